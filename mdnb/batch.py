@@ -1,0 +1,109 @@
+"""What a decoder hands on: plain rows, grouped by symbol.
+
+Rows are tuples because the live path touches each of them once, in Python, and a tuple is the cheapest
+thing that ``msgspec`` can decode into. All times are UTC epoch nanoseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from collections.abc import Sequence
+
+import msgspec
+
+__all__ = ["BarRow", "Batch", "Decoder", "DepthUpdate", "QuoteRow", "Reply", "TradeRow"]
+
+TradeRow = tuple[int, float, float, int, int, int]
+"""``(ts_ns, price, size, count, side, trade_id)``.
+
+``count`` is the number of raw trades the row stands for (1, or more for a venue's aggregated trades),
+``side`` is +1 where the taker bought, -1 where the taker sold, 0 where the venue does not say,
+``trade_id`` is -1 where the venue gives none.
+"""
+
+QuoteRow = tuple[int, float, float, float, float]
+"""``(ts_ns, bid, bid_size, ask, ask_size)``; ``nan`` where a side is missing; ``ts_ns`` 0 where the venue gives no time."""
+
+BarRow = tuple[int, float, float, float, float, float, int, float]
+"""``(start_ns, open, high, low, close, volume, tick_count, turnover)``; turnover is the sum of price x size,
+``nan`` where unknown."""
+
+
+class DepthUpdate(msgspec.Struct, frozen=True, gc=False):
+    """A change of an order book: levels as ``(price, size)``; size 0 removes the level."""
+
+    ts_ns: int
+    snapshot: bool
+    bids: list[tuple[float, float]]
+    asks: list[tuple[float, float]]
+
+
+class Reply(msgspec.Struct):
+    """The answer to one of our own requests."""
+
+    id: int
+    ok: bool
+    error: str = ""
+    payload: dict[str, Any] = {}
+
+
+class Batch:
+    """Everything that one drain of the socket held, decoded.
+
+    Attributes
+    ----------
+    trades, quotes, depth
+        Rows in arrival order, by symbol.
+    bars
+        The feed's own bars, by ``(symbol, timeframe name)``: ``(row, closed)``.
+    replies
+        Answers to our requests.
+    frames
+        Frames handed to the decoder.
+    control
+        Records understood that carry no market data: heartbeats, acknowledgements.
+    malformed
+        A short reason for each frame or record that was refused.
+    clock_ns
+        The newest venue time seen, 0 if none.
+    speed
+        Market seconds a wall second, where the feed said so in this batch, else 0.
+    ended
+        True once a recording said that it is at its end.
+    """
+
+    __slots__ = (
+        "bars",
+        "clock_ns",
+        "control",
+        "depth",
+        "ended",
+        "frames",
+        "malformed",
+        "quotes",
+        "replies",
+        "speed",
+        "trades",
+    )
+
+    def __init__(self) -> None:
+        self.trades: dict[str, list[TradeRow]] = {}
+        self.quotes: dict[str, list[QuoteRow]] = {}
+        self.depth: dict[str, list[DepthUpdate]] = {}
+        self.bars: dict[tuple[str, str], list[tuple[BarRow, bool]]] = {}
+        self.replies: list[Reply] = []
+        self.frames = 0
+        self.control = 0
+        self.malformed: list[str] = []
+        self.clock_ns = 0
+        self.speed = 0.0
+        self.ended = False
+
+
+class Decoder(Protocol):
+    """Turns a venue's frames into rows. Pure: no clock, no I/O, and it never raises on bad input."""
+
+    def feed(self, frames: Sequence[str | bytes]) -> Batch:
+        """Decode the frames of one drain, in order."""
+        ...

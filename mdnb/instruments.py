@@ -1,0 +1,100 @@
+"""What is traded: tick size, lots, calendar. The little that bars and charts must know of a symbol."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import math
+
+from mdnb.sessions import Sessions
+
+__all__ = ["Instrument", "known_instrument"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Instrument:
+    """One tradable symbol.
+
+    Parameters
+    ----------
+    symbol
+        As the feed writes it.
+    tick_size
+        Smallest price step in price units, None where unknown.
+    whole_lots
+        True where sizes are whole numbers (futures, shares): then `Bar.volume` is an int.
+    calendar
+        Name of its ``pandas_market_calendars`` calendar, None for a venue that never closes.
+    timezone
+        The exchange's time zone.
+    point_value
+        Money a full point of price is worth, for one contract, None where unknown.
+    description
+        A few words for people.
+
+    Examples
+    --------
+    >>> known_instrument("MNQ").decimals
+    2
+    >>> f"{21589.25:,.{known_instrument('MNQ').decimals}f}"
+    '21,589.25'
+    """
+
+    symbol: str
+    tick_size: float | None = None
+    whole_lots: bool = False
+    calendar: str | None = None
+    timezone: str = "UTC"
+    point_value: float | None = None
+    description: str = ""
+
+    @property
+    def decimals(self) -> int:
+        """Decimals that a price needs to show every tick; 2 where the tick size is unknown."""
+        if not self.tick_size:
+            return 2
+        for places in range(13):
+            scaled = self.tick_size * 10**places
+            if math.isclose(scaled, round(scaled), rel_tol=1e-9) and round(scaled) >= 1:
+                return places
+        return 12
+
+    def sessions(self, start: dt.date, end: dt.date) -> Sessions:
+        """Return the calendar's sessions from ``start`` to ``end``, both included."""
+        if self.calendar is None:
+            return Sessions.always()
+        return Sessions.from_calendar(self.calendar, start, end)
+
+
+def _future(symbol: str, tick: float, value: float, calendar: str, description: str) -> Instrument:
+    return Instrument(symbol, tick, True, calendar, "America/Chicago", value, description)
+
+
+_KNOWN = {
+    made.symbol: made
+    for made in (
+        _future("NQ", 0.25, 20.0, "CME Globex Equity", "E-mini Nasdaq-100 future"),
+        _future("MNQ", 0.25, 2.0, "CME Globex Equity", "Micro E-mini Nasdaq-100 future"),
+        _future("ES", 0.25, 50.0, "CME Globex Equity", "E-mini S&P 500 future"),
+        _future("MES", 0.25, 5.0, "CME Globex Equity", "Micro E-mini S&P 500 future"),
+        _future("GC", 0.10, 100.0, "CMEGlobex_GC", "Gold future"),
+        _future("MGC", 0.10, 10.0, "CMEGlobex_GC", "Micro gold future"),
+        _future("CL", 0.01, 1000.0, "CMEGlobex_CL", "Crude oil future"),
+        _future("MCL", 0.01, 100.0, "CMEGlobex_CL", "Micro crude oil future"),
+        Instrument("BTC-USD", 0.01, description="Bitcoin in US dollars"),
+        Instrument("ETH-USD", 0.01, description="Ether in US dollars"),
+    )
+}
+
+
+def known_instrument(symbol: str) -> Instrument:
+    """Return what is known of a symbol; an unknown one trades around the clock in unknown ticks.
+
+    Examples
+    --------
+    >>> known_instrument("MNQ").calendar
+    'CME Globex Equity'
+    >>> known_instrument("XBT/USD").calendar is None
+    True
+    """
+    return _KNOWN.get(symbol) or Instrument(symbol)

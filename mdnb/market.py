@@ -1,0 +1,237 @@
+"""`live`: a live market for plain calls in a notebook, no ``await``."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mdnb.config import DataManagerConfig
+from mdnb.errors import ClosedError, SymbolError, suggest
+from mdnb.events.bus import Handler, Subscription
+from mdnb.events.types import Event, EventType
+from mdnb.feeds.base import Feed
+from mdnb.frames import LiveFrame
+from mdnb.plain import PlainDataManager
+from mdnb.runtime.accounting import Accounting
+from mdnb.runtime.bridge import call
+from mdnb.runtime.session import MarketSession
+from mdnb.suite import SymbolView, _close_session, _start, _wait, make_session
+from mdnb.types import Price
+
+if TYPE_CHECKING:
+    from mdnb.widgets.chart import LiveChart
+
+__all__ = ["LiveMarket", "LiveSymbol", "live"]
+
+
+def live(
+    symbol: str | Sequence[str] = "MNQ",
+    timeframes: Sequence[str] | str | None = None,
+    *,
+    feed: str | Feed | None = None,
+    initial_days: float = 5.0,
+    tz: str = "UTC",
+    data_manager_config: DataManagerConfig | None = None,
+    name: str | None = None,
+    progress: bool = True,
+) -> LiveMarket:
+    """Connect to a feed, load history and return the live market; plain calls, no ``await``.
+
+    Parameters
+    ----------
+    symbol
+        One symbol, or several.
+    timeframes
+        Names of the timeframes to keep; default 1min, 5min and 15min.
+    feed
+        A feed's name such as ``sim://?speed=60`` or ``replay:PATH``, or a `Feed`; default the environment
+        variable ``MDNB_FEED``, else the embedded simulator.
+    initial_days
+        Days of history loaded before this returns; 0 loads none.
+    tz
+        Zone of frames, records and charts.
+    data_manager_config
+        Limits and rules.
+    name
+        A live market of the same name is closed and replaced, so that a cell can be run again; default the
+        symbols.
+    progress
+        Show what is being loaded, in a notebook.
+
+    Returns
+    -------
+    LiveMarket
+        Ends with `LiveMarket.close`, or ``with``.
+
+    Raises
+    ------
+    SymbolError, TimeframeError, OptionError, FeedError
+        When that is not possible; nothing is left running.
+
+    Examples
+    --------
+    >>> with live("MNQ", ["1min", "5min"], initial_days=0.1) as market:
+    ...     market.data.get_timeframes(), market.price > 0
+    (['1min', '5min'], True)
+    """
+    from mdnb.notebook.progress import progress_line
+
+    with progress_line(enabled=progress) as tell:
+        session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, tell)
+        key = ("live", name if name is not None else session.symbols)
+        call(_start(session, key))
+    return LiveMarket(session, name if name is not None else ", ".join(session.symbols))
+
+
+class LiveSymbol:
+    """One symbol of a live market.
+
+    Attributes
+    ----------
+    data
+        Every documented method of the data manager, as plain calls.
+    symbol
+        Whose market it is.
+    """
+
+    def __init__(self, session: MarketSession, view: SymbolView) -> None:
+        self._session = session
+        self._view = view
+        self.symbol = view.symbol
+        self.data = PlainDataManager(view.data)
+
+    def __getitem__(self, timeframe: str) -> LiveFrame:
+        return LiveFrame(self._view.data.engine, timeframe)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.data.get_timeframes()
+
+    @property
+    def price(self) -> Price:
+        """The last price; waits up to 10 s for the first one."""
+        return self.data.get_current_price()
+
+    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
+        """Return a live chart; see `mdnb.widgets.chart.LiveChart`."""
+        return self._view.chart(timeframe, **options)
+
+    def accounting(self) -> Accounting:
+        """Return where every trade that arrived went."""
+        return self._session.accounting(self.symbol)
+
+    def __repr__(self) -> str:
+        return f"<live {self.symbol}: {', '.join(self.data.get_timeframes())}; {self._session.health.status}>"
+
+
+class LiveMarket(LiveSymbol):
+    """A live market: frames, prices and charts by plain calls.
+
+    ``live["1min"]`` is the first symbol's `LiveFrame`; with several symbols ``live["MES"]`` is another
+    symbol's `LiveSymbol`.
+    """
+
+    def __init__(self, session: MarketSession, name: str) -> None:
+        self._symbols = {symbol: LiveSymbol(session, SymbolView(session, symbol)) for symbol in session.symbols}
+        super().__init__(session, SymbolView(session, session.symbols[0]))
+        self.name = name
+        self._finalizer = weakref.finalize(self, _close_session, session)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._symbols[key] if key in self._symbols else super().__getitem__(key)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self.data.get_timeframes(), *self._symbols]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols followed."""
+        return self._session.symbols
+
+    def of(self, symbol: str) -> LiveSymbol:
+        """Return another symbol's market.
+
+        Raises
+        ------
+        SymbolError
+            When it is not followed.
+        """
+        if symbol not in self._symbols:
+            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self._symbols)}")
+        return self._symbols[symbol]
+
+    @property
+    def status(self) -> str:
+        """The connection's state: connecting, connected, disconnected, reconnecting, reconnected, stale, closed."""
+        return self._session.health.status
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether data can be expected to arrive."""
+        return self._session.health.is_up
+
+    # -- events ---------------------------------------------------------------------------------------
+
+    def on(self, type: EventType | str, handler: Handler) -> Subscription:
+        """Call a function for each event of a type, on a thread for callbacks.
+
+        Raises
+        ------
+        OptionError
+            When there is no such event or the handler cannot be called.
+        """
+        self._check_open()
+        return self._session.bus.on_thread(type, handler)
+
+    def once(self, type: EventType | str, handler: Handler) -> Subscription:
+        """Call a function for the next event of a type only."""
+        self._check_open()
+        return self._session.bus.on_thread(type, handler, once=True)
+
+    def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
+        """Remove a subscription, a handler, or all handlers of a type; return how many were removed."""
+        return self._session.bus.off(type, handler)
+
+    def wait_for(
+        self, type: EventType | str, timeout: float | None = None, where: Callable[[Event], bool] | None = None
+    ) -> Event:
+        """Wait for the next event of a type.
+
+        Raises
+        ------
+        WaitTimeoutError
+            When none came within ``timeout`` seconds.
+        """
+        self._check_open()
+        return call(self._session.bus.wait_for(type, timeout, where))
+
+    def wait_ended(self, timeout: float | None = None) -> None:
+        """Wait until the feed is at its end: a recording was played, or the market was closed."""
+        call(_wait(self._session), timeout)
+
+    def _check_open(self) -> None:
+        if self._session.closed:
+            raise ClosedError(f"the live market {self.name!r} was closed; run mdnb.live(...) again")
+
+    # -- files ----------------------------------------------------------------------------------------
+
+    def export(self, filename: str | Path) -> Path:
+        """Write every timeframe of the first symbol into one Parquet file; see `mdnb.io.bundle`."""
+        from mdnb.io.bundle import write_bundle
+
+        engine = self._view.data.engine
+        return write_bundle({name: engine.frame(name) for name in engine.timeframes()}, filename)
+
+    # -- the end --------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the feed and its charts; calling it again does nothing."""
+        self._finalizer.detach()
+        call(self._session.close())
+
+    def __enter__(self) -> LiveMarket:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

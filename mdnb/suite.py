@@ -1,0 +1,259 @@
+"""`TradingSuite`: a feed, its symbols and their data managers, for callers that ``await``."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mdnb.config import DataManagerConfig
+from mdnb.errors import OptionError, SymbolError
+from mdnb.events.bus import Handler, Subscription
+from mdnb.events.types import Event, EventType
+from mdnb.feeds.base import Feed
+from mdnb.feeds.registry import make_feed
+from mdnb.manager import RealtimeDataManager
+from mdnb.runtime.accounting import Accounting
+from mdnb.runtime.bridge import await_call
+from mdnb.runtime.loop import background_loop
+from mdnb.runtime.registry import cell_key, sessions
+from mdnb.runtime.session import MarketSession, SessionOptions
+from mdnb.timeframes import Timeframe
+
+if TYPE_CHECKING:
+    from mdnb.widgets.chart import LiveChart
+
+__all__ = ["SymbolView", "TradingSuite"]
+
+DEFAULT_TIMEFRAMES = ("1min", "5min", "15min")
+
+
+class SymbolView:
+    """One symbol of a suite: its `data`, and its events only."""
+
+    def __init__(self, session: MarketSession, symbol: str) -> None:
+        self._session = session
+        self.symbol = symbol
+        self.data = RealtimeDataManager(session, symbol)
+
+    async def on(self, type: EventType | str, handler: Handler) -> Subscription:
+        """Register a handler for this symbol's events."""
+        symbol = self.symbol
+
+        def only_ours(event: Event) -> Any:
+            return handler(event) if event.symbol == symbol else None
+
+        return self._session.bus.on(type, only_ours)
+
+    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
+        """Return a live chart of this symbol; see `mdnb.widgets.chart.LiveChart`."""
+        return _chart(self.data, timeframe, options)
+
+    def __repr__(self) -> str:
+        return f"<{self.symbol}: {', '.join(self.data.get_timeframes())}>"
+
+
+class TradingSuite:
+    """Everything of one feed: connect, keep bars, tell events.
+
+    Make one with `create`; end it with `disconnect` or ``async with``. A suite that nobody keeps is closed.
+
+    Attributes
+    ----------
+    data
+        The `RealtimeDataManager` of the (first) symbol.
+    symbols
+        What is followed; ``suite["MES"].data`` is the data manager of another one.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     async with await TradingSuite.create("MNQ", ["1min"], initial_days=0.1) as suite:
+    ...         return list((await suite.data.get_data("1min", count=2)).columns[:4])
+    >>> asyncio.run(main())
+    ['open', 'high', 'low', 'close']
+    """
+
+    def __init__(self, session: MarketSession) -> None:
+        self._session = session
+        self._views = {symbol: SymbolView(session, symbol) for symbol in session.symbols}
+        self.data = self._views[session.symbols[0]].data
+        self._finalizer = weakref.finalize(self, _close_session, session)
+
+    @classmethod
+    async def create(
+        cls,
+        symbol: str | Sequence[str],
+        timeframes: Sequence[str] | str | None = None,
+        *,
+        feed: str | Feed | None = None,
+        initial_days: float = 5.0,
+        tz: str = "UTC",
+        data_manager_config: DataManagerConfig | None = None,
+        name: str | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> TradingSuite:
+        """Connect to a feed and load history.
+
+        Parameters
+        ----------
+        symbol
+            One symbol, or several.
+        timeframes
+            Names of the timeframes to keep; default 1min, 5min and 15min.
+        feed
+            A feed's name such as ``sim://?speed=60`` or ``replay:PATH``, or a `Feed`; default the
+            environment variable ``MDNB_FEED``, else the embedded simulator.
+        initial_days
+            Days of history loaded before this returns; 0 loads none.
+        tz
+            Zone of frames, records and charts.
+        data_manager_config
+            Limits and rules.
+        name
+            A suite of the same name is closed and replaced. Without one, running the same notebook cell
+            again replaces the suite it made before.
+        progress
+            Called with ``(done, total, text)`` while history is loaded.
+
+        Raises
+        ------
+        SymbolError, TimeframeError, OptionError, FeedError
+            When that is not possible; nothing is left running.
+        """
+        session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, progress)
+        key = ("suite", name) if name is not None else cell_key()
+        await await_call(_start(session, key))
+        return cls(session)
+
+    # -- reading --------------------------------------------------------------------------------------
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols followed."""
+        return self._session.symbols
+
+    @property
+    def status(self) -> str:
+        """The connection's state: connecting, connected, disconnected, reconnecting, reconnected, stale, closed."""
+        return self._session.health.status
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether data can be expected to arrive."""
+        return self._session.health.is_up
+
+    def __getitem__(self, symbol: str) -> SymbolView:
+        self._session.engine(symbol)
+        return self._views[symbol]
+
+    def accounting(self, symbol: str | None = None) -> Accounting:
+        """Return where every trade that arrived went."""
+        chosen = symbol or self.symbols[0]
+        self._session.engine(chosen)
+        return self._session.accounting(chosen)
+
+    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
+        """Return a live chart of the first symbol; see `mdnb.widgets.chart.LiveChart`."""
+        return _chart(self.data, timeframe, options)
+
+    # -- events ---------------------------------------------------------------------------------------
+
+    async def on(self, type: EventType | str, handler: Handler) -> Subscription:
+        """Call a plain or async function for each event of a type, on the loop that registers it.
+
+        Returns
+        -------
+        Subscription
+            Its `off` removes the handler; it also counts what was delivered, dropped and failed.
+
+        Raises
+        ------
+        OptionError
+            When there is no such event or the handler cannot be called.
+        """
+        return self._session.bus.on(type, handler)
+
+    async def once(self, type: EventType | str, handler: Handler) -> Subscription:
+        """Call a function for the next event of a type only."""
+        return self._session.bus.on(type, handler, once=True)
+
+    async def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
+        """Remove a subscription, a handler, or all handlers of a type; return how many were removed."""
+        return self._session.bus.off(type, handler)
+
+    async def wait_for(
+        self, type: EventType | str, timeout: float | None = None, where: Callable[[Event], bool] | None = None
+    ) -> Event:
+        """Wait for the next event of a type; see `EventBus.wait_for`."""
+        return await self._session.bus.wait_for(type, timeout, where)
+
+    def events(self, *types: EventType | str) -> AsyncIterator[Event]:
+        """Iterate over events as they come: ``async for event in suite.events(EventType.NEW_BAR)``."""
+        return self._session.bus.events(*types)
+
+    async def wait_ended(self) -> None:
+        """Wait until the feed is at its end: a recording was played, or the suite was closed."""
+        await await_call(_wait(self._session))
+
+    # -- the end --------------------------------------------------------------------------------------
+
+    async def disconnect(self) -> None:
+        """Close the feed and forget every handler; calling it again does nothing."""
+        self._finalizer.detach()
+        await await_call(self._session.close())
+
+    async def __aenter__(self) -> TradingSuite:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.disconnect()
+
+    def __repr__(self) -> str:
+        return f"<TradingSuite {', '.join(self.symbols)}: {', '.join(self.data.get_timeframes())}; {self.status}>"
+
+
+def make_session(
+    symbol: str | Sequence[str],
+    timeframes: Sequence[str] | str | None,
+    feed: str | Feed | None,
+    initial_days: float,
+    tz: str,
+    config: DataManagerConfig | None,
+    progress: Callable[[int, int, str], None] | None,
+) -> MarketSession:
+    """Return a session that is not started yet; both faces make theirs here."""
+    symbols = [symbol] if isinstance(symbol, str) else list(symbol)
+    if not symbols or not all(isinstance(each, str) and each for each in symbols):
+        raise SymbolError(f"name one symbol such as 'MNQ', or a list of them; got {symbol!r}")
+    wanted = [timeframes] if isinstance(timeframes, str) else list(timeframes or DEFAULT_TIMEFRAMES)
+    if config is not None and not isinstance(config, DataManagerConfig):
+        raise OptionError(f"data_manager_config must be a DataManagerConfig; got {config!r}")
+    options = SessionOptions(
+        timeframes=tuple(Timeframe.parse(each).name for each in wanted),
+        config=config or DataManagerConfig(),
+        tz=tz,
+        initial_days=initial_days,
+        progress=progress,
+    )
+    return MarketSession(feed if isinstance(feed, Feed) else make_feed(feed), symbols, options)
+
+
+async def _start(session: MarketSession, key: object) -> None:
+    await sessions().replace(key, session)
+    await session.start()
+
+
+async def _wait(session: MarketSession) -> None:
+    await session.ended.wait()
+
+
+def _close_session(session: MarketSession) -> None:
+    background_loop().spawn(session.close(), name="mdnb-close")
+
+
+def _chart(manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]) -> LiveChart:
+    from mdnb.widgets.chart import LiveChart
+
+    return LiveChart(manager.engine, timeframe or manager.get_timeframes()[0], **options)
