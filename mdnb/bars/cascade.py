@@ -1,0 +1,520 @@
+"""Ticks into bars of many timeframes at once (hot path, guarded by ``tests/benchmarks``).
+
+A tick touches the finest timeframe only. When that closes a bar, the bar is folded into the timeframes
+fed from it, and whatever is due closes at once, finest first. So the cost of a tick hardly depends on how
+many timeframes are kept. Pure: no clock, no lock, no thread; the same ticks in the same order give the
+same bars however they are cut into batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdnb.bars.node import BarLog, Node, OnClosed, fold_rows
+from mdnb.bars.tree import parents
+from mdnb.batch import BarRow, TradeRow
+from mdnb.sessions import Sessions
+from mdnb.timeframes import Grid, Timeframe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Cascade"]
+
+_NEVER = -(2**63)
+_NO_START = 2**63 - 1
+_ARRAY_CHUNK = 1_000_000
+
+
+class Cascade:
+    """A tree of timeframes, fed by ticks or by finer bars.
+
+    Parameters
+    ----------
+    timeframes
+        Clock timeframes to keep.
+    sessions
+        The venue's hours.
+    make_log
+        Makes the store of a timeframe's closed bars.
+    max_lateness_ns
+        A trade older than this, measured against the newest one, no longer amends a closed bar.
+    fill
+        Add flat bars for intervals inside a session that had no trade.
+    on_closed
+        Called with ``(node, row, filled)`` for each bar that closes, finest first.
+
+    Attributes
+    ----------
+    late_dropped, outside_session
+        Trades that are in no bar, and why.
+    refused
+        The same trades, as rows, until the caller clears the list.
+    amended
+        ``(node, row)`` of closed bars that changed, until the caller clears the list.
+
+    Examples
+    --------
+    >>> from mdnb.store.bars import BarStore
+    >>> cascade = Cascade(["1min", "5min"], Sessions.always(), lambda name: BarStore(1000))
+    >>> second = 1_000_000_000
+    >>> for i in range(301):
+    ...     cascade.push(i * second, 100.0 + i % 7, 1.0)
+    >>> len(cascade.node("1min").log), len(cascade.node("5min").log)
+    (5, 1)
+    """
+
+    def __init__(
+        self,
+        timeframes: Sequence[str | Timeframe],
+        sessions: Sessions,
+        make_log: Callable[[str], BarLog],
+        *,
+        max_lateness_ns: int = 5_000_000_000,
+        fill: bool = False,
+        on_closed: OnClosed | None = None,
+    ) -> None:
+        self.sessions = sessions
+        self.max_lateness_ns = max_lateness_ns
+        self.late_dropped = 0
+        self.outside_session = 0
+        self.amended_count = 0
+        self.refused: list[TradeRow] = []
+        self.amended: list[tuple[Node, BarRow]] = []
+        self._make_log = make_log
+        self._fill = fill
+        self._on_closed = on_closed
+        self._newest = _NEVER
+        self._settled = _NEVER
+        wanted = {Timeframe.parse(given) for given in timeframes}
+        self._nodes: dict[str, Node] = {}
+        for timeframe, parent in parents(sorted(wanted, key=lambda t: t.sort_key), sessions).items():
+            self._attach(timeframe, parent, hidden=timeframe not in wanted)
+
+    # -- shape --------------------------------------------------------------------------------------
+
+    def _attach(self, timeframe: Timeframe, parent: Timeframe | None, *, hidden: bool) -> Node:
+        node = Node(Grid(timeframe, self.sessions), self._make_log(timeframe.name), hidden=hidden)
+        node.fill = self._fill and not hidden
+        node.on_closed = self._on_closed
+        if parent is None:
+            self._root = node
+        else:
+            node.parent = self._nodes[parent.name]
+            node.parent.children.append(node)
+        self._nodes[timeframe.name] = node
+        return node
+
+    @property
+    def root(self) -> Node:
+        """The finest node, which ticks are folded into; it may be hidden."""
+        return self._root
+
+    @property
+    def newest_ns(self) -> int:
+        """Time of the newest tick or bar seen; the smallest int64 before any."""
+        return self._newest
+
+    def names(self) -> list[str]:
+        """Return the timeframes kept, fine to coarse."""
+        kept = [node for node in self._nodes.values() if not node.hidden]
+        return [node.name for node in sorted(kept, key=lambda node: node.grid.timeframe.sort_key)]
+
+    def node(self, name: str) -> Node:
+        """Return the node of a timeframe's canonical name."""
+        return self._nodes[name]
+
+    def nodes(self) -> list[Node]:
+        """Return all nodes, hidden ones too, each after the one that feeds it."""
+        return list(self._nodes.values())
+
+    def set_fill(self, fill: bool) -> None:
+        """Switch flat bars for empty intervals on or off, for bars from now on."""
+        self._fill = fill
+        for node in self._nodes.values():
+            node.fill = fill and not node.hidden
+
+    def add(self, timeframe: Timeframe, ticks: Callable[[], tuple[Sequence[TradeRow], bool]]) -> Node:
+        """Keep one more timeframe, filled from what is held.
+
+        Parameters
+        ----------
+        timeframe
+            A clock timeframe that is not kept yet.
+        ticks
+            Gives the trades held, in arrival order, and whether these are all there ever were; asked only
+            when the new timeframe is finer than, or does not nest on, the finest one.
+        """
+        if timeframe.name in self._nodes:
+            node = self._nodes[timeframe.name]
+            node.hidden = False
+            node.fill = self._fill
+            return node
+        wanted = [node.grid.timeframe for node in self._nodes.values()]
+        tree = parents([*wanted, timeframe], self.sessions)
+        root = next(iter(tree))
+        if root != self._root.grid.timeframe:
+            self._new_root(root, *ticks(), hidden=root != timeframe)
+        if timeframe.name not in self._nodes:
+            node = self._attach(timeframe, tree[timeframe], hidden=False)
+            self._fill_from_parent(node)
+        return self._nodes[timeframe.name]
+
+    def remove(self, name: str) -> None:
+        """Stop keeping a timeframe; one that feeds others goes on unseen."""
+        node = self._nodes[name]
+        node.hidden = True
+        node.fill = False
+        while node.hidden and not node.children and node.parent is not None:
+            node.parent.children.remove(node)
+            del self._nodes[node.name]
+            node = node.parent
+
+    def _fill_from_parent(self, node: Node) -> None:
+        assert node.parent is not None
+        listener, node.on_closed = node.on_closed, None
+        for row in _closed_rows(node.parent.log, _NEVER, _NO_START):
+            if node.is_open and row[0] >= node.edge:
+                node.finish(row[0])
+            node.fold(row)
+        if node.is_open and node.edge <= self._settled:
+            node.finish(self._settled)
+        node.on_closed = listener
+
+    def _new_root(self, timeframe: Timeframe, ticks: Sequence[TradeRow], complete: bool, *, hidden: bool) -> None:
+        old = self._root
+        scratch = Cascade([timeframe], self.sessions, self._make_log, max_lateness_ns=2**62)
+        scratch.push_rows(ticks)
+        made = scratch.root
+        made.hidden, made.fill, made.on_closed = hidden, self._fill and not hidden, self._on_closed
+        made.children.append(old)
+        old.parent = made
+        self._root = made
+        self._nodes = {made.name: made, **self._nodes}
+        if not old.is_open:
+            return
+        rows = _closed_rows(made.log, old.start, old.edge)
+        if not complete and (not ticks or ticks[0][0] >= old.start):
+            # The ticks of the open bar are not all held: it keeps what it has, the new root starts afresh.
+            made.clear()
+            made.partial = True
+        elif rows:
+            old.take(fold_rows(rows, old.start), (old.start, old.edge))
+        else:
+            old.clear()
+
+    # -- ticks --------------------------------------------------------------------------------------
+
+    def push(self, ts_ns: int, price: float, size: float, count: int = 1) -> None:
+        """Take one trade."""
+        root = self._root
+        if self._newest <= ts_ns < root.edge:
+            self._newest = ts_ns
+            if price > root.high:
+                root.high = price
+            elif price < root.low:
+                root.low = price
+            root.close = price
+            root.volume += size
+            root.count += count
+            root.turnover += price * size
+        else:
+            self._cross((ts_ns, price, size, count, 0, -1))
+
+    def push_rows(self, rows: Sequence[TradeRow]) -> None:
+        """Take trades in arrival order; the live way, for batches of any length."""
+        root = self._root
+        newest, edge = self._newest, root.edge
+        high, low, close = root.high, root.low, root.close
+        volume, count, turnover = root.volume, root.count, root.turnover
+        for row in rows:
+            ts_ns, price, size, n, _, _ = row
+            if newest <= ts_ns < edge:
+                newest = ts_ns
+                if price > high:
+                    high = price
+                elif price < low:
+                    low = price
+                close = price
+                volume += size
+                count += n
+                turnover += price * size
+                continue
+            root.high, root.low, root.close = high, low, close
+            root.volume, root.count, root.turnover = volume, count, turnover
+            self._newest = newest
+            self._cross(row)
+            newest, edge = self._newest, root.edge
+            high, low, close = root.high, root.low, root.close
+            volume, count, turnover = root.volume, root.count, root.turnover
+        root.high, root.low, root.close = high, low, close
+        root.volume, root.count, root.turnover = volume, count, turnover
+        self._newest = newest
+
+    def _cross(self, row: TradeRow) -> None:
+        ts_ns, price, size, count, _, _ = row
+        root = self._root
+        if root.start <= ts_ns < root.edge:
+            # Out of order but inside the open bar, or the first trade after finer bars were loaded.
+            root.high = max(root.high, price)
+            root.low = min(root.low, price)
+            root.close = price
+            root.volume += size
+            root.count += count
+            root.turnover += price * size
+            self._newest = max(self._newest, ts_ns)
+            return
+        span = root.grid.span(ts_ns)
+        if span is None:
+            self.outside_session += 1
+            self.refused.append(row)
+            return
+        if span[1] <= self._settled or ts_ns < root.start < _NO_START:
+            self._late(row, span)
+            return
+        self.close_until(ts_ns)
+        root.begin(span, price)
+        root.volume = size
+        root.count = count
+        root.turnover = price * size
+        self._newest = max(self._newest, ts_ns)
+
+    def _late(self, row: TradeRow, span: tuple[int, int]) -> None:
+        ts_ns, price, size, count, _, _ = row
+        # The bar of the newest trade is never too old: that keeps the result the same whether or not a
+        # timer closed it in between.
+        if self._newest - ts_ns > self.max_lateness_ns and self._newest >= span[1]:
+            self.late_dropped += 1
+            self.refused.append(row)
+            return
+        self._newest = max(self._newest, ts_ns)
+        self.amend((span[0], price, price, price, price, size, count, price * size))
+
+    def amend(self, piece: BarRow) -> None:
+        """Merge a piece into the closed root bar that starts with it, and into every coarser bar."""
+        root = self._root
+        self.amended_count += 1
+        merged = root.amend(piece)
+        if not root.hidden:
+            self.amended.append((root, merged))
+        for child in root.children:
+            self._refold(child, piece)
+
+    def _refold(self, node: Node, piece: BarRow) -> None:
+        span = node.grid.span(piece[0])
+        parent = node.parent
+        assert parent is not None
+        if span is None:
+            return
+        whole = parent.log.evicted == 0 or _first_start(parent.log) <= span[0]
+        rows = _closed_rows(parent.log, *span) if whole else []
+        if span[1] > self._settled:
+            if not node.is_open:
+                node.begin(span, piece[1])
+            if rows:
+                node.take(fold_rows(rows, span[0]), span)
+            else:
+                node.fold(piece)
+            return
+        if rows:
+            now = fold_rows(rows, span[0])
+            node.replace(now)
+        else:
+            now = node.amend((span[0], *piece[1:]))
+        if not node.hidden:
+            self.amended.append((node, now))
+        for child in node.children:
+            self._refold(child, piece)
+
+    # -- arrays -------------------------------------------------------------------------------------
+
+    def push_arrays(
+        self,
+        ts_ns: NDArray[np.int64],
+        price: NDArray[np.float64],
+        size: NDArray[np.float64],
+        count: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Take trades in arrival order from columns; the bulk way, for history, imports and replays.
+
+        Parameters
+        ----------
+        ts_ns
+            int64, shape (n,), UTC epoch nanoseconds.
+        price, size
+            float64, shape (n,).
+        count
+            int64, shape (n,): raw trades a row stands for; default 1 each.
+        """
+        for a in range(0, len(ts_ns), _ARRAY_CHUNK):
+            part = slice(a, a + _ARRAY_CHUNK)
+            self._push_chunk(ts_ns[part], price[part], size[part], None if count is None else count[part])
+
+    def _push_chunk(
+        self,
+        ts_ns: NDArray[np.int64],
+        price: NDArray[np.float64],
+        size: NDArray[np.float64],
+        count: NDArray[np.int64] | None,
+    ) -> None:
+        root = self._root
+        starts, inside = root.grid.starts(ts_ns)
+        floor = root.start if root.is_open else self._settled
+        ordered = bool(np.all(starts[1:] >= starts[:-1])) and int(ts_ns[0]) >= floor
+        if not ordered or not bool(inside.all()):
+            # Late trades and trades outside the sessions are rare: the one rule for them is the live one.
+            counts = [1] * len(ts_ns) if count is None else count.tolist()
+            none = [0] * len(ts_ns)
+            self.push_rows(
+                list(zip(ts_ns.tolist(), price.tolist(), size.tolist(), counts, none, none, strict=True))
+            )
+            return
+        rows = _bars_of(starts, price, size, count, root)
+        self._settled = max(self._settled, int(starts[-1]))
+        newest = max(self._newest, int(ts_ns.max()))
+        for row in rows:
+            if root.is_open and row[0] >= root.edge:
+                root.finish(row[0])
+            if root.start != row[0]:
+                self.close_until(row[0])
+                span = root.grid.span(row[0])
+                assert span is not None
+                root.begin(span, row[1])
+            root.take(row, (root.start, root.edge))
+        self._newest = newest
+
+    # -- finer bars ---------------------------------------------------------------------------------
+
+    def push_bars(self, rows: Sequence[BarRow]) -> None:
+        """Take closed bars of the root's timeframe, or of a finer one that nests in it, oldest first.
+
+        A bar that starts inside an interval already closed amends it.
+        """
+        root = self._root
+        for row in rows:
+            start = row[0]
+            span = root.grid.span(start)
+            if span is None:
+                self.outside_session += 1
+                continue
+            if span[1] <= self._settled or start < root.start < _NO_START:
+                self.amend((span[0], *row[1:]))
+                continue
+            if not root.is_open or start >= root.edge:
+                self.close_until(start)
+            root.fold(row)
+            self._newest = max(self._newest, start)
+
+    # -- closing and reading ------------------------------------------------------------------------
+
+    def close_until(self, ts_ns: int) -> None:
+        """Close every bar whose interval ended by ``ts_ns``, finest first."""
+        root = self._root
+        self._settled = max(self._settled, ts_ns)
+        if root.is_open:
+            if root.edge > ts_ns:
+                return
+            root.finish(ts_ns)
+        for node in self._nodes.values():
+            if node.start != _NO_START and node.edge <= ts_ns:
+                node.finish(ts_ns)
+
+    def fill_until(self, ts_ns: int) -> None:
+        """Append the flat bars of intervals that ended by ``ts_ns`` without a trade, where filling is on."""
+        for node in self._nodes.values():
+            if node.fill and not node.is_open and node.closed_to != _NEVER:
+                limit = self._root.start if self._root.is_open else ts_ns
+                node.fill_to(min(ts_ns, limit))
+
+    def next_edge(self) -> int | None:
+        """Return when the next bar is due to close (or a flat one to be made); None while nothing is open."""
+        edges = [node.edge for node in self._nodes.values() if node.is_open]
+        for node in self._nodes.values():
+            if node.fill and not node.is_open and node.closed_to != _NEVER:
+                span = node.grid.after(node.closed_to)
+                if span is not None:
+                    edges.append(span[1])
+        return min(edges, default=None)
+
+    def forming(self, name: str) -> BarRow | None:
+        """Return the open bar of a timeframe as it is now, finer open bars merged in; None if there is none."""
+        node: Node | None = self._nodes[name]
+        assert node is not None
+        span = node.grid.span(self._forming_start(node))
+        if span is None:
+            return None
+        pieces: list[BarRow] = []
+        while node is not None:
+            piece = node.as_row()
+            if piece is not None and span[0] <= piece[0] < span[1]:
+                pieces.append(piece)
+            node = node.parent
+        return fold_rows(pieces, span[0]) if pieces else None
+
+    def _forming_start(self, node: Node) -> int:
+        at: Node | None = node
+        while at is not None:
+            if at.is_open:
+                return at.start
+            at = at.parent
+        return _NEVER + 1
+
+
+def _closed_rows(log: BarLog, start_ns: int, end_ns: int) -> list[BarRow]:
+    at = 0 if start_ns == _NEVER else log.find(start_ns)
+    rows: list[BarRow] = []
+    while at < len(log):
+        row, flags = log.row(at)
+        if row[0] >= end_ns:
+            break
+        if not flags & 1:
+            rows.append(row)
+        at += 1
+    return rows
+
+
+def _first_start(log: BarLog) -> int:
+    return log.row(0)[0][0] if len(log) else _NO_START
+
+
+def _bars_of(
+    starts: NDArray[np.int64],
+    price: NDArray[np.float64],
+    size: NDArray[np.float64],
+    count: NDArray[np.int64] | None,
+    root: Node,
+) -> list[BarRow]:
+    first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
+    last = np.append(first[1:], len(starts)) - 1
+    held = root.as_row() if root.start == int(starts[0]) else None
+    lengths = np.diff(first, append=len(starts))
+    # bincount adds in order, one by one: the same rounding as the live loop, which reduceat has not.
+    which = np.repeat(np.arange(len(first)), lengths)
+    money = price * size
+    if held is not None:
+        which = np.concatenate(([0], which))
+        size = np.concatenate(([held[5]], size))
+        money = np.concatenate(([held[7]], money))
+    volume = np.bincount(which, weights=size)
+    turnover = np.bincount(which, weights=money)
+    trades = lengths if count is None else np.add.reduceat(count, first)
+    rows = list(
+        zip(
+            starts[first].tolist(),
+            price[first].tolist(),
+            np.maximum.reduceat(price, first).tolist(),
+            np.minimum.reduceat(price, first).tolist(),
+            price[last].tolist(),
+            volume.tolist(),
+            trades.tolist(),
+            turnover.tolist(),
+            strict=True,
+        )
+    )
+    if held is not None:
+        start, _, high, low, close, v, n, t = rows[0]
+        rows[0] = (start, held[1], max(high, held[2]), min(low, held[3]), close, v, n + held[6], t)
+    return rows

@@ -1,0 +1,229 @@
+"""One timeframe of the cascade: its open bar, and how it closes, fills and is repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from mdnb.batch import BarRow
+from mdnb.timeframes import Grid
+
+__all__ = ["BarLog", "Node", "fold_rows"]
+
+_NEVER = -(2**63)
+_NO_START = 2**63 - 1
+
+OnClosed = Callable[["Node", BarRow, bool], None]
+"""Called with ``(node, row, filled)`` for each bar that closes."""
+
+
+class BarLog(Protocol):
+    """Where a node writes its closed bars; `mdnb.store.bars.BarStore` is one."""
+
+    evicted: int
+    """How many older bars are not held any more."""
+
+    def __len__(self) -> int: ...
+    def stage(self, row: BarRow, flags: int = 0) -> None:
+        """Append one closed bar."""
+        ...
+
+    def find(self, ts_ns: int) -> int:
+        """Return the position of the first bar that starts at or after an instant."""
+        ...
+
+    def row(self, at: int) -> tuple[BarRow, int]:
+        """Return the bar at a position, and its flags."""
+        ...
+
+    def put(self, row: BarRow, flags: int) -> int:
+        """Insert a bar at its place, or replace the one of that start; return its position."""
+        ...
+
+    def change(self, at: int, row: BarRow, flags: int) -> None:
+        """Overwrite the bar at a position."""
+        ...
+
+
+class Node:
+    """The open bar of one timeframe and its place in the tree.
+
+    A node holds what was folded into it: for the root these are trades, for all others the closed bars of
+    the next finer timeframe. What a coarse bar looks like right now is therefore merged on read.
+    """
+
+    __slots__ = (
+        "children",
+        "close",
+        "closed_to",
+        "count",
+        "edge",
+        "fill",
+        "grid",
+        "high",
+        "hidden",
+        "last_close",
+        "log",
+        "low",
+        "name",
+        "on_closed",
+        "open",
+        "parent",
+        "partial",
+        "start",
+        "turnover",
+        "volume",
+    )
+
+    def __init__(self, grid: Grid, log: BarLog, *, hidden: bool = False) -> None:
+        self.name = grid.timeframe.name
+        self.grid = grid
+        self.log = log
+        self.hidden = hidden
+        self.parent: Node | None = None
+        self.children: list[Node] = []
+        self.on_closed: OnClosed | None = None
+        self.fill = False
+        self.partial = False
+        self.closed_to = _NEVER
+        self.last_close = float("nan")
+        self.clear()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything was folded into the bar that is being made."""
+        return self.start != _NO_START
+
+    def clear(self) -> None:
+        """Forget the open bar."""
+        self.start = _NO_START
+        self.edge = _NEVER
+        self.open = self.high = self.low = self.close = float("nan")
+        self.volume = self.turnover = 0.0
+        self.count = 0
+
+    def take(self, row: BarRow, span: tuple[int, int]) -> None:
+        """Make ``row`` the open bar, covering ``span``."""
+        self.start, self.edge = span
+        _, self.open, self.high, self.low, self.close, self.volume, self.count, self.turnover = row
+
+    def as_row(self) -> BarRow | None:
+        """Return what was folded in so far."""
+        if self.start == _NO_START:
+            return None
+        return (self.start, self.open, self.high, self.low, self.close, self.volume, self.count, self.turnover)
+
+    def begin(self, span: tuple[int, int], price: float) -> None:
+        """Open a new bar at ``span``; intervals without a trade before it are filled first."""
+        if self.fill and self.closed_to != _NEVER and self.closed_to < span[0]:
+            self.fill_to(span[0])
+        self.start, self.edge = span
+        self.open = self.high = self.low = self.close = price
+        self.volume = self.turnover = 0.0
+        self.count = 0
+
+    def fold(self, row: BarRow) -> None:
+        """Merge a finer bar that closed."""
+        start, open_, high, low, close, volume, count, turnover = row
+        if self.start == _NO_START:
+            span = self.grid.span(start)
+            if span is None:
+                return
+            self.begin(span, open_)
+        if high > self.high:
+            self.high = high
+        if low < self.low:
+            self.low = low
+        self.close = close
+        self.volume += volume
+        self.count += count
+        self.turnover += turnover
+
+    def finish(self, ts_ns: int) -> None:
+        """Close the open bar, fold it into the children, and close those whose edge is reached too."""
+        row = (self.start, self.open, self.high, self.low, self.close, self.volume, self.count, self.turnover)
+        self.closed_to = self.edge
+        self.last_close = self.close
+        self.start = _NO_START
+        self.edge = _NEVER
+        flags, self.partial = (4 if self.partial else 0), False
+        self.log.stage(row, flags)
+        if self.on_closed is not None and not self.hidden:
+            self.on_closed(self, row, False)
+        for child in self.children:
+            child.fold(row)
+            if child.edge <= ts_ns:
+                child.finish(ts_ns)
+
+    def fill_to(self, ts_ns: int) -> None:
+        """Append flat bars for every interval inside the sessions that ended by ``ts_ns`` without a trade."""
+        span = self.grid.after(self.closed_to)
+        flat = self.last_close
+        while span is not None and span[1] <= ts_ns:
+            row: BarRow = (span[0], flat, flat, flat, flat, 0.0, 0, 0.0)
+            self.log.stage(row, 1)
+            self.closed_to = span[1]
+            if self.on_closed is not None and not self.hidden:
+                self.on_closed(self, row, True)
+            span = self.grid.after(span[1])
+
+    def amend(self, row: BarRow) -> BarRow:
+        """Merge a late piece into the closed bar of its interval (or put one there); return the bar as it is now."""
+        at = self.log.find(row[0])
+        if at < len(self.log) and (held := self.log.row(at))[0][0] == row[0]:
+            merged = row if held[1] & 1 else fold_rows([held[0], row], row[0])
+            self.log.change(at, merged, (held[1] & ~1) | 2)
+        else:
+            merged = row
+            at = self._insert(row)
+        self._flatten_after(at, merged[4])
+        return merged
+
+    def replace(self, row: BarRow) -> None:
+        """Write a closed bar anew, as the finer bars now say."""
+        at = self.log.find(row[0])
+        if at < len(self.log) and (held := self.log.row(at))[0][0] == row[0]:
+            self.log.change(at, row, (held[1] & ~1) | 2)
+        else:
+            at = self._insert(row)
+        self._flatten_after(at, row[4])
+
+    def _insert(self, row: BarRow) -> int:
+        """Put a late bar into an interval that had none; the intervals before it are filled first."""
+        if self.fill and _NEVER < self.closed_to < row[0]:
+            self.fill_to(row[0])
+        span = self.grid.span(row[0])
+        if span is not None:
+            self.closed_to = max(self.closed_to, span[1])
+        return self.log.put(row, 2)
+
+    def _flatten_after(self, at: int, close: float) -> None:
+        # Flat bars repeat the close before them: when that changes they follow.
+        at += 1
+        while at < len(self.log):
+            row, flags = self.log.row(at)
+            if not flags & 1:
+                break
+            self.log.change(at, (row[0], close, close, close, close, 0.0, 0, 0.0), flags)
+            at += 1
+        if at == len(self.log):
+            self.last_close = close
+
+
+def fold_rows(rows: list[BarRow], start_ns: int) -> BarRow:
+    """Return one bar made of several, in their order.
+
+    Examples
+    --------
+    >>> fold_rows([(0, 1.0, 3.0, 1.0, 2.0, 5.0, 2, 10.0), (60, 2.0, 2.5, 0.5, 0.5, 1.0, 1, 0.5)], 0)
+    (0, 1.0, 3.0, 0.5, 0.5, 6.0, 3, 10.5)
+    """
+    # A plain loop: the built-in sum compensates rounding since Python 3.12, which live bars do not.
+    _, open_, high, low, close, volume, count, turnover = rows[0]
+    for _, _, h, low_, close, v, n, t in rows[1:]:  # noqa: B007  # close is the last one's, on purpose
+        high = h if h > high else high
+        low = low_ if low_ < low else low
+        volume += v
+        count += n
+        turnover += t
+    return (start_ns, open_, high, low, close, volume, count, turnover)

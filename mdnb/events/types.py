@@ -1,0 +1,111 @@
+"""The kinds of event and what each carries."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mdnb.errors import OptionError, suggest
+from mdnb.types import timestamp
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Event", "EventType"]
+
+
+class EventType(str, enum.Enum):
+    """What can happen; a handler may be registered with the member or with its name.
+
+    Examples
+    --------
+    >>> EventType.parse("new_bar") is EventType.NEW_BAR
+    True
+    """
+
+    NEW_BAR = "new_bar"
+    """A bar is complete; it will not change but by `BAR_AMENDED`."""
+    BAR_CONSTRUCTED = "bar_constructed"
+    """The same bar, with how it was built."""
+    BAR_UPDATED = "bar_updated"
+    """The forming bar moved; at most once a batch."""
+    BAR_AMENDED = "bar_amended"
+    """A closed bar changed: a late trade, or an outlier that turned out to be a jump."""
+    TICK_DATA = "tick_data"
+    """A trade."""
+    QUOTE_UPDATE = "quote_update"
+    """Best bid or ask changed."""
+    MARKET_DEPTH_UPDATE = "market_depth_update"
+    """The order book changed."""
+    DATA_GAP = "data_gap"
+    """An interval that the feed did not deliver: ``gap_start``, ``gap_end``, ``gap_duration`` (s), ``repaired``."""
+    DATA_QUALITY_ALERT = "data_quality_alert"
+    """Something is wrong with the data: ``alert_type``, ``description``."""
+    CONNECTION_STATUS_CHANGED = "connection_status_changed"
+    """``status``: connecting, connected, disconnected, reconnecting, reconnected, stale or closed."""
+
+    @classmethod
+    def parse(cls, given: EventType | str) -> EventType:
+        """Return the member of a name in any case.
+
+        Raises
+        ------
+        OptionError
+            When there is no such event.
+        """
+        try:
+            return cls(given.lower() if isinstance(given, str) else given)
+        except (ValueError, AttributeError) as error:
+            names = [member.name for member in cls]
+            raise OptionError(f"there is no event {given!r}. {suggest(str(given).upper(), names)}") from error
+
+
+class Event:
+    """Something that happened.
+
+    Attributes
+    ----------
+    type
+        Which `EventType`.
+    symbol
+        Whose market.
+    time_ns
+        Market time, UTC epoch nanoseconds.
+    data
+        What it is about: a `Bar`, `Tick`, `Quote`, or a mapping. Its fields can also be read on the
+        event itself, as ``event.timeframe`` or ``event.status``.
+    """
+
+    __slots__ = ("_tz", "data", "symbol", "time_ns", "type")
+
+    def __init__(self, type: EventType, symbol: str, time_ns: int, data: Any, tz: str = "UTC") -> None:
+        self.type = type
+        self.symbol = symbol
+        self.time_ns = time_ns
+        self.data = data
+        self._tz = tz
+
+    @property
+    def time(self) -> pd.Timestamp:
+        """Market time in the suite's zone."""
+        return timestamp(self.time_ns, self._tz)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for names that are no attribute of the event itself.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        data = self.data
+        try:
+            return data[name] if isinstance(data, Mapping) else getattr(data, name)
+        except (KeyError, AttributeError):
+            raise AttributeError(f"a {self.type.name} event has no field {name!r}") from None
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return getattr(self, name)
+        except AttributeError as error:
+            raise KeyError(str(error)) from None
+
+    def __repr__(self) -> str:
+        return f"Event({self.type.name}, {self.symbol}, {self.data!r})"

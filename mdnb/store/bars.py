@@ -1,0 +1,394 @@
+"""The bars of one timeframe, in columns (hot path, guarded by ``tests/benchmarks``).
+
+A closed bar costs 61 bytes: int64 time, six float64 columns, int32 count, uint8 flags. Rows are staged in
+a list while a batch is handled and written to the columns at once. Appending writes in place; every other
+change (a late trade, older history, sliding at the limit) makes new buffers, because frames that were
+handed out share the old time column. Not thread-safe: the engine holds its lock around every call.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mdnb.batch import BarRow
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["AMENDED", "FILLED", "PARTIAL", "BarColumns", "BarStore", "columns_from_rows"]
+
+FILLED = 1
+AMENDED = 2
+PARTIAL = 4
+
+_NS_PER_US = 1000
+_FLOATS = 6
+_FIRST_CAPACITY = 1024
+_STAGE_LIMIT = 512
+_NAN = float("nan")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BarColumns:
+    """Bars as numpy copies, oldest first.
+
+    Attributes
+    ----------
+    time_us
+        int64, shape (n,): bar start in UTC epoch microseconds.
+    open, high, low, close, volume, vwap
+        float64, shape (n,).
+    tick_count
+        int64, shape (n,).
+    flags
+        uint8, shape (n,): `FILLED`, `AMENDED`, `PARTIAL`.
+    first
+        Ordinal of row 0; bars are numbered from 0 since the store began.
+    forming
+        True when the last row is the forming bar.
+    generation
+        Changes when anything but an append or the forming bar changed.
+    """
+
+    time_us: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    vwap: NDArray[np.float64]
+    tick_count: NDArray[np.int64]
+    flags: NDArray[np.uint8]
+    first: int
+    forming: bool
+    generation: int
+
+    def __len__(self) -> int:
+        return len(self.time_us)
+
+    @property
+    def turnover(self) -> NDArray[np.float64]:
+        """float64, shape (n,): sum of price x size."""
+        return self.vwap * self.volume
+
+
+class BarStore:
+    """Bars of one timeframe, bounded to the newest ``limit``.
+
+    Parameters
+    ----------
+    limit
+        How many closed bars are held, at least 1.
+    tz
+        Zone of the frames' index.
+    with_vwap
+        Whether frames carry the ``vwap`` column.
+    """
+
+    def __init__(self, limit: int, tz: str = "UTC", with_vwap: bool = True) -> None:
+        self.limit = limit
+        self.tz = tz
+        self.with_vwap = with_vwap
+        self.generation = 0
+        self.staged: list[BarRow] = []
+        self.evicted = 0
+        self._staged_flags: dict[int, int] = {}
+        self._n = 0
+        self._from = 0
+        self._base: pd.DataFrame | None = None
+        self._allocate(min(_FIRST_CAPACITY, self._largest()))
+
+    # -- size ---------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self._n - self._from + len(self.staged)
+
+    @property
+    def total(self) -> int:
+        """How many bars were ever held: the ordinal of the next one."""
+        return self.evicted + len(self)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows held (the buffers' slack is never touched, so it is not resident)."""
+        return (self._n - self._from) * (8 + 8 * _FLOATS + 4 + 1)
+
+    def last_start_ns(self) -> int | None:
+        """Return the start of the newest closed bar."""
+        if self.staged:
+            return self.staged[-1][0]
+        return int(self._time[self._n - 1]) * _NS_PER_US if self._n > self._from else None
+
+    def first_start_ns(self) -> int | None:
+        """Return the start of the oldest closed bar held."""
+        if self._n > self._from:
+            return int(self._time[self._from]) * _NS_PER_US
+        return self.staged[0][0] if self.staged else None
+
+    # -- writing ------------------------------------------------------------------------------------
+
+    def stage(self, row: BarRow, flags: int = 0) -> None:
+        """Append one closed bar."""
+        if flags:
+            self._staged_flags[len(self.staged)] = flags
+        self.staged.append(row)
+        if len(self.staged) >= _STAGE_LIMIT:
+            self.settle()
+
+    def settle(self) -> None:
+        """Write the staged bars to the columns."""
+        rows = self.staged
+        if not rows:
+            return
+        count = len(rows)
+        self._reserve(count)
+        a, b = self._n, self._n + count
+        start, o, h, low, c, v, n, turnover = zip(*rows, strict=True)
+        self._time[a:b] = np.array(start, dtype=np.int64) // _NS_PER_US
+        self._floats[:5, a:b] = (o, h, low, c, v)
+        self._floats[5, a:b] = _vwap(np.array(turnover), self._floats[4, a:b])
+        self._count[a:b] = n
+        self._flags[a:b] = 0
+        for at, flags in self._staged_flags.items():
+            self._flags[a + at] = flags
+        self._staged_flags.clear()
+        self._n = b
+        rows.clear()
+        self._trim()
+
+    def extend(self, columns: BarColumns) -> None:
+        """Append many closed bars from columns; they are newer than all that is held."""
+        self.settle()
+        keep = min(len(columns), self.limit)
+        self.evicted += len(columns) - keep
+        part = slice(len(columns) - keep, None)
+        self._reserve(keep)
+        a, b = self._n, self._n + keep
+        self._write(slice(a, b), columns, part)
+        self._n = b
+        self._trim()
+
+    def prepend(self, columns: BarColumns) -> int:
+        """Put older bars before all that is held, as many as the limit allows; return how many."""
+        self.settle()
+        held = self._n - self._from
+        take = min(len(columns), self.limit - held)
+        if take <= 0:
+            return 0
+        old = self._views()
+        source = slice(len(columns) - take, None)
+        self._allocate(min(max(_FIRST_CAPACITY, 2 * (take + held)), max(self._largest(), take + held + 1)))
+        self._write(slice(0, take), columns, source)
+        self._copy_views(old, take)
+        self._n = take + held
+        self.generation += 1
+        return take
+
+    def put(self, row: BarRow, flags: int) -> int:
+        """Write a bar at its place among the closed ones: replace the one of that start or insert it.
+
+        Returns
+        -------
+        int
+            Its position among the rows held, 0 the oldest.
+        """
+        self.settle()
+        at = self.find(row[0])
+        exact = at < len(self) and int(self._time[self._from + at]) * _NS_PER_US == row[0]
+        old = self._views()
+        held = self._n - self._from
+        self._allocate(self._capacity if held + 1 < self._capacity else self._capacity + _FIRST_CAPACITY)
+        head = tuple(view[..., :at] for view in old)
+        tail = tuple(view[..., at + exact :] for view in old)
+        self._copy_views(head, 0)
+        self._copy_views(tail, at + 1)
+        self._n = held + (not exact)
+        self._set(at, row, flags)
+        self.generation += 1
+        self._trim()
+        return at
+
+    def change(self, at: int, row: BarRow, flags: int) -> None:
+        """Overwrite prices and counts of the bar at a position; its start stays."""
+        self._set(self._from + at, row, flags)
+        self.generation += 1
+
+    def _set(self, i: int, row: BarRow, flags: int) -> None:
+        start, o, h, low, c, v, n, turnover = row
+        self._time[i] = start // _NS_PER_US
+        self._floats[:, i] = (o, h, low, c, v, turnover / v if v else _NAN)
+        self._count[i] = n
+        self._flags[i] = flags
+
+    def drop_before(self, ts_ns: int) -> int:
+        """Forget bars that start before an instant; return how many."""
+        self.settle()
+        gone = self.find(ts_ns)
+        self._from += gone
+        self.evicted += gone
+        return gone
+
+    def set_limit(self, limit: int) -> None:
+        """Hold at most ``limit`` bars from now on."""
+        self.settle()
+        self.limit = limit
+        self._trim()
+
+    # -- reading ------------------------------------------------------------------------------------
+
+    def find(self, ts_ns: int) -> int:
+        """Return the position of the first bar that starts at or after an instant."""
+        self.settle()
+        held = self._time[self._from : self._n]
+        return int(np.searchsorted(held, -(-ts_ns // _NS_PER_US), side="left"))
+
+    def row(self, at: int) -> tuple[BarRow, int]:
+        """Return the bar at a position, and its flags."""
+        self.settle()
+        i = self._from + at
+        o, h, low, c, v, vwap = self._floats[:, i].tolist()
+        turnover = vwap * v if v else 0.0
+        return (int(self._time[i]) * _NS_PER_US, o, h, low, c, v, int(self._count[i]), turnover), int(self._flags[i])
+
+    def columns(self, start: int, stop: int, forming: BarRow | None = None) -> BarColumns:
+        """Return copies of the bars at positions ``[start, stop)``, and of the forming one behind them."""
+        self.settle()
+        a, b = self._from + start, self._from + stop
+        if forming is not None:
+            self._place(forming)
+            b += 1
+        o, h, low, c, v, vwap = self._floats[:, a:b].copy()
+        return BarColumns(
+            self._time[a:b].copy(),
+            o,
+            h,
+            low,
+            c,
+            v,
+            vwap,
+            self._count[a:b].astype(np.int64),
+            self._flags[a:b].copy(),
+            self.evicted + start,
+            forming is not None,
+            self.generation,
+        )
+
+    def frame(self, start: int, stop: int, forming: BarRow | None = None) -> pd.DataFrame:
+        """Return a frame of the bars at positions ``[start, stop)``, and of the forming one behind them.
+
+        The caller owns the frame: nothing that happens later changes it, and nothing done to it comes back.
+        """
+        self.settle()
+        a, b = self._from + start, self._from + stop
+        if forming is not None:
+            self._place(forming)
+            b += 1
+        base = self._base if self._base is not None else self._make_base()
+        return base.iloc[a:b].copy()
+
+    def _place(self, forming: BarRow) -> None:
+        self._reserve(1)
+        self._set(self._n, forming, 0)
+
+    # -- buffers ------------------------------------------------------------------------------------
+
+    def _largest(self) -> int:
+        return self.limit + max(_FIRST_CAPACITY, self.limit // 64) + 1
+
+    def _allocate(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._time: NDArray[np.int64] = np.empty(capacity, dtype=np.int64)
+        self._floats: NDArray[np.float64] = np.empty((_FLOATS, capacity))
+        self._count: NDArray[np.int32] = np.empty(capacity, dtype=np.int32)
+        self._flags: NDArray[np.uint8] = np.empty(capacity, dtype=np.uint8)
+        self._from = 0
+        self._base = None
+
+    def _views(self) -> tuple[NDArray[np.generic], ...]:
+        held = slice(self._from, self._n)
+        return self._time[held], self._floats[:, held], self._count[held], self._flags[held]
+
+    def _copy_views(self, views: tuple[NDArray[np.generic], ...], at: int) -> None:
+        stop = at + views[0].shape[-1]
+        targets: tuple[NDArray[Any], ...] = (self._time, self._floats, self._count, self._flags)
+        for target, view in zip(targets, views, strict=True):
+            target[..., at:stop] = view
+
+    def _write(self, to: slice, columns: BarColumns, part: slice) -> None:
+        self._time[to] = columns.time_us[part]
+        names = ("open", "high", "low", "close", "volume", "vwap")
+        for i, name in enumerate(names):
+            self._floats[i, to] = getattr(columns, name)[part]
+        self._count[to] = columns.tick_count[part]
+        self._flags[to] = columns.flags[part]
+
+    def _reserve(self, count: int) -> None:
+        # One row more than asked is kept free: the forming bar is written there when a frame is made.
+        if self._n + count < self._capacity:
+            return
+        held = min(self._n - self._from, self.limit)
+        views = tuple(view[..., view.shape[-1] - held :] for view in self._views())
+        self.evicted += self._n - self._from - held
+        self._allocate(max(min(2 * (held + count) + 1, self._largest()), held + count + 1, _FIRST_CAPACITY))
+        self._copy_views(views, 0)
+        self._n = held
+
+    def _trim(self) -> None:
+        over = self._n - self._from - self.limit
+        if over > 0:
+            self._from += over
+            self.evicted += over
+
+    def _make_base(self) -> pd.DataFrame:
+        import pandas as pd
+
+        stamps = self._time.view("M8[us]")
+        index = pd.DatetimeIndex(stamps, dtype=pd.DatetimeTZDtype("us", self.tz), copy=False, name="timestamp")
+        prices = pd.DataFrame(self._floats[:5].T, index, ["open", "high", "low", "close", "volume"], copy=False)
+        counts = pd.DataFrame({"tick_count": self._count}, index, copy=False)
+        parts = [prices, counts]
+        if self.with_vwap:
+            parts.append(pd.DataFrame({"vwap": self._floats[5]}, index, copy=False))
+        self._base = pd.concat(parts, axis=1)
+        return self._base
+
+
+def _vwap(turnover: NDArray[np.float64], volume: NDArray[np.float64]) -> NDArray[np.float64]:
+    out = np.full(len(volume), _NAN)
+    np.divide(turnover, volume, out=out, where=volume > 0)
+    return out
+
+
+def columns_from_rows(rows: Sequence[BarRow], flags: int = 0) -> BarColumns:
+    """Return rows as columns.
+
+    Examples
+    --------
+    >>> columns_from_rows([(60_000_000_000, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5)]).vwap.tolist()
+    [1.25]
+    """
+    if rows:
+        start, o, h, low, c, v, n, turnover = (np.array(column) for column in zip(*rows, strict=True))
+    else:
+        start = n = np.empty(0, dtype=np.int64)
+        o = h = low = c = v = turnover = np.empty(0)
+    volume = v.astype(np.float64)
+    return BarColumns(
+        start.astype(np.int64) // _NS_PER_US,
+        o.astype(np.float64),
+        h.astype(np.float64),
+        low.astype(np.float64),
+        c.astype(np.float64),
+        volume,
+        _vwap(turnover.astype(np.float64), volume),
+        n.astype(np.int64),
+        np.full(len(start), flags, dtype=np.uint8),
+        0,
+        False,
+        0,
+    )

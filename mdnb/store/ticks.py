@@ -1,0 +1,139 @@
+"""The newest trades, in columns: 38 bytes each (hot path, guarded by ``tests/benchmarks``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdnb.batch import QuoteRow, TradeRow
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["QUOTE_DTYPE", "TICK_DTYPE", "RowStore"]
+
+TICK_DTYPE = np.dtype(
+    [("ts_ns", "i8"), ("price", "f8"), ("size", "f8"), ("count", "i4"), ("side", "i1"), ("trade_id", "i8"), ("flag", "u1")]
+)
+"""A trade: UTC epoch nanoseconds, price, size, raw trades, +1/-1/0 taker side, id or -1, 0 or why it is in no bar."""
+
+QUOTE_DTYPE = np.dtype([("ts_ns", "i8"), ("bid", "f8"), ("bid_size", "f8"), ("ask", "f8"), ("ask_size", "f8")])
+"""A quote: UTC epoch nanoseconds, best bid and ask with their sizes."""
+
+_FIRST_CAPACITY = 4096
+
+
+class RowStore:
+    """The newest ``limit`` rows of one dtype, oldest first, contiguous.
+
+    Parameters
+    ----------
+    dtype
+        `TICK_DTYPE` or `QUOTE_DTYPE`.
+    limit
+        How many rows are held.
+
+    Examples
+    --------
+    >>> store = RowStore(QUOTE_DTYPE, 2)
+    >>> store.extend([(1, 9.0, 1.0, 10.0, 1.0), (2, 9.0, 1.0, 10.0, 1.0), (3, 9.0, 1.0, 11.0, 1.0)])
+    >>> store.tail(10)["ts_ns"].tolist(), store.total
+    ([2, 3], 3)
+    """
+
+    def __init__(self, dtype: np.dtype[np.void], limit: int) -> None:
+        self.dtype = dtype
+        self.limit = limit
+        self.total = 0
+        self._n = 0
+        self._rows: NDArray[np.void] = np.empty(min(_FIRST_CAPACITY, self._largest()), dtype=dtype)
+
+    def __len__(self) -> int:
+        return min(self._n, self.limit)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows held."""
+        return len(self) * self.dtype.itemsize
+
+    def _largest(self) -> int:
+        return self.limit + max(_FIRST_CAPACITY, self.limit // 64)
+
+    def extend(self, rows: Sequence[TradeRow] | Sequence[QuoteRow], flag: int = 0) -> None:
+        """Append rows in arrival order; ``flag`` fills the last field of ticks."""
+        part = rows[-self.limit :] if len(rows) > self.limit else rows
+        self.total += len(rows)
+        if not part:
+            return
+        self._reserve(len(part))
+        a, b = self._n, self._n + len(part)
+        view = self._rows[a:b]
+        for name, column in zip(self.dtype.names or (), zip(*part, strict=True), strict=False):
+            view[name] = column
+        if "flag" in (self.dtype.names or ()):
+            view["flag"] = flag
+        self._n = b
+
+    def extend_array(self, rows: NDArray[np.void]) -> None:
+        """Append rows that are an array of the store's dtype already."""
+        self.total += len(rows)
+        rows = rows[-self.limit :]
+        self._reserve(len(rows))
+        self._rows[self._n : self._n + len(rows)] = rows
+        self._n += len(rows)
+
+    def _reserve(self, count: int) -> None:
+        if self._n + count <= len(self._rows):
+            return
+        held = self.tail(max(0, self.limit - count))
+        wanted = max(min(2 * (len(held) + count), self._largest()), len(held) + count)
+        rows = np.empty(wanted, dtype=self.dtype)
+        rows[: len(held)] = held
+        self._rows, self._n = rows, len(held)
+
+    def tail(self, count: int) -> NDArray[np.void]:
+        """Return a copy of the newest ``count`` rows, fewer where fewer are held."""
+        take = min(count, len(self))
+        return self._rows[self._n - take : self._n].copy()
+
+    def last(self) -> tuple[float, ...] | None:
+        """Return the newest row, None while there is none."""
+        row: tuple[float, ...] | None = self._rows[self._n - 1].item() if self._n else None
+        return row
+
+    def set_flags(self, trade_ids: set[int], flag: int) -> None:
+        """Give the held ticks of these ids another flag."""
+        held = self._rows[max(0, self._n - self.limit) : self._n]
+        held["flag"][np.isin(held["trade_id"], list(trade_ids))] = flag
+
+    def drop_before(self, ts_ns: int) -> int:
+        """Forget rows older than an instant; return how many."""
+        held = self.tail(len(self))
+        keep = held[held["ts_ns"] >= ts_ns]
+        gone = len(held) - len(keep)
+        if gone:
+            self._rows = np.empty(max(_FIRST_CAPACITY, 2 * len(keep)), dtype=self.dtype)
+            self._rows[: len(keep)] = keep
+            self._n = len(keep)
+        return gone
+
+    def set_limit(self, limit: int) -> None:
+        """Hold at most ``limit`` rows from now on."""
+        kept = self.tail(limit)
+        self.limit = limit
+        self._rows = np.empty(max(_FIRST_CAPACITY, min(2 * len(kept), self._largest())), dtype=self.dtype)
+        self._rows[: len(kept)] = kept
+        self._n = len(kept)
+
+    def frame(self, count: int, tz: str) -> pd.DataFrame:
+        """Return the newest rows as a frame indexed by ``timestamp`` (datetime64[ns, tz])."""
+        import pandas as pd
+
+        rows = self.tail(count)
+        stamps = rows["ts_ns"].copy().view("M8[ns]")
+        index = pd.DatetimeIndex(stamps, dtype=pd.DatetimeTZDtype("ns", tz), name="timestamp")
+        names = [name for name in self.dtype.names or () if name != "ts_ns"]
+        return pd.DataFrame({name: rows[name] for name in names}, index=index)
