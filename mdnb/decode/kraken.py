@@ -1,0 +1,220 @@
+"""Kraken's web socket v2: ``{"channel", "type", "data": [...]}``.
+
+Sources: docs.kraken.com (Websockets v2), checked on messages captured in 2025 and 2026.
+
+* Several trades share a frame, often with one time stamp; their order is the order of the array. Ids rise
+  by one. A frame of type ``snapshot`` repeats trades from before the subscription.
+* A candle has no closed flag: it is closed once the next one begins. Its turnover is unknown (vwap is
+  rounded).
+* Prices are JSON numbers, read as the float nearest to what is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from mdnb.batch import Batch, DepthUpdate, Reply
+from mdnb.decode.fields import (
+    Identifier,
+    OpenBars,
+    Price,
+    Size,
+    Symbol,
+    UnusableError,
+    add_quote,
+    add_records,
+    add_trade,
+    check_keys,
+    decode_frames,
+    iso_ns,
+    refuse_duplicates,
+    reply_text,
+    timeframe_name,
+    typed,
+)
+
+__all__ = ["Decoder"]
+
+_Kind = Literal["snapshot", "update"]
+
+
+class _Trade(msgspec.Struct, gc=False):
+    symbol: Symbol
+    side: Literal["buy", "sell"]
+    price: Price
+    qty: Size
+    ord_type: str
+    trade_id: Identifier
+    timestamp: str
+
+
+class _Trades(msgspec.Struct, gc=False):
+    channel: Literal["trade"]
+    type: _Kind
+    data: list[_Trade]
+
+
+class _Ticker(msgspec.Struct, gc=False):
+    symbol: Symbol
+    bid: Price
+    bid_qty: Size
+    ask: Price
+    ask_qty: Size
+    timestamp: str = ""
+
+
+class _Candle(msgspec.Struct, gc=False):
+    symbol: Symbol
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    trades: Identifier
+    volume: Size
+    interval_begin: str
+    interval: int
+
+
+class _Level(msgspec.Struct, gc=False):
+    price: Price
+    qty: Size
+
+
+class _Book(msgspec.Struct, gc=False):
+    symbol: Symbol
+    bids: list[_Level]
+    asks: list[_Level]
+    checksum: int = -1
+    timestamp: str = ""
+
+
+class _Books(msgspec.Struct, gc=False):
+    channel: Literal["book"]
+    type: _Kind
+    data: list[_Book]
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    channel: str = ""
+    method: str = ""
+    timestamp: str = ""
+    data: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    success: bool = True
+    error: str = ""
+    req_id: Identifier = 0
+
+
+_trades = typed(_Trades)
+_trade = typed(_Trade)
+_ticker = typed(_Ticker)
+_candle = typed(_Candle)
+_books = typed(_Books)
+_envelope = typed(_Envelope)
+
+_NOTICES = frozenset({"heartbeat", "status", "instrument"})
+_METHODS = frozenset({"subscribe", "unsubscribe", "ping", "pong"})
+
+
+class Decoder:
+    """Decodes frames of Kraken's web socket v2.
+
+    Examples
+    --------
+    >>> frame = (
+    ...     '{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell","price":77120.0,'
+    ...     '"qty":0.5,"ord_type":"limit","trade_id":7,"timestamp":"2026-08-22T17:30:53.355059Z"}]}'
+    ... )
+    >>> Decoder().feed([frame]).trades
+    {'BTC/USD': [(1787419853355059000, 77120.0, 0.5, 1, -1, 7)]}
+    """
+
+    def __init__(self) -> None:
+        self._bars = OpenBars()
+
+    def feed(self, frames: Sequence[str | bytes]) -> Batch:
+        """Decode the frames of one drain, in order."""
+        return decode_frames(frames, self._frame)
+
+    def _frame(self, text: str, batch: Batch) -> None:
+        if text.startswith('{"channel":"trade"'):
+            try:
+                frame = _trades(text)
+                check_keys(text, 3 + 9 * len(frame.data))
+                rows = [(trade.symbol, _row(trade)) for trade in frame.data]
+            except ValueError:
+                self._rest(text, batch)
+                return
+            for symbol, row in rows:
+                add_trade(batch, symbol, row)
+            batch.control += not rows
+        elif text.startswith('{"channel":"book"'):
+            _add_books(text, batch)
+        elif text == '{"channel":"heartbeat"}':
+            batch.control += 1
+        else:
+            self._rest(text, batch)
+
+    def _rest(self, text: str, batch: Batch) -> None:
+        refuse_duplicates(text)
+        envelope = _envelope(text)
+        channel = envelope.channel
+        if channel in _NOTICES:
+            batch.control += 1
+        elif envelope.method in _METHODS and not channel:
+            batch.control += 1
+            batch.replies.append(
+                Reply(envelope.req_id, envelope.success and not envelope.error, reply_text(envelope.error))
+            )
+        elif channel == "book":
+            _add_books(text, batch)
+        elif channel not in ("trade", "ticker", "ohlc") or isinstance(envelope.data, msgspec.UnsetType):
+            raise UnusableError("unknown channel" if channel else "unknown message")
+        else:
+            handle = {"trade": _add_one, "ticker": _add_ticker, "ohlc": self._add_candle}[channel]
+            add_records(envelope.data, handle, batch)
+            batch.control += not envelope.data
+            if envelope.timestamp:
+                batch.clock_ns = max(batch.clock_ns, iso_ns(envelope.timestamp))
+
+    def _add_candle(self, text: str, batch: Batch) -> None:
+        candle = _candle(text)
+        prices = (candle.open, candle.high, candle.low, candle.close)
+        row = (iso_ns(candle.interval_begin), *prices, candle.volume, candle.trades, float("nan"))
+        self._bars.add(batch, candle.symbol, timeframe_name(f"{candle.interval}min"), row)
+
+
+def _row(trade: _Trade) -> tuple[int, float, float, int, int, int]:
+    side = 1 if trade.side == "buy" else -1
+    return iso_ns(trade.timestamp), trade.price, trade.qty, 1, side, trade.trade_id
+
+
+def _add_one(text: str, batch: Batch) -> None:
+    trade = _trade(text)
+    add_trade(batch, trade.symbol, _row(trade))
+
+
+def _add_ticker(text: str, batch: Batch) -> None:
+    ticker = _ticker(text)
+    ns = iso_ns(ticker.timestamp) if ticker.timestamp else 0
+    add_quote(batch, ticker.symbol, (ns, ticker.bid, ticker.bid_qty, ticker.ask, ticker.ask_qty))
+
+
+def _add_books(text: str, batch: Batch) -> None:
+    frame = _books(text)
+    updates = []
+    colons = 3
+    for book in frame.data:
+        colons += 3 + 2 * (len(book.bids) + len(book.asks))
+        colons += (book.checksum >= 0) + 3 * bool(book.timestamp)
+        ns = iso_ns(book.timestamp) if book.timestamp else 0
+        bids = [(level.price, level.qty) for level in book.bids]
+        asks = [(level.price, level.qty) for level in book.asks]
+        updates.append((book.symbol, DepthUpdate(ns, frame.type == "snapshot", bids, asks)))
+    check_keys(text, colons)
+    batch.control += not updates
+    for symbol, update in updates:
+        batch.depth.setdefault(symbol, []).append(update)
+        batch.clock_ns = max(batch.clock_ns, update.ts_ns)

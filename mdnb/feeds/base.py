@@ -1,0 +1,123 @@
+"""What every feed is to the engine: a source of raw frames, and of history where it has any."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from mdnb.batch import BarRow, Reply, TradeRow
+from mdnb.clock import Clock, SystemClock
+from mdnb.errors import OptionError, suggest
+from mdnb.instruments import Instrument, known_instrument
+from mdnb.sessions import Sessions
+
+__all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels"]
+
+Channel = Literal["trades", "quotes", "depth", "bars"]
+CHANNELS: tuple[Channel, ...] = ("trades", "quotes", "depth", "bars")
+
+OnFrame = Callable[[str | bytes], None]
+"""Called for each frame, on the loop, in order; must be cheap and never raises."""
+
+OnStatus = Callable[[str, str], None]
+"""Called with ``(status, detail)``; status is connecting, connected, disconnected, reconnecting,
+reconnected, stale or closed."""
+
+
+class Feed(abc.ABC):
+    """One connection to one venue.
+
+    Attributes
+    ----------
+    dialect
+        Names the decoder of its frames (`mdnb.decode.decoder`).
+    ids
+        ``sequential`` where trade ids rise by one a trade, ``unique`` where they only differ, ``none``.
+    has_trades
+        False for venues that send quotes only: bars are then built from `quote_price`.
+    quote_price
+        ``mid``, ``bid`` or ``ask``.
+    clock
+        The market's time.
+    """
+
+    dialect: str = "mdnb"
+    ids: Literal["sequential", "unique", "none"] = "none"
+    has_trades: bool = True
+    quote_price: Literal["mid", "bid", "ask"] = "mid"
+
+    def __init__(self) -> None:
+        self.clock: Clock = SystemClock()
+
+    @abc.abstractmethod
+    async def open(self, symbols: Sequence[str]) -> None:
+        """Get ready for these symbols: resolve instruments, start what has to run.
+
+        Raises
+        ------
+        SymbolError
+            When the venue does not know one of them.
+        FeedError
+            When the venue cannot be reached or refuses.
+        """
+
+    @abc.abstractmethod
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Deliver frames until `close` is called or a recording ends; survive disconnects."""
+
+    @abc.abstractmethod
+    async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Ask for channels of a symbol; remembered for reconnects. Returns once the venue agreed."""
+
+    @abc.abstractmethod
+    async def unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Give channels back."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Close sockets and tasks; calling it again does nothing."""
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return what the venue says of the symbol."""
+        return known_instrument(symbol)
+
+    def sessions(self, symbol: str) -> Sessions:
+        """Return the hours in which the symbol trades."""
+        return Sessions.always()
+
+    async def history_bars(self, symbol: str, timeframe: str, start_ns: int, end_ns: int) -> list[BarRow] | None:
+        """Return closed bars that start in ``[start_ns, end_ns)``, oldest first; None where there is no history."""
+        return None
+
+    async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
+        """Return trades of ``[start_ns, end_ns)``, oldest first; None where there is no history."""
+        return None
+
+    def on_reply(self, reply: Reply) -> None:
+        """Take the answer to a request of ours; feeds that make none ignore it."""
+
+    async def __aenter__(self) -> Feed:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+
+def check_channels(channels: Sequence[str]) -> tuple[Channel, ...]:
+    """Return the channels, typed.
+
+    Raises
+    ------
+    OptionError
+        When one is unknown.
+
+    Examples
+    --------
+    >>> check_channels(["trades"])
+    ('trades',)
+    """
+    for channel in channels:
+        if channel not in CHANNELS:
+            raise OptionError(f"there is no channel {channel!r}. {suggest(channel, CHANNELS)}")
+    return tuple(channel for channel in CHANNELS if channel in channels)

@@ -1,0 +1,385 @@
+"""A WebSocket connection that heals itself: the base of every feed that speaks over a socket.
+
+`WebSocketFeed` connects, reads, watches for silence, reconnects with exponential backoff and full
+jitter, subscribes again, and pairs requests with their replies. What differs from venue to venue is
+in its hooks: `WebSocketFeed.endpoint` (must be given) and `WebSocketFeed.greet`,
+`WebSocketFeed.send_subscribe`, `WebSocketFeed.send_unsubscribe`, `WebSocketFeed.encode_request`,
+`WebSocketFeed.heartbeat` and `WebSocketFeed.is_end` (have defaults).
+
+On the hot path: `WebSocketFeed._read` runs once a frame.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import websockets.asyncio.client as ws
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from mdnb.batch import Reply
+from mdnb.errors import ClosedError, FeedError, FeedRefusedError
+from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
+from mdnb.feeds.endpoint import Endpoint, after_refusal
+from mdnb.feeds.patience import Backoff, Patience, Wall
+
+__all__ = ["MAX_FRAME_BYTES", "Backoff", "Endpoint", "Patience", "Wall", "WebSocketFeed"]
+
+MAX_FRAME_BYTES = 2**20
+"""Larger frames end the connection (close code 1009) before they can fill the memory."""
+
+_log = logging.getLogger("mdnb.feeds")
+# At DEBUG level websockets logs query strings, the Authorization header and every frame: no credentials here.
+_socket_log = logging.getLogger("mdnb.feeds.socket")
+_socket_log.setLevel(logging.WARNING)
+
+
+class _LostError(Exception):
+    """The connection ended while a request was under way."""
+
+
+class WebSocketFeed(Feed):
+    """A feed over one WebSocket; a venue's adapter derives from it and gives `endpoint`.
+
+    Everything happens on the loop that runs `run`. `subscribe`, `request` and `close` must be called on
+    that loop too.
+
+    Parameters
+    ----------
+    backoff, patience, wall
+        How it reconnects and what it waits for.
+
+    Examples
+    --------
+    A venue in four lines::
+
+        class Venue(WebSocketFeed):
+            dialect = "venue"
+
+            async def endpoint(self) -> Endpoint:
+                return Endpoint("wss://venue.example/v1")
+    """
+
+    def __init__(
+        self, backoff: Backoff | None = None, patience: Patience | None = None, wall: Wall | None = None
+    ) -> None:
+        super().__init__()
+        self.backoff = backoff or Backoff()
+        self.patience = patience or Patience()
+        self._wall = wall or Wall()
+        self._wanted: dict[str, tuple[Channel, ...]] = {}
+        self._socket: ws.ClientConnection | None = None
+        self._open = asyncio.Event()
+        self._pending: dict[int, asyncio.Future[Reply]] = {}
+        self._last_id = 0
+        self._work: asyncio.Task[None] | None = None
+        self._closed = asyncio.Event()
+        self._ended = False
+        self._was_connected = False
+        self._stale = False
+        self._last_frame = 0.0
+
+    # -- what a venue's adapter gives -------------------------------------------------------------------
+
+    @abc.abstractmethod
+    async def endpoint(self) -> Endpoint:
+        """Return where to connect; asked before each attempt, so that a token can be fresh."""
+
+    async def greet(self) -> None:
+        """Say what has to be said after the socket opened and before anything is subscribed."""
+
+    async def send_subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Ask the venue for channels; by default a ``subscribe`` request of mdnb's own protocol."""
+        await self.request("subscribe", symbol=symbol, channels=list(channels))
+
+    async def send_unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Give channels back; by default an ``unsubscribe`` request of mdnb's own protocol."""
+        await self.request("unsubscribe", symbol=symbol, channels=list(channels))
+
+    def encode_request(self, op: str, request_id: int, fields: Mapping[str, Any]) -> str:
+        """Return the frame that asks; by default of mdnb's own protocol."""
+        return msgspec.json.encode({"op": op, "id": request_id, **fields}).decode()
+
+    def heartbeat(self) -> str | None:
+        """Return the frame to send each `Patience.heartbeat` seconds; None where the venue wants none."""
+        return None
+
+    def is_end(self, code: int, reason: str) -> bool:
+        """Return whether the server's close with this code and reason is the end, and no accident."""
+        return False
+
+    # -- Feed -------------------------------------------------------------------------------------------
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Deliver frames until `close` is called or the server is at its end; survive disconnects.
+
+        Raises
+        ------
+        FeedRefusedError
+            When the venue refuses us for good (401, 403, another 4xx, a certificate that does not hold).
+        FeedError
+            When it runs already.
+        """
+        if self._closed.is_set():
+            on_status("closed", "closed before it ran")
+            return
+        if self._work is not None:
+            raise FeedError(f"this {type(self).__name__} is running already")
+        self._ended = False
+        self._open.clear()
+        self._work = asyncio.create_task(self._stay_connected(on_frame, on_status))
+        detail = ""
+        try:
+            await self._work
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._closed.is_set() or (task is not None and task.cancelling()):
+                raise
+        except FeedError as error:
+            detail = str(error)
+            raise
+        finally:
+            self._work = None
+            self._end()
+            on_status("closed", detail)
+
+    async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Ask for channels of a symbol; remembered for reconnects.
+
+        While the socket is down this returns at once: what is remembered is asked for as soon as it is up.
+
+        Raises
+        ------
+        FeedRefusedError
+            When the venue says no.
+        """
+        wanted = check_channels(channels)
+        self._wanted[symbol] = check_channels([*self._wanted.get(symbol, ()), *wanted])
+        if self._open.is_set():
+            try:
+                await self.send_subscribe(symbol, wanted)
+            except FeedRefusedError:
+                self._forget(symbol, wanted)
+                raise
+
+    async def unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Give channels of a symbol back."""
+        unwanted = check_channels(channels)
+        self._forget(symbol, unwanted)
+        if self._open.is_set():
+            await self.send_unsubscribe(symbol, unwanted)
+
+    async def close(self) -> None:
+        """Close the socket and end `run`; calling it again does nothing."""
+        self._closed.set()
+        work = self._work
+        if work is not None and not work.done():
+            work.cancel()
+            await asyncio.wait({work})
+        self._end()
+
+    def on_reply(self, reply: Reply) -> None:
+        """Take the answer to a request; one that nobody waits for any more is dropped."""
+        future = self._pending.get(reply.id)
+        if future is not None and not future.done():
+            future.set_result(reply)
+
+    # -- for adapters -----------------------------------------------------------------------------------
+
+    async def send(self, frame: str | bytes) -> None:
+        """Send one frame.
+
+        Raises
+        ------
+        FeedError
+            When the socket is down.
+        """
+        if self._socket is None:
+            raise FeedError(f"{type(self).__name__} is not connected; nothing was sent")
+        try:
+            await self._socket.send(frame)
+        except ConnectionClosed as error:
+            # The reader finds out a moment later; a request must not be repeated on this socket.
+            self._socket = None
+            self._open.clear()
+            raise FeedError(f"{type(self).__name__} lost its connection while sending") from error
+
+    async def request(self, op: str, **fields: Any) -> Reply:
+        """Ask the venue and wait for its reply; asked again if the connection is lost meanwhile.
+
+        Raises
+        ------
+        FeedRefusedError
+            When the venue answers that it will not.
+        FeedError
+            When no answer came within `Patience.reply` seconds.
+        ClosedError
+            When the feed was closed.
+        """
+        self._last_id += 1
+        request_id = self._last_id
+        try:
+            async with asyncio.timeout(self.patience.reply):
+                reply = await self._ask(op, request_id, fields)
+        except TimeoutError as error:
+            raise FeedError(f"no answer to {op!r} within {self.patience.reply:g} s") from error
+        finally:
+            self._pending.pop(request_id, None)
+        if not reply.ok:
+            raise FeedRefusedError(f"the venue refused {op!r}: {reply.error}")
+        return reply
+
+    async def _ask(self, op: str, request_id: int, fields: Mapping[str, Any]) -> Reply:
+        while True:
+            # greet() and the first subscriptions ask before the connection counts as open.
+            if self._socket is None:
+                await self._open.wait()
+            if self._ended:
+                raise ClosedError(f"this {type(self).__name__} was closed before the venue answered {op!r}")
+            future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+            self._pending[request_id] = future
+            # A _LostError or a failed send: the same request goes out again on the next socket.
+            with contextlib.suppress(_LostError, FeedError):
+                await self.send(self.encode_request(op, request_id, fields))
+                return await future
+
+    def _end(self) -> None:
+        # Whoever waits for a connection finds out that there will be none.
+        self._ended = True
+        self._open.set()
+
+    def _forget(self, symbol: str, channels: Sequence[Channel]) -> None:
+        left = tuple(channel for channel in self._wanted.get(symbol, ()) if channel not in channels)
+        if left:
+            self._wanted[symbol] = left
+        else:
+            self._wanted.pop(symbol, None)
+
+    # -- the life of the connection ---------------------------------------------------------------------
+
+    async def _stay_connected(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        attempt = 0
+        while True:
+            endpoint = await self.endpoint()
+            on_status("reconnecting" if self._was_connected else "connecting", repr(endpoint))
+            began = self._wall.monotonic()
+            wait = 0.0
+            try:
+                code, detail = await self._connect_once(endpoint, on_frame, on_status)
+                if self.is_end(code, detail):
+                    return
+                detail = f"the other end closed the connection ({code}{': ' * bool(detail)}{detail})"
+            except InvalidStatus as error:
+                wait, detail = after_refusal(error, endpoint)
+            except InvalidURI as error:
+                raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from error
+            except ssl.SSLCertVerificationError as error:
+                raise FeedRefusedError(
+                    f"{endpoint!r}: the certificate does not hold: {error.verify_message}"
+                ) from error
+            except FeedRefusedError:
+                raise
+            except (OSError, InvalidHandshake, ConnectionClosed, FeedError) as error:
+                detail = _reason(error)
+            # Only a connection that held is a fresh start: one that is dropped at once must not be stormed.
+            if self._wall.monotonic() - began > self.backoff.cap:
+                attempt = 0
+            wait = max(wait, self.backoff.delay(attempt, self._wall.dice()))
+            attempt += 1
+            on_status("disconnected", detail)
+            _log.info("%r: %s; next attempt in %.2f s", endpoint, detail, wait)
+            await self._wall.sleep(wait)
+
+    async def _connect_once(
+        self, endpoint: Endpoint, on_frame: OnFrame, on_status: OnStatus
+    ) -> tuple[int, str]:
+        """Live through one connection; return the code and reason of the server's close."""
+        async with ws.connect(
+            endpoint.url,
+            additional_headers=dict(endpoint.headers),
+            compression=None,
+            proxy=None if endpoint.is_loopback else True,
+            open_timeout=self.patience.open,
+            close_timeout=self.patience.close,
+            max_size=MAX_FRAME_BYTES,
+            logger=_socket_log,
+        ) as socket:
+            self._socket, self._stale = socket, False
+            self._last_frame = self._wall.monotonic()
+            helpers = [
+                asyncio.create_task(work)
+                for work in (self._settle(socket, on_status), self._watch(socket, on_status), self._beat())
+            ]
+            try:
+                await self._read(socket, on_frame, on_status)
+            finally:
+                self._socket = None
+                self._open.clear()
+                for helper in helpers:
+                    helper.cancel()
+                for future in self._pending.values():
+                    if not future.done():
+                        future.set_exception(_LostError())
+                failures = await asyncio.gather(*helpers, return_exceptions=True)
+        for failure in failures:
+            if isinstance(failure, Exception):
+                raise failure
+        return socket.close_code or 0, socket.close_reason or ""
+
+    async def _read(self, socket: ws.ClientConnection, on_frame: OnFrame, on_status: OnStatus) -> None:
+        monotonic = self._wall.monotonic
+        with contextlib.suppress(ConnectionClosed):
+            async for frame in socket:
+                self._last_frame = monotonic()
+                if self._stale:
+                    self._stale = False
+                    on_status("connected", "frames again")
+                on_frame(frame)
+
+    async def _settle(self, socket: ws.ClientConnection, on_status: OnStatus) -> None:
+        refused: list[str] = []
+        try:
+            await self.greet()
+            for symbol, channels in list(self._wanted.items()):
+                try:
+                    await self.send_subscribe(symbol, channels)
+                except FeedRefusedError as error:
+                    # One symbol that is gone must not take the others down.
+                    refused.append(f"{symbol}: {error}")
+                    _log.warning("subscription refused: %s: %s", symbol, error)
+        except Exception:
+            # Whatever an adapter's greeting raises, a connection that is not set up is of no use.
+            socket.transport.abort()
+            raise
+        self._open.set()
+        on_status("reconnected" if self._was_connected else "connected", "; ".join(refused))
+        self._was_connected = True
+
+    async def _watch(self, socket: ws.ClientConnection, on_status: OnStatus) -> None:
+        patience = self.patience
+        while True:
+            idle = self._wall.monotonic() - self._last_frame
+            if idle >= patience.dead:
+                socket.transport.abort()
+                raise FeedError(f"no frame for {idle:.1f} s: connection dropped")
+            if idle >= patience.stale and not self._stale:
+                self._stale = True
+                on_status("stale", f"no frame for {idle:.1f} s")
+            limit = patience.dead if self._stale else patience.stale
+            await self._wall.sleep(max(limit - idle, 0.001))
+
+    async def _beat(self) -> None:
+        while (frame := self.heartbeat()) is not None:
+            await self._wall.sleep(self.patience.heartbeat)
+            await self.send(frame)
+
+
+def _reason(error: Exception) -> str:
+    # The texts of FeedErrors are ours; those of the others may quote an address with its query.
+    return str(error) if isinstance(error, FeedError) else type(error).__name__

@@ -1,0 +1,75 @@
+"""How long a connection waits, and by which clock: backoff, limits, the wall."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+from mdnb.errors import OptionError
+
+__all__ = ["Backoff", "Patience", "Wall"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before the next attempt: exponential, capped, with full jitter.
+
+    Notes
+    -----
+    "Full jitter" of M. Brooker, *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015: uniform
+    between 0 and the exponential value, which spreads clients that lost the same server best.
+
+    Examples
+    --------
+    >>> [Backoff().delay(attempt, dice=1.0) for attempt in (0, 1, 2, 9)]
+    [0.2, 0.4, 0.8, 10.0]
+    """
+
+    first: float = 0.2
+    factor: float = 2.0
+    cap: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.first <= self.cap and self.factor >= 1):
+            raise OptionError(f"a backoff needs 0 < first <= cap and factor >= 1; got {self}")
+
+    def delay(self, attempt: int, dice: float) -> float:
+        """Return the seconds to wait after failed attempt ``attempt``, from 0; ``dice`` is in [0, 1]."""
+        # 2.0 ** 1100 overflows; the cap is reached long before.
+        return dice * min(self.cap, self.first * self.factor ** min(attempt, 60))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a connection waits for what, in seconds.
+
+    Attributes
+    ----------
+    open, reply, close
+        For the handshake, for the answer to a request, for the closing handshake.
+    stale
+        Without a frame (pings do not count) until the status is ``stale``.
+    dead
+        Without a frame until the connection is dropped and made anew.
+    heartbeat
+        Between two heartbeats of ours, where the venue wants any.
+    """
+
+    open: float = 10.0
+    reply: float = 30.0
+    close: float = 1.0
+    stale: float = 10.0
+    dead: float = 30.0
+    heartbeat: float = 20.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wall:
+    """The wall clock and the dice of a connection; a test puts in its own."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    dice: Callable[[], float] = random.random

@@ -1,0 +1,208 @@
+r"""Recording a feed's frames to a file that ``replay:PATH`` plays again, frame for frame.
+
+The file is JSON lines, packed with gzip where its name ends in ``.gz``::
+
+    {"mdnb_recording":1,"dialect":"kraken","symbols":["BTC/USD"]}
+    [1762795433971744500,"{\"channel\":\"trade\",...}"]
+    [1762795433971913700,"gAEC","base64"]
+
+Each line after the first holds the time of receipt in UTC epoch nanoseconds and the frame as it came; one
+that came as bytes is kept in base64. Only what was received is written, so no credential of ours can get in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import io
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from mdnb.errors import DataExportError, FeedError
+from mdnb.feeds.replay.files import head, lines
+from mdnb.feeds.replay.frames import mdnb_header
+from mdnb.feeds.replay.recording import Damage
+
+__all__ = ["Recorder"]
+
+FLUSH_SECONDS = 1.0
+"""A killed process loses what arrived in this time, at most."""
+
+_PACK_LEVEL = 6
+_encode = msgspec.json.Encoder().encode
+_log = logging.getLogger("mdnb.feeds.recorder")
+
+
+class Recorder:
+    r"""Appends frames to a recording.
+
+    Within a running event loop what was written reaches the disk's cache within a second; elsewhere, with
+    each frame. A file that exists already is continued if it is a recording of the same dialect. When the
+    disk refuses, recording stops, the log says so, and `close` raises; the feed goes on.
+
+    Parameters
+    ----------
+    path
+        The file; packed where its name ends in ``.gz``.
+    dialect
+        Names the decoder of the frames.
+    symbols
+        Those subscribed to, for people; a replay finds them by itself.
+
+    Attributes
+    ----------
+    frames
+        Frames written so far.
+
+    Raises
+    ------
+    DataExportError
+        When the file cannot be written, or is there and cannot be continued.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "kraken.jsonl"
+    >>> with Recorder(path, "kraken", ["BTC/USD"]) as recorder:
+    ...     recorder.frame(5, '{"channel":"heartbeat"}')
+    >>> print(path.read_text(), end="")
+    {"mdnb_recording":1,"dialect":"kraken","symbols":["BTC/USD"]}
+    [5,"{\"channel\":\"heartbeat\"}"]
+    """
+
+    def __init__(self, path: str | Path, dialect: str, symbols: Sequence[str] = ()) -> None:
+        self.path = Path(path)
+        self.frames = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._failure: DataExportError | None = None
+        packed = self.path.suffix == ".gz"
+        try:
+            separator = _separator(self.path, dialect, packed)
+            file = self.path.open("ab")
+            self._raw: io.BufferedWriter = file
+            self._file: io.BufferedWriter | gzip.GzipFile = (
+                gzip.GzipFile("", "ab", _PACK_LEVEL, file, mtime=0) if packed else file
+            )
+            opening = _encode({"mdnb_recording": 1, "dialect": dialect, "symbols": list(symbols)})
+            self._file.write(separator + opening + b"\n")
+            self._file.flush()
+        except OSError as error:
+            if isinstance(error, DataExportError):
+                raise
+            raise DataExportError(f"cannot record to {self.path}: {error.strerror or error}") from error
+
+    def frame(self, recv_ns: int, frame: str | bytes) -> None:
+        """Append a frame; cheap, and never raises.
+
+        Parameters
+        ----------
+        recv_ns
+            When it was received, UTC epoch nanoseconds.
+        frame
+            As it was received.
+        """
+        if self._file.closed or self._failure is not None:
+            return
+        try:
+            self._file.write(_line(recv_ns, frame))
+            self.frames += 1
+            if self._timer is None:
+                self._flush_soon()
+        except OSError as error:
+            self._fail(error)
+
+    def flush(self) -> None:
+        """Hand all that was written to the operating system."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._file.closed or self._failure is not None:
+            return
+        try:
+            self._file.flush()
+        except OSError as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        """Write what is left and close the file; calling it again does nothing.
+
+        Raises
+        ------
+        DataExportError
+            When some frame could not be written.
+        """
+        self.flush()
+        try:
+            self._file.close()
+            self._raw.close()
+        except OSError as error:
+            self._fail(error)
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _flush_soon(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            # Nobody would wake us later.
+            self.flush()
+        else:
+            self._timer = loop.call_later(FLUSH_SECONDS, self.flush)
+
+    def _fail(self, error: OSError) -> None:
+        if self._failure is None:
+            self._failure = DataExportError(
+                f"recording to {self.path} stopped after {self.frames} frames: {error.strerror or error}"
+            )
+            _log.error("%s", self._failure)
+
+
+def _line(recv_ns: int, frame: str | bytes) -> bytes:
+    if isinstance(frame, str):
+        try:
+            return _encode((recv_ns, frame)) + b"\n"
+        except UnicodeEncodeError:
+            frame = frame.encode("utf-8", "surrogatepass")
+    return _encode((recv_ns, base64.b64encode(frame).decode("ascii"), "base64")) + b"\n"
+
+
+def _separator(path: Path, dialect: str, packed: bool) -> bytes:
+    """Return what has to come before the next line; refuse a file that cannot be continued."""
+    if not path.exists() or not path.stat().st_size:
+        return b""
+    try:
+        begins = head(path, 64)
+        found = mdnb_header(path).dialect if b'"mdnb_recording"' in begins else None
+    except FeedError:
+        found = None
+    if found != dialect:
+        what = "is no recording of mdnb" if found is None else f"is a recording of {found!r}"
+        raise DataExportError(f"{path} is there already and {what}; record {dialect!r} to another file")
+    if not packed:
+        with path.open("rb") as file:
+            file.seek(-1, io.SEEK_END)
+            # A line that was torn when its writer was killed must not swallow ours.
+            return b"" if file.read(1) == b"\n" else b"\n"
+    damage = Damage()
+    for _ in lines(path, damage):
+        pass
+    if damage.count:
+        raise DataExportError(
+            f"{path} was torn when its writer was killed: it can be replayed, but not continued; "
+            "record to another file"
+        )
+    return b""

@@ -1,0 +1,194 @@
+"""Feeds by name: ``"sim://?speed=60&seed=7"`` becomes a feed.
+
+A name is ``NAME``, ``NAME:TARGET`` or ``NAME://TARGET``, with options after a question mark. Feeds of
+other packages are found under the entry point group ``mdnb.feeds``: the entry point's name is the feed's
+name, its object a subclass of `mdnb.feeds.base.Feed`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import inspect
+import math
+import os
+import re
+import types
+import typing
+from typing import Any
+from urllib.parse import unquote
+
+from mdnb.errors import FeedError, suggest
+from mdnb.feeds.base import Feed
+
+__all__ = ["BUILT_IN", "DEFAULT_FEED", "ENTRY_POINTS", "ENVIRONMENT", "feed_names", "make_feed"]
+
+BUILT_IN: dict[str, str] = {
+    "sim": "mdnb.feeds.simulator:SimulatorFeed",
+    "replay": "mdnb.feeds.replay:ReplayFeed",
+}
+"""Name to ``module:class``; imported when asked for."""
+
+DEFAULT_FEED = "sim"
+ENVIRONMENT = "MDNB_FEED"
+"""The environment variable that names the feed where the caller names none."""
+
+ENTRY_POINTS = "mdnb.feeds"
+
+_NAME = re.compile(r"(?P<name>[A-Za-z][\w.-]*)(?::(?://)?(?P<target>.*))?", re.DOTALL)
+_WORDS = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+
+
+def make_feed(name: str | None = None, **overrides: Any) -> Feed:
+    """Return a new feed for a name such as ``"sim://?speed=60"`` or ``"replay:day.jsonl?speed=10"``.
+
+    Parameters
+    ----------
+    name
+        None: what the environment variable ``MDNB_FEED`` says, or else the simulator.
+    **overrides
+        Options that win over those in the name; they need not be text.
+
+    Raises
+    ------
+    FeedError
+        When no feed has the name, or an option is unknown or cannot be understood; the message lists what
+        is allowed.
+
+    Examples
+    --------
+    >>> make_feed("sim://?speed=60&seed=7", rate=2)
+    SimulatorFeed(seed=7, speed=60, start='now', hours='auto', rate=2)
+    >>> make_feed("sim?sped=60")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mdnb.errors.FeedError: feed 'sim' has no option 'sped'. Did you mean 'speed'? Allowed: seed, ...
+    """
+    given = name or os.environ.get(ENVIRONMENT) or DEFAULT_FEED
+    head, _, query = given.partition("?")
+    match = _NAME.fullmatch(head)
+    if match is None:
+        raise FeedError(f"{_shown(head)} is not the name of a feed. {suggest(head, feed_names())}")
+    kind, target = match["name"], match["target"] or ""
+    made = _feed_class(kind)
+    accepted = _accepted(made)
+    options: dict[str, Any] = {}
+    for part in filter(None, query.split("&")):
+        key, _, text = part.partition("=")
+        options[key] = _understood(kind, key, unquote(text), accepted)
+    for key in overrides:
+        if key not in accepted:
+            raise FeedError(_no_option(kind, key, accepted))
+    first = next(iter(accepted.values()), None)
+    if target:
+        if first is None or first.default is not inspect.Parameter.empty:
+            raise FeedError(
+                f"feed {kind!r} takes nothing between its name and its options; got {_shown(target)}"
+            )
+        options[first.name] = target
+    options |= overrides
+    for key, parameter in accepted.items():
+        if parameter.default is inspect.Parameter.empty and key not in options:
+            raise FeedError(f"feed {kind!r} needs {key!r}: write '{kind}:{key.upper()}'")
+    return made(**options)
+
+
+def feed_names() -> list[str]:
+    """Return the names of all feeds that are installed.
+
+    Examples
+    --------
+    >>> feed_names()[:2]
+    ['replay', 'sim']
+    """
+    return sorted({*BUILT_IN, *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))})
+
+
+def _feed_class(name: str) -> type[Feed]:
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        found: Any = getattr(importlib.import_module(module), attribute)
+    else:
+        points = importlib.metadata.entry_points(group=ENTRY_POINTS, name=name)
+        if not points:
+            raise FeedError(f"there is no feed {name!r}. {suggest(name, feed_names())}")
+        point = next(iter(points))
+        try:
+            found = point.load()
+        except (ImportError, AttributeError) as error:
+            raise FeedError(f"feed {name!r} ({point.value}) cannot be loaded: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Feed)):
+        raise FeedError(f"feed {name!r} is {found!r}, which does not derive from mdnb.feeds.base.Feed")
+    return found
+
+
+def _accepted(made: type[Feed]) -> dict[str, inspect.Parameter]:
+    parameters = list(inspect.signature(made.__init__, eval_str=True).parameters.values())[1:]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {parameter.name: parameter for parameter in parameters if parameter.kind in named}
+
+
+def _no_option(kind: str, key: str, accepted: dict[str, inspect.Parameter]) -> str:
+    return f"feed {kind!r} has no option {key!r}. {suggest(key, accepted)}"
+
+
+def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Parameter]) -> Any:
+    if key not in accepted:
+        raise FeedError(_no_option(kind, key, accepted))
+    annotation = accepted[key].annotation
+    for allowed in _alternatives(annotation):
+        try:
+            return _convert(allowed, text)
+        except ValueError:
+            continue
+    raise FeedError(f"option {key!r} of feed {kind!r} must be {_spelled(annotation)}; got {_shown(text)}")
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def _convert(kind: Any, text: str) -> Any:
+    """Return what the text stands for; raise ValueError where it cannot be a ``kind``."""
+    if typing.get_origin(kind) is typing.Literal:
+        return text if text in typing.get_args(kind) else _fail()
+    if kind is bool:
+        return _WORDS[text.lower()] if text.lower() in _WORDS else _fail()
+    if kind is int:
+        return int(text)
+    if kind is float:
+        number = float(text)
+        return number if math.isfinite(number) else _fail()
+    # An option that is no text, number or choice can only be given as an override.
+    return text if kind in (str, inspect.Parameter.empty, Any) else _fail()
+
+
+def _fail() -> Any:
+    raise ValueError
+
+
+def _spelled(annotation: Any) -> str:
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    spelled = []
+    for allowed in _alternatives(annotation):
+        if typing.get_origin(allowed) is typing.Literal:
+            spelled += [repr(value) for value in typing.get_args(allowed)]
+        elif allowed in names:
+            spelled.append(names[allowed])
+    return " or ".join(spelled) or "given as an argument of make_feed, not in its name"
+
+
+def _shown(text: str) -> str:
+    # A name may hold a token by mistake, and must not fill the screen.
+    return repr(text if len(text) <= 80 else text[:77] + "...")

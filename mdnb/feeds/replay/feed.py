@@ -1,0 +1,341 @@
+"""Recordings as a feed: read from a file, served over a real socket, taken as a venue's would be."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+import itertools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from mdnb.batch import BarRow, TradeRow
+from mdnb.clock import EventClock
+from mdnb.errors import FeedError, OptionError, SymbolError, suggest
+from mdnb.feeds.base import Channel, OnFrame, OnStatus
+from mdnb.feeds.connection import Endpoint
+from mdnb.feeds.patience import Patience, Wall
+from mdnb.feeds.replay.clock import PlaybackClock
+from mdnb.feeds.replay.formats import open_recording
+from mdnb.feeds.replay.playlist import looped_rows, merged_rows
+from mdnb.feeds.replay.recording import Recording, Track, tick_size
+from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
+from mdnb.feeds.wire import WireFeed
+from mdnb.instruments import Instrument, known_instrument
+from mdnb.sessions import Sessions
+
+__all__ = ["ReplayFeed"]
+
+_DATASET = "dataset:"
+_DAY = dt.timedelta(days=1)
+_CALENDAR_DAYS = 400
+# 1973: 20131007, meant as a day, is far below.
+_EARLIEST_NS = 10**17
+# A recording may be silent for hours; there is no connection to lose.
+_PATIENCE = Patience(stale=1e9, dead=1e9)
+
+
+class ReplayFeed(WireFeed):
+    """Plays a recording.
+
+    A venue's own frames are played as they were received, and its decoder reads them; files of trades,
+    quotes and bars are played over mdnb's wire protocol. All of it arrives as live data: there is no history.
+
+    Parameters
+    ----------
+    path
+        A file in one of the formats of `mdnb.feeds.replay.formats`, or ``dataset:NAME``
+        (`mdnb.datasets.names`).
+    speed
+        Market seconds a wall second; ``"max"`` or ``inf`` for as fast as the data is taken, the clock then
+        moves with the data.
+    symbol
+        What to play of a file with several symbols: then every name that is opened stands for it. Without
+        it, a future's root (``GC``) stands for its busiest expiry, and a file that names no symbol
+        answers to any name.
+    price
+        ``bid``, ``ask`` or ``mid``: what a recording without trades builds bars of.
+    start, end
+        UTC epoch nanoseconds, a datetime, or ISO text (UTC where it names no zone): plays ``[start, end)``.
+    loop
+        Begin again at the end, later by whole days; rows only, for frames are played as they are.
+    calendar
+        Name of a calendar of ``pandas_market_calendars``; without it the market never closes.
+    timezone
+        Of a LEAN file's midnight, where its own rule is wrong.
+    dialect
+        Of a frame recording whose venue cannot be told.
+    wall
+        The wall clock to sleep by.
+
+    Raises
+    ------
+    OptionError
+        When an option's value is outside what is allowed.
+
+    Examples
+    --------
+    >>> async def look() -> Instrument:
+    ...     async with ReplayFeed("dataset:gold-ticks", speed="max") as feed:
+    ...         await feed.open(["GC"])
+    ...         return feed.instrument("GC")
+    >>> gold = asyncio.run(look())
+    >>> gold.tick_size, gold.whole_lots
+    (0.1, True)
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        speed: float | str = 1.0,
+        symbol: str | None = None,
+        price: Literal["bid", "ask", "mid"] = "mid",
+        start: int | str | dt.datetime | None = None,
+        end: int | str | dt.datetime | None = None,
+        loop: bool = False,
+        calendar: str | None = None,
+        timezone: str | None = None,
+        dialect: str | None = None,
+        wall: Wall | None = None,
+    ) -> None:
+        super().__init__(patience=_PATIENCE, wall=wall)
+        self.path = _file(path)
+        self.speed = _speed(speed)
+        if price not in ("bid", "ask", "mid"):
+            raise OptionError(f"price={price!r} is unknown. {suggest(str(price), ['bid', 'ask', 'mid'])}")
+        self.quote_price = price
+        self.start_ns = 0 if start is None else _moment(start, "start")
+        self.end_ns = 2**63 - 1 if end is None else _moment(end, "end")
+        if self.end_ns <= self.start_ns:
+            raise OptionError(f"start={start!r} is not before end={end!r}: nothing would be played")
+        self.loop = loop
+        self._symbol, self._calendar = symbol, calendar
+        self._timezone, self._dialect = timezone, dialect
+        self._recording: Recording | None = None
+        self._tracks: dict[str, Track] = {}
+        self._instruments: dict[str, Instrument] = {}
+        self._server: ReplayServer | None = None
+        self._address = ""
+        self._at_end = False
+        self._started_ns = 0
+
+    # -- Feed -------------------------------------------------------------------------------------------
+
+    @property
+    def recording(self) -> Recording:
+        """What the file holds; known after `open`."""
+        if self._recording is None:
+            raise FeedError("the recording has not been opened yet: await open() first")
+        return self._recording
+
+    async def open(self, symbols: Sequence[str]) -> None:
+        """Open the file, find the symbols in it, start the server.
+
+        Raises
+        ------
+        FeedError
+            When the file cannot be opened, its format is not understood, or it is open already.
+        SymbolError
+            When a symbol is not in it.
+        """
+        if self._recording is not None:
+            raise FeedError("this recording is open already; open all its symbols at once")
+        recording = await asyncio.to_thread(
+            open_recording,
+            self.path,
+            symbols,
+            dialect=self._dialect,
+            price=self.quote_price,
+            timezone=self._timezone,
+        )
+        if self.loop and recording.frames is not None:
+            raise OptionError(
+                f"{self.path.name} holds a venue's frames, which are played as they are: it cannot loop"
+            )
+        for symbol in symbols:
+            self._resolve(symbol, recording)
+        self._recording = recording
+        self.dialect, self.has_trades = recording.dialect, recording.has_trades
+        self.ids = recording.ids  # type: ignore[assignment]  # a WireFeed's are sequential, a file's need not be
+        if recording.tracks:
+            self.has_trades = any(track.channel == "trades" for track in self._tracks.values())
+        source, first_ns = self._source(recording)
+        self._started_ns = first_ns
+        paced = None
+        if math.isinf(self.speed):
+            self.clock = EventClock(first_ns)
+        else:
+            self.clock = paced = PlaybackClock(first_ns, self.speed, self._wall.monotonic)
+        self._server = ReplayServer(source, frozenset(symbols), paced, self._wall)
+        self._address = await self._server.start()
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return what the data tells: the tick size is the finest price step in its first part."""
+        if symbol not in self._instruments:
+            raise SymbolError(f"{symbol!r} was not opened. {suggest(symbol, self._instruments)}")
+        return self._instruments[symbol]
+
+    def sessions(self, symbol: str) -> Sessions:
+        """Return the calendar's hours from the first day on, or those of a market that never closes."""
+        first = dt.datetime.fromtimestamp(self._started_ns / 1e9, dt.UTC).date()
+        return self.instrument(symbol).sessions(first - 10 * _DAY, first + _CALENDAR_DAYS * _DAY)
+
+    async def endpoint(self) -> Endpoint:
+        """Return the server's address on this machine."""
+        if not self._address:
+            raise FeedError("the recording has not been opened yet: await open() first")
+        return Endpoint(self._address)
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Play until the recording ends or `close` is called.
+
+        Raises
+        ------
+        FeedError
+            When the file cannot be read to its end.
+        """
+
+        def tell(status: str, detail: str) -> None:
+            on_status(
+                status, self._farewell() if status == "closed" and not detail and self._at_end else detail
+            )
+
+        await super().run(on_frame, tell)
+        if self._server is not None and self._server.failure is not None:
+            raise self._server.failure
+
+    async def send_subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Ask the server to play a symbol; a frame recording's server does not answer."""
+        if self.dialect == "mdnb" and self.recording.frames is None:
+            await super().send_subscribe(symbol, channels)
+        else:
+            await self.send(self.encode_request("subscribe", 0, {"symbol": symbol}))
+
+    async def send_unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Give a symbol back once none of its channels is wanted any more."""
+        if symbol in self._wanted:
+            return
+        if self.recording.frames is None:
+            await super().send_unsubscribe(symbol, channels)
+        else:
+            await self.send(self.encode_request("unsubscribe", 0, {"symbol": symbol}))
+
+    async def history_bars(
+        self, symbol: str, timeframe: str, start_ns: int, end_ns: int
+    ) -> list[BarRow] | None:
+        """Return None: all of a recording arrives as live."""
+        return None
+
+    async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
+        """Return None: all of a recording arrives as live."""
+        return None
+
+    def is_end(self, code: int, reason: str) -> bool:
+        """Return whether the server has played the recording to its end."""
+        self._at_end = super().is_end(code, reason)
+        return self._at_end
+
+    async def close(self) -> None:
+        """Close the connection and the server; calling it again does nothing."""
+        await super().close()
+        if self._server is not None:
+            await self._server.close()
+
+    # -- what is played ---------------------------------------------------------------------------------
+
+    def _farewell(self) -> str:
+        failure = self._server.failure if self._server else None
+        damage = self._recording.damage if self._recording else ""
+        return "; ".join(filter(None, ("end of recording", str(damage), str(failure or ""))))
+
+    def _resolve(self, symbol: str, recording: Recording) -> None:
+        wanted = self._symbol or symbol
+        if recording.frames is not None:
+            if wanted != symbol:
+                raise SymbolError(f"a venue's frames are played as they are: open {wanted!r}, not {symbol!r}")
+            if symbol not in recording.symbols:
+                raise _unknown(symbol, recording)
+            prices = [float(price) for price in recording.prices.get(symbol, ())]
+            self._instruments[symbol] = self._described(symbol, symbol, prices, whole=False)
+            return
+        name = wanted.casefold()
+        fitting = [
+            track
+            for track in recording.tracks
+            if not track.symbol or name in (track.symbol.casefold(), track.root.casefold())
+        ]
+        if not fitting:
+            raise _unknown(wanted, recording)
+        track = max(fitting, key=lambda found: found.weight)
+        self._tracks[symbol] = track
+        sample = track.sample()
+        fields = slice(1, 5) if track.channel == "bars" else slice(1, 2)
+        size = {"trades": 2, "bars": 5, "quotes": 0}[track.channel]
+        whole = bool(track.root and size) and all(float(row[size]).is_integer() for row in sample)
+        prices = [price for row in sample for price in row[fields]]
+        self._instruments[symbol] = self._described(symbol, track.root or track.symbol, prices, whole=whole)
+
+    def _described(self, symbol: str, known_as: str, prices: list[float], *, whole: bool) -> Instrument:
+        known = known_instrument(known_as or symbol)
+        tick = tick_size(prices) or known.tick_size
+        return dataclasses.replace(
+            known, symbol=symbol, tick_size=tick, whole_lots=whole, calendar=self._calendar
+        )
+
+    def _source(self, recording: Recording) -> tuple[FrameSource | RowSource, int]:
+        """Return what is played, and its first time."""
+        if recording.frames is not None:
+            inside = itertools.dropwhile(lambda frame: frame[0] < self.start_ns, recording.frames())
+            frames = itertools.takewhile(lambda frame: frame[0] < self.end_ns, inside)
+            first = next(frames, None)
+            return FrameSource(itertools.chain([first] if first else [], frames)), first[0] if first else 0
+        select = looped_rows if self.loop else merged_rows
+        rows = select(self._tracks, self.start_ns, self.end_ns)
+        row = next(rows, None)
+        return RowSource(self._tracks, itertools.chain([row] if row else [], rows)), row[0] if row else 0
+
+
+def _unknown(symbol: str, recording: Recording) -> SymbolError:
+    return SymbolError(
+        f"{recording.path.name} does not hold {symbol!r}. {suggest(symbol, recording.symbols)}"
+    )
+
+
+def _file(path: str | Path) -> Path:
+    if isinstance(path, str) and path.startswith(_DATASET):
+        from mdnb import datasets
+
+        return datasets.path(path.removeprefix(_DATASET))
+    return Path(path).expanduser()
+
+
+def _speed(given: float | str) -> float:
+    try:
+        speed = math.inf if given == "max" else float(given)
+    except (TypeError, ValueError):
+        speed = math.nan
+    if not speed > 0:
+        raise OptionError(
+            f"speed={given!r} is no speed: a number above 0 (1 is as it was, 10 ten times faster), or max"
+        )
+    return speed
+
+
+def _moment(given: int | str | dt.datetime, name: str) -> int:
+    """Return UTC epoch nanoseconds."""
+    if isinstance(given, int):
+        if given < _EARLIEST_NS:
+            raise OptionError(f"{name}={given!r} is no time in nanoseconds; write it as 2024-08-08T23:55")
+        return given
+    try:
+        when = dt.datetime.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError as error:
+        raise OptionError(f"{name}={given!r} is no ISO time, such as 2024-08-08T23:55") from error
+    if when.tzinfo is None:
+        # Text is written for the data and means UTC; a datetime without a zone means the machine's, as now()'s.
+        when = when.replace(tzinfo=dt.UTC) if isinstance(given, str) else when.astimezone()
+    since = when - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000

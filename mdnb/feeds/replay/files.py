@@ -1,0 +1,107 @@
+"""Reading files in constant memory: lines, and the elements of one long JSON array."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mdnb.errors import FeedError
+from mdnb.feeds.replay.recording import Damage
+
+__all__ = ["MAX_LINE", "array_elements", "head", "lines", "open_binary"]
+
+MAX_LINE = 4 * 2**20
+"""Longer lines are refused: no venue sends such frames, and they could fill the memory."""
+
+_CHUNK = 65_536
+_GZIP = b"\x1f\x8b"
+_TORN = (EOFError, zlib.error, gzip.BadGzipFile)
+_SEPARATORS = re.compile(r"[\s,]*")
+# Fractions stay text: the reader decides whether they are a price or a time.
+_JSON = json.JSONDecoder(parse_float=str, parse_constant=str)
+
+
+def open_binary(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    """Open a file, unpacked if it is gzip.
+
+    Raises
+    ------
+    FeedError
+        When it cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == _GZIP
+        return gzip.open(path, "rb") if packed else path.open("rb")
+    except OSError as error:
+        raise FeedError(f"cannot open the recording {path}: {error.strerror or error}") from error
+
+
+def head(path: Path, size: int = _CHUNK) -> bytes:
+    """Return the first bytes, unpacked; fewer where the file is short or torn."""
+    with open_binary(path) as file:
+        held = bytearray()
+        try:
+            # A torn gzip raises only once what it holds has been read, so read on in steps.
+            while len(held) < size and (part := file.read1(size - len(held))):
+                held += part
+        except _TORN:
+            pass
+        return bytes(held)
+
+
+def lines(path: Path, damage: Damage) -> Iterator[bytes]:
+    """Yield each line without its end; a torn end of the file is noted in ``damage``."""
+    number = 0
+    with open_binary(path) as file:
+        while True:
+            try:
+                line = file.readline(MAX_LINE)
+            except _TORN:
+                damage.note(f"the end of {path.name}, which is torn after line {number}")
+                return
+            if not line:
+                return
+            number += 1
+            if len(line) == MAX_LINE and not line.endswith(b"\n"):
+                raise FeedError(
+                    f"line {number} of {path.name} is longer than {MAX_LINE} bytes: no recording of ours"
+                )
+            yield line.rstrip(b"\r\n")
+
+
+def array_elements(path: Path, damage: Damage, skip: int = 0) -> Iterator[Any]:
+    """Yield the elements of the JSON array whose ``[`` is ``skip`` characters into the file.
+
+    Elements must be arrays or objects. Numbers with a fraction come as text.
+    """
+    with io.TextIOWrapper(open_binary(path), "utf-8", errors="replace") as file:
+        file.read(skip + 1)
+        held, at = "", 0
+        while True:
+            at = _SEPARATORS.match(held, at).end()  # type: ignore[union-attr]  # it matches the empty string
+            if held[at : at + 1] == "]":
+                return
+            try:
+                element, at = _JSON.raw_decode(held, at)
+            except ValueError:
+                more = _read(file)
+                if not more or len(held) - at > MAX_LINE:
+                    damage.note(f"the end of {path.name}, which is cut off")
+                    return
+                held, at = held[at:] + more, 0
+                continue
+            yield element
+
+
+def _read(file: io.TextIOWrapper) -> str:
+    try:
+        return file.read(_CHUNK)
+    except _TORN:
+        return ""

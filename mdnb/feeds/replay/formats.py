@@ -1,0 +1,178 @@
+"""Which format a recording is in, told from its content, and how to open it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mdnb.errors import FeedError, suggest
+from mdnb.feeds.replay.files import head
+from mdnb.feeds.replay.frames import (
+    cryptofeed_address,
+    cryptofeed_frames,
+    hftbacktest_frames,
+    mdnb_frames,
+    mdnb_header,
+)
+from mdnb.feeds.replay.lean import Price, lean_tracks
+from mdnb.feeds.replay.recording import Damage, Frame, Recording, Row, Track
+from mdnb.feeds.replay.rows import candle_step, candles, ccxt_trades, kraken_trades
+from mdnb.feeds.replay.venues import VENUES, Venue, by_address, by_frames, survey
+from mdnb.timeframes import Timeframe
+
+__all__ = ["UNDERSTOOD", "open_recording"]
+
+UNDERSTOOD = (
+    "recordings of mdnb (Recorder), of hftbacktest (lines '<ns> <json>') and of cryptofeed "
+    "('<seconds>: <frame>'), all of a known venue; LEAN zips of ticks, seconds or minutes; Kraken's REST "
+    "Trades and OHLC; ccxt trades; lists of candles (ccxt, freqtrade, Binance's klines); plain or gzip"
+)
+
+_HFTBACKTEST = re.compile(rb"\d{16,19} [\[{]")
+_CRYPTOFEED = re.compile(rb"(?:\w+://\S+ (?:<->|<-|->) [\d.]+|\d{9,11}(?:\.\d+)?: )")
+_MDNB = re.compile(rb'\{\s*"mdnb_recording"\s*:')
+_KRAKEN_REST = re.compile(r'"result"\s*:\s*\{\s*"([^"]+)"\s*:\s*(?=\[)')
+
+
+def open_recording(
+    path: Path,
+    wanted: Collection[str] = (),
+    *,
+    dialect: str | None = None,
+    price: Price = "mid",
+    timezone: str | None = None,
+) -> Recording:
+    """Open a recording; its format is told from its content.
+
+    Parameters
+    ----------
+    path
+        The file.
+    wanted
+        Symbols to look for in a frame recording.
+    dialect
+        Of a frame recording whose venue cannot be told.
+    price, timezone
+        See `mdnb.feeds.replay.lean.lean_tracks`.
+
+    Raises
+    ------
+    FeedError
+        When the file cannot be opened or its format is none that is understood.
+    """
+    if dialect is not None and dialect not in VENUES:
+        raise FeedError(f"there is no dialect {dialect!r}. {suggest(dialect, VENUES)}")
+    start = head(path).lstrip(b"\xef\xbb\xbf \t\r\n")
+    damage = Damage()
+    if start.startswith(b"PK\x03\x04"):
+        return _rows(path, "LEAN zip", lean_tracks(path, price, timezone, damage), "none", damage)
+    if _MDNB.match(start):
+        header = mdnb_header(path)
+        return _frames(path, "mdnb recording", mdnb_frames, dialect or header.dialect, wanted, damage)
+    if _HFTBACKTEST.match(start):
+        return _frames(path, "hftbacktest lines", hftbacktest_frames, dialect, wanted, damage)
+    if _CRYPTOFEED.match(start):
+        venue = by_address(cryptofeed_address(path))
+        known = dialect or (venue.dialect if venue else None)
+        return _frames(path, "cryptofeed recording", cryptofeed_frames, known, wanted, damage)
+    if start[:1] in (b"{", b"["):
+        return _json(path, head(path).decode("utf-8", "replace"), damage)
+    raise _unknown(path)
+
+
+def _unknown(path: Path) -> FeedError:
+    return FeedError(f"the format of {path.name} is none that is understood. Understood: {UNDERSTOOD}")
+
+
+def _frames(
+    path: Path,
+    form: str,
+    read: Callable[[Path, Damage], Iterator[Frame]],
+    dialect: str | None,
+    wanted: Collection[str],
+    damage: Damage,
+) -> Recording:
+    venue: Venue | None = (
+        VENUES.get(dialect)
+        if dialect
+        else by_frames(frame for _, frame in islice(read(path, Damage()), 1000))
+    )
+    if venue is None:
+        known = ", ".join(VENUES)
+        raise FeedError(
+            f"{path.name} is a {form}, but of no venue that can be told: give dialect=, one of {known}"
+        )
+    found = survey(read(path, Damage()), venue, wanted)
+    return Recording(
+        path=path,
+        form=form,
+        dialect=venue.dialect,
+        ids=venue.ids,
+        has_trades=found.has_trades,
+        symbols=found.symbols,
+        frames=functools.partial(read, path, damage),
+        prices=found.prices,
+        damage=damage,
+    )
+
+
+def _rows(path: Path, form: str, tracks: tuple[Track, ...], ids: Any, damage: Damage) -> Recording:
+    return Recording(
+        path=path,
+        form=form,
+        dialect="mdnb",
+        ids=ids,
+        has_trades=any(track.channel == "trades" for track in tracks),
+        symbols=tuple(track.symbol for track in tracks if track.symbol),
+        tracks=tracks,
+        damage=damage,
+    )
+
+
+def _json(path: Path, start: str, damage: Damage) -> Recording:
+    weight = path.stat().st_size
+    if rest := _KRAKEN_REST.search(start):
+        symbol, skip = rest.group(1), rest.end()
+        first = _first_element(start[skip:])
+        if isinstance(first, list) and len(first) in (6, 7) and isinstance(first[0], str):
+            rows = functools.partial(kraken_trades, path, damage, skip)
+            ids = "sequential" if len(first) == 7 else "none"
+            return _rows(
+                path, "Kraken REST Trades", (Track(symbol, "trades", rows, weight=weight),), ids, damage
+            )
+        if isinstance(first, list) and len(first) == 8:
+            return _candles(path, "Kraken REST OHLC", symbol, skip, True, damage)
+        raise _unknown(path)
+    first = _first_element(start)
+    if isinstance(first, list) and len(first) == 7 and first[3] in ("buy", "sell", None):
+        trades = functools.partial(ccxt_trades, path, damage)
+        return _rows(path, "ccxt trades", (Track("", "trades", trades, weight=weight),), "unique", damage)
+    if isinstance(first, dict) and {"timestamp", "price", "amount"} <= first.keys():
+        trades = functools.partial(ccxt_trades, path, damage)
+        symbol = str(first.get("symbol") or "")
+        return _rows(path, "ccxt trades", (Track(symbol, "trades", trades, weight=weight),), "unique", damage)
+    if isinstance(first, list) and len(first) in (6, 12) and isinstance(first[0], int):
+        return _candles(path, "list of candles", "", start.index("["), False, damage)
+    raise _unknown(path)
+
+
+def _candles(path: Path, form: str, symbol: str, skip: int, last_is_open: bool, damage: Damage) -> Recording:
+    timeframe = candle_step(candles(path, Damage(), skip, last_is_open), path)
+    step = round(Timeframe.parse(timeframe).seconds) * 1_000_000_000
+    read: Callable[[], Iterator[Row]] = functools.partial(candles, path, damage, skip, last_is_open)
+    track = Track(symbol, "bars", read, timeframe, step, path.stat().st_size)
+    return _rows(path, form, (track,), "none", damage)
+
+
+def _first_element(text: str) -> Any:
+    """Return the first element of the array that the text begins with, None where there is none whole."""
+    inner = text[text.find("[") + 1 :].lstrip()
+    try:
+        return json.JSONDecoder().raw_decode(inner)[0]
+    except ValueError:
+        return None

@@ -1,0 +1,143 @@
+"""What a recording is, whatever its file format: frames of a venue, or tracks of rows.
+
+A *frame recording* holds a venue's own messages and is played verbatim. A *row recording* holds trades,
+quotes or bars, one track a symbol, and is played over mdnb's own wire protocol.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["Damage", "Frame", "Recording", "Row", "RowChannel", "Track", "tick_size"]
+
+Row = tuple[Any, ...]
+"""A TradeRow, a QuoteRow or a BarRow; a bar that is not closed has a ninth element, False."""
+
+Frame = tuple[int, str | bytes]
+"""``(time of receipt in UTC epoch ns, frame)``."""
+
+RowChannel = Literal["trades", "quotes", "bars"]
+SAMPLE_ROWS = 5000
+"""Rows that are looked at to learn a symbol's tick size and whether it trades whole lots."""
+
+_DISTINCT_FOR_COARSE_TICK = 20
+
+
+@dataclasses.dataclass(slots=True)
+class Damage:
+    """What of a file could not be read, counted and left out: a torn last line, a row that is none."""
+
+    count: int = 0
+    first: str = ""
+
+    def note(self, what: str) -> None:
+        """Count one more; the first one's description is kept."""
+        self.count += 1
+        self.first = self.first or what
+
+    def __str__(self) -> str:
+        return f"{self.count} unreadable left out, the first: {self.first}" if self.count else ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Track:
+    """One symbol's rows.
+
+    Attributes
+    ----------
+    symbol
+        ``""`` where the file does not say which: any name will do.
+    channel
+        What the rows are.
+    rows
+        Opens the file and yields the rows, oldest first, in constant memory.
+    timeframe, step_ns
+        Of bars; ``""`` and 0 otherwise.
+    weight
+        Grows with the amount of data, to tell the busiest.
+    root
+        A future's root symbol, ``""`` for all else.
+    """
+
+    symbol: str
+    channel: RowChannel
+    rows: Callable[[], Iterator[Row]]
+    timeframe: str = ""
+    step_ns: int = 0
+    weight: int = 0
+    root: str = ""
+
+    def sample(self) -> list[Row]:
+        """Return the first rows."""
+        return list(itertools.islice(self.rows(), SAMPLE_ROWS))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording, opened.
+
+    Attributes
+    ----------
+    path, form
+        The file, and the name of its format.
+    dialect
+        Names the decoder of what will be sent.
+    ids
+        What trade ids promise, as in `mdnb.feeds.base.Feed`.
+    has_trades
+        False where it holds quotes or bars only.
+    symbols
+        Those known to be in it; more may follow later in a frame recording.
+    tracks
+        Of a row recording.
+    frames
+        Of a frame recording: opens the file and yields each frame, in constant memory.
+    prices
+        Of a frame recording: some prices of each symbol, as the venue wrote them.
+    damage
+        What reading has left out so far.
+    """
+
+    path: Path
+    form: str
+    dialect: str
+    ids: Literal["sequential", "unique", "none"]
+    has_trades: bool
+    symbols: tuple[str, ...]
+    tracks: tuple[Track, ...] = ()
+    frames: Callable[[], Iterator[Frame]] | None = None
+    prices: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    damage: Damage = dataclasses.field(default_factory=Damage)
+
+
+def tick_size(prices: Sequence[float]) -> float | None:
+    """Return the price step that a sample of prices suggests; None where there are no prices.
+
+    It is one unit of the last decimal place in use. Among at least 20 different prices that are all multiples
+    of 5 or 25 such units, it is that.
+
+    Examples
+    --------
+    >>> tick_size([105433.6, 105410.1]), tick_size([1667.0 + 0.25 * i for i in range(40)])
+    (0.1, 0.25)
+    """
+    seen = {price for price in prices if price == price}
+    if not seen:
+        return None
+    places = max(_decimals(price) for price in seen)
+    units = [round(abs(price) * 10**places) for price in seen]
+    step = 1
+    if len(seen) >= _DISTINCT_FOR_COARSE_TICK:
+        step = next((coarse for coarse in (25, 5) if all(unit % coarse == 0 for unit in units)), 1)
+    return float(step / 10**places)
+
+
+def _decimals(price: float) -> int:
+    # repr is the shortest text that reads back as the same float: what the venue wrote, without its zeros.
+    exponent = Decimal(repr(price)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -1,0 +1,293 @@
+"""The loopback server that plays a recording to one client, as a venue would.
+
+Frames of a frame recording are sent as they are. Rows travel over mdnb's wire protocol: as many as are due
+in one frame, up to 500; at a low speed that is one. A slow client holds the server up by the socket's own
+backpressure: nothing is dropped, and no more than the socket's buffers is in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import logging
+import secrets
+from collections.abc import Iterator, Mapping
+
+import msgspec
+import websockets.asyncio.server as ws
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from mdnb.errors import FeedError
+from mdnb.feeds.patience import Wall
+from mdnb.feeds.replay.clock import PlaybackClock
+from mdnb.feeds.replay.playlist import Timed
+from mdnb.feeds.replay.recording import Frame, Row, Track
+from mdnb.feeds.wire import END_REASON
+
+__all__ = ["FRAME_ROWS", "FrameSource", "ReplayServer", "RowSource"]
+
+FRAME_ROWS = 500
+"""Rows in one frame, at most."""
+
+_OPEN_BAR_FIELDS = 9
+_YIELD_BYTES = 65_536
+_STEP_BYTES = 256
+_HEARTBEAT = 1.0
+_MAX_REQUEST = 65_536
+_NS = 1_000_000_000
+
+_socket_log = logging.getLogger("mdnb.feeds.socket")
+_encode = msgspec.json.Encoder().encode
+
+
+class _Request(msgspec.Struct):
+    op: str
+    id: int = 0
+    symbol: str = ""
+    channels: list[str] = []
+
+
+_request = msgspec.json.Decoder(_Request).decode
+
+
+class FrameSource:
+    """Plays a venue's frames; what a client asks for makes no difference to a recording.
+
+    Parameters
+    ----------
+    frames
+        ``(time of receipt, frame)``, read as needed.
+    """
+
+    talks = False
+
+    def __init__(self, frames: Iterator[Frame]) -> None:
+        self._frames = frames
+
+    def next_frames(
+        self, symbols: frozenset[str], due_ns: int | None
+    ) -> tuple[int, list[str | bytes]] | None:
+        """Return the next frame and when it is due, None at the end."""
+        for at_ns, frame in self._frames:
+            return at_ns, [frame]
+        return None
+
+
+class RowSource:
+    """Plays rows, packed into frames of mdnb's wire protocol.
+
+    Parameters
+    ----------
+    tracks
+        By the symbol they are sent under.
+    rows
+        ``(time, symbol, row)`` of all tracks, in order of time, read as needed.
+    """
+
+    talks = True
+
+    def __init__(self, tracks: Mapping[str, Track], rows: Iterator[Timed]) -> None:
+        self._tracks = tracks
+        self._rows = rows
+        self._held: Timed | None = None
+
+    def next_frames(
+        self, symbols: frozenset[str], due_ns: int | None
+    ) -> tuple[int, list[str | bytes]] | None:
+        """Return what is due next, and when: the next row, and those after it that are due by then.
+
+        Parameters
+        ----------
+        symbols
+            Those subscribed to; rows of others are passed over.
+        due_ns
+            The market's time now; None for as fast as possible.
+        """
+        packed: dict[tuple[str, bool], list[Row]] = {}
+        at_ns = 0
+        for taken in range(FRAME_ROWS):
+            held = self._held or next(self._rows, None)
+            if held is None:
+                if not taken:
+                    return None
+                break
+            if taken and due_ns is not None and held[0] > max(due_ns, at_ns):
+                self._held = held
+                break
+            self._held = None
+            at_ns, symbol, row = held
+            if symbol in symbols:
+                closed = len(row) < _OPEN_BAR_FIELDS
+                packed.setdefault((symbol, closed), []).append(row if closed else row[:-1])
+        frames = [self._frame(symbol, closed, rows) for (symbol, closed), rows in packed.items()]
+        if any(self._tracks[symbol].step_ns for symbol, _ in packed):
+            # A bar tells when it began, not what time it is now.
+            frames.append(_clock(at_ns))
+        return at_ns, frames
+
+    def _frame(self, symbol: str, closed: bool, rows: list[Row]) -> str | bytes:
+        track = self._tracks[symbol]
+        fields: dict[str, object] = {"e": track.channel, "s": symbol}
+        if track.channel == "bars":
+            fields |= {"tf": track.timeframe, "closed": closed}
+        return _encode({**fields, "r": rows}).decode()
+
+
+class ReplayServer:
+    """Serves one recording on 127.0.0.1, once.
+
+    Parameters
+    ----------
+    source
+        What to play.
+    symbols
+        It begins to play once all of these are subscribed to.
+    clock
+        Paces it; None for as fast as the client takes it.
+    wall
+        The clock it sleeps by.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource | RowSource,
+        symbols: frozenset[str],
+        clock: PlaybackClock | None,
+        wall: Wall,
+    ) -> None:
+        self._source = source
+        self._awaited = symbols
+        self._clock = clock
+        self._wall = wall
+        self._subscribed: frozenset[str] = frozenset()
+        self._ready = asyncio.Event()
+        self._pending: tuple[int, list[str | bytes]] | None = None
+        self._last_ns = 0
+        self._server: ws.Server | None = None
+        self._busy = False
+        self.failure: FeedError | None = None
+        self._path = f"/{secrets.token_urlsafe(16)}"
+
+    async def start(self) -> str:
+        """Listen; return the address."""
+        self._server = await ws.serve(
+            self._serve,
+            "127.0.0.1",
+            0,
+            origins=[None],
+            compression=None,
+            max_size=_MAX_REQUEST,
+            ping_interval=None,
+            close_timeout=1.0,
+            process_request=self._admit,
+            logger=_socket_log,
+        )
+        port = self._server.sockets[0].getsockname()[1]
+        return f"ws://127.0.0.1:{port}{self._path}"
+
+    async def close(self) -> None:
+        """Stop listening and playing; calling it again does nothing."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    def _admit(self, socket: ws.ServerConnection, request: Request) -> Response | None:
+        # A replay is one client's: anybody else on this machine would eat its frames.
+        if not secrets.compare_digest(request.path, self._path):
+            return socket.respond(http.HTTPStatus.NOT_FOUND, "nothing here\n")
+        if self._busy:
+            return socket.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "it plays already\n")
+        return None
+
+    async def _serve(self, socket: ws.ServerConnection) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        player = asyncio.create_task(self._play(socket))
+        try:
+            async for message in socket:
+                await self._answer(socket, message)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._busy = False
+            player.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+                await player
+
+    async def _answer(self, socket: ws.ServerConnection, message: str | bytes) -> None:
+        try:
+            asked = _request(message)
+        except (ValueError, RecursionError):
+            await self._reply(socket, 0, "this is no request")
+            return
+        error = ""
+        if asked.op not in ("subscribe", "unsubscribe"):
+            error = f"a recording does not know {asked.op!r}: it answers subscribe and unsubscribe"
+        elif asked.symbol not in self._awaited and self._source.talks:
+            error = f"{asked.symbol!r} is not played"
+        elif asked.op == "subscribe":
+            self._subscribed |= {asked.symbol}
+        else:
+            self._subscribed -= {asked.symbol}
+        await self._reply(socket, asked.id, error)
+        if self._subscribed >= self._awaited:
+            self._ready.set()
+
+    async def _reply(self, socket: ws.ServerConnection, number: int, error: str) -> None:
+        if not self._source.talks:
+            return
+        answer: dict[str, object] = (
+            {"ok": False, "error": error} if error else {"ok": True, "t": self._last_ns}
+        )
+        await socket.send(_encode({"e": "reply", "id": number, **answer}).decode())
+
+    async def _play(self, socket: ws.ServerConnection) -> None:
+        await self._ready.wait()
+        try:
+            await self._play_on(socket)
+            if self._source.talks:
+                await socket.send(_encode({"e": "end", "t": self._last_ns}).decode())
+        except ConnectionClosed:
+            # The next connection goes on where this one stopped.
+            return
+        except (FeedError, OSError) as error:
+            self.failure = FeedError(f"the recording cannot be played to its end: {error}")
+        await socket.close(1000, END_REASON)
+
+    async def _play_on(self, socket: ws.ServerConnection) -> None:
+        unyielded = 0
+        while True:
+            if self._pending is None:
+                due = None if self._clock is None else self._clock.now_ns()
+                self._pending = self._source.next_frames(self._subscribed, due)
+            if self._pending is None:
+                return
+            at_ns, frames = self._pending
+            await self._until(at_ns, socket)
+            while frames:
+                await socket.send(frames[0])
+                unyielded += len(frames.pop(0))
+            self._pending, self._last_ns = None, at_ns
+            unyielded += _STEP_BYTES
+            if unyielded >= _YIELD_BYTES:
+                # send() returns at once while the socket's buffers have room: let the client read.
+                unyielded = 0
+                await asyncio.sleep(0)
+
+    async def _until(self, at_ns: int, socket: ws.ServerConnection) -> None:
+        if self._clock is None:
+            return
+        if not self._last_ns:
+            self._clock.start(at_ns)
+        while (wait := self._clock.wall_seconds(at_ns - self._clock.now_ns())) > 0:
+            await self._wall.sleep(min(wait, _HEARTBEAT))
+            if self._source.talks and wait > _HEARTBEAT:
+                await socket.send(_clock(min(self._clock.now_ns(), at_ns)))
+
+
+def _clock(ns: int) -> str | bytes:
+    return _encode({"e": "clock", "t": ns}).decode()

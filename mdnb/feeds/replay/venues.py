@@ -1,0 +1,234 @@
+"""How to tell a venue's messages from another's, and what to learn from them without decoding.
+
+Decoders are pure and live elsewhere; a replay only has to know whose dialect it plays, which symbols are
+in a file, and how finely they are priced. A look at the text is enough for that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Literal
+
+from mdnb.feeds.replay.recording import Frame
+
+__all__ = ["VENUES", "Survey", "Venue", "by_address", "by_frames", "survey"]
+
+SURVEY_FRAMES = 200_000
+"""Frames looked at, at most, to find the symbols and the trades in a file."""
+
+_ENOUGH_FRAMES = 2_000
+_PRICES_KEPT = 5_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Venue:
+    """One dialect's marks.
+
+    Attributes
+    ----------
+    dialect
+        Its name.
+    address
+        Pattern of the addresses that speak it.
+    sign
+        Pattern of a frame that only this venue sends.
+    symbol, price
+        Patterns whose first group is a symbol, and a price, in a frame with market data.
+    trade
+        Pattern of a frame with trades.
+    ids
+        What its trade ids promise.
+    """
+
+    dialect: str
+    address: re.Pattern[str]
+    sign: re.Pattern[str]
+    symbol: re.Pattern[str]
+    price: re.Pattern[str]
+    trade: re.Pattern[str]
+    ids: Literal["sequential", "unique", "none"]
+
+
+def _venue(
+    dialect: str,
+    address: str,
+    sign: str,
+    symbol: str,
+    price: str,
+    trade: str,
+    ids: Literal["sequential", "unique", "none"],
+) -> Venue:
+    patterns = [re.compile(text) for text in (address, sign, symbol, price, trade)]
+    return Venue(dialect, patterns[0], patterns[1], patterns[2], patterns[3], patterns[4], ids)
+
+
+VENUES = {
+    venue.dialect: venue
+    for venue in (
+        _venue(
+            "binance",
+            r"//[\w.-]*binance",
+            r'^\{"(?:stream":"|e":"(?:trade|aggTrade|kline|depthUpdate|bookTicker)")',
+            r'"s":"([^"]+)"',
+            r'"[pba]":"([\d.]+)"',
+            r'"e":"(?:trade|aggTrade)"',
+            "sequential",
+        ),
+        _venue(
+            "bitstamp",
+            r"//[\w.-]*bitstamp",
+            r'"event":"(?:bts:|trade"|data")',
+            r'"(?:live_trades|(?:diff_|detail_)?order_book)_([^"]+)"',
+            r'"price_str":"([\d.]+)"',
+            r'"event":"trade"',
+            "unique",
+        ),
+        _venue(
+            "bybit",
+            r"//[\w.-]*bybit",
+            r'^\{"topic":"(?:trade|orderBookL2_25)\.',
+            r'"symbol":"([^"]+)"',
+            r'"price":"?([\d.]+)',
+            r'"topic":"trade\.',
+            "unique",
+        ),
+        _venue(
+            "coinbase",
+            r"//[\w.-]*(?:coinbase|gdax)",
+            r'"type":"(?:match|last_match|l2update|subscriptions|ticker)"',
+            r'"product_id":"([^"]+)"',
+            r'"price":"([\d.]+)"',
+            r'"type":"(?:match|last_match)"',
+            "sequential",
+        ),
+        _venue(
+            "gateio",
+            r"//[\w.-]*gate(?:io)?\.",
+            r'"channel":"spot\.',
+            r'"(?:currency_pair|s)":"([^"]+)"',
+            r'"price":"([\d.]+)"',
+            r'"channel":"spot\.trades","event":"update"',
+            "unique",
+        ),
+        _venue(
+            "hyperliquid",
+            r"//[\w.-]*hyperliquid",
+            r'"channel":"(?:l2Book|trades|candle|bbo)","data":',
+            r'"(?:coin|s)":"([^"]+)"',
+            r'"px":"([\d.]+)"',
+            r'"channel":"trades"',
+            "unique",
+        ),
+        _venue(
+            "kraken",
+            r"//[\w.-]*kraken\.com/v2",
+            r'^\{"(?:channel":"(?:trade|ohlc|book|ticker|heartbeat|status)"|method":")',
+            r'"symbol":"([^"]+)"',
+            r'"price":([\d.]+)',
+            r'"channel":"trade"',
+            "sequential",
+        ),
+        _venue(
+            "kraken_v1",
+            r"//[\w.-]*kraken\.com",
+            r'^\[\d+,.*,"(?:trade|book-\d+|ticker|spread|ohlc-\d+)","[^"]+"\]$',
+            r'^\[.*,"([^"]+)"\]$',
+            r'\["([\d.]+)",',
+            r',"trade","[^"]+"\]$',
+            "none",
+        ),
+        _venue(
+            "okx",
+            r"//[\w.-]*oke?x",
+            r'^\{"(?:event":"\w+",)?"?arg":\{"channel":"',
+            r'"instId":"([^"]+)"',
+            r'"(?:px|last)":"([\d.]+)"',
+            r'"channel":"trades","instId":"[^"]+"\},"data"',
+            "unique",
+        ),
+        _venue(
+            "mdnb",
+            r"(?!)",
+            r'^\{"e":"(?:welcome|trades|quotes|bars|clock|reply|end)"',
+            r'"s":"([^"]+)"',
+            r'"r":\[\[\d+,(-?[\d.]+)',
+            r'"e":"trades"',
+            "sequential",
+        ),
+    )
+}
+"""Dialect name to its marks; of two whose address fits, the first in this order counts."""
+
+
+def by_address(address: str) -> Venue | None:
+    """Return the venue that speaks at an address."""
+    return next((venue for venue in VENUES.values() if venue.address.search(address)), None)
+
+
+def by_frames(frames: Iterable[str | bytes]) -> Venue | None:
+    """Return the venue whose marks some frames bear.
+
+    Examples
+    --------
+    >>> by_frames(['{"channel":"trades","data":[{"coin":"BTC"}]}']).dialect
+    'hyperliquid'
+    """
+    for frame in frames:
+        for venue in VENUES.values():
+            if venue.sign.search(_text(frame)):
+                return venue
+    return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Survey:
+    """What the first part of a frame recording holds.
+
+    Attributes
+    ----------
+    symbols
+        In order of appearance.
+    has_trades
+        Whether there was any trade.
+    prices
+        Some prices of each symbol, as written.
+    """
+
+    symbols: tuple[str, ...]
+    has_trades: bool
+    prices: dict[str, list[str]]
+
+
+def survey(frames: Iterator[Frame], venue: Venue, wanted: Collection[str] = ()) -> Survey:
+    """Look at a recording until it is clear what it holds.
+
+    Parameters
+    ----------
+    frames
+        From the beginning.
+    venue
+        Whose they are.
+    wanted
+        Symbols to look for: the search goes on until each is found, up to `SURVEY_FRAMES`.
+    """
+    prices: dict[str, list[str]] = {}
+    has_trades = False
+    for number, (_, frame) in enumerate(itertools.islice(frames, SURVEY_FRAMES)):
+        if number >= _ENOUGH_FRAMES and has_trades and all(symbol in prices for symbol in wanted):
+            break
+        text = _text(frame)
+        found = venue.symbol.search(text)
+        if found is None:
+            continue
+        kept = prices.setdefault(found.group(1), [])
+        if len(kept) < _PRICES_KEPT:
+            kept += venue.price.findall(text)[:1]
+        has_trades = has_trades or venue.trade.search(text) is not None
+    return Survey(tuple(prices), has_trades, prices)
+
+
+def _text(frame: str | bytes) -> str:
+    return frame if isinstance(frame, str) else frame.decode("utf-8", "replace")

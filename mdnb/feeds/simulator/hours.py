@@ -1,0 +1,94 @@
+"""When the simulated market is open: the venue's calendar, and what is held open beside it.
+
+With ``hours="auto"`` a closed stretch near the moment at which the simulator starts is traded as well,
+so that a notebook moves on a Sunday too and its last hours are never empty.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import zoneinfo
+from typing import Literal
+
+from mdnb.feeds.simulator.symbols import Model
+from mdnb.sessions import DAY_NS, Sessions
+
+__all__ = ["FIRST_DAY", "HOURS", "Hours", "market_sessions"]
+
+Hours = Literal["auto", "venue"]
+HOURS: tuple[Hours, ...] = ("auto", "venue")
+
+FIRST_DAY = dt.date(2018, 1, 1)
+"""The simulated markets begin here; ids count from this day."""
+
+_YEARS_AHEAD = 5
+_HOUR_NS = 3_600_000_000_000
+_HELD_BEFORE_NS = 5 * _HOUR_NS
+_HELD_AFTER_NS = 24 * _HOUR_NS
+
+_Span = tuple[int, int, int]
+
+
+def market_sessions(model: Model, start_ns: int, hours: Hours) -> Sessions:
+    """Return the sessions that a simulator started at ``start_ns`` trades.
+
+    Parameters
+    ----------
+    start_ns
+        The market's time when it starts.
+    hours
+        ``venue``: the calendar, strictly. ``auto``: closed stretches that touch the five hours before the
+        start or the day after it are traded too. They are split where the exchange's trading day begins;
+        what lies before the first such moment extends the session before it.
+
+    Examples
+    --------
+    >>> from mdnb.feeds.simulator.symbols import model_of
+    >>> sunday = 1_763_899_200_000_000_000  # 2025-11-23 12:00 UTC
+    >>> market_sessions(model_of("MNQ"), sunday, "venue").contains(sunday)
+    False
+    >>> market_sessions(model_of("MNQ"), sunday, "auto").contains(sunday)
+    True
+    """
+    last = dt.datetime.fromtimestamp(start_ns / 1e9, dt.UTC).date() + dt.timedelta(days=365 * _YEARS_AHEAD)
+    venue = model.instrument.sessions(FIRST_DAY, last)
+    if venue.always_open or hours == "venue":
+        return venue
+    spans: list[_Span] = list(
+        zip(venue.opens.tolist(), venue.closes.tolist(), venue.days.tolist(), strict=True)
+    )
+    held: list[_Span] = spans[:1]
+    for span in spans[1:]:
+        gap_start, gap_end = held[-1][1], span[0]
+        near = gap_start < start_ns + _HELD_AFTER_NS and gap_end > start_ns - _HELD_BEFORE_NS
+        if near and gap_start < gap_end:
+            _hold(held, gap_start, gap_end, model)
+        held.append(span)
+    opens, closes, days = zip(*held, strict=True)
+    return Sessions(opens, closes, days, venue.timezone)
+
+
+def _hold(held: list[_Span], gap_start: int, gap_end: int, model: Model) -> None:
+    edges = [gap_start, *_anchors(gap_start, gap_end, model), gap_end]
+    # A trading day begins at the anchor: what lies before the first one belongs to the session before it.
+    if edges[0] != edges[1]:
+        held[-1] = (held[-1][0], edges[1], held[-1][2])
+    for opened, closed in itertools.pairwise(edges[1:]):
+        if opened < closed:
+            held.append((opened, closed, (closed - 1) // DAY_NS))
+
+
+def _anchors(start_ns: int, end_ns: int, model: Model) -> list[int]:
+    """Return the moments in ``[start_ns, end_ns)`` at which a trading day begins."""
+    zone = zoneinfo.ZoneInfo(model.instrument.timezone)
+    at = dt.time(model.day_anchor // 60, model.day_anchor % 60)
+    day = dt.datetime.fromtimestamp(start_ns / 1e9, zone).date()
+    out: list[int] = []
+    while True:
+        moment = round(dt.datetime.combine(day, at, zone).timestamp()) * 1_000_000_000
+        if moment >= end_ns:
+            return out
+        if moment >= start_ns:
+            out.append(moment)
+        day += dt.timedelta(days=1)

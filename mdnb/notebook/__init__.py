@@ -1,0 +1,1 @@
+"""What only a notebook needs: magics, progress, and the nesting of loops on request."""

@@ -1,0 +1,1 @@
+"""The running engine: its thread, its pipelines, and the bridge to callers on other threads and loops."""

@@ -1,0 +1,383 @@
+"""One symbol's market as the engine holds it: stores, cascade, newest values. Thread-safe to read.
+
+The background loop writes under the lock, a batch at a time; everybody else reads copies under it. What
+happens to a batch, and in which order, is in `mdnb.runtime.pipeline`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdnb.bars.activity import ActivityBars
+from mdnb.bars.cascade import Cascade
+from mdnb.bars.node import Node
+from mdnb.batch import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.config import DataManagerConfig
+from mdnb.errors import TimeframeError
+from mdnb.instruments import Instrument
+from mdnb.sessions import Sessions
+from mdnb.store.bars import FILLED, BarColumns, BarStore
+from mdnb.store.ticks import QUOTE_DTYPE, TICK_DTYPE, RowStore
+from mdnb.timeframes import Timeframe
+from mdnb.types import Bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Engine", "Listener"]
+
+_NAN = float("nan")
+
+
+class Listener:
+    """A callback that is told after each batch that something changed; `close` ends it."""
+
+    __slots__ = ("_engine", "callback")
+
+    def __init__(self, engine: Engine, callback: Callable[[], None]) -> None:
+        self._engine = engine
+        self.callback = callback
+
+    def close(self) -> None:
+        """Stop being told."""
+        self._engine._unlisten(self)
+
+
+class Engine:
+    """Everything held of one symbol.
+
+    Parameters
+    ----------
+    instrument
+        What is traded.
+    sessions
+        When.
+    timeframes
+        Names of the timeframes to keep, clock and activity bars in any mix.
+    config
+        Limits and rules.
+    tz
+        Zone of frames and records.
+    source
+        ``trades``, ``quotes`` or ``bars``: what the bars are built from; frames say so.
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        sessions: Sessions,
+        timeframes: list[str],
+        config: DataManagerConfig | None = None,
+        tz: str = "UTC",
+        source: str = "trades",
+    ) -> None:
+        self.instrument = instrument
+        self.symbol = instrument.symbol
+        self.sessions = sessions
+        self.config = config or DataManagerConfig()
+        self.tz = tz
+        self.source = source
+        self.lock = threading.RLock()
+        self.updates = 0
+        self.closed: list[tuple[str, BarRow, bool]] = []
+        self.last_trade: TradeRow | None = None
+        self.last_quote: QuoteRow | None = None
+        self.ticks = RowStore(TICK_DTYPE, self.config.max_ticks)
+        self.quotes = RowStore(QUOTE_DTYPE, self.config.max_ticks)
+        self._bids: dict[float, float] = {}
+        self._asks: dict[float, float] = {}
+        self._listeners: tuple[Listener, ...] = ()
+        self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
+        self._frames: dict[str, tuple[tuple[object, ...], pd.DataFrame]] = {}
+        self.frame_hits = 0
+        self.frame_misses = 0
+        parsed = [Timeframe.parse(name) for name in timeframes]
+        self.activity: dict[str, ActivityBars] = {}
+        self.cascade = Cascade(
+            [timeframe for timeframe in parsed if not timeframe.is_activity],
+            sessions,
+            self._make_log,
+            max_lateness_ns=int(self.config.max_lateness_seconds * 1e9),
+            fill=self.config.fill_gaps,
+            on_closed=self._on_closed,
+        )
+        if all(timeframe.is_activity for timeframe in parsed):
+            self.cascade.root.hidden = True
+        for timeframe in parsed:
+            if timeframe.is_activity:
+                self._add_activity(timeframe)
+
+    # -- timeframes ---------------------------------------------------------------------------------
+
+    def _make_log(self, name: str) -> BarStore:
+        return BarStore(self.config.max_bars_per_timeframe, self.tz, with_vwap=self.source == "trades")
+
+    def _on_closed(self, node: Node, row: BarRow, filled: bool) -> None:
+        self.closed.append((node.name, row, filled))
+
+    def _on_activity_closed(self, name: str, row: BarRow) -> None:
+        self.closed.append((name, row, False))
+
+    def _add_activity(self, timeframe: Timeframe) -> ActivityBars:
+        made = ActivityBars(timeframe, self._make_log(timeframe.name), self._on_activity_closed)
+        self.activity[timeframe.name] = made
+        return made
+
+    def timeframes(self) -> list[str]:
+        """Return the timeframes kept, fine to coarse, activity bars last."""
+        with self.lock:
+            return [*self.cascade.names(), *self.activity]
+
+    def canonical(self, timeframe: object) -> str:
+        """Return the name of a timeframe that is kept.
+
+        Raises
+        ------
+        TimeframeError
+            When it is not understood, or not kept: the message names the ones kept.
+        """
+        name = Timeframe.parse(timeframe).name
+        node = self.cascade._nodes.get(name)
+        if (node is None or node.hidden) and name not in self.activity:
+            kept = ", ".join(self.timeframes()) or "none"
+            raise TimeframeError(
+                f"{self.symbol} keeps no {name} bars. Kept: {kept}. Add it with add_timeframe({name!r})."
+            )
+        return name
+
+    def has_timeframe(self, timeframe: object) -> bool:
+        """Return whether bars of a timeframe are kept."""
+        try:
+            self.canonical(timeframe)
+        except TimeframeError:
+            return False
+        return True
+
+    def add_timeframe(self, timeframe: object) -> str:
+        """Keep one more timeframe, filled at once from what is held; return its canonical name."""
+        parsed = Timeframe.parse(timeframe)
+        with self.lock:
+            if self.has_timeframe(parsed):
+                return parsed.name
+            if parsed.is_activity:
+                bars = self._add_activity(parsed)
+                listener, bars.on_closed = bars.on_closed, None
+                bars.push_rows(self._held_rows()[0])
+                bars.on_closed = listener
+            else:
+                self.cascade.add(parsed, self._held_rows)
+            self.updates += 1
+        self.notify()
+        return parsed.name
+
+    def remove_timeframe(self, timeframe: object) -> str:
+        """Stop keeping a timeframe; return its canonical name."""
+        with self.lock:
+            name = self.canonical(timeframe)
+            if name in self.activity:
+                del self.activity[name]
+            else:
+                self.cascade.remove(name)
+            self._frames.pop(name, None)
+            self.updates += 1
+        self.notify()
+        return name
+
+    def _held_rows(self) -> tuple[list[TradeRow], bool]:
+        """Return the trades held that are in bars, and whether no older ones were built into bars."""
+        if self.source != "trades":
+            return [], False
+        held = self.ticks.tail(len(self.ticks))
+        held = held[held["flag"] == 0]
+        names = ("ts_ns", "price", "size", "count", "side", "trade_id")
+        rows = list(zip(*(held[name].tolist() for name in names), strict=True))
+        root = self.cascade.root.log
+        complete = self.ticks.total == len(self.ticks) and len(root) + root.evicted == 0
+        return rows, complete
+
+    # -- reading bars -------------------------------------------------------------------------------
+
+    def log(self, name: str) -> BarStore:
+        """Return the store of a timeframe by its canonical name; hold the lock while using it."""
+        held = self.activity[name].log if name in self.activity else self.cascade.node(name).log
+        assert isinstance(held, BarStore)
+        return held
+
+    def forming(self, timeframe: object) -> BarRow | None:
+        """Return the bar that is being made, as a row; None where there is none."""
+        with self.lock:
+            name = self.canonical(timeframe)
+            return self.activity[name].forming() if name in self.activity else self.cascade.forming(name)
+
+    def version(self, timeframe: object) -> tuple[int, int, int]:
+        """Return ``(generation, bars closed, updates)``: unlike the last one seen when anything changed."""
+        log = self.log(self.canonical(timeframe))
+        return log.generation, log.total, self.updates
+
+    def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
+        """Return the newest ``count`` bars as numpy copies, the forming one last."""
+        with self.lock:
+            name = self.canonical(timeframe)
+            log, forming = self.log(name), self.forming(name)
+            held = len(log)
+            closed = held if count is None else min(held, max(0, count - (forming is not None)))
+            return log.columns(held - closed, held, forming)
+
+    def frame(
+        self,
+        timeframe: object,
+        count: int | None = None,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        *,
+        closed_only: bool = False,
+        cache: bool = True,
+    ) -> pd.DataFrame:
+        """Return bars as a frame that the caller owns.
+
+        Parameters
+        ----------
+        count
+            The newest so many, the forming bar included; None for all held.
+        start_ns, end_ns
+            Only bars that start in ``[start_ns, end_ns]``.
+        closed_only
+            Leave the forming bar out.
+        cache
+            Answer from the frame made before while nothing has changed.
+        """
+        with self.lock:
+            name = self.canonical(timeframe)
+            log = self.log(name)
+            key = (log.generation, log.total, self.updates, count, start_ns, end_ns, closed_only)
+            held = self._frames.get(name)
+            if cache and held is not None and held[0] == key:
+                self.frame_hits += 1
+                return held[1].copy(deep=False)
+            self.frame_misses += 1
+            forming = None if closed_only else self.forming(name)
+            made = self._build(log, forming, count, start_ns, end_ns)
+            forming_shown = len(made) > 0 and forming is not None and made.index[-1].value * 1000 == forming[0]
+        made.attrs = {
+            "symbol": self.symbol,
+            "timeframe": name,
+            "forming": bool(forming_shown),
+            "source": self.source,
+        }
+        if cache:
+            self._frames[name] = (key, made)
+            return made.copy(deep=False)
+        return made
+
+    def _build(
+        self, log: BarStore, forming: BarRow | None, count: int | None, start_ns: int | None, end_ns: int | None
+    ) -> pd.DataFrame:
+        stop = len(log)
+        start = 0 if start_ns is None else log.find(start_ns)
+        if end_ns is not None:
+            stop = log.find(end_ns + 1)
+            if forming is not None and forming[0] > end_ns:
+                forming = None
+        if forming is not None and start_ns is not None and forming[0] < start_ns:
+            forming = None
+        if count is not None:
+            start = max(start, stop - max(0, count - (forming is not None)))
+            forming = None if count == 0 else forming
+        return log.frame(min(start, stop), stop, forming)
+
+    def bar(self, name: str, row: BarRow, *, closed: bool = True, flags: int = 0) -> Bar:
+        """Return a row as a `Bar`."""
+        start, open_, high, low, close, volume, count, turnover = row
+        return Bar(
+            self.symbol,
+            name,
+            start,
+            open_,
+            high,
+            low,
+            close,
+            round(volume) if self.instrument.whole_lots else volume,
+            count,
+            turnover / volume if volume else _NAN,
+            closed,
+            bool(flags & FILLED),
+            bool(flags & 2),
+            bool(flags & 4),
+            self.tz,
+        )
+
+    # -- newest values ------------------------------------------------------------------------------
+
+    def quote(self) -> QuoteRow | None:
+        """Return the newest quote."""
+        return self.last_quote
+
+    def status(self) -> str:
+        """Return the connection's state."""
+        return self._state()[0]
+
+    def latency_ms(self) -> float:
+        """Return the newest data's delay in milliseconds."""
+        return self._state()[1]
+
+    def bind_state(self, state: Callable[[], tuple[str, float]]) -> None:
+        """Say where the connection's state and latency are read."""
+        self._state = state
+
+    # -- order book ---------------------------------------------------------------------------------
+
+    def apply_depth(self, update: DepthUpdate) -> None:
+        """Apply an order book snapshot or update."""
+        if update.snapshot:
+            self._bids = {price: size for price, size in update.bids if size > 0}
+            self._asks = {price: size for price, size in update.asks if size > 0}
+            return
+        for levels, changes in ((self._bids, update.bids), (self._asks, update.asks)):
+            for price, size in changes:
+                if size > 0:
+                    levels[price] = size
+                else:
+                    levels.pop(price, None)
+
+    def book(self, levels: int = 10) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+        """Return the best bids and asks as ``(price, size)``, best first."""
+        with self.lock:
+            bids = sorted(self._bids.items(), reverse=True)[:levels]
+            asks = sorted(self._asks.items())[:levels]
+        return bids, asks
+
+    # -- being told ---------------------------------------------------------------------------------
+
+    def listen(self, callback: Callable[[], None]) -> Listener:
+        """Be told after each batch that changed anything; the callback must only set an event."""
+        made = Listener(self, callback)
+        with self.lock:
+            self._listeners = (*self._listeners, made)
+        return made
+
+    def _unlisten(self, listener: Listener) -> None:
+        with self.lock:
+            self._listeners = tuple(held for held in self._listeners if held is not listener)
+
+    def notify(self) -> None:
+        """Tell everybody who listens."""
+        for listener in self._listeners:
+            listener.callback()
+
+    # -- memory -------------------------------------------------------------------------------------
+
+    def nbytes(self) -> int:
+        """Return the bytes of all rows held."""
+        with self.lock:
+            logs = [node.log for node in self.cascade.nodes()] + [bars.log for bars in self.activity.values()]
+            bars = sum(log.nbytes for log in logs if isinstance(log, BarStore))
+            return bars + self.ticks.nbytes + self.quotes.nbytes
+
+    def recent(self, count: int) -> np.ndarray:
+        """Return the newest trades as a structured array of `mdnb.store.ticks.TICK_DTYPE`."""
+        with self.lock:
+            return self.ticks.tail(count)

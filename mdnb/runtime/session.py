@@ -1,0 +1,275 @@
+"""A running market: one feed, its symbols, their pipelines and the clock that closes bars.
+
+Lives on the background loop. Faces hold it strongly; it never holds a face, so a suite that nobody keeps
+is collected and its session closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable, Sequence
+
+from mdnb.batch import Batch
+from mdnb.config import DataManagerConfig
+from mdnb.decode import decoder
+from mdnb.errors import FeedError, OptionError, SymbolError, suggest
+from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.types import Event, EventType
+from mdnb.feeds.base import Channel, Feed
+from mdnb.runtime.accounting import Accounting
+from mdnb.runtime.drain import Drain
+from mdnb.runtime.engine import Engine
+from mdnb.runtime.health import Health
+from mdnb.runtime.history import load_history
+from mdnb.runtime.pipeline import Pipeline
+
+__all__ = ["MarketSession", "SessionOptions"]
+
+_log = logging.getLogger("mdnb")
+_MIN_TIMER_SECONDS = 0.005
+_MAX_TIMER_SECONDS = 60.0
+_CHANNELS: tuple[Channel, ...] = ("trades", "quotes")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """What a session keeps.
+
+    Parameters
+    ----------
+    timeframes
+        Names of the timeframes to keep for each symbol.
+    config
+        Limits and rules.
+    tz
+        Zone of frames and records.
+    initial_days
+        Days of history loaded before the session counts as started; 0 loads none.
+    progress
+        Called with ``(done, total, text)`` while history is loaded.
+    """
+
+    timeframes: tuple[str, ...]
+    config: DataManagerConfig = dataclasses.field(default_factory=DataManagerConfig)
+    tz: str = "UTC"
+    initial_days: float = 5.0
+    progress: Callable[[int, int, str], None] | None = None
+
+    def __post_init__(self) -> None:
+        import zoneinfo
+
+        if isinstance(self.initial_days, bool) or not 0 <= self.initial_days <= 3660:
+            raise OptionError(f"initial_days must be between 0 and 3660; got {self.initial_days!r}")
+        if not self.timeframes:
+            raise OptionError("name at least one timeframe, such as '1min'")
+        try:
+            zoneinfo.ZoneInfo(self.tz)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise OptionError(f"there is no time zone {self.tz!r}; write one such as 'America/Chicago' or 'UTC'") from error
+
+
+class MarketSession:
+    """One feed and everything built from it.
+
+    Parameters
+    ----------
+    feed
+        Not opened yet; the session owns it from now on.
+    symbols
+        What to follow.
+    options
+        What to keep.
+    """
+
+    def __init__(self, feed: Feed, symbols: Sequence[str], options: SessionOptions) -> None:
+        if not symbols:
+            raise SymbolError("name at least one symbol, such as 'MNQ'")
+        self.feed = feed
+        self.symbols = tuple(dict.fromkeys(symbols))
+        self.options = options
+        self.engines: dict[str, Engine] = {}
+        self.pipelines: dict[str, Pipeline] = {}
+        self.bus = EventBus(on_slow=self._slow_handler)
+        self.health = Health()
+        self.ended = asyncio.Event()
+        self.closed = False
+        self._run: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._failure: BaseException | None = None
+        self._up = asyncio.Event()
+        self._drain = Drain(
+            decoder(feed.dialect), self.pipelines, lambda: self.feed.clock, self.health, self._on_batch
+        )
+
+    # -- life ---------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the feed, subscribe, load history and go live.
+
+        Raises
+        ------
+        FeedError, SymbolError, TimeframeError
+            When that is not possible; nothing is left running.
+        """
+        try:
+            await self.feed.open(self.symbols)
+            self._make_engines()
+            self._drain.hold()
+            for symbol in self.symbols:
+                await self.feed.subscribe(symbol, _CHANNELS if self.feed.has_trades else ("quotes",))
+            self._run = asyncio.create_task(self._live(), name="mdnb-feed")
+            await self._until_up()
+            await load_history(self.feed, self.pipelines, self.options.initial_days, self.options.progress)
+            self._drain.release()
+            self._arm()
+        except BaseException:
+            await self.close()
+            raise
+
+    def _make_engines(self) -> None:
+        source = "trades" if self.feed.has_trades else "quotes"
+        source = getattr(self.feed, "source", source)
+        for symbol in self.symbols:
+            engine = Engine(
+                self.feed.instrument(symbol),
+                self.feed.sessions(symbol),
+                list(self.options.timeframes),
+                self.options.config,
+                self.options.tz,
+                source,
+            )
+            engine.bind_state(self._state)
+            self.engines[symbol] = engine
+            self.pipelines[symbol] = Pipeline(engine, self.bus, self.feed.clock, self.feed.ids, self.feed.quote_price)
+
+    async def _until_up(self) -> None:
+        assert self._run is not None
+        waiter = asyncio.ensure_future(self._up.wait())
+        await asyncio.wait({waiter, self._run}, return_when=asyncio.FIRST_COMPLETED)
+        waiter.cancel()
+        if not self._up.is_set():
+            if self._failure is not None:
+                raise self._failure
+            raise FeedError(f"the feed ended before it was connected: {self.health.detail or 'no reason given'}")
+        for pipeline in self.pipelines.values():
+            pipeline.clock = self.feed.clock
+
+    async def _live(self) -> None:
+        try:
+            await self.feed.run(self._drain.on_frame, self._on_status)
+        except FeedError as error:
+            self._failure = error
+            if self._up.is_set():
+                _log.error("the feed ended: %s", error)
+        finally:
+            self._drain.flush()
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self.closed and self._drain_is_live():
+            for pipeline in self.pipelines.values():
+                pipeline.end()
+        self.ended.set()
+
+    def _drain_is_live(self) -> bool:
+        return self._up.is_set()
+
+    async def close(self) -> None:
+        """Close the feed and forget every handler; calling it again does nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await self.feed.close()
+        if self._run is not None and self._run is not asyncio.current_task():
+            await asyncio.wait({self._run}, timeout=2.0)
+            if not self._run.done():
+                self._run.cancel()
+        if self.health.status != "closed":
+            self._on_status("closed", "")
+        self.ended.set()
+        for engine in self.engines.values():
+            engine.notify()
+        self.bus.close()
+
+    # -- what the feed says ---------------------------------------------------------------------------
+
+    def _on_status(self, status: str, detail: str) -> None:
+        self.health.change(status, detail)
+        if self.health.is_up:
+            self._up.set()
+        if self.bus.wants(EventType.CONNECTION_STATUS_CHANGED):
+            now = self.feed.clock.now_ns()
+            for symbol in self.symbols:
+                self.bus.emit(
+                    Event(
+                        EventType.CONNECTION_STATUS_CHANGED,
+                        symbol,
+                        now,
+                        {"status": status, "detail": detail},
+                        self.options.tz,
+                    )
+                )
+        for engine in self.engines.values():
+            engine.notify()
+
+    def _on_batch(self, batch: Batch) -> None:
+        for reply in batch.replies:
+            self.feed.on_reply(reply)
+        if self._timer is None and self._drain._held is None and not self.closed:
+            asyncio.get_running_loop().call_soon(self._arm)
+
+    def _slow_handler(self, subscription: Subscription) -> None:
+        data = {
+            "alert_type": "slow_handler",
+            "description": f"a handler of {subscription.type.name} is too slow: {subscription.dropped} events dropped",
+        }
+        self.bus.emit(
+            Event(EventType.DATA_QUALITY_ALERT, self.symbols[0], self.feed.clock.now_ns(), data, self.options.tz)
+        )
+
+    def _state(self) -> tuple[str, float]:
+        return self.health.status, self.health.latency_ms()
+
+    # -- the timer that closes bars -------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        if self._timer is not None or self.closed or self.ended.is_set():
+            return
+        due = [pipeline.seconds_to_close() for pipeline in self.pipelines.values()]
+        waits = [seconds for seconds in due if seconds is not None]
+        if waits:
+            delay = min(max(min(waits), _MIN_TIMER_SECONDS), _MAX_TIMER_SECONDS)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._close_due)
+
+    def _close_due(self) -> None:
+        self._timer = None
+        for pipeline in self.pipelines.values():
+            pipeline.close_due()
+        self._arm()
+
+    # -- for the faces --------------------------------------------------------------------------------
+
+    def engine(self, symbol: str) -> Engine:
+        """Return a symbol's engine.
+
+        Raises
+        ------
+        SymbolError
+            When the session does not follow the symbol.
+        """
+        if symbol not in self.engines:
+            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self.symbols)}")
+        return self.engines[symbol]
+
+    def accounting(self, symbol: str) -> Accounting:
+        """Return where every trade of a symbol went."""
+        drain = self._drain
+        return self.pipelines[symbol].accounting(drain.frames, drain.control, drain.malformed)
