@@ -112,7 +112,7 @@ class Decoder:
     Examples
     --------
     >>> frame = (
-    ...     '{"topic":"trade.BTCUSD","data":[{"trade_time_ms":1618677816319,"timestamp":"2021-04-17T16:43:36Z",'
+    ...     '{"topic":"trade.BTCUSD","data":[{"trade_time_ms":1618677816319,"timestamp":"",'
     ...     '"symbol":"BTCUSD","side":"Sell","size":97,"price":60622.5,"tick_direction":"MinusTick",'
     ...     '"trade_id":"413bca3a-34a8-50aa-a2ae-47ad720be505","cross_seq":5938958626}]}'
     ... )

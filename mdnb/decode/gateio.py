@@ -141,8 +141,8 @@ class Decoder:
     --------
     >>> frame = (
     ...     '{"time":1619093562,"channel":"spot.trades","event":"update","result":{"id":8,'
-    ...     '"create_time":1619093562,"create_time_ms":"1619093562050.3572","side":"sell","currency_pair":"NEO_BTC","amount":"0.5",'
-    ...     '"price":"0.0018678"}}'
+    ...     '"create_time":1619093562,"create_time_ms":"1619093562050.3572","side":"sell",'
+    ...     '"currency_pair":"NEO_BTC","amount":"0.5","price":"0.0018678"}}'
     ... )
     >>> Decoder().feed([frame]).trades
     {'NEO_BTC': [(1619093562050357200, 0.0018678, 0.5, 1, -1, 8)]}

@@ -31,19 +31,22 @@ PROTOCOL_VERSION = 1
 
 _Ns = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Id = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+_Moment = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 _Count = Annotated[int, Meta(ge=0, le=2**53)]
+_Trade = Annotated[int, Meta(ge=1, le=2**53)]
 _Side = Annotated[int, Meta(ge=-1, le=1)]
+_SOME = Meta(min_length=1)
 _NAN = float("nan")
 
 
 class _Trades(msgspec.Struct, tag="trades", tag_field="e", gc=False):
     s: Symbol
-    r: list[tuple[_Ns, Price, Size, _Count, _Side, _Id]]
+    r: Annotated[list[tuple[_Moment, Price, Size, _Trade, _Side, _Id]], _SOME]
 
 
 class _Quotes(msgspec.Struct, tag="quotes", tag_field="e", gc=False):
     s: Symbol
-    r: list[tuple[_Ns, Price | None, Size | None, Price | None, Size | None]]
+    r: Annotated[list[tuple[_Ns, Price | None, Size | None, Price | None, Size | None]], _SOME]
 
 
 class _Depth(msgspec.Struct, tag="depth", tag_field="e", gc=False):
@@ -58,7 +61,7 @@ class _Bars(msgspec.Struct, tag="bars", tag_field="e", gc=False):
     s: Symbol
     tf: Symbol
     closed: bool
-    r: list[tuple[_Ns, Price, Price, Price, Price, Size, _Count, float | None]]
+    r: Annotated[list[tuple[_Ns, Price, Price, Price, Price, Size, _Count, float | None]], _SOME]
 
 
 class _Clock(msgspec.Struct, tag="clock", tag_field="e", gc=False):
@@ -118,7 +121,7 @@ class Decoder:
                         trades[message.s] += rows
                     else:
                         trades[message.s] = rows
-                    if rows and rows[-1][0] > batch.clock_ns:
+                    if rows[-1][0] > batch.clock_ns:
                         batch.clock_ns = rows[-1][0]
                 else:
                     _take(message, text, batch)
@@ -167,10 +170,10 @@ def _take(message: Any, text: str, batch: Batch) -> None:
         if "null" in text:
             rows = [tuple(_NAN if value is None else value for value in row) for row in rows]
         batch.quotes.setdefault(message.s, []).extend(rows)
-        _tell_time(batch, rows[-1][0] if rows else 0)
+        _tell_time(batch, rows[-1][0])
     elif kind is _Trades:
         batch.trades.setdefault(message.s, []).extend(message.r)
-        _tell_time(batch, message.r[-1][0] if message.r else 0)
+        _tell_time(batch, message.r[-1][0])
     elif kind is _Depth:
         update = DepthUpdate(message.t, message.snap, message.b, message.a)
         batch.depth.setdefault(message.s, []).append(update)

@@ -274,7 +274,7 @@ class WebSocketFeed(Feed):
                 code, detail = await self._connect_once(endpoint, on_frame, on_status)
                 if self.is_end(code, detail):
                     return
-                detail = f"the other end closed the connection ({code}{': ' * bool(detail)}{detail})"
+                detail = f"connection closed ({code}{': ' * bool(detail)}{detail})"
             except InvalidStatus as error:
                 wait, detail = after_refusal(error, endpoint)
             except InvalidURI as error:
@@ -299,7 +299,7 @@ class WebSocketFeed(Feed):
     async def _connect_once(
         self, endpoint: Endpoint, on_frame: OnFrame, on_status: OnStatus
     ) -> tuple[int, str]:
-        """Live through one connection; return the code and reason of the server's close."""
+        """Live through one connection; return the code and reason with which it was closed."""
         async with ws.connect(
             endpoint.url,
             additional_headers=dict(endpoint.headers),
@@ -317,7 +317,7 @@ class WebSocketFeed(Feed):
                 for work in (self._settle(socket, on_status), self._watch(socket, on_status), self._beat())
             ]
             try:
-                await self._read(socket, on_frame, on_status)
+                closed = await self._read(socket, on_frame, on_status)
             finally:
                 self._socket = None
                 self._open.clear()
@@ -330,17 +330,24 @@ class WebSocketFeed(Feed):
         for failure in failures:
             if isinstance(failure, Exception):
                 raise failure
-        return socket.close_code or 0, socket.close_reason or ""
+        return closed
 
-    async def _read(self, socket: ws.ClientConnection, on_frame: OnFrame, on_status: OnStatus) -> None:
+    async def _read(
+        self, socket: ws.ClientConnection, on_frame: OnFrame, on_status: OnStatus
+    ) -> tuple[int, str]:
         monotonic = self._wall.monotonic
-        with contextlib.suppress(ConnectionClosed):
+        try:
             async for frame in socket:
                 self._last_frame = monotonic()
                 if self._stale:
                     self._stale = False
                     on_status("connected", "frames again")
                 on_frame(frame)
+        except ConnectionClosed as error:
+            # What the other end said, or else what we did not like about it.
+            frame_of_close = error.rcvd or error.sent
+            return (frame_of_close.code, frame_of_close.reason) if frame_of_close else (1006, "")
+        return socket.close_code or 1006, socket.close_reason or ""
 
     async def _settle(self, socket: ws.ClientConnection, on_status: OnStatus) -> None:
         refused: list[str] = []

@@ -122,6 +122,9 @@ class ReplayFeed(WireFeed):
         self._at_end = False
         self._started_ns = 0
 
+    def __repr__(self) -> str:
+        return f"ReplayFeed({self.path.name!r}, speed={self.speed:g})"
+
     # -- Feed -------------------------------------------------------------------------------------------
 
     @property
@@ -335,7 +338,7 @@ def _moment(given: int | str | dt.datetime, name: str) -> int:
     except ValueError as error:
         raise OptionError(f"{name}={given!r} is no ISO time, such as 2024-08-08T23:55") from error
     if when.tzinfo is None:
-        # Text is written for the data and means UTC; a datetime without a zone means the machine's, as now()'s.
+        # Text is written for the data and means UTC; a datetime without a zone is the machine's, as now() is.
         when = when.replace(tzinfo=dt.UTC) if isinstance(given, str) else when.astimezone()
     since = when - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000

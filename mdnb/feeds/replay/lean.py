@@ -91,8 +91,8 @@ def lean_tracks(path: Path, price: Price, zone: str | None, damage: Damage) -> t
         raise FeedError(f"{path.name} is no zip that can be read: {error}") from error
     if not members:
         raise FeedError(
-            f"{path.name} is no LEAN file that is understood (it holds {', '.join(names[:3])}). Understood are "
-            "ticks, seconds and minutes of trades and quotes, such as 20131007_gc_tick_trade_201312.csv"
+            f"{path.name} is no LEAN file that is understood (it holds {', '.join(names[:3])}). Understood "
+            "are ticks, seconds and minutes of trades and quotes, such as 20131007_gc_tick_trade_201312.csv"
         )
     return tuple(_track(member, size, price, damage) for member, size in members)
 

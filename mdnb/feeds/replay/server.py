@@ -38,7 +38,8 @@ _HEARTBEAT = 1.0
 _MAX_REQUEST = 65_536
 _NS = 1_000_000_000
 
-_socket_log = logging.getLogger("mdnb.feeds.socket")
+_socket_log = logging.getLogger("mdnb.feeds.replay.socket")
+_socket_log.setLevel(logging.ERROR)
 _encode = msgspec.json.Encoder().encode
 
 

@@ -1,0 +1,239 @@
+"""From the columns of a file to a bar frame: which column is which, and what is not let in.
+
+Every reader ends here, so that a CSV, a JSON and a Parquet file of the same bars give the same frame and
+the same complaints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mdnb.errors import OptionError
+from mdnb.io.instants import Instants
+from mdnb.io.notes import Note, note, refuse, row_list
+from mdnb.io.schema import COLUMNS, INDEX_NAME, PRICES, zone_dtype
+
+__all__ = ["OPTIONAL", "ColumnNames", "numbers_from_text", "to_frame"]
+
+_NUMBER: Final = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,6})?\s*$"
+OPTIONAL: Final = ("tick_count", "vwap")
+_NAMES_SHOWN: Final = 30
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """What the columns of a file are called.
+
+    Attributes
+    ----------
+    time
+        The opening time of a bar.
+    prices
+        Open, high, low, close, in this order.
+    volume
+        None where the file has none; the volume is then 0.
+    """
+
+    time: str = INDEX_NAME
+    prices: tuple[str, ...] = PRICES
+    volume: str | None = "volume"
+
+    @classmethod
+    def of(cls, date_column: str, price_columns: Sequence[str], volume_column: str | None) -> ColumnNames:
+        """Return the names a caller gave, checked.
+
+        Raises
+        ------
+        OptionError
+            Not four price columns, or one name for two things.
+        """
+        prices = tuple(price_columns) if not isinstance(price_columns, str) else (price_columns,)
+        if len(prices) != len(PRICES) or not all(isinstance(name, str) for name in prices):
+            raise OptionError(
+                f"price_columns={price_columns!r}: four names are needed, those of open, high, low and close."
+            )
+        given = [date_column, *prices, *([] if volume_column is None else [volume_column])]
+        if len(set(given)) != len(given):
+            raise OptionError(f"date_column, price_columns and volume_column name one column twice: {given}.")
+        return cls(date_column, prices, volume_column)
+
+    def wanted(self) -> dict[str, str]:
+        """Return the file's name of each needed column, by our own name."""
+        names = {INDEX_NAME: self.time, **dict(zip(PRICES, self.prices, strict=True))}
+        return names if self.volume is None else {**names, "volume": self.volume}
+
+    def locate(self, found: Sequence[str], where: str) -> dict[str, int]:
+        """Return the place in ``found`` of each column, by our own name.
+
+        A name is matched exactly or, where that fails and only one fits, without regard to case and blanks
+        around it. ``tick_count`` and ``vwap`` are taken where they are.
+
+        Raises
+        ------
+        DataImportError
+            A needed column is missing.
+        """
+        folded = [name.strip().casefold() for name in found]
+        places: dict[str, int] = {}
+        for ours, theirs in {**self.wanted(), **{name: name for name in OPTIONAL}}.items():
+            if theirs in found:
+                places[ours] = list(found).index(theirs)
+            elif folded.count(theirs.strip().casefold()) == 1:
+                places[ours] = folded.index(theirs.strip().casefold())
+            elif ours not in OPTIONAL:
+                raise self._missing(ours, theirs, found, where)
+        return places
+
+    def _missing(self, ours: str, theirs: str, found: Sequence[str], where: str) -> Exception:
+        option = {INDEX_NAME: "date_column=", "volume": "volume_column= (None if there is no volume)"}
+        shown = ", ".join(repr(name[:40]) for name in found[:_NAMES_SHOWN])
+        more = f" and {len(found) - _NAMES_SHOWN} more" if len(found) > _NAMES_SHOWN else ""
+        return refuse(
+            where,
+            f"there is no column {theirs!r}; found {shown or 'no columns'}{more}",
+            f"Say what it is called with {option.get(ours, 'price_columns=[open, high, low, close]')}.",
+        )
+
+
+def numbers_from_text(values: Any, column: str, where: str) -> Any:
+    """Return an array of text as float64, exactly; empty cells become null.
+
+    Raises
+    ------
+    DataImportError
+        A cell is not a number; the message names its row.
+
+    Examples
+    --------
+    >>> numbers_from_text(pa.array([" 1.5", "2e3", ""]), "close", "x.csv").to_pylist()
+    [1.5, 2000.0, None]
+    """
+    texts = pc.utf8_trim_whitespace(values)
+    texts = pc.if_else(
+        pc.is_in(texts, pa.array(["", "NaN", "nan", "null"])), pa.scalar(None, texts.type), texts
+    )
+    fits = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), fill_value=True)
+    bad = np.flatnonzero(~fits.to_numpy(zero_copy_only=False))
+    if len(bad):
+        raise refuse(
+            where,
+            f"{texts[int(bad[0])].as_py()[:40]!r} in {column!r} ({row_list(bad)}) is not a number",
+            "Numbers are plain, such as 20000.25, without currency signs or thousands separators.",
+        )
+    return texts.cast(pa.float64())
+
+
+def to_frame(
+    instants: Instants,
+    values: Mapping[str, np.ndarray],
+    *,
+    tz: str | tzinfo | None,
+    where: str,
+    positive_prices: bool = True,
+    attributes: Mapping[str, object] | None = None,
+) -> pd.DataFrame:
+    """Return the bar frame of columns that were read: checked, oldest first, one row a time.
+
+    Parameters
+    ----------
+    instants
+        One time a row.
+    values
+        float64 columns by our own names; ``volume``, ``tick_count`` and ``vwap`` may be missing.
+    tz
+        The zone of the frame; None: UTC.
+    positive_prices
+        Whether a price of zero or less refuses the file. Spreads, and oil in April 2020, have such.
+    attributes
+        Goes to ``frame.attrs``, beside ``notes``: what was put right, as a list of dicts.
+
+    Raises
+    ------
+    DataImportError
+        A value is missing, not finite or negative; the message names the rows.
+    """
+    count = len(instants.time_us)
+    columns = {name: values[name] for name in (*COLUMNS, "vwap") if name in values}
+    columns.setdefault("volume", np.zeros(count))
+    _check(columns, where, positive_prices=positive_prices)
+    columns["tick_count"] = columns.get("tick_count", np.zeros(count)).astype(np.int64)
+    columns = {name: columns[name] for name in (*COLUMNS, "vwap") if name in columns}
+    time_us, columns, notes = _in_order(instants.time_us, columns)
+    index = pd.DatetimeIndex(time_us, dtype=zone_dtype("UTC" if tz is None else tz), name=INDEX_NAME)
+    frame = pd.DataFrame(columns, index=index, copy=False)
+    frame.attrs = {"notes": [*instants.notes, *notes]}
+    frame.attrs.update(attributes or {})
+    return frame
+
+
+def _check(columns: Mapping[str, np.ndarray], where: str, *, positive_prices: bool) -> None:
+    for name, column in columns.items():
+        if name == "vwap":  # nan says that it is unknown
+            bad, problem = np.isinf(column), "is infinite"
+        elif (finite := np.isfinite(column)).all():
+            bad, problem = _out_of_range(name, column, positive_prices=positive_prices)
+        else:
+            bad, problem = ~finite, "is missing or not finite"
+        if bad.any():
+            remedy = "Take these rows out of the file, or put them right."
+            if name in PRICES and problem != "is missing or not finite":
+                remedy = "If such prices are real, as for spreads, pass positive_prices=False."
+            raise refuse(where, f"{name!r} {problem} in {row_list(np.flatnonzero(bad))}", remedy)
+
+
+def _out_of_range(name: str, column: np.ndarray, *, positive_prices: bool) -> tuple[np.ndarray, str]:
+    if name in PRICES:
+        return (column <= 0 if positive_prices else np.zeros(1, bool)), "is zero or negative"
+    if name == "tick_count":
+        return (column < 0) | (column != np.floor(column)) | (
+            column >= 2.0**53
+        ), "is not a whole number from 0 up"
+    return column < 0, "is negative"
+
+
+def _in_order(
+    time_us: np.ndarray, columns: dict[str, np.ndarray]
+) -> tuple[np.ndarray, dict[str, np.ndarray], list[Note]]:
+    """Sort by time and keep the last row of each time; say so where either was needed."""
+    steps = np.diff(time_us)
+    notes: list[Note] = []
+    rows = np.arange(len(time_us))
+    if (steps < 0).any():
+        newest_first = bool((steps <= 0).all())
+        text = "rows were newest first" if newest_first else "rows were not in the order of time"
+        notes.append(note("newest_first" if newest_first else "unsorted", f"{text}; sorted", count=len(rows)))
+        rows = np.argsort(time_us, kind="stable")
+        time_us = time_us[rows]
+    repeats = time_us[1:] == time_us[:-1] if len(time_us) else np.zeros(0, bool)
+    if repeats.any():
+        same = np.logical_and.reduce(
+            [_equal(column[rows[1:]], column[rows[:-1]]) for column in columns.values()]
+        )
+        for kind, mask, text in (
+            ("duplicate", repeats & same, "rows that repeat the one before were left out"),
+            (
+                "conflicting_duplicate",
+                repeats & ~same,
+                "one time, different bars: the row later in the file counts",
+            ),
+        ):
+            if mask.any():
+                notes.append(note(kind, text, np.sort(rows[1:][mask])))
+        last = np.append(~repeats, True)
+        rows, time_us = rows[last], time_us[last]
+    if notes:
+        columns = {name: column[rows] for name, column in columns.items()}
+    return time_us, columns, notes
+
+
+def _equal(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    equal: np.ndarray = (left == right) | (np.isnan(left) & np.isnan(right))
+    return equal

@@ -1,0 +1,357 @@
+"""Reading bars from a Parquet file that may have been made to harm.
+
+753 bytes of Parquet can decode to a gigabyte. So the footer is judged before anything is decoded: how many
+rows for how many bytes, which columns of which types. Only plain numeric and time columns are ever decoded;
+of text, the timeframe and the symbol, nothing but the footer's statistics is looked at. Pages carry
+checksums where the writer added them, as ours does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mdnb.errors import DataImportError, OptionError
+from mdnb.io.assemble import ColumnNames, to_frame
+from mdnb.io.instants import parse_times
+from mdnb.io.notes import refuse
+from mdnb.io.schema import INDEX_NAME, PRICES, empty_frame, plain_attributes
+from mdnb.io.source import check_zone, open_plain
+
+__all__ = ["METADATA_KEY", "TIMEFRAME_COLUMN", "read_parquet", "read_timeframes"]
+
+METADATA_KEY: Final = b"mdnb"
+TIMEFRAME_COLUMN: Final = "timeframe"
+_SYMBOL_COLUMN: Final = "symbol"
+
+_MOST_ROWS: Final = 100_000_000
+_FREE_ROWS: Final = 2_000_000
+_ROWS_A_BYTE: Final = 8
+_BYTES_A_ROW: Final = 24  # of one column as the footer states it; the widest type read has 16
+_FREE_CHUNK_BYTES: Final = 4 * 1024**2
+_LARGEST_FOOTER_BYTES: Final = 32 * 1024**2
+_LARGEST_METADATA_BYTES: Final = 65_536
+_BATCH_ROWS: Final = 65_536
+_MAGIC: Final = b"PAR1"
+
+
+def read_parquet(
+    filename: str | os.PathLike[str],
+    *,
+    timeframe: str | None = None,
+    date_column: str = INDEX_NAME,
+    price_columns: Sequence[str] = PRICES,
+    volume_column: str | None = "volume",
+    tz: str | tzinfo | None = None,
+    positive_prices: bool = True,
+) -> pd.DataFrame:
+    """Read bars of one timeframe from a Parquet file, whoever wrote it.
+
+    Parameters
+    ----------
+    filename
+        A file on this machine, never a URL.
+    timeframe
+        Which one, where the file holds several.
+    date_column, price_columns, volume_column, positive_prices
+        As in :func:`mdnb.io.csv.read_csv`. Times are timestamps, dates, or whole numbers since 1970.
+    tz
+        The zone of times without one, and of the frame returned. Default: the file's own, else UTC.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A bar frame, oldest first, one row a time, with the symbol, timeframe and source the file names;
+        ``attrs["notes"]`` lists what was put right.
+
+    Raises
+    ------
+    DataImportError
+        The file is not sound, is made to fill the memory, lacks a column or has it in another type, holds
+        several timeframes or symbols that cannot be told apart, or a value is missing, not finite or
+        negative.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "bars.parquet"
+    >>> times = pd.date_range("2026-03-02 09:30", periods=2, freq="1min", tz="America/Chicago")
+    >>> bars = pd.DataFrame({"open": 1.5, "high": 2, "low": 1, "close": 2, "volume": 7}, index=times)
+    >>> bars.to_parquet(path)
+    >>> read_parquet(path, date_column="__index_level_0__").index.dtype
+    datetime64[us, America/Chicago]
+    """
+    names = ColumnNames.of(date_column, price_columns, volume_column)
+    check_zone(tz)
+    with _opened(filename) as source:
+        wanted = _wanted(source, timeframe)
+        return _frame(source, wanted, names, tz, positive_prices=positive_prices)
+
+
+def read_timeframes(
+    filename: str | os.PathLike[str], *, tz: str | tzinfo | None = None, positive_prices: bool = True
+) -> dict[str, pd.DataFrame]:
+    """Read every timeframe of a file that :func:`mdnb.io.parquet.write_timeframes` wrote.
+
+    Parameters
+    ----------
+    filename, tz, positive_prices
+        As in :func:`read_parquet`.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        Bar frames by timeframe, in the order they were written.
+
+    Raises
+    ------
+    DataImportError
+        As :func:`read_parquet`; also if the file does not name its timeframe.
+    """
+    check_zone(tz)
+    with _opened(filename) as source:
+        if list(source.groups) == [""]:
+            raise refuse(
+                source.where, "it does not say of which timeframe its bars are", "Use read_parquet()."
+            )
+        return {
+            name: _frame(source, name, ColumnNames(), tz, positive_prices=positive_prices)
+            for name in source.groups
+        }
+
+
+class _Source(NamedTuple):
+    """An open file whose footer was found harmless."""
+
+    file: Any
+    where: str
+    about: Mapping[str, Any]  # what our own writer left in the metadata
+    groups: Mapping[str, list[int]]  # row groups by timeframe; "" where none is named
+
+
+@contextlib.contextmanager
+def _opened(filename: str | os.PathLike[str]) -> Iterator[_Source]:
+    """Open a file, judge its footer, and turn whatever goes wrong while it is read into DataImportError."""
+    handle, path, size = open_plain(filename)
+    where = str(path)
+    with handle:
+        try:
+            _check_frame_of_file(handle, size, where)
+            file = pq.ParquetFile(
+                handle,
+                thrift_string_size_limit=_LARGEST_FOOTER_BYTES,
+                thrift_container_size_limit=_LARGEST_FOOTER_BYTES // 8,
+                page_checksum_verification=True,
+                arrow_extensions_enabled=False,
+            )
+            _check_rows(file, size, where)
+            about = _about(file)
+            yield _Source(file, where, about, _groups(file, about, where))
+        except (DataImportError, OptionError):
+            raise
+        except MemoryError as error:
+            raise refuse(where, "it does not fit into memory", "Split the file.") from error
+        except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise refuse(
+                where, f"it is not a sound Parquet file ({reason})", "Fetch or write it again."
+            ) from error
+
+
+def _check_frame_of_file(handle: Any, size: int, where: str) -> None:
+    head = handle.read(len(_MAGIC))
+    tail = b""
+    if size >= 12:
+        handle.seek(size - 8)
+        tail = handle.read(8)
+    if head != _MAGIC or tail[4:] != _MAGIC:
+        what = "ends in the middle" if head == _MAGIC else "is not a Parquet file"
+        raise refuse(where, f"it {what}", "Fetch or write it again.")
+    footer = int.from_bytes(tail[:4], "little")
+    if footer > min(size - 12, _LARGEST_FOOTER_BYTES):
+        raise refuse(where, f"its footer claims {footer:,} bytes", "Fetch or write it again.")
+    handle.seek(0)
+
+
+def _check_rows(file: Any, size: int, where: str) -> None:
+    rows = file.metadata.num_rows
+    limit = min(max(_FREE_ROWS, _ROWS_A_BYTE * size), _MOST_ROWS)
+    groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+    if rows < 0 or any(count < 0 for count in groups) or sum(groups) != rows:
+        raise refuse(where, "its row counts contradict each other", "Fetch or write it again.")
+    if rows > limit:
+        raise refuse(
+            where,
+            f"its {size:,} bytes claim {rows:,} rows; at most {limit:,} are read",
+            "Split it if it is sound.",
+        )
+
+
+def _groups(file: Any, about: Mapping[str, Any], where: str) -> dict[str, list[int]]:
+    """Return the row groups of each timeframe, from the footer's statistics; ``""`` where none is named."""
+    numbers = list(range(file.metadata.num_row_groups))
+    symbols = _texts_of_groups(file, _SYMBOL_COLUMN, where)
+    if symbols is not None and len(set(symbols)) > 1:
+        raise refuse(
+            where, f"it holds several symbols: {', '.join(sorted(set(symbols)))}", "Select one first."
+        )
+    texts = _texts_of_groups(file, TIMEFRAME_COLUMN, where)
+    if texts is None:
+        known = plain_attributes(about).get("timeframe", "")
+        return {str(known): numbers}
+    found: dict[str, list[int]] = {name: [] for name in _described(about)}
+    for number, text in zip(numbers, texts, strict=True):
+        found.setdefault(text, []).append(number)
+    return found or {"": numbers}
+
+
+def _texts_of_groups(file: Any, name: str, where: str) -> list[str] | None:
+    """Return the one text that a column holds in each row group; None where there is no such column."""
+    paths = [file.schema.column(i).path for i in range(len(file.schema.names))]
+    if name not in paths:
+        return None
+    texts: list[str] = []
+    for number in range(file.metadata.num_row_groups):
+        statistics = file.metadata.row_group(number).column(paths.index(name)).statistics
+        low = statistics.min if statistics is not None and statistics.has_min_max else None
+        if not isinstance(low, str) or low != statistics.max or statistics.null_count:
+            raise refuse(
+                where,
+                f"its column {name!r} mixes values within row groups, or does not say which",
+                f"Select one {name} with pandas or polars first, and leave the column out.",
+            )
+        texts.append(low[:64])
+    return texts
+
+
+def _about(file: Any) -> dict[str, Any]:
+    """Return what our own writer left in the metadata; what it could not have written is not believed."""
+    raw = (file.metadata.metadata or {}).get(METADATA_KEY, b"{}")
+    if len(raw) > _LARGEST_METADATA_BYTES:
+        return {}
+    try:
+        about = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def _described(about: Mapping[str, Any]) -> Mapping[str, Any]:
+    described = about.get("timeframes")
+    return described if isinstance(described, dict) else {}
+
+
+def _wanted(source: _Source, timeframe: str | None) -> str:
+    """Return the timeframe to read out of those the file holds."""
+    held = list(source.groups)
+    if timeframe is None and len(held) == 1:
+        return held[0]
+    if timeframe is None:
+        raise refuse(source.where, f"it holds {', '.join(held)}", "Say which with timeframe=.")
+    if held == [""]:  # it names none, so the caller is believed
+        return ""
+    if timeframe not in held:
+        raise refuse(
+            source.where, f"it does not hold {timeframe!r}, but {', '.join(held)}", "Name one it holds."
+        )
+    return timeframe
+
+
+def _frame(
+    source: _Source, timeframe: str, names: ColumnNames, tz: str | tzinfo | None, *, positive_prices: bool
+) -> pd.DataFrame:
+    where, groups = source.where, source.groups[timeframe]
+    schema = source.file.schema_arrow
+    places = names.locate(schema.names, where)
+    own = _described(source.about).get(timeframe)
+    if isinstance(own, dict) and own.get("vwap") is False:
+        places.pop("vwap", None)  # only there because another timeframe of the file has it
+    columns = {ours: schema.names[place] for ours, place in places.items()}
+    _check_columns(source.file, columns, groups, where)
+    zone = _zone(schema.field(places[INDEX_NAME]).type, tz, where)
+    attributes: dict[str, object] = {"source": "parquet", **plain_attributes(source.about)}
+    if timeframe:
+        attributes |= {"timeframe": timeframe, **plain_attributes(own)}
+    if not groups:
+        frame = empty_frame("UTC" if zone is None else zone)
+        if "vwap" in columns:
+            frame["vwap"] = np.empty(0)
+        frame.attrs = {"notes": []}
+        frame.attrs.update(attributes)
+        return frame
+    times, values = _decode(source.file, columns, groups, where)
+    instants = parse_times(times, date_format=None, tz=zone, where=where, column=columns[INDEX_NAME])
+    return to_frame(
+        instants, values, tz=zone, where=where, positive_prices=positive_prices, attributes=attributes
+    )
+
+
+def _zone(kind: Any, tz: str | tzinfo | None, where: str) -> str | tzinfo | None:
+    if tz is not None or not pa.types.is_timestamp(kind) or kind.tz is None:
+        return tz
+    try:
+        check_zone(kind.tz)
+    except OptionError as error:
+        raise refuse(where, f"it names the zone {kind.tz[:40]!r}, which is not known", "Pass tz=.") from error
+    return str(kind.tz)
+
+
+def _check_columns(file: Any, columns: Mapping[str, str], groups: Sequence[int], where: str) -> None:
+    schema = file.schema_arrow
+    paths = [file.schema.column(i).path for i in range(len(file.schema.names))]
+    for ours, name in columns.items():
+        kind = schema.field(schema.names.index(name)).type if schema.names.count(name) == 1 else None
+        if kind is None or paths.count(name) != 1:
+            raise refuse(
+                where, f"it has two columns {name!r}, or {name!r} is nested", "Keep one plain column."
+            )
+        if not (_is_time(kind) if ours == INDEX_NAME else _is_number(kind)):
+            needed = (
+                "times are timestamps, dates or whole numbers" if ours == INDEX_NAME else "numbers are needed"
+            )
+            raise refuse(where, f"the column {name!r} is {kind}", f"{needed.capitalize()}.")
+        for number in groups:
+            group = file.metadata.row_group(number)
+            stated = group.column(paths.index(name)).total_uncompressed_size
+            if not 0 <= stated <= _FREE_CHUNK_BYTES + _BYTES_A_ROW * group.num_rows:
+                raise refuse(
+                    where, f"{stated:,} bytes for {group.num_rows:,} values of {name!r}", "Write it again."
+                )
+
+
+def _is_time(kind: Any) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_integer(kind))
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal128(kind))
+
+
+def _decode(
+    file: Any, columns: Mapping[str, str], groups: Sequence[int], where: str
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """Decode small batches, never more rows than the footer stated and the guards let through."""
+    rows = sum(file.metadata.row_group(number).num_rows for number in groups)
+    values = {ours: np.empty(rows) for ours in columns if ours != INDEX_NAME}
+    times: list[Any] = []
+    done = 0
+    for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(groups), columns=list(columns.values())):
+        end = done + batch.num_rows
+        if end > rows:
+            raise refuse(where, f"it holds more than the {rows:,} rows it states", "Fetch or write it again.")
+        times.append(batch.column(columns[INDEX_NAME]))
+        for ours, target in values.items():
+            target[done:end] = batch.column(columns[ours]).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        done = end
+    if done != rows:
+        raise refuse(where, f"it holds {done:,} rows and states {rows:,}", "Fetch or write it again.")
+    return pa.chunked_array(times), values

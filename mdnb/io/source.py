@@ -1,0 +1,120 @@
+"""Opening a file that somebody gave us: on this machine, a plain file, of bounded size."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import zlib
+from datetime import tzinfo
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from mdnb.errors import DataImportError, OptionError
+from mdnb.io.notes import refuse
+from mdnb.io.paths import local_path
+from mdnb.io.schema import zone_dtype
+
+__all__ = ["LARGEST_FILE_BYTES", "check_zone", "open_plain", "read_text_bytes"]
+
+LARGEST_FILE_BYTES: Final = 2 * 1024**3
+_FREE_BYTES: Final = 64 * 1024**2
+_HIGHEST_RATIO: Final = 100
+_CHUNK_BYTES: Final = 1024**2
+_MAGIC: Final = {
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "compressed with gzip; its name must end in .gz",
+    b"PK\x03\x04": "a zip archive or a spreadsheet; save it as plain text",
+    b"ARROW1": "an Arrow file",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it",
+    b"BZh": "compressed with bzip2; unpack it",
+    b"\xfd7zXZ": "compressed with xz; unpack it",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+}
+
+
+def check_zone(tz: str | tzinfo | None) -> None:
+    """Raise OptionError where ``tz`` is no zone, before any work is done."""
+    if tz is not None:
+        zone_dtype(tz)
+
+
+def open_plain(filename: str | os.PathLike[str]) -> tuple[BinaryIO, Path, int]:
+    """Open a plain file of at most 2 GiB; return it, its path and its size in bytes.
+
+    Raises
+    ------
+    DataImportError
+        It is a URL, is missing, is not a plain file, is too large or cannot be read.
+    """
+    try:
+        path = local_path(filename)
+    except OptionError as error:
+        raise DataImportError(str(error)) from error
+    try:
+        # A pipe without a writer would block in open() for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        folder = f"; the folder {path.parent} does not exist" if not path.parent.is_dir() else ""
+        reason = f"the file cannot be opened ({error.strerror}{folder})"
+        raise refuse(str(path), reason, f"Relative names start at {Path.cwd()}.") from error
+    status = os.fstat(descriptor)
+    problem = ""
+    if not stat.S_ISREG(status.st_mode):
+        problem = "it is a folder, a pipe or a device, not a file"
+    elif status.st_size > LARGEST_FILE_BYTES:
+        problem = f"it has {status.st_size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read"
+    if problem:
+        os.close(descriptor)
+        raise refuse(str(path), problem, "Give one file of bars, or several smaller ones in turn.")
+    return os.fdopen(descriptor, "rb"), path, status.st_size
+
+
+def read_text_bytes(filename: str | os.PathLike[str]) -> tuple[bytes, str]:
+    """Return the bytes of a text file, and its path for messages.
+
+    A name that ends in ``.gz`` is unpacked, up to 64 MiB or 100 times its size, whichever is more. Nothing
+    else is unpacked, whatever the content looks like.
+
+    Raises
+    ------
+    DataImportError
+        As :func:`open_plain`; also if the text is empty, binary, or grows beyond these limits.
+    """
+    file, path, size = open_plain(filename)
+    where = str(path)
+    with file:
+        try:
+            data = _unpacked(file, where, size) if path.suffix.lower() == ".gz" else file.read(size + 1)
+        except OSError as error:
+            raise refuse(where, f"it cannot be read ({error.strerror})", "Try again.") from error
+        except MemoryError as error:
+            raise refuse(where, "it does not fit into memory", "Split the file.") from error
+    for magic, what in _MAGIC.items():
+        if data.startswith(magic):
+            raise refuse(where, f"it is {what}", "Plain text is needed here.")
+    if b"\0" in data[:_CHUNK_BYTES]:
+        raise refuse(where, "it holds NUL characters and is not text", "Plain UTF-8 text is needed here.")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if not data.strip():
+        raise refuse(where, "it is empty", "A file of bars is needed.")
+    return data, where
+
+
+def _unpacked(file: BinaryIO, where: str, size: int) -> bytes:
+    limit = min(max(_FREE_BYTES, _HIGHEST_RATIO * size), LARGEST_FILE_BYTES)
+    unpacked = bytearray()
+    try:
+        with gzip.GzipFile(fileobj=file, mode="rb") as stream:
+            while part := stream.read(_CHUNK_BYTES):
+                if len(unpacked) + len(part) > limit:
+                    raise refuse(
+                        where,
+                        f"its {size:,} bytes unpack to more than {limit:,}",
+                        "Unpack it yourself, then look.",
+                    )
+                unpacked += part
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise refuse(where, f"it is not a sound gzip file ({error})", "Fetch it again.") from error
+    return bytes(unpacked)

@@ -1,0 +1,1 @@
+"""What is seen: live charts, and pictures of them for pages without a kernel."""

@@ -1,0 +1,90 @@
+"""The time axis of a chart: bars stand side by side, so closed hours leave no hole; the labels tell the time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["price_range", "time_labels"]
+
+_STEPS_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)
+
+
+def time_labels(
+    time_us: Sequence[int], first: int, tz: str, wanted: int = 8, *, bold: bool = True
+) -> tuple[list[int], list[str]]:
+    """Return where labels stand, as bar ordinals, and what they say.
+
+    Round times are labelled; the first bar of a day carries the day instead, in bold.
+
+    Parameters
+    ----------
+    time_us
+        Bar starts of the visible bars, UTC epoch microseconds, ascending.
+    first
+        Ordinal of the first of them.
+    tz
+        Zone of the labels.
+    wanted
+        About how many labels fit.
+
+    Examples
+    --------
+    >>> hour = 3_600_000_000
+    >>> time_labels([22 * hour, 23 * hour, 24 * hour, 25 * hour], 0, "UTC", bold=False)
+    ([0, 1, 2, 3], ['22:00', '23:00', 'Fri 2', '01:00'])
+    """
+    count = len(time_us)
+    if not count:
+        return [], []
+    zone = zoneinfo.ZoneInfo(tz)
+    stamps = [dt.datetime.fromtimestamp(us / 1e6, zone) for us in time_us]
+    days = [i for i in range(1, count) if stamps[i].date() != stamps[i - 1].date()]
+    ticks: dict[int, str] = {}
+    if len(days) > wanted:
+        step = -(-len(days) // wanted)
+        for i in days[::step]:
+            ticks[i] = _date(stamps[i], stamps[i].year != stamps[0].year)
+        return [first + i for i in ticks], list(ticks.values())
+    for i in days:
+        text = _date(stamps[i], long=False)
+        ticks[i] = f"<b>{text}</b>" if bold else text
+    for step in _STEPS_MINUTES:
+        marks = [i for i, at in enumerate(stamps) if (at.hour * 60 + at.minute) % step == 0 and at.second == 0]
+        if len(marks) + len(days) <= wanted:
+            break
+    gap = max(1, count // (2 * wanted))
+    for i in marks:
+        if all(abs(i - other) >= gap for other in ticks):
+            ticks[i] = stamps[i].strftime("%H:%M")
+    if not ticks:
+        step = max(1, count // wanted)
+        ticks = {i: stamps[i].strftime("%H:%M:%S") for i in range(0, count, step)}
+    ordered = sorted(ticks)
+    return [first + i for i in ordered], [ticks[i] for i in ordered]
+
+
+def _date(at: dt.datetime, long: bool) -> str:
+    return f"{at:%b} {at.day}, {at.year}" if long else f"{at:%a} {at.day}"
+
+
+def price_range(low: np.ndarray, high: np.ndarray, held: tuple[float, float] | None) -> tuple[float, float]:
+    """Return a y range with headroom, the one held while every bar fits and fills enough of it.
+
+    The range moves in steps, not with each tick, so that the chart does not breathe.
+
+    Examples
+    --------
+    >>> price_range(np.array([100.0]), np.array([110.0]), None)
+    (99.2, 110.8)
+    >>> price_range(np.array([100.0]), np.array([110.5]), (99.2, 110.8))
+    (99.2, 110.8)
+    """
+    bottom, top = float(low.min()), float(high.max())
+    height = max(top - bottom, abs(top) * 1e-6, 1e-9)
+    if held is not None and held[0] <= bottom and top <= held[1] and held[1] - held[0] < 2.5 * height:
+        return held
+    return bottom - 0.08 * height, top + 0.08 * height

@@ -1,0 +1,340 @@
+"""`LiveChart`: a candlestick chart that moves by itself, and is a plotly ``FigureWidget``."""
+
+from __future__ import annotations
+
+import copy
+import math
+import threading
+from typing import Any
+
+import plotly.graph_objects as go
+
+from mdnb.errors import OptionError, suggest
+from mdnb.store.bars import BarColumns
+from mdnb.widgets.axis import price_range, time_labels
+from mdnb.widgets.layout import PADDING_BARS, Look, legend_text, short_timeframe
+from mdnb.widgets.page import page_probe
+from mdnb.widgets.picture import svg_picture
+from mdnb.widgets.sender import sender
+from mdnb.widgets.source import BarSource
+from mdnb.widgets.theme import PALETTES, THEMES, theme_of
+from mdnb.widgets.transport import StockTransport
+
+__all__ = ["LiveChart"]
+
+_CONFIG = {"showSendToCloud": False, "displaylogo": False, "scrollZoom": True, "responsive": True}
+_MAX_PICTURE_BARS = 200
+
+
+class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type information
+    """Live candles and volume of one symbol and timeframe.
+
+    Everything people do to a ``FigureWidget`` works: add traces, shapes and annotations, change the layout,
+    attach handlers. It is drawn from a thread of its own, so it moves while a cell runs.
+
+    Parameters
+    ----------
+    source
+        Where the bars come from: an engine, such as ``suite.data.engine``.
+    timeframe
+        One that is kept.
+    bars
+        How many bars are shown, 2..5000. The stock front end of plotly draws all of them anew each time:
+        a few hundred are quick.
+    fps
+        Redraws a second at the most, above 0.
+    theme
+        ``auto`` follows the page; ``dark`` or ``light``.
+    palette
+        ``default`` or ``colorblind``.
+    height
+        Pixels.
+    static
+        Add a picture for pages without a kernel (GitHub, nbviewer).
+
+    Raises
+    ------
+    TimeframeError
+        When the timeframe is not kept.
+    OptionError
+        When an option is unknown or outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        source: BarSource,
+        timeframe: str,
+        *,
+        bars: int = 240,
+        fps: float = 8.0,
+        theme: str = "auto",
+        palette: str = "default",
+        height: int = 460,
+        static: bool = True,
+        **unknown: Any,
+    ) -> None:
+        _check(bars, fps, theme, palette, height, unknown)
+        name = source.canonical(timeframe)
+        state = _State(source, name, bars, theme, palette, height, static)
+        held = source.columns(name, bars)
+        super().__init__(data=_traces(state, held), layout=_layout(state, held))
+        self.__dict__["fps"] = float(fps)
+        self.__dict__["_mdnb"] = state
+        state.transport = StockTransport(self)
+        state.seen = source.version(name)
+        state.last_badge = source.status()
+        self._config = dict(_CONFIG)
+        if theme == "auto":
+            probe = page_probe()
+            probe.observe(self._on_page_theme, "theme")
+            if probe.theme:
+                self.set_theme(probe.theme, keep_auto=True)
+        state.listener = source.listen(sender().wake.set)
+        sender().add(self)
+
+    # -- what it shows ------------------------------------------------------------------------------
+
+    @property
+    def timeframe(self) -> str:
+        """The timeframe shown."""
+        name: str = self._mdnb.timeframe
+        return name
+
+    @property
+    def symbol(self) -> str:
+        """The symbol shown."""
+        name: str = self._mdnb.source.symbol
+        return name
+
+    def set_timeframe(self, timeframe: str) -> None:
+        """Show another timeframe that is kept.
+
+        Raises
+        ------
+        TimeframeError
+            When it is not kept.
+        """
+        state = self._mdnb
+        with state.lock:
+            state.timeframe = state.source.canonical(timeframe)
+            state.y_range = None
+            self._redraw_all()
+
+    def set_theme(self, theme: str, palette: str | None = None, *, keep_auto: bool = False) -> None:
+        """Change colours: ``dark``, ``light`` or ``auto``, and the palette if one is given."""
+        state = self._mdnb
+        with state.lock:
+            theme_of(theme, palette or state.palette)
+            state.theme = theme if not (theme == "auto" and page_probe().theme) else page_probe().theme
+            state.palette = palette or state.palette
+            state.follows_page = keep_auto or theme == "auto"
+            self._redraw_all()
+
+    def _on_page_theme(self, change: dict[str, Any]) -> None:
+        if self._mdnb.follows_page and change["new"] in ("dark", "light"):
+            self.set_theme(change["new"], keep_auto=True)
+
+    # -- drawing ------------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Send what changed since the last time; the sender's thread calls this."""
+        state = self._mdnb
+        with state.lock:
+            if state.closed:
+                return
+            status = state.source.status()
+            version = state.source.version(state.timeframe)
+            if version == state.seen and status == state.last_badge:
+                return
+            # Nobody looks at a chart whose last view was closed; the one that opens next gets the state.
+            if self._view_count == 0 and state.had_view:
+                return
+            state.had_view = state.had_view or self._view_count > 0
+            held = state.source.columns(state.timeframe, state.bars)
+            same_bars = version[:2] == state.seen[:2]
+            state.seen, state.last_badge = version, status
+            if not len(held):
+                return
+            if same_bars and held.forming and state.shows_forming:
+                state.transport.update_forming(*_changes(state, held))
+            else:
+                self._redraw_bars(held)
+            if status == "closed":
+                # The market was closed: nothing will come any more, and the badge says so.
+                state.closed = True
+                sender().remove(self)
+                state.listener.close()
+
+    def _redraw_bars(self, held: BarColumns) -> None:
+        state = self._mdnb
+        state.transport.replace_bars(_traces(state, held), _layout(state, held, moving=True))
+
+    def _redraw_all(self) -> None:
+        state = self._mdnb
+        held = state.source.columns(state.timeframe, state.bars)
+        state.transport.replace_bars(_traces(state, held), _layout(state, held))
+
+    # -- state for a page that opens later ------------------------------------------------------------
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+        """Return the widget's state with the bars as they are now: a reloaded page shows the present."""
+        if "_mdnb" in self.__dict__:
+            # Written past the traits' notification: setting them would send everything to every page.
+            self._trait_values["_widget_data"] = copy.deepcopy(self._data)
+            self._trait_values["_widget_layout"] = copy.deepcopy(self._layout_obj._props)
+        return super().get_state(key, drop_defaults)
+
+    def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(*args, **kwargs)
+        if self._mdnb.static:
+            bundle["image/svg+xml"] = self.picture()
+        bundle["text/plain"] = repr(self)
+        return bundle
+
+    def picture(self) -> str:
+        """Return the chart as it is now as a small stand-alone SVG."""
+        state = self._mdnb
+        held = state.source.columns(state.timeframe, min(state.bars, _MAX_PICTURE_BARS))
+        title = f"{state.source.symbol} · {short_timeframe(state.timeframe)}"
+        decimals = state.source.instrument.decimals
+        return svg_picture(held, title, decimals, state.source.tz, state.colours, height=state.height)
+
+    def snapshot(self) -> go.Figure:
+        """Return the chart as it is now as a plain figure: yours, and still."""
+        return go.Figure(self.to_dict())
+
+    def to_html(self, *args: Any, **kwargs: Any) -> str:
+        """Return a stand-alone page of the chart as it is now; plotly's options."""
+        kwargs.setdefault("config", dict(_CONFIG))
+        text: str = self.snapshot().to_html(*args, **kwargs)
+        return text
+
+    def close(self) -> None:
+        """Stop moving; the last state stays to be seen."""
+        state = self.__dict__.get("_mdnb")
+        if state is not None and not state.closed:
+            state.closed = True
+            sender().remove(self)
+            if state.listener is not None:
+                state.listener.close()
+            if state.follows_page or state.theme == "auto":
+                page_probe().unobserve(self._on_page_theme, "theme")
+        super().close()
+
+    def __repr__(self) -> str:
+        if "_mdnb" not in self.__dict__:
+            return f"<{type(self).__name__}>"
+        return f"<LiveChart {self.symbol} {self.timeframe}: {self._mdnb.source.status()}>"
+
+
+class _State:
+    """What a chart knows of itself, apart from plotly's own attributes."""
+
+    def __init__(
+        self, source: BarSource, timeframe: str, bars: int, theme: str, palette: str, height: int, static: bool
+    ) -> None:
+        self.source = source
+        self.timeframe = timeframe
+        self.bars = bars
+        self.theme = theme
+        self.palette = palette
+        self.height = height
+        self.static = static
+        self.follows_page = theme == "auto"
+        self.lock = threading.RLock()
+        self.seen: tuple[int, int, int] = (-1, -1, -1)
+        self.last_badge = ""
+        self.closed = False
+        self.had_view = False
+        self.shows_forming = False
+        self.y_range: tuple[float, float] | None = None
+        self.listener: Any = None
+        self.transport: Any = None
+
+    @property
+    def colours(self) -> Any:
+        return theme_of(self.theme, self.palette)
+
+    def look(self) -> Look:
+        instrument = self.source.instrument
+        return Look(self.source.symbol, self.timeframe, instrument.decimals, instrument.whole_lots, self.colours)
+
+
+def _check(bars: int, fps: float, theme: str, palette: str, height: int, unknown: dict[str, Any]) -> None:
+    allowed = ("bars", "fps", "theme", "palette", "height", "static")
+    for name in unknown:
+        raise OptionError(f"a chart has no option {name!r}. {suggest(name, allowed)}")
+    if isinstance(bars, bool) or not isinstance(bars, int) or not 2 <= bars <= 5000:
+        raise OptionError(f"bars must be a whole number from 2 to 5000; got {bars!r}")
+    if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0 < fps <= 120:
+        raise OptionError(f"fps must be above 0 and at most 120; got {fps!r}")
+    if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 4000:
+        raise OptionError(f"height must be a whole number of pixels from 120 to 4000; got {height!r}")
+    if theme not in THEMES:
+        raise OptionError(f"there is no theme {theme!r}. {suggest(str(theme), THEMES)}")
+    if palette not in PALETTES:
+        raise OptionError(f"there is no palette {palette!r}. {suggest(str(palette), PALETTES)}")
+
+
+def _traces(state: _State, held: BarColumns) -> list[dict[str, Any]]:
+    """Return closed candles, forming candle, closed volume, forming volume: in that order."""
+    look, tz = state.look(), state.source.tz
+    count = len(held)
+    closed = count - held.forming
+    state.shows_forming = held.forming
+    return [
+        look.candles(held, 0, closed, "mdnb-candles", tz),
+        look.candles(held, closed, count, "mdnb-forming", tz),
+        look.volume(held, 0, closed, "mdnb-volume"),
+        look.volume(held, closed, count, "mdnb-forming-volume"),
+    ]
+
+
+def _layout(state: _State, held: BarColumns, *, moving: bool = False) -> dict[str, Any]:
+    look = state.look()
+    layout = {} if moving else look.layout(state.height)
+    count = len(held)
+    if not count:
+        layout["annotations"] = [look.legend(""), look.badge(state.source.status(), state.source.latency_ms())]
+        return layout
+    state.y_range = price_range(held.low, held.high, state.y_range)
+    where, labels = time_labels(held.time_us.tolist(), held.first, state.source.tz)
+    across = [held.first - 1, held.first + count + PADDING_BARS]
+    x_axis = {"tickvals": where, "ticktext": labels, "range": across}
+    layout["xaxis"] = {**layout.get("xaxis", {}), **x_axis}
+    layout["yaxis"] = {**layout.get("yaxis", {}), "range": list(state.y_range)}
+    layout["shapes"], layout["annotations"] = _moving_parts(state, look, held)
+    return layout
+
+
+def _moving_parts(state: _State, look: Look, held: BarColumns) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    i = len(held) - 1
+    bar = tuple(float(column[i]) for column in (held.open, held.high, held.low, held.close, held.volume))
+    before = float(held.close[i - 1]) if i else math.nan
+    rising = bar[3] >= bar[0]
+    text = legend_text(
+        look.symbol, look.timeframe, bar, before, look.decimals, look.theme, look.volume_decimals
+    )
+    annotations = [
+        look.legend(text),
+        look.badge(state.source.status(), state.source.latency_ms()),
+        look.last_label(bar[3], rising),
+    ]
+    return [look.last_line(bar[3], rising)], annotations
+
+
+def _changes(state: _State, held: BarColumns) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return what a tick changed: the forming candle and volume, and the moving parts of the layout."""
+    look = state.look()
+    count = len(held)
+    shapes, annotations = _moving_parts(state, look, held)
+    layout: dict[str, Any] = {"shapes": shapes, "annotations": annotations}
+    moved = price_range(held.low, held.high, state.y_range)
+    if moved != state.y_range:
+        state.y_range = moved
+        layout["yaxis"] = {"range": list(moved)}
+    traces = [
+        look.candles(held, count - 1, count, "mdnb-forming", state.source.tz),
+        look.volume(held, count - 1, count, "mdnb-forming-volume"),
+    ]
+    return traces, layout

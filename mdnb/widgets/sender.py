@@ -1,0 +1,108 @@
+"""One thread that draws all charts, straight from the background: never through the kernel's loop.
+
+A chart on the kernel's loop stands still while a cell runs; a message sent from a thread of its own does
+not. Data that arrives between two draws is not queued: the next draw shows the newest state.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+import types
+import weakref
+from typing import Protocol
+
+__all__ = ["Drawable", "Sender", "sender"]
+
+_HOLDER = "_mdnb_sender"
+_IDLE_SECONDS = 1.0
+
+_log = logging.getLogger("mdnb.widgets")
+
+
+class Drawable(Protocol):
+    """What the sender draws."""
+
+    fps: float
+
+    def draw(self) -> None:
+        """Send what changed since the last draw, if anything did."""
+        ...
+
+
+class Sender:
+    """Draws registered charts, each at most ``fps`` times a second, only after something changed.
+
+    Attributes
+    ----------
+    wake
+        Set by whoever changed something; cheap and safe from any thread.
+    """
+
+    def __init__(self) -> None:
+        self.wake = threading.Event()
+        # By identity: figures compare by content and cannot be hashed.
+        self._charts: dict[int, tuple[weakref.ref[Drawable], float]] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, chart: Drawable) -> None:
+        """Draw a chart from now on; it is held weakly."""
+        with self._lock:
+            self._charts[id(chart)] = (weakref.ref(chart), 0.0)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._main, name="mdnb-charts", daemon=True)
+                self._thread.start()
+        self.wake.set()
+
+    def remove(self, chart: Drawable) -> None:
+        """Draw a chart no more."""
+        with self._lock:
+            self._charts.pop(id(chart), None)
+
+    def _main(self) -> None:
+        while True:
+            # The time-out is for the badge, which has to turn stale when nothing comes any more.
+            self.wake.wait(_IDLE_SECONDS)
+            self.wake.clear()
+            pause = self._draw_due()
+            if pause > 0:
+                time.sleep(pause)
+                self.wake.set()
+
+    def _draw_due(self) -> float:
+        """Draw what is due; return how long until the next chart may be drawn again, 0 if none has to be."""
+        with self._lock:
+            held = list(self._charts.items())
+        now = time.monotonic()
+        pause = 0.0
+        for key, (reference, due) in held:
+            chart = reference()
+            if chart is None:
+                with self._lock:
+                    self._charts.pop(key, None)
+                continue
+            if due > now:
+                pause = min(pause or due - now, due - now)
+                continue
+            try:
+                chart.draw()
+            except Exception:  # a broken chart must not stop the others; it is shown and dropped
+                _log.exception("a chart could not be drawn and is given up")
+                self.remove(chart)
+                continue
+            with self._lock:
+                if key in self._charts:
+                    self._charts[key] = (reference, time.monotonic() + 1.0 / chart.fps)
+        return pause
+
+
+def sender() -> Sender:
+    """Return the process's sender; it survives reloads of this module."""
+    held = sys.modules.setdefault(_HOLDER, types.ModuleType(_HOLDER, "Where mdnb keeps its drawing thread."))
+    made: Sender | None = getattr(held, "sender", None)
+    if made is None:
+        made = held.sender = Sender()  # type: ignore[attr-defined]  # a plain name space
+    return made

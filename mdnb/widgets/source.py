@@ -1,0 +1,64 @@
+"""What a chart needs of the engine; `mdnb.runtime.engine.Engine` is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from mdnb.batch import BarRow, QuoteRow
+from mdnb.instruments import Instrument
+from mdnb.store.bars import BarColumns
+
+__all__ = ["BarSource", "Handle"]
+
+
+class Handle(Protocol):
+    """Ends a registration."""
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+class BarSource(Protocol):
+    """Live bars of one symbol, read by copies, from any thread."""
+
+    symbol: str
+    instrument: Instrument
+    tz: str
+
+    def timeframes(self) -> list[str]:
+        """Return the timeframes kept."""
+        ...
+
+    def canonical(self, timeframe: object) -> str:
+        """Return a kept timeframe's name."""
+        ...
+
+    def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
+        """Return the newest bars, the forming one last."""
+        ...
+
+    def version(self, timeframe: object) -> tuple[int, int, int]:
+        """Return generation, bars closed, updates."""
+        ...
+
+    def forming(self, timeframe: object) -> BarRow | None:
+        """Return the bar that is being made."""
+        ...
+
+    def listen(self, callback: Callable[[], None]) -> Handle:
+        """Be told after each change."""
+        ...
+
+    def quote(self) -> QuoteRow | None:
+        """Return the newest quote."""
+        ...
+
+    def status(self) -> str:
+        """Return the connection's state."""
+        ...
+
+    def latency_ms(self) -> float:
+        """Return the delay of the newest data."""
+        ...

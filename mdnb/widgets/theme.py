@@ -1,0 +1,97 @@
+"""Colours of a chart, in one place: dark, light, and a pair for colour-blind eyes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from mdnb.errors import OptionError, suggest
+
+__all__ = ["PALETTES", "THEMES", "Theme", "contrast_text", "theme_of", "with_alpha"]
+
+ThemeName = Literal["auto", "dark", "light"]
+PaletteName = Literal["default", "colorblind"]
+
+THEMES = ("auto", "dark", "light")
+PALETTES = ("default", "colorblind")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Theme:
+    """Colours as ``#rrggbb``.
+
+    Attributes
+    ----------
+    up, down
+        Candles, volume and the last price.
+    background, grid, text, muted
+        The page, the lines, what is to be read, and what only labels it.
+    live, warning, dead
+        The connection's badge.
+    """
+
+    name: str
+    up: str
+    down: str
+    background: str
+    grid: str
+    text: str
+    muted: str
+    live: str
+    warning: str
+    dead: str
+
+
+_DARK = Theme("dark", "#26a69a", "#ef5350", "#0f1115", "#20242c", "#d1d4dc", "#787b86", "#26a69a", "#f5a623", "#ef5350")
+_LIGHT = Theme("light", "#089981", "#f23645", "#ffffff", "#eef0f3", "#131722", "#6a6d78", "#089981", "#b26a00", "#d32f2f")
+# Okabe and Ito, Color Universal Design (2008): sky blue and orange.
+_COLORBLIND = {"up": "#56b4e9", "down": "#e69f00"}
+
+
+def theme_of(name: str, palette: str = "default") -> Theme:
+    """Return a theme's colours; ``auto`` counts as light until the page says otherwise.
+
+    Raises
+    ------
+    OptionError
+        When there is no such theme or palette.
+
+    Examples
+    --------
+    >>> theme_of("dark").background
+    '#0f1115'
+    """
+    if name not in THEMES:
+        raise OptionError(f"there is no theme {name!r}. {suggest(str(name), THEMES)}")
+    if palette not in PALETTES:
+        raise OptionError(f"there is no palette {palette!r}. {suggest(str(palette), PALETTES)}")
+    chosen = _DARK if name == "dark" else _LIGHT
+    return chosen if palette == "default" else dataclasses.replace(chosen, **_COLORBLIND)
+
+
+def with_alpha(colour: str, alpha: float) -> str:
+    """Return a colour as ``rgba(...)``.
+
+    Examples
+    --------
+    >>> with_alpha("#ff0000", 0.5)
+    'rgba(255,0,0,0.5)'
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"
+
+
+def contrast_text(colour: str) -> str:
+    """Return black or white, whichever reads better on a colour.
+
+    The relative luminance and contrast ratio of WCAG 2.1, section 1.4.3.
+
+    Examples
+    --------
+    >>> contrast_text("#56b4e9"), contrast_text("#d32f2f")
+    ('#000000', '#ffffff')
+    """
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#ffffff"
