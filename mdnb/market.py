@@ -216,12 +216,33 @@ class LiveMarket(LiveSymbol):
 
     # -- files ----------------------------------------------------------------------------------------
 
-    def export(self, filename: str | Path) -> Path:
-        """Write every timeframe of the first symbol into one Parquet file; see `mdnb.io.bundle`."""
-        from mdnb.io.bundle import write_bundle
+    def export(self, filename: str | Path, timeframe: str | None = None) -> Path:
+        """Write bars into a file: all timeframes kept into one Parquet file, or one into CSV or JSON.
+
+        Parameters
+        ----------
+        filename
+            Ends in ``.parquet``, ``.csv`` or ``.json``.
+        timeframe
+            Only this one; CSV and JSON hold one timeframe and need it unless just one is kept.
+
+        Returns
+        -------
+        pathlib.Path
+            The file; ``pandas.read_parquet`` reads it plainly, with a column ``timeframe``.
+
+        Raises
+        ------
+        OptionError
+            When the file's ending is not known or several timeframes do not fit.
+        DataExportError
+            When it cannot be written; a file that stood there is intact.
+        """
+        from mdnb.io.formats import write_bars
 
         engine = self._view.data.engine
-        return write_bundle({name: engine.frame(name) for name in engine.timeframes()}, filename)
+        names = engine.timeframes() if timeframe is None else [engine.canonical(timeframe)]
+        return write_bars({name: engine.frame(name) for name in names}, filename)
 
     # -- the end --------------------------------------------------------------------------------------
 

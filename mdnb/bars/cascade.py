@@ -361,10 +361,8 @@ class Cascade:
         count: NDArray[np.int64] | None,
     ) -> None:
         root = self._root
-        starts, inside = root.grid.starts(ts_ns)
-        floor = root.start if root.is_open else self._settled
-        ordered = bool(np.all(starts[1:] >= starts[:-1])) and int(ts_ns[0]) >= floor
-        if not ordered or not bool(inside.all()):
+        groups = _groups(ts_ns, root.grid, root.start if root.is_open else self._settled)
+        if groups is None:
             # Late trades and trades outside the sessions are rare: the one rule for them is the live one.
             counts = [1] * len(ts_ns) if count is None else count.tolist()
             none = [0] * len(ts_ns)
@@ -372,7 +370,8 @@ class Cascade:
                 list(zip(ts_ns.tolist(), price.tolist(), size.tolist(), counts, none, none, strict=True))
             )
             return
-        rows = _bars_of(starts, price, size, count, root)
+        starts, first = groups
+        rows = _bars_of(starts, first, price, size, count, root)
         self._settled = max(self._settled, int(starts[-1]))
         newest = max(self._newest, int(ts_ns.max()))
         for row in rows:
@@ -480,30 +479,45 @@ def _first_start(log: BarLog) -> int:
     return log.row(0)[0][0] if len(log) else _NO_START
 
 
+def _groups(
+    ts_ns: NDArray[np.int64], grid: Grid, floor_ns: int
+) -> tuple[NDArray[np.int64], NDArray[np.intp]] | None:
+    """Return each bar's start and the position of its first trade; None where trades are late or outside."""
+    if int(ts_ns[0]) < floor_ns:
+        return None
+    step = grid.timeframe.step_ns
+    if step and grid.sessions.always_open and bool((ts_ns[1:] >= ts_ns[:-1]).all()):
+        low, high = int(ts_ns[0]) // step, int(ts_ns[-1]) // step
+        if high - low < len(ts_ns):
+            # Few bars, many trades: look for each edge instead of flooring each time.
+            edges = np.arange(low, high + 1, dtype=np.int64) * step
+            at = np.searchsorted(ts_ns, edges)
+            at[0] = 0
+            filled = np.diff(at, append=len(ts_ns)) > 0
+            return edges[filled], at[filled]
+    starts, inside = grid.starts(ts_ns)
+    if not bool(inside.all()) or not bool((starts[1:] >= starts[:-1]).all()):
+        return None
+    first = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
+    return starts[first], first
+
+
 def _bars_of(
     starts: NDArray[np.int64],
+    first: NDArray[np.intp],
     price: NDArray[np.float64],
     size: NDArray[np.float64],
     count: NDArray[np.int64] | None,
     root: Node,
 ) -> list[BarRow]:
-    first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
-    last = np.append(first[1:], len(starts)) - 1
+    last = np.append(first[1:], len(price)) - 1
+    lengths = np.diff(first, append=len(price))
     held = root.as_row() if root.start == int(starts[0]) else None
-    lengths = np.diff(first, append=len(starts))
-    # bincount adds in order, one by one: the same rounding as the live loop, which reduceat has not.
-    which = np.repeat(np.arange(len(first)), lengths)
-    money = price * size
-    if held is not None:
-        which = np.concatenate(([0], which))
-        size = np.concatenate(([held[5]], size))
-        money = np.concatenate(([held[7]], money))
-    volume = np.bincount(which, weights=size)
-    turnover = np.bincount(which, weights=money)
+    volume, turnover = _sums(first, lengths, price, size, held)
     trades = lengths if count is None else np.add.reduceat(count, first)
     rows = list(
         zip(
-            starts[first].tolist(),
+            starts.tolist(),
             price[first].tolist(),
             np.maximum.reduceat(price, first).tolist(),
             np.minimum.reduceat(price, first).tolist(),
@@ -518,3 +532,30 @@ def _bars_of(
         start, _, high, low, close, v, n, t = rows[0]
         rows[0] = (start, held[1], max(high, held[2]), min(low, held[3]), close, v, n + held[6], t)
     return rows
+
+
+def _sums(
+    first: NDArray[np.intp],
+    lengths: NDArray[np.intp],
+    price: NDArray[np.float64],
+    size: NDArray[np.float64],
+    held: BarRow | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return volume and turnover of each bar, added in the order of the trades.
+
+    The live loop adds one by one; reduceat adds in pairs and rounds otherwise, which shows only where sums
+    are not exact. Sizes that are whole numbers add exactly in any order.
+    """
+    money = price * size
+    if bool((size == np.floor(size)).all()):
+        volume, turnover = np.add.reduceat(size, first), np.add.reduceat(money, first)
+        if held is not None:
+            volume[0] += held[5]
+            turnover[0] += held[7]
+        return volume, turnover
+    which = np.repeat(np.arange(len(first)), lengths)
+    if held is not None:
+        which = np.concatenate(([0], which))
+        size = np.concatenate(([held[5]], size))
+        money = np.concatenate(([held[7]], money))
+    return np.bincount(which, weights=size), np.bincount(which, weights=money)

@@ -196,15 +196,14 @@ class Decoder:
 
     def _frame(self, text: str, batch: Batch) -> None:
         # The first characters are a guess at the shape; the typed decoders have the last word.
-        head = text[:60]
         try:
-            if head.startswith('{"e":"'):
-                event, colons = _event(text), 0
-            elif "@bookTicker" in head and '"e":' not in text:
+            if text.find("@bookTicker", 0, 60) > 0 and '"e":' not in text:
                 quote = _spot_quote_frame(text).data
                 check_keys(text, 8)
                 add_quote(batch, quote.s, (0, quote.b, quote.B, quote.a, quote.A))
                 return
+            if text.startswith('{"e":"'):
+                event, colons = _event(text), 0
             else:
                 event, colons = _event_frame(text).data, 2
         except msgspec.ValidationError:
@@ -213,6 +212,9 @@ class Decoder:
         if isinstance(event, _Trade):
             check_keys(text, colons + (8 if event.M is UNSET else 9))
             _add_trade(event, batch)
+        elif isinstance(event, _AggTrade):
+            check_keys(text, colons + (10 if event.M is UNSET else 11))
+            _add_aggregate(event, batch)
         else:
             check_keys(text, colons + _colons(event))
             self._add(event, batch)
@@ -221,11 +223,7 @@ class Decoder:
         if isinstance(event, _Trade):
             _add_trade(event, batch)
         elif isinstance(event, _AggTrade):
-            count = event.l - event.f + 1
-            if count < 1:
-                raise UnusableError("aggregate of no trade")
-            ns = epoch_ns(event.T)
-            add_trade(batch, event.s, (ns, event.p, event.q, count, -1 if event.m else 1, event.a))
+            _add_aggregate(event, batch)
         elif isinstance(event, _Kline):
             k = event.k
             timeframe = timeframe_name(k.i)
@@ -277,10 +275,18 @@ def _add_trade(event: _Trade, batch: Batch) -> None:
         batch.clock_ns = ns
 
 
+def _add_aggregate(event: _AggTrade, batch: Batch) -> None:
+    count = event.l - event.f + 1
+    if count < 1:
+        raise UnusableError("aggregate of no trade")
+    add_trade(batch, event.s, (epoch_ns(event.T), event.p, event.q, count, -1 if event.m else 1, event.a))
+    ns = epoch_ns(event.E)
+    if ns > batch.clock_ns:
+        batch.clock_ns = ns
+
+
 def _colons(event: _Event) -> int:
-    """Return how many colons a message of this kind has, -1 where it has keys that we do not list."""
-    if isinstance(event, _AggTrade):
-        return 10 if event.M is UNSET else 11
+    """Return how many colons such a message has, a negative number where it has keys that we do not list."""
     if isinstance(event, _Kline):
         return 21
     if isinstance(event, _Depth):

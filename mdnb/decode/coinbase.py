@@ -92,6 +92,7 @@ _update = typed(_Update)
 _snapshot = typed(_Snapshot)
 _other = typed(_Other)
 
+_MATCHES = ('{"type":"match"', '{"type":"last_match"')
 _NOTICES = frozenset(
     {"subscriptions", "heartbeat", "status", "received", "open", "done", "change", "activate", "auction"}
 )
@@ -116,14 +117,12 @@ class Decoder:
 
 
 def _frame(text: str, batch: Batch) -> None:
+    if text.startswith(_MATCHES):
+        _add_match(text, batch)
+        return
     kind = text[9 : text.find('"', 9)] if text.startswith('{"type":"') else _other(text).type
-    if kind == "match" or kind == "last_match":  # noqa: PLR1714  # a set would be built for each frame
-        match = _match(text)
-        check_keys(text, 12)
-        side = 1 if match.side == "sell" else -1
-        add_trade(
-            batch, match.product_id, (iso_ns(match.time), match.price, match.size, 1, side, match.trade_id)
-        )
+    if kind in ("match", "last_match"):
+        _add_match(text, batch)
     elif kind == "l2update":
         update = _update(text)
         check_keys(text, 6)
@@ -143,6 +142,13 @@ def _frame(text: str, batch: Batch) -> None:
         _add_depth(batch, book.product_id, DepthUpdate(ns, True, book.bids, book.asks))
     else:
         _add_notice(kind, text, batch)
+
+
+def _add_match(text: str, batch: Batch) -> None:
+    match = _match(text)
+    check_keys(text, 12)
+    side = 1 if match.side == "sell" else -1
+    add_trade(batch, match.product_id, (iso_ns(match.time), match.price, match.size, 1, side, match.trade_id))
 
 
 def _add_depth(batch: Batch, symbol: str, update: DepthUpdate) -> None:

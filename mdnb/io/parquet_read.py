@@ -24,6 +24,7 @@ from mdnb.errors import DataImportError, OptionError
 from mdnb.io.assemble import ColumnNames, to_frame
 from mdnb.io.instants import parse_times
 from mdnb.io.notes import refuse
+from mdnb.io.parquet_footer import Footer, read_footer
 from mdnb.io.schema import INDEX_NAME, PRICES, empty_frame, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 
@@ -38,10 +39,9 @@ _FREE_ROWS: Final = 2_000_000
 _ROWS_A_BYTE: Final = 8
 _BYTES_A_ROW: Final = 24  # of one column as the footer states it; the widest type read has 16
 _FREE_CHUNK_BYTES: Final = 4 * 1024**2
-_LARGEST_FOOTER_BYTES: Final = 32 * 1024**2
 _LARGEST_METADATA_BYTES: Final = 65_536
 _BATCH_ROWS: Final = 65_536
-_MAGIC: Final = b"PAR1"
+_LONGEST_TEXT: Final = 64
 
 
 def read_parquet(
@@ -133,6 +133,7 @@ class _Source(NamedTuple):
     """An open file whose footer was found harmless."""
 
     file: Any
+    footer: Footer
     where: str
     about: Mapping[str, Any]  # what our own writer left in the metadata
     groups: Mapping[str, list[int]]  # row groups by timeframe; "" where none is named
@@ -145,17 +146,12 @@ def _opened(filename: str | os.PathLike[str]) -> Iterator[_Source]:
     where = str(path)
     with handle:
         try:
-            _check_frame_of_file(handle, size, where)
-            file = pq.ParquetFile(
-                handle,
-                thrift_string_size_limit=_LARGEST_FOOTER_BYTES,
-                thrift_container_size_limit=_LARGEST_FOOTER_BYTES // 8,
-                page_checksum_verification=True,
-                arrow_extensions_enabled=False,
-            )
-            _check_rows(file, size, where)
-            about = _about(file)
-            yield _Source(file, where, about, _groups(file, about, where))
+            footer = read_footer(handle, size, where)
+            _check_rows(footer, size, where)
+            about = _about(footer)
+            groups = _groups(footer, about, where)
+            file = pq.ParquetFile(handle, page_checksum_verification=True, arrow_extensions_enabled=False)
+            yield _Source(file, footer, where, about, groups)
         except (DataImportError, OptionError):
             raise
         except MemoryError as error:
@@ -167,75 +163,51 @@ def _opened(filename: str | os.PathLike[str]) -> Iterator[_Source]:
             ) from error
 
 
-def _check_frame_of_file(handle: Any, size: int, where: str) -> None:
-    head = handle.read(len(_MAGIC))
-    tail = b""
-    if size >= 12:
-        handle.seek(size - 8)
-        tail = handle.read(8)
-    if head != _MAGIC or tail[4:] != _MAGIC:
-        what = "ends in the middle" if head == _MAGIC else "is not a Parquet file"
-        raise refuse(where, f"it {what}", "Fetch or write it again.")
-    footer = int.from_bytes(tail[:4], "little")
-    if footer > min(size - 12, _LARGEST_FOOTER_BYTES):
-        raise refuse(where, f"its footer claims {footer:,} bytes", "Fetch or write it again.")
-    handle.seek(0)
-
-
-def _check_rows(file: Any, size: int, where: str) -> None:
-    rows = file.metadata.num_rows
+def _check_rows(footer: Footer, size: int, where: str) -> None:
     limit = min(max(_FREE_ROWS, _ROWS_A_BYTE * size), _MOST_ROWS)
-    groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
-    if rows < 0 or any(count < 0 for count in groups) or sum(groups) != rows:
-        raise refuse(where, "its row counts contradict each other", "Fetch or write it again.")
-    if rows > limit:
-        raise refuse(
-            where,
-            f"its {size:,} bytes claim {rows:,} rows; at most {limit:,} are read",
-            "Split it if it is sound.",
-        )
+    if footer.rows > limit:
+        problem = f"its {size:,} bytes claim {footer.rows:,} rows; at most {limit:,} are read"
+        raise refuse(where, problem, "Split it if it is sound.")
 
 
-def _groups(file: Any, about: Mapping[str, Any], where: str) -> dict[str, list[int]]:
+def _groups(footer: Footer, about: Mapping[str, Any], where: str) -> dict[str, list[int]]:
     """Return the row groups of each timeframe, from the footer's statistics; ``""`` where none is named."""
-    numbers = list(range(file.metadata.num_row_groups))
-    symbols = _texts_of_groups(file, _SYMBOL_COLUMN, where)
+    numbers = list(range(len(footer.groups)))
+    symbols = _texts_of_groups(footer, _SYMBOL_COLUMN, where)
     if symbols is not None and len(set(symbols)) > 1:
         raise refuse(
             where, f"it holds several symbols: {', '.join(sorted(set(symbols)))}", "Select one first."
         )
-    texts = _texts_of_groups(file, TIMEFRAME_COLUMN, where)
-    if texts is None:
-        known = plain_attributes(about).get("timeframe", "")
-        return {str(known): numbers}
-    found: dict[str, list[int]] = {name: [] for name in _described(about)}
+    texts = _texts_of_groups(footer, TIMEFRAME_COLUMN, where)
+    described = _described(about)
+    if texts is None or not (texts or described):
+        return {str(plain_attributes(about).get("timeframe", "")): numbers}
+    found: dict[str, list[int]] = {name: [] for name in described}
     for number, text in zip(numbers, texts, strict=True):
         found.setdefault(text, []).append(number)
-    return found or {"": numbers}
+    return found
 
 
-def _texts_of_groups(file: Any, name: str, where: str) -> list[str] | None:
+def _texts_of_groups(footer: Footer, name: str, where: str) -> list[str] | None:
     """Return the one text that a column holds in each row group; None where there is no such column."""
-    paths = [file.schema.column(i).path for i in range(len(file.schema.names))]
-    if name not in paths:
+    if footer.groups and not any(name in group.chunks for group in footer.groups):
         return None
     texts: list[str] = []
-    for number in range(file.metadata.num_row_groups):
-        statistics = file.metadata.row_group(number).column(paths.index(name)).statistics
-        low = statistics.min if statistics is not None and statistics.has_min_max else None
-        if not isinstance(low, str) or low != statistics.max or statistics.null_count:
+    for group in footer.groups:
+        only = group.chunks[name].only_value if name in group.chunks else None
+        if only is None or len(only) > _LONGEST_TEXT:
             raise refuse(
                 where,
                 f"its column {name!r} mixes values within row groups, or does not say which",
                 f"Select one {name} with pandas or polars first, and leave the column out.",
             )
-        texts.append(low[:64])
+        texts.append(only.decode(errors="replace"))
     return texts
 
 
-def _about(file: Any) -> dict[str, Any]:
+def _about(footer: Footer) -> dict[str, Any]:
     """Return what our own writer left in the metadata; what it could not have written is not believed."""
-    raw = (file.metadata.metadata or {}).get(METADATA_KEY, b"{}")
+    raw = footer.metadata.get(METADATA_KEY, b"{}")
     if len(raw) > _LARGEST_METADATA_BYTES:
         return {}
     try:
@@ -276,7 +248,7 @@ def _frame(
     if isinstance(own, dict) and own.get("vwap") is False:
         places.pop("vwap", None)  # only there because another timeframe of the file has it
     columns = {ours: schema.names[place] for ours, place in places.items()}
-    _check_columns(source.file, columns, groups, where)
+    _check_columns(source, columns, groups)
     zone = _zone(schema.field(places[INDEX_NAME]).type, tz, where)
     attributes: dict[str, object] = {"source": "parquet", **plain_attributes(source.about)}
     if timeframe:
@@ -288,7 +260,7 @@ def _frame(
         frame.attrs = {"notes": []}
         frame.attrs.update(attributes)
         return frame
-    times, values = _decode(source.file, columns, groups, where)
+    times, values = _decode(source, columns, groups)
     instants = parse_times(times, date_format=None, tz=zone, where=where, column=columns[INDEX_NAME])
     return to_frame(
         instants, values, tz=zone, where=where, positive_prices=positive_prices, attributes=attributes
@@ -305,26 +277,25 @@ def _zone(kind: Any, tz: str | tzinfo | None, where: str) -> str | tzinfo | None
     return str(kind.tz)
 
 
-def _check_columns(file: Any, columns: Mapping[str, str], groups: Sequence[int], where: str) -> None:
-    schema = file.schema_arrow
-    paths = [file.schema.column(i).path for i in range(len(file.schema.names))]
+def _check_columns(source: _Source, columns: Mapping[str, str], groups: Sequence[int]) -> None:
+    schema, where = source.file.schema_arrow, source.where
     for ours, name in columns.items():
-        kind = schema.field(schema.names.index(name)).type if schema.names.count(name) == 1 else None
-        if kind is None or paths.count(name) != 1:
-            raise refuse(
-                where, f"it has two columns {name!r}, or {name!r} is nested", "Keep one plain column."
-            )
+        if schema.names.count(name) != 1:
+            raise refuse(where, f"it has two columns {name!r}", "Keep one.")
+        kind = schema.field(name).type
         if not (_is_time(kind) if ours == INDEX_NAME else _is_number(kind)):
             needed = (
-                "times are timestamps, dates or whole numbers" if ours == INDEX_NAME else "numbers are needed"
+                "Times are timestamps, dates or whole numbers."
+                if ours == INDEX_NAME
+                else "Numbers are needed."
             )
-            raise refuse(where, f"the column {name!r} is {kind}", f"{needed.capitalize()}.")
+            raise refuse(where, f"the column {name!r} is {str(kind)[:80]}", needed)
         for number in groups:
-            group = file.metadata.row_group(number)
-            stated = group.column(paths.index(name)).total_uncompressed_size
-            if not 0 <= stated <= _FREE_CHUNK_BYTES + _BYTES_A_ROW * group.num_rows:
+            group = source.footer.groups[number]
+            stated = group.chunks[name].uncompressed_bytes if name in group.chunks else -1
+            if not 0 <= stated <= _FREE_CHUNK_BYTES + _BYTES_A_ROW * group.rows:
                 raise refuse(
-                    where, f"{stated:,} bytes for {group.num_rows:,} values of {name!r}", "Write it again."
+                    where, f"{stated:,} bytes for {group.rows:,} values of {name!r}", "Write it again."
                 )
 
 
@@ -337,21 +308,22 @@ def _is_number(kind: Any) -> bool:
 
 
 def _decode(
-    file: Any, columns: Mapping[str, str], groups: Sequence[int], where: str
+    source: _Source, columns: Mapping[str, str], groups: Sequence[int]
 ) -> tuple[Any, dict[str, np.ndarray]]:
     """Decode small batches, never more rows than the footer stated and the guards let through."""
-    rows = sum(file.metadata.row_group(number).num_rows for number in groups)
+    rows = sum(source.footer.groups[number].rows for number in groups)
     values = {ours: np.empty(rows) for ours in columns if ours != INDEX_NAME}
     times: list[Any] = []
     done = 0
-    for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(groups), columns=list(columns.values())):
+    names = list(columns.values())
+    for batch in source.file.iter_batches(_BATCH_ROWS, row_groups=list(groups), columns=names):
         end = done + batch.num_rows
         if end > rows:
-            raise refuse(where, f"it holds more than the {rows:,} rows it states", "Fetch or write it again.")
+            raise refuse(source.where, f"it holds more than the {rows:,} rows it states", "Write it again.")
         times.append(batch.column(columns[INDEX_NAME]))
         for ours, target in values.items():
             target[done:end] = batch.column(columns[ours]).cast(pa.float64()).to_numpy(zero_copy_only=False)
         done = end
     if done != rows:
-        raise refuse(where, f"it holds {done:,} rows and states {rows:,}", "Fetch or write it again.")
+        raise refuse(source.where, f"it holds {done:,} rows and states {rows:,}", "Write it again.")
     return pa.chunked_array(times), values

@@ -92,7 +92,7 @@ class Engine:
         self._asks: dict[float, float] = {}
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
-        self._frames: dict[str, tuple[tuple[object, ...], pd.DataFrame]] = {}
+        self._frames: dict[str, tuple[tuple[object, ...], pd.DataFrame | None]] = {}
         self.frame_hits = 0
         self.frame_misses = 0
         parsed = [Timeframe.parse(name) for name in timeframes]
@@ -210,8 +210,10 @@ class Engine:
     def forming(self, timeframe: object) -> BarRow | None:
         """Return the bar that is being made, as a row; None where there is none."""
         with self.lock:
-            name = self.canonical(timeframe)
-            return self.activity[name].forming() if name in self.activity else self.cascade.forming(name)
+            return self._forming(self.canonical(timeframe))
+
+    def _forming(self, name: str) -> BarRow | None:
+        return self.activity[name].forming() if name in self.activity else self.cascade.forming(name)
 
     def version(self, timeframe: object) -> tuple[int, int, int]:
         """Return ``(generation, bars closed, updates)``: unlike the last one seen when anything changed."""
@@ -254,40 +256,25 @@ class Engine:
             name = self.canonical(timeframe)
             log = self.log(name)
             key = (log.generation, log.total, self.updates, count, start_ns, end_ns, closed_only)
-            held = self._frames.get(name)
-            if cache and held is not None and held[0] == key:
+            held = self._frames.get(name) if cache else None
+            if held is not None and held[0] == key and held[1] is not None:
                 self.frame_hits += 1
                 return held[1].copy(deep=False)
             self.frame_misses += 1
-            forming = None if closed_only else self.forming(name)
-            made = self._build(log, forming, count, start_ns, end_ns)
-            forming_shown = len(made) > 0 and forming is not None and made.index[-1].value * 1000 == forming[0]
+            forming = None if closed_only else self._forming(name)
+            start, stop, forming = _window(log, forming, count, start_ns, end_ns)
+            made = log.frame(start, stop, forming)
         made.attrs = {
             "symbol": self.symbol,
             "timeframe": name,
-            "forming": bool(forming_shown),
+            "forming": forming is not None,
             "source": self.source,
         }
         if cache:
-            self._frames[name] = (key, made)
-            return made.copy(deep=False)
+            # Kept from the second equal question on: while data flows each frame is asked for once.
+            again = held is not None and held[0] == key
+            self._frames[name] = (key, made.copy(deep=False) if again else None)
         return made
-
-    def _build(
-        self, log: BarStore, forming: BarRow | None, count: int | None, start_ns: int | None, end_ns: int | None
-    ) -> pd.DataFrame:
-        stop = len(log)
-        start = 0 if start_ns is None else log.find(start_ns)
-        if end_ns is not None:
-            stop = log.find(end_ns + 1)
-            if forming is not None and forming[0] > end_ns:
-                forming = None
-        if forming is not None and start_ns is not None and forming[0] < start_ns:
-            forming = None
-        if count is not None:
-            start = max(start, stop - max(0, count - (forming is not None)))
-            forming = None if count == 0 else forming
-        return log.frame(min(start, stop), stop, forming)
 
     def bar(self, name: str, row: BarRow, *, closed: bool = True, flags: int = 0) -> Bar:
         """Return a row as a `Bar`."""
@@ -381,3 +368,21 @@ class Engine:
         """Return the newest trades as a structured array of `mdnb.store.ticks.TICK_DTYPE`."""
         with self.lock:
             return self.ticks.tail(count)
+
+
+def _window(
+    log: BarStore, forming: BarRow | None, count: int | None, start_ns: int | None, end_ns: int | None
+) -> tuple[int, int, BarRow | None]:
+    """Return the positions of the closed bars asked for, and the forming one if it belongs to them."""
+    stop = len(log)
+    start = 0
+    if start_ns is not None:
+        start = log.find(start_ns)
+        forming = None if forming is not None and forming[0] < start_ns else forming
+    if end_ns is not None:
+        stop = log.find(end_ns + 1)
+        forming = None if forming is not None and forming[0] > end_ns else forming
+    if count is not None:
+        start = max(start, stop - max(0, count - (forming is not None)))
+        forming = forming if count else None
+    return min(start, stop), stop, forming

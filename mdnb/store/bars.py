@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdnb.batch import BarRow
+from mdnb.store.buffers import allocate
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["AMENDED", "FILLED", "PARTIAL", "BarColumns", "BarStore", "columns_from_rows"]
+__all__ = ["AMENDED", "COLUMNS", "FILLED", "PARTIAL", "BarColumns", "BarStore", "columns_from_rows"]
 
 FILLED = 1
 AMENDED = 2
 PARTIAL = 4
+COLUMNS = ("open", "high", "low", "close", "volume", "tick_count", "vwap")
+"""Columns of a frame, all float64; ``vwap`` only where the source gives trades."""
 
 _NS_PER_US = 1000
 _FLOATS = 6
@@ -100,7 +103,7 @@ class BarStore:
         self._staged_flags: dict[int, int] = {}
         self._n = 0
         self._from = 0
-        self._base: pd.DataFrame | None = None
+        self._columns: pd.Index | None = None
         self._allocate(min(_FIRST_CAPACITY, self._largest()))
 
     # -- size ---------------------------------------------------------------------------------------
@@ -288,8 +291,31 @@ class BarStore:
         if forming is not None:
             self._place(forming)
             b += 1
-        base = self._base if self._base is not None else self._make_base()
-        return base.iloc[a:b].copy()
+        import pandas as pd
+
+        floats = np.empty((_FLOATS + self.with_vwap, b - a))
+        floats[:5] = self._floats[:5, a:b]
+        floats[5] = self._count[a:b]
+        if self.with_vwap:
+            floats[6] = self._floats[5, a:b]
+        if self._columns is None:
+            self._columns = pd.Index(COLUMNS[: len(floats)])
+        return pd.DataFrame(floats.T, self._index_of(a, b), self._columns, copy=False)
+
+    def _index_of(self, a: int, b: int) -> pd.DatetimeIndex:
+        """Return the index of the rows ``[a, b)``: a view of the time column, where nothing is written twice."""
+        held = self._sliced
+        if held is not None and held[0] == a and held[1] == b:
+            return held[2]
+        if self._index is None:
+            import pandas as pd
+
+            # From int64: other ways of making a zone-aware index copy the column.
+            kind = pd.DatetimeTZDtype("us", self.tz)
+            self._index = pd.DatetimeIndex(self._time, dtype=kind, copy=False, name="timestamp")
+        made: pd.DatetimeIndex = self._index[a:b]
+        self._sliced = (a, b, made)
+        return made
 
     def _place(self, forming: BarRow) -> None:
         self._reserve(1)
@@ -302,12 +328,13 @@ class BarStore:
 
     def _allocate(self, capacity: int) -> None:
         self._capacity = capacity
-        self._time: NDArray[np.int64] = np.empty(capacity, dtype=np.int64)
-        self._floats: NDArray[np.float64] = np.empty((_FLOATS, capacity))
-        self._count: NDArray[np.int32] = np.empty(capacity, dtype=np.int32)
-        self._flags: NDArray[np.uint8] = np.empty(capacity, dtype=np.uint8)
+        self._time: NDArray[np.int64] = allocate("i8", capacity)
+        self._floats: NDArray[np.float64] = allocate("f8", (_FLOATS, capacity))
+        self._count: NDArray[np.int32] = allocate("i4", capacity)
+        self._flags: NDArray[np.uint8] = allocate("u1", capacity)
         self._from = 0
-        self._base = None
+        self._index: pd.DatetimeIndex | None = None
+        self._sliced: tuple[int, int, pd.DatetimeIndex] | None = None
 
     def _views(self) -> tuple[NDArray[np.generic], ...]:
         held = slice(self._from, self._n)
@@ -343,19 +370,6 @@ class BarStore:
         if over > 0:
             self._from += over
             self.evicted += over
-
-    def _make_base(self) -> pd.DataFrame:
-        import pandas as pd
-
-        stamps = self._time.view("M8[us]")
-        index = pd.DatetimeIndex(stamps, dtype=pd.DatetimeTZDtype("us", self.tz), copy=False, name="timestamp")
-        prices = pd.DataFrame(self._floats[:5].T, index, ["open", "high", "low", "close", "volume"], copy=False)
-        counts = pd.DataFrame({"tick_count": self._count}, index, copy=False)
-        parts = [prices, counts]
-        if self.with_vwap:
-            parts.append(pd.DataFrame({"vwap": self._floats[5]}, index, copy=False))
-        self._base = pd.concat(parts, axis=1)
-        return self._base
 
 
 def _vwap(turnover: NDArray[np.float64], volume: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdnb.batch import QuoteRow, TradeRow
+from mdnb.store.buffers import allocate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,7 @@ QUOTE_DTYPE = np.dtype([("ts_ns", "i8"), ("bid", "f8"), ("bid_size", "f8"), ("as
 """A quote: UTC epoch nanoseconds, best bid and ask with their sizes."""
 
 _FIRST_CAPACITY = 4096
+_ROW_BY_ROW = 6
 
 
 class RowStore:
@@ -49,7 +51,8 @@ class RowStore:
         self.limit = limit
         self.total = 0
         self._n = 0
-        self._rows: NDArray[np.void] = np.empty(min(_FIRST_CAPACITY, self._largest()), dtype=dtype)
+        self._flagged = "flag" in (dtype.names or ())
+        self._rows: NDArray[np.void] = allocate(dtype, min(_FIRST_CAPACITY, self._largest()))
 
     def __len__(self) -> int:
         return min(self._n, self.limit)
@@ -69,11 +72,18 @@ class RowStore:
         if not part:
             return
         self._reserve(len(part))
+        if len(part) <= _ROW_BY_ROW:
+            # Quiet markets bring one row at a time: column by column would cost several times as much.
+            tail = (flag,) if self._flagged else ()
+            for row in part:
+                self._rows[self._n] = (*row, *tail)
+                self._n += 1
+            return
         a, b = self._n, self._n + len(part)
         view = self._rows[a:b]
         for name, column in zip(self.dtype.names or (), zip(*part, strict=True), strict=False):
             view[name] = column
-        if "flag" in (self.dtype.names or ()):
+        if self._flagged:
             view["flag"] = flag
         self._n = b
 
@@ -90,7 +100,7 @@ class RowStore:
             return
         held = self.tail(max(0, self.limit - count))
         wanted = max(min(2 * (len(held) + count), self._largest()), len(held) + count)
-        rows = np.empty(wanted, dtype=self.dtype)
+        rows = allocate(self.dtype, wanted)
         rows[: len(held)] = held
         self._rows, self._n = rows, len(held)
 
@@ -115,7 +125,7 @@ class RowStore:
         keep = held[held["ts_ns"] >= ts_ns]
         gone = len(held) - len(keep)
         if gone:
-            self._rows = np.empty(max(_FIRST_CAPACITY, 2 * len(keep)), dtype=self.dtype)
+            self._rows = allocate(self.dtype, max(_FIRST_CAPACITY, 2 * len(keep)))
             self._rows[: len(keep)] = keep
             self._n = len(keep)
         return gone
@@ -124,7 +134,7 @@ class RowStore:
         """Hold at most ``limit`` rows from now on."""
         kept = self.tail(limit)
         self.limit = limit
-        self._rows = np.empty(max(_FIRST_CAPACITY, min(2 * len(kept), self._largest())), dtype=self.dtype)
+        self._rows = allocate(self.dtype, max(_FIRST_CAPACITY, min(2 * len(kept), self._largest())))
         self._rows[: len(kept)] = kept
         self._n = len(kept)
 

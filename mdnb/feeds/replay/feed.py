@@ -165,6 +165,8 @@ class ReplayFeed(WireFeed):
         self.ids = recording.ids  # type: ignore[assignment]  # a WireFeed's are sequential, a file's need not be
         if recording.tracks:
             self.has_trades = any(track.channel == "trades" for track in self._tracks.values())
+        # What a look at the first rows could not read is met again when they are played.
+        recording.damage.forget()
         source, first_ns = self._source(recording)
         self._started_ns = first_ns
         paced = None
@@ -294,7 +296,8 @@ class ReplayFeed(WireFeed):
             inside = itertools.dropwhile(lambda frame: frame[0] < self.start_ns, recording.frames())
             frames = itertools.takewhile(lambda frame: frame[0] < self.end_ns, inside)
             first = next(frames, None)
-            return FrameSource(itertools.chain([first] if first else [], frames)), first[0] if first else 0
+            played = itertools.chain([first] if first else [], frames)
+            return FrameSource(played, recording.damage), first[0] if first else 0
         select = looped_rows if self.loop else merged_rows
         rows = select(self._tracks, self.start_ns, self.end_ns)
         row = next(rows, None)

@@ -40,6 +40,10 @@ class Damage:
         self.count += 1
         self.first = self.first or what
 
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.count, self.first = 0, ""
+
     def __str__(self) -> str:
         return f"{self.count} unreadable left out, the first: {self.first}" if self.count else ""
 

@@ -20,10 +20,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from mdnb.errors import FeedError
+from mdnb.feeds.connection import MAX_FRAME_BYTES
 from mdnb.feeds.patience import Wall
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.playlist import Timed
-from mdnb.feeds.replay.recording import Frame, Row, Track
+from mdnb.feeds.replay.recording import Damage, Frame, Row, Track
 from mdnb.feeds.wire import END_REASON
 
 __all__ = ["FRAME_ROWS", "FrameSource", "ReplayServer", "RowSource"]
@@ -60,18 +61,24 @@ class FrameSource:
     ----------
     frames
         ``(time of receipt, frame)``, read as needed.
+    damage
+        Notes frames that are too large for a connection of ours to take; they are passed over.
     """
 
     talks = False
 
-    def __init__(self, frames: Iterator[Frame]) -> None:
+    def __init__(self, frames: Iterator[Frame], damage: Damage) -> None:
         self._frames = frames
+        self._damage = damage
 
     def next_frames(
         self, symbols: frozenset[str], due_ns: int | None
     ) -> tuple[int, list[str | bytes]] | None:
         """Return the next frame and when it is due, None at the end."""
         for at_ns, frame in self._frames:
+            if len(frame) * 4 > MAX_FRAME_BYTES and _size(frame) > MAX_FRAME_BYTES:
+                self._damage.note(f"a frame of {_size(frame)} bytes, received at {at_ns}")
+                continue
             return at_ns, [frame]
         return None
 
@@ -288,6 +295,10 @@ class ReplayServer:
             await self._wall.sleep(min(wait, _HEARTBEAT))
             if self._source.talks and wait > _HEARTBEAT:
                 await socket.send(_clock(min(self._clock.now_ns(), at_ns)))
+
+
+def _size(frame: str | bytes) -> int:
+    return len(frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame)
 
 
 def _clock(ns: int) -> str | bytes:

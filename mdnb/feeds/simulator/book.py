@@ -54,13 +54,13 @@ class Book:
         """Return a row for each change of the top that these trades bring; the first always counts as one."""
         if not len(ticks):
             return []
+        # Of several trades in one nanosecond the last one tells how the top stood after them.
+        ticks = ticks.take(np.append(ticks.ts_ns[1:] != ticks.ts_ns[:-1], True))
         bid, ask = self._sides(ticks)
         bid_lots, ask_lots = self._lots(bid, ticks.ts_ns, 0), self._lots(ask, ticks.ts_ns, 0)
         changed = np.ones(len(ticks), dtype=bool)
         columns = (bid, ask, bid_lots, ask_lots)
         changed[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
-        # Of several trades in one nanosecond the last one tells how the top stood after them.
-        changed[:-1] &= ticks.ts_ns[1:] != ticks.ts_ns[:-1]
         point, unit = self._model.ticks_per_point, self._model.lots_per_unit
         return list(
             zip(

@@ -7,11 +7,15 @@ so that a notebook moves on a Sunday too and its last hours are never empty.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import zoneinfo
 from typing import Literal
 
+import numpy as np
+
 from mdnb.feeds.simulator.symbols import Model
+from mdnb.instruments import Instrument
 from mdnb.sessions import DAY_NS, Sessions
 
 __all__ = ["FIRST_DAY", "HOURS", "Hours", "market_sessions"]
@@ -51,22 +55,29 @@ def market_sessions(model: Model, start_ns: int, hours: Hours) -> Sessions:
     >>> market_sessions(model_of("MNQ"), sunday, "auto").contains(sunday)
     True
     """
-    last = dt.datetime.fromtimestamp(start_ns / 1e9, dt.UTC).date() + dt.timedelta(days=365 * _YEARS_AHEAD)
-    venue = model.instrument.sessions(FIRST_DAY, last)
+    year = dt.datetime.fromtimestamp(start_ns / 1e9, dt.UTC).year
+    venue = _venue(model.instrument, year + _YEARS_AHEAD)
     if venue.always_open or hours == "venue":
         return venue
     spans: list[_Span] = list(
         zip(venue.opens.tolist(), venue.closes.tolist(), venue.days.tolist(), strict=True)
     )
-    held: list[_Span] = spans[:1]
-    for span in spans[1:]:
-        gap_start, gap_end = held[-1][1], span[0]
-        near = gap_start < start_ns + _HELD_AFTER_NS and gap_end > start_ns - _HELD_BEFORE_NS
-        if near and gap_start < gap_end:
-            _hold(held, gap_start, gap_end, model)
+    # A gap counts that ends after the hours before the start, and begins before the end of the day after it.
+    first = max(int(np.searchsorted(venue.opens, start_ns - _HELD_BEFORE_NS, side="right")), 1)
+    last = int(np.searchsorted(venue.closes, start_ns + _HELD_AFTER_NS)) + 1
+    held = spans[:first]
+    for span in spans[first:last]:
+        if held[-1][1] < span[0]:
+            _hold(held, held[-1][1], span[0], model)
         held.append(span)
+    held += spans[last:]
     opens, closes, days = zip(*held, strict=True)
     return Sessions(opens, closes, days, venue.timezone)
+
+
+@functools.lru_cache(maxsize=8)
+def _venue(instrument: Instrument, last_year: int) -> Sessions:
+    return instrument.sessions(FIRST_DAY, dt.date(last_year, 12, 31))
 
 
 def _hold(held: list[_Span], gap_start: int, gap_end: int, model: Model) -> None:

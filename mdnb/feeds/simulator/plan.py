@@ -16,7 +16,7 @@ __all__ = ["MINUTE_NS", "Plan"]
 MINUTE_NS = 60_000_000_000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Minutes that have trades, oldest first; every field is int64 of one shape (n,).
 

@@ -29,8 +29,9 @@ from mdnb.timeframes import Timeframe
 __all__ = ["SimulatorServer"]
 
 _HEARTBEAT_SECONDS = 1.0
-# Trades nearer to each other than this share a frame: no timer is finer, and wake-ups cost more than trades.
-_SHORTEST_PAUSE = 0.004
+# Trades nearer to each other than this share a frame: wake-ups cost more than trades, and no timer is finer.
+_SHORTEST_PAUSE = 0.001
+_SHORTEST_PAUSE_FAST = 0.004
 _LIVE: tuple[Channel, ...] = ("trades", "quotes", "depth")
 _OPS = ("subscribe", "unsubscribe", "bars", "trades", "instrument")
 
@@ -82,6 +83,8 @@ class SimulatorServer:
         self._exchange = exchange
         self._clock = clock
         self._speed = speed
+        # Who runs a market faster than it is wants many trades, not each one at its millisecond.
+        self._shortest_pause = _SHORTEST_PAUSE if speed <= 2 else _SHORTEST_PAUSE_FAST
         self._server: Server | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="mdnb-simulator")
 
@@ -173,7 +176,7 @@ class SimulatorServer:
                 for stream in client.streams.values():
                     pause = min(pause, self._clock.wall_seconds(stream.next_time() - now_ns))
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(pause, _SHORTEST_PAUSE)):
+                    async with asyncio.timeout(max(pause, self._shortest_pause)):
                         await client.changed.wait()
 
     # -- requests ---------------------------------------------------------------------------------------

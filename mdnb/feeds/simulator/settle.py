@@ -23,7 +23,7 @@ SETTLED_COUNT = 16
 """Minutes of fewer trades are left as drafted. From this number on, `_lump` always leaves a way."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Draft:
     """Trades of several minutes, one after the other.
 

@@ -34,7 +34,7 @@ _QUANTILES = 2**TABLE_BITS
 _SHAPE = np.uint64(0x5851F42D4C957F2D)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Ticks:
     """Trades, oldest first; shape (n,).
 
@@ -67,7 +67,7 @@ class Ticks:
         none = np.empty(0, dtype=np.int64)
         return cls(none, none, none, none.astype(np.int8), none)
 
-    def take(self, which: slice) -> Ticks:
+    def take(self, which: slice | NDArray[np.bool_]) -> Ticks:
         """Return some of the trades."""
         return Ticks(*(getattr(self, name)[which] for name in self.__slots__))
 

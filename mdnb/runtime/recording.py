@@ -1,0 +1,47 @@
+"""Recording a feed's raw frames while they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from mdnb.decode import decoder
+from mdnb.feeds.recorder import Recorder
+from mdnb.feeds.registry import make_feed
+
+__all__ = ["record"]
+
+
+async def record(symbol: str, file: Path, feed: str | None = None, seconds: float = 60.0) -> int:
+    """Record a symbol's trades and quotes for a while; return how many frames.
+
+    Parameters
+    ----------
+    file
+        Must not exist; ``replay:FILE`` plays it again.
+    feed
+        A feed's name, default ``MDNB_FEED`` or the embedded simulator.
+    seconds
+        Wall-clock seconds.
+    """
+    source = make_feed(feed)
+    understand = decoder(source.dialect)
+    frames = 0
+    try:
+        await source.open([symbol])
+        await source.subscribe(symbol, ["trades", "quotes"])
+        with Recorder(file, source.dialect, [symbol]) as recorder:
+
+            def keep(frame: str | bytes) -> None:
+                nonlocal frames
+                frames += 1
+                recorder.frame(time.time_ns(), frame)
+                for reply in understand.feed([frame]).replies:
+                    source.on_reply(reply)
+
+            running = asyncio.create_task(source.run(keep, lambda status, detail: None))
+            await asyncio.wait({running}, timeout=seconds)
+    finally:
+        await source.close()
+    return frames

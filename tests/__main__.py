@@ -1,0 +1,162 @@
+"""``python -m tests``: every check there is, one after the other; ``make test`` calls this.
+
+Name steps to run only those: ``python -m tests lint unit``; ``python -m tests --list`` tells what there is.
+The exit code is 0 when all of them passed. The closing lines count what was skipped, and why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.chromium import install_chromium
+from tests.report import REPORT_VARIABLE, Tally, read_tallies, summary
+
+__all__ = ["STEPS", "Outcome", "Step", "close", "main"]
+
+ROOT = Path(__file__).parents[1]
+_SCRIPTS = Path(sys.executable).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One check: a command that ends with 0 when it holds."""
+
+    name: str
+    what: str
+    command: tuple[str, ...]
+    by_default: bool = True
+
+    @property
+    def counts_itself(self) -> bool:
+        """Whether it runs tests that are counted one by one."""
+        return "pytest" in self.command
+
+
+def _python(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", *arguments)
+
+
+def _pytest(marks: str, *arguments: str) -> tuple[str, ...]:
+    return _python("pytest", "-m", marks, *arguments)
+
+
+STEPS = (
+    Step("format", "the source is formatted", _python("ruff", "format", "--check", ".")),
+    Step("lint", "no known mistake", _python("ruff", "check", ".")),
+    Step("types", "types fit, mypy --strict", _python("mypy")),
+    Step("imports", "imports go one way", (str(_SCRIPTS / "lint-imports"),)),
+    Step("doctest", "examples in docstrings are true", _python("pytest", "--doctest-modules", "mdnb")),
+    Step("unit", "unit and property tests", _pytest("not (kernel or browser or notebook or slow)", "tests")),
+    Step("kernel", "in a real kernel", _pytest("kernel and not (browser or notebook or slow)", "tests")),
+    Step(
+        "notebooks",
+        "every notebook, top to bottom",
+        _python("pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60", "notebooks"),
+    ),
+    Step("browser", "in a real browser", _pytest("browser and not slow", "tests")),
+    Step(
+        "soak",
+        "the slow tests",
+        _pytest("slow", "tests", "-o", "faulthandler_timeout=7200"),
+        by_default=False,
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a step ended."""
+
+    step: Step
+    code: int
+    seconds: float
+    tally: Tally
+
+    @property
+    def passed(self) -> bool:
+        return self.code == 0
+
+    def total(self) -> Tally:
+        """Return its counts; a step without counts of its own is one check, as is one that broke off."""
+        if self.passed:
+            return self.tally if self.step.counts_itself else Tally(passed=1)
+        return self.tally if self.tally.failed else self.tally + Tally(failed=1)
+
+    def line(self) -> str:
+        words = ["passed" if self.passed else f"FAILED ({self._why()})"]
+        if self.step.counts_itself:
+            counts = {"passed": self.tally.passed, "failed": self.tally.failed}
+            counts["skipped"] = self.tally.skipped.total()
+            words = [", ".join(f"{count} {name}" for name, count in counts.items() if count) or words[0]]
+            if not self.passed and not self.tally.failed:
+                words.append(f"FAILED ({self._why()})")
+        return f"{self.step.name:10} {'; '.join(words):40} {self.seconds:6.0f} s"
+
+    def _why(self) -> str:
+        return "no test was found" if self.step.counts_itself and self.code == 5 else f"exit code {self.code}"
+
+
+def _run(step: Step, folder: Path) -> Outcome:
+    report = folder / f"{step.name}.jsonl"
+    print(f"\n== {step.name}: {step.what}", flush=True)
+    start = time.monotonic()
+    code = subprocess.run(
+        step.command,
+        cwd=ROOT,
+        # lint-imports draws boxes, which the code page of a Windows pipe may not have.
+        env=os.environ | {REPORT_VARIABLE: str(report), "PYTHONIOENCODING": "utf-8"},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    ).returncode
+    return Outcome(step, code, time.monotonic() - start, read_tallies(report))
+
+
+def _chosen(names: Sequence[str]) -> list[Step]:
+    known = {step.name: step for step in STEPS}
+    if unknown := [name for name in names if name not in known]:
+        raise SystemExit(f"no step {unknown[0]!r}; there are {', '.join(known)}")
+    return [known[name] for name in names] or [step for step in STEPS if step.by_default]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the steps named, all but the slow ones by default; return 0 when all passed."""
+    parser = argparse.ArgumentParser("python -m tests", description="Check everything.")
+    parser.add_argument("steps", nargs="*", metavar="step", help="run only these")
+    parser.add_argument("--list", action="store_true", help="show the steps and their commands")
+    given = parser.parse_args(arguments)
+    steps = _chosen(given.steps)
+    if given.list:
+        for step in STEPS:
+            print(f"{step.name:10} {step.what}: {' '.join(step.command)}")
+        return 0
+    if any(step.name in ("browser", "soak") for step in steps):
+        install_chromium()
+    with tempfile.TemporaryDirectory(prefix="mdnb-tests-") as folder:
+        outcomes = [_run(step, Path(folder)) for step in steps]
+    return close(outcomes)
+
+
+def close(outcomes: Sequence[Outcome]) -> int:
+    """Print the summary; return the exit code."""
+    total = sum((outcome.total() for outcome in outcomes), Tally())
+    print("\n== summary")
+    for outcome in outcomes:
+        print(outcome.line())
+    for line in summary(total):
+        print(line)
+    failed = [outcome.step.name for outcome in outcomes if not outcome.passed]
+    print(f"FAILED: {', '.join(failed)}" if failed else "everything that ran passed")
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped.total()} skipped", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What all tests share: where data and Chromium are, how hypothesis searches, which threads may stay."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.chromium import find_chromium, how_to_install
+
+ROOT = Path(__file__).parents[1]
+_THREAD_SECONDS = 10.0
+
+# No deadlines: a slow machine is not a wrong result. In CI the same examples each time, so that a red run can
+# be had again; at home new ones each time, so that something may be found.
+settings.register_profile("home", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "home"))
+
+
+def pytest_configure() -> None:
+    """Take out of the environment what would make tests depend on who runs them."""
+    for name in [name for name in os.environ if name.startswith("MDNB_FEED")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real recordings, bars and file dialects; too large to ship with the source."""
+    folder = Path(os.environ.get("MDNB_SHARED_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("the recordings of shared/data are not here; name their folder in MDNB_SHARED_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Return the path of Chromium, for ``playwright.chromium.launch(executable_path=…)``."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip(f"no Chromium that playwright can drive; this brings it: {how_to_install()}")
+    return path
+
+
+@pytest.fixture
+def no_thread_leak() -> Iterator[None]:
+    """Fail the test if a thread that it started does not end; the background loop may stay, by design."""
+    before = set(threading.enumerate())
+    yield
+    started = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in started:
+        if thread.name != "mdnb-loop":
+            thread.join(_THREAD_SECONDS)
+    alive = [thread.name for thread in started if thread.is_alive() and thread.name != "mdnb-loop"]
+    assert not alive, f"threads that were started and did not end: {', '.join(alive)}"

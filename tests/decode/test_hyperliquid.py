@@ -1,0 +1,100 @@
+"""Hyperliquid's decoder against a recording, parsed by the standard library."""
+
+from __future__ import annotations
+
+import json
+
+from mdnb.decode import decoder
+from tests.venues.recordings import frames, parsed, received, recording
+
+NAME = "hyperliquid_l2book_btc_a"
+
+
+def test_trades_are_those_of_the_recording() -> None:
+    batch = decoder("hyperliquid").feed(frames(NAME))
+    expected = [
+        (t["time"] * 10**6, float(t["px"]), float(t["sz"]), 1, {"B": 1, "A": -1}[t["side"]], t["tid"])
+        for message in parsed(NAME)
+        if message["channel"] == "trades"
+        for t in message["data"]
+    ]
+    assert batch.malformed == []
+    assert batch.trades == {"BTC": expected}
+    assert len(expected) == 32
+    assert len({row[5] for row in expected}) == 32
+
+
+def test_the_first_frame_repeats_old_trades() -> None:
+    at_ns, frame = next(item for item in received(recording(NAME)) if '"trades"' in item[1])
+    oldest = min(row[0] for row in decoder("hyperliquid").feed([frame]).trades["BTC"])
+    assert at_ns - oldest > 45 * 10**9
+
+
+def test_books_are_whole() -> None:
+    batch = decoder("hyperliquid").feed(frames(NAME))
+    messages = [message["data"] for message in parsed(NAME) if message["channel"] == "l2Book"]
+    for update, data in zip(batch.depth["BTC"], messages, strict=True):
+        assert update.snapshot
+        assert update.ts_ns == data["time"] * 10**6
+        assert update.bids == [(float(level["px"]), float(level["sz"])) for level in data["levels"][0]]
+        assert update.asks == [(float(level["px"]), float(level["sz"])) for level in data["levels"][1]]
+    assert len(messages) == 25
+
+
+def test_a_bad_trade_does_not_cost_the_others() -> None:
+    message = next(json.loads(frame) for frame in frames(NAME) if '"trades"' in frame)
+    count = len(message["data"])
+    message["data"][1]["sz"] = "-1"
+    batch = decoder("hyperliquid").feed([json.dumps(message)])
+    assert (len(batch.trades["BTC"]), batch.malformed) == (count - 1, ["wrong shape at $.sz"])
+
+
+def test_a_candle_is_closed_by_the_next_one() -> None:
+    data = {
+        "t": 60_000,
+        "T": 119_999,
+        "s": "BTC",
+        "i": "1m",
+        "o": "1",
+        "c": "2",
+        "h": "3",
+        "l": "0.5",
+        "v": "4",
+        "n": 5,
+    }
+    frames_ = [
+        json.dumps({"channel": "candle", "data": {**data, "t": t, "c": close}})
+        for t, close in ((60_000, "2"), (60_000, "2.5"), (120_000, "2"))
+    ]
+    bars = decoder("hyperliquid").feed(frames_).bars["BTC", "1min"]
+    assert [(row[0] // 10**9, row[4], closed) for row, closed in bars] == [
+        (60, 2.0, False),
+        (60, 2.5, False),
+        (60, 2.5, True),
+        (120, 2.0, False),
+    ]
+    assert bars[0][0][5:7] == (4.0, 5)
+
+
+def test_best_prices_with_an_empty_side() -> None:
+    frame = '{"channel":"bbo","data":{"coin":"BTC","time":5,"bbo":[{"px":"1","sz":"2","n":1},null]}}'
+    ((ts, bid, size, ask, ask_size),) = decoder("hyperliquid").feed([frame]).quotes["BTC"]
+    assert (ts, bid, size) == (5_000_000, 1.0, 2.0)
+    assert ask != ask
+    assert ask_size != ask_size
+
+
+def test_notices() -> None:
+    batch = decoder("hyperliquid").feed(
+        [
+            '{"channel":"pong"}',
+            '{"channel":"subscriptionResponse","data":{"method":"subscribe"}}',
+            '{"channel":"error","data":"Invalid subscription"}',
+            '{"channel":"brandNew","data":{}}',
+        ]
+    )
+    assert (batch.control, batch.malformed) == (3, ["unknown channel"])
+    assert [(reply.ok, reply.error) for reply in batch.replies] == [
+        (True, ""),
+        (False, '"Invalid subscription"'),
+    ]

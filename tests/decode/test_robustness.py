@@ -1,0 +1,234 @@
+"""Whatever a socket delivers, a decoder answers with rows, with a control message or with a refusal."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from mdnb.batch import Batch
+from mdnb.decode import DIALECTS, decoder
+from mdnb.errors import FeedError
+from tests.venues.recordings import samples, shared
+
+VENUES = sorted(set(DIALECTS) - {"mdnb"})
+SAMPLES = samples()
+MARKET_DATA = [sample for sample in SAMPLES if sample["kind"] != "control"]
+
+
+def label(sample: dict[str, str]) -> str:
+    return f"{sample['dialect']}-{sample['kind']}"
+
+
+def rows(batch: Batch) -> int:
+    held = (batch.trades, batch.quotes, batch.depth, batch.bars)
+    return sum(len(found) for kind in held for found in kind.values())
+
+
+def check(dialect: str, frame: str | bytes) -> Batch:
+    """Decode one frame and hold what every batch promises."""
+    batch = decoder(dialect).feed([frame])
+    assert batch.frames == 1
+    handled = rows(batch) > 0 or batch.control == 1
+    assert handled or batch.malformed, "a frame got lost"
+    assert batch.control + (rows(batch) > 0) <= 1
+    for found in batch.trades.values():
+        for ts, price, size, count, side, number in found:
+            assert 0 < ts < 2**63
+            assert -1 <= number < 2**63
+            assert math.isfinite(price)
+            assert 0 <= size < math.inf
+            assert count >= 1
+            assert side in (-1, 0, 1)
+    for quotes in batch.quotes.values():
+        for quote in quotes:
+            assert 0 <= quote[0] < 2**63
+            assert not any(math.isinf(value) for value in quote[1:])
+    for updates in batch.depth.values():
+        for update in updates:
+            assert 0 <= update.ts_ns < 2**63
+            assert all(math.isfinite(p) and 0 <= s < math.inf for p, s in update.bids + update.asks)
+    for bars in batch.bars.values():
+        for row, _ in bars:
+            assert all(math.isfinite(value) for value in row[:5])
+    assert all(len(reason) < 100 for reason in batch.malformed)
+    return batch
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=label)
+def test_each_sample_is_what_it_says(sample: dict[str, str]) -> None:
+    for frame in (sample["frame"], sample["frame"].encode(), bytearray(sample["frame"].encode())):
+        batch = check(sample["dialect"], frame)  # type: ignore[arg-type]  # some libraries hand out bytearrays
+        assert batch.malformed == []
+        kind = sample["kind"].removesuffix("-snapshot")
+        assert batch.control if kind == "control" else getattr(batch, kind)
+        if kind == "depth":
+            ((update,),) = batch.depth.values()
+            assert update.snapshot == sample["kind"].endswith("-snapshot")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=label)
+def test_other_spacing_is_the_same_message(sample: dict[str, str]) -> None:
+    if sample["frame"].startswith("[") and sample["dialect"] == "kraken_v1":
+        return  # its arrays are split by hand, as the venue writes them
+    spaced = check(sample["dialect"], json.dumps(json.loads(sample["frame"]), indent=2))
+    plain = check(sample["dialect"], sample["frame"])
+    assert (spaced.trades, spaced.depth) == (plain.trades, plain.depth)
+    # As text, for nan is not equal to itself.
+    assert str((spaced.quotes, spaced.bars)) == str((plain.quotes, plain.bars))
+    assert (spaced.control, spaced.malformed) == (plain.control, [])
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=label)
+def test_cut_off_anywhere(sample: dict[str, str]) -> None:
+    frame = sample["frame"]
+    for length in range(len(frame)):
+        assert check(sample["dialect"], frame[:length]).malformed, frame[:length]
+
+
+@pytest.mark.parametrize("dialect", VENUES)
+@pytest.mark.parametrize(
+    "frame",
+    [
+        *(
+            "",
+            " ",
+            "null",
+            "true",
+            "0",
+            '"text"',
+            "{}",
+            "[]",
+            "[1]",
+            "[[]]",
+            "NaN",
+            "{",
+            "\ud800",
+            b"\xff\xfe",
+            b"",
+        ),
+        *("[" * 100_000, '{"a":' * 100_000, '{"e":' + "9" * 5000 + "}", '{"type":1e999}'),
+        '{"channel":"' + "x" * 100_000 + '"}',
+    ],
+)
+def test_what_is_no_message(dialect: str, frame: str | bytes) -> None:
+    batch = check(dialect, frame)
+    assert len(batch.malformed) == 1
+    assert rows(batch) == 0
+
+
+def copies_with_a_repeated_key(text: str) -> Iterator[str]:
+    """Yield the message with one key of one object written twice, for each key of each object."""
+    mark = "\x00"
+
+    def walk(value: Any) -> Iterator[Any]:
+        if isinstance(value, dict):
+            for key, held in value.items():
+                yield {**value, mark + key: held}
+                for inner in walk(held):
+                    yield {**value, key: inner}
+        elif isinstance(value, list):
+            for index, held in enumerate(value):
+                for inner in walk(held):
+                    yield [*value[:index], inner, *value[index + 1 :]]
+
+    for copy in walk(json.loads(text)):
+        yield json.dumps(copy, separators=(",", ":")).replace("\\u0000", "")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=label)
+def test_a_key_written_twice_is_refused(sample: dict[str, str]) -> None:
+    for copy in copies_with_a_repeated_key(sample["frame"]):
+        batch = check(sample["dialect"], copy)
+        assert batch.malformed == ["duplicate key"], copy
+        assert rows(batch) == 0
+
+
+@pytest.mark.parametrize("sample", MARKET_DATA, ids=label)
+def test_new_fields_of_a_venue_do_no_harm(sample: dict[str, str]) -> None:
+    def grown(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {**{key: grown(held) for key, held in value.items()}, "brandNew": {"x": [1, "2:3", None]}}
+        return [grown(held) for held in value] if isinstance(value, list) else value
+
+    batch = check(sample["dialect"], json.dumps(grown(json.loads(sample["frame"])), separators=(",", ":")))
+    plain = check(sample["dialect"], sample["frame"])
+    assert batch.malformed == []
+    assert (batch.trades, batch.depth) == (plain.trades, plain.depth)
+
+
+@pytest.mark.parametrize("sample", MARKET_DATA, ids=label)
+def test_values_of_the_wrong_kind(sample: dict[str, str]) -> None:
+    def leaves(value: Any) -> Iterator[Any]:
+        for bad in ("NaN", "-Infinity", "1e999", None, True, [], {}, -1, 10**30, "", "x" * 200, "\ud800"):
+            yield from replaced(value, bad)
+
+    def replaced(value: Any, bad: Any) -> Iterator[Any]:
+        if isinstance(value, dict):
+            for key, held in value.items():
+                for inner in replaced(held, bad):
+                    yield {**value, key: inner}
+        elif isinstance(value, list):
+            for index, held in enumerate(value):
+                for inner in replaced(held, bad):
+                    yield [*value[:index], inner, *value[index + 1 :]]
+        else:
+            yield bad
+
+    for copy in leaves(json.loads(sample["frame"])):
+        check(sample["dialect"], json.dumps(copy, separators=(",", ":")))
+    for number in ("NaN", "Infinity", "1e999", "9" * 400):
+        check(
+            sample["dialect"],
+            json.dumps(json.loads(sample["frame"]), separators=(",", ":")).replace(":1", ":" + number, 1),
+        )
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(SAMPLES),
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6),
+)
+def test_flipped_bytes(sample: dict[str, str], flips: list[tuple[int, int]]) -> None:
+    frame = bytearray(sample["frame"].encode())
+    for at, value in flips:
+        frame[at % len(frame)] = value
+    check(sample["dialect"], bytes(frame))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(VENUES), st.one_of(st.text(), st.binary()))
+def test_noise(dialect: str, frame: str | bytes) -> None:
+    check(dialect, frame)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_bad_frame_does_not_touch_its_neighbours(data: st.DataObject) -> None:
+    sample = data.draw(st.sampled_from(MARKET_DATA))
+    bad = data.draw(st.sampled_from(["{", "", '{"a":1,"a":2}', b"\xff"]))
+    batch = decoder(sample["dialect"]).feed([sample["frame"], bad, sample["frame"]])
+    assert batch.frames == 3
+    assert len(batch.malformed) == 1
+    assert rows(batch) == 2 * rows(check(sample["dialect"], sample["frame"]))
+
+
+@pytest.mark.parametrize("dialect", ["kraken_v2", "binance", "hyperliquid", "coinbase_exchange"])
+def test_captured_messages(dialect: str) -> None:
+    lines = shared("wire_samples.jsonl").read_text(encoding="utf-8").splitlines()
+    messages = [
+        sample for sample in map(json.loads, lines) if sample["venue"] == dialect and sample["dir"] == "in"
+    ]
+    name = {"kraken_v2": "kraken", "coinbase_exchange": "coinbase"}.get(dialect, dialect)
+    assert messages
+    for sample in messages:
+        assert check(name, json.dumps(sample["msg"], separators=(",", ":"))).malformed == []
+
+
+def test_unknown_dialect() -> None:
+    with pytest.raises(FeedError, match="Did you mean 'kraken'"):
+        decoder("krakn")

@@ -1,0 +1,605 @@
+"""The connection that heals itself, against servers that drop, refuse, fall silent and say too much."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import email.utils
+import json
+import logging
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+from websockets.asyncio.server import ServerConnection
+
+from mdnb.batch import Reply
+from mdnb.errors import ClosedError, FeedError, FeedRefusedError, OptionError
+from mdnb.feeds.connection import Backoff, Endpoint, Patience, Wall, WebSocketFeed
+from tests.feeds.scripted import frames_of, scripted
+
+SOON = Wall(dice=lambda: 0.0)
+"""Tries again at once."""
+
+TIMEOUT = 20.0
+
+
+class Venue(WebSocketFeed):
+    """A feed whose frames are JSON and whose statuses can be waited for."""
+
+    def __init__(self, url: str, headers: dict[str, str] | None = None, **settings: Any) -> None:
+        super().__init__(**({"wall": SOON} | settings))
+        self._endpoint = Endpoint(url, headers or {})
+        self.frames: list[Any] = []
+        self.statuses: list[tuple[str, str]] = []
+        self._news = asyncio.Event()
+
+    async def open(self, symbols: Sequence[str]) -> None:
+        """There is nothing to open."""
+
+    async def endpoint(self) -> Endpoint:
+        return self._endpoint
+
+    def on_frame(self, frame: str | bytes) -> None:
+        message = json.loads(frame)
+        self.frames.append(message)
+        if message.get("e") == "reply":
+            self.on_reply(Reply(message["id"], message["ok"], message.get("error", "")))
+        self._news.set()
+
+    def on_status(self, status: str, detail: str) -> None:
+        self.statuses.append((status, detail))
+        self._news.set()
+
+    @property
+    def names(self) -> list[str]:
+        return [status for status, _ in self.statuses]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            while not holds():
+                self._news.clear()
+                await self._news.wait()
+
+
+async def lived(feed: Venue, then: Callable[[], Awaitable[None]]) -> None:
+    """Run the feed while ``then`` looks at it; close it, and see that nothing is left."""
+    running = asyncio.create_task(feed.run(feed.on_frame, feed.on_status))
+    try:
+        await then()
+    finally:
+        await feed.close()
+        async with asyncio.timeout(TIMEOUT):
+            await running
+        await feed.close()
+    assert feed.names[-1] == "closed"
+    mine = {task for task in asyncio.all_tasks() if "WebSocketFeed" in repr(task.get_coro())}
+    assert not mine
+
+
+async def answer(connection: ServerConnection) -> None:
+    """Say yes to everything, then send a frame that says what was asked."""
+    async for frame in connection:
+        asked = json.loads(frame)
+        await connection.send(json.dumps({"e": "reply", "id": asked["id"], "ok": True}))
+        await connection.send(json.dumps({"asked": asked}))
+
+
+def dropping_after(requests: int) -> Callable[[ServerConnection], Awaitable[None]]:
+    async def act(connection: ServerConnection) -> None:
+        async for frame in connection:
+            nonlocal requests
+            requests -= 1
+            asked = json.loads(frame)
+            await connection.send(json.dumps({"e": "reply", "id": asked["id"], "ok": True}))
+            if not requests:
+                connection.transport.abort()
+
+    return act
+
+
+def asked(feed: Venue) -> list[Any]:
+    return [frame["asked"] for frame in feed.frames if "asked" in frame]
+
+
+# -- the ordinary life -------------------------------------------------------------------------------------
+
+
+def test_it_connects_subscribes_delivers_and_closes() -> None:
+    async def main() -> None:
+        async with scripted([answer]) as server:
+            feed = Venue(server.url)
+
+            async def then() -> None:
+                await feed.subscribe("MNQ", ["quotes", "trades"])
+                await feed.until(lambda: len(asked(feed)) == 1)
+                await feed.subscribe("MNQ", ["depth"])
+                await feed.unsubscribe("MNQ", ["trades"])
+                await feed.until(lambda: len(asked(feed)) == 3)
+
+            await lived(feed, then)
+            assert feed.names == ["connecting", "connected", "closed"]
+            requests = [(one["op"], one["symbol"], one["channels"]) for one in asked(feed)]
+            assert requests == [
+                ("subscribe", "MNQ", ["trades", "quotes"]),
+                ("subscribe", "MNQ", ["depth"]),
+                ("unsubscribe", "MNQ", ["trades"]),
+            ]
+
+    asyncio.run(main())
+
+
+def test_after_a_drop_it_reconnects_and_asks_for_all_it_had() -> None:
+    async def main() -> None:
+        async with scripted([dropping_after(3), answer]) as server:
+            feed = Venue(server.url)
+
+            async def then() -> None:
+                await feed.subscribe("MNQ", ["trades"])
+                await feed.subscribe("MES", ["quotes"])
+                await feed.until(lambda: "connected" in feed.names)
+                await feed.unsubscribe("MES", ["quotes"])
+                await feed.until(lambda: len(asked(feed)) >= 1)
+
+            await lived(feed, then)
+            assert feed.names == [
+                "connecting",
+                "connected",
+                "disconnected",
+                "reconnecting",
+                "reconnected",
+                "closed",
+            ]
+            assert [(one["op"], one["symbol"]) for one in asked(feed)] == [("subscribe", "MNQ")]
+
+    asyncio.run(main())
+
+
+def test_a_subscription_that_the_venue_refuses_is_told_and_not_remembered() -> None:
+    async def refuse(connection: ServerConnection) -> None:
+        async for frame in connection:
+            one = json.loads(frame)
+            await connection.send(json.dumps({"e": "reply", "id": one["id"], "ok": False, "error": "no MNX"}))
+
+    async def main() -> None:
+        async with scripted([refuse]) as server:
+            feed = Venue(server.url)
+
+            async def then() -> None:
+                await feed.until(lambda: "connected" in feed.names)
+                with pytest.raises(FeedRefusedError, match="no MNX"):
+                    await feed.subscribe("MNX", ["trades"])
+
+            await lived(feed, then)
+            assert feed._wanted == {}
+
+    asyncio.run(main())
+
+
+def test_one_refused_symbol_does_not_take_the_others_down() -> None:
+    async def refuse_one(connection: ServerConnection) -> None:
+        async for frame in connection:
+            one = json.loads(frame)
+            good = one["symbol"] == "MES"
+            await connection.send(json.dumps({"e": "reply", "id": one["id"], "ok": good, "error": "gone"}))
+
+    async def main() -> None:
+        async with scripted([refuse_one]) as server:
+            feed = Venue(server.url)
+            await feed.subscribe("MNQ", ["trades"])
+            await feed.subscribe("MES", ["trades"])
+            await lived(feed, lambda: feed.until(lambda: "connected" in feed.names))
+            detail = dict(feed.statuses)["connected"]
+            assert "MNQ" in detail
+            assert "gone" in detail
+            assert "MES" not in detail
+
+    asyncio.run(main())
+
+
+def test_a_server_that_says_it_is_the_end_is_believed() -> None:
+    async def end(connection: ServerConnection) -> None:
+        await connection.send("{}")
+        await connection.close(1000, "end")
+
+    class Recording(Venue):
+        def is_end(self, code: int, reason: str) -> bool:
+            return (code, reason) == (1000, "end")
+
+    async def main() -> None:
+        async with scripted([end]) as server:
+            feed = Recording(server.url)
+            async with asyncio.timeout(TIMEOUT):
+                await feed.run(feed.on_frame, feed.on_status)
+            assert feed.names[-1] == "closed"
+            assert feed.frames == [{}]
+            with pytest.raises(ClosedError):
+                await feed.request("bars")
+
+    asyncio.run(main())
+
+
+def test_a_greeting_comes_before_the_subscriptions_and_a_refused_one_is_final() -> None:
+    class Login(Venue):
+        async def greet(self) -> None:
+            await self.request("login")
+
+    async def no(connection: ServerConnection) -> None:
+        async for frame in connection:
+            one = json.loads(frame)
+            await connection.send(
+                json.dumps({"e": "reply", "id": one["id"], "ok": False, "error": "wrong key"})
+            )
+
+    async def main() -> None:
+        async with scripted([answer]) as server:
+            feed = Login(server.url)
+            await feed.subscribe("MNQ", ["trades"])
+            await lived(feed, lambda: feed.until(lambda: len(asked(feed)) == 2))
+            assert [one["op"] for one in asked(feed)] == ["login", "subscribe"]
+        async with scripted([no]) as server:
+            feed = Login(server.url)
+            with pytest.raises(FeedRefusedError, match="wrong key"):
+                await feed.run(feed.on_frame, feed.on_status)
+            assert feed.names == ["connecting", "closed"]
+
+    asyncio.run(main())
+
+
+def test_heartbeats_are_sent_where_the_venue_wants_them() -> None:
+    class Beating(Venue):
+        def heartbeat(self) -> str | None:
+            return '{"id":0,"op":"ping"}'
+
+    async def main() -> None:
+        async with scripted([answer]) as server:
+            feed = Beating(server.url, patience=Patience(heartbeat=0.01))
+            await lived(feed, lambda: feed.until(lambda: len(asked(feed)) >= 3))
+
+    asyncio.run(main())
+
+
+# -- refusals and retries ----------------------------------------------------------------------------------
+
+
+class Patient:
+    """A wall whose sleeps are noted and take no time."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.now = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    def wall(self) -> Wall:
+        return Wall(monotonic=lambda: self.now, sleep=self.sleep, dice=lambda: 1.0)
+
+
+def test_the_waits_grow_to_a_cap_while_nobody_listens() -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        patient = Patient()
+        feed = Venue(f"ws://127.0.0.1:{port}", wall=patient.wall())
+        await lived(feed, lambda: feed.until(lambda: feed.names.count("disconnected") == 9))
+        assert patient.slept[:8] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0])
+        # Nothing was lost that would have to be mended: it has never been connected.
+        assert {"reconnecting", "connected"} & set(feed.names) == set()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_drops_at_once_is_not_stormed() -> None:
+    async def leave(connection: ServerConnection) -> None:
+        await connection.send("{}")
+
+    async def main() -> None:
+        async with scripted([leave]) as server:
+            patient = Patient()
+            # Silence is not what this is about: the watch's own sleeps are all 1e6 seconds.
+            feed = Venue(server.url, wall=patient.wall(), patience=Patience(stale=1e6, dead=2e6))
+            feed._wall = Wall(monotonic=lambda: 0.0, sleep=patient.sleep, dice=lambda: 1.0)
+            await lived(feed, lambda: feed.until(lambda: feed.names.count("disconnected") == 5))
+            waits = [seconds for seconds in patient.slept if seconds < 100]
+            assert waits[:4] == pytest.approx([0.2, 0.4, 0.8, 1.6])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 451])
+def test_a_refusal_for_good_ends_the_feed_and_tells_no_secret(status: int) -> None:
+    async def main() -> None:
+        async with scripted([(status, {})]) as server:
+            feed = Venue(f"{server.url}/stream?token=s3cret", {"Authorization": "Bearer s3cret"})
+            with pytest.raises(FeedRefusedError, match=f"HTTP {status}") as caught:
+                await feed.run(feed.on_frame, feed.on_status)
+            assert "s3cret" not in f"{caught.value!r} {feed.statuses} {feed!r}"
+            assert feed.names == ["connecting", "closed"]
+            assert len(server.opened) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+def test_a_passing_refusal_is_waited_out(status: int) -> None:
+    async def main() -> None:
+        async with scripted([(status, {}), answer]) as server:
+            feed = Venue(server.url)
+            await lived(feed, lambda: feed.until(lambda: "connected" in feed.names))
+            assert feed.statuses[1] == ("disconnected", f"HTTP {status}")
+
+    asyncio.run(main())
+
+
+def test_retry_after_is_honoured_in_both_its_forms() -> None:
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=120)
+    headers = [
+        {"Retry-After": "7"},
+        {"Retry-After": email.utils.format_datetime(later, usegmt=True)},
+        {"Retry-After": "soon"},
+        {"Retry-After": "999999"},
+    ]
+
+    async def main() -> None:
+        async with scripted([*((429, one) for one in headers), answer]) as server:
+            patient = Patient()
+            feed = Venue(server.url, wall=patient.wall(), patience=Patience(stale=1e9, dead=1e9))
+            await lived(feed, lambda: feed.until(lambda: "connected" in feed.names))
+            seven, date, neither, endless = patient.slept[:4]
+            assert seven == 7
+            assert 100 < date <= 121
+            assert neither == pytest.approx(0.8)
+            assert endless == 300
+
+    asyncio.run(main())
+
+
+def test_a_port_that_speaks_no_websocket_is_tried_again() -> None:
+    async def main() -> None:
+        async def nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"220 mail.example ESMTP\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(nonsense, "127.0.0.1", 0) as server:
+            feed = Venue(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await lived(feed, lambda: feed.until(lambda: feed.names.count("disconnected") == 2))
+
+    asyncio.run(main())
+
+
+# -- silence and excess ------------------------------------------------------------------------------------
+
+
+def test_a_mute_server_is_first_stale_then_left() -> None:
+    async def main() -> None:
+        async with scripted([frames_of, answer]) as server:
+            patient = Patient()
+            feed = Venue(server.url, wall=patient.wall(), patience=Patience(stale=10, dead=30))
+            await lived(feed, lambda: feed.until(lambda: "reconnected" in feed.names))
+            names = feed.names
+            assert names[:5] == ["connecting", "connected", "stale", "disconnected", "reconnecting"]
+            assert feed.statuses[3][1] == "no frame for 30.0 s: connection dropped"
+
+    asyncio.run(main())
+
+
+def test_a_frame_ends_the_staleness() -> None:
+    async def main() -> None:
+        go = asyncio.Event()
+
+        async def slow(connection: ServerConnection) -> None:
+            await go.wait()
+            await connection.send("{}")
+            await frames_of(connection)
+
+        async with scripted([slow]) as server:
+            feed = Venue(server.url, patience=Patience(stale=0.02, dead=1e6))
+
+            async def then() -> None:
+                await feed.until(lambda: "stale" in feed.names)
+                go.set()
+                await feed.until(lambda: feed.statuses.count(("connected", "frames again")) == 1)
+
+            await lived(feed, then)
+
+    asyncio.run(main())
+
+
+def test_a_frame_beyond_a_mebibyte_ends_the_connection_not_the_feed() -> None:
+    async def huge(connection: ServerConnection) -> None:
+        await connection.send("x" * (2**20 + 1))
+        await frames_of(connection)
+
+    async def main() -> None:
+        async with scripted([huge, answer]) as server:
+            feed = Venue(server.url)
+            await lived(feed, lambda: feed.until(lambda: "reconnected" in feed.names))
+            assert "1009" in dict(feed.statuses)["disconnected"]
+            assert feed.frames == []
+
+    asyncio.run(main())
+
+
+# -- requests ----------------------------------------------------------------------------------------------
+
+
+def test_a_request_is_asked_again_on_the_next_connection() -> None:
+    async def drop(connection: ServerConnection) -> None:
+        await connection.recv()
+        connection.transport.abort()
+
+    async def main() -> None:
+        async with scripted([drop, drop, answer]) as server:
+            feed = Venue(server.url)
+
+            async def then() -> None:
+                reply = await feed.request("bars", symbol="MNQ")
+                assert reply.ok
+
+            await lived(feed, then)
+            assert len(server.opened) == 3
+            assert feed._pending == {}
+
+    asyncio.run(main())
+
+
+def test_a_request_without_an_answer_ends_by_its_patience() -> None:
+    async def main() -> None:
+        async with scripted([frames_of]) as server:
+            feed = Venue(server.url, patience=Patience(reply=0.05))
+
+            async def then() -> None:
+                with pytest.raises(FeedError, match=r"no answer to 'bars' within 0\.05 s"):
+                    await feed.request("bars", symbol="MNQ")
+                feed.on_reply(Reply(1, ok=True))  # too late: nobody waits
+                assert feed._pending == {}
+
+            await lived(feed, then)
+
+    asyncio.run(main())
+
+
+def test_closing_frees_those_who_wait() -> None:
+    async def main() -> None:
+        async with scripted([frames_of]) as server:
+            feed = Venue(server.url)
+            running = asyncio.create_task(feed.run(feed.on_frame, feed.on_status))
+            await feed.until(lambda: "connected" in feed.names)
+            waiting = asyncio.create_task(feed.request("bars"))
+            await asyncio.sleep(0)
+            await feed.close()
+            async with asyncio.timeout(TIMEOUT):
+                with pytest.raises(ClosedError):
+                    await waiting
+                await running
+                with pytest.raises(ClosedError):
+                    await feed.subscribe("MNQ", ["trades"])
+
+    asyncio.run(main())
+
+
+def test_closing_works_at_any_moment() -> None:
+    async def main() -> None:
+        async with scripted([frames_of]) as server:
+            for steps in range(12):
+                feed = Venue(server.url)
+                running = asyncio.create_task(feed.run(feed.on_frame, feed.on_status))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                async with asyncio.timeout(TIMEOUT):
+                    await feed.close()
+                    await running
+                assert feed.names[-1] == "closed"
+            unused = Venue(server.url)
+            await unused.close()
+            await unused.run(unused.on_frame, unused.on_status)
+            assert unused.names == ["closed"]
+
+    asyncio.run(main())
+
+
+def test_cancelling_the_run_closes_the_socket() -> None:
+    async def main() -> None:
+        gone = asyncio.Event()
+
+        async def watch(connection: ServerConnection) -> None:
+            await connection.wait_closed()
+            gone.set()
+
+        async with scripted([watch]) as server:
+            feed = Venue(server.url)
+            running = asyncio.create_task(feed.run(feed.on_frame, feed.on_status))
+            await feed.until(lambda: "connected" in feed.names)
+            with pytest.raises(FeedError, match="running already"):
+                await feed.run(feed.on_frame, feed.on_status)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            async with asyncio.timeout(TIMEOUT):
+                await gone.wait()
+
+    asyncio.run(main())
+
+
+# -- values ------------------------------------------------------------------------------------------------
+
+
+def test_nothing_secret_is_logged_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with scripted([dropping_after(1), (500, {}), answer]) as server:
+            feed = Venue(f"{server.url}/x?token=s3cret", {"Authorization": "Bearer s3cret"})
+
+            async def then() -> None:
+                await feed.subscribe("MNQ", ["trades"])
+                await feed.until(lambda: "reconnected" in feed.names)
+
+            await lived(feed, then)
+
+    with caplog.at_level(logging.DEBUG):
+        asyncio.run(main())
+    ours = [record for record in caplog.records if record.name.startswith("mdnb")]
+    assert ours
+    assert not any("s3cret" in record.getMessage() for record in ours)
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("ws://venue.example/x", {"Authorization": "s3cret"}),
+        ("ws://user:s3cret@venue.example/x", {}),
+        ("https://venue.example/x?token=s3cret", {}),
+        ("s3cret", {}),
+    ],
+)
+def test_an_address_that_would_tell_a_secret_is_refused_without_telling_it(
+    url: str, headers: dict[str, str]
+) -> None:
+    with pytest.raises(FeedError) as caught:
+        Endpoint(url, headers)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_credentials_may_go_to_this_machine_and_through_tls() -> None:
+    for url in ("ws://127.0.0.1:1/", "ws://localhost/", "ws://[::1]:1/", "wss://venue.example/"):
+        assert "s3cret" not in repr(Endpoint(url, {"Authorization": "s3cret"}, confidential=True))
+    with pytest.raises(FeedError, match="unencrypted"):
+        Endpoint("ws://venue.example/?token=s3cret", confidential=True)
+
+
+@given(st.integers(0, 5000), st.floats(0, 1, exclude_max=True))
+def test_a_backoff_stays_within_its_cap(attempt: int, dice: float) -> None:
+    assert 0 <= Backoff().delay(attempt, dice) <= 10.0
+
+
+@pytest.mark.parametrize("bad", [{"first": 0.0}, {"first": 20.0}, {"factor": 0.5}, {"first": float("nan")}])
+def test_a_senseless_backoff_is_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match="0 < first <= cap"):
+        Backoff(**bad)
+
+
+def test_a_certificate_that_does_not_hold_ends_the_feed(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not here to make a certificate that nobody signed")
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    where = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run([openssl, *made, *where], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+
+    async def main() -> None:
+        async with scripted([answer], ssl=context) as server:
+            feed = Venue(server.url.replace("ws://127.0.0.1", "wss://localhost"))
+            with pytest.raises(FeedRefusedError, match="certificate does not hold"):
+                await feed.run(feed.on_frame, feed.on_status)
+
+    asyncio.run(main())

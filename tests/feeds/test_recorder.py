@@ -1,0 +1,262 @@
+"""Recording frames, and playing them again: what was decoded once is decoded again, to the last row."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gzip
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from mdnb.batch import Batch
+from mdnb.decode import decoder
+from mdnb.errors import DataExportError, FeedError
+from mdnb.feeds.recorder import Recorder
+from mdnb.feeds.replay import ReplayFeed, open_recording
+from tests.venues.recordings import RECORDINGS, ROOT, received, recording
+
+TRADE = '{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true}'
+
+
+def played(path: Path, symbol: str) -> list[str | bytes]:
+    async def main() -> list[str | bytes]:
+        frames: list[str | bytes] = []
+        async with ReplayFeed(path, speed="max") as feed:
+            await feed.open([symbol])
+            await feed.subscribe(symbol, ["trades"])
+            await asyncio.wait_for(feed.run(frames.append, lambda status, detail: None), 60)
+        return frames
+
+    return asyncio.run(main())
+
+
+def read(path: Path) -> list[tuple[int, str | bytes]]:
+    opened = open_recording(path)
+    assert opened.frames is not None
+    return list(opened.frames())
+
+
+def shown(batch: Batch) -> str:
+    # As text, for nan is not equal to itself.
+    return str([getattr(batch, name) for name in Batch.__slots__])
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+@pytest.mark.parametrize("name", sorted(set(RECORDINGS) - {"binance_spot_btcusdt_20240808T2354"}))
+def test_a_recording_replayed_gives_the_same_batches(tmp_path: Path, name: str, suffix: str) -> None:
+    lines = received(recording(name))
+    symbols = open_recording(recording(name)).symbols
+    path = tmp_path / f"day{suffix}"
+    with Recorder(path, RECORDINGS[name], symbols) as recorder:
+        for at_ns, frame in lines:
+            recorder.frame(at_ns, frame)
+    assert recorder.frames == len(lines)
+    assert read(path) == lines
+    frames = played(path, symbols[0])
+    assert frames == [frame for _, frame in lines]
+    first = decoder(RECORDINGS[name]).feed([frame for _, frame in lines])
+    again = decoder(open_recording(path).dialect).feed(frames)
+    assert shown(again) == shown(first)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2**63 - 1), st.one_of(st.text(), st.binary())), max_size=20),
+    st.booleans(),
+)
+def test_any_frame_comes_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, frames: list[tuple[int, str | bytes]], packed: bool
+) -> None:
+    path = tmp_path_factory.mktemp("any") / ("x.jsonl.gz" if packed else "x.jsonl")
+    with Recorder(path, "binance") as recorder:
+        for at_ns, frame in frames:
+            recorder.frame(at_ns, frame)
+    # Text that UTF-8 cannot carry never comes from a socket; it is kept as bytes.
+    assert read(path) == [
+        (
+            at_ns,
+            frame
+            if isinstance(frame, bytes) or frame.isascii() or _encodes(frame)
+            else frame.encode("utf-8", "surrogatepass"),
+        )
+        for at_ns, frame in frames
+    ]
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_going_on_with_a_recording(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"day{suffix}"
+    for number in range(3):
+        with Recorder(path, "binance", ["A"]) as recorder:
+            recorder.frame(10**18 + number, TRADE)
+    assert [at_ns for at_ns, _ in read(path)] == [10**18, 10**18 + 1, 10**18 + 2]
+
+
+def test_a_torn_last_line_is_left_out_with_a_count_and_does_not_swallow_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    with Recorder(path, "binance") as recorder:
+        for number in range(3):
+            recorder.frame(10**18 + number, TRADE)
+    path.write_bytes(path.read_bytes()[:-20])
+    opened = open_recording(path)
+    assert opened.frames is not None
+    assert len(list(opened.frames())) == 2
+    assert str(opened.damage) == "1 unreadable left out, the first: line 4 of day.jsonl"
+    with Recorder(path, "binance") as recorder:
+        recorder.frame(10**18 + 9, TRADE)
+    assert [at_ns for at_ns, _ in read(path)] == [10**18, 10**18 + 1, 10**18 + 9]
+
+
+def test_a_torn_packed_recording_can_be_played_but_not_continued(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl.gz"
+    with Recorder(path, "binance", ["A"]) as recorder:
+        for number in range(3):
+            recorder.frame(10**18 + number, TRADE)
+    path.write_bytes(path.read_bytes()[:-4])
+    assert len(read(path)) == 3
+    assert played(path, "A") == [TRADE] * 3
+    with pytest.raises(DataExportError, match="can be replayed, but not continued"):
+        Recorder(path, "binance")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"my notes\n", "is no recording of mdnb; record 'kraken' to another file"),
+        (
+            b'{"mdnb_recording":1,"dialect":"okx"}\n',
+            "is a recording of 'okx'; record 'kraken' to another file",
+        ),
+        (b'{"mdnb_recording":7,"dialect":"kraken"}\n', "is no recording of mdnb"),
+        (gzip.compress(b"my notes\n"), "is no recording of mdnb"),
+    ],
+)
+def test_what_is_there_already_is_never_touched(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(DataExportError, match=message):
+        Recorder(path, "kraken")
+    assert path.read_bytes() == content
+
+
+def test_where_nothing_can_be_written(tmp_path: Path) -> None:
+    with pytest.raises(DataExportError, match=r"cannot record to .*absent.*No such file"):
+        Recorder(tmp_path / "absent" / "x.jsonl", "kraken")
+    with pytest.raises(DataExportError, match="is there already and is no recording of mdnb"):
+        Recorder(tmp_path, "kraken")
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_a_full_disk_stops_the_recording_and_not_the_feed(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(tmp_path / f"day{suffix}", "binance")
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    recorder.frame(1, TRADE)
+    monkeypatch.setattr(recorder._file, "flush", full)
+    for number in range(5):
+        recorder.frame(number, TRADE)
+    assert recorder.frames == 2
+    assert len(caplog.records) == 1
+    monkeypatch.undo()
+    with pytest.raises(DataExportError, match="stopped after 2 frames: No space left on device"):
+        recorder.close()
+    recorder.close()
+
+
+def test_frames_after_close_are_ignored_and_closing_twice_is_fine(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    recorder = Recorder(path, "binance")
+    recorder.close()
+    recorder.frame(1, TRADE)
+    recorder.flush()
+    recorder.close()
+    assert read_header_only(path)
+
+
+def read_header_only(path: Path) -> bool:
+    return path.read_text() == '{"mdnb_recording":1,"dialect":"binance","symbols":[]}\n'
+
+
+def test_outside_a_loop_each_frame_is_on_its_way_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl.gz"
+    with Recorder(path, "binance", ["A"]) as recorder:
+        recorder.frame(10**18, TRADE)
+        assert read(path) == [(10**18, TRADE)]
+
+
+def test_within_a_loop_writing_is_put_off_and_closing_takes_the_timer_along(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+
+    async def main() -> None:
+        recorder = Recorder(path, "binance")
+        recorder.frame(10**18, TRADE)
+        assert read_header_only(path)
+        recorder.flush()
+        assert not read_header_only(path)
+        recorder.frame(10**18, TRADE)
+        recorder.close()
+        assert recorder._timer is None
+
+    asyncio.run(main())
+    assert len(path.read_text().splitlines()) == 3
+
+
+CHILD = """
+import asyncio, sys
+from mdnb.feeds.recorder import FLUSH_SECONDS, Recorder
+
+async def main():
+    recorder = Recorder(sys.argv[1], "binance", ["A"])
+    loop = asyncio.get_running_loop()
+    for number in range(100):
+        recorder.frame(10**18 + number, sys.argv[2])
+    # This timer was set after the recorder's, for a later time: when it fires, the recorder's has.
+    flushed = asyncio.Event()
+    loop.call_later(FLUSH_SECONDS * 1.2, flushed.set)
+    await flushed.wait()
+    for number in range(100, 150):
+        recorder.frame(10**18 + number, sys.argv[2])
+    print("written", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_a_killed_process_loses_the_last_second_at_most(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"day{suffix}"
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(path), TRADE], stdout=subprocess.PIPE, cwd=ROOT
+    )
+    with child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"written\n"
+        child.send_signal(signal.SIGKILL)
+    times = [at_ns for at_ns, _ in read(path)]
+    assert times == [10**18 + number for number in range(len(times))]
+    assert 100 <= len(times) <= 150
+
+
+def test_a_damaged_header_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    path.write_text('{"mdnb_recording":"one"}\n')
+    with pytest.raises(FeedError, match=r"day\.jsonl: the header of this recording is damaged"):
+        open_recording(path)

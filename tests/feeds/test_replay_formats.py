@@ -1,0 +1,369 @@
+"""Reading recordings: every format against files read without mdnb, and files that are damaged."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, strategies as st
+
+from mdnb import datasets
+from mdnb.errors import FeedError
+from mdnb.feeds.replay import open_recording
+from mdnb.feeds.replay.files import array_elements
+from mdnb.feeds.replay.recording import Damage, Recording, Track, tick_size
+from mdnb.feeds.replay.rows import exact_ns
+from tests.venues import truth
+from tests.venues.recordings import RECORDINGS, received, recording, shared
+
+TRADE_FIELDS = ["time_ns", "price", "size", "count", "side", "id"]
+BAR_FIELDS = ["start_ns", "open", "high", "low", "close", "volume", "count", "turnover"]
+
+
+def track(opened: Recording, symbol: str = "") -> Track:
+    return next(held for held in opened.tracks if symbol in ("", held.symbol))
+
+
+def table(held: Track) -> pd.DataFrame:
+    names = {
+        "trades": TRADE_FIELDS,
+        "bars": BAR_FIELDS,
+        "quotes": ["time_ns", "bid", "bid_size", "ask", "ask_size"],
+    }
+    return pd.DataFrame([row[:8] for row in held.rows()], columns=names[held.channel])
+
+
+def same(ours: pd.DataFrame, other: pd.DataFrame, names: list[str]) -> None:
+    assert len(ours) == len(other)
+    for name in names:
+        np.testing.assert_array_equal(ours[name].to_numpy(), other[name].to_numpy(), name)
+
+
+# -- frames ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_frames_are_those_of_the_file(name: str) -> None:
+    path = recording(name)
+    opened = open_recording(path)
+    assert opened.dialect == RECORDINGS[name]
+    assert opened.frames is not None
+    assert list(opened.frames()) == received(path)
+    assert opened.damage.count == 0
+    # Opening a second time begins anew.
+    assert next(opened.frames()) == received(path)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "symbols", "has_trades"),
+    [
+        ("binance_futures", {"SUSHIUSDT", "AKROUSDT", "KEEPUSDT", "CTKUSDT"}, True),
+        ("okx", {"BTC-USD-220527", "UNI-USD-SWAP", "BTC-USDT"}, True),
+        ("kraken_v1_trade", {"XMR/USD", "SC/EUR"}, True),
+        ("kraken_v1_ticker", None, False),
+        ("hyperliquid_l2book_btc_a", {"BTC"}, True),
+        ("bitstamp", None, True),
+    ],
+)
+def test_survey(name: str, symbols: set[str] | None, has_trades: bool) -> None:
+    opened = open_recording(recording(name))
+    assert opened.has_trades is has_trades
+    assert len(opened.symbols) == 10 if symbols is None else set(opened.symbols) == symbols
+
+
+def test_tick_sizes_of_a_venues_frames() -> None:
+    opened = open_recording(recording("bybit_old_a"))
+    assert tick_size([float(price) for price in opened.prices["BTCUSD"]]) == 0.5
+    opened = open_recording(datasets.path("bitcoin-messages"))
+    assert tick_size([float(price) for price in opened.prices["BTCUSDT"]]) == 0.01
+
+
+def test_a_symbol_is_looked_for_beyond_the_first_frames(tmp_path: Path) -> None:
+    path = tmp_path / "many.txt"
+    frame = '{{"e":"trade","E":1,"s":"{}","t":1,"p":"1","q":"1","T":1,"m":true}}'
+    lines = [f"{10**18 + i} {frame.format('AAA')}" for i in range(5000)]
+    path.write_text("\n".join([*lines, f"{2 * 10**18} {frame.format('ZZZ')}"]) + "\n")
+    assert open_recording(path).symbols == ("AAA",)
+    assert open_recording(path, ["ZZZ"]).symbols == ("AAA", "ZZZ")
+
+
+def test_dialect_can_be_given_where_the_venue_cannot_be_told(tmp_path: Path) -> None:
+    path = tmp_path / "odd.txt"
+    path.write_text(f'{10**18} {{"odd":1}}\n')
+    with pytest.raises(FeedError, match="give dialect=, one of binance"):
+        open_recording(path)
+    assert open_recording(path, dialect="okx").dialect == "okx"
+    with pytest.raises(FeedError, match="Did you mean 'okx'"):
+        open_recording(path, dialect="okex")
+
+
+# -- rows -----------------------------------------------------------------------------------------------
+
+
+def test_kraken_trades() -> None:
+    opened = open_recording(shared("bars/kraken_xbtusdt_trades.json.gz"))
+    assert (opened.ids, opened.has_trades, opened.symbols) == ("sequential", True, ("XBTUSDT",))
+    ours = table(track(opened))
+    same(ours, truth.kraken_trades(), ["time_ns", "price", "size", "id"])
+    assert set(ours["side"]) == {-1, 1}
+    assert any(ours["time_ns"] % 1000)
+
+
+def test_kraken_bars_whose_last_is_open() -> None:
+    held = track(open_recording(shared("bars/kraken_xbtusdt_ohlc_1m.json.gz")))
+    assert (held.channel, held.timeframe, held.step_ns) == ("bars", "1min", 60 * 10**9)
+    same(table(held), truth.kraken_bars(), truth.BAR_COLUMNS)
+    assert [len(row) for row in held.rows()][-2:] == [8, 9]
+
+
+def test_ccxt_trades_as_lists_and_as_objects(tmp_path: Path) -> None:
+    path = shared("bars/binance_xrpeth_aggtrades_20191011_ccxt.json.gz")
+    same(table(track(open_recording(path))), truth.ccxt_trades(), ["time_ns", "price", "size", "id"])
+    fields = ["timestamp", "id", "type", "side", "price", "amount", "cost"]
+    with gzip.open(path, "rt") as file:
+        objects = [{**dict(zip(fields, row, strict=True)), "symbol": "XRP/ETH"} for row in json.load(file)]
+    written = tmp_path / "trades.json"
+    written.write_text(json.dumps(objects))
+    opened = open_recording(written)
+    assert opened.symbols == ("XRP/ETH",)
+    assert list(track(opened).rows()) == list(track(open_recording(path)).rows())
+
+
+def test_candles() -> None:
+    freqtrade = track(open_recording(shared("dialects/freqtrade_1m_lists.json.gz")))
+    with gzip.open(shared("dialects/freqtrade_1m_lists.json.gz"), "rt") as file:
+        expected = json.load(file)
+    assert [(row[0] // 10**6, *row[1:6]) for row in freqtrade.rows()] == [tuple(row) for row in expected]
+    assert freqtrade.timeframe == "1min"
+    klines = track(open_recording(shared("bars/binance_rest_klines_1m_20200506.json.gz")))
+    first = next(klines.rows())
+    assert first == (1588740120000000000, 9033.34, 9039.99, 9032.75, 9033.15, 31.192968, 282, 281893.08800082)
+
+
+def test_lean_trades_in_utc() -> None:
+    opened = open_recording(datasets.path("gold-ticks"))
+    held = track(opened, "GC201312")
+    assert (len(opened.tracks), held.root, opened.ids) == (10, "GC", "none")
+    same(table(held), truth.lean_trades(), ["time_ns", "price", "size", "id"])
+    # CME's halt of 17:15 to 18:00 New York time, in October.
+    gaps = table(held)["time_ns"].diff()
+    end = table(held)["time_ns"][gaps.idxmax()]
+    assert str(np.datetime64(int(end), "ns"))[:16] == "2013-10-07T22:00"
+
+
+@pytest.mark.parametrize(
+    "name", ["lean_oanda_xauusd_tick_20140509_quote", "lean_fxcm_eurusd_tick_20140505_quote"]
+)
+def test_lean_quotes(name: str) -> None:
+    held = track(open_recording(shared(f"bars/{name}.zip")))
+    ours = table(held)
+    same(ours, truth.lean_quotes(name), ["time_ns", "bid", "ask"])
+    assert ours["bid_size"].isna().all()
+    assert held.channel == "quotes"
+
+
+@pytest.mark.parametrize("side", ["bid", "ask"])
+def test_lean_quote_bars(side: str) -> None:
+    name = "lean_oanda_xauusd_minute_20140509_quote"
+    held = track(open_recording(shared(f"bars/{name}.zip"), price=side))  # type: ignore[arg-type]  # bid or ask
+    same(table(held), truth.lean_quote_bars(name, side), ["start_ns", "open", "high", "low", "close"])
+
+
+def test_lean_quote_bars_of_the_mid_are_between() -> None:
+    path = shared("bars/lean_oanda_xauusd_minute_20140509_quote.zip")
+    bid, mid, ask = (table(track(open_recording(path, price=price))) for price in ("bid", "mid", "ask"))  # type: ignore[arg-type]  # one of the three
+    np.testing.assert_array_equal(mid["close"], (bid["close"] + ask["close"]) / 2)
+
+
+@pytest.mark.parametrize("name", ["bitcoin-seconds", "bitcoin-minutes", "gold-minutes"])
+def test_lean_bars(name: str) -> None:
+    path = datasets.path(name)
+    held = track(open_recording(path), "GC201312" if name.startswith("gold") else "")
+    same(
+        table(held),
+        truth.lean_bars(path.stem, "201312" if name.startswith("gold") else ""),
+        truth.BAR_COLUMNS[:6],
+    )
+
+
+def test_lean_shares_are_in_new_york_and_in_ten_thousandths() -> None:
+    first = next(track(open_recording(shared("bars/lean_ibm_tick_20131008_trade.zip"))).rows())
+    # 31669457 ms after midnight of New York, which was at 04:00 UTC.
+    assert first[:3] == (1381204800000000000 + 31669457 * 10**6, 182.1, 300.0)
+
+
+def test_timezone_over_a_change_of_the_clocks(tmp_path: Path) -> None:
+    path = tmp_path / "day.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("20131103_es_tick_trade_201312.csv", "0,1.5,1,usa,,0\n7200000.25,1.5,1,usa,,0\n")
+    rows = list(track(open_recording(path, timezone="America/New_York")).rows())
+    expected = [
+        pd.Timestamp("2013-11-03 00:00", tz="America/New_York"),
+        pd.Timestamp("2013-11-03 02:00", tz="America/New_York"),
+    ]
+    assert [row[0] for row in rows] == [
+        expected[0].as_unit("ns").value,
+        expected[1].as_unit("ns").value + 250_000,
+    ]
+    with pytest.raises(FeedError, match="no time zone 'Mars/Base'"):
+        open_recording(path, timezone="Mars/Base")
+
+
+@given(st.integers(0, 2**62), st.integers(0, 9))
+def test_times_are_exact(ns: int, digits: int) -> None:
+    assert exact_ns(f"{ns // 10**digits}.{ns % 10**digits:0{digits}d}" if digits else str(ns), digits) == ns
+
+
+@pytest.mark.parametrize(
+    ("prices", "tick"),
+    [
+        ([], None),
+        ([float("nan")], None),
+        ([100.0], 1.0),
+        ([105433.6, 105410.1], 0.1),
+        ([1667.0 + 0.25 * i for i in range(40)], 0.25),
+        ([0.05 * i for i in range(1, 100)], 0.05),
+        ([1.38756, 1.38758], 0.00001),
+        ([1e-8 * i for i in range(1, 30)], 1e-8),
+        ([5.0 * i for i in range(30)], 5.0),
+    ],
+)
+def test_tick_size(prices: list[float], tick: float | None) -> None:
+    rounded = [round(price, 10) for price in prices]
+    found = tick_size(rounded)
+    assert found is None if tick is None else found == pytest.approx(tick, rel=1e-12)
+
+
+# -- what cannot be read --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"hello\n", b"a,b,c\n1,2,3\n", b"{}", b"[]", b'[{"a":1}]', b"[[1]]", b'{"result":{"X":[]}}'),
+        *(b"\x00" * 100, b"PAR1", b"PK\x03\x04 no zip"),
+        *(b'{"mdnb_recording":2,"dialect":"okx"}\n', b'{"mdnb_recording":}\n'),
+    ],
+)
+def test_what_is_no_recording(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file.bin"
+    for held in (content, gzip.compress(content)):
+        path.write_bytes(held)
+        with pytest.raises(FeedError) as caught:
+            open_recording(path)
+        assert "file.bin" in str(caught.value)
+
+
+def test_the_message_lists_what_is_understood(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("hello")
+    with pytest.raises(FeedError, match=r"notes\.txt.*Understood: recordings of mdnb.*LEAN.*Kraken.*ccxt"):
+        open_recording(path)
+    with pytest.raises(FeedError, match=r"cannot open the recording .*absent"):
+        open_recording(tmp_path / "absent")
+    with pytest.raises(FeedError, match="cannot open the recording"):
+        open_recording(tmp_path)
+
+
+def test_a_zip_of_something_else_says_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "other.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(FeedError, match=r"it holds readme\.txt"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize("cut", [1, 1000, 5000])
+def test_torn_gzip_gives_what_is_whole(tmp_path: Path, cut: int) -> None:
+    whole = datasets.path("bitcoin-messages").read_bytes()
+    path = tmp_path / "torn.gz"
+    path.write_bytes(whole[:-cut])
+    opened = open_recording(path)
+    assert opened.frames is not None
+    frames = list(opened.frames())
+    expected = received(datasets.path("bitcoin-messages"))
+    assert frames == expected[: len(frames)]
+    assert len(frames) > 7000
+    assert opened.damage.count == 1
+    assert "torn" in str(opened.damage)
+
+
+def test_rows_that_are_none_are_left_out_and_counted(tmp_path: Path) -> None:
+    good = [1570752011620, "1", None, "sell", 0.5, 23.0, 11.5]
+    rows: list[object] = [good, [1], {"a": 1}, ["x", *good[1:]], [*good[:4], "NaN", *good[5:]], good]
+    path = tmp_path / "trades.json"
+    path.write_text(json.dumps(rows))
+    opened = open_recording(path)
+    assert [row[5] for row in track(opened).rows()] == [1, 1]
+    assert (opened.damage.count, opened.damage.first) == (4, "row 2 of trades.json")
+
+
+def test_cut_off_json_gives_what_is_whole(tmp_path: Path) -> None:
+    rows = [[1570752011620 + i, str(i), None, "sell", 0.5, 23.0, 11.5] for i in range(5000)]
+    path = tmp_path / "trades.json"
+    path.write_text(json.dumps(rows)[:-5])
+    opened = open_recording(path)
+    assert len(list(track(opened).rows())) == 4999
+    assert opened.damage.count == 1
+
+
+def test_lines_of_a_lean_file_that_are_none_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "day.zip"
+    lines = "0,1.5,1,usa,,0\n\nx,1.5,1\n5,nan,1\n6,1.5\n7,1.5,2,usa,,0\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("20131103_es_tick_trade_201312.csv", lines)
+    opened = open_recording(path)
+    assert [row[2] for row in track(opened).rows()] == [1.0, 2.0]
+    assert opened.damage.count == 4
+
+
+def test_endless_lines_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.gz"
+    with gzip.open(path, "wb", 1) as file:
+        file.write(b"1723161253937085768 {")
+        for _ in range(200):
+            file.write(b" " * 10**5)
+    with pytest.raises(FeedError, match="longer than"):
+        open_recording(path)
+
+
+def test_reading_takes_constant_memory(tmp_path: Path) -> None:
+    path = tmp_path / "long.json"
+    with path.open("w") as file:
+        file.write("[")
+        for number in range(300_000):
+            file.write(f'{"," * (number > 0)}[{1570752011620 + number},"{number}",null,"sell",0.5,23.0,11.5]')
+        file.write("]")
+    opened = open_recording(path)
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in track(opened).rows())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 300_000
+    assert peak < path.stat().st_size / 10
+
+
+@given(
+    st.lists(st.lists(st.one_of(st.integers(), st.text(), st.none()), max_size=4), max_size=8),
+    st.integers(1, 40),
+)
+def test_elements_of_an_array_whatever_the_chunks(value: list[object], chunk: int) -> None:
+    class Slow(io.BytesIO):
+        def read1(self, size: int | None = -1, /) -> bytes:
+            return super().read1(chunk)
+
+    text = json.dumps({"x": value})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mdnb.feeds.replay.files.open_binary", lambda path: Slow(text.encode()))
+        damage = Damage()
+        assert list(array_elements(Path("x"), damage, text.index("["))) == value
+    assert damage.count == 0
