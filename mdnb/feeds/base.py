@@ -35,7 +35,9 @@ class Feed(abc.ABC):
     ids
         ``sequential`` where trade ids rise by one a trade, ``unique`` where they only differ, ``none``.
     has_trades
-        False for venues that send quotes only: bars are then built from `quote_price`.
+        False for venues and recordings without trades.
+    source
+        What bars are built from: ``trades``; else ``quotes`` (at `quote_price`), or the feed's own finer ``bars``.
     quote_price
         ``mid``, ``bid`` or ``ask``.
     clock
@@ -45,6 +47,7 @@ class Feed(abc.ABC):
     dialect: str = "mdnb"
     ids: Literal["sequential", "unique", "none"] = "none"
     has_trades: bool = True
+    source: Literal["trades", "quotes", "bars"] = "trades"
     quote_price: Literal["mid", "bid", "ask"] = "mid"
 
     def __init__(self) -> None:

@@ -30,7 +30,11 @@ __all__ = ["MarketSession", "SessionOptions"]
 _log = logging.getLogger("mdnb")
 _MIN_TIMER_SECONDS = 0.005
 _MAX_TIMER_SECONDS = 60.0
-_CHANNELS: tuple[Channel, ...] = ("trades", "quotes")
+_CHANNELS: dict[str, tuple[Channel, ...]] = {
+    "trades": ("trades", "quotes"),
+    "quotes": ("quotes",),
+    "bars": ("bars",),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +122,7 @@ class MarketSession:
             self._make_engines()
             self._drain.hold()
             for symbol in self.symbols:
-                await self.feed.subscribe(symbol, _CHANNELS if self.feed.has_trades else ("quotes",))
+                await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
             self._run = asyncio.create_task(self._live(), name="mdnb-feed")
             await self._until_up()
             await load_history(self.feed, self.pipelines, self.options.initial_days, self.options.progress)
@@ -129,8 +133,6 @@ class MarketSession:
             raise
 
     def _make_engines(self) -> None:
-        source = "trades" if self.feed.has_trades else "quotes"
-        source = getattr(self.feed, "source", source)
         for symbol in self.symbols:
             engine = Engine(
                 self.feed.instrument(symbol),
@@ -138,7 +140,7 @@ class MarketSession:
                 list(self.options.timeframes),
                 self.options.config,
                 self.options.tz,
-                source,
+                self.feed.source,
             )
             engine.bind_state(self._state)
             self.engines[symbol] = engine

@@ -95,6 +95,15 @@ def _encodes(text: str) -> bool:
     return True
 
 
+def test_a_dialect_of_another_package_is_played_too(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    with Recorder(path, "elsewhere", ["A/B"]) as recorder:
+        recorder.frame(10**18, "a frame that only its own decoder understands")
+    opened = open_recording(path)
+    assert (opened.dialect, opened.symbols, opened.has_trades) == ("elsewhere", ("A/B",), True)
+    assert played(path, "A/B") == ["a frame that only its own decoder understands"]
+
+
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
 def test_going_on_with_a_recording(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"day{suffix}"

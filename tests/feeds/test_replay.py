@@ -341,7 +341,7 @@ def test_instruments_are_told_by_the_data() -> None:
     assert (gold.instrument("GC").tick_size, gold.instrument("GC").whole_lots) == (0.1, True)
     assert gold.instrument("GC").calendar is None
     assert gold.sessions("GC").always_open
-    assert (gold.dialect, gold.ids, gold.has_trades) == ("mdnb", "none", True)
+    assert (gold.dialect, gold.ids, gold.has_trades, gold.source) == ("mdnb", "none", True, "trades")
     with pytest.raises(SymbolError, match=r"'MNQ' was not opened\. Allowed: GC, GC201402"):
         gold.instrument("MNQ")
     bitcoin = open_only("dataset:bitcoin-messages", ["BTCUSDT"])
@@ -351,7 +351,7 @@ def test_instruments_are_told_by_the_data() -> None:
     )
     assert (bitcoin.dialect, bitcoin.ids, bitcoin.has_trades) == ("binance", "sequential", True)
     bars = open_only("dataset:bitcoin-minutes", ["BTCUSD"])
-    assert (bars.instrument("BTCUSD").tick_size, bars.has_trades) == (0.01, False)
+    assert (bars.instrument("BTCUSD").tick_size, bars.has_trades, bars.source) == (0.01, False, "bars")
 
 
 def test_a_calendar_gives_sessions() -> None:
@@ -365,7 +365,8 @@ def test_a_calendar_gives_sessions() -> None:
 
 def test_quotes_build_bars_of_the_side_that_is_asked_for() -> None:
     feed = open_only(shared("bars/lean_fxcm_eurusd_tick_20140505_quote.zip"), ["EURUSD"], price="bid")
-    assert (feed.quote_price, feed.has_trades, feed.instrument("EURUSD").tick_size) == ("bid", False, 0.00001)
+    assert (feed.quote_price, feed.has_trades, feed.source) == ("bid", False, "quotes")
+    assert feed.instrument("EURUSD").tick_size == 0.00001
 
 
 def test_clocks() -> None:
@@ -422,6 +423,16 @@ def test_by_name() -> None:
         make_feed("replay:dataset:gold")
     with pytest.raises(FeedError, match="Did you mean 'speed'"):
         make_feed("replay:dataset:gold-ticks?sped=2")
+
+
+def test_the_dialect_is_known_before_anything_is_opened(tmp_path: Path) -> None:
+    assert ReplayFeed("dataset:bitcoin-messages").dialect == "binance"
+    assert ReplayFeed("dataset:gold-ticks").dialect == "mdnb"
+    with pytest.raises(FeedError, match="cannot open the recording"):
+        ReplayFeed(tmp_path / "absent")
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(FeedError, match=r"the format of notes\.txt is none that is understood"):
+        ReplayFeed(tmp_path / "notes.txt")
 
 
 def test_open_comes_first_and_once() -> None:

@@ -100,7 +100,7 @@ def test_history_joins_the_live_stream_without_a_lost_or_doubled_trade(speed: fl
         joined_ns, next_id = reply.payload["t"], reply.payload["next_id"]
         before = await feed.history_trades("MNQ", joined_ns - 2 * MINUTE, joined_ns)
         await reader.until(lambda: len(reader.trades.get("MNQ", [])) >= count)
-        live = reader.trades["MNQ"]
+        live = list(reader.trades["MNQ"])
         assert before is not None
         assert live[0][5] == next_id
         assert before[-1][5] == next_id - 1
@@ -109,9 +109,7 @@ def test_history_joins_the_live_stream_without_a_lost_or_doubled_trade(speed: fl
         # The same trades, asked for again: history has what was live.
         again = await feed.history_trades("MNQ", live[0][0], live[min(len(live), 9000) - 1][0] + 1)
         assert again is not None
-        held = {row[5]: row for row in live}
-        assert [row for row in again if row[5] in held] == [held[row[5]] for row in again if row[5] in held]
-        assert len([row for row in again if row[5] in held]) >= min(len(live), 9000)
+        assert again[: min(len(live), 9000)] == live[:9000]
 
     run(then, ["MNQ"], speed=speed)
 
@@ -186,6 +184,7 @@ def test_all_channels_of_two_symbols_flow_beside_each_other() -> None:
 
 def test_the_clock_is_told_and_never_ahead_of_a_trade() -> None:
     async def then(feed: SimulatorFeed, reader: Reader) -> None:
+        await reader.until(lambda: "connected" in reader.statuses)
         await feed.subscribe("MNQ", ["trades"])
         told: list[tuple[int, int]] = []
         while len(told) < 3:
@@ -272,14 +271,14 @@ def test_a_client_that_does_not_read_costs_no_memory_and_loses_no_trade() -> Non
         clock = ManualClock(instant(START))
         async with served(clock) as server:
             narrow = socket.socket()
-            narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
             narrow.setblocking(False)
             await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", server.port))
             uri = f"ws://127.0.0.1:{server.port}"
             async with ws.connect(uri, sock=narrow, proxy=None, max_queue=1, compression=None) as client:
                 ask = {"op": "subscribe", "id": 1, "symbol": "MNQ", "channels": ["trades", "quotes"]}
                 reply = await asked(client, json.dumps(ask))
-                clock.now += 3 * HOUR
+                clock.now += HOUR
                 assert server._server is not None
                 (connection,) = server._server.connections
                 async with asyncio.timeout(TIMEOUT):
@@ -306,8 +305,8 @@ def test_a_client_that_does_not_read_costs_no_memory_and_loses_no_trade() -> Non
 
 
 BAD_FRAMES: list[tuple[str | bytes, str]] = [
-    ("", "malformed"),
-    ("{", "malformed"),
+    ("", "truncated"),
+    ("{", "truncated"),
     (b"\xff\xfe", "malformed"),
     ("[]", "Expected `object`"),
     ('{"op":5}', "Expected `str`"),

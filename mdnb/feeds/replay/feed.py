@@ -18,7 +18,7 @@ from mdnb.feeds.base import Channel, OnFrame, OnStatus
 from mdnb.feeds.connection import Endpoint
 from mdnb.feeds.patience import Patience, Wall
 from mdnb.feeds.replay.clock import PlaybackClock
-from mdnb.feeds.replay.formats import open_recording
+from mdnb.feeds.replay.formats import dialect_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
 from mdnb.feeds.replay.recording import Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
@@ -70,10 +70,17 @@ class ReplayFeed(WireFeed):
     wall
         The wall clock to sleep by.
 
+    Attributes
+    ----------
+    source
+        What its bars are made of: trades, else quotes, else the bars of the file; known after `open`.
+
     Raises
     ------
     OptionError
         When an option's value is outside what is allowed.
+    FeedError
+        When there is no such file or dataset, or its format is none that is understood.
 
     Examples
     --------
@@ -114,6 +121,9 @@ class ReplayFeed(WireFeed):
         self.loop = loop
         self._symbol, self._calendar = symbol, calendar
         self._timezone, self._dialect = timezone, dialect
+        # Known before anything is opened, for whoever makes the decoder.
+        self.dialect = dialect_of(self.path, dialect)
+        self.source: Literal["trades", "quotes", "bars"] = "trades"
         self._recording: Recording | None = None
         self._tracks: dict[str, Track] = {}
         self._instruments: dict[str, Instrument] = {}
@@ -161,10 +171,12 @@ class ReplayFeed(WireFeed):
         for symbol in symbols:
             self._resolve(symbol, recording)
         self._recording = recording
-        self.dialect, self.has_trades = recording.dialect, recording.has_trades
+        self.has_trades = recording.has_trades
         self.ids = recording.ids  # type: ignore[assignment]  # a WireFeed's are sequential, a file's need not be
-        if recording.tracks:
-            self.has_trades = any(track.channel == "trades" for track in self._tracks.values())
+        kinds = {track.channel for track in self._tracks.values()}
+        if kinds:
+            self.has_trades = "trades" in kinds
+        self.source = "trades" if self.has_trades else "bars" if kinds == {"bars"} else "quotes"
         # What a look at the first rows could not read is met again when they are played.
         recording.damage.forget()
         source, first_ns = self._source(recording)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mdnb.errors import FeedError, suggest
 from mdnb.feeds.replay.files import head
@@ -22,10 +22,10 @@ from mdnb.feeds.replay.frames import (
 from mdnb.feeds.replay.lean import Price, lean_tracks
 from mdnb.feeds.replay.recording import Damage, Frame, Recording, Row, Track
 from mdnb.feeds.replay.rows import candle_step, candles, ccxt_trades, kraken_trades
-from mdnb.feeds.replay.venues import VENUES, Venue, by_address, by_frames, survey
+from mdnb.feeds.replay.venues import VENUES, Venue, by_address, by_frames, survey, unmarked
 from mdnb.timeframes import Timeframe
 
-__all__ = ["UNDERSTOOD", "open_recording"]
+__all__ = ["UNDERSTOOD", "dialect_of", "open_recording"]
 
 UNDERSTOOD = (
     "recordings of mdnb (Recorder), of hftbacktest (lines '<ns> <json>') and of cryptofeed "
@@ -35,8 +35,31 @@ UNDERSTOOD = (
 
 _HFTBACKTEST = re.compile(rb"\d{16,19} [\[{]")
 _CRYPTOFEED = re.compile(rb"(?:\w+://\S+ (?:<->|<-|->) [\d.]+|\d{9,11}(?:\.\d+)?: )")
+_ZIP = b"PK\x03\x04"
 _MDNB = re.compile(rb'\{\s*"mdnb_recording"\s*:')
 _KRAKEN_REST = re.compile(r'"result"\s*:\s*\{\s*"([^"]+)"\s*:\s*(?=\[)')
+
+
+class _FrameFile(NamedTuple):
+    form: str
+    read: Callable[[Path, Damage], Iterator[Frame]]
+    venue: Venue
+    symbols: tuple[str, ...] = ()
+
+
+def dialect_of(path: Path, dialect: str | None = None) -> str:
+    """Return the dialect in which a recording will be played; a short look at the file is enough.
+
+    Raises
+    ------
+    FeedError
+        As `open_recording`.
+    """
+    start = _start(path)
+    frames = _frame_file(path, start, dialect)
+    if frames is None and start[:1] not in (b"P", b"{", b"["):
+        raise _unknown(path)
+    return frames.venue.dialect if frames else "mdnb"
 
 
 def open_recording(
@@ -65,57 +88,62 @@ def open_recording(
     FeedError
         When the file cannot be opened or its format is none that is understood.
     """
-    if dialect is not None and dialect not in VENUES:
-        raise FeedError(f"there is no dialect {dialect!r}. {suggest(dialect, VENUES)}")
-    start = head(path).lstrip(b"\xef\xbb\xbf \t\r\n")
+    start = _start(path)
+    frames = _frame_file(path, start, dialect)
+    if frames is not None:
+        return _frames(path, frames, wanted)
     damage = Damage()
-    if start.startswith(b"PK\x03\x04"):
+    if start.startswith(_ZIP):
         return _rows(path, "LEAN zip", lean_tracks(path, price, timezone, damage), "none", damage)
-    if _MDNB.match(start):
-        header = mdnb_header(path)
-        return _frames(path, "mdnb recording", mdnb_frames, dialect or header.dialect, wanted, damage)
-    if _HFTBACKTEST.match(start):
-        return _frames(path, "hftbacktest lines", hftbacktest_frames, dialect, wanted, damage)
-    if _CRYPTOFEED.match(start):
-        venue = by_address(cryptofeed_address(path))
-        known = dialect or (venue.dialect if venue else None)
-        return _frames(path, "cryptofeed recording", cryptofeed_frames, known, wanted, damage)
     if start[:1] in (b"{", b"["):
         return _json(path, head(path).decode("utf-8", "replace"), damage)
     raise _unknown(path)
+
+
+def _start(path: Path) -> bytes:
+    return head(path).lstrip(b"\xef\xbb\xbf \t\r\n")
 
 
 def _unknown(path: Path) -> FeedError:
     return FeedError(f"the format of {path.name} is none that is understood. Understood: {UNDERSTOOD}")
 
 
-def _frames(
-    path: Path,
-    form: str,
-    read: Callable[[Path, Damage], Iterator[Frame]],
-    dialect: str | None,
-    wanted: Collection[str],
-    damage: Damage,
-) -> Recording:
-    venue: Venue | None = (
-        VENUES.get(dialect)
-        if dialect
-        else by_frames(frame for _, frame in islice(read(path, Damage()), 1000))
-    )
-    if venue is None:
+def _frame_file(path: Path, start: bytes, dialect: str | None) -> _FrameFile | None:
+    """Return how to read a recording of frames, None for one of rows."""
+    if dialect is not None and dialect not in VENUES:
+        raise FeedError(f"there is no dialect {dialect!r}. {suggest(dialect, VENUES)}")
+    if _MDNB.match(start):
+        header = mdnb_header(path)
+        venue = VENUES.get(dialect or header.dialect) or unmarked(header.dialect)
+        return _FrameFile("mdnb recording", mdnb_frames, venue, tuple(header.symbols))
+    if _HFTBACKTEST.match(start):
+        form, read, address = "hftbacktest lines", hftbacktest_frames, ""
+    elif _CRYPTOFEED.match(start):
+        form, read, address = "cryptofeed recording", cryptofeed_frames, cryptofeed_address(path)
+    else:
+        return None
+    told = VENUES[dialect] if dialect else by_address(address)
+    told = told or by_frames(frame for _, frame in islice(read(path, Damage()), 1000))
+    if told is None:
         known = ", ".join(VENUES)
         raise FeedError(
             f"{path.name} is a {form}, but of no venue that can be told: give dialect=, one of {known}"
         )
-    found = survey(read(path, Damage()), venue, wanted)
+    return _FrameFile(form, read, told)
+
+
+def _frames(path: Path, file: _FrameFile, wanted: Collection[str]) -> Recording:
+    damage = Damage()
+    found = survey(file.read(path, Damage()), file.venue, set(wanted) - set(file.symbols))
+    named = tuple(symbol for symbol in file.symbols if symbol not in found.symbols)
     return Recording(
         path=path,
-        form=form,
-        dialect=venue.dialect,
-        ids=venue.ids,
-        has_trades=found.has_trades,
-        symbols=found.symbols,
-        frames=functools.partial(read, path, damage),
+        form=file.form,
+        dialect=file.venue.dialect,
+        ids=file.venue.ids,
+        has_trades=found.has_trades or file.venue.dialect not in VENUES,
+        symbols=found.symbols + named,
+        frames=functools.partial(file.read, path, damage),
         prices=found.prices,
         damage=damage,
     )

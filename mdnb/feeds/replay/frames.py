@@ -32,7 +32,6 @@ class Header(msgspec.Struct, rename={"version": "mdnb_recording"}):
     version: int
     dialect: str
     symbols: list[str] = []
-    has_trades: bool | None = None
 
 
 class _Line(msgspec.Struct, array_like=True):

@@ -14,13 +14,14 @@ from typing import Literal
 
 from mdnb.feeds.replay.recording import Frame
 
-__all__ = ["VENUES", "Survey", "Venue", "by_address", "by_frames", "survey"]
+__all__ = ["VENUES", "Survey", "Venue", "by_address", "by_frames", "survey", "unmarked"]
 
 SURVEY_FRAMES = 200_000
 """Frames looked at, at most, to find the symbols and the trades in a file."""
 
 _ENOUGH_FRAMES = 2_000
 _PRICES_KEPT = 5_000
+_NEVER = "(?!)"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ VENUES = {
         ),
         _venue(
             "mdnb",
-            r"(?!)",
+            _NEVER,
             r'^\{"e":"(?:welcome|trades|quotes|bars|clock|reply|end)"',
             r'"s":"([^"]+)"',
             r'"r":\[\[\d+,(-?[\d.]+)',
@@ -161,6 +162,11 @@ VENUES = {
     )
 }
 """Dialect name to its marks; of two whose address fits, the first in this order counts."""
+
+
+def unmarked(dialect: str) -> Venue:
+    """Return a venue of which only the dialect is known, such as another package's."""
+    return _venue(dialect, _NEVER, _NEVER, _NEVER, _NEVER, _NEVER, "none")
 
 
 def by_address(address: str) -> Venue | None:

@@ -186,9 +186,10 @@ class SimulatorServer:
         try:
             request = _decode(frame)
             answer = await self._answer(client, request)
-        except (MdnbError, ValueError, RecursionError) as error:
-            # MdnbError: it asks for what is not there. The others: it is no request of this protocol.
+        except MdnbError as error:
             answer = {"ok": False, "error": str(error)}
+        except (ValueError, RecursionError) as error:
+            answer = {"ok": False, "error": f"not a request of mdnb's protocol {PROTOCOL_VERSION}: {error}"}
         await client.send(_encode({"e": "reply", "id": request.id, "ok": True} | answer))
         client.changed.set()
 
