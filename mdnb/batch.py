@@ -6,9 +6,8 @@ thing that ``msgspec`` can decode into. All times are UTC epoch nanoseconds.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -23,7 +22,8 @@ TradeRow = tuple[int, float, float, int, int, int]
 """
 
 QuoteRow = tuple[int, float, float, float, float]
-"""``(ts_ns, bid, bid_size, ask, ask_size)``; ``nan`` where a side is missing; ``ts_ns`` 0 where the venue gives no time."""
+"""``(ts_ns, bid, bid_size, ask, ask_size)``; ``nan`` where a side is missing, ``ts_ns`` 0 where the venue
+gives no time."""
 
 BarRow = tuple[int, float, float, float, float, float, int, float]
 """``(start_ns, open, high, low, close, volume, tick_count, turnover)``; turnover is the sum of price x size,

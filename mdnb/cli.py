@@ -20,11 +20,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="mdnb", description="Live market data in a notebook.")
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="run the quickstart notebook in a real kernel on the embedded feed")
-    demo.add_argument("--folder", type=Path, default=Path("demo"), help="where the results are written (default: demo)")
-    doctor = commands.add_parser("doctor", help="tell what is installed and whether a feed, bars and a chart work here")
+    demo = commands.add_parser(
+        "demo", help="run the quickstart notebook in a real kernel on the embedded feed"
+    )
+    demo.add_argument(
+        "--folder", type=Path, default=Path("demo"), help="where the results are written (default: demo)"
+    )
+    doctor = commands.add_parser(
+        "doctor", help="tell what is installed and whether a feed, bars and a chart work here"
+    )
     doctor.add_argument("--quiet", action="store_true", help="print only what is wrong")
-    record = commands.add_parser("record", help="record a feed's raw frames to a file that replay: plays again")
+    record = commands.add_parser(
+        "record", help="record a feed's raw frames to a file that replay: plays again"
+    )
     record.add_argument("symbol")
     record.add_argument("file", type=Path)
     record.add_argument("--feed", default=None, help="a feed's name, such as 'sim://?speed=10'")

@@ -60,7 +60,11 @@ class DataManagerConfig:
                 raise OptionError(f"{name} must be True or False; got {getattr(self, name)!r}")
         for name in ("grace_ms", "max_lateness_seconds"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float))
+                or not 0 <= value < float("inf")
+            ):
                 raise OptionError(f"{name} must be a number, 0 or more; got {value!r}")
 
     def replace(self, **changes: Any) -> DataManagerConfig:

@@ -74,14 +74,18 @@ class LiveFrame:
         engine = self._engine
         last = engine.last_trade
         when = timestamp(last[0], engine.tz).strftime("%Y-%m-%d %H:%M:%S %Z") if last else "no data yet"
-        return f"{self.symbol} · {self.timeframe} · {len(self):,} bars · last update {when} · {engine.status()}"
+        return (
+            f"{self.symbol} · {self.timeframe} · {len(self):,} bars · last update {when} · {engine.status()}"
+        )
 
     def _forming_text(self) -> str:
         bar = self.forming
         if bar is None:
             return "no bar is forming"
         places = self._engine.instrument.decimals
-        prices = " ".join(f"{name[0].upper()} {bar[name]:,.{places}f}" for name in ("open", "high", "low", "close"))
+        prices = " ".join(
+            f"{name[0].upper()} {bar[name]:,.{places}f}" for name in ("open", "high", "low", "close")
+        )
         return f"forming since {bar.timestamp.strftime('%H:%M:%S')}: {prices} V {bar.volume:,}"
 
     def _shown(self) -> pd.DataFrame:
@@ -91,7 +95,9 @@ class LiveFrame:
         return f"{self._summary()}\n{self._shown()}\n{self._forming_text()}"
 
     def _repr_html_(self) -> str:
-        table = self._shown().to_html(float_format=f"{{:,.{self._engine.instrument.decimals}f}}".format, border=0)
+        table = self._shown().to_html(
+            float_format=f"{{:,.{self._engine.instrument.decimals}f}}".format, border=0
+        )
         return (
             f"<div><strong>{html.escape(self._summary())}</strong>{table}"
             f"<small>{html.escape(self._forming_text())}</small></div>"

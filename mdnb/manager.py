@@ -73,12 +73,14 @@ def to_ns(when: When) -> int | None:
     try:
         stamp = pd.Timestamp(when)
     except (ValueError, TypeError) as error:
-        raise OptionError(f"{when!r} is not an instant: give a datetime, an ISO string or epoch seconds") from error
-    if stamp is pd.NaT:
+        raise OptionError(
+            f"{when!r} is not an instant: give a datetime, an ISO string or epoch seconds"
+        ) from error
+    if pd.isna(stamp):
         raise OptionError("NaT is not an instant")
     if stamp.tzinfo is None:
         # A naive time means what datetime.now() means: the machine's local time.
-        stamp = pd.Timestamp(stamp.to_pydatetime().astimezone(dt.timezone.utc)) + pd.Timedelta(stamp.nanosecond, "ns")
+        stamp = pd.Timestamp(stamp.to_pydatetime().astimezone(dt.UTC)) + pd.Timedelta(stamp.nanosecond, "ns")
     return int(stamp.as_unit("ns").value)
 
 
@@ -132,8 +134,8 @@ class RealtimeDataManager:
             health = self._session.health
             detail = f" ({health.detail})" if health.detail else ""
             raise NoDataError(
-                f"no {what} of {self.symbol} within {timeout:g} s: the connection is {health.status}{detail}. "
-                "The market may be closed; wait longer with timeout=, or check suite.status."
+                f"no {what} of {self.symbol} within {timeout:g} s; the connection is {health.status}{detail}."
+                " The market may be closed; wait longer with timeout=, or check suite.status."
             ) from error
         finally:
             listener.close()
@@ -369,5 +371,5 @@ class RealtimeDataManager:
         return self._session.accounting(self.symbol)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.symbol}: {', '.join(self.get_timeframes())}; {self._session.health.status}>"
-
+        kept, status = ", ".join(self.get_timeframes()), self._session.health.status
+        return f"<{type(self).__name__} {self.symbol}: {kept}; {status}>"

@@ -76,7 +76,7 @@ def live(
     ...     market.data.get_timeframes(), market.price > 0
     (['1min', '5min'], True)
     """
-    from mdnb.notebook.progress import progress_line
+    from mdnb.widgets.progress import progress_line
 
     with progress_line(enabled=progress) as tell:
         session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, tell)
@@ -133,7 +133,9 @@ class LiveMarket(LiveSymbol):
     """
 
     def __init__(self, session: MarketSession, name: str) -> None:
-        self._symbols = {symbol: LiveSymbol(session, SymbolView(session, symbol)) for symbol in session.symbols}
+        self._symbols = {
+            symbol: LiveSymbol(session, SymbolView(session, symbol)) for symbol in session.symbols
+        }
         super().__init__(session, SymbolView(session, session.symbols[0]))
         self.name = name
         self._finalizer = weakref.finalize(self, _close_session, session)
@@ -163,7 +165,7 @@ class LiveMarket(LiveSymbol):
 
     @property
     def status(self) -> str:
-        """The connection's state: connecting, connected, disconnected, reconnecting, reconnected, stale, closed."""
+        """The connection's state: one of those that `EventType.CONNECTION_STATUS_CHANGED` tells."""
         return self._session.health.status
 
     @property
@@ -194,7 +196,10 @@ class LiveMarket(LiveSymbol):
         return self._session.bus.off(type, handler)
 
     def wait_for(
-        self, type: EventType | str, timeout: float | None = None, where: Callable[[Event], bool] | None = None
+        self,
+        type: EventType | str,
+        timeout: float | None = None,
+        where: Callable[[Event], bool] | None = None,
     ) -> Event:
         """Wait for the next event of a type.
 

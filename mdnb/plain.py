@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from mdnb.errors import RuntimeUseError
 from mdnb.manager import RealtimeDataManager, is_immediate
@@ -37,9 +37,9 @@ def _plain(method: Method[P, R]) -> Callable[Concatenate[PlainDataManager, P], R
         coroutine = method(self._manager, *args, **kwargs)
         return _run_here(coroutine) if is_immediate(method) else call(coroutine)
 
-    # functools.wraps copied the mark of the async twin; this one is no coroutine function.
-    del plain.__wrapped__  # type: ignore[attr-defined]  # set by functools.wraps
-    return plain
+    # Without this, tools would take it for the coroutine function that it wraps.
+    del plain.__wrapped__
+    return cast("Callable[Concatenate[PlainDataManager, P], R]", plain)
 
 
 class PlainDataManager:

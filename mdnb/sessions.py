@@ -46,7 +46,16 @@ class Sessions:
     [23, 23, 22, 22]
     """
 
-    __slots__ = ("_day_close", "_day_index", "_day_open", "always_open", "closes", "days", "opens", "timezone")
+    __slots__ = (
+        "_day_close",
+        "_day_index",
+        "_day_open",
+        "always_open",
+        "closes",
+        "days",
+        "opens",
+        "timezone",
+    )
 
     def __init__(
         self,
@@ -60,7 +69,9 @@ class Sessions:
         self.opens: NDArray[np.int64] = np.asarray(list(opens), dtype=np.int64)
         self.closes: NDArray[np.int64] = np.asarray(list(closes), dtype=np.int64)
         if len(self.opens) != len(self.closes):
-            raise OptionError(f"sessions need one close for each open; got {len(self.opens)} and {len(self.closes)}")
+            raise OptionError(
+                f"sessions need one close for each open; got {len(self.opens)} and {len(self.closes)}"
+            )
         if len(self.opens) and not (
             bool(np.all(self.opens < self.closes)) and bool(np.all(self.closes[:-1] <= self.opens[1:]))
         ):
@@ -68,7 +79,11 @@ class Sessions:
         self.days: NDArray[np.int64] = (
             (self.closes - 1) // DAY_NS if days is None else np.asarray(list(days), dtype=np.int64)
         )
-        first = np.flatnonzero(np.diff(self.days, prepend=self.days[:1] - 1)) if len(self.days) else np.empty(0, int)
+        first = (
+            np.flatnonzero(np.diff(self.days, prepend=self.days[:1] - 1))
+            if len(self.days)
+            else np.empty(0, int)
+        )
         last = np.append(first[1:], len(self.days)) - 1 if len(first) else first
         self._day_open: NDArray[np.int64] = self.opens[first]
         self._day_close: NDArray[np.int64] = self.closes[last]
@@ -119,7 +134,10 @@ class Sessions:
         if "break_start" in table.columns:
             spans = _with_breaks(table, spans)
         return cls(
-            [span[0] for span in spans], [span[1] for span in spans], [span[2] for span in spans], str(calendar.tz)
+            [span[0] for span in spans],
+            [span[1] for span in spans],
+            [span[2] for span in spans],
+            str(calendar.tz),
         )
 
     def contains(self, ts_ns: int) -> bool:
@@ -175,7 +193,9 @@ class Sessions:
         return int(np.maximum(high - low, 0).sum())
 
     def __repr__(self) -> str:
-        return "Sessions.always()" if self.always_open else f"Sessions({len(self.opens)} spans, {self.timezone})"
+        return (
+            "Sessions.always()" if self.always_open else f"Sessions({len(self.opens)} spans, {self.timezone})"
+        )
 
 
 def _with_breaks(table: object, spans: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

@@ -136,7 +136,7 @@ class TradingSuite:
 
     @property
     def status(self) -> str:
-        """The connection's state: connecting, connected, disconnected, reconnecting, reconnected, stale, closed."""
+        """The connection's state: one of those that `EventType.CONNECTION_STATUS_CHANGED` tells."""
         return self._session.health.status
 
     @property
@@ -184,7 +184,10 @@ class TradingSuite:
         return self._session.bus.off(type, handler)
 
     async def wait_for(
-        self, type: EventType | str, timeout: float | None = None, where: Callable[[Event], bool] | None = None
+        self,
+        type: EventType | str,
+        timeout: float | None = None,
+        where: Callable[[Event], bool] | None = None,
     ) -> Event:
         """Wait for the next event of a type; see `EventBus.wait_for`."""
         return await self._session.bus.wait_for(type, timeout, where)
@@ -211,7 +214,8 @@ class TradingSuite:
         await self.disconnect()
 
     def __repr__(self) -> str:
-        return f"<TradingSuite {', '.join(self.symbols)}: {', '.join(self.data.get_timeframes())}; {self.status}>"
+        kept = ", ".join(self.data.get_timeframes())
+        return f"<TradingSuite {', '.join(self.symbols)}: {kept}; {self.status}>"
 
 
 def make_session(
@@ -225,7 +229,7 @@ def make_session(
 ) -> MarketSession:
     """Return a session that is not started yet; both faces make theirs here."""
     symbols = [symbol] if isinstance(symbol, str) else list(symbol)
-    if not symbols or not all(isinstance(each, str) and each for each in symbols):
+    if not symbols or not all(symbols):
         raise SymbolError(f"name one symbol such as 'MNQ', or a list of them; got {symbol!r}")
     wanted = [timeframes] if isinstance(timeframes, str) else list(timeframes or DEFAULT_TIMEFRAMES)
     if config is not None and not isinstance(config, DataManagerConfig):

@@ -42,8 +42,9 @@ _STEP_SECONDS = {"sec": 1, "min": 60, "hour": 3600}
 _PATTERN = re.compile(r"^\s*(\d*)\s*([A-Za-z$][A-Za-z$-]*)\s*$")
 _SCALED = re.compile(r"^([kmb])?(tick|ticks|vol|volume|dollar|dollars|usd|\$)$")
 _UNDERSTOOD = (
-    "N followed by sec, min, hour, day, week or month (15sec 30sec 1min 5min 15min 1hour 4hour 1day 1week 1month; "
-    "also 1m, 5T, 1h, D, W, 1M, pandas offsets and timedeltas), or an activity bar: 500tick, 1000vol, 1Mdollar"
+    "N followed by sec, min, hour, day, week or month (15sec 30sec 1min 5min 15min 1hour 4hour 1day 1week "
+    "1month; also 1m, 5T, 1h, D, W, 1M, pandas offsets and timedeltas), or an activity bar: "
+    "500tick, 1000vol, 1Mdollar"
 )
 # Mondays: 1970-01-01 was a Thursday.
 _WEEK_SHIFT_DAYS = 4
@@ -125,7 +126,9 @@ class Timeframe:
 
 def _from_seconds(seconds: float, given: object) -> Timeframe:
     if seconds != int(seconds) or seconds <= 0:
-        raise TimeframeError(f"{given!r} is not a whole, positive number of seconds. Understood: {_UNDERSTOOD}.")
+        raise TimeframeError(
+            f"{given!r} is not a whole, positive number of seconds. Understood: {_UNDERSTOOD}."
+        )
     return _make("sec", int(seconds), str(given))
 
 
@@ -149,7 +152,9 @@ def _parse_text(text: str) -> Timeframe:
 
 def _make(unit: str, size: int, given: str) -> Timeframe:
     if size <= 0 or size > 10**15:
-        raise TimeframeError(f"{given!r} makes no sense: a bar needs a positive extent. Understood: {_UNDERSTOOD}.")
+        raise TimeframeError(
+            f"{given!r} makes no sense: a bar needs a positive extent. Understood: {_UNDERSTOOD}."
+        )
     if unit in ("tick", "vol", "dollar"):
         kind: Kind = {"tick": "tick", "vol": "volume", "dollar": "dollar"}[unit]  # type: ignore[assignment]  # a dict of literals widens to str
         return Timeframe(f"{_scaled_name(size)}{unit}", kind, size)
@@ -158,7 +163,9 @@ def _make(unit: str, size: int, given: str) -> Timeframe:
         if seconds < 86_400:
             return Timeframe(_intraday_name(seconds), "intraday", seconds)
         if seconds % 86_400:
-            raise TimeframeError(f"{given!r} makes no sense: above a day, bars are whole days. Understood: {_UNDERSTOOD}.")
+            raise TimeframeError(
+                f"{given!r} makes no sense: above a day, bars are whole days. Understood: {_UNDERSTOOD}."
+            )
         unit, size = "day", seconds // 86_400
     if size * {"day": 1, "week": 7, "month": 31}[unit] > 3660:
         raise TimeframeError(f"{given!r} makes no sense: longer than ten years. Understood: {_UNDERSTOOD}.")
@@ -340,4 +347,3 @@ def _calendar_edges(timeframe: Timeframe, sessions: Sessions) -> tuple[NDArray[n
     first = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
     last = np.append(first[1:], len(group)) - 1
     return opened[first], closed[last]
-

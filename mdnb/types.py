@@ -42,7 +42,7 @@ class Record:
     __slots__ = ()
 
     def __getitem__(self, name: str) -> Any:
-        if isinstance(name, str) and not name.startswith("_"):
+        if not str(name).startswith("_"):
             try:
                 return getattr(self, name)
             except AttributeError:
@@ -271,7 +271,10 @@ class Price(float):
     age: float
     tz: str
 
-    def __new__(cls, value: float, symbol: str = "", time_ns: int = 0, age: float = 0.0, tz: str = "UTC") -> Price:
+    def __new__(
+        cls, value: float, symbol: str = "", time_ns: int = 0, age: float = 0.0, tz: str = "UTC"
+    ) -> Price:
+        """Make a price of a number."""
         made = super().__new__(cls, value)
         made.symbol = symbol
         made.time_ns = time_ns

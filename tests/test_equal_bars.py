@@ -1,4 +1,4 @@
-"""Real input, equal bars: the whole live path (socket, decode, validate, bars, frame) against the venues' own bars.
+"""Real input, equal bars: the whole live path (socket, decode, validate, bars, frame) against the venues'.
 
 What a venue's bar is, and which rows are whole, is in `tests.venues.truth`, which does not use mdnb.
 """
@@ -47,7 +47,7 @@ def as_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def assert_equal(ours: pd.DataFrame, venue: pd.DataFrame, least: int, **known: int) -> None:
-    """Compare over what both sides cover; there must be at least so many bars, none missing and none extra."""
+    """Compare over what both sides cover; at least so many bars, none missing, none extra."""
     inside = ours["start_ns"].between(venue["start_ns"].iloc[0], venue["start_ns"].iloc[-1])
     found = truth.mismatches(ours[inside], venue)
     assert len(venue) >= least
@@ -80,9 +80,12 @@ def test_kraken_minutes_and_flat_minutes(shared_data: Path) -> None:
 
 @pytest.mark.parametrize("side", ["bid", "ask"])
 @pytest.mark.parametrize(
-    ("name", "symbol"), [("lean_oanda_xauusd_{}_20140509_quote", "XAUUSD"), ("lean_fxcm_eurusd_{}_20140505_quote", "EURUSD")]
+    ("name", "symbol"),
+    [("lean_oanda_xauusd_{}_20140509_quote", "XAUUSD"), ("lean_fxcm_eurusd_{}_20140505_quote", "EURUSD")],
 )
-def test_quotes_against_the_venues_seconds_and_minutes(shared_data: Path, name: str, symbol: str, side: str) -> None:
+def test_quotes_against_the_venues_seconds_and_minutes(
+    shared_data: Path, name: str, symbol: str, side: str
+) -> None:
     quotes = truth.lean_quotes(name.format("tick"))
     feed = f"replay:{shared_data}/bars/{name.format('tick')}.zip?speed=max&price={side}"
     frames, accounting = play(feed, symbol, ["1sec", "1min"])
@@ -108,7 +111,9 @@ def test_gold_trades_against_the_exchanges_minutes(shared_data: Path) -> None:
     last = as_table(frames["1min"]).set_index("start_ns").iloc[-1]
     theirs = truth.lean_bars().set_index("start_ns").iloc[-1]
     assert last.name == theirs.name
-    assert last[["open", "high", "low", "close"]].tolist() == theirs[["open", "high", "low", "close"]].tolist()
+    assert (
+        last[["open", "high", "low", "close"]].tolist() == theirs[["open", "high", "low", "close"]].tolist()
+    )
     assert abs(theirs["volume"] - last["volume"]) == 2
 
 
@@ -172,7 +177,9 @@ def test_binance_futures_trades_against_the_klines_in_the_recording(shared_data:
 
 def test_binance_spot_recording_holds_every_trade_by_id(shared_data: Path) -> None:
     frames, accounting = play(
-        f"replay:{shared_data}/ws/binance_spot_btcusdt_20240808T2354.txt.gz?speed=max", "BTCUSDT", ["1sec", "1min"]
+        f"replay:{shared_data}/ws/binance_spot_btcusdt_20240808T2354.txt.gz?speed=max",
+        "BTCUSDT",
+        ["1sec", "1min"],
     )
     check_balanced(accounting)
     assert accounting.duplicate == accounting.late_dropped == 0

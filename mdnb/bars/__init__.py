@@ -1,1 +1,1 @@
-"""Bars: a cascade of timeframes fed from the finest, activity bars, and their rules. Pure: no clock, no thread."""
+"""Bars: a cascade of timeframes fed from the finest, and activity bars. Pure: no clock, no thread."""

@@ -42,7 +42,9 @@ class ActivityBars:
         self, timeframe: Timeframe, log: BarLog, on_closed: Callable[[str, BarRow], None] | None = None
     ) -> None:
         if not timeframe.is_activity:
-            raise TimeframeError(f"{timeframe.name} bars are on a clock; activity bars are such as 500tick or 1000vol")
+            raise TimeframeError(
+                f"{timeframe.name} bars are on a clock; activity bars are such as 500tick or 1000vol"
+            )
         self.timeframe = timeframe
         self.name = timeframe.name
         self.log = log

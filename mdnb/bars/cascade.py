@@ -9,10 +9,13 @@ same bars however they are cut into batches.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mdnb.bars.bulk import bars_of, group_starts
+from mdnb.bars.grow import fill_from_parent, put_below
+from mdnb.bars.late import amend_bars
 from mdnb.bars.node import BarLog, Node, OnClosed, fold_rows
 from mdnb.bars.tree import parents
 from mdnb.batch import BarRow, TradeRow
@@ -124,7 +127,7 @@ class Cascade:
         return [node.name for node in sorted(kept, key=lambda node: node.grid.timeframe.sort_key)]
 
     def node(self, name: str) -> Node:
-        """Return the node of a timeframe's canonical name."""
+        """Return the node of a canonical name."""
         return self._nodes[name]
 
     def nodes(self) -> list[Node]:
@@ -160,7 +163,7 @@ class Cascade:
             self._new_root(root, *ticks(), hidden=root != timeframe)
         if timeframe.name not in self._nodes:
             node = self._attach(timeframe, tree[timeframe], hidden=False)
-            self._fill_from_parent(node)
+            fill_from_parent(node, self._settled)
         return self._nodes[timeframe.name]
 
     def remove(self, name: str) -> None:
@@ -173,38 +176,16 @@ class Cascade:
             del self._nodes[node.name]
             node = node.parent
 
-    def _fill_from_parent(self, node: Node) -> None:
-        assert node.parent is not None
-        listener, node.on_closed = node.on_closed, None
-        for row in _closed_rows(node.parent.log, _NEVER, _NO_START):
-            if node.is_open and row[0] >= node.edge:
-                node.finish(row[0])
-            node.fold(row)
-        if node.is_open and node.edge <= self._settled:
-            node.finish(self._settled)
-        node.on_closed = listener
-
-    def _new_root(self, timeframe: Timeframe, ticks: Sequence[TradeRow], complete: bool, *, hidden: bool) -> None:
-        old = self._root
+    def _new_root(
+        self, timeframe: Timeframe, ticks: Sequence[TradeRow], complete: bool, *, hidden: bool
+    ) -> None:
         scratch = Cascade([timeframe], self.sessions, self._make_log, max_lateness_ns=2**62)
         scratch.push_rows(ticks)
         made = scratch.root
         made.hidden, made.fill, made.on_closed = hidden, self._fill and not hidden, self._on_closed
-        made.children.append(old)
-        old.parent = made
+        put_below(made, self._root, complete=complete, oldest_ns=ticks[0][0] if ticks else None)
         self._root = made
         self._nodes = {made.name: made, **self._nodes}
-        if not old.is_open:
-            return
-        rows = _closed_rows(made.log, old.start, old.edge)
-        if not complete and (not ticks or ticks[0][0] >= old.start):
-            # The ticks of the open bar are not all held: it keeps what it has, the new root starts afresh.
-            made.clear()
-            made.partial = True
-        elif rows:
-            old.take(fold_rows(rows, old.start), (old.start, old.edge))
-        else:
-            old.clear()
 
     # -- ticks --------------------------------------------------------------------------------------
 
@@ -295,39 +276,8 @@ class Cascade:
 
     def amend(self, piece: BarRow) -> None:
         """Merge a piece into the closed root bar that starts with it, and into every coarser bar."""
-        root = self._root
         self.amended_count += 1
-        merged = root.amend(piece)
-        if not root.hidden:
-            self.amended.append((root, merged))
-        for child in root.children:
-            self._refold(child, piece)
-
-    def _refold(self, node: Node, piece: BarRow) -> None:
-        span = node.grid.span(piece[0])
-        parent = node.parent
-        assert parent is not None
-        if span is None:
-            return
-        whole = parent.log.evicted == 0 or _first_start(parent.log) <= span[0]
-        rows = _closed_rows(parent.log, *span) if whole else []
-        if span[1] > self._settled:
-            if not node.is_open:
-                node.begin(span, piece[1])
-            if rows:
-                node.take(fold_rows(rows, span[0]), span)
-            else:
-                node.fold(piece)
-            return
-        if rows:
-            now = fold_rows(rows, span[0])
-            node.replace(now)
-        else:
-            now = node.amend((span[0], *piece[1:]))
-        if not node.hidden:
-            self.amended.append((node, now))
-        for child in node.children:
-            self._refold(child, piece)
+        self.amended += amend_bars(self._root, piece, self._settled)
 
     # -- arrays -------------------------------------------------------------------------------------
 
@@ -351,27 +301,22 @@ class Cascade:
         """
         for a in range(0, len(ts_ns), _ARRAY_CHUNK):
             part = slice(a, a + _ARRAY_CHUNK)
-            self._push_chunk(ts_ns[part], price[part], size[part], None if count is None else count[part])
+            counts = np.ones(len(ts_ns[part]), dtype=np.int64) if count is None else count[part]
+            self._push_chunk(ts_ns[part], price[part], size[part], counts)
 
     def _push_chunk(
-        self,
-        ts_ns: NDArray[np.int64],
-        price: NDArray[np.float64],
-        size: NDArray[np.float64],
-        count: NDArray[np.int64] | None,
+        self, ts_ns: NDArray[np.int64], price: NDArray[Any], size: NDArray[Any], count: NDArray[np.int64]
     ) -> None:
         root = self._root
-        groups = _groups(ts_ns, root.grid, root.start if root.is_open else self._settled)
+        groups = group_starts(ts_ns, root.grid, root.start if root.is_open else self._settled)
         if groups is None:
             # Late trades and trades outside the sessions are rare: the one rule for them is the live one.
-            counts = [1] * len(ts_ns) if count is None else count.tolist()
             none = [0] * len(ts_ns)
-            self.push_rows(
-                list(zip(ts_ns.tolist(), price.tolist(), size.tolist(), counts, none, none, strict=True))
-            )
+            columns = (ts_ns.tolist(), price.tolist(), size.tolist(), count.tolist(), none, none)
+            self.push_rows(list(zip(*columns, strict=True)))
             return
         starts, first = groups
-        rows = _bars_of(starts, first, price, size, count, root)
+        rows = bars_of(starts, first, price, size, count, root)
         self._settled = max(self._settled, int(starts[-1]))
         newest = max(self._newest, int(ts_ns.max()))
         for row in rows:
@@ -439,123 +384,18 @@ class Cascade:
         return min(edges, default=None)
 
     def forming(self, name: str) -> BarRow | None:
-        """Return the open bar of a timeframe as it is now, finer open bars merged in; None if there is none."""
-        node: Node | None = self._nodes[name]
-        assert node is not None
-        span = node.grid.span(self._forming_start(node))
+        """Return the open bar of a timeframe as it is now, finer open bars merged in; None without one."""
+        node = at = self._nodes[name]
+        while not at.is_open and at.parent is not None:
+            at = at.parent
+        span = node.grid.span(at.start) if at.is_open else None
         if span is None:
             return None
         pieces: list[BarRow] = []
-        while node is not None:
-            piece = node.as_row()
+        each: Node | None = node
+        while each is not None:
+            piece = each.as_row()
             if piece is not None and span[0] <= piece[0] < span[1]:
                 pieces.append(piece)
-            node = node.parent
+            each = each.parent
         return fold_rows(pieces, span[0]) if pieces else None
-
-    def _forming_start(self, node: Node) -> int:
-        at: Node | None = node
-        while at is not None:
-            if at.is_open:
-                return at.start
-            at = at.parent
-        return _NEVER + 1
-
-
-def _closed_rows(log: BarLog, start_ns: int, end_ns: int) -> list[BarRow]:
-    at = 0 if start_ns == _NEVER else log.find(start_ns)
-    rows: list[BarRow] = []
-    while at < len(log):
-        row, flags = log.row(at)
-        if row[0] >= end_ns:
-            break
-        if not flags & 1:
-            rows.append(row)
-        at += 1
-    return rows
-
-
-def _first_start(log: BarLog) -> int:
-    return log.row(0)[0][0] if len(log) else _NO_START
-
-
-def _groups(
-    ts_ns: NDArray[np.int64], grid: Grid, floor_ns: int
-) -> tuple[NDArray[np.int64], NDArray[np.intp]] | None:
-    """Return each bar's start and the position of its first trade; None where trades are late or outside."""
-    if int(ts_ns[0]) < floor_ns:
-        return None
-    step = grid.timeframe.step_ns
-    if step and grid.sessions.always_open and bool((ts_ns[1:] >= ts_ns[:-1]).all()):
-        low, high = int(ts_ns[0]) // step, int(ts_ns[-1]) // step
-        if high - low < len(ts_ns):
-            # Few bars, many trades: look for each edge instead of flooring each time.
-            edges = np.arange(low, high + 1, dtype=np.int64) * step
-            at = np.searchsorted(ts_ns, edges)
-            at[0] = 0
-            filled = np.diff(at, append=len(ts_ns)) > 0
-            return edges[filled], at[filled]
-    starts, inside = grid.starts(ts_ns)
-    if not bool(inside.all()) or not bool((starts[1:] >= starts[:-1]).all()):
-        return None
-    first = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
-    return starts[first], first
-
-
-def _bars_of(
-    starts: NDArray[np.int64],
-    first: NDArray[np.intp],
-    price: NDArray[np.float64],
-    size: NDArray[np.float64],
-    count: NDArray[np.int64] | None,
-    root: Node,
-) -> list[BarRow]:
-    last = np.append(first[1:], len(price)) - 1
-    lengths = np.diff(first, append=len(price))
-    held = root.as_row() if root.start == int(starts[0]) else None
-    volume, turnover = _sums(first, lengths, price, size, held)
-    trades = lengths if count is None else np.add.reduceat(count, first)
-    rows = list(
-        zip(
-            starts.tolist(),
-            price[first].tolist(),
-            np.maximum.reduceat(price, first).tolist(),
-            np.minimum.reduceat(price, first).tolist(),
-            price[last].tolist(),
-            volume.tolist(),
-            trades.tolist(),
-            turnover.tolist(),
-            strict=True,
-        )
-    )
-    if held is not None:
-        start, _, high, low, close, v, n, t = rows[0]
-        rows[0] = (start, held[1], max(high, held[2]), min(low, held[3]), close, v, n + held[6], t)
-    return rows
-
-
-def _sums(
-    first: NDArray[np.intp],
-    lengths: NDArray[np.intp],
-    price: NDArray[np.float64],
-    size: NDArray[np.float64],
-    held: BarRow | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return volume and turnover of each bar, added in the order of the trades.
-
-    The live loop adds one by one; reduceat adds in pairs and rounds otherwise, which shows only where sums
-    are not exact. Sizes that are whole numbers add exactly in any order.
-    """
-    money = price * size
-    if bool((size == np.floor(size)).all()):
-        volume, turnover = np.add.reduceat(size, first), np.add.reduceat(money, first)
-        if held is not None:
-            volume[0] += held[5]
-            turnover[0] += held[7]
-        return volume, turnover
-    which = np.repeat(np.arange(len(first)), lengths)
-    if held is not None:
-        which = np.concatenate(([0], which))
-        size = np.concatenate(([held[5]], size))
-        money = np.concatenate(([held[7]], money))
-    return np.bincount(which, weights=size), np.bincount(which, weights=money)

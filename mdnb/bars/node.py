@@ -111,7 +111,16 @@ class Node:
         """Return what was folded in so far."""
         if self.start == _NO_START:
             return None
-        return (self.start, self.open, self.high, self.low, self.close, self.volume, self.count, self.turnover)
+        return (
+            self.start,
+            self.open,
+            self.high,
+            self.low,
+            self.close,
+            self.volume,
+            self.count,
+            self.turnover,
+        )
 
     def begin(self, span: tuple[int, int], price: float) -> None:
         """Open a new bar at ``span``; intervals without a trade before it are filled first."""
@@ -168,7 +177,7 @@ class Node:
             span = self.grid.after(span[1])
 
     def amend(self, row: BarRow) -> BarRow:
-        """Merge a late piece into the closed bar of its interval (or put one there); return the bar as it is now."""
+        """Merge a late piece into the closed bar of its interval, or put one there; return the bar."""
         at = self.log.find(row[0])
         if at < len(self.log) and (held := self.log.row(at))[0][0] == row[0]:
             merged = row if held[1] & 1 else fold_rows([held[0], row], row[0])

@@ -126,7 +126,7 @@ class Subscription:
                 result = self.handler(event)
                 if inspect.isawaitable(result):
                     await result
-            except Exception as error:  # a user's handler may raise anything; the feed goes on
+            except Exception as error:  # noqa: BLE001  # a user's handler may raise anything; the feed goes on
                 self._failed(error)
             self.delivered += 1
 
@@ -138,7 +138,7 @@ class Subscription:
                 result = self.handler(event)
                 if inspect.isawaitable(result):
                     asyncio.run(_finish(result))
-            except Exception as error:  # a user's handler may raise anything; the feed goes on
+            except Exception as error:  # noqa: BLE001  # a user's handler may raise anything; the feed goes on
                 self._failed(error)
             self.delivered += 1
 
@@ -153,7 +153,8 @@ class Subscription:
 
     def __repr__(self) -> str:
         name = getattr(self.handler, "__qualname__", repr(self.handler))
-        return f"<{self.type.name} -> {name}: {self.delivered} delivered, {self.dropped} dropped, {self.errors} errors>"
+        counts = f"{self.delivered} delivered, {self.dropped} dropped, {self.errors} errors"
+        return f"<{self.type.name} -> {name}: {counts}>"
 
 
 async def _finish(awaitable: Any) -> None:
@@ -192,7 +193,9 @@ class EventBus:
         """Return whether anybody listens: events that nobody wants are never made."""
         return type in self._listeners
 
-    def on(self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = QUEUE_LIMIT) -> Subscription:
+    def on(
+        self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = QUEUE_LIMIT
+    ) -> Subscription:
         """Register a handler; it runs on the running loop, or on a thread for callbacks where none runs."""
         if not callable(handler):
             raise OptionError(f"a handler must be a function of one event; got {handler!r}")
@@ -202,7 +205,9 @@ class EventBus:
             loop = None
         return self._add(Subscription(self, EventType.parse(type), handler, loop, once=once, limit=limit))
 
-    def on_thread(self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = QUEUE_LIMIT) -> Subscription:
+    def on_thread(
+        self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = QUEUE_LIMIT
+    ) -> Subscription:
         """Register a handler that runs on the thread for callbacks, whatever loop is running here."""
         if not callable(handler):
             raise OptionError(f"a handler must be a function of one event; got {handler!r}")
@@ -234,7 +239,9 @@ class EventBus:
 
     def _forget(self, subscription: Subscription) -> None:
         with self._lock:
-            left = tuple(held for held in self._listeners.get(subscription.type, ()) if held is not subscription)
+            left = tuple(
+                held for held in self._listeners.get(subscription.type, ()) if held is not subscription
+            )
             if left:
                 self._listeners[subscription.type] = left
             else:
@@ -255,7 +262,10 @@ class EventBus:
                     self._on_slow(subscription)
 
     async def wait_for(
-        self, type: EventType | str, timeout: float | None = None, where: Callable[[Event], bool] | None = None
+        self,
+        type: EventType | str,
+        timeout: float | None = None,
+        where: Callable[[Event], bool] | None = None,
     ) -> Event:
         """Wait for the next event of a type.
 
@@ -290,7 +300,7 @@ class EventBus:
 
     async def events(self, *types: EventType | str) -> AsyncIterator[Event]:
         """Iterate over events as they come; no types means all."""
-        kinds = [EventType.parse(type) for type in types] or list(EventType)
+        kinds = [EventType.parse(each) for each in types] or list(EventType)
         arrived: asyncio.Queue[Event] = asyncio.Queue(QUEUE_LIMIT)
         loop = asyncio.get_running_loop()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Event", "EventType"]
 
 
-class EventType(str, enum.Enum):
+class EventType(enum.StrEnum):
     """What can happen; a handler may be registered with the member or with its name.
 
     Examples
@@ -39,7 +39,7 @@ class EventType(str, enum.Enum):
     MARKET_DEPTH_UPDATE = "market_depth_update"
     """The order book changed."""
     DATA_GAP = "data_gap"
-    """An interval that the feed did not deliver: ``gap_start``, ``gap_end``, ``gap_duration`` (s), ``repaired``."""
+    """An interval that was not delivered: ``gap_start``, ``gap_end``, ``gap_duration`` (s), ``repaired``."""
     DATA_QUALITY_ALERT = "data_quality_alert"
     """Something is wrong with the data: ``alert_type``, ``description``."""
     CONNECTION_STATUS_CHANGED = "connection_status_changed"
@@ -55,7 +55,7 @@ class EventType(str, enum.Enum):
             When there is no such event.
         """
         try:
-            return cls(given.lower() if isinstance(given, str) else given)
+            return cls(given.lower())
         except (ValueError, AttributeError) as error:
             names = [member.name for member in cls]
             raise OptionError(f"there is no event {given!r}. {suggest(str(given).upper(), names)}") from error

@@ -37,7 +37,7 @@ class Feed(abc.ABC):
     has_trades
         False for venues and recordings without trades.
     source
-        What bars are built from: ``trades``; else ``quotes`` (at `quote_price`), or the feed's own finer ``bars``.
+        What bars are built from: ``trades``; else ``quotes`` (at `quote_price`), or the feed's ``bars``.
     quote_price
         ``mid``, ``bid`` or ``ask``.
     clock
@@ -89,8 +89,10 @@ class Feed(abc.ABC):
         """Return the hours in which the symbol trades."""
         return Sessions.always()
 
-    async def history_bars(self, symbol: str, timeframe: str, start_ns: int, end_ns: int) -> list[BarRow] | None:
-        """Return closed bars that start in ``[start_ns, end_ns)``, oldest first; None where there is no history."""
+    async def history_bars(
+        self, symbol: str, timeframe: str, start_ns: int, end_ns: int
+    ) -> list[BarRow] | None:
+        """Return closed bars that start in ``[start_ns, end_ns)``, oldest first; None without history."""
         return None
 
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
@@ -99,6 +101,7 @@ class Feed(abc.ABC):
 
     def on_reply(self, reply: Reply) -> None:
         """Take the answer to a request of ours; feeds that make none ignore it."""
+        return
 
     async def __aenter__(self) -> Feed:
         return self

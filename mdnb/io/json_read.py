@@ -127,7 +127,9 @@ def _fast(body: bytes, names: ColumnNames, where: str) -> _Columns | None:
     if kind is None:
         return None
     schema = pa.schema([(key, kind if ours == INDEX_NAME else pa.float64()) for ours, key in keys.items()])
-    lines = _BETWEEN.sub(b"}\n{", inner)
+    between = _BETWEEN.search(inner)
+    # The first gap stands for all; where another looks different, Arrow refuses and the slow way reads it.
+    lines = inner.replace(between.group(), b"}\n{") if between else inner
     try:
         table = arrow_json.read_json(
             pa.BufferReader(lines),

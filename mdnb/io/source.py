@@ -97,7 +97,7 @@ def read_text_bytes(filename: str | os.PathLike[str]) -> tuple[bytes, str]:
     if b"\0" in data[:_CHUNK_BYTES]:
         raise refuse(where, "it holds NUL characters and is not text", "Plain UTF-8 text is needed here.")
     data = data.removeprefix(b"\xef\xbb\xbf")
-    if not data.strip():
+    if not data or data.isspace():
         raise refuse(where, "it is empty", "A file of bars is needed.")
     return data, where
 

@@ -28,18 +28,21 @@ def run_demo(folder: Path, notebook: Path = NOTEBOOK) -> int:
     if not notebook.is_file():
         raise DataImportError(f"{notebook} is not here: run the demo from the folder of a checkout")
     try:
-        import nbformat
+        import nbformat as _nbformat
         from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError
     except ImportError as error:
-        raise MissingExtraError("the demo runs a notebook and needs: pip install nbclient ipykernel") from error
+        raise MissingExtraError(
+            "the demo runs a notebook and needs: pip install nbclient ipykernel"
+        ) from error
+    nbformat: Any = _nbformat
     folder.mkdir(parents=True, exist_ok=True)
     book = nbformat.read(notebook, as_version=4)
     count = sum(cell.cell_type == "code" for cell in book.cells)
     began = time.monotonic()
     done = 0
 
-    def told(cell: Any, cell_index: int, **rest: Any) -> None:
+    def told(cell: Any, **_: Any) -> None:
         nonlocal done
         if cell.cell_type == "code":
             done += 1
@@ -47,7 +50,11 @@ def run_demo(folder: Path, notebook: Path = NOTEBOOK) -> int:
 
     book.cells.append(nbformat.v4.new_code_cell(_closing(folder.resolve())))
     client = NotebookClient(
-        book, timeout=_CELL_SECONDS, resources={"metadata": {"path": str(folder)}}, on_cell_start=told, kernel_name=""
+        book,
+        timeout=_CELL_SECONDS,
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_start=told,
+        kernel_name="",
     )
     try:
         client.execute()
@@ -56,7 +63,9 @@ def run_demo(folder: Path, notebook: Path = NOTEBOOK) -> int:
         return 1
     for output in book.cells[-1].outputs:
         _say("".join(output.get("text", "")).rstrip())
-    _say(f"wrote {folder / 'quickstart.html'} and {folder / 'mnq.parquet'} in {time.monotonic() - began:.0f} s")
+    _say(
+        f"wrote {folder / 'quickstart.html'} and {folder / 'mnq.parquet'} in {time.monotonic() - began:.0f} s"
+    )
     return 0
 
 

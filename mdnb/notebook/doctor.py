@@ -52,7 +52,9 @@ def _try_market(lines: list[str]) -> list[str]:
     from mdnb.market import live
 
     try:
-        with live("MNQ", ["1min", "5min"], feed="sim://", initial_days=0.2, name="mdnb-doctor", progress=False) as market:
+        with live(
+            "MNQ", ["1min", "5min"], feed="sim://", initial_days=0.2, name="mdnb-doctor", progress=False
+        ) as market:
             price = market.price
             frame = market["1min"].frame
             chart = market.chart("1min", bars=50)
@@ -60,5 +62,7 @@ def _try_market(lines: list[str]) -> list[str]:
             chart.close()
     except (MdnbError, ImportError) as error:
         return [f"  the embedded feed does not work: {error}"]
-    lines.append(f"  embedded feed: MNQ {price:,.2f}, {len(frame)} one-minute bars, a chart of {picture:,} bytes")
+    lines.append(
+        f"  embedded feed: MNQ {price:,.2f}, {len(frame)} one-minute bars, a chart of {picture:,} bytes"
+    )
     return []

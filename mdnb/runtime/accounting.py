@@ -66,7 +66,9 @@ class Accounting(Record):
     @property
     def explained(self) -> int:
         """Trades that are in exactly one place."""
-        elsewhere = self.duplicate + self.late_dropped + self.outside_session + self.unsubscribed + self.held_back
+        elsewhere = (
+            self.duplicate + self.late_dropped + self.outside_session + self.unsubscribed + self.held_back
+        )
         return self.in_bars + elsewhere + self.rejected_total
 
     @property
@@ -76,19 +78,31 @@ class Accounting(Record):
 
     def __str__(self) -> str:
         lines = [f"{self.symbol}: {self.received:,} received = {self.in_bars:,} in bars"]
-        for name in ("duplicate", "late_dropped", "outside_session", "unsubscribed", "held_back"):
-            lines.append(f"  + {self[name]:,} {name}")
+        elsewhere = ("duplicate", "late_dropped", "outside_session", "unsubscribed", "held_back")
+        lines += [f"  + {self[name]:,} {name}" for name in elsewhere]
         lines += [f"  + {count:,} rejected:{reason}" for reason, count in sorted(self.rejected.items())]
         lines.append(f"  {'balanced' if self.balanced else f'NOT balanced: {self.explained:,} explained'}")
-        lines.append(f"  {self.amended:,} amended closed bars; {self.quotes:,} quotes, {self.depth_updates:,} depth updates")
-        lines.append(f"  connection: {self.frames:,} frames, {self.control:,} control, {self.malformed:,} malformed")
+        lines.append(f"  {self.amended:,} amended a closed bar")
+        lines.append(f"  {self.quotes:,} quotes, {self.depth_updates:,} depth updates")
+        lines.append(
+            f"  connection: {self.frames:,} frames, {self.control:,} control, {self.malformed:,} malformed"
+        )
         return "\n".join(lines)
 
 
 class Ledger:
     """The counters that the pipeline adds to; `freeze` makes an `Accounting` of them."""
 
-    __slots__ = ("depth_updates", "duplicate", "held_back", "in_bars", "quotes", "received", "rejected", "unsubscribed")
+    __slots__ = (
+        "depth_updates",
+        "duplicate",
+        "held_back",
+        "in_bars",
+        "quotes",
+        "received",
+        "rejected",
+        "unsubscribed",
+    )
 
     def __init__(self) -> None:
         self.received = 0

@@ -108,7 +108,10 @@ class Drain:
         if isinstance(clock, EventClock) and newest:
             clock.advance(newest)
         pipelines = self._pipelines
-        bars: dict[str, list[tuple[str, list[tuple[tuple[int, float, float, float, float, float, int, float], bool]]]]] = {}
+        bars: dict[
+            str,
+            list[tuple[str, list[tuple[tuple[int, float, float, float, float, float, int, float], bool]]]],
+        ] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
         for symbol in {**batch.trades, **batch.quotes, **batch.depth, **bars}:

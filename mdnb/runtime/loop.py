@@ -62,9 +62,8 @@ class BackgroundLoop:
         """Return whether the caller runs on this loop's thread."""
         return threading.get_ident() == self.thread.ident
 
-
     def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "mdnb") -> None:
-        """Start a coroutine from any thread that nobody waits for; its failure is logged and kept in `errors`."""
+        """Start a coroutine from any thread that nobody waits for; failures are logged and kept."""
         if self.loop.is_closed():
             coroutine.close()
             return

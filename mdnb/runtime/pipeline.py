@@ -314,7 +314,9 @@ class Pipeline:
     def tick(self, row: TradeRow, flag: str = "ok") -> Tick:
         """Return a row as a `Tick`."""
         ts_ns, price, size, count, side, trade_id = row
-        return Tick(self.engine.symbol, ts_ns, price, size, _SIDES[side], trade_id, count, flag, self.engine.tz)
+        return Tick(
+            self.engine.symbol, ts_ns, price, size, _SIDES[side], trade_id, count, flag, self.engine.tz
+        )
 
     def quote(self, row: QuoteRow, age: float = 0.0) -> Quote:
         """Return a row as a `Quote`."""
@@ -333,4 +335,3 @@ class Pipeline:
                 control=control,
                 malformed=malformed,
             )
-

@@ -40,7 +40,7 @@ async def record(symbol: str, file: Path, feed: str | None = None, seconds: floa
                 for reply in understand.feed([frame]).replies:
                     source.on_reply(reply)
 
-            running = asyncio.create_task(source.run(keep, lambda status, detail: None))
+            running = asyncio.create_task(source.run(keep, lambda _status, _detail: None))
             await asyncio.wait({running}, timeout=seconds)
     finally:
         await source.close()

@@ -31,7 +31,7 @@ class Sessions:
         self._all: weakref.WeakSet[Any] = weakref.WeakSet()
 
     async def replace(self, key: object, session: Closable) -> None:
-        """Keep a session under a key; close the earlier one of that key first. A key of None replaces nothing."""
+        """Keep a session under a key and close the earlier one of that key; None replaces nothing."""
         if key is not None:
             earlier = self._by_key.pop(key, lambda: None)()
             if earlier is not None:

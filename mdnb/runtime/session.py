@@ -71,7 +71,9 @@ class SessionOptions:
         try:
             zoneinfo.ZoneInfo(self.tz)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise OptionError(f"there is no time zone {self.tz!r}; write one such as 'America/Chicago' or 'UTC'") from error
+            raise OptionError(
+                f"there is no time zone {self.tz!r}; write one such as 'America/Chicago' or 'UTC'"
+            ) from error
 
 
 class MarketSession:
@@ -144,7 +146,9 @@ class MarketSession:
             )
             engine.bind_state(self._state)
             self.engines[symbol] = engine
-            self.pipelines[symbol] = Pipeline(engine, self.bus, self.feed.clock, self.feed.ids, self.feed.quote_price)
+            self.pipelines[symbol] = Pipeline(
+                engine, self.bus, self.feed.clock, self.feed.ids, self.feed.quote_price
+            )
 
     async def _until_up(self) -> None:
         assert self._run is not None
@@ -154,7 +158,9 @@ class MarketSession:
         if not self._up.is_set():
             if self._failure is not None:
                 raise self._failure
-            raise FeedError(f"the feed ended before it was connected: {self.health.detail or 'no reason given'}")
+            raise FeedError(
+                f"the feed ended before it was connected: {self.health.detail or 'no reason given'}"
+            )
         for pipeline in self.pipelines.values():
             pipeline.clock = self.feed.clock
 
@@ -229,12 +235,12 @@ class MarketSession:
             asyncio.get_running_loop().call_soon(self._arm)
 
     def _slow_handler(self, subscription: Subscription) -> None:
-        data = {
-            "alert_type": "slow_handler",
-            "description": f"a handler of {subscription.type.name} is too slow: {subscription.dropped} events dropped",
-        }
+        told = f"a handler of {subscription.type.name} is too slow: {subscription.dropped} events dropped"
+        data = {"alert_type": "slow_handler", "description": told}
         self.bus.emit(
-            Event(EventType.DATA_QUALITY_ALERT, self.symbols[0], self.feed.clock.now_ns(), data, self.options.tz)
+            Event(
+                EventType.DATA_QUALITY_ALERT, self.symbols[0], self.feed.clock.now_ns(), data, self.options.tz
+            )
         )
 
     def _state(self) -> tuple[str, float]:

@@ -8,14 +8,13 @@ handed out share the old time column. Not thread-safe: the engine holds its lock
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mdnb.batch import BarRow
 from mdnb.store.buffers import allocate
+from mdnb.store.columns import AMENDED, COLUMNS, FILLED, PARTIAL, BarColumns, columns_from_rows, vwap_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,61 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AMENDED", "COLUMNS", "FILLED", "PARTIAL", "BarColumns", "BarStore", "columns_from_rows"]
 
-FILLED = 1
-AMENDED = 2
-PARTIAL = 4
-COLUMNS = ("open", "high", "low", "close", "volume", "tick_count", "vwap")
-"""Columns of a frame, all float64; ``vwap`` only where the source gives trades."""
 
 _NS_PER_US = 1000
 _FLOATS = 6
 _FIRST_CAPACITY = 1024
 _STAGE_LIMIT = 512
 _NAN = float("nan")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class BarColumns:
-    """Bars as numpy copies, oldest first.
-
-    Attributes
-    ----------
-    time_us
-        int64, shape (n,): bar start in UTC epoch microseconds.
-    open, high, low, close, volume, vwap
-        float64, shape (n,).
-    tick_count
-        int64, shape (n,).
-    flags
-        uint8, shape (n,): `FILLED`, `AMENDED`, `PARTIAL`.
-    first
-        Ordinal of row 0; bars are numbered from 0 since the store began.
-    forming
-        True when the last row is the forming bar.
-    generation
-        Changes when anything but an append or the forming bar changed.
-    """
-
-    time_us: NDArray[np.int64]
-    open: NDArray[np.float64]
-    high: NDArray[np.float64]
-    low: NDArray[np.float64]
-    close: NDArray[np.float64]
-    volume: NDArray[np.float64]
-    vwap: NDArray[np.float64]
-    tick_count: NDArray[np.int64]
-    flags: NDArray[np.uint8]
-    first: int
-    forming: bool
-    generation: int
-
-    def __len__(self) -> int:
-        return len(self.time_us)
-
-    @property
-    def turnover(self) -> NDArray[np.float64]:
-        """float64, shape (n,): sum of price x size."""
-        return self.vwap * self.volume
 
 
 class BarStore:
@@ -104,6 +54,8 @@ class BarStore:
         self._n = 0
         self._from = 0
         self._columns: pd.Index | None = None
+        self._index: pd.DatetimeIndex | None = None
+        self._sliced: tuple[int, int, pd.DatetimeIndex] | None = None
         self._allocate(min(_FIRST_CAPACITY, self._largest()))
 
     # -- size ---------------------------------------------------------------------------------------
@@ -154,7 +106,7 @@ class BarStore:
         start, o, h, low, c, v, n, turnover = zip(*rows, strict=True)
         self._time[a:b] = np.array(start, dtype=np.int64) // _NS_PER_US
         self._floats[:5, a:b] = (o, h, low, c, v)
-        self._floats[5, a:b] = _vwap(np.array(turnover), self._floats[4, a:b])
+        self._floats[5, a:b] = vwap_of(np.array(turnover), self._floats[4, a:b])
         self._count[a:b] = n
         self._flags[a:b] = 0
         for at, flags in self._staged_flags.items():
@@ -256,7 +208,9 @@ class BarStore:
         i = self._from + at
         o, h, low, c, v, vwap = self._floats[:, i].tolist()
         turnover = vwap * v if v else 0.0
-        return (int(self._time[i]) * _NS_PER_US, o, h, low, c, v, int(self._count[i]), turnover), int(self._flags[i])
+        return (int(self._time[i]) * _NS_PER_US, o, h, low, c, v, int(self._count[i]), turnover), int(
+            self._flags[i]
+        )
 
     def columns(self, start: int, stop: int, forming: BarRow | None = None) -> BarColumns:
         """Return copies of the bars at positions ``[start, stop)``, and of the forming one behind them."""
@@ -303,7 +257,7 @@ class BarStore:
         return pd.DataFrame(floats.T, self._index_of(a, b), self._columns, copy=False)
 
     def _index_of(self, a: int, b: int) -> pd.DatetimeIndex:
-        """Return the index of the rows ``[a, b)``: a view of the time column, where nothing is written twice."""
+        """Return the index of the rows ``[a, b)``: a view of the time column, written once."""
         held = self._sliced
         if held is not None and held[0] == a and held[1] == b:
             return held[2]
@@ -333,8 +287,8 @@ class BarStore:
         self._count: NDArray[np.int32] = allocate("i4", capacity)
         self._flags: NDArray[np.uint8] = allocate("u1", capacity)
         self._from = 0
-        self._index: pd.DatetimeIndex | None = None
-        self._sliced: tuple[int, int, pd.DatetimeIndex] | None = None
+        self._index = None
+        self._sliced = None
 
     def _views(self) -> tuple[NDArray[np.generic], ...]:
         held = slice(self._from, self._n)
@@ -370,39 +324,3 @@ class BarStore:
         if over > 0:
             self._from += over
             self.evicted += over
-
-
-def _vwap(turnover: NDArray[np.float64], volume: NDArray[np.float64]) -> NDArray[np.float64]:
-    out = np.full(len(volume), _NAN)
-    np.divide(turnover, volume, out=out, where=volume > 0)
-    return out
-
-
-def columns_from_rows(rows: Sequence[BarRow], flags: int = 0) -> BarColumns:
-    """Return rows as columns.
-
-    Examples
-    --------
-    >>> columns_from_rows([(60_000_000_000, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5)]).vwap.tolist()
-    [1.25]
-    """
-    if rows:
-        start, o, h, low, c, v, n, turnover = (np.array(column) for column in zip(*rows, strict=True))
-    else:
-        start = n = np.empty(0, dtype=np.int64)
-        o = h = low = c = v = turnover = np.empty(0)
-    volume = v.astype(np.float64)
-    return BarColumns(
-        start.astype(np.int64) // _NS_PER_US,
-        o.astype(np.float64),
-        h.astype(np.float64),
-        low.astype(np.float64),
-        c.astype(np.float64),
-        volume,
-        _vwap(turnover.astype(np.float64), volume),
-        n.astype(np.int64),
-        np.full(len(start), flags, dtype=np.uint8),
-        0,
-        False,
-        0,
-    )

@@ -17,11 +17,22 @@ if TYPE_CHECKING:
 __all__ = ["QUOTE_DTYPE", "TICK_DTYPE", "RowStore"]
 
 TICK_DTYPE = np.dtype(
-    [("ts_ns", "i8"), ("price", "f8"), ("size", "f8"), ("count", "i4"), ("side", "i1"), ("trade_id", "i8"), ("flag", "u1")]
+    [
+        ("ts_ns", "i8"),
+        ("price", "f8"),
+        ("size", "f8"),
+        ("count", "i4"),
+        ("side", "i1"),
+        ("trade_id", "i8"),
+        ("flag", "u1"),
+    ]
 )
-"""A trade: UTC epoch nanoseconds, price, size, raw trades, +1/-1/0 taker side, id or -1, 0 or why it is in no bar."""
+"""A trade: UTC epoch nanoseconds, price, size, raw trades, taker side +1/-1/0, id or -1, and 0 or why it is
+in no bar."""
 
-QUOTE_DTYPE = np.dtype([("ts_ns", "i8"), ("bid", "f8"), ("bid_size", "f8"), ("ask", "f8"), ("ask_size", "f8")])
+QUOTE_DTYPE = np.dtype(
+    [("ts_ns", "i8"), ("bid", "f8"), ("bid_size", "f8"), ("ask", "f8"), ("ask_size", "f8")]
+)
 """A quote: UTC epoch nanoseconds, best bid and ask with their sizes."""
 
 _FIRST_CAPACITY = 4096

@@ -38,7 +38,9 @@ class Duplicates:
     ([5, 6, 9, 8], [6], [7])
     """
 
-    def __init__(self, ids: Literal["sequential", "unique", "none"] = "sequential", window: int = 100_000) -> None:
+    def __init__(
+        self, ids: Literal["sequential", "unique", "none"] = "sequential", window: int = 100_000
+    ) -> None:
         self.ids = ids
         self.missing: set[int] = set()
         self._window = window

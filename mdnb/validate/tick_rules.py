@@ -35,7 +35,8 @@ class TickRules:
     Examples
     --------
     >>> rules = TickRules()
-    >>> good, bad = rules.split([(1, 21000.0, 1.0, 1, 0, -1), (2, 2e6, 1.0, 1, 0, -1), (3, 21000.25, 1.0, 1, 0, -1)])
+    >>> rows = [(i, price, 1.0, 1, 0, -1) for i, price in enumerate((21000.0, 2e6, 21000.25), start=1)]
+    >>> good, bad = rules.split(rows)
     >>> len(good), [reason for reason, _ in bad]
     (2, ['price_absurd'])
     """
@@ -100,19 +101,17 @@ class TickRules:
 
     def _reason(self, row: TradeRow, latest_ns: int) -> str | None:
         ts_ns, price, size, _, _, _ = row
-        if not math.isfinite(price) or not math.isfinite(size):
-            return "not_finite"
-        if price <= 0:
-            return "price_not_positive"
-        if size < 0:
-            return "size_negative"
-        if ts_ns <= 0:
-            return "time_not_positive"
-        if ts_ns > latest_ns:
-            return "time_in_future"
-        if not self._low < price < self._high:
-            return self._judge(price)
-        return None
+        reasons = (
+            ("not_finite", not (math.isfinite(price) and math.isfinite(size))),
+            ("price_not_positive", price <= 0),
+            ("size_negative", size < 0),
+            ("time_not_positive", ts_ns <= 0),
+            ("time_in_future", ts_ns > latest_ns),
+        )
+        for reason, holds in reasons:
+            if holds:
+                return reason
+        return None if self._low < price < self._high else self._judge(price)
 
     def _judge(self, price: float) -> str | None:
         agree = [other for other in self._absurd if 1 / self.factor < other / price < self.factor]

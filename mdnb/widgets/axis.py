@@ -53,7 +53,9 @@ def time_labels(
         text = _date(stamps[i], long=False)
         ticks[i] = f"<b>{text}</b>" if bold else text
     for step in _STEPS_MINUTES:
-        marks = [i for i, at in enumerate(stamps) if (at.hour * 60 + at.minute) % step == 0 and at.second == 0]
+        marks = [
+            i for i, at in enumerate(stamps) if (at.hour * 60 + at.minute) % step == 0 and at.second == 0
+        ]
         if len(marks) + len(days) <= wanted:
             break
     gap = max(1, count // (2 * wanted))

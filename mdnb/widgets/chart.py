@@ -231,7 +231,14 @@ class _State:
     """What a chart knows of itself, apart from plotly's own attributes."""
 
     def __init__(
-        self, source: BarSource, timeframe: str, bars: int, theme: str, palette: str, height: int, static: bool
+        self,
+        source: BarSource,
+        timeframe: str,
+        bars: int,
+        theme: str,
+        palette: str,
+        height: int,
+        static: bool,
     ) -> None:
         self.source = source
         self.timeframe = timeframe
@@ -257,7 +264,9 @@ class _State:
 
     def look(self) -> Look:
         instrument = self.source.instrument
-        return Look(self.source.symbol, self.timeframe, instrument.decimals, instrument.whole_lots, self.colours)
+        return Look(
+            self.source.symbol, self.timeframe, instrument.decimals, instrument.whole_lots, self.colours
+        )
 
 
 def _check(bars: int, fps: float, theme: str, palette: str, height: int, unknown: dict[str, Any]) -> None:
@@ -295,7 +304,10 @@ def _layout(state: _State, held: BarColumns, *, moving: bool = False) -> dict[st
     layout = {} if moving else look.layout(state.height)
     count = len(held)
     if not count:
-        layout["annotations"] = [look.legend(""), look.badge(state.source.status(), state.source.latency_ms())]
+        layout["annotations"] = [
+            look.legend(""),
+            look.badge(state.source.status(), state.source.latency_ms()),
+        ]
         return layout
     state.y_range = price_range(held.low, held.high, state.y_range)
     where, labels = time_labels(held.time_us.tolist(), held.first, state.source.tz)
@@ -307,7 +319,9 @@ def _layout(state: _State, held: BarColumns, *, moving: bool = False) -> dict[st
     return layout
 
 
-def _moving_parts(state: _State, look: Look, held: BarColumns) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _moving_parts(
+    state: _State, look: Look, held: BarColumns
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     i = len(held) - 1
     bar = tuple(float(column[i]) for column in (held.open, held.high, held.low, held.close, held.volume))
     before = float(held.close[i - 1]) if i else math.nan

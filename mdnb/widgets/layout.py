@@ -39,7 +39,13 @@ def short_timeframe(name: str) -> str:
 
 
 def legend_text(
-    symbol: str, timeframe: str, bar: tuple[float, ...], before: float, decimals: int, theme: Theme, volume_decimals: int
+    symbol: str,
+    timeframe: str,
+    bar: tuple[float, ...],
+    before: float,
+    decimals: int,
+    theme: Theme,
+    volume_decimals: int,
 ) -> str:
     """Return the line top left: symbol, timeframe, open high low close, change, volume.
 
@@ -145,7 +151,9 @@ class Look:
             at = datetime.fromtimestamp(int(bars.time_us[i]) / 1e6, zone)
             prices = "<br>".join(
                 f"{label} {price:,.{self.decimals}f}"
-                for label, price in zip("OHLC", (bars.open[i], bars.high[i], bars.low[i], bars.close[i]), strict=True)
+                for label, price in zip(
+                    "OHLC", (bars.open[i], bars.high[i], bars.low[i], bars.close[i]), strict=True
+                )
             )
             out.append(
                 f"{at:%a %d %b %H:%M:%S}<br>{prices}<br>V {bars.volume[i]:,.{self.volume_decimals}f} · "
@@ -178,14 +186,28 @@ class Look:
             "margin": {"l": 8, "r": 78, "t": 30, "b": 24},
             "paper_bgcolor": theme.background,
             "plot_bgcolor": theme.background,
-            "font": {"family": "system-ui, -apple-system, Segoe UI, sans-serif", "size": 11, "color": theme.muted},
+            "font": {
+                "family": "system-ui, -apple-system, Segoe UI, sans-serif",
+                "size": 11,
+                "color": theme.muted,
+            },
             "dragmode": "pan",
             "hovermode": "x",
-            "hoverlabel": {"bgcolor": theme.background, "bordercolor": theme.grid, "font": {"color": theme.text}},
+            "hoverlabel": {
+                "bgcolor": theme.background,
+                "bordercolor": theme.grid,
+                "font": {"color": theme.text},
+            },
             "uirevision": "mdnb",
             "showlegend": False,
             "bargap": 0.25,
-            "xaxis": {**axis, **crosshair, "anchor": "y2", "rangeslider": {"visible": False}, "tickmode": "array"},
+            "xaxis": {
+                **axis,
+                **crosshair,
+                "anchor": "y2",
+                "rangeslider": {"visible": False},
+                "tickmode": "array",
+            },
             "yaxis": {
                 **axis,
                 **crosshair,

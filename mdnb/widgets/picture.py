@@ -65,7 +65,9 @@ def _bars(columns: BarColumns, decimals: int, tz: str, theme: Theme, width: int,
     out: list[str] = []
     for price in np.linspace(low, high, 7)[1:-1]:
         out.append(f'<path d="M10 {y(price):.1f}H{width - _RIGHT}" stroke="{theme.grid}"/>')
-        out.append(f'<text x="{width - _RIGHT + 6}" y="{y(price) + 4:.1f}" fill="{theme.muted}">{price:,.{decimals}f}</text>')
+        out.append(
+            f'<text x="{width - _RIGHT + 6}" y="{y(price) + 4:.1f}" fill="{theme.muted}">{price:,.{decimals}f}</text>'
+        )
     where, labels = time_labels(columns.time_us.tolist(), 0, tz, bold=False)
     for at, label in zip(where, labels, strict=True):
         out.append(
@@ -80,12 +82,16 @@ def _bars(columns: BarColumns, decimals: int, tz: str, theme: Theme, width: int,
             bodies.append(f"M{x - w / 2:.1f} {top:.1f}h{w:.1f}v{max(bottom - top, 0.8):.1f}h-{w:.1f}z")
             tall = columns.volume[i] / peak * (base - _TOP - pane - 12)
             volumes.append(f"M{x - w / 2:.1f} {base:.1f}h{w:.1f}v-{tall:.1f}h-{w:.1f}z")
-        out.append(f'<path d="{"".join(wicks)}" stroke="{colour}"/><path d="{"".join(bodies)}" fill="{colour}"/>')
+        out.append(
+            f'<path d="{"".join(wicks)}" stroke="{colour}"/><path d="{"".join(bodies)}" fill="{colour}"/>'
+        )
         out.append(f'<path d="{"".join(volumes)}" fill="{colour}" opacity=".45"/>')
     last = float(columns.close[-1])
     colour = theme.up if last >= float(columns.open[-1]) else theme.down
     out.append(f'<path d="M10 {y(last):.1f}H{width - _RIGHT}" stroke="{colour}" stroke-dasharray="2 3"/>')
-    out.append(f'<rect x="{width - _RIGHT}" y="{y(last) - 9:.1f}" width="{_RIGHT}" height="18" fill="{colour}"/>')
+    out.append(
+        f'<rect x="{width - _RIGHT}" y="{y(last) - 9:.1f}" width="{_RIGHT}" height="18" fill="{colour}"/>'
+    )
     out.append(
         f'<text x="{width - _RIGHT + 6}" y="{y(last) + 4:.1f}" fill="{contrast_text(colour)}">{last:,.{decimals}f}</text>'
     )

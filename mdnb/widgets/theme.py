@@ -42,8 +42,12 @@ class Theme:
     dead: str
 
 
-_DARK = Theme("dark", "#26a69a", "#ef5350", "#0f1115", "#20242c", "#d1d4dc", "#787b86", "#26a69a", "#f5a623", "#ef5350")
-_LIGHT = Theme("light", "#089981", "#f23645", "#ffffff", "#eef0f3", "#131722", "#6a6d78", "#089981", "#b26a00", "#d32f2f")
+_DARK = Theme(
+    "dark", "#26a69a", "#ef5350", "#0f1115", "#20242c", "#d1d4dc", "#787b86", "#26a69a", "#f5a623", "#ef5350"
+)
+_LIGHT = Theme(
+    "light", "#089981", "#f23645", "#ffffff", "#eef0f3", "#131722", "#6a6d78", "#089981", "#b26a00", "#d32f2f"
+)
 # Okabe and Ito, Color Universal Design (2008): sky blue and orange.
 _COLORBLIND = {"up": "#56b4e9", "down": "#e69f00"}
 

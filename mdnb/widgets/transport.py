@@ -41,7 +41,9 @@ class StockTransport:
                 layout[kind] = [*layout[kind], *theirs]
         with figure.batch_update():
             for at, trace in traces.items():
-                changes = {name: value for name, value in trace.items() if name not in ("type", "uid", "name")}
+                changes = {
+                    name: value for name, value in trace.items() if name not in ("type", "uid", "name")
+                }
                 figure.data[at].update(changes, overwrite=True)
             figure.update_layout(layout)
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from mdnb.bars.cascade import Cascade
 from mdnb.batch import BarRow, TradeRow
@@ -35,7 +34,9 @@ def bars_of(cascade: Cascade, name: str) -> list[BarRow]:
     return kept + ([forming] if forming else [])
 
 
-def reference(rows: Sequence[TradeRow], names: Sequence[str], root: str) -> tuple[dict[str, list[BarRow]], int]:
+def reference(
+    rows: Sequence[TradeRow], names: Sequence[str], root: str
+) -> tuple[dict[str, list[BarRow]], int]:
     """Bars by dictionary: no state but the newest time, no cascade, no early closing."""
     step = Timeframe.parse(root).step_ns
     newest = -(2**63)
@@ -101,8 +102,16 @@ FAMILIES = [
 def trades(draw: st.DrawFn, disorder: bool = True) -> list[TradeRow]:
     """Trades with ties, gaps, and some that come late by up to 20 seconds."""
     count = draw(st.integers(1, 120))
-    gaps = draw(st.lists(st.sampled_from([0, 0, 1, 200, 999, 1000, 7000, 61_000, 400_000]), min_size=count, max_size=count))
-    late = draw(st.lists(st.sampled_from([0, 0, 0, 1, 900, 4_999, 5_000, 5_001, 20_000]), min_size=count, max_size=count))
+    gaps = draw(
+        st.lists(
+            st.sampled_from([0, 0, 1, 200, 999, 1000, 7000, 61_000, 400_000]), min_size=count, max_size=count
+        )
+    )
+    late = draw(
+        st.lists(
+            st.sampled_from([0, 0, 0, 1, 900, 4_999, 5_000, 5_001, 20_000]), min_size=count, max_size=count
+        )
+    )
     prices = draw(st.lists(st.integers(1, 60), min_size=count, max_size=count))
     sizes = draw(st.lists(st.sampled_from([0.0, 1.0, 2.0, 0.1, 1e-8, 3.7]), min_size=count, max_size=count))
     counts = draw(st.lists(st.integers(1, 3), min_size=count, max_size=count))
@@ -134,7 +143,9 @@ def test_bars_equal_the_reference(rows: list[TradeRow], names: list[str]) -> Non
         assert_same(bars_of(cascade, name), expected[name])
 
 
-@given(trades(), st.sampled_from(FAMILIES), st.lists(st.integers(1, 40), min_size=1, max_size=5), st.booleans())
+@given(
+    trades(), st.sampled_from(FAMILIES), st.lists(st.integers(1, 40), min_size=1, max_size=5), st.booleans()
+)
 def test_the_same_bars_however_the_trades_are_cut(
     rows: list[TradeRow], names: list[str], sizes: list[int], timer: bool
 ) -> None:
@@ -183,7 +194,9 @@ def test_coarse_bars_are_the_sum_of_their_finer_ones(rows: list[TradeRow], names
 
 
 @given(trades(), st.lists(st.integers(1, 40), min_size=1, max_size=4), st.booleans())
-def test_flat_bars_fill_exactly_the_empty_intervals(rows: list[TradeRow], sizes: list[int], timer: bool) -> None:
+def test_flat_bars_fill_exactly_the_empty_intervals(
+    rows: list[TradeRow], sizes: list[int], timer: bool
+) -> None:
     cascade = make(["1min", "5min"], fill=True)
     newest = 0
     for batch in cut(rows, sizes):
@@ -207,7 +220,9 @@ def test_flat_bars_fill_exactly_the_empty_intervals(rows: list[TradeRow], sizes:
                 assert row[5:7] == (0.0, 0)
 
 
-@given(trades(disorder=False), st.sampled_from(["15sec", "30sec", "5min", "7min", "1hour", "1day"]), st.data())
+@given(
+    trades(disorder=False), st.sampled_from(["15sec", "30sec", "5min", "7min", "1hour", "1day"]), st.data()
+)
 @settings(max_examples=60)
 def test_a_timeframe_added_later_equals_one_kept_from_the_start(
     rows: list[TradeRow], name: str, data: st.DataObject
@@ -248,7 +263,9 @@ def test_a_burst_of_100_000_trades_in_one_go_loses_none() -> None:
 
 def test_closing_is_eager_and_finest_first() -> None:
     seen: list[tuple[str, int]] = []
-    cascade = make(["1min", "5min", "15min"], on_closed=lambda node, row, filled: seen.append((node.name, row[0])))
+    cascade = make(
+        ["1min", "5min", "15min"], on_closed=lambda node, row, filled: seen.append((node.name, row[0]))
+    )
     first = 1_700_000_100 * SECOND // (900 * SECOND) * (900 * SECOND)
     cascade.push(first, 1.0, 1.0)
     cascade.push(first + 3600 * SECOND, 2.0, 1.0)
@@ -268,7 +285,11 @@ class TestSessions:
 
     def test_four_hour_and_day_bars_follow_the_session_over_a_change_of_the_clocks(self) -> None:
         cascade = make(["1min", "4hour", "1day", "1week"], self.hours, fill=True)
-        minutes = [int(t) for a, b in zip(self.hours.opens, self.hours.closes, strict=True) for t in range(a, b, 60 * SECOND)]
+        minutes = [
+            int(t)
+            for a, b in zip(self.hours.opens, self.hours.closes, strict=True)
+            for t in range(a, b, 60 * SECOND)
+        ]
         for i, t in enumerate(minutes):
             cascade.push(t, 100.0 + i % 7, 1.0)
         days = [bar[0] for bar in bars_of(cascade, "1day")]
@@ -284,7 +305,8 @@ class TestSessions:
         cascade = make(["1min"], self.hours, fill=True)
         cascade.push(int(self.hours.closes[4]) - 30 * SECOND, 100.0, 1.0)
         cascade.push(int(self.hours.opens[5]) + 150 * SECOND, 101.0, 1.0)
-        starts = [bar_start for bar_start in (cascade.node("1min").log.row(i)[0][0] for i in range(len(cascade.node("1min").log)))]
+        log = cascade.node("1min").log
+        starts = [log.row(i)[0][0] for i in range(len(log))]
         assert starts == [
             int(self.hours.closes[4]) - 60 * SECOND,
             int(self.hours.opens[5]),

@@ -49,7 +49,14 @@ class Lab:
         """Open a new notebook with these code cells, its kernel ready."""
         notebook = {
             "cells": [
-                {"cell_type": "code", "id": f"cell{i}", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}
+                {
+                    "cell_type": "code",
+                    "id": f"cell{i}",
+                    "metadata": {},
+                    "source": cell,
+                    "outputs": [],
+                    "execution_count": None,
+                }
                 for i, cell in enumerate(cells)
             ],
             "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
@@ -64,7 +71,9 @@ class Lab:
                return kernel?.connectionStatus === 'connected' && kernel.status === 'idle'; }""",
             timeout=PAGE_MS,
         )
-        self.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
+        self.page.evaluate(
+            f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})"
+        )
 
     def start(self, cell: int) -> None:
         """Run a cell without waiting for it."""
@@ -119,7 +128,9 @@ def _free_port() -> int:
 def _settings(folder: Path) -> None:
     plugin = folder / "@jupyterlab" / "apputils-extension"
     plugin.mkdir(parents=True)
-    (plugin / "notification.jupyterlab-settings").write_text('{"fetchNews":"false","checkForUpdates":false}', encoding="utf-8")
+    (plugin / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews":"false","checkForUpdates":false}', encoding="utf-8"
+    )
 
 
 @contextlib.contextmanager
@@ -161,7 +172,9 @@ def running_lab(folder: Path, chromium: Path) -> Iterator[Lab]:
         try:
             url = f"http://127.0.0.1:{port}"
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=str(chromium), args=CHROMIUM_FLAGS, headless=True)
+                browser = playwright.chromium.launch(
+                    executable_path=str(chromium), args=CHROMIUM_FLAGS, headless=True
+                )
                 page = browser.new_page(viewport={"width": 1280, "height": 900})
                 _until_up(server, f"{url}/api?token={token}", folder / "lab.log")
                 yield Lab(url, token, page, work)
@@ -196,5 +209,7 @@ def _shut_down(url: str, token: str) -> None:
         with urllib.request.urlopen(request, timeout=5) as answer:
             kernels = json.load(answer)
         for kernel in kernels:
-            stop = urllib.request.Request(f"{url}/api/kernels/{kernel['id']}", headers=headers, method="DELETE")
+            stop = urllib.request.Request(
+                f"{url}/api/kernels/{kernel['id']}", headers=headers, method="DELETE"
+            )
             urllib.request.urlopen(stop, timeout=10).close()

@@ -120,7 +120,7 @@ def test_a_client_far_behind_gets_full_frames_and_few_quotes() -> None:
     batch = Decoder().feed(stream.due(OPEN + HOUR))
     assert stream.position_ns < OPEN + HOUR, "bounded: it does not make an hour at once"
     assert batch.frames <= 10
-    assert len(batch.trades["MNQ"]) >= 8 * FRAME_ROWS
+    assert len(batch.trades["MNQ"]) > 7 * FRAME_ROWS
     assert len(batch.quotes["MNQ"]) == 1
     stream.set_channels([])
     assert stream.due(OPEN + HOUR) == []

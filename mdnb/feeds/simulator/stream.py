@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from mdnb.feeds.simulator.book import Book, Ladder
 
@@ -93,9 +94,12 @@ class Stream:
             return self._tape.between(now_ns, now_ns)
         ticks, more = self._tape.page(self.position_ns, now_ns, _TRADES_AT_ONCE)
         if more:
-            # The cut must not go through trades of one nanosecond.
-            now_ns = int(ticks.ts_ns[-1]) + 1
-            ticks = self._tape.between(self.position_ns, now_ns)
+            # The cut must not go through trades of one nanosecond: those of the last one wait.
+            now_ns = int(ticks.ts_ns[-1])
+            ticks = ticks.take(slice(0, int(np.searchsorted(ticks.ts_ns, now_ns))))
+            if not len(ticks):
+                now_ns += 1
+                ticks = self._tape.between(self.position_ns, now_ns)
         self.position_ns = now_ns
         return ticks
 

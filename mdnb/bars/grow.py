@@ -1,0 +1,60 @@
+"""A timeframe added later: filled from what is held, as if it had always been kept."""
+
+from __future__ import annotations
+
+from mdnb.bars.late import closed_rows
+from mdnb.bars.node import Node, fold_rows
+
+__all__ = ["fill_from_parent", "put_below"]
+
+_NEVER = -(2**63)
+_NO_START = 2**63 - 1
+
+
+def fill_from_parent(node: Node, settled_ns: int) -> None:
+    """Fold every closed bar of the finer timeframe into a new node; nobody is told of the bars this closes.
+
+    Parameters
+    ----------
+    settled_ns
+        Every bar that ended by then is closed.
+    """
+    assert node.parent is not None
+    listener, node.on_closed = node.on_closed, None
+    for row in closed_rows(node.parent.log, _NEVER, _NO_START):
+        if node.is_open and row[0] >= node.edge:
+            node.finish(row[0])
+        node.fold(row)
+    if node.is_open and node.edge <= settled_ns:
+        node.finish(settled_ns)
+    node.on_closed = listener
+
+
+def put_below(made: Node, old: Node, *, complete: bool, oldest_ns: int | None) -> None:
+    """Make a new, finer root feed the old one.
+
+    Parameters
+    ----------
+    made
+        The new root, built from the trades held.
+    old
+        The root so far; its open bar must from now on hold only what the new root has closed.
+    complete
+        Whether the trades held are all there ever were.
+    oldest_ns
+        Time of the oldest trade held, None where none is.
+    """
+    made.children.append(old)
+    old.parent = made
+    if not old.is_open:
+        return
+    if not complete and (oldest_ns is None or oldest_ns >= old.start):
+        # The trades of the open bar are not all held: it keeps what it has, the new root starts afresh.
+        made.clear()
+        made.partial = True
+        return
+    rows = closed_rows(made.log, old.start, old.edge)
+    if rows:
+        old.take(fold_rows(rows, old.start), (old.start, old.edge))
+    else:
+        old.clear()

@@ -1,0 +1,106 @@
+"""Bars as columns: what stores give out by the block."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdnb.batch import BarRow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["AMENDED", "COLUMNS", "FILLED", "PARTIAL", "BarColumns", "columns_from_rows", "vwap_of"]
+
+FILLED = 1
+AMENDED = 2
+PARTIAL = 4
+COLUMNS = ("open", "high", "low", "close", "volume", "tick_count", "vwap")
+"""Columns of a frame, all float64; ``vwap`` only where the source gives trades."""
+
+_NS_PER_US = 1000
+_NAN = float("nan")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BarColumns:
+    """Bars as numpy copies, oldest first.
+
+    Attributes
+    ----------
+    time_us
+        int64, shape (n,): bar start in UTC epoch microseconds.
+    open, high, low, close, volume, vwap
+        float64, shape (n,).
+    tick_count
+        int64, shape (n,).
+    flags
+        uint8, shape (n,): `FILLED`, `AMENDED`, `PARTIAL`.
+    first
+        Ordinal of row 0; bars are numbered from 0 since the store began.
+    forming
+        True when the last row is the forming bar.
+    generation
+        Changes when anything but an append or the forming bar changed.
+    """
+
+    time_us: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    vwap: NDArray[np.float64]
+    tick_count: NDArray[np.int64]
+    flags: NDArray[np.uint8]
+    first: int
+    forming: bool
+    generation: int
+
+    def __len__(self) -> int:
+        return len(self.time_us)
+
+    @property
+    def turnover(self) -> NDArray[np.float64]:
+        """float64, shape (n,): sum of price x size."""
+        return self.vwap * self.volume
+
+
+def vwap_of(turnover: NDArray[np.float64], volume: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the volume-weighted price, ``nan`` where there was no volume."""
+    out = np.full(len(volume), _NAN)
+    np.divide(turnover, volume, out=out, where=volume > 0)
+    return out
+
+
+def columns_from_rows(rows: Sequence[BarRow], flags: int = 0) -> BarColumns:
+    """Return rows as columns.
+
+    Examples
+    --------
+    >>> columns_from_rows([(60_000_000_000, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5)]).vwap.tolist()
+    [1.25]
+    """
+    if rows:
+        start, o, h, low, c, v, n, turnover = (np.array(column) for column in zip(*rows, strict=True))
+    else:
+        start = n = np.empty(0, dtype=np.int64)
+        o = h = low = c = v = turnover = np.empty(0)
+    volume = v.astype(np.float64)
+    return BarColumns(
+        start.astype(np.int64) // _NS_PER_US,
+        o.astype(np.float64),
+        h.astype(np.float64),
+        low.astype(np.float64),
+        c.astype(np.float64),
+        volume,
+        vwap_of(turnover.astype(np.float64), volume),
+        n.astype(np.int64),
+        np.full(len(start), flags, dtype=np.uint8),
+        0,
+        False,
+        0,
+    )
