@@ -91,14 +91,12 @@ class Outcome:
         return self.tally if self.tally.failed else self.tally + Tally(failed=1)
 
     def line(self) -> str:
-        words = ["passed" if self.passed else f"FAILED ({self._why()})"]
-        if self.step.counts_itself:
-            counts = {"passed": self.tally.passed, "failed": self.tally.failed}
-            counts["skipped"] = self.tally.skipped.total()
-            words = [", ".join(f"{count} {name}" for name, count in counts.items() if count) or words[0]]
-            if not self.passed and not self.tally.failed:
-                words.append(f"FAILED ({self._why()})")
-        return f"{self.step.name:10} {'; '.join(words):40} {self.seconds:6.0f} s"
+        tally = self.tally
+        counts = {"passed": tally.passed, "failed": tally.failed, "skipped": tally.skipped.total()}
+        words = [f"{count} {name}" for name, count in counts.items() if count]
+        if not self.passed and not tally.failed:
+            words.append(f"FAILED ({self._why()})")
+        return f"{self.step.name:10} {', '.join(words or ['passed']):40} {self.seconds:6.0f} s"
 
     def _why(self) -> str:
         return "no test was found" if self.step.counts_itself and self.code == 5 else f"exit code {self.code}"

@@ -1,6 +1,6 @@
 """mdnb's own wire protocol, version 1: spoken by the simulator, by replays and by relays.
 
-On the hot path: a frame of one trade costs about 0.8 us; guarded by ``tests/benchmarks``.
+On the hot path: a frame of one trade costs about 0.8 us, a row of a long frame 0.25 us.
 
 Each frame is a JSON object whose ``e`` says what it is::
 

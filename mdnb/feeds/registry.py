@@ -36,6 +36,7 @@ ENVIRONMENT = "MDNB_FEED"
 ENTRY_POINTS = "mdnb.feeds"
 
 _NAME = re.compile(r"(?P<name>[A-Za-z][\w.-]*)(?::(?://)?(?P<target>.*))?", re.DOTALL)
+_PLAIN: dict[Any, Any] = {"str": str, "int": int, "float": float, "bool": bool}
 _WORDS = {
     "true": True,
     "yes": True,
@@ -132,7 +133,12 @@ def _feed_class(name: str) -> type[Feed]:
 
 
 def _accepted(made: type[Feed]) -> dict[str, inspect.Parameter]:
-    parameters = list(inspect.signature(made.__init__, eval_str=True).parameters.values())[1:]
+    try:
+        signature = inspect.signature(made.__init__, eval_str=True)
+    except NameError:
+        # Some annotation is imported for the type checker only; the plain ones can still be told by name.
+        signature = inspect.signature(made.__init__)
+    parameters = list(signature.parameters.values())[1:]
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {parameter.name: parameter for parameter in parameters if parameter.kind in named}
 
@@ -144,7 +150,7 @@ def _no_option(kind: str, key: str, accepted: dict[str, inspect.Parameter]) -> s
 def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Parameter]) -> Any:
     if key not in accepted:
         raise FeedError(_no_option(kind, key, accepted))
-    annotation = accepted[key].annotation
+    annotation = _PLAIN.get(accepted[key].annotation, accepted[key].annotation)
     for allowed in _alternatives(annotation):
         try:
             return _convert(allowed, text)

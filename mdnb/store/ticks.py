@@ -154,7 +154,7 @@ class RowStore:
         import pandas as pd
 
         rows = self.tail(count)
-        stamps = rows["ts_ns"].copy().view("M8[ns]")
-        index = pd.DatetimeIndex(stamps, dtype=pd.DatetimeTZDtype("ns", tz), name="timestamp")
+        # From int64, which are instants; datetime64 without a zone would be taken as wall time.
+        index = pd.DatetimeIndex(rows["ts_ns"].copy(), dtype=pd.DatetimeTZDtype("ns", tz), name="timestamp")
         names = [name for name in self.dtype.names or () if name != "ts_ns"]
         return pd.DataFrame({name: rows[name] for name in names}, index=index)

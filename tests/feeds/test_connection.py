@@ -22,6 +22,7 @@ from websockets.asyncio.server import ServerConnection
 from mdnb.batch import Reply
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError, OptionError
 from mdnb.feeds.connection import Backoff, Endpoint, Patience, Wall, WebSocketFeed
+from mdnb.feeds.wire import WireFeed
 from tests.feeds.scripted import frames_of, scripted
 
 SOON = Wall(dice=lambda: 0.0)
@@ -50,7 +51,7 @@ class Venue(WebSocketFeed):
         message = json.loads(frame)
         self.frames.append(message)
         if message.get("e") == "reply":
-            self.on_reply(Reply(message["id"], message["ok"], message.get("error", "")))
+            self.on_reply(Reply(message["id"], message["ok"], message.get("error", ""), message))
         self._news.set()
 
     def on_status(self, status: str, detail: str) -> None:
@@ -526,6 +527,54 @@ def test_cancelling_the_run_closes_the_socket() -> None:
                 await running
             async with asyncio.timeout(TIMEOUT):
                 await gone.wait()
+
+    asyncio.run(main())
+
+
+class Wire(WireFeed, Venue):
+    """A client of mdnb's protocol whose server is the test's."""
+
+
+@pytest.mark.parametrize("rows", [[["x"]], [[1, 2.0]], [[1.5, 1, 1, 1, 1, 1, 1, 1]]])
+def test_rows_that_are_none_are_an_error_not_a_bar(rows: list[Any]) -> None:
+    async def junk(connection: ServerConnection) -> None:
+        async for frame in connection:
+            one = json.loads(frame)
+            await connection.send(json.dumps({"e": "reply", "id": one["id"], "ok": True, "rows": rows}))
+
+    async def main() -> None:
+        async with scripted([junk]) as server:
+            feed = Wire(server.url)
+
+            async def then() -> None:
+                with pytest.raises(FeedError, match="bars are not bars"):
+                    await feed.history_bars("MNQ", "1min", 0, 10)
+                with pytest.raises(FeedError, match="trades are not trades"):
+                    await feed.history_trades("MNQ", 0, 10)
+
+            await lived(feed, then)
+
+    asyncio.run(main())
+
+
+def test_an_unknown_turnover_travels_as_null() -> None:
+    async def serve_one(connection: ServerConnection) -> None:
+        async for frame in connection:
+            one = json.loads(frame)
+            rows = [[0, 1, 2, 1, 2, 3, 2, None], [60, 1, 2, 1, 2, 3, 2, 4.5]]
+            await connection.send(json.dumps({"e": "reply", "id": one["id"], "ok": True, "rows": rows}))
+
+    async def main() -> None:
+        async with scripted([serve_one]) as server:
+            feed = Wire(server.url)
+
+            async def then() -> None:
+                bars = await feed.history_bars("MNQ", "1min", 0, 100)
+                assert repr(bars) == (
+                    "[(0, 1.0, 2.0, 1.0, 2.0, 3.0, 2, nan), (60, 1.0, 2.0, 1.0, 2.0, 3.0, 2, 4.5)]"
+                )
+
+            await lived(feed, then)
 
     asyncio.run(main())
 

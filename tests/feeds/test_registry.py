@@ -156,5 +156,16 @@ def test_other_packages_register_feeds() -> None:
         assert reason in str(caught.value), name
 
 
+def test_annotations_for_the_type_checker_alone_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(Foreign):
+        def __init__(self, depth: int = 5, hook: Nowhere | None = None) -> None:  # type: ignore[name-defined]  # noqa: F821
+            super().__init__("x", depth=depth)
+
+    monkeypatch.setattr(registry, "_feed_class", lambda name: Late)
+    assert make_feed("late?depth=3").got[1] == 3  # type: ignore[attr-defined]
+    with pytest.raises(FeedError, match="must be a whole number"):
+        make_feed("late?depth=x")
+
+
 def test_a_feed_that_was_made_but_never_run_can_be_closed() -> None:
     asyncio.run(make_feed("sim").close())

@@ -161,6 +161,20 @@ def test_bars_come_in_pages_and_agree_with_the_trades() -> None:
     run(then, ["MNQ"], hours="venue")
 
 
+def test_pages_of_trades_may_end_amid_trades_of_one_nanosecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mdnb.feeds.wire.PAGE_ROWS", 23)
+    tape = tape_of()
+    low = instant("2025-11-19T14:31")
+    expected = tape.rows(tape.between(low, low + 30 * SECOND))
+    times = [row[0] for row in expected]
+    assert any(times[at] == times[at + 1] for at in range(22, len(times) - 1, 23)), "some page does"
+
+    async def then(feed: SimulatorFeed, reader: Reader) -> None:
+        assert await feed.history_trades("MNQ", low, low + 30 * SECOND) == expected
+
+    run(then, ["MNQ"], hours="venue")
+
+
 def test_all_channels_of_two_symbols_flow_beside_each_other() -> None:
     async def then(feed: SimulatorFeed, reader: Reader) -> None:
         await feed.subscribe("MNQ", ["trades", "quotes", "depth"])
@@ -405,6 +419,8 @@ def test_a_refused_subscription_says_why() -> None:
         ({"speed": float("nan")}, "speed must be above 0"),
         ({"speed": float("inf")}, "speed must be above 0"),
         ({"rate": -1}, "rate must be above 0 and at most 100"),
+        ({"rate": "much"}, "rate must be above 0"),
+        ({"seed": 1.5}, "seed must be a whole number"),
         ({"hours": "always"}, "Allowed: auto, venue"),
         ({"start": "yesterday"}, "'now' or ISO 8601"),
         ({"start": "1999-01-01"}, "between 2019"),

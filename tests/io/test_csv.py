@@ -10,7 +10,6 @@ from pathlib import Path
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 from hypothesis import given, settings
 
@@ -113,10 +112,11 @@ def test_strftime_formats_are_those_of_pandas(date_format: str, frame: pd.DataFr
 
 
 def test_polars_reads_the_instants() -> None:
+    polars = pytest.importorskip("polars")
     frame = bars()
     text = write_csv(frame)
     assert isinstance(text, str)
-    judge = pl.read_csv(io.StringIO(text), try_parse_dates=True, infer_schema_length=None)
+    judge = polars.read_csv(io.StringIO(text), try_parse_dates=True, infer_schema_length=None)
     assert judge["timestamp"].dt.convert_time_zone("UTC").to_list() == list(frame.index.tz_convert("UTC"))
     assert judge["volume"].to_list() == frame["volume"].to_list()
 

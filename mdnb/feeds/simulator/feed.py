@@ -75,6 +75,8 @@ class SimulatorFeed(WireFeed):
         rate: float = 1.0,
     ) -> None:
         super().__init__()
+        if not isinstance(seed, int):
+            raise OptionError(f"the simulator's seed must be a whole number; got {seed!r}")
         self.seed = seed
         self.speed = _checked("speed", speed, _FASTEST)
         self.rate = _checked("rate", rate, _MOST_TRADES)
@@ -142,8 +144,8 @@ class SimulatorFeed(WireFeed):
         )
 
 
-def _checked(name: str, value: float, most: float) -> float:
-    if not (math.isfinite(value) and 0 < value <= most):
+def _checked(name: str, value: object, most: float) -> float:
+    if not (isinstance(value, int | float) and math.isfinite(value) and 0 < value <= most):
         raise OptionError(f"the simulator's {name} must be above 0 and at most {most:g}; got {value!r}")
     return float(value)
 

@@ -1,0 +1,63 @@
+"""What README.md and CONTRIBUTING.md say is true."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _examples() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", _text("README.md"), re.MULTILINE | re.DOTALL)
+
+
+def test_there_is_an_example_for_either_face() -> None:
+    assert ["mdnb.live(" in code for code in _examples()].count(True) >= 1
+    assert ["TradingSuite.create(" in code for code in _examples()].count(True) >= 1
+
+
+@pytest.mark.parametrize("code", _examples(), ids=lambda code: code.splitlines()[0])
+def test_the_example_runs_as_it_stands(code: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_links_within_the_tree_lead_somewhere(page: str) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", _text(page))
+    assert not [target for target in targets if not (ROOT / target).exists()]
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_make_knows_every_command_that_is_told(page: str) -> None:
+    told = set(re.findall(r"`?\bmake ([a-z]+)\b(?=[`\s]*(?:`|#|$))", _text(page), re.MULTILINE))
+    known = set(re.findall(r"^([a-z]+):", _text("Makefile"), re.MULTILINE))
+    assert told <= known
+
+
+def test_every_step_is_told_by_list() -> None:
+    command = [sys.executable, "-m", "tests", "--list"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    for name in ("lint", "types", "imports", "doctest", "unit", "kernel", "notebooks", "browser", "soak"):
+        assert re.search(rf"^{name} ", done.stdout, re.MULTILINE)
