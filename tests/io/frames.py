@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, settings
 EASY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 """A folder of the test may be written to by each example anew."""
 ZONES = ("UTC", "America/Chicago", "Asia/Kolkata", "Australia/Lord_Howe", "+05:30", "Europe/London")
-SHARED = Path(os.environ.get("MDNB_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
+PROJECT = Path(__file__).parents[2]
+SHARED = Path(os.environ.get("MDNB_SHARED_DATA", PROJECT.parent / "shared" / "data"))
 EARLIEST_US = -9_214_560_000_000_000
 LATEST_US = 9_214_646_400_000_000 - 1
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from mdnb.errors import DataExportError, DataImportError, OptionError, SymbolError
-from mdnb.io import default_name, format_of, read_bars, safe_name, write_bars
+from mdnb.io import default_name, format_of, read_bars, read_csv, safe_name, write_bars
 from mdnb.io.atomic import atomic_write
 from mdnb.io.paths import inside, local_path, symbol_of
-from tests.io.frames import bars, same
+from tests.io.frames import EASY, PROJECT, bars, same
 
 WRITER = """
 import sys
@@ -44,6 +44,7 @@ def test_a_writer_that_is_stopped_half_way_leaves_the_old_file(tmp_path: Path, s
     path.write_text("old")
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path)],
+        cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -108,6 +109,7 @@ for write in (write_csv, write_parquet):
     path.write_text("old")
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", script, str(path)],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=120,
@@ -144,6 +146,7 @@ for name in ("new.csv", "old.csv"):
     try:
         run = subprocess.run(
             [sys.executable, "-c", script, str(folder)],
+            cwd=PROJECT,
             capture_output=True,
             text=True,
             timeout=60,
@@ -217,6 +220,7 @@ def test_readers_see_the_old_or_the_new_file_and_nothing_else(tmp_path: Path) ->
 
 
 @given(st.text(min_size=1, max_size=20))
+@settings(EASY)
 def test_every_symbol_is_a_name_that_stays_in_its_folder(symbol: str) -> None:
     if symbol in {".", ".."}:
         with pytest.raises(SymbolError):
@@ -301,14 +305,7 @@ def test_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
         ("pipe.csv", "a pipe or a device"),
         ("folder.csv", "folder, a pipe"),
     ):
-        for reader in (name, name.replace(".csv", ".csv")):
-            with pytest.raises(DataImportError, match=message):
-                read_bars(tmp_path / reader)
+        with pytest.raises(DataImportError, match=message):
+            read_bars(tmp_path / name)
     with pytest.raises(DataImportError, match="device"):
-        read_bars_of_device()
-
-
-def read_bars_of_device() -> None:
-    from mdnb.io import read_csv
-
-    read_csv("/dev/zero")
+        read_csv("/dev/zero")

@@ -14,9 +14,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from mdnb.errors import DataImportError
-from mdnb.io import read_bars, read_csv, read_json, read_parquet, write_parquet, write_timeframes
+from mdnb.io import (
+    read_bars,
+    read_csv,
+    read_json,
+    read_parquet,
+    write_csv,
+    write_json,
+    write_parquet,
+    write_timeframes,
+)
 from mdnb.io.parquet_footer import read_footer
-from tests.io.frames import bars
+from tests.io.frames import PROJECT, bars
 
 LIMITED = """
 import resource, sys
@@ -36,6 +45,7 @@ def in_one_gigabyte(*paths: Path) -> list[str]:
     """Read each file in a process that may not grow; return what it printed, a line a file."""
     run = subprocess.run(
         [sys.executable, "-c", LIMITED, *map(str, paths)],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=240,
@@ -160,6 +170,7 @@ def test_every_torn_or_altered_parquet_file_is_told_or_read_the_same(tmp_path: P
     )
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", DAMAGED, str(path), str(tmp_path / "bad.parquet")],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=240,
@@ -231,8 +242,6 @@ def test_nothing_is_unpacked_but_what_says_so(tmp_path: Path) -> None:
 
 
 def test_a_secret_in_the_attributes_reaches_no_file(tmp_path: Path) -> None:
-    from mdnb.io import write_csv, write_json
-
     frame = bars()
     frame.attrs.update({"token": "sk-SECRET", "source": "venue://user:sk-SECRET@host"})
     for text in (write_csv(frame), write_json(frame, envelope=True)):
