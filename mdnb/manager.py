@@ -252,9 +252,10 @@ class RealtimeDataManager:
         Returns
         -------
         pandas.DataFrame
-            Index ``timestamp`` (datetime64[us, tz], bar start), columns open high low close volume float64,
-            tick_count int32, and vwap float64 where the feed gives trades. Empty, with these columns, when
-            there is no data. It is the caller's: nothing changes it later.
+            Index ``timestamp`` (datetime64[us, tz], bar start), columns open high low close volume
+            tick_count, and vwap where the feed gives trades, all float64. Empty, with these columns, when
+            there is no data. ``frame.attrs["partial"]`` lists the rows whose interval the feed did not cover
+            whole. It is the caller's: nothing changes it later.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""``python -m tests.refresh_notebooks``: run every notebook and save its results, a picture where a widget was.
+"""``python -m tests.refresh_notebooks``: run every notebook, save its results, a picture for each widget.
 
 What is saved can be seen on a page without a kernel, and holds neither widget state nor links to widgets that
 are gone.
@@ -50,4 +50,4 @@ if __name__ == "__main__":
     for found in sorted(NOTEBOOKS.glob("*.ipynb")):
         refresh(found)
         size = found.stat().st_size
-        print(f"{found.name}: {size:,} bytes", file=sys.stdout)
+        sys.stdout.write(f"{found.name}: {size:,} bytes\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_saved_without_widget_state_with_a_picture_in_its_place(path: Path) -> N
     for cell in charts:
         pictures = [output["data"]["image/svg+xml"] for output in cell["outputs"] if "data" in output]
         assert pictures, "run: python -m tests.refresh_notebooks"
-        drawing = ElementTree.fromstring("".join(pictures[-1]))
+        drawing = ET.fromstring("".join(pictures[-1]))
         assert drawing.tag.endswith("svg")
         assert len(list(drawing.iter())) > 20
 

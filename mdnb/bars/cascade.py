@@ -48,7 +48,7 @@ class Cascade:
     fill
         Add flat bars for intervals inside a session that had no trade.
     on_closed
-        Called with ``(node, row, filled)`` for each bar that closes, finest first.
+        Called with ``(node, row, flags)`` for each bar that closes, finest first.
 
     Attributes
     ----------
@@ -257,7 +257,7 @@ class Cascade:
             self._late(row, span)
             return
         self.close_until(ts_ns)
-        root.begin(span, price)
+        root.begin(span, price, ts_ns)
         root.volume = size
         root.count = count
         root.turnover = price * size
@@ -326,7 +326,7 @@ class Cascade:
                 self.close_until(row[0])
                 span = root.grid.span(row[0])
                 assert span is not None
-                root.begin(span, row[1])
+                root.begin(span, row[1], int(ts_ns[0]))
             root.take(row, (root.start, root.edge))
         self._newest = newest
 

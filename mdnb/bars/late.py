@@ -41,7 +41,7 @@ def _refold(node: Node, piece: BarRow, settled_ns: int, changed: list[tuple[Node
     rows = closed_rows(parent.log, *span) if whole else []
     if span[1] > settled_ns:
         if not node.is_open:
-            node.begin(span, piece[1])
+            node.begin(span, piece[1], piece[0])
         if rows:
             node.take(fold_rows(rows, span[0]), span)
         else:

@@ -13,8 +13,10 @@ __all__ = ["BarLog", "Node", "fold_rows"]
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
 
-OnClosed = Callable[["Node", BarRow, bool], None]
-"""Called with ``(node, row, filled)`` for each bar that closes."""
+OnClosed = Callable[["Node", BarRow, int], None]
+"""Called with ``(node, row, flags)`` for each bar that closes; flags as a `BarLog` takes them."""
+
+_FILLED, _AMENDED, _PARTIAL = 1, 2, 4
 
 
 class BarLog(Protocol):
@@ -122,9 +124,14 @@ class Node:
             self.turnover,
         )
 
-    def begin(self, span: tuple[int, int], price: float) -> None:
-        """Open a new bar at ``span``; intervals without a trade before it are filled first."""
-        if self.fill and self.closed_to != _NEVER and self.closed_to < span[0]:
+    def begin(self, span: tuple[int, int], price: float, at_ns: int) -> None:
+        """Open a new bar at ``span``; intervals without a trade before it are filled first.
+
+        The first bar ever is partial unless the data begins with it; ``at_ns`` is the time of its first piece.
+        """
+        if self.closed_to == _NEVER:
+            self.partial = at_ns > span[0]
+        elif self.fill and self.closed_to < span[0]:
             self.fill_to(span[0])
         self.start, self.edge = span
         self.open = self.high = self.low = self.close = price
@@ -138,7 +145,7 @@ class Node:
             span = self.grid.span(start)
             if span is None:
                 return
-            self.begin(span, open_)
+            self.begin(span, open_, start)
         if high > self.high:
             self.high = high
         if low < self.low:
@@ -155,12 +162,14 @@ class Node:
         self.last_close = self.close
         self.start = _NO_START
         self.edge = _NEVER
-        flags, self.partial = (4 if self.partial else 0), False
+        partial, self.partial = self.partial, False
+        flags = _PARTIAL if partial else 0
         self.log.stage(row, flags)
         if self.on_closed is not None and not self.hidden:
-            self.on_closed(self, row, False)
+            self.on_closed(self, row, flags)
         for child in self.children:
             child.fold(row)
+            child.partial = child.partial or partial
             if child.edge <= ts_ns:
                 child.finish(ts_ns)
 
@@ -170,18 +179,18 @@ class Node:
         flat = self.last_close
         while span is not None and span[1] <= ts_ns:
             row: BarRow = (span[0], flat, flat, flat, flat, 0.0, 0, 0.0)
-            self.log.stage(row, 1)
+            self.log.stage(row, _FILLED)
             self.closed_to = span[1]
             if self.on_closed is not None and not self.hidden:
-                self.on_closed(self, row, True)
+                self.on_closed(self, row, _FILLED)
             span = self.grid.after(span[1])
 
     def amend(self, row: BarRow) -> BarRow:
         """Merge a late piece into the closed bar of its interval, or put one there; return the bar."""
         at = self.log.find(row[0])
         if at < len(self.log) and (held := self.log.row(at))[0][0] == row[0]:
-            merged = row if held[1] & 1 else fold_rows([held[0], row], row[0])
-            self.log.change(at, merged, (held[1] & ~1) | 2)
+            merged = row if held[1] & _FILLED else fold_rows([held[0], row], row[0])
+            self.log.change(at, merged, (held[1] & ~_FILLED) | _AMENDED)
         else:
             merged = row
             at = self._insert(row)
@@ -192,7 +201,7 @@ class Node:
         """Write a closed bar anew, as the finer bars now say."""
         at = self.log.find(row[0])
         if at < len(self.log) and (held := self.log.row(at))[0][0] == row[0]:
-            self.log.change(at, row, (held[1] & ~1) | 2)
+            self.log.change(at, row, (held[1] & ~_FILLED) | _AMENDED)
         else:
             at = self._insert(row)
         self._flatten_after(at, row[4])
@@ -204,14 +213,14 @@ class Node:
         span = self.grid.span(row[0])
         if span is not None:
             self.closed_to = max(self.closed_to, span[1])
-        return self.log.put(row, 2)
+        return self.log.put(row, _AMENDED)
 
     def _flatten_after(self, at: int, close: float) -> None:
         # Flat bars repeat the close before them: when that changes they follow.
         at += 1
         while at < len(self.log):
             row, flags = self.log.row(at)
-            if not flags & 1:
+            if not flags & _FILLED:
                 break
             self.log.change(at, (row[0], close, close, close, close, 0.0, 0, 0.0), flags)
             at += 1

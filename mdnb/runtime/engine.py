@@ -20,7 +20,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.sessions import Sessions
-from mdnb.store.bars import FILLED, BarColumns, BarStore
+from mdnb.store.bars import FILLED, PARTIAL, BarColumns, BarStore
 from mdnb.store.ticks import QUOTE_DTYPE, TICK_DTYPE, RowStore
 from mdnb.timeframes import Timeframe
 from mdnb.types import Bar
@@ -83,7 +83,7 @@ class Engine:
         self.source = source
         self.lock = threading.RLock()
         self.updates = 0
-        self.closed: list[tuple[str, BarRow, bool]] = []
+        self.closed: list[tuple[str, BarRow, int]] = []
         self.last_trade: TradeRow | None = None
         self.last_quote: QuoteRow | None = None
         self.ticks = RowStore(TICK_DTYPE, self.config.max_ticks)
@@ -116,11 +116,11 @@ class Engine:
     def _make_log(self, name: str) -> BarStore:
         return BarStore(self.config.max_bars_per_timeframe, self.tz, with_vwap=self.source == "trades")
 
-    def _on_closed(self, node: Node, row: BarRow, filled: bool) -> None:
-        self.closed.append((node.name, row, filled))
+    def _on_closed(self, node: Node, row: BarRow, flags: int) -> None:
+        self.closed.append((node.name, row, flags))
 
     def _on_activity_closed(self, name: str, row: BarRow) -> None:
-        self.closed.append((name, row, False))
+        self.closed.append((name, row, 0))
 
     def _add_activity(self, timeframe: Timeframe) -> ActivityBars:
         made = ActivityBars(timeframe, self._make_log(timeframe.name), self._on_activity_closed)
@@ -264,11 +264,13 @@ class Engine:
             forming = None if closed_only else self._forming(name)
             start, stop, forming = _window(log, forming, count, start_ns, end_ns)
             made = log.frame(start, stop, forming)
+            partial = log.flagged(start, stop, PARTIAL)
         made.attrs = {
             "symbol": self.symbol,
             "timeframe": name,
             "forming": forming is not None,
             "source": self.source,
+            "partial": partial,
         }
         if cache:
             # Kept from the second equal question on: while data flows each frame is asked for once.

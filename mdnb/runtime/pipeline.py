@@ -146,7 +146,7 @@ class Pipeline:
             engine.last_quote = rows[-1]
             if engine.config.enable_tick_data:
                 engine.quotes.extend(rows)
-            closed: list[tuple[str, BarRow, bool]] = []
+            closed: list[tuple[str, BarRow, int]] = []
             amended: list[tuple[str, BarRow]] = []
             if engine.source == "quotes":
                 ledger.received += len(rows)
@@ -283,17 +283,17 @@ class Pipeline:
 
     # -- telling ------------------------------------------------------------------------------------
 
-    def _collect(self) -> tuple[list[tuple[str, BarRow, bool]], list[tuple[str, BarRow]]]:
+    def _collect(self) -> tuple[list[tuple[str, BarRow, int]], list[tuple[str, BarRow]]]:
         engine = self.engine
         closed, engine.closed = engine.closed, []
         amended = [(node.name, row) for node, row in engine.cascade.amended]
         engine.cascade.amended.clear()
         return closed, amended
 
-    def _tell(self, closed: list[tuple[str, BarRow, bool]], amended: list[tuple[str, BarRow]]) -> None:
+    def _tell(self, closed: list[tuple[str, BarRow, int]], amended: list[tuple[str, BarRow]]) -> None:
         bus, engine = self.bus, self.engine
-        for name, row, filled in closed:
-            bar = engine.bar(name, row, flags=int(filled))
+        for name, row, flags in closed:
+            bar = engine.bar(name, row, flags=flags)
             end = row[0]
             if bus.wants(EventType.NEW_BAR):
                 self._emit(EventType.NEW_BAR, end, bar)

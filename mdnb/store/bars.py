@@ -271,6 +271,11 @@ class BarStore:
         self._sliced = (a, b, made)
         return made
 
+    def flagged(self, start: int, stop: int, flag: int) -> list[int]:
+        """Return which of the bars at positions ``[start, stop)`` have a flag, counted from ``start``."""
+        held = self._flags[self._from + start : self._from + stop]
+        return np.flatnonzero(held & flag).tolist() if held.any() else []
+
     def _place(self, forming: BarRow) -> None:
         self._reserve(1)
         self._set(self._n, forming, 0)

@@ -290,3 +290,39 @@ def test_ticks_keep_their_nanoseconds_and_are_indexed_by_the_exchanges_time() ->
     frame = rig.engine.ticks.frame(10, "America/Chicago")
     assert frame.index[0].value == START + 123_456_789
     assert str(frame.index.dtype) == "datetime64[ns, America/Chicago]"
+
+
+def test_the_first_and_the_last_bar_of_a_recording_are_marked_partial() -> None:
+    rig = Rig(["1min", "5min"])
+    begin = START // (300 * SECOND) * 300 * SECOND + 400 * SECOND
+    for i in range(40):
+        rig.trades((begin + i * 17 * SECOND, 100.0, 1.0, 1, 0, i))
+    frame = rig.engine.frame("1min")
+    assert frame.attrs["partial"] == [0]
+    rig.pipeline.end()
+    assert rig.engine.frame("1min").attrs["partial"] == [0, len(frame) - 1]
+    five = rig.engine.frame("5min")
+    assert five.attrs["partial"] == [0, len(five) - 1]
+
+
+def test_closed_bars_at_any_moment_are_made_of_what_had_come_by_then() -> None:
+    rng = np.random.default_rng(8)
+    ts = START + np.cumsum(rng.integers(0, 40 * SECOND, 200))
+    rows = [
+        (int(t), 100.0 + int(p), 1.0, 1, 0, i)
+        for i, (t, p) in enumerate(zip(ts, rng.integers(0, 9, 200), strict=True))
+    ]
+    rig = Rig(["1min", "5min"])
+    for i, row in enumerate(rows):
+        rig.trades(row)
+        for name, step in (("1min", 60), ("5min", 300)):
+            closed = rig.engine.frame(name, closed_only=True)
+            known = pd.DataFrame(
+                {"p": [r[1] for r in rows[: i + 1]]},
+                index=pd.to_datetime([r[0] for r in rows[: i + 1]], utc=True),
+            )
+            bars = known["p"].resample(f"{step}s").ohlc().dropna()
+            # Whole bars only: those that end by the newest trade's time.
+            whole = bars[bars.index + pd.Timedelta(step, "s") <= known.index[-1]]
+            assert closed["close"].tolist() == whole["close"].tolist()
+            assert closed["high"].tolist() == whole["high"].tolist()
