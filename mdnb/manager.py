@@ -22,7 +22,7 @@ from mdnb.types import MarketSnapshot, Price, Quote, Tick
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RealtimeDataManager", "immediate", "is_immediate"]
+__all__ = ["RealtimeDataManager", "When", "immediate", "is_immediate", "to_ns"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

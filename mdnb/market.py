@@ -16,8 +16,9 @@ from mdnb.frames import LiveFrame
 from mdnb.plain import PlainDataManager
 from mdnb.runtime.accounting import Accounting
 from mdnb.runtime.bridge import call
+from mdnb.runtime.launch import drop_session, make_session, start_session, wait_ended
 from mdnb.runtime.session import MarketSession
-from mdnb.suite import SymbolView, _close_session, _start, _wait, make_session
+from mdnb.suite import SymbolView
 from mdnb.types import Price
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def live(
     with progress_line(enabled=progress) as tell:
         session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, tell)
         key = ("live", name if name is not None else session.symbols)
-        call(_start(session, key))
+        call(start_session(session, key))
     return LiveMarket(session, name if name is not None else ", ".join(session.symbols))
 
 
@@ -138,7 +139,7 @@ class LiveMarket(LiveSymbol):
         }
         super().__init__(session, SymbolView(session, session.symbols[0]))
         self.name = name
-        self._finalizer = weakref.finalize(self, _close_session, session)
+        self._finalizer = weakref.finalize(self, drop_session, session)
 
     def __getitem__(self, key: str) -> Any:
         return self._symbols[key] if key in self._symbols else super().__getitem__(key)
@@ -213,7 +214,7 @@ class LiveMarket(LiveSymbol):
 
     def wait_ended(self, timeout: float | None = None) -> None:
         """Wait until the feed is at its end: a recording was played, or the market was closed."""
-        call(_wait(self._session), timeout)
+        call(wait_ended(self._session), timeout)
 
     def _check_open(self) -> None:
         if self._session.closed:

@@ -15,7 +15,7 @@ __all__ = ["PlainDataManager"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Method = Callable[Concatenate[RealtimeDataManager, P], Coroutine[Any, Any, R]]
+_Method = Callable[Concatenate[RealtimeDataManager, P], Coroutine[Any, Any, R]]
 
 
 def _run_here(coroutine: Coroutine[Any, Any, R]) -> R:
@@ -29,7 +29,7 @@ def _run_here(coroutine: Coroutine[Any, Any, R]) -> R:
     raise RuntimeUseError(f"{coroutine!r} was marked as never waiting, and waits")
 
 
-def _plain(method: Method[P, R]) -> Callable[Concatenate[PlainDataManager, P], R]:
+def _plain(method: _Method[P, R]) -> Callable[Concatenate[PlainDataManager, P], R]:
     """Return a method that does the same for a caller that does not ``await``."""
 
     @functools.wraps(method)

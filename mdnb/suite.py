@@ -7,25 +7,20 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mdnb.config import DataManagerConfig
-from mdnb.errors import OptionError, SymbolError
 from mdnb.events.bus import Handler, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Feed
-from mdnb.feeds.registry import make_feed
 from mdnb.manager import RealtimeDataManager
 from mdnb.runtime.accounting import Accounting
 from mdnb.runtime.bridge import await_call
-from mdnb.runtime.loop import background_loop
-from mdnb.runtime.registry import cell_key, sessions
-from mdnb.runtime.session import MarketSession, SessionOptions
-from mdnb.timeframes import Timeframe
+from mdnb.runtime.launch import drop_session, make_session, start_session, wait_ended
+from mdnb.runtime.registry import cell_key
+from mdnb.runtime.session import MarketSession
 
 if TYPE_CHECKING:
     from mdnb.widgets.chart import LiveChart
 
 __all__ = ["SymbolView", "TradingSuite"]
-
-DEFAULT_TIMEFRAMES = ("1min", "5min", "15min")
 
 
 class SymbolView:
@@ -79,7 +74,7 @@ class TradingSuite:
         self._session = session
         self._views = {symbol: SymbolView(session, symbol) for symbol in session.symbols}
         self.data = self._views[session.symbols[0]].data
-        self._finalizer = weakref.finalize(self, _close_session, session)
+        self._finalizer = weakref.finalize(self, drop_session, session)
 
     @classmethod
     async def create(
@@ -124,7 +119,7 @@ class TradingSuite:
         """
         session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, progress)
         key = ("suite", name) if name is not None else cell_key()
-        await await_call(_start(session, key))
+        await await_call(start_session(session, key))
         return cls(session)
 
     # -- reading --------------------------------------------------------------------------------------
@@ -198,7 +193,7 @@ class TradingSuite:
 
     async def wait_ended(self) -> None:
         """Wait until the feed is at its end: a recording was played, or the suite was closed."""
-        await await_call(_wait(self._session))
+        await await_call(wait_ended(self._session))
 
     # -- the end --------------------------------------------------------------------------------------
 
@@ -216,45 +211,6 @@ class TradingSuite:
     def __repr__(self) -> str:
         kept = ", ".join(self.data.get_timeframes())
         return f"<TradingSuite {', '.join(self.symbols)}: {kept}; {self.status}>"
-
-
-def make_session(
-    symbol: str | Sequence[str],
-    timeframes: Sequence[str] | str | None,
-    feed: str | Feed | None,
-    initial_days: float,
-    tz: str,
-    config: DataManagerConfig | None,
-    progress: Callable[[int, int, str], None] | None,
-) -> MarketSession:
-    """Return a session that is not started yet; both faces make theirs here."""
-    symbols = [symbol] if isinstance(symbol, str) else list(symbol)
-    if not symbols or not all(symbols):
-        raise SymbolError(f"name one symbol such as 'MNQ', or a list of them; got {symbol!r}")
-    wanted = [timeframes] if isinstance(timeframes, str) else list(timeframes or DEFAULT_TIMEFRAMES)
-    if config is not None and not isinstance(config, DataManagerConfig):
-        raise OptionError(f"data_manager_config must be a DataManagerConfig; got {config!r}")
-    options = SessionOptions(
-        timeframes=tuple(Timeframe.parse(each).name for each in wanted),
-        config=config or DataManagerConfig(),
-        tz=tz,
-        initial_days=initial_days,
-        progress=progress,
-    )
-    return MarketSession(feed if isinstance(feed, Feed) else make_feed(feed), symbols, options)
-
-
-async def _start(session: MarketSession, key: object) -> None:
-    await sessions().replace(key, session)
-    await session.start()
-
-
-async def _wait(session: MarketSession) -> None:
-    await session.ended.wait()
-
-
-def _close_session(session: MarketSession) -> None:
-    background_loop().spawn(session.close(), name="mdnb-close")
 
 
 def _chart(manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]) -> LiveChart:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Grid", "Timeframe"]
 
-Kind = Literal["intraday", "day", "week", "month", "tick", "volume", "dollar"]
+_Kind = Literal["intraday", "day", "week", "month", "tick", "volume", "dollar"]
 
 _SECOND_NS = 1_000_000_000
 _UNITS: dict[str, str] = {
@@ -74,7 +74,7 @@ class Timeframe:
     """
 
     name: str
-    kind: Kind
+    kind: _Kind
     size: int
 
     @classmethod
@@ -156,7 +156,7 @@ def _make(unit: str, size: int, given: str) -> Timeframe:
             f"{given!r} makes no sense: a bar needs a positive extent. Understood: {_UNDERSTOOD}."
         )
     if unit in ("tick", "vol", "dollar"):
-        kind: Kind = {"tick": "tick", "vol": "volume", "dollar": "dollar"}[unit]  # type: ignore[assignment]  # a dict of literals widens to str
+        kind: _Kind = {"tick": "tick", "vol": "volume", "dollar": "dollar"}[unit]  # type: ignore[assignment]  # a dict of literals widens to str
         return Timeframe(f"{_scaled_name(size)}{unit}", kind, size)
     if unit in _STEP_SECONDS:
         seconds = size * _STEP_SECONDS[unit]

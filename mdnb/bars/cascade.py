@@ -63,9 +63,8 @@ class Cascade:
     --------
     >>> from mdnb.store.bars import BarStore
     >>> cascade = Cascade(["1min", "5min"], Sessions.always(), lambda name: BarStore(1000))
-    >>> second = 1_000_000_000
     >>> for i in range(301):
-    ...     cascade.push(i * second, 100.0 + i % 7, 1.0)
+    ...     cascade.push(i * 1_000_000_000, 100.0 + i % 7, 1.0)
     >>> len(cascade.node("1min").log), len(cascade.node("5min").log)
     (5, 1)
     """

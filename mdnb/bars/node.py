@@ -8,7 +8,7 @@ from typing import Protocol
 from mdnb.batch import BarRow
 from mdnb.timeframes import Grid
 
-__all__ = ["BarLog", "Node", "fold_rows"]
+__all__ = ["BarLog", "Node", "OnClosed", "fold_rows"]
 
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
@@ -127,7 +127,7 @@ class Node:
     def begin(self, span: tuple[int, int], price: float, at_ns: int) -> None:
         """Open a new bar at ``span``; intervals without a trade before it are filled first.
 
-        The first bar ever is partial unless the data begins with it; ``at_ns`` is the time of its first piece.
+        The first bar ever is partial unless the data begins with it; ``at_ns`` is when that does.
         """
         if self.closed_to == _NEVER:
             self.partial = at_ns > span[0]

@@ -24,7 +24,7 @@ __all__ = ["EventBus", "Handler", "Subscription"]
 Handler = Callable[[Event], Any]
 """A plain or an async function of one event."""
 
-QUEUE_LIMIT = 10_000
+_QUEUE_LIMIT = 10_000
 _LOG_EVERY_SECONDS = 1.0
 
 _log = logging.getLogger("mdnb.events")
@@ -51,7 +51,7 @@ class Subscription:
         loop: asyncio.AbstractEventLoop | None,
         *,
         once: bool = False,
-        limit: int = QUEUE_LIMIT,
+        limit: int = _QUEUE_LIMIT,
     ) -> None:
         self.type = type
         self.handler = handler
@@ -194,7 +194,7 @@ class EventBus:
         return type in self._listeners
 
     def on(
-        self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = QUEUE_LIMIT
+        self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = _QUEUE_LIMIT
     ) -> Subscription:
         """Register a handler; it runs on the running loop, or on a thread for callbacks where none runs."""
         if not callable(handler):
@@ -206,7 +206,7 @@ class EventBus:
         return self._add(Subscription(self, EventType.parse(type), handler, loop, once=once, limit=limit))
 
     def on_thread(
-        self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = QUEUE_LIMIT
+        self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = _QUEUE_LIMIT
     ) -> Subscription:
         """Register a handler that runs on the thread for callbacks, whatever loop is running here."""
         if not callable(handler):
@@ -301,7 +301,7 @@ class EventBus:
     async def events(self, *types: EventType | str) -> AsyncIterator[Event]:
         """Iterate over events as they come; no types means all."""
         kinds = [EventType.parse(each) for each in types] or list(EventType)
-        arrived: asyncio.Queue[Event] = asyncio.Queue(QUEUE_LIMIT)
+        arrived: asyncio.Queue[Event] = asyncio.Queue(_QUEUE_LIMIT)
         loop = asyncio.get_running_loop()
 
         def put(event: Event) -> None:

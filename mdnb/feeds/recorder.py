@@ -28,7 +28,7 @@ from mdnb.feeds.replay.files import head, lines
 from mdnb.feeds.replay.frames import mdnb_header
 from mdnb.feeds.replay.recording import Damage
 
-__all__ = ["Recorder"]
+__all__ = ["FLUSH_SECONDS", "Recorder"]
 
 FLUSH_SECONDS = 1.0
 """A killed process loses what arrived in this time, at most."""

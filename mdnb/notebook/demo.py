@@ -11,11 +11,11 @@ from mdnb.errors import DataImportError, MissingExtraError
 
 __all__ = ["run_demo"]
 
-NOTEBOOK = Path("notebooks") / "01_quickstart.ipynb"
+_NOTEBOOK = Path("notebooks") / "01_quickstart.ipynb"
 _CELL_SECONDS = 120
 
 
-def run_demo(folder: Path, notebook: Path = NOTEBOOK) -> int:
+def run_demo(folder: Path, notebook: Path = _NOTEBOOK) -> int:
     """Execute the quickstart notebook and write ``quickstart.html`` and ``mnq.parquet`` into a folder.
 
     Raises

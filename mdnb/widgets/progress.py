@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 __all__ = ["in_notebook", "progress_line"]
 
-Tell = Callable[[int, int, str], None]
+_Tell = Callable[[int, int, str], None]
 
 
 def in_notebook() -> bool:
@@ -20,7 +20,7 @@ def in_notebook() -> bool:
 
 
 @contextlib.contextmanager
-def progress_line(*, enabled: bool = True) -> Iterator[Tell | None]:
+def progress_line(*, enabled: bool = True) -> Iterator[_Tell | None]:
     """Give a function that shows ``done`` of ``total`` and a text; None outside a notebook."""
     if not enabled or not in_notebook():
         yield None

@@ -22,7 +22,7 @@ Frame = tuple[int, str | bytes]
 """``(time of receipt in UTC epoch ns, frame)``."""
 
 RowChannel = Literal["trades", "quotes", "bars"]
-SAMPLE_ROWS = 5000
+_SAMPLE_ROWS = 5000
 """Rows that are looked at to learn a symbol's tick size and whether it trades whole lots."""
 
 _DISTINCT_FOR_COARSE_TICK = 20
@@ -78,7 +78,7 @@ class Track:
 
     def sample(self) -> list[Row]:
         """Return the first rows."""
-        return list(itertools.islice(self.rows(), SAMPLE_ROWS))
+        return list(itertools.islice(self.rows(), _SAMPLE_ROWS))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

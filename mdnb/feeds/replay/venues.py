@@ -16,7 +16,7 @@ from mdnb.feeds.replay.recording import Frame
 
 __all__ = ["VENUES", "Survey", "Venue", "by_address", "by_frames", "survey", "unmarked"]
 
-SURVEY_FRAMES = 200_000
+_SURVEY_FRAMES = 200_000
 """Frames looked at, at most, to find the symbols and the trades in a file."""
 
 _ENOUGH_FRAMES = 2_000
@@ -218,11 +218,11 @@ def survey(frames: Iterator[Frame], venue: Venue, wanted: Collection[str] = ()) 
     venue
         Whose they are.
     wanted
-        Symbols to look for: the search goes on until each is found, up to `SURVEY_FRAMES`.
+        Symbols to look for: the search goes on until each is found, up to 200,000 frames.
     """
     prices: dict[str, list[str]] = {}
     has_trades = False
-    for number, (_, frame) in enumerate(itertools.islice(frames, SURVEY_FRAMES)):
+    for number, (_, frame) in enumerate(itertools.islice(frames, _SURVEY_FRAMES)):
         if number >= _ENOUGH_FRAMES and has_trades and all(symbol in prices for symbol in wanted):
             break
         text = _text(frame)
