@@ -115,11 +115,6 @@ class Cascade:
         """The finest node, which ticks are folded into; it may be hidden."""
         return self._root
 
-    @property
-    def newest_ns(self) -> int:
-        """Time of the newest tick or bar seen; the smallest int64 before any."""
-        return self._newest
-
     def names(self) -> list[str]:
         """Return the timeframes kept, fine to coarse."""
         kept = [node for node in self._nodes.values() if not node.hidden]

@@ -135,9 +135,9 @@ def background_loop() -> BackgroundLoop:
     """
     held = _holder()
     with held.lock:
-        made: BackgroundLoop | None = held.background
+        made: BackgroundLoop | None = getattr(held, "background", None)
         if made is None or not made.thread.is_alive():
-            made = held.background = BackgroundLoop()
+            made = vars(held)["background"] = BackgroundLoop()
             atexit.register(made.close)
         return made
 

@@ -31,9 +31,9 @@ from mdnb.errors import FeedError
 from mdnb.feeds.replay.recording import Damage, Row, RowChannel, Track
 from mdnb.feeds.replay.rows import exact_ns
 
-__all__ = ["lean_tracks"]
+__all__ = ["Price", "lean_tracks"]
 
-_Price = Literal["bid", "ask", "mid"]
+Price = Literal["bid", "ask", "mid"]
 
 _MEMBER = re.compile(
     r"(\d{8})_([\w.-]+?)_(tick|second|minute)_(trade|quote)(?:_(\d{6,8}))?\.csv", re.IGNORECASE
@@ -60,7 +60,7 @@ class _Member:
     zone: str = "UTC"
 
 
-def lean_tracks(path: Path, price: _Price, zone: str | None, damage: Damage) -> tuple[Track, ...]:
+def lean_tracks(path: Path, price: Price, zone: str | None, damage: Damage) -> tuple[Track, ...]:
     """Return one track for each csv of a LEAN zip.
 
     Parameters
@@ -129,7 +129,7 @@ def _interpreted(archive: zipfile.ZipFile, member: _Member, zone: str | None) ->
     return dataclasses.replace(member, divisor=_SHARE_PRICE if share else 1, zone=zone)
 
 
-def _track(member: _Member, size: int, price: _Price, damage: Damage) -> Track:
+def _track(member: _Member, size: int, price: Price, damage: Damage) -> Track:
     make: Callable[[list[str], Callable[[str], int], int], Row]
     channel: RowChannel = "bars"
     if member.resolution == "tick":
@@ -209,7 +209,7 @@ def _trade_bar(cells: list[str], to_ns: Callable[[str], int], divisor: int) -> R
     return (to_ns(cells[0]), *prices, _finite(cells[5]), 0, _NAN)
 
 
-def _quote_bar(price: _Price, cells: list[str], to_ns: Callable[[str], int], divisor: int) -> Row:
+def _quote_bar(price: Price, cells: list[str], to_ns: Callable[[str], int], divisor: int) -> Row:
     sides = [[_finite(cell, divisor) for cell in cells[first : first + 4]] for first in (1, 6)]
     prices = (
         [(bid + ask) / 2 for bid, ask in zip(*sides, strict=True)]
