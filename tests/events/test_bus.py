@@ -1,0 +1,176 @@
+"""Handlers: in order, isolated from each other and from the feed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from mdnb.errors import OptionError, WaitTimeoutError
+from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.types import Event, EventType
+
+_SECONDS = 20.0
+
+
+@pytest.fixture
+def bus() -> Iterator[EventBus]:
+    made = EventBus()
+    yield made
+    made.close()
+
+
+def event(number: int, kind: EventType = EventType.TICK_DATA) -> Event:
+    return Event(kind, "X", number, {"price": float(number), "status": "connected"})
+
+
+def test_each_handler_sees_every_event_in_order(bus: EventBus) -> None:
+    seen: dict[str, list[int]] = {"a": [], "b": []}
+    done = threading.Event()
+
+    def end(told: Event) -> None:
+        if told.time_ns == 999:
+            done.set()
+
+    bus.on("tick_data", lambda told: seen["a"].append(told.time_ns))
+    bus.on("TICK_DATA", lambda told: seen["b"].append(told.time_ns))
+    bus.on(EventType.TICK_DATA, end)
+    for i in range(1000):
+        bus.emit(event(i))
+    assert done.wait(_SECONDS)
+    assert seen["a"] == seen["b"] == list(range(1000))
+
+
+def test_a_slow_handler_fills_only_its_own_queue_and_is_told_of() -> None:
+    told: list[Subscription] = []
+    bus = EventBus(on_slow=told.append)
+    go, started, done = threading.Event(), threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    async def main() -> None:
+        async def quick(one: Event) -> None:
+            seen.append(one.time_ns)
+            if one.time_ns == 499:
+                done.set()
+
+        bus.on("tick_data", quick)
+
+        def slow(one: Event) -> None:
+            started.set()
+            go.wait(_SECONDS)
+
+        stuck = bus.on_thread("tick_data", slow, limit=10)
+        emit = threading.Thread(target=lambda: [bus.emit(event(i)) for i in range(500)])
+        emit.start()
+        await asyncio.to_thread(done.wait, _SECONDS)
+        # The one that emits was never held up, though the slow handler still sits in its first event.
+        await asyncio.to_thread(emit.join, _SECONDS)
+        assert not emit.is_alive()
+        assert started.is_set()
+        assert stuck.dropped >= 480
+        go.set()
+
+    asyncio.run(main())
+    bus.close()
+    assert seen == list(range(500))
+    assert len(told) == 1
+
+
+def test_a_raising_handler_is_logged_once_a_second_and_goes_on(
+    bus: EventBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = threading.Event()
+
+    def fail(one: Event) -> None:
+        if one.time_ns == 99:
+            done.set()
+        raise ValueError("handler's own fault")
+
+    with caplog.at_level(logging.ERROR, "mdnb"):
+        subscription = bus.on("tick_data", fail)
+        for i in range(100):
+            bus.emit(event(i))
+        assert done.wait(_SECONDS)
+    bus.close()
+    assert subscription.errors >= 99
+    logged = [record for record in caplog.records if "fail" in record.getMessage()]
+    assert 1 <= len(logged) <= 3
+    assert logged[0].exc_info is not None
+    assert isinstance(bus.last_error, ValueError)
+
+
+def test_off_by_handle_by_handler_and_by_type(bus: EventBus) -> None:
+    def one(told: Event) -> None: ...
+    def two(told: Event) -> None: ...
+
+    first, _, _ = bus.on("new_bar", one), bus.on("new_bar", two), bus.on("new_bar", two)
+    assert bus.off(first) == 1
+    assert bus.off(first) == 0
+    assert bus.off("new_bar", two) == 2
+    assert not bus.wants(EventType.NEW_BAR)
+    bus.on("new_bar", one)
+    assert bus.off("new_bar") == 1
+
+
+def test_once_is_once(bus: EventBus) -> None:
+    seen: list[int] = []
+    done = threading.Event()
+    bus.on("tick_data", lambda told: seen.append(told.time_ns), once=True)
+    bus.on("tick_data", lambda told: done.set() if told.time_ns == 9 else None)
+    for i in range(10):
+        bus.emit(event(i))
+    assert done.wait(_SECONDS)
+    assert seen == [0]
+
+
+def test_waiting_and_iterating() -> None:
+    async def main() -> None:
+        bus = EventBus()
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: [bus.emit(event(i)) for i in range(5)])
+        found = await bus.wait_for("tick_data", timeout=_SECONDS, where=lambda told: told.time_ns == 3)
+        assert found.price == found["price"] == 3.0
+        with pytest.raises(WaitTimeoutError, match="NEW_BAR"):
+            await bus.wait_for("new_bar", timeout=0.01)
+        loop.call_soon(lambda: [bus.emit(event(i, EventType.NEW_BAR)) for i in range(3)])
+        numbers = []
+        async for told in bus.events("new_bar", "tick_data"):
+            numbers.append(told.time_ns)
+            if len(numbers) == 3:
+                break
+        assert numbers == [0, 1, 2]
+        bus.close()
+        assert bus.subscriptions() == []
+
+    asyncio.run(main())
+
+
+def test_a_handler_whose_loop_is_gone_is_forgotten() -> None:
+    bus = EventBus()
+
+    async def main() -> Subscription:
+        return bus.on("tick_data", lambda told: None)
+
+    subscription = asyncio.run(main())
+    bus.emit(event(1))
+    assert not subscription.active
+    assert not bus.wants(EventType.TICK_DATA)
+
+
+def test_events_can_be_read_by_attribute_and_by_key() -> None:
+    told = event(5)
+    assert told.status == told["status"] == "connected"
+    with pytest.raises(AttributeError, match="no field 'nothing'"):
+        _ = told.nothing
+    with pytest.raises(KeyError):
+        _ = told["nothing"]
+
+
+def test_unknown_events_and_handlers_that_are_none_are_refused(bus: EventBus) -> None:
+    with pytest.raises(OptionError, match="Did you mean 'QUOTE_UPDATE'"):
+        bus.on("quote_updates", print)
+    with pytest.raises(OptionError, match="function of one event"):
+        bus.on("new_bar", None)  # type: ignore[arg-type]
