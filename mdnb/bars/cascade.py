@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mdnb.bars.bulk import bars_of, group_starts
+from mdnb.bars.bulk import bars_of, fold_down, group_starts
 from mdnb.bars.grow import fill_from_parent, put_below
 from mdnb.bars.late import amend_bars
 from mdnb.bars.node import BarLog, Node, OnClosed, fold_rows
@@ -29,7 +29,7 @@ __all__ = ["Cascade"]
 
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
-_ARRAY_CHUNK = 1_000_000
+_ARRAY_CHUNK = 65_536
 
 
 class Cascade:
@@ -295,34 +295,38 @@ class Cascade:
         """
         for a in range(0, len(ts_ns), _ARRAY_CHUNK):
             part = slice(a, a + _ARRAY_CHUNK)
-            counts = np.ones(len(ts_ns[part]), dtype=np.int64) if count is None else count[part]
-            self._push_chunk(ts_ns[part], price[part], size[part], counts)
+            self._push_chunk(ts_ns[part], price[part], size[part], None if count is None else count[part])
 
     def _push_chunk(
-        self, ts_ns: NDArray[np.int64], price: NDArray[Any], size: NDArray[Any], count: NDArray[np.int64]
+        self, ts_ns: NDArray[np.int64], price: NDArray[Any], size: NDArray[Any], count: NDArray[Any] | None
     ) -> None:
         root = self._root
         groups = group_starts(ts_ns, root.grid, root.start if root.is_open else self._settled)
         if groups is None:
             # Late trades and trades outside the sessions are rare: the one rule for them is the live one.
             none = [0] * len(ts_ns)
-            columns = (ts_ns.tolist(), price.tolist(), size.tolist(), count.tolist(), none, none)
+            counts = [1] * len(ts_ns) if count is None else count.tolist()
+            columns = (ts_ns.tolist(), price.tolist(), size.tolist(), counts, none, none)
             self.push_rows(list(zip(*columns, strict=True)))
             return
         starts, first = groups
-        rows = bars_of(starts, first, price, size, count, root)
-        self._settled = max(self._settled, int(starts[-1]))
-        newest = max(self._newest, int(ts_ns.max()))
-        for row in rows:
-            if root.is_open and row[0] >= root.edge:
-                root.finish(row[0])
+        if root.start != int(starts[0]):
+            self.close_until(int(starts[0]))
+        block = bars_of(starts, first, price, size, count, root)
+        newest, settled = max(self._newest, int(ts_ns.max())), int(starts[-1])
+        if len(block) > 1 and self._on_closed is None and not self._fill:
+            root.partial = root.partial or (root.closed_to == _NEVER and int(ts_ns[0]) > int(starts[0]))
+            fold_down(root, block.head(len(block) - 1), settled)
+            self.close_until(settled)
+            block = block.tail()
+        for row in block.rows():
             if root.start != row[0]:
                 self.close_until(row[0])
                 span = root.grid.span(row[0])
                 assert span is not None
                 root.begin(span, row[1], int(ts_ns[0]))
             root.take(row, (root.start, root.edge))
-        self._newest = newest
+        self._newest, self._settled = newest, max(self._settled, settled)
 
     # -- finer bars ---------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from mdnb.batch import BarRow
 from mdnb.timeframes import Grid
@@ -28,6 +28,10 @@ class BarLog(Protocol):
     def __len__(self) -> int: ...
     def stage(self, row: BarRow, flags: int = 0) -> None:
         """Append one closed bar."""
+        ...
+
+    def extend_block(self, block: Any, first_flags: int = 0) -> None:
+        """Append closed bars from a `mdnb.bars.bulk.BarBlock`; the flags are those of its first bar."""
         ...
 
     def find(self, ts_ns: int) -> int:

@@ -128,6 +128,16 @@ class BarStore:
         self._n = b
         self._trim()
 
+    def extend_block(self, block: Any, first_flags: int = 0) -> None:
+        """Append closed bars whose columns are the block's attributes, with flags for the first one."""
+        volume = block.volume
+        flags = np.zeros(len(volume), dtype=np.uint8)
+        flags[0] = first_flags
+        prices = (block.open, block.high, block.low, block.close)
+        vwap = vwap_of(block.turnover, volume)
+        time_us = block.start // _NS_PER_US
+        self.extend(BarColumns(time_us, *prices, volume, vwap, block.count, flags, 0, False, 0))
+
     def prepend(self, columns: BarColumns) -> int:
         """Put older bars before all that is held, as many as the limit allows; return how many."""
         self.settle()

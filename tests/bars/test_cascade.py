@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from mdnb.bars.cascade import Cascade
 from mdnb.batch import BarRow, TradeRow
 from mdnb.sessions import Sessions
-from mdnb.store.bars import FILLED, BarStore
+from mdnb.store.bars import FILLED, PARTIAL, BarStore
 from mdnb.timeframes import Grid, Timeframe
 
 SECOND = 1_000_000_000
@@ -80,6 +80,12 @@ def reference(
             )
         out[name] = bars
     return out, dropped
+
+
+def partial_of(cascade: Cascade, name: str) -> list[int]:
+    """Starts of the closed bars that are marked partial."""
+    log = cascade.node(name).log
+    return [row[0] for row, flags in (log.row(i) for i in range(len(log))) if flags & PARTIAL]
 
 
 def assert_same(mine: list[BarRow], theirs: list[BarRow]) -> None:
@@ -171,6 +177,7 @@ def test_the_same_bars_however_the_trades_are_cut(
             mine, theirs = bars_of(other, name), bars_of(whole, name)
             assert [bar[:7] for bar in mine] == [bar[:7] for bar in theirs]
             np.testing.assert_allclose([bar[7] for bar in mine], [bar[7] for bar in theirs], rtol=1e-12)
+            assert partial_of(other, name) == partial_of(whole, name)
 
 
 @given(trades(), st.sampled_from(FAMILIES))
