@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,14 @@ def _lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_imports_go_one_way() -> None:
     done = _lint_imports(ROOT)
     assert done.returncode == 0, done.stdout
+
+
+def test_everything_below_the_widgets_counts_as_engine() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (contract,) = [contract for contract in settings["contracts"] if contract["type"] == "forbidden"]
+    above = {"__main__", "cli", "notebook", "market", "suite", "widgets"}
+    below = {name.split(".")[1] for name in _modules() if "." in name} - above
+    assert set(contract["source_modules"]) == {f"mdnb.{name}" for name in below}
 
 
 @pytest.mark.parametrize(

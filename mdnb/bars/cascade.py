@@ -259,8 +259,7 @@ class Cascade:
 
     def _late(self, row: TradeRow, span: tuple[int, int]) -> None:
         ts_ns, price, size, count, _, _ = row
-        # The bar of the newest trade is never too old: that keeps the result the same whether or not a
-        # timer closed it in between.
+        # The bar of the newest trade is never too old, whether or not a timer closed it in between.
         if self._newest - ts_ns > self.max_lateness_ns and self._newest >= span[1]:
             self.late_dropped += 1
             self.refused.append(row)
@@ -384,6 +383,8 @@ class Cascade:
     def forming(self, name: str) -> BarRow | None:
         """Return the open bar of a timeframe as it is now, finer open bars merged in; None without one."""
         node = at = self._nodes[name]
+        if node.parent is None:
+            return node.as_row()
         while not at.is_open and at.parent is not None:
             at = at.parent
         span = node.grid.span(at.start) if at.is_open else None

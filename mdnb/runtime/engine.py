@@ -20,7 +20,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.sessions import Sessions
-from mdnb.store.bars import FILLED, PARTIAL, BarColumns, BarStore
+from mdnb.store.bars import FILLED, BarColumns, BarStore
 from mdnb.store.ticks import QUOTE_DTYPE, TICK_DTYPE, RowStore
 from mdnb.timeframes import Timeframe
 from mdnb.types import Bar
@@ -264,14 +264,14 @@ class Engine:
             forming = None if closed_only else self._forming(name)
             start, stop, forming = _window(log, forming, count, start_ns, end_ns)
             made = log.frame(start, stop, forming)
-            partial = log.flagged(start, stop, PARTIAL)
-        made.attrs = {
-            "symbol": self.symbol,
-            "timeframe": name,
-            "forming": forming is not None,
-            "source": self.source,
-            "partial": partial,
-        }
+            partial = log.partial(start, stop)
+        made.attrs.update(
+            symbol=self.symbol,
+            timeframe=name,
+            forming=forming is not None,
+            source=self.source,
+            partial=partial,
+        )
         if cache:
             # Kept from the second equal question on: while data flows each frame is asked for once.
             again = held is not None and held[0] == key

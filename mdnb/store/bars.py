@@ -51,6 +51,7 @@ class BarStore:
         self.staged: list[BarRow] = []
         self.evicted = 0
         self._staged_flags: dict[int, int] = {}
+        self._partial: list[int] = []
         self._n = 0
         self._from = 0
         self._columns: pd.Index | None = None
@@ -91,6 +92,8 @@ class BarStore:
         """Append one closed bar."""
         if flags:
             self._staged_flags[len(self.staged)] = flags
+            if flags & PARTIAL:
+                self._partial.append(self.total)
         self.staged.append(row)
         if len(self.staged) >= _STAGE_LIMIT:
             self.settle()
@@ -126,6 +129,8 @@ class BarStore:
         a, b = self._n, self._n + keep
         self._write(slice(a, b), columns, part)
         self._n = b
+        if columns.flags[part].any():
+            self._find_partial()
         self._trim()
 
     def extend_block(self, block: Any, first_flags: int = 0) -> None:
@@ -152,6 +157,7 @@ class BarStore:
         self._copy_views(old, take)
         self._n = take + held
         self.generation += 1
+        self._find_partial()
         return take
 
     def put(self, row: BarRow, flags: int) -> int:
@@ -175,6 +181,7 @@ class BarStore:
         self._n = held + (not exact)
         self._set(at, row, flags)
         self.generation += 1
+        self._find_partial()
         self._trim()
         return at
 
@@ -182,6 +189,7 @@ class BarStore:
         """Overwrite prices and counts of the bar at a position; its start stays."""
         self._set(self._from + at, row, flags)
         self.generation += 1
+        self._find_partial()
 
     def _set(self, i: int, row: BarRow, flags: int) -> None:
         start, o, h, low, c, v, n, turnover = row
@@ -281,10 +289,14 @@ class BarStore:
         self._sliced = (a, b, made)
         return made
 
-    def flagged(self, start: int, stop: int, flag: int) -> list[int]:
-        """Return which of the bars at positions ``[start, stop)`` have a flag, counted from ``start``."""
-        held = self._flags[self._from + start : self._from + stop]
-        return np.flatnonzero(held & flag).tolist() if held.any() else []
+    def partial(self, start: int, stop: int) -> tuple[int, ...]:
+        """Return which of the bars at positions ``[start, stop)`` are partial, counted from ``start``."""
+        base = self.evicted + start
+        return tuple(at - base for at in self._partial if base <= at < self.evicted + stop)
+
+    def _find_partial(self) -> None:
+        held = self._flags[self._from : self._n]
+        self._partial = (np.flatnonzero(held & PARTIAL) + self.evicted).tolist()
 
     def _place(self, forming: BarRow) -> None:
         self._reserve(1)

@@ -298,11 +298,11 @@ def test_the_first_and_the_last_bar_of_a_recording_are_marked_partial() -> None:
     for i in range(40):
         rig.trades((begin + i * 17 * SECOND, 100.0, 1.0, 1, 0, i))
     frame = rig.engine.frame("1min")
-    assert frame.attrs["partial"] == [0]
+    assert frame.attrs["partial"] == (0,)
     rig.pipeline.end()
-    assert rig.engine.frame("1min").attrs["partial"] == [0, len(frame) - 1]
+    assert rig.engine.frame("1min").attrs["partial"] == (0, len(frame) - 1)
     five = rig.engine.frame("5min")
-    assert five.attrs["partial"] == [0, len(five) - 1]
+    assert five.attrs["partial"] == (0, len(five) - 1)
 
 
 def test_closed_bars_at_any_moment_are_made_of_what_had_come_by_then() -> None:
