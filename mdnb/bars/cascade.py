@@ -309,12 +309,12 @@ class Cascade:
             self.push_rows(list(zip(*columns, strict=True)))
             return
         starts, first = groups
-        if root.start != int(starts[0]):
-            self.close_until(int(starts[0]))
+        self.close_until(int(starts[0]))
         block = bars_of(starts, first, price, size, count, root)
         newest, settled = max(self._newest, int(ts_ns.max())), int(starts[-1])
         if len(block) > 1 and self._on_closed is None and not self._fill:
-            root.partial = root.partial or (root.closed_to == _NEVER and int(ts_ns[0]) > int(starts[0]))
+            if root.closed_to == _NEVER and not root.is_open:
+                root.partial = int(ts_ns[0]) > int(starts[0])
             fold_down(root, block.head(len(block) - 1), settled)
             self.close_until(settled)
             block = block.tail()
