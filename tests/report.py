@@ -72,7 +72,8 @@ def summary(tally: Tally) -> Iterator[str]:
     if tally.expected_failures:
         yield f"{tally.expected_failures} failed as expected"
     if tally.slow:
-        yield f"left out {len(tally.slow)} slow tests: make soak runs them"
+        tests = "test" if len(tally.slow) == 1 else "tests"
+        yield f"left out {len(tally.slow)} slow {tests}: make soak runs them"
 
 
 def _folded(reasons: collections.Counter[str]) -> collections.Counter[str]:

@@ -86,7 +86,7 @@ def test_each_outcome_is_counted_once_over_the_runs(folder: Path) -> None:
 def test_a_run_by_itself_tells_its_skips_too(folder: Path) -> None:
     lines = (folder / "output.txt").read_text(encoding="utf-8").splitlines()
     assert "     2 x no sun" in lines
-    assert "left out 1 slow tests: make soak runs them" in lines
+    assert "left out 1 slow test: make soak runs them" in lines
 
 
 def test_what_is_not_there_adds_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The time axis of a chart: bars stand side by side, so closed hours leave no hole; the labels tell the time."""
+"""The time axis of a chart: bars stand side by side, closed hours leave no hole; the labels tell the time."""
 
 from __future__ import annotations
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import copy
-import math
-import threading
 from typing import Any
 
 import plotly.graph_objects as go
 
 from mdnb.errors import OptionError, suggest
 from mdnb.store.bars import BarColumns
-from mdnb.widgets.axis import price_range, time_labels
-from mdnb.widgets.layout import PADDING_BARS, Look, legend_text, short_timeframe
+from mdnb.widgets.compose import ChartState, compose_layout, compose_traces, moving_numbers
+from mdnb.widgets.layout import short_timeframe
 from mdnb.widgets.page import page_probe
 from mdnb.widgets.picture import svg_picture
 from mdnb.widgets.sender import sender
 from mdnb.widgets.source import BarSource
 from mdnb.widgets.theme import PALETTES, THEMES, theme_of
-from mdnb.widgets.transport import StockTransport
+from mdnb.widgets.transport import LayerTransport, StockTransport, users_own
 
 __all__ = ["LiveChart"]
 
 _CONFIG = {"showSendToCloud": False, "displaylogo": False, "scrollZoom": True, "responsive": True}
 _MAX_PICTURE_BARS = 200
+_STOCK_FPS = 8.0
+_FRONTENDS = ("live", "stock")
 
 
 class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type information
@@ -39,8 +39,7 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
     timeframe
         One that is kept.
     bars
-        How many bars are shown, 2..5000. The stock front end of plotly draws all of them anew each time:
-        a few hundred are quick.
+        How many bars are shown, 2..5000. Plotly draws all of them anew when a bar closes.
     fps
         Redraws a second at the most, above 0.
     theme
@@ -51,6 +50,9 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         Pixels.
     static
         Add a picture for pages without a kernel (GitHub, nbviewer).
+    frontend
+        ``live`` draws what moves in a layer over the figure; ``stock`` leaves everything to plotly, at most
+        8 redraws a second, for pages that cannot run the layer.
 
     Raises
     ------
@@ -66,21 +68,23 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         timeframe: str,
         *,
         bars: int = 240,
-        fps: float = 8.0,
+        fps: float = 20.0,
         theme: str = "auto",
         palette: str = "default",
         height: int = 460,
         static: bool = True,
+        frontend: str = "live",
         **unknown: Any,
     ) -> None:
-        _check(bars, fps, theme, palette, height, unknown)
+        _check(bars, fps, theme, palette, height, frontend, unknown)
         name = source.canonical(timeframe)
-        state = _State(source, name, bars, theme, palette, height, static)
+        live = frontend == "live"
+        state = ChartState(source, name, bars, theme, palette, height, static, live)
         held = source.columns(name, bars)
-        super().__init__(data=_traces(state, held), layout=_layout(state, held))
-        self.__dict__["fps"] = float(fps)
+        super().__init__(data=compose_traces(state, held), layout=compose_layout(state, held))
+        self.__dict__["fps"] = float(fps) if live else min(float(fps), _STOCK_FPS)
         self.__dict__["_mdnb"] = state
-        state.transport = StockTransport(self)
+        state.transport = LayerTransport(self) if live else StockTransport(self)
         state.seen = source.version(name)
         state.last_badge = source.status()
         self._config = dict(_CONFIG)
@@ -156,7 +160,7 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
             if not len(held):
                 return
             if same_bars and held.forming and state.shows_forming:
-                state.transport.update_forming(*_changes(state, held))
+                state.transport.update_forming(state, held)
             else:
                 self._redraw_bars(held)
             if status == "closed":
@@ -167,12 +171,14 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
 
     def _redraw_bars(self, held: BarColumns) -> None:
         state = self._mdnb
-        state.transport.replace_bars(_traces(state, held), _layout(state, held, moving=True))
+        state.transport.replace_bars(
+            state, held, compose_traces(state, held), compose_layout(state, held, moving=True)
+        )
 
     def _redraw_all(self) -> None:
         state = self._mdnb
         held = state.source.columns(state.timeframe, state.bars)
-        state.transport.replace_bars(_traces(state, held), _layout(state, held))
+        state.transport.replace_bars(state, held, compose_traces(state, held), compose_layout(state, held))
 
     # -- state for a page that opens later ------------------------------------------------------------
 
@@ -181,7 +187,12 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         if "_mdnb" in self.__dict__:
             # Written past the traits' notification: setting them would send everything to every page.
             self._trait_values["_widget_data"] = copy.deepcopy(self._data)
-            self._trait_values["_widget_layout"] = copy.deepcopy(self._layout_obj._props)
+            layout = copy.deepcopy(self._layout_obj._props)
+            state = self._mdnb
+            if state.drawn_by_layer and "meta" in layout:
+                held = state.source.columns(state.timeframe, 2)
+                layout["meta"]["mdnb"]["now"] = moving_numbers(state, held)
+            self._trait_values["_widget_layout"] = layout
         return super().get_state(key, drop_defaults)
 
     def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -201,7 +212,15 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
 
     def snapshot(self) -> go.Figure:
         """Return the chart as it is now as a plain figure: yours, and still."""
-        return go.Figure(self.to_dict())
+        state = self._mdnb
+        held = state.source.columns(state.timeframe, state.bars)
+        ours = compose_traces(state, held, whole=True)
+        theirs = [trace.to_plotly_json() for trace in self.data[len(ours) :]]
+        layout = self.layout.to_plotly_json()
+        whole = compose_layout(state, held, whole=True)
+        for kind in ("shapes", "annotations"):
+            layout[kind] = [*whole[kind], *users_own(self, kind)]
+        return go.Figure(data=[*ours, *theirs], layout=layout)
 
     def to_html(self, *args: Any, **kwargs: Any) -> str:
         """Return a stand-alone page of the chart as it is now; plotly's options."""
@@ -227,50 +246,10 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         return f"<LiveChart {self.symbol} {self.timeframe}: {self._mdnb.source.status()}>"
 
 
-class _State:
-    """What a chart knows of itself, apart from plotly's own attributes."""
-
-    def __init__(
-        self,
-        source: BarSource,
-        timeframe: str,
-        bars: int,
-        theme: str,
-        palette: str,
-        height: int,
-        static: bool,
-    ) -> None:
-        self.source = source
-        self.timeframe = timeframe
-        self.bars = bars
-        self.theme = theme
-        self.palette = palette
-        self.height = height
-        self.static = static
-        self.follows_page = theme == "auto"
-        self.lock = threading.RLock()
-        self.seen: tuple[int, int, int] = (-1, -1, -1)
-        self.last_badge = ""
-        self.closed = False
-        self.had_view = False
-        self.shows_forming = False
-        self.y_range: tuple[float, float] | None = None
-        self.listener: Any = None
-        self.transport: Any = None
-
-    @property
-    def colours(self) -> Any:
-        return theme_of(self.theme, self.palette)
-
-    def look(self) -> Look:
-        instrument = self.source.instrument
-        return Look(
-            self.source.symbol, self.timeframe, instrument.decimals, instrument.whole_lots, self.colours
-        )
-
-
-def _check(bars: int, fps: float, theme: str, palette: str, height: int, unknown: dict[str, Any]) -> None:
-    allowed = ("bars", "fps", "theme", "palette", "height", "static")
+def _check(
+    bars: int, fps: float, theme: str, palette: str, height: int, frontend: str, unknown: dict[str, Any]
+) -> None:
+    allowed = ("bars", "fps", "theme", "palette", "height", "static", "frontend")
     for name in unknown:
         raise OptionError(f"a chart has no option {name!r}. {suggest(name, allowed)}")
     if isinstance(bars, bool) or not isinstance(bars, int) or not 2 <= bars <= 5000:
@@ -283,72 +262,5 @@ def _check(bars: int, fps: float, theme: str, palette: str, height: int, unknown
         raise OptionError(f"there is no theme {theme!r}. {suggest(str(theme), THEMES)}")
     if palette not in PALETTES:
         raise OptionError(f"there is no palette {palette!r}. {suggest(str(palette), PALETTES)}")
-
-
-def _traces(state: _State, held: BarColumns) -> list[dict[str, Any]]:
-    """Return closed candles, forming candle, closed volume, forming volume: in that order."""
-    look, tz = state.look(), state.source.tz
-    count = len(held)
-    closed = count - held.forming
-    state.shows_forming = held.forming
-    return [
-        look.candles(held, 0, closed, "mdnb-candles", tz),
-        look.candles(held, closed, count, "mdnb-forming", tz),
-        look.volume(held, 0, closed, "mdnb-volume"),
-        look.volume(held, closed, count, "mdnb-forming-volume"),
-    ]
-
-
-def _layout(state: _State, held: BarColumns, *, moving: bool = False) -> dict[str, Any]:
-    look = state.look()
-    layout = {} if moving else look.layout(state.height)
-    count = len(held)
-    if not count:
-        layout["annotations"] = [
-            look.legend(""),
-            look.badge(state.source.status(), state.source.latency_ms()),
-        ]
-        return layout
-    state.y_range = price_range(held.low, held.high, state.y_range)
-    where, labels = time_labels(held.time_us.tolist(), held.first, state.source.tz)
-    across = [held.first - 1, held.first + count + PADDING_BARS]
-    x_axis = {"tickvals": where, "ticktext": labels, "range": across}
-    layout["xaxis"] = {**layout.get("xaxis", {}), **x_axis}
-    layout["yaxis"] = {**layout.get("yaxis", {}), "range": list(state.y_range)}
-    layout["shapes"], layout["annotations"] = _moving_parts(state, look, held)
-    return layout
-
-
-def _moving_parts(
-    state: _State, look: Look, held: BarColumns
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    i = len(held) - 1
-    bar = tuple(float(column[i]) for column in (held.open, held.high, held.low, held.close, held.volume))
-    before = float(held.close[i - 1]) if i else math.nan
-    rising = bar[3] >= bar[0]
-    text = legend_text(
-        look.symbol, look.timeframe, bar, before, look.decimals, look.theme, look.volume_decimals
-    )
-    annotations = [
-        look.legend(text),
-        look.badge(state.source.status(), state.source.latency_ms()),
-        look.last_label(bar[3], rising),
-    ]
-    return [look.last_line(bar[3], rising)], annotations
-
-
-def _changes(state: _State, held: BarColumns) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return what a tick changed: the forming candle and volume, and the moving parts of the layout."""
-    look = state.look()
-    count = len(held)
-    shapes, annotations = _moving_parts(state, look, held)
-    layout: dict[str, Any] = {"shapes": shapes, "annotations": annotations}
-    moved = price_range(held.low, held.high, state.y_range)
-    if moved != state.y_range:
-        state.y_range = moved
-        layout["yaxis"] = {"range": list(moved)}
-    traces = [
-        look.candles(held, count - 1, count, "mdnb-forming", state.source.tz),
-        look.volume(held, count - 1, count, "mdnb-forming-volume"),
-    ]
-    return traces, layout
+    if frontend not in _FRONTENDS:
+        raise OptionError(f"there is no front end {frontend!r}. {suggest(str(frontend), _FRONTENDS)}")

@@ -11,7 +11,7 @@ import numpy as np
 from mdnb.store.bars import BarColumns
 from mdnb.widgets.theme import Theme, contrast_text, with_alpha
 
-__all__ = ["Look", "legend_text", "short_timeframe"]
+__all__ = ["PADDING_BARS", "Look", "legend_text", "short_timeframe"]
 
 _BADGES = {
     "connected": "live",
@@ -71,8 +71,9 @@ def legend_text(
         for label, price in zip("OHLC", (open_, high, low, close), strict=True)
     )
     moved = value(f"{arrow} {change:+,.{decimals}f} ({share:+.2f}%)")
+    name = f"<b>{html.escape(symbol)}</b> · {html.escape(short_timeframe(timeframe))}"
     return (
-        f'<span style="color:{theme.text}"><b>{html.escape(symbol)}</b> · {html.escape(short_timeframe(timeframe))}</span>'
+        f'<span style="color:{theme.text}">{name}</span>'
         f"  {prices}  {moved}  Vol {value(f'{volume:,.{volume_decimals}f}')}"
     )
 

@@ -46,7 +46,8 @@ def svg_picture(
         body += _bars(columns, decimals, tz, theme, width, height)
     body.append(f'<text x="10" y="19" fill="{theme.text}" font-weight="600">{html.escape(title)}</text>')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" '
         f'font-family="system-ui,sans-serif" font-size="11" role="img">{"".join(body)}</svg>'
     )
 
@@ -66,12 +67,14 @@ def _bars(columns: BarColumns, decimals: int, tz: str, theme: Theme, width: int,
     for price in np.linspace(low, high, 7)[1:-1]:
         out.append(f'<path d="M10 {y(price):.1f}H{width - _RIGHT}" stroke="{theme.grid}"/>')
         out.append(
-            f'<text x="{width - _RIGHT + 6}" y="{y(price) + 4:.1f}" fill="{theme.muted}">{price:,.{decimals}f}</text>'
+            f'<text x="{width - _RIGHT + 6}" y="{y(price) + 4:.1f}" fill="{theme.muted}">'
+            f"{price:,.{decimals}f}</text>"
         )
     where, labels = time_labels(columns.time_us.tolist(), 0, tz, bold=False)
     for at, label in zip(where, labels, strict=True):
         out.append(
-            f'<text x="{10 + room * (at + 0.5):.1f}" y="{height - 7}" fill="{theme.muted}" text-anchor="middle">{label}</text>'
+            f'<text x="{10 + room * (at + 0.5):.1f}" y="{height - 7}" fill="{theme.muted}" '
+            f'text-anchor="middle">{label}</text>'
         )
     for rising, colour in ((True, theme.up), (False, theme.down)):
         wicks, bodies, volumes = [], [], []
@@ -93,6 +96,7 @@ def _bars(columns: BarColumns, decimals: int, tz: str, theme: Theme, width: int,
         f'<rect x="{width - _RIGHT}" y="{y(last) - 9:.1f}" width="{_RIGHT}" height="18" fill="{colour}"/>'
     )
     out.append(
-        f'<text x="{width - _RIGHT + 6}" y="{y(last) + 4:.1f}" fill="{contrast_text(colour)}">{last:,.{decimals}f}</text>'
+        f'<text x="{width - _RIGHT + 6}" y="{y(last) + 4:.1f}" fill="{contrast_text(colour)}">'
+        f"{last:,.{decimals}f}</text>"
     )
     return out

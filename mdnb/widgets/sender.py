@@ -89,7 +89,7 @@ class Sender:
                 continue
             try:
                 chart.draw()
-            except Exception:  # a broken chart must not stop the others; it is shown and dropped
+            except Exception:  # noqa: BLE001  # a broken chart must not stop the others; it is shown and dropped
                 _log.exception("a chart could not be drawn and is given up")
                 self.remove(chart)
                 continue

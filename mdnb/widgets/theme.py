@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
 
 from mdnb.errors import OptionError, suggest
 
 __all__ = ["PALETTES", "THEMES", "Theme", "contrast_text", "theme_of", "with_alpha"]
-
-ThemeName = Literal["auto", "dark", "light"]
-PaletteName = Literal["default", "colorblind"]
 
 THEMES = ("auto", "dark", "light")
 PALETTES = ("default", "colorblind")
