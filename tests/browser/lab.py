@@ -71,8 +71,12 @@ class Lab:
                return kernel?.connectionStatus === 'connected' && kernel.status === 'idle'; }""",
             timeout=PAGE_MS,
         )
+        self.set_theme(theme)
+
+    def set_theme(self, theme: str) -> None:
+        """Change JupyterLab's theme, such as to ``JupyterLab Dark``."""
         self.page.evaluate(
-            f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})"
+            "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
         )
 
     def start(self, cell: int) -> None:

@@ -1,0 +1,190 @@
+"""Both faces in a real Jupyter kernel: interrupts, re-run cells, restarts, reloads, blocking cells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernel.driver import Kernel, running_kernel
+
+pytestmark = pytest.mark.kernel
+
+LIVE = 'live = mdnb.live("MNQ", ["1min", "5min"], feed="sim://?speed=30", initial_days=0.1, name="k")'
+SUITE = 'suite = await mdnb.TradingSuite.create("MNQ", ["1min"], feed="sim://?speed=30", initial_days=0)'
+COUNT = """
+import json, os, threading, psutil
+threads = sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("mdnb"))
+process = psutil.Process()
+held = process.net_connections("tcp")
+sockets = [c for c in held if c.status == "ESTABLISHED" and c.laddr.ip == c.raddr.ip]
+from mdnb.runtime.registry import sessions
+print(json.dumps([threads, len(sockets), len(sessions().running())]))
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    with running_kernel(tmp_path_factory.mktemp("kernel")) as made:
+        assert made.run("import mdnb").error == ""
+        yield made
+
+
+def counted(kernel: Kernel) -> tuple[list[str], int, int]:
+    threads, sockets, running = json.loads(kernel.value(COUNT).splitlines()[-1])
+    return threads, sockets, running
+
+
+def test_both_faces_in_cells(kernel: Kernel) -> None:
+    assert kernel.run(LIVE).error == ""
+    assert float(kernel.value("print(float(live.price))")) > 0
+    assert "MNQ · 1min" in kernel.run("live['1min']").text
+    assert kernel.run(SUITE).error == ""
+    assert float(kernel.value("print(float(await suite.data.get_current_price()))")) > 0
+    assert kernel.value("print((await suite.data.get_data('1min')).columns[0])") == "open"
+    kernel.value("await suite.disconnect(); live.close()")
+
+
+def test_asyncio_run_works_in_a_cell_only_after_the_extension_is_loaded(kernel: Kernel) -> None:
+    main = f"import asyncio\nasync def main():\n    {SUITE}\n    await suite.disconnect()\n    return 42\n"
+    assert kernel.value(main + "print(mdnb.run(main()))") == "42"
+    assert "cannot be called from a running event loop" in kernel.run(main + "asyncio.run(main())").error
+    kernel.value("%load_ext mdnb")
+    assert kernel.value(main + "print(asyncio.run(main()))") == "42"
+    assert "session(s)" in kernel.value("%mdnb status")
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "live.wait_for('new_bar', timeout=50, where=lambda event: False)",
+        "await mdnb.runtime.bridge.await_call(live._session.bus.wait_for('new_bar', 50, lambda event: False))",
+    ],
+    ids=["plain", "await"],
+)
+def test_an_interrupt_ends_the_wait_and_cancels_what_was_waited_for(kernel: Kernel, wait: str) -> None:
+    kernel.value("import mdnb.runtime.bridge\n" + LIVE)
+    sent = kernel.start(f"print('waiting', flush=True)\n{wait}")
+    kernel.finish(sent, until="waiting")
+    kernel.manager.interrupt_kernel()
+    answer = kernel.finish(sent)
+    assert "KeyboardInterrupt" in answer.error or "Cancelled" in answer.error
+    # Cancelled for real: the wait's own handler is gone, and the feed goes on.
+    assert kernel.value("print(len(live._session.bus.subscriptions()))") == "0"
+    assert kernel.run("live.wait_for('new_bar', timeout=30)").error == ""
+    assert kernel.value("print(live.status)") == "connected"
+
+
+def test_running_the_create_cell_ten_times_leaks_nothing(kernel: Kernel) -> None:
+    kernel.value(LIVE)
+    before = counted(kernel)
+    for _ in range(10):
+        kernel.value(LIVE)
+    assert counted(kernel) == before
+    kernel.value("live.close()")
+    for _ in range(10):
+        assert kernel.run(SUITE, cell_id="the-same-cell").error == ""
+    threads, sockets, running = counted(kernel)
+    assert threads.count("mdnb-loop") == 1
+    assert running == 1
+    assert sockets <= before[1]
+    # Another cell's suite is another suite.
+    kernel.run(SUITE.replace("suite", "other", 1), cell_id="another-cell")
+    assert counted(kernel)[2] == 2
+    kernel.value("await suite.disconnect(); await other.disconnect()")
+
+
+def test_reloading_the_package_keeps_the_one_thread_and_the_session(kernel: Kernel) -> None:
+    kernel.value(LIVE)
+    reload = "import importlib, mdnb.runtime.loop, mdnb.runtime.registry\n"
+    reload += "importlib.reload(mdnb.runtime.loop); importlib.reload(mdnb.runtime.registry)"
+    kernel.value(reload)
+    assert kernel.run("live.wait_for('new_bar', timeout=30)").error == ""
+    kernel.value("%load_ext autoreload\n%autoreload 2")
+    kernel.value(LIVE)
+    threads, _, running = counted(kernel)
+    assert threads.count("mdnb-loop") == 1
+    assert running == 1
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "import time; time.sleep(10)",
+        "import time\nend = time.monotonic() + 4\nwhile time.monotonic() < end: sum(range(1000))",
+    ],
+)
+def test_a_blocking_cell_costs_not_one_tick_and_the_bars_are_right(kernel: Kernel, block: str) -> None:
+    kernel.value(LIVE)
+    kernel.value(
+        "chart = live.chart('1min'); drawn = chart._last_trace_edit_id; before = live.accounting().received"
+    )
+    kernel.value(block)
+    check = """
+import pandas as pd
+ticks = live.data.get_recent_ticks(200_000)
+accounting = live.accounting()
+ids = [tick.trade_id for tick in ticks]
+table = pd.DataFrame({"p": [t.price for t in ticks], "v": [t.size for t in ticks]}, index=[t.timestamp for t in ticks])
+mine = table["p"].resample("1min").ohlc().iloc[1:-1]
+theirs = live.data.get_data("1min").loc[mine.index, ["open", "high", "low", "close"]]
+print(accounting.balanced, accounting.received - before > 100, ids == list(range(ids[0], ids[0] + len(ids))),
+      len(mine) > 2, mine.to_numpy().tolist() == theirs.to_numpy().tolist(), chart._last_trace_edit_id > drawn)
+"""
+    assert kernel.value(check) == "True True True True True True"
+    kernel.value("live.close()")
+
+
+def test_a_failing_handler_and_a_failing_background_task_are_shown(kernel: Kernel) -> None:
+    kernel.value(LIVE)
+    kernel.value("async def bad():\n    raise ValueError('seen by nobody')\n")
+    kernel.value("from mdnb.runtime.loop import background_loop\nbackground_loop().spawn(bad(), name='mine')")
+    kernel.value("live.wait_for('tick_data', timeout=30)")
+    assert "seen by nobody" in kernel.value("%mdnb status")
+    kernel.value("def fail(event):\n    raise ValueError('no')\nhandle = live.on('new_bar', fail)")
+    kernel.value("live.wait_for('new_bar', timeout=30); live.wait_for('new_bar', timeout=30)")
+    assert int(kernel.value("print(handle.errors)")) >= 1
+    inside = """
+async def nested():
+    try:
+        live.wait_for('new_bar', timeout=1)
+    except mdnb.MdnbError as error:
+        return type(error).__name__
+print(mdnb.run(nested()))
+"""
+    assert kernel.value(inside) == "RuntimeUseError"
+    kernel.value("live.close()")
+
+
+def test_a_dropped_suite_dies(kernel: Kernel) -> None:
+    kernel.value(SUITE + "\nsession = suite._session")
+    check = """
+import asyncio, gc
+del suite; gc.collect()
+async def ended():
+    async with asyncio.timeout(20):
+        await session.ended.wait()
+    return session.closed
+print(mdnb.run(ended()))
+"""
+    assert kernel.value(check) == "True"
+
+
+def test_a_restart_closes_and_the_next_kernel_starts_afresh(tmp_path: Path) -> None:
+    with running_kernel(tmp_path) as kernel:
+        kernel.value("import mdnb\n" + LIVE + f"\nopen({str(tmp_path / 'a')!r}, 'w').write('up')")
+        note = (
+            f"import atexit; atexit.register(lambda: open({str(tmp_path / 'b')!r}, 'w').write(live.status))"
+        )
+        kernel.value(note)
+        kernel.restart()
+        assert (
+            kernel.value(
+                "import mdnb, threading\nprint(sum(t.name == 'mdnb-loop' for t in threading.enumerate()))"
+            )
+            == "0"
+        )
+        assert (tmp_path / "b").exists()
+        assert kernel.run(LIVE).error == ""
