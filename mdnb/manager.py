@@ -18,6 +18,7 @@ from mdnb.runtime.bridge import await_call
 from mdnb.runtime.engine import Engine
 from mdnb.runtime.session import MarketSession
 from mdnb.types import MarketSnapshot, Price, Quote, Tick
+from mdnb.waiting import wakeful
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +128,7 @@ class RealtimeDataManager:
             async with asyncio.timeout(timeout):
                 while (value := read()) is None:
                     self._open()
-                    await arrived.wait()
+                    await wakeful(arrived.wait())
                     arrived.clear()
                 return value
         except TimeoutError as error:

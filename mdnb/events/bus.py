@@ -18,6 +18,7 @@ from typing import Any
 
 from mdnb.errors import OptionError, WaitTimeoutError
 from mdnb.events.types import Event, EventType
+from mdnb.waiting import wakeful
 
 __all__ = ["EventBus", "Handler", "Subscription"]
 
@@ -292,7 +293,7 @@ class EventBus:
         subscription = self._add(Subscription(self, kind, take, loop))
         try:
             async with asyncio.timeout(timeout):
-                return await found
+                return await wakeful(found)
         except TimeoutError as error:
             raise WaitTimeoutError(f"no {kind.name} event within {timeout:g} s") from error
         finally:
@@ -312,7 +313,7 @@ class EventBus:
         subscriptions = [self._add(Subscription(self, kind, put, loop)) for kind in kinds]
         try:
             while True:
-                yield await arrived.get()
+                yield await wakeful(arrived.get())
         finally:
             for subscription in subscriptions:
                 subscription.off()

@@ -46,7 +46,8 @@ def run_demo(folder: Path, notebook: Path = _NOTEBOOK) -> int:
         nonlocal done
         if cell.cell_type == "code":
             done += 1
-            _say(f"[{time.monotonic() - began:5.1f} s] cell {done}/{count}: {cell.source.splitlines()[0]}")
+            what = cell.source.splitlines()[0] if done <= count else "the results"
+            _say(f"[{time.monotonic() - began:5.1f} s] cell {min(done, count)}/{count}: {what}")
 
     book.cells.append(nbformat.v4.new_code_cell(_closing(folder.resolve())))
     client = NotebookClient(

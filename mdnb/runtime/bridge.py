@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from mdnb.errors import RuntimeUseError, WaitTimeoutError
 from mdnb.runtime.loop import background_loop
+from mdnb.waiting import wakeful
 
 __all__ = ["await_call", "call", "run"]
 
 T = TypeVar("T")
 
-_WAKE_SECONDS = 0.1
 _CANCEL_SECONDS = 2.0
 
 
@@ -64,20 +64,13 @@ def _cancel(future: concurrent.futures.Future[Any]) -> None:
 async def await_call(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the background loop and await it from any loop.
 
-    Wakes every 100 ms, because ipykernel does not deliver an interrupt to a cell that sits in ``await``
-    (ipython/ipykernel issue 881). Cancelling the caller cancels the coroutine.
+    Wakes every 100 ms, so that an interrupt reaches a cell that sits in it. Cancelling the caller cancels
+    the coroutine.
     """
     background = background_loop()
     if background.is_current_thread():
         return await coroutine
-    future = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, background.loop))
-    try:
-        while not future.done():
-            await asyncio.wait([future], timeout=_WAKE_SECONDS)
-        return future.result()
-    finally:
-        if not future.done():
-            future.cancel()
+    return await wakeful(asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, background.loop)))
 
 
 def run(main: Coroutine[Any, Any, T], timeout: float | None = None) -> T:

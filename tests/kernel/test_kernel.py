@@ -60,12 +60,14 @@ def test_asyncio_run_works_in_a_cell_only_after_the_extension_is_loaded(kernel: 
     "wait",
     [
         "live.wait_for('new_bar', timeout=50, where=lambda event: False)",
-        "await mdnb.runtime.bridge.await_call(live._session.bus.wait_for('new_bar', 50, lambda event: False))",
+        "await suite.wait_for('new_bar', timeout=50, where=lambda event: False)",
+        "async for event in suite.events('market_depth_update'): pass",
+        "await suite.wait_ended()",
     ],
-    ids=["plain", "await"],
+    ids=["plain", "await", "iterate", "remote"],
 )
 def test_an_interrupt_ends_the_wait_and_cancels_what_was_waited_for(kernel: Kernel, wait: str) -> None:
-    kernel.value("import mdnb.runtime.bridge\n" + LIVE)
+    kernel.value(LIVE + "\n" + SUITE)
     sent = kernel.start(f"print('waiting', flush=True)\n{wait}")
     kernel.finish(sent, until="waiting")
     kernel.manager.interrupt_kernel()
@@ -73,8 +75,10 @@ def test_an_interrupt_ends_the_wait_and_cancels_what_was_waited_for(kernel: Kern
     assert "KeyboardInterrupt" in answer.error or "Cancelled" in answer.error
     # Cancelled for real: the wait's own handler is gone, and the feed goes on.
     assert kernel.value("print(len(live._session.bus.subscriptions()))") == "0"
+    assert kernel.value("print(len(suite._session.bus.subscriptions()))") == "0"
     assert kernel.run("live.wait_for('new_bar', timeout=30)").error == ""
-    assert kernel.value("print(live.status)") == "connected"
+    assert kernel.value("print(live.status, suite.status)") == "connected connected"
+    kernel.value("live.close(); await suite.disconnect()")
 
 
 def test_running_the_create_cell_ten_times_leaks_nothing(kernel: Kernel) -> None:
@@ -127,11 +131,11 @@ import pandas as pd
 ticks = live.data.get_recent_ticks(200_000)
 accounting = live.accounting()
 ids = [tick.trade_id for tick in ticks]
-table = pd.DataFrame({"p": [t.price for t in ticks], "v": [t.size for t in ticks]}, index=[t.timestamp for t in ticks])
+table = pd.DataFrame({"p": [t.price for t in ticks]}, index=[t.timestamp for t in ticks])
 mine = table["p"].resample("1min").ohlc().iloc[1:-1]
 theirs = live.data.get_data("1min").loc[mine.index, ["open", "high", "low", "close"]]
 print(accounting.balanced, accounting.received - before > 100, ids == list(range(ids[0], ids[0] + len(ids))),
-      len(mine) > 2, mine.to_numpy().tolist() == theirs.to_numpy().tolist(), chart._last_trace_edit_id > drawn)
+      len(mine) > 2, (mine.to_numpy() == theirs.to_numpy()).all(), chart._last_trace_edit_id > drawn)
 """
     assert kernel.value(check) == "True True True True True True"
     kernel.value("live.close()")
