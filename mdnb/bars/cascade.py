@@ -147,8 +147,7 @@ class Cascade:
         """
         if timeframe.name in self._nodes:
             node = self._nodes[timeframe.name]
-            node.hidden = False
-            node.fill = self._fill
+            node.hidden, node.fill = False, self._fill
             return node
         wanted = [node.grid.timeframe for node in self._nodes.values()]
         tree = parents([*wanted, timeframe], self.sessions)
@@ -349,10 +348,10 @@ class Cascade:
             root.fold(row)
             self._newest = max(self._newest, start)
 
-    # -- closing and reading ------------------------------------------------------------------------
+    # -- closing, reading ------------------------------------------------------------------------
 
     def close_until(self, ts_ns: int) -> None:
-        """Close every bar whose interval ended by ``ts_ns``, finest first."""
+        """Close every bar that ended by ``ts_ns``, finest first."""
         root = self._root
         self._settled = max(self._settled, ts_ns)
         if root.is_open:

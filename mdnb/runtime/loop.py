@@ -109,9 +109,11 @@ class BackgroundLoop:
         for result in await asyncio.gather(*closers, return_exceptions=True):
             if isinstance(result, Exception):
                 self._show("exit", result)
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
             task.cancel()
-        await asyncio.sleep(0)
+        if rest:
+            await asyncio.wait(rest, timeout=_EXIT_SECONDS)
 
 
 def _holder() -> types.ModuleType:

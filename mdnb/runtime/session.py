@@ -104,6 +104,7 @@ class MarketSession:
         self._run: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failure: BaseException | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._up = asyncio.Event()
         self._drain = Drain(
             decoder(feed.dialect), self.pipelines, lambda: self.feed.clock, self.health, self._on_batch
@@ -188,10 +189,13 @@ class MarketSession:
         return self._up.is_set()
 
     async def close(self) -> None:
-        """Close the feed and forget every handler; calling it again does nothing."""
-        if self.closed:
-            return
+        """Close the feed and forget every handler; a second call waits for the first one's end."""
         self.closed = True
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="mdnb-close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

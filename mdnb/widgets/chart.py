@@ -110,6 +110,27 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         name: str = self._mdnb.source.symbol
         return name
 
+    @property
+    def follows(self) -> bool:
+        """Whether the chart goes along with the last bar: until it is panned or zoomed."""
+        return self._is_at_the_end()
+
+    def follow(self) -> None:
+        """Go to the last bar and along with it again."""
+        state = self._mdnb
+        with state.lock:
+            state.follows = True
+            state.y_range = None
+            self._redraw_all()
+
+    def _is_at_the_end(self) -> bool:
+        # The page tells of each pan and zoom by changing the layout: it differs from what was set here then.
+        state, axis = self._mdnb, self.layout.xaxis
+        if state.x_range is None or axis.range is None or axis.autorange is True:
+            return True
+        width = state.x_range[1] - state.x_range[0]
+        return all(abs(a - b) < 1e-3 * width for a, b in zip(axis.range, state.x_range, strict=True))
+
     def set_timeframe(self, timeframe: str) -> None:
         """Show another timeframe that is kept.
 
@@ -121,6 +142,7 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         state = self._mdnb
         with state.lock:
             state.timeframe = state.source.canonical(timeframe)
+            state.follows = True
             state.y_range = None
             self._redraw_all()
 
@@ -155,6 +177,7 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
                 return
             state.had_view = state.had_view or self._view_count > 0
             held = state.source.columns(state.timeframe, state.bars)
+            state.follows = self._is_at_the_end()
             same_bars = version[:2] == state.seen[:2]
             state.seen, state.last_badge = version, status
             if not len(held):

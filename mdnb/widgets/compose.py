@@ -46,6 +46,8 @@ class ChartState:
         self.closed = False
         self.had_view = False
         self.shows_forming = False
+        self.follows = True
+        self.x_range: tuple[float, float] | None = None
         self.y_range: tuple[float, float] | None = None
         self.listener: Any = None
         self.transport: Any = None
@@ -90,12 +92,14 @@ def compose_layout(
     count = len(held)
     layout["meta"] = {"mdnb": _about(state, look, held)}
     if count:
-        state.y_range = price_range(held.low, held.high, state.y_range)
         where, labels = time_labels(held.time_us.tolist(), held.first, state.source.tz)
-        across = [held.first - 1, held.first + count + PADDING_BARS]
-        x_axis = {"tickvals": where, "ticktext": labels, "range": across}
+        x_axis: dict[str, Any] = {"tickvals": where, "ticktext": labels}
+        if state.follows:
+            state.y_range = price_range(held.low, held.high, state.y_range)
+            state.x_range = (held.first - 1, held.first + count + PADDING_BARS)
+            x_axis["range"] = list(state.x_range)
+            layout["yaxis"] = {**layout.get("yaxis", {}), "range": list(state.y_range)}
         layout["xaxis"] = {**layout.get("xaxis", {}), **x_axis}
-        layout["yaxis"] = {**layout.get("yaxis", {}), "range": list(state.y_range)}
     layout["shapes"], layout["annotations"] = [], []
     if whole or not state.drawn_by_layer:
         layout["shapes"], layout["annotations"] = moving_parts(state, held)
@@ -164,6 +168,8 @@ def moving_parts(state: ChartState, held: BarColumns) -> tuple[list[dict[str, An
 
 def step_range(state: ChartState, held: BarColumns) -> list[float] | None:
     """Return the new price range if the newest bar has left the old one, else None."""
+    if not state.follows:
+        return None
     moved = price_range(held.low, held.high, state.y_range)
     if moved == state.y_range:
         return None

@@ -173,14 +173,7 @@ class Look:
             "gridcolor": theme.grid,
             "tickfont": {"color": theme.muted, "size": 11},
         }
-        crosshair = {
-            "showspikes": True,
-            "spikemode": "across",
-            "spikesnap": "cursor",
-            "spikethickness": 1,
-            "spikedash": "dash",
-            "spikecolor": theme.muted,
-        }
+        crosshair = _crosshair(theme)
         return {
             "height": height,
             "autosize": True,
@@ -297,3 +290,14 @@ class Look:
             "text": f'<span style="color:{colour}">●</span> {html.escape(words)}{delay}',
             "font": {"color": self.theme.muted, "size": 11},
         }
+
+
+def _crosshair(theme: Theme) -> dict[str, Any]:
+    return {
+        "showspikes": True,
+        "spikemode": "across",
+        "spikesnap": "cursor",
+        "spikethickness": 1,
+        "spikedash": "dash",
+        "spikecolor": theme.muted,
+    }

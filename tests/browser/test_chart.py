@@ -62,6 +62,7 @@ def chart(lab: Lab) -> Lab:
         ADD,
         "chart",
         "live.close()",
+        "chart.follow()",
     ]
     lab.open("chart.ipynb", cells, theme="JupyterLab Dark")
     assert "Error" not in lab.run(0)
@@ -108,18 +109,17 @@ def test_the_closed_bars_drawn_are_those_of_the_engine(chart: Lab) -> None:
 
 
 def test_the_forming_bar_is_drawn_at_its_prices(chart: Lab) -> None:
-    """The layer's shapes, turned back into prices by the axis, are an OHLC bar whose close is the label."""
-    found = chart.page.evaluate(
-        f"""(() => {{ const graph = {_GRAPH}; const axis = graph._fullLayout.yaxis;
+    """The layer's shapes, turned back into prices by the axis, are a bar whose close is the label."""
+    chart.page.wait_for_function(
+        f"""() => {{ const graph = {_GRAPH}; const axis = graph._fullLayout.yaxis;
         const [, top, bottom] = /M[^ ]+ ([^V]+)V(.+)/.exec(graph.__mdnb.wick.getAttribute('d'));
         const line = / (.+)H/.exec(graph.__mdnb.line.getAttribute('d'))[1];
         const price = (y) => axis.p2l(Number(y) - axis._offset);
-        return [price(top), price(bottom), price(line), graph.__mdnb.label.textContent]; }})()"""
+        const shown = Number(graph.__mdnb.label.textContent.replaceAll(',', ''));
+        return Math.abs(price(line) - shown) < 0.01 && price(bottom) - 0.01 <= shown
+          && shown <= price(top) + 0.01 && price(top) > price(bottom); }}""",
+        timeout=20_000,
     )
-    high, low, last, label = found
-    shown = float(label.replace(",", ""))
-    assert last == pytest.approx(shown, abs=0.01)
-    assert low - 0.01 <= shown <= high + 0.01
 
 
 def test_what_a_user_adds_stays_and_a_second_view_shows_the_same(chart: Lab) -> None:
@@ -136,6 +136,29 @@ def test_what_a_user_adds_stays_and_a_second_view_shows_the_same(chart: Lab) -> 
         assert traces == 5
         assert "my-line" in shapes
     assert views[0][2] == views[1][2]
+
+
+def test_a_zoom_is_kept_while_bars_arrive_until_the_chart_is_told_to_follow(chart: Lab) -> None:
+    page = chart.page
+    shown = f"{_GRAPH}._fullLayout.xaxis.range.map((value) => Math.round(value))"
+    surface = page.locator(".nsewdrag").first
+    surface.scroll_into_view_if_needed()
+    box = surface.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 150, y, steps=5)
+    page.mouse.up()
+    panned = page.evaluate(shown)
+    bars = page.evaluate(f"{_GRAPH}.data[0].x[0]")
+    page.wait_for_function(f"{_GRAPH}.data[0].x[0] >= {bars + 3}", timeout=PAGE_MS)
+    assert page.evaluate(shown) == panned
+    chart.run(7)
+    page.wait_for_function(f"{_GRAPH}._fullLayout.xaxis.range[1] > {panned[1] + 5}", timeout=PAGE_MS)
+    # It follows again: the range moves on with the bars.
+    following = page.evaluate(shown)
+    page.wait_for_function(f"{_GRAPH}._fullLayout.xaxis.range[1] > {following[1] + 1}", timeout=PAGE_MS)
 
 
 @pytest.mark.parametrize(

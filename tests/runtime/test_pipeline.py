@@ -326,3 +326,48 @@ def test_closed_bars_at_any_moment_are_made_of_what_had_come_by_then() -> None:
             whole = bars[bars.index + pd.Timedelta(step, "s") <= known.index[-1]]
             assert closed["close"].tolist() == whole["close"].tolist()
             assert closed["high"].tolist() == whole["high"].tolist()
+
+
+class _Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.now = now_ns
+
+    def now_ns(self) -> int:
+        return self.now
+
+    def lag_ms(self, ts_ns: int) -> float:
+        return (self.now - ts_ns) / 1e6
+
+    def wall_seconds(self, market_ns: int) -> float:
+        return market_ns / 1e9
+
+
+def test_a_timer_closes_a_bar_when_its_interval_and_the_grace_have_passed() -> None:
+    rig = Rig(["1min", "5min"], fill_gaps=True)
+    start = START // (300 * SECOND) * 300 * SECOND
+    clock = rig.pipeline.clock = _Clock(start)
+    rig.trades((start, 100.0, 1.0, 1, 0, 1))
+    assert rig.pipeline.seconds_to_close() == pytest.approx(60.5)
+    clock.now = start + 60 * SECOND + 499_000_000
+    rig.pipeline.close_due()
+    assert len(rig.engine.frame("1min", closed_only=True)) == 0
+    clock.now += 1_000_000
+    rig.pipeline.close_due()
+    assert len(rig.engine.frame("1min", closed_only=True)) == 1
+    # Nothing trades: with fill_gaps a flat bar follows each minute, and the 5-minute bar closes in time.
+    clock.now = start + 301 * SECOND
+    rig.pipeline.close_due()
+    frame = rig.engine.frame("1min", closed_only=True)
+    assert frame["close"].tolist() == [100.0] * 5
+    assert frame["tick_count"].tolist() == [1, 0, 0, 0, 0]
+    assert len(rig.engine.frame("5min", closed_only=True)) == 1
+    # A trade that comes after its bar was closed by the timer still belongs there.
+    rig.trades((start + 59 * SECOND, 103.0, 2.0, 1, 0, 2))
+    frame = rig.engine.frame("1min", closed_only=True)
+    assert frame["high"].tolist() == [103.0] * 5
+    assert frame["volume"].tolist() == [3.0, 0.0, 0.0, 0.0, 0.0]
+    assert rig.engine.frame("5min", closed_only=True)["volume"].tolist() == [3.0]
+    assert rig.accounting().amended == 1
+    assert rig.accounting().balanced
