@@ -92,9 +92,6 @@ class Engine:
         self._asks: dict[float, float] = {}
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
-        self._frames: dict[str, tuple[tuple[object, ...], pd.DataFrame | None]] = {}
-        self.frame_hits = 0
-        self.frame_misses = 0
         parsed = [Timeframe.parse(name) for name in timeframes]
         self.activity: dict[str, ActivityBars] = {}
         self.cascade = Cascade(
@@ -182,7 +179,6 @@ class Engine:
                 del self.activity[name]
             else:
                 self.cascade.remove(name)
-            self._frames.pop(name, None)
             self.updates += 1
         self.notify()
         return name
@@ -237,7 +233,6 @@ class Engine:
         end_ns: int | None = None,
         *,
         closed_only: bool = False,
-        cache: bool = True,
     ) -> pd.DataFrame:
         """Return bars as a frame that the caller owns.
 
@@ -249,18 +244,10 @@ class Engine:
             Only bars that start in ``[start_ns, end_ns]``.
         closed_only
             Leave the forming bar out.
-        cache
-            Answer from the frame made before while nothing has changed.
         """
         with self.lock:
             name = self.canonical(timeframe)
             log = self.log(name)
-            key = (log.generation, log.total, self.updates, count, start_ns, end_ns, closed_only)
-            held = self._frames.get(name) if cache else None
-            if held is not None and held[0] == key and held[1] is not None:
-                self.frame_hits += 1
-                return held[1].copy(deep=False)
-            self.frame_misses += 1
             forming = None if closed_only else self._forming(name)
             start, stop, forming = _window(log, forming, count, start_ns, end_ns)
             made = log.frame(start, stop, forming)
@@ -272,10 +259,6 @@ class Engine:
             source=self.source,
             partial=partial,
         )
-        if cache:
-            # Kept from the second equal question on: while data flows each frame is asked for once.
-            again = held is not None and held[0] == key
-            self._frames[name] = (key, made.copy(deep=False) if again else None)
         return made
 
     def bar(self, name: str, row: BarRow, *, closed: bool = True, flags: int = 0) -> Bar:
