@@ -85,6 +85,14 @@ def to_ns(when: When) -> int | None:
     return int(stamp.as_unit("ns").value)
 
 
+def _whole_number(count: Any) -> int | None:
+    if count is None:
+        return None
+    if isinstance(count, bool) or not hasattr(count, "__int__") or int(count) != count:
+        raise OptionError(f"count must be a whole number, or None for all; got {count!r}")
+    return int(count)
+
+
 class RealtimeDataManager:
     """Live data of one symbol.
 
@@ -265,14 +273,14 @@ class RealtimeDataManager:
         OptionError
             When ``count`` is negative or a time is none.
         """
-        if count is not None and (isinstance(count, bool) or int(count) != count or count < 0):
-            raise OptionError(f"count must be a whole number, 0 or more, or None for all; got {count!r}")
+        if type(count) is not int:
+            count = _whole_number(count)
+        if count is not None and count < 0:
+            raise OptionError(f"count must be 0 or more, or None for all; got {count!r}")
+        if start_time is None is end_time:
+            return self._open().frame(timeframe, count, closed_only=closed_only)
         return self._open().frame(
-            timeframe,
-            None if count is None else int(count),
-            to_ns(start_time),
-            to_ns(end_time),
-            closed_only=closed_only,
+            timeframe, count, to_ns(start_time), to_ns(end_time), closed_only=closed_only
         )
 
     @immediate

@@ -7,7 +7,7 @@ happens to a batch, and in which order, is in `mdnb.runtime.pipeline`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,6 +88,7 @@ class Engine:
         self.last_quote: QuoteRow | None = None
         self.ticks = RowStore(TICK_DTYPE, self.config.max_ticks)
         self.quotes = RowStore(QUOTE_DTYPE, self.config.max_ticks)
+        self._known: dict[Hashable, tuple[str, BarStore]] = {}
         self._bids: dict[float, float] = {}
         self._asks: dict[float, float] = {}
         self._listeners: tuple[Listener, ...] = ()
@@ -179,6 +180,7 @@ class Engine:
                 del self.activity[name]
             else:
                 self.cascade.remove(name)
+            self._known.clear()
             self.updates += 1
         self.notify()
         return name
@@ -227,7 +229,7 @@ class Engine:
 
     def frame(
         self,
-        timeframe: object,
+        timeframe: Hashable,
         count: int | None = None,
         start_ns: int | None = None,
         end_ns: int | None = None,
@@ -246,19 +248,21 @@ class Engine:
             Leave the forming bar out.
         """
         with self.lock:
-            name = self.canonical(timeframe)
-            log = self.log(name)
+            known = self._known.get(timeframe)
+            if known is None:
+                name = self.canonical(timeframe)
+                known = self._known[timeframe] = (name, self.log(name))
+            name, log = known
             forming = None if closed_only else self._forming(name)
             start, stop, forming = _window(log, forming, count, start_ns, end_ns)
             made = log.frame(start, stop, forming)
             partial = log.partial(start, stop)
-        made.attrs.update(
-            symbol=self.symbol,
-            timeframe=name,
-            forming=forming is not None,
-            source=self.source,
-            partial=partial,
-        )
+        attrs = made.attrs
+        attrs["symbol"] = self.symbol
+        attrs["timeframe"] = name
+        attrs["forming"] = forming is not None
+        attrs["source"] = self.source
+        attrs["partial"] = partial
         return made
 
     def bar(self, name: str, row: BarRow, *, closed: bool = True, flags: int = 0) -> Bar:
@@ -361,6 +365,10 @@ def _window(
     """Return the positions of the closed bars asked for, and the forming one if it belongs to them."""
     stop = len(log)
     start = 0
+    if start_ns is None and end_ns is None:
+        if count is None:
+            return 0, stop, forming
+        return max(0, stop - max(0, count - (forming is not None))), stop, forming if count else None
     if start_ns is not None:
         start = log.find(start_ns)
         forming = None if forming is not None and forming[0] < start_ns else forming

@@ -236,10 +236,10 @@ class BarStore:
     def columns(self, start: int, stop: int, forming: BarRow | None = None) -> BarColumns:
         """Return copies of the bars at positions ``[start, stop)``, and of the forming one behind them."""
         self.settle()
-        a, b = self._from + start, self._from + stop
+        # First, for it may move the rows to new buffers.
         if forming is not None:
             self._place(forming)
-            b += 1
+        a, b = self._from + start, self._from + stop + (forming is not None)
         o, h, low, c, v, vwap = self._floats[:, a:b].copy()
         return BarColumns(
             self._time[a:b].copy(),
@@ -261,11 +261,12 @@ class BarStore:
 
         The caller owns the frame: nothing that happens later changes it, and nothing done to it comes back.
         """
-        self.settle()
-        a, b = self._from + start, self._from + stop
+        if self.staged:
+            self.settle()
+        # First, for it may move the rows to new buffers.
         if forming is not None:
             self._place(forming)
-            b += 1
+        a, b = self._from + start, self._from + stop + (forming is not None)
         names = len(COLUMNS) if self.with_vwap else len(COLUMNS) - 1
         floats = np.empty((names, b - a))
         floats[:5] = self._floats[:5, a:b]
@@ -299,6 +300,8 @@ class BarStore:
 
     def partial(self, start: int, stop: int) -> tuple[int, ...]:
         """Return which of the bars at positions ``[start, stop)`` are partial, counted from ``start``."""
+        if not self._partial:
+            return ()
         base = self.evicted + start
         return tuple(at - base for at in self._partial if base <= at < self.evicted + stop)
 
@@ -307,7 +310,8 @@ class BarStore:
         self._partial = (np.flatnonzero(held & PARTIAL) + self.evicted).tolist()
 
     def _place(self, forming: BarRow) -> None:
-        self._reserve(1)
+        if self._n + 1 >= self._capacity:
+            self._reserve(1)
         self._set(self._n, forming, 0)
 
     # -- buffers ------------------------------------------------------------------------------------

@@ -1,0 +1,130 @@
+"""The bar store against a plain list, through every kind of change."""
+
+from __future__ import annotations
+
+import pandas as pd
+from hypothesis import given, settings, strategies as st
+
+from mdnb.batch import BarRow
+from mdnb.store.bars import AMENDED, PARTIAL, BarStore
+from mdnb.store.columns import columns_from_rows
+from mdnb.store.ticks import TICK_DTYPE, RowStore
+
+MINUTE = 60_000_000_000
+
+
+def row(number: int, price: float = 1.0) -> BarRow:
+    """A bar whose prices tell which one it is."""
+    value = number + price
+    return (number * MINUTE, value, value + 1, value - 1, value + 0.5, 2.0, 3, 2 * value)
+
+
+def check(store: BarStore, model: list[BarRow], forming: BarRow | None) -> pd.DataFrame:
+    frame = store.frame(0, len(store), forming)
+    shown = [*model, forming] if forming else model
+    assert (frame.index.as_unit("ns").asi8).tolist() == [held[0] for held in shown]
+    assert frame["open"].tolist() == [held[1] for held in shown]
+    assert frame["close"].tolist() == [held[4] for held in shown]
+    assert frame["tick_count"].tolist() == [held[6] for held in shown]
+    assert len(store) == len(model)
+    return frame
+
+
+actions = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(1, 700)),
+        st.tuples(st.just("read"), st.just(0)),
+        st.tuples(st.just("amend"), st.integers(0, 30)),
+        st.tuples(st.just("insert"), st.integers(1, 30)),
+        st.tuples(st.just("drop"), st.integers(0, 60)),
+        st.tuples(st.just("limit"), st.integers(1, 2500)),
+    ),
+    max_size=25,
+)
+
+
+@given(actions, st.integers(1, 2500))
+@settings(max_examples=60)
+def test_the_store_holds_the_newest_bars_and_frames_never_change(
+    given_actions: list[tuple[str, int]], limit: int
+) -> None:
+    store, model, number = BarStore(limit), [], 0
+    total = 0
+    handed: list[tuple[pd.DataFrame, pd.DataFrame]] = []
+    for action, size in given_actions:
+        if action == "append":
+            for _ in range(size):
+                # Every third interval is left empty, so that something can be put there later.
+                number += 2 if number % 3 == 0 else 1
+                store.stage(row(number))
+                model.append(row(number))
+                total += 1
+        elif action == "limit":
+            limit = size
+            store.set_limit(limit)
+        elif action == "drop" and model:
+            gone = model[min(size, len(model) - 1)][0]
+            store.settle()
+            store.drop_before(gone)
+            model = [held for held in model[-limit:] if held[0] >= gone]
+        elif action == "amend" and model:
+            store.settle()
+            model = model[-limit:]
+            at = max(0, len(model) - 1 - size)
+            changed = row(model[at][0] // MINUTE, 7.0)
+            store.change(at, changed, AMENDED)
+            model[at] = changed
+        elif action == "insert" and model:
+            store.settle()
+            model = model[-limit:]
+            wanted = number - size
+            if wanted > model[0][0] // MINUTE:
+                made = row(wanted, 5.0)
+                store.put(made, AMENDED)
+                model = sorted({held[0]: held for held in [*model, made]}.values())
+        store.settle()
+        model = model[-limit:]
+        forming = row(number + 1, 9.0)
+        frame = check(store, model, forming if action == "read" else None)
+        handed.append((frame, frame.copy(deep=True)))
+        assert store.evicted + len(store) == store.total
+    for frame, then in handed:
+        assert frame.index.asi8.tolist() == then.index.asi8.tolist()
+        pd.testing.assert_frame_equal(frame, then)
+
+
+def test_reading_with_a_forming_bar_at_every_size_around_the_buffers_ends() -> None:
+    store, model = BarStore(50), []
+    for number in range(2500):
+        store.stage(row(number))
+        model.append(row(number))
+        store.settle()
+        model = model[-50:]
+        check(store, model, row(number + 1, 3.0))
+        columns = store.columns(0, len(store), row(number + 1, 3.0))
+        assert columns.open.tolist() == [held[1] for held in [*model, row(number + 1, 3.0)]]
+        assert columns.first == number + 1 - len(model)
+
+
+def test_older_bars_are_put_before_as_far_as_the_limit_allows() -> None:
+    store = BarStore(10)
+    for number in range(100, 104):
+        store.stage(row(number))
+    taken = store.prepend(columns_from_rows([row(number) for number in range(80, 100)], PARTIAL))
+    assert taken == 6
+    check(store, [row(number) for number in range(94, 104)], None)
+    assert store.partial(0, 10) == (0, 1, 2, 3, 4, 5)
+
+
+@given(st.lists(st.integers(0, 300), max_size=20), st.integers(1, 400))
+def test_ticks_are_the_newest_rows_in_order(sizes: list[int], limit: int) -> None:
+    store, model, number = RowStore(TICK_DTYPE, limit), [], 0
+    for size in sizes:
+        rows = [(number + i, 1.0, 2.0, 1, 1, number + i) for i in range(size)]
+        number += size
+        store.extend(rows)
+        model = [*model, *rows][-limit:]
+        held = store.tail(10_000)
+        assert held["trade_id"].tolist() == [each[5] for each in model]
+        assert store.total == number
+        assert store.nbytes == len(model) * TICK_DTYPE.itemsize
