@@ -23,6 +23,7 @@ from mdnb.types import Price
 
 if TYPE_CHECKING:
     from mdnb.widgets.chart import LiveChart
+    from mdnb.widgets.fast.chart import LiveChart as FastChart
 
 __all__ = ["LiveMarket", "LiveSymbol", "live"]
 
@@ -114,7 +115,7 @@ class LiveSymbol:
         """The last price; waits up to 10 s for the first one."""
         return self.data.get_current_price()
 
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
+    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart | FastChart:
         """Return a live chart; see `mdnb.widgets.chart.LiveChart`."""
         return self._view.chart(timeframe, **options)
 

@@ -19,6 +19,7 @@ from mdnb.runtime.session import MarketSession
 
 if TYPE_CHECKING:
     from mdnb.widgets.chart import LiveChart
+    from mdnb.widgets.fast.chart import LiveChart as FastChart
 
 __all__ = ["SymbolView", "TradingSuite"]
 
@@ -40,7 +41,7 @@ class SymbolView:
 
         return self._session.bus.on(type, only_ours)
 
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
+    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart | FastChart:
         """Return a live chart of this symbol; see `mdnb.widgets.chart.LiveChart`."""
         return _chart(self.data, timeframe, options)
 
@@ -149,7 +150,7 @@ class TradingSuite:
         self._session.engine(chosen)
         return self._session.accounting(chosen)
 
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
+    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart | FastChart:
         """Return a live chart of the first symbol; see `mdnb.widgets.chart.LiveChart`."""
         return _chart(self.data, timeframe, options)
 
@@ -213,7 +214,14 @@ class TradingSuite:
         return f"<TradingSuite {', '.join(self.symbols)}: {kept}; {self.status}>"
 
 
-def _chart(manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]) -> LiveChart:
+def _chart(
+    manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]
+) -> LiveChart | FastChart:
+    name = timeframe or manager.get_timeframes()[0]
+    if options.get("frontend") == "fast":
+        from mdnb.widgets.fast.chart import LiveChart as FastChart
+
+        return FastChart(manager.engine, name, **options)
     from mdnb.widgets.chart import LiveChart
 
-    return LiveChart(manager.engine, timeframe or manager.get_timeframes()[0], **options)
+    return LiveChart(manager.engine, name, **options)

@@ -52,7 +52,8 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         Add a picture for pages without a kernel (GitHub, nbviewer).
     frontend
         ``live`` draws what moves in a layer over the figure; ``stock`` leaves everything to plotly, at most
-        8 redraws a second, for pages that cannot run the layer.
+        8 redraws a second, for pages that cannot run the layer. ``fast``, given to ``live.chart``, is the
+        chart of `mdnb.widgets.fast`: up to 50,000 bars, not the default yet.
 
     Raises
     ------

@@ -1,0 +1,101 @@
+// The model: one a figure and page. It holds the bars, and tells every view of it what moved.
+
+const HEADER = 6; // numbers before the rows of a delta: first ordinal, forming, latency, bid, ask, generation
+
+class Chart {
+  constructor(model, plotly) {
+    this.model = model;
+    this.page = crypto.randomUUID?.() ?? String(Math.random());
+    this.views = new Set();
+    this.visible = true;
+    this.data = revive(model.get("_widget_data"));
+    this.layout = revive(model.get("_widget_layout"));
+    this.takeBars(model.get("_look"), model.get("_bars"));
+    this.plotly = plotly;
+    this.onPage = (event) => this.tellVisible(event);
+    // A figure that nobody displays: said late, so that the one about to be displayed is drawn at once.
+    this.late = setTimeout(this.onPage, 10_000);
+    document.addEventListener("visibilitychange", this.onPage);
+    window.addEventListener("pagehide", this.onPage);
+    this.say({ kind: "hello", page: this.page, generation: this.generation, end: this.bars.end });
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.late);
+    document.removeEventListener("visibilitychange", this.onPage);
+    window.removeEventListener("pagehide", this.onPage);
+  }
+
+  take(message, buffers) {
+    if (message.kind === "delta") this.takeDelta(message, typed(Float64Array, buffers[0]));
+    else if (message.kind === "bars") {
+      this.takeBars(message.look, buffers[0]);
+      for (const view of this.views) view.restart();
+    } else if (message.kind === "look") {
+      this.look = message.look;
+      for (const view of this.views) view.paint();
+    }
+  }
+
+  takeBars(look, packed) {
+    this.look = look;
+    this.zone = new Zone(look.tz);
+    this.status = { text: look.status, tone: look.tone, latency: look.latency };
+    this.generation = look.generation;
+    this.bars = new Bars(look.first, unpack(look.columns, packed), look.forming, look.limit);
+  }
+
+  takeDelta(message, numbers) {
+    const [first, forming, latency, bid, ask, generation] = numbers;
+    const rows = numbers.subarray(HEADER);
+    this.status = { text: message.status, tone: message.tone, latency };
+    this.quote = { bid, ask };
+    if (rows.length) {
+      if (first > this.bars.end || first < this.bars.first) {
+        this.say({ kind: "need" });
+        return;
+      }
+      // Whatever plotly has drawn of these bars is drawn anew.
+      const amended = first < this.bars.end - (this.bars.forming ? 1 : 0);
+      this.bars.write(first, rows, forming > 0);
+      this.generation = generation;
+      if (amended) for (const view of this.views) view.drawnTo = Math.min(view.drawnTo, first);
+    }
+    for (const view of this.views) view.moved();
+  }
+
+  edit(name, given) {
+    const edit = revive(given);
+    const { keep, show, ranges } = EDITS[name];
+    keep(this, edit);
+    const shown = show ? [...this.views].map((view) => view.edit(show, structuredClone(edit), ranges)) : [];
+    if (edit.layout_edit_id === undefined && edit.trace_edit_id === undefined) return;
+    const done = { kind: "applied", layout: edit.layout_edit_id ?? -1, trace: edit.trace_edit_id ?? -1 };
+    Promise.allSettled(shown).then(() => this.say(done));
+  }
+
+  /** Say something to the kernel; nobody listens to a figure that was closed. */
+  say(message) {
+    if (this.closed) return;
+    try {
+      this.model.send(message);
+    } catch (error) {
+      this.closed = true;
+      console.debug(`the figure was closed: ${error}`);
+    }
+  }
+
+  tell(trait, value) {
+    this.model.set(trait, value);
+    this.model.save_changes();
+  }
+
+  tellVisible(event) {
+    const seen = document.visibilityState !== "hidden" && event?.type !== "pagehide";
+    const visible = seen && [...this.views].some((view) => view.visible);
+    if (visible === this.visible) return;
+    this.visible = visible;
+    this.say({ kind: "visible", page: this.page, visible });
+  }
+}

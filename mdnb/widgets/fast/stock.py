@@ -1,0 +1,105 @@
+"""Plotly's own front end: what a host gets that cannot run ours. It draws everything anew on each message."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from mdnb.store.columns import BarColumns
+from mdnb.widgets.fast.figure import FORMING, FORMING_VOLUME, is_ours, moving_parts, traces, view
+from mdnb.widgets.fast.layout import Look
+from mdnb.widgets.fast.state import ChartState
+
+__all__ = ["MOST_FPS", "StockTransport"]
+
+MOST_FPS = 2.0
+"""More than two refreshes a second pile up in the page: nothing bounds the backlog of plotly's front end."""
+
+
+class StockTransport:
+    """Draws a chart by plotly's own messages, one update a change.
+
+    What the user added to the figure (traces behind our four, shapes, annotations) stays.
+    """
+
+    def __init__(self, figure: Any, state: ChartState, held: BarColumns) -> None:
+        self._figure = figure
+        self._state = state
+        self._y_range: tuple[float, float] | None = None
+        self._shows_forming = held.forming
+        self._had_view = False
+        self._generation: tuple[int, int] = (-1, -1)
+
+    def make_figure(self, held: BarColumns) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Return the figure's traces and its layout."""
+        look = self._state.look()
+        return traces(look, held, hover=True), _merged(look.layout(self._state.height), self._layout(held))
+
+    def draw(self, version: tuple[int, int, int]) -> None:
+        """Send what changed, unless the last view was closed: the one that opens next gets the state."""
+        count = self._figure._view_count
+        if count == 0 and self._had_view:
+            return
+        self._had_view = self._had_view or count > 0
+        held = self._state.source.columns(self._state.timeframe, self._state.bars)
+        if not len(held):
+            return
+        same = version[:2] == self._generation
+        self._generation = version[:2]
+        made = traces(self._state.look(), held, hover=True)
+        if same and held.forming and self._shows_forming:
+            made = [trace for trace in made if trace["uid"] in {FORMING, FORMING_VOLUME}]
+        self._shows_forming = held.forming
+        self._send(made, self._layout(held))
+
+    def show_all(self) -> None:
+        """Send everything anew: colours or timeframe changed."""
+        held = self._state.source.columns(self._state.timeframe, self._state.bars)
+        self._y_range = None
+        self._send(*self.make_figure(held))
+
+    def recolour(self, old: Look, *, tell: bool) -> None:
+        """Change the colours."""
+        self.show_all()
+
+    def number_points(self, points: dict[str, list[Any]]) -> None:
+        """Leave the points of an event as they are: this front end draws every bar."""
+
+    def traits(self) -> dict[str, Any]:
+        """Return the traits that a page opened now begins with."""
+        return {
+            "_widget_data": copy.deepcopy(self._figure._data),
+            "_widget_layout": copy.deepcopy(self._figure._layout_obj._props),
+        }
+
+    def _layout(self, held: BarColumns) -> dict[str, Any]:
+        look = self._state.look()
+        layout = {**view(look, held, self._y_range), **moving_parts(self._state.source, look, held)}
+        if "yaxis" in layout:
+            self._y_range = tuple(layout["yaxis"]["range"])
+        return layout
+
+    def _send(self, made: list[dict[str, Any]], layout: dict[str, Any]) -> None:
+        figure = self._figure
+        layout = {**layout}
+        for kind in ("shapes", "annotations"):
+            if kind in layout:
+                # Ours first, at fixed places; then whatever the user added.
+                theirs = [item.to_plotly_json() for item in figure.layout[kind] if not is_ours(item.name)]
+                layout[kind] = [*layout[kind], *theirs]
+        places = {trace.uid: at for at, trace in enumerate(figure.data)}
+        with figure.batch_update():
+            for trace in made:
+                if trace["uid"] in places:
+                    changes = {
+                        name: value for name, value in trace.items() if name not in {"type", "uid", "name"}
+                    }
+                    figure.data[places[trace["uid"]]].update(changes, overwrite=True)
+            figure.update_layout(layout)
+
+
+def _merged(layout: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    out = {**layout}
+    for name, value in more.items():
+        out[name] = {**out.get(name, {}), **value} if isinstance(value, dict) else value
+    return out
