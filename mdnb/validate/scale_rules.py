@@ -1,0 +1,104 @@
+"""Prices in another unit: hundredfold slips (pence for pounds) and splits that were not applied.
+
+Both are judged from the newest bar backwards, since the newest prices are those of today's unit.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdnb.validate.findings import Bars, QualityFinding, findings_of, start_ns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["check_splits", "check_units", "split_factors", "unit_factors"]
+
+_UNIT = 100.0
+# A step counts as one of unit if what remains of it is at most this factor either way.
+_UNIT_SLACK = 2.0
+_SPLIT_SLACK = 0.05
+# Customary ratios: 3:2, 5:2, and whole numbers up to 50. Smaller ones cannot be told from the market.
+_SPLITS = np.log(np.array([1.5, 2.5, *range(2, 51)]))
+# A step must be this many median moves large to be a split and not the market.
+_SPLIT_MOVES = 10.0
+
+
+def unit_factors(bars: Bars) -> NDArray[np.float64]:
+    """Return by which power of 100 each price is off the unit of the newest bars.
+
+    Each bar is read as open, high, low, close; where two successive prices differ by a power of 100, give or
+    take a factor of two, the unit changes. Prices that are not positive have factor 1.
+
+    Returns
+    -------
+    float64, shape (n, 4)
+        For open, high, low, close: the price divided by it is in the newest unit. 1 where nothing is wrong.
+    """
+    cells = np.column_stack((bars.open, bars.high, bars.low, bars.close)).ravel()
+    usable = np.flatnonzero(np.isfinite(cells) & (cells > 0))
+    factors = np.ones(len(cells))
+    if len(usable) > 1:
+        # Logarithm to base 100 of how much larger a price is than the next one in time.
+        step = -np.diff(np.log(cells[usable])) / math.log(_UNIT)
+        whole = np.rint(step)
+        whole[np.abs(step - whole) > math.log(_UNIT_SLACK) / math.log(_UNIT)] = 0
+        factors[usable[:-1]] = _UNIT ** np.cumsum(whole[::-1])[::-1]
+    return factors.reshape(-1, 4)
+
+
+def split_factors(bars: Bars) -> NDArray[np.float64]:
+    """Return by which factor each bar's prices are off for a split (or reverse split) that was not applied.
+
+    A split is suspected where close to open steps by a customary ratio (3:2, 5:2, a whole number up to 50, or
+    the inverse) within 5 %, and by at least ten times the median move from close to open. Older bars carry
+    the product of all later splits.
+
+    Returns
+    -------
+    float64, shape (n,)
+        Price divided by it is on the newest footing, volume times it too. 1 where nothing is wrong.
+    """
+    count = len(bars.close)
+    factors = np.ones(count)
+    good = np.isfinite(bars.open) & np.isfinite(bars.close) & (bars.open > 0) & (bars.close > 0)
+    rows = np.flatnonzero(good)
+    if len(rows) < 3:
+        return factors
+    move = np.log(bars.close[rows[:-1]]) - np.log(bars.open[rows[1:]])
+    typical = float(np.median(np.abs(move)))
+    large = np.abs(move) > max(_SPLIT_MOVES * typical, float(_SPLITS.min()) - _SPLIT_SLACK)
+    for i in np.flatnonzero(large):
+        off = np.abs(_SPLITS - abs(move[i]))
+        nearest = int(np.argmin(off))
+        if off[nearest] <= _SPLIT_SLACK:
+            factors[: rows[i] + 1] *= float(np.round(np.exp(_SPLITS[nearest]), 1)) ** np.sign(move[i])
+    return factors
+
+
+def check_units(bars: Bars) -> list[QualityFinding]:
+    """Find bars with a price in another unit (``unit_change``), by `unit_factors`."""
+    factors = unit_factors(bars)
+    farthest = np.take_along_axis(factors, np.argmax(np.abs(np.log(factors)), axis=1)[:, None], axis=1)[:, 0]
+    return findings_of(
+        "unit_change",
+        "a price is off the newest bars' unit by a power of 100",
+        start_ns(bars),
+        farthest != 1,
+        {"factor": farthest, "close": bars.close},
+    )
+
+
+def check_splits(bars: Bars) -> list[QualityFinding]:
+    """Find bars before a split that was not applied to them (``split_not_applied``), by `split_factors`."""
+    factors = split_factors(bars)
+    return findings_of(
+        "split_not_applied",
+        "prices step by the ratio of a split after these bars",
+        start_ns(bars),
+        factors != 1,
+        {"factor": factors, "close": bars.close},
+    )
