@@ -36,7 +36,8 @@ def frames(bench: Bench) -> Group:
             ),
         ]
     )
-    ours = found["mdnb, a trade between calls"]
+    # The peer's frames are asked for with nothing in between too; neither side keeps one to give it twice.
+    ours = found["mdnb, nothing new"]
     return Group(
         "frames",
         "CPU us an awaited call of get_data('1min', count=1000), the forming bar included",
