@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mdnb.cards import status_html, status_text
 from mdnb.config import DataManagerConfig
-from mdnb.errors import ClosedError, SymbolError, suggest
+from mdnb.errors import ClosedError, OptionError, SymbolError, suggest
 from mdnb.events.bus import Handler, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Feed
@@ -22,6 +23,8 @@ from mdnb.suite import SymbolView
 from mdnb.types import Price
 
 if TYPE_CHECKING:
+    from mdnb.analysis.alignment import TimeframeAlignment
+    from mdnb.statistics import ImportResult
     from mdnb.widgets.chart import LiveChart
     from mdnb.widgets.fast.chart import LiveChart as FastChart
 
@@ -119,6 +122,59 @@ class LiveSymbol:
         """Return a live chart; see `mdnb.widgets.chart.LiveChart`."""
         return self._view.chart(timeframe, **options)
 
+    def alignment(self, timeframes: Sequence[str] | None = None, **options: Any) -> TimeframeAlignment:
+        """Score how the timeframes' trends agree; see ``data.analyze_timeframe_alignment``.
+
+        Examples
+        --------
+        >>> with live("BTC-USD", ["1min", "5min"], initial_days=1) as market:
+        ...     market.alignment().trend_direction in ("bullish", "bearish", "mixed", "neutral")
+        True
+        """
+        return self.data.analyze_timeframe_alignment(timeframes, **options)
+
+    def load(self, filename: str | Path, timeframe: str | None = None, **options: Any) -> list[ImportResult]:
+        """Put the bars of a CSV, JSON or Parquet file beside those held.
+
+        Parameters
+        ----------
+        filename
+            A file on this machine; its ending tells the format.
+        timeframe
+            The timeframe the bars are of. None takes every timeframe of a Parquet file that is kept, or the
+            only one kept.
+        **options
+            Those of ``data.import_from_csv``, ``import_from_json`` or ``import_from_parquet``.
+
+        Returns
+        -------
+        list of ImportResult
+            What became of the bars, a timeframe each.
+
+        Raises
+        ------
+        TimeframeError, OptionError
+            When the timeframe is not kept, or not told and not clear.
+        DataImportError
+            When the file is not understood; nothing was changed.
+        """
+        from mdnb.io.formats import format_of
+        from mdnb.io.parquet_read import timeframes_in
+
+        kind = format_of(filename)
+        kept = self.data.get_timeframes()
+        names = [timeframe] if timeframe is not None else kept if len(kept) == 1 else []
+        if not names and kind == "parquet":
+            names = [name for name in timeframes_in(filename) if name in kept]
+        if not names:
+            raise OptionError(
+                f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
+            )
+        if kind == "parquet":
+            return [self.data.import_from_parquet(filename, name, **options) for name in names]
+        read = self.data.import_from_csv if kind == "csv" else self.data.import_from_json
+        return [read(filename, names[0], **options)]
+
     def accounting(self) -> Accounting:
         """Return where every trade that arrived went."""
         return self._session.accounting(self.symbol)
@@ -147,6 +203,15 @@ class LiveMarket(LiveSymbol):
 
     def _ipython_key_completions_(self) -> list[str]:
         return [*self.data.get_timeframes(), *self._symbols]
+
+    def _managers(self) -> list[PlainDataManager]:
+        return [one.data for one in self._symbols.values()]
+
+    def __str__(self) -> str:
+        return status_text(f"live {self.name}", self._session, self._managers())
+
+    def _repr_html_(self) -> str:
+        return status_html(f"live {self.name}", self._session, self._managers())
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-import functools
+import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
+from mdnb.config import DataManagerConfig
+from mdnb.data.alignment import Alignment
+from mdnb.data.bars import BarAccess
+from mdnb.data.current import CurrentData
+from mdnb.data.depth import Depth
+from mdnb.data.files import Files
+from mdnb.data.forward import is_immediate
+from mdnb.data.memory import Memory
+from mdnb.data.performance import Performance
+from mdnb.data.processing import BarProcessing
+from mdnb.data.statistics import Statistics
+from mdnb.data.subscriptions import Subscriptions
+from mdnb.data.ticks import TickAccess
+from mdnb.data.validation import Validation
 from mdnb.errors import RuntimeUseError
-from mdnb.manager import RealtimeDataManager, is_immediate
+from mdnb.manager import RealtimeDataManager
 from mdnb.runtime.bridge import call
 from mdnb.runtime.engine import Engine
 
@@ -15,7 +29,7 @@ __all__ = ["PlainDataManager"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_Method = Callable[Concatenate[RealtimeDataManager, P], Coroutine[Any, Any, R]]
+Part = TypeVar("Part")
 
 
 def _run_here(coroutine: Coroutine[Any, Any, R]) -> R:
@@ -29,17 +43,47 @@ def _run_here(coroutine: Coroutine[Any, Any, R]) -> R:
     raise RuntimeUseError(f"{coroutine!r} was marked as never waiting, and waits")
 
 
-def _plain(method: _Method[P, R]) -> Callable[Concatenate[PlainDataManager, P], R]:
-    """Return a method that does the same for a caller that does not ``await``."""
+class _Plain(Generic[Part, P, R]):
+    """A coroutine method of the manager as a plain one of the same name and documentation."""
 
-    @functools.wraps(method)
-    def plain(self: PlainDataManager, *args: P.args, **kwargs: P.kwargs) -> R:
-        coroutine = method(self._manager, *args, **kwargs)
-        return _run_here(coroutine) if is_immediate(method) else call(coroutine)
+    def __init__(self, method: Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]) -> None:
+        self.name = method.__name__
+        self.here = is_immediate(method)
+        self.__doc__ = method.__doc__
+        self._method = method
 
-    # Without this, tools would take it for the coroutine function that it wraps.
-    del plain.__wrapped__
-    return cast("Callable[Concatenate[PlainDataManager, P], R]", plain)
+    @overload
+    def __get__(self, owner: None, kind: type) -> _Plain[Part, P, R]: ...
+    @overload
+    def __get__(self, owner: PlainDataManager, kind: type) -> Callable[P, R]: ...
+    def __get__(self, owner: PlainDataManager | None, kind: type) -> Any:
+        if owner is None:
+            return self
+        method: Callable[P, Coroutine[Any, Any, R]] = getattr(owner._manager, self.name)
+        return _Bound(method, self.name, self.__doc__, here=self.here)
+
+
+class _Bound(Generic[P, R]):
+    """A plain method of one manager."""
+
+    def __init__(
+        self, method: Callable[P, Coroutine[Any, Any, R]], name: str, doc: str | None, *, here: bool
+    ) -> None:
+        self._method = method
+        self._here = here
+        self.__name__ = name
+        self.__doc__ = doc
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self._method)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        coroutine = self._method(*args, **kwargs)
+        return _run_here(coroutine) if self._here else call(coroutine)
+
+    def __repr__(self) -> str:
+        return f"<plain method {self.__name__}{self.__signature__}>"
 
 
 class PlainDataManager:
@@ -61,22 +105,60 @@ class PlainDataManager:
         """The engine that holds the data; charts read it."""
         return self._manager.engine
 
-    get_current_price = _plain(RealtimeDataManager.get_current_price)
-    get_current_quote = _plain(RealtimeDataManager.get_current_quote)
-    get_latest_tick = _plain(RealtimeDataManager.get_latest_tick)
-    get_market_snapshot = _plain(RealtimeDataManager.get_market_snapshot)
-    get_data = _plain(RealtimeDataManager.get_data)
-    get_all_data = _plain(RealtimeDataManager.get_all_data)
-    add_timeframe = _plain(RealtimeDataManager.add_timeframe)
-    remove_timeframe = _plain(RealtimeDataManager.remove_timeframe)
-    get_recent_ticks = _plain(RealtimeDataManager.get_recent_ticks)
-    subscribe_to_trades = _plain(RealtimeDataManager.subscribe_to_trades)
-    subscribe_to_quotes = _plain(RealtimeDataManager.subscribe_to_quotes)
-    subscribe_to_level2 = _plain(RealtimeDataManager.subscribe_to_level2)
-    unsubscribe_from_trades = _plain(RealtimeDataManager.unsubscribe_from_trades)
-    unsubscribe_from_quotes = _plain(RealtimeDataManager.unsubscribe_from_quotes)
-    unsubscribe_from_level2 = _plain(RealtimeDataManager.unsubscribe_from_level2)
-    get_accounting = _plain(RealtimeDataManager.get_accounting)
+    @property
+    def config(self) -> DataManagerConfig:
+        """Every option as it is now."""
+        return self._manager.config
+
+    get_current_price = _Plain(CurrentData.get_current_price)
+    get_current_quote = _Plain(CurrentData.get_current_quote)
+    get_latest_tick = _Plain(CurrentData.get_latest_tick)
+    get_market_snapshot = _Plain(CurrentData.get_market_snapshot)
+
+    get_data = _Plain(BarAccess.get_data)
+    get_all_data = _Plain(BarAccess.get_all_data)
+    add_timeframe = _Plain(BarAccess.add_timeframe)
+    remove_timeframe = _Plain(BarAccess.remove_timeframe)
+
+    get_recent_ticks = _Plain(TickAccess.get_recent_ticks)
+    get_tick_statistics = _Plain(TickAccess.get_tick_statistics)
+
+    subscribe_to_trades = _Plain(Subscriptions.subscribe_to_trades)
+    subscribe_to_quotes = _Plain(Subscriptions.subscribe_to_quotes)
+    subscribe_to_level2 = _Plain(Subscriptions.subscribe_to_level2)
+    unsubscribe_from_trades = _Plain(Subscriptions.unsubscribe_from_trades)
+    unsubscribe_from_quotes = _Plain(Subscriptions.unsubscribe_from_quotes)
+    unsubscribe_from_level2 = _Plain(Subscriptions.unsubscribe_from_level2)
+
+    get_order_book = _Plain(Depth.get_order_book)
+
+    configure_bar_processing = _Plain(BarProcessing.configure_bar_processing)
+
+    enable_validation = _Plain(Validation.enable_validation)
+    get_validation_stats = _Plain(Validation.get_validation_stats)
+    get_validation_errors = _Plain(Validation.get_validation_errors)
+    validate_imported_data = _Plain(Validation.validate_imported_data)
+
+    configure_memory_management = _Plain(Memory.configure_memory_management)
+    get_memory_stats = _Plain(Memory.get_memory_stats)
+    cleanup_old_data = _Plain(Memory.cleanup_old_data)
+    compress_data = _Plain(Memory.compress_data)
+
+    configure_performance = _Plain(Performance.configure_performance)
+    get_performance_metrics = _Plain(Performance.get_performance_metrics)
+
+    analyze_timeframe_alignment = _Plain(Alignment.analyze_timeframe_alignment)
+
+    export_to_csv = _Plain(Files.export_to_csv)
+    export_to_json = _Plain(Files.export_to_json)
+    export_to_parquet = _Plain(Files.export_to_parquet)
+    import_from_csv = _Plain(Files.import_from_csv)
+    import_from_json = _Plain(Files.import_from_json)
+    import_from_parquet = _Plain(Files.import_from_parquet)
+
+    get_stats = _Plain(Statistics.get_stats)
+    get_timeframe_stats = _Plain(Statistics.get_timeframe_stats)
+    get_accounting = _Plain(Statistics.get_accounting)
 
     def get_timeframes(self) -> list[str]:
         """Return the timeframes kept, fine to coarse, activity bars last."""

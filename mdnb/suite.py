@@ -6,11 +6,13 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mdnb.cards import status_html, status_text
 from mdnb.config import DataManagerConfig
 from mdnb.events.bus import Handler, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Feed
 from mdnb.manager import RealtimeDataManager
+from mdnb.plain import PlainDataManager
 from mdnb.runtime.accounting import Accounting
 from mdnb.runtime.bridge import await_call
 from mdnb.runtime.launch import drop_session, make_session, start_session, wait_ended
@@ -208,6 +210,15 @@ class TradingSuite:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.disconnect()
+
+    def _managers(self) -> list[PlainDataManager]:
+        return [PlainDataManager(view.data) for view in self._views.values()]
+
+    def __str__(self) -> str:
+        return status_text(f"TradingSuite {', '.join(self.symbols)}", self._session, self._managers())
+
+    def _repr_html_(self) -> str:
+        return status_html(f"TradingSuite {', '.join(self.symbols)}", self._session, self._managers())
 
     def __repr__(self) -> str:
         kept = ", ".join(self.data.get_timeframes())

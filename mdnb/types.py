@@ -7,13 +7,16 @@ Times are kept as UTC epoch nanoseconds (``time_ns``); `timestamp` shows the sam
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import html
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from mdnb.config import DataManagerConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bar", "MarketSnapshot", "Price", "Quote", "Record", "Tick", "timestamp"]
+__all__ = ["Bar", "DataManagerConfig", "MarketSnapshot", "Price", "Quote", "Record", "Tick", "timestamp"]
 
 
 def timestamp(time_ns: int, tz: str) -> pd.Timestamp:
@@ -67,9 +70,25 @@ class Record:
     def __contains__(self, name: object) -> bool:
         return name in self.keys()
 
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(_shown(self[name]))}</td></tr>"
+            for name in self.keys()
+        )
+        return f"<div><strong>{html.escape(type(self).__name__)}</strong><table>{rows}</table></div>"
+
     def asdict(self) -> dict[str, Any]:
         """Return all fields as a plain dictionary."""
         return {name: self[name] for name in self.keys()}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_shown(one)}" for name, one in value.items()) or "none"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

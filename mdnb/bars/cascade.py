@@ -15,7 +15,7 @@ import numpy as np
 
 from mdnb.bars.bulk import bars_of, fold_down, group_starts
 from mdnb.bars.grow import fill_from_parent, put_below
-from mdnb.bars.late import amend_bars
+from mdnb.bars.late import amend_bars, is_gone
 from mdnb.bars.node import BarLog, Node, OnClosed, fold_rows
 from mdnb.bars.tree import parents
 from mdnb.batch import BarRow, TradeRow
@@ -109,6 +109,11 @@ class Cascade:
             node.parent.children.append(node)
         self._nodes[timeframe.name] = node
         return node
+
+    @property
+    def settled_ns(self) -> int:
+        """Every bar that ended by then is closed."""
+        return self._settled
 
     @property
     def root(self) -> Node:
@@ -259,7 +264,8 @@ class Cascade:
     def _late(self, row: TradeRow, span: tuple[int, int]) -> None:
         ts_ns, price, size, count, _, _ = row
         # The bar of the newest trade is never too old, whether or not a timer closed it in between.
-        if self._newest - ts_ns > self.max_lateness_ns and self._newest >= span[1]:
+        old = self._newest - ts_ns > self.max_lateness_ns and self._newest >= span[1]
+        if old or is_gone(self._root.log, span[0]):
             self.late_dropped += 1
             self.refused.append(row)
             return
@@ -270,8 +276,6 @@ class Cascade:
         """Merge a piece into the closed root bar that starts with it, and into every coarser bar."""
         self.amended_count += 1
         self.amended += amend_bars(self._root, piece, self._settled)
-
-    # -- arrays -------------------------------------------------------------------------------------
 
     def push_arrays(
         self,
@@ -326,8 +330,6 @@ class Cascade:
             root.take(row, (root.start, root.edge))
         self._newest, self._settled = newest, max(self._settled, settled)
 
-    # -- finer bars ---------------------------------------------------------------------------------
-
     def push_bars(self, rows: Sequence[BarRow]) -> None:
         """Take closed bars of the root's timeframe, or of a finer one that nests in it, oldest first.
 
@@ -347,8 +349,6 @@ class Cascade:
                 self.close_until(start)
             root.fold(row)
             self._newest = max(self._newest, start)
-
-    # -- closing, reading ------------------------------------------------------------------------
 
     def close_until(self, ts_ns: int) -> None:
         """Close every bar that ended by ``ts_ns``, finest first."""

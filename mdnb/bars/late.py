@@ -5,7 +5,7 @@ from __future__ import annotations
 from mdnb.bars.node import BarLog, Node, fold_rows
 from mdnb.batch import BarRow
 
-__all__ = ["amend_bars", "closed_rows"]
+__all__ = ["amend_bars", "closed_rows", "is_gone", "refold"]
 
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
@@ -26,7 +26,19 @@ def amend_bars(root: Node, piece: BarRow, settled_ns: int) -> list[tuple[Node, B
     """
     merged = root.amend(piece)
     changed = [] if root.hidden else [(root, merged)]
-    for child in root.children:
+    return changed + refold(root, piece, settled_ns)
+
+
+def refold(node: Node, piece: BarRow, settled_ns: int) -> list[tuple[Node, BarRow]]:
+    """Fold every coarser bar around a piece anew from the closed bars of the finer timeframe.
+
+    Returns
+    -------
+    list of (Node, BarRow)
+        The closed bars that changed, as they are now; hidden timeframes left out.
+    """
+    changed: list[tuple[Node, BarRow]] = []
+    for child in node.children:
         _refold(child, piece, settled_ns, changed)
     return changed
 
@@ -70,6 +82,11 @@ def closed_rows(log: BarLog, start_ns: int, end_ns: int) -> list[BarRow]:
             rows.append(row)
         at += 1
     return rows
+
+
+def is_gone(log: BarLog, start_ns: int) -> bool:
+    """Return whether a bar that starts then was driven out of memory."""
+    return log.evicted > 0 and start_ns < _first_start(log)
 
 
 def _first_start(log: BarLog) -> int:

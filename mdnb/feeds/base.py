@@ -89,6 +89,10 @@ class Feed(abc.ABC):
         """Return the hours in which the symbol trades."""
         return Sessions.always()
 
+    def own_bars(self, symbol: str) -> tuple[str, ...]:
+        """Return the timeframes of which the feed sends its own bars on channel ``bars``, finest first."""
+        return ()
+
     async def history_bars(
         self, symbol: str, timeframe: str, start_ns: int, end_ns: int
     ) -> list[BarRow] | None:

@@ -28,7 +28,7 @@ from mdnb.io.parquet_footer import Footer, read_footer
 from mdnb.io.schema import INDEX_NAME, PRICES, empty_frame, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 
-__all__ = ["METADATA_KEY", "TIMEFRAME_COLUMN", "read_parquet", "read_timeframes"]
+__all__ = ["METADATA_KEY", "TIMEFRAME_COLUMN", "read_parquet", "read_timeframes", "timeframes_in"]
 
 METADATA_KEY: Final = b"mdnb"
 TIMEFRAME_COLUMN: Final = "timeframe"
@@ -127,6 +127,18 @@ def read_timeframes(
             name: _frame(source, name, ColumnNames(), tz, positive_prices=positive_prices)
             for name in source.groups
         }
+
+
+def timeframes_in(filename: str | os.PathLike[str]) -> list[str]:
+    """Return the timeframes that a file names, in their order; empty where it names none.
+
+    Raises
+    ------
+    DataImportError
+        As :func:`read_parquet`.
+    """
+    with _opened(filename) as source:
+        return [name for name in source.groups if name]
 
 
 class _Source(NamedTuple):

@@ -29,8 +29,9 @@ class Accounting(Record):
         Trades refused by validation, by reason.
     held_back
         Trades kept out as outliers and not confirmed since.
-    amended
-        Late trades that changed a closed bar; they are in `in_bars` too.
+    amended, backfilled
+        Late trades that changed a closed bar; trades missed by an outage and fetched from the venue's
+        history. Both are in `in_bars` too.
     quotes, depth_updates
         Other market data received.
     frames, control, malformed
@@ -57,6 +58,7 @@ class Accounting(Record):
     frames: int = 0
     control: int = 0
     malformed: int = 0
+    backfilled: int = 0
 
     @property
     def rejected_total(self) -> int:
@@ -82,7 +84,7 @@ class Accounting(Record):
         lines += [f"  + {self[name]:,} {name}" for name in elsewhere]
         lines += [f"  + {count:,} rejected:{reason}" for reason, count in sorted(self.rejected.items())]
         lines.append(f"  {'balanced' if self.balanced else f'NOT balanced: {self.explained:,} explained'}")
-        lines.append(f"  {self.amended:,} amended a closed bar")
+        lines.append(f"  {self.amended:,} amended a closed bar, {self.backfilled:,} came from the history")
         lines.append(f"  {self.quotes:,} quotes, {self.depth_updates:,} depth updates")
         lines.append(
             f"  connection: {self.frames:,} frames, {self.control:,} control, {self.malformed:,} malformed"
@@ -94,6 +96,7 @@ class Ledger:
     """The counters that the pipeline adds to; `freeze` makes an `Accounting` of them."""
 
     __slots__ = (
+        "backfilled",
         "depth_updates",
         "duplicate",
         "held_back",
@@ -112,6 +115,7 @@ class Ledger:
         self.held_back = 0
         self.quotes = 0
         self.depth_updates = 0
+        self.backfilled = 0
         self.rejected: collections.Counter[str] = collections.Counter()
 
     def freeze(
@@ -142,4 +146,5 @@ class Ledger:
             frames,
             control,
             malformed,
+            self.backfilled,
         )

@@ -16,7 +16,7 @@ from mdnb.runtime.pipeline import Pipeline
 
 __all__ = ["Drain"]
 
-_MAX_FRAMES = 5_000
+_MAX_FRAMES = 5000
 
 
 class Drain:
@@ -45,6 +45,8 @@ class Drain:
         on_batch: Callable[[Batch], None],
     ) -> None:
         self.frames = 0
+        self.batch_size = _MAX_FRAMES
+        self.largest_batch = 0
         self.control = 0
         self.malformed = 0
         self.unknown_symbol = 0
@@ -83,13 +85,14 @@ class Drain:
     def flush(self) -> None:
         """Decode and hand on all frames that have arrived."""
         frames, self._waiting = self._waiting, []
-        if len(frames) > _MAX_FRAMES:
+        if len(frames) > self.batch_size:
             # The loop has others to serve too: a flood is taken in pieces.
-            frames, self._waiting = frames[:_MAX_FRAMES], frames[_MAX_FRAMES:]
+            frames, self._waiting = frames[: self.batch_size], frames[self.batch_size :]
             assert self._loop is not None
             self._loop.call_soon(self.flush)
         else:
             self._scheduled = False
+        self.largest_batch = max(self.largest_batch, len(frames))
         batch = self._decoder.feed(frames)
         self.frames += len(frames)
         self.control += batch.control
@@ -124,6 +127,6 @@ class Drain:
                 trades, batch.quotes.get(symbol, ()), batch.depth.get(symbol, ()), bars.get(symbol, ())
             )
             if trades:
-                self._health.data(clock.lag_ms(trades[-1][0]))
+                self._health.data(clock.lag_ms(trades[-1][0]), symbol)
             elif (quotes := batch.quotes.get(symbol)) and quotes[-1][0]:
-                self._health.data(clock.lag_ms(quotes[-1][0]))
+                self._health.data(clock.lag_ms(quotes[-1][0]), symbol)

@@ -15,14 +15,17 @@ import numpy as np
 from mdnb.bars.activity import ActivityBars
 from mdnb.bars.cascade import Cascade
 from mdnb.bars.node import Node
-from mdnb.batch import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.batch import BarRow, QuoteRow, TradeRow
 from mdnb.config import DataManagerConfig
 from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
+from mdnb.runtime.reading import Reader
 from mdnb.sessions import Sessions
-from mdnb.store.bars import FILLED, BarColumns, BarStore
+from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarColumns, BarStore
+from mdnb.store.book import Levels, OrderBook
+from mdnb.store.overflow import Overflow
 from mdnb.store.ticks import QUOTE_DTYPE, TICK_DTYPE, RowStore
-from mdnb.timeframes import Timeframe
+from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Bar
 
 if TYPE_CHECKING:
@@ -88,9 +91,10 @@ class Engine:
         self.last_quote: QuoteRow | None = None
         self.ticks = RowStore(TICK_DTYPE, self.config.max_ticks)
         self.quotes = RowStore(QUOTE_DTYPE, self.config.max_ticks)
-        self._known: dict[Hashable, tuple[str, BarStore]] = {}
-        self._bids: dict[float, float] = {}
-        self._asks: dict[float, float] = {}
+        self.overflow: dict[str, Overflow] = {}
+        self.open_overflow: Callable[[str], Overflow] | None = None
+        self.reader = Reader(self)
+        self.depth = OrderBook()
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
         parsed = [Timeframe.parse(name) for name in timeframes]
@@ -112,7 +116,21 @@ class Engine:
     # -- timeframes ---------------------------------------------------------------------------------
 
     def _make_log(self, name: str) -> BarStore:
-        return BarStore(self.config.max_bars_per_timeframe, self.tz, with_vwap=self.source == "trades")
+        made = BarStore(self.config.max_bars_per_timeframe, self.tz, with_vwap=self.source == "trades")
+        if self.open_overflow is not None:
+            self.overflow[name] = self.open_overflow(name)
+            made.on_evict = self.overflow[name].take
+        return made
+
+    def attach_overflow(self, name: str) -> None:
+        """Let the bars of a timeframe that leave memory go where `open_overflow` says; hold the lock."""
+        if self.open_overflow is not None:
+            self.overflow[name] = self.open_overflow(name)
+            self.log(name).on_evict = self.overflow[name].take
+
+    def all_names(self) -> list[str]:
+        """Return the names of all timeframes held, those unseen that feed others too."""
+        return [*(node.name for node in self.cascade.nodes()), *self.activity]
 
     def _on_closed(self, node: Node, row: BarRow, flags: int) -> None:
         self.closed.append((node.name, row, flags))
@@ -180,7 +198,8 @@ class Engine:
                 del self.activity[name]
             else:
                 self.cascade.remove(name)
-            self._known.clear()
+            self.reader.forget()
+            self.overflow.pop(name, None)
             self.updates += 1
         self.notify()
         return name
@@ -197,6 +216,10 @@ class Engine:
         complete = self.ticks.total == len(self.ticks) and len(root) + root.evicted == 0
         return rows, complete
 
+    def grid(self, name: str) -> Grid | None:
+        """Return where the bars of a timeframe start and end; None for activity bars."""
+        return None if name in self.activity else self.cascade.node(name).grid
+
     # -- reading bars -------------------------------------------------------------------------------
 
     def log(self, name: str) -> BarStore:
@@ -208,9 +231,10 @@ class Engine:
     def forming(self, timeframe: object) -> BarRow | None:
         """Return the bar that is being made, as a row; None where there is none."""
         with self.lock:
-            return self._forming(self.canonical(timeframe))
+            return self.forming_of(self.canonical(timeframe))
 
-    def _forming(self, name: str) -> BarRow | None:
+    def forming_of(self, name: str) -> BarRow | None:
+        """Return the open bar by a canonical name; hold the lock."""
         return self.activity[name].forming() if name in self.activity else self.cascade.forming(name)
 
     def version(self, timeframe: object) -> tuple[int, int, int]:
@@ -218,14 +242,19 @@ class Engine:
         log = self.log(self.canonical(timeframe))
         return log.generation, log.total, self.updates
 
-    def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
-        """Return the newest ``count`` bars as numpy copies, the forming one last."""
+    def closed_columns(self, name: str) -> BarColumns:
+        """Return the closed bars in memory as numpy copies, by a canonical name."""
         with self.lock:
-            name = self.canonical(timeframe)
-            log, forming = self.log(name), self.forming(name)
-            held = len(log)
-            closed = held if count is None else min(held, max(0, count - (forming is not None)))
-            return log.columns(held - closed, held, forming)
+            log = self.log(name)
+            return log.columns(0, len(log))
+
+    def between(self, name: str, start_ns: int) -> BarColumns:
+        """Return the bars in memory that start at or after an instant, the forming one last."""
+        return self.reader.between(name, start_ns)
+
+    def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
+        """Return the newest ``count`` bars in memory as numpy copies, the forming one last."""
+        return self.reader.columns(timeframe, count)
 
     def frame(
         self,
@@ -235,35 +264,22 @@ class Engine:
         end_ns: int | None = None,
         *,
         closed_only: bool = False,
+        with_disk: bool = False,
     ) -> pd.DataFrame:
         """Return bars as a frame that the caller owns.
 
         Parameters
         ----------
         count
-            The newest so many, the forming bar included; None for all held.
+            The newest so many, the forming bar included; None for all in memory.
         start_ns, end_ns
             Only bars that start in ``[start_ns, end_ns]``.
         closed_only
             Leave the forming bar out.
+        with_disk
+            All that is on disk too; otherwise disk is read only where more is asked for than memory holds.
         """
-        with self.lock:
-            known = self._known.get(timeframe)
-            if known is None:
-                name = self.canonical(timeframe)
-                known = self._known[timeframe] = (name, self.log(name))
-            name, log = known
-            forming = None if closed_only else self._forming(name)
-            start, stop, forming = _window(log, forming, count, start_ns, end_ns)
-            made = log.frame(start, stop, forming)
-            partial = log.partial(start, stop)
-        attrs = made.attrs
-        attrs["symbol"] = self.symbol
-        attrs["timeframe"] = name
-        attrs["forming"] = forming is not None
-        attrs["source"] = self.source
-        attrs["partial"] = partial
-        return made
+        return self.reader.frame(timeframe, (count, start_ns, end_ns, closed_only), with_disk=with_disk)
 
     def bar(self, name: str, row: BarRow, *, closed: bool = True, flags: int = 0) -> Bar:
         """Return a row as a `Bar`."""
@@ -281,8 +297,8 @@ class Engine:
             turnover / volume if volume else _NAN,
             closed,
             bool(flags & FILLED),
-            bool(flags & 2),
-            bool(flags & 4),
+            bool(flags & AMENDED),
+            bool(flags & PARTIAL),
             self.tz,
         )
 
@@ -304,27 +320,10 @@ class Engine:
         """Say where the connection's state and latency are read."""
         self._state = state
 
-    # -- order book ---------------------------------------------------------------------------------
-
-    def apply_depth(self, update: DepthUpdate) -> None:
-        """Apply an order book snapshot or update."""
-        if update.snapshot:
-            self._bids = {price: size for price, size in update.bids if size > 0}
-            self._asks = {price: size for price, size in update.asks if size > 0}
-            return
-        for levels, changes in ((self._bids, update.bids), (self._asks, update.asks)):
-            for price, size in changes:
-                if size > 0:
-                    levels[price] = size
-                else:
-                    levels.pop(price, None)
-
-    def book(self, levels: int = 10) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    def book(self, levels: int = 10) -> tuple[Levels, Levels]:
         """Return the best bids and asks as ``(price, size)``, best first."""
         with self.lock:
-            bids = sorted(self._bids.items(), reverse=True)[:levels]
-            asks = sorted(self._asks.items())[:levels]
-        return bids, asks
+            return self.depth.levels(levels)
 
     # -- being told ---------------------------------------------------------------------------------
 
@@ -357,25 +356,3 @@ class Engine:
         """Return the newest trades as a structured array of `mdnb.store.ticks.TICK_DTYPE`."""
         with self.lock:
             return self.ticks.tail(count)
-
-
-def _window(
-    log: BarStore, forming: BarRow | None, count: int | None, start_ns: int | None, end_ns: int | None
-) -> tuple[int, int, BarRow | None]:
-    """Return the positions of the closed bars asked for, and the forming one if it belongs to them."""
-    stop = len(log)
-    start = 0
-    if start_ns is None and end_ns is None:
-        if count is None:
-            return 0, stop, forming
-        return max(0, stop - max(0, count - (forming is not None))), stop, forming if count else None
-    if start_ns is not None:
-        start = log.find(start_ns)
-        forming = None if forming is not None and forming[0] < start_ns else forming
-    if end_ns is not None:
-        stop = log.find(end_ns + 1)
-        forming = None if forming is not None and forming[0] > end_ns else forming
-    if count is not None:
-        start = max(start, stop - max(0, count - (forming is not None)))
-        forming = forming if count else None
-    return min(start, stop), stop, forming

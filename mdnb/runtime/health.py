@@ -10,6 +10,8 @@ __all__ = ["Health"]
 
 _UP = frozenset({"connected", "reconnected"})
 _LATENCY_SAMPLES = 512
+_STALE_SECONDS = 10.0
+_OFFSET_SECONDS = 600.0
 
 
 class Health:
@@ -19,6 +21,8 @@ class Health:
     ----------
     now
         A monotonic clock in seconds; tests give their own.
+    stale_seconds
+        Silence that counts as normal while the market is open.
 
     Attributes
     ----------
@@ -26,26 +30,37 @@ class Health:
         The newest connection status and what came with it.
     disconnects
         How often the connection was lost.
+    stale_seconds
+        As given.
 
     Examples
     --------
-    >>> times = iter([0.0, 10.0, 20.0])
+    >>> times = iter([0.0, 0.0, 10.0, 20.0])
     >>> health = Health(lambda: next(times))
+    >>> health.change("connecting", "")
     >>> health.change("connected", "")
     >>> round(health.uptime_percent(), 1)
     50.0
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, now: Callable[[], float] = time.monotonic, stale_seconds: float = _STALE_SECONDS
+    ) -> None:
         self.status = "connecting"
         self.detail = ""
         self.disconnects = 0
+        self.stale_seconds = stale_seconds
         self._now = now
         self._began = self._since = now()
         self._up_seconds = 0.0
-        self._last_data: float | None = None
+        self._tried = False
+        self._last_data: dict[str, float] = {}
         self._delays: collections.deque[float] = collections.deque(maxlen=_LATENCY_SAMPLES)
         self._next_sample = 0.0
+        # Least delay of the last ten minutes, as one minimum for each half of them.
+        self._lowest = float("inf")
+        self._lowest_before = float("inf")
+        self._half_ends = self._began + _OFFSET_SECONDS / 2
 
     @property
     def is_up(self) -> bool:
@@ -55,6 +70,10 @@ class Health:
     def change(self, status: str, detail: str) -> None:
         """Take a new connection status."""
         now = self._now()
+        if not self._tried:
+            # What came before the first attempt to connect is nobody's fault.
+            self._tried = True
+            self._began = now
         if self.is_up:
             self._up_seconds += now - self._since
         if status == "disconnected" and self.status != "disconnected":
@@ -62,14 +81,19 @@ class Health:
         self._since = now
         self.status, self.detail = status, detail
 
-    def data(self, lag_ms: float) -> None:
+    def data(self, lag_ms: float, symbol: str = "") -> None:
         """Take the delay of the newest piece of data, in wall-clock milliseconds."""
         now = self._now()
-        self._last_data = now
+        self._last_data[symbol] = now
         # A hundred samples a second tell as much as all of them.
         if now >= self._next_sample:
             self._next_sample = now + 0.01
             self._delays.append(lag_ms)
+            if now >= self._half_ends:
+                self._half_ends = now + _OFFSET_SECONDS / 2
+                self._lowest_before, self._lowest = self._lowest, float("inf")
+            if lag_ms < self._lowest:
+                self._lowest = lag_ms
 
     def uptime_percent(self) -> float:
         """Return the share of the time since the start during which it was up, 0..100."""
@@ -78,13 +102,56 @@ class Health:
         up = self._up_seconds + (now - self._since if self.is_up else 0.0)
         return 100.0 * up / total if total > 0 else (100.0 if self.is_up else 0.0)
 
-    def seconds_since_data(self) -> float:
-        """Return the seconds since data last arrived; infinity before any."""
-        return float("inf") if self._last_data is None else self._now() - self._last_data
+    def seconds_since_start(self) -> float:
+        """Return the seconds since the session began."""
+        return self._now() - self._began
+
+    def seconds_since_data(self, symbol: str | None = None) -> float:
+        """Return the seconds since data last arrived, of a symbol or at all; infinity before any."""
+        held = self._last_data.values() if symbol is None else [self._last_data.get(symbol)]
+        times = [when for when in held if when is not None]
+        return self._now() - max(times) if times else float("inf")
+
+    def freshness(self, symbol: str, *, is_open: bool) -> float:
+        """Return 1 while data is live, falling to 0 as it goes stale.
+
+        While the connection is up and the market open, silence of up to `stale_seconds` is normal; from
+        there it falls to 0 over as many seconds again. While the connection is down it falls from the last
+        data, or the loss of the connection if that was later. An open connection to a closed market is
+        fresh.
+        """
+        limit = self.stale_seconds
+        down = self._now() - self._since
+        if not self.is_up:
+            # A connection reported as stale was silent for some time when that was said.
+            silent = down if self.status != "stale" else max(down, self.seconds_since_data(symbol))
+            return max(0.0, 1.0 - max(silent, 1e-9) / limit) if self.status != "closed" else 0.0
+        if not is_open:
+            return 1.0
+        silent = min(self.seconds_since_data(symbol), self.seconds_since_start())
+        return min(1.0, max(0.0, 2.0 - silent / limit))
+
+    def clock_offset_ms(self) -> float:
+        """Return how far the venue's clock is ahead of ours, in milliseconds, as far as that can be told.
+
+        Data cannot arrive before it was made: where the least delay of the last five to ten minutes is below
+        zero, the venue's clock is at least that far ahead. A clock that lags cannot be told from a slow
+        line, and counts as 0.
+        """
+        lowest = min(self._lowest, self._lowest_before)
+        return -lowest if lowest < 0 else 0.0
 
     def latency_ms(self) -> float:
-        """Return the median delay of the newest data in milliseconds; ``nan`` before any."""
+        """Return the median delay of the newest data in milliseconds, at least 0; ``nan`` before any.
+
+        It is against the venue's clock as `clock_offset_ms` corrects it.
+        """
+        return self.latency_quantile_ms(0.5)
+
+    def latency_quantile_ms(self, share: float) -> float:
+        """Return the delay that ``share`` of the newest data stayed within, in milliseconds."""
         if not self._delays:
             return float("nan")
         ordered = sorted(self._delays)
-        return ordered[len(ordered) // 2]
+        at = min(len(ordered) - 1, int(len(ordered) * share))
+        return max(0.0, ordered[at] + self.clock_offset_ms())

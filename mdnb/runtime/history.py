@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mdnb.feeds.base import Feed
+from mdnb.runtime.catch_up import load_bars, load_trades
 from mdnb.runtime.pipeline import Pipeline
 from mdnb.sessions import DAY_NS
 
@@ -46,8 +47,8 @@ async def _load(feed: Feed, symbol: str, pipeline: Pipeline, initial_days: float
         # No bars to be had: the trades are all there is to build from.
         boundary = 0
     elif rows:
-        pipeline.load_bars(rows, boundary)
+        load_bars(pipeline, rows, boundary)
     start = min(boundary or now, now - _TICK_WINDOW_NS)
     trades = await feed.history_trades(symbol, start, feed.clock.now_ns() + 1)
     if trades:
-        pipeline.load_trades(trades, boundary)
+        load_trades(pipeline, trades, boundary)

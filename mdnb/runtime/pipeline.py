@@ -6,27 +6,31 @@ on the background loop and takes the engine's lock a batch at a time.
 
 from __future__ import annotations
 
+import collections
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from mdnb.batch import BarRow, DepthUpdate, QuoteRow, TradeRow
 from mdnb.clock import Clock, EventClock
 from mdnb.events.bus import EventBus
-from mdnb.events.types import Event, EventType
 from mdnb.runtime.accounting import Accounting, Ledger
+from mdnb.runtime.backfill import Gap
 from mdnb.runtime.engine import Engine
-from mdnb.types import Quote, Tick
+from mdnb.runtime.quality import Alerts, Quality
+from mdnb.runtime.sift import Sieve
+from mdnb.runtime.telling import Closed, Teller
 from mdnb.validate.duplicates import Duplicates
+from mdnb.validate.findings import QualityFinding
+from mdnb.validate.live import bar_faults
 from mdnb.validate.tick_rules import TickRules
 
 __all__ = ["Pipeline"]
 
-_CHUNK = 20_000
+_GAPS_KEPT = 1000
 _FUTURE_NS = 60 * 1_000_000_000
 _NO_LIMIT = 2**63 - 1
 _FLAG_REFUSED = 1
-_SIDES = {1: "buy", -1: "sell", 0: None}
 
 
 class Pipeline:
@@ -62,7 +66,26 @@ class Pipeline:
         self.duplicates = Duplicates(ids)
         self.rules = TickRules()
         self.subscribed: set[str] = {"trades", "quotes"}
-        self._grace_ns = int(engine.config.grace_ms * 1e6)
+        self.sieve: Sieve | None = None
+        self.batch_size = engine.config.batch_size
+        self.largest_batch = 0
+        self.bars_closed = 0
+        self.late_amended = 0
+        # Stretches of market time in which trades, or the feed's own bars, go into the bars.
+        self._trades_from = self._bars_from = -_NO_LIMIT
+        self._trades_until = _NO_LIMIT if engine.source == "trades" else -_NO_LIMIT
+        self._bars_until = _NO_LIMIT if engine.source == "bars" else -_NO_LIMIT
+        self._bar_name: str | None = None
+        self._windowed = False
+        self.live_since_ns: int | None = None
+        self.outage_ns: int | None = None
+        self.outages: list[tuple[int, int]] = []
+        self.suspect_ns: tuple[int, int] | None = None
+        self.gaps: collections.deque[Gap] = collections.deque(maxlen=_GAPS_KEPT)
+        self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
+        self.teller = Teller(engine, bus)
+        self.alerts = Alerts(self.teller.alert)
+        self.quality = Quality(engine.symbol, engine.instrument, engine.tz, self.alerts)
 
     # -- live ---------------------------------------------------------------------------------------
 
@@ -78,15 +101,29 @@ class Pipeline:
             self._take_depth(depth)
         if quotes:
             self._take_quotes(quotes)
-        for a in range(0, len(trades), _CHUNK):
-            self._take_trades(trades[a : a + _CHUNK])
+        if trades:
+            self.take_trades(trades)
         for name, rows in bars:
             self._take_bars(name, rows)
         self.engine.notify()
 
-    def _take_trades(self, rows: Sequence[TradeRow]) -> None:
+    def take_trades(self, trades: Sequence[TradeRow]) -> None:
+        """Take trades, a batch at a time."""
+        size = self.batch_size
+        for a in range(0, len(trades), size):
+            rows = trades[a : a + size] if len(trades) > size else trades
+            if not self._windowed:
+                self._take_trades(rows, builds=self.engine.source == "trades")
+                continue
+            inside = [self._trades_from <= row[0] < self._trades_until for row in rows]
+            for builds in (True, False):
+                part = [row for row, is_in in zip(rows, inside, strict=True) if is_in is builds]
+                if part:
+                    self._take_trades(part, builds=builds)
+
+    def _take_trades(self, rows: Sequence[TradeRow], *, builds: bool) -> None:
         engine, ledger = self.engine, self.ledger
-        builds = engine.source == "trades"
+        self.largest_batch = max(self.largest_batch, len(rows))
         ledger.received += len(rows) * builds
         if "trades" not in self.subscribed:
             ledger.unsubscribed += len(rows) * builds
@@ -96,32 +133,52 @@ class Pipeline:
             ledger.duplicate += len(again) * builds
             if engine.config.data_validation and rows:
                 rows, rejected = self.rules.split(rows, self._latest_ns())
-                for reason, _ in rejected:
+                for reason, row in rejected:
                     ledger.rejected[reason] += builds
+                    self.quality.rejected(reason, row)
             if not rows:
                 return
+            if self.quality.rules is not None and engine.last_trade is not None:
+                self.quality.trades(rows, engine.last_trade[0])
             if builds:
-                rows = self._build(rows)
+                rows = self._build(rows) if self.sieve is None else self._sift(self.sieve, rows)
+            else:
+                for activity in engine.activity.values():
+                    activity.push_rows(rows)
             if rows:
                 engine.last_trade = rows[-1]
                 if engine.config.enable_tick_data:
                     engine.ticks.extend(rows)
             engine.updates += 1
-            closed, amended = self._collect()
-        self._tell(closed, amended)
-        if rows and self.bus.wants(EventType.TICK_DATA):
-            for row in rows:
-                self._emit(EventType.TICK_DATA, row[0], self.tick(row))
+            closed, amended = self.collect()
+        self.tell(closed, amended)
+        self.teller.trades(rows)
 
     def _latest_ns(self) -> int:
         # A wrong year would close every bar. A recording's clock follows its data and cannot judge it.
         return _NO_LIMIT if isinstance(self.clock, EventClock) else self.clock.now_ns() + _FUTURE_NS
 
+    def _sift(self, sieve: Sieve, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+        """Build bars of what is on the market only; return the rows that are in a bar."""
+        kept, held, released = sieve.split(rows)
+        sieve.keep(held)
+        if released:
+            sieve.let_in(released)
+        out = len(held) - len(released)
+        self.ledger.held_back += out
+        self.ledger.in_bars += len(released)
+        for row in held:
+            self.quality.outlier(row)
+        return self._build(kept) if kept else kept
+
     def _build(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
         """Put rows into the bars; return those that are in one."""
         engine = self.engine
         cascade = engine.cascade
+        amended = cascade.amended_count
         cascade.push_rows(rows)
+        if cascade.max_lateness_ns != _NO_LIMIT:
+            self.late_amended += cascade.amended_count - amended
         if cascade.refused:
             refused = {id(row) for row in cascade.refused}
             if engine.config.enable_tick_data:
@@ -146,25 +203,25 @@ class Pipeline:
             engine.last_quote = rows[-1]
             if engine.config.enable_tick_data:
                 engine.quotes.extend(rows)
-            closed: list[tuple[str, BarRow, int]] = []
+            closed: Closed = []
             amended: list[tuple[str, BarRow]] = []
             if engine.source == "quotes":
                 ledger.received += len(rows)
                 prices = self._quote_prices(rows)
                 if engine.config.data_validation:
                     good, rejected = self.rules.split(prices, self._latest_ns())
-                    for reason, _ in rejected:
+                    for reason, row in rejected:
                         ledger.rejected[reason] += 1
+                        self.quality.rejected(reason, row)
                     prices = list(good)
                 if prices:
-                    self._build(prices)
-                    engine.last_trade = prices[-1]
-                closed, amended = self._collect()
+                    built = self._build(prices) if self.sieve is None else self._sift(self.sieve, prices)
+                    engine.last_trade = built[-1] if built else engine.last_trade
+                closed, amended = self.collect()
             engine.updates += 1
-        self._tell(closed, amended)
-        if self.bus.wants(EventType.QUOTE_UPDATE):
-            for row in rows:
-                self._emit(EventType.QUOTE_UPDATE, row[0], self.quote(row))
+        self.quality.quotes(rows)
+        self.tell(closed, amended)
+        self.teller.quotes(rows)
 
     def _quote_prices(self, rows: Sequence[QuoteRow]) -> list[TradeRow]:
         if self.quote_price == "bid":
@@ -175,22 +232,41 @@ class Pipeline:
 
     def _take_bars(self, name: str, rows: list[tuple[BarRow, bool]]) -> None:
         engine = self.engine
-        if engine.source != "bars":
+        if self._bar_name not in (None, name):
             return
-        done = [row for row, closed in rows if closed]
+        start, end = self._bars_from, self._bars_until
+        done = [row for row, closed in rows if closed and start <= row[0] < end]
+        if not done:
+            return
         self.ledger.received += len(done)
+        done = self.possible(name, done)
         with engine.lock:
             outside = engine.cascade.outside_session
             engine.cascade.push_bars(done)
             self.ledger.in_bars += len(done) - (engine.cascade.outside_session - outside)
             if done:
                 last = done[-1]
-                engine.last_trade = (last[0], last[4], last[5], last[6], 0, -1)
+                if engine.last_trade is None or engine.last_trade[0] < last[0]:
+                    engine.last_trade = (last[0], last[4], last[5], last[6], 0, -1)
                 if name == engine.cascade.root.name:
                     engine.cascade.close_until(engine.cascade.root.edge)
             engine.updates += 1
-            closed, amended = self._collect()
-        self._tell(closed, amended)
+            closed, amended = self.collect()
+        self.tell(closed, amended)
+
+    def possible(self, name: str, rows: Sequence[BarRow]) -> list[BarRow]:
+        """Return the bars that can be; the others are counted as rejected."""
+        if not self.engine.config.validate_bars:
+            return list(rows)
+        good: list[BarRow] = []
+        for row in rows:
+            fault = bar_faults(row)
+            if fault is None:
+                good.append(row)
+            else:
+                self.ledger.rejected[f"bar_{fault}"] += 1
+                self.quality.rejected(fault, row, name)
+        return good
 
     def _take_depth(self, updates: Sequence[DepthUpdate]) -> None:
         engine = self.engine
@@ -199,18 +275,37 @@ class Pipeline:
             return
         with engine.lock:
             for update in updates:
-                engine.apply_depth(update)
+                engine.depth.apply(update)
             engine.updates += 1
-        if self.bus.wants(EventType.MARKET_DEPTH_UPDATE):
-            bids, asks = engine.book(1)
-            data = {"best_bid": bids[:1], "best_ask": asks[:1], "updates": len(updates)}
-            self._emit(EventType.MARKET_DEPTH_UPDATE, updates[-1].ts_ns, data)
+        self.teller.depth(updates[-1].ts_ns, len(updates))
+
+    def build_from(
+        self, source: Literal["trades", "bars"], boundary_ns: int, bars: str | None = None
+    ) -> None:
+        """Build bars from another source, from an instant of market time on; trades are kept in any case.
+
+        Parameters
+        ----------
+        boundary_ns
+            An edge of the finest timeframe that no data has reached yet.
+        bars
+            Which of the feed's own timeframes.
+        """
+        with self.engine.lock:
+            self._windowed = True
+            if source == "bars":
+                self._trades_until, self._bar_name = boundary_ns, bars
+                self._bars_from, self._bars_until = boundary_ns, _NO_LIMIT
+            else:
+                self._bars_until = boundary_ns
+                self._trades_from, self._trades_until = boundary_ns, _NO_LIMIT
+            self.engine.source = source
 
     # -- time ---------------------------------------------------------------------------------------
 
     def _grace_market_ns(self) -> int:
         # The grace is for the way to us, which takes wall time: at 60x it is 60 times as long in the market.
-        return int(self._grace_ns / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
+        return int(self.engine.config.grace_ms * 1e6 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
 
     def close_due(self) -> None:
         """Close the bars whose interval has passed by more than the grace."""
@@ -220,10 +315,10 @@ class Pipeline:
             before = engine.cascade.root.closed_to
             engine.cascade.close_until(due)
             engine.cascade.fill_until(due)
-            closed, amended = self._collect()
+            closed, amended = self.collect()
             changed = bool(closed) or engine.cascade.root.closed_to != before
             engine.updates += changed
-        self._tell(closed, amended)
+        self.tell(closed, amended)
         if changed:
             engine.notify()
 
@@ -244,83 +339,43 @@ class Pipeline:
                 node.partial = node.is_open or node.partial
             engine.cascade.close_until(2**62)
             engine.updates += 1
-            closed, amended = self._collect()
-        self._tell(closed, amended)
+            closed, amended = self.collect()
+        self.tell(closed, amended)
         engine.notify()
 
-    # -- history ------------------------------------------------------------------------------------
+    def newest_ns(self) -> int:
+        """Return the market time of the newest data held; the clock's where there is none."""
+        last = self.engine.last_trade
+        return last[0] if last is not None else self.clock.now_ns()
 
-    def load_bars(self, rows: Sequence[BarRow], boundary_ns: int) -> None:
-        """Take history: closed bars of the root's timeframe up to a boundary; nobody is told."""
-        engine = self.engine
-        with engine.lock:
-            engine.cascade.push_bars(rows)
-            engine.cascade.close_until(boundary_ns)
-            for bars in (engine.closed, engine.cascade.amended):
-                bars.clear()
-            if rows:
-                last = rows[-1]
-                engine.last_trade = (last[0], last[4], last[5], last[6], 0, -1)
-            engine.updates += 1
-
-    def load_trades(self, rows: Sequence[TradeRow], boundary_ns: int) -> None:
-        """Take history: trades since the boundary go into the bars, older ones are only kept as ticks."""
-        engine = self.engine
-        with engine.lock:
-            rows, _ = self.duplicates.split(rows)
-            engine.ticks.extend(rows)
-            for bars in engine.activity.values():
-                bars.push_rows(rows)
-            newer = [row for row in rows if row[0] >= boundary_ns]
-            engine.cascade.push_rows(newer)
-            if rows:
-                engine.last_trade = rows[-1]
-                self.rules.seed([row[1] for row in rows[-64:]])
-            engine.cascade.refused.clear()
-            engine.cascade.amended.clear()
-            engine.closed.clear()
-            engine.updates += 1
+    def live_spans(self, now_ns: int) -> list[tuple[int, int]]:
+        """Return the stretches of market time through which data arrived, or was put back."""
+        if self.live_since_ns is None:
+            return []
+        lost = [*self.outages, *([(self.outage_ns, now_ns)] if self.outage_ns is not None else [])]
+        spans, start = [], self.live_since_ns
+        for a, b in lost:
+            spans.append((start, a))
+            start = b
+        return [*spans, (start, now_ns)]
 
     # -- telling ------------------------------------------------------------------------------------
 
-    def _collect(self) -> tuple[list[tuple[str, BarRow, int]], list[tuple[str, BarRow]]]:
+    def collect(self) -> tuple[Closed, list[tuple[str, BarRow]]]:
+        """Return, and forget, the bars that closed and those that changed; hold the engine's lock."""
         engine = self.engine
         closed, engine.closed = engine.closed, []
         amended = [(node.name, row) for node, row in engine.cascade.amended]
         engine.cascade.amended.clear()
         return closed, amended
 
-    def _tell(self, closed: list[tuple[str, BarRow, int]], amended: list[tuple[str, BarRow]]) -> None:
-        bus, engine = self.bus, self.engine
-        for name, row, flags in closed:
-            bar = engine.bar(name, row, flags=flags)
-            end = row[0]
-            if bus.wants(EventType.NEW_BAR):
-                self._emit(EventType.NEW_BAR, end, bar)
-            if bus.wants(EventType.BAR_CONSTRUCTED):
-                self._emit(EventType.BAR_CONSTRUCTED, end, bar)
-        if amended and bus.wants(EventType.BAR_AMENDED):
-            for name, row in amended:
-                self._emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=2))
-        if bus.wants(EventType.BAR_UPDATED):
-            for name in engine.timeframes():
-                forming = engine.forming(name)
-                if forming is not None:
-                    self._emit(EventType.BAR_UPDATED, forming[0], engine.bar(name, forming, closed=False))
-
-    def _emit(self, kind: EventType, time_ns: int, data: Any) -> None:
-        self.bus.emit(Event(kind, self.engine.symbol, time_ns, data, self.engine.tz))
-
-    def tick(self, row: TradeRow, flag: str = "ok") -> Tick:
-        """Return a row as a `Tick`."""
-        ts_ns, price, size, count, side, trade_id = row
-        return Tick(
-            self.engine.symbol, ts_ns, price, size, _SIDES[side], trade_id, count, flag, self.engine.tz
-        )
-
-    def quote(self, row: QuoteRow, age: float = 0.0) -> Quote:
-        """Return a row as a `Quote`."""
-        return Quote(self.engine.symbol, *row, age, self.engine.tz)
+    def tell(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
+        """Check bars that closed, and tell of all that changed."""
+        self.bars_closed += len(closed)
+        if self.quality.rules is not None:
+            for name, row, _ in closed:
+                self.quality.bar(name, row, self.engine.grid(name), None)
+        self.teller.bars(closed, amended)
 
     def accounting(self, frames: int, control: int, malformed: int) -> Accounting:
         """Return where every trade went, as of now."""

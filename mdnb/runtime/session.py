@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from mdnb.batch import Batch
@@ -19,11 +20,16 @@ from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
 from mdnb.runtime.accounting import Accounting
+from mdnb.runtime.backfill import Backfill
+from mdnb.runtime.disk import DiskCache
 from mdnb.runtime.drain import Drain
 from mdnb.runtime.engine import Engine
 from mdnb.runtime.health import Health
 from mdnb.runtime.history import load_history
 from mdnb.runtime.pipeline import Pipeline
+from mdnb.runtime.pulse import beat
+from mdnb.runtime.settings import apply_config, begin_config
+from mdnb.runtime.workers import Workers
 
 __all__ = ["MarketSession", "SessionOptions"]
 
@@ -99,12 +105,18 @@ class MarketSession:
         self.pipelines: dict[str, Pipeline] = {}
         self.bus = EventBus(on_slow=self._slow_handler)
         self.health = Health()
+        self.workers = Workers()
+        self.disks: dict[str, DiskCache] = {}
+        self.backfill = Backfill(self)
+        self.began = (time.monotonic(), 0.0)
         self.ended = asyncio.Event()
         self.closed = False
         self._run: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._pulse: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._live_now = False
         self._up = asyncio.Event()
         self._drain = Drain(
             decoder(feed.dialect), self.pipelines, lambda: self.feed.clock, self.health, self._on_batch
@@ -120,6 +132,7 @@ class MarketSession:
         FeedError, SymbolError, TimeframeError
             When that is not possible; nothing is left running.
         """
+        self.began = (time.monotonic(), time.thread_time())
         try:
             await self.feed.open(self.symbols)
             self._make_engines()
@@ -129,8 +142,14 @@ class MarketSession:
             self._run = asyncio.create_task(self._live(), name="mdnb-feed")
             await self._until_up()
             await load_history(self.feed, self.pipelines, self.options.initial_days, self.options.progress)
+            for symbol in self.symbols:
+                await apply_config(self, symbol, self.options.config, first=True)
+            for pipeline in self.pipelines.values():
+                pipeline.live_since_ns = self.feed.clock.now_ns()
             self._drain.release()
             self._arm()
+            self._live_now = True
+            self._pulse = asyncio.create_task(beat(self), name="mdnb-pulse")
         except BaseException:
             await self.close()
             raise
@@ -150,6 +169,8 @@ class MarketSession:
             self.pipelines[symbol] = Pipeline(
                 engine, self.bus, self.feed.clock, self.feed.ids, self.feed.quote_price
             )
+            self.disks[symbol] = DiskCache(engine)
+            begin_config(self, symbol)
 
     async def _until_up(self) -> None:
         assert self._run is not None
@@ -199,6 +220,8 @@ class MarketSession:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._pulse is not None:
+            self._pulse.cancel()
         await self.feed.close()
         if self._run is not None and self._run is not asyncio.current_task():
             await asyncio.wait({self._run}, timeout=2.0)
@@ -209,12 +232,20 @@ class MarketSession:
         self.ended.set()
         for engine in self.engines.values():
             engine.notify()
+        for disk in self.disks.values():
+            disk.close()
+        self.workers.close()
         self.bus.close()
 
     # -- what the feed says ---------------------------------------------------------------------------
 
     def _on_status(self, status: str, detail: str) -> None:
         self.health.change(status, detail)
+        if self._live_now:
+            self.backfill.on_status(status)
+        if status == "disconnected":
+            for engine in self.engines.values():
+                engine.depth.reset()
         if self.health.is_up:
             self._up.set()
         if self.bus.wants(EventType.CONNECTION_STATUS_CHANGED):
@@ -240,12 +271,7 @@ class MarketSession:
 
     def _slow_handler(self, subscription: Subscription) -> None:
         told = f"a handler of {subscription.type.name} is too slow: {subscription.dropped} events dropped"
-        data = {"alert_type": "slow_handler", "description": told}
-        self.bus.emit(
-            Event(
-                EventType.DATA_QUALITY_ALERT, self.symbols[0], self.feed.clock.now_ns(), data, self.options.tz
-            )
-        )
+        self.pipelines[self.symbols[0]].alerts.add("slow_handler", told, self.feed.clock.now_ns())
 
     def _state(self) -> tuple[str, float]:
         return self.health.status, self.health.latency_ms()
@@ -280,6 +306,26 @@ class MarketSession:
         if symbol not in self.engines:
             raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self.symbols)}")
         return self.engines[symbol]
+
+    def freshness(self, symbol: str) -> float:
+        """Return 1 while a symbol's data is live, falling to 0 as it goes stale."""
+        now = self.feed.clock.now_ns()
+        is_open = self.engine(symbol).sessions.contains(now)
+        return self.health.freshness(symbol, is_open=is_open)
+
+    def hold(self) -> None:
+        """Keep market data back until `release`."""
+        self._drain.hold()
+
+    def release(self) -> None:
+        """Hand on the market data that was kept back, and everything from now on."""
+        self._drain.release()
+        if not self.closed:
+            self._arm()
+
+    def set_batch_size(self, size: int) -> None:
+        """Handle at most so many frames in one go."""
+        self._drain.batch_size = size
 
     def accounting(self, symbol: str) -> Accounting:
         """Return where every trade of a symbol went."""

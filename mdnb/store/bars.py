@@ -21,11 +21,23 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["AMENDED", "COLUMNS", "FILLED", "PARTIAL", "BarColumns", "BarStore", "columns_from_rows"]
+__all__ = [
+    "AMENDED",
+    "COLUMNS",
+    "FILLED",
+    "PARTIAL",
+    "ROW_BYTES",
+    "BarColumns",
+    "BarStore",
+    "columns_from_rows",
+]
 
 
 _NS_PER_US = 1000
 _FLOATS = 6
+ROW_BYTES = 8 + 8 * _FLOATS + 4 + 1
+"""What a closed bar takes in memory."""
+
 _FIRST_CAPACITY = 1024
 _STAGE_LIMIT = 512
 _NAN = float("nan")
@@ -42,12 +54,20 @@ class BarStore:
         Zone of the frames' index.
     with_vwap
         Whether frames carry the ``vwap`` column.
+
+    Attributes
+    ----------
+    on_evict
+        Is handed the oldest bars that the limit drives out, oldest first; None lets them go.
+    evicted
+        How many went.
     """
 
     def __init__(self, limit: int, tz: str = "UTC", with_vwap: bool = True) -> None:
         self.limit = limit
         self.tz = tz
         self.with_vwap = with_vwap
+        self.on_evict: Callable[[BarColumns], None] | None = None
         self.generation = 0
         self.staged: list[BarRow] = []
         self.evicted = 0
@@ -65,17 +85,20 @@ class BarStore:
     # -- size ---------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return self._n - self._from + len(self.staged)
+        # Settling may drive out the oldest bars: positions counted before it would be off after it.
+        if self.staged:
+            self.settle()
+        return self._n - self._from
 
     @property
     def total(self) -> int:
         """How many bars were ever held: the ordinal of the next one."""
-        return self.evicted + len(self)
+        return self.evicted + self._n - self._from + len(self.staged)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the rows held (the buffers' slack is never touched, so it is not resident)."""
-        return (self._n - self._from) * (8 + 8 * _FLOATS + 4 + 1)
+        return (self._n - self._from) * ROW_BYTES
 
     def last_start_ns(self) -> int | None:
         """Return the start of the newest closed bar."""
@@ -126,7 +149,11 @@ class BarStore:
         """Append many closed bars from columns; they are newer than all that is held."""
         self.settle()
         keep = min(len(columns), self.limit)
-        self.evicted += len(columns) - keep
+        if keep < len(columns):
+            self._evict(self._n - self._from)
+            if self.on_evict is not None:
+                self.on_evict(columns.part(0, len(columns) - keep))
+            self.evicted += len(columns) - keep
         part = slice(len(columns) - keep, None)
         self._reserve(keep)
         a, b = self._n, self._n + keep
@@ -146,22 +173,14 @@ class BarStore:
         time_us = block.start // _NS_PER_US
         self.extend(BarColumns(time_us, *prices, volume, vwap, block.count, flags, 0, False, 0))
 
-    def prepend(self, columns: BarColumns) -> int:
-        """Put older bars before all that is held, as many as the limit allows; return how many."""
+    def rewrite(self, columns: BarColumns) -> None:
+        """Hold these closed bars instead, oldest first; of more than the limit, the oldest are driven out."""
         self.settle()
-        held = self._n - self._from
-        take = min(len(columns), self.limit - held)
-        if take <= 0:
-            return 0
-        old = self._views()
-        source = slice(len(columns) - take, None)
-        self._allocate(min(max(_FIRST_CAPACITY, 2 * (take + held)), max(self._largest(), take + held + 1)))
-        self._write(slice(0, take), columns, source)
-        self._copy_views(old, take)
-        self._n = take + held
+        self._allocate(min(max(_FIRST_CAPACITY, 2 * len(columns)), max(self._largest(), _FIRST_CAPACITY)))
+        self._n = 0
         self.generation += 1
+        self.extend(columns)
         self._find_partial()
-        return take
 
     def put(self, row: BarRow, flags: int) -> int:
         """Write a bar at its place among the closed ones: replace the one of that start or insert it.
@@ -361,5 +380,10 @@ class BarStore:
     def _trim(self) -> None:
         over = self._n - self._from - self.limit
         if over > 0:
-            self._from += over
-            self.evicted += over
+            self._evict(over)
+
+    def _evict(self, count: int) -> None:
+        if self.on_evict is not None and count:
+            self.on_evict(self.columns(0, count))
+        self._from += count
+        self.evicted += count

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mdnb.batch import BarRow
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["AMENDED", "COLUMNS", "FILLED", "PARTIAL", "BarColumns", "columns_from_rows", "vwap_of"]
+__all__ = [
+    "AMENDED",
+    "COLUMNS",
+    "FILLED",
+    "PARTIAL",
+    "BarColumns",
+    "columns_from_rows",
+    "frame_of",
+    "join_columns",
+    "vwap_of",
+]
 
 FILLED = 1
 AMENDED = 2
@@ -21,6 +32,7 @@ PARTIAL = 4
 COLUMNS = ("open", "high", "low", "close", "volume", "tick_count", "vwap")
 """Columns of a frame, all float64; ``vwap`` only where the source gives trades."""
 
+_ARRAYS = ("time_us", "open", "high", "low", "close", "volume", "vwap", "tick_count", "flags")
 _NS_PER_US = 1000
 _NAN = float("nan")
 
@@ -63,6 +75,27 @@ class BarColumns:
     def __len__(self) -> int:
         return len(self.time_us)
 
+    @classmethod
+    def of(
+        cls, arrays: Sequence[NDArray[Any]], first: int = 0, generation: int = 0, *, forming: bool = False
+    ) -> BarColumns:
+        """Return bars made of nine arrays, in the order of the attributes."""
+        time_us, open_, high, low, close, volume, vwap, tick_count, flags = arrays
+        return cls(
+            time_us, open_, high, low, close, volume, vwap, tick_count, flags, first, forming, generation
+        )
+
+    def part(self, start: int, stop: int) -> BarColumns:
+        """Return the rows ``[start, stop)`` as views."""
+        cut = slice(start, stop)
+        forming = self.forming and stop >= len(self)
+        arrays = [getattr(self, name)[cut] for name in _ARRAYS]
+        return BarColumns.of(arrays, self.first + start, self.generation, forming=forming)
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> BarColumns:
+        """Return the chosen rows as copies."""
+        return BarColumns.of([getattr(self, name)[chosen] for name in _ARRAYS], 0, self.generation)
+
     @property
     def turnover(self) -> NDArray[np.float64]:
         """float64, shape (n,): sum of price x size."""
@@ -104,3 +137,33 @@ def columns_from_rows(rows: Sequence[BarRow], flags: int = 0) -> BarColumns:
         False,
         0,
     )
+
+
+def join_columns(parts: Sequence[BarColumns]) -> BarColumns:
+    """Return several blocks of bars as one, in the order given.
+
+    Examples
+    --------
+    >>> row = (60_000_000_000, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5)
+    >>> len(join_columns([columns_from_rows([row]), columns_from_rows([row])]))
+    2
+    """
+    held = [part for part in parts if len(part)]
+    if not held:
+        return columns_from_rows([])
+    if len(held) == 1:
+        return held[0]
+    joined = [np.concatenate([getattr(part, name) for part in held]) for name in _ARRAYS]
+    return BarColumns.of(joined, held[0].first, held[-1].generation, forming=held[-1].forming)
+
+
+def frame_of(columns: BarColumns, tz: str, with_vwap: bool) -> pd.DataFrame:
+    """Return bars as a frame: index ``timestamp`` (datetime64[us, tz]), float64 columns as in `COLUMNS`."""
+    import pandas as pd
+
+    names = COLUMNS if with_vwap else COLUMNS[:-1]
+    index = pd.DatetimeIndex(
+        np.array(columns.time_us, dtype=np.int64), dtype=pd.DatetimeTZDtype("us", tz), name="timestamp"
+    )
+    block = np.column_stack([np.asarray(getattr(columns, name), dtype=np.float64) for name in names])
+    return pd.DataFrame(block, index=index, columns=pd.Index(names))

@@ -125,10 +125,29 @@ class RowStore:
         row: tuple[float, ...] | None = self._rows[self._n - 1].item() if self._n else None
         return row
 
-    def set_flags(self, trade_ids: set[int], flag: int) -> None:
-        """Give the held ticks of these ids another flag."""
+    def between(self, start_ns: int, end_ns: int) -> NDArray[np.void]:
+        """Return copies of the rows stamped in ``[start_ns, end_ns)``, in arrival order."""
         held = self._rows[max(0, self._n - self.limit) : self._n]
-        held["flag"][np.isin(held["trade_id"], list(trade_ids))] = flag
+        time = held["ts_ns"]
+        return held[(time >= start_ns) & (time < end_ns)]
+
+    def reaches(self, ts_ns: int) -> bool:
+        """Return whether every row stamped at or after an instant is still held."""
+        if self.total == len(self):
+            return True
+        return len(self) > 0 and int(self._rows[max(0, self._n - self.limit)]["ts_ns"]) < ts_ns
+
+    def clear_flags(self, rows: Sequence[TradeRow], flag: int) -> int:
+        """Give rows held with ``flag``, known by time, price, size and id, the flag 0; return how many."""
+        held = self._rows[max(0, self._n - self.limit) : self._n]
+        wanted = {(row[0], row[1], row[2], row[5]) for row in rows}
+        cleared = 0
+        for at in np.flatnonzero(held["flag"] == flag).tolist():
+            one = held[at]
+            if (int(one["ts_ns"]), float(one["price"]), float(one["size"]), int(one["trade_id"])) in wanted:
+                held["flag"][at] = 0
+                cleared += 1
+        return cleared
 
     def drop_before(self, ts_ns: int) -> int:
         """Forget rows older than an instant; return how many."""

@@ -22,7 +22,8 @@ class TickRules:
     """Splits trades into good ones and rejected ones with a reason.
 
     Reasons: ``not_finite``, ``price_not_positive``, ``size_negative``, ``price_absurd`` (ten times off the
-    level of the last good prices), ``time_in_future``, ``time_not_positive``.
+    level of the last good prices; ``price_deviation`` after `set_deviation`), ``time_in_future``,
+    ``time_not_positive``.
 
     A price ten times off is no market move: contracts halt long before. When ten absurd prices in a row
     agree with each other the level itself was wrong (a split, a bad first tick), and they become the level.
@@ -43,10 +44,17 @@ class TickRules:
 
     def __init__(self, factor: float = _FACTOR) -> None:
         self.factor = factor
+        self.reason = "price_absurd"
         self._low, self._high = 0.0, _INF
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._absurd: list[float] = []
         self._batches = 0
+
+    def set_deviation(self, share: float | None) -> None:
+        """Refuse prices further off the level than a share of it (``price_deviation``); None as at first."""
+        self.factor = _FACTOR if share is None else 1.0 + share
+        self.reason = "price_absurd" if share is None else "price_deviation"
+        self._level()
 
     def seed(self, prices: Sequence[float]) -> None:
         """Take prices known to be good, such as those of the history."""
@@ -117,7 +125,7 @@ class TickRules:
         agree = [other for other in self._absurd if 1 / self.factor < other / price < self.factor]
         self._absurd = [*agree, price]
         if len(self._absurd) < _AGREE:
-            return "price_absurd"
+            return self.reason
         self._recent.clear()
         self._recent.extend(self._absurd)
         self._absurd = []

@@ -16,6 +16,7 @@ from mdnb.clock import EventClock
 from mdnb.config import DataManagerConfig
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.manager import RealtimeDataManager
+from mdnb.runtime.catch_up import load_bars
 from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarStore
@@ -124,7 +125,7 @@ async def _get_data(calls: int, bars: int, held: int, *, ticking: bool) -> dict[
     try:
         pipeline, manager = session.pipelines["MNQ"], RealtimeDataManager(session, "MNQ")
         opens = START_NS + held * _MINUTE_NS
-        pipeline.load_bars(_minutes(held), opens)
+        load_bars(pipeline, _minutes(held), opens)
         seconds = 0.0
         pipeline.take([(opens, 17_000.0, 1.0, 1, 0, -1)])
         if not ticking:

@@ -333,7 +333,7 @@ BAD_FRAMES: list[tuple[str | bytes, str]] = [
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"op": "subscrib"}, "Did you mean 'subscribe'?"),
     ({"op": "subscribe", "symbol": "MNK", "channels": ["trades"]}, "Did you mean 'MNQ'?"),
-    ({"op": "subscribe", "symbol": "MNQ", "channels": ["bars"]}, "no channel 'bars'"),
+    ({"op": "subscribe", "symbol": "MNQ", "channels": ["news"]}, "no channel 'news'"),
     ({"op": "bars", "symbol": "MNQ", "timeframe": "1mn"}, "1mn"),
     ({"op": "bars", "symbol": "MNQ", "timeframe": "500tick"}, "not on a clock"),
     ({"op": "trades", "symbol": ""}, "does not know ''"),

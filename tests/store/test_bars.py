@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from mdnb.batch import BarRow
 from mdnb.store.bars import AMENDED, PARTIAL, BarStore
-from mdnb.store.columns import columns_from_rows
+from mdnb.store.columns import columns_from_rows, join_columns
 from mdnb.store.ticks import TICK_DTYPE, RowStore
 
 MINUTE = 60_000_000_000
@@ -106,14 +106,34 @@ def test_reading_with_a_forming_bar_at_every_size_around_the_buffers_ends() -> N
         assert columns.first == number + 1 - len(model)
 
 
-def test_older_bars_are_put_before_as_far_as_the_limit_allows() -> None:
-    store = BarStore(10)
+def test_bars_written_anew_keep_to_the_limit_and_the_oldest_are_handed_on() -> None:
+    store, gone = BarStore(10), []
+    store.on_evict = lambda columns: gone.extend((columns.time_us * 1000).tolist())
     for number in range(100, 104):
         store.stage(row(number))
-    taken = store.prepend(columns_from_rows([row(number) for number in range(80, 100)], PARTIAL))
-    assert taken == 6
+    older = columns_from_rows([row(number) for number in range(80, 100)], PARTIAL)
+    store.rewrite(join_columns([older, store.columns(0, 4)]))
     check(store, [row(number) for number in range(94, 104)], None)
     assert store.partial(0, 10) == (0, 1, 2, 3, 4, 5)
+    assert gone == [row(number)[0] for number in range(80, 94)]
+
+
+@given(st.lists(st.integers(1, 40), max_size=12), st.integers(1, 30))
+def test_what_leaves_memory_and_what_stays_is_everything_in_order(sizes: list[int], limit: int) -> None:
+    store, gone, number = BarStore(limit), [], 0
+    store.on_evict = lambda columns: gone.extend((columns.time_us * 1000).tolist())
+    for at, size in enumerate(sizes):
+        rows = [row(number + i) for i in range(size)]
+        number += size
+        if at % 2:
+            store.extend(columns_from_rows(rows))
+        else:
+            for each in rows:
+                store.stage(each)
+    held = (store.columns(0, len(store)).time_us * 1000).tolist()
+    assert gone + held == [row(i)[0] for i in range(number)]
+    assert len(held) <= limit
+    assert store.total == number
 
 
 @given(st.lists(st.integers(0, 300), max_size=20), st.integers(1, 400))

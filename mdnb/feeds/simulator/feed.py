@@ -13,6 +13,7 @@ from mdnb.feeds.connection import Endpoint
 from mdnb.feeds.simulator.exchange import Exchange
 from mdnb.feeds.simulator.hours import FIRST_DAY, HOURS, Hours
 from mdnb.feeds.simulator.server import SimulatorServer
+from mdnb.feeds.simulator.stream import OWN_BARS
 from mdnb.feeds.simulator.symbols import MODELS, model_of
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument
@@ -127,6 +128,10 @@ class SimulatorFeed(WireFeed):
     def sessions(self, symbol: str) -> Sessions:
         """Return exactly the hours in which the symbol trades here."""
         return self._markets().tape(symbol).market.sessions
+
+    def own_bars(self, symbol: str) -> tuple[str, ...]:
+        """Return the timeframes of which the simulator sends its own bars."""
+        return (OWN_BARS,)
 
     def symbols(self) -> list[str]:
         """Return the symbols that the simulator knows."""

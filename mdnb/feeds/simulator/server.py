@@ -32,7 +32,7 @@ _HEARTBEAT_SECONDS = 1.0
 # Trades nearer to each other than this share a frame: wake-ups cost more than trades, and no timer is finer.
 _SHORTEST_PAUSE = 0.001
 _SHORTEST_PAUSE_FAST = 0.004
-_LIVE: tuple[Channel, ...] = ("trades", "quotes", "depth")
+_LIVE: tuple[Channel, ...] = ("trades", "quotes", "depth", "bars")
 _OPS = ("subscribe", "unsubscribe", "bars", "trades", "instrument")
 
 _encode = msgspec.json.Encoder().encode

@@ -14,13 +14,15 @@ import msgspec
 import numpy as np
 
 from mdnb.feeds.simulator.book import Book, Ladder
+from mdnb.feeds.simulator.history import closed_bars
+from mdnb.timeframes import Timeframe
 
 if TYPE_CHECKING:
     from mdnb.feeds.base import Channel
     from mdnb.feeds.simulator.tape import Tape
     from mdnb.feeds.simulator.ticks import Ticks
 
-__all__ = ["FRAME_ROWS", "Stream"]
+__all__ = ["FRAME_ROWS", "OWN_BARS", "Stream"]
 
 FRAME_ROWS = 500
 """Trades in a frame, at most."""
@@ -28,6 +30,13 @@ FRAME_ROWS = 500
 _TRADES_AT_ONCE = 8 * FRAME_ROWS
 _QUOTES_AT_ONCE = 100
 _DEPTH_PAUSE_SECONDS = 0.05
+_BARS_AT_ONCE = 500
+_MINUTE_NS = 60 * 1_000_000_000
+
+OWN_BARS = "1min"
+"""Timeframe of the bars that the simulator sends by itself on channel ``bars``."""
+
+_OWN = Timeframe.parse(OWN_BARS)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -54,6 +63,7 @@ class Stream:
         self._depth_pause_ns = round(_DEPTH_PAUSE_SECONDS * speed * 1e9)
         self._ladder: Ladder | None = None
         self._ladder_ns = 0
+        self._bars_ns = 0
 
     @property
     def next_id(self) -> int:
@@ -64,6 +74,8 @@ class Stream:
         """Choose what is sent from now on; a book begins with a snapshot."""
         if "depth" not in channels:
             self._ladder = None
+        if "bars" in channels and "bars" not in self.channels:
+            self._bars_ns = self.position_ns // _MINUTE_NS * _MINUTE_NS
         self.channels = tuple(channels)
 
     def due(self, now_ns: int) -> list[bytes]:
@@ -82,6 +94,8 @@ class Stream:
                 )
             if "depth" in self.channels:
                 frames += self._depth()
+            if "bars" in self.channels:
+                frames += self._own_bars()
         return frames
 
     def next_time(self) -> int:
@@ -117,6 +131,16 @@ class Stream:
             made = change
         self._ladder, self._ladder_ns = after, now_ns
         return [self._frame("depth", t=made.ts_ns, snap=made.snapshot, b=made.bids, a=made.asks)]
+
+    def _own_bars(self) -> list[bytes]:
+        """Return the venue's own bars of the minutes that are over, as its history has them."""
+        now_ns = self.position_ns
+        until = now_ns // _MINUTE_NS * _MINUTE_NS
+        if until <= self._bars_ns:
+            return []
+        rows, _ = closed_bars(self._tape, _OWN, self._bars_ns, until, now_ns, _BARS_AT_ONCE)
+        self._bars_ns = rows[-1][0] + _MINUTE_NS if len(rows) == _BARS_AT_ONCE else until
+        return [self._frame("bars", tf=OWN_BARS, closed=True, r=rows)] if rows else []
 
     def _frame(self, kind: str, **fields: Any) -> bytes:
         return _encode({"e": kind, "s": self._symbol, **fields})

@@ -1,0 +1,1 @@
+"""What several timeframes say together, from closed bars only."""

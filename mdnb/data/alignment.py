@@ -1,0 +1,111 @@
+"""How the timeframes that are kept agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdnb.analysis.alignment import TimeframeAlignment, Weights, align
+from mdnb.data.desk import Desk
+from mdnb.data.forward import immediate
+from mdnb.data.instants import When, to_ns, whole_number
+from mdnb.runtime.engine import Engine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Alignment"]
+
+
+class Alignment:
+    """Cross-timeframe analysis of one symbol."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @immediate
+    async def analyze_timeframe_alignment(
+        self,
+        timeframes: Sequence[str] | None = None,
+        *,
+        window: int = 50,
+        minimum: int = 20,
+        alpha: float = 0.05,
+        weights: Weights = "equal",
+        as_of: When = None,
+    ) -> TimeframeAlignment:
+        """Score how the trends of the timeframes agree, from closed bars only.
+
+        Parameters
+        ----------
+        timeframes
+            Those to look at; default all clock timeframes kept.
+        window, minimum
+            The newest ``window`` closes of each; with fewer than ``minimum`` it is left out.
+        alpha
+            A trend with p below this is significant.
+        weights
+            ``equal``, ``sqrt_minutes``, or a weight for each timeframe.
+        as_of
+            Only bars that had closed by then; default now. What it gave live at that time it gives later.
+
+        Returns
+        -------
+        TimeframeAlignment
+            ``score`` -1..1, ``agreement`` 0..1, ``trend_direction`` bullish, bearish, mixed or neutral, and
+            the trend of each timeframe. The definition and its sources: `mdnb.analysis.trend`.
+
+        Raises
+        ------
+        TimeframeError
+            When a timeframe is not kept.
+        OptionError
+            When an option is outside what is allowed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min", "15min"], initial_days=2) as market:
+        ...     result = market.data.analyze_timeframe_alignment()
+        >>> -1 <= result.score <= 1, list(result.timeframes)
+        (True, ['1min', '5min', '15min'])
+        """
+        engine = self._desk.open()
+        names = [
+            name
+            for name in (engine.timeframes() if timeframes is None else map(engine.canonical, timeframes))
+            if timeframes is not None or name not in engine.activity
+        ]
+        window = whole_number("window", window, 3)
+        now = self._desk.session.feed.clock.now_ns()
+        until = to_ns(as_of)
+        closes = {name: _closes(engine, name, window, until) for name in names}
+        return align(
+            closes,
+            window=window,
+            minimum=whole_number("minimum", minimum, 3),
+            alpha=alpha,
+            weights=weights,
+            as_of_ns=now if until is None else until,
+            symbol=self._desk.symbol,
+            tz=engine.tz,
+        )
+
+
+def _closes(engine: Engine, name: str, window: int, until: int | None) -> NDArray[np.float64]:
+    """Return the newest closes of bars that ended by an instant; None is now."""
+    with engine.lock:
+        log = engine.log(name)
+        if until is None:
+            stop = len(log)
+        else:
+            stop = log.find(until)
+            grid = engine.grid(name)
+            # The bar in which the instant lies began before it and had not closed.
+            if stop and grid is not None:
+                span = grid.span(log.row(stop - 1)[0][0])
+                stop -= span is None or span[1] > until
+        columns = log.columns(max(0, stop - window), stop)
+    return columns.close

@@ -1,0 +1,131 @@
+"""Bars of all timeframes, and which timeframes are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mdnb.data.desk import Desk
+from mdnb.data.forward import immediate
+from mdnb.data.instants import When, to_ns, whole_number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["BarAccess"]
+
+
+class BarAccess:
+    """Frames of one symbol's bars."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @immediate
+    async def get_data(
+        self,
+        timeframe: str,
+        count: int | None = None,
+        start_time: When = None,
+        end_time: When = None,
+        *,
+        closed_only: bool = False,
+    ) -> pd.DataFrame:
+        """Return bars of a timeframe, oldest first.
+
+        Parameters
+        ----------
+        timeframe
+            A timeframe that is kept, under any of its names.
+        count
+            The newest so many, the forming bar included, from disk too where memory holds fewer; None for
+            all in memory.
+        start_time, end_time
+            Only bars that start in ``[start_time, end_time]``, from disk too; a naive datetime is the
+            machine's local time.
+        closed_only
+            Leave the forming bar out. Otherwise it is the last row, and ``frame.attrs["forming"]`` is True.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``timestamp`` (datetime64[us, tz], bar start), columns open high low close volume
+            tick_count, and vwap where the feed gives trades, all float64. Empty, with these columns, when
+            there is no data. ``frame.attrs["partial"]`` lists the rows whose interval the feed did not cover
+            whole. It is the caller's: nothing changes it later.
+
+        Raises
+        ------
+        TimeframeError
+            When the timeframe is not kept; the message names the ones kept.
+        OptionError
+            When ``count`` is negative or a time is none.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=1) as market:
+        ...     bars = market.data.get_data("1min", count=100)
+        >>> len(bars), bool((bars["high"] >= bars["low"]).all())
+        (100, True)
+        """
+        if count is not None and (type(count) is not int or count < 0):
+            count = whole_number("count", count)
+        if start_time is None is end_time:
+            return self._desk.open().frame(timeframe, count, closed_only=closed_only)
+        return self._desk.open().frame(
+            timeframe, count, to_ns(start_time), to_ns(end_time), closed_only=closed_only
+        )
+
+    @immediate
+    async def get_all_data(self, timeframe: str) -> pd.DataFrame:
+        """Return every bar of a timeframe that is held, in memory and on disk, oldest first; see `get_data`.
+
+        Raises
+        ------
+        TimeframeError
+            When the timeframe is not kept.
+        """
+        return self._desk.open().frame(timeframe, with_disk=True)
+
+    def get_timeframes(self) -> list[str]:
+        """Return the timeframes kept, fine to coarse, activity bars last."""
+        return self._desk.engine.timeframes()
+
+    def has_timeframe(self, timeframe: str) -> bool:
+        """Return whether bars of a timeframe are kept; False for names that are not understood."""
+        return self._desk.engine.has_timeframe(timeframe)
+
+    @immediate
+    async def add_timeframe(self, timeframe: str) -> str:
+        """Keep one more timeframe, filled at once from the bars or trades held.
+
+        Returns
+        -------
+        str
+            Its canonical name.
+
+        Raises
+        ------
+        TimeframeError
+            When the name is not understood or makes no sense.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=1) as market:
+        ...     name = market.data.add_timeframe("30m")
+        ...     name, len(market["30min"]) > 10
+        ('30min', True)
+        """
+        return self._desk.open().add_timeframe(timeframe)
+
+    @immediate
+    async def remove_timeframe(self, timeframe: str) -> str:
+        """Stop keeping a timeframe; return its canonical name.
+
+        Raises
+        ------
+        TimeframeError
+            When it is not kept.
+        """
+        return self._desk.open().remove_timeframe(timeframe)

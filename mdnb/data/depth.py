@@ -1,0 +1,66 @@
+"""The order book."""
+
+from __future__ import annotations
+
+from mdnb.data.desk import DEFAULT_TIMEOUT, Desk
+from mdnb.data.instants import whole_number
+from mdnb.depth import BookLevel, OrderBookSnapshot
+from mdnb.errors import NoDataError
+
+__all__ = ["Depth"]
+
+
+class Depth:
+    """Order book of one symbol."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def get_order_book(self, levels: int = 10, timeout: float = DEFAULT_TIMEOUT) -> OrderBookSnapshot:
+        """Return the best levels of the order book.
+
+        Parameters
+        ----------
+        levels
+            At most so many a side.
+        timeout
+            Seconds to wait for the first snapshot.
+
+        Raises
+        ------
+        NoDataError
+            When the order book is not subscribed, or nothing came in time.
+        OptionError
+            When ``levels`` is less than 1.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     market.data.subscribe_to_level2()
+        ...     book = market.data.get_order_book(5)
+        >>> book.best_bid < book.best_ask, len(book.bids), -1 <= book.imbalance <= 1
+        (True, 5, True)
+        """
+        desk = self._desk
+        count = whole_number("levels", levels, 1)
+        engine = desk.open()
+        if "depth" not in desk.pipeline.subscribed:
+            raise NoDataError(
+                f"the order book of {desk.symbol} is not received; call subscribe_to_level2() first"
+            )
+        book = engine.depth
+        await desk.first(lambda: book if book.ready else None, "order book", timeout)
+        with engine.lock:
+            bids, asks = book.levels(count)
+            imbalance, time_ns, ready = book.imbalance(count), book.time_ns, book.ready
+        return OrderBookSnapshot(
+            desk.symbol,
+            time_ns,
+            tuple(BookLevel(price, size) for price, size in bids),
+            tuple(BookLevel(price, size) for price, size in asks),
+            imbalance,
+            ready,
+            desk.age(time_ns),
+            engine.tz,
+        )

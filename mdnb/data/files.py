@@ -1,0 +1,326 @@
+"""Bars into files and out of them."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from mdnb.data.columns import columns_of, fit_to_grid, leave_out_impossible, leave_out_outliers
+from mdnb.data.desk import Desk
+from mdnb.runtime.bridge import await_call
+from mdnb.runtime.importing import Merged, merge_bars
+from mdnb.statistics import ImportResult
+from mdnb.validate.findings import QualityFinding
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Files"]
+
+T = TypeVar("T")
+
+_PRICES = ("open", "high", "low", "close")
+
+
+class Files:
+    """Export and import of one symbol's bars; slow work is done on worker threads."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    # -- out ------------------------------------------------------------------------------------------
+
+    async def export_to_csv(
+        self,
+        timeframe: str,
+        filename: str | os.PathLike[str] | None = None,
+        *,
+        include_volume: bool = True,
+        date_format: str = "iso",
+        include_forming: bool = False,
+        count: int | None = None,
+    ) -> str | Path:
+        """Return the bars of a timeframe as CSV text, or write them into a file.
+
+        Parameters
+        ----------
+        timeframe
+            A timeframe that is kept.
+        filename
+            Written whole or not at all; None returns the text.
+        include_volume
+            With the column ``volume``.
+        date_format
+            ``iso`` (exact, with offset), ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns`` or a
+            ``strftime`` format for the wall clock of the suite's zone.
+        include_forming
+            With the bar that is being made.
+        count
+            The newest so many; None for all, in memory and on disk.
+
+        Raises
+        ------
+        TimeframeError, OptionError
+            When the timeframe is not kept or an option is not allowed.
+        DataExportError
+            When the file cannot be written; one that stood there is intact.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.5) as market:
+        ...     text = market.data.export_to_csv("1min", count=2)
+        >>> text.splitlines()[0]
+        'timestamp,open,high,low,close,volume,tick_count,vwap'
+        """
+        frame = self._frame(timeframe, count, include_forming=include_forming)
+
+        def write() -> str | Path:
+            from mdnb.io.csv import write_csv
+
+            return write_csv(frame, filename, include_volume=include_volume, date_format=date_format)
+
+        return await self._work(write)
+
+    async def export_to_json(
+        self,
+        timeframe: str,
+        filename: str | os.PathLike[str] | None = None,
+        *,
+        pretty_format: bool = False,
+        include_volume: bool = True,
+        orient: str = "records",
+        date_format: str = "iso",
+        include_forming: bool = False,
+        count: int | None = None,
+    ) -> str | Path:
+        """Return the bars of a timeframe as JSON text, or write them into a file.
+
+        Parameters
+        ----------
+        timeframe, filename, include_volume, date_format, include_forming, count
+            As in `export_to_csv`.
+        pretty_format
+            One value a line.
+        orient
+            ``records``, ``columns`` or ``split``.
+
+        Raises
+        ------
+        TimeframeError, OptionError, DataExportError
+            As `export_to_csv`.
+        """
+        frame = self._frame(timeframe, count, include_forming=include_forming)
+
+        def write() -> str | Path:
+            from mdnb.io.json import write_json
+
+            return write_json(
+                frame,
+                filename,
+                orient=orient,
+                pretty_format=pretty_format,
+                include_volume=include_volume,
+                date_format=date_format,
+            )
+
+        return await self._work(write)
+
+    async def export_to_parquet(
+        self,
+        timeframe: str,
+        filename: str | os.PathLike[str],
+        *,
+        compression: str = "snappy",
+        include_forming: bool = False,
+        count: int | None = None,
+    ) -> Path:
+        """Write the bars of a timeframe into a Parquet file; ``pandas.read_parquet`` gives them back exactly.
+
+        Parameters
+        ----------
+        timeframe, filename, include_forming, count
+            As in `export_to_csv`.
+        compression
+            ``snappy``, ``zstd`` (half the size), ``gzip``, ``brotli``, ``lz4`` or ``none``.
+
+        Raises
+        ------
+        TimeframeError, OptionError, DataExportError
+            As `export_to_csv`.
+        """
+        frame = self._frame(timeframe, count, include_forming=include_forming)
+
+        def write() -> Path:
+            from mdnb.io.parquet import write_parquet
+
+            return write_parquet(frame, filename, compression=compression)
+
+        return await self._work(write)
+
+    def _frame(self, timeframe: str, count: int | None, *, include_forming: bool) -> pd.DataFrame:
+        engine = self._desk.open()
+        return engine.frame(timeframe, count, closed_only=not include_forming, with_disk=True)
+
+    async def _work(self, work: Callable[[], T]) -> T:
+        return await await_call(self._desk.session.workers.run(work))
+
+    # -- in -------------------------------------------------------------------------------------------
+
+    async def import_from_csv(
+        self,
+        filename: str | os.PathLike[str],
+        timeframe: str,
+        *,
+        date_column: str = "timestamp",
+        price_columns: Sequence[str] = _PRICES,
+        volume_column: str | None = "volume",
+        tz: str | None = None,
+        date_format: str | None = None,
+        overwrite: bool = False,
+    ) -> ImportResult:
+        """Put the bars of a CSV file beside those held; coarser timeframes follow.
+
+        Parameters
+        ----------
+        filename
+            A file on this machine.
+        timeframe
+            The timeframe the bars are of; it must be kept.
+        date_column, price_columns, volume_column
+            Names of the columns; ``volume_column=None`` where there is none.
+        tz
+            Zone of times without an offset; default the suite's.
+        date_format
+            By default ISO 8601 or whole numbers since 1970; else a ``strptime`` format.
+        overwrite
+            Bars of the file replace those held; else only intervals without a bar are filled.
+
+        Returns
+        -------
+        ImportResult
+            What became of every bar of the file.
+
+        Raises
+        ------
+        TimeframeError
+            When the timeframe is not kept.
+        DataImportError
+            When the file is not understood, or its bars are of another timeframe; nothing was changed.
+        """
+
+        def read() -> pd.DataFrame:
+            from mdnb.io.csv import read_csv
+
+            return read_csv(
+                filename,
+                date_column=date_column,
+                price_columns=price_columns,
+                volume_column=volume_column,
+                tz=tz or self._desk.engine.tz,
+                date_format=date_format,
+            )
+
+        return await self._import(read, filename, timeframe, overwrite=overwrite)
+
+    async def import_from_json(
+        self,
+        filename: str | os.PathLike[str],
+        timeframe: str,
+        *,
+        date_column: str = "timestamp",
+        price_columns: Sequence[str] = _PRICES,
+        volume_column: str | None = "volume",
+        tz: str | None = None,
+        overwrite: bool = False,
+    ) -> ImportResult:
+        """Put the bars of a JSON file beside those held; see `import_from_csv`.
+
+        Raises
+        ------
+        TimeframeError, DataImportError
+            As `import_from_csv`.
+        """
+
+        def read() -> pd.DataFrame:
+            from mdnb.io.json_read import read_json
+
+            return read_json(
+                filename,
+                date_column=date_column,
+                price_columns=price_columns,
+                volume_column=volume_column,
+                tz=tz or self._desk.engine.tz,
+            )
+
+        return await self._import(read, filename, timeframe, overwrite=overwrite)
+
+    async def import_from_parquet(
+        self, filename: str | os.PathLike[str], timeframe: str, *, overwrite: bool = False
+    ) -> ImportResult:
+        """Put the bars of a Parquet file beside those held; see `import_from_csv`.
+
+        A file that holds several timeframes gives the one asked for.
+
+        Raises
+        ------
+        TimeframeError, DataImportError
+            As `import_from_csv`.
+        """
+
+        def read() -> pd.DataFrame:
+            from mdnb.io.formats import read_bars
+
+            return read_bars(filename, self._desk.engine.canonical(timeframe))
+
+        return await self._import(read, filename, timeframe, overwrite=overwrite)
+
+    async def _import(
+        self,
+        read: Callable[[], pd.DataFrame],
+        filename: str | os.PathLike[str],
+        timeframe: str,
+        *,
+        overwrite: bool,
+    ) -> ImportResult:
+        name = self._desk.open().canonical(timeframe)
+        frame = await self._work(read)
+        put = functools.partial(self._put, frame, name, Path(filename).name, overwrite=overwrite)
+        return await self._work(put)
+
+    def _put(self, frame: pd.DataFrame, name: str, where: str, *, overwrite: bool) -> ImportResult:
+        desk = self._desk
+        engine, config = desk.engine, desk.engine.config
+        if frame.attrs.get("forming") and len(frame):
+            frame = frame.iloc[:-1]
+        columns = columns_of(frame)
+        rows = len(columns)
+        columns, outside = fit_to_grid(engine, name, columns, where)
+        impossible: list[QualityFinding] = []
+        outliers: list[QualityFinding] = []
+        if config.validate_bars:
+            columns, impossible = leave_out_impossible(columns)
+        if config.remove_outliers:
+            columns, outliers = leave_out_outliers(engine, name, columns)
+        merged = merge_bars(engine, name, columns, overwrite=overwrite) if len(columns) else Merged()
+        findings = (*outside, *impossible, *outliers)
+        desk.pipeline.import_findings[name] = findings
+        for one in findings:
+            desk.pipeline.quality.note(one, name, alert=False)
+        return ImportResult(
+            desk.symbol,
+            name,
+            rows,
+            merged.added,
+            merged.replaced,
+            merged.kept,
+            len(outliers),
+            len(impossible) + sum(one.count for one in outside),
+            merged.over_limit,
+            frame.index[0] if rows else None,
+            frame.index[-1] if rows else None,
+            findings,
+        )

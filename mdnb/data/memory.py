@@ -1,0 +1,218 @@
+"""How much is held, where, and what is forgotten."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from types import MappingProxyType
+
+from mdnb.config import DataManagerConfig
+from mdnb.data.desk import Desk
+from mdnb.data.forward import immediate
+from mdnb.data.processing import change_config
+from mdnb.errors import OptionError
+from mdnb.runtime.bridge import await_call
+from mdnb.runtime.disk import CleanupReport, tidy
+from mdnb.statistics import MemoryStatistics
+
+__all__ = ["Memory"]
+
+_MB = 1e6
+_SECOND_NS = 1_000_000_000
+
+
+class Memory:
+    """Memory and disk of one symbol's data."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def configure_memory_management(
+        self,
+        max_bars_per_timeframe: int | None = None,
+        enable_disk_overflow: bool | None = None,
+        cleanup_frequency: float | None = None,
+        compression_enabled: bool | None = None,
+        *,
+        max_ticks: int | None = None,
+        auto_cleanup: bool | None = None,
+        disk_cache_enabled: bool | None = None,
+        cleanup_interval_minutes: float | None = None,
+        max_disk_cache_gb: float | None = None,
+        disk_cache_path: str | None = None,
+    ) -> DataManagerConfig:
+        """Set limits and what happens to data beyond them; what is not given stays as it is.
+
+        Parameters
+        ----------
+        max_bars_per_timeframe
+            Bars held in memory for each timeframe, the forming one included.
+        enable_disk_overflow, disk_cache_enabled
+            Bars that leave memory go to disk, and `get_data` reads them there; two names of one option.
+        cleanup_frequency, cleanup_interval_minutes
+            How often the disk is tidied: seconds, or minutes, of wall time.
+        compression_enabled
+            Compress what is on disk at each cleanup.
+        max_ticks
+            Trades held in memory; quotes likewise.
+        auto_cleanup
+            False: only `cleanup_old_data` and `compress_data` tidy the disk.
+        max_disk_cache_gb
+            10^9 bytes on disk; beyond it the oldest bars go.
+        disk_cache_path
+            Folder, kept after closing; default a temporary one.
+
+        Returns
+        -------
+        DataManagerConfig
+            All options as they are now.
+
+        Raises
+        ------
+        OptionError
+            When a value is outside what is allowed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=2) as market:
+        ...     market.data.configure_memory_management(max_bars_per_timeframe=500, enable_disk_overflow=True)
+        ...     len(market.data.get_data("1min")), len(market.data.get_all_data("1min")) > 1000
+        DataManagerConfig(max_bars_per_timeframe=500, ...
+        (500, True)
+        """
+        return await change_config(
+            self._desk,
+            max_bars_per_timeframe=max_bars_per_timeframe,
+            enable_disk_overflow=enable_disk_overflow,
+            cleanup_frequency=cleanup_frequency,
+            compression_enabled=compression_enabled,
+            max_ticks=max_ticks,
+            auto_cleanup=auto_cleanup,
+            disk_cache_enabled=disk_cache_enabled,
+            cleanup_interval_minutes=cleanup_interval_minutes,
+            max_disk_cache_gb=max_disk_cache_gb,
+            disk_cache_path=disk_cache_path,
+        )
+
+    @immediate
+    async def get_memory_stats(self) -> MemoryStatistics:
+        """Return how much is held in memory and on disk, measured.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=1) as market:
+        ...     used = market.data.get_memory_stats()
+        >>> used.total_bars > 100, used.memory_usage_mb > 0, used.disk_usage_mb
+        (True, True, 0.0)
+        """
+        engine = self._desk.open()
+        with engine.lock:
+            held = {name: len(engine.log(name)) for name in engine.timeframes()}
+            evicted = sum(engine.log(name).evicted for name in held)
+            stores = list(engine.overflow.values())
+            ticks, quotes = len(engine.ticks), len(engine.quotes)
+        on_disk = sum(overflow.segments.nbytes for overflow in stores)
+        raw = sum(overflow.segments.raw_bytes for overflow in stores)
+        return MemoryStatistics(
+            self._desk.symbol,
+            sum(held.values()),
+            sum(len(overflow) for overflow in stores),
+            ticks,
+            quotes,
+            engine.nbytes() / _MB,
+            on_disk / _MB,
+            raw / on_disk if on_disk else 1.0,
+            evicted,
+            _resident_mb(),
+            MappingProxyType(held),
+        )
+
+    async def cleanup_old_data(
+        self, days: float | None = None, hours: float | None = None, minutes: float | None = None
+    ) -> CleanupReport:
+        """Forget bars, trades and quotes older than given, in memory and on disk, and tidy the disk.
+
+        Parameters
+        ----------
+        days, hours, minutes
+            Age in market time, added up. None of them: only the disk is tidied and its limit kept.
+
+        Returns
+        -------
+        CleanupReport
+            What was removed and written.
+
+        Raises
+        ------
+        OptionError
+            When an age is negative or not a number.
+        DataExportError
+            When the disk does not take what is to be written.
+        """
+        age = 0.0
+        for name, value, seconds in (("days", days, 86400), ("hours", hours, 3600), ("minutes", minutes, 60)):
+            if value is None:
+                continue
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float))
+                or not 0 <= value < float("inf")
+            ):
+                raise OptionError(f"{name} must be a number, 0 or more; got {value!r}")
+            age += value * seconds
+        self._desk.open()
+        given = any(value is not None for value in (days, hours, minutes))
+        return await await_call(self._clean(age if given else None))
+
+    async def _clean(self, age: float | None) -> CleanupReport:
+        desk = self._desk
+        engine = desk.engine
+        bars = ticks = 0
+        if age is not None:
+            before = desk.session.feed.clock.now_ns() - int(age * _SECOND_NS)
+            with engine.lock:
+                bars = sum(engine.log(name).drop_before(before) for name in engine.all_names())
+                ticks = engine.ticks.drop_before(before) + engine.quotes.drop_before(before)
+                engine.updates += 1
+            for overflow in engine.overflow.values():
+                bars += await desk.session.workers.run(functools.partial(overflow.drop_before, before))
+            engine.notify()
+        report = await tidy(desk.session, desk.symbol)
+        return CleanupReport(
+            report.bars_written,
+            report.bars_removed + bars,
+            ticks,
+            report.bytes_before,
+            report.bytes_after,
+        )
+
+    async def compress_data(self) -> CleanupReport:
+        """Write what has left memory to disk and compress all that is there.
+
+        Bars in memory are in use and stay as they are; no bar is ever thinned out. Without disk overflow
+        there is nothing to compress, and the report says 0 bytes.
+
+        Returns
+        -------
+        CleanupReport
+            With the measured ``compression_ratio``.
+
+        Raises
+        ------
+        DataExportError
+            When the disk does not take it; nothing is lost.
+        """
+        self._desk.open()
+        return await await_call(tidy(self._desk.session, self._desk.symbol, compress=True))
+
+
+def _resident_mb() -> float:
+    if not sys.platform.startswith("linux"):
+        return float("nan")
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / _MB

@@ -1,0 +1,108 @@
+"""How fast the data is handled, and the switches that change it."""
+
+from __future__ import annotations
+
+import time
+
+from mdnb.config import DataManagerConfig
+from mdnb.data.desk import Desk
+from mdnb.data.processing import change_config
+from mdnb.runtime.bridge import await_call
+from mdnb.statistics import PerformanceMetrics
+
+__all__ = ["Performance"]
+
+
+class Performance:
+    """Speed of one symbol's data."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._last: tuple[float, float] | None = None
+
+    async def configure_performance(
+        self,
+        use_memory_mapping: bool | None = None,
+        batch_size: int | None = None,
+        parallel_processing: bool | None = None,
+        cache_frequently_accessed: bool | None = None,
+    ) -> DataManagerConfig:
+        """Set how the data is handled; what is not given stays as it is.
+
+        Parameters
+        ----------
+        use_memory_mapping
+            Read bars that are on disk through memory-mapped files instead of whole.
+        batch_size
+            Most frames and trades handled in one go. Small: others on the background loop wait less. Large:
+            a flood is handled faster.
+        parallel_processing
+            Several worker threads for import, compression and resampling, instead of one.
+        cache_frequently_accessed
+            Keep the frames asked for and hand out copies (on write) until the data changes.
+
+        Returns
+        -------
+        DataManagerConfig
+            All options as they are now.
+
+        Raises
+        ------
+        OptionError
+            When a value is outside what is allowed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     market.data.configure_performance(batch_size=100).batch_size
+        100
+        """
+        return await change_config(
+            self._desk,
+            use_memory_mapping=use_memory_mapping,
+            batch_size=batch_size,
+            parallel_processing=parallel_processing,
+            cache_frequently_accessed=cache_frequently_accessed,
+        )
+
+    async def get_performance_metrics(self) -> PerformanceMetrics:
+        """Return how fast the data was handled, measured.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     metrics = market.data.get_performance_metrics()
+        >>> metrics.bars_per_second > 0, 0 <= metrics.cpu_usage_percent <= 100
+        (True, True)
+        """
+        self._desk.open()
+        return await await_call(self._measure())
+
+    async def _measure(self) -> PerformanceMetrics:
+        desk = self._desk
+        session, engine, pipeline = desk.session, desk.engine, desk.pipeline
+        # On the background loop's own thread, so that it is that thread's time.
+        now, cpu = time.monotonic(), time.thread_time()
+        began, cpu_began = self._last or session.began
+        self._last = (now, cpu)
+        wall = max(now - began, 1e-9)
+        seconds = max(session.health.seconds_since_start(), 1e-9)
+        reader = engine.reader
+        with engine.lock:
+            bars = sum(engine.log(name).total for name in engine.timeframes())
+        dropped = sum(subscription.dropped for subscription in session.bus.subscriptions())
+        return PerformanceMetrics(
+            desk.symbol,
+            bars / seconds,
+            pipeline.ledger.received / seconds,
+            reader.seconds / reader.accesses * 1e3 if reader.accesses else 0.0,
+            reader.accesses,
+            reader.hits / reader.accesses if reader.accesses else 0.0,
+            min(100.0, 100.0 * max(0.0, cpu - cpu_began) / wall),
+            pipeline.largest_batch,
+            session.workers.threads,
+            session.workers.jobs,
+            dropped,
+        )

@@ -1,0 +1,173 @@
+"""How good, how complete and how fast the data is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mdnb.data.desk import Desk
+from mdnb.data.forward import immediate
+from mdnb.runtime.accounting import Accounting
+from mdnb.runtime.engine import Engine
+from mdnb.statistics import DataStatistics, TimeframeStatistics
+from mdnb.store.bars import ROW_BYTES
+from mdnb.store.columns import AMENDED, FILLED, PARTIAL
+
+__all__ = ["Statistics", "completeness"]
+
+_MB = 1e6
+
+
+class Statistics:
+    """Figures about one symbol's data."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @immediate
+    async def get_stats(self) -> DataStatistics:
+        """Return the data of the symbol at a glance; every figure is measured.
+
+        The quality score is 100 x completeness x (1 - rejected share) x (1 - late share) x freshness; each
+        factor stands beside it. A feed that is down loses its freshness within seconds, so a dead feed never
+        scores 100.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=1) as market:
+        ...     _ = market.price
+        ...     stats = market.data.get_stats()
+        >>> stats["total_bars_received"] > 100, 0 <= stats.data_quality_score <= 100
+        (True, True)
+        """
+        desk = self._desk
+        session, engine, pipeline = desk.session, desk.engine, desk.pipeline
+        health = session.health
+        taken = session.accounting(desk.symbol)
+        seconds = max(health.seconds_since_start(), 1e-9)
+        with engine.lock:
+            bars = sum(engine.log(name).total for name in engine.timeframes())
+        received = max(1, taken.received)
+        rejected = min(1.0, (taken.rejected_total + taken.held_back) / received)
+        late = min(1.0, (taken.late_dropped + pipeline.late_amended) / received)
+        complete = min((self._timeframe(name).completeness for name in engine.timeframes()), default=100.0)
+        fresh = session.freshness(desk.symbol)
+        latency, worst = health.latency_ms(), health.latency_quantile_ms(0.99)
+        gaps = pipeline.gaps
+        return DataStatistics(
+            desk.symbol,
+            health.status,
+            bars,
+            pipeline.bars_closed * 60 / seconds,
+            taken.received,
+            taken.quotes,
+            taken.depth_updates,
+            complete * (1 - rejected) * (1 - late) * fresh,
+            complete,
+            rejected,
+            late,
+            fresh,
+            health.uptime_percent(),
+            health.disconnects,
+            0.0 if np.isnan(latency) else latency,
+            0.0 if np.isnan(worst) else worst,
+            health.clock_offset_ms(),
+            health.seconds_since_data(desk.symbol),
+            taken.duplicate,
+            len(gaps),
+            sum(gap.repaired for gap in gaps),
+            engine.nbytes() / _MB,
+        )
+
+    @immediate
+    async def get_timeframe_stats(self, timeframe: str) -> TimeframeStatistics:
+        """Return the bars of a timeframe at a glance.
+
+        Raises
+        ------
+        TimeframeError
+            When the timeframe is not kept.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=1) as market:
+        ...     stats = market.data.get_timeframe_stats("1min")
+        >>> stats["bars_in_memory"] > 100, 0 < stats.completeness <= 100
+        (True, True)
+        """
+        return self._timeframe(self._desk.open().canonical(timeframe))
+
+    def _timeframe(self, name: str) -> TimeframeStatistics:
+        desk = self._desk
+        engine = desk.engine
+        with engine.lock:
+            log, forming = engine.log(name), engine.forming_of(name)
+            flags = log.columns(0, len(log)).flags
+            first = log.first_start_ns()
+            last = engine.last_trade
+            overflow = engine.overflow.get(name)
+        now = desk.session.feed.clock.now_ns()
+        share, missing = completeness(engine, name, desk.pipeline.live_spans(now), now)
+        return TimeframeStatistics(
+            desk.symbol,
+            name,
+            min(len(flags) + (forming is not None), log.limit),
+            0 if overflow is None else len(overflow),
+            None if last is None else last[0],
+            forming[0] if first is None and forming is not None else first,
+            100.0 * share,
+            missing,
+            len(flags) * ROW_BYTES / _MB,
+            int(np.count_nonzero(flags & AMENDED)),
+            int(np.count_nonzero(flags & FILLED)),
+            int(np.count_nonzero(flags & PARTIAL)),
+            engine.tz,
+        )
+
+    @immediate
+    async def get_accounting(self) -> Accounting:
+        """Return where every trade that arrived went: into a bar, or into a named counter.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     market.data.get_accounting().balanced
+        True
+        """
+        return self._desk.session.accounting(self._desk.symbol)
+
+
+def completeness(engine: Engine, name: str, live: list[tuple[int, int]], now_ns: int) -> tuple[float, int]:
+    """Return the share of a timeframe's intervals that are known, and how many are not.
+
+    Counted are the intervals inside sessions from the first bar in memory to the one that is being made. An
+    interval is known when it has a bar, or when the feed was live through all of it and nothing traded.
+
+    Parameters
+    ----------
+    live
+        Stretches of market time through which the feed was live, UTC epoch nanoseconds.
+    now_ns
+        The market's time.
+    """
+    grid = engine.grid(name)
+    with engine.lock:
+        log = engine.log(name)
+        time = log.columns(0, len(log)).time_us * 1000
+    if grid is None or not len(time):
+        return 1.0, 0
+    first = int(time[0])
+    now = grid.span(now_ns)
+    end = max(int(time[-1]) + 1, now[0] if now is not None else now_ns)
+    expected = grid.count(first, end)
+    missing = expected - len(time)
+    # Where the feed was live, an interval without a bar had no trade.
+    for start, stop in live if missing > 0 else ():
+        a, b = max(start, first), min(stop, end)
+        if a < b:
+            held = int(np.searchsorted(time, b) - np.searchsorted(time, a))
+            missing -= max(0, grid.count(a, b) - held)
+    missing = max(0, missing)
+    return 1.0 - missing / max(1, expected), missing

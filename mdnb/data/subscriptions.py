@@ -1,0 +1,58 @@
+"""Which channels of the feed are received."""
+
+from __future__ import annotations
+
+from mdnb.data.desk import Desk
+from mdnb.feeds.base import Channel
+from mdnb.runtime.bridge import await_call
+
+__all__ = ["Subscriptions"]
+
+
+class Subscriptions:
+    """Channels of one symbol; trades and quotes are on from the start."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def subscribe_to_trades(self) -> None:
+        """Receive trades; on from the start.
+
+        Raises
+        ------
+        FeedRefusedError
+            When the venue says no.
+        """
+        await self._subscribe("trades")
+
+    async def subscribe_to_quotes(self) -> None:
+        """Receive best bid and ask; on from the start."""
+        await self._subscribe("quotes")
+
+    async def subscribe_to_level2(self) -> None:
+        """Receive the order book: `get_order_book` reads it, ``MARKET_DEPTH_UPDATE`` tells of it."""
+        await self._subscribe("depth")
+
+    async def unsubscribe_from_trades(self) -> None:
+        """Stop receiving trades: no bar moves until `subscribe_to_trades`."""
+        await self._unsubscribe("trades")
+
+    async def unsubscribe_from_quotes(self) -> None:
+        """Stop receiving quotes."""
+        await self._unsubscribe("quotes")
+
+    async def unsubscribe_from_level2(self) -> None:
+        """Stop receiving the order book."""
+        await self._unsubscribe("depth")
+
+    async def _subscribe(self, channel: Channel) -> None:
+        desk = self._desk
+        desk.open()
+        desk.pipeline.subscribed.add(channel)
+        await await_call(desk.session.feed.subscribe(desk.symbol, [channel]))
+
+    async def _unsubscribe(self, channel: Channel) -> None:
+        desk = self._desk
+        desk.open()
+        await await_call(desk.session.feed.unsubscribe(desk.symbol, [channel]))
+        desk.pipeline.subscribed.discard(channel)

@@ -1,0 +1,93 @@
+"""The trades held, one by one and in figures."""
+
+from __future__ import annotations
+
+from mdnb.data.current import SIDES
+from mdnb.data.desk import Desk
+from mdnb.data.forward import immediate
+from mdnb.data.instants import whole_number
+from mdnb.errors import OptionError
+from mdnb.statistics import TickStatistics
+from mdnb.types import Tick
+
+__all__ = ["TickAccess"]
+
+_FLAGS = ("ok", "refused", "outlier")
+_MINUTE_NS = 60 * 1_000_000_000
+
+
+class TickAccess:
+    """Trades of one symbol."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @immediate
+    async def get_recent_ticks(self, count: int = 100) -> list[Tick]:
+        """Return the newest trades held, oldest first.
+
+        Each says by its ``flag`` whether it is in the bars: ``ok``, ``refused`` (too late, or outside the
+        sessions) or ``outlier``.
+
+        Raises
+        ------
+        OptionError
+            When ``count`` is negative.
+        """
+        engine = self._desk.open()
+        tz, symbol = engine.tz, self._desk.symbol
+        return [
+            Tick(symbol, ts_ns, price, size, SIDES[side], trade_id, raw, _FLAGS[flag], tz)
+            for ts_ns, price, size, raw, side, trade_id, flag in engine.recent(
+                whole_number("count", count)
+            ).tolist()
+        ]
+
+    @immediate
+    async def get_tick_statistics(self, minutes: float | None = None) -> TickStatistics:
+        """Return figures of the trades held.
+
+        Parameters
+        ----------
+        minutes
+            Only the newest so many market minutes; None for all held.
+
+        Raises
+        ------
+        OptionError
+            When ``minutes`` is not positive.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     figures = market.data.get_tick_statistics()
+        >>> figures.min_price <= figures["vwap"] <= figures.max_price
+        True
+        """
+        if minutes is not None and (isinstance(minutes, bool) or not 0 < minutes < float("inf")):
+            raise OptionError(f"minutes must be a positive number, or None for all; got {minutes!r}")
+        engine = self._desk.open()
+        rows = engine.recent(len(engine.ticks))
+        if minutes is not None and len(rows):
+            rows = rows[rows["ts_ns"] >= rows["ts_ns"].max() - int(minutes * _MINUTE_NS)]
+        good = rows[rows["flag"] != 2]
+        outliers = len(rows) - len(good)
+        if not len(good):
+            return TickStatistics(self._desk.symbol, outliers=outliers)
+        seconds = (int(good["ts_ns"].max()) - int(good["ts_ns"].min())) / 1e9
+        trades, volume = int(good["count"].sum()), float(good["size"].sum())
+        return TickStatistics(
+            self._desk.symbol,
+            trades,
+            seconds,
+            trades * 60 / seconds if seconds > 0 else float(trades),
+            volume / trades,
+            float(good["price"].min()),
+            float(good["price"].max()),
+            float((good["price"] * good["size"]).sum()) / volume if volume else float(good["price"].mean()),
+            volume,
+            float(good["size"][good["side"] > 0].sum()),
+            float(good["size"][good["side"] < 0].sum()),
+            outliers,
+        )

@@ -1,0 +1,229 @@
+"""Checks of the data, what they found, and how good imported bars are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+
+from mdnb.data.desk import Desk
+from mdnb.data.forward import immediate
+from mdnb.data.instants import whole_number
+from mdnb.errors import NoDataError
+from mdnb.runtime.bridge import await_call
+from mdnb.runtime.quality import DataFault
+from mdnb.statistics import ValidationResult, ValidationStatistics
+from mdnb.store.columns import FILLED, PARTIAL, BarColumns
+from mdnb.timeframes import Grid
+from mdnb.validate import bar_times
+from mdnb.validate.bar_rules import check_bars
+from mdnb.validate.findings import QualityFinding
+from mdnb.validate.live import seed_rows
+from mdnb.validate.rules import ValidationRules
+
+__all__ = ["Validation"]
+
+
+class Validation:
+    """Validation of one symbol's data."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._corrections_before = 0
+
+    async def enable_validation(
+        self,
+        check_price_consistency: bool = True,
+        check_volume_sanity: bool = True,
+        check_timestamp_order: bool = True,
+        max_price_deviation: float | None = 0.05,
+        *,
+        check_tick_size: bool = True,
+        check_quotes: bool = True,
+        check_spikes: bool = True,
+        check_stale: bool = True,
+        check_gaps: bool = True,
+        check_children: bool = True,
+        check_units: bool = True,
+    ) -> ValidationRules:
+        """Check the bars held, and everything that arrives from now on.
+
+        What is found is counted (`get_validation_stats`), kept (`get_validation_errors`) and told
+        (``DATA_QUALITY_ALERT``, at most one a second of a kind). Only `max_price_deviation` keeps data out;
+        the other checks flag.
+
+        Parameters
+        ----------
+        check_price_consistency, check_volume_sanity, check_timestamp_order, check_tick_size, check_quotes, \
+check_spikes, check_stale, check_gaps, check_children, check_units
+            See `mdnb.validate.rules.ValidationRules`.
+        max_price_deviation
+            Share of the last prices, 0.05 is 5 %: a trade further off is refused. None switches it off.
+
+        Returns
+        -------
+        ValidationRules
+            The checks that are on.
+
+        Raises
+        ------
+        OptionError
+            When a value is outside what is allowed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=1) as market:
+        ...     rules = market.data.enable_validation(max_price_deviation=0.05)
+        ...     market.data.get_validation_stats().bars_validated > 100
+        True
+        """
+        rules = ValidationRules(
+            check_price_consistency=check_price_consistency,
+            check_volume_sanity=check_volume_sanity,
+            check_timestamp_order=check_timestamp_order,
+            max_price_deviation=max_price_deviation,
+            check_tick_size=check_tick_size,
+            check_quotes=check_quotes,
+            check_spikes=check_spikes,
+            check_stale=check_stale,
+            check_gaps=check_gaps,
+            check_children=check_children,
+            check_units=check_units,
+        )
+        self._desk.open()
+        await await_call(self._begin(rules))
+        return rules
+
+    async def _begin(self, rules: ValidationRules) -> None:
+        desk = self._desk
+        engine, pipeline = desk.engine, desk.pipeline
+        quality = pipeline.quality
+        if quality.rules is None:
+            self._corrections_before = self._corrections()
+        with engine.lock:
+            held = {name: engine.closed_columns(name) for name in engine.timeframes()}
+            quality.enable(rules, {name: engine.grid(name) for name in held})
+            pipeline.rules.set_deviation(rules.max_price_deviation)
+            for name, columns in held.items():
+                prices = (columns.open, columns.high, columns.low, columns.close, columns.volume)
+                last = slice(-100, None)
+                quality.seed(name, seed_rows(columns.time_us[last], *(one[last] for one in prices)))
+        found = await desk.session.workers.map(
+            [_checker(desk, name, columns, held) for name, columns in held.items()]
+        )
+        for (name, columns), findings in zip(held.items(), found, strict=True):
+            quality.bars_validated += len(columns)
+            for one in findings:
+                if rules.allows(one.type):
+                    quality.bars_bad += 0 if one.type.startswith("gap") else one.count
+                    quality.note(one, name)
+
+    def _corrections(self) -> int:
+        taken = self._desk.session.accounting(self._desk.symbol)
+        crossed = self._desk.engine.depth.crossed_removed
+        return taken.rejected_total + taken.held_back + taken.duplicate + taken.amended + crossed
+
+    @immediate
+    async def get_validation_stats(self) -> ValidationStatistics:
+        """Return what validation has counted; all zero before `enable_validation`."""
+        quality = self._desk.pipeline.quality
+        enabled = quality.rules is not None
+        checked = quality.bars_validated
+        return ValidationStatistics(
+            self._desk.symbol,
+            enabled,
+            checked,
+            quality.detected.total() if enabled else 0,
+            self._corrections() - self._corrections_before if enabled else 0,
+            1.0 - min(1.0, quality.bars_bad / checked) if checked else 1.0,
+            MappingProxyType(dict(quality.detected)),
+        )
+
+    @immediate
+    async def get_validation_errors(self, limit: int = 100, type: str | None = None) -> list[DataFault]:
+        """Return what was found wrong, newest first.
+
+        Parameters
+        ----------
+        limit
+            At most so many; the newest 1000 are kept.
+        type
+            Only findings of this type, such as ``price_spike``.
+
+        Raises
+        ------
+        OptionError
+            When ``limit`` is negative.
+        """
+        wanted = whole_number("limit", limit)
+        held = [one for one in reversed(self._desk.pipeline.quality.errors) if type in (None, one.type)]
+        return held[:wanted]
+
+    async def validate_imported_data(self, timeframe: str) -> ValidationResult:
+        """Check all bars of a timeframe that are held, imported ones among them, by every check there is.
+
+        Raises
+        ------
+        TimeframeError
+            When the timeframe is not kept.
+        NoDataError
+            When no bar of it is held.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=1) as market:
+        ...     result = market.data.validate_imported_data("1min")
+        >>> result.bars > 100, len(result.errors) == 0 or not result.success
+        (True, True)
+        """
+        desk = self._desk
+        engine = desk.open()
+        name = engine.canonical(timeframe)
+        columns = engine.reader.everything(name)
+        if not len(columns):
+            raise NoDataError(f"no {name} bar of {desk.symbol} is held; import some first")
+        check = _checker(desk, name, columns, {})
+        found = await await_call(desk.session.workers.run(check))
+        imported = desk.pipeline.import_findings.get(name, ())
+        errors = tuple(sorted((*imported, *found), key=lambda one: one.time_ns))
+        return ValidationResult(name, not errors, len(columns), errors)
+
+
+def _checker(
+    desk: Desk, name: str, columns: BarColumns, others: dict[str, BarColumns]
+) -> Callable[[], list[QualityFinding]]:
+    """Return the check of a timeframe's bars, to be run on a worker thread."""
+    engine = desk.engine
+    grid = engine.grid(name)
+    children = _children(desk, name, others)
+
+    def check() -> list[QualityFinding]:
+        # Flat bars stand for nothing, partial ones are known to lack something.
+        whole = columns.where((columns.flags & (FILLED | PARTIAL)) == 0)
+        if not len(whole):
+            return []
+        found = check_bars(whole, None, engine.instrument)
+        if grid is not None:
+            found += bar_times.check_grid(whole, grid)
+            found += bar_times.check_gaps(columns, grid, None if children is None else children[0])
+            if children is not None:
+                found += bar_times.check_children(whole, grid, *children)
+        return sorted(found, key=lambda one: (one.time_ns, one.type))
+
+    return check
+
+
+def _children(desk: Desk, name: str, others: dict[str, BarColumns]) -> tuple[BarColumns, Grid] | None:
+    """Return the bars, and the grid, of the timeframe that a coarser one is fed from."""
+    engine = desk.engine
+    if name in engine.activity:
+        return None
+    parent = engine.cascade.node(name).parent
+    if parent is None:
+        return None
+    held = others.get(parent.name)
+    if held is None:
+        held = engine.reader.everything(parent.name)
+    # The first bars that memory holds may be cut off: what they feed cannot be compared.
+    return (held, parent.grid) if len(held) else None

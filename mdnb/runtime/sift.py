@@ -1,0 +1,49 @@
+"""Trades far off the market: kept as ticks, and let into the bars when the next ones confirm them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mdnb.batch import TradeRow
+from mdnb.runtime.engine import Engine
+from mdnb.runtime.repair import put_into_bars
+from mdnb.validate.outliers import TrailingFilter
+
+__all__ = ["FLAG_OUTLIER", "Sieve"]
+
+FLAG_OUTLIER = 2
+"""Flag of a tick that is kept out of the bars as an outlier."""
+
+
+class Sieve:
+    """Sifts trades on their way into one engine's bars.
+
+    Parameters
+    ----------
+    engine
+        Where they go; its newest trades tell the level to begin with.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.filter = TrailingFilter(engine.instrument.tick_size)
+        held = engine.ticks.tail(10 * self.filter.window)
+        self.filter.seed(held["price"][held["flag"] == 0].tolist())
+
+    def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow], list[TradeRow]]:
+        """Return the rows for the bars, those held back now, and earlier ones that are let in."""
+        split = self.filter.split(rows)
+        return split.kept, split.held, split.released
+
+    def keep(self, held: Sequence[TradeRow]) -> None:
+        """Keep ticks that were held back, with their flag."""
+        if self._engine.config.enable_tick_data and self._engine.source == "trades" and held:
+            self._engine.ticks.extend(held, flag=FLAG_OUTLIER)
+
+    def let_in(self, released: Sequence[TradeRow]) -> None:
+        """Put confirmed ticks into the bars of their time, as if they had never been held back."""
+        engine = self._engine
+        whole = engine.config.enable_tick_data
+        if whole:
+            whole = engine.ticks.clear_flags(released, FLAG_OUTLIER) == len(released)
+        put_into_bars(engine, released, by_id=False, stored=whole)

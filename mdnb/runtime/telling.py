@@ -1,0 +1,106 @@
+"""Telling handlers of what happened: rows become records only where somebody listens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mdnb.batch import BarRow, QuoteRow, TradeRow
+from mdnb.events.bus import EventBus
+from mdnb.events.types import Event, EventType
+from mdnb.runtime.engine import Engine
+from mdnb.types import Quote, Tick
+
+__all__ = ["Closed", "Teller"]
+
+Closed = list[tuple[str, BarRow, int]]
+"""Bars that closed: timeframe, row, flags."""
+
+_SIDES = {1: "buy", -1: "sell", 0: None}
+
+
+class Teller:
+    """Emits the events of one symbol.
+
+    Parameters
+    ----------
+    engine
+        Whose symbol, zone and bars.
+    bus
+        Who is told.
+    """
+
+    def __init__(self, engine: Engine, bus: EventBus) -> None:
+        self.engine = engine
+        self.bus = bus
+
+    def emit(self, kind: EventType, time_ns: int, data: Any) -> None:
+        """Tell of anything."""
+        self.bus.emit(Event(kind, self.engine.symbol, time_ns, data, self.engine.tz))
+
+    def alert(self, time_ns: int, data: dict[str, Any]) -> None:
+        """Tell that something is wrong with the data."""
+        if self.bus.wants(EventType.DATA_QUALITY_ALERT):
+            self.emit(EventType.DATA_QUALITY_ALERT, time_ns, data)
+
+    def bars(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
+        """Tell of bars that closed, that changed after closing, and of those being made."""
+        bus, engine = self.bus, self.engine
+        for name, row, flags in closed:
+            bar = engine.bar(name, row, flags=flags)
+            if bus.wants(EventType.NEW_BAR):
+                self.emit(EventType.NEW_BAR, row[0], bar)
+            if bus.wants(EventType.BAR_CONSTRUCTED):
+                self.emit(EventType.BAR_CONSTRUCTED, row[0], bar)
+        if amended and bus.wants(EventType.BAR_AMENDED):
+            for name, row in amended:
+                self.emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=2))
+        if bus.wants(EventType.BAR_UPDATED):
+            for name in engine.timeframes():
+                forming = engine.forming(name)
+                if forming is not None:
+                    self.emit(EventType.BAR_UPDATED, forming[0], engine.bar(name, forming, closed=False))
+
+    def trades(self, rows: Sequence[TradeRow]) -> None:
+        """Tell of trades."""
+        if self.bus.wants(EventType.TICK_DATA):
+            for row in rows:
+                self.emit(EventType.TICK_DATA, row[0], self.tick(row))
+
+    def quotes(self, rows: Sequence[QuoteRow]) -> None:
+        """Tell of quotes."""
+        if self.bus.wants(EventType.QUOTE_UPDATE):
+            for row in rows:
+                self.emit(EventType.QUOTE_UPDATE, row[0], self.quote(row))
+
+    def depth(self, time_ns: int, updates: int) -> None:
+        """Tell of the order book: best levels, spread and imbalance."""
+        if not self.bus.wants(EventType.MARKET_DEPTH_UPDATE):
+            return
+        engine = self.engine
+        with engine.lock:
+            bids, asks = engine.depth.levels(1)
+            imbalance = engine.depth.imbalance()
+        nan = (float("nan"), 0.0)
+        (bid, bid_size), (ask, ask_size) = (bids or [nan])[0], (asks or [nan])[0]
+        data = {
+            "best_bid": bid,
+            "bid_size": bid_size,
+            "best_ask": ask,
+            "ask_size": ask_size,
+            "spread": ask - bid,
+            "imbalance": imbalance,
+            "updates": updates,
+        }
+        self.emit(EventType.MARKET_DEPTH_UPDATE, time_ns, data)
+
+    def tick(self, row: TradeRow, flag: str = "ok") -> Tick:
+        """Return a row as a `Tick`."""
+        ts_ns, price, size, count, side, trade_id = row
+        return Tick(
+            self.engine.symbol, ts_ns, price, size, _SIDES[side], trade_id, count, flag, self.engine.tz
+        )
+
+    def quote(self, row: QuoteRow, age: float = 0.0) -> Quote:
+        """Return a row as a `Quote`."""
+        return Quote(self.engine.symbol, *row, age, self.engine.tz)

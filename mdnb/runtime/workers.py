@@ -1,0 +1,58 @@
+"""Threads for what is slow and must not sit on the background loop: files, compression, resampling."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+__all__ = ["Workers"]
+
+T = TypeVar("T")
+
+_MOST_THREADS = 4
+
+
+class Workers:
+    """Runs functions on one thread, or on several.
+
+    Attributes
+    ----------
+    jobs
+        How many functions were run.
+    """
+
+    def __init__(self) -> None:
+        self.jobs = 0
+        self._parallel = False
+        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+
+    @property
+    def threads(self) -> int:
+        """How many functions may run at the same time."""
+        return max(2, min(_MOST_THREADS, os.cpu_count() or 1)) if self._parallel else 1
+
+    def set_parallel(self, parallel: bool) -> None:
+        """Use several threads, or one, for functions from now on."""
+        if parallel != self._parallel:
+            self._parallel = parallel
+            self.close()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run a function on a worker thread and wait for it, on the background loop."""
+        if self._pool is None:
+            self._pool = concurrent.futures.ThreadPoolExecutor(self.threads, thread_name_prefix="mdnb-worker")
+        self.jobs += 1
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    async def map(self, works: Sequence[Callable[[], T]]) -> list[T]:
+        """Run several functions, at the same time where there are threads; return what they return."""
+        return list(await asyncio.gather(*(self.run(work) for work in works)))
+
+    def close(self) -> None:
+        """Let the threads end; a later `run` starts new ones."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False)
