@@ -175,7 +175,12 @@ def test_the_same_bars_however_the_trades_are_cut(
             # To the last bit, for every path adds in the same order; the turnover of a closed bar that was
             # amended comes from its stored vwap, which rounds.
             mine, theirs = bars_of(other, name), bars_of(whole, name)
-            assert [bar[:7] for bar in mine] == [bar[:7] for bar in theirs]
+            assert [(*bar[:5], bar[6]) for bar in mine] == [(*bar[:5], bar[6]) for bar in theirs]
+            if other is parts and timer:
+                # A trade that comes after the timer is added to a coarser bar in another order.
+                np.testing.assert_allclose([bar[5] for bar in mine], [bar[5] for bar in theirs], rtol=1e-12)
+            else:
+                assert [bar[5] for bar in mine] == [bar[5] for bar in theirs]
             np.testing.assert_allclose([bar[7] for bar in mine], [bar[7] for bar in theirs], rtol=1e-12)
             assert partial_of(other, name) == partial_of(whole, name)
 
