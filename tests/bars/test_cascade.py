@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,9 +84,21 @@ def reference(
 
 
 def partial_of(cascade: Cascade, name: str) -> list[int]:
-    """Starts of the closed bars that are marked partial."""
-    log = cascade.node(name).log
-    return [row[0] for row, flags in (log.row(i) for i in range(len(log))) if flags & PARTIAL]
+    """Starts of the bars that are, or will be when they close, marked partial."""
+    node = cascade.node(name)
+    log = node.log
+    closed = [row[0] for row, flags in (log.row(i) for i in range(len(log))) if flags & PARTIAL]
+    # A coarser bar takes the mark from the finer ones, of which the newest may be open still.
+    finer: list[Any] = []
+    at: Any = node
+    while at is not None:
+        finer.append(at)
+        at = at.parent
+    forming = cascade.forming(name)
+    will = forming is not None and any(
+        each.is_open and each.partial and each.start >= forming[0] for each in finer
+    )
+    return [*closed, forming[0]] if will and forming is not None else closed
 
 
 def assert_same(mine: list[BarRow], theirs: list[BarRow]) -> None:
