@@ -7,21 +7,21 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from mdnb.config import DataManagerConfig
-from mdnb.data.alignment import Alignment
-from mdnb.data.bars import BarAccess
-from mdnb.data.current import CurrentData
-from mdnb.data.depth import Depth
-from mdnb.data.files import Files
-from mdnb.data.forward import is_immediate
-from mdnb.data.memory import Memory
-from mdnb.data.performance import Performance
-from mdnb.data.processing import BarProcessing
-from mdnb.data.statistics import Statistics
-from mdnb.data.subscriptions import Subscriptions
-from mdnb.data.ticks import TickAccess
-from mdnb.data.validation import Validation
 from mdnb.errors import RuntimeUseError
 from mdnb.manager import RealtimeDataManager
+from mdnb.manager.alignment import Alignment
+from mdnb.manager.bars import BarAccess
+from mdnb.manager.current import CurrentData
+from mdnb.manager.depth import Depth
+from mdnb.manager.files import Files
+from mdnb.manager.forward import is_immediate
+from mdnb.manager.memory import Memory
+from mdnb.manager.performance import Performance
+from mdnb.manager.processing import BarProcessing
+from mdnb.manager.statistics import Statistics
+from mdnb.manager.subscriptions import Subscriptions
+from mdnb.manager.ticks import TickAccess
+from mdnb.manager.validation import Validation
 from mdnb.runtime.bridge import call
 from mdnb.runtime.engine import Engine
 

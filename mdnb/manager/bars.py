@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mdnb.data.desk import Desk
-from mdnb.data.forward import immediate
-from mdnb.data.instants import When, to_ns, whole_number
+from mdnb.manager.desk import Desk
+from mdnb.manager.forward import immediate
+from mdnb.manager.instants import When, to_ns, whole_number
 
 if TYPE_CHECKING:
     import pandas as pd

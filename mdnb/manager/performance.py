@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from mdnb.config import DataManagerConfig
-from mdnb.data.desk import Desk
-from mdnb.data.processing import change_config
+from mdnb.manager.desk import Desk
+from mdnb.manager.processing import change_config
 from mdnb.runtime.bridge import await_call
 from mdnb.statistics import PerformanceMetrics
 

@@ -7,20 +7,20 @@ never wait and never hop to another thread; the few calls that may have to wait 
 from __future__ import annotations
 
 from mdnb.config import DataManagerConfig
-from mdnb.data.alignment import Alignment
-from mdnb.data.bars import BarAccess
-from mdnb.data.current import CurrentData
-from mdnb.data.depth import Depth
-from mdnb.data.desk import Desk
-from mdnb.data.files import Files
-from mdnb.data.forward import Forward
-from mdnb.data.memory import Memory
-from mdnb.data.performance import Performance
-from mdnb.data.processing import BarProcessing
-from mdnb.data.statistics import Statistics
-from mdnb.data.subscriptions import Subscriptions
-from mdnb.data.ticks import TickAccess
-from mdnb.data.validation import Validation
+from mdnb.manager.alignment import Alignment
+from mdnb.manager.bars import BarAccess
+from mdnb.manager.current import CurrentData
+from mdnb.manager.depth import Depth
+from mdnb.manager.desk import Desk
+from mdnb.manager.files import Files
+from mdnb.manager.forward import Forward
+from mdnb.manager.memory import Memory
+from mdnb.manager.performance import Performance
+from mdnb.manager.processing import BarProcessing
+from mdnb.manager.statistics import Statistics
+from mdnb.manager.subscriptions import Subscriptions
+from mdnb.manager.ticks import TickAccess
+from mdnb.manager.validation import Validation
 from mdnb.runtime.engine import Engine
 from mdnb.runtime.session import MarketSession
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mdnb.data.desk import DEFAULT_TIMEOUT, Desk
+from mdnb.manager.desk import DEFAULT_TIMEOUT, Desk
 from mdnb.types import MarketSnapshot, Price, Quote, Tick
 
 __all__ = ["SIDES", "CurrentData"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mdnb.config import DataManagerConfig
-from mdnb.data.desk import Desk
+from mdnb.manager.desk import Desk
 from mdnb.runtime.bridge import await_call
 from mdnb.runtime.settings import apply_config
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdnb.analysis.alignment import TimeframeAlignment, Weights, align
-from mdnb.data.desk import Desk
-from mdnb.data.forward import immediate
-from mdnb.data.instants import When, to_ns, whole_number
+from mdnb.manager.desk import Desk
+from mdnb.manager.forward import immediate
+from mdnb.manager.instants import When, to_ns, whole_number
 from mdnb.runtime.engine import Engine
 
 if TYPE_CHECKING:

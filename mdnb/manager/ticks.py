@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mdnb.data.current import SIDES
-from mdnb.data.desk import Desk
-from mdnb.data.forward import immediate
-from mdnb.data.instants import whole_number
 from mdnb.errors import OptionError
+from mdnb.manager.current import SIDES
+from mdnb.manager.desk import Desk
+from mdnb.manager.forward import immediate
+from mdnb.manager.instants import whole_number
 from mdnb.statistics import TickStatistics
 from mdnb.types import Tick
 

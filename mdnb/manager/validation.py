@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import MappingProxyType
 
-from mdnb.data.desk import Desk
-from mdnb.data.forward import immediate
-from mdnb.data.instants import whole_number
 from mdnb.errors import NoDataError
+from mdnb.manager.desk import Desk
+from mdnb.manager.forward import immediate
+from mdnb.manager.instants import whole_number
 from mdnb.runtime.bridge import await_call
 from mdnb.runtime.quality import DataFault
 from mdnb.statistics import ValidationResult, ValidationStatistics

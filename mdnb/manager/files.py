@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mdnb.data.columns import columns_of, fit_to_grid, leave_out_impossible, leave_out_outliers
-from mdnb.data.desk import Desk
+from mdnb.manager.columns import columns_of, fit_to_grid, leave_out_impossible, leave_out_outliers
+from mdnb.manager.desk import Desk
 from mdnb.runtime.bridge import await_call
 from mdnb.runtime.importing import Merged, merge_bars
 from mdnb.statistics import ImportResult

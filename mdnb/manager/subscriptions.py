@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mdnb.data.desk import Desk
 from mdnb.feeds.base import Channel
+from mdnb.manager.desk import Desk
 from mdnb.runtime.bridge import await_call
 
 __all__ = ["Subscriptions"]

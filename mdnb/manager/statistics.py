@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mdnb.data.desk import Desk
-from mdnb.data.forward import immediate
+from mdnb.manager.desk import Desk
+from mdnb.manager.forward import immediate
 from mdnb.runtime.accounting import Accounting
 from mdnb.runtime.engine import Engine
 from mdnb.statistics import DataStatistics, TimeframeStatistics

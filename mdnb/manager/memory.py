@@ -8,10 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mdnb.config import DataManagerConfig
-from mdnb.data.desk import Desk
-from mdnb.data.forward import immediate
-from mdnb.data.processing import change_config
 from mdnb.errors import OptionError
+from mdnb.manager.desk import Desk
+from mdnb.manager.forward import immediate
+from mdnb.manager.processing import change_config
 from mdnb.runtime.bridge import await_call
 from mdnb.runtime.disk import CleanupReport, tidy
 from mdnb.statistics import MemoryStatistics

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mdnb.data.desk import DEFAULT_TIMEOUT, Desk
-from mdnb.data.instants import whole_number
 from mdnb.depth import BookLevel, OrderBookSnapshot
 from mdnb.errors import NoDataError
+from mdnb.manager.desk import DEFAULT_TIMEOUT, Desk
+from mdnb.manager.instants import whole_number
 
 __all__ = ["Depth"]
 
