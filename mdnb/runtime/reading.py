@@ -160,10 +160,11 @@ def _positions(
     """Return the positions of the closed bars asked for, and the forming one if it belongs to them."""
     stop = len(log)
     if start_ns is None and end_ns is None:
+        # The limit counts the forming bar too.
+        if limited and (count is None or count > log.limit):
+            count = log.limit
         if count is None:
-            # The limit counts the forming bar too.
-            over = stop + (forming is not None) - log.limit
-            return over if limited and over > 0 else 0, stop, forming
+            return 0, stop, forming
         return max(0, stop - max(0, count - (forming is not None))), stop, forming if count else None
     start = 0
     if start_ns is not None:
