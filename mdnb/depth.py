@@ -1,8 +1,10 @@
-"""An order book as callers get it: frozen, readable by attribute and by key."""
+"""The order book as callers get it: frozen records, and the two figures that are made of its sizes."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mdnb.types import Record, timestamp
@@ -10,19 +12,69 @@ from mdnb.types import Record, timestamp
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BookLevel", "OrderBookSnapshot"]
+__all__ = ["BookLevel", "OrderBookView", "imbalance", "microprice"]
 
 _NAN = float("nan")
+_MOST_DECIMALS = 12
+
+
+def imbalance(bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]) -> float:
+    """Return how much more is bid than asked for: ``(bid - ask) / (bid + ask)`` of the summed sizes.
+
+    Parameters
+    ----------
+    bids, asks
+        Levels as ``(price, size)``.
+
+    Returns
+    -------
+    float
+        From -1 (only asks) to 1 (only bids); 0.0 where there is no size at all.
+
+    Examples
+    --------
+    >>> imbalance([(100.0, 3.0)], [(101.0, 1.0)])
+    0.5
+    """
+    bid, ask = sum(size for _, size in bids), sum(size for _, size in asks)
+    total = bid + ask
+    share = (bid - ask) / total if total > 0 else 0.0
+    # Sizes so large that their sum is no number say nothing.
+    return share if share == share else 0.0
+
+
+def microprice(bid: float, bid_size: float, ask: float, ask_size: float) -> float:
+    """Return the middle weighted by the other side's size: it leans to the side with less in the way.
+
+    ``(bid * ask_size + ask * bid_size) / (bid_size + ask_size)``. S. Stoikov, "The micro-price: a
+    high-frequency estimator of future prices", Quantitative Finance 18(12), 2018, calls this the weighted
+    mid-price and keeps the name micro-price for an estimate that corrects it; most platforms call it
+    microprice.
+
+    Returns
+    -------
+    float
+        A price; ``nan`` where a side is missing.
+
+    Examples
+    --------
+    >>> microprice(100.0, 3.0, 101.0, 1.0)
+    100.75
+    """
+    total = bid_size + ask_size
+    return bid + (ask - bid) * (bid_size / total) if total > 0 else _NAN
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BookLevel(Record):
-    """All orders at one price.
+    """What waits at one price.
 
     Attributes
     ----------
-    price, size
-        Price units; base units or contracts.
+    price
+        In price units.
+    size
+        Base units or contracts.
     """
 
     price: float
@@ -30,44 +82,55 @@ class BookLevel(Record):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class OrderBookSnapshot(Record):
+class OrderBookView(Record):
     """The best levels of an order book at one moment.
 
     Attributes
     ----------
+    symbol
+        As the feed writes it.
+    time_ns
+        The venue's time of the newest update, UTC epoch nanoseconds; 0 where it gives none.
     bids, asks
-        Best first.
+        Levels, best first; never crossed.
     imbalance
-        (bid size - ask size) / (bid size + ask size) of these levels, -1..1; 0.0 in an empty book.
+        Of the levels shown, -1 (only asks) to 1 (only bids); see `mdnb.depth.imbalance`.
     ready
-        False from the loss of a connection to the next snapshot: there are no levels then.
+        False until the venue has sent the whole book, and again after the connection was lost.
     age
-        Seconds between the newest update and the moment this was asked for.
+        Seconds between the newest update's arrival and the moment it was asked for.
 
     Examples
     --------
-    >>> book = OrderBookSnapshot("MNQ", 0, (BookLevel(9.0, 3.0),), (BookLevel(10.0, 1.0),), 0.5, True)
-    >>> book.spread, book.mid, book["microprice"]
-    (1.0, 9.5, 9.75)
+    >>> level = BookLevel
+    >>> book = OrderBookView("MNQ", 0, (level(100.25, 3.0), level(100.0, 8.0)), (level(100.5, 1.0),), 0.83)
+    >>> book.best_bid, book["spread"], book.microprice
+    (100.25, 0.25, 100.4375)
+    >>> print(book)
+    MNQ 1970-01-01 00:00:00+00:00
+       ask  100.50  1
+    spread    0.25
+       bid  100.25  3
+       bid  100.00  8
     """
 
     symbol: str
     time_ns: int
     bids: tuple[BookLevel, ...]
     asks: tuple[BookLevel, ...]
-    imbalance: float
-    ready: bool
+    imbalance: float = 0.0
+    ready: bool = True
     age: float = 0.0
     tz: str = dataclasses.field(default="UTC", repr=False)
 
     @property
     def best_bid(self) -> float:
-        """Highest bid, ``nan`` without one."""
+        """Highest price bid, ``nan`` where there is none."""
         return self.bids[0].price if self.bids else _NAN
 
     @property
     def best_ask(self) -> float:
-        """Lowest ask, ``nan`` without one."""
+        """Lowest price asked, ``nan`` where there is none."""
         return self.asks[0].price if self.asks else _NAN
 
     @property
@@ -82,18 +145,24 @@ class OrderBookSnapshot(Record):
 
     @property
     def microprice(self) -> float:
-        """Mid weighted by the sizes across: (bid x ask size + ask x bid size) / (bid size + ask size).
-
-        The weighted mid of Stoikov, *The micro-price*, Quantitative Finance 18 (2018) 1959-1966.
-        """
+        """Middle weighted by the other side's size; see `mdnb.depth.microprice`."""
         if not self.bids or not self.asks:
             return _NAN
-        bid, ask = self.bids[0], self.asks[0]
-        return (bid.price * ask.size + ask.price * bid.size) / (bid.size + ask.size)
+        return microprice(self.best_bid, self.bids[0].size, self.best_ask, self.asks[0].size)
+
+    @property
+    def bid_volume(self) -> float:
+        """Sum of the sizes of the bids shown."""
+        return float(sum(level.size for level in self.bids))
+
+    @property
+    def ask_volume(self) -> float:
+        """Sum of the sizes of the asks shown."""
+        return float(sum(level.size for level in self.asks))
 
     @property
     def timestamp(self) -> pd.Timestamp:
-        """Time of the newest update in the suite's zone."""
+        """The venue's time in the suite's zone."""
         return timestamp(self.time_ns, self.tz)
 
     @property
@@ -102,7 +171,25 @@ class OrderBookSnapshot(Record):
         return timestamp(self.time_ns, self.tz)
 
     def __str__(self) -> str:
-        rows = [f"{self.symbol} order book, imbalance {self.imbalance:+.2f}"]
-        rows += [f"{'':>12} {level.price:>14,.8g} {level.size:>12,.8g}" for level in reversed(self.asks)]
-        rows += [f"{level.size:>12,.8g} {level.price:>14,.8g}" for level in self.bids]
-        return "\n".join(rows)
+        levels = (*self.bids, *self.asks)
+        price_places = _decimals([level.price for level in levels])
+        size_places = _decimals([level.size for level in levels])
+        rows = [("ask", level.price, f"{level.size:,.{size_places}f}") for level in reversed(self.asks)]
+        if self.bids and self.asks:
+            rows.append(("spread", self.spread, ""))
+        rows += [("bid", level.price, f"{level.size:,.{size_places}f}") for level in self.bids]
+        prices = [f"{price:,.{price_places}f}" for _, price, _ in rows]
+        price_width = max(map(len, prices), default=0)
+        size_width = max((len(size) for _, _, size in rows), default=0)
+        lines = [
+            f"{name:>6}  {price:>{price_width}}  {size:>{size_width}}".rstrip()
+            for (name, _, size), price in zip(rows, prices, strict=True)
+        ]
+        state = "" if self.ready else " (incomplete: the venue has not sent the whole book)"
+        return "\n".join([f"{self.symbol} {self.timestamp}{state}", *(lines or ["   no levels"])])
+
+
+def _decimals(values: Sequence[float]) -> int:
+    """Return the decimals that show every value as it was written."""
+    exponents = (Decimal(repr(value)).normalize().as_tuple().exponent for value in values)
+    return min(max((-exp for exp in exponents if isinstance(exp, int)), default=0), _MOST_DECIMALS) or 0

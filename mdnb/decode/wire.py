@@ -35,13 +35,14 @@ _Moment = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 _Count = Annotated[int, Meta(ge=0, le=2**53)]
 _Trade = Annotated[int, Meta(ge=1, le=2**53)]
 _Side = Annotated[int, Meta(ge=-1, le=1)]
+# Sizes of trades and volumes may be anything finite: the rules refuse what cannot be, row by row.
 _SOME = Meta(min_length=1)
 _NAN = float("nan")
 
 
 class _Trades(msgspec.Struct, tag="trades", tag_field="e", gc=False):
     s: Symbol
-    r: Annotated[list[tuple[_Moment, Price, Size, _Trade, _Side, _Id]], _SOME]
+    r: Annotated[list[tuple[_Moment, Price, Price, _Trade, _Side, _Id]], _SOME]
 
 
 class _Quotes(msgspec.Struct, tag="quotes", tag_field="e", gc=False):
@@ -61,7 +62,7 @@ class _Bars(msgspec.Struct, tag="bars", tag_field="e", gc=False):
     s: Symbol
     tf: Symbol
     closed: bool
-    r: Annotated[list[tuple[_Ns, Price, Price, Price, Price, Size, _Count, float | None]], _SOME]
+    r: Annotated[list[tuple[_Ns, Price, Price, Price, Price, Price, _Count, float | None]], _SOME]
 
 
 class _Clock(msgspec.Struct, tag="clock", tag_field="e", gc=False):

@@ -37,7 +37,13 @@ class EventType(enum.StrEnum):
     QUOTE_UPDATE = "quote_update"
     """Best bid or ask changed."""
     MARKET_DEPTH_UPDATE = "market_depth_update"
-    """The order book changed."""
+    """The order book changed; at most once a batch.
+
+    ``best_bid``, ``best_ask``: prices, ``nan`` where a side is missing; ``best_bid_size``, ``best_ask_size``:
+    0.0 there; ``spread``; ``imbalance`` of the best ten levels, -1 to 1; ``updates`` in this batch, and
+    ``snapshot``, whether one was among them; ``ready``, whether the book is whole; ``crossed_removed``: stale
+    levels removed so far.
+    """
     DATA_GAP = "data_gap"
     """An interval that was not delivered: ``gap_start``, ``gap_end``, ``gap_duration`` (s), ``repaired``."""
     DATA_QUALITY_ALERT = "data_quality_alert"

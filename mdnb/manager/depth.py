@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mdnb.depth import BookLevel, OrderBookSnapshot
+from mdnb.depth import OrderBookView
 from mdnb.errors import NoDataError
 from mdnb.manager.desk import DEFAULT_TIMEOUT, Desk
 from mdnb.manager.instants import whole_number
@@ -16,7 +16,7 @@ class Depth:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def get_order_book(self, levels: int = 10, timeout: float = DEFAULT_TIMEOUT) -> OrderBookSnapshot:
+    async def get_order_book(self, levels: int = 10, timeout: float = DEFAULT_TIMEOUT) -> OrderBookView:
         """Return the best levels of the order book.
 
         Parameters
@@ -51,16 +51,4 @@ class Depth:
             )
         book = engine.depth
         await desk.first(lambda: book if book.ready else None, "order book", timeout)
-        with engine.lock:
-            bids, asks = book.levels(count)
-            imbalance, time_ns, ready = book.imbalance(count), book.time_ns, book.ready
-        return OrderBookSnapshot(
-            desk.symbol,
-            time_ns,
-            tuple(BookLevel(price, size) for price, size in bids),
-            tuple(BookLevel(price, size) for price, size in asks),
-            imbalance,
-            ready,
-            desk.age(time_ns),
-            engine.tz,
-        )
+        return engine.order_book(count, desk.age(book.time_ns))

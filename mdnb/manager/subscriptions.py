@@ -44,6 +44,7 @@ class Subscriptions:
     async def unsubscribe_from_level2(self) -> None:
         """Stop receiving the order book."""
         await self._unsubscribe("depth")
+        self._desk.engine.reset_depth()
 
     async def _subscribe(self, channel: Channel) -> None:
         desk = self._desk

@@ -15,14 +15,15 @@ import numpy as np
 from mdnb.bars.activity import ActivityBars
 from mdnb.bars.cascade import Cascade
 from mdnb.bars.node import Node
-from mdnb.batch import BarRow, QuoteRow, TradeRow
+from mdnb.batch import BarRow, DepthUpdate, QuoteRow, TradeRow
 from mdnb.config import DataManagerConfig
+from mdnb.depth import BookLevel, OrderBookView
 from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.runtime.reading import Reader
 from mdnb.sessions import Sessions
 from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarColumns, BarStore
-from mdnb.store.book import Levels, OrderBook
+from mdnb.store.book import OrderBook
 from mdnb.store.overflow import Overflow
 from mdnb.store.ticks import QUOTE_DTYPE, TICK_DTYPE, RowStore
 from mdnb.timeframes import Grid, Timeframe
@@ -94,7 +95,7 @@ class Engine:
         self.overflow: dict[str, Overflow] = {}
         self.open_overflow: Callable[[str], Overflow] | None = None
         self.reader = Reader(self)
-        self.depth = OrderBook()
+        self.depth = OrderBook(instrument.tick_size)
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
         parsed = [Timeframe.parse(name) for name in timeframes]
@@ -320,10 +321,29 @@ class Engine:
         """Say where the connection's state and latency are read."""
         self._state = state
 
-    def book(self, levels: int = 10) -> tuple[Levels, Levels]:
+    def apply_depth(self, update: DepthUpdate) -> None:
+        """Apply an order book snapshot or update."""
+        with self.lock:
+            self.depth.apply(update)
+
+    def reset_depth(self) -> None:
+        """Empty the order book: what a lost connection said of it no longer holds."""
+        with self.lock:
+            self.depth.reset()
+            self.updates += 1
+
+    def book(self, levels: int = 10) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
         """Return the best bids and asks as ``(price, size)``, best first."""
         with self.lock:
             return self.depth.levels(levels)
+
+    def order_book(self, levels: int = 10, age: float = 0.0) -> OrderBookView:
+        """Return the best levels as a record; ``age`` is in seconds."""
+        with self.lock:
+            book = self.depth
+            bids, asks = (tuple(BookLevel(*level) for level in side) for side in book.levels(levels))
+            share = book.imbalance(levels)
+            return OrderBookView(self.symbol, book.time_ns, bids, asks, share, book.ready, age, self.tz)
 
     # -- being told ---------------------------------------------------------------------------------
 

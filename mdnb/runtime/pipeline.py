@@ -275,9 +275,9 @@ class Pipeline:
             return
         with engine.lock:
             for update in updates:
-                engine.depth.apply(update)
+                engine.apply_depth(update)
             engine.updates += 1
-        self.teller.depth(updates[-1].ts_ns, len(updates))
+        self.teller.depth(updates[-1].ts_ns or self.clock.now_ns(), updates)
 
     def build_from(
         self, source: Literal["trades", "bars"], boundary_ns: int, bars: str | None = None

@@ -240,12 +240,14 @@ class MarketSession:
     # -- what the feed says ---------------------------------------------------------------------------
 
     def _on_status(self, status: str, detail: str) -> None:
+        if status == "disconnected":
+            # Frames that came before the loss may still wait: taken later they would fill the book again.
+            self._drain.flush()
+            for engine in self.engines.values():
+                engine.reset_depth()
         self.health.change(status, detail)
         if self._live_now:
             self.backfill.on_status(status)
-        if status == "disconnected":
-            for engine in self.engines.values():
-                engine.depth.reset()
         if self.health.is_up:
             self._up.set()
         if self.bus.wants(EventType.CONNECTION_STATUS_CHANGED):

@@ -51,6 +51,7 @@ async def apply_config(
         else:
             await session.feed.unsubscribe(symbol, ["depth"])
             session.pipelines[symbol].subscribed.discard("depth")
+            engine.reset_depth()
     disk = session.disks[symbol]
     if not first and _disk_of(old) != _disk_of(config) and old.disk_cache_enabled:
         disk.stop()

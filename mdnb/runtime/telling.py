@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mdnb.batch import BarRow, QuoteRow, TradeRow
+from mdnb.batch import BarRow, DepthUpdate, QuoteRow, TradeRow
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event, EventType
 from mdnb.runtime.engine import Engine
@@ -73,24 +73,23 @@ class Teller:
             for row in rows:
                 self.emit(EventType.QUOTE_UPDATE, row[0], self.quote(row))
 
-    def depth(self, time_ns: int, updates: int) -> None:
+    def depth(self, time_ns: int, updates: Sequence[DepthUpdate]) -> None:
         """Tell of the order book: best levels, spread and imbalance."""
         if not self.bus.wants(EventType.MARKET_DEPTH_UPDATE):
             return
-        engine = self.engine
-        with engine.lock:
-            bids, asks = engine.depth.levels(1)
-            imbalance = engine.depth.imbalance()
-        nan = (float("nan"), 0.0)
-        (bid, bid_size), (ask, ask_size) = (bids or [nan])[0], (asks or [nan])[0]
+        with self.engine.lock:
+            view, crossed = self.engine.order_book(10), self.engine.depth.crossed_removed
         data = {
-            "best_bid": bid,
-            "bid_size": bid_size,
-            "best_ask": ask,
-            "ask_size": ask_size,
-            "spread": ask - bid,
-            "imbalance": imbalance,
-            "updates": updates,
+            "best_bid": view.best_bid,
+            "best_bid_size": view.bids[0].size if view.bids else 0.0,
+            "best_ask": view.best_ask,
+            "best_ask_size": view.asks[0].size if view.asks else 0.0,
+            "spread": view.spread,
+            "imbalance": view.imbalance,
+            "updates": len(updates),
+            "snapshot": any(update.snapshot for update in updates),
+            "ready": view.ready,
+            "crossed_removed": crossed,
         }
         self.emit(EventType.MARKET_DEPTH_UPDATE, time_ns, data)
 

@@ -1,4 +1,8 @@
-"""An order book kept from a snapshot and updates (hot path while depth is subscribed)."""
+"""An order book kept from a venue's snapshots and changes: never crossed, cheap at the top (hot path).
+
+Each side is a dictionary and a sorted list of its prices with the best one last: most changes happen
+near the top, where a list is cheapest to change, and the best levels are its end.
+"""
 
 from __future__ import annotations
 
@@ -7,131 +11,218 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 
 from mdnb.batch import DepthUpdate
+from mdnb.depth import imbalance, microprice
+from mdnb.errors import OptionError
 
-__all__ = ["Levels", "OrderBook"]
+__all__ = ["OrderBook"]
 
-Levels = list[tuple[float, float]]
-"""``(price, size)``, best first."""
+_NAN = float("nan")
+_COUNTABLE_TICKS = 2.0**52
+_OFF_GRID = 1e-6
+
+
+class _Side:
+    """The levels of one side, by a key that grows towards the best price."""
+
+    __slots__ = ("_per_key", "_sign", "_top", "held", "keys")
+
+    def __init__(self, sign: float, tick_size: float | None) -> None:
+        self.held: dict[float, tuple[float, float, int]] = {}
+        self.keys: list[float] = []
+        self._sign = sign
+        self._per_key = tick_size
+        self._top = math.inf if tick_size is None else tick_size * _COUNTABLE_TICKS
+
+    def key_of(self, price: float) -> float:
+        """Return the key of a price: in ticks where they are known, so that 0.1 + 0.2 is where 0.3 is."""
+        if self._per_key is None:
+            return price * self._sign
+        ticks = price / self._per_key
+        whole = round(ticks)
+        return (whole if abs(ticks - whole) < _OFF_GRID else ticks) * self._sign
+
+    def change(self, levels: Iterable[tuple[float, float]], stamp: int) -> int:
+        """Set and remove levels; return how many were refused."""
+        held, keys, top = self.held, self.keys, self._top
+        sign, per_key = self._sign, self._per_key
+        refused = 0
+        for price, size in levels:
+            if not (0.0 < price < top and 0.0 <= size < math.inf):
+                refused += 1
+                continue
+            key = price * sign if per_key is None else self.key_of(price)
+            if size:
+                if key not in held:
+                    insort(keys, key)
+                held[key] = (price, size, stamp)
+            elif key in held:
+                del held[key]
+                del keys[bisect_left(keys, key)]
+        return refused
+
+    def replace(self, levels: Iterable[tuple[float, float]], stamp: int) -> int:
+        """Forget all levels and take these; return how many were refused."""
+        held: dict[float, tuple[float, float, int]] = {}
+        refused = 0
+        for price, size in levels:
+            if not (0.0 < price < self._top and 0.0 <= size < math.inf):
+                refused += 1
+            elif size:
+                held[self.key_of(price)] = (price, size, stamp)
+            else:
+                held.pop(self.key_of(price), None)
+        self.held, self.keys = held, sorted(held)
+        return refused
+
+    def drop_best(self) -> None:
+        """Remove the best level."""
+        del self.held[self.keys.pop()]
+
+    def keep(self, limit: int) -> None:
+        """Forget all but the best levels."""
+        for key in self.keys[:-limit]:
+            del self.held[key]
+        del self.keys[:-limit]
+
+    def best(self, count: int) -> list[tuple[float, float]]:
+        """Return the best levels as ``(price, size)``, best first."""
+        held = self.held
+        return [held[key][:2] for key in self.keys[: -count - 1 : -1]] if count > 0 else []
 
 
 class OrderBook:
-    """Bids and asks by price, never crossed for readers.
+    """The order book of one symbol.
 
-    A snapshot replaces everything; an update sets the sizes of its levels, and size 0 removes one. Where an
-    update leaves the best bid at or above the best ask, the levels of the other side that it crosses are
-    older than it and are removed. A level that is no price, or has a negative size, is refused.
+    A snapshot replaces all that is held, a level of size 0 is removed. When an update leaves the best bid
+    at or above the best ask, one of the two is stale: level against level, the one that was written by
+    the older update is removed, and both where the same update wrote them, until the sides are apart. So
+    a reader never sees a crossed or locked book; how often it came to that is counted.
 
     Parameters
     ----------
+    tick_size
+        Smallest price step in price units; prices that differ by less than rounding are then one level.
+        None where unknown: then prices are compared as they are.
     needs_snapshot
-        Updates before the first snapshot are not applied: they change a book that is not known.
+        Whether the venue sends the whole book before its changes. Until it did, what the changes tell can
+        be read but `ready` is False. Without snapshots the book is ready from its first change on.
+    limit
+        Levels a side to keep at most, for venues which tell changes of the best so many levels only and
+        nothing of a level that leaves them, as Kraken does; None keeps all.
 
     Attributes
     ----------
-    time_ns
-        Of the newest update, UTC epoch nanoseconds; 0 before any.
-    updates, snapshots, refused, early
-        Updates applied, snapshots among them, levels refused, updates that came before any snapshot.
+    updates, snapshots
+        Updates applied, snapshots included; and the snapshots among them.
+    refused
+        Levels that were no levels: a price that is not above 0, a negative size, not finite, or more than
+        2**52 ticks.
+    crossed, locked
+        Updates that left the best bid above, or at, the best ask.
     crossed_removed
-        Levels removed because a newer update crossed them.
+        Levels removed because of that.
+    time_ns
+        The newest venue time of an update, UTC epoch nanoseconds; 0 where the venue gave none.
+
+    Raises
+    ------
+    OptionError
+        When ``tick_size`` or ``limit`` is not above 0.
 
     Examples
     --------
-    >>> book = OrderBook()
-    >>> book.apply(DepthUpdate(1, True, [(9.0, 5.0), (8.0, 1.0)], [(10.0, 2.0)]))
-    >>> book.apply(DepthUpdate(2, False, [(9.0, 0.0)], []))
-    >>> book.levels(10)
-    ([(8.0, 1.0)], [(10.0, 2.0)])
+    >>> book = OrderBook(0.25)
+    >>> book.apply(DepthUpdate(1, True, [(100.0, 5.0), (99.75, 8.0)], [(100.25, 2.0)]))
+    >>> book.apply(DepthUpdate(2, False, [(100.25, 1.0)], []))
+    >>> book.levels(5)
+    ([(100.25, 1.0), (100.0, 5.0), (99.75, 8.0)], [])
+    >>> book.locked, book.crossed_removed, book.ready
+    (1, 1, True)
     """
 
-    def __init__(self, needs_snapshot: bool = True) -> None:
+    def __init__(
+        self, tick_size: float | None, *, needs_snapshot: bool = True, limit: int | None = None
+    ) -> None:
+        if tick_size is not None and not 0.0 < tick_size < math.inf:
+            raise OptionError(f"tick_size must be above 0, or None where it is unknown; got {tick_size!r}")
+        if limit is not None and limit < 1:
+            raise OptionError(f"limit must be 1 or more, or None for all levels; got {limit!r}")
+        self.tick_size = tick_size
         self.needs_snapshot = needs_snapshot
+        self.limit = limit
+        self.updates = 0
+        self.snapshots = 0
+        self.refused = 0
+        self.crossed = 0
+        self.locked = 0
+        self.crossed_removed = 0
         self.time_ns = 0
-        self.updates = self.snapshots = self.refused = self.early = self.crossed_removed = 0
-        self._known = not needs_snapshot
-        self._bids: dict[float, float] = {}
-        self._asks: dict[float, float] = {}
-        # Prices in rising order: the best bid is the last one, the best ask the first.
-        self._bid_prices: list[float] = []
-        self._ask_prices: list[float] = []
+        self._bids = _Side(1.0, tick_size)
+        self._asks = _Side(-1.0, tick_size)
+        self._ready = False
 
     @property
     def ready(self) -> bool:
-        """Whether the book is known: a snapshot has come since the connection was lost."""
-        return self._known and bool(self._bids or self._asks)
+        """Whether the levels are the venue's book and not a part of it."""
+        return self._ready
 
-    def reset(self) -> None:
-        """Forget all levels, as when the connection is lost: what changes meanwhile is not known."""
-        self._clear()
-        self._known = not self.needs_snapshot
-
-    def _clear(self) -> None:
-        self._bids.clear()
-        self._asks.clear()
-        self._bid_prices.clear()
-        self._ask_prices.clear()
+    def __len__(self) -> int:
+        """Return the levels held, of both sides."""
+        return len(self._bids.keys) + len(self._asks.keys)
 
     def apply(self, update: DepthUpdate) -> None:
-        """Apply a snapshot or an update."""
-        if update.snapshot:
-            self._clear()
-            self._known = True
-            self.snapshots += 1
-        elif not self._known:
-            self.early += 1
-            return
+        """Take a snapshot or a change."""
         self.updates += 1
-        self.time_ns = max(self.time_ns, update.ts_ns)
-        self._set(self._bids, self._bid_prices, update.bids)
-        self._set(self._asks, self._ask_prices, update.asks)
-        if self._bid_prices and self._ask_prices and self._bid_prices[-1] >= self._ask_prices[0]:
-            self._uncross(update)
+        stamp, bids, asks = self.updates, self._bids, self._asks
+        if update.snapshot:
+            self.snapshots += 1
+            self.refused += bids.replace(update.bids, stamp) + asks.replace(update.asks, stamp)
+            self._ready = True
+        else:
+            self.refused += bids.change(update.bids, stamp) + asks.change(update.asks, stamp)
+            self._ready = self._ready or not self.needs_snapshot
+        if update.ts_ns > self.time_ns:
+            self.time_ns = update.ts_ns
+        if bids.keys and asks.keys and bids.keys[-1] >= -asks.keys[-1]:
+            self._uncross()
+        if self.limit is not None:
+            for side in (bids, asks):
+                if len(side.keys) > self.limit:
+                    side.keep(self.limit)
 
-    def _set(
-        self, levels: dict[float, float], prices: list[float], changes: Iterable[tuple[float, float]]
-    ) -> None:
-        for price, size in changes:
-            if not (0 < price < math.inf and 0 <= size < math.inf):
-                self.refused += 1
-            elif size == 0:
-                if levels.pop(price, None) is not None:
-                    del prices[bisect_left(prices, price)]
-            else:
-                if price not in levels:
-                    insort(prices, price)
-                levels[price] = size
+    def _uncross(self) -> None:
+        bids, asks = self._bids, self._asks
+        before = len(self)
+        locked = bids.keys[-1] == -asks.keys[-1]
+        self.locked += locked
+        self.crossed += not locked
+        while bids.keys and asks.keys and bids.keys[-1] >= -asks.keys[-1]:
+            bid_stamp, ask_stamp = bids.held[bids.keys[-1]][2], asks.held[asks.keys[-1]][2]
+            if bid_stamp <= ask_stamp:
+                bids.drop_best()
+            if ask_stamp <= bid_stamp:
+                asks.drop_best()
+        self.crossed_removed += before - len(self)
 
-    def _uncross(self, update: DepthUpdate) -> None:
-        """Remove the levels that this update shows to be out of date."""
-        newest_bid = max((price for price, size in update.bids if size > 0), default=-math.inf)
-        newest_ask = min((price for price, size in update.asks if size > 0), default=math.inf)
-        bids, asks = self._bid_prices, self._ask_prices
-        while bids and asks and bids[-1] >= asks[0]:
-            # Where both sides are new, as in a snapshot that is crossed itself, the bid goes.
-            if newest_bid >= asks[0] and newest_ask > bids[-1]:
-                del self._asks[asks.pop(0)]
-            else:
-                del self._bids[bids.pop()]
-            self.crossed_removed += 1
+    def reset(self) -> None:
+        """Forget all levels, as when the connection was lost; the counters go on."""
+        self._bids.replace((), 0)
+        self._asks.replace((), 0)
+        self.time_ns = 0
+        self._ready = False
 
-    def levels(self, count: int) -> tuple[Levels, Levels]:
-        """Return the best so many bids and asks, best first."""
-        bids = [(price, self._bids[price]) for price in reversed(self._bid_prices[-count:])] if count else []
-        asks = [(price, self._asks[price]) for price in self._ask_prices[:count]]
-        return bids, asks
+    def levels(self, count: int) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+        """Return the best ``count`` bids and asks as ``(price, size)``, best first."""
+        return self._bids.best(count), self._asks.best(count)
 
-    def imbalance(self, count: int = 10) -> float:
-        """Return (bid size - ask size) / (bid size + ask size) of the best so many levels, -1..1.
+    def imbalance(self, count: int) -> float:
+        """Return how much more is bid than asked for in the best ``count`` levels, -1 to 1; 0.0 if none."""
+        return imbalance(*self.levels(count))
 
-        0.0 where the book is empty.
+    def microprice(self) -> float:
+        """Return the middle weighted by the other side's size, ``nan`` where a side is missing.
 
-        Examples
-        --------
-        >>> book = OrderBook()
-        >>> book.apply(DepthUpdate(1, True, [(9.0, 3.0)], [(10.0, 1.0)]))
-        >>> book.imbalance()
-        0.5
+        See `mdnb.depth.microprice` for the formula, its source, and what the source calls it.
         """
-        bids, asks = self.levels(count)
-        bid, ask = sum(size for _, size in bids), sum(size for _, size in asks)
-        return (bid - ask) / (bid + ask) if bid + ask else 0.0
+        bids, asks = self.levels(1)
+        return microprice(*bids[0], *asks[0]) if bids and asks else _NAN
