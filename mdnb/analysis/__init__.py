@@ -1,1 +1,1 @@
-"""What several timeframes say together, from closed bars only."""
+"""Trend of each timeframe, and how far the timeframes agree: numbers from closed bars, numpy only."""

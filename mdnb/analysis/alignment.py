@@ -1,70 +1,115 @@
-"""Do the timeframes point the same way? One score from -1 to 1, and what it is made of."""
+"""How far the timeframes of one market agree on a trend: one score, and what it is made of."""
 
 from __future__ import annotations
 
 import dataclasses
 import html
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from mdnb.analysis.trend import TimeframeTrend, trend_of
+from mdnb.analysis.trend import TimeframeTrend, check_options, trend_of
 from mdnb.errors import OptionError, suggest
 from mdnb.timeframes import Timeframe
 from mdnb.types import Record, timestamp
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
-__all__ = ["TimeframeAlignment", "Weights", "align"]
+__all__ = ["Direction", "Label", "TimeframeAlignment", "Weights", "align"]
 
-Weights = Literal["equal", "sqrt_minutes"] | Mapping[str, float]
+Direction = Literal["bullish", "bearish", "neutral", "mixed"]
+Label = Literal["strong buy", "buy", "neutral", "sell", "strong sell"]
+Weights = Literal["equal", "sqrt_minutes"]
 
-_CUT = 0.1
-_STRONG = 0.5
+_T = TypeVar("_T")
+# Beyond these a score is called "buy" or "strong buy", as TradingView's technical ratings are.
+_SOME, _STRONG = 0.1, 0.5
 _YEAR_SECONDS = 365.25 * 86_400
-_KINDS = ("equal", "sqrt_minutes")
+_ROUNDING = 1e-12
+_HEADS = ("timeframe", "bars", "weight", "tau", "by chance", "t", "p", "trend", "efficiency")
+
+
+class _Fixed(Mapping[str, _T]):
+    """A mapping that stays as it is; unlike ``MappingProxyType`` it can be pickled, copied and hashed."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, held: Mapping[str, _T]) -> None:
+        self._held = dict(held)
+
+    def __getitem__(self, name: str) -> _T:
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._held.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._held)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TimeframeAlignment(Record):
-    """How several timeframes agree.
+    """Trends of several timeframes of one market, and how far they agree.
 
     Attributes
     ----------
-    score
-        Weighted mean of the timeframes' tau, -1..1; 0.0 where no timeframe has enough closed bars.
-    agreement
-        ``|sum w sgn(tau)| / sum w``, 0..1.
-    trend_direction
-        ``bullish`` or ``bearish`` where the score is beyond 0.1 and at least half of the weight is a
-        significant trend of that sign; ``neutral`` within 0.1; else ``mixed``.
-    label
-        ``strong buy``, ``buy``, ``neutral``, ``sell`` or ``strong sell``, by the score's cuts 0.1 and 0.5.
-    timeframes
-        The `mdnb.analysis.trend.TimeframeTrend` of each, by name.
-    available
-        Whether any timeframe has enough closed bars.
+    symbol
+        As the feed writes it.
     time_ns
-        As of when, UTC epoch nanoseconds: only bars that had closed by then are in it.
+        The instant it holds for, UTC epoch nanoseconds: bars that closed later play no part. 0 where it was
+        not told.
+    score
+        Weighted mean of the timeframes' tau, from -1 (all closes fall) to 1 (all rise). Always finite: 0
+        where no timeframe is available.
+    agreement
+        ``|sum of w sgn(tau)| / sum of w``, from 0 (as much weight up as down) to 1 (all one way).
+    trend_direction
+        ``neutral`` where ``|score| <= 0.1``. Beyond, ``bullish`` or ``bearish`` where at least half of the
+        weight is on timeframes that are significant in the score's direction
+        (`TimeframeTrend.direction`), else ``mixed``.
+    label
+        The score in words: ``strong buy`` above 0.5, ``buy`` above 0.1, ``neutral``, ``sell`` below -0.1,
+        ``strong sell`` below -0.5. A name for its size and no advice; it does not ask for significance.
+    available
+        False where no timeframe with a weight has enough closed bars.
+    null_band
+        Weighted mean of the timeframes' `TimeframeTrend.null_band`: the range of the score in nine of ten
+        markets without a trend if all timeframes moved as one. They overlap only in part, so the score's
+        own range is narrower: simulated, -0.46 to 0.46 for 1min, 5min, 15min, 1hour, 4hour of equal weight.
+    timeframes
+        Trend of each timeframe by name, fine to coarse.
+    weights
+        Share of each timeframe in the score by name: sums to 1, and is 0 where a timeframe is not available.
+    window, minimum, alpha
+        What was asked for.
     """
 
     symbol: str
     time_ns: int
     score: float
     agreement: float
-    trend_direction: str
-    label: str
+    trend_direction: Direction
+    label: Label
     available: bool
-    timeframes: Mapping[str, TimeframeTrend] = dataclasses.field(default_factory=dict)
+    null_band: tuple[float, float]
+    timeframes: Mapping[str, TimeframeTrend]
+    weights: Mapping[str, float]
+    window: int = 50
+    minimum: int = 20
+    alpha: float = 0.05
     tz: str = dataclasses.field(default="UTC", repr=False)
 
     @property
     def timestamp(self) -> pd.Timestamp:
-        """`time_ns` in the suite's zone."""
+        """`time_ns` in the record's zone."""
         return timestamp(self.time_ns, self.tz)
 
     @property
@@ -72,131 +117,250 @@ class TimeframeAlignment(Record):
         """Same as `timestamp`."""
         return timestamp(self.time_ns, self.tz)
 
-    def __str__(self) -> str:
-        when = f"{self.timestamp:%Y-%m-%d %H:%M:%S %Z}"
-        verdict = f"{self.trend_direction} ({self.label}), agreement {self.agreement:.0%}"
-        lines = [
-            f"{self.symbol} as of {when}: score {self.score:+.2f}, {verdict}",
-            f"{'':>8}{'tau':>8}{'by chance':>12}{'t':>8}{'p':>8}{'way':>8}{'weight':>8}",
-        ]
-        for name, one in self.timeframes.items():
-            if not one.available:
-                lines.append(f"{name:>8}     n/a: only {one.bars} closed bars")
+    def _head(self) -> str:
+        when = f" · {self.timestamp:%Y-%m-%d %H:%M:%S %Z}" if self.time_ns else ""
+        return f"timeframe alignment{f' · {self.symbol}' if self.symbol else ''}{when}"
+
+    def _summary(self) -> str:
+        if not self.available:
+            return f"not available: no timeframe with a weight has {self.minimum} closed bars"
+        return (
+            f"score {self.score:+.2f} ({self.label}), by chance {_range(self.null_band)} · "
+            f"{self.trend_direction} · agreement {self.agreement:.2f}"
+        )
+
+    def _note(self) -> str:
+        return (
+            f"last {self.window} closed bars each; by chance: 90 % of markets without a trend; "
+            f"trend: p < {self.alpha:g}, timeframes overlap, so their p do not multiply"
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = []
+        for name, trend in self.timeframes.items():
+            if not trend.available:
+                rows.append((name, str(trend.bars), "-", "n/a", "", "", "", "n/a", ""))
                 continue
-            star = "*" if one.significant else " "
-            lines.append(
-                f"{name:>8}{one.tau:>+8.2f}{'±' + format(one.null_band, '.2f'):>12}{one.t:>+8.2f}"
-                f"{one.p:>8.3f}{one.efficiency_ratio:>+8.2f}{one.weight:>8.2f}{star}"
+            figures = (
+                f"{trend.tau:+.2f}",
+                _range(trend.null_band),
+                f"{trend.t:+.2f}",
+                f"{trend.p_value:.3f}",
             )
-        return "\n".join(lines)
+            share = f"{self.weights[name]:.2f}"
+            efficiency = f"{trend.efficiency_ratio:+.2f}"
+            rows.append((name, str(trend.bars), share, *figures, trend.direction, efficiency))
+        return rows
+
+    def __repr__(self) -> str:
+        symbol = f"{self.symbol}: " if self.symbol else ""
+        return f"<{type(self).__name__} {symbol}{self._summary()}>"
+
+    def __str__(self) -> str:
+        rows = [_HEADS, *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([self._head(), self._summary(), *lines, self._note()])
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        heads = "".join(f"<th>{html.escape(head)}</th>" for head in _HEADS)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in self._rows()
+        )
+        return (
+            f"<div><strong>{html.escape(self._head())}</strong><br>{html.escape(self._summary())}"
+            f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+            f"<small>{html.escape(self._note())}</small></div>"
+        )
 
 
 def align(
-    closes: Mapping[str, NDArray[np.float64]],
+    closes: Mapping[str, ArrayLike],
     *,
     window: int = 50,
     minimum: int = 20,
     alpha: float = 0.05,
-    weights: Weights = "equal",
+    weights: Weights | Mapping[str, float] = "equal",
     as_of_ns: int = 0,
     symbol: str = "",
     tz: str = "UTC",
+    ends: Mapping[str, int] | None = None,
+    bars_per_year: Mapping[str, float] | None = None,
 ) -> TimeframeAlignment:
-    """Score how the trends of several timeframes agree.
+    """Return how far timeframes agree on a trend.
 
-    ``score = sum w tau / sum w`` over the timeframes with enough bars. Timeframes overlap, so their p-values
-    are not independent: each is told, none are multiplied.
+    ``score = sum of w tau / sum of w`` over the timeframes that have enough bars. See `TimeframeAlignment`
+    for what is told, and `mdnb.analysis.trend.trend_of` for a single timeframe.
 
     Parameters
     ----------
     closes
-        By timeframe: float64, shape (n,), closes of bars that had closed by ``as_of_ns``, oldest first.
+        By timeframe: closes of closed bars that ended at or before ``as_of_ns``, oldest first, shape (n,).
+        Only the last ``window`` count.
     window, minimum, alpha
-        As in `mdnb.analysis.trend.trend_of`.
+        How many closes to look at; with fewer than ``minimum`` a timeframe counts for nothing; level of
+        significance.
     weights
-        ``equal``, ``sqrt_minutes`` (the root of the timeframe's minutes), or a weight for each timeframe.
+        ``equal``; ``sqrt_minutes``, the square root of the timeframe's length; or a weight of each timeframe,
+        none negative.
+    as_of_ns
+        The instant it holds for, UTC epoch nanoseconds.
+    symbol, tz
+        Handed on.
+    ends
+        By timeframe: end of the newest bar given, UTC epoch nanoseconds. Where told, one after ``as_of_ns``
+        is refused, as it would be knowledge of the future.
+    bars_per_year
+        By timeframe, for volatility and position. By default that of a market that never closes; ``nan`` for
+        activity bars, whose number nobody knows.
 
     Raises
     ------
+    TimeframeError
+        When a name is not a timeframe.
     OptionError
-        When an option is outside what is allowed.
+        When an option is outside what is allowed, a close is not a finite number, or a bar ends after
+        ``as_of_ns``.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> up = 100 * 1.001 ** np.arange(60)
-    >>> result = align({"1min": up, "5min": up})
-    >>> result.score, result.trend_direction, result.label
-    (1.0, 'bullish', 'strong buy')
+    >>> rising = [100.0 + i for i in range(50)]
+    >>> found = align({"1min": rising, "5min": rising[:30], "1hour": rising[:5]})
+    >>> found.score, found.trend_direction, found.label, found.timeframes["1hour"].available
+    (1.0, 'bullish', 'strong buy', False)
     """
-    given = _weights(list(closes), weights)
-    trends: dict[str, TimeframeTrend] = {}
-    for name, close in closes.items():
-        seconds = Timeframe.parse(name).seconds
-        made = trend_of(
-            name,
+    check_options(window, minimum, alpha)
+    series = _by_timeframe(closes, "closes")
+    newest = _ends(ends, list(series), as_of_ns)
+    asked = _weights(weights, list(series))
+    yearly = _yearly(bars_per_year, list(series))
+    trends = {
+        name: trend_of(
             close,
             window=window,
             minimum=minimum,
             alpha=alpha,
-            bars_per_year=_YEAR_SECONDS / seconds if seconds > 0 else 252.0,
+            bars_per_year=yearly[name],
+            timeframe=name,
+            end_ns=newest.get(name, 0),
+            tz=tz,
         )
-        trends[name] = dataclasses.replace(made, weight=given[name] if made.available else 0.0)
-    used = [one for one in trends.values() if one.weight > 0]
-    total = sum(one.weight for one in used)
-    score = agreement = 0.0
-    if total > 0:
-        score = sum(one.weight * one.tau for one in used) / total
-        agreement = abs(sum(one.weight * _sign(one.tau) for one in used)) / total
+        for name, close in series.items()
+    }
+    counting = {name: asked[name] for name, trend in trends.items() if trend.available and asked[name] > 0}
+    total = math.fsum(counting.values())
+    score = _mean({name: trends[name].tau for name in counting}, counting)
+    signs = {name: float((trends[name].tau > 0) - (trends[name].tau < 0)) for name in counting}
+    edge = _mean({name: trends[name].null_band[1] for name in counting}, counting)
     return TimeframeAlignment(
-        symbol,
-        as_of_ns,
-        score,
-        agreement,
-        _direction(score, used, total),
-        _label(score),
-        total > 0,
-        MappingProxyType(trends),
-        tz,
+        symbol=symbol,
+        time_ns=as_of_ns,
+        score=score,
+        agreement=abs(_mean(signs, counting)),
+        trend_direction=_direction(score, trends, counting),
+        label=_label(score),
+        available=bool(counting),
+        null_band=(-edge, edge) if counting else (math.nan, math.nan),
+        timeframes=_Fixed(trends),
+        weights=_Fixed({name: counting.get(name, 0.0) / total if total else 0.0 for name in trends}),
+        window=window,
+        minimum=minimum,
+        alpha=alpha,
+        tz=tz,
     )
 
 
-def _sign(value: float) -> int:
-    return (value > 0) - (value < 0)
+def _mean(values: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """Return the weighted mean, 0 of nothing; exactly 1 of ones whatever the weights."""
+    total = math.fsum(weights.values())
+    if not total:
+        return 0.0
+    return min(1.0, max(-1.0, math.fsum(weights[name] * value for name, value in values.items()) / total))
 
 
-def _direction(score: float, used: list[TimeframeTrend], total: float) -> str:
-    if abs(score) <= _CUT:
+def _direction(score: float, trends: Mapping[str, TimeframeTrend], weights: Mapping[str, float]) -> Direction:
+    if abs(score) <= _SOME:
         return "neutral"
-    sign = _sign(score)
-    backed = sum(one.weight for one in used if one.significant and _sign(one.t) == sign)
-    if backed >= total / 2:
-        return "bullish" if sign > 0 else "bearish"
-    return "mixed"
+    wanted: Direction = "bullish" if score > 0 else "bearish"
+    agreeing = math.fsum(weight for name, weight in weights.items() if trends[name].direction == wanted)
+    return wanted if 2 * agreeing >= math.fsum(weights.values()) * (1 - _ROUNDING) else "mixed"
 
 
-def _label(score: float) -> str:
-    if abs(score) <= _CUT:
+def _label(score: float) -> Label:
+    if abs(score) <= _SOME:
         return "neutral"
-    word = "buy" if score > 0 else "sell"
-    return f"strong {word}" if abs(score) > _STRONG else word
+    if score > 0:
+        return "strong buy" if score > _STRONG else "buy"
+    return "strong sell" if score < -_STRONG else "sell"
 
 
-def _weights(names: list[str], weights: Weights) -> dict[str, float]:
-    if isinstance(weights, str):
-        if weights not in _KINDS:
-            raise OptionError(f"there are no weights {weights!r}. {suggest(weights, _KINDS)}")
-        if weights == "equal":
-            return dict.fromkeys(names, 1.0)
-        return {name: math.sqrt(max(Timeframe.parse(name).seconds, 0.0) / 60) for name in names}
-    given = {Timeframe.parse(name).name: value for name, value in weights.items()}
-    for name in names:
-        value = given.get(name)
-        if value is None or isinstance(value, bool) or not 0 <= value < math.inf:
+def _range(band: tuple[float, float]) -> str:
+    return f"{band[0]:+.2f}..{band[1]:+.2f}"
+
+
+def _by_timeframe(given: Mapping[str, _T], what: str) -> dict[str, _T]:
+    """Return the mapping keyed by canonical name, fine to coarse."""
+    held: dict[str, tuple[Timeframe, _T]] = {}
+    for key, value in given.items():
+        timeframe = Timeframe.parse(key)
+        if timeframe.name in held:
+            raise OptionError(f"{what} names {timeframe.name} twice: {', '.join(map(repr, given))}")
+        held[timeframe.name] = (timeframe, value)
+    ordered = sorted(held.values(), key=lambda entry: entry[0].sort_key)
+    return {timeframe.name: value for timeframe, value in ordered}
+
+
+def _options(given: Mapping[str, _T], names: list[str], what: str) -> dict[str, _T]:
+    """Return an option that is given by timeframe, and refuse timeframes that have no closes."""
+    found = _by_timeframe(given, what)
+    for name in found:
+        if name not in names:
+            raise OptionError(f"{what} names {name}, of which there are no closes. {suggest(name, names)}")
+    return found
+
+
+def _weights(given: Weights | Mapping[str, float], names: list[str]) -> dict[str, float]:
+    if given == "equal":
+        return dict.fromkeys(names, 1.0)
+    if given == "sqrt_minutes":
+        found = {name: math.sqrt(Timeframe.parse(name).seconds / 60) for name in names}
+        endless = [name for name, weight in found.items() if math.isnan(weight)]
+        if endless:
             raise OptionError(
-                f"weights must have a number of at least 0 for each of {', '.join(names)}; got {weights!r}"
+                f"'sqrt_minutes' cannot weigh {', '.join(endless)}: activity bars have no length; "
+                "give weights={timeframe: weight} or 'equal'"
             )
-    return {name: float(given[name]) for name in names}
+        return found
+    if not isinstance(given, Mapping):
+        raise OptionError(
+            f"weights must be 'equal', 'sqrt_minutes' or a weight of each timeframe; got {given!r}"
+        )
+    found = _options(given, names, "weights")
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise OptionError(f"weights has none for {', '.join(missing)}; 0 leaves a timeframe out")
+    if any(not 0 <= weight < math.inf for weight in found.values()) or not any(found.values()):
+        raise OptionError(f"weights must be finite, none negative and one positive; got {dict(given)!r}")
+    return found
+
+
+def _ends(given: Mapping[str, int] | None, names: list[str], as_of_ns: int) -> dict[str, int]:
+    found = _options(given, names, "ends") if given else {}
+    for name, end in found.items():
+        if end > as_of_ns:
+            raise OptionError(
+                f"the newest {name} bar ends at {end} ns, after as_of_ns={as_of_ns}: "
+                "give only bars that had closed by then"
+            )
+    return found
+
+
+def _yearly(given: Mapping[str, float] | None, names: list[str]) -> dict[str, float]:
+    found = _options(given, names, "bars_per_year") if given else {}
+    return {name: found.get(name, _YEAR_SECONDS / Timeframe.parse(name).seconds) for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +12,15 @@ from mdnb.manager.desk import Desk
 from mdnb.manager.forward import immediate
 from mdnb.manager.instants import When, to_ns, whole_number
 from mdnb.runtime.engine import Engine
+from mdnb.sessions import DAY_NS
+from mdnb.timeframes import Timeframe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Alignment"]
+
+_YEAR_SECONDS = 365.25 * 86_400
 
 
 class Alignment:
@@ -33,7 +37,7 @@ class Alignment:
         window: int = 50,
         minimum: int = 20,
         alpha: float = 0.05,
-        weights: Weights = "equal",
+        weights: Weights | Mapping[str, float] = "equal",
         as_of: When = None,
     ) -> TimeframeAlignment:
         """Score how the trends of the timeframes agree, from closed bars only.
@@ -91,7 +95,23 @@ class Alignment:
             as_of_ns=now if until is None else until,
             symbol=self._desk.symbol,
             tz=engine.tz,
+            bars_per_year=_bars_per_year(engine, names, now),
         )
+
+
+def _bars_per_year(engine: Engine, names: list[str], now_ns: int) -> dict[str, float] | None:
+    """Return how many bars a year of the venue's hours has, by timeframe; None where it never closes."""
+    if engine.sessions.always_open:
+        return None
+    week = 7 * DAY_NS
+    open_share = engine.sessions.open_ns(now_ns - 4 * week, now_ns) / (4 * week)
+    made = {}
+    for name in names:
+        timeframe = Timeframe.parse(name)
+        whole_days = timeframe.step_ns == 0
+        year = _YEAR_SECONDS * (5 / 7 if whole_days and timeframe.kind == "day" else 1.0)
+        made[name] = year * (1.0 if whole_days else open_share) / timeframe.seconds
+    return made
 
 
 def _closes(engine: Engine, name: str, window: int, until: int | None) -> NDArray[np.float64]:

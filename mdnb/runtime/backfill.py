@@ -89,12 +89,13 @@ class Backfill:
         """Take a new connection status; called on the background loop."""
         session = self._session
         if status == "disconnected":
+            # From now on, for the next connection brings trades before it is reported as up.
+            session.hold()
             for symbol, pipeline in session.pipelines.items():
                 if symbol not in self._lost:
                     self._lost[symbol] = pipeline.newest_ns()
                     pipeline.outage_ns = self._lost[symbol]
         elif status == "reconnected" and self._lost:
-            session.hold()
             self._again = True
             if not self.busy:
                 self._work = asyncio.create_task(self._refill(), name="mdnb-backfill")

@@ -195,6 +195,7 @@ class MarketSession:
                 _log.error("the feed ended: %s", error)
         finally:
             self._drain.flush()
+            self._drain.release()
             self._finish()
 
     def _finish(self) -> None:

@@ -63,6 +63,8 @@ class Duplicates:
             first, last = rows[0][5], rows[-1][5]
             if first == self._highest + 1 and last - first == len(rows) - 1 and self._runs(rows):
                 self._highest = last
+                if self._first is None:
+                    self._first = first
                 return rows, []
         check = self._is_new_sequential if self.ids == "sequential" else self._is_new_unique
         fresh: list[TradeRow] = []
