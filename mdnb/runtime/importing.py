@@ -96,16 +96,13 @@ def _put(
     added, replaced = int(np.count_nonzero(~has)), int(np.count_nonzero(wins))
     if not len(chosen):
         return Merged(0, 0, len(columns)), columns.time_us[:0]
-    if older is not None and overflow is not None and len(held):
+    into = chosen
+    if overflow is not None and len(held) and len(overflow):
         # What is older than memory goes straight to where the older bars are.
         on_disk = chosen.time_us < held.time_us[0]
         if on_disk.any():
             overflow.replace(chosen.where(on_disk))
             into = chosen.where(~on_disk)
-        else:
-            into = chosen
-    else:
-        into = chosen
     left = held.where(~np.isin(held.time_us, into.time_us))
     both = join_columns([left, into])
     both = both.where(np.argsort(both.time_us, kind="stable"))
@@ -136,10 +133,13 @@ def _refold(
     if not len(starts):
         return
     open_ns = _open_from(engine, name)
-    if node.is_open and bool((starts == node.start).any()):
-        rows = closed_rows(node.parent.log, node.start, node.edge)
+    if bool((starts == open_ns).any()):
+        # Of the bar that is being made the node holds what the finer timeframe has closed.
+        span = node.grid.span(open_ns)
+        assert span is not None
+        rows = closed_rows(node.parent.log, *span)
         if rows:
-            node.take(fold_rows(rows, node.start), (node.start, node.edge))
+            node.take(fold_rows(rows, span[0]), span)
     starts = starts[starts < open_ns]
     last = node.grid.span(int(starts[-1])) if len(starts) else None
     if last is None:

@@ -1,0 +1,240 @@
+"""Out into files and back in: the same bars, coarser ones too, and nothing half-done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+import mdnb
+from mdnb.clock import EventClock
+from mdnb.config import DataManagerConfig
+from mdnb.errors import DataImportError, OptionError, TimeframeError
+from mdnb.events.bus import EventBus
+from mdnb.instruments import Instrument
+from mdnb.runtime.engine import Engine
+from mdnb.runtime.importing import merge_bars
+from mdnb.runtime.pipeline import Pipeline
+from mdnb.sessions import Sessions
+from mdnb.store.columns import columns_from_rows
+from tests.manager.hand import MINUTE, START, HandFeed, bar, minutes, open_market, trade
+
+NAMES = ["1min", "5min", "15min", "1hour"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("tz", ["UTC", "America/Chicago", "Asia/Kathmandu"])
+def test_an_export_imports_as_the_same_bars(kind: str, tz: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"initial_days": 1, "tz": tz, "progress": False}
+    with mdnb.live("X", NAMES, feed=HandFeed(minutes(-700, 700)), **options) as market:
+        market._session.feed.trades(*(trade(i * 20, 100.25 + 0.5 * (i % 3), 2.0, i) for i in range(100)))  # type: ignore[attr-defined]
+        expected = {name: market.data.get_data(name, closed_only=True) for name in NAMES}
+        getattr(market.data, f"export_to_{kind}")("1min", tmp_path / f"bars.{kind}")
+    clock = EventClock(START + 3600 * MINUTE)
+    with mdnb.live("X", NAMES, feed=HandFeed(clock=clock), **{**options, "initial_days": 0}) as market:
+        result = getattr(market.data, f"import_from_{kind}")(tmp_path / f"bars.{kind}", "1min")
+        assert (result.added, result.rows, result.kept) == (733, 733, 0)
+        for name in NAMES:
+            frame = market.data.get_data(name)
+            assert str(frame.index.dtype) == f"datetime64[us, {tz}]"
+            # The last coarse bar is closed here and was open there.
+            pd.testing.assert_frame_equal(frame.iloc[: len(expected[name])], expected[name], check_exact=True)
+
+
+def test_texts_are_what_pandas_reads(tmp_path: Path) -> None:
+    with open_market(HandFeed(minutes(-100, 100)), "1min") as market:
+        frame = market.data.get_data("1min", closed_only=True)
+        text = market.data.export_to_csv(
+            timeframe="1min", include_volume=True, date_format="%Y-%m-%d %H:%M:%S"
+        )
+        assert isinstance(text, str)
+        path = tmp_path / "bars.csv"
+        path.write_text(text)
+        table = pd.read_csv(path, index_col="timestamp", parse_dates=True)
+        assert np.array_equal(table[["open", "close"]].to_numpy(), frame[["open", "close"]].to_numpy())
+        assert "volume" not in str(market.data.export_to_csv("1min", include_volume=False)).splitlines()[0]
+        rows = json.loads(str(market.data.export_to_json("1min", pretty_format=True)))
+        assert len(rows) == 100
+        assert str(market.data.export_to_json("1min", pretty_format=True)).count("\n") > 100
+        assert "\n" not in str(market.data.export_to_json("1min")).strip()
+        split = json.loads(str(market.data.export_to_json("1min", orient="split", count=3)))
+        assert len(split["data"]) == 3
+        market.data.export_to_parquet("1min", tmp_path / "bars.parquet", compression="zstd")
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(tmp_path / "bars.parquet"), frame, check_dtype=False, check_freq=False
+        )
+
+
+def test_the_forming_bar_goes_out_only_when_asked(tmp_path: Path) -> None:
+    feed = HandFeed(minutes(-10, 10))
+    with open_market(feed, "1min") as market:
+        feed.trades(trade(5, 100.0, 1.0, 0))
+        assert len(str(market.data.export_to_csv("1min")).splitlines()) == 11
+        assert len(str(market.data.export_to_csv("1min", include_forming=True)).splitlines()) == 12
+        path = market.data.export_to_parquet("1min", tmp_path / "all.parquet", include_forming=True)
+        with open_market(HandFeed(clock=EventClock(START + 60 * MINUTE)), "1min") as other:
+            assert other.data.import_from_parquet(path, "1min").added == 10
+
+
+def write(path: Path, rows: list[Any]) -> Path:
+    index = pd.DatetimeIndex([row[0] for row in rows], tz="UTC", name="timestamp").as_unit("us")
+    names = ("open", "high", "low", "close", "volume")
+    pd.DataFrame({name: [row[at] for row in rows] for at, name in enumerate(names, 1)}, index=index).to_csv(
+        path
+    )
+    return path
+
+
+def test_bars_held_count_unless_told_otherwise(tmp_path: Path) -> None:
+    path = write(tmp_path / "bars.csv", [bar(i, 200.0) for i in range(-30, -10)])
+    with open_market(HandFeed(minutes(-20, 20)), "1min", "5min") as market:
+        result = market.data.import_from_csv(path, "1min")
+        assert (result.added, result.kept, result.replaced) == (10, 10, 0)
+        frame = market.data.get_data("1min")
+        assert (frame["close"].iloc[:10] == 200.0).all()
+        assert (frame["close"].iloc[10:] < 110.0).all()
+        result = market.data.import_from_csv(path, "1min", overwrite=True)
+        assert (result.added, result.kept, result.replaced) == (0, 0, 20)
+        frame = market.data.get_data("1min")
+        assert (frame["close"] == 200.0).sum() == 20
+        coarse = frame.resample("5min").agg(
+            {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+        )
+        pd.testing.assert_frame_equal(market.data.get_data("5min")[coarse.columns], coarse, check_freq=False)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sets(st.integers(-120, 60), max_size=80),
+    st.sets(st.integers(-120, 60), min_size=1, max_size=80),
+    st.booleans(),
+    st.integers(20, 400),
+)
+def test_coarse_bars_are_what_the_finer_ones_add_up_to_after_any_import(
+    held: set[int], given_: set[int], overwrite: bool, limit: int
+) -> None:
+    config = DataManagerConfig(max_bars_per_timeframe=limit)
+    engine = Engine(Instrument("X"), Sessions.always(), ["1min", "5min", "15min"], config)
+    pipeline = Pipeline(engine, EventBus(), EventClock(START))
+    engine.cascade.push_bars([bar(i, 100.0 + i / 4, 3.0) for i in sorted(held)])
+    merge_bars(
+        engine,
+        "1min",
+        columns_from_rows([bar(i, 200.0 + i / 4, 5.0) for i in sorted(given_)]),
+        overwrite=overwrite,
+    )
+    assert pipeline.engine is engine
+    fine = engine.frame("1min")
+    whole = engine.log("1min").evicted == 0
+    rules = {
+        "open": "first",
+        "high": "max",
+        "low": "min",
+        "close": "last",
+        "volume": "sum",
+        "tick_count": "sum",
+    }
+    for name, rule in (("5min", "5min"), ("15min", "15min")):
+        made = fine.resample(rule).agg(rules).dropna()
+        mine = engine.frame(name)[list(rules)]
+        assert mine.index.is_monotonic_increasing
+        assert mine.index.is_unique
+        if whole:
+            pd.testing.assert_frame_equal(mine, made, check_freq=False)
+    assert len(fine) <= limit
+    expected = sorted(held | given_) if not held or max(given_) < max(held) else None
+    if expected is not None and whole:
+        assert (fine.index.asi8 // 60_000_000 - START // MINUTE).tolist() == expected
+
+
+@pytest.mark.parametrize("overflow", [False, True])
+def test_more_than_the_limit_goes_to_disk_or_is_counted(overflow: bool, tmp_path: Path) -> None:
+    path = write(tmp_path / "bars.csv", minutes(-500, 400))
+    feed = HandFeed(minutes(-50, 50))
+    with open_market(
+        feed, "1min", "5min", max_bars_per_timeframe=100, enable_disk_overflow=overflow
+    ) as market:
+        result = market.data.import_from_csv(path, "1min")
+        assert result.added + result.over_limit == 400
+        assert result.over_limit == (0 if overflow else 350)
+        assert len(market.data.get_data("1min")) == 100
+        everything = market.data.get_all_data("1min")
+        assert len(everything) == (450 if overflow else 100)
+        assert everything.index.is_monotonic_increasing
+        if overflow:
+            assert len(market.data.get_all_data("5min")) == 90
+            again = market.data.import_from_csv(path, "1min")
+            assert (again.added, again.kept) == (0, 400)
+
+
+WRONG = {
+    "another timeframe": (minutes(-100, 1) + [bar(i, 100.0) for i in range(-90, 0, 5)], "not 1min"),
+    "off the grid": ([(row[0] + 7_000_000_000, *row[1:]) for row in minutes(-100, 50)], "do not start where"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_bars_of_another_timeframe_are_refused_and_nothing_changes(case: str, tmp_path: Path) -> None:
+    rows, message = WRONG[case]
+    rows = [row for row in rows if row[0] != START - 100 * MINUTE] if case == "another timeframe" else rows
+    path = write(tmp_path / "bars.csv", rows)
+    with open_market(HandFeed(minutes(-20, 20)), "1min") as market:
+        before = market.data.get_data("1min")
+        with pytest.raises(DataImportError, match=message):
+            market.data.import_from_csv(path, "1min")
+        pd.testing.assert_frame_equal(market.data.get_data("1min"), before)
+
+
+def test_a_file_that_is_not_understood_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("timestamp,open,high,low,close,volume\n2026-03-02T13:00:00Z,1,2,0.5,oops,3\n")
+    with open_market(HandFeed(minutes(-20, 20)), "1min") as market:
+        before = market.data.get_data("1min")
+        with pytest.raises(DataImportError):
+            market.data.import_from_csv(path, "1min")
+        with pytest.raises(DataImportError):
+            market.data.import_from_json(path, "1min")
+        with pytest.raises(DataImportError):
+            market.data.import_from_parquet(path, "1min")
+        with pytest.raises(TimeframeError, match="keeps no 2min"):
+            market.data.import_from_csv(path, "2min")
+        pd.testing.assert_frame_equal(market.data.get_data("1min"), before)
+
+
+def test_the_bar_that_is_being_made_is_the_live_ones(tmp_path: Path) -> None:
+    path = write(tmp_path / "bars.csv", [bar(i, 300.0) for i in range(-5, 5)])
+    feed = HandFeed()
+    with open_market(feed, "1min", "5min") as market:
+        feed.trades(trade(10, 100.0, 1.0, 0))
+        result = market.data.import_from_csv(path, "1min")
+        assert (result.added, result.kept) == (5, 5)
+        assert market.data.get_data("1min")["close"].tolist() == [300.0] * 5 + [100.0]
+        feed.trades(trade(65, 101.0, 1.0, 1))
+        assert market.data.get_data("1min")["close"].tolist()[-2:] == [100.0, 101.0]
+
+
+def test_one_call_out_and_one_call_in(tmp_path: Path) -> None:
+    with open_market(HandFeed(minutes(-300, 300)), "1min", "5min") as market:
+        path = market.export(tmp_path / "all.parquet")
+        expected = {name: market.data.get_data(name, closed_only=True) for name in ("1min", "5min")}
+        with pytest.raises(OptionError, match="1min, 5min"):
+            market.load(market.export(tmp_path / "one.csv", "1min"))
+    with open_market(HandFeed(clock=EventClock(START)), "1min", "5min") as market:
+        results = market.load(path)
+        assert [result.timeframe for result in results] == ["1min", "5min"]
+        for name, frame in expected.items():
+            pd.testing.assert_frame_equal(market.data.get_data(name), frame)
+        assert market.load(tmp_path / "one.csv", "1min")[0].kept == 300
+
+
+def test_slow_work_is_done_on_worker_threads(tmp_path: Path) -> None:
+    with open_market(HandFeed(minutes(-30, 30)), "1min") as market:
+        before = market.data.get_performance_metrics().worker_jobs
+        market.data.export_to_parquet("1min", tmp_path / "x.parquet")
+        market.data.import_from_parquet(tmp_path / "x.parquet", "1min")
+        assert market.data.get_performance_metrics().worker_jobs >= before + 3
