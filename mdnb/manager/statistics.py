@@ -155,14 +155,15 @@ def completeness(engine: Engine, name: str, live: list[tuple[int, int]], now_ns:
     grid = engine.grid(name)
     with engine.lock:
         log = engine.log(name)
-        time = log.columns(0, len(log)).time_us * 1000
+        forming = engine.forming_of(name)
+        time = log.columns(0, len(log), forming).time_us * 1000
     if grid is None or not len(time):
         return 1.0, 0
     first = int(time[0])
     now = grid.span(now_ns)
     end = max(int(time[-1]) + 1, now[0] if now is not None else now_ns)
     expected = grid.count(first, end)
-    missing = expected - len(time)
+    missing = expected - int(np.count_nonzero(time < end))
     # Where the feed was live, an interval without a bar had no trade.
     for start, stop in live if missing > 0 else ():
         a, b = max(start, first), min(stop, end)
