@@ -7,12 +7,14 @@ import dataclasses
 import functools
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mdnb.errors import DataExportError
 from mdnb.io.paths import safe_name
 from mdnb.runtime.engine import Engine
+from mdnb.store.columns import BarColumns
 from mdnb.store.overflow import Overflow
 from mdnb.store.segments import SegmentStore
 from mdnb.types import Record
@@ -83,6 +85,17 @@ class DiskCache:
             engine.overflow.clear()
             engine.reader.forget()
         self.close()
+
+    def everything(self) -> dict[str, BarColumns]:
+        """Return the bars that left memory, by timeframe, to be carried to another folder."""
+        return {name: overflow.before(None) for name, overflow in self._engine.overflow.items()}
+
+    def carry(self, bars: Mapping[str, BarColumns]) -> None:
+        """Take bars that left memory while another folder was in use."""
+        with self._engine.lock:
+            for name, columns in bars.items():
+                if name in self._engine.overflow and len(columns):
+                    self._engine.overflow[name].take(columns)
 
     def set_memory_map(self, memory_map: bool) -> None:
         """Read files through memory maps, or whole."""

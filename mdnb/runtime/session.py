@@ -27,7 +27,7 @@ from mdnb.runtime.engine import Engine
 from mdnb.runtime.health import Health
 from mdnb.runtime.history import load_history
 from mdnb.runtime.pipeline import Pipeline
-from mdnb.runtime.pulse import beat
+from mdnb.runtime.pulse import Pulse
 from mdnb.runtime.settings import apply_config, begin_config
 from mdnb.runtime.workers import Workers
 
@@ -108,6 +108,7 @@ class MarketSession:
         self.workers = Workers()
         self.disks: dict[str, DiskCache] = {}
         self.backfill = Backfill(self)
+        self.pulse = Pulse(self)
         self.began = (time.monotonic(), 0.0)
         self.ended = asyncio.Event()
         self.closed = False
@@ -149,7 +150,7 @@ class MarketSession:
             self._drain.release()
             self._arm()
             self._live_now = True
-            self._pulse = asyncio.create_task(beat(self), name="mdnb-pulse")
+            self._pulse = asyncio.create_task(self.pulse.run(), name="mdnb-pulse")
         except BaseException:
             await self.close()
             raise

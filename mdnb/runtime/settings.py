@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mdnb.config import DataManagerConfig
 from mdnb.runtime.sift import Sieve
 from mdnb.runtime.source import switch_source
+from mdnb.store.columns import BarColumns
 from mdnb.store.ticks import TICK_DTYPE, RowStore
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ async def apply_config(
             session.pipelines[symbol].subscribed.discard("depth")
             engine.reset_depth()
     disk = session.disks[symbol]
+    carried: dict[str, BarColumns] = {}
     if not first and _disk_of(old) != _disk_of(config) and old.disk_cache_enabled:
+        if config.disk_cache_enabled:
+            carried = await session.workers.run(disk.everything)
         disk.stop()
     with engine.lock:
         engine.config = config
@@ -66,6 +70,7 @@ async def apply_config(
         engine.updates += 1
     if config.disk_cache_enabled:
         disk.start()
+        disk.carry(carried)
     disk.set_memory_map(config.use_memory_mapping)
 
 
