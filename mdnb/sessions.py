@@ -205,9 +205,13 @@ def _with_breaks(table: object, spans: list[tuple[int, int, int]]) -> list[tuple
     assert isinstance(frame, pd.DataFrame)
     out: list[tuple[int, int, int]] = []
     for (start, end, day), pause, resume in zip(spans, frame["break_start"], frame["break_end"], strict=True):
-        if pd.isna(pause):
+        stop = end if pd.isna(pause) else pd.Timestamp(pause).as_unit("ns").value
+        again = end if pd.isna(resume) else pd.Timestamp(resume).as_unit("ns").value
+        # On a day that ends early the usual break may come after its end.
+        if stop >= end or stop >= again:
             out.append((start, end, day))
         else:
-            out.append((start, pd.Timestamp(pause).as_unit("ns").value, day))
-            out.append((pd.Timestamp(resume).as_unit("ns").value, end, day))
+            out.append((start, stop, day))
+            if again < end:
+                out.append((again, end, day))
     return out

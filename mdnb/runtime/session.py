@@ -270,6 +270,10 @@ class MarketSession:
     def _on_batch(self, batch: Batch) -> None:
         for reply in batch.replies:
             self.feed.on_reply(reply)
+        if batch.malformed and self.pipelines:
+            told = f"a message of the feed was not understood: {batch.malformed[-1]}"
+            alerts = self.pipelines[self.symbols[0]].alerts
+            alerts.add("malformed", told, self.feed.clock.now_ns(), len(batch.malformed))
         if self._timer is None and self._drain._held is None and not self.closed:
             asyncio.get_running_loop().call_soon(self._arm)
 
