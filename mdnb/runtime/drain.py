@@ -80,7 +80,8 @@ class Drain:
         """Hand on what was kept back, and everything from now on."""
         held, self._held = self._held or [], None
         for batch in held:
-            self._route(batch)
+            # How long it was kept back here is no delay of the line.
+            self._route(batch, timed=False)
 
     def flush(self) -> None:
         """Decode and hand on all frames that have arrived."""
@@ -105,7 +106,7 @@ class Drain:
         else:
             self._route(batch)
 
-    def _route(self, batch: Batch) -> None:
+    def _route(self, batch: Batch, *, timed: bool = True) -> None:
         newest = batch.clock_ns
         clock = self._clock()
         if isinstance(clock, EventClock) and newest:
@@ -126,7 +127,8 @@ class Drain:
             pipeline.take(
                 trades, batch.quotes.get(symbol, ()), batch.depth.get(symbol, ()), bars.get(symbol, ())
             )
-            if trades:
-                self._health.data(clock.lag_ms(trades[-1][0]), symbol)
-            elif (quotes := batch.quotes.get(symbol)) and quotes[-1][0]:
-                self._health.data(clock.lag_ms(quotes[-1][0]), symbol)
+            newest = trades[-1][0] if trades else 0
+            if not newest and (quotes := batch.quotes.get(symbol)):
+                newest = quotes[-1][0]
+            if newest:
+                self._health.data(clock.lag_ms(newest) if timed else None, symbol)

@@ -81,12 +81,12 @@ class Health:
         self._since = now
         self.status, self.detail = status, detail
 
-    def data(self, lag_ms: float, symbol: str = "") -> None:
-        """Take the delay of the newest piece of data, in wall-clock milliseconds."""
+    def data(self, lag_ms: float | None, symbol: str = "") -> None:
+        """Take note of data that came, and of its delay in wall-clock milliseconds where that is known."""
         now = self._now()
         self._last_data[symbol] = now
         # A hundred samples a second tell as much as all of them.
-        if now >= self._next_sample:
+        if lag_ms is not None and now >= self._next_sample:
             self._next_sample = now + 0.01
             self._delays.append(lag_ms)
             if now >= self._half_ends:
