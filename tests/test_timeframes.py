@@ -149,9 +149,7 @@ def test_unknown_calendars_and_disordered_sessions_are_refused() -> None:
         Sessions([1, 2], [3])
 
 
-@pytest.mark.parametrize(
-    "name", ["CME_Equity", "CME Globex Equity", "CMEGlobex_Gold", "LSE", "HKEX", "JPX"]
-)
+@pytest.mark.parametrize("name", ["CME_Equity", "CME Globex Equity", "CMEGlobex_Gold", "LSE", "HKEX", "JPX"])
 def test_a_year_of_every_calendar_is_in_order_with_its_breaks_and_short_days(name: str) -> None:
     hours = Sessions.from_calendar(name, "2026-01-01", "2026-12-31")
     assert (hours.opens < hours.closes).all()
