@@ -164,6 +164,10 @@ class PlainDataManager:
         """Return the timeframes kept, fine to coarse, activity bars last."""
         return self._manager.get_timeframes()
 
+    def get_subscriptions(self) -> list[str]:
+        """Return the channels received: ``trades``, ``quotes``, ``depth``, ``bars``."""
+        return self._manager.get_subscriptions()
+
     def has_timeframe(self, timeframe: str) -> bool:
         """Return whether bars of a timeframe are kept; False for names that are not understood."""
         return self._manager.has_timeframe(timeframe)

@@ -76,6 +76,7 @@ class RealtimeDataManager:
     unsubscribe_from_trades = Forward("_subscriptions", Subscriptions.unsubscribe_from_trades)
     unsubscribe_from_quotes = Forward("_subscriptions", Subscriptions.unsubscribe_from_quotes)
     unsubscribe_from_level2 = Forward("_subscriptions", Subscriptions.unsubscribe_from_level2)
+    get_subscriptions = Forward("_subscriptions", Subscriptions.get_subscriptions)
     get_order_book = Forward("_depth", Depth.get_order_book)
 
     configure_bar_processing = Forward("_processing", BarProcessing.configure_bar_processing)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from mdnb.manager.desk import Desk
 from mdnb.manager.forward import immediate
 from mdnb.manager.instants import When, to_ns, whole_number
+from mdnb.runtime.bridge import await_call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,20 +86,42 @@ class BarAccess:
         ------
         TimeframeError
             When the timeframe is not kept.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     len(market.data.get_all_data("5min")) >= 28
+        True
         """
         return self._desk.open().frame(timeframe, with_disk=True)
 
     def get_timeframes(self) -> list[str]:
-        """Return the timeframes kept, fine to coarse, activity bars last."""
+        """Return the timeframes kept, fine to coarse, activity bars last.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     market.data.get_timeframes()
+        ['1min', '5min']
+        """
         return self._desk.engine.timeframes()
 
     def has_timeframe(self, timeframe: str) -> bool:
-        """Return whether bars of a timeframe are kept; False for names that are not understood."""
+        """Return whether bars of a timeframe are kept; False for names that are not understood.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     market.data.has_timeframe("5m"), market.data.has_timeframe("1hour")
+        (True, False)
+        """
         return self._desk.engine.has_timeframe(timeframe)
 
-    @immediate
     async def add_timeframe(self, timeframe: str) -> str:
-        """Keep one more timeframe, filled at once from the bars or trades held.
+        """Keep one more timeframe, filled at once, on a worker thread, from the bars or trades held.
 
         Returns
         -------
@@ -117,7 +141,9 @@ class BarAccess:
         ...     name, len(market["30min"]) > 10
         ('30min', True)
         """
-        return self._desk.open().add_timeframe(timeframe)
+        engine = self._desk.open()
+        resample = functools.partial(engine.add_timeframe, timeframe)
+        return await await_call(self._desk.session.workers.run(resample))
 
     @immediate
     async def remove_timeframe(self, timeframe: str) -> str:
@@ -127,5 +153,14 @@ class BarAccess:
         ------
         TimeframeError
             When it is not kept.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     market.data.remove_timeframe("5min")
+        ...     market.data.get_timeframes()
+        '5min'
+        ['1min']
         """
         return self._desk.open().remove_timeframe(timeframe)

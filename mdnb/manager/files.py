@@ -112,6 +112,14 @@ class Files:
         ------
         TimeframeError, OptionError, DataExportError
             As `export_to_csv`.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     text = market.data.export_to_json("5min", count=1)
+        >>> text[:14]
+        '[{"timestamp":'
         """
         frame = self._frame(timeframe, count, include_forming=include_forming)
 
@@ -151,6 +159,17 @@ class Files:
         ------
         TimeframeError, OptionError, DataExportError
             As `export_to_csv`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     with tempfile.TemporaryDirectory() as folder:
+        ...         path = market.data.export_to_parquet("1min", f"{folder}/btc.parquet")
+        ...         len(pd.read_parquet(path)) >= 140
+        True
         """
         frame = self._frame(timeframe, count, include_forming=include_forming)
 
@@ -210,6 +229,17 @@ class Files:
             When the timeframe is not kept.
         DataImportError
             When the file is not understood, or its bars are of another timeframe; nothing was changed.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     with tempfile.TemporaryDirectory() as folder:
+        ...         path = market.data.export_to_csv("1min", f"{folder}/btc.csv")
+        ...         result = market.data.import_from_csv(path, "1min")
+        ...     result.kept == result.rows
+        True
         """
 
         def read() -> pd.DataFrame:
@@ -243,6 +273,17 @@ class Files:
         ------
         TimeframeError, DataImportError
             As `import_from_csv`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     with tempfile.TemporaryDirectory() as folder:
+        ...         path = market.data.export_to_json("1min", f"{folder}/btc.json")
+        ...         result = market.data.import_from_json(path, "1min")
+        ...     result.kept == result.rows
+        True
         """
 
         def read() -> pd.DataFrame:
@@ -269,6 +310,17 @@ class Files:
         ------
         TimeframeError, DataImportError
             As `import_from_csv`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     with tempfile.TemporaryDirectory() as folder:
+        ...         path = market.data.export_to_parquet("1min", f"{folder}/btc.parquet")
+        ...         result = market.data.import_from_parquet(path, "1min")
+        ...     result.kept == result.rows
+        True
         """
 
         def read() -> pd.DataFrame:

@@ -151,6 +151,14 @@ class Memory:
             When an age is negative or not a number.
         DataExportError
             When the disk does not take what is to be written.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     removed = market.data.cleanup_old_data(hours=1).bars_removed
+        ...     removed > 60, len(market.data.get_all_data("1min")) <= 62
+        (True, True)
         """
         age = 0.0
         for name, value, seconds in (("days", days, 86400), ("hours", hours, 3600), ("minutes", minutes, 60)):
@@ -204,6 +212,16 @@ class Memory:
         ------
         DataExportError
             When the disk does not take it; nothing is lost.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     config = market.data.configure_memory_management(
+        ...         max_bars_per_timeframe=20, enable_disk_overflow=True
+        ...     )
+        ...     market.data.compress_data().bytes_after > 0
+        True
         """
         self._desk.open()
         return await await_call(tidy(self._desk.session, self._desk.symbol, compress=True))

@@ -22,29 +22,94 @@ class Subscriptions:
         ------
         FeedRefusedError
             When the venue says no.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     market.data.subscribe_to_trades()
+        ...     "trades" in market.data.get_subscriptions()
+        True
         """
         await self._subscribe("trades")
 
     async def subscribe_to_quotes(self) -> None:
-        """Receive best bid and ask; on from the start."""
+        """Receive best bid and ask; on from the start.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     market.data.subscribe_to_quotes()
+        ...     "quotes" in market.data.get_subscriptions()
+        True
+        """
         await self._subscribe("quotes")
 
     async def subscribe_to_level2(self) -> None:
-        """Receive the order book: `get_order_book` reads it, ``MARKET_DEPTH_UPDATE`` tells of it."""
+        """Receive the order book: `get_order_book` reads it, ``MARKET_DEPTH_UPDATE`` tells of it.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     market.data.subscribe_to_level2()
+        ...     "depth" in market.data.get_subscriptions()
+        True
+        """
         await self._subscribe("depth")
 
     async def unsubscribe_from_trades(self) -> None:
-        """Stop receiving trades: no bar moves until `subscribe_to_trades`."""
+        """Stop receiving trades: no bar moves until `subscribe_to_trades`.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     market.data.unsubscribe_from_trades()
+        ...     "trades" in market.data.get_subscriptions()
+        False
+        """
         await self._unsubscribe("trades")
 
     async def unsubscribe_from_quotes(self) -> None:
-        """Stop receiving quotes."""
+        """Stop receiving quotes.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     market.data.unsubscribe_from_quotes()
+        ...     "quotes" in market.data.get_subscriptions()
+        False
+        """
         await self._unsubscribe("quotes")
 
     async def unsubscribe_from_level2(self) -> None:
-        """Stop receiving the order book."""
+        """Stop receiving the order book.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     market.data.unsubscribe_from_level2()
+        ...     "depth" in market.data.get_subscriptions()
+        False
+        """
         await self._unsubscribe("depth")
         self._desk.engine.reset_depth()
+
+    def get_subscriptions(self) -> list[str]:
+        """Return the channels received: ``trades``, ``quotes``, ``depth``, ``bars``.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=0.1) as market:
+        ...     market.data.get_subscriptions()
+        ['quotes', 'trades']
+        """
+        return sorted(self._desk.pipeline.subscribed)
 
     async def _subscribe(self, channel: Channel) -> None:
         desk = self._desk

@@ -33,6 +33,14 @@ class TickAccess:
         ------
         OptionError
             When ``count`` is negative.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     ticks = market.data.get_recent_ticks(count=5)
+        ...     len(ticks), ticks[-1].price > 0, ticks[-1].flag
+        (5, True, 'ok')
         """
         engine = self._desk.open()
         tz, symbol = engine.tz, self._desk.symbol

@@ -125,7 +125,16 @@ check_spikes, check_stale, check_gaps, check_children, check_units
 
     @immediate
     async def get_validation_stats(self) -> ValidationStatistics:
-        """Return what validation has counted; all zero before `enable_validation`."""
+        """Return what validation has counted; all zero before `enable_validation`.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     rules = market.data.enable_validation()
+        ...     market.data.get_validation_stats().success_rate
+        1.0
+        """
         quality = self._desk.pipeline.quality
         enabled = quality.rules is not None
         checked = quality.bars_validated
@@ -154,6 +163,14 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         ------
         OptionError
             When ``limit`` is negative.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min", "5min"], initial_days=0.1) as market:
+        ...     rules = market.data.enable_validation()
+        ...     market.data.get_validation_errors(limit=10)
+        []
         """
         wanted = whole_number("limit", limit)
         held = [one for one in reversed(self._desk.pipeline.quality.errors) if type in (None, one.type)]
