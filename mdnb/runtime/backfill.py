@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdnb.batch import TradeRow
-from mdnb.errors import FeedError
+from mdnb.errors import MdnbError
 from mdnb.events.types import Event, EventType
 from mdnb.runtime.catch_up import backfill, put_back
 from mdnb.types import Record, timestamp
@@ -100,6 +100,11 @@ class Backfill:
             if not self.busy:
                 self._work = asyncio.create_task(self._refill(), name="mdnb-backfill")
 
+    def close(self) -> None:
+        """Stop fetching."""
+        if self._work is not None:
+            self._work.cancel()
+
     async def _refill(self) -> None:
         session = self._session
         try:
@@ -120,7 +125,7 @@ class Backfill:
             async with asyncio.timeout(_SECONDS):
                 if session.feed.source == "trades":
                     rows = await session.feed.history_trades(symbol, since, now + 1)
-        except (FeedError, TimeoutError) as error:
+        except (MdnbError, TimeoutError) as error:
             _log.warning("what %s missed since the outage could not be fetched: %s", symbol, error)
         if session.health.status == "disconnected":
             # Lost again meanwhile: the next connection starts from the same place.
@@ -131,7 +136,7 @@ class Backfill:
             put = backfill(pipeline, rows)
             if put:
                 self._tell(pipeline, Gap(symbol, since, now, repaired=True, reason="reconnect", trades=put))
-        elif pipeline.duplicates.ids == "sequential":
+        elif session.feed.source == "trades" and pipeline.duplicates.ids == "sequential":
             # The next trade's id will tell whether anything is missing.
             pipeline.suspect_ns = (since, now)
         elif pipeline.engine.sessions.open_ns(since, now) > 0:
@@ -155,6 +160,10 @@ class Backfill:
         missing = pipeline.duplicates.missing
         stuck = self._stuck.get(symbol, set()) & missing
         self._stuck[symbol] = set(missing)
+        suspect = pipeline.suspect_ns
+        if suspect is not None and not missing and pipeline.newest_ns() > suspect[1]:
+            # The ids went on where they had stopped: nothing was missed.
+            pipeline.suspect_ns = None
         if not stuck or self.busy or not self._session.health.is_up:
             return
         start, end = _around(pipeline, stuck)
@@ -162,7 +171,7 @@ class Backfill:
         try:
             async with asyncio.timeout(_SECONDS):
                 rows = await self._session.feed.history_trades(symbol, start, end + 1)
-        except (FeedError, TimeoutError) as error:
+        except (MdnbError, TimeoutError) as error:
             _log.warning("missing trades of %s could not be fetched: %s", symbol, error)
         found = [row for row in rows or () if row[5] in stuck]
         put = put_back(pipeline, found) if found else 0

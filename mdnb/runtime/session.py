@@ -224,6 +224,7 @@ class MarketSession:
             self._timer = None
         if self._pulse is not None:
             self._pulse.cancel()
+        self.backfill.close()
         await self.feed.close()
         if self._run is not None and self._run is not asyncio.current_task():
             await asyncio.wait({self._run}, timeout=2.0)

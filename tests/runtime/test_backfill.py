@@ -300,3 +300,39 @@ def test_a_real_socket_that_is_cut_again_and_again_leaves_the_venues_own_bars() 
         assert taken.balanced
         assert taken.backfilled > 0
         assert market.data.get_stats().disconnects == 3
+
+
+def test_quotes_that_were_missed_are_told_too() -> None:
+    class Quotes(HandFeed):
+        source = "quotes"
+        has_trades = False
+
+    feed = Quotes(clock=EventClock(START))
+    with open_market(feed, "1min") as market:
+        told = gaps_of(market)
+        feed.quotes((START + SECOND, 99.0, 1.0, 101.0, 1.0))
+        feed.status("disconnected")
+        feed.clock.advance(START + 300 * SECOND)  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        event = told.get(timeout=10)
+        assert (event.repaired, event.gap_duration) == (False, 299.0)
+        feed.quotes((START + 301 * SECOND, 99.0, 1.0, 101.0, 1.0))
+        assert len(market.data.get_data("1min")) == 2
+
+
+def test_closing_while_the_history_is_fetched_leaves_nothing_behind() -> None:
+    import asyncio
+
+    class Slow(HandFeed):
+        async def history_trades(self, *_: Any) -> Any:
+            await asyncio.Event().wait()
+
+    feed = Slow()
+    with open_market(feed, "1min") as market:
+        feed.trades(trade(1, 100.0, 1.0, 0))
+        feed.status("disconnected")
+        feed.status("reconnected")
+    work = market._session.backfill._work
+    assert work is not None
+    call(asyncio.wait({work}))
+    assert work.cancelled()
