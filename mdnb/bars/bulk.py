@@ -178,7 +178,7 @@ def _sums(
     The live loop adds one by one; reduceat adds in pairs and rounds otherwise, which shows only where sums
     are not exact. Sizes that are whole numbers add exactly in any order.
     """
-    if bool((size == np.floor(size)).all()):
+    if bool((size == np.floor(size)).all()) and (held is None or held[5] == np.floor(held[5])):
         volume, turnover = np.add.reduceat(size, first), np.add.reduceat(money, first)
         if held is not None:
             volume[0] += held[5]

@@ -53,13 +53,17 @@ def assert_equal(mine: dict[str, pd.DataFrame], theirs: dict[str, pd.DataFrame])
     st.integers(0, 20),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
 )
 def test_an_outage_that_is_backfilled_leaves_no_trace(
-    count: int, begin: int, length: int, overlap: int, timer: bool, ticks: bool
+    count: int, begin: int, length: int, overlap: int, timer: bool, ticks: bool, fill: bool
 ) -> None:
-    rows = stream(count)
+    # Half a minute apart and with holes, so that there are minutes without a trade.
+    rows = [row for row in stream(count, 31.0 if fill else 7.0) if not fill or row[5] % 9 < 6]
+    rows = [(*row[:5], at) for at, row in enumerate(rows)]
+    count = len(rows)
     begin, end = min(begin, count), min(begin + length, count)
-    whole, parts = make(), make(enable_tick_data=ticks)
+    whole, parts = make(fill_gaps=fill), make(enable_tick_data=ticks, fill_gaps=fill)
     whole.take(rows)
     parts.take(rows[:begin])
     if timer and begin:
