@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import re
 import threading
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = ["Segment", "SegmentStore"]
 
 _NS_PER_US = 1000
 _MERGE_ROWS = 100_000
+_FAN = 8
 _NAME = re.compile(r"bars-(-?\d+)-(-?\d+)-(\d+)-(\d+)(\.arrow|\.parquet)")
 
 
@@ -215,7 +217,7 @@ class SegmentStore:
             return made
 
     def compress(self) -> tuple[int, int]:
-        """Rewrite what is not compressed, small neighbours into one file; return bytes before and after.
+        """Compress what is not, and join small neighbours now and then; return bytes before and after.
 
         Raises
         ------
@@ -224,7 +226,7 @@ class SegmentStore:
         """
         with self._writing:
             before = after = 0
-            for group in _groups(self.segments()):
+            while group := _next_group(self.segments()):
                 made = self._write(join_columns([self._load(segment) for segment in group]), PARQUET)
                 before += sum(segment.bytes for segment in group)
                 after += made.bytes
@@ -298,13 +300,30 @@ def _within(columns: BarColumns, first_us: int, last_us: int) -> BarColumns:
     return columns.part(int(start), int(stop))
 
 
-def _groups(segments: list[Segment]) -> list[list[Segment]]:
-    """Return the files to rewrite, neighbours together up to a size; lone compressed ones are left."""
-    groups: list[list[Segment]] = []
+def _next_group(segments: list[Segment]) -> list[Segment]:
+    """Return the next neighbours to rewrite as one file; none where all is well.
+
+    What is not compressed goes first, as many neighbours at once as fit into a file. Then eight compressed
+    files of about a size make one: a bar is rewritten a few times in its life, however often this is asked.
+    """
+    run: list[Segment] = []
     for segment in segments:
-        small = segment.rows < _MERGE_ROWS
-        if groups and small and sum(one.rows for one in groups[-1]) + segment.rows <= _MERGE_ROWS:
-            groups[-1].append(segment)
-        else:
-            groups.append([segment])
-    return [group for group in groups if len(group) > 1 or not group[0].compressed]
+        if not segment.compressed and sum(one.rows for one in run) + segment.rows <= _MERGE_ROWS:
+            run.append(segment)
+        elif run:
+            break
+        elif not segment.compressed:
+            return [segment]
+    if run:
+        return run
+    for segment in segments:
+        if run and (_tier(segment) != _tier(run[0]) or sum(one.rows for one in run) > _MERGE_ROWS):
+            run = []
+        run.append(segment)
+        if len(run) == _FAN and sum(one.rows for one in run) <= _MERGE_ROWS:
+            return run
+    return []
+
+
+def _tier(segment: Segment) -> int:
+    return int(math.log(max(segment.rows, 1), _FAN))

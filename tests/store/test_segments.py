@@ -132,6 +132,24 @@ def columns_of(columns: BarColumns) -> list[Any]:
     return [columns.tick_count % 7, columns.flags]
 
 
+def test_a_bar_is_rewritten_a_few_times_only_however_often_files_come(tmp_path: Path) -> None:
+    store, written = SegmentStore(tmp_path), 0
+    real = store._write
+
+    def counting(columns: BarColumns, layout: str) -> Any:
+        nonlocal written
+        written += len(columns)
+        return real(columns, layout)
+
+    store._write = counting  # type: ignore[method-assign]  # counts what it hands on
+    for first in range(0, 20_000, 50):
+        store.append(bars(first, 50))
+        store.compress()
+    assert len(store) == 20_000
+    assert written / 20_000 <= 2 + np.log(400) / np.log(8) + 1
+    assert len(store.segments()) < 40
+
+
 def test_the_size_is_kept_by_dropping_the_oldest_files(tmp_path: Path) -> None:
     store = SegmentStore(tmp_path)
     for first in range(0, 1000, 100):
