@@ -78,13 +78,13 @@ class DiskCache:
     def stop(self) -> None:
         """Let bars that leave memory go; what is on disk is not read any more, and removed if temporary."""
         engine = self._engine
+        self.close()
         with engine.lock:
             engine.open_overflow = None
             for name in engine.overflow:
                 engine.log(name).on_evict = None
             engine.overflow.clear()
             engine.reader.forget()
-        self.close()
 
     def everything(self) -> dict[str, BarColumns]:
         """Return the bars that left memory, by timeframe, to be carried to another folder."""
@@ -108,6 +108,7 @@ class DiskCache:
             if self._temporary is None:
                 with contextlib.suppress(DataExportError):
                     overflow.flush()
+            overflow.segments.close()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None

@@ -200,7 +200,9 @@ class Engine:
             else:
                 self.cascade.remove(name)
             self.reader.forget()
-            self.overflow.pop(name, None)
+            gone = self.overflow.pop(name, None)
+            if gone is not None:
+                gone.segments.close()
             self.updates += 1
         self.notify()
         return name

@@ -1,141 +1,296 @@
-"""One file of closed bars: written whole or not at all, checked before it is decoded.
+"""One segment: closed bars in one file, written whole or not at all, and checked before it is decoded.
 
-Two layouts hold the same columns bit for bit: an Arrow IPC file (as it lies in memory, can be memory-mapped)
-and zstd-compressed Parquet.
+Two layouts. Uncompressed: an Arrow IPC file of one record batch, 65 bytes a row, which can be mapped instead
+of read. Compressed: Parquet with zstd. The name tells what is in it, and the checksum of its bytes::
+
+    bars-<first_us>-<last_us>-<generation>-<rows>-<crc32>.arrow
+
+so a folder is listed without decoding anything, and bytes that changed on disk never reach a decoder.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import errno
 import os
+import re
+import stat
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any, Final
 
 from mdnb.errors import DataExportError, DataImportError
 from mdnb.store.columns import BarColumns
+from mdnb.store.segment_layout import check_layout, decode, encode
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+__all__ = [
+    "BYTES_A_ROW",
+    "NAME_PREFIX",
+    "TEMPORARY_SUFFIX",
+    "DamagedSegmentError",
+    "Segment",
+    "check_segment",
+    "parse_name",
+    "read_segment",
+    "write_segment",
+]
 
-__all__ = ["ARROW", "PARQUET", "read_bars", "sync_folder", "write_bars"]
+BYTES_A_ROW: Final = 61
+"""What a row costs in a :class:`mdnb.store.bars.BarStore`."""
+NAME_PREFIX: Final = "bars-"
+TEMPORARY_SUFFIX: Final = ".tmp"
 
-ARROW = ".arrow"
-PARQUET = ".parquet"
+_NAME: Final = re.compile(
+    r"bars-(-?\d{1,19})-(-?\d{1,19})-(\d{1,18})-(\d{1,12})-([0-9a-f]{8})\.(arrow|parquet)"
+)
+_MOST_ROWS: Final = 100_000_000
+_NS_PER_US: Final = 1000
+# What file systems answer that cannot force a folder to disk.
+_NO_FOLDER_SYNC: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES})
 
-_FLOATS = ("open", "high", "low", "close", "volume", "vwap")
-_MOST_ROWS = 50_000_000
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Segment:
+    """A file of closed bars.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    first_ns, last_ns
+        Start of its oldest and newest bar, UTC epoch nanoseconds.
+    rows
+        How many bars it holds.
+    bytes
+        Size of the file.
+    raw_bytes
+        Size of the same bars in memory.
+    compressed
+        Parquet with zstd; otherwise an Arrow IPC file.
+    """
+
+    path: Path
+    first_ns: int
+    last_ns: int
+    rows: int
+    bytes: int
+    raw_bytes: int
+    compressed: bool
+
+    @property
+    def generation(self) -> int:
+        """Which write of the store made it; of two files of the same bars the higher one counts."""
+        return parse_name(self.path.name).generation
 
 
-def _schema() -> pa.Schema:
-    import pyarrow as pa
+class DamagedSegmentError(DataImportError):
+    """A segment does not hold what its name says."""
 
-    floats = [pa.field(name, pa.float64(), nullable=False) for name in _FLOATS]
-    return pa.schema(
-        [
-            pa.field("time_us", pa.int64(), nullable=False),
-            *floats,
-            pa.field("tick_count", pa.int64(), nullable=False),
-            pa.field("flags", pa.uint8(), nullable=False),
-        ]
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is damaged: {reason}. The file was left as it is.")
+        self.path = path
+        self.reason = reason
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Name:
+    first_us: int
+    last_us: int
+    generation: int
+    rows: int
+    checksum: int
+    compressed: bool
+
+    def __str__(self) -> str:
+        suffix = "parquet" if self.compressed else "arrow"
+        numbers = f"{self.first_us}-{self.last_us}-{self.generation}-{self.rows}"
+        return f"{NAME_PREFIX}{numbers}-{self.checksum:08x}.{suffix}"
+
+
+def parse_name(name: str) -> _Name:
+    """Return what a file name tells.
+
+    Raises
+    ------
+    ValueError
+        It is not the name of a segment.
+
+    Examples
+    --------
+    >>> parse_name("bars-60000000-120000000-7-2-00c0ffee.arrow").rows
+    2
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name[:80]!r} is not the name of a segment")
+    first, last, generation, rows, checksum, suffix = match.groups()
+    found = _Name(
+        int(first), int(last), int(generation), int(rows), int(checksum, 16), compressed=suffix == "parquet"
     )
+    if str(found) != name or found.first_us > found.last_us or not 0 < found.rows <= _MOST_ROWS:
+        raise ValueError(f"{name[:80]!r} is not the name of a segment")
+    return found
 
 
-def write_bars(path: Path, columns: BarColumns) -> int:
-    """Write bars into a file of the layout its ending names; return its size in bytes.
+def _segment(path: Path, name: _Name, size: int) -> Segment:
+    first_ns, last_ns = name.first_us * _NS_PER_US, name.last_us * _NS_PER_US
+    return Segment(path, first_ns, last_ns, name.rows, size, name.rows * BYTES_A_ROW, name.compressed)
+
+
+# Writing
+
+
+def write_segment(folder: Path, columns: BarColumns, generation: int, *, compressed: bool) -> Segment:
+    """Write bars as one segment: hidden file, forced to disk, renamed, folder forced to disk.
+
+    Parameters
+    ----------
+    folder
+        Where to; it exists.
+    columns
+        At least one bar, times strictly increasing.
+    generation
+        Higher than that of every file in the folder.
+    compressed
+        Parquet with zstd instead of an Arrow IPC file.
 
     Raises
     ------
     DataExportError
-        When it cannot be written; nothing half-written is left.
+        The disk is full, the folder has gone or is read-only. Nothing half-written is left.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.table([getattr(columns, field.name) for field in _schema()], schema=_schema())
-    # Readers and the next start take no notice of names with a dot in front.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    content = encode(columns, compressed=compressed)
+    times = columns.time_us
+    checksum = zlib.crc32(content)
+    name = _Name(int(times[0]), int(times[-1]), generation, len(times), checksum, compressed)
+    path = folder / str(name)
+    temporary = folder / f".{name}{TEMPORARY_SUFFIX}"
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     try:
-        with temporary.open("wb") as file:
-            if path.suffix == PARQUET:
-                pq.write_table(table, file, compression="zstd", use_dictionary=False, write_statistics=False)
-            else:
-                with pa.ipc.new_file(file, table.schema) as writer:
-                    writer.write_table(table)
-            file.flush()
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb", buffering=0) as file:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[file.write(rest) :]
             os.fsync(file.fileno())
         temporary.replace(path)
-        sync_folder(path.parent)
-        return path.stat().st_size
-    except (OSError, pa.ArrowException) as error:
-        temporary.unlink(missing_ok=True)
-        raise DataExportError(
-            f"bars could not be written to {path.parent}: {error}. They stay in memory; free some space, or"
-            " give another folder with disk_cache_path."
-        ) from error
+        _sync_folder(folder)
+    except BaseException as error:
+        # Also an interrupt must not leave a stray file; whatever it is, the caller is told.
+        for stray in (temporary, path):
+            with contextlib.suppress(OSError):
+                stray.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            raise DataExportError(
+                f"{len(times):,} bars were not written to {folder}: {reason}. What was there is intact."
+                " Free some space, or give another folder with disk_cache_path."
+            ) from error
+        raise
+    return _segment(path, name, len(content))
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder last, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # a folder cannot be opened there; the rename itself is journalled
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
 
 
-def read_bars(path: Path, *, memory_map: bool = False) -> BarColumns:
-    """Read the bars of a file; with ``memory_map`` the columns of an Arrow file are views of it.
+# Reading
+
+
+def check_segment(path: Path) -> Segment:
+    """Return the segment a file holds; name, checksum, columns and row count were checked.
 
     Raises
     ------
-    FileNotFoundError
-        When there is no such file.
-    DataImportError
-        When it is damaged or not one of ours.
+    DamagedSegmentError
+        It does not hold what its name says.
+    OSError
+        The file cannot be opened or read at all.
     """
+    try:
+        name = parse_name(path.name)
+    except ValueError as error:
+        raise DamagedSegmentError(path, "its name tells nothing of what it holds") from error
+    segment = _segment(path, name, _size(path))
+    source = _content(segment, name)
+    with _as_damage(path):
+        check_layout(source, rows=name.rows, size=segment.bytes, compressed=name.compressed)
+    return segment
+
+
+def read_segment(segment: Segment, *, memory_map: bool) -> BarColumns:
+    """Return the bars of a segment, as views that must not be written to.
+
+    Parameters
+    ----------
+    segment
+        What to read.
+    memory_map
+        Map an uncompressed segment instead of reading it: only the pages that are looked at are loaded. Its
+        checksum is then not computed again.
+
+    Raises
+    ------
+    DamagedSegmentError
+        It does not hold what its name says.
+    OSError
+        The file cannot be opened or read at all; `FileNotFoundError` if it has gone.
+    """
+    name = parse_name(segment.path.name)
+    size = _size(segment.path)
+    if size != segment.bytes:
+        raise DamagedSegmentError(segment.path, f"it has {size:,} bytes instead of {segment.bytes:,}")
+    if memory_map and not segment.compressed:
+        import pyarrow as pa
+
+        source = pa.memory_map(str(segment.path))
+    else:
+        source = _content(segment, name)
+    with _as_damage(segment.path):
+        columns = decode(source, rows=name.rows, size=size, compressed=name.compressed)
+        if (int(columns.time_us[0]), int(columns.time_us[-1])) != (name.first_us, name.last_us):
+            raise ValueError("its first or last bar is not the one its name tells")
+    return columns
+
+
+def _size(path: Path) -> int:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise DamagedSegmentError(path, "it is a link, a folder or a device, not a file")
+    return status.st_size
+
+
+def _content(segment: Segment, name: _Name) -> Any:
+    """Return the bytes of a file if they are those that were written."""
+    import pyarrow as pa
+
+    descriptor = os.open(
+        segment.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    )
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        content = file.read()
+    if zlib.crc32(content) != name.checksum:
+        raise DamagedSegmentError(segment.path, "its bytes are not those that were written")
+    return pa.BufferReader(content)
+
+
+@contextlib.contextmanager
+def _as_damage(path: Path) -> Iterator[None]:
+    """Turn whatever is found wrong in the bytes of a file into DamagedSegmentError."""
     import pyarrow as pa
 
     try:
-        table = _parquet(path) if path.suffix == PARQUET else _arrow(path, memory_map=memory_map)
-        # A damaged file could crash the interpreter when it is decoded without this.
-        table.validate(full=True)
-    except FileNotFoundError:
-        raise
-    except (OSError, pa.ArrowException, ValueError, EOFError) as error:
-        raise DataImportError(f"{path.name} is damaged and left out: {error}") from error
-    return BarColumns.of([_numpy(table[name]) for name in table.column_names])
-
-
-def _check(path: Path, schema: pa.Schema, rows: int) -> None:
-    if not schema.remove_metadata().equals(_schema()) or not 0 <= rows <= _MOST_ROWS:
-        raise DataImportError(f"{path.name} is no file of bars and left out")
-
-
-def _arrow(path: Path, *, memory_map: bool) -> Any:
-    import pyarrow as pa
-
-    source = pa.memory_map(str(path)) if memory_map else pa.OSFile(str(path))
-    reader = pa.ipc.open_file(source)
-    _check(path, reader.schema, 0)
-    table = reader.read_all()
-    _check(path, reader.schema, table.num_rows)
-    return table
-
-
-def _parquet(path: Path) -> Any:
-    import pyarrow.parquet as pq
-
-    with path.open("rb") as file:
-        reader = pq.ParquetFile(file)
-        _check(path, reader.schema_arrow, reader.metadata.num_rows)
-        return reader.read(use_threads=False)
-
-
-def _numpy(column: Any) -> np.ndarray:
-    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    if hasattr(array, "num_chunks"):
-        array = array.chunk(0)
-    made: np.ndarray = array.to_numpy(zero_copy_only=False)
-    return made
+        yield
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise DamagedSegmentError(path, reason) from error

@@ -1,329 +1,370 @@
-"""Closed bars of one timeframe on disk, in segments: each file is whole or not there at all.
+"""Closed bars of one timeframe on disk, as segments that are there whole or not at all.
 
-File names tell what is in them: ``bars-<first>-<last>-<generation>``, times in UTC epoch microseconds. Where
-two files overlap, as after a crash between writing a new one and removing what it replaces, the higher
-generation counts.
+Every change writes new files first, forces them to disk, and only then lets go of the old ones. So a process
+may be killed at any moment: what a call that returned had written is there, and every file reads.
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import math
-import re
-import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 import numpy as np
 
-from mdnb.errors import DataExportError, DataImportError
-from mdnb.store.bars import ROW_BYTES
-from mdnb.store.columns import BarColumns, columns_from_rows, join_columns
-from mdnb.store.segment_file import ARROW, PARQUET, read_bars, write_bars
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from mdnb.errors import DataExportError, OptionError
+from mdnb.store.columns import BarColumns
+from mdnb.store.segment_catalogue import SegmentCatalogue
+from mdnb.store.segment_file import Segment
+from mdnb.store.segment_layout import cut, join, rows_between
+from mdnb.store.segment_plan import find_group, merge, place_rows
 
 __all__ = ["Segment", "SegmentStore"]
 
-_NS_PER_US = 1000
-_MERGE_ROWS = 100_000
-_FAN = 8
-_NAME = re.compile(r"bars-(-?\d+)-(-?\d+)-(\d+)-(\d+)(\.arrow|\.parquet)")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Segment:
-    """One file.
-
-    Attributes
-    ----------
-    first_us, last_us
-        Start of its first and last bar, UTC epoch microseconds.
-    generation
-        Files written later have a higher one.
-    rows, bytes
-        Bars in it, and its size on disk.
-    """
-
-    path: Path
-    first_us: int
-    last_us: int
-    generation: int
-    rows: int
-    bytes: int
-
-    @property
-    def compressed(self) -> bool:
-        """Whether it is compressed."""
-        return self.path.suffix == PARQUET
+_NS_PER_US: Final = 1000
 
 
 class SegmentStore:
-    """Bars of one timeframe in a folder of its own. Thread-safe; slow calls belong on a worker thread.
+    """Bars of one timeframe on disk, oldest first, each start once.
+
+    Any thread may call anything. Readers never wait for a writer: they read what was there when they began.
+    Writers wait for each other. One store at a time may have a folder open.
 
     Parameters
     ----------
     folder
-        Made where it is not there; what an earlier process left is read, half-written files are removed.
+        Where the segments are; made if it is not there. What a killed process left is put right, and files
+        that do not read are left where they are; see :attr:`damaged`.
     memory_map
-        Read Arrow files through memory maps instead of whole; may be switched.
+        Map uncompressed segments instead of reading them whole; may be switched at any time.
 
-    Attributes
-    ----------
-    damaged
-        Files that could not be read, with the reason; they stay where they are.
+    Raises
+    ------
+    DataExportError
+        The folder cannot be made or written to, is a link, or another store has it.
+    DataImportError
+        The folder cannot be listed.
 
     Examples
     --------
-    >>> import tempfile
-    >>> rows = [(i * 60_000_000_000, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5) for i in range(5)]
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     store = SegmentStore(Path(folder))
-    ...     _ = store.append(columns_from_rows(rows))
-    ...     len(store), store.read(60_000_000_000, 120_000_000_000).time_us.tolist()
-    (5, [60000000, 120000000])
+    >>> import pathlib, tempfile
+    >>> from mdnb.store.columns import columns_from_rows
+    >>> store = SegmentStore(pathlib.Path(tempfile.mkdtemp()) / "1min")
+    >>> minute = 60_000_000_000
+    >>> rows = [(n * minute, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5) for n in range(1, 5)]
+    >>> store.append(columns_from_rows(rows[:3])).rows, store.append(columns_from_rows(rows[3:])).rows
+    (3, 1)
+    >>> store.tail(2).time_us.tolist(), len(store.read(start_ns=2 * minute, end_ns=3 * minute))
+    ([180000000, 240000000], 2)
+    >>> _ = store.compress()
+    >>> len(store), len(store.segments())
+    (4, 1)
+    >>> store.close()
     """
 
     def __init__(self, folder: Path, *, memory_map: bool = False) -> None:
-        self.folder = folder
         self.memory_map = memory_map
-        self.damaged: dict[str, str] = {}
-        self._lock = threading.Lock()
-        # One writer at a time: append, compress, replace and drop all rewrite the list.
-        self._writing = threading.RLock()
-        self._segments: list[Segment] = []
-        self._generation = 0
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataExportError(
-                f"{folder} cannot be made: {error}. Give another disk_cache_path."
-            ) from error
-        self._open()
+        self._held = SegmentCatalogue(Path(folder))
 
-    # -- what is there ------------------------------------------------------------------------------
+    # -- what there is ------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        found: list[Segment] = []
-        for path in sorted(self.folder.iterdir()):
-            if path.name.startswith(".bars-") and path.suffix == ".tmp":
-                path.unlink(missing_ok=True)
-            elif match := _NAME.fullmatch(path.name):
-                first, last, rows, generation = (int(part) for part in match.groups()[:4])
-                found.append(Segment(path, first, last, generation, rows, path.stat().st_size))
-        found.sort(key=lambda segment: -segment.generation)
-        kept: list[Segment] = []
-        for segment in found:
-            over = [
-                one for one in kept if one.first_us <= segment.last_us and segment.first_us <= one.last_us
-            ]
-            # What a newer file covers is what a crash kept from being removed.
-            if over:
-                segment.path.unlink(missing_ok=True)
-            elif self._reads(segment):
-                kept.append(segment)
-            self._generation = max(self._generation, segment.generation)
-        self._segments = sorted(kept, key=lambda segment: segment.first_us)
-
-    def _reads(self, segment: Segment) -> bool:
-        try:
-            held = read_bars(segment.path)
-        except (DataImportError, FileNotFoundError) as error:
-            self.damaged[segment.path.name] = str(error)
-            return False
-        if len(held) != segment.rows or not bool((np.diff(held.time_us) > 0).all()):
-            self.damaged[segment.path.name] = "it does not hold what its name says"
-            return False
-        return True
-
-    def segments(self) -> list[Segment]:
-        """Return the files, oldest bars first."""
-        with self._lock:
-            return list(self._segments)
+    @property
+    def folder(self) -> Path:
+        """Where the segments are."""
+        return self._held.folder
 
     def __len__(self) -> int:
         return sum(segment.rows for segment in self.segments())
 
     @property
     def nbytes(self) -> int:
-        """Bytes on disk."""
-        return sum(segment.bytes for segment in self.segments())
+        """Bytes on disk now, as the file system states them."""
+        return self._held.gathered(lambda: sum(segment.path.stat().st_size for segment in self.segments()))
 
     @property
     def raw_bytes(self) -> int:
-        """Bytes that the same bars take in memory."""
-        return len(self) * ROW_BYTES
+        """Bytes the same bars take in memory: 61 a row."""
+        return sum(segment.raw_bytes for segment in self.segments())
 
     @property
     def first_ns(self) -> int | None:
-        """Start of the oldest bar."""
+        """Start of the oldest bar, UTC epoch nanoseconds; None where there is none."""
         held = self.segments()
-        return held[0].first_us * _NS_PER_US if held else None
+        return held[0].first_ns if held else None
 
     @property
     def last_ns(self) -> int | None:
-        """Start of the newest bar."""
+        """Start of the newest bar, UTC epoch nanoseconds; None where there is none."""
         held = self.segments()
-        return held[-1].last_us * _NS_PER_US if held else None
+        return held[-1].last_ns if held else None
+
+    @property
+    def damaged(self) -> dict[Path, str]:
+        """Files that do not read, and why. They are left where they are."""
+        return self._held.damaged
+
+    @property
+    def closed(self) -> bool:
+        """Whether the store was closed."""
+        return self._held.closed
+
+    def segments(self) -> list[Segment]:
+        """Return the segments, oldest first."""
+        return self._held.segments()
 
     # -- reading ------------------------------------------------------------------------------------
 
     def read(self, start_ns: int | None = None, end_ns: int | None = None) -> BarColumns:
-        """Return the bars that start in ``[start_ns, end_ns]``, oldest first."""
-        first = -(2**62) if start_ns is None else -(-start_ns // _NS_PER_US)
-        last = 2**62 if end_ns is None else end_ns // _NS_PER_US
-        # A file may be replaced between looking it up and opening it; the list then has its successor.
-        for _ in range(20):
-            wanted = [one for one in self.segments() if one.first_us <= last and one.last_us >= first]
-            with contextlib.suppress(FileNotFoundError):
-                parts = [_within(self._load(segment), first, last) for segment in wanted]
-                return join_columns(parts)
-        raise DataImportError(f"the files in {self.folder} change faster than they can be read")
+        """Return the bars that start in ``[start_ns, end_ns]``, oldest first.
+
+        Parameters
+        ----------
+        start_ns, end_ns
+            UTC epoch nanoseconds, both included; None is no bound.
+
+        Returns
+        -------
+        BarColumns
+            Copies; ``first`` is 0, ``forming`` False.
+
+        Raises
+        ------
+        DataImportError
+            A file cannot be opened, though it is there. (A damaged one is skipped; see :attr:`damaged`.)
+        ClosedError
+            The store was closed.
+        """
+        self._held.check_open()
+        start_us = None if start_ns is None else -(-start_ns // _NS_PER_US)
+        end_us = None if end_ns is None else end_ns // _NS_PER_US
+
+        def gather() -> BarColumns:
+            parts = []
+            for segment in self.segments():
+                late = end_ns is not None and segment.first_ns > end_ns
+                if late or (start_ns is not None and segment.last_ns < start_ns):
+                    continue
+                columns = self._load(segment)
+                parts.append(cut(columns, rows_between(columns, start_us, end_us)))
+            return join(parts)
+
+        return self._held.gathered(gather)
 
     def tail(self, count: int) -> BarColumns:
-        """Return the newest ``count`` bars."""
-        rows, start_us = 0, None
-        for segment in reversed(self.segments()):
-            start_us = segment.first_us
-            rows += segment.rows
-            if rows >= count:
-                break
-        if start_us is None or count <= 0:
-            return columns_from_rows([])
-        held = self.read(start_us * _NS_PER_US)
-        return held.part(max(0, len(held) - count), len(held))
+        """Return the newest ``count`` bars, oldest first; fewer where there are fewer.
+
+        Raises
+        ------
+        OptionError
+            ``count`` is negative.
+        DataImportError, ClosedError
+            As :meth:`read`.
+        """
+        self._held.check_open()
+        if count < 0:
+            raise OptionError(f"tail({count}): give how many bars are wanted, 0 or more.")
+
+        def gather() -> BarColumns:
+            parts: list[BarColumns] = []
+            wanted = count
+            for segment in reversed(self.segments()):
+                if wanted <= 0:
+                    break
+                parts.append(cut(self._load(segment), slice(max(0, segment.rows - wanted), None)))
+                wanted -= segment.rows
+            return join(parts[::-1])
+
+        return self._held.gathered(gather)
 
     def _load(self, segment: Segment) -> BarColumns:
-        return read_bars(segment.path, memory_map=self.memory_map)
+        return self._held.load(segment, memory_map=self.memory_map)
 
     # -- writing ------------------------------------------------------------------------------------
 
     def append(self, columns: BarColumns) -> Segment:
-        """Write bars that are newer than all there are.
+        """Write bars as a new segment; once this returns, they outlive a killed process.
+
+        Parameters
+        ----------
+        columns
+            At least one bar, oldest first, all newer than those held.
 
         Raises
         ------
+        OptionError
+            No bars, or they are not in order, or not newer; :meth:`replace` takes those.
         DataExportError
-            When they cannot be written, or are not newer.
+            They cannot be written (disk full, no permission). Nothing was changed.
+        ClosedError
+            The store was closed.
         """
-        with self._writing:
-            last = self.last_ns
-            if last is not None and int(columns.time_us[0]) * _NS_PER_US <= last:
-                raise DataExportError("bars to append must be newer than those on disk; use replace")
-            made = self._write(columns, ARROW)
-            self._swap([], [made])
-            return made
+        _check_order(columns)
+        if not len(columns):
+            raise OptionError("append() was given no bars; it takes at least one.")
+        given = int(columns.time_us[0]) * _NS_PER_US
 
-    def compress(self) -> tuple[int, int]:
-        """Compress what is not, and join small neighbours now and then; return bytes before and after.
+        def add() -> Segment:
+            newest = self.last_ns
+            if newest is not None and given <= newest:
+                raise OptionError(
+                    f"append() was given a bar that starts at {given} ns, and holds bars up to {newest} ns. "
+                    "It takes newer ones only; use replace()."
+                )
+            return self._held.add(columns)
 
-        Raises
-        ------
-        DataExportError
-            When it cannot be written; the old files stay.
-        """
-        with self._writing:
-            before = after = 0
-            while group := _next_group(self.segments()):
-                made = self._write(join_columns([self._load(segment) for segment in group]), PARQUET)
-                before += sum(segment.bytes for segment in group)
-                after += made.bytes
-                self._swap(group, [made])
-            return before, after
+        return self._held.alone(add)
 
     def replace(self, columns: BarColumns) -> int:
-        """Put bars in the place of those of the same start, or in between; return how many replaced one."""
-        if not len(columns):
-            return 0
-        with self._writing:
-            first, last = int(columns.time_us[0]), int(columns.time_us[-1])
-            touched = [one for one in self.segments() if one.first_us <= last and one.last_us >= first]
-            held = join_columns([self._load(segment) for segment in touched])
-            known = np.isin(held.time_us, columns.time_us)
-            both = join_columns([held.where(~known), columns])
-            made = self._write(both.where(np.argsort(both.time_us, kind="stable")), ARROW)
-            self._swap(touched, [made])
-            return int(np.count_nonzero(known))
+        """Write bars at their places: those whose start is held get the new values, others are put between.
+
+        Parameters
+        ----------
+        columns
+            Bars, oldest first.
+
+        Returns
+        -------
+        int
+            How many were held already.
+
+        Raises
+        ------
+        OptionError
+            They are not in order.
+        DataExportError
+            They cannot be written. Nothing was changed.
+        DataImportError, ClosedError
+            As :meth:`read`.
+        """
+        _check_order(columns)
+
+        def rewrite() -> int:
+            held = self.segments()
+            into, apart = place_rows(columns.time_us, held)
+            known = [0]
+
+            def parts() -> Iterator[tuple[BarColumns, bool]]:
+                for part in apart:
+                    yield cut(columns, part), False
+                for at, part in into.items():
+                    merged, both = merge(self._load(held[at]), cut(columns, part))
+                    known[0] += both
+                    yield merged, held[at].compressed
+
+            self._held.exchange([held[at] for at in into], parts())
+            return known[0]
+
+        return self._held.alone(rewrite)
+
+    def compress(self) -> tuple[int, int]:
+        """Rewrite uncompressed segments as Parquet with zstd, small neighbours merged into one.
+
+        Other changes get their turn between two segments; readers are not held up at all.
+
+        Returns
+        -------
+        before, after : int
+            Bytes on disk of what was rewritten, measured before and after; 0 and 0 where there was nothing.
+
+        Raises
+        ------
+        DataExportError
+            A segment cannot be written; that one and those after it are as they were.
+        DataImportError, ClosedError
+            As :meth:`read`.
+        """
+        before = 0
+        made: dict[Path, int] = {}
+
+        def next_group() -> bool:
+            nonlocal before
+            group = find_group(self.segments())
+            if not group:
+                return False
+            sizes = {segment.path: segment.path.stat().st_size for segment in group}
+            new = self._held.exchange(group, [(join([self._load(segment) for segment in group]), True)])
+            before += sum(size for path, size in sizes.items() if path not in made)
+            for path in sizes:
+                made.pop(path, None)
+            # Before the lock is let go: somebody else may replace them.
+            made.update((segment.path, segment.path.stat().st_size) for segment in new)
+            return True
+
+        # Until none is left: each turn takes the lock anew. What is appended meanwhile is compressed too.
+        while self._held.alone(next_group):
+            pass
+        return before, sum(made.values())
 
     def drop_before(self, ts_ns: int) -> int:
-        """Forget bars that start before an instant; return how many."""
-        with self._writing:
-            at_us = -(-ts_ns // _NS_PER_US)
-            gone = [segment for segment in self.segments() if segment.last_us < at_us]
-            dropped = sum(segment.rows for segment in gone)
-            made: list[Segment] = []
-            for segment in self.segments():
-                if segment.first_us < at_us <= segment.last_us:
-                    kept = _within(self._load(segment), at_us, 2**62)
-                    made = [self._write(kept, segment.path.suffix)]
-                    gone.append(segment)
-                    dropped += segment.rows - len(kept)
-            self._swap(gone, made)
-            return dropped
+        """Forget the bars that start before an instant (UTC epoch nanoseconds); return how many.
+
+        Raises
+        ------
+        DataExportError
+            What is to stay of a segment cannot be written. Nothing was changed.
+        DataImportError, ClosedError
+            As :meth:`read`.
+        """
+
+        def drop() -> int:
+            touched = [segment for segment in self.segments() if segment.first_ns < ts_ns]
+            rows = sum(segment.rows for segment in touched)
+            stays: list[tuple[BarColumns, bool]] = []
+            if touched and touched[-1].last_ns >= ts_ns:
+                columns = self._load(touched[-1])
+                part = rows_between(columns, -(-ts_ns // _NS_PER_US), None)
+                stays.append((cut(columns, part), touched[-1].compressed))
+            self._held.exchange(touched, stays)
+            return rows - sum(len(columns) for columns, _ in stays)
+
+        return self._held.alone(drop)
 
     def shrink_to(self, max_bytes: int) -> int:
-        """Drop whole files, oldest first, until the rest is within a size; return how many bars went."""
-        with self._writing:
+        """Forget whole oldest segments until :attr:`nbytes` is at most ``max_bytes``; return how many bars.
+
+        Raises
+        ------
+        OptionError
+            ``max_bytes`` is negative.
+        ClosedError
+            The store was closed.
+        """
+        if max_bytes < 0:
+            raise OptionError(f"shrink_to({max_bytes}): give a number of bytes, 0 or more.")
+
+        def shrink() -> int:
             held = self.segments()
-            gone: list[Segment] = []
-            while held and sum(segment.bytes for segment in held) > max_bytes:
-                gone.append(held.pop(0))
-            self._swap(gone, [])
-            return sum(segment.rows for segment in gone)
+            sizes = [segment.path.stat().st_size for segment in held]
+            over, count = sum(sizes) - max_bytes, 0
+            while over > 0:
+                over -= sizes[count]
+                count += 1
+            self._held.exchange(held[:count], [])
+            return sum(segment.rows for segment in held[:count])
+
+        return self._held.alone(shrink)
 
     def clear(self) -> None:
-        """Remove every file."""
-        with self._writing:
-            self._swap(self.segments(), [])
+        """Forget all bars. Damaged files stay where they are.
 
-    def _write(self, columns: BarColumns, layout: str) -> Segment:
-        self._generation += 1
-        first, last = int(columns.time_us[0]), int(columns.time_us[-1])
-        path = self.folder / f"bars-{first}-{last}-{len(columns)}-{self._generation}{layout}"
-        size = write_bars(path, columns)
-        return Segment(path, first, last, self._generation, len(columns), size)
+        Raises
+        ------
+        DataExportError
+            A file cannot be deleted; its bars are forgotten until the folder is opened again.
+        ClosedError
+            The store was closed.
+        """
+        self._held.alone(lambda: self._held.exchange(self.segments(), []))
+        if self._held.leftover:
+            names = ", ".join(path.name for path in self._held.leftover[:3])
+            raise DataExportError(f"{names} cannot be deleted. Delete the folder by hand.")
 
-    def _swap(self, gone: Iterable[Segment], made: Iterable[Segment]) -> None:
-        gone = list(gone)
-        with self._lock:
-            kept = [segment for segment in self._segments if segment not in gone]
-            self._segments = sorted([*kept, *made], key=lambda segment: segment.first_us)
-        for segment in gone:
-            with contextlib.suppress(OSError):
-                segment.path.unlink(missing_ok=True)
+    def close(self) -> None:
+        """Let go of the folder; what is in it stays. Closing twice is harmless."""
+        self._held.close()
 
 
-def _within(columns: BarColumns, first_us: int, last_us: int) -> BarColumns:
-    start, stop = np.searchsorted(columns.time_us, (first_us, last_us + 1))
-    return columns.part(int(start), int(stop))
-
-
-def _next_group(segments: list[Segment]) -> list[Segment]:
-    """Return the next neighbours to rewrite as one file; none where all is well.
-
-    What is not compressed goes first, as many neighbours at once as fit into a file. Then eight compressed
-    files of about a size make one: a bar is rewritten a few times in its life, however often this is asked.
-    """
-    run: list[Segment] = []
-    for segment in segments:
-        if not segment.compressed and sum(one.rows for one in run) + segment.rows <= _MERGE_ROWS:
-            run.append(segment)
-        elif run:
-            break
-        elif not segment.compressed:
-            return [segment]
-    if run:
-        return run
-    for segment in segments:
-        if run and (_tier(segment) != _tier(run[0]) or sum(one.rows for one in run) > _MERGE_ROWS):
-            run = []
-        run.append(segment)
-        if len(run) == _FAN and sum(one.rows for one in run) <= _MERGE_ROWS:
-            return run
-    return []
-
-
-def _tier(segment: Segment) -> int:
-    return int(math.log(max(segment.rows, 1), _FAN))
+def _check_order(columns: BarColumns) -> None:
+    times = columns.time_us
+    if len(times) > 1 and not bool(np.all(times[1:] > times[:-1])):
+        raise OptionError("The bars are not in order: each has to start after the one before it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +212,7 @@ def test_a_full_disk_loses_nothing_and_says_so(tmp_path: Path) -> None:
         feed, "1min", max_bars_per_timeframe=50, enable_disk_overflow=True, disk_cache_path=str(blocked)
     ) as market:
         folder = next(iter(market.data.engine.overflow.values())).segments.folder
-        folder.rmdir()
+        shutil.rmtree(folder)
         with pytest.raises(OSError, match="disk_cache_path"):
             market.data.cleanup_old_data()
         assert len(market.data.get_all_data("1min")) == 300

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mdnb.errors import OptionError
 from mdnb.runtime.bridge import call
-from mdnb.store import segment_file
+from mdnb.store import segment_catalogue
 from tests.manager.hand import HandFeed, minutes, open_market, trade
 
 
@@ -80,13 +79,13 @@ def test_worker_threads_run_side_by_side_only_when_asked() -> None:
 
 def test_memory_mapping_reads_views_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
     mapped: list[bool] = []
-    real = segment_file._arrow
+    real = segment_catalogue.read_segment
 
-    def spy(path: Path, *, memory_map: bool) -> object:
+    def spy(segment: segment_catalogue.Segment, *, memory_map: bool) -> object:
         mapped.append(memory_map)
-        return real(path, memory_map=memory_map)
+        return real(segment, memory_map=memory_map)
 
-    monkeypatch.setattr(segment_file, "_arrow", spy)
+    monkeypatch.setattr(segment_catalogue, "read_segment", spy)
     feed = HandFeed(minutes(-300, 300))
     with open_market(feed, "1min", max_bars_per_timeframe=50, enable_disk_overflow=True) as market:
         market.data.cleanup_old_data()
