@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from mdnb.analysis.alignment import TimeframeAlignment
     from mdnb.statistics import ImportResult
     from mdnb.widgets.chart import LiveChart
-    from mdnb.widgets.fast.chart import LiveChart as FastChart
 
 __all__ = ["LiveMarket", "LiveSymbol", "live"]
 
@@ -118,7 +117,7 @@ class LiveSymbol:
         """The last price; waits up to 10 s for the first one."""
         return self.data.get_current_price()
 
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart | FastChart:
+    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
         """Return a live chart; see `mdnb.widgets.chart.LiveChart`."""
         return self._view.chart(timeframe, **options)
 

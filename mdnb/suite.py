@@ -21,7 +21,6 @@ from mdnb.runtime.session import MarketSession
 
 if TYPE_CHECKING:
     from mdnb.widgets.chart import LiveChart
-    from mdnb.widgets.fast.chart import LiveChart as FastChart
 
 __all__ = ["SymbolView", "TradingSuite"]
 
@@ -43,7 +42,7 @@ class SymbolView:
 
         return self._session.bus.on(type, only_ours)
 
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart | FastChart:
+    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
         """Return a live chart of this symbol; see `mdnb.widgets.chart.LiveChart`."""
         return _chart(self.data, timeframe, options)
 
@@ -152,7 +151,7 @@ class TradingSuite:
         self._session.engine(chosen)
         return self._session.accounting(chosen)
 
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart | FastChart:
+    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
         """Return a live chart of the first symbol; see `mdnb.widgets.chart.LiveChart`."""
         return _chart(self.data, timeframe, options)
 
@@ -225,14 +224,7 @@ class TradingSuite:
         return f"<TradingSuite {', '.join(self.symbols)}: {kept}; {self.status}>"
 
 
-def _chart(
-    manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]
-) -> LiveChart | FastChart:
-    name = timeframe or manager.get_timeframes()[0]
-    if options.get("frontend") == "fast":
-        from mdnb.widgets.fast.chart import LiveChart as FastChart
-
-        return FastChart(manager.engine, name, **options)
+def _chart(manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]) -> LiveChart:
     from mdnb.widgets.chart import LiveChart
 
-    return LiveChart(manager.engine, name, **options)
+    return LiveChart(manager.engine, timeframe or manager.get_timeframes()[0], **options)

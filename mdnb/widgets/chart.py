@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-import copy
+import pathlib
+import warnings
 from typing import Any
 
 import plotly.graph_objects as go
+import traitlets
 
-from mdnb.errors import OptionError, suggest
-from mdnb.store.bars import BarColumns
-from mdnb.widgets.compose import ChartState, compose_layout, compose_traces, moving_numbers
+from mdnb.widgets.figure import HELD, is_ours, moving_parts, traces, view
 from mdnb.widgets.layout import short_timeframe
 from mdnb.widgets.page import page_probe
 from mdnb.widgets.picture import svg_picture
+from mdnb.widgets.runtime import plotly_runtime
 from mdnb.widgets.sender import sender
 from mdnb.widgets.source import BarSource
-from mdnb.widgets.theme import PALETTES, THEMES, theme_of
-from mdnb.widgets.transport import LayerTransport, StockTransport, users_own
+from mdnb.widgets.state import ChartState, check_options
+from mdnb.widgets.stock import MOST_FPS, StockTransport
+from mdnb.widgets.theme import theme_of
+from mdnb.widgets.transport import FastTransport
 
 __all__ = ["LiveChart"]
 
-_CONFIG = {"showSendToCloud": False, "displaylogo": False, "scrollZoom": True, "responsive": True}
+_CONFIG = {
+    "showSendToCloud": False,
+    "displaylogo": False,
+    "displayModeBar": False,
+    "scrollZoom": True,
+    "responsive": False,
+}
 _MAX_PICTURE_BARS = 200
-_STOCK_FPS = 8.0
-_FRONTENDS = ("live", "stock")
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type information
     """Live candles and volume of one symbol and timeframe.
 
     Everything people do to a ``FigureWidget`` works: add traces, shapes and annotations, change the layout,
-    attach handlers. It is drawn from a thread of its own, so it moves while a cell runs.
+    attach handlers. It is drawn from a thread of its own, so it moves while a cell runs. Bars stand side by
+    side: ``x`` is a bar's ordinal, as in ``chart.data[0].x``.
 
     Parameters
     ----------
@@ -39,9 +48,10 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
     timeframe
         One that is kept.
     bars
-        How many bars are shown, 2..5000. Plotly draws all of them anew when a bar closes.
+        How many bars are held to be shown, 2..50,000 (``frontend="stock"``: ..5,000); about the newest 180
+        are in view at first.
     fps
-        Redraws a second at the most, above 0.
+        Redraws a second at the most, above 0, up to 120.
     theme
         ``auto`` follows the page; ``dark`` or ``light``.
     palette
@@ -51,9 +61,7 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
     static
         Add a picture for pages without a kernel (GitHub, nbviewer).
     frontend
-        ``live`` draws what moves in a layer over the figure; ``stock`` leaves everything to plotly, at most
-        8 redraws a second, for pages that cannot run the layer. ``fast``, given to ``live.chart``, is the
-        chart of `mdnb.widgets.fast`: up to 50,000 bars, not the default yet.
+        ``fast``: our own; ``stock``: plotly's, for a page that cannot run ours, at most twice a second.
 
     Raises
     ------
@@ -63,39 +71,62 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         When an option is unknown or outside what is allowed.
     """
 
+    _esm = pathlib.Path(__file__).parent / "static" / "live_chart.js"
+    _runtime = traitlets.Unicode("").tag(sync=True)
+    _look = traitlets.Dict().tag(sync=True)
+    _bars = traitlets.Bytes(b"").tag(sync=True)
+
     def __init__(
         self,
         source: BarSource,
         timeframe: str,
         *,
-        bars: int = 240,
+        bars: int = 1000,
         fps: float = 20.0,
         theme: str = "auto",
         palette: str = "default",
         height: int = 460,
         static: bool = True,
-        frontend: str = "live",
+        frontend: str = "fast",
         **unknown: Any,
     ) -> None:
-        _check(bars, fps, theme, palette, height, frontend, unknown)
+        check_options(bars, fps, theme, palette, height, frontend, unknown)
         name = source.canonical(timeframe)
-        live = frontend == "live"
-        state = ChartState(source, name, bars, theme, palette, height, static, live)
-        held = source.columns(name, bars)
-        super().__init__(data=compose_traces(state, held), layout=compose_layout(state, held))
-        self.__dict__["fps"] = float(fps) if live else min(float(fps), _STOCK_FPS)
-        self.__dict__["_mdnb"] = state
-        state.transport = LayerTransport(self) if live else StockTransport(self)
-        state.seen = source.version(name)
-        state.last_badge = source.status()
-        self._config = dict(_CONFIG)
+        state = ChartState(source, name, bars, theme, palette, height, static, theme == "auto")
         if theme == "auto":
-            probe = page_probe()
-            probe.observe(self._on_page_theme, "theme")
-            if probe.theme:
-                self.set_theme(probe.theme, keep_auto=True)
+            state.theme = page_probe().theme or "light"
+        held = source.columns(name, bars)
+        stock = frontend == "stock"
+        if stock:
+            fps = min(fps, MOST_FPS)
+            self.__dict__["_esm"] = go.FigureWidget._esm
+            warnings.warn(
+                f"frontend='stock': plotly's own front end, at most {MOST_FPS:g} refreshes a second",
+                UserWarning,
+                stacklevel=2,
+            )
+        transport = (StockTransport if stock else FastTransport)(self, state, held)
+        self.__dict__["_mdnb_opens"] = False
+        data, layout = transport.make_figure(held)
+        super().__init__(data=data, layout=layout)
+        for held_trace, made in zip(self._data, data, strict=True):
+            # A `FigureWidget` gives its traces ids of its own; ours are found by these.
+            held_trace["uid"] = made["uid"]
+        self.__dict__.update(fps=float(fps), _mdnb=state, _mdnb_transport=transport, _mdnb_opens=True)
+        self._config = dict(_CONFIG)
+        if not stock:
+            self._runtime = plotly_runtime().model_id
+            self.on_msg(self._on_message)
+        self.open()
+        state.seen, state.badge = source.version(name), source.status()
+        self._observe_page()
         state.listener = source.listen(sender().wake.set)
         sender().add(self)
+
+    def open(self) -> None:
+        """Open the connection to the page; once everything is there, so that it takes one message."""
+        if self.__dict__.get("_mdnb_opens", False):
+            super().open()
 
     # -- what it shows ------------------------------------------------------------------------------
 
@@ -113,24 +144,13 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
 
     @property
     def follows(self) -> bool:
-        """Whether the chart goes along with the last bar: until it is panned or zoomed."""
-        return self._is_at_the_end()
+        """Whether the page goes along with the newest bar: until somebody pans or zooms there."""
+        return bool(self._mdnb.follows)
 
     def follow(self) -> None:
-        """Go to the last bar and along with it again."""
-        state = self._mdnb
-        with state.lock:
-            state.follows = True
-            state.y_range = None
-            self._redraw_all()
-
-    def _is_at_the_end(self) -> bool:
-        # The page tells of each pan and zoom by changing the layout: it differs from what was set here then.
-        state, axis = self._mdnb, self.layout.xaxis
-        if state.x_range is None or axis.range is None or axis.autorange is True:
-            return True
-        width = state.x_range[1] - state.x_range[0]
-        return all(abs(a - b) < 1e-3 * width for a, b in zip(axis.range, state.x_range, strict=True))
+        """Go to the newest bar, and along with it again, on every page."""
+        self._mdnb.follows = True
+        self._mdnb_transport.follow()
 
     def set_timeframe(self, timeframe: str) -> None:
         """Show another timeframe that is kept.
@@ -143,88 +163,99 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         state = self._mdnb
         with state.lock:
             state.timeframe = state.source.canonical(timeframe)
-            state.follows = True
-            state.y_range = None
-            self._redraw_all()
+            self._mdnb_transport.show_all()
+            state.seen = (-1, -1, -1)
 
-    def set_theme(self, theme: str, palette: str | None = None, *, keep_auto: bool = False) -> None:
-        """Change colours: ``dark``, ``light`` or ``auto``, and the palette if one is given."""
+    def set_theme(self, theme: str, palette: str | None = None) -> None:
+        """Change colours: ``dark``, ``light`` or ``auto``, and the palette if one is given.
+
+        Raises
+        ------
+        OptionError
+            When there is no such theme or palette.
+        """
         state = self._mdnb
+        theme_of(theme, palette or state.palette)
         with state.lock:
-            theme_of(theme, palette or state.palette)
-            state.theme = theme if not (theme == "auto" and page_probe().theme) else page_probe().theme
-            state.palette = palette or state.palette
-            state.follows_page = keep_auto or theme == "auto"
-            self._redraw_all()
+            state.follows_page = theme == "auto"
+            self._observe_page()
+            named = (page_probe().theme or "light") if theme == "auto" else theme
+            self._recolour(named, palette or state.palette, tell=True)
+
+    def _observe_page(self) -> None:
+        state = self._mdnb
+        if state.follows_page and not state.observes_page:
+            state.observes_page = True
+            page_probe().observe(self._on_page_theme, "theme")
 
     def _on_page_theme(self, change: dict[str, Any]) -> None:
-        if self._mdnb.follows_page and change["new"] in ("dark", "light"):
-            self.set_theme(change["new"], keep_auto=True)
+        state = self._mdnb
+        if state.follows_page and change["new"] in {"dark", "light"} and not state.closed:
+            with state.lock:
+                # Our own front end saw it before the kernel did.
+                self._recolour(change["new"], state.palette, tell=False)
+
+    def _recolour(self, theme: str, palette: str, *, tell: bool) -> None:
+        state = self._mdnb
+        old = state.look()
+        state.theme, state.palette = theme, palette
+        self._mdnb_transport.recolour(old, tell=tell)
 
     # -- drawing ------------------------------------------------------------------------------------
 
     def draw(self) -> None:
         """Send what changed since the last time; the sender's thread calls this."""
-        state = self._mdnb
+        state, transport = self._mdnb, self._mdnb_transport
         with state.lock:
             if state.closed:
                 return
             status = state.source.status()
             version = state.source.version(state.timeframe)
-            if version == state.seen and status == state.last_badge:
+            if version == state.seen and status == state.badge:
                 return
-            # Nobody looks at a chart whose last view was closed; the one that opens next gets the state.
-            if self._view_count == 0 and state.had_view:
-                return
-            state.had_view = state.had_view or self._view_count > 0
-            held = state.source.columns(state.timeframe, state.bars)
-            state.follows = self._is_at_the_end()
-            same_bars = version[:2] == state.seen[:2]
-            state.seen, state.last_badge = version, status
-            if not len(held):
-                return
-            if same_bars and held.forming and state.shows_forming:
-                state.transport.update_forming(state, held)
-            else:
-                self._redraw_bars(held)
+            state.seen, state.badge = version, status
+            transport.draw(version)
             if status == "closed":
                 # The market was closed: nothing will come any more, and the badge says so.
-                state.closed = True
-                sender().remove(self)
-                state.listener.close()
+                self._stop()
 
-    def _redraw_bars(self, held: BarColumns) -> None:
+    def _stop(self) -> None:
         state = self._mdnb
-        state.transport.replace_bars(
-            state, held, compose_traces(state, held), compose_layout(state, held, moving=True)
-        )
+        state.closed = True
+        sender().remove(self)
+        state.listener.close()
+        if state.observes_page:
+            page_probe().unobserve(self._on_page_theme, "theme")
+            state.observes_page = False
 
-    def _redraw_all(self) -> None:
-        state = self._mdnb
-        held = state.source.columns(state.timeframe, state.bars)
-        state.transport.replace_bars(state, held, compose_traces(state, held), compose_layout(state, held))
+    @traitlets.observe("_js2py_pointsCallback")
+    def _handler_js2py_pointsCallback(self, change: dict[str, Any]) -> None:  # noqa: N802  # plotly's name
+        told = change["new"]
+        if told and "_mdnb_transport" in self.__dict__:
+            self._mdnb_transport.number_points(told["points"])
+        super()._handler_js2py_pointsCallback(change)
+
+    def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        self._mdnb_transport.receive(message)
 
     # -- state for a page that opens later ------------------------------------------------------------
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
         """Return the widget's state with the bars as they are now: a reloaded page shows the present."""
-        if "_mdnb" in self.__dict__:
+        transport = self.__dict__.get("_mdnb_transport")
+        if transport is not None and self._mdnb_opens and key is None:
             # Written past the traits' notification: setting them would send everything to every page.
-            self._trait_values["_widget_data"] = copy.deepcopy(self._data)
-            layout = copy.deepcopy(self._layout_obj._props)
-            state = self._mdnb
-            if state.drawn_by_layer and "meta" in layout:
-                held = state.source.columns(state.timeframe, 2)
-                layout["meta"]["mdnb"]["now"] = moving_numbers(state, held)
-            self._trait_values["_widget_layout"] = layout
+            self._trait_values.update(transport.traits())
         return super().get_state(key, drop_defaults)
 
-    def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = super()._repr_mimebundle_(*args, **kwargs)
+    def _repr_mimebundle_(self, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
+        # Plotly's own sets its traits here, which would send every bar once more.
+        bundle: dict[str, Any] = {
+            _WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        }
         if self._mdnb.static:
             bundle["image/svg+xml"] = self.picture()
-        bundle["text/plain"] = repr(self)
-        return bundle
+        return {**bundle, "text/plain": repr(self)}
 
     def picture(self) -> str:
         """Return the chart as it is now as a small stand-alone SVG."""
@@ -237,54 +268,33 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
     def snapshot(self) -> go.Figure:
         """Return the chart as it is now as a plain figure: yours, and still."""
         state = self._mdnb
-        held = state.source.columns(state.timeframe, state.bars)
-        ours = compose_traces(state, held, whole=True)
-        theirs = [trace.to_plotly_json() for trace in self.data[len(ours) :]]
-        layout = self.layout.to_plotly_json()
-        whole = compose_layout(state, held, whole=True)
+        with state.lock:
+            held, look = state.source.columns(state.timeframe, state.bars), state.look()
+            ours = {trace["uid"]: trace for trace in traces(look, held, hover=True)}
+            around = {**view(look, held), **moving_parts(state.source, look, held)}
+            figure = go.Figure(self.to_dict())
+        for trace in figure.data:
+            made = ours.get(trace.uid, {})
+            trace.update({name: made[name] for name in HELD if name in made}, overwrite=True)
         for kind in ("shapes", "annotations"):
-            layout[kind] = [*whole[kind], *users_own(self, kind)]
-        return go.Figure(data=[*ours, *theirs], layout=layout)
+            theirs = [item.to_plotly_json() for item in figure.layout[kind] if not is_ours(item.name)]
+            around[kind] = [*around.get(kind, ()), *theirs]
+        return figure.update_layout(around)
 
     def to_html(self, *args: Any, **kwargs: Any) -> str:
         """Return a stand-alone page of the chart as it is now; plotly's options."""
-        kwargs.setdefault("config", dict(_CONFIG))
+        kwargs.setdefault("config", {**_CONFIG, "responsive": True})
         text: str = self.snapshot().to_html(*args, **kwargs)
         return text
 
     def close(self) -> None:
-        """Stop moving; the last state stays to be seen."""
+        """Stop moving and leave the page."""
         state = self.__dict__.get("_mdnb")
         if state is not None and not state.closed:
-            state.closed = True
-            sender().remove(self)
-            if state.listener is not None:
-                state.listener.close()
-            if state.follows_page or state.theme == "auto":
-                page_probe().unobserve(self._on_page_theme, "theme")
+            self._stop()
         super().close()
 
     def __repr__(self) -> str:
         if "_mdnb" not in self.__dict__:
             return f"<{type(self).__name__}>"
         return f"<LiveChart {self.symbol} {self.timeframe}: {self._mdnb.source.status()}>"
-
-
-def _check(
-    bars: int, fps: float, theme: str, palette: str, height: int, frontend: str, unknown: dict[str, Any]
-) -> None:
-    allowed = ("bars", "fps", "theme", "palette", "height", "static", "frontend")
-    for name in unknown:
-        raise OptionError(f"a chart has no option {name!r}. {suggest(name, allowed)}")
-    if isinstance(bars, bool) or not isinstance(bars, int) or not 2 <= bars <= 5000:
-        raise OptionError(f"bars must be a whole number from 2 to 5000; got {bars!r}")
-    if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0 < fps <= 120:
-        raise OptionError(f"fps must be above 0 and at most 120; got {fps!r}")
-    if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 4000:
-        raise OptionError(f"height must be a whole number of pixels from 120 to 4000; got {height!r}")
-    if theme not in THEMES:
-        raise OptionError(f"there is no theme {theme!r}. {suggest(str(theme), THEMES)}")
-    if palette not in PALETTES:
-        raise OptionError(f"there is no palette {palette!r}. {suggest(str(palette), PALETTES)}")
-    if frontend not in _FRONTENDS:
-        raise OptionError(f"there is no front end {frontend!r}. {suggest(str(frontend), _FRONTENDS)}")

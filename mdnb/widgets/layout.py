@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 import math
+import zoneinfo
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from mdnb.store.bars import BarColumns
+from mdnb.store.columns import BarColumns
 from mdnb.widgets.theme import Theme, contrast_text, with_alpha
 
-__all__ = ["PADDING_BARS", "Look", "legend_text", "short_timeframe"]
+__all__ = ["PADDING_BARS", "Look", "badge_tone", "legend_text", "short_timeframe"]
 
 _BADGES = {
     "connected": "live",
@@ -20,8 +22,22 @@ _BADGES = {
     "reconnecting": "warning",
     "stale": "warning",
 }
+_CHIPS = {"dark": "#363a45", "light": "#e3e6ec"}
+"""Behind the crosshair's values."""
 _SHORT = (("min", "m"), ("hour", "h"), ("day", "D"), ("week", "W"), ("month", "M"), ("sec", "s"))
 PADDING_BARS = 6
+"""Room right of the newest bar."""
+
+
+def badge_tone(status: str) -> str:
+    """Return how a connection's state is coloured: ``live``, ``warning`` or ``dead``.
+
+    Examples
+    --------
+    >>> badge_tone("reconnected"), badge_tone("stale"), badge_tone("closed")
+    ('live', 'warning', 'dead')
+    """
+    return _BADGES.get(status, "dead")
 
 
 def short_timeframe(name: str) -> str:
@@ -71,9 +87,9 @@ def legend_text(
         for label, price in zip("OHLC", (open_, high, low, close), strict=True)
     )
     moved = value(f"{arrow} {change:+,.{decimals}f} ({share:+.2f}%)")
-    name = f"<b>{html.escape(symbol)}</b> · {html.escape(short_timeframe(timeframe))}"
     return (
-        f'<span style="color:{theme.text}">{name}</span>'
+        f'<span style="color:{theme.text}"><b>{html.escape(symbol)}</b> · '
+        f"{html.escape(short_timeframe(timeframe))}</span>"
         f"  {prices}  {moved}  Vol {value(f'{volume:,.{volume_decimals}f}')}"
     )
 
@@ -91,19 +107,24 @@ class Look:
         Whether volume has no decimals.
     theme
         Colours.
+    tz
+        Zone of the labels.
     """
 
-    def __init__(self, symbol: str, timeframe: str, decimals: int, whole_lots: bool, theme: Theme) -> None:
+    def __init__(
+        self, symbol: str, timeframe: str, decimals: int, whole_lots: bool, theme: Theme, tz: str = "UTC"
+    ) -> None:
         self.symbol = symbol
         self.timeframe = timeframe
         self.decimals = decimals
         self.volume_decimals = 0 if whole_lots else 4
         self.theme = theme
+        self.tz = tz
 
     # -- traces -------------------------------------------------------------------------------------
 
-    def candles(self, bars: BarColumns, a: int, b: int, name: str, tz: str) -> dict[str, Any]:
-        """Return a candlestick trace of the bars ``[a, b)``."""
+    def candles(self, bars: BarColumns, a: int, b: int, name: str, *, hover: bool) -> dict[str, Any]:
+        """Return a candlestick trace of the bars ``[a, b)``, with or without texts for the pointer."""
         theme = self.theme
         return {
             "type": "candlestick",
@@ -114,8 +135,7 @@ class Look:
             "high": bars.high[a:b],
             "low": bars.low[a:b],
             "close": bars.close[a:b],
-            "text": self.hover(bars, a, b, tz),
-            "hoverinfo": "text",
+            **({"text": self.hover(bars, a, b), "hoverinfo": "text"} if hover else {"hoverinfo": "none"}),
             "increasing": {"line": {"color": theme.up, "width": 1}, "fillcolor": theme.up},
             "decreasing": {"line": {"color": theme.down, "width": 1}, "fillcolor": theme.down},
             "whiskerwidth": 0,
@@ -131,22 +151,76 @@ class Look:
             "x": np.arange(bars.first + a, bars.first + b, dtype=np.float64),
             "y": bars.volume[a:b],
             "yaxis": "y2",
-            "marker": {"color": self.volume_colours(bars, a, b), "line": {"width": 0}},
+            "marker": {
+                "color": (bars.close[a:b] >= bars.open[a:b]).astype(np.float64),
+                "colorscale": self._volume_scale(),
+                "cmin": 0,
+                "cmax": 1,
+                "showscale": False,
+                "line": {"width": 0},
+            },
             "hoverinfo": "skip",
             "showlegend": False,
         }
 
-    def volume_colours(self, bars: BarColumns, a: int, b: int) -> list[str]:
-        """Return the volume bars' colours."""
-        up, down = with_alpha(self.theme.up, 0.45), with_alpha(self.theme.down, 0.45)
-        return [up if rises else down for rises in (bars.close[a:b] >= bars.open[a:b]).tolist()]
+    def _volume_scale(self) -> list[list[Any]]:
+        return [[0, with_alpha(self.theme.down, 0.45)], [1, with_alpha(self.theme.up, 0.45)]]
 
-    def hover(self, bars: BarColumns, a: int, b: int, tz: str) -> list[str]:
+    # -- what a theme sets, by path -----------------------------------------------------------------
+
+    def candle_colours(self) -> dict[str, Any]:
+        """Return what a theme sets in a candlestick trace, by path."""
+        theme = self.theme
+        return {
+            "increasing.line.color": theme.up,
+            "increasing.fillcolor": theme.up,
+            "decreasing.line.color": theme.down,
+            "decreasing.fillcolor": theme.down,
+        }
+
+    def volume_colours(self) -> dict[str, Any]:
+        """Return what a theme sets in a trace of volume, by path."""
+        return {"marker.colorscale": self._volume_scale()}
+
+    def layout_colours(self) -> dict[str, Any]:
+        """Return what a theme sets in a layout, by path."""
+        theme = self.theme
+        axes: dict[str, str] = {}
+        for axis in ("xaxis", "yaxis", "yaxis2"):
+            axes |= {f"{axis}.gridcolor": theme.grid, f"{axis}.tickfont.color": theme.muted}
+        return {
+            "paper_bgcolor": theme.background,
+            "plot_bgcolor": theme.background,
+            "font.color": theme.muted,
+            "hoverlabel.bgcolor": theme.background,
+            "hoverlabel.bordercolor": theme.grid,
+            "hoverlabel.font.color": theme.text,
+            **axes,
+        }
+
+    def drawing_colours(self) -> dict[str, str]:
+        """Return the colours of what our own front end draws."""
+        theme = self.theme
+        return {
+            "up": theme.up,
+            "down": theme.down,
+            "up_text": contrast_text(theme.up),
+            "down_text": contrast_text(theme.down),
+            "volume_up": with_alpha(theme.up, 0.45),
+            "volume_down": with_alpha(theme.down, 0.45),
+            "background": theme.background,
+            "grid": theme.grid,
+            "chip": _CHIPS[theme.name],
+            "text": theme.text,
+            "muted": theme.muted,
+            "live": theme.live,
+            "warning": theme.warning,
+            "dead": theme.dead,
+        }
+
+    def hover(self, bars: BarColumns, a: int, b: int) -> list[str]:
         """Return what the pointer shows on each bar ``[a, b)``."""
-        import zoneinfo
-        from datetime import datetime
-
-        zone = zoneinfo.ZoneInfo(tz)
+        zone = zoneinfo.ZoneInfo(self.tz)
         out = []
         for i in range(a, b):
             at = datetime.fromtimestamp(int(bars.time_us[i]) / 1e6, zone)
@@ -173,7 +247,6 @@ class Look:
             "gridcolor": theme.grid,
             "tickfont": {"color": theme.muted, "size": 11},
         }
-        crosshair = _crosshair(theme)
         return {
             "height": height,
             "autosize": True,
@@ -192,23 +265,20 @@ class Look:
                 "bordercolor": theme.grid,
                 "font": {"color": theme.text},
             },
-            "uirevision": "mdnb",
             "showlegend": False,
             "bargap": 0.25,
             "xaxis": {
                 **axis,
-                **crosshair,
                 "anchor": "y2",
                 "rangeslider": {"visible": False},
                 "tickmode": "array",
             },
             "yaxis": {
                 **axis,
-                **crosshair,
                 "side": "right",
                 "domain": [0.22, 1.0],
                 "tickformat": f",.{self.decimals}f",
-                "fixedrange": False,
+                "fixedrange": True,
             },
             "yaxis2": {
                 **axis,
@@ -273,7 +343,7 @@ class Look:
 
     def badge(self, status: str, latency_ms: float) -> dict[str, Any]:
         """Return the connection's badge: ``● live · 42 ms``."""
-        kind = _BADGES.get(status, "dead")
+        kind = badge_tone(status)
         colour = {"live": self.theme.live, "warning": self.theme.warning}.get(kind, self.theme.dead)
         words = "live" if kind == "live" else status
         delay = f" · {max(latency_ms, 0.0):.0f} ms" if kind == "live" and math.isfinite(latency_ms) else ""
@@ -290,14 +360,3 @@ class Look:
             "text": f'<span style="color:{colour}">●</span> {html.escape(words)}{delay}',
             "font": {"color": self.theme.muted, "size": 11},
         }
-
-
-def _crosshair(theme: Theme) -> dict[str, Any]:
-    return {
-        "showspikes": True,
-        "spikemode": "across",
-        "spikesnap": "cursor",
-        "spikethickness": 1,
-        "spikedash": "dash",
-        "spikecolor": theme.muted,
-    }

@@ -1,4 +1,4 @@
-"""What page and kernel tell each other beside the figures: the theme, and the moving parts of charts."""
+"""What the page tells the kernel beside the figures: its theme."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pathlib
 import anywidget
 import traitlets
 
-__all__ = ["LiveLayer", "PageProbe", "live_layer", "page_probe"]
+__all__ = ["PageProbe", "page_probe"]
 
 _STATIC = pathlib.Path(__file__).parent / "static"
 
@@ -20,19 +20,7 @@ class PageProbe(anywidget.AnyWidget):
     theme = traitlets.Unicode("").tag(sync=True)
 
 
-class LiveLayer(anywidget.AnyWidget):
-    """A widget without a view that draws the moving parts of all charts on a page."""
-
-    _esm = _STATIC / "live_layer.js"
-
-
 @functools.cache
 def page_probe() -> PageProbe:
     """Return the kernel's one probe."""
     return PageProbe()
-
-
-@functools.cache
-def live_layer() -> LiveLayer:
-    """Return the kernel's one layer."""
-    return LiveLayer()

@@ -1,12 +1,12 @@
-"""The chart in a real JupyterLab in a real Chromium: what is drawn is read from the page, not from Python."""
+"""The live chart in a real JupyterLab and a real Chromium: what the page shows is read back from the page."""
 
 from __future__ import annotations
 
+import ast
 import json
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,171 +14,390 @@ from tests.browser.lab import PAGE_MS, Lab, running_lab
 
 pytestmark = pytest.mark.browser
 
-PICTURES = Path(__file__).parents[2] / "demo" / "pictures"
-"""Where the screenshots are kept, to be looked at; git ignores the folder."""
+_SETUP = """\
+import mdnb, time, json
+from mdnb.widgets.chart import LiveChart
+live = mdnb.live('BTC-USD', ['1min', '5min'], feed='sim://?speed=60&seed=4', progress=False)
+def make(timeframe="1min", **options):
+    return LiveChart(live._view.data.engine, timeframe, **options)"""
+_WAIT_MS = 20_000
+_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
 
-CREATE = """\
-import mdnb
-live = mdnb.live("BTC-USD", ["1min", "5min"], feed="sim://?speed=60&seed=4", initial_days=0.5, name="test")
-chart = live.chart("1min", bars=120)
-chart"""
 
-BARS = """\
-import json
-frame = live.data.get_data("1min", count=120, closed_only=True)
-print(json.dumps([frame.index.asi8.tolist(), frame[["open", "high", "low", "close"]].values.tolist()]))"""
+class Bench:
+    """A notebook to which tests append cells."""
 
-ADD = """\
-chart.add_scatter(x=[0, 1], y=[1, 2], name="mine")
-chart.add_hline(float(live.price), name="my-line")
-len(chart.data)"""
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.page = lab.page
+        self.errors: list[str] = []
+        self.page.on("pageerror", self._note)
 
-_GRAPH = "[...document.querySelectorAll('.js-plotly-plot')].find((graph) => graph.__mdnb)"
-_WATCH = """() => {
-  window.seen = [];
-  const look = () => {
-    const price = document.querySelector('.mdnb-price').textContent;
-    if (window.seen.at(-1) !== price) window.seen.push(price);
-    requestAnimationFrame(look);
-  };
-  look();
-}"""
+    def _note(self, error: Any) -> None:
+        # ipywidgets counts the views of a displayed widget, and tells the kernel so even after it was closed.
+        if str(error) != "no comm channel defined":
+            self.errors.append(f"{error}\n{error.stack}")
+
+    def add(self, source: str) -> int:
+        """Append a code cell and return its number."""
+        at: int = self.page.evaluate(
+            """source => { const { content } = window.jupyterapp.shell.currentWidget;
+            content.model.sharedModel.addCell({cell_type: 'code', source});
+            return content.widgets.length - 1; }""",
+            source,
+        )
+        return at
+
+    def show(self, cell: int) -> None:
+        """Scroll to a cell: Lab does not draw those that are far away."""
+        self.page.evaluate(
+            f"""() => {{ const {{ content }} = window.jupyterapp.shell.currentWidget;
+            content.activeCellIndex = {cell}; return content.scrollToItem({cell}, 'center'); }}"""
+        )
+
+    def do(self, source: str) -> str:
+        """Run code in a new cell and return its text output."""
+        cell = self.add(source)
+        text = self.lab.run(cell)
+        assert all(output["output_type"] != "error" for output in self.lab.outputs(cell)), text
+        return text
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as made:
+def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
+    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
+        made = Bench(lab)
+        lab.open("charts.ipynb", [_SETUP])
+        lab.run(0)
         yield made
 
 
-@pytest.fixture(scope="module")
-def chart(lab: Lab) -> Lab:
-    """A notebook with a chart that is drawn."""
-    cells = [
-        CREATE,
-        "import time; time.sleep(4)",
-        "end = time.monotonic() + 4\nwhile time.monotonic() < end: sum(range(1000))",
-        BARS,
-        ADD,
-        "chart",
-        "live.close()",
-        "chart.follow()",
-    ]
-    lab.open("chart.ipynb", cells, theme="JupyterLab Dark")
-    assert "Error" not in lab.run(0)
-    lab.page.wait_for_selector(".mdnb-price", state="attached", timeout=PAGE_MS)
-    return lab
+def _find(cell: int) -> str:
+    """Return the page's expression for the view in a cell."""
+    cells = "window.jupyterapp.shell.currentWidget.content.widgets"
+    return f"{cells}[{cell}].node.querySelector('.mdnb-chart').__mdnb"
 
 
-def _ink(png: bytes) -> int:
-    """Return how many different bytes the rows of a PNG have: a blank picture has hardly any."""
-    chunks, at, data = {}, 8, b""
-    while at < len(png):
-        length = struct.unpack(">I", png[at : at + 4])[0]
-        kind = png[at + 4 : at + 8]
-        if kind == b"IDAT":
-            data += png[at + 8 : at + 8 + length]
-        chunks[kind] = True
-        at += 12 + length
-    return len(set(zlib.decompress(data)))
+class Chart:
+    """A chart in a cell of its own, closed at the end of a test."""
+
+    def __init__(self, bench: Bench, code: str = "chart = make()\nchart") -> None:
+        self.bench = bench
+        self.cell = bench.add(code)
+        bench.lab.run(self.cell)
+        bench.show(self.cell)
+        self.find = _find(self.cell)
+        self.wait("view.fits > 0")
+        self.page("view.gd.scrollIntoView({block: 'center'})")
+
+    def page(self, expression: str) -> Any:
+        return self.bench.page.evaluate(f"() => {{ const view = {self.find}; return {expression}; }}")
+
+    def wait(self, expression: str) -> None:
+        self.bench.page.wait_for_function(
+            f"() => {{ try {{ const view = {self.find}; return {expression}; }} catch {{ return false; }} }}",
+            timeout=_WAIT_MS,
+        )
+
+    def collect_prices(self) -> None:
+        """Note in the page each last price that is drawn, as the label says it."""
+        self.page(
+            """(() => { view.seenPrices = new Set(); const node = view.label.text;
+            new MutationObserver(() => view.seenPrices.add(node.textContent)).observe(
+              node, {childList: true, characterData: true, subtree: true}); })()"""
+        )
+
+    def prices(self) -> int:
+        count: int = self.page("view.seenPrices.size")
+        return count
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Return a place in the plot, as shares of width and height, in page coordinates."""
+        self.page("view.gd.scrollIntoView({block: 'center'})")
+        box = self.page("view.gd.getBoundingClientRect().toJSON()")
+        area = self.page("view.area")
+        return (
+            box["x"] + area["left"] + x * (area["right"] - area["left"]),
+            box["y"] + area["top"] + y * (area["bottom"] - area["top"]),
+        )
 
 
-@pytest.mark.parametrize(("cell", "what"), [(1, "time.sleep"), (2, "a loop in Python")])
-def test_the_chart_moves_while_a_cell_blocks_for_four_seconds(chart: Lab, cell: int, what: str) -> None:
-    chart.page.evaluate(_WATCH)
-    before = chart.page.evaluate(f"{_GRAPH}.__mdnb.drawn")
-    chart.run(cell)
-    prices = chart.page.evaluate("window.seen")
-    assert len(set(prices)) >= 20, f"during {what}: {prices}"
-    assert chart.page.evaluate(f"{_GRAPH}.__mdnb.drawn") - before >= 20
-
-
-def test_the_closed_bars_drawn_are_those_of_the_engine(chart: Lab) -> None:
-    ours = json.loads(chart.run(3).splitlines()[-1])
-    drawn = chart.page.evaluate(
-        f"(() => {{ const t = {_GRAPH}.data[0]; const list = (a) => Array.from(a);"
-        " return list(t.open).map((o, i) => [o, t.high[i], t.low[i], t.close[i]]); })()"
-    )
-    assert len(drawn) > 100
-    # The page may be a bar ahead or behind by now: compare the longest stretch that both have.
-    rows = [tuple(row) for row in ours[1]]
-    start = rows.index(tuple(drawn[10]))
-    both = min(len(rows) - start, len(drawn) - 10)
-    assert both > 80
-    assert [tuple(row) for row in drawn[10 : 10 + both]] == rows[start : start + both]
-
-
-def test_the_forming_bar_is_drawn_at_its_prices(chart: Lab) -> None:
-    """The layer's shapes, turned back into prices by the axis, are a bar whose close is the label."""
-    chart.page.wait_for_function(
-        f"""() => {{ const graph = {_GRAPH}; const axis = graph._fullLayout.yaxis;
-        const [, top, bottom] = /M[^ ]+ ([^V]+)V(.+)/.exec(graph.__mdnb.wick.getAttribute('d'));
-        const line = / (.+)H/.exec(graph.__mdnb.line.getAttribute('d'))[1];
-        const price = (y) => axis.p2l(Number(y) - axis._offset);
-        const shown = Number(graph.__mdnb.label.textContent.replaceAll(',', ''));
-        return Math.abs(price(line) - shown) < 0.01 && price(bottom) - 0.01 <= shown
-          && shown <= price(top) + 0.01 && price(top) > price(bottom); }}""",
-        timeout=20_000,
-    )
-
-
-def test_what_a_user_adds_stays_and_a_second_view_shows_the_same(chart: Lab) -> None:
-    assert chart.run(4).strip() == "5"
-    chart.run(5)
-    chart.page.wait_for_function("document.querySelectorAll('.mdnb-price').length === 2", timeout=PAGE_MS)
-    chart.run(1)
-    views = chart.page.evaluate(
-        "[...document.querySelectorAll('.js-plotly-plot')].map((graph) => [graph.data.length,"
-        " graph.layout.shapes.map((shape) => shape.name), graph.__mdnb.label.textContent])"
-    )
-    assert len(views) == 2
-    for traces, shapes, _ in views:
-        assert traces == 5
-        assert "my-line" in shapes
-    assert views[0][2] == views[1][2]
-
-
-def test_a_zoom_is_kept_while_bars_arrive_until_the_chart_is_told_to_follow(chart: Lab) -> None:
-    page = chart.page
-    shown = f"{_GRAPH}._fullLayout.xaxis.range.map((value) => Math.round(value))"
-    surface = page.locator(".nsewdrag").first
-    surface.scroll_into_view_if_needed()
-    box = surface.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 150, y, steps=5)
-    page.mouse.up()
-    panned = page.evaluate(shown)
-    bars = page.evaluate(f"{_GRAPH}.data[0].x[0]")
-    page.wait_for_function(f"{_GRAPH}.data[0].x[0] >= {bars + 3}", timeout=PAGE_MS)
-    assert page.evaluate(shown) == panned
-    chart.run(7)
-    page.wait_for_function(f"{_GRAPH}._fullLayout.xaxis.range[1] > {panned[1] + 5}", timeout=PAGE_MS)
-    # It follows again: the range moves on with the bars.
-    following = page.evaluate(shown)
-    page.wait_for_function(f"{_GRAPH}._fullLayout.xaxis.range[1] > {following[1] + 1}", timeout=PAGE_MS)
+@pytest.fixture
+def chart(bench: Bench) -> Iterator[Chart]:
+    made = Chart(bench)
+    yield made
+    bench.do("chart.close()")
+    assert not bench.errors
 
 
 @pytest.mark.parametrize(
-    ("theme", "background"), [("Dark", "rgb(15, 17, 21)"), ("Light", "rgb(255, 255, 255)")]
+    "blocking",
+    ["time.sleep(4)", "end = time.monotonic() + 4\nwhile time.monotonic() < end:\n    sum(range(1000))"],
+    ids=["sleep", "busy loop"],
 )
-def test_the_theme_follows_the_page_and_the_picture_is_kept(chart: Lab, theme: str, background: str) -> None:
-    page = chart.page
-    page.evaluate(
-        f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
+def test_the_chart_moves_while_a_cell_runs(bench: Bench, chart: Chart, blocking: str) -> None:
+    chart.collect_prices()
+    bench.do(blocking)
+    assert chart.prices() >= 20
+
+
+def test_a_chart_shown_just_before_a_blocking_cell_moves(bench: Bench) -> None:
+    cell = bench.add("from IPython.display import display\nchart = make()\ndisplay(chart)\ntime.sleep(8)")
+    bench.lab.start(cell)
+    chart = Chart.__new__(Chart)
+    chart.bench, chart.cell = bench, cell
+    chart.find = _find(cell)
+    bench.show(cell)
+    chart.wait("view.fits > 0")
+    chart.collect_prices()
+    bench.lab.wait(cell)
+    assert chart.prices() >= 20
+    bench.do("chart.close()")
+
+
+_BARS = """(() => { const {bars} = view; const n = bars.count - (bars.forming ? 1 : 0);
+  return bars.columns.map(column => [...column.slice(0, n)]); })()"""
+
+
+def _kernel_bars(bench: Bench) -> dict[float, list[float]]:
+    code = (
+        "frame = live['1min'].frame\n"
+        "frame = frame.iloc[:-1] if frame.attrs['forming'] else frame\n"
+        "times = frame.index.tz_convert('UTC').as_unit('us').asi8 / 1000\n"
+        "print(json.dumps([times.tolist(), *(frame[name].tolist() for name in"
+        " ('open', 'high', 'low', 'close', 'volume'))]))"
     )
-    page.wait_for_function(
-        f"getComputedStyle({_GRAPH}.querySelector('.main-svg')).backgroundColor === '{background}'",
+    columns = json.loads(bench.do(code))
+    return {row[0]: list(row[1:]) for row in zip(*columns, strict=True)}
+
+
+def test_what_is_drawn_is_what_the_engine_holds(bench: Bench, chart: Chart) -> None:
+    begun = chart.page("view.bars.end")
+    chart.wait(f"view.bars.end >= {begun} + 4")
+    shown = list(zip(*chart.page(_BARS), strict=True))
+    held = _kernel_bars(bench)
+    assert len(shown) >= 999
+    assert all(held[row[0]] == list(row[1:]) for row in shown)
+    chart.wait("view.drawnTo === view.bars.end - 1 && view.size === 1")
+    drawn = chart.page(
+        "(() => { const t = view.gd.calcdata[view.place('mdnb-candles')];"
+        " return t.map(p => [view.bars.at(p.pos, 0), p.min, p.max]); })()"
+    )
+    held = _kernel_bars(bench)
+    assert len(drawn) > 180
+    assert all(held[time][1:3] == [high, low] for time, low, high in drawn[-100:])
+
+
+def test_python_sees_the_bars_that_are_drawn(bench: Bench, chart: Chart) -> None:
+    chart.wait("view.fits > 2")
+    same = "chart.data[0].close[-5:].tolist() == live['1min'].frame['close'].iloc[-6:-1].tolist()"
+    assert bench.do(f"print(any({same} for _ in range(3) if time.sleep(0.2) is None))") == "True\n"
+    bench.do("figure = chart.snapshot()")
+    told = bench.do("print(type(figure).__name__, len(figure.data[0].x), len(figure.layout.shapes))")
+    assert told == "Figure 999 1\n"
+
+
+def test_what_people_do_to_a_figure_widget_works(bench: Bench, chart: Chart) -> None:
+    bench.do(
+        "x = chart.data[0].x[-60:]\n"
+        "chart.add_scatter(x=x, y=chart.data[0].close[-60:], mode='lines', name='mine')\n"
+        "chart.add_hline(y=float(x[0]) * 0 + float(chart.data[0].close[-1]), line_color='orange')\n"
+        "chart.add_annotation(x=float(x[-1]), y=float(chart.data[0].high[-1]), text='here')\n"
+        "with chart.batch_update():\n"
+        "    chart.data[4].line.color = 'magenta'\n"
+        "    chart.layout.hovermode = 'closest'\n"
+        "done = []\n"
+        "chart.on_edits_completed(lambda: done.append(1))"
+    )
+    chart.wait("view.gd.data.length === 5 && view.gd.data[4].line?.color === 'magenta'")
+    chart.wait("view.gd.querySelectorAll('.scatterlayer .js-line').length === 1")
+    chart.wait("view.gd.querySelectorAll('.shapelayer path').length === 1")
+    chart.wait("view.gd.querySelectorAll('.annotation').length === 1")
+    assert chart.page("view.gd._fullLayout.hovermode") == "closest"
+    fits = chart.page("view.fits")
+    chart.wait(f"view.fits >= {fits} + 2")
+    assert chart.page("view.gd.querySelectorAll('.scatterlayer .js-line').length") == 1
+    assert bench.do("print(len(done))") == "1\n"
+    bench.do("chart.update_layout(title_text='mine too')\nchart.data = chart.data[:4]")
+    chart.wait("view.gd.data.length === 4 && view.gd.layout.title?.text === 'mine too'")
+    chart.wait("view.place('mdnb-candles') === 0 && !view.gd.querySelector('.scatterlayer .js-line')")
+
+
+def test_a_click_on_a_candle_reaches_python(bench: Bench, chart: Chart) -> None:
+    bench.do(
+        "clicks = []\n"
+        "def clicked(trace, points, state):\n"
+        "    clicks.append((points.point_inds, points.xs))\n"
+        "chart.data[0].on_click(clicked)"
+    )
+    x, y = chart.at(0.5, 0.5)
+    bench.page.mouse.move(x, y)
+    bench.page.mouse.move(x + 2, y)
+    chart.wait("view.pointer && view.gd._hoverdata?.length")
+    pointed = chart.page("view.pointer.ordinal")
+    bench.page.mouse.click(x + 2, y)
+    bench.page.wait_for_timeout(300)
+    indexes, xs = ast.literal_eval(bench.do("print(clicks[0])"))
+    assert xs[0] == pointed
+    assert bench.do(f"print(int(chart.data[0].x[0]) + {indexes[0]} - {int(xs[0])})").strip() in {"0", "1"}
+
+
+def test_a_zoom_stays_while_bars_arrive_and_a_double_click_follows_again(bench: Bench, chart: Chart) -> None:
+    x, y = chart.at(0.3, 0.5)
+    bench.page.mouse.move(x, y)
+    bench.page.mouse.down()
+    bench.page.mouse.move(x + 300, y, steps=5)
+    bench.page.mouse.up()
+    chart.wait("view.follow === false && view.fits > 1")
+    kept = chart.page("[...view.range]")
+    end = chart.page("view.bars.end")
+    chart.wait(f"view.bars.end >= {end} + 2")
+    assert chart.page("[...view.gd._fullLayout.xaxis.range]") == kept
+    assert bench.do("print(list(chart.layout.xaxis.range))") == f"{kept}\n"
+    assert chart.page("getComputedStyle(view.latest).display") != "none"
+    chart.page("view.latest.click()")
+    chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
+    assert bench.do("print(chart.layout.xaxis.range)") == "None\n"
+    bench.do("chart.update_layout(xaxis_range=[100, 900])")
+    chart.wait("view.size > 1 && view.gd._fullLayout.xaxis.range[0] === 100")
+    assert bench.do("print(chart.follows)").strip() == "False"
+    bench.page.mouse.dblclick(x, y)
+    chart.wait("view.follow && view.size === 1")
+    assert bench.do("print(chart.follows)").strip() == "True"
+    bench.do("chart.update_layout(xaxis_range=[100, 900])")
+    chart.wait("view.gd._fullLayout.xaxis.range[0] === 100")
+    bench.do("chart.follow()")
+    chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
+
+
+def test_the_axis_says_the_times_of_the_bars(bench: Bench, chart: Chart) -> None:
+    said = chart.page(
+        "(({ tickvals, ticktext }) => tickvals.map((at, i) => [view.bars.at(at, 0), ticktext[i]]))"
+        "(view.gd.layout.xaxis)"
+    )
+    tz = bench.do("print(live['1min'].frame.index.tz)").strip()
+    import pandas as pd
+
+    assert len(said) > 4
+    for ms, text in said:
+        at = pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(tz)
+        assert text in {f"{at:%H:%M}", f"<b>{at:%a} {at.day}</b>"}
+
+
+def test_the_chart_is_as_wide_as_its_cell(bench: Bench, chart: Chart) -> None:
+    chart.page("(view.el.style.width = '500px')")
+    chart.wait("view.gd._fullLayout.width === 500 && view.area.right < 430")
+    chart.page("(view.el.style.width = '')")
+    chart.wait("view.gd._fullLayout.width === view.el.clientWidth && view.el.clientWidth > 800")
+
+
+def test_nothing_is_sent_to_a_chart_out_of_sight(bench: Bench, chart: Chart) -> None:
+    chart.page("(view.gd.parentNode.style.display = 'none')")
+    bench.page.wait_for_function("() => true")
+    chart.wait("view.chart.visible === false")
+    bench.do("time.sleep(0.3)")
+    taken = chart.page("(view.taken = 0, view.chart.takeDelta = () => { view.taken += 1; }, view.bars.end)")
+    bench.do("time.sleep(3)")
+    assert chart.page("view.taken") == 0
+    assert chart.page("view.bars.end") == taken
+    chart.page("(delete view.chart.takeDelta, view.gd.parentNode.style.display = '')")
+    chart.wait(f"view.bars.end > {taken} && view.drawnTo > {taken}")
+
+
+def test_a_second_view_and_a_second_figure(bench: Bench, chart: Chart) -> None:
+    again = Chart(bench, "chart")
+    again.wait("view.drawn > 3")
+    assert again.page("view.chart.views.size") == 2
+    bench.page.evaluate("() => { window.kernelBytes = 0; }")
+    socket = """() => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+      const held = kernel._ws; held.addEventListener('message', e => {
+        window.kernelBytes += e.data.byteLength ?? e.data.length; }); }"""
+    bench.do("chart.close()")
+    bench.page.evaluate(socket)
+    Chart(bench, "chart = make()\nchart")
+    received = bench.page.evaluate("window.kernelBytes")
+    assert 0 < received <= 100_000
+
+
+def test_symbols_never_become_elements(bench: Bench) -> None:
+    chart = Chart(
+        bench,
+        "class Renamed:\n"
+        "    symbol = '<img src=x onerror=\"window.hacked = 1\">'\n"
+        "    def __getattr__(self, name):\n"
+        "        return getattr(engine, name)\n"
+        "engine = live._view.data.engine\n"
+        "chart = LiveChart(Renamed(), '1min', static=False)\n"
+        "chart",
+    )
+    chart.wait("view.drawn > 3")
+    assert chart.page("view.texts.symbol.textContent").startswith("<img")
+    assert chart.page("view.el.querySelectorAll('img').length") == 0
+    assert bench.page.evaluate("window.hacked") is None
+    bench.do("chart.close()")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_colours_follow_the_page(bench: Bench, chart: Chart, theme: str) -> None:
+    name = f"JupyterLab {theme.title()}"
+    bench.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
+    background = {"dark": "#0f1115", "light": "#ffffff"}[theme]
+    chart.wait("view.gd._fullLayout.width === view.el.clientWidth")
+    chart.wait(f"view.gd.layout.paper_bgcolor === '{background}' && view.theme === '{theme}'")
+    x, y = chart.at(0.4, 0.6)
+    bench.page.mouse.move(x, y)
+    chart.wait("view.priceChip.group.getAttribute('visibility') === 'visible'")
+    _PICTURES.mkdir(parents=True, exist_ok=True)
+    bench.page.screenshot(path=_PICTURES / f"{theme}.png")
+    bench.page.mouse.move(2, 2)
+    up = {"dark": "#26a69a", "light": "#089981"}[theme]
+    assert chart.page("view.gd.data[0].increasing.line.color") == up
+    assert bench.do("print(chart.layout.paper_bgcolor)") == f"{background}\n"
+
+
+def test_a_reloaded_page_shows_the_present(bench: Bench) -> None:
+    chart = Chart(bench)
+    end = chart.page("view.bars.end")
+    bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    chart.wait(f"view.bars.end >= {end} + 2")
+    bench.page.reload(timeout=PAGE_MS)
+    bench.page.wait_for_function(
+        f"""() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
+        if (!(notebook?.widgets?.length > {chart.cell})) return false;
+        notebook.activeCellIndex = {chart.cell};
+        notebook.scrollToItem?.({chart.cell}, 'center');
+        return Boolean(notebook.widgets[{chart.cell}].node.querySelector('.mdnb-chart')); }}""",
         timeout=PAGE_MS,
     )
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    picture = page.screenshot(path=PICTURES / f"chart_{theme.lower()}.png")
-    assert _ink(picture) > 50
-    assert page.evaluate(f"{_GRAPH}._context.showSendToCloud") is False
+    chart.wait("view.fits > 0")
+    assert chart.page("view.bars.end") >= end + 2
+    chart.collect_prices()
+    chart.wait("view.seenPrices.size >= 5")
+    shown = list(zip(*chart.page(_BARS), strict=True))
+    held = _kernel_bars(bench)
+    assert all(held[row[0]] == list(row[1:]) for row in shown)
 
 
-def test_a_closed_market_says_so_on_its_chart(chart: Lab) -> None:
-    chart.run(6)
-    chart.page.wait_for_function(f"{_GRAPH}.__mdnb.badge.textContent.includes('closed')", timeout=PAGE_MS)
+def test_the_badge_says_that_the_market_was_closed(bench: Bench) -> None:
+    chart = Chart(bench)
+    chart.wait("view.texts.status.textContent.startsWith('live')")
+    bench.do("live.close()")
+    chart.wait("view.texts.status.textContent === 'closed'")
+
+
+def test_the_stock_front_end_is_there_for_other_hosts(bench: Bench) -> None:
+    code = (
+        "import warnings\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    stock = make(frontend='stock', bars=60)\n"
+        "print(len(caught), stock.fps)\n"
+        "stock"
+    )
+    bench.lab.open("stock.ipynb", [_SETUP, code])
+    bench.lab.run(0)
+    assert bench.lab.run(1).startswith("1 2.0\n")
+    find = "[...document.querySelectorAll('.js-plotly-plot')].find(gd => gd.data?.length === 4)"
+    bench.page.wait_for_function(f"() => {find}", timeout=PAGE_MS)
+    bench.page.evaluate(f"() => {{ window.stock = {find}; window.first = window.stock.data[1].close[0]; }}")
+    bench.page.wait_for_function("() => window.stock.data[1].close[0] !== window.first", timeout=_WAIT_MS)

@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 import pytest
 
 from mdnb.errors import OptionError, TimeframeError
-from mdnb.widgets.fast.chart import LiveChart
+from mdnb.widgets.chart import LiveChart
 from mdnb.widgets.sender import sender
 from mdnb.widgets.theme import theme_of
-from tests.widgets.fast.sources import HandSource, row
+from tests.widgets.sources import HandSource, row
 
 _ROW, _HEADER = 6, 6
 
@@ -119,7 +119,7 @@ def test_a_page_that_lacks_bars_gets_them(chart: LiveChart) -> None:
     assert not wire.messages
     chart._on_message(chart, {"kind": "hello", "page": "a", "generation": 0, "end": 49}, [])
     chart._on_message(chart, {"kind": "need"}, [])
-    assert [content["kind"] for content, _ in wire.messages] == ["bars", "bars"]
+    assert [content["kind"] for content, _ in wire.messages] == ["delta", "bars"]
     for odd in (None, "x", {"kind": "unknown"}, {}):
         chart._on_message(chart, odd, [])
     assert len(wire.messages) == 2

@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 from mdnb.store.columns import BarColumns
-from mdnb.widgets.fast.figure import FORMING, FORMING_VOLUME, is_ours, moving_parts, traces, view
-from mdnb.widgets.fast.layout import Look
-from mdnb.widgets.fast.state import ChartState
+from mdnb.widgets.figure import FORMING, FORMING_VOLUME, is_ours, moving_parts, traces, view
+from mdnb.widgets.layout import Look
+from mdnb.widgets.state import ChartState
 
 __all__ = ["MOST_FPS", "StockTransport"]
 
@@ -51,6 +51,10 @@ class StockTransport:
             made = [trace for trace in made if trace["uid"] in {FORMING, FORMING_VOLUME}]
         self._shows_forming = held.forming
         self._send(made, self._layout(held))
+
+    def follow(self) -> None:
+        """Show all bars: plotly's own front end has no other place to go."""
+        self.show_all()
 
     def show_all(self) -> None:
         """Send everything anew: colours or timeframe changed."""

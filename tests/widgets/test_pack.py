@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, strategies as st
 
 from mdnb.store.columns import columns_from_rows
-from mdnb.widgets.fast.pack import pack_columns, rows_of
+from mdnb.widgets.pack import pack_columns, rows_of
 
 _CODES = {"int32": ("i", 4), "float64": ("d", 8)}
 

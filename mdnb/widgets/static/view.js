@@ -206,6 +206,15 @@ class View {
     }
     this.fixedY = y?.length === 2;
     this.yRange = this.fixedY ? [...y] : null;
+    this.tellFollows();
+  }
+
+  /** Tell the kernel, once, whether the view goes along with the newest bar. */
+  tellFollows() {
+    const follows = this.follow && !this.fixedY;
+    if (follows === this.toldFollows) return;
+    if (this.toldFollows !== undefined || !follows) this.chart.say({ kind: "follows", follows });
+    this.toldFollows = follows;
   }
 
   /** Show other bars than before: another timeframe, or the same ones after a change of history. */

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from mdnb.errors import OptionError, suggest
-from mdnb.widgets.fast.layout import Look
+from mdnb.widgets.layout import Look
 from mdnb.widgets.source import BarSource, Handle
 from mdnb.widgets.theme import PALETTES, THEMES, Theme, theme_of
 
@@ -39,6 +39,8 @@ class ChartState:
         Whether it is told of the page's theme.
     closed
         Nothing is drawn any more.
+    follows
+        Whether the page goes along with the newest bar.
     """
 
     source: BarSource
@@ -54,6 +56,7 @@ class ChartState:
     badge: str = ""
     observes_page: bool = False
     closed: bool = False
+    follows: bool = True
     listener: Handle | None = None
 
     @property

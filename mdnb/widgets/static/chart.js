@@ -32,6 +32,8 @@ class Chart {
     else if (message.kind === "bars") {
       this.takeBars(message.look, buffers[0]);
       for (const view of this.views) view.restart();
+    } else if (message.kind === "follow") {
+      for (const view of this.views) view.goLatest();
     } else if (message.kind === "look") {
       this.look = message.look;
       for (const view of this.views) view.paint();

@@ -7,7 +7,7 @@ from typing import Any
 
 from mdnb.store.columns import BarColumns
 from mdnb.widgets.axis import price_range, time_labels
-from mdnb.widgets.fast.layout import PADDING_BARS, Look, legend_text
+from mdnb.widgets.layout import PADDING_BARS, Look, legend_text
 from mdnb.widgets.source import BarSource
 
 __all__ = [

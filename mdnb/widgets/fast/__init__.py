@@ -1,1 +1,0 @@
-"""The fast chart: a plotly `FigureWidget` with a front end of our own."""
