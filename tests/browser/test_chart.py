@@ -111,6 +111,18 @@ class Chart:
         count: int = self.page("view.seenPrices.size")
         return count
 
+    def hover(self, x: float, y: float) -> None:
+        """Move the pointer there, again if the page was moving under it, until the crosshair is drawn."""
+        drawn = "view.priceChip.group.getAttribute('visibility') === 'visible'"
+        for shift in range(50):
+            left, top = self.at(x, y)
+            self.bench.page.mouse.move(left + shift % 2, top)
+            frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+            self.bench.page.evaluate(f"() => {frames}")
+            if self.page(f"({drawn})"):
+                return
+        raise AssertionError("no crosshair is drawn under the pointer")
+
     def at(self, x: float, y: float) -> tuple[float, float]:
         """Return a place in the plot, as shares of width and height, in page coordinates."""
         self.page("view.gd.scrollIntoView({block: 'center'})")
@@ -344,9 +356,7 @@ def test_colours_follow_the_page(bench: Bench, chart: Chart, theme: str) -> None
     background = {"dark": "#0f1115", "light": "#ffffff"}[theme]
     chart.wait("view.gd._fullLayout.width === view.el.clientWidth")
     chart.wait(f"view.gd.layout.paper_bgcolor === '{background}' && view.theme === '{theme}'")
-    x, y = chart.at(0.4, 0.6)
-    bench.page.mouse.move(x, y)
-    chart.wait("view.priceChip.group.getAttribute('visibility') === 'visible'")
+    chart.hover(0.4, 0.6)
     _PICTURES.mkdir(parents=True, exist_ok=True)
     bench.page.screenshot(path=_PICTURES / f"{theme}.png")
     bench.page.mouse.move(2, 2)
