@@ -44,6 +44,10 @@ def rebuild_bar(cascade: Cascade, row: BarRow, piece: BarRow) -> None:
     span = root.grid.span(row[0])
     if span is None or span[1] > cascade.settled_ns:
         if span is not None:
+            # It may not have begun yet: then the bar before it is still open.
+            cascade.close_until(span[0])
+            if not root.is_open:
+                root.begin(span, row[1], span[0])
             root.take(row, span)
         return
     root.replace(row)
@@ -62,4 +66,5 @@ def merge_piece(cascade: Cascade, piece: BarRow) -> None:
     if span[1] <= cascade.settled_ns:
         cascade.amend(piece)
     else:
+        cascade.close_until(span[0])
         root.fold(piece)

@@ -25,6 +25,7 @@ __all__ = ["EventBus", "Handler", "Subscription"]
 Handler = Callable[[Event], Any]
 """A plain or an async function of one event."""
 
+_TURN = 64
 _QUEUE_LIMIT = 10_000
 _LOG_EVERY_SECONDS = 1.0
 
@@ -120,7 +121,12 @@ class Subscription:
             return None
 
     async def _drain(self) -> None:
+        handled = 0
         while (event := self._take()) is not None:
+            handled += 1
+            if handled % _TURN == 0:
+                # Others on this loop have their turn too.
+                await asyncio.sleep(0)
             if self._once:
                 self.off()
             try:
@@ -132,7 +138,10 @@ class Subscription:
             self.delivered += 1
 
     def _drain_on_thread(self) -> None:
-        while (event := self._take()) is not None:
+        for _ in range(_TURN):
+            event = self._take()
+            if event is None:
+                return
             if self._once:
                 self.off()
             try:
@@ -142,6 +151,8 @@ class Subscription:
             except Exception as error:  # noqa: BLE001  # a user's handler may raise anything; the feed goes on
                 self._failed(error)
             self.delivered += 1
+        # Others on this thread have their turn too.
+        self._bus._callbacks.put(self)
 
     def _failed(self, error: Exception) -> None:
         self.errors += 1

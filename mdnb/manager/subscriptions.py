@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mdnb.errors import MdnbError
 from mdnb.feeds.base import Channel
 from mdnb.manager.desk import Desk
 from mdnb.runtime.bridge import await_call
@@ -114,8 +115,15 @@ class Subscriptions:
     async def _subscribe(self, channel: Channel) -> None:
         desk = self._desk
         desk.open()
+        # Before the venue agrees: its first message may come before its yes.
+        new = channel not in desk.pipeline.subscribed
         desk.pipeline.subscribed.add(channel)
-        await await_call(desk.session.feed.subscribe(desk.symbol, [channel]))
+        try:
+            await await_call(desk.session.feed.subscribe(desk.symbol, [channel]))
+        except MdnbError:
+            if new:
+                desk.pipeline.subscribed.discard(channel)
+            raise
 
     async def _unsubscribe(self, channel: Channel) -> None:
         desk = self._desk

@@ -18,7 +18,7 @@ from mdnb.runtime.accounting import Accounting, Ledger
 from mdnb.runtime.backfill import Gap
 from mdnb.runtime.engine import Engine
 from mdnb.runtime.quality import Alerts, Quality
-from mdnb.runtime.sift import Sieve
+from mdnb.runtime.sift import Sieve, keep_ticks
 from mdnb.runtime.telling import Closed, Teller
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
@@ -141,14 +141,15 @@ class Pipeline:
             if self.quality.rules is not None and engine.last_trade is not None:
                 self.quality.trades(rows, engine.last_trade[0])
             if builds:
-                rows = self._build(rows) if self.sieve is None else self._sift(self.sieve, rows)
+                arrived = rows
+                rows, held = (self._build(rows), ()) if self.sieve is None else self._sift(self.sieve, rows)
+                keep_ticks(engine, arrived, rows, held)
             else:
                 for activity in engine.activity.values():
                     activity.push_rows(rows)
+                keep_ticks(engine, rows, rows, ())
             if rows:
                 engine.last_trade = rows[-1]
-                if engine.config.enable_tick_data:
-                    engine.ticks.extend(rows)
             engine.updates += 1
             closed, amended = self.collect()
         self.tell(closed, amended)
@@ -158,10 +159,9 @@ class Pipeline:
         # A wrong year would close every bar. A recording's clock follows its data and cannot judge it.
         return _NO_LIMIT if isinstance(self.clock, EventClock) else self.clock.now_ns() + _FUTURE_NS
 
-    def _sift(self, sieve: Sieve, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
-        """Build bars of what is on the market only; return the rows that are in a bar."""
+    def _sift(self, sieve: Sieve, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], Sequence[TradeRow]]:
+        """Build bars of what is on the market; return the rows that are in one, and those held back."""
         kept, held, released = sieve.split(rows)
-        sieve.keep(held)
         if released:
             sieve.let_in(released)
         out = len(held) - len(released)
@@ -169,7 +169,7 @@ class Pipeline:
         self.ledger.in_bars += len(released)
         for row in held:
             self.quality.outlier(row)
-        return self._build(kept) if kept else kept
+        return self._build(kept) if kept else kept, held
 
     def _build(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
         """Put rows into the bars; return those that are in one."""
@@ -215,7 +215,7 @@ class Pipeline:
                         self.quality.rejected(reason, row)
                     prices = list(good)
                 if prices:
-                    built = self._build(prices) if self.sieve is None else self._sift(self.sieve, prices)
+                    built = self._build(prices) if self.sieve is None else self._sift(self.sieve, prices)[0]
                     engine.last_trade = built[-1] if built else engine.last_trade
                 closed, amended = self.collect()
             engine.updates += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from mdnb.batch import TradeRow
@@ -9,7 +10,7 @@ from mdnb.runtime.engine import Engine
 from mdnb.runtime.repair import put_into_bars
 from mdnb.validate.outliers import TrailingFilter
 
-__all__ = ["FLAG_OUTLIER", "Sieve"]
+__all__ = ["FLAG_OUTLIER", "Sieve", "keep_ticks"]
 
 FLAG_OUTLIER = 2
 """Flag of a tick that is kept out of the bars as an outlier."""
@@ -35,11 +36,6 @@ class Sieve:
         split = self.filter.split(rows)
         return split.kept, split.held, split.released
 
-    def keep(self, held: Sequence[TradeRow]) -> None:
-        """Keep ticks that were held back, with their flag."""
-        if self._engine.config.enable_tick_data and self._engine.source == "trades" and held:
-            self._engine.ticks.extend(held, flag=FLAG_OUTLIER)
-
     def let_in(self, released: Sequence[TradeRow]) -> None:
         """Put confirmed ticks into the bars of their time, as if they had never been held back."""
         engine = self._engine
@@ -47,3 +43,24 @@ class Sieve:
         if whole:
             whole = engine.ticks.clear_flags(released, FLAG_OUTLIER) == len(released)
         put_into_bars(engine, released, by_id=False, stored=whole)
+
+
+def keep_ticks(
+    engine: Engine, arrived: Sequence[TradeRow], good: Sequence[TradeRow], held: Sequence[TradeRow]
+) -> None:
+    """Keep ticks in the order they came in: those in a bar, and flagged those held back.
+
+    Parameters
+    ----------
+    arrived
+        A batch; what is in neither of the others is left out.
+    """
+    if not engine.config.enable_tick_data:
+        return
+    if not held:
+        engine.ticks.extend(good)
+        return
+    flags = dict.fromkeys(map(id, good), 0) | dict.fromkeys(map(id, held), FLAG_OUTLIER)
+    known = [row for row in arrived if id(row) in flags]
+    for flag, run in itertools.groupby(known, key=lambda row: flags[id(row)]):
+        engine.ticks.extend(list(run), flag=flag)

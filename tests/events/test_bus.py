@@ -174,3 +174,24 @@ def test_unknown_events_and_handlers_that_are_none_are_refused(bus: EventBus) ->
         bus.on("quote_updates", print)
     with pytest.raises(OptionError, match="function of one event"):
         bus.on("new_bar", None)  # type: ignore[arg-type]
+
+
+def test_a_handler_that_never_catches_up_lets_others_on_its_thread_have_their_turn(bus: EventBus) -> None:
+    heard, ended = threading.Event(), threading.Event()
+    turns: list[bool] = []
+
+    def behind(one: Event) -> None:
+        # As if events came quicker than it takes them: its queue is never empty.
+        turns.append(heard.is_set())
+        if len(turns) == 1:
+            bus.emit(event(0, EventType.NEW_BAR))
+        if heard.is_set() or len(turns) >= 1000:
+            ended.set()
+        else:
+            bus.emit(event(len(turns)))
+
+    bus.on_thread("tick_data", behind)
+    bus.on_thread("new_bar", lambda one: heard.set())
+    bus.emit(event(0))
+    assert ended.wait(_SECONDS)
+    assert len(turns) < 1000
