@@ -16,10 +16,12 @@ from mdnb.bars.activity import ActivityBars
 from mdnb.bars.cascade import Cascade
 from mdnb.bars.node import Node
 from mdnb.batch import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.clock import Clock
 from mdnb.config import DataManagerConfig
 from mdnb.depth import BookLevel, OrderBookView
 from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
+from mdnb.runtime.countdown import seconds_left
 from mdnb.runtime.reading import Reader
 from mdnb.sessions import Sessions
 from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarColumns, BarStore
@@ -98,6 +100,7 @@ class Engine:
         self.depth = OrderBook(instrument.tick_size)
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
+        self._clock: Callable[[], Clock] | None = None
         parsed = [Timeframe.parse(name) for name in timeframes]
         self.activity: dict[str, ActivityBars] = {}
         self.cascade = Cascade(
@@ -319,9 +322,19 @@ class Engine:
         """Return the newest data's delay in milliseconds."""
         return self._state()[1]
 
-    def bind_state(self, state: Callable[[], tuple[str, float]]) -> None:
-        """Say where the connection's state and latency are read."""
+    def bind_state(
+        self, state: Callable[[], tuple[str, float]], clock: Callable[[], Clock] | None = None
+    ) -> None:
+        """Say where the connection's state and latency, and the market's time, are read."""
         self._state = state
+        self._clock = clock
+
+    def seconds_left(self, timeframe: object) -> float:
+        """Return the wall-clock seconds until the bar being made ends; ``nan`` where that is not known."""
+        name = self.canonical(timeframe)
+        forming, grid = self.forming(name), self.grid(name)
+        span = grid.span(forming[0]) if grid is not None and forming is not None else None
+        return _NAN if span is None or self._clock is None else seconds_left(self._clock(), span)
 
     def apply_depth(self, update: DepthUpdate) -> None:
         """Apply an order book snapshot or update."""

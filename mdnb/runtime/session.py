@@ -165,7 +165,7 @@ class MarketSession:
                 self.options.tz,
                 self.feed.source,
             )
-            engine.bind_state(self._state)
+            engine.bind_state(self._state, lambda: self.feed.clock)
             self.engines[symbol] = engine
             self.pipelines[symbol] = Pipeline(
                 engine, self.bus, self.feed.clock, self.feed.ids, self.feed.quote_price

@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import traitlets
 
+from mdnb.errors import OptionError
 from mdnb.widgets.figure import HELD, is_ours, moving_parts, traces, view
 from mdnb.widgets.layout import short_timeframe
 from mdnb.widgets.page import page_probe
@@ -60,6 +61,8 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         Pixels.
     static
         Add a picture for pages without a kernel (GitHub, nbviewer).
+    quotes
+        Draw lines at bid and ask.
     frontend
         ``fast``: our own; ``stock``: plotly's, for a page that cannot run ours, at most twice a second.
 
@@ -87,12 +90,15 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         palette: str = "default",
         height: int = 460,
         static: bool = True,
+        quotes: bool = False,
         frontend: str = "fast",
         **unknown: Any,
     ) -> None:
         check_options(bars, fps, theme, palette, height, frontend, unknown)
+        if not isinstance(quotes, bool):
+            raise OptionError(f"quotes must be True or False; got {quotes!r}")
         name = source.canonical(timeframe)
-        state = ChartState(source, name, bars, theme, palette, height, static, theme == "auto")
+        state = ChartState(source, name, bars, theme, palette, height, static, theme == "auto", quotes)
         if theme == "auto":
             state.theme = page_probe().theme or "light"
         held = source.columns(name, bars)

@@ -55,6 +55,10 @@ class BarSource(Protocol):
         """Return the newest quote."""
         ...
 
+    def seconds_left(self, timeframe: object) -> float:
+        """Return the wall-clock seconds until the bar that is being made ends; ``nan`` where not known."""
+        ...
+
     def status(self) -> str:
         """Return the connection's state."""
         ...

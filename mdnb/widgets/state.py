@@ -17,7 +17,7 @@ FRONTENDS = ("fast", "stock")
 VISIBLE_BARS = 180
 """How many bars a chart shows at first."""
 
-_OPTIONS = ("bars", "fps", "theme", "palette", "height", "static", "frontend")
+_OPTIONS = ("bars", "fps", "theme", "palette", "height", "static", "quotes", "frontend")
 _MOST_BARS = {"fast": 50_000, "stock": 5_000}
 
 
@@ -33,6 +33,8 @@ class ChartState:
         `BarSource.version` at the last draw.
     badge
         Connection state at the last draw.
+    quotes
+        Whether bid and ask are drawn.
     follows_page
         Whether the colours follow the page's theme.
     observes_page
@@ -51,6 +53,7 @@ class ChartState:
     height: int
     static: bool
     follows_page: bool
+    quotes: bool = False
     lock: Any = dataclasses.field(default_factory=threading.RLock)
     seen: tuple[int, int, int] = (-1, -1, -1)
     badge: str = ""

@@ -84,7 +84,8 @@ class FastTransport:
         source = self._state.source
         quote = source.quote()
         bid, ask = (quote[1], quote[3]) if quote else (_NAN, _NAN)
-        header = (changed, held.forming, source.latency_ms(), bid, ask, held.generation)
+        left = source.seconds_left(self._state.timeframe)
+        header = (changed, held.forming, source.latency_ms(), bid, ask, held.generation, left)
         numbers = np.concatenate([np.array(header, dtype="<f8"), rows_of(held, changed - held.first).ravel()])
         status = source.status()
         content = {"kind": "delta", "status": status, "tone": badge_tone(status)}
@@ -142,7 +143,7 @@ class FastTransport:
     def _look(self) -> dict[str, Any]:
         state = self._state
         source, look = state.source, state.look()
-        status, latency = source.status(), source.latency_ms()
+        status, latency, left = source.status(), source.latency_ms(), source.seconds_left(state.timeframe)
         return {
             "symbol": source.symbol,
             "timeframe": short_timeframe(state.timeframe),
@@ -157,6 +158,8 @@ class FastTransport:
             "status": status,
             "tone": badge_tone(status),
             "latency": latency if np.isfinite(latency) else None,
+            "left": left if np.isfinite(left) else None,
+            "quotes": state.quotes,
         }
 
     # -- the figure's own data ------------------------------------------------------------------------

@@ -246,9 +246,11 @@ def test_a_click_on_a_candle_reaches_python(bench: Bench, chart: Chart) -> None:
     bench.page.mouse.move(x, y)
     bench.page.mouse.move(x + 2, y)
     chart.wait("view.pointer && view.gd._hoverdata?.length")
-    pointed = chart.page("view.pointer.ordinal")
+    # A bar a second closes here: which one is under the pointer counts at the click.
+    chart.page("(view.gd.on('plotly_click', (event) => { view.clicked = event.points[0].x; }), 0)")
     bench.page.mouse.click(x + 2, y)
-    bench.page.wait_for_timeout(300)
+    chart.wait("view.clicked !== undefined")
+    pointed = chart.page("view.clicked")
     indexes, xs = ast.literal_eval(bench.do("print(clicks[0])"))
     assert xs[0] == pointed
     assert bench.do(f"print(int(chart.data[0].x[0]) + {indexes[0]} - {int(xs[0])})").strip() in {"0", "1"}
@@ -329,6 +331,29 @@ def test_a_second_view_and_a_second_figure(bench: Bench, chart: Chart) -> None:
     Chart(bench, "chart = make()\nchart")
     received = bench.page.evaluate("window.kernelBytes")
     assert 0 < received <= 100_000
+
+
+def test_it_counts_down_to_the_end_of_the_bar_and_draws_bid_and_ask_when_asked(bench: Bench) -> None:
+    bench.do("slow = mdnb.live('MNQ', ['1min'], feed='sim://?speed=1&seed=4', name='slow', progress=False)")
+    chart = Chart(bench, "chart = LiveChart(slow._view.data.engine, '1min', quotes=True)\nchart")
+    chart.wait("/^00:[0-5][0-9]$/.test(view.left.text.textContent)")
+    chart.wait("view.paths.bid.getAttribute('d') && view.paths.ask.getAttribute('d')")
+    chart.page(
+        "(window.counted = new Set(), new MutationObserver(() => counted.add(view.left.text.textContent))"
+        ".observe(view.left.text, {childList: true, characterData: true, subtree: true}))"
+    )
+    chart.wait("counted.size >= 3")
+    seconds = chart.page("(view.chart.closes - performance.now()) / 1000")
+    told = float(bench.do("print(slow.data.engine.seconds_left('1min'))"))
+    assert abs(seconds - told) < 5 or abs(abs(seconds - told) - 60) < 5
+    bid, ask, close = (
+        float(chart.page(f"+view.paths.{name}.getAttribute('d').match(/M\\S+ (\\S+)H/)[1]"))
+        for name in ("bid", "ask", "last")
+    )
+    assert ask <= bid + 0.01, "up is less on a page"
+    assert abs(close - (bid + ask) / 2) < 40
+    bench.do("chart.close(); slow.close()")
+    assert not bench.errors
 
 
 def test_symbols_never_become_elements(bench: Bench) -> None:

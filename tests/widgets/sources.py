@@ -43,6 +43,7 @@ class HandSource:
         self.generation = 0
         self.updates = 0
         self.state = "connected"
+        self.left = float("nan")
         self.listeners: list[Callable[[], None]] = []
 
     def timeframes(self) -> list[str]:
@@ -76,6 +77,9 @@ class HandSource:
 
     def quote(self) -> QuoteRow | None:
         return (0, 99.75, 1.0, 100.25, 2.0)
+
+    def seconds_left(self, timeframe: object) -> float:
+        return self.left
 
     def status(self) -> str:
         return self.state

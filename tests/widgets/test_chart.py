@@ -17,7 +17,7 @@ from mdnb.widgets.sender import sender
 from mdnb.widgets.theme import theme_of
 from tests.widgets.sources import HandSource, row
 
-_ROW, _HEADER = 6, 6
+_ROW, _HEADER = 6, 7
 
 
 class Wire:
@@ -56,12 +56,13 @@ def test_a_tick_sends_one_row(chart: LiveChart, source: HandSource) -> None:
     wire = Wire(chart)
     chart.draw()
     assert not wire.messages
+    source.left = 12.5
     source.tick(102.5)
     chart.draw()
     header, rows = wire.delta()
-    assert header == [50, 1, 42, 99.75, 100.25, 0]
+    assert header == [50, 1, 42, 99.75, 100.25, 0, 12.5]
     assert rows == [(50 * 60_000, 100, 102.5, 100, 102.5, 10)]
-    assert len(wire.messages[-1][1]) == 96
+    assert len(wire.messages[-1][1]) == 104
     assert chart.data[1].close.tolist() == [102.5]
 
 
@@ -207,6 +208,7 @@ def test_a_picture_is_well_formed_whatever_the_symbol() -> None:
         ({"theme": "darkk"}, "dark"),
         ({"palette": "x"}, "palette"),
         ({"frontend": "slow"}, "front end"),
+        ({"quotes": 1}, "quotes must be True or False"),
         ({"heigth": 300}, "heigth"),
     ],
 )

@@ -1,6 +1,7 @@
 // The model: one a figure and page. It holds the bars, and tells every view of it what moved.
 
-const HEADER = 6; // numbers before the rows of a delta: first ordinal, forming, latency, bid, ask, generation
+// Numbers before the rows of a delta: first ordinal, forming, latency, bid, ask, generation, seconds left.
+const HEADER = 7;
 
 class Chart {
   constructor(model, plotly) {
@@ -45,14 +46,21 @@ class Chart {
     this.zone = new Zone(look.tz);
     this.status = { text: look.status, tone: look.tone, latency: look.latency };
     this.generation = look.generation;
+    this.takeLeft(look.left);
     this.bars = new Bars(look.first, unpack(look.columns, packed), look.forming, look.limit);
   }
 
+  /** Note when the bar that is being made ends, by the page's own clock: it counts down without ticks. */
+  takeLeft(seconds) {
+    this.closes = Number.isFinite(seconds) ? performance.now() + 1000 * seconds : null;
+  }
+
   takeDelta(message, numbers) {
-    const [first, forming, latency, bid, ask, generation] = numbers;
+    const [first, forming, latency, bid, ask, generation, left] = numbers;
     const rows = numbers.subarray(HEADER);
     this.status = { text: message.status, tone: message.tone, latency };
     this.quote = { bid, ask };
+    this.takeLeft(left);
     if (rows.length) {
       if (first > this.bars.end || first < this.bars.first) {
         this.say({ kind: "need" });

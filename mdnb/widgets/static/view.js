@@ -26,31 +26,6 @@ const STYLE = `
 .mdnb-latest[hidden] { display: none; }
 `;
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function element(parent, name, attributes = {}, text = undefined) {
-  const svg = parent.namespaceURI === SVG || name === "svg";
-  const made = svg ? document.createElementNS(SVG, name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  parent.append(made);
-  return made;
-}
-
-function set(node, attributes) {
-  for (const [key, value] of Object.entries(attributes)) {
-    const text = String(value);
-    if (node.getAttribute(key) !== text) node.setAttribute(key, text);
-  }
-}
-
-function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-const numberFormat = (decimals) =>
-  new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-
 function pageTheme() {
   const { classList, dataset } = document.body;
   if (dataset.jpThemeLight !== undefined) return dataset.jpThemeLight === "false" ? "dark" : "light";
@@ -111,7 +86,7 @@ class View {
     const path = (parent, more = {}) => element(parent, "path", { fill: "none", ...more });
     this.paths = {
       volumeUp: path(volume), volumeDown: path(volume), up: path(price), down: path(price),
-      last: path(price, { "stroke-dasharray": "2 3" }), cross: path(over, { "stroke-dasharray": "4 4" }),
+      bid: path(price), ask: path(price), last: path(price, { "stroke-dasharray": "2 3" }), cross: path(over, { "stroke-dasharray": "4 4" }),
     };
     const chip = (name) => {
       const group = element(over, "g", { class: name });
@@ -119,6 +94,7 @@ class View {
       return { group, box: element(group, "rect", { rx: 2 }), text: element(group, "text", text) };
     };
     this.label = chip("mdnb-last");
+    this.left = chip("mdnb-left");
     this.priceChip = chip("mdnb-price");
     this.timeChip = chip("mdnb-time");
     this.latest = document.createElement("button");
@@ -161,6 +137,8 @@ class View {
     seen.observe(this.el);
     const themed = new MutationObserver(() => this.paint());
     themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
+    const counting = setInterval(() => this.visible && this.chart.closes && this.moved(), 1000);
+    this.cleanups.push(() => clearInterval(counting));
     this.cleanups.push(() => [resized, seen, themed].forEach((observer) => observer.disconnect()));
   }
 
@@ -345,171 +323,6 @@ class View {
     if (fit || outside || behind || tall) this.fitSoon();
   }
 
-  draw() {
-    const full = this.gd._fullLayout;
-    if (!full?.xaxis?._length || !this.bars.count) return;
-    const across = (value) => pixel(full.xaxis, value);
-    const up = (axis) => (value) => axis._offset * 2 + axis._length - pixel(axis, value);
-    const area = { left: full.xaxis._offset, right: full.xaxis._offset + full.xaxis._length };
-    area.top = full.yaxis._offset;
-    area.bottom = full.yaxis._offset + full.yaxis._length;
-    area.end = full.yaxis2 ? full.yaxis2._offset + full.yaxis2._length : area.bottom;
-    this.area = area;
-    const width = area.right - area.left;
-    set(this.clips[0], { x: area.left, y: area.top, width, height: area.bottom - area.top });
-    set(this.clips[1], { x: area.left, y: area.bottom, width, height: area.end - area.bottom });
-    this.drawBars(across, up(full.yaxis), full.yaxis2 && up(full.yaxis2));
-    this.drawLast(up(full.yaxis), full);
-    this.drawTexts();
-    this.drawCross(across, full);
-    set(this.badge, { style: `right:${full.width - area.right + 2}px` });
-    set(this.legend, { style: `max-width:${Math.max(60, width - 120)}px;--mdnb-value:${this.valueColour}` });
-    set(this.latest, { style: `left:${area.right - 36}px;top:${area.bottom - 36}px` });
-    this.drawn += 1;
-  }
-
-  /** Draw the bars that plotly has not drawn. */
-  drawBars(across, up, volumeUp) {
-    const { bars, size } = this;
-    const from = Math.max(this.drawnTo, bars.end - 400 * size);
-    const groups = bars.merge(from, bars.end, size);
-    const half = this.halfWidth();
-    const out = { up: "", down: "", volumeUp: "", volumeDown: "" };
-    groups.at.forEach((at, i) => {
-      const name = groups.close[i] >= groups.open[i] ? "up" : "down";
-      const [open, close] = [up(groups.open[i]), up(groups.close[i])];
-      const [top, bottom] = [Math.min(open, close), Math.max(open, close)];
-      const middle = across(at).toFixed(2);
-      const [left, right] = [across(at - half).toFixed(2), across(at + half).toFixed(2)];
-      out[name] += `M${left} ${top.toFixed(2)}H${right}V${bottom.toFixed(2)}H${left}Z`;
-      out[name] += `M${middle} ${top.toFixed(2)}V${up(groups.high[i]).toFixed(2)}`;
-      out[name] += `M${middle} ${bottom.toFixed(2)}V${up(groups.low[i]).toFixed(2)}`;
-      if (!volumeUp) return;
-      const wide = 0.375 * size;
-      const [a, b] = [across(at - wide).toFixed(2), across(at + wide).toFixed(2)];
-      const base = volumeUp(0).toFixed(2);
-      out[name === "up" ? "volumeUp" : "volumeDown"] += `M${a} ${base}V${volumeUp(groups.volume[i]).toFixed(2)}H${b}V${base}Z`;
-    });
-    for (const name of Object.keys(out)) set(this.paths[name], { d: out[name] });
-  }
-
-  /** Return half a candle's width in bars, as plotly draws it. */
-  halfWidth() {
-    const drawn = this.gd.calcdata?.[this.place("mdnb-candles")]?.[0]?.t?.bdPos;
-    return drawn > 0 && drawn < this.size ? drawn : 0.35 * this.size;
-  }
-
-  drawLast(up, full) {
-    const { bars, area, label } = this;
-    const price = bars.at(bars.end - 1, CLOSE);
-    const rising = price >= bars.at(bars.end - 1, OPEN);
-    const y = up(price);
-    const inside = y >= area.top - 1 && y <= area.bottom + 1;
-    const colour = rising ? this.colours.up : this.colours.down;
-    set(this.paths.last, { d: `M${area.left} ${y.toFixed(1)}H${area.right}`, stroke: colour });
-    const at = Math.min(Math.max(y, area.top), area.bottom);
-    this.putChip(label, area.right, at - 9, full.width - area.right - 8, 18, this.prices.format(price), {
-      fill: colour,
-      text: rising ? this.colours.up_text : this.colours.down_text,
-    });
-    label.box.setAttribute("opacity", inside ? 1 : 0.7);
-    // A tick's number that the label would half cover is not shown.
-    for (const text of this.gd.querySelectorAll(".yaxislayer-above .ytick text")) {
-      const value = text.__data__?.x;
-      const covered = Number.isFinite(value) && Math.abs(up(value) - at) < 15;
-      if (covered !== (text.style.visibility === "hidden")) text.style.visibility = covered ? "hidden" : "";
-    }
-  }
-
-  putChip({ group, box, text }, x, y, width, height, words, { fill, text: colour }) {
-    set(box, { x, y: y.toFixed(1), width: Math.max(width, 0), height, fill });
-    set(text, { x: x + 5, y: (y + height / 2).toFixed(1), fill: colour });
-    say(text, words);
-    set(group, { visibility: "visible" });
-  }
-
-  drawTexts() {
-    const { bars, chart, texts, colours } = this;
-    const newest = bars.end - 1;
-    const at = this.pointer ? Math.min(Math.max(this.pointer.ordinal, bars.first), newest) : newest;
-    const [open, high, low, close, volume] = NAMES.slice(1).map((_, i) => bars.at(at, i + 1));
-    const before = at > bars.first ? bars.at(at - 1, CLOSE) : open;
-    const change = close - before;
-    this.valueColour = close >= open ? colours.up : colours.down;
-    say(texts.symbol, chart.look.symbol);
-    say(texts.timeframe, ` · ${chart.look.timeframe}`);
-    for (const [node, price] of [[texts.open, open], [texts.high, high], [texts.low, low], [texts.close, close]]) {
-      say(node, this.prices.format(price));
-    }
-    const [arrow, sign] = change >= 0 ? ["▲", "+"] : ["▼", "−"];
-    const share = before ? Math.abs((100 * change) / before).toFixed(2) : "0.00";
-    say(texts.change, `${arrow} ${sign}${this.prices.format(Math.abs(change))} (${sign}${share}%)`);
-    say(texts.volume, this.volumes.format(volume));
-    const { text, tone, latency } = chart.status;
-    const delay = tone === "live" && Number.isFinite(latency) ? ` · ${Math.max(latency, 0).toFixed(0)} ms` : "";
-    say(texts.status, `${tone === "live" ? "live" : text}${delay}`);
-    set(texts.dot, { style: `color:${colours[tone]}` });
-  }
-
-  drawCross(across, full) {
-    const { area, pointer, paths, colours } = this;
-    const inside = pointer && pointer.y >= area.top && pointer.y <= area.end;
-    for (const { group } of [this.priceChip, this.timeChip]) set(group, { visibility: "hidden" });
-    if (!inside) {
-      set(paths.cross, { d: "" });
-      return;
-    }
-    const x = Math.round(across(pointer.ordinal)) + 0.5;
-    const y = Math.round(pointer.y) + 0.5;
-    set(paths.cross, { d: `M${x} ${area.top}V${area.end}M${area.left} ${y}H${area.right}`, stroke: colours.muted });
-    const look = { fill: colours.chip, text: colours.text };
-    if (pointer.y <= area.bottom) {
-      const price = value(full.yaxis, full.yaxis._offset * 2 + full.yaxis._length - pointer.y);
-      this.putChip(this.priceChip, area.right, y - 9, full.width - area.right - 8, 18, this.prices.format(price), look);
-    }
-    const bar = Math.min(Math.max(pointer.ordinal, this.bars.first), this.bars.end - 1);
-    const ms = this.bars.at(bar, TIME);
-    const words = this.chart.zone.full(ms, ms % 60_000 !== 0);
-    const wide = 6.2 * words.length + 8;
-    const left = Math.min(Math.max(x - wide / 2, area.left), area.right - wide);
-    this.putChip(this.timeChip, left, area.end + 3, wide, 18, words, look);
-  }
-
-  // -- colours ----------------------------------------------------------------------------------------
-
-  /** Take the colours of the page's theme into the figure, except where the user chose others. */
-  colour() {
-    const { look } = this.chart;
-    const name = look.follows_page ? pageTheme() : look.theme;
-    const [old, now] = [look.themes[this.theme], look.themes[name]];
-    this.theme = name;
-    const { gd } = this;
-    const change = (target, was, will) => {
-      for (const [path, value] of Object.entries(will)) {
-        if (JSON.stringify(getAt(target, path)) === JSON.stringify(was[path])) setAt(target, path, value);
-      }
-    };
-    change(gd.layout, old.layout, now.layout);
-    for (const uid of ["mdnb-candles", "mdnb-volume"]) {
-      const trace = gd.data[this.place(uid)];
-      if (trace) change(trace, old.traces[uid], now.traces[uid]);
-    }
-    this.colours = now.colours;
-    this.prices = numberFormat(look.decimals);
-    this.volumes = numberFormat(look.volume_decimals);
-    for (const part of ["text", "muted", "grid", "background"]) {
-      gd.style.setProperty(`--mdnb-${part}`, now.colours[part]);
-    }
-    const candles = gd.data[this.place("mdnb-candles")] ?? {};
-    const side = (path, otherwise) => getAt(candles, path) ?? otherwise;
-    const [up, down] = [now.colours.up, now.colours.down];
-    const { paths } = this;
-    set(paths.up, { fill: side("increasing.fillcolor", up), stroke: side("increasing.line.color", up) });
-    set(paths.down, { fill: side("decreasing.fillcolor", down), stroke: side("decreasing.line.color", down) });
-    set(paths.volumeUp, { fill: now.colours.volume_up });
-    set(paths.volumeDown, { fill: now.colours.volume_down });
-  }
-
   paint() {
     if (!this.ready) return;
     this.colour();
@@ -518,84 +331,6 @@ class View {
   }
 
   // -- the user -----------------------------------------------------------------------------------------
-
-  listen() {
-    const { gd } = this;
-    const on = (name, take) => gd.on(name, (event) => this.quiet || take(event));
-    gd.on("plotly_afterplot", () => {
-      this.attach();
-      this.moved();
-    });
-    gd.on("plotly_relayouting", () => {
-      this.busyUntil = performance.now() + 450;
-      this.moved();
-    });
-    on("plotly_relayout", (event) => this.relaid(event));
-    on("plotly_doubleclick", () => this.goLatest());
-    on("plotly_restyle", ([style, traces]) => this.report("_js2py_restyle", { style_data: style, style_traces: traces }));
-    on("plotly_update", ({ data, layout }) =>
-      this.report("_js2py_update", { style_data: data[0], style_traces: data[1], layout_data: layout }));
-    for (const name of ["click", "hover", "unhover", "selected", "deselect"]) {
-      on(`plotly_${name}`, (event) => this.pointed(`plotly_${name}`, event));
-    }
-    const point = (event) => this.point(event);
-    gd.addEventListener("mousemove", point);
-    gd.addEventListener("mouseleave", point);
-  }
-
-  point(event) {
-    const box = this.gd.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    const { area } = this;
-    const inside = area && event.type === "mousemove" && x >= area.left && x <= area.right && y <= area.end;
-    const ordinal = inside ? Math.round(value(this.gd._fullLayout.xaxis, x)) : 0;
-    this.pointer = inside ? { ordinal, y } : null;
-    this.moved();
-  }
-
-  relaid(event) {
-    const names = Object.keys(event);
-    if (names.every((name) => ["autosize", "width", "height"].includes(name))) return;
-    this.busyUntil = 0;
-    const touched = (axis) => names.some((name) => name.startsWith(`${axis}.range`));
-    if (touched("xaxis") || touched("yaxis")) {
-      const { xaxis, yaxis } = this.gd.layout;
-      this.takeRanges(xaxis.range, touched("yaxis") || this.fixedY ? yaxis.range : null);
-      this.nextFit = 0;
-      this.moved(true);
-    }
-    this.report("_js2py_relayout", { relayout_data: event });
-  }
-
-  report(trait, message) {
-    this.chart.tell(trait, { ...message, source_view_id: this.id });
-  }
-
-  pointed(name, event) {
-    if (!event && name !== "plotly_deselect") return;
-    const ours = ["mdnb-candles", "mdnb-volume"].map((uid) => this.place(uid));
-    const found = { trace_indexes: [], point_indexes: [], xs: [], ys: [] };
-    for (const point of event?.points ?? []) {
-      for (const number of point.pointNumbers ?? [point.pointNumber]) {
-        const bar = ours.includes(point.curveNumber) ? this.groups.last[number] : undefined;
-        found.trace_indexes.push(point.curveNumber);
-        found.point_indexes.push(number);
-        found.xs.push(bar ?? point.x);
-        found.ys.push(point.y ?? point.close ?? null);
-      }
-    }
-    const { range, lassoPoints: lasso } = event ?? {};
-    let selector = null;
-    if (range) selector = { type: "box", selector_state: { xrange: range.x, yrange: range.y } };
-    else if (lasso) selector = { type: "lasso", selector_state: { xs: lasso.x, ys: lasso.y } };
-    const mouse = event?.event;
-    const device_state = mouse && {
-      alt: mouse.altKey, ctrl: mouse.ctrlKey, meta: mouse.metaKey, shift: mouse.shiftKey,
-      button: mouse.button, buttons: mouse.buttons,
-    };
-    const told = { event_type: name, points: found, device_state: device_state ?? null, selector };
-    this.chart.tell("_js2py_pointsCallback", told);
-  }
 
   /** Show an edit of Python's. */
   async edit(show, edit, ranges) {
@@ -611,12 +346,4 @@ class View {
   }
 }
 
-function pixel(axis, of) {
-  const [low, high] = axis.range.map((end) => axis.r2l(end));
-  return axis._offset + ((axis.d2l(of) - low) / (high - low)) * axis._length;
-}
-
-function value(axis, at) {
-  const [low, high] = axis.range.map((end) => axis.r2l(end));
-  return axis.l2d(low + ((at - axis._offset) / axis._length) * (high - low));
-}
+Object.assign(View.prototype, DRAWING, POINTER);

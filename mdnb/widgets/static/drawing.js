@@ -1,0 +1,231 @@
+// What a view draws over plotly's own drawing with each tick: bars plotly has not drawn yet, last price, legend,
+// badge, crosshair; and in which colours. Texts of a feed are `textContent`, never HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function element(parent, name, attributes = {}, text = undefined) {
+  const svg = parent.namespaceURI === SVG || name === "svg";
+  const made = svg ? document.createElementNS(SVG, name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  parent.append(made);
+  return made;
+}
+
+function set(node, attributes) {
+  for (const [key, value] of Object.entries(attributes)) {
+    const text = String(value);
+    if (node.getAttribute(key) !== text) node.setAttribute(key, text);
+  }
+}
+
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+const numberFormat = (decimals) =>
+  new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+
+function pixel(axis, of) {
+  const [low, high] = axis.range.map((end) => axis.r2l(end));
+  return axis._offset + ((axis.d2l(of) - low) / (high - low)) * axis._length;
+}
+
+function value(axis, at) {
+  const [low, high] = axis.range.map((end) => axis.r2l(end));
+  return axis.l2d(low + ((at - axis._offset) / axis._length) * (high - low));
+}
+
+/** Methods of a `View`. */
+const DRAWING = {
+  draw() {
+    const full = this.gd._fullLayout;
+    if (!full?.xaxis?._length || !this.bars.count) return;
+    const across = (value) => pixel(full.xaxis, value);
+    const up = (axis) => (value) => axis._offset * 2 + axis._length - pixel(axis, value);
+    const area = { left: full.xaxis._offset, right: full.xaxis._offset + full.xaxis._length };
+    area.top = full.yaxis._offset;
+    area.bottom = full.yaxis._offset + full.yaxis._length;
+    area.end = full.yaxis2 ? full.yaxis2._offset + full.yaxis2._length : area.bottom;
+    this.area = area;
+    const width = area.right - area.left;
+    set(this.clips[0], { x: area.left, y: area.top, width, height: area.bottom - area.top });
+    set(this.clips[1], { x: area.left, y: area.bottom, width, height: area.end - area.bottom });
+    this.drawBars(across, up(full.yaxis), full.yaxis2 && up(full.yaxis2));
+    this.drawLast(up(full.yaxis), full);
+    this.drawTexts();
+    this.drawCross(across, full);
+    set(this.badge, { style: `right:${full.width - area.right + 2}px` });
+    set(this.legend, { style: `max-width:${Math.max(60, width - 120)}px;--mdnb-value:${this.valueColour}` });
+    set(this.latest, { style: `left:${area.right - 36}px;top:${area.bottom - 36}px` });
+    this.drawn += 1;
+  },
+
+  /** Draw the bars that plotly has not drawn. */
+  drawBars(across, up, volumeUp) {
+    const { bars, size } = this;
+    const from = Math.max(this.drawnTo, bars.end - 400 * size);
+    const groups = bars.merge(from, bars.end, size);
+    const half = this.halfWidth();
+    const out = { up: "", down: "", volumeUp: "", volumeDown: "" };
+    groups.at.forEach((at, i) => {
+      const name = groups.close[i] >= groups.open[i] ? "up" : "down";
+      const [open, close] = [up(groups.open[i]), up(groups.close[i])];
+      const [top, bottom] = [Math.min(open, close), Math.max(open, close)];
+      const middle = across(at).toFixed(2);
+      const [left, right] = [across(at - half).toFixed(2), across(at + half).toFixed(2)];
+      out[name] += `M${left} ${top.toFixed(2)}H${right}V${bottom.toFixed(2)}H${left}Z`;
+      out[name] += `M${middle} ${top.toFixed(2)}V${up(groups.high[i]).toFixed(2)}`;
+      out[name] += `M${middle} ${bottom.toFixed(2)}V${up(groups.low[i]).toFixed(2)}`;
+      if (!volumeUp) return;
+      const wide = 0.375 * size;
+      const [a, b] = [across(at - wide).toFixed(2), across(at + wide).toFixed(2)];
+      const base = volumeUp(0).toFixed(2);
+      out[name === "up" ? "volumeUp" : "volumeDown"] += `M${a} ${base}V${volumeUp(groups.volume[i]).toFixed(2)}H${b}V${base}Z`;
+    });
+    for (const name of Object.keys(out)) set(this.paths[name], { d: out[name] });
+  },
+
+  /** Return half a candle's width in bars, as plotly draws it. */
+  halfWidth() {
+    const drawn = this.gd.calcdata?.[this.place("mdnb-candles")]?.[0]?.t?.bdPos;
+    return drawn > 0 && drawn < this.size ? drawn : 0.35 * this.size;
+  },
+
+  drawLast(up, full) {
+    const { bars, area, label } = this;
+    const price = bars.at(bars.end - 1, CLOSE);
+    const rising = price >= bars.at(bars.end - 1, OPEN);
+    const y = up(price);
+    const inside = y >= area.top - 1 && y <= area.bottom + 1;
+    const colour = rising ? this.colours.up : this.colours.down;
+    set(this.paths.last, { d: `M${area.left} ${y.toFixed(1)}H${area.right}`, stroke: colour });
+    const at = Math.min(Math.max(y, area.top), area.bottom);
+    this.putChip(label, area.right, at - 9, full.width - area.right - 8, 18, this.prices.format(price), {
+      fill: colour,
+      text: rising ? this.colours.up_text : this.colours.down_text,
+    });
+    label.box.setAttribute("opacity", inside ? 1 : 0.7);
+    this.drawLeft(at, full);
+    this.drawQuote(up);
+    // A tick's number that the label would half cover is not shown.
+    for (const text of this.gd.querySelectorAll(".yaxislayer-above .ytick text")) {
+      const value = text.__data__?.x;
+      const covered = Number.isFinite(value) && Math.abs(up(value) - at) < 15;
+      if (covered !== (text.style.visibility === "hidden")) text.style.visibility = covered ? "hidden" : "";
+    }
+  },
+
+  /** Count down to the end of the bar that is being made, below the last price. */
+  drawLeft(at, full) {
+    const { area, chart, colours, left } = this;
+    if (chart.closes === null || chart.status.tone !== "live") {
+      set(left.group, { visibility: "hidden" });
+      return;
+    }
+    const seconds = Math.max(0, Math.round((chart.closes - performance.now()) / 1000));
+    const two = (number) => String(number).padStart(2, "0");
+    const hours = Math.floor(seconds / 3600);
+    const words = `${hours ? `${hours}:` : ""}${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+    const look = { fill: colours.chip, text: colours.text };
+    this.putChip(left, area.right, at + 10, full.width - area.right - 8, 16, words, look);
+  },
+
+  drawQuote(up) {
+    const { area, chart, colours, paths } = this;
+    const { bid, ask } = (chart.look.quotes && chart.quote) || {};
+    for (const [name, price, colour] of [["bid", bid, colours.up], ["ask", ask, colours.down]]) {
+      const d = Number.isFinite(price) ? `M${area.left} ${up(price).toFixed(1)}H${area.right}` : "";
+      set(paths[name], { d, stroke: colour, "stroke-opacity": 0.6, "stroke-width": 1 });
+    }
+  },
+
+  putChip({ group, box, text }, x, y, width, height, words, { fill, text: colour }) {
+    set(box, { x, y: y.toFixed(1), width: Math.max(width, 0), height, fill });
+    set(text, { x: x + 5, y: (y + height / 2).toFixed(1), fill: colour });
+    say(text, words);
+    set(group, { visibility: "visible" });
+  },
+
+  drawTexts() {
+    const { bars, chart, texts, colours } = this;
+    const newest = bars.end - 1;
+    const at = this.pointer ? Math.min(Math.max(this.pointer.ordinal, bars.first), newest) : newest;
+    const [open, high, low, close, volume] = NAMES.slice(1).map((_, i) => bars.at(at, i + 1));
+    const before = at > bars.first ? bars.at(at - 1, CLOSE) : open;
+    const change = close - before;
+    this.valueColour = close >= open ? colours.up : colours.down;
+    say(texts.symbol, chart.look.symbol);
+    say(texts.timeframe, ` · ${chart.look.timeframe}`);
+    for (const [node, price] of [[texts.open, open], [texts.high, high], [texts.low, low], [texts.close, close]]) {
+      say(node, this.prices.format(price));
+    }
+    const [arrow, sign] = change >= 0 ? ["▲", "+"] : ["▼", "−"];
+    const share = before ? Math.abs((100 * change) / before).toFixed(2) : "0.00";
+    say(texts.change, `${arrow} ${sign}${this.prices.format(Math.abs(change))} (${sign}${share}%)`);
+    say(texts.volume, this.volumes.format(volume));
+    const { text, tone, latency } = chart.status;
+    const delay = tone === "live" && Number.isFinite(latency) ? ` · ${Math.max(latency, 0).toFixed(0)} ms` : "";
+    say(texts.status, `${tone === "live" ? "live" : text}${delay}`);
+    set(texts.dot, { style: `color:${colours[tone]}` });
+  },
+
+  drawCross(across, full) {
+    const { area, pointer, paths, colours } = this;
+    const inside = pointer && pointer.y >= area.top && pointer.y <= area.end;
+    for (const { group } of [this.priceChip, this.timeChip]) set(group, { visibility: "hidden" });
+    if (!inside) {
+      set(paths.cross, { d: "" });
+      return;
+    }
+    const x = Math.round(across(pointer.ordinal)) + 0.5;
+    const y = Math.round(pointer.y) + 0.5;
+    set(paths.cross, { d: `M${x} ${area.top}V${area.end}M${area.left} ${y}H${area.right}`, stroke: colours.muted });
+    const look = { fill: colours.chip, text: colours.text };
+    if (pointer.y <= area.bottom) {
+      const price = value(full.yaxis, full.yaxis._offset * 2 + full.yaxis._length - pointer.y);
+      this.putChip(this.priceChip, area.right, y - 9, full.width - area.right - 8, 18, this.prices.format(price), look);
+    }
+    const bar = Math.min(Math.max(pointer.ordinal, this.bars.first), this.bars.end - 1);
+    const ms = this.bars.at(bar, TIME);
+    const words = this.chart.zone.full(ms, ms % 60_000 !== 0);
+    const wide = 6.2 * words.length + 8;
+    const left = Math.min(Math.max(x - wide / 2, area.left), area.right - wide);
+    this.putChip(this.timeChip, left, area.end + 3, wide, 18, words, look);
+  },
+
+  // -- colours ----------------------------------------------------------------------------------------
+
+  /** Take the colours of the page's theme into the figure, except where the user chose others. */
+  colour() {
+    const { look } = this.chart;
+    const name = look.follows_page ? pageTheme() : look.theme;
+    const [old, now] = [look.themes[this.theme], look.themes[name]];
+    this.theme = name;
+    const { gd } = this;
+    const change = (target, was, will) => {
+      for (const [path, value] of Object.entries(will)) {
+        if (JSON.stringify(getAt(target, path)) === JSON.stringify(was[path])) setAt(target, path, value);
+      }
+    };
+    change(gd.layout, old.layout, now.layout);
+    for (const uid of ["mdnb-candles", "mdnb-volume"]) {
+      const trace = gd.data[this.place(uid)];
+      if (trace) change(trace, old.traces[uid], now.traces[uid]);
+    }
+    this.colours = now.colours;
+    this.prices = numberFormat(look.decimals);
+    this.volumes = numberFormat(look.volume_decimals);
+    for (const part of ["text", "muted", "grid", "background"]) {
+      gd.style.setProperty(`--mdnb-${part}`, now.colours[part]);
+    }
+    const candles = gd.data[this.place("mdnb-candles")] ?? {};
+    const side = (path, otherwise) => getAt(candles, path) ?? otherwise;
+    const [up, down] = [now.colours.up, now.colours.down];
+    const { paths } = this;
+    set(paths.up, { fill: side("increasing.fillcolor", up), stroke: side("increasing.line.color", up) });
+    set(paths.down, { fill: side("decreasing.fillcolor", down), stroke: side("decreasing.line.color", down) });
+    set(paths.volumeUp, { fill: now.colours.volume_up });
+    set(paths.volumeDown, { fill: now.colours.volume_down });
+  },
+};

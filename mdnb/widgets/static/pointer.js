@@ -1,0 +1,82 @@
+// What the user does to a view, told to the kernel as a plotly figure tells it.
+
+/** Methods of a `View`. */
+const POINTER = {
+  listen() {
+    const { gd } = this;
+    const on = (name, take) => gd.on(name, (event) => this.quiet || take(event));
+    gd.on("plotly_afterplot", () => {
+      this.attach();
+      this.moved();
+    });
+    gd.on("plotly_relayouting", () => {
+      this.busyUntil = performance.now() + 450;
+      this.moved();
+    });
+    on("plotly_relayout", (event) => this.relaid(event));
+    on("plotly_doubleclick", () => this.goLatest());
+    on("plotly_restyle", ([style, traces]) => this.report("_js2py_restyle", { style_data: style, style_traces: traces }));
+    on("plotly_update", ({ data, layout }) =>
+      this.report("_js2py_update", { style_data: data[0], style_traces: data[1], layout_data: layout }));
+    for (const name of ["click", "hover", "unhover", "selected", "deselect"]) {
+      on(`plotly_${name}`, (event) => this.pointed(`plotly_${name}`, event));
+    }
+    const point = (event) => this.point(event);
+    gd.addEventListener("mousemove", point);
+    gd.addEventListener("mouseleave", point);
+  },
+
+  point(event) {
+    const box = this.gd.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const { area } = this;
+    const inside = area && event.type === "mousemove" && x >= area.left && x <= area.right && y <= area.end;
+    const ordinal = inside ? Math.round(value(this.gd._fullLayout.xaxis, x)) : 0;
+    this.pointer = inside ? { ordinal, y } : null;
+    this.moved();
+  },
+
+  relaid(event) {
+    const names = Object.keys(event);
+    if (names.every((name) => ["autosize", "width", "height"].includes(name))) return;
+    this.busyUntil = 0;
+    const touched = (axis) => names.some((name) => name.startsWith(`${axis}.range`));
+    if (touched("xaxis") || touched("yaxis")) {
+      const { xaxis, yaxis } = this.gd.layout;
+      this.takeRanges(xaxis.range, touched("yaxis") || this.fixedY ? yaxis.range : null);
+      this.nextFit = 0;
+      this.moved(true);
+    }
+    this.report("_js2py_relayout", { relayout_data: event });
+  },
+
+  report(trait, message) {
+    this.chart.tell(trait, { ...message, source_view_id: this.id });
+  },
+
+  pointed(name, event) {
+    if (!event && name !== "plotly_deselect") return;
+    const ours = ["mdnb-candles", "mdnb-volume"].map((uid) => this.place(uid));
+    const found = { trace_indexes: [], point_indexes: [], xs: [], ys: [] };
+    for (const point of event?.points ?? []) {
+      for (const number of point.pointNumbers ?? [point.pointNumber]) {
+        const bar = ours.includes(point.curveNumber) ? this.groups.last[number] : undefined;
+        found.trace_indexes.push(point.curveNumber);
+        found.point_indexes.push(number);
+        found.xs.push(bar ?? point.x);
+        found.ys.push(point.y ?? point.close ?? null);
+      }
+    }
+    const { range, lassoPoints: lasso } = event ?? {};
+    let selector = null;
+    if (range) selector = { type: "box", selector_state: { xrange: range.x, yrange: range.y } };
+    else if (lasso) selector = { type: "lasso", selector_state: { xs: lasso.x, ys: lasso.y } };
+    const mouse = event?.event;
+    const device_state = mouse && {
+      alt: mouse.altKey, ctrl: mouse.ctrlKey, meta: mouse.metaKey, shift: mouse.shiftKey,
+      button: mouse.button, buttons: mouse.buttons,
+    };
+    const told = { event_type: name, points: found, device_state: device_state ?? null, selector };
+    this.chart.tell("_js2py_pointsCallback", told);
+  },
+};
