@@ -14,6 +14,7 @@ from mdnb.events.bus import Handler, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Feed
 from mdnb.frames import LiveFrame
+from mdnb.manager.forward import Forward
 from mdnb.plain import PlainDataManager
 from mdnb.runtime.accounting import Accounting
 from mdnb.runtime.bridge import call
@@ -21,6 +22,7 @@ from mdnb.runtime.launch import drop_session, make_session, start_session, wait_
 from mdnb.runtime.session import MarketSession
 from mdnb.suite import SymbolView
 from mdnb.types import Price
+from mdnb.widgets.tables.opening import Tables
 
 if TYPE_CHECKING:
     from mdnb.analysis.alignment import TimeframeAlignment
@@ -105,6 +107,12 @@ class LiveSymbol:
         self._view = view
         self.symbol = view.symbol
         self.data = PlainDataManager(view.data)
+        self._tables = Tables(session, view.symbol, [view.symbol])
+
+    tape = Forward("_tables", Tables.tape)
+    depth = Forward("_tables", Tables.depth)
+    watch = Forward("_tables", Tables.watch)
+    frame_view = Forward("_tables", Tables.frame_view)
 
     def __getitem__(self, timeframe: str) -> LiveFrame:
         return LiveFrame(self._view.data.engine, timeframe)
@@ -194,6 +202,7 @@ class LiveMarket(LiveSymbol):
             symbol: LiveSymbol(session, SymbolView(session, symbol)) for symbol in session.symbols
         }
         super().__init__(session, SymbolView(session, session.symbols[0]))
+        self._tables = Tables(session, session.symbols[0], session.symbols)
         self.name = name
         self._finalizer = weakref.finalize(self, drop_session, session)
 

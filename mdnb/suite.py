@@ -12,12 +12,14 @@ from mdnb.events.bus import Handler, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Feed
 from mdnb.manager import RealtimeDataManager
+from mdnb.manager.forward import Forward
 from mdnb.plain import PlainDataManager
 from mdnb.runtime.accounting import Accounting
 from mdnb.runtime.bridge import await_call
 from mdnb.runtime.launch import drop_session, make_session, start_session, wait_ended
 from mdnb.runtime.registry import cell_key
 from mdnb.runtime.session import MarketSession
+from mdnb.widgets.tables.opening import Tables
 
 if TYPE_CHECKING:
     from mdnb.widgets.chart import LiveChart
@@ -32,6 +34,12 @@ class SymbolView:
         self._session = session
         self.symbol = symbol
         self.data = RealtimeDataManager(session, symbol)
+        self._tables = Tables(session, symbol, [symbol])
+
+    tape = Forward("_tables", Tables.tape)
+    depth = Forward("_tables", Tables.depth_async)
+    watch = Forward("_tables", Tables.watch)
+    frame_view = Forward("_tables", Tables.frame_view)
 
     async def on(self, type: EventType | str, handler: Handler) -> Subscription:
         """Register a handler for this symbol's events."""
@@ -76,7 +84,13 @@ class TradingSuite:
         self._session = session
         self._views = {symbol: SymbolView(session, symbol) for symbol in session.symbols}
         self.data = self._views[session.symbols[0]].data
+        self._tables = Tables(session, session.symbols[0], session.symbols)
         self._finalizer = weakref.finalize(self, drop_session, session)
+
+    tape = Forward("_tables", Tables.tape)
+    depth = Forward("_tables", Tables.depth_async)
+    watch = Forward("_tables", Tables.watch)
+    frame_view = Forward("_tables", Tables.frame_view)
 
     @classmethod
     async def create(

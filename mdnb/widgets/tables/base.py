@@ -1,0 +1,195 @@
+"""`LiveTable`: what all live tables have in common: when they are drawn, and what pages are sent."""
+
+from __future__ import annotations
+
+import pathlib
+import threading
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import anywidget
+import traitlets
+
+from mdnb.errors import OptionError
+from mdnb.manager.instants import whole_number
+from mdnb.runtime.engine import Engine
+from mdnb.widgets.sender import sender
+from mdnb.widgets.tables.state import Cell, TableState, Tone
+from mdnb.widgets.theme import theme_of
+
+__all__ = ["MOST_ROWS", "LiveTable", "row_limit"]
+
+_STATIC = pathlib.Path(__file__).parents[1] / "static"
+_TONES: dict[str, Tone] = {
+    "connected": "live",
+    "reconnected": "live",
+    "connecting": "warning",
+    "reconnecting": "warning",
+    "stale": "warning",
+}
+
+MOST_ROWS = 200
+"""Rows of a table at the most: the whole of it is sent on each change."""
+
+
+class LiveTable(anywidget.AnyWidget):
+    """A table that moves by itself; the base of the four there are.
+
+    It is drawn from a thread of its own, so it moves while a cell runs. Nothing is sent while nothing changed
+    or nobody looks. The colours are the page's; gains and losses have a sign beside their colour.
+
+    Parameters
+    ----------
+    engines
+        Where the data comes from.
+    fps
+        Changes of the page a second at the most, above 0, up to 60.
+    palette
+        ``colorblind`` or ``default``.
+
+    Raises
+    ------
+    OptionError
+        When an option is outside what is allowed.
+    """
+
+    _esm = _STATIC / "live_table.js"
+    _css = _STATIC / "live_table.css"
+    _table = traitlets.Dict().tag(sync=True)
+    _colours: traitlets.List[str] = traitlets.List().tag(sync=True)
+
+    def __init__(self, engines: Sequence[Engine], *, fps: float = 10.0, palette: str = "colorblind") -> None:
+        if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0 < fps <= 60:
+            raise OptionError(f"fps must be above 0 and at most 60; got {fps!r}")
+        colours = theme_of("light", palette)
+        self.fps = float(fps)
+        self._engines = tuple(engines)
+        # Reentrant: sending asks for the state, which composing guards too.
+        self._guard = threading.RLock()
+        self._seen: Hashable = None
+        self._shown = self._had_view = self._ended = False
+        # Views are counted only where the count is a number from the start.
+        super().__init__(_table=self.state().message(), _colours=[colours.up, colours.down], _view_count=0)
+        self._seen = self._version()
+        self.observe(self._on_views, "_view_count")
+        self._listeners = [engine.listen(sender().wake.set) for engine in self._engines]
+        sender().add(self)
+
+    # -- what it shows ------------------------------------------------------------------------------
+
+    def state(self) -> TableState:
+        """Return what the table shows, made of the data as it is now."""
+        raise NotImplementedError
+
+    def _version(self) -> Hashable:
+        """Return something cheap that is unlike the last one whenever the table has to change."""
+        raise NotImplementedError
+
+    def _status(self) -> str:
+        return self._engines[0].status()
+
+    def _badge(self) -> Cell:
+        status = self._status()
+        tone = _TONES.get(status, "dead")
+        return Cell("live" if tone == "live" else status, tone)
+
+    # -- drawing ------------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Send what changed since the last time; the sender's thread calls this."""
+        with self._guard:
+            if self._ended:
+                return
+            is_closed = self._status() == "closed"
+            version = self._version()
+            if version != self._seen and self._is_looked_at():
+                self._seen = version
+                self._send_now()
+            if is_closed:
+                # The market was closed: nothing will come any more, and the badge says so.
+                self._stop()
+
+    def _send_now(self) -> None:
+        message = self.state().message()
+        if message != self._trait_values["_table"]:
+            # Written past the traits' notification, which belongs to the kernel's own thread.
+            self._trait_values["_table"] = message
+            self.send_state("_table")
+
+    def _is_looked_at(self) -> bool:
+        # A cell that displays a table and goes on keeps the kernel from hearing of the view until its end:
+        # until the first view was told of, what was displayed counts as looked at.
+        if self._view_count:
+            self._had_view = True
+        return bool(self._view_count) or (self._shown and not self._had_view)
+
+    def _on_views(self, change: dict[str, Any]) -> None:
+        if (change["new"] or 0) > (change["old"] or 0):
+            # What changed while nobody looked was not sent.
+            with self._guard:
+                self._send_now()
+
+    def _stop(self) -> None:
+        self._ended = True
+        sender().remove(self)
+        for listener in self._listeners:
+            listener.close()
+
+    def close(self) -> None:
+        """Stop moving and leave the page."""
+        # Closed also by the interpreter's end, and after a constructor that failed half way.
+        if "_listeners" in self.__dict__ and not self._ended:
+            with self._guard:
+                self._stop()
+        super().close()
+
+    # -- for pages that open later, and those without a kernel ----------------------------------------
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+        """Return the widget's state with the table as it is now: a reloaded page shows the present."""
+        if key is None and "_listeners" in self.__dict__:
+            with self._guard:
+                self._trait_values["_table"] = self.state().message()
+        return super().get_state(key, drop_defaults)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        assert bundle is not None
+        data, metadata = bundle
+        with self._guard:
+            self._shown, self._had_view = True, False
+            self._send_now()
+            state = self.state()
+        return {**data, "text/plain": state.text(), "text/html": state.html()}, metadata
+
+    def to_html(self) -> str:
+        """Return the table as it is now as plain HTML, everything escaped."""
+        return self.state().html()
+
+    def __str__(self) -> str:
+        return self.state().text()
+
+    def __repr__(self) -> str:
+        if "_listeners" not in self.__dict__:
+            return f"<{type(self).__name__}>"
+        symbols = ", ".join(engine.symbol for engine in self._engines)
+        return f"<{type(self).__name__} {symbols}: {self._status()}>"
+
+
+def row_limit(name: str, value: Any, most: int = MOST_ROWS) -> int:
+    """Return how many rows or levels are shown.
+
+    Raises
+    ------
+    OptionError
+        When it is not a whole number from 1 to ``most``.
+
+    Examples
+    --------
+    >>> row_limit("rows", 50)
+    50
+    """
+    count = whole_number(name, value, 1)
+    if count > most:
+        raise OptionError(f"{name} must be at most {most}; got {value!r}")
+    return count

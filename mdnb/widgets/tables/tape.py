@@ -1,0 +1,77 @@
+"""`Tape`: time and sales, the newest trade on top."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Hashable
+from typing import Any
+
+from mdnb.runtime.engine import Engine
+from mdnb.widgets.tables.base import LiveTable, row_limit
+from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
+from mdnb.widgets.tables.texts import DASH, clock_text, decimals_of, number
+
+__all__ = ["Tape"]
+
+_SIDES: dict[int, tuple[str, Tone]] = {1: ("▲ buy", "up"), -1: ("▼ sell", "down"), 0: (DASH, "muted")}
+_IN_NO_BAR = {1: "in no bar: too late, or outside the sessions", 2: "in no bar: an outlier"}
+_MS_DIGITS = 3
+
+
+class Tape(LiveTable):
+    """Time and sales of one symbol: the newest trades in the order of their arrival, the newest on top.
+
+    Time (the venue's, in the suite's zone), price, size, and the taker's side as a word with an arrow and as
+    a colour. A trade that is in no bar has a ``!`` and says why on hovering.
+
+    Parameters
+    ----------
+    engine
+        Where the trades come from, such as ``suite.data.engine``.
+    rows
+        How many trades are shown, 1..200.
+    fps, palette
+        As for `LiveTable`.
+
+    Raises
+    ------
+    OptionError
+        When an option is outside what is allowed.
+    """
+
+    def __init__(self, engine: Engine, rows: int = 50, **options: Any) -> None:
+        self._limit = row_limit("rows", rows)
+        self._engine = engine
+        self._zone = zoneinfo.ZoneInfo(engine.tz)
+        self._size_decimals = 0
+        super().__init__([engine], **options)
+
+    def _version(self) -> Hashable:
+        ticks = self._engine.ticks
+        return ticks.total, len(ticks), self._status()
+
+    def state(self) -> TableState:
+        """Return the newest trades."""
+        engine, places = self._engine, self._engine.instrument.decimals
+        held = engine.recent(self._limit)
+        # Never fewer decimals than before: columns that change their width cannot be read.
+        self._size_decimals = decimals_of(held["size"].tolist(), self._size_decimals)
+        rows = []
+        for ts_ns, price, size, _, side, _, flag in reversed(held.tolist()):
+            name, tone = _SIDES[side]
+            rows.append(
+                Row(
+                    (
+                        Cell(clock_text(ts_ns, self._zone, _MS_DIGITS), "muted"),
+                        Cell(number(price, places), tone),
+                        Cell(number(size, self._size_decimals)),
+                        Cell(f"{name} !" if flag else name, tone, hint=_IN_NO_BAR.get(flag, "")),
+                    )
+                )
+            )
+        newest = int(held["ts_ns"][-1]) if len(held) else 0
+        zone = dt.datetime.fromtimestamp(newest // 1_000_000_000, self._zone).strftime("%Z")
+        columns = (Column(f"Time {zone}", False), Column("Price"), Column("Size"), Column("Side", False))
+        note = "" if rows else "no trades yet"
+        return TableState(f"{engine.symbol} · trades", (), self._badge(), columns, tuple(rows), note=note)
