@@ -1,4 +1,4 @@
-"""Live tables over the whole path behind the socket: what they show, when they send, what they let through."""
+"""Live tables over the whole path behind the socket: what they show, when they send, what they escape."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from mdnb.errors import ClosedError, FeedError, OptionError, SymbolError, TimeframeError
+from mdnb.errors import FeedError, OptionError, SymbolError, TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.runtime.engine import Engine
 from mdnb.sessions import Sessions
 from mdnb.widgets.sender import sender
 from mdnb.widgets.tables.base import LiveTable
-from mdnb.widgets.tables.frame_view import FrameView
 from mdnb.widgets.tables.state import TableState
 from mdnb.widgets.tables.tape import Tape
 from mdnb.widgets.tables.watch import WatchList
-from tests.manager.hand import MINUTE, START, HandFeed, minutes, open_market, trade
+from tests.manager.hand import START, HandFeed, minutes, open_market, trade
 
 _EVIL = '<img src=x onerror="alert(1)">'
 
@@ -101,7 +100,7 @@ def test_times_are_in_the_markets_zone_and_prices_in_its_ticks() -> None:
     engine = Engine(Instrument("X", 0.001), Sessions.always(), ["1min"], tz="America/Chicago")
     engine.ticks.extend([trade(0.0015, 1.5, 0.25)])
     state = Tape(engine).state()
-    assert [column.name for column in state.columns][0] == "Time CST"
+    assert next(column.name for column in state.columns) == "Time CST"
     assert _columns(state, "Time", "Price", "Size") == [("08:00:00.001", "1.500", "0.25")]
 
 
@@ -205,21 +204,21 @@ def test_the_watch_list_keeps_the_sessions_open_when_its_bars_leave_memory() -> 
 
 def test_a_watch_list_without_any_data_has_dashes() -> None:
     engine = Engine(Instrument("X", 0.25), Sessions.always(), ["1min"])
-    state = WatchList([engine], lambda symbol: float("inf")).state()
+    state = WatchList([engine], [lambda: float("inf")]).state()
     assert {cell.text for cell in state.rows[0].cells} == {"X", "–", ""}
 
 
 def test_a_quote_with_one_side_has_a_dash_for_the_other() -> None:
     engine = Engine(Instrument("X", 0.25), Sessions.always(), ["1min"])
     engine.last_quote = (START, 99.75, 1.0, float("nan"), float("nan"))
-    assert _columns(WatchList([engine], lambda symbol: 0.0).state(), "Bid", "Ask") == [("99.75", "–")]
+    assert _columns(WatchList([engine], [lambda: 0.0]).state(), "Bid", "Ask") == [("99.75", "–")]
 
 
 def test_data_that_is_old_says_how_old(sent: _Sent) -> None:
     engine = Engine(Instrument("X", 0.25), Sessions.always(), ["1min"])
     engine.bind_state(lambda: ("connected", 0.0))
     ages = [0.2]
-    watch = WatchList([engine], lambda symbol: ages[0])
+    watch = WatchList([engine], [lambda: ages[0]])
     watch._view_count = 1
     for ages[0] in (0.4, 0.9):
         watch.draw()

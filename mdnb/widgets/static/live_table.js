@@ -49,7 +49,7 @@ function build(el) {
   root.tabIndex = 0;
   root.setAttribute("role", "region");
   const table = make("table", "", root);
-  const caption = make("caption", "", table);
+  const caption = make("div", "mdnb-head", make("caption", "", table));
   const title = make("span", "mdnb-title", caption);
   const facts = make("span", "mdnb-facts", caption);
   const badge = make("span", "mdnb-badge", caption);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -200,8 +201,9 @@ class Tables:
 
         session = self._session
         wanted = self._watched if symbols is None else [symbols] if isinstance(symbols, str) else symbols
-        engines = [session.engine(symbol) for symbol in dict.fromkeys(wanted)]
-        return WatchList(engines, session.health.seconds_since_data, fps=fps, palette=palette)
+        followed = {symbol: session.engine(symbol) for symbol in wanted}
+        ages = [functools.partial(session.health.seconds_since_data, symbol) for symbol in followed]
+        return WatchList(list(followed.values()), ages, fps=fps, palette=palette)
 
     def frame_view(
         self,

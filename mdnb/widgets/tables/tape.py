@@ -63,7 +63,7 @@ class Tape(LiveTable):
             rows.append(
                 Row(
                     (
-                        Cell(clock_text(ts_ns, self._zone, _MS_DIGITS), "muted"),
+                        Cell(clock_text(ts_ns, self._zone, _MS_DIGITS)),
                         Cell(number(price, places), tone),
                         Cell(number(size, self._size_decimals)),
                         Cell(f"{name} !" if flag else name, tone, hint=_IN_NO_BAR.get(flag, "")),

@@ -40,8 +40,8 @@ class WatchList(LiveTable):
     ----------
     engines
         Where the data comes from, one for each symbol, at most 200.
-    age
-        Gives the seconds since data of a symbol last arrived, infinity before any.
+    ages
+        For each of them, what gives the seconds since its data last arrived, infinity before any.
     fps, palette
         As for `LiveTable`.
 
@@ -51,17 +51,19 @@ class WatchList(LiveTable):
         When an option is outside what is allowed, or no symbol is given.
     """
 
-    def __init__(self, engines: Sequence[Engine], age: Callable[[str], float], **options: Any) -> None:
+    def __init__(
+        self, engines: Sequence[Engine], ages: Sequence[Callable[[], float]], **options: Any
+    ) -> None:
         if not 1 <= len(engines) <= MOST_ROWS:
             raise OptionError(f"a watch list has 1 to {MOST_ROWS} symbols; got {len(engines)}")
-        self._age = age
-        self._openings: dict[str, _Opening] = {}
+        self._ages = tuple(ages)
+        self._openings: dict[Engine, _Opening] = {}
         super().__init__(engines, **options)
 
     def _version(self) -> Hashable:
         each = tuple(
-            (engine.updates, engine.last_trade, engine.last_quote, age_text(self._age(engine.symbol)))
-            for engine in self._engines
+            (engine.updates, engine.last_trade, engine.last_quote, age_text(age()))
+            for engine, age in zip(self._engines, self._ages, strict=True)
         )
         return each, self._status()
 
@@ -78,10 +80,10 @@ class WatchList(LiveTable):
             Column(f"{_CLOSES} closes{''.join(f', {name}' for name in kept)}", numeric=False),
             Column("Age"),
         )
-        rows = tuple(Row(self._cells(engine)) for engine in self._engines)
+        rows = tuple(Row(self._cells(*each)) for each in zip(self._engines, self._ages, strict=True))
         return TableState("Watch list", (), self._badge(), columns, rows)
 
-    def _cells(self, engine: Engine) -> tuple[Cell, ...]:
+    def _cells(self, engine: Engine, since: Callable[[], float]) -> tuple[Cell, ...]:
         places = engine.instrument.decimals
         closes = self._closes(engine)
         trade, quote = engine.last_trade, engine.last_quote
@@ -90,7 +92,7 @@ class WatchList(LiveTable):
         change = last - opened
         percent = 100 * change / opened if opened else _NAN
         tone: Tone = "up" if change > 0 else "down" if change < 0 else ""
-        age = self._age(engine.symbol)
+        age = since()
         points = f"{arrow(change)} {signed(change, places)}".strip() if math.isfinite(change) else DASH
         seen = [close for close in closes if math.isfinite(close)]
         span = f"{number(min(seen), places)} to {number(max(seen), places)}" if seen else "no closes yet"
@@ -119,7 +121,7 @@ class WatchList(LiveTable):
             return _NAN
         name = engine.cascade.root.name
         generation = engine.log(name).generation
-        held = self._openings.get(engine.symbol)
+        held = self._openings.get(engine)
         if held is None or (held.session_ns, held.generation) != (day[0], generation):
             bars = engine.between(name, day[0])
             if not len(bars):
@@ -128,5 +130,5 @@ class WatchList(LiveTable):
             if held is not None and held.session_ns == day[0] and held.bar_us < first_us:
                 # The session's first bars left memory; what they opened at still holds.
                 first_us, price = held.bar_us, held.price
-            held = self._openings[engine.symbol] = _Opening(day[0], generation, first_us, price)
+            held = self._openings[engine] = _Opening(day[0], generation, first_us, price)
         return held.price
