@@ -19,11 +19,11 @@ _NO_LIMIT = 2**63 - 1
 def load_bars(pipeline: Pipeline, rows: Sequence[BarRow], boundary_ns: int) -> None:
     """Take history: closed bars of the root's timeframe up to a boundary; nobody is told."""
     engine = pipeline.engine
-    received = len(rows)
-    rows = pipeline.possible(engine.cascade.root.name, rows)
-    # Of the history only what is refused is counted, on both sides of the account.
-    pipeline.ledger.received += received - len(rows)
     with engine.lock:
+        received = len(rows)
+        rows = pipeline.possible(engine.cascade.root.name, rows)
+        # Of the history only what is refused is counted, on both sides of the account.
+        pipeline.ledger.received += received - len(rows)
         engine.cascade.push_bars(rows)
         engine.cascade.close_until(boundary_ns)
         for bars in (engine.closed, engine.cascade.amended):
@@ -71,8 +71,8 @@ def backfill(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
 def put_back(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
     """Take trades whose ids were jumped over, after later ones; bars are made anew in order of id."""
     engine, ledger = pipeline.engine, pipeline.ledger
-    ledger.received += len(rows)
     with engine.lock:
+        ledger.received += len(rows)
         rows, again = pipeline.duplicates.split(rows)
         ledger.duplicate += len(again)
         inside = [row for row in rows if engine.cascade.root.grid.span(row[0]) is not None]

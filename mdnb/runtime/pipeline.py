@@ -124,11 +124,11 @@ class Pipeline:
     def _take_trades(self, rows: Sequence[TradeRow], *, builds: bool) -> None:
         engine, ledger = self.engine, self.ledger
         self.largest_batch = max(self.largest_batch, len(rows))
-        ledger.received += len(rows) * builds
-        if "trades" not in self.subscribed:
-            ledger.unsubscribed += len(rows) * builds
-            return
         with engine.lock:
+            ledger.received += len(rows) * builds
+            if "trades" not in self.subscribed:
+                ledger.unsubscribed += len(rows) * builds
+                return
             rows, again = self.duplicates.split(rows)
             ledger.duplicate += len(again) * builds
             if engine.config.data_validation and rows:
@@ -238,9 +238,9 @@ class Pipeline:
         done = [row for row, closed in rows if closed and start <= row[0] < end]
         if not done:
             return
-        self.ledger.received += len(done)
-        done = self.possible(name, done)
         with engine.lock:
+            self.ledger.received += len(done)
+            done = self.possible(name, done)
             outside = engine.cascade.outside_session
             engine.cascade.push_bars(done)
             self.ledger.in_bars += len(done) - (engine.cascade.outside_session - outside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -371,3 +372,42 @@ def test_a_timer_closes_a_bar_when_its_interval_and_the_grace_have_passed() -> N
     assert rig.engine.frame("5min", closed_only=True)["volume"].tolist() == [3.0]
     assert rig.accounting().amended == 1
     assert rig.accounting().balanced
+
+
+class WatchedLock:
+    """A lock that looks at something whenever it is free, as whoever waits for it might."""
+
+    def __init__(self, lock: Any, look: Callable[[], None]) -> None:
+        self.lock = lock
+        self.look = look
+        self.depth = 0
+
+    def __enter__(self) -> None:
+        if self.depth == 0:
+            self.depth = 1
+            self.look()
+            self.depth = 0
+        self.lock.__enter__()
+        self.depth += 1
+
+    def __exit__(self, *error: object) -> None:
+        self.depth -= 1
+        self.lock.__exit__(*error)
+
+
+@pytest.mark.parametrize("source", ["trades", "quotes", "bars"])
+def test_the_accounting_is_balanced_whenever_another_thread_can_look_at_it(source: str) -> None:
+    rig = Rig(source=source)
+    looks: list[Accounting] = []
+    rig.engine.lock = WatchedLock(rig.engine.lock, lambda: looks.append(rig.accounting()))
+    rig.trades((START, 100.0, 1.0, 1, 0, 1), (START + 1, -5.0, 1.0, 1, 0, 2))
+    bar = [START // (60 * SECOND) * 60 * SECOND, 100.0, 101.0, 99.0, 100.0, 5.0, 3, 500.0]
+    rig.feed(
+        json.dumps({"e": "quotes", "s": "X", "r": [[START + 2, 99.75, 1, 100.0, 2]]}),
+        json.dumps({"e": "bars", "s": "X", "tf": "1min", "closed": True, "r": [bar]}),
+    )
+    rig.pipeline.subscribed.discard("trades")
+    rig.trades((START + 3, 100.0, 1.0, 1, 0, 3))
+    assert rig.accounting().received > 0
+    assert len(looks) > 3
+    assert all(one.balanced for one in looks), [str(one) for one in looks if not one.balanced]
