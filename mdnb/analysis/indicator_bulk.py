@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
     from mdnb.sessions import Sessions
 
-__all__ = ["Columns", "add", "atr", "bollinger", "day_numbers", "ema", "macd", "merge", "rsi", "sma", "vwap"]
+__all__ = [
+    "Columns",
+    "add",
+    "atr",
+    "bollinger",
+    "day_numbers",
+    "ema",
+    "macd",
+    "merge",
+    "moments",
+    "rsi",
+    "sma",
+    "vwap",
+]
 
 _NAN = float("nan")
 _Number = TypeVar("_Number", float, "NDArray[np.float64]")
@@ -147,20 +160,17 @@ def moments(x: NDArray[np.float64], length: int) -> tuple[NDArray[np.float64], N
     rows = np.ascontiguousarray(rows.reshape(blocks, length).T)  # row j: the j-th value of each block
     mean, m2 = np.full((length, blocks), _NAN), np.full((length, blocks), _NAN)
     ends = np.zeros((length, blocks - 1)), np.zeros((length, blocks - 1))
-    for size in range(1, length):
-        at = length - size
-        before = (ends[0][at + 1], ends[1][at + 1]) if size > 1 else (ends[0][0], ends[1][0])
-        ends[0][at], ends[1][at] = add(size, *before, rows[at, :-1])
-    start = np.zeros(blocks), np.zeros(blocks)
+    part = np.zeros(blocks - 1), np.zeros(blocks - 1)
+    for j in range(length - 1, 0, -1):
+        part = add(length - j, *part, rows[j, :-1])
+        ends[0][j], ends[1][j] = part
+    part = np.zeros(blocks), np.zeros(blocks)
     for j in range(length):
-        start = add(j + 1, *start, rows[j])
-        if j + 1 == length:
-            mean[j], m2[j] = start
-        else:
-            left = length - 1 - j
-            mean[j, 1:], m2[j, 1:] = merge(
-                left, ends[0][j + 1], ends[1][j + 1], j + 1, start[0][1:], start[1][1:]
-            )
+        part = add(j + 1, *part, rows[j])
+        if j + 1 < length:
+            new = part[0][1:], part[1][1:]
+            mean[j, 1:], m2[j, 1:] = merge(length - 1 - j, ends[0][j + 1], ends[1][j + 1], j + 1, *new)
+    mean[-1], m2[-1] = part
     return mean.T.ravel()[:n], np.maximum(m2.T.ravel()[:n], 0.0) / length
 
 
@@ -251,20 +261,23 @@ def vwap(
     return out
 
 
-def day_numbers(time_us: NDArray[np.int64], sessions: Sessions) -> NDArray[np.int64]:
-    """Return a number for the trading day of each instant, -1 outside every trading day.
+def day_numbers(
+    time_us: NDArray[np.int64], sessions: Sessions
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return a number for the trading day of each instant, and whether it is in a trading day at all.
 
     Examples
     --------
     >>> from mdnb.sessions import Sessions
-    >>> day_numbers(np.array([0, 9, 10, 25, 30]), Sessions([0, 20_000], [10_000, 30_000], [0, 1])).tolist()
-    [0, 0, -1, 1, -1]
+    >>> hours = Sessions([0, 20_000], [10_000, 30_000], [0, 1])
+    >>> [one.tolist() for one in day_numbers(np.array([0, 9, 10, 25]), hours)]
+    [[0, 0, 0, 1], [True, True, False, True]]
     """
     ns = np.asarray(time_us, dtype=np.int64) * 1000
     if sessions.always_open:
-        return ns // DAY_NS
+        return ns // DAY_NS, np.ones(len(ns), dtype=np.bool_)
     opens, closes, _ = sessions.trading_days()
-    if not len(opens):
-        return np.full(len(ns), -1)
     at = np.searchsorted(opens, ns, side="right") - 1
-    return np.where((at >= 0) & (ns < closes[at]), at, -1)
+    inside = at >= 0
+    inside[inside] = ns[inside] < closes[at[inside]]
+    return at, inside

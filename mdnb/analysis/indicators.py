@@ -64,19 +64,16 @@ class _Parameter:
     high: float = LONGEST
     whole: bool = True
 
-    def check(self, given: Any, indicator: str) -> float:
-        kind = "a whole number" if self.whole else "a number"
+    def check(self, given: Any, indicator: str, example: str) -> float:
         try:
             value = operator.index(given) if self.whole else float(given)
         except (TypeError, ValueError, OverflowError):
             value = math.nan
         if isinstance(given, bool) or not self.low <= value <= self.high:
+            kind = "a whole number" if self.whole else "a number"
             raise OptionError(
                 f"{self.name} of {indicator} must be {kind} from {self.low:g} to {self.high:g}; "
-                f"got {_short(given)}. Write for instance {indicator}({self.default:g})"
-                if indicator != "macd"
-                else f"{self.name} of macd must be {kind} from {self.low:g} to {self.high:g}; "
-                f"got {_short(given)}. Write for instance macd(12, 26, 9)"
+                f"got {_short(given)}. Write for instance {example}"
             )
         return value
 
@@ -179,13 +176,14 @@ class Indicator:
             names = ", ".join(parameter.name for parameter in wanted) or "none"
             raise OptionError(f"{name} takes the parameters {names}; got {len(given)}")
         given += tuple(parameter.default for parameter in wanted[len(given) :])
+        example = _written(name, tuple(parameter.default for parameter in wanted))
         checked = tuple(
-            parameter.check(value, name) for parameter, value in zip(wanted, given, strict=True)
+            parameter.check(value, name, example) for parameter, value in zip(wanted, given, strict=True)
         )
         if name == "macd" and checked[0] >= checked[1]:
             raise OptionError(
                 f"fast of macd must be below slow; got fast={checked[0]:g}, slow={checked[1]:g}. "
-                "Write for instance macd(12, 26, 9)"
+                f"Write for instance {example}"
             )
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "parameters", checked)
@@ -264,8 +262,7 @@ class Indicator:
     @property
     def label(self) -> str:
         """What a legend says, such as ``EMA 20``."""
-        numbers = ", ".join(f"{value:g}" for value in self.parameters)
-        return f"{_KINDS[self.name].label} {numbers}".rstrip()
+        return f"{_KINDS[self.name].label} {_numbers(self.parameters)}".rstrip()
 
     @property
     def warm_up(self) -> int:
@@ -311,27 +308,36 @@ class Indicator:
         kind = _KINDS[self.name]
         held = {name: np.asarray(getattr(columns, name), dtype=np.float64) for name in _FIELDS}
         time_us = np.asarray(columns.time_us, dtype=np.int64)
-        if len({array.shape for array in (time_us, *held.values())}) != 1 or time_us.ndim != 1:
+        if {array.shape for array in held.values()} != {time_us.shape} or time_us.ndim != 1:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in held.items())
             raise OptionError(f"the columns must be of one length; got time_us {time_us.shape}, {shapes}")
         used = np.logical_and.reduce([np.isfinite(held[name]) for name in kind.needs])
-        day = np.zeros(0, dtype=np.int64)
+        day = time_us
         if self.name == "vwap":
-            day = bulk.day_numbers(time_us, Sessions.always() if sessions is None else sessions)
-            used &= (held["volume"] >= 0) & (day >= 0)
-        arguments = [held[name][used] for name in kind.needs]
-        if self.name == "vwap":
-            high, low, close, volume = arguments
-            arguments = [(high + low + close) / 3.0, volume, day[used]]
+            day, inside = bulk.day_numbers(time_us, Sessions.always() if sessions is None else sessions)
+            used &= (held["volume"] >= 0) & inside
+        arguments: list[Any] = [held[name][used] for name in kind.needs]
         out: _Arrays = {}
-        for name, values in zip(kind.lines, kind.bulk(*arguments, *self.parameters), strict=True):
-            out[name] = np.full(len(used), math.nan)
-            out[name][used] = values
+        # As plain floats do: a number too large to be squared is infinite, and no warning.
+        with np.errstate(all="ignore"):
+            if self.name == "vwap":
+                high, low, close, volume = arguments
+                arguments = [(high + low + close) / 3.0, volume, day[used]]
+            for name, values in zip(kind.lines, kind.bulk(*arguments, *self.parameters), strict=True):
+                out[name] = np.full(len(used), math.nan)
+                out[name][used] = values
         return out
 
     def __str__(self) -> str:
-        numbers = ", ".join(f"{value:g}" for value in self.parameters)
-        return f"{self.name}({numbers})" if numbers else self.name
+        return _written(self.name, self.parameters)
+
+
+def _numbers(parameters: tuple[float, ...]) -> str:
+    return ", ".join(repr(value).removesuffix(".0") for value in parameters)
+
+
+def _written(name: str, parameters: tuple[float, ...]) -> str:
+    return f"{name}({_numbers(parameters)})" if parameters else name
 
 
 def _parts(inside: str | None) -> Iterator[str]:
