@@ -275,7 +275,8 @@ _Linked = tuple[float, Any] | None
 
 def _ends(linked: _Linked) -> _Ends:
     """Return mean and squared deviations of the newest, the two newest.. values of a block."""
-    made, mean, m2 = [], 0.0, 0.0
+    made: list[tuple[float, float]] = []
+    mean = m2 = 0.0
     while linked is not None:
         x, linked = linked
         mean, m2 = add(len(made) + 1, mean, m2, x)

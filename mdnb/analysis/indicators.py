@@ -235,14 +235,16 @@ class Indicator:
         made = cls(found[1])
         kind = _KINDS[made.name]
         named: dict[str, float] = {}
+        by_name = False
         for at, part in enumerate(_parts(found[2])):
             name, equals, text = part.rpartition("=")
             name = name.strip().lower()
+            by_name = by_name or bool(equals)
             if not equals:
                 if at >= len(kind.parameters):
                     return cls(made.name, (0.0,) * (at + 1))  # raises: too many
                 name = kind.parameters[at].name
-                if len(named) != at:
+                if by_name:
                     raise OptionError(f"parameters by name come last; got {_short(given)}")
             if name in named:
                 raise OptionError(f"{name} of {made.name} is given twice in {_short(given)}")
