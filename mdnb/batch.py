@@ -7,11 +7,20 @@ thing that ``msgspec`` can decode into. All times are UTC epoch nanoseconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
-__all__ = ["BarRow", "Batch", "Decoder", "DepthUpdate", "QuoteRow", "Reply", "TradeRow"]
+__all__ = [
+    "BarRow",
+    "Batch",
+    "Decoder",
+    "DepthUpdate",
+    "QuoteRow",
+    "Reply",
+    "TradeRow",
+    "trades_of_quotes",
+]
 
 TradeRow = tuple[int, float, float, int, int, int]
 """``(ts_ns, price, size, count, side, trade_id)``.
@@ -107,3 +116,18 @@ class Decoder(Protocol):
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode the frames of one drain, in order."""
         ...
+
+
+def trades_of_quotes(rows: Sequence[QuoteRow], price: Literal["mid", "bid", "ask"]) -> list[TradeRow]:
+    """Return quotes as trades of size 0 at their mid, bid or ask, where bars are built from quotes.
+
+    Examples
+    --------
+    >>> trades_of_quotes([(5, 9.0, 1.0, 10.0, 2.0)], "mid")
+    [(5, 9.5, 0.0, 1, 0, -1)]
+    """
+    if price == "bid":
+        return [(row[0], row[1], 0.0, 1, 0, -1) for row in rows]
+    if price == "ask":
+        return [(row[0], row[3], 0.0, 1, 0, -1) for row in rows]
+    return [(row[0], (row[1] + row[3]) / 2, 0.0, 1, 0, -1) for row in rows]

@@ -131,4 +131,6 @@ class Drain:
             if not newest and (quotes := batch.quotes.get(symbol)):
                 newest = quotes[-1][0]
             if newest:
-                self._health.data(clock.lag_ms(newest) if timed else None, symbol)
+                lag = clock.lag_ms(newest)
+                pipeline.note_lag(lag)
+                self._health.data(lag if timed else None, symbol)

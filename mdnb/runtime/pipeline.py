@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import collections
 import math
+import time
 from collections.abc import Sequence
 from typing import Literal
 
-from mdnb.batch import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.batch import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
 from mdnb.clock import Clock, EventClock
 from mdnb.events.bus import EventBus
 from mdnb.runtime.accounting import Accounting, Ledger
@@ -28,6 +29,7 @@ from mdnb.validate.tick_rules import TickRules
 __all__ = ["Pipeline"]
 
 _GAPS_KEPT = 1000
+_LAG_SECONDS = 2.0
 _FUTURE_NS = 60 * 1_000_000_000
 _NO_LIMIT = 2**63 - 1
 _FLAG_REFUSED = 1
@@ -77,6 +79,7 @@ class Pipeline:
         self._bars_until = _NO_LIMIT if engine.source == "bars" else -_NO_LIMIT
         self._bar_name: str | None = None
         self._windowed = False
+        self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
         self.live_since_ns: int | None = None
         self.outage_ns: int | None = None
         self.outages: list[tuple[int, int]] = []
@@ -207,7 +210,7 @@ class Pipeline:
             amended: list[tuple[str, BarRow]] = []
             if engine.source == "quotes":
                 ledger.received += len(rows)
-                prices = self._quote_prices(rows)
+                prices = trades_of_quotes(rows, self.quote_price)
                 if engine.config.data_validation:
                     good, rejected = self.rules.split(prices, self._latest_ns())
                     for reason, row in rejected:
@@ -222,13 +225,6 @@ class Pipeline:
         self.quality.quotes(rows)
         self.tell(closed, amended)
         self.teller.quotes(rows)
-
-    def _quote_prices(self, rows: Sequence[QuoteRow]) -> list[TradeRow]:
-        if self.quote_price == "bid":
-            return [(row[0], row[1], 0.0, 1, 0, -1) for row in rows]
-        if self.quote_price == "ask":
-            return [(row[0], row[3], 0.0, 1, 0, -1) for row in rows]
-        return [(row[0], (row[1] + row[3]) / 2, 0.0, 1, 0, -1) for row in rows]
 
     def _take_bars(self, name: str, rows: list[tuple[BarRow, bool]]) -> None:
         engine = self.engine
@@ -305,7 +301,15 @@ class Pipeline:
 
     def _grace_market_ns(self) -> int:
         # The grace is for the way to us, which takes wall time: at 60x it is 60 times as long in the market.
-        return int(self.engine.config.grace_ms * 1e6 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
+        wall_ms = self.engine.config.grace_ms
+        if time.monotonic() - self._lag_at < _LAG_SECONDS:
+            # Of a backlog the trades are on their way still: closed now, their bar would be amended by each.
+            wall_ms += self._lag_ms
+        return int(wall_ms * 1e6 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
+
+    def note_lag(self, lag_ms: float) -> None:
+        """Take how late the newest data was, in wall-clock milliseconds."""
+        self._lag_ms, self._lag_at = max(0.0, lag_ms), time.monotonic()
 
     def close_due(self) -> None:
         """Close the bars whose interval has passed by more than the grace."""

@@ -411,3 +411,26 @@ def test_the_accounting_is_balanced_whenever_another_thread_can_look_at_it(sourc
     assert rig.accounting().received > 0
     assert len(looks) > 3
     assert all(one.balanced for one in looks), [str(one) for one in looks if not one.balanced]
+
+
+def test_a_bar_is_not_closed_ahead_of_trades_that_are_still_on_their_way() -> None:
+    class Wall(EventClock):
+        def wall_seconds(self, market_ns: int) -> float:
+            return market_ns / SECOND
+
+    rig = Rig(["1sec"])
+    clock = Wall(START)
+    rig.pipeline.clock = clock
+    rig.trades((START, 100.0, 1.0, 1, 0, 1))
+    # Data of five seconds ago: a backlog, of which the timer must not run ahead.
+    clock.advance(START + 5 * SECOND)
+    rig.pipeline.note_lag(5000.0)
+    rig.pipeline.close_due()
+    assert rig.engine.frame("1sec", closed_only=True).empty
+    rig.trades((START + SECOND // 2, 101.0, 1.0, 1, 0, 2), (START + SECOND, 102.0, 1.0, 1, 0, 3))
+    assert rig.accounting().amended == 0
+    assert rig.engine.frame("1sec")["tick_count"].tolist() == [2.0, 1.0]
+    # Caught up: the grace is all that is waited for.
+    rig.pipeline.note_lag(0.0)
+    rig.pipeline.close_due()
+    assert len(rig.engine.frame("1sec", closed_only=True)) == 2
