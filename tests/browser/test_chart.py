@@ -420,7 +420,7 @@ def test_the_badge_says_that_the_market_was_closed(bench: Bench) -> None:
     chart.wait("view.texts.status.textContent === 'closed'")
 
 
-# Among the slow ones: plotly's own front end drops what comes while it loads for more than two seconds, as its
+# Slow, for plotly's own front end drops what comes while it loads for more than two seconds, as its
 # five megabytes may on a busy machine, and then draws nothing.
 @pytest.mark.slow
 def test_the_stock_front_end_is_there_for_other_hosts(bench: Bench) -> None:
