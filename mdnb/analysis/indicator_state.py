@@ -133,6 +133,30 @@ class IndicatorState:
         self._kept, values = self._step(self._before, row)
         return dict(zip(self._lines, values, strict=True))
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Names of the indicator's series."""
+        return self._lines
+
+    def checkpoint(self) -> object:
+        """Return what `restore` goes back to; it costs nothing, for what is kept is never changed.
+
+        Examples
+        --------
+        >>> state = IndicatorState("sma(1)")
+        >>> held = state.checkpoint()
+        >>> state.append((0, 1.0, 1.0, 1.0, 1.0, 1.0)), state.bars
+        ({'sma': 1.0}, 1)
+        >>> state.restore(held)
+        >>> state.bars
+        0
+        """
+        return self._before, self._kept, self._time_ns, self.bars
+
+    def restore(self, checkpoint: Any) -> None:
+        """Be again as at a checkpoint of this state; bars taken in since are forgotten."""
+        self._before, self._kept, self._time_ns, self.bars = checkpoint
+
     def rebuild(self, columns: Columns) -> dict[str, NDArray[np.float64]]:
         """Forget all bars and take in those of the columns, such as after history changed.
 
