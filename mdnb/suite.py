@@ -52,7 +52,7 @@ class SymbolView:
 
     def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
         """Return a live chart of this symbol; see `mdnb.widgets.chart.LiveChart`."""
-        return _chart(self.data, timeframe, options)
+        return _chart(self._session, self.data, timeframe, options)
 
     def __repr__(self) -> str:
         return f"<{self.symbol}: {', '.join(self.data.get_timeframes())}>"
@@ -167,7 +167,7 @@ class TradingSuite:
 
     def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
         """Return a live chart of the first symbol; see `mdnb.widgets.chart.LiveChart`."""
-        return _chart(self.data, timeframe, options)
+        return _chart(self._session, self.data, timeframe, options)
 
     # -- events ---------------------------------------------------------------------------------------
 
@@ -238,7 +238,11 @@ class TradingSuite:
         return f"<TradingSuite {', '.join(self.symbols)}: {kept}; {self.status}>"
 
 
-def _chart(manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]) -> LiveChart:
+def _chart(
+    session: MarketSession, manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]
+) -> LiveChart:
     from mdnb.widgets.chart import LiveChart
 
-    return LiveChart(manager.engine, timeframe or manager.get_timeframes()[0], **options)
+    sources = {symbol: session.engine(symbol) for symbol in session.symbols}
+    name = timeframe or manager.get_timeframes()[0]
+    return LiveChart(manager.engine, name, **{"sources": sources, **options})

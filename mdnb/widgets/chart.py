@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import pathlib
 import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import plotly.graph_objects as go
 import traitlets
 
-from mdnb.errors import OptionError
-from mdnb.widgets.figure import HELD, is_ours, moving_parts, traces, view
-from mdnb.widgets.layout import short_timeframe
+from mdnb.analysis.indicators import Indicator
+from mdnb.manager.forward import Forward
+from mdnb.widgets.composition import Composition
+from mdnb.widgets.files import ChartFiles
+from mdnb.widgets.options import checked_state
 from mdnb.widgets.page import page_probe
-from mdnb.widgets.picture import svg_picture
+from mdnb.widgets.quiet import QuietFigure
 from mdnb.widgets.runtime import plotly_runtime
 from mdnb.widgets.sender import sender
 from mdnb.widgets.source import BarSource
-from mdnb.widgets.state import ChartState, check_options
 from mdnb.widgets.stock import MOST_FPS, StockTransport
 from mdnb.widgets.theme import theme_of
 from mdnb.widgets.transport import FastTransport
@@ -31,12 +33,11 @@ _CONFIG = {
     "scrollZoom": True,
     "responsive": False,
 }
-_MAX_PICTURE_BARS = 200
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type information
-    """Live candles and volume of one symbol and timeframe.
+class LiveChart(QuietFigure):
+    """Live bars of one symbol and timeframe, with volume and indicators.
 
     Everything people do to a ``FigureWidget`` works: add traces, shapes and annotations, change the layout,
     attach handlers. It is drawn from a thread of its own, so it moves while a cell runs. Bars stand side by
@@ -63,6 +64,16 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         Add a picture for pages without a kernel (GitHub, nbviewer).
     quotes
         Draw lines at bid and ask.
+    kind
+        ``candles``, ``ohlc``, ``line``, ``area`` or ``heikin-ashi``.
+    overlays
+        Indicators, such as ``["ema(20)", "vwap", "rsi(14)"]``; see `set_overlays`.
+    volume
+        Draw volume in a pane below.
+    tz
+        Zone of the labels: a name, ``exchange``, ``local`` for that of whoever looks; default the source's.
+    sources
+        Other symbols' bars, by symbol, for `set_symbol`.
     frontend
         ``fast``: our own; ``stock``: plotly's, for a page that cannot run ours, at most twice a second.
 
@@ -92,39 +103,58 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         static: bool = True,
         quotes: bool = False,
         frontend: str = "fast",
+        kind: str = "candles",
+        overlays: Iterable[str | Indicator] | str = (),
+        volume: bool = True,
+        tz: str | None = None,
+        sources: Mapping[str, BarSource] | None = None,
         **unknown: Any,
     ) -> None:
-        check_options(bars, fps, theme, palette, height, frontend, unknown)
-        if not isinstance(quotes, bool):
-            raise OptionError(f"quotes must be True or False; got {quotes!r}")
-        name = source.canonical(timeframe)
-        state = ChartState(source, name, bars, theme, palette, height, static, theme == "auto", quotes)
-        if theme == "auto":
-            state.theme = page_probe().theme or "light"
-        held = source.columns(name, bars)
+        state = checked_state(
+            source,
+            timeframe,
+            bars=bars,
+            fps=fps,
+            theme=theme,
+            palette=palette,
+            height=height,
+            static=static,
+            quotes=quotes,
+            frontend=frontend,
+            kind=kind,
+            overlays=overlays,
+            volume=volume,
+            tz=tz,
+            sources=sources,
+            unknown=unknown,
+        )
         stock = frontend == "stock"
         if stock:
             fps = min(fps, MOST_FPS)
             self.__dict__["_esm"] = go.FigureWidget._esm
-            warnings.warn(
-                f"frontend='stock': plotly's own front end, at most {MOST_FPS:g} refreshes a second",
-                UserWarning,
-                stacklevel=2,
-            )
-        transport = (StockTransport if stock else FastTransport)(self, state, held)
+            said = f"frontend='stock': plotly's own front end, at most {MOST_FPS:g} refreshes a second"
+            warnings.warn(said, UserWarning, stacklevel=2)
+        transport = (StockTransport if stock else FastTransport)(self, state)
         self.__dict__["_mdnb_opens"] = False
-        data, layout = transport.make_figure(held)
+        data, layout = transport.make_figure()
         super().__init__(data=data, layout=layout)
         for held_trace, made in zip(self._data, data, strict=True):
             # A `FigureWidget` gives its traces ids of its own; ours are found by these.
             held_trace["uid"] = made["uid"]
-        self.__dict__.update(fps=float(fps), _mdnb=state, _mdnb_transport=transport, _mdnb_opens=True)
+        self.__dict__.update(
+            fps=float(fps),
+            _mdnb=state,
+            _mdnb_transport=transport,
+            _mdnb_composition=Composition(state, transport),
+            _mdnb_files=ChartFiles(self, state, transport),
+            _mdnb_opens=True,
+        )
         self._config = dict(_CONFIG)
         if not stock:
             self._runtime = plotly_runtime().model_id
             self.on_msg(self._on_message)
         self.open()
-        state.seen, state.badge = source.version(name), source.status()
+        state.seen, state.badge = source.version(state.timeframe), source.status()
         self._observe_page()
         state.listener = source.listen(sender().wake.set)
         sender().add(self)
@@ -158,19 +188,43 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         self._mdnb.follows = True
         self._mdnb_transport.follow()
 
-    def set_timeframe(self, timeframe: str) -> None:
-        """Show another timeframe that is kept.
+    @property
+    def kind(self) -> str:
+        """How the bars are drawn; see `set_kind`."""
+        name: str = self._mdnb.kind
+        return name
 
-        Raises
-        ------
-        TimeframeError
-            When it is not kept.
-        """
-        state = self._mdnb
-        with state.lock:
-            state.timeframe = state.source.canonical(timeframe)
-            self._mdnb_transport.show_all()
-            state.seen = (-1, -1, -1)
+    @property
+    def overlays(self) -> tuple[str, ...]:
+        """The indicators drawn; see `set_overlays`."""
+        return tuple(str(one) for one in self._mdnb.indicators)
+
+    @property
+    def theme(self) -> str:
+        """The colours: ``dark``, ``light``, or ``auto`` where they follow the page."""
+        return "auto" if self._mdnb.follows_page else str(self._mdnb.theme)
+
+    @property
+    def palette(self) -> str:
+        """The palette: ``default`` or ``colorblind``."""
+        name: str = self._mdnb.palette
+        return name
+
+    set_kind = Forward("_mdnb_composition", Composition.set_kind)
+    set_overlays = Forward("_mdnb_composition", Composition.set_overlays)
+    add_overlay = Forward("_mdnb_composition", Composition.add_overlay)
+    remove_overlay = Forward("_mdnb_composition", Composition.remove_overlay)
+    set_timeframe = Forward("_mdnb_composition", Composition.set_timeframe)
+    timeframes = Forward("_mdnb_composition", Composition.timeframes)
+    set_symbol = Forward("_mdnb_composition", Composition.set_symbol)
+    symbols = Forward("_mdnb_composition", Composition.symbols)
+
+    picture = Forward("_mdnb_files", ChartFiles.picture)
+    snapshot = Forward("_mdnb_files", ChartFiles.snapshot)
+    to_html = Forward("_mdnb_files", ChartFiles.to_html)
+    shown = Forward("_mdnb_files", ChartFiles.shown)
+    export = Forward("_mdnb_files", ChartFiles.export)
+    download = Forward("_mdnb_files", ChartFiles.download)
 
     def set_theme(self, theme: str, palette: str | None = None) -> None:
         """Change colours: ``dark``, ``light`` or ``auto``, and the palette if one is given.
@@ -262,36 +316,6 @@ class LiveChart(go.FigureWidget):  # type: ignore[misc]  # plotly has no type in
         if self._mdnb.static:
             bundle["image/svg+xml"] = self.picture()
         return {**bundle, "text/plain": repr(self)}
-
-    def picture(self) -> str:
-        """Return the chart as it is now as a small stand-alone SVG."""
-        state = self._mdnb
-        held = state.source.columns(state.timeframe, min(state.bars, _MAX_PICTURE_BARS))
-        title = f"{state.source.symbol} · {short_timeframe(state.timeframe)}"
-        decimals = state.source.instrument.decimals
-        return svg_picture(held, title, decimals, state.source.tz, state.colours, height=state.height)
-
-    def snapshot(self) -> go.Figure:
-        """Return the chart as it is now as a plain figure: yours, and still."""
-        state = self._mdnb
-        with state.lock:
-            held, look = state.source.columns(state.timeframe, state.bars), state.look()
-            ours = {trace["uid"]: trace for trace in traces(look, held, hover=True)}
-            around = {**view(look, held), **moving_parts(state.source, look, held)}
-            figure = go.Figure(self.to_dict())
-        for trace in figure.data:
-            made = ours.get(trace.uid, {})
-            trace.update({name: made[name] for name in HELD if name in made}, overwrite=True)
-        for kind in ("shapes", "annotations"):
-            theirs = [item.to_plotly_json() for item in figure.layout[kind] if not is_ours(item.name)]
-            around[kind] = [*around.get(kind, ()), *theirs]
-        return figure.update_layout(around)
-
-    def to_html(self, *args: Any, **kwargs: Any) -> str:
-        """Return a stand-alone page of the chart as it is now; plotly's options."""
-        kwargs.setdefault("config", {**_CONFIG, "responsive": True})
-        text: str = self.snapshot().to_html(*args, **kwargs)
-        return text
 
     def close(self) -> None:
         """Stop moving and leave the page."""

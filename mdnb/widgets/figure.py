@@ -1,14 +1,18 @@
-"""A chart's bars as a plotly figure: four traces, and what stands around them."""
+"""A chart's bars as a plotly figure: four traces and one for each line, and what stands around them."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numpy as np
+
 from mdnb.store.columns import BarColumns
 from mdnb.widgets.axis import price_range, time_labels
+from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import PADDING_BARS, Look, legend_text
 from mdnb.widgets.source import BarSource
+from mdnb.widgets.trace_parts import bars_trace, line_trace, volume_trace
 
 __all__ = [
     "CANDLES",
@@ -17,8 +21,11 @@ __all__ = [
     "HELD",
     "OURS",
     "VOLUME",
+    "drawn_prices",
     "is_ours",
+    "line_traces",
     "moving_parts",
+    "restructure",
     "traces",
     "view",
 ]
@@ -32,22 +39,71 @@ CANDLES, FORMING, VOLUME, FORMING_VOLUME = (
 HELD = ("x", "y", "open", "high", "low", "close", "text", "hoverinfo")
 """What of our traces comes from the bars."""
 
+_HANDLERS = ("_hover_callbacks", "_unhover_callbacks", "_click_callbacks", "_select_callbacks")
+
 
 def is_ours(name: str | None) -> bool:
     """Return whether a trace, shape or annotation of that name or id is the chart's own."""
     return bool(name) and str(name).startswith(OURS)
 
 
-def traces(look: Look, held: BarColumns, *, hover: bool) -> list[dict[str, Any]]:
-    """Return closed candles, forming candle, closed volume, forming volume: in that order."""
-    count = len(held)
-    closed = count - held.forming
-    return [
-        look.candles(held, 0, closed, CANDLES, hover=hover),
-        look.candles(held, closed, count, FORMING, hover=hover),
-        look.volume(held, 0, closed, VOLUME),
-        look.volume(held, closed, count, FORMING_VOLUME),
+def traces(look: Look, held: HeldBars, *, hover: bool) -> list[dict[str, Any]]:
+    """Return closed bars, forming bar, closed volume, forming volume, then the lines: in that order."""
+    shown = drawn_prices(look, held)
+    count = len(shown)
+    closed = count - shown.forming
+    made = [
+        bars_trace(look, shown, 0, closed, CANDLES, hover=hover),
+        bars_trace(look, shown, closed, count, FORMING, hover=hover),
     ]
+    if look.has_volume:
+        made += [
+            volume_trace(look, held.columns, 0, closed, VOLUME),
+            volume_trace(look, held.columns, closed, count, FORMING_VOLUME),
+        ]
+    return made + line_traces(look, held)
+
+
+def line_traces(look: Look, held: HeldBars) -> list[dict[str, Any]]:
+    """Return the indicators' traces, all bars in each; the arrays are the figure's own."""
+    first = held.columns.first
+    x = np.arange(first, first + len(held.columns), dtype=np.float64)
+    return [
+        line_trace(look, line, x, held.column(f"{line.indicator} {line.line}").copy()) for line in look.lines
+    ]
+
+
+def drawn_prices(look: Look, held: HeldBars) -> BarColumns:
+    """Return the bars with the prices that are drawn: those of Heikin-Ashi where that is asked for."""
+    columns = held.columns
+    if look.kind != "heikin-ashi":
+        return columns
+    prices: list[Any] = [held.column(f"heikin {name}").copy() for name in ("open", "high", "low", "close")]
+    rest = [columns.volume, columns.vwap, columns.tick_count, columns.flags]
+    arrays = [columns.time_us, *prices, *rest]
+    return BarColumns.of(arrays, columns.first, columns.generation, forming=columns.forming)
+
+
+def restructure(figure: Any, made: list[dict[str, Any]]) -> None:
+    """Give a figure the traces of ours it should have; those it has already stay, as do the user's."""
+    kinds = {trace["uid"]: trace["type"] for trace in made}
+    stay = [trace for trace in figure.data if not is_ours(trace.uid) or kinds.get(trace.uid) == trace.type]
+    gone = {trace.uid: trace for trace in figure.data if is_ours(trace.uid) and trace not in stay}
+    if gone:
+        figure.data = stay
+    held = {trace.uid for trace in figure.data}
+    new = [trace for trace in made if trace["uid"] not in held]
+    for trace in new:
+        figure.add_trace(trace)
+        added = figure.data[-1]
+        # A `FigureWidget` gives its traces ids of its own; ours are found by these.
+        figure._data[-1]["uid"] = trace["uid"]
+        if trace["uid"] in gone:
+            for name in _HANDLERS:
+                setattr(added, name, getattr(gone[trace["uid"]], name))
+    by_uid = {trace.uid: trace for trace in figure.data}
+    ours = [by_uid.pop(uid) for uid in kinds if uid in by_uid]
+    figure.data = [*ours, *by_uid.values()]
 
 
 def view(look: Look, held: BarColumns, y_range: tuple[float, float] | None = None) -> dict[str, Any]:

@@ -1,19 +1,17 @@
-"""The parts of a chart as plain plotly dictionaries: traces, axes, lines, texts."""
+"""What stands around a chart's bars, as plain plotly dictionaries: axes, last price, texts."""
 
 from __future__ import annotations
 
 import html
 import math
-import zoneinfo
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from mdnb.store.columns import BarColumns
+from mdnb.analysis.indicators import Indicator
+from mdnb.widgets.series import lines_of, panes_of
 from mdnb.widgets.theme import Theme, contrast_text, with_alpha
 
-__all__ = ["PADDING_BARS", "Look", "badge_tone", "legend_text", "short_timeframe"]
+__all__ = ["PADDING_BARS", "Look", "badge_tone", "legend_text", "pane_domains", "short_timeframe"]
 
 _BADGES = {
     "connected": "live",
@@ -25,8 +23,36 @@ _BADGES = {
 _CHIPS = {"dark": "#363a45", "light": "#e3e6ec"}
 """Behind the crosshair's values."""
 _SHORT = (("min", "m"), ("hour", "h"), ("day", "D"), ("week", "W"), ("month", "M"), ("sec", "s"))
+_VOLUME_HEIGHT = 0.18
+_PANE_HEIGHT = 0.15
+_PANE_GAP = 0.04
+_MOST_LOWER = 0.62
+_PANE_FORMATS = {"rsi": "d", "delta": "~s"}
 PADDING_BARS = 6
 """Room right of the newest bar."""
+
+
+def pane_domains(lower: int, *, has_volume: bool) -> list[list[float]]:
+    """Return bottom and top of each pane, as shares of the height: price first, then from the top down.
+
+    Examples
+    --------
+    >>> pane_domains(0, has_volume=True)
+    [[0.22, 1.0], [0.0, 0.18]]
+    >>> pane_domains(0, has_volume=False)
+    [[0.0, 1.0]]
+    """
+    heights = [_PANE_HEIGHT] * lower
+    if has_volume:
+        heights.insert(0, _PANE_HEIGHT if lower else _VOLUME_HEIGHT)
+    gap = _PANE_GAP if lower < 2 else _PANE_GAP / 2
+    scale = min(1.0, _MOST_LOWER / (sum(heights) + gap * len(heights))) if heights else 1.0
+    out: list[list[float]] = []
+    bottom = 0.0
+    for height in reversed(heights):
+        out.insert(0, [round(bottom, 4), round(bottom + height * scale, 4)])
+        bottom += (height + gap) * scale
+    return [[round(bottom, 4), 1.0], *out]
 
 
 def badge_tone(status: str) -> str:
@@ -109,10 +135,26 @@ class Look:
         Colours.
     tz
         Zone of the labels.
+    kind
+        How bars are drawn, one of `mdnb.widgets.state.KINDS`.
+    indicators
+        Those drawn over the bars and below them.
+    has_volume
+        Whether there is a pane of volume.
     """
 
     def __init__(
-        self, symbol: str, timeframe: str, decimals: int, whole_lots: bool, theme: Theme, tz: str = "UTC"
+        self,
+        symbol: str,
+        timeframe: str,
+        decimals: int,
+        whole_lots: bool,
+        theme: Theme,
+        tz: str = "UTC",
+        *,
+        kind: str = "candles",
+        indicators: Sequence[Indicator] = (),
+        has_volume: bool = True,
     ) -> None:
         self.symbol = symbol
         self.timeframe = timeframe
@@ -120,73 +162,23 @@ class Look:
         self.volume_decimals = 0 if whole_lots else 4
         self.theme = theme
         self.tz = tz
+        self.kind = kind
+        self.indicators = tuple(indicators)
+        self.has_volume = has_volume
+        self.lines = lines_of(self.indicators)
+        self.panes = panes_of(self.indicators)
 
-    # -- traces -------------------------------------------------------------------------------------
-
-    def candles(self, bars: BarColumns, a: int, b: int, name: str, *, hover: bool) -> dict[str, Any]:
-        """Return a candlestick trace of the bars ``[a, b)``, with or without texts for the pointer."""
-        theme = self.theme
-        return {
-            "type": "candlestick",
-            "uid": name,
-            "name": name,
-            "x": np.arange(bars.first + a, bars.first + b, dtype=np.float64),
-            "open": bars.open[a:b],
-            "high": bars.high[a:b],
-            "low": bars.low[a:b],
-            "close": bars.close[a:b],
-            **({"text": self.hover(bars, a, b), "hoverinfo": "text"} if hover else {"hoverinfo": "none"}),
-            "increasing": {"line": {"color": theme.up, "width": 1}, "fillcolor": theme.up},
-            "decreasing": {"line": {"color": theme.down, "width": 1}, "fillcolor": theme.down},
-            "whiskerwidth": 0,
-            "showlegend": False,
-        }
-
-    def volume(self, bars: BarColumns, a: int, b: int, name: str) -> dict[str, Any]:
-        """Return a bar trace of the volume of the bars ``[a, b)``, coloured by direction."""
-        return {
-            "type": "bar",
-            "uid": name,
-            "name": name,
-            "x": np.arange(bars.first + a, bars.first + b, dtype=np.float64),
-            "y": bars.volume[a:b],
-            "yaxis": "y2",
-            "marker": {
-                "color": (bars.close[a:b] >= bars.open[a:b]).astype(np.float64),
-                "colorscale": self._volume_scale(),
-                "cmin": 0,
-                "cmax": 1,
-                "showscale": False,
-                "line": {"width": 0},
-            },
-            "hoverinfo": "skip",
-            "showlegend": False,
-        }
-
-    def _volume_scale(self) -> list[list[Any]]:
-        return [[0, with_alpha(self.theme.down, 0.45)], [1, with_alpha(self.theme.up, 0.45)]]
+    def decimals_of(self, indicator: Indicator) -> int:
+        """Return the decimals of an indicator's values: a price's, a volume's, or one of its own."""
+        return {"rsi": 1, "delta": self.volume_decimals}.get(indicator.name, self.decimals)
 
     # -- what a theme sets, by path -----------------------------------------------------------------
-
-    def candle_colours(self) -> dict[str, Any]:
-        """Return what a theme sets in a candlestick trace, by path."""
-        theme = self.theme
-        return {
-            "increasing.line.color": theme.up,
-            "increasing.fillcolor": theme.up,
-            "decreasing.line.color": theme.down,
-            "decreasing.fillcolor": theme.down,
-        }
-
-    def volume_colours(self) -> dict[str, Any]:
-        """Return what a theme sets in a trace of volume, by path."""
-        return {"marker.colorscale": self._volume_scale()}
 
     def layout_colours(self) -> dict[str, Any]:
         """Return what a theme sets in a layout, by path."""
         theme = self.theme
         axes: dict[str, str] = {}
-        for axis in ("xaxis", "yaxis", "yaxis2"):
+        for axis in ("xaxis", "yaxis", "yaxis2", *(f"yaxis{pane.axis[1:]}" for pane in self.panes)):
             axes |= {f"{axis}.gridcolor": theme.grid, f"{axis}.tickfont.color": theme.muted}
         return {
             "paper_bgcolor": theme.background,
@@ -198,7 +190,7 @@ class Look:
             **axes,
         }
 
-    def drawing_colours(self) -> dict[str, str]:
+    def drawing_colours(self) -> dict[str, Any]:
         """Return the colours of what our own front end draws."""
         theme = self.theme
         return {
@@ -216,37 +208,14 @@ class Look:
             "live": theme.live,
             "warning": theme.warning,
             "dead": theme.dead,
+            "accents": [theme.accent(i) for i in range(len(theme.accents))],
         }
-
-    def hover(self, bars: BarColumns, a: int, b: int) -> list[str]:
-        """Return what the pointer shows on each bar ``[a, b)``."""
-        zone = zoneinfo.ZoneInfo(self.tz)
-        out = []
-        for i in range(a, b):
-            at = datetime.fromtimestamp(int(bars.time_us[i]) / 1e6, zone)
-            prices = "<br>".join(
-                f"{label} {price:,.{self.decimals}f}"
-                for label, price in zip(
-                    "OHLC", (bars.open[i], bars.high[i], bars.low[i], bars.close[i]), strict=True
-                )
-            )
-            out.append(
-                f"{at:%a %d %b %H:%M:%S}<br>{prices}<br>V {bars.volume[i]:,.{self.volume_decimals}f} · "
-                f"{bars.tick_count[i]:,} trades"
-            )
-        return out
 
     # -- layout -------------------------------------------------------------------------------------
 
     def layout(self, height: int) -> dict[str, Any]:
         """Return axes, margins and colours."""
         theme = self.theme
-        axis = {
-            "showline": False,
-            "zeroline": False,
-            "gridcolor": theme.grid,
-            "tickfont": {"color": theme.muted, "size": 11},
-        }
         return {
             "height": height,
             "autosize": True,
@@ -267,29 +236,46 @@ class Look:
             },
             "showlegend": False,
             "bargap": 0.25,
-            "xaxis": {
-                **axis,
-                "anchor": "y2",
-                "rangeslider": {"visible": False},
-                "tickmode": "array",
-            },
-            "yaxis": {
-                **axis,
-                "side": "right",
-                "domain": [0.22, 1.0],
-                "tickformat": f",.{self.decimals}f",
-                "fixedrange": True,
-            },
-            "yaxis2": {
-                **axis,
-                "side": "right",
-                "domain": [0.0, 0.18],
+            **self.axes(),
+        }
+
+    def axes(self) -> dict[str, Any]:
+        """Return the axes: time, price, volume, and one for each pane below."""
+        axis = {
+            "showline": False,
+            "zeroline": False,
+            "gridcolor": self.theme.grid,
+            "tickfont": {"color": self.theme.muted, "size": 11},
+        }
+        right = {**axis, "side": "right", "fixedrange": True}
+        price, *lower = pane_domains(len(self.panes), has_volume=self.has_volume)
+        made = {"yaxis": {**right, "domain": price, "tickformat": f",.{self.decimals}f"}}
+        names = []
+        if self.has_volume:
+            made["yaxis2"] = {
+                **right,
+                "domain": lower.pop(0),
                 "nticks": 3,
                 "tickformat": "~s",
-                "fixedrange": True,
                 "rangemode": "tozero",
-            },
+            }
+            names.append("y2")
+        for pane, domain in zip(self.panes, lower, strict=True):
+            made[f"yaxis{pane.axis[1:]}"] = {
+                **right,
+                "domain": domain,
+                "nticks": 3,
+                "tickformat": _PANE_FORMATS.get(pane.name, f",.{self.decimals}f"),
+                **({"tickvals": list(pane.guides)} if pane.guides else {}),
+            }
+            names.append(pane.axis)
+        made["xaxis"] = {
+            **axis,
+            "anchor": names[-1] if names else "y",
+            "rangeslider": {"visible": False},
+            "tickmode": "array",
         }
+        return made
 
     def last_line(self, price: float, rising: bool) -> dict[str, Any]:
         """Return the dotted line at the last price."""

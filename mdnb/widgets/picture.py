@@ -2,48 +2,56 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdnb.store.bars import BarColumns
 from mdnb.widgets.axis import price_range, time_labels
-from mdnb.widgets.theme import Theme, contrast_text
+from mdnb.widgets.figure import drawn_prices
+from mdnb.widgets.held import HeldBars
+from mdnb.widgets.layout import Look, pane_domains
+from mdnb.widgets.series import Line, Pane
+from mdnb.widgets.theme import contrast_text
 
 __all__ = ["svg_picture"]
 
-_PANE = 0.78
 _RIGHT = 78
+_LEFT = 10
 _TOP = 30
 _BOTTOM = 22
 
 
-def svg_picture(
-    columns: BarColumns, title: str, decimals: int, tz: str, theme: Theme, width: int = 920, height: int = 420
-) -> str:
-    """Return candles, volume and the last price as SVG text.
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Scale:
+    """Where values of one pane stand."""
+
+    top: float
+    bottom: float
+    low: float
+    high: float
+
+    def y(self, value: float) -> float:
+        return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
+
+
+def svg_picture(held: HeldBars, look: Look, title: str, width: int = 920, height: int = 420) -> str:
+    """Return bars, volume, lines and the last price as SVG text.
 
     Parameters
     ----------
-    columns
-        The bars to show, oldest first.
+    held
+        The bars to show.
     title
         Shown top left; escaped.
-    decimals
-        Of the prices.
-
-    Examples
-    --------
-    >>> from mdnb.store.bars import columns_from_rows
-    >>> from mdnb.widgets.theme import theme_of
-    >>> bars = columns_from_rows([(0, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5)])
-    >>> svg_picture(bars, "<MNQ>", 2, "UTC", theme_of("light")).count("&lt;MNQ&gt;")
-    1
     """
+    theme = look.theme
     body = [f'<rect width="{width}" height="{height}" fill="{theme.background}"/>']
-    count = len(columns)
-    if count:
-        body += _bars(columns, decimals, tz, theme, width, height)
+    if len(held.columns):
+        body += _Picture(held, look, width, height).parts()
     body.append(f'<text x="10" y="19" fill="{theme.text}" font-weight="600">{html.escape(title)}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -52,51 +60,138 @@ def svg_picture(
     )
 
 
-def _bars(columns: BarColumns, decimals: int, tz: str, theme: Theme, width: int, height: int) -> list[str]:
-    count = len(columns)
-    low, high = price_range(columns.low, columns.high, None)
-    pane = (height - _TOP - _BOTTOM) * _PANE
-    base = height - _BOTTOM
-    room = (width - _RIGHT - 10) / (count + 4)
-    peak = max(float(columns.volume.max()), 1e-12)
+class _Picture:
+    def __init__(self, held: HeldBars, look: Look, width: int, height: int) -> None:
+        self.held, self.look, self.width, self.height = held, look, width, height
+        self.bars = drawn_prices(look, held)
+        self.room = (width - _RIGHT - _LEFT) / (len(self.bars) + 4)
+        inside = height - _TOP - _BOTTOM
+        domains = pane_domains(len(look.panes), has_volume=look.has_volume)
+        self.spans = [(_TOP + inside * (1 - top), _TOP + inside * (1 - bottom)) for bottom, top in domains]
+        low, high = price_range(self.bars.low, self.bars.high, None)
+        self.price = _Scale(*self.spans[0], low, high)
 
-    def y(price: float) -> float:
-        return _TOP + pane * (high - price) / (high - low)
+    def x(self, i: Any) -> float:
+        return float(_LEFT + self.room * (i + 0.5))
 
-    out: list[str] = []
-    for price in np.linspace(low, high, 7)[1:-1]:
-        out.append(f'<path d="M10 {y(price):.1f}H{width - _RIGHT}" stroke="{theme.grid}"/>')
-        out.append(
-            f'<text x="{width - _RIGHT + 6}" y="{y(price) + 4:.1f}" fill="{theme.muted}">'
-            f"{price:,.{decimals}f}</text>"
-        )
-    where, labels = time_labels(columns.time_us.tolist(), 0, tz, bold=False)
-    for at, label in zip(where, labels, strict=True):
-        out.append(
-            f'<text x="{10 + room * (at + 0.5):.1f}" y="{height - 7}" fill="{theme.muted}" '
-            f'text-anchor="middle">{label}</text>'
-        )
-    for rising, colour in ((True, theme.up), (False, theme.down)):
-        wicks, bodies, volumes = [], [], []
-        for i in np.flatnonzero((columns.close >= columns.open) == rising):
-            x, w = 10 + room * (i + 0.5), max(room * 0.7, 0.8)
-            top, bottom = y(max(columns.open[i], columns.close[i])), y(min(columns.open[i], columns.close[i]))
-            wicks.append(f"M{x:.1f} {y(columns.high[i]):.1f}V{y(columns.low[i]):.1f}")
-            bodies.append(f"M{x - w / 2:.1f} {top:.1f}h{w:.1f}v{max(bottom - top, 0.8):.1f}h-{w:.1f}z")
-            tall = columns.volume[i] / peak * (base - _TOP - pane - 12)
-            volumes.append(f"M{x - w / 2:.1f} {base:.1f}h{w:.1f}v-{tall:.1f}h-{w:.1f}z")
-        out.append(
-            f'<path d="{"".join(wicks)}" stroke="{colour}"/><path d="{"".join(bodies)}" fill="{colour}"/>'
-        )
-        out.append(f'<path d="{"".join(volumes)}" fill="{colour}" opacity=".45"/>')
-    last = float(columns.close[-1])
-    colour = theme.up if last >= float(columns.open[-1]) else theme.down
-    out.append(f'<path d="M10 {y(last):.1f}H{width - _RIGHT}" stroke="{colour}" stroke-dasharray="2 3"/>')
-    out.append(
-        f'<rect x="{width - _RIGHT}" y="{y(last) - 9:.1f}" width="{_RIGHT}" height="18" fill="{colour}"/>'
-    )
-    out.append(
-        f'<text x="{width - _RIGHT + 6}" y="{y(last) + 4:.1f}" fill="{contrast_text(colour)}">'
-        f"{last:,.{decimals}f}</text>"
-    )
-    return out
+    def parts(self) -> list[str]:
+        look, theme = self.look, self.look.theme
+        out = self._grid()
+        if look.has_volume:
+            out += self._volume(self.held.columns, *self.spans[1])
+        lower = self.spans[2 if look.has_volume else 1 :]
+        for pane, span in zip(look.panes, lower, strict=True):
+            out += self._pane(pane, *span)
+        out += self._candles(self.bars) if look.kind not in {"line", "area"} else self._close()
+        out += [self._line(line, self.price) for line in look.lines if line.axis == "y"]
+        last = float(self.held.columns.close[-1])
+        colour = theme.up if last >= float(self.held.columns.open[-1]) else theme.down
+        return out + self._last(last, colour)
+
+    def _grid(self) -> list[str]:
+        theme, right = self.look.theme, self.width - _RIGHT
+        out = []
+        for price in np.linspace(self.price.low, self.price.high, 7)[1:-1]:
+            y = self.price.y(float(price))
+            out.append(f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="{theme.grid}"/>')
+            out.append(
+                f'<text x="{right + 6}" y="{y + 4:.1f}" fill="{theme.muted}">'
+                f"{price:,.{self.look.decimals}f}</text>"
+            )
+        where, labels = time_labels(self.bars.time_us.tolist(), 0, self.look.tz, bold=False)
+        for at, label in zip(where, labels, strict=True):
+            out.append(
+                f'<text x="{self.x(at):.1f}" y="{self.height - 7}" fill="{theme.muted}" '
+                f'text-anchor="middle">{label}</text>'
+            )
+        return out
+
+    def _candles(self, bars: BarColumns) -> list[str]:
+        out, wide = [], max(self.room * 0.7, 0.8)
+        is_ohlc = self.look.kind == "ohlc"
+        for rising, colour in ((True, self.look.theme.up), (False, self.look.theme.down)):
+            wicks, bodies = [], []
+            for i in np.flatnonzero((bars.close >= bars.open) == rising):
+                x = self.x(i)
+                start, end = self.price.y(bars.open[i]), self.price.y(bars.close[i])
+                wicks.append(f"M{x:.1f} {self.price.y(bars.high[i]):.1f}V{self.price.y(bars.low[i]):.1f}")
+                if is_ohlc:
+                    wicks.append(f"M{x - wide / 2:.1f} {start:.1f}H{x:.1f}M{x:.1f} {end:.1f}h{wide / 2:.1f}")
+                    continue
+                top, tall = min(start, end), max(abs(start - end), 0.8)
+                bodies.append(f"M{x - wide / 2:.1f} {top:.1f}h{wide:.1f}v{tall:.1f}h-{wide:.1f}z")
+            out.append(f'<path d="{"".join(wicks)}" stroke="{colour}" fill="none"/>')
+            out.append(f'<path d="{"".join(bodies)}" fill="{colour}"/>')
+        return out
+
+    def _close(self) -> list[str]:
+        colour = self.look.theme.accents[0]
+        path = self._path(self.bars.close, self.price)
+        out = [f'<path d="{path}" stroke="{colour}" stroke-width="1.5" fill="none"/>']
+        if self.look.kind == "area":
+            base = f"V{self.price.bottom:.1f}H{self.x(0):.1f}z"
+            out.insert(0, f'<path d="{path}{base}" fill="{colour}" opacity=".12"/>')
+        return out
+
+    def _path(self, values: NDArray[np.float64], scale: _Scale) -> str:
+        out, pen = [], "M"
+        for i, value in enumerate(values.tolist()):
+            if np.isfinite(value):
+                out.append(f"{pen}{self.x(i):.1f} {min(max(scale.y(value), scale.top), scale.bottom):.1f}")
+                pen = "L"
+            else:
+                pen = "M"
+        return "".join(out)
+
+    def _volume(self, bars: BarColumns, top: float, bottom: float) -> list[str]:
+        scale = _Scale(top, bottom, 0.0, max(float(bars.volume.max()), 1e-12) * 1.1)
+        return self._columns(bars.volume, bars.close >= bars.open, scale)
+
+    def _columns(self, values: NDArray[np.float64], rising: NDArray[np.bool_], scale: _Scale) -> list[str]:
+        wide, base = max(self.room * 0.7, 0.8), scale.y(0.0)
+        out = []
+        for side, colour in ((True, self.look.theme.up), (False, self.look.theme.down)):
+            path = "".join(
+                f"M{self.x(i) - wide / 2:.1f} {base:.1f}h{wide:.1f}V{scale.y(values[i]):.1f}h-{wide:.1f}z"
+                for i in np.flatnonzero((rising == side) & np.isfinite(values))
+            )
+            out.append(f'<path d="{path}" fill="{colour}" opacity=".45"/>')
+        return out
+
+    def _pane(self, pane: Pane, top: float, bottom: float) -> list[str]:
+        theme = self.look.theme
+        lines = [line for line in self.look.lines if line.axis == pane.axis]
+        values = np.concatenate([self._values(line) for line in lines])
+        held = values[np.isfinite(values)]
+        low, high = pane.range or ((float(held.min()), float(held.max())) if len(held) else (0.0, 1.0))
+        if any(line.style == "bars" for line in lines):
+            low, high = min(low, 0.0), max(high, 0.0)
+        scale = _Scale(top, bottom, low, high if high > low else low + 1.0)
+        out = [
+            f'<path d="M{_LEFT} {scale.y(guide):.1f}H{self.width - _RIGHT}" stroke="{theme.grid}"/>'
+            for guide in pane.guides
+        ]
+        for line in lines:
+            if line.style == "bars":
+                out += self._columns(self._values(line), self._values(line) >= 0, scale)
+            else:
+                out.append(self._line(line, scale))
+        label = html.escape(pane.label)
+        return [*out, f'<text x="{_LEFT}" y="{top + 11:.1f}" fill="{theme.muted}">{label}</text>']
+
+    def _values(self, line: Line) -> NDArray[np.float64]:
+        return self.held.column(f"{line.indicator} {line.line}")
+
+    def _line(self, line: Line, scale: _Scale) -> str:
+        colour = self.look.theme.accent(line.accent)
+        path = self._path(self._values(line), scale)
+        return f'<path d="{path}" stroke="{colour}" stroke-width="{line.width}" fill="none"/>'
+
+    def _last(self, last: float, colour: str) -> list[str]:
+        y, right = self.price.y(last), self.width - _RIGHT
+        words = f"{last:,.{self.look.decimals}f}"
+        return [
+            f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="{colour}" stroke-dasharray="2 3"/>',
+            f'<rect x="{right}" y="{y - 9:.1f}" width="{_RIGHT}" height="18" fill="{colour}"/>',
+            f'<text x="{right + 6}" y="{y + 4:.1f}" fill="{contrast_text(colour)}">{words}</text>',
+        ]

@@ -15,7 +15,19 @@ __all__ = ["PlotlyRuntime", "plotly_runtime"]
 
 
 _STATIC = pathlib.Path(__file__).parent / "static"
-_PARTS = ("messages", "edits", "bars", "time_axis", "chart", "drawing", "pointer", "view")
+_PARTS = (
+    "messages",
+    "edits",
+    "bars",
+    "time_axis",
+    "chart",
+    "drawing",
+    "kinds",
+    "series",
+    "pointer",
+    "picture",
+    "view",
+)
 
 
 def _module() -> str:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mdnb.batch import BarRow, QuoteRow
 from mdnb.instruments import Instrument
+from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns
 
 __all__ = ["BarSource", "Handle"]
@@ -25,6 +26,7 @@ class BarSource(Protocol):
 
     symbol: str
     instrument: Instrument
+    sessions: Sessions
     tz: str
 
     def timeframes(self) -> list[str]:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Mapping
 from typing import Any
 
+from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError, suggest
 from mdnb.widgets.layout import Look
 from mdnb.widgets.source import BarSource, Handle
-from mdnb.widgets.theme import PALETTES, THEMES, Theme, theme_of
+from mdnb.widgets.theme import Theme, theme_of
 
-__all__ = ["FRONTENDS", "VISIBLE_BARS", "ChartState", "check_options"]
+__all__ = ["FRONTENDS", "KINDS", "VISIBLE_BARS", "ZONES", "ChartState", "check_choice"]
 
 FRONTENDS = ("fast", "stock")
+KINDS = ("candles", "ohlc", "line", "area", "heikin-ashi")
+"""How bars are drawn."""
+ZONES = ("exchange", "local")
+"""Time zones by what they are: the exchange's, and that of whoever looks."""
 VISIBLE_BARS = 180
 """How many bars a chart shows at first."""
-
-_OPTIONS = ("bars", "fps", "theme", "palette", "height", "static", "quotes", "frontend")
-_MOST_BARS = {"fast": 50_000, "stock": 5_000}
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -35,6 +38,12 @@ class ChartState:
         Connection state at the last draw.
     quotes
         Whether bid and ask are drawn.
+    kind, indicators, volume
+        How bars are drawn, what is drawn beside them, and whether volume is.
+    tz
+        Zone of the labels: a name, ``exchange``, ``local``, or None for the source's.
+    sources
+        Those whose symbol can be chosen.
     follows_page
         Whether the colours follow the page's theme.
     observes_page
@@ -43,6 +52,9 @@ class ChartState:
         Nothing is drawn any more.
     follows
         Whether the page goes along with the newest bar.
+    view
+        What the page said last of the bars in view: how many, and how much room is right of them, where it
+        follows; else the ordinals at the edges. None until then.
     """
 
     source: BarSource
@@ -54,12 +66,18 @@ class ChartState:
     static: bool
     follows_page: bool
     quotes: bool = False
+    kind: str = "candles"
+    indicators: tuple[Indicator, ...] = ()
+    volume: bool = True
+    tz: str | None = None
+    sources: Mapping[str, BarSource] = dataclasses.field(default_factory=dict)
     lock: Any = dataclasses.field(default_factory=threading.RLock)
     seen: tuple[int, int, int] = (-1, -1, -1)
     badge: str = ""
     observes_page: bool = False
     closed: bool = False
     follows: bool = True
+    view: tuple[float, float] | None = None
     listener: Handle | None = None
 
     @property
@@ -67,37 +85,30 @@ class ChartState:
         """The theme's colours."""
         return theme_of(self.theme, self.palette)
 
+    @property
+    def zone(self) -> str:
+        """The zone of labels made in the kernel; ``local`` is the page's and stands for the source's here."""
+        if self.tz == "exchange":
+            return self.source.instrument.timezone
+        return self.source.tz if self.tz in {None, "local"} else str(self.tz)
+
     def look(self, theme: str | None = None) -> Look:
         """Return what makes the pieces of a figure, in the chart's theme or another."""
         instrument = self.source.instrument
-        colours = theme_of(theme or self.theme, self.palette)
         return Look(
             self.source.symbol,
             self.timeframe,
             instrument.decimals,
             instrument.whole_lots,
-            colours,
-            self.source.tz,
+            theme_of(theme or self.theme, self.palette),
+            self.zone,
+            kind=self.kind,
+            indicators=self.indicators,
+            has_volume=self.volume,
         )
 
 
-def check_options(
-    bars: int, fps: float, theme: str, palette: str, height: int, frontend: str, unknown: dict[str, Any]
-) -> None:
-    """Raise `OptionError` for what a chart does not take."""
-    for name in unknown:
-        raise OptionError(f"a chart has no option {name!r}. {suggest(name, _OPTIONS)}")
-    for name, value, allowed in (
-        ("front end", frontend, FRONTENDS),
-        ("theme", theme, THEMES),
-        ("palette", palette, PALETTES),
-    ):
-        if value not in allowed:
-            raise OptionError(f"there is no {name} {value!r}. {suggest(str(value), allowed)}")
-    most = _MOST_BARS[frontend]
-    if isinstance(bars, bool) or not isinstance(bars, int) or not 2 <= bars <= most:
-        raise OptionError(f"bars must be a whole number from 2 to {most}; got {bars!r}")
-    if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0 < fps <= 120:
-        raise OptionError(f"fps must be above 0 and at most 120; got {fps!r}")
-    if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 4000:
-        raise OptionError(f"height must be a whole number of pixels from 120 to 4000; got {height!r}")
+def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Raise `OptionError` for a value that is not one of those allowed."""
+    if value not in allowed:
+        raise OptionError(f"there is no {name} {value!r}. {suggest(str(value), allowed)}")

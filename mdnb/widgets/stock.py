@@ -6,7 +6,8 @@ import copy
 from typing import Any
 
 from mdnb.store.columns import BarColumns
-from mdnb.widgets.figure import FORMING, FORMING_VOLUME, is_ours, moving_parts, traces, view
+from mdnb.widgets.figure import FORMING, FORMING_VOLUME, is_ours, moving_parts, restructure, traces, view
+from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import Look
 from mdnb.widgets.state import ChartState
 
@@ -22,18 +23,30 @@ class StockTransport:
     What the user added to the figure (traces behind our four, shapes, annotations) stays.
     """
 
-    def __init__(self, figure: Any, state: ChartState, held: BarColumns) -> None:
+    def __init__(self, figure: Any, state: ChartState) -> None:
         self._figure = figure
         self._state = state
+        self._held = self._hold()
         self._y_range: tuple[float, float] | None = None
-        self._shows_forming = held.forming
+        self._shows_forming = self._held.columns.forming
         self._had_view = False
         self._generation: tuple[int, int] = (-1, -1)
 
-    def make_figure(self, held: BarColumns) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _hold(self) -> HeldBars:
+        state = self._state
+        heikin = state.kind == "heikin-ashi"
+        return HeldBars(state.source, state.timeframe, state.bars, state.indicators, heikin=heikin)
+
+    @property
+    def held(self) -> HeldBars:
+        """The bars as the figure has them."""
+        return self._held
+
+    def make_figure(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return the figure's traces and its layout."""
         look = self._state.look()
-        return traces(look, held, hover=True), _merged(look.layout(self._state.height), self._layout(held))
+        layout = _merged(look.layout(self._state.height), self._layout(self._held.columns))
+        return traces(look, self._held, hover=True), layout
 
     def draw(self, version: tuple[int, int, int]) -> None:
         """Send what changed, unless the last view was closed: the one that opens next gets the state."""
@@ -41,26 +54,36 @@ class StockTransport:
         if count == 0 and self._had_view:
             return
         self._had_view = self._had_view or count > 0
-        held = self._state.source.columns(self._state.timeframe, self._state.bars)
-        if not len(held):
+        self._held.refresh(version)
+        columns = self._held.columns
+        if not len(columns):
             return
         same = version[:2] == self._generation
         self._generation = version[:2]
-        made = traces(self._state.look(), held, hover=True)
-        if same and held.forming and self._shows_forming:
-            made = [trace for trace in made if trace["uid"] in {FORMING, FORMING_VOLUME}]
-        self._shows_forming = held.forming
-        self._send(made, self._layout(held))
+        look = self._state.look()
+        made = traces(look, self._held, hover=True)
+        if same and columns.forming and self._shows_forming:
+            moved = {FORMING, FORMING_VOLUME, *(line.uid for line in look.lines)}
+            made = [trace for trace in made if trace["uid"] in moved]
+        self._shows_forming = columns.forming
+        self._send(made, self._layout(columns))
 
     def follow(self) -> None:
         """Show all bars: plotly's own front end has no other place to go."""
         self.show_all()
 
     def show_all(self) -> None:
-        """Send everything anew: colours or timeframe changed."""
-        held = self._state.source.columns(self._state.timeframe, self._state.bars)
+        """Send everything anew."""
         self._y_range = None
-        self._send(*self.make_figure(held))
+        self._held.reload()
+        self._send(*self.make_figure())
+
+    def recompose(self) -> None:
+        """Send everything anew: kind, overlays, timeframe or symbol changed."""
+        self._held = self._hold()
+        restructure(self._figure, traces(self._state.look(), self._held, hover=True))
+        self._y_range = None
+        self._send(*self.make_figure())
 
     def recolour(self, old: Look, *, tell: bool) -> None:
         """Change the colours."""

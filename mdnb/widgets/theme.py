@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from mdnb.errors import OptionError, suggest
 
@@ -24,6 +25,8 @@ class Theme:
         The page, the lines, what is to be read, and what only labels it.
     live, warning, dead
         The connection's badge.
+    accents
+        Lines over the bars and below them.
     """
 
     name: str
@@ -36,16 +39,52 @@ class Theme:
     live: str
     warning: str
     dead: str
+    accents: tuple[str, ...]
+
+    def accent(self, number: int) -> str:
+        """Return the colour of a line; after the last one they begin anew."""
+        return self.accents[number % len(self.accents)]
 
 
 _DARK = Theme(
-    "dark", "#26a69a", "#ef5350", "#0f1115", "#20242c", "#d1d4dc", "#7d808b", "#26a69a", "#f5a623", "#ef5350"
+    name="dark",
+    up="#26a69a",
+    down="#ef5350",
+    background="#0f1115",
+    grid="#20242c",
+    text="#d1d4dc",
+    muted="#7d808b",
+    live="#26a69a",
+    warning="#f5a623",
+    dead="#ef5350",
+    accents=("#f5a623", "#5b9cf6", "#c77dff", "#e8d44d", "#4dd0e1", "#f48fb1"),
 )
 _LIGHT = Theme(
-    "light", "#089981", "#f23645", "#ffffff", "#eef0f3", "#131722", "#6a6d78", "#089981", "#b26a00", "#d32f2f"
+    name="light",
+    up="#089981",
+    down="#f23645",
+    background="#ffffff",
+    grid="#eef0f3",
+    text="#131722",
+    muted="#6a6d78",
+    live="#089981",
+    warning="#b26a00",
+    dead="#d32f2f",
+    accents=("#c2680a", "#2962ff", "#8e24aa", "#8a7400", "#00838f", "#c2185b"),
 )
-# Okabe and Ito, Color Universal Design (2008): sky blue and orange.
-_COLORBLIND = {"up": "#56b4e9", "down": "#e69f00"}
+# Okabe and Ito, Color Universal Design (2008): sky blue and orange for the bars; the lines in what is left.
+_COLORBLIND: dict[str, dict[str, Any]] = {
+    "dark": {
+        "up": "#56b4e9",
+        "down": "#e69f00",
+        "accents": ("#f0e442", "#cc79a7", "#009e73", "#d55e00", "#ffffff", "#0072b2"),
+    },
+    "light": {
+        "up": "#56b4e9",
+        "down": "#e69f00",
+        "accents": ("#0072b2", "#cc79a7", "#009e73", "#d55e00", "#000000", "#8a7f00"),
+    },
+}
 
 
 def theme_of(name: str, palette: str = "default") -> Theme:
@@ -66,7 +105,7 @@ def theme_of(name: str, palette: str = "default") -> Theme:
     if palette not in PALETTES:
         raise OptionError(f"there is no palette {palette!r}. {suggest(str(palette), PALETTES)}")
     chosen = _DARK if name == "dark" else _LIGHT
-    return chosen if palette == "default" else dataclasses.replace(chosen, **_COLORBLIND)
+    return chosen if palette == "default" else dataclasses.replace(chosen, **_COLORBLIND[chosen.name])
 
 
 def with_alpha(colour: str, alpha: float) -> str:

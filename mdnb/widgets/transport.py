@@ -8,20 +8,36 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from typing import Any
 
 import numpy as np
 
-from mdnb.store.columns import BarColumns
-from mdnb.widgets.figure import CANDLES, FORMING, FORMING_VOLUME, VOLUME, is_ours, traces
+from mdnb.widgets.figure import (
+    CANDLES,
+    FORMING,
+    FORMING_VOLUME,
+    VOLUME,
+    drawn_prices,
+    is_ours,
+    line_traces,
+    restructure,
+    traces,
+)
+from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import Look, badge_tone, short_timeframe
-from mdnb.widgets.pack import pack_columns, rows_of
+from mdnb.widgets.pack import pack_columns
+from mdnb.widgets.series import Line
 from mdnb.widgets.state import VISIBLE_BARS, ChartState
+from mdnb.widgets.trace_parts import bars_trace, trace_colours, volume_trace
 
 __all__ = ["FastTransport"]
 
 _DATA = ("x", "y", "open", "high", "low", "close")
+_STATE = ["_widget_data", "_widget_layout", "_look", "_bars"]
+_KINDS = {CANDLES: "bars", FORMING: "bars", VOLUME: "volume", FORMING_VOLUME: "volume"}
 _MOST_ROWS = 400
+_AHEAD_NS = 30 * 86_400 * 1_000_000_000
 _NAN = float("nan")
 
 
@@ -32,21 +48,29 @@ class FastTransport:
     ----------
     figure
         The chart.
-    held
-        The bars it begins with.
     """
 
-    def __init__(self, figure: Any, state: ChartState, held: BarColumns) -> None:
+    def __init__(self, figure: Any, state: ChartState) -> None:
         self._figure = figure
         self._state = state
-        self._held = held
+        self._held = self._hold()
         self._pages: dict[str, bool] = {}
         self._behind = False
 
-    def make_figure(self, held: BarColumns) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _hold(self) -> HeldBars:
+        state = self._state
+        heikin = state.kind == "heikin-ashi"
+        return HeldBars(state.source, state.timeframe, state.bars, state.indicators, heikin=heikin)
+
+    @property
+    def held(self) -> HeldBars:
+        """The bars as the figure has them."""
+        return self._held
+
+    def make_figure(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return the figure's traces and its layout."""
         look = self._state.look()
-        return traces(look, held, hover=False), look.layout(self._state.height)
+        return traces(look, self._held, hover=False), look.layout(self._state.height)
 
     # -- to the page ----------------------------------------------------------------------------------
 
@@ -59,16 +83,8 @@ class FastTransport:
 
     def draw(self, version: tuple[int, int, int]) -> None:
         """Bring the figure's data up to date, and the page if anybody looks."""
-        source, name = self._state.source, self._state.timeframe
-        before = self._held
-        closed = before.first + len(before) - before.forming
-        now = source.columns(name, 1) if version[:2] == (before.generation, closed) else None
-        if now is None or not now.forming or (now.first, now.generation) != (closed, before.generation):
-            self._take(source.columns(name, self._state.bars))
-            changed = _first_change(before, self._held)
-        else:
-            self._take_forming(now)
-            changed = closed
+        changed = self._held.refresh(version)
+        self._show(changed)
         if not self.wants():
             self._behind = True
         elif self._behind:
@@ -78,15 +94,16 @@ class FastTransport:
 
     def _send_rows(self, changed: int) -> None:
         held = self._held
-        if changed < held.first or held.first + len(held) - changed > _MOST_ROWS:
+        if changed < held.columns.first or held.end - changed > _MOST_ROWS:
             self.send_bars()
             return
         source = self._state.source
         quote = source.quote()
         bid, ask = (quote[1], quote[3]) if quote else (_NAN, _NAN)
         left = source.seconds_left(self._state.timeframe)
-        header = (changed, held.forming, source.latency_ms(), bid, ask, held.generation, left)
-        numbers = np.concatenate([np.array(header, dtype="<f8"), rows_of(held, changed - held.first).ravel()])
+        columns = held.columns
+        header = (changed, columns.forming, source.latency_ms(), bid, ask, columns.generation, left)
+        numbers = np.concatenate([np.array(header, dtype="<f8"), held.rows(changed).ravel()])
         status = source.status()
         content = {"kind": "delta", "status": status, "tone": badge_tone(status)}
         self._figure.send(content, [numbers.tobytes()])
@@ -101,10 +118,17 @@ class FastTransport:
         """Let every page go to the newest bar."""
         self._figure.send({"kind": "follow"})
 
-    def show_all(self) -> None:
-        """Send everything anew: the timeframe changed."""
-        self._take(self._state.source.columns(self._state.timeframe, self._state.bars))
-        self.send_bars()
+    def recompose(self) -> None:
+        """Send everything anew: kind, overlays, timeframe or symbol changed."""
+        figure = self._figure
+        self._held = self._hold()
+        with figure.quiet():
+            restructure(figure, traces(self._state.look(), self._held, hover=False))
+            figure.update_layout(self._state.look().axes())
+        figure._trait_values.update(self.traits())
+        self._behind = False
+        figure.send_state(_STATE)
+        figure.send({"kind": "figure"})
 
     def recolour(self, old: Look, *, tell: bool) -> None:
         """Change the figure's colours from another look's, except where the user chose others."""
@@ -119,7 +143,8 @@ class FastTransport:
     def traits(self) -> dict[str, Any]:
         """Return the traits that a page opened now begins with."""
         with self._state.lock:
-            self._take(self._state.source.columns(self._state.timeframe, self._state.bars))
+            self._held.reload()
+            self._show(self._held.columns.first)
             look, packed = self._packed()
             data = [
                 {name: value for name, value in trace.items() if name not in _DATA}
@@ -135,10 +160,10 @@ class FastTransport:
             }
 
     def _packed(self) -> tuple[dict[str, Any], bytes]:
-        held = self._held
-        parts, packed = pack_columns(held, self._state.source.instrument.decimals)
-        bars = {"columns": parts, "first": held.first, "forming": held.forming, "generation": held.generation}
-        return {**self._look(), **bars}, packed
+        held, columns = self._held, self._held.columns
+        parts, packed = pack_columns(columns, self._state.source.instrument.decimals, held.derived)
+        bars = {"columns": parts, "first": columns.first, "forming": columns.forming}
+        return {**self._look(), **bars, "generation": columns.generation}, packed
 
     def _look(self) -> dict[str, Any]:
         state = self._state
@@ -147,7 +172,14 @@ class FastTransport:
         return {
             "symbol": source.symbol,
             "timeframe": short_timeframe(state.timeframe),
-            "tz": source.tz,
+            "tz": "" if state.tz == "local" else look.tz,
+            "kind": state.kind,
+            "series": [self._series(look, line) for line in look.lines],
+            "panes": [
+                {"axis": pane.axis, "label": pane.label, "guides": pane.guides, "range": pane.range}
+                for pane in look.panes
+            ],
+            "sessions": self._session_opens(),
             "decimals": look.decimals,
             "volume_decimals": look.volume_decimals,
             "limit": state.bars,
@@ -162,27 +194,52 @@ class FastTransport:
             "quotes": state.quotes,
         }
 
+    def _series(self, look: Look, line: Line) -> dict[str, Any]:
+        """Return what the page must know of a line; ``column`` counts behind the bars' own."""
+        return {
+            "uid": line.uid,
+            "column": self._held.names.index(f"{line.indicator} {line.line}"),
+            "axis": line.axis,
+            "style": line.style,
+            "accent": line.accent,
+            "width": line.width,
+            "label": line.indicator.label,
+            "decimals": look.decimals_of(line.indicator),
+        }
+
+    def _session_opens(self) -> list[float]:
+        """Return the trading days' first opens that may be drawn, UTC epoch milliseconds."""
+        columns = self._held.columns
+        if not len(columns):
+            return []
+        opens, _, _ = self._state.source.sessions.trading_days()
+        shown = opens[
+            (opens >= columns.time_us[0] * 1000) & (opens <= columns.time_us[-1] * 1000 + _AHEAD_NS)
+        ]
+        found: list[float] = (shown / 1e6).tolist()
+        return found
+
     # -- the figure's own data ------------------------------------------------------------------------
 
     def _own(self, uid: str) -> list[dict[str, Any]]:
         return [trace for trace in self._figure._data if trace.get("uid") == uid]
 
-    def _take(self, held: BarColumns) -> None:
-        self._held = held
-        for made in traces(self._state.look(), held, hover=False):
-            for trace in self._own(made["uid"]):
-                trace.update({name: made[name] for name in _DATA if name in made})
-                if "marker" in made and "marker" in trace:
-                    trace["marker"]["color"] = made["marker"]["color"]
-
-    def _take_forming(self, row: BarColumns) -> None:
+    def _show(self, changed: int) -> None:
+        """Put the bars from an ordinal on into the figure's data."""
         held = self._held
-        for name in ("open", "high", "low", "close", "volume"):
-            getattr(held, name)[-1] = getattr(row, name)[0]
         look = self._state.look()
-        for made in (look.candles(row, 0, 1, FORMING, hover=False), look.volume(row, 0, 1, FORMING_VOLUME)):
-            for trace in self._own(made["uid"]):
-                trace.update({name: made[name] for name in _DATA if name in made})
+        if changed == held.closed_end and held.columns.forming:
+            row = drawn_prices(look, held).part(len(held.columns) - 1, len(held.columns))
+            made = [bars_trace(look, row, 0, 1, FORMING, hover=False)]
+            made.append(volume_trace(look, row, 0, 1, FORMING_VOLUME))
+            made += line_traces(look, held)
+        else:
+            made = traces(look, held, hover=False)
+        for trace_made in made:
+            for trace in self._own(trace_made["uid"]):
+                trace.update({name: trace_made[name] for name in _DATA if name in trace_made})
+                if "marker" in trace_made and "marker" in trace:
+                    trace["marker"]["color"] = trace_made["marker"]["color"]
 
     # -- from the page --------------------------------------------------------------------------------
 
@@ -199,6 +256,7 @@ class FastTransport:
                 self._bring_up(message.get("generation"), message.get("end"))
             elif kind == "follows":
                 self._state.follows = bool(message.get("follows"))
+                self._state.view = _edges(message.get("view"))
             elif kind == "need":
                 self.send_bars()
             elif kind == "applied":
@@ -206,10 +264,10 @@ class FastTransport:
 
     def _bring_up(self, generation: Any, end: Any) -> None:
         """Send a page what it lacks: it was made with the bars of a moment ago."""
-        held = self._held
-        if self._behind or (generation, end) == (held.generation, held.first + len(held)):
+        held, columns = self._held, self._held.columns
+        if self._behind or (generation, end) == (columns.generation, held.end):
             return
-        if generation == held.generation and isinstance(end, int) and held.first < end:
+        if generation == columns.generation and isinstance(end, int) and columns.first < end:
             # Its last bar may have been the one that was being made.
             self._send_rows(end - 1)
         else:
@@ -233,31 +291,20 @@ class FastTransport:
                 figure._waiting_edit_callbacks.pop()()
 
 
-def _first_change(before: BarColumns, now: BarColumns) -> int:
-    """Return the ordinal of the first bar that differs, or the one behind the last closed one before."""
-    start = before.first + len(before) - before.forming
-    if before.generation == now.generation:
-        return start
-    if now.first < before.first:
-        return now.first - 1
-    count = min(before.first + len(before), now.first + len(now)) - now.first
-    skip = now.first - before.first
-    if count <= 0:
-        return now.first - 1
-    differs = np.zeros(count, dtype=bool)
-    for name in ("time_us", "open", "high", "low", "close", "volume"):
-        differs |= getattr(before, name)[skip : skip + count] != getattr(now, name)[:count]
-    found = np.flatnonzero(differs)
-    return min(start, now.first + int(found[0])) if len(found) else start
+def _edges(given: Any) -> tuple[float, float] | None:
+    if not isinstance(given, list) or len(given) != 2:
+        return None
+    if not all(isinstance(edge, (int, float)) and math.isfinite(edge) for edge in given):
+        return None
+    return float(given[0]), float(given[1])
 
 
 def _theme_parts(look: Look) -> dict[str, Any]:
     """Return what a theme sets, by path: in the layout, in our traces, in our own drawing."""
-    candles, volume = look.candle_colours(), look.volume_colours()
     return {
         "colours": look.drawing_colours(),
         "layout": look.layout_colours(),
-        "traces": {CANDLES: candles, FORMING: candles, VOLUME: volume, FORMING_VOLUME: volume},
+        "traces": trace_colours(look, _KINDS),
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from mdnb.batch import BarRow, QuoteRow
 from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
+from mdnb.sessions import Sessions
 from mdnb.store.columns import BarColumns, columns_from_rows
 
 __all__ = ["HandSource", "row"]
@@ -37,6 +38,7 @@ class HandSource:
     def __init__(self, closed: int = 50, symbol: str = "MNQ", tz: str = "America/Chicago") -> None:
         self.symbol = symbol
         self.instrument = Instrument(symbol, tick_size=0.25, whole_lots=True)
+        self.sessions = Sessions.always()
         self.tz = tz
         self.rows = [row(i, 100.0 + i % 7 - 3) for i in range(closed)]
         self.now: BarRow | None = row(closed, 101.0)

@@ -165,7 +165,8 @@ def test_colours_change_except_those_the_user_chose(chart: LiveChart) -> None:
 def test_another_timeframe_is_sent_as_a_whole(chart: LiveChart) -> None:
     wire = Wire(chart)
     chart.set_timeframe("5min")
-    assert wire.messages[-1][0]["look"]["timeframe"] == "5m"
+    assert wire.messages[-1][0] == {"kind": "figure"}
+    assert chart.get_state(["_look"])["_look"]["timeframe"] == "5m"
     assert chart.timeframe == "5min"
     with pytest.raises(TimeframeError):
         chart.set_timeframe("7min")

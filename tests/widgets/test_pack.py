@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, strategies as st
 
 from mdnb.store.columns import columns_from_rows
-from mdnb.widgets.pack import pack_columns, rows_of
+from mdnb.widgets.pack import pack_columns
 
 _CODES = {"int32": ("i", 4), "float64": ("d", 8)}
 
@@ -50,4 +50,11 @@ def test_prices_on_the_tick_take_four_bytes() -> None:
         [(i * 60_000_000_000, o, h, low, c, 12.0, 3, 0.0) for i, (o, h, low, c) in enumerate(prices)]
     )
     assert len(pack_columns(bars, 2)[1]) == 24_000
-    assert rows_of(bars, 998).tolist() == [[i * 60_000.0, *prices[i], 12.0] for i in (998, 999)]
+
+
+def test_derived_lines_travel_as_they_are() -> None:
+    bars = columns_from_rows([(0, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 0.0)] * 3)
+    lines = np.array([[np.nan, 0.1], [1 / 3, 2.0], [4.0, -5.5]])
+    parts, packed = pack_columns(bars, 2, lines)
+    assert [part["dtype"] for part in parts[6:]] == ["float64", "float64"]
+    assert np.array_equal(np.frombuffer(packed[-48:]).reshape(2, 3).T, lines, equal_nan=True)

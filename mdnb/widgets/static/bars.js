@@ -24,7 +24,7 @@ class Bars {
 
   /** Write rows from an ordinal on; whatever stood there or behind is gone. */
   write(ordinal, rows, forming) {
-    const width = NAMES.length;
+    const width = this.columns.length;
     const start = ordinal - this.first;
     this.count = start + rows.length / width;
     if (this.count > this.columns[0].length) this.grow();
@@ -50,14 +50,18 @@ class Bars {
     this.count -= gone;
   }
 
-  /** Merge the bars `[from, to)` in groups of `size`, which begin at multiples of it. */
-  merge(from, to, size) {
+  /**
+   * Merge the bars `[from, to)` in groups of `size`, which begin at multiples of it. `base` is the column of the
+   * open that is taken, with high, low and close behind it: the traded ones, or those of Heikin-Ashi.
+   */
+  merge(from, to, size, base = OPEN) {
     const a = Math.max(from, this.first);
     const b = Math.min(to, this.end);
     const count = b > a ? Math.ceil(b / size) - Math.floor(a / size) : 0;
     const out = { at: new Float64Array(count), last: new Float64Array(count) };
     for (const name of NAMES.slice(1)) out[name] = new Float64Array(count);
-    const [, open, high, low, close, volume] = this.columns;
+    const [open, high, low, close] = this.columns.slice(base, base + 4);
+    const volume = this.columns[VOLUME];
     let group = -1;
     let key = NaN;
     for (let ordinal = a; ordinal < b; ordinal += 1) {
@@ -81,15 +85,23 @@ class Bars {
     return out;
   }
 
-  /** Return lowest, highest and most traded of the bars `[from, to)`. */
-  extremes(from, to) {
-    let [low, high, most] = [Infinity, -Infinity, 0];
-    for (let i = Math.max(from - this.first, 0); i < Math.min(to - this.first, this.count); i += 1) {
-      if (this.columns[LOW][i] < low) low = this.columns[LOW][i];
-      if (this.columns[HIGH][i] > high) high = this.columns[HIGH][i];
-      if (this.columns[VOLUME][i] > most) most = this.columns[VOLUME][i];
+  /** Return a column's values at the last bar of each group. */
+  pick(column, groups) {
+    return groups.last.map((ordinal) => this.columns[column][ordinal - this.first]);
+  }
+
+  /** Return the lowest and the highest value of some columns among the bars `[from, to)`. */
+  extremes(from, to, columns) {
+    let [low, high] = [Infinity, -Infinity];
+    const a = Math.max(from - this.first, 0);
+    const b = Math.min(to - this.first, this.count);
+    for (const values of columns.map((column) => this.columns[column])) {
+      for (let i = a; i < b; i += 1) {
+        if (values[i] < low) low = values[i];
+        if (values[i] > high) high = values[i];
+      }
     }
-    return { low, high, most };
+    return { low, high };
   }
 }
 

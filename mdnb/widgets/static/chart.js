@@ -9,9 +9,7 @@ class Chart {
     this.page = crypto.randomUUID?.() ?? String(Math.random());
     this.views = new Set();
     this.visible = true;
-    this.data = revive(model.get("_widget_data"));
-    this.layout = revive(model.get("_widget_layout"));
-    this.takeBars(model.get("_look"), model.get("_bars"));
+    this.takeFigure();
     this.plotly = plotly;
     this.onPage = (event) => this.tellVisible(event);
     // A figure that nobody displays: said late, so that the one about to be displayed is drawn at once.
@@ -33,12 +31,28 @@ class Chart {
     else if (message.kind === "bars") {
       this.takeBars(message.look, buffers[0]);
       for (const view of this.views) view.restart();
+    } else if (message.kind === "figure") {
+      this.takeFigure();
+      for (const view of this.views) view.remake();
+    } else if (message.kind === "download") {
+      if (this.views.size) save([...this.views].at(-1), message, buffers[0]);
     } else if (message.kind === "follow") {
       for (const view of this.views) view.goLatest();
     } else if (message.kind === "look") {
       this.look = message.look;
       for (const view of this.views) view.paint();
     }
+  }
+
+  takeFigure() {
+    this.data = revive(this.model.get("_widget_data"));
+    this.layout = revive(this.model.get("_widget_layout"));
+    this.takeBars(this.model.get("_look"), this.model.get("_bars"));
+  }
+
+  /** Column of the open that is drawn: Heikin-Ashi's prices stand behind the traded ones. */
+  get base() {
+    return this.look.kind === "heikin-ashi" ? NAMES.length : OPEN;
   }
 
   takeBars(look, packed) {

@@ -46,12 +46,14 @@ const DRAWING = {
     const area = { left: full.xaxis._offset, right: full.xaxis._offset + full.xaxis._length };
     area.top = full.yaxis._offset;
     area.bottom = full.yaxis._offset + full.yaxis._length;
-    area.end = full.yaxis2 ? full.yaxis2._offset + full.yaxis2._length : area.bottom;
+    const lowest = [...this.panes.keys()].map((name) => full[name]).filter((axis) => axis?._length);
+    area.end = Math.max(...lowest.map((axis) => axis._offset + axis._length));
     this.area = area;
     const width = area.right - area.left;
-    set(this.clips[0], { x: area.left, y: area.top, width, height: area.bottom - area.top });
-    set(this.clips[1], { x: area.left, y: area.bottom, width, height: area.end - area.bottom });
-    this.drawBars(across, up(full.yaxis), full.yaxis2 && up(full.yaxis2));
+    this.clipPanes(full);
+    this.drawSeparators(across);
+    this.drawBars(across, up(full.yaxis), full.yaxis2?._length && up(full.yaxis2));
+    this.drawSeries(across, up, full);
     this.drawLast(up(full.yaxis), full);
     this.drawTexts();
     this.drawCross(across, full);
@@ -65,25 +67,24 @@ const DRAWING = {
   drawBars(across, up, volumeUp) {
     const { bars, size } = this;
     const from = Math.max(this.drawnTo, bars.end - 400 * size);
-    const groups = bars.merge(from, bars.end, size);
-    const half = this.halfWidth();
-    const out = { up: "", down: "", volumeUp: "", volumeDown: "" };
-    groups.at.forEach((at, i) => {
-      const name = groups.close[i] >= groups.open[i] ? "up" : "down";
-      const [open, close] = [up(groups.open[i]), up(groups.close[i])];
-      const [top, bottom] = [Math.min(open, close), Math.max(open, close)];
-      const middle = across(at).toFixed(2);
-      const [left, right] = [across(at - half).toFixed(2), across(at + half).toFixed(2)];
-      out[name] += `M${left} ${top.toFixed(2)}H${right}V${bottom.toFixed(2)}H${left}Z`;
-      out[name] += `M${middle} ${top.toFixed(2)}V${up(groups.high[i]).toFixed(2)}`;
-      out[name] += `M${middle} ${bottom.toFixed(2)}V${up(groups.low[i]).toFixed(2)}`;
-      if (!volumeUp) return;
-      const wide = 0.375 * size;
-      const [a, b] = [across(at - wide).toFixed(2), across(at + wide).toFixed(2)];
-      const base = volumeUp(0).toFixed(2);
-      out[name === "up" ? "volumeUp" : "volumeDown"] += `M${a} ${base}V${volumeUp(groups.volume[i]).toFixed(2)}H${b}V${base}Z`;
-    });
+    const { base, look } = this.chart;
+    const kind = KINDS[look.kind];
+    const out = { up: "", down: "", volumeUp: "", volumeDown: "", close: "", area: "" };
+    // One group before those to draw: a line goes on from there.
+    const begin = kind.joined ? Math.max(from - size, bars.first) : from;
+    kind.draw(out, this, bars.merge(begin, bars.end, size, base), across, up);
+    if (volumeUp) this.drawVolume(out, bars.merge(from, bars.end, size), across, volumeUp);
     for (const name of Object.keys(out)) set(this.paths[name], { d: out[name] });
+  },
+
+  drawVolume(out, groups, across, up) {
+    const wide = 0.375 * this.size;
+    const base = up(0).toFixed(2);
+    groups.at.forEach((at, i) => {
+      const name = groups.close[i] >= groups.open[i] ? "volumeUp" : "volumeDown";
+      const [a, b] = [across(at - wide).toFixed(2), across(at + wide).toFixed(2)];
+      out[name] += `M${a} ${base}V${up(groups.volume[i]).toFixed(2)}H${b}V${base}Z`;
+    });
   },
 
   /** Return half a candle's width in bars, as plotly draws it. */
@@ -154,6 +155,7 @@ const DRAWING = {
     const [open, high, low, close, volume] = NAMES.slice(1).map((_, i) => bars.at(at, i + 1));
     const before = at > bars.first ? bars.at(at - 1, CLOSE) : open;
     const change = close - before;
+    this.drawLegends(at, this.gd._fullLayout);
     this.valueColour = close >= open ? colours.up : colours.down;
     say(texts.symbol, chart.look.symbol);
     say(texts.timeframe, ` · ${chart.look.timeframe}`);
@@ -209,7 +211,7 @@ const DRAWING = {
       }
     };
     change(gd.layout, old.layout, now.layout);
-    for (const uid of ["mdnb-candles", "mdnb-volume"]) {
+    for (const uid of Object.keys(now.traces)) {
       const trace = gd.data[this.place(uid)];
       if (trace) change(trace, old.traces[uid], now.traces[uid]);
     }
@@ -219,12 +221,23 @@ const DRAWING = {
     for (const part of ["text", "muted", "grid", "background"]) {
       gd.style.setProperty(`--mdnb-${part}`, now.colours[part]);
     }
-    const candles = gd.data[this.place("mdnb-candles")] ?? {};
+    this.colourBars();
+  },
+
+  /** Draw our bars in the colours of plotly's. */
+  colourBars() {
+    const now = { colours: this.colours };
+    const candles = this.gd.data[this.place("mdnb-candles")] ?? {};
     const side = (path, otherwise) => getAt(candles, path) ?? otherwise;
     const [up, down] = [now.colours.up, now.colours.down];
     const { paths } = this;
-    set(paths.up, { fill: side("increasing.fillcolor", up), stroke: side("increasing.line.color", up) });
-    set(paths.down, { fill: side("decreasing.fillcolor", down), stroke: side("decreasing.line.color", down) });
+    const hollow = this.chart.look.kind === "ohlc";
+    for (const [name, sign, own] of [["up", "increasing", up], ["down", "decreasing", down]]) {
+      const fill = hollow ? "none" : side(`${sign}.fillcolor`, own);
+      set(paths[name], { fill, stroke: side(`${sign}.line.color`, own), "stroke-width": hollow ? 1.5 : 1 });
+    }
+    set(paths.close, { stroke: side("line.color", this.accent(0)) });
+    set(paths.area, { fill: side("fillcolor", "none") });
     set(paths.volumeUp, { fill: now.colours.volume_up });
     set(paths.volumeDown, { fill: now.colours.volume_down });
   },

@@ -5,7 +5,8 @@ const DAY = 86_400_000;
 
 /** A time zone's clock. Offsets change on the hour, so one look-up an hour of bars is enough. */
 class Zone {
-  constructor(name) {
+  constructor(given) {
+    const name = given || undefined; // the page's own
     const fields = { year: "numeric", month: "numeric", day: "numeric" };
     const clock = { hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23" };
     this.parts = new Intl.DateTimeFormat("en-US", { timeZone: name, ...fields, ...clock });
@@ -75,6 +76,21 @@ function timeTicks(bars, zone, from, to, wanted) {
   }
   const at = [...ticks.keys()].sort((x, y) => x - y);
   return { tickvals: at.map((i) => a + i), ticktext: at.map((i) => ticks.get(i)) };
+}
+
+/** Return at which of the bars `[from, to)` a day begins by the zone's clock, and at which a trading session. */
+function beginnings(bars, zone, opens, from, to) {
+  const out = { days: [], sessions: [] };
+  const a = Math.max(Math.ceil(from), bars.first + 1);
+  const b = Math.min(Math.floor(to) + 1, bars.end);
+  let next = 0;
+  for (let i = a; i < b; i += 1) {
+    const [before, now] = [bars.at(i - 1, TIME), bars.at(i, TIME)];
+    while (next < opens.length && opens[next] <= before) next += 1;
+    if (next < opens.length && opens[next] <= now) out.sessions.push(i);
+    else if (Math.floor(zone.local(now) / DAY) !== Math.floor(zone.local(before) / DAY)) out.days.push(i);
+  }
+  return out;
 }
 
 function roundTimes(local, room) {

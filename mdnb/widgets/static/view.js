@@ -19,6 +19,9 @@ const STYLE = `
 .mdnb-legend b, .mdnb-legend .name { color: var(--mdnb-text); }
 .mdnb-legend b { font-weight: 600; }
 .mdnb-legend .value { color: var(--mdnb-value); }
+.mdnb-over-label, .mdnb-pane-label { position: absolute; left: 10px; pointer-events: none; white-space: pre;
+  color: var(--mdnb-muted); font-size: 11px; line-height: 15px; }
+.mdnb-over-label .value, .mdnb-pane-label .value { margin-left: 7px; }
 .mdnb-latest { position: absolute; width: 26px; height: 26px; border-radius: 13px; padding: 0; font-size: 15px;
   line-height: 22px; cursor: pointer; border: 1px solid var(--mdnb-grid); color: var(--mdnb-text);
   background: var(--mdnb-background); opacity: 0.9; }
@@ -77,17 +80,15 @@ class View {
     gd.__mdnb = this;
     const over = (this.over = document.createElementNS(SVG, "svg"));
     over.classList.add("mdnb-over");
-    const clip = `mdnb-${this.id}`;
-    const defs = element(over, "defs");
-    this.clips = ["price", "volume"].map((name) =>
-      element(element(defs, "clipPath", { id: `${clip}-${name}` }), "rect"));
-    const price = element(over, "g", { "clip-path": `url(#${clip}-price)` });
-    const volume = element(over, "g", { "clip-path": `url(#${clip}-volume)` });
-    const path = (parent, more = {}) => element(parent, "path", { fill: "none", ...more });
+    this.defs = element(over, "defs");
+    const path = (more) => element(over, "path", { fill: "none", ...more });
     this.paths = {
-      volumeUp: path(volume), volumeDown: path(volume), up: path(price), down: path(price),
-      bid: path(price), ask: path(price), last: path(price, { "stroke-dasharray": "2 3" }), cross: path(over, { "stroke-dasharray": "4 4" }),
+      days: path({ "stroke-dasharray": "1 4", "stroke-opacity": 0.5 }),
+      sessions: path({ "stroke-dasharray": "5 4", "stroke-opacity": 0.55 }),
     };
+    this.layers = element(over, "g");
+    this.paths.cross = path({ "stroke-dasharray": "4 4" });
+    this.labels = document.createElement("div");
     const chip = (name) => {
       const group = element(over, "g", { class: name });
       const text = { "font-size": 11, "dominant-baseline": "central" };
@@ -102,6 +103,7 @@ class View {
     say(this.latest, "»");
     this.latest.addEventListener("click", () => this.goLatest());
     this.buildTexts();
+    this.buildSeries();
   }
 
   buildTexts() {
@@ -123,7 +125,7 @@ class View {
   /** Put what is ours into the figure; plotly leaves it there, except when it begins anew. */
   attach() {
     if (this.over.parentNode !== this.gd) {
-      this.gd.append(this.over, this.legend, this.badge, this.latest);
+      this.gd.append(this.over, this.labels, this.legend, this.badge, this.latest);
     }
   }
 
@@ -187,12 +189,32 @@ class View {
     this.tellFollows();
   }
 
-  /** Tell the kernel, once, whether the view goes along with the newest bar. */
+  /** Tell the kernel what is in view, and whether that goes along with the newest bar. */
   tellFollows() {
     const follows = this.follow && !this.fixedY;
-    if (follows === this.toldFollows) return;
-    if (this.toldFollows !== undefined || !follows) this.chart.say({ kind: "follows", follows });
-    this.toldFollows = follows;
+    const told = { follows, view: this.follow ? [this.span, this.pad] : [...this.range] };
+    const text = JSON.stringify(told);
+    if (text === this.told) return;
+    if (this.told !== undefined || !follows) this.chart.say({ kind: "follows", ...told });
+    this.told = text;
+  }
+
+  /** Show another figure: other traces, panes and bars. */
+  async remake() {
+    if (!this.ready) return;
+    const { data, layout } = structuredClone({ data: this.chart.data, layout: this.chart.layout });
+    this.gd.data = data;
+    this.gd.layout = layout;
+    this.theme = this.chart.look.theme;
+    this.buildSeries();
+    if (this.follow) this.takeRanges(null, null);
+    this.topVolume = 0;
+    if (!this.fixedY) this.yRange = null;
+    this.colour();
+    this.fit();
+    await this.hush(this.plotly.react(this.gd, data, layout, { ...this.chart.model.get("_config"), doubleClick: false }));
+    this.attach();
+    this.moved(true);
   }
 
   /** Show other bars than before: another timeframe, or the same ones after a change of history. */
@@ -230,8 +252,8 @@ class View {
     this.drawnTo = Math.floor(closed / this.size) * this.size;
     const more = (b - a) / 2;
     const from = Math.floor((a - more) / this.size) * this.size;
-    const groups = bars.merge(from, Math.min(Math.ceil(b + more), this.drawnTo), this.size);
-    this.giveBars(groups);
+    this.giveBars(from, Math.min(Math.ceil(b + more), this.drawnTo));
+    this.fitSeparators(a - more, b + more);
     layout.xaxis.range = [a, b];
     layout.xaxis.autorange = false;
     const ticks = timeTicks(bars, this.chart.zone, a - more, b + more, 2 * Math.max(3, Math.round(width / 110)));
@@ -239,25 +261,33 @@ class View {
     this.fitHeights(a, b);
   }
 
-  giveBars(groups) {
-    this.groups = groups;
+  giveBars(from, to) {
+    const { bars, chart, size } = this;
+    const groups = (this.groups = bars.merge(from, to, size));
+    const drawn = chart.base === OPEN ? groups : bars.merge(from, to, size, chart.base);
     const candles = this.gd.data[this.place("mdnb-candles")];
-    const { at, open, high, low, close } = groups;
-    if (candles) Object.assign(candles, { x: at, open, high, low, close });
+    const { at, open, high, low, close } = drawn;
+    if (candles) Object.assign(candles, candles.type === "scatter" ? { x: at, y: close } : { x: at, open, high, low, close });
+    this.giveSeries(groups);
     const volumes = this.gd.data[this.place("mdnb-volume")];
     if (!volumes) return;
     Object.assign(volumes, { x: at, y: groups.volume });
-    volumes.marker = { ...volumes.marker, color: close.map((value, i) => Number(value >= open[i])) };
+    volumes.marker = { ...volumes.marker, color: groups.close.map((value, i) => Number(value >= groups.open[i])) };
   }
 
   fitHeights(a, b) {
     const { layout } = this.gd;
-    const { low, high, most } = this.bars.extremes(Math.ceil(a), Math.floor(b) + 1);
+    const [from, to] = [Math.ceil(a), Math.floor(b) + 1];
+    const over = this.series.filter((line) => line.axis === "yaxis").map((line) => line.at);
+    const { base } = this.chart;
+    const { low, high } = this.bars.extremes(from, to, [base + 1, base + 2, ...over]);
+    this.fitPanes(a, b);
     if (!(high >= low)) return;
     if (!this.fixedY) this.yRange = priceRange(low, high, this.yRange);
     layout.yaxis.range = [...this.yRange];
     layout.yaxis.autorange = false;
     if (!layout.yaxis2) return;
+    const most = Math.max(this.bars.extremes(from, to, [VOLUME]).high, 0);
     const tall = most * (this.size > 1 ? this.groupPeak(a, b, most) : 1);
     if (!(tall <= this.topVolume && this.topVolume < 2.5 * tall)) this.topVolume = tall * 1.12 || 1;
     layout.yaxis2.range = [0, this.topVolume];
@@ -316,8 +346,9 @@ class View {
     const { bars, yRange } = this;
     const last = bars.end - 1;
     const shown = this.follow || (last >= this.range[0] && last <= this.range[1]);
-    const outside =
-      shown && !this.fixedY && yRange && (bars.at(last, HIGH) > yRange[1] || bars.at(last, LOW) < yRange[0]);
+    const { base } = this.chart;
+    const beyond = yRange && (bars.at(last, base + 1) > yRange[1] || bars.at(last, base + 2) < yRange[0]);
+    const outside = shown && !this.fixedY && (beyond || this.seriesOutside(last));
     const behind = shown && last - (bars.forming ? 1 : 0) >= this.drawnTo + this.size - 1;
     const tall = shown && this.size === 1 && bars.at(last, VOLUME) > this.topVolume;
     if (fit || outside || behind || tall) this.fitSoon();
@@ -346,4 +377,4 @@ class View {
   }
 }
 
-Object.assign(View.prototype, DRAWING, POINTER);
+Object.assign(View.prototype, DRAWING, SERIES, POINTER);

@@ -1,0 +1,53 @@
+"""A plotly ``FigureWidget`` that can be changed without a word to the page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import plotly.graph_objects as go
+
+__all__ = ["QuietFigure"]
+
+
+class QuietFigure(go.FigureWidget):  # type: ignore[misc]  # plotly has no type information
+    """A figure whose owner may change it and tell the page in words of its own."""
+
+    @contextlib.contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Change the figure and send nothing of it."""
+        self.__dict__["_mdnb_is_quiet"] = True
+        try:
+            yield
+        finally:
+            self.__dict__["_mdnb_is_quiet"] = False
+
+    def _is_quiet(self) -> bool:
+        return bool(self.__dict__.get("_mdnb_is_quiet"))
+
+    # Plotly's names: each counts an edit, and waits until the page says that it was made.
+
+    def _send_addTraces_msg(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+        if not self._is_quiet():
+            super()._send_addTraces_msg(*args, **kwargs)
+
+    def _send_deleteTraces_msg(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+        if not self._is_quiet():
+            super()._send_deleteTraces_msg(*args, **kwargs)
+
+    def _send_moveTraces_msg(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+        if not self._is_quiet():
+            super()._send_moveTraces_msg(*args, **kwargs)
+
+    def _send_relayout_msg(self, *args: Any, **kwargs: Any) -> None:
+        if not self._is_quiet():
+            super()._send_relayout_msg(*args, **kwargs)
+
+    def _send_restyle_msg(self, *args: Any, **kwargs: Any) -> None:
+        if not self._is_quiet():
+            super()._send_restyle_msg(*args, **kwargs)
+
+    def _send_update_msg(self, *args: Any, **kwargs: Any) -> None:
+        if not self._is_quiet():
+            super()._send_update_msg(*args, **kwargs)
