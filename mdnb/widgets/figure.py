@@ -39,6 +39,7 @@ CANDLES, FORMING, VOLUME, FORMING_VOLUME = (
 HELD = ("x", "y", "open", "high", "low", "close", "text", "hoverinfo")
 """What of our traces comes from the bars."""
 
+_PLACED = ("yaxis", "line", "fillcolor")
 _HANDLERS = ("_hover_callbacks", "_unhover_callbacks", "_click_callbacks", "_select_callbacks")
 
 
@@ -102,6 +103,10 @@ def restructure(figure: Any, made: list[dict[str, Any]]) -> None:
             for name in _HANDLERS:
                 setattr(added, name, getattr(gone[trace["uid"]], name))
     by_uid = {trace.uid: trace for trace in figure.data}
+    for trace in made:
+        if trace["uid"] in held and "yaxis" in trace:
+            # With other panes and lines about it, a line has another place and colour.
+            by_uid[trace["uid"]].update({name: trace[name] for name in _PLACED if name in trace})
     ours = [by_uid.pop(uid) for uid in kinds if uid in by_uid]
     figure.data = [*ours, *by_uid.values()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -122,7 +123,7 @@ def lines_of(indicators: Sequence[Indicator]) -> tuple[Line, ...]:
             band = indicator.name == "bollinger" and line != "middle"
             out.append(
                 Line(
-                    f"mdnb-{indicator}-{line}",
+                    _id(f"mdnb-{indicator}-{line}"),
                     str(indicator) if alone else f"{indicator} {line}",
                     indicator,
                     line,
@@ -134,6 +135,11 @@ def lines_of(indicators: Sequence[Indicator]) -> tuple[Line, ...]:
                 )
             )
     return tuple(out)
+
+
+def _id(text: str) -> str:
+    """Return a text that plotly can look up: it makes CSS classes of the ids of traces."""
+    return re.sub(r"[^a-z0-9]+", "-", text)
 
 
 def _drawn_first(indicator: Indicator) -> tuple[str, ...]:
