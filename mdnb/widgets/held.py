@@ -132,9 +132,10 @@ class HeldBars:
         changed = _first_change(before, now)
         if not self._states:
             self.columns, self.derived = now, np.empty((len(now), 0))
-        elif self._go_back(changed, now):
+        elif (now.generation == before.generation or changed < closed) and self._go_back(changed, now):
             self._follow(changed, now)
         else:
+            # What changed may lie before the bars held: the indicators know it all the same.
             self.reload()
         return changed
 
