@@ -1,80 +1,70 @@
-"""Driving a real JupyterLab in a real Chromium: no selectors of Lab's, its own command registry instead."""
+"""Driving a real JupyterLab or Notebook in a real Chromium by its command registry, not by selectors."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import secrets
-import signal
-import socket
-import subprocess
-import sys
-import urllib.request
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-CHROMIUM_FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-    "--disable-backgrounding-occluded-windows",
-]
-PAGE_MS = 90_000
-"""The first draw of a page loads megabytes."""
+from tests.browser.server import PAGE_MS, Server, notebook_text, running_page, running_server
+
+__all__ = ["JUPYTERLAB", "NOTEBOOK", "PAGE_MS", "Host", "Lab", "running_lab"]
 
 _FIND_PANEL = "const panel = window.jupyterapp.shell.currentWidget; const cells = panel.content.widgets;"
 
 
-class Lab:
-    """A JupyterLab server with folders of its own, and a browser page on it."""
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A front end of notebooks: the module that serves it, and where a notebook is opened."""
 
-    def __init__(self, url: str, token: str, page: Page, folder: Path) -> None:
-        self.url = url
-        self.token = token
+    module: str
+    application: str
+    path: str
+
+
+JUPYTERLAB = Host("jupyterlab", "LabApp", "/doc/tree/")
+NOTEBOOK = Host("notebook", "JupyterNotebookApp", "/notebooks/")
+
+
+class Lab:
+    """A server of notebooks, and a browser page on it."""
+
+    def __init__(self, server: Server, page: Page, host: Host) -> None:
+        self.server = server
+        self.url = server.url
+        self.token = server.token
+        self.folder = server.folder
         self.page = page
-        self.folder = folder
+        self.host = host
 
     def open(self, name: str, cells: list[str], theme: str = "JupyterLab Light") -> None:
         """Open a new notebook with these code cells, its kernel ready."""
-        notebook = {
-            "cells": [
-                {
-                    "cell_type": "code",
-                    "id": f"cell{i}",
-                    "metadata": {},
-                    "source": cell,
-                    "outputs": [],
-                    "execution_count": None,
-                }
-                for i, cell in enumerate(cells)
-            ],
-            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-        (self.folder / name).write_text(json.dumps(notebook), encoding="utf-8")
-        self.page.goto(f"{self.url}/doc/tree/{name}?token={self.token}&reset", timeout=PAGE_MS)
+        (self.folder / name).write_text(notebook_text(cells), encoding="utf-8")
+        self.page.goto(f"{self.url}{self.host.path}{name}?token={self.token}&reset", timeout=PAGE_MS)
+        self.wait_for_kernel()
+        self.set_theme(theme)
+
+    def wait_for_kernel(self) -> None:
+        """Wait until the notebook is connected to a kernel that has nothing to do."""
         self.page.wait_for_function(
             """() => { const panel = window.jupyterapp?.shell?.currentWidget;
                const kernel = panel?.sessionContext?.session?.kernel;
                return kernel?.connectionStatus === 'connected' && kernel.status === 'idle'; }""",
             timeout=PAGE_MS,
         )
-        self.set_theme(theme)
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Execute a command of the front end, without waiting for its end."""
+        self.page.evaluate(
+            "([name, given]) => { window.jupyterapp.commands.execute(name, given); }", [name, arguments]
+        )
 
     def set_theme(self, theme: str) -> None:
-        """Change JupyterLab's theme, such as to ``JupyterLab Dark``."""
+        """Change the theme, such as to ``JupyterLab Dark``."""
         self.page.evaluate(
             "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
         )
@@ -122,13 +112,6 @@ class Lab:
         return "\n".join(out)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _settings(folder: Path) -> None:
     plugin = folder / "@jupyterlab" / "apputils-extension"
     plugin.mkdir(parents=True)
@@ -138,82 +121,20 @@ def _settings(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path, chromium: Path) -> Iterator[Lab]:
-    """Start JupyterLab and Chromium; both are gone afterwards."""
-    port, token = _free_port(), secrets.token_hex(16)
-    work = folder / "work"
-    work.mkdir()
+def running_lab(folder: Path, chromium: Path, host: Host = JUPYTERLAB) -> Iterator[Lab]:
+    """Start JupyterLab, or Notebook, and Chromium; both are gone afterwards."""
     _settings(folder / "settings")
-    environment = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(folder / "config"),
-        "JUPYTER_DATA_DIR": str(folder / "data"),
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-        "IPYTHONDIR": str(folder / "ipython"),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
-    with (folder / "lab.log").open("w") as log:
-        server = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "jupyterlab",
-                "--no-browser",
-                "--allow-root",
-                f"--port={port}",
-                "--ServerApp.ip=127.0.0.1",
-                f"--IdentityProvider.token={token}",
-                f"--ServerApp.root_dir={work}",
-                "--ServerApp.iopub_data_rate_limit=1e12",
-                "--LabApp.expose_app_in_browser=True",
-            ],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=str(chromium), args=CHROMIUM_FLAGS, headless=True
-                )
-                page = browser.new_page(viewport={"width": 1280, "height": 900})
-                _until_up(server, f"{url}/api?token={token}", folder / "lab.log")
-                yield Lab(url, token, page, work)
-                browser.close()
-        finally:
-            _shut_down(f"http://127.0.0.1:{port}", token)
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-
-
-def _until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    for _ in range(600):
-        if server.poll() is not None:
-            raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text()}")
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
-            if answer.status == 200:
-                return
-        # The server tells nobody when it is up; asking again is all there is.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(0.1)
-    raise RuntimeError(f"JupyterLab did not come up:\n{log.read_text()}")
-
-
-def _shut_down(url: str, token: str) -> None:
-    headers = {"Authorization": f"token {token}"}
-    with contextlib.suppress(OSError, ValueError):
-        request = urllib.request.Request(f"{url}/api/kernels", headers=headers)
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            kernels = json.load(answer)
-        for kernel in kernels:
-            stop = urllib.request.Request(
-                f"{url}/api/kernels/{kernel['id']}", headers=headers, method="DELETE"
-            )
-            urllib.request.urlopen(stop, timeout=10).close()
+    arguments = [
+        "-m",
+        host.module,
+        "--no-browser",
+        "--allow-root",
+        "--port={port}",
+        "--ServerApp.ip=127.0.0.1",
+        "--IdentityProvider.token={token}",
+        "--ServerApp.root_dir={work}",
+        "--ServerApp.iopub_data_rate_limit=1e12",
+        f"--{host.application}.expose_app_in_browser=True",
+    ]
+    with running_server(folder, arguments, "/api") as server, running_page(chromium) as page:
+        yield Lab(server, page, host)

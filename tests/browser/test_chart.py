@@ -6,11 +6,11 @@ import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.browser.lab import PAGE_MS, Lab, running_lab
+from tests.browser.bench import WAIT_MS, Bench, Chart, ShownChart, find_view
+from tests.browser.lab import PAGE_MS, running_lab
 
 pytestmark = pytest.mark.browser
 
@@ -20,47 +20,7 @@ from mdnb.widgets.chart import LiveChart
 live = mdnb.live('BTC-USD', ['1min', '5min'], feed='sim://?speed=60&seed=4', progress=False)
 def make(timeframe="1min", **options):
     return LiveChart(live._view.data.engine, timeframe, **options)"""
-_WAIT_MS = 20_000
 _PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
-
-
-class Bench:
-    """A notebook to which tests append cells."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.page = lab.page
-        self.errors: list[str] = []
-        self.page.on("pageerror", self._note)
-
-    def _note(self, error: Any) -> None:
-        # ipywidgets counts the views of a displayed widget, and tells the kernel so even after it was closed.
-        if str(error) != "no comm channel defined":
-            self.errors.append(f"{error}\n{error.stack}")
-
-    def add(self, source: str) -> int:
-        """Append a code cell and return its number."""
-        at: int = self.page.evaluate(
-            """source => { const { content } = window.jupyterapp.shell.currentWidget;
-            content.model.sharedModel.addCell({cell_type: 'code', source});
-            return content.widgets.length - 1; }""",
-            source,
-        )
-        return at
-
-    def show(self, cell: int) -> None:
-        """Scroll to a cell: Lab does not draw those that are far away."""
-        self.page.evaluate(
-            f"""() => {{ const {{ content }} = window.jupyterapp.shell.currentWidget;
-            content.activeCellIndex = {cell}; return content.scrollToItem({cell}, 'center'); }}"""
-        )
-
-    def do(self, source: str) -> str:
-        """Run code in a new cell and return its text output."""
-        cell = self.add(source)
-        text = self.lab.run(cell)
-        assert all(output["output_type"] != "error" for output in self.lab.outputs(cell)), text
-        return text
 
 
 @pytest.fixture(scope="module")
@@ -70,68 +30,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[
         lab.open("charts.ipynb", [_SETUP])
         lab.run(0)
         yield made
-
-
-def _find(cell: int) -> str:
-    """Return the page's expression for the view in a cell."""
-    cells = "window.jupyterapp.shell.currentWidget.content.widgets"
-    return f"{cells}[{cell}].node.querySelector('.mdnb-chart').__mdnb"
-
-
-class Chart:
-    """A chart in a cell of its own, closed at the end of a test."""
-
-    def __init__(self, bench: Bench, code: str = "chart = make()\nchart") -> None:
-        self.bench = bench
-        self.cell = bench.add(code)
-        bench.lab.run(self.cell)
-        bench.show(self.cell)
-        self.find = _find(self.cell)
-        self.wait("view.fits > 0")
-        self.page("view.gd.scrollIntoView({block: 'center'})")
-
-    def page(self, expression: str) -> Any:
-        return self.bench.page.evaluate(f"() => {{ const view = {self.find}; return {expression}; }}")
-
-    def wait(self, expression: str) -> None:
-        self.bench.page.wait_for_function(
-            f"() => {{ try {{ const view = {self.find}; return {expression}; }} catch {{ return false; }} }}",
-            timeout=_WAIT_MS,
-        )
-
-    def collect_prices(self) -> None:
-        """Note in the page each last price that is drawn, as the label says it."""
-        self.page(
-            """(() => { view.seenPrices = new Set(); const node = view.label.text;
-            new MutationObserver(() => view.seenPrices.add(node.textContent)).observe(
-              node, {childList: true, characterData: true, subtree: true}); })()"""
-        )
-
-    def prices(self) -> int:
-        count: int = self.page("view.seenPrices.size")
-        return count
-
-    def hover(self, x: float, y: float) -> None:
-        """Move the pointer there, again if the page was moving under it, until the crosshair is drawn."""
-        drawn = "view.priceChip.group.getAttribute('visibility') === 'visible'"
-        for shift in range(50):
-            left, top = self.at(x, y)
-            self.bench.page.mouse.move(left + shift % 2, top)
-            frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-            self.bench.page.evaluate(f"() => {frames}")
-            if self.page(f"({drawn})"):
-                return
-        raise AssertionError("no crosshair is drawn under the pointer")
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        """Return a place in the plot, as shares of width and height, in page coordinates."""
-        self.page("view.gd.scrollIntoView({block: 'center'})")
-        box = self.page("view.gd.getBoundingClientRect().toJSON()")
-        area = self.page("view.area")
-        return (
-            box["x"] + area["left"] + x * (area["right"] - area["left"]),
-            box["y"] + area["top"] + y * (area["bottom"] - area["top"]),
-        )
 
 
 @pytest.fixture
@@ -156,10 +54,8 @@ def test_the_chart_moves_while_a_cell_runs(bench: Bench, chart: Chart, blocking:
 def test_a_chart_shown_just_before_a_blocking_cell_moves(bench: Bench) -> None:
     cell = bench.add("from IPython.display import display\nchart = make()\ndisplay(chart)\ntime.sleep(8)")
     bench.lab.start(cell)
-    chart = Chart.__new__(Chart)
-    chart.bench, chart.cell = bench, cell
-    chart.find = _find(cell)
     bench.show(cell)
+    chart = ShownChart(bench.page, find_view(cell))
     chart.wait("view.fits > 0")
     chart.collect_prices()
     bench.lab.wait(cell)
@@ -438,4 +334,4 @@ def test_the_stock_front_end_is_there_for_other_hosts(bench: Bench) -> None:
     find = "[...document.querySelectorAll('.js-plotly-plot')].find(gd => gd.data?.length === 4)"
     bench.page.wait_for_function(f"() => {find}", timeout=PAGE_MS)
     bench.page.evaluate(f"() => {{ window.stock = {find}; window.first = window.stock.data[1].close[0]; }}")
-    bench.page.wait_for_function("() => window.stock.data[1].close[0] !== window.first", timeout=_WAIT_MS)
+    bench.page.wait_for_function("() => window.stock.data[1].close[0] !== window.first", timeout=WAIT_MS)

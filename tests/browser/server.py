@@ -1,0 +1,153 @@
+"""What all hosts of notebooks have in common: a server with folders of its own, and a browser page."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+__all__ = ["PAGE_MS", "Server", "free_port", "notebook_text", "running_page", "running_server"]
+
+CHROMIUM_FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+]
+PAGE_MS = 90_000
+"""The first draw of a page loads megabytes."""
+
+
+class Server:
+    """A server's address, token and folder of notebooks."""
+
+    def __init__(self, port: int, token: str, folder: Path) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.token = token
+        self.folder = folder
+
+    def call(self, path: str, method: str = "GET") -> Any:
+        """Ask the server's REST interface."""
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(f"{self.url}{path}", headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def notebook_text(cells: Sequence[str]) -> str:
+    """Return a notebook file of these code cells."""
+    made = [
+        {
+            "cell_type": "code",
+            "id": f"cell{i}",
+            "metadata": {},
+            "source": cell,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for i, cell in enumerate(cells)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return json.dumps({"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+
+
+@contextlib.contextmanager
+def running_server(folder: Path, arguments: Sequence[str], up: str) -> Iterator[Server]:
+    """Start a server; it and its kernels are gone afterwards.
+
+    Parameters
+    ----------
+    arguments
+        Of Python; ``{port}``, ``{token}`` and ``{work}`` are filled in.
+    up
+        The path that answers when it is up.
+    """
+    port, token, work = free_port(), secrets.token_hex(16), folder / "work"
+    work.mkdir()
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    server = Server(port, token, work)
+    filled = [part.format(port=port, token=token, work=work) for part in arguments]
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, *filled],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            _until_up(process, f"{server.url}{up}?token={token}", folder / "server.log")
+            yield server
+        finally:
+            _shut_down(server)
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextlib.contextmanager
+def running_page(chromium: Path) -> Iterator[Page]:
+    """Start Chromium and give a page of it; both are gone afterwards."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(chromium), args=CHROMIUM_FLAGS, headless=True
+        )
+        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        browser.close()
+
+
+def _until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    for _ in range(600):
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended at once:\n{log.read_text()}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+            if answer.status == 200:
+                return
+        # The server tells nobody when it is up; asking again is all there is.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+    raise RuntimeError(f"the server did not come up:\n{log.read_text()}")
+
+
+def _shut_down(server: Server) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        for kernel in server.call("/api/kernels"):
+            server.call(f"/api/kernels/{kernel['id']}", "DELETE")
