@@ -12,10 +12,10 @@ const STYLE = `
 .mdnb-chart .axistext { display: none; }
 .mdnb-chart .mdnb-over { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none;
   overflow: hidden; }
-.mdnb-legend, .mdnb-badge { position: absolute; top: 7px; pointer-events: none; white-space: pre;
+.mdnb-legend, .mdnb-chart .mdnb-badge { position: absolute; top: 7px; pointer-events: none; white-space: pre;
   overflow: hidden; text-overflow: ellipsis; color: var(--mdnb-muted); }
 .mdnb-legend { left: 10px; }
-.mdnb-badge { font-size: 11px; top: 8px; }
+.mdnb-chart .mdnb-badge { font-size: 11px; top: 8px; }
 .mdnb-legend b, .mdnb-legend .name { color: var(--mdnb-text); }
 .mdnb-legend b { font-weight: 600; }
 .mdnb-legend .value { color: var(--mdnb-value); }
