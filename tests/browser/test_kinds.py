@@ -1,0 +1,199 @@
+"""Kinds of bars, indicators, panes, separators and zones as a page draws them, read back from the page."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.browser.bench import Bench, Chart
+from tests.browser.lab import running_lab
+
+pytestmark = pytest.mark.browser
+
+_SETUP = """\
+import mdnb, time, json
+from mdnb.widgets.chart import LiveChart
+live = mdnb.live(['MNQ', 'MES'], ['1min', '5min'], feed='sim://?speed=30&seed=4', progress=False)
+make = live.chart"""
+_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
+    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
+        made = Bench(lab)
+        lab.open("kinds.ipynb", [_SETUP], "JupyterLab Dark")
+        lab.run(0)
+        yield made
+
+
+@pytest.fixture
+def chart(bench: Bench) -> Iterator[Chart]:
+    made = Chart(bench, "chart = make('1min', height=560)\nchart")
+    yield made
+    bench.do("chart.close()")
+    assert not bench.errors
+
+
+_SETTLED = "view.drawnTo === view.bars.end - (view.bars.forming ? 1 : 0) && view.size === 1"
+
+
+def test_each_kind_is_drawn_and_the_newest_bars_too(bench: Bench, chart: Chart) -> None:
+    drawn_as = {"ohlc": "ohlc", "line": "scatter", "area": "scatter", "heikin-ashi": "candlestick"}
+    _PICTURES.mkdir(parents=True, exist_ok=True)
+    for kind, name in {**drawn_as, "candles": "candlestick"}.items():
+        bench.do(f"chart.set_kind('{kind}')")
+        trace = "view.gd._fullData[view.place('mdnb-candles')]"
+        chart.wait(f"view.chart.look.kind === '{kind}' && {trace}.type === '{name}'")
+        chart.wait("view.gd.calcdata[view.place('mdnb-candles')].length > 100")
+        paths = {"line": ["close"], "area": ["close", "area"]}.get(kind, ["up", "down"])
+        drawn = " + ".join(f"(view.paths.{path}.getAttribute('d') ?? '')" for path in paths)
+        chart.wait(f"({drawn}).length > 5")
+        begun = chart.page("view.bars.end")
+        chart.wait(f"view.bars.end > {begun} && view.drawnTo >= {begun}")
+        bench.page.screenshot(path=_PICTURES / f"kind_{kind}.png")
+
+
+def test_heikin_ashi_prices_are_drawn_and_the_traded_ones_told(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.set_kind('heikin-ashi')")
+    chart.wait(f"view.chart.base === 6 && {_SETTLED}")
+    drawn = chart.page(
+        "view.gd.calcdata[view.place('mdnb-candles')]"
+        ".map(p => [view.bars.at(p.pos, 0), p.q1, p.q3, p.min, p.max])"
+    )
+    code = (
+        "from mdnb.analysis.heikin_ashi import HeikinAshi\n"
+        "held = live.data.engine.columns('1min', 1000)\n"
+        "made = HeikinAshi().rebuild(held)\n"
+        "print(json.dumps([(held.time_us / 1000).tolist(), *(made[n].tolist() for n in made)]))"
+    )
+    told = {row[0]: row[1:] for row in zip(*json.loads(bench.do(code)), strict=True)}
+    assert len(drawn) > 100
+    for time, q1, q3, low, high in drawn[-100:]:
+        open_, top, bottom, close = told[time]
+        assert sorted((open_, close)) == pytest.approx([q1, q3], abs=1e-6)
+        assert (bottom, top) == pytest.approx((low, high), abs=1e-6)
+    said = chart.page("view.texts.close.textContent").replace(",", "")
+    assert float(said) % 0.25 == 0, "the legend says a price that was traded"
+
+
+def test_indicators_are_drawn_where_python_says(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.set_overlays(['ema(20)', 'bollinger(20, 2)', 'rsi(14)', 'macd(12, 26, 9)', 'delta'])")
+    chart.wait(f"view.series.length === 9 && {_SETTLED}")
+    drawn = chart.page(
+        """Object.fromEntries(view.series.map(line => { const trace = view.gd.data[view.place(line.uid)];
+        return [trace.name, Array.from(trace.x, (x, i) => [view.bars.at(x, 0), trace.y[i]])]; }))"""
+    )
+    code = (
+        "frame = live['1min'].frame\n"
+        "from mdnb.analysis.indicators import Indicator\n"
+        "held = live.data.engine.columns('1min')\n"
+        "out = {'time': (held.time_us / 1000).tolist()}\n"
+        "for text in chart.overlays:\n"
+        "    found = Indicator.parse(text).of(held)\n"
+        "    for line, values in found.items():\n"
+        "        out[text if len(found) == 1 else f'{text} {line}'] = values.tolist()\n"
+        "print(json.dumps(out))"
+    )
+    told = json.loads(bench.do(code))
+    times = {time: i for i, time in enumerate(told["time"])}
+    for name, points in drawn.items():
+        assert len(points) > 100
+        for time, value in points[-100:]:
+            assert value == pytest.approx(told[name][times[time]], abs=1e-6, rel=1e-6)
+    # The part that plotly has not drawn goes on from where plotly's line ends.
+    for axis, uid in (("yaxis", "mdnb-ema-20-ema"), ("yaxis3", "mdnb-rsi-14-rsi")):
+        chart.wait(
+            f"""(() => {{ const line = view.series.find(line => line.uid === '{uid}');
+            const begin = /^M(\\S+) (\\S+)L/.exec(line.parts.line.getAttribute('d') ?? '');
+            if (!begin || !({_SETTLED})) return false;
+            const {{ xaxis, {axis}: y }} = view.gd._fullLayout;
+            const trace = view.gd.data[view.place('{uid}')];
+            const at = trace.x.length - 1;
+            return Math.abs(xaxis._offset + xaxis.d2p(trace.x[at]) - begin[1]) < 0.6
+              && Math.abs(y._offset + y.d2p(trace.y[at]) - begin[2]) < 0.6; }})()"""
+        )
+    chart.hover(0.5, 0.3)
+    assert chart.page("view.labels.children.length") == 5
+    bench.page.screenshot(path=_PICTURES / "overlays.png")
+    bench.do("chart.remove_overlay('macd(12, 26, 9)')")
+    chart.wait("view.series.length === 6 && !view.gd._fullLayout.yaxis5?._subplotsWith?.length")
+    bench.do("chart.set_overlays([])")
+    chart.wait("view.series.length === 0 && view.gd.data.length === 4")
+
+
+def test_lines_follow_a_zoom_that_merges_bars(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.set_overlays(['sma(20)', 'atr(14)'])")
+    chart.wait("view.series.length === 2")
+    bench.do("chart.update_layout(xaxis_range=[float(chart.data[0].x[5]), float(chart.data[0].x[-5])])")
+    chart.wait("view.size > 1 && !view.follow")
+    same = chart.page(
+        """(() => { const trace = view.gd.data[view.place('mdnb-sma-20-sma')];
+        return trace.x.length > 50 && Array.from(view.groups.last).every((last, i) =>
+          Object.is(trace.y[i], view.bars.at(last, view.series[0].at))); })()"""
+    )
+    assert same
+
+
+def test_days_and_sessions_are_separated_and_the_zone_is_told(bench: Bench) -> None:
+    chart = Chart(bench, "chart = make('5min', tz='exchange', bars=2000)\nchart")
+    bench.do("chart.update_layout(xaxis_range=[float(chart.data[0].x[0]), float(chart.data[0].x[-1])])")
+    chart.wait("view.size > 1 && view.separators.sessions.length > 1")
+    at = chart.page("view.separators.sessions.map(i => [view.bars.at(i - 1, 0), view.bars.at(i, 0)])")
+    for before, now in at:
+        # The CME opens at 17:00 in Chicago.
+        opening = pd.Timestamp(now, unit="ms", tz="UTC").tz_convert("America/Chicago")
+        assert before < now
+        assert f"{opening:%H:%M}" >= "17:00"
+        assert opening - pd.Timedelta(minutes=5) < opening.normalize() + pd.Timedelta(hours=17)
+    days = chart.page("view.separators.days.map(i => view.bars.at(i, 0))")
+    assert all(
+        f"{pd.Timestamp(now, unit='ms', tz='UTC').tz_convert('America/Chicago'):%H:%M}" == "00:00"
+        for now in days
+    )
+    assert chart.page("view.paths.sessions.getAttribute('d')").count("M") >= 1
+    chart.hover(0.5, 0.5)
+    assert chart.page("view.timeChip.text.textContent").endswith(("CST", "CDT"))
+    bench.do("chart.close()")
+    assert not bench.errors
+
+
+def test_another_symbol_in_the_same_chart(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.set_symbol('MES')")
+    chart.wait("view.texts.symbol.textContent === 'MES'")
+    last = chart.page("view.bars.at(view.bars.end - 1, 4)")
+    assert 0.9 < last / float(bench.do("print(live['MES'].price)")) < 1.1
+    begun = chart.page("view.bars.end")
+    chart.wait(f"view.bars.end > {begun}")
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def test_the_page_saves_the_picture_it_shows(bench: Bench, chart: Chart, tmp_path: Path) -> None:
+    bench.do("chart.set_overlays(['ema(20)', 'rsi(14)'])")
+    chart.wait("view.series.length === 2 && view.drawn > 2")
+
+    def saved(kind: str) -> Any:
+        with bench.page.expect_download() as waiting:
+            bench.do(f"chart.download('{kind}')")
+        return waiting.value
+
+    picture = saved("png")
+    assert picture.suggested_filename == "MNQ-1min.png"
+    content = Path(picture.path()).read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    full = chart.page("[view.gd._fullLayout.width, view.gd._fullLayout.height]")
+    assert _size(content) == (2 * full[0], 2 * full[1])
+    (_PICTURES / "saved.png").write_bytes(content)
+    table = pd.read_parquet(saved("parquet").path())
+    assert table.columns[-1] == "rsi(14)"
+    assert abs(len(table) - chart.page("view.span - view.pad")) <= 1
