@@ -21,6 +21,7 @@ __all__ = [
     "HELD",
     "OURS",
     "VOLUME",
+    "begin_of_forming",
     "drawn_prices",
     "is_ours",
     "line_traces",
@@ -39,7 +40,7 @@ CANDLES, FORMING, VOLUME, FORMING_VOLUME = (
 HELD = ("x", "y", "open", "high", "low", "close", "text", "hoverinfo")
 """What of our traces comes from the bars."""
 
-_PLACED = ("yaxis", "line", "fillcolor")
+_PLACED = ("yaxis", "line", "fill", "fillcolor")
 _HANDLERS = ("_hover_callbacks", "_unhover_callbacks", "_click_callbacks", "_select_callbacks")
 
 
@@ -55,7 +56,7 @@ def traces(look: Look, held: HeldBars, *, hover: bool) -> list[dict[str, Any]]:
     closed = count - shown.forming
     made = [
         bars_trace(look, shown, 0, closed, CANDLES, hover=hover),
-        bars_trace(look, shown, closed, count, FORMING, hover=hover),
+        bars_trace(look, shown, begin_of_forming(look, closed), count, FORMING, hover=hover),
     ]
     if look.has_volume:
         made += [
@@ -63,6 +64,11 @@ def traces(look: Look, held: HeldBars, *, hover: bool) -> list[dict[str, Any]]:
             volume_trace(look, held.columns, closed, count, FORMING_VOLUME),
         ]
     return made + line_traces(look, held)
+
+
+def begin_of_forming(look: Look, closed: int) -> int:
+    """Return where the forming bar's trace begins: a line of closes goes on from the last closed one."""
+    return max(closed - 1, 0) if look.kind in {"line", "area"} else closed
 
 
 def line_traces(look: Look, held: HeldBars) -> list[dict[str, Any]]:
@@ -104,7 +110,7 @@ def restructure(figure: Any, made: list[dict[str, Any]]) -> None:
                 setattr(added, name, getattr(gone[trace["uid"]], name))
     by_uid = {trace.uid: trace for trace in figure.data}
     for trace in made:
-        if trace["uid"] in held and "yaxis" in trace:
+        if trace["uid"] in held:
             # With other panes and lines about it, a line has another place and colour.
             by_uid[trace["uid"]].update({name: trace[name] for name in _PLACED if name in trace})
     ours = [by_uid.pop(uid) for uid in kinds if uid in by_uid]

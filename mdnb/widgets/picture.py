@@ -16,6 +16,7 @@ from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import Look, pane_domains
 from mdnb.widgets.series import Line, Pane
 from mdnb.widgets.theme import contrast_text
+from mdnb.widgets.trace_parts import CLOSES_ACCENT
 
 __all__ = ["svg_picture"]
 
@@ -125,7 +126,7 @@ class _Picture:
         return out
 
     def _close(self) -> list[str]:
-        colour = self.look.theme.accents[0]
+        colour = self.look.theme.accent(CLOSES_ACCENT)
         path = self._path(self.bars.close, self.price)
         out = [f'<path d="{path}" stroke="{colour}" stroke-width="1.5" fill="none"/>']
         if self.look.kind == "area":

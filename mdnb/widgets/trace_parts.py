@@ -14,9 +14,11 @@ from mdnb.widgets.layout import Look
 from mdnb.widgets.series import Line
 from mdnb.widgets.theme import with_alpha
 
-__all__ = ["bars_trace", "hover_texts", "line_trace", "trace_colours", "volume_trace"]
+__all__ = ["CLOSES_ACCENT", "bars_trace", "hover_texts", "line_trace", "trace_colours", "volume_trace"]
 
 _FADED = 0.45
+CLOSES_ACCENT = 1
+"""Number of the colour of a line of closes; the first one is the first overlay's."""
 
 
 def bars_trace(look: Look, bars: BarColumns, a: int, b: int, uid: str, *, hover: bool) -> dict[str, Any]:
@@ -31,8 +33,12 @@ def bars_trace(look: Look, bars: BarColumns, a: int, b: int, uid: str, *, hover:
         "showlegend": False,
     }
     if look.kind in {"line", "area"}:
-        accent = look.theme.accents[0]
-        filled = {"fill": "tozeroy", "fillcolor": with_alpha(accent, 0.12)} if look.kind == "area" else {}
+        accent = look.theme.accent(CLOSES_ACCENT)
+        filled = (
+            {"fill": "tozeroy", "fillcolor": with_alpha(accent, 0.12)}
+            if look.kind == "area"
+            else {"fill": "none"}
+        )
         line = {"color": accent, "width": 1.5}
         return {"type": "scatter", "mode": "lines", "y": bars.close[a:b], "line": line, **filled, **shown}
     prices: dict[str, Any] = {name: getattr(bars, name)[a:b] for name in ("open", "high", "low", "close")}
@@ -109,7 +115,7 @@ def trace_colours(look: Look, uids: dict[str, str]) -> dict[str, dict[str, Any]]
         What each trace is: ``bars`` or ``volume``, by its id. Lines are known.
     """
     theme = look.theme
-    accent = theme.accents[0]
+    accent = theme.accent(CLOSES_ACCENT)
     bars: dict[str, Any] = {"increasing.line.color": theme.up, "decreasing.line.color": theme.down}
     if look.kind in {"line", "area"}:
         bars = {"line.color": accent}

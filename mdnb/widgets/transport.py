@@ -18,6 +18,7 @@ from mdnb.widgets.figure import (
     FORMING,
     FORMING_VOLUME,
     VOLUME,
+    begin_of_forming,
     drawn_prices,
     is_ours,
     line_traces,
@@ -229,9 +230,9 @@ class FastTransport:
         held = self._held
         look = self._state.look()
         if changed == held.closed_end and held.columns.forming:
-            row = drawn_prices(look, held).part(len(held.columns) - 1, len(held.columns))
-            made = [bars_trace(look, row, 0, 1, FORMING, hover=False)]
-            made.append(volume_trace(look, row, 0, 1, FORMING_VOLUME))
+            shown, end = drawn_prices(look, held), len(held.columns)
+            made = [bars_trace(look, shown, begin_of_forming(look, end - 1), end, FORMING, hover=False)]
+            made.append(volume_trace(look, held.columns, end - 1, end, FORMING_VOLUME))
             made += line_traces(look, held)
         else:
             made = traces(look, held, hover=False)

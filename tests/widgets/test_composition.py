@@ -57,7 +57,7 @@ def test_every_kind_is_drawn_by_its_trace_and_follows(
     main, forming = chart.data[:2]
     if kind in {"line", "area"}:
         assert (main.y[-1], forming.y[-1]) == (107.0, 95.0)
-        assert (main.fill or None) == ("tozeroy" if kind == "area" else None)
+        assert main.fill == ("tozeroy" if kind == "area" else "none")
     elif kind == "heikin-ashi":
         wanted = HeikinAshi().rebuild(source.columns("1min"))
         assert main.open.tolist() == wanted["open"][:-1].tolist()
@@ -77,6 +77,8 @@ def test_a_handler_stays_when_the_kind_changes_and_so_does_what_the_user_added(c
     mine = chart.add_scatter(x=[1.0], y=[2.0], name="mine").data[-1]
     chart.set_kind("ohlc")
     assert chart.data[0]._click_callbacks == [clicked]
+    chart.set_kind("area")
+    assert (chart.data[0].fill, chart.snapshot().data[0].fill) == ("tozeroy", "tozeroy")
     assert chart.data[-1] is mine
     chart.set_kind("line")
     chart.set_overlays(["ema(5)", "rsi(4)"])

@@ -22,6 +22,12 @@ async function pictureOf(view) {
   context.fillStyle = view.colours.background;
   context.fillRect(0, 0, width, height);
   context.drawImage(await imageOf(await view.plotly.toImage(gd, { format: "svg", width, height })), 0, 0, width, height);
+  // Plotly's own picture has the numbers that the page hides behind the chips.
+  for (const { box, group } of [view.label, view.left]) {
+    if (group.getAttribute("visibility") === "hidden") continue;
+    const [x, y, tall] = ["x", "y", "height"].map((name) => Number(box.getAttribute(name)));
+    context.fillRect(x, y - 6, width - x, tall + 12);
+  }
   const over = view.over.cloneNode(true);
   for (const [name, value] of Object.entries({ xmlns: SVG, width, height, style: `font: ${getComputedStyle(gd).font}` })) {
     over.setAttribute(name, value);
