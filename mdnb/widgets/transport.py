@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mdnb.sessions import DAY_NS
 from mdnb.widgets.figure import (
     CANDLES,
     FORMING,
@@ -181,6 +182,7 @@ class FastTransport:
                 for pane in look.panes
             ],
             "sessions": self._session_opens(),
+            "resets": self._resets(),
             "decimals": look.decimals,
             "volume_decimals": look.volume_decimals,
             "limit": state.bars,
@@ -206,6 +208,7 @@ class FastTransport:
             "width": line.width,
             "label": line.indicator.label,
             "decimals": look.decimals_of(line.indicator),
+            "breaks": line.indicator.name == "vwap",
         }
 
     def _session_opens(self) -> list[float]:
@@ -219,6 +222,16 @@ class FastTransport:
         ]
         found: list[float] = (shown / 1e6).tolist()
         return found
+
+    def _resets(self) -> list[float]:
+        """Return when ``vwap`` begins anew, UTC epoch milliseconds; nothing where it is not drawn."""
+        columns = self._held.columns
+        if not len(columns) or all(one.name != "vwap" for one in self._state.indicators):
+            return []
+        if not self._state.source.sessions.always_open:
+            return self._session_opens()
+        first, last = (int(columns.time_us[at]) * 1000 // DAY_NS for at in (0, -1))
+        return [day * DAY_NS / 1e6 for day in range(first + 1, last + 1 + _AHEAD_NS // DAY_NS)]
 
     # -- the figure's own data ------------------------------------------------------------------------
 

@@ -164,6 +164,21 @@ def test_days_and_sessions_are_separated_and_the_zone_is_told(bench: Bench) -> N
     assert not bench.errors
 
 
+def test_vwap_begins_anew_with_each_session(bench: Bench) -> None:
+    chart = Chart(bench, "chart = make('5min', overlays='vwap', bars=2000)\nchart")
+    bench.do("chart.update_layout(xaxis_range=[float(chart.data[0].x[0]), float(chart.data[0].x[-1])])")
+    chart.wait("view.size > 1 && view.separators.sessions.length > 1")
+    holes = chart.page(
+        """(() => { const { x, y } = view.gd.data[view.place('mdnb-vwap-vwap')];
+        return x.filter((_, i) => y[i] === null); })()"""
+    )
+    begins = chart.page("view.separators.sessions")
+    size = chart.page("view.size")
+    assert len(holes) == len(begins)
+    assert all(abs(hole - begin) <= size for hole, begin in zip(holes, begins, strict=True))
+    bench.do("chart.close()")
+
+
 def test_another_symbol_in_the_same_chart(bench: Bench, chart: Chart) -> None:
     bench.do("chart.set_symbol('MES')")
     chart.wait("view.texts.symbol.textContent === 'MES'")

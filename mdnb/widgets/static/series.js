@@ -4,6 +4,20 @@
 const AXIS = (short) => `yaxis${short.slice(1)}`; // "y3" -> "yaxis3"
 const MOST_SEPARATORS = 40;
 
+/** Return points with a hole where a line is broken. */
+function broken(at, values, breaks) {
+  const [x, y] = [[], []];
+  at.forEach((one, i) => {
+    if (breaks[i]) {
+      x.push(one - 0.5);
+      y.push(null);
+    }
+    x.push(one);
+    y.push(values[i]);
+  });
+  return { x, y };
+}
+
 /** Methods of a `View`. */
 const SERIES = {
   /** Make the panes' layers, the lines' paths and the legends anew: another figure is shown. */
@@ -48,13 +62,24 @@ const SERIES = {
     this.legends = [...rows.values()];
   },
 
+  /** Return before which groups a line that begins anew with each trading day is broken. */
+  breaksBefore(groups) {
+    const { resets } = this.chart.look;
+    const times = this.bars.pick(TIME, groups);
+    let next = 0;
+    return times.map((time, i) => {
+      while (next < resets.length && i > 0 && resets[next] <= times[i - 1]) next += 1;
+      return Number(i > 0 && next < resets.length && resets[next] <= time);
+    });
+  },
+
   /** Give plotly the lines' values of the groups it draws. */
   giveSeries(groups) {
     for (const line of this.series) {
       const trace = this.gd.data[this.place(line.uid)];
       if (!trace) continue;
       const values = this.bars.pick(line.at, groups);
-      Object.assign(trace, { x: groups.at, y: values });
+      Object.assign(trace, line.breaks ? broken(groups.at, values, this.breaksBefore(groups)) : { x: groups.at, y: values });
       if (line.style === "bars") trace.marker = { ...trace.marker, color: values.map((value) => Number(value >= 0)) };
     }
   },
@@ -120,7 +145,9 @@ const SERIES = {
   drawLine(line, groups, values, across, up) {
     let d = "";
     let pen = "M";
+    const breaks = line.breaks ? this.breaksBefore(groups) : [];
     groups.at.forEach((at, i) => {
+      if (breaks[i]) pen = "M";
       if (Number.isFinite(values[i])) d += `${pen}${across(at).toFixed(2)} ${up(values[i]).toFixed(2)}`;
       pen = Number.isFinite(values[i]) ? "L" : "M";
     });
