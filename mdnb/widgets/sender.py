@@ -23,7 +23,11 @@ _log = logging.getLogger("mdnb.widgets")
 
 
 class Drawable(Protocol):
-    """What the sender draws."""
+    """What the sender draws.
+
+    One that moves by itself, without a change of the data, has ``pulse`` too: the seconds after which it is
+    drawn at the latest.
+    """
 
     fps: float
 
@@ -47,6 +51,7 @@ class Sender:
         self._charts: dict[int, tuple[weakref.ref[Drawable], float]] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._idle = _IDLE_SECONDS
 
     def add(self, chart: Drawable) -> None:
         """Draw a chart from now on; it is held weakly."""
@@ -65,7 +70,7 @@ class Sender:
     def _main(self) -> None:
         while True:
             # The time-out is for the badge, which has to turn stale when nothing comes any more.
-            self.wake.wait(_IDLE_SECONDS)
+            self.wake.wait(self._idle)
             self.wake.clear()
             pause = self._draw_due()
             if pause > 0:
@@ -77,13 +82,14 @@ class Sender:
         with self._lock:
             held = list(self._charts.items())
         now = time.monotonic()
-        pause = 0.0
+        pause, idle = 0.0, _IDLE_SECONDS
         for key, (reference, due) in held:
             chart = reference()
             if chart is None:
                 with self._lock:
                     self._charts.pop(key, None)
                 continue
+            idle = min(idle, getattr(chart, "pulse", idle))
             if due > now:
                 pause = min(pause or due - now, due - now)
                 continue
@@ -96,6 +102,7 @@ class Sender:
             with self._lock:
                 if key in self._charts:
                     self._charts[key] = (reference, time.monotonic() + 1.0 / chart.fps)
+        self._idle = idle
         return pause
 
 

@@ -107,7 +107,7 @@ def test_times_are_in_the_markets_zone_and_prices_in_its_ticks() -> None:
 def test_the_ladder_has_asks_above_bids_and_the_figures_of_the_book() -> None:
     feed = HandFeed()
     with open_market(feed) as market:
-        ladder = market.depth(levels=3)
+        ladder = market.depth(levels=3, heat_map=False)
         assert "depth" in market.data.get_subscriptions()
         assert "depth" in feed.subscribed
         assert "waiting" in ladder.state().note
@@ -140,7 +140,7 @@ def test_a_ladder_of_a_market_that_has_its_book_subscribes_no_second_time(
             raise AssertionError("subscribed again")
 
         monkeypatch.setattr(feed, "subscribe", refuse)
-        market.depth()
+        market.depth(heat_map=False)
 
 
 def test_a_feed_without_order_book_says_so_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,13 +153,13 @@ def test_a_feed_without_order_book_says_so_each_time(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(feed, "subscribe", refuse)
         for _ in range(2):
             with pytest.raises(FeedError, match="no order book here"):
-                market.depth()
+                market.depth(heat_map=False)
 
 
 def test_an_order_book_that_was_lost_is_shown_empty(sent: _Sent) -> None:
     feed = HandFeed()
     with open_market(feed) as market:
-        ladder = market.depth(levels=2)
+        ladder = market.depth(levels=2, heat_map=False)
         ladder._view_count = 1
         feed.depth([(99.75, 4.0)], [(100.25, 1.0)])
         ladder.draw()
@@ -270,7 +270,7 @@ def test_nothing_is_sent_without_a_view_without_a_change_or_after_the_last_view_
     with open_market(feed) as market:
         feed.trades(trade(0, 100.0, 1.0, 0))
         feed.quotes((START, 99.75, 1.0, 100.0, 1.0))
-        made = [market.tape(), market.depth(), market.watch(), market.frame_view("1min")]
+        made = [market.tape(), market.depth(heat_map=False), market.watch(), market.frame_view("1min")]
         feed.depth([(99.75, 4.0)], [(100.25, 1.0)])
         feed.trades(trade(1, 101.0, 1.0, 1))
         for table in made:
@@ -336,7 +336,7 @@ def test_closing_the_market_is_told_once_and_ends_the_table(sent: _Sent) -> None
     feed = HandFeed()
     with open_market(feed) as market:
         feed.trades(trade(0, 100.0, 1.0, 0))
-        made = [market.tape(), market.depth(), market.watch(), market.frame_view("1min")]
+        made = [market.tape(), market.depth(heat_map=False), market.watch(), market.frame_view("1min")]
         for table in made:
             table._view_count = 1
         engine = market.data.engine
@@ -360,7 +360,7 @@ def test_tables_of_a_closed_market_show_what_it_had() -> None:
         feed.trades(trade(0, 100.0, 1.0, 0))
     state = market.tape().state()
     assert (len(state.rows), state.badge.text) == (1, "closed")
-    assert market.depth().state().badge.text == "closed"
+    assert market.depth(heat_map=False).state().badge.text == "closed"
 
 
 def test_a_closed_table_is_not_told_of_the_market_any_more(sent: _Sent) -> None:
@@ -394,7 +394,7 @@ def test_a_feeds_strings_are_escaped_in_what_pages_without_a_kernel_show() -> No
     with open_market(feed) as market:
         feed.trades(trade(0, 100.0, 1.0, 0))
         feed.depth([(99.75, 4.0)], [(100.25, 1.0)])
-        for table in (market.tape(), market.depth(), market.watch(), market.frame_view("1min")):
+        for table in (market.tape(), market.depth(heat_map=False), market.watch(), market.frame_view("1min")):
             data, _ = table._repr_mimebundle_()
             assert set(data) >= {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
             parser = _Tags()
@@ -453,12 +453,12 @@ def test_a_suite_opens_the_same_tables() -> None:
             ["X", "Y"], ["1min"], feed=HandFeed(), initial_days=0
         ) as suite:
             made = [suite.tape(), await suite.depth(), suite.watch(), suite.frame_view()]
-            made += [await suite["Y"].depth(levels=1), suite["Y"].watch()]
+            made += [await suite["Y"].depth(levels=1, heat_map=False), suite["Y"].watch()]
             return [f"{type(table).__name__} {len(table.state().rows)}" for table in made]
 
     assert asyncio.run(main()) == [
         "Tape 0",
-        "DepthLadder 20",
+        "DepthView 20",
         "WatchList 2",
         "FrameView 0",
         "DepthLadder 2",

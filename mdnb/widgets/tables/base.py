@@ -123,6 +123,12 @@ class LiveTable(anywidget.AnyWidget):
             self._had_view = True
         return bool(self._view_count) or (self._shown and not self._had_view)
 
+    def note_shown(self) -> None:
+        """Count as looked at until the page tells otherwise: the table was just displayed."""
+        with self._guard:
+            self._shown, self._had_view = True, False
+            self._send_now()
+
     def _on_views(self, change: dict[str, Any]) -> None:
         if (change["new"] or 0) > (change["old"] or 0):
             # What changed while nobody looked was not sent.
@@ -156,10 +162,8 @@ class LiveTable(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         assert bundle is not None
         data, metadata = bundle
-        with self._guard:
-            self._shown, self._had_view = True, False
-            self._send_now()
-            state = self.state()
+        self.note_shown()
+        state = self.state()
         return {**data, "text/plain": state.text(), "text/html": state.html()}, metadata
 
     def to_html(self) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mdnb.errors import FeedError
+from mdnb.errors import FeedError, OptionError
 from mdnb.manager.desk import Desk
 from mdnb.manager.subscriptions import Subscriptions
 from mdnb.runtime.bridge import await_call, call
 from mdnb.runtime.session import MarketSession
 
 if TYPE_CHECKING:
+    from mdnb.widgets.heatmap.depth_view import DepthView
     from mdnb.widgets.tables.frame_view import FrameView
     from mdnb.widgets.tables.ladder import DepthLadder
     from mdnb.widgets.tables.tape import Tape
@@ -22,6 +23,8 @@ __all__ = ["Tables"]
 
 _FPS = 10.0
 _PALETTE = "colorblind"
+_INTERVAL = 0.25
+_COLUMNS = 240
 
 
 class Tables:
@@ -78,19 +81,33 @@ class Tables:
         return Tape(self._session.engine(symbol or self._symbol), rows, fps=fps, palette=palette)
 
     def depth(
-        self, levels: int = 10, *, symbol: str | None = None, fps: float = _FPS, palette: str = _PALETTE
-    ) -> DepthLadder:
-        """Return a live order book: asks above, bids below, spread and imbalance in the head.
+        self,
+        levels: int = 10,
+        *,
+        symbol: str | None = None,
+        heat_map: bool = True,
+        interval: float = _INTERVAL,
+        columns: int = _COLUMNS,
+        fps: float = _FPS,
+        palette: str = _PALETTE,
+    ) -> DepthView | DepthLadder:
+        """Return a live order book: a heat map of what waited at each price, and a ladder of what does now.
 
-        The order book is subscribed if it is not; it stays so when the table is closed, until
+        The order book is subscribed if it is not; it stays so when the view is closed, until
         ``data.unsubscribe_from_level2()``.
 
         Parameters
         ----------
         levels
-            How many levels a side are shown, 1..100.
+            How many levels a side the ladder shows, and the imbalance counts, 1..100. The heat map shows all.
         symbol
             One that is followed; default this one.
+        heat_map
+            False returns the ladder alone.
+        interval
+            Seconds of wall time a column of the heat map is, 0.05..60.
+        columns
+            How many of them are held and shown, 20..1000.
         fps, palette
             As for `tape`.
 
@@ -107,27 +124,41 @@ class Tables:
         --------
         >>> import mdnb
         >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
-        ...     ladder = market.depth(levels=5)
-        ...     "depth" in market.data.get_subscriptions(), len(ladder.state().rows)
-        (True, 10)
+        ...     book = market.depth(levels=5)
+        ...     "depth" in market.data.get_subscriptions(), len(book.state().rows), book.heat_map.symbol
+        (True, 10, 'MNQ')
         """
         call(self._receive_depth(symbol or self._symbol))
-        return self._ladder(levels, symbol, fps, palette)
+        return self._depth_of(symbol, levels, heat_map, interval, columns, fps=fps, palette=palette)
 
     async def depth_async(
-        self, levels: int = 10, *, symbol: str | None = None, fps: float = _FPS, palette: str = _PALETTE
-    ) -> DepthLadder:
-        """Return a live order book: asks above, bids below, spread and imbalance in the head.
+        self,
+        levels: int = 10,
+        *,
+        symbol: str | None = None,
+        heat_map: bool = True,
+        interval: float = _INTERVAL,
+        columns: int = _COLUMNS,
+        fps: float = _FPS,
+        palette: str = _PALETTE,
+    ) -> DepthView | DepthLadder:
+        """Return a live order book: a heat map of what waited at each price, and a ladder of what does now.
 
-        The order book is subscribed if it is not; it stays so when the table is closed, until
+        The order book is subscribed if it is not; it stays so when the view is closed, until
         ``await data.unsubscribe_from_level2()``.
 
         Parameters
         ----------
         levels
-            How many levels a side are shown, 1..100.
+            How many levels a side the ladder shows, and the imbalance counts, 1..100. The heat map shows all.
         symbol
             One that is followed; default this one.
+        heat_map
+            False returns the ladder alone.
+        interval
+            Seconds of wall time a column of the heat map is, 0.05..60.
+        columns
+            How many of them are held and shown, 20..1000.
         fps, palette
             As for `tape`.
 
@@ -150,7 +181,7 @@ class Tables:
         6
         """
         await await_call(self._receive_depth(symbol or self._symbol))
-        return self._ladder(levels, symbol, fps, palette)
+        return self._depth_of(symbol, levels, heat_map, interval, columns, fps=fps, palette=palette)
 
     async def _receive_depth(self, symbol: str) -> None:
         desk = Desk(self._session, symbol)
@@ -163,10 +194,26 @@ class Tables:
             desk.pipeline.subscribed.discard("depth")
             raise
 
-    def _ladder(self, levels: int, symbol: str | None, fps: float, palette: str) -> DepthLadder:
+    def _depth_of(
+        self,
+        symbol: str | None,
+        levels: int,
+        heat_map: bool,
+        interval: float,
+        columns: int,
+        **options: Any,
+    ) -> DepthView | DepthLadder:
+        from mdnb.widgets.heatmap.depth_view import DepthView
+        from mdnb.widgets.heatmap.heat_map import HeatMap
         from mdnb.widgets.tables.ladder import DepthLadder
 
-        return DepthLadder(self._session.engine(symbol or self._symbol), levels, fps=fps, palette=palette)
+        if not isinstance(heat_map, bool):
+            raise OptionError(f"heat_map must be True or False; got {heat_map!r}")
+        engine = self._session.engine(symbol or self._symbol)
+        if not heat_map:
+            return DepthLadder(engine, levels, **options)
+        drawn = HeatMap(engine, levels, interval=interval, columns=columns, **options)
+        return DepthView(drawn, DepthLadder(engine, levels, **options))
 
     def watch(
         self, symbols: Sequence[str] | str | None = None, *, fps: float = _FPS, palette: str = _PALETTE

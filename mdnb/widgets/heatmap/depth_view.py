@@ -1,0 +1,65 @@
+"""`DepthView`: the order book twice: over time as a heat map, and now as a ladder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+
+from mdnb.widgets.heatmap.heat_map import HeatMap
+from mdnb.widgets.tables.ladder import DepthLadder
+from mdnb.widgets.tables.state import TableState
+
+__all__ = ["DepthView"]
+
+
+class DepthView(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets has no types
+    """Heat map and ladder of one order book, side by side, below each other where there is little room.
+
+    Attributes
+    ----------
+    heat_map, ladder
+        The two; each can be shown by itself.
+    """
+
+    def __init__(self, heat_map: HeatMap, ladder: DepthLadder) -> None:
+        self.heat_map = heat_map
+        self.ladder = ladder
+        layout = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%")
+        layout.grid_gap = "8px"
+        super().__init__(children=(heat_map, ladder), layout=layout)
+
+    @property
+    def symbol(self) -> str:
+        """The symbol shown."""
+        return self.heat_map.symbol
+
+    def state(self) -> TableState:
+        """Return what the ladder shows, made of the book as it is now."""
+        return self.ladder.state()
+
+    def to_html(self) -> str:
+        """Return both as they are now as plain HTML, everything escaped."""
+        return f"<div>{self.heat_map.to_html()}{self.ladder.to_html()}</div>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
+        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
+        self.heat_map.note_shown()
+        self.ladder.note_shown()
+        return bundle and {**bundle, "text/plain": str(self), "text/html": self.to_html()}
+
+    def close(self) -> None:
+        """Stop moving and leave the page."""
+        # Closed also by the interpreter's end, and after a constructor that failed half way.
+        if "ladder" in self.__dict__:
+            self.heat_map.close()
+            self.ladder.close()
+        super().close()
+
+    def __str__(self) -> str:
+        return str(self.ladder)
+
+    def __repr__(self) -> str:
+        if "ladder" not in self.__dict__:
+            return f"<{type(self).__name__}>"
+        return f"<{type(self).__name__} {self.symbol}: {self.state().badge.text}>"

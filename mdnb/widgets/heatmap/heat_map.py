@@ -1,0 +1,282 @@
+"""`HeatMap`: the order book over time as colour, drawn by the page from one small message a column."""
+
+from __future__ import annotations
+
+import math
+import pathlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import anywidget
+import traitlets
+
+from mdnb.runtime.engine import Engine
+from mdnb.widgets.heatmap.options import MOST_LEVELS, check_heat_options
+from mdnb.widgets.heatmap.picture import heat_svg
+from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of
+from mdnb.widgets.heatmap.scale import ramp
+from mdnb.widgets.layout import badge_tone
+from mdnb.widgets.sender import sender
+from mdnb.widgets.tables.base import row_limit
+from mdnb.widgets.tables.texts import decimals_of
+from mdnb.widgets.theme import theme_of
+
+__all__ = ["HeatMap"]
+
+_STATIC = pathlib.Path(__file__).parents[1] / "static"
+_PARTS = ("heat_data", "heat_axes", "heat_drawing", "heat_map")
+_HELD_SECONDS = 2.0
+"""So long a column may stand for the ones after it, where nobody could look at the book."""
+_MOST_TICKS = 2**30
+
+
+def _module() -> str:
+    """Return the drawing code as one module; its files are plain JavaScript, each by itself readable."""
+    return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in _PARTS)
+
+
+class HeatMap(anywidget.AnyWidget):
+    """What waited at each price, as colour; time runs to the right, one column an interval of wall time.
+
+    Drawn over it: the last price, best bid and best ask. It is sent from a thread of its own, so it moves
+    while a cell runs, and only while somebody looks. The newest columns are held here too: a page that is
+    opened or reloaded has them at once.
+
+    Parameters
+    ----------
+    engine
+        Where the book is kept, such as ``suite.data.engine``. The book has to be subscribed.
+    levels
+        How many levels a side the imbalance in the head is made of, 1..100. Drawn are all that the book has,
+        up to 100 a side.
+    interval
+        Seconds a column, 0.05..60.
+    columns
+        How many are held and shown, 20..1000.
+    fps
+        Messages a second at the most, above 0, up to 60.
+    palette
+        ``colorblind`` or ``default``.
+    height
+        Pixels, 160..2000.
+
+    Raises
+    ------
+    OptionError
+        When an option is outside what is allowed.
+    """
+
+    _esm = _module()
+    _css = _STATIC / "heat_map.css"
+    _settings = traitlets.Dict().tag(sync=True)
+    _held = traitlets.Bytes(b"").tag(sync=True)
+
+    def __init__(
+        self,
+        engine: Engine,
+        levels: int = 10,
+        *,
+        interval: float = 0.25,
+        columns: int = 240,
+        fps: float = 10.0,
+        palette: str = "colorblind",
+        height: int = 388,
+    ) -> None:
+        check_heat_options(interval, columns, fps, palette, height)
+        self._levels = row_limit("levels", levels, MOST_LEVELS)
+        self._engine = engine
+        self._interval, self._palette, self._height = float(interval), palette, int(height)
+        # Looked at more often than columns begin, so that none is left out.
+        self.fps = max(float(fps), 2.0 / self._interval)
+        self.pulse = self._interval / 2
+        self._send_pause = 1.0 / float(fps)
+        self._sent_at = -math.inf
+        self._sent = -1
+        self._clock: Callable[[], float] = time.time
+        self._step = engine.instrument.tick_size or 0.0
+        self._ring = HeatRing(int(columns), max(1, round(_HELD_SECONDS / self._interval)))
+        self._guard = threading.RLock()
+        self._lookers: set[str] = set()
+        self._heard = self._shown = self._ended = False
+        super().__init__(_settings=self._describe())
+        self.layout.flex = "1 1 480px"
+        self.layout.min_width = "280px"
+        self.on_msg(self._on_message)
+        self._listener = engine.listen(sender().wake.set)
+        sender().add(self)
+
+    # -- what it holds --------------------------------------------------------------------------------
+
+    @property
+    def symbol(self) -> str:
+        """The symbol shown."""
+        return self._engine.symbol
+
+    def columns(self, count: int | None = None) -> list[Column]:
+        """Return the newest columns held, oldest first."""
+        with self._guard:
+            return self._ring.columns(count)
+
+    def _describe(self) -> dict[str, Any]:
+        """Return what a page has to know beside the columns."""
+        engine = self._engine
+        decimals = engine.instrument.decimals
+        if not engine.instrument.tick_size and self._step:
+            decimals = max(0, round(-math.log10(self._step)))
+        themes = {}
+        for name in ("dark", "light"):
+            colours = theme_of(name, self._palette)
+            themes[name] = {
+                "ramp": list(ramp(name, self._palette)),
+                **{part: getattr(colours, part) for part in ("up", "down", "background", "text", "muted")},
+            }
+        return {
+            "symbol": engine.symbol,
+            "tz": engine.tz,
+            "step": self._step,
+            "decimals": decimals,
+            "levels": self._levels,
+            "interval": self._interval,
+            "columns": self._ring.limit,
+            "height": self._height,
+            "generation": self._ring.generation,
+            "themes": themes,
+            **self._badge(),
+        }
+
+    def _badge(self) -> dict[str, str]:
+        status = self._engine.status()
+        tone = badge_tone(status)
+        return {"status": "live" if tone == "live" else status, "tone": tone}
+
+    def _look(self, *, final: bool = False) -> None:
+        """Add a column if the interval of the newest one is over."""
+        index = int(self._clock() // self._interval)
+        if final:
+            index = max(index, self._ring.end + 1)
+        if index == self._ring.end:
+            return
+        engine = self._engine
+        with engine.lock:
+            bids, asks = engine.book(MOST_LEVELS)
+            trade = engine.last_trade
+        if not self._step:
+            self._find_step([price for price, _ in (*bids, *asks)])
+        # Without a tick there is no book yet, and nowhere to draw a price.
+        last = trade[1] if trade is not None and self._step else math.nan
+        self._ring.add(column_of(index, bids, asks, last, self._step or 1.0))
+        self._sent = min(self._sent, self._ring.end - 1)
+
+    def _find_step(self, prices: list[float]) -> None:
+        """Take the smallest decimal of the first prices for the tick that the venue does not tell."""
+        if not prices:
+            return
+        self._step = 10.0 ** -decimals_of(prices)
+        while max(prices) / self._step > _MOST_TICKS:
+            self._step *= 10
+        # Written past the traits' notification, which belongs to the kernel's own thread.
+        self._trait_values["_settings"] = self._describe()
+        self.send_state("_settings")
+
+    # -- drawing --------------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Look at the book, and send the columns that are new; the sender's thread calls this."""
+        with self._guard:
+            if self._ended:
+                return
+            is_closed = self._engine.status() == "closed"
+            self._look(final=is_closed)
+            now = time.monotonic()
+            is_due = is_closed or now - self._sent_at >= self._send_pause
+            if is_due and self._ring.end > self._sent and self._is_looked_at():
+                self._sent_at = now
+                self._send_after(self._sent)
+            if is_closed:
+                # The market was closed: nothing will come any more, and the badge says so.
+                self._stop()
+
+    def _send_after(self, index: int) -> None:
+        self._sent = self._ring.end
+        self.send(
+            {"kind": "columns", "generation": self._ring.generation, **self._badge()},
+            [self._ring.packed(index)],
+        )
+
+    def _is_looked_at(self) -> bool:
+        # A cell that displays a heat map and goes on keeps the kernel from hearing of the page until its
+        # end: until then what was displayed counts as looked at.
+        return bool(self._lookers) or (self._shown and not self._heard)
+
+    def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        kind = message.get("kind") if isinstance(message, dict) else None
+        if kind not in {"looks", "need"}:
+            return
+        end = message.get("end")
+        with self._guard:
+            if kind == "looks":
+                page, self._heard = str(message.get("page")), True
+                if not message.get("visible"):
+                    self._lookers.discard(page)
+                    return
+                self._lookers.add(page)
+            # What came while nobody looked was not sent.
+            after = end if isinstance(end, int) and not isinstance(end, bool) else -1
+            if self._ring.end != after:
+                self._send_after(min(after, self._sent) if after <= self._ring.end else -1)
+
+    def note_shown(self) -> None:
+        """Count as looked at until a page tells otherwise: it was just displayed."""
+        with self._guard:
+            self._shown, self._heard = True, False
+
+    def _stop(self) -> None:
+        self._ended = True
+        sender().remove(self)
+        self._listener.close()
+
+    def close(self) -> None:
+        """Stop moving and leave the page."""
+        # Closed also by the interpreter's end, and after a constructor that failed half way.
+        if "_listener" in self.__dict__ and not self._ended:
+            with self._guard:
+                self._stop()
+        super().close()
+
+    # -- for pages that open later, and those without a kernel -------------------------------------------
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+        """Return the widget's state with the columns held now: a reloaded page shows the present."""
+        if key is None and "_listener" in self.__dict__:
+            with self._guard:
+                self._trait_values.update(_settings=self._describe(), _held=self._ring.packed())
+        return super().get_state(key, drop_defaults)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        assert bundle is not None
+        data, metadata = bundle
+        self.note_shown()
+        return {**data, "text/plain": repr(self), "image/svg+xml": self.picture()}, metadata
+
+    def picture(self, theme: str = "light") -> str:
+        """Return the heat map as it is now as a small stand-alone SVG, ``light`` or ``dark``.
+
+        Raises
+        ------
+        OptionError
+            When there is no such theme.
+        """
+        settings = self._describe()
+        return heat_svg(self.columns(), settings, theme_of(theme, self._palette), ramp(theme, self._palette))
+
+    def to_html(self) -> str:
+        """Return the heat map as it is now as HTML that needs no kernel."""
+        return self.picture()
+
+    def __repr__(self) -> str:
+        if "_listener" not in self.__dict__:
+            return f"<{type(self).__name__}>"
+        return f"<{type(self).__name__} {self.symbol}: {len(self._ring)} columns, {self._engine.status()}>"

@@ -1,0 +1,143 @@
+// What a heat map shows, apart from any drawing: the columns, sizes in cells, and which prices are in view.
+
+const HEAD_BYTES = 24;
+
+/** The newest columns, one an interval: `{index, last, bids, ticks, sizes, bid, ask}`, prices in ticks. */
+class HeatRing {
+  constructor(limit) {
+    this.limit = limit;
+    this.columns = [];
+  }
+
+  get end() {
+    return this.columns.at(-1)?.index ?? -1;
+  }
+
+  get newest() {
+    return this.columns.at(-1);
+  }
+
+  at(index) {
+    return this.columns[index - (this.columns[0]?.index ?? 0)];
+  }
+
+  /** Take packed columns; return false where some before them are missing. */
+  take(view) {
+    // Copied: what the columns keep must not hold on to a message, and their numbers lie at even places.
+    const bytes = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+    const head = new DataView(bytes);
+    for (let at = 0; at < bytes.byteLength; ) {
+      const [index, last] = [head.getFloat64(at, true), head.getFloat64(at + 8, true)];
+      const [bids, asks] = [head.getUint32(at + 16, true), head.getUint32(at + 20, true)];
+      const count = bids + asks;
+      const ticks = new Int32Array(bytes, at + HEAD_BYTES, count);
+      const sizes = new Float32Array(bytes, at + HEAD_BYTES + 4 * count, count);
+      at += HEAD_BYTES + 8 * count;
+      if (index <= this.end) continue;
+      if (this.columns.length && index !== this.end + 1) {
+        if (index - this.end <= this.limit) return false;
+        this.columns = [];
+      }
+      const [bid, ask] = [bids ? ticks[0] : NaN, asks ? ticks[bids] : NaN];
+      this.columns.push({ index, last, bids, ticks, sizes, bid, ask });
+      if (this.columns.length > this.limit) this.columns.shift();
+    }
+    return true;
+  }
+}
+
+/** How much more is bid than asked for in the best levels, -1 to 1. */
+function imbalanceOf(column, levels) {
+  const sum = (from, to) => column.sizes.subarray(from, Math.min(from + levels, to)).reduce((a, b) => a + b, 0);
+  const [bid, ask] = [sum(0, column.bids), sum(column.bids, column.sizes.length)];
+  return bid + ask > 0 ? (bid - ask) / (bid + ask) : 0;
+}
+
+const middleOf = ({ bid, ask }) => (bid + ask) / 2;
+
+/** The prices in view. It moves in steps: only when the market nears its edge, or fills too little of it. */
+class PriceWindow {
+  constructor() {
+    this.low = this.high = NaN;
+  }
+
+  /** Fit to the columns; return whether it moved. */
+  fit(columns) {
+    let [low, high, reach, last] = [Infinity, -Infinity, 0, NaN];
+    for (const column of columns) {
+      const middle = middleOf(column);
+      if (!Number.isFinite(middle)) continue;
+      [low, high, last] = [Math.min(low, middle), Math.max(high, middle), middle];
+      const [deepBid, deepAsk] = [column.ticks[column.bids - 1], column.ticks.at(-1)];
+      reach = Math.max(reach, Math.min(middle - deepBid, 60), Math.min(deepAsk - middle, 60));
+    }
+    if (!(high >= low)) return false;
+    reach = Math.max(reach, 4);
+    // A market that ran far is shown around where it is now, so that levels stay tall enough to be seen.
+    const most = 12 * reach;
+    if (high - low > most) [low, high] = [Math.max(low, last - most / 2), Math.min(high, last + most / 2)];
+    const [lowest, highest] = [low - reach, high + reach];
+    const span = highest - lowest;
+    const fits = this.low <= lowest + reach / 2 && this.high >= highest - reach / 2;
+    if (fits && this.high - this.low < 2 * span) return false;
+    this.low = Math.floor(lowest - span * 0.12);
+    this.high = Math.ceil(highest + span * 0.12);
+    return true;
+  }
+}
+
+/** Sizes in cells: a column of the picture is an interval, a row one tick or several. */
+class HeatGrid {
+  constructor(columns) {
+    this.columns = columns;
+    this.cells = new Float32Array(0);
+    this.middle = this.top = 0;
+    this.fills = 0;
+  }
+
+  /** Add up what waits in each cell, for rows of at least `least` pixels. */
+  fill(ring, window, height, least) {
+    const span = window.high - window.low + 1;
+    this.perRow = Math.max(1, Math.ceil((span * least) / height));
+    this.low = Math.floor(window.low / this.perRow) * this.perRow;
+    this.rows = Math.ceil((window.high - this.low + 1) / this.perRow);
+    const length = this.columns * this.rows;
+    if (this.cells.length !== length) this.cells = new Float32Array(length);
+    else this.cells.fill(0);
+    this.first = ring.end - this.columns + 1;
+    for (const { index, ticks, sizes } of ring.columns) {
+      const at = index - this.first;
+      for (let i = 0; i < ticks.length; i++) {
+        const row = Math.floor((ticks[i] - this.low) / this.perRow);
+        if (row >= 0 && row < this.rows && at >= 0) this.cells[row * this.columns + at] += sizes[i];
+      }
+    }
+    this.rescale();
+  }
+
+  size(index, tick) {
+    const row = Math.floor((tick - this.low) / this.perRow);
+    return this.cells[row * this.columns + index - this.first] || 0;
+  }
+
+  /** Choose the sizes in the middle and at the top of the scale: seldom, so that colours keep their meaning. */
+  rescale() {
+    this.fills += 1;
+    if (this.top && this.fills % 8) return;
+    const some = this.cells.filter((size) => size > 0).sort();
+    if (!some.length) return;
+    const [middle, top] = [some[Math.floor(some.length / 2)], some[Math.floor((some.length - 1) * 0.995)]];
+    const far = (now, was) => !(now < 1.35 * was && now > was / 1.35);
+    if (far(middle, this.middle) || far(top, this.top)) [this.middle, this.top] = [middle, top];
+  }
+
+  /** Where a size is in the colour scale, 0 to 1, as `mdnb.widgets.heatmap.scale.shade` has it. */
+  shade(size) {
+    return Math.min(1, Math.log1p(size / this.middle) / Math.log1p(this.top / this.middle));
+  }
+
+  /** The size at a place of the colour scale. */
+  sizeAt(share) {
+    return this.middle * Math.expm1(share * Math.log1p(this.top / this.middle));
+  }
+}
