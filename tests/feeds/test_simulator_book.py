@@ -70,6 +70,40 @@ def test_changes_add_up_to_the_snapshot(pauses: list[int], symbol: str) -> None:
         assert min(*bids.values(), *asks.values()) > 0
 
 
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_what_waits_behind_the_top_lasts_for_a_while_and_not_for_ever(symbol: str) -> None:
+    book = Book(tape_of(symbol))
+
+    def likeness(pause: int) -> float:
+        pairs = []
+        for at in range(40):
+            one, other = (book.ladder(OPEN + at * MINUTE + shift) for shift in (0, pause))
+            for side in ("bids", "asks"):
+                held = list(getattr(one, side).items())[1:]
+                pairs += [
+                    (size, getattr(other, side)[price])
+                    for price, size in held
+                    if price in getattr(other, side)
+                ]
+        assert len(pairs) > 20
+        return float(np.corrcoef(np.log(np.array(pairs)).T)[0, 1])
+
+    assert likeness(10 * SECOND) > 0.7
+    assert abs(likeness(8 * MINUTE)) < 0.5
+
+
+def test_orders_of_a_coin_gather_at_round_prices() -> None:
+    tape = tape_of("BTC-USD")
+    book, point = Book(tape), tape.model.ticks_per_point
+    sizes: dict[bool, list[int]] = {True: [], False: []}
+    for at in range(200):
+        ladder = book.ladder(OPEN + at * MINUTE)
+        for price, size in [*list(ladder.bids.items())[1:], *list(ladder.asks.items())[1:]]:
+            assert price % point == 0
+            sizes[price % (20 * point) == 0].append(size)
+    assert np.median(sizes[True]) > 1.3 * np.median(sizes[False])
+
+
 def test_the_book_of_a_closed_market_is_that_of_its_last_trade() -> None:
     tape = tape_of()
     friday, saturday = instant("2025-11-21T22:00"), instant("2025-11-22T12:00")

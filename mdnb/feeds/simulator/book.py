@@ -1,14 +1,16 @@
-"""Best bid and ask, and ten levels a side, that agree with the trades.
+"""Best bid and ask, and forty levels a side, that agree with the trades.
 
 A buyer takes the ask and a seller the bid, so each trade says where one side stood; the other is a
 spread away. Sizes and deeper levels are drawn from price and time alone: like the trades they are the
-same whoever asks, and whenever.
+same whoever asks, and whenever. Behind the top a price keeps about its size for minutes, some are walls,
+and more waits at round ones: what a heat map of a real market shows as bands.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,11 +27,20 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVELS", "Book", "Ladder", "update"]
 
-LEVELS = 10
+LEVELS = 40
 """Levels a side of the book."""
 
 _SIZE_NS = 400_000_000
-"""A level keeps its size about so long."""
+"""The best level keeps its size about so long."""
+
+_DEEP_NS = 1_500_000_000
+"""One behind it keeps its size so long,"""
+
+_SPELL_NS = 200_000_000_000
+"""and is about as large for so long."""
+
+_WALLS = 96
+"""Of 4096 spells of a price that many are of a wall."""
 
 _PRICE_BITS = 26
 
@@ -49,6 +60,10 @@ class Book:
         self._tape = tape
         self._model: Model = tape.model
         self._key = key_of(tape.market.seed, self._model.symbol, "book")
+        self._slow_key = key_of(tape.market.seed, self._model.symbol, "book", "spells")
+        day = self._model.price * self._model.volatility * self._model.ticks_per_point
+        # Where a day's move is a great many ticks, orders gather at round prices: a dollar apart for bitcoin.
+        self._gap = 10 ** max(0, math.floor(math.log10(day / 1000)))
 
     def quotes(self, ticks: Ticks) -> list[QuoteRow]:
         """Return a row for each change of the top that these trades bring; the first always counts as one."""
@@ -80,12 +95,15 @@ class Book:
             return Ladder({}, {})
         last = ticks.take(slice(len(ticks) - 1, len(ticks)))
         bid, ask = (int(side[0]) for side in self._sides(last))
-        away = np.arange(LEVELS, dtype=np.int64)
+        gap, away = self._gap, np.arange(LEVELS - 1, dtype=np.int64)
         sides = []
-        for prices in (bid - away, ask + away):
-            lots = self._lots(prices, np.full(LEVELS, ts_ns), 1 + away)
-            lots[0] = self._lots(prices[:1], last.ts_ns, 0)[0]
-            sides.append(dict(zip(prices.tolist(), lots.tolist(), strict=True)))
+        for best, behind in (
+            (bid, (bid - 1) // gap * gap - away * gap),
+            (ask, -(-(ask + 1) // gap) * gap + away * gap),
+        ):
+            top = self._lots(np.array([best]), last.ts_ns, 0)
+            lots = [*top.tolist(), *self._deep_lots(behind, ts_ns, 1 + away).tolist()]
+            sides.append(dict(zip([best, *behind.tolist()], lots, strict=True)))
         return Ladder(*sides)
 
     def snapshot(self, ladder: Ladder, ts_ns: int) -> DepthUpdate:
@@ -124,12 +142,27 @@ class Book:
         spell = (ts_ns + phase * (_SIZE_NS // 7)) // _SIZE_NS
         bits = scatter(self._key, (spell << _PRICE_BITS) + prices)
         typical = (1 + self._model.extra_lots) * (2.5 + 0.5 * np.minimum(depth, 6))
-        return np.maximum(1, typical * _sizes()[table_index(bits, 1)]).astype(np.int64)
+        return np.maximum(1, typical * _sizes(0.7)[table_index(bits, 1)]).astype(np.int64)
+
+    def _deep_lots(
+        self, prices: NDArray[np.int64], ts_ns: int, depth: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the lots of levels behind the best one."""
+        number = prices // self._gap
+        quick = (ts_ns + number * 104_729 % 7 * (_DEEP_NS // 7)) // _DEEP_NS
+        slow = (ts_ns + number * 104_729 % 31 * (_SPELL_NS // 31)) // _SPELL_NS
+        quick_bits = scatter(self._key, (quick << _PRICE_BITS) + prices)
+        slow_bits = scatter(self._slow_key, (slow << _PRICE_BITS) + prices)
+        typical = (1 + self._model.extra_lots) * (2.5 + 0.35 * np.minimum(depth, 12))
+        typical *= 1.0 + 0.8 * (number % 20 == 0) + 1.6 * (number % 100 == 0)
+        typical *= 1.0 + 4.0 * (table_index(slow_bits, 0) < _WALLS)
+        lots = typical * _sizes(0.75)[table_index(slow_bits, 1)] * _sizes(0.25)[table_index(quick_bits, 1)]
+        return np.asarray(np.maximum(1, lots).astype(np.int64))
 
 
 @functools.cache
-def _sizes() -> NDArray[np.float64]:
-    return np.asarray(np.exp(0.7 * NORMAL), dtype=np.float64)
+def _sizes(spread: float) -> NDArray[np.float64]:
+    return np.asarray(np.exp(spread * NORMAL), dtype=np.float64)
 
 
 def update(before: dict[int, int], after: dict[int, int]) -> dict[int, int]:
