@@ -153,7 +153,7 @@ class HeatMap(anywidget.AnyWidget):
 
     def _look(self, *, final: bool = False) -> None:
         """Add a column if the interval of the newest one is over."""
-        index = int(self._clock() // self._interval)
+        index = int(self._clock() / self._interval)
         if final:
             index = max(index, self._ring.end + 1)
         if index == self._ring.end:

@@ -76,17 +76,17 @@ def ramp(theme: str, palette: str) -> tuple[str, ...]:
 def shade(sizes: np.ndarray) -> tuple[np.ndarray, float, float]:
     """Return where sizes are in the ramp, 0 to 1, and the two sizes that decide it.
 
-    ``log(1 + size / middle) / log(1 + top / middle)`` where ``middle`` is the median and ``top`` what one in
-    two hundred exceeds: a size twice another's is about as much brighter anywhere.
+    ``log(1 + size / middle) / log(1 + top / middle)`` where ``middle`` is what a quarter exceeds and
+    ``top`` what one in two hundred does: what is usual stays dim, and what stands out can be compared.
 
     Examples
     --------
     >>> places, middle, top = shade(np.array([0.0, 2.0, 4.0, 8.0]))
     >>> places.round(2).tolist(), middle, round(top, 1)
-    ([0.0, 0.37, 0.63, 1.0], 4.0, 8.0)
+    ([0.0, 0.34, 0.6, 1.0], 6.0, 8.0)
     """
     some = sizes[sizes > 0]
     if not len(some):
         return np.zeros_like(sizes), 1.0, 1.0
-    middle, top = float(np.median(some)), float(np.quantile(some, 0.995))
+    middle, top = float(np.quantile(some, 0.75)), float(np.quantile(some, 0.995))
     return np.clip(np.log1p(sizes / middle) / np.log1p(top / middle), 0.0, 1.0), middle, top

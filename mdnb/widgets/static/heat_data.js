@@ -1,6 +1,7 @@
 // What a heat map shows, apart from any drawing: the columns, sizes in cells, and which prices are in view.
 
 const HEAD_BYTES = 24;
+const NEAR = 25; // levels a side that are in view
 
 /** The newest columns, one an interval: `{index, last, bids, ticks, sizes, bid, ask}`, prices in ticks. */
 class HeatRing {
@@ -53,7 +54,14 @@ function imbalanceOf(column, levels) {
   return bid + ask > 0 ? (bid - ask) / (bid + ask) : 0;
 }
 
-const middleOf = ({ bid, ask }) => (bid + ask) / 2;
+/** How many ticks lie between levels, mostly: where orders gather at round prices these are many. */
+function spacingOf(column) {
+  const gaps = [];
+  column?.ticks.forEach((tick, i) => {
+    if (i && i !== column.bids) gaps.push(Math.abs(tick - column.ticks[i - 1]));
+  });
+  return gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? 1;
+}
 
 /** The prices in view. It moves in steps: only when the market nears its edge, or fills too little of it. */
 class PriceWindow {
@@ -63,16 +71,16 @@ class PriceWindow {
 
   /** Fit to the columns; return whether it moved. */
   fit(columns) {
-    let [low, high, reach, last] = [Infinity, -Infinity, 0, NaN];
-    for (const column of columns) {
-      const middle = middleOf(column);
+    let [low, high, reaches, count, last] = [Infinity, -Infinity, 0, 0, NaN];
+    for (const { bid, ask, bids, ticks } of columns) {
+      const middle = (bid + ask) / 2;
       if (!Number.isFinite(middle)) continue;
       [low, high, last] = [Math.min(low, middle), Math.max(high, middle), middle];
-      const [deepBid, deepAsk] = [column.ticks[column.bids - 1], column.ticks.at(-1)];
-      reach = Math.max(reach, Math.min(middle - deepBid, 60), Math.min(deepAsk - middle, 60));
+      const [deepBid, deepAsk] = [ticks[Math.min(bids, NEAR) - 1], ticks[Math.min(ticks.length, bids + NEAR) - 1]];
+      [reaches, count] = [reaches + deepAsk - deepBid, count + 2];
     }
-    if (!(high >= low)) return false;
-    reach = Math.max(reach, 4);
+    if (!count) return false;
+    const reach = Math.max(reaches / count, 4);
     // A market that ran far is shown around where it is now, so that levels stay tall enough to be seen.
     const most = 12 * reach;
     if (high - low > most) [low, high] = [Math.max(low, last - most / 2), Math.min(high, last + most / 2)];
@@ -95,10 +103,13 @@ class HeatGrid {
     this.fills = 0;
   }
 
-  /** Add up what waits in each cell, for rows of at least `least` pixels. */
+  /** Add up what waits in each cell, for rows of at least `least` pixels, and as tall as levels are apart. */
   fill(ring, window, height, least) {
     const span = window.high - window.low + 1;
-    this.perRow = Math.max(1, Math.ceil((span * least) / height));
+    const spacing = Math.min(spacingOf(ring.newest), Math.ceil(span / 20));
+    // Rows keep their height unless the levels have moved apart, or together, for good.
+    if (!(spacing <= 2 * this.spacing && spacing >= this.spacing / 2)) this.spacing = spacing;
+    this.perRow = Math.max(1, this.spacing, Math.ceil((span * least) / height));
     this.low = Math.floor(window.low / this.perRow) * this.perRow;
     this.rows = Math.ceil((window.high - this.low + 1) / this.perRow);
     const length = this.columns * this.rows;
@@ -120,13 +131,13 @@ class HeatGrid {
     return this.cells[row * this.columns + index - this.first] || 0;
   }
 
-  /** Choose the sizes in the middle and at the top of the scale: seldom, so that colours keep their meaning. */
+  /** Choose the sizes that decide the scale: seldom, so that colours keep their meaning. */
   rescale() {
     this.fills += 1;
     if (this.top && this.fills % 8) return;
     const some = this.cells.filter((size) => size > 0).sort();
     if (!some.length) return;
-    const [middle, top] = [some[Math.floor(some.length / 2)], some[Math.floor((some.length - 1) * 0.995)]];
+    const [middle, top] = [some[Math.floor((some.length - 1) * 0.75)], some[Math.floor((some.length - 1) * 0.995)]];
     const far = (now, was) => !(now < 1.35 * was && now > was / 1.35);
     if (far(middle, this.middle) || far(top, this.top)) [this.middle, this.top] = [middle, top];
   }

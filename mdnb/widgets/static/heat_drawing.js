@@ -3,7 +3,7 @@
 const RIGHT = 78; // the price axis
 const BOTTOM = 22; // the time axis
 const BOOK = 56; // the book as it is now, between picture and axis
-const LEAST_ROW = 3; // pixels
+const LEAST_ROW = 2.2; // pixels
 const FAINTEST = 18; // of 255: what waits at all can be told from nothing
 const FONT = '11px system-ui, -apple-system, "Segoe UI", sans-serif';
 
@@ -239,11 +239,20 @@ class HeatDrawing {
     this.line(pen, at.x, 0, at.x, this.plot.height);
     pen.globalAlpha = 1;
     pen.setLineDash([]);
+    this.hideLabels(pen, at);
     this.chip(pen, said.price, at.y, theme.muted);
     this.box(pen, said.time, Math.min(Math.max(at.x, 32), this.plot.width - 32), this.plot.height + BOTTOM / 2, theme.muted, "center");
     const right = at.x < this.plot.width - 110;
     this.box(pen, said.size, at.x + (right ? 12 : -12), Math.max(at.y - 16, 12), theme.text, right ? "left" : "right");
     return said;
+  }
+
+  /** Cover the axes' own labels that the crosshair's would cover by half. */
+  hideLabels(pen, at) {
+    pen.fillStyle = this.theme.background;
+    pen.fillRect(Math.max(0, at.x - 56), this.plot.height + 1, 112, BOTTOM - 1);
+    const last = this.y(this.ring.newest.last);
+    if (!(Math.abs(last - at.y) < 26)) pen.fillRect(this.width - RIGHT + 1, at.y - 15, RIGHT - 1, 30);
   }
 
   /** A filled label anywhere. */
