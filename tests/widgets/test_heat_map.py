@@ -205,7 +205,13 @@ def test_each_column_is_sent_once_while_somebody_looks_and_only_numbers(sent: _S
     indices = [column.index for _, columns in sent for column in columns]
     assert indices == list(range(1000, 1006))
     content, (column,) = sent[-1]
-    assert content == {"kind": "columns", "generation": 0, "status": "live", "tone": "live"}
+    assert content == {
+        "kind": "columns",
+        "generation": 0,
+        "first": 1000,
+        "status": "live",
+        "tone": "live",
+    }
     assert len(column.pack()) == 24 + 2 * 8
     sent.clear()
     heat._on_message(heat, {"kind": "looks", "page": "a", "visible": False, "end": 1005}, [])

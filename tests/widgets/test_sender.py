@@ -16,6 +16,7 @@ class _Chart:
         self.fps = fps
         self.broken = broken
         self.count = 0
+        self.pulse = 1.0
         self.drawn = threading.Event()
 
     def draw(self) -> None:
@@ -72,6 +73,20 @@ def test_a_broken_chart_does_not_stop_the_others(caplog: pytest.LogCaptureFixtur
         sender._draw_due()
     assert (broken.count, sound.count) == (1, 2)
     assert "given up" in caplog.text
+
+
+def test_a_chart_that_moves_by_itself_is_not_kept_waiting_for_data() -> None:
+    sender, plain, moving = _Still(), _Chart(fps=1e9), _Chart(fps=1e9)
+    moving.pulse = 0.125
+    sender.add(plain)
+    sender._draw_due()
+    assert sender._idle == 1.0
+    sender.add(moving)
+    sender._draw_due()
+    assert sender._idle == 0.125
+    sender.remove(moving)
+    sender._draw_due()
+    assert sender._idle == 1.0
 
 
 def test_its_thread_draws_when_it_is_woken() -> None:

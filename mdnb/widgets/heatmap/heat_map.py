@@ -199,11 +199,10 @@ class HeatMap(anywidget.AnyWidget):
                 self._stop()
 
     def _send_after(self, index: int) -> None:
-        self._sent = self._ring.end
-        self.send(
-            {"kind": "columns", "generation": self._ring.generation, **self._badge()},
-            [self._ring.packed(index)],
-        )
+        ring = self._ring
+        self._sent = ring.end
+        content = {"kind": "columns", "generation": ring.generation, "first": ring.first, **self._badge()}
+        self.send(content, [ring.packed(index)])
 
     def _is_looked_at(self) -> bool:
         # A cell that displays a heat map and goes on keeps the kernel from hearing of the page until its

@@ -154,6 +154,11 @@ class HeatRing:
         return self._held[-1][0] if self._held else -1
 
     @property
+    def first(self) -> int:
+        """Index of the oldest column held; 0 before the first."""
+        return self._held[0][0] if self._held else 0
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all columns held."""
         return sum(len(packed) for _, packed in self._held)

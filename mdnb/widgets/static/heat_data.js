@@ -22,8 +22,8 @@ class HeatRing {
     return this.columns[index - (this.columns[0]?.index ?? 0)];
   }
 
-  /** Take packed columns; return false where some before them are missing. */
-  take(view) {
+  /** Take packed columns; return false where some are missing that the kernel has, from `first` on. */
+  take(view, first = 0) {
     // Copied: what the columns keep must not hold on to a message, and their numbers lie at even places.
     const bytes = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
     const head = new DataView(bytes);
@@ -36,7 +36,7 @@ class HeatRing {
       at += HEAD_BYTES + 8 * count;
       if (index <= this.end) continue;
       if (this.columns.length && index !== this.end + 1) {
-        if (index - this.end <= this.limit) return false;
+        if (this.end + 1 >= first) return false;
         this.columns = [];
       }
       const [bid, ask] = [bids ? ticks[0] : NaN, asks ? ticks[bids] : NaN];

@@ -63,7 +63,10 @@ class HeatModel {
       this.ring = new HeatRing(this.settings.columns);
       this.generation = message.generation;
     }
-    if (!this.ring.take(buffers[0])) this.say({ kind: "need", end: this.ring.end });
+    const lacks = !this.ring.take(buffers[0], message.first);
+    // Asked once: a kernel that is busy hears of it late.
+    if (lacks && !this.lacks) this.say({ kind: "need", end: this.ring.end });
+    this.lacks = lacks;
     for (const view of this.views) view.moved();
   }
 
