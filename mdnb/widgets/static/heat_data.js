@@ -109,7 +109,8 @@ class HeatGrid {
     const spacing = Math.min(spacingOf(ring.newest), Math.ceil(span / 20));
     // Rows keep their height unless the levels have moved apart, or together, for good.
     if (!(spacing <= 2 * this.spacing && spacing >= this.spacing / 2)) this.spacing = spacing;
-    this.perRow = Math.max(1, this.spacing, Math.ceil((span * least) / height));
+    // Whole levels a row: else some rows would be twice as bright only for having one level more.
+    this.perRow = this.spacing * Math.max(1, Math.ceil((span * least) / height / this.spacing - 0.25));
     this.low = Math.floor(window.low / this.perRow) * this.perRow;
     this.rows = Math.ceil((window.high - this.low + 1) / this.perRow);
     const length = this.columns * this.rows;

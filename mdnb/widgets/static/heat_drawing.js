@@ -3,7 +3,7 @@
 const RIGHT = 78; // the price axis
 const BOTTOM = 22; // the time axis
 const BOOK = 56; // the book as it is now, between picture and axis
-const LEAST_ROW = 2.2; // pixels
+const LEAST_ROW = 1.8; // pixels
 const FAINTEST = 18; // of 255: what waits at all can be told from nothing
 const FONT = '11px system-ui, -apple-system, "Segoe UI", sans-serif';
 
@@ -170,6 +170,7 @@ class HeatDrawing {
     const [left, bottom] = [this.width - RIGHT + 8, this.plot.height];
     const { low, rows, perRow } = this.grid;
     const chip = Number.isFinite(newest?.last) ? this.y(newest.last) : NaN;
+    this.labels = [];
     pen.fillStyle = theme.muted;
     pen.strokeStyle = theme.text;
     pen.lineWidth = 1;
@@ -179,7 +180,7 @@ class HeatDrawing {
       this.line(pen, 0, Math.round(y) + 0.5, this.width - RIGHT, Math.round(y) + 0.5);
       pen.globalAlpha = 1;
       // The label of the last price hides no other half.
-      if (Math.abs(y - chip) > 15 && y > 7 && y < bottom - 7) pen.fillText(words.price(tick * settings.step), left, y);
+      if (Math.abs(y - chip) > 15 && y > 7 && y < bottom - 7) this.label(pen, words.price(tick * settings.step), left, y);
     }
     pen.textAlign = "center";
     const seconds = settings.interval;
@@ -188,12 +189,19 @@ class HeatDrawing {
       pen.globalAlpha = 0.06;
       this.line(pen, Math.round(x) + 0.5, 0, Math.round(x) + 0.5, bottom);
       pen.globalAlpha = 1;
-      if (x > 28 && x < this.plot.width - 20) pen.fillText(words.time(index * seconds * 1000), x, bottom + BOTTOM / 2 + 1);
+      if (x > 28 && x < this.plot.width - 20) this.label(pen, words.time(index * seconds * 1000), x, bottom + BOTTOM / 2 + 1);
     }
     pen.textAlign = "left";
     if (Number.isFinite(chip) && chip > 0 && chip < bottom) {
       this.chip(pen, words.price(newest.last * settings.step), chip, theme.text);
     }
+  }
+
+  /** A text on an axis, and where it is. */
+  label(pen, text, x, y) {
+    pen.fillText(text, x, y);
+    const width = pen.measureText(text).width;
+    this.labels.push({ x: pen.textAlign === "center" ? x - width / 2 : x, y: y - 7, width, height: 14 });
   }
 
   line(pen, x1, y1, x2, y2) {
@@ -250,9 +258,11 @@ class HeatDrawing {
   /** Cover the axes' own labels that the crosshair's would cover by half. */
   hideLabels(pen, at) {
     pen.fillStyle = this.theme.background;
-    pen.fillRect(Math.max(0, at.x - 56), this.plot.height + 1, 112, BOTTOM - 1);
-    const last = this.y(this.ring.newest.last);
-    if (!(Math.abs(last - at.y) < 26)) pen.fillRect(this.width - RIGHT + 1, at.y - 15, RIGHT - 1, 30);
+    for (const { x, y, width, height } of this.labels) {
+      const inPrices = x > this.plot.width && Math.abs(y + height / 2 - at.y) < 17;
+      const inTimes = y > this.plot.height && Math.abs(x + width / 2 - at.x) < width + 14;
+      if (inPrices || inTimes) pen.fillRect(x - 1, y, width + 2, height);
+    }
   }
 
   /** A filled label anywhere. */
