@@ -42,15 +42,14 @@ BOOKS = "with open('books.json', 'w') as file: json.dump(books[-600:], file)"
 SENT = "print(len(sent))"
 WAIT = "time.sleep(2)"
 EVIL = """\
-from mdnb.batch import DepthUpdate
 from mdnb.instruments import Instrument
 from tests.manager.hand import HandFeed, trade
 evil = '<img src="x" onerror="window.broken = 1">'
 feed = HandFeed(instrument=Instrument(evil, 0.25))
 hand = mdnb.live("X", ["1min"], feed=feed, initial_days=0, name="evil", progress=False)
 feed.trades(trade(0, 100.25, 2.0, 0))
-feed.depth([(100.0, 4.0), (99.75, 9.0)], [(100.5, 1.0)])
 other = hand.depth()
+feed.depth([(100.0, 4.0), (99.75, 9.0)], [(100.5, 1.0)])
 other"""
 CHANGE = "feed.depth([(100.0, 0.0)], [(100.25, 7.0)], snapshot=False)"
 CLOSE = "live.close()"

@@ -21,7 +21,8 @@ import json, time, mdnb
 from ipywidgets import HBox, VBox
 live = mdnb.live(["BTC-USD", "MNQ", "ETH-USD"], ["1min", "5min"], feed="sim://?speed=60&seed=4",
                  initial_days=0.5, name="tables", tz="America/Chicago")
-tape, depth, watch, bars = live.tape(rows=30), live.depth(levels=8), live.watch(), live.frame_view(rows=8)
+tape, depth = live.tape(rows=30), live.depth(levels=8, heat_map=False)
+watch, bars = live.watch(), live.frame_view(rows=8)
 HBox([tape, depth, VBox([watch, bars])])"""
 
 BLOCK = "end = time.monotonic() + 3\nwhile time.monotonic() < end: sum(range(1000))"
@@ -50,7 +51,7 @@ evil = '<img src="x" onerror="window.broken = 1">'
 feed = HandFeed(instrument=Instrument(evil, 0.25))
 hand = mdnb.live("X", ["1min"], feed=feed, initial_days=0, name="evil", progress=False)
 feed.trades(trade(0, 100.25, 2.0, 0))
-VBox([hand.tape(), hand.depth(), hand.watch(), hand.frame_view()])"""
+VBox([hand.tape(), hand.depth(heat_map=False), hand.watch(), hand.frame_view()])"""
 
 MOVE = "feed.trades(trade(1, 101.75, 3.0, 1, side=-1)); feed.depth([(101.5, 4.0)], [(101.75, 1.0)])"
 
