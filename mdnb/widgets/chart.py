@@ -272,6 +272,7 @@ class LiveChart(QuietFigure):
             status = state.source.status()
             version = state.source.version(state.timeframe)
             if version == state.seen and status == state.badge:
+                transport.beat()
                 return
             state.seen, state.badge = version, status
             transport.draw(version)

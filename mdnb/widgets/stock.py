@@ -68,6 +68,9 @@ class StockTransport:
         self._shows_forming = columns.forming
         self._send(made, self._layout(columns))
 
+    def beat(self) -> None:
+        """Say nothing: this front end has no badge that would turn."""
+
     def follow(self) -> None:
         """Show all bars: plotly's own front end has no other place to go."""
         self.show_all()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ _STATE = ["_widget_data", "_widget_layout", "_look", "_bars"]
 _KINDS = {CANDLES: "bars", FORMING: "bars", VOLUME: "volume", FORMING_VOLUME: "volume"}
 _MOST_ROWS = 400
 _AHEAD_NS = 30 * 86_400 * 1_000_000_000
+_BEAT_SECONDS = 2.0
 _NAN = float("nan")
 
 
@@ -58,6 +60,7 @@ class FastTransport:
         self._held = self._hold()
         self._pages: dict[str, bool] = {}
         self._behind = False
+        self._said = time.monotonic()
 
     def _hold(self) -> HeldBars:
         state = self._state
@@ -94,11 +97,17 @@ class FastTransport:
         else:
             self._send_rows(changed)
 
+    def beat(self) -> None:
+        """Say to whoever looks, while nothing changes, that the kernel is there; the sender calls this."""
+        if self.wants() and not self._behind and time.monotonic() - self._said >= _BEAT_SECONDS:
+            self._send_rows(self._held.end)
+
     def _send_rows(self, changed: int) -> None:
         held = self._held
         if changed < held.columns.first or held.end - changed > _MOST_ROWS:
             self.send_bars()
             return
+        self._said = time.monotonic()
         source = self._state.source
         quote = source.quote()
         bid, ask = (quote[1], quote[3]) if quote else (_NAN, _NAN)
@@ -113,6 +122,7 @@ class FastTransport:
     def send_bars(self) -> None:
         """Send all bars."""
         self._behind = False
+        self._said = time.monotonic()
         look, packed = self._packed()
         self._figure.send({"kind": "bars", "look": look}, [packed])
 

@@ -4,13 +4,14 @@
 const HEADER = 7;
 
 class Chart {
-  constructor(model, plotly) {
+  constructor(model, plotly, runtime) {
     this.model = model;
     this.page = crypto.randomUUID?.() ?? String(Math.random());
     this.views = new Set();
     this.visible = true;
     this.takeFigure();
     this.plotly = plotly;
+    this.kernel = new KernelWatch(this, runtime);
     this.onPage = (event) => this.tellVisible(event);
     // A figure that nobody displays: said late, so that the one about to be displayed is drawn at once.
     this.late = setTimeout(this.onPage, 10_000);
@@ -19,14 +20,30 @@ class Chart {
     this.say({ kind: "hello", page: this.page, generation: this.generation, end: this.bars.end });
   }
 
+  /** What the badge says: the market's state as the kernel told it, unless no kernel is there to tell. */
+  get status() {
+    return this.kernel?.status ?? this.told;
+  }
+
+  set status(told) {
+    this.told = told;
+  }
+
+  kernelChanged() {
+    if (this.kernel.ended) this.closed = true; // nobody listens any more
+    for (const view of this.views) view.moved();
+  }
+
   close() {
     this.closed = true;
+    this.kernel.close();
     clearTimeout(this.late);
     document.removeEventListener("visibilitychange", this.onPage);
     window.removeEventListener("pagehide", this.onPage);
   }
 
   take(message, buffers) {
+    this.kernel.heard();
     if (message.kind === "delta") this.takeDelta(message, typed(Float64Array, buffers[0]));
     else if (message.kind === "bars") {
       this.takeBars(message.look, buffers[0]);
@@ -111,6 +128,7 @@ class Chart {
   }
 
   tell(trait, value) {
+    if (this.closed) return;
     this.model.set(trait, value);
     this.model.save_changes();
   }

@@ -170,6 +170,7 @@ const DRAWING = {
     const delay = tone === "live" && Number.isFinite(latency) ? ` · ${Math.max(latency, 0).toFixed(0)} ms` : "";
     say(texts.status, `${tone === "live" ? "live" : text}${delay}`);
     set(texts.dot, { style: `color:${colours[tone]}` });
+    this.gd.classList.toggle("mdnb-gone", Boolean(chart.kernel.ended));
   },
 
   drawCross(across, full) {

@@ -9,6 +9,7 @@ const PIXELS_A_CANDLE = 2.6;
 const STYLE = `
 .mdnb-chart { position: relative; width: 100%; font: 12px system-ui, -apple-system, "Segoe UI", sans-serif;
   font-variant-numeric: tabular-nums; }
+.mdnb-gone .main-svg, .mdnb-gone .mdnb-over { opacity: 0.45; }
 .mdnb-chart .axistext { display: none; }
 .mdnb-chart .mdnb-over { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none;
   overflow: hidden; }

@@ -1,0 +1,94 @@
+// Whether the kernel behind a chart is there: what the page knows of it, and whether it says anything.
+
+const SILENT_MS = 6500; // the kernel's sender says something every two or three seconds
+const CHECK_MS = 1000;
+
+const ENDS = {
+  // A kernel that made a chart and is starting is another one by now.
+  starting: "kernel restarted", restarting: "kernel restarted", autorestarting: "kernel restarted",
+  terminating: "kernel gone", dead: "kernel gone",
+};
+
+/** Watches the kernel of a chart; what it finds is `status`, for the badge: null while all is well. */
+class KernelWatch {
+  constructor(chart, runtime) {
+    this.chart = chart;
+    this.runtime = runtime;
+    this.ended = null;
+    this.silent = false;
+    this.heardAt = this.checkedAt = performance.now();
+    this.timer = setInterval(() => this.check(), CHECK_MS);
+    this.kernel = runtime?.widget_manager?.kernel;
+    this.connectKernel(this.kernel);
+    // All models of a kernel lose their connection at once, so any of them tells it.
+    const onLive = () => runtime.comm_live === false && this.end("kernel restarted");
+    runtime?.on?.("comm_live_update", onLive);
+    this.disconnect = () => {
+      this.disconnectKernel?.();
+      runtime?.off?.("comm_live_update", onLive);
+    };
+  }
+
+  /** Listen to the kernel connection of JupyterLab, Notebook and Voila; other hosts show none. */
+  connectKernel(kernel) {
+    if (!kernel?.statusChanged?.connect) return;
+    const onStatus = (_, status) => ENDS[status] && this.end(ENDS[status]);
+    const onDisposed = () => this.end("kernel gone");
+    kernel.statusChanged.connect(onStatus);
+    kernel.disposed?.connect(onDisposed);
+    this.disconnectKernel = () => {
+      kernel.statusChanged.disconnect(onStatus);
+      kernel.disposed?.disconnect(onDisposed);
+    };
+  }
+
+  get status() {
+    if (this.ended) return { text: this.ended, tone: "dead" };
+    return this.silent ? { text: "no word from the kernel", tone: "warning" } : null;
+  }
+
+  /** The kernel that made the chart has ended: nothing will come any more. */
+  end(words) {
+    if (this.ended) return;
+    this.ended = words;
+    this.close();
+    this.chart.kernelChanged();
+  }
+
+  heard() {
+    this.heardAt = performance.now();
+    if (this.silent) this.check();
+  }
+
+  check() {
+    const now = performance.now();
+    // A page that itself stood still has not read yet what the kernel said meanwhile.
+    this.heardAt += Math.max(0, now - this.checkedAt - 2 * CHECK_MS);
+    this.checkedAt = now;
+    // Nothing is sent to what nobody sees, nor by a market that was closed.
+    if (!this.chart.visible || this.chart.told.tone === "dead") this.heardAt = now;
+    const silent = now - this.heardAt > SILENT_MS;
+    if (silent) this.ask();
+    if (silent === this.silent) return;
+    this.silent = silent;
+    this.chart.kernelChanged();
+  }
+
+  /** Ask a silent kernel whether it knows us: one that somebody else restarted tells nobody that it was. */
+  async ask() {
+    if (this.asked || !this.kernel?.requestCommInfo) return;
+    this.asked = true;
+    try {
+      const { content } = await this.kernel.requestCommInfo({ target_name: "jupyter.widget" });
+      if (content.comms && !(this.runtime.model_id in content.comms)) this.end("kernel restarted");
+    } catch (error) {
+      console.debug(`the kernel cannot be asked: ${error}`);
+    }
+    this.asked = false;
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.disconnect();
+  }
+}
