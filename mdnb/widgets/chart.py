@@ -13,6 +13,7 @@ import traitlets
 from mdnb.analysis.indicators import Indicator
 from mdnb.manager.forward import Forward
 from mdnb.widgets.composition import Composition
+from mdnb.widgets.fallback import fall_back, is_cannot
 from mdnb.widgets.files import ChartFiles
 from mdnb.widgets.options import checked_state
 from mdnb.widgets.page import page_probe
@@ -75,7 +76,8 @@ class LiveChart(QuietFigure):
     sources
         Other symbols' bars, by symbol, for `set_symbol`.
     frontend
-        ``fast``: our own; ``stock``: plotly's, for a page that cannot run ours, at most twice a second.
+        ``fast``: our own, or plotly's where the page says that it cannot run ours; ``stock``: plotly's, at
+        most twice a second.
 
     Raises
     ------
@@ -297,7 +299,10 @@ class LiveChart(QuietFigure):
         super()._handler_js2py_pointsCallback(change)
 
     def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
-        self._mdnb_transport.receive(message)
+        if is_cannot(message):
+            fall_back(self, self._mdnb, message)
+        else:
+            self._mdnb_transport.receive(message)
 
     # -- state for a page that opens later ------------------------------------------------------------
 

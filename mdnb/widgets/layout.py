@@ -327,6 +327,22 @@ class Look:
             "font": {"color": self.theme.muted, "size": 12},
         }
 
+    def note(self, text: str) -> dict[str, Any]:
+        """Return a small remark below the legend line; the text is ours, not a feed's."""
+        return {
+            "name": "mdnb-note",
+            "xref": "paper",
+            "x": 0,
+            "xanchor": "left",
+            "yref": "paper",
+            "y": 1,
+            "yanchor": "top",
+            "showarrow": False,
+            "align": "left",
+            "text": text,
+            "font": {"color": self.theme.muted, "size": 10},
+        }
+
     def badge(self, status: str, latency_ms: float) -> dict[str, Any]:
         """Return the connection's badge: ``● live · 42 ms``."""
         kind = badge_tone(status)

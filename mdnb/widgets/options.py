@@ -14,7 +14,7 @@ from mdnb.widgets.source import BarSource
 from mdnb.widgets.state import FRONTENDS, KINDS, ZONES, ChartState, check_choice
 from mdnb.widgets.theme import PALETTES, THEMES
 
-__all__ = ["checked_state"]
+__all__ = ["MOST_BARS", "checked_state"]
 
 _OPTIONS = (
     "bars",
@@ -30,7 +30,8 @@ _OPTIONS = (
     "volume",
     "tz",
 )
-_MOST_BARS = {"fast": 50_000, "stock": 5_000}
+MOST_BARS = {"fast": 50_000, "stock": 5_000}
+"""How many bars a front end is given: plotly's own draws all of them each time."""
 
 
 def checked_state(
@@ -114,7 +115,7 @@ def _check(
     for name, flag in flags.items():
         if not isinstance(flag, bool):
             raise OptionError(f"{name} must be True or False; got {flag!r}")
-    most = _MOST_BARS[frontend]
+    most = MOST_BARS[frontend]
     if isinstance(bars, bool) or not isinstance(bars, int) or not 2 <= bars <= most:
         raise OptionError(f"bars must be a whole number from 2 to {most}; got {bars!r}")
     if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0 < fps <= 120:

@@ -6,7 +6,16 @@ import copy
 from typing import Any
 
 from mdnb.store.columns import BarColumns
-from mdnb.widgets.figure import FORMING, FORMING_VOLUME, is_ours, moving_parts, restructure, traces, view
+from mdnb.widgets.figure import (
+    FORMING,
+    FORMING_VOLUME,
+    HELD,
+    is_ours,
+    moving_parts,
+    restructure,
+    traces,
+    view,
+)
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import Look
 from mdnb.widgets.state import ChartState
@@ -21,11 +30,19 @@ class StockTransport:
     """Draws a chart by plotly's own messages, one update a change.
 
     What the user added to the figure (traces behind our four, shapes, annotations) stays.
+
+    Parameters
+    ----------
+    figure
+        The chart.
+    note
+        Shown small below the legend; plain text of ours.
     """
 
-    def __init__(self, figure: Any, state: ChartState) -> None:
+    def __init__(self, figure: Any, state: ChartState, note: str = "") -> None:
         self._figure = figure
         self._state = state
+        self._note = note
         self._held = self._hold()
         self._y_range: tuple[float, float] | None = None
         self._shows_forming = self._held.columns.forming
@@ -71,6 +88,21 @@ class StockTransport:
     def beat(self) -> None:
         """Say nothing: this front end has no badge that would turn."""
 
+    def receive(self, message: Any) -> None:
+        """Take note of nothing: what our own front end still had to say is of no use any more."""
+
+    def take_over(self) -> None:
+        """Put bars, lines and texts into a figure that our own front end drew until now; its layout stays."""
+        self._send(traces(self._state.look(), self._held, hover=True), self._layout(self._held.columns))
+
+    def send_all(self) -> None:
+        """Send every bar, changed or not: a page that has just begun may have missed some."""
+        with self._state.lock:
+            for at, trace in enumerate(self._figure._data):
+                if is_ours(trace.get("uid")):
+                    held = {name: [trace[name]] for name in HELD if name in trace}
+                    self._figure._send_restyle_msg(held, [at])
+
     def follow(self) -> None:
         """Show all bars: plotly's own front end has no other place to go."""
         self.show_all()
@@ -107,6 +139,8 @@ class StockTransport:
         layout = {**view(look, held, self._y_range), **moving_parts(self._state.source, look, held)}
         if "yaxis" in layout:
             self._y_range = tuple(layout["yaxis"]["range"])
+        if self._note:
+            layout["annotations"] = [*layout["annotations"], look.note(self._note)]
         return layout
 
     def _send(self, made: list[dict[str, Any]], layout: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ const EDITS = [
 
 async function runtimeOf(model) {
   const id = model.get("_runtime");
+  if (!model.widget_manager?.get_model) throw new Error("the page has no widget manager that finds a model");
   for (let left = 100; ; left -= 1) {
     try {
       return await model.widget_manager.get_model(id);
@@ -35,17 +36,29 @@ function moduleOf(runtime) {
 export default () => {
   let started;
   let chart;
+  let told = false;
   const waiting = [];
-  const pass = (name, ...values) => (chart ? chart[name](...values) : waiting.push([name, values]));
+  const pass = (name, ...values) => {
+    if (chart) chart[name](...values);
+    else if (!told) waiting.push([name, values]);
+  };
 
   async function start(model) {
     const runtime = await runtimeOf(model);
     const drawing = await moduleOf(runtime);
     const plotly = drawing.plotlyOf(runtime);
-    plotly.catch(() => {}); // said where the chart would be
-    chart = new drawing.Chart(model, plotly);
+    chart = new drawing.Chart(model, plotly, runtime);
     for (const [name, values] of waiting.splice(0)) chart[name](...values);
     return drawing;
+  }
+
+  /** Tell the kernel, once, that this page cannot run this front end: it changes over to plotly's own. */
+  function tellCannot(model, error) {
+    if (told) return;
+    told = true;
+    waiting.length = 0;
+    console.error(error);
+    model.send({ kind: "cannot", why: String(error) });
   }
 
   return {
@@ -59,11 +72,11 @@ export default () => {
         });
       }
       started = start(model);
-      started.catch((error) => console.error(error));
+      started.then(() => chart.plotly).catch((error) => tellCannot(model, error));
       return () => chart?.close();
     },
     // The cell does not wait for plotly.js, and what is wrong is said where the chart would be.
-    render({ el }) {
+    render({ model, el }) {
       let view;
       let closed = false;
       started
@@ -74,9 +87,9 @@ export default () => {
         })
         .catch((error) => {
           const said = document.createElement("pre");
-          said.textContent = `This page cannot show the live chart; frontend="stock" uses plotly's own.\n${error}`;
+          said.textContent = `This page cannot run the fast chart; plotly's own comes with the kernel's next breath.\n${error}`;
           el.append(said);
-          console.error(error);
+          tellCannot(model, error);
         });
       return () => {
         closed = true;

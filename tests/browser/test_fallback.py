@@ -1,0 +1,76 @@
+"""A page that cannot run our front end changes over to plotly's own, by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.bench import WAIT_MS, Bench
+from tests.browser.lab import running_lab
+from tests.browser.server import PAGE_MS
+
+pytestmark = pytest.mark.browser
+
+_SETUP = """\
+import mdnb, time
+live = mdnb.live('BTC-USD', ['1min'], feed='sim://?speed=60&seed=4', progress=False)
+chart = live.chart('1min', bars=60)
+chart.add_scatter(x=chart.data[0].x[-20:], y=chart.data[0].close[-20:], mode='lines', name='mine')
+chart.add_hline(y=float(chart.data[0].close[-1]), line_color='orange')
+chart.layout.title.text = 'mine too'"""
+_TOLD = """\
+import warnings
+caught = []
+warnings.showwarning = lambda message, *_: caught.append(str(message))"""
+_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
+_FIND = "[...document.querySelectorAll('.js-plotly-plot')].find(gd => gd.data?.length === 5)"
+_BREAKS = {
+    "no DecompressionStream": "() => { delete window.DecompressionStream; delete window.Plotly; }",
+    "scripts are not loaded": """() => { const { append } = document.head;
+      document.head.append = (node) => { if (node.src?.startsWith('blob:')) node.onerror();
+        else append.call(document.head, node); }; }""",
+}
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
+    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
+        yield Bench(lab)
+
+
+@pytest.mark.parametrize(
+    "broken", ["no DecompressionStream", pytest.param("scripts are not loaded", marks=pytest.mark.slow)]
+)
+def test_plotlys_own_front_end_takes_over_and_moves(bench: Bench, broken: str) -> None:
+    page = bench.page
+    bench.lab.open(f"{broken}.ipynb", [_TOLD, _SETUP, "chart"])
+    page.evaluate(_BREAKS[broken])
+    for cell in range(3):
+        assert "Error" not in bench.lab.run(cell)
+    page.wait_for_function(f"() => {_FIND}", timeout=PAGE_MS)
+    page.evaluate(f"() => {{ window.gd = {_FIND}; window.closes = new Set(); }}")
+    page.wait_for_function(
+        "() => { closes.add(gd.data[1].close[0]); return closes.size >= 4; }", timeout=WAIT_MS
+    )
+    last = page.evaluate("gd.data[0].x.at(-1)")
+    page.wait_for_function(f"() => gd.data[0].x.at(-1) >= {last} + 2", timeout=WAIT_MS)
+    # A bar that closed while plotly's module was on its way is there too.
+    assert page.evaluate("[...gd.data[0].x].every((x, i, all) => !i || x === all[i - 1] + 1)")
+    assert page.evaluate("gd.data[0].x.length") == 59
+    shown = page.evaluate("[gd.data[4].name, gd.layout.shapes.map(s => s.line.color), gd.layout.title.text]")
+    assert shown[0] == "mine"
+    assert "orange" in shown[1]
+    assert shown[2] == "mine too"
+    assert page.evaluate("gd.layout.annotations.some(a => a.text.startsWith('this page cannot run'))")
+    told = bench.do("print(len(caught), caught[0], chart.fps)")
+    assert told.startswith(
+        "1 this page cannot run the fast chart: plotly's own, at most 2 refreshes a second ("
+    )
+    assert told.endswith(" 2.0\n")
+    same = "chart.data[0].close[-3:].tolist() == live['1min'].frame['close'].iloc[-4:-1].tolist()"
+    assert bench.do(f"print(any({same} for _ in range(20) if time.sleep(0.1) is None))") == "True\n"
+    _PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=_PICTURES / "fallback.png")
+    bench.do("live.close()")
