@@ -1,0 +1,101 @@
+"""The feed's connection is really cut: the badge says so, and the chart recovers without anybody's hand."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.bench import Bench, Chart
+from tests.browser.lab import running_lab
+from tests.browser.relay import Relay
+from tests.browser.server import free_port
+
+pytestmark = pytest.mark.browser
+
+_log = logging.getLogger(__name__)
+
+_SETUP = """\
+import json, mdnb, pathlib, time
+from mdnb.feeds.connection import Endpoint
+from mdnb.feeds.simulator.feed import SimulatorFeed
+class Relayed(SimulatorFeed):
+    async def endpoint(self):
+        target = await super().endpoint()
+        pathlib.Path(FILE).write_text(target.url.rpartition(":")[2])
+        return Endpoint("ws://127.0.0.1:PORT")
+feed = Relayed(seed=4, speed=60)
+live = mdnb.live('BTC-USD', ['1min'], feed=feed, initial_days=0.5, progress=False)"""
+
+_MISS_BARS = """\
+until = feed.clock.now_ns() + 4 * 60_000_000_000
+while feed.clock.now_ns() < until:
+    time.sleep(0.01)"""
+
+_BARS = """\
+frame = live['1min'].frame
+frame = (frame.iloc[:-1] if frame.attrs['forming'] else frame).iloc[-40:]
+start = frame.index.tz_convert('UTC').as_unit('ns').asi8
+venue = mdnb.run(feed.history_bars('BTC-USD', '1min', int(start[0]), int(start[-1]) + 1))
+ours = [[at // 1_000_000, *row] for at, row in zip(start.tolist(),
+        frame[['open', 'high', 'low', 'close', 'volume']].values.tolist())]
+print(json.dumps([ours, [[row[0] // 1_000_000, *row[1:6]] for row in venue]]))"""
+
+_SHOWN = """(() => { const {bars} = view; const end = bars.end - (bars.forming ? 1 : 0);
+  const ordinals = Array.from({length: 60}, (_, i) => end - 60 + i);
+  return ordinals.map(ordinal => bars.columns.map((_, column) => bars.at(ordinal, column))); })()"""
+_STATUS = "view.texts.status.textContent"
+_BADGE_MS = 3_000
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[tuple[Relay, str]]:
+    port, file = free_port(), tmp_path / "port"
+    made = Relay(port, file)
+    made.mend()
+    yield made, _SETUP.replace("PORT", str(port)).replace("FILE", repr(str(file)))
+    made.cut()
+
+
+def _equal(bench: Bench, chart: Chart) -> bool:
+    """Return whether page, engine and venue hold the same closed bars."""
+    ours, venue = json.loads(bench.do(_BARS))
+    shown: dict[float, list[Any]] = {row[0]: row for row in chart.page(_SHOWN)}
+    # A volume is a sum of sizes, here of as many decimals, whose last bit depends on the order.
+    same = [[*row[:5], round(row[5], 4)] for row in ours] == [[*row[:5], round(row[5], 4)] for row in venue]
+    return same and all(shown.get(row[0]) == row for row in ours)
+
+
+def test_the_badge_tells_of_a_cut_line_and_the_chart_goes_on_when_it_is_mended(
+    tmp_path: Path, chromium: Path, relay: tuple[Relay, str]
+) -> None:
+    line, setup = relay
+    with running_lab(tmp_path, chromium) as lab:
+        bench = Bench(lab)
+        lab.open("outage.ipynb", [setup])
+        assert "Error" not in lab.run(0)
+        chart = Chart(bench, "chart = live.chart('1min')\nchart")
+        chart.wait(f"{_STATUS}.startsWith('live')")
+        chart.page(
+            "(view.down = 0, new MutationObserver(() => {"
+            f" if (!{_STATUS}.startsWith('live')) view.down ||= performance.now(); }}"
+            ").observe(view.texts.status, {childList: true, characterData: true, subtree: true}))"
+        )
+        cut_at = chart.page("performance.now()")
+        line.cut()
+        chart.wait("view.down > 0", _BADGE_MS)
+        _log.info("the badge told of the cut after %.0f ms", chart.page("view.down") - cut_at)
+        assert chart.page(_STATUS) in {"disconnected", "connecting", "reconnecting"}
+        end = chart.page("view.bars.end")
+        bench.do(_MISS_BARS)
+        assert chart.page(f"{_STATUS}.startsWith('live')") is False
+        chart.collect_prices()
+        line.mend()
+        chart.wait(f"{_STATUS}.startsWith('live') && view.bars.end > {end} + 4 && view.seenPrices.size > 5")
+        assert any(_equal(bench, chart) for _ in range(20))
+        bench.do("live.close()")
+        assert not bench.errors
