@@ -20,6 +20,7 @@ _PARTS = (
     "edits",
     "bars",
     "time_axis",
+    "kernel_end",
     "kernel_watch",
     "chart",
     "drawing",

@@ -24,7 +24,7 @@ live = mdnb.live('BTC-USD', ['1min', '5min'], feed='sim://?speed=60&seed=4', pro
 PICTURES = Path(__file__).parents[2] / "build" / "pictures"
 """Git ignores the folder; what is in it is to be looked at."""
 
-DARK, LIGHT = "#0f1115", "#ffffff"
+DARK, LIGHT = "rgb(15, 17, 21)", "rgb(255, 255, 255)"
 
 
 def moves(chart: ShownChart) -> None:
@@ -37,7 +37,8 @@ def moves(chart: ShownChart) -> None:
 
 def has_colours_of_the_page(chart: ShownChart, background: str) -> None:
     """Check that the chart took the colours of the page's theme."""
-    chart.wait(f"view.gd.layout.paper_bgcolor === '{background}'")
+    drawn = "getComputedStyle(view.gd.querySelector('.main-svg')).backgroundColor"
+    chart.wait(f"{drawn} === '{background}'")
 
 
 def stays_where_it_is_dragged_and_comes_back(chart: ShownChart) -> None:

@@ -3,12 +3,6 @@
 const SILENT_MS = 6500; // the kernel's sender says something every two or three seconds
 const CHECK_MS = 1000;
 
-const ENDS = {
-  // A kernel that made a chart and is starting is another one by now.
-  starting: "kernel restarted", restarting: "kernel restarted", autorestarting: "kernel restarted",
-  terminating: "kernel gone", dead: "kernel gone",
-};
-
 /** Watches the kernel of a chart; what it finds is `status`, for the badge: null while all is well. */
 class KernelWatch {
   constructor(chart, runtime) {
@@ -19,26 +13,13 @@ class KernelWatch {
     this.heardAt = this.checkedAt = performance.now();
     this.timer = setInterval(() => this.check(), CHECK_MS);
     this.kernel = runtime?.widget_manager?.kernel;
-    this.connectKernel(this.kernel);
+    const stop = onKernelEnd(this.kernel, (words) => this.end(words));
     // All models of a kernel lose their connection at once, so any of them tells it.
     const onLive = () => runtime.comm_live === false && this.end("kernel restarted");
     runtime?.on?.("comm_live_update", onLive);
     this.disconnect = () => {
-      this.disconnectKernel?.();
+      stop();
       runtime?.off?.("comm_live_update", onLive);
-    };
-  }
-
-  /** Listen to the kernel connection of JupyterLab, Notebook and Voila; other hosts show none. */
-  connectKernel(kernel) {
-    if (!kernel?.statusChanged?.connect) return;
-    const onStatus = (_, status) => ENDS[status] && this.end(ENDS[status]);
-    const onDisposed = () => this.end("kernel gone");
-    kernel.statusChanged.connect(onStatus);
-    kernel.disposed?.connect(onDisposed);
-    this.disconnectKernel = () => {
-      kernel.statusChanged.disconnect(onStatus);
-      kernel.disposed?.disconnect(onDisposed);
     };
   }
 

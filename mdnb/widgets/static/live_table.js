@@ -3,7 +3,7 @@
 // The kernel sends the whole small table on each change, finished down to the last text: `_table` is
 // {title, facts, badge, columns, rows, heading, note}. Here it is laid into elements that stay: only what
 // differs is written, once in an animation frame, however many changes came. Texts are set as text, never as
-// HTML. Colours are the page's, see live_table.css.
+// HTML. Colours are the page's, see live_table.css. `kernel_end.js` stands before this file.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SPARK = { width: 96, height: 16, margin: 1.5 };
@@ -71,7 +71,7 @@ function paintHead(parts, state) {
     setClass(value, toneClass(cell.tone));
     setText(value, cell.text);
   });
-  const badge = asCell(state.badge);
+  const badge = asCell(parts.ended ? { text: parts.ended, tone: "dead" } : state.badge);
   setClass(parts.badge, `mdnb-badge ${toneClass(badge.tone)}`);
   setText(parts.badge, badge.text);
   const columns = fit(parts.head, "th", state.columns.length);
@@ -164,9 +164,15 @@ function render({ model, el }) {
     });
   };
   model.on("change:_table", schedule);
+  const stopWatching = onKernelEnd(model.widget_manager?.kernel, (words) => {
+    parts.ended ??= words;
+    parts.root.classList.add("mdnb-gone");
+    schedule();
+  });
   paint(parts, model.get("_table"));
   return () => {
     cancelAnimationFrame(frame);
+    stopWatching();
     model.off("change:_table", schedule);
   };
 }

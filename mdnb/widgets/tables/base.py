@@ -53,7 +53,9 @@ class LiveTable(anywidget.AnyWidget):
         When an option is outside what is allowed.
     """
 
-    _esm = _STATIC / "live_table.js"
+    _esm = "\n".join(
+        (_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in ("kernel_end", "live_table")
+    )
     _css = _STATIC / "live_table.css"
     _table = traitlets.Dict().tag(sync=True)
     _colours: traitlets.List[str] = traitlets.List().tag(sync=True)
