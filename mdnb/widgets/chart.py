@@ -13,8 +13,10 @@ import traitlets
 from mdnb.analysis.indicators import Indicator
 from mdnb.manager.forward import Forward
 from mdnb.widgets.composition import Composition
+from mdnb.widgets.drawings import ChartDrawings, DrawnLine, DrawnRectangle, place, taken
 from mdnb.widgets.fallback import fall_back, is_cannot
 from mdnb.widgets.files import ChartFiles
+from mdnb.widgets.modes import ChartModes
 from mdnb.widgets.options import checked_state
 from mdnb.widgets.page import page_probe
 from mdnb.widgets.quiet import QuietFigure
@@ -149,6 +151,8 @@ class LiveChart(QuietFigure):
             _mdnb_transport=transport,
             _mdnb_composition=Composition(state, transport),
             _mdnb_files=ChartFiles(self, state, transport),
+            _mdnb_modes=ChartModes(self, state),
+            _mdnb_drawings=ChartDrawings(self, state),
             _mdnb_opens=True,
         )
         self._config = dict(_CONFIG)
@@ -221,6 +225,27 @@ class LiveChart(QuietFigure):
     set_symbol = Forward("_mdnb_composition", Composition.set_symbol)
     symbols = Forward("_mdnb_composition", Composition.symbols)
 
+    @property
+    def mode(self) -> str:
+        """``live``, ``paused`` or ``replay``; also as somebody changed it in the page."""
+        name: str = self._mdnb.mode.name
+        return name
+
+    pause = Forward("_mdnb_modes", ChartModes.pause)
+    resume = Forward("_mdnb_modes", ChartModes.resume)
+    replay = Forward("_mdnb_modes", ChartModes.replay)
+    step = Forward("_mdnb_modes", ChartModes.step)
+
+    @property
+    def drawings(self) -> tuple[DrawnLine | DrawnRectangle, ...]:
+        """What was drawn, in the page or from Python, oldest first."""
+        drawn: tuple[DrawnLine | DrawnRectangle, ...] = self._mdnb_drawings.drawn()
+        return drawn
+
+    draw_line = Forward("_mdnb_drawings", ChartDrawings.draw_line)
+    draw_rectangle = Forward("_mdnb_drawings", ChartDrawings.draw_rectangle)
+    clear_drawings = Forward("_mdnb_drawings", ChartDrawings.clear_drawings)
+
     picture = Forward("_mdnb_files", ChartFiles.picture)
     snapshot = Forward("_mdnb_files", ChartFiles.snapshot)
     to_html = Forward("_mdnb_files", ChartFiles.to_html)
@@ -276,6 +301,8 @@ class LiveChart(QuietFigure):
             if version == state.seen and status == state.badge:
                 transport.beat()
                 return
+            if version[0] != state.seen[0]:
+                place(self, state.source.columns(state.timeframe, state.bars))
             state.seen, state.badge = version, status
             transport.draw(version)
             if status == "closed":
@@ -298,9 +325,16 @@ class LiveChart(QuietFigure):
             self._mdnb_transport.number_points(told["points"])
         super()._handler_js2py_pointsCallback(change)
 
+    @traitlets.observe("_js2py_relayout")
+    def _handler_js2py_relayout(self, change: dict[str, Any]) -> None:
+        with taken(self, change["new"]):
+            super()._handler_js2py_relayout(change)
+
     def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
         if is_cannot(message):
             fall_back(self, self._mdnb, message)
+        elif isinstance(message, dict) and message.get("kind") == "relayout":
+            self._handler_js2py_relayout({"new": message.get("told")})
         else:
             self._mdnb_transport.receive(message)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from mdnb.store.columns import BarColumns
 from mdnb.widgets.axis import price_range, time_labels
+from mdnb.widgets.drawings import is_drawn
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import PADDING_BARS, Look, legend_text
 from mdnb.widgets.source import BarSource
@@ -46,7 +47,7 @@ _HANDLERS = ("_hover_callbacks", "_unhover_callbacks", "_click_callbacks", "_sel
 
 def is_ours(name: str | None) -> bool:
     """Return whether a trace, shape or annotation of that name or id is the chart's own."""
-    return bool(name) and str(name).startswith(OURS)
+    return bool(name) and str(name).startswith(OURS) and not is_drawn(name)
 
 
 def traces(look: Look, held: HeldBars, *, hover: bool) -> list[dict[str, Any]]:

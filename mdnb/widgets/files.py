@@ -71,7 +71,8 @@ class ChartFiles:
             trace.update({name: made[name] for name in HELD if name in made}, overwrite=True)
         for kind in ("shapes", "annotations"):
             theirs = [item.to_plotly_json() for item in figure.layout[kind] if not is_ours(item.name)]
-            around[kind] = [*around.get(kind, ()), *theirs]
+            # Not merged into those there are, as an update would.
+            figure.layout[kind] = [*around.pop(kind, ()), *theirs]
         return figure.update_layout(around)
 
     def to_html(self, *args: Any, **kwargs: Any) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mdnb.analysis.indicators import Indicator
+from mdnb.widgets.drawings import drawing_colours
 from mdnb.widgets.series import lines_of, panes_of
 from mdnb.widgets.theme import Theme, contrast_text, with_alpha
 
@@ -209,6 +210,7 @@ class Look:
             "warning": theme.warning,
             "dead": theme.dead,
             "accents": [theme.accent(i) for i in range(len(theme.accents))],
+            **drawing_colours(theme),
         }
 
     # -- layout -------------------------------------------------------------------------------------

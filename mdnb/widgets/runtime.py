@@ -22,12 +22,15 @@ _PARTS = (
     "time_axis",
     "kernel_end",
     "kernel_watch",
+    "modes",
     "chart",
     "drawing",
     "kinds",
     "series",
     "pointer",
     "picture",
+    "strip",
+    "tools",
     "view",
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError, suggest
 from mdnb.widgets.layout import Look
+from mdnb.widgets.modes import Mode
 from mdnb.widgets.source import BarSource, Handle
 from mdnb.widgets.theme import Theme, theme_of
 
@@ -55,6 +56,10 @@ class ChartState:
     view
         What the page said last of the bars in view: how many, and how much room is right of them, where it
         follows; else the ordinals at the edges. None until then.
+    mode
+        Whether it is live, paused or replays.
+    anchors
+        Sides and times of drawn rectangles, by name.
     """
 
     source: BarSource
@@ -79,6 +84,8 @@ class ChartState:
     follows: bool = True
     view: tuple[float, float] | None = None
     listener: Handle | None = None
+    mode: Mode = dataclasses.field(default_factory=Mode)
+    anchors: dict[str, tuple[float, float, int, int]] = dataclasses.field(default_factory=dict)
 
     @property
     def colours(self) -> Theme:

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from mdnb.store.columns import BarColumns
+from mdnb.widgets.drawings import place
 from mdnb.widgets.figure import (
     FORMING,
     FORMING_VOLUME,
@@ -117,6 +118,7 @@ class StockTransport:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
         self._held = self._hold()
         restructure(self._figure, traces(self._state.look(), self._held, hover=True))
+        place(self._figure, self._held.columns)
         self._y_range = None
         self._send(*self.make_figure())
 
@@ -159,6 +161,10 @@ class StockTransport:
                         name: value for name, value in trace.items() if name not in {"type", "uid", "name"}
                     }
                     figure.data[places[trace["uid"]]].update(changes, overwrite=True)
+            for kind in ("shapes", "annotations"):
+                if kind in layout:
+                    # Not merged into those there are, as an update would.
+                    figure.layout[kind] = layout.pop(kind)
             figure.update_layout(layout)
 
 

@@ -27,6 +27,8 @@ class Theme:
         The connection's badge.
     accents
         Lines over the bars and below them.
+    drawn
+        Lines and rectangles that the user draws.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Theme:
     warning: str
     dead: str
     accents: tuple[str, ...]
+    drawn: str
 
     def accent(self, number: int) -> str:
         """Return the colour of a line; after the last one they begin anew."""
@@ -58,6 +61,7 @@ _DARK = Theme(
     warning="#f5a623",
     dead="#ef5350",
     accents=("#f5a623", "#5b9cf6", "#c77dff", "#e8d44d", "#4dd0e1", "#f48fb1"),
+    drawn="#5b9cf6",
 )
 _LIGHT = Theme(
     name="light",
@@ -71,6 +75,7 @@ _LIGHT = Theme(
     warning="#b26a00",
     dead="#d32f2f",
     accents=("#c2680a", "#2962ff", "#8e24aa", "#8a7400", "#00838f", "#c2185b"),
+    drawn="#2962ff",
 )
 # Okabe and Ito, Color Universal Design (2008): sky blue and orange for the bars; the lines in what is left.
 _COLORBLIND: dict[str, dict[str, Any]] = {

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mdnb.sessions import DAY_NS
+from mdnb.widgets.drawings import carry, recolour_drawn
 from mdnb.widgets.figure import (
     CANDLES,
     FORMING,
@@ -29,6 +30,7 @@ from mdnb.widgets.figure import (
 )
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import Look, badge_tone, short_timeframe
+from mdnb.widgets.modes import receive_mode
 from mdnb.widgets.pack import pack_columns
 from mdnb.widgets.series import Line
 from mdnb.widgets.state import VISIBLE_BARS, ChartState
@@ -132,9 +134,10 @@ class FastTransport:
 
     def recompose(self) -> None:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
-        figure = self._figure
+        figure, before = self._figure, self._held.columns
         self._held = self._hold()
         with figure.quiet():
+            carry(figure, before, self._held.columns)
             restructure(figure, traces(self._state.look(), self._held, hover=False))
             figure.update_layout(self._state.look().axes())
         figure._trait_values.update(self.traits())
@@ -149,6 +152,7 @@ class FastTransport:
         for uid, changes in now["traces"].items():
             for trace in self._own(uid):
                 _replace(self._figure, trace, was["traces"][uid], changes)
+        recolour_drawn(self._figure, self._state.colours)
         if tell:
             self._figure.send({"kind": "look", "look": self._look()})
 
@@ -205,6 +209,8 @@ class FastTransport:
             "latency": latency if np.isfinite(latency) else None,
             "left": left if np.isfinite(left) else None,
             "quotes": state.quotes,
+            "mode": state.mode.wire(),
+            "tick": source.instrument.tick_size,
         }
 
     def _series(self, look: Look, line: Line) -> dict[str, Any]:
@@ -281,6 +287,8 @@ class FastTransport:
             elif kind == "follows":
                 self._state.follows = bool(message.get("follows"))
                 self._state.view = _edges(message.get("view"))
+            elif kind == "mode":
+                receive_mode(self._figure, message)
             elif kind == "need":
                 self.send_bars()
             elif kind == "applied":

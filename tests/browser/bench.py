@@ -8,8 +8,14 @@ from playwright.sync_api import Page
 
 from tests.browser.lab import Lab
 
-__all__ = ["WAIT_MS", "Bench", "Chart", "ShownChart", "find_view"]
+__all__ = ["SETUP", "WAIT_MS", "Bench", "Chart", "ShownChart", "find_view"]
 
+SETUP = """\
+import mdnb, time, json
+from mdnb.widgets.chart import LiveChart
+live = mdnb.live('BTC-USD', ['1min', '5min'], feed='sim://?speed=60&seed=4', progress=False)
+def make(timeframe="1min", **options):
+    return LiveChart(live._view.data.engine, timeframe, **options)"""
 WAIT_MS = 20_000
 
 

@@ -9,17 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.bench import WAIT_MS, Bench, Chart, ShownChart, find_view
+from tests.browser.bench import SETUP, WAIT_MS, Bench, Chart, ShownChart, find_view
 from tests.browser.lab import PAGE_MS, running_lab
 
 pytestmark = pytest.mark.browser
 
-_SETUP = """\
-import mdnb, time, json
-from mdnb.widgets.chart import LiveChart
-live = mdnb.live('BTC-USD', ['1min', '5min'], feed='sim://?speed=60&seed=4', progress=False)
-def make(timeframe="1min", **options):
-    return LiveChart(live._view.data.engine, timeframe, **options)"""
 _PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
 
 
@@ -27,7 +21,7 @@ _PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to 
 def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
     with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
         made = Bench(lab)
-        lab.open("charts.ipynb", [_SETUP])
+        lab.open("charts.ipynb", [SETUP])
         lab.run(0)
         yield made
 
@@ -328,7 +322,7 @@ def test_the_stock_front_end_is_there_for_other_hosts(bench: Bench) -> None:
         "print(len(caught), stock.fps)\n"
         "stock"
     )
-    bench.lab.open("stock.ipynb", [_SETUP, code])
+    bench.lab.open("stock.ipynb", [SETUP, code])
     bench.lab.run(0)
     assert bench.lab.run(1).startswith("1 2.0\n")
     find = "[...document.querySelectorAll('.js-plotly-plot')].find(gd => gd.data?.length === 4)"

@@ -10,6 +10,7 @@ class Chart {
     this.views = new Set();
     this.visible = true;
     this.takeFigure();
+    this.modes = new Modes(this, this.look.mode);
     this.plotly = plotly;
     this.kernel = new KernelWatch(this, runtime);
     this.onPage = (event) => this.tellVisible(event);
@@ -37,6 +38,7 @@ class Chart {
   close() {
     this.closed = true;
     this.kernel.close();
+    this.modes.close();
     clearTimeout(this.late);
     document.removeEventListener("visibilitychange", this.onPage);
     window.removeEventListener("pagehide", this.onPage);
@@ -47,7 +49,9 @@ class Chart {
     if (message.kind === "delta") this.takeDelta(message, typed(Float64Array, buffers[0]));
     else if (message.kind === "bars") {
       this.takeBars(message.look, buffers[0]);
-      for (const view of this.views) view.restart();
+      if (!this.modes.frozen) for (const view of this.views) view.restart();
+    } else if (message.kind === "mode") {
+      this.modes.take(message);
     } else if (message.kind === "figure") {
       this.takeFigure();
       for (const view of this.views) view.remake();
@@ -73,12 +77,14 @@ class Chart {
   }
 
   takeBars(look, packed) {
+    const before = { look: this.look, bars: this.bars };
     this.look = look;
     this.zone = new Zone(look.tz);
     this.status = { text: look.status, tone: look.tone, latency: look.latency };
     this.generation = look.generation;
     this.takeLeft(look.left);
     this.bars = new Bars(look.first, unpack(look.columns, packed), look.forming, look.limit);
+    this.modes?.rebase(before);
   }
 
   /** Note when the bar that is being made ends, by the page's own clock: it counts down without ticks. */

@@ -54,6 +54,7 @@ const DRAWING = {
     this.drawSeparators(across);
     this.drawBars(across, up(full.yaxis), full.yaxis2?._length && up(full.yaxis2));
     this.drawSeries(across, up, full);
+    this.drawTools(up(full.yaxis), full);
     this.drawLast(up(full.yaxis), full);
     this.drawTexts();
     this.drawCross(across, full);
@@ -112,7 +113,7 @@ const DRAWING = {
     // A tick's number that the label would half cover is not shown.
     for (const text of this.gd.querySelectorAll(".yaxislayer-above .ytick text")) {
       const value = text.__data__?.x;
-      const covered = Number.isFinite(value) && Math.abs(up(value) - at) < 15;
+      const covered = Number.isFinite(value) && [at, ...this.levels].some((y) => Math.abs(up(value) - y) < 15);
       if (covered !== (text.style.visibility === "hidden")) text.style.visibility = covered ? "hidden" : "";
     }
   },
@@ -120,7 +121,7 @@ const DRAWING = {
   /** Count down to the end of the bar that is being made, below the last price. */
   drawLeft(at, full) {
     const { area, chart, colours, left } = this;
-    if (chart.closes === null || chart.status.tone !== "live") {
+    if (chart.closes === null || chart.modes.status.tone !== "live") {
       set(left.group, { visibility: "hidden" });
       return;
     }
@@ -134,7 +135,7 @@ const DRAWING = {
 
   drawQuote(up) {
     const { area, chart, colours, paths } = this;
-    const { bid, ask } = (chart.look.quotes && chart.quote) || {};
+    const { bid, ask } = (chart.look.quotes && chart.modes.quote) || {};
     for (const [name, price, colour] of [["bid", bid, colours.up], ["ask", ask, colours.down]]) {
       const d = Number.isFinite(price) ? `M${area.left} ${up(price).toFixed(1)}H${area.right}` : "";
       set(paths[name], { d, stroke: colour, "stroke-opacity": 0.6, "stroke-width": 1 });
@@ -166,7 +167,7 @@ const DRAWING = {
     const share = before ? Math.abs((100 * change) / before).toFixed(2) : "0.00";
     say(texts.change, `${arrow} ${sign}${this.prices.format(Math.abs(change))} (${sign}${share}%)`);
     say(texts.volume, this.volumes.format(volume));
-    const { text, tone, latency } = chart.status;
+    const { text, tone, latency } = chart.modes.status;
     const delay = tone === "live" && Number.isFinite(latency) ? ` · ${Math.max(latency, 0).toFixed(0)} ms` : "";
     say(texts.status, `${tone === "live" ? "live" : text}${delay}`);
     set(texts.dot, { style: `color:${colours[tone]}` });
@@ -212,6 +213,7 @@ const DRAWING = {
       }
     };
     change(gd.layout, old.layout, now.layout);
+    this.colourDrawn(look.themes, now.colours);
     for (const uid of Object.keys(now.traces)) {
       const trace = gd.data[this.place(uid)];
       if (trace) change(trace, old.traces[uid], now.traces[uid]);

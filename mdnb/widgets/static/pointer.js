@@ -51,7 +51,10 @@ const POINTER = {
   },
 
   report(trait, message) {
-    this.chart.tell(trait, { ...message, source_view_id: this.id });
+    const told = { ...message, source_view_id: this.id };
+    // Not as a trait: of that a busy kernel gets the newest value only, and a zoom would undo what was drawn before.
+    if (trait === "_js2py_relayout") this.chart.say({ kind: "relayout", told });
+    else this.chart.tell(trait, told);
   },
 
   pointed(name, event) {

@@ -76,7 +76,7 @@ class View {
   }
 
   build() {
-    element(this.el, "style", {}, STYLE);
+    element(this.el, "style", {}, STYLE + STRIP_STYLE);
     const gd = (this.gd = element(this.el, "div", { class: "mdnb-chart" }));
     gd.__mdnb = this;
     const over = (this.over = document.createElementNS(SVG, "svg"));
@@ -105,6 +105,8 @@ class View {
     this.latest.addEventListener("click", () => this.goLatest());
     this.buildTexts();
     this.buildSeries();
+    this.buildStrip();
+    this.buildTools();
   }
 
   buildTexts() {
@@ -126,7 +128,7 @@ class View {
   /** Put what is ours into the figure; plotly leaves it there, except when it begins anew. */
   attach() {
     if (this.over.parentNode !== this.gd) {
-      this.gd.append(this.over, this.labels, this.legend, this.badge, this.latest);
+      this.gd.append(this.over, this.labels, this.legend, this.badge, this.strip, this.latest);
     }
   }
 
@@ -164,7 +166,7 @@ class View {
   // -- what is in view --------------------------------------------------------------------------------
 
   get bars() {
-    return this.chart.bars;
+    return this.chart.modes.shown;
   }
 
   /** Return where a trace of ours is now; -1 where the user took it out. */
@@ -232,7 +234,7 @@ class View {
     const told = this.follow && !this.fixedY ? null : { "xaxis.range": null, "yaxis.range": null };
     this.takeRanges(null, null);
     this.moved(true);
-    if (told) this.chart.tell("_js2py_relayout", { relayout_data: told, source_view_id: this.id });
+    if (told) this.report("_js2py_relayout", { relayout_data: told });
   }
 
   /** Give plotly the bars, the ranges and the labels of what is in view. */
@@ -378,4 +380,4 @@ class View {
   }
 }
 
-Object.assign(View.prototype, DRAWING, SERIES, POINTER);
+Object.assign(View.prototype, DRAWING, SERIES, POINTER, STRIP, TOOLS);

@@ -1,0 +1,302 @@
+"""Lines and rectangles drawn in a real page: made, moved and taken away by hand, and kept."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.bench import SETUP, Bench, Chart
+from tests.browser.lab import PAGE_MS, running_lab
+
+pytestmark = pytest.mark.browser
+
+_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
+_SHAPES = "view.gd.layout.shapes ?? []"
+_OURS = "view.drawnShapes()"
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
+    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
+        made = Bench(lab)
+        lab.open("drawings.ipynb", [SETUP])
+        lab.run(0)
+        yield made
+
+
+@pytest.fixture
+def chart(bench: Bench) -> Iterator[Chart]:
+    made = Chart(bench)
+    yield made
+    bench.do("chart.close()")
+    assert not bench.errors
+
+
+class Hand:
+    """A pointer over a chart that stands still, so that a place stays what it is."""
+
+    def __init__(self, chart: Chart) -> None:
+        self.chart = chart
+        self.mouse = chart.bench.page.mouse
+        chart.page("(view.chart.modes.pause(), 0)")
+        chart.wait("view.chart.modes.name === 'paused' && !view.fitTimer && !view.frame")
+
+    def line(self, x: float, y: float) -> None:
+        """Draw a line with one click."""
+        self.chart.page("(view.buttons.line.click(), 0)")
+        self.mouse.click(*self.chart.at(x, y))
+
+    def rectangle(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
+        self.chart.page("(view.buttons.rectangle.click(), 0)")
+        self.drag(begin, end)
+
+    def drag(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
+        self.mouse.move(*self.chart.at(*begin))
+        self.mouse.down()
+        self.mouse.move(*self.chart.at(*end), steps=4)
+        self.mouse.up()
+
+
+def _python(bench: Bench, expression: str) -> Any:
+    return ast.literal_eval(bench.do(f"print({expression})"))
+
+
+def _drawn(chart: Chart) -> list[list[Any]]:
+    """Return what Python has: a line's price, or a rectangle's times and prices."""
+    return _python(
+        chart.bench,
+        "[[one.price] if len(one) == 2 else [one.start.timestamp() * 1000, one.end.timestamp() * 1000,"
+        " one.low, one.high] for one in chart.drawings]",
+    )
+
+
+def _price(chart: Chart, y: float) -> float:
+    low, high = chart.page("view.gd._fullLayout.yaxis.range")
+    return high - y * (high - low)
+
+
+def test_a_line_is_drawn_moved_and_deleted(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.add_hline(y=float(chart.data[0].close[-1]), line_width=3)")
+    chart.wait(f"({_SHAPES}).length === 1")
+    hand = Hand(chart)
+    hand.line(0.5, 0.3)
+    chart.wait(f"{_OURS}.length === 1 && view.tool === null")
+    (shape,) = chart.page(_OURS)
+    assert shape["y0"] == round(shape["y0"], 2)
+    half_a_pixel = (_price(chart, 0) - _price(chart, 1)) / 300
+    assert abs(shape["y0"] - _price(chart, 0.3)) <= half_a_pixel + 0.01
+    assert _drawn(chart) == [[shape["y0"]]]
+    assert _python(bench, "[shape.line.width for shape in chart.layout.shapes]") == [3, 1.5]
+    said = chart.page("view.lineChips.textContent.replaceAll(',', '')")
+    assert float(said) == shape["y0"]
+
+    bench.show(chart.cell)
+    hand.drag((0.4, 0.3), (0.45, 0.6))
+    chart.wait(f"{_OURS}[0].y0 < {shape['y0']}")
+    (moved,) = chart.page(_OURS)
+    assert abs(moved["y0"] - _price(chart, 0.6)) <= half_a_pixel * 2 + 0.01
+    assert _drawn(chart) == [[moved["y0"]]]
+    bench.show(chart.cell)
+    chart.page("(view.gd.focus(), 0)")
+    bench.page.keyboard.press("ArrowUp")
+    chart.wait(f"{_OURS}[0].y0 > {moved['y0']}")
+    assert chart.page(f"{_OURS}[0].y0") == pytest.approx(moved["y0"] + 0.01)
+    bench.page.keyboard.press("Delete")
+    chart.wait(f"{_OURS}.length === 0")
+    assert _drawn(chart) == []
+    assert _python(bench, "[shape.line.width for shape in chart.layout.shapes]") == [3]
+
+
+def test_a_rectangle_is_drawn_picked_moved_and_made_larger(bench: Bench, chart: Chart) -> None:
+    hand = Hand(chart)
+    kept = chart.page("[...view.range]")
+    hand.rectangle((0.3, 0.3), (0.5, 0.6))
+    chart.wait(f"{_OURS}.length === 1")
+    assert chart.page("[...view.range]") == kept, "the chart was panned"
+    (shape,) = chart.page(_OURS)
+    times = chart.page(f"[view.bars.at({shape['x0']}, 0), view.bars.at({shape['x1']}, 0)]")
+    assert _drawn(chart) == [[*times, shape["y0"], shape["y1"]]]
+    bench.show(chart.cell)
+    hand.mouse.click(*chart.at(0.8, 0.9))
+    chart.wait("view.picked === null")
+    hand.mouse.click(*chart.at(0.4, 0.45))
+    chart.wait(f"view.picked === '{shape['name']}'")
+    hand.drag((0.4, 0.45), (0.45, 0.35))
+    chart.wait(f"{_OURS}[0].x0 > {shape['x0']}")
+    (moved,) = chart.page(_OURS)
+    assert moved["x1"] - moved["x0"] == shape["x1"] - shape["x0"]
+    assert moved["y1"] - moved["y0"] == pytest.approx(shape["y1"] - shape["y0"], abs=0.03)
+    corner = chart.page(f"(() => {{ const [l, r, t, b] = view.boxOf({_OURS}[0]); return [r, b]; }})()")
+    box = chart.page("view.gd.getBoundingClientRect().toJSON()")
+    hand.mouse.move(box["x"] + corner[0], box["y"] + corner[1])
+    hand.mouse.down()
+    hand.mouse.move(box["x"] + corner[0] + 60, box["y"] + corner[1] + 40, steps=3)
+    hand.mouse.up()
+    chart.wait(f"{_OURS}[0].x1 > {moved['x1']} && {_OURS}[0].y0 < {moved['y0']}")
+    assert chart.page(f"{_OURS}[0].x0") == moved["x0"]
+    assert chart.page("[...view.range]") == kept
+
+
+def test_escape_puts_a_tool_away_and_a_button_clears(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.add_vline(x=float(chart.data[0].x[-20]))\nchart.draw_line(float(chart.data[0].low[-9]))")
+    chart.wait(f"({_SHAPES}).length === 2")
+    hand = Hand(chart)
+    chart.page("(view.buttons.rectangle.click(), view.gd.focus(), 0)")
+    assert chart.page("view.buttons.rectangle.getAttribute('aria-pressed')") == "true"
+    hand.mouse.move(*chart.at(0.3, 0.3))
+    hand.mouse.down()
+    hand.mouse.move(*chart.at(0.5, 0.5), steps=3)
+    chart.wait("view.preview.getAttribute('d') !== ''")
+    bench.page.keyboard.press("Escape")
+    hand.mouse.up()
+    chart.wait("view.tool === null && view.gesture === null && view.preview.getAttribute('d') === ''")
+    assert chart.page(f"({_SHAPES}).length") == 2
+    assert chart.page("view.chart.modes.name") == "paused", "that Escape was the tool's"
+    hand.line(0.4, 0.4)
+    chart.wait(f"{_OURS}.length === 2")
+    chart.page("(view.buttons.clear.click(), 0)")
+    chart.wait(f"({_SHAPES}).length === 1 && {_OURS}.length === 0")
+    assert _drawn(chart) == []
+    assert _python(bench, "len(chart.layout.shapes)") == 1
+
+
+def test_a_line_is_drawn_without_a_pointer(bench: Bench, chart: Chart) -> None:
+    Hand(chart)
+    bench.page.mouse.move(2, 2)
+    chart.page("(view.buttons.line.focus(), 0)")
+    bench.page.keyboard.press("Enter")
+    assert chart.page("[view.tool, document.activeElement === view.gd]") == ["line", True]
+    bench.page.keyboard.press("Enter")
+    close = chart.page("view.bars.at(view.bars.end - 1, 4)")
+    chart.wait(f"{_OURS}.length === 1 && {_OURS}[0].y0 === {close}")
+    bench.page.keyboard.press("Shift+ArrowDown")
+    chart.wait(f"Math.abs({_OURS}[0].y0 - {close} + 0.1) < 1e-6")
+    assert _drawn(chart) == [[chart.page(f"{_OURS}[0].y0")]]
+
+
+def test_drawings_stay_while_bars_close_and_the_user_zooms(bench: Bench, chart: Chart) -> None:
+    hand = Hand(chart)
+    hand.line(0.5, 0.5)
+    hand.rectangle((0.4, 0.3), (0.7, 0.6))
+    chart.wait(f"{_OURS}.length === 2")
+    before = chart.page(f"JSON.stringify({_OURS})")
+    chart.page("(view.chart.modes.resume(), 0)")
+    end, fits = chart.page("[view.bars.end, view.fits]")
+    chart.wait(f"view.bars.end >= {end} + 3 && view.fits >= {fits} + 3")
+    chart.page("(view.gd.focus(), 0)")
+    for key in ("+", "+", "ArrowLeft"):
+        bench.page.keyboard.press(key)
+    chart.wait("!view.follow && view.gd._fullLayout.xaxis.range[1] === view.range[1]")
+    assert chart.page(f"JSON.stringify({_OURS})") == before
+    places = (
+        "(() => { const box = view.gd.getBoundingClientRect();"
+        f" return {_OURS}.map((shape, i) => {{ const path ="
+        ' view.gd.querySelector(`.shapelayer path[data-index="${i}"]`).getBoundingClientRect();'
+        " return [path.top - box.top, view.boxOf(shape)[2]]; }); })()"
+    )
+    assert all(abs(drawn - meant) < 2 for drawn, meant in chart.page(places))
+
+
+def test_what_is_drawn_while_the_kernel_is_busy_is_not_lost(bench: Bench, chart: Chart) -> None:
+    hand = Hand(chart)
+    cell = bench.add("time.sleep(6)")
+    bench.lab.start(cell)
+    bench.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+    )
+    bench.show(chart.cell)
+    hand.line(0.5, 0.4)
+    hand.line(0.5, 0.7)
+    chart.wait(f"{_OURS}.length === 2")
+    chart.page("(view.gd.focus(), 0)")
+    bench.page.keyboard.press("Escape")
+    bench.page.keyboard.press("ArrowLeft")  # told after it, and not in its place
+    chart.wait("!view.follow")
+    kept = chart.page("[...view.range]")
+    bench.lab.wait(cell)
+    assert _drawn(chart) == [[price] for price in chart.page(f"{_OURS}.map(shape => shape.y0)")]
+    assert _python(bench, "list(chart.layout.xaxis.range)") == kept
+
+
+def test_python_draws_and_a_second_view_shows_it_all(bench: Bench, chart: Chart) -> None:
+    again = Chart(bench, "chart")
+    bench.do("frame = live['1min'].frame\nprice = float(frame['close'].iloc[-2])")
+    bench.do("line = chart.draw_line(price)")
+    bench.do("box = chart.draw_rectangle(frame.index[-50], frame.index[-20], price * 0.999, price * 1.001)")
+    for one in (chart, again):
+        one.wait(f"{_OURS}.length === 2 && view.gd.querySelectorAll('.shapelayer path').length === 2")
+    shown = chart.page(
+        f"(() => {{ const {{ x0, x1 }} = {_OURS}[1]; return [x0, x1].map(x => view.bars.at(x, 0)); }})()"
+    )
+    assert _drawn(chart)[1][:2] == shown
+    bench.show(chart.cell)
+    hand = Hand(chart)
+    hand.line(0.3, 0.2)
+    again.wait(f"{_OURS}.length === 3")
+    assert again.page(f"{_OURS}[2].y0") == chart.page(f"{_OURS}[2].y0")
+    bench.do("chart.clear_drawings()")
+    for one in (chart, again):
+        one.wait(f"{_OURS}.length === 0 && view.gd.querySelectorAll('.shapelayer path').length === 0")
+
+
+def test_a_rectangle_is_carried_through_timeframes_by_its_times(bench: Bench, chart: Chart) -> None:
+    hand = Hand(chart)
+    hand.rectangle((0.4, 0.3), (0.6, 0.6))
+    chart.wait(f"{_OURS}.length === 1")
+    times = f"(({{ x0, x1 }}) => [x0, x1].map(x => view.bars.at(Math.floor(x), 0)))({_OURS}[0])"
+    before = chart.page(times)
+    (drawn,) = _drawn(chart)
+    bench.do("chart.set_timeframe('5min')")
+    chart.wait("view.chart.look.timeframe === '5m'")
+    chart.wait(f"(([start]) => start === {before[0]} - {before[0]} % 300000)({times})")
+    assert chart.page(times)[1] == before[1] - before[1] % 300_000
+    assert _drawn(chart) == [drawn]
+    bench.do("chart.set_timeframe('1min')")
+    chart.wait(f"(([start, end]) => start === {before[0]} && end === {before[1]})({times})")
+    assert _drawn(chart) == [drawn]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_drawings_take_the_colour_of_the_theme(bench: Bench, chart: Chart, theme: str) -> None:
+    hand = Hand(chart)
+    hand.rectangle((0.3, 0.25), (0.55, 0.6))
+    hand.line(0.5, 0.75)
+    chart.wait(f"{_OURS}.length === 2")
+    chart.page("(view.chart.modes.resume(), 0)")
+    bench.lab.set_theme(f"JupyterLab {theme.title()}")
+    colour = {"dark": "#5b9cf6", "light": "#2962ff"}[theme]
+    chart.wait(f"view.theme === '{theme}' && {_OURS}.every(shape => shape.line.color === '{colour}')")
+    code = "print({shape.line.color for shape in chart.layout.shapes})"
+    assert bench.do(code) == f"{{'{colour}'}}\n"
+    hand.mouse.click(*chart.at(0.4, 0.4))
+    chart.wait("view.picked && view.handles.getAttribute('d')")
+    _PICTURES.mkdir(parents=True, exist_ok=True)
+    bench.page.screenshot(path=_PICTURES / f"drawings_{theme}.png")
+
+
+def test_drawings_are_there_after_a_reload(bench: Bench) -> None:
+    chart = Chart(bench)
+    hand = Hand(chart)
+    hand.line(0.5, 0.4)
+    hand.rectangle((0.4, 0.3), (0.7, 0.6))
+    chart.wait(f"{_OURS}.length === 2")
+    before = chart.page(_OURS)
+    assert len(_drawn(chart)) == 2
+    bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    bench.page.reload(timeout=PAGE_MS)
+    bench.page.wait_for_function(
+        f"""() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
+        if (!(notebook?.widgets?.length > {chart.cell})) return false;
+        notebook.activeCellIndex = {chart.cell};
+        notebook.scrollToItem?.({chart.cell}, 'center');
+        return Boolean(notebook.widgets[{chart.cell}].node.querySelector('.mdnb-chart')); }}""",
+        timeout=PAGE_MS,
+    )
+    chart.wait(f"view.fits > 0 && {_OURS}.length === 2")
+    assert chart.page(_OURS) == before
+    bench.do("chart.close()")
+    assert not bench.errors

@@ -1,0 +1,308 @@
+"""Pause, resume and replay in a real page: from Python, from the buttons in the chart, from the keyboard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.bench import SETUP, Bench, Chart
+from tests.browser.lab import PAGE_MS, running_lab
+
+pytestmark = pytest.mark.browser
+
+_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
+
+# Whatever of the bars is to be seen, as it is drawn: plotly's candles, what lies over them, texts, ranges.
+_PICTURE = """JSON.stringify([
+  view.gd.calcdata[view.place('mdnb-candles')].map(p => [p.pos, p.min, p.max]),
+  ['up', 'down', 'volumeUp', 'volumeDown', 'last'].map(name => view.paths[name].getAttribute('d')),
+  view.legend.textContent, view.label.text.textContent, view.left.group.getAttribute('visibility'),
+  view.gd._fullLayout.xaxis.range, view.gd._fullLayout.yaxis.range, view.gd._fullLayout.yaxis2.range])"""
+_ALL = """(() => { const {bars} = view.chart; const n = bars.count - (bars.forming ? 1 : 0);
+  return bars.columns.slice(0, 6).map(column => [...column.slice(0, n)]); })()"""
+_MODE = "view.chart.modes.name"
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
+    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
+        made = Bench(lab)
+        lab.open("modes.ipynb", [SETUP])
+        lab.run(0)
+        yield made
+
+
+@pytest.fixture
+def chart(bench: Bench) -> Iterator[Chart]:
+    made = Chart(bench)
+    yield made
+    bench.do("chart.close()")
+    assert not bench.errors
+
+
+def _mode_in_python(bench: Bench) -> str:
+    return bench.do("print(chart.mode)").strip()
+
+
+def _kernel_bars(bench: Bench) -> dict[float, list[float]]:
+    code = (
+        "frame = live['1min'].frame\n"
+        "frame = frame.iloc[:-1] if frame.attrs['forming'] else frame\n"
+        "times = frame.index.tz_convert('UTC').as_unit('us').asi8 / 1000\n"
+        "print(json.dumps([times.tolist(), *(frame[name].tolist() for name in"
+        " ('open', 'high', 'low', 'close', 'volume'))]))"
+    )
+    columns = json.loads(bench.do(code))
+    return {row[0]: list(row[1:]) for row in zip(*columns, strict=True)}
+
+
+def _focus(chart: Chart) -> None:
+    """Put the keyboard into the chart, and the pointer beside it."""
+    chart.bench.page.mouse.move(2, 2)
+    chart.page("(view.gd.focus(), 0)")
+
+
+def test_a_paused_picture_stands_still_and_nothing_is_lost(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.pause()")
+    chart.wait(f"{_MODE} === 'paused' && view.texts.status.textContent === 'paused'")
+    muted = chart.page("view.colours.muted")
+    assert chart.page("view.texts.dot.getAttribute('style')") == f"color:{muted}"
+    # Plotly draws once more, up to where it stands.
+    chart.wait("!view.fitTimer && !view.frame && view.drawnTo === view.bars.end - 1")
+    fits = chart.page("view.fits")
+    chart.wait(f"view.fits > {fits} || !view.fitTimer")
+    before, end = chart.page(_PICTURE), chart.page("view.chart.bars.end")
+    chart.wait(f"view.chart.bars.end >= {end} + 4")
+    chart.page("(view.moved(true), 0)")
+    chart.wait(f"view.fits > {fits}")
+    assert chart.page(_PICTURE) == before
+    assert _mode_in_python(bench) == "paused"
+    bench.do("chart.resume()")
+    chart.wait(f"{_MODE} === 'live' && view.bars === view.chart.bars && view.drawnTo >= {end} + 4")
+    chart.wait("view.texts.status.textContent.startsWith('live')")
+    shown = list(zip(*chart.page(_ALL), strict=True))
+    held = _kernel_bars(bench)
+    assert len(shown) >= 999
+    assert all(held[row[0]] == list(row[1:]) for row in shown)
+    assert chart.page("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end - 2")
+
+
+def test_a_replay_shows_no_bar_before_its_time_and_ends_in_the_present(bench: Bench) -> None:
+    chart = Chart(bench, "chart = make(overlays=['ema(20)'])\nchart")
+    # At each draw: the newest bar that may be seen, and the newest that is, in every part of the picture.
+    chart.page(
+        """(() => { view.seen = []; const draw = view.draw; view.draw = function () {
+          draw.call(view); const {modes} = view.chart; if (modes.name !== 'replay') return;
+          const [line] = view.series; const held = (at) => view.chart.bars.at(modes.cursor, at);
+          view.seen.push({cursor: modes.cursor, last: view.bars.end - 1, fits: view.fits, quiet: view.quiet,
+            candles: view.gd.calcdata[view.place('mdnb-candles')].at(-1).pos,
+            line: view.gd.data[view.place(line.uid)].x.at(-1),
+            said: [view.texts.close.textContent, view.legends[0].values[0].node.textContent],
+            held: [view.prices.format(held(4)), view.format(line.decimals).format(held(line.at))]});
+          }; })()"""
+    )
+    bench.do("start = live['1min'].frame.index[-60]\nchart.replay(start, speed=25)")
+    chart.wait(f"{_MODE} === 'replay' && view.texts.status.textContent === 'replay ×25'")
+    first = chart.page("view.seen[0].cursor")
+    started = chart.page(f"view.chart.bars.at({first}, 0)")
+    assert float(bench.do("print(start.timestamp() * 1000)")) <= started
+    chart.wait(f"{_MODE} === 'live' && view.bars === view.chart.bars && view.follow")
+    seen = chart.page("view.seen")
+    cursors = [row["cursor"] for row in seen]
+    assert cursors == sorted(cursors)
+    assert len(set(cursors)) > 15
+    assert all(row["last"] == row["cursor"] for row in seen)
+    assert all(row["said"] == row["held"] for row in seen)
+    # What plotly had drawn before goes with its first drawing of the replay.
+    settled = [row for row in seen if row["fits"] > seen[0]["fits"] and not row["quiet"]]
+    assert len(settled) > 5
+    assert all(row["candles"] <= row["cursor"] and row["line"] <= row["cursor"] for row in settled)
+    assert _mode_in_python(bench) == "live"
+    bench.do("chart.close()")
+    assert not bench.errors
+
+
+def test_it_all_works_while_the_kernel_is_busy(bench: Bench, chart: Chart) -> None:
+    cell = bench.add("time.sleep(8)")
+    bench.lab.start(cell)
+    bench.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+    )
+    bench.show(chart.cell)
+    _focus(chart)
+    press = bench.page.keyboard.press
+    press(" ")
+    chart.wait(f"{_MODE} === 'paused'")
+    end = chart.page("view.bars.end")
+    chart.wait(f"view.chart.bars.end > {end} && view.bars.end === {end}")
+    press("r")
+    chart.wait(f"{_MODE} === 'replay' && view.bars.end < {end}")
+    from_there = chart.page("view.bars.end")
+    chart.wait(f"view.bars.end >= {from_there} + 2")
+    press("Escape")
+    chart.wait(f"{_MODE} === 'live' && view.bars === view.chart.bars")
+    press(" ")
+    running = "window.jupyterapp.shell.currentWidget.content.widgets.at(-1).model.sharedModel.execution_count"
+    assert bench.page.evaluate(running) is None, "the cell was over before the keys were"
+    bench.lab.wait(cell)
+    assert _mode_in_python(bench) == "paused"
+
+
+def test_a_replay_is_paused_stepped_and_hurried(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.replay(speed=0.1)")
+    chart.wait(f"{_MODE} === 'replay'")
+    first = chart.page("Math.round(view.chart.modes.cursor - (view.chart.bars.end - 180))")
+    assert -12 <= first <= 12, "from the first bar in view"
+    at = chart.page("view.chart.modes.cursor")
+    bench.do("chart.step(3)")
+    chart.wait(f"view.chart.modes.cursor === {at} + 3")
+    chart.page("(view.buttons.pause.click(), 0)")
+    chart.wait(f"{_MODE} === 'paused' && view.texts.status.textContent === 'paused · replay ×0.1'")
+    for _ in range(6):
+        chart.page("(view.buttons.faster.click(), 0)")
+    assert chart.page("view.speed.textContent") == "×8"
+    chart.page("(view.buttons.step.click(), 0)")
+    assert chart.page("view.bars.end - 1") == at + 4
+    assert _mode_in_python(bench) == "paused"
+    chart.page("(view.buttons.pause.click(), 0)")
+    chart.wait(f"{_MODE} === 'replay' && view.chart.modes.cursor >= {at} + 8")
+    assert _mode_in_python(bench) == "replay"
+    chart.page("(view.buttons.live.click(), 0)")
+    chart.wait(f"{_MODE} === 'live'")
+    assert chart.page("view.buttons.step.disabled && view.buttons.live.disabled")
+
+
+def test_the_timeframe_of_a_replay_tells_nothing_of_the_future(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.replay(live['1min'].frame.index[-99], speed=0.1)\nchart.pause()")
+    chart.wait(f"{_MODE} === 'paused' && view.bars.end < view.chart.bars.end")
+    known = chart.page("view.chart.bars.at(view.bars.end, 0)")
+    bench.do("chart.set_timeframe('5min')")
+    chart.wait("view.chart.look.timeframe === '5m'")
+    complete = chart.page("view.chart.bars.at(view.bars.end, 0)")
+    assert known - 300_000 < complete <= known
+    bench.do("chart.set_timeframe('1min')")
+    chart.wait("view.chart.look.timeframe === '1m'")
+    assert chart.page("view.chart.bars.at(view.bars.end, 0)") == complete
+
+
+def test_the_keyboard_pans_zooms_and_returns(bench: Bench, chart: Chart) -> None:
+    cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
+    count = bench.page.evaluate(cells)
+    _focus(chart)
+    label = chart.page("view.gd.getAttribute('aria-label')")
+    assert chart.page("[view.gd.tabIndex, view.gd.getAttribute('role')]") == [0, "figure"]
+    assert label.startswith("BTC-USD, 1m chart, last price 1")
+    press = bench.page.keyboard.press
+    span = "(view.range[1] - view.range[0])"
+    begun = chart.page(span)
+    press("+")
+    chart.wait(f"{span} < {begun} - 20 && view.follow")
+    press("-")
+    chart.wait(f"Math.abs({span} - {begun}) < 0.01 && view.follow")
+    for _ in range(3):
+        press("ArrowLeft")
+    chart.wait("!view.follow && view.gd._fullLayout.xaxis.range[1] < view.bars.end")
+    kept = chart.page("[...view.range]")
+    assert json.loads(bench.do("print(list(chart.layout.xaxis.range))")) == kept
+    bench.show(chart.cell)
+    _focus(chart)
+    press("ArrowRight")
+    chart.wait(f"view.range[0] > {kept[0]}")
+    press("End")
+    chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end - 2")
+    assert bench.do("print(chart.layout.xaxis.range, chart.follows)") == "None True\n"
+    assert bench.page.evaluate(cells) == count + 2, "a key of the chart was the notebook's too"
+
+
+def test_the_buttons_are_there_for_pointer_and_keyboard_and_else_away(bench: Bench, chart: Chart) -> None:
+    shown = "getComputedStyle(view.strip).opacity"
+    bench.page.mouse.move(2, 2)
+    chart.page("(document.activeElement.blur(), 0)")
+    chart.wait(f"{shown} === '0'")
+    x, y = chart.at(0.5, 0.5)
+    bench.page.mouse.move(x, y)
+    chart.wait(f"Number({shown}) > 0.9")
+    bench.page.mouse.click(x, y)
+    assert chart.page("document.activeElement === view.gd")
+    bench.page.mouse.move(2, 2)
+    chart.wait(f"{shown} === '0'")
+    names = []
+    for _ in range(7):
+        bench.page.keyboard.press("Tab")
+        names.append(chart.page("document.activeElement.getAttribute('aria-label')"))
+    assert chart.page("view.strip.contains(document.activeElement)")
+    assert names[0] == "Pause (Space)"
+    assert len(set(names)) == 7, "disabled ones are passed over"
+    chart.wait(f"Number({shown}) > 0.9")
+    chart.page("(view.buttons.pause.focus(), 0)")
+    bench.page.keyboard.press("Enter")
+    chart.wait(f"{_MODE} === 'paused'")
+    bench.page.keyboard.press(" ")
+    chart.wait(f"{_MODE} === 'live'")
+
+
+def test_a_second_view_and_a_reloaded_page_stand_where_the_first_did(bench: Bench) -> None:
+    chart = Chart(bench)
+    again = Chart(bench, "chart")
+    again.page("(view.buttons.pause.click(), 0)")
+    chart.wait(f"{_MODE} === 'paused' && view.texts.status.textContent === 'paused'")
+    words = "[view.legend.textContent, view.label.text.textContent, view.bars.end - 1]"
+    chart.wait("!view.fitTimer && !view.frame")
+    before = chart.page(words)
+    end = chart.page("view.chart.bars.end")
+    bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    chart.wait(f"view.chart.bars.end >= {end} + 2")
+    assert _mode_in_python(bench) == "paused"
+    bench.page.reload(timeout=PAGE_MS)
+    _wait_for_cell(bench, chart.cell)
+    chart.wait("view.fits > 0 && view.drawn > 1")
+    assert chart.page(words) == before
+    assert chart.page("[view.chart.modes.name, view.texts.status.textContent]") == ["paused", "paused"]
+    assert chart.page("view.chart.bars.end") >= end + 2
+    _focus(chart)
+    bench.page.keyboard.press(" ")
+    chart.wait(f"{_MODE} === 'live' && view.bars.end >= {end} + 2")
+    bench.do("chart.close()")
+    assert not bench.errors
+
+
+def _wait_for_cell(bench: Bench, cell: int) -> Any:
+    bench.page.wait_for_function(
+        f"""() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
+        if (!(notebook?.widgets?.length > {cell})) return false;
+        notebook.activeCellIndex = {cell};
+        notebook.scrollToItem?.({cell}, 'center');
+        return Boolean(notebook.widgets[{cell}].node.querySelector('.mdnb-chart')); }}""",
+        timeout=PAGE_MS,
+    )
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_pictures_of_the_strip(bench: Bench, theme: str) -> None:
+    bench.lab.set_theme(f"JupyterLab {theme.title()}")
+    chart = Chart(bench)
+    chart.wait(f"view.theme === '{theme}'")
+    bench.do("chart.replay(live['1min'].frame.index[-120], speed=8)")
+    chart.hover(0.3, 0.3)
+    chart.wait("view.texts.status.textContent === 'replay ×8'")
+    chart.wait("Number(getComputedStyle(view.strip).opacity) > 0.9")
+    _PICTURES.mkdir(parents=True, exist_ok=True)
+    bench.page.screenshot(path=_PICTURES / f"replay_{theme}.png")
+    # 4.5:1 or more, as WCAG 2.1 asks of texts of that size; icons need 3:1.
+    for colours in (("muted", "background"), ("text", "background"), ("drawn", "background")):
+        assert _contrast(*chart.page(f"{list(colours)}.map(name => view.colours[name])")) >= 3
+    bench.do("chart.close()")
+
+
+def _contrast(first: str, second: str) -> float:
+    def luminance(colour: str) -> float:
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
