@@ -17,6 +17,7 @@ from mdnb.frames import LiveFrame
 from mdnb.manager.forward import Forward
 from mdnb.plain import PlainDataManager
 from mdnb.runtime.accounting import Accounting
+from mdnb.runtime.alerting import Alerting
 from mdnb.runtime.bridge import call
 from mdnb.runtime.launch import drop_session, make_session, start_session, wait_ended
 from mdnb.runtime.session import MarketSession
@@ -108,11 +109,14 @@ class LiveSymbol:
         self.symbol = view.symbol
         self.data = PlainDataManager(view.data)
         self._tables = Tables(session, view.symbol, [view.symbol])
+        self._alerting = Alerting(session, [view.symbol])
 
     tape = Forward("_tables", Tables.tape)
     depth = Forward("_tables", Tables.depth)
     watch = Forward("_tables", Tables.watch)
     frame_view = Forward("_tables", Tables.frame_view)
+    alert = Forward("_alerting", Alerting.alert)
+    alerts = Forward("_alerting", Alerting.alerts)
 
     def __getitem__(self, timeframe: str) -> LiveFrame:
         return LiveFrame(self._view.data.engine, timeframe)
@@ -203,6 +207,7 @@ class LiveMarket(LiveSymbol):
         }
         super().__init__(session, SymbolView(session, session.symbols[0]))
         self._tables = Tables(session, session.symbols[0], session.symbols)
+        self._alerting = Alerting(session, session.symbols)
         self.name = name
         self._finalizer = weakref.finalize(self, drop_session, session)
 

@@ -15,6 +15,7 @@ from mdnb.manager import RealtimeDataManager
 from mdnb.manager.forward import Forward
 from mdnb.plain import PlainDataManager
 from mdnb.runtime.accounting import Accounting
+from mdnb.runtime.alerting import Alerting
 from mdnb.runtime.bridge import await_call
 from mdnb.runtime.launch import drop_session, make_session, start_session, wait_ended
 from mdnb.runtime.registry import cell_key
@@ -35,11 +36,14 @@ class SymbolView:
         self.symbol = symbol
         self.data = RealtimeDataManager(session, symbol)
         self._tables = Tables(session, symbol, [symbol])
+        self._alerting = Alerting(session, [symbol])
 
     tape = Forward("_tables", Tables.tape)
     depth = Forward("_tables", Tables.depth_async)
     watch = Forward("_tables", Tables.watch)
     frame_view = Forward("_tables", Tables.frame_view)
+    alert = Forward("_alerting", Alerting.alert)
+    alerts = Forward("_alerting", Alerting.alerts)
 
     async def on(self, type: EventType | str, handler: Handler) -> Subscription:
         """Register a handler for this symbol's events."""
@@ -85,12 +89,15 @@ class TradingSuite:
         self._views = {symbol: SymbolView(session, symbol) for symbol in session.symbols}
         self.data = self._views[session.symbols[0]].data
         self._tables = Tables(session, session.symbols[0], session.symbols)
+        self._alerting = Alerting(session, session.symbols)
         self._finalizer = weakref.finalize(self, drop_session, session)
 
     tape = Forward("_tables", Tables.tape)
     depth = Forward("_tables", Tables.depth_async)
     watch = Forward("_tables", Tables.watch)
     frame_view = Forward("_tables", Tables.frame_view)
+    alert = Forward("_alerting", Alerting.alert)
+    alerts = Forward("_alerting", Alerting.alerts)
 
     @classmethod
     async def create(

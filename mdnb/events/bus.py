@@ -20,7 +20,7 @@ from mdnb.errors import OptionError, WaitTimeoutError
 from mdnb.events.types import Event, EventType
 from mdnb.waiting import wakeful
 
-__all__ = ["EventBus", "Handler", "Subscription"]
+__all__ = ["EventBus", "Handler", "Subscription", "Tap"]
 
 Handler = Callable[[Event], Any]
 """A plain or an async function of one event."""
@@ -173,6 +173,19 @@ async def _finish(awaitable: Any) -> None:
     await awaitable
 
 
+class Tap(Subscription):
+    """A function of the engine's own: called at once, by whoever tells; it must not block or raise.
+
+    `EventBus.off` leaves it when it removes all handlers of a type.
+    """
+
+    def _offer(self, event: Event) -> bool:
+        if self._active:
+            self.handler(event)
+            self.delivered += 1
+        return True
+
+
 class EventBus:
     """All listeners of one suite.
 
@@ -225,11 +238,16 @@ class EventBus:
             raise OptionError(f"a handler must be a function of one event; got {handler!r}")
         return self._add(Subscription(self, EventType.parse(type), handler, None, once=once, limit=limit))
 
+    def tap(self, type: EventType, handler: Handler) -> Subscription:
+        """Register a function of the engine's own; see `Tap`."""
+        return self._add(Tap(self, type, handler, None))
+
     def _add(self, subscription: Subscription) -> Subscription:
         with self._lock:
             held = self._listeners.get(subscription.type, ())
             self._listeners[subscription.type] = (*held, subscription)
-            if subscription._loop is None and self._thread is None:
+            calls_back = subscription._loop is None and not isinstance(subscription, Tap)
+            if calls_back and self._thread is None:
                 self._thread = threading.Thread(target=self._call_back, name="mdnb-callbacks", daemon=True)
                 self._thread.start()
         return subscription
@@ -243,7 +261,7 @@ class EventBus:
         gone = [
             subscription
             for subscription in self._listeners.get(EventType.parse(type), ())
-            if handler is None or subscription.handler == handler
+            if (handler is None and not isinstance(subscription, Tap)) or subscription.handler == handler
         ]
         for subscription in gone:
             subscription.off()

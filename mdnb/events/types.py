@@ -50,6 +50,13 @@ class EventType(enum.StrEnum):
     """Something is wrong with the data: ``alert_type``, ``description``."""
     CONNECTION_STATUS_CHANGED = "connection_status_changed"
     """``status``: connecting, connected, disconnected, reconnecting, reconnected, stale or closed."""
+    ALERT = "alert"
+    """An alert fired, one that was set with ``live.alert(...)``.
+
+    ``alert``: its id; ``message``; ``direction``: ``above`` or ``below``, to which the price went, or
+    ``event``; ``price`` of the alert, and ``trade_price`` of the trade that crossed it, both None for an
+    event; ``event``: the name of the event, None for a price.
+    """
 
     @classmethod
     def parse(cls, given: EventType | str) -> EventType:

@@ -21,6 +21,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.depth import BookLevel, OrderBookView
 from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
+from mdnb.runtime.alerts import AlertBook
 from mdnb.runtime.countdown import seconds_left
 from mdnb.runtime.reading import Reader
 from mdnb.sessions import Sessions
@@ -98,6 +99,7 @@ class Engine:
         self.open_overflow: Callable[[str], Overflow] | None = None
         self.reader = Reader(self)
         self.depth = OrderBook(instrument.tick_size)
+        self.alerts = AlertBook(self)
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
         self._clock: Callable[[], Clock] | None = None

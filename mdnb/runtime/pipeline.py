@@ -152,6 +152,7 @@ class Pipeline:
                     activity.push_rows(rows)
                 keep_ticks(engine, rows, rows, ())
             if rows:
+                engine.alerts.take(rows)
                 engine.last_trade = rows[-1]
             engine.updates += 1
             closed, amended = self.collect()
@@ -219,6 +220,7 @@ class Pipeline:
                     prices = list(good)
                 if prices:
                     built = self._build(prices) if self.sieve is None else self._sift(self.sieve, prices)[0]
+                    engine.alerts.take(built)
                     engine.last_trade = built[-1] if built else engine.last_trade
                 closed, amended = self.collect()
             engine.updates += 1
@@ -243,6 +245,7 @@ class Pipeline:
             if done:
                 last = done[-1]
                 if engine.last_trade is None or engine.last_trade[0] < last[0]:
+                    engine.alerts.take_bars(done)
                     engine.last_trade = (last[0], last[4], last[5], last[6], 0, -1)
                 if name == engine.cascade.root.name:
                     engine.cascade.close_until(engine.cascade.root.edge)

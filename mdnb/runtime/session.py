@@ -224,6 +224,8 @@ class MarketSession:
             self._timer = None
         if self._pulse is not None:
             self._pulse.cancel()
+        for engine in self.engines.values():
+            engine.alerts.close()
         self.backfill.close()
         await self.feed.close()
         if self._run is not None and self._run is not asyncio.current_task():

@@ -32,7 +32,7 @@ class Teller:
 
     def __init__(self, engine: Engine, bus: EventBus) -> None:
         self.engine = engine
-        self.bus = bus
+        self.bus = engine.alerts.bus = bus
 
     def emit(self, kind: EventType, time_ns: int, data: Any) -> None:
         """Tell of anything."""

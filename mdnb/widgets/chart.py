@@ -16,12 +16,14 @@ from mdnb.widgets.composition import Composition
 from mdnb.widgets.drawings import ChartDrawings, DrawnLine, DrawnRectangle, place, taken
 from mdnb.widgets.fallback import fall_back, is_cannot
 from mdnb.widgets.files import ChartFiles
+from mdnb.widgets.marks import Marks
 from mdnb.widgets.modes import ChartModes
 from mdnb.widgets.options import checked_state
 from mdnb.widgets.page import page_probe
 from mdnb.widgets.quiet import QuietFigure
 from mdnb.widgets.runtime import plotly_runtime
 from mdnb.widgets.sender import sender
+from mdnb.widgets.signs import Signs
 from mdnb.widgets.source import BarSource
 from mdnb.widgets.stock import MOST_FPS, StockTransport
 from mdnb.widgets.theme import theme_of
@@ -93,6 +95,7 @@ class LiveChart(QuietFigure):
     _runtime = traitlets.Unicode("").tag(sync=True)
     _look = traitlets.Dict().tag(sync=True)
     _bars = traitlets.Bytes(b"").tag(sync=True)
+    _signs = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -145,10 +148,14 @@ class LiveChart(QuietFigure):
         for held_trace, made in zip(self._data, data, strict=True):
             # A `FigureWidget` gives its traces ids of its own; ours are found by these.
             held_trace["uid"] = made["uid"]
+        # Plotly's own front end knows nothing of marks.
+        signs = Signs(self, state, transport.wants if isinstance(transport, FastTransport) else lambda: False)
         self.__dict__.update(
             fps=float(fps),
             _mdnb=state,
             _mdnb_transport=transport,
+            _mdnb_signs=signs,
+            _mdnb_marks=signs.marks,
             _mdnb_composition=Composition(state, transport),
             _mdnb_files=ChartFiles(self, state, transport),
             _mdnb_modes=ChartModes(self, state),
@@ -245,6 +252,10 @@ class LiveChart(QuietFigure):
     draw_line = Forward("_mdnb_drawings", ChartDrawings.draw_line)
     draw_rectangle = Forward("_mdnb_drawings", ChartDrawings.draw_rectangle)
     clear_drawings = Forward("_mdnb_drawings", ChartDrawings.clear_drawings)
+    mark = Forward("_mdnb_marks", Marks.mark)
+    mark_trades = Forward("_mdnb_marks", Marks.mark_trades)
+    clear_marks = Forward("_mdnb_marks", Marks.clear_marks)
+    alert = Forward("_mdnb_signs", Signs.alert)
 
     picture = Forward("_mdnb_files", ChartFiles.picture)
     snapshot = Forward("_mdnb_files", ChartFiles.snapshot)
@@ -296,6 +307,7 @@ class LiveChart(QuietFigure):
         with state.lock:
             if state.closed:
                 return
+            self._mdnb_signs.draw()
             status = state.source.status()
             version = state.source.version(state.timeframe)
             if version == state.seen and status == state.badge:
@@ -337,6 +349,7 @@ class LiveChart(QuietFigure):
             self._handler_js2py_relayout({"new": message.get("told")})
         else:
             self._mdnb_transport.receive(message)
+            self._mdnb_signs.receive(message)
 
     # -- state for a page that opens later ------------------------------------------------------------
 
@@ -345,7 +358,7 @@ class LiveChart(QuietFigure):
         transport = self.__dict__.get("_mdnb_transport")
         if transport is not None and self._mdnb_opens and key is None:
             # Written past the traits' notification: setting them would send everything to every page.
-            self._trait_values.update(transport.traits())
+            self._trait_values.update(transport.traits() | self._mdnb_signs.traits())
         return super().get_state(key, drop_defaults)
 
     def _repr_mimebundle_(self, *_args: Any, **_kwargs: Any) -> dict[str, Any]:

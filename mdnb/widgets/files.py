@@ -73,7 +73,7 @@ class ChartFiles:
             theirs = [item.to_plotly_json() for item in figure.layout[kind] if not is_ours(item.name)]
             # Not merged into those there are, as an update would.
             figure.layout[kind] = [*around.pop(kind, ()), *theirs]
-        return figure.update_layout(around)
+        return self._figure._mdnb_signs.add_to(figure.update_layout(around), columns)
 
     def to_html(self, *args: Any, **kwargs: Any) -> str:
         """Return a stand-alone page of the chart as it is now; plotly's options."""

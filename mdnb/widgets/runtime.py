@@ -25,6 +25,7 @@ _PARTS = (
     "modes",
     "chart",
     "drawing",
+    "marks",
     "kinds",
     "series",
     "pointer",

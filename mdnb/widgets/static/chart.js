@@ -11,6 +11,7 @@ class Chart {
     this.visible = true;
     this.takeFigure();
     this.modes = new Modes(this, this.look.mode);
+    this.takeSigns(model.get("_signs"));
     this.plotly = plotly;
     this.kernel = new KernelWatch(this, runtime);
     this.onPage = (event) => this.tellVisible(event);
@@ -19,6 +20,7 @@ class Chart {
     document.addEventListener("visibilitychange", this.onPage);
     window.addEventListener("pagehide", this.onPage);
     this.say({ kind: "hello", page: this.page, generation: this.generation, end: this.bars.end });
+    this.say({ kind: "signs", version: this.signs.version });
   }
 
   /** What the badge says: the market's state as the kernel told it, unless no kernel is there to tell. */
@@ -57,7 +59,8 @@ class Chart {
       for (const view of this.views) view.remake();
     } else if (message.kind === "download") {
       if (this.views.size) save([...this.views].at(-1), message, buffers[0]);
-    } else if (message.kind === "follow") {
+    } else if (message.kind === "signs") this.takeSigns(message);
+    else if (message.kind === "follow") {
       for (const view of this.views) view.goLatest();
     } else if (message.kind === "look") {
       this.look = message.look;

@@ -55,6 +55,7 @@ const DRAWING = {
     this.drawBars(across, up(full.yaxis), full.yaxis2?._length && up(full.yaxis2));
     this.drawSeries(across, up, full);
     this.drawTools(up(full.yaxis), full);
+    this.drawSigns(across, up(full.yaxis), full);
     this.drawLast(up(full.yaxis), full);
     this.drawTexts();
     this.drawCross(across, full);
@@ -113,7 +114,8 @@ const DRAWING = {
     // A tick's number that the label would half cover is not shown.
     for (const text of this.gd.querySelectorAll(".yaxislayer-above .ytick text")) {
       const value = text.__data__?.x;
-      const covered = Number.isFinite(value) && [at, ...this.levels].some((y) => Math.abs(up(value) - y) < 15);
+      const chips = [at, ...this.levels, ...this.alertPlaces];
+      const covered = Number.isFinite(value) && chips.some((y) => Math.abs(up(value) - y) < 15);
       if (covered !== (text.style.visibility === "hidden")) text.style.visibility = covered ? "hidden" : "";
     }
   },

@@ -380,4 +380,4 @@ class View {
   }
 }
 
-Object.assign(View.prototype, DRAWING, SERIES, POINTER, STRIP, TOOLS);
+Object.assign(View.prototype, DRAWING, SERIES, MARKS, POINTER, STRIP, TOOLS);

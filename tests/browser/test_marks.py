@@ -1,0 +1,292 @@
+"""Marks and alerts on the live chart, in a real JupyterLab and a real Chromium."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.lab import PAGE_MS, running_lab
+from tests.browser.test_chart import _PICTURES, _SETUP, Bench, Chart
+
+pytestmark = pytest.mark.browser
+
+_MORE = """
+frame = live['1min'].frame
+engine = live._view.data.engine"""
+_OUTLINES = """Object.fromEntries([...view.over.querySelectorAll('[class^="mdnb-mark-"]')].filter(node =>
+  node.tagName === 'path').map(node => [node.className.baseVal.slice(10),
+  node.getAttribute('d').split('M').slice(1)
+    .map(part => part.split(/[^-0-9.]+/).slice(0, 2).map(Number))]))"""
+_TEXTS = (
+    "[...view.over.querySelectorAll('.mdnb-mark-text')].map(node => node.textContent).filter(text => text)"
+)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
+    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
+        made = Bench(lab)
+        _PICTURES.mkdir(parents=True, exist_ok=True)
+        lab.open("marks.ipynb", [_SETUP + _MORE])
+        lab.run(0)
+        yield made
+
+
+@pytest.fixture
+def chart(bench: Bench) -> Iterator[Chart]:
+    made = Chart(bench)
+    yield made
+    bench.do("chart.close()\nfor alert in live.alerts():\n    alert.cancel()")
+    assert not bench.errors
+
+
+def _places(chart: Chart, ms: float) -> dict[str, float]:
+    """Return where plotly's axes put the group of bars that holds an instant: x, and y of low and high."""
+    found: dict[str, float] = chart.page(
+        f"(() => {{ const ms = {ms!r};"
+        """const { bars, size, gd } = view; const { xaxis, yaxis } = gd._fullLayout;
+        let bar = bars.first;
+        while (bar + 1 < bars.end && bars.at(bar + 1, 0) <= ms) bar += 1;
+        const from = Math.max(Math.floor(bar / size) * size, bars.first);
+        const rows = [];
+        for (let i = from; i < Math.min(Math.floor(bar / size) * size + size, bars.end); i += 1) rows.push(i);
+        return { bar, x: xaxis._offset + xaxis.d2p(Math.floor(bar / size) * size + (size - 1) / 2),
+          low: yaxis._offset + yaxis.d2p(Math.min(...rows.map(i => bars.at(i, 3)))),
+          high: yaxis._offset + yaxis.d2p(Math.max(...rows.map(i => bars.at(i, 2)))) }; })()"""
+    )
+    return found
+
+
+def _still(chart: Chart) -> None:
+    """Let the chart stand: a bar a second closes here, and would move what is measured."""
+    chart.page("(view.chart.takeDelta = () => {}, 0)")
+    chart.wait("!view.frame && !view.fitTimer")
+
+
+def _near(found: float, wanted: float) -> bool:
+    return abs(found - wanted) <= 0.6
+
+
+def test_marks_stand_at_their_bars_in_every_timeframe_and_zoom(bench: Bench, chart: Chart) -> None:
+    told = bench.do(
+        "times = [frame.index[-at] for at in (40, 30, 20)]\n"
+        "low, high, price = (float(frame[name].iloc[-at]) for name, at in"
+        " (('low', 40), ('high', 30), ('close', 20)))\n"
+        "half = __import__('pandas').Timedelta('30s')\n"
+        "bought = chart.mark(times[0] + half, 'long 1', side='buy', price=price)\n"
+        "sold = chart.mark(times[1].isoformat(), 'out', side='sell')\n"
+        "noted = chart.mark(times[2].timestamp(), 'note')\n"
+        "early = chart.mark('2001-01-01T00:00:00Z', 'before all bars', side='buy')\n"
+        "print(json.dumps([time.timestamp() * 1000 for time in times] + [price]))"
+    )
+    *times, price = json.loads(told)
+    chart.wait(f"{_TEXTS}.length === 3")
+    assert set(chart.page(_TEXTS)) == {"long 1", "out", "note"}
+
+    def stand_right() -> None:
+        _still(chart)
+        outlines = chart.page(_OUTLINES)
+        buy, sell, note = (_places(chart, ms) for ms in times)
+        ((x, y),) = outlines["buy"]
+        assert _near(x, buy["x"])
+        assert buy["low"] < y < buy["low"] + 30
+        assert any(_near(x, sell["x"]) and sell["high"] - 45 < y < sell["high"] for x, y in outlines["sell"])
+        ((x, y),) = outlines["note"]
+        assert 2 < note["x"] - x < 5, "a circle begins at its left"
+        assert note["high"] - 30 < y < note["high"]
+        ((x, y),) = outlines["tick"]
+        at = chart.page(f"view.gd._fullLayout.yaxis._offset + view.gd._fullLayout.yaxis.d2p({price})")
+        assert _near(y, at)
+        assert x < buy["x"] < x + 15
+        chart.page("(delete view.chart.takeDelta, 0)")
+
+    stand_right()
+    bench.do("chart.set_timeframe('5min')")
+    chart.wait("view.chart.look.timeframe === '5m' && !view.fitTimer")
+    stand_right()
+    bench.do(
+        "chart.set_timeframe('1min')\n"
+        "x = chart.data[0].x\n"
+        "chart.update_layout(xaxis_range=[float(x[0]), float(x[-1]) + 9])"
+    )
+    chart.wait("view.chart.look.timeframe === '1m' && view.size > 1 && !view.fitTimer")
+    stand_right()
+    bench.do("chart.follow()\nsold.remove()\nsold.remove()")
+    chart.wait(f"view.size === 1 && {_OUTLINES}.sell.length === 0")
+    bench.do("chart.clear_marks()")
+    chart.wait(f"{_OUTLINES}.buy.length === 0 && {_TEXTS}.length === 0")
+
+
+def test_marks_are_there_after_a_reload_and_in_a_second_view(bench: Bench) -> None:
+    chart = Chart(bench)
+    bench.do("chart.mark(frame.index[-10], 'kept', side='sell')")
+    chart.wait(f"{_TEXTS}.includes('kept')")
+    again = Chart(bench, "chart")
+    again.wait(f"{_TEXTS}.includes('kept')")
+    bench.do("chart.mark(frame.index[-60], 'new', side='buy')")
+    for view in (chart, again):
+        bench.show(view.cell)
+        view.wait(f"{_TEXTS}.includes('kept') && {_TEXTS}.includes('new')")
+    bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    bench.page.reload(timeout=PAGE_MS)
+    bench.page.wait_for_function(
+        f"""() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
+        if (!(notebook?.widgets?.length > {chart.cell})) return false;
+        notebook.activeCellIndex = {chart.cell};
+        notebook.scrollToItem?.({chart.cell}, 'center');
+        return Boolean(notebook.widgets[{chart.cell}].node.querySelector('.mdnb-chart')); }}""",
+        timeout=PAGE_MS,
+    )
+    chart.wait(f"view.fits > 0 && {_TEXTS}.includes('kept') && {_TEXTS}.includes('new')")
+    assert chart.page("view.el.querySelectorAll('.mdnb-toast').length") == 0
+    bench.do("chart.mark(frame.index[-110], 'later', side='buy')")
+    bench.show(chart.cell)
+    chart.wait(f"{_TEXTS}.includes('later')")
+    bench.do("chart.close()")
+
+
+def test_thousands_of_marks_are_sent_once_and_only_those_in_view_are_drawn(
+    bench: Bench, chart: Chart
+) -> None:
+    chart.page(
+        "(view.counts = [], view.chart.takeSigns = (message) => {"
+        " view.counts.push(message.marks.time.length);"
+        " Object.getPrototypeOf(view.chart).takeSigns.call(view.chart, message); }, 0)"
+    )
+    bench.do(
+        "import pandas as pd\n"
+        "trades = pd.DataFrame({'side': ['buy', 'sell'] * 2500, 'price': [*frame['close'].iloc[-1000:]] * 5,"
+        " 'text': [f'#{i}' for i in range(5000)], 'pnl': 0.0}, index=[*frame.index[-1000:]] * 5)\n"
+        "made = chart.mark_trades(trades)\n"
+        "print(len(made))"
+    )
+    chart.wait("view.chart.signs.marks.length === 5000")
+    bench.do("for at in range(200):\n    chart.mark(frame.index[-1 - at], 'more')")
+    chart.wait("view.chart.signs.marks.length === 5200")
+    told = chart.page("view.counts")
+    assert sum(told) == 5200, "each mark goes over once"
+    chart.page("(delete view.chart.takeSigns, 0)")
+    chart.wait(f"{_OUTLINES}.buy.length > 50")
+    _still(chart)
+    assert len(chart.page(_OUTLINES)["buy"]) <= 200, "one a bar where they are crowded"
+    assert chart.page(_TEXTS) == []
+    # A tick that moves no mark draws none anew.
+    chart.page("(view.markings = 0, view.drawMarks = () => { view.markings += 1; }, 0)")
+    drawn = chart.page("(view.moved(), view.drawn)")
+    chart.wait(f"view.drawn > {drawn}")
+    assert chart.page("view.markings") == 0
+    chart.page("(delete view.drawMarks, delete view.chart.takeDelta, 0)")
+    bench.do("first, last = float(chart.data[0].x[0]), float(chart.data[0].x[-1])")
+    for name, around, there in (
+        ("all", "first, last + 9", "view.size > 1"),
+        ("few", "last - 90, last - 50", "view.size === 1 && !view.follow"),
+    ):
+        bench.do(f"chart.update_layout(xaxis_range=[{around}])")
+        chart.wait(f"{there} && !view.fitTimer && !view.frame")
+        bench.page.screenshot(path=_PICTURES / f"marks-{name}.png")
+    assert 10 < len(chart.page(_TEXTS)) <= 80
+    assert any(text.startswith("+") for text in chart.page(_TEXTS))
+    assert len(chart.page(_OUTLINES)["sell"]) <= 4 * 42
+
+
+def _alert_at(bench: Bench, options: str) -> float:
+    """Set an alert, at the price of the last trade, so that the first one beyond fires it."""
+    code = (
+        "with engine.lock:\n"
+        "    price = engine.last_trade[1]\n"
+        f"    alert = chart.alert(price, {options})\n"
+        "print(price)"
+    )
+    return float(bench.do(code))
+
+
+def test_an_alert_stands_at_its_price_and_is_paler_when_it_fired(bench: Bench, chart: Chart) -> None:
+    line = "view.over.querySelector('.mdnb-alert')"
+    price = float(bench.do("price = float(frame['close'].iloc[-30:].max()) + 0.5\nprint(price)"))
+    bench.do("alert = live.alert(above=price + 100000)\nshown = live.alert(above=price)\nfired = shown.fired")
+    chart.wait(f"{line}?.getAttribute('d')")
+    _still(chart)
+    y = chart.page(f"+{line}.getAttribute('d').match(/M\\S+ (\\S+)H/)[1]")
+    assert _near(y, chart.page(f"view.gd._fullLayout.yaxis._offset + view.gd._fullLayout.yaxis.d2p({price})"))
+    label = chart.page("view.over.querySelector('.mdnb-alert-chip text').textContent")
+    assert label == f"{price:,.2f}"
+    assert chart.page("view.over.querySelectorAll('.mdnb-alert').length") == 1
+    chart.page("(delete view.chart.takeDelta, 0)")
+    bench.do("shown.cancel()")
+    chart.wait(f"!{line}.getAttribute('d')")
+    _alert_at(bench, "message='there'")
+    chart.wait(
+        "[...view.over.querySelectorAll('.mdnb-alert')].some(n => n.getAttribute('opacity') === '0.45')"
+    )
+    chart.wait(f"{_OUTLINES}.alert.length === 1")
+    at = float(bench.do("print(alert.fired_ns / 1e6)"))
+    _still(chart)
+    ((x, _y),) = chart.page(_OUTLINES)["alert"]
+    assert _near(x, _places(chart, at)["x"] - 4)
+
+
+def test_an_alert_that_fires_while_a_cell_blocks_is_said(bench: Bench, chart: Chart) -> None:
+    chart.page("(view.chart.signs, view.said = [], 0)")
+    chart.page(
+        "(new MutationObserver(() =>"
+        " view.said.push(view.el.querySelector('[role=status]')?.textContent ?? ''))"
+        ".observe(view.el, {childList: true, subtree: true, characterData: true}), 0)"
+    )
+    code = (
+        "end = time.monotonic() + 5\n"
+        "with engine.lock:\n"
+        "    price = engine.last_trade[1]\n"
+        "    alert = chart.alert(price, message='<img src=x onerror=\"window.hacked = 1\"> went')\n"
+        "while time.monotonic() < end:\n"
+        "    sum(range(1000))"
+    )
+    cell = bench.add(code)
+    bench.lab.start(cell)
+    chart.wait("view.said.some(text => text.includes('> went'))")
+    running = bench.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
+    )
+    assert running == "busy"
+    bench.lab.wait(cell)
+    price = float(bench.do("print(alert.trade_price)"))
+    assert chart.page(f"view.said.some(text => text.includes('{price:,.2f}'))")
+    assert chart.page("view.el.querySelectorAll('img').length") == 0
+    assert bench.page.evaluate("window.hacked") is None
+    chart.wait("!view.el.querySelector('.mdnb-toast')")
+    bench.do("alert = chart.alert(event='new_bar', message='a bar')")
+    chart.wait("view.el.querySelector('.mdnb-toast')?.textContent.startsWith('a bar')")
+
+
+def test_texts_of_marks_never_become_elements(bench: Bench, chart: Chart) -> None:
+    text = '<img src=x onerror="window.hacked = 1">'
+    bench.do(f"chart.mark(frame.index[-20], {text!r}, side='buy')\nlive.alert(price=1.0, message={text!r})")
+    chart.wait(f"{_TEXTS}.some(text => text.startsWith('<img src'))")
+    assert chart.page("view.el.querySelectorAll('img').length") == 0
+    assert bench.page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_marks_and_alerts_follow_the_theme(bench: Bench, chart: Chart, theme: str) -> None:
+    name = f"JupyterLab {theme.title()}"
+    bench.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
+    warning: Any = {"dark": "#f5a623", "light": "#b26a00"}[theme]
+    bench.do(
+        "for at, side, text in ((120, 'buy', 'long 2'), (100, 'sell', 'target'), (80, 'note', 'news'),"
+        " (60, 'sell', 'short 1'), (60, 'sell', 'short 2'), (30, 'buy', 'cover')):\n"
+        "    chart.mark(frame.index[-at], text, side=side, price=float(frame['close'].iloc[-at]))\n"
+        "live.alert(above=float(frame['high'].iloc[-100:].max()) + 5, message='breakout')\n"
+        "live.alert(below=float(frame['low'].iloc[-100:].min()) - 5)"
+    )
+    _alert_at(bench, "message='BTC-USD crossed the level'")
+    chart.wait("view.el.querySelector('.mdnb-toast')")
+    chart.wait(
+        f"view.theme === '{theme}' &&"
+        f" view.over.querySelector('.mdnb-alert').getAttribute('stroke') === '{warning}'"
+    )
+    bench.page.screenshot(path=_PICTURES / f"marks-{theme}.png")
+    fill = chart.page("view.over.querySelector('.mdnb-mark-buy').getAttribute('fill')")
+    assert fill == {"dark": "#26a69a", "light": "#089981"}[theme]
