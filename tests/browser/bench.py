@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
 
 from tests.browser.lab import Lab
 
-__all__ = ["SETUP", "WAIT_MS", "Bench", "Chart", "ShownChart", "find_view"]
+__all__ = ["PICTURES", "SETUP", "WAIT_MS", "Bench", "Chart", "ShownChart", "find_view"]
 
 SETUP = """\
 import mdnb, time, json
@@ -17,6 +18,8 @@ live = mdnb.live('BTC-USD', ['1min', '5min'], feed='sim://?speed=60&seed=4', pro
 def make(timeframe="1min", **options):
     return LiveChart(live._view.data.engine, timeframe, **options)"""
 WAIT_MS = 20_000
+PICTURES = Path(__file__).parents[2] / "build" / "pictures"
+"""Git-ignored: to be looked at."""
 
 
 class Bench:

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.bench import SETUP, WAIT_MS, Bench, Chart, ShownChart, find_view
+from tests.browser.bench import PICTURES, SETUP, WAIT_MS, Bench, Chart, ShownChart, find_view
 from tests.browser.lab import PAGE_MS, running_lab
 
 pytestmark = pytest.mark.browser
-
-_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
 
 
 @pytest.fixture(scope="module")
@@ -272,8 +270,8 @@ def test_colours_follow_the_page(bench: Bench, chart: Chart, theme: str) -> None
     chart.wait("view.gd._fullLayout.width === view.el.clientWidth")
     chart.wait(f"view.gd.layout.paper_bgcolor === '{background}' && view.theme === '{theme}'")
     chart.hover(0.4, 0.6)
-    _PICTURES.mkdir(parents=True, exist_ok=True)
-    bench.page.screenshot(path=_PICTURES / f"{theme}.png")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    bench.page.screenshot(path=PICTURES / f"{theme}.png")
     bench.page.mouse.move(2, 2)
     up = {"dark": "#26a69a", "light": "#089981"}[theme]
     assert chart.page("view.gd.data[0].increasing.line.color") == up

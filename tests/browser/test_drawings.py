@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.browser.bench import SETUP, Bench, Chart
+from tests.browser.bench import PICTURES, SETUP, Bench, Chart
 from tests.browser.lab import PAGE_MS, running_lab
 
 pytestmark = pytest.mark.browser
 
-_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
 _SHAPES = "view.gd.layout.shapes ?? []"
 _OURS = "view.drawnShapes()"
 
@@ -274,8 +273,8 @@ def test_drawings_take_the_colour_of_the_theme(bench: Bench, chart: Chart, theme
     assert bench.do(code) == f"{{'{colour}'}}\n"
     hand.mouse.click(*chart.at(0.4, 0.4))
     chart.wait("view.picked && view.handles.getAttribute('d')")
-    _PICTURES.mkdir(parents=True, exist_ok=True)
-    bench.page.screenshot(path=_PICTURES / f"drawings_{theme}.png")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    bench.page.screenshot(path=PICTURES / f"drawings_{theme}.png")
 
 
 def test_drawings_are_there_after_a_reload(bench: Bench) -> None:

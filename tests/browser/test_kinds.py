@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.browser.bench import Bench, Chart
+from tests.browser.bench import PICTURES, Bench, Chart
 from tests.browser.lab import running_lab
 
 pytestmark = pytest.mark.browser
@@ -21,7 +21,6 @@ import mdnb, time, json
 from mdnb.widgets.chart import LiveChart
 live = mdnb.live(['MNQ', 'MES'], ['1min', '5min'], feed='sim://?speed=30&seed=4', progress=False)
 make = live.chart"""
-_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ _SETTLED = "view.drawnTo === view.bars.end - (view.bars.forming ? 1 : 0) && view
 
 def test_each_kind_is_drawn_and_the_newest_bars_too(bench: Bench, chart: Chart) -> None:
     drawn_as = {"ohlc": "ohlc", "line": "scatter", "area": "scatter", "heikin-ashi": "candlestick"}
-    _PICTURES.mkdir(parents=True, exist_ok=True)
+    PICTURES.mkdir(parents=True, exist_ok=True)
     for kind, name in {**drawn_as, "candles": "candlestick"}.items():
         bench.do(f"chart.set_kind('{kind}')")
         trace = "view.gd._fullData[view.place('mdnb-candles')]"
@@ -57,7 +56,7 @@ def test_each_kind_is_drawn_and_the_newest_bars_too(bench: Bench, chart: Chart) 
         chart.wait(f"({drawn}).length > 5")
         begun = chart.page("view.bars.end")
         chart.wait(f"view.bars.end > {begun} && view.drawnTo >= {begun}")
-        bench.page.screenshot(path=_PICTURES / f"kind_{kind}.png")
+        bench.page.screenshot(path=PICTURES / f"kind_{kind}.png")
 
 
 def test_heikin_ashi_prices_are_drawn_and_the_traded_ones_told(bench: Bench, chart: Chart) -> None:
@@ -121,7 +120,7 @@ def test_indicators_are_drawn_where_python_says(bench: Bench, chart: Chart) -> N
         )
     chart.hover(0.5, 0.3)
     assert chart.page("view.labels.children.length") == 5
-    bench.page.screenshot(path=_PICTURES / "overlays.png")
+    bench.page.screenshot(path=PICTURES / "overlays.png")
     bench.do("chart.remove_overlay('macd(12, 26, 9)')")
     chart.wait("view.series.length === 6 && !view.gd._fullLayout.yaxis5?._subplotsWith?.length")
     bench.do("chart.set_overlays([])")
@@ -208,7 +207,7 @@ def test_the_page_saves_the_picture_it_shows(bench: Bench, chart: Chart, tmp_pat
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     full = chart.page("[view.gd._fullLayout.width, view.gd._fullLayout.height]")
     assert _size(content) == (2 * full[0], 2 * full[1])
-    (_PICTURES / "saved.png").write_bytes(content)
+    (PICTURES / "saved.png").write_bytes(content)
     table = pd.read_parquet(saved("parquet").path())
     assert table.columns[-1] == "rsi(14)"
     assert abs(len(table) - chart.page("view.span - view.pad")) <= 1

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser.bench import PICTURES, SETUP, Bench, Chart
 from tests.browser.lab import PAGE_MS, running_lab
-from tests.browser.test_chart import _PICTURES, _SETUP, Bench, Chart
 
 pytestmark = pytest.mark.browser
 
@@ -30,8 +30,8 @@ _TEXTS = (
 def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
     with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
         made = Bench(lab)
-        _PICTURES.mkdir(parents=True, exist_ok=True)
-        lab.open("marks.ipynb", [_SETUP + _MORE])
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        lab.open("marks.ipynb", [SETUP + _MORE])
         lab.run(0)
         yield made
 
@@ -187,7 +187,7 @@ def test_thousands_of_marks_are_sent_once_and_only_those_in_view_are_drawn(
     ):
         bench.do(f"chart.update_layout(xaxis_range=[{around}])")
         chart.wait(f"{there} && !view.fitTimer && !view.frame")
-        bench.page.screenshot(path=_PICTURES / f"marks-{name}.png")
+        bench.page.screenshot(path=PICTURES / f"marks-{name}.png")
     assert 10 < len(chart.page(_TEXTS)) <= 80
     assert any(text.startswith("+") for text in chart.page(_TEXTS))
     assert len(chart.page(_OUTLINES)["sell"]) <= 4 * 42
@@ -287,6 +287,6 @@ def test_marks_and_alerts_follow_the_theme(bench: Bench, chart: Chart, theme: st
         f"view.theme === '{theme}' &&"
         f" view.over.querySelector('.mdnb-alert').getAttribute('stroke') === '{warning}'"
     )
-    bench.page.screenshot(path=_PICTURES / f"marks-{theme}.png")
+    bench.page.screenshot(path=PICTURES / f"marks-{theme}.png")
     fill = chart.page("view.over.querySelector('.mdnb-mark-buy').getAttribute('fill')")
     assert fill == {"dark": "#26a69a", "light": "#089981"}[theme]

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.browser.bench import SETUP, Bench, Chart
+from tests.browser.bench import PICTURES, SETUP, Bench, Chart
 from tests.browser.lab import PAGE_MS, running_lab
 
 pytestmark = pytest.mark.browser
 
-_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
 
 # Whatever of the bars is to be seen, as it is drawn: plotly's candles, what lies over them, texts, ranges.
 _PICTURE = """JSON.stringify([
@@ -290,8 +289,8 @@ def test_pictures_of_the_strip(bench: Bench, theme: str) -> None:
     chart.hover(0.3, 0.3)
     chart.wait("view.texts.status.textContent === 'replay ×8'")
     chart.wait("Number(getComputedStyle(view.strip).opacity) > 0.9")
-    _PICTURES.mkdir(parents=True, exist_ok=True)
-    bench.page.screenshot(path=_PICTURES / f"replay_{theme}.png")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    bench.page.screenshot(path=PICTURES / f"replay_{theme}.png")
     # 4.5:1 or more, as WCAG 2.1 asks of texts of that size; icons need 3:1.
     for colours in (("muted", "background"), ("text", "background"), ("drawn", "background")):
         assert _contrast(*chart.page(f"{list(colours)}.map(name => view.colours[name])")) >= 3
