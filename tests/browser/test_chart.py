@@ -127,7 +127,7 @@ def test_a_click_on_a_candle_reaches_python(bench: Bench, chart: Chart) -> None:
     bench.do(
         "clicks = []\n"
         "def clicked(trace, points, state):\n"
-        "    clicks.append((points.point_inds, points.xs))\n"
+        "    clicks.append((points.xs, int(trace.x[points.point_inds[0]] - points.xs[0])))\n"
         "chart.data[0].on_click(clicked)"
     )
     x, y = chart.at(0.5, 0.5)
@@ -139,9 +139,10 @@ def test_a_click_on_a_candle_reaches_python(bench: Bench, chart: Chart) -> None:
     bench.page.mouse.click(x + 2, y)
     chart.wait("view.clicked !== undefined")
     pointed = chart.page("view.clicked")
-    indexes, xs = ast.literal_eval(bench.do("print(clicks[0])"))
+    xs, off = ast.literal_eval(bench.do("print(clicks[0])"))
     assert xs[0] == pointed
-    assert bench.do(f"print(int(chart.data[0].x[0]) + {indexes[0]} - {int(xs[0])})").strip() in {"0", "1"}
+    # A bar may have closed between the numbering and the handler.
+    assert off in {0, 1}
 
 
 def test_a_zoom_stays_while_bars_arrive_and_a_double_click_follows_again(bench: Bench, chart: Chart) -> None:
