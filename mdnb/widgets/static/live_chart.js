@@ -86,8 +86,9 @@ export default () => {
           return view.open();
         })
         .catch((error) => {
+          if (closed) return; // what was taken off the page while it was drawn is nobody's loss
           const said = document.createElement("pre");
-          said.textContent = `This page cannot run the fast chart; plotly's own comes with the kernel's next breath.\n${error}`;
+          said.textContent = `This page cannot run the fast chart; plotly's own takes its place as soon as no cell runs.\n${error}`;
           el.append(said);
           tellCannot(model, error);
         });
