@@ -105,7 +105,6 @@ def test_a_restart_by_somebody_else_is_told(bench: Bench, chart: Chart) -> None:
     (kernel,) = bench.lab.server.call("/api/kernels")
     bench.lab.server.call(f"/api/kernels/{kernel['id']}/restart", "POST")
     _wait_for_end(chart, "kernel restarted")
-    bench.lab.wait_for_kernel()
 
 
 def test_a_kernel_that_was_killed_is_told(bench: Bench, chart: Chart) -> None:

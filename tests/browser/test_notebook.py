@@ -41,7 +41,6 @@ def test_it_has_the_colours_of_the_page(notebook: Bench) -> None:
     notebook.lab.set_theme("JupyterLab Dark")
     checks.has_colours_of_the_page(chart, checks.DARK)
     checks.PICTURES.mkdir(parents=True, exist_ok=True)
-    chart.wait("view.gd._fullLayout.width === view.el.clientWidth")
     notebook.page.screenshot(path=checks.PICTURES / "notebook_dark.png")
     notebook.lab.set_theme("JupyterLab Light")
     checks.has_colours_of_the_page(chart, checks.LIGHT)
