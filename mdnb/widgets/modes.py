@@ -160,6 +160,6 @@ class ChartModes:
         self._ask("step", count=count)
 
     def _ask(self, act: str, **more: Any) -> None:
-        if not self._figure._runtime:  # plotly's own front end has none
+        if not self._figure._mdnb_transport.replays:
             raise OptionError("frontend='stock' shows the present only: make the chart with frontend='fast'")
         self._figure.send({"kind": "mode", "act": act, **more})

@@ -40,6 +40,8 @@ class StockTransport:
         Shown small below the legend; plain text of ours.
     """
 
+    replays = False
+
     def __init__(self, figure: Any, state: ChartState, note: str = "") -> None:
         self._figure = figure
         self._state = state

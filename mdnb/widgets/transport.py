@@ -1,7 +1,8 @@
 """Our own front end (``static/live_chart.js``): a tick is one small binary message, and redraws one bar.
 
-To the page: ``delta`` (rows from an ordinal on), ``bars`` (all of them), ``look`` (colours). From the page:
-``hello`` and ``need`` (what it holds), ``visible`` (whether anybody sees it), ``applied`` (an edit is drawn).
+To the page: ``delta`` (rows from an ordinal on), ``bars`` (all of them), ``look`` (colours), ``mode`` (pause,
+replay). From the page: ``hello`` and ``need`` (what it holds), ``visible`` (whether anybody sees it),
+``mode`` (as somebody changed it there), ``applied`` (an edit is drawn).
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class FastTransport:
     figure
         The chart.
     """
+
+    replays = True
 
     def __init__(self, figure: Any, state: ChartState) -> None:
         self._figure = figure

@@ -131,3 +131,11 @@ def test_the_stock_front_end_shows_the_present_only() -> None:
             act()
     assert chart.mode == "live"
     chart.close()
+
+
+def test_a_chart_that_fell_back_shows_the_present_only(chart: LiveChart) -> None:
+    with pytest.warns(UserWarning, match="cannot run the fast chart"):
+        chart._on_message(chart, {"kind": "cannot", "why": "ReferenceError"}, [])
+    with pytest.raises(OptionError, match="stock"):
+        chart.pause()
+    assert chart.mode == "live"
