@@ -357,6 +357,8 @@ class LiveChart(QuietFigure):
         """Return the widget's state with the bars as they are now: a reloaded page shows the present."""
         transport = self.__dict__.get("_mdnb_transport")
         if transport is not None and self._mdnb_opens and key is None:
+            # First to the pages that are open: what is drawn next is compared with what this one gets.
+            self.draw()
             # Written past the traits' notification: setting them would send everything to every page.
             self._trait_values.update(transport.traits() | self._mdnb_signs.traits())
         return super().get_state(key, drop_defaults)

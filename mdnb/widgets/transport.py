@@ -143,6 +143,7 @@ class FastTransport:
             carry(figure, before, self._held.columns)
             restructure(figure, traces(self._state.look(), self._held, hover=False))
             figure.update_layout(self._state.look().axes())
+        self._show(self._held.columns.first)
         figure._trait_values.update(self.traits())
         self._behind = False
         figure.send_state(_STATE)
@@ -162,8 +163,6 @@ class FastTransport:
     def traits(self) -> dict[str, Any]:
         """Return the traits that a page opened now begins with."""
         with self._state.lock:
-            self._held.reload()
-            self._show(self._held.columns.first)
             look, packed = self._packed()
             data = [
                 {name: value for name, value in trace.items() if name not in _DATA}

@@ -136,6 +136,23 @@ def test_the_state_of_a_reloaded_page_is_the_present(chart: LiveChart, source: H
     assert len(state["_widget_data"][4]["x"]) == 2
 
 
+@pytest.mark.parametrize("amended", [False, True], ids=["closed", "amended"])
+def test_the_state_for_a_second_page_keeps_nothing_from_the_first(
+    chart: LiveChart, source: HandSource, amended: bool
+) -> None:
+    wire = Wire(chart)
+    source.tick(103)
+    if amended:
+        source.rows[48] = row(48, 250.0)
+        source.generation += 1
+    source.close_bar()
+    assert chart.get_state()["_look"]["columns"][4]["count"] == 52
+    chart.draw()
+    header, rows = wire.delta()
+    assert header[0] == (48 if amended else 50)
+    assert [bar[4] for bar in rows] == ([250, source.rows[49][4]] if amended else []) + [103, 100]
+
+
 def test_it_is_a_figure_widget_whose_copies_are_still(chart: LiveChart, source: HandSource) -> None:
     assert isinstance(chart, go.FigureWidget)
     chart.add_hline(y=100.0)
