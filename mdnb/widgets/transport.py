@@ -299,9 +299,8 @@ class FastTransport:
     def _bring_up(self, generation: Any, end: Any) -> None:
         """Send a page what it lacks: it was made with the bars of a moment ago."""
         held, columns = self._held, self._held.columns
-        if self._behind or (generation, end) == (columns.generation, held.end):
-            return
-        if generation == columns.generation and isinstance(end, int) and columns.first < end:
+        known = isinstance(end, int) and columns.first < end <= held.end
+        if known and generation == columns.generation:
             # Its last bar may have been the one that was being made.
             self._send_rows(end - 1)
         else:

@@ -116,14 +116,29 @@ def test_nothing_is_sent_while_nobody_looks_and_all_when_somebody_does(
 
 def test_a_page_that_lacks_bars_gets_them(chart: LiveChart) -> None:
     wire = Wire(chart)
-    chart._on_message(chart, {"kind": "hello", "page": "a", "generation": 0, "end": 51}, [])
-    assert not wire.messages
     chart._on_message(chart, {"kind": "hello", "page": "a", "generation": 0, "end": 49}, [])
     chart._on_message(chart, {"kind": "need"}, [])
     assert [content["kind"] for content, _ in wire.messages] == ["delta", "bars"]
     for odd in (None, "x", {"kind": "unknown"}, {}):
         chart._on_message(chart, odd, [])
     assert len(wire.messages) == 2
+
+
+def test_a_page_is_told_how_its_last_bar_moved_while_it_was_made(
+    chart: LiveChart, source: HandSource
+) -> None:
+    chart.get_state()
+    source.tick(104)
+    chart.draw()
+    wire = Wire(chart)
+    chart._on_message(chart, {"kind": "hello", "page": "a", "generation": 0, "end": 51}, [])
+    header, rows = wire.delta()
+    assert (header[0], [bar[4] for bar in rows]) == (50, [104])
+    chart._on_message(chart, {"kind": "visible", "page": "a", "visible": False}, [])
+    source.tick(105)
+    chart.draw()
+    chart._on_message(chart, {"kind": "hello", "page": "b", "generation": 0, "end": 51}, [])
+    assert wire.delta()[1][0][4] == 105
 
 
 def test_the_state_of_a_reloaded_page_is_the_present(chart: LiveChart, source: HandSource) -> None:
