@@ -16,6 +16,19 @@ __all__ = ["JUPYTERLAB", "NOTEBOOK", "PAGE_MS", "Host", "Lab", "running_lab"]
 
 _FIND_PANEL = "const panel = window.jupyterapp.shell.currentWidget; const cells = panel.content.widgets;"
 
+_ASK = r"""async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({ code, store_history: false });
+  let text = "";
+  let error = "";
+  future.onIOPub = ({ header, content }) => {
+    if (header.msg_type === "stream") text += content.text;
+    if (header.msg_type === "error") error = content.traceback.join("\n");
+  };
+  await future.done;
+  return [text, error];
+}"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Host:
@@ -91,6 +104,13 @@ class Lab:
         self.start(cell)
         self.wait(cell)
         return self.text(cell)
+
+    def ask(self, code: str) -> str:
+        """Run code in the notebook's kernel without a cell, and return what it printed."""
+        text, error = self.page.evaluate(_ASK, code)
+        if error:
+            raise RuntimeError(error)
+        return str(text)
 
     def outputs(self, cell: int) -> list[dict[str, Any]]:
         """Return a cell's outputs as in the notebook file."""

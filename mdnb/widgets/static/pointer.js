@@ -67,7 +67,7 @@ const POINTER = {
         found.trace_indexes.push(point.curveNumber);
         found.point_indexes.push(number);
         found.xs.push(bar ?? point.x);
-        found.ys.push(point.y ?? point.close ?? null);
+        found.ys.push(point.y ?? (bar === undefined ? point.close : this.groups.close[number]) ?? null);
       }
     }
     const { range, lassoPoints: lasso } = event ?? {};

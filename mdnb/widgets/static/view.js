@@ -270,7 +270,10 @@ class View {
     const drawn = chart.base === OPEN ? groups : bars.merge(from, to, size, chart.base);
     const candles = this.gd.data[this.place("mdnb-candles")];
     const { at, open, high, low, close } = drawn;
-    if (candles) Object.assign(candles, candles.type === "scatter" ? { x: at, y: close } : { x: at, open, high, low, close });
+    // Plotly colours a bar without a body by the close before it; ours rise, as their volume does.
+    const rising = close.map((value, i) => (value === open[i] ? value + (Math.abs(value) || 1) * 1e-12 : value));
+    const prices = candles?.type === "scatter" ? { y: close } : { open, high, low, close: rising };
+    if (candles) Object.assign(candles, { x: at, ...prices });
     this.giveSeries(groups);
     const volumes = this.gd.data[this.place("mdnb-volume")];
     if (!volumes) return;

@@ -1,0 +1,307 @@
+"""Whatever is done to a chart, the browser draws what the engine holds: read back from the page's SVG."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mdnb.widgets.theme import theme_of
+from tests.browser.drawn import READ, differences
+from tests.browser.lab import PAGE_MS, Lab, running_lab
+
+pytestmark = pytest.mark.browser
+
+_SEED = 20260302
+_LIMIT = 150  # bars held: small, so that many are dropped
+_SECONDS = 10.0
+_SETUP = """\
+from mdnb.widgets.chart import LiveChart
+from tests.browser.hand_market import HandMarket
+market = HandMarket({seed})
+market.ticks(200, 6)
+chart = LiveChart(market.engine, "1min", bars={limit}, height=300)"""
+_NOTEBOOK = "window.jupyterapp.shell.currentWidget.content"
+_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as made:
+        made.page.set_viewport_size({"width": 1280, "height": 1400})
+        yield made
+
+
+class Play:
+    """One notebook with a chart in one or two views, and everything that may be done to it."""
+
+    def __init__(self, lab: Lab, seed: int) -> None:
+        self.lab = lab
+        self.page = lab.page
+        self.dice = random.Random(seed)
+        self.seed = seed
+        self.log: list[str] = []
+        self.timeframe = "1min"
+        self.theme, self.palette = "auto", "default"
+        self.second = self.hidden = self.extra = False
+        self.errors: list[str] = []
+        self.page.on("pageerror", self._note)
+        lab.open(f"pixels{seed}.ipynb", [_SETUP.format(seed=seed, limit=_LIMIT), "chart", "chart"])
+        assert "Error" not in lab.run(0)
+        lab.run(1)
+        self.wait_drawn()
+
+    def _note(self, error: Any) -> None:
+        # ipywidgets counts the views of a displayed widget, and tells the kernel so even after it was closed.
+        if str(error) != "no comm channel defined":
+            self.errors.append(f"{error}\n{error.stack}")
+
+    # -- the page ---------------------------------------------------------------------------------------
+
+    def view(self, cell: int = 1) -> str:
+        return f"{_NOTEBOOK}.widgets[{cell}].node.querySelector('.mdnb-chart').__mdnb"
+
+    def js(self, expression: str, cell: int = 1) -> Any:
+        return self.page.evaluate(f"() => {{ const view = {self.view(cell)}; return {expression}; }}")
+
+    def wait(self, expression: str, cell: int = 1) -> None:
+        found = f"const view = {self.view(cell)}; return {expression};"
+        self.page.wait_for_function(
+            f"() => {{ try {{ {found} }} catch {{ return false; }} }}", timeout=20_000
+        )
+
+    def wait_drawn(self, cell: int = 1) -> None:
+        self.wait("view.gd.querySelector('.boxlayer path.box') && view.label.text.textContent", cell)
+
+    def page_theme(self) -> str:
+        return {"true": "light", "false": "dark"}[self.page.evaluate("document.body.dataset.jpThemeLight")]
+
+    def place(self) -> tuple[float, float]:
+        """Return a place in the plot, in page coordinates."""
+        box = self.js("view.gd.querySelector('.nsewdrag').getBoundingClientRect().toJSON()")
+        return (
+            box["x"] + self.dice.uniform(0.3, 0.7) * box["width"],
+            box["y"] + self.dice.uniform(0.2, 0.6) * box["height"],
+        )
+
+    # -- what may be done -------------------------------------------------------------------------------
+
+    def kernel(self, code: str) -> None:
+        self.log.append(code)
+        self.lab.ask(code)
+
+    def ticks(self) -> None:
+        self.kernel(f"market.ticks({self.dice.randint(1, 25)}, {self.dice.choice((0.2, 2, 5))})")
+
+    def several_bars(self) -> None:
+        self.kernel(f"market.ticks({self.dice.randint(2, 12)}, {self.dice.choice((30, 60, 200))})")
+
+    def close_bar(self) -> None:
+        self.kernel("market.close_bar()")
+
+    def close_and_begin(self) -> None:
+        self.kernel("market.close_bar()")
+        self.kernel("market.ticks(1, 0.1)")
+
+    def many_bars(self) -> None:
+        self.kernel(f"market.ticks({self.dice.choice((150, 450))}, 50)")
+
+    def late(self) -> None:
+        self.kernel(f"market.late({self.dice.randint(1, 3)}, {self.dice.choice((60, 400, 4000, 20_000))})")
+
+    def drag(self) -> None:
+        x, y = self.place()
+        by = self.dice.choice((-250, -40, 60, 300))
+        self.log.append(f"drag by {by} px")
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + by, y, steps=3)
+        self.page.mouse.up()
+
+    def wheel(self) -> None:
+        x, y = self.place()
+        by = self.dice.choice((-300, -120, 120, 300))
+        self.log.append(f"wheel by {by}")
+        self.page.mouse.move(x, y)
+        self.page.mouse.wheel(0, by)
+
+    def double_click(self) -> None:
+        self.log.append("double click")
+        self.page.mouse.dblclick(*self.place())
+
+    def follow(self) -> None:
+        if self.dice.random() < 0.5:
+            self.kernel("chart.follow()")
+        else:
+            self.log.append("click on »")
+            self.js("view.latest.click()")
+
+    def zoom(self) -> None:
+        end = self.js("view.bars.end")
+        left = max(0, end - self.dice.randint(20, 2 * _LIMIT))
+        right = left + self.dice.choice((15, 60, 200, 900))
+        self.kernel(f"chart.update_layout(xaxis_range=[{left}, {right}])")
+
+    def zoom_prices(self) -> None:
+        price = float(self.js("view.label.text.textContent.replace(',', '')"))
+        self.kernel(f"chart.update_layout(yaxis_range=[{price - 20}, {price + 12}])")
+
+    def switch(self) -> None:
+        self.timeframe = "5min" if self.timeframe == "1min" else "1min"
+        self.kernel(f"chart.set_timeframe({self.timeframe!r})")
+
+    def colours(self) -> None:
+        self.theme = self.dice.choice(("auto", "dark", "light"))
+        self.palette = self.dice.choice(("default", "colorblind"))
+        self.kernel(f"chart.set_theme({self.theme!r}, {self.palette!r})")
+
+    def page_colours(self) -> None:
+        theme = "dark" if self.page_theme() == "light" else "light"
+        self.log.append(f"the page turns {theme}")
+        self.lab.set_theme(f"JupyterLab {theme.title()}")
+
+    def width(self) -> None:
+        width = self.dice.choice(("", "420px", "700px", "930px"))
+        self.log.append(f"width {width or 'of the cell'}")
+        self.js(f"(view.el.style.width = '{width}')")
+
+    def hide_or_show(self) -> None:
+        self.hidden = not self.hidden
+        self.log.append("hide" if self.hidden else "show")
+        self.js(f"(view.el.style.display = '{'none' if self.hidden else ''}')")
+        if not self.second:
+            self.wait(f"view.chart.visible === {str(not self.hidden).lower()}")
+
+    def second_view(self) -> None:
+        self.second = not self.second
+        self.log.append("open a second view" if self.second else "close the second view")
+        if self.second:
+            self.lab.run(2)
+            self.wait_drawn(2)
+        else:
+            self.page.evaluate(f"() => {_NOTEBOOK}.widgets[2].model.outputs.clear()")
+
+    def trace(self) -> None:
+        self.extra = not self.extra
+        if self.extra:
+            self.kernel("chart.add_scatter(x=[5, 9], y=[1000, 1001])")
+        else:
+            self.kernel("chart.data = chart.data[:4]")
+
+    def reload(self) -> None:
+        self.log.append("reload")
+        self.hidden = False
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.reload(timeout=PAGE_MS)
+        session = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session"
+        self.page.wait_for_function(
+            f"() => {session}?.kernel?.connectionStatus === 'connected'", timeout=PAGE_MS
+        )
+        for cell in [1, 2] if self.second else [1]:
+            self.wait_drawn(cell)
+
+    # -- the comparison ---------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Hold what each view shows against the engine, as soon as the page has drawn it."""
+        rows = json.loads(self.lab.ask(f"print(market.state({self.timeframe!r}))"))
+        cells = [cell for cell, shown in ((1, not self.hidden), (2, self.second)) if shown]
+        for cell in cells:
+            limit = time.monotonic() + _SECONDS
+            while True:
+                drawn = self.page.evaluate(f"() => ({READ})({self.view(cell)})")
+                theme = theme_of(self.page_theme() if self.theme == "auto" else self.theme, self.palette)
+                found = differences(drawn, rows, _LIMIT, (theme.up, theme.down))
+                if not found:
+                    break
+                if time.monotonic() > limit:
+                    self.fail(cell, found)
+                self.page.evaluate(_FRAMES)
+        assert not self.errors, self.told()
+
+    def fail(self, cell: int, found: list[str]) -> None:
+        self.page.screenshot(path="build/pictures/pixels_failed.png")
+        lines = [f"view in cell {cell}, {self.timeframe}, {len(found)} differences", *found[:12], self.told()]
+        raise AssertionError("\n".join(lines))
+
+    def told(self) -> str:
+        last = "\n  ".join(self.log[-30:])
+        return f"seed {self.seed}, {len(self.log)} operations, the last ones:\n  {last}\n{self.errors}"
+
+
+_COMMON: tuple[tuple[Callable[[Play], None], int], ...] = (
+    (Play.ticks, 22),
+    (Play.several_bars, 12),
+    (Play.close_bar, 5),
+    (Play.close_and_begin, 6),
+    (Play.many_bars, 2),
+    (Play.late, 12),
+    (Play.drag, 8),
+    (Play.wheel, 8),
+    (Play.double_click, 3),
+    (Play.follow, 3),
+    (Play.zoom, 5),
+    (Play.zoom_prices, 1),
+    (Play.switch, 4),
+    (Play.colours, 2),
+    (Play.page_colours, 1),
+    (Play.width, 3),
+    (Play.hide_or_show, 4),
+    (Play.second_view, 2),
+    (Play.trace, 2),
+)
+
+
+def _play(lab: Lab, seed: int, operations: int, reload_every: int) -> None:
+    play = Play(lab, seed)
+    kinds, weights = zip(*_COMMON, strict=True)
+    play.check()
+    for number in range(1, operations + 1):
+        if number % reload_every == 0:
+            play.reload()
+        else:
+            play.dice.choices(kinds, weights)[0](play)
+        if number % 25 == 0:
+            play.check()
+    play.check()
+
+
+@pytest.fixture(scope="module")
+def notebook(lab: Lab) -> Play:
+    return Play(lab, 1)
+
+
+@pytest.fixture
+def play(notebook: Play) -> Play:
+    """A chart of 200 minutes, made anew."""
+    made = notebook
+    made.log.clear()
+    made.timeframe, made.theme, made.palette, made.hidden = "1min", "auto", "default", False
+    if made.second:
+        made.second_view()
+    made.kernel(
+        "chart.close(); market.live.close(); market = HandMarket(1); market.ticks(200, 60)\n"
+        f"chart = LiveChart(market.engine, '1min', bars={_LIMIT}, height=300)"
+    )
+    made.lab.run(1)
+    made.wait_drawn()
+    return made
+
+
+def test_a_bar_without_a_body_rises_in_every_part_of_the_chart(play: Play) -> None:
+    play.kernel("market.close_bar(); market.prices(1010, 1005); market.close_bar(); market.prices(1000)")
+    play.check()
+    play.kernel("market.close_bar(); market.prices(1001)")
+    play.check()
+
+
+def test_a_bar_that_begins_after_the_clock_closed_the_one_before_is_drawn(play: Play) -> None:
+    play.close_bar()
+    play.check()
+    play.kernel("market.prices(1003, 1001)")
+    play.check()
