@@ -300,6 +300,14 @@ def test_a_bar_without_a_body_rises_in_every_part_of_the_chart(play: Play) -> No
     play.check()
 
 
+def test_another_palette_reaches_bars_that_are_drawn_and_views_that_open_later(play: Play) -> None:
+    play.palette = "colorblind"
+    play.kernel("chart.set_theme('auto', 'colorblind')")
+    play.check()
+    play.second_view()
+    play.check()
+
+
 def test_a_bar_that_begins_after_the_clock_closed_the_one_before_is_drawn(play: Play) -> None:
     play.close_bar()
     play.check()

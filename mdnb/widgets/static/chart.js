@@ -72,6 +72,8 @@ class Chart {
     this.data = revive(this.model.get("_widget_data"));
     this.layout = revive(this.model.get("_widget_layout"));
     this.takeBars(this.model.get("_look"), this.model.get("_bars"));
+    // What `data` and `layout` are coloured by, whatever theme or palette is chosen later.
+    this.colouring = this.look.themes[this.look.theme];
   }
 
   /** Column of the open that is drawn: Heikin-Ashi's prices stand behind the traded ones. */

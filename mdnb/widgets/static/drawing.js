@@ -206,8 +206,9 @@ const DRAWING = {
   colour() {
     const { look } = this.chart;
     const name = look.follows_page ? pageTheme() : look.theme;
-    const [old, now] = [look.themes[this.theme], look.themes[name]];
+    const [old, now] = [this.colouring, look.themes[name]];
     this.theme = name;
+    this.colouring = now;
     const { gd } = this;
     const change = (target, was, will) => {
       for (const [path, value] of Object.entries(will)) {

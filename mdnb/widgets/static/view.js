@@ -51,6 +51,7 @@ class View {
     this.follow = true;
     this.fixedY = false;
     this.theme = null;
+    this.colouring = null;
     this.cleanups = [];
     chart.views.add(this);
     chart.tellVisible();
@@ -63,7 +64,7 @@ class View {
     const { data, layout } = structuredClone({ data: this.chart.data, layout: this.chart.layout });
     this.gd.data = data;
     this.gd.layout = layout;
-    this.theme = this.chart.look.theme;
+    this.colouring = this.chart.colouring;
     this.takeRanges(layout.xaxis?.range, layout.yaxis?.range);
     this.colour();
     this.fit();
@@ -208,7 +209,7 @@ class View {
     const { data, layout } = structuredClone({ data: this.chart.data, layout: this.chart.layout });
     this.gd.data = data;
     this.gd.layout = layout;
-    this.theme = this.chart.look.theme;
+    this.colouring = this.chart.colouring;
     this.buildSeries();
     if (this.follow) this.takeRanges(null, null);
     this.topVolume = 0;
