@@ -313,3 +313,12 @@ def test_a_bar_that_begins_after_the_clock_closed_the_one_before_is_drawn(play: 
     play.check()
     play.kernel("market.prices(1003, 1001)")
     play.check()
+
+
+@pytest.mark.parametrize("width", [30, 900], ids=["one by one", "merged"])
+def test_a_late_trade_changes_a_bar_that_somebody_looks_at(play: Play, width: int) -> None:
+    end = play.js("view.bars.end")
+    play.kernel(f"chart.update_layout(xaxis_range=[{end - 40 - width}, {end - 20}])")
+    play.check()
+    play.kernel(f"market.late_at({end - 45}, 1100); market.late_at({end - 30}, 900)")
+    play.check()

@@ -112,7 +112,7 @@ class Chart {
       const amended = first < this.bars.end - (this.bars.forming ? 1 : 0);
       this.bars.write(first, rows, forming > 0);
       this.generation = generation;
-      if (amended) for (const view of this.views) view.drawnTo = Math.min(view.drawnTo, first);
+      if (amended) for (const view of this.views) view.amended(first);
     }
     for (const view of this.views) view.moved();
   }

@@ -231,6 +231,12 @@ class View {
     this.moved(true);
   }
 
+  /** Bars from an ordinal on are no longer what plotly drew: those in view are drawn anew, wherever it is. */
+  amended(first) {
+    this.drawnTo = Math.min(this.drawnTo, Math.floor(first / this.size) * this.size);
+    if (this.range && first <= this.range[1]) this.moved(true);
+  }
+
   goLatest() {
     const told = this.follow && !this.fixedY ? null : { "xaxis.range": null, "yaxis.range": null };
     this.takeRanges(null, null);
