@@ -322,3 +322,14 @@ def test_a_late_trade_changes_a_bar_that_somebody_looks_at(play: Play, width: in
     play.check()
     play.kernel(f"market.late_at({end - 45}, 1100); market.late_at({end - 30}, 900)")
     play.check()
+
+
+def test_bars_that_the_kernel_no_longer_looks_after_are_not_drawn_as_they_were(play: Play) -> None:
+    play.kernel("market.ticks(40, 60)")
+    play.check()
+    end = play.js("view.bars.end")
+    oldest = end - _LIMIT
+    play.kernel(f"chart.update_layout(xaxis_range=[{oldest - 30}, {oldest + 30}])")
+    play.check()
+    play.kernel(f"market.late_at({oldest - 10}, 1100); market.prices(1000)")
+    play.check()

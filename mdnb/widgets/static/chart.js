@@ -111,8 +111,14 @@ class Chart {
       // Whatever plotly has drawn of these bars is drawn anew.
       const amended = first < this.bars.end - (this.bars.forming ? 1 : 0);
       this.bars.write(first, rows, forming > 0);
+      // Of bars older than the limit the kernel does not say how they changed.
+      const stale = generation === this.generation ? 0 : Math.max(0, this.bars.count - this.bars.limit);
+      this.bars.drop(stale);
       this.generation = generation;
-      if (amended) for (const view of this.views) view.amended(first);
+      for (const view of this.views) {
+        if (amended) view.amended(first);
+        if (stale) view.moved(true);
+      }
     }
     for (const view of this.views) view.moved();
   }
