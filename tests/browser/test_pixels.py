@@ -333,3 +333,26 @@ def test_bars_that_the_kernel_no_longer_looks_after_are_not_drawn_as_they_were(p
     play.check()
     play.kernel(f"market.late_at({oldest - 10}, 1100); market.prices(1000)")
     play.check()
+
+
+def test_another_timeframe_is_shown_where_it_has_bars(play: Play) -> None:
+    play.kernel("chart.update_layout(xaxis_range=[90, 120])")
+    play.check()
+    play.switch()
+    play.wait("view.gd._fullLayout.xaxis.range[0] < 40")
+    play.check()
+    assert play.js("view.gd.querySelectorAll('.boxlayer path.box').length") > 20
+    assert play.lab.ask("print(chart.follows, chart.layout.xaxis.range)").split() == ["True", "None"]
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_zoom_outlives_that_nobody_looked_for_a_while(play: Play, follows: bool) -> None:
+    end = play.js("view.bars.end")
+    play.kernel(f"chart.update_layout(xaxis_range=[{end - 40}, {end + 3 if follows else end - 10}])")
+    play.check()
+    play.hide_or_show()
+    play.several_bars()
+    play.hide_or_show()
+    play.check()
+    left, right = play.js("view.gd._fullLayout.xaxis.range")
+    assert right - left == pytest.approx(43 if follows else 30)

@@ -55,8 +55,10 @@ class Chart {
     } else if (message.kind === "mode") {
       this.modes.take(message);
     } else if (message.kind === "figure") {
+      const { symbol, timeframe } = this.look;
       this.takeFigure();
-      for (const view of this.views) view.remake();
+      const other = symbol !== this.look.symbol || timeframe !== this.look.timeframe;
+      for (const view of this.views) view.remake(other);
     } else if (message.kind === "download") {
       if (this.views.size) save([...this.views].at(-1), message, buffers[0]);
     } else if (message.kind === "signs") this.takeSigns(message);

@@ -176,7 +176,8 @@ class View {
   }
 
   takeRanges(x, y) {
-    if (x?.length === 2) {
+    this.zoomed = x?.length === 2;
+    if (this.zoomed) {
       this.span = Math.max(x[1] - x[0], 2);
       this.pad = x[1] - (this.bars.end - 1);
       // A zoom that has the newest bar in it moves on with it; any other stands.
@@ -204,14 +205,16 @@ class View {
   }
 
   /** Show another figure: other traces, panes and bars. */
-  async remake() {
+  async remake(other) {
     if (!this.ready) return;
     const { data, layout } = structuredClone({ data: this.chart.data, layout: this.chart.layout });
     this.gd.data = data;
     this.gd.layout = layout;
     this.colouring = this.chart.colouring;
     this.buildSeries();
-    if (this.follow) this.takeRanges(null, null);
+    // Bars of another timeframe have other numbers.
+    if (other) this.goLatest();
+    else if (!this.zoomed && !this.fixedY) this.takeRanges(null, null);
     this.topVolume = 0;
     if (!this.fixedY) this.yRange = null;
     this.colour();
@@ -223,7 +226,8 @@ class View {
 
   /** Show other bars than before: another timeframe, or the same ones after a change of history. */
   restart() {
-    if (this.follow) this.takeRanges(null, null);
+    // A zoom stands; what was made for the bars of before is made for these.
+    if (!this.zoomed && !this.fixedY) this.takeRanges(null, null);
     this.drawnTo = 0;
     this.topVolume = 0;
     if (!this.fixedY) this.yRange = null;
