@@ -17,6 +17,7 @@ from tests.browser.lab import PAGE_MS, Lab, running_lab
 
 pytestmark = pytest.mark.browser
 
+_PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
 _SEED = 20260302
 _LIMIT = 150  # bars held: small, so that many are dropped
 _SECONDS = 10.0
@@ -209,6 +210,8 @@ class Play:
 
     def check(self) -> None:
         """Hold what each view shows against the engine, as soon as the page has drawn it."""
+        # Under the pointer the legend tells of the bar there, not of the newest one.
+        self.page.mouse.move(2, 2)
         rows = json.loads(self.lab.ask(f"print(market.state({self.timeframe!r}))"))
         cells = [cell for cell, shown in ((1, not self.hidden), (2, self.second)) if shown]
         for cell in cells:
@@ -225,7 +228,8 @@ class Play:
         assert not self.errors, self.told()
 
     def fail(self, cell: int, found: list[str]) -> None:
-        self.page.screenshot(path="build/pictures/pixels_failed.png")
+        _PICTURES.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=_PICTURES / "pixels_failed.png")
         lines = [f"view in cell {cell}, {self.timeframe}, {len(found)} differences", *found[:12], self.told()]
         raise AssertionError("\n".join(lines))
 
@@ -356,3 +360,12 @@ def test_a_zoom_outlives_that_nobody_looked_for_a_while(play: Play, follows: boo
     play.check()
     left, right = play.js("view.gd._fullLayout.xaxis.range")
     assert right - left == pytest.approx(43 if follows else 30)
+
+
+def test_after_a_hundred_random_operations_the_page_draws_what_the_engine_holds(lab: Lab) -> None:
+    _play(lab, _SEED, 100, 60)
+
+
+@pytest.mark.slow
+def test_after_a_thousand_random_operations_the_page_draws_what_the_engine_holds(lab: Lab) -> None:
+    _play(lab, random.SystemRandom().randrange(10**6), 1_000, 140)
