@@ -31,6 +31,8 @@ PEERS = {
         Peer("nautilus", ("nautilus_trader==1.231.0", "numpy")),
         Peer("project_x", ("project-x-py==4.4.1", "numpy", "websockets")),
         Peer("polars", ("polars==2.1.0", "numpy")),
+        Peer("pywry", ("pywry[notebook]==2.0.6", "jupyterlab>=4.2", "pandas"), oldest=(3, 11)),
+        Peer("bokeh", ("bokeh==3.9.2", "jupyter_bokeh==4.0.5", "jupyterlab>=4.2"), oldest=(3, 11)),
     )
 }
 

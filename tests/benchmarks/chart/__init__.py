@@ -1,0 +1,1 @@
+"""The live chart beside stock FigureWidget and its rivals, each in a JupyterLab and a Chromium of its own."""
