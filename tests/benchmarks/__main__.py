@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks import engine, path, stores
 from tests.benchmarks.bench import Bench, Sizes
+from tests.benchmarks.chart.group import chart
 from tests.benchmarks.environments import cache_folder
 from tests.benchmarks.report import Group, print_group, print_targets, write_json
 
@@ -26,6 +27,7 @@ GROUPS: dict[str, Callable[[Bench], Group]] = {
     "frames": stores.frames,
     "memory": stores.memory,
     "latency": path.latency,
+    "chart": chart,
 }
 
 

@@ -35,11 +35,12 @@ class Sizes:
     slow_messages: int = 300
     held_bars: int = 1_000_000
     latency_seconds: float = 3.0
+    small: bool = False
 
     @classmethod
     def quick(cls) -> Sizes:
         """Return sizes that only show that everything runs; their figures mean little."""
-        return cls(2, 5_000, 50_000, 20, 2_000, 20, 20_000, 0.3)
+        return cls(2, 5_000, 50_000, 20, 2_000, 20, 20_000, 0.3, small=True)
 
 
 class Worker:

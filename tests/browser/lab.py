@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +141,10 @@ def _settings(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path, chromium: Path, host: Host = JUPYTERLAB) -> Iterator[Lab]:
-    """Start JupyterLab, or Notebook, and Chromium; both are gone afterwards."""
+def running_lab(
+    folder: Path, chromium: Path, host: Host = JUPYTERLAB, flags: Sequence[str] = (), **given: Any
+) -> Iterator[Lab]:
+    """Start JupyterLab, or Notebook, and Chromium; ``given`` goes to the server."""
     _settings(folder / "settings")
     arguments = [
         "-m",
@@ -156,5 +158,5 @@ def running_lab(folder: Path, chromium: Path, host: Host = JUPYTERLAB) -> Iterat
         "--ServerApp.iopub_data_rate_limit=1e12",
         f"--{host.application}.expose_app_in_browser=True",
     ]
-    with running_server(folder, arguments, "/api") as server, running_page(chromium) as page:
+    with running_server(folder, arguments, "/api", **given) as server, running_page(chromium, flags) as page:
         yield Lab(server, page, host)

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,14 @@ def notebook_text(cells: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, arguments: Sequence[str], up: str) -> Iterator[Server]:
+def running_server(
+    folder: Path,
+    arguments: Sequence[str],
+    up: str,
+    *,
+    python: str = sys.executable,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     """Start a server; it and its kernels are gone afterwards.
 
     Parameters
@@ -88,6 +95,10 @@ def running_server(folder: Path, arguments: Sequence[str], up: str) -> Iterator[
         Of Python; ``{port}``, ``{token}`` and ``{work}`` are filled in.
     up
         The path that answers when it is up.
+    python
+        Whose environment it runs in.
+    variables
+        Of its environment, besides.
     """
     port, token, work = free_port(), secrets.token_hex(16), folder / "work"
     work.mkdir()
@@ -99,12 +110,13 @@ def running_server(folder: Path, arguments: Sequence[str], up: str) -> Iterator[
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "IPYTHONDIR": str(folder / "ipython"),
         "PYTHONPATH": str(Path(__file__).parents[2]),
+        **(variables or {}),
     }
     server = Server(port, token, work)
     filled = [part.format(port=port, token=token, work=work) for part in arguments]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, *filled],
+            [python, *filled],
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -124,11 +136,11 @@ def running_server(folder: Path, arguments: Sequence[str], up: str) -> Iterator[
 
 
 @contextlib.contextmanager
-def running_page(chromium: Path) -> Iterator[Page]:
+def running_page(chromium: Path, flags: Sequence[str] = ()) -> Iterator[Page]:
     """Start Chromium and give a page of it; both are gone afterwards."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=str(chromium), args=CHROMIUM_FLAGS, headless=True
+            executable_path=str(chromium), args=[*CHROMIUM_FLAGS, *flags], headless=True
         )
         yield browser.new_page(viewport={"width": 1280, "height": 900})
         browser.close()

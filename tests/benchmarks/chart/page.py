@@ -85,12 +85,13 @@ class Notebook:
     def open(self, bars: int) -> None:
         """Open a new notebook with a new kernel, in which the contender's packages are loaded."""
         if self._number:
-            self.lab.stop_kernels()
+            for kernel in self.lab.server.call("/api/kernels"):
+                self.lab.server.call(f"/api/kernels/{kernel['id']}", "DELETE")
         self._number += 1
         self.lab.open(f"chart{self._number}.ipynb", ["driver.show()", "driver.show()"])
         name = self.contender.side or self.contender.name
         self.execute(
-            "from tests.benchmarks.chart.sides.driver import Driver\n" f"driver = Driver({name!r}, {bars})"
+            f"from tests.benchmarks.chart.sides.driver import Driver\ndriver = Driver({name!r}, {bars})"
         )
 
     def execute(self, code: str) -> Any:

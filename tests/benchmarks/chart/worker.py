@@ -22,7 +22,7 @@ from tests.benchmarks.environments import cache_folder
 from tests.browser.lab import running_lab
 from tests.chromium import find_chromium, how_to_install
 
-__all__ = ["MEASURES"]
+__all__ = ["MEASURES", "lateness"]
 
 _RATES = (5, 10, 20, 50, 100, 200, 300)
 _BOUND_MS = 250.0
@@ -40,7 +40,9 @@ def _notebook(name: str) -> Notebook:
         contender, folder = CONTENDERS[name], cache_folder()
         python, variables = contender.python(folder), contender.variables(folder)
         home = Path(_RUNNING.enter_context(tempfile.TemporaryDirectory()))
-        lab = _RUNNING.enter_context(running_lab(home, chromium, python, contender.flags, variables))
+        lab = _RUNNING.enter_context(
+            running_lab(home, chromium, flags=contender.flags, python=python, variables=variables)
+        )
         _HELD[name] = Notebook(lab, contender)
     return _HELD[name]
 
@@ -96,7 +98,7 @@ def steady(name: str, count: int, period: float, roll: bool = False) -> dict[str
     span = result["seconds"] + 0.6
     notebook.watch()
     _, timed = _drive(notebook, count, period, roll=roll)
-    late = _lateness(timed["sent"], notebook.seen())
+    late = lateness(timed["sent"], notebook.seen())
     return {
         "to_page": used.to_page / count,
         "to_kernel": used.to_kernel / count,
@@ -109,6 +111,15 @@ def steady(name: str, count: int, period: float, roll: bool = False) -> dict[str
     }
 
 
+def warm(name: str, count: int, period: float) -> dict[str, Any]:
+    """Refresh a few times; return how late the last of them was seen."""
+    notebook = _notebook(name)
+    _drive(notebook, count, period)
+    notebook.watch()
+    _, result = _drive(notebook, count, period)
+    return {"latency_ms": statistics.median(lateness(result["sent"], notebook.seen()))}
+
+
 def _idle(notebook: Notebook) -> Counts:
     """Return what the page does in a second in which nothing happens."""
     before = notebook.counts()
@@ -116,7 +127,7 @@ def _idle(notebook: Notebook) -> Counts:
     return notebook.counts() - before
 
 
-def _lateness(sent: list[list[float]], seen: list[tuple[float, float]]) -> list[float]:
+def lateness(sent: list[list[float]], seen: list[tuple[float, float]]) -> list[float]:
     """Return for each price the milliseconds until it, or a newer one, was seen."""
     number = {round(price, 4): at for at, (price, _) in enumerate(sent)}
     late = []
@@ -140,7 +151,7 @@ def rate(name: str, seconds: float, begin: int = 0) -> dict[str, Any]:
         notebook.watch()
         _, result = _drive(notebook, count, 1 / wanted)
         sent, seen = result["sent"], notebook.seen()
-        end_ms = _lateness(sent, seen)[-1]
+        end_ms = lateness(sent, seen)[-1]
         kept_pace = result["seconds"] < 1.15 * count / wanted
         if end_ms > _BOUND_MS or not kept_pace:
             break
@@ -188,6 +199,7 @@ atexit.register(close)
 
 MEASURES = {
     "first": first,
+    "warm": warm,
     "steady": steady,
     "rate": rate,
     "drawn": drawn,

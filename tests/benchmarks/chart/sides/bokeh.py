@@ -47,7 +47,9 @@ class _Bokeh:
         plot.extra_y_ranges = {"volume": Range1d(0, 2500)}
         plot.segment("time", "high", "time", "low", color="colour", source=source)
         plot.vbar("time", 42_000, "open", "close", color="colour", source=source)
-        plot.vbar("time", 42_000, "volume", 0, color="colour", alpha=0.4, source=source, y_range_name="volume")
+        plot.vbar(
+            "time", 42_000, "volume", 0, color="colour", alpha=0.4, source=source, y_range_name="volume"
+        )
         self.charts.append((show(plot, notebook_handle=True), source, plot))
 
     def tick(self, bar: Bar) -> None:

@@ -20,7 +20,8 @@ export default { render({ model, el }) {
   const box = document.createElement("div");
   el.append(box);
   const chart = createChart(box, { autoSize: false, width: 900, height: 460 });
-  const candles = chart.addSeries(CandlestickSeries, { priceFormat: { type: "price", precision: 4, minMove: 0.0001 } });
+  const priceFormat = { type: "price", precision: 4, minMove: 0.0001 };
+  const candles = chart.addSeries(CandlestickSeries, { priceFormat });
   const volume = chart.addSeries(HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" } });
   volume.priceScale().applyOptions({ scaleMargins: { top: 0.8, bottom: 0 } });
   const bars = model.get("bars");

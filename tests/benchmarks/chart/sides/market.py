@@ -10,7 +10,8 @@ __all__ = ["Bar", "Market"]
 
 _ANCHOR = 100.0
 _START = 1_700_000_040  # on a minute
-_STEP, _MODULUS = 1009, 10_007  # coprime: prices repeat after ten thousand, so that each is known when it is seen
+_STEP, _MODULUS = 1009, 10_007
+"""Coprime: a price comes again after ten thousand others, so that each is known when it is seen."""
 _VIEW = 180
 """As many bars as the live chart shows at first; the others show as many where they can be told."""
 
@@ -76,9 +77,7 @@ class Market:
 
     def last(self) -> Bar:
         """Return the bar that is being made."""
-        return Bar(
-            self.time[-1], self.open[-1], self.high[-1], self.low[-1], self.close[-1], self.volume[-1]
-        )
+        return Bar(self.time[-1], self.open[-1], self.high[-1], self.low[-1], self.close[-1], self.volume[-1])
 
     def rows(self) -> list[Bar]:
         """Return all bars."""

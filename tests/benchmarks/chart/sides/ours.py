@@ -1,4 +1,4 @@
-"""`mdnb.widgets.chart.LiveChart` on a real engine: each tick is a trade that goes the whole way to the bars."""
+"""`mdnb.widgets.chart.LiveChart` on a real engine: each tick is a trade that goes all the way."""
 
 from __future__ import annotations
 
