@@ -301,18 +301,18 @@ class LiveChart(QuietFigure):
 
     # -- drawing ------------------------------------------------------------------------------------
 
-    def draw(self) -> None:
-        """Send what changed since the last time; the sender's thread calls this."""
+    def draw(self) -> bool:
+        """Send what changed since the last time, and return whether anything had; called by the sender."""
         state, transport = self._mdnb, self._mdnb_transport
         with state.lock:
             if state.closed:
-                return
+                return False
             self._mdnb_signs.draw()
             status = state.source.status()
             version = state.source.version(state.timeframe)
             if version == state.seen and status == state.badge:
                 transport.beat()
-                return
+                return False
             if version[0] != state.seen[0]:
                 place(self, state.source.columns(state.timeframe, state.bars))
             state.seen, state.badge = version, status
@@ -320,6 +320,7 @@ class LiveChart(QuietFigure):
             if status == "closed":
                 # The market was closed: nothing will come any more, and the badge says so.
                 self._stop()
+            return True
 
     def _stop(self) -> None:
         state = self._mdnb

@@ -18,6 +18,8 @@ __all__ = ["Drawable", "Sender", "sender"]
 
 _HOLDER = "_mdnb_sender"
 _IDLE_SECONDS = 1.0
+_NAP_SECONDS = 0.004
+"""How long a market that does not stop is left alone between two looks at who else is due."""
 
 _log = logging.getLogger("mdnb.widgets")
 
@@ -31,8 +33,8 @@ class Drawable(Protocol):
 
     fps: float
 
-    def draw(self) -> None:
-        """Send what changed since the last draw, if anything did."""
+    def draw(self) -> bool | None:
+        """Send what changed since the last draw; return False where nothing had."""
         ...
 
 
@@ -68,14 +70,16 @@ class Sender:
             self._charts.pop(id(chart), None)
 
     def _main(self) -> None:
+        pause = 0.0
         while True:
             # The time-out is for the badge, which has to turn stale when nothing comes any more.
-            self.wake.wait(self._idle)
+            self.wake.wait(pause or self._idle)
             self.wake.clear()
             pause = self._draw_due()
             if pause > 0:
-                time.sleep(pause)
-                self.wake.set()
+                # Not asleep until then: a chart that was quiet is drawn at once when its market moves.
+                time.sleep(min(pause, _NAP_SECONDS))
+                pause = max(pause - _NAP_SECONDS, 1e-6)
 
     def _draw_due(self) -> float:
         """Draw what is due; return how long until the next chart may be drawn again, 0 if none has to be."""
@@ -93,15 +97,19 @@ class Sender:
             if due > now:
                 pause = min(pause or due - now, due - now)
                 continue
+            begun = time.monotonic()
             try:
-                chart.draw()
+                drew = chart.draw()
             except Exception:  # noqa: BLE001  # a broken chart must not stop the others; it is shown and dropped
                 _log.exception("a chart could not be drawn and is given up")
                 self.remove(chart)
                 continue
+            if drew is False:
+                # It keeps its turn: others' markets wake all, and must not make it late for its own.
+                continue
             with self._lock:
                 if key in self._charts:
-                    self._charts[key] = (reference, time.monotonic() + 1.0 / chart.fps)
+                    self._charts[key] = (reference, begun + 1.0 / chart.fps)
         self._idle = idle
         return pause
 

@@ -17,13 +17,15 @@ class _Chart:
         self.broken = broken
         self.count = 0
         self.pulse = 1.0
+        self.moved: bool | None = None
         self.drawn = threading.Event()
 
-    def draw(self) -> None:
+    def draw(self) -> bool | None:
         self.count += 1
         self.drawn.set()
         if self.broken:
             raise ValueError("broken")
+        return self.moved
 
 
 class _Still(Sender):
@@ -97,3 +99,32 @@ def test_its_thread_draws_when_it_is_woken() -> None:
     sender.wake.set()
     assert chart.drawn.wait(10)
     sender.remove(chart)
+
+
+def test_a_chart_with_nothing_to_draw_keeps_its_turn() -> None:
+    sender, quiet = _Still(), _Chart(fps=0.001)
+    quiet.moved = False
+    sender.add(quiet)
+    for _ in range(3):
+        assert sender._draw_due() == 0
+    quiet.moved = True
+    sender._draw_due()
+    assert quiet.count == 4
+    assert sender._draw_due() > 900
+    assert quiet.count == 4
+
+
+def test_a_quiet_chart_is_drawn_while_another_has_to_wait() -> None:
+    sender, waiting, quiet = Sender(), _Chart(fps=0.001), _Chart(fps=1000)
+    quiet.moved = False
+    sender.add(waiting)
+    assert waiting.drawn.wait(10)
+    sender.add(quiet)
+    assert quiet.drawn.wait(10)
+    quiet.drawn.clear()
+    sender.wake.set()
+    # The other is due again after a quarter of an hour.
+    assert quiet.drawn.wait(10)
+    assert waiting.count == 1
+    sender.remove(waiting)
+    sender.remove(quiet)
