@@ -141,6 +141,8 @@ class LiveChart(QuietFigure):
             self.__dict__["_esm"] = go.FigureWidget._esm
             said = f"frontend='stock': plotly's own front end, at most {MOST_FPS:g} refreshes a second"
             warnings.warn(said, UserWarning, stacklevel=2)
+        else:
+            plotly_runtime()  # first: the page unpacks plotly.js while the figure is made
         transport = (StockTransport if stock else FastTransport)(self, state)
         self.__dict__["_mdnb_opens"] = False
         data, layout = transport.make_figure()

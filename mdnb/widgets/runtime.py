@@ -36,10 +36,17 @@ _PARTS = (
 )
 
 
+# Unpacked on arrival: the kernel is still making the figure then. What goes wrong, the chart says.
+_ENDS = """\
+export { Chart, View, plotlyOf };
+export default { initialize({ model }) { plotlyOf(model).catch(() => {}); } };
+"""
+
+
 def _module() -> str:
     """Return the drawing code as one module; its files are plain JavaScript, each by itself readable."""
     parts = [(_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in _PARTS]
-    return "\n".join([*parts, "export { Chart, View, plotlyOf };\nexport default {};\n"])
+    return "\n".join([*parts, _ENDS])
 
 
 class PlotlyRuntime(anywidget.AnyWidget):
