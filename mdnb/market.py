@@ -23,6 +23,7 @@ from mdnb.runtime.launch import drop_session, make_session, start_session, wait_
 from mdnb.runtime.session import MarketSession
 from mdnb.suite import SymbolView
 from mdnb.types import Price
+from mdnb.widgets.opening import Panels
 from mdnb.widgets.tables.opening import Tables
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class LiveSymbol:
         self.data = PlainDataManager(view.data)
         self._tables = Tables(session, view.symbol, [view.symbol])
         self._alerting = Alerting(session, [view.symbol])
+        self._panels = Panels(session, view.symbol)
 
     tape = Forward("_tables", Tables.tape)
     depth = Forward("_tables", Tables.depth)
@@ -117,6 +119,8 @@ class LiveSymbol:
     frame_view = Forward("_tables", Tables.frame_view)
     alert = Forward("_alerting", Alerting.alert)
     alerts = Forward("_alerting", Alerting.alerts)
+    panel = Forward("_panels", Panels.panel)
+    dashboard = Forward("_panels", Panels.dashboard)
 
     def __getitem__(self, timeframe: str) -> LiveFrame:
         return LiveFrame(self._view.data.engine, timeframe)

@@ -20,6 +20,7 @@ from mdnb.runtime.bridge import await_call
 from mdnb.runtime.launch import drop_session, make_session, start_session, wait_ended
 from mdnb.runtime.registry import cell_key
 from mdnb.runtime.session import MarketSession
+from mdnb.widgets.opening import Panels
 from mdnb.widgets.tables.opening import Tables
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class SymbolView:
         self.data = RealtimeDataManager(session, symbol)
         self._tables = Tables(session, symbol, [symbol])
         self._alerting = Alerting(session, [symbol])
+        self._panels = Panels(session, symbol)
 
     tape = Forward("_tables", Tables.tape)
     depth = Forward("_tables", Tables.depth_async)
@@ -44,6 +46,8 @@ class SymbolView:
     frame_view = Forward("_tables", Tables.frame_view)
     alert = Forward("_alerting", Alerting.alert)
     alerts = Forward("_alerting", Alerting.alerts)
+    panel = Forward("_panels", Panels.panel)
+    dashboard = Forward("_panels", Panels.dashboard)
 
     async def on(self, type: EventType | str, handler: Handler) -> Subscription:
         """Register a handler for this symbol's events."""
@@ -90,6 +94,7 @@ class TradingSuite:
         self.data = self._views[session.symbols[0]].data
         self._tables = Tables(session, session.symbols[0], session.symbols)
         self._alerting = Alerting(session, session.symbols)
+        self._panels = Panels(session, session.symbols[0])
         self._finalizer = weakref.finalize(self, drop_session, session)
 
     tape = Forward("_tables", Tables.tape)
@@ -98,6 +103,8 @@ class TradingSuite:
     frame_view = Forward("_tables", Tables.frame_view)
     alert = Forward("_alerting", Alerting.alert)
     alerts = Forward("_alerting", Alerting.alerts)
+    panel = Forward("_panels", Panels.panel)
+    dashboard = Forward("_panels", Panels.dashboard)
 
     @classmethod
     async def create(

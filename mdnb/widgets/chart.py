@@ -11,11 +11,13 @@ import plotly.graph_objects as go
 import traitlets
 
 from mdnb.analysis.indicators import Indicator
+from mdnb.errors import OptionError
 from mdnb.manager.forward import Forward
 from mdnb.widgets.composition import Composition
 from mdnb.widgets.drawings import ChartDrawings, DrawnLine, DrawnRectangle, place, taken
 from mdnb.widgets.fallback import fall_back, is_cannot
 from mdnb.widgets.files import ChartFiles
+from mdnb.widgets.linking import Linking
 from mdnb.widgets.marks import Marks
 from mdnb.widgets.modes import ChartModes
 from mdnb.widgets.options import checked_state
@@ -162,6 +164,7 @@ class LiveChart(QuietFigure):
             _mdnb_files=ChartFiles(self, state, transport),
             _mdnb_modes=ChartModes(self, state),
             _mdnb_drawings=ChartDrawings(self, state),
+            _mdnb_linking=Linking(self, state),
             _mdnb_opens=True,
         )
         self._config = dict(_CONFIG)
@@ -178,6 +181,9 @@ class LiveChart(QuietFigure):
         """Open the connection to the page; once everything is there, so that it takes one message."""
         if self.__dict__.get("_mdnb_opens", False):
             super().open()
+
+    link = Forward("_mdnb_linking", Linking.link)
+    unlink = Forward("_mdnb_linking", Linking.unlink)
 
     # -- what it shows ------------------------------------------------------------------------------
 
@@ -198,10 +204,18 @@ class LiveChart(QuietFigure):
         """Whether the page goes along with the newest bar: until somebody pans or zooms there."""
         return bool(self._mdnb.follows)
 
-    def follow(self) -> None:
-        """Go to the newest bar, and along with it again, on every page."""
-        self._mdnb.follows = True
-        self._mdnb_transport.follow()
+    def follow(self, on: bool = True) -> None:
+        """Go to the newest bar, and along with it again, on every page; or stay where it is with False.
+
+        Raises
+        ------
+        OptionError
+            When ``on`` is neither True nor False.
+        """
+        if not isinstance(on, bool):
+            raise OptionError(f"follow takes True or False; got {on!r}")
+        self._mdnb.follows = on
+        self._mdnb_transport.follow(on)
 
     @property
     def kind(self) -> str:

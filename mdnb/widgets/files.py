@@ -50,12 +50,18 @@ class ChartFiles:
         heikin = state.kind == "heikin-ashi"
         return HeldBars(state.source, state.timeframe, count, state.indicators, heikin=heikin)
 
-    def picture(self) -> str:
-        """Return the chart as it is now as a small stand-alone SVG."""
+    def picture(self, width: int = 920, height: int | None = None) -> str:
+        """Return the chart as it is now as a small stand-alone SVG.
+
+        Parameters
+        ----------
+        width, height
+            Pixels; by default as high as the chart.
+        """
         state = self._state
         held = self._hold(min(state.bars, _MAX_PICTURE_BARS))
         title = f"{state.source.symbol} · {short_timeframe(state.timeframe)}"
-        return svg_picture(held, state.look(), title, height=state.height)
+        return svg_picture(held, state.look(), title, width, height or state.height)
 
     def snapshot(self) -> go.Figure:
         """Return the chart as it is now as a plain figure: yours, and still."""

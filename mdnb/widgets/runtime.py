@@ -28,6 +28,8 @@ _PARTS = (
     "marks",
     "kinds",
     "series",
+    "link",
+    "keys",
     "pointer",
     "picture",
     "strip",

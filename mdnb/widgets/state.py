@@ -60,6 +60,8 @@ class ChartState:
         Whether it is live, paused or replays.
     anchors
         Sides and times of drawn rectangles, by name.
+    link
+        The group whose charts share crosshair and zoom in the page, and which of these.
     """
 
     source: BarSource
@@ -83,6 +85,7 @@ class ChartState:
     closed: bool = False
     follows: bool = True
     view: tuple[float, float] | None = None
+    link: dict[str, Any] | None = None
     listener: Handle | None = None
     mode: Mode = dataclasses.field(default_factory=Mode)
     anchors: dict[str, tuple[float, float, int, int]] = dataclasses.field(default_factory=dict)

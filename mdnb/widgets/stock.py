@@ -106,9 +106,10 @@ class StockTransport:
                     held = {name: [trace[name]] for name in HELD if name in trace}
                     self._figure._send_restyle_msg(held, [at])
 
-    def follow(self) -> None:
+    def follow(self, on: bool) -> None:
         """Show all bars: plotly's own front end has no other place to go."""
-        self.show_all()
+        if on:
+            self.show_all()
 
     def show_all(self) -> None:
         """Send everything anew."""

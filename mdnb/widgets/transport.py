@@ -131,9 +131,9 @@ class FastTransport:
         look, packed = self._packed()
         self._figure.send({"kind": "bars", "look": look}, [packed])
 
-    def follow(self) -> None:
-        """Let every page go to the newest bar."""
-        self._figure.send({"kind": "follow"})
+    def follow(self, on: bool) -> None:
+        """Let every page go to the newest bar, or stay where it is."""
+        self._figure.send({"kind": "follow", "on": on})
 
     def recompose(self) -> None:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
@@ -213,6 +213,7 @@ class FastTransport:
             "quotes": state.quotes,
             "mode": state.mode.wire(),
             "tick": source.instrument.tick_size,
+            "link": state.link,
         }
 
     def _series(self, look: Look, line: Line) -> dict[str, Any]:

@@ -14,6 +14,7 @@ class Chart {
     this.takeSigns(model.get("_signs"));
     this.plotly = plotly;
     this.kernel = new KernelWatch(this, runtime);
+    CHARTS.add(this);
     this.onPage = (event) => this.tellVisible(event);
     // A figure that nobody displays: said late, so that the one about to be displayed is drawn at once.
     this.late = setTimeout(this.onPage, 10_000);
@@ -41,6 +42,7 @@ class Chart {
     this.closed = true;
     this.kernel.close();
     this.modes.close();
+    CHARTS.delete(this);
     clearTimeout(this.late);
     document.removeEventListener("visibilitychange", this.onPage);
     window.removeEventListener("pagehide", this.onPage);
@@ -63,10 +65,13 @@ class Chart {
       if (this.views.size) save([...this.views].at(-1), message, buffers[0]);
     } else if (message.kind === "signs") this.takeSigns(message);
     else if (message.kind === "follow") {
-      for (const view of this.views) view.goLatest();
+      for (const view of this.views) message.on ? view.goLatest() : view.stay();
     } else if (message.kind === "look") {
       this.look = message.look;
       for (const view of this.views) view.paint();
+    } else if (message.kind === "link") {
+      this.look.link = message.link;
+      leaveLink(this);
     }
   }
 

@@ -178,18 +178,22 @@ const DRAWING = {
 
   drawCross(across, full) {
     const { area, pointer, paths, colours } = this;
-    const inside = pointer && pointer.y >= area.top && pointer.y <= area.end;
+    // A linked chart's pointer may have no height here, and may stand on a bar that is not in view.
+    const level = pointer?.y;
+    const at = pointer ? across(pointer.ordinal) : NaN;
+    const inside = at >= area.left && at <= area.right && !(level < area.top || level > area.end);
     for (const { group } of [this.priceChip, this.timeChip]) set(group, { visibility: "hidden" });
     if (!inside) {
       set(paths.cross, { d: "" });
       return;
     }
-    const x = Math.round(across(pointer.ordinal)) + 0.5;
-    const y = Math.round(pointer.y) + 0.5;
-    set(paths.cross, { d: `M${x} ${area.top}V${area.end}M${area.left} ${y}H${area.right}`, stroke: colours.muted });
+    const x = Math.round(at) + 0.5;
+    const y = Math.round(level) + 0.5;
+    const flat = Number.isFinite(y) ? `M${area.left} ${y}H${area.right}` : "";
+    set(paths.cross, { d: `M${x} ${area.top}V${area.end}${flat}`, stroke: colours.muted });
     const look = { fill: colours.chip, text: colours.text };
-    if (pointer.y <= area.bottom) {
-      const price = value(full.yaxis, full.yaxis._offset * 2 + full.yaxis._length - pointer.y);
+    if (level <= area.bottom) {
+      const price = value(full.yaxis, full.yaxis._offset * 2 + full.yaxis._length - level);
       this.putChip(this.priceChip, area.right, y - 9, full.width - area.right - 8, 18, this.prices.format(price), look);
     }
     const bar = Math.min(Math.max(pointer.ordinal, this.bars.first), this.bars.end - 1);

@@ -12,6 +12,7 @@ const POINTER = {
     gd.on("plotly_relayouting", () => {
       this.busyUntil = performance.now() + 450;
       this.moved();
+      shareRange(this, false);
     });
     on("plotly_relayout", (event) => this.relaid(event));
     on("plotly_doubleclick", () => this.goLatest());
@@ -34,6 +35,7 @@ const POINTER = {
     const ordinal = inside ? Math.round(value(this.gd._fullLayout.xaxis, x)) : 0;
     this.pointer = inside ? { ordinal, y } : null;
     this.moved();
+    shareCross(this);
   },
 
   relaid(event) {
@@ -46,6 +48,7 @@ const POINTER = {
       this.takeRanges(xaxis.range, touched("yaxis") || this.fixedY ? yaxis.range : null);
       this.nextFit = 0;
       this.moved(true);
+      shareRange(this, true);
     }
     this.report("_js2py_relayout", { relayout_data: event });
   },

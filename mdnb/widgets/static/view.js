@@ -241,11 +241,19 @@ class View {
     if (this.range && first <= this.range[1]) this.moved(true);
   }
 
+  /** Show the bars that are in view now, whatever comes. */
+  stay() {
+    this.follow = false;
+    this.tellFollows();
+    this.moved(true);
+  }
+
   goLatest() {
     const told = this.follow && !this.fixedY ? null : { "xaxis.range": null, "yaxis.range": null };
     this.takeRanges(null, null);
     this.moved(true);
     if (told) this.report("_js2py_relayout", { relayout_data: told });
+    shareLatest(this);
   }
 
   /** Give plotly the bars, the ranges and the labels of what is in view. */

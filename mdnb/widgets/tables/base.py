@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import threading
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import anywidget
 import traitlets
@@ -14,12 +14,12 @@ from mdnb.errors import OptionError
 from mdnb.manager.instants import whole_number
 from mdnb.runtime.engine import Engine
 from mdnb.widgets.sender import sender
-from mdnb.widgets.tables.state import Cell, TableState, Tone
+from mdnb.widgets.tables.state import Cell, Tone
 from mdnb.widgets.theme import theme_of
 
-__all__ = ["MOST_ROWS", "LiveTable", "row_limit"]
+__all__ = ["MOST_ROWS", "STATIC", "LiveTable", "Shown", "row_limit"]
 
-_STATIC = pathlib.Path(__file__).parents[1] / "static"
+STATIC = pathlib.Path(__file__).parents[1] / "static"
 _TONES: dict[str, Tone] = {
     "connected": "live",
     "reconnected": "live",
@@ -30,6 +30,22 @@ _TONES: dict[str, Tone] = {
 
 MOST_ROWS = 200
 """Rows of a table at the most: the whole of it is sent on each change."""
+
+
+class Shown(Protocol):
+    """What is shown at one moment: a `TableState`, or what a table of another form shows."""
+
+    def message(self) -> dict[str, Any]:
+        """Return it as the page reads it."""
+        ...
+
+    def text(self) -> str:
+        """Return it as plain text."""
+        ...
+
+    def html(self) -> str:
+        """Return it as HTML, everything escaped."""
+        ...
 
 
 class LiveTable(anywidget.AnyWidget):
@@ -54,9 +70,9 @@ class LiveTable(anywidget.AnyWidget):
     """
 
     _esm = "\n".join(
-        (_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in ("kernel_end", "live_table")
+        (STATIC / f"{name}.js").read_text(encoding="utf-8") for name in ("kernel_end", "live_table")
     )
-    _css = _STATIC / "live_table.css"
+    _css = STATIC / "live_table.css"
     _table = traitlets.Dict().tag(sync=True)
     _colours: traitlets.List[str] = traitlets.List().tag(sync=True)
 
@@ -79,7 +95,7 @@ class LiveTable(anywidget.AnyWidget):
 
     # -- what it shows ------------------------------------------------------------------------------
 
-    def state(self) -> TableState:
+    def state(self) -> Shown:
         """Return what the table shows, made of the data as it is now."""
         raise NotImplementedError
 
