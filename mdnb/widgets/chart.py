@@ -190,14 +190,12 @@ class LiveChart(QuietFigure):
     @property
     def timeframe(self) -> str:
         """The timeframe shown."""
-        name: str = self._mdnb.timeframe
-        return name
+        return str(self._mdnb.timeframe)
 
     @property
     def symbol(self) -> str:
         """The symbol shown."""
-        name: str = self._mdnb.source.symbol
-        return name
+        return str(self._mdnb.source.symbol)
 
     @property
     def follows(self) -> bool:
@@ -220,8 +218,7 @@ class LiveChart(QuietFigure):
     @property
     def kind(self) -> str:
         """How the bars are drawn; see `set_kind`."""
-        name: str = self._mdnb.kind
-        return name
+        return str(self._mdnb.kind)
 
     @property
     def overlays(self) -> tuple[str, ...]:
@@ -236,8 +233,7 @@ class LiveChart(QuietFigure):
     @property
     def palette(self) -> str:
         """The palette: ``default`` or ``colorblind``."""
-        name: str = self._mdnb.palette
-        return name
+        return str(self._mdnb.palette)
 
     set_kind = Forward("_mdnb_composition", Composition.set_kind)
     set_overlays = Forward("_mdnb_composition", Composition.set_overlays)
@@ -251,8 +247,7 @@ class LiveChart(QuietFigure):
     @property
     def mode(self) -> str:
         """``live``, ``paused`` or ``replay``; also as somebody changed it in the page."""
-        name: str = self._mdnb.mode.name
-        return name
+        return str(self._mdnb.mode.name)
 
     pause = Forward("_mdnb_modes", ChartModes.pause)
     resume = Forward("_mdnb_modes", ChartModes.resume)
