@@ -93,6 +93,15 @@ def test_two_columns_where_there_is_room_and_one_where_there_is_none(board: Boar
     board.wait(f"new Set({_BOXES}.map((one) => Math.round(one.left))).size === 2")
 
 
+def test_the_strips_are_seen_beside_charts_that_have_buttons(board: Board) -> None:
+    shown = board.page(
+        """[...box.querySelectorAll('.mdnb-strip')].map((strip) => {
+        const { opacity, position } = getComputedStyle(strip);
+        return [opacity, position !== 'absolute', strip.getBoundingClientRect().width > 150]; })"""
+    )
+    assert shown == [["1", True, True]] * 2
+
+
 def test_alignment_and_status_move_while_a_cell_runs_and_say_what_python_says(board: Board) -> None:
     board.page(
         """(() => { window.seenStrips = [new Set(), new Set()];

@@ -4,26 +4,26 @@
 const STRIP_STYLE = `
 .mdnb-chart:focus { outline: none; }
 .mdnb-chart.mdnb-keys:focus { outline: 2px solid var(--mdnb-drawn); outline-offset: -2px; }
-.mdnb-strip { position: absolute; display: flex; align-items: center; height: 28px; padding: 0 3px; gap: 1px;
+.mdnb-buttons { position: absolute; display: flex; align-items: center; height: 28px; padding: 0 3px; gap: 1px;
   border: 1px solid var(--mdnb-grid); border-radius: 6px; background: var(--mdnb-background); opacity: 0;
   pointer-events: none; transition: opacity 120ms; }
-.mdnb-chart:hover .mdnb-strip, .mdnb-chart.mdnb-keys:focus .mdnb-strip, .mdnb-strip:has(:focus-visible) {
+.mdnb-chart:hover .mdnb-buttons, .mdnb-chart.mdnb-keys:focus .mdnb-buttons, .mdnb-buttons:has(:focus-visible) {
   opacity: 0.94; pointer-events: auto; }
-.mdnb-chart.mdnb-held .mdnb-strip { opacity: 0; pointer-events: none; }
-.mdnb-strip button { display: flex; align-items: center; justify-content: center; width: 24px; height: 22px;
+.mdnb-chart.mdnb-held .mdnb-buttons { opacity: 0; pointer-events: none; }
+.mdnb-buttons button { display: flex; align-items: center; justify-content: center; width: 24px; height: 22px;
   padding: 0; border: 0; border-radius: 4px; background: none; color: var(--mdnb-muted); cursor: pointer; }
-.mdnb-strip button:hover { color: var(--mdnb-text); background: var(--mdnb-grid); }
-.mdnb-strip button[aria-pressed="true"] { color: var(--mdnb-drawn); }
-.mdnb-strip button:disabled { opacity: 0.35; cursor: default; background: none; color: var(--mdnb-muted); }
-.mdnb-strip button:focus-visible { outline: 2px solid var(--mdnb-drawn); outline-offset: -2px; }
-.mdnb-strip svg { width: 16px; height: 16px; fill: none; stroke: currentColor; stroke-width: 1.4;
+.mdnb-buttons button:hover { color: var(--mdnb-text); background: var(--mdnb-grid); }
+.mdnb-buttons button[aria-pressed="true"] { color: var(--mdnb-drawn); }
+.mdnb-buttons button:disabled { opacity: 0.35; cursor: default; background: none; color: var(--mdnb-muted); }
+.mdnb-buttons button:focus-visible { outline: 2px solid var(--mdnb-drawn); outline-offset: -2px; }
+.mdnb-buttons svg { width: 16px; height: 16px; fill: none; stroke: currentColor; stroke-width: 1.4;
   stroke-linecap: round; stroke-linejoin: round; pointer-events: none; }
-.mdnb-strip .full { fill: currentColor; }
-.mdnb-strip .speed { min-width: 30px; text-align: center; font-size: 11px; color: var(--mdnb-muted); }
-.mdnb-strip .rule { width: 1px; height: 16px; margin: 0 3px; background: var(--mdnb-grid); }
+.mdnb-buttons .full { fill: currentColor; }
+.mdnb-buttons .speed { min-width: 30px; text-align: center; font-size: 11px; color: var(--mdnb-muted); }
+.mdnb-buttons .rule { width: 1px; height: 16px; margin: 0 3px; background: var(--mdnb-grid); }
 .mdnb-chart.mdnb-drawing .nsewdrag { cursor: crosshair !important; }
 .mdnb-chart.mdnb-over-drawn .nsewdrag { cursor: var(--mdnb-cursor) !important; }
-@media (prefers-reduced-motion: reduce) { .mdnb-strip { transition: none; } }
+@media (prefers-reduced-motion: reduce) { .mdnb-buttons { transition: none; } }
 `;
 
 // Paths in a square of 16; `full` ones are filled.
@@ -49,7 +49,7 @@ const STRIP = {
     const { gd } = this;
     set(gd, { tabindex: 0, role: "figure" });
     this.strip = document.createElement("div");
-    set(this.strip, { class: "mdnb-strip", role: "group", "aria-label": "Chart controls" });
+    set(this.strip, { class: "mdnb-buttons", role: "group", "aria-label": "Chart controls" });
     const { modes } = this.chart;
     this.buttons = {};
     const button = (name, act) => {

@@ -139,7 +139,7 @@ const TOOLS = {
 
   /** Begin to draw, move or pick; everything else is plotly's. */
   beginAt(event) {
-    if (event.button !== 0 || event.target.closest?.(".mdnb-strip, .mdnb-latest")) return;
+    if (event.button !== 0 || event.target.closest?.(".mdnb-buttons, .mdnb-latest")) return;
     this.takeFocus();
     const place = this.ready && this.inPane(event);
     if (!place) return;
