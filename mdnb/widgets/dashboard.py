@@ -137,6 +137,8 @@ class Dashboard(Surface):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        for strip in self.strips:
+            strip.displayed()
         if any(chart._mdnb.static for chart in self.charts):
             shown["image/svg+xml"] = self.picture()
         return {**shown, "text/plain": repr(self)}

@@ -167,6 +167,12 @@ class LiveStrip(LiveTable):
             self._listeners = [data.engine.listen(sender().wake.set)]
             self._send_now()
 
+    def displayed(self) -> None:
+        """Take note that it is displayed inside a box: the kernel hears of that when its cell has ended."""
+        with self._guard:
+            self._shown, self._had_view = True, False
+            self._send_now()
+
     def _begin(self) -> None:
         """Forget what was noted of the symbol before."""
 

@@ -139,6 +139,14 @@ def test_a_still_page_has_pictures_of_all_charts_and_is_small(market: LiveMarket
     assert "<script" not in page
 
 
+def test_alignment_and_status_move_before_the_kernel_hears_of_their_views(market: LiveMarket) -> None:
+    board = market.dashboard()
+    assert not any(strip._is_looked_at() for strip in board.strips)
+    # A cell that displays a dashboard and goes on keeps the kernel from hearing of anything.
+    board._repr_mimebundle_()
+    assert all(strip._is_looked_at() for strip in board.strips)
+
+
 def test_texts_of_a_feed_are_text_in_a_still_page() -> None:
     evil = '<img src=x onerror="alert(1)">'
 
