@@ -38,7 +38,14 @@ class Panel(ShownChart):
         self.box = f"window.jupyterapp.shell.currentWidget.content.widgets[{self.cell}].node"
 
     def focus(self, name: str) -> None:
-        """Go to a control by Tab, from the one before the first on."""
+        """Go to a control by Tab, from the first one on, as soon as it is there."""
+        self.bench.page.wait_for_function(
+            f"""(name) => [...{self.box}.querySelectorAll('.mdnb-bar :is(button, select, input)')]
+                .some((held) => held.offsetParent
+                  && (held.labels?.[0]?.textContent || held.textContent || held.title) === name)""",
+            arg=name,
+            timeout=WAIT_MS,
+        )
         self.bench.page.evaluate(f"() => {self.box}.querySelector('.mdnb-bar select').focus()")
         for _ in range(40):
             if self.bench.page.evaluate(_FOCUSED) == name:
@@ -206,6 +213,7 @@ def test_theme_and_colours_change_chart_and_controls_alike(panel: Panel) -> None
     panel.wait("view.colours.up === '#56b4e9'")
     panel.press("Standard")
     panel.press("Auto")
+    panel.wait("view.chart.look.follows_page && view.colours.up !== '#56b4e9'")
     assert _python(panel, "[chart.theme, chart.palette]") == ["auto", "default"]
     panel.press("Look")
 
