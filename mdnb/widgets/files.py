@@ -45,11 +45,6 @@ class ChartFiles:
         self._state = state
         self._transport = transport
 
-    def _hold(self, count: int) -> HeldBars:
-        state = self._state
-        heikin = state.kind == "heikin-ashi"
-        return HeldBars(state.source, state.timeframe, count, state.indicators, heikin=heikin)
-
     def picture(self, width: int = 920, height: int | None = None) -> str:
         """Return the chart as it is now as a small stand-alone SVG.
 
@@ -59,7 +54,7 @@ class ChartFiles:
             Pixels; by default as high as the chart.
         """
         state = self._state
-        held = self._hold(min(state.bars, _MAX_PICTURE_BARS))
+        held = HeldBars.of(state, min(state.bars, _MAX_PICTURE_BARS))
         title = f"{state.source.symbol} · {short_timeframe(state.timeframe)}"
         return svg_picture(held, state.look(), title, width, height or state.height)
 
@@ -67,7 +62,7 @@ class ChartFiles:
         """Return the chart as it is now as a plain figure: yours, and still."""
         state = self._state
         with state.lock:
-            held, look = self._hold(state.bars), state.look()
+            held, look = HeldBars.of(state, state.bars), state.look()
             ours = {trace["uid"]: trace for trace in traces(look, held, hover=True)}
             columns = held.columns
             around = {**view(look, columns), **moving_parts(state.source, look, columns)}
@@ -106,7 +101,7 @@ class ChartFiles:
         """
         state = self._state
         with state.lock:
-            held = self._hold(state.bars)
+            held = HeldBars.of(state, state.bars)
             first, end = held.columns.first, held.end
             left, right = self._edges(end)
             a = max(0, math.ceil(left) - first)

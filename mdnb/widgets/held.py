@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from mdnb.analysis.indicators import Indicator
 from mdnb.store.columns import BarColumns
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.source import BarSource
+
+if TYPE_CHECKING:
+    from mdnb.widgets.state import ChartState
 
 __all__ = ["Derived", "HeldBars"]
 
@@ -93,6 +96,13 @@ class HeldBars:
         self.columns: BarColumns
         self.derived: NDArray[np.float64]
         self.reload()
+
+    @classmethod
+    def of(cls, state: ChartState, limit: int | None = None) -> HeldBars:
+        """Return the bars that a chart holds, or so many of the newest."""
+        heikin = state.kind == "heikin-ashi"
+        count = state.bars if limit is None else limit
+        return cls(state.source, state.timeframe, count, state.indicators, heikin=heikin)
 
     @property
     def end(self) -> int:

@@ -46,16 +46,11 @@ class StockTransport:
         self._figure = figure
         self._state = state
         self._note = note
-        self._held = self._hold()
+        self._held = HeldBars.of(self._state)
         self._y_range: tuple[float, float] | None = None
         self._shows_forming = self._held.columns.forming
         self._had_view = False
         self._generation: tuple[int, int] = (-1, -1)
-
-    def _hold(self) -> HeldBars:
-        state = self._state
-        heikin = state.kind == "heikin-ashi"
-        return HeldBars(state.source, state.timeframe, state.bars, state.indicators, heikin=heikin)
 
     @property
     def held(self) -> HeldBars:
@@ -119,7 +114,7 @@ class StockTransport:
 
     def recompose(self) -> None:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
-        self._held = self._hold()
+        self._held = HeldBars.of(self._state)
         restructure(self._figure, traces(self._state.look(), self._held, hover=True))
         place(self._figure, self._held.columns)
         self._y_range = None

@@ -62,15 +62,10 @@ class FastTransport:
     def __init__(self, figure: Any, state: ChartState) -> None:
         self._figure = figure
         self._state = state
-        self._held = self._hold()
+        self._held = HeldBars.of(self._state)
         self._pages: dict[str, bool] = {}
         self._behind = False
         self._said = time.monotonic()
-
-    def _hold(self) -> HeldBars:
-        state = self._state
-        heikin = state.kind == "heikin-ashi"
-        return HeldBars(state.source, state.timeframe, state.bars, state.indicators, heikin=heikin)
 
     @property
     def held(self) -> HeldBars:
@@ -138,7 +133,7 @@ class FastTransport:
     def recompose(self) -> None:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
         figure, before = self._figure, self._held.columns
-        self._held = self._hold()
+        self._held = HeldBars.of(self._state)
         with figure.quiet():
             carry(figure, before, self._held.columns)
             restructure(figure, traces(self._state.look(), self._held, hover=False))
