@@ -84,8 +84,10 @@ def live(
     ...     market.data.get_timeframes(), market.price > 0
     (['1min', '5min'], True)
     """
+    from mdnb.widgets.preload import preload
     from mdnb.widgets.progress import progress_line
 
+    preload()
     with progress_line(enabled=progress) as tell:
         session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, tell)
         key = ("live", name if name is not None else session.symbols)

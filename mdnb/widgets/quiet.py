@@ -6,12 +6,17 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import plotly.graph_objects as go
+from mdnb.widgets.late_import import imported_late
 
 __all__ = ["QuietFigure"]
 
+# Plotly needs it only when it displays a figure by itself. Beside JupyterLab it takes longer to import than
+# all the rest, for it makes ready to check addresses.
+with imported_late("nbformat"):
+    from plotly.graph_objs import FigureWidget
 
-class QuietFigure(go.FigureWidget):  # type: ignore[misc]  # plotly has no type information
+
+class QuietFigure(FigureWidget):  # type: ignore[misc]  # plotly has no type information
     """A figure whose owner may change it and tell the page in words of its own."""
 
     @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import pathlib
+import threading
 
 import anywidget
 import plotly
@@ -34,6 +35,7 @@ _PARTS = (
     "picture",
     "strip",
     "tools",
+    "fitting",
     "view",
 )
 
@@ -67,8 +69,16 @@ class PlotlyRuntime(anywidget.AnyWidget):
     source = traitlets.Bytes(b"").tag(sync=True)
 
 
-@functools.cache
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def plotly_runtime() -> PlotlyRuntime:
-    """Return the kernel's one runtime."""
+    """Return the kernel's one runtime, from any thread."""
+    with _ONE_AT_A_TIME:
+        return _runtime()
+
+
+@functools.cache
+def _runtime() -> PlotlyRuntime:
     path = pathlib.Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    return PlotlyRuntime(version=get_plotlyjs_version(), source=gzip.compress(path.read_bytes(), 6, mtime=0))
+    return PlotlyRuntime(version=get_plotlyjs_version(), source=gzip.compress(path.read_bytes(), 4, mtime=0))

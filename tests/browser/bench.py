@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from tests.browser.lab import Lab
 
-__all__ = ["PICTURES", "SETUP", "WAIT_MS", "Bench", "Chart", "ShownChart", "find_view"]
+__all__ = ["PICTURES", "SETUP", "WAIT_MS", "Bench", "Chart", "ShownChart", "find_view", "open_bench"]
 
 SETUP = """\
 import mdnb, time, json
@@ -59,6 +59,14 @@ class Bench:
         text = self.lab.run(cell)
         assert all(output["output_type"] != "error" for output in self.lab.outputs(cell)), text
         return text
+
+
+def open_bench(lab: Lab, name: str, setup: str = SETUP, theme: str = "JupyterLab Light") -> Bench:
+    """Open a new notebook, its first cell run."""
+    made = Bench(lab)
+    lab.open(name, [setup], theme)
+    assert "Error" not in lab.run(0)
+    return made
 
 
 def find_view(cell: int) -> str:

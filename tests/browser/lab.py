@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from tests.browser.server import PAGE_MS, Server, notebook_text, running_page, running_server
 
-__all__ = ["JUPYTERLAB", "NOTEBOOK", "PAGE_MS", "Host", "Lab", "running_lab"]
+__all__ = ["JUPYTERLAB", "NOTEBOOK", "PAGE_MS", "Host", "Lab", "running_jupyter", "running_lab"]
 
 _FIND_PANEL = "const panel = window.jupyterapp.shell.currentWidget; const cells = panel.content.widgets;"
 
@@ -141,10 +141,8 @@ def _settings(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def running_lab(
-    folder: Path, chromium: Path, host: Host = JUPYTERLAB, flags: Sequence[str] = (), **given: Any
-) -> Iterator[Lab]:
-    """Start JupyterLab, or Notebook, and Chromium; ``given`` goes to the server."""
+def running_jupyter(folder: Path, host: Host, **given: Any) -> Iterator[Server]:
+    """Start JupyterLab, or Notebook; ``given`` goes to `running_server`."""
     _settings(folder / "settings")
     arguments = [
         "-m",
@@ -158,5 +156,12 @@ def running_lab(
         "--ServerApp.iopub_data_rate_limit=1e12",
         f"--{host.application}.expose_app_in_browser=True",
     ]
-    with running_server(folder, arguments, "/api", **given) as server, running_page(chromium, flags) as page:
-        yield Lab(server, page, host)
+    with running_server(folder, arguments, "/api", **given) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_lab(folder: Path, chromium: Path, flags: Sequence[str] = (), **given: Any) -> Iterator[Lab]:
+    """Start a JupyterLab and a Chromium of one's own; ``given`` goes to `running_server`."""
+    with running_jupyter(folder, JUPYTERLAB, **given) as server, running_page(chromium, flags) as page:
+        yield Lab(server, page, JUPYTERLAB)

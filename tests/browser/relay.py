@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,16 @@ class Relay:
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"listening\n"
+
+    def hush(self) -> None:
+        """Pass nothing on any more, though every connection stays open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Pass on again, first what was said meanwhile."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def cut(self) -> None:
         """End every connection at once, without a word; until it is mended new ones are refused."""

@@ -15,9 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwright
 
-__all__ = ["PAGE_MS", "Server", "free_port", "notebook_text", "running_page", "running_server"]
+__all__ = [
+    "PAGE_MS",
+    "VIEWPORT",
+    "Server",
+    "free_port",
+    "notebook_text",
+    "running_browser",
+    "running_page",
+    "running_server",
+]
 
 CHROMIUM_FLAGS = [
     "--headless=new",
@@ -34,6 +43,7 @@ CHROMIUM_FLAGS = [
 ]
 PAGE_MS = 90_000
 """The first draw of a page loads megabytes."""
+VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
 
 
 class Server:
@@ -51,6 +61,12 @@ class Server:
         with urllib.request.urlopen(request, timeout=10) as answer:
             text = answer.read()
         return json.loads(text) if text else None
+
+    def end_kernels(self) -> None:
+        """End every kernel; a server that is gone has none."""
+        with contextlib.suppress(OSError, ValueError):
+            for kernel in self.call("/api/kernels"):
+                self.call(f"/api/kernels/{kernel['id']}", "DELETE")
 
 
 def free_port() -> int:
@@ -126,7 +142,7 @@ def running_server(
             _until_up(process, f"{server.url}{up}?token={token}", folder / "server.log")
             yield server
         finally:
-            _shut_down(server)
+            server.end_kernels()
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(20)
@@ -136,14 +152,21 @@ def running_server(
 
 
 @contextlib.contextmanager
-def running_page(chromium: Path, flags: Sequence[str] = ()) -> Iterator[Page]:
-    """Start Chromium and give a page of it; both are gone afterwards."""
+def running_browser(chromium: Path, flags: Sequence[str] = ()) -> Iterator[BrowserContext]:
+    """Start Chromium; it is gone afterwards. There is one at a time, as playwright has it."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(chromium), args=[*CHROMIUM_FLAGS, *flags], headless=True
         )
-        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        yield browser.new_context(viewport=VIEWPORT)
         browser.close()
+
+
+@contextlib.contextmanager
+def running_page(chromium: Path, flags: Sequence[str] = ()) -> Iterator[Page]:
+    """Start Chromium and give a page of it; both are gone afterwards."""
+    with running_browser(chromium, flags) as browser:
+        yield browser.new_page()
 
 
 def _until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
@@ -157,9 +180,3 @@ def _until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
     raise RuntimeError(f"the server did not come up:\n{log.read_text()}")
-
-
-def _shut_down(server: Server) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        for kernel in server.call("/api/kernels"):
-            server.call(f"/api/kernels/{kernel['id']}", "DELETE")

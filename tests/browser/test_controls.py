@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.bench import WAIT_MS, Bench, ShownChart, find_view
-from tests.browser.lab import running_lab
+from tests.browser.bench import WAIT_MS, Bench, ShownChart, find_view, open_bench
+from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
@@ -96,13 +95,9 @@ class Panel(ShownChart):
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
-        made = Bench(lab)
-        lab.page.set_viewport_size({"width": 1400, "height": 900})
-        lab.open("controls.ipynb", [_SETUP])
-        lab.run(0)
-        yield made
+def bench(lab: Lab) -> Bench:
+    lab.page.set_viewport_size({"width": 1400, "height": 900})
+    return open_bench(lab, "controls.ipynb", _SETUP)
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.bench import WAIT_MS, Bench
-from tests.browser.lab import PAGE_MS, running_lab
+from tests.browser.bench import WAIT_MS, Bench, open_bench
+from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
 
@@ -61,13 +60,9 @@ class Board:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
-        made = Bench(lab)
-        lab.page.set_viewport_size({"width": 1680, "height": 1100})
-        lab.open("dashboard.ipynb", [_SETUP])
-        lab.run(0)
-        yield made
+def bench(lab: Lab) -> Bench:
+    lab.page.set_viewport_size({"width": 1680, "height": 1100})
+    return open_bench(lab, "dashboard.ipynb", _SETUP)
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.bench import PICTURES, SETUP, Bench, Chart
-from tests.browser.lab import PAGE_MS, running_lab
+from tests.browser.bench import PICTURES, Bench, Chart, open_bench
+from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
 
@@ -19,20 +17,8 @@ _OURS = "view.drawnShapes()"
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
-        made = Bench(lab)
-        lab.open("drawings.ipynb", [SETUP])
-        lab.run(0)
-        yield made
-
-
-@pytest.fixture
-def chart(bench: Bench) -> Iterator[Chart]:
-    made = Chart(bench)
-    yield made
-    bench.do("chart.close()")
-    assert not bench.errors
+def bench(lab: Lab) -> Bench:
+    return open_bench(lab, "drawings.ipynb")
 
 
 class Hand:

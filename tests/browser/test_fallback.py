@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.browser.bench import WAIT_MS, Bench
-from tests.browser.lab import running_lab
+from tests.browser.lab import Lab
 from tests.browser.server import PAGE_MS
 
 pytestmark = pytest.mark.browser
@@ -35,9 +34,8 @@ _BREAKS = {
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
-        yield Bench(lab)
+def bench(lab: Lab) -> Bench:
+    return Bench(lab)
 
 
 @pytest.mark.parametrize(

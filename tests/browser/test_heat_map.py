@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from mdnb.widgets.heatmap.scale import ramp
-from tests.browser.lab import PAGE_MS, Lab, running_lab
+from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
 
@@ -60,12 +59,6 @@ _COLUMNS = """(view, count) => view.heat.ring.columns.slice(-count).map(({ index
   const levels = [...ticks].map((tick, i) => [tick, sizes[i]]);
   return { index, book: [levels.slice(0, bids), levels.slice(bids)] };
 })"""
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.bench import Bench, Chart
-from tests.browser.lab import running_lab
+from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
@@ -26,12 +26,11 @@ _PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to 
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
-        made = Bench(lab)
-        lab.open("kernel.ipynb", [_SETUP])
-        yield made
-        assert not made.errors
+def bench(lab: Lab) -> Iterator[Bench]:
+    made = Bench(lab)
+    lab.open("kernel.ipynb", [_SETUP])
+    yield made
+    assert not made.errors
 
 
 @pytest.fixture

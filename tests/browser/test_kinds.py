@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.browser.bench import PICTURES, Bench, Chart
-from tests.browser.lab import running_lab
+from tests.browser.bench import PICTURES, Bench, Chart, open_bench
+from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
@@ -24,12 +24,8 @@ make = live.chart"""
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
-        made = Bench(lab)
-        lab.open("kinds.ipynb", [_SETUP], "JupyterLab Dark")
-        lab.run(0)
-        yield made
+def bench(lab: Lab) -> Bench:
+    return open_bench(lab, "kinds.ipynb", _SETUP, "JupyterLab Dark")
 
 
 @pytest.fixture

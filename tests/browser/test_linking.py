@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.bench import Bench
-from tests.browser.lab import running_lab
+from tests.browser.bench import Bench, open_bench
+from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
@@ -92,13 +91,9 @@ class Linked:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
-        made = Bench(lab)
-        lab.page.set_viewport_size({"width": 1100, "height": 1000})
-        lab.open("linked.ipynb", [_SETUP])
-        lab.run(0)
-        yield made
+def bench(lab: Lab) -> Bench:
+    lab.page.set_viewport_size({"width": 1100, "height": 1000})
+    return open_bench(lab, "linked.ipynb", _SETUP)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +105,7 @@ def charts(bench: Bench) -> Linked:
 def at_the_newest_bar(charts: Linked) -> Iterator[None]:
     charts.page("views.forEach((view) => view.goLatest())")
     charts.wait("views.every((view) => view.follow)")
+    charts.settle()
     charts.bench.errors.clear()
     yield
     charts.bench.page.mouse.move(2, 2)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.bench import PICTURES, SETUP, Bench, Chart
-from tests.browser.lab import PAGE_MS, running_lab
+from tests.browser.bench import PICTURES, SETUP, Bench, Chart, open_bench
+from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
 
@@ -27,13 +26,9 @@ _TEXTS = (
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
-        made = Bench(lab)
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        lab.open("marks.ipynb", [SETUP + _MORE])
-        lab.run(0)
-        yield made
+def bench(lab: Lab) -> Bench:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    return open_bench(lab, "marks.ipynb", SETUP + _MORE)
 
 
 @pytest.fixture

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.browser import checks
 from tests.browser.bench import Bench, Chart
-from tests.browser.lab import NOTEBOOK, running_lab
+from tests.browser.lab import NOTEBOOK, Lab, running_jupyter
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def notebook(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Bench]:
-    with running_lab(tmp_path_factory.mktemp("notebook"), chromium, NOTEBOOK) as lab:
+def notebook(tmp_path_factory: pytest.TempPathFactory, page: Page) -> Iterator[Bench]:
+    with running_jupyter(tmp_path_factory.mktemp("notebook"), NOTEBOOK) as server:
+        lab = Lab(server, page, NOTEBOOK)
         bench = Bench(lab)
         lab.open("hosts.ipynb", [checks.SETUP])
         assert "Error" not in lab.run(0)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.bench import Bench, Chart
-from tests.browser.lab import running_lab
+from tests.browser.bench import Bench, Chart, open_bench
+from tests.browser.lab import Lab
 from tests.browser.relay import Relay
 from tests.browser.server import free_port
 
@@ -70,32 +70,58 @@ def _equal(bench: Bench, chart: Chart) -> bool:
     return same and all(shown.get(row[0]) == row for row in ours)
 
 
+def _live_chart(bench: Bench) -> Chart:
+    """Return a chart that is live; the page notes in ``view.down`` when its badge says anything else."""
+    chart = Chart(bench, "chart = live.chart('1min')\nchart")
+    chart.wait(f"{_STATUS}.startsWith('live')")
+    chart.page(
+        "(view.down = 0, new MutationObserver(() => {"
+        f" if (!{_STATUS}.startsWith('live')) view.down ||= performance.now(); }}"
+        ").observe(view.texts.status, {childList: true, characterData: true, subtree: true}))"
+    )
+    return chart
+
+
+def _wait_told(chart: Chart, since: float, of: str) -> None:
+    chart.wait("view.down > 0", _BADGE_MS)
+    _log.info("the badge told of the %s after %.0f ms", of, chart.page("view.down") - since)
+
+
 def test_the_badge_tells_of_a_cut_line_and_the_chart_goes_on_when_it_is_mended(
-    tmp_path: Path, chromium: Path, relay: tuple[Relay, str]
+    lab: Lab, relay: tuple[Relay, str]
 ) -> None:
     line, setup = relay
-    with running_lab(tmp_path, chromium) as lab:
-        bench = Bench(lab)
-        lab.open("outage.ipynb", [setup])
-        assert "Error" not in lab.run(0)
-        chart = Chart(bench, "chart = live.chart('1min')\nchart")
-        chart.wait(f"{_STATUS}.startsWith('live')")
-        chart.page(
-            "(view.down = 0, new MutationObserver(() => {"
-            f" if (!{_STATUS}.startsWith('live')) view.down ||= performance.now(); }}"
-            ").observe(view.texts.status, {childList: true, characterData: true, subtree: true}))"
-        )
-        cut_at = chart.page("performance.now()")
-        line.cut()
-        chart.wait("view.down > 0", _BADGE_MS)
-        _log.info("the badge told of the cut after %.0f ms", chart.page("view.down") - cut_at)
-        assert chart.page(_STATUS) in {"disconnected", "connecting", "reconnecting"}
-        end = chart.page("view.bars.end")
-        bench.do(_MISS_BARS)
-        assert chart.page(f"{_STATUS}.startsWith('live')") is False
-        chart.collect_prices()
-        line.mend()
-        chart.wait(f"{_STATUS}.startsWith('live') && view.bars.end > {end} + 4 && view.seenPrices.size > 5")
-        assert any(_equal(bench, chart) for _ in range(20))
-        bench.do("live.close()")
-        assert not bench.errors
+    bench = open_bench(lab, "outage.ipynb", setup)
+    chart = _live_chart(bench)
+    cut_at = chart.page("performance.now()")
+    line.cut()
+    _wait_told(chart, cut_at, "cut")
+    assert chart.page(_STATUS) in {"disconnected", "connecting", "reconnecting"}
+    end = chart.page("view.bars.end")
+    bench.do(_MISS_BARS)
+    assert chart.page(f"{_STATUS}.startsWith('live')") is False
+    chart.collect_prices()
+    line.mend()
+    chart.wait(f"{_STATUS}.startsWith('live') && view.bars.end > {end} + 4 && view.seenPrices.size > 5")
+    assert any(_equal(bench, chart) for _ in range(20))
+    bench.do("live.close()")
+    assert not bench.errors
+
+
+def test_the_badge_tells_of_a_silent_line_and_the_chart_has_what_was_said_meanwhile(
+    lab: Lab, relay: tuple[Relay, str]
+) -> None:
+    line, setup = relay
+    bench = open_bench(lab, "silence.ipynb", setup)
+    chart = _live_chart(bench)
+    silent_at = chart.page("performance.now()")
+    line.hush()
+    _wait_told(chart, silent_at, "silence")
+    assert chart.page(_STATUS) == "stale"
+    bench.do(_MISS_BARS)
+    end = chart.page("view.bars.end")
+    line.go_on()
+    chart.wait(f"{_STATUS}.startsWith('live') && view.bars.end > {end} + 3")
+    assert any(_equal(bench, chart) for _ in range(20))
+    bench.do("live.close()")
+    assert not bench.errors

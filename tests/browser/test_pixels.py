@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from mdnb.widgets.theme import theme_of
 from tests.browser.drawn import READ, differences
-from tests.browser.lab import PAGE_MS, Lab, running_lab
+from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
 
@@ -29,13 +29,6 @@ market.ticks(200, 6)
 chart = LiveChart(market.engine, "1min", bars={limit}, height=300)"""
 _NOTEBOOK = "window.jupyterapp.shell.currentWidget.content"
 _FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as made:
-        made.page.set_viewport_size({"width": 1280, "height": 1400})
-        yield made
 
 
 class Play:
@@ -277,6 +270,7 @@ def _play(lab: Lab, seed: int, operations: int, reload_every: int) -> None:
 
 @pytest.fixture(scope="module")
 def notebook(lab: Lab) -> Play:
+    lab.page.set_viewport_size({"width": 1280, "height": 1400})
     return Play(lab, 1)
 
 

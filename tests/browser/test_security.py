@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.browser.lab import PAGE_MS, Lab, running_lab
+from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
 
@@ -67,19 +65,18 @@ _OUTPUTS = "[...document.querySelectorAll('.jp-OutputArea-output')]"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as made:
-        made.page.set_viewport_size({"width": 1280, "height": 3000})
-        made.open("evil.ipynb", [_SETUP, *_CELLS.values()])
-        assert "Error" not in made.run(0)
-        yield made
+def evil(lab: Lab) -> Lab:
+    lab.page.set_viewport_size({"width": 1280, "height": 3000})
+    lab.open("evil.ipynb", [_SETUP, *_CELLS.values()])
+    assert "Error" not in lab.run(0)
+    return lab
 
 
-def test_what_is_shown_live_is_text(lab: Lab) -> None:
-    page = lab.page
+def test_what_is_shown_live_is_text(evil: Lab) -> None:
+    page = evil.page
     for cell in range(1, len(_CELLS) + 1):
-        assert "Traceback" not in lab.text(cell)
-        lab.run(cell)
+        assert "Traceback" not in evil.text(cell)
+        evil.run(cell)
     for cell, name in enumerate(_CELLS, 1):
         node = f"window.jupyterapp.shell.currentWidget.content.widgets[{cell}].node"
         page.wait_for_function(
@@ -91,16 +88,16 @@ def test_what_is_shown_live_is_text(lab: Lab) -> None:
             ".map((part) => part.outerHTML.slice(0, 200))"
         )
         assert not found, name
-    lab.ask("feed.trades(trade(151, 104.25, 2.0, 151))")
+    evil.ask("feed.trades(trade(151, 104.25, 2.0, 151))")
     page.wait_for_function(
         f"() => {_OUTPUTS}.some((node) => node.textContent.includes('104.25'))", timeout=PAGE_MS
     )
     assert page.evaluate("window.hacked") is None
 
 
-def test_what_is_kept_in_the_notebook_is_text(lab: Lab) -> None:
+def test_what_is_kept_in_the_notebook_is_text(evil: Lab) -> None:
     for cell, name in enumerate(_CELLS, 1):
-        for output in lab.outputs(cell):
+        for output in evil.outputs(cell):
             for kind in ("text/html", "image/svg+xml"):
                 kept = "".join(output.get("data", {}).get(kind, ""))
                 assert "<img" not in kept.lower(), (name, kind)
@@ -108,10 +105,10 @@ def test_what_is_kept_in_the_notebook_is_text(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("name", _PAGES)
-def test_a_page_that_was_saved_runs_nothing_of_it(lab: Lab, name: str) -> None:
-    path = lab.folder / name
-    lab.ask(f"_ = pathlib.Path({str(path)!r}).write_text({_PAGES[name]}, encoding='utf-8')")
-    context = lab.page.context.browser.new_context()
+def test_a_page_that_was_saved_runs_nothing_of_it(evil: Lab, name: str) -> None:
+    path = evil.folder / name
+    evil.ask(f"_ = pathlib.Path({str(path)!r}).write_text({_PAGES[name]}, encoding='utf-8')")
+    context = evil.page.context.browser.new_context()
     page = context.new_page()
     try:
         errors: list[str] = []
@@ -136,11 +133,11 @@ def test_a_page_that_was_saved_runs_nothing_of_it(lab: Lab, name: str) -> None:
         context.close()
 
 
-def test_what_a_page_says_to_the_kernel_is_data(lab: Lab) -> None:
+def test_what_a_page_says_to_the_kernel_is_data(evil: Lab) -> None:
     told = json.dumps({"kind": _EVIL, "page": _EVIL, "view": [_EVIL], "generation": _EVIL, "end": _EVIL})
-    lab.ask(
+    evil.ask(
         f"chart._on_message(chart, json.loads({told!r}), [])\n"
         "for kind in ('hello', 'visible', 'follows', 'need', 'applied'):\n"
         f"    chart._on_message(chart, {{**json.loads({told!r}), 'kind': kind}}, [])"
     )
-    assert lab.ask("print(chart.timeframe)") == "1min\n"
+    assert evil.ask("print(chart.timeframe)") == "1min\n"

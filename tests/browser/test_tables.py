@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.lab import PAGE_MS, Lab, running_lab
+from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
 
@@ -83,12 +82,6 @@ _WATCH = f"""() => {{
   }};
   look();
 }}"""
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 
 from mdnb.widgets.theme import theme_of
 from tests.browser.drawn import READ, differences
-from tests.browser.lab import PAGE_MS, Lab, running_lab
+from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
 
@@ -40,17 +39,11 @@ _FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimat
 _SECONDS = 20.0
 
 
-@pytest.fixture
-def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as made:
-        made.page.set_viewport_size({"width": 1500, "height": 1600})
-        yield made
-
-
 def _run(lab: Lab, count: int, seconds: float) -> dict[str, Any]:
     """Let so many charts run; return the figures, once every bar on the page was compared."""
     page = lab.page
-    lab.open("many.ipynb", [_SETUP.format(count=count), _SHOW])
+    page.set_viewport_size({"width": 1500, "height": 1600})
+    lab.open(f"many{count}.ipynb", [_SETUP.format(count=count), _SHOW])
     assert "Error" not in lab.run(0)
     lab.ask("markets.start()")
     alone = float(lab.ask(f"print(markets.share({seconds / 2}))"))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.browser import checks
 from tests.browser.bench import ShownChart
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def voila(tmp_path_factory: pytest.TempPathFactory, chromium: Path) -> Iterator[Voila]:
-    with running_voila(tmp_path_factory.mktemp("voila"), chromium) as made:
+def voila(tmp_path_factory: pytest.TempPathFactory, page: Page) -> Iterator[Voila]:
+    with running_voila(tmp_path_factory.mktemp("voila"), page) as made:
         yield made
 
 

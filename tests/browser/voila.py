@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.browser.server import PAGE_MS, Server, notebook_text, running_page, running_server
+from tests.browser.server import PAGE_MS, Server, notebook_text, running_server
 
 __all__ = ["Voila", "running_voila"]
 
@@ -28,8 +28,8 @@ class Voila:
 
 
 @contextlib.contextmanager
-def running_voila(folder: Path, chromium: Path) -> Iterator[Voila]:
-    """Start Voila and Chromium; both are gone afterwards."""
+def running_voila(folder: Path, page: Page) -> Iterator[Voila]:
+    """Start Voila, to be shown by a page; it is gone afterwards."""
     arguments = [
         "-m",
         "voila",
@@ -39,5 +39,5 @@ def running_voila(folder: Path, chromium: Path) -> Iterator[Voila]:
         "--Voila.ip=127.0.0.1",
         "--token={token}",
     ]
-    with running_server(folder, arguments, "/") as server, running_page(chromium) as page:
+    with running_server(folder, arguments, "/") as server:
         yield Voila(server, page)

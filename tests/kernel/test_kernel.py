@@ -16,6 +16,8 @@ LIVE = 'live = mdnb.live("MNQ", ["1min", "5min"], feed="sim://?speed=30", initia
 SUITE = 'suite = await mdnb.TradingSuite.create("MNQ", ["1min"], feed="sim://?speed=30", initial_days=0)'
 COUNT = """
 import json, os, threading, psutil
+for thread in threading.enumerate():
+    if thread.name == "mdnb-preload": thread.join(60)
 threads = sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("mdnb"))
 process = psutil.Process()
 held = process.net_connections("tcp")
@@ -98,6 +100,22 @@ def test_running_the_create_cell_ten_times_leaks_nothing(kernel: Kernel) -> None
     kernel.run(SUITE.replace("suite", "other", 1), cell_id="another-cell")
     assert counted(kernel)[2] == 2
     kernel.value("await suite.disconnect(); await other.disconnect()")
+
+
+def test_the_first_chart_is_made_ready_while_history_is_loaded(tmp_path: Path) -> None:
+    with running_kernel(tmp_path) as kernel:
+        kernel.value(f"import mdnb\n{LIVE}")
+        assert counted(kernel)[0].count("mdnb-loop") == 1
+        kernel.value(
+            "import sys\nassert 'mdnb.widgets.chart' in sys.modules\n"
+            "from ipywidgets.widgets.widget import _instances\n"
+            "from mdnb.widgets.runtime import PlotlyRuntime, plotly_runtime\n"
+            "made = [one for one in _instances.values() if isinstance(one, PlotlyRuntime)]\n"
+            "assert made == [plotly_runtime()] and made[0].comm is not None\n"
+            "chart = live.chart('1min')\n"
+            "assert chart._runtime == made[0].model_id\n"
+            "live.close()"
+        )
 
 
 def test_reloading_the_package_keeps_the_one_thread_and_the_session(kernel: Kernel) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from mdnb.clock import ScaledClock
 from mdnb.errors import FeedError, OptionError, suggest
 from mdnb.feeds.connection import Endpoint
+from mdnb.feeds.patience import Patience
 from mdnb.feeds.simulator.exchange import Exchange
 from mdnb.feeds.simulator.hours import FIRST_DAY, HOURS, Hours
 from mdnb.feeds.simulator.server import SimulatorServer
@@ -21,6 +22,7 @@ from mdnb.sessions import Sessions
 
 __all__ = ["SimulatorFeed"]
 
+_PATIENCE = Patience(stale=2.5)  # its server says something each second
 _FASTEST = 1e6
 _MOST_TRADES = 100.0
 _EARLIEST = FIRST_DAY + dt.timedelta(days=366)
@@ -75,7 +77,7 @@ class SimulatorFeed(WireFeed):
         hours: Hours = "auto",
         rate: float = 1.0,
     ) -> None:
-        super().__init__()
+        super().__init__(patience=_PATIENCE)
         if not isinstance(seed, int):
             raise OptionError(f"the simulator's seed must be a whole number; got {seed!r}")
         self.seed = seed

@@ -46,8 +46,9 @@ async function loadPlotly(runtime, version) {
   if (window.Plotly?.version === version) return window.Plotly;
   const packed = new Blob([runtime.get("source")]).stream();
   const source = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).blob();
-  // The arguments hide the page's AMD loader, which would take plotly.js for one of its modules.
-  const parts = ["(function (define, module, exports) {\n", source, "\n}).call(window);"];
+  // The names hide the page's AMD loader, which would take plotly.js for one of its modules. The first line lets
+  // Chromium compile it beside the page's own work: https://v8.dev/blog/explicit-compile-hints
+  const parts = ["//# allFunctionsCalledOnLoad\n{ let define, module, exports;\n", source, "\n}"];
   const url = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
   try {
     await new Promise((resolve, reject) => {

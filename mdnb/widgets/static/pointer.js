@@ -33,8 +33,16 @@ const POINTER = {
     const { area } = this;
     const inside = area && event.type === "mousemove" && x >= area.left && x <= area.right && y <= area.end;
     const ordinal = inside ? Math.round(value(this.gd._fullLayout.xaxis, x)) : 0;
-    this.pointer = inside ? { ordinal, y } : null;
+    this.pointer = inside ? { ordinal, x, y } : null;
     this.moved();
+    shareCross(this);
+  },
+
+  /** Bars and prices moved under a pointer that stands still: it is on another bar, at another price. */
+  pointAnew() {
+    const { pointer } = this;
+    if (!pointer || pointer.guest) return;
+    pointer.ordinal = Math.round(value(this.gd._fullLayout.xaxis, pointer.x));
     shareCross(this);
   },
 

@@ -83,16 +83,15 @@ class Notebook:
         self._to_kernel += len(payload)
 
     def open(self, bars: int) -> None:
-        """Open a new notebook with a new kernel, in which the contender's packages are loaded."""
+        """Open a new notebook with a new kernel, which has loaded nothing yet."""
         if self._number:
             for kernel in self.lab.server.call("/api/kernels"):
                 self.lab.server.call(f"/api/kernels/{kernel['id']}", "DELETE")
         self._number += 1
-        self.lab.open(f"chart{self._number}.ipynb", ["driver.show()", "driver.show()"])
         name = self.contender.side or self.contender.name
-        self.execute(
-            f"from tests.benchmarks.chart.sides.driver import Driver\ndriver = Driver({name!r}, {bars})"
-        )
+        first = f"driver = Driver({name!r}, {bars})\ndriver.show()"
+        self.lab.open(f"chart{self._number}.ipynb", [first, "driver.show()"])
+        self.execute("from tests.benchmarks.chart.sides.driver import Driver")
 
     def execute(self, code: str) -> Any:
         """Run code beside the cells and return what it printed, as JSON; raises MeasureError."""

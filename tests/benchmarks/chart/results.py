@@ -41,8 +41,7 @@ _FLAT = 1.5
 
 def _value(answer: dict[str, Any], name: str) -> float:
     if name == "paint":
-        first = answer["first"]
-        return float(first["ms"] + first["import_ms"])
+        return float(answer["first"]["paint_ms"])
     if name == "grown":
         return float((answer["after"] - answer["before"]) * 1e6 / answer["count"])
     held: Any = answer

@@ -1,0 +1,124 @@
+// What plotly draws of a view: bars that are closed, lines, ranges and labels. That is slow, so it is seldom done:
+// when a bar was closed, when prices leave the range, when the user moved; and for one chart a frame.
+
+const PIXELS_A_CANDLE = 2.6;
+
+const DUE = new Set(); // views of this page that wait for plotly
+let turning = false;
+
+/** Let plotly draw a view in one of the next frames: ten at once would hold up the page. */
+function takeTurn(view) {
+  DUE.add(view);
+  if (turning) return;
+  turning = true;
+  requestAnimationFrame(nextTurn);
+}
+
+function nextTurn() {
+  const [view] = DUE;
+  DUE.delete(view);
+  turning = DUE.size > 0;
+  if (turning) requestAnimationFrame(nextTurn);
+  view.fitInTurn();
+}
+
+/** Methods of a `View`. */
+const FITTING = {
+  /** Give plotly the bars, the ranges and the labels of what is in view. */
+  fit() {
+    const { bars, gd } = this;
+    const layout = gd.layout;
+    layout.xaxis ??= {};
+    layout.yaxis ??= {};
+    if (this.follow) {
+      const right = bars.end - 1 + this.pad;
+      this.range = [right - this.span, right];
+    }
+    const [a, b] = this.range;
+    const width = (this.el.clientWidth || 900) - 90;
+    this.size = Math.max(1, Math.ceil(((b - a) * PIXELS_A_CANDLE) / width));
+    // Plotly gets whole groups of closed bars; the group in the making is ours.
+    const closed = bars.end - (bars.forming ? 1 : 0);
+    this.drawnTo = Math.floor(closed / this.size) * this.size;
+    const more = (b - a) / 2;
+    const from = Math.floor((a - more) / this.size) * this.size;
+    this.giveBars(from, Math.min(Math.ceil(b + more), this.drawnTo));
+    this.fitSeparators(a - more, b + more);
+    layout.xaxis.range = [a, b];
+    layout.xaxis.autorange = false;
+    const ticks = timeTicks(bars, this.chart.zone, a - more, b + more, 2 * Math.max(3, Math.round(width / 110)));
+    Object.assign(layout.xaxis, { tickmode: "array" }, ticks);
+    this.fitHeights(a, b);
+  },
+
+  giveBars(from, to) {
+    const { bars, chart, size } = this;
+    const groups = (this.groups = bars.merge(from, to, size));
+    const drawn = chart.base === OPEN ? groups : bars.merge(from, to, size, chart.base);
+    const candles = this.gd.data[this.place("mdnb-candles")];
+    const { at, open, high, low, close } = drawn;
+    // Plotly colours a bar without a body by the close before it; ours rise, as their volume does.
+    const rising = close.map((value, i) => (value === open[i] ? value + (Math.abs(value) || 1) * 1e-12 : value));
+    const prices = candles?.type === "scatter" ? { y: close } : { open, high, low, close: rising };
+    if (candles) Object.assign(candles, { x: at, ...prices });
+    this.giveSeries(groups);
+    const volumes = this.gd.data[this.place("mdnb-volume")];
+    if (!volumes) return;
+    Object.assign(volumes, { x: at, y: groups.volume });
+    volumes.marker = { ...volumes.marker, color: Array.from(groups.close, (value, i) => Number(value >= groups.open[i])) };
+  },
+
+  fitHeights(a, b) {
+    const { layout } = this.gd;
+    const [from, to] = [Math.ceil(a), Math.floor(b) + 1];
+    const over = this.series.filter((line) => line.axis === "yaxis").map((line) => line.at);
+    const { base } = this.chart;
+    const { low, high } = this.bars.extremes(from, to, [base + 1, base + 2, ...over]);
+    this.fitPanes(a, b);
+    if (!(high >= low)) return;
+    if (!this.fixedY) this.yRange = priceRange(low, high, this.yRange);
+    layout.yaxis.range = [...this.yRange];
+    layout.yaxis.autorange = false;
+    if (!layout.yaxis2) return;
+    const most = Math.max(this.bars.extremes(from, to, [VOLUME]).high, 0);
+    const tall = most * (this.size > 1 ? this.groupPeak(a, b, most) : 1);
+    if (!(tall <= this.topVolume && this.topVolume < 2.5 * tall)) this.topVolume = tall * 1.12 || 1;
+    layout.yaxis2.range = [0, this.topVolume];
+    layout.yaxis2.autorange = false;
+  },
+
+  /** Return how many times the tallest bar the tallest group in view is. */
+  groupPeak(a, b, most) {
+    let peak = most;
+    this.groups?.at.forEach((at, i) => {
+      if (at >= a && at <= b) peak = Math.max(peak, this.groups.volume[i]);
+    });
+    return peak / (most || 1);
+  },
+
+  /** Let plotly draw anew, seldom enough that a slow page keeps up, and never under the user's hand. */
+  fitSoon() {
+    if (this.fitTimer || this.closed) return;
+    const pause = Math.max(0, this.nextFit - performance.now(), this.busyUntil - performance.now() || 0);
+    this.fitTimer = setTimeout(() => takeTurn(this), pause);
+  },
+
+  fitInTurn() {
+    this.fitTimer = 0;
+    if (this.gd._dragging || performance.now() < this.busyUntil) this.fitSoon();
+    else this.fitNow();
+  },
+
+  async fitNow() {
+    if (!this.ready || this.closed) return;
+    const began = performance.now();
+    this.fit();
+    this.latest.hidden = this.follow;
+    await this.hush(this.plotly.redraw(this.gd));
+    this.pointAnew();
+    const ended = performance.now();
+    this.fitMs = ended - began;
+    this.fits += 1;
+    this.nextFit = ended + Math.max(120, 3 * this.fitMs);
+  },
+};
