@@ -276,6 +276,7 @@ class Look:
             "anchor": names[-1] if names else "y",
             "rangeslider": {"visible": False},
             "tickmode": "array",
+            "tickangle": 0,
         }
         return made
 

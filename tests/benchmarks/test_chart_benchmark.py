@@ -75,6 +75,7 @@ def test_targets_are_judged_by_what_was_found_and_missed_where_nothing_was() -> 
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_our_chart_is_measured_in_a_browser(
     tmp_path: Path, chromium: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

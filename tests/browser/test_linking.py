@@ -24,7 +24,7 @@ for chart in charts:
     chart.link("desk")"""
 _SHOW = "box = VBox(charts)\nbox"
 _RANGES = "print(json.dumps([[f'{end:.3f}' for end in chart.layout.xaxis.range or ()] for chart in charts]))"
-_BUSY = "end = time.monotonic() + 30\nwhile time.monotonic() < end: sum(range(1000))"
+_BUSY = "end = time.monotonic() + 10\nwhile time.monotonic() < end: sum(range(1000))"
 
 
 class Linked:

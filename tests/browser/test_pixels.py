@@ -356,8 +356,8 @@ def test_a_zoom_outlives_that_nobody_looked_for_a_while(play: Play, follows: boo
     assert right - left == pytest.approx(43 if follows else 30)
 
 
-def test_after_a_hundred_random_operations_the_page_draws_what_the_engine_holds(lab: Lab) -> None:
-    _play(lab, _SEED, 100, 60)
+def test_after_fifty_random_operations_the_page_draws_what_the_engine_holds(lab: Lab) -> None:
+    _play(lab, _SEED, 50, 30)
 
 
 @pytest.mark.slow

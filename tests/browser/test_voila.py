@@ -21,7 +21,10 @@ def voila(tmp_path_factory: pytest.TempPathFactory, page: Page) -> Iterator[Voil
         yield made
 
 
-@pytest.mark.parametrize(("theme", "background"), [("light", checks.LIGHT), ("dark", checks.DARK)])
+@pytest.mark.parametrize(
+    ("theme", "background"),
+    [("light", checks.LIGHT), pytest.param("dark", checks.DARK, marks=pytest.mark.slow)],
+)
 def test_chart_and_tables_move(voila: Voila, theme: str, background: str) -> None:
     errors: list[str] = []
     voila.page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))

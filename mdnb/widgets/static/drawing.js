@@ -59,8 +59,10 @@ const DRAWING = {
     this.drawLast(up(full.yaxis), full);
     this.drawTexts();
     this.drawCross(across, full);
+    this.hideCovered(up(full.yaxis));
     set(this.badge, { style: `right:${full.width - area.right + 2}px` });
     set(this.legend, { style: `max-width:${Math.max(60, width - 120)}px;--mdnb-value:${this.valueColour}` });
+    this.shortenLegend(width);
     set(this.latest, { style: `left:${area.right - 36}px;top:${area.bottom - 36}px` });
     this.drawn += 1;
   },
@@ -96,7 +98,7 @@ const DRAWING = {
   },
 
   drawLast(up, full) {
-    const { bars, area, label } = this;
+    const { bars, area, label, left } = this;
     const price = bars.at(bars.end - 1, CLOSE);
     const rising = price >= bars.at(bars.end - 1, OPEN);
     const y = up(price);
@@ -111,11 +113,15 @@ const DRAWING = {
     label.box.setAttribute("opacity", inside ? 1 : 0.7);
     this.drawLeft(at, full);
     this.drawQuote(up);
-    // A tick's number that the label would half cover is not shown.
+    this.chips = [at, ...this.levels, ...this.alertPlaces];
+    if (left.group.getAttribute("visibility") === "visible") this.chips.push(at + 18);
+  },
+
+  /** Do not show a number of the axis that a chip would half cover. */
+  hideCovered(up) {
     for (const text of this.gd.querySelectorAll(".yaxislayer-above .ytick text")) {
       const value = text.__data__?.x;
-      const chips = [at, ...this.levels, ...this.alertPlaces];
-      const covered = Number.isFinite(value) && chips.some((y) => Math.abs(up(value) - y) < 15);
+      const covered = Number.isFinite(value) && this.chips.some((y) => Math.abs(up(value) - y) < 15);
       if (covered !== (text.style.visibility === "hidden")) text.style.visibility = covered ? "hidden" : "";
     }
   },
@@ -176,6 +182,21 @@ const DRAWING = {
     this.gd.classList.toggle("mdnb-gone", Boolean(chart.kernel.ended));
   },
 
+  /** Where there is no room for all of the legend, leave out the volume, then all prices but the close. */
+  shortenLegend(width) {
+    const { legend, texts } = this;
+    const known = `${width} ${legend.textContent.length}`;
+    if (known === this.legendFor) return;
+    this.legendFor = known;
+    const show = (names, on) => {
+      for (const name of names) texts[name].hidden = texts[name].previousSibling.hidden = !on;
+    };
+    const long = () => legend.scrollWidth > legend.clientWidth;
+    show(["volume", "open", "high", "low"], true);
+    if (long()) show(["volume"], false);
+    if (long()) show(["open", "high", "low"], false);
+  },
+
   drawCross(across, full) {
     const { area, pointer, paths, colours } = this;
     // A linked chart's pointer may have no height here, and may stand on a bar that is not in view.
@@ -193,7 +214,11 @@ const DRAWING = {
     set(paths.cross, { d: `M${x} ${area.top}V${area.end}${flat}`, stroke: colours.muted });
     const look = { fill: colours.chip, text: colours.text };
     if (level <= area.bottom) {
-      const price = value(full.yaxis, full.yaxis._offset * 2 + full.yaxis._length - level);
+      const { tick } = this.chart.look;
+      const exact = value(full.yaxis, full.yaxis._offset * 2 + full.yaxis._length - level);
+      // A price that can be traded, as an order would have it.
+      const price = tick > 0 ? Math.round(exact / tick) * tick : exact;
+      this.chips.push(y);
       this.putChip(this.priceChip, area.right, y - 9, full.width - area.right - 8, 18, this.prices.format(price), look);
     }
     const bar = Math.min(Math.max(pointer.ordinal, this.bars.first), this.bars.end - 1);

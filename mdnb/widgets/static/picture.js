@@ -57,6 +57,7 @@ function drawTexts(context, view) {
       const range = document.createRange();
       range.selectNodeContents(node);
       const box = range.getBoundingClientRect();
+      if (!box.width) continue;
       const style = getComputedStyle(node.parentElement);
       context.font = style.font;
       context.fillStyle = style.color;
