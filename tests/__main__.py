@@ -54,7 +54,12 @@ STEPS = (
     Step("types", "types fit, mypy --strict", _python("mypy")),
     Step("imports", "imports go one way", (str(_SCRIPTS / "lint-imports"),)),
     Step("doctest", "examples in docstrings are true", _python("pytest", "--doctest-modules", "mdnb")),
-    Step("unit", "unit and property tests", _pytest("not (kernel or browser or notebook or slow)", "tests")),
+    Step(
+        "unit",
+        "unit and property tests",
+        # A file as a whole in one of two processes: its fixtures are made once.
+        _pytest("not (kernel or browser or notebook or slow)", "tests", "-n", "2", "--dist", "loadfile"),
+    ),
     Step("kernel", "in a real kernel", _pytest("kernel and not (browser or notebook or slow)", "tests")),
     Step(
         "notebooks",

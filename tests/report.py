@@ -96,8 +96,12 @@ def _reason(longrepr: Any) -> str:
 
 
 class _Counting:
-    def __init__(self) -> None:
+    """Counts a run. Of one by several processes (pytest-xdist) each tells what it collected: all the same."""
+
+    def __init__(self, config: pytest.Config) -> None:
         self.tally = Tally()
+        self._is_part = hasattr(config, "workerinput")
+        self._is_divided = not self._is_part and bool(config.getoption("numprocesses", None))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         tally = self.tally
@@ -111,6 +115,8 @@ class _Counting:
             tally.passed += 1
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if self._is_divided:
+            return
         if report.failed:
             self.tally.failed += 1
         elif report.skipped:
@@ -119,13 +125,25 @@ class _Counting:
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         self.tally.slow |= {item.nodeid for item in items if item.get_closest_marker("slow")}
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self._is_part:
+            output: dict[str, Any] = vars(session.config)["workeroutput"]
+            output["collected"] = self.tally.to_json()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        told = getattr(node, "workeroutput", {}).get("collected")
+        if told is not None and self._is_divided:
+            self._is_divided = False
+            self.tally += Tally.from_json(told)
+
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         _print(terminalreporter, summary(self.tally))
 
     def pytest_unconfigure(self) -> None:
         path = os.environ.get(REPORT_VARIABLE)
-        if path:
+        if path and not self._is_part:
             with Path(path).open("a", encoding="utf-8") as file:
                 file.write(self.tally.to_json() + "\n")
 
@@ -140,4 +158,4 @@ def _print(terminal: pytest.TerminalReporter, lines: Iterable[str]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start counting."""
-    config.pluginmanager.register(_Counting(), "mdnb-report")
+    config.pluginmanager.register(_Counting(config), "mdnb-report")

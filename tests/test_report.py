@@ -59,8 +59,8 @@ def _run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[(), ("-n", "2")], ids=["one process", "two processes"])
+def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """Return a folder with tests of every outcome, which were run twice, in two parts."""
     folder = tmp_path_factory.mktemp("outcomes")
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow\n", encoding="utf-8")
@@ -68,10 +68,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "test_whole.py").write_text(
         "import pytest\npytest.skip('no file', allow_module_level=True)\n", encoding="utf-8"
     )
-    first = _run_pytest(folder, "-m", "not slow", "-k", "not two")
+    first = _run_pytest(folder, *request.param, "-m", "not slow", "-k", "not two")
     assert first.returncode == 1
     (folder / "output.txt").write_text(first.stdout, encoding="utf-8")
-    assert _run_pytest(folder, "-m", "not slow", "-k", "two").returncode == 0
+    assert _run_pytest(folder, *request.param, "-m", "not slow", "-k", "two").returncode == 0
     return folder
 
 
