@@ -191,10 +191,16 @@ const DRAWING = {
     const show = (names, on) => {
       for (const name of names) texts[name].hidden = texts[name].previousSibling.hidden = !on;
     };
-    const long = () => legend.scrollWidth > legend.clientWidth;
-    show(["volume", "open", "high", "low"], true);
-    if (long()) show(["volume"], false);
-    if (long()) show(["open", "high", "low"], false);
+    const steps = [["volume"], ["open", "high", "low"]];
+    // Measured once for each length: to measure is to lay out the page.
+    let left = this.shortened.get(known);
+    if (left === undefined) {
+      steps.forEach((names) => show(names, true));
+      left = 0;
+      while (left < steps.length && legend.scrollWidth > legend.clientWidth) show(steps[left++], false);
+      this.shortened.set(known, left);
+    }
+    steps.forEach((names, i) => show(names, i >= left));
   },
 
   drawCross(across, full) {

@@ -22,6 +22,14 @@ function nextTurn() {
   view.fitInTurn();
 }
 
+/** Return each column's colour, out of its trace's scale: of those that fell, and of those that rose. Not a number
+ * for it, as in Python: plotly takes the nought of those that fell for none, and complains at length. */
+function bySide(trace, values, floor) {
+  const scale = trace.marker.colorscale;
+  const [down, up] = [scale[0][1], scale.at(-1)[1]];
+  return Array.from(values, (value, i) => (value >= floor(i) ? up : down));
+}
+
 /** Methods of a `View`. */
 const FITTING = {
   /** Give plotly the bars, the ranges and the labels of what is in view. */
@@ -65,7 +73,7 @@ const FITTING = {
     const volumes = this.gd.data[this.place("mdnb-volume")];
     if (!volumes) return;
     Object.assign(volumes, { x: at, y: groups.volume });
-    volumes.marker = { ...volumes.marker, color: Array.from(groups.close, (value, i) => Number(value >= groups.open[i])) };
+    volumes.marker = { ...volumes.marker, color: bySide(volumes, groups.close, (i) => groups.open[i]) };
   },
 
   fitHeights(a, b) {

@@ -80,7 +80,7 @@ const SERIES = {
       if (!trace) continue;
       const values = this.bars.pick(line.at, groups);
       Object.assign(trace, line.breaks ? broken(groups.at, values, this.breaksBefore(groups)) : { x: groups.at, y: values });
-      if (line.style === "bars") trace.marker = { ...trace.marker, color: values.map((value) => Number(value >= 0)) };
+      if (line.style === "bars") trace.marker = { ...trace.marker, color: bySide(trace, values, () => 0) };
     }
   },
 

@@ -51,6 +51,7 @@ class View {
     this.fixedY = false;
     this.theme = null;
     this.colouring = null;
+    this.shortened = new Map();
     this.cleanups = [];
     chart.views.add(this);
     chart.tellVisible();
