@@ -59,7 +59,7 @@ const DRAWING = {
     this.drawLast(up(full.yaxis), full);
     this.drawTexts();
     this.drawCross(across, full);
-    this.hideCovered(up(full.yaxis));
+    this.hideCovered(across, up(full.yaxis));
     set(this.badge, { style: `right:${full.width - area.right + 2}px` });
     set(this.legend, { style: `max-width:${Math.max(60, width - 120)}px;--mdnb-value:${this.valueColour}` });
     this.shortenLegend(width);
@@ -117,11 +117,20 @@ const DRAWING = {
     if (left.group.getAttribute("visibility") === "visible") this.chips.push(at + 18);
   },
 
-  /** Do not show a number of the axis that a chip would half cover. */
-  hideCovered(up) {
-    for (const text of this.gd.querySelectorAll(".yaxislayer-above .ytick text")) {
+  /** Do not show a number of an axis that a chip would half cover. */
+  hideCovered(across, up) {
+    this.hideTicks(".yaxislayer-above .ytick text", (value) => this.chips.some((y) => Math.abs(up(value) - y) < 15));
+    const [left, right] = this.timeSpan;
+    this.hideTicks(".xaxislayer-above .xtick text", (value, text) => {
+      const half = 3.6 * text.textContent.length;
+      return across(value) + half > left && across(value) - half < right;
+    });
+  },
+
+  hideTicks(selector, isCovered) {
+    for (const text of this.gd.querySelectorAll(selector)) {
       const value = text.__data__?.x;
-      const covered = Number.isFinite(value) && this.chips.some((y) => Math.abs(up(value) - y) < 15);
+      const covered = Number.isFinite(value) && isCovered(value, text);
       if (covered !== (text.style.visibility === "hidden")) text.style.visibility = covered ? "hidden" : "";
     }
   },
@@ -210,6 +219,7 @@ const DRAWING = {
     const at = pointer ? across(pointer.ordinal) : NaN;
     const inside = at >= area.left && at <= area.right && !(level < area.top || level > area.end);
     for (const { group } of [this.priceChip, this.timeChip]) set(group, { visibility: "hidden" });
+    this.timeSpan = [NaN, NaN];
     if (!inside) {
       set(paths.cross, { d: "" });
       return;
@@ -232,6 +242,7 @@ const DRAWING = {
     const words = this.chart.zone.full(ms, ms % 60_000 !== 0);
     const wide = 6.2 * words.length + 8;
     const left = Math.min(Math.max(x - wide / 2, area.left), area.right - wide);
+    this.timeSpan = [left, left + wide];
     this.putChip(this.timeChip, left, area.end + 3, wide, 18, words, look);
   },
 
