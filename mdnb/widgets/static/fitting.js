@@ -123,7 +123,10 @@ const FITTING = {
     this.fit();
     this.latest.hidden = this.follow;
     await this.hush(this.plotly.redraw(this.gd));
+    if (this.closed) return;
     this.pointAnew();
+    // In the same frame: what is ours stands by plotly's axes, which have moved.
+    this.draw();
     const ended = performance.now();
     this.fitMs = ended - began;
     this.fits += 1;
