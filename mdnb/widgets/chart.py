@@ -256,7 +256,7 @@ class LiveChart(QuietFigure):
 
     @property
     def drawings(self) -> tuple[DrawnLine | DrawnRectangle, ...]:
-        """What was drawn, in the page or from Python, oldest first."""
+        """What was drawn on the symbol shown, in the page or from Python, oldest first."""
         drawn: tuple[DrawnLine | DrawnRectangle, ...] = self._mdnb_drawings.drawn()
         return drawn
 

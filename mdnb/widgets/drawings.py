@@ -18,7 +18,7 @@ from mdnb.widgets.theme import Theme, contrast_text, theme_of, with_alpha
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mdnb.widgets.state import ChartState
+    from mdnb.widgets.state import Anchors, ChartState
 
 __all__ = [
     "DRAWN",
@@ -167,7 +167,7 @@ def _along(given: list[Any], known: np.ndarray, values: np.ndarray) -> list[floa
     return out
 
 
-def _anchored(figure: Any, bars: BarColumns) -> dict[str, tuple[float, float, int, int]]:
+def _anchored(figure: Any, bars: BarColumns) -> Anchors:
     """Return, and remember, sides and times of the rectangles; times known stand while nobody moves one."""
     anchors = {}
     for shape in _drawn(figure):
@@ -204,9 +204,20 @@ def place(figure: Any, bars: BarColumns) -> None:
         figure.plotly_relayout({"shapes": shapes})
 
 
-def carry(figure: Any, before: BarColumns, now: BarColumns) -> None:
-    """Carry rectangles by their times from bars to others."""
-    _anchored(figure, before)
+def carry(figure: Any, before: BarColumns, now: BarColumns, symbol: str) -> None:
+    """Carry rectangles by their times from bars to others.
+
+    Prices of one symbol mean nothing on another: what was drawn on the one before, ``symbol``, is put away
+    until it is shown again, and what was once drawn on the one shown now is back.
+    """
+    anchors = _anchored(figure, before)
+    state = figure._mdnb
+    if state.source.symbol != symbol:
+        state.put_away[symbol] = (_drawn(figure), anchors)
+        shapes, state.anchors = state.put_away.pop(state.source.symbol, ([], {}))
+        others = [shape for shape in figure._layout.get("shapes") or () if not is_drawn(shape.get("name"))]
+        figure.layout.shapes = [*others, *shapes]
+        recolour_drawn(figure, state.colours)
     place(figure, now)
 
 
@@ -307,7 +318,7 @@ class ChartDrawings:
         return next(made for made in self.drawn() if made.name == shape["name"])  # type: ignore[return-value]
 
     def clear_drawings(self) -> None:
-        """Take away what was drawn; other shapes stay."""
+        """Take away what was drawn on the symbol shown; other shapes stay."""
         figure = self._figure
         if _drawn(figure):
             figure.layout.shapes = [shape for shape in figure.layout.shapes if not is_drawn(shape.name)]

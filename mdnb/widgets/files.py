@@ -56,7 +56,8 @@ class ChartFiles:
         state = self._state
         held = HeldBars.of(state, min(state.bars, _MAX_PICTURE_BARS))
         title = f"{state.source.symbol} · {short_timeframe(state.timeframe)}"
-        return svg_picture(held, state.look(), title, width, height or state.height)
+        marks, alerts = self._figure._mdnb_signs.held()
+        return svg_picture(held, state.look(), title, width, height or state.height, marks, alerts)
 
     def snapshot(self) -> go.Figure:
         """Return the chart as it is now as a plain figure: yours, and still."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import html
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mdnb.runtime.alerts import Alert
 from mdnb.store.bars import BarColumns
 from mdnb.widgets.axis import price_range, time_labels
 from mdnb.widgets.figure import drawn_prices
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import Look, pane_domains
+from mdnb.widgets.marks import Mark
 from mdnb.widgets.series import Line, Pane
+from mdnb.widgets.still_signs import standing, standing_alerts
 from mdnb.widgets.theme import contrast_text
 from mdnb.widgets.trace_parts import CLOSES_ACCENT
 
@@ -24,6 +28,8 @@ _RIGHT = 78
 _LEFT = 10
 _TOP = 30
 _BOTTOM = 22
+_MOST_MARKS = 200  # the newest; a picture is small
+_MOST_LETTERS = 40
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,8 +45,16 @@ class _Scale:
         return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
 
 
-def svg_picture(held: HeldBars, look: Look, title: str, width: int = 920, height: int = 420) -> str:
-    """Return bars, volume, lines and the last price as SVG text.
+def svg_picture(
+    held: HeldBars,
+    look: Look,
+    title: str,
+    width: int = 920,
+    height: int = 420,
+    marks: Sequence[Mark] = (),
+    alerts: Sequence[Alert] = (),
+) -> str:
+    """Return bars, volume, lines, the last price, marks and alerts as SVG text.
 
     Parameters
     ----------
@@ -48,11 +62,14 @@ def svg_picture(held: HeldBars, look: Look, title: str, width: int = 920, height
         The bars to show.
     title
         Shown top left; escaped.
+    marks, alerts
+        Of the symbol; the newest 200 marks at the bars held are shown.
     """
     theme = look.theme
     body = [f'<rect width="{width}" height="{height}" fill="{theme.background}"/>']
     if len(held.columns):
-        body += _Picture(held, look, width, height).parts()
+        picture = _Picture(held, look, width, height)
+        body += picture.parts() + picture.alerts(alerts) + picture.marks(marks)
     body.append(f'<text x="10" y="19" fill="{theme.text}" font-weight="600">{html.escape(title)}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -187,6 +204,45 @@ class _Picture:
         colour = self.look.theme.accent(line.accent)
         path = self._path(self._values(line), scale)
         return f'<path d="{path}" stroke="{colour}" stroke-width="{line.width}" fill="none"/>'
+
+    def marks(self, marks: Sequence[Mark]) -> list[str]:
+        """Return marks at their bars, those of buys below them."""
+        theme, columns = self.look.theme, self.held.columns
+        fills = {"buy": theme.up, "sell": theme.down, "note": theme.text}
+        out = []
+        for mark, at, place in [*standing(marks, columns, self.look.timeframe)][-_MOST_MARKS:]:
+            way = 1 if mark.side == "buy" else -1  # down the picture, or up
+            end = self.bars.low[at] if way > 0 else self.bars.high[at]
+            x, y = self.x(at), self.price.y(float(end)) + way * (13 * place - 8)
+            shape = f"M{x:.1f} {y:.1f}l5 {8 * way}h-10z"
+            if mark.side == "note":
+                shape = f"M{x - 4:.1f} {y - 4:.1f}a4 4 0 1 1 8 0a4 4 0 1 1-8 0z"
+            out.append(f'<path d="{shape}" fill="{fills[mark.side]}" stroke="{theme.background}"/>')
+            if mark.price is not None:
+                level = self.price.y(mark.price)
+                out.append(
+                    f'<path d="M{x - 7:.1f} {level:.1f}h14" stroke="{theme.text}" stroke-width="1.5"/>'
+                )
+            if mark.text:
+                words = html.escape(mark.text[:_MOST_LETTERS])
+                out.append(
+                    f'<text x="{x + 8:.1f}" y="{y + 4 * way + 4:.1f}" fill="{theme.text}">{words}</text>'
+                )
+        return out
+
+    def alerts(self, alerts: Sequence[Alert]) -> list[str]:
+        """Return the alerts on prices in view, those that are over paler."""
+        right, colour = self.width - _RIGHT, self.look.theme.warning
+        out = []
+        for _, price, opacity in standing_alerts(alerts, self.price.low, self.price.high):
+            y, words = self.price.y(price), f"{price:,.{self.look.decimals}f}"
+            out.append(
+                f'<g opacity="{opacity:g}"><path d="M{_LEFT} {y:.1f}H{right}" stroke="{colour}" '
+                f'stroke-dasharray="6 4"/><rect x="{right}" y="{y - 9:.1f}" width="{_RIGHT}" height="18" '
+                f'fill="{self.look.theme.background}" stroke="{colour}"/>'
+                f'<text x="{right + 6}" y="{y + 4:.1f}" fill="{colour}">{words}</text></g>'
+            )
+        return out
 
     def _last(self, last: float, colour: str) -> list[str]:
         y, right = self.price.y(last), self.width - _RIGHT

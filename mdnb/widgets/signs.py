@@ -126,11 +126,14 @@ class Signs:
 
     # -- a still --------------------------------------------------------------------------------------
 
+    def held(self) -> tuple[list[Mark], list[Alert]]:
+        """Return the marks and alerts of the symbol shown."""
+        book = self._book()
+        return self.marks.held()[1], book.listed() if book is not None else []
+
     def add_to(self, figure: Any, held: BarColumns) -> Any:
         """Add marks and alerts to a plain figure of the chart's bars, and return it."""
-        book = self._book()
-        alerts = book.listed() if book is not None else []
-        return add_signs(figure, self.marks.held()[1], alerts, held, self._state.look())
+        return add_signs(figure, *self.held(), held, self._state.look())
 
 
 def _columns(marks: Sequence[Mark]) -> dict[str, list[Any]]:

@@ -14,7 +14,7 @@ from mdnb.widgets.modes import Mode
 from mdnb.widgets.source import BarSource, Handle
 from mdnb.widgets.theme import Theme, theme_of
 
-__all__ = ["FRONTENDS", "KINDS", "VISIBLE_BARS", "ZONES", "ChartState", "check_choice"]
+__all__ = ["FRONTENDS", "KINDS", "VISIBLE_BARS", "ZONES", "Anchors", "ChartState", "check_choice"]
 
 FRONTENDS = ("fast", "stock")
 KINDS = ("candles", "ohlc", "line", "area", "heikin-ashi")
@@ -23,6 +23,9 @@ ZONES = ("exchange", "local")
 """Time zones by what they are: the exchange's, and that of whoever looks."""
 VISIBLE_BARS = 180
 """How many bars a chart shows at first."""
+
+Anchors = dict[str, tuple[float, float, int, int]]
+"""Of rectangles by name: ordinals of the sides, and their times in UTC epoch microseconds."""
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -60,6 +63,8 @@ class ChartState:
         Whether it is live, paused or replays.
     anchors
         Sides and times of drawn rectangles, by name.
+    put_away
+        Shapes drawn on symbols that are not shown now, with their anchors.
     link
         The group whose charts share crosshair and zoom in the page, and which of these.
     """
@@ -88,7 +93,8 @@ class ChartState:
     link: dict[str, Any] | None = None
     listener: Handle | None = None
     mode: Mode = dataclasses.field(default_factory=Mode)
-    anchors: dict[str, tuple[float, float, int, int]] = dataclasses.field(default_factory=dict)
+    anchors: Anchors = dataclasses.field(default_factory=dict)
+    put_away: dict[str, tuple[list[dict[str, Any]], Anchors]] = dataclasses.field(default_factory=dict)
 
     @property
     def colours(self) -> Theme:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from mdnb.widgets.layout import Look
 from mdnb.widgets.marks import Mark
 from mdnb.widgets.theme import Theme
 
-__all__ = ["FIRED_SHOWN", "add_signs", "bar_of"]
+__all__ = ["FIRED_SHOWN", "add_signs", "bar_of", "standing", "standing_alerts"]
 
 FIRED_SHOWN = 10
 """Of the alerts that are over the newest so many are drawn, paler."""
@@ -54,24 +54,39 @@ def add_signs(
         return figure
     low, high = figure.layout.yaxis.range or (float(held.low.min()), float(held.high.max()))
     figure.add_traces(_mark_traces(marks, held, look, _STEP * (high - low)))
-    over = [alert for alert in alerts if not alert.active and alert.fired][-FIRED_SHOWN:]
-    for alert in (*over, *(alert for alert in alerts if alert.active)):
-        if alert.price is not None and low <= alert.price <= high:
-            _add_alert(figure, alert, look)
+    for _, price, opacity in standing_alerts(alerts, low, high):
+        _add_alert(figure, price, opacity, look)
     return figure
+
+
+def standing(marks: Sequence[Mark], held: BarColumns, timeframe: str) -> Iterator[tuple[Mark, int, int]]:
+    """Give the marks that stand at bars held, oldest first: each with its bar's position and its place there.
+
+    Those of buys are counted below the bar, from 1, all others above it.
+    """
+    stacked: collections.Counter[tuple[int, bool]] = collections.Counter()
+    for mark in sorted(marks, key=lambda mark: mark.time_ns):
+        at = bar_of(mark.time_ns, held, timeframe)
+        if at is not None:
+            stacked[at, mark.side == "buy"] += 1
+            yield mark, at, stacked[at, mark.side == "buy"]
+
+
+def standing_alerts(alerts: Sequence[Alert], low: float, high: float) -> list[tuple[Alert, float, float]]:
+    """Return the alerts on prices of a range, the newest last: each with its price and its opacity."""
+    over = [alert for alert in alerts if not alert.active and alert.fired][-FIRED_SHOWN:]
+    return [
+        (alert, alert.price, 1.0 if alert.active else 0.45)
+        for alert in (*over, *(alert for alert in alerts if alert.active))
+        if alert.price is not None and low <= alert.price <= high
+    ]
 
 
 def _mark_traces(marks: Sequence[Mark], held: BarColumns, look: Look, step: float) -> list[dict[str, Any]]:
     points: dict[str, list[tuple[float, float, str]]] = collections.defaultdict(list)
-    stacked: collections.Counter[tuple[int, bool]] = collections.Counter()
-    for mark in sorted(marks, key=lambda mark: mark.time_ns):
-        at = bar_of(mark.time_ns, held, look.timeframe)
-        if at is None:
-            continue
-        below = mark.side == "buy"
-        stacked[at, below] += 1
-        away = step * stacked[at, below]
-        y = float(held.low[at]) - away if below else float(held.high[at]) + away
+    for mark, at, place in standing(marks, held, look.timeframe):
+        away = step * place
+        y = float(held.low[at]) - away if mark.side == "buy" else float(held.high[at]) + away
         # Plotly takes texts for a kind of HTML.
         points[mark.side].append((held.first + at, y, html.escape(mark.text)))
         if mark.price is not None:
@@ -101,11 +116,10 @@ def _trace(name: str, points: Sequence[tuple[float, float, str]], theme: Theme) 
     }
 
 
-def _add_alert(figure: Any, alert: Alert, look: Look) -> None:
-    opacity = 1.0 if alert.active else 0.45
+def _add_alert(figure: Any, price: float, opacity: float, look: Look) -> None:
     colour = look.theme.warning
     line = {"color": colour, "width": 1, "dash": "dash"}
-    across = {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": alert.price, "y1": alert.price}
+    across = {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": price, "y1": price}
     figure.add_shape(type="line", name="mdnb-alert", opacity=opacity, line=line, **across)
     figure.add_annotation(
         name="mdnb-alert",
@@ -113,11 +127,11 @@ def _add_alert(figure: Any, alert: Alert, look: Look) -> None:
         x=1,
         xanchor="left",
         yref="y",
-        y=alert.price,
+        y=price,
         yanchor="middle",
         showarrow=False,
         opacity=opacity,
-        text=f"{alert.price:,.{look.decimals}f}",
+        text=f"{price:,.{look.decimals}f}",
         font={"color": colour, "size": 11},
         bgcolor=look.theme.background,
         bordercolor=colour,

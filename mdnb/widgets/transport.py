@@ -63,6 +63,7 @@ class FastTransport:
         self._figure = figure
         self._state = state
         self._held = HeldBars.of(self._state)
+        self._symbol = state.source.symbol
         self._pages: dict[str, bool] = {}
         self._behind = False
         self._said = time.monotonic()
@@ -135,11 +136,12 @@ class FastTransport:
         figure, before = self._figure, self._held.columns
         self._held = HeldBars.of(self._state)
         with figure.quiet():
-            carry(figure, before, self._held.columns)
+            carry(figure, before, self._held.columns, self._symbol)
             restructure(figure, traces(self._state.look(), self._held, hover=False))
             figure.update_layout(self._state.look().axes())
         self._show(self._held.columns.first)
         figure._trait_values.update(self.traits())
+        self._symbol = self._state.source.symbol
         self._behind = False
         figure.send_state(_STATE)
         figure.send({"kind": "figure"})

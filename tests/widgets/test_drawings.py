@@ -126,6 +126,30 @@ def test_rectangles_are_carried_to_another_timeframe_and_back(chart: LiveChart) 
     assert chart.drawings[1].start == _at(15)
 
 
+def test_each_symbol_has_drawings_of_its_own(source: HandSource) -> None:
+    other = TwoFrames(symbol="MES")
+    other.rows = [row(i - 20) for i in range(20)] + other.rows
+    chart = LiveChart(source, "1min", theme="light", sources={"MNQ": source, "MES": other})
+    sender().remove(chart)
+    chart.add_hline(y=1.0)
+    line, box = chart.draw_line(100), chart.draw_rectangle(_at(11), _at(20), 99, 103)
+    chart.set_symbol("MES")
+    assert chart.drawings == ()
+    assert _names(chart) == ["theirs"], "other shapes are the user's own affair"
+    there = chart.draw_rectangle(_at(11), _at(20), 5, 6)
+    assert (chart.layout.shapes[1].x0, chart.layout.shapes[1].x1) == (31, 40)
+    chart.set_theme("dark")
+    chart.set_timeframe("5min")
+    chart.set_symbol("MNQ")
+    assert chart.drawings == (line, box)
+    assert chart.layout.shapes[1].line.color == theme_of("dark").drawn
+    assert (chart.layout.shapes[2].x0, chart.layout.shapes[2].x1) == (2.2, 4)
+    chart.clear_drawings()
+    chart.set_symbol("MES")
+    assert chart.drawings == (there,)
+    chart.close()
+
+
 def test_bars_put_in_before_a_rectangle_move_it(chart: LiveChart, source: HandSource) -> None:
     box = chart.draw_rectangle(_at(10), _at(20), 99, 103)
     source.rows = [row(i - 20) for i in range(20)] + source.rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any
 
@@ -281,6 +282,31 @@ def test_alerts_of_the_symbol_are_sent_to_all_its_charts() -> None:
         charts[0].alert(100.0)
     for chart in charts:
         chart.close()
+
+
+def test_a_picture_has_marks_at_their_bars_and_alerts_at_their_prices() -> None:
+    engine = _engine()
+    chart = LiveChart(engine, "1min", theme="light")
+    sender().remove(chart)
+    plain = len(chart.picture())
+    for side, minute in (("buy", 5), ("sell", 10), ("note", 15)):
+        chart.mark(minute * 60.0, f"<{side}>", side=side, price=100.0 + minute)
+    chart.mark(-60.0, "before all bars")
+    chart.alert(above=119.5)
+    chart.alert(above=1_000.0)
+    tree = ET.fromstring(chart.picture())  # our own text
+    texts = {node.text: node for node in tree.iter() if node.tag.endswith("text")}
+    assert {"<buy>", "<sell>", "<note>", "119.50"} <= texts.keys()
+    assert not {"before all bars", "1,000.00"} & texts.keys()
+    xs = [float(texts[f"<{side}>"].attrib["x"]) for side in ("buy", "sell", "note")]
+    assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1], abs=0.2)
+    # A number of the axis tells where prices are: higher ones higher up.
+    y = {name: float(texts[name].attrib["y"]) for name in ("<buy>", "<sell>", "<note>", "119.50")}
+    assert y["<buy>"] > y["<sell>"] > y["<note>"] > y["119.50"]
+    for i in range(1_000):
+        chart.mark(60.0 * (i % 20), "x" * 200)
+    assert len(chart.picture()) < plain + 60_000
+    chart.close()
 
 
 def test_another_symbol_has_marks_of_its_own() -> None:

@@ -186,7 +186,8 @@ const DRAWING = {
     say(texts.volume, this.volumes.format(volume));
     const { text, tone, latency } = chart.modes.status;
     const delay = tone === "live" && Number.isFinite(latency) ? ` · ${Math.max(latency, 0).toFixed(0)} ms` : "";
-    say(texts.status, `${tone === "live" ? "live" : text}${delay}`);
+    const silent = text === "stale" && chart.heardAt ? ` ${Math.round((performance.now() - chart.heardAt) / 1000)} s` : "";
+    say(texts.status, `${tone === "live" ? "live" : text}${delay}${silent}`);
     set(texts.dot, { style: `color:${colours[tone]}` });
     this.gd.classList.toggle("mdnb-gone", Boolean(chart.kernel.ended));
   },

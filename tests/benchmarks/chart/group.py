@@ -82,7 +82,15 @@ class _Run:
             print(f"  {CONTENDERS[name].label}: NOT MEASURED: {failed}", file=sys.stderr)
             return {}
         self.found.setdefault(key, []).append(answer)
+        self._keep()
         return answer
+
+    def _keep(self) -> None:
+        """Write what was found so far: a run that is broken off has not been for nothing."""
+        folder = self._bench.folder / "results"
+        folder.mkdir(parents=True, exist_ok=True)
+        raw = {"/".join(map(str, key)): answers for key, answers in self.found.items()}
+        (folder / "chart-raw.json").write_text(json.dumps(raw, indent=1))
 
     def _start(self, name: str) -> Worker:
         logs = self._bench.folder / "logs"
@@ -171,15 +179,13 @@ def chart(bench: Bench, sizes: ChartSizes | None = None, names: Sequence[str] = 
         run.errors |= dict.fromkeys(_RIVALS, "left out: this run measures no peers")
     try:
         for bars in sizes.bars:
+            print(f"  {bars:,} bars ...", file=sys.stderr, flush=True)
             run.all_of(bars)
         run.end()
         if not names or "unlimited" in names:
             run.drawn()
     finally:
         run.end()
-    (bench.folder / "results").mkdir(parents=True, exist_ok=True)
-    raw = {"/".join(map(str, key)): answers for key, answers in run.found.items()}
-    (bench.folder / "results" / "chart-raw.json").write_text(json.dumps(raw, indent=1))
     return Group(
         "chart",
         "a live chart in JupyterLab and Chromium, a refresh each; medians, with the spread over the rounds",
