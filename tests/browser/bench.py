@@ -138,5 +138,6 @@ class Chart(ShownChart):
         bench.lab.run(self.cell)
         bench.show(self.cell)
         super().__init__(bench.page, find_view(self.cell))
-        self.wait("view.fits > 0")
+        # Nothing is about to be drawn anew under the test's hand.
+        self.wait("view.fits > 0 && view.drawn > 1 && !view.fitTimer")
         self.page("view.gd.scrollIntoView({block: 'center'})")

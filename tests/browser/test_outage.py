@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,8 +117,7 @@ def test_the_badge_tells_of_a_silent_line_and_the_chart_has_what_was_said_meanwh
     silent_at = chart.page("performance.now()")
     line.hush()
     _wait_told(chart, silent_at, "silence")
-    assert re.fullmatch(r"stale [2-5] s", chart.page(_STATUS))
-    chart.wait(f"/^stale ([6-9]|1.) s$/.test({_STATUS})")
+    assert chart.page(_STATUS) == "stale"
     bench.do(_MISS_BARS)
     end = chart.page("view.bars.end")
     line.go_on()

@@ -93,7 +93,6 @@ class Chart {
     this.look = look;
     this.zone = new Zone(look.tz);
     this.status = { text: look.status, tone: look.tone, latency: look.latency };
-    if (look.tone === "live") this.heardAt = performance.now();
     this.generation = look.generation;
     this.takeLeft(look.left);
     this.bars = new Bars(look.first, unpack(look.columns, packed), look.forming, look.limit);
@@ -123,7 +122,6 @@ class Chart {
       const stale = generation === this.generation ? 0 : Math.max(0, this.bars.count - this.bars.limit);
       this.bars.drop(stale);
       this.generation = generation;
-      this.heardAt = performance.now();
       for (const view of this.views) {
         if (amended) view.amended(first);
         if (stale) view.moved(true);

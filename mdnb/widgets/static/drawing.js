@@ -186,8 +186,7 @@ const DRAWING = {
     say(texts.volume, this.volumes.format(volume));
     const { text, tone, latency } = chart.modes.status;
     const delay = tone === "live" && Number.isFinite(latency) ? ` · ${Math.max(latency, 0).toFixed(0)} ms` : "";
-    const silent = text === "stale" && chart.heardAt ? ` ${Math.round((performance.now() - chart.heardAt) / 1000)} s` : "";
-    say(texts.status, `${tone === "live" ? "live" : text}${delay}${silent}`);
+    say(texts.status, `${tone === "live" ? "live" : text}${delay}`);
     set(texts.dot, { style: `color:${colours[tone]}` });
     this.gd.classList.toggle("mdnb-gone", Boolean(chart.kernel.ended));
   },
