@@ -6,20 +6,23 @@ const PIXELS_A_CANDLE = 2.6;
 const DUE = new Set(); // views of this page that wait for plotly
 let turning = false;
 
-/** Let plotly draw a view in one of the next frames: ten at once would hold up the page. */
+/** Let plotly draw a view after one of the next frames: ten at once would hold up the page. */
 function takeTurn(view) {
   DUE.add(view);
   if (turning) return;
   turning = true;
-  requestAnimationFrame(nextTurn);
+  requestAnimationFrame(afterFrame);
 }
 
-function nextTurn() {
-  const [view] = DUE;
-  DUE.delete(view);
-  turning = DUE.size > 0;
-  if (turning) requestAnimationFrame(nextTurn);
-  view.fitInTurn();
+/** What we draw of a tick is seen before plotly begins: a task that a frame's callback sets comes after the frame. */
+function afterFrame() {
+  setTimeout(() => {
+    const [view] = DUE;
+    DUE.delete(view);
+    turning = DUE.size > 0;
+    if (turning) requestAnimationFrame(afterFrame);
+    view.fitInTurn();
+  });
 }
 
 /** Return each column's colour, out of its trace's scale: of those that fell, and of those that rose. Not a number
