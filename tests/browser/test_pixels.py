@@ -70,8 +70,9 @@ class Play:
         )
 
     def wait_drawn(self, cell: int = 1) -> None:
-        # Where somebody looks at bars that are no longer held there is none.
-        box = "(view.range[1] < view.bars.first || view.gd.querySelector('.boxlayer path.box'))"
+        # Where somebody looks at none of the bars held, or at those only that we draw, plotly draws none.
+        first, end = "Math.max(view.range[0], view.bars.first)", "Math.min(view.range[1] + 1, view.drawnTo)"
+        box = f"({end} - {first} < 2 * view.size || view.gd.querySelector('.boxlayer path.box'))"
         self.wait(f"{box} && view.label.text.textContent", cell)
 
     def page_theme(self) -> str:
