@@ -248,3 +248,13 @@ def test_a_legend_without_room_leaves_out_the_volume_and_then_all_but_the_close(
     assert chart.page("!view.texts.close.hidden && !view.texts.change.hidden")
     bench.page.set_viewport_size({"width": 1280, "height": 900})
     chart.wait(f"{shown} === 6")
+
+
+def test_plotly_has_nothing_to_complain_of(bench: Bench, chart: Chart) -> None:
+    said: list[str] = []
+    bench.do("chart.set_overlays(['macd', 'delta'])")
+    chart.wait("view.series.length >= 4")
+    bench.page.on("console", lambda message: said.append(message.text))
+    for _ in range(3):
+        chart.page("view.fitNow()")
+    assert not [text for text in said if "WARN" in text]
