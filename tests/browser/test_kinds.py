@@ -228,6 +228,9 @@ def test_the_crosshair_says_a_price_that_is_traded_and_no_number_is_half_covered
         assert chips >= 3
         assert numbers >= 4
         assert half == 0
+    chart.bench.page.mouse.move(2, 2)
+    hidden = "[...view.gd.querySelectorAll('.xtick text')].filter((one) => one.style.visibility).length"
+    chart.wait(f"!view.pointer && {hidden} === 0")
     assert len(said) == 7
     assert all(price % 0.25 == 0 for price in said)
 

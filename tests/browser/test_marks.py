@@ -32,11 +32,10 @@ def bench(lab: Lab) -> Bench:
 
 
 @pytest.fixture
-def chart(bench: Bench) -> Iterator[Chart]:
-    made = Chart(bench)
-    yield made
-    bench.do("chart.close()\nfor alert in live.alerts():\n    alert.cancel()")
-    assert not bench.errors
+def chart(chart: Chart) -> Iterator[Chart]:
+    """Return a chart; the alerts that a test set are gone after it."""
+    yield chart
+    chart.bench.do("for alert in live.alerts():\n    alert.cancel()")
 
 
 def _places(chart: Chart, ms: float) -> dict[str, float]:

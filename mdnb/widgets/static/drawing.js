@@ -121,6 +121,10 @@ const DRAWING = {
   hideCovered(across, up) {
     this.hideTicks(".yaxislayer-above .ytick text", (value) => this.chips.some((y) => Math.abs(up(value) - y) < 15));
     const [left, right] = this.timeSpan;
+    // Without a crosshair, now and before, no hour is covered.
+    const crossed = !Number.isNaN(left);
+    if (!crossed && !this.crossed) return;
+    this.crossed = crossed;
     this.hideTicks(".xaxislayer-above .xtick text", (value, text) => {
       const half = 3.6 * text.textContent.length;
       return across(value) + half > left && across(value) - half < right;
@@ -207,6 +211,7 @@ const DRAWING = {
       steps.forEach((names) => show(names, true));
       left = 0;
       while (left < steps.length && legend.scrollWidth > legend.clientWidth) show(steps[left++], false);
+      if (this.shortened.size > 100) this.shortened.clear();
       this.shortened.set(known, left);
     }
     steps.forEach((names, i) => show(names, i >= left));
