@@ -18,6 +18,7 @@ __all__ = ["PlotlyRuntime", "plotly_runtime"]
 _STATIC = pathlib.Path(__file__).parent / "static"
 _PARTS = (
     "messages",
+    "plotly",
     "edits",
     "bars",
     "time_axis",
@@ -35,6 +36,7 @@ _PARTS = (
     "picture",
     "strip",
     "tools",
+    "early",
     "fitting",
     "view",
 )

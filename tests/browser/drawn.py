@@ -14,7 +14,10 @@ __all__ = ["READ", "differences"]
 # own layer within the figure.
 READ = r"""(view) => {
   const { gd } = view;
-  const { xaxis, yaxis, yaxis2 } = gd._fullLayout;
+  const { full } = view;
+  const along = (axis, share) => axis.range[0] + share * (axis.range[1] - axis.range[0]);
+  const atX = (x) => along(full.xaxis, x / full.xaxis._length);
+  const atY = (axis, y) => along(axis, 1 - y / axis._length);
   const parse = (d) => {
     const found = { xs: [], ys: [], body: [] };
     for (const piece of d.match(/M[^M]*/g) ?? []) {
@@ -34,9 +37,9 @@ READ = r"""(view) => {
   const split = (d) => (d ?? "").match(/M[^M]*Z(?:M[^MZ]*(?=M|$))*/g) ?? [];
   const candle = (d, left, top) => {
     const { xs, ys, body } = parse(d);
-    const price = (y) => yaxis.p2d(y - top);
+    const price = (y) => atY(full.yaxis, y - top);
     return {
-      at: xaxis.p2d((Math.min(...xs) + Math.max(...xs)) / 2 - left),
+      at: atX((Math.min(...xs) + Math.max(...xs)) / 2 - left),
       width: Math.max(...xs) - Math.min(...xs),
       high: price(Math.min(...ys)), low: price(Math.max(...ys)),
       upper: price(Math.min(...body)), lower: price(Math.max(...body)),
@@ -45,8 +48,8 @@ READ = r"""(view) => {
   const column = (d, left, top) => {
     const { xs, ys } = parse(d);
     return {
-      at: xaxis.p2d((Math.min(...xs) + Math.max(...xs)) / 2 - left),
-      volume: yaxis2.p2d(Math.min(...ys) - top), base: yaxis2.p2d(Math.max(...ys) - top),
+      at: atX((Math.min(...xs) + Math.max(...xs)) / 2 - left),
+      volume: atY(full.yaxis2, Math.min(...ys) - top), base: atY(full.yaxis2, Math.max(...ys) - top),
     };
   };
   const hue = (node) => {
@@ -66,33 +69,33 @@ READ = r"""(view) => {
   for (const name of ["up", "down"]) {
     const node = view.paths[name];
     for (const d of split(node.getAttribute("d"))) {
-      candles.push({ by: "ours", ...candle(d, xaxis._offset, yaxis._offset), ...hue(node) });
+      candles.push({ by: "ours", ...candle(d, full.xaxis._offset, full.yaxis._offset), ...hue(node) });
     }
     const volume = view.paths[name === "up" ? "volumeUp" : "volumeDown"];
     for (const d of (volume.getAttribute("d") ?? "").match(/M[^M]*Z/g) ?? []) {
-      columns.push({ by: "ours", ...column(d, xaxis._offset, yaxis2._offset), ...hue(volume) });
+      columns.push({ by: "ours", ...column(d, full.xaxis._offset, full.yaxis2._offset), ...hue(volume) });
     }
   }
   const scale = (axis) => Math.abs(axis.range[1] - axis.range[0]) / axis._length;
   const labels = [...gd.querySelectorAll(".yaxislayer-above .ytick text")].map((node) => [
     Number(node.textContent.replace(/,/g, "").replace("\u2212", "-")),
-    yaxis.p2d(node.getBoundingClientRect().y + node.getBoundingClientRect().height / 2
-      - gd.getBoundingClientRect().y - yaxis._offset),
+    atY(full.yaxis, node.getBoundingClientRect().y + node.getBoundingClientRect().height / 2
+      - gd.getBoundingClientRect().y - full.yaxis._offset),
   ]);
   // Labels that stand askew are placed by their upper left corner: only the place itself counts.
   const across = (node) => {
-    const [, shift] = node.getAttribute("transform").match(/translate\(([-\d.]+)/);
+    const [, shift] = (node.getAttribute("transform") ?? "").match(/translate\(([-\d.]+)/) ?? [0, 0];
     return Number(shift) + Number(node.getAttribute("x") ?? 0);
   };
   const times = [...gd.querySelectorAll(".xtick text")]
     .filter((node) => node.getBoundingClientRect().width)
-    .map((node) => [node.textContent, xaxis.p2d(across(node) - xaxis._offset)]);
+    .map((node) => [node.textContent, atX(across(node) - full.xaxis._offset)]);
   return {
     candles, columns, labels, times,
-    range: [...xaxis.range], width: xaxis._length,
-    perBar: scale(xaxis), perPrice: scale(yaxis), perVolume: scale(yaxis2),
+    range: [...full.xaxis.range], width: full.xaxis._length,
+    perBar: scale(full.xaxis), perPrice: scale(full.yaxis), perVolume: scale(full.yaxis2),
     last: view.label.text.textContent, legend: view.legend.textContent,
-    colours: { up: view.colours.up, down: view.colours.down }, background: gd._fullLayout.paper_bgcolor,
+    colours: { up: view.colours.up, down: view.colours.down }, background: full.paper_bgcolor ?? gd.style.background,
   };
 }"""
 

@@ -33,6 +33,11 @@ class Chart {
     this.told = told;
   }
 
+  /** Let plotly.js run once what is drawn now has been seen. */
+  hurry() {
+    requestAnimationFrame(() => setTimeout(this.plotly.hurry));
+  }
+
   kernelChanged() {
     if (this.kernel.ended) this.closed = true; // nobody listens any more
     for (const view of this.views) view.moved();

@@ -39,7 +39,8 @@ function value(axis, at) {
 /** Methods of a `View`. */
 const DRAWING = {
   draw() {
-    const full = this.gd._fullLayout;
+    if (this.early) this.fitEarly();
+    const { full } = this;
     if (!full?.xaxis?._length || !this.bars.count) return;
     const across = (value) => pixel(full.xaxis, value);
     const up = (axis) => (value) => axis._offset * 2 + axis._length - pixel(axis, value);
@@ -51,6 +52,7 @@ const DRAWING = {
     this.area = area;
     const width = area.right - area.left;
     this.clipPanes(full);
+    if (this.early) this.drawAxes(across, up(full.yaxis), full);
     this.drawSeparators(across);
     this.drawBars(across, up(full.yaxis), full.yaxis2?._length && up(full.yaxis2));
     this.drawSeries(across, up, full);
@@ -177,7 +179,7 @@ const DRAWING = {
     const [open, high, low, close, volume] = NAMES.slice(1).map((_, i) => bars.at(at, i + 1));
     const before = at > bars.first ? bars.at(at - 1, CLOSE) : open;
     const change = close - before;
-    this.drawLegends(at, this.gd._fullLayout);
+    this.drawLegends(at, this.full);
     this.valueColour = close >= open ? colours.up : colours.down;
     say(texts.symbol, chart.look.symbol);
     say(texts.timeframe, ` · ${chart.look.timeframe}`);

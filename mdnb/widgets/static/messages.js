@@ -1,4 +1,4 @@
-// What the kernel sends, as JavaScript values; and plotly.js, which it sends once a page.
+// What the kernel sends, as JavaScript values.
 
 const TYPES = {
   int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array,
@@ -29,37 +29,4 @@ function unpack(parts, view) {
     at += Math.ceil(bytes / 8) * 8;
     return Float64Array.from(values, (value) => (value * multiply) / divide);
   });
-}
-
-function plotlyOf(runtime) {
-  const held = (window.__mdnbPlotly ??= new Map());
-  const version = runtime.get("version");
-  if (!held.has(version)) {
-    const loading = loadPlotly(runtime, version);
-    loading.catch(() => held.delete(version));
-    held.set(version, loading);
-  }
-  return held.get(version);
-}
-
-async function loadPlotly(runtime, version) {
-  if (window.Plotly?.version === version) return window.Plotly;
-  const packed = new Blob([runtime.get("source")]).stream();
-  const source = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).blob();
-  // The names hide the page's AMD loader, which would take plotly.js for one of its modules. The first line lets
-  // Chromium compile it beside the page's own work: https://v8.dev/blog/explicit-compile-hints
-  const parts = ["//# allFunctionsCalledOnLoad\n{ let define, module, exports;\n", source, "\n}"];
-  const url = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
-  try {
-    await new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.onload = resolve;
-      script.onerror = () => reject(new Error("the page does not let plotly.js be loaded"));
-      script.src = url;
-      document.head.append(script);
-    });
-  } finally {
-    URL.revokeObjectURL(url);
-  }
-  return window.Plotly;
 }

@@ -60,15 +60,16 @@ class View {
   async open() {
     this.build();
     this.watch();
+    this.adopt();
+    this.showEarly();
+    this.chart.hurry();
     this.plotly = await this.chart.plotly;
-    const { data, layout } = structuredClone({ data: this.chart.data, layout: this.chart.layout });
-    this.gd.data = data;
-    this.gd.layout = layout;
-    this.colouring = this.chart.colouring;
-    this.takeRanges(layout.xaxis?.range, layout.yaxis?.range);
-    this.colour();
+    if (this.closed) return;
+    this.adopt();
     this.fit();
+    const { data, layout } = this.gd;
     await this.plotly.newPlot(this.gd, data, layout, { ...this.chart.model.get("_config"), doubleClick: false });
+    this.endEarly();
     this.ready = true;
     this.listen();
     this.attach();
@@ -76,6 +77,29 @@ class View {
     this.latest.hidden = this.follow;
     this.resize();
     this.moved();
+  }
+
+  /** Take the chart's figure as it is now. */
+  adopt() {
+    this.takeFigure();
+    const { xaxis, yaxis } = this.gd.layout;
+    this.takeRanges(xaxis?.range, yaxis?.range);
+    this.colour();
+  }
+
+  takeFigure() {
+    Object.assign(this.gd, structuredClone({ data: this.chart.data, layout: this.chart.layout }));
+    this.colouring = this.chart.colouring;
+  }
+
+  /** Whether there is something to draw on; not while plotly draws for the first time. */
+  get shows() {
+    return this.ready || Boolean(this.early && !this.plotly);
+  }
+
+  /** Where the axes are: plotly's, or ours until it is there. */
+  get full() {
+    return this.early ?? this.gd._fullLayout;
   }
 
   build() {
@@ -208,11 +232,8 @@ class View {
 
   /** Show another figure: other traces, panes and bars. */
   async remake(other) {
-    if (!this.ready) return;
-    const { data, layout } = structuredClone({ data: this.chart.data, layout: this.chart.layout });
-    this.gd.data = data;
-    this.gd.layout = layout;
-    this.colouring = this.chart.colouring;
+    if (!this.shows) return;
+    this.takeFigure();
     this.buildSeries();
     // Bars of another timeframe have other numbers.
     if (other) this.goLatest();
@@ -220,7 +241,12 @@ class View {
     this.topVolume = 0;
     if (!this.fixedY) this.yRange = null;
     this.colour();
+    if (this.early) {
+      this.moved();
+      return;
+    }
     this.fit();
+    const { data, layout } = this.gd;
     await this.hush(this.plotly.react(this.gd, data, layout, { ...this.chart.model.get("_config"), doubleClick: false }));
     this.attach();
     this.moved(true);
@@ -271,11 +297,12 @@ class View {
 
   /** Something moved: draw with the next frame, and let plotly draw if it has to. */
   moved(fit = false) {
-    if (!this.ready) return;
+    if (!this.shows) return;
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
-      if (!this.closed) this.draw();
+      if (!this.closed && this.shows) this.draw();
     });
+    if (this.early) return;
     const { bars, yRange } = this;
     const last = bars.end - 1;
     const shown = this.follow || (last >= this.range[0] && last <= this.range[1]);
@@ -288,7 +315,7 @@ class View {
   }
 
   paint() {
-    if (!this.ready) return;
+    if (!this.shows) return;
     this.colour();
     this.nextFit = 0;
     this.moved(true);
@@ -310,4 +337,4 @@ class View {
   }
 }
 
-Object.assign(View.prototype, FITTING, DRAWING, SERIES, MARKS, POINTER, STRIP, TOOLS);
+Object.assign(View.prototype, EARLY, FITTING, DRAWING, SERIES, MARKS, POINTER, STRIP, TOOLS);

@@ -1,0 +1,43 @@
+// plotly.js, which the kernel sends once a page. To run it holds the page up for half a second: that waits until
+// the first chart has shown its bars by itself (see `early.js`), or until nothing was shown for a second.
+
+const PATIENCE_MS = 1000;
+
+/** Return the page's promise of plotly.js; `there` says that it was kept, `hurry()` that it is waited for. */
+function plotlyOf(runtime) {
+  const held = (window.__mdnbPlotly ??= new Map());
+  const version = runtime.get("version");
+  if (!held.has(version)) {
+    let hurry;
+    const asked = new Promise((resolve) => (hurry = resolve));
+    const loading = loadPlotly(runtime, version, asked);
+    loading.hurry = hurry;
+    loading.then(() => (loading.there = true), () => held.delete(version));
+    held.set(version, loading);
+  }
+  return held.get(version);
+}
+
+async function loadPlotly(runtime, version, asked) {
+  if (window.Plotly?.version === version) return window.Plotly;
+  const packed = new Blob([runtime.get("source")]).stream();
+  const source = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).blob();
+  // The names hide the page's AMD loader, which would take plotly.js for one of its modules. The first line lets
+  // Chromium compile it beside the page's own work: https://v8.dev/blog/explicit-compile-hints
+  const parts = ["//# allFunctionsCalledOnLoad\n{ let define, module, exports;\n", source, "\n}"];
+  const url = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
+  // Compiled now, and run when it is imported; where a browser does not know this, both then.
+  const compiling = document.createElement("link");
+  Object.assign(compiling, { rel: "modulepreload", href: url });
+  document.head.append(compiling);
+  try {
+    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+    await import(url);
+  } catch (error) {
+    throw new Error(`the page does not let plotly.js be loaded: ${error}`);
+  } finally {
+    compiling.remove();
+    URL.revokeObjectURL(url);
+  }
+  return window.Plotly;
+}
