@@ -162,8 +162,11 @@ class Engine:
         TimeframeError
             When it is not understood, or not kept: the message names the ones kept.
         """
-        name = Timeframe.parse(timeframe).name
-        node = self.cascade._nodes.get(name)
+        nodes = self.cascade._nodes
+        # Charts name it as it is kept, several times a tick.
+        known = isinstance(timeframe, str) and timeframe in nodes
+        name = str(timeframe) if known else Timeframe.parse(timeframe).name
+        node = nodes.get(name)
         if (node is None or node.hidden) and name not in self.activity:
             kept = ", ".join(self.timeframes()) or "none"
             raise TimeframeError(
@@ -333,10 +336,12 @@ class Engine:
 
     def seconds_left(self, timeframe: object) -> float:
         """Return the wall-clock seconds until the bar being made ends; ``nan`` where that is not known."""
+        if self._clock is None:
+            return _NAN
         name = self.canonical(timeframe)
         forming, grid = self.forming(name), self.grid(name)
         span = grid.span(forming[0]) if grid is not None and forming is not None else None
-        return _NAN if span is None or self._clock is None else seconds_left(self._clock(), span)
+        return _NAN if span is None else seconds_left(self._clock(), span)
 
     def apply_depth(self, update: DepthUpdate) -> None:
         """Apply an order book snapshot or update."""

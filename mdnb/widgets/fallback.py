@@ -59,6 +59,7 @@ def fall_back(figure: Any, state: ChartState, message: dict[str, Any]) -> None:
             _mdnb_composition=Composition(state, transport),
             _mdnb_files=ChartFiles(figure, state, transport),
         )
+        figure.read_through(None)
         with figure.quiet():
             transport.take_over()
         esm = str(go.FigureWidget._esm)

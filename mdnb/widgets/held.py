@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from mdnb.analysis.heikin_ashi import HeikinAshi
 from mdnb.analysis.indicator_state import IndicatorState
 from mdnb.analysis.indicators import Indicator
+from mdnb.batch import BarRow
 from mdnb.store.columns import BarColumns
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.source import BarSource
@@ -74,8 +76,6 @@ class HeldBars:
 
     Attributes
     ----------
-    columns
-        The bars.
     derived
         float64, shape (bars, lines): the Heikin-Ashi prices if held, then each indicator's lines in order.
     """
@@ -93,7 +93,13 @@ class HeldBars:
         self._before = _lookback(indicators, timeframe)
         # Ordinal of a closed bar, and the states before it was taken in.
         self._checkpoints: deque[tuple[int, list[object]]] = deque(maxlen=_CHECKPOINTS)
-        self.columns: BarColumns
+        self._row = struct.Struct(f"<{len(_COLUMNS) + len(self.names)}d")
+        self._columns: BarColumns
+        # Generation, ordinal behind the newest closed bar, start of the bar being made (-1: there is none).
+        self._at = (0, 0, -1)
+        # What the bar being made has become, where nothing else changed; written into the columns when read.
+        self._newest: BarRow | None = None
+        self._unwritten = False
         self.derived: NDArray[np.float64]
         self.reload()
 
@@ -105,14 +111,47 @@ class HeldBars:
         return cls(state.source, state.timeframe, count, state.indicators, heikin=heikin)
 
     @property
+    def columns(self) -> BarColumns:
+        """The bars."""
+        if self._unwritten and self._newest is not None:
+            self._unwritten = False
+            _, open_, high, low, close, volume, count, turnover = self._newest
+            held = self._columns
+            held.open[-1], held.high[-1], held.low[-1], held.close[-1] = open_, high, low, close
+            held.volume[-1], held.tick_count[-1] = volume, count
+            held.vwap[-1] = turnover / volume if volume else math.nan
+        return self._columns
+
+    def _hold(self, columns: BarColumns, derived: NDArray[np.float64]) -> None:
+        self._columns, self.derived = columns, derived
+        self._newest, self._unwritten = None, False
+        closed = columns.first + len(columns) - columns.forming
+        self._at = (columns.generation, closed, int(columns.time_us[-1]) * 1000 if columns.forming else -1)
+
+    @property
+    def first(self) -> int:
+        """Ordinal of the oldest bar."""
+        return self._columns.first
+
+    @property
+    def forming(self) -> bool:
+        """Whether the newest bar is being made."""
+        return self._at[2] >= 0
+
+    @property
+    def generation(self) -> int:
+        """The source's, as of the bars."""
+        return self._at[0]
+
+    @property
     def end(self) -> int:
         """Ordinal behind the newest bar."""
-        return self.columns.first + len(self.columns)
+        return self._at[1] + self.forming
 
     @property
     def closed_end(self) -> int:
         """Ordinal behind the newest closed bar."""
-        return self.end - self.columns.forming
+        return self._at[1]
 
     def column(self, name: str) -> NDArray[np.float64]:
         """Return a derived line."""
@@ -123,25 +162,30 @@ class HeldBars:
         """Take everything anew."""
         whole = self._source.columns(self._timeframe, self._limit + self._before)
         start = max(0, len(whole) - self._limit)
-        self.columns = whole.part(start, len(whole))
         self._checkpoints.clear()
         parts = [state.rebuild(whole)[line] for _, state in self._states for line in state.lines]
         table = np.column_stack(parts) if parts else np.empty((len(whole), 0))
-        self.derived = table[start:]
+        self._hold(whole.part(start, len(whole)), table[start:])
 
     def refresh(self, version: tuple[int, int, int]) -> int:
         """Take in what the source has now; return the ordinal of the first bar that differs."""
-        before = self.columns
-        closed = self.closed_end
-        if version[:2] == (before.generation, closed):
-            now = self._source.columns(self._timeframe, 1)
-            if now.forming and (now.first, now.generation) == (closed, before.generation):
-                self._take_forming(now)
+        generation, closed, start = self._at
+        if version[:2] == (generation, closed):
+            row = self._source.forming(self._timeframe)
+            if row is not None and row[0] == start:
+                self._newest, self._unwritten = row, True
+                if self._states:
+                    self.derived[-1] = self._peek(row[:6])
                 return closed
+            now = self._source.columns(self._timeframe, 1)
+            if start < 0 and now.forming and (now.first, now.generation) == (closed, generation):
+                self._begin_forming(now)
+                return closed
+        before = self.columns
         now = self._source.columns(self._timeframe, self._limit)
         changed = _first_change(before, now)
         if not self._states:
-            self.columns, self.derived = now, np.empty((len(now), 0))
+            self._hold(now, np.empty((len(now), 0)))
         elif (now.generation == before.generation or changed < closed) and self._go_back(changed, now):
             self._follow(changed, now)
         else:
@@ -149,24 +193,19 @@ class HeldBars:
             self.reload()
         return changed
 
-    def _take_forming(self, row: BarColumns) -> None:
+    def _begin_forming(self, row: BarColumns) -> None:
+        """Take in the first trade of a bar: a row more."""
         held = self.columns
-        if not held.forming:
-            # The first trade of a bar: the row is new.
-            joined = [np.append(getattr(held, name), getattr(row, name)) for name in _arrays()]
-            cut = max(0, len(joined[0]) - self._limit)
-            self.columns = BarColumns.of(
-                [array[cut:] for array in joined], held.first + cut, held.generation, forming=True
-            )
-            self.derived = np.vstack([self.derived, self._peek(row, 0)[None]])[cut:]
-            return
-        for name in _arrays():
-            getattr(held, name)[-1] = getattr(row, name)[0]
-        if self._states:
-            self.derived[-1] = self._peek(row, 0)
+        joined = [np.append(getattr(held, name), getattr(row, name)) for name in _arrays()]
+        cut = max(0, len(joined[0]) - self._limit)
+        arrays = [array[cut:] for array in joined]
+        peeked = self._peek(_row(row, 0))
+        self._hold(
+            BarColumns.of(arrays, held.first + cut, held.generation, forming=True),
+            np.vstack([self.derived, peeked[None]])[cut:],
+        )
 
-    def _peek(self, columns: BarColumns, i: int) -> NDArray[np.float64]:
-        row = _row(columns, i)
+    def _peek(self, row: tuple[Any, ...]) -> NDArray[np.float64]:
         return np.array([value for _, state in self._states for value in state.peek(row).values()])
 
     def _go_back(self, ordinal: int, now: BarColumns) -> bool:
@@ -194,15 +233,20 @@ class HeldBars:
             row = _row(now, i)
             made.append([value for _, state in self._states for value in state.append(row).values()])
         table = np.array(made, dtype=np.float64).reshape(len(made), len(self.names))
-        last = [self._peek(now, closed)[None]] if now.forming else []
-        self.columns, self.derived = now, np.vstack([old, table, *last])
+        last = [self._peek(_row(now, closed))[None]] if now.forming else []
+        self._hold(now, np.vstack([old, table, *last]))
 
-    def rows(self, ordinal: int) -> NDArray[np.float64]:
-        """Return the rows from an ordinal on: time (UTC epoch ms), prices, volume, derived lines."""
-        start = ordinal - self.columns.first
+    def packed(self, ordinal: int) -> bytes:
+        """Return the rows from an ordinal on, float64: time (UTC epoch ms), prices, volume, derived lines."""
+        newest = self._newest
+        if newest is not None and ordinal == self._at[1]:
+            # With each tick: an array made of arrays takes longer than all the rest.
+            lines = self.derived[-1].tolist() if self._states else ()
+            return self._row.pack(newest[0] // 1000 / 1e3, *newest[1:6], *lines)
         held = self.columns
+        start = ordinal - held.first
         columns = [held.time_us[start:] / 1e3, *(getattr(held, name)[start:] for name in _COLUMNS[1:])]
-        return np.column_stack([*columns, self.derived[start:]])
+        return np.column_stack([*columns, self.derived[start:]]).astype("<f8").tobytes()
 
 
 def _arrays() -> tuple[str, ...]:

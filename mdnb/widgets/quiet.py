@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mdnb.widgets.late_import import imported_late
@@ -18,6 +18,23 @@ with imported_late("nbformat"):
 
 class QuietFigure(FigureWidget):  # type: ignore[misc]  # plotly has no type information
     """A figure whose owner may change it and tell the page in words of its own."""
+
+    def read_through(self, catch_up: Callable[[], None] | None) -> None:
+        """Have a function called before the traces are read: it may change them in place, without a word."""
+        self.__dict__["_mdnb_catch_up"] = catch_up
+
+    @property
+    def _data(self) -> list[dict[str, Any]]:
+        """Plotly's own name of its traces, from which it answers everybody who reads the figure."""
+        catch_up = self.__dict__.get("_mdnb_catch_up")
+        if catch_up is not None:
+            catch_up()
+        held: list[dict[str, Any]] = self.__dict__["_mdnb_data"]
+        return held
+
+    @_data.setter
+    def _data(self, traces: list[dict[str, Any]]) -> None:
+        self.__dict__["_mdnb_data"] = traces
 
     @contextlib.contextmanager
     def quiet(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import struct
 import time
 from typing import Any
 
@@ -46,6 +47,7 @@ _MOST_ROWS = 400
 _AHEAD_NS = 30 * 86_400 * 1_000_000_000
 _BEAT_SECONDS = 2.0
 _NAN = float("nan")
+_HEADER = struct.Struct("<7d")
 
 
 class FastTransport:
@@ -67,6 +69,11 @@ class FastTransport:
         self._pages: dict[str, bool] = {}
         self._behind = False
         self._said = time.monotonic()
+        # The connection's state as every page knows it; None where one may not.
+        self._told: str | None = None
+        # Ordinal of the first bar that the figure's own data does not have as it is now.
+        self._unread: int | None = None
+        figure.read_through(self._catch_up)
 
     @property
     def held(self) -> HeldBars:
@@ -90,7 +97,7 @@ class FastTransport:
     def draw(self, version: tuple[int, int, int]) -> None:
         """Bring the figure's data up to date, and the page if anybody looks."""
         changed = self._held.refresh(version)
-        self._show(changed)
+        self._unread = changed if self._unread is None else min(changed, self._unread)
         if not self.wants():
             self._behind = True
         elif self._behind:
@@ -105,7 +112,7 @@ class FastTransport:
 
     def _send_rows(self, changed: int) -> None:
         held = self._held
-        if changed < held.columns.first or held.end - changed > _MOST_ROWS:
+        if changed < held.first or held.end - changed > _MOST_ROWS:
             self.send_bars()
             return
         self._said = time.monotonic()
@@ -113,16 +120,17 @@ class FastTransport:
         quote = source.quote()
         bid, ask = (quote[1], quote[3]) if quote else (_NAN, _NAN)
         left = source.seconds_left(self._state.timeframe)
-        columns = held.columns
-        header = (changed, columns.forming, source.latency_ms(), bid, ask, columns.generation, left)
-        numbers = np.concatenate([np.array(header, dtype="<f8"), held.rows(changed).ravel()])
-        status = source.status()
-        content = {"kind": "delta", "status": status, "tone": badge_tone(status)}
-        self._figure.send(content, [numbers.tobytes()])
+        header = (changed, held.forming, source.latency_ms(), bid, ask, held.generation, left)
+        content = {"kind": "delta"}
+        status = self._state.badge
+        if status != self._told:
+            self._told = status
+            content |= {"status": status, "tone": badge_tone(status)}
+        self._figure.send(content, [_HEADER.pack(*header) + held.packed(changed)])
 
     def send_bars(self) -> None:
         """Send all bars."""
-        self._behind = False
+        self._behind, self._told = False, None
         self._said = time.monotonic()
         look, packed = self._packed()
         self._figure.send({"kind": "bars", "look": look}, [packed])
@@ -134,15 +142,15 @@ class FastTransport:
     def recompose(self) -> None:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
         figure, before = self._figure, self._held.columns
-        self._held = HeldBars.of(self._state)
+        self._held, self._unread = HeldBars.of(self._state), None
         with figure.quiet():
             carry(figure, before, self._held.columns, self._symbol)
             restructure(figure, traces(self._state.look(), self._held, hover=False))
             figure.update_layout(self._state.look().axes())
-        self._show(self._held.columns.first)
+        self._show(self._held.first)
         figure._trait_values.update(self.traits())
         self._symbol = self._state.source.symbol
-        self._behind = False
+        self._behind, self._told = False, None
         figure.send_state(_STATE)
         figure.send({"kind": "figure"})
 
@@ -254,11 +262,20 @@ class FastTransport:
     def _own(self, uid: str) -> list[dict[str, Any]]:
         return [trace for trace in self._figure._data if trace.get("uid") == uid]
 
+    def _catch_up(self) -> None:
+        """Bring the figure's data up to date: it is about to be read. A tick leaves it as it is."""
+        if self._unread is None:
+            return
+        with self._state.lock:
+            changed, self._unread = self._unread, None
+            if changed is not None:
+                self._show(changed)
+
     def _show(self, changed: int) -> None:
         """Put the bars from an ordinal on into the figure's data."""
         held = self._held
         look = self._state.look()
-        if changed == held.closed_end and held.columns.forming:
+        if changed >= held.closed_end and held.forming:
             shown, end = drawn_prices(look, held), len(held.columns)
             made = [bars_trace(look, shown, begin_of_forming(look, end - 1), end, FORMING, hover=False)]
             made.append(volume_trace(look, held.columns, end - 1, end, FORMING_VOLUME))
@@ -296,10 +313,11 @@ class FastTransport:
 
     def _bring_up(self, generation: Any, end: Any) -> None:
         """Send a page what it lacks: it was made with the bars of a moment ago."""
-        held, columns = self._held, self._held.columns
-        known = isinstance(end, int) and columns.first < end <= held.end
-        if known and generation == columns.generation:
-            # Its last bar may have been the one that was being made.
+        held = self._held
+        known = isinstance(end, int) and held.first < end <= held.end
+        if known and generation == held.generation:
+            # Its last bar may have been the one that was being made, and its state that of before.
+            self._told = None
             self._send_rows(end - 1)
         else:
             self.send_bars()

@@ -95,7 +95,8 @@ READ = r"""(view) => {
     range: [...full.xaxis.range], width: full.xaxis._length,
     perBar: scale(full.xaxis), perPrice: scale(full.yaxis), perVolume: scale(full.yaxis2),
     last: view.label.text.textContent, legend: view.legend.textContent,
-    colours: { up: view.colours.up, down: view.colours.down }, background: full.paper_bgcolor ?? gd.style.background,
+    colours: { up: view.colours.up, down: view.colours.down },
+    background: full.paper_bgcolor ?? gd.style.background,
   };
 }"""
 

@@ -73,7 +73,7 @@ class Play:
         # Where somebody looks at none of the bars held, or at those only that we draw, plotly draws none.
         first, end = "Math.max(view.range[0], view.bars.first)", "Math.min(view.range[1] + 1, view.drawnTo)"
         box = f"({end} - {first} < 2 * view.size || view.gd.querySelector('.boxlayer path.box'))"
-        self.wait(f"{box} && view.label.text.textContent", cell)
+        self.wait(f"view.ready && {box} && view.label.text.textContent", cell)
 
     def page_theme(self) -> str:
         return {"true": "light", "false": "dark"}[self.page.evaluate("document.body.dataset.jpThemeLight")]

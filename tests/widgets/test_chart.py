@@ -204,6 +204,49 @@ def test_another_timeframe_is_sent_as_a_whole(chart: LiveChart) -> None:
         chart.set_timeframe("7min")
 
 
+def test_the_state_is_told_when_it_changes_and_to_whoever_may_not_know_it(
+    chart: LiveChart, source: HandSource
+) -> None:
+    wire = Wire(chart)
+
+    def told() -> object:
+        source.tick(100.0 + len(wire.messages) % 2)
+        chart.draw()
+        content, _ = wire.messages[-1]
+        return content.get("status")
+
+    # The page began with that of then.
+    assert [told(), told()] == [None, None]
+    source.state = "stale"
+    assert [told(), told()] == ["stale", None]
+    # A page that was made a moment ago, with the state of then.
+    chart._on_message(None, {"kind": "hello", "page": "b", "generation": 0, "end": 51}, None)
+    assert wire.messages[-1][0]["status"] == "stale"
+    assert told() is None
+    # What is sent as a whole names it too.
+    chart._on_message(None, {"kind": "need"}, None)
+    assert wire.messages[-1][0]["look"]["status"] == "stale"
+    source.state = "connected"
+    assert [told(), told()] == ["connected", None]
+
+
+def test_the_figures_data_is_current_when_it_is_read(chart: LiveChart, source: HandSource) -> None:
+    closed, forming = chart.data[0], chart.data[1]
+    count = len(closed.x)
+    # While ticks are drawn and nobody reads it, it is left alone.
+    for close in (107.0, 108.0):
+        source.tick(close)
+        chart.draw()
+    assert chart.__dict__["_mdnb_data"][1]["close"].tolist() == [101.0]
+    assert forming.close[-1] == 108.0
+    source.close_bar()
+    chart.draw()
+    source.tick(99.0)
+    chart.draw()
+    assert (len(closed.x), closed.close[-1], forming.close[-1]) == (count + 1, 108.0, 99.0)
+    assert go.Figure(chart).data[0].close[-1] == 108.0
+
+
 def test_a_closed_market_is_told_and_the_chart_stops(chart: LiveChart, source: HandSource) -> None:
     wire = Wire(chart)
     source.state = "closed"

@@ -112,7 +112,9 @@ class Chart {
   takeDelta(message, numbers) {
     const [first, forming, latency, bid, ask, generation, left] = numbers;
     const rows = numbers.subarray(HEADER);
-    this.status = { text: message.status, tone: message.tone, latency };
+    // The kernel names the market's state when it has changed.
+    const { text, tone } = this.told;
+    this.status = { text: message.status ?? text, tone: message.tone ?? tone, latency };
     this.quote = { bid, ask };
     this.takeLeft(left);
     if (rows.length) {
