@@ -35,7 +35,7 @@ class Chart {
 
   /** Let plotly.js run once what is drawn now has been seen. */
   hurry() {
-    requestAnimationFrame(() => setTimeout(this.plotly.hurry));
+    requestAnimationFrame(() => setTimeout(() => this.plotly.hurry?.()));
   }
 
   kernelChanged() {
