@@ -40,9 +40,9 @@ class ChartSizes:
 
     bars: tuple[int, ...] = (200, 1000, 5000, 20_000)
     rounds: int = 3
-    refreshes: int = 24
+    refreshes: int = 60
     closes: int = 8
-    seconds: float = 8.0
+    seconds: float = 12.0
     rate_seconds: float = 1.5
     heap: tuple[int, int] = (10_000, 2000)
 
@@ -108,7 +108,7 @@ class _Run:
         """Measure everything at one number of bars."""
         sizes = self.sizes
         names = self.shows(bars)
-        for number in range(sizes.rounds if bars == sizes.middle else 1):
+        for number in range(sizes.rounds if bars in {sizes.middle, sizes.bars[-1]} else 1):
             for name in names:
                 self.ask(name, bars, "first", bars=bars)
                 if number == 0:

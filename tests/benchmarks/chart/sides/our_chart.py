@@ -34,17 +34,9 @@ class OurChart:
         clock = EventClock(market.time[0] * _NS)
         self._pipeline = Pipeline(self._engine, EventBus(), clock, ids="none")
         self._nanosecond = 0
-        rows = [
-            (bar.time * _NS + at, price, size, 1, 1, -1)
-            for bar in market.rows()
-            for at, price, size in (
-                (1, bar.open, 1.0),
-                (2, bar.high, 1.0),
-                (3, bar.low, 1.0),
-                (4, bar.close, bar.volume),
-            )
-        ]
-        self._engine.cascade.push_rows(rows)
+        # As a venue's history is loaded.
+        bars = [(bar.time * _NS, *bar[1:], 1, bar.close * bar.volume) for bar in market.rows()]
+        self._engine.cascade.push_bars(bars)
         self.charts: list[LiveChart] = []
 
     def show(self) -> None:
