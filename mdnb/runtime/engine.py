@@ -336,11 +336,10 @@ class Engine:
 
     def seconds_left(self, timeframe: object) -> float:
         """Return the wall-clock seconds until the bar being made ends; ``nan`` where that is not known."""
-        if self._clock is None:
+        if self._clock is None or (forming := self.forming(timeframe)) is None:
             return _NAN
-        name = self.canonical(timeframe)
-        forming, grid = self.forming(name), self.grid(name)
-        span = grid.span(forming[0]) if grid is not None and forming is not None else None
+        grid = self.grid(self.canonical(timeframe))
+        span = grid.span(forming[0]) if grid is not None else None
         return _NAN if span is None else seconds_left(self._clock(), span)
 
     def apply_depth(self, update: DepthUpdate) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from mdnb.store.columns import BarColumns
@@ -155,15 +156,28 @@ class StockTransport:
         with figure.batch_update():
             for trace in made:
                 if trace["uid"] in places:
-                    changes = {
-                        name: value for name, value in trace.items() if name not in {"type", "uid", "name"}
-                    }
-                    figure.data[places[trace["uid"]]].update(changes, overwrite=True)
+                    shown = figure.data[places[trace["uid"]]]
+                    for path, value in _leaves(trace):
+                        if path not in {"type", "uid", "name"}:
+                            shown[path] = value
             for kind in ("shapes", "annotations"):
                 if kind in layout:
                     # Not merged into those there are, as an update would.
                     figure.layout[kind] = layout.pop(kind)
             figure.update_layout(layout)
+
+
+def _leaves(trace: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Return what a trace sets, by path.
+
+    Where one trace sets a whole ``marker``, plotly's page notes for all others that theirs is undefined, and
+    a view that opens later cannot be drawn.
+    """
+    for name, value in trace.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _merged(layout: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,20 @@ def test_it_is_drawn_by_plotly_with_all_that_was_in_it(chart: LiveChart, source:
     assert any(note.name == "mdnb-note" for note in chart.layout.annotations)
 
 
+def test_what_one_trace_sets_leaves_the_others_whole(chart: LiveChart, source: HandSource) -> None:
+    with pytest.warns(UserWarning, match="cannot run the fast chart"):
+        chart._on_message(chart, _CANNOT, [])
+    sent: list[dict[str, Any]] = []
+    chart.__dict__["_send_update_msg"] = lambda restyle_data, **_more: sent.append(restyle_data)
+    source.close_bar()
+    chart.draw()
+    # Plotly's page notes what is not set for a trace as undefined, which a `marker` must not be.
+    assert {"close", "marker.color"} <= set(sent[-1])
+    assert not [value for values in sent[-1].values() for value in values if isinstance(value, dict)]
+    rising = [float(close >= open_) for _, open_, _, _, close, *_ in source.rows[-100:]]
+    assert chart.data[2].marker.color.tolist()[-100:] == rising
+
+
 def test_it_changes_over_and_warns_once(chart: LiveChart) -> None:
     sent = _keys(chart)
     with pytest.warns(UserWarning, match="plotly's own"):
