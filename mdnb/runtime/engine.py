@@ -336,10 +336,10 @@ class Engine:
 
     def seconds_left(self, timeframe: object) -> float:
         """Return the wall-clock seconds until the bar being made ends; ``nan`` where that is not known."""
-        if self._clock is None or (forming := self.forming(timeframe)) is None:
+        name = self.canonical(timeframe)
+        if self._clock is None or (forming := self.forming(name)) is None:
             return _NAN
-        grid = self.grid(self.canonical(timeframe))
-        span = grid.span(forming[0]) if grid is not None else None
+        span = None if (grid := self.grid(name)) is None else grid.span(forming[0])
         return _NAN if span is None else seconds_left(self._clock(), span)
 
     def apply_depth(self, update: DepthUpdate) -> None:
