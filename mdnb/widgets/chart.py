@@ -17,6 +17,7 @@ from mdnb.widgets.composition import Composition
 from mdnb.widgets.drawings import ChartDrawings, DrawnLine, DrawnRectangle, place, taken
 from mdnb.widgets.fallback import fall_back, is_cannot
 from mdnb.widgets.files import ChartFiles
+from mdnb.widgets.late_import import wait_imported
 from mdnb.widgets.linking import Linking
 from mdnb.widgets.marks import Marks
 from mdnb.widgets.modes import ChartModes
@@ -147,6 +148,7 @@ class LiveChart(QuietFigure):
             plotly_runtime()  # first: the page unpacks plotly.js while the figure is made
         transport = (StockTransport if stock else FastTransport)(self, state)
         self.__dict__["_mdnb_opens"] = False
+        wait_imported("pandas")
         data, layout = transport.make_figure()
         super().__init__(data=data, layout=layout)
         for held_trace, made in zip(self._data, data, strict=True):

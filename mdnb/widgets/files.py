@@ -6,20 +6,21 @@ import importlib.util
 import io
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from mdnb.errors import MissingExtraError, OptionError, suggest
 from mdnb.io.atomic import atomic_write
-from mdnb.io.csv import write_csv
 from mdnb.store.columns import frame_of
 from mdnb.widgets.figure import HELD, is_ours, moving_parts, traces, view
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import short_timeframe
 from mdnb.widgets.picture import svg_picture
 from mdnb.widgets.state import VISIBLE_BARS, ChartState
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["EXPORTS", "ChartFiles"]
 
@@ -161,6 +162,8 @@ class ChartFiles:
         if kind == "png":
             return self._png()
         if kind == "csv":
+            from mdnb.io.csv import write_csv
+
             frame = self.shown()
             return str(write_csv(frame, columns=list(frame.columns))).encode()
         if kind == "parquet":

@@ -1,4 +1,4 @@
-"""Importing what hardly anybody needs only when it is needed."""
+"""Importing what hardly anybody needs only when it is needed, and what others import only as a whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["imported_late"]
+__all__ = ["imported_late", "wait_imported"]
 
 
 class _StandIn(types.ModuleType):
@@ -53,3 +53,12 @@ def imported_late(name: str) -> Iterator[None]:
         yield
     finally:
         _leave(stand_in)
+
+
+def wait_imported(name: str) -> None:
+    """Wait until a module is whole that another thread is importing; one that nobody imports is left alone.
+
+    Plotly asks `sys.modules` for pandas, and takes the half of it that is there for the whole.
+    """
+    if name in sys.modules:
+        importlib.import_module(name)

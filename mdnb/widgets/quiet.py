@@ -10,9 +10,10 @@ from mdnb.widgets.late_import import imported_late
 
 __all__ = ["QuietFigure"]
 
-# Plotly needs it only when it displays a figure by itself. Beside JupyterLab it takes longer to import than
-# all the rest, for it makes ready to check addresses.
-with imported_late("nbformat"):
+# Plotly needs them only when it displays a figure by itself, or makes a PNG of one. Beside JupyterLab
+# nbformat takes longer to import than all the rest, for it makes ready to check addresses; kaleido looks for
+# browsers.
+with imported_late("nbformat"), imported_late("kaleido"):
     from plotly.graph_objs import FigureWidget
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,6 +45,9 @@ class StockTransport:
     replays = False
 
     def __init__(self, figure: Any, state: ChartState, note: str = "") -> None:
+        # Plotly's checks run in a thread of ours from now on: a cell that imports pandas meanwhile would give
+        # them the half of it.
+        importlib.import_module("pandas")
         self._figure = figure
         self._state = state
         self._note = note

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
+
+from mdnb.widgets.late_import import wait_imported
 
 _PROGRAMS = {
     "executed when it is asked for something": """\
@@ -42,8 +47,10 @@ with imported_late("nobody_has_this"):
         raise AssertionError""",
     "charts do without, and plotly's own display has it": """\
 import sys
-import mdnb.widgets.chart
-assert "nbformat" not in sys.modules
+from mdnb.widgets.chart import LiveChart
+from tests.widgets.sources import HandSource
+LiveChart(HandSource(), "1min", overlays=["ema(20)"])
+assert not {"nbformat", "kaleido", "pandas"} & set(sys.modules)
 import plotly.graph_objects as go
 import plotly.io
 plotly.io.renderers.default = "plotly_mimetype"
@@ -55,3 +62,41 @@ assert "nbformat" in sys.modules""",
 @pytest.mark.parametrize("what", _PROGRAMS)
 def test_late_import(what: str) -> None:
     subprocess.run([sys.executable, "-c", _PROGRAMS[what]], check=True, timeout=120)
+
+
+def test_one_waits_for_what_another_thread_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "half_of_it.py").write_text("import sys\nsys.gate.wait(60)\nREST = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    begun, gate, seen = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(sys, "gate", _Gate(begun, gate), raising=False)
+
+    def look() -> None:
+        wait_imported("half_of_it")
+        seen.append(hasattr(sys.modules["half_of_it"], "REST"))
+
+    importing = threading.Thread(target=importlib.import_module, args=("half_of_it",))
+    importing.start()
+    assert begun.wait(60)
+    looking = threading.Thread(target=look)
+    looking.start()
+    gate.set()
+    for thread in (importing, looking):
+        thread.join(60)
+    assert seen == [True]
+
+
+class _Gate:
+    """An event that tells when somebody waits for it."""
+
+    def __init__(self, begun: threading.Event, gate: threading.Event) -> None:
+        self._begun = begun
+        self._gate = gate
+
+    def wait(self, seconds: float) -> None:
+        self._begun.set()
+        self._gate.wait(seconds)
+
+
+def test_what_nobody_imports_is_left_alone() -> None:
+    wait_imported("antigravity")
+    assert "antigravity" not in sys.modules

@@ -1,5 +1,5 @@
-// plotly.js, which the kernel sends once a page. To run it holds the page up for half a second: that waits until
-// the first chart has shown its bars by itself (see `early.js`), or until nothing was shown for a second.
+// plotly.js, which the kernel sends once a page. To compile it takes half a second, beside the page's own work; it is
+// run, which holds the page up, once the first chart has shown its bars by itself (see `early.js`), or after a second.
 
 const PATIENCE_MS = 1000;
 
