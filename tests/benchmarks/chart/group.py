@@ -27,7 +27,9 @@ class ChartSizes:
     bars
         How many are shown: stock and ours; the rivals at the second and the last.
     rounds
-        How often each steady pace is measured; a first display as often, at the second size only.
+        How often each steady pace is measured.
+    firsts
+        How often a first display is measured at the second and the last size; elsewhere once.
     refreshes, closes
         In one steady measurement, at most.
     seconds
@@ -40,6 +42,7 @@ class ChartSizes:
 
     bars: tuple[int, ...] = (200, 1000, 5000, 20_000)
     rounds: int = 3
+    firsts: int = 5
     refreshes: int = 60
     closes: int = 8
     seconds: float = 12.0
@@ -54,7 +57,7 @@ class ChartSizes:
     @classmethod
     def quick(cls) -> ChartSizes:
         """Return sizes that only show that everything runs; their figures mean little."""
-        return cls((100, 200), 1, 4, 3, 2.0, 0.5, (60, 20))
+        return cls((100, 200), 1, 1, 4, 3, 2.0, 0.5, (60, 20))
 
 
 class _Run:
@@ -108,7 +111,7 @@ class _Run:
         """Measure everything at one number of bars."""
         sizes = self.sizes
         names = self.shows(bars)
-        for number in range(sizes.rounds if bars in {sizes.middle, sizes.bars[-1]} else 1):
+        for number in range(sizes.firsts if bars in {sizes.middle, sizes.bars[-1]} else 1):
             for name in names:
                 self.ask(name, bars, "first", bars=bars)
                 if number == 0:

@@ -6,6 +6,7 @@ Run by `tests.benchmarks.worker`; it measures what it is asked, and its page sit
 from __future__ import annotations
 
 import atexit
+import compileall
 import contextlib
 import statistics
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+import mdnb
 from tests.benchmarks.bench import MeasureError
 from tests.benchmarks.chart.contenders import CONTENDERS
 from tests.benchmarks.chart.page import Counts, Notebook
@@ -39,6 +41,9 @@ def _notebook(name: str) -> Notebook:
             raise MeasureError(f"no Chromium that playwright can drive; this brings it: {how_to_install()}")
         contender, folder = CONTENDERS[name], cache_folder()
         python, variables = contender.python(folder), contender.variables(folder)
+        # pip compiles what it installs, so the others are compiled already; our tree is as it was cloned.
+        for tree in (Path(mdnb.__file__).parent, Path(__file__).parent):
+            compileall.compile_dir(tree, quiet=1)
         home = Path(_RUNNING.enter_context(tempfile.TemporaryDirectory()))
         lab = _RUNNING.enter_context(
             running_lab(home, chromium, flags=contender.flags, python=python, variables=variables)
