@@ -134,7 +134,7 @@ class Chart {
         if (stale) view.moved(true);
       }
     }
-    for (const view of this.views) view.moved();
+    for (const view of this.views) view.ticked();
   }
 
   edit(name, given) {

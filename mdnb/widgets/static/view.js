@@ -295,14 +295,32 @@ class View {
 
   // -- drawing a tick -----------------------------------------------------------------------------------
 
+  /** A tick came: the first one of a frame is drawn at once, which makes the frame shorter, the others with it. */
+  ticked() {
+    if (this.ready && !this.frame) {
+      this.draw();
+      this.awaitFrame();
+      this.fitWhereDue(false);
+    } else this.moved();
+  }
+
   /** Something moved: draw with the next frame, and let plotly draw if it has to. */
   moved(fit = false) {
     if (!this.shows) return;
+    this.due = true;
+    this.awaitFrame();
+    if (!this.early) this.fitWhereDue(fit);
+  }
+
+  awaitFrame() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
-      if (!this.closed && this.shows) this.draw();
+      if (this.due && !this.closed && this.shows) this.draw();
+      this.due = false;
     });
-    if (this.early) return;
+  }
+
+  fitWhereDue(fit) {
     const { bars, yRange } = this;
     const last = bars.end - 1;
     const shown = this.follow || (last >= this.range[0] && last <= this.range[1]);
