@@ -66,7 +66,12 @@ STEPS = (
         "every notebook, top to bottom",
         _python("pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60", "notebooks"),
     ),
-    Step("browser", "in a real browser", _pytest("browser and not slow", "tests")),
+    Step(
+        "browser",
+        "in a real browser",
+        # Each of the two has a browser and a JupyterLab of its own; mostly they wait for them.
+        _pytest("browser and not slow", "tests", "-n", "2", "--dist", "loadfile"),
+    ),
     Step(
         "soak",
         "the slow tests",
