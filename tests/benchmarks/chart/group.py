@@ -28,8 +28,9 @@ class ChartSizes:
         How many are shown: stock and ours; the rivals at the second and the last.
     rounds
         How often each steady pace is measured.
-    firsts
-        How often a first display is measured at the second and the last size; elsewhere once.
+    more
+        How often at the second and the last size, but for stock figures, which take long; and how often a
+        first display is measured there, elsewhere once.
     refreshes, closes
         In one steady measurement, at most.
     seconds
@@ -42,7 +43,7 @@ class ChartSizes:
 
     bars: tuple[int, ...] = (200, 1000, 5000, 20_000)
     rounds: int = 3
-    firsts: int = 5
+    more: int = 5
     refreshes: int = 60
     closes: int = 8
     seconds: float = 12.0
@@ -111,15 +112,17 @@ class _Run:
         """Measure everything at one number of bars."""
         sizes = self.sizes
         names = self.shows(bars)
-        for number in range(sizes.firsts if bars in {sizes.middle, sizes.bars[-1]} else 1):
+        judged = bars in {sizes.middle, sizes.bars[-1]}
+        for number in range(sizes.more if judged else 1):
             for name in names:
                 self.ask(name, bars, "first", bars=bars)
                 if number == 0:
                     self._pace(name, bars)
-        for _ in range(sizes.rounds):
+        for number in range(sizes.more if judged else sizes.rounds):
             for name in names:
-                self._steady(name, bars)
-        if bars in {sizes.middle, sizes.bars[-1]}:
+                if number < sizes.rounds or name != "stock":
+                    self._steady(name, bars)
+        if judged:
             for number in range(sizes.rounds):
                 for name in names:
                     self._rate(name, bars, number)
