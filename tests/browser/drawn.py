@@ -117,7 +117,7 @@ def _merged(bars: pd.DataFrame, size: int) -> pd.DataFrame:
 def _group_size(drawn: dict[str, Any]) -> int:
     """Return how many bars one candle stands for, from how far apart candles are."""
     at = sorted({round(2 * candle["at"]) / 2 for candle in drawn["candles"]})
-    # Before plotly's first frame our layer still stands by axes of its own, half a bar from plotly's candles.
+    # A view may be read while two layers stand by different axes, with candles less than a bar apart.
     return max(1, round(min((b - a for a, b in itertools.pairwise(at)), default=1.0)))
 
 
