@@ -56,6 +56,13 @@ import plotly.io
 plotly.io.renderers.default = "plotly_mimetype"
 go.Figure(go.Bar(y=[1])).show()
 assert "nbformat" in sys.modules""",
+    "plotly's own front end has pandas before a thread of ours asks for it": """\
+import sys, warnings
+from mdnb.widgets.chart import LiveChart
+from tests.widgets.sources import HandSource
+warnings.simplefilter("ignore")
+LiveChart(HandSource(), "1min", frontend="stock")
+assert "pandas" in sys.modules""",
 }
 
 
