@@ -18,7 +18,7 @@ __all__ = ["ChartSizes", "chart"]
 _RIVALS = ("pywry", "lwc5", "bokeh")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ChartSizes:
     """How much work a run does.
 
@@ -58,7 +58,16 @@ class ChartSizes:
     @classmethod
     def quick(cls) -> ChartSizes:
         """Return sizes that only show that everything runs; their figures mean little."""
-        return cls((100, 200), 1, 1, 4, 3, 2.0, 0.5, (60, 20))
+        return cls(
+            bars=(100, 200),
+            rounds=1,
+            more=1,
+            refreshes=4,
+            closes=3,
+            seconds=2.0,
+            rate_seconds=0.5,
+            heap=(60, 20),
+        )
 
 
 class _Run:
