@@ -42,6 +42,23 @@ def test_a_chart_shown_just_before_a_blocking_cell_moves(bench: Bench) -> None:
     bench.do("chart.close()")
 
 
+_TICKS = """(async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  while (view.frame) await frame();
+  const drawn = [view.drawn];
+  for (let tick = 0; tick < 3; tick += 1) { view.ticked(); drawn.push(view.drawn); }
+  const { frame: asked } = view;
+  while (view.frame === asked) await frame();
+  return drawn.concat(view.drawn).map((many) => many - drawn[0]);
+})()"""
+
+
+def test_the_first_tick_of_a_frame_is_drawn_at_once_and_the_others_with_the_frame(chart: Chart) -> None:
+    *at_once, after = chart.page(_TICKS)
+    assert at_once == [0, 1, 1, 1]
+    assert after >= 2  # more where plotly drew meanwhile
+
+
 _BARS = """(() => { const {bars} = view; const n = bars.count - (bars.forming ? 1 : 0);
   return bars.columns.map(column => [...column.slice(0, n)]); })()"""
 
