@@ -1,0 +1,41 @@
+"""A test has one name, whichever process collects it: two of them share the work only then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# A clock that is another one in each process, and a hash that is another one too.
+_COLLECT = """
+import sys, time, pytest
+now, now_ns, ahead = time.time, time.time_ns, int(sys.argv[1])
+time.time = lambda: now() + ahead
+time.time_ns = lambda: now_ns() + ahead * 1_000_000_000
+sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "tests"]))
+"""
+
+
+def _names(hours: int) -> list[str]:
+    """Return what a process finds whose clock is that many hours ahead, in its order."""
+    environment = os.environ | {"PYTHONHASHSEED": str(hours)}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    done = subprocess.run(
+        [sys.executable, "-c", _COLLECT, str(hours * 3600)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+def test_every_process_finds_the_same_tests_in_the_same_order() -> None:
+    names = _names(1)
+    assert any(name.startswith("tests/test_collection.py") for name in names)
+    assert names == _names(30)
