@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import zoneinfo
 from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["price_range", "time_labels"]
+__all__ = ["price_range", "round_numbers", "time_labels"]
 
 _STEPS_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)
 
@@ -71,6 +72,28 @@ def time_labels(
 
 def _date(at: dt.datetime, long: bool) -> str:
     return f"{at:%b} {at.day}, {at.year}" if long else f"{at:%a} {at.day}"
+
+
+def round_numbers(low: float, high: float, length: float) -> list[float]:
+    """Return the round numbers of a range that an axis so long is labelled with, as plotly chooses them.
+
+    Parameters
+    ----------
+    length
+        In pixels: about one label in 40, from four to nine of them.
+
+    Examples
+    --------
+    >>> round_numbers(20_861.5, 20_924.2, 300)
+    [20870.0, 20880.0, 20890.0, 20900.0, 20910.0, 20920.0]
+    >>> round_numbers(0.48, 0.62, 160)
+    [0.5, 0.55, 0.6]
+    """
+    rough = (high - low) / (min(max(length / 40, 4), 9) + 1)
+    base = 10.0 ** math.floor(math.log10(rough))
+    step = base * next(many for many in (2, 5, 10) if rough / base <= many)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [round(n * step, 12) for n in range(first, last + 1)]
 
 
 def price_range(low: np.ndarray, high: np.ndarray, held: tuple[float, float] | None) -> tuple[float, float]:

@@ -13,9 +13,11 @@ import traitlets
 from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError
 from mdnb.manager.forward import Forward
+from mdnb.widgets.audience import WIDGET_VIEW, kept
 from mdnb.widgets.composition import Composition
 from mdnb.widgets.drawings import ChartDrawings, DrawnLine, DrawnRectangle, place, taken
 from mdnb.widgets.fallback import fall_back, is_cannot
+from mdnb.widgets.figure import CONFIG
 from mdnb.widgets.files import ChartFiles
 from mdnb.widgets.late_import import wait_imported
 from mdnb.widgets.linking import Linking
@@ -28,20 +30,12 @@ from mdnb.widgets.runtime import plotly_runtime
 from mdnb.widgets.sender import sender
 from mdnb.widgets.signs import Signs
 from mdnb.widgets.source import BarSource
+from mdnb.widgets.still import still
 from mdnb.widgets.stock import MOST_FPS, StockTransport
 from mdnb.widgets.theme import theme_of
 from mdnb.widgets.transport import FastTransport
 
 __all__ = ["LiveChart"]
-
-_CONFIG = {
-    "showSendToCloud": False,
-    "displaylogo": False,
-    "displayModeBar": False,
-    "scrollZoom": True,
-    "responsive": False,
-}
-_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class LiveChart(QuietFigure):
@@ -169,7 +163,7 @@ class LiveChart(QuietFigure):
             _mdnb_linking=Linking(self, state),
             _mdnb_opens=True,
         )
-        self._config = dict(_CONFIG)
+        self._config = dict(CONFIG)
         if not stock:
             self._runtime = plotly_runtime().model_id
             self.on_msg(self._on_message)
@@ -380,11 +374,13 @@ class LiveChart(QuietFigure):
     def _repr_mimebundle_(self, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
         # Plotly's own sets its traits here, which would send every bar once more.
         bundle: dict[str, Any] = {
-            _WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+            WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         }
         if self._mdnb.static:
-            bundle["image/svg+xml"] = self.picture()
-        return {**bundle, "text/plain": repr(self)}
+            bundle |= still(self.picture())
+        elif self._runtime:
+            plotly_runtime().fill()  # a notebook that runs unattended keeps the widget itself
+        return kept({**bundle, "text/plain": repr(self)})
 
     def close(self) -> None:
         """Stop moving and leave the page."""

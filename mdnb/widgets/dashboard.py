@@ -11,11 +11,14 @@ import ipywidgets
 from mdnb.errors import OptionError
 from mdnb.plain import PlainDataManager
 from mdnb.widgets.alignment_strip import AlignmentStrip
+from mdnb.widgets.audience import kept
 from mdnb.widgets.chart import LiveChart
 from mdnb.widgets.controls import ChartControls
 from mdnb.widgets.dashboard_picture import dashboard_page, dashboard_picture
+from mdnb.widgets.runtime import plotly_runtime
 from mdnb.widgets.sender import sender
 from mdnb.widgets.status_strip import StatusStrip
+from mdnb.widgets.still import still
 from mdnb.widgets.strip import LiveStrip
 from mdnb.widgets.surface import Surface
 
@@ -140,8 +143,10 @@ class Dashboard(Surface):
         for strip in self.strips:
             strip.displayed()
         if any(chart._mdnb.static for chart in self.charts):
-            shown["image/svg+xml"] = self.picture()
-        return {**shown, "text/plain": repr(self)}
+            shown |= still(self.picture())
+        else:
+            plotly_runtime().fill()  # a notebook that runs unattended keeps the widgets themselves
+        return kept({**shown, "text/plain": repr(self)})
 
     def close(self) -> None:
         """Close the charts and all that is around them."""

@@ -43,8 +43,8 @@ def dashboard_picture(charts: Sequence[LiveChart], strips: Sequence[StripState],
             body.append(f'<g transform="translate({at * width} {top})">{chart.picture(width)}</g>')
         top += max(chart._mdnb.height for chart in row)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top}" width="{_WIDTH}" '
-        f'height="{top}" font-family="system-ui,sans-serif" font-size="12" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top}" width="100%" '
+        f'style="max-width:{_WIDTH}px" font-family="system-ui,sans-serif" font-size="12" role="img">'
         f'<rect width="{_WIDTH}" height="{top}" fill="{theme.background}"/>{"".join(body)}</svg>'
     )
 

@@ -17,6 +17,7 @@ from mdnb.widgets.trace_parts import bars_trace, line_trace, volume_trace
 
 __all__ = [
     "CANDLES",
+    "CONFIG",
     "FORMING",
     "FORMING_VOLUME",
     "HELD",
@@ -37,6 +38,15 @@ CANDLES, FORMING, VOLUME, FORMING_VOLUME = (
     f"{OURS}{name}" for name in ("candles", "forming", "volume", "forming-volume")
 )
 """The ids of our traces; whatever else is in the figure is the user's."""
+
+CONFIG = {
+    "showSendToCloud": False,
+    "displaylogo": False,
+    "displayModeBar": False,
+    "scrollZoom": True,
+    "responsive": False,
+}
+"""What plotly is told beside the figure."""
 
 HELD = ("x", "y", "open", "high", "low", "close", "text", "hoverinfo")
 """What of our traces comes from the bars."""

@@ -8,7 +8,7 @@ import pathlib
 import anywidget
 import traitlets
 
-__all__ = ["PageProbe", "page_probe"]
+__all__ = ["PageProbe", "page_has_spoken", "page_probe"]
 
 _STATIC = pathlib.Path(__file__).parent / "static"
 
@@ -24,3 +24,8 @@ class PageProbe(anywidget.AnyWidget):
 def page_probe() -> PageProbe:
     """Return the kernel's one probe."""
     return PageProbe()
+
+
+def page_has_spoken() -> bool:
+    """Return whether a page has told its theme; makes no probe."""
+    return page_probe.cache_info().currsize > 0 and bool(page_probe().theme)

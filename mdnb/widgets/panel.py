@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mdnb.widgets.audience import kept
 from mdnb.widgets.chart import LiveChart
 from mdnb.widgets.controls import ChartControls
 from mdnb.widgets.surface import Surface
@@ -33,9 +34,8 @@ class Panel(Surface):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         # The chart's picture, where a page has no kernel.
-        still = {kind: made for kind, made in self.chart._repr_mimebundle_().items() if "widget" not in kind}
         shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        return {**still, **shown, "text/plain": repr(self)}
+        return kept({**self.chart._repr_mimebundle_(), **shown, "text/plain": repr(self)})
 
     def close(self) -> None:
         """Close the chart, its controls, and the box."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mdnb.runtime.alerts import Alert
 from mdnb.store.bars import BarColumns
-from mdnb.widgets.axis import price_range, time_labels
+from mdnb.widgets.axis import price_range, round_numbers, time_labels
 from mdnb.widgets.figure import drawn_prices
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import Look, pane_domains
@@ -30,6 +30,7 @@ _TOP = 30
 _BOTTOM = 22
 _MOST_MARKS = 200  # the newest; a picture is small
 _MOST_LETTERS = 40
+_CHIP = 16  # so near to the last price a label would be covered by its own
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def svg_picture(
     body = [f'<rect width="{width}" height="{height}" fill="{theme.background}"/>']
     if len(held.columns):
         picture = _Picture(held, look, width, height)
-        body += picture.parts() + picture.alerts(alerts) + picture.marks(marks)
+        body += picture.parts() + picture.alerts(alerts) + picture.last() + picture.marks(marks)
     body.append(f'<text x="10" y="19" fill="{theme.text}" font-weight="600">{html.escape(title)}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -93,7 +94,7 @@ class _Picture:
         return float(_LEFT + self.room * (i + 0.5))
 
     def parts(self) -> list[str]:
-        look, theme = self.look, self.look.theme
+        look = self.look
         out = self._grid()
         if look.has_volume:
             out += self._volume(self.held.columns, *self.spans[1])
@@ -101,17 +102,17 @@ class _Picture:
         for pane, span in zip(look.panes, lower, strict=True):
             out += self._pane(pane, *span)
         out += self._candles(self.bars) if look.kind not in {"line", "area"} else self._close()
-        out += [self._line(line, self.price) for line in look.lines if line.axis == "y"]
-        last = float(self.held.columns.close[-1])
-        colour = theme.up if last >= float(self.held.columns.open[-1]) else theme.down
-        return out + self._last(last, colour)
+        return out + [self._line(line, self.price) for line in look.lines if line.axis == "y"]
 
     def _grid(self) -> list[str]:
         theme, right = self.look.theme, self.width - _RIGHT
         out = []
-        for price in np.linspace(self.price.low, self.price.high, 7)[1:-1]:
-            y = self.price.y(float(price))
+        last = self.price.y(float(self.held.columns.close[-1]))
+        for price in round_numbers(self.price.low, self.price.high, self.price.bottom - self.price.top):
+            y = self.price.y(price)
             out.append(f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="{theme.grid}"/>')
+            if abs(y - last) < _CHIP:
+                continue  # the last price's label stands there
             out.append(
                 f'<text x="{right + 6}" y="{y + 4:.1f}" fill="{theme.muted}">'
                 f"{price:,.{self.look.decimals}f}</text>"
@@ -244,7 +245,10 @@ class _Picture:
             )
         return out
 
-    def _last(self, last: float, colour: str) -> list[str]:
+    def last(self) -> list[str]:
+        """Return the last price, over all that may stand at it on the axis."""
+        last, theme = float(self.held.columns.close[-1]), self.look.theme
+        colour = theme.up if last >= float(self.held.columns.open[-1]) else theme.down
         y, right = self.price.y(last), self.width - _RIGHT
         words = f"{last:,.{self.look.decimals}f}"
         return [

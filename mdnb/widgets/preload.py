@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import contextvars
 import sys
 import threading
 
+from mdnb.widgets.audience import in_notebook
 from mdnb.widgets.late_import import wait_imported
-from mdnb.widgets.progress import in_notebook
 
 __all__ = ["preload"]
 
 _CHART = "mdnb.widgets.chart"
 _THREAD = "mdnb-preload"
-_SESSION = "JPY_SESSION_NAME"
-"""In the environment of a kernel that a Jupyter server started for a notebook that is open in a page."""
 
 
 def preload() -> None:
-    """Send plotly.js to the page, and import what draws charts, in a thread; in a notebook only, and once.
-
-    Where nobody may be looking, as under nbclient or papermill, plotly.js waits for a chart: they would write
-    it into the notebook.
-    """
+    """Send plotly.js to the page, and import what draws charts, in a thread; in a notebook only, and once."""
     if not in_notebook() or _CHART in sys.modules:
         return
     if all(thread.name != _THREAD for thread in threading.enumerate()):
-        threading.Thread(target=_make_ready, name=_THREAD, daemon=True).start()
+        # In the cell's context: whether a page may be there, the cell tells.
+        run = contextvars.copy_context().run
+        threading.Thread(target=run, args=(_make_ready,), name=_THREAD, daemon=True).start()
 
 
 def _make_ready() -> None:
-    if _SESSION in os.environ:
-        from mdnb.widgets.runtime import plotly_runtime
+    from mdnb.widgets.runtime import plotly_runtime
 
-        # First: the page takes longer to load it than the kernel takes for all the rest.
-        plotly_runtime()
+    # First: the page takes longer to load it than the kernel takes for all the rest.
+    plotly_runtime()
     __import__(_CHART)
     import plotly.graph_objects as go
 

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import html
-import sys
 from collections.abc import Callable, Iterator
 
-__all__ = ["in_notebook", "progress_line"]
+from mdnb.widgets.audience import attended, in_notebook
+
+__all__ = ["progress_line"]
 
 _Tell = Callable[[int, int, str], None]
 
 
-def in_notebook() -> bool:
-    """Return whether this runs in a Jupyter kernel; imports nothing."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell is not None and hasattr(shell, "kernel")
-
-
 @contextlib.contextmanager
 def progress_line(*, enabled: bool = True) -> Iterator[_Tell | None]:
-    """Give a function that shows ``done`` of ``total`` and a text; None outside a notebook."""
-    if not enabled or not in_notebook():
+    """Give a function that shows ``done`` of ``total`` and a text; None where nobody would see it."""
+    if not enabled or not in_notebook() or not attended():
         yield None
         return
     from IPython.display import HTML, display

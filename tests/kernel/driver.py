@@ -36,6 +36,8 @@ class Kernel:
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self.manager = manager
         self.client = client
+        self.attended = True
+        """Whether somebody could answer an ``input()``: a page says so with each cell, nbclient does not."""
 
     def start(self, code: str, cell_id: str | None = None) -> str:
         """Send a cell; return the message's id."""
@@ -44,7 +46,7 @@ class Kernel:
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": self.attended,
             "stop_on_error": True,
         }
         message = self.client.session.msg("execute_request", content)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
-from mdnb.widgets.axis import price_range, time_labels
+from mdnb.widgets.axis import price_range, round_numbers, time_labels
 
 
 @pytest.mark.parametrize("tz", ["UTC", "America/Chicago", "Asia/Kolkata", "Australia/Lord_Howe"])
@@ -56,3 +56,24 @@ def test_a_range_holds_every_bar_and_stays_while_it_does(
     assert again in {held, first}
     assert again[0] <= low.min()
     assert high.max() <= again[1]
+
+
+@given(
+    st.floats(-1e6, 1e6, allow_nan=False),
+    st.floats(1e-6, 1e6),
+    st.floats(20, 2000),
+)
+def test_prices_are_labelled_at_multiples_of_a_round_step(low: float, height: float, length: float) -> None:
+    high = low + height
+    if high - low < 1e-9 * max(abs(low), abs(high)):
+        return
+    found = round_numbers(low, high, length)
+    slack = 1e-9 * max(abs(low), abs(high), 1.0)
+    assert all(low - slack <= price <= high + slack for price in found)
+    assert len(found) <= 11
+    steps = np.diff(found)
+    assert len(steps) >= 1
+    step = float(steps[0])
+    assert np.allclose(steps, step, rtol=1e-6, atol=slack)
+    first = step / 10 ** np.floor(np.log10(step * (1 + 1e-9)))
+    assert min(abs(first - round_one) for round_one in (1, 2, 5)) < 1e-3

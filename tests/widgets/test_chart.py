@@ -264,6 +264,7 @@ def test_a_picture_is_well_formed_whatever_the_symbol() -> None:
     assert set(bundle) == {
         "application/vnd.jupyter.widget-view+json",
         "image/svg+xml",
+        "image/png",
         "text/plain",
     }
     tree = ET.fromstring(bundle["image/svg+xml"])  # our own text

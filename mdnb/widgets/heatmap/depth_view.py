@@ -6,7 +6,9 @@ from typing import Any
 
 import ipywidgets
 
+from mdnb.widgets.audience import kept
 from mdnb.widgets.heatmap.heat_map import HeatMap
+from mdnb.widgets.still import image_tag
 from mdnb.widgets.tables.ladder import DepthLadder
 from mdnb.widgets.tables.state import TableState
 
@@ -46,7 +48,11 @@ class DepthView(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets has no type
         bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
         self.heat_map.note_shown()
         self.ladder.note_shown()
-        return bundle and {**bundle, "text/plain": str(self), "text/html": self.to_html()}
+        if not bundle:
+            return bundle
+        drawn = image_tag(self.heat_map.picture(), f"Heat map of {self.symbol}'s order book")
+        html = f"<div>{drawn}{self.ladder.to_html()}</div>"
+        return kept({**bundle, "text/plain": str(self), "text/html": html})
 
     def close(self) -> None:
         """Stop moving and leave the page."""

@@ -13,12 +13,14 @@ import anywidget
 import traitlets
 
 from mdnb.runtime.engine import Engine
+from mdnb.widgets.audience import kept
 from mdnb.widgets.heatmap.options import MOST_LEVELS, check_heat_options
 from mdnb.widgets.heatmap.picture import heat_svg
 from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of
 from mdnb.widgets.heatmap.scale import ramp
 from mdnb.widgets.layout import badge_tone
 from mdnb.widgets.sender import sender
+from mdnb.widgets.still import still
 from mdnb.widgets.tables.base import row_limit
 from mdnb.widgets.tables.texts import decimals_of
 from mdnb.widgets.theme import theme_of
@@ -158,6 +160,11 @@ class HeatMap(anywidget.AnyWidget):
             index = max(index, self._ring.end + 1)
         if index == self._ring.end:
             return
+        self._ring.add(self._column(index))
+        self._sent = min(self._sent, self._ring.end - 1)
+
+    def _column(self, index: int) -> Column:
+        """Return a column of the book as it is now."""
         engine = self._engine
         with engine.lock:
             bids, asks = engine.book(MOST_LEVELS)
@@ -166,8 +173,7 @@ class HeatMap(anywidget.AnyWidget):
             self._find_step([price for price, _ in (*bids, *asks)])
         # Without a tick there is no book yet, and nowhere to draw a price.
         last = trade[1] if trade is not None and self._step else math.nan
-        self._ring.add(column_of(index, bids, asks, last, self._step or 1.0))
-        self._sent = min(self._sent, self._ring.end - 1)
+        return column_of(index, bids, asks, last, self._step or 1.0)
 
     def _find_step(self, prices: list[float]) -> None:
         """Take the smallest decimal of the first prices for the tick that the venue does not tell."""
@@ -258,7 +264,7 @@ class HeatMap(anywidget.AnyWidget):
         assert bundle is not None
         data, metadata = bundle
         self.note_shown()
-        return {**data, "text/plain": repr(self), "image/svg+xml": self.picture()}, metadata
+        return kept({**data, "text/plain": repr(self), **still(self.picture())}), metadata
 
     def picture(self, theme: str = "light") -> str:
         """Return the heat map as it is now as a small stand-alone SVG, ``light`` or ``dark``.
@@ -268,8 +274,12 @@ class HeatMap(anywidget.AnyWidget):
         OptionError
             When there is no such theme.
         """
+        columns = self.columns()
+        if not columns:  # the notebook takes its picture before the first column is due
+            with self._guard:
+                columns = [self._column(int(self._clock() / self._interval))]
         settings = self._describe()
-        return heat_svg(self.columns(), settings, theme_of(theme, self._palette), ramp(theme, self._palette))
+        return heat_svg(columns, settings, theme_of(theme, self._palette), ramp(theme, self._palette))
 
     def to_html(self) -> str:
         """Return the heat map as it is now as HTML that needs no kernel."""

@@ -18,9 +18,22 @@ function plotlyOf(runtime) {
   return held.get(version);
 }
 
+/** Return plotly.js as the kernel packed it. A kernel that took nobody to be looking is asked for it; a page
+ * without a kernel waits for ever, and shows the bars by our own layer. */
+async function sourceOf(runtime) {
+  const held = () => runtime.get("source")?.byteLength > 0;
+  if (!held()) {
+    await new Promise((resolve) => {
+      runtime.on("change:source", resolve);
+      runtime.send({ kind: "source" });
+    });
+  }
+  return runtime.get("source");
+}
+
 async function loadPlotly(runtime, version, asked) {
   if (window.Plotly?.version === version) return window.Plotly;
-  const packed = new Blob([runtime.get("source")]).stream();
+  const packed = new Blob([await sourceOf(runtime)]).stream();
   const source = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).blob();
   // The names hide the page's AMD loader, which would take plotly.js for one of its modules. The first line lets
   // Chromium compile it beside the page's own work: https://v8.dev/blog/explicit-compile-hints

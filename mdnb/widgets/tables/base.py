@@ -13,6 +13,7 @@ import traitlets
 from mdnb.errors import OptionError
 from mdnb.manager.instants import whole_number
 from mdnb.runtime.engine import Engine
+from mdnb.widgets.audience import kept
 from mdnb.widgets.sender import sender
 from mdnb.widgets.tables.state import Cell, Tone
 from mdnb.widgets.theme import theme_of
@@ -182,7 +183,7 @@ class LiveTable(anywidget.AnyWidget):
         data, metadata = bundle
         self.note_shown()
         state = self.state()
-        return {**data, "text/plain": state.text(), "text/html": state.html()}, metadata
+        return kept({**data, "text/plain": state.text(), "text/html": state.html()}), metadata
 
     def to_html(self) -> str:
         """Return the table as it is now as plain HTML, everything escaped."""
