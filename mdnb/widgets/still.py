@@ -1,7 +1,7 @@
-"""What the file of a notebook keeps of a chart: its picture, in the two forms that readers of notebooks take.
+"""What the file of a notebook keeps of a chart: its picture, in the form that all readers of notebooks take.
 
-SVG is sharp at any size and the smaller one. Jupyter shows it only in trusted notebooks, and one that was
-downloaded is not (https://github.com/jupyterlab/jupyterlab/issues/9650); PNG it always shows.
+SVG is sharp at any size. Jupyter shows it only in trusted notebooks, and one that was downloaded is not
+(https://github.com/jupyterlab/jupyterlab/issues/9650); PNG it always shows.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import html
 import pathlib
+
+from mdnb.widgets.audience import attended
 
 __all__ = ["image_tag", "png_picture", "still"]
 
@@ -30,8 +32,13 @@ _LETTERS = (
 
 
 def still(svg: str) -> dict[str, str]:
-    """Return a picture as what a notebook's output holds, by media type: the SVG, and the same as PNG."""
-    return {"image/svg+xml": svg, "image/png": base64.b64encode(png_picture(svg)).decode("ascii")}
+    """Return a picture as what a notebook's output holds, by media type: as PNG.
+
+    In a notebook that is run unattended, which is often made into a page, the SVG is beside it. A page that
+    is open shows neither, and is spared it.
+    """
+    coded = base64.b64encode(png_picture(svg)).decode("ascii")
+    return {"image/png": coded} if attended() else {"image/svg+xml": svg, "image/png": coded}
 
 
 def image_tag(svg: str, label: str) -> str:

@@ -177,6 +177,44 @@ def test_a_zoom_stays_while_bars_arrive_and_a_double_click_follows_again(bench: 
     chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
 
 
+def test_a_drag_is_not_lost_when_the_width_changes_between_the_press_and_the_first_move(
+    bench: Bench, chart: Chart
+) -> None:
+    x, y = chart.at(0.3, 0.5)
+    bench.page.mouse.move(x, y)
+    bench.page.mouse.down()
+    chart.page("view.el.style.width = '700px'")
+    bench.page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(done), 250))")
+    bench.page.mouse.move(x + 300, y, steps=5)
+    bench.page.mouse.up()
+    chart.wait("view.follow === false && view.gd._fullLayout.width === view.el.clientWidth")
+    span = chart.page("[...view.range]")
+    assert chart.page("view.bars.end") - span[1] > 20
+
+
+def test_a_chart_left_at_its_oldest_bars_goes_on_at_the_oldest_when_they_are_gone(bench: Bench) -> None:
+    bench.do(
+        "from tests.browser.hand_market import HandMarket\n"
+        "from mdnb.widgets.chart import LiveChart\n"
+        "hand = HandMarket(7)\nhand.ticks(2000, 3)"
+    )
+    chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=60)\nchart")
+    first = chart.page("view.bars.first")
+    bench.do(f"chart.update_layout(xaxis_range=[{first}, {first + 20}])")
+    chart.wait(f"!view.follow && view.gd._fullLayout.xaxis.range[0] === {first}")
+    for _ in range(4):
+        bench.do("hand.ticks(1000, 3)")
+        end = bench.do("print(len(hand.live.data.get_data('1min')))")
+        chart.wait(f"view.bars.end >= {end}")
+    chart.wait(
+        f"view.bars.first > {first} + 20 && view.gd._fullLayout.xaxis.range[0] === view.bars.first - 1"
+    )
+    assert chart.page("view.range[1] - view.range[0]") == 20
+    assert not chart.page("view.follow")
+    chart.wait("view.groups.at.length > 20")
+    bench.do("chart.close(); hand.live.close()")
+
+
 def test_the_axis_says_the_times_of_the_bars(bench: Bench, chart: Chart) -> None:
     said = chart.page(
         "(({ tickvals, ticktext }) => tickvals.map((at, i) => [view.bars.at(at, 0), ticktext[i]]))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,9 +235,9 @@ def test_a_panel_has_chart_controls_and_the_charts_picture(market: LiveMarket) -
     assert panel.controls.kind.value == "line"
     bundle = panel._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.model_id
-    assert bundle["image/svg+xml"].startswith("<svg")
-    assert len(bundle["image/svg+xml"]) < 200_000
-    assert "image/svg+xml" not in market.panel("5min", static=False)._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert len(bundle["image/png"]) < 200_000
+    assert "image/png" not in market.panel("5min", static=False)._repr_mimebundle_()
     panel.controls.look.theme.value = "light"
     assert "mdnb-theme-light" in panel._dom_classes
     panel.close()

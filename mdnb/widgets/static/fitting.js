@@ -44,8 +44,14 @@ const FITTING = {
     if (this.follow) {
       const right = bars.end - 1 + this.pad;
       this.range = [right - this.span, right];
+    } else if (this.isGone) {
+      // A chart left at its oldest bars goes on at those that are the oldest now.
+      const left = bars.first - 1;
+      this.range = [left, left + this.range[1] - this.range[0]];
+      this.tellFollows();
     }
     const [a, b] = this.range;
+    this.hadBars ||= b >= bars.first && a < bars.end;
     const width = (this.el.clientWidth || 900) - 90;
     this.size = Math.max(1, Math.ceil(((b - a) * PIXELS_A_CANDLE) / width));
     // Plotly gets whole groups of closed bars; the group in the making is ours.

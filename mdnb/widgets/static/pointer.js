@@ -22,6 +22,16 @@ const POINTER = {
     for (const name of ["click", "hover", "unhover", "selected", "deselect"]) {
       on(`plotly_${name}`, (event) => this.pointed(`plotly_${name}`, event));
     }
+    gd.addEventListener("pointerdown", () => (this.pressed = true));
+    const release = () => {
+      if (!this.pressed) return;
+      this.pressed = false;
+      setTimeout(() => this.closed || this.resize()); // plotly has to see it first
+    };
+    for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, release, true);
+    this.cleanups.push(() => {
+      for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, release, true);
+    });
     const point = (event) => this.point(event);
     gd.addEventListener("mousemove", point);
     gd.addEventListener("mouseleave", point);

@@ -178,7 +178,8 @@ class View {
   resize() {
     const width = this.el.clientWidth;
     if (!this.ready || !width || this.gd.layout.width || width === this.gd._fullLayout.width) return;
-    this.hush(this.plotly.Plots.resize(this.gd)).then(() => this.moved(true));
+    if (this.pressed) return; // until it is released: plotly would lose what is dragged
+    this.hush(this.plotly.relayout(this.gd, { autosize: true })).then(() => this.moved(true));
   }
 
   close() {
@@ -194,6 +195,11 @@ class View {
 
   get bars() {
     return this.chart.modes.shown;
+  }
+
+  /** Whether the bars that were in view are held no longer. */
+  get isGone() {
+    return !this.follow && this.hadBars && this.range[1] < this.bars.first;
   }
 
   /** Return where a trace of ours is now; -1 where the user took it out. */
@@ -215,6 +221,7 @@ class View {
       this.pad = PADDING;
       this.span = shown + PADDING;
     }
+    this.hadBars = false;
     this.fixedY = y?.length === 2;
     this.yRange = this.fixedY ? [...y] : null;
     this.tellFollows();
@@ -329,7 +336,7 @@ class View {
     const outside = shown && !this.fixedY && (beyond || this.seriesOutside(last));
     const behind = shown && last - (bars.forming ? 1 : 0) >= this.drawnTo + this.size - 1;
     const tall = shown && this.size === 1 && bars.at(last, VOLUME) > this.topVolume;
-    if (fit || outside || behind || tall) this.fitSoon();
+    if (fit || outside || behind || tall || this.isGone) this.fitSoon();
   }
 
   paint() {
