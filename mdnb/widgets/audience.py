@@ -38,8 +38,9 @@ def attended() -> bool:
     kernel = _kernel()
     if kernel is None or any(name.startswith(_VOILA) for name in os.environ):
         return True
-    content = kernel.get_parent().get("content", {})
-    return bool(content.get("allow_stdin", True)) or _page_spoke()
+    # A kernel of another make than ipykernel may not tell what it was asked by.
+    asked: Any = getattr(kernel, "get_parent", dict)() or {}
+    return bool(asked.get("content", {}).get("allow_stdin", True)) or _page_spoke()
 
 
 def kept(bundle: dict[str, Any]) -> dict[str, Any]:
