@@ -192,6 +192,33 @@ def test_a_drag_is_not_lost_when_the_width_changes_between_the_press_and_the_fir
     assert chart.page("view.bars.end") - span[1] > 20
 
 
+def test_bars_closed_in_quick_succession_are_ours_until_plotly_draws_them_together(bench: Bench) -> None:
+    bench.do(
+        "from tests.browser.hand_market import HandMarket\n"
+        "from mdnb.widgets.chart import LiveChart\n"
+        "hand = HandMarket(7)\nhand.ticks(2000, 3)"
+    )
+    chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=200)\nchart")
+    chart.wait("!view.fitTimer && !view.later && view.drawnTo === view.bars.end - 1")
+    fits, end = chart.page("[view.fits, view.bars.end]")
+    # As if plotly had drawn a minute from now: the next time is not due before the test is over.
+    chart.page("view.fittedAt = performance.now() + 60_000")
+    for closed in range(1, 5):
+        bench.do("hand.close_bar(); hand.prices(hand._price)")
+        chart.wait(f"view.bars.end === {end} + {closed} && !view.frame")
+    assert chart.page("[view.fits, view.drawnTo]") == [fits, end - 1]
+    drawn = chart.page(
+        "['up', 'down'].map((name) => view.paths[`volume${name[0].toUpperCase()}${name.slice(1)}`])"
+        ".map((path) => path.getAttribute('d').split('M').length - 1)"
+    )
+    assert sum(drawn) == 5
+    # One more, and the newest bar has no room left.
+    bench.do("hand.close_bar(); hand.prices(hand._price)")
+    chart.wait(f"view.fits > {fits} && view.drawnTo === view.bars.end - 1")
+    assert chart.page("view.range[1] - view.bars.end") == 5
+    bench.do("chart.close(); hand.live.close()")
+
+
 def test_a_chart_left_at_its_oldest_bars_goes_on_at_the_oldest_when_they_are_gone(bench: Bench) -> None:
     bench.do(
         "from tests.browser.hand_market import HandMarket\n"

@@ -2,6 +2,7 @@
 // when a bar was closed, when prices leave the range, when the user moved; and for one chart a frame.
 
 const PIXELS_A_CANDLE = 2.6;
+const LEAST_REST_MS = 1000;
 
 const DUE = new Set(); // views of this page that wait for plotly
 let turning = false;
@@ -120,6 +121,16 @@ const FITTING = {
     this.fitTimer = setTimeout(() => takeTurn(this), pause);
   },
 
+  /** Let plotly draw the bars that were closed: at most once a second, and until then we draw them. */
+  fitLater() {
+    if (this.later) return;
+    const pause = Math.max(0, this.fittedAt + LEAST_REST_MS - performance.now());
+    this.later = setTimeout(() => {
+      this.later = 0;
+      this.fitSoon();
+    }, pause);
+  },
+
   fitInTurn() {
     this.fitTimer = 0;
     if (this.gd._dragging || performance.now() < this.busyUntil) this.fitSoon();
@@ -139,6 +150,7 @@ const FITTING = {
     const ended = performance.now();
     this.fitMs = ended - began;
     this.fits += 1;
+    this.fittedAt = ended;
     this.nextFit = ended + Math.max(120, 3 * this.fitMs);
   },
 };

@@ -45,6 +45,7 @@ class View {
     this.fits = 0;
     this.fitMs = 0;
     this.nextFit = 0;
+    this.fittedAt = -Infinity;
     this.quiet = 0;
     this.drawnTo = 0;
     this.follow = true;
@@ -187,6 +188,7 @@ class View {
     this.chart.views.delete(this);
     this.cleanups.forEach((clean) => clean());
     clearTimeout(this.fitTimer);
+    clearTimeout(this.later);
     if (this.ready) this.plotly.purge(this.gd);
     this.chart.tellVisible();
   }
@@ -336,7 +338,9 @@ class View {
     const outside = shown && !this.fixedY && (beyond || this.seriesOutside(last));
     const behind = shown && last - (bars.forming ? 1 : 0) >= this.drawnTo + this.size - 1;
     const tall = shown && this.size === 1 && bars.at(last, VOLUME) > this.topVolume;
-    if (fit || outside || behind || tall || this.isGone) this.fitSoon();
+    const full = behind && last + 1 >= this.range[1]; // no room for one more
+    if (fit || outside || full || tall || this.isGone) this.fitSoon();
+    else if (behind) this.fitLater();
   }
 
   paint() {
