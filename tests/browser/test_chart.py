@@ -12,6 +12,11 @@ from tests.browser.bench import PICTURES, SETUP, WAIT_MS, Bench, Chart, ShownCha
 from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
+_HAND = """\
+from mdnb.widgets.chart import LiveChart
+from tests.browser.hand_market import HandMarket
+hand = HandMarket(7)
+hand.ticks(2000, 3)"""
 
 
 @pytest.fixture(scope="module")
@@ -193,11 +198,7 @@ def test_a_drag_is_not_lost_when_the_width_changes_between_the_press_and_the_fir
 
 
 def test_bars_closed_in_quick_succession_are_ours_until_plotly_draws_them_together(bench: Bench) -> None:
-    bench.do(
-        "from tests.browser.hand_market import HandMarket\n"
-        "from mdnb.widgets.chart import LiveChart\n"
-        "hand = HandMarket(7)\nhand.ticks(2000, 3)"
-    )
+    bench.do(_HAND)
     chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=200)\nchart")
     chart.wait("!view.fitTimer && !view.later && view.drawnTo === view.bars.end - 1")
     fits, end = chart.page("[view.fits, view.bars.end]")
@@ -220,11 +221,7 @@ def test_bars_closed_in_quick_succession_are_ours_until_plotly_draws_them_togeth
 
 
 def test_a_chart_left_at_its_oldest_bars_goes_on_at_the_oldest_when_they_are_gone(bench: Bench) -> None:
-    bench.do(
-        "from tests.browser.hand_market import HandMarket\n"
-        "from mdnb.widgets.chart import LiveChart\n"
-        "hand = HandMarket(7)\nhand.ticks(2000, 3)"
-    )
+    bench.do(_HAND)
     chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=60)\nchart")
     first = chart.page("view.bars.first")
     bench.do(f"chart.update_layout(xaxis_range=[{first}, {first + 20}])")
