@@ -199,11 +199,11 @@ def test_a_drag_is_not_lost_when_the_width_changes_between_the_press_and_the_fir
 
 def test_bars_closed_in_quick_succession_are_ours_until_plotly_draws_them_together(bench: Bench) -> None:
     bench.do(_HAND)
+    bench.page.mouse.move(0, 0)
     chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=200)\nchart")
     chart.wait("!view.fitTimer && !view.later && view.drawnTo === view.bars.end - 1")
     fits, end = chart.page("[view.fits, view.bars.end]")
-    # As if plotly had drawn a minute from now: the next time is not due before the test is over.
-    chart.page("view.fittedAt = performance.now() + 60_000")
+    chart.page("view.restMs = 600_000")  # it is not over before the test is
     for closed in range(1, 5):
         bench.do("hand.close_bar(); hand.prices(hand._price)")
         chart.wait(f"view.bars.end === {end} + {closed} && !view.frame")
@@ -217,6 +217,40 @@ def test_bars_closed_in_quick_succession_are_ours_until_plotly_draws_them_togeth
     bench.do("hand.close_bar(); hand.prices(hand._price)")
     chart.wait(f"view.fits > {fits} && view.drawnTo === view.bars.end - 1")
     assert chart.page("view.range[1] - view.bars.end") == 5
+    # Plotly has drawn them: that it was due later is forgotten.
+    fits = chart.page("clearTimeout(view.later), view.later = 0, view.restMs = 0, view.fits")
+    chart.page("view.laterFor = 0, view.fitLater()")
+    chart.wait("!view.later && !view.fitTimer")
+    assert chart.page("view.fits") == fits
+    bench.do("chart.close(); hand.live.close()")
+
+
+def test_plotly_draws_closed_bars_when_none_was_closed_for_a_while(bench: Bench) -> None:
+    bench.do(_HAND)
+    bench.page.mouse.move(0, 0)
+    chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=200)\nchart")
+    chart.wait("!view.fitTimer && !view.later && view.drawnTo === view.bars.end - 1")
+    end = chart.page("view.bars.end")
+    chart.page("view.restMs = 600_000")
+    for closed in (1, 2):
+        bench.do("hand.close_bar(); hand.prices(hand._price)")
+        chart.wait(f"view.bars.end === {end} + {closed} && view.laterFor === view.bars.end")
+    # The rest begins anew with each bar that is closed.
+    begun = chart.page("view.restMs = 300, performance.now()")
+    bench.do("hand.close_bar(); hand.prices(hand._price)")
+    chart.wait("view.drawnTo === view.bars.end - 1 && !view.later && !view.fitTimer")
+    assert chart.page("view.fittedAt") >= begun + 300
+    bench.do("chart.close(); hand.live.close()")
+
+
+def test_plotly_rests_no_longer_than_that_where_somebody_points(bench: Bench) -> None:
+    bench.do(_HAND)
+    chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=200)\nchart")
+    chart.wait("!view.fitTimer && !view.later && view.drawnTo === view.bars.end - 1")
+    chart.hover(0.5, 0.5)
+    chart.page("view.restMs = 600_000, view.fittedAt = performance.now() - 600_000")
+    bench.do("hand.close_bar(); hand.prices(hand._price)")
+    chart.wait("view.drawnTo === view.bars.end - 1")
     bench.do("chart.close(); hand.live.close()")
 
 

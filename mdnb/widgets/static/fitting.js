@@ -1,8 +1,9 @@
 // What plotly draws of a view: bars that are closed, lines, ranges and labels. That is slow, so it is seldom done:
-// when a bar was closed, when prices leave the range, when the user moved; and for one chart a frame.
+// some time after a bar was closed, when prices leave the range, when the user moved; and for one chart a frame.
 
 const PIXELS_A_CANDLE = 2.6;
-const LEAST_REST_MS = 1000;
+const REST_MS = 1000;
+const MOST_UNDRAWN = 30; // candles
 
 const DUE = new Set(); // views of this page that wait for plotly
 let turning = false;
@@ -121,14 +122,24 @@ const FITTING = {
     this.fitTimer = setTimeout(() => takeTurn(this), pause);
   },
 
-  /** Let plotly draw the bars that were closed: at most once a second, and until then we draw them. */
+  /** Return how many groups of closed bars plotly has not drawn. */
+  undrawn() {
+    const { bars, drawnTo, size } = this;
+    return Math.floor((bars.end - (bars.forming ? 1 : 0) - drawnTo) / size);
+  },
+
+  /** Let plotly draw the bars that were closed once none was for a second, and until then we draw them. Where
+   * somebody points, it is asked what bar that is: it rests for a second and no more. */
   fitLater() {
-    if (this.later) return;
-    const pause = Math.max(0, this.fittedAt + LEAST_REST_MS - performance.now());
+    const { pointer, bars } = this;
+    if (this.later && (pointer || this.laterFor === bars.end)) return;
+    clearTimeout(this.later);
+    this.laterFor = bars.end;
+    const now = performance.now();
     this.later = setTimeout(() => {
       this.later = 0;
-      this.fitSoon();
-    }, pause);
+      if (this.undrawn() > 0) this.fitSoon();
+    }, Math.max(0, (pointer ? this.fittedAt : now) + this.restMs - now));
   },
 
   fitInTurn() {

@@ -46,6 +46,7 @@ class View {
     this.fitMs = 0;
     this.nextFit = 0;
     this.fittedAt = -Infinity;
+    this.restMs = REST_MS;
     this.quiet = 0;
     this.drawnTo = 0;
     this.follow = true;
@@ -336,11 +337,11 @@ class View {
     const { base } = this.chart;
     const beyond = yRange && (bars.at(last, base + 1) > yRange[1] || bars.at(last, base + 2) < yRange[0]);
     const outside = shown && !this.fixedY && (beyond || this.seriesOutside(last));
-    const behind = shown && last - (bars.forming ? 1 : 0) >= this.drawnTo + this.size - 1;
+    const behind = shown ? this.undrawn() : 0;
     const tall = shown && this.size === 1 && bars.at(last, VOLUME) > this.topVolume;
-    const full = behind && last + 1 >= this.range[1]; // no room for one more
-    if (fit || outside || full || tall || this.isGone) this.fitSoon();
-    else if (behind) this.fitLater();
+    const full = behind > 0 && last + 1 >= this.range[1]; // no room for one more
+    if (fit || outside || full || tall || this.isGone || behind > MOST_UNDRAWN) this.fitSoon();
+    else if (behind > 0) this.fitLater();
   }
 
   paint() {
