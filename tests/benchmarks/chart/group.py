@@ -45,7 +45,7 @@ class ChartSizes:
     rounds: int = 3
     more: int = 5
     refreshes: int = 60
-    closes: int = 8
+    closes: int = 20
     seconds: float = 12.0
     rate_seconds: float = 1.5
     heap: tuple[int, int] = (10_000, 2000)

@@ -13,10 +13,11 @@ from tests.benchmarks.bench import MeasureError
 from tests.benchmarks.chart.contenders import Contender
 from tests.browser.lab import Lab
 
-__all__ = ["Counts", "Notebook"]
+__all__ = ["SETTLE_MS", "Counts", "Notebook"]
 
+SETTLE_MS = 300.0
+"""How long a page is given to finish what it began."""
 _PROBE = (Path(__file__).parent / "probe.js").read_text(encoding="utf-8")
-_SETTLE_MS = 300
 _SHOWN_MS = 60_000
 _EXECUTE = """async (code) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
@@ -131,7 +132,7 @@ class Notebook:
         }
         return float(metrics["JSHeapUsedSize"]) / 1e6
 
-    def settle(self, ms: float = _SETTLE_MS) -> None:
+    def settle(self, ms: float = SETTLE_MS) -> None:
         """Let the page finish what it began."""
         self.page.wait_for_timeout(ms)
 

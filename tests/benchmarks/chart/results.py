@@ -152,6 +152,7 @@ _NOT_SLOWER: tuple[tuple[str, str, str, bool], ...] = (
     ("steady", "task_ms", "browser time", False),
     ("steady", "python_ms", "Python time", False),
     ("rolls", "latency_ms", "a bar's close, tick to pixel", False),
+    ("rolls", "task_ms", "a bar's close, browser time", False),
     ("rate", "rate", "rate without backlog", True),
     ("first", "paint", "first paint, imports and all", False),
     ("first", "second.ms", "second figure", False),

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from tests.benchmarks.chart.sides.market import Bar, Market
 
-__all__ = ["Driver", "Side"]
+__all__ = ["DELAY", "Driver", "Side"]
 
-_DELAY = 0.3
+DELAY = 0.3
 """Seconds before the first tick: the cell that started it is over by then."""
 _FRAME, _GOLDEN = 1 / 60, 0.6180339887
 
@@ -70,7 +70,7 @@ class Driver:
     def _run(self, count: int, period: float, roll: bool) -> None:
         market, side = self.market, self.side
         move, show = (market.roll, side.roll) if roll else (market.tick, side.tick)
-        time.sleep(_DELAY)
+        time.sleep(DELAY)
         begun, cpu = time.perf_counter(), time.process_time()
         for number in range(count):
             # Not in step with the page's frames, which would make each tick as late as the one before.
