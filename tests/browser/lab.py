@@ -99,6 +99,16 @@ class Lab:
             timeout=timeout_ms,
         )
 
+    def runs(self, cell: int) -> bool:
+        """Return whether a started cell is not done yet.
+
+        The kernel's status does not tell: it is idle, too, when a comm's message was handled beside the cell.
+        """
+        running: bool = self.page.evaluate(
+            f"() => {{ {_FIND_PANEL} return cells[{cell}].model.sharedModel.execution_count === null; }}"
+        )
+        return running
+
     def run(self, cell: int) -> str:
         """Run a cell to its end and return its text output."""
         self.start(cell)

@@ -183,8 +183,7 @@ def test_it_works_while_the_kernel_is_busy_and_python_hears_of_it_later(charts: 
     charts.drag(0, 0.4)
     charts.wait("views.every((view) => !view.follow)")
     charts.settle()
-    status = charts.page("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status")
-    assert status == "busy"
+    assert charts.bench.lab.runs(cell)
     (charts.bench.lab.folder / "seen").touch()
     charts.bench.lab.wait(cell)
     seen = charts.page("views.map((view) => [view.range[0].toFixed(3), view.range[1].toFixed(3)])")
