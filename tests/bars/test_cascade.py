@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from mdnb.bars.cascade import Cascade
 from mdnb.batch import BarRow, TradeRow
@@ -95,10 +95,19 @@ def partial_of(cascade: Cascade, name: str) -> list[int]:
         finer.append(at)
         at = at.parent
     forming = cascade.forming(name)
-    will = forming is not None and any(
-        each.is_open and each.partial and each.start >= forming[0] for each in finer
-    )
-    return [*closed, forming[0]] if will and forming is not None else closed
+    if forming is None:
+        return closed
+    open_now = next(each.start for each in finer if each.is_open)
+    for each in finer:
+        if each.is_open:
+            will = each.partial and each.start >= forming[0]
+        else:
+            # Not begun: it will be by the finer bar that is open, and the first one ever may begin before it.
+            start = each.grid.span(open_now)[0]
+            will = not len(each.log) and forming[0] <= start < open_now
+        if will:
+            return [*closed, forming[0]]
+    return closed
 
 
 def assert_same(mine: list[BarRow], theirs: list[BarRow]) -> None:
@@ -162,6 +171,12 @@ def test_bars_equal_the_reference(rows: list[TradeRow], names: list[str]) -> Non
         assert_same(bars_of(cascade, name), expected[name])
 
 
+@example(
+    rows=[(1_700_000_000_000_000_000, 0.25, 0.0, 1, 0, 0)],
+    names=["1sec", "1min", "5min"],
+    sizes=[1],
+    timer=True,
+)
 @given(
     trades(), st.sampled_from(FAMILIES), st.lists(st.integers(1, 40), min_size=1, max_size=5), st.booleans()
 )
