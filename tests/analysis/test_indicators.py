@@ -314,7 +314,7 @@ def test_peeking_changes_nothing_and_amending_is_as_if_it_had_been_so(
             state.append(row)
     fresh = IndicatorState(indicator)
     fresh.rebuild(_columns(rows))
-    following = [(_START + 10_000 * _MINUTE, *other[1:]) for other in others]
+    following = [(_START + 100_000 * _MINUTE, *other[1:]) for other in others]
     _same(_appended(state, following), _appended(fresh, following))
     assert (state.bars, fresh.bars) == (len(rows) + len(others),) * 2
 
