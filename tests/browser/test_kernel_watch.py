@@ -101,6 +101,12 @@ def test_a_restart_from_the_menu_is_told(bench: Bench, chart: Chart) -> None:
 
 @pytest.mark.slow
 def test_a_restart_by_somebody_else_is_told(bench: Bench, chart: Chart) -> None:
+    # As when it is asked while it is being restarted: the first question is lost.
+    chart.page(
+        "(() => { const { kernel } = view.chart.kernel; const ask = kernel.requestCommInfo.bind(kernel);"
+        " kernel.requestCommInfo = () => { kernel.requestCommInfo = ask; return new Promise(() => {}); };"
+        " })()"
+    )
     (kernel,) = bench.lab.server.call("/api/kernels")
     bench.lab.server.call(f"/api/kernels/{kernel['id']}/restart", "POST")
     _wait_for_end(chart, "kernel restarted")

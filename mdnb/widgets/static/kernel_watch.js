@@ -2,6 +2,7 @@
 
 const SILENT_MS = 6500; // the kernel's sender says something every two or three seconds
 const CHECK_MS = 1000;
+const ASK_MS = 3000; // a kernel that was just being restarted never answers: it is asked again
 
 /** Watches the kernel of a chart; what it finds is `status`, for the badge: null while all is well. */
 class KernelWatch {
@@ -10,6 +11,7 @@ class KernelWatch {
     this.runtime = runtime;
     this.ended = null;
     this.silent = false;
+    this.askedAt = -Infinity;
     this.heardAt = this.checkedAt = performance.now();
     this.timer = setInterval(() => this.check(), CHECK_MS);
     this.kernel = runtime?.widget_manager?.kernel;
@@ -57,15 +59,15 @@ class KernelWatch {
 
   /** Ask a silent kernel whether it knows us: one that somebody else restarted tells nobody that it was. */
   async ask() {
-    if (this.asked || !this.kernel?.requestCommInfo) return;
-    this.asked = true;
+    const now = performance.now();
+    if (now - this.askedAt < ASK_MS || !this.kernel?.requestCommInfo) return;
+    this.askedAt = now;
     try {
       const { content } = await this.kernel.requestCommInfo({ target_name: "jupyter.widget" });
       if (content.comms && !(this.runtime.model_id in content.comms)) this.end("kernel restarted");
     } catch (error) {
       console.debug(`the kernel cannot be asked: ${error}`);
     }
-    this.asked = false;
   }
 
   close() {
