@@ -78,7 +78,7 @@ class Lab:
 
     def set_theme(self, theme: str) -> None:
         """Change the theme, such as to ``JupyterLab Dark``, and wait until the page has it."""
-        # JupyterLab covers the page meanwhile; a cover laid a second time as it goes is removed twice: an error.
+        # JupyterLab covers the page meanwhile; a cover laid again as it goes is removed twice: an error.
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
         self.page.evaluate(
             "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
