@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["price_range", "round_numbers", "time_labels"]
+__all__ = ["price_range", "round_numbers", "time_labels", "to_axis"]
 
+_LEAST = 1e-12  # no price, where a logarithm is taken
 _STEPS_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)
 
 
@@ -96,10 +97,28 @@ def round_numbers(low: float, high: float, length: float) -> list[float]:
     return [round(n * step, 12) for n in range(first, last + 1)]
 
 
-def price_range(low: np.ndarray, high: np.ndarray, held: tuple[float, float] | None) -> tuple[float, float]:
+def to_axis(price: float, log: bool) -> float:
+    """Return where plotly places a range's end or an annotation: on a logarithmic axis, a power of ten.
+
+    Examples
+    --------
+    >>> to_axis(1000.0, log=True), to_axis(1000.0, log=False)
+    (3.0, 1000.0)
+    """
+    return math.log10(max(price, _LEAST)) if log else price
+
+
+def price_range(
+    low: np.ndarray, high: np.ndarray, held: tuple[float, float] | None, log: bool = False
+) -> tuple[float, float]:
     """Return a y range with headroom, the one held while every bar fits and fills enough of it.
 
     The range moves in steps, not with each tick, so that the chart does not breathe.
+
+    Parameters
+    ----------
+    log
+        The axis is logarithmic: as much headroom to see, and above zero. The range is in prices, too.
 
     Examples
     --------
@@ -107,8 +126,16 @@ def price_range(low: np.ndarray, high: np.ndarray, held: tuple[float, float] | N
     (99.2, 110.8)
     >>> price_range(np.array([100.0]), np.array([110.5]), (99.2, 110.8))
     (99.2, 110.8)
+    >>> [round(end, 1) for end in price_range(np.array([10.0]), np.array([1000.0]), None, log=True)]
+    [6.9, 1445.4]
     """
     bottom, top = float(low.min()), float(high.max())
+    if log:
+        top = max(top, _LEAST)
+        powers = np.log10([max(bottom, top / 1000), top])
+        held_powers = (math.log10(held[0]), math.log10(held[1])) if held else None
+        made = price_range(powers[:1], powers[1:], held_powers)
+        return held if held and made is held_powers else (10.0 ** made[0], 10.0 ** made[1])
     height = max(top - bottom, abs(top) * 1e-6, 1e-9)
     if held is not None and held[0] <= bottom and top <= held[1] and held[1] - held[0] < 2.5 * height:
         return held

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mdnb.store.columns import BarColumns
-from mdnb.widgets.axis import price_range, time_labels
+from mdnb.widgets.axis import price_range, time_labels, to_axis
 from mdnb.widgets.drawings import is_drawn
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import PADDING_BARS, Look, legend_text
@@ -25,9 +25,11 @@ __all__ = [
     "VOLUME",
     "begin_of_forming",
     "drawn_prices",
+    "has_log_prices",
     "is_ours",
     "line_traces",
     "moving_parts",
+    "on_log_axis",
     "restructure",
     "traces",
     "view",
@@ -128,15 +130,37 @@ def restructure(figure: Any, made: list[dict[str, Any]]) -> None:
     figure.data = [*ours, *by_uid.values()]
 
 
-def view(look: Look, held: BarColumns, y_range: tuple[float, float] | None = None) -> dict[str, Any]:
-    """Return the axes' ranges and labels that show all bars."""
+def has_log_prices(figure: Any) -> bool:
+    """Return whether the user made a figure's price axis logarithmic."""
+    return bool(figure.layout.yaxis.type == "log")
+
+
+def on_log_axis(layout: dict[str, Any]) -> dict[str, Any]:
+    """Return parts of a layout of ours, made for prices, as a logarithmic axis takes them.
+
+    Shapes stay: their places are prices on any axis (https://plotly.com/python/reference/layout/shapes/).
+    """
+    made = {**layout}
+    if "yaxis" in made:
+        made["yaxis"] = {**made["yaxis"], "range": [to_axis(end, log=True) for end in made["yaxis"]["range"]]}
+    made["annotations"] = [
+        {**note, "y": to_axis(note["y"], log=True)} if note["yref"] == "y" else note
+        for note in made.get("annotations", ())
+    ]
+    return made
+
+
+def view(
+    look: Look, held: BarColumns, y_range: tuple[float, float] | None = None, *, log: bool = False
+) -> dict[str, Any]:
+    """Return the axes' ranges and labels that show all bars; those of prices are prices."""
     if not len(held):
         return {}
     where, labels = time_labels(held.time_us.tolist(), held.first, look.tz)
     across = [held.first - 1, held.first + len(held) + PADDING_BARS]
     return {
         "xaxis": {"tickvals": where, "ticktext": labels, "range": across},
-        "yaxis": {"range": list(price_range(held.low, held.high, y_range))},
+        "yaxis": {"range": list(price_range(held.low, held.high, y_range, log))},
     }
 
 

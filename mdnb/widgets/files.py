@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from mdnb.errors import MissingExtraError, OptionError, suggest
 from mdnb.io.atomic import atomic_write
 from mdnb.store.columns import frame_of
-from mdnb.widgets.figure import HELD, is_ours, moving_parts, traces, view
+from mdnb.widgets.figure import HELD, has_log_prices, is_ours, moving_parts, on_log_axis, traces, view
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import short_timeframe
 from mdnb.widgets.picture import svg_picture
@@ -58,7 +58,8 @@ class ChartFiles:
         held = HeldBars.of(state, min(state.bars, _MAX_PICTURE_BARS))
         title = f"{state.source.symbol} · {short_timeframe(state.timeframe)}"
         marks, alerts = self._figure._mdnb_signs.held()
-        return svg_picture(held, state.look(), title, width, height or state.height, marks, alerts)
+        log = has_log_prices(self._figure)
+        return svg_picture(held, state.look(), title, width, height or state.height, marks, alerts, log)
 
     def snapshot(self) -> go.Figure:
         """Return the chart as it is now as a plain figure: yours, and still."""
@@ -67,7 +68,9 @@ class ChartFiles:
             held, look = HeldBars.of(state, state.bars), state.look()
             ours = {trace["uid"]: trace for trace in traces(look, held, hover=True)}
             columns = held.columns
-            around = {**view(look, columns), **moving_parts(state.source, look, columns)}
+            log = has_log_prices(self._figure)
+            around = {**view(look, columns, log=log), **moving_parts(state.source, look, columns)}
+            around = on_log_axis(around) if log else around
             figure = go.Figure(self._figure.to_dict())
         for trace in figure.data:
             made = ours.get(trace.uid, {})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mdnb.runtime.alerts import Alert
 from mdnb.store.bars import BarColumns
-from mdnb.widgets.axis import price_range, round_numbers, time_labels
+from mdnb.widgets.axis import price_range, round_numbers, time_labels, to_axis
 from mdnb.widgets.figure import drawn_prices
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import Look, pane_domains
@@ -42,9 +42,13 @@ class _Scale:
     bottom: float
     low: float
     high: float
+    log: bool = False
 
     def y(self, value: float) -> float:
-        return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
+        low, high = self.low, self.high
+        if self.log:
+            low, value, high = (to_axis(each, log=True) for each in (low, value, high))
+        return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
 
 def svg_picture(
@@ -55,6 +59,7 @@ def svg_picture(
     height: int = 420,
     marks: Sequence[Mark] = (),
     alerts: Sequence[Alert] = (),
+    log: bool = False,
 ) -> str:
     """Return bars, volume, lines, the last price, marks and alerts as SVG text.
 
@@ -66,11 +71,13 @@ def svg_picture(
         Shown top left; escaped.
     marks, alerts
         Of the symbol; the newest 200 marks at the bars held are shown.
+    log
+        Whether the price axis is logarithmic.
     """
     theme = look.theme
     body = [f'<rect width="{width}" height="{height}" fill="{theme.background}"/>']
     if len(held.columns):
-        picture = _Picture(held, look, width, height)
+        picture = _Picture(held, look, width, height, log)
         body += picture.parts() + picture.alerts(alerts) + picture.last() + picture.marks(marks)
     body.append(f'<text x="10" y="19" fill="{theme.text}" font-weight="600">{html.escape(title)}</text>')
     return (
@@ -81,15 +88,15 @@ def svg_picture(
 
 
 class _Picture:
-    def __init__(self, held: HeldBars, look: Look, width: int, height: int) -> None:
+    def __init__(self, held: HeldBars, look: Look, width: int, height: int, log: bool) -> None:
         self.held, self.look, self.width, self.height = held, look, width, height
         self.bars = drawn_prices(look, held)
         self.room = (width - _RIGHT - _LEFT) / (len(self.bars) + 4)
         inside = height - _TOP - _BOTTOM
         domains = pane_domains(len(look.panes), has_volume=look.has_volume)
         self.spans = [(_TOP + inside * (1 - top), _TOP + inside * (1 - bottom)) for bottom, top in domains]
-        low, high = price_range(self.bars.low, self.bars.high, None)
-        self.price = _Scale(*self.spans[0], low, high)
+        low, high = price_range(self.bars.low, self.bars.high, None, log)
+        self.price = _Scale(*self.spans[0], low, high, log)
 
     def x(self, i: Any) -> float:
         return float(_LEFT + self.room * (i + 0.5))

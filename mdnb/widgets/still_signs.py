@@ -12,6 +12,8 @@ import numpy as np
 from mdnb.runtime.alerts import Alert
 from mdnb.store.columns import BarColumns
 from mdnb.timeframes import Timeframe
+from mdnb.widgets.axis import to_axis
+from mdnb.widgets.figure import has_log_prices
 from mdnb.widgets.layout import Look
 from mdnb.widgets.marks import Mark
 from mdnb.widgets.theme import Theme
@@ -52,10 +54,14 @@ def add_signs(
     """Add marks and alerts to a figure whose bars are ``held``; return it."""
     if not len(held):
         return figure
-    low, high = figure.layout.yaxis.range or (float(held.low.min()), float(held.high.max()))
-    figure.add_traces(_mark_traces(marks, held, look, _STEP * (high - low)))
+    log = has_log_prices(figure)
+    low, high = figure.layout.yaxis.range or (
+        to_axis(float(end), log) for end in (held.low.min(), held.high.max())
+    )
+    figure.add_traces(_mark_traces(marks, held, look, _STEP * (high - low), log))
+    low, high = (10.0**low, 10.0**high) if log else (low, high)
     for _, price, opacity in standing_alerts(alerts, low, high):
-        _add_alert(figure, price, opacity, look)
+        _add_alert(figure, price, opacity, look, log)
     return figure
 
 
@@ -82,11 +88,14 @@ def standing_alerts(alerts: Sequence[Alert], low: float, high: float) -> list[tu
     ]
 
 
-def _mark_traces(marks: Sequence[Mark], held: BarColumns, look: Look, step: float) -> list[dict[str, Any]]:
+def _mark_traces(
+    marks: Sequence[Mark], held: BarColumns, look: Look, step: float, log: bool
+) -> list[dict[str, Any]]:
     points: dict[str, list[tuple[float, float, str]]] = collections.defaultdict(list)
     for mark, at, place in standing(marks, held, look.timeframe):
-        away = step * place
-        y = float(held.low[at]) - away if mark.side == "buy" else float(held.high[at]) + away
+        away = -step * place if mark.side == "buy" else step * place
+        end = float(held.low[at] if mark.side == "buy" else held.high[at])
+        y = end * 10.0**away if log else end + away
         # Plotly takes texts for a kind of HTML.
         points[mark.side].append((held.first + at, y, html.escape(mark.text)))
         if mark.price is not None:
@@ -116,7 +125,7 @@ def _trace(name: str, points: Sequence[tuple[float, float, str]], theme: Theme) 
     }
 
 
-def _add_alert(figure: Any, price: float, opacity: float, look: Look) -> None:
+def _add_alert(figure: Any, price: float, opacity: float, look: Look, log: bool) -> None:
     colour = look.theme.warning
     line = {"color": colour, "width": 1, "dash": "dash"}
     across = {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": price, "y1": price}
@@ -127,7 +136,7 @@ def _add_alert(figure: Any, price: float, opacity: float, look: Look) -> None:
         x=1,
         xanchor="left",
         yref="y",
-        y=price,
+        y=to_axis(price, log),
         yanchor="middle",
         showarrow=False,
         opacity=opacity,

@@ -13,8 +13,10 @@ from mdnb.widgets.figure import (
     FORMING,
     FORMING_VOLUME,
     HELD,
+    has_log_prices,
     is_ours,
     moving_parts,
+    on_log_axis,
     restructure,
     traces,
     view,
@@ -141,9 +143,11 @@ class StockTransport:
 
     def _layout(self, held: BarColumns) -> dict[str, Any]:
         look = self._state.look()
-        layout = {**view(look, held, self._y_range), **moving_parts(self._state.source, look, held)}
+        log = has_log_prices(self._figure)
+        layout = {**view(look, held, self._y_range, log=log), **moving_parts(self._state.source, look, held)}
         if "yaxis" in layout:
             self._y_range = tuple(layout["yaxis"]["range"])
+        layout = on_log_axis(layout) if log else layout
         if self._note:
             layout["annotations"] = [*layout["annotations"], look.note(self._note)]
         return layout

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from mdnb.errors import MissingExtraError, OptionError
 from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.layout import pane_domains
 from mdnb.widgets.sender import sender
 from tests.widgets.sources import HandSource
 
@@ -97,3 +100,40 @@ def test_a_png_is_made_without_a_page(
     pytest.importorskip("kaleido", reason="the extra png is not installed")
     monkeypatch.setenv("BROWSER_PATH", str(chromium))
     assert chart.export(tmp_path / "a.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_logarithmic_price_axis_is_kept_in_still_figures_and_pictures(chart: LiveChart) -> None:
+    held = chart.snapshot().layout.yaxis.range
+    chart.mark(chart.shown().index[-5], "in", side="buy")
+    level = _last_level(chart.picture())
+    chart.update_layout(yaxis_type="log")
+    figure, bars = chart.snapshot(), chart.shown()
+    close = bars["close"].iloc[-1]
+    assert 10 ** figure.layout.yaxis.range[0] < min(figure.data[0].low)
+    assert max(figure.data[0].high) < 10 ** figure.layout.yaxis.range[1] < held[1] * 1.01
+    (label,) = (note for note in figure.layout.annotations if note.name == "mdnb-last")
+    assert 10**label.y == pytest.approx(close)
+    (line,) = (shape for shape in figure.layout.shapes if shape.name == "mdnb-last")
+    assert line.y0 == close
+    (mark,) = (trace for trace in figure.data if trace.name == "buy")
+    assert 10 ** figure.layout.yaxis.range[0] < mark.y[0] < bars["low"].iloc[-5]
+    # By the definition of the scale: the last price's share of the height, in powers.
+    pixels = _last_level(chart.picture())
+    assert pixels != level
+    low, high = np.log10([bars["low"].min(), bars["high"].max()])
+    room = 0.08 * (high - low)
+    share = (np.log10(close) - (low - room)) / (high - low + 2 * room)
+    bottom, top = _price_span(chart)
+    assert pixels == pytest.approx(bottom - share * (bottom - top), abs=0.06)
+
+
+def _last_level(svg: str) -> float:
+    found = re.findall(r'd="M10 ([\d.]+)H\d+" stroke="#\w+" stroke-dasharray="2 3"', svg)
+    return float(found[-1])
+
+
+def _price_span(chart: LiveChart) -> tuple[float, float]:
+    look = chart._mdnb_files._state.look()
+    bottom, top = pane_domains(len(look.panes), has_volume=look.has_volume)[0]
+    inside = chart.layout.height - 30 - 22
+    return 30 + inside * (1 - bottom), 30 + inside * (1 - top)

@@ -111,3 +111,16 @@ function priceRange(low, high, held) {
   if (held && held[0] <= low && high <= held[1] && held[1] - held[0] < 2.5 * height) return held;
   return [low - 0.08 * height, high + 0.08 * height];
 }
+
+const isLog = (axis) => axis?.type === "log";
+// What plotly calls the range of a logarithmic axis are powers of ten; ours are prices.
+const toAxis = (axis, price) => (isLog(axis) ? Math.log10(price) : price);
+const toPrice = (axis, at) => (isLog(axis) ? 10 ** at : at);
+
+/** As `priceRange`, on a logarithmic axis: as much headroom to see, and above zero. */
+function logPriceRange(low, high, held) {
+  const top = Math.max(high, 1e-12);
+  const logs = held?.map(Math.log10);
+  const made = priceRange(Math.log10(Math.max(low, top / 1000)), Math.log10(top), logs);
+  return made === logs ? held : made.map((power) => 10 ** power);
+}

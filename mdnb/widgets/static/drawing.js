@@ -61,7 +61,7 @@ const DRAWING = {
     this.drawLast(up(full.yaxis), full);
     this.drawTexts();
     this.drawCross(across, full);
-    this.hideCovered(across, up(full.yaxis));
+    this.hideCovered(across, up(full.yaxis), full);
     set(this.badge, { style: `right:${full.width - area.right + 2}px` });
     set(this.legend, { style: `max-width:${Math.max(60, width - 120)}px;--mdnb-value:${this.valueColour}` });
     this.shortenLegend(width);
@@ -120,8 +120,9 @@ const DRAWING = {
   },
 
   /** Do not show a number of an axis that a chip would half cover. */
-  hideCovered(across, up) {
-    this.hideTicks(".yaxislayer-above .ytick text", (value) => this.chips.some((y) => Math.abs(up(value) - y) < 15));
+  hideCovered(across, up, full) {
+    const covers = (price) => this.chips.some((y) => Math.abs(up(price) - y) < 15);
+    this.hideTicks(".yaxislayer-above .ytick text", (at) => covers(full.yaxis.l2d(at)));
     const [left, right] = this.timeSpan;
     // Without a crosshair, now and before, no hour is covered.
     const crossed = !Number.isNaN(left);

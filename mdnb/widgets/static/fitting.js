@@ -95,8 +95,9 @@ const FITTING = {
     const { low, high } = this.bars.extremes(from, to, [base + 1, base + 2, ...over]);
     this.fitPanes(a, b);
     if (!(high >= low)) return;
-    if (!this.fixedY) this.yRange = priceRange(low, high, this.yRange);
-    layout.yaxis.range = [...this.yRange];
+    const made = isLog(layout.yaxis) ? logPriceRange : priceRange;
+    if (!this.fixedY) this.yRange = made(low, high, this.yRange);
+    layout.yaxis.range = this.yRange.map((price) => toAxis(layout.yaxis, price));
     layout.yaxis.autorange = false;
     if (!layout.yaxis2) return;
     const most = Math.max(this.bars.extremes(from, to, [VOLUME]).high, 0);

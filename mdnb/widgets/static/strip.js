@@ -180,7 +180,7 @@ const STRIP = {
     const still = this.follow ? b : this.pointer?.ordinal ?? (a + b) / 2;
     const left = still - ((still - a) / (b - a)) * span + share * span;
     const range = [left, left + span];
-    this.takeRanges(range, this.fixedY ? this.yRange : null);
+    this.takeRanges(range, this.fixedY ? this.gd.layout.yaxis.range : null);
     this.nextFit = 0;
     this.moved(true);
     this.report("_js2py_relayout", { relayout_data: { "xaxis.range": range } });

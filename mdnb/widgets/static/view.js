@@ -225,8 +225,10 @@ class View {
       this.span = shown + PADDING;
     }
     this.hadBars = false;
-    this.fixedY = y?.length === 2;
-    this.yRange = this.fixedY ? [...y] : null;
+    // Of an axis that was made logarithmic, the range may be the one of before: no powers of ten.
+    const prices = Array.from(y ?? [], (end) => toPrice(this.gd.layout.yaxis, end));
+    this.fixedY = prices.length === 2 && !prices.includes(Infinity);
+    this.yRange = this.fixedY ? prices : null;
     this.tellFollows();
   }
 

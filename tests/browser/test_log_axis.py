@@ -1,0 +1,116 @@
+"""A price axis that somebody makes logarithmic: what we draw stands where plotly's own axis says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.bench import PICTURES, Bench, Chart, open_bench
+from tests.browser.hand_market import HandMarket
+from tests.browser.lab import Lab
+
+pytestmark = pytest.mark.browser
+
+_SETUP = f"""\
+import math
+from mdnb.widgets.chart import LiveChart
+from {HandMarket.__module__} import HandMarket
+market = HandMarket(3)
+market.ticks(200, 30)
+def make():
+    return LiveChart(market.engine, "1min", height=420, overlays=["ema(5)"])"""
+_POWERS = "view.gd._fullLayout.yaxis.range"
+_LOG = f"view.gd._fullLayout.yaxis.type === 'log' && {_POWERS}.every((power) => power > 2 && power < 4)"
+# Plotly's own drawing, and its own way from a price to a pixel.
+_PLACES = """(() => {
+  const { yaxis } = view.gd._fullLayout;
+  const top = view.gd.getBoundingClientRect().top + yaxis._offset;
+  const at = (price) => top + yaxis.d2p(price);
+  const price = view.bars.at(view.bars.end - 1, 4);
+  const box = view.label.box.getBoundingClientRect();
+  const [low, high] = yaxis.range.map((power) => 10 ** power);
+  const { bars } = view;
+  const seen = [];
+  const first = Math.max(bars.first, Math.ceil(view.range[0]));
+  for (let i = first; i < bars.end; i++) seen.push(bars.at(i, 2), bars.at(i, 3));
+  const path = (name) => view.paths[name].getAttribute("d") ?? "";
+  return {
+    label: (box.top + box.bottom) / 2, price: at(price), low, high,
+    lowest: Math.min(...seen), highest: Math.max(...seen),
+    candles: view.gd.querySelectorAll('.boxlayer path.box').length,
+    ours: path("up") + path("down"),
+    numbers: [...view.gd.querySelectorAll('.yaxislayer-above .ytick text')].map((text) => text.textContent),
+  };
+})()"""
+
+
+@pytest.fixture(scope="module")
+def bench(lab: Lab) -> Bench:
+    return open_bench(lab, "log.ipynb", _SETUP)
+
+
+@pytest.fixture
+def chart(bench: Bench) -> Iterator[Chart]:
+    made = Chart(bench, "chart = make()\nchart")
+    yield made
+    bench.do("chart.close()")
+    assert not bench.errors
+
+
+def _stands(chart: Chart) -> dict[str, Any]:
+    places: dict[str, Any] = chart.page(_PLACES)
+    assert places["low"] < places["lowest"] < places["highest"] < places["high"]
+    assert abs(places["label"] - places["price"]) < 1
+    assert places["candles"] > 20
+    assert "NaN" not in places["ours"]
+    assert "Infinity" not in places["ours"]
+    numbers = [float(text.replace(",", "")) for text in places["numbers"]]
+    assert len(numbers) >= 3
+    assert all(places["low"] <= number <= places["high"] for number in numbers)
+    return places
+
+
+def test_bars_and_last_price_stand_by_a_logarithmic_axis_and_by_a_linear_one_again(
+    bench: Bench, chart: Chart
+) -> None:
+    bench.do("chart.update_layout(yaxis_type='log')")
+    chart.wait(_LOG)
+    chart.wait("!view.fitTimer")
+    _stands(chart)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    bench.page.screenshot(path=PICTURES / "log_axis.png")
+    for far in (1400, 700, 2000):
+        end = chart.page("view.bars.end")
+        bench.do(f"market.prices({far}); market.close_bar(); market.ticks(1, 0.1)")
+        chart.wait(f"view.bars.end > {end} && !view.fitTimer && 10 ** {_POWERS}[1] >= {far}")
+        _stands(chart)
+    bench.do("chart.update_layout(yaxis_type='linear')")
+    chart.wait(f"view.gd._fullLayout.yaxis.type === 'linear' && {_POWERS}[1] > 2000")
+
+
+def test_a_range_of_powers_is_held_and_a_second_view_has_it(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.update_layout(yaxis=dict(type='log', range=[math.log10(400), math.log10(4000)]))")
+    chart.wait(f"view.fixedY && Math.abs({_POWERS}[1] - Math.log10(4000)) < 1e-9")
+    assert chart.page("view.yRange.map(Math.round)") == [400, 4000]
+    bench.do("market.close_bar(); market.ticks(3, 0.1)")
+    second = Chart(bench, "chart")
+    for view in (chart, second):
+        view.wait(f"view.fixedY && view.yRange.map(Math.round).join() === '400,4000' && {_LOG}")
+    chart.page("view.shift(-0.1, 1)")
+    chart.wait("!view.follow && view.yRange.map(Math.round).join() === '400,4000'")
+    bench.do("chart.follow()")
+    chart.wait(f"view.follow && !view.fixedY && {_POWERS}[1] < Math.log10(4000)")
+    _stands(chart)
+
+
+def test_prices_zoomed_before_stay_and_no_view_is_lost(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.update_layout(yaxis_range=[600, 1800])")
+    chart.wait("view.fixedY")
+    bench.do("chart.update_layout(yaxis_type='log')")
+    chart.wait(f"Math.abs({_POWERS}[1] - Math.log10(1800)) < 1e-9")
+    # In Python's layout the range is still the linear one: a view opened now shows all bars.
+    second = Chart(bench, "chart")
+    second.wait(f"!view.fixedY && {_LOG}")
+    _stands(second)
