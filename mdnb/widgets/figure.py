@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from mdnb.store.columns import BarColumns
 from mdnb.widgets.axis import price_range, time_labels, to_axis
 from mdnb.widgets.drawings import is_drawn
 from mdnb.widgets.held import HeldBars
-from mdnb.widgets.layout import PADDING_BARS, Look, legend_text
+from mdnb.widgets.layout import PADDING_BARS, TOP_MARGIN, Look, legend_text
 from mdnb.widgets.source import BarSource
 from mdnb.widgets.trace_parts import bars_trace, line_trace, volume_trace
 
@@ -31,6 +32,7 @@ __all__ = [
     "moving_parts",
     "on_log_axis",
     "restructure",
+    "room_for_title",
     "traces",
     "view",
 ]
@@ -133,6 +135,19 @@ def restructure(figure: Any, made: list[dict[str, Any]]) -> None:
 def has_log_prices(figure: Any) -> bool:
     """Return whether the user made a figure's price axis logarithmic."""
     return bool(figure.layout.yaxis.type == "log")
+
+
+def room_for_title(figure: Any) -> dict[str, Any]:
+    """Return what of a layout moves the plot below a title that the user set; our legend line is between."""
+    title, margin = figure.layout.title, figure.layout.margin
+    if not title.text or margin.t != TOP_MARGIN:
+        return {}
+    size = title.font.size or 1.4 * (figure.layout.font.size or 12)  # plotly's
+    lines = len(re.split("<br */?>", title.text))
+    # Plotly places several lines by the first one's foot, a single one by its head.
+    pad = {"l": 10, "t": 8 + 0.7 * size if lines > 1 else 8, **title.pad.to_plotly_json()}
+    made = {"x": 0, "y": 1, "yanchor": "top", **title.to_plotly_json(), "pad": pad}
+    return {"title": made, "margin": {"t": TOP_MARGIN + 8 + 1.3 * size * lines}}
 
 
 def on_log_axis(layout: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,16 @@ import plotly.graph_objects as go
 from mdnb.errors import MissingExtraError, OptionError, suggest
 from mdnb.io.atomic import atomic_write
 from mdnb.store.columns import frame_of
-from mdnb.widgets.figure import HELD, has_log_prices, is_ours, moving_parts, on_log_axis, traces, view
+from mdnb.widgets.figure import (
+    HELD,
+    has_log_prices,
+    is_ours,
+    moving_parts,
+    on_log_axis,
+    room_for_title,
+    traces,
+    view,
+)
 from mdnb.widgets.held import HeldBars
 from mdnb.widgets.layout import short_timeframe
 from mdnb.widgets.picture import svg_picture
@@ -79,7 +88,8 @@ class ChartFiles:
             theirs = [item.to_plotly_json() for item in figure.layout[kind] if not is_ours(item.name)]
             # Not merged into those there are, as an update would.
             figure.layout[kind] = [*around.pop(kind, ()), *theirs]
-        return self._figure._mdnb_signs.add_to(figure.update_layout(around), columns)
+        figure.update_layout(around | room_for_title(figure))
+        return self._figure._mdnb_signs.add_to(figure, columns)
 
     def to_html(self, *args: Any, **kwargs: Any) -> str:
         """Return a stand-alone page of the chart as it is now; plotly's options."""

@@ -12,7 +12,15 @@ from mdnb.widgets.drawings import drawing_colours
 from mdnb.widgets.series import lines_of, panes_of
 from mdnb.widgets.theme import Theme, contrast_text, with_alpha
 
-__all__ = ["PADDING_BARS", "Look", "badge_tone", "legend_text", "pane_domains", "short_timeframe"]
+__all__ = [
+    "PADDING_BARS",
+    "TOP_MARGIN",
+    "Look",
+    "badge_tone",
+    "legend_text",
+    "pane_domains",
+    "short_timeframe",
+]
 
 _BADGES = {
     "connected": "live",
@@ -31,6 +39,8 @@ _MOST_LOWER = 0.62
 _PANE_FORMATS = {"rsi": "d", "delta": "~s"}
 PADDING_BARS = 6
 """Room right of the newest bar."""
+TOP_MARGIN = 30
+"""Room for the legend line above the plot, pixels."""
 
 
 def pane_domains(lower: int, *, has_volume: bool) -> list[list[float]]:
@@ -221,7 +231,7 @@ class Look:
         return {
             "height": height,
             "autosize": True,
-            "margin": {"l": 8, "r": 78, "t": 30, "b": 24},
+            "margin": {"l": 8, "r": 78, "t": TOP_MARGIN, "b": 24},
             "paper_bgcolor": theme.background,
             "plot_bgcolor": theme.background,
             "font": {

@@ -18,6 +18,7 @@ from mdnb.widgets.figure import (
     moving_parts,
     on_log_axis,
     restructure,
+    room_for_title,
     traces,
     view,
 )
@@ -147,7 +148,7 @@ class StockTransport:
         layout = {**view(look, held, self._y_range, log=log), **moving_parts(self._state.source, look, held)}
         if "yaxis" in layout:
             self._y_range = tuple(layout["yaxis"]["range"])
-        layout = on_log_axis(layout) if log else layout
+        layout = (on_log_axis(layout) if log else layout) | room_for_title(self._figure)
         if self._note:
             layout["annotations"] = [*layout["annotations"], look.note(self._note)]
         return layout

@@ -127,6 +127,16 @@ def test_a_logarithmic_price_axis_is_kept_in_still_figures_and_pictures(chart: L
     assert pixels == pytest.approx(bottom - share * (bottom - top), abs=0.06)
 
 
+def test_a_title_moves_the_plot_of_a_still_figure_down_unless_the_margin_is_given(chart: LiveChart) -> None:
+    assert chart.snapshot().layout.margin.t == 30
+    chart.update_layout(title={"text": "Two<br>lines", "x": 0.5})
+    figure = chart.snapshot()
+    assert figure.layout.margin.t > 30 + 2 * 1.4 * 11
+    assert (figure.layout.title.x, figure.layout.title.yanchor) == (0.5, "top")
+    chart.update_layout(margin_t=90)
+    assert chart.snapshot().layout.margin.t == 90
+
+
 def _last_level(svg: str) -> float:
     found = re.findall(r'd="M10 ([\d.]+)H\d+" stroke="#\w+" stroke-dasharray="2 3"', svg)
     return float(found[-1])

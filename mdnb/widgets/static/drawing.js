@@ -62,8 +62,10 @@ const DRAWING = {
     this.drawTexts();
     this.drawCross(across, full);
     this.hideCovered(across, up(full.yaxis), full);
-    set(this.badge, { style: `right:${full.width - area.right + 2}px` });
-    set(this.legend, { style: `max-width:${Math.max(60, width - 120)}px;--mdnb-value:${this.valueColour}` });
+    const top = Math.max(area.top - 23, 7);
+    set(this.badge, { style: `right:${full.width - area.right + 2}px;top:${top + 1}px` });
+    const room = `top:${top}px;max-width:${Math.max(60, width - 120)}px`;
+    set(this.legend, { style: `${room};--mdnb-value:${this.valueColour}` });
     this.shortenLegend(width);
     set(this.latest, { style: `left:${area.right - 36}px;top:${area.bottom - 36}px` });
     this.drawn += 1;

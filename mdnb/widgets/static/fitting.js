@@ -4,6 +4,7 @@
 const PIXELS_A_CANDLE = 2.6;
 const REST_MS = 1000;
 const MOST_UNDRAWN = 30; // candles
+const TOP_MARGIN = 30; // as in Python
 
 const DUE = new Set(); // views of this page that wait for plotly
 let turning = false;
@@ -43,6 +44,7 @@ const FITTING = {
     const layout = gd.layout;
     layout.xaxis ??= {};
     layout.yaxis ??= {};
+    this.fitTitle(layout);
     if (this.follow) {
       const right = bars.end - 1 + this.pad;
       this.range = [right - this.span, right];
@@ -68,6 +70,36 @@ const FITTING = {
     const ticks = timeTicks(bars, this.chart.zone, a - more, b + more, 2 * Math.max(3, Math.round(width / 110)));
     Object.assign(layout.xaxis, { tickmode: "array" }, ticks);
     this.fitHeights(a, b);
+  },
+
+  /** Take a range of prices, or one end of it: the other is where the bars end. */
+  takePrices(y) {
+    // Of an axis that was made logarithmic, the range may be the one of before: no powers of ten.
+    const known = (end) => end !== null && Number.isFinite(toPrice(this.gd.layout.yaxis, Number(end)));
+    const prices = Array.from(y ?? [], (end) => (known(end) ? toPrice(this.gd.layout.yaxis, Number(end)) : null));
+    const missing = prices.filter((price) => price === null).length;
+    this.fixedY = prices.length === 2 && missing === 0;
+    this.yRange = this.fixedY ? prices : null;
+    this.yEnds = prices.length === 2 && missing === 1 ? prices : null;
+  },
+
+  /** Return the range of prices that somebody chose, as the axis has it; null where none was. */
+  givenPrices() {
+    const ends = this.fixedY ? this.yRange : this.yEnds;
+    return ends && ends.map((price) => (price === null ? null : toAxis(this.gd.layout.yaxis, price)));
+  },
+
+  /** A title moves the plot down, and our legend line is between them: not where the user says how far. */
+  fitTitle(layout) {
+    if (this.chart.layout.margin?.t !== TOP_MARGIN) return;
+    const { text, font } = layout.title ?? {};
+    const own = this.chart.layout.title;
+    const size = font?.size ?? 1.4 * (layout.font?.size ?? 12); // plotly's
+    const lines = text ? String(text).split(/<br *\/?>/).length : 0;
+    // Plotly places several lines by the first one's foot, a single one by its head.
+    const pad = { l: 10, t: lines > 1 ? 8 + 0.7 * size : 8 };
+    if (lines) layout.title = { x: 0, y: 1, yanchor: "top", ...own, pad: { ...pad, ...own?.pad } };
+    layout.margin = { ...layout.margin, t: lines ? TOP_MARGIN + 8 + 1.3 * size * lines : TOP_MARGIN };
   },
 
   giveBars(from, to) {
@@ -97,7 +129,9 @@ const FITTING = {
     if (!(high >= low)) return;
     const made = isLog(layout.yaxis) ? logPriceRange : priceRange;
     if (!this.fixedY) this.yRange = made(low, high, this.yRange);
-    layout.yaxis.range = this.yRange.map((price) => toAxis(layout.yaxis, price));
+    const ends = this.yRange.map((price, i) => toAxis(layout.yaxis, this.yEnds?.[i] ?? price));
+    const reversed = !this.fixedY && String(this.chart.layout.yaxis?.autorange).includes("reversed");
+    layout.yaxis.range = reversed ? ends.reverse() : ends;
     layout.yaxis.autorange = false;
     if (!layout.yaxis2) return;
     const most = Math.max(this.bars.extremes(from, to, [VOLUME]).high, 0);

@@ -63,7 +63,7 @@ const POINTER = {
     const touched = (axis) => names.some((name) => name.startsWith(`${axis}.range`));
     if (touched("xaxis") || touched("yaxis")) {
       const { xaxis, yaxis } = this.gd.layout;
-      this.takeRanges(xaxis.range, touched("yaxis") || this.fixedY ? yaxis.range : null);
+      this.takeRanges(xaxis.range, touched("yaxis") ? yaxis.range : this.givenPrices());
       this.nextFit = 0;
       this.moved(true);
       shareRange(this, true);

@@ -180,7 +180,7 @@ const STRIP = {
     const still = this.follow ? b : this.pointer?.ordinal ?? (a + b) / 2;
     const left = still - ((still - a) / (b - a)) * span + share * span;
     const range = [left, left + span];
-    this.takeRanges(range, this.fixedY ? this.gd.layout.yaxis.range : null);
+    this.takeRanges(range, this.givenPrices());
     this.nextFit = 0;
     this.moved(true);
     this.report("_js2py_relayout", { relayout_data: { "xaxis.range": range } });
@@ -188,8 +188,9 @@ const STRIP = {
 
   /** Go to the newest bar shown and along with it, as far zoomed as it is. */
   goNewest() {
-    const told = this.follow && !this.fixedY ? null : { "xaxis.range": null, "yaxis.range": null };
-    [this.follow, this.pad, this.fixedY, this.yRange] = [true, PADDING, false, null];
+    const told = this.isChosen ? { "xaxis.range": null, "yaxis.range": null } : null;
+    [this.follow, this.pad] = [true, PADDING];
+    this.takePrices(null);
     this.tellFollows();
     if (told) this.report("_js2py_relayout", { relayout_data: told });
   },

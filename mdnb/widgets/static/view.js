@@ -12,10 +12,10 @@ const STYLE = `
 .mdnb-chart .axistext { display: none; }
 .mdnb-chart .mdnb-over { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none;
   overflow: hidden; }
-.mdnb-legend, .mdnb-chart .mdnb-badge { position: absolute; top: 7px; pointer-events: none; white-space: pre;
+.mdnb-legend, .mdnb-chart .mdnb-badge { position: absolute; pointer-events: none; white-space: pre;
   overflow: hidden; text-overflow: ellipsis; color: var(--mdnb-muted); }
 .mdnb-legend { left: 10px; }
-.mdnb-chart .mdnb-badge { font-size: 11px; top: 8px; }
+.mdnb-chart .mdnb-badge { font-size: 11px; }
 .mdnb-legend b, .mdnb-legend .name { color: var(--mdnb-text); }
 .mdnb-legend b { font-weight: 600; }
 .mdnb-legend .value { color: var(--mdnb-value); }
@@ -51,6 +51,7 @@ class View {
     this.drawnTo = 0;
     this.follow = true;
     this.fixedY = false;
+    this.yEnds = null;
     this.theme = null;
     this.colouring = null;
     this.shortened = new Map();
@@ -225,11 +226,13 @@ class View {
       this.span = shown + PADDING;
     }
     this.hadBars = false;
-    // Of an axis that was made logarithmic, the range may be the one of before: no powers of ten.
-    const prices = Array.from(y ?? [], (end) => toPrice(this.gd.layout.yaxis, end));
-    this.fixedY = prices.length === 2 && !prices.includes(Infinity);
-    this.yRange = this.fixedY ? prices : null;
+    this.takePrices(y);
     this.tellFollows();
+  }
+
+  /** Whether somebody chose what part of the axes is in view. */
+  get isChosen() {
+    return !this.follow || this.fixedY || this.yEnds !== null;
   }
 
   /** Tell the kernel what is in view, and whether that goes along with the newest bar. */
@@ -249,7 +252,7 @@ class View {
     this.buildSeries();
     // Bars of another timeframe have other numbers.
     if (other) this.goLatest();
-    else if (!this.zoomed && !this.fixedY) this.takeRanges(null, null);
+    else if (!this.zoomed && !this.fixedY) this.takeRanges(null, this.givenPrices());
     this.topVolume = 0;
     if (!this.fixedY) this.yRange = null;
     this.colour();
@@ -267,7 +270,7 @@ class View {
   /** Show other bars than before: another timeframe, or the same ones after a change of history. */
   restart() {
     // A zoom stands; what was made for the bars of before is made for these.
-    if (!this.zoomed && !this.fixedY) this.takeRanges(null, null);
+    if (!this.zoomed && !this.fixedY) this.takeRanges(null, this.givenPrices());
     this.drawnTo = 0;
     this.topVolume = 0;
     if (!this.fixedY) this.yRange = null;
@@ -289,7 +292,7 @@ class View {
   }
 
   goLatest() {
-    const told = this.follow && !this.fixedY ? null : { "xaxis.range": null, "yaxis.range": null };
+    const told = this.isChosen ? { "xaxis.range": null, "yaxis.range": null } : null;
     this.takeRanges(null, null);
     this.moved(true);
     if (told) this.report("_js2py_relayout", { relayout_data: told });

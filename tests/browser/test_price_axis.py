@@ -1,4 +1,4 @@
-"""A price axis that somebody makes logarithmic: what we draw stands where plotly's own axis says."""
+"""A price axis that somebody changes, and a title: what we draw stands where plotly's own axis says."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _PLACES = """(() => {
 
 @pytest.fixture(scope="module")
 def bench(lab: Lab) -> Bench:
-    return open_bench(lab, "log.ipynb", _SETUP)
+    return open_bench(lab, "price_axis.ipynb", _SETUP)
 
 
 @pytest.fixture
@@ -114,3 +114,53 @@ def test_prices_zoomed_before_stay_and_no_view_is_lost(bench: Bench, chart: Char
     second = Chart(bench, "chart")
     second.wait(f"!view.fixedY && {_LOG}")
     _stands(second)
+
+
+def test_one_end_of_the_prices_may_be_given(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.update_layout(yaxis_range=[None, 3000])")
+    chart.wait(f"{_POWERS}[1] === 3000 && {_POWERS}[0] > 500 && view.follow")
+    bench.do("market.prices(400); market.close_bar(); market.ticks(1, 0.1)")
+    chart.wait(f"{_POWERS}[1] === 3000 && {_POWERS}[0] < 400 && {_POWERS}[0] > 0")
+    chart.page("view.shift(-0.3, 1)")
+    chart.wait(f"!view.follow && {_POWERS}[1] === 3000")
+    bench.do("chart.follow()")
+    chart.wait(f"view.follow && {_POWERS}[1] < 3000")
+    assert "None" in bench.do("print(chart.layout.yaxis.range)")
+
+
+def test_prices_may_fall_from_the_bottom_to_the_top(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.update_layout(yaxis_autorange='reversed')")
+    chart.wait(f"{_POWERS}[0] > {_POWERS}[1] && !view.fitTimer")
+    end = chart.page("view.bars.end")
+    bench.do("market.close_bar(); market.ticks(2, 0.1)")
+    chart.wait(f"view.bars.end > {end} && {_POWERS}[0] > {_POWERS}[1]")
+    places = chart.page(_PLACES)
+    assert abs(places["label"] - places["price"]) < 1
+
+
+_TITLE = """(() => {
+  const [title, plot, legend] = [
+    view.gd.querySelector(".gtitle"), view.gd.querySelector(".nsewdrag"), view.legend,
+  ].map((node) => node.getBoundingClientRect());
+  const top = view.gd.getBoundingClientRect().top;
+  return { title: [title.top - top, title.bottom - top], legend: [legend.top - top, legend.bottom - top],
+    plot: plot.top - top };
+})()"""
+
+
+def test_a_title_covers_neither_legend_nor_bars(bench: Bench, chart: Chart) -> None:
+    plain = chart.page("view.legend.getBoundingClientRect().top - view.gd.getBoundingClientRect().top")
+    for text in ("'One line'", "'Two<br>lines'", "dict(text='Small', font_size=12, x=0.5)"):
+        bench.do(f"chart.update_layout(title={text})")
+        words = "One" if "One" in text else "lines" if "lines" in text else "Small"
+        chart.wait(f"view.gd.querySelector('.gtitle')?.textContent.includes('{words}') && !view.fitTimer")
+        chart.wait(f"{_TITLE}.legend[0] >= {_TITLE}.title[1] - 2")
+        places = chart.page(_TITLE)
+        assert places["title"][0] >= 0
+        assert places["legend"][1] <= places["plot"] + 1
+    bench.page.screenshot(path=PICTURES / "title.png")
+    bench.do("chart.update_layout(title=None)")
+    legend = "view.legend.getBoundingClientRect().top - view.gd.getBoundingClientRect().top"
+    chart.wait(f"!view.gd.querySelector('.gtitle')?.textContent && {legend} === {plain}")
+    bench.do("chart.update_layout(title='Mine', margin_t=90)")
+    chart.wait("view.area.top === 90")
