@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,18 @@ class Bench:
         text = self.lab.run(cell)
         assert all(output["output_type"] != "error" for output in self.lab.outputs(cell)), text
         return text
+
+    def wait_for(self, expression: str) -> str:
+        """Return an expression's text once it is true in the kernel.
+
+        What the page tells it may be handled after code that was sent later.
+        """
+        limit = time.monotonic() + WAIT_MS / 1000
+        while time.monotonic() < limit:
+            text = self.lab.ask(f"if {expression}: print({expression})")
+            if text:
+                return text.strip()
+        raise AssertionError(f"{expression} does not become true in the kernel")
 
 
 def open_bench(lab: Lab, name: str, setup: str = SETUP, theme: str = "JupyterLab Light") -> Bench:

@@ -148,7 +148,7 @@ def test_a_click_on_a_candle_reaches_python(bench: Bench, chart: Chart) -> None:
     bench.page.mouse.click(x + 2, y)
     chart.wait("view.clicked !== undefined")
     pointed = chart.page("view.clicked")
-    xs, off = ast.literal_eval(bench.do("print(clicks[0])"))
+    xs, off = ast.literal_eval(bench.wait_for("clicks and clicks[0]"))
     assert xs[0] == pointed
     # A bar may have closed between the numbering and the handler.
     assert off in {0, 1}
@@ -165,17 +165,17 @@ def test_a_zoom_stays_while_bars_arrive_and_a_double_click_follows_again(bench: 
     end = chart.page("view.bars.end")
     chart.wait(f"view.bars.end >= {end} + 2")
     assert chart.page("[...view.gd._fullLayout.xaxis.range]") == kept
-    assert bench.do("print(list(chart.layout.xaxis.range))") == f"{kept}\n"
+    bench.wait_for(f"list(chart.layout.xaxis.range or ()) == {kept}")
     assert chart.page("getComputedStyle(view.latest).display") != "none"
     chart.page("view.latest.click()")
     chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
-    assert bench.do("print(chart.layout.xaxis.range)") == "None\n"
+    bench.wait_for("chart.layout.xaxis.range is None")
     bench.do("chart.update_layout(xaxis_range=[100, 900])")
     chart.wait("view.size > 1 && view.gd._fullLayout.xaxis.range[0] === 100")
-    assert bench.do("print(chart.follows)").strip() == "False"
+    bench.wait_for("not chart.follows")
     bench.page.mouse.dblclick(x, y)
     chart.wait("view.follow && view.size === 1")
-    assert bench.do("print(chart.follows)").strip() == "True"
+    bench.wait_for("chart.follows")
     bench.do("chart.update_layout(xaxis_range=[100, 900])")
     chart.wait("view.gd._fullLayout.xaxis.range[0] === 100")
     bench.do("chart.follow()")

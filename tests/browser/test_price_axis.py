@@ -125,7 +125,7 @@ def test_one_end_of_the_prices_may_be_given(bench: Bench, chart: Chart) -> None:
     chart.wait(f"!view.follow && {_POWERS}[1] === 3000")
     bench.do("chart.follow()")
     chart.wait(f"view.follow && {_POWERS}[1] < 3000")
-    assert "None" in bench.do("print(chart.layout.yaxis.range)")
+    bench.wait_for("chart.layout.yaxis.range is None")
 
 
 def test_prices_may_fall_from_the_bottom_to_the_top(bench: Bench, chart: Chart) -> None:

@@ -20,9 +20,7 @@ const EARLY = {
   showEarly() {
     const { gd, chart } = this;
     const known = Object.entries(gd.layout).filter(([name]) => /^[xy]axis/.test(name));
-    const drawable = (name, axis) =>
-      ["linear", "-", undefined].includes(axis?.type) || (name === "yaxis" && isLog(axis));
-    if (chart.plotly.there || !known.every(([name, axis]) => drawable(name, axis))) return;
+    if (chart.plotly.there || known.some(([, axis]) => !["linear", "-", undefined].includes(axis?.type))) return;
     this.axes = element(this.over, "g", { "font-size": 11 });
     this.over.insertBefore(this.axes, this.layers);
     this.attach();
@@ -50,9 +48,8 @@ const EARLY = {
     const axis = (name, from, length) => {
       const { domain = [0, 1], range = [0, 1] } = layout[name];
       const [start, end] = name[0] === "x" ? domain : [1 - domain[1], 1 - domain[0]];
-      const place = { range, _offset: from + start * length, _length: (end - start) * length };
-      const [d2l, l2d] = [(of) => toAxis(layout[name], of), (at) => toPrice(layout[name], at)];
-      return { ...place, r2l: Number, d2l, l2d };
+      const same = (number) => number;
+      return { range, _offset: from + start * length, _length: (end - start) * length, r2l: same, d2l: same, l2d: same };
     };
     this.early = { width, height, xaxis: axis("xaxis", l, width - l - r) };
     for (const name of this.panes.keys()) if (layout[name]) this.early[name] = axis(name, t, height - t - b);
@@ -69,11 +66,11 @@ const EARLY = {
       text.__data__ = { x: at };
     };
     let d = "";
-    for (const price of roundNumbers(full.yaxis.range.map(full.yaxis.l2d), full.yaxis._length)) {
+    for (const price of roundNumbers(full.yaxis.range, full.yaxis._length)) {
       const y = up(price);
       d += `M${area.left} ${y.toFixed(1)}H${area.right}`;
       const place = { x: area.right + 1, y, "dominant-baseline": "central" };
-      label("yaxislayer-above", "ytick", full.yaxis.d2l(price), this.prices.format(price), place);
+      label("yaxislayer-above", "ytick", price, this.prices.format(price), place);
     }
     const panes = [...this.panes.keys()].flatMap((name) => full[name] ?? []);
     const { tickvals = [], ticktext = [] } = gd.layout.xaxis;
