@@ -18,7 +18,6 @@ from mdnb.widgets.figure import (
     moving_parts,
     on_log_axis,
     restructure,
-    room_for_title,
     traces,
     view,
 )
@@ -144,11 +143,12 @@ class StockTransport:
 
     def _layout(self, held: BarColumns) -> dict[str, Any]:
         look = self._state.look()
-        log = has_log_prices(self._figure)
+        # While the figure is being made it has no layout yet.
+        log = "_layout_obj" in self._figure.__dict__ and has_log_prices(self._figure)
         layout = {**view(look, held, self._y_range, log=log), **moving_parts(self._state.source, look, held)}
         if "yaxis" in layout:
             self._y_range = tuple(layout["yaxis"]["range"])
-        layout = (on_log_axis(layout) if log else layout) | room_for_title(self._figure)
+        layout = on_log_axis(layout) if log else layout
         if self._note:
             layout["annotations"] = [*layout["annotations"], look.note(self._note)]
         return layout

@@ -312,6 +312,24 @@ def test_the_stock_front_end_warns_and_is_slow(source: HandSource) -> None:
     chart.close()
 
 
+def test_the_stock_front_end_keeps_a_logarithmic_price_axis(source: HandSource) -> None:
+    with pytest.warns(UserWarning, match="refreshes a second"):
+        chart = LiveChart(source, "1min", frontend="stock", theme="light")
+    sender().remove(chart)
+    chart.update_layout(yaxis_type="log")
+    for price in (109, 150, 400):
+        source.tick(price)
+        chart.draw()
+        low, high = (10**power for power in chart.layout.yaxis.range)
+        assert 0 < low < 97
+        assert price < high < 2 * price
+        (label,) = (note for note in chart.layout.annotations if note.name == "mdnb-last")
+        assert 10**label.y == pytest.approx(price)
+    chart.follow()
+    assert 10 ** chart.layout.yaxis.range[1] > 400
+    chart.close()
+
+
 def test_the_sender_draws_it_and_lets_go(source: HandSource) -> None:
     chart = LiveChart(source, "1min", theme="light", fps=120)
     sent = threading.Event()
