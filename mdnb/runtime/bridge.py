@@ -39,8 +39,10 @@ def call(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
             f"{name} blocks, and was called on mdnb's background loop, which it would block for ever. "
             "Inside an async handler use the async face with await."
         )
-    future = asyncio.run_coroutine_threadsafe(coroutine, background.loop)
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
     try:
+        # An interrupt may come before this has returned: what was started then can be cancelled all the same.
+        background.loop.call_soon_threadsafe(_start, coroutine, future, background.loop)
         return future.result(timeout)
     except concurrent.futures.TimeoutError as error:
         if future.done():
@@ -51,6 +53,34 @@ def call(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         if not future.done():
             _cancel(future)
         raise
+
+
+def _start(
+    coroutine: Coroutine[Any, Any, T], future: concurrent.futures.Future[T], loop: asyncio.AbstractEventLoop
+) -> None:
+    """Run a coroutine on the loop; ``future`` gets what becomes of it, and cancels it."""
+    if future.cancelled():
+        coroutine.close()
+        return
+    task = loop.create_task(coroutine)
+
+    def tell(done: asyncio.Task[T]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled():
+            future.cancel()
+        if not future.set_running_or_notify_cancel():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(done.result())
+
+    def stop(asked: concurrent.futures.Future[T]) -> None:
+        if asked.cancelled() and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    task.add_done_callback(tell)
+    future.add_done_callback(stop)
 
 
 def _cancel(future: concurrent.futures.Future[Any]) -> None:
