@@ -51,13 +51,11 @@ def bar_of(time_ns: int, held: BarColumns, timeframe: str) -> int | None:
 def add_signs(
     figure: Any, marks: Sequence[Mark], alerts: Sequence[Alert], held: BarColumns, look: Look
 ) -> Any:
-    """Add marks and alerts to a figure whose bars are ``held``; return it."""
+    """Add marks and alerts to a figure whose bars are ``held``, its price axis made for them; return it."""
     if not len(held):
         return figure
     log = has_log_prices(figure)
-    low, high = figure.layout.yaxis.range or (
-        to_axis(float(end), log) for end in (held.low.min(), held.high.max())
-    )
+    low, high = figure.layout.yaxis.range
     figure.add_traces(_mark_traces(marks, held, look, _STEP * (high - low), log))
     low, high = (10.0**low, 10.0**high) if log else (low, high)
     for _, price, opacity in standing_alerts(alerts, low, high):
