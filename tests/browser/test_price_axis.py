@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ market = HandMarket(3)
 market.ticks(200, 30)
 def make():
     return LiveChart(market.engine, "1min", height=420, overlays=["ema(5)"])"""
-_POWERS = "view.gd._fullLayout.yaxis.range"
-_LOG = f"view.gd._fullLayout.yaxis.type === 'log' && {_POWERS}.every((power) => power > 2 && power < 4)"
+_RANGE = "view.gd._fullLayout.yaxis.range"
+_LOG = f"view.gd._fullLayout.yaxis.type === 'log' && {_RANGE}.every((power) => power > 2 && power < 4)"
 # Plotly's own drawing, and its own way from a price to a pixel.
 _PLACES = """(() => {
   const { yaxis } = view.gd._fullLayout;
@@ -51,14 +50,6 @@ def bench(lab: Lab) -> Bench:
     return open_bench(lab, "price_axis.ipynb", _SETUP)
 
 
-@pytest.fixture
-def chart(bench: Bench) -> Iterator[Chart]:
-    made = Chart(bench, "chart = make()\nchart")
-    yield made
-    bench.do("chart.close()")
-    assert not bench.errors
-
-
 def _stands(chart: Chart) -> dict[str, Any]:
     places: dict[str, Any] = chart.page(_PLACES)
     assert places["low"] < places["lowest"] < places["highest"] < places["high"]
@@ -84,15 +75,19 @@ def test_bars_and_last_price_stand_by_a_logarithmic_axis_and_by_a_linear_one_aga
     for far in (1400, 700, 2000):
         end = chart.page("view.bars.end")
         bench.do(f"market.prices({far}); market.close_bar(); market.ticks(1, 0.1)")
-        chart.wait(f"view.bars.end > {end} && !view.fitTimer && 10 ** {_POWERS}[1] >= {far}")
+        chart.wait(f"view.bars.end > {end} && !view.fitTimer && 10 ** {_RANGE}[1] >= {far}")
         _stands(chart)
+    bench.do("chart.set_timeframe('5min')")
+    chart.wait(f"view.chart.look.timeframe === '5m' && {_LOG} && !view.fitTimer")
+    bench.do("chart.set_timeframe('1min')")
+    chart.wait(f"view.chart.look.timeframe === '1m' && {_LOG}")
     bench.do("chart.update_layout(yaxis_type='linear')")
-    chart.wait(f"view.gd._fullLayout.yaxis.type === 'linear' && {_POWERS}[1] > 2000")
+    chart.wait(f"view.gd._fullLayout.yaxis.type === 'linear' && {_RANGE}[1] > 2000")
 
 
 def test_a_range_of_powers_is_held_and_a_second_view_has_it(bench: Bench, chart: Chart) -> None:
     bench.do("chart.update_layout(yaxis=dict(type='log', range=[math.log10(400), math.log10(4000)]))")
-    chart.wait(f"view.fixedY && Math.abs({_POWERS}[1] - Math.log10(4000)) < 1e-9")
+    chart.wait(f"view.fixedY && Math.abs({_RANGE}[1] - Math.log10(4000)) < 1e-9")
     assert chart.page("view.yRange.map(Math.round)") == [400, 4000]
     bench.do("market.close_bar(); market.ticks(3, 0.1)")
     second = Chart(bench, "chart")
@@ -101,39 +96,43 @@ def test_a_range_of_powers_is_held_and_a_second_view_has_it(bench: Bench, chart:
     chart.page("view.shift(-0.1, 1)")
     chart.wait("!view.follow && view.yRange.map(Math.round).join() === '400,4000'")
     bench.do("chart.follow()")
-    chart.wait(f"view.follow && !view.fixedY && {_POWERS}[1] < Math.log10(4000)")
+    chart.wait(f"view.follow && !view.fixedY && {_RANGE}[1] < Math.log10(4000)")
     _stands(chart)
 
 
 def test_prices_zoomed_before_stay_and_no_view_is_lost(bench: Bench, chart: Chart) -> None:
-    bench.do("chart.update_layout(yaxis_range=[600, 1800])")
+    bench.do("chart.update_layout(yaxis_range=[250, 1800])")
     chart.wait("view.fixedY")
     bench.do("chart.update_layout(yaxis_type='log')")
-    chart.wait(f"Math.abs({_POWERS}[1] - Math.log10(1800)) < 1e-9")
-    # In Python's layout the range is still the linear one: a view opened now shows all bars.
+    held = f"{_RANGE}.every((at, i) => Math.abs(10 ** at - [250, 1800][i]) < 1e-6)"
+    chart.wait(held)
+    bench.wait_for("max(chart.layout.yaxis.range) < 4")
     second = Chart(bench, "chart")
-    second.wait(f"!view.fixedY && {_LOG}")
-    _stands(second)
+    second.wait(f"view.fixedY && {held}")
+    bench.do("chart.update_layout(yaxis_type='linear')")
+    for view in (chart, second):
+        view.wait(f"view.fixedY && Math.abs({_RANGE}[1] - 1800) < 1e-6")
+    bench.wait_for("abs(chart.layout.yaxis.range[1] - 1800) < 1e-6")
 
 
 def test_one_end_of_the_prices_may_be_given(bench: Bench, chart: Chart) -> None:
     bench.do("chart.update_layout(yaxis_range=[None, 3000])")
-    chart.wait(f"{_POWERS}[1] === 3000 && {_POWERS}[0] > 500 && view.follow")
+    chart.wait(f"{_RANGE}[1] === 3000 && {_RANGE}[0] > 500 && view.follow")
     bench.do("market.prices(400); market.close_bar(); market.ticks(1, 0.1)")
-    chart.wait(f"{_POWERS}[1] === 3000 && {_POWERS}[0] < 400 && {_POWERS}[0] > 0")
+    chart.wait(f"{_RANGE}[1] === 3000 && {_RANGE}[0] < 400 && {_RANGE}[0] > 0")
     chart.page("view.shift(-0.3, 1)")
-    chart.wait(f"!view.follow && {_POWERS}[1] === 3000")
+    chart.wait(f"!view.follow && {_RANGE}[1] === 3000")
     bench.do("chart.follow()")
-    chart.wait(f"view.follow && {_POWERS}[1] < 3000")
+    chart.wait(f"view.follow && {_RANGE}[1] < 3000")
     bench.wait_for("chart.layout.yaxis.range is None")
 
 
 def test_prices_may_fall_from_the_bottom_to_the_top(bench: Bench, chart: Chart) -> None:
     bench.do("chart.update_layout(yaxis_autorange='reversed')")
-    chart.wait(f"{_POWERS}[0] > {_POWERS}[1] && !view.fitTimer")
+    chart.wait(f"{_RANGE}[0] > {_RANGE}[1] && !view.fitTimer")
     end = chart.page("view.bars.end")
     bench.do("market.close_bar(); market.ticks(2, 0.1)")
-    chart.wait(f"view.bars.end > {end} && {_POWERS}[0] > {_POWERS}[1]")
+    chart.wait(f"view.bars.end > {end} && {_RANGE}[0] > {_RANGE}[1]")
     places = chart.page(_PLACES)
     assert abs(places["label"] - places["price"]) < 1
 

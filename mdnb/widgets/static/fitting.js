@@ -74,13 +74,14 @@ const FITTING = {
 
   /** Take a range of prices, or one end of it: the other is where the bars end. */
   takePrices(y) {
-    // Of an axis that was made logarithmic, the range may be the one of before: no powers of ten.
-    const known = (end) => end !== null && Number.isFinite(toPrice(this.gd.layout.yaxis, Number(end)));
-    const prices = Array.from(y ?? [], (end) => (known(end) ? toPrice(this.gd.layout.yaxis, Number(end)) : null));
-    const missing = prices.filter((price) => price === null).length;
-    this.fixedY = prices.length === 2 && missing === 0;
-    this.yRange = this.fixedY ? prices : null;
-    this.yEnds = prices.length === 2 && missing === 1 ? prices : null;
+    const prices = Array.from(y ?? [], (end) => {
+      const price = end === null ? NaN : toPrice(this.gd.layout.yaxis, Number(end));
+      return Number.isFinite(price) ? price : null;
+    });
+    const given = prices.filter((price) => price !== null).length;
+    this.fixedY = given === 2;
+    this.yRange = given === 2 ? prices : null;
+    this.yEnds = given === 1 ? prices : null;
   },
 
   /** Return the range of prices that somebody chose, as the axis has it; null where none was. */

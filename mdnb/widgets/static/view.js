@@ -367,6 +367,9 @@ class View {
     if (touched("xaxis") || touched("yaxis")) {
       const { xaxis, yaxis } = this.chart.layout;
       this.takeRanges(xaxis?.range, yaxis?.range);
+    } else if (changed.includes("yaxis.type") && this.givenPrices()) {
+      // Plotly turned the chosen range into one of the new axis; Python's layout has the one of before.
+      this.report("_js2py_relayout", { relayout_data: { "yaxis.range": this.givenPrices() } });
     }
     this.paint();
   }
