@@ -316,6 +316,19 @@ def test_a_bar_that_begins_after_the_clock_closed_the_one_before_is_drawn(play: 
     play.check()
 
 
+def test_a_view_that_opens_after_another_timeframe_has_not_the_zoom_of_the_one_before(play: Play) -> None:
+    end = play.js("view.bars.end")
+    # It has the newest bar in it, so that the view goes along with the bars.
+    play.kernel(f"chart.update_layout(xaxis_range=[{end - 40}, {end + 60}])")
+    play.wait(f"view.follow && view.range[1] === {end + 60}")
+    play.switch()
+    play.wait("view.chart.look.timeframe === '5m' && view.pad < 60")
+    play.wait("!view.chart.layout.xaxis.range")
+    play.second_view()
+    play.wait("view.follow", 2)
+    play.check()
+
+
 @pytest.mark.parametrize("width", [30, 900], ids=["one by one", "merged"])
 def test_a_late_trade_changes_a_bar_that_somebody_looks_at(play: Play, width: int) -> None:
     end = play.js("view.bars.end")

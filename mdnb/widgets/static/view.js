@@ -230,9 +230,10 @@ class View {
     this.tellFollows();
   }
 
-  /** Whether somebody chose what part of the axes is in view. */
+  /** Whether somebody chose what part of the axes is in view here, or in views that open later. */
   get isChosen() {
-    return !this.follow || this.fixedY || this.yEnds !== null;
+    const { xaxis, yaxis } = this.chart.layout;
+    return !this.follow || this.fixedY || this.yEnds !== null || Boolean(xaxis?.range ?? yaxis?.range);
   }
 
   /** Tell the kernel what is in view, and whether that goes along with the newest bar. */
