@@ -91,7 +91,7 @@ READ = r"""(view) => {
     .filter((node) => node.getBoundingClientRect().width)
     .map((node) => [node.textContent, atX(across(node) - full.xaxis._offset)]);
   return {
-    candles, columns, labels, times,
+    candles, columns, labels, times, size: view.size,
     range: [...full.xaxis.range], width: full.xaxis._length,
     perBar: scale(full.xaxis), perPrice: scale(full.yaxis), perVolume: scale(full.yaxis2),
     last: view.label.text.textContent, legend: view.legend.textContent,
@@ -118,7 +118,8 @@ def _group_size(drawn: dict[str, Any]) -> int:
     """Return how many bars one candle stands for, from how far apart candles are."""
     at = sorted({round(2 * candle["at"]) / 2 for candle in drawn["candles"]})
     # A view may be read while two layers stand by different axes, with candles less than a bar apart.
-    return max(1, round(min((b - a for a, b in itertools.pairwise(at)), default=1.0)))
+    # Of a lone one the view has to say it.
+    return max(1, round(min((b - a for a, b in itertools.pairwise(at)), default=drawn["size"])))
 
 
 def _rgb(colour: str) -> str:

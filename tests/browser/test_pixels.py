@@ -28,6 +28,14 @@ market = HandMarket({seed})
 market.ticks(200, 6)
 chart = LiveChart(market.engine, "1min", bars={limit}, height=300)"""
 _NOTEBOOK = "window.jupyterapp.shell.currentWidget.content"
+# Plotly tells of a wheel's turn this long after it; here it waits for `go` to be called.
+_HOLD = """() => {
+  const { setTimeout } = window;
+  window.held = [];
+  window.setTimeout = (task, ms, ...more) => (
+    ms === 50 ? held.push(() => task(...more)) : setTimeout(task, ms, ...more));
+  window.go = () => { window.setTimeout = setTimeout; held.forEach((task) => task()); };
+}"""
 _FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
@@ -133,10 +141,36 @@ class Play:
 
     def follow(self) -> None:
         if self.dice.random() < 0.5:
-            self.kernel("chart.follow()")
+            self.latest()
         else:
             self.log.append("click on »")
             self.js("view.latest.click()")
+
+    def latest(self) -> None:
+        self.kernel("chart.follow()")
+
+    def left_key(self) -> None:
+        self.log.append("arrow key to the left")
+        self.js("view.gd.focus()")
+        self.page.keyboard.press("ArrowLeft")
+
+    def turn_and_hold(self) -> None:
+        """Zoom, and turn the wheel."""
+        end = self.js("view.bars.end")
+        self.kernel(f"chart.update_layout(xaxis_range=[{end - 90}, {end + 9}])")
+        self.wait(f"view.range[1] === {end + 9} && !view.fitTimer")
+        self.hold_wheel(self.dice.choice((-120, 120)))
+        self.js("(window.before = [...view.range])")
+
+    def hold_wheel(self, by: int) -> None:
+        """Turn the wheel; of that plotly tells when the page calls `go`."""
+        self.page.evaluate(_HOLD)
+        self.page.mouse.move(*self.place())
+        self.page.mouse.wheel(0, by)
+        self.wait("held.length > 0")
+
+    def first_bars(self) -> None:
+        self.kernel("chart.update_layout(xaxis_range=[60, 90])")
 
     def zoom(self) -> None:
         end = self.js("view.bars.end")
@@ -322,10 +356,44 @@ def test_a_view_that_opens_after_another_timeframe_has_not_the_zoom_of_the_one_b
     play.kernel(f"chart.update_layout(xaxis_range=[{end - 40}, {end + 60}])")
     play.wait(f"view.follow && view.range[1] === {end + 60}")
     play.switch()
-    play.wait("view.chart.look.timeframe === '5m' && view.pad < 60")
+    play.wait("view.chart.look.timeframe === '5m' && view.pad === 6")
     play.wait("!view.chart.layout.xaxis.range")
     play.second_view()
     play.wait("view.follow", 2)
+    play.check()
+
+
+@pytest.mark.parametrize(
+    ("then", "shown"),
+    [
+        (Play.switch, "view.chart.look.timeframe === '5m' && view.follow && view.pad === 6"),
+        (Play.double_click, "view.follow && view.pad === 6"),
+        (Play.latest, "view.follow && view.pad === 6"),
+        (Play.left_key, "view.range[0] < before[0] && view.range[1] < before[1]"),
+        (Play.first_bars, "view.range[0] === 60 && view.range[1] === 90"),
+    ],
+    ids=["another timeframe", "double click", "chart.follow()", "arrow key", "xaxis_range"],
+)
+def test_what_is_asked_for_while_the_wheel_still_turns_stands(
+    play: Play, then: Callable[[Play], None], shown: str
+) -> None:
+    play.turn_and_hold()
+    then(play)
+    play.wait(shown)
+    play.js("(window.told = new Promise((done) => view.gd.once('plotly_relayout', done)), go())")
+    play.page.evaluate("() => told.then(() => null)")
+    assert play.js(shown)
+    play.check()
+
+
+def test_a_zoom_on_its_way_to_the_kernel_is_over_when_the_timeframe_changes(play: Play) -> None:
+    play.hold_wheel(120)
+    play.timeframe = "5min"
+    kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    play.js(f"(({kernel}.requestExecute({{ code: 'chart.set_timeframe(\"5min\")' }})), go())")
+    play.wait("view.chart.look.timeframe === '5m' && view.follow && view.pad === 6")
+    assert play.lab.ask("print(chart.layout.xaxis.range)").strip() == "None"
+    play.second_view()
     play.check()
 
 

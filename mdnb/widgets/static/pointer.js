@@ -9,11 +9,7 @@ const POINTER = {
       this.attach();
       this.moved();
     });
-    gd.on("plotly_relayouting", () => {
-      this.busyUntil = performance.now() + 450;
-      this.moved();
-      shareRange(this, false);
-    });
+    gd.on("plotly_relayouting", () => this.relaying());
     on("plotly_relayout", (event) => this.relaid(event));
     on("plotly_doubleclick", () => this.goLatest());
     on("plotly_restyle", ([style, traces]) => this.report("_js2py_restyle", { style_data: style, style_traces: traces }));
@@ -56,11 +52,35 @@ const POINTER = {
     shareCross(this);
   },
 
+  relaying() {
+    if (this.overtakenAt === this.fits) return; // it still moves what was in view before
+    this.overtakenAt = undefined;
+    this.moving = true;
+    this.busyUntil = performance.now() + 450;
+    this.moved();
+    shareRange(this, false);
+  },
+
+  /** Show something else than what the user is moving: plotly tells of a wheel's turn 50 ms later, of a drag at its
+   * end, and both times of a place among the bars of before. */
+  overtake() {
+    if (!this.moving) return;
+    this.moving = false;
+    this.overtakenAt = this.fits;
+    this.busyUntil = 0;
+  },
+
   relaid(event) {
     const names = Object.keys(event);
     if (names.every((name) => ["autosize", "width", "height"].includes(name))) return;
-    this.busyUntil = 0;
+    const overtaken = this.overtakenAt !== undefined;
+    [this.busyUntil, this.moving, this.overtakenAt] = [0, false, undefined];
     const touched = (axis) => names.some((name) => name.startsWith(`${axis}.range`));
+    if (overtaken && (touched("xaxis") || touched("yaxis"))) {
+      this.nextFit = 0;
+      this.moved(true);
+      return;
+    }
     if (touched("xaxis") || touched("yaxis")) {
       const { xaxis, yaxis } = this.gd.layout;
       this.takeRanges(xaxis.range, touched("yaxis") ? yaxis.range : this.givenPrices());

@@ -180,6 +180,7 @@ const STRIP = {
     const still = this.follow ? b : this.pointer?.ordinal ?? (a + b) / 2;
     const left = still - ((still - a) / (b - a)) * span + share * span;
     const range = [left, left + span];
+    this.overtake();
     this.takeRanges(range, this.givenPrices());
     this.nextFit = 0;
     this.moved(true);
@@ -189,6 +190,7 @@ const STRIP = {
   /** Go to the newest bar shown and along with it, as far zoomed as it is. */
   goNewest() {
     const told = this.isChosen ? { "xaxis.range": null, "yaxis.range": null } : null;
+    this.overtake();
     [this.follow, this.pad] = [true, PADDING];
     this.takePrices(null);
     this.tellFollows();

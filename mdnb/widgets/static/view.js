@@ -233,7 +233,8 @@ class View {
   /** Whether somebody chose what part of the axes is in view here, or in views that open later. */
   get isChosen() {
     const { xaxis, yaxis } = this.chart.layout;
-    return !this.follow || this.fixedY || this.yEnds !== null || Boolean(xaxis?.range ?? yaxis?.range);
+    const here = !this.follow || this.zoomed || this.fixedY || this.yEnds !== null;
+    return here || Boolean(xaxis?.range ?? yaxis?.range);
   }
 
   /** Tell the kernel what is in view, and whether that goes along with the newest bar. */
@@ -294,6 +295,7 @@ class View {
 
   goLatest() {
     const told = this.isChosen ? { "xaxis.range": null, "yaxis.range": null } : null;
+    this.overtake();
     this.takeRanges(null, null);
     this.moved(true);
     if (told) this.report("_js2py_relayout", { relayout_data: told });
@@ -367,6 +369,7 @@ class View {
     const touched = (axis) => changed.some((name) => name === axis || name.startsWith(`${axis}.range`));
     if (touched("xaxis") || touched("yaxis")) {
       const { xaxis, yaxis } = this.chart.layout;
+      this.overtake();
       this.takeRanges(xaxis?.range, yaxis?.range);
     } else if (changed.includes("yaxis.type") && this.givenPrices()) {
       // Plotly turned the chosen range into one of the new axis; Python's layout has the one of before.
