@@ -386,6 +386,24 @@ def test_what_is_asked_for_while_the_wheel_still_turns_stands(
     play.check()
 
 
+def test_a_drag_that_began_before_the_timeframe_changed_does_not_move_its_bars(play: Play) -> None:
+    x, y = play.place()
+    play.page.mouse.move(x, y)
+    play.page.mouse.down()
+    play.page.mouse.move(x + 120, y, steps=3)
+    play.switch()
+    play.wait("view.chart.look.timeframe === '5m'")
+    play.page.mouse.move(x + 160, y, steps=2)
+    play.js("(window.told = new Promise((done) => view.gd.once('plotly_relayout', done)), 0)")
+    play.page.mouse.up()
+    play.page.evaluate("() => told.then(() => null)")
+    assert play.js("view.follow && view.pad === 6")
+    play.check()
+    play.drag()
+    play.wait("!view.follow || view.pad !== 6")
+    play.check()
+
+
 def test_a_zoom_on_its_way_to_the_kernel_is_over_when_the_timeframe_changes(play: Play) -> None:
     play.hold_wheel(120)
     play.timeframe = "5min"
