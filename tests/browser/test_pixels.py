@@ -169,6 +169,11 @@ class Play:
         self.page.mouse.wheel(0, by)
         self.wait("held.length > 0")
 
+    def watch_relayout(self) -> None:
+        """Let the page note in `told` that plotly told of new ranges; the view has heard of it before."""
+        hear = "view.gd.once('plotly_relayout', () => { window.told = true; })"
+        self.js(f"(window.told = false, {hear}, 0)")
+
     def first_bars(self) -> None:
         self.kernel("chart.update_layout(xaxis_range=[60, 90])")
 
@@ -380,8 +385,9 @@ def test_what_is_asked_for_while_the_wheel_still_turns_stands(
     play.turn_and_hold()
     then(play)
     play.wait(shown)
-    play.js("(window.told = new Promise((done) => view.gd.once('plotly_relayout', done)), go())")
-    play.page.evaluate("() => told.then(() => null)")
+    play.watch_relayout()
+    play.page.evaluate("() => go()")
+    play.wait("window.told")
     assert play.js(shown)
     play.check()
 
@@ -394,9 +400,9 @@ def test_a_drag_that_began_before_the_timeframe_changed_does_not_move_its_bars(p
     play.switch()
     play.wait("view.chart.look.timeframe === '5m'")
     play.page.mouse.move(x + 160, y, steps=2)
-    play.js("(window.told = new Promise((done) => view.gd.once('plotly_relayout', done)), 0)")
+    play.watch_relayout()
     play.page.mouse.up()
-    play.page.evaluate("() => told.then(() => null)")
+    play.wait("window.told")
     assert play.js("view.follow && view.pad === 6")
     play.check()
     play.drag()

@@ -53,11 +53,11 @@ const POINTER = {
   },
 
   relaying() {
+    this.moved();
     if (this.overtakenAt === this.fits) return; // it still moves what was in view before
     this.overtakenAt = undefined;
     this.moving = true;
     this.busyUntil = performance.now() + 450;
-    this.moved();
     shareRange(this, false);
   },
 
@@ -76,16 +76,12 @@ const POINTER = {
     const overtaken = this.overtakenAt !== undefined;
     [this.busyUntil, this.moving, this.overtakenAt] = [0, false, undefined];
     const touched = (axis) => names.some((name) => name.startsWith(`${axis}.range`));
-    if (overtaken && (touched("xaxis") || touched("yaxis"))) {
+    if (touched("xaxis") || touched("yaxis")) {
       this.nextFit = 0;
       this.moved(true);
-      return;
-    }
-    if (touched("xaxis") || touched("yaxis")) {
+      if (overtaken) return;
       const { xaxis, yaxis } = this.gd.layout;
       this.takeRanges(xaxis.range, touched("yaxis") ? yaxis.range : this.givenPrices());
-      this.nextFit = 0;
-      this.moved(true);
       shareRange(this, true);
     }
     this.report("_js2py_relayout", { relayout_data: event });
