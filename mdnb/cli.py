@@ -65,5 +65,6 @@ def _record(symbol: str, file: Path, feed: str | None, seconds: float) -> int:
     from mdnb.runtime.recording import record
 
     frames = run(record(symbol, file, feed, seconds))
-    print(f"{frames:,} frames of {symbol} in {file}; play them with feed='replay:{file}'")  # noqa: T201
+    told = f"{frames:,} frames of {symbol} in {file}; play them with feed='replay:{file}'"
+    print(told)  # noqa: T201  # this is a command line
     return 0

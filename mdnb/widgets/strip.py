@@ -177,7 +177,8 @@ class LiveStrip(LiveTable):
         """Forget what was noted of the symbol before."""
 
     def state(self) -> StripState:
-        """Return what the strip shows, made of the data as it is now."""
+        """Return what the strip shows, made of the data as it is now; each kind of strip has its own."""
+        # Not abstract: the metaclass of a widget is traitlets'.
         raise NotImplementedError
 
 

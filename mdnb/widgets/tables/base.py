@@ -94,7 +94,7 @@ class LiveTable(anywidget.AnyWidget):
         self._listeners = [engine.listen(sender().wake.set) for engine in self._engines]
         sender().add(self)
 
-    # -- what it shows ------------------------------------------------------------------------------
+    # -- what it shows: each table's own; not abstract, as the metaclass of a widget is traitlets' ----
 
     def state(self) -> Shown:
         """Return what the table shows, made of the data as it is now."""
