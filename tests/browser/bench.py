@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.browser.lab import Lab
+from tests.browser.lab import WAIT_MS, Lab
 
 __all__ = ["PICTURES", "SETUP", "WAIT_MS", "Bench", "Chart", "ShownChart", "find_view", "open_bench"]
 
@@ -18,7 +17,6 @@ from mdnb.widgets.chart import LiveChart
 live = mdnb.live('BTC-USD', ['1min', '5min'], feed='sim://?speed=60&seed=4', progress=False)
 def make(timeframe="1min", **options):
     return LiveChart(live._view.data.engine, timeframe, **options)"""
-WAIT_MS = 20_000
 PICTURES = Path(__file__).parents[2] / "build" / "pictures"
 """Git-ignored: to be looked at."""
 
@@ -62,16 +60,8 @@ class Bench:
         return text
 
     def wait_for(self, expression: str) -> str:
-        """Return an expression's text once it is true in the kernel.
-
-        What the page tells it may be handled after code that was sent later.
-        """
-        limit = time.monotonic() + WAIT_MS / 1000
-        while time.monotonic() < limit:
-            text = self.lab.ask(f"if {expression}: print({expression})")
-            if text:
-                return text.strip()
-        raise AssertionError(f"{expression} does not become true in the kernel")
+        """Return an expression's text once it is true in the kernel."""
+        return self.lab.wait_for(expression)
 
 
 def open_bench(lab: Lab, name: str, setup: str = SETUP, theme: str = "JupyterLab Light") -> Bench:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from playwright.sync_api import Page
 
 from tests.browser.server import PAGE_MS, Server, notebook_text, running_page, running_server
 
-__all__ = ["JUPYTERLAB", "NOTEBOOK", "PAGE_MS", "Host", "Lab", "running_jupyter", "running_lab"]
+__all__ = ["JUPYTERLAB", "NOTEBOOK", "PAGE_MS", "WAIT_MS", "Host", "Lab", "running_jupyter", "running_lab"]
 
+WAIT_MS = 20_000
 _FIND_PANEL = "const panel = window.jupyterapp.shell.currentWidget; const cells = panel.content.widgets;"
 
 _ASK = r"""async (code) => {
@@ -124,6 +126,18 @@ class Lab:
         if error:
             raise RuntimeError(error)
         return str(text)
+
+    def wait_for(self, expression: str) -> str:
+        """Return an expression's text once it is true in the kernel.
+
+        What the page tells it may be handled after code that was sent later.
+        """
+        limit = time.monotonic() + WAIT_MS / 1000
+        while time.monotonic() < limit:
+            text = self.ask(f"if {expression}: print({expression})")
+            if text:
+                return text.strip()
+        raise AssertionError(f"{expression} does not become true in the kernel")
 
     def outputs(self, cell: int) -> list[dict[str, Any]]:
         """Return a cell's outputs as in the notebook file."""

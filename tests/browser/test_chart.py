@@ -376,7 +376,7 @@ def test_colours_follow_the_page(bench: Bench, chart: Chart, theme: str) -> None
     bench.page.mouse.move(2, 2)
     up = {"dark": "#26a69a", "light": "#089981"}[theme]
     assert chart.page("view.gd.data[0].increasing.line.color") == up
-    assert bench.do("print(chart.layout.paper_bgcolor)") == f"{background}\n"
+    bench.wait_for(f"chart.layout.paper_bgcolor == {background!r}")
 
 
 def test_a_reloaded_page_shows_the_present(bench: Bench) -> None:

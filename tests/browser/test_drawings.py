@@ -84,7 +84,7 @@ def test_a_line_is_drawn_moved_and_deleted(bench: Bench, chart: Chart) -> None:
     half_a_pixel = (_price(chart, 0) - _price(chart, 1)) / 300
     assert abs(shape["y0"] - _price(chart, 0.3)) <= half_a_pixel + 0.01
     _wait_drawn(chart, [[shape["y0"]]])
-    assert _python(bench, "[shape.line.width for shape in chart.layout.shapes]") == [3, 1.5]
+    bench.wait_for("[shape.line.width for shape in chart.layout.shapes] == [3, 1.5]")
     said = chart.page("view.lineChips.textContent.replaceAll(',', '')")
     assert float(said) == shape["y0"]
 
@@ -102,7 +102,7 @@ def test_a_line_is_drawn_moved_and_deleted(bench: Bench, chart: Chart) -> None:
     bench.page.keyboard.press("Delete")
     chart.wait(f"{_OURS}.length === 0")
     _wait_drawn(chart, [])
-    assert _python(bench, "[shape.line.width for shape in chart.layout.shapes]") == [3]
+    bench.wait_for("[shape.line.width for shape in chart.layout.shapes] == [3]")
 
 
 def test_a_rectangle_is_drawn_picked_moved_and_made_larger(bench: Bench, chart: Chart) -> None:
@@ -155,7 +155,7 @@ def test_escape_puts_a_tool_away_and_a_button_clears(bench: Bench, chart: Chart)
     chart.page("(view.buttons.clear.click(), 0)")
     chart.wait(f"({_SHAPES}).length === 1 && {_OURS}.length === 0")
     _wait_drawn(chart, [])
-    assert _python(bench, "len(chart.layout.shapes)") == 1
+    bench.wait_for("len(chart.layout.shapes) == 1")
 
 
 def test_a_line_is_drawn_without_a_pointer(bench: Bench, chart: Chart) -> None:
@@ -213,7 +213,7 @@ def test_what_is_drawn_while_the_kernel_is_busy_is_not_lost(bench: Bench, chart:
     kept = chart.page("[...view.range]")
     bench.lab.wait(cell)
     _wait_drawn(chart, [[price] for price in chart.page(f"{_OURS}.map(shape => shape.y0)")])
-    assert _python(bench, "list(chart.layout.xaxis.range)") == kept
+    bench.wait_for(f"list(chart.layout.xaxis.range or []) == {kept}")
 
 
 def test_python_draws_and_a_second_view_shows_it_all(bench: Bench, chart: Chart) -> None:
@@ -264,8 +264,7 @@ def test_drawings_take_the_colour_of_the_theme(bench: Bench, chart: Chart, theme
     bench.lab.set_theme(f"JupyterLab {theme.title()}")
     colour = {"dark": "#5b9cf6", "light": "#2962ff"}[theme]
     chart.wait(f"view.theme === '{theme}' && {_OURS}.every(shape => shape.line.color === '{colour}')")
-    code = "print({shape.line.color for shape in chart.layout.shapes})"
-    assert bench.do(code) == f"{{'{colour}'}}\n"
+    bench.wait_for(f"{{shape.line.color for shape in chart.layout.shapes}} == {{{colour!r}}}")
     hand.mouse.click(*chart.at(0.4, 0.4))
     chart.wait("view.picked && view.handles.getAttribute('d')")
     PICTURES.mkdir(parents=True, exist_ok=True)

@@ -29,8 +29,8 @@ def bench(lab: Lab) -> Bench:
     return open_bench(lab, "modes.ipynb")
 
 
-def _mode_in_python(bench: Bench) -> str:
-    return bench.do("print(chart.mode)").strip()
+def _wait_for_mode(bench: Bench, mode: str) -> None:
+    bench.wait_for(f"chart.mode == {mode!r}")
 
 
 def _kernel_bars(bench: Bench) -> dict[float, list[float]]:
@@ -65,7 +65,7 @@ def test_a_paused_picture_stands_still_and_nothing_is_lost(bench: Bench, chart: 
     chart.page("(view.moved(true), 0)")
     chart.wait(f"view.fits > {fits}")
     assert chart.page(_PICTURE) == before
-    assert _mode_in_python(bench) == "paused"
+    _wait_for_mode(bench, "paused")
     bench.do("chart.resume()")
     chart.wait(f"{_MODE} === 'live' && view.bars === view.chart.bars && view.drawnTo >= {end} + 4")
     chart.wait("view.texts.status.textContent.startsWith('live')")
@@ -106,7 +106,7 @@ def test_a_replay_shows_no_bar_before_its_time_and_ends_in_the_present(bench: Be
     settled = [row for row in seen if row["fits"] > seen[0]["fits"] and not row["quiet"]]
     assert len(settled) > 5
     assert all(row["candles"] <= row["cursor"] and row["line"] <= row["cursor"] for row in settled)
-    assert _mode_in_python(bench) == "live"
+    _wait_for_mode(bench, "live")
     bench.do("chart.close()")
     assert not bench.errors
 
@@ -134,7 +134,7 @@ def test_it_all_works_while_the_kernel_is_busy(bench: Bench, chart: Chart) -> No
     running = "window.jupyterapp.shell.currentWidget.content.widgets.at(-1).model.sharedModel.execution_count"
     assert bench.page.evaluate(running) is None, "the cell was over before the keys were"
     bench.lab.wait(cell)
-    assert _mode_in_python(bench) == "paused"
+    _wait_for_mode(bench, "paused")
 
 
 def test_a_replay_is_paused_stepped_and_hurried(bench: Bench, chart: Chart) -> None:
@@ -152,10 +152,10 @@ def test_a_replay_is_paused_stepped_and_hurried(bench: Bench, chart: Chart) -> N
     assert chart.page("view.speed.textContent") == "×8"
     chart.page("(view.buttons.step.click(), 0)")
     assert chart.page("view.bars.end - 1") == at + 4
-    assert _mode_in_python(bench) == "paused"
+    _wait_for_mode(bench, "paused")
     chart.page("(view.buttons.pause.click(), 0)")
     chart.wait(f"{_MODE} === 'replay' && view.chart.modes.cursor >= {at} + 8")
-    assert _mode_in_python(bench) == "replay"
+    _wait_for_mode(bench, "replay")
     chart.page("(view.buttons.live.click(), 0)")
     chart.wait(f"{_MODE} === 'live'")
     assert chart.page("view.buttons.step.disabled && view.buttons.live.disabled")
@@ -192,15 +192,15 @@ def test_the_keyboard_pans_zooms_and_returns(bench: Bench, chart: Chart) -> None
         press("ArrowLeft")
     chart.wait("!view.follow && view.gd._fullLayout.xaxis.range[1] < view.bars.end")
     kept = chart.page("[...view.range]")
-    assert json.loads(bench.do("print(list(chart.layout.xaxis.range))")) == kept
+    bench.wait_for(f"list(chart.layout.xaxis.range or []) == {kept}")
     bench.show(chart.cell)
     _focus(chart)
     press("ArrowRight")
     chart.wait(f"view.range[0] > {kept[0]}")
     press("End")
     chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end - 2")
-    assert bench.do("print(chart.layout.xaxis.range, chart.follows)") == "None True\n"
-    assert bench.page.evaluate(cells) == count + 2, "a key of the chart was the notebook's too"
+    bench.wait_for("chart.layout.xaxis.range is None and chart.follows")
+    assert bench.page.evaluate(cells) == count, "a key of the chart was the notebook's too"
 
 
 def test_the_buttons_are_there_for_pointer_and_keyboard_and_else_away(bench: Bench, chart: Chart) -> None:
@@ -241,7 +241,7 @@ def test_a_second_view_and_a_reloaded_page_stand_where_the_first_did(bench: Benc
     end = chart.page("view.chart.bars.end")
     bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     chart.wait(f"view.chart.bars.end >= {end} + 2")
-    assert _mode_in_python(bench) == "paused"
+    _wait_for_mode(bench, "paused")
     bench.page.reload(timeout=PAGE_MS)
     _wait_for_cell(bench, chart.cell)
     chart.wait("view.fits > 0 && view.drawn > 1")
