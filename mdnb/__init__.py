@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mdnb.manager import RealtimeDataManager
     from mdnb.market import LiveMarket, live
     from mdnb.notebook.magics import load_ipython_extension, unload_ipython_extension
-    from mdnb.runtime.bridge import run
+    from mdnb.runtime.process.bridge import run
     from mdnb.suite import TradingSuite
     from mdnb.timeframes import Timeframe
     from mdnb.types import Bar, MarketSnapshot, Price, Quote, Tick
@@ -72,7 +72,7 @@ _HOMES = {
     "live": "mdnb.market",
     "load_ipython_extension": "mdnb.notebook.magics",
     "make_feed": "mdnb.feeds.registry",
-    "run": "mdnb.runtime.bridge",
+    "run": "mdnb.runtime.process.bridge",
     "unload_ipython_extension": "mdnb.notebook.magics",
 }
 

@@ -61,7 +61,7 @@ def _doctor(*, quiet: bool) -> int:
 
 
 def _record(symbol: str, file: Path, feed: str | None, seconds: float) -> int:
-    from mdnb.runtime.bridge import run
+    from mdnb.runtime.process.bridge import run
     from mdnb.runtime.recording import record
 
     frames = run(record(symbol, file, feed, seconds))

@@ -7,29 +7,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdnb.cards import status_html, status_text
 from mdnb.config import DataManagerConfig
 from mdnb.errors import ClosedError, OptionError, SymbolError, suggest
 from mdnb.events.bus import Handler, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Feed
-from mdnb.frames import LiveFrame
+from mdnb.live_frame import LiveFrame
 from mdnb.manager.forward import Forward
-from mdnb.plain import PlainDataManager
-from mdnb.runtime.accounting import Accounting
-from mdnb.runtime.alerting import Alerting
-from mdnb.runtime.bridge import call
-from mdnb.runtime.launch import drop_session, make_session, start_session, wait_ended
+from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.process.bridge import call
 from mdnb.runtime.session import MarketSession
+from mdnb.runtime.session_factory import drop_session, make_session, start_session, wait_ended
+from mdnb.runtime.set_alerts import Alerting
+from mdnb.status_card import status_html, status_text
 from mdnb.suite import SymbolView
+from mdnb.sync_manager import PlainDataManager
 from mdnb.types import Price
-from mdnb.widgets.opening import Panels
-from mdnb.widgets.tables.opening import Tables
+from mdnb.widgets.open_charts import Panels
+from mdnb.widgets.open_tables import Tables
 
 if TYPE_CHECKING:
     from mdnb.analysis.alignment import TimeframeAlignment
     from mdnb.statistics import ImportResult
-    from mdnb.widgets.chart import LiveChart
+    from mdnb.widgets.chart.chart import LiveChart
 
 __all__ = ["LiveMarket", "LiveSymbol", "live"]
 
@@ -84,8 +84,8 @@ def live(
     ...     market.data.get_timeframes(), market.price > 0
     (['1min', '5min'], True)
     """
-    from mdnb.widgets.preload import preload
-    from mdnb.widgets.progress import progress_line
+    from mdnb.widgets.page.preload import preload
+    from mdnb.widgets.page.progress import progress_line
 
     preload()
     with progress_line(enabled=progress) as tell:
@@ -136,7 +136,7 @@ class LiveSymbol:
         return self.data.get_current_price()
 
     def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
-        """Return a live chart; see `mdnb.widgets.chart.LiveChart`."""
+        """Return a live chart; see `mdnb.widgets.chart.chart.LiveChart`."""
         return self._view.chart(timeframe, **options)
 
     def alignment(self, timeframes: Sequence[str] | None = None, **options: Any) -> TimeframeAlignment:

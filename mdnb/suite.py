@@ -6,25 +6,25 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mdnb.cards import status_html, status_text
 from mdnb.config import DataManagerConfig
 from mdnb.events.bus import Handler, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Feed
 from mdnb.manager import RealtimeDataManager
 from mdnb.manager.forward import Forward
-from mdnb.plain import PlainDataManager
-from mdnb.runtime.accounting import Accounting
-from mdnb.runtime.alerting import Alerting
-from mdnb.runtime.bridge import await_call
-from mdnb.runtime.launch import drop_session, make_session, start_session, wait_ended
-from mdnb.runtime.registry import cell_key
+from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.process.registry import cell_key
 from mdnb.runtime.session import MarketSession
-from mdnb.widgets.opening import Panels
-from mdnb.widgets.tables.opening import Tables
+from mdnb.runtime.session_factory import drop_session, make_session, start_session, wait_ended
+from mdnb.runtime.set_alerts import Alerting
+from mdnb.status_card import status_html, status_text
+from mdnb.sync_manager import PlainDataManager
+from mdnb.widgets.open_charts import Panels
+from mdnb.widgets.open_tables import Tables
 
 if TYPE_CHECKING:
-    from mdnb.widgets.chart import LiveChart
+    from mdnb.widgets.chart.chart import LiveChart
 
 __all__ = ["SymbolView", "TradingSuite"]
 
@@ -59,7 +59,7 @@ class SymbolView:
         return self._session.bus.on(type, only_ours)
 
     def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
-        """Return a live chart of this symbol; see `mdnb.widgets.chart.LiveChart`."""
+        """Return a live chart of this symbol; see `mdnb.widgets.chart.chart.LiveChart`."""
         return _chart(self._session, self.data, timeframe, options)
 
     def __repr__(self) -> str:
@@ -180,7 +180,7 @@ class TradingSuite:
         return self._session.accounting(chosen)
 
     def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
-        """Return a live chart of the first symbol; see `mdnb.widgets.chart.LiveChart`."""
+        """Return a live chart of the first symbol; see `mdnb.widgets.chart.chart.LiveChart`."""
         return _chart(self._session, self.data, timeframe, options)
 
     # -- events ---------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ class TradingSuite:
 def _chart(
     session: MarketSession, manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]
 ) -> LiveChart:
-    from mdnb.widgets.chart import LiveChart
+    from mdnb.widgets.chart.chart import LiveChart
 
     sources = {symbol: session.engine(symbol) for symbol in session.symbols}
     name = timeframe or manager.get_timeframes()[0]

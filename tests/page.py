@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import mdnb
-from mdnb.runtime.bridge import await_call
+from mdnb.runtime.process.bridge import await_call
 
 __all__ = [
     "PAGE",
@@ -278,7 +278,7 @@ async def put_bad_data(suite: mdnb.TradingSuite) -> None:
 
     async def put() -> None:
         for frame in frames:
-            session._drain.on_frame(frame)
+            session._batcher.on_frame(frame)
 
     alert = asyncio.create_task(_told(suite, mdnb.EventType.DATA_QUALITY_ALERT))
     await asyncio.sleep(0)

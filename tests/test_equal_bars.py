@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from mdnb.config import DataManagerConfig
-from mdnb.runtime.accounting import Accounting
+from mdnb.runtime.live.accounting import Accounting
 from mdnb.suite import TradingSuite
 from mdnb.timeframes import Timeframe
 from tests.venues import truth

@@ -24,7 +24,7 @@ from mdnb.errors import (
     WaitTimeoutError,
 )
 from mdnb.market import LiveMarket
-from mdnb.runtime.loop import background_loop
+from mdnb.runtime.process.loop import background_loop
 
 FAST = "sim://?speed=60&seed=11"
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mdnb.analysis.measures import (
+from mdnb.analysis.tau_null_distribution import null_band
+from mdnb.analysis.trend_measures import (
     FEWEST,
     MOST,
     HacTest,
@@ -26,7 +27,6 @@ from mdnb.analysis.measures import (
     log_returns,
     momentum,
 )
-from mdnb.analysis.null import null_band
 from mdnb.errors import OptionError
 from mdnb.types import Record, timestamp
 

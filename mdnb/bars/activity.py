@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mdnb.bars.node import BarLog
-from mdnb.batch import BarRow, TradeRow
 from mdnb.errors import TimeframeError
+from mdnb.rows import BarRow, TradeRow
 from mdnb.timeframes import Timeframe
 
 __all__ = ["ActivityBars"]

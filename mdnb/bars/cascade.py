@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mdnb.bars.bulk import bars_of, fold_down, group_starts
-from mdnb.bars.grow import fill_from_parent, put_below
+from mdnb.bars.add_timeframe import fill_from_parent, put_below
+from mdnb.bars.bars_from_arrays import bars_of, fold_down, group_starts
 from mdnb.bars.late import amend_bars, is_gone
 from mdnb.bars.node import BarLog, Node, OnClosed, fold_rows
 from mdnb.bars.tree import parents
-from mdnb.batch import BarRow, TradeRow
+from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import Sessions
 from mdnb.timeframes import Grid, Timeframe
 

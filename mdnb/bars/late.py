@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mdnb.bars.node import BarLog, Node, fold_rows
-from mdnb.batch import BarRow
+from mdnb.rows import BarRow
 
 __all__ = ["amend_bars", "closed_rows", "is_gone", "refold"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from mdnb.batch import BarRow
+from mdnb.rows import BarRow
 from mdnb.timeframes import Grid
 
 __all__ = ["BarLog", "Node", "OnClosed", "fold_rows"]
@@ -31,7 +31,7 @@ class BarLog(Protocol):
         ...
 
     def extend_block(self, block: Any, first_flags: int = 0) -> None:
-        """Append closed bars from a `mdnb.bars.bulk.BarBlock`; the flags are those of its first bar."""
+        """Append closed bars from a `BarBlock`; the flags are those of its first bar."""
         ...
 
     def find(self, ts_ns: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 
-from mdnb.batch import Decoder
 from mdnb.errors import FeedError, suggest
+from mdnb.rows import Decoder
 
 __all__ = ["DIALECTS", "decoder"]
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from mdnb.batch import Batch, DepthUpdate, Reply
 from mdnb.decode.fields import (
     Epoch,
     Identifier,
@@ -38,6 +37,7 @@ from mdnb.decode.fields import (
     timeframe_name,
     typed,
 )
+from mdnb.rows import Batch, DepthUpdate, Reply
 
 __all__ = ["Decoder"]
 

@@ -14,7 +14,6 @@ from typing import Literal
 
 import msgspec
 
-from mdnb.batch import Batch, DepthUpdate, Reply
 from mdnb.decode.fields import (
     Epoch,
     Identifier,
@@ -29,6 +28,7 @@ from mdnb.decode.fields import (
     reply_text,
     typed,
 )
+from mdnb.rows import Batch, DepthUpdate, Reply
 
 __all__ = ["Decoder"]
 

@@ -15,7 +15,6 @@ from typing import Literal
 
 import msgspec
 
-from mdnb.batch import Batch, DepthUpdate, Reply
 from mdnb.decode.fields import (
     Identifier,
     Level,
@@ -32,6 +31,7 @@ from mdnb.decode.fields import (
     reply_text,
     typed,
 )
+from mdnb.rows import Batch, DepthUpdate, Reply
 
 __all__ = ["Decoder"]
 

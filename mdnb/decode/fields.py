@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from mdnb.batch import BarRow, Batch, QuoteRow, TradeRow
+from mdnb.rows import BarRow, Batch, QuoteRow, TradeRow
 from mdnb.timeframes import Timeframe
 
 __all__ = [

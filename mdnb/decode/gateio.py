@@ -16,7 +16,6 @@ from typing import Literal
 
 import msgspec
 
-from mdnb.batch import BarRow, Batch, DepthUpdate, Reply
 from mdnb.decode.fields import (
     Epoch,
     Identifier,
@@ -39,6 +38,7 @@ from mdnb.decode.fields import (
     timeframe_name,
     typed,
 )
+from mdnb.rows import BarRow, Batch, DepthUpdate, Reply
 
 __all__ = ["Decoder"]
 

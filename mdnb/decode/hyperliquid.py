@@ -15,7 +15,6 @@ from typing import Literal
 
 import msgspec
 
-from mdnb.batch import Batch, DepthUpdate, Reply
 from mdnb.decode.fields import (
     Epoch,
     Identifier,
@@ -35,6 +34,7 @@ from mdnb.decode.fields import (
     timeframe_name,
     typed,
 )
+from mdnb.rows import Batch, DepthUpdate, Reply
 
 __all__ = ["Decoder"]
 

@@ -14,7 +14,6 @@ from typing import Literal
 
 import msgspec
 
-from mdnb.batch import Batch, DepthUpdate, Reply
 from mdnb.decode.fields import (
     Identifier,
     OpenBars,
@@ -32,6 +31,7 @@ from mdnb.decode.fields import (
     timeframe_name,
     typed,
 )
+from mdnb.rows import Batch, DepthUpdate, Reply
 from mdnb.timeframes import Timeframe
 
 __all__ = ["Decoder"]

@@ -22,8 +22,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from mdnb.batch import Batch, DepthUpdate, Reply
 from mdnb.decode.fields import Level, Price, Size, Symbol, UnusableError, check_keys, refused
+from mdnb.rows import Batch, DepthUpdate, Reply
 
 __all__ = ["PROTOCOL_VERSION", "Decoder"]
 

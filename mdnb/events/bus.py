@@ -18,7 +18,7 @@ from typing import Any
 
 from mdnb.errors import OptionError, WaitTimeoutError
 from mdnb.events.types import Event, EventType
-from mdnb.waiting import wakeful
+from mdnb.interruptible_wait import wakeful
 
 __all__ = ["EventBus", "Handler", "Subscription", "Tap"]
 

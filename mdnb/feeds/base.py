@@ -6,10 +6,10 @@ import abc
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from mdnb.batch import BarRow, Reply, TradeRow
 from mdnb.clock import Clock, SystemClock
 from mdnb.errors import OptionError, suggest
 from mdnb.instruments import Instrument, known_instrument
+from mdnb.rows import BarRow, Reply, TradeRow
 from mdnb.sessions import Sessions
 
 __all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels"]

@@ -23,11 +23,11 @@ import msgspec
 import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from mdnb.batch import Reply
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
 from mdnb.feeds.endpoint import Endpoint, after_refusal
-from mdnb.feeds.patience import Backoff, Patience, Wall
+from mdnb.feeds.timeouts import Backoff, Patience, Wall
+from mdnb.rows import Reply
 
 __all__ = ["MAX_FRAME_BYTES", "Backoff", "Endpoint", "Patience", "Wall", "WebSocketFeed"]
 

@@ -25,7 +25,7 @@ import msgspec
 
 from mdnb.errors import DataExportError, FeedError
 from mdnb.feeds.replay.files import head, lines
-from mdnb.feeds.replay.frames import mdnb_header
+from mdnb.feeds.replay.frame_files import mdnb_header
 from mdnb.feeds.replay.recording import Damage
 
 __all__ = ["FLUSH_SECONDS", "Recorder"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from mdnb.batch import BarRow, TradeRow
 from mdnb.errors import FeedError
 from mdnb.feeds.connection import WebSocketFeed
+from mdnb.rows import BarRow, TradeRow
 from mdnb.timeframes import Timeframe
 
 __all__ = ["END_REASON", "PAGE_ROWS", "PROTOCOL_VERSION", "WireFeed"]

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from mdnb.config import DataManagerConfig
 from mdnb.manager.alignment import Alignment
+from mdnb.manager.bar_processing import BarProcessing
 from mdnb.manager.bars import BarAccess
-from mdnb.manager.current import CurrentData
 from mdnb.manager.depth import Depth
-from mdnb.manager.desk import Desk
 from mdnb.manager.files import Files
 from mdnb.manager.forward import Forward
+from mdnb.manager.market_now import CurrentData
 from mdnb.manager.memory import Memory
+from mdnb.manager.part import Desk
 from mdnb.manager.performance import Performance
-from mdnb.manager.processing import BarProcessing
 from mdnb.manager.statistics import Statistics
 from mdnb.manager.subscriptions import Subscriptions
 from mdnb.manager.ticks import TickAccess
 from mdnb.manager.validation import Validation
-from mdnb.runtime.engine import Engine
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.session import MarketSession
 
 __all__ = ["RealtimeDataManager"]
@@ -108,7 +108,7 @@ class RealtimeDataManager:
     get_accounting = Forward("_statistics", Statistics.get_accounting)
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> SymbolState:
         """The engine that holds the data; charts read it."""
         return self._desk.engine
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdnb.analysis.alignment import TimeframeAlignment, Weights, align
-from mdnb.manager.desk import Desk
+from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
-from mdnb.manager.instants import When, to_ns, whole_number
-from mdnb.runtime.engine import Engine
+from mdnb.manager.part import Desk
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import DAY_NS
 from mdnb.timeframes import Timeframe
 
@@ -99,7 +99,7 @@ class Alignment:
         )
 
 
-def _bars_per_year(engine: Engine, names: list[str], now_ns: int) -> dict[str, float] | None:
+def _bars_per_year(engine: SymbolState, names: list[str], now_ns: int) -> dict[str, float] | None:
     """Return how many bars a year of the venue's hours has, by timeframe; None where it never closes."""
     if engine.sessions.always_open:
         return None
@@ -114,7 +114,7 @@ def _bars_per_year(engine: Engine, names: list[str], now_ns: int) -> dict[str, f
     return made
 
 
-def _closes(engine: Engine, name: str, window: int, until: int | None) -> NDArray[np.float64]:
+def _closes(engine: SymbolState, name: str, window: int, until: int | None) -> NDArray[np.float64]:
     """Return the newest closes of bars that ended by an instant; None is now."""
     with engine.lock:
         log = engine.log(name)

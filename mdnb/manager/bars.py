@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from mdnb.manager.desk import Desk
+from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
-from mdnb.manager.instants import When, to_ns, whole_number
-from mdnb.runtime.bridge import await_call
+from mdnb.manager.part import Desk
+from mdnb.runtime.process.bridge import await_call
 
 if TYPE_CHECKING:
     import pandas as pd

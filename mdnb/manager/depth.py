@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mdnb.depth import OrderBookView
 from mdnb.errors import NoDataError
-from mdnb.manager.desk import DEFAULT_TIMEOUT, Desk
-from mdnb.manager.instants import whole_number
+from mdnb.manager.arguments import whole_number
+from mdnb.manager.part import DEFAULT_TIMEOUT, Desk
 
 __all__ = ["Depth"]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mdnb.manager.columns import columns_of, fit_to_grid, leave_out_impossible, leave_out_outliers
-from mdnb.manager.desk import Desk
-from mdnb.runtime.bridge import await_call
-from mdnb.runtime.importing import Merged, merge_bars
+from mdnb.manager.import_checks import columns_of, fit_to_grid, leave_out_impossible, leave_out_outliers
+from mdnb.manager.part import Desk
+from mdnb.runtime.past.merge_bars import Merged, merge_bars
+from mdnb.runtime.process.bridge import await_call
 from mdnb.statistics import ImportResult
 from mdnb.validate.findings import QualityFinding
 

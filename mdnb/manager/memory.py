@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 from mdnb.config import DataManagerConfig
 from mdnb.errors import OptionError
-from mdnb.manager.desk import Desk
+from mdnb.manager.bar_processing import change_config
 from mdnb.manager.forward import immediate
-from mdnb.manager.processing import change_config
-from mdnb.runtime.bridge import await_call
-from mdnb.runtime.disk import CleanupReport, tidy
+from mdnb.manager.part import Desk
+from mdnb.runtime.disk_overflow import CleanupReport, tidy
+from mdnb.runtime.process.bridge import await_call
 from mdnb.statistics import MemoryStatistics
 
 __all__ = ["Memory"]

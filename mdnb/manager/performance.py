@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from mdnb.config import DataManagerConfig
-from mdnb.manager.desk import Desk
-from mdnb.manager.processing import change_config
-from mdnb.runtime.bridge import await_call
+from mdnb.manager.bar_processing import change_config
+from mdnb.manager.part import Desk
+from mdnb.runtime.process.bridge import await_call
 from mdnb.statistics import PerformanceMetrics
 
 __all__ = ["Performance"]

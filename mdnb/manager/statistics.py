@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mdnb.manager.desk import Desk
 from mdnb.manager.forward import immediate
-from mdnb.runtime.accounting import Accounting
-from mdnb.runtime.engine import Engine
+from mdnb.manager.part import Desk
+from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.statistics import DataStatistics, TimeframeStatistics
 from mdnb.store.bars import ROW_BYTES
 from mdnb.store.columns import AMENDED, FILLED, PARTIAL
@@ -139,7 +139,9 @@ class Statistics:
         return self._desk.session.accounting(self._desk.symbol)
 
 
-def completeness(engine: Engine, name: str, live: list[tuple[int, int]], now_ns: int) -> tuple[float, int]:
+def completeness(
+    engine: SymbolState, name: str, live: list[tuple[int, int]], now_ns: int
+) -> tuple[float, int]:
     """Return the share of a timeframe's intervals that are known, and how many are not.
 
     Counted are the intervals inside sessions from the first bar in memory to the one that is being made. An

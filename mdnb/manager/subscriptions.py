@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mdnb.errors import MdnbError
 from mdnb.feeds.base import Channel
-from mdnb.manager.desk import Desk
-from mdnb.runtime.bridge import await_call
+from mdnb.manager.part import Desk
+from mdnb.runtime.process.bridge import await_call
 
 __all__ = ["Subscriptions"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mdnb.errors import OptionError
-from mdnb.manager.current import SIDES
-from mdnb.manager.desk import Desk
+from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
-from mdnb.manager.instants import whole_number
+from mdnb.manager.market_now import SIDES
+from mdnb.manager.part import Desk
 from mdnb.statistics import TickStatistics
 from mdnb.types import Tick
 

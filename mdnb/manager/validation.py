@@ -6,18 +6,18 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from mdnb.errors import NoDataError
-from mdnb.manager.desk import Desk
+from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
-from mdnb.manager.instants import whole_number
-from mdnb.runtime.bridge import await_call
-from mdnb.runtime.quality import DataFault
+from mdnb.manager.part import Desk
+from mdnb.runtime.live.data_quality import DataFault
+from mdnb.runtime.process.bridge import await_call
 from mdnb.statistics import ValidationResult, ValidationStatistics
 from mdnb.store.columns import FILLED, PARTIAL, BarColumns
 from mdnb.timeframes import Grid
 from mdnb.validate import bar_times
 from mdnb.validate.bar_rules import check_bars
 from mdnb.validate.findings import QualityFinding
-from mdnb.validate.live import seed_rows
+from mdnb.validate.live_checks import seed_rows
 from mdnb.validate.rules import ValidationRules
 
 __all__ = ["Validation"]

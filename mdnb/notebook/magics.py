@@ -8,8 +8,8 @@ from typing import Any
 
 from mdnb.errors import OptionError, suggest
 from mdnb.notebook.nesting import apply_nesting
-from mdnb.runtime.loop import background_loop
-from mdnb.runtime.registry import sessions
+from mdnb.runtime.process.loop import background_loop
+from mdnb.runtime.process.registry import running_markets
 
 __all__ = ["load_ipython_extension", "status_text", "unload_ipython_extension"]
 
@@ -43,7 +43,7 @@ def status_text() -> str:
     True
     """
     background = background_loop()
-    running = sessions().running()
+    running = running_markets().running()
     threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("mdnb")]
     lines = [f"{len(running)} session(s); threads: {', '.join(threads)}"]
     for session in running:

@@ -12,24 +12,24 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from mdnb.batch import Batch
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
 from mdnb.errors import FeedError, OptionError, SymbolError, suggest
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
-from mdnb.runtime.accounting import Accounting
-from mdnb.runtime.backfill import Backfill
-from mdnb.runtime.disk import DiskCache
-from mdnb.runtime.drain import Drain
-from mdnb.runtime.engine import Engine
-from mdnb.runtime.health import Health
-from mdnb.runtime.history import load_history
-from mdnb.runtime.pipeline import Pipeline
-from mdnb.runtime.pulse import Pulse
-from mdnb.runtime.settings import apply_config, begin_config
-from mdnb.runtime.workers import Workers
+from mdnb.rows import Batch
+from mdnb.runtime.apply_config import apply_config, begin_config
+from mdnb.runtime.disk_overflow import DiskCache
+from mdnb.runtime.housekeeping import Housekeeping
+from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.live.frame_batcher import FrameBatcher
+from mdnb.runtime.live.health import Health
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.backfill import Backfill
+from mdnb.runtime.past.initial_history import load_history
+from mdnb.runtime.process.workers import Workers
 
 __all__ = ["MarketSession", "SessionOptions"]
 
@@ -101,25 +101,25 @@ class MarketSession:
         self.feed = feed
         self.symbols = tuple(dict.fromkeys(symbols))
         self.options = options
-        self.engines: dict[str, Engine] = {}
+        self.engines: dict[str, SymbolState] = {}
         self.pipelines: dict[str, Pipeline] = {}
         self.bus = EventBus(on_slow=self._slow_handler)
         self.health = Health()
         self.workers = Workers()
         self.disks: dict[str, DiskCache] = {}
         self.backfill = Backfill(self)
-        self.pulse = Pulse(self)
+        self.housekeeping = Housekeeping(self)
         self.began = (time.monotonic(), 0.0)
         self.ended = asyncio.Event()
         self.closed = False
         self._run: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._pulse: asyncio.Task[None] | None = None
+        self._housekeeping_task: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._closing: asyncio.Task[None] | None = None
         self._live_now = False
         self._up = asyncio.Event()
-        self._drain = Drain(
+        self._batcher = FrameBatcher(
             decoder(feed.dialect), self.pipelines, lambda: self.feed.clock, self.health, self._on_batch
         )
 
@@ -137,7 +137,7 @@ class MarketSession:
         try:
             await self.feed.open(self.symbols)
             self._make_engines()
-            self._drain.hold()
+            self._batcher.hold()
             for symbol in self.symbols:
                 await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
             self._run = asyncio.create_task(self._live(), name="mdnb-feed")
@@ -147,17 +147,17 @@ class MarketSession:
                 await apply_config(self, symbol, self.options.config, first=True)
             for pipeline in self.pipelines.values():
                 pipeline.live_since_ns = self.feed.clock.now_ns()
-            self._drain.release()
+            self._batcher.release()
             self._arm()
             self._live_now = True
-            self._pulse = asyncio.create_task(self.pulse.run(), name="mdnb-pulse")
+            self._housekeeping_task = asyncio.create_task(self.housekeeping.run(), name="mdnb-housekeeping")
         except BaseException:
             await self.close()
             raise
 
     def _make_engines(self) -> None:
         for symbol in self.symbols:
-            engine = Engine(
+            engine = SymbolState(
                 self.feed.instrument(symbol),
                 self.feed.sessions(symbol),
                 list(self.options.timeframes),
@@ -189,26 +189,26 @@ class MarketSession:
 
     async def _live(self) -> None:
         try:
-            await self.feed.run(self._drain.on_frame, self._on_status)
+            await self.feed.run(self._batcher.on_frame, self._on_status)
         except FeedError as error:
             self._failure = error
             if self._up.is_set():
                 _log.error("the feed ended: %s", error)
         finally:
-            self._drain.flush()
-            self._drain.release()
+            self._batcher.flush()
+            self._batcher.release()
             self._finish()
 
     def _finish(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self.closed and self._drain_is_live():
+        if not self.closed and self._was_up():
             for pipeline in self.pipelines.values():
                 pipeline.end()
         self.ended.set()
 
-    def _drain_is_live(self) -> bool:
+    def _was_up(self) -> bool:
         return self._up.is_set()
 
     async def close(self) -> None:
@@ -222,8 +222,8 @@ class MarketSession:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._pulse is not None:
-            self._pulse.cancel()
+        if self._housekeeping_task is not None:
+            self._housekeeping_task.cancel()
         for engine in self.engines.values():
             engine.alerts.close()
         self.backfill.close()
@@ -247,7 +247,7 @@ class MarketSession:
     def _on_status(self, status: str, detail: str) -> None:
         if status == "disconnected":
             # Frames that came before the loss may still wait: taken later they would fill the book again.
-            self._drain.flush()
+            self._batcher.flush()
             for engine in self.engines.values():
                 engine.reset_depth()
         self.health.change(status, detail)
@@ -277,7 +277,7 @@ class MarketSession:
             told = f"a message of the feed was not understood: {batch.malformed[-1]}"
             alerts = self.pipelines[self.symbols[0]].alerts
             alerts.add("malformed", told, self.feed.clock.now_ns(), len(batch.malformed))
-        if self._timer is None and self._drain._held is None and not self.closed:
+        if self._timer is None and self._batcher._held is None and not self.closed:
             asyncio.get_running_loop().call_soon(self._arm)
 
     def _slow_handler(self, subscription: Subscription) -> None:
@@ -306,7 +306,7 @@ class MarketSession:
 
     # -- for the faces --------------------------------------------------------------------------------
 
-    def engine(self, symbol: str) -> Engine:
+    def engine(self, symbol: str) -> SymbolState:
         """Return a symbol's engine.
 
         Raises
@@ -326,19 +326,19 @@ class MarketSession:
 
     def hold(self) -> None:
         """Keep market data back until `release`."""
-        self._drain.hold()
+        self._batcher.hold()
 
     def release(self) -> None:
         """Hand on the market data that was kept back, and everything from now on."""
-        self._drain.release()
+        self._batcher.release()
         if not self.closed:
             self._arm()
 
     def set_batch_size(self, size: int) -> None:
         """Handle at most so many frames in one go."""
-        self._drain.batch_size = size
+        self._batcher.batch_size = size
 
     def accounting(self, symbol: str) -> Accounting:
         """Return where every trade of a symbol went."""
-        drain = self._drain
+        drain = self._batcher
         return self.pipelines[symbol].accounting(drain.frames, drain.control, drain.malformed)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mdnb.batch import BarRow
+from mdnb.rows import BarRow
 from mdnb.store.buffers import allocate
 from mdnb.store.columns import AMENDED, COLUMNS, FILLED, PARTIAL, BarColumns, columns_from_rows, vwap_of
 

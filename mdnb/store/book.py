@@ -10,9 +10,9 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 
-from mdnb.batch import DepthUpdate
 from mdnb.depth import imbalance, microprice
 from mdnb.errors import OptionError
+from mdnb.rows import DepthUpdate
 
 __all__ = ["OrderBook"]
 

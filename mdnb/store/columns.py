@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mdnb.batch import BarRow
+from mdnb.rows import BarRow
 
 if TYPE_CHECKING:
     import pandas as pd

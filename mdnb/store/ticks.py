@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.batch import QuoteRow, TradeRow
+from mdnb.rows import QuoteRow, TradeRow
 from mdnb.store.buffers import allocate
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import numpy as np
 from mdnb.instruments import Instrument
 from mdnb.timeframes import Grid
 from mdnb.validate import bar_times
+from mdnb.validate.centred_outlier_rules import neighbour_rows
 from mdnb.validate.findings import Bars, QualityFinding, findings_of, start_ns
-from mdnb.validate.published import neighbour_rows
 from mdnb.validate.scale_rules import check_splits, check_units
 
 if TYPE_CHECKING:

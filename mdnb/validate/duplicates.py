@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
-from mdnb.batch import TradeRow
+from mdnb.rows import TradeRow
 
 __all__ = ["Duplicates"]
 

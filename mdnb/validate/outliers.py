@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mdnb.batch import TradeRow
 from mdnb.errors import OptionError
+from mdnb.rows import TradeRow
 
 __all__ = ["OutlierSplit", "TrailingFilter"]
 

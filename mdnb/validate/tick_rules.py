@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from mdnb.batch import TradeRow
+from mdnb.rows import TradeRow
 
 __all__ = ["TickRules"]
 

@@ -17,9 +17,9 @@ from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from mdnb.analysis.measures import efficiency_ratio, hac_t, kendall_tau, log_returns, momentum
-from mdnb.analysis.null import null_band, simulate_null_band
+from mdnb.analysis.tau_null_distribution import null_band, simulate_null_band
 from mdnb.analysis.trend import TimeframeTrend, trend_of
+from mdnb.analysis.trend_measures import efficiency_ratio, hac_t, kendall_tau, log_returns, momentum
 from mdnb.errors import OptionError
 from mdnb.types import Record
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mdnb.bars.activity import ActivityBars
-from mdnb.batch import BarRow, TradeRow
 from mdnb.errors import TimeframeError
+from mdnb.rows import BarRow, TradeRow
 from mdnb.store.bars import BarStore
 from mdnb.timeframes import Timeframe
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from mdnb.bars.cascade import Cascade
-from mdnb.batch import BarRow, TradeRow
+from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import Sessions
 from mdnb.store.bars import FILLED, PARTIAL, BarStore
 from mdnb.timeframes import Grid, Timeframe

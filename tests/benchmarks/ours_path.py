@@ -17,10 +17,10 @@ from mdnb.events.bus import EventBus
 from mdnb.feeds.connection import Endpoint
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import known_instrument
-from mdnb.runtime.drain import Drain
-from mdnb.runtime.engine import Engine
-from mdnb.runtime.health import Health
-from mdnb.runtime.pipeline import Pipeline
+from mdnb.runtime.live.frame_batcher import FrameBatcher
+from mdnb.runtime.live.health import Health
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
 from tests.benchmarks.busy import percentiles, run_beside
 from tests.benchmarks.server import SYMBOL, wire_frames
@@ -48,17 +48,17 @@ class ServerFeed(WireFeed):
 class Market:
     """One symbol's engine, pipeline and drain, as a session joins them."""
 
-    engine: Engine
+    engine: SymbolState
     pipeline: Pipeline
-    drain: Drain
+    drain: FrameBatcher
 
     @classmethod
     def make(cls, timeframes: dict[str, int], clock: Clock | None = None) -> Market:
         """Return an empty one with default options."""
         clock = clock or EventClock()
-        engine = Engine(known_instrument(SYMBOL), Sessions.always(), list(timeframes))
+        engine = SymbolState(known_instrument(SYMBOL), Sessions.always(), list(timeframes))
         pipeline = Pipeline(engine, EventBus(), clock, ids="sequential")
-        drain = Drain(decoder("mdnb"), {SYMBOL: pipeline}, lambda: clock, Health(), lambda batch: None)
+        drain = FrameBatcher(decoder("mdnb"), {SYMBOL: pipeline}, lambda: clock, Health(), lambda batch: None)
         return cls(engine, pipeline, drain)
 
     def finish(self) -> None:

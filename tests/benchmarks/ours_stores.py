@@ -16,7 +16,7 @@ from mdnb.clock import EventClock
 from mdnb.config import DataManagerConfig
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.manager import RealtimeDataManager
-from mdnb.runtime.catch_up import load_bars
+from mdnb.runtime.past.missed_trades import load_bars
 from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarStore

@@ -13,7 +13,7 @@ __all__ = ["PICTURES", "SETUP", "WAIT_MS", "Bench", "Chart", "ShownChart", "find
 
 SETUP = """\
 import mdnb, time, json
-from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.chart.chart import LiveChart
 live = mdnb.live('BTC-USD', ['1min', '5min'], feed='sim://?speed=60&seed=4', progress=False)
 def make(timeframe="1min", **options):
     return LiveChart(live._view.data.engine, timeframe, **options)"""

@@ -6,9 +6,9 @@ import asyncio
 import json
 import random
 
-from mdnb.batch import TradeRow
-from mdnb.runtime.bridge import call
-from mdnb.runtime.engine import Engine
+from mdnb.rows import TradeRow
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.process.bridge import call
 from tests.manager.hand import START, HandFeed, open_market, trade
 
 __all__ = ["HandMarket"]
@@ -35,7 +35,7 @@ class HandMarket:
         self._price = 1000.0
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> SymbolState:
         """The engine behind the chart."""
         return self.live.data.engine
 

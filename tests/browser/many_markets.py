@@ -9,7 +9,7 @@ import time
 
 from mdnb.clock import ScaledClock
 from mdnb.instruments import Instrument
-from mdnb.runtime.engine import Engine
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
 from tests.manager.hand import START
 
@@ -39,7 +39,9 @@ class ManyMarkets:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._main, name="markets", daemon=True)
         clock = ScaledClock(START, speed)
-        self.engines = [Engine(Instrument(f"M{i}", 0.25), Sessions.always(), ["1min"]) for i in range(count)]
+        self.engines = [
+            SymbolState(Instrument(f"M{i}", 0.25), Sessions.always(), ["1min"]) for i in range(count)
+        ]
         self._prices = [1000.0] * count
         for engine in self.engines:
             engine.bind_state(lambda: ("connected", 0.0), lambda: clock)

@@ -13,7 +13,7 @@ from tests.browser.lab import PAGE_MS, Lab
 
 pytestmark = pytest.mark.browser
 _HAND = """\
-from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.chart.chart import LiveChart
 from tests.browser.hand_market import HandMarket
 hand = HandMarket(7)
 hand.ticks(2000, 3)"""

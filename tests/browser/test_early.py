@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mdnb.widgets.theme import theme_of
+from mdnb.widgets.page.theme import theme_of
 from tests.browser.bench import PICTURES, Bench, ShownChart, find_view
 from tests.browser.drawn import READ, differences
 from tests.browser.lab import Lab
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 _BARS = 1000
 _SETUP = f"""\
-from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.chart.chart import LiveChart
 from tests.browser.hand_market import HandMarket
 market = HandMarket(7)
 market.ticks(3000, 3)

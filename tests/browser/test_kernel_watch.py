@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 _SETUP = """\
 import mdnb, os, time
-from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.chart.chart import LiveChart
 live = mdnb.live('BTC-USD', ['1min'], feed='sim://?speed=60&seed=4', progress=False)
 def make(**options):
     return LiveChart(live._view.data.engine, '1min', **options)"""

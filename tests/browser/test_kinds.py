@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 _SETUP = """\
 import mdnb, time, json
-from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.chart.chart import LiveChart
 live = mdnb.live(['MNQ', 'MES'], ['1min', '5min'], feed='sim://?speed=30&seed=4', progress=False)
 make = live.chart"""
 

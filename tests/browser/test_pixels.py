@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mdnb.widgets.theme import theme_of
+from mdnb.widgets.page.theme import theme_of
 from tests.browser.drawn import READ, differences
 from tests.browser.lab import PAGE_MS, Lab
 
@@ -22,7 +22,7 @@ _SEED = 20260302
 _LIMIT = 150  # bars held: small, so that many are dropped
 _SECONDS = 10.0
 _SETUP = """\
-from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.chart.chart import LiveChart
 from tests.browser.hand_market import HandMarket
 market = HandMarket({seed})
 market.ticks(200, 6)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 _SETUP = f"""\
 import math
-from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.chart.chart import LiveChart
 from {HandMarket.__module__} import HandMarket
 market = HandMarket(3)
 market.ticks(200, 30)

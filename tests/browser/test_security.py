@@ -26,9 +26,9 @@ import json, pathlib
 from IPython.display import HTML, SVG, display
 from ipywidgets import VBox
 from mdnb.instruments import Instrument
-from mdnb.runtime.bridge import call
-from mdnb.widgets.chart import LiveChart
-from mdnb.widgets.progress import progress_line
+from mdnb.runtime.process.bridge import call
+from mdnb.widgets.chart.chart import LiveChart
+from mdnb.widgets.page.progress import progress_line
 from tests.manager.hand import HandFeed, minutes, open_market, trade
 EVIL = {_EVIL!r}
 feed = HandFeed(minutes(-40, 40), instrument=Instrument(EVIL, 0.25))

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from playwright.sync_api import BrowserContext, Page
 
-from mdnb.widgets.still import png_picture
+from mdnb.widgets.static_output.static_output import png_picture
 from tests.browser.bench import Bench, ShownChart, find_view
 from tests.browser.lab import Lab
 from tests.browser.server import PAGE_MS
@@ -110,7 +110,8 @@ def test_a_page_that_comes_later_is_sent_plotly_js(lab: Lab) -> None:
     bench = Bench(lab)
     lab.open("later.ipynb", ["live.chart('1min', theme='light')"])
     made = LIVE.replace("live.chart", "kept = live.chart")
-    code = f"{made}\nfrom mdnb.widgets.runtime import plotly_runtime\nprint(len(plotly_runtime().source))"
+    assets = "from mdnb.widgets.page.page_assets import plotly_runtime"
+    code = f"{made}\n{assets}\nprint(len(plotly_runtime().source))"
     told = lab.page.evaluate(
         """async (code) => {
           const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mdnb.widgets.theme import theme_of
+from mdnb.widgets.page.theme import theme_of
 from tests.browser.drawn import READ, differences
 from tests.browser.lab import PAGE_MS, Lab
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 _SETUP = """\
 from ipywidgets import GridBox, Layout
-from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.chart.chart import LiveChart
 from tests.browser.many_markets import ManyMarkets
 markets = ManyMarkets({count})"""
 _SHOW = """\

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from mdnb.batch import Batch
 from mdnb.decode import decoder
+from mdnb.rows import Batch
 from tests.venues.recordings import frames, parsed
 
 SPOT = "binance_spot_btcusdt_20240808T2354"

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from mdnb.batch import Batch
 from mdnb.decode import decoder
+from mdnb.rows import Batch
 from tests.venues.recordings import iso_ns, shared
 
 

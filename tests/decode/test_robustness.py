@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mdnb.batch import Batch
 from mdnb.decode import DIALECTS, decoder
 from mdnb.errors import FeedError
+from mdnb.rows import Batch
 from tests.venues.recordings import samples, shared
 
 VENUES = sorted(set(DIALECTS) - {"mdnb"})

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from mdnb.batch import Batch
 from mdnb.decode import decoder
 from mdnb.decode.wire import PROTOCOL_VERSION, Decoder
 from mdnb.feeds import wire
+from mdnb.rows import Batch
 
 NS = st.integers(1, 2**63 - 1)
 PRICE = st.floats(-1e12, 1e12)

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given, strategies as st
 from websockets.asyncio.server import ServerConnection
 
-from mdnb.batch import Reply
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError, OptionError
 from mdnb.feeds.connection import Backoff, Endpoint, Patience, Wall, WebSocketFeed
 from mdnb.feeds.wire import WireFeed
+from mdnb.rows import Reply
 from tests.feeds.scripted import frames_of, scripted
 
 SOON = Wall(dice=lambda: 0.0)

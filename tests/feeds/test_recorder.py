@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from mdnb.batch import Batch
 from mdnb.decode import decoder
 from mdnb.errors import DataExportError, FeedError
 from mdnb.feeds.recorder import Recorder
 from mdnb.feeds.replay import ReplayFeed, open_recording
+from mdnb.rows import Batch
 from tests.venues.recordings import RECORDINGS, ROOT, received, recording
 
 TRADE = '{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true}'

@@ -17,16 +17,16 @@ import websockets.asyncio.client as ws
 from websockets.exceptions import InvalidStatus
 
 from mdnb import datasets
-from mdnb.batch import Batch
 from mdnb.clock import EventClock
 from mdnb.decode import decoder
 from mdnb.errors import FeedError, OptionError, SymbolError
-from mdnb.feeds.patience import Backoff, Wall
 from mdnb.feeds.registry import make_feed
 from mdnb.feeds.replay import ReplayFeed, open_recording
 from mdnb.feeds.replay.playlist import looped_rows
 from mdnb.feeds.replay.recording import Damage, Track
 from mdnb.feeds.replay.server import FRAME_ROWS, FrameSource, ReplayServer
+from mdnb.feeds.timeouts import Backoff, Wall
+from mdnb.rows import Batch
 from tests.venues.recordings import RECORDINGS, received, recording, shared
 
 CHANNELS = ["trades", "quotes", "depth", "bars"]

@@ -18,8 +18,8 @@ from mdnb import datasets
 from mdnb.errors import FeedError
 from mdnb.feeds.replay import open_recording
 from mdnb.feeds.replay.files import array_elements
+from mdnb.feeds.replay.json_rows import exact_ns
 from mdnb.feeds.replay.recording import Damage, Recording, Track, tick_size
-from mdnb.feeds.replay.rows import exact_ns
 from tests.venues import truth
 from tests.venues.recordings import RECORDINGS, received, recording, shared
 

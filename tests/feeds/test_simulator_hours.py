@@ -10,8 +10,8 @@ import pandas_market_calendars as calendars
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mdnb.feeds.simulator.curves import local_minutes
 from mdnb.feeds.simulator.hours import FIRST_DAY, market_sessions
+from mdnb.feeds.simulator.intraday_profile import local_minutes
 from mdnb.feeds.simulator.symbols import MODELS, model_of
 from mdnb.sessions import Sessions
 from tests.feeds.simulated import DAY, HOUR, SECOND, instant, tape_of

@@ -11,10 +11,10 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from mdnb.errors import SymbolError
-from mdnb.feeds.simulator.curves import activity_curve, local_minutes
 from mdnb.feeds.simulator.history import closed_bars
-from mdnb.feeds.simulator.plan import MINUTE_NS, Plan
-from mdnb.feeds.simulator.settle import SETTLED_COUNT
+from mdnb.feeds.simulator.intraday_profile import activity_curve, local_minutes
+from mdnb.feeds.simulator.match_turnover import SETTLED_COUNT
+from mdnb.feeds.simulator.minute_plan import MINUTE_NS, Plan
 from mdnb.feeds.simulator.symbols import MODELS, model_of
 from mdnb.feeds.simulator.tape import Tape
 from mdnb.feeds.simulator.ticks import Ticks, make_ticks, plan_turnover

@@ -13,13 +13,13 @@ import pytest
 import websockets.asyncio.client as ws
 from websockets.exceptions import InvalidStatus
 
-from mdnb.batch import TradeRow
 from mdnb.clock import Clock
 from mdnb.decode.wire import Decoder
 from mdnb.errors import FeedError, FeedRefusedError, OptionError, SymbolError
 from mdnb.feeds.simulator import SimulatorFeed
 from mdnb.feeds.simulator.exchange import Exchange
 from mdnb.feeds.simulator.server import SimulatorServer
+from mdnb.rows import TradeRow
 from tests.feeds.simulated import DAY, HOUR, MINUTE, SECOND, instant, tape_of
 
 START = "2025-11-19T15:00"

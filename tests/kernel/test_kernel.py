@@ -22,8 +22,8 @@ threads = sorted(thread.name for thread in threading.enumerate() if thread.name.
 process = psutil.Process()
 held = process.net_connections("tcp")
 sockets = [c for c in held if c.status == "ESTABLISHED" and c.laddr.ip == c.raddr.ip]
-from mdnb.runtime.registry import sessions
-print(json.dumps([threads, len(sockets), len(sessions().running())]))
+from mdnb.runtime.process.registry import running_markets
+print(json.dumps([threads, len(sockets), len(running_markets().running())]))
 """
 
 
@@ -109,9 +109,9 @@ def test_the_first_chart_is_made_ready_while_history_is_loaded(tmp_path: Path, i
         kernel.value(f"import mdnb\n{LIVE}")
         assert counted(kernel)[0].count("mdnb-loop") == 1
         kernel.value(
-            "import sys\nassert 'mdnb.widgets.chart' in sys.modules\n"
+            "import sys\nassert 'mdnb.widgets.chart.chart' in sys.modules\n"
             "from ipywidgets.widgets.widget import _instances\n"
-            "from mdnb.widgets.runtime import PlotlyRuntime\n"
+            "from mdnb.widgets.page.page_assets import PlotlyRuntime\n"
             "[made] = [one for one in _instances.values() if isinstance(one, PlotlyRuntime)]\n"
             f"assert bool(made.source) == {in_page}\n"
             "chart = live.chart('1min')\n"
@@ -122,8 +122,8 @@ def test_the_first_chart_is_made_ready_while_history_is_loaded(tmp_path: Path, i
 
 def test_reloading_the_package_keeps_the_one_thread_and_the_session(kernel: Kernel) -> None:
     kernel.value(LIVE)
-    reload = "import importlib, mdnb.runtime.loop, mdnb.runtime.registry\n"
-    reload += "importlib.reload(mdnb.runtime.loop); importlib.reload(mdnb.runtime.registry)"
+    reload = "import importlib, mdnb.runtime.process.loop, mdnb.runtime.process.registry\n"
+    reload += "importlib.reload(mdnb.runtime.process.loop); importlib.reload(mdnb.runtime.process.registry)"
     kernel.value(reload)
     assert kernel.run("live.wait_for('new_bar', timeout=30)").error == ""
     kernel.value("%load_ext autoreload\n%autoreload 2")
@@ -167,7 +167,8 @@ def test_a_failing_handler_and_a_failing_background_task_are_shown(kernel: Kerne
     kernel.value("%load_ext mdnb")
     kernel.value(LIVE)
     kernel.value("async def bad():\n    raise ValueError('seen by nobody')\n")
-    kernel.value("from mdnb.runtime.loop import background_loop\nbackground_loop().spawn(bad(), name='mine')")
+    kernel.value("from mdnb.runtime.process.loop import background_loop")
+    kernel.value("background_loop().spawn(bad(), name='mine')")
     kernel.value("live.wait_for('tick_data', timeout=30)")
     assert "seen by nobody" in kernel.value("%mdnb status")
     kernel.value("def fail(event):\n    raise ValueError('no')\nhandle = live.on('new_bar', fail)")

@@ -79,7 +79,8 @@ def test_without_a_picture_the_widget_itself_is_kept_with_all_it_needs() -> None
 
 def test_a_page_that_has_spoken_counts_whoever_runs_the_cells(kernel: Kernel) -> None:
     kernel.attended = False
-    kernel.value("from mdnb.widgets.audience import attended\nfrom mdnb.widgets.page import page_probe")
+    kernel.value("from mdnb.widgets.page.display_policy import attended")
+    kernel.value("from mdnb.widgets.page.page_probe import page_probe")
     assert kernel.value("print(attended())") == "False"
     kernel.value("page_probe()")
     assert kernel.value("print(attended())") == "False"
@@ -88,7 +89,7 @@ def test_a_page_that_has_spoken_counts_whoever_runs_the_cells(kernel: Kernel) ->
 
 
 def test_a_cell_of_a_page_and_a_kernel_of_voila_are_attended(kernel: Kernel) -> None:
-    kernel.value("from mdnb.widgets.audience import attended")
+    kernel.value("from mdnb.widgets.page.display_policy import attended")
     assert kernel.value("print(attended())") == "True"
     kernel.attended = False
     assert kernel.value("print(attended())") == "False"
@@ -98,7 +99,7 @@ def test_a_cell_of_a_page_and_a_kernel_of_voila_are_attended(kernel: Kernel) -> 
 
 def test_plotly_js_is_sent_to_a_page_that_asks_for_it(kernel: Kernel) -> None:
     kernel.attended = False
-    kernel.value("from mdnb.widgets.runtime import plotly_runtime\nmade = plotly_runtime()")
+    kernel.value("from mdnb.widgets.page.page_assets import plotly_runtime\nmade = plotly_runtime()")
     assert kernel.value("print(len(made.source))") == "0"
     asked = {"method": "custom", "content": {"kind": "source"}}
     comm = kernel.value("print(made.model_id)")

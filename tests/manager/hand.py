@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import mdnb
-from mdnb.batch import BarRow, TradeRow
 from mdnb.clock import Clock, EventClock
 from mdnb.config import DataManagerConfig
 from mdnb.errors import FeedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.instruments import Instrument
 from mdnb.market import LiveMarket
-from mdnb.runtime.bridge import call
+from mdnb.rows import BarRow, TradeRow
+from mdnb.runtime.process.bridge import call
 from mdnb.sessions import Sessions
 
 __all__ = ["MINUTE", "SECOND", "START", "HandFeed", "bar", "minutes", "open_market", "trade"]

@@ -8,7 +8,7 @@ import pytest
 
 from mdnb.manager import RealtimeDataManager
 from mdnb.manager.forward import Forward
-from mdnb.plain import PlainDataManager
+from mdnb.sync_manager import PlainDataManager
 
 METHODS = {name: value for name, value in vars(RealtimeDataManager).items() if isinstance(value, Forward)}
 

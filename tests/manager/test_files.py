@@ -17,9 +17,9 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import DataImportError, OptionError, TimeframeError
 from mdnb.events.bus import EventBus
 from mdnb.instruments import Instrument
-from mdnb.runtime.engine import Engine
-from mdnb.runtime.importing import merge_bars
-from mdnb.runtime.pipeline import Pipeline
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
 from mdnb.store.columns import columns_from_rows
 from tests.manager.hand import MINUTE, START, HandFeed, bar, minutes, open_market, trade
@@ -119,7 +119,7 @@ def test_coarse_bars_are_what_the_finer_ones_add_up_to_after_any_import(
     held: set[int], given_: set[int], overwrite: bool, limit: int
 ) -> None:
     config = DataManagerConfig(max_bars_per_timeframe=limit)
-    engine = Engine(Instrument("X"), Sessions.always(), ["1min", "5min", "15min"], config)
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min", "15min"], config)
     pipeline = Pipeline(engine, EventBus(), EventClock(START))
     engine.cascade.push_bars([bar(i, 100.0 + i / 4, 3.0) for i in sorted(held)])
     merge_bars(

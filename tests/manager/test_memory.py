@@ -11,8 +11,8 @@ import pytest
 
 from mdnb.clock import EventClock
 from mdnb.errors import OptionError
-from mdnb.runtime.bridge import call
-from mdnb.runtime.disk import tidy
+from mdnb.runtime.disk_overflow import tidy
+from mdnb.runtime.process.bridge import call
 from mdnb.store.segments import SegmentStore
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, minutes, open_market, trade
 

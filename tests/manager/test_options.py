@@ -14,8 +14,8 @@ from mdnb.clock import EventClock, SystemClock
 from mdnb.config import TWINS, DataManagerConfig
 from mdnb.manager import RealtimeDataManager
 from mdnb.market import LiveMarket
-from mdnb.runtime.bridge import call
-from mdnb.runtime.disk import tidy
+from mdnb.runtime.disk_overflow import tidy
+from mdnb.runtime.process.bridge import call
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, bar, minutes, open_market, trade
 
 Observe = Callable[[LiveMarket, Any, Path], Any]
@@ -76,10 +76,10 @@ def bad_tick_in_bars(market: LiveMarket, _value: Any, _path: Path) -> bool:
 
 def tidied_by_itself(market: LiveMarket, _value: Any, _path: Path) -> bool:
     """Whether the disk is tidied without being asked when a minute has passed."""
-    pulse = market._session.pulse
-    now = pulse._now()
-    pulse._now = lambda: now + 60.0
-    call(pulse.look())
+    housekeeping = market._session.housekeeping
+    now = housekeeping._now()
+    housekeeping._now = lambda: now + 60.0
+    call(housekeeping.look())
     return len(market.data.engine.overflow["1min"].segments) > 0
 
 

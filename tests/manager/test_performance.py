@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mdnb.errors import OptionError
-from mdnb.runtime.bridge import call
+from mdnb.runtime.process.bridge import call
 from mdnb.store import segment_catalogue
 from tests.manager.hand import HandFeed, minutes, open_market, trade
 
@@ -53,7 +53,7 @@ def test_batches_keep_to_the_ceiling() -> None:
                 )
             )
             assert market.data.get_performance_metrics().largest_batch == (7 if size == 7 else 300)
-            assert market._session._drain.largest_batch == (7 if size == 7 else 50)
+            assert market._session._batcher.largest_batch == (7 if size == 7 else 50)
             assert market.accounting().in_bars == 350
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mdnb
-from mdnb.runtime.health import Health
+from mdnb.runtime.live.health import Health
 from mdnb.sessions import Sessions
 from tests.manager.hand import MINUTE, START, HandFeed, minutes, open_market, trade
 

@@ -11,7 +11,7 @@ import pytest
 import mdnb
 from mdnb.errors import NoDataError, OptionError
 from mdnb.instruments import Instrument
-from mdnb.runtime.quality import Alerts
+from mdnb.runtime.live.data_quality import QualityAlerts
 from mdnb.sessions import Sessions
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, minutes, open_market, trade
 
@@ -178,7 +178,9 @@ def test_errors_come_newest_first_and_bounded() -> None:
 def test_alerts_come_at_most_once_a_second_of_a_kind_and_count_the_rest() -> None:
     told: list[tuple[str, int]] = []
     now = [0.0]
-    alerts = Alerts(lambda time_ns, data: told.append((data["alert_type"], data["count"])), lambda: now[0])
+    alerts = QualityAlerts(
+        lambda time_ns, data: told.append((data["alert_type"], data["count"])), lambda: now[0]
+    )
     for i in range(100):
         alerts.add("spike", "a spike", i)
         alerts.add("gap", "a gap", i)

@@ -16,7 +16,7 @@ import psutil
 import pyarrow.parquet as pq
 
 import mdnb
-from mdnb.runtime.bridge import call
+from mdnb.runtime.process.bridge import call
 
 TIMEFRAMES = ["1sec", "1min", "5min", "15min", "1hour", "1day", "500tick"]
 SYMBOL = "BTC-USD"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from hypothesis import given, settings, strategies as st
 
-from mdnb.batch import BarRow
+from mdnb.rows import BarRow
 from mdnb.store.bars import AMENDED, PARTIAL, BarStore
 from mdnb.store.columns import columns_from_rows, join_columns
 from mdnb.store.ticks import TICK_DTYPE, RowStore

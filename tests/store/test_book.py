@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from mdnb.batch import DepthUpdate
 from mdnb.decode import decoder
 from mdnb.errors import OptionError
 from mdnb.feeds.simulator import SimulatorFeed
 from mdnb.feeds.simulator.book import Book
+from mdnb.rows import DepthUpdate
 from mdnb.store.book import OrderBook
 from tests.feeds.simulated import tape_of
 from tests.venues.recordings import RECORDINGS, frames

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
-from mdnb.batch import TradeRow
 from mdnb.errors import OptionError
+from mdnb.rows import TradeRow
 from mdnb.validate.outliers import TrailingFilter
 
 _TICK = 0.25

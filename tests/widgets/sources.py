@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mdnb.batch import BarRow, QuoteRow
 from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
+from mdnb.rows import BarRow, QuoteRow
 from mdnb.sessions import Sessions
 from mdnb.store.columns import BarColumns, columns_from_rows
 

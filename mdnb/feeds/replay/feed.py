@@ -11,19 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from mdnb.batch import BarRow, TradeRow
 from mdnb.clock import EventClock
 from mdnb.errors import FeedError, OptionError, SymbolError, suggest
 from mdnb.feeds.base import Channel, OnFrame, OnStatus
 from mdnb.feeds.connection import Endpoint
-from mdnb.feeds.patience import Patience, Wall
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.formats import dialect_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
 from mdnb.feeds.replay.recording import Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
+from mdnb.feeds.timeouts import Patience, Wall
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument, known_instrument
+from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import Sessions
 
 __all__ = ["ReplayFeed"]

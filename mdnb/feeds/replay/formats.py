@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mdnb.errors import FeedError, suggest
+from mdnb.feeds.replay.detect_venue import VENUES, Venue, by_address, by_frames, survey, unmarked
 from mdnb.feeds.replay.files import head
-from mdnb.feeds.replay.frames import (
+from mdnb.feeds.replay.frame_files import (
     cryptofeed_address,
     cryptofeed_frames,
     hftbacktest_frames,
     mdnb_frames,
     mdnb_header,
 )
-from mdnb.feeds.replay.lean import Price, lean_tracks
+from mdnb.feeds.replay.json_rows import candle_step, candles, ccxt_trades, kraken_trades
+from mdnb.feeds.replay.quantconnect_lean import Price, lean_tracks
 from mdnb.feeds.replay.recording import Damage, Frame, Recording, Row, Track
-from mdnb.feeds.replay.rows import candle_step, candles, ccxt_trades, kraken_trades
-from mdnb.feeds.replay.venues import VENUES, Venue, by_address, by_frames, survey, unmarked
 from mdnb.timeframes import Timeframe
 
 __all__ = ["UNDERSTOOD", "dialect_of", "open_recording"]
@@ -81,7 +81,7 @@ def open_recording(
     dialect
         Of a frame recording whose venue cannot be told.
     price, timezone
-        See `mdnb.feeds.replay.lean.lean_tracks`.
+        See `mdnb.feeds.replay.quantconnect_lean.lean_tracks`.
 
     Raises
     ------

@@ -21,10 +21,10 @@ from websockets.http11 import Request, Response
 
 from mdnb.errors import FeedError
 from mdnb.feeds.connection import MAX_FRAME_BYTES
-from mdnb.feeds.patience import Wall
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.playlist import Timed
 from mdnb.feeds.replay.recording import Damage, Frame, Row, Track
+from mdnb.feeds.timeouts import Wall
 from mdnb.feeds.wire import END_REASON
 
 __all__ = ["FRAME_ROWS", "FrameSource", "ReplayServer", "RowSource"]

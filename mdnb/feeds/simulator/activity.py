@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.feeds.simulator.curves import DAY_MINUTES, activity_curve, local_minutes
-from mdnb.feeds.simulator.dice import NORMAL, key_of, scatter, table_index, uniform
+from mdnb.feeds.simulator.counter_rng import NORMAL, key_of, scatter, table_index, uniform
+from mdnb.feeds.simulator.intraday_profile import DAY_MINUTES, activity_curve, local_minutes
 from mdnb.feeds.simulator.symbols import Model
 from mdnb.sessions import Sessions
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.batch import DepthUpdate, QuoteRow
-from mdnb.feeds.simulator.dice import NORMAL, key_of, scatter, table_index
+from mdnb.feeds.simulator.counter_rng import NORMAL, key_of, scatter, table_index
+from mdnb.rows import DepthUpdate, QuoteRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

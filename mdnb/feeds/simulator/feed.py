@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from mdnb.clock import ScaledClock
 from mdnb.errors import FeedError, OptionError, suggest
 from mdnb.feeds.connection import Endpoint
-from mdnb.feeds.patience import Patience
 from mdnb.feeds.simulator.exchange import Exchange
 from mdnb.feeds.simulator.hours import FIRST_DAY, HOURS, Hours
 from mdnb.feeds.simulator.server import SimulatorServer
 from mdnb.feeds.simulator.stream import OWN_BARS
 from mdnb.feeds.simulator.symbols import MODELS, model_of
+from mdnb.feeds.timeouts import Patience
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument
 from mdnb.sessions import Sessions

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.batch import BarRow
-from mdnb.feeds.simulator.plan import MINUTE_NS
+from mdnb.feeds.simulator.minute_plan import MINUTE_NS
+from mdnb.rows import BarRow
 from mdnb.timeframes import Grid, Timeframe
 
 if TYPE_CHECKING:

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdnb.feeds.simulator.activity import BLOCK_MINUTES, Activity, Layer, multipliers
-from mdnb.feeds.simulator.curves import DAY_MINUTES, activity_curve, local_minutes, volatility_curve
-from mdnb.feeds.simulator.dice import NORMAL, gaussian, key_of, scatter, table_index
+from mdnb.feeds.simulator.counter_rng import NORMAL, gaussian, key_of, scatter, table_index
 from mdnb.feeds.simulator.hours import FIRST_DAY
-from mdnb.feeds.simulator.plan import MINUTE_NS, Plan
+from mdnb.feeds.simulator.intraday_profile import DAY_MINUTES, activity_curve, local_minutes, volatility_curve
+from mdnb.feeds.simulator.minute_plan import MINUTE_NS, Plan
 from mdnb.feeds.simulator.symbols import Model
 from mdnb.feeds.simulator.ticks import plan_turnover
 from mdnb.sessions import DAY_NS, Sessions

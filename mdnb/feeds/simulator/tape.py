@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.batch import TradeRow
-from mdnb.feeds.simulator.curves import DAY_MINUTES
-from mdnb.feeds.simulator.plan import MINUTE_NS
+from mdnb.feeds.simulator.intraday_profile import DAY_MINUTES
+from mdnb.feeds.simulator.minute_plan import MINUTE_NS
 from mdnb.feeds.simulator.ticks import Ticks, make_ticks
+from mdnb.rows import TradeRow
 
 if TYPE_CHECKING:
     from mdnb.feeds.simulator.market import Market

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.feeds.simulator.dice import NORMAL, TABLE_BITS, scatter, table_index
-from mdnb.feeds.simulator.plan import MINUTE_NS, Plan
-from mdnb.feeds.simulator.settle import SETTLED_COUNT, Draft, settle
+from mdnb.feeds.simulator.counter_rng import NORMAL, TABLE_BITS, scatter, table_index
+from mdnb.feeds.simulator.match_turnover import SETTLED_COUNT, Draft, settle
+from mdnb.feeds.simulator.minute_plan import MINUTE_NS, Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,8 +90,8 @@ def make_ticks(plan: Plan, key: int, model: Model) -> Ticks:
 def plan_turnover(plan: Plan, key: int, model: Model) -> NDArray[np.int64]:
     """Return what the trades of each minute will turn over, in ticks times lots.
 
-    Minutes of many trades: chosen here, and `mdnb.feeds.simulator.settle` makes the trades fit. Minutes of
-    a few trades leave too little freedom for that; their trades are cheap to make, and are counted.
+    Minutes of many trades: chosen here, and `mdnb.feeds.simulator.match_turnover` makes the trades fit.
+    Minutes of a few trades leave too little freedom for that; theirs are cheap to make, and are counted.
     """
     turnover = plan.low * plan.volume
     chosen = plan.count >= SETTLED_COUNT

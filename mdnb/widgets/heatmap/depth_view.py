@@ -6,9 +6,9 @@ from typing import Any
 
 import ipywidgets
 
-from mdnb.widgets.audience import kept
 from mdnb.widgets.heatmap.heat_map import HeatMap
-from mdnb.widgets.still import image_tag
+from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.static_output.static_output import image_tag
 from mdnb.widgets.tables.ladder import DepthLadder
 from mdnb.widgets.tables.state import TableState
 

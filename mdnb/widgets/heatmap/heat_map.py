@@ -12,18 +12,18 @@ from typing import Any
 import anywidget
 import traitlets
 
-from mdnb.runtime.engine import Engine
-from mdnb.widgets.audience import kept
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.widgets.figure.layout import badge_tone
 from mdnb.widgets.heatmap.options import MOST_LEVELS, check_heat_options
 from mdnb.widgets.heatmap.picture import heat_svg
 from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of
 from mdnb.widgets.heatmap.scale import ramp
-from mdnb.widgets.layout import badge_tone
-from mdnb.widgets.sender import sender
-from mdnb.widgets.still import still
+from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.sender import sender
+from mdnb.widgets.page.theme import theme_of
+from mdnb.widgets.static_output.static_output import still
 from mdnb.widgets.tables.base import row_limit
-from mdnb.widgets.tables.texts import decimals_of
-from mdnb.widgets.theme import theme_of
+from mdnb.widgets.tables.cell_format import decimals_of
 
 __all__ = ["HeatMap"]
 
@@ -77,7 +77,7 @@ class HeatMap(anywidget.AnyWidget):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: SymbolState,
         levels: int = 10,
         *,
         interval: float = 0.25,

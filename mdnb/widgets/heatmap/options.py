@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mdnb.errors import OptionError
-from mdnb.manager.instants import whole_number
-from mdnb.widgets.theme import theme_of
+from mdnb.manager.arguments import whole_number
+from mdnb.widgets.page.theme import theme_of
 
 __all__ = ["MOST_LEVELS", "check_heat_options"]
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from mdnb.widgets.heatmap.ring import Column
 from mdnb.widgets.heatmap.scale import shade
-from mdnb.widgets.tables.texts import number
-from mdnb.widgets.theme import Theme
+from mdnb.widgets.page.theme import Theme
+from mdnb.widgets.tables.cell_format import number
 
 __all__ = ["heat_svg", "png"]
 

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from mdnb.widgets.theme import theme_of
+from mdnb.widgets.page.theme import theme_of
 
 __all__ = ["STEPS", "ramp", "shade"]
 

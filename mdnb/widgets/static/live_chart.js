@@ -1,4 +1,4 @@
-// The front end of `mdnb.widgets.chart.LiveChart`: what anywidget calls, one closure a figure.
+// The front end of `mdnb.widgets.chart.chart.LiveChart`: what anywidget calls, one closure a figure.
 //
 // The code that draws (`chart.js`, `view.js` and what they need) and plotly.js come once a page, with the
 // kernel's hidden runtime widget. Until they are there, what the kernel says is kept.

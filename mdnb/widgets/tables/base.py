@@ -11,12 +11,12 @@ import anywidget
 import traitlets
 
 from mdnb.errors import OptionError
-from mdnb.manager.instants import whole_number
-from mdnb.runtime.engine import Engine
-from mdnb.widgets.audience import kept
-from mdnb.widgets.sender import sender
+from mdnb.manager.arguments import whole_number
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.sender import sender
+from mdnb.widgets.page.theme import theme_of
 from mdnb.widgets.tables.state import Cell, Tone
-from mdnb.widgets.theme import theme_of
 
 __all__ = ["MOST_ROWS", "STATIC", "LiveTable", "Shown", "row_limit"]
 
@@ -77,7 +77,9 @@ class LiveTable(anywidget.AnyWidget):
     _table = traitlets.Dict().tag(sync=True)
     _colours: traitlets.List[str] = traitlets.List().tag(sync=True)
 
-    def __init__(self, engines: Sequence[Engine], *, fps: float = 10.0, palette: str = "colorblind") -> None:
+    def __init__(
+        self, engines: Sequence[SymbolState], *, fps: float = 10.0, palette: str = "colorblind"
+    ) -> None:
         if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0 < fps <= 60:
             raise OptionError(f"fps must be above 0 and at most 60; got {fps!r}")
         colours = theme_of("light", palette)

@@ -8,11 +8,11 @@ from collections.abc import Hashable
 from typing import Any
 
 from mdnb.errors import TimeframeError
-from mdnb.runtime.engine import Engine
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarColumns
 from mdnb.widgets.tables.base import LiveTable, row_limit
+from mdnb.widgets.tables.cell_format import arrow, decimals_of, number
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
-from mdnb.widgets.tables.texts import arrow, decimals_of, number
 
 __all__ = ["FrameView"]
 
@@ -44,7 +44,7 @@ class FrameView(LiveTable):
         When an option is outside what is allowed.
     """
 
-    def __init__(self, engine: Engine, timeframe: str, rows: int = 10, **options: Any) -> None:
+    def __init__(self, engine: SymbolState, timeframe: str, rows: int = 10, **options: Any) -> None:
         self._limit = row_limit("rows", rows)
         self._engine = engine
         self._zone = zoneinfo.ZoneInfo(engine.tz)

@@ -7,10 +7,10 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from mdnb.depth import BookLevel
-from mdnb.runtime.engine import Engine
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.tables.base import MOST_ROWS, LiveTable, row_limit
+from mdnb.widgets.tables.cell_format import arrow, decimals_of, number, signed
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
-from mdnb.widgets.tables.texts import arrow, decimals_of, number, signed
 
 __all__ = ["DepthLadder"]
 
@@ -40,7 +40,7 @@ class DepthLadder(LiveTable):
         When an option is outside what is allowed.
     """
 
-    def __init__(self, engine: Engine, levels: int = 10, **options: Any) -> None:
+    def __init__(self, engine: SymbolState, levels: int = 10, **options: Any) -> None:
         self._levels = row_limit("levels", levels, MOST_ROWS // 2)
         self._engine = engine
         self._size_decimals = 0

@@ -6,7 +6,7 @@ import dataclasses
 import html
 from typing import Any, Literal
 
-from mdnb.widgets.tables.texts import DASH
+from mdnb.widgets.tables.cell_format import DASH
 
 __all__ = ["Cell", "Column", "Row", "TableState", "Tone"]
 

@@ -7,10 +7,10 @@ import zoneinfo
 from collections.abc import Hashable
 from typing import Any
 
-from mdnb.runtime.engine import Engine
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.tables.base import LiveTable, row_limit
+from mdnb.widgets.tables.cell_format import DASH, clock_text, decimals_of, number
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
-from mdnb.widgets.tables.texts import DASH, clock_text, decimals_of, number
 
 __all__ = ["Tape"]
 
@@ -40,7 +40,7 @@ class Tape(LiveTable):
         When an option is outside what is allowed.
     """
 
-    def __init__(self, engine: Engine, rows: int = 50, **options: Any) -> None:
+    def __init__(self, engine: SymbolState, rows: int = 50, **options: Any) -> None:
         self._limit = row_limit("rows", rows)
         self._engine = engine
         self._zone = zoneinfo.ZoneInfo(engine.tz)

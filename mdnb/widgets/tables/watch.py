@@ -8,10 +8,10 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from mdnb.errors import OptionError
-from mdnb.runtime.engine import Engine
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.tables.base import MOST_ROWS, LiveTable
+from mdnb.widgets.tables.cell_format import DASH, age_text, arrow, blocks, number, scaled, signed
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
-from mdnb.widgets.tables.texts import DASH, age_text, arrow, blocks, number, scaled, signed
 
 __all__ = ["WatchList"]
 
@@ -52,12 +52,12 @@ class WatchList(LiveTable):
     """
 
     def __init__(
-        self, engines: Sequence[Engine], ages: Sequence[Callable[[], float]], **options: Any
+        self, engines: Sequence[SymbolState], ages: Sequence[Callable[[], float]], **options: Any
     ) -> None:
         if not 1 <= len(engines) <= MOST_ROWS:
             raise OptionError(f"a watch list has 1 to {MOST_ROWS} symbols; got {len(engines)}")
         self._ages = tuple(ages)
-        self._openings: dict[Engine, _Opening] = {}
+        self._openings: dict[SymbolState, _Opening] = {}
         super().__init__(engines, **options)
 
     def _version(self) -> Hashable:
@@ -83,7 +83,7 @@ class WatchList(LiveTable):
         rows = tuple(Row(self._cells(*each)) for each in zip(self._engines, self._ages, strict=True))
         return TableState("Watch list", (), self._badge(), columns, rows)
 
-    def _cells(self, engine: Engine, since: Callable[[], float]) -> tuple[Cell, ...]:
+    def _cells(self, engine: SymbolState, since: Callable[[], float]) -> tuple[Cell, ...]:
         places = engine.instrument.decimals
         closes = self._closes(engine)
         trade, quote = engine.last_trade, engine.last_quote
@@ -108,12 +108,12 @@ class WatchList(LiveTable):
         )
 
     @staticmethod
-    def _closes(engine: Engine) -> list[float]:
+    def _closes(engine: SymbolState) -> list[float]:
         names = engine.timeframes()
         closes: list[float] = engine.columns(names[0], _CLOSES).close.tolist() if names else []
         return closes
 
-    def _session_open(self, engine: Engine) -> float:
+    def _session_open(self, engine: SymbolState) -> float:
         """Return the open of the session's first bar held, ``nan`` where there is none."""
         trade = engine.last_trade
         day = engine.sessions.day_span(trade[0]) if trade is not None else None

@@ -1,4 +1,4 @@
-"""`mdnb.widgets.chart.LiveChart` on a real engine: each tick is a trade that goes all the way."""
+"""`mdnb.widgets.chart.chart.LiveChart` on a real engine: each tick is a trade that goes all the way."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from mdnb.clock import EventClock
 from mdnb.config import DataManagerConfig
 from mdnb.events.bus import EventBus
 from mdnb.instruments import Instrument
-from mdnb.runtime.engine import Engine
-from mdnb.runtime.pipeline import Pipeline
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
-from mdnb.widgets.chart import LiveChart
+from mdnb.widgets.chart.chart import LiveChart
 from tests.benchmarks.chart.sides.market import Bar, Market
 
 __all__ = ["FPS", "OurChart"]
@@ -29,7 +29,9 @@ class OurChart:
     def __init__(self, market: Market) -> None:
         self._held = len(market.time)
         config = DataManagerConfig(max_bars_per_timeframe=self._held + _ROOM)
-        self._engine = Engine(Instrument("X", 0.0001, whole_lots=True), Sessions.always(), ["1min"], config)
+        self._engine = SymbolState(
+            Instrument("X", 0.0001, whole_lots=True), Sessions.always(), ["1min"], config
+        )
         self._engine.bind_state(lambda: ("connected", 5.0))
         clock = EventClock(market.time[0] * _NS)
         self._pipeline = Pipeline(self._engine, EventBus(), clock, ids="none")

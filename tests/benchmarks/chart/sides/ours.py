@@ -1,10 +1,10 @@
-"""`mdnb.widgets.chart.LiveChart`, made ready as `mdnb.live` does it: while what comes before is imported."""
+"""`LiveChart`, made ready as `mdnb.live` does it: while what comes before is imported."""
 
 from __future__ import annotations
 
 import threading
 
-from mdnb.widgets.preload import preload
+from mdnb.widgets.page.preload import preload
 from tests.benchmarks.chart.sides.driver import Side
 from tests.benchmarks.chart.sides.market import Market
 

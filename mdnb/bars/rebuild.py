@@ -1,0 +1,70 @@
+"""Bars that turn out to be made of other trades than was thought: put right, with all coarser ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mdnb.bars.late import refold
+from mdnb.bars.node import fold_rows
+from mdnb.rows import BarRow, TradeRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mdnb.bars.cascade import Cascade
+
+__all__ = ["bar_from_trades", "merge_piece", "rebuild_bar"]
+
+
+def bar_from_trades(start_ns: int, rows: Sequence[TradeRow]) -> BarRow:
+    """Return the bar that trades make in their order, added one by one as the live path does.
+
+    Examples
+    --------
+    >>> bar_from_trades(0, [(1, 10.0, 1.0, 1, 0, -1), (2, 9.0, 2.0, 1, 0, -1)])
+    (0, 10.0, 10.0, 9.0, 9.0, 3.0, 2, 28.0)
+    """
+    pieces = [(start_ns, p, p, p, p, size, count, p * size) for _, p, size, count, _, _ in rows]
+    return fold_rows(pieces, start_ns)
+
+
+def rebuild_bar(cascade: Cascade, row: BarRow, piece: BarRow) -> None:
+    """Write the root's bar of an interval anew, and fold the coarser ones from it.
+
+    Parameters
+    ----------
+    cascade
+        Whose bar; closed bars that change are appended to its ``amended``.
+    row
+        The whole bar as it is now.
+    piece
+        What is new in it: coarser bars whose finer ones are not all held any more take in this only.
+    """
+    root = cascade.root
+    span = root.grid.span(row[0])
+    if span is None or span[1] > cascade.settled_ns:
+        if span is not None:
+            # It may not have begun yet: then the bar before it is still open.
+            cascade.close_until(span[0])
+            if not root.is_open:
+                root.begin(span, row[1], span[0])
+            root.take(row, span)
+        return
+    root.replace(row)
+    cascade.amended_count += 1
+    if not root.hidden:
+        cascade.amended.append((root, row))
+    cascade.amended += refold(root, piece, cascade.settled_ns)
+
+
+def merge_piece(cascade: Cascade, piece: BarRow) -> None:
+    """Merge trades into the bar of their interval, open or closed; they count as its newest."""
+    root = cascade.root
+    span = root.grid.span(piece[0])
+    if span is None:
+        return
+    if span[1] <= cascade.settled_ns:
+        cascade.amend(piece)
+    else:
+        cascade.close_until(span[0])
+        root.fold(piece)

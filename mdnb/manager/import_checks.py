@@ -1,0 +1,153 @@
+"""Between frames that came from a file and the columns that the engine holds."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdnb.errors import DataImportError
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.sessions import DAY_NS
+from mdnb.store.columns import BarColumns, columns_from_rows
+from mdnb.types import timestamp
+from mdnb.validate.centred_outlier_rules import keep_near_mids
+from mdnb.validate.findings import QualityFinding
+from mdnb.validate.live_checks import bar_faults
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["columns_of", "fit_to_grid", "leave_out_impossible", "leave_out_outliers"]
+
+_SHOWN = 3
+
+
+def columns_of(frame: pd.DataFrame) -> BarColumns:
+    """Return a bar frame as columns; vwap is ``nan`` where the frame has none."""
+    count = len(frame)
+    if not count:
+        return columns_from_rows([])
+    import pandas as pd
+
+    time_us = pd.DatetimeIndex(frame.index).tz_convert("UTC").as_unit("us").asi8
+    floats = {
+        name: frame[name].to_numpy(dtype=np.float64, copy=True)
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    vwap = frame["vwap"].to_numpy(dtype=np.float64, copy=True) if "vwap" in frame else np.full(count, np.nan)
+    ticks = np.nan_to_num(frame["tick_count"].to_numpy(dtype=np.float64)).astype(np.int64)
+    return BarColumns(
+        np.array(time_us, dtype=np.int64),
+        floats["open"],
+        floats["high"],
+        floats["low"],
+        floats["close"],
+        floats["volume"],
+        vwap,
+        ticks,
+        np.zeros(count, dtype=np.uint8),
+        0,
+        False,
+        0,
+    )
+
+
+def fit_to_grid(
+    engine: SymbolState, name: str, columns: BarColumns, where: str
+) -> tuple[BarColumns, list[QualityFinding]]:
+    """Return the bars inside sessions, and a finding for those outside.
+
+    Raises
+    ------
+    DataImportError
+        When the bars are of another timeframe: off its grid, or a multiple of it apart.
+    """
+    grid = engine.grid(name)
+    if grid is None or not len(columns):
+        return columns, []
+    time = columns.time_us * 1000
+    starts, inside = grid.starts(time)
+    off = inside & (starts != time)
+    if off.any():
+        shown = ", ".join(timestamp(int(at), engine.tz).isoformat() for at in time[off][:_SHOWN])
+        raise DataImportError(
+            f"{where}: {int(off.sum()):,} of {len(columns):,} bars do not start where {name} bars of"
+            f" {engine.symbol} do ({shown}). Is it another timeframe, or are the times in another zone (tz=)?"
+        )
+    step = grid.timeframe.step_ns
+    apart = int(np.gcd.reduce(np.diff(time))) if len(time) > _SHOWN else 0
+    if step and apart > step:
+        raise DataImportError(
+            f"{where}: its bars are {apart / 1e9:g} s apart or multiples of that, not {name};"
+            " import them into the timeframe they are of."
+        )
+    if inside.all():
+        return columns, []
+    count, first = int(np.count_nonzero(~inside)), int(time[~inside][0])
+    finding = QualityFinding("session_closed", "starts while the venue is closed", first, {}, count)
+    return columns.where(inside), [finding]
+
+
+def leave_out_impossible(columns: BarColumns) -> tuple[BarColumns, list[QualityFinding]]:
+    """Return the bars that can be, and a finding for each that cannot."""
+    top = np.maximum(columns.open, columns.close)
+    bottom = np.minimum(columns.open, columns.close)
+    good = (columns.high >= top) & (columns.low <= bottom) & (columns.low > 0) & (columns.volume >= 0)
+    good &= np.isfinite(columns.high) & np.isfinite(columns.volume)
+    found = []
+    for at in np.flatnonzero(~good).tolist():
+        prices = (columns.open, columns.high, columns.low, columns.close, columns.volume)
+        o, h, low, c, v = (float(column[at]) for column in prices)
+        time_ns = int(columns.time_us[at]) * 1000
+        kind = bar_faults((time_ns, o, h, low, c, v, 0, math.nan)) or "ohlc_inconsistent"
+        values = {"open": o, "high": h, "low": low, "close": c, "volume": v}
+        found.append(QualityFinding(kind, f"a bar was refused: {kind}", time_ns, values))
+    return (columns if good.all() else columns.where(good)), found
+
+
+def leave_out_outliers(
+    engine: SymbolState, name: str, columns: BarColumns
+) -> tuple[BarColumns, list[QualityFinding]]:
+    """Return the bars whose prices lie near those around them, and a finding for each other one.
+
+    Each of the four prices is judged by rule Q4 of Barndorff-Nielsen, Hansen, Lunde and Shephard (2009), with
+    the 50 bars around and 10 mean absolute deviations, within a trading day for intraday bars. Half a tick is
+    the least deviation, so that a market that hardly moved does not make an outlier of its next tick.
+    """
+    days = _days(engine, name, columns.time_us * 1000)
+    keep = np.ones(len(columns), dtype=bool)
+    for price in (columns.open, columns.high, columns.low, columns.close):
+        keep &= keep_near_mids(price, price, days)
+    tick = engine.instrument.tick_size or 0.0
+    out = np.flatnonzero(~keep)
+    if len(out) and tick:
+        near = np.median(
+            columns.close[np.clip(out[:, None] + np.arange(-25, 26), 0, len(columns) - 1)], axis=1
+        )
+        far = np.maximum(np.abs(columns.high[out] - near), np.abs(columns.low[out] - near))
+        keep[out[far <= 10 * tick / 2]] = True
+        out = np.flatnonzero(~keep)
+    found = [
+        QualityFinding(
+            "price_outlier",
+            "far off the bars around it: left out",
+            int(columns.time_us[at]) * 1000,
+            {"high": float(columns.high[at]), "low": float(columns.low[at])},
+        )
+        for at in out.tolist()
+    ]
+    return (columns.where(keep) if found else columns), found
+
+
+def _days(engine: SymbolState, name: str, time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the trading day of each bar; one and the same for timeframes of a day and more."""
+    grid = engine.grid(name)
+    if grid is None or grid.timeframe.step_ns == 0:
+        return np.zeros(len(time_ns), dtype=np.int64)
+    if engine.sessions.always_open:
+        return time_ns // DAY_NS
+    opens, _, days = engine.sessions.trading_days()
+    return days[np.clip(np.searchsorted(opens, time_ns, side="right") - 1, 0, None)]

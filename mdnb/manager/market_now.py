@@ -1,0 +1,130 @@
+"""What the market is right now: price, quote, latest tick, snapshot."""
+
+from __future__ import annotations
+
+from mdnb.manager.part import DEFAULT_TIMEOUT, Desk
+from mdnb.types import MarketSnapshot, Price, Quote, Tick
+
+__all__ = ["SIDES", "CurrentData"]
+
+SIDES = {1: "buy", -1: "sell", 0: None}
+
+
+class CurrentData:
+    """Newest values of one symbol; each waits for the first data."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def get_current_price(self, timeout: float = DEFAULT_TIMEOUT) -> Price:
+        """Return the last traded price (the last quote's, where bars are built from quotes).
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait for the first data.
+
+        Returns
+        -------
+        Price
+            A ``float`` in price units that also has `age` (seconds since it was made), `time_ns`, `symbol`.
+
+        Raises
+        ------
+        NoDataError
+            When nothing came in time.
+        ClosedError
+            After the suite was disconnected.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     price = market.data.get_current_price()
+        >>> price > 0, price.symbol
+        (True, 'MNQ')
+        """
+        desk = self._desk
+        row = await desk.first(lambda: desk.engine.last_trade, "price", timeout)
+        return Price(row[1], desk.symbol, row[0], desk.age(row[0]), desk.engine.tz)
+
+    async def get_current_quote(self, timeout: float = DEFAULT_TIMEOUT) -> Quote:
+        """Return the newest best bid and ask, in price units, with their sizes.
+
+        Raises
+        ------
+        NoDataError
+            When no quote came in ``timeout`` seconds.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     quote = market.data.get_current_quote()
+        >>> quote.ask - quote.bid == quote.spread
+        True
+        """
+        desk = self._desk
+        row = await desk.first(lambda: desk.engine.last_quote, "quote", timeout)
+        return Quote(desk.symbol, *row, desk.age(row[0]), desk.engine.tz)
+
+    async def get_latest_tick(self, timeout: float = DEFAULT_TIMEOUT) -> Tick:
+        """Return the newest trade.
+
+        Raises
+        ------
+        NoDataError
+            When no trade came in ``timeout`` seconds.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     tick = market.data.get_latest_tick()
+        >>> tick.price > 0 and tick.size >= 1 and tick["side"] in ("buy", "sell")
+        True
+        """
+        desk = self._desk
+        row = await desk.first(lambda: desk.engine.last_trade, "tick", timeout)
+        ts_ns, price, size, count, side, trade_id = row
+        return Tick(desk.symbol, ts_ns, price, size, SIDES[side], trade_id, count, "ok", desk.engine.tz)
+
+    async def get_market_snapshot(self, timeout: float = DEFAULT_TIMEOUT) -> MarketSnapshot:
+        """Return the current session at a glance: open, high, low, close, volume, last, bid, ask, time.
+
+        Raises
+        ------
+        NoDataError
+            When no trade came in ``timeout`` seconds.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=1) as market:
+        ...     now = market.data.get_market_snapshot()
+        >>> now.low <= now.last <= now.high and now.volume > 0
+        True
+        """
+        desk = self._desk
+        engine = desk.engine
+        last = await desk.first(lambda: engine.last_trade, "trade", timeout)
+        day = engine.sessions.day_span(last[0])
+        start = day[0] if day is not None else last[0]
+        columns = engine.between(engine.cascade.root.name, start)
+        quote = engine.last_quote
+        volume = float(columns.volume.sum())
+        return MarketSnapshot(
+            desk.symbol,
+            last[0],
+            float(columns.open[0]) if len(columns) else last[1],
+            float(columns.high.max()) if len(columns) else last[1],
+            float(columns.low.min()) if len(columns) else last[1],
+            last[1],
+            round(volume) if engine.instrument.whole_lots else volume,
+            last[1],
+            quote[1] if quote else float("nan"),
+            quote[3] if quote else float("nan"),
+            int(columns.time_us[0]) * 1000 if len(columns) else start,
+            desk.age(last[0]),
+            engine.tz,
+        )

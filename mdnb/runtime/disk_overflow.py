@@ -1,0 +1,162 @@
+"""Where bars that left memory are kept, and keeping that place tidy."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mdnb.errors import DataExportError
+from mdnb.io.paths import safe_name
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.store.columns import BarColumns
+from mdnb.store.overflow import Overflow
+from mdnb.store.segments import SegmentStore
+from mdnb.types import Record
+
+if TYPE_CHECKING:
+    from mdnb.runtime.session import MarketSession
+
+__all__ = ["CleanupReport", "DiskCache", "tidy"]
+
+_GB = 1_000_000_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CleanupReport(Record):
+    """What a cleanup or a compression did, measured.
+
+    Attributes
+    ----------
+    bars_written
+        Bars moved from memory to disk.
+    bars_removed, ticks_removed
+        Bars and ticks forgotten: older than asked for, or over the limit on disk.
+    bytes_before, bytes_after
+        Size on disk before and after compression.
+    """
+
+    bars_written: int = 0
+    bars_removed: int = 0
+    ticks_removed: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+
+    @property
+    def compression_ratio(self) -> float:
+        """`bytes_before` / `bytes_after` of what was compressed, 1.0 where nothing was."""
+        return self.bytes_before / self.bytes_after if self.bytes_after else 1.0
+
+
+class DiskCache:
+    """The folder of one engine's bars on disk, a subfolder a timeframe.
+
+    Parameters
+    ----------
+    engine
+        Whose bars go there.
+    """
+
+    def __init__(self, engine: SymbolState) -> None:
+        self._engine = engine
+        self._temporary: Path | None = None
+
+    def start(self) -> None:
+        """Let bars that leave memory go to disk."""
+        engine = self._engine
+        with engine.lock:
+            engine.open_overflow = self._open
+            for name in engine.all_names():
+                if name not in engine.overflow:
+                    engine.attach_overflow(name)
+
+    def stop(self) -> None:
+        """Let bars that leave memory go; what is on disk is not read any more, and removed if temporary."""
+        engine = self._engine
+        self.close()
+        with engine.lock:
+            engine.open_overflow = None
+            for name in engine.overflow:
+                engine.log(name).on_evict = None
+            engine.overflow.clear()
+            engine.reader.forget()
+
+    def everything(self) -> dict[str, BarColumns]:
+        """Return the bars that left memory, by timeframe, to be carried to another folder."""
+        return {name: overflow.before(None) for name, overflow in self._engine.overflow.items()}
+
+    def carry(self, bars: Mapping[str, BarColumns]) -> None:
+        """Take bars that left memory while another folder was in use."""
+        with self._engine.lock:
+            for name, columns in bars.items():
+                if name in self._engine.overflow and len(columns):
+                    self._engine.overflow[name].take(columns)
+
+    def set_memory_map(self, memory_map: bool) -> None:
+        """Read files through memory maps, or whole."""
+        for overflow in self._engine.overflow.values():
+            overflow.segments.memory_map = memory_map
+
+    def close(self) -> None:
+        """Write what waits into a folder that is kept; remove a temporary one."""
+        for overflow in self._engine.overflow.values():
+            if self._temporary is None:
+                with contextlib.suppress(DataExportError):
+                    overflow.flush()
+            overflow.segments.close()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
+
+    def _open(self, name: str) -> Overflow:
+        config = self._engine.config
+        root = config.disk_cache_path
+        if root is None:
+            if self._temporary is None:
+                self._temporary = Path(tempfile.mkdtemp(prefix="mdnb-"))
+            root = self._temporary
+        folder = root / safe_name(self._engine.symbol) / safe_name(name)
+        return Overflow(SegmentStore(folder, memory_map=config.use_memory_mapping))
+
+
+async def tidy(session: MarketSession, symbol: str, *, compress: bool | None = None) -> CleanupReport:
+    """Write what waits for the disk, compress it where wanted, and keep the disk limit.
+
+    Parameters
+    ----------
+    compress
+        None as configured.
+
+    Raises
+    ------
+    DataExportError
+        When the disk does not take it; nothing is lost, the bars stay in memory.
+    """
+    engine = session.engine(symbol)
+    stores = list(engine.overflow.values())
+    written = sum(await session.workers.map([overflow.flush for overflow in stores]))
+    before = after = 0
+    if engine.config.compression_enabled if compress is None else compress:
+        sizes = await session.workers.map([overflow.segments.compress for overflow in stores])
+        before, after = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0)
+    limit = int(engine.config.max_disk_cache_gb * _GB)
+    removed = await session.workers.run(functools.partial(_shrink, stores, limit))
+    return CleanupReport(written, removed, 0, before, after)
+
+
+def _shrink(stores: list[Overflow], limit: int) -> int:
+    """Drop the oldest files until all are within the limit; return how many bars went."""
+    removed = 0
+    while (total := sum(overflow.segments.nbytes for overflow in stores)) > limit:
+        largest = max(stores, key=lambda overflow: overflow.segments.nbytes)
+        over = largest.segments.nbytes - (total - limit)
+        gone = largest.segments.shrink_to(max(0, over))
+        if gone == 0:
+            break
+        removed += gone
+    return removed

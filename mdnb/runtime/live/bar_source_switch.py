@@ -1,0 +1,59 @@
+"""Building bars from trades or from the feed's own bars, and changing over without a lost or doubled one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from mdnb.bars.tree import nests
+from mdnb.errors import OptionError
+from mdnb.timeframes import Timeframe
+
+if TYPE_CHECKING:
+    from mdnb.runtime.live.pipeline import Pipeline
+    from mdnb.runtime.session import MarketSession
+
+__all__ = ["switch_source"]
+
+
+async def switch_source(session: MarketSession, symbol: str, source: Literal["trades", "bars"]) -> None:
+    """Build a symbol's bars from another source, from the next bar of the finest timeframe on.
+
+    Raises
+    ------
+    OptionError
+        When the feed has no such source for the timeframes kept; nothing was changed.
+    FeedRefusedError
+        When the venue refuses the subscription.
+    """
+    feed, pipeline = session.feed, session.pipelines[symbol]
+    engine = pipeline.engine
+    if engine.source == source:
+        return
+    if source == "trades":
+        if not feed.has_trades:
+            raise OptionError(f"{feed!r} has no trades to build from; leave use_tick_data=False")
+        pipeline.build_from("trades", _next_edge(pipeline))
+        return
+    root = engine.cascade.root.grid.timeframe
+    offered = feed.own_bars(symbol)
+    fitting = [name for name in offered if nests(Timeframe.parse(name), root, engine.sessions)]
+    if not fitting:
+        what = f"only {', '.join(offered)} bars" if offered else "no bars"
+        raise OptionError(
+            f"use_tick_data=False builds from the feed's own bars, and {feed!r} sends {what} of {symbol}; the"
+            f" finest timeframe kept is {root.name}. Leave use_tick_data=True."
+        )
+    pipeline.subscribed.add("bars")
+    await feed.subscribe(symbol, ["bars"])
+    pipeline.build_from("bars", _next_edge(pipeline), fitting[-1])
+
+
+def _next_edge(pipeline: Pipeline) -> int:
+    """Return when the bar that is being made ends."""
+    root = pipeline.engine.cascade.root
+    now = max(pipeline.clock.now_ns(), pipeline.newest_ns())
+    span = root.grid.span(now)
+    if span is not None:
+        return span[1]
+    opens = pipeline.engine.sessions.next_open(now)
+    return now if opens is None else opens

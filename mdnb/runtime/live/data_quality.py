@@ -1,0 +1,175 @@
+"""What is wrong with one symbol's data: found, counted, remembered, and told at most once a second a kind."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mdnb.errors import MdnbError
+from mdnb.instruments import Instrument
+from mdnb.rows import BarRow, QuoteRow, TradeRow
+from mdnb.timeframes import Grid
+from mdnb.validate.findings import QualityFinding
+from mdnb.validate.live_checks import BarChecks, QuoteChecks, out_of_order
+from mdnb.validate.rules import ValidationRules
+
+__all__ = ["DataFault", "Quality", "QualityAlerts", "Tell"]
+
+_ERRORS_KEPT = 1000
+_ALERT_SECONDS = 1.0
+
+Tell = Callable[[int, dict[str, Any]], None]
+"""Called with the market time and the data of an alert."""
+
+
+class QualityAlerts:
+    """Tells of what is wrong, at most once a second of a kind; what came meanwhile is counted.
+
+    Parameters
+    ----------
+    tell
+        Emits the event.
+    now
+        A monotonic clock in seconds; tests give their own.
+    """
+
+    def __init__(self, tell: Tell, now: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
+        self._now = now
+        self._told: dict[str, float] = {}
+        self._waiting: dict[str, tuple[int, int, str, Mapping[str, Any]]] = {}
+
+    def add(
+        self,
+        kind: str,
+        description: str,
+        time_ns: int,
+        count: int = 1,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell of a thing, or count it if its kind was told of less than a second ago."""
+        _, before, _, _ = self._waiting.get(kind, (0, 0, "", {}))
+        self._waiting[kind] = (time_ns, before + count, description, values or {})
+        self._flush(kind)
+
+    def flush(self) -> None:
+        """Tell what was counted more than a second after its kind was last told."""
+        for kind in list(self._waiting):
+            self._flush(kind)
+
+    def _flush(self, kind: str) -> None:
+        now = self._now()
+        if now - self._told.get(kind, -_ALERT_SECONDS) < _ALERT_SECONDS:
+            return
+        time_ns, count, description, values = self._waiting.pop(kind)
+        self._told[kind] = now
+        data = {"alert_type": kind, "description": description, "count": count, "values": dict(values)}
+        self._tell(time_ns, data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DataFault(QualityFinding):
+    """Something wrong with live data: a finding, with whose data and which timeframe it is."""
+
+    symbol: str = ""
+    timeframe: str = ""
+
+
+class Quality:
+    """Checks, counts and remembers; one for each symbol.
+
+    Attributes
+    ----------
+    rules
+        Which checks are on; None while validation was not enabled.
+    bars_validated, bars_bad
+        Bars looked at, and those with something wrong in themselves.
+    detected
+        Findings, by type.
+    """
+
+    def __init__(self, symbol: str, instrument: Instrument, tz: str, alerts: QualityAlerts) -> None:
+        self.symbol = symbol
+        self.alerts = alerts
+        self.rules: ValidationRules | None = None
+        self.bars_validated = 0
+        self.bars_bad = 0
+        self.detected: collections.Counter[str] = collections.Counter()
+        self.errors: collections.deque[DataFault] = collections.deque(maxlen=_ERRORS_KEPT)
+        self._instrument = instrument
+        self._tz = tz
+        self._checks: dict[str, BarChecks] = {}
+        self._quotes: QuoteChecks | None = None
+
+    def enable(self, rules: ValidationRules, grids: Mapping[str, Grid | None]) -> None:
+        """Check from now on; counters go on from where they were."""
+        self.rules = rules
+        self._quotes = QuoteChecks(rules) if rules.check_quotes else None
+        self._checks = {name: BarChecks(grid, self._instrument, rules) for name, grid in grids.items()}
+
+    def seed(self, timeframe: str, rows: Sequence[BarRow]) -> None:
+        """Let the checks of a timeframe know the bars that came before."""
+        self._checks[timeframe].seed(rows)
+
+    def bar(self, timeframe: str, row: BarRow, grid: Grid | None, now_ns: int | None) -> None:
+        """Check a bar that has just closed."""
+        if self.rules is None:
+            return
+        checks = self._checks.get(timeframe)
+        if checks is None:
+            checks = self._checks[timeframe] = BarChecks(grid, self._instrument, self.rules)
+        self.bars_validated += 1
+        found = checks.check(row, now_ns)
+        self.bars_bad += any(not one.type.startswith("gap") for one in found)
+        for one in found:
+            self.note(one, timeframe)
+
+    def quotes(self, rows: Sequence[QuoteRow]) -> None:
+        """Check quotes."""
+        if self._quotes is not None:
+            for one in self._quotes.check(rows):
+                self.note(one)
+
+    def trades(self, rows: Sequence[TradeRow], newest_ns: int) -> None:
+        """Check the order of trades."""
+        if self.rules is not None and self.rules.check_timestamp_order:
+            for one in out_of_order(rows, newest_ns):
+                self.note(one)
+
+    def rejected(self, reason: str, row: TradeRow | BarRow, timeframe: str = "") -> None:
+        """Take note of a trade or bar that was refused."""
+        values = {"price": row[1], "size": row[2]} if len(row) == 6 else {"open": row[1], "close": row[4]}
+        thing = "trade" if len(row) == 6 else "bar"
+        self.note(QualityFinding(reason, f"a {thing} was refused: {reason}", row[0], values), timeframe)
+
+    def outlier(self, row: TradeRow) -> None:
+        """Take note of a trade that is kept out of the bars until others confirm it."""
+        values = {"price": row[1], "size": row[2]}
+        self.note(QualityFinding("price_outlier", "a trade far off the market is held back", row[0], values))
+
+    def note(self, found: QualityFinding, timeframe: str = "", *, alert: bool = True) -> None:
+        """Count and remember a finding, and tell of it."""
+        self.detected[found.type] += found.count
+        fault = DataFault(
+            found.type,
+            found.description,
+            found.time_ns,
+            found.values,
+            found.count,
+            self._tz,
+            self.symbol,
+            timeframe,
+        )
+        self.errors.append(fault)
+        if alert:
+            where = f" ({timeframe} bar)" if timeframe else ""
+            self.alerts.add(
+                found.type, f"{found.description}{where}", found.time_ns, found.count, found.values
+            )
+
+    def trouble(self, kind: str, error: MdnbError, time_ns: int) -> None:
+        """Tell of an error of our own that a caller cannot be raised to, such as a full disk."""
+        self.alerts.add(kind, str(error), time_ns)

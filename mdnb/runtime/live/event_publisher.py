@@ -1,0 +1,105 @@
+"""Telling handlers of what happened: rows become records only where somebody listens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mdnb.events.bus import EventBus
+from mdnb.events.types import Event, EventType
+from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.types import Quote, Tick
+
+__all__ = ["Closed", "EventPublisher"]
+
+Closed = list[tuple[str, BarRow, int]]
+"""Bars that closed: timeframe, row, flags."""
+
+_SIDES = {1: "buy", -1: "sell", 0: None}
+
+
+class EventPublisher:
+    """Emits the events of one symbol.
+
+    Parameters
+    ----------
+    engine
+        Whose symbol, zone and bars.
+    bus
+        Who is told.
+    """
+
+    def __init__(self, engine: SymbolState, bus: EventBus) -> None:
+        self.engine = engine
+        self.bus = engine.alerts.bus = bus
+
+    def emit(self, kind: EventType, time_ns: int, data: Any) -> None:
+        """Tell of anything."""
+        self.bus.emit(Event(kind, self.engine.symbol, time_ns, data, self.engine.tz))
+
+    def alert(self, time_ns: int, data: dict[str, Any]) -> None:
+        """Tell that something is wrong with the data."""
+        if self.bus.wants(EventType.DATA_QUALITY_ALERT):
+            self.emit(EventType.DATA_QUALITY_ALERT, time_ns, data)
+
+    def bars(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
+        """Tell of bars that closed, that changed after closing, and of those being made."""
+        bus, engine = self.bus, self.engine
+        for name, row, flags in closed:
+            bar = engine.bar(name, row, flags=flags)
+            if bus.wants(EventType.NEW_BAR):
+                self.emit(EventType.NEW_BAR, row[0], bar)
+            if bus.wants(EventType.BAR_CONSTRUCTED):
+                self.emit(EventType.BAR_CONSTRUCTED, row[0], bar)
+        if amended and bus.wants(EventType.BAR_AMENDED):
+            for name, row in amended:
+                self.emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=2))
+        if bus.wants(EventType.BAR_UPDATED):
+            for name in engine.timeframes():
+                forming = engine.forming(name)
+                if forming is not None:
+                    self.emit(EventType.BAR_UPDATED, forming[0], engine.bar(name, forming, closed=False))
+
+    def trades(self, rows: Sequence[TradeRow]) -> None:
+        """Tell of trades."""
+        if self.bus.wants(EventType.TICK_DATA):
+            for row in rows:
+                self.emit(EventType.TICK_DATA, row[0], self.tick(row))
+
+    def quotes(self, rows: Sequence[QuoteRow]) -> None:
+        """Tell of quotes."""
+        if self.bus.wants(EventType.QUOTE_UPDATE):
+            for row in rows:
+                self.emit(EventType.QUOTE_UPDATE, row[0], self.quote(row))
+
+    def depth(self, time_ns: int, updates: Sequence[DepthUpdate]) -> None:
+        """Tell of the order book: best levels, spread and imbalance."""
+        if not self.bus.wants(EventType.MARKET_DEPTH_UPDATE):
+            return
+        with self.engine.lock:
+            view, crossed = self.engine.order_book(10), self.engine.depth.crossed_removed
+        data = {
+            "best_bid": view.best_bid,
+            "best_bid_size": view.bids[0].size if view.bids else 0.0,
+            "best_ask": view.best_ask,
+            "best_ask_size": view.asks[0].size if view.asks else 0.0,
+            "spread": view.spread,
+            "imbalance": view.imbalance,
+            "updates": len(updates),
+            "snapshot": any(update.snapshot for update in updates),
+            "ready": view.ready,
+            "crossed_removed": crossed,
+        }
+        self.emit(EventType.MARKET_DEPTH_UPDATE, time_ns, data)
+
+    def tick(self, row: TradeRow, flag: str = "ok") -> Tick:
+        """Return a row as a `Tick`."""
+        ts_ns, price, size, count, side, trade_id = row
+        return Tick(
+            self.engine.symbol, ts_ns, price, size, _SIDES[side], trade_id, count, flag, self.engine.tz
+        )
+
+    def quote(self, row: QuoteRow, age: float = 0.0) -> Quote:
+        """Return a row as a `Quote`."""
+        return Quote(self.engine.symbol, *row, age, self.engine.tz)

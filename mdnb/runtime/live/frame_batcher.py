@@ -1,0 +1,136 @@
+"""From frames to symbols: decode whatever one read of the socket brought, and hand it on (hot path).
+
+Frames are collected in a list and one flush is scheduled on the loop; the flush handles all that has
+arrived as one batch. Quiet: a batch of one, without delay. Burst: thousands at once. No timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from mdnb.clock import Clock, EventClock
+from mdnb.rows import Batch, Decoder
+from mdnb.runtime.live.health import Health
+from mdnb.runtime.live.pipeline import Pipeline
+
+__all__ = ["FrameBatcher"]
+
+_MAX_FRAMES = 5000
+
+
+class FrameBatcher:
+    """Collects raw frames and feeds the pipelines of the symbols.
+
+    Parameters
+    ----------
+    decoder
+        Understands the feed's frames.
+    pipelines
+        By symbol.
+    clock
+        The feed's clock.
+    health
+        Is told how late the data is.
+    on_batch
+        Called with each decoded batch before its rows are handed on, for replies and the end of a recording.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        pipelines: Mapping[str, Pipeline],
+        clock: Callable[[], Clock],
+        health: Health,
+        on_batch: Callable[[Batch], None],
+    ) -> None:
+        self.frames = 0
+        self.batch_size = _MAX_FRAMES
+        self.largest_batch = 0
+        self.control = 0
+        self.malformed = 0
+        self.unknown_symbol = 0
+        self.last_malformed = ""
+        self._decoder = decoder
+        self._pipelines = pipelines
+        self._clock = clock
+        self._health = health
+        self._on_batch = on_batch
+        self._waiting: list[str | bytes] = []
+        self._scheduled = False
+        self._held: list[Batch] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def on_frame(self, frame: str | bytes) -> None:
+        """Take one raw frame; called on the loop."""
+        self._waiting.append(frame)
+        if not self._scheduled:
+            self._scheduled = True
+            loop = self._loop
+            if loop is None:
+                loop = self._loop = asyncio.get_running_loop()
+            loop.call_soon(self.flush)
+
+    def hold(self) -> None:
+        """Keep market data back until `release`, while history is being loaded."""
+        if self._held is None:
+            self._held = []
+
+    def release(self) -> None:
+        """Hand on what was kept back, and everything from now on."""
+        held, self._held = self._held or [], None
+        for batch in held:
+            # How long it was kept back here is no delay of the line.
+            self._route(batch, timed=False)
+
+    def flush(self) -> None:
+        """Decode and hand on all frames that have arrived."""
+        frames, self._waiting = self._waiting, []
+        if len(frames) > self.batch_size:
+            # The loop has others to serve too: a flood is taken in pieces.
+            frames, self._waiting = frames[: self.batch_size], frames[self.batch_size :]
+            assert self._loop is not None
+            self._loop.call_soon(self.flush)
+        else:
+            self._scheduled = False
+        self.largest_batch = max(self.largest_batch, len(frames))
+        batch = self._decoder.feed(frames)
+        self.frames += len(frames)
+        self.control += batch.control
+        if batch.malformed:
+            self.malformed += len(batch.malformed)
+            self.last_malformed = batch.malformed[-1]
+        self._on_batch(batch)
+        if self._held is not None:
+            self._held.append(batch)
+        else:
+            self._route(batch)
+
+    def _route(self, batch: Batch, *, timed: bool = True) -> None:
+        newest = batch.clock_ns
+        clock = self._clock()
+        if isinstance(clock, EventClock) and newest:
+            clock.advance(newest)
+        pipelines = self._pipelines
+        bars: dict[
+            str,
+            list[tuple[str, list[tuple[tuple[int, float, float, float, float, float, int, float], bool]]]],
+        ] = {}
+        for (symbol, name), rows in batch.bars.items():
+            bars.setdefault(symbol, []).append((name, rows))
+        for symbol in {**batch.trades, **batch.quotes, **batch.depth, **bars}:
+            pipeline = pipelines.get(symbol)
+            if pipeline is None:
+                self.unknown_symbol += 1
+                continue
+            trades = batch.trades.get(symbol, ())
+            pipeline.take(
+                trades, batch.quotes.get(symbol, ()), batch.depth.get(symbol, ()), bars.get(symbol, ())
+            )
+            newest = trades[-1][0] if trades else 0
+            if not newest and (quotes := batch.quotes.get(symbol)):
+                newest = quotes[-1][0]
+            if newest:
+                lag = clock.lag_ms(newest)
+                pipeline.note_lag(lag)
+                self._health.data(lag if timed else None, symbol)

@@ -1,0 +1,66 @@
+"""Trades far off the market: kept as ticks, and let into the bars when the next ones confirm them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from mdnb.rows import TradeRow
+from mdnb.runtime.live.rebuild import put_into_bars
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.validate.outliers import TrailingFilter
+
+__all__ = ["FLAG_OUTLIER", "OutlierGate", "keep_ticks"]
+
+FLAG_OUTLIER = 2
+"""Flag of a tick that is kept out of the bars as an outlier."""
+
+
+class OutlierGate:
+    """Sifts trades on their way into one engine's bars.
+
+    Parameters
+    ----------
+    engine
+        Where they go; its newest trades tell the level to begin with.
+    """
+
+    def __init__(self, engine: SymbolState) -> None:
+        self._engine = engine
+        self.filter = TrailingFilter(engine.instrument.tick_size)
+        held = engine.ticks.tail(10 * self.filter.window)
+        self.filter.seed(held["price"][held["flag"] == 0].tolist())
+
+    def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow], list[TradeRow]]:
+        """Return the rows for the bars, those held back now, and earlier ones that are let in."""
+        split = self.filter.split(rows)
+        return split.kept, split.held, split.released
+
+    def let_in(self, released: Sequence[TradeRow]) -> None:
+        """Put confirmed ticks into the bars of their time, as if they had never been held back."""
+        engine = self._engine
+        whole = engine.config.enable_tick_data
+        if whole:
+            whole = engine.ticks.clear_flags(released, FLAG_OUTLIER) == len(released)
+        put_into_bars(engine, released, by_id=False, stored=whole)
+
+
+def keep_ticks(
+    engine: SymbolState, arrived: Sequence[TradeRow], good: Sequence[TradeRow], held: Sequence[TradeRow]
+) -> None:
+    """Keep ticks in the order they came in: those in a bar, and flagged those held back.
+
+    Parameters
+    ----------
+    arrived
+        A batch; what is in neither of the others is left out.
+    """
+    if not engine.config.enable_tick_data:
+        return
+    if not held:
+        engine.ticks.extend(good)
+        return
+    flags = dict.fromkeys(map(id, good), 0) | dict.fromkeys(map(id, held), FLAG_OUTLIER)
+    known = [row for row in arrived if id(row) in flags]
+    for flag, run in itertools.groupby(known, key=lambda row: flags[id(row)]):
+        engine.ticks.extend(list(run), flag=flag)

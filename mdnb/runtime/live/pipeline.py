@@ -1,0 +1,409 @@
+"""What happens to one symbol's data, in which order (hot path, guarded by ``tests/benchmarks``).
+
+The only file that knows the order of the stages: duplicates out, rules, bars, ticks kept, events. It runs
+on the background loop and takes the engine's lock a batch at a time.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+from mdnb.clock import Clock, EventClock
+from mdnb.events.bus import EventBus
+from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
+from mdnb.runtime.live.accounting import Accounting, Ledger
+from mdnb.runtime.live.data_quality import Quality, QualityAlerts
+from mdnb.runtime.live.event_publisher import Closed, EventPublisher
+from mdnb.runtime.live.outlier_gate import OutlierGate, keep_ticks
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.backfill import Gap
+from mdnb.validate.duplicates import Duplicates
+from mdnb.validate.findings import QualityFinding
+from mdnb.validate.live_checks import bar_faults
+from mdnb.validate.tick_rules import TickRules
+
+__all__ = ["Pipeline"]
+
+_GAPS_KEPT = 1000
+_LAG_SECONDS = 2.0
+_FUTURE_NS = 60 * 1_000_000_000
+_NO_LIMIT = 2**63 - 1
+_FLAG_REFUSED = 1
+
+
+class Pipeline:
+    """Takes decoded rows of one symbol to bars, ticks and events.
+
+    Parameters
+    ----------
+    engine
+        What is written to.
+    bus
+        Who is told.
+    clock
+        The market's time.
+    ids
+        How the venue numbers its trades.
+    quote_price
+        ``mid``, ``bid`` or ``ask``: what a quote counts as where bars are built from quotes.
+    """
+
+    def __init__(
+        self,
+        engine: SymbolState,
+        bus: EventBus,
+        clock: Clock,
+        ids: Literal["sequential", "unique", "none"] = "none",
+        quote_price: Literal["mid", "bid", "ask"] = "mid",
+    ) -> None:
+        self.engine = engine
+        self.bus = bus
+        self.clock = clock
+        self.quote_price = quote_price
+        self.ledger = Ledger()
+        self.duplicates = Duplicates(ids)
+        self.rules = TickRules()
+        self.subscribed: set[str] = {"trades", "quotes"}
+        self.outlier_gate: OutlierGate | None = None
+        self.batch_size = engine.config.batch_size
+        self.largest_batch = 0
+        self.bars_closed = 0
+        self.late_amended = 0
+        # Stretches of market time in which trades, or the feed's own bars, go into the bars.
+        self._trades_from = self._bars_from = -_NO_LIMIT
+        self._trades_until = _NO_LIMIT if engine.source == "trades" else -_NO_LIMIT
+        self._bars_until = _NO_LIMIT if engine.source == "bars" else -_NO_LIMIT
+        self._bar_name: str | None = None
+        self._windowed = False
+        self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
+        self.live_since_ns: int | None = None
+        self.outage_ns: int | None = None
+        self.outages: list[tuple[int, int]] = []
+        self.suspect_ns: tuple[int, int] | None = None
+        self.gaps: collections.deque[Gap] = collections.deque(maxlen=_GAPS_KEPT)
+        self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
+        self.publisher = EventPublisher(engine, bus)
+        self.alerts = QualityAlerts(self.publisher.alert)
+        self.quality = Quality(engine.symbol, engine.instrument, engine.tz, self.alerts)
+
+    # -- live ---------------------------------------------------------------------------------------
+
+    def take(
+        self,
+        trades: Sequence[TradeRow] = (),
+        quotes: Sequence[QuoteRow] = (),
+        depth: Sequence[DepthUpdate] = (),
+        bars: Sequence[tuple[str, list[tuple[BarRow, bool]]]] = (),
+    ) -> None:
+        """Take what one drain held for this symbol."""
+        if depth:
+            self._take_depth(depth)
+        if quotes:
+            self._take_quotes(quotes)
+        if trades:
+            self.take_trades(trades)
+        for name, rows in bars:
+            self._take_bars(name, rows)
+        self.engine.notify()
+
+    def take_trades(self, trades: Sequence[TradeRow]) -> None:
+        """Take trades, a batch at a time."""
+        size = self.batch_size
+        for a in range(0, len(trades), size):
+            rows = trades[a : a + size] if len(trades) > size else trades
+            if not self._windowed:
+                self._take_trades(rows, builds=self.engine.source == "trades")
+                continue
+            inside = [self._trades_from <= row[0] < self._trades_until for row in rows]
+            for builds in (True, False):
+                part = [row for row, is_in in zip(rows, inside, strict=True) if is_in is builds]
+                if part:
+                    self._take_trades(part, builds=builds)
+
+    def _take_trades(self, rows: Sequence[TradeRow], *, builds: bool) -> None:
+        engine, ledger = self.engine, self.ledger
+        self.largest_batch = max(self.largest_batch, len(rows))
+        with engine.lock:
+            ledger.received += len(rows) * builds
+            if "trades" not in self.subscribed:
+                ledger.unsubscribed += len(rows) * builds
+                return
+            rows, again = self.duplicates.split(rows)
+            ledger.duplicate += len(again) * builds
+            if engine.config.data_validation and rows:
+                rows, rejected = self.rules.split(rows, self._latest_ns())
+                for reason, row in rejected:
+                    ledger.rejected[reason] += builds
+                    self.quality.rejected(reason, row)
+            if not rows:
+                return
+            if self.quality.rules is not None and engine.last_trade is not None:
+                self.quality.trades(rows, engine.last_trade[0])
+            if builds:
+                arrived = rows
+                rows, held = (
+                    (self._build(rows), ())
+                    if self.outlier_gate is None
+                    else self._gate(self.outlier_gate, rows)
+                )
+                keep_ticks(engine, arrived, rows, held)
+            else:
+                for activity in engine.activity.values():
+                    activity.push_rows(rows)
+                keep_ticks(engine, rows, rows, ())
+            if rows:
+                engine.alerts.take(rows)
+                engine.last_trade = rows[-1]
+            engine.updates += 1
+            closed, amended = self.collect()
+        self.tell(closed, amended)
+        self.publisher.trades(rows)
+
+    def _latest_ns(self) -> int:
+        # A wrong year would close every bar. A recording's clock follows its data and cannot judge it.
+        return _NO_LIMIT if isinstance(self.clock, EventClock) else self.clock.now_ns() + _FUTURE_NS
+
+    def _gate(
+        self, outlier_gate: OutlierGate, rows: Sequence[TradeRow]
+    ) -> tuple[Sequence[TradeRow], Sequence[TradeRow]]:
+        """Build bars of what is on the market; return the rows that are in one, and those held back."""
+        kept, held, released = outlier_gate.split(rows)
+        if released:
+            outlier_gate.let_in(released)
+        out = len(held) - len(released)
+        self.ledger.held_back += out
+        self.ledger.in_bars += len(released)
+        for row in held:
+            self.quality.outlier(row)
+        return self._build(kept) if kept else kept, held
+
+    def _build(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+        """Put rows into the bars; return those that are in one."""
+        engine = self.engine
+        cascade = engine.cascade
+        amended = cascade.amended_count
+        cascade.push_rows(rows)
+        if cascade.max_lateness_ns != _NO_LIMIT:
+            self.late_amended += cascade.amended_count - amended
+        if cascade.refused:
+            refused = {id(row) for row in cascade.refused}
+            if engine.config.enable_tick_data:
+                engine.ticks.extend(cascade.refused, flag=_FLAG_REFUSED)
+            rows = [row for row in rows if id(row) not in refused]
+            cascade.refused.clear()
+        self.ledger.in_bars += len(rows)
+        for bars in engine.activity.values():
+            bars.push_rows(rows)
+        return rows
+
+    def _take_quotes(self, rows: Sequence[QuoteRow]) -> None:
+        engine, ledger = self.engine, self.ledger
+        ledger.quotes += len(rows)
+        if "quotes" not in self.subscribed:
+            return
+        if rows[0][0] == 0 or rows[-1][0] == 0:
+            # Some venues send quotes without a time: they count from when they came.
+            now = self.clock.now_ns()
+            rows = [(row[0] or now, *row[1:]) for row in rows]
+        with engine.lock:
+            engine.last_quote = rows[-1]
+            if engine.config.enable_tick_data:
+                engine.quotes.extend(rows)
+            closed: Closed = []
+            amended: list[tuple[str, BarRow]] = []
+            if engine.source == "quotes":
+                ledger.received += len(rows)
+                prices = trades_of_quotes(rows, self.quote_price)
+                if engine.config.data_validation:
+                    good, rejected = self.rules.split(prices, self._latest_ns())
+                    for reason, row in rejected:
+                        ledger.rejected[reason] += 1
+                        self.quality.rejected(reason, row)
+                    prices = list(good)
+                if prices:
+                    built = (
+                        self._build(prices)
+                        if self.outlier_gate is None
+                        else self._gate(self.outlier_gate, prices)[0]
+                    )
+                    engine.alerts.take(built)
+                    engine.last_trade = built[-1] if built else engine.last_trade
+                closed, amended = self.collect()
+            engine.updates += 1
+        self.quality.quotes(rows)
+        self.tell(closed, amended)
+        self.publisher.quotes(rows)
+
+    def _take_bars(self, name: str, rows: list[tuple[BarRow, bool]]) -> None:
+        engine = self.engine
+        if self._bar_name not in (None, name):
+            return
+        start, end = self._bars_from, self._bars_until
+        done = [row for row, closed in rows if closed and start <= row[0] < end]
+        if not done:
+            return
+        with engine.lock:
+            self.ledger.received += len(done)
+            done = self.possible(name, done)
+            outside = engine.cascade.outside_session
+            engine.cascade.push_bars(done)
+            self.ledger.in_bars += len(done) - (engine.cascade.outside_session - outside)
+            if done:
+                last = done[-1]
+                if engine.last_trade is None or engine.last_trade[0] < last[0]:
+                    engine.alerts.take_bars(done)
+                    engine.last_trade = (last[0], last[4], last[5], last[6], 0, -1)
+                if name == engine.cascade.root.name:
+                    engine.cascade.close_until(engine.cascade.root.edge)
+            engine.updates += 1
+            closed, amended = self.collect()
+        self.tell(closed, amended)
+
+    def possible(self, name: str, rows: Sequence[BarRow]) -> list[BarRow]:
+        """Return the bars that can be; the others are counted as rejected."""
+        if not self.engine.config.validate_bars:
+            return list(rows)
+        good: list[BarRow] = []
+        for row in rows:
+            fault = bar_faults(row)
+            if fault is None:
+                good.append(row)
+            else:
+                self.ledger.rejected[f"bar_{fault}"] += 1
+                self.quality.rejected(fault, row, name)
+        return good
+
+    def _take_depth(self, updates: Sequence[DepthUpdate]) -> None:
+        engine = self.engine
+        self.ledger.depth_updates += len(updates)
+        if "depth" not in self.subscribed:
+            return
+        with engine.lock:
+            for update in updates:
+                engine.apply_depth(update)
+            engine.updates += 1
+        self.publisher.depth(updates[-1].ts_ns or self.clock.now_ns(), updates)
+
+    def build_from(
+        self, source: Literal["trades", "bars"], boundary_ns: int, bars: str | None = None
+    ) -> None:
+        """Build bars from another source, from an instant of market time on; trades are kept in any case.
+
+        Parameters
+        ----------
+        boundary_ns
+            An edge of the finest timeframe that no data has reached yet.
+        bars
+            Which of the feed's own timeframes.
+        """
+        with self.engine.lock:
+            self._windowed = True
+            if source == "bars":
+                self._trades_until, self._bar_name = boundary_ns, bars
+                self._bars_from, self._bars_until = boundary_ns, _NO_LIMIT
+            else:
+                self._bars_until = boundary_ns
+                self._trades_from, self._trades_until = boundary_ns, _NO_LIMIT
+            self.engine.source = source
+
+    # -- time ---------------------------------------------------------------------------------------
+
+    def _grace_market_ns(self) -> int:
+        # The grace is for the way to us, which takes wall time: at 60x it is 60 times as long in the market.
+        wall_ms = self.engine.config.grace_ms
+        if time.monotonic() - self._lag_at < _LAG_SECONDS:
+            # Of a backlog the trades are on their way still: closed now, their bar would be amended by each.
+            wall_ms += self._lag_ms
+        return int(wall_ms * 1e6 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
+
+    def note_lag(self, lag_ms: float) -> None:
+        """Take how late the newest data was, in wall-clock milliseconds."""
+        self._lag_ms, self._lag_at = max(0.0, lag_ms), time.monotonic()
+
+    def close_due(self) -> None:
+        """Close the bars whose interval has passed by more than the grace."""
+        engine = self.engine
+        due = self.clock.now_ns() - self._grace_market_ns()
+        with engine.lock:
+            before = engine.cascade.root.closed_to
+            engine.cascade.close_until(due)
+            engine.cascade.fill_until(due)
+            closed, amended = self.collect()
+            changed = bool(closed) or engine.cascade.root.closed_to != before
+            engine.updates += changed
+        self.tell(closed, amended)
+        if changed:
+            engine.notify()
+
+    def seconds_to_close(self) -> float | None:
+        """Return the wall-clock seconds until `close_due` has something to do; None while no bar is open."""
+        with self.engine.lock:
+            edge = self.engine.cascade.next_edge()
+        if edge is None:
+            return None
+        seconds = self.clock.wall_seconds(edge + self._grace_market_ns() - self.clock.now_ns())
+        return None if math.isinf(seconds) else max(0.0, seconds)
+
+    def end(self) -> None:
+        """Close what is open at the end of a recording; the bars are marked partial."""
+        engine = self.engine
+        with engine.lock:
+            for node in engine.cascade.nodes():
+                node.partial = node.is_open or node.partial
+            engine.cascade.close_until(2**62)
+            engine.updates += 1
+            closed, amended = self.collect()
+        self.tell(closed, amended)
+        engine.notify()
+
+    def newest_ns(self) -> int:
+        """Return the market time of the newest data held; the clock's where there is none."""
+        last = self.engine.last_trade
+        return last[0] if last is not None else self.clock.now_ns()
+
+    def live_spans(self, now_ns: int) -> list[tuple[int, int]]:
+        """Return the stretches of market time through which data arrived, or was put back."""
+        if self.live_since_ns is None:
+            return []
+        lost = [*self.outages, *([(self.outage_ns, now_ns)] if self.outage_ns is not None else [])]
+        spans, start = [], self.live_since_ns
+        for a, b in lost:
+            spans.append((start, a))
+            start = b
+        return [*spans, (start, now_ns)]
+
+    # -- telling ------------------------------------------------------------------------------------
+
+    def collect(self) -> tuple[Closed, list[tuple[str, BarRow]]]:
+        """Return, and forget, the bars that closed and those that changed; hold the engine's lock."""
+        engine = self.engine
+        closed, engine.closed = engine.closed, []
+        amended = [(node.name, row) for node, row in engine.cascade.amended]
+        engine.cascade.amended.clear()
+        return closed, amended
+
+    def tell(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
+        """Check bars that closed, and tell of all that changed."""
+        self.bars_closed += len(closed)
+        if self.quality.rules is not None:
+            for name, row, _ in closed:
+                self.quality.bar(name, row, self.engine.grid(name), None)
+        self.publisher.bars(closed, amended)
+
+    def accounting(self, frames: int, control: int, malformed: int) -> Accounting:
+        """Return where every trade went, as of now."""
+        cascade = self.engine.cascade
+        with self.engine.lock:
+            return self.ledger.freeze(
+                self.engine.symbol,
+                late_dropped=cascade.late_dropped,
+                outside_session=cascade.outside_session,
+                amended=cascade.amended_count,
+                frames=frames,
+                control=control,
+                malformed=malformed,
+            )

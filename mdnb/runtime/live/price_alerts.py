@@ -1,0 +1,322 @@
+"""Alerts on one symbol: fired by trades that cross a price, or by an event (hot path where any is set).
+
+A price is crossed from one trade to the next. With ``a`` before and ``b`` after, it is crossed
+
+* upwards where ``a < price <= b``,
+* downwards where ``a > price >= b``.
+
+A trade at the very price has reached it, and leaving it afterwards counts no second time. An alert that is
+set while the last trade stands at its price fires with the first trade beyond. Trades count in the order they
+came, whatever batch brought them; those that were refused, doubled or held back as outliers do not count, nor
+do missed ones that are put back after later ones.
+"""
+
+from __future__ import annotations
+
+import bisect
+import collections
+import dataclasses
+import itertools
+import math
+import numbers
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mdnb.errors import ClosedError, OptionError
+from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.types import Event, EventType
+from mdnb.rows import BarRow, TradeRow
+from mdnb.types import timestamp
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mdnb.runtime.live.symbol_state import SymbolState
+
+__all__ = ["Alert", "PriceAlerts"]
+
+_DONE_KEPT = 100
+_MESSAGE_LENGTH = 500
+
+_ids = itertools.count(1)
+
+
+@dataclasses.dataclass(eq=False, repr=False, slots=True)
+class Alert:
+    """An alert that was set; made by ``live.alert(...)``.
+
+    Attributes
+    ----------
+    id
+        Unlike any other alert's of this process.
+    symbol
+        Whose market.
+    direction
+        ``either``, ``above``, ``below`` or ``event``.
+    price
+        What has to be crossed; None for an event.
+    event
+        What has to happen; None for a price.
+    message
+        What its event says.
+    once
+        Whether it is over when it has fired.
+    fired
+        How often it fired.
+    active
+        Whether it can fire still.
+    trade_price
+        Price of the trade that fired it last; None before, and for an event.
+    fired_ns
+        Market time at which it fired last, UTC epoch nanoseconds; None before.
+    """
+
+    id: int
+    symbol: str
+    direction: str
+    price: float | None
+    event: EventType | None
+    message: str
+    once: bool
+    _book: PriceAlerts
+    fired: int = 0
+    active: bool = True
+    trade_price: float | None = None
+    fired_ns: int | None = None
+    # The last trade has not left the price that the alert was set at.
+    _fresh: bool = True
+    _tap: Subscription | None = None
+
+    @property
+    def fired_at(self) -> pd.Timestamp | None:
+        """Market time at which it fired last, in the session's zone; None where it has not."""
+        return None if self.fired_ns is None else timestamp(self.fired_ns, self._book.tz)
+
+    def cancel(self) -> None:
+        """Let it fire no more, and leave the list; calling it again does nothing."""
+        self._book.remove(self)
+
+    def __repr__(self) -> str:
+        state = "active" if self.active else "over"
+        return f"<Alert {self.id} {self.message!r}: {state}, fired {self.fired} times>"
+
+
+class PriceAlerts:
+    """All alerts of one symbol.
+
+    Parameters
+    ----------
+    engine
+        Whose trades; its lock is held while alerts change or fire.
+
+    Attributes
+    ----------
+    bus
+        Who is told; None where nobody can be.
+    prices
+        Of the alerts that can fire, ascending: nothing is done for a batch while there are none.
+    version
+        Rises with each change.
+    """
+
+    def __init__(self, engine: SymbolState) -> None:
+        self.bus: EventBus | None = None
+        self.prices: list[float] = []
+        self.version = 0
+        self._engine = engine
+        self._open: list[Alert] = []
+        self._done: collections.deque[Alert] = collections.deque(maxlen=_DONE_KEPT)
+        self._closed = False
+
+    @property
+    def tz(self) -> str:
+        """The zone of times."""
+        return self._engine.tz
+
+    # -- setting ------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        price: float | None = None,
+        *,
+        above: float | None = None,
+        below: float | None = None,
+        event: EventType | str | None = None,
+        message: str | None = None,
+        once: bool = True,
+    ) -> Alert:
+        """Set an alert; the parameters are those of ``live.alert``.
+
+        Raises
+        ------
+        OptionError
+            When not exactly one thing to wait for is given, or an option is outside what is allowed.
+        ClosedError
+            When the market was closed.
+        """
+        kinds = {"either": price, "above": above, "below": below, "event": event}
+        given = [(name, value) for name, value in kinds.items() if value is not None]
+        if len(given) != 1:
+            got = ", ".join(f"{'price' if name == 'either' else name}={value!r}" for name, value in given)
+            raise OptionError(
+                "give one thing to wait for: a price, above=, below= or event=; "
+                f"got {got or 'none'}. Several make several alerts."
+            )
+        if not isinstance(once, bool):
+            raise OptionError(f"once must be True or False; got {once!r}")
+        if message is not None and not (isinstance(message, str) and len(message) <= _MESSAGE_LENGTH):
+            raise OptionError(f"message must be a text of at most {_MESSAGE_LENGTH} letters; got {message!r}")
+        ((direction, value),) = given
+        kind = _event(value) if direction == "event" else None
+        level = None if kind is not None else _price(direction, value)
+        words = message if message is not None else self._words(direction, level, kind)
+        with self._engine.lock:
+            if self._closed:
+                raise ClosedError(f"the market of {self._engine.symbol} was closed: no alert would fire")
+            made = Alert(next(_ids), self._engine.symbol, direction, level, kind, words, once, self)
+            self._open.append(made)
+            if level is not None:
+                bisect.insort(self.prices, level)
+            elif self.bus is not None and kind is not None:
+                made._tap = self.bus.tap(kind, lambda told: self._happened(made, told))
+            self._changed()
+        self._engine.notify()
+        return made
+
+    def _words(self, direction: str, price: float | None, kind: EventType | None) -> str:
+        if price is None:
+            return f"{self._engine.symbol}: {kind.name if kind is not None else ''}"
+        how = {"either": "crosses", "above": "at or above", "below": "at or below"}[direction]
+        return f"{self._engine.symbol} {how} {price:,.{self._engine.instrument.decimals}f}"
+
+    def listed(self) -> list[Alert]:
+        """Return those that can fire, then the newest 100 that are over; without cancelled ones."""
+        with self._engine.lock:
+            return [*self._open, *self._done]
+
+    def remove(self, alert: Alert) -> None:
+        """Take an alert out of the list."""
+        with self._engine.lock:
+            if alert in self._done:
+                self._done.remove(alert)
+            elif alert in self._open:
+                self._end(alert)
+            else:
+                return
+            self._changed()
+        self._engine.notify()
+
+    def close(self) -> None:
+        """End all alerts: the market was closed."""
+        with self._engine.lock:
+            self._closed = True
+            for alert in list(self._open):
+                self._end(alert)
+                self._done.append(alert)
+            self._changed()
+
+    def _end(self, alert: Alert) -> None:
+        alert.active = False
+        self._open.remove(alert)
+        if alert.price is not None:
+            self.prices.remove(alert.price)
+        if alert._tap is not None:
+            alert._tap.off()
+
+    def _changed(self) -> None:
+        self.version += 1
+        self._engine.updates += 1
+
+    # -- firing -------------------------------------------------------------------------------------
+
+    def take(self, rows: Sequence[TradeRow]) -> None:
+        """Fire what trades cross; hold the engine's lock, and call it before they are the newest ones."""
+        if not self.prices or not rows:
+            return
+        last = self._engine.last_trade
+        path = [row[1] for row in rows] if last is None else [last[1], *(row[1] for row in rows)]
+        low, high = min(path), max(path)
+        nearest = bisect.bisect_left(self.prices, low)
+        if nearest == len(self.prices) or self.prices[nearest] > high:
+            return
+        shift = int(last is None)
+        hits = [
+            (at + shift, alert.id, alert, direction)
+            for alert in self._open
+            if alert.price is not None and low <= alert.price <= high
+            for at, direction in _crossings(alert, alert.price, path)
+        ]
+        for at, _, alert, direction in sorted(hits, key=lambda hit: hit[:2]):
+            if alert.active:
+                self._fire(alert, direction, rows[at][0], rows[at][1])
+
+    def take_bars(self, rows: Sequence[BarRow]) -> None:
+        """Fire what bars cross, of a feed that gives no trades; as `take`.
+
+        A bar is taken as four trades at its start: open, low, high and close where it rose, else open, high,
+        low and close.
+        """
+        if self.prices:
+            self.take([trade for row in rows for trade in _as_trades(row)])
+
+    def _happened(self, alert: Alert, event: Event) -> None:
+        with self._engine.lock:
+            if not alert.active or event.symbol != alert.symbol:
+                return
+            self._fire(alert, "event", event.time_ns, None)
+        self._engine.notify()
+
+    def _fire(self, alert: Alert, direction: str, time_ns: int, trade_price: float | None) -> None:
+        alert.fired += 1
+        alert.fired_ns, alert.trade_price = time_ns, trade_price
+        if alert.once:
+            self._end(alert)
+            self._done.append(alert)
+        self._changed()
+        if self.bus is not None and self.bus.wants(EventType.ALERT):
+            data: dict[str, Any] = {
+                "alert": alert.id,
+                "message": alert.message,
+                "direction": direction,
+                "price": alert.price,
+                "trade_price": trade_price,
+                "event": alert.event.name if alert.event is not None else None,
+            }
+            self.bus.emit(Event(EventType.ALERT, alert.symbol, time_ns, data, self.tz))
+
+
+def _crossings(alert: Alert, price: float, path: Sequence[float]) -> Iterator[tuple[int, str]]:
+    """Yield where the alert fires: the position of the later price of a pair, and to which side it went."""
+    for at, (before, after) in enumerate(itertools.pairwise(path)):
+        if before < price <= after or (alert._fresh and before == price < after):
+            direction = "above"
+        elif before > price >= after or (alert._fresh and before == price > after):
+            direction = "below"
+        else:
+            continue
+        alert._fresh = False
+        if alert.direction in ("either", direction):
+            yield at, direction
+            if alert.once:
+                return
+
+
+def _as_trades(row: BarRow) -> Iterator[TradeRow]:
+    start, open_, high, low, close = row[:5]
+    turns = (low, high) if close >= open_ else (high, low)
+    for price in (open_, *turns, close):
+        yield (start, price, 0.0, 0, 0, -1)
+
+
+def _price(name: str, value: Any) -> float:
+    named = "price" if name == "either" else name
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise OptionError(f"{named} must be a finite number; got {value!r}")
+    return float(value)
+
+
+def _event(value: Any) -> EventType:
+    kind = EventType.parse(value)
+    if kind is EventType.ALERT:
+        raise OptionError("an alert cannot wait for alerts; register a handler: live.on('alert', ...)")
+    return kind

@@ -1,0 +1,399 @@
+"""One symbol's market as the engine holds it: stores, cascade, newest values. Thread-safe to read.
+
+The background loop writes under the lock, a batch at a time; everybody else reads copies under it. What
+happens to a batch, and in which order, is in `mdnb.runtime.live.pipeline`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdnb.bars.activity import ActivityBars
+from mdnb.bars.cascade import Cascade
+from mdnb.bars.node import Node
+from mdnb.clock import Clock
+from mdnb.config import DataManagerConfig
+from mdnb.depth import BookLevel, OrderBookView
+from mdnb.errors import TimeframeError
+from mdnb.instruments import Instrument
+from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.runtime.live.bar_reader import BarReader
+from mdnb.runtime.live.countdown import seconds_left
+from mdnb.runtime.live.price_alerts import PriceAlerts
+from mdnb.sessions import Sessions
+from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarColumns, BarStore
+from mdnb.store.book import OrderBook
+from mdnb.store.overflow import Overflow
+from mdnb.store.ticks import QUOTE_DTYPE, TICK_DTYPE, RowStore
+from mdnb.timeframes import Grid, Timeframe
+from mdnb.types import Bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Listener", "SymbolState"]
+
+_NAN = float("nan")
+
+
+class Listener:
+    """A callback that is told after each batch that something changed; `close` ends it."""
+
+    __slots__ = ("_engine", "callback")
+
+    def __init__(self, engine: SymbolState, callback: Callable[[], None]) -> None:
+        self._engine = engine
+        self.callback = callback
+
+    def close(self) -> None:
+        """Stop being told."""
+        self._engine._unlisten(self)
+
+
+class SymbolState:
+    """Everything held of one symbol.
+
+    Parameters
+    ----------
+    instrument
+        What is traded.
+    sessions
+        When.
+    timeframes
+        Names of the timeframes to keep, clock and activity bars in any mix.
+    config
+        Limits and rules.
+    tz
+        Zone of frames and records.
+    source
+        ``trades``, ``quotes`` or ``bars``: what the bars are built from; frames say so.
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        sessions: Sessions,
+        timeframes: list[str],
+        config: DataManagerConfig | None = None,
+        tz: str = "UTC",
+        source: str = "trades",
+    ) -> None:
+        self.instrument = instrument
+        self.symbol = instrument.symbol
+        self.sessions = sessions
+        self.config = config or DataManagerConfig()
+        self.tz = tz
+        self.source = source
+        self.lock = threading.RLock()
+        self.updates = 0
+        self.closed: list[tuple[str, BarRow, int]] = []
+        self.last_trade: TradeRow | None = None
+        self.last_quote: QuoteRow | None = None
+        self.ticks = RowStore(TICK_DTYPE, self.config.max_ticks)
+        self.quotes = RowStore(QUOTE_DTYPE, self.config.max_ticks)
+        self.overflow: dict[str, Overflow] = {}
+        self.open_overflow: Callable[[str], Overflow] | None = None
+        self.reader = BarReader(self)
+        self.depth = OrderBook(instrument.tick_size)
+        self.alerts = PriceAlerts(self)
+        self._listeners: tuple[Listener, ...] = ()
+        self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
+        self._clock: Callable[[], Clock] | None = None
+        parsed = [Timeframe.parse(name) for name in timeframes]
+        self.activity: dict[str, ActivityBars] = {}
+        self.cascade = Cascade(
+            [timeframe for timeframe in parsed if not timeframe.is_activity],
+            sessions,
+            self._make_log,
+            max_lateness_ns=int(self.config.max_lateness_seconds * 1e9),
+            fill=self.config.fill_gaps,
+            on_closed=self._on_closed,
+        )
+        if all(timeframe.is_activity for timeframe in parsed):
+            self.cascade.root.hidden = True
+        for timeframe in parsed:
+            if timeframe.is_activity:
+                self._add_activity(timeframe)
+
+    # -- timeframes ---------------------------------------------------------------------------------
+
+    def _make_log(self, name: str) -> BarStore:
+        made = BarStore(self.config.max_bars_per_timeframe, self.tz, with_vwap=self.source == "trades")
+        if self.open_overflow is not None:
+            self.overflow[name] = self.open_overflow(name)
+            made.on_evict = self.overflow[name].take
+        return made
+
+    def attach_overflow(self, name: str) -> None:
+        """Let the bars of a timeframe that leave memory go where `open_overflow` says; hold the lock."""
+        if self.open_overflow is not None:
+            self.overflow[name] = self.open_overflow(name)
+            self.log(name).on_evict = self.overflow[name].take
+
+    def all_names(self) -> list[str]:
+        """Return the names of all timeframes held, those unseen that feed others too."""
+        return [*(node.name for node in self.cascade.nodes()), *self.activity]
+
+    def _on_closed(self, node: Node, row: BarRow, flags: int) -> None:
+        self.closed.append((node.name, row, flags))
+
+    def _on_activity_closed(self, name: str, row: BarRow) -> None:
+        self.closed.append((name, row, 0))
+
+    def _add_activity(self, timeframe: Timeframe) -> ActivityBars:
+        made = ActivityBars(timeframe, self._make_log(timeframe.name), self._on_activity_closed)
+        self.activity[timeframe.name] = made
+        return made
+
+    def timeframes(self) -> list[str]:
+        """Return the timeframes kept, fine to coarse, activity bars last."""
+        with self.lock:
+            return [*self.cascade.names(), *self.activity]
+
+    def canonical(self, timeframe: object) -> str:
+        """Return the name of a timeframe that is kept.
+
+        Raises
+        ------
+        TimeframeError
+            When it is not understood, or not kept: the message names the ones kept.
+        """
+        nodes = self.cascade._nodes
+        # Charts name it as it is kept, several times a tick.
+        known = isinstance(timeframe, str) and timeframe in nodes
+        name = str(timeframe) if known else Timeframe.parse(timeframe).name
+        node = nodes.get(name)
+        if (node is None or node.hidden) and name not in self.activity:
+            kept = ", ".join(self.timeframes()) or "none"
+            raise TimeframeError(
+                f"{self.symbol} keeps no {name} bars. Kept: {kept}. Add it with add_timeframe({name!r})."
+            )
+        return name
+
+    def has_timeframe(self, timeframe: object) -> bool:
+        """Return whether bars of a timeframe are kept."""
+        try:
+            self.canonical(timeframe)
+        except TimeframeError:
+            return False
+        return True
+
+    def add_timeframe(self, timeframe: object) -> str:
+        """Keep one more timeframe, filled at once from what is held; return its canonical name."""
+        parsed = Timeframe.parse(timeframe)
+        with self.lock:
+            if self.has_timeframe(parsed):
+                return parsed.name
+            if parsed.is_activity:
+                bars = self._add_activity(parsed)
+                listener, bars.on_closed = bars.on_closed, None
+                bars.push_rows(self._held_rows()[0])
+                bars.on_closed = listener
+            else:
+                self.cascade.add(parsed, self._held_rows)
+            self.updates += 1
+        self.notify()
+        return parsed.name
+
+    def remove_timeframe(self, timeframe: object) -> str:
+        """Stop keeping a timeframe; return its canonical name."""
+        with self.lock:
+            name = self.canonical(timeframe)
+            if name in self.activity:
+                del self.activity[name]
+            else:
+                self.cascade.remove(name)
+            self.reader.forget()
+            gone = self.overflow.pop(name, None)
+            if gone is not None:
+                gone.segments.close()
+            self.updates += 1
+        self.notify()
+        return name
+
+    def _held_rows(self) -> tuple[list[TradeRow], bool]:
+        """Return the trades held that are in bars, and whether no older ones were built into bars."""
+        if self.source != "trades":
+            return [], False
+        held = self.ticks.tail(len(self.ticks))
+        held = held[held["flag"] == 0]
+        names = ("ts_ns", "price", "size", "count", "side", "trade_id")
+        rows = list(zip(*(held[name].tolist() for name in names), strict=True))
+        root = self.cascade.root.log
+        complete = self.ticks.total == len(self.ticks) and len(root) + root.evicted == 0
+        return rows, complete
+
+    def grid(self, name: str) -> Grid | None:
+        """Return where the bars of a timeframe start and end; None for activity bars."""
+        return None if name in self.activity else self.cascade.node(name).grid
+
+    # -- reading bars -------------------------------------------------------------------------------
+
+    def log(self, name: str) -> BarStore:
+        """Return the store of a timeframe by its canonical name; hold the lock while using it."""
+        held = self.activity[name].log if name in self.activity else self.cascade.node(name).log
+        assert isinstance(held, BarStore)
+        return held
+
+    def forming(self, timeframe: object) -> BarRow | None:
+        """Return the bar that is being made, as a row; None where there is none."""
+        with self.lock:
+            return self.forming_of(self.canonical(timeframe))
+
+    def forming_of(self, name: str) -> BarRow | None:
+        """Return the open bar by a canonical name; hold the lock."""
+        return self.activity[name].forming() if name in self.activity else self.cascade.forming(name)
+
+    def version(self, timeframe: object) -> tuple[int, int, int]:
+        """Return ``(generation, bars closed, updates)``: unlike the last one seen when anything changed."""
+        log = self.log(self.canonical(timeframe))
+        return log.generation, log.total, self.updates
+
+    def closed_columns(self, name: str) -> BarColumns:
+        """Return the closed bars in memory as numpy copies, by a canonical name."""
+        with self.lock:
+            log = self.log(name)
+            return log.columns(0, len(log))
+
+    def between(self, name: str, start_ns: int) -> BarColumns:
+        """Return the bars in memory that start at or after an instant, the forming one last."""
+        return self.reader.between(name, start_ns)
+
+    def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
+        """Return the newest ``count`` bars in memory as numpy copies, the forming one last."""
+        return self.reader.columns(timeframe, count)
+
+    def frame(
+        self,
+        timeframe: Hashable,
+        count: int | None = None,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        *,
+        closed_only: bool = False,
+        with_disk: bool = False,
+    ) -> pd.DataFrame:
+        """Return bars as a frame that the caller owns.
+
+        Parameters
+        ----------
+        count
+            The newest so many, the forming bar included; None for all in memory.
+        start_ns, end_ns
+            Only bars that start in ``[start_ns, end_ns]``.
+        closed_only
+            Leave the forming bar out.
+        with_disk
+            All that is on disk too; otherwise disk is read only where more is asked for than memory holds.
+        """
+        return self.reader.frame(timeframe, (count, start_ns, end_ns, closed_only), with_disk=with_disk)
+
+    def bar(self, name: str, row: BarRow, *, closed: bool = True, flags: int = 0) -> Bar:
+        """Return a row as a `Bar`."""
+        start, open_, high, low, close, volume, count, turnover = row
+        return Bar(
+            self.symbol,
+            name,
+            start,
+            open_,
+            high,
+            low,
+            close,
+            round(volume) if self.instrument.whole_lots else volume,
+            count,
+            turnover / volume if volume else _NAN,
+            closed,
+            bool(flags & FILLED),
+            bool(flags & AMENDED),
+            bool(flags & PARTIAL),
+            self.tz,
+        )
+
+    # -- newest values ------------------------------------------------------------------------------
+
+    def quote(self) -> QuoteRow | None:
+        """Return the newest quote."""
+        return self.last_quote
+
+    def status(self) -> str:
+        """Return the connection's state."""
+        return self._state()[0]
+
+    def latency_ms(self) -> float:
+        """Return the newest data's delay in milliseconds."""
+        return self._state()[1]
+
+    def bind_state(
+        self, state: Callable[[], tuple[str, float]], clock: Callable[[], Clock] | None = None
+    ) -> None:
+        """Say where the connection's state and latency, and the market's time, are read."""
+        self._state = state
+        self._clock = clock
+
+    def seconds_left(self, timeframe: object) -> float:
+        """Return the wall-clock seconds until the bar being made ends; ``nan`` where that is not known."""
+        name = self.canonical(timeframe)
+        if self._clock is None or (forming := self.forming(name)) is None:
+            return _NAN
+        span = None if (grid := self.grid(name)) is None else grid.span(forming[0])
+        return _NAN if span is None else seconds_left(self._clock(), span)
+
+    def apply_depth(self, update: DepthUpdate) -> None:
+        """Apply an order book snapshot or update."""
+        with self.lock:
+            self.depth.apply(update)
+
+    def reset_depth(self) -> None:
+        """Empty the order book: what a lost connection said of it no longer holds."""
+        with self.lock:
+            self.depth.reset()
+            self.updates += 1
+
+    def book(self, levels: int = 10) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+        """Return the best bids and asks as ``(price, size)``, best first."""
+        with self.lock:
+            return self.depth.levels(levels)
+
+    def order_book(self, levels: int = 10, age: float = 0.0) -> OrderBookView:
+        """Return the best levels as a record; ``age`` is in seconds."""
+        with self.lock:
+            book = self.depth
+            bids, asks = (tuple(BookLevel(*level) for level in side) for side in book.levels(levels))
+            share = book.imbalance(levels)
+            return OrderBookView(self.symbol, book.time_ns, bids, asks, share, book.ready, age, self.tz)
+
+    # -- being told ---------------------------------------------------------------------------------
+
+    def listen(self, callback: Callable[[], None]) -> Listener:
+        """Be told after each batch that changed anything; the callback must only set an event."""
+        made = Listener(self, callback)
+        with self.lock:
+            self._listeners = (*self._listeners, made)
+        return made
+
+    def _unlisten(self, listener: Listener) -> None:
+        with self.lock:
+            self._listeners = tuple(held for held in self._listeners if held is not listener)
+
+    def notify(self) -> None:
+        """Tell everybody who listens."""
+        for listener in self._listeners:
+            listener.callback()
+
+    # -- memory -------------------------------------------------------------------------------------
+
+    def nbytes(self) -> int:
+        """Return the bytes of all rows held."""
+        with self.lock:
+            logs = [node.log for node in self.cascade.nodes()] + [bars.log for bars in self.activity.values()]
+            bars = sum(log.nbytes for log in logs if isinstance(log, BarStore))
+            return bars + self.ticks.nbytes + self.quotes.nbytes
+
+    def recent(self, count: int) -> np.ndarray:
+        """Return the newest trades as a structured array of `mdnb.store.ticks.TICK_DTYPE`."""
+        with self.lock:
+            return self.ticks.tail(count)

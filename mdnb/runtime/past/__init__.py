@@ -1,0 +1,1 @@
+"""Data older than the live stream: history at the start, outages, imports."""

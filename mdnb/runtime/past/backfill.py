@@ -1,0 +1,198 @@
+"""After an outage: what was missed is asked of the venue's history, and what it does not have is told.
+
+While the missing trades are fetched, live ones wait, so that everything goes into the bars in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mdnb.errors import MdnbError
+from mdnb.events.types import Event, EventType
+from mdnb.rows import TradeRow
+from mdnb.runtime.past.missed_trades import backfill, put_back
+from mdnb.types import Record, timestamp
+
+if TYPE_CHECKING:
+    from mdnb.runtime.live.pipeline import Pipeline
+    from mdnb.runtime.session import MarketSession
+
+__all__ = ["Backfill", "Gap"]
+
+_log = logging.getLogger("mdnb")
+_SECONDS = 30.0
+_REST_NS = 10 * 1_000_000_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gap(Record):
+    """A stretch that the feed did not deliver.
+
+    Attributes
+    ----------
+    start_ns, end_ns
+        From the last trade before it to the first moment after it, UTC epoch nanoseconds.
+    repaired
+        Whether the venue's history filled it.
+    reason
+        ``reconnect``, or ``missing_ids`` where trade ids were jumped over.
+    trades
+        Trades that were put back.
+    """
+
+    symbol: str
+    start_ns: int
+    end_ns: int
+    repaired: bool
+    reason: str
+    trades: int = 0
+
+    def as_event(self, tz: str) -> dict[str, Any]:
+        """Return the data of its ``DATA_GAP`` event."""
+        return {
+            "gap_start": timestamp(self.start_ns, tz),
+            "gap_end": timestamp(self.end_ns, tz),
+            "gap_duration": (self.end_ns - self.start_ns) / 1e9,
+            "repaired": self.repaired,
+            "reason": self.reason,
+            "trades": self.trades,
+        }
+
+
+class Backfill:
+    """Watches one session for outages and repairs what they left out.
+
+    Parameters
+    ----------
+    session
+        Whose feed, and whose data.
+    """
+
+    def __init__(self, session: MarketSession) -> None:
+        self._session = session
+        self._lost: dict[str, int] = {}
+        self._again = False
+        self._work: asyncio.Task[None] | None = None
+        self._stuck: dict[str, set[int]] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether missed data is being fetched."""
+        return self._work is not None and not self._work.done()
+
+    def on_status(self, status: str) -> None:
+        """Take a new connection status; called on the background loop."""
+        session = self._session
+        if status == "disconnected":
+            # From now on, for the next connection brings trades before it is reported as up.
+            session.hold()
+            for symbol, pipeline in session.pipelines.items():
+                if symbol not in self._lost:
+                    self._lost[symbol] = pipeline.newest_ns()
+                    pipeline.outage_ns = self._lost[symbol]
+        elif status == "reconnected" and self._lost:
+            self._again = True
+            if not self.busy:
+                self._work = asyncio.create_task(self._refill(), name="mdnb-backfill")
+
+    def close(self) -> None:
+        """Stop fetching."""
+        if self._work is not None:
+            self._work.cancel()
+
+    async def _refill(self) -> None:
+        session = self._session
+        try:
+            while self._again:
+                self._again = False
+                for symbol in list(self._lost):
+                    await self._refill_symbol(symbol)
+        finally:
+            session.release()
+
+    async def _refill_symbol(self, symbol: str) -> None:
+        session = self._session
+        pipeline = session.pipelines[symbol]
+        since = self._lost[symbol]
+        now = max(since, session.feed.clock.now_ns())
+        rows: list[TradeRow] | None = None
+        try:
+            async with asyncio.timeout(_SECONDS):
+                if session.feed.source == "trades":
+                    rows = await session.feed.history_trades(symbol, since, now + 1)
+        except (MdnbError, TimeoutError) as error:
+            _log.warning("what %s missed since the outage could not be fetched: %s", symbol, error)
+        if session.health.status == "disconnected":
+            # Lost again meanwhile: the next connection starts from the same place.
+            return
+        self._lost.pop(symbol, None)
+        pipeline.outage_ns = None
+        if rows is not None:
+            put = backfill(pipeline, rows)
+            if put:
+                self._tell(pipeline, Gap(symbol, since, now, repaired=True, reason="reconnect", trades=put))
+        elif session.feed.source == "trades" and pipeline.duplicates.ids == "sequential":
+            # The next trade's id will tell whether anything is missing.
+            pipeline.suspect_ns = (since, now)
+        elif pipeline.engine.sessions.open_ns(since, now) > 0:
+            self._tell(pipeline, Gap(symbol, since, now, repaired=False, reason="reconnect"))
+
+    def _tell(self, pipeline: Pipeline, gap: Gap) -> None:
+        engine = pipeline.engine
+        pipeline.gaps.append(gap)
+        if not gap.repaired:
+            pipeline.outages.append((gap.start_ns, gap.end_ns))
+        if pipeline.bus.wants(EventType.DATA_GAP):
+            pipeline.bus.emit(
+                Event(EventType.DATA_GAP, gap.symbol, gap.end_ns, gap.as_event(engine.tz), engine.tz)
+            )
+
+    # -- ids that were jumped over --------------------------------------------------------------------
+
+    async def look_for_missing(self, symbol: str) -> None:
+        """Ask for trades whose ids were jumped over and have not come since the last look."""
+        pipeline = self._session.pipelines[symbol]
+        missing = pipeline.duplicates.missing
+        stuck = self._stuck.get(symbol, set()) & missing
+        self._stuck[symbol] = set(missing)
+        suspect = pipeline.suspect_ns
+        if suspect is not None and not missing and pipeline.newest_ns() > suspect[1]:
+            # The ids went on where they had stopped: nothing was missed.
+            pipeline.suspect_ns = None
+        if not stuck or self.busy or not self._session.health.is_up:
+            return
+        start, end = _around(pipeline, stuck)
+        rows: list[TradeRow] | None = None
+        try:
+            async with asyncio.timeout(_SECONDS):
+                rows = await self._session.feed.history_trades(symbol, start, end + 1)
+        except (MdnbError, TimeoutError) as error:
+            _log.warning("missing trades of %s could not be fetched: %s", symbol, error)
+        found = [row for row in rows or () if row[5] in stuck]
+        put = put_back(pipeline, found) if found else 0
+        lost = stuck & pipeline.duplicates.missing
+        pipeline.duplicates.missing -= stuck
+        reason = "reconnect" if pipeline.suspect_ns is not None else "missing_ids"
+        if pipeline.suspect_ns is not None:
+            start, end = pipeline.suspect_ns
+        pipeline.suspect_ns = None
+        self._tell(pipeline, Gap(symbol, start, end, repaired=not lost, reason=reason, trades=put))
+
+
+def _around(pipeline: Pipeline, ids: set[int]) -> tuple[int, int]:
+    """Return the times of the trades held next below and next above some ids."""
+    engine = pipeline.engine
+    with engine.lock:
+        rows = engine.ticks.tail(len(engine.ticks))
+    known = rows[rows["trade_id"] >= 0]
+    now = pipeline.newest_ns()
+    below = known["ts_ns"][known["trade_id"] < min(ids)]
+    above = known["ts_ns"][known["trade_id"] > max(ids)]
+    start = int(below.max()) if len(below) else now - _REST_NS
+    end = int(np.min(above)) if len(above) else now
+    return min(start, end), max(start, end)

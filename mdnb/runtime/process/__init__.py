@@ -1,0 +1,1 @@
+"""Threads and loops of this process, and the calls that cross them."""

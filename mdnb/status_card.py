@@ -1,0 +1,105 @@
+"""The status of a running market as text and as an HTML card, everything escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+from mdnb.runtime.session import MarketSession
+from mdnb.sync_manager import PlainDataManager
+
+__all__ = ["status_html", "status_text"]
+
+_COLOURS = {"connected": "#1a7f37", "reconnected": "#1a7f37", "closed": "#6e7781"}
+_WAITING = "#bf8700"
+
+_Rows = list[tuple[str, str]]
+
+
+def _connection(session: MarketSession) -> _Rows:
+    health = session.health
+    latency = health.latency_ms()
+    rows = [("connection", health.status + (f" ({health.detail})" if health.detail else ""))]
+    rows.append(("uptime", f"{health.uptime_percent():.1f} %, {health.disconnects} disconnects"))
+    rows.append(("latency", "no data yet" if latency != latency else f"{latency:.1f} ms"))  # nan
+    silent = health.seconds_since_data()
+    rows.append(("last data", "none yet" if silent == float("inf") else f"{silent:.1f} s ago"))
+    return rows
+
+
+def _counters(data: PlainDataManager) -> _Rows:
+    stats, memory, taken = data.get_stats(), data.get_memory_stats(), data.get_accounting()
+    elsewhere = {
+        "duplicate": taken.duplicate,
+        "rejected": taken.rejected_total,
+        "late": taken.late_dropped,
+        "held back": taken.held_back,
+        "outside the session": taken.outside_session,
+    }
+    lost = ", ".join(f"{count:,} {name}" for name, count in elsewhere.items() if count)
+    quality = (
+        f"{stats.data_quality_score:.1f} (complete {stats.completeness:.1f} %, fresh {stats.freshness:.0%},"
+        f" rejected {stats.rejected_share:.2%}, late {stats.late_share:.2%})"
+    )
+    gaps = f"{stats.gaps}, {stats.gaps_repaired} repaired" if stats.gaps else "none"
+    disk = f", {memory.disk_usage_mb:.2f} MB on disk" if memory.bars_on_disk else ""
+    return [
+        ("quality", quality),
+        ("trades", f"{taken.received:,} received, {taken.in_bars:,} in bars" + (f"; {lost}" if lost else "")),
+        ("gaps", gaps),
+        (
+            "memory",
+            f"{memory.memory_usage_mb:.2f} MB: {memory.total_bars:,} bars, {memory.total_ticks:,} ticks"
+            + disk,
+        ),
+    ]
+
+
+def _timeframes(data: PlainDataManager) -> list[tuple[str, str, str, str]]:
+    rows = []
+    for name in data.get_timeframes():
+        stats = data.get_timeframe_stats(name)
+        row = data.engine.forming(name)
+        places = data.engine.instrument.decimals
+        close = "–" if row is None else f"{row[4]:,.{places}f}"
+        rows.append((name, f"{stats.bars_in_memory:,}", f"{stats.completeness:.1f} %", close))
+    return rows
+
+
+def status_text(title: str, session: MarketSession, managers: Iterable[PlainDataManager]) -> str:
+    """Return the status as plain text."""
+    lines = [title, *(f"  {name:<11} {text}" for name, text in _connection(session))]
+    for data in managers:
+        lines.append(f"  {data.symbol}")
+        if session.closed:
+            continue
+        lines += [f"    {name:<9} {text}" for name, text in _counters(data)]
+        lines += [f"    {' | '.join(row)}" for row in _timeframes(data)]
+    return "\n".join(lines)
+
+
+def status_html(title: str, session: MarketSession, managers: Sequence[PlainDataManager]) -> str:
+    """Return the status as an HTML card; it needs no style sheet and follows the page's colours."""
+    colour = _COLOURS.get(session.health.status, _WAITING)
+    dot = f'<span style="color:{colour}" aria-hidden="true">●</span>'
+    parts = [
+        '<div style="border:1px solid currentColor;border-radius:6px;padding:8px 12px;display:inline-block">',
+        f"<div>{dot} <strong>{html.escape(title)}</strong></div>",
+        _table(_connection(session)),
+    ]
+    for data in managers:
+        parts.append(f'<div style="margin-top:6px"><strong>{html.escape(data.symbol)}</strong></div>')
+        if not session.closed:
+            parts.append(_table(_counters(data)))
+            parts.append(_table(_timeframes(data), ("timeframe", "bars", "complete", "forming close")))
+    return "".join([*parts, "</div>"])
+
+
+def _table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
+    def cells(row: Sequence[str], tag: str) -> str:
+        style = "text-align:left;padding:1px 12px 1px 0;font-weight:normal"
+        return "".join(f'<{tag} style="{style}">{html.escape(cell)}</{tag}>' for cell in row)
+
+    top = f"<thead><tr>{cells(head, 'th')}</tr></thead>" if head else ""
+    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
+    return f"<table>{top}<tbody>{body}</tbody></table>"

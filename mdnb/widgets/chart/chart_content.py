@@ -1,0 +1,115 @@
+"""What a chart is made of: kind, overlays, timeframe, symbol. Changing it makes the figure anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mdnb.analysis.indicators import Indicator
+from mdnb.errors import OptionError, SymbolError, suggest
+from mdnb.widgets.chart.state import KINDS, ChartState, check_choice
+from mdnb.widgets.figure.series import parse_overlays
+from mdnb.widgets.page.sender import sender
+
+__all__ = ["ChartContent"]
+
+
+class ChartContent:
+    """Changes what a chart shows; `mdnb.widgets.chart.chart.LiveChart` has these methods."""
+
+    def __init__(self, state: ChartState, transport: Any) -> None:
+        self._state = state
+        self._transport = transport
+
+    def set_kind(self, kind: str) -> None:
+        """Draw the bars as ``candles``, ``ohlc``, ``line``, ``area`` or ``heikin-ashi``.
+
+        Raises
+        ------
+        OptionError
+            When there is no such kind.
+        """
+        check_choice("kind of chart", kind, KINDS)
+        self._change(kind=kind)
+
+    def set_overlays(self, overlays: Iterable[str | Indicator] | str) -> None:
+        """Draw these indicators and no others, such as ``["ema(20)", "vwap", "rsi(14)"]``.
+
+        Those over the bars: ``sma``, ``ema``, ``vwap``, ``bollinger``. In panes below: ``rsi``, ``macd``,
+        ``atr``, ``delta``. See `mdnb.analysis.indicators`.
+
+        Raises
+        ------
+        OptionError
+            When one is not understood, or there are more than 12.
+        """
+        self._change(indicators=parse_overlays(overlays))
+
+    def add_overlay(self, overlay: str | Indicator) -> None:
+        """Draw one more indicator; see `set_overlays`."""
+        self._change(indicators=parse_overlays([*self._state.indicators, overlay]))
+
+    def remove_overlay(self, overlay: str | Indicator) -> None:
+        """Draw an indicator no more.
+
+        Raises
+        ------
+        OptionError
+            When it is not drawn.
+        """
+        gone = Indicator.parse(overlay)
+        held = self._state.indicators
+        if gone not in held:
+            shown = [str(one) for one in held]
+            raise OptionError(f"{gone} is not drawn. {suggest(str(gone), shown) if shown else 'Nothing is.'}")
+        self._change(indicators=tuple(one for one in held if one != gone))
+
+    def set_timeframe(self, timeframe: str) -> None:
+        """Show another timeframe that is kept.
+
+        Raises
+        ------
+        TimeframeError
+            When it is not kept.
+        """
+        self._change(timeframe=self._state.source.canonical(timeframe))
+
+    def set_symbol(self, symbol: str) -> None:
+        """Show another symbol of the same market, in the same timeframe.
+
+        Raises
+        ------
+        SymbolError
+            When it is not followed.
+        """
+        state = self._state
+        if symbol == state.source.symbol:
+            return
+        if symbol not in state.sources:
+            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, list(self.symbols()))}")
+        source = state.sources[symbol]
+        name = source.canonical(state.timeframe)
+        with state.lock:
+            if state.listener is not None:
+                state.listener.close()
+            state.listener = source.listen(sender().wake.set)
+        self._change(source=source, timeframe=name)
+
+    def symbols(self) -> tuple[str, ...]:
+        """Return the symbols that `set_symbol` takes."""
+        return tuple(self._state.sources) or (self._state.source.symbol,)
+
+    def timeframes(self) -> tuple[str, ...]:
+        """Return the timeframes that `set_timeframe` takes."""
+        return tuple(self._state.source.timeframes())
+
+    def _change(self, **changes: Any) -> None:
+        state = self._state
+        with state.lock:
+            if all(getattr(state, name) == value for name, value in changes.items()):
+                return
+            for name, value in changes.items():
+                setattr(state, name, value)
+            self._transport.recompose()
+            state.seen = (-1, -1, -1)
+        sender().wake.set()

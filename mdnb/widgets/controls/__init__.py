@@ -1,0 +1,1 @@
+"""Controls beside a chart."""

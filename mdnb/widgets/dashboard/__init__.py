@@ -1,0 +1,1 @@
+"""Several charts side by side, with alignment and status."""

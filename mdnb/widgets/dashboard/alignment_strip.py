@@ -1,0 +1,138 @@
+"""`AlignmentStrip`: how far the timeframes agree, live."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mdnb.errors import ClosedError
+from mdnb.sync_manager import PlainDataManager
+from mdnb.widgets.dashboard.live_strip import Gauge, LiveStrip, StripState, Tile
+from mdnb.widgets.figure.layout import short_timeframe
+from mdnb.widgets.tables.cell_format import DASH
+from mdnb.widgets.tables.state import Tone
+
+if TYPE_CHECKING:
+    from mdnb.analysis.alignment import TimeframeAlignment
+    from mdnb.analysis.trend import TimeframeTrend
+
+__all__ = ["AlignmentStrip"]
+
+_TONES: dict[str, Tone] = {"bullish": "up", "bearish": "down"}
+
+
+class AlignmentStrip(LiveStrip):
+    """The trend of each timeframe and how far they agree; analysed anew whenever a bar closes.
+
+    First the score from -1 to 1 with its direction and, behind it, the range that nine of ten markets without
+    a trend stay in. Then tau of each timeframe: a full arrow and a colour where the trend is significant, a
+    hollow arrow where it is not.
+
+    Parameters
+    ----------
+    data
+        Whose data is shown, such as ``live.data``.
+    timeframes
+        Those to look at; default all clock timeframes kept.
+    window, minimum, alpha, weights
+        As for ``data.analyze_timeframe_alignment``.
+    fps, palette
+        As for `LiveStrip`.
+
+    Raises
+    ------
+    TimeframeError
+        When a timeframe is not kept.
+    OptionError
+        When an option is outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        data: PlainDataManager,
+        timeframes: Sequence[str] | None = None,
+        *,
+        fps: float = 4.0,
+        palette: str = "colorblind",
+        **analysis: Any,
+    ) -> None:
+        self._asked = None if timeframes is None else [data.engine.canonical(name) for name in timeframes]
+        self._analysis = analysis
+        self._found: TimeframeAlignment = self._analyse(data)
+        super().__init__(data, fps=fps, palette=palette)
+
+    def _names(self, data: PlainDataManager) -> list[str] | None:
+        """Return those asked for that are still kept."""
+        if self._asked is None:
+            return None
+        return [name for name in self._asked if data.engine.has_timeframe(name)]
+
+    def _analyse(self, data: PlainDataManager) -> TimeframeAlignment:
+        names, analysis = self._names(data), self._analysis
+        weights = analysis.get("weights")
+        if names is not None and isinstance(weights, Mapping):
+            kept = {name: weight for name, weight in weights.items() if data.engine.has_timeframe(name)}
+            analysis = {**analysis, "weights": kept}
+        return data.analyze_timeframe_alignment(names, **analysis)
+
+    def _begin(self) -> None:
+        with contextlib.suppress(ClosedError):
+            self._found = self._analyse(self._data)
+
+    def _version(self) -> Hashable:
+        engine = self._engines[0]
+        with engine.lock:
+            # Without the updates of the bars that are being made: those play no part.
+            return tuple((name, *engine.version(name)[:2]) for name in engine.timeframes()), self._status()
+
+    def state(self) -> StripState:
+        """Return the alignment of the bars that have closed by now."""
+        # Where the market was closed, what held at the end stays.
+        with contextlib.suppress(ClosedError):
+            self._found = self._analyse(self._data)
+        found = self._found
+        tiles = [_overall(found), *(_tile(name, found) for name in found.timeframes)]
+        return StripState(f"{found.symbol} · timeframe alignment", tuple(tiles))
+
+
+def _overall(found: TimeframeAlignment) -> Tile:
+    if not found.available:
+        return Tile("Alignment", DASH, "muted", f"fewer than {found.minimum} closed bars")
+    low, high = found.null_band
+    hint = (
+        f"score {found.score:+.2f} on a scale from -1 to 1, {found.trend_direction}, agreement "
+        f"{found.agreement:.2f}; nine of ten markets without a trend stay within {low:+.2f} to {high:+.2f}"
+    )
+    return Tile(
+        "Alignment",
+        f"{_arrow(found.score, full=found.trend_direction in _TONES)} {found.score:+.2f}".strip(),
+        _TONES.get(found.trend_direction, ""),
+        found.trend_direction,
+        hint,
+        Gauge(found.score, found.null_band),
+    )
+
+
+def _tile(name: str, found: TimeframeAlignment) -> Tile:
+    trend: TimeframeTrend = found.timeframes[name]
+    label = short_timeframe(name)
+    if not trend.available:
+        return Tile(label, DASH, "muted", f"{trend.bars} of {found.minimum} bars")
+    chance = f"p {trend.p_value:.3f}" if trend.p_value >= 0.0005 else "p < .001"
+    said = "significant" if trend.significant else "not significant"
+    low, high = trend.null_band
+    hint = (
+        f"{name}: tau {trend.tau:+.2f} over {trend.bars} closed bars, by chance {low:+.2f} to {high:+.2f}; "
+        f"t {trend.t:+.2f}, {chance}: {said} at {100 * found.alpha:g} %, {trend.direction}"
+    )
+    value = f"{_arrow(trend.tau, full=trend.direction in _TONES)} {trend.tau:+.2f}".strip()
+    small = chance if math.isfinite(trend.p_value) else ""
+    return Tile(label, value, _TONES.get(trend.direction, "muted"), small, hint)
+
+
+def _arrow(value: float, *, full: bool) -> str:
+    if value == 0 or not math.isfinite(value):
+        return ""
+    return ("▲" if full else "△") if value > 0 else ("▼" if full else "▽")

@@ -1,0 +1,1 @@
+"""Bars as plotly traces and layout."""

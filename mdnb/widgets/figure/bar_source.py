@@ -1,0 +1,70 @@
+"""What a chart needs of the engine; `mdnb.runtime.live.symbol_state.SymbolState` is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from mdnb.instruments import Instrument
+from mdnb.rows import BarRow, QuoteRow
+from mdnb.sessions import Sessions
+from mdnb.store.bars import BarColumns
+
+__all__ = ["BarSource", "Handle"]
+
+
+class Handle(Protocol):
+    """Ends a registration."""
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+class BarSource(Protocol):
+    """Live bars of one symbol, read by copies, from any thread."""
+
+    symbol: str
+    instrument: Instrument
+    sessions: Sessions
+    tz: str
+
+    def timeframes(self) -> list[str]:
+        """Return the timeframes kept."""
+        ...
+
+    def canonical(self, timeframe: object) -> str:
+        """Return a kept timeframe's name."""
+        ...
+
+    def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
+        """Return the newest bars, the forming one last."""
+        ...
+
+    def version(self, timeframe: object) -> tuple[int, int, int]:
+        """Return generation, bars closed, updates."""
+        ...
+
+    def forming(self, timeframe: object) -> BarRow | None:
+        """Return the bar that is being made."""
+        ...
+
+    def listen(self, callback: Callable[[], None]) -> Handle:
+        """Be told after each change."""
+        ...
+
+    def quote(self) -> QuoteRow | None:
+        """Return the newest quote."""
+        ...
+
+    def seconds_left(self, timeframe: object) -> float:
+        """Return the wall-clock seconds until the bar that is being made ends; ``nan`` where not known."""
+        ...
+
+    def status(self) -> str:
+        """Return the connection's state."""
+        ...
+
+    def latency_ms(self) -> float:
+        """Return the delay of the newest data."""
+        ...

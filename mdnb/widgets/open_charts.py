@@ -1,0 +1,148 @@
+"""Opening charts with what belongs around them: what ``live.panel()`` and ``live.dashboard()`` do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mdnb.errors import OptionError
+from mdnb.runtime.session import MarketSession
+
+if TYPE_CHECKING:
+    from mdnb.widgets.chart.chart import LiveChart
+    from mdnb.widgets.controls.panel import Panel
+    from mdnb.widgets.dashboard.dashboard import Dashboard
+
+__all__ = ["Panels"]
+
+
+class Panels:
+    """Opens charts of a session.
+
+    Parameters
+    ----------
+    session
+        Whose data is shown.
+    symbol
+        The one shown at first.
+    """
+
+    def __init__(self, session: MarketSession, symbol: str) -> None:
+        self._session = session
+        self._symbol = symbol
+
+    def panel(self, /, timeframe: str | None = None, **options: Any) -> Panel:
+        """Return a live chart with its controls above.
+
+        Timeframe, symbol, kind of chart, indicators, pause, follow, theme, export: by mouse or keyboard.
+
+        Parameters
+        ----------
+        timeframe
+            The one shown at first; default the finest kept.
+        **options
+            Those of `mdnb.widgets.chart.chart.LiveChart`.
+
+        Raises
+        ------
+        TimeframeError
+            When the timeframe is not kept.
+        OptionError
+            When an option is unknown or outside what is allowed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min", "5min"], initial_days=0.1) as market:
+        ...     panel = market.panel("1min", overlays=["ema(20)"])
+        ...     panel.controls.kind.value = "line"
+        ...     panel.chart.kind, panel.chart.overlays
+        ('line', ('ema(20)',))
+        """
+        from mdnb.widgets.controls.panel import Panel
+
+        return Panel(self._chart(timeframe, options))
+
+    def dashboard(
+        self,
+        /,
+        timeframes: Sequence[str] | str | None = None,
+        *,
+        columns: int = 2,
+        height: int = 320,
+        link: bool = True,
+        controls: bool = True,
+        alignment: bool = True,
+        status: bool = True,
+        **options: Any,
+    ) -> Dashboard:
+        """Return live charts of several timeframes side by side, with what holds for all of them above.
+
+        Parameters
+        ----------
+        timeframes
+            At most 12 that are kept; default all.
+        columns
+            Charts side by side at the most, 1..4; fewer in narrow pages. Where one is left over, the coarsest
+            is as wide as the page.
+        height
+            Of a chart, pixels.
+        link
+            Share crosshair and zoom among the charts, by time.
+        controls
+            Symbol, kind of chart, indicators, pause, follow and theme of all charts.
+        alignment
+            The trend of each timeframe and how far they agree, analysed anew whenever a bar closes.
+        status
+            Connection, latency, quality, trades a second, bars, gaps.
+        **options
+            Those of `mdnb.widgets.chart.chart.LiveChart`, for each chart.
+
+        Raises
+        ------
+        TimeframeError
+            When a timeframe is not kept.
+        OptionError
+            When an option is unknown or outside what is allowed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min", "5min", "15min"], initial_days=1) as market:
+        ...     board = market.dashboard()
+        ...     [chart.timeframe for chart in board.charts]
+        ['15min', '1min', '5min']
+        """
+        from mdnb.manager import RealtimeDataManager
+        from mdnb.sync_manager import PlainDataManager
+        from mdnb.widgets.dashboard.dashboard import MOST_CHARTS, Dashboard, check_dashboard, in_order
+
+        flags = {"link": link, "controls": controls, "alignment": alignment, "status": status}
+        check_dashboard(columns, flags)
+        session = self._session
+        engine = session.engine(self._symbol)
+        asked = [timeframes] if isinstance(timeframes, str) else timeframes
+        wanted = {engine.canonical(name) for name in (engine.timeframes() if asked is None else asked)}
+        names = [name for name in engine.timeframes() if name in wanted]
+        if not 1 <= len(names) <= MOST_CHARTS:
+            raise OptionError(f"a dashboard has 1 to {MOST_CHARTS} timeframes; got {len(names)}")
+        data = [PlainDataManager(RealtimeDataManager(session, symbol)) for symbol in session.symbols]
+        charts: list[LiveChart] = []
+        try:
+            # One by one, so that those made are closed where a later one cannot be.
+            charts.extend(
+                self._chart(name, {"height": height, **options}) for name in in_order(names, columns)
+            )
+            return Dashboard(charts, data, columns=columns, **flags)
+        except Exception:
+            for chart in charts:
+                chart.close()
+            raise
+
+    def _chart(self, timeframe: str | None, options: dict[str, Any]) -> LiveChart:
+        from mdnb.widgets.chart.chart import LiveChart
+
+        session = self._session
+        engine = session.engine(self._symbol)
+        sources = {symbol: session.engine(symbol) for symbol in session.symbols}
+        return LiveChart(engine, timeframe or engine.timeframes()[0], **{"sources": sources, **options})

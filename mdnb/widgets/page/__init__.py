@@ -1,0 +1,1 @@
+"""What every widget shares: theme, refresh thread, page assets, when to display what."""

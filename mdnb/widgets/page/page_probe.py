@@ -1,0 +1,31 @@
+"""What the page tells the kernel beside the figures: its theme."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+
+import anywidget
+import traitlets
+
+__all__ = ["PageProbe", "page_has_spoken", "page_probe"]
+
+_STATIC = pathlib.Path(__file__).parents[1] / "static"
+
+
+class PageProbe(anywidget.AnyWidget):
+    """A widget without a view whose `theme` is the page's: ``dark``, ``light``, or ``""`` at first."""
+
+    _esm = _STATIC / "page_probe.js"
+    theme = traitlets.Unicode("").tag(sync=True)
+
+
+@functools.cache
+def page_probe() -> PageProbe:
+    """Return the kernel's one probe."""
+    return PageProbe()
+
+
+def page_has_spoken() -> bool:
+    """Return whether a page has told its theme; makes no probe."""
+    return page_probe.cache_info().currsize > 0 and bool(page_probe().theme)

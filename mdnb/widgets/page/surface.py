@@ -1,0 +1,74 @@
+"""What surrounds charts: boxes of controls in the charts' colours, as one style sheet for every page."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import ipywidgets
+
+from mdnb.widgets.page.theme import Theme, theme_of
+from mdnb.widgets.tables.base import STATIC
+
+__all__ = ["SURFACE", "Surface", "stylesheet"]
+
+SURFACE = "mdnb-surface"
+"""Class of a box that has the charts' colours; what lies inside reads them."""
+
+_DARK_PAGES = (
+    'body[data-jp-theme-light="false"]',
+    "body.vscode-dark",
+    "body.vscode-high-contrast",
+)
+
+
+class Surface(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type information
+    """A box in the colours of the charts it holds; it brings the style sheet.
+
+    Parameters
+    ----------
+    children
+        What it holds, from top to bottom.
+    theme, palette
+        As for a chart; ``auto`` follows the page without asking the kernel.
+    """
+
+    _dom_classes: Any
+
+    def __init__(self, children: list[Any], theme: str, palette: str) -> None:
+        style = ipywidgets.HTML(f"<style>{stylesheet()}</style>", layout={"display": "none"})
+        super().__init__([style, *children])
+        self.add_class(SURFACE)
+        self.set_theme(theme, palette)
+
+    def set_theme(self, theme: str, palette: str) -> None:
+        """Change the colours."""
+        names = [f"mdnb-theme-{theme}", f"mdnb-palette-{palette}"]
+        kept = [name for name in self._dom_classes if not name.startswith(("mdnb-theme-", "mdnb-palette-"))]
+        self._dom_classes = (*kept, *names)
+
+
+@functools.cache
+def stylesheet() -> str:
+    """Return the style sheet: the colours of each theme and palette, and ``static/surface.css``.
+
+    Examples
+    --------
+    >>> "--mdnb-background:#0f1115" in stylesheet()
+    True
+    """
+    light, dark = theme_of("light"), theme_of("dark")
+    pages = ",".join(_DARK_PAGES)
+    rules = [
+        f".mdnb-theme-light,.mdnb-theme-auto{{{_tokens(light)}}}",
+        f".mdnb-theme-dark,:where({pages}) .mdnb-theme-auto{{{_tokens(dark)}}}",
+    ]
+    safe = theme_of("light", "colorblind")
+    rules.append(f".mdnb-palette-colorblind{{--mdnb-up:{safe.up};--mdnb-down:{safe.down}}}")
+    return "\n".join([*rules, (STATIC / "surface.css").read_text(encoding="utf-8")])
+
+
+def _tokens(theme: Theme) -> str:
+    names = ("up", "down", "background", "grid", "text", "muted", "live", "warning", "dead")
+    colours = "".join(f"--mdnb-{name}:{getattr(theme, name)};" for name in names)
+    return f"{colours}--mdnb-focus:{theme.accent(1)};color-scheme:{theme.name}"

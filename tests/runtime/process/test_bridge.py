@@ -1,0 +1,47 @@
+"""Blocking calls on the background loop."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from typing import Any
+
+import pytest
+
+from mdnb.runtime.process.bridge import call
+from mdnb.runtime.process.loop import background_loop
+
+
+def test_an_interrupt_while_a_call_is_handed_over_cancels_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = background_loop().loop
+    hand_over = loop.call_soon_threadsafe
+
+    def interrupted(callback: Any, *given: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        hand_over(callback, *given, **named)
+        raise KeyboardInterrupt
+
+    async def wait() -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call(wait())
+    call(asyncio.sleep(0))  # the loop went round
+    call(asyncio.sleep(0))
+    # Cancelled before it began, or in its sleep: nothing of it goes on.
+    assert not [task for task in asyncio.all_tasks(loop) if "test_an_interrupt" in str(task.get_coro())]
+
+
+def test_results_errors_and_cancellations_come_back() -> None:
+    async def give(what: Any) -> Any:
+        await asyncio.sleep(0)
+        if isinstance(what, BaseException):
+            raise what
+        return what
+
+    assert call(give(3)) == 3
+    with pytest.raises(ValueError, match="mine"):
+        call(give(ValueError("mine")))
+    with pytest.raises(concurrent.futures.CancelledError):
+        call(give(asyncio.CancelledError()))

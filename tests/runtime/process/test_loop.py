@@ -1,0 +1,156 @@
+"""The background loop and the bridge to it, without a kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from mdnb.errors import RuntimeUseError, WaitTimeoutError
+from mdnb.runtime.process.bridge import await_call, call, run
+from mdnb.runtime.process.loop import background_loop
+from mdnb.runtime.process.registry import cell_key
+
+_SECONDS = 20.0
+
+
+def test_there_is_one_named_daemon_thread() -> None:
+    found = background_loop()
+    assert found is background_loop()
+    assert found.thread.daemon
+    assert found.thread.name == "mdnb-loop"
+    assert call(_thread_name()) == "mdnb-loop"
+    assert not found.is_current_thread()
+
+
+async def _thread_name() -> str:
+    return threading.current_thread().name
+
+
+def test_results_and_errors_come_through() -> None:
+    async def fail() -> None:
+        raise LookupError("as it was")
+
+    async def answer() -> int:
+        return 42
+
+    assert run(answer()) == 42
+    with pytest.raises(LookupError, match="as it was"):
+        call(fail())
+    assert asyncio.run(await_call(answer())) == 42
+    with pytest.raises(LookupError, match="as it was"):
+        asyncio.run(await_call(fail()))
+
+
+def test_a_timeout_cancels_what_was_waited_for() -> None:
+    cancelled = threading.Event()
+
+    async def never() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    with pytest.raises(WaitTimeoutError, match=r"0\.05 s"):
+        call(never(), timeout=0.05)
+    assert cancelled.wait(_SECONDS)
+
+
+def test_cancelling_an_awaiting_caller_cancels_the_remote_task() -> None:
+    started, cancelled = threading.Event(), threading.Event()
+
+    async def never() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async def main() -> None:
+        task = asyncio.create_task(await_call(never()))
+        await asyncio.to_thread(started.wait, _SECONDS)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert cancelled.wait(_SECONDS)
+
+
+def test_a_blocking_call_on_the_loop_itself_is_refused_at_once() -> None:
+    async def inner() -> int:
+        return 1
+
+    async def outer() -> int:
+        with pytest.raises(RuntimeUseError, match="async face"):
+            call(inner())
+        return await await_call(inner())
+
+    assert call(outer()) == 1
+
+
+def test_a_task_that_nobody_waits_for_is_shown_when_it_fails(caplog: pytest.LogCaptureFixture) -> None:
+    done = threading.Event()
+
+    async def fail() -> None:
+        background_loop().loop.call_later(0, done.set)
+        raise ValueError("nobody looks")
+
+    with caplog.at_level(logging.ERROR, "mdnb"):
+        background_loop().spawn(fail(), name="lonely")
+        assert done.wait(_SECONDS)
+        # The failure is told in the task's own callback, which runs by now or in the next round.
+        call(asyncio.sleep(0))
+        call(asyncio.sleep(0))
+    name, error = background_loop().errors[-1]
+    assert (name, str(error)) == ("lonely", "nobody looks")
+    assert any("lonely" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_has_a_loop_of_its_own() -> None:
+    code = """
+import os, warnings
+warnings.simplefilter("ignore")
+from mdnb.runtime.process.loop import background_loop
+from mdnb.runtime.process.bridge import run
+async def pid(): return os.getpid()
+mine = run(pid())
+child = os.fork()
+if not child:
+    os._exit(0 if run(pid()) == os.getpid() != mine else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), run(pid()) == mine)
+"""
+    assert _python(code) == "0 True"
+
+
+def test_a_process_with_an_open_session_ends_cleanly() -> None:
+    code = """
+import mdnb
+live = mdnb.live("MNQ", ["1min"], feed="sim://?speed=20", initial_days=0.05)
+print(live.price > 0)
+"""
+    assert _python(code) == "True"
+
+
+def _python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout.strip()
+
+
+def test_outside_a_notebook_no_cell_is_running() -> None:
+    assert cell_key() is None
