@@ -45,6 +45,7 @@ __all__ = [
     "SymbolError",
     "TimeframeError",
     "WaitTimeoutError",
+    "did_you_mean",
     "suggest",
 ]
 
@@ -126,6 +127,17 @@ def suggest(given: str, allowed: Iterable[str]) -> str:
     "Did you mean '1min'? Allowed: 1min, 5min."
     """
     names = list(allowed)
-    near = difflib.get_close_matches(given, names, n=1)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
-    return f"{hint}Allowed: {', '.join(names) if names else 'none'}."
+    return f"{did_you_mean(given, names)}Allowed: {', '.join(names) if names else 'none'}."
+
+
+def did_you_mean(given: str, allowed: Iterable[str]) -> str:
+    """Return the sentence that names a near miss, with a blank behind it; empty where there is none.
+
+    Examples
+    --------
+    >>> did_you_mean("mnq", ["MNQ", "MES"])
+    "Did you mean 'MNQ'? "
+    """
+    names = {name.casefold(): name for name in allowed}
+    near = difflib.get_close_matches(given.casefold(), names, n=1)
+    return f"Did you mean {names[near[0]]!r}? " if near else ""

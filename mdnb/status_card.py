@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-from mdnb.runtime.session import MarketSession
-from mdnb.sync_manager import PlainDataManager
+from mdnb.runtime.live.health import Health
+from mdnb.sync_manager import SyncDataManager
 
 __all__ = ["status_html", "status_text"]
 
@@ -16,8 +16,7 @@ _WAITING = "#bf8700"
 _Rows = list[tuple[str, str]]
 
 
-def _connection(session: MarketSession) -> _Rows:
-    health = session.health
+def _connection(health: Health) -> _Rows:
     latency = health.latency_ms()
     rows = [("connection", health.status + (f" ({health.detail})" if health.detail else ""))]
     rows.append(("uptime", f"{health.uptime_percent():.1f} %, {health.disconnects} disconnects"))
@@ -27,7 +26,7 @@ def _connection(session: MarketSession) -> _Rows:
     return rows
 
 
-def _counters(data: PlainDataManager) -> _Rows:
+def _counters(data: SyncDataManager) -> _Rows:
     stats, memory, taken = data.get_stats(), data.get_memory_stats(), data.get_accounting()
     elsewhere = {
         "duplicate": taken.duplicate,
@@ -55,7 +54,7 @@ def _counters(data: PlainDataManager) -> _Rows:
     ]
 
 
-def _timeframes(data: PlainDataManager) -> list[tuple[str, str, str, str]]:
+def _timeframes(data: SyncDataManager) -> list[tuple[str, str, str, str]]:
     rows = []
     for name in data.get_timeframes():
         stats = data.get_timeframe_stats(name)
@@ -66,30 +65,30 @@ def _timeframes(data: PlainDataManager) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def status_text(title: str, session: MarketSession, managers: Iterable[PlainDataManager]) -> str:
+def status_text(title: str, health: Health, managers: Iterable[SyncDataManager]) -> str:
     """Return the status as plain text."""
-    lines = [title, *(f"  {name:<11} {text}" for name, text in _connection(session))]
+    lines = [title, *(f"  {name:<11} {text}" for name, text in _connection(health))]
     for data in managers:
         lines.append(f"  {data.symbol}")
-        if session.closed:
+        if data.closed:
             continue
         lines += [f"    {name:<9} {text}" for name, text in _counters(data)]
         lines += [f"    {' | '.join(row)}" for row in _timeframes(data)]
     return "\n".join(lines)
 
 
-def status_html(title: str, session: MarketSession, managers: Sequence[PlainDataManager]) -> str:
+def status_html(title: str, health: Health, managers: Sequence[SyncDataManager]) -> str:
     """Return the status as an HTML card; it needs no style sheet and follows the page's colours."""
-    colour = _COLOURS.get(session.health.status, _WAITING)
+    colour = _COLOURS.get(health.status, _WAITING)
     dot = f'<span style="color:{colour}" aria-hidden="true">●</span>'
     parts = [
         '<div style="border:1px solid currentColor;border-radius:6px;padding:8px 12px;display:inline-block">',
         f"<div>{dot} <strong>{html.escape(title)}</strong></div>",
-        _table(_connection(session)),
+        _table(_connection(health)),
     ]
     for data in managers:
         parts.append(f'<div style="margin-top:6px"><strong>{html.escape(data.symbol)}</strong></div>')
-        if not session.closed:
+        if not data.closed:
             parts.append(_table(_counters(data)))
             parts.append(_table(_timeframes(data), ("timeframe", "bars", "complete", "forming close")))
     return "".join([*parts, "</div>"])

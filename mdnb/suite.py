@@ -3,73 +3,79 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, overload
 
 from mdnb.config import DataManagerConfig
-from mdnb.events.bus import Handler, Subscription
-from mdnb.events.types import Event, EventType
+from mdnb.errors import SymbolError, suggest
+from mdnb.faces.bar_files import BarFiles
+from mdnb.faces.connection_view import ConnectionView
+from mdnb.faces.event_faces import AwaitedEvents
+from mdnb.faces.face import Face, TimeframeName
+from mdnb.faces.face_parts import FaceParts, all_parts
+from mdnb.faces.newest_values import NewestValues
 from mdnb.feeds.base import Feed
+from mdnb.live_frame import LiveFrame
 from mdnb.manager import RealtimeDataManager
-from mdnb.manager.forward import Forward
-from mdnb.runtime.live.accounting import Accounting
+from mdnb.manager.alignment import Alignment
+from mdnb.manager.bars import BarAccess
+from mdnb.manager.forward import Forward, LaterValue
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.registry import cell_key
-from mdnb.runtime.session import MarketSession
-from mdnb.runtime.session_factory import drop_session, make_session, start_session, wait_ended
-from mdnb.runtime.set_alerts import Alerting
-from mdnb.status_card import status_html, status_text
-from mdnb.sync_manager import PlainDataManager
-from mdnb.widgets.open_charts import Panels
-from mdnb.widgets.open_tables import Tables
+from mdnb.runtime.session_factory import drop_session, make_session, start_session
+from mdnb.sync_manager import SyncDataManager
+from mdnb.widgets.open_tables import TableOpener
 
-if TYPE_CHECKING:
-    from mdnb.widgets.chart.chart import LiveChart
-
-__all__ = ["SymbolView", "TradingSuite"]
+__all__ = ["SuiteSymbol", "TradingSuite"]
 
 
-class SymbolView:
-    """One symbol of a suite: its `data`, and its events only."""
+class SuiteSymbol(Face):
+    """One symbol of a suite: its data, its newest values, its events only.
 
-    def __init__(self, session: MarketSession, symbol: str) -> None:
-        self._session = session
-        self.symbol = symbol
-        self.data = RealtimeDataManager(session, symbol)
-        self._tables = Tables(session, symbol, [symbol])
-        self._alerting = Alerting(session, [symbol])
-        self._panels = Panels(session, symbol)
+    ``suite["MES"]["1min"]`` is a `LiveFrame`. What may have to wait is awaited: ``await suite["MES"].price``.
 
-    tape = Forward("_tables", Tables.tape)
-    depth = Forward("_tables", Tables.depth_async)
-    watch = Forward("_tables", Tables.watch)
-    frame_view = Forward("_tables", Tables.frame_view)
-    alert = Forward("_alerting", Alerting.alert)
-    alerts = Forward("_alerting", Alerting.alerts)
-    panel = Forward("_panels", Panels.panel)
-    dashboard = Forward("_panels", Panels.dashboard)
+    Attributes
+    ----------
+    data
+        The `RealtimeDataManager`: every documented method, awaited.
+    symbol
+        Whose market it is.
+    """
 
-    async def on(self, type: EventType | str, handler: Handler) -> Subscription:
-        """Register a handler for this symbol's events."""
-        symbol = self.symbol
+    _called = "suite[...]"
+    _ends = "suite.disconnect(), which ends all symbols"
 
-        def only_ours(event: Event) -> Any:
-            return handler(event) if event.symbol == symbol else None
+    def __init__(self, parts: FaceParts) -> None:
+        super().__init__(parts)
+        self.data: RealtimeDataManager = parts.data
 
-        return self._session.bus.on(type, only_ours)
+    price = LaterValue("_parts.newest", NewestValues.price)
+    last = LaterValue("_parts.newest", NewestValues.last)
+    quote = LaterValue("_parts.newest", NewestValues.quote)
+    bid = LaterValue("_parts.newest", NewestValues.bid)
+    ask = LaterValue("_parts.newest", NewestValues.ask)
+    alignment = Forward("_parts.manager.alignment", Alignment.analyze_timeframe_alignment)
+    add_timeframe = Forward("_parts.manager.bars", BarAccess.add_timeframe)
+    remove_timeframe = Forward("_parts.manager.bars", BarAccess.remove_timeframe)
+    export = Forward("_parts.files", BarFiles.export)
+    load = Forward("_parts.files", BarFiles.load)
+    depth = Forward("_parts.tables", TableOpener.depth)
+    on = Forward("_parts.awaited_events", AwaitedEvents.on)
+    once = Forward("_parts.awaited_events", AwaitedEvents.once)
+    off = Forward("_parts.awaited_events", AwaitedEvents.off)
+    wait_for = Forward("_parts.awaited_events", AwaitedEvents.wait_for)
+    events = Forward("_parts.awaited_events", AwaitedEvents.events)
+    wait_ended = Forward("_parts.connection", ConnectionView.wait_ended)
 
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
-        """Return a live chart of this symbol; see `mdnb.widgets.chart.chart.LiveChart`."""
-        return _chart(self._session, self.data, timeframe, options)
-
-    def __repr__(self) -> str:
-        return f"<{self.symbol}: {', '.join(self.data.get_timeframes())}>"
+    def __getitem__(self, timeframe: str) -> LiveFrame:
+        return self._frame(timeframe)
 
 
-class TradingSuite:
+class TradingSuite(SuiteSymbol):
     """Everything of one feed: connect, keep bars, tell events.
 
     Make one with `create`; end it with `disconnect` or ``async with``. A suite that nobody keeps is closed.
+    ``suite["1min"]`` is the first symbol's `LiveFrame`, ``suite["MES"]`` another symbol's `SuiteSymbol`.
 
     Attributes
     ----------
@@ -88,23 +94,14 @@ class TradingSuite:
     ['open', 'high', 'low', 'close']
     """
 
-    def __init__(self, session: MarketSession) -> None:
-        self._session = session
-        self._views = {symbol: SymbolView(session, symbol) for symbol in session.symbols}
-        self.data = self._views[session.symbols[0]].data
-        self._tables = Tables(session, session.symbols[0], session.symbols)
-        self._alerting = Alerting(session, session.symbols)
-        self._panels = Panels(session, session.symbols[0])
-        self._finalizer = weakref.finalize(self, drop_session, session)
+    _called = "suite"
+    _ends = "disconnect()"
 
-    tape = Forward("_tables", Tables.tape)
-    depth = Forward("_tables", Tables.depth_async)
-    watch = Forward("_tables", Tables.watch)
-    frame_view = Forward("_tables", Tables.frame_view)
-    alert = Forward("_alerting", Alerting.alert)
-    alerts = Forward("_alerting", Alerting.alerts)
-    panel = Forward("_panels", Panels.panel)
-    dashboard = Forward("_panels", Panels.dashboard)
+    def __init__(self, parts: dict[str, FaceParts]) -> None:
+        first = next(iter(parts.values()))
+        super().__init__(first.for_all())
+        self._symbols = {symbol: SuiteSymbol(each) for symbol, each in parts.items()}
+        self._finalizer = weakref.finalize(self, drop_session, first.session)
 
     @classmethod
     async def create(
@@ -150,87 +147,37 @@ class TradingSuite:
         session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, progress)
         key = ("suite", name) if name is not None else cell_key()
         await await_call(start_session(session, key))
-        return cls(session)
+        return cls(all_parts(session))
 
-    # -- reading --------------------------------------------------------------------------------------
+    @overload
+    def __getitem__(self, key: TimeframeName) -> LiveFrame: ...
+    @overload
+    def __getitem__(self, key: str) -> Any: ...
+    def __getitem__(self, key: str) -> Any:
+        return self._symbols[key] if key in self._symbols else self._frame(key)
 
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """The symbols followed."""
-        return self._session.symbols
-
-    @property
-    def status(self) -> str:
-        """The connection's state: one of those that `EventType.CONNECTION_STATUS_CHANGED` tells."""
-        return self._session.health.status
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether data can be expected to arrive."""
-        return self._session.health.is_up
-
-    def __getitem__(self, symbol: str) -> SymbolView:
-        self._session.engine(symbol)
-        return self._views[symbol]
-
-    def accounting(self, symbol: str | None = None) -> Accounting:
-        """Return where every trade that arrived went."""
-        chosen = symbol or self.symbols[0]
-        self._session.engine(chosen)
-        return self._session.accounting(chosen)
-
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
-        """Return a live chart of the first symbol; see `mdnb.widgets.chart.chart.LiveChart`."""
-        return _chart(self._session, self.data, timeframe, options)
-
-    # -- events ---------------------------------------------------------------------------------------
-
-    async def on(self, type: EventType | str, handler: Handler) -> Subscription:
-        """Call a plain or async function for each event of a type, on the loop that registers it.
-
-        Returns
-        -------
-        Subscription
-            Its `off` removes the handler; it also counts what was delivered, dropped and failed.
+    def of(self, symbol: str) -> SuiteSymbol:
+        """Return one symbol's part: ``suite["MES"]``, typed.
 
         Raises
         ------
-        OptionError
-            When there is no such event or the handler cannot be called.
+        SymbolError
+            When it is not followed.
         """
-        return self._session.bus.on(type, handler)
+        if symbol not in self._symbols:
+            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self._symbols)}")
+        return self._symbols[symbol]
 
-    async def once(self, type: EventType | str, handler: Handler) -> Subscription:
-        """Call a function for the next event of a type only."""
-        return self._session.bus.on(type, handler, once=True)
+    def __contains__(self, key: object) -> bool:
+        return key in self._symbols or super().__contains__(key)
 
-    async def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
-        """Remove a subscription, a handler, or all handlers of a type; return how many were removed."""
-        return self._session.bus.off(type, handler)
-
-    async def wait_for(
-        self,
-        type: EventType | str,
-        timeout: float | None = None,
-        where: Callable[[Event], bool] | None = None,
-    ) -> Event:
-        """Wait for the next event of a type; see `EventBus.wait_for`."""
-        return await self._session.bus.wait_for(type, timeout, where)
-
-    def events(self, *types: EventType | str) -> AsyncIterator[Event]:
-        """Iterate over events as they come: ``async for event in suite.events(EventType.NEW_BAR)``."""
-        return self._session.bus.events(*types)
-
-    async def wait_ended(self) -> None:
-        """Wait until the feed is at its end: a recording was played, or the suite was closed."""
-        await await_call(wait_ended(self._session))
-
-    # -- the end --------------------------------------------------------------------------------------
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self.timeframes, *self._symbols]
 
     async def disconnect(self) -> None:
         """Close the feed and forget every handler; calling it again does nothing."""
         self._finalizer.detach()
-        await await_call(self._session.close())
+        await self._parts.connection.close()
 
     async def __aenter__(self) -> TradingSuite:
         return self
@@ -238,25 +185,8 @@ class TradingSuite:
     async def __aexit__(self, *exc: object) -> None:
         await self.disconnect()
 
-    def _managers(self) -> list[PlainDataManager]:
-        return [PlainDataManager(view.data) for view in self._views.values()]
+    def _shown(self) -> list[SyncDataManager]:
+        return [each._parts.sync_data for each in self._symbols.values()]
 
-    def __str__(self) -> str:
-        return status_text(f"TradingSuite {', '.join(self.symbols)}", self._session, self._managers())
-
-    def _repr_html_(self) -> str:
-        return status_html(f"TradingSuite {', '.join(self.symbols)}", self._session, self._managers())
-
-    def __repr__(self) -> str:
-        kept = ", ".join(self.data.get_timeframes())
-        return f"<TradingSuite {', '.join(self.symbols)}: {kept}; {self.status}>"
-
-
-def _chart(
-    session: MarketSession, manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]
-) -> LiveChart:
-    from mdnb.widgets.chart.chart import LiveChart
-
-    sources = {symbol: session.engine(symbol) for symbol in session.symbols}
-    name = timeframe or manager.get_timeframes()[0]
-    return LiveChart(manager.engine, name, **{"sources": sources, **options})
+    def _named(self) -> tuple[str, ...]:
+        return self.symbols

@@ -16,7 +16,17 @@ from mdnb.config import DataManagerConfig
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bar", "DataManagerConfig", "MarketSnapshot", "Price", "Quote", "Record", "Tick", "timestamp"]
+__all__ = [
+    "Bar",
+    "DataManagerConfig",
+    "Gap",
+    "MarketSnapshot",
+    "Price",
+    "Quote",
+    "Record",
+    "Tick",
+    "timestamp",
+]
 
 
 def timestamp(time_ns: int, tz: str) -> pd.Timestamp:
@@ -273,6 +283,41 @@ class MarketSnapshot(Record):
     def time(self) -> pd.Timestamp:
         """Same as `timestamp`."""
         return timestamp(self.time_ns, self.tz)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gap(Record):
+    """A stretch that the feed did not deliver.
+
+    Attributes
+    ----------
+    start_ns, end_ns
+        From the last trade before it to the first moment after it, UTC epoch nanoseconds.
+    repaired
+        Whether the venue's history filled it.
+    reason
+        ``reconnect``, or ``missing_ids`` where trade ids were jumped over.
+    trades
+        Trades that were put back.
+    """
+
+    symbol: str
+    start_ns: int
+    end_ns: int
+    repaired: bool
+    reason: str
+    trades: int = 0
+
+    def as_event(self, tz: str) -> dict[str, Any]:
+        """Return the data of its ``DATA_GAP`` event."""
+        return {
+            "gap_start": timestamp(self.start_ns, tz),
+            "gap_end": timestamp(self.end_ns, tz),
+            "gap_duration": (self.end_ns - self.start_ns) / 1e9,
+            "repaired": self.repaired,
+            "reason": self.reason,
+            "trades": self.trades,
+        }
 
 
 class Price(float):

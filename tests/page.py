@@ -246,7 +246,7 @@ async def _told(suite: mdnb.TradingSuite, kind: mdnb.EventType, **wanted: Any) -
 
 async def _lose(suite: mdnb.TradingSuite) -> None:
     """Let the network break hard, and wait until the connection has healed itself."""
-    feed = suite._session.feed
+    feed = suite._parts.session.feed
     # The longest pause that the backoff allows, so that trades are really missed.
     feed._wall = dataclasses.replace(feed._wall, dice=lambda: 1.0)  # type: ignore[attr-defined]
 
@@ -270,7 +270,7 @@ async def through_an_outage(suite: mdnb.TradingSuite) -> None:
 
 async def put_bad_data(suite: mdnb.TradingSuite) -> None:
     """Let the venue send what is no JSON, half a frame, and a trade at a hundred times the price."""
-    session = suite._session
+    session = suite._parts.session
     row = suite.data.engine.last_trade
     assert row is not None
     absurd = {"e": "trades", "s": suite.symbols[0], "r": [[row[0], row[1] * 100, 1.0, 1, 1, -1]]}
@@ -278,7 +278,7 @@ async def put_bad_data(suite: mdnb.TradingSuite) -> None:
 
     async def put() -> None:
         for frame in frames:
-            session._batcher.on_frame(frame)
+            session.batcher.on_frame(frame)
 
     alert = asyncio.create_task(_told(suite, mdnb.EventType.DATA_QUALITY_ALERT))
     await asyncio.sleep(0)

@@ -118,7 +118,7 @@ def _subscriptions(run: Run, found: Found) -> None:
     data = run.suite.data
     assert data.get_timeframes() == ["1min", "5min", "15min", "1hour"]
     assert len(run.bars("1hour")) > 60
-    assert run.suite._session.pipelines["MNQ"].subscribed == {"quotes", "depth"}
+    assert run.suite._parts.session.market("MNQ").pipeline.subscribed == {"quotes", "depth"}
 
 
 def _current(run: Run, found: Found) -> None:
@@ -292,7 +292,7 @@ def _events(run: Run, found: Found) -> None:
     (gap,) = found["gap"]
     assert gap["seconds"] < 3600
     assert "price_absurd" in {row["type"] for row in found["alert"]}
-    (repaired,) = run.suite._session.pipelines["MNQ"].gaps
+    (repaired,) = run.suite._parts.session.market("MNQ").pipeline.gaps
     assert repaired.repaired
     # No trade is lacking, none is there twice, and the bars are made of them.
     trades = pd.DataFrame(run.suite.data.engine.recent(1_000_000)).query("flag == 0")

@@ -212,7 +212,7 @@ def test_running_the_cell_again_replaces_the_market_and_leaks_nothing() -> None:
 
 def test_a_suite_that_nobody_keeps_is_closed() -> None:
     market = mdnb.live("MNQ", ["1min"], feed=FAST, initial_days=0, name="dropped")
-    session = market._session
+    session = market._parts.session
     del market
     gc.collect()
 

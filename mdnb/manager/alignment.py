@@ -10,8 +10,8 @@ import numpy as np
 from mdnb.analysis.alignment import TimeframeAlignment, Weights, align
 from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
-from mdnb.manager.part import Desk
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.sessions import DAY_NS
 from mdnb.timeframes import Timeframe
 
@@ -26,8 +26,8 @@ _YEAR_SECONDS = 365.25 * 86_400
 class Alignment:
     """Cross-timeframe analysis of one symbol."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     @immediate
     async def analyze_timeframe_alignment(
@@ -76,14 +76,14 @@ class Alignment:
         >>> -1 <= result.score <= 1, list(result.timeframes)
         (True, ['1min', '5min', '15min'])
         """
-        engine = self._desk.open()
+        engine = self._market.open()
         names = [
             name
             for name in (engine.timeframes() if timeframes is None else map(engine.canonical, timeframes))
             if timeframes is not None or name not in engine.activity
         ]
         window = whole_number("window", window, 3)
-        now = self._desk.session.feed.clock.now_ns()
+        now = self._market.feed.clock.now_ns()
         until = to_ns(as_of)
         closes = {name: _closes(engine, name, window, until) for name in names}
         return align(
@@ -93,7 +93,7 @@ class Alignment:
             alpha=alpha,
             weights=weights,
             as_of_ns=now if until is None else until,
-            symbol=self._desk.symbol,
+            symbol=self._market.symbol,
             tz=engine.tz,
             bars_per_year=_bars_per_year(engine, names, now),
         )

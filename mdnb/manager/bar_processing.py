@@ -5,31 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from mdnb.config import DataManagerConfig
-from mdnb.manager.part import Desk
 from mdnb.runtime.apply_config import apply_config
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.symbol_market import SymbolMarket
 
 __all__ = ["BarProcessing", "change_config"]
 
 
-async def change_config(desk: Desk, **options: Any) -> DataManagerConfig:
+async def change_config(market: SymbolMarket, **options: Any) -> DataManagerConfig:
     """Change options that are given, leave those that are None; return the configuration as it is then."""
-    engine = desk.open()
+    engine = market.open()
     config = engine.config.replace(**{name: value for name, value in options.items() if value is not None})
-    await await_call(apply_config(desk.session, desk.symbol, config))
+    await await_call(apply_config(market, config))
     return config
 
 
 class BarProcessing:
     """What goes into the bars of one symbol."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     @property
     def config(self) -> DataManagerConfig:
         """Every option as it is now."""
-        return self._desk.engine.config
+        return self._market.engine.config
 
     async def configure_bar_processing(
         self,
@@ -73,7 +73,7 @@ class BarProcessing:
         True
         """
         return await change_config(
-            self._desk,
+            self._market,
             use_tick_data=use_tick_data,
             fill_gaps=fill_gaps,
             validate_bars=validate_bars,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
-from mdnb.manager.part import Desk
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.symbol_market import SymbolMarket
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +19,8 @@ __all__ = ["BarAccess"]
 class BarAccess:
     """Frames of one symbol's bars."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     @immediate
     async def get_data(
@@ -73,8 +73,8 @@ class BarAccess:
         if count is not None and (type(count) is not int or count < 0):
             count = whole_number("count", count)
         if start_time is None is end_time:
-            return self._desk.open().frame(timeframe, count, closed_only=closed_only)
-        return self._desk.open().frame(
+            return self._market.open().frame(timeframe, count, closed_only=closed_only)
+        return self._market.open().frame(
             timeframe, count, to_ns(start_time), to_ns(end_time), closed_only=closed_only
         )
 
@@ -94,7 +94,7 @@ class BarAccess:
         ...     len(market.data.get_all_data("5min")) >= 28
         True
         """
-        return self._desk.open().frame(timeframe, with_disk=True)
+        return self._market.open().frame(timeframe, with_disk=True)
 
     def get_timeframes(self) -> list[str]:
         """Return the timeframes kept, fine to coarse, activity bars last.
@@ -106,7 +106,7 @@ class BarAccess:
         ...     market.data.get_timeframes()
         ['1min', '5min']
         """
-        return self._desk.engine.timeframes()
+        return self._market.engine.timeframes()
 
     def has_timeframe(self, timeframe: str) -> bool:
         """Return whether bars of a timeframe are kept; False for names that are not understood.
@@ -118,7 +118,7 @@ class BarAccess:
         ...     market.data.has_timeframe("5m"), market.data.has_timeframe("1hour")
         (True, False)
         """
-        return self._desk.engine.has_timeframe(timeframe)
+        return self._market.engine.has_timeframe(timeframe)
 
     async def add_timeframe(self, timeframe: str) -> str:
         """Keep one more timeframe, filled at once, on a worker thread, from the bars or trades held.
@@ -141,9 +141,9 @@ class BarAccess:
         ...     name, len(market["30min"]) > 10
         ('30min', True)
         """
-        engine = self._desk.open()
+        engine = self._market.open()
         resample = functools.partial(engine.add_timeframe, timeframe)
-        return await await_call(self._desk.session.workers.run(resample))
+        return await await_call(self._market.workers.run(resample))
 
     @immediate
     async def remove_timeframe(self, timeframe: str) -> str:
@@ -163,4 +163,4 @@ class BarAccess:
         '5min'
         ['1min']
         """
-        return self._desk.open().remove_timeframe(timeframe)
+        return self._market.open().remove_timeframe(timeframe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mdnb.depth import OrderBookView
 from mdnb.errors import NoDataError
 from mdnb.manager.arguments import whole_number
-from mdnb.manager.part import DEFAULT_TIMEOUT, Desk
+from mdnb.runtime.symbol_market import DEFAULT_TIMEOUT, SymbolMarket
 
 __all__ = ["Depth"]
 
@@ -13,8 +13,8 @@ __all__ = ["Depth"]
 class Depth:
     """Order book of one symbol."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     async def get_order_book(self, levels: int = 10, timeout: float = DEFAULT_TIMEOUT) -> OrderBookView:
         """Return the best levels of the order book.
@@ -42,13 +42,13 @@ class Depth:
         >>> book.best_bid < book.best_ask, len(book.bids), -1 <= book.imbalance <= 1
         (True, 5, True)
         """
-        desk = self._desk
+        market = self._market
         count = whole_number("levels", levels, 1)
-        engine = desk.open()
-        if "depth" not in desk.pipeline.subscribed:
+        engine = market.open()
+        if "depth" not in market.pipeline.subscribed:
             raise NoDataError(
-                f"the order book of {desk.symbol} is not received; call subscribe_to_level2() first"
+                f"the order book of {market.symbol} is not received; call subscribe_to_level2() first"
             )
         book = engine.depth
-        await desk.first(lambda: book if book.ready else None, "order book", timeout)
-        return engine.order_book(count, desk.age(book.time_ns))
+        await market.first(lambda: book if book.ready else None, "order book", timeout)
+        return engine.order_book(count, market.age(book.time_ns))

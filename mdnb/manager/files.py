@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mdnb.manager.import_checks import columns_of, fit_to_grid, leave_out_impossible, leave_out_outliers
-from mdnb.manager.part import Desk
 from mdnb.runtime.past.merge_bars import Merged, merge_bars
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ImportResult
 from mdnb.validate.findings import QualityFinding
 
@@ -28,8 +28,8 @@ _PRICES = ("open", "high", "low", "close")
 class Files:
     """Export and import of one symbol's bars; slow work is done on worker threads."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     # -- out ------------------------------------------------------------------------------------------
 
@@ -181,11 +181,11 @@ class Files:
         return await self._work(write)
 
     def _frame(self, timeframe: str, count: int | None, *, include_forming: bool) -> pd.DataFrame:
-        engine = self._desk.open()
+        engine = self._market.open()
         return engine.frame(timeframe, count, closed_only=not include_forming, with_disk=True)
 
     async def _work(self, work: Callable[[], T]) -> T:
-        return await await_call(self._desk.session.workers.run(work))
+        return await await_call(self._market.workers.run(work))
 
     # -- in -------------------------------------------------------------------------------------------
 
@@ -250,7 +250,7 @@ class Files:
                 date_column=date_column,
                 price_columns=price_columns,
                 volume_column=volume_column,
-                tz=tz or self._desk.engine.tz,
+                tz=tz or self._market.engine.tz,
                 date_format=date_format,
             )
 
@@ -294,7 +294,7 @@ class Files:
                 date_column=date_column,
                 price_columns=price_columns,
                 volume_column=volume_column,
-                tz=tz or self._desk.engine.tz,
+                tz=tz or self._market.engine.tz,
             )
 
         return await self._import(read, filename, timeframe, overwrite=overwrite)
@@ -326,7 +326,7 @@ class Files:
         def read() -> pd.DataFrame:
             from mdnb.io.formats import read_bars
 
-            return read_bars(filename, self._desk.engine.canonical(timeframe))
+            return read_bars(filename, self._market.engine.canonical(timeframe))
 
         return await self._import(read, filename, timeframe, overwrite=overwrite)
 
@@ -338,14 +338,14 @@ class Files:
         *,
         overwrite: bool,
     ) -> ImportResult:
-        name = self._desk.open().canonical(timeframe)
+        name = self._market.open().canonical(timeframe)
         frame = await self._work(read)
         put = functools.partial(self._put, frame, name, Path(filename).name, overwrite=overwrite)
         return await self._work(put)
 
     def _put(self, frame: pd.DataFrame, name: str, where: str, *, overwrite: bool) -> ImportResult:
-        desk = self._desk
-        engine, config = desk.engine, desk.engine.config
+        market = self._market
+        engine, config = market.engine, market.engine.config
         if frame.attrs.get("forming") and len(frame):
             frame = frame.iloc[:-1]
         columns = columns_of(frame)
@@ -359,11 +359,11 @@ class Files:
             columns, outliers = leave_out_outliers(engine, name, columns)
         merged = merge_bars(engine, name, columns, overwrite=overwrite) if len(columns) else Merged()
         findings = (*outside, *impossible, *outliers)
-        desk.pipeline.import_findings[name] = findings
+        market.pipeline.import_findings[name] = findings
         for one in findings:
-            desk.pipeline.quality.note(one, name, alert=False)
+            market.pipeline.quality.note(one, name, alert=False)
         return ImportResult(
-            desk.symbol,
+            market.symbol,
             name,
             rows,
             merged.added,

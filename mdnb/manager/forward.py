@@ -1,15 +1,40 @@
-"""Handing a documented name to the part that does it, and marks on methods that never wait."""
+"""Handing a documented name to the part that does it, awaited or plain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import inspect
+import operator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-__all__ = ["Forward", "immediate", "is_immediate"]
+from mdnb.errors import RuntimeUseError, suggest
+from mdnb.runtime.process.bridge import call
+
+__all__ = ["Forward", "Later", "LaterValue", "Plain", "PlainValue", "immediate", "is_immediate"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Part = TypeVar("Part")
+
+_OTHER_WORDS = {
+    "limit": "count",
+    "n": "count",
+    "number": "count",
+    "size": "count",
+    "bars": "count",
+    "start": "start_time",
+    "since": "start_time",
+    "end": "end_time",
+    "until": "end_time",
+    "interval": "timeframe",
+    "tf": "timeframe",
+    "freq": "timeframe",
+    "resolution": "timeframe",
+    "path": "filename",
+    "file": "filename",
+    "depth": "levels",
+}
+"""What other packages call an argument, and what it is called here."""
 
 
 def immediate(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -26,19 +51,20 @@ def is_immediate(method: Callable[..., Any]) -> bool:
 class Forward(Generic[Part, P, R]):
     """A method that is another object's: ``name = Forward("attribute", Part.name)``.
 
-    Signature, types and documentation are those of the part's method.
+    Signature, types and documentation are those of the part's method. A call with an argument that there is
+    not says which one is meant.
 
     Parameters
     ----------
     attribute
-        Where the owner keeps the part.
+        Where the owner keeps the part, with dots where it is further away.
     method
         The part's method, as the class has it.
     """
 
     def __init__(self, attribute: str, method: Callable[Concatenate[Part, P], R]) -> None:
-        self.attribute = attribute
         self.method = method
+        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
         self.name = method.__name__
         self.__doc__ = method.__doc__
 
@@ -49,5 +75,159 @@ class Forward(Generic[Part, P, R]):
     def __get__(self, owner: object | None, kind: type) -> Callable[..., R]:
         if owner is None:
             return self.method
-        bound: Callable[P, R] = getattr(getattr(owner, self.attribute), self.name)
-        return bound
+        return _Call(getattr(self.part(owner), self.name), None)
+
+
+class Plain(Generic[Part, P, R]):
+    """A coroutine method of another object as a plain one: ``name = Plain("attribute", Part.name)``.
+
+    It runs on the background loop and blocks until it is done; what never waits runs right here.
+
+    Parameters
+    ----------
+    attribute, method
+        As for `Forward`; the method is a coroutine function.
+    """
+
+    def __init__(
+        self, attribute: str, method: Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]
+    ) -> None:
+        self.method = method
+        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
+        self.name = method.__name__
+        self.run: Callable[[Any], Any] = _run_here if is_immediate(method) else call
+        self.__doc__ = method.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]: ...
+    @overload
+    def __get__(self, owner: object, kind: type) -> Callable[P, R]: ...
+    def __get__(self, owner: object | None, kind: type) -> Callable[..., Any]:
+        if owner is None:
+            return self.method
+        return _Call(getattr(self.part(owner), self.name), self.run)
+
+
+class _Call:
+    """A method of one part, called through a face."""
+
+    __slots__ = ("__wrapped__", "_run")
+
+    def __init__(self, method: Callable[..., Any], run: Callable[[Any], Any] | None) -> None:
+        self.__wrapped__ = method
+        self._run = run
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            made = self.__wrapped__(*args, **kwargs)
+        except TypeError as error:
+            sentence = _wrong_argument(self.__wrapped__, kwargs)
+            if sentence is None:
+                raise
+            raise TypeError(sentence) from error
+        return made if self._run is None else self._run(made)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.__wrapped__)
+
+    @property
+    def __name__(self) -> str:
+        return self.__wrapped__.__name__
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]  # the method's own
+        return self.__wrapped__.__doc__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Call) and self.__wrapped__ == other.__wrapped__
+
+    def __hash__(self) -> int:
+        return hash(self.__wrapped__)
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}{self.__signature__}>"
+
+
+def _wrong_argument(method: Callable[..., Any], given: dict[str, Any]) -> str | None:
+    """Return what to say of an argument that a method does not have; None where it has them all."""
+    taken = inspect.signature(method).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+        return None
+    for name in given:
+        if name not in taken:
+            meant = _OTHER_WORDS.get(name)
+            hint = f"Did you mean {meant!r}?" if meant in taken else suggest(name, list(taken))
+            return f"{method.__name__}() has no argument {name!r}. {hint}"
+    return None
+
+
+def _run_here(coroutine: Coroutine[Any, Any, R]) -> R:
+    """Run a coroutine that never waits, right here: no thread, no loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: R = end.value
+        return result
+    coroutine.close()
+    raise RuntimeUseError(f"{coroutine!r} was marked as never waiting, and waits")
+
+
+class Later(Awaitable[R]):
+    """A value that is read when it is awaited: ``await suite.price``."""
+
+    __slots__ = ("_name", "_read")
+
+    def __init__(self, name: str, read: Callable[[], Coroutine[Any, Any, R]]) -> None:
+        self._name = name
+        self._read = read
+
+    def __await__(self) -> Generator[Any, None, R]:
+        return self._read().__await__()
+
+    def __repr__(self) -> str:
+        return f"<{self._name}: await it>"
+
+
+class LaterValue(Generic[Part, R]):
+    """A coroutine method without arguments as an attribute to be awaited.
+
+    Parameters
+    ----------
+    attribute, method
+        As for `Forward`.
+    """
+
+    def __init__(self, attribute: str, method: Callable[[Part], Coroutine[Any, Any, R]]) -> None:
+        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
+        self.name = method.__name__
+        self.__doc__ = method.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> LaterValue[Part, R]: ...
+    @overload
+    def __get__(self, owner: object, kind: type) -> Later[R]: ...
+    def __get__(self, owner: object | None, kind: type) -> Any:
+        return self if owner is None else Later(self.name, getattr(self.part(owner), self.name))
+
+
+class PlainValue(Generic[Part, R]):
+    """A coroutine method without arguments as a plain attribute.
+
+    Parameters
+    ----------
+    attribute, method
+        As for `Forward`.
+    """
+
+    def __init__(self, attribute: str, method: Callable[[Part], Coroutine[Any, Any, R]]) -> None:
+        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
+        self.name = method.__name__
+        self.__doc__ = method.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> PlainValue[Part, R]: ...
+    @overload
+    def __get__(self, owner: object, kind: type) -> R: ...
+    def __get__(self, owner: object | None, kind: type) -> Any:
+        return self if owner is None else call(getattr(self.part(owner), self.name)())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mdnb.manager.part import DEFAULT_TIMEOUT, Desk
+from mdnb.runtime.symbol_market import DEFAULT_TIMEOUT, SymbolMarket
 from mdnb.types import MarketSnapshot, Price, Quote, Tick
 
 __all__ = ["SIDES", "CurrentData"]
@@ -13,8 +13,8 @@ SIDES = {1: "buy", -1: "sell", 0: None}
 class CurrentData:
     """Newest values of one symbol; each waits for the first data."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     async def get_current_price(self, timeout: float = DEFAULT_TIMEOUT) -> Price:
         """Return the last traded price (the last quote's, where bars are built from quotes).
@@ -44,9 +44,9 @@ class CurrentData:
         >>> price > 0, price.symbol
         (True, 'MNQ')
         """
-        desk = self._desk
-        row = await desk.first(lambda: desk.engine.last_trade, "price", timeout)
-        return Price(row[1], desk.symbol, row[0], desk.age(row[0]), desk.engine.tz)
+        market = self._market
+        row = await market.first(lambda: market.engine.last_trade, "price", timeout)
+        return Price(row[1], market.symbol, row[0], market.age(row[0]), market.engine.tz)
 
     async def get_current_quote(self, timeout: float = DEFAULT_TIMEOUT) -> Quote:
         """Return the newest best bid and ask, in price units, with their sizes.
@@ -64,9 +64,9 @@ class CurrentData:
         >>> quote.ask - quote.bid == quote.spread
         True
         """
-        desk = self._desk
-        row = await desk.first(lambda: desk.engine.last_quote, "quote", timeout)
-        return Quote(desk.symbol, *row, desk.age(row[0]), desk.engine.tz)
+        market = self._market
+        row = await market.first(lambda: market.engine.last_quote, "quote", timeout)
+        return Quote(market.symbol, *row, market.age(row[0]), market.engine.tz)
 
     async def get_latest_tick(self, timeout: float = DEFAULT_TIMEOUT) -> Tick:
         """Return the newest trade.
@@ -84,10 +84,10 @@ class CurrentData:
         >>> tick.price > 0 and tick.size >= 1 and tick["side"] in ("buy", "sell")
         True
         """
-        desk = self._desk
-        row = await desk.first(lambda: desk.engine.last_trade, "tick", timeout)
+        market = self._market
+        row = await market.first(lambda: market.engine.last_trade, "tick", timeout)
         ts_ns, price, size, count, side, trade_id = row
-        return Tick(desk.symbol, ts_ns, price, size, SIDES[side], trade_id, count, "ok", desk.engine.tz)
+        return Tick(market.symbol, ts_ns, price, size, SIDES[side], trade_id, count, "ok", market.engine.tz)
 
     async def get_market_snapshot(self, timeout: float = DEFAULT_TIMEOUT) -> MarketSnapshot:
         """Return the current session at a glance: open, high, low, close, volume, last, bid, ask, time.
@@ -105,16 +105,16 @@ class CurrentData:
         >>> now.low <= now.last <= now.high and now.volume > 0
         True
         """
-        desk = self._desk
-        engine = desk.engine
-        last = await desk.first(lambda: engine.last_trade, "trade", timeout)
+        market = self._market
+        engine = market.engine
+        last = await market.first(lambda: engine.last_trade, "trade", timeout)
         day = engine.sessions.day_span(last[0])
         start = day[0] if day is not None else last[0]
         columns = engine.between(engine.cascade.root.name, start)
         quote = engine.last_quote
         volume = float(columns.volume.sum())
         return MarketSnapshot(
-            desk.symbol,
+            market.symbol,
             last[0],
             float(columns.open[0]) if len(columns) else last[1],
             float(columns.high.max()) if len(columns) else last[1],
@@ -125,6 +125,6 @@ class CurrentData:
             quote[1] if quote else float("nan"),
             quote[3] if quote else float("nan"),
             int(columns.time_us[0]) * 1000 if len(columns) else start,
-            desk.age(last[0]),
+            market.age(last[0]),
             engine.tz,
         )

@@ -11,9 +11,9 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import OptionError
 from mdnb.manager.bar_processing import change_config
 from mdnb.manager.forward import immediate
-from mdnb.manager.part import Desk
 from mdnb.runtime.disk_overflow import CleanupReport, tidy
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import MemoryStatistics
 
 __all__ = ["Memory"]
@@ -25,8 +25,8 @@ _SECOND_NS = 1_000_000_000
 class Memory:
     """Memory and disk of one symbol's data."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     async def configure_memory_management(
         self,
@@ -83,7 +83,7 @@ class Memory:
         (500, True)
         """
         return await change_config(
-            self._desk,
+            self._market,
             max_bars_per_timeframe=max_bars_per_timeframe,
             enable_disk_overflow=enable_disk_overflow,
             cleanup_frequency=cleanup_frequency,
@@ -108,7 +108,7 @@ class Memory:
         >>> used.total_bars > 100, used.memory_usage_mb > 0, used.disk_usage_mb
         (True, True, 0.0)
         """
-        engine = self._desk.open()
+        engine = self._market.open()
         with engine.lock:
             held = {name: len(engine.log(name)) for name in engine.timeframes()}
             evicted = sum(engine.log(name).evicted for name in held)
@@ -117,7 +117,7 @@ class Memory:
         on_disk = sum(overflow.segments.nbytes for overflow in stores)
         raw = sum(overflow.segments.raw_bytes for overflow in stores)
         return MemoryStatistics(
-            self._desk.symbol,
+            self._market.symbol,
             sum(held.values()),
             sum(len(overflow) for overflow in stores),
             ticks,
@@ -171,24 +171,24 @@ class Memory:
             ):
                 raise OptionError(f"{name} must be a number, 0 or more; got {value!r}")
             age += value * seconds
-        self._desk.open()
+        self._market.open()
         given = any(value is not None for value in (days, hours, minutes))
         return await await_call(self._clean(age if given else None))
 
     async def _clean(self, age: float | None) -> CleanupReport:
-        desk = self._desk
-        engine = desk.engine
+        market = self._market
+        engine = market.engine
         bars = ticks = 0
         if age is not None:
-            before = desk.session.feed.clock.now_ns() - int(age * _SECOND_NS)
+            before = market.feed.clock.now_ns() - int(age * _SECOND_NS)
             with engine.lock:
                 bars = sum(engine.log(name).drop_before(before) for name in engine.all_names())
                 ticks = engine.ticks.drop_before(before) + engine.quotes.drop_before(before)
                 engine.updates += 1
             for overflow in engine.overflow.values():
-                bars += await desk.session.workers.run(functools.partial(overflow.drop_before, before))
+                bars += await market.workers.run(functools.partial(overflow.drop_before, before))
             engine.notify()
-        report = await tidy(desk.session, desk.symbol)
+        report = await tidy(market.engine, market.workers)
         return CleanupReport(
             report.bars_written,
             report.bars_removed + bars,
@@ -223,8 +223,8 @@ class Memory:
         ...     market.data.compress_data().bytes_after > 0
         True
         """
-        self._desk.open()
-        return await await_call(tidy(self._desk.session, self._desk.symbol, compress=True))
+        self._market.open()
+        return await await_call(tidy(self._market.engine, self._market.workers, compress=True))
 
 
 def _resident_mb() -> float:

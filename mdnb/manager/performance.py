@@ -6,8 +6,8 @@ import time
 
 from mdnb.config import DataManagerConfig
 from mdnb.manager.bar_processing import change_config
-from mdnb.manager.part import Desk
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import PerformanceMetrics
 
 __all__ = ["Performance"]
@@ -16,8 +16,8 @@ __all__ = ["Performance"]
 class Performance:
     """Speed of one symbol's data."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
         self._last: tuple[float, float] | None = None
 
     async def configure_performance(
@@ -59,7 +59,7 @@ class Performance:
         100
         """
         return await change_config(
-            self._desk,
+            self._market,
             use_memory_mapping=use_memory_mapping,
             batch_size=batch_size,
             parallel_processing=parallel_processing,
@@ -77,24 +77,24 @@ class Performance:
         >>> metrics.bars_per_second > 0, 0 <= metrics.cpu_usage_percent <= 100
         (True, True)
         """
-        self._desk.open()
+        self._market.open()
         return await await_call(self._measure())
 
     async def _measure(self) -> PerformanceMetrics:
-        desk = self._desk
-        session, engine, pipeline = desk.session, desk.engine, desk.pipeline
+        market = self._market
+        engine, pipeline = market.engine, market.pipeline
         # On the background loop's own thread, so that it is that thread's time.
         now, cpu = time.monotonic(), time.thread_time()
-        began, cpu_began = self._last or session.began
+        began, cpu_began = self._last or market.began
         self._last = (now, cpu)
         wall = max(now - began, 1e-9)
-        seconds = max(session.health.seconds_since_start(), 1e-9)
+        seconds = max(market.health.seconds_since_start(), 1e-9)
         reader = engine.reader
         with engine.lock:
             bars = sum(engine.log(name).total for name in engine.timeframes())
-        dropped = sum(subscription.dropped for subscription in session.bus.subscriptions())
+        dropped = sum(subscription.dropped for subscription in market.bus.subscriptions())
         return PerformanceMetrics(
-            desk.symbol,
+            market.symbol,
             bars / seconds,
             pipeline.ledger.received / seconds,
             reader.seconds / reader.accesses * 1e3 if reader.accesses else 0.0,
@@ -102,7 +102,7 @@ class Performance:
             reader.hits / reader.accesses if reader.accesses else 0.0,
             min(100.0, 100.0 * max(0.0, cpu - cpu_began) / wall),
             pipeline.largest_batch,
-            session.workers.threads,
-            session.workers.jobs,
+            market.workers.threads,
+            market.workers.jobs,
             dropped,
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mdnb.manager.forward import immediate
-from mdnb.manager.part import Desk
 from mdnb.runtime.live.accounting import Accounting
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import DataStatistics, TimeframeStatistics
 from mdnb.store.bars import ROW_BYTES
 from mdnb.store.columns import AMENDED, FILLED, PARTIAL
@@ -20,8 +20,8 @@ _MB = 1e6
 class Statistics:
     """Figures about one symbol's data."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     @immediate
     async def get_stats(self) -> DataStatistics:
@@ -40,10 +40,9 @@ class Statistics:
         >>> stats["total_bars_received"] > 100, 0 <= stats.data_quality_score <= 100
         (True, True)
         """
-        desk = self._desk
-        session, engine, pipeline = desk.session, desk.engine, desk.pipeline
-        health = session.health
-        taken = session.accounting(desk.symbol)
+        market = self._market
+        engine, pipeline, health = market.engine, market.pipeline, market.health
+        taken = market.accounting()
         seconds = max(health.seconds_since_start(), 1e-9)
         with engine.lock:
             bars = sum(engine.log(name).total for name in engine.timeframes())
@@ -51,11 +50,11 @@ class Statistics:
         rejected = min(1.0, (taken.rejected_total + taken.held_back) / received)
         late = min(1.0, (taken.late_dropped + pipeline.late_amended) / received)
         complete = min((self._timeframe(name).completeness for name in engine.timeframes()), default=100.0)
-        fresh = session.freshness(desk.symbol)
+        fresh = market.freshness()
         latency, worst = health.latency_ms(), health.latency_quantile_ms(0.99)
         gaps = pipeline.gaps
         return DataStatistics(
-            desk.symbol,
+            market.symbol,
             health.status,
             bars,
             pipeline.bars_closed * 60 / seconds,
@@ -72,7 +71,7 @@ class Statistics:
             0.0 if np.isnan(latency) else latency,
             0.0 if np.isnan(worst) else worst,
             health.clock_offset_ms(),
-            health.seconds_since_data(desk.symbol),
+            health.seconds_since_data(market.symbol),
             taken.duplicate,
             len(gaps),
             sum(gap.repaired for gap in gaps),
@@ -96,21 +95,21 @@ class Statistics:
         >>> stats["bars_in_memory"] > 100, 0 < stats.completeness <= 100
         (True, True)
         """
-        return self._timeframe(self._desk.open().canonical(timeframe))
+        return self._timeframe(self._market.open().canonical(timeframe))
 
     def _timeframe(self, name: str) -> TimeframeStatistics:
-        desk = self._desk
-        engine = desk.engine
+        market = self._market
+        engine = market.engine
         with engine.lock:
             log, forming = engine.log(name), engine.forming_of(name)
             flags = log.columns(0, len(log)).flags
             first = log.first_start_ns()
             last = engine.last_trade
             overflow = engine.overflow.get(name)
-        now = desk.session.feed.clock.now_ns()
-        share, missing = completeness(engine, name, desk.pipeline.live_spans(now), now)
+        now = market.feed.clock.now_ns()
+        share, missing = completeness(engine, name, market.pipeline.live_spans(now), now)
         return TimeframeStatistics(
-            desk.symbol,
+            market.symbol,
             name,
             min(len(flags) + (forming is not None), log.limit),
             0 if overflow is None else len(overflow),
@@ -136,7 +135,7 @@ class Statistics:
         ...     market.data.get_accounting().balanced
         True
         """
-        return self._desk.session.accounting(self._desk.symbol)
+        return self._market.accounting()
 
 
 def completeness(

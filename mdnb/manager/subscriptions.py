@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mdnb.errors import MdnbError
 from mdnb.feeds.base import Channel
-from mdnb.manager.part import Desk
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.symbol_market import SymbolMarket
 
 __all__ = ["Subscriptions"]
 
@@ -13,8 +13,8 @@ __all__ = ["Subscriptions"]
 class Subscriptions:
     """Channels of one symbol; trades and quotes are on from the start."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     async def subscribe_to_trades(self) -> None:
         """Receive trades; on from the start.
@@ -98,7 +98,7 @@ class Subscriptions:
         False
         """
         await self._unsubscribe("depth")
-        self._desk.engine.reset_depth()
+        self._market.engine.reset_depth()
 
     def get_subscriptions(self) -> list[str]:
         """Return the channels received: ``trades``, ``quotes``, ``depth``, ``bars``.
@@ -110,23 +110,23 @@ class Subscriptions:
         ...     market.data.get_subscriptions()
         ['quotes', 'trades']
         """
-        return sorted(self._desk.pipeline.subscribed)
+        return sorted(self._market.pipeline.subscribed)
 
     async def _subscribe(self, channel: Channel) -> None:
-        desk = self._desk
-        desk.open()
+        market = self._market
+        market.open()
         # Before the venue agrees: its first message may come before its yes.
-        new = channel not in desk.pipeline.subscribed
-        desk.pipeline.subscribed.add(channel)
+        new = channel not in market.pipeline.subscribed
+        market.pipeline.subscribed.add(channel)
         try:
-            await await_call(desk.session.feed.subscribe(desk.symbol, [channel]))
+            await await_call(market.feed.subscribe(market.symbol, [channel]))
         except MdnbError:
             if new:
-                desk.pipeline.subscribed.discard(channel)
+                market.pipeline.subscribed.discard(channel)
             raise
 
     async def _unsubscribe(self, channel: Channel) -> None:
-        desk = self._desk
-        desk.open()
-        await await_call(desk.session.feed.unsubscribe(desk.symbol, [channel]))
-        desk.pipeline.subscribed.discard(channel)
+        market = self._market
+        market.open()
+        await await_call(market.feed.unsubscribe(market.symbol, [channel]))
+        market.pipeline.subscribed.discard(channel)

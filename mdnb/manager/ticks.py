@@ -6,7 +6,7 @@ from mdnb.errors import OptionError
 from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
 from mdnb.manager.market_now import SIDES
-from mdnb.manager.part import Desk
+from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import TickStatistics
 from mdnb.types import Tick
 
@@ -19,8 +19,8 @@ _MINUTE_NS = 60 * 1_000_000_000
 class TickAccess:
     """Trades of one symbol."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
 
     @immediate
     async def get_recent_ticks(self, count: int = 100) -> list[Tick]:
@@ -42,8 +42,8 @@ class TickAccess:
         ...     len(ticks), ticks[-1].price > 0, ticks[-1].flag
         (5, True, 'ok')
         """
-        engine = self._desk.open()
-        tz, symbol = engine.tz, self._desk.symbol
+        engine = self._market.open()
+        tz, symbol = engine.tz, self._market.symbol
         return [
             Tick(symbol, ts_ns, price, size, SIDES[side], trade_id, raw, _FLAGS[flag], tz)
             for ts_ns, price, size, raw, side, trade_id, flag in engine.recent(
@@ -75,18 +75,18 @@ class TickAccess:
         """
         if minutes is not None and (isinstance(minutes, bool) or not 0 < minutes < float("inf")):
             raise OptionError(f"minutes must be a positive number, or None for all; got {minutes!r}")
-        engine = self._desk.open()
+        engine = self._market.open()
         rows = engine.recent(len(engine.ticks))
         if minutes is not None and len(rows):
             rows = rows[rows["ts_ns"] >= rows["ts_ns"].max() - int(minutes * _MINUTE_NS)]
         good = rows[rows["flag"] != 2]
         outliers = len(rows) - len(good)
         if not len(good):
-            return TickStatistics(self._desk.symbol, outliers=outliers)
+            return TickStatistics(self._market.symbol, outliers=outliers)
         seconds = (int(good["ts_ns"].max()) - int(good["ts_ns"].min())) / 1e9
         trades, volume = int(good["count"].sum()), float(good["size"].sum())
         return TickStatistics(
-            self._desk.symbol,
+            self._market.symbol,
             trades,
             seconds,
             trades * 60 / seconds if seconds > 0 else float(trades),

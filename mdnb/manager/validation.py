@@ -8,9 +8,9 @@ from types import MappingProxyType
 from mdnb.errors import NoDataError
 from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
-from mdnb.manager.part import Desk
 from mdnb.runtime.live.data_quality import DataFault
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ValidationResult, ValidationStatistics
 from mdnb.store.columns import FILLED, PARTIAL, BarColumns
 from mdnb.timeframes import Grid
@@ -26,8 +26,8 @@ __all__ = ["Validation"]
 class Validation:
     """Validation of one symbol's data."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, market: SymbolMarket) -> None:
+        self._market = market
         self._corrections_before = 0
 
     async def enable_validation(
@@ -90,13 +90,13 @@ check_spikes, check_stale, check_gaps, check_children, check_units
             check_children=check_children,
             check_units=check_units,
         )
-        self._desk.open()
+        self._market.open()
         await await_call(self._begin(rules))
         return rules
 
     async def _begin(self, rules: ValidationRules) -> None:
-        desk = self._desk
-        engine, pipeline = desk.engine, desk.pipeline
+        market = self._market
+        engine, pipeline = market.engine, market.pipeline
         quality = pipeline.quality
         if quality.rules is None:
             self._corrections_before = self._corrections()
@@ -108,8 +108,8 @@ check_spikes, check_stale, check_gaps, check_children, check_units
                 prices = (columns.open, columns.high, columns.low, columns.close, columns.volume)
                 last = slice(-100, None)
                 quality.seed(name, seed_rows(columns.time_us[last], *(one[last] for one in prices)))
-        found = await desk.session.workers.map(
-            [_checker(desk, name, columns, held) for name, columns in held.items()]
+        found = await market.workers.map(
+            [_checker(market, name, columns, held) for name, columns in held.items()]
         )
         for (name, columns), findings in zip(held.items(), found, strict=True):
             quality.bars_validated += len(columns)
@@ -119,8 +119,8 @@ check_spikes, check_stale, check_gaps, check_children, check_units
                     quality.note(one, name)
 
     def _corrections(self) -> int:
-        taken = self._desk.session.accounting(self._desk.symbol)
-        crossed = self._desk.engine.depth.crossed_removed
+        taken = self._market.accounting()
+        crossed = self._market.engine.depth.crossed_removed
         return taken.rejected_total + taken.held_back + taken.duplicate + taken.amended + crossed
 
     @immediate
@@ -135,11 +135,11 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         ...     market.data.get_validation_stats().success_rate
         1.0
         """
-        quality = self._desk.pipeline.quality
+        quality = self._market.pipeline.quality
         enabled = quality.rules is not None
         checked = quality.bars_validated
         return ValidationStatistics(
-            self._desk.symbol,
+            self._market.symbol,
             enabled,
             checked,
             quality.detected.total() if enabled else 0,
@@ -173,7 +173,7 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         []
         """
         wanted = whole_number("limit", limit)
-        held = [one for one in reversed(self._desk.pipeline.quality.errors) if type in (None, one.type)]
+        held = [one for one in reversed(self._market.pipeline.quality.errors) if type in (None, one.type)]
         return held[:wanted]
 
     async def validate_imported_data(self, timeframe: str) -> ValidationResult:
@@ -194,26 +194,26 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         >>> result.bars > 100, len(result.errors) == 0 or not result.success
         (True, True)
         """
-        desk = self._desk
-        engine = desk.open()
+        market = self._market
+        engine = market.open()
         name = engine.canonical(timeframe)
         columns = engine.reader.everything(name)
         if not len(columns):
-            raise NoDataError(f"no {name} bar of {desk.symbol} is held; import some first")
-        check = _checker(desk, name, columns, {})
-        found = await await_call(desk.session.workers.run(check))
-        imported = desk.pipeline.import_findings.get(name, ())
+            raise NoDataError(f"no {name} bar of {market.symbol} is held; import some first")
+        check = _checker(market, name, columns, {})
+        found = await await_call(market.workers.run(check))
+        imported = market.pipeline.import_findings.get(name, ())
         errors = tuple(sorted((*imported, *found), key=lambda one: one.time_ns))
         return ValidationResult(name, not errors, len(columns), errors)
 
 
 def _checker(
-    desk: Desk, name: str, columns: BarColumns, others: dict[str, BarColumns]
+    market: SymbolMarket, name: str, columns: BarColumns, others: dict[str, BarColumns]
 ) -> Callable[[], list[QualityFinding]]:
     """Return the check of a timeframe's bars, to be run on a worker thread."""
-    engine = desk.engine
+    engine = market.engine
     grid = engine.grid(name)
-    children = _children(desk, name, others)
+    children = _children(market, name, others)
 
     def check() -> list[QualityFinding]:
         # Flat bars stand for nothing, partial ones are known to lack something.
@@ -231,9 +231,11 @@ def _checker(
     return check
 
 
-def _children(desk: Desk, name: str, others: dict[str, BarColumns]) -> tuple[BarColumns, Grid] | None:
+def _children(
+    market: SymbolMarket, name: str, others: dict[str, BarColumns]
+) -> tuple[BarColumns, Grid] | None:
     """Return the bars, and the grid, of the timeframe that a coarser one is fed from."""
-    engine = desk.engine
+    engine = market.engine
     if name in engine.activity:
         return None
     parent = engine.cascade.node(name).parent

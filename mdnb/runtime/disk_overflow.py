@@ -9,20 +9,17 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mdnb.errors import DataExportError
 from mdnb.io.paths import safe_name
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.process.workers import Workers
 from mdnb.store.columns import BarColumns
 from mdnb.store.overflow import Overflow
 from mdnb.store.segments import SegmentStore
 from mdnb.types import Record
 
-if TYPE_CHECKING:
-    from mdnb.runtime.session import MarketSession
-
-__all__ = ["CleanupReport", "DiskCache", "tidy"]
+__all__ = ["CleanupReport", "DiskOverflow", "tidy"]
 
 _GB = 1_000_000_000
 
@@ -53,7 +50,7 @@ class CleanupReport(Record):
         return self.bytes_before / self.bytes_after if self.bytes_after else 1.0
 
 
-class DiskCache:
+class DiskOverflow:
     """The folder of one engine's bars on disk, a subfolder a timeframe.
 
     Parameters
@@ -124,11 +121,15 @@ class DiskCache:
         return Overflow(SegmentStore(folder, memory_map=config.use_memory_mapping))
 
 
-async def tidy(session: MarketSession, symbol: str, *, compress: bool | None = None) -> CleanupReport:
+async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None = None) -> CleanupReport:
     """Write what waits for the disk, compress it where wanted, and keep the disk limit.
 
     Parameters
     ----------
+    engine
+        Whose bars.
+    workers
+        Threads for the slow part.
     compress
         None as configured.
 
@@ -137,15 +138,14 @@ async def tidy(session: MarketSession, symbol: str, *, compress: bool | None = N
     DataExportError
         When the disk does not take it; nothing is lost, the bars stay in memory.
     """
-    engine = session.engine(symbol)
     stores = list(engine.overflow.values())
-    written = sum(await session.workers.map([overflow.flush for overflow in stores]))
+    written = sum(await workers.map([overflow.flush for overflow in stores]))
     before = after = 0
     if engine.config.compression_enabled if compress is None else compress:
-        sizes = await session.workers.map([overflow.segments.compress for overflow in stores])
+        sizes = await workers.map([overflow.segments.compress for overflow in stores])
         before, after = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0)
     limit = int(engine.config.max_disk_cache_gb * _GB)
-    removed = await session.workers.run(functools.partial(_shrink, stores, limit))
+    removed = await workers.run(functools.partial(_shrink, stores, limit))
     return CleanupReport(written, removed, 0, before, after)
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from mdnb.errors import DataExportError
 from mdnb.runtime.disk_overflow import tidy
+from mdnb.runtime.past.backfill import Backfill
+from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.validate.findings import QualityFinding
-
-if TYPE_CHECKING:
-    from mdnb.runtime.session import MarketSession
 
 __all__ = ["Housekeeping"]
 
@@ -21,61 +19,70 @@ _MOST_WAITING = 8192
 
 
 class Housekeeping:
-    """Looks after a session while it runs.
+    """Looks after the symbols of a session while it runs.
 
     Parameters
     ----------
-    session
-        Which one.
+    markets
+        The symbols, by name; those that are there when it looks.
+    backfill
+        Who asks for trades that are missing.
     now
         A monotonic clock in seconds; tests give their own.
     """
 
-    def __init__(self, session: MarketSession, now: Callable[[], float] = time.monotonic) -> None:
-        self._session = session
+    def __init__(
+        self,
+        markets: Mapping[str, SymbolMarket],
+        backfill: Backfill,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._markets = markets
+        self._backfill = backfill
         self._now = now
-        self._tidied = dict.fromkeys(session.symbols, now())
-        self._stale = dict.fromkeys(session.symbols, False)
+        self._tidied: dict[str, float] = {}
+        self._stale: dict[str, bool] = {}
 
     async def run(self) -> None:
-        """Look once a second until the session ends; runs on the background loop."""
-        while not self._session.closed:
+        """Look once a second until it is cancelled; runs on the background loop."""
+        self._tidied = dict.fromkeys(self._markets, self._now())
+        while True:
             await asyncio.sleep(_SECONDS)
             await self.look()
 
     async def look(self) -> None:
         """Look once."""
-        session = self._session
-        for symbol in session.symbols:
-            pipeline, config = session.pipelines[symbol], session.engine(symbol).config
-            is_stale = session.freshness(symbol) < 1.0
-            if is_stale and not self._stale[symbol]:
-                self._tell_stale(symbol)
+        for symbol, market in self._markets.items():
+            pipeline, config = market.pipeline, market.engine.config
+            is_stale = market.freshness() < 1.0
+            if is_stale and not self._stale.get(symbol, False):
+                self._tell_stale(market)
             self._stale[symbol] = is_stale
             pipeline.alerts.flush()
             if pipeline.duplicates.ids == "sequential":
-                await session.backfill.look_for_missing(symbol)
-            due = config.auto_cleanup and self._now() - self._tidied[symbol] >= config.cleanup_frequency
-            if due or self._waiting(symbol) > _MOST_WAITING:
-                self._tidied[symbol] = self._now()
-                await self._tidy(symbol)
+                await self._backfill.look_for_missing(symbol)
+            now = self._now()
+            due = (
+                config.auto_cleanup and now - self._tidied.setdefault(symbol, now) >= config.cleanup_frequency
+            )
+            if due or self._waiting(market) > _MOST_WAITING:
+                self._tidied[symbol] = now
+                await self._tidy(market)
 
-    def _tell_stale(self, symbol: str) -> None:
-        session = self._session
-        quality = session.pipelines[symbol].quality
+    def _tell_stale(self, market: SymbolMarket) -> None:
+        quality, health = market.pipeline.quality, market.health
         # A recording at its end is not stale, it is over.
-        if session.health.status != "closed" and (quality.rules is None or quality.rules.check_stale):
-            seconds = session.health.seconds_since_data(symbol)
+        if health.status != "closed" and (quality.rules is None or quality.rules.check_stale):
+            seconds = health.seconds_since_data(market.symbol)
             sentence = f"no data for {seconds:.0f} s while the market is open"
-            found = QualityFinding("feed_stale", sentence, session.feed.clock.now_ns(), {"seconds": seconds})
+            found = QualityFinding("feed_stale", sentence, market.feed.clock.now_ns(), {"seconds": seconds})
             quality.note(found)
 
-    def _waiting(self, symbol: str) -> int:
-        return sum(overflow.waiting_rows for overflow in self._session.engine(symbol).overflow.values())
+    def _waiting(self, market: SymbolMarket) -> int:
+        return sum(overflow.waiting_rows for overflow in market.engine.overflow.values())
 
-    async def _tidy(self, symbol: str) -> None:
-        session = self._session
+    async def _tidy(self, market: SymbolMarket) -> None:
         try:
-            await tidy(session, symbol)
+            await tidy(market.engine, market.workers)
         except DataExportError as error:
-            session.pipelines[symbol].quality.trouble("disk", error, session.feed.clock.now_ns())
+            market.pipeline.quality.trouble("disk", error, market.feed.clock.now_ns())

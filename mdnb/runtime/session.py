@@ -9,27 +9,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import time
 from collections.abc import Callable, Sequence
 
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
-from mdnb.errors import FeedError, OptionError, SymbolError, suggest
+from mdnb.errors import FeedError, OptionError, SymbolError, WaitTimeoutError, suggest
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
 from mdnb.rows import Batch
 from mdnb.runtime.apply_config import apply_config, begin_config
-from mdnb.runtime.disk_overflow import DiskCache
 from mdnb.runtime.housekeeping import Housekeeping
-from mdnb.runtime.live.accounting import Accounting
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
-from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.workers import Workers
+from mdnb.runtime.symbol_market import SymbolMarket
 
 __all__ = ["MarketSession", "SessionOptions"]
 
@@ -101,15 +98,11 @@ class MarketSession:
         self.feed = feed
         self.symbols = tuple(dict.fromkeys(symbols))
         self.options = options
-        self.engines: dict[str, SymbolState] = {}
-        self.pipelines: dict[str, Pipeline] = {}
+        self.markets: dict[str, SymbolMarket] = {}
+        self._pipelines: dict[str, Pipeline] = {}
         self.bus = EventBus(on_slow=self._slow_handler)
         self.health = Health()
         self.workers = Workers()
-        self.disks: dict[str, DiskCache] = {}
-        self.backfill = Backfill(self)
-        self.housekeeping = Housekeeping(self)
-        self.began = (time.monotonic(), 0.0)
         self.ended = asyncio.Event()
         self.closed = False
         self._run: asyncio.Task[None] | None = None
@@ -119,9 +112,13 @@ class MarketSession:
         self._closing: asyncio.Task[None] | None = None
         self._live_now = False
         self._up = asyncio.Event()
-        self._batcher = FrameBatcher(
-            decoder(feed.dialect), self.pipelines, lambda: self.feed.clock, self.health, self._on_batch
+        self.batcher = FrameBatcher(
+            decoder(feed.dialect), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
         )
+        self.backfill = Backfill(
+            feed, self.health, self._pipelines, hold=self.batcher.hold, release=self._release
+        )
+        self.housekeeping = Housekeeping(self.markets, self.backfill)
 
     # -- life ---------------------------------------------------------------------------------------
 
@@ -133,21 +130,19 @@ class MarketSession:
         FeedError, SymbolError, TimeframeError
             When that is not possible; nothing is left running.
         """
-        self.began = (time.monotonic(), time.thread_time())
         try:
             await self.feed.open(self.symbols)
-            self._make_engines()
-            self._batcher.hold()
+            self._make_markets()
+            self.batcher.hold()
             for symbol in self.symbols:
                 await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
             self._run = asyncio.create_task(self._live(), name="mdnb-feed")
             await self._until_up()
-            await load_history(self.feed, self.pipelines, self.options.initial_days, self.options.progress)
-            for symbol in self.symbols:
-                await apply_config(self, symbol, self.options.config, first=True)
-            for pipeline in self.pipelines.values():
-                pipeline.live_since_ns = self.feed.clock.now_ns()
-            self._batcher.release()
+            await load_history(self.feed, self._pipelines, self.options.initial_days, self.options.progress)
+            for market in self.markets.values():
+                await apply_config(market, self.options.config, first=True)
+                market.pipeline.live_since_ns = self.feed.clock.now_ns()
+            self.batcher.release()
             self._arm()
             self._live_now = True
             self._housekeeping_task = asyncio.create_task(self.housekeeping.run(), name="mdnb-housekeeping")
@@ -155,23 +150,22 @@ class MarketSession:
             await self.close()
             raise
 
-    def _make_engines(self) -> None:
+    def _make_markets(self) -> None:
         for symbol in self.symbols:
-            engine = SymbolState(
-                self.feed.instrument(symbol),
-                self.feed.sessions(symbol),
+            market = SymbolMarket(
+                symbol,
                 list(self.options.timeframes),
                 self.options.config,
                 self.options.tz,
-                self.feed.source,
+                feed=self.feed,
+                health=self.health,
+                workers=self.workers,
+                bus=self.bus,
+                batcher=self.batcher,
             )
-            engine.bind_state(self._state, lambda: self.feed.clock)
-            self.engines[symbol] = engine
-            self.pipelines[symbol] = Pipeline(
-                engine, self.bus, self.feed.clock, self.feed.ids, self.feed.quote_price
-            )
-            self.disks[symbol] = DiskCache(engine)
-            begin_config(self, symbol)
+            self.markets[symbol] = market
+            self._pipelines[symbol] = market.pipeline
+            begin_config(market)
 
     async def _until_up(self) -> None:
         assert self._run is not None
@@ -184,19 +178,19 @@ class MarketSession:
             raise FeedError(
                 f"the feed ended before it was connected: {self.health.detail or 'no reason given'}"
             )
-        for pipeline in self.pipelines.values():
+        for pipeline in self._pipelines.values():
             pipeline.clock = self.feed.clock
 
     async def _live(self) -> None:
         try:
-            await self.feed.run(self._batcher.on_frame, self._on_status)
+            await self.feed.run(self.batcher.on_frame, self._on_status)
         except FeedError as error:
             self._failure = error
             if self._up.is_set():
                 _log.error("the feed ended: %s", error)
         finally:
-            self._batcher.flush()
-            self._batcher.release()
+            self.batcher.flush()
+            self.batcher.release()
             self._finish()
 
     def _finish(self) -> None:
@@ -204,7 +198,7 @@ class MarketSession:
             self._timer.cancel()
             self._timer = None
         if not self.closed and self._was_up():
-            for pipeline in self.pipelines.values():
+            for pipeline in self._pipelines.values():
                 pipeline.end()
         self.ended.set()
 
@@ -214,6 +208,8 @@ class MarketSession:
     async def close(self) -> None:
         """Close the feed and forget every handler; a second call waits for the first one's end."""
         self.closed = True
+        for market in self.markets.values():
+            market.closed = True
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(), name="mdnb-close")
         await asyncio.shield(self._closing)
@@ -224,8 +220,8 @@ class MarketSession:
             self._timer = None
         if self._housekeeping_task is not None:
             self._housekeeping_task.cancel()
-        for engine in self.engines.values():
-            engine.alerts.close()
+        for market in self.markets.values():
+            market.engine.alerts.close()
         self.backfill.close()
         await self.feed.close()
         if self._run is not None and self._run is not asyncio.current_task():
@@ -235,10 +231,9 @@ class MarketSession:
         if self.health.status != "closed":
             self._on_status("closed", "")
         self.ended.set()
-        for engine in self.engines.values():
-            engine.notify()
-        for disk in self.disks.values():
-            disk.close()
+        for market in self.markets.values():
+            market.engine.notify()
+            market.disk.close()
         self.workers.close()
         self.bus.close()
 
@@ -247,9 +242,9 @@ class MarketSession:
     def _on_status(self, status: str, detail: str) -> None:
         if status == "disconnected":
             # Frames that came before the loss may still wait: taken later they would fill the book again.
-            self._batcher.flush()
-            for engine in self.engines.values():
-                engine.reset_depth()
+            self.batcher.flush()
+            for market in self.markets.values():
+                market.engine.reset_depth()
         self.health.change(status, detail)
         if self._live_now:
             self.backfill.on_status(status)
@@ -267,32 +262,29 @@ class MarketSession:
                         self.options.tz,
                     )
                 )
-        for engine in self.engines.values():
-            engine.notify()
+        for market in self.markets.values():
+            market.engine.notify()
 
     def _on_batch(self, batch: Batch) -> None:
         for reply in batch.replies:
             self.feed.on_reply(reply)
-        if batch.malformed and self.pipelines:
+        if batch.malformed and self._pipelines:
             told = f"a message of the feed was not understood: {batch.malformed[-1]}"
-            alerts = self.pipelines[self.symbols[0]].alerts
+            alerts = self._pipelines[self.symbols[0]].alerts
             alerts.add("malformed", told, self.feed.clock.now_ns(), len(batch.malformed))
-        if self._timer is None and self._batcher._held is None and not self.closed:
+        if self._timer is None and not self.batcher.is_holding and not self.closed:
             asyncio.get_running_loop().call_soon(self._arm)
 
     def _slow_handler(self, subscription: Subscription) -> None:
         told = f"a handler of {subscription.type.name} is too slow: {subscription.dropped} events dropped"
-        self.pipelines[self.symbols[0]].alerts.add("slow_handler", told, self.feed.clock.now_ns())
-
-    def _state(self) -> tuple[str, float]:
-        return self.health.status, self.health.latency_ms()
+        self._pipelines[self.symbols[0]].alerts.add("slow_handler", told, self.feed.clock.now_ns())
 
     # -- the timer that closes bars -------------------------------------------------------------------
 
     def _arm(self) -> None:
         if self._timer is not None or self.closed or self.ended.is_set():
             return
-        due = [pipeline.seconds_to_close() for pipeline in self.pipelines.values()]
+        due = [pipeline.seconds_to_close() for pipeline in self._pipelines.values()]
         waits = [seconds for seconds in due if seconds is not None]
         if waits:
             delay = min(max(min(waits), _MIN_TIMER_SECONDS), _MAX_TIMER_SECONDS)
@@ -300,45 +292,39 @@ class MarketSession:
 
     def _close_due(self) -> None:
         self._timer = None
-        for pipeline in self.pipelines.values():
+        for pipeline in self._pipelines.values():
             pipeline.close_due()
         self._arm()
 
     # -- for the faces --------------------------------------------------------------------------------
 
-    def engine(self, symbol: str) -> SymbolState:
-        """Return a symbol's engine.
+    async def wait_ended(self, timeout: float | None = None) -> None:
+        """Wait until the feed is at its end; runs on the background loop.
+
+        Raises
+        ------
+        WaitTimeoutError
+            When it goes on after ``timeout`` seconds.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self.ended.wait()
+        except TimeoutError as error:
+            raise WaitTimeoutError(f"the feed goes on after {timeout:g} s") from error
+
+    def market(self, symbol: str) -> SymbolMarket:
+        """Return what is one symbol's.
 
         Raises
         ------
         SymbolError
             When the session does not follow the symbol.
         """
-        if symbol not in self.engines:
+        if symbol not in self.markets:
             raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self.symbols)}")
-        return self.engines[symbol]
+        return self.markets[symbol]
 
-    def freshness(self, symbol: str) -> float:
-        """Return 1 while a symbol's data is live, falling to 0 as it goes stale."""
-        now = self.feed.clock.now_ns()
-        is_open = self.engine(symbol).sessions.contains(now)
-        return self.health.freshness(symbol, is_open=is_open)
-
-    def hold(self) -> None:
-        """Keep market data back until `release`."""
-        self._batcher.hold()
-
-    def release(self) -> None:
-        """Hand on the market data that was kept back, and everything from now on."""
-        self._batcher.release()
+    def _release(self) -> None:
+        self.batcher.release()
         if not self.closed:
             self._arm()
-
-    def set_batch_size(self, size: int) -> None:
-        """Handle at most so many frames in one go."""
-        self._batcher.batch_size = size
-
-    def accounting(self, symbol: str) -> Accounting:
-        """Return where every trade of a symbol went."""
-        drain = self._batcher
-        return self.pipelines[symbol].accounting(drain.frames, drain.control, drain.malformed)

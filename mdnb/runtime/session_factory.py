@@ -13,7 +13,7 @@ from mdnb.runtime.process.registry import running_markets
 from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.timeframes import Timeframe
 
-__all__ = ["drop_session", "make_session", "start_session", "wait_ended"]
+__all__ = ["drop_session", "make_session", "start_session"]
 
 _DEFAULT_TIMEFRAMES = ("1min", "5min", "15min")
 
@@ -48,11 +48,6 @@ async def start_session(session: MarketSession, key: object) -> None:
     """Start a session in the place of the earlier one of its key; runs on the background loop."""
     await running_markets().replace(key, session)
     await session.start()
-
-
-async def wait_ended(session: MarketSession) -> None:
-    """Wait until a session's feed is at its end; runs on the background loop."""
-    await session.ended.wait()
 
 
 def drop_session(session: MarketSession) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mdnb.events.types import EventType
 from mdnb.runtime.live.price_alerts import Alert
+from mdnb.runtime.session import MarketSession
 
-if TYPE_CHECKING:
-    from mdnb.runtime.session import MarketSession
-
-__all__ = ["Alerting"]
+__all__ = ["AlertSetter"]
 
 
-class Alerting:
-    """Sets and lists the alerts of a session.
+class AlertSetter:
+    """Sets and lists alerts.
 
     Parameters
     ----------
@@ -86,8 +83,10 @@ class Alerting:
         ...     alert.direction, alert.active, alert.fired, len(market.alerts())
         ('above', True, 0, 1)
         """
-        engine = self._session.engine(symbol if symbol is not None else self._symbols[0])
-        return engine.alerts.add(price, above=above, below=below, event=event, message=message, once=once)
+        market = self._session.market(symbol if symbol is not None else self._symbols[0])
+        return market.engine.alerts.add(
+            price, above=above, below=below, event=event, message=message, once=once
+        )
 
     def alerts(self, symbol: str | None = None) -> list[Alert]:
         """Return the alerts that were set and not cancelled: for each symbol those that can fire come first.
@@ -105,4 +104,4 @@ class Alerting:
             When the symbol is not followed.
         """
         chosen = self._symbols if symbol is None else (symbol,)
-        return [alert for each in chosen for alert in self._session.engine(each).alerts.listed()]
+        return [alert for each in chosen for alert in self._session.market(each).engine.alerts.listed()]

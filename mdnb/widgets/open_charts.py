@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mdnb.errors import OptionError
-from mdnb.runtime.session import MarketSession
+from mdnb.sync_manager import SyncDataManager
 
 if TYPE_CHECKING:
     from mdnb.widgets.chart.chart import LiveChart
     from mdnb.widgets.controls.panel import Panel
     from mdnb.widgets.dashboard.dashboard import Dashboard
 
-__all__ = ["Panels"]
+__all__ = ["ChartOpener"]
 
 
-class Panels:
+class ChartOpener:
     """Opens charts of a session.
 
     Parameters
     ----------
-    session
-        Whose data is shown.
+    data
+        The data of every symbol followed.
     symbol
         The one shown at first.
     """
 
-    def __init__(self, session: MarketSession, symbol: str) -> None:
-        self._session = session
+    def __init__(self, data: Mapping[str, SyncDataManager], symbol: str) -> None:
+        self._data = data
         self._symbol = symbol
+
+    def chart(self, /, timeframe: str | None = None, **options: Any) -> LiveChart:
+        """Return a live chart; see `mdnb.widgets.chart.chart.LiveChart`."""
+        return self._chart(timeframe, options)
 
     def panel(self, /, timeframe: str | None = None, **options: Any) -> Panel:
         """Return a live chart with its controls above.
@@ -113,27 +117,23 @@ class Panels:
         ...     [chart.timeframe for chart in board.charts]
         ['15min', '1min', '5min']
         """
-        from mdnb.manager import RealtimeDataManager
-        from mdnb.sync_manager import PlainDataManager
         from mdnb.widgets.dashboard.dashboard import MOST_CHARTS, Dashboard, check_dashboard, in_order
 
         flags = {"link": link, "controls": controls, "alignment": alignment, "status": status}
         check_dashboard(columns, flags)
-        session = self._session
-        engine = session.engine(self._symbol)
+        engine = self._data[self._symbol].engine
         asked = [timeframes] if isinstance(timeframes, str) else timeframes
         wanted = {engine.canonical(name) for name in (engine.timeframes() if asked is None else asked)}
         names = [name for name in engine.timeframes() if name in wanted]
         if not 1 <= len(names) <= MOST_CHARTS:
             raise OptionError(f"a dashboard has 1 to {MOST_CHARTS} timeframes; got {len(names)}")
-        data = [PlainDataManager(RealtimeDataManager(session, symbol)) for symbol in session.symbols]
         charts: list[LiveChart] = []
         try:
             # One by one, so that those made are closed where a later one cannot be.
             charts.extend(
                 self._chart(name, {"height": height, **options}) for name in in_order(names, columns)
             )
-            return Dashboard(charts, data, columns=columns, **flags)
+            return Dashboard(charts, list(self._data.values()), columns=columns, **flags)
         except Exception:
             for chart in charts:
                 chart.close()
@@ -142,7 +142,6 @@ class Panels:
     def _chart(self, timeframe: str | None, options: dict[str, Any]) -> LiveChart:
         from mdnb.widgets.chart.chart import LiveChart
 
-        session = self._session
-        engine = session.engine(self._symbol)
-        sources = {symbol: session.engine(symbol) for symbol in session.symbols}
+        engine = self._data[self._symbol].engine
+        sources = {symbol: data.engine for symbol, data in self._data.items()}
         return LiveChart(engine, timeframe or engine.timeframes()[0], **{"sources": sources, **options})

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mdnb.errors import FeedError, OptionError
-from mdnb.manager.part import Desk
 from mdnb.manager.subscriptions import Subscriptions
-from mdnb.runtime.process.bridge import await_call, call
 from mdnb.runtime.session import MarketSession
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from mdnb.widgets.tables.tape import Tape
     from mdnb.widgets.tables.watch import WatchList
 
-__all__ = ["Tables"]
+__all__ = ["TableOpener"]
 
 _FPS = 10.0
 _PALETTE = "colorblind"
@@ -27,7 +25,7 @@ _INTERVAL = 0.25
 _COLUMNS = 240
 
 
-class Tables:
+class TableOpener:
     """Opens tables of a session.
 
     Parameters
@@ -78,9 +76,9 @@ class Tables:
         """
         from mdnb.widgets.tables.tape import Tape
 
-        return Tape(self._session.engine(symbol or self._symbol), rows, fps=fps, palette=palette)
+        return Tape(self._session.market(symbol or self._symbol).engine, rows, fps=fps, palette=palette)
 
-    def depth(
+    async def depth(
         self,
         levels: int = 10,
         *,
@@ -128,70 +126,18 @@ class Tables:
         ...     "depth" in market.data.get_subscriptions(), len(book.state().rows), book.heat_map.symbol
         (True, 10, 'MNQ')
         """
-        call(self._receive_depth(symbol or self._symbol))
-        return self._depth_of(symbol, levels, heat_map, interval, columns, fps=fps, palette=palette)
-
-    async def depth_async(
-        self,
-        levels: int = 10,
-        *,
-        symbol: str | None = None,
-        heat_map: bool = True,
-        interval: float = _INTERVAL,
-        columns: int = _COLUMNS,
-        fps: float = _FPS,
-        palette: str = _PALETTE,
-    ) -> DepthView | DepthLadder:
-        """Return a live order book: a heat map of what waited at each price, and a ladder of what does now.
-
-        The order book is subscribed if it is not; it stays so when the view is closed, until
-        ``await data.unsubscribe_from_level2()``.
-
-        Parameters
-        ----------
-        levels
-            How many levels a side the ladder shows, and the imbalance counts, 1..100. The heat map shows all.
-        symbol
-            One that is followed; default this one.
-        heat_map
-            False returns the ladder alone.
-        interval
-            Seconds of wall time a column of the heat map is, 0.05..60.
-        columns
-            How many of them are held and shown, 20..1000.
-        fps, palette
-            As for `tape`.
-
-        Raises
-        ------
-        SymbolError
-            When the symbol is not followed.
-        OptionError
-            When an option is outside what is allowed.
-        FeedError
-            When the feed gives no order book.
-
-        Examples
-        --------
-        >>> import asyncio, mdnb
-        >>> async def main():
-        ...     async with await mdnb.TradingSuite.create("MNQ", ["1min"], initial_days=0.1) as suite:
-        ...         return len((await suite.depth(levels=3)).state().rows)
-        >>> asyncio.run(main())
-        6
-        """
-        await await_call(self._receive_depth(symbol or self._symbol))
+        await self._receive_depth(symbol or self._symbol)
         return self._depth_of(symbol, levels, heat_map, interval, columns, fps=fps, palette=palette)
 
     async def _receive_depth(self, symbol: str) -> None:
-        desk = Desk(self._session, symbol)
-        if self._session.closed or "depth" in desk.pipeline.subscribed:
+        market = self._session.market(symbol)
+        if market.closed or "depth" in market.pipeline.subscribed:
             return
         try:
-            await Subscriptions(desk).subscribe_to_level2()
+            await Subscriptions(market).subscribe_to_level2()
         except FeedError:
             # Else the next call would believe that it is received.
-            desk.pipeline.subscribed.discard("depth")
+            market.pipeline.subscribed.discard("depth")
             raise
 
     def _depth_of(
@@ -209,7 +155,7 @@ class Tables:
 
         if not isinstance(heat_map, bool):
             raise OptionError(f"heat_map must be True or False; got {heat_map!r}")
-        engine = self._session.engine(symbol or self._symbol)
+        engine = self._session.market(symbol or self._symbol).engine
         if not heat_map:
             return DepthLadder(engine, levels, **options)
         drawn = HeatMap(engine, levels, interval=interval, columns=columns, **options)
@@ -248,7 +194,7 @@ class Tables:
 
         session = self._session
         wanted = self._watched if symbols is None else [symbols] if isinstance(symbols, str) else symbols
-        followed = {symbol: session.engine(symbol) for symbol in wanted}
+        followed = {symbol: session.market(symbol).engine for symbol in wanted}
         ages = [functools.partial(session.health.seconds_since_data, symbol) for symbol in followed]
         return WatchList(list(followed.values()), ages, fps=fps, palette=palette)
 
@@ -293,6 +239,6 @@ class Tables:
         """
         from mdnb.widgets.tables.frame_view import FrameView
 
-        engine = self._session.engine(symbol or self._symbol)
+        engine = self._session.market(symbol or self._symbol).engine
         name = timeframe if timeframe is not None else engine.timeframes()[0]
         return FrameView(engine, name, rows, fps=fps, palette=palette)

@@ -123,7 +123,7 @@ async def _get_data(calls: int, bars: int, held: int, *, ticking: bool) -> dict[
     session = MarketSession(_SilentFeed(), ["MNQ"], options)
     await session.start()
     try:
-        pipeline, manager = session.pipelines["MNQ"], RealtimeDataManager(session, "MNQ")
+        pipeline, manager = session.market("MNQ").pipeline, RealtimeDataManager(session, "MNQ")
         opens = START_NS + held * _MINUTE_NS
         load_bars(pipeline, _minutes(held), opens)
         seconds = 0.0

@@ -16,7 +16,7 @@ import mdnb, time, json
 from mdnb.widgets.chart.chart import LiveChart
 live = mdnb.live('BTC-USD', ['1min', '5min'], feed='sim://?speed=60&seed=4', progress=False)
 def make(timeframe="1min", **options):
-    return LiveChart(live._view.data.engine, timeframe, **options)"""
+    return LiveChart(live.data.engine, timeframe, **options)"""
 PICTURES = Path(__file__).parents[2] / "build" / "pictures"
 """Git-ignored: to be looked at."""
 

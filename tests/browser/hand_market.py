@@ -69,7 +69,7 @@ class HandMarket:
         self._at += 1.0
 
     async def _close_due(self) -> None:
-        self.live._session.pipelines["X"].close_due()
+        self.live._parts.session.market("X").pipeline.close_due()
         await asyncio.sleep(0)
 
     def late(self, count: int, seconds: float) -> None:

@@ -324,7 +324,7 @@ def test_a_second_view_and_a_second_figure(bench: Bench, chart: Chart) -> None:
 
 def test_it_counts_down_to_the_end_of_the_bar_and_draws_bid_and_ask_when_asked(bench: Bench) -> None:
     bench.do("slow = mdnb.live('MNQ', ['1min'], feed='sim://?speed=1&seed=4', name='slow', progress=False)")
-    chart = Chart(bench, "chart = LiveChart(slow._view.data.engine, '1min', quotes=True)\nchart")
+    chart = Chart(bench, "chart = LiveChart(slow.data.engine, '1min', quotes=True)\nchart")
     chart.wait("/^00:[0-5][0-9]$/.test(view.left.text.textContent)")
     chart.wait("view.paths.bid.getAttribute('d') && view.paths.ask.getAttribute('d')")
     chart.page(
@@ -352,7 +352,7 @@ def test_symbols_never_become_elements(bench: Bench) -> None:
         "    symbol = '<img src=x onerror=\"window.hacked = 1\">'\n"
         "    def __getattr__(self, name):\n"
         "        return getattr(engine, name)\n"
-        "engine = live._view.data.engine\n"
+        "engine = live.data.engine\n"
         "chart = LiveChart(Renamed(), '1min', static=False)\n"
         "chart",
     )

@@ -19,7 +19,7 @@ import mdnb, os, time
 from mdnb.widgets.chart.chart import LiveChart
 live = mdnb.live('BTC-USD', ['1min'], feed='sim://?speed=60&seed=4', progress=False)
 def make(**options):
-    return LiveChart(live._view.data.engine, '1min', **options)"""
+    return LiveChart(live.data.engine, '1min', **options)"""
 _STATUS = "view.texts.status.textContent"
 _DIMMED = "getComputedStyle(view.gd.querySelector('.main-svg')).opacity < 0.6"
 _PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 _MORE = """
 frame = live['1min'].frame
-engine = live._view.data.engine"""
+engine = live.data.engine"""
 _OUTLINES = """Object.fromEntries([...view.over.querySelectorAll('[class^="mdnb-mark-"]')].filter(node =>
   node.tagName === 'path').map(node => [node.className.baseVal.slice(10),
   node.getAttribute('d').split('M').slice(1)

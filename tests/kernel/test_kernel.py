@@ -76,8 +76,8 @@ def test_an_interrupt_ends_the_wait_and_cancels_what_was_waited_for(kernel: Kern
     answer = kernel.finish(sent)
     assert "KeyboardInterrupt" in answer.error or "Cancelled" in answer.error
     # Cancelled for real: the wait's own handler is gone, and the feed goes on.
-    assert kernel.value("print(len(live._session.bus.subscriptions()))") == "0"
-    assert kernel.value("print(len(suite._session.bus.subscriptions()))") == "0"
+    assert kernel.value("print(len(live._parts.session.bus.subscriptions()))") == "0"
+    assert kernel.value("print(len(suite._parts.session.bus.subscriptions()))") == "0"
     assert kernel.run("live.wait_for('new_bar', timeout=30)").error == ""
     assert kernel.value("print(live.status, suite.status)") == "connected connected"
     kernel.value("live.close(); await suite.disconnect()")
@@ -187,7 +187,7 @@ print(mdnb.run(nested()))
 
 
 def test_a_dropped_suite_dies(kernel: Kernel) -> None:
-    kernel.value(SUITE + "\nsession = suite._session")
+    kernel.value(SUITE + "\nsession = suite._parts.session")
     check = """
 import asyncio, gc
 del suite; gc.collect()

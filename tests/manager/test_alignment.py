@@ -42,7 +42,7 @@ def test_there_is_no_look_ahead(moves: list[float], stop: int) -> None:
     rows = [trade(i * 20 + 1, each, 1.0, i) for i, each in enumerate(prices)]
     names = ("1min", "5min")
     with open_market(HandFeed(), *names) as market:
-        feed = market._session.feed
+        feed = market._parts.session.feed
         feed.trades(*rows[:stop])  # type: ignore[attr-defined]
         live = market.alignment(minimum=5)
         at = market.data.get_latest_tick().time_ns

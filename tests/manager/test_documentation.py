@@ -8,7 +8,7 @@ import pytest
 
 from mdnb.manager import RealtimeDataManager
 from mdnb.manager.forward import Forward
-from mdnb.sync_manager import PlainDataManager
+from mdnb.sync_manager import SyncDataManager
 
 METHODS = {name: value for name, value in vars(RealtimeDataManager).items() if isinstance(value, Forward)}
 
@@ -29,7 +29,7 @@ def test_both_faces_have_the_same_names() -> None:
     def public(kind: type) -> set[str]:
         return {name for name in vars(kind) if not name.startswith("_")}
 
-    assert public(PlainDataManager) | {"symbol"} == public(RealtimeDataManager) | {"symbol"}
+    assert public(SyncDataManager) | {"symbol"} == public(RealtimeDataManager) | {"symbol"}
 
 
 def test_a_plain_method_says_what_it_takes() -> None:

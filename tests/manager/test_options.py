@@ -26,7 +26,7 @@ def quiet(market: LiveMarket, count: int = 60) -> None:
 
 
 def feed(market: LiveMarket) -> HandFeed:
-    made = market._session.feed
+    made = market._parts.session.feed
     assert isinstance(made, HandFeed)
     return made
 
@@ -76,7 +76,7 @@ def bad_tick_in_bars(market: LiveMarket, _value: Any, _path: Path) -> bool:
 
 def tidied_by_itself(market: LiveMarket, _value: Any, _path: Path) -> bool:
     """Whether the disk is tidied without being asked when a minute has passed."""
-    housekeeping = market._session.housekeeping
+    housekeeping = market._parts.session.housekeeping
     now = housekeeping._now()
     housekeeping._now = lambda: now + 60.0
     call(housekeeping.look())
@@ -84,7 +84,7 @@ def tidied_by_itself(market: LiveMarket, _value: Any, _path: Path) -> bool:
 
 
 def packed(market: LiveMarket, _value: Any, _path: Path) -> bool:
-    call(tidy(market._session, "X"))
+    call(tidy(market._parts.session, "X"))
     return all(segment.compressed for segment in market.data.engine.overflow["1min"].segments.segments())
 
 
@@ -94,12 +94,12 @@ def older_bars(market: LiveMarket, _value: Any, _path: Path) -> bool:
 
 
 def disk_within(market: LiveMarket, _value: Any, _path: Path) -> bool:
-    call(tidy(market._session, "X"))
+    call(tidy(market._parts.session, "X"))
     return market.data.get_memory_stats().disk_usage_mb == 0.0
 
 
 def folder(market: LiveMarket, _value: Any, path: Path) -> bool:
-    call(tidy(market._session, "X"))
+    call(tidy(market._parts.session, "X"))
     return any(path.rglob("bars-*"))
 
 
@@ -125,7 +125,7 @@ def cache_hits(market: LiveMarket, _value: Any, _path: Path) -> float:
 def closed_by_timer(market: LiveMarket, _value: Any, _path: Path) -> bool:
     """Whether a minute that began an hour ago is closed without another trade."""
     feed(market).trades((feed(market).clock.now_ns() - 61 * SECOND, 100.0, 1.0, 1, 1, 0))
-    pipeline = market._session.pipelines["X"]
+    pipeline = market._parts.session.market("X").pipeline
     # One old trade is no backlog that the timer would have to wait for.
     pipeline.note_lag(0.0)
     pipeline.close_due()

@@ -53,13 +53,13 @@ def test_batches_keep_to_the_ceiling() -> None:
                 )
             )
             assert market.data.get_performance_metrics().largest_batch == (7 if size == 7 else 300)
-            assert market._session._batcher.largest_batch == (7 if size == 7 else 50)
+            assert market._parts.session.batcher.largest_batch == (7 if size == 7 else 50)
             assert market.accounting().in_bars == 350
 
 
 def test_worker_threads_run_side_by_side_only_when_asked() -> None:
     with open_market(HandFeed(), "1min") as market:
-        workers = market._session.workers
+        workers = market._parts.session.workers
         for parallel in (True, False):
             market.data.configure_performance(parallel_processing=parallel)
             assert market.data.get_performance_metrics().worker_threads == (

@@ -221,7 +221,7 @@ def test_the_last_line_of_a_cell_shows_a_card_with_everything_escaped() -> None:
     with mdnb.live("X", ["1min", "5min"], feed=feed, initial_days=1, name=evil, progress=False) as market:
         feed.trades(trade(1, 100.0, 1.0, 0))
         feed.status("disconnected")
-        market._session.health.change("disconnected", evil)
+        market._parts.session.health.change("disconnected", evil)
         for shown in (market._repr_html_(), market.data.get_stats()._repr_html_()):
             assert "<img" not in shown
         card = market._repr_html_()

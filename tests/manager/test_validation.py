@@ -137,7 +137,7 @@ def test_bars_while_the_venue_is_closed_and_off_the_grid_are_found() -> None:
         # Minutes 5 to 10 of the first session, 30 to 31 and 32 to 33 of the second; nothing between them.
         assert sum(error.count for error in gaps) == 5 + 1 + 1
     with open_market(HandFeed(sessions=hours), "1min") as market:
-        feed = market._session.feed  # type: ignore[assignment]
+        feed = market._parts.session.feed  # type: ignore[assignment]
         feed.trades(trade(20 * 60, 100.0, 1.0, 0))
         assert len(market.data.get_data("1min")) == 0, "no bar is invented outside session hours"
         assert market.accounting().outside_session == 1
@@ -152,7 +152,7 @@ def test_a_feed_that_stands_still_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         feed.bars(*flat)
         assert market.data.get_validation_errors(type="flat_run")[0].count == 30
         # The clock of the connection moves on, and nothing has come.
-        health = market._session.health
+        health = market._parts.session.health
         monkeypatch.setattr(health, "_now", lambda: health._began + 3600.0)
         event = market.wait_for("data_quality_alert", 10, lambda event: event.alert_type == "feed_stale")
         assert "no data" in event.description

@@ -82,7 +82,7 @@ def main(hours: float, checkpoints: int) -> None:
         market.data.enable_validation()
         market.on("new_bar", on_bar)
         market.on("tick_data", on_tick)
-        clock = market._session.feed.clock
+        clock = market._parts.session.feed.clock
         start = clock.now_ns()
         for number in range(1, checkpoints + 1):
             due = start + int(hours * _HOUR_NS * number / checkpoints)
@@ -99,7 +99,7 @@ def _same(market: Any, name: str, kept_out: list[int]) -> bool:
     mine = market.data.get_all_data(name).iloc[1:-1]
     mine = mine[mine["tick_count"] > 0]
     first, last = int(mine.index[0].value), int(mine.index[-1].value)
-    feed = market._session.feed
+    feed = market._parts.session.feed
     theirs = call(feed.history_bars(SYMBOL, name, first, last + 1))
     grid = market.data.engine.grid(name)
     touched = {grid.span(at)[0] for at in kept_out}

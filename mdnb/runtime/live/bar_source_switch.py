@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mdnb.bars.tree import nests
 from mdnb.errors import OptionError
+from mdnb.feeds.base import Feed
+from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.timeframes import Timeframe
-
-if TYPE_CHECKING:
-    from mdnb.runtime.live.pipeline import Pipeline
-    from mdnb.runtime.session import MarketSession
 
 __all__ = ["switch_source"]
 
 
-async def switch_source(session: MarketSession, symbol: str, source: Literal["trades", "bars"]) -> None:
+async def switch_source(feed: Feed, pipeline: Pipeline, source: Literal["trades", "bars"]) -> None:
     """Build a symbol's bars from another source, from the next bar of the finest timeframe on.
 
     Raises
@@ -25,8 +23,8 @@ async def switch_source(session: MarketSession, symbol: str, source: Literal["tr
     FeedRefusedError
         When the venue refuses the subscription.
     """
-    feed, pipeline = session.feed, session.pipelines[symbol]
     engine = pipeline.engine
+    symbol = engine.symbol
     if engine.source == source:
         return
     if source == "trades":

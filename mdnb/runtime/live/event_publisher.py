@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mdnb.events.bus import EventBus
+from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.runtime.live.price_alerts import Alert, Fired
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.types import Quote, Tick
 
@@ -32,7 +33,8 @@ class EventPublisher:
 
     def __init__(self, engine: SymbolState, bus: EventBus) -> None:
         self.engine = engine
-        self.bus = engine.alerts.bus = bus
+        self.bus = bus
+        engine.alerts.watch = self._watch
 
     def emit(self, kind: EventType, time_ns: int, data: Any) -> None:
         """Tell of anything."""
@@ -42,6 +44,16 @@ class EventPublisher:
         """Tell that something is wrong with the data."""
         if self.bus.wants(EventType.DATA_QUALITY_ALERT):
             self.emit(EventType.DATA_QUALITY_ALERT, time_ns, data)
+
+    def fired(self, alerts: Sequence[Fired]) -> None:
+        """Tell of alerts that fired."""
+        if alerts and self.bus.wants(EventType.ALERT):
+            for time_ns, data in alerts:
+                self.emit(EventType.ALERT, time_ns, data)
+
+    def _watch(self, alert: Alert, kind: EventType) -> Subscription:
+        """Let an alert on an event fire when that is told."""
+        return self.bus.tap(kind, lambda told: self.fired(self.engine.alerts.happened(alert, told)))
 
     def bars(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
         """Tell of bars that closed, that changed after closing, and of those being made."""

@@ -76,6 +76,11 @@ class FrameBatcher:
         if self._held is None:
             self._held = []
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether market data is kept back."""
+        return self._held is not None
+
     def release(self) -> None:
         """Hand on what was kept back, and everything from now on."""
         held, self._held = self._held or [], None

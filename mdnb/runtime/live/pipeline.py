@@ -19,8 +19,9 @@ from mdnb.runtime.live.accounting import Accounting, Ledger
 from mdnb.runtime.live.data_quality import Quality, QualityAlerts
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.outlier_gate import OutlierGate, keep_ticks
+from mdnb.runtime.live.price_alerts import Fired
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.runtime.past.backfill import Gap
+from mdnb.types import Gap
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import bar_faults
@@ -155,11 +156,12 @@ class Pipeline:
                 for activity in engine.activity.values():
                     activity.push_rows(rows)
                 keep_ticks(engine, rows, rows, ())
+            fired = engine.alerts.take(rows, engine.last_trade)
             if rows:
-                engine.alerts.take(rows)
                 engine.last_trade = rows[-1]
             engine.updates += 1
             closed, amended = self.collect()
+        self.publisher.fired(fired)
         self.tell(closed, amended)
         self.publisher.trades(rows)
 
@@ -215,6 +217,7 @@ class Pipeline:
                 engine.quotes.extend(rows)
             closed: Closed = []
             amended: list[tuple[str, BarRow]] = []
+            fired: list[Fired] = []
             if engine.source == "quotes":
                 ledger.received += len(rows)
                 prices = trades_of_quotes(rows, self.quote_price)
@@ -230,11 +233,12 @@ class Pipeline:
                         if self.outlier_gate is None
                         else self._gate(self.outlier_gate, prices)[0]
                     )
-                    engine.alerts.take(built)
+                    fired = engine.alerts.take(built, engine.last_trade)
                     engine.last_trade = built[-1] if built else engine.last_trade
                 closed, amended = self.collect()
             engine.updates += 1
         self.quality.quotes(rows)
+        self.publisher.fired(fired)
         self.tell(closed, amended)
         self.publisher.quotes(rows)
 
@@ -252,15 +256,17 @@ class Pipeline:
             outside = engine.cascade.outside_session
             engine.cascade.push_bars(done)
             self.ledger.in_bars += len(done) - (engine.cascade.outside_session - outside)
+            fired: list[Fired] = []
             if done:
                 last = done[-1]
                 if engine.last_trade is None or engine.last_trade[0] < last[0]:
-                    engine.alerts.take_bars(done)
+                    fired = engine.alerts.take_bars(done, engine.last_trade)
                     engine.last_trade = (last[0], last[4], last[5], last[6], 0, -1)
                 if name == engine.cascade.root.name:
                     engine.cascade.close_until(engine.cascade.root.edge)
             engine.updates += 1
             closed, amended = self.collect()
+        self.publisher.fired(fired)
         self.tell(closed, amended)
 
     def possible(self, name: str, rows: Sequence[BarRow]) -> list[BarRow]:

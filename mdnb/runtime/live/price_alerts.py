@@ -19,11 +19,12 @@ import dataclasses
 import itertools
 import math
 import numbers
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mdnb.errors import ClosedError, OptionError
-from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.bus import Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.rows import BarRow, TradeRow
 from mdnb.types import timestamp
@@ -31,14 +32,15 @@ from mdnb.types import timestamp
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mdnb.runtime.live.symbol_state import SymbolState
-
-__all__ = ["Alert", "PriceAlerts"]
+__all__ = ["Alert", "Fired", "PriceAlerts"]
 
 _DONE_KEPT = 100
 _MESSAGE_LENGTH = 500
 
 _ids = itertools.count(1)
+
+Fired = tuple[int, dict[str, Any]]
+"""Market time (UTC epoch nanoseconds) and data of the ``ALERT`` event that is to be told."""
 
 
 @dataclasses.dataclass(eq=False, repr=False, slots=True)
@@ -102,36 +104,50 @@ class Alert:
 
 
 class PriceAlerts:
-    """All alerts of one symbol.
+    """All alerts of one symbol: it says what fires, and the publisher tells of it.
 
     Parameters
     ----------
-    engine
-        Whose trades; its lock is held while alerts change or fire.
+    symbol
+        Whose trades.
+    decimals
+        Of its prices, for the default message.
+    tz
+        Zone of times.
+    lock
+        Held while alerts change or fire: the symbol's own.
+    on_change
+        Called after an alert was set, cancelled or ended.
 
     Attributes
     ----------
-    bus
-        Who is told; None where nobody can be.
+    watch
+        Registers an alert on an event with whoever tells events; None where nobody does.
     prices
         Of the alerts that can fire, ascending: nothing is done for a batch while there are none.
     version
         Rises with each change.
     """
 
-    def __init__(self, engine: SymbolState) -> None:
-        self.bus: EventBus | None = None
+    def __init__(
+        self,
+        symbol: str,
+        decimals: int,
+        tz: str,
+        lock: threading.RLock,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.symbol = symbol
+        self.tz = tz
+        self.watch: Callable[[Alert, EventType], Subscription] | None = None
         self.prices: list[float] = []
         self.version = 0
-        self._engine = engine
+        self._decimals = decimals
+        self._lock = lock
+        self._on_change = on_change
         self._open: list[Alert] = []
         self._done: collections.deque[Alert] = collections.deque(maxlen=_DONE_KEPT)
         self._closed = False
-
-    @property
-    def tz(self) -> str:
-        """The zone of times."""
-        return self._engine.tz
 
     # -- setting ------------------------------------------------------------------------------------
 
@@ -170,50 +186,51 @@ class PriceAlerts:
         kind = _event(value) if direction == "event" else None
         level = None if kind is not None else _price(direction, value)
         words = message if message is not None else self._words(direction, level, kind)
-        with self._engine.lock:
+        with self._lock:
             if self._closed:
-                raise ClosedError(f"the market of {self._engine.symbol} was closed: no alert would fire")
-            made = Alert(next(_ids), self._engine.symbol, direction, level, kind, words, once, self)
+                raise ClosedError(f"the market of {self.symbol} was closed: no alert would fire")
+            made = Alert(next(_ids), self.symbol, direction, level, kind, words, once, self)
             self._open.append(made)
             if level is not None:
                 bisect.insort(self.prices, level)
-            elif self.bus is not None and kind is not None:
-                made._tap = self.bus.tap(kind, lambda told: self._happened(made, told))
-            self._changed()
-        self._engine.notify()
+            elif self.watch is not None and kind is not None:
+                made._tap = self.watch(made, kind)
+            self.version += 1
+        self._on_change()
         return made
 
     def _words(self, direction: str, price: float | None, kind: EventType | None) -> str:
         if price is None:
-            return f"{self._engine.symbol}: {kind.name if kind is not None else ''}"
+            return f"{self.symbol}: {kind.name if kind is not None else ''}"
         how = {"either": "crosses", "above": "at or above", "below": "at or below"}[direction]
-        return f"{self._engine.symbol} {how} {price:,.{self._engine.instrument.decimals}f}"
+        return f"{self.symbol} {how} {price:,.{self._decimals}f}"
 
     def listed(self) -> list[Alert]:
         """Return those that can fire, then the newest 100 that are over; without cancelled ones."""
-        with self._engine.lock:
+        with self._lock:
             return [*self._open, *self._done]
 
     def remove(self, alert: Alert) -> None:
         """Take an alert out of the list."""
-        with self._engine.lock:
+        with self._lock:
             if alert in self._done:
                 self._done.remove(alert)
             elif alert in self._open:
                 self._end(alert)
             else:
                 return
-            self._changed()
-        self._engine.notify()
+            self.version += 1
+        self._on_change()
 
     def close(self) -> None:
         """End all alerts: the market was closed."""
-        with self._engine.lock:
+        with self._lock:
             self._closed = True
             for alert in list(self._open):
                 self._end(alert)
                 self._done.append(alert)
-            self._changed()
+            self.version += 1
+        self._on_change()
 
     def _end(self, alert: Alert) -> None:
         alert.active = False
@@ -223,22 +240,23 @@ class PriceAlerts:
         if alert._tap is not None:
             alert._tap.off()
 
-    def _changed(self) -> None:
-        self.version += 1
-        self._engine.updates += 1
-
     # -- firing -------------------------------------------------------------------------------------
 
-    def take(self, rows: Sequence[TradeRow]) -> None:
-        """Fire what trades cross; hold the engine's lock, and call it before they are the newest ones."""
+    def take(self, rows: Sequence[TradeRow], last: TradeRow | None) -> list[Fired]:
+        """Fire what trades cross, from the last one before them on; hold the lock.
+
+        Returns
+        -------
+        list of Fired
+            What is to be told, in the order of the trades.
+        """
         if not self.prices or not rows:
-            return
-        last = self._engine.last_trade
+            return []
         path = [row[1] for row in rows] if last is None else [last[1], *(row[1] for row in rows)]
         low, high = min(path), max(path)
         nearest = bisect.bisect_left(self.prices, low)
         if nearest == len(self.prices) or self.prices[nearest] > high:
-            return
+            return []
         shift = int(last is None)
         hits = [
             (at + shift, alert.id, alert, direction)
@@ -246,43 +264,44 @@ class PriceAlerts:
             if alert.price is not None and low <= alert.price <= high
             for at, direction in _crossings(alert, alert.price, path)
         ]
-        for at, _, alert, direction in sorted(hits, key=lambda hit: hit[:2]):
-            if alert.active:
-                self._fire(alert, direction, rows[at][0], rows[at][1])
+        return [
+            self._fire(alert, direction, rows[at][0], rows[at][1])
+            for at, _, alert, direction in sorted(hits, key=lambda hit: hit[:2])
+            if alert.active
+        ]
 
-    def take_bars(self, rows: Sequence[BarRow]) -> None:
+    def take_bars(self, rows: Sequence[BarRow], last: TradeRow | None) -> list[Fired]:
         """Fire what bars cross, of a feed that gives no trades; as `take`.
 
         A bar is taken as four trades at its start: open, low, high and close where it rose, else open, high,
         low and close.
         """
-        if self.prices:
-            self.take([trade for row in rows for trade in _as_trades(row)])
+        return self.take([trade for row in rows for trade in _as_trades(row)], last) if self.prices else []
 
-    def _happened(self, alert: Alert, event: Event) -> None:
-        with self._engine.lock:
+    def happened(self, alert: Alert, event: Event) -> list[Fired]:
+        """Fire an alert that waited for an event, where it is its symbol's."""
+        with self._lock:
             if not alert.active or event.symbol != alert.symbol:
-                return
-            self._fire(alert, "event", event.time_ns, None)
-        self._engine.notify()
+                return []
+            fired = [self._fire(alert, "event", event.time_ns, None)]
+        self._on_change()
+        return fired
 
-    def _fire(self, alert: Alert, direction: str, time_ns: int, trade_price: float | None) -> None:
+    def _fire(self, alert: Alert, direction: str, time_ns: int, trade_price: float | None) -> Fired:
         alert.fired += 1
         alert.fired_ns, alert.trade_price = time_ns, trade_price
         if alert.once:
             self._end(alert)
             self._done.append(alert)
-        self._changed()
-        if self.bus is not None and self.bus.wants(EventType.ALERT):
-            data: dict[str, Any] = {
-                "alert": alert.id,
-                "message": alert.message,
-                "direction": direction,
-                "price": alert.price,
-                "trade_price": trade_price,
-                "event": alert.event.name if alert.event is not None else None,
-            }
-            self.bus.emit(Event(EventType.ALERT, alert.symbol, time_ns, data, self.tz))
+        self.version += 1
+        return time_ns, {
+            "alert": alert.id,
+            "message": alert.message,
+            "direction": direction,
+            "price": alert.price,
+            "trade_price": trade_price,
+            "event": alert.event.name if alert.event is not None else None,
+        }
 
 
 def _crossings(alert: Alert, price: float, path: Sequence[float]) -> Iterator[tuple[int, str]]:

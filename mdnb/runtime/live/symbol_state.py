@@ -99,7 +99,7 @@ class SymbolState:
         self.open_overflow: Callable[[str], Overflow] | None = None
         self.reader = BarReader(self)
         self.depth = OrderBook(instrument.tick_size)
-        self.alerts = PriceAlerts(self)
+        self.alerts = PriceAlerts(self.symbol, instrument.decimals, tz, self.lock, self.touch)
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
         self._clock: Callable[[], Clock] | None = None
@@ -378,6 +378,12 @@ class SymbolState:
     def _unlisten(self, listener: Listener) -> None:
         with self.lock:
             self._listeners = tuple(held for held in self._listeners if held is not listener)
+
+    def touch(self) -> None:
+        """Count a change that no data made, and tell everybody who listens."""
+        with self.lock:
+            self.updates += 1
+        self.notify()
 
     def notify(self) -> None:
         """Tell everybody who listens."""

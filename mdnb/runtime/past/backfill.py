@@ -6,75 +6,56 @@ While the missing trades are fetched, live ones wait, so that everything goes in
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from mdnb.errors import MdnbError
-from mdnb.events.types import Event, EventType
+from mdnb.events.types import EventType
+from mdnb.feeds.base import Feed
 from mdnb.rows import TradeRow
+from mdnb.runtime.live.health import Health
+from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.past.missed_trades import backfill, put_back
-from mdnb.types import Record, timestamp
+from mdnb.types import Gap
 
-if TYPE_CHECKING:
-    from mdnb.runtime.live.pipeline import Pipeline
-    from mdnb.runtime.session import MarketSession
-
-__all__ = ["Backfill", "Gap"]
+__all__ = ["Backfill"]
 
 _log = logging.getLogger("mdnb")
 _SECONDS = 30.0
 _REST_NS = 10 * 1_000_000_000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Gap(Record):
-    """A stretch that the feed did not deliver.
-
-    Attributes
-    ----------
-    start_ns, end_ns
-        From the last trade before it to the first moment after it, UTC epoch nanoseconds.
-    repaired
-        Whether the venue's history filled it.
-    reason
-        ``reconnect``, or ``missing_ids`` where trade ids were jumped over.
-    trades
-        Trades that were put back.
-    """
-
-    symbol: str
-    start_ns: int
-    end_ns: int
-    repaired: bool
-    reason: str
-    trades: int = 0
-
-    def as_event(self, tz: str) -> dict[str, Any]:
-        """Return the data of its ``DATA_GAP`` event."""
-        return {
-            "gap_start": timestamp(self.start_ns, tz),
-            "gap_end": timestamp(self.end_ns, tz),
-            "gap_duration": (self.end_ns - self.start_ns) / 1e9,
-            "repaired": self.repaired,
-            "reason": self.reason,
-            "trades": self.trades,
-        }
-
-
 class Backfill:
-    """Watches one session for outages and repairs what they left out.
+    """Watches a connection for outages and repairs what they left out.
 
     Parameters
     ----------
-    session
-        Whose feed, and whose data.
+    feed
+        Whose history is asked.
+    health
+        The connection's state.
+    pipelines
+        Where each symbol's trades go.
+    hold, release
+        Keep live data back, and hand it on again.
     """
 
-    def __init__(self, session: MarketSession) -> None:
-        self._session = session
+    def __init__(
+        self,
+        feed: Feed,
+        health: Health,
+        pipelines: Mapping[str, Pipeline],
+        *,
+        hold: Callable[[], None],
+        release: Callable[[], None],
+    ) -> None:
+        self._feed = feed
+        self._health = health
+        self._pipelines = pipelines
+        self._hold = hold
+        self._release = release
         self._lost: dict[str, int] = {}
         self._again = False
         self._work: asyncio.Task[None] | None = None
@@ -87,11 +68,10 @@ class Backfill:
 
     def on_status(self, status: str) -> None:
         """Take a new connection status; called on the background loop."""
-        session = self._session
         if status == "disconnected":
             # From now on, for the next connection brings trades before it is reported as up.
-            session.hold()
-            for symbol, pipeline in session.pipelines.items():
+            self._hold()
+            for symbol, pipeline in self._pipelines.items():
                 if symbol not in self._lost:
                     self._lost[symbol] = pipeline.newest_ns()
                     pipeline.outage_ns = self._lost[symbol]
@@ -106,28 +86,26 @@ class Backfill:
             self._work.cancel()
 
     async def _refill(self) -> None:
-        session = self._session
         try:
             while self._again:
                 self._again = False
                 for symbol in list(self._lost):
                     await self._refill_symbol(symbol)
         finally:
-            session.release()
+            self._release()
 
     async def _refill_symbol(self, symbol: str) -> None:
-        session = self._session
-        pipeline = session.pipelines[symbol]
+        feed, pipeline = self._feed, self._pipelines[symbol]
         since = self._lost[symbol]
-        now = max(since, session.feed.clock.now_ns())
+        now = max(since, feed.clock.now_ns())
         rows: list[TradeRow] | None = None
         try:
             async with asyncio.timeout(_SECONDS):
-                if session.feed.source == "trades":
-                    rows = await session.feed.history_trades(symbol, since, now + 1)
+                if feed.source == "trades":
+                    rows = await feed.history_trades(symbol, since, now + 1)
         except (MdnbError, TimeoutError) as error:
             _log.warning("what %s missed since the outage could not be fetched: %s", symbol, error)
-        if session.health.status == "disconnected":
+        if self._health.status == "disconnected":
             # Lost again meanwhile: the next connection starts from the same place.
             return
         self._lost.pop(symbol, None)
@@ -136,7 +114,7 @@ class Backfill:
             put = backfill(pipeline, rows)
             if put:
                 self._tell(pipeline, Gap(symbol, since, now, repaired=True, reason="reconnect", trades=put))
-        elif session.feed.source == "trades" and pipeline.duplicates.ids == "sequential":
+        elif feed.source == "trades" and pipeline.duplicates.ids == "sequential":
             # The next trade's id will tell whether anything is missing.
             pipeline.suspect_ns = (since, now)
         elif pipeline.engine.sessions.open_ns(since, now) > 0:
@@ -148,15 +126,13 @@ class Backfill:
         if not gap.repaired:
             pipeline.outages.append((gap.start_ns, gap.end_ns))
         if pipeline.bus.wants(EventType.DATA_GAP):
-            pipeline.bus.emit(
-                Event(EventType.DATA_GAP, gap.symbol, gap.end_ns, gap.as_event(engine.tz), engine.tz)
-            )
+            pipeline.publisher.emit(EventType.DATA_GAP, gap.end_ns, gap.as_event(engine.tz))
 
     # -- ids that were jumped over --------------------------------------------------------------------
 
     async def look_for_missing(self, symbol: str) -> None:
         """Ask for trades whose ids were jumped over and have not come since the last look."""
-        pipeline = self._session.pipelines[symbol]
+        pipeline = self._pipelines[symbol]
         missing = pipeline.duplicates.missing
         stuck = self._stuck.get(symbol, set()) & missing
         self._stuck[symbol] = set(missing)
@@ -164,13 +140,13 @@ class Backfill:
         if suspect is not None and not missing and pipeline.newest_ns() > suspect[1]:
             # The ids went on where they had stopped: nothing was missed.
             pipeline.suspect_ns = None
-        if not stuck or self.busy or not self._session.health.is_up:
+        if not stuck or self.busy or not self._health.is_up:
             return
         start, end = _around(pipeline, stuck)
         rows: list[TradeRow] | None = None
         try:
             async with asyncio.timeout(_SECONDS):
-                rows = await self._session.feed.history_trades(symbol, start, end + 1)
+                rows = await self._feed.history_trades(symbol, start, end + 1)
         except (MdnbError, TimeoutError) as error:
             _log.warning("missing trades of %s could not be fetched: %s", symbol, error)
         found = [row for row in rows or () if row[5] in stuck]

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mdnb.errors import ClosedError
-from mdnb.sync_manager import PlainDataManager
+from mdnb.sync_manager import SyncDataManager
 from mdnb.widgets.dashboard.live_strip import Gauge, LiveStrip, StripState, Tile
 from mdnb.widgets.figure.layout import short_timeframe
 from mdnb.widgets.tables.cell_format import DASH
@@ -51,7 +51,7 @@ class AlignmentStrip(LiveStrip):
 
     def __init__(
         self,
-        data: PlainDataManager,
+        data: SyncDataManager,
         timeframes: Sequence[str] | None = None,
         *,
         fps: float = 4.0,
@@ -63,13 +63,13 @@ class AlignmentStrip(LiveStrip):
         self._found: TimeframeAlignment = self._analyse(data)
         super().__init__(data, fps=fps, palette=palette)
 
-    def _names(self, data: PlainDataManager) -> list[str] | None:
+    def _names(self, data: SyncDataManager) -> list[str] | None:
         """Return those asked for that are still kept."""
         if self._asked is None:
             return None
         return [name for name in self._asked if data.engine.has_timeframe(name)]
 
-    def _analyse(self, data: PlainDataManager) -> TimeframeAlignment:
+    def _analyse(self, data: SyncDataManager) -> TimeframeAlignment:
         names, analysis = self._names(data), self._analysis
         weights = analysis.get("weights")
         if names is not None and isinstance(weights, Mapping):

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 
 from mdnb.errors import OptionError
-from mdnb.sync_manager import PlainDataManager
+from mdnb.sync_manager import SyncDataManager
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.controls.controls import ChartControls
 from mdnb.widgets.dashboard.alignment_strip import AlignmentStrip
@@ -63,7 +63,7 @@ class Dashboard(Surface):
     def __init__(
         self,
         charts: Sequence[LiveChart],
-        data: Sequence[PlainDataManager],
+        data: Sequence[SyncDataManager],
         *,
         columns: int = 2,
         link: bool = True,
@@ -187,7 +187,7 @@ def in_order(timeframes: Sequence[str], columns: int) -> list[str]:
     return names
 
 
-def _clock_timeframes(data: PlainDataManager, charts: Sequence[LiveChart]) -> list[str] | None:
+def _clock_timeframes(data: SyncDataManager, charts: Sequence[LiveChart]) -> list[str] | None:
     """Return the timeframes of charts that alignment can be told of; None, all kept, where there are none."""
     engine = data.engine
     shown = {chart.timeframe for chart in charts} - set(engine.activity)

@@ -6,7 +6,7 @@ import dataclasses
 import html
 from typing import Any
 
-from mdnb.sync_manager import PlainDataManager
+from mdnb.sync_manager import SyncDataManager
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.tables.base import STATIC, LiveTable
 from mdnb.widgets.tables.cell_format import DASH
@@ -145,7 +145,7 @@ class LiveStrip(LiveTable):
     )
     _css = STATIC / "live_strip.css"
 
-    def __init__(self, data: PlainDataManager, *, fps: float = 4.0, palette: str = "colorblind") -> None:
+    def __init__(self, data: SyncDataManager, *, fps: float = 4.0, palette: str = "colorblind") -> None:
         self._data = data
         super().__init__([data.engine], fps=fps, palette=palette)
 
@@ -154,7 +154,7 @@ class LiveStrip(LiveTable):
         """Whose data is shown."""
         return self._data.symbol
 
-    def show(self, data: PlainDataManager) -> None:
+    def show(self, data: SyncDataManager) -> None:
         """Show another symbol's data."""
         with self._guard:
             if self._ended or data.engine is self._engines[0]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Hashable
 
 from mdnb.statistics import DataStatistics
-from mdnb.sync_manager import PlainDataManager
+from mdnb.sync_manager import SyncDataManager
 from mdnb.widgets.dashboard.live_strip import LiveStrip, StripState, Tile
 from mdnb.widgets.tables.cell_format import DASH
 from mdnb.widgets.tables.state import Tone
@@ -37,7 +37,7 @@ class StatusStrip(LiveStrip):
         When an option is outside what is allowed.
     """
 
-    def __init__(self, data: PlainDataManager, *, fps: float = 1.0, palette: str = "colorblind") -> None:
+    def __init__(self, data: SyncDataManager, *, fps: float = 1.0, palette: str = "colorblind") -> None:
         self._counts: collections.deque[tuple[float, int]] = collections.deque()
         super().__init__(data, fps=fps, palette=palette)
 

@@ -20,7 +20,7 @@ def test_changing_over_and_back_leaves_the_venues_bars() -> None:
             for _ in range(3):
                 market.wait_for("new_bar", 30, lambda event: event.timeframe == "1min")
         market.wait_for("new_bar", 60, lambda event: event.timeframe == "5min")
-        feed = market._session.feed
+        feed = market._parts.session.feed
         for name in ("1min", "5min"):
             # The first coarse bar is of the part of its interval that the history was asked for.
             mine = market.data.get_data(name, closed_only=True).iloc[1:]
@@ -57,7 +57,7 @@ def test_the_bars_of_the_socket_are_those_of_the_history() -> None:
         market.data.unsubscribe_from_trades()
         market.wait_for("new_bar", 30)
         frame = market.data.get_data("1min", closed_only=True)
-        feed = market._session.feed
+        feed = market._parts.session.feed
         theirs = call(
             feed.history_bars("MNQ", "1min", int(frame.index[1].value), int(frame.index[-1].value) + 1)
         )

@@ -143,14 +143,14 @@ def test_a_book_that_was_on_its_way_when_the_connection_was_lost_does_not_come_b
         feed = Abrupt()
         session = MarketSession(feed, ["X"], OPTIONS)
         await session.start()
-        session.pipelines["X"].subscribed.add("depth")
+        session.market("X").pipeline.subscribed.add("depth")
         feed.go.set()
         await feed.cut.wait()
         # A callback scheduled now runs after every one that was scheduled before.
         passed = asyncio.Event()
         asyncio.get_running_loop().call_soon(passed.set)
         await passed.wait()
-        engine = session.engine("X")
+        engine = session.market("X").engine
         assert engine.depth.snapshots == 1, "it was taken, in its turn"
         assert (engine.book(), engine.depth.ready) == (([], []), False)
         await session.close()
@@ -213,7 +213,7 @@ def test_after_a_drop_the_book_is_empty_until_the_venue_sends_it_again() -> None
             feed = Venue(server.url)
             session = MarketSession(feed, ["X"], OPTIONS)
             await session.start()
-            engine = session.engine("X")
+            engine = session.market("X").engine
             changed = asyncio.Event()
             engine.listen(changed.set)
             feed.look = lambda: (engine.book(), engine.depth.ready)
@@ -223,7 +223,7 @@ def test_after_a_drop_the_book_is_empty_until_the_venue_sends_it_again() -> None
                     changed.clear()
                     await changed.wait()
 
-            session.pipelines["X"].subscribed.add("depth")
+            session.market("X").pipeline.subscribed.add("depth")
             await feed.subscribe("X", ["depth"])
             await until(snapshots=1)
             assert engine.book(1) == ([(99.75, 6.0)], [(100.0, 2.0)])

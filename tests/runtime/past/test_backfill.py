@@ -200,7 +200,7 @@ def test_a_reconnect_that_missed_nothing_is_no_gap() -> None:
 
 
 def pulse(market: LiveMarket) -> None:
-    call(market._session.backfill.look_for_missing("X"))
+    call(market._parts.session.backfill.look_for_missing("X"))
 
 
 def test_ids_jumped_over_in_mid_stream_are_fetched() -> None:
@@ -273,7 +273,7 @@ def test_a_real_socket_that_is_cut_again_and_again_leaves_the_venues_own_bars() 
     url = "sim://?seed=5&speed=120&start=2026-03-02T15:00:00Z"
     with mdnb.live("BTC-USD", ["1min", "5min"], feed=url, initial_days=0.05, name="cut") as market:
         told = gaps_of(market)
-        feed: Any = market._session.feed
+        feed: Any = market._parts.session.feed
         feed.backoff = Backoff(first=0.3, cap=0.6)
 
         async def cut() -> None:
@@ -287,7 +287,7 @@ def test_a_real_socket_that_is_cut_again_and_again_leaves_the_venues_own_bars() 
             assert told.get(timeout=30).repaired
         market.wait_for("new_bar", 60, lambda event: event.timeframe == "5min")
         market.wait_for("new_bar", 60, lambda event: event.timeframe == "1min")
-        start = market._session.pipelines["BTC-USD"].live_since_ns
+        start = market._parts.session.market("BTC-USD").pipeline.live_since_ns
         assert start is not None
         for name in ("1min", "5min"):
             # The first coarse bar is of the part of its interval that the history was asked for.
@@ -336,7 +336,7 @@ def test_closing_while_the_history_is_fetched_leaves_nothing_behind() -> None:
         feed.trades(trade(1, 100.0, 1.0, 0))
         feed.status("disconnected")
         feed.status("reconnected")
-    work = market._session.backfill._work
+    work = market._parts.session.backfill._work
     assert work is not None
     call(asyncio.wait({work}))
     assert work.cancelled()

@@ -1,0 +1,1 @@
+"""What the awaited and the plain face of a market have in common."""

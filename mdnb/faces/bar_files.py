@@ -1,0 +1,159 @@
+"""One-call export and import of one symbol's bars; the file's ending tells the format."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mdnb.errors import OptionError
+from mdnb.manager.parts import ManagerParts
+from mdnb.runtime.process.bridge import await_call
+from mdnb.statistics import ImportResult
+
+__all__ = ["BarFiles"]
+
+_PRICES = ("open", "high", "low", "close")
+_DEFAULTS = {
+    "date_column": "timestamp",
+    "price_columns": _PRICES,
+    "volume_column": "volume",
+    "tz": None,
+    "date_format": None,
+}
+
+
+class BarFiles:
+    """Files of one symbol's bars."""
+
+    def __init__(self, parts: ManagerParts) -> None:
+        self._parts = parts
+
+    async def export(self, filename: str | Path, timeframe: str | None = None) -> Path:
+        """Write bars into a file: all timeframes kept into one Parquet file, or one into CSV or JSON.
+
+        Parameters
+        ----------
+        filename
+            Ends in ``.parquet``, ``.csv`` or ``.json``.
+        timeframe
+            Only this one; CSV and JSON hold one timeframe and need it unless just one is kept.
+
+        Returns
+        -------
+        pathlib.Path
+            The file; ``pandas.read_parquet`` reads it plainly, with a column ``timeframe``.
+
+        Raises
+        ------
+        TimeframeError
+            When the timeframe is not kept.
+        OptionError
+            When the file's ending is not known or several timeframes do not fit.
+        DataExportError
+            When it cannot be written; a file that stood there is intact.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=0.1) as market:
+        ...     with tempfile.TemporaryDirectory() as folder:
+        ...         market.export(f"{folder}/btc.csv").name
+        'btc.csv'
+        """
+        from mdnb.io.formats import write_bars
+
+        market = self._parts.market
+        engine = market.engine
+        names = engine.timeframes() if timeframe is None else [engine.canonical(timeframe)]
+        frames = {name: engine.frame(name) for name in names}
+        if market.closed:
+            return write_bars(frames, filename)
+        return await await_call(market.workers.run(functools.partial(write_bars, frames, filename)))
+
+    async def load(
+        self,
+        filename: str | Path,
+        timeframe: str | None = None,
+        *,
+        date_column: str = "timestamp",
+        price_columns: Sequence[str] = _PRICES,
+        volume_column: str | None = "volume",
+        tz: str | None = None,
+        date_format: str | None = None,
+        overwrite: bool = False,
+    ) -> list[ImportResult]:
+        """Put the bars of a CSV, JSON or Parquet file beside those held.
+
+        Parameters
+        ----------
+        filename
+            A file on this machine; its ending tells the format.
+        timeframe
+            The timeframe the bars are of. None takes every timeframe of a Parquet file that is kept, or the
+            only one kept.
+        date_column, price_columns, volume_column, tz, date_format
+            As in ``data.import_from_csv``; of a CSV or JSON file only, ``date_format`` of a CSV file only.
+        overwrite
+            Bars of the file replace those held; else only intervals without a bar are filled.
+
+        Returns
+        -------
+        list of ImportResult
+            What became of the bars, a timeframe each.
+
+        Raises
+        ------
+        TimeframeError, OptionError
+            When the timeframe is not kept, or not told and not clear; when an option is not the format's.
+        DataImportError
+            When the file is not understood; nothing was changed.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import mdnb
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=0.1) as market:
+        ...     with tempfile.TemporaryDirectory() as folder:
+        ...         path = market.export(f"{folder}/btc.parquet")
+        ...         [result.timeframe for result in market.load(path)]
+        ['1min']
+        """
+        from mdnb.io.formats import format_of
+        from mdnb.io.parquet_read import timeframes_in
+
+        files = self._parts.files
+        kind = format_of(filename)
+        kept = self._parts.market.open().timeframes()
+        names = [timeframe] if timeframe is not None else kept if len(kept) == 1 else []
+        if not names and kind == "parquet":
+            names = [name for name in timeframes_in(filename) if name in kept]
+        if not names:
+            raise OptionError(
+                f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
+            )
+        given: dict[str, Any] = {
+            "date_column": date_column,
+            "price_columns": price_columns,
+            "volume_column": volume_column,
+            "tz": tz,
+            "date_format": date_format,
+        }
+        options = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+        _check_options(kind, options)
+        if kind == "parquet":
+            return [await files.import_from_parquet(filename, name, overwrite=overwrite) for name in names]
+        if kind == "json":
+            return [await files.import_from_json(filename, names[0], overwrite=overwrite, **options)]
+        return [await files.import_from_csv(filename, names[0], overwrite=overwrite, **options)]
+
+
+def _check_options(kind: str, given: dict[str, Any]) -> None:
+    unfit = {"csv": (), "json": ("date_format",), "parquet": tuple(given)}[kind]
+    for name in unfit:
+        if name in given:
+            raise OptionError(
+                f"a {kind} file takes no {name}=; got {given[name]!r}. Leave it out: the file itself tells."
+            )

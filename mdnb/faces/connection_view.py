@@ -1,0 +1,66 @@
+"""The connection of a market, and where its trades went."""
+
+from __future__ import annotations
+
+from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.session import MarketSession
+
+__all__ = ["ConnectionView"]
+
+
+class ConnectionView:
+    """The connection that all symbols of a session share.
+
+    Parameters
+    ----------
+    session
+        Whose connection.
+    symbol
+        The one meant where none is named.
+    """
+
+    def __init__(self, session: MarketSession, symbol: str) -> None:
+        self._session = session
+        self._symbol = symbol
+
+    def accounting(self, symbol: str | None = None) -> Accounting:
+        """Return where every trade that arrived went.
+
+        Parameters
+        ----------
+        symbol
+            One that is followed; default this one.
+
+        Raises
+        ------
+        SymbolError
+            When the symbol is not followed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     market.accounting().balanced
+        True
+        """
+        return self._session.market(symbol or self._symbol).accounting()
+
+    async def wait_ended(self, timeout: float | None = None) -> None:
+        """Wait until the feed is at its end: a recording was played, or the market was closed.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; None waits for ever.
+
+        Raises
+        ------
+        WaitTimeoutError
+            When it goes on after that time.
+        """
+        await await_call(self._session.wait_ended(timeout))
+
+    async def close(self) -> None:
+        """Close the feed and forget every handler; calling it again does nothing."""
+        await await_call(self._session.close())

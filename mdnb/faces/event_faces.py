@@ -1,0 +1,177 @@
+"""Registering handlers, for callers that ``await`` and for plain ones: of one symbol, or of all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from mdnb.errors import ClosedError
+from mdnb.events.bus import Handler, Subscription
+from mdnb.events.types import Event, EventType
+from mdnb.runtime.process.bridge import call
+from mdnb.runtime.session import MarketSession
+
+__all__ = ["AwaitedEvents", "PlainEvents"]
+
+
+class AwaitedEvents:
+    """Events for callers with a loop: handlers run on the loop that registers them.
+
+    Parameters
+    ----------
+    session
+        Whose events.
+    symbol
+        Only this one's; None for those of all symbols.
+    """
+
+    def __init__(self, session: MarketSession, symbol: str | None) -> None:
+        self._session = session
+        self._symbol = symbol
+
+    async def on(self, type: EventType | str, handler: Handler) -> Subscription:
+        """Call a plain or async function for each event of a type, on the loop that registers it.
+
+        Returns
+        -------
+        Subscription
+            Its `off` removes the handler; it also counts what was delivered, dropped and failed.
+
+        Raises
+        ------
+        OptionError
+            When there is no such event or the handler cannot be called.
+        ClosedError
+            After the market was closed.
+        """
+        check_open(self._session)
+        return self._session.bus.on(type, handler, symbol=self._symbol)
+
+    async def once(self, type: EventType | str, handler: Handler) -> Subscription:
+        """Call a function for the next event of a type only; see `on`."""
+        check_open(self._session)
+        return self._session.bus.on(type, handler, symbol=self._symbol, once=True)
+
+    async def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
+        """Remove a subscription, a handler, or all handlers of a type; return how many were removed.
+
+        On a symbol's face only what listens to that symbol alone is removed; on that of all symbols whatever
+        was registered.
+        """
+        return self._session.bus.off(type, handler, symbol=self._symbol)
+
+    async def wait_for(
+        self,
+        type: EventType | str,
+        timeout: float | None = None,
+        where: Callable[[Event], bool] | None = None,
+    ) -> Event:
+        """Wait for the next event of a type.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; None waits for ever.
+        where
+            Only an event for which this is true.
+
+        Raises
+        ------
+        WaitTimeoutError
+            When none came in time.
+        ClosedError
+            After the market was closed.
+        """
+        check_open(self._session)
+        return await self._session.bus.wait_for(type, timeout, where, symbol=self._symbol)
+
+    def events(self, *types: EventType | str) -> AsyncIterator[Event]:
+        """Iterate over events as they come, until the market ends; no types means all.
+
+        ``async for event in suite.events(EventType.NEW_BAR)``.
+        """
+        check_open(self._session)
+        return self._session.bus.events(*types, symbol=self._symbol)
+
+
+class PlainEvents:
+    """Events for plain calls: handlers run on a thread for callbacks.
+
+    Parameters
+    ----------
+    session, symbol
+        As for `AwaitedEvents`.
+    """
+
+    def __init__(self, session: MarketSession, symbol: str | None) -> None:
+        self._session = session
+        self._symbol = symbol
+
+    def on(self, type: EventType | str, handler: Handler) -> Subscription:
+        """Call a plain or async function for each event of a type, on a thread for callbacks.
+
+        Returns
+        -------
+        Subscription
+            Its `off` removes the handler; it also counts what was delivered, dropped and failed.
+
+        Raises
+        ------
+        OptionError
+            When there is no such event or the handler cannot be called.
+        ClosedError
+            After the market was closed.
+        """
+        check_open(self._session)
+        return self._session.bus.on_thread(type, handler, symbol=self._symbol)
+
+    def once(self, type: EventType | str, handler: Handler) -> Subscription:
+        """Call a function for the next event of a type only; see `on`."""
+        check_open(self._session)
+        return self._session.bus.on_thread(type, handler, symbol=self._symbol, once=True)
+
+    def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
+        """Remove a subscription, a handler, or all handlers of a type; return how many were removed.
+
+        On a symbol's face only what listens to that symbol alone is removed; on that of all symbols whatever
+        was registered.
+        """
+        return self._session.bus.off(type, handler, symbol=self._symbol)
+
+    def wait_for(
+        self,
+        type: EventType | str,
+        timeout: float | None = None,
+        where: Callable[[Event], bool] | None = None,
+    ) -> Event:
+        """Wait for the next event of a type.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; None waits for ever.
+        where
+            Only an event for which this is true.
+
+        Raises
+        ------
+        WaitTimeoutError
+            When none came in time.
+        ClosedError
+            After the market was closed.
+        """
+        check_open(self._session)
+        return call(self._session.bus.wait_for(type, timeout, where, symbol=self._symbol))
+
+    def events(self, *types: EventType | str) -> Iterator[Event]:
+        """Iterate over events as they come, until the market ends; no types means all.
+
+        ``for event in live.events("new_bar")``.
+        """
+        check_open(self._session)
+        return self._session.bus.events_plain(*types, symbol=self._symbol)
+
+
+def check_open(session: MarketSession) -> None:
+    """Raise `ClosedError` after a session was closed."""
+    if session.closed:
+        raise ClosedError(f"the market of {', '.join(session.symbols)} was closed; make a new one")

@@ -1,0 +1,136 @@
+"""`Face`: what every face of a market has and nobody has to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from mdnb.errors import SymbolError, TimeframeError, did_you_mean
+from mdnb.faces.connection_view import ConnectionView
+from mdnb.faces.face_parts import FaceParts
+from mdnb.faces.wrong_names import missing_name
+from mdnb.live_frame import LiveFrame
+from mdnb.manager.forward import Forward
+from mdnb.runtime.set_alerts import AlertSetter
+from mdnb.status_card import status_html, status_text
+from mdnb.sync_manager import SyncDataManager
+from mdnb.timeframes import Timeframe
+from mdnb.widgets.open_charts import ChartOpener
+from mdnb.widgets.open_tables import TableOpener
+
+__all__ = ["Face", "TimeframeName"]
+
+TimeframeName = Literal[
+    "1sec", "5sec", "10sec", "15sec", "30sec",
+    "1min", "2min", "3min", "5min", "10min", "15min", "30min",
+    "1hour", "2hour", "4hour", "1day", "1week", "1month",
+    "1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w",
+]  # fmt: skip
+"""Usual names, so that type checkers know ``live["1min"]`` for a frame; any other name works as well."""
+
+
+class Face:
+    """One symbol of a market, or all of them with the first one in front.
+
+    Attributes
+    ----------
+    symbol
+        Whose market it is; of several the first one.
+    """
+
+    _called = "market"
+    _ends = "close()"
+
+    def __init__(self, parts: FaceParts) -> None:
+        self._parts = parts
+        self.symbol = parts.manager.market.symbol
+
+    accounting = Forward("_parts.connection", ConnectionView.accounting)
+    alert = Forward("_parts.alerts", AlertSetter.alert)
+    alerts = Forward("_parts.alerts", AlertSetter.alerts)
+    chart = Forward("_parts.charts", ChartOpener.chart)
+    panel = Forward("_parts.charts", ChartOpener.panel)
+    dashboard = Forward("_parts.charts", ChartOpener.dashboard)
+    tape = Forward("_parts.tables", TableOpener.tape)
+    watch = Forward("_parts.tables", TableOpener.watch)
+    frame_view = Forward("_parts.tables", TableOpener.frame_view)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols followed."""
+        return self._parts.session.symbols
+
+    @property
+    def status(self) -> str:
+        """The connection's state: one of those that `EventType.CONNECTION_STATUS_CHANGED` tells."""
+        return self._parts.session.health.status
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether data can be expected to arrive."""
+        return self._parts.session.health.is_up
+
+    @property
+    def timeframes(self) -> list[str]:
+        """The timeframes kept, fine to coarse, activity bars last."""
+        return self._parts.manager.market.engine.timeframes()
+
+    def _frame(self, timeframe: str) -> LiveFrame:
+        """Return the live bars of a timeframe; what is asked for may be a mistyped symbol as well."""
+        engine = self._parts.manager.market.engine
+        try:
+            return LiveFrame(engine, timeframe)
+        except TimeframeError:
+            if _is_timeframe(timeframe):
+                raise
+            kept, symbols = ", ".join(self.timeframes), ", ".join(self.symbols)
+            near = did_you_mean(str(timeframe), [*self.symbols, *self.timeframes])
+            raise SymbolError(
+                f"{timeframe!r} is neither a symbol followed here nor a timeframe. {near}"
+                f"Symbols: {symbols}. Timeframes kept: {kept}."
+            ) from None
+
+    def __contains__(self, key: object) -> bool:
+        return self._parts.manager.market.engine.has_timeframe(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.timeframes)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.timeframes
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for names that are not there.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        own = [each for each in dir(type(self)) if not each.startswith("_")]
+        kind, data = type(self).__name__, type(self._parts.data)
+        raise AttributeError(missing_name(kind, self._called, name, self._ends, own, data))
+
+    def __str__(self) -> str:
+        return status_text(self._title(), self._parts.session.health, self._shown())
+
+    def _repr_html_(self) -> str:
+        return status_html(self._title(), self._parts.session.health, self._shown())
+
+    def _title(self) -> str:
+        return f"{type(self).__name__} {', '.join(self._named())}"
+
+    def _shown(self) -> list[SyncDataManager]:
+        """Return the managers whose figures the card shows."""
+        return [self._parts.sync_data]
+
+    def __repr__(self) -> str:
+        kept = ", ".join(self.timeframes)
+        return f"<{type(self).__name__} {', '.join(self._named())}: {kept}; {self.status}>"
+
+    def _named(self) -> tuple[str, ...]:
+        return (self.symbol,)
+
+
+def _is_timeframe(text: object) -> bool:
+    try:
+        Timeframe.parse(text)
+    except TimeframeError:
+        return False
+    return True

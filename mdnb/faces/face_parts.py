@@ -1,0 +1,71 @@
+"""What the faces of one symbol hand their names to: made once, shared by the awaited and the plain face."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from mdnb.faces.bar_files import BarFiles
+from mdnb.faces.connection_view import ConnectionView
+from mdnb.faces.event_faces import AwaitedEvents, PlainEvents
+from mdnb.faces.newest_values import NewestValues
+from mdnb.manager import RealtimeDataManager
+from mdnb.manager.parts import ManagerParts
+from mdnb.runtime.session import MarketSession
+from mdnb.runtime.set_alerts import AlertSetter
+from mdnb.sync_manager import SyncDataManager
+from mdnb.widgets.open_charts import ChartOpener
+from mdnb.widgets.open_tables import TableOpener
+
+__all__ = ["FaceParts", "all_parts"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FaceParts:
+    """The parts of one symbol, or of a whole market with its first symbol in front."""
+
+    session: MarketSession
+    manager: ManagerParts
+    data: RealtimeDataManager
+    sync_data: SyncDataManager
+    newest: NewestValues
+    files: BarFiles
+    awaited_events: AwaitedEvents
+    plain_events: PlainEvents
+    connection: ConnectionView
+    alerts: AlertSetter
+    charts: ChartOpener
+    tables: TableOpener
+
+    def for_all(self) -> FaceParts:
+        """Return the parts of the whole market: this symbol's, and events, alerts and tables of all."""
+        session, symbols = self.session, self.session.symbols
+        return dataclasses.replace(
+            self,
+            awaited_events=AwaitedEvents(session, None),
+            plain_events=PlainEvents(session, None),
+            alerts=AlertSetter(session, symbols),
+            tables=TableOpener(session, symbols[0], symbols),
+        )
+
+
+def all_parts(session: MarketSession) -> dict[str, FaceParts]:
+    """Return the parts of every symbol of a session that was started."""
+    managers = {symbol: ManagerParts.of(session.market(symbol)) for symbol in session.symbols}
+    plain = {symbol: SyncDataManager(parts) for symbol, parts in managers.items()}
+    return {
+        symbol: FaceParts(
+            session=session,
+            manager=parts,
+            data=RealtimeDataManager(parts),
+            sync_data=plain[symbol],
+            newest=NewestValues(parts.current),
+            files=BarFiles(parts),
+            awaited_events=AwaitedEvents(session, symbol),
+            plain_events=PlainEvents(session, symbol),
+            connection=ConnectionView(session, symbol),
+            alerts=AlertSetter(session, [symbol]),
+            charts=ChartOpener(plain, symbol),
+            tables=TableOpener(session, symbol, [symbol]),
+        )
+        for symbol, parts in managers.items()
+    }

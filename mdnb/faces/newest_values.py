@@ -1,0 +1,45 @@
+"""The newest values of one symbol by the names a trader guesses first: price, bid, ask, quote, last."""
+
+from __future__ import annotations
+
+from mdnb.manager.market_now import CurrentData
+from mdnb.types import Price, Quote
+
+__all__ = ["NewestValues"]
+
+
+class NewestValues:
+    """Newest values of one symbol; each waits up to 10 s for the first data."""
+
+    def __init__(self, current: CurrentData) -> None:
+        self._current = current
+
+    async def price(self) -> Price:
+        """Return the last traded price; ``age`` says how old it is, in seconds.
+
+        Raises
+        ------
+        NoDataError
+            When nothing came in time.
+        ClosedError
+            After the market was closed.
+        """
+        return await self._current.get_current_price()
+
+    async def last(self) -> Price:
+        """Return the last traded price, as ``price`` does."""
+        return await self._current.get_current_price()
+
+    async def quote(self) -> Quote:
+        """Return the newest best bid and ask, with their sizes; see ``data.get_current_quote``."""
+        return await self._current.get_current_quote()
+
+    async def bid(self) -> Price:
+        """Return the best bid, ``nan`` where that side is empty; ``age`` says how old it is, in seconds."""
+        quote = await self._current.get_current_quote()
+        return Price(quote.bid, quote.symbol, quote.time_ns, quote.age, quote.tz)
+
+    async def ask(self) -> Price:
+        """Return the best ask, ``nan`` where that side is empty; ``age`` says how old it is, in seconds."""
+        quote = await self._current.get_current_quote()
+        return Price(quote.ask, quote.symbol, quote.time_ns, quote.age, quote.tz)

@@ -1,0 +1,149 @@
+"""`SymbolMarket`: everything that is one symbol's, made once and shared by every face of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from mdnb.config import DataManagerConfig
+from mdnb.errors import ClosedError, NoDataError
+from mdnb.events.bus import EventBus
+from mdnb.feeds.base import Feed
+from mdnb.interruptible_wait import wakeful
+from mdnb.runtime.disk_overflow import DiskOverflow
+from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.live.frame_batcher import FrameBatcher
+from mdnb.runtime.live.health import Health
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.process.workers import Workers
+
+__all__ = ["DEFAULT_TIMEOUT", "SymbolMarket"]
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT = 10.0
+"""Seconds that single values are waited for."""
+
+
+class SymbolMarket:
+    """One symbol of a running session.
+
+    Parameters
+    ----------
+    symbol
+        Which one; the feed is open and knows it.
+    timeframes
+        Names of those to keep.
+    config
+        Limits and rules.
+    tz
+        Zone of frames and records.
+    feed, health, workers, bus, batcher
+        The session's own, shared by all its symbols.
+
+    Attributes
+    ----------
+    engine
+        What is held: bars, ticks, newest values.
+    pipeline
+        What its data passes through.
+    disk
+        Where bars go that leave memory.
+    began
+        When it was made: monotonic seconds, and seconds of the loop's thread.
+    closed
+        Whether the session was closed.
+    """
+
+    def __init__(
+        self,
+        symbol: str,
+        timeframes: list[str],
+        config: DataManagerConfig,
+        tz: str,
+        *,
+        feed: Feed,
+        health: Health,
+        workers: Workers,
+        bus: EventBus,
+        batcher: FrameBatcher,
+    ) -> None:
+        self.symbol = symbol
+        self.feed = feed
+        self.health = health
+        self.workers = workers
+        self.bus = bus
+        self.batcher = batcher
+        self.began = (time.monotonic(), time.thread_time())
+        self.closed = False
+        self.engine = SymbolState(
+            feed.instrument(symbol), feed.sessions(symbol), timeframes, config, tz, feed.source
+        )
+        self.engine.bind_state(lambda: (health.status, health.latency_ms()), lambda: feed.clock)
+        self.pipeline = Pipeline(self.engine, bus, feed.clock, feed.ids, feed.quote_price)
+        self.disk = DiskOverflow(self.engine)
+
+    def open(self) -> SymbolState:
+        """Return what is held.
+
+        Raises
+        ------
+        ClosedError
+            After the session was closed.
+        """
+        if self.closed:
+            raise ClosedError(f"the market of {self.symbol} was closed; make a new one")
+        return self.engine
+
+    def age(self, time_ns: int) -> float:
+        """Return the seconds of wall time since the market stood at ``time_ns``, at least 0."""
+        return max(0.0, self.feed.clock.lag_ms(time_ns) / 1e3)
+
+    def freshness(self) -> float:
+        """Return 1 while the data is live, falling to 0 as it goes stale."""
+        is_open = self.engine.sessions.contains(self.feed.clock.now_ns())
+        return self.health.freshness(self.symbol, is_open=is_open)
+
+    def accounting(self) -> Accounting:
+        """Return where every trade that arrived went."""
+        batcher = self.batcher
+        return self.pipeline.accounting(batcher.frames, batcher.control, batcher.malformed)
+
+    async def first(self, read: Callable[[], T | None], what: str, timeout: float) -> T:
+        """Return what ``read`` gives as soon as it gives anything.
+
+        Raises
+        ------
+        NoDataError
+            When that took longer than ``timeout`` seconds.
+        """
+        engine = self.open()
+        value = read()
+        if value is not None:
+            return value
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(arrived.set)
+
+        listener = engine.listen(wake)
+        try:
+            async with asyncio.timeout(timeout):
+                while (value := read()) is None:
+                    self.open()
+                    await wakeful(arrived.wait())
+                    arrived.clear()
+                return value
+        except TimeoutError as error:
+            health = self.health
+            detail = f" ({health.detail})" if health.detail else ""
+            raise NoDataError(
+                f"no {what} of {self.symbol} within {timeout:g} s; the connection is {health.status}{detail}."
+                " The market may be closed; wait longer with timeout=, or check status."
+            ) from error
+        finally:
+            listener.close()
