@@ -206,6 +206,7 @@ class MarketSession:
         if not self.closed and self._was_up():
             for pipeline in self.pipelines.values():
                 pipeline.end()
+            self.bus.end()
         self.ended.set()
 
     def _was_up(self) -> bool:
@@ -281,7 +282,7 @@ class MarketSession:
             asyncio.get_running_loop().call_soon(self._arm)
 
     def _slow_handler(self, subscription: Subscription) -> None:
-        told = f"a handler of {subscription.type.name} is too slow: {subscription.dropped} events dropped"
+        told = f"a listener to {subscription.type.name} is too slow: {subscription.dropped} events dropped"
         self.pipelines[self.symbols[0]].alerts.add("slow_handler", told, self.feed.clock.now_ns())
 
     def _state(self) -> tuple[str, float]:

@@ -178,7 +178,9 @@ class PriceAlerts:
             if level is not None:
                 bisect.insort(self.prices, level)
             elif self.bus is not None and kind is not None:
-                made._tap = self.bus.tap(kind, lambda told: self._happened(made, told))
+                made._tap = self.bus.tap(
+                    kind, lambda told: self._happened(made, told), symbol=self._engine.symbol
+                )
             self._changed()
         self._engine.notify()
         return made
@@ -261,7 +263,7 @@ class PriceAlerts:
 
     def _happened(self, alert: Alert, event: Event) -> None:
         with self._engine.lock:
-            if not alert.active or event.symbol != alert.symbol:
+            if not alert.active:
                 return
             self._fire(alert, "event", event.time_ns, None)
         self._engine.notify()
@@ -273,7 +275,7 @@ class PriceAlerts:
             self._end(alert)
             self._done.append(alert)
         self._changed()
-        if self.bus is not None and self.bus.wants(EventType.ALERT):
+        if self.bus is not None and self.bus.wants(EventType.ALERT, alert.symbol):
             data: dict[str, Any] = {
                 "alert": alert.id,
                 "message": alert.message,

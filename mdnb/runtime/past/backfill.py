@@ -147,7 +147,7 @@ class Backfill:
         pipeline.gaps.append(gap)
         if not gap.repaired:
             pipeline.outages.append((gap.start_ns, gap.end_ns))
-        if pipeline.bus.wants(EventType.DATA_GAP):
+        if pipeline.bus.wants(EventType.DATA_GAP, pipeline.engine.symbol):
             pipeline.bus.emit(
                 Event(EventType.DATA_GAP, gap.symbol, gap.end_ns, gap.as_event(engine.tz), engine.tz)
             )
