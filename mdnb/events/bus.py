@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextvars
 import inspect
 import logging
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+import weakref
+from collections.abc import Callable
 from typing import Any
 
-from mdnb.errors import OptionError, WaitTimeoutError
+from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
+from mdnb.events.streams import AsyncEventStream, Backlog, EventStream
 from mdnb.events.types import Event, EventType
-from mdnb.interruptible_wait import wakeful
 
 __all__ = ["EventBus", "Handler", "Subscription", "Tap"]
 
@@ -41,6 +43,8 @@ class Subscription:
         What it listens to.
     handler
         The function.
+    symbol
+        Whose events it listens to; None: everybody's.
     delivered, dropped, errors
         Events handed over, lost because the handler was too slow, and failed in it.
     """
@@ -52,16 +56,20 @@ class Subscription:
         handler: Handler,
         loop: asyncio.AbstractEventLoop | None,
         *,
+        symbol: str | None = None,
         once: bool = False,
         limit: int = _QUEUE_LIMIT,
     ) -> None:
         self.type = type
         self.handler = handler
+        self.symbol = symbol
         self.delivered = 0
         self.dropped = 0
         self.errors = 0
         self._bus = bus
         self._loop = loop
+        # A notebook tells by the context to which cell output belongs: it belongs to the one that registered.
+        self._context = contextvars.copy_context()
         self._once = once
         self._limit = limit
         self._waiting: collections.deque[Event] = collections.deque()
@@ -103,7 +111,7 @@ class Subscription:
             self._bus._callbacks.put(self)
             return
         try:
-            self._loop.call_soon_threadsafe(self._start_draining)
+            self._loop.call_soon_threadsafe(self._start_draining, context=self._context)
         except RuntimeError:
             # The loop that registered the handler is closed: nobody is left to call.
             self.off()
@@ -145,9 +153,7 @@ class Subscription:
             if self._once:
                 self.off()
             try:
-                result = self.handler(event)
-                if inspect.isawaitable(result):
-                    asyncio.run(_finish(result))
+                self._context.run(_call, self.handler, event)
             except Exception as error:  # noqa: BLE001  # a user's handler may raise anything; the feed goes on
                 self._failed(error)
             self.delivered += 1
@@ -166,7 +172,14 @@ class Subscription:
     def __repr__(self) -> str:
         name = getattr(self.handler, "__qualname__", repr(self.handler))
         counts = f"{self.delivered} delivered, {self.dropped} dropped, {self.errors} errors"
-        return f"<{self.type.name} -> {name}: {counts}>"
+        whose = f" of {self.symbol}" if self.symbol is not None else ""
+        return f"<{self.type.name}{whose} -> {name}: {counts}>"
+
+
+def _call(handler: Handler, event: Event) -> None:
+    result = handler(event)
+    if inspect.isawaitable(result):
+        asyncio.run(_finish(result))
 
 
 async def _finish(awaitable: Any) -> None:
@@ -184,6 +197,23 @@ class Tap(Subscription):
             self.handler(event)
             self.delivered += 1
         return True
+
+
+class _IntoStream(Subscription):
+    """What an iterator over events listens by, one for each type; `EventBus.off` leaves it."""
+
+    def __init__(self, bus: EventBus, type: EventType, backlog: Backlog, symbol: str | None) -> None:
+        super().__init__(bus, type, backlog.put, None, symbol=symbol)
+        self._backlog = backlog
+
+    def _offer(self, event: Event) -> bool:
+        fitted = self._backlog.put(event)
+        self.dropped += not fitted
+        self.delivered += 1
+        return fitted
+
+
+_AT_ONCE = (Tap, _IntoStream)
 
 
 class EventBus:
@@ -207,6 +237,9 @@ class EventBus:
     def __init__(self, on_slow: Callable[[Subscription], None] | None = None) -> None:
         self.last_error: Exception | None = None
         self._listeners: dict[EventType, tuple[Subscription, ...]] = {}
+        self._routes: dict[tuple[EventType, str], tuple[Subscription, ...]] = {}
+        self._backlogs: weakref.WeakSet[Backlog] = weakref.WeakSet()
+        self._ended = False
         self._lock = threading.Lock()
         self._callbacks: queue.SimpleQueue[Subscription | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -214,55 +247,137 @@ class EventBus:
         self._on_slow = on_slow
         self._slow_told: dict[Subscription, float] = {}
 
-    def wants(self, type: EventType) -> bool:
+    def wants(self, type: EventType, symbol: str | None = None) -> bool:
         """Return whether anybody listens: events that nobody wants are never made."""
-        return type in self._listeners
+        return type in self._listeners if symbol is None else bool(self._route(type, symbol))
+
+    def _route(self, type: EventType, symbol: str) -> tuple[Subscription, ...]:
+        # Those who add or remove listeners change these first and put new routes in place afterwards: what is
+        # kept in the routes read here is never older than they are.
+        routes = self._routes
+        route = routes.get((type, symbol))
+        if route is None:
+            held = self._listeners.get(type, ())
+            route = routes[type, symbol] = tuple(each for each in held if each.symbol in (None, symbol))
+        return route
 
     def on(
-        self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = _QUEUE_LIMIT
+        self,
+        type: EventType | str,
+        handler: Handler,
+        *,
+        symbol: str | None = None,
+        once: bool = False,
+        limit: int = _QUEUE_LIMIT,
     ) -> Subscription:
-        """Register a handler; it runs on the running loop, or on a thread for callbacks where none runs."""
-        if not callable(handler):
-            raise OptionError(f"a handler must be a function of one event; got {handler!r}")
+        """Register a handler; it runs on the running loop, or on a thread for callbacks where none runs.
+
+        Parameters
+        ----------
+        type
+            What to listen to.
+        handler
+            A plain or an async function of one event. What it prints in a notebook appears under the cell
+            that registers it.
+        symbol
+            Only events of this symbol; others' take no room in the queue. None: of every symbol.
+        once
+            Only the next event.
+        limit
+            How many events wait at most; the oldest is dropped, counted and told of.
+
+        Raises
+        ------
+        OptionError
+            When there is no such event or the handler cannot be called.
+        """
         try:
             loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
             loop = None
-        return self._add(Subscription(self, EventType.parse(type), handler, loop, once=once, limit=limit))
+        return self._register(type, handler, loop, symbol=symbol, once=once, limit=limit)
 
     def on_thread(
-        self, type: EventType | str, handler: Handler, *, once: bool = False, limit: int = _QUEUE_LIMIT
+        self,
+        type: EventType | str,
+        handler: Handler,
+        *,
+        symbol: str | None = None,
+        once: bool = False,
+        limit: int = _QUEUE_LIMIT,
     ) -> Subscription:
-        """Register a handler that runs on the thread for callbacks, whatever loop is running here."""
+        """Register a handler that runs on the thread for callbacks, whatever loop is running here.
+
+        The parameters are those of `on`.
+        """
+        return self._register(type, handler, None, symbol=symbol, once=once, limit=limit)
+
+    def _register(
+        self,
+        type: EventType | str,
+        handler: Handler,
+        loop: asyncio.AbstractEventLoop | None,
+        *,
+        symbol: str | None,
+        once: bool,
+        limit: int,
+    ) -> Subscription:
         if not callable(handler):
             raise OptionError(f"a handler must be a function of one event; got {handler!r}")
-        return self._add(Subscription(self, EventType.parse(type), handler, None, once=once, limit=limit))
+        kind = EventType.parse(type)
+        return self._add(Subscription(self, kind, handler, loop, symbol=symbol, once=once, limit=limit))
 
-    def tap(self, type: EventType, handler: Handler) -> Subscription:
+    def tap(self, type: EventType, handler: Handler, *, symbol: str | None = None) -> Subscription:
         """Register a function of the engine's own; see `Tap`."""
-        return self._add(Tap(self, type, handler, None))
+        return self._add(Tap(self, type, handler, None, symbol=symbol))
 
     def _add(self, subscription: Subscription) -> Subscription:
         with self._lock:
             held = self._listeners.get(subscription.type, ())
             self._listeners[subscription.type] = (*held, subscription)
-            calls_back = subscription._loop is None and not isinstance(subscription, Tap)
+            self._routes = {}
+            calls_back = subscription._loop is None and not isinstance(subscription, _AT_ONCE)
             if calls_back and self._thread is None:
                 self._thread = threading.Thread(target=self._call_back, name="mdnb-callbacks", daemon=True)
                 self._thread.start()
         return subscription
 
-    def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
-        """Remove a subscription, a handler, or all handlers of a type; return how many were removed."""
+    def off(
+        self,
+        type: EventType | str | Subscription,
+        handler: Handler | None = None,
+        *,
+        symbol: str | None = None,
+    ) -> int:
+        """Remove a subscription, a handler, or all handlers of a type; return how many were removed.
+
+        Parameters
+        ----------
+        type
+            What they listen to, or one subscription.
+        handler
+            Only this function's; None: every handler's.
+        symbol
+            Only those that were registered for this symbol; None: whatever the symbol.
+
+        Examples
+        --------
+        >>> bus = EventBus()
+        >>> mes = bus.on("new_bar", print, symbol="MES")
+        >>> bus.off("new_bar", print, symbol="MNQ"), bus.off("new_bar", print)
+        (0, 1)
+        >>> bus.close()
+        """
         if isinstance(type, Subscription):
-            was = type.active
-            type.off()
-            return int(was)
-        gone = [
-            subscription
-            for subscription in self._listeners.get(EventType.parse(type), ())
-            if (handler is None and not isinstance(subscription, Tap)) or subscription.handler == handler
-        ]
+            chosen = [type] if type.active else []
+        else:
+            chosen = [
+                subscription
+                for subscription in self._listeners.get(EventType.parse(type), ())
+                if (handler is None and not isinstance(subscription, _AT_ONCE))
+                or subscription.handler == handler
+            ]
+        gone = [each for each in chosen if symbol is None or each.symbol == symbol]
         for subscription in gone:
             subscription.off()
         return len(gone)
@@ -276,6 +391,7 @@ class EventBus:
                 self._listeners[subscription.type] = left
             else:
                 self._listeners.pop(subscription.type, None)
+            self._routes = {}
             self._slow_told.pop(subscription, None)
 
     def subscriptions(self) -> list[Subscription]:
@@ -283,8 +399,8 @@ class EventBus:
         return [subscription for held in list(self._listeners.values()) for subscription in held]
 
     def emit(self, event: Event) -> None:
-        """Hand an event to everybody who listens to its type; never blocks, never raises."""
-        for subscription in self._listeners.get(event.type, ()):
+        """Hand an event to everybody who listens to its type and symbol; never blocks, never raises."""
+        for subscription in self._route(event.type, event.symbol):
             if not subscription._offer(event) and self._on_slow is not None:
                 now = time.monotonic()
                 if now - self._slow_told.get(subscription, -_LOG_EVERY_SECONDS) >= _LOG_EVERY_SECONDS:
@@ -296,63 +412,117 @@ class EventBus:
         type: EventType | str,
         timeout: float | None = None,
         where: Callable[[Event], bool] | None = None,
+        *,
+        symbol: str | None = None,
     ) -> Event:
         """Wait for the next event of a type.
 
         Parameters
         ----------
+        type
+            What to wait for.
         timeout
-            Seconds; None waits for ever.
+            Seconds; None waits as long as the market runs.
         where
             Only an event for which this is true.
+        symbol
+            Only an event of this symbol.
 
         Raises
         ------
         WaitTimeoutError
             When none came in time.
+        ClosedError
+            When the market came to its end meanwhile, so that none will come.
         """
         kind = EventType.parse(type)
-        loop = asyncio.get_running_loop()
-        found: asyncio.Future[Event] = loop.create_future()
-
-        def take(event: Event) -> None:
-            if not found.done() and (where is None or where(event)):
-                found.set_result(event)
-
-        subscription = self._add(Subscription(self, kind, take, loop))
+        stream = self.events(kind, symbol=symbol)
         try:
             async with asyncio.timeout(timeout):
-                return await wakeful(found)
+                async for event in stream:
+                    if where is None or where(event):
+                        return event
         except TimeoutError as error:
             raise WaitTimeoutError(f"no {kind.name} event within {timeout:g} s") from error
         finally:
-            subscription.off()
+            stream.close()
+        raise ClosedError(f"no {kind.name} event will come: the market is at its end or was closed")
 
-    async def events(self, *types: EventType | str) -> AsyncIterator[Event]:
-        """Iterate over events as they come; no types means all."""
-        kinds = [EventType.parse(each) for each in types] or list(EventType)
-        arrived: asyncio.Queue[Event] = asyncio.Queue(_QUEUE_LIMIT)
-        loop = asyncio.get_running_loop()
+    def events(self, *types: EventType | str, symbol: str | None = None) -> AsyncEventStream:
+        """Iterate over events as they come; it ends with the market.
 
-        def put(event: Event) -> None:
-            if arrived.full():
-                arrived.get_nowait()
-            arrived.put_nowait(event)
+        Parameters
+        ----------
+        *types
+            What to listen to; none means everything.
+        symbol
+            Only events of this symbol; None: of every symbol.
+        """
+        backlog, stop = self._backlog(types, symbol)
+        return AsyncEventStream(backlog, stop)
 
-        subscriptions = [self._add(Subscription(self, kind, put, loop)) for kind in kinds]
-        try:
-            while True:
-                yield await wakeful(arrived.get())
-        finally:
-            for subscription in subscriptions:
-                subscription.off()
+    def events_plain(
+        self, *types: EventType | str, symbol: str | None = None, timeout: float | None = None
+    ) -> EventStream:
+        """Iterate over events as they come, on any thread and without ``await``; it ends with the market.
+
+        Parameters
+        ----------
+        *types
+            What to listen to; none means everything.
+        symbol
+            Only events of this symbol; None: of every symbol.
+        timeout
+            Seconds to wait for each event; `WaitTimeoutError` then. None waits as long as the market runs.
+
+        Examples
+        --------
+        >>> bus = EventBus()
+        >>> bars = bus.events_plain("new_bar", symbol="MNQ")
+        >>> bus.emit(Event(EventType.NEW_BAR, "MNQ", 0, {"close": 1.0}))
+        >>> bus.emit(Event(EventType.NEW_BAR, "MES", 0, {"close": 2.0}))
+        >>> bus.close()
+        >>> [event.close for event in bars]
+        [1.0]
+        """
+        backlog, stop = self._backlog(types, symbol)
+        return EventStream(backlog, stop, timeout)
+
+    def _backlog(
+        self, types: tuple[EventType | str, ...], symbol: str | None
+    ) -> tuple[Backlog, Callable[[], None]]:
+        kinds = dict.fromkeys(EventType.parse(each) for each in types) or list(EventType)
+        backlog = Backlog(_QUEUE_LIMIT)
+        with self._lock:
+            self._backlogs.add(backlog)
+            ended = self._ended
+        if ended:
+            backlog.end()
+            return backlog, backlog.end
+        into = [self._add(_IntoStream(self, kind, backlog, symbol)) for kind in kinds]
+
+        def stop() -> None:
+            for each in into:
+                each.off()
+            backlog.end()
+
+        return backlog, stop
+
+    def end(self) -> None:
+        """Tell iterators and waits that no event will come any more: they end after what they hold."""
+        with self._lock:
+            self._ended = True
+            backlogs = list(self._backlogs)
+        for backlog in backlogs:
+            backlog.end()
 
     def _call_back(self) -> None:
         while (subscription := self._callbacks.get()) is not None:
             subscription._drain_on_thread()
 
     def close(self) -> None:
-        """Remove every handler and end the thread for callbacks."""
+        """Remove every handler, end every iterator and the thread for callbacks."""
+        self.end()
         for subscription in self.subscriptions():
             subscription.off()
         with self._lock:

@@ -200,6 +200,7 @@ class MarketSession:
         if not self.closed and self._was_up():
             for pipeline in self._pipelines.values():
                 pipeline.end()
+            self.bus.end()
         self.ended.set()
 
     def _was_up(self) -> bool:
@@ -276,7 +277,7 @@ class MarketSession:
             asyncio.get_running_loop().call_soon(self._arm)
 
     def _slow_handler(self, subscription: Subscription) -> None:
-        told = f"a handler of {subscription.type.name} is too slow: {subscription.dropped} events dropped"
+        told = f"a listener to {subscription.type.name} is too slow: {subscription.dropped} events dropped"
         self._pipelines[self.symbols[0]].alerts.add("slow_handler", told, self.feed.clock.now_ns())
 
     # -- the timer that closes bars -------------------------------------------------------------------

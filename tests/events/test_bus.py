@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ def bus() -> Iterator[EventBus]:
     made.close()
 
 
-def event(number: int, kind: EventType = EventType.TICK_DATA) -> Event:
-    return Event(kind, "X", number, {"price": float(number), "status": "connected"})
+def event(number: int, kind: EventType = EventType.TICK_DATA, symbol: str = "X") -> Event:
+    return Event(kind, symbol, number, {"price": float(number), "status": "connected"})
 
 
 def test_each_handler_sees_every_event_in_order(bus: EventBus) -> None:
@@ -76,7 +77,7 @@ def test_a_slow_handler_fills_only_its_own_queue_and_is_told_of() -> None:
     asyncio.run(main())
     bus.close()
     assert seen == list(range(500))
-    assert len(told) == 1
+    assert {subscription.handler.__name__ for subscription in told} == {"slow"}
 
 
 def test_a_raising_handler_is_logged_once_a_second_and_goes_on(
@@ -113,6 +114,87 @@ def test_off_by_handle_by_handler_and_by_type(bus: EventBus) -> None:
     assert not bus.wants(EventType.NEW_BAR)
     bus.on("new_bar", one)
     assert bus.off("new_bar") == 1
+
+
+def test_off_with_a_symbol_removes_what_was_registered_for_it(bus: EventBus) -> None:
+    def one(told: Event) -> None: ...
+
+    whole, ours, other = (bus.on("new_bar", one, symbol=symbol) for symbol in (None, "X", "Y"))
+    assert bus.off("new_bar", one, symbol="X") == 1
+    assert [whole.active, ours.active, other.active] == [True, False, True]
+    assert bus.off(other, symbol="X") == 0
+    assert bus.off(other, symbol="Y") == 1
+    again = bus.on_thread("new_bar", one, symbol="X")
+    assert bus.off("new_bar", one) == 2
+    assert not whole.active
+    assert not again.active
+
+
+def test_events_of_other_symbols_do_not_reach_a_queue(bus: EventBus) -> None:
+    go, started, done = threading.Event(), threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def ours(told: Event) -> None:
+        started.set()
+        go.wait(_SECONDS)
+        seen.append(told.time_ns)
+        if told.time_ns == 3:
+            done.set()
+
+    subscription = bus.on("tick_data", ours, symbol="X", limit=2)
+    bus.emit(event(1))
+    assert started.wait(_SECONDS)
+    for i in range(100):
+        bus.emit(event(i, symbol="Y"))
+    bus.emit(event(2))
+    bus.emit(event(3))
+    go.set()
+    assert done.wait(_SECONDS)
+    assert seen == [1, 2, 3]
+    assert subscription.dropped == 0
+
+
+def test_whether_anybody_wants_a_symbol_follows_who_listens(bus: EventBus) -> None:
+    kind = EventType.TICK_DATA
+    assert not bus.wants(kind, "X")
+    ours = bus.on(kind, print, symbol="X")
+    assert [bus.wants(kind, "X"), bus.wants(kind, "Y"), bus.wants(kind)] == [True, False, True]
+    everybody = bus.on(kind, print)
+    assert bus.wants(kind, "Y")
+    everybody.off()
+    assert [bus.wants(kind, "X"), bus.wants(kind, "Y")] == [True, False]
+    ours.off()
+    assert not bus.wants(kind, "X")
+
+
+def test_handlers_run_in_the_context_that_registered_them(bus: EventBus) -> None:
+    where: contextvars.ContextVar[str] = contextvars.ContextVar("where", default="nowhere")
+    seen: dict[str, str] = {}
+    done = {name: threading.Event() for name in ("plain", "async", "looped", "looped async")}
+
+    def note(name: str) -> None:
+        seen[name] = where.get()
+        done[name].set()
+
+    async def note_later(name: str) -> None:
+        await asyncio.sleep(0)
+        note(name)
+
+    async def main() -> None:
+        where.set("loop")
+        bus.on("tick_data", lambda told: note("looped"))
+        bus.on("tick_data", lambda told: note_later("looped async"))
+        where.set("later")
+        contextvars.Context().run(bus.emit, event(1))
+        for each in done.values():
+            await asyncio.to_thread(each.wait, _SECONDS)
+
+    where.set("thread")
+    bus.on("tick_data", lambda told: note("plain"))
+    bus.on("tick_data", lambda told: note_later("async"))
+    where.set("elsewhere")
+    asyncio.run(main())
+    assert seen == {"plain": "thread", "async": "thread", "looped": "loop", "looped async": "loop"}
 
 
 def test_once_is_once(bus: EventBus) -> None:

@@ -32,7 +32,9 @@ NAMES = ["1min", "5min", "15min", "1hour"]
 def test_an_export_imports_as_the_same_bars(kind: str, tz: str, tmp_path: Path) -> None:
     options: dict[str, Any] = {"initial_days": 1, "tz": tz, "progress": False}
     with mdnb.live("X", NAMES, feed=HandFeed(minutes(-700, 700)), **options) as market:
-        market._parts.session.feed.trades(*(trade(i * 20, 100.25 + 0.5 * (i % 3), 2.0, i) for i in range(100)))  # type: ignore[attr-defined]
+        market._parts.session.feed.trades(
+            *(trade(i * 20, 100.25 + 0.5 * (i % 3), 2.0, i) for i in range(100))
+        )  # type: ignore[attr-defined]
         expected = {name: market.data.get_data(name, closed_only=True) for name in NAMES}
         getattr(market.data, f"export_to_{kind}")("1min", tmp_path / f"bars.{kind}")
     clock = EventClock(START + 3600 * MINUTE)

@@ -36,38 +36,44 @@ class EventPublisher:
         self.bus = bus
         engine.alerts.watch = self._watch
 
+    def _wants(self, kind: EventType) -> bool:
+        return self.bus.wants(kind, self.engine.symbol)
+
     def emit(self, kind: EventType, time_ns: int, data: Any) -> None:
         """Tell of anything."""
         self.bus.emit(Event(kind, self.engine.symbol, time_ns, data, self.engine.tz))
 
     def alert(self, time_ns: int, data: dict[str, Any]) -> None:
         """Tell that something is wrong with the data."""
-        if self.bus.wants(EventType.DATA_QUALITY_ALERT):
+        if self._wants(EventType.DATA_QUALITY_ALERT):
             self.emit(EventType.DATA_QUALITY_ALERT, time_ns, data)
 
     def fired(self, alerts: Sequence[Fired]) -> None:
         """Tell of alerts that fired."""
-        if alerts and self.bus.wants(EventType.ALERT):
+        if alerts and self._wants(EventType.ALERT):
             for time_ns, data in alerts:
                 self.emit(EventType.ALERT, time_ns, data)
 
     def _watch(self, alert: Alert, kind: EventType) -> Subscription:
         """Let an alert on an event fire when that is told."""
-        return self.bus.tap(kind, lambda told: self.fired(self.engine.alerts.happened(alert, told)))
+        alerts = self.engine.alerts
+        return self.bus.tap(
+            kind, lambda told: self.fired(alerts.happened(alert, told)), symbol=self.engine.symbol
+        )
 
     def bars(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
         """Tell of bars that closed, that changed after closing, and of those being made."""
-        bus, engine = self.bus, self.engine
+        engine = self.engine
         for name, row, flags in closed:
             bar = engine.bar(name, row, flags=flags)
-            if bus.wants(EventType.NEW_BAR):
+            if self._wants(EventType.NEW_BAR):
                 self.emit(EventType.NEW_BAR, row[0], bar)
-            if bus.wants(EventType.BAR_CONSTRUCTED):
+            if self._wants(EventType.BAR_CONSTRUCTED):
                 self.emit(EventType.BAR_CONSTRUCTED, row[0], bar)
-        if amended and bus.wants(EventType.BAR_AMENDED):
+        if amended and self._wants(EventType.BAR_AMENDED):
             for name, row in amended:
                 self.emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=2))
-        if bus.wants(EventType.BAR_UPDATED):
+        if self._wants(EventType.BAR_UPDATED):
             for name in engine.timeframes():
                 forming = engine.forming(name)
                 if forming is not None:
@@ -75,19 +81,19 @@ class EventPublisher:
 
     def trades(self, rows: Sequence[TradeRow]) -> None:
         """Tell of trades."""
-        if self.bus.wants(EventType.TICK_DATA):
+        if self._wants(EventType.TICK_DATA):
             for row in rows:
                 self.emit(EventType.TICK_DATA, row[0], self.tick(row))
 
     def quotes(self, rows: Sequence[QuoteRow]) -> None:
         """Tell of quotes."""
-        if self.bus.wants(EventType.QUOTE_UPDATE):
+        if self._wants(EventType.QUOTE_UPDATE):
             for row in rows:
                 self.emit(EventType.QUOTE_UPDATE, row[0], self.quote(row))
 
     def depth(self, time_ns: int, updates: Sequence[DepthUpdate]) -> None:
         """Tell of the order book: best levels, spread and imbalance."""
-        if not self.bus.wants(EventType.MARKET_DEPTH_UPDATE):
+        if not self._wants(EventType.MARKET_DEPTH_UPDATE):
             return
         with self.engine.lock:
             view, crossed = self.engine.order_book(10), self.engine.depth.crossed_removed

@@ -279,9 +279,9 @@ class PriceAlerts:
         return self.take([trade for row in rows for trade in _as_trades(row)], last) if self.prices else []
 
     def happened(self, alert: Alert, event: Event) -> list[Fired]:
-        """Fire an alert that waited for an event, where it is its symbol's."""
+        """Fire an alert that waited for an event; it is its symbol's."""
         with self._lock:
-            if not alert.active or event.symbol != alert.symbol:
+            if not alert.active:
                 return []
             fired = [self._fire(alert, "event", event.time_ns, None)]
         self._on_change()

@@ -125,7 +125,7 @@ class Backfill:
         pipeline.gaps.append(gap)
         if not gap.repaired:
             pipeline.outages.append((gap.start_ns, gap.end_ns))
-        if pipeline.bus.wants(EventType.DATA_GAP):
+        if pipeline.bus.wants(EventType.DATA_GAP, engine.symbol):
             pipeline.publisher.emit(EventType.DATA_GAP, gap.end_ns, gap.as_event(engine.tz))
 
     # -- ids that were jumped over --------------------------------------------------------------------

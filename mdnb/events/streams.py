@@ -1,0 +1,217 @@
+"""Iterators over events: what came and was not taken yet, and the two ways to wait for more."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+from mdnb.errors import WaitTimeoutError
+from mdnb.events.types import Event
+from mdnb.interruptible_wait import wakeful
+
+__all__ = ["AsyncEventStream", "Backlog", "EventStream"]
+
+_WAKE_SECONDS = 0.1
+
+
+class Backlog:
+    """Events between the thread that emits and the one that iterates.
+
+    Parameters
+    ----------
+    limit
+        How many are held; the oldest is dropped for a new one.
+
+    Attributes
+    ----------
+    dropped
+        Events lost because they were not taken in time.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.dropped = 0
+        self._limit = limit
+        self._held: collections.deque[Event] = collections.deque()
+        self._lock = threading.Lock()
+        self._ended = False
+        self._wakers: set[Callable[[], None]] = set()
+
+    def put(self, event: Event) -> bool:
+        """Hold an event; return False when the oldest one had to go."""
+        with self._lock:
+            if self._ended:
+                return True
+            full = len(self._held) >= self._limit
+            if full:
+                self._held.popleft()
+                self.dropped += 1
+            self._held.append(event)
+        self._wake()
+        return not full
+
+    def take(self) -> Event | None:
+        """Return the oldest event held, or None."""
+        with self._lock:
+            return self._held.popleft() if self._held else None
+
+    def end(self) -> None:
+        """Hold nothing more; what is held can still be taken."""
+        with self._lock:
+            self._ended = True
+        self._wake()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is held and nothing will be."""
+        with self._lock:
+            return self._ended and not self._held
+
+    @contextlib.contextmanager
+    def waking(self, waker: Callable[[], None]) -> Iterator[None]:
+        """Have a function called when there is something to take or the end has come, at once if it is so."""
+        with self._lock:
+            self._wakers.add(waker)
+            ready = bool(self._held) or self._ended
+        if ready:
+            waker()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wakers.discard(waker)
+
+    def _wake(self) -> None:
+        # Read without the lock: whoever adds a waker looks afterwards whether there is something to take.
+        if self._wakers:
+            with self._lock:
+                wakers = list(self._wakers)
+            for waker in wakers:
+                waker()
+
+
+class EventStream:
+    """Events one after the other; ``with`` or `close` ends it early, as does forgetting it.
+
+    Parameters
+    ----------
+    backlog
+        Where they are.
+    stop
+        Called when nobody wants more.
+    timeout
+        Seconds to wait for each; None waits for ever.
+    """
+
+    def __init__(self, backlog: Backlog, stop: Callable[[], None], timeout: float | None = None) -> None:
+        self._backlog = backlog
+        self._timeout = timeout
+        self._finalizer = weakref.finalize(self, stop)
+        self._finalizer.atexit = False
+
+    @property
+    def dropped(self) -> int:
+        """Events lost because they were not taken in time."""
+        return self._backlog.dropped
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._finalizer()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        ready = threading.Event()
+        until = None if self._timeout is None else time.monotonic() + self._timeout
+        with self._backlog.waking(ready.set):
+            while True:
+                ready.clear()
+                event = self._backlog.take()
+                if event is not None:
+                    return event
+                if self._backlog.ended:
+                    self.close()
+                    raise StopIteration
+                left = _WAKE_SECONDS if until is None else min(_WAKE_SECONDS, until - time.monotonic())
+                if left <= 0:
+                    raise WaitTimeoutError(f"no event within {self._timeout:g} s")
+                # In slices: on Windows an interrupt is seen between two waits only.
+                ready.wait(left)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncEventStream:
+    """Events one after the other, awaited; ``async with`` or `close` ends it early, as does forgetting it.
+
+    Parameters
+    ----------
+    backlog
+        Where they are.
+    stop
+        Called when nobody wants more.
+    """
+
+    def __init__(self, backlog: Backlog, stop: Callable[[], None]) -> None:
+        self._backlog = backlog
+        self._finalizer = weakref.finalize(self, stop)
+        self._finalizer.atexit = False
+
+    @property
+    def dropped(self) -> int:
+        """Events lost because they were not taken in time."""
+        return self._backlog.dropped
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._finalizer()
+
+    async def aclose(self) -> None:
+        """Listen no more; the name that async generators have."""
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            event = self._backlog.take()
+            if event is not None:
+                return event
+            if self._backlog.ended:
+                self.close()
+                raise StopAsyncIteration
+            await self._changed()
+
+    async def _changed(self) -> None:
+        loop = asyncio.get_running_loop()
+        changed = asyncio.Event()
+
+        def waker() -> None:
+            # The loop may be closed by now, and nobody wait.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(changed.set)
+
+        with self._backlog.waking(waker):
+            await wakeful(changed.wait())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
