@@ -16,37 +16,85 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mdnb import analysis, datasets, errors
+    from mdnb.analysis.alignment import TimeframeAlignment
     from mdnb.config import DataManagerConfig
-    from mdnb.errors import MdnbError
+    from mdnb.errors import (
+        ClosedError,
+        DataExportError,
+        DataImportError,
+        FeedError,
+        FeedRefusedError,
+        MdnbError,
+        MissingExtraError,
+        NoDataError,
+        OptionError,
+        RuntimeUseError,
+        SymbolError,
+        TimeframeError,
+        WaitTimeoutError,
+    )
+    from mdnb.events.bus import Subscription
     from mdnb.events.types import Event, EventType
+    from mdnb.feeds.base import Feed
     from mdnb.feeds.registry import make_feed
     from mdnb.instruments import Instrument
+    from mdnb.live_frame import LiveFrame
     from mdnb.manager import RealtimeDataManager
-    from mdnb.market import LiveMarket, live
+    from mdnb.market import LiveMarket, LiveSymbol, live
     from mdnb.notebook.magics import load_ipython_extension, unload_ipython_extension
+    from mdnb.runtime.live.price_alerts import Alert
     from mdnb.runtime.process.bridge import run
-    from mdnb.suite import TradingSuite
+    from mdnb.statistics import ImportResult
+    from mdnb.suite import SuiteSymbol, TradingSuite
+    from mdnb.sync_manager import SyncDataManager
     from mdnb.timeframes import Timeframe
     from mdnb.types import Bar, MarketSnapshot, Price, Quote, Tick
+    from mdnb.widgets.chart.chart import LiveChart
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alert",
     "Bar",
+    "ClosedError",
+    "DataExportError",
+    "DataImportError",
     "DataManagerConfig",
     "Event",
     "EventType",
+    "Feed",
+    "FeedError",
+    "FeedRefusedError",
+    "ImportResult",
     "Instrument",
+    "LiveChart",
+    "LiveFrame",
     "LiveMarket",
+    "LiveSymbol",
     "MarketSnapshot",
     "MdnbError",
+    "MissingExtraError",
+    "NoDataError",
+    "OptionError",
     "Price",
     "Quote",
     "RealtimeDataManager",
+    "RuntimeUseError",
+    "Subscription",
+    "SuiteSymbol",
+    "SymbolError",
+    "SyncDataManager",
     "Tick",
     "Timeframe",
+    "TimeframeAlignment",
+    "TimeframeError",
     "TradingSuite",
+    "WaitTimeoutError",
     "__version__",
+    "analysis",
+    "datasets",
+    "errors",
     "live",
     "load_ipython_extension",
     "make_feed",
@@ -55,29 +103,55 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Alert": "mdnb.runtime.live.price_alerts",
     "Bar": "mdnb.types",
+    "ClosedError": "mdnb.errors",
+    "DataExportError": "mdnb.errors",
+    "DataImportError": "mdnb.errors",
     "DataManagerConfig": "mdnb.config",
     "Event": "mdnb.events.types",
     "EventType": "mdnb.events.types",
+    "Feed": "mdnb.feeds.base",
+    "FeedError": "mdnb.errors",
+    "FeedRefusedError": "mdnb.errors",
+    "ImportResult": "mdnb.statistics",
     "Instrument": "mdnb.instruments",
+    "LiveChart": "mdnb.widgets.chart.chart",
+    "LiveFrame": "mdnb.live_frame",
     "LiveMarket": "mdnb.market",
+    "LiveSymbol": "mdnb.market",
     "MarketSnapshot": "mdnb.types",
     "MdnbError": "mdnb.errors",
+    "MissingExtraError": "mdnb.errors",
+    "NoDataError": "mdnb.errors",
+    "OptionError": "mdnb.errors",
     "Price": "mdnb.types",
     "Quote": "mdnb.types",
     "RealtimeDataManager": "mdnb.manager",
+    "RuntimeUseError": "mdnb.errors",
+    "Subscription": "mdnb.events.bus",
+    "SuiteSymbol": "mdnb.suite",
+    "SymbolError": "mdnb.errors",
+    "SyncDataManager": "mdnb.sync_manager",
     "Tick": "mdnb.types",
     "Timeframe": "mdnb.timeframes",
+    "TimeframeAlignment": "mdnb.analysis.alignment",
+    "TimeframeError": "mdnb.errors",
     "TradingSuite": "mdnb.suite",
+    "WaitTimeoutError": "mdnb.errors",
     "live": "mdnb.market",
     "load_ipython_extension": "mdnb.notebook.magics",
     "make_feed": "mdnb.feeds.registry",
     "run": "mdnb.runtime.process.bridge",
     "unload_ipython_extension": "mdnb.notebook.magics",
 }
+_ROOMS = ("analysis", "datasets", "errors")
+"""Modules that are reached as attributes: ``mdnb.datasets.path(...)``."""
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"mdnb.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'mdnb' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

@@ -101,6 +101,7 @@ class LiveSymbol(Face):
         Whose market it is.
     """
 
+    _word = "live"
     _called = "live[...]"
     _ends = "live.close(), which ends all symbols"
 

@@ -42,6 +42,7 @@ class SuiteSymbol(Face):
         Whose market it is.
     """
 
+    _word = "TradingSuite"
     _called = "suite[...]"
     _ends = "suite.disconnect(), which ends all symbols"
 

@@ -43,12 +43,12 @@ class AwaitedEvents:
         ClosedError
             After the market was closed.
         """
-        check_open(self._session)
+        _check_open(self._session)
         return self._session.bus.on(type, handler, symbol=self._symbol)
 
     async def once(self, type: EventType | str, handler: Handler) -> Subscription:
         """Call a function for the next event of a type only; see `on`."""
-        check_open(self._session)
+        _check_open(self._session)
         return self._session.bus.on(type, handler, symbol=self._symbol, once=True)
 
     async def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
@@ -81,7 +81,7 @@ class AwaitedEvents:
         ClosedError
             After the market was closed.
         """
-        check_open(self._session)
+        _check_open(self._session)
         return await self._session.bus.wait_for(type, timeout, where, symbol=self._symbol)
 
     def events(self, *types: EventType | str) -> AsyncIterator[Event]:
@@ -89,7 +89,7 @@ class AwaitedEvents:
 
         ``async for event in suite.events(EventType.NEW_BAR)``.
         """
-        check_open(self._session)
+        _check_open(self._session)
         return self._session.bus.events(*types, symbol=self._symbol)
 
 
@@ -121,12 +121,12 @@ class PlainEvents:
         ClosedError
             After the market was closed.
         """
-        check_open(self._session)
+        _check_open(self._session)
         return self._session.bus.on_thread(type, handler, symbol=self._symbol)
 
     def once(self, type: EventType | str, handler: Handler) -> Subscription:
         """Call a function for the next event of a type only; see `on`."""
-        check_open(self._session)
+        _check_open(self._session)
         return self._session.bus.on_thread(type, handler, symbol=self._symbol, once=True)
 
     def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
@@ -159,7 +159,7 @@ class PlainEvents:
         ClosedError
             After the market was closed.
         """
-        check_open(self._session)
+        _check_open(self._session)
         return call(self._session.bus.wait_for(type, timeout, where, symbol=self._symbol))
 
     def events(self, *types: EventType | str) -> Iterator[Event]:
@@ -167,11 +167,11 @@ class PlainEvents:
 
         ``for event in live.events("new_bar")``.
         """
-        check_open(self._session)
+        _check_open(self._session)
         return self._session.bus.events_plain(*types, symbol=self._symbol)
 
 
-def check_open(session: MarketSession) -> None:
+def _check_open(session: MarketSession) -> None:
     """Raise `ClosedError` after a session was closed."""
     if session.closed:
         raise ClosedError(f"the market of {', '.join(session.symbols)} was closed; make a new one")

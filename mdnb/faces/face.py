@@ -38,6 +38,7 @@ class Face:
         Whose market it is; of several the first one.
     """
 
+    _word = "market"
     _called = "market"
     _ends = "close()"
 
@@ -114,7 +115,7 @@ class Face:
         return status_html(self._title(), self._parts.session.health, self._shown())
 
     def _title(self) -> str:
-        return f"{type(self).__name__} {', '.join(self._named())}"
+        return f"{self._word} {', '.join(self._named())}"
 
     def _shown(self) -> list[SyncDataManager]:
         """Return the managers whose figures the card shows."""
@@ -122,7 +123,7 @@ class Face:
 
     def __repr__(self) -> str:
         kept = ", ".join(self.timeframes)
-        return f"<{type(self).__name__} {', '.join(self._named())}: {kept}; {self.status}>"
+        return f"<{self._word} {', '.join(self._named())}: {kept}; {self.status}>"
 
     def _named(self) -> tuple[str, ...]:
         return (self.symbol,)

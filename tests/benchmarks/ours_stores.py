@@ -16,6 +16,7 @@ from mdnb.clock import EventClock
 from mdnb.config import DataManagerConfig
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.manager import RealtimeDataManager
+from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.past.missed_trades import load_bars
 from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.sessions import Sessions
@@ -123,7 +124,10 @@ async def _get_data(calls: int, bars: int, held: int, *, ticking: bool) -> dict[
     session = MarketSession(_SilentFeed(), ["MNQ"], options)
     await session.start()
     try:
-        pipeline, manager = session.market("MNQ").pipeline, RealtimeDataManager(session, "MNQ")
+        pipeline, manager = (
+            session.market("MNQ").pipeline,
+            RealtimeDataManager(ManagerParts.of(session.market("MNQ"))),
+        )
         opens = START_NS + held * _MINUTE_NS
         load_bars(pipeline, _minutes(held), opens)
         seconds = 0.0

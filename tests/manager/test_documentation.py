@@ -38,4 +38,4 @@ def test_a_plain_method_says_what_it_takes() -> None:
     with mdnb.live("BTC-USD", ["1min"], initial_days=0) as market:
         assert str(inspect.signature(market.data.get_data)).startswith("(timeframe: 'str', count:")
         assert "newest so many" in str(market.data.get_data.__doc__)
-        assert repr(market.data.get_data).startswith("<plain method get_data(")
+        assert repr(market.data.get_data).startswith("<get_data(")

@@ -65,7 +65,7 @@ def test_what_overflows_is_read_back_as_if_it_had_stayed(memory_mapping: bool, c
             for at in range(0, 600, 50):
                 feed.trades(*ticking(300)[at : at + 50])
                 if at % 200 == 0:
-                    call(tidy(market._parts.session, "X"))
+                    call(tidy(market.data.engine, market._parts.session.workers))
             data = market.data
             assert len(data.get_data("1min")) == min(limit, 700)
             middle = pd.Timestamp(START, tz="UTC")

@@ -84,7 +84,7 @@ def tidied_by_itself(market: LiveMarket, _value: Any, _path: Path) -> bool:
 
 
 def packed(market: LiveMarket, _value: Any, _path: Path) -> bool:
-    call(tidy(market._parts.session, "X"))
+    call(tidy(market.data.engine, market._parts.session.workers))
     return all(segment.compressed for segment in market.data.engine.overflow["1min"].segments.segments())
 
 
@@ -94,12 +94,12 @@ def older_bars(market: LiveMarket, _value: Any, _path: Path) -> bool:
 
 
 def disk_within(market: LiveMarket, _value: Any, _path: Path) -> bool:
-    call(tidy(market._parts.session, "X"))
+    call(tidy(market.data.engine, market._parts.session.workers))
     return market.data.get_memory_stats().disk_usage_mb == 0.0
 
 
 def folder(market: LiveMarket, _value: Any, path: Path) -> bool:
-    call(tidy(market._parts.session, "X"))
+    call(tidy(market.data.engine, market._parts.session.workers))
     return any(path.rglob("bars-*"))
 
 

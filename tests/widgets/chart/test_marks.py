@@ -271,7 +271,7 @@ def test_alerts_of_the_symbol_are_sent_to_all_its_charts() -> None:
             }
         ]
     with engine.lock:
-        engine.alerts.take([(20 * MINUTE_NS, 120.0, 1.0, 1, 0, 20)])
+        engine.alerts.take([(20 * MINUTE_NS, 120.0, 1.0, 1, 0, 20)], engine.last_trade)
     charts[1].draw()
     (told,) = [content for content, _ in wires[1].messages if content["kind"] == "signs"][-1]["alerts"]
     assert (told["active"], told["fired"], told["at"], told["trade"]) == (False, 1, 20 * 60_000.0, 120.0)

@@ -249,4 +249,4 @@ def test_a_panel_has_chart_controls_and_the_charts_picture(market: LiveMarket) -
 def test_a_panel_is_opened_from_all_that_has_charts(market: LiveMarket) -> None:
     assert market.of("MES").panel().chart.symbol == "MES"
     assert market.panel().chart.timeframe == "1min"
-    assert market._view.panel("15min").chart.timeframe == "15min"
+    assert market.of("MNQ").panel("15min").chart.timeframe == "15min"

@@ -165,7 +165,7 @@ def test_texts_of_a_feed_are_text_in_a_still_page() -> None:
 
 def test_a_dashboard_is_opened_from_all_that_has_charts(market: LiveMarket) -> None:
     assert market.of("MES").dashboard("1min").symbol == "MES"
-    assert market._view.dashboard("1min").symbol == "MNQ"
+    assert market.of("MNQ").dashboard("1min").symbol == "MNQ"
 
     async def opened() -> tuple[str, str]:
         async with await mdnb.TradingSuite.create(["MNQ", "MES"], ["1min"], initial_days=0.1) as suite:
