@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,16 +13,49 @@ from mdnb.store.bars import BarStore
 from mdnb.store.columns import PARTIAL, BarColumns, frame_of, join_columns
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
     import pandas as pd
 
-    from mdnb.runtime.live.symbol_state import SymbolState
+    from mdnb.store.overflow import Overflow
 
-__all__ = ["BarReader", "Window"]
+__all__ = ["BarReader", "HeldBars", "Window"]
 
 _MOST_CACHED = 64
 
 Window = tuple[int | None, int | None, int | None, bool]
 """``(count, start_ns, end_ns, closed_only)``: what is asked for."""
+
+
+class HeldBars(Protocol):
+    """What is read: the bars of one symbol, in memory and beyond."""
+
+    symbol: str
+    tz: str
+    source: str
+    lock: threading.RLock
+
+    @property
+    def overflow(self) -> Mapping[str, Overflow]:
+        """The bars that left memory, by timeframe."""
+        ...
+
+    def canonical(self, timeframe: object) -> str:
+        """Return a kept timeframe's name."""
+        ...
+
+    def log(self, name: str) -> BarStore:
+        """Return the store of a timeframe by its canonical name."""
+        ...
+
+    def forming_of(self, name: str) -> BarRow | None:
+        """Return the open bar by a canonical name."""
+        ...
+
+    def version(self, timeframe: object) -> tuple[int, int, int]:
+        """Return generation, bars closed, updates."""
+        ...
 
 
 class BarReader:
@@ -34,7 +67,7 @@ class BarReader:
         Frames made or handed out, the time it took in all, and how many came from the cache.
     """
 
-    def __init__(self, engine: SymbolState) -> None:
+    def __init__(self, engine: HeldBars) -> None:
         self.accesses = 0
         self.seconds = 0.0
         self.hits = 0
@@ -128,7 +161,7 @@ class BarReader:
 
 
 def _labelled(
-    made: pd.DataFrame, engine: SymbolState, name: str, forming: bool, partial: tuple[int, ...]
+    made: pd.DataFrame, engine: HeldBars, name: str, forming: bool, partial: tuple[int, ...]
 ) -> pd.DataFrame:
     attrs: dict[Any, Any] = made.attrs
     attrs["symbol"] = engine.symbol
