@@ -14,11 +14,13 @@ import numpy as np
 
 from mdnb.errors import MdnbError
 from mdnb.events.types import Event, EventType
+from mdnb.records import Record, timestamp
 from mdnb.rows import TradeRow
 from mdnb.runtime.past.missed_trades import backfill, put_back
-from mdnb.types import Record, timestamp
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mdnb.runtime.live.pipeline import Pipeline
     from mdnb.runtime.session import MarketSession
 
@@ -29,7 +31,7 @@ _SECONDS = 30.0
 _REST_NS = 10 * 1_000_000_000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Gap(Record):
     """A stretch that the feed did not deliver.
 
@@ -51,6 +53,17 @@ class Gap(Record):
     repaired: bool
     reason: str
     trades: int = 0
+    tz: str = dataclasses.field(default="UTC", repr=False)
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """`start_ns` in the gap's zone."""
+        return timestamp(self.start_ns, self.tz)
+
+    @property
+    def end(self) -> pd.Timestamp:
+        """`end_ns` in the gap's zone."""
+        return timestamp(self.end_ns, self.tz)
 
     def as_event(self, tz: str) -> dict[str, Any]:
         """Return the data of its ``DATA_GAP`` event."""
@@ -144,6 +157,7 @@ class Backfill:
 
     def _tell(self, pipeline: Pipeline, gap: Gap) -> None:
         engine = pipeline.engine
+        gap = dataclasses.replace(gap, tz=engine.tz)
         pipeline.gaps.append(gap)
         if not gap.repaired:
             pipeline.outages.append((gap.start_ns, gap.end_ns))
