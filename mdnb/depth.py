@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from mdnb.types import Record, timestamp
+from mdnb.number_format import decimals_needed, price_text
+from mdnb.records import Record, timestamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["BookLevel", "OrderBookView", "imbalance", "microprice"]
 
 _NAN = float("nan")
-_MOST_DECIMALS = 12
 
 
 def imbalance(bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]) -> float:
@@ -65,7 +65,7 @@ def microprice(bid: float, bid_size: float, ask: float, ask_size: float) -> floa
     return bid + (ask - bid) * (bid_size / total) if total > 0 else _NAN
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class BookLevel(Record):
     """What waits at one price.
 
@@ -75,13 +75,16 @@ class BookLevel(Record):
         In price units.
     size
         Base units or contracts.
+    decimals
+        How the price is shown; None takes as many as it needs.
     """
 
     price: float
     size: float
+    decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class OrderBookView(Record):
     """The best levels of an order book at one moment.
 
@@ -99,6 +102,8 @@ class OrderBookView(Record):
         False until the venue has sent the whole book, and again after the connection was lost.
     age
         Seconds between the newest update's arrival and the moment it was asked for.
+    tz, decimals
+        How times and prices are shown; None takes as many decimals as the prices need.
 
     Examples
     --------
@@ -122,6 +127,7 @@ class OrderBookView(Record):
     ready: bool = True
     age: float = 0.0
     tz: str = dataclasses.field(default="UTC", repr=False)
+    decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def best_bid(self) -> float:
@@ -170,26 +176,38 @@ class OrderBookView(Record):
         """Same as `timestamp`."""
         return timestamp(self.time_ns, self.tz)
 
-    def __str__(self) -> str:
+    def _ladder(self) -> list[tuple[str, str, str]]:
+        """Return what is shown of it, asks above bids: side, price and size as texts."""
         levels = (*self.bids, *self.asks)
-        price_places = _decimals([level.price for level in levels])
-        size_places = _decimals([level.size for level in levels])
-        rows = [("ask", level.price, f"{level.size:,.{size_places}f}") for level in reversed(self.asks)]
-        if self.bids and self.asks:
-            rows.append(("spread", self.spread, ""))
-        rows += [("bid", level.price, f"{level.size:,.{size_places}f}") for level in self.bids]
-        prices = [f"{price:,.{price_places}f}" for _, price, _ in rows]
-        price_width = max(map(len, prices), default=0)
-        size_width = max((len(size) for _, _, size in rows), default=0)
-        lines = [
-            f"{name:>6}  {price:>{price_width}}  {size:>{size_width}}".rstrip()
-            for (name, _, size), price in zip(rows, prices, strict=True)
-        ]
+        places = max(self.decimals or 0, decimals_needed(level.price for level in levels))
+        size_places = decimals_needed(level.size for level in levels)
+
+        def row(name: str, level: BookLevel) -> tuple[str, str, str]:
+            return name, price_text(level.price, places), f"{level.size:,.{size_places}f}"
+
+        spread = [("spread", price_text(self.spread, places), "")] if self.bids and self.asks else []
+        asks = [row("ask", level) for level in reversed(self.asks)]
+        return [*asks, *spread, *(row("bid", level) for level in self.bids)]
+
+    def _head(self) -> str:
         state = "" if self.ready else " (incomplete: the venue has not sent the whole book)"
-        return "\n".join([f"{self.symbol} {self.timestamp}{state}", *(lines or ["   no levels"])])
+        return f"{self.symbol} {self.timestamp}{state}"
 
+    def __str__(self) -> str:
+        rows = self._ladder()
+        price_width, size_width = (max((len(row[at]) for row in rows), default=0) for at in (1, 2))
+        lines = [
+            f"{name:>6}  {price:>{price_width}}  {size:>{size_width}}".rstrip() for name, price, size in rows
+        ]
+        return "\n".join([self._head(), *(lines or ["   no levels"])])
 
-def _decimals(values: Sequence[float]) -> int:
-    """Return the decimals that show every value as it was written."""
-    exponents = (Decimal(repr(value)).normalize().as_tuple().exponent for value in values)
-    return min(max((-exp for exp in exponents if isinstance(exp, int)), default=0), _MOST_DECIMALS) or 0
+    def _repr_html_(self) -> str:
+        body = "".join(
+            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in self._ladder()
+        )
+        heads = "".join(f"<th>{head}</th>" for head in ("side", "price", "size"))
+        rows = body or "<tr><td colspan='3'>no levels</td></tr>"
+        return (
+            f"<div><strong>{html.escape(self._head())}</strong>"
+            f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+        )

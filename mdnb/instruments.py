@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import math
 
 from mdnb.sessions import Sessions
@@ -31,6 +32,8 @@ class Instrument:
         Money a full point of price is worth, for one contract, None where unknown.
     description
         A few words for people.
+    price_decimals
+        Decimals of the prices seen, where the tick size is unknown; None before any.
 
     Examples
     --------
@@ -47,23 +50,29 @@ class Instrument:
     timezone: str = "UTC"
     point_value: float | None = None
     description: str = ""
+    price_decimals: int | None = None
 
     @property
     def decimals(self) -> int:
-        """Decimals that a price needs to show every tick; 2 where the tick size is unknown."""
-        if not self.tick_size:
-            return 2
-        for places in range(13):
-            scaled = self.tick_size * 10**places
-            if math.isclose(scaled, round(scaled), rel_tol=1e-9) and round(scaled) >= 1:
-                return places
-        return 12
+        """Decimals that a price needs to show every tick; 2 where neither ticks nor prices are known."""
+        if self.tick_size:
+            return _decimals_of_tick(self.tick_size)
+        return 2 if self.price_decimals is None else self.price_decimals
 
     def sessions(self, start: dt.date, end: dt.date) -> Sessions:
         """Return the calendar's sessions from ``start`` to ``end``, both included."""
         if self.calendar is None:
             return Sessions.always()
         return Sessions.from_calendar(self.calendar, start, end)
+
+
+@functools.lru_cache(maxsize=256)
+def _decimals_of_tick(tick_size: float) -> int:
+    for places in range(13):
+        scaled = tick_size * 10**places
+        if math.isclose(scaled, round(scaled), rel_tol=1e-9) and round(scaled) >= 1:
+            return places
+    return 12
 
 
 def _future(symbol: str, tick: float, value: float, calendar: str, description: str) -> Instrument:

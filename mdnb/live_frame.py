@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from mdnb.number_format import size_text
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.types import Bar, timestamp
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveFrame"]
 
+# Whole lots and counts have no decimals.
+_COUNTS: Any = {"volume": size_text, "tick_count": size_text}
 _ROWS_SHOWN = 8
 
 
@@ -86,7 +89,7 @@ class LiveFrame:
         prices = " ".join(
             f"{name[0].upper()} {bar[name]:,.{places}f}" for name in ("open", "high", "low", "close")
         )
-        return f"forming since {bar.timestamp.strftime('%H:%M:%S')}: {prices} V {bar.volume:,}"
+        return f"forming since {bar.timestamp.strftime('%H:%M:%S')}: {prices} V {size_text(bar.volume)}"
 
     def _shown(self) -> pd.DataFrame:
         return self._engine.frame(self.timeframe, _ROWS_SHOWN)
@@ -95,9 +98,8 @@ class LiveFrame:
         return f"{self._summary()}\n{self._shown()}\n{self._forming_text()}"
 
     def _repr_html_(self) -> str:
-        table = self._shown().to_html(
-            float_format=f"{{:,.{self._engine.instrument.decimals}f}}".format, border=0
-        )
+        prices = f"{{:,.{self._engine.instrument.decimals}f}}".format
+        table = self._shown().to_html(float_format=prices, formatters=_COUNTS, border=0)
         return (
             f"<div><strong>{html.escape(self._summary())}</strong>{table}"
             f"<small>{html.escape(self._forming_text())}</small></div>"

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mdnb.types import Record, timestamp
+from mdnb.records import Record, timestamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TickStatistics(Record):
     """The trades held, or the newest minutes of them.
 
@@ -55,9 +55,10 @@ class TickStatistics(Record):
     buy_volume: float = 0.0
     sell_volume: float = 0.0
     outliers: int = 0
+    decimals: int | None = dataclasses.field(default=None, repr=False, compare=False)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ValidationStatistics(Record):
     """What validation has seen since it was enabled.
 
@@ -86,7 +87,7 @@ class ValidationStatistics(Record):
     by_type: Mapping[str, int]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ValidationResult(Record):
     """What `validate_imported_data` found in the bars of a timeframe.
 
@@ -106,7 +107,7 @@ class ValidationResult(Record):
     errors: tuple[Any, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ImportResult(Record):
     """What an import did.
 
@@ -143,7 +144,7 @@ class ImportResult(Record):
     findings: tuple[Any, ...] = dataclasses.field(default=(), repr=False)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class MemoryStatistics(Record):
     """Where the data is and how large it is, measured.
 
@@ -182,7 +183,7 @@ class MemoryStatistics(Record):
     by_timeframe: Mapping[str, int]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class PerformanceMetrics(Record):
     """How fast the data is handled, measured.
 
@@ -217,7 +218,7 @@ class PerformanceMetrics(Record):
     handler_events_dropped: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DataStatistics(Record):
     """The data of one symbol at a glance.
 
@@ -274,7 +275,7 @@ class DataStatistics(Record):
     memory_usage_mb: float
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TimeframeStatistics(Record):
     """The bars of one timeframe at a glance.
 

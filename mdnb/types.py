@@ -1,4 +1,4 @@
-"""What callers get: frozen records, readable by attribute and by key.
+"""What callers get of the market: frozen records, readable by attribute and by key.
 
 Times are kept as UTC epoch nanoseconds (``time_ns``); `timestamp` shows the same instant as a
 ``pandas.Timestamp`` in the record's zone.
@@ -7,11 +7,11 @@ Times are kept as UTC epoch nanoseconds (``time_ns``); `timestamp` shows the sam
 from __future__ import annotations
 
 import dataclasses
-import html
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mdnb.config import DataManagerConfig
+from mdnb.number_format import decimals_needed, price_text
+from mdnb.records import Record, timestamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,79 +29,7 @@ __all__ = [
 ]
 
 
-def timestamp(time_ns: int, tz: str) -> pd.Timestamp:
-    """Return an instant as a zone-aware ``pandas.Timestamp``.
-
-    Examples
-    --------
-    >>> print(timestamp(0, "America/Chicago"))
-    1969-12-31 18:00:00-06:00
-    """
-    import pandas as pd
-
-    return pd.Timestamp(time_ns, unit="ns", tz="UTC").tz_convert(tz)
-
-
-class Record:
-    """A frozen record whose fields can be read as attributes and as keys.
-
-    Examples
-    --------
-    >>> price = Tick("MNQ", 0, 100.25, 2.0)
-    >>> price.price == price["price"]
-    True
-    """
-
-    __slots__ = ()
-
-    def __getitem__(self, name: str) -> Any:
-        if not str(name).startswith("_"):
-            try:
-                return getattr(self, name)
-            except AttributeError:
-                pass
-        raise KeyError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(self.keys())}")
-
-    def keys(self) -> list[str]:
-        """Return the names of the fields."""
-        fields = [field.name for field in dataclasses.fields(self) if field.repr]  # type: ignore[arg-type]  # every subclass is a dataclass
-        return fields + [name for name, value in vars(type(self)).items() if isinstance(value, property)]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return a field, or ``default`` where there is none of that name."""
-        try:
-            return self[name]
-        except KeyError:
-            return default
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(_shown(self[name]))}</td></tr>"
-            for name in self.keys()
-        )
-        return f"<div><strong>{html.escape(type(self).__name__)}</strong><table>{rows}</table></div>"
-
-    def asdict(self) -> dict[str, Any]:
-        """Return all fields as a plain dictionary."""
-        return {name: self[name] for name in self.keys()}
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_shown(one)}" for name, one in value.items()) or "none"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Tick(Record):
     """One trade.
 
@@ -120,7 +48,9 @@ class Tick(Record):
     count
         Raw trades it stands for.
     flag
-        ``ok``, or why it was kept out of the bars (``outlier``).
+        ``ok``, or why it is in no bar: ``refused`` (too late, or outside the sessions) or ``outlier``.
+    tz, decimals
+        How times and prices are shown; None takes as many decimals as the prices need.
     """
 
     symbol: str
@@ -132,6 +62,7 @@ class Tick(Record):
     count: int = 1
     flag: str = "ok"
     tz: str = dataclasses.field(default="UTC", repr=False)
+    decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def timestamp(self) -> pd.Timestamp:
@@ -149,7 +80,7 @@ class Tick(Record):
         return self.size
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Quote(Record):
     """Best bid and ask.
 
@@ -161,6 +92,8 @@ class Quote(Record):
         Sizes at those prices.
     age
         Seconds between its arrival and the moment it was asked for.
+    tz, decimals
+        As in `Tick`.
     """
 
     symbol: str
@@ -171,6 +104,7 @@ class Quote(Record):
     ask_size: float
     age: float = 0.0
     tz: str = dataclasses.field(default="UTC", repr=False)
+    decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def spread(self) -> float:
@@ -193,7 +127,7 @@ class Quote(Record):
         return timestamp(self.time_ns, self.tz)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Bar(Record):
     """One bar, left-closed and labelled by its opening time.
 
@@ -215,6 +149,8 @@ class Bar(Record):
         True once a late or released trade changed it after it had closed.
     partial
         True where the feed did not cover the whole interval.
+    tz, decimals
+        As in `Tick`.
     """
 
     symbol: str
@@ -232,6 +168,7 @@ class Bar(Record):
     amended: bool = False
     partial: bool = False
     tz: str = dataclasses.field(default="UTC", repr=False)
+    decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def timestamp(self) -> pd.Timestamp:
@@ -244,7 +181,7 @@ class Bar(Record):
         return timestamp(self.time_ns, self.tz)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class MarketSnapshot(Record):
     """The current session at a glance.
 
@@ -258,6 +195,8 @@ class MarketSnapshot(Record):
         Newest quote, ``nan`` where the feed has none.
     session_start_ns
         When the session opened, UTC epoch nanoseconds.
+    tz, decimals
+        As in `Tick`.
     """
 
     symbol: str
@@ -273,6 +212,7 @@ class MarketSnapshot(Record):
     session_start_ns: int
     age: float = 0.0
     tz: str = dataclasses.field(default="UTC", repr=False)
+    decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def timestamp(self) -> pd.Timestamp:
@@ -284,8 +224,13 @@ class MarketSnapshot(Record):
         """Same as `timestamp`."""
         return timestamp(self.time_ns, self.tz)
 
+    @property
+    def session_start(self) -> pd.Timestamp:
+        """When the session opened, in the suite's zone."""
+        return timestamp(self.session_start_ns, self.tz)
 
-@dataclasses.dataclass(frozen=True, slots=True)
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Gap(Record):
     """A stretch that the feed did not deliver.
 
@@ -307,6 +252,17 @@ class Gap(Record):
     repaired: bool
     reason: str
     trades: int = 0
+    tz: str = dataclasses.field(default="UTC", repr=False)
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """`start_ns` in the gap's zone."""
+        return timestamp(self.start_ns, self.tz)
+
+    @property
+    def end(self) -> pd.Timestamp:
+        """`end_ns` in the gap's zone."""
+        return timestamp(self.end_ns, self.tz)
 
     def as_event(self, tz: str) -> dict[str, Any]:
         """Return the data of its ``DATA_GAP`` event."""
@@ -323,20 +279,32 @@ class Gap(Record):
 class Price(float):
     """A price that knows when it was made: a ``float`` with `time_ns`, `age` and `symbol`.
 
+    It is shown with `decimals`, those of its instrument; None shows as many as it needs.
+
     Examples
     --------
-    >>> f"{Price(21589.25, symbol='MNQ', time_ns=0, age=0.5):,.2f}"
-    '21,589.25'
+    >>> price = Price(75888.1, symbol="BTC-USD", time_ns=0, age=0.5, decimals=2)
+    >>> price, price + 1
+    (75888.10, 75889.1)
+    >>> f"{price:,.1f}"
+    '75,888.1'
     """
 
-    __slots__ = ("age", "symbol", "time_ns", "tz")
+    __slots__ = ("age", "decimals", "symbol", "time_ns", "tz")
     symbol: str
     time_ns: int
     age: float
     tz: str
+    decimals: int | None
 
     def __new__(
-        cls, value: float, symbol: str = "", time_ns: int = 0, age: float = 0.0, tz: str = "UTC"
+        cls,
+        value: float,
+        symbol: str = "",
+        time_ns: int = 0,
+        age: float = 0.0,
+        tz: str = "UTC",
+        decimals: int | None = None,
     ) -> Price:
         """Make a price of a number."""
         made = super().__new__(cls, value)
@@ -344,7 +312,15 @@ class Price(float):
         made.time_ns = time_ns
         made.age = age
         made.tz = tz
+        made.decimals = decimals
         return made
+
+    def __repr__(self) -> str:
+        # Without thousands apart, so that it reads back as the number it is.
+        return price_text(self, max(self.decimals or 0, decimals_needed((self,))), thousands=False)
+
+    def _repr_html_(self) -> str:
+        return price_text(self, max(self.decimals or 0, decimals_needed((self,))))
 
     @property
     def timestamp(self) -> pd.Timestamp:

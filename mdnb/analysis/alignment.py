@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mdnb.analysis.trend import TimeframeTrend, check_options, trend_of
 from mdnb.errors import OptionError, suggest
+from mdnb.records import FrozenDict, Record, timestamp
 from mdnb.timeframes import Timeframe
-from mdnb.types import Record, timestamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,31 +31,7 @@ _ROUNDING = 1e-12
 _HEADS = ("timeframe", "bars", "weight", "tau", "by chance", "t", "p", "trend", "efficiency")
 
 
-class _Fixed(Mapping[str, _T]):
-    """A mapping that stays as it is; unlike ``MappingProxyType`` it can be pickled, copied and hashed."""
-
-    __slots__ = ("_held",)
-
-    def __init__(self, held: Mapping[str, _T]) -> None:
-        self._held = dict(held)
-
-    def __getitem__(self, name: str) -> _T:
-        return self._held[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._held)
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._held.items()))
-
-    def __repr__(self) -> str:
-        return repr(self._held)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TimeframeAlignment(Record):
     """Trends of several timeframes of one market, and how far they agree.
 
@@ -267,8 +243,8 @@ def align(
         label=_label(score),
         available=bool(counting),
         null_band=(-edge, edge) if counting else (math.nan, math.nan),
-        timeframes=_Fixed(trends),
-        weights=_Fixed({name: counting.get(name, 0.0) / total if total else 0.0 for name in trends}),
+        timeframes=FrozenDict(trends),
+        weights=FrozenDict({name: counting.get(name, 0.0) / total if total else 0.0 for name in trends}),
         window=window,
         minimum=minimum,
         alpha=alpha,

@@ -28,7 +28,7 @@ from mdnb.analysis.trend_measures import (
     momentum,
 )
 from mdnb.errors import OptionError
-from mdnb.types import Record, timestamp
+from mdnb.records import Record, timestamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ __all__ = ["TimeframeTrend", "check_options", "trend_of"]
 _NAN = math.nan
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TimeframeTrend(Record):
     """Trend of one timeframe over its last closed bars.
 
@@ -96,8 +96,13 @@ class TimeframeTrend(Record):
         return "neutral"
 
     @property
-    def timestamp(self) -> pd.Timestamp:
+    def end(self) -> pd.Timestamp:
         """`end_ns` in the record's zone."""
+        return timestamp(self.end_ns, self.tz)
+
+    @property
+    def timestamp(self) -> pd.Timestamp:
+        """Same as `end`."""
         return timestamp(self.end_ns, self.tz)
 
 
@@ -147,14 +152,14 @@ def trend_of(
     closes = as_closes(close)[-window:]
     n = len(closes)
     if n < minimum:
-        return TimeframeTrend(timeframe, n, available=False, end_ns=end_ns, tz=tz)
+        return TimeframeTrend(timeframe=timeframe, bars=n, available=False, end_ns=end_ns, tz=tz)
     test, moved = HacTest(_NAN, _NAN, 0), Momentum(int(np.sign(closes[-1] - closes[0])), _NAN, _NAN)
     if closes.min() > 0:
         test = hac_t(log_returns(closes))
         moved = momentum(closes, bars_per_year=bars_per_year)
     return TimeframeTrend(
-        timeframe,
-        n,
+        timeframe=timeframe,
+        bars=n,
         available=True,
         tau=kendall_tau(closes).tau,
         null_band=null_band(n),

@@ -58,7 +58,7 @@ def all_parts(session: MarketSession) -> dict[str, FaceParts]:
             manager=parts,
             data=RealtimeDataManager(parts),
             sync_data=plain[symbol],
-            newest=NewestValues(parts.current),
+            newest=NewestValues(parts.market),
             files=BarFiles(parts),
             awaited_events=AwaitedEvents(session, symbol),
             plain_events=PlainEvents(session, symbol),

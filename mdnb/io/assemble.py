@@ -164,7 +164,7 @@ def to_frame(
     columns = {name: values[name] for name in (*COLUMNS, "vwap") if name in values}
     columns.setdefault("volume", np.zeros(count))
     _check(columns, where, positive_prices=positive_prices)
-    columns["tick_count"] = columns.get("tick_count", np.zeros(count)).astype(np.int64)
+    columns.setdefault("tick_count", np.zeros(count))
     columns = {name: columns[name] for name in (*COLUMNS, "vwap") if name in columns}
     time_us, columns, notes = _in_order(instants.time_us, columns)
     index = pd.DatetimeIndex(time_us, dtype=zone_dtype("UTC" if tz is None else tz), name=INDEX_NAME)

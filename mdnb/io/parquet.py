@@ -209,11 +209,11 @@ def _table(frame: pd.DataFrame, schema: Any, timeframe: str = "") -> Any:
 def _encodings(bars: pd.DataFrame, compression: str) -> tuple[list[str], dict[str, str]]:
     """Return the columns worth a dictionary, and the encoding of each other one."""
     dictionary = [TIMEFRAME_COLUMN]
-    encodings = {INDEX_NAME: "DELTA_BINARY_PACKED", "tick_count": "DELTA_BINARY_PACKED"}
-    for name in bars.columns.drop("tick_count"):
+    encodings = {INDEX_NAME: "DELTA_BINARY_PACKED"}
+    for name in bars.columns:
         sample = bars[name].to_numpy()[:_SAMPLE_ROWS]
         grid = len(pd.unique(sample)) * _GRID_SHARE <= len(sample)
-        if grid and (name == "volume" or compression not in _STRONG):
+        if grid and (name in ("volume", "tick_count") or compression not in _STRONG):
             dictionary.append(name)
         else:
             encodings[name] = "BYTE_STREAM_SPLIT"

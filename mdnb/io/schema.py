@@ -1,9 +1,10 @@
 """What a frame of bars is, and how any frame is brought to that form.
 
 A bar frame has a timezone-aware ``DatetimeIndex`` named ``timestamp`` (``datetime64[us, tz]``, the opening
-time of each bar), the columns ``open high low close volume`` (float64) and ``tick_count`` (int64), and
-``vwap`` (float64, ``nan`` where unknown) where the source gives it. ``frame.attrs`` holds ``symbol``,
-``timeframe``, ``forming`` and ``source`` as far as they are known.
+time of each bar), the columns ``open high low close volume tick_count``, and ``vwap`` (``nan`` where
+unknown) where the source gives it. All are float64, as in the frames of a running market, so that one that
+is exported and read again equals itself; text files hold ``tick_count`` as whole numbers. ``frame.attrs``
+holds ``symbol``, ``timeframe``, ``forming`` and ``source`` as far as they are known.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def empty_frame(tz: str | tzinfo = "UTC") -> pd.DataFrame:
     datetime64[us, America/Chicago]
     """
     index = pd.DatetimeIndex(np.empty(0, np.int64), dtype=zone_dtype(tz), name=INDEX_NAME)
-    columns = {name: np.empty(0, np.int64 if name == "tick_count" else np.float64) for name in COLUMNS}
+    columns = {name: np.empty(0, np.float64) for name in COLUMNS}
     return pd.DataFrame(columns, index=index)
 
 
@@ -114,7 +115,7 @@ def normalise(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) -> pd.Data
     >>> bars = pd.DataFrame({"open": 1, "high": 2, "low": 1, "close": 2, "volume": 5}, index=times)
     >>> frame = normalise(bars)
     >>> frame.index.name, frame["open"].dtype, frame["tick_count"].dtype
-    ('timestamp', dtype('float64'), dtype('int64'))
+    ('timestamp', dtype('float64'), dtype('float64'))
     """
     if not isinstance(frame, pd.DataFrame):
         raise OptionError(f"A pandas DataFrame of bars is needed, not {type(frame).__name__}.")
@@ -128,7 +129,7 @@ def normalise(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) -> pd.Data
             f"A frame of bars needs {', '.join(COLUMNS[:-1])}."
         )
     columns = {name: _numbers(frame, name) for name in (*COLUMNS, "vwap") if name in frame.columns}
-    columns.setdefault("tick_count", np.zeros(len(frame), np.int64))
+    columns.setdefault("tick_count", np.zeros(len(frame)))
     order = [name for name in (*COLUMNS, "vwap") if name in columns]
     bars = pd.DataFrame({name: columns[name] for name in order}, index=index)
     bars.attrs = {name: frame.attrs[name] for name in ATTRIBUTES if name in frame.attrs}
@@ -189,7 +190,7 @@ def export_columns(
     OptionError
         A column does not exist, is named twice, or holds neither numbers nor text.
     """
-    bars = normalise(frame)
+    bars = normalise(frame).astype({"tick_count": np.int64})
     if columns is None:
         names = [name for name in bars.columns if include_volume or name != "volume"]
     else:
@@ -241,14 +242,10 @@ def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
         raise OptionError(f"The frame has two columns {name!r}; keep one.")
     if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
         raise OptionError(f"The column {name!r} is {column.dtype}; numbers are needed.")
-    if name != "tick_count":
-        return column.to_numpy(np.float64, na_value=np.nan)
-    if pd.api.types.is_integer_dtype(column.dtype) and not column.hasnans:
-        return column.to_numpy(np.int64)
     values = column.to_numpy(np.float64, na_value=np.nan)
-    if not (np.isfinite(values).all() and (values == np.floor(values)).all()):
+    if name == "tick_count" and not (np.isfinite(values).all() and (values == np.floor(values)).all()):
         raise OptionError("The column 'tick_count' must hold whole numbers.")
-    return values.astype(np.int64)
+    return values
 
 
 def _extra(frame: pd.DataFrame, name: str) -> np.ndarray:

@@ -363,16 +363,16 @@ class Files:
         for one in findings:
             market.pipeline.quality.note(one, name, alert=False)
         return ImportResult(
-            market.symbol,
-            name,
-            rows,
-            merged.added,
-            merged.replaced,
-            merged.kept,
-            len(outliers),
-            len(impossible) + sum(one.count for one in outside),
-            merged.over_limit,
-            frame.index[0] if rows else None,
-            frame.index[-1] if rows else None,
-            findings,
+            symbol=market.symbol,
+            timeframe=name,
+            rows=rows,
+            added=merged.added,
+            replaced=merged.replaced,
+            kept=merged.kept,
+            outliers=len(outliers),
+            refused=len(impossible) + sum(one.count for one in outside),
+            over_limit=merged.over_limit,
+            first=frame.index[0] if rows else None,
+            last=frame.index[-1] if rows else None,
+            findings=findings,
         )

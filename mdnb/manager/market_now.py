@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from mdnb.runtime.live.records import price_of, quote_of, tick_of, volume_of
 from mdnb.runtime.symbol_market import DEFAULT_TIMEOUT, SymbolMarket
 from mdnb.types import MarketSnapshot, Price, Quote, Tick
 
-__all__ = ["SIDES", "CurrentData"]
-
-SIDES = {1: "buy", -1: "sell", 0: None}
+__all__ = ["CurrentData"]
 
 
 class CurrentData:
@@ -46,7 +45,8 @@ class CurrentData:
         """
         market = self._market
         row = await market.first(lambda: market.engine.last_trade, "price", timeout)
-        return Price(row[1], market.symbol, row[0], market.age(row[0]), market.engine.tz)
+        engine = market.engine
+        return price_of(row[1], row[0], engine.instrument, engine.tz, market.age(row[0]))
 
     async def get_current_quote(self, timeout: float = DEFAULT_TIMEOUT) -> Quote:
         """Return the newest best bid and ask, in price units, with their sizes.
@@ -66,7 +66,7 @@ class CurrentData:
         """
         market = self._market
         row = await market.first(lambda: market.engine.last_quote, "quote", timeout)
-        return Quote(market.symbol, *row, market.age(row[0]), market.engine.tz)
+        return quote_of(row, market.engine.instrument, market.engine.tz, market.age(row[0]))
 
     async def get_latest_tick(self, timeout: float = DEFAULT_TIMEOUT) -> Tick:
         """Return the newest trade.
@@ -86,8 +86,7 @@ class CurrentData:
         """
         market = self._market
         row = await market.first(lambda: market.engine.last_trade, "tick", timeout)
-        ts_ns, price, size, count, side, trade_id = row
-        return Tick(market.symbol, ts_ns, price, size, SIDES[side], trade_id, count, "ok", market.engine.tz)
+        return tick_of(row, market.engine.instrument, market.engine.tz)
 
     async def get_market_snapshot(self, timeout: float = DEFAULT_TIMEOUT) -> MarketSnapshot:
         """Return the current session at a glance: open, high, low, close, volume, last, bid, ask, time.
@@ -114,17 +113,18 @@ class CurrentData:
         quote = engine.last_quote
         volume = float(columns.volume.sum())
         return MarketSnapshot(
-            market.symbol,
-            last[0],
-            float(columns.open[0]) if len(columns) else last[1],
-            float(columns.high.max()) if len(columns) else last[1],
-            float(columns.low.min()) if len(columns) else last[1],
-            last[1],
-            round(volume) if engine.instrument.whole_lots else volume,
-            last[1],
-            quote[1] if quote else float("nan"),
-            quote[3] if quote else float("nan"),
-            int(columns.time_us[0]) * 1000 if len(columns) else start,
-            market.age(last[0]),
-            engine.tz,
+            symbol=market.symbol,
+            time_ns=last[0],
+            open=float(columns.open[0]) if len(columns) else last[1],
+            high=float(columns.high.max()) if len(columns) else last[1],
+            low=float(columns.low.min()) if len(columns) else last[1],
+            close=last[1],
+            volume=volume_of(volume, engine.instrument),
+            last=last[1],
+            bid=quote[1] if quote else float("nan"),
+            ask=quote[3] if quote else float("nan"),
+            session_start_ns=int(columns.time_us[0]) * 1000 if len(columns) else start,
+            age=market.age(last[0]),
+            tz=engine.tz,
+            decimals=engine.instrument.decimals,
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import sys
 from pathlib import Path
-from types import MappingProxyType
 
 from mdnb.config import DataManagerConfig
 from mdnb.errors import OptionError
 from mdnb.manager.bar_processing import change_config
 from mdnb.manager.forward import immediate
+from mdnb.records import FrozenDict
 from mdnb.runtime.disk_overflow import CleanupReport, tidy
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
@@ -117,17 +117,17 @@ class Memory:
         on_disk = sum(overflow.segments.nbytes for overflow in stores)
         raw = sum(overflow.segments.raw_bytes for overflow in stores)
         return MemoryStatistics(
-            self._market.symbol,
-            sum(held.values()),
-            sum(len(overflow) for overflow in stores),
-            ticks,
-            quotes,
-            engine.nbytes() / _MB,
-            on_disk / _MB,
-            raw / on_disk if on_disk else 1.0,
-            evicted,
-            _resident_mb(),
-            MappingProxyType(held),
+            symbol=self._market.symbol,
+            total_bars=sum(held.values()),
+            bars_on_disk=sum(len(overflow) for overflow in stores),
+            total_ticks=ticks,
+            total_quotes=quotes,
+            memory_usage_mb=engine.nbytes() / _MB,
+            disk_usage_mb=on_disk / _MB,
+            compression_ratio=raw / on_disk if on_disk else 1.0,
+            bars_evicted=evicted,
+            process_mb=_resident_mb(),
+            by_timeframe=FrozenDict(held),
         )
 
     async def cleanup_old_data(
@@ -190,11 +190,11 @@ class Memory:
             engine.notify()
         report = await tidy(market.engine, market.workers)
         return CleanupReport(
-            report.bars_written,
-            report.bars_removed + bars,
-            ticks,
-            report.bytes_before,
-            report.bytes_after,
+            bars_written=report.bars_written,
+            bars_removed=report.bars_removed + bars,
+            ticks_removed=ticks,
+            bytes_before=report.bytes_before,
+            bytes_after=report.bytes_after,
         )
 
     async def compress_data(self) -> CleanupReport:

@@ -94,15 +94,15 @@ class Performance:
             bars = sum(engine.log(name).total for name in engine.timeframes())
         dropped = sum(subscription.dropped for subscription in market.bus.subscriptions())
         return PerformanceMetrics(
-            market.symbol,
-            bars / seconds,
-            pipeline.ledger.received / seconds,
-            reader.seconds / reader.accesses * 1e3 if reader.accesses else 0.0,
-            reader.accesses,
-            reader.hits / reader.accesses if reader.accesses else 0.0,
-            min(100.0, 100.0 * max(0.0, cpu - cpu_began) / wall),
-            pipeline.largest_batch,
-            market.workers.threads,
-            market.workers.jobs,
-            dropped,
+            symbol=market.symbol,
+            bars_per_second=bars / seconds,
+            ticks_per_second=pipeline.ledger.received / seconds,
+            avg_access_time_ms=reader.seconds / reader.accesses * 1e3 if reader.accesses else 0.0,
+            accesses=reader.accesses,
+            cache_hit_rate=reader.hits / reader.accesses if reader.accesses else 0.0,
+            cpu_usage_percent=min(100.0, 100.0 * max(0.0, cpu - cpu_began) / wall),
+            largest_batch=pipeline.largest_batch,
+            worker_threads=market.workers.threads,
+            worker_jobs=market.workers.jobs,
+            handler_events_dropped=dropped,
         )

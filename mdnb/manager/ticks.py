@@ -5,14 +5,14 @@ from __future__ import annotations
 from mdnb.errors import OptionError
 from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
-from mdnb.manager.market_now import SIDES
+from mdnb.runtime.live.records import tick_of
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import TickStatistics
+from mdnb.store.ticks import OUTLIER
 from mdnb.types import Tick
 
 __all__ = ["TickAccess"]
 
-_FLAGS = ("ok", "refused", "outlier")
 _MINUTE_NS = 60 * 1_000_000_000
 
 
@@ -43,13 +43,9 @@ class TickAccess:
         (5, True, 'ok')
         """
         engine = self._market.open()
-        tz, symbol = engine.tz, self._market.symbol
-        return [
-            Tick(symbol, ts_ns, price, size, SIDES[side], trade_id, raw, _FLAGS[flag], tz)
-            for ts_ns, price, size, raw, side, trade_id, flag in engine.recent(
-                whole_number("count", count)
-            ).tolist()
-        ]
+        instrument, tz = engine.instrument, engine.tz
+        rows = engine.recent(whole_number("count", count)).tolist()
+        return [tick_of(row, instrument, tz, flag) for *row, flag in rows]
 
     @immediate
     async def get_tick_statistics(self, minutes: float | None = None) -> TickStatistics:
@@ -79,23 +75,24 @@ class TickAccess:
         rows = engine.recent(len(engine.ticks))
         if minutes is not None and len(rows):
             rows = rows[rows["ts_ns"] >= rows["ts_ns"].max() - int(minutes * _MINUTE_NS)]
-        good = rows[rows["flag"] != 2]
+        good = rows[rows["flag"] != OUTLIER]
         outliers = len(rows) - len(good)
         if not len(good):
-            return TickStatistics(self._market.symbol, outliers=outliers)
+            return TickStatistics(symbol=self._market.symbol, outliers=outliers)
         seconds = (int(good["ts_ns"].max()) - int(good["ts_ns"].min())) / 1e9
-        trades, volume = int(good["count"].sum()), float(good["size"].sum())
+        trades, volume, price = int(good["count"].sum()), float(good["size"].sum()), good["price"]
         return TickStatistics(
-            self._market.symbol,
-            trades,
-            seconds,
-            trades * 60 / seconds if seconds > 0 else float(trades),
-            volume / trades,
-            float(good["price"].min()),
-            float(good["price"].max()),
-            float((good["price"] * good["size"]).sum()) / volume if volume else float(good["price"].mean()),
-            volume,
-            float(good["size"][good["side"] > 0].sum()),
-            float(good["size"][good["side"] < 0].sum()),
-            outliers,
+            symbol=self._market.symbol,
+            tick_count=trades,
+            seconds=seconds,
+            ticks_per_minute=trades * 60 / seconds if seconds > 0 else float(trades),
+            avg_tick_size=volume / trades,
+            min_price=float(price.min()),
+            max_price=float(price.max()),
+            vwap=float((price * good["size"]).sum()) / volume if volume else float(price.mean()),
+            volume=volume,
+            buy_volume=float(good["size"][good["side"] > 0].sum()),
+            sell_volume=float(good["size"][good["side"] < 0].sum()),
+            outliers=outliers,
+            decimals=engine.instrument.decimals,
         )

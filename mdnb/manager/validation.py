@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MappingProxyType
 
 from mdnb.errors import NoDataError
 from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
+from mdnb.records import FrozenDict
 from mdnb.runtime.live.data_quality import DataFault
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
@@ -139,13 +139,13 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         enabled = quality.rules is not None
         checked = quality.bars_validated
         return ValidationStatistics(
-            self._market.symbol,
-            enabled,
-            checked,
-            quality.detected.total() if enabled else 0,
-            self._corrections() - self._corrections_before if enabled else 0,
-            1.0 - min(1.0, quality.bars_bad / checked) if checked else 1.0,
-            MappingProxyType(dict(quality.detected)),
+            symbol=self._market.symbol,
+            enabled=enabled,
+            bars_validated=checked,
+            errors_detected=quality.detected.total() if enabled else 0,
+            corrections_made=self._corrections() - self._corrections_before if enabled else 0,
+            success_rate=1.0 - min(1.0, quality.bars_bad / checked) if checked else 1.0,
+            by_type=FrozenDict(quality.detected),
         )
 
     @immediate
@@ -204,7 +204,7 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         found = await await_call(market.workers.run(check))
         imported = market.pipeline.import_findings.get(name, ())
         errors = tuple(sorted((*imported, *found), key=lambda one: one.time_ns))
-        return ValidationResult(name, not errors, len(columns), errors)
+        return ValidationResult(timeframe=name, success=not errors, bars=len(columns), errors=errors)
 
 
 def _checker(

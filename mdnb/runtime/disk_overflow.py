@@ -12,19 +12,19 @@ from pathlib import Path
 
 from mdnb.errors import DataExportError
 from mdnb.io.paths import safe_name
+from mdnb.records import Record
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
 from mdnb.store.columns import BarColumns
 from mdnb.store.overflow import Overflow
 from mdnb.store.segments import SegmentStore
-from mdnb.types import Record
 
 __all__ = ["CleanupReport", "DiskOverflow", "tidy"]
 
 _GB = 1_000_000_000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CleanupReport(Record):
     """What a cleanup or a compression did, measured.
 
@@ -146,7 +146,7 @@ async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None =
         before, after = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0)
     limit = int(engine.config.max_disk_cache_gb * _GB)
     removed = await workers.run(functools.partial(_shrink, stores, limit))
-    return CleanupReport(written, removed, 0, before, after)
+    return CleanupReport(bars_written=written, bars_removed=removed, bytes_before=before, bytes_after=after)
 
 
 def _shrink(stores: list[Overflow], limit: int) -> int:

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["QUOTE_DTYPE", "TICK_DTYPE", "RowStore"]
+__all__ = ["IN_BARS", "OUTLIER", "QUOTE_DTYPE", "REFUSED", "TICK_DTYPE", "RowStore"]
+
+IN_BARS = 0
+"""Flag of a trade that is in the bars."""
+REFUSED = 1
+"""Flag of a trade that is in no bar: too late, or outside the sessions."""
+OUTLIER = 2
+"""Flag of a trade that is kept out of the bars as an outlier."""
 
 TICK_DTYPE = np.dtype(
     [
@@ -27,8 +34,8 @@ TICK_DTYPE = np.dtype(
         ("flag", "u1"),
     ]
 )
-"""A trade: UTC epoch nanoseconds, price, size, raw trades, taker side +1/-1/0, id or -1, and 0 or why it is
-in no bar."""
+"""A trade: UTC epoch nanoseconds, price, size, raw trades, taker side +1/-1/0, id or -1, and `IN_BARS` or
+why it is in none."""
 
 QUOTE_DTYPE = np.dtype(
     [("ts_ns", "i8"), ("bid", "f8"), ("bid_size", "f8"), ("ask", "f8"), ("ask_size", "f8")]
@@ -76,7 +83,7 @@ class RowStore:
     def _largest(self) -> int:
         return self.limit + max(_FIRST_CAPACITY, self.limit // 64)
 
-    def extend(self, rows: Sequence[TradeRow] | Sequence[QuoteRow], flag: int = 0) -> None:
+    def extend(self, rows: Sequence[TradeRow] | Sequence[QuoteRow], flag: int = IN_BARS) -> None:
         """Append rows in arrival order; ``flag`` fills the last field of ticks."""
         part = rows[-self.limit :] if len(rows) > self.limit else rows
         self.total += len(rows)
@@ -138,14 +145,14 @@ class RowStore:
         return len(self) > 0 and int(self._rows[max(0, self._n - self.limit)]["ts_ns"]) < ts_ns
 
     def clear_flags(self, rows: Sequence[TradeRow], flag: int) -> int:
-        """Give rows held with ``flag``, known by time, price, size and id, the flag 0; return how many."""
+        """Flag as in the bars rows held with ``flag``, known by time, price, size, id; return how many."""
         held = self._rows[max(0, self._n - self.limit) : self._n]
         wanted = {(row[0], row[1], row[2], row[5]) for row in rows}
         cleared = 0
         for at in np.flatnonzero(held["flag"] == flag).tolist():
             one = held[at]
             if (int(one["ts_ns"]), float(one["price"]), float(one["size"]), int(one["trade_id"])) in wanted:
-                held["flag"][at] = 0
+                held["flag"][at] = IN_BARS
                 cleared += 1
         return cleared
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mdnb.types import Record, timestamp
+from mdnb.records import Record, timestamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ class Bars(Protocol):
         """Sums of sizes."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class QualityFinding(Record):
     """One thing that is wrong with, or odd about, some consecutive bars.
 
@@ -72,6 +72,8 @@ class QualityFinding(Record):
         The figures of that first bar that led to it.
     count
         How many bars are concerned; of a gap, how many are not there.
+    tz, decimals
+        How times and prices are shown; None takes as many decimals as the prices need.
     """
 
     type: str
@@ -80,10 +82,16 @@ class QualityFinding(Record):
     values: Mapping[str, float] = dataclasses.field(default_factory=dict)
     count: int = 1
     tz: str = dataclasses.field(default="UTC", repr=False)
+    decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def timestamp(self) -> pd.Timestamp:
         """`time_ns` in the finding's zone."""
+        return timestamp(self.time_ns, self.tz)
+
+    @property
+    def time(self) -> pd.Timestamp:
+        """Same as `timestamp`."""
         return timestamp(self.time_ns, self.tz)
 
     def __str__(self) -> str:

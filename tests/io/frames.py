@@ -33,7 +33,7 @@ def bars(count: int = 240, tz: str = "America/Chicago", start: str = "2025-11-02
             "low": np.minimum(open_, close) - random.integers(0, 4, count) / 4,
             "close": close,
             "volume": random.integers(0, 900, count).astype(np.float64),
-            "tick_count": random.integers(0, 500, count),
+            "tick_count": random.integers(0, 500, count).astype(np.float64),
         },
         index=index,
     )
@@ -76,7 +76,7 @@ def bar_frames(draw: st.DrawFn, *, seconds: bool = False, positive: bool = False
     }
     columns["volume"] = np.array(draw(volume), np.float64)
     columns["tick_count"] = np.array(
-        draw(st.lists(st.integers(0, 2**53 - 1), min_size=count, max_size=count)), np.int64
+        draw(st.lists(st.integers(0, 2**53 - 1), min_size=count, max_size=count)), np.float64
     )
     if draw(st.booleans()):
         maybe = st.one_of(price, st.just(float("nan")))

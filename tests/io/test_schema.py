@@ -31,7 +31,7 @@ def test_an_empty_frame_concatenates_with_a_full_one() -> None:
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_units_and_dtypes_are_brought_to_form(unit: str) -> None:
     frame = bars()
-    other = frame.astype({"open": "float32", "volume": "int32", "tick_count": "float64"})
+    other = frame.astype({"open": "float32", "volume": "int32", "tick_count": "int64"})
     other.index = other.index.as_unit(unit)
     other["sma"] = 1.0
     same(frame, normalise(other[["sma", "tick_count", "volume", "close", "low", "high", "open"]]))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Mapping
-from types import MappingProxyType
 
-from mdnb.types import Record
+from mdnb.records import FrozenDict, Record
 
 __all__ = ["Accounting", "Ledger"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Accounting(Record):
     """Counters of one symbol at one moment.
 
@@ -39,7 +38,7 @@ class Accounting(Record):
 
     Examples
     --------
-    >>> Accounting("MNQ", received=3, in_bars=2, duplicate=1).balanced
+    >>> Accounting(symbol="MNQ", received=3, in_bars=2, duplicate=1).balanced
     True
     """
 
@@ -131,20 +130,20 @@ class Ledger:
     ) -> Accounting:
         """Return the counters as they are now."""
         return Accounting(
-            symbol,
-            self.received,
-            self.in_bars,
-            self.duplicate,
-            late_dropped,
-            outside_session,
-            self.unsubscribed,
-            self.held_back,
-            MappingProxyType(dict(self.rejected)),
-            amended,
-            self.quotes,
-            self.depth_updates,
-            frames,
-            control,
-            malformed,
-            self.backfilled,
+            symbol=symbol,
+            received=self.received,
+            in_bars=self.in_bars,
+            duplicate=self.duplicate,
+            late_dropped=late_dropped,
+            outside_session=outside_session,
+            unsubscribed=self.unsubscribed,
+            held_back=self.held_back,
+            rejected=FrozenDict(self.rejected),
+            amended=amended,
+            quotes=self.quotes,
+            depth_updates=self.depth_updates,
+            frames=frames,
+            control=control,
+            malformed=malformed,
+            backfilled=self.backfilled,
         )

@@ -70,7 +70,7 @@ class QualityAlerts:
         self._tell(time_ns, data)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DataFault(QualityFinding):
     """Something wrong with live data: a finding, with whose data and which timeframe it is."""
 
@@ -154,14 +154,15 @@ class Quality:
         """Count and remember a finding, and tell of it."""
         self.detected[found.type] += found.count
         fault = DataFault(
-            found.type,
-            found.description,
-            found.time_ns,
-            found.values,
-            found.count,
-            self._tz,
-            self.symbol,
-            timeframe,
+            type=found.type,
+            description=found.description,
+            time_ns=found.time_ns,
+            values=found.values,
+            count=found.count,
+            tz=self._tz,
+            decimals=self._instrument.decimals if self._instrument.tick_size else None,
+            symbol=self.symbol,
+            timeframe=timeframe,
         )
         self.errors.append(fault)
         if alert:

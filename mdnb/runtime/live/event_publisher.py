@@ -9,15 +9,14 @@ from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
 from mdnb.runtime.live.price_alerts import Alert, Fired
+from mdnb.runtime.live.records import quote_of, tick_of
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.types import Quote, Tick
+from mdnb.store.columns import AMENDED
 
 __all__ = ["Closed", "EventPublisher"]
 
 Closed = list[tuple[str, BarRow, int]]
 """Bars that closed: timeframe, row, flags."""
-
-_SIDES = {1: "buy", -1: "sell", 0: None}
 
 
 class EventPublisher:
@@ -72,7 +71,7 @@ class EventPublisher:
                 self.emit(EventType.BAR_CONSTRUCTED, row[0], bar)
         if amended and self._wants(EventType.BAR_AMENDED):
             for name, row in amended:
-                self.emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=2))
+                self.emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=AMENDED))
         if self._wants(EventType.BAR_UPDATED):
             for name in engine.timeframes():
                 forming = engine.forming(name)
@@ -81,15 +80,17 @@ class EventPublisher:
 
     def trades(self, rows: Sequence[TradeRow]) -> None:
         """Tell of trades."""
+        engine = self.engine
         if self._wants(EventType.TICK_DATA):
             for row in rows:
-                self.emit(EventType.TICK_DATA, row[0], self.tick(row))
+                self.emit(EventType.TICK_DATA, row[0], tick_of(row, engine.instrument, engine.tz))
 
     def quotes(self, rows: Sequence[QuoteRow]) -> None:
         """Tell of quotes."""
+        engine = self.engine
         if self._wants(EventType.QUOTE_UPDATE):
             for row in rows:
-                self.emit(EventType.QUOTE_UPDATE, row[0], self.quote(row))
+                self.emit(EventType.QUOTE_UPDATE, row[0], quote_of(row, engine.instrument, engine.tz))
 
     def depth(self, time_ns: int, updates: Sequence[DepthUpdate]) -> None:
         """Tell of the order book: best levels, spread and imbalance."""
@@ -110,14 +111,3 @@ class EventPublisher:
             "crossed_removed": crossed,
         }
         self.emit(EventType.MARKET_DEPTH_UPDATE, time_ns, data)
-
-    def tick(self, row: TradeRow, flag: str = "ok") -> Tick:
-        """Return a row as a `Tick`."""
-        ts_ns, price, size, count, side, trade_id = row
-        return Tick(
-            self.engine.symbol, ts_ns, price, size, _SIDES[side], trade_id, count, flag, self.engine.tz
-        )
-
-    def quote(self, row: QuoteRow, age: float = 0.0) -> Quote:
-        """Return a row as a `Quote`."""
-        return Quote(self.engine.symbol, *row, age, self.engine.tz)

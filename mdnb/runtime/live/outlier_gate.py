@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.rebuild import put_into_bars
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.store.ticks import IN_BARS, OUTLIER
 from mdnb.validate.outliers import TrailingFilter
 
-__all__ = ["FLAG_OUTLIER", "OutlierGate", "keep_ticks"]
-
-FLAG_OUTLIER = 2
-"""Flag of a tick that is kept out of the bars as an outlier."""
+__all__ = ["OutlierGate", "keep_ticks"]
 
 
 class OutlierGate:
@@ -29,7 +27,7 @@ class OutlierGate:
         self._engine = engine
         self.filter = TrailingFilter(engine.instrument.tick_size)
         held = engine.ticks.tail(10 * self.filter.window)
-        self.filter.seed(held["price"][held["flag"] == 0].tolist())
+        self.filter.seed(held["price"][held["flag"] == IN_BARS].tolist())
 
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow], list[TradeRow]]:
         """Return the rows for the bars, those held back now, and earlier ones that are let in."""
@@ -41,7 +39,7 @@ class OutlierGate:
         engine = self._engine
         whole = engine.config.enable_tick_data
         if whole:
-            whole = engine.ticks.clear_flags(released, FLAG_OUTLIER) == len(released)
+            whole = engine.ticks.clear_flags(released, OUTLIER) == len(released)
         put_into_bars(engine, released, by_id=False, stored=whole)
 
 
@@ -60,7 +58,7 @@ def keep_ticks(
     if not held:
         engine.ticks.extend(good)
         return
-    flags = dict.fromkeys(map(id, good), 0) | dict.fromkeys(map(id, held), FLAG_OUTLIER)
+    flags = dict.fromkeys(map(id, good), IN_BARS) | dict.fromkeys(map(id, held), OUTLIER)
     known = [row for row in arrived if id(row) in flags]
     for flag, run in itertools.groupby(known, key=lambda row: flags[id(row)]):
         engine.ticks.extend(list(run), flag=flag)

@@ -21,6 +21,7 @@ from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.outlier_gate import OutlierGate, keep_ticks
 from mdnb.runtime.live.price_alerts import Fired
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.store.ticks import REFUSED
 from mdnb.types import Gap
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
@@ -33,7 +34,6 @@ _GAPS_KEPT = 1000
 _LAG_SECONDS = 2.0
 _FUTURE_NS = 60 * 1_000_000_000
 _NO_LIMIT = 2**63 - 1
-_FLAG_REFUSED = 1
 
 
 class Pipeline:
@@ -194,7 +194,7 @@ class Pipeline:
         if cascade.refused:
             refused = {id(row) for row in cascade.refused}
             if engine.config.enable_tick_data:
-                engine.ticks.extend(cascade.refused, flag=_FLAG_REFUSED)
+                engine.ticks.extend(cascade.refused, flag=REFUSED)
             rows = [row for row in rows if id(row) not in refused]
             cascade.refused.clear()
         self.ledger.in_bars += len(rows)

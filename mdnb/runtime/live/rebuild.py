@@ -9,6 +9,7 @@ import numpy as np
 from mdnb.bars.rebuild import bar_from_trades, merge_piece, rebuild_bar
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.store.ticks import IN_BARS
 
 __all__ = ["put_into_bars"]
 
@@ -48,7 +49,7 @@ def put_into_bars(engine: SymbolState, rows: Sequence[TradeRow], *, by_id: bool,
 
 def _trades(engine: SymbolState, span: tuple[int, int], *, by_id: bool) -> list[TradeRow]:
     held = engine.ticks.between(*span)
-    held = held[held["flag"] == 0]
+    held = held[held["flag"] == IN_BARS]
     if by_id:
         held = held[np.argsort(held["trade_id"], kind="stable")]
     return list(zip(*(held[name].tolist() for name in _NAMES), strict=True))

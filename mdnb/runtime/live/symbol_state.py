@@ -17,18 +17,20 @@ from mdnb.bars.cascade import Cascade
 from mdnb.bars.node import Node
 from mdnb.clock import Clock
 from mdnb.config import DataManagerConfig
-from mdnb.depth import BookLevel, OrderBookView
+from mdnb.depth import OrderBookView
 from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
 from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.price_alerts import PriceAlerts
+from mdnb.runtime.live.price_decimals import PriceDecimals
+from mdnb.runtime.live.records import bar_of, order_book_of
 from mdnb.sessions import Sessions
-from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarColumns, BarStore
+from mdnb.store.bars import BarColumns, BarStore
 from mdnb.store.book import OrderBook
 from mdnb.store.overflow import Overflow
-from mdnb.store.ticks import QUOTE_DTYPE, TICK_DTYPE, RowStore
+from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Bar
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Listener", "SymbolState"]
 
 _NAN = float("nan")
+_PRICES_SEEN = 100
 
 
 class Listener:
@@ -82,7 +85,8 @@ class SymbolState:
         tz: str = "UTC",
         source: str = "trades",
     ) -> None:
-        self.instrument = instrument
+        self._instrument = instrument
+        self._decimals = PriceDecimals(instrument)
         self.symbol = instrument.symbol
         self.sessions = sessions
         self.config = config or DataManagerConfig()
@@ -220,7 +224,7 @@ class SymbolState:
         if self.source != "trades":
             return [], False
         held = self.ticks.tail(len(self.ticks))
-        held = held[held["flag"] == 0]
+        held = held[held["flag"] == IN_BARS]
         names = ("ts_ns", "price", "size", "count", "side", "trade_id")
         rows = list(zip(*(held[name].tolist() for name in names), strict=True))
         root = self.cascade.root.log
@@ -294,24 +298,24 @@ class SymbolState:
 
     def bar(self, name: str, row: BarRow, *, closed: bool = True, flags: int = 0) -> Bar:
         """Return a row as a `Bar`."""
-        start, open_, high, low, close, volume, count, turnover = row
-        return Bar(
-            self.symbol,
-            name,
-            start,
-            open_,
-            high,
-            low,
-            close,
-            round(volume) if self.instrument.whole_lots else volume,
-            count,
-            turnover / volume if volume else _NAN,
-            closed,
-            bool(flags & FILLED),
-            bool(flags & AMENDED),
-            bool(flags & PARTIAL),
-            self.tz,
-        )
+        return bar_of(row, self.instrument, self.tz, name, closed=closed, flags=flags)
+
+    @property
+    def instrument(self) -> Instrument:
+        """What is traded; where the feed names no tick size, with the decimals of the prices seen."""
+        if self._instrument.tick_size:
+            return self._instrument
+        return self._decimals.instrument(self.updates, self._prices_seen)
+
+    def _prices_seen(self) -> list[float]:
+        with self.lock:
+            if self.source == "quotes":
+                # Bars of quotes are of middles, which have a decimal more than prices do.
+                rows = self.quotes.tail(_PRICES_SEEN)
+                return [*rows["bid"].tolist(), *rows["ask"].tolist()]
+            log = self.log(self.cascade.root.name)
+            bars = log.columns(max(0, len(log) - _PRICES_SEEN), len(log))
+            return [*bars.close.tolist(), *self.ticks.tail(_PRICES_SEEN)["price"].tolist()]
 
     # -- newest values ------------------------------------------------------------------------------
 
@@ -361,10 +365,7 @@ class SymbolState:
     def order_book(self, levels: int = 10, age: float = 0.0) -> OrderBookView:
         """Return the best levels as a record; ``age`` is in seconds."""
         with self.lock:
-            book = self.depth
-            bids, asks = (tuple(BookLevel(*level) for level in side) for side in book.levels(levels))
-            share = book.imbalance(levels)
-            return OrderBookView(self.symbol, book.time_ns, bids, asks, share, book.ready, age, self.tz)
+            return order_book_of(self.depth, self.instrument, self.tz, levels, age)
 
     # -- being told ---------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ While the missing trades are fetched, live ones wait, so that everything goes in
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 
@@ -122,6 +123,7 @@ class Backfill:
 
     def _tell(self, pipeline: Pipeline, gap: Gap) -> None:
         engine = pipeline.engine
+        gap = dataclasses.replace(gap, tz=engine.tz)
         pipeline.gaps.append(gap)
         if not gap.repaired:
             pipeline.outages.append((gap.start_ns, gap.end_ns))

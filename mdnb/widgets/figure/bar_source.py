@@ -25,9 +25,12 @@ class BarSource(Protocol):
     """Live bars of one symbol, read by copies, from any thread."""
 
     symbol: str
-    instrument: Instrument
     sessions: Sessions
     tz: str
+
+    @property
+    def instrument(self) -> Instrument:
+        """What is traded."""
 
     def timeframes(self) -> list[str]:
         """Return the timeframes kept."""

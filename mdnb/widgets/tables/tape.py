@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.store.ticks import OUTLIER, REFUSED
 from mdnb.widgets.tables.base import LiveTable, row_limit
 from mdnb.widgets.tables.cell_format import DASH, clock_text, decimals_of, number
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
@@ -15,7 +16,7 @@ from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
 __all__ = ["Tape"]
 
 _SIDES: dict[int, tuple[str, Tone]] = {1: ("▲ buy", "up"), -1: ("▼ sell", "down"), 0: (DASH, "muted")}
-_IN_NO_BAR = {1: "in no bar: too late, or outside the sessions", 2: "in no bar: an outlier"}
+_IN_NO_BAR = {REFUSED: "in no bar: too late, or outside the sessions", OUTLIER: "in no bar: an outlier"}
 _MS_DIGITS = 3
 
 
