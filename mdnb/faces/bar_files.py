@@ -122,18 +122,11 @@ class BarFiles:
         ['1min']
         """
         from mdnb.io.formats import format_of
-        from mdnb.io.parquet_read import timeframes_in
 
         files = self._parts.files
         kind = format_of(filename)
         kept = self._parts.market.open().timeframes()
         names = [timeframe] if timeframe is not None else kept if len(kept) == 1 else []
-        if not names and kind == "parquet":
-            names = [name for name in timeframes_in(filename) if name in kept]
-        if not names:
-            raise OptionError(
-                f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
-            )
         given: dict[str, Any] = {
             "date_column": date_column,
             "price_columns": price_columns,
@@ -143,8 +136,17 @@ class BarFiles:
         }
         options = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
         _check_options(kind, options)
+        results: list[ImportResult] = []
+        if not names and kind == "parquet":
+            results = await files.import_kept(filename, overwrite=overwrite)
+        if not names and not results:
+            raise OptionError(
+                f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
+            )
+        if results:
+            return results
         if kind == "parquet":
-            return [await files.import_from_parquet(filename, name, overwrite=overwrite) for name in names]
+            return [await files.import_from_parquet(filename, names[0], overwrite=overwrite)]
         if kind == "json":
             return [await files.import_from_json(filename, names[0], overwrite=overwrite, **options)]
         return [await files.import_from_csv(filename, names[0], overwrite=overwrite, **options)]

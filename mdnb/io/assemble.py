@@ -1,4 +1,4 @@
-"""From the columns of a file to a bar frame: which column is which, and what is not let in.
+"""From the columns of a file to bars: which column is which, and what is not let in.
 
 Every reader ends here, so that a CSV, a JSON and a Parquet file of the same bars give the same frame and
 the same complaints.
@@ -12,16 +12,16 @@ from datetime import tzinfo
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mdnb.errors import OptionError
+from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Instants
 from mdnb.io.notes import Note, note, refuse, row_list
-from mdnb.io.schema import COLUMNS, INDEX_NAME, PRICES, zone_dtype
+from mdnb.io.schema import COLUMNS, INDEX_NAME, PRICES
 
-__all__ = ["OPTIONAL", "ColumnNames", "numbers_from_text", "to_frame"]
+__all__ = ["OPTIONAL", "ColumnNames", "numbers_from_text", "to_bars"]
 
 _NUMBER: Final = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,6})?\s*$"
 OPTIONAL: Final = ("tick_count", "vwap")
@@ -131,7 +131,7 @@ def numbers_from_text(values: Any, column: str, where: str) -> Any:
     return texts.cast(pa.float64())
 
 
-def to_frame(
+def to_bars(
     instants: Instants,
     values: Mapping[str, np.ndarray],
     *,
@@ -139,8 +139,8 @@ def to_frame(
     where: str,
     positive_prices: bool = True,
     attributes: Mapping[str, object] | None = None,
-) -> pd.DataFrame:
-    """Return the bar frame of columns that were read: checked, oldest first, one row a time.
+) -> FileBars:
+    """Return the bars of columns that were read: checked, oldest first, one row a time.
 
     Parameters
     ----------
@@ -149,11 +149,11 @@ def to_frame(
     values
         float64 columns by our own names; ``volume``, ``tick_count`` and ``vwap`` may be missing.
     tz
-        The zone of the frame; None: UTC.
+        The zone of a frame made of them; None: UTC.
     positive_prices
         Whether a price of zero or less refuses the file. Spreads, and oil in April 2020, have such.
     attributes
-        Goes to ``frame.attrs``, beside ``notes``: what was put right, as a list of dicts.
+        What the file says of them.
 
     Raises
     ------
@@ -167,11 +167,13 @@ def to_frame(
     columns.setdefault("tick_count", np.zeros(count))
     columns = {name: columns[name] for name in (*COLUMNS, "vwap") if name in columns}
     time_us, columns, notes = _in_order(instants.time_us, columns)
-    index = pd.DatetimeIndex(time_us, dtype=zone_dtype("UTC" if tz is None else tz), name=INDEX_NAME)
-    frame = pd.DataFrame(columns, index=index, copy=False)
-    frame.attrs = {"notes": [*instants.notes, *notes]}
-    frame.attrs.update(attributes or {})
-    return frame
+    return FileBars(
+        time_us=time_us,
+        values=columns,
+        tz="UTC" if tz is None else tz,
+        attributes=attributes or {},
+        notes=[*instants.notes, *notes],
+    )
 
 
 def _check(columns: Mapping[str, np.ndarray], where: str, *, positive_prices: bool) -> None:

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from mdnb.errors import DataImportError, OptionError
-from mdnb.io.assemble import ColumnNames, numbers_from_text, to_frame
+from mdnb.io.assemble import ColumnNames, numbers_from_text, to_bars
+from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import parse_times
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.rows import check_finite, chunks, column_text, joined, text_or_file
@@ -24,7 +25,7 @@ from mdnb.io.schema import COLUMNS, INDEX_NAME, PRICES, export_columns
 from mdnb.io.source import check_zone, read_text_bytes
 from mdnb.io.times import time_text
 
-__all__ = ["read_csv", "write_csv"]
+__all__ = ["csv_bars", "read_csv", "write_csv"]
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _DELIMITERS: Final = ",;\t|"
@@ -161,6 +162,21 @@ def read_csv(
     ('2026-03-02T15:30:00+00:00', 2.0)
     """
     names = ColumnNames.of(date_column, price_columns, volume_column)
+    return csv_bars(
+        filename, names, tz=tz, date_format=date_format, header=header, positive_prices=positive_prices
+    ).frame()
+
+
+def csv_bars(
+    filename: str | os.PathLike[str],
+    names: ColumnNames,
+    *,
+    tz: str | tzinfo | None = None,
+    date_format: str | None = None,
+    header: bool = True,
+    positive_prices: bool = True,
+) -> FileBars:
+    """Return the bars of a CSV file in columns; see :func:`read_csv`."""
     check_zone(tz)
     data, where = read_text_bytes(filename)
     delimiter, first = _first_line(data, where)
@@ -180,7 +196,7 @@ def read_csv(
     }
     times.notes[:0] = notes
     attributes = {"source": "csv"}
-    return to_frame(times, values, tz=tz, where=where, positive_prices=positive_prices, attributes=attributes)
+    return to_bars(times, values, tz=tz, where=where, positive_prices=positive_prices, attributes=attributes)
 
 
 def _cell(text: str) -> str:

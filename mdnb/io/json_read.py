@@ -20,13 +20,14 @@ import pyarrow as pa
 import pyarrow.json as arrow_json
 
 from mdnb.errors import OptionError
-from mdnb.io.assemble import OPTIONAL, ColumnNames, numbers_from_text, to_frame
+from mdnb.io.assemble import OPTIONAL, ColumnNames, numbers_from_text, to_bars
+from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import parse_times
 from mdnb.io.notes import refuse
 from mdnb.io.schema import INDEX_NAME, PRICES, plain_attributes
 from mdnb.io.source import check_zone, read_text_bytes
 
-__all__ = ["read_json"]
+__all__ = ["json_bars", "read_json"]
 
 _HEAD_BYTES: Final = 65_536
 _LONGEST_INTEGER: Final = 19
@@ -84,6 +85,18 @@ def read_json(
     2.0
     """
     names = ColumnNames.of(date_column, price_columns, volume_column)
+    return json_bars(filename, names, tz=tz, date_format=date_format, positive_prices=positive_prices).frame()
+
+
+def json_bars(
+    filename: str | os.PathLike[str],
+    names: ColumnNames,
+    *,
+    tz: str | tzinfo | None = None,
+    date_format: str | None = None,
+    positive_prices: bool = True,
+) -> FileBars:
+    """Return the bars of a JSON file in columns; see :func:`read_json`."""
     check_zone(tz)
     data, where = read_text_bytes(filename)
     body = data.strip()
@@ -103,7 +116,7 @@ def read_json(
         if name != INDEX_NAME
     }
     attributes = {"source": "json", **found.attributes}
-    return to_frame(
+    return to_bars(
         times, values, tz=zone, where=where, positive_prices=positive_prices, attributes=attributes
     )
 

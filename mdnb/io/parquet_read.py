@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
@@ -21,14 +21,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mdnb.errors import DataImportError, OptionError
-from mdnb.io.assemble import ColumnNames, to_frame
+from mdnb.io.assemble import ColumnNames, to_bars
+from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import parse_times
 from mdnb.io.notes import refuse
 from mdnb.io.parquet_footer import Footer, read_footer
-from mdnb.io.schema import INDEX_NAME, PRICES, empty_frame, plain_attributes
+from mdnb.io.schema import COLUMNS, INDEX_NAME, PRICES, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 
-__all__ = ["METADATA_KEY", "TIMEFRAME_COLUMN", "read_parquet", "read_timeframes", "timeframes_in"]
+__all__ = [
+    "METADATA_KEY",
+    "TIMEFRAME_COLUMN",
+    "parquet_bars",
+    "parquet_bars_of",
+    "read_parquet",
+    "read_timeframes",
+]
 
 METADATA_KEY: Final = b"mdnb"
 TIMEFRAME_COLUMN: Final = "timeframe"
@@ -91,10 +99,7 @@ def read_parquet(
     datetime64[us, America/Chicago]
     """
     names = ColumnNames.of(date_column, price_columns, volume_column)
-    check_zone(tz)
-    with _opened(filename) as source:
-        wanted = _wanted(source, timeframe)
-        return _frame(source, wanted, names, tz, positive_prices=positive_prices)
+    return parquet_bars(filename, timeframe, names, tz=tz, positive_prices=positive_prices).frame()
 
 
 def read_timeframes(
@@ -124,13 +129,30 @@ def read_timeframes(
                 source.where, "it does not say of which timeframe its bars are", "Use read_parquet()."
             )
         return {
-            name: _frame(source, name, ColumnNames(), tz, positive_prices=positive_prices)
+            name: _bars(source, name, ColumnNames(), tz, positive_prices=positive_prices).frame()
             for name in source.groups
         }
 
 
-def timeframes_in(filename: str | os.PathLike[str]) -> list[str]:
-    """Return the timeframes that a file names, in their order; empty where it names none.
+def parquet_bars(
+    filename: str | os.PathLike[str],
+    timeframe: str | None = None,
+    names: ColumnNames | None = None,
+    *,
+    tz: str | tzinfo | None = None,
+    positive_prices: bool = True,
+) -> FileBars:
+    """Return the bars of one timeframe of a Parquet file in columns; see :func:`read_parquet`."""
+    check_zone(tz)
+    with _opened(filename) as source:
+        wanted = _wanted(source, timeframe)
+        return _bars(source, wanted, names or ColumnNames(), tz, positive_prices=positive_prices)
+
+
+def parquet_bars_of(filename: str | os.PathLike[str], kept: Collection[str]) -> dict[str, FileBars]:
+    """Return the bars of every timeframe that a file names and that is kept, in columns, by timeframe.
+
+    The file is opened once. A file that names no timeframe gives none.
 
     Raises
     ------
@@ -138,7 +160,7 @@ def timeframes_in(filename: str | os.PathLike[str]) -> list[str]:
         As :func:`read_parquet`.
     """
     with _opened(filename) as source:
-        return [name for name in source.groups if name]
+        return {name: _bars(source, name, ColumnNames(), None) for name in source.groups if name in kept}
 
 
 class _Source(NamedTuple):
@@ -250,9 +272,14 @@ def _wanted(source: _Source, timeframe: str | None) -> str:
     return timeframe
 
 
-def _frame(
-    source: _Source, timeframe: str, names: ColumnNames, tz: str | tzinfo | None, *, positive_prices: bool
-) -> pd.DataFrame:
+def _bars(
+    source: _Source,
+    timeframe: str,
+    names: ColumnNames,
+    tz: str | tzinfo | None,
+    *,
+    positive_prices: bool = True,
+) -> FileBars:
     where, groups = source.where, source.groups[timeframe]
     schema = source.file.schema_arrow
     places = names.locate(schema.names, where)
@@ -266,15 +293,17 @@ def _frame(
     if timeframe:
         attributes |= {"timeframe": timeframe, **plain_attributes(own)}
     if not groups:
-        frame = empty_frame("UTC" if zone is None else zone)
-        if "vwap" in columns:
-            frame["vwap"] = np.empty(0)
-        frame.attrs = {"notes": []}
-        frame.attrs.update(attributes)
-        return frame
+        held = (*COLUMNS, "vwap") if "vwap" in columns else COLUMNS
+        return FileBars(
+            time_us=np.empty(0, np.int64),
+            values={name: np.empty(0) for name in held},
+            tz="UTC" if zone is None else zone,
+            attributes=attributes,
+            notes=[],
+        )
     times, values = _decode(source, columns, groups)
     instants = parse_times(times, date_format=None, tz=zone, where=where, column=columns[INDEX_NAME])
-    return to_frame(
+    return to_bars(
         instants, values, tz=zone, where=where, positive_prices=positive_prices, attributes=attributes
     )
 

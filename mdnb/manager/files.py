@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mdnb.manager.import_checks import columns_of, fit_to_grid, leave_out_impossible, leave_out_outliers
-from mdnb.runtime.past.merge_bars import Merged, merge_bars
+from mdnb.manager.import_bars import import_bars
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ImportResult
-from mdnb.validate.findings import QualityFinding
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mdnb.io.file_bars import FileBars
 
 __all__ = ["Files"]
 
@@ -242,14 +242,13 @@ class Files:
         True
         """
 
-        def read() -> pd.DataFrame:
-            from mdnb.io.csv import read_csv
+        def read() -> FileBars:
+            from mdnb.io.assemble import ColumnNames
+            from mdnb.io.csv import csv_bars
 
-            return read_csv(
+            return csv_bars(
                 filename,
-                date_column=date_column,
-                price_columns=price_columns,
-                volume_column=volume_column,
+                ColumnNames.of(date_column, price_columns, volume_column),
                 tz=tz or self._market.engine.tz,
                 date_format=date_format,
             )
@@ -286,14 +285,13 @@ class Files:
         True
         """
 
-        def read() -> pd.DataFrame:
-            from mdnb.io.json_read import read_json
+        def read() -> FileBars:
+            from mdnb.io.assemble import ColumnNames
+            from mdnb.io.json_read import json_bars
 
-            return read_json(
+            return json_bars(
                 filename,
-                date_column=date_column,
-                price_columns=price_columns,
-                volume_column=volume_column,
+                ColumnNames.of(date_column, price_columns, volume_column),
                 tz=tz or self._market.engine.tz,
             )
 
@@ -323,56 +321,45 @@ class Files:
         True
         """
 
-        def read() -> pd.DataFrame:
-            from mdnb.io.formats import read_bars
+        def read() -> FileBars:
+            from mdnb.io.parquet_read import parquet_bars
 
-            return read_bars(filename, self._market.engine.canonical(timeframe))
+            return parquet_bars(filename, self._market.engine.canonical(timeframe))
 
         return await self._import(read, filename, timeframe, overwrite=overwrite)
 
+    async def import_kept(
+        self, filename: str | os.PathLike[str], *, overwrite: bool = False
+    ) -> list[ImportResult]:
+        """Put the bars of every timeframe of a Parquet file that is kept beside those held.
+
+        Raises
+        ------
+        DataImportError
+            As `import_from_csv`; nothing was changed where the file itself is not sound.
+        """
+        kept = self._market.open().timeframes()
+
+        def read() -> dict[str, FileBars]:
+            from mdnb.io.parquet_read import parquet_bars_of
+
+            return parquet_bars_of(filename, kept)
+
+        held = await self._work(read)
+        where = Path(filename).name
+        return [await self._put(bars, name, where, overwrite=overwrite) for name, bars in held.items()]
+
     async def _import(
         self,
-        read: Callable[[], pd.DataFrame],
+        read: Callable[[], FileBars],
         filename: str | os.PathLike[str],
         timeframe: str,
         *,
         overwrite: bool,
     ) -> ImportResult:
         name = self._market.open().canonical(timeframe)
-        frame = await self._work(read)
-        put = functools.partial(self._put, frame, name, Path(filename).name, overwrite=overwrite)
-        return await self._work(put)
+        return await self._put(await self._work(read), name, Path(filename).name, overwrite=overwrite)
 
-    def _put(self, frame: pd.DataFrame, name: str, where: str, *, overwrite: bool) -> ImportResult:
-        market = self._market
-        engine, config = market.engine, market.engine.config
-        if frame.attrs.get("forming") and len(frame):
-            frame = frame.iloc[:-1]
-        columns = columns_of(frame)
-        rows = len(columns)
-        columns, outside = fit_to_grid(engine, name, columns, where)
-        impossible: list[QualityFinding] = []
-        outliers: list[QualityFinding] = []
-        if config.validate_bars:
-            columns, impossible = leave_out_impossible(columns)
-        if config.remove_outliers:
-            columns, outliers = leave_out_outliers(engine, name, columns)
-        merged = merge_bars(engine, name, columns, overwrite=overwrite) if len(columns) else Merged()
-        findings = (*outside, *impossible, *outliers)
-        market.pipeline.import_findings[name] = findings
-        for one in findings:
-            market.pipeline.quality.note(one, name, alert=False)
-        return ImportResult(
-            symbol=market.symbol,
-            timeframe=name,
-            rows=rows,
-            added=merged.added,
-            replaced=merged.replaced,
-            kept=merged.kept,
-            outliers=len(outliers),
-            refused=len(impossible) + sum(one.count for one in outside),
-            over_limit=merged.over_limit,
-            first=frame.index[0] if rows else None,
-            last=frame.index[-1] if rows else None,
-            findings=findings,
-        )
+    async def _put(self, bars: FileBars, name: str, where: str, *, overwrite: bool) -> ImportResult:
+        put = functools.partial(import_bars, self._market, bars, name, where, overwrite=overwrite)
+        return await self._work(put)

@@ -1,4 +1,4 @@
-"""Between frames that came from a file and the columns that the engine holds."""
+"""Which bars of a file are let in: on the grid, inside sessions, possible, near those around them."""
 
 from __future__ import annotations
 
@@ -10,49 +10,18 @@ import numpy as np
 from mdnb.errors import DataImportError
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import DAY_NS
-from mdnb.store.columns import BarColumns, columns_from_rows
+from mdnb.store.columns import BarColumns
 from mdnb.types import timestamp
 from mdnb.validate.centred_outlier_rules import keep_near_mids
 from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import bar_faults
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["columns_of", "fit_to_grid", "leave_out_impossible", "leave_out_outliers"]
+__all__ = ["fit_to_grid", "leave_out_impossible", "leave_out_outliers"]
 
 _SHOWN = 3
-
-
-def columns_of(frame: pd.DataFrame) -> BarColumns:
-    """Return a bar frame as columns; vwap is ``nan`` where the frame has none."""
-    count = len(frame)
-    if not count:
-        return columns_from_rows([])
-    import pandas as pd
-
-    time_us = pd.DatetimeIndex(frame.index).tz_convert("UTC").as_unit("us").asi8
-    floats = {
-        name: frame[name].to_numpy(dtype=np.float64, copy=True)
-        for name in ("open", "high", "low", "close", "volume")
-    }
-    vwap = frame["vwap"].to_numpy(dtype=np.float64, copy=True) if "vwap" in frame else np.full(count, np.nan)
-    ticks = np.nan_to_num(frame["tick_count"].to_numpy(dtype=np.float64)).astype(np.int64)
-    return BarColumns(
-        np.array(time_us, dtype=np.int64),
-        floats["open"],
-        floats["high"],
-        floats["low"],
-        floats["close"],
-        floats["volume"],
-        vwap,
-        ticks,
-        np.zeros(count, dtype=np.uint8),
-        0,
-        False,
-        0,
-    )
 
 
 def fit_to_grid(

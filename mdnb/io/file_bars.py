@@ -1,0 +1,83 @@
+"""`FileBars`: bars as they came out of a file, checked, in columns; a frame only where a caller wants one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import tzinfo
+
+import numpy as np
+import pandas as pd
+
+from mdnb.io.notes import Note
+from mdnb.io.schema import INDEX_NAME, zone_dtype
+from mdnb.store.columns import BarColumns
+
+__all__ = ["FileBars"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FileBars:
+    """Bars of one timeframe, oldest first, one row a time.
+
+    Attributes
+    ----------
+    time_us
+        int64, shape (n,): opening times, UTC epoch microseconds.
+    values
+        float64 columns of shape (n,) in the order of a bar frame; ``vwap`` only where the file has it.
+    tz
+        The zone of a frame made of them.
+    attributes
+        What the file says of them: symbol, timeframe, source, and whether the last one was being made.
+    notes
+        What was put right.
+    """
+
+    time_us: np.ndarray
+    values: Mapping[str, np.ndarray]
+    tz: str | tzinfo
+    attributes: Mapping[str, object]
+    notes: list[Note]
+
+    def __len__(self) -> int:
+        return len(self.time_us)
+
+    def frame(self) -> pd.DataFrame:
+        """Return a bar frame; ``attrs`` has the attributes, and the notes."""
+        index = pd.DatetimeIndex(self.time_us, dtype=zone_dtype(self.tz), name=INDEX_NAME)
+        made = pd.DataFrame(dict(self.values), index=index, copy=False)
+        made.attrs = {"notes": self.notes}
+        made.attrs.update(self.attributes)
+        return made
+
+    def time(self, row: int) -> pd.Timestamp:
+        """Return the opening time of a row, in the zone of the frame."""
+        return pd.Timestamp(int(self.time_us[row]), unit="us", tz="UTC").tz_convert(self.tz)
+
+    def closed(self) -> FileBars:
+        """Return them without the one that was being made when they were written."""
+        if not self.attributes.get("forming") or not len(self):
+            return self
+        return dataclasses.replace(
+            self, time_us=self.time_us[:-1], values={name: held[:-1] for name, held in self.values.items()}
+        )
+
+    def columns(self) -> BarColumns:
+        """Return them as a store holds bars; ``vwap`` is ``nan`` where the file has none."""
+        count = len(self)
+        vwap = self.values.get("vwap")
+        return BarColumns(
+            time_us=self.time_us,
+            open=self.values["open"],
+            high=self.values["high"],
+            low=self.values["low"],
+            close=self.values["close"],
+            volume=self.values["volume"],
+            vwap=np.full(count, np.nan) if vwap is None else vwap,
+            tick_count=self.values["tick_count"].astype(np.int64),
+            flags=np.zeros(count, dtype=np.uint8),
+            first=0,
+            forming=False,
+            generation=0,
+        )

@@ -1,0 +1,68 @@
+"""Putting the bars of a file beside those held: what is let in, what became of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mdnb.manager.import_checks import fit_to_grid, leave_out_impossible, leave_out_outliers
+from mdnb.runtime.past.merge_bars import Merged, merge_bars
+from mdnb.runtime.symbol_market import SymbolMarket
+from mdnb.statistics import ImportResult
+from mdnb.validate.findings import QualityFinding
+
+if TYPE_CHECKING:
+    from mdnb.io.file_bars import FileBars
+
+__all__ = ["import_bars"]
+
+
+def import_bars(
+    market: SymbolMarket, bars: FileBars, name: str, where: str, *, overwrite: bool
+) -> ImportResult:
+    """Put bars of a timeframe beside those held; the findings are kept for `validate_imported_data`.
+
+    Parameters
+    ----------
+    bars
+        As the file has them; one that was being made is left out.
+    name
+        Canonical name of a timeframe that is kept.
+    where
+        The file's name, for messages.
+    overwrite
+        Bars of the file replace those held.
+
+    Raises
+    ------
+    DataImportError
+        When the bars are of another timeframe; nothing was changed.
+    """
+    engine, config = market.engine, market.engine.config
+    bars = bars.closed()
+    columns, rows = bars.columns(), len(bars)
+    columns, outside = fit_to_grid(engine, name, columns, where)
+    impossible: list[QualityFinding] = []
+    outliers: list[QualityFinding] = []
+    if config.validate_bars:
+        columns, impossible = leave_out_impossible(columns)
+    if config.remove_outliers:
+        columns, outliers = leave_out_outliers(engine, name, columns)
+    merged = merge_bars(engine, name, columns, overwrite=overwrite) if len(columns) else Merged()
+    findings = (*outside, *impossible, *outliers)
+    market.pipeline.import_findings[name] = findings
+    for one in findings:
+        market.pipeline.quality.note(one, name, alert=False)
+    return ImportResult(
+        symbol=market.symbol,
+        timeframe=name,
+        rows=rows,
+        added=merged.added,
+        replaced=merged.replaced,
+        kept=merged.kept,
+        outliers=len(outliers),
+        refused=len(impossible) + sum(one.count for one in outside),
+        over_limit=merged.over_limit,
+        first=bars.time(0) if rows else None,
+        last=bars.time(-1) if rows else None,
+        findings=findings,
+    )
