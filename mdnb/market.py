@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from mdnb.config import DataManagerConfig
 from mdnb.errors import ClosedError, OptionError, SymbolError, suggest
@@ -22,6 +22,7 @@ from mdnb.runtime.set_alerts import Alerting
 from mdnb.status_card import status_html, status_text
 from mdnb.suite import SymbolView
 from mdnb.sync_manager import PlainDataManager
+from mdnb.timeframes import TimeframeName
 from mdnb.types import Price
 from mdnb.widgets.open_charts import Panels
 from mdnb.widgets.open_tables import Tables
@@ -84,9 +85,11 @@ def live(
     ...     market.data.get_timeframes(), market.price > 0
     (['1min', '5min'], True)
     """
+    from mdnb.widgets.page.key_completion import offer_keys
     from mdnb.widgets.page.preload import preload
     from mdnb.widgets.page.progress import progress_line
 
+    offer_keys()
     preload()
     with progress_line(enabled=progress) as tell:
         session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, tell)
@@ -200,6 +203,18 @@ class LiveSymbol:
         return f"<live {self.symbol}: {', '.join(self.data.get_timeframes())}; {self._session.health.status}>"
 
 
+if TYPE_CHECKING:
+
+    class _FrameOrSymbol(LiveFrame, LiveSymbol):
+        """What ``live[name]`` may be where only the run knows the name: editors offer what either has."""
+
+        @overload  # type: ignore[override]  # of a symbol a timeframe, of a frame a column
+        def __getitem__(self, key: TimeframeName) -> LiveFrame: ...
+        @overload
+        def __getitem__(self, key: Any) -> Any: ...
+        def __getitem__(self, key: Any) -> Any: ...
+
+
 class LiveMarket(LiveSymbol):
     """A live market: frames, prices and charts by plain calls.
 
@@ -217,6 +232,10 @@ class LiveMarket(LiveSymbol):
         self.name = name
         self._finalizer = weakref.finalize(self, drop_session, session)
 
+    @overload
+    def __getitem__(self, key: TimeframeName) -> LiveFrame: ...  # type: ignore[overload-overlap]
+    @overload
+    def __getitem__(self, key: str) -> _FrameOrSymbol: ...
     def __getitem__(self, key: str) -> Any:
         return self._symbols[key] if key in self._symbols else super().__getitem__(key)
 
