@@ -205,7 +205,7 @@ class LiveSymbol:
 
 if TYPE_CHECKING:
 
-    class _FrameOrSymbol(LiveFrame, LiveSymbol):
+    class _FrameOrSymbol(LiveFrame, LiveSymbol):  # type: ignore[override]  # `symbol`
         """What ``live[name]`` may be where only the run knows the name: editors offer what either has."""
 
         @overload  # type: ignore[override]  # of a symbol a timeframe, of a frame a column

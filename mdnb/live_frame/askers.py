@@ -31,11 +31,7 @@ _PANDAS_ASKS = (
     "pandas.core.reshape.",
     "pandas.core.series",
 )
-
-
-def _module(asker: FrameType) -> str:
-    name = asker.f_globals.get("__name__")
-    return name if isinstance(name, str) else ""
+_CONSTRUCTS = "pandas.core.frame"
 
 
 @functools.cache
@@ -46,17 +42,30 @@ def _constructor() -> CodeType:
     return code
 
 
-def reads_in_pieces(asker: FrameType) -> str | None:
-    """Return the library that asks where it is known to read frames in several steps, else None."""
-    module = _module(asker)
+@functools.cache
+def reads_in_pieces(module: object) -> str | None:
+    """Return the library that a module is of where it is known to read frames in several steps, else None.
+
+    Parameters
+    ----------
+    module
+        The ``__name__`` among the globals of who asks.
+
+    Examples
+    --------
+    >>> reads_in_pieces("seaborn.relational"), reads_in_pieces("__main__")
+    ('seaborn', None)
+    """
+    if not isinstance(module, str):
+        return None
     library = module.partition(".")[0]
     return library if library in _IN_PIECES or module.startswith(_IN_PIECES_MODULES) else None
 
 
-def asks_before_pieces(asker: FrameType) -> str | None:
-    """Return the library that asks whether it is a frame in order to read it in several steps, else None."""
-    library = reads_in_pieces(asker)
-    return None if library == "pandas" and not _module(asker).startswith(_PANDAS_ASKS) else library
+def asks_before_pieces(module: object) -> str | None:
+    """Return the library where it asks whether it is a frame in order to read it in several steps."""
+    library = reads_in_pieces(module)
+    return None if library == "pandas" and not str(module).startswith(_PANDAS_ASKS) else library
 
 
 def takes_at_once(asker: FrameType) -> type[pd.DataFrame] | None:
@@ -65,5 +74,6 @@ def takes_at_once(asker: FrameType) -> type[pd.DataFrame] | None:
     The constructor ``pandas.DataFrame(it)`` takes the frame's manager; narwhals, by which plotly reads
     frames, takes what ``__narwhals_dataframe__`` gives.
     """
-    at_once = _module(asker).startswith("narwhals.") or asker.f_code is _constructor()
+    module = str(asker.f_globals.get("__name__"))
+    at_once = module.startswith("narwhals.") or (module == _CONSTRUCTS and asker.f_code is _constructor())
     return sys.modules["pandas"].DataFrame if at_once else None

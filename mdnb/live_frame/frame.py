@@ -8,6 +8,7 @@ import html
 import operator
 import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from mdnb.errors import suggest
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["LiveFrame"]
 
 _ROWS_SHOWN = 8
-_OWN = ("closed", "forming", "frame", "symbol", "timeframe", "loc", "iloc", "at", "iat")
+_OWN = ("closed", "forming", "frame", "symbol", "timeframe", "head", "tail", "loc", "iloc", "at", "iat")
 _MISSING = object()
 _WRITE = frozenset({"insert", "isetitem", "pop", "set_flags", "update"})
 # Methods of pandas that have ``inplace=``.
@@ -64,8 +65,8 @@ class LiveFrame(PandasNames):
 
     Attributes
     ----------
-    symbol, timeframe
-        What it shows.
+    timeframe
+        By its canonical name.
 
     Examples
     --------
@@ -76,10 +77,9 @@ class LiveFrame(PandasNames):
     ('DataFrame', 'DataFrame')
     """
 
-    __slots__ = ("__weakref__", "_engine", "symbol", "timeframe")
+    __slots__ = ("__weakref__", "_engine", "timeframe")
 
     _engine: SymbolState
-    symbol: str
     timeframe: str
     __pandas_priority__ = 5000  # above a frame's 4000: pandas lets our operators do it
     __hash__ = None  # type: ignore[assignment]  # as a frame's: it is compared by its values
@@ -88,7 +88,11 @@ class LiveFrame(PandasNames):
         put = object.__setattr__
         put(self, "_engine", engine)
         put(self, "timeframe", engine.canonical(timeframe))
-        put(self, "symbol", engine.symbol)
+
+    @property
+    def symbol(self) -> str:
+        """Whose bars they are."""
+        return self._engine.symbol
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -107,6 +111,14 @@ class LiveFrame(PandasNames):
         return None if row is None else self._engine.bar(self.timeframe, row, closed=False)
 
     # -- as a frame: attributes, rows, columns --------------------------------------------------------
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """Return the oldest bars held."""
+        return self.frame.head(n)
+
+    def tail(self, n: int = 5) -> pd.DataFrame:
+        """Return the newest bars, the forming one last."""
+        return self.frame.tail(n)
 
     @property
     def loc(self) -> Locator:
@@ -136,15 +148,9 @@ class LiveFrame(PandasNames):
         return f'live["{self.timeframe}"]'
 
     def __getattr__(self, name: str) -> Any:
-        asker = sys._getframe(1)
-        if name.startswith("__"):
-            raise AttributeError(f"a LiveFrame has no {name!r}")
-        if name == "_mgr" and takes_at_once(asker):
-            return self.frame._mgr  # read by the constructor of pandas
-        # Among others `_typ`, by which pandas knows its own.
-        library = reads_in_pieces(asker)
+        library = reads_in_pieces(sys._getframe(1).f_globals.get("__name__"))
         if library is not None:
-            self._refuse(library)
+            return self._for_library(name, library, sys._getframe(1))
         if name.startswith("_"):
             raise AttributeError(f"a LiveFrame has no {name!r}")
         if name in _WRITE:
@@ -153,6 +159,15 @@ class LiveFrame(PandasNames):
         if found is _MISSING:
             raise AttributeError(self._no_such(name))
         return self._unless_in_place(found, name) if name in _MAY_WRITE else found
+
+    def _for_library(self, name: str, library: str, asker: FrameType) -> Any:
+        if name == "_mgr" and takes_at_once(asker):
+            return self.frame._mgr  # read by the constructor of pandas
+        if name.startswith("__"):
+            # Whether it has this or that of a protocol anybody may ask.
+            raise AttributeError(f"a LiveFrame has no {name!r}")
+        # Among others `_typ`, by which pandas knows its own.
+        raise self._refusal(library)
 
     def _no_such(self, name: str) -> str:
         right = _GUESSES.get(name)
@@ -220,13 +235,13 @@ class LiveFrame(PandasNames):
         taken = takes_at_once(asker)
         if taken is not None:
             return taken
-        library = asks_before_pieces(asker)
+        library = asks_before_pieces(asker.f_globals.get("__name__"))
         if library is not None:
-            self._refuse(library)
+            raise self._refusal(library)
         return LiveFrame
 
-    def _refuse(self, library: str) -> NoReturn:
-        raise TypeError(
+    def _refusal(self, library: str) -> TypeError:
+        return TypeError(
             f"{library} would read {self._way} piece by piece while its bars move on. "
             f"Hand over the bars of one moment: {self._way}.frame"
         )
@@ -327,7 +342,7 @@ class LiveFrame(PandasNames):
         if bar is None:
             return "no bar is forming"
         prices = [bar.open, bar.high, bar.low, bar.close]
-        places = price_decimals(self._engine.instrument, prices)
+        places = price_decimals(self._engine.instrument, lambda: prices)
         shown = " ".join(
             f"{letter} {price:,.{places}f}" for letter, price in zip("OHLC", prices, strict=True)
         )

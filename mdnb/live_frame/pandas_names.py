@@ -83,7 +83,6 @@ class PandasNames:
     floordiv: Callable[..., pd.DataFrame]
     ge: Callable[..., pd.DataFrame]
     gt: Callable[..., pd.DataFrame]
-    head: Callable[..., pd.DataFrame]
     infer_objects: Callable[..., pd.DataFrame]
     interpolate: Callable[..., pd.DataFrame]
     isin: Callable[..., pd.DataFrame]
@@ -138,7 +137,6 @@ class PandasNames:
     sub: Callable[..., pd.DataFrame]
     subtract: Callable[..., pd.DataFrame]
     swaplevel: Callable[..., pd.DataFrame]
-    tail: Callable[..., pd.DataFrame]
     take: Callable[..., pd.DataFrame]
     to_period: Callable[..., pd.DataFrame]
     to_timestamp: Callable[..., pd.DataFrame]
@@ -235,7 +233,7 @@ def pandas_names() -> frozenset[str]:
 
     Examples
     --------
-    >>> {"close", "tail", "columns", "resample"} <= pandas_names()
+    >>> {"close", "describe", "columns", "resample"} <= pandas_names()
     True
     """
     return frozenset(PandasNames.__annotations__)

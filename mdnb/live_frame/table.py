@@ -36,9 +36,9 @@ def decimals_seen(values: Iterable[float], fewest: int = 0, most: int = _MOST_DE
     return places
 
 
-def price_decimals(instrument: Instrument, prices: Iterable[float]) -> int:
+def price_decimals(instrument: Instrument, seen: Callable[[], Iterable[float]]) -> int:
     """Return the decimals of an instrument's prices; of those seen where its tick size is not known."""
-    return instrument.decimals if instrument.tick_size else decimals_seen(prices, _FEWEST)
+    return instrument.decimals if instrument.tick_size else decimals_seen(seen(), _FEWEST)
 
 
 def _fixed(places: int) -> Callable[[Any], str]:
@@ -47,7 +47,7 @@ def _fixed(places: int) -> Callable[[Any], str]:
 
 def formatters(frame: pd.DataFrame, instrument: Instrument) -> dict[Any, Callable[[Any], str]]:
     """Return what writes each column of bars, for ``to_string`` and ``to_html`` of pandas."""
-    price = _fixed(price_decimals(instrument, frame[list(_PRICES)].to_numpy().ravel().tolist()))
+    price = _fixed(price_decimals(instrument, lambda: frame[list(_PRICES)].to_numpy().ravel().tolist()))
     sizes = _fixed(decimals_seen(frame["volume"].tolist(), most=_MOST_SIZE_DECIMALS))
     made = dict.fromkeys((*_PRICES, "vwap"), price) | {"volume": sizes, "tick_count": _fixed(0)}
     return {name: write for name, write in made.items() if name in frame}
