@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from mdnb.config import DataManagerConfig
 from mdnb.errors import SymbolError, suggest
 from mdnb.faces.bar_files import BarFiles
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import PlainEvents
-from mdnb.faces.face import Face, TimeframeName
+from mdnb.faces.face import Face
 from mdnb.faces.face_parts import FaceParts, all_parts
 from mdnb.faces.newest_values import NewestValues
 from mdnb.feeds.base import Feed
@@ -22,6 +22,7 @@ from mdnb.manager.forward import Forward, Plain, PlainValue
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.session_factory import drop_session, make_session, start_session
 from mdnb.sync_manager import SyncDataManager
+from mdnb.timeframes import TimeframeName
 from mdnb.widgets.open_tables import TableOpener
 
 __all__ = ["LiveMarket", "LiveSymbol", "live"]
@@ -77,9 +78,11 @@ def live(
     ...     market.data.get_timeframes(), market.price > 0
     (['1min', '5min'], True)
     """
+    from mdnb.widgets.page.key_completion import offer_keys
     from mdnb.widgets.page.preload import preload
     from mdnb.widgets.page.progress import progress_line
 
+    offer_keys()
     preload()
     with progress_line(enabled=progress) as tell:
         session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, tell)
@@ -131,6 +134,18 @@ class LiveSymbol(Face):
         return self._frame(timeframe)
 
 
+if TYPE_CHECKING:
+
+    class _FrameOrSymbol(LiveFrame, LiveSymbol):  # type: ignore[override]  # `symbol`
+        """What ``live[name]`` may be where only the run knows the name: editors offer what either has."""
+
+        @overload  # type: ignore[override]  # of a symbol a timeframe, of a frame a column
+        def __getitem__(self, key: TimeframeName) -> LiveFrame: ...
+        @overload
+        def __getitem__(self, key: Any) -> Any: ...
+        def __getitem__(self, key: Any) -> Any: ...
+
+
 class LiveMarket(LiveSymbol):
     """A live market: frames, prices and charts by plain calls.
 
@@ -154,9 +169,9 @@ class LiveMarket(LiveSymbol):
         self._finalizer = weakref.finalize(self, drop_session, first.session)
 
     @overload
-    def __getitem__(self, key: TimeframeName) -> LiveFrame: ...
+    def __getitem__(self, key: TimeframeName) -> LiveFrame: ...  # type: ignore[overload-overlap]
     @overload
-    def __getitem__(self, key: str) -> Any: ...
+    def __getitem__(self, key: str) -> _FrameOrSymbol: ...
     def __getitem__(self, key: str) -> Any:
         return self._symbols[key] if key in self._symbols else self._frame(key)
 
@@ -189,7 +204,7 @@ class LiveMarket(LiveSymbol):
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _shown(self) -> list[SyncDataManager]:
+    def _card_data(self) -> list[SyncDataManager]:
         return [each.data for each in self._symbols.values()]
 
     def _title(self) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from mdnb.config import DataManagerConfig
 from mdnb.errors import SymbolError, suggest
 from mdnb.faces.bar_files import BarFiles
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import AwaitedEvents
-from mdnb.faces.face import Face, TimeframeName
+from mdnb.faces.face import Face
 from mdnb.faces.face_parts import FaceParts, all_parts
 from mdnb.faces.newest_values import NewestValues
 from mdnb.feeds.base import Feed
@@ -24,6 +24,7 @@ from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.registry import cell_key
 from mdnb.runtime.session_factory import drop_session, make_session, start_session
 from mdnb.sync_manager import SyncDataManager
+from mdnb.timeframes import TimeframeName
 from mdnb.widgets.open_tables import TableOpener
 
 __all__ = ["SuiteSymbol", "TradingSuite"]
@@ -70,6 +71,18 @@ class SuiteSymbol(Face):
 
     def __getitem__(self, timeframe: str) -> LiveFrame:
         return self._frame(timeframe)
+
+
+if TYPE_CHECKING:
+
+    class _FrameOrSymbol(LiveFrame, SuiteSymbol):  # type: ignore[override]  # `symbol`
+        """What ``suite[name]`` may be where only the run knows the name: editors offer what either has."""
+
+        @overload  # type: ignore[override]  # of a symbol a timeframe, of a frame a column
+        def __getitem__(self, key: TimeframeName) -> LiveFrame: ...
+        @overload
+        def __getitem__(self, key: Any) -> Any: ...
+        def __getitem__(self, key: Any) -> Any: ...
 
 
 class TradingSuite(SuiteSymbol):
@@ -151,9 +164,9 @@ class TradingSuite(SuiteSymbol):
         return cls(all_parts(session))
 
     @overload
-    def __getitem__(self, key: TimeframeName) -> LiveFrame: ...
+    def __getitem__(self, key: TimeframeName) -> LiveFrame: ...  # type: ignore[overload-overlap]
     @overload
-    def __getitem__(self, key: str) -> Any: ...
+    def __getitem__(self, key: str) -> _FrameOrSymbol: ...
     def __getitem__(self, key: str) -> Any:
         return self._symbols[key] if key in self._symbols else self._frame(key)
 
@@ -186,7 +199,7 @@ class TradingSuite(SuiteSymbol):
     async def __aexit__(self, *exc: object) -> None:
         await self.disconnect()
 
-    def _shown(self) -> list[SyncDataManager]:
+    def _card_data(self) -> list[SyncDataManager]:
         return [each._parts.sync_data for each in self._symbols.values()]
 
     def _named(self) -> tuple[str, ...]:

@@ -21,7 +21,16 @@ from mdnb.sessions import DAY_NS, Sessions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Grid", "Timeframe"]
+__all__ = ["Grid", "Timeframe", "TimeframeName"]
+
+TimeframeName = Literal[
+    "1sec", "5sec", "10sec", "15sec", "30sec",
+    "1min", "2min", "3min", "5min", "10min", "15min", "30min", "45min",
+    "1hour", "2hour", "3hour", "4hour", "6hour", "8hour", "12hour",
+    "1day", "1week", "1month",
+    "1s", "5s", "15s", "30s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "1d", "1w",
+]  # fmt: skip
+"""The usual names, for type checkers alone: `Timeframe.parse` understands many more."""
 
 _Kind = Literal["intraday", "day", "week", "month", "tick", "volume", "dollar"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 from mdnb.errors import SymbolError, TimeframeError, did_you_mean
 from mdnb.faces.connection_view import ConnectionView
@@ -18,15 +18,7 @@ from mdnb.timeframes import Timeframe
 from mdnb.widgets.open_charts import ChartOpener
 from mdnb.widgets.open_tables import TableOpener
 
-__all__ = ["Face", "TimeframeName"]
-
-TimeframeName = Literal[
-    "1sec", "5sec", "10sec", "15sec", "30sec",
-    "1min", "2min", "3min", "5min", "10min", "15min", "30min",
-    "1hour", "2hour", "4hour", "1day", "1week", "1month",
-    "1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w",
-]  # fmt: skip
-"""Usual names, so that type checkers know ``live["1min"]`` for a frame; any other name works as well."""
+__all__ = ["Face"]
 
 
 class Face:
@@ -109,15 +101,15 @@ class Face:
         raise AttributeError(missing_name(kind, self._called, name, self._ends, own, data))
 
     def __str__(self) -> str:
-        return status_text(self._title(), self._parts.session.health, self._shown())
+        return status_text(self._title(), self._parts.session.health, self._card_data())
 
     def _repr_html_(self) -> str:
-        return status_html(self._title(), self._parts.session.health, self._shown())
+        return status_html(self._title(), self._parts.session.health, self._card_data())
 
     def _title(self) -> str:
         return f"{self._word} {', '.join(self._named())}"
 
-    def _shown(self) -> list[SyncDataManager]:
+    def _card_data(self) -> list[SyncDataManager]:
         """Return the managers whose figures the card shows."""
         return [self._parts.sync_data]
 

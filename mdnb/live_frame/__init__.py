@@ -1,0 +1,7 @@
+"""The bars of one timeframe as they are right now, shown as a table and used like a pandas frame."""
+
+from __future__ import annotations
+
+from mdnb.live_frame.frame import LiveFrame
+
+__all__ = ["LiveFrame"]
