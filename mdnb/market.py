@@ -16,6 +16,7 @@ from mdnb.live_frame import LiveFrame
 from mdnb.manager.forward import Forward
 from mdnb.runtime.live.accounting import Accounting
 from mdnb.runtime.process.bridge import call
+from mdnb.runtime.process.registry import cell_key
 from mdnb.runtime.session import MarketSession
 from mdnb.runtime.session_factory import drop_session, make_session, start_session, wait_ended
 from mdnb.runtime.set_alerts import Alerting
@@ -63,8 +64,8 @@ def live(
     data_manager_config
         Limits and rules.
     name
-        A live market of the same name is closed and replaced, so that a cell can be run again; default the
-        symbols.
+        A live market of the same name is closed and replaced. Without one a cell that is run again replaces
+        what it made, whatever the symbols: its first market the first one, its second the second.
     progress
         Show what is being loaded, in a notebook.
 
@@ -90,7 +91,7 @@ def live(
     preload()
     with progress_line(enabled=progress) as tell:
         session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, tell)
-        key = ("live", name if name is not None else session.symbols)
+        key = ("live", name) if name is not None else cell_key()
         call(start_session(session, key))
     return LiveMarket(session, name if name is not None else ", ".join(session.symbols))
 

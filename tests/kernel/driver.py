@@ -39,8 +39,8 @@ class Kernel:
         self.attended = True
         """Whether somebody could answer an ``input()``: a page says so with each cell, nbclient does not."""
 
-    def start(self, code: str, cell_id: str | None = None) -> str:
-        """Send a cell; return the message's id."""
+    def start(self, code: str, cell_id: str | None = None, metadata: dict[str, Any] | None = None) -> str:
+        """Send a cell with what a page says of it; return the message's id."""
         content = {
             "code": code,
             "silent": False,
@@ -50,6 +50,7 @@ class Kernel:
             "stop_on_error": True,
         }
         message = self.client.session.msg("execute_request", content)
+        message["metadata"].update(metadata or {})
         if cell_id is not None:
             message["metadata"]["cellId"] = cell_id
         self.client.shell_channel.send(message)
@@ -79,9 +80,9 @@ class Kernel:
                 return Answer(text, error, time.monotonic() - began)
         raise TimeoutError(f"the cell is not done after {_SECONDS:g} s; so far: {text!r} {error!r}")
 
-    def run(self, code: str, cell_id: str | None = None) -> Answer:
+    def run(self, code: str, cell_id: str | None = None, metadata: dict[str, Any] | None = None) -> Answer:
         """Run a cell to its end."""
-        return self.finish(self.start(code, cell_id))
+        return self.finish(self.start(code, cell_id, metadata))
 
     def value(self, code: str) -> str:
         """Run a cell that must not fail and return what it printed."""

@@ -154,3 +154,29 @@ def _python(code: str) -> str:
 
 def test_outside_a_notebook_no_cell_is_running() -> None:
     assert cell_key() is None
+
+
+def test_two_markets_of_one_symbol_in_a_script_both_run() -> None:
+    code = """
+import mdnb
+first, second = (mdnb.live("MNQ", ["1min"], feed="sim://?speed=20", initial_days=0) for _ in range(2))
+print(first.status, second.status)
+"""
+    assert _python(code) == "connected connected"
+
+
+def test_a_line_that_is_run_again_in_a_terminal_replaces_what_it_made() -> None:
+    code = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.history_manager.enabled = False
+def run(line):
+    shell.run_cell(line, store_history=True).raise_error()
+make = "market = mdnb.live('MNQ', ['1min'], feed='sim://?speed=20', initial_days=0); made.append(market)"
+run("import mdnb; made = []")
+for line in (make, make + " ", make):
+    run(line)
+run("print([market.status for market in made])")
+"""
+    assert _python(code).splitlines()[-1] == "['closed', 'connected', 'connected']"
