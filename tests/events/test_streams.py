@@ -12,8 +12,7 @@ import pytest
 from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
-
-_SECONDS = 60.0
+from tests.limits import LIMIT_SECONDS
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def test_an_async_iterator_ends_when_the_bus_is_closed_from_another_thread(bus: 
             threading.Thread(target=bus.close).start()
         return seen
 
-    assert asyncio.run(asyncio.wait_for(main(), _SECONDS)) == [1]
+    assert asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS)) == [1]
     assert bus.subscriptions() == []
 
 
@@ -79,7 +78,7 @@ def test_a_plain_iterator_that_waits_is_woken_by_an_event_and_by_the_end(bus: Ev
         bus.emit(event(1))
         first.wait(0.01)
     bus.end()
-    thread.join(_SECONDS)
+    thread.join(LIMIT_SECONDS)
     assert not thread.is_alive()
     assert set(seen) == {1}
 
@@ -98,7 +97,7 @@ def test_a_wait_ends_when_the_bus_is_closed(bus: EventBus) -> None:
         await bus.wait_for("new_bar")
 
     with pytest.raises(ClosedError):
-        asyncio.run(asyncio.wait_for(main(), _SECONDS))
+        asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS))
 
 
 def test_a_wait_is_for_its_symbol_and_takes_what_was_told_before_the_end(bus: EventBus) -> None:
@@ -111,7 +110,7 @@ def test_a_wait_is_for_its_symbol_and_takes_what_was_told_before_the_end(bus: Ev
         asyncio.get_running_loop().call_soon(tell)
         return await bus.wait_for("tick_data", symbol="X")
 
-    assert asyncio.run(asyncio.wait_for(main(), _SECONDS)).time_ns == 2
+    assert asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS)).time_ns == 2
 
 
 def test_what_a_condition_of_a_wait_raises_reaches_who_waits(bus: EventBus) -> None:
@@ -120,7 +119,7 @@ def test_what_a_condition_of_a_wait_raises_reaches_who_waits(bus: EventBus) -> N
         await bus.wait_for("tick_data", where=lambda told: told.no_such_field)
 
     with pytest.raises(AttributeError, match="no_such_field"):
-        asyncio.run(asyncio.wait_for(main(), _SECONDS))
+        asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS))
     assert bus.subscriptions() == []
 
 

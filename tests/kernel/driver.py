@@ -15,7 +15,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-_SECONDS = 60.0
+from tests.limits import LIMIT_SECONDS
 
 
 class Answer:
@@ -60,9 +60,9 @@ class Kernel:
     def finish(self, sent: str, until: str | None = None) -> Answer:
         """Collect what a cell gives until it is done, or until it has printed a text."""
         began, text, error = time.monotonic(), "", ""
-        while time.monotonic() - began < _SECONDS:
+        while time.monotonic() - began < LIMIT_SECONDS:
             try:
-                message: dict[str, Any] = self.client.get_iopub_msg(timeout=_SECONDS)
+                message: dict[str, Any] = self.client.get_iopub_msg(timeout=LIMIT_SECONDS)
             except queue.Empty:
                 break
             if message["parent_header"].get("msg_id") != sent:
@@ -78,7 +78,7 @@ class Kernel:
                 return Answer(text, error, time.monotonic() - began)
             if until is not None and until in text:
                 return Answer(text, error, time.monotonic() - began)
-        raise TimeoutError(f"the cell is not done after {_SECONDS:g} s; so far: {text!r} {error!r}")
+        raise TimeoutError(f"the cell is not done after {LIMIT_SECONDS:g} s; so far: {text!r} {error!r}")
 
     def run(self, code: str, cell_id: str | None = None, metadata: dict[str, Any] | None = None) -> Answer:
         """Run a cell to its end."""
@@ -93,7 +93,7 @@ class Kernel:
     def restart(self) -> None:
         """Restart the kernel as the notebook's button does."""
         self.manager.restart_kernel()
-        self.client.wait_for_ready(timeout=_SECONDS)
+        self.client.wait_for_ready(timeout=LIMIT_SECONDS)
 
 
 @contextlib.contextmanager
@@ -112,7 +112,7 @@ def running_kernel(folder: Path) -> Iterator[Kernel]:
     client = manager.blocking_client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=_SECONDS)
+        client.wait_for_ready(timeout=LIMIT_SECONDS)
         yield Kernel(manager, client)
     finally:
         client.stop_channels()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kernel.driver import Kernel, running_kernel
+from tests.limits import LIMIT_SECONDS
 
 pytestmark = pytest.mark.kernel
 
@@ -70,7 +71,7 @@ def printed(kernel: Kernel, sent: str) -> dict[str, str]:
     """Return what was printed while a cell ran, by the cell it appears under."""
     texts: collections.defaultdict[str, str] = collections.defaultdict(str)
     while True:
-        message = kernel.client.get_iopub_msg(timeout=240)
+        message = kernel.client.get_iopub_msg(timeout=LIMIT_SECONDS)
         cell, content = message["parent_header"].get("msg_id"), message["content"]
         if message["msg_type"] == "stream":
             texts[cell] += content["text"]

@@ -9,7 +9,8 @@ import textwrap
 
 import pytest
 
-_SECONDS = 240
+from tests.limits import LIMIT_SECONDS
+
 _LIVE = 'live = mdnb.live("MNQ", ["1min", "5min"], feed="sim://?speed=600&seed=7", initial_days=0.1)'
 _SUITE = (
     'suite = await mdnb.TradingSuite.create("MNQ", ["1min"], feed="sim://?speed=600&seed=7", initial_days=0)'
@@ -35,7 +36,7 @@ SCRIPTS = {
         live.on("tick_data", later)
         live.once("new_bar", print)
         live.alert(above=1.0)
-        assert called.wait(200) and called_too.wait(200)
+        assert called.wait(300) and called_too.wait(300)
         """,
     "handlers that never stop printing": f"""
         import threading
@@ -50,7 +51,7 @@ SCRIPTS = {
         {_LIVE}
         live.on("tick_data", show)
         live.on("quote_update", show)
-        assert many.wait(200)
+        assert many.wait(300)
         """,
     "a chart and tables": f"""
         {_LIVE}
@@ -106,7 +107,7 @@ def _script(body: str) -> list[str]:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_that_closes_nothing_ends_silently(name: str) -> None:
     done = subprocess.run(
-        _script(SCRIPTS[name]), capture_output=True, text=True, timeout=_SECONDS, check=False
+        _script(SCRIPTS[name]), capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -137,7 +138,7 @@ def test_an_interrupted_script_tells_of_the_interrupt_alone(name: str) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=_SECONDS)
+    _, told = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == -signal.SIGINT
     assert told.splitlines()[-1] == "KeyboardInterrupt"
     assert "mdnb:" not in told
