@@ -482,7 +482,9 @@ class EventBus:
             stream.close()
         raise ClosedError(f"no {kind.name} event will come: the market is at its end or was closed")
 
-    def events(self, *types: EventType | str, symbol: str | None = None) -> AsyncEventStream:
+    def events(
+        self, *types: EventType | str, symbol: str | None = None, timeout: float | None = None
+    ) -> AsyncEventStream:
         """Iterate over events as they come; it ends with the market.
 
         Parameters
@@ -491,9 +493,12 @@ class EventBus:
             What to listen to; none means everything.
         symbol
             Only events of this symbol; None: of every symbol.
+        timeout
+            Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
+            None waits as long as the market runs.
         """
         backlog, stop = self._backlog(types, symbol)
-        return AsyncEventStream(backlog, stop)
+        return AsyncEventStream(backlog, stop, timeout)
 
     def events_plain(
         self, *types: EventType | str, symbol: str | None = None, timeout: float | None = None
@@ -507,7 +512,8 @@ class EventBus:
         symbol
             Only events of this symbol; None: of every symbol.
         timeout
-            Seconds to wait for each event; `WaitTimeoutError` then. None waits as long as the market runs.
+            Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
+            None waits as long as the market runs.
 
         Examples
         --------

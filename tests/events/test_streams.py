@@ -146,6 +146,33 @@ def test_a_plain_iterator_gives_up_when_nothing_comes(bus: EventBus) -> None:
     assert next(stream).time_ns == 2
 
 
+def test_an_async_iterator_gives_up_when_nothing_comes_and_can_be_asked_again(bus: EventBus) -> None:
+    async def main() -> list[int]:
+        stream = bus.events("tick_data", timeout=0.01)
+        with pytest.raises(WaitTimeoutError, match="no event within"):
+            await anext(stream)
+        bus.emit(event(1))
+        bus.close()
+        return [told.time_ns async for told in stream]
+
+    assert asyncio.run(main()) == [1]
+
+
+def test_an_iterator_whose_wait_is_cancelled_listens_no_more_though_somebody_keeps_it(bus: EventBus) -> None:
+    async def main() -> None:
+        kept = bus.events("tick_data")
+        waiting = asyncio.ensure_future(anext(kept))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert not bus.wants(EventType.TICK_DATA)
+        with pytest.raises(StopAsyncIteration):
+            await anext(kept)
+
+    asyncio.run(main())
+
+
 def test_an_iterator_that_is_left_or_forgotten_listens_no_more(bus: EventBus) -> None:
     with bus.events_plain("tick_data") as stream:
         bus.emit(event(1))
@@ -171,11 +198,11 @@ def test_an_iterator_that_is_left_or_forgotten_listens_no_more(bus: EventBus) ->
 
 
 def test_a_reader_whose_loop_is_gone_does_not_hold_up_who_tells(bus: EventBus) -> None:
-    stream = bus.events("tick_data")
+    stream = bus.events("tick_data", timeout=0.01)
 
     async def give_up() -> None:
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(stream), 0.01)
+        with pytest.raises(WaitTimeoutError):
+            await anext(stream)
 
     asyncio.run(give_up())
     bus.emit(event(1))
