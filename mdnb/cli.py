@@ -1,4 +1,4 @@
-"""The command line: ``mdnb demo``, ``mdnb doctor``, ``mdnb record``."""
+"""The command line: ``mdnb demo``, ``mdnb doctor``, ``mdnb record``, ``mdnb --version``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from mdnb import __version__
 
 __all__ = ["main"]
 
@@ -19,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     parser = argparse.ArgumentParser(prog="mdnb", description="Live market data in a notebook.")
+    parser.add_argument("--version", action="version", version=f"mdnb {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(
         "demo", help="run the quickstart notebook in a real kernel on the embedded feed"

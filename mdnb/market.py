@@ -20,6 +20,7 @@ from mdnb.manager.alignment import Alignment
 from mdnb.manager.bars import BarAccess
 from mdnb.manager.forward import Forward, Plain, PlainValue
 from mdnb.runtime.process.bridge import call
+from mdnb.runtime.process.registry import cell_key
 from mdnb.runtime.session_factory import drop_session, make_session, start_session
 from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import TimeframeName
@@ -57,8 +58,8 @@ def live(
     data_manager_config
         Limits and rules.
     name
-        A live market of the same name is closed and replaced, so that a cell can be run again; default the
-        symbols.
+        A live market of the same name is closed and replaced. Without one a cell that is run again replaces
+        what it made, whatever the symbols: its first market the first one, its second the second.
     progress
         Show what is being loaded, in a notebook.
 
@@ -86,7 +87,7 @@ def live(
     preload()
     with progress_line(enabled=progress) as tell:
         session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, tell)
-        key = ("live", name if name is not None else session.symbols)
+        key = ("live", name) if name is not None else cell_key()
         call(start_session(session, key))
     return LiveMarket(all_parts(session), name if name is not None else ", ".join(session.symbols))
 

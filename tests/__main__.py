@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chromium import install_chromium
+from tests.line_coverage import ENGINE_WANTED, Lines, measure, measuring, read_lines, told
 from tests.report import REPORT_VARIABLE, Tally, read_tallies, summary
 
 __all__ = ["STEPS", "Outcome", "Step", "close", "main"]
@@ -33,6 +34,8 @@ class Step:
     what: str
     command: tuple[str, ...]
     by_default: bool = True
+    measured: bool = False
+    """Whether the lines that it runs are noted."""
 
     @property
     def counts_itself(self) -> bool:
@@ -59,12 +62,13 @@ STEPS = (
         "unit and property tests",
         # A file as a whole in one of two processes: its fixtures are made once.
         _pytest("not (kernel or browser or notebook or slow)", "tests", "-n", "2", "--dist", "loadfile"),
+        measured=True,
     ),
     Step("kernel", "in a real kernel", _pytest("kernel and not (browser or notebook or slow)", "tests")),
     Step(
         "notebooks",
         "every notebook, top to bottom",
-        _python("pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60", "notebooks"),
+        _python("pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "notebooks"),
     ),
     Step(
         "browser",
@@ -79,6 +83,8 @@ STEPS = (
         by_default=False,
     ),
 )
+
+_LINES = Step("lines", "the tests run the engine's lines", ())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,11 +122,12 @@ def _run(step: Step, folder: Path) -> Outcome:
     report = folder / f"{step.name}.jsonl"
     print(f"\n== {step.name}: {step.what}", flush=True)
     start = time.monotonic()
+    command, environment = measuring(step.command, folder) if step.measured else (step.command, {})
     code = subprocess.run(
-        step.command,
+        command,
         cwd=ROOT,
         # lint-imports draws boxes, which the code page of a Windows pipe may not have.
-        env=os.environ | {REPORT_VARIABLE: str(report), "PYTHONIOENCODING": "utf-8"},
+        env=os.environ | {REPORT_VARIABLE: str(report), "PYTHONIOENCODING": "utf-8"} | environment,
         stdin=subprocess.DEVNULL,
         check=False,
     ).returncode
@@ -149,16 +156,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         install_chromium()
     with tempfile.TemporaryDirectory(prefix="mdnb-tests-") as folder:
         outcomes = [_run(step, Path(folder)) for step in steps]
-    return close(outcomes)
+        measured = [outcome for outcome in outcomes if outcome.step.measured]
+        files = read_lines(Path(folder)) if measured else []
+    if files:
+        # Tests that failed did not run all their lines: they are what is wrong then.
+        enough = measure(files)[1] >= ENGINE_WANTED or not all(outcome.passed for outcome in measured)
+        outcomes.append(Outcome(_LINES, 0 if enough else 1, 0.0, Tally()))
+    return close(outcomes, files)
 
 
-def close(outcomes: Sequence[Outcome]) -> int:
+def close(outcomes: Sequence[Outcome], files: Sequence[Lines] = ()) -> int:
     """Print the summary; return the exit code."""
     total = sum((outcome.total() for outcome in outcomes), Tally())
     print("\n== summary")
     for outcome in outcomes:
         print(outcome.line())
     for line in summary(total):
+        print(line)
+    for line in told(files) if files else ():
         print(line)
     failed = [outcome.step.name for outcome in outcomes if not outcome.passed]
     print(f"FAILED: {', '.join(failed)}" if failed else "everything that ran passed")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import settings
 
 from tests.chromium import find_chromium, how_to_install
+from tests.limits import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[1]
-_THREAD_SECONDS = 10.0
 
 # No deadlines: a slow machine is not a wrong result. In CI the same examples each time, so that a red run can
 # be had again; at home new ones each time, so that something may be found.
@@ -55,6 +55,6 @@ def no_thread_leak() -> Iterator[None]:
     started = [thread for thread in threading.enumerate() if thread not in before]
     for thread in started:
         if thread.name != "mdnb-loop":
-            thread.join(_THREAD_SECONDS)
+            thread.join(LIMIT_SECONDS)
     alive = [thread.name for thread in started if thread.is_alive() and thread.name != "mdnb-loop"]
     assert not alive, f"threads that were started and did not end: {', '.join(alive)}"

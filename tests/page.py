@@ -20,6 +20,7 @@ import pytest
 
 import mdnb
 from mdnb.runtime.process.bridge import await_call
+from tests.limits import LIMIT_SECONDS
 
 __all__ = [
     "PAGE",
@@ -38,8 +39,8 @@ __all__ = [
 
 PAGE = Path(__file__).parent / "data" / "data-manager-api.md"
 _LONG_SECONDS = 1.0
-_WALL_SECONDS = 60.0
-_TOLD_SECONDS = 30.0
+_WALL_SECONDS = LIMIT_SECONDS
+_TOLD_SECONDS = LIMIT_SECONDS
 _AGE_NS = 60 * 60 * 1_000_000_000
 
 During = Callable[[mdnb.TradingSuite], Awaitable[None]]

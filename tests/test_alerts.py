@@ -9,6 +9,7 @@ import pytest
 
 import mdnb
 from mdnb.errors import ClosedError, OptionError, SymbolError
+from tests.limits import LIMIT_SECONDS
 
 _FEED = "sim://?speed=60&seed=11"
 
@@ -26,7 +27,7 @@ def test_a_live_market_tells_of_its_alerts() -> None:
             price = engine.last_trade[1]
             alert = live.alert(price, message="crossed")
         assert live.alerts() == [alert]
-        assert heard.wait(30)
+        assert heard.wait(LIMIT_SECONDS)
         assert (told[0].alert, told[0].price, told[0].message) == (alert.id, price, "crossed")
         assert told[0].time == alert.fired_at
         assert str(alert.fired_at.tz) == "Asia/Tokyo"
@@ -36,7 +37,7 @@ def test_a_live_market_tells_of_its_alerts() -> None:
         assert other.symbol == "MES"
         assert live.alerts("MES") == live["MES"].alerts() == [other]
         assert live.alerts() == [alert, other]
-        event = live.wait_for("alert", timeout=30, where=lambda event: event.symbol == "MES")
+        event = live.wait_for("alert", timeout=LIMIT_SECONDS, where=lambda event: event.symbol == "MES")
         assert (event.alert, event.direction) == (other.id, "event")
         with pytest.raises(SymbolError, match="MXX"):
             live.alert(1.0, symbol="MXX")

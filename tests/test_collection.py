@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.limits import LIMIT_SECONDS
+
 ROOT = Path(__file__).parents[1]
 # A clock that is another one in each process, and a hash that is another one too.
 _COLLECT = """
@@ -28,7 +30,7 @@ def _names(hours: int) -> list[str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

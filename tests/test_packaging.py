@@ -12,7 +12,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import entry_points, packages_distributions
+from importlib.metadata import entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import mdnb
+from tests.limits import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[1]
 # Imported, but brought by a dependency that cannot do without it.
@@ -42,7 +43,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Return the wheel, built as an installer would build it."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=LIMIT_SECONDS)
     (path,) = folder.glob("*.whl")
     return zipfile.ZipFile(path)
 
@@ -71,6 +72,17 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile, project: dict[str, An
 def test_the_command_is_installed() -> None:
     (script,) = entry_points(group="console_scripts", name="mdnb")
     assert callable(script.load())
+
+
+def test_the_command_says_which_version_it_is() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mdnb", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=True,
+    )
+    assert done.stdout.strip() == f"mdnb {version('mdnb')}"
 
 
 def test_every_runtime_dependency_says_why_it_is_there() -> None:

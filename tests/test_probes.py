@@ -13,6 +13,7 @@ import mdnb
 from mdnb.errors import NoDataError
 from mdnb.instruments import known_instrument
 from mdnb.sessions import Sessions
+from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, bar, minutes, open_market, trade
 
 
@@ -62,7 +63,7 @@ def test_a_late_trade_amends_or_is_counted() -> None:
         market.on("bar_amended", amended.put)
         feed.trades(trade(58, 100.0, 1.0, 0), trade(61, 101.0, 1.0, 1))
         feed.trades(trade(59, 120.0, 1.0, 2))
-        event = amended.get(timeout=10)
+        event = amended.get(timeout=LIMIT_SECONDS)
         assert (event.timeframe, event.data.high, event.data.volume) == ("1min", 120.0, 2)
         assert market.data.get_data("1min")["high"].iloc[0] == 120.0
         assert market.data.get_data("5min")["high"].iloc[0] == 120.0
@@ -154,7 +155,7 @@ def test_new_bar_carries_the_finished_bar_in_both_spellings() -> None:
         market.on("new_bar", told.put)
         feed.trades(trade(1, 100.0, 1.0, 0), trade(30, 105.0, 2.0, 1), trade(59, 103.0, 1.0, 2))
         feed.trades(trade(60, 200.0, 1.0, 3))
-        event = told.get(timeout=10)
+        event = told.get(timeout=LIMIT_SECONDS)
         assert event.data["open"] == event.data.open == 100.0
         assert (event.data.high, event.data.low, event.data.close, event.data.volume) == (
             105.0,
@@ -180,7 +181,7 @@ def test_handlers_see_events_in_order() -> None:
         market.on("tick_data", slowly)
         for at in range(0, 500, 50):
             feed.trades(*(trade(at + i, 100.0, 1.0, at + i) for i in range(50)))
-        assert done.wait(10)
+        assert done.wait(LIMIT_SECONDS)
         assert seen == list(range(500))
 
 
@@ -208,4 +209,4 @@ def test_what_was_not_understood_is_told() -> None:
         told: queue.Queue[mdnb.Event] = queue.Queue()
         market.on("data_quality_alert", told.put)
         feed.send("{oops")
-        assert told.get(timeout=10).alert_type == "malformed"
+        assert told.get(timeout=LIMIT_SECONDS).alert_type == "malformed"

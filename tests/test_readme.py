@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import LIMIT_SECONDS
+
 ROOT = Path(__file__).parents[1]
 _PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
@@ -36,7 +38,7 @@ def test_the_example_runs_as_it_stands(code: str, tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -58,6 +60,8 @@ def test_make_knows_every_command_that_is_told(page: str) -> None:
 
 def test_every_step_is_told_by_list() -> None:
     command = [sys.executable, "-m", "tests", "--list"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=True
+    )
     for name in ("lint", "types", "imports", "doctest", "unit", "kernel", "notebooks", "browser", "soak"):
         assert re.search(rf"^{name} ", done.stdout, re.MULTILINE)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.__main__ import STEPS, Outcome, close
+from tests.limits import LIMIT_SECONDS
 from tests.report import REPORT_VARIABLE, Tally, read_tallies, summary
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +55,7 @@ def _run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]
         env=os.environ | {REPORT_VARIABLE: str(folder / "report.jsonl")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
 
@@ -136,7 +137,7 @@ def test_an_unknown_step_is_refused_with_the_known_ones() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
     assert done.returncode == 1

@@ -25,6 +25,7 @@ from mdnb.errors import (
 )
 from mdnb.market import LiveMarket
 from mdnb.runtime.process.loop import background_loop
+from tests.limits import LIMIT_SECONDS
 
 FAST = "sim://?speed=60&seed=11"
 
@@ -38,7 +39,7 @@ def market() -> Iterator[LiveMarket]:
 def test_history_and_live_data_join_without_a_lost_or_doubled_bar() -> None:
     with mdnb.live("BTC-USD", ["1min", "15min"], feed=FAST, initial_days=0.5, name="join") as market:
         for _ in range(3):
-            market.wait_for("new_bar", timeout=30, where=lambda event: event.timeframe == "1min")
+            market.wait_for("new_bar", timeout=LIMIT_SECONDS, where=lambda event: event.timeframe == "1min")
         frame = market.data.get_data("1min", closed_only=True)
         assert len(frame) > 700
         gaps = np.diff(frame.index.asi8)
@@ -133,7 +134,7 @@ def test_handlers_get_finished_bars_in_order_and_a_raising_one_does_no_harm(mark
         raise ValueError("not my day")
 
     good, bad = market.on(mdnb.EventType.NEW_BAR, keep), market.on("new_bar", fail)
-    assert enough.wait(30)
+    assert enough.wait(LIMIT_SECONDS)
     good.off()
     bad.off()
     assert bad.errors >= 3
@@ -166,7 +167,7 @@ def test_the_async_face_from_a_loop_of_its_own() -> None:
             async for event in suite.events(mdnb.EventType.NEW_BAR):
                 assert event.timeframe == "1min"
                 break
-            await suite.wait_for("quote_update", timeout=30)
+            await suite.wait_for("quote_update", timeout=LIMIT_SECONDS)
             frame = await suite.data.get_data("1min", count=5)
             return list(frame.columns), prices, suite.is_connected
 
@@ -217,7 +218,7 @@ def test_a_suite_that_nobody_keeps_is_closed() -> None:
     gc.collect()
 
     async def ended() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_SECONDS):
             await session.ended.wait()
 
     mdnb.run(ended())

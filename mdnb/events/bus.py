@@ -30,6 +30,7 @@ Handler = Callable[[Event], Any]
 _TURN = 64
 _QUEUE_LIMIT = 10_000
 _LOG_EVERY_SECONDS = 1.0
+_EXIT_SECONDS = 1.0
 
 _log = logging.getLogger("mdnb.events")
 
@@ -108,7 +109,7 @@ class Subscription:
 
     def _wake(self) -> None:
         if self._loop is None:
-            self._bus._callbacks.put(self)
+            self._bus._call_back(self)
             return
         try:
             self._loop.call_soon_threadsafe(self._start_draining, context=self._context)
@@ -145,9 +146,9 @@ class Subscription:
                 self._failed(error)
             self.delivered += 1
 
-    def _drain_on_thread(self) -> None:
+    def _drain_on_thread(self, stopping: threading.Event) -> None:
         for _ in range(_TURN):
-            event = self._take()
+            event = None if stopping.is_set() else self._take()
             if event is None:
                 return
             if self._once:
@@ -158,7 +159,7 @@ class Subscription:
                 self._failed(error)
             self.delivered += 1
         # Others on this thread have their turn too.
-        self._bus._callbacks.put(self)
+        self._bus._call_back(self)
 
     def _failed(self, error: Exception) -> None:
         self.errors += 1
@@ -213,6 +214,41 @@ class _IntoStream(Subscription):
         return fitted
 
 
+class _CallbackThread:
+    """Runs handlers that were registered where no loop runs, each in its turn.
+
+    It ends before Python takes itself apart: the process of a thread that still prints then is aborted.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[Subscription | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._done = threading.Event()
+        thread = threading.Thread(target=self._run, name="mdnb-callbacks", daemon=True)
+        weakref.finalize(thread, self._exit)
+        thread.start()
+
+    def put(self, subscription: Subscription) -> None:
+        """Have a subscription's events handled."""
+        self._waiting.put(subscription)
+
+    def stop(self) -> None:
+        """End after the event that is being handled; from any thread, without waiting."""
+        self._stopping.set()
+        self._waiting.put(None)
+
+    def _run(self) -> None:
+        try:
+            while (subscription := self._waiting.get()) is not None:
+                subscription._drain_on_thread(self._stopping)
+        finally:
+            self._done.set()
+
+    def _exit(self) -> None:
+        self.stop()
+        self._done.wait(_EXIT_SECONDS)
+
+
 _AT_ONCE = (Tap, _IntoStream)
 
 
@@ -241,8 +277,7 @@ class EventBus:
         self._backlogs: weakref.WeakSet[Backlog] = weakref.WeakSet()
         self._ended = False
         self._lock = threading.Lock()
-        self._callbacks: queue.SimpleQueue[Subscription | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._callbacks: _CallbackThread | None = None
         self._tasks: set[asyncio.Future[None]] = set()
         self._on_slow = on_slow
         self._slow_told: dict[Subscription, float] = {}
@@ -337,9 +372,8 @@ class EventBus:
             self._listeners[subscription.type] = (*held, subscription)
             self._routes = {}
             calls_back = subscription._loop is None and not isinstance(subscription, _AT_ONCE)
-            if calls_back and self._thread is None:
-                self._thread = threading.Thread(target=self._call_back, name="mdnb-callbacks", daemon=True)
-                self._thread.start()
+            if calls_back and self._callbacks is None:
+                self._callbacks = _CallbackThread()
         return subscription
 
     def off(
@@ -448,7 +482,9 @@ class EventBus:
             stream.close()
         raise ClosedError(f"no {kind.name} event will come: the market is at its end or was closed")
 
-    def events(self, *types: EventType | str, symbol: str | None = None) -> AsyncEventStream:
+    def events(
+        self, *types: EventType | str, symbol: str | None = None, timeout: float | None = None
+    ) -> AsyncEventStream:
         """Iterate over events as they come; it ends with the market.
 
         Parameters
@@ -457,9 +493,12 @@ class EventBus:
             What to listen to; none means everything.
         symbol
             Only events of this symbol; None: of every symbol.
+        timeout
+            Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
+            None waits as long as the market runs.
         """
         backlog, stop = self._backlog(types, symbol)
-        return AsyncEventStream(backlog, stop)
+        return AsyncEventStream(backlog, stop, timeout)
 
     def events_plain(
         self, *types: EventType | str, symbol: str | None = None, timeout: float | None = None
@@ -473,7 +512,8 @@ class EventBus:
         symbol
             Only events of this symbol; None: of every symbol.
         timeout
-            Seconds to wait for each event; `WaitTimeoutError` then. None waits as long as the market runs.
+            Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
+            None waits as long as the market runs.
 
         Examples
         --------
@@ -516,9 +556,10 @@ class EventBus:
         for backlog in backlogs:
             backlog.end()
 
-    def _call_back(self) -> None:
-        while (subscription := self._callbacks.get()) is not None:
-            subscription._drain_on_thread()
+    def _call_back(self, subscription: Subscription) -> None:
+        callbacks = self._callbacks
+        if callbacks is not None:
+            callbacks.put(subscription)
 
     def close(self) -> None:
         """Remove every handler, end every iterator and the thread for callbacks."""
@@ -526,6 +567,6 @@ class EventBus:
         for subscription in self.subscriptions():
             subscription.off()
         with self._lock:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            self._callbacks.put(None)
+            callbacks, self._callbacks = self._callbacks, None
+        if callbacks is not None:
+            callbacks.stop()

@@ -128,17 +128,28 @@ class EventStream:
         return self
 
     def __next__(self) -> Event:
+        try:
+            event = self._next()
+        except WaitTimeoutError:
+            raise
+        except BaseException:
+            # An interrupt: its traceback would keep the iterator and let it listen on.
+            self.close()
+            raise
+        if event is None:
+            self.close()
+            raise StopIteration
+        return event
+
+    def _next(self) -> Event | None:
         ready = threading.Event()
         until = None if self._timeout is None else time.monotonic() + self._timeout
         with self._backlog.waking(ready.set):
             while True:
                 ready.clear()
                 event = self._backlog.take()
-                if event is not None:
+                if event is not None or self._backlog.ended:
                     return event
-                if self._backlog.ended:
-                    self.close()
-                    raise StopIteration
                 left = _WAKE_SECONDS if until is None else min(_WAKE_SECONDS, until - time.monotonic())
                 if left <= 0:
                     raise WaitTimeoutError(f"no event within {self._timeout:g} s")
@@ -163,10 +174,13 @@ class AsyncEventStream:
         Where they are.
     stop
         Called when nobody wants more.
+    timeout
+        Seconds to wait for each; None waits for ever.
     """
 
-    def __init__(self, backlog: Backlog, stop: Callable[[], None]) -> None:
+    def __init__(self, backlog: Backlog, stop: Callable[[], None], timeout: float | None = None) -> None:
         self._backlog = backlog
+        self._timeout = timeout
         self._finalizer = weakref.finalize(self, stop)
         self._finalizer.atexit = False
 
@@ -187,13 +201,28 @@ class AsyncEventStream:
         return self
 
     async def __anext__(self) -> Event:
+        event = self._backlog.take()
+        if event is not None:
+            return event
+        try:
+            async with asyncio.timeout(self._timeout):
+                event = await self._next()
+        except TimeoutError as error:
+            raise WaitTimeoutError(f"no event within {self._timeout:g} s") from error
+        except BaseException:
+            # Cancelled: the traceback would keep the iterator and let it listen on.
+            self.close()
+            raise
+        if event is None:
+            self.close()
+            raise StopAsyncIteration
+        return event
+
+    async def _next(self) -> Event | None:
         while True:
             event = self._backlog.take()
-            if event is not None:
+            if event is not None or self._backlog.ended:
                 return event
-            if self._backlog.ended:
-                self.close()
-                raise StopAsyncIteration
             await self._changed()
 
     async def _changed(self) -> None:

@@ -22,6 +22,7 @@ from mdnb.errors import NoDataError, OptionError
 from mdnb.sessions import Sessions
 from mdnb.store.columns import BarColumns, columns_from_rows
 from mdnb.types import Bar
+from tests.limits import LIMIT_SECONDS
 
 _ROOT = Path(__file__).parents[2]
 _MINUTE = 60_000_000_000
@@ -561,7 +562,7 @@ def test_no_pandas_is_loaded() -> None:
         cwd=_ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
         check=True,
     )
     assert done.stdout.strip() == "False"

@@ -22,6 +22,7 @@ from mdnb.analysis.trend import TimeframeTrend, trend_of
 from mdnb.analysis.trend_measures import efficiency_ratio, hac_t, kendall_tau, log_returns, momentum
 from mdnb.errors import OptionError
 from mdnb.types import Record
+from tests.limits import LIMIT_SECONDS
 
 _ROOT = Path(__file__).parents[2]
 _EXACT = 1e-12
@@ -325,6 +326,11 @@ def test_nothing_but_numpy_is_loaded() -> None:
         "print({'pandas', 'scipy', 'statsmodels', 'pyarrow', 'plotly'} & set(sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=_ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=True,
     )
     assert done.stdout.strip() == "set()"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.browser.lab import WAIT_MS, Lab
+from tests.browser.lab import WAIT_MS, Lab, blocking_code
 
 __all__ = ["PICTURES", "SETUP", "WAIT_MS", "Bench", "Chart", "ShownChart", "find_view", "open_bench"]
 
@@ -59,6 +61,13 @@ class Bench:
         assert all(output["output_type"] != "error" for output in self.lab.outputs(cell)), text
         return text
 
+    @contextlib.contextmanager
+    def blocked(self, doing: str = "sum(range(1000))", first: str = "") -> Iterator[int]:
+        """Have a new cell keep the kernel busy for as long as the body takes, which is given its number."""
+        cell = self.add(first + blocking_code(doing))
+        with self.lab.blocked(cell):
+            yield cell
+
     def wait_for(self, expression: str) -> str:
         """Return an expression's text once it is true in the kernel."""
         return self.lab.wait_for(expression)
@@ -89,7 +98,7 @@ class ShownChart:
         """Return what an expression is in the page."""
         return self.browser.evaluate(f"() => {{ const view = {self.find}; return {expression}; }}")
 
-    def wait(self, expression: str, timeout_ms: int = WAIT_MS) -> None:
+    def wait(self, expression: str, timeout_ms: float = WAIT_MS) -> None:
         """Wait until an expression is true in the page."""
         self.browser.wait_for_function(
             f"() => {{ try {{ const view = {self.find}; return {expression}; }} catch {{ return false; }} }}",

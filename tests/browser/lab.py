@@ -12,10 +12,21 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.browser.server import PAGE_MS, Server, notebook_text, running_page, running_server
+from tests.limits import LIMIT_SECONDS
 
-__all__ = ["JUPYTERLAB", "NOTEBOOK", "PAGE_MS", "WAIT_MS", "Host", "Lab", "running_jupyter", "running_lab"]
+__all__ = [
+    "JUPYTERLAB",
+    "NOTEBOOK",
+    "PAGE_MS",
+    "WAIT_MS",
+    "Host",
+    "Lab",
+    "blocking_code",
+    "running_jupyter",
+    "running_lab",
+]
 
-WAIT_MS = 20_000
+WAIT_MS = LIMIT_SECONDS * 1000
 _FIND_PANEL = "const panel = window.jupyterapp.shell.currentWidget; const cells = panel.content.widgets;"
 
 _ASK = r"""async (code) => {
@@ -30,6 +41,18 @@ _ASK = r"""async (code) => {
   await future.done;
   return [text, error];
 }"""
+
+
+_LET_GO = "let_go"
+
+
+def blocking_code(doing: str = "sum(range(1000))") -> str:
+    """Return a cell's code that keeps the kernel busy until `Lab.blocked` lets it go."""
+    return (
+        "import pathlib, time\n"
+        f"let_go, end = pathlib.Path({_LET_GO!r}), time.monotonic() + {LIMIT_SECONDS:g}\n"
+        f"while not let_go.exists() and time.monotonic() < end:\n    {doing}"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +118,7 @@ class Lab:
                 window.jupyterapp.commands.execute('notebook:run-cell'); }}"""
         )
 
-    def wait(self, cell: int, timeout_ms: int = PAGE_MS) -> None:
+    def wait(self, cell: int, timeout_ms: float = PAGE_MS) -> None:
         """Wait until a cell is done."""
         self.page.wait_for_function(
             f"""() => {{ {_FIND_PANEL}
@@ -103,6 +126,18 @@ class Lab:
                   && panel.sessionContext.session.kernel.status === 'idle'; }}""",
             timeout=timeout_ms,
         )
+
+    @contextlib.contextmanager
+    def blocked(self, cell: int) -> Iterator[None]:
+        """Run a cell of `blocking_code` for as long as the body takes, and not one moment less."""
+        (self.folder / _LET_GO).unlink(missing_ok=True)
+        self.start(cell)
+        try:
+            yield
+            assert self.runs(cell), "the cell was over before what should happen meanwhile"
+        finally:
+            (self.folder / _LET_GO).touch()
+            self.wait(cell)
 
     def runs(self, cell: int) -> bool:
         """Return whether a started cell is not done yet.

@@ -10,12 +10,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwright
+
+from tests.limits import LIMIT_SECONDS
 
 __all__ = [
     "PAGE_MS",
@@ -44,7 +47,7 @@ CHROMIUM_FLAGS = [
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
 ]
-PAGE_MS = 90_000
+PAGE_MS = LIMIT_SECONDS * 1000
 """The first draw of a page loads megabytes."""
 VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
 
@@ -61,7 +64,7 @@ class Server:
         """Ask the server's REST interface."""
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(f"{self.url}{path}", headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=LIMIT_SECONDS) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
@@ -148,7 +151,7 @@ def running_server(
             server.end_kernels()
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(20)
+                process.wait(LIMIT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -169,11 +172,14 @@ def running_browser(chromium: Path, flags: Sequence[str] = ()) -> Iterator[Brows
 def running_page(chromium: Path, flags: Sequence[str] = ()) -> Iterator[Page]:
     """Start Chromium and give a page of it; both are gone afterwards."""
     with running_browser(chromium, flags) as browser:
-        yield browser.new_page()
+        page = browser.new_page()
+        page.set_default_timeout(PAGE_MS)
+        yield page
 
 
 def _until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    for _ in range(600):
+    limit = time.monotonic() + LIMIT_SECONDS
+    while time.monotonic() < limit:
         if process.poll() is not None:
             raise RuntimeError(f"the server ended at once:\n{log.read_text()}")
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.browser.bench import WAIT_MS, Bench, open_bench
 from tests.browser.lab import PAGE_MS, Lab
+from tests.limits import LIMIT_SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +21,6 @@ import json, time, mdnb
 kept = ["1min", "5min", "15min"]
 live = mdnb.live(["MNQ", "MES"], kept, feed="sim://?speed=60&seed=11", initial_days=5, progress=False)
 board = live.dashboard(overlays=["ema(20)"], height=260)"""
-_BUSY = "end = time.monotonic() + 8\nwhile time.monotonic() < end: sum(range(1000))"
 _STRIPS = """print(json.dumps([[[tile.label, tile.value] for tile in strip.state().tiles]
                         for strip in board.strips]))"""
 
@@ -52,7 +53,7 @@ class Board:
     def page(self, expression: str) -> Any:
         return self.bench.page.evaluate(self._script(expression))
 
-    def wait(self, expression: str, timeout_ms: int = WAIT_MS) -> None:
+    def wait(self, expression: str, timeout_ms: float = WAIT_MS) -> None:
         script = self._script(expression)
         self.bench.page.wait_for_function(
             f"() => {{ try {{ return ({script})(); }} catch {{ return false; }} }}", timeout=timeout_ms
@@ -105,18 +106,16 @@ def test_alignment_and_status_move_while_a_cell_runs_and_say_what_python_says(bo
           new MutationObserver(note).observe(strip, {childList: true, characterData: true, subtree: true});
         } })()"""
     )
-    board.bench.do(_BUSY)
-    board.bench.show(board.cell)
-    alignment, status = board.page("window.seenStrips.map((seen) => seen.size)")
-    assert status >= 3
-    assert alignment >= 2, "sixty minutes of the market pass in each of the eight"
-    for _ in range(20):
+    with board.bench.blocked():
+        board.bench.show(board.cell)
+        board.wait("window.seenStrips[0].size >= 2 && window.seenStrips[1].size >= 3")
+    limit = time.monotonic() + LIMIT_SECONDS
+    while True:
         python = json.loads(board.bench.do(_STRIPS))
         board.bench.show(board.cell)
-        if board.page("tiles(0)") == python[0]:
+        if (shown := board.page("tiles(0)")) == python[0]:
             break
-    else:
-        raise AssertionError(f"the page has {board.page('tiles(0)')}, Python {python[0]}")
+        assert time.monotonic() < limit, f"the page has {shown}, Python {python[0]}"
     assert [label for label, _ in board.page("tiles(1)")] == [label for label, _ in python[1]]
 
 

@@ -197,21 +197,19 @@ def test_drawings_stay_while_bars_close_and_the_user_zooms(bench: Bench, chart: 
 
 def test_what_is_drawn_while_the_kernel_is_busy_is_not_lost(bench: Bench, chart: Chart) -> None:
     hand = Hand(chart)
-    cell = bench.add("time.sleep(6)")
-    bench.lab.start(cell)
-    bench.page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
-    )
-    bench.show(chart.cell)
-    hand.line(0.5, 0.4)
-    hand.line(0.5, 0.7)
-    chart.wait(f"{_OURS}.length === 2")
-    chart.page("(view.gd.focus(), 0)")
-    bench.page.keyboard.press("Escape")
-    bench.page.keyboard.press("ArrowLeft")  # told after it, and not in its place
-    chart.wait("!view.follow")
-    kept = chart.page("[...view.range]")
-    bench.lab.wait(cell)
+    with bench.blocked("time.sleep(0.1)"):
+        bench.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+        )
+        bench.show(chart.cell)
+        hand.line(0.5, 0.4)
+        hand.line(0.5, 0.7)
+        chart.wait(f"{_OURS}.length === 2")
+        chart.page("(view.gd.focus(), 0)")
+        bench.page.keyboard.press("Escape")
+        bench.page.keyboard.press("ArrowLeft")  # told after it, and not in its place
+        chart.wait("!view.follow")
+        kept = chart.page("[...view.range]")
     _wait_drawn(chart, [[price] for price in chart.page(f"{_OURS}.map(shape => shape.y0)")])
     bench.wait_for(f"list(chart.layout.xaxis.range or []) == {kept}")
 

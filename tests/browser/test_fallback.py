@@ -70,7 +70,7 @@ def test_plotlys_own_front_end_takes_over_and_moves(bench: Bench, broken: str) -
     )
     assert told.endswith(" 2.0\n")
     same = "chart.data[0].close[-3:].tolist() == live['1min'].frame['close'].iloc[-4:-1].tolist()"
-    assert bench.do(f"print(any({same} for _ in range(20) if time.sleep(0.1) is None))") == "True\n"
+    bench.wait_for(same)
     _PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=_PICTURES / "fallback.png")
     bench.do("live.close()")

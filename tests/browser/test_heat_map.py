@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mdnb.widgets.heatmap.scale import ramp
-from tests.browser.lab import PAGE_MS, Lab
+from tests.browser.lab import PAGE_MS, WAIT_MS, Lab, blocking_code
 
 pytestmark = pytest.mark.browser
 
@@ -35,8 +35,8 @@ sent = []
 send = view.heat_map.send
 view.heat_map.send = lambda content, buffers: (sent.append(len(buffers[0])), send(content, buffers))
 view"""
-BLOCK = "end = time.monotonic() + 4\nwhile time.monotonic() < end: sum(range(1000))"
-SLEEP = "time.sleep(4)"
+BLOCK = blocking_code()
+SLEEP = blocking_code("time.sleep(0.1)")
 BOOKS = "with open('books.json', 'w') as file: json.dump(books[-600:], file)"
 SENT = "print(len(sent))"
 WAIT = "time.sleep(2)"
@@ -72,7 +72,7 @@ def heat(lab: Lab) -> Lab:
     return lab
 
 
-def _until(lab: Lab, condition: str, timeout_ms: int = 20_000) -> None:
+def _until(lab: Lab, condition: str, timeout_ms: float = WAIT_MS) -> None:
     lab.page.wait_for_function(f"() => {{ const views = {_VIEWS}; return {condition}; }}", timeout=timeout_ms)
 
 
@@ -89,7 +89,8 @@ def _books(lab: Lab) -> Any:
 @pytest.mark.parametrize("cell", [1, 2], ids=["sleep", "busy loop"])
 def test_it_moves_while_a_cell_runs_and_holds_the_books_that_the_engine_had(heat: Lab, cell: int) -> None:
     before, picture = _page(heat, "view.heat.ring.end"), _page(heat, "view.base.toDataURL()")
-    heat.run(cell)
+    with heat.blocked(cell):
+        _until(heat, f"views[0].heat.ring.end >= {before} + 12")
     columns = heat.page.evaluate(f"() => ({_COLUMNS})({_VIEWS}[0], 200)")
     new = [column for column in columns if column["index"] > before]
     assert len(new) >= 10

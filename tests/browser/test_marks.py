@@ -231,20 +231,12 @@ def test_an_alert_that_fires_while_a_cell_blocks_is_said(bench: Bench, chart: Ch
         ".observe(view.el, {childList: true, subtree: true, characterData: true}), 0)"
     )
     code = (
-        "from pathlib import Path\n"
-        "end = time.monotonic() + 60\n"
         "with engine.lock:\n"
         "    price = engine.last_trade[1]\n"
         "    alert = chart.alert(price, message='<img src=x onerror=\"window.hacked = 1\"> went')\n"
-        "while not Path('said').exists() and time.monotonic() < end:\n"
-        "    sum(range(1000))"
     )
-    cell = bench.add(code)
-    bench.lab.start(cell)
-    chart.wait("view.said.some(text => text.includes('> went'))")
-    assert bench.lab.runs(cell)
-    (bench.lab.folder / "said").touch()
-    bench.lab.wait(cell)
+    with bench.blocked(first=code):
+        chart.wait("view.said.some(text => text.includes('> went'))")
     price = float(bench.do("print(alert.trade_price)"))
     assert chart.page(f"view.said.some(text => text.includes('{price:,.2f}'))")
     assert chart.page("view.el.querySelectorAll('img').length") == 0

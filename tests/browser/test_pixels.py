@@ -14,13 +14,13 @@ import pytest
 from mdnb.widgets.page.theme import theme_of
 from tests.browser.drawn import READ, differences
 from tests.browser.lab import PAGE_MS, Lab
+from tests.limits import LIMIT_SECONDS
 
 pytestmark = pytest.mark.browser
 
 _PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
 _SEED = 20260302
 _LIMIT = 150  # bars held: small, so that many are dropped
-_SECONDS = 10.0
 _SETUP = """\
 from mdnb.widgets.chart.chart import LiveChart
 from tests.browser.hand_market import HandMarket
@@ -74,7 +74,7 @@ class Play:
     def wait(self, expression: str, cell: int = 1) -> None:
         found = f"const view = {self.view(cell)}; return {expression};"
         self.page.wait_for_function(
-            f"() => {{ try {{ {found} }} catch {{ return false; }} }}", timeout=20_000
+            f"() => {{ try {{ {found} }} catch {{ return false; }} }}", timeout=LIMIT_SECONDS * 1000
         )
 
     def wait_drawn(self, cell: int = 1) -> None:
@@ -250,7 +250,7 @@ class Play:
         rows = json.loads(self.lab.ask(f"print(market.state({self.timeframe!r}))"))
         cells = [cell for cell, shown in ((1, not self.hidden), (2, self.second)) if shown]
         for cell in cells:
-            limit = time.monotonic() + _SECONDS
+            limit = time.monotonic() + LIMIT_SECONDS
             while True:
                 drawn = self.page.evaluate(f"() => ({READ})({self.view(cell)})")
                 theme = theme_of(self.page_theme() if self.theme == "auto" else self.theme, self.palette)

@@ -17,6 +17,7 @@ from mdnb.widgets.static_output.static_output import png_picture
 from tests.browser.bench import Bench, ShownChart, find_view
 from tests.browser.lab import Lab
 from tests.browser.server import PAGE_MS
+from tests.limits import LIMIT_SECONDS
 
 nbformat: Any = _nbformat
 pytestmark = pytest.mark.browser
@@ -73,7 +74,7 @@ def test_a_notebook_that_was_run_unattended_shows_all_of_it_as_a_page_without_ne
     browser: BrowserContext, tmp_path: Path
 ) -> None:
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in _CELLS])
-    NotebookClient(book, timeout=120, kernel_name="python3").execute()
+    NotebookClient(book, timeout=int(LIMIT_SECONDS), kernel_name="python3").execute()
     exported, _ = HTMLExporter().from_notebook_node(book)
     path = tmp_path / "shared.html"
     path.write_text(exported, encoding="utf-8")

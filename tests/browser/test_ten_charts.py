@@ -16,6 +16,7 @@ import pytest
 from mdnb.widgets.page.theme import theme_of
 from tests.browser.drawn import READ, differences
 from tests.browser.lab import PAGE_MS, Lab
+from tests.limits import LIMIT_SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -36,7 +37,6 @@ _WATCH = """() => {
   requestAnimationFrame(count);
 }"""
 _FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-_SECONDS = 20.0
 
 
 def _run(lab: Lab, count: int, seconds: float) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _spread(tasks: list[float]) -> list[float]:
 def _compare(lab: Lab, i: int) -> None:
     rows = json.loads(lab.ask(f"print(markets.state({i}))"))
     theme = theme_of("light")
-    limit = time.monotonic() + _SECONDS
+    limit = time.monotonic() + LIMIT_SECONDS
     while True:
         drawn = lab.page.evaluate(f"() => ({READ})({_VIEWS}[{i}])")
         found = differences(drawn, rows, 300, (theme.up, theme.down))

@@ -13,8 +13,7 @@ import pytest
 from mdnb.errors import OptionError, WaitTimeoutError
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
-
-_SECONDS = 20.0
+from tests.limits import LIMIT_SECONDS
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def test_each_handler_sees_every_event_in_order(bus: EventBus) -> None:
     bus.on(EventType.TICK_DATA, end)
     for i in range(1000):
         bus.emit(event(i))
-    assert done.wait(_SECONDS)
+    assert done.wait(LIMIT_SECONDS)
     assert seen["a"] == seen["b"] == list(range(1000))
 
 
@@ -61,14 +60,14 @@ def test_a_slow_handler_fills_only_its_own_queue_and_is_told_of() -> None:
 
         def slow(one: Event) -> None:
             started.set()
-            go.wait(_SECONDS)
+            go.wait(LIMIT_SECONDS)
 
         stuck = bus.on_thread("tick_data", slow, limit=10)
         emit = threading.Thread(target=lambda: [bus.emit(event(i)) for i in range(500)])
         emit.start()
-        await asyncio.to_thread(done.wait, _SECONDS)
+        await asyncio.to_thread(done.wait, LIMIT_SECONDS)
         # The one that emits was never held up, though the slow handler still sits in its first event.
-        await asyncio.to_thread(emit.join, _SECONDS)
+        await asyncio.to_thread(emit.join, LIMIT_SECONDS)
         assert not emit.is_alive()
         assert started.is_set()
         assert stuck.dropped >= 480
@@ -94,7 +93,7 @@ def test_a_raising_handler_is_logged_once_a_second_and_goes_on(
         subscription = bus.on("tick_data", fail)
         for i in range(100):
             bus.emit(event(i))
-        assert done.wait(_SECONDS)
+        assert done.wait(LIMIT_SECONDS)
     bus.close()
     assert subscription.errors >= 99
     logged = [record for record in caplog.records if "fail" in record.getMessage()]
@@ -136,20 +135,20 @@ def test_events_of_other_symbols_do_not_reach_a_queue(bus: EventBus) -> None:
 
     def ours(told: Event) -> None:
         started.set()
-        go.wait(_SECONDS)
+        go.wait(LIMIT_SECONDS)
         seen.append(told.time_ns)
         if told.time_ns == 3:
             done.set()
 
     subscription = bus.on("tick_data", ours, symbol="X", limit=2)
     bus.emit(event(1))
-    assert started.wait(_SECONDS)
+    assert started.wait(LIMIT_SECONDS)
     for i in range(100):
         bus.emit(event(i, symbol="Y"))
     bus.emit(event(2))
     bus.emit(event(3))
     go.set()
-    assert done.wait(_SECONDS)
+    assert done.wait(LIMIT_SECONDS)
     assert seen == [1, 2, 3]
     assert subscription.dropped == 0
 
@@ -187,7 +186,7 @@ def test_handlers_run_in_the_context_that_registered_them(bus: EventBus) -> None
         where.set("later")
         contextvars.Context().run(bus.emit, event(1))
         for each in done.values():
-            await asyncio.to_thread(each.wait, _SECONDS)
+            await asyncio.to_thread(each.wait, LIMIT_SECONDS)
 
     where.set("thread")
     bus.on("tick_data", lambda told: note("plain"))
@@ -204,7 +203,7 @@ def test_once_is_once(bus: EventBus) -> None:
     bus.on("tick_data", lambda told: done.set() if told.time_ns == 9 else None)
     for i in range(10):
         bus.emit(event(i))
-    assert done.wait(_SECONDS)
+    assert done.wait(LIMIT_SECONDS)
     assert seen == [0]
 
 
@@ -213,7 +212,7 @@ def test_waiting_and_iterating() -> None:
         bus = EventBus()
         loop = asyncio.get_running_loop()
         loop.call_soon(lambda: [bus.emit(event(i)) for i in range(5)])
-        found = await bus.wait_for("tick_data", timeout=_SECONDS, where=lambda told: told.time_ns == 3)
+        found = await bus.wait_for("tick_data", timeout=LIMIT_SECONDS, where=lambda told: told.time_ns == 3)
         assert found.price == found["price"] == 3.0
         with pytest.raises(WaitTimeoutError, match="NEW_BAR"):
             await bus.wait_for("new_bar", timeout=0.01)
@@ -275,5 +274,5 @@ def test_a_handler_that_never_catches_up_lets_others_on_its_thread_have_their_tu
     bus.on_thread("tick_data", behind)
     bus.on_thread("new_bar", lambda one: heard.set())
     bus.emit(event(0))
-    assert ended.wait(_SECONDS)
+    assert ended.wait(LIMIT_SECONDS)
     assert len(turns) < 1000

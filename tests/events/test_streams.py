@@ -12,8 +12,7 @@ import pytest
 from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
-
-_SECONDS = 60.0
+from tests.limits import LIMIT_SECONDS
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def test_an_async_iterator_ends_when_the_bus_is_closed_from_another_thread(bus: 
             threading.Thread(target=bus.close).start()
         return seen
 
-    assert asyncio.run(asyncio.wait_for(main(), _SECONDS)) == [1]
+    assert asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS)) == [1]
     assert bus.subscriptions() == []
 
 
@@ -79,7 +78,7 @@ def test_a_plain_iterator_that_waits_is_woken_by_an_event_and_by_the_end(bus: Ev
         bus.emit(event(1))
         first.wait(0.01)
     bus.end()
-    thread.join(_SECONDS)
+    thread.join(LIMIT_SECONDS)
     assert not thread.is_alive()
     assert set(seen) == {1}
 
@@ -98,7 +97,7 @@ def test_a_wait_ends_when_the_bus_is_closed(bus: EventBus) -> None:
         await bus.wait_for("new_bar")
 
     with pytest.raises(ClosedError):
-        asyncio.run(asyncio.wait_for(main(), _SECONDS))
+        asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS))
 
 
 def test_a_wait_is_for_its_symbol_and_takes_what_was_told_before_the_end(bus: EventBus) -> None:
@@ -111,7 +110,7 @@ def test_a_wait_is_for_its_symbol_and_takes_what_was_told_before_the_end(bus: Ev
         asyncio.get_running_loop().call_soon(tell)
         return await bus.wait_for("tick_data", symbol="X")
 
-    assert asyncio.run(asyncio.wait_for(main(), _SECONDS)).time_ns == 2
+    assert asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS)).time_ns == 2
 
 
 def test_what_a_condition_of_a_wait_raises_reaches_who_waits(bus: EventBus) -> None:
@@ -120,7 +119,7 @@ def test_what_a_condition_of_a_wait_raises_reaches_who_waits(bus: EventBus) -> N
         await bus.wait_for("tick_data", where=lambda told: told.no_such_field)
 
     with pytest.raises(AttributeError, match="no_such_field"):
-        asyncio.run(asyncio.wait_for(main(), _SECONDS))
+        asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS))
     assert bus.subscriptions() == []
 
 
@@ -145,6 +144,33 @@ def test_a_plain_iterator_gives_up_when_nothing_comes(bus: EventBus) -> None:
         next(stream)
     bus.emit(event(2))
     assert next(stream).time_ns == 2
+
+
+def test_an_async_iterator_gives_up_when_nothing_comes_and_can_be_asked_again(bus: EventBus) -> None:
+    async def main() -> list[int]:
+        stream = bus.events("tick_data", timeout=0.01)
+        with pytest.raises(WaitTimeoutError, match="no event within"):
+            await anext(stream)
+        bus.emit(event(1))
+        bus.close()
+        return [told.time_ns async for told in stream]
+
+    assert asyncio.run(main()) == [1]
+
+
+def test_an_iterator_whose_wait_is_cancelled_listens_no_more_though_somebody_keeps_it(bus: EventBus) -> None:
+    async def main() -> None:
+        kept = bus.events("tick_data")
+        waiting = asyncio.ensure_future(anext(kept))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert not bus.wants(EventType.TICK_DATA)
+        with pytest.raises(StopAsyncIteration):
+            await anext(kept)
+
+    asyncio.run(main())
 
 
 def test_an_iterator_that_is_left_or_forgotten_listens_no_more(bus: EventBus) -> None:
@@ -172,11 +198,11 @@ def test_an_iterator_that_is_left_or_forgotten_listens_no_more(bus: EventBus) ->
 
 
 def test_a_reader_whose_loop_is_gone_does_not_hold_up_who_tells(bus: EventBus) -> None:
-    stream = bus.events("tick_data")
+    stream = bus.events("tick_data", timeout=0.01)
 
     async def give_up() -> None:
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(stream), 0.01)
+        with pytest.raises(WaitTimeoutError):
+            await anext(stream)
 
     asyncio.run(give_up())
     bus.emit(event(1))

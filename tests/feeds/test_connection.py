@@ -24,11 +24,12 @@ from mdnb.feeds.connection import Backoff, Endpoint, Patience, Wall, WebSocketFe
 from mdnb.feeds.wire import WireFeed
 from mdnb.rows import Reply
 from tests.feeds.scripted import frames_of, scripted
+from tests.limits import LIMIT_SECONDS
 
 SOON = Wall(dice=lambda: 0.0)
 """Tries again at once."""
 
-TIMEOUT = 20.0
+TIMEOUT = LIMIT_SECONDS
 
 
 class Venue(WebSocketFeed):

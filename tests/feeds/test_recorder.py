@@ -18,6 +18,7 @@ from mdnb.errors import DataExportError, FeedError
 from mdnb.feeds.recorder import Recorder
 from mdnb.feeds.replay import ReplayFeed, open_recording
 from mdnb.rows import Batch
+from tests.limits import LIMIT_SECONDS
 from tests.venues.recordings import RECORDINGS, ROOT, received, recording
 
 TRADE = '{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true}'
@@ -29,7 +30,7 @@ def played(path: Path, symbol: str) -> list[str | bytes]:
         async with ReplayFeed(path, speed="max") as feed:
             await feed.open([symbol])
             await feed.subscribe(symbol, ["trades"])
-            await asyncio.wait_for(feed.run(frames.append, lambda status, detail: None), 60)
+            await asyncio.wait_for(feed.run(frames.append, lambda status, detail: None), LIMIT_SECONDS)
         return frames
 
     return asyncio.run(main())

@@ -27,6 +27,7 @@ from mdnb.feeds.replay.recording import Damage, Track
 from mdnb.feeds.replay.server import FRAME_ROWS, FrameSource, ReplayServer
 from mdnb.feeds.timeouts import Backoff, Wall
 from mdnb.rows import Batch
+from tests.limits import LIMIT_SECONDS
 from tests.venues.recordings import RECORDINGS, received, recording, shared
 
 CHANNELS = ["trades", "quotes", "depth", "bars"]
@@ -56,7 +57,7 @@ class Player:
         self.statuses.append((status, detail))
 
     async def run(self) -> None:
-        await asyncio.wait_for(self.feed.run(self.on_frame, self.on_status), 60)
+        await asyncio.wait_for(self.feed.run(self.on_frame, self.on_status), LIMIT_SECONDS)
 
     def batch(self) -> Batch:
         return decoder(self.feed.dialect).feed(self.frames)
@@ -282,7 +283,7 @@ def test_looping_over_the_socket_until_closed() -> None:
 
             player.on_data = count
             task = asyncio.ensure_future(player.run())
-            await asyncio.wait_for(enough.wait(), 30)
+            await asyncio.wait_for(enough.wait(), LIMIT_SECONDS)
             await feed.close()
             await task
             starts = [row[0] for row, _ in player.batch().bars["BTCUSD", "1min"]]
@@ -511,10 +512,10 @@ def test_it_begins_once_all_symbols_are_subscribed_to() -> None:
             task = asyncio.ensure_future(
                 feed.run(player.on_frame, lambda status, _: up.set() if status == "connected" else None)
             )
-            await asyncio.wait_for(up.wait(), 30)
+            await asyncio.wait_for(up.wait(), LIMIT_SECONDS)
             assert player.frames == []
             await feed.subscribe("GC201402", ["trades"])
-            await asyncio.wait_for(task, 30)
+            await asyncio.wait_for(task, LIMIT_SECONDS)
             batch = player.batch()
             assert (len(batch.trades["GC"]), len(batch.trades["GC201402"])) == (39702, 213)
 
@@ -597,10 +598,10 @@ def test_closing_while_it_plays_leaves_nothing_behind() -> None:
         first = asyncio.Event()
         player.on_data = lambda frame: first.set()
         task = asyncio.ensure_future(player.run())
-        await asyncio.wait_for(first.wait(), 30)
+        await asyncio.wait_for(first.wait(), LIMIT_SECONDS)
         await feed.close()
         await feed.close()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, LIMIT_SECONDS)
         assert player.statuses[-1][0] == "closed"
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, left

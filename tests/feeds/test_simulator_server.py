@@ -21,9 +21,10 @@ from mdnb.feeds.simulator.exchange import Exchange
 from mdnb.feeds.simulator.server import SimulatorServer
 from mdnb.rows import TradeRow
 from tests.feeds.simulated import DAY, HOUR, MINUTE, SECOND, instant, tape_of
+from tests.limits import LIMIT_SECONDS
 
 START = "2025-11-19T15:00"
-TIMEOUT = 60.0
+TIMEOUT = LIMIT_SECONDS
 
 
 class Reader:

@@ -19,6 +19,7 @@ from mdnb.io import default_name, format_of, read_bars, read_csv, safe_name, wri
 from mdnb.io.atomic import atomic_write
 from mdnb.io.paths import inside, local_path, symbol_of
 from tests.io.frames import EASY, PROJECT, bars, same
+from tests.limits import LIMIT_SECONDS
 
 WRITER = """
 import sys
@@ -52,7 +53,7 @@ def test_a_writer_that_is_stopped_half_way_leaves_the_old_file(tmp_path: Path, s
         assert process.stdout is not None
         assert process.stdout.readline() == b"half\n"
         process.send_signal(sign)
-        process.wait(timeout=30)
+        process.wait(timeout=LIMIT_SECONDS)
     assert path.read_text() == "old"
     left = [name for name in listing(tmp_path) if name != "bars.csv"]
     assert all(name.startswith(".bars.csv.") for name in left)  # hidden, and no reader's pattern matches
@@ -112,7 +113,7 @@ for write in (write_csv, write_parquet):
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT_SECONDS,
         check=True,
     )
     assert run.stdout.count("was not written: File too large. Nothing was changed.") == 2, (
@@ -149,7 +150,7 @@ for name in ("new.csv", "old.csv"):
             cwd=PROJECT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT_SECONDS,
             check=True,
         )
     finally:
@@ -211,7 +212,7 @@ def test_readers_see_the_old_or_the_new_file_and_nothing_else(tmp_path: Path) ->
                 file.write(content)
     finally:
         done.set()
-        watcher.join(timeout=30)
+        watcher.join(timeout=LIMIT_SECONDS)
     assert seen
     assert set(seen) <= contents
 

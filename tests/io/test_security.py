@@ -26,6 +26,7 @@ from mdnb.io import (
 )
 from mdnb.io.parquet_footer import read_footer
 from tests.io.frames import PROJECT, bars
+from tests.limits import LIMIT_SECONDS
 
 LIMITED = """
 import resource, sys
@@ -51,7 +52,7 @@ def in_one_gigabyte(*paths: Path) -> list[str]:
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
     assert run.returncode == 0, (run.returncode, run.stderr[-2000:])
@@ -176,7 +177,7 @@ def test_every_torn_or_altered_parquet_file_is_told_or_read_the_same(tmp_path: P
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
     assert run.returncode == 0, (run.returncode, run.stderr[-3000:])

@@ -15,7 +15,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-_SECONDS = 60.0
+from tests.limits import LIMIT_SECONDS
 
 
 class Answer:
@@ -39,8 +39,8 @@ class Kernel:
         self.attended = True
         """Whether somebody could answer an ``input()``: a page says so with each cell, nbclient does not."""
 
-    def start(self, code: str, cell_id: str | None = None) -> str:
-        """Send a cell; return the message's id."""
+    def start(self, code: str, cell_id: str | None = None, metadata: dict[str, Any] | None = None) -> str:
+        """Send a cell with what a page says of it; return the message's id."""
         content = {
             "code": code,
             "silent": False,
@@ -50,6 +50,7 @@ class Kernel:
             "stop_on_error": True,
         }
         message = self.client.session.msg("execute_request", content)
+        message["metadata"].update(metadata or {})
         if cell_id is not None:
             message["metadata"]["cellId"] = cell_id
         self.client.shell_channel.send(message)
@@ -59,9 +60,9 @@ class Kernel:
     def finish(self, sent: str, until: str | None = None) -> Answer:
         """Collect what a cell gives until it is done, or until it has printed a text."""
         began, text, error = time.monotonic(), "", ""
-        while time.monotonic() - began < _SECONDS:
+        while time.monotonic() - began < LIMIT_SECONDS:
             try:
-                message: dict[str, Any] = self.client.get_iopub_msg(timeout=_SECONDS)
+                message: dict[str, Any] = self.client.get_iopub_msg(timeout=LIMIT_SECONDS)
             except queue.Empty:
                 break
             if message["parent_header"].get("msg_id") != sent:
@@ -77,11 +78,11 @@ class Kernel:
                 return Answer(text, error, time.monotonic() - began)
             if until is not None and until in text:
                 return Answer(text, error, time.monotonic() - began)
-        raise TimeoutError(f"the cell is not done after {_SECONDS:g} s; so far: {text!r} {error!r}")
+        raise TimeoutError(f"the cell is not done after {LIMIT_SECONDS:g} s; so far: {text!r} {error!r}")
 
-    def run(self, code: str, cell_id: str | None = None) -> Answer:
+    def run(self, code: str, cell_id: str | None = None, metadata: dict[str, Any] | None = None) -> Answer:
         """Run a cell to its end."""
-        return self.finish(self.start(code, cell_id))
+        return self.finish(self.start(code, cell_id, metadata))
 
     def value(self, code: str) -> str:
         """Run a cell that must not fail and return what it printed."""
@@ -92,7 +93,7 @@ class Kernel:
     def restart(self) -> None:
         """Restart the kernel as the notebook's button does."""
         self.manager.restart_kernel()
-        self.client.wait_for_ready(timeout=_SECONDS)
+        self.client.wait_for_ready(timeout=LIMIT_SECONDS)
 
 
 @contextlib.contextmanager
@@ -111,7 +112,7 @@ def running_kernel(folder: Path) -> Iterator[Kernel]:
     client = manager.blocking_client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=_SECONDS)
+        client.wait_for_ready(timeout=LIMIT_SECONDS)
         yield Kernel(manager, client)
     finally:
         client.stop_channels()

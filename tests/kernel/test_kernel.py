@@ -17,7 +17,7 @@ SUITE = 'suite = await mdnb.TradingSuite.create("MNQ", ["1min"], feed="sim://?sp
 COUNT = """
 import json, os, threading, psutil
 for thread in threading.enumerate():
-    if thread.name == "mdnb-preload": thread.join(60)
+    if thread.name == "mdnb-preload": thread.join(300)
 threads = sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("mdnb"))
 process = psutil.Process()
 held = process.net_connections("tcp")
@@ -61,8 +61,8 @@ def test_asyncio_run_works_in_a_cell_only_after_the_extension_is_loaded(kernel: 
 @pytest.mark.parametrize(
     "wait",
     [
-        "live.wait_for('new_bar', timeout=50, where=lambda event: False)",
-        "await suite.wait_for('new_bar', timeout=50, where=lambda event: False)",
+        "live.wait_for('new_bar', timeout=300, where=lambda event: False)",
+        "await suite.wait_for('new_bar', timeout=300, where=lambda event: False)",
         "async for event in suite.events('market_depth_update'): pass",
         "await suite.wait_ended()",
     ],
@@ -78,7 +78,7 @@ def test_an_interrupt_ends_the_wait_and_cancels_what_was_waited_for(kernel: Kern
     # Cancelled for real: the wait's own handler is gone, and the feed goes on.
     assert kernel.value("print(len(live._parts.session.bus.subscriptions()))") == "0"
     assert kernel.value("print(len(suite._parts.session.bus.subscriptions()))") == "0"
-    assert kernel.run("live.wait_for('new_bar', timeout=30)").error == ""
+    assert kernel.run("live.wait_for('new_bar', timeout=300)").error == ""
     assert kernel.value("print(live.status, suite.status)") == "connected connected"
     kernel.value("live.close(); await suite.disconnect()")
 
@@ -125,7 +125,7 @@ def test_reloading_the_package_keeps_the_one_thread_and_the_session(kernel: Kern
     reload = "import importlib, mdnb.runtime.process.loop, mdnb.runtime.process.registry\n"
     reload += "importlib.reload(mdnb.runtime.process.loop); importlib.reload(mdnb.runtime.process.registry)"
     kernel.value(reload)
-    assert kernel.run("live.wait_for('new_bar', timeout=30)").error == ""
+    assert kernel.run("live.wait_for('new_bar', timeout=300)").error == ""
     kernel.value("%load_ext autoreload\n%autoreload 2")
     kernel.value(LIVE)
     threads, _, running = counted(kernel)
@@ -136,8 +136,8 @@ def test_reloading_the_package_keeps_the_one_thread_and_the_session(kernel: Kern
 @pytest.mark.parametrize(
     "block",
     [
-        "import time; time.sleep(10)",
-        "import time\nend = time.monotonic() + 4\nwhile time.monotonic() < end: sum(range(1000))",
+        "time.sleep(0.1)",
+        "sum(range(1000))",
     ],
 )
 def test_a_blocking_cell_costs_not_one_tick_and_the_bars_are_right(kernel: Kernel, block: str) -> None:
@@ -147,7 +147,11 @@ def test_a_blocking_cell_costs_not_one_tick_and_the_bars_are_right(kernel: Kerne
         # What goes to the page, counted on its way.
         "chart.__dict__['send'] = lambda *message: (sent.append(message), send(*message))"
     )
-    kernel.value(block)
+    kernel.value(
+        "import time\nend = time.monotonic() + 300\n"
+        "while live.accounting().received - before <= 100 or len(sent) <= 20:\n"
+        f"    {block}\n    assert time.monotonic() < end"
+    )
     check = """
 import pandas as pd
 ticks = live.data.get_recent_ticks(200_000)
@@ -169,10 +173,10 @@ def test_a_failing_handler_and_a_failing_background_task_are_shown(kernel: Kerne
     kernel.value("async def bad():\n    raise ValueError('seen by nobody')\n")
     kernel.value("from mdnb.runtime.process.loop import background_loop")
     kernel.value("background_loop().spawn(bad(), name='mine')")
-    kernel.value("live.wait_for('tick_data', timeout=30)")
+    kernel.value("live.wait_for('tick_data', timeout=300)")
     assert "seen by nobody" in kernel.value("%mdnb status")
     kernel.value("def fail(event):\n    raise ValueError('no')\nhandle = live.on('new_bar', fail)")
-    kernel.value("live.wait_for('new_bar', timeout=30); live.wait_for('new_bar', timeout=30)")
+    kernel.value("live.wait_for('new_bar', timeout=300); live.wait_for('new_bar', timeout=300)")
     assert int(kernel.value("print(handle.errors)")) >= 1
     inside = """
 async def nested():
@@ -192,7 +196,7 @@ def test_a_dropped_suite_dies(kernel: Kernel) -> None:
 import asyncio, gc
 del suite; gc.collect()
 async def ended():
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         await session.ended.wait()
     return session.closed
 print(mdnb.run(ended()))

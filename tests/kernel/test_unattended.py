@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 from tests.kernel.driver import Kernel, running_kernel
+from tests.limits import LIMIT_SECONDS
 
 nbformat: Any = _nbformat
 pytestmark = pytest.mark.kernel
@@ -28,7 +29,7 @@ SHOWN = ("live.chart('5min')", "live.panel('1min')", "live.dashboard()", "live.d
 def _run(cells: tuple[str, ...]) -> Any:
     """Run a notebook as ``jupyter execute``, nbconvert and papermill do, widgets' state and all."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    NotebookClient(book, timeout=120, kernel_name="python3").execute()
+    NotebookClient(book, timeout=int(LIMIT_SECONDS), kernel_name="python3").execute()
     return book
 
 

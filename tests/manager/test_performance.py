@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from mdnb.errors import OptionError
 from mdnb.runtime.process.bridge import call
 from mdnb.store import segment_catalogue
+from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, minutes, open_market, trade
 
 
@@ -65,7 +67,7 @@ def test_worker_threads_run_side_by_side_only_when_asked() -> None:
             assert market.data.get_performance_metrics().worker_threads == (
                 workers.threads if parallel else 1
             )
-            meeting = threading.Barrier(2, timeout=5 if parallel else 0.2)
+            meeting = threading.Barrier(2, timeout=LIMIT_SECONDS if parallel else 0.2)
 
             def meet(meeting: threading.Barrier = meeting) -> bool:
                 try:
@@ -105,24 +107,27 @@ def test_figures_are_measured() -> None:
         assert before.bars_per_second > 0
         assert 0 <= before.cpu_usage_percent <= 100
         assert before.avg_access_time_ms == 0.0
+        began = time.monotonic()
         for _ in range(10):
             market.data.get_data("1min", count=100)
+        took = time.monotonic() - began
         feed.trades(*(trade(i, 100.0, 1.0, i) for i in range(1000)))
         after = market.data.get_performance_metrics()
         assert after.accesses == 10
-        assert 0 < after["avg_access_time_ms"] < 1000
+        assert 0 < after["avg_access_time_ms"] <= took / 10 * 1000
         assert after.ticks_per_second > 0
 
         async def burn() -> None:
-            import time
-
             end = time.thread_time() + 0.05
             while time.thread_time() < end:
                 pass
 
+        began = time.monotonic()
         market.data.get_performance_metrics()
         call(burn())
-        assert market.data.get_performance_metrics().cpu_usage_percent > 20
+        used = market.data.get_performance_metrics().cpu_usage_percent
+        # On a busy machine it is a small share of the time that passed, but never less than what was burnt.
+        assert used >= 100 * 0.05 / (time.monotonic() - began)
 
 
 def test_senseless_values_are_refused() -> None:

@@ -13,6 +13,7 @@ from mdnb.errors import NoDataError, OptionError
 from mdnb.instruments import Instrument
 from mdnb.runtime.live.data_quality import QualityAlerts
 from mdnb.sessions import Sessions
+from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, minutes, open_market, trade
 
 CHECKS = {
@@ -201,7 +202,7 @@ def test_an_alert_says_what_and_how_often() -> None:
         events: queue.Queue[mdnb.Event] = queue.Queue()
         market.on("data_quality_alert", events.put)
         feed.trades(trade(0, 100.0, 1.0, 0), trade(1, -5.0, 1.0, 1))
-        event = events.get(timeout=10)
+        event = events.get(timeout=LIMIT_SECONDS)
         assert event.alert_type == "price_not_positive"
         assert event["description"]
         assert event.values == {"price": -5.0, "size": 1.0}

@@ -22,6 +22,7 @@ from mdnb.feeds.simulator.book import Book
 from mdnb.rows import DepthUpdate
 from mdnb.store.book import OrderBook
 from tests.feeds.simulated import tape_of
+from tests.limits import LIMIT_SECONDS
 from tests.venues.recordings import RECORDINGS, frames
 
 Level = tuple[float, float]
@@ -394,7 +395,7 @@ def test_the_simulators_stream_is_the_exchanges_own_ladder(symbol: str) -> None:
             if len(updates) >= 60:
                 enough.set()
 
-        async with feed, asyncio.timeout(60.0):
+        async with feed, asyncio.timeout(LIMIT_SECONDS):
             await feed.open([symbol])
             running = asyncio.create_task(feed.run(on_frame, lambda *status: None))
             await feed.subscribe(symbol, ["depth"])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mdnb.errors import ClosedError, DataExportError, OptionError
 from mdnb.store.columns import BarColumns
 from mdnb.store.segments import SegmentStore
+from tests.limits import LIMIT_SECONDS
 
 MINUTE_US = 60_000_000
 FLOATS = ("open", "high", "low", "close", "volume", "vwap")
@@ -413,7 +414,7 @@ def test_a_reader_sees_the_same_bars_while_they_are_compressed(tmp_path: Path, m
     for reader in readers:
         reader.start()
     try:
-        assert started.wait(30)
+        assert started.wait(LIMIT_SECONDS)
         for begin in range(3000, 6000, 100):
             store.append(columns_of(rows[begin : begin + 100]))
             store.compress()
@@ -421,7 +422,7 @@ def test_a_reader_sees_the_same_bars_while_they_are_compressed(tmp_path: Path, m
     finally:
         stop.set()
         for reader in readers:
-            reader.join(60)
+            reader.join(LIMIT_SECONDS)
     assert not wrong
     assert reads > 0
     assert same(store.read(), rows)
@@ -442,6 +443,6 @@ def test_writers_on_several_threads_wait_for_each_other(store: SegmentStore) -> 
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(LIMIT_SECONDS)
     assert same(store.read(), rows)
     assert {segment.path.name for segment in store.segments()} == set(visible(store.folder))

@@ -22,6 +22,7 @@ import pytest
 from mdnb.errors import DataExportError, DataImportError
 from mdnb.store.segment_file import DamagedSegmentError, check_segment, read_segment
 from mdnb.store.segments import SegmentStore
+from tests.limits import LIMIT_SECONDS
 from tests.store.append_numbered import ROWS, numbered
 from tests.store.test_segments import MINUTE_US, columns_of, minutes, same, visible
 
@@ -35,7 +36,7 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
 
@@ -62,7 +63,7 @@ def kill_and_reopen(folder: Path, chance: random.Random) -> int:
         child.send_signal(signal.SIGKILL)
         for line in child.stdout:
             last = line if line.endswith("\n") else last
-        child.wait(60)
+        child.wait(LIMIT_SECONDS)
     acknowledged = int(last) + 1
     store = SegmentStore(folder, memory_map=chance.random() < 0.5)
     columns = store.read()

@@ -23,7 +23,7 @@ __all__ = ["BackgroundLoop", "background_loop"]
 T = TypeVar("T")
 
 _HOLDER = "_mdnb_runtime"
-_EXIT_SECONDS = 1.0
+_EXIT_SECONDS = 10.0
 _ERRORS_KEPT = 50
 
 _log = logging.getLogger("mdnb")

@@ -14,6 +14,9 @@ from mdnb.runtime.process.loop import background_loop
 
 __all__ = ["Closable", "RunningMarkets", "cell_key", "running_markets"]
 
+_EXECUTIONS_COUNTED = 100
+_INTERACTIVE_WINDOW = ".interactive#"
+
 
 class Closable(Protocol):
     """What the registry keeps."""
@@ -60,24 +63,38 @@ def running_markets() -> RunningMarkets:
 
 
 def cell_key() -> object | None:
-    """Return a key for what the notebook cell that runs now makes; None outside a notebook.
+    """Return a key for what the cell that runs now makes; None where no cell runs.
 
-    It is the cell's id and how many it made in this execution: the second suite of a cell replaces the
-    second suite of the last run of that cell, and what other cells made lives on.
+    It is the cell and how many it made in this execution: the second market of a cell replaces the second one
+    of the last run of that cell, and what other cells made lives on.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    kernel = getattr(shell, "kernel", None)
-    if kernel is None:
+    if shell is None:
         return None
-    parent = kernel.get_parent() or {}
-    cell = parent.get("metadata", {}).get("cellId")
-    if cell is None:
-        return None
-    counts: dict[object, int] = getattr(background_loop(), "cell_counts", {})
-    background_loop().cell_counts = counts  # type: ignore[attr-defined]  # kept beside the loop on purpose
-    execution = parent.get("header", {}).get("msg_id")
+    cell, execution = _running_cell(shell)
+    background = background_loop()
+    counts: dict[object, int] = getattr(background, "cell_counts", {})
+    background.cell_counts = counts  # type: ignore[attr-defined]  # kept beside the loop on purpose
     counts[execution] = counts.get(execution, 0) + 1
-    while len(counts) > 100:
+    while len(counts) > _EXECUTIONS_COUNTED:
         counts.pop(next(iter(counts)))
     return ("cell", cell, counts[execution])
+
+
+def _running_cell(shell: Any) -> tuple[object, object]:
+    """Return which cell runs, and which execution of it.
+
+    Where nothing names the cell it is known by its text: nbclient, papermill and consoles send no more, and
+    in VS Code's interactive window each execution of a cell of a script is a cell of its own.
+    """
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:  # a terminal
+        return shell.history_manager.input_hist_raw[-1], shell.execution_count
+    request = kernel.get_parent() or {}
+    metadata = request.get("metadata", {})
+    # JupyterLab, Notebook and VS Code send `cellId`; Colab has a place of its own.
+    named = metadata.get("cellId") or metadata.get("colab", {}).get("cell_id")
+    if named is None or _INTERACTIVE_WINDOW in named:
+        named = ("text", request.get("content", {}).get("code"))
+    return named, request.get("header", {}).get("msg_id")

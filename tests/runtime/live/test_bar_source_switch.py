@@ -8,6 +8,7 @@ import pytest
 import mdnb
 from mdnb.errors import OptionError
 from mdnb.runtime.process.bridge import call
+from tests.limits import LIMIT_SECONDS
 
 URL = "sim://?seed=9&speed=240&start=2026-03-02T15:00:00Z"
 
@@ -53,9 +54,9 @@ def test_the_bars_of_the_socket_are_those_of_the_history() -> None:
         "MNQ", ["1min"], feed=url, initial_days=0, data_manager_config=config, name="source"
     ) as market:
         for _ in range(5):
-            market.wait_for("new_bar", 30)
+            market.wait_for("new_bar", LIMIT_SECONDS)
         market.data.unsubscribe_from_trades()
-        market.wait_for("new_bar", 30)
+        market.wait_for("new_bar", LIMIT_SECONDS)
         frame = market.data.get_data("1min", closed_only=True)
         feed = market._parts.session.feed
         theirs = call(

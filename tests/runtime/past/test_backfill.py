@@ -23,6 +23,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.missed_trades import backfill, put_back
 from mdnb.runtime.process.bridge import call
 from mdnb.sessions import Sessions
+from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import SECOND, START, HandFeed, open_market, trade
 
 NAMES = ["1min", "5min", "15min", "50tick"]
@@ -115,7 +116,7 @@ def test_a_reconnect_asks_the_history_and_says_what_it_put_back() -> None:
         feed.status("reconnecting")
         feed.clock.advance(rows[59][0])  # type: ignore[attr-defined]
         feed.status("reconnected")
-        event = told.get(timeout=10)
+        event = told.get(timeout=LIMIT_SECONDS)
         assert (event.repaired, event.trades, event.reason) == (True, 30, "reconnect")
         assert event.gap_duration == 30 * 7.0
         assert event.gap_start == pd.Timestamp(rows[29][0], tz="UTC")
@@ -146,7 +147,7 @@ def test_live_trades_wait_while_the_history_is_fetched() -> None:
             feed._on_frame(mdnb_frame(rows[58:]))
 
         call(both())
-        assert told.get(timeout=10).trades == 30
+        assert told.get(timeout=LIMIT_SECONDS).trades == 30
         whole = make()
         whole.take(rows)
         assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
@@ -171,7 +172,7 @@ def test_without_a_history_the_gap_is_told_once_and_not_closed(history: list[Any
         feed.clock.advance(rows[60][0])  # type: ignore[attr-defined]
         feed.status("reconnected")
         feed.trades(*rows[60:])
-        event = told.get(timeout=10)
+        event = told.get(timeout=LIMIT_SECONDS)
         assert (event.repaired, event.trades) == (False, 0)
         assert event.gap_start == pd.Timestamp(rows[29][0], tz="UTC")
         assert event.gap_end == pd.Timestamp(rows[60][0], tz="UTC")
@@ -211,7 +212,7 @@ def test_ids_jumped_over_in_mid_stream_are_fetched() -> None:
         feed.trades(*rows[:40], *rows[45:])
         pulse(market)
         pulse(market)
-        event = told.get(timeout=10)
+        event = told.get(timeout=LIMIT_SECONDS)
         assert (event.repaired, event.trades, event.reason) == (True, 5, "missing_ids")
         whole = make()
         whole.take(rows)
@@ -247,7 +248,7 @@ def test_two_outages_in_a_row_are_one_gap() -> None:
 
         feed.clock.advance(rows[59][0])  # type: ignore[attr-defined]
         call(flap())
-        assert told.get(timeout=10).trades == 30
+        assert told.get(timeout=LIMIT_SECONDS).trades == 30
         feed.trades(*rows[60:])
         whole = make()
         whole.take(rows)
@@ -284,7 +285,7 @@ def test_a_real_socket_that_is_cut_again_and_again_leaves_the_venues_own_bars() 
             market.wait_for("new_bar", 30, lambda event: event.timeframe == "1min")
             call(cut())
             market.wait_for("connection_status_changed", 30, lambda event: event.status == "reconnected")
-            assert told.get(timeout=30).repaired
+            assert told.get(timeout=LIMIT_SECONDS).repaired
         market.wait_for("new_bar", 60, lambda event: event.timeframe == "5min")
         market.wait_for("new_bar", 60, lambda event: event.timeframe == "1min")
         start = market._parts.session.market("BTC-USD").pipeline.live_since_ns
@@ -318,7 +319,7 @@ def test_quotes_that_were_missed_are_told_too() -> None:
         feed.status("disconnected")
         feed.clock.advance(START + 300 * SECOND)  # type: ignore[attr-defined]
         feed.status("reconnected")
-        event = told.get(timeout=10)
+        event = told.get(timeout=LIMIT_SECONDS)
         assert (event.repaired, event.gap_duration) == (False, 299.0)
         feed.quotes((START + 301 * SECOND, 99.0, 1.0, 101.0, 1.0))
         assert len(market.data.get_data("1min")) == 2

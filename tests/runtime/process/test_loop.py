@@ -15,8 +15,7 @@ from mdnb.errors import RuntimeUseError, WaitTimeoutError
 from mdnb.runtime.process.bridge import await_call, call, run
 from mdnb.runtime.process.loop import background_loop
 from mdnb.runtime.process.registry import cell_key
-
-_SECONDS = 20.0
+from tests.limits import LIMIT_SECONDS
 
 
 def test_there_is_one_named_daemon_thread() -> None:
@@ -59,7 +58,7 @@ def test_a_timeout_cancels_what_was_waited_for() -> None:
 
     with pytest.raises(WaitTimeoutError, match=r"0\.05 s"):
         call(never(), timeout=0.05)
-    assert cancelled.wait(_SECONDS)
+    assert cancelled.wait(LIMIT_SECONDS)
 
 
 def test_cancelling_an_awaiting_caller_cancels_the_remote_task() -> None:
@@ -75,13 +74,13 @@ def test_cancelling_an_awaiting_caller_cancels_the_remote_task() -> None:
 
     async def main() -> None:
         task = asyncio.create_task(await_call(never()))
-        await asyncio.to_thread(started.wait, _SECONDS)
+        await asyncio.to_thread(started.wait, LIMIT_SECONDS)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(main())
-    assert cancelled.wait(_SECONDS)
+    assert cancelled.wait(LIMIT_SECONDS)
 
 
 def test_a_blocking_call_on_the_loop_itself_is_refused_at_once() -> None:
@@ -105,7 +104,7 @@ def test_a_task_that_nobody_waits_for_is_shown_when_it_fails(caplog: pytest.LogC
 
     with caplog.at_level(logging.ERROR, "mdnb"):
         background_loop().spawn(fail(), name="lonely")
-        assert done.wait(_SECONDS)
+        assert done.wait(LIMIT_SECONDS)
         # The failure is told in the task's own callback, which runs by now or in the next round.
         call(asyncio.sleep(0))
         call(asyncio.sleep(0))
@@ -145,7 +144,7 @@ def _python(code: str) -> str:
         [sys.executable, "-W", "error::ResourceWarning", "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
@@ -154,3 +153,29 @@ def _python(code: str) -> str:
 
 def test_outside_a_notebook_no_cell_is_running() -> None:
     assert cell_key() is None
+
+
+def test_two_markets_of_one_symbol_in_a_script_both_run() -> None:
+    code = """
+import mdnb
+first, second = (mdnb.live("MNQ", ["1min"], feed="sim://?speed=20", initial_days=0) for _ in range(2))
+print(first.status, second.status)
+"""
+    assert _python(code) == "connected connected"
+
+
+def test_a_line_that_is_run_again_in_a_terminal_replaces_what_it_made() -> None:
+    code = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.history_manager.enabled = False
+def run(line):
+    shell.run_cell(line, store_history=True).raise_error()
+make = "market = mdnb.live('MNQ', ['1min'], feed='sim://?speed=20', initial_days=0); made.append(market)"
+run("import mdnb; made = []")
+for line in (make, make + " ", make):
+    run(line)
+run("print([market.status for market in made])")
+"""
+    assert _python(code).splitlines()[-1] == "['closed', 'connected', 'connected']"

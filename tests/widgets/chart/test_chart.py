@@ -15,6 +15,7 @@ from mdnb.errors import OptionError, TimeframeError
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.theme import theme_of
+from tests.limits import LIMIT_SECONDS
 from tests.widgets.sources import HandSource, row
 
 _ROW, _HEADER = 6, 7
@@ -337,6 +338,6 @@ def test_the_sender_draws_it_and_lets_go(source: HandSource) -> None:
     source.tick(110)
     for listener in source.listeners:
         listener()
-    assert sent.wait(10)
+    assert sent.wait(LIMIT_SECONDS)
     chart.close()
     assert not source.listeners

@@ -13,6 +13,7 @@ from mdnb.instruments import Instrument
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
 from mdnb.widgets.chart.chart import LiveChart
+from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, open_market, trade
 
 NAMES = ["1min", "5min", "15min"]
@@ -28,7 +29,7 @@ def test_ten_charts_that_cannot_send_do_not_delay_the_feed(monkeypatch: pytest.M
     def block(self: Any, *_: Any, **__: Any) -> None:
         # As a page that takes no messages: the sender waits, and nobody else may.
         entered.set()
-        stuck.wait(60)
+        stuck.wait(LIMIT_SECONDS)
 
     with open_market(feed, *NAMES) as market:
         charts = [market.chart(NAMES[at % 3]) for at in range(10)]
@@ -36,7 +37,7 @@ def test_ten_charts_that_cannot_send_do_not_delay_the_feed(monkeypatch: pytest.M
         try:
             for at in range(0, len(rows), 500):
                 feed.trades(*rows[at : at + 500])
-            assert entered.wait(10)
+            assert entered.wait(LIMIT_SECONDS)
             assert not stuck.is_set()
             taken = market.accounting()
             assert (taken.received, taken.in_bars) == (20_000, 20_000)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mdnb.widgets.page.late_import import wait_imported
+from tests.limits import LIMIT_SECONDS
 
 _PROGRAMS = {
     "executed when it is asked for something": """\
@@ -68,11 +69,11 @@ assert "pandas" in sys.modules""",
 
 @pytest.mark.parametrize("what", _PROGRAMS)
 def test_late_import(what: str) -> None:
-    subprocess.run([sys.executable, "-c", _PROGRAMS[what]], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", _PROGRAMS[what]], check=True, timeout=LIMIT_SECONDS)
 
 
 def test_one_waits_for_what_another_thread_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "half_of_it.py").write_text("import sys\nsys.gate.wait(60)\nREST = 1\n")
+    (tmp_path / "half_of_it.py").write_text("import sys\nsys.gate.wait(300)\nREST = 1\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     begun, gate, seen = threading.Event(), threading.Event(), []
     monkeypatch.setattr(sys, "gate", _Gate(begun, gate), raising=False)
@@ -83,12 +84,12 @@ def test_one_waits_for_what_another_thread_imports(tmp_path: Path, monkeypatch: 
 
     importing = threading.Thread(target=importlib.import_module, args=("half_of_it",))
     importing.start()
-    assert begun.wait(60)
+    assert begun.wait(LIMIT_SECONDS)
     looking = threading.Thread(target=look)
     looking.start()
     gate.set()
     for thread in (importing, looking):
-        thread.join(60)
+        thread.join(LIMIT_SECONDS)
     assert seen == [True]
 
 

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from mdnb.widgets.page.sender import Drawable, Sender
+from tests.limits import LIMIT_SECONDS
 
 
 class _Chart:
@@ -94,10 +95,10 @@ def test_a_chart_that_moves_by_itself_is_not_kept_waiting_for_data() -> None:
 def test_its_thread_draws_when_it_is_woken() -> None:
     sender, chart = Sender(), _Chart(fps=1e6)
     sender.add(chart)
-    assert chart.drawn.wait(10)
+    assert chart.drawn.wait(LIMIT_SECONDS)
     chart.drawn.clear()
     sender.wake.set()
-    assert chart.drawn.wait(10)
+    assert chart.drawn.wait(LIMIT_SECONDS)
     sender.remove(chart)
 
 
@@ -118,13 +119,13 @@ def test_a_quiet_chart_is_drawn_while_another_has_to_wait() -> None:
     sender, waiting, quiet = Sender(), _Chart(fps=0.001), _Chart(fps=1000)
     quiet.moved = False
     sender.add(waiting)
-    assert waiting.drawn.wait(10)
+    assert waiting.drawn.wait(LIMIT_SECONDS)
     sender.add(quiet)
-    assert quiet.drawn.wait(10)
+    assert quiet.drawn.wait(LIMIT_SECONDS)
     quiet.drawn.clear()
     sender.wake.set()
     # The other is due again after a quarter of an hour.
-    assert quiet.drawn.wait(10)
+    assert quiet.drawn.wait(LIMIT_SECONDS)
     assert waiting.count == 1
     sender.remove(waiting)
     sender.remove(quiet)

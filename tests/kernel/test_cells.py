@@ -1,0 +1,120 @@
+"""What belongs to a cell: the markets it made, and what the handlers print that it registered."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.kernel.driver import Kernel, running_kernel
+from tests.limits import LIMIT_SECONDS
+
+pytestmark = pytest.mark.kernel
+
+MAKE = """
+one = mdnb.live(sym, ["1min"], feed="sim://?speed=30", initial_days=0)
+two = mdnb.live(sym, ["1min"], feed="sim://?speed=30", initial_days=0)
+made += [one, two]"""
+STATES = "print([market.status for market in made])"
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    with running_kernel(tmp_path_factory.mktemp("kernel")) as made:
+        assert made.run("import asyncio, threading, mdnb").error == ""
+        yield made
+
+
+def window(run: int) -> dict[str, Any]:
+    """Say what VS Code's interactive window says: each execution is another cell."""
+    return {"cellId": f"vscode-notebook-cell:/Interactive-1.interactive#W{run}sdW50aXRsZWQ%3D"}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        lambda run: {"cellId": "4f1f9a52"},
+        lambda run: {"cellId": "vscode-notebook-cell:/home/me/a.ipynb#W0sZmlsZQ%3D%3D"},
+        lambda run: {"colab": {"base_uri": "https://colab.research.google.com", "cell_id": "Xy12"}},
+        window,
+        lambda run: {},
+    ],
+    ids=["jupyterlab", "vs code", "colab", "vs code's window", "nothing"],
+)
+def test_a_cell_that_is_run_again_replaces_what_it_made_whatever_the_symbol(
+    kernel: Kernel, metadata: Any
+) -> None:
+    kernel.value("made = []")
+    for run, symbol in enumerate(("MNQ", "MES", "BTC-USD")):
+        kernel.value(f"sym = {symbol!r}")
+        assert kernel.run(MAKE, metadata=metadata(run)).error == ""
+        # Another cell's market of the same symbol is another market.
+        other = f"other = mdnb.live(sym, feed='sim://?speed=30', initial_days=0)  # {run}"
+        assert kernel.run(other + "\nmade.append(other)", metadata={"cellId": f"other {run}"}).error == ""
+    gone, kept = ["closed", "closed", "connected"], ["connected"] * 3
+    assert kernel.value(STATES) == str([*gone, *gone, *kept])
+    kernel.value("[market.close() for market in made]")
+
+
+def test_where_a_name_is_given_the_name_decides(kernel: Kernel) -> None:
+    kernel.value("made = []")
+    for name, cell in (("a", "1"), ("b", "1"), ("a", "2")):
+        make = f"mdnb.live('MNQ', ['1min'], feed='sim://?speed=30', initial_days=0, name={name!r})"
+        assert kernel.run(f"made.append({make})", cell_id=cell).error == ""
+    assert kernel.value(STATES) == "['closed', 'connected', 'connected']"
+    kernel.value("[market.close() for market in made]")
+
+
+def printed(kernel: Kernel, sent: str) -> dict[str, str]:
+    """Return what was printed while a cell ran, by the cell it appears under."""
+    texts: collections.defaultdict[str, str] = collections.defaultdict(str)
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=LIMIT_SECONDS)
+        cell, content = message["parent_header"].get("msg_id"), message["content"]
+        if message["msg_type"] == "stream":
+            texts[cell] += content["text"]
+        elif message["msg_type"] == "error":
+            texts[cell] += content["evalue"]
+        elif cell == sent and content.get("execution_state") == "idle":
+            return texts
+
+
+HANDLER = """
+seen_{name} = threading.Event()
+{define} handler_{name}(event):
+    print("{name}", flush=True)
+    seen_{name}.set()
+{register}("tick_data", handler_{name})"""
+
+
+@pytest.mark.parametrize(
+    ("define", "register"),
+    [
+        ("def", "live.on"),
+        ("async def", "live.on"),
+        ("def", "await suite.on"),
+        ("async def", "await suite.on"),
+    ],
+)
+def test_what_a_handler_prints_appears_under_the_cell_that_registered_it(
+    kernel: Kernel, define: str, register: str
+) -> None:
+    kernel.value("live = mdnb.live('MNQ', ['1min'], feed='sim://?speed=30', initial_days=0)")
+    kernel.value("suite = await mdnb.TradingSuite.create('MNQ', ['1min'], feed='sim://?speed=30')")
+    cells = {}
+    for name in ("first", "second"):
+        cells[name] = kernel.start(HANDLER.format(name=name, define=define, register=register))
+        kernel.finish(cells[name])
+    third = kernel.start(
+        "seen_first.clear(), seen_second.clear()\n"
+        "while not (seen_first.is_set() and seen_second.is_set()):\n"
+        "    await suite.wait_for('tick_data')\n"
+        "print('third')"
+    )
+    texts = printed(kernel, third)
+    assert set(texts[cells["first"]].split()) == {"first"}
+    assert set(texts[cells["second"]].split()) == {"second"}
+    assert texts[third] == "third\n"
+    kernel.value("live.close(); await suite.disconnect()")
