@@ -30,6 +30,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.workers import Workers
+from mdnb.timeframes import Timeframe
 
 __all__ = ["MarketSession", "SessionOptions"]
 
@@ -50,7 +51,7 @@ class SessionOptions:
     Parameters
     ----------
     timeframes
-        Names of the timeframes to keep for each symbol.
+        Those to keep for each symbol.
     config
         Limits and rules.
     tz
@@ -61,7 +62,7 @@ class SessionOptions:
         Called with ``(done, total, text)`` while history is loaded.
     """
 
-    timeframes: tuple[str, ...]
+    timeframes: tuple[Timeframe, ...]
     config: DataManagerConfig = dataclasses.field(default_factory=DataManagerConfig)
     tz: str = "UTC"
     initial_days: float = 5.0
@@ -160,7 +161,7 @@ class MarketSession:
             engine = SymbolState(
                 self.feed.instrument(symbol),
                 self.feed.sessions(symbol),
-                list(self.options.timeframes),
+                self.options.timeframes,
                 self.options.config,
                 self.options.tz,
                 self.feed.source,
