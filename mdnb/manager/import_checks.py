@@ -40,18 +40,15 @@ def columns_of(frame: pd.DataFrame) -> BarColumns:
     vwap = frame["vwap"].to_numpy(dtype=np.float64, copy=True) if "vwap" in frame else np.full(count, np.nan)
     ticks = np.nan_to_num(frame["tick_count"].to_numpy(dtype=np.float64)).astype(np.int64)
     return BarColumns(
-        np.array(time_us, dtype=np.int64),
-        floats["open"],
-        floats["high"],
-        floats["low"],
-        floats["close"],
-        floats["volume"],
-        vwap,
-        ticks,
-        np.zeros(count, dtype=np.uint8),
-        0,
-        False,
-        0,
+        time_us=np.array(time_us, dtype=np.int64),
+        open=floats["open"],
+        high=floats["high"],
+        low=floats["low"],
+        close=floats["close"],
+        volume=floats["volume"],
+        vwap=vwap,
+        tick_count=ticks,
+        flags=np.zeros(count, dtype=np.uint8),
     )
 
 
