@@ -106,6 +106,22 @@ class Timeframe:
             return _parse_text(text)
         raise TimeframeError(f"{given!r} is not a timeframe. Understood: {_UNDERSTOOD}.")
 
+    @classmethod
+    def of_seconds(cls, seconds: int) -> Timeframe:
+        """Return the timeframe of so many seconds.
+
+        Raises
+        ------
+        TimeframeError
+            When that makes no sense as a bar.
+
+        Examples
+        --------
+        >>> Timeframe.of_seconds(300).name
+        '5min'
+        """
+        return _make("sec", seconds, f"{seconds} s")
+
     @property
     def is_activity(self) -> bool:
         """True for bars that close by trades, volume or money and not by the clock."""

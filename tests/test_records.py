@@ -310,7 +310,7 @@ def test_a_live_frame_shows_counts_and_whole_lots_without_decimals() -> None:
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
-    names = {kind.__name__ for kind in KINDS} | {"Price"}
+    names = {kind.__name__ for kind in KINDS} | {"Price", "BarColumns"}
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:

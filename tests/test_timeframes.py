@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -156,3 +159,45 @@ def test_a_year_of_every_calendar_is_in_order_with_its_breaks_and_short_days(nam
     assert (hours.closes[:-1] <= hours.opens[1:]).all()
     good_friday = pd.Timestamp("2026-04-03T12:00", tz="America/Chicago").value
     assert not hours.contains(good_friday) or name == "JPX"
+
+
+# Where names are understood
+
+
+_COUNTED = """
+import collections, json, sys, threading
+
+asked = collections.Counter()
+
+
+def count(frame, event, _):
+    if event == "call" and frame.f_code.co_qualname == "Timeframe.parse":
+        name, caller = frame.f_locals.get("given"), frame.f_back.f_code.co_filename.replace(chr(92), "/")
+        # A feed's protocol has names of its own: they are read at that edge.
+        if isinstance(name, str) and "/mdnb/feeds/" not in caller:
+            asked[name] += 1
+
+
+threading.setprofile(count)
+sys.setprofile(count)
+
+import mdnb
+
+with mdnb.live("MNQ", ["1m", "5T"], initial_days=0.2, progress=False) as market:
+    market.price
+    started = dict(asked)
+    asked.clear()
+    market.alignment()
+    market.data.get_market_snapshot()
+    sys.setprofile(None)
+print(json.dumps([started, dict(asked)]))
+"""
+
+
+def test_a_name_is_understood_once_where_the_caller_gives_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _COUNTED], capture_output=True, text=True, check=True, timeout=300
+    )
+    started, later = json.loads(done.stdout)
+    assert started == {"1m": 1, "5T": 1}
+    assert later == {}

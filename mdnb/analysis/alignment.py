@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from mdnb.analysis.trend import TimeframeTrend, check_options, trend_of
 from mdnb.errors import OptionError, suggest
@@ -24,6 +24,8 @@ Label = Literal["strong buy", "buy", "neutral", "sell", "strong sell"]
 Weights = Literal["equal", "sqrt_minutes"]
 
 _T = TypeVar("_T")
+# Under any name of a timeframe, or the timeframe itself where it is known already.
+_ByTimeframe: TypeAlias = Mapping[str, _T] | Mapping[Timeframe, _T]
 # Beyond these a score is called "buy" or "strong buy", as TradingView's technical ratings are.
 _SOME, _STRONG = 0.1, 0.5
 _YEAR_SECONDS = 365.25 * 86_400
@@ -157,7 +159,7 @@ class TimeframeAlignment(Record):
 
 
 def align(
-    closes: Mapping[str, ArrayLike],
+    closes: _ByTimeframe[ArrayLike],
     *,
     window: int = 50,
     minimum: int = 20,
@@ -167,7 +169,7 @@ def align(
     symbol: str = "",
     tz: str = "UTC",
     ends: Mapping[str, int] | None = None,
-    bars_per_year: Mapping[str, float] | None = None,
+    bars_per_year: _ByTimeframe[float] | None = None,
 ) -> TimeframeAlignment:
     """Return how far timeframes agree on a trend.
 
@@ -213,21 +215,21 @@ def align(
     """
     check_options(window, minimum, alpha)
     series = _by_timeframe(closes, "closes")
-    newest = _ends(ends, list(series), as_of_ns)
-    asked = _weights(weights, list(series))
-    yearly = _yearly(bars_per_year, list(series))
+    newest = _ends(ends, series, as_of_ns)
+    asked = _weights(weights, series)
+    yearly = _yearly(bars_per_year, series)
     trends = {
-        name: trend_of(
+        timeframe.name: trend_of(
             close,
             window=window,
             minimum=minimum,
             alpha=alpha,
-            bars_per_year=yearly[name],
-            timeframe=name,
-            end_ns=newest.get(name, 0),
+            bars_per_year=yearly[timeframe.name],
+            timeframe=timeframe.name,
+            end_ns=newest.get(timeframe.name, 0),
             tz=tz,
         )
-        for name, close in series.items()
+        for timeframe, close in series.items()
     }
     counting = {name: asked[name] for name, trend in trends.items() if trend.available and asked[name] > 0}
     total = math.fsum(counting.values())
@@ -280,32 +282,33 @@ def _range(band: tuple[float, float]) -> str:
     return f"{band[0]:+.2f}..{band[1]:+.2f}"
 
 
-def _by_timeframe(given: Mapping[str, _T], what: str) -> dict[str, _T]:
-    """Return the mapping keyed by canonical name, fine to coarse."""
-    held: dict[str, tuple[Timeframe, _T]] = {}
+def _by_timeframe(given: _ByTimeframe[_T], what: str) -> dict[Timeframe, _T]:
+    """Return the mapping by timeframe, fine to coarse."""
+    held: dict[Timeframe, _T] = {}
     for key, value in given.items():
         timeframe = Timeframe.parse(key)
-        if timeframe.name in held:
+        if timeframe in held:
             raise OptionError(f"{what} names {timeframe.name} twice: {', '.join(map(repr, given))}")
-        held[timeframe.name] = (timeframe, value)
-    ordered = sorted(held.values(), key=lambda entry: entry[0].sort_key)
-    return {timeframe.name: value for timeframe, value in ordered}
+        held[timeframe] = value
+    return dict(sorted(held.items(), key=lambda entry: entry[0].sort_key))
 
 
-def _options(given: Mapping[str, _T], names: list[str], what: str) -> dict[str, _T]:
+def _options(given: _ByTimeframe[_T], timeframes: Iterable[Timeframe], what: str) -> dict[str, _T]:
     """Return an option that is given by timeframe, and refuse timeframes that have no closes."""
-    found = _by_timeframe(given, what)
+    names = [timeframe.name for timeframe in timeframes]
+    found = {timeframe.name: value for timeframe, value in _by_timeframe(given, what).items()}
     for name in found:
         if name not in names:
             raise OptionError(f"{what} names {name}, of which there are no closes. {suggest(name, names)}")
     return found
 
 
-def _weights(given: Weights | Mapping[str, float], names: list[str]) -> dict[str, float]:
+def _weights(given: Weights | Mapping[str, float], timeframes: Iterable[Timeframe]) -> dict[str, float]:
+    names = [timeframe.name for timeframe in timeframes]
     if given == "equal":
         return dict.fromkeys(names, 1.0)
     if given == "sqrt_minutes":
-        found = {name: math.sqrt(Timeframe.parse(name).seconds / 60) for name in names}
+        found = {one.name: math.sqrt(one.seconds / 60) for one in timeframes}
         endless = [name for name, weight in found.items() if math.isnan(weight)]
         if endless:
             raise OptionError(
@@ -317,7 +320,7 @@ def _weights(given: Weights | Mapping[str, float], names: list[str]) -> dict[str
         raise OptionError(
             f"weights must be 'equal', 'sqrt_minutes' or a weight of each timeframe; got {given!r}"
         )
-    found = _options(given, names, "weights")
+    found = _options(given, timeframes, "weights")
     missing = [name for name in names if name not in found]
     if missing:
         raise OptionError(f"weights has none for {', '.join(missing)}; 0 leaves a timeframe out")
@@ -326,8 +329,8 @@ def _weights(given: Weights | Mapping[str, float], names: list[str]) -> dict[str
     return found
 
 
-def _ends(given: Mapping[str, int] | None, names: list[str], as_of_ns: int) -> dict[str, int]:
-    found = _options(given, names, "ends") if given else {}
+def _ends(given: Mapping[str, int] | None, timeframes: Iterable[Timeframe], as_of_ns: int) -> dict[str, int]:
+    found = _options(given, timeframes, "ends") if given else {}
     for name, end in found.items():
         if end > as_of_ns:
             raise OptionError(
@@ -337,6 +340,6 @@ def _ends(given: Mapping[str, int] | None, names: list[str], as_of_ns: int) -> d
     return found
 
 
-def _yearly(given: Mapping[str, float] | None, names: list[str]) -> dict[str, float]:
-    found = _options(given, names, "bars_per_year") if given else {}
-    return {name: found.get(name, _YEAR_SECONDS / Timeframe.parse(name).seconds) for name in names}
+def _yearly(given: _ByTimeframe[float] | None, timeframes: Iterable[Timeframe]) -> dict[str, float]:
+    found = _options(given, timeframes, "bars_per_year") if given else {}
+    return {one.name: found.get(one.name, _YEAR_SECONDS / one.seconds) for one in timeframes}

@@ -42,16 +42,16 @@ def root_of(timeframes: Sequence[Timeframe], sessions: Sessions) -> Timeframe:
     """
     ordered = sorted(timeframes, key=lambda timeframe: timeframe.sort_key)
     if not ordered:
-        return Timeframe.parse("1min")
+        return Timeframe.of_seconds(60)
     finest = ordered[0]
     if all(nests(finest, timeframe, sessions) for timeframe in ordered):
         return finest
     steps = [timeframe.size for timeframe in ordered if timeframe.kind == "intraday"]
     if not steps:
-        return Timeframe.parse("1day")
+        return Timeframe.of_seconds(_DAY_SECONDS)
     if len(steps) < len(ordered) and sessions.always_open:
         steps.append(_DAY_SECONDS)
-    return Timeframe.parse(f"{math.gcd(*steps)}sec")
+    return Timeframe.of_seconds(math.gcd(*steps))
 
 
 def parents(timeframes: Sequence[Timeframe], sessions: Sessions) -> dict[Timeframe, Timeframe | None]:

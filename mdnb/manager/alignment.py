@@ -77,15 +77,15 @@ class Alignment:
         (True, ['1min', '5min', '15min'])
         """
         engine = self._market.open()
-        names = [
-            name
-            for name in (engine.timeframes() if timeframes is None else map(engine.canonical, timeframes))
-            if timeframes is not None or name not in engine.activity
-        ]
+        if timeframes is None:
+            names = [name for name in engine.timeframes() if name not in engine.activity]
+        else:
+            names = [engine.canonical(given) for given in timeframes]
+        asked = [engine.timeframe(name) for name in names]
         window = whole_number("window", window, 3)
         now = self._market.feed.clock.now_ns()
         until = to_ns(as_of)
-        closes = {name: _closes(engine, name, window, until) for name in names}
+        closes = {one: _closes(engine, one.name, window, until) for one in asked}
         return align(
             closes,
             window=window,
@@ -95,22 +95,23 @@ class Alignment:
             as_of_ns=now if until is None else until,
             symbol=self._market.symbol,
             tz=engine.tz,
-            bars_per_year=_bars_per_year(engine, names, now),
+            bars_per_year=_bars_per_year(engine, asked, now),
         )
 
 
-def _bars_per_year(engine: SymbolState, names: list[str], now_ns: int) -> dict[str, float] | None:
+def _bars_per_year(
+    engine: SymbolState, timeframes: Sequence[Timeframe], now_ns: int
+) -> dict[Timeframe, float] | None:
     """Return how many bars a year of the venue's hours has, by timeframe; None where it never closes."""
     if engine.sessions.always_open:
         return None
     week = 7 * DAY_NS
     open_share = engine.sessions.open_ns(now_ns - 4 * week, now_ns) / (4 * week)
     made = {}
-    for name in names:
-        timeframe = Timeframe.parse(name)
+    for timeframe in timeframes:
         whole_days = timeframe.step_ns == 0
         year = _YEAR_SECONDS * (5 / 7 if whole_days and timeframe.kind == "day" else 1.0)
-        made[name] = year * (1.0 if whole_days else open_share) / timeframe.seconds
+        made[timeframe] = year * (1.0 if whole_days else open_share) / timeframe.seconds
     return made
 
 

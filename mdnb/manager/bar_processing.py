@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mdnb.config import DataManagerConfig
+from mdnb.options import documented_by
 from mdnb.runtime.apply_config import apply_config
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
@@ -12,10 +14,17 @@ from mdnb.runtime.symbol_market import SymbolMarket
 __all__ = ["BarProcessing", "change_config"]
 
 
-async def change_config(market: SymbolMarket, **options: Any) -> DataManagerConfig:
-    """Change options that are given, leave those that are None; return the configuration as it is then."""
+async def change_config(market: SymbolMarket, arguments: Mapping[str, Any]) -> DataManagerConfig:
+    """Change options that were given, leave those that are None; return the configuration as it is then.
+
+    Parameters
+    ----------
+    arguments
+        All arguments of the call, as ``locals()`` gives them.
+    """
     engine = market.open()
-    config = engine.config.replace(**{name: value for name, value in options.items() if value is not None})
+    given = {name: value for name, value in arguments.items() if name != "self" and value is not None}
+    config = engine.config.replace(**given)
     await await_call(apply_config(market, config))
     return config
 
@@ -31,6 +40,7 @@ class BarProcessing:
         """Every option as it is now."""
         return self._market.engine.config
 
+    @documented_by(DataManagerConfig)
     async def configure_bar_processing(
         self,
         use_tick_data: bool | None = None,
@@ -42,18 +52,7 @@ class BarProcessing:
 
         Parameters
         ----------
-        use_tick_data
-            Build bars from trades; False builds them from the feed's own bars, from the next bar of the
-            finest timeframe on.
-        fill_gaps
-            Add flat bars (open = high = low = close = the close before, volume 0) for intervals inside a
-            session that had no trade.
-        validate_bars
-            Refuse bars of the feed that cannot be; they count as rejected.
-        remove_outliers
-            Keep trades far off the market (`mdnb.validate.outliers.TrailingFilter`) out of bars, flagged
-            ``outlier`` among the ticks; when the next trades confirm them the bars are amended. Imports
-            leave out bars by the published centred rule.
+        {options}
 
         Returns
         -------
@@ -72,10 +71,4 @@ class BarProcessing:
         ...     market.data.configure_bar_processing(fill_gaps=True, remove_outliers=True).fill_gaps
         True
         """
-        return await change_config(
-            self._market,
-            use_tick_data=use_tick_data,
-            fill_gaps=fill_gaps,
-            validate_bars=validate_bars,
-            remove_outliers=remove_outliers,
-        )
+        return await change_config(self._market, locals())

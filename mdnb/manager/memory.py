@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import OptionError
 from mdnb.manager.bar_processing import change_config
 from mdnb.manager.forward import immediate
+from mdnb.options import documented_by
 from mdnb.records import FrozenDict
 from mdnb.runtime.disk_overflow import CleanupReport, tidy
 from mdnb.runtime.process.bridge import await_call
@@ -28,6 +30,7 @@ class Memory:
     def __init__(self, market: SymbolMarket) -> None:
         self._market = market
 
+    @documented_by(DataManagerConfig)
     async def configure_memory_management(
         self,
         max_bars_per_timeframe: int | None = None,
@@ -40,28 +43,13 @@ class Memory:
         disk_cache_enabled: bool | None = None,
         cleanup_interval_minutes: float | None = None,
         max_disk_cache_gb: float | None = None,
-        disk_cache_path: str | None = None,
+        disk_cache_path: str | os.PathLike[str] | None = None,
     ) -> DataManagerConfig:
         """Set limits and what happens to data beyond them; what is not given stays as it is.
 
         Parameters
         ----------
-        max_bars_per_timeframe
-            Bars held in memory for each timeframe, the forming one included.
-        enable_disk_overflow, disk_cache_enabled
-            Bars that leave memory go to disk, and `get_data` reads them there; two names of one option.
-        cleanup_frequency, cleanup_interval_minutes
-            How often the disk is tidied: seconds, or minutes, of wall time.
-        compression_enabled
-            Compress what is on disk at each cleanup.
-        max_ticks
-            Trades held in memory; quotes likewise.
-        auto_cleanup
-            False: only `cleanup_old_data` and `compress_data` tidy the disk.
-        max_disk_cache_gb
-            10^9 bytes on disk; beyond it the oldest bars go.
-        disk_cache_path
-            Folder, kept after closing; default a temporary one.
+        {options}
 
         Returns
         -------
@@ -82,19 +70,7 @@ class Memory:
         DataManagerConfig(max_bars_per_timeframe=500, ...
         (500, True)
         """
-        return await change_config(
-            self._market,
-            max_bars_per_timeframe=max_bars_per_timeframe,
-            enable_disk_overflow=enable_disk_overflow,
-            cleanup_frequency=cleanup_frequency,
-            compression_enabled=compression_enabled,
-            max_ticks=max_ticks,
-            auto_cleanup=auto_cleanup,
-            disk_cache_enabled=disk_cache_enabled,
-            cleanup_interval_minutes=cleanup_interval_minutes,
-            max_disk_cache_gb=max_disk_cache_gb,
-            disk_cache_path=disk_cache_path,
-        )
+        return await change_config(self._market, locals())
 
     @immediate
     async def get_memory_stats(self) -> MemoryStatistics:

@@ -6,6 +6,7 @@ import time
 
 from mdnb.config import DataManagerConfig
 from mdnb.manager.bar_processing import change_config
+from mdnb.options import documented_by
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import PerformanceMetrics
@@ -20,6 +21,7 @@ class Performance:
         self._market = market
         self._last: tuple[float, float] | None = None
 
+    @documented_by(DataManagerConfig)
     async def configure_performance(
         self,
         use_memory_mapping: bool | None = None,
@@ -31,15 +33,7 @@ class Performance:
 
         Parameters
         ----------
-        use_memory_mapping
-            Read bars that are on disk through memory-mapped files instead of whole.
-        batch_size
-            Most frames and trades handled in one go. Small: others on the background loop wait less. Large:
-            a flood is handled faster.
-        parallel_processing
-            Several worker threads for import, compression and resampling, instead of one.
-        cache_frequently_accessed
-            Keep the frames asked for and hand out copies (on write) until the data changes.
+        {options}
 
         Returns
         -------
@@ -58,13 +52,7 @@ class Performance:
         ...     market.data.configure_performance(batch_size=100).batch_size
         100
         """
-        return await change_config(
-            self._market,
-            use_memory_mapping=use_memory_mapping,
-            batch_size=batch_size,
-            parallel_processing=parallel_processing,
-            cache_frequently_accessed=cache_frequently_accessed,
-        )
+        return await change_config(self._market, locals())
 
     async def get_performance_metrics(self) -> PerformanceMetrics:
         """Return how fast the data was handled, measured.

@@ -1,6 +1,13 @@
-"""Making a configuration come true on a running market: each option has its effect here, and only here."""
+"""Making a configuration come true on a running market: each option has its effect here, and only here.
+
+`EFFECTS` is the table of those that are one step, `IN_ORDER` those that have to come before or after it, and
+`READ_WHERE_USED` those that need nothing done, since whoever they concern looks them up each time.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
 
 from mdnb.config import DataManagerConfig
 from mdnb.runtime.live.bar_source_switch import switch_source
@@ -9,13 +16,14 @@ from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.store.columns import BarColumns
 from mdnb.store.ticks import TICK_DTYPE, RowStore
 
-__all__ = ["apply_config", "begin_config"]
+__all__ = ["EFFECTS", "IN_ORDER", "READ_WHERE_USED", "apply_config", "begin_config"]
 
 
 def begin_config(market: SymbolMarket) -> None:
     """Set up what has to be there before the first bar: the disk, the cache, the sizes."""
     config = market.engine.config
-    _set_sizes(market, config)
+    for name in _SIZES:
+        EFFECTS[name](market, config)
     if config.disk_cache_enabled:
         market.disk.start()
 
@@ -55,12 +63,9 @@ async def apply_config(market: SymbolMarket, config: DataManagerConfig, *, first
         disk.stop()
     with engine.lock:
         engine.config = config
-        _set_sizes(market, config)
-        _set_memory(market, old, config)
-        if config.remove_outliers != old.remove_outliers:
-            market.pipeline.outlier_gate = OutlierGate(engine) if config.remove_outliers else None
-        engine.cascade.set_fill(config.fill_gaps)
-        engine.cascade.max_lateness_ns = int(config.max_lateness_seconds * 1e9)
+        for name, effect in EFFECTS.items():
+            if getattr(config, name) != getattr(old, name):
+                effect(market, config)
         engine.updates += 1
     if config.disk_cache_enabled:
         disk.start()
@@ -73,24 +78,84 @@ def _disk_of(config: DataManagerConfig) -> tuple[bool, str]:
     return config.disk_cache_enabled, str(config.disk_cache_path)
 
 
-def _set_memory(market: SymbolMarket, old: DataManagerConfig, config: DataManagerConfig) -> None:
+# -- one step each, under the engine's lock -------------------------------------------------------------
+
+
+def _hold_bars(market: SymbolMarket, config: DataManagerConfig) -> None:
     engine = market.engine
-    if config.max_bars_per_timeframe != old.max_bars_per_timeframe:
-        if config.disk_cache_enabled:
-            # Before the limit falls, so that what it drives out has a place to go.
-            market.disk.start()
-        for name in engine.all_names():
-            engine.log(name).set_limit(config.max_bars_per_timeframe)
-        engine.reader.forget()
-    if config.max_ticks != engine.ticks.limit:
-        engine.ticks.set_limit(config.max_ticks)
-        engine.quotes.set_limit(config.max_ticks)
-    if old.enable_tick_data and not config.enable_tick_data:
-        engine.ticks = RowStore(TICK_DTYPE, config.max_ticks)
+    if config.disk_cache_enabled:
+        # Before the limit falls, so that what it drives out has a place to go.
+        market.disk.start()
+    for name in engine.all_names():
+        engine.log(name).set_limit(config.max_bars_per_timeframe)
+    engine.reader.forget()
 
 
-def _set_sizes(market: SymbolMarket, config: DataManagerConfig) -> None:
+def _hold_ticks(market: SymbolMarket, config: DataManagerConfig) -> None:
+    engine = market.engine
+    engine.ticks.set_limit(config.max_ticks)
+    engine.quotes.set_limit(config.max_ticks)
+
+
+def _forget_ticks(market: SymbolMarket, config: DataManagerConfig) -> None:
+    if not config.enable_tick_data:
+        market.engine.ticks = RowStore(TICK_DTYPE, config.max_ticks)
+
+
+def _gate_outliers(market: SymbolMarket, config: DataManagerConfig) -> None:
+    gate = OutlierGate(market.engine) if config.remove_outliers else None
+    market.pipeline.outlier_gate = gate
+
+
+def _fill_gaps(market: SymbolMarket, config: DataManagerConfig) -> None:
+    market.engine.cascade.set_fill(config.fill_gaps)
+
+
+def _take_late(market: SymbolMarket, config: DataManagerConfig) -> None:
+    market.engine.cascade.max_lateness_ns = int(config.max_lateness_seconds * 1e9)
+
+
+def _cut_batches(market: SymbolMarket, config: DataManagerConfig) -> None:
     market.batcher.batch_size = config.batch_size
-    market.workers.set_parallel(config.parallel_processing)
     market.pipeline.batch_size = config.batch_size
+
+
+def _employ_workers(market: SymbolMarket, config: DataManagerConfig) -> None:
+    market.workers.set_parallel(config.parallel_processing)
+
+
+def _cache_frames(market: SymbolMarket, config: DataManagerConfig) -> None:
     market.engine.reader.caching = config.cache_frequently_accessed
+
+
+EFFECTS: Final[dict[str, Callable[[SymbolMarket, DataManagerConfig], None]]] = {
+    "batch_size": _cut_batches,
+    "parallel_processing": _employ_workers,
+    "cache_frequently_accessed": _cache_frames,
+    "max_bars_per_timeframe": _hold_bars,
+    "max_ticks": _hold_ticks,
+    "enable_tick_data": _forget_ticks,
+    "remove_outliers": _gate_outliers,
+    "fill_gaps": _fill_gaps,
+    "max_lateness_seconds": _take_late,
+}
+"""What a changed option does, in this order."""
+
+IN_ORDER: Final = frozenset(
+    {"use_tick_data", "enable_level2_data", "disk_cache_enabled", "disk_cache_path", "use_memory_mapping"}
+)
+"""Options that may be refused, and those of the disk: `apply_config` says when they come true."""
+
+READ_WHERE_USED: Final = frozenset(
+    {
+        "data_validation",
+        "validate_bars",
+        "auto_cleanup",
+        "cleanup_interval_minutes",
+        "compression_enabled",
+        "max_disk_cache_gb",
+        "grace_ms",
+    }
+)
+
+_SIZES = ("batch_size", "parallel_processing", "cache_frequently_accessed")

@@ -117,7 +117,7 @@ class DiskOverflow:
             if self._temporary is None:
                 self._temporary = Path(tempfile.mkdtemp(prefix="mdnb-"))
             root = self._temporary
-        folder = root / safe_name(self._engine.symbol) / safe_name(name)
+        folder = Path(root) / safe_name(self._engine.symbol) / safe_name(name)
         return Overflow(SegmentStore(folder, memory_map=config.use_memory_mapping))
 
 

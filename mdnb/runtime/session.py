@@ -27,6 +27,7 @@ from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.workers import Workers
 from mdnb.runtime.symbol_market import SymbolMarket
+from mdnb.timeframes import Timeframe
 
 __all__ = ["MarketSession", "SessionOptions"]
 
@@ -47,7 +48,7 @@ class SessionOptions:
     Parameters
     ----------
     timeframes
-        Names of the timeframes to keep for each symbol.
+        Those to keep for each symbol.
     config
         Limits and rules.
     tz
@@ -58,7 +59,7 @@ class SessionOptions:
         Called with ``(done, total, text)`` while history is loaded.
     """
 
-    timeframes: tuple[str, ...]
+    timeframes: tuple[Timeframe, ...]
     config: DataManagerConfig = dataclasses.field(default_factory=DataManagerConfig)
     tz: str = "UTC"
     initial_days: float = 5.0
@@ -154,7 +155,7 @@ class MarketSession:
         for symbol in self.symbols:
             market = SymbolMarket(
                 symbol,
-                list(self.options.timeframes),
+                self.options.timeframes,
                 self.options.config,
                 self.options.tz,
                 feed=self.feed,

@@ -35,7 +35,7 @@ def make_session(
     if config is not None and not isinstance(config, DataManagerConfig):
         raise OptionError(f"data_manager_config must be a DataManagerConfig; got {config!r}")
     options = SessionOptions(
-        timeframes=tuple(Timeframe.parse(each).name for each in wanted),
+        timeframes=tuple(map(Timeframe.parse, wanted)),
         config=config or DataManagerConfig(),
         tz=tz,
         initial_days=initial_days,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from mdnb.config import DataManagerConfig
@@ -19,6 +19,7 @@ from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
+from mdnb.timeframes import Timeframe
 
 __all__ = ["DEFAULT_TIMEOUT", "SymbolMarket"]
 
@@ -36,7 +37,7 @@ class SymbolMarket:
     symbol
         Which one; the feed is open and knows it.
     timeframes
-        Names of those to keep.
+        Those to keep.
     config
         Limits and rules.
     tz
@@ -61,7 +62,7 @@ class SymbolMarket:
     def __init__(
         self,
         symbol: str,
-        timeframes: list[str],
+        timeframes: Sequence[Timeframe],
         config: DataManagerConfig,
         tz: str,
         *,

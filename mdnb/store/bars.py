@@ -168,10 +168,19 @@ class BarStore:
         volume = block.volume
         flags = np.zeros(len(volume), dtype=np.uint8)
         flags[0] = first_flags
-        prices = (block.open, block.high, block.low, block.close)
-        vwap = vwap_of(block.turnover, volume)
-        time_us = block.start // _NS_PER_US
-        self.extend(BarColumns(time_us, *prices, volume, vwap, block.count, flags, 0, False, 0))
+        self.extend(
+            BarColumns(
+                time_us=block.start // _NS_PER_US,
+                open=block.open,
+                high=block.high,
+                low=block.low,
+                close=block.close,
+                volume=volume,
+                vwap=vwap_of(block.turnover, volume),
+                tick_count=block.count,
+                flags=flags,
+            )
+        )
 
     def rewrite(self, columns: BarColumns) -> None:
         """Hold these closed bars instead, oldest first; of more than the limit, the oldest are driven out."""
@@ -261,18 +270,18 @@ class BarStore:
         a, b = self._from + start, self._from + stop + (forming is not None)
         o, h, low, c, v, vwap = self._floats[:, a:b].copy()
         return BarColumns(
-            self._time[a:b].copy(),
-            o,
-            h,
-            low,
-            c,
-            v,
-            vwap,
-            self._count[a:b].astype(np.int64),
-            self._flags[a:b].copy(),
-            self.evicted + start,
-            forming is not None,
-            self.generation,
+            time_us=self._time[a:b].copy(),
+            open=o,
+            high=h,
+            low=low,
+            close=c,
+            volume=v,
+            vwap=vwap,
+            tick_count=self._count[a:b].astype(np.int64),
+            flags=self._flags[a:b].copy(),
+            first=self.evicted + start,
+            forming=forming is not None,
+            generation=self.generation,
         )
 
     def frame(self, start: int, stop: int, forming: BarRow | None = None) -> pd.DataFrame:

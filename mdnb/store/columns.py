@@ -68,9 +68,9 @@ class BarColumns:
     vwap: NDArray[np.float64]
     tick_count: NDArray[np.int64]
     flags: NDArray[np.uint8]
-    first: int
-    forming: bool
-    generation: int
+    first: int = 0
+    forming: bool = False
+    generation: int = 0
 
     def __len__(self) -> int:
         return len(self.time_us)
@@ -124,18 +124,15 @@ def columns_from_rows(rows: Sequence[BarRow], flags: int = 0) -> BarColumns:
         o = h = low = c = v = turnover = np.empty(0)
     volume = v.astype(np.float64)
     return BarColumns(
-        start.astype(np.int64) // _NS_PER_US,
-        o.astype(np.float64),
-        h.astype(np.float64),
-        low.astype(np.float64),
-        c.astype(np.float64),
-        volume,
-        vwap_of(turnover.astype(np.float64), volume),
-        n.astype(np.int64),
-        np.full(len(start), flags, dtype=np.uint8),
-        0,
-        False,
-        0,
+        time_us=start.astype(np.int64) // _NS_PER_US,
+        open=o.astype(np.float64),
+        high=h.astype(np.float64),
+        low=low.astype(np.float64),
+        close=c.astype(np.float64),
+        volume=volume,
+        vwap=vwap_of(turnover.astype(np.float64), volume),
+        tick_count=n.astype(np.int64),
+        flags=np.full(len(start), flags, dtype=np.uint8),
     )
 
 

@@ -22,6 +22,7 @@ from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarStore
 from mdnb.store.ticks import TICK_DTYPE, RowStore
+from mdnb.timeframes import Timeframe
 from tests.benchmarks.ticks import START_NS
 
 __all__ = ["MEASURES"]
@@ -119,7 +120,9 @@ class _SilentFeed(Feed):
 
 async def _get_data(calls: int, bars: int, held: int, *, ticking: bool) -> dict[str, Any]:
     options = SessionOptions(
-        timeframes=("1min",), config=DataManagerConfig(max_bars_per_timeframe=held), initial_days=0
+        timeframes=(Timeframe.parse("1min"),),
+        config=DataManagerConfig(max_bars_per_timeframe=held),
+        initial_days=0,
     )
     session = MarketSession(_SilentFeed(), ["MNQ"], options)
     await session.start()

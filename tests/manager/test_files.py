@@ -17,6 +17,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import DataImportError, OptionError, TimeframeError
 from mdnb.events.bus import EventBus
 from mdnb.instruments import Instrument
+from mdnb.io.formats import read_bars
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
@@ -240,3 +241,26 @@ def test_slow_work_is_done_on_worker_threads(tmp_path: Path) -> None:
         market.data.export_to_parquet("1min", tmp_path / "x.parquet")
         market.data.import_from_parquet(tmp_path / "x.parquet", "1min")
         assert market.data.get_performance_metrics().worker_jobs >= before + 3
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_a_frame_of_a_market_that_is_exported_and_read_again_equals_itself(
+    tmp_path: Path, ending: str
+) -> None:
+    zone = "America/Chicago"
+    feed = HandFeed(minutes(-30, 30))
+    with mdnb.live("X", ["1min"], feed=feed, initial_days=1, tz=zone, progress=False) as market:
+        feed.trades(trade(1, 100.25, 2.0, 1), trade(90, 100.5, 0.0, 2))
+        frame = market.data.get_data("1min", closed_only=True)
+        path = tmp_path / f"bars.{ending}"
+        if ending == "csv":
+            market.data.export_to_csv("1min", path)
+        elif ending == "json":
+            market.data.export_to_json("1min", path)
+        else:
+            market.data.export_to_parquet("1min", path)
+    again = read_bars(path, **({} if ending == "parquet" else {"tz": zone}))
+    pd.testing.assert_frame_equal(frame, again, check_exact=True, check_freq=False)
+    assert {str(dtype) for dtype in again.dtypes} == {"float64"}
+    if ending == "parquet":
+        pd.testing.assert_frame_equal(frame, pd.read_parquet(path), check_exact=True, check_freq=False)

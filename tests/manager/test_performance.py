@@ -126,8 +126,8 @@ def test_figures_are_measured() -> None:
         market.data.get_performance_metrics()
         call(burn())
         used = market.data.get_performance_metrics().cpu_usage_percent
-        # On a busy machine it is a small share of the time that passed, but never less than what was burnt.
-        assert used >= 100 * 0.05 / (time.monotonic() - began)
+        # The time between the two is a part of that between the clocks here, so the share is no less.
+        assert 100 >= used >= min(100.0, 100 * 0.05 / (time.monotonic() - began))
 
 
 def test_senseless_values_are_refused() -> None:

@@ -105,7 +105,7 @@ def candle_step(rows: Iterator[Row], path: Path) -> str:
     step = min(steps, key=lambda found: (-steps[found], found))
     if step % 1_000_000_000:
         raise FeedError(f"{path.name}: the candles are {step} ns apart, which is no timeframe")
-    return Timeframe.parse(f"{step // 1_000_000_000}sec").name
+    return Timeframe.of_seconds(step // 1_000_000_000).name
 
 
 def _read(path: Path, damage: Damage, skip: int, make: Callable[[Any], Row]) -> Iterator[Row]:

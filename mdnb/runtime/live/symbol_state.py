@@ -7,7 +7,7 @@ happens to a batch, and in which order, is in `mdnb.runtime.live.pipeline`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,7 +67,7 @@ class SymbolState:
     sessions
         When.
     timeframes
-        Names of the timeframes to keep, clock and activity bars in any mix.
+        Those to keep, clock and activity bars in any mix.
     config
         Limits and rules.
     tz
@@ -80,7 +80,7 @@ class SymbolState:
         self,
         instrument: Instrument,
         sessions: Sessions,
-        timeframes: list[str],
+        timeframes: Sequence[Timeframe | str],
         config: DataManagerConfig | None = None,
         tz: str = "UTC",
         source: str = "trades",
@@ -230,6 +230,11 @@ class SymbolState:
         root = self.cascade.root.log
         complete = self.ticks.total == len(self.ticks) and len(root) + root.evicted == 0
         return rows, complete
+
+    def timeframe(self, name: str) -> Timeframe:
+        """Return a timeframe that is kept, by its canonical name."""
+        held = self.activity.get(name)
+        return self.cascade.node(name).grid.timeframe if held is None else held.timeframe
 
     def grid(self, name: str) -> Grid | None:
         """Return where the bars of a timeframe start and end; None for activity bars."""

@@ -195,18 +195,15 @@ def fold_to(columns: BarColumns, grid: Grid) -> BarColumns:
     vwap = np.full(len(first), np.nan)
     np.divide(money, volume, out=vwap, where=(volume > 0) & ~unknown)
     return BarColumns(
-        begins[first] // _NS_PER_US,
-        columns.open[first],
-        np.maximum.reduceat(columns.high, first),
-        np.minimum.reduceat(columns.low, first),
-        columns.close[last],
-        volume,
-        vwap,
-        np.add.reduceat(columns.tick_count, first),
-        np.bitwise_or.reduceat(columns.flags & PARTIAL, first).astype(np.uint8),
-        0,
-        False,
-        0,
+        time_us=begins[first] // _NS_PER_US,
+        open=columns.open[first],
+        high=np.maximum.reduceat(columns.high, first),
+        low=np.minimum.reduceat(columns.low, first),
+        close=columns.close[last],
+        volume=volume,
+        vwap=vwap,
+        tick_count=np.add.reduceat(columns.tick_count, first),
+        flags=np.bitwise_or.reduceat(columns.flags & PARTIAL, first).astype(np.uint8),
     )
 
 

@@ -22,11 +22,12 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.sessions import Sessions
+from mdnb.timeframes import Timeframe
 from tests.feeds.scripted import scripted
 from tests.limits import LIMIT_SECONDS
 
 NOW = 1_700_000_000_000_000_000
-OPTIONS = SessionOptions(timeframes=("1min",), initial_days=0)
+OPTIONS = SessionOptions(timeframes=(Timeframe.parse("1min"),), initial_days=0)
 TIMEOUT = LIMIT_SECONDS
 
 
