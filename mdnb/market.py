@@ -23,13 +23,12 @@ from mdnb.status_card import status_html, status_text
 from mdnb.suite import SymbolView
 from mdnb.sync_manager import PlainDataManager
 from mdnb.types import Price
-from mdnb.widgets.open_charts import Panels
-from mdnb.widgets.open_tables import Tables
+from mdnb.widgets.open_charts import ChartOpener
+from mdnb.widgets.open_tables import TableOpener
 
 if TYPE_CHECKING:
     from mdnb.analysis.alignment import TimeframeAlignment
     from mdnb.statistics import ImportResult
-    from mdnb.widgets.chart.chart import LiveChart
 
 __all__ = ["LiveMarket", "LiveSymbol", "live"]
 
@@ -111,18 +110,19 @@ class LiveSymbol:
         self._view = view
         self.symbol = view.symbol
         self.data = PlainDataManager(view.data)
-        self._tables = Tables(session, view.symbol, [view.symbol])
+        self._tables = TableOpener(session, view.symbol, [view.symbol])
         self._alerting = Alerting(session, [view.symbol])
-        self._panels = Panels(session, view.symbol)
+        self._panels = ChartOpener(session, view.symbol)
 
-    tape = Forward("_tables", Tables.tape)
-    depth = Forward("_tables", Tables.depth)
-    watch = Forward("_tables", Tables.watch)
-    frame_view = Forward("_tables", Tables.frame_view)
+    tape = Forward("_tables", TableOpener.tape)
+    depth = Forward("_tables", TableOpener.depth)
+    watch = Forward("_tables", TableOpener.watch)
+    frame_view = Forward("_tables", TableOpener.frame_view)
     alert = Forward("_alerting", Alerting.alert)
     alerts = Forward("_alerting", Alerting.alerts)
-    panel = Forward("_panels", Panels.panel)
-    dashboard = Forward("_panels", Panels.dashboard)
+    chart = Forward("_panels", ChartOpener.chart)
+    panel = Forward("_panels", ChartOpener.panel)
+    dashboard = Forward("_panels", ChartOpener.dashboard)
 
     def __getitem__(self, timeframe: str) -> LiveFrame:
         return LiveFrame(self._view.data.engine, timeframe)
@@ -134,10 +134,6 @@ class LiveSymbol:
     def price(self) -> Price:
         """The last price; waits up to 10 s for the first one."""
         return self.data.get_current_price()
-
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
-        """Return a live chart; see `mdnb.widgets.chart.chart.LiveChart`."""
-        return self._view.chart(timeframe, **options)
 
     def alignment(self, timeframes: Sequence[str] | None = None, **options: Any) -> TimeframeAlignment:
         """Score how the timeframes' trends agree; see ``data.analyze_timeframe_alignment``.
@@ -212,7 +208,7 @@ class LiveMarket(LiveSymbol):
             symbol: LiveSymbol(session, SymbolView(session, symbol)) for symbol in session.symbols
         }
         super().__init__(session, SymbolView(session, session.symbols[0]))
-        self._tables = Tables(session, session.symbols[0], session.symbols)
+        self._tables = TableOpener(session, session.symbols[0], session.symbols)
         self._alerting = Alerting(session, session.symbols)
         self.name = name
         self._finalizer = weakref.finalize(self, drop_session, session)

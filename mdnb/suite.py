@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mdnb.config import DataManagerConfig
 from mdnb.events.bus import Handler, Subscription
@@ -20,11 +20,8 @@ from mdnb.runtime.session_factory import drop_session, make_session, start_sessi
 from mdnb.runtime.set_alerts import Alerting
 from mdnb.status_card import status_html, status_text
 from mdnb.sync_manager import PlainDataManager
-from mdnb.widgets.open_charts import Panels
-from mdnb.widgets.open_tables import Tables
-
-if TYPE_CHECKING:
-    from mdnb.widgets.chart.chart import LiveChart
+from mdnb.widgets.open_charts import ChartOpener
+from mdnb.widgets.open_tables import TableOpener
 
 __all__ = ["SymbolView", "TradingSuite"]
 
@@ -36,18 +33,19 @@ class SymbolView:
         self._session = session
         self.symbol = symbol
         self.data = RealtimeDataManager(session, symbol)
-        self._tables = Tables(session, symbol, [symbol])
+        self._tables = TableOpener(session, symbol, [symbol])
         self._alerting = Alerting(session, [symbol])
-        self._panels = Panels(session, symbol)
+        self._panels = ChartOpener(session, symbol)
 
-    tape = Forward("_tables", Tables.tape)
-    depth = Forward("_tables", Tables.depth_async)
-    watch = Forward("_tables", Tables.watch)
-    frame_view = Forward("_tables", Tables.frame_view)
+    tape = Forward("_tables", TableOpener.tape)
+    depth = Forward("_tables", TableOpener.depth_async)
+    watch = Forward("_tables", TableOpener.watch)
+    frame_view = Forward("_tables", TableOpener.frame_view)
     alert = Forward("_alerting", Alerting.alert)
     alerts = Forward("_alerting", Alerting.alerts)
-    panel = Forward("_panels", Panels.panel)
-    dashboard = Forward("_panels", Panels.dashboard)
+    chart = Forward("_panels", ChartOpener.chart)
+    panel = Forward("_panels", ChartOpener.panel)
+    dashboard = Forward("_panels", ChartOpener.dashboard)
 
     async def on(self, type: EventType | str, handler: Handler) -> Subscription:
         """Register a handler for this symbol's events."""
@@ -57,10 +55,6 @@ class SymbolView:
             return handler(event) if event.symbol == symbol else None
 
         return self._session.bus.on(type, only_ours)
-
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
-        """Return a live chart of this symbol; see `mdnb.widgets.chart.chart.LiveChart`."""
-        return _chart(self._session, self.data, timeframe, options)
 
     def __repr__(self) -> str:
         return f"<{self.symbol}: {', '.join(self.data.get_timeframes())}>"
@@ -92,19 +86,20 @@ class TradingSuite:
         self._session = session
         self._views = {symbol: SymbolView(session, symbol) for symbol in session.symbols}
         self.data = self._views[session.symbols[0]].data
-        self._tables = Tables(session, session.symbols[0], session.symbols)
+        self._tables = TableOpener(session, session.symbols[0], session.symbols)
         self._alerting = Alerting(session, session.symbols)
-        self._panels = Panels(session, session.symbols[0])
+        self._panels = ChartOpener(session, session.symbols[0])
         self._finalizer = weakref.finalize(self, drop_session, session)
 
-    tape = Forward("_tables", Tables.tape)
-    depth = Forward("_tables", Tables.depth_async)
-    watch = Forward("_tables", Tables.watch)
-    frame_view = Forward("_tables", Tables.frame_view)
+    tape = Forward("_tables", TableOpener.tape)
+    depth = Forward("_tables", TableOpener.depth_async)
+    watch = Forward("_tables", TableOpener.watch)
+    frame_view = Forward("_tables", TableOpener.frame_view)
     alert = Forward("_alerting", Alerting.alert)
     alerts = Forward("_alerting", Alerting.alerts)
-    panel = Forward("_panels", Panels.panel)
-    dashboard = Forward("_panels", Panels.dashboard)
+    chart = Forward("_panels", ChartOpener.chart)
+    panel = Forward("_panels", ChartOpener.panel)
+    dashboard = Forward("_panels", ChartOpener.dashboard)
 
     @classmethod
     async def create(
@@ -179,10 +174,6 @@ class TradingSuite:
         self._session.engine(chosen)
         return self._session.accounting(chosen)
 
-    def chart(self, timeframe: str | None = None, **options: Any) -> LiveChart:
-        """Return a live chart of the first symbol; see `mdnb.widgets.chart.chart.LiveChart`."""
-        return _chart(self._session, self.data, timeframe, options)
-
     # -- events ---------------------------------------------------------------------------------------
 
     async def on(self, type: EventType | str, handler: Handler) -> Subscription:
@@ -250,13 +241,3 @@ class TradingSuite:
     def __repr__(self) -> str:
         kept = ", ".join(self.data.get_timeframes())
         return f"<TradingSuite {', '.join(self.symbols)}: {kept}; {self.status}>"
-
-
-def _chart(
-    session: MarketSession, manager: RealtimeDataManager, timeframe: str | None, options: dict[str, Any]
-) -> LiveChart:
-    from mdnb.widgets.chart.chart import LiveChart
-
-    sources = {symbol: session.engine(symbol) for symbol in session.symbols}
-    name = timeframe or manager.get_timeframes()[0]
-    return LiveChart(manager.engine, name, **{"sources": sources, **options})

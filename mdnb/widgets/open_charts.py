@@ -1,23 +1,24 @@
-"""Opening charts with what belongs around them: what ``live.panel()`` and ``live.dashboard()`` do."""
+"""Opening charts, alone or with what belongs around them: ``live.chart()``, ``panel()``, ``dashboard()``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from mdnb.errors import OptionError
 from mdnb.runtime.session import MarketSession
+from mdnb.widgets.chart.options import ChartOptionsDict, EachChartOptionsDict, lists_options
 
 if TYPE_CHECKING:
     from mdnb.widgets.chart.chart import LiveChart
     from mdnb.widgets.controls.panel import Panel
     from mdnb.widgets.dashboard.dashboard import Dashboard
 
-__all__ = ["Panels"]
+__all__ = ["ChartOpener"]
 
 
-class Panels:
-    """Opens charts of a session.
+class ChartOpener:
+    """Opens charts of a session; every face of a market hands its methods on.
 
     Parameters
     ----------
@@ -31,7 +32,46 @@ class Panels:
         self._session = session
         self._symbol = symbol
 
-    def panel(self, /, timeframe: str | None = None, **options: Any) -> Panel:
+    @lists_options
+    def chart(self, /, timeframe: str | None = None, **options: Unpack[ChartOptionsDict]) -> LiveChart:
+        """Return a live chart.
+
+        It moves by itself, also while a cell runs, and is a plotly ``FigureWidget``: add traces, shapes and
+        annotations, change the layout, attach handlers.
+
+        Parameters
+        ----------
+        timeframe
+            The one shown at first; default the finest kept.
+        **options
+            Those of `mdnb.widgets.chart.options.ChartOptions`: ``bars``, ``fps``, ``theme``, ``palette``,
+            ``height``, ``static``, ``quotes``, ``frontend``, ``kind``, ``overlays``, ``volume``, ``tz``.
+
+        Raises
+        ------
+        TimeframeError
+            When the timeframe is not kept.
+        OptionError
+            When an option is unknown or outside what is allowed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min", "5min"], initial_days=0.1) as market:
+        ...     chart = market.chart("5min", kind="line", overlays="vwap")
+        >>> chart.timeframe, chart.kind, chart.overlays
+        ('5min', 'line', ('vwap',))
+        """
+        from mdnb.widgets.chart.chart import LiveChart
+
+        session = self._session
+        engine = session.engine(self._symbol)
+        sources = {symbol: session.engine(symbol) for symbol in session.symbols}
+        name = engine.timeframes()[0] if timeframe is None else timeframe
+        return LiveChart(engine, name, sources=sources, **options)
+
+    @lists_options
+    def panel(self, /, timeframe: str | None = None, **options: Unpack[ChartOptionsDict]) -> Panel:
         """Return a live chart with its controls above.
 
         Timeframe, symbol, kind of chart, indicators, pause, follow, theme, export: by mouse or keyboard.
@@ -41,7 +81,7 @@ class Panels:
         timeframe
             The one shown at first; default the finest kept.
         **options
-            Those of `mdnb.widgets.chart.chart.LiveChart`.
+            As for `chart`.
 
         Raises
         ------
@@ -61,8 +101,9 @@ class Panels:
         """
         from mdnb.widgets.controls.panel import Panel
 
-        return Panel(self._chart(timeframe, options))
+        return Panel(self.chart(timeframe, **options))
 
+    @lists_options
     def dashboard(
         self,
         /,
@@ -74,7 +115,7 @@ class Panels:
         controls: bool = True,
         alignment: bool = True,
         status: bool = True,
-        **options: Any,
+        **options: Unpack[EachChartOptionsDict],
     ) -> Dashboard:
         """Return live charts of several timeframes side by side, with what holds for all of them above.
 
@@ -96,7 +137,7 @@ class Panels:
         status
             Connection, latency, quality, trades a second, bars, gaps.
         **options
-            Those of `mdnb.widgets.chart.chart.LiveChart`, for each chart.
+            As for `chart`, for each chart.
 
         Raises
         ------
@@ -130,19 +171,9 @@ class Panels:
         charts: list[LiveChart] = []
         try:
             # One by one, so that those made are closed where a later one cannot be.
-            charts.extend(
-                self._chart(name, {"height": height, **options}) for name in in_order(names, columns)
-            )
+            charts.extend(self.chart(name, height=height, **options) for name in in_order(names, columns))
             return Dashboard(charts, data, columns=columns, **flags)
         except Exception:
             for chart in charts:
                 chart.close()
             raise
-
-    def _chart(self, timeframe: str | None, options: dict[str, Any]) -> LiveChart:
-        from mdnb.widgets.chart.chart import LiveChart
-
-        session = self._session
-        engine = session.engine(self._symbol)
-        sources = {symbol: session.engine(symbol) for symbol in session.symbols}
-        return LiveChart(engine, timeframe or engine.timeframes()[0], **{"sources": sources, **options})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mdnb.widgets.tables.tape import Tape
     from mdnb.widgets.tables.watch import WatchList
 
-__all__ = ["Tables"]
+__all__ = ["TableOpener"]
 
 _FPS = 10.0
 _PALETTE = "colorblind"
@@ -27,8 +27,8 @@ _INTERVAL = 0.25
 _COLUMNS = 240
 
 
-class Tables:
-    """Opens tables of a session.
+class TableOpener:
+    """Opens tables of a session; every face of a market hands its methods on.
 
     Parameters
     ----------

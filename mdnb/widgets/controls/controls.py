@@ -9,7 +9,7 @@ import ipywidgets
 
 from mdnb.errors import OptionError, suggest
 from mdnb.widgets.chart.chart import LiveChart
-from mdnb.widgets.chart.state import KINDS
+from mdnb.widgets.chart.options import KINDS
 from mdnb.widgets.controls.control_parts import (
     Helm,
     choice,

@@ -142,7 +142,7 @@ class Dashboard(Surface):
         shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         for strip in self.strips:
             strip.displayed()
-        if any(chart._mdnb.static for chart in self.charts):
+        if any(chart._mdnb.state.options.static for chart in self.charts):
             shown |= still(self.picture())
         else:
             plotly_runtime().fill()  # a notebook that runs unattended keeps the widgets themselves

@@ -13,14 +13,13 @@ import anywidget
 import traitlets
 
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.widgets.figure.layout import badge_tone
 from mdnb.widgets.heatmap.options import MOST_LEVELS, check_heat_options
 from mdnb.widgets.heatmap.picture import heat_svg
 from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of
 from mdnb.widgets.heatmap.scale import ramp
 from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.sender import sender
-from mdnb.widgets.page.theme import theme_of
+from mdnb.widgets.page.theme import badge_tone, theme_of
 from mdnb.widgets.static_output.static_output import still
 from mdnb.widgets.tables.base import row_limit
 from mdnb.widgets.tables.cell_format import decimals_of

@@ -15,19 +15,12 @@ from mdnb.manager.arguments import whole_number
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.sender import sender
-from mdnb.widgets.page.theme import theme_of
-from mdnb.widgets.tables.state import Cell, Tone
+from mdnb.widgets.page.theme import badge_tone, theme_of
+from mdnb.widgets.tables.state import Cell
 
 __all__ = ["MOST_ROWS", "STATIC", "LiveTable", "Shown", "row_limit"]
 
 STATIC = pathlib.Path(__file__).parents[1] / "static"
-_TONES: dict[str, Tone] = {
-    "connected": "live",
-    "reconnected": "live",
-    "connecting": "warning",
-    "reconnecting": "warning",
-    "stale": "warning",
-}
 
 MOST_ROWS = 200
 """Rows of a table at the most: the whole of it is sent on each change."""
@@ -111,7 +104,7 @@ class LiveTable(anywidget.AnyWidget):
 
     def _badge(self) -> Cell:
         status = self._status()
-        tone = _TONES.get(status, "dead")
+        tone = badge_tone(status)
         return Cell("live" if tone == "live" else status, tone)
 
     # -- drawing ------------------------------------------------------------------------------------
