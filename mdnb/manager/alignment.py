@@ -76,7 +76,8 @@ class Alignment:
         >>> -1 <= result.score <= 1, list(result.timeframes)
         (True, ['1min', '5min', '15min'])
         """
-        engine = self._desk.open()
+        # Not only of a market that is open: what is held at its end can still be looked at.
+        engine = self._desk.engine
         names = [
             name
             for name in (engine.timeframes() if timeframes is None else map(engine.canonical, timeframes))

@@ -185,7 +185,8 @@ class TableOpener:
 
     async def _receive_depth(self, symbol: str) -> None:
         desk = Desk(self._session, symbol)
-        if self._session.closed or "depth" in desk.pipeline.subscribed:
+        session = self._session
+        if session.closed or session.ended.is_set() or "depth" in desk.pipeline.subscribed:
             return
         try:
             await Subscriptions(desk).subscribe_to_level2()

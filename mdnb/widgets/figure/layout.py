@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import html
 import math
 from typing import Any
@@ -113,7 +112,7 @@ def legend_text(
     )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """Makes the pieces of a figure for one symbol, timeframe and theme.
 
@@ -152,12 +151,12 @@ class Look:
         """Decimals of volume."""
         return 0 if self.whole_lots else 4
 
-    @functools.cached_property
+    @property
     def lines(self) -> tuple[Line, ...]:
         """The indicators' lines, in the order of their traces."""
         return lines_of(self.indicators)
 
-    @functools.cached_property
+    @property
     def panes(self) -> tuple[Pane, ...]:
         """The panes below the bars, from the top."""
         return panes_of(self.indicators)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, Literal
 
 from mdnb.errors import OptionError, suggest
@@ -120,6 +121,7 @@ def theme_of(name: str, palette: str = "default") -> Theme:
     return chosen if palette == "default" else dataclasses.replace(chosen, **_COLORBLIND[chosen.name])
 
 
+@functools.lru_cache(maxsize=256)
 def with_alpha(colour: str, alpha: float) -> str:
     """Return a colour as ``rgba(...)``.
 
@@ -132,6 +134,7 @@ def with_alpha(colour: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha:g})"
 
 
+@functools.lru_cache(maxsize=256)
 def contrast_text(colour: str) -> str:
     """Return black or white, whichever reads better on a colour.
 

@@ -12,8 +12,8 @@ from hypothesis import given, strategies as st
 from mdnb.errors import OptionError
 from mdnb.rows import BarRow
 from mdnb.store.columns import BarColumns, columns_from_rows
-from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.chart.anchors import ordinals_of, times_of
+from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.theme import theme_of
 from tests.widgets.sources import MINUTE_NS, HandSource, row
