@@ -21,6 +21,7 @@ __all__ = [
     "ChartOptions",
     "ChartOptionsDict",
     "EachChartOptionsDict",
+    "Overlays",
     "lists_options",
 ]
 
@@ -33,6 +34,7 @@ MOST_BARS = {"fast": 50_000, "stock": 5_000}
 """How many bars a front end is given: plotly's own draws all of them each time."""
 
 Overlays = Iterable[str | Indicator] | str | Indicator
+"""Indicators, such as ``["ema(20)", "vwap"]``."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
