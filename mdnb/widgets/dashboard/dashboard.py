@@ -141,7 +141,7 @@ class Dashboard(Surface):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         for strip in self.strips:
-            strip.displayed()
+            strip.note_shown()
         if any(chart._mdnb.state.options.static for chart in self.charts):
             shown |= still(self.picture())
         else:

@@ -7,7 +7,6 @@ import html
 from typing import Any
 
 from mdnb.sync_manager import PlainDataManager
-from mdnb.widgets.page.sender import sender
 from mdnb.widgets.tables.base import STATIC, LiveTable
 from mdnb.widgets.tables.cell_format import DASH
 from mdnb.widgets.tables.state import Tone
@@ -156,21 +155,13 @@ class LiveStrip(LiveTable):
 
     def show(self, data: PlainDataManager) -> None:
         """Show another symbol's data."""
-        with self._guard:
-            if self._ended or data.engine is self._engines[0]:
+        with self._life.guard:
+            if self._life.ended or data.engine is self._engines[0]:
                 return
-            for listener in self._listeners:
-                listener.close()
             self._data, self._engines = data, (data.engine,)
             self._seen = None
             self._begin()
-            self._listeners = [data.engine.listen(sender().wake.set)]
-            self._send_now()
-
-    def displayed(self) -> None:
-        """Take note that it is displayed inside a box: the kernel hears of that when its cell has ended."""
-        with self._guard:
-            self._shown, self._had_view = True, False
+            self._life.follow(self._engines)
             self._send_now()
 
     def _begin(self) -> None:

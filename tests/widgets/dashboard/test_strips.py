@@ -30,7 +30,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
 
     def send(self: LiveStrip, message: dict[str, Any], buffers: object = None) -> None:
-        if "_listeners" in self.__dict__ and message["state"].keys() == {"_table"}:
+        if self._is_begun() and message["state"].keys() == {"_table"}:
             made.append(message["state"]["_table"])
 
     monkeypatch.setattr(LiveStrip, "_send", send)
