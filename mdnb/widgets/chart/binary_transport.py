@@ -17,7 +17,7 @@ import numpy as np
 
 from mdnb.sessions import DAY_NS
 from mdnb.widgets.chart.anchors import carry
-from mdnb.widgets.chart.look import VISIBLE_BARS, held_bars, look_of
+from mdnb.widgets.chart.look import VISIBLE_BARS, held_bars, look_of, note_prices
 from mdnb.widgets.chart.mode import Mode
 from mdnb.widgets.chart.packed_columns import pack_columns
 from mdnb.widgets.chart.state import ChartState
@@ -55,6 +55,7 @@ _DATA = ("x", "y", "open", "high", "low", "close")
 _STATE = [DATA_TRAIT, LAYOUT_TRAIT, "_look", "_bars"]
 _KINDS = {CANDLES: "bars", FORMING: "bars", VOLUME: "volume", FORMING_VOLUME: "volume"}
 _MOST_ROWS = 400
+_JUST_NOW = 3  # bars, of which one may have a price with more decimals than any before
 _AHEAD_NS = 30 * 86_400 * 1_000_000_000
 _BEAT_SECONDS = 2.0
 _NAN = float("nan")
@@ -76,6 +77,7 @@ class BinaryTransport:
         self._figure = figure
         self._state = state
         self._held = held_bars(self._state)
+        note_prices(state, self._held)
         self._symbol = state.source.symbol
         self._pages: dict[str, bool] = {}
         self._behind = False
@@ -109,7 +111,9 @@ class BinaryTransport:
         """Bring the figure's data up to date, and the page if anybody looks."""
         changed = self._held.refresh(version)
         self._unread = changed if self._unread is None else min(changed, self._unread)
-        if not self.wants():
+        if note_prices(self._state, self._held, _JUST_NOW):
+            self.recompose()
+        elif not self.wants():
             self._behind = True
         elif self._behind:
             self.send_bars()
@@ -154,6 +158,7 @@ class BinaryTransport:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
         figure, before = self._figure, self._held.columns
         self._held, self._unread = held_bars(self._state), None
+        note_prices(self._state, self._held)
         with figure.quiet():
             carry(figure, self._state, before, self._held.columns, self._symbol)
             restructure(figure, traces(look_of(self._state), self._held, hover=False))

@@ -9,6 +9,7 @@ from typing import Any
 from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError, SymbolError, suggest
 from mdnb.widgets.chart.core import ChartCore
+from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.page.sender import sender
 
 __all__ = ["ChartContent"]
@@ -112,6 +113,8 @@ class ChartContent:
                 return
             for name, value in changes.items():
                 setattr(state, name, value)
+            if "source" in changes:
+                state.prices = PriceDecimals()
             self._transport.recompose()
             state.seen = (-1, -1, -1)
         sender().wake.set()

@@ -8,7 +8,7 @@ from typing import Any
 
 from mdnb.store.columns import BarColumns
 from mdnb.widgets.chart.anchors import place
-from mdnb.widgets.chart.look import held_bars, look_of
+from mdnb.widgets.chart.look import held_bars, look_of, note_prices
 from mdnb.widgets.chart.state import ChartState
 from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.figure import (
@@ -55,6 +55,7 @@ class PlotlyTransport:
         self._state = state
         self._note = note
         self._held = held_bars(self._state)
+        note_prices(state, self._held)
         self._y_range: tuple[float, float] | None = None
         self._shows_forming = self._held.columns.forming
         self._had_view = self._is_made = False
@@ -81,6 +82,9 @@ class PlotlyTransport:
         self._held.refresh(version)
         columns = self._held.columns
         if not len(columns):
+            return
+        if note_prices(self._state, self._held):
+            self._send(*self.make_figure())
             return
         same = version[:2] == self._generation
         self._generation = version[:2]
@@ -129,6 +133,7 @@ class PlotlyTransport:
     def recompose(self) -> None:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
         self._held = held_bars(self._state)
+        note_prices(self._state, self._held)
         restructure(self._figure, traces(look_of(self._state), self._held, hover=True))
         place(self._figure, self._state, self._held.columns)
         self._y_range = None

@@ -10,6 +10,7 @@ from typing import Any
 from mdnb.widgets.chart.mode import Mode
 from mdnb.widgets.chart.options import ChartOptions
 from mdnb.widgets.figure.bar_source import BarSource, Handle
+from mdnb.widgets.figure.decimals import PriceDecimals
 
 __all__ = ["Anchors", "ChartState"]
 
@@ -51,7 +52,9 @@ class ChartState:
     listener
         Ends being told of changes of the source.
     decimals
-        Of prices, the most seen so far, where the source names no tick size.
+        Of the prices shown.
+    prices
+        Those of the symbol that were seen, where the source names no tick size.
     mode
         Whether it is live, paused or replays.
     anchors
@@ -74,7 +77,8 @@ class ChartState:
     view: tuple[float, float] | None = None
     link: dict[str, Any] | None = None
     listener: Handle | None = None
-    decimals: int = 0
+    decimals: int = 2
+    prices: PriceDecimals = dataclasses.field(default_factory=PriceDecimals)
     mode: Mode = dataclasses.field(default_factory=Mode)
     anchors: Anchors = dataclasses.field(default_factory=dict)
     put_away: dict[str, tuple[list[dict[str, Any]], Anchors]] = dataclasses.field(default_factory=dict)

@@ -12,6 +12,7 @@ import anywidget
 import traitlets
 
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.heatmap.options import MOST_LEVELS, check_heat_options
 from mdnb.widgets.heatmap.picture import heat_svg
 from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of
@@ -21,7 +22,6 @@ from mdnb.widgets.page.life import Life
 from mdnb.widgets.page.theme import badge_tone, theme_of
 from mdnb.widgets.static_output.static_output import still
 from mdnb.widgets.tables.base import row_limit
-from mdnb.widgets.tables.cell_format import decimals_of
 
 __all__ = ["HeatMap"]
 
@@ -175,7 +175,7 @@ class HeatMap(anywidget.AnyWidget):
         """Take the smallest decimal of the first prices for the tick that the venue does not tell."""
         if not prices:
             return
-        self._step = 10.0 ** -decimals_of(prices)
+        self._step = 10.0 ** -PriceDecimals().of(self._engine.instrument, prices)
         while max(prices) / self._step > _MOST_TICKS:
             self._step *= 10
         # Written past the traits' notification, which belongs to the kernel's own thread.
