@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import zoneinfo
 from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, TypeVar
@@ -172,9 +173,9 @@ def _fields() -> list[dataclasses.Field[Any]]:
 
 
 def lists_options(function: F) -> F:
-    """Let `inspect.signature` list each option of a function that takes ``**options``, with type and default.
+    """Let signature and documentation of a function that takes ``**options`` list each of them.
 
-    Notebooks complete and document calls by it. Options that the function takes by itself stay as they are.
+    Notebooks complete and explain calls by them. Options that the function takes by itself stay as they are.
 
     Examples
     --------
@@ -192,8 +193,18 @@ def lists_options(function: F) -> F:
         for field in _fields()
         if field.name not in shown.parameters
     ]
+    if function.__doc__:
+        function.__doc__ = _documented(inspect.cleandoc(function.__doc__), {one.name for one in listed})
     function.__signature__ = shown.replace(parameters=[*own, *listed])  # type: ignore[attr-defined]  # inspect reads it
     return function
+
+
+def _documented(doc: str, names: set[str]) -> str:
+    """Return a documentation with what `ChartOptions` says of these options in place of ``**options``."""
+    told = (inspect.getdoc(ChartOptions) or "").partition("----------\n")[2].partition("\n\n")[0]
+    parts = re.findall(r"^\w+\n(?: {4}.*\n?)+", told, flags=re.MULTILINE)
+    listed = "".join(part.rstrip() + "\n" for part in parts if part.partition("\n")[0] in names)
+    return re.sub(r"^\*\*options\n(?: {4}.*\n?)+", lambda _: listed, doc, flags=re.MULTILINE)
 
 
 def _check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:

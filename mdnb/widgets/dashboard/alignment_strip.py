@@ -7,7 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mdnb.sync_manager import PlainDataManager
-from mdnb.widgets.dashboard.live_strip import Gauge, LiveStrip, StripState, Tile
+from mdnb.widgets.dashboard.live_strip import LiveStrip
+from mdnb.widgets.dashboard.strip_state import Gauge, StripState, Tile
 from mdnb.widgets.figure.layout import short_timeframe
 from mdnb.widgets.tables.cell_format import DASH
 from mdnb.widgets.tables.state import Tone

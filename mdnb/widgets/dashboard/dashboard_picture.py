@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from mdnb.widgets.chart.chart import LiveChart
-from mdnb.widgets.dashboard.live_strip import StripState
+from mdnb.widgets.dashboard.strip_state import StripState
 from mdnb.widgets.page.theme import Theme, theme_of
 
 __all__ = ["dashboard_page", "dashboard_picture"]

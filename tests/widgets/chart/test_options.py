@@ -69,6 +69,15 @@ def test_a_signature_lists_every_option_with_its_type_and_default(taker: Callabl
         assert shown[name].kind is inspect.Parameter.KEYWORD_ONLY
 
 
+@pytest.mark.parametrize("name", ["chart", "panel", "dashboard"])
+def test_help_explains_every_option_once(name: str) -> None:
+    lines = (getattr(LiveMarket, name).__doc__ or "").splitlines()
+    assert "**options" not in lines
+    for option in _DECLARED:
+        assert lines.count(option) == 1, option
+        assert lines[lines.index(option) + 1].startswith("    ")
+
+
 @pytest.mark.parametrize("call", ["live.chart(", "live.panel('1min', ", "live.dashboard(", "other.chart("])
 def test_a_notebook_completes_the_options(market: LiveMarket, call: str) -> None:
     names = {"live": market, "other": market.of("MES")}
