@@ -11,6 +11,7 @@ import mdnb
 from mdnb.market import LiveMarket
 from mdnb.widgets.dashboard.alignment_strip import AlignmentStrip
 from mdnb.widgets.dashboard.status_strip import StatusStrip
+from mdnb.widgets.page.page_probe import page_probe
 from tests.manager.hand import HandFeed, open_market, trade
 
 _RECORDING = "replay:dataset:gold-ticks?speed=max"
@@ -48,6 +49,22 @@ def test_a_page_is_told_that_the_market_is_closed(market: LiveMarket) -> None:
     state = chart.get_state()
     assert (state["_look"]["status"], state["_look"]["tone"]) == ("closed", "dead")
     assert state["_look"]["columns"][4]["count"] == 1000
+
+
+def test_a_chart_that_moves_no_more_can_be_changed_and_observes_nothing(market: LiveMarket) -> None:
+    chart = market.chart("1min", theme="dark")
+    chart.set_theme("auto", "colorblind")
+    chart.add_overlay("vwap")
+    chart.mark(market["1min"].index[-1], "the end")
+    chart.pause()
+    assert (chart.theme, chart.palette, chart.overlays, chart.mode) == (
+        "auto",
+        "colorblind",
+        ("vwap",),
+        "paused",
+    )
+    assert chart._on_page_theme not in page_probe()._trait_notifiers.get("theme", {}).get("change", [])
+    chart.close()
 
 
 def test_a_panel_and_a_dashboard_are_whole(market: LiveMarket) -> None:

@@ -111,7 +111,7 @@ class BinaryTransport:
         """Bring the figure's data up to date, and the page if anybody looks."""
         changed = self._held.refresh(version)
         self._unread = changed if self._unread is None else min(changed, self._unread)
-        if note_prices(self._state, self._held, _JUST_NOW):
+        if not self._state.source.instrument.tick_size and note_prices(self._state, self._held, _JUST_NOW):
             self.recompose()
         elif not self.wants():
             self._behind = True

@@ -132,8 +132,8 @@ class LiveChart(SilentFigure):
         if not state.closed:
             state.listener = source.listen(sender().wake.set)
         self.open()
+        self._observe_page()
         if not state.closed:
-            self._observe_page()
             sender().add(self)
 
     def open(self) -> None:
@@ -251,7 +251,7 @@ class LiveChart(SilentFigure):
 
     def _observe_page(self) -> None:
         state = self._mdnb.state
-        if state.follows_page and not state.observes_page:
+        if state.follows_page and not state.observes_page and not state.closed:
             state.observes_page = True
             page_probe().observe(self._on_page_theme, "theme")
 
