@@ -99,6 +99,9 @@ def test_everything_below_the_widgets_counts_as_engine() -> None:
         ("runtime/__init__.py", "import plotly"),
         ("feeds/__init__.py", "import nest_asyncio"),
         ("decode/__init__.py", "def late():\n    import IPython"),
+        ("widgets/figure/axis.py", "from mdnb.widgets.chart.state import ChartState"),
+        ("widgets/chart/mode.py", "from mdnb.widgets.chart.state import ChartState"),
+        ("widgets/tables/state.py", "from mdnb.widgets.tables.tape import Tape"),
         ("newcomer.py", '"""A module that has no place in the list of layers."""'),
     ],
 )

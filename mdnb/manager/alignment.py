@@ -76,7 +76,8 @@ class Alignment:
         >>> -1 <= result.score <= 1, list(result.timeframes)
         (True, ['1min', '5min', '15min'])
         """
-        engine = self._market.open()
+        # Not only of a market that is open: what is held at its end can still be looked at.
+        engine = self._market.engine
         if timeframes is None:
             names = [name for name in engine.timeframes() if name not in engine.activity]
         else:

@@ -1,12 +1,13 @@
-"""Opening charts with what belongs around them: what ``live.panel()`` and ``live.dashboard()`` do."""
+"""Opening charts, alone or with what belongs around them: ``live.chart()``, ``panel()``, ``dashboard()``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from mdnb.errors import OptionError
 from mdnb.sync_manager import SyncDataManager
+from mdnb.widgets.chart.options import ChartOptionsDict, EachChartOptionsDict, lists_options
 
 if TYPE_CHECKING:
     from mdnb.widgets.chart.chart import LiveChart
@@ -17,7 +18,7 @@ __all__ = ["ChartOpener"]
 
 
 class ChartOpener:
-    """Opens charts of a session.
+    """Opens charts of a session; every face of a market hands its methods on.
 
     Parameters
     ----------
@@ -31,11 +32,45 @@ class ChartOpener:
         self._data = data
         self._symbol = symbol
 
-    def chart(self, /, timeframe: str | None = None, **options: Any) -> LiveChart:
-        """Return a live chart; see `mdnb.widgets.chart.chart.LiveChart`."""
-        return self._chart(timeframe, options)
+    @lists_options
+    def chart(self, /, timeframe: str | None = None, **options: Unpack[ChartOptionsDict]) -> LiveChart:
+        """Return a live chart.
 
-    def panel(self, /, timeframe: str | None = None, **options: Any) -> Panel:
+        It moves by itself, also while a cell runs, and is a plotly ``FigureWidget``: add traces, shapes and
+        annotations, change the layout, attach handlers.
+
+        Parameters
+        ----------
+        timeframe
+            The one shown at first; default the finest kept.
+        **options
+            Those of `mdnb.widgets.chart.options.ChartOptions`: ``bars``, ``fps``, ``theme``, ``palette``,
+            ``height``, ``static``, ``quotes``, ``frontend``, ``kind``, ``overlays``, ``volume``, ``tz``.
+
+        Raises
+        ------
+        TimeframeError
+            When the timeframe is not kept.
+        OptionError
+            When an option is unknown or outside what is allowed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min", "5min"], initial_days=0.1) as market:
+        ...     chart = market.chart("5min", kind="line", overlays="vwap")
+        >>> chart.timeframe, chart.kind, chart.overlays
+        ('5min', 'line', ('vwap',))
+        """
+        from mdnb.widgets.chart.chart import LiveChart
+
+        engine = self._data[self._symbol].engine
+        sources = {symbol: data.engine for symbol, data in self._data.items()}
+        name = engine.timeframes()[0] if timeframe is None else timeframe
+        return LiveChart(engine, name, sources=sources, **options)
+
+    @lists_options
+    def panel(self, /, timeframe: str | None = None, **options: Unpack[ChartOptionsDict]) -> Panel:
         """Return a live chart with its controls above.
 
         Timeframe, symbol, kind of chart, indicators, pause, follow, theme, export: by mouse or keyboard.
@@ -45,7 +80,7 @@ class ChartOpener:
         timeframe
             The one shown at first; default the finest kept.
         **options
-            Those of `mdnb.widgets.chart.chart.LiveChart`.
+            As for `chart`.
 
         Raises
         ------
@@ -65,8 +100,9 @@ class ChartOpener:
         """
         from mdnb.widgets.controls.panel import Panel
 
-        return Panel(self._chart(timeframe, options))
+        return Panel(self.chart(timeframe, **options))
 
+    @lists_options
     def dashboard(
         self,
         /,
@@ -78,7 +114,7 @@ class ChartOpener:
         controls: bool = True,
         alignment: bool = True,
         status: bool = True,
-        **options: Any,
+        **options: Unpack[EachChartOptionsDict],
     ) -> Dashboard:
         """Return live charts of several timeframes side by side, with what holds for all of them above.
 
@@ -100,7 +136,7 @@ class ChartOpener:
         status
             Connection, latency, quality, trades a second, bars, gaps.
         **options
-            Those of `mdnb.widgets.chart.chart.LiveChart`, for each chart.
+            As for `chart`, for each chart.
 
         Raises
         ------
@@ -130,18 +166,9 @@ class ChartOpener:
         charts: list[LiveChart] = []
         try:
             # One by one, so that those made are closed where a later one cannot be.
-            charts.extend(
-                self._chart(name, {"height": height, **options}) for name in in_order(names, columns)
-            )
+            charts.extend(self.chart(name, height=height, **options) for name in in_order(names, columns))
             return Dashboard(charts, list(self._data.values()), columns=columns, **flags)
         except Exception:
             for chart in charts:
                 chart.close()
             raise
-
-    def _chart(self, timeframe: str | None, options: dict[str, Any]) -> LiveChart:
-        from mdnb.widgets.chart.chart import LiveChart
-
-        engine = self._data[self._symbol].engine
-        sources = {symbol: data.engine for symbol, data in self._data.items()}
-        return LiveChart(engine, timeframe or engine.timeframes()[0], **{"sources": sources, **options})

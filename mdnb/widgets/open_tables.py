@@ -26,7 +26,7 @@ _COLUMNS = 240
 
 
 class TableOpener:
-    """Opens tables of a session.
+    """Opens tables of a session; every face of a market hands its methods on.
 
     Parameters
     ----------
@@ -130,8 +130,8 @@ class TableOpener:
         return self._depth_of(symbol, levels, heat_map, interval, columns, fps=fps, palette=palette)
 
     async def _receive_depth(self, symbol: str) -> None:
-        market = self._session.market(symbol)
-        if market.closed or "depth" in market.pipeline.subscribed:
+        market, session = self._session.market(symbol), self._session
+        if session.closed or session.ended.is_set() or "depth" in market.pipeline.subscribed:
             return
         try:
             await Subscriptions(market).subscribe_to_level2()

@@ -13,8 +13,10 @@ from mdnb.errors import OptionError
 from mdnb.events.types import EventType
 from mdnb.runtime.live.price_alerts import Alert, PriceAlerts
 from mdnb.store.columns import BarColumns
-from mdnb.widgets.chart.marks import Mark, Marks
+from mdnb.widgets.chart.look import look_of
+from mdnb.widgets.chart.marks import Marks
 from mdnb.widgets.chart.state import ChartState
+from mdnb.widgets.figure.mark import Mark
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.static_output.static_annotations import add_signs
 
@@ -133,7 +135,7 @@ class Annotations:
 
     def add_to(self, figure: Any, held: BarColumns) -> Any:
         """Add marks and alerts to a plain figure of the chart's bars, and return it."""
-        return add_signs(figure, *self.held(), held, self._state.look())
+        return add_signs(figure, *self.held(), held, look_of(self._state))
 
 
 def _columns(marks: Sequence[Mark]) -> dict[str, list[Any]]:

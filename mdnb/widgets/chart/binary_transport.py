@@ -7,7 +7,6 @@ replay). From the page: ``hello`` and ``need`` (what it holds), ``visible`` (whe
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import struct
@@ -17,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from mdnb.sessions import DAY_NS
-from mdnb.widgets.chart.drawings import carry, recolour_drawn
-from mdnb.widgets.chart.modes import receive_mode
+from mdnb.widgets.chart.anchors import carry
+from mdnb.widgets.chart.look import VISIBLE_BARS, held_bars, look_of, note_prices
+from mdnb.widgets.chart.mode import Mode
 from mdnb.widgets.chart.packed_columns import pack_columns
-from mdnb.widgets.chart.state import VISIBLE_BARS, ChartState
+from mdnb.widgets.chart.state import ChartState
 from mdnb.widgets.figure.chart_bars import ChartBars
+from mdnb.widgets.figure.drawn_shapes import recolour_drawn
 from mdnb.widgets.figure.figure import (
     CANDLES,
     FORMING,
@@ -34,16 +35,27 @@ from mdnb.widgets.figure.figure import (
     restructure,
     traces,
 )
-from mdnb.widgets.figure.layout import Look, badge_tone, short_timeframe
+from mdnb.widgets.figure.layout import Look, short_timeframe
+from mdnb.widgets.figure.plotly_private import (
+    DATA_TRAIT,
+    LAYOUT_TRAIT,
+    edits_were_drawn,
+    layout_of,
+    put,
+    traces_of,
+    whole_figure,
+)
 from mdnb.widgets.figure.series import Line
 from mdnb.widgets.figure.trace_parts import bars_trace, trace_colours, volume_trace
+from mdnb.widgets.page.theme import badge_tone, theme_of
 
 __all__ = ["BinaryTransport"]
 
 _DATA = ("x", "y", "open", "high", "low", "close")
-_STATE = ["_widget_data", "_widget_layout", "_look", "_bars"]
+_STATE = [DATA_TRAIT, LAYOUT_TRAIT, "_look", "_bars"]
 _KINDS = {CANDLES: "bars", FORMING: "bars", VOLUME: "volume", FORMING_VOLUME: "volume"}
 _MOST_ROWS = 400
+_JUST_NOW = 3  # bars, of which one may have a price with more decimals than any before
 _AHEAD_NS = 30 * 86_400 * 1_000_000_000
 _BEAT_SECONDS = 2.0
 _NAN = float("nan")
@@ -59,18 +71,19 @@ class BinaryTransport:
         The chart.
     """
 
-    replays = True
+    replays = links = True
 
     def __init__(self, figure: Any, state: ChartState) -> None:
         self._figure = figure
         self._state = state
-        self._held = ChartBars.of(self._state)
+        self._held = held_bars(self._state)
+        note_prices(state, self._held)
         self._symbol = state.source.symbol
         self._pages: dict[str, bool] = {}
         self._behind = False
         self._said = time.monotonic()
-        # The connection's state as every page knows it; None where one may not.
-        self._told: str | None = None
+        # The connection's state as every page knows it, which begins with this one; None where one may not.
+        self._told: str | None = state.badge
         # Ordinal of the first bar that the figure's own data does not have as it is now.
         self._unread: int | None = None
         figure.read_through(self._catch_up)
@@ -82,8 +95,8 @@ class BinaryTransport:
 
     def make_figure(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return the figure's traces and its layout."""
-        look = self._state.look()
-        return traces(look, self._held, hover=False), look.layout(self._state.height)
+        look = look_of(self._state)
+        return traces(look, self._held, hover=False), look.layout(self._state.options.height)
 
     # -- to the page ----------------------------------------------------------------------------------
 
@@ -98,7 +111,9 @@ class BinaryTransport:
         """Bring the figure's data up to date, and the page if anybody looks."""
         changed = self._held.refresh(version)
         self._unread = changed if self._unread is None else min(changed, self._unread)
-        if not self.wants():
+        if not self._state.source.instrument.tick_size and note_prices(self._state, self._held, _JUST_NOW):
+            self.recompose()
+        elif not self.wants():
             self._behind = True
         elif self._behind:
             self.send_bars()
@@ -142,11 +157,12 @@ class BinaryTransport:
     def recompose(self) -> None:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
         figure, before = self._figure, self._held.columns
-        self._held, self._unread = ChartBars.of(self._state), None
+        self._held, self._unread = held_bars(self._state), None
+        note_prices(self._state, self._held)
         with figure.quiet():
-            carry(figure, before, self._held.columns, self._symbol)
-            restructure(figure, traces(self._state.look(), self._held, hover=False))
-            figure.update_layout(self._state.look().axes())
+            carry(figure, self._state, before, self._held.columns, self._symbol)
+            restructure(figure, traces(look_of(self._state), self._held, hover=False))
+            figure.update_layout(look_of(self._state).axes())
         self._show(self._held.first)
         figure._trait_values.update(self.traits())
         self._symbol = self._state.source.symbol
@@ -156,12 +172,12 @@ class BinaryTransport:
 
     def recolour(self, old: Look, *, tell: bool) -> None:
         """Change the figure's colours from another look's, except where the user chose others."""
-        was, now = _theme_parts(old), _theme_parts(self._state.look())
-        _replace(self._figure, self._figure._layout, was["layout"], now["layout"])
+        was, now = _theme_parts(old), _theme_parts(look_of(self._state))
+        _replace(self._figure, layout_of(self._figure), was["layout"], now["layout"])
         for uid, changes in now["traces"].items():
             for trace in self._own(uid):
                 _replace(self._figure, trace, was["traces"][uid], changes)
-        recolour_drawn(self._figure, self._state.colours)
+        recolour_drawn(self._figure, theme_of(self._state.theme, self._state.options.palette))
         if tell:
             self._figure.send({"kind": "look", "look": self._look()})
 
@@ -173,30 +189,25 @@ class BinaryTransport:
                 {name: value for name, value in trace.items() if name not in _DATA}
                 if is_ours(trace.get("uid"))
                 else trace
-                for trace in self._figure._data
+                for trace in traces_of(self._figure)
             ]
-            return {
-                "_look": look,
-                "_bars": packed,
-                "_widget_data": copy.deepcopy(data),
-                "_widget_layout": copy.deepcopy(self._figure._layout),
-            }
+            return {"_look": look, "_bars": packed, **whole_figure(self._figure, data)}
 
     def _packed(self) -> tuple[dict[str, Any], bytes]:
         held, columns = self._held, self._held.columns
-        parts, packed = pack_columns(columns, self._state.source.instrument.decimals, held.derived)
+        parts, packed = pack_columns(columns, look_of(self._state).decimals, held.derived)
         bars = {"columns": parts, "first": columns.first, "forming": columns.forming}
         return {**self._look(), **bars, "generation": columns.generation}, packed
 
     def _look(self) -> dict[str, Any]:
         state = self._state
-        source, look = state.source, state.look()
+        source, options, look = state.source, state.options, look_of(state)
         status, latency, left = source.status(), source.latency_ms(), source.seconds_left(state.timeframe)
         return {
             "symbol": source.symbol,
             "timeframe": short_timeframe(state.timeframe),
-            "tz": "" if state.tz == "local" else look.tz,
-            "kind": state.kind,
+            "tz": "" if options.tz == "local" else look.tz,
+            "kind": options.kind,
             "series": [self._series(look, line) for line in look.lines],
             "panes": [
                 {"axis": pane.axis, "label": pane.label, "guides": pane.guides, "range": pane.range}
@@ -206,16 +217,16 @@ class BinaryTransport:
             "resets": self._resets(),
             "decimals": look.decimals,
             "volume_decimals": look.volume_decimals,
-            "limit": state.bars,
-            "visible": min(VISIBLE_BARS, state.bars),
+            "limit": options.bars,
+            "visible": min(VISIBLE_BARS, options.bars),
             "theme": "dark" if state.theme == "dark" else "light",
             "follows_page": state.follows_page,
-            "themes": {name: _theme_parts(state.look(name)) for name in ("dark", "light")},
+            "themes": {name: _theme_parts(look_of(state, name)) for name in ("dark", "light")},
             "status": status,
             "tone": badge_tone(status),
             "latency": latency if np.isfinite(latency) else None,
             "left": left if np.isfinite(left) else None,
-            "quotes": state.quotes,
+            "quotes": options.quotes,
             "mode": state.mode.wire(),
             "tick": source.instrument.tick_size,
             "link": state.link,
@@ -250,7 +261,7 @@ class BinaryTransport:
     def _resets(self) -> list[float]:
         """Return when ``vwap`` begins anew, UTC epoch milliseconds; nothing where it is not drawn."""
         columns = self._held.columns
-        if not len(columns) or all(one.name != "vwap" for one in self._state.indicators):
+        if not len(columns) or all(one.name != "vwap" for one in self._state.options.indicators):
             return []
         if not self._state.source.sessions.always_open:
             return self._session_opens()
@@ -260,7 +271,7 @@ class BinaryTransport:
     # -- the figure's own data ------------------------------------------------------------------------
 
     def _own(self, uid: str) -> list[dict[str, Any]]:
-        return [trace for trace in self._figure._data if trace.get("uid") == uid]
+        return [trace for trace in traces_of(self._figure) if trace.get("uid") == uid]
 
     def _catch_up(self) -> None:
         """Bring the figure's data up to date: it is about to be read. A tick leaves it as it is."""
@@ -274,7 +285,7 @@ class BinaryTransport:
     def _show(self, changed: int) -> None:
         """Put the bars from an ordinal on into the figure's data."""
         held = self._held
-        look = self._state.look()
+        look = look_of(self._state)
         if changed >= held.closed_end and held.forming:
             shown, end = drawn_prices(look, held), len(held.columns)
             made = [bars_trace(look, shown, begin_of_forming(look, end - 1), end, FORMING, hover=False)]
@@ -305,11 +316,11 @@ class BinaryTransport:
                 self._state.follows = bool(message.get("follows"))
                 self._state.view = _edges(message.get("view"))
             elif kind == "mode":
-                receive_mode(self._figure, message)
+                self._receive_mode(message)
             elif kind == "need":
                 self.send_bars()
             elif kind == "applied":
-                self._applied(message)
+                edits_were_drawn(self._figure, message.get("layout"), message.get("trace"))
 
     def _bring_up(self, generation: Any, end: Any) -> None:
         """Send a page what it lacks: it was made with the bars of a moment ago."""
@@ -325,19 +336,19 @@ class BinaryTransport:
     def number_points(self, points: dict[str, list[Any]]) -> None:
         """Give the points of an event their bars' numbers: the page draws a part of them, or merges them."""
         for i, at in enumerate(points["trace_indexes"]):
-            trace = self._figure._data[at]
+            trace = traces_of(self._figure)[at]
             if is_ours(trace.get("uid")) and len(trace["x"]):
                 points["point_indexes"][i] = int(points["xs"][i]) - int(trace["x"][0])
 
-    def _applied(self, message: dict[str, Any]) -> None:
-        figure = self._figure
-        if message.get("layout") == figure._last_layout_edit_id:
-            figure._layout_edit_in_process = False
-        if message.get("trace") in {figure._last_trace_edit_id, -1}:
-            figure._trace_edit_in_process = False
-        if not figure._layout_edit_in_process and not figure._trace_edit_in_process:
-            while figure._waiting_edit_callbacks:
-                figure._waiting_edit_callbacks.pop()()
+    def _receive_mode(self, message: dict[str, Any]) -> None:
+        """Take what a page says of its mode, and tell the other pages what a user did in this one."""
+        mode = Mode.told(message.get("state"))
+        if mode is None:
+            return
+        self._state.mode = mode
+        if message.get("own"):
+            become = {"kind": "mode", "act": "become", "page": message.get("page"), "state": mode.wire()}
+            self._figure.send(become)
 
 
 def _edges(given: Any) -> tuple[float, float] | None:
@@ -363,4 +374,4 @@ def _replace(figure: Any, target: dict[str, Any], was: dict[str, Any], now: dict
         for name in path.split("."):
             held = held.get(name) if isinstance(held, dict) else None
         if json.dumps(held, default=str) == json.dumps(was[path]):
-            figure._set_in(target, path, value)
+            put(figure, target, path, value)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
 from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError, SymbolError, suggest
-from mdnb.widgets.chart.state import KINDS, ChartState, check_choice
-from mdnb.widgets.figure.series import parse_overlays
+from mdnb.widgets.chart.core import ChartCore
+from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.page.sender import sender
 
 __all__ = ["ChartContent"]
@@ -17,9 +18,9 @@ __all__ = ["ChartContent"]
 class ChartContent:
     """Changes what a chart shows; `mdnb.widgets.chart.chart.LiveChart` has these methods."""
 
-    def __init__(self, state: ChartState, transport: Any) -> None:
-        self._state = state
-        self._transport = transport
+    def __init__(self, core: ChartCore) -> None:
+        self._state = core.state
+        self._transport = core.transport
 
     def set_kind(self, kind: str) -> None:
         """Draw the bars as ``candles``, ``ohlc``, ``line``, ``area`` or ``heikin-ashi``.
@@ -29,8 +30,7 @@ class ChartContent:
         OptionError
             When there is no such kind.
         """
-        check_choice("kind of chart", kind, KINDS)
-        self._change(kind=kind)
+        self._change_options(kind=kind)
 
     def set_overlays(self, overlays: Iterable[str | Indicator] | str) -> None:
         """Draw these indicators and no others, such as ``["ema(20)", "vwap", "rsi(14)"]``.
@@ -43,11 +43,11 @@ class ChartContent:
         OptionError
             When one is not understood, or there are more than 12.
         """
-        self._change(indicators=parse_overlays(overlays))
+        self._change_options(overlays=overlays)
 
     def add_overlay(self, overlay: str | Indicator) -> None:
         """Draw one more indicator; see `set_overlays`."""
-        self._change(indicators=parse_overlays([*self._state.indicators, overlay]))
+        self._change_options(overlays=[*self._state.options.indicators, overlay])
 
     def remove_overlay(self, overlay: str | Indicator) -> None:
         """Draw an indicator no more.
@@ -58,11 +58,11 @@ class ChartContent:
             When it is not drawn.
         """
         gone = Indicator.parse(overlay)
-        held = self._state.indicators
+        held = self._state.options.indicators
         if gone not in held:
             shown = [str(one) for one in held]
             raise OptionError(f"{gone} is not drawn. {suggest(str(gone), shown) if shown else 'Nothing is.'}")
-        self._change(indicators=tuple(one for one in held if one != gone))
+        self._change_options(overlays=[one for one in held if one != gone])
 
     def set_timeframe(self, timeframe: str) -> None:
         """Show another timeframe that is kept.
@@ -103,6 +103,9 @@ class ChartContent:
         """Return the timeframes that `set_timeframe` takes."""
         return tuple(self._state.source.timeframes())
 
+    def _change_options(self, **changes: Any) -> None:
+        self._change(options=dataclasses.replace(self._state.options, **changes))
+
     def _change(self, **changes: Any) -> None:
         state = self._state
         with state.lock:
@@ -110,6 +113,8 @@ class ChartContent:
                 return
             for name, value in changes.items():
                 setattr(state, name, value)
+            if "source" in changes:
+                state.prices = PriceDecimals()
             self._transport.recompose()
             state.seen = (-1, -1, -1)
         sender().wake.set()

@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 from mdnb.errors import MissingExtraError, OptionError, suggest
 from mdnb.io.atomic import atomic_write
 from mdnb.store.columns import frame_of
-from mdnb.widgets.chart.state import VISIBLE_BARS, ChartState
-from mdnb.widgets.figure.chart_bars import ChartBars
+from mdnb.widgets.chart.core import ChartCore
+from mdnb.widgets.chart.look import VISIBLE_BARS, held_bars, look_of
 from mdnb.widgets.figure.figure import (
     HELD,
     has_log_prices,
@@ -26,6 +26,7 @@ from mdnb.widgets.figure.figure import (
     view,
 )
 from mdnb.widgets.figure.layout import short_timeframe
+from mdnb.widgets.figure.plotly_private import config_of
 from mdnb.widgets.static_output.picture import svg_picture
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ _TYPES = {
 class ChartFiles:
     """Makes files and still copies of a chart; `mdnb.widgets.chart.chart.LiveChart` has these methods."""
 
-    def __init__(self, figure: Any, state: ChartState, transport: Any) -> None:
-        self._figure = figure
-        self._state = state
-        self._transport = transport
+    def __init__(self, core: ChartCore) -> None:
+        self._figure = core.figure
+        self._state = core.state
+        self._annotations = core.annotations
 
     def picture(self, width: int = 920, height: int | None = None) -> str:
         """Return the chart as it is now as a small stand-alone SVG.
@@ -64,17 +65,18 @@ class ChartFiles:
             Pixels; by default as high as the chart.
         """
         state = self._state
-        held = ChartBars.of(state, min(state.bars, _MAX_PICTURE_BARS))
+        held = held_bars(state, _MAX_PICTURE_BARS)
         title = f"{state.source.symbol} · {short_timeframe(state.timeframe)}"
-        marks, alerts = self._figure._mdnb_signs.held()
+        marks, alerts = self._annotations.held()
         log = has_log_prices(self._figure)
-        return svg_picture(held, state.look(), title, width, height or state.height, marks, alerts, log)
+        size = (width, height or state.options.height)
+        return svg_picture(held, look_of(state), title, *size, marks, alerts, log)
 
     def snapshot(self) -> go.Figure:
         """Return the chart as it is now as a plain figure: yours, and still."""
         state = self._state
         with state.lock:
-            held, look = ChartBars.of(state, state.bars), state.look()
+            held, look = held_bars(state), look_of(state)
             ours = {trace["uid"]: trace for trace in traces(look, held, hover=True)}
             columns = held.columns
             log = has_log_prices(self._figure)
@@ -89,11 +91,11 @@ class ChartFiles:
             # Not merged into those there are, as an update would.
             figure.layout[kind] = [*around.pop(kind, ()), *theirs]
         figure.update_layout(around | room_for_title(figure))
-        return self._figure._mdnb_signs.add_to(figure, columns)
+        return self._annotations.add_to(figure, columns)
 
     def to_html(self, *args: Any, **kwargs: Any) -> str:
         """Return a stand-alone page of the chart as it is now; plotly's options."""
-        kwargs.setdefault("config", {**self._figure._config, "responsive": True})
+        kwargs.setdefault("config", {**config_of(self._figure), "responsive": True})
         text: str = self.snapshot().to_html(*args, **kwargs)
         return text
 
@@ -116,14 +118,14 @@ class ChartFiles:
         """
         state = self._state
         with state.lock:
-            held = ChartBars.of(state, state.bars)
+            held = held_bars(state)
             first, end = held.columns.first, held.end
             left, right = self._edges(end)
             a = max(0, math.ceil(left) - first)
             b = min(end, math.floor(right) + 1) - first
             columns = held.columns.part(a, max(a, b))
             frame = frame_of(columns, state.zone, with_vwap=True)
-            for line in state.look().lines:
+            for line in look_of(state).lines:
                 frame[line.name] = held.column(f"{line.indicator} {line.line}")[a : max(a, b)]
         frame.attrs["timeframe"] = state.timeframe
         return frame
@@ -192,7 +194,8 @@ class ChartFiles:
                 "that shows the chart save it with chart.download('png'), or choose .svg or .html"
             )
         width, scale = _PNG_PIXELS
-        made: bytes = self.snapshot().to_image("png", width=width, height=self._state.height, scale=scale)
+        height = self._state.options.height
+        made: bytes = self.snapshot().to_image("png", width=width, height=height, scale=scale)
         return made
 
     def download(self, kind: str = "png") -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from typing import Any
 
-import plotly.graph_objects as go
-
-from mdnb.widgets.chart.chart_content import ChartContent
-from mdnb.widgets.chart.chart_files import ChartFiles
+from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.chart.options import MOST_BARS
 from mdnb.widgets.chart.plotly_transport import MOST_FPS, PlotlyTransport
-from mdnb.widgets.chart.state import ChartState
+from mdnb.widgets.figure.plotly_private import DATA_TRAIT, LAYOUT_TRAIT, once_drawn, plotly_module
 
 __all__ = ["fall_back", "is_cannot"]
 
@@ -31,15 +29,15 @@ def is_cannot(message: Any) -> bool:
     return isinstance(message, dict) and message.get("kind") == "cannot"
 
 
-def fall_back(figure: Any, state: ChartState, message: dict[str, Any]) -> None:
+def fall_back(core: ChartCore, message: dict[str, Any]) -> None:
     """Let a chart be drawn by plotly's own front end from now on, on every page that shows it.
 
     What the user added to the figure stays. Further messages of the kind, from a second view, do nothing.
 
     Parameters
     ----------
-    figure
-        The chart.
+    core
+        Of the chart.
     message
         What the page said; ``why`` is its reason.
 
@@ -48,34 +46,22 @@ def fall_back(figure: Any, state: ChartState, message: dict[str, Any]) -> None:
     UserWarning
         Once a chart, with the page's reason.
     """
+    figure: Any = core.figure
+    state = core.state
     with state.lock:
-        if state.closed or isinstance(figure._mdnb_transport, PlotlyTransport):
+        if state.closed or isinstance(core.transport, PlotlyTransport):
             return
-        state.bars = min(state.bars, MOST_BARS["stock"])
-        transport = PlotlyTransport(figure, state, _NOTE)
-        figure.__dict__.update(
-            fps=min(figure.fps, MOST_FPS),
-            _mdnb_transport=transport,
-            _mdnb_composition=ChartContent(state, transport),
-            _mdnb_files=ChartFiles(figure, state, transport),
-        )
+        bars, fps = min(state.options.bars, MOST_BARS["stock"]), min(state.options.fps, MOST_FPS)
+        state.options = dataclasses.replace(state.options, frontend="stock", bars=bars, fps=fps)
+        core.transport = transport = PlotlyTransport(figure, state, _NOTE)
+        figure.fps = fps
         figure.read_through(None)
         with figure.quiet():
             transport.take_over()
-        esm = str(go.FigureWidget._esm)
-        figure._trait_values.update(_OURS, **transport.traits(), _esm=esm)
+        figure._trait_values.update(_OURS, **transport.traits(), _esm=str(plotly_module()))
         # anywidget takes up another module by itself; in one message with the figure, which it begins with.
-        figure.send_state(["_esm", "_widget_data", "_widget_layout", *_OURS])
-        _send_all_once_drawn(figure, transport)
+        figure.send_state(["_esm", DATA_TRAIT, LAYOUT_TRAIT, *_OURS])
+        # Plotly's module is megabytes: what is sent while the page still loads it is lost there.
+        once_drawn(figure, transport.send_all)
     why = str(message.get("why"))[:_LONGEST_REASON]
     warnings.warn(f"{_NOTE} ({why})", UserWarning, stacklevel=2)
-
-
-def _send_all_once_drawn(figure: Any, transport: PlotlyTransport) -> None:
-    # Plotly's module is megabytes: what is sent while the page still loads it is lost there.
-    def on_drawn(change: dict[str, Any]) -> None:
-        if change["new"]:
-            figure.unobserve(on_drawn, "_js2py_traceDeltas")
-            transport.send_all()
-
-    figure.observe(on_drawn, "_js2py_traceDeltas")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mdnb.errors import OptionError
-from mdnb.widgets.chart.state import ChartState
+from mdnb.widgets.chart.core import ChartCore
 
 __all__ = ["Linking"]
 
@@ -16,9 +16,9 @@ class Linking:
     What is shared is the business of the page: ``static/link.js``.
     """
 
-    def __init__(self, figure: Any, state: ChartState) -> None:
-        self._figure = figure
-        self._state = state
+    def __init__(self, core: ChartCore) -> None:
+        self._core = core
+        self._state = core.state
 
     def link(self, group: str, *, zoom: bool = True, crosshair: bool = True) -> None:
         """Share crosshair and zoom with the charts of a group that are in the same page.
@@ -48,7 +48,7 @@ class Linking:
                 raise OptionError(f"{name} must be True or False; got {given!r}")
         if not zoom and not crosshair:
             raise OptionError("zoom=False and crosshair=False share nothing; unlink() ends a link")
-        if not self._figure._runtime:
+        if not self._core.transport.links:
             raise OptionError("charts with frontend='stock' cannot be linked; leave the option out")
         self._set_link({"group": group, "zoom": zoom, "crosshair": crosshair})
 
@@ -60,4 +60,4 @@ class Linking:
     def _set_link(self, link: dict[str, Any] | None) -> None:
         with self._state.lock:
             self._state.link = link
-            self._figure.send({"kind": "link", "link": link})
+            self._core.figure.send({"kind": "link", "link": link})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import numbers
 import threading
@@ -11,53 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from mdnb.errors import OptionError, suggest
 from mdnb.manager.arguments import When, to_ns
-from mdnb.types import timestamp
+from mdnb.widgets.figure.mark import SIDES, Mark
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_MARKS", "SIDES", "Mark", "Marks"]
+__all__ = ["MOST_MARKS", "Marks"]
 
-SIDES = ("buy", "sell", "note")
 MOST_MARKS = 10_000
 """A chart holds so many of a symbol: the ones made first go."""
 
 _TEXT_LENGTH = 200
-
-
-@dataclasses.dataclass(eq=False, slots=True)
-class Mark:
-    """A mark on a chart; made by ``chart.mark(...)``.
-
-    Attributes
-    ----------
-    symbol
-        Whose chart it stands on.
-    time_ns
-        When, UTC epoch nanoseconds.
-    text
-        What stands beside it.
-    side
-        ``buy``, ``sell`` or ``note``.
-    price
-        Where on the bar a line shows a price; None where none was given.
-    """
-
-    symbol: str
-    time_ns: int
-    text: str
-    side: str
-    price: float | None
-    _marks: Marks = dataclasses.field(repr=False)
-
-    @property
-    def time(self) -> pd.Timestamp:
-        """When, in the chart's zone."""
-        return timestamp(self.time_ns, self._marks.tz)
-
-    def remove(self) -> None:
-        """Take it off the chart; calling it again does nothing."""
-        self._marks.remove(self)
 
 
 class Marks:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 from collections.abc import Iterator
 from typing import Any
 
 from mdnb.store.columns import BarColumns
-from mdnb.widgets.chart.drawings import place
+from mdnb.widgets.chart.anchors import place
+from mdnb.widgets.chart.look import held_bars, look_of, note_prices
 from mdnb.widgets.chart.state import ChartState
 from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.figure import (
@@ -24,6 +24,7 @@ from mdnb.widgets.figure.figure import (
     view,
 )
 from mdnb.widgets.figure.layout import Look
+from mdnb.widgets.figure.plotly_private import restyle, traces_of, view_count, whole_figure
 
 __all__ = ["MOST_FPS", "PlotlyTransport"]
 
@@ -44,7 +45,7 @@ class PlotlyTransport:
         Shown small below the legend; plain text of ours.
     """
 
-    replays = False
+    replays = links = False
 
     def __init__(self, figure: Any, state: ChartState, note: str = "") -> None:
         # Plotly's checks run in a thread of ours from now on: a cell that imports pandas meanwhile would give
@@ -53,10 +54,11 @@ class PlotlyTransport:
         self._figure = figure
         self._state = state
         self._note = note
-        self._held = ChartBars.of(self._state)
+        self._held = held_bars(self._state)
+        note_prices(state, self._held)
         self._y_range: tuple[float, float] | None = None
         self._shows_forming = self._held.columns.forming
-        self._had_view = False
+        self._had_view = self._is_made = False
         self._generation: tuple[int, int] = (-1, -1)
 
     @property
@@ -66,13 +68,14 @@ class PlotlyTransport:
 
     def make_figure(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return the figure's traces and its layout."""
-        look = self._state.look()
-        layout = _merged(look.layout(self._state.height), self._layout(self._held.columns))
+        look = look_of(self._state)
+        layout = _merged(look.layout(self._state.options.height), self._layout(self._held.columns))
+        self._is_made = True
         return traces(look, self._held, hover=True), layout
 
     def draw(self, version: tuple[int, int, int]) -> None:
         """Send what changed, unless the last view was closed: the one that opens next gets the state."""
-        count = self._figure._view_count
+        count = view_count(self._figure)
         if count == 0 and self._had_view:
             return
         self._had_view = self._had_view or count > 0
@@ -80,15 +83,22 @@ class PlotlyTransport:
         columns = self._held.columns
         if not len(columns):
             return
+        if note_prices(self._state, self._held):
+            self._send(*self.make_figure())
+            return
         same = version[:2] == self._generation
         self._generation = version[:2]
-        look = self._state.look()
+        look = look_of(self._state)
         made = traces(look, self._held, hover=True)
         if same and columns.forming and self._shows_forming:
             moved = {FORMING, FORMING_VOLUME, *(line.uid for line in look.lines)}
             made = [trace for trace in made if trace["uid"] in moved]
         self._shows_forming = columns.forming
         self._send(made, self._layout(columns))
+
+    def wants(self) -> bool:
+        """Return whether marks and alerts are of use: this front end does not know them."""
+        return False
 
     def beat(self) -> None:
         """Say nothing: this front end has no badge that would turn."""
@@ -98,15 +108,16 @@ class PlotlyTransport:
 
     def take_over(self) -> None:
         """Put bars, lines and texts into a figure that our own front end drew until now; its layout stays."""
-        self._send(traces(self._state.look(), self._held, hover=True), self._layout(self._held.columns))
+        self._is_made = True
+        self._send(traces(look_of(self._state), self._held, hover=True), self._layout(self._held.columns))
 
     def send_all(self) -> None:
         """Send every bar, changed or not: a page that has just begun may have missed some."""
         with self._state.lock:
-            for at, trace in enumerate(self._figure._data):
+            for at, trace in enumerate(traces_of(self._figure)):
                 if is_ours(trace.get("uid")):
                     held = {name: [trace[name]] for name in HELD if name in trace}
-                    self._figure._send_restyle_msg(held, [at])
+                    restyle(self._figure, held, [at])
 
     def follow(self, on: bool) -> None:
         """Show all bars: plotly's own front end has no other place to go."""
@@ -121,9 +132,10 @@ class PlotlyTransport:
 
     def recompose(self) -> None:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
-        self._held = ChartBars.of(self._state)
-        restructure(self._figure, traces(self._state.look(), self._held, hover=True))
-        place(self._figure, self._held.columns)
+        self._held = held_bars(self._state)
+        note_prices(self._state, self._held)
+        restructure(self._figure, traces(look_of(self._state), self._held, hover=True))
+        place(self._figure, self._state, self._held.columns)
         self._y_range = None
         self._send(*self.make_figure())
 
@@ -136,15 +148,11 @@ class PlotlyTransport:
 
     def traits(self) -> dict[str, Any]:
         """Return the traits that a page opened now begins with."""
-        return {
-            "_widget_data": copy.deepcopy(self._figure._data),
-            "_widget_layout": copy.deepcopy(self._figure._layout_obj._props),
-        }
+        return whole_figure(self._figure)
 
     def _layout(self, held: BarColumns) -> dict[str, Any]:
-        look = self._state.look()
-        # While the figure is being made it has no layout yet.
-        log = "_layout_obj" in self._figure.__dict__ and has_log_prices(self._figure)
+        look = look_of(self._state)
+        log = self._is_made and has_log_prices(self._figure)
         layout = {**view(look, held, self._y_range, log=log), **moving_parts(self._state.source, look, held)}
         if "yaxis" in layout:
             self._y_range = tuple(layout["yaxis"]["range"])

@@ -1,72 +1,15 @@
-"""The pieces of a row of controls: ipywidgets' own, each labelled, and who carries out what they say."""
+"""The pieces of a row of controls: ipywidgets' own, each labelled."""
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
 
-from mdnb.errors import MdnbError
-from mdnb.widgets.chart.chart import LiveChart
-
-__all__ = ["Helm", "choice", "gap", "push", "row", "rule", "said", "segments", "show", "tell", "toggle"]
+__all__ = ["choice", "gap", "push", "row", "rule", "said", "segments", "show", "tell", "toggle"]
 
 _Options = Sequence[tuple[str, str]]
-
-
-class Helm:
-    """Carries out on charts what controls say, unless the controls are only being told of the charts.
-
-    Attributes
-    ----------
-    charts
-        What is steered.
-    guard
-        Held while controls or charts are changed: the sender's thread tells controls, the kernel's charts.
-    refresh
-        Makes the controls say what the charts are now; with True whether or not anything changed.
-    """
-
-    def __init__(self, charts: Sequence[LiveChart], note: ipywidgets.Label) -> None:
-        self.charts = tuple(charts)
-        self.guard = threading.RLock()
-        self.refresh: Callable[[bool], None] = lambda _all: None
-        self._note = note
-        self._is_quiet = False
-
-    @contextlib.contextmanager
-    def quiet(self) -> Iterator[None]:
-        """Change controls without a word to the charts."""
-        with self.guard:
-            self._is_quiet = True
-            try:
-                yield
-            finally:
-                self._is_quiet = False
-
-    def do(self, action: Callable[[LiveChart], Any], note: ipywidgets.Label | None = None) -> bool:
-        """Do something to every chart; what is wrong with it is said in a note, by default the row's."""
-        beside = self._note if note is None else note
-        with self.guard:
-            if self._is_quiet:
-                return False
-            try:
-                for chart in self.charts:
-                    action(chart)
-            except MdnbError as error:
-                tell(beside, str(error), wrong=True)
-                self.refresh(True)
-                return False
-            tell(beside, "")
-            self.refresh(False)
-            return True
-
-    def on(self, control: ipywidgets.Widget, action: Callable[[LiveChart, Any], Any]) -> None:
-        """Carry out an action with each value that a user gives a control."""
-        control.observe(lambda change: self.do(lambda chart: action(chart, change["new"])), "value")
 
 
 def choice(label: str, options: _Options, kind: str = "") -> ipywidgets.Dropdown:

@@ -11,7 +11,8 @@ from typing import Any
 import ipywidgets
 
 from mdnb.widgets.chart.chart import LiveChart
-from mdnb.widgets.controls.control_parts import Helm, push, row, rule, said, segments, tell, toggle
+from mdnb.widgets.controls.control_parts import push, row, rule, said, segments, tell, toggle
+from mdnb.widgets.controls.helm import Helm
 
 __all__ = ["ExportRow", "IndicatorRow", "LookRow"]
 

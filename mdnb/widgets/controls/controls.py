@@ -9,9 +9,8 @@ import ipywidgets
 
 from mdnb.errors import OptionError, suggest
 from mdnb.widgets.chart.chart import LiveChart
-from mdnb.widgets.chart.state import KINDS
+from mdnb.widgets.chart.options import KINDS
 from mdnb.widgets.controls.control_parts import (
-    Helm,
     choice,
     gap,
     push,
@@ -23,6 +22,7 @@ from mdnb.widgets.controls.control_parts import (
     toggle,
 )
 from mdnb.widgets.controls.control_rows import ExportRow, IndicatorRow, LookRow
+from mdnb.widgets.controls.helm import Helm
 from mdnb.widgets.figure.layout import short_timeframe
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.surface import Surface

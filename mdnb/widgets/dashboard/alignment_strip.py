@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mdnb.errors import ClosedError
 from mdnb.sync_manager import SyncDataManager
-from mdnb.widgets.dashboard.live_strip import Gauge, LiveStrip, StripState, Tile
+from mdnb.widgets.dashboard.live_strip import LiveStrip
+from mdnb.widgets.dashboard.strip_state import Gauge, StripState, Tile
 from mdnb.widgets.figure.layout import short_timeframe
 from mdnb.widgets.tables.cell_format import DASH
 from mdnb.widgets.tables.state import Tone
@@ -78,8 +77,7 @@ class AlignmentStrip(LiveStrip):
         return data.analyze_timeframe_alignment(names, **analysis)
 
     def _begin(self) -> None:
-        with contextlib.suppress(ClosedError):
-            self._found = self._analyse(self._data)
+        self._found = self._analyse(self._data)
 
     def _version(self) -> Hashable:
         engine = self._engines[0]
@@ -89,10 +87,7 @@ class AlignmentStrip(LiveStrip):
 
     def state(self) -> StripState:
         """Return the alignment of the bars that have closed by now."""
-        # Where the market was closed, what held at the end stays.
-        with contextlib.suppress(ClosedError):
-            self._found = self._analyse(self._data)
-        found = self._found
+        self._found = found = self._analyse(self._data)
         tiles = [_overall(found), *(_tile(name, found) for name in found.timeframes)]
         return StripState(f"{found.symbol} · timeframe alignment", tuple(tiles))
 

@@ -141,8 +141,8 @@ class Dashboard(Surface):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         for strip in self.strips:
-            strip.displayed()
-        if any(chart._mdnb.static for chart in self.charts):
+            strip.note_shown()
+        if any(chart._mdnb.state.options.static for chart in self.charts):
             shown |= still(self.picture())
         else:
             plotly_runtime().fill()  # a notebook that runs unattended keeps the widgets themselves

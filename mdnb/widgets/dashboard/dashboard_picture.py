@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from mdnb.widgets.chart.chart import LiveChart
-from mdnb.widgets.dashboard.live_strip import StripState
+from mdnb.widgets.dashboard.strip_state import StripState
 from mdnb.widgets.page.theme import Theme, theme_of
 
 __all__ = ["dashboard_page", "dashboard_picture"]
@@ -29,7 +29,7 @@ def dashboard_picture(charts: Sequence[LiveChart], strips: Sequence[StripState],
     columns
         Charts side by side; where one is left over, the first is as wide as the picture.
     """
-    theme = theme_of(charts[0]._mdnb.theme, charts[0].palette)
+    theme = theme_of(charts[0]._mdnb.state.theme, charts[0].palette)
     body: list[str] = []
     top = 0
     for strip in strips:
@@ -41,7 +41,7 @@ def dashboard_picture(charts: Sequence[LiveChart], strips: Sequence[StripState],
         width = _WIDTH // (1 if len(row) == 1 else columns)
         for at, chart in enumerate(row):
             body.append(f'<g transform="translate({at * width} {top})">{chart.picture(width)}</g>')
-        top += max(chart._mdnb.height for chart in row)
+        top += max(chart._mdnb.state.options.height for chart in row)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top}" width="100%" '
         f'style="max-width:{_WIDTH}px" font-family="system-ui,sans-serif" font-size="12" role="img">'
@@ -51,7 +51,7 @@ def dashboard_picture(charts: Sequence[LiveChart], strips: Sequence[StripState],
 
 def dashboard_page(charts: Sequence[LiveChart], strips: Sequence[StripState], columns: int) -> str:
     """Return a stand-alone page: the picture, and what is above the charts as tables."""
-    theme = theme_of(charts[0]._mdnb.theme, charts[0].palette)
+    theme = theme_of(charts[0]._mdnb.state.theme, charts[0].palette)
     title = html.escape(f"{charts[0].symbol}: {', '.join(chart.timeframe for chart in charts)}")
     tables = "".join(strip.html() for strip in strips)
     return (

@@ -9,7 +9,8 @@ from collections.abc import Hashable
 
 from mdnb.statistics import DataStatistics
 from mdnb.sync_manager import SyncDataManager
-from mdnb.widgets.dashboard.live_strip import LiveStrip, StripState, Tile
+from mdnb.widgets.dashboard.live_strip import LiveStrip
+from mdnb.widgets.dashboard.strip_state import StripState, Tile
 from mdnb.widgets.tables.cell_format import DASH
 from mdnb.widgets.tables.state import Tone
 

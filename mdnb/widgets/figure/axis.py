@@ -89,12 +89,16 @@ def round_numbers(low: float, high: float, length: float) -> list[float]:
     [20870.0, 20880.0, 20890.0, 20900.0, 20910.0, 20920.0]
     >>> round_numbers(0.48, 0.62, 160)
     [0.5, 0.55, 0.6]
+    >>> round_numbers(1.18e-13, 1.22e-13, 160)
+    [1.18e-13, 1.19e-13, 1.2e-13, 1.21e-13, 1.22e-13]
     """
     rough = (high - low) / (min(max(length / 40, 4), 9) + 1)
     base = 10.0 ** math.floor(math.log10(rough))
     step = base * next(many for many in (2, 5, 10) if rough / base <= many)
     first, last = math.ceil(low / step), math.floor(high / step)
-    return [round(n * step, 12) for n in range(first, last + 1)]
+    # The step has one digit: what is behind that is the rounding of floats.
+    places = max(0, 1 - math.floor(math.log10(step)))
+    return [round(n * step, places) for n in range(first, last + 1)]
 
 
 def to_axis(price: float, log: bool) -> float:
@@ -136,7 +140,7 @@ def price_range(
         held_powers = (math.log10(held[0]), math.log10(held[1])) if held else None
         made = price_range(powers[:1], powers[1:], held_powers)
         return held if held and made is held_powers else (10.0 ** made[0], 10.0 ** made[1])
-    height = max(top - bottom, abs(top) * 1e-6, 1e-9)
+    height = max(top - bottom, abs(top) * 1e-6, _LEAST)
     if held is not None and held[0] <= bottom and top <= held[1] and held[1] - held[0] < 2.5 * height:
         return held
     return bottom - 0.08 * height, top + 0.08 * height

@@ -6,7 +6,7 @@ import math
 import struct
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from mdnb.rows import BarRow
 from mdnb.store.columns import BarColumns
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.figure.bar_source import BarSource
-
-if TYPE_CHECKING:
-    from mdnb.widgets.chart.state import ChartState
 
 __all__ = ["ChartBars", "Derived"]
 
@@ -102,13 +99,6 @@ class ChartBars:
         self._unwritten = False
         self.derived: NDArray[np.float64]
         self.reload()
-
-    @classmethod
-    def of(cls, state: ChartState, limit: int | None = None) -> ChartBars:
-        """Return the bars that a chart holds, or so many of the newest."""
-        heikin = state.kind == "heikin-ashi"
-        count = state.bars if limit is None else limit
-        return cls(state.source, state.timeframe, count, state.indicators, heikin=heikin)
 
     @property
     def columns(self) -> BarColumns:

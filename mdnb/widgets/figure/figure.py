@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from mdnb.store.columns import BarColumns
-from mdnb.widgets.chart.drawings import is_drawn
 from mdnb.widgets.figure.axis import price_range, time_labels, to_axis
 from mdnb.widgets.figure.bar_source import BarSource
 from mdnb.widgets.figure.chart_bars import ChartBars
+from mdnb.widgets.figure.drawn_shapes import is_drawn
 from mdnb.widgets.figure.layout import PADDING_BARS, TOP_MARGIN, Look, legend_text
+from mdnb.widgets.figure.plotly_private import adopt_handlers, set_ids
 from mdnb.widgets.figure.trace_parts import bars_trace, line_trace, volume_trace
 
 __all__ = [
@@ -56,7 +57,6 @@ HELD = ("x", "y", "open", "high", "low", "close", "text", "hoverinfo")
 """What of our traces comes from the bars."""
 
 _PLACED = ("yaxis", "line", "fill", "fillcolor")
-_HANDLERS = ("_hover_callbacks", "_unhover_callbacks", "_click_callbacks", "_select_callbacks")
 
 
 def is_ours(name: str | None) -> bool:
@@ -117,12 +117,9 @@ def restructure(figure: Any, made: list[dict[str, Any]]) -> None:
     new = [trace for trace in made if trace["uid"] not in held]
     for trace in new:
         figure.add_trace(trace)
-        added = figure.data[-1]
-        # A `FigureWidget` gives its traces ids of its own; ours are found by these.
-        figure._data[-1]["uid"] = trace["uid"]
+        set_ids(figure, [trace["uid"]])
         if trace["uid"] in gone:
-            for name in _HANDLERS:
-                setattr(added, name, getattr(gone[trace["uid"]], name))
+            adopt_handlers(figure.data[-1], gone[trace["uid"]])
     by_uid = {trace.uid: trace for trace in figure.data}
     for trace in made:
         if trace["uid"] in held:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from mdnb.analysis.indicators import Indicator
-from mdnb.widgets.chart.drawings import drawing_colours
-from mdnb.widgets.figure.series import lines_of, panes_of
-from mdnb.widgets.page.theme import Theme, contrast_text, with_alpha
+from mdnb.widgets.figure.drawn_shapes import drawing_colours
+from mdnb.widgets.figure.series import Line, Pane, lines_of, panes_of
+from mdnb.widgets.page.theme import Theme, badge_tone, contrast_text, with_alpha
 
 __all__ = [
     "PADDING_BARS",
     "TOP_MARGIN",
     "Look",
-    "badge_tone",
     "legend_text",
     "pane_domains",
     "short_timeframe",
 ]
 
-_BADGES = {
-    "connected": "live",
-    "reconnected": "live",
-    "connecting": "warning",
-    "reconnecting": "warning",
-    "stale": "warning",
-}
 _CHIPS = {"dark": "#363a45", "light": "#e3e6ec"}
 """Behind the crosshair's values."""
 _SHORT = (("min", "m"), ("hour", "h"), ("day", "D"), ("week", "W"), ("month", "M"), ("sec", "s"))
@@ -64,17 +56,6 @@ def pane_domains(lower: int, *, has_volume: bool) -> list[list[float]]:
         out.insert(0, [round(bottom, 4), round(bottom + height * scale, 4)])
         bottom += (height + gap) * scale
     return [[round(bottom, 4), 1.0], *out]
-
-
-def badge_tone(status: str) -> str:
-    """Return how a connection's state is coloured: ``live``, ``warning`` or ``dead``.
-
-    Examples
-    --------
-    >>> badge_tone("reconnected"), badge_tone("stale"), badge_tone("closed")
-    ('live', 'warning', 'dead')
-    """
-    return _BADGES.get(status, "dead")
 
 
 def short_timeframe(name: str) -> str:
@@ -131,6 +112,7 @@ def legend_text(
     )
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """Makes the pieces of a figure for one symbol, timeframe and theme.
 
@@ -139,7 +121,7 @@ class Look:
     symbol, timeframe
         What is shown; escaped wherever it becomes text.
     decimals
-        Of prices, from the tick size.
+        Of prices.
     whole_lots
         Whether volume has no decimals.
     theme
@@ -147,37 +129,37 @@ class Look:
     tz
         Zone of the labels.
     kind
-        How bars are drawn, one of `mdnb.widgets.chart.state.KINDS`.
+        How bars are drawn, one of `mdnb.widgets.chart.options.KINDS`.
     indicators
         Those drawn over the bars and below them.
     has_volume
         Whether there is a pane of volume.
     """
 
-    def __init__(
-        self,
-        symbol: str,
-        timeframe: str,
-        decimals: int,
-        whole_lots: bool,
-        theme: Theme,
-        tz: str = "UTC",
-        *,
-        kind: str = "candles",
-        indicators: Sequence[Indicator] = (),
-        has_volume: bool = True,
-    ) -> None:
-        self.symbol = symbol
-        self.timeframe = timeframe
-        self.decimals = decimals
-        self.volume_decimals = 0 if whole_lots else 4
-        self.theme = theme
-        self.tz = tz
-        self.kind = kind
-        self.indicators = tuple(indicators)
-        self.has_volume = has_volume
-        self.lines = lines_of(self.indicators)
-        self.panes = panes_of(self.indicators)
+    symbol: str
+    timeframe: str
+    decimals: int
+    whole_lots: bool
+    theme: Theme
+    tz: str = "UTC"
+    kind: str = "candles"
+    indicators: tuple[Indicator, ...] = ()
+    has_volume: bool = True
+
+    @property
+    def volume_decimals(self) -> int:
+        """Decimals of volume."""
+        return 0 if self.whole_lots else 4
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The indicators' lines, in the order of their traces."""
+        return lines_of(self.indicators)
+
+    @property
+    def panes(self) -> tuple[Pane, ...]:
+        """The panes below the bars, from the top."""
+        return panes_of(self.indicators)
 
     def decimals_of(self, indicator: Indicator) -> int:
         """Return the decimals of an indicator's values: a price's, a volume's, or one of its own."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from mdnb.analysis.indicators import Indicator
@@ -100,7 +101,8 @@ def parse_overlays(given: Iterable[str | Indicator] | str | Indicator) -> tuple[
     return found
 
 
-def lines_of(indicators: Sequence[Indicator]) -> tuple[Line, ...]:
+@functools.lru_cache(maxsize=64)
+def lines_of(indicators: tuple[Indicator, ...]) -> tuple[Line, ...]:
     """Return the lines to draw, in the order of their traces.
 
     Examples
@@ -149,7 +151,8 @@ def _drawn_first(indicator: Indicator) -> tuple[str, ...]:
     return tuple(sorted(indicator.lines, key=lambda line: line not in _BARS))
 
 
-def panes_of(indicators: Sequence[Indicator]) -> tuple[Pane, ...]:
+@functools.lru_cache(maxsize=64)
+def panes_of(indicators: tuple[Indicator, ...]) -> tuple[Pane, ...]:
     """Return the panes below the bars, from the top."""
     lower = [one for one in indicators if one.pane == "lower"]
     return tuple(

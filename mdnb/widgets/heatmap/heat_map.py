@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import pathlib
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,17 +12,16 @@ import anywidget
 import traitlets
 
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.widgets.figure.layout import badge_tone
+from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.heatmap.options import MOST_LEVELS, check_heat_options
 from mdnb.widgets.heatmap.picture import heat_svg
 from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of
 from mdnb.widgets.heatmap.scale import ramp
 from mdnb.widgets.page.display_policy import kept
-from mdnb.widgets.page.sender import sender
-from mdnb.widgets.page.theme import theme_of
+from mdnb.widgets.page.life import Life
+from mdnb.widgets.page.theme import badge_tone, theme_of
 from mdnb.widgets.static_output.static_output import still
 from mdnb.widgets.tables.base import row_limit
-from mdnb.widgets.tables.cell_format import decimals_of
 
 __all__ = ["HeatMap"]
 
@@ -99,15 +97,13 @@ class HeatMap(anywidget.AnyWidget):
         self._clock: Callable[[], float] = time.time
         self._step = engine.instrument.tick_size or 0.0
         self._ring = HeatRing(int(columns), max(1, round(_HELD_SECONDS / self._interval)))
-        self._guard = threading.RLock()
+        self._life = Life()
         self._lookers: set[str] = set()
-        self._heard = self._shown = self._ended = False
         super().__init__(_settings=self._describe())
         self.layout.flex = "1 1 480px"
         self.layout.min_width = "280px"
         self.on_msg(self._on_message)
-        self._listener = engine.listen(sender().wake.set)
-        sender().add(self)
+        self._life.begin(self, [engine])
 
     # -- what it holds --------------------------------------------------------------------------------
 
@@ -118,7 +114,7 @@ class HeatMap(anywidget.AnyWidget):
 
     def columns(self, count: int | None = None) -> list[Column]:
         """Return the newest columns held, oldest first."""
-        with self._guard:
+        with self._life.guard:
             return self._ring.columns(count)
 
     def _describe(self) -> dict[str, Any]:
@@ -179,7 +175,7 @@ class HeatMap(anywidget.AnyWidget):
         """Take the smallest decimal of the first prices for the tick that the venue does not tell."""
         if not prices:
             return
-        self._step = 10.0 ** -decimals_of(prices)
+        self._step = 10.0 ** -PriceDecimals().of(self._engine.instrument, prices)
         while max(prices) / self._step > _MOST_TICKS:
             self._step *= 10
         # Written past the traits' notification, which belongs to the kernel's own thread.
@@ -190,19 +186,15 @@ class HeatMap(anywidget.AnyWidget):
 
     def draw(self) -> None:
         """Look at the book, and send the columns that are new; the sender's thread calls this."""
-        with self._guard:
-            if self._ended:
-                return
-            is_closed = self._engine.status() == "closed"
-            self._look(final=is_closed)
-            now = time.monotonic()
-            is_due = is_closed or now - self._sent_at >= self._send_pause
-            if is_due and self._ring.end > self._sent and self._is_looked_at():
-                self._sent_at = now
-                self._send_after(self._sent)
-            if is_closed:
-                # The market was closed: nothing will come any more, and the badge says so.
-                self._stop()
+        self._life.draw(self._engine.status, self._send_changes)
+
+    def _send_changes(self, is_closed: bool) -> None:
+        self._look(final=is_closed)
+        now = time.monotonic()
+        is_due = is_closed or now - self._sent_at >= self._send_pause
+        if is_due and self._ring.end > self._sent and self._life.is_looked_at(len(self._lookers)):
+            self._sent_at = now
+            self._send_after(self._sent)
 
     def _send_after(self, index: int) -> None:
         ring = self._ring
@@ -210,19 +202,15 @@ class HeatMap(anywidget.AnyWidget):
         content = {"kind": "columns", "generation": ring.generation, "first": ring.first, **self._badge()}
         self.send(content, [ring.packed(index)])
 
-    def _is_looked_at(self) -> bool:
-        # A cell that displays a heat map and goes on keeps the kernel from hearing of the page until its
-        # end: until then what was displayed counts as looked at.
-        return bool(self._lookers) or (self._shown and not self._heard)
-
     def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
         kind = message.get("kind") if isinstance(message, dict) else None
         if kind not in {"looks", "need"}:
             return
         end = message.get("end")
-        with self._guard:
+        with self._life.guard:
             if kind == "looks":
-                page, self._heard = str(message.get("page")), True
+                page = str(message.get("page"))
+                self._life.note_page()
                 if not message.get("visible"):
                     self._lookers.discard(page)
                     return
@@ -234,28 +222,22 @@ class HeatMap(anywidget.AnyWidget):
 
     def note_shown(self) -> None:
         """Count as looked at until a page tells otherwise: it was just displayed."""
-        with self._guard:
-            self._shown, self._heard = True, False
-
-    def _stop(self) -> None:
-        self._ended = True
-        sender().remove(self)
-        self._listener.close()
+        with self._life.guard:
+            self._life.note_shown()
 
     def close(self) -> None:
         """Stop moving and leave the page."""
         # Closed also by the interpreter's end, and after a constructor that failed half way.
-        if "_listener" in self.__dict__ and not self._ended:
-            with self._guard:
-                self._stop()
+        if "_life" in self.__dict__:
+            self._life.close()
         super().close()
 
     # -- for pages that open later, and those without a kernel -------------------------------------------
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
         """Return the widget's state with the columns held now: a reloaded page shows the present."""
-        if key is None and "_listener" in self.__dict__:
-            with self._guard:
+        if key is None and self._is_begun():
+            with self._life.guard:
                 self._trait_values.update(_settings=self._describe(), _held=self._ring.packed())
         return super().get_state(key, drop_defaults)
 
@@ -265,6 +247,9 @@ class HeatMap(anywidget.AnyWidget):
         data, metadata = bundle
         self.note_shown()
         return kept({**data, "text/plain": repr(self), **still(self.picture())}), metadata
+
+    def _is_begun(self) -> bool:
+        return "_life" in self.__dict__ and self._life.begun
 
     def picture(self, theme: str = "light") -> str:
         """Return the heat map as it is now as a small stand-alone SVG, ``light`` or ``dark``.
@@ -276,7 +261,7 @@ class HeatMap(anywidget.AnyWidget):
         """
         columns = self.columns()
         if not columns:  # the notebook takes its picture before the first column is due
-            with self._guard:
+            with self._life.guard:
                 columns = [self._column(int(self._clock() / self._interval))]
         settings = self._describe()
         return heat_svg(columns, settings, theme_of(theme, self._palette), ramp(theme, self._palette))
@@ -286,6 +271,6 @@ class HeatMap(anywidget.AnyWidget):
         return self.picture()
 
     def __repr__(self) -> str:
-        if "_listener" not in self.__dict__:
+        if not self._is_begun():
             return f"<{type(self).__name__}>"
         return f"<{type(self).__name__} {self.symbol}: {len(self._ring)} columns, {self._engine.status()}>"

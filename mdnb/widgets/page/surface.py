@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import pathlib
 from typing import Any
 
 import ipywidgets
 
 from mdnb.widgets.page.theme import Theme, theme_of
-from mdnb.widgets.tables.base import STATIC
 
 __all__ = ["SURFACE", "Surface", "stylesheet"]
 
+_STATIC = pathlib.Path(__file__).parents[1] / "static"
 SURFACE = "mdnb-surface"
 """Class of a box that has the charts' colours; what lies inside reads them."""
 
@@ -65,7 +66,7 @@ def stylesheet() -> str:
     ]
     safe = theme_of("light", "colorblind")
     rules.append(f".mdnb-palette-colorblind{{--mdnb-up:{safe.up};--mdnb-down:{safe.down}}}")
-    return "\n".join([*rules, (STATIC / "surface.css").read_text(encoding="utf-8")])
+    return "\n".join([*rules, (_STATIC / "surface.css").read_text(encoding="utf-8")])
 
 
 def _tokens(theme: Theme) -> str:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import functools
+from typing import Any, Literal
 
 from mdnb.errors import OptionError, suggest
 
-__all__ = ["PALETTES", "THEMES", "Theme", "contrast_text", "theme_of", "with_alpha"]
+__all__ = ["PALETTES", "THEMES", "Theme", "badge_tone", "contrast_text", "theme_of", "with_alpha"]
 
 THEMES = ("auto", "dark", "light")
 PALETTES = ("default", "colorblind")
+_BADGES: dict[str, Literal["live", "warning"]] = {
+    "connected": "live",
+    "reconnected": "live",
+    "connecting": "warning",
+    "reconnecting": "warning",
+    "stale": "warning",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,6 +121,7 @@ def theme_of(name: str, palette: str = "default") -> Theme:
     return chosen if palette == "default" else dataclasses.replace(chosen, **_COLORBLIND[chosen.name])
 
 
+@functools.lru_cache(maxsize=256)
 def with_alpha(colour: str, alpha: float) -> str:
     """Return a colour as ``rgba(...)``.
 
@@ -125,6 +134,7 @@ def with_alpha(colour: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha:g})"
 
 
+@functools.lru_cache(maxsize=256)
 def contrast_text(colour: str) -> str:
     """Return black or white, whichever reads better on a colour.
 
@@ -139,3 +149,14 @@ def contrast_text(colour: str) -> str:
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#ffffff"
+
+
+def badge_tone(status: str) -> Literal["live", "warning", "dead"]:
+    """Return how a connection's state is coloured: ``live``, ``warning`` or ``dead``.
+
+    Examples
+    --------
+    >>> badge_tone("reconnected"), badge_tone("stale"), badge_tone("closed")
+    ('live', 'warning', 'dead')
+    """
+    return _BADGES.get(status, "dead")

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from mdnb.runtime.live.price_alerts import Alert
 from mdnb.store.bars import BarColumns
-from mdnb.widgets.chart.marks import Mark
 from mdnb.widgets.figure.axis import price_range, round_numbers, time_labels, to_axis
 from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.figure import drawn_prices
 from mdnb.widgets.figure.layout import Look, pane_domains
+from mdnb.widgets.figure.mark import Mark
 from mdnb.widgets.figure.series import Line, Pane
 from mdnb.widgets.figure.trace_parts import CLOSES_ACCENT
 from mdnb.widgets.page.theme import contrast_text

@@ -12,10 +12,10 @@ import numpy as np
 from mdnb.runtime.live.price_alerts import Alert
 from mdnb.store.columns import BarColumns
 from mdnb.timeframes import Timeframe
-from mdnb.widgets.chart.marks import Mark
 from mdnb.widgets.figure.axis import to_axis
 from mdnb.widgets.figure.figure import has_log_prices
 from mdnb.widgets.figure.layout import Look
+from mdnb.widgets.figure.mark import Mark
 from mdnb.widgets.page.theme import Theme
 
 __all__ = ["FIRED_SHOWN", "add_signs", "bar_of", "standing", "standing_alerts"]

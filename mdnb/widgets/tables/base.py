@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import threading
 from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
@@ -14,20 +13,13 @@ from mdnb.errors import OptionError
 from mdnb.manager.arguments import whole_number
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.page.display_policy import kept
-from mdnb.widgets.page.sender import sender
-from mdnb.widgets.page.theme import theme_of
-from mdnb.widgets.tables.state import Cell, Tone
+from mdnb.widgets.page.life import Life
+from mdnb.widgets.page.theme import badge_tone, theme_of
+from mdnb.widgets.tables.state import Cell
 
 __all__ = ["MOST_ROWS", "STATIC", "LiveTable", "Shown", "row_limit"]
 
 STATIC = pathlib.Path(__file__).parents[1] / "static"
-_TONES: dict[str, Tone] = {
-    "connected": "live",
-    "reconnected": "live",
-    "connecting": "warning",
-    "reconnecting": "warning",
-    "stale": "warning",
-}
 
 MOST_ROWS = 200
 """Rows of a table at the most: the whole of it is sent on each change."""
@@ -85,16 +77,13 @@ class LiveTable(anywidget.AnyWidget):
         colours = theme_of("light", palette)
         self.fps = float(fps)
         self._engines = tuple(engines)
-        # Reentrant: sending asks for the state, which composing guards too.
-        self._guard = threading.RLock()
+        self._life = Life()
         self._seen: Hashable = None
-        self._shown = self._had_view = self._ended = False
         # Views are counted only where the count is a number from the start.
         super().__init__(_table=self.state().message(), _colours=[colours.up, colours.down], _view_count=0)
         self._seen = self._version()
         self.observe(self._on_views, "_view_count")
-        self._listeners = [engine.listen(sender().wake.set) for engine in self._engines]
-        sender().add(self)
+        self._life.begin(self, self._engines)
 
     # -- what it shows: each table's own; not abstract, as the metaclass of a widget is traitlets' ----
 
@@ -111,24 +100,20 @@ class LiveTable(anywidget.AnyWidget):
 
     def _badge(self) -> Cell:
         status = self._status()
-        tone = _TONES.get(status, "dead")
+        tone = badge_tone(status)
         return Cell("live" if tone == "live" else status, tone)
 
     # -- drawing ------------------------------------------------------------------------------------
 
     def draw(self) -> None:
         """Send what changed since the last time; the sender's thread calls this."""
-        with self._guard:
-            if self._ended:
-                return
-            is_closed = self._status() == "closed"
-            version = self._version()
-            if version != self._seen and self._is_looked_at():
-                self._seen = version
-                self._send_now()
-            if is_closed:
-                # The market was closed: nothing will come any more, and the badge says so.
-                self._stop()
+        self._life.draw(self._status, self._send_changes)
+
+    def _send_changes(self, _is_closed: bool) -> None:
+        version = self._version()
+        if version != self._seen and self._is_looked_at():
+            self._seen = version
+            self._send_now()
 
     def _send_now(self) -> None:
         message = self.state().message()
@@ -138,44 +123,35 @@ class LiveTable(anywidget.AnyWidget):
             self.send_state("_table")
 
     def _is_looked_at(self) -> bool:
-        # A cell that displays a table and goes on keeps the kernel from hearing of the view until its end:
-        # until the first view was told of, what was displayed counts as looked at.
         if self._view_count:
-            self._had_view = True
-        return bool(self._view_count) or (self._shown and not self._had_view)
+            self._life.note_page()
+        return self._life.is_looked_at(self._view_count or 0)
 
     def note_shown(self) -> None:
-        """Count as looked at until the page tells otherwise: the table was just displayed."""
-        with self._guard:
-            self._shown, self._had_view = True, False
+        """Count as looked at until the page tells otherwise: it was just displayed, alone or in a box."""
+        with self._life.guard:
+            self._life.note_shown()
             self._send_now()
 
     def _on_views(self, change: dict[str, Any]) -> None:
         if (change["new"] or 0) > (change["old"] or 0):
             # What changed while nobody looked was not sent.
-            with self._guard:
+            with self._life.guard:
                 self._send_now()
-
-    def _stop(self) -> None:
-        self._ended = True
-        sender().remove(self)
-        for listener in self._listeners:
-            listener.close()
 
     def close(self) -> None:
         """Stop moving and leave the page."""
         # Closed also by the interpreter's end, and after a constructor that failed half way.
-        if "_listeners" in self.__dict__ and not self._ended:
-            with self._guard:
-                self._stop()
+        if "_life" in self.__dict__:
+            self._life.close()
         super().close()
 
     # -- for pages that open later, and those without a kernel ----------------------------------------
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
         """Return the widget's state with the table as it is now: a reloaded page shows the present."""
-        if key is None and "_listeners" in self.__dict__:
-            with self._guard:
+        if key is None and self._is_begun():
+            with self._life.guard:
                 self._trait_values["_table"] = self.state().message()
         return super().get_state(key, drop_defaults)
 
@@ -187,6 +163,9 @@ class LiveTable(anywidget.AnyWidget):
         state = self.state()
         return kept({**data, "text/plain": state.text(), "text/html": state.html()}), metadata
 
+    def _is_begun(self) -> bool:
+        return "_life" in self.__dict__ and self._life.begun
+
     def to_html(self) -> str:
         """Return the table as it is now as plain HTML, everything escaped."""
         return self.state().html()
@@ -195,7 +174,7 @@ class LiveTable(anywidget.AnyWidget):
         return self.state().text()
 
     def __repr__(self) -> str:
-        if "_listeners" not in self.__dict__:
+        if not self._is_begun():
             return f"<{type(self).__name__}>"
         symbols = ", ".join(engine.symbol for engine in self._engines)
         return f"<{type(self).__name__} {symbols}: {self._status()}>"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 
 __all__ = [
     "DASH",
@@ -13,7 +12,6 @@ __all__ = [
     "arrow",
     "blocks",
     "clock_text",
-    "decimals_of",
     "number",
     "scaled",
     "signed",
@@ -22,7 +20,6 @@ __all__ = [
 DASH = "–"
 """What stands where there is no value."""
 
-_MOST_SIZE_DECIMALS = 8
 _NS = 1_000_000_000
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -61,24 +58,6 @@ def arrow(value: float) -> str:
     ('▲', '▼', '')
     """
     return "▲" if value > 0 else "▼" if value < 0 else ""
-
-
-def decimals_of(sizes: Iterable[float], least: int = 0) -> int:
-    """Return the decimals that show all sizes, at least so many and at most 8.
-
-    Examples
-    --------
-    >>> decimals_of([1.0, 2.0]), decimals_of([0.015, 2.5]), decimals_of([0.1 + 0.2])
-    (0, 3, 1)
-    """
-    most = least
-    for size in sizes:
-        if most >= _MOST_SIZE_DECIMALS:
-            return _MOST_SIZE_DECIMALS
-        if math.isfinite(size):
-            exponent = Decimal(repr(round(size, _MOST_SIZE_DECIMALS))).normalize().as_tuple().exponent
-            most = max(most, -exponent if isinstance(exponent, int) else 0)
-    return min(most, _MOST_SIZE_DECIMALS)
 
 
 def clock_text(ts_ns: int, zone: dt.tzinfo, digits: int = 0) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 from mdnb.errors import TimeframeError
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarColumns
+from mdnb.widgets.figure.decimals import PriceDecimals, decimals_of
 from mdnb.widgets.tables.base import LiveTable, row_limit
-from mdnb.widgets.tables.cell_format import arrow, decimals_of, number
+from mdnb.widgets.tables.cell_format import arrow, number
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
 
 __all__ = ["FrameView"]
@@ -49,6 +50,7 @@ class FrameView(LiveTable):
         self._engine = engine
         self._zone = zoneinfo.ZoneInfo(engine.tz)
         self._volume_decimals = 0
+        self._prices = PriceDecimals()
         self.timeframe = engine.canonical(timeframe)
         super().__init__([engine], **options)
 
@@ -66,9 +68,13 @@ class FrameView(LiveTable):
         except TimeframeError:
             return self._with_rows((), "", f"{self.timeframe} bars are no longer kept")
         self._volume_decimals = decimals_of(bars.volume.tolist(), self._volume_decimals)
+        prices = [
+            price for column in (bars.open, bars.high, bars.low, bars.close) for price in column.tolist()
+        ]
+        places = self._prices.of(engine.instrument, prices)
         starts = [dt.datetime.fromtimestamp(us // _US, self._zone) for us in bars.time_us.tolist()]
         form = "%m-%d %H:%M:%S" if any(start.second for start in starts) else "%m-%d %H:%M"
-        rows = tuple(self._row(bars, at, start.strftime(form)) for at, start in enumerate(starts))
+        rows = tuple(self._row(bars, at, start.strftime(form), places) for at, start in enumerate(starts))
         zone = starts[-1].strftime("%Z") if starts else engine.tz
         return self._with_rows(rows, zone, "" if rows else "no bars yet")
 
@@ -82,8 +88,7 @@ class FrameView(LiveTable):
         title = f"{self._engine.symbol} · {self.timeframe}"
         return TableState(title, (), self._badge(), columns, rows, note=note)
 
-    def _row(self, bars: BarColumns, at: int, start: str) -> Row:
-        places = self._engine.instrument.decimals
+    def _row(self, bars: BarColumns, at: int, start: str, places: int) -> Row:
         is_forming = bars.forming and at == len(bars) - 1
         open_, close = float(bars.open[at]), float(bars.close[at])
         tone: Tone = "up" if close > open_ else "down" if close < open_ else ""

@@ -8,8 +8,9 @@ from typing import Any
 
 from mdnb.depth import BookLevel
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.widgets.figure.decimals import PriceDecimals, decimals_of
 from mdnb.widgets.tables.base import MOST_ROWS, LiveTable, row_limit
-from mdnb.widgets.tables.cell_format import arrow, decimals_of, number, signed
+from mdnb.widgets.tables.cell_format import arrow, number, signed
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
 
 __all__ = ["DepthLadder"]
@@ -44,6 +45,7 @@ class DepthLadder(LiveTable):
         self._levels = row_limit("levels", levels, MOST_ROWS // 2)
         self._engine = engine
         self._size_decimals = 0
+        self._prices = PriceDecimals()
         super().__init__([engine], **options)
 
     def _version(self) -> Hashable:
@@ -52,13 +54,15 @@ class DepthLadder(LiveTable):
 
     def state(self) -> TableState:
         """Return the best levels."""
-        engine, places = self._engine, self._engine.instrument.decimals
+        engine = self._engine
         book = engine.order_book(self._levels)
-        sizes = [level.size for level in (*book.bids, *book.asks)]
+        levels = (*book.bids, *book.asks)
+        sizes, prices = [level.size for level in levels], [level.price for level in levels]
+        places = self._prices.of(engine.instrument, prices)
         self._size_decimals = decimals_of(sizes, self._size_decimals)
         largest = max(sizes, default=0.0)
-        asks = self._side("ask", "down", book.asks, largest)[::-1]
-        bids = self._side("bid", "up", book.bids, largest)
+        asks = self._side("ask", "down", book.asks, largest, places)[::-1]
+        bids = self._side("bid", "up", book.bids, largest, places)
         # As many rows as levels are wanted, so that the middle stays where it is.
         rows = [
             *[_BLANK] * (self._levels - len(asks)),
@@ -77,9 +81,11 @@ class DepthLadder(LiveTable):
             f"{engine.symbol} · order book", facts, self._badge(), _COLUMNS, tuple(rows), heading=1, note=note
         )
 
-    def _side(self, name: str, tone: Tone, levels: Sequence[BookLevel], largest: float) -> list[Row]:
+    def _side(
+        self, name: str, tone: Tone, levels: Sequence[BookLevel], largest: float, places: int
+    ) -> list[Row]:
         """Return one side's rows, the best one first."""
-        places, digits = self._engine.instrument.decimals, self._size_decimals
+        digits = self._size_decimals
         sums = itertools.accumulate(level.size for level in levels)
         return [
             Row(

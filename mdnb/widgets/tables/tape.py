@@ -9,8 +9,9 @@ from typing import Any
 
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import OUTLIER, REFUSED
+from mdnb.widgets.figure.decimals import PriceDecimals, decimals_of
 from mdnb.widgets.tables.base import LiveTable, row_limit
-from mdnb.widgets.tables.cell_format import DASH, clock_text, decimals_of, number
+from mdnb.widgets.tables.cell_format import DASH, clock_text, number
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
 
 __all__ = ["Tape"]
@@ -46,6 +47,7 @@ class Tape(LiveTable):
         self._engine = engine
         self._zone = zoneinfo.ZoneInfo(engine.tz)
         self._size_decimals = 0
+        self._prices = PriceDecimals()
         super().__init__([engine], **options)
 
     def _version(self) -> Hashable:
@@ -54,10 +56,12 @@ class Tape(LiveTable):
 
     def state(self) -> TableState:
         """Return the newest trades."""
-        engine, places = self._engine, self._engine.instrument.decimals
+        engine = self._engine
         held = engine.recent(self._limit)
         # Never fewer decimals than before: columns that change their width cannot be read.
         self._size_decimals = decimals_of(held["size"].tolist(), self._size_decimals)
+        prices = held["price"].tolist()
+        places = self._prices.of(engine.instrument, prices)
         rows = []
         for ts_ns, price, size, _, side, _, flag in reversed(held.tolist()):
             name, tone = _SIDES[side]

@@ -9,6 +9,7 @@ from typing import Any
 
 from mdnb.errors import OptionError
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.tables.base import MOST_ROWS, LiveTable
 from mdnb.widgets.tables.cell_format import DASH, age_text, arrow, blocks, number, scaled, signed
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
@@ -58,6 +59,7 @@ class WatchList(LiveTable):
             raise OptionError(f"a watch list has 1 to {MOST_ROWS} symbols; got {len(engines)}")
         self._ages = tuple(ages)
         self._openings: dict[SymbolState, _Opening] = {}
+        self._prices = {engine: PriceDecimals() for engine in engines}
         super().__init__(engines, **options)
 
     def _version(self) -> Hashable:
@@ -84,9 +86,10 @@ class WatchList(LiveTable):
         return TableState("Watch list", (), self._badge(), columns, rows)
 
     def _cells(self, engine: SymbolState, since: Callable[[], float]) -> tuple[Cell, ...]:
-        places = engine.instrument.decimals
         closes = self._closes(engine)
         trade, quote = engine.last_trade, engine.last_quote
+        prices = [*closes, *([trade[1]] if trade else []), *([quote[1], quote[3]] if quote else [])]
+        places = self._prices[engine].of(engine.instrument, prices)
         last = trade[1] if trade is not None else closes[-1] if closes else _NAN
         opened = self._session_open(engine)
         change = last - opened

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import struct
 import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from typing import Any
 
 import plotly.graph_objects as go
@@ -16,41 +14,8 @@ from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.theme import theme_of
 from tests.limits import LIMIT_SECONDS
+from tests.widgets.chart.charts import Wire
 from tests.widgets.sources import HandSource, row
-
-_ROW, _HEADER = 6, 7
-
-
-class Wire:
-    """What a chart sends, in place of its comm."""
-
-    def __init__(self, chart: LiveChart) -> None:
-        self.messages: list[tuple[dict[str, Any], bytes]] = []
-        chart.__dict__["send"] = self._take
-
-    def _take(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
-        self.messages.append((content, buffers[0] if buffers else b""))
-
-    def delta(self) -> tuple[list[float], list[tuple[float, ...]]]:
-        """Return header and rows of the newest message, which is a delta."""
-        content, packed = self.messages[-1]
-        assert content["kind"] == "delta"
-        numbers = struct.unpack(f"<{len(packed) // 8}d", packed)
-        rows = [numbers[i : i + _ROW] for i in range(_HEADER, len(numbers), _ROW)]
-        return list(numbers[:_HEADER]), rows
-
-
-@pytest.fixture
-def source() -> HandSource:
-    return HandSource()
-
-
-@pytest.fixture
-def chart(source: HandSource) -> Iterator[LiveChart]:
-    made = LiveChart(source, "1min", theme="light", bars=100)
-    sender().remove(made)  # the tests draw
-    yield made
-    made.close()
 
 
 def test_a_tick_sends_one_row(chart: LiveChart, source: HandSource) -> None:

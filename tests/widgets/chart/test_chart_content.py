@@ -15,21 +15,16 @@ from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError, SymbolError
 from mdnb.sessions import Sessions
 from mdnb.widgets.chart.chart import LiveChart
-from mdnb.widgets.chart.state import KINDS
+from mdnb.widgets.chart.options import KINDS
 from mdnb.widgets.figure.layout import pane_domains
 from mdnb.widgets.page.sender import sender
+from tests.widgets.chart.charts import drawn_by_hand
 from tests.widgets.sources import MINUTE_NS, HandSource, row
 
 
 @pytest.fixture
-def source() -> HandSource:
-    return HandSource()
-
-
-@pytest.fixture
 def chart(source: HandSource) -> Iterator[LiveChart]:
-    made = LiveChart(source, "1min", theme="light", sources={"MNQ": source, "MES": HandSource(70, "MES")})
-    sender().remove(made)  # the tests draw
+    made = drawn_by_hand(source, sources={"MNQ": source, "MES": HandSource(70, "MES")})
     yield made
     made.close()
 

@@ -16,15 +16,15 @@ import pytest
 
 from mdnb.errors import MissingExtraError, OptionError
 from mdnb.widgets.chart.chart import LiveChart
+from mdnb.widgets.chart.look import look_of
 from mdnb.widgets.figure.layout import pane_domains
-from mdnb.widgets.page.sender import sender
+from tests.widgets.chart.charts import drawn_by_hand
 from tests.widgets.sources import HandSource
 
 
 @pytest.fixture
 def chart() -> Iterator[LiveChart]:
-    made = LiveChart(HandSource(300), "1min", theme="dark", overlays=["ema(5)", "rsi(4)", "macd(3, 5, 2)"])
-    sender().remove(made)
+    made = drawn_by_hand(HandSource(300), theme="dark", overlays=["ema(5)", "rsi(4)", "macd(3, 5, 2)"])
     yield made
     made.close()
 
@@ -143,7 +143,7 @@ def _last_level(svg: str) -> float:
 
 
 def _price_span(chart: LiveChart) -> tuple[float, float]:
-    look = chart._mdnb_files._state.look()
+    look = look_of(chart._mdnb.state)
     bottom, top = pane_domains(len(look.panes), has_volume=look.has_volume)[0]
     inside = chart.layout.height - 30 - 22
     return 30 + inside * (1 - bottom), 30 + inside * (1 - top)

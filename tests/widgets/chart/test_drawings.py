@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from hypothesis import given, strategies as st
 from mdnb.errors import OptionError
 from mdnb.rows import BarRow
 from mdnb.store.columns import BarColumns, columns_from_rows
+from mdnb.widgets.chart.anchors import ordinals_of, times_of
 from mdnb.widgets.chart.chart import LiveChart
-from mdnb.widgets.chart.drawings import _ordinals_of, _times_of
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.theme import theme_of
 from tests.widgets.sources import MINUTE_NS, HandSource, row
@@ -39,14 +38,6 @@ def _at(minute: float) -> pd.Timestamp:
 @pytest.fixture
 def source() -> HandSource:
     return TwoFrames()
-
-
-@pytest.fixture
-def chart(source: HandSource) -> Iterator[LiveChart]:
-    made = LiveChart(source, "1min", theme="light", bars=100)
-    sender().remove(made)  # the tests draw
-    yield made
-    made.close()
 
 
 def _names(chart: LiveChart) -> list[str]:
@@ -223,6 +214,6 @@ def test_times_of_ordinals_are_ordinals_of_times(gaps: list[int], place: float) 
     rows = [row(0)] * len(gaps)
     bars = columns_from_rows([(int(us) * 1000, *one[1:]) for us, one in zip(starts, rows, strict=True)])
     ordinal = bars.first + place
-    (time,) = _times_of([ordinal], bars)
-    (again,) = _ordinals_of([time], bars)
+    (time,) = times_of([ordinal], bars)
+    (again,) = ordinals_of([time], bars)
     assert again == pytest.approx(ordinal, abs=1e-4)

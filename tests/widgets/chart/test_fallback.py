@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from mdnb.widgets.chart.chart import LiveChart
-from mdnb.widgets.page.sender import sender
+from tests.widgets.chart.charts import drawn_by_hand
 from tests.widgets.sources import HandSource
 
 _CANNOT = {"kind": "cannot", "why": "ReferenceError: DecompressionStream is not defined"}
@@ -24,8 +24,7 @@ def source() -> HandSource:
 
 @pytest.fixture
 def chart(source: HandSource) -> Iterator[LiveChart]:
-    made = LiveChart(source, "1min", theme="light", bars=6_000, fps=30)
-    sender().remove(made)  # the tests draw
+    made = drawn_by_hand(source, bars=6_000, fps=30)
     yield made
     made.close()
 

@@ -12,11 +12,6 @@ from mdnb.widgets.chart.chart import LiveChart
 from tests.widgets.sources import HandSource
 
 
-@pytest.fixture
-def chart() -> LiveChart:
-    return LiveChart(HandSource(), "1min", theme="light")
-
-
 def test_a_link_is_told_to_open_pages_and_kept_for_those_that_open_later(
     chart: LiveChart, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,21 +20,8 @@ from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.chart.marks import MOST_MARKS, Mark
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.static_output.static_annotations import bar_of
-from tests.widgets.chart.test_chart import Wire
+from tests.widgets.chart.charts import Wire
 from tests.widgets.sources import MINUTE_NS, HandSource, row
-
-
-@pytest.fixture
-def source() -> HandSource:
-    return HandSource()
-
-
-@pytest.fixture
-def chart(source: HandSource) -> Iterator[LiveChart]:
-    made = LiveChart(source, "1min", theme="light", bars=100)
-    sender().remove(made)  # the tests draw
-    yield made
-    made.close()
 
 
 class Page:
@@ -57,7 +43,7 @@ class Page:
 
     def look(self) -> list[tuple[Any, ...]]:
         """Draw, take what came, ask for what was missed."""
-        with self.chart._mdnb.lock:
+        with self.chart._mdnb.state.lock:
             self.chart.draw()
         while self.read < len(self.wire.messages):
             message = self.wire.messages[self.read][0]
@@ -179,13 +165,13 @@ def test_a_frame_is_marked_whole_or_not_at_all(chart: LiveChart) -> None:
     ):
         with pytest.raises(OptionError, match=message):
             chart.mark_trades(wrong)
-    assert len(chart._mdnb_marks.held()[1]) == 6
+    assert len(chart._mdnb.annotations.marks.held()[1]) == 6
 
 
 def test_the_first_marks_go_where_there_are_too_many(chart: LiveChart) -> None:
     chart.mark_trades(pd.DataFrame({"side": "buy", "time": np.arange(float(MOST_MARKS))}))
     last = chart.mark(5.0)
-    held = chart._mdnb_marks.held()[1]
+    held = chart._mdnb.annotations.marks.held()[1]
     assert len(held) == MOST_MARKS
     assert (held[0].time_ns, held[-1]) == (1_000_000_000, last)
 

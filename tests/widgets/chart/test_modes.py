@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,14 +10,6 @@ from mdnb.errors import OptionError
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.page.sender import sender
 from tests.widgets.sources import MINUTE_NS, HandSource
-
-
-@pytest.fixture
-def chart() -> Iterator[LiveChart]:
-    made = LiveChart(HandSource(), "1min", theme="light", bars=100)
-    sender().remove(made)  # nothing is to be drawn here
-    yield made
-    made.close()
 
 
 @pytest.fixture

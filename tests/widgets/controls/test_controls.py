@@ -223,7 +223,7 @@ def test_closed_controls_are_drawn_no_more_and_the_chart_stays(market: LiveMarke
     assert id(made) in sender()._charts
     made.close()
     assert id(made) not in sender()._charts
-    assert not chart._mdnb.closed
+    assert not chart._mdnb.state.closed
 
 
 # The panel
@@ -241,7 +241,7 @@ def test_a_panel_has_chart_controls_and_the_charts_picture(market: LiveMarket) -
     panel.controls.look.theme.value = "light"
     assert "mdnb-theme-light" in panel._dom_classes
     panel.close()
-    assert panel.chart._mdnb.closed
+    assert panel.chart._mdnb.state.closed
     with pytest.raises(OptionError, match="no option 'hight'"):
         market.panel("5min", hight=300)
 

@@ -49,13 +49,13 @@ def test_each_option_is_obeyed(market: LiveMarket) -> None:
     assert {(chart.theme, chart.kind, chart.overlays) for chart in full.charts} == {
         ("dark", "line", ("vwap",))
     }
-    groups = {chart._mdnb.link["group"] for chart in full.charts}
+    groups = {chart._mdnb.state.link["group"] for chart in full.charts}
     assert len(groups) == 1
     bare = market.dashboard(link=False, controls=False, alignment=False, status=False)
     assert (bare.controls, bare.alignment, bare.status, bare.strips) == (None, None, None, ())
-    assert {chart._mdnb.link for chart in bare.charts} == {None}
+    assert {chart._mdnb.state.link for chart in bare.charts} == {None}
     other = market.dashboard()
-    assert {chart._mdnb.link["group"] for chart in other.charts} & groups == set(), "a group of its own"
+    assert {chart._mdnb.state.link["group"] for chart in other.charts} & groups == set(), "a group of its own"
     columns = market.dashboard(columns=3)
     (grid,) = (child for child in columns.children if "mdnb-grid" in getattr(child, "_dom_classes", ()))
     assert "25.00%" in grid.layout.grid_template_columns
@@ -118,7 +118,7 @@ def test_closing_closes_all_of_it(market: LiveMarket) -> None:
     assert len(set(sender()._charts) - drawn) == 7  # itself, controls, two strips, three charts
     board.close()
     assert set(sender()._charts) <= drawn
-    assert all(chart._mdnb.closed for chart in board.charts)
+    assert all(chart._mdnb.state.closed for chart in board.charts)
 
 
 def test_a_still_page_has_pictures_of_all_charts_and_is_small(market: LiveMarket) -> None:

@@ -11,8 +11,9 @@ import mdnb
 from mdnb.errors import OptionError, TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.widgets.dashboard.alignment_strip import AlignmentStrip
-from mdnb.widgets.dashboard.live_strip import Gauge, LiveStrip, StripState, Tile
+from mdnb.widgets.dashboard.live_strip import LiveStrip
 from mdnb.widgets.dashboard.status_strip import StatusStrip
+from mdnb.widgets.dashboard.strip_state import Gauge, StripState, Tile
 from mdnb.widgets.page.sender import sender
 from tests.manager.hand import HandFeed, minutes, open_market, trade
 
@@ -30,7 +31,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
 
     def send(self: LiveStrip, message: dict[str, Any], buffers: object = None) -> None:
-        if "_listeners" in self.__dict__ and message["state"].keys() == {"_table"}:
+        if self._is_begun() and message["state"].keys() == {"_table"}:
             made.append(message["state"]["_table"])
 
     monkeypatch.setattr(LiveStrip, "_send", send)

@@ -38,7 +38,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> _Sent:
 
     def send(self: LiveTable, message: dict[str, Any], buffers: object = None) -> None:
         # Not what every widget tells of itself when it is made, nor the count of views.
-        if "_listeners" in self.__dict__ and message["state"].keys() != {"_view_count"}:
+        if self._is_begun() and message["state"].keys() != {"_view_count"}:
             made.append(message)
 
     monkeypatch.setattr(LiveTable, "_send", send)

@@ -1,0 +1,103 @@
+"""`Life`: from when to when a widget that moves by itself is drawn, and whether anybody looks at it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from mdnb.widgets.page.sender import Drawable, sender
+
+__all__ = ["Life", "Listenable"]
+
+
+class _Handle(Protocol):
+    def close(self) -> None:
+        """End being told."""
+        ...
+
+
+class Listenable(Protocol):
+    """What tells of its changes."""
+
+    def listen(self, callback: Callable[[], None]) -> _Handle:
+        """Be told after each change."""
+        ...
+
+
+class Life:
+    """One widget's life: drawn by the sender's thread from `begin` on, until its market is closed or it is.
+
+    Attributes
+    ----------
+    guard
+        Held while the widget is drawn or changed. Reentrant: sending asks for the state, which is composed
+        under it too.
+    begun, ended
+        Whether it is drawn already, and whether it is drawn no more.
+    """
+
+    def __init__(self) -> None:
+        self.guard = threading.RLock()
+        self.begun = self.ended = False
+        self._listeners: list[_Handle] = []
+        self._widget: Drawable | None = None
+        self._shown = self._heard = False
+
+    def begin(self, widget: Drawable, sources: Sequence[Listenable]) -> None:
+        """Draw the widget from now on, when one of the sources has changed."""
+        self._widget = widget
+        self.follow(sources)
+        self.begun = True
+        sender().add(widget)
+
+    def follow(self, sources: Sequence[Listenable]) -> None:
+        """Be woken by these sources in place of those before."""
+        self._forget()
+        self._listeners = [source.listen(sender().wake.set) for source in sources]
+
+    def _forget(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
+
+    def draw(self, status: Callable[[], str], send: Callable[[bool], None]) -> None:
+        """Let the widget send what changed, told whether its market is closed; then it is the last time."""
+        with self.guard:
+            if self.ended:
+                return
+            is_closed = status() == "closed"
+            send(is_closed)
+            if is_closed:
+                # Nothing will come any more, and the badge says so.
+                self._end()
+
+    def close(self) -> None:
+        """Draw the widget no more; also before it was begun, or again."""
+        if self.begun and not self.ended:
+            with self.guard:
+                self._end()
+
+    def _end(self) -> None:
+        self.ended = True
+        if self._widget is not None:
+            sender().remove(self._widget)
+            self._widget = None
+        self._forget()
+
+    # -- whether anybody looks ------------------------------------------------------------------------
+
+    def note_shown(self) -> None:
+        """Count as looked at until a page tells otherwise: it was just displayed.
+
+        A cell that displays a widget and goes on keeps the kernel from hearing of the page until its end.
+        """
+        self._shown, self._heard = True, False
+
+    def note_page(self) -> None:
+        """Take note that a page has told whether it shows the widget."""
+        self._heard = True
+
+    def is_looked_at(self, pages: int) -> bool:
+        """Return whether anybody looks, where so many pages say that they show it."""
+        return pages > 0 or (self._shown and not self._heard)
