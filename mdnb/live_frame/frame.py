@@ -260,9 +260,8 @@ class LiveFrame(PandasNames):
         return self.frame.__arrow_c_stream__(requested_schema)
 
     def __narwhals_dataframe__(self) -> Any:
-        import narwhals as nw
-
-        return nw.from_native(self.frame, eager_only=True)._compliant_frame
+        # Narwhals alone asks for it, so it is loaded; mdnb does without.
+        return sys.modules["narwhals"].from_native(self.frame, eager_only=True)._compliant_frame
 
     def __copy__(self) -> pd.DataFrame:
         return self.frame

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.kernel
 _MAKE = """
 import inspect, json, mdnb, pandas as pd
 live = mdnb.live("MNQ", ["1min", "5min"], feed="sim://?speed=30", initial_days=0.1, name="tab")
-df = live["1min"].frame
+bars = live["1min"]
+df = bars.frame
 """
 _SECONDS = 120.0
 _TIMES = 7
@@ -50,10 +51,14 @@ def test_after_the_dot_of_a_market(kernel: Kernel) -> None:
     assert set(public) <= names(kernel, "live.")
 
 
-def test_a_live_frame_completes_as_a_frame_does(kernel: Kernel) -> None:
-    offered = names(kernel, 'live["1min"].c')
+@pytest.mark.parametrize("code", ['live["1min"].c', 'live["MNQ"]["1min"].c', "bars.c"])
+def test_a_live_frame_completes_as_a_frame_does(kernel: Kernel, code: str) -> None:
+    offered = names(kernel, code)
     assert {"closed", "close"} <= offered
     assert {name for name in dir(pd.DataFrame) if name.startswith("c")} <= offered
+
+
+def test_other_names_of_a_live_frame(kernel: Kernel) -> None:
     assert {"tail", "tick_count", "timeframe", "to_parquet"} <= names(kernel, 'live["1min"].t')
 
 
@@ -95,7 +100,7 @@ def test_methods_of_the_data_manager(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["live.", 'live["1min"].c', 'live["1min"]["c', "live.chart(", "live.data.get_"]
+    "code", ["live.", 'live["1min"].c', "bars.c", 'live["1min"]["c', "live.chart(", "live.data.get_"]
 )
 def test_it_takes_no_longer_than_with_a_frame(kernel: Kernel, code: str) -> None:
     # The first answers are those of a jedi that reads its sources; side by side, what else runs slows both.
