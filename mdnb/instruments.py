@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
 import math
 
 from mdnb.sessions import Sessions
@@ -35,6 +34,11 @@ class Instrument:
     price_decimals
         Decimals of the prices seen, where the tick size is unknown; None before any.
 
+    Attributes
+    ----------
+    decimals
+        Decimals that a price needs to show every tick; 2 where neither ticks nor prices are known.
+
     Examples
     --------
     >>> known_instrument("MNQ").decimals
@@ -51,13 +55,12 @@ class Instrument:
     point_value: float | None = None
     description: str = ""
     price_decimals: int | None = None
+    # Told once, for each record that is made asks for it.
+    decimals: int = dataclasses.field(init=False, repr=False, compare=False)
 
-    @property
-    def decimals(self) -> int:
-        """Decimals that a price needs to show every tick; 2 where neither ticks nor prices are known."""
-        if self.tick_size:
-            return _decimals_of_tick(self.tick_size)
-        return 2 if self.price_decimals is None else self.price_decimals
+    def __post_init__(self) -> None:
+        seen = 2 if self.price_decimals is None else self.price_decimals
+        object.__setattr__(self, "decimals", _decimals_of_tick(self.tick_size) if self.tick_size else seen)
 
     def sessions(self, start: dt.date, end: dt.date) -> Sessions:
         """Return the calendar's sessions from ``start`` to ``end``, both included."""
@@ -66,7 +69,6 @@ class Instrument:
         return Sessions.from_calendar(self.calendar, start, end)
 
 
-@functools.lru_cache(maxsize=256)
 def _decimals_of_tick(tick_size: float) -> int:
     for places in range(13):
         scaled = tick_size * 10**places

@@ -286,7 +286,7 @@ def _with_unit(role: Role | None, value: float) -> str:
     if not math.isfinite(value):
         return DASH
     written = {
-        Role.SHARE: f"{value:.2%}",
+        Role.SHARE: f"{100 * value:.2f} %",
         Role.PERCENT: f"{value:.2f} %",
         Role.SECONDS: f"{value:,.3f} s",
         Role.MILLISECONDS: f"{value:,.3f} ms",
