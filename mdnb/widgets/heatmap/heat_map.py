@@ -96,6 +96,7 @@ class HeatMap(anywidget.AnyWidget):
         self._sent = -1
         self._clock: Callable[[], float] = time.time
         self._step = engine.instrument.tick_size or 0.0
+        self._prices = PriceDecimals()
         self._ring = HeatRing(int(columns), max(1, round(_HELD_SECONDS / self._interval)))
         self._life = Life()
         self._lookers: set[str] = set()
@@ -165,19 +166,25 @@ class HeatMap(anywidget.AnyWidget):
         with engine.lock:
             bids, asks = engine.book(MOST_LEVELS)
             trade = engine.last_trade
-        if not self._step:
+        if not engine.instrument.tick_size:
             self._find_step([price for price, _ in (*bids, *asks)])
         # Without a tick there is no book yet, and nowhere to draw a price.
         last = trade[1] if trade is not None and self._step else math.nan
         return column_of(index, bids, asks, last, self._step or 1.0)
 
     def _find_step(self, prices: list[float]) -> None:
-        """Take the smallest decimal of the first prices for the tick that the venue does not tell."""
+        """Take the smallest decimal of the prices seen for the tick that the venue does not tell."""
         if not prices:
             return
-        self._step = 10.0 ** -PriceDecimals().of(self._engine.instrument, prices)
-        while max(prices) / self._step > _MOST_TICKS:
-            self._step *= 10
+        step = 10.0 ** -self._prices.of(self._engine.instrument, prices)
+        while max(prices) / step > _MOST_TICKS:
+            step *= 10
+        if self._step and step >= self._step:
+            return
+        self._step = step
+        # What is held is in other ticks.
+        self._ring.clear()
+        self._sent = -1
         # Written past the traits' notification, which belongs to the kernel's own thread.
         self._trait_values["_settings"] = self._describe()
         self.send_state("_settings")

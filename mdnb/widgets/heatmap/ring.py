@@ -127,7 +127,7 @@ class HeatRing:
     Attributes
     ----------
     generation
-        How often all columns went, because the clock was set back.
+        How often all columns went: the clock was set back, or ticks are finer than was thought.
 
     Examples
     --------
@@ -166,14 +166,19 @@ class HeatRing:
     def add(self, column: Column) -> None:
         """Take a column newer than all held. One that is older means that the clock was set back: all go."""
         if column.index <= self.end:
-            self._held.clear()
-            self.generation += 1
+            self.clear()
         missed = range(self.end + 1, column.index) if self._held else range(0)
         before = self.columns(1)[0] if missed and len(missed) <= self.patience else None
         for index in missed[-self.limit :]:
             blank = before or column_of(index, (), (), float("nan"), 1.0)
             self._held.append((index, dataclasses.replace(blank, index=index).pack()))
         self._held.append((column.index, column.pack()))
+
+    def clear(self) -> None:
+        """Hold no columns any more, and say so by another generation."""
+        if self._held:
+            self._held.clear()
+            self.generation += 1
 
     def columns(self, count: int | None = None) -> list[Column]:
         """Return the newest columns, oldest first."""

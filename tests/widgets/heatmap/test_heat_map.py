@@ -184,6 +184,26 @@ def test_a_tick_size_that_nobody_tells_is_found_in_the_prices() -> None:
     assert (round(settings["step"], 9), settings["decimals"]) == (1e-6, 6)
 
 
+def test_a_price_with_more_decimals_makes_the_ticks_finer(sent: _Sent) -> None:
+    engine = _engine(tick_size=None)
+    engine.apply_depth(DepthUpdate(0, True, [(100.0, 5.0)], [(101.0, 7.0)]))
+    heat, now = _heat(engine)
+    heat._on_message(heat, {"kind": "looks", "page": "a", "visible": True, "end": -1}, [])
+    ticks = []
+    for bid in (100.0, 100.25, 100.0):
+        engine.apply_depth(DepthUpdate(0, True, [(bid, 5.0)], [(101.0, 7.0)]))
+        now[0] += 1
+        heat._sent_at = -math.inf
+        heat.draw()
+        ticks.append(heat.columns()[-1].ticks.tolist())
+    assert ticks == [[100, 101], [10025, 10100], [10000, 10100]]
+    assert len(heat.columns()) == 2, "those in coarser ticks are gone"
+    assert [content["generation"] for content, _ in sent] == [0, 1, 1], "and a page is told so"
+    assert [len(columns) for _, columns in sent] == [1, 1, 1]
+    settings = heat.get_state()["_settings"]
+    assert (settings["step"], settings["decimals"], settings["generation"]) == (0.01, 2, 1)
+
+
 def test_prices_too_far_out_for_an_axis_are_left_out_and_levels_of_one_tick_added_up() -> None:
     column = column_of(1, [(10.0, 1.0), (9.98, 2.0)], [(1e12, 5.0)], 10.0, 0.25)
     assert (column.bids, column.ticks.tolist(), column.sizes.tolist()) == (1, [40], [3.0])
