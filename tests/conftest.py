@@ -8,18 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.chromium import find_chromium, how_to_install
 from tests.limits import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[1]
 
-# No deadlines: a slow machine is not a wrong result. In CI the same examples each time, so that a red run can
-# be had again; at home new ones each time, so that something may be found.
-settings.register_profile("home", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.register_profile("thorough", deadline=None, max_examples=2_000)
+# No deadlines, and no complaint that examples are slow to make: a busy machine is not a wrong result.
+# In CI the same examples each time, so that a red run can be had again; at home new ones, so that something
+# may be found.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("home", _PATIENT)
+settings.register_profile("ci", _PATIENT, derandomize=True)
+settings.register_profile("thorough", _PATIENT, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "home"))
 
 

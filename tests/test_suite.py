@@ -211,6 +211,26 @@ def test_running_the_cell_again_replaces_the_market_and_leaks_nothing() -> None:
     market.close()
 
 
+@pytest.mark.parametrize("end", ["played", "closed"])
+def test_iterators_over_events_end_with_the_market(end: str) -> None:
+    feed = "replay:dataset:gold-ticks?speed=max" if end == "played" else FAST
+    with mdnb.live("GC" if end == "played" else "MNQ", ["1min"], feed=feed, initial_days=0) as market:
+        bus = market._session.bus
+        plain, awaited = bus.events_plain("tick_data"), bus.events("tick_data")
+        if end == "closed":
+            market.close()
+
+        async def rest() -> list[mdnb.Event]:
+            return [event async for event in awaited]
+
+        # What is held is given, and then they end.
+        given = [*plain, *asyncio.run(rest())]
+        assert all(event.symbol == market.symbol for event in given)
+        assert bus.subscriptions() == []
+        with pytest.raises(ClosedError, match="market is at its end"):
+            asyncio.run(bus.wait_for("tick_data"))
+
+
 def test_a_suite_that_nobody_keeps_is_closed() -> None:
     market = mdnb.live("MNQ", ["1min"], feed=FAST, initial_days=0, name="dropped")
     session = market._parts.session
