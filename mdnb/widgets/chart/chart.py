@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -29,7 +28,7 @@ from mdnb.widgets.figure.figure import CONFIG
 from mdnb.widgets.figure.silent_figure import SilentFigure
 from mdnb.widgets.page.display_policy import WIDGET_VIEW, kept
 from mdnb.widgets.page.late_import import wait_imported
-from mdnb.widgets.page.page_assets import plotly_runtime
+from mdnb.widgets.page.page_assets import joined_scripts, plotly_runtime
 from mdnb.widgets.page.page_probe import page_probe
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.theme import theme_of
@@ -88,7 +87,7 @@ class LiveChart(SilentFigure):
         When an option is unknown or outside what is allowed.
     """
 
-    _esm = pathlib.Path(__file__).parents[1] / "static" / "live_chart.js"
+    _esm = joined_scripts("shared_module", "live_chart")
     _runtime = traitlets.Unicode("").tag(sync=True)
     _look = traitlets.Dict().tag(sync=True)
     _bars = traitlets.Bytes(b"").tag(sync=True)
@@ -177,8 +176,14 @@ class LiveChart(SilentFigure):
 
     def open(self) -> None:
         """Open the connection to the page; once everything is there, so that it takes one message."""
-        if self.__dict__.get("_mdnb_opens", False):
+        if not self.__dict__.get("_mdnb_opens", False):
+            return
+        if self.comm is None:
             super().open()
+        else:
+            # Marimo opened it when the widget was constructed, and nothing was there yet.
+            self.get_state()
+            self.send_state([name for name in self.keys if name != "_esm"])
 
     link = Forward("_mdnb_linking", Linking.link)
     unlink = Forward("_mdnb_linking", Linking.unlink)

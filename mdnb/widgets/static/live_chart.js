@@ -22,17 +22,6 @@ async function runtimeOf(model) {
   }
 }
 
-/** Return the drawing code of a runtime: one module for all charts of the page. */
-function moduleOf(runtime) {
-  const held = (window.__mdnbModules ??= new Map());
-  const source = runtime.get("_esm");
-  if (!held.has(source)) {
-    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    held.set(source, import(url).finally(() => URL.revokeObjectURL(url)));
-  }
-  return held.get(source);
-}
-
 export default () => {
   let started;
   let chart;
