@@ -14,6 +14,7 @@ import traitlets
 from plotly.offline import get_plotlyjs_version
 
 from mdnb.widgets.page.display_policy import attended
+from mdnb.widgets.page.marimo_host import CellRun, marimo_cell_run
 
 __all__ = ["PlotlyRuntime", "joined_scripts", "plotly_runtime"]
 
@@ -93,13 +94,14 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def plotly_runtime() -> PlotlyRuntime:
-    """Return the kernel's one runtime, from any thread."""
+    """Return the kernel's one runtime, from any thread; in marimo that of the cell that runs."""
     with _ONE_AT_A_TIME:
-        return _runtime()
+        return _runtime(marimo_cell_run())
 
 
-@functools.cache
-def _runtime() -> PlotlyRuntime:
+@functools.lru_cache(maxsize=32)
+def _runtime(_run: CellRun | None) -> PlotlyRuntime:
+    # Of a marimo cell that is no longer among the last ones, the next chart brings its own.
     return PlotlyRuntime()
 
 
