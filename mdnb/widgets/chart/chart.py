@@ -89,6 +89,7 @@ class LiveChart(SilentFigure):
 
     _esm = joined_scripts("shared_module", "live_chart")
     _runtime = traitlets.Unicode("").tag(sync=True)
+    _stock = traitlets.Unicode("").tag(sync=True)
     _look = traitlets.Dict().tag(sync=True)
     _bars = traitlets.Bytes(b"").tag(sync=True)
     _signs = traitlets.Dict().tag(sync=True)
@@ -137,8 +138,8 @@ class LiveChart(SilentFigure):
             self.__dict__["_esm"] = go.FigureWidget._esm
             said = f"frontend='stock': plotly's own front end, at most {MOST_FPS:g} refreshes a second"
             warnings.warn(said, UserWarning, stacklevel=2)
-        else:
-            plotly_runtime()  # first: the page unpacks plotly.js while the figure is made
+        # First: the page unpacks plotly.js while the figure is made.
+        runtime = None if stock else plotly_runtime()
         transport = (PlotlyTransport if stock else BinaryTransport)(self, state)
         self.__dict__["_mdnb_opens"] = False
         wait_imported("pandas")
@@ -154,6 +155,7 @@ class LiveChart(SilentFigure):
         self.__dict__.update(
             fps=float(fps),
             _mdnb=state,
+            _mdnb_runtime=runtime,
             _mdnb_transport=transport,
             _mdnb_signs=signs,
             _mdnb_marks=signs.marks,
@@ -165,8 +167,8 @@ class LiveChart(SilentFigure):
             _mdnb_opens=True,
         )
         self._config = dict(CONFIG)
-        if not stock:
-            self._runtime = plotly_runtime().model_id
+        if runtime is not None:
+            self._runtime = runtime.model_id
             self.on_msg(self._on_message)
         self.open()
         state.seen, state.badge = source.version(state.timeframe), source.status()
@@ -301,11 +303,14 @@ class LiveChart(SilentFigure):
             page_probe().observe(self._on_page_theme, "theme")
 
     def _on_page_theme(self, change: dict[str, Any]) -> None:
+        self._take_page_theme(change["new"])
+
+    def _take_page_theme(self, theme: Any) -> None:
         state = self._mdnb
-        if state.follows_page and change["new"] in {"dark", "light"} and not state.closed:
+        if state.follows_page and theme in ("dark", "light") and not state.closed:
             with state.lock:
                 # Our own front end saw it before the kernel did.
-                self._recolour(change["new"], state.palette, tell=False)
+                self._recolour(theme, state.palette, tell=False)
 
     def _recolour(self, theme: str, palette: str, *, tell: bool) -> None:
         state = self._mdnb
@@ -362,6 +367,8 @@ class LiveChart(SilentFigure):
             fall_back(self, self._mdnb, message)
         elif isinstance(message, dict) and message.get("kind") == "relayout":
             self._handler_js2py_relayout({"new": message.get("told")})
+        elif isinstance(message, dict) and message.get("kind") == "theme":
+            self._take_page_theme(message.get("theme"))
         else:
             self._mdnb_transport.receive(message)
             self._mdnb_signs.receive(message)
@@ -386,7 +393,7 @@ class LiveChart(SilentFigure):
         if self._mdnb.static:
             bundle |= still(self.picture())
         elif self._runtime:
-            plotly_runtime().fill()  # a notebook that runs unattended keeps the widget itself
+            self._mdnb_runtime.fill()  # a notebook that runs unattended keeps the widget itself
         return kept({**bundle, "text/plain": repr(self)})
 
     def close(self) -> None:

@@ -1,4 +1,8 @@
-"""A page that cannot run our front end is given plotly's own, by itself."""
+"""A page that cannot run our front end is given plotly's own, by itself.
+
+It travels in a trait of its own, ``_stock``, empty until then, and our front end gives way to it: another ``_esm``
+is not taken by every host; marimo drops it outside its editor.
+"""
 
 from __future__ import annotations
 
@@ -63,9 +67,9 @@ def fall_back(figure: Any, state: ChartState, message: dict[str, Any]) -> None:
         with figure.quiet():
             transport.take_over()
         esm = str(go.FigureWidget._esm)
-        figure._trait_values.update(_OURS, **transport.traits(), _esm=esm)
-        # anywidget takes up another module by itself; in one message with the figure, which it begins with.
-        figure.send_state(["_esm", "_widget_data", "_widget_layout", *_OURS])
+        figure._trait_values.update(_OURS, **transport.traits(), _stock=esm)
+        # In one message with the figure, which it begins with.
+        figure.send_state(["_stock", "_widget_data", "_widget_layout", *_OURS])
         _send_all_once_drawn(figure, transport)
     why = str(message.get("why"))[:_LONGEST_REASON]
     warnings.warn(f"{_NOTE} ({why})", UserWarning, stacklevel=2)
