@@ -1,7 +1,7 @@
 """A page that cannot run our front end is given plotly's own, by itself.
 
-It travels in a trait of its own, ``_stock``, empty until then, and our front end gives way to it: another ``_esm``
-is not taken by every host; marimo drops it outside its editor.
+It travels in a trait of its own, ``_stock``, empty until then, and our front end gives way to it: not every
+host takes another ``_esm`` for a widget that is there; marimo drops it outside its editor.
 """
 
 from __future__ import annotations

@@ -1,16 +1,19 @@
 """What is peculiar to marimo as a host of widgets; nothing here imports it, and without it nothing happens.
 
-Marimo closes what a cell made when that cell runs again, and one process serves the pages of several people. The
-names used here are not documented: tests/browser/test_marimo.py says when one of them is gone.
+Marimo closes what a cell made when that cell runs again, and one process serves the pages of several people.
+The names used here that begin with an underscore are not documented: tests/browser/test_marimo.py says when
+one of them is gone.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["CellRun", "closed_by_marimo", "marimo_cell_run"]
+__all__ = ["CellRun", "closed_by_marimo", "marimo_box", "marimo_cell_run"]
 
 _CONTEXT = "marimo._runtime.context"
 
@@ -60,5 +63,22 @@ def closed_by_marimo(widget: Any) -> bool:
     >>> closed_by_marimo(object())
     False
     """
-    comm = getattr(widget, "comm", None)
+    comm: Any = getattr(widget, "comm", None)
     return type(comm).__module__.startswith("marimo.") and bool(comm._closed)
+
+
+def marimo_box(style: str, children: Sequence[tuple[str, Any]]) -> Any:
+    """Return widgets in one box, as marimo shows it: boxes of ipywidgets it does not.
+
+    For the ``_display_`` of such a box, which marimo alone calls.
+
+    Parameters
+    ----------
+    style
+        The box's CSS.
+    children
+        What it holds, each with the CSS of its place.
+    """
+    marimo = importlib.import_module("marimo")
+    places = (f'<div style="{own}">{marimo.as_html(child).text}</div>' for own, child in children)
+    return marimo.Html(f'<div style="{style}">{"".join(places)}</div>')
