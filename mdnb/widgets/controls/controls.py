@@ -23,7 +23,7 @@ from mdnb.widgets.controls.control_parts import (
     toggle,
 )
 from mdnb.widgets.controls.control_rows import ExportRow, IndicatorRow, LookRow
-from mdnb.widgets.controls.marimo_controls import marimo_controls
+from mdnb.widgets.controls.marimo_controls import marimo_controls, marimo_row
 from mdnb.widgets.figure.layout import short_timeframe
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.surface import Surface
@@ -80,6 +80,7 @@ class ChartControls(Surface):
         self.note = said(kind="mdnb-note")
         self._helm = helm = Helm(held, self.note)
         self._seen: dict[str, Any] = {}
+        self._elements: list[Any] = []
         self._make()
         self.indicators, self.look, self.export = IndicatorRow(helm), LookRow(helm), ExportRow(helm)
         self._rows = {
@@ -213,7 +214,9 @@ class ChartControls(Surface):
 
     def _display_(self) -> Any:
         # Marimo asks for it.
-        return marimo_controls(self)
+        made = marimo_controls(self)
+        self._elements += made
+        return marimo_row(made)
 
     def close(self) -> None:
         """Stop following the chart and leave the page; the chart stays."""

@@ -11,7 +11,7 @@ import ipywidgets
 
 from mdnb.widgets.controls.control_rows import ExportRow, IndicatorRow, LookRow
 
-__all__ = ["HasControls", "marimo_controls"]
+__all__ = ["HasControls", "marimo_controls", "marimo_row"]
 
 
 class HasControls(Protocol):
@@ -27,15 +27,20 @@ class HasControls(Protocol):
     parts: tuple[str, ...]
 
 
-def marimo_controls(controls: HasControls) -> Any:
+def marimo_row(elements: Sequence[Any]) -> Any:
+    """Return elements of marimo side by side."""
+    marimo = importlib.import_module("marimo")
+    return marimo.hstack(elements, justify="start", align="center", gap=0.75, wrap=True)
+
+
+def marimo_controls(controls: HasControls) -> list[Any]:
     """Return the same controls as elements of marimo; what is wrong with a choice, marimo says in a corner.
 
     Each sets the ipywidgets control that it stands for, so that both do the same. Marimo lets nobody move an
     element from Python: they do not follow what is changed elsewhere. Pause and "latest" are buttons of the
-    chart itself.
+    chart itself. What nobody holds, marimo forgets.
     """
-    marimo = importlib.import_module("marimo")
-    ui = marimo.ui
+    ui = importlib.import_module("marimo").ui
     choices = {
         "symbol": {"Symbol": controls.symbol} if len(controls.symbol.options) > 1 else {},
         "timeframe": {"Timeframe": controls.timeframe},
@@ -49,7 +54,7 @@ def marimo_controls(controls: HasControls) -> Any:
             made.append(_indicators(ui, controls.indicators))
         elif part == "export":
             made += [_button(ui, kind, controls.export) for kind in controls.export.buttons]
-    return marimo.hstack(made, justify="start", align="center", gap=0.75, wrap=True)
+    return made
 
 
 def _choice(ui: Any, label: str, control: Any, note: ipywidgets.Label) -> Any:
