@@ -134,12 +134,10 @@ class LiveChart(SilentFigure):
         )
         stock = frontend == "stock"
         if stock:
-            fps = min(fps, MOST_FPS)
             self.__dict__["_esm"] = go.FigureWidget._esm
             said = f"frontend='stock': plotly's own front end, at most {MOST_FPS:g} refreshes a second"
             warnings.warn(said, UserWarning, stacklevel=2)
-        # First: the page unpacks plotly.js while the figure is made.
-        runtime = None if stock else plotly_runtime()
+        runtime = None if stock else plotly_runtime()  # first: it is unpacked while the figure is made
         transport = (PlotlyTransport if stock else BinaryTransport)(self, state)
         self.__dict__["_mdnb_opens"] = False
         wait_imported("pandas")
@@ -153,7 +151,7 @@ class LiveChart(SilentFigure):
             self, state, transport.wants if isinstance(transport, BinaryTransport) else lambda: False
         )
         self.__dict__.update(
-            fps=float(fps),
+            fps=float(min(fps, MOST_FPS) if stock else fps),
             _mdnb=state,
             _mdnb_runtime=runtime,
             _mdnb_transport=transport,
