@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import pathlib
 import warnings
 from collections.abc import Mapping
 from typing import Any, Unpack
@@ -38,7 +37,7 @@ from mdnb.widgets.figure.plotly_private import (
 )
 from mdnb.widgets.page.display_policy import WIDGET_VIEW, kept
 from mdnb.widgets.page.late_import import wait_imported
-from mdnb.widgets.page.page_assets import plotly_runtime
+from mdnb.widgets.page.page_assets import joined_scripts, plotly_runtime
 from mdnb.widgets.page.page_probe import page_probe
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.static_output.static_output import still
@@ -80,8 +79,9 @@ class LiveChart(SilentFigure):
         When an option is unknown or outside what is allowed.
     """
 
-    _esm = pathlib.Path(__file__).parents[1] / "static" / "live_chart.js"
+    _esm = joined_scripts("shared_module", "live_chart")
     _runtime = traitlets.Unicode("").tag(sync=True)
+    _stock = traitlets.Unicode("").tag(sync=True)
     _look = traitlets.Dict().tag(sync=True)
     _bars = traitlets.Bytes(b"").tag(sync=True)
     _signs = traitlets.Dict().tag(sync=True)
@@ -114,8 +114,7 @@ class LiveChart(SilentFigure):
             self.__dict__["_esm"] = plotly_module()
             said = f"frontend='stock': plotly's own front end, at most {MOST_FPS:g} refreshes a second"
             warnings.warn(said, UserWarning, stacklevel=2)
-        else:
-            plotly_runtime()  # first: the page unpacks plotly.js while the figure is made
+        runtime = None if stock else plotly_runtime()  # first: it is unpacked while the figure is made
         transport = (PlotlyTransport if stock else BinaryTransport)(self, state)
         wait_imported("pandas")
         data, layout = transport.make_figure()
@@ -123,9 +122,10 @@ class LiveChart(SilentFigure):
         set_ids(self, [trace["uid"] for trace in data])
         set_config(self, CONFIG)
         self.fps = float(min(chosen.fps, MOST_FPS) if stock else chosen.fps)
+        self._mdnb_runtime = runtime
         self._mdnb = ChartCore(self, state, transport)
-        if not stock:
-            self._runtime = plotly_runtime().model_id
+        if runtime is not None:
+            self._runtime = runtime.model_id
             self.on_msg(self._on_message)
         # One whose market is at its end shows what is held, and nothing more will come.
         state.closed = state.badge == "closed"
@@ -138,8 +138,14 @@ class LiveChart(SilentFigure):
 
     def open(self) -> None:
         """Open the connection to the page; once everything is there, so that it takes one message."""
-        if "_mdnb" in self.__dict__:
+        if "_mdnb" not in self.__dict__:
+            return
+        if self.comm is None:
             super().open()
+        else:
+            # Marimo opened it when the widget was constructed, and nothing was there yet.
+            self.get_state()
+            self.send_state([name for name in self.keys if name != "_esm"])
 
     link = part_method(Linking, Linking.link)
     unlink = part_method(Linking, Linking.unlink)
@@ -256,10 +262,13 @@ class LiveChart(SilentFigure):
             page_probe().observe(self._on_page_theme, "theme")
 
     def _on_page_theme(self, change: dict[str, Any]) -> None:
+        self._take_page_theme(change["new"])
+
+    def _take_page_theme(self, theme: Any) -> None:
         state = self._mdnb.state
-        if state.follows_page and change["new"] in {"dark", "light"} and not state.closed:
+        if state.follows_page and theme in ("dark", "light") and not state.closed:
             with state.lock:
-                old, state.theme = look_of(state), change["new"]
+                old, state.theme = look_of(state), theme
                 # Our own front end saw it before the kernel did.
                 self._mdnb.transport.recolour(old, tell=False)
 
@@ -308,6 +317,8 @@ class LiveChart(SilentFigure):
             fall_back(self._mdnb, message)
         elif isinstance(message, dict) and message.get("kind") == "relayout":
             take_relayout(self, message.get("told"))
+        elif isinstance(message, dict) and message.get("kind") == "theme":
+            self._take_page_theme(message.get("theme"))
         else:
             self._mdnb.transport.receive(message)
             self._mdnb.annotations.receive(message)
@@ -331,8 +342,8 @@ class LiveChart(SilentFigure):
         }
         if self._mdnb.state.options.static:
             bundle |= still(self.picture())
-        elif self._runtime:
-            plotly_runtime().fill()  # a notebook that runs unattended keeps the widget itself
+        elif self._mdnb_runtime is not None:
+            self._mdnb_runtime.fill()  # a notebook that runs unattended keeps the widget itself
         return kept({**bundle, "text/plain": repr(self)})
 
     def close(self) -> None:

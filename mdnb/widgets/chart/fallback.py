@@ -1,4 +1,8 @@
-"""A page that cannot run our front end is given plotly's own, by itself."""
+"""A page that cannot run our front end is given plotly's own, by itself.
+
+It travels in a trait of its own, ``_stock``, empty until then, and our front end gives way to it: not every
+host takes another ``_esm`` for a widget that is there; marimo drops it outside its editor.
+"""
 
 from __future__ import annotations
 
@@ -58,9 +62,9 @@ def fall_back(core: ChartCore, message: dict[str, Any]) -> None:
         figure.read_through(None)
         with figure.quiet():
             transport.take_over()
-        figure._trait_values.update(_OURS, **transport.traits(), _esm=str(plotly_module()))
-        # anywidget takes up another module by itself; in one message with the figure, which it begins with.
-        figure.send_state(["_esm", DATA_TRAIT, LAYOUT_TRAIT, *_OURS])
+        figure._trait_values.update(_OURS, **transport.traits(), _stock=str(plotly_module()))
+        # In one message with the figure, which it begins with.
+        figure.send_state(["_stock", DATA_TRAIT, LAYOUT_TRAIT, *_OURS])
         # Plotly's module is megabytes: what is sent while the page still loads it is lost there.
         once_drawn(figure, transport.send_all)
     why = str(message.get("why"))[:_LONGEST_REASON]

@@ -23,6 +23,7 @@ from mdnb.widgets.controls.control_parts import (
 )
 from mdnb.widgets.controls.control_rows import ExportRow, IndicatorRow, LookRow
 from mdnb.widgets.controls.helm import Helm
+from mdnb.widgets.controls.marimo_controls import marimo_controls, marimo_row
 from mdnb.widgets.figure.layout import short_timeframe
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.surface import Surface
@@ -75,9 +76,11 @@ class ChartControls(Surface):
         for part in wanted:
             if part not in PARTS:
                 raise OptionError(f"there are no controls {part!r}. {suggest(str(part), PARTS)}")
+        self.parts = wanted
         self.note = said(kind="mdnb-note")
         self._helm = helm = Helm(held, self.note)
         self._seen: dict[str, Any] = {}
+        self._elements: list[Any] = []
         self._make()
         self.indicators, self.look, self.export = IndicatorRow(helm), LookRow(helm), ExportRow(helm)
         self._rows = {
@@ -208,6 +211,12 @@ class ChartControls(Surface):
     def _show_look(self, look: tuple[str, str]) -> None:
         self.look.refresh(look)
         self.set_theme(*look)
+
+    def _display_(self) -> Any:
+        # Marimo asks for it.
+        made = marimo_controls(self)
+        self._elements += made
+        return marimo_row(made)
 
     def close(self) -> None:
         """Stop following the chart and leave the page; the chart stays."""

@@ -7,6 +7,7 @@ from typing import Any
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.controls.controls import ChartControls
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.marimo_host import marimo_box
 from mdnb.widgets.page.surface import Surface
 
 __all__ = ["Panel"]
@@ -36,6 +37,10 @@ class Panel(Surface):
         # The chart's picture, where a page has no kernel.
         shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         return kept({**self.chart._repr_mimebundle_(), **shown, "text/plain": repr(self)})
+
+    def _display_(self) -> Any:
+        # Marimo asks for it.
+        return marimo_box("display:grid;gap:8px", [("", self.controls), ("", self.chart)])
 
     def close(self) -> None:
         """Close the chart, its controls, and the box."""

@@ -17,6 +17,7 @@ from mdnb.widgets.dashboard.dashboard_picture import dashboard_page, dashboard_p
 from mdnb.widgets.dashboard.live_strip import LiveStrip
 from mdnb.widgets.dashboard.status_strip import StatusStrip
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.marimo_host import marimo_box
 from mdnb.widgets.page.page_assets import plotly_runtime
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.surface import Surface
@@ -97,14 +98,16 @@ class Dashboard(Surface):
             strips = ipywidgets.HBox(self.strips)
             strips.add_class("mdnb-strips")
             rows.append(strips)
-        # As many columns as fit, and no more than wanted.
-        least = f"max({_LEAST_WIDTH}px, {100 / (self._columns + 1):.2f}% + 2px)"
-        template = f"repeat(auto-fit, minmax(min(100%, {least}), 1fr))" if self._columns > 1 else "100%"
-        grid = ipywidgets.GridBox(self.charts, layout={"grid_template_columns": template})
+        grid = ipywidgets.GridBox(self.charts, layout={"grid_template_columns": self._template()})
         grid.add_class("mdnb-grid")
         if self.has_wide:
             self.charts[0].add_class("mdnb-wide")
         return [*rows, grid]
+
+    def _template(self) -> str:
+        """Return the columns of the charts: as many as fit, and no more than wanted."""
+        least = f"max({_LEAST_WIDTH}px, {100 / (self._columns + 1):.2f}% + 2px)"
+        return f"repeat(auto-fit, minmax(min(100%, {least}), 1fr))" if self._columns > 1 else "100%"
 
     @property
     def strips(self) -> tuple[LiveStrip, ...]:
@@ -147,6 +150,15 @@ class Dashboard(Surface):
         else:
             plotly_runtime().fill()  # a notebook that runs unattended keeps the widgets themselves
         return kept({**shown, "text/plain": repr(self)})
+
+    def _display_(self) -> Any:
+        # Marimo asks for it.
+        for strip in self.strips:
+            strip.displayed()
+        rows = [("grid-column:1/-1", part) for part in (self.controls, *self.strips) if part is not None]
+        wide = "grid-column:1/-1" if self.has_wide else ""
+        charts = [(wide if chart is self.charts[0] else "", chart) for chart in self.charts]
+        return marimo_box(f"display:grid;gap:8px;grid-template-columns:{self._template()}", [*rows, *charts])
 
     def close(self) -> None:
         """Close the charts and all that is around them."""

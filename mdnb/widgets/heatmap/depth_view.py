@@ -8,6 +8,7 @@ import ipywidgets
 
 from mdnb.widgets.heatmap.heat_map import HeatMap
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.marimo_host import marimo_box
 from mdnb.widgets.static_output.static_output import image_tag
 from mdnb.widgets.tables.ladder import DepthLadder
 from mdnb.widgets.tables.state import TableState
@@ -53,6 +54,11 @@ class DepthView(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets has no type
         drawn = image_tag(self.heat_map.picture(), f"Heat map of {self.symbol}'s order book")
         html = f"<div>{drawn}{self.ladder.to_html()}</div>"
         return kept({**bundle, "text/plain": str(self), "text/html": html})
+
+    def _display_(self) -> Any:
+        # Marimo asks for it.
+        places = [("flex:1 1 480px;min-width:280px", self.heat_map), ("", self.ladder)]
+        return marimo_box("display:flex;flex-flow:row wrap;align-items:flex-start;gap:8px", places)
 
     def close(self) -> None:
         """Stop moving and leave the page."""

@@ -14,8 +14,9 @@ import traitlets
 from plotly.offline import get_plotlyjs_version
 
 from mdnb.widgets.page.display_policy import attended
+from mdnb.widgets.page.marimo_host import CellRun, marimo_cell_run
 
-__all__ = ["PlotlyRuntime", "plotly_runtime"]
+__all__ = ["PlotlyRuntime", "joined_scripts", "plotly_runtime"]
 
 
 _STATIC = pathlib.Path(__file__).parents[1] / "static"
@@ -45,24 +46,21 @@ _PARTS = (
 )
 
 
-# Unpacked on arrival: the kernel is still making the figure then. What goes wrong, the chart says.
-_ENDS = """\
-export { Chart, View, plotlyOf };
-export default { initialize({ model }) { plotlyOf(model).catch(() => {}); } };
-"""
+_ENDS = "export { Chart, View, plotlyOf };\n"
 
 
-def _module() -> str:
-    """Return the drawing code as one module; its files are plain JavaScript, each by itself readable."""
-    parts = [(_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in _PARTS]
-    return "\n".join([*parts, _ENDS])
+def joined_scripts(*names: str) -> str:
+    """Return scripts of ``static`` as one module; each is plain JavaScript, by itself readable."""
+    return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
 class PlotlyRuntime(anywidget.AnyWidget):
-    """A widget without a view: its module draws charts, and it holds the installed plotly's plotly.js.
+    """A widget without a view: it holds the code that draws charts, and the installed plotly's plotly.js.
 
     Attributes
     ----------
+    code
+        What draws, as a module. Not the widget's own ``_esm``, which marimo keeps from other widgets.
     version
         Of plotly.js: a page that has it already does not unpack ours.
     source
@@ -70,12 +68,17 @@ class PlotlyRuntime(anywidget.AnyWidget):
         would be written, until a page asks for it.
     """
 
-    _esm = _module()
+    _esm = joined_scripts("shared_module", "plotly_runtime")
+    code = traitlets.Unicode("").tag(sync=True)
     version = traitlets.Unicode("").tag(sync=True)
     source = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(self) -> None:
-        super().__init__(version=get_plotlyjs_version(), source=_packed() if attended() else b"")
+        super().__init__(
+            code=f"{joined_scripts(*_PARTS)}\n{_ENDS}",
+            version=get_plotlyjs_version(),
+            source=_packed() if attended() else b"",
+        )
         self.on_msg(self._on_message)
 
     def fill(self) -> None:
@@ -91,13 +94,14 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def plotly_runtime() -> PlotlyRuntime:
-    """Return the kernel's one runtime, from any thread."""
+    """Return the kernel's one runtime, from any thread; in marimo that of the cell that runs."""
     with _ONE_AT_A_TIME:
-        return _runtime()
+        return _runtime(marimo_cell_run())
 
 
-@functools.cache
-def _runtime() -> PlotlyRuntime:
+@functools.lru_cache(maxsize=32)
+def _runtime(_run: CellRun | None) -> PlotlyRuntime:
+    # Of a marimo cell that is no longer among the last ones, the next chart brings its own.
     return PlotlyRuntime()
 
 

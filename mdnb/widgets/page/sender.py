@@ -14,6 +14,8 @@ import types
 import weakref
 from typing import Protocol
 
+from mdnb.widgets.page.marimo_host import closed_by_marimo
+
 __all__ = ["Drawable", "Sender", "sender"]
 
 _HOLDER = "_mdnb_sender"
@@ -92,6 +94,10 @@ class Sender:
             if chart is None:
                 with self._lock:
                     self._charts.pop(key, None)
+                continue
+            if closed_by_marimo(chart):
+                self.remove(chart)
+                chart.close()  # type: ignore[attr-defined]  # only a widget can be taken off a page
                 continue
             idle = min(idle, getattr(chart, "pulse", idle))
             if due > now:

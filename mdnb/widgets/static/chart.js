@@ -164,6 +164,13 @@ class Chart {
     this.model.save_changes();
   }
 
+  /** Tell the page's theme where the kernel takes it for another: not every host runs the probe that tells it. */
+  tellTheme(theme) {
+    if (theme === (this.toldTheme ?? this.look.theme)) return;
+    this.toldTheme = theme;
+    this.say({ kind: "theme", theme });
+  }
+
   tellVisible(event) {
     const seen = document.visibilityState !== "hidden" && event?.type !== "pagehide";
     const visible = seen && [...this.views].some((view) => view.visible);

@@ -265,6 +265,7 @@ const DRAWING = {
     const [old, now] = [this.colouring, look.themes[name]];
     this.theme = name;
     this.colouring = now;
+    if (look.follows_page) this.chart.tellTheme(name);
     const { gd } = this;
     const change = (target, was, will) => {
       for (const [path, value] of Object.entries(will)) {

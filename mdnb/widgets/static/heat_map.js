@@ -7,7 +7,8 @@ const SILENCE_MS = 3000;
 function pageTheme() {
   const { classList, dataset } = document.body;
   if (dataset.jpThemeLight !== undefined) return dataset.jpThemeLight === "false" ? "dark" : "light";
-  return classList.contains("vscode-dark") || classList.contains("vscode-high-contrast") ? "dark" : "light";
+  // VS Code's names, then marimo's.
+  return ["vscode-dark", "vscode-high-contrast", "dark-theme"].some((name) => classList.contains(name)) ? "dark" : "light";
 }
 
 function make(tag, name, parent, text = "") {

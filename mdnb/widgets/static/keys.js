@@ -3,5 +3,6 @@
 
 window.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey) return;
-  if (event.target.matches?.(".mdnb-bar select")) event.stopPropagation();
+  // Of what lies in a shadow root, as in marimo, the window is told the host.
+  if (event.composedPath()[0]?.matches?.(".mdnb-bar select")) event.stopPropagation();
 }, true);

@@ -22,21 +22,12 @@ async function runtimeOf(model) {
   }
 }
 
-/** Return the drawing code of a runtime: one module for all charts of the page. */
-function moduleOf(runtime) {
-  const held = (window.__mdnbModules ??= new Map());
-  const source = runtime.get("_esm");
-  if (!held.has(source)) {
-    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    held.set(source, import(url).finally(() => URL.revokeObjectURL(url)));
-  }
-  return held.get(source);
-}
-
 export default () => {
   let started;
   let chart;
   let told = false;
+  let stock; // the promise of plotly's own front end, where the kernel sent it
+  const shown = new Set();
   const waiting = [];
   const pass = (name, ...values) => {
     if (chart) chart[name](...values);
@@ -52,7 +43,7 @@ export default () => {
     return drawing;
   }
 
-  /** Tell the kernel, once, that this page cannot run this front end: it changes over to plotly's own. */
+  /** Tell the kernel, once, that this page cannot run this front end: it sends plotly's own. */
   function tellCannot(model, error) {
     if (told) return;
     told = true;
@@ -61,9 +52,70 @@ export default () => {
     model.send({ kind: "cannot", why: String(error) });
   }
 
+  /** Let plotly's own front end show the figure from now on. Ours stays the widget's code: not every host takes
+   * other code for a widget that is there. */
+  function changeOver(given) {
+    told = true;
+    chart?.close();
+    chart = undefined;
+    stock = stockOf(given);
+    for (const place of shown) {
+      place.close?.();
+      showStock(place);
+    }
+  }
+
+  async function stockOf(given) {
+    const { default: made } = await importText(given.model.get("_stock"));
+    const front = typeof made === "function" ? await made() : made;
+    await front.initialize?.(given);
+    return front;
+  }
+
+  function showStock(place) {
+    const { el } = place.given;
+    el.replaceChildren();
+    stock
+      .then((front) => (place.closed ? undefined : front.render(place.given)))
+      .then((close) => (place.closed ? close?.() : (place.close = close)))
+      .catch((error) => {
+        console.error(error);
+        say(el, `Nor can it run plotly's own this way: make the chart with frontend="stock".\n${error}`);
+      });
+  }
+
+  function showOurs(place) {
+    const { model, el } = place.given;
+    started
+      .then(({ View }) => {
+        if (place.closed || stock) return undefined;
+        const view = new View(chart, el);
+        place.close = () => view.close();
+        return view.open();
+      })
+      .catch((error) => {
+        // What was taken off the page while it was drawn is nobody's loss.
+        if (place.closed || stock) return;
+        say(el, `This page cannot run the fast chart; plotly's own takes its place as soon as no cell runs.\n${error}`);
+        tellCannot(model, error);
+      });
+  }
+
+  function say(el, words) {
+    const said = document.createElement("pre");
+    said.textContent = words;
+    el.append(said);
+  }
+
   return {
     // Nothing is awaited here: anywidget drops a model that takes longer than two seconds.
-    initialize({ model }) {
+    initialize(given) {
+      const { model } = given;
+      if (model.get("_stock")) {
+        changeOver(given);
+        return undefined;
+      }
+      model.on("change:_stock", () => changeOver(given));
       model.on("msg:custom", (message, buffers) => pass("take", message, buffers));
       for (const name of EDITS) {
         model.on(`change:_py2js_${name}`, () => {
@@ -72,29 +124,19 @@ export default () => {
         });
       }
       started = start(model);
-      started.then(() => chart.plotly).catch((error) => tellCannot(model, error));
+      started.then(() => chart?.plotly).catch((error) => tellCannot(model, error));
       return () => chart?.close();
     },
     // The cell does not wait for plotly.js, and what is wrong is said where the chart would be.
-    render({ model, el }) {
-      let view;
-      let closed = false;
-      started
-        .then(({ View }) => {
-          if (closed) return undefined;
-          view = new View(chart, el);
-          return view.open();
-        })
-        .catch((error) => {
-          if (closed) return; // what was taken off the page while it was drawn is nobody's loss
-          const said = document.createElement("pre");
-          said.textContent = `This page cannot run the fast chart; plotly's own takes its place as soon as no cell runs.\n${error}`;
-          el.append(said);
-          tellCannot(model, error);
-        });
+    render(given) {
+      const place = { given, closed: false, close: undefined };
+      shown.add(place);
+      if (stock) showStock(place);
+      else showOurs(place);
       return () => {
-        closed = true;
-        view?.close();
+        place.closed = true;
+        shown.delete(place);
+        place.close?.();
       };
     },
   };

@@ -6,10 +6,9 @@ function pageTheme() {
   if (body.dataset.jpThemeLight !== undefined) {
     return body.dataset.jpThemeLight === "false" ? "dark" : "light";
   }
-  if (body.classList.contains("vscode-dark") || body.classList.contains("vscode-high-contrast")) {
-    return "dark";
-  }
-  return "light";
+  // VS Code's names, then marimo's.
+  const names = ["vscode-dark", "vscode-high-contrast", "dark-theme"];
+  return names.some((name) => body.classList.contains(name)) ? "dark" : "light";
 }
 
 function initialize({ model }) {

@@ -32,7 +32,8 @@ const STYLE = `
 function pageTheme() {
   const { classList, dataset } = document.body;
   if (dataset.jpThemeLight !== undefined) return dataset.jpThemeLight === "false" ? "dark" : "light";
-  return classList.contains("vscode-dark") || classList.contains("vscode-high-contrast") ? "dark" : "light";
+  // VS Code's names, then marimo's.
+  return ["vscode-dark", "vscode-high-contrast", "dark-theme"].some((name) => classList.contains(name)) ? "dark" : "light";
 }
 
 class View {

@@ -6,8 +6,10 @@ import threading
 import xml.etree.ElementTree as ET
 from typing import Any
 
+import ipywidgets
 import plotly.graph_objects as go
 import pytest
+from comm.base_comm import BaseComm
 
 from mdnb.errors import OptionError, TimeframeError
 from mdnb.widgets.chart.chart import LiveChart
@@ -306,3 +308,49 @@ def test_the_sender_draws_it_and_lets_go(source: HandSource) -> None:
     assert sent.wait(LIMIT_SECONDS)
     chart.close()
     assert not source.listeners
+
+
+def test_a_page_whose_connection_is_open_before_the_chart_is_made_gets_all_of_it(source: HandSource) -> None:
+    # As marimo does it: https://github.com/marimo-team/marimo, `init_marimo_widget`.
+    sent: list[dict[str, Any]] = []
+
+    class Connection(BaseComm):
+        def publish_msg(self, msg_type: str, data: Any = None, *args: Any, **more: Any) -> None:
+            sent.append({"type": msg_type, **(data or {})})
+
+    def connect(widget: ipywidgets.Widget) -> None:
+        if isinstance(widget, LiveChart):
+            widget.comm = Connection(target_name="jupyter.widget", data={"state": widget.get_state()})
+
+    ipywidgets.Widget.on_widget_constructed(connect)
+    try:
+        chart = LiveChart(source, "1min", theme="light", bars=100)
+    finally:
+        ipywidgets.Widget.on_widget_constructed(None)
+    sender().remove(chart)
+    first = sent[0]["state"]
+    assert (sent[0]["type"], first["_look"], first["_bars"], first["_runtime"]) == ("comm_open", {}, b"", "")
+    page: dict[str, Any] = {}
+    for message in sent:
+        page |= message.get("state", {})
+    whole = chart.get_state()
+    assert page["_look"] == whole["_look"] != {}
+    assert page["_runtime"] == whole["_runtime"] != ""
+    assert page["_widget_layout"] == whole["_widget_layout"]
+    # Such a host takes no other code for a widget that is there, and that is not sent twice.
+    assert [message for message in sent if "_esm" in message.get("state", {})] == sent[:1]
+    paths = [path for message in sent[1:] for path in message.get("buffer_paths", [])]
+    assert ["_bars"] in paths
+    chart.close()
+
+
+def test_the_page_tells_its_theme_where_no_probe_does(source: HandSource) -> None:
+    chart = LiveChart(source, "1min", bars=100)
+    sender().remove(chart)
+    for theme, background in (("dark", "dark"), ("odd", "dark"), ([], "dark"), ("light", "light")):
+        chart._on_message(chart, {"kind": "theme", "theme": theme}, [])
+        assert chart.layout.paper_bgcolor == theme_of(background).background
+    chart.set_theme("dark")
+    chart._on_message(chart, {"kind": "theme", "theme": "light"}, [])
+    assert chart.layout.paper_bgcolor == theme_of("dark").background
+    chart.close()
