@@ -45,7 +45,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Lines]:
     folder = tmp_path_factory.mktemp("measured")
     (folder / "test_some.py").write_text(_TESTS, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    pytest_ = [executable, "-m", "pytest", "-c", str(folder / "pytest.ini"), str(folder)]
+    pytest_ = [executable, "-m", "pytest", "-c", str(folder / "pytest.ini"), "-n", "1", str(folder)]
     command, environment = measuring(pytest_, folder)
     # What this run itself is measured by must not reach the inner one.
     outer = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

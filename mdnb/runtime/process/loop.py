@@ -23,7 +23,8 @@ __all__ = ["BackgroundLoop", "background_loop"]
 T = TypeVar("T")
 
 _HOLDER = "_mdnb_runtime"
-_EXIT_SECONDS = 10.0
+# Only what hangs takes so long. A kernel that is shut down is killed earlier, whatever stands here.
+_EXIT_SECONDS = 60.0
 _ERRORS_KEPT = 50
 
 _log = logging.getLogger("mdnb")
