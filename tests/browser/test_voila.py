@@ -31,7 +31,7 @@ def test_chart_and_tables_move(voila: Voila, theme: str, background: str) -> Non
     cells = [checks.SETUP, "live.chart('1min')", "live.tape(rows=8)", "live.watch()"]
     voila.open(f"{theme}.ipynb", cells, theme)
     chart = ShownChart(voila.page, "document.querySelector('.mdnb-chart').__mdnb")
-    chart.wait("view.fits > 0", PAGE_MS)
+    chart.wait("view.sync.fits > 0", PAGE_MS)
     checks.moves(chart)
     checks.has_colours_of_the_page(chart, background)
     checks.stays_where_it_is_dragged_and_comes_back(chart)

@@ -7,8 +7,9 @@ import html
 from typing import Any
 
 from mdnb.sync_manager import PlainDataManager
+from mdnb.widgets.page.join_modules import STATIC, join_modules
 from mdnb.widgets.page.sender import sender
-from mdnb.widgets.tables.base import STATIC, LiveTable
+from mdnb.widgets.tables.base import LiveTable
 from mdnb.widgets.tables.cell_format import DASH
 from mdnb.widgets.tables.state import Tone
 
@@ -140,10 +141,8 @@ class LiveStrip(LiveTable):
         When an option is outside what is allowed.
     """
 
-    _esm = "\n".join(
-        (STATIC / f"{name}.js").read_text(encoding="utf-8") for name in ("kernel_end", "live_strip")
-    )
-    _css = STATIC / "live_strip.css"
+    _esm = join_modules("dashboard/live_strip.js")
+    _css = STATIC / "dashboard" / "live_strip.css"
 
     def __init__(self, data: PlainDataManager, *, fps: float = 4.0, palette: str = "colorblind") -> None:
         self._data = data

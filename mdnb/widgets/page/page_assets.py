@@ -14,48 +14,14 @@ import traitlets
 from plotly.offline import get_plotlyjs_version
 
 from mdnb.widgets.page.display_policy import attended
+from mdnb.widgets.page.join_modules import join_modules
 
 __all__ = ["PlotlyRuntime", "plotly_runtime"]
 
 
-_STATIC = pathlib.Path(__file__).parents[1] / "static"
-_PARTS = (
-    "messages",
-    "plotly",
-    "edits",
-    "bars",
-    "time_axis",
-    "kernel_end",
-    "kernel_watch",
-    "modes",
-    "chart",
-    "drawing",
-    "marks",
-    "kinds",
-    "series",
-    "link",
-    "keys",
-    "pointer",
-    "picture",
-    "strip",
-    "tools",
-    "early",
-    "fitting",
-    "view",
-)
-
-
-# Unpacked on arrival: the kernel is still making the figure then. What goes wrong, the chart says.
-_ENDS = """\
-export { Chart, View, plotlyOf };
-export default { initialize({ model }) { plotlyOf(model).catch(() => {}); } };
-"""
-
-
 def _module() -> str:
-    """Return the drawing code as one module; its files are plain JavaScript, each by itself readable."""
-    parts = [(_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in _PARTS]
-    return "\n".join([*parts, _ENDS])
+    """Return the drawing code as one module."""
+    return join_modules("chart/drawing_code.js")
 
 
 class PlotlyRuntime(anywidget.AnyWidget):

@@ -7,8 +7,8 @@ from typing import Any
 
 import ipywidgets
 
+from mdnb.widgets.page.join_modules import STATIC
 from mdnb.widgets.page.theme import Theme, theme_of
-from mdnb.widgets.tables.base import STATIC
 
 __all__ = ["SURFACE", "Surface", "stylesheet"]
 
@@ -50,7 +50,7 @@ class Surface(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type 
 
 @functools.cache
 def stylesheet() -> str:
-    """Return the style sheet: the colours of each theme and palette, and ``static/surface.css``.
+    """Return the style sheet: the colours of each theme and palette, and ``static/page/surface.css``.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def stylesheet() -> str:
     ]
     safe = theme_of("light", "colorblind")
     rules.append(f".mdnb-palette-colorblind{{--mdnb-up:{safe.up};--mdnb-down:{safe.down}}}")
-    return "\n".join([*rules, (STATIC / "surface.css").read_text(encoding="utf-8")])
+    return "\n".join([*rules, (STATIC / "page" / "surface.css").read_text(encoding="utf-8")])
 
 
 def _tokens(theme: Theme) -> str:

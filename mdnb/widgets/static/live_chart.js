@@ -3,11 +3,16 @@
 // The code that draws (`chart.js`, `view.js` and what they need) and plotly.js come once a page, with the
 // kernel's hidden runtime widget. Until they are there, what the kernel says is kept.
 
+/** @typedef {import("./types").Model} Model */
+/** @typedef {import("./chart/chart.js").Chart} Chart */
+/** @typedef {typeof import("./chart/drawing_code.js")} DrawingCode */
+
 const EDITS = [
   "addTraces", "deleteTraces", "moveTraces", "restyle", "relayout", "update", "animate",
   "removeLayoutProps", "removeTraceProps",
 ];
 
+/** @param {Model} model @returns {Promise<Model>} */
 async function runtimeOf(model) {
   const id = model.get("_runtime");
   if (!model.widget_manager?.get_model) throw new Error("the page has no widget manager that finds a model");
@@ -22,7 +27,11 @@ async function runtimeOf(model) {
   }
 }
 
-/** Return the drawing code of a runtime: one module for all charts of the page. */
+/**
+ * Return the drawing code of a runtime: one module for all charts of the page.
+ * @param {Model} runtime
+ * @returns {Promise<DrawingCode>}
+ */
 function moduleOf(runtime) {
   const held = (window.__mdnbModules ??= new Map());
   const source = runtime.get("_esm");
@@ -34,25 +43,34 @@ function moduleOf(runtime) {
 }
 
 export default () => {
+  /** @type {Promise<DrawingCode>} */
   let started;
+  /** @type {Chart | undefined} */
   let chart;
   let told = false;
+  /** @type {((chart: Chart) => void)[]} what the kernel said before there was a chart */
   const waiting = [];
-  const pass = (name, ...values) => {
-    if (chart) chart[name](...values);
-    else if (!told) waiting.push([name, values]);
+  /** @param {(chart: Chart) => void} say */
+  const pass = (say) => {
+    if (chart) say(chart);
+    else if (!told) waiting.push(say);
   };
 
+  /** @param {Model} model */
   async function start(model) {
     const runtime = await runtimeOf(model);
     const drawing = await moduleOf(runtime);
     const plotly = drawing.plotlyOf(runtime);
     chart = new drawing.Chart(model, plotly, runtime);
-    for (const [name, values] of waiting.splice(0)) chart[name](...values);
+    for (const say of waiting.splice(0)) say(chart);
     return drawing;
   }
 
-  /** Tell the kernel, once, that this page cannot run this front end: it changes over to plotly's own. */
+  /**
+   * Tell the kernel, once, that this page cannot run this front end: it changes over to plotly's own.
+   * @param {Model} model
+   * @param {unknown} error
+   */
   function tellCannot(model, error) {
     if (told) return;
     told = true;
@@ -63,25 +81,28 @@ export default () => {
 
   return {
     // Nothing is awaited here: anywidget drops a model that takes longer than two seconds.
+    /** @param {{ model: Model }} given */
     initialize({ model }) {
-      model.on("msg:custom", (message, buffers) => pass("take", message, buffers));
+      model.on("msg:custom", (message, buffers) => pass((held) => held.take(message, buffers)));
       for (const name of EDITS) {
         model.on(`change:_py2js_${name}`, () => {
           const edit = model.get(`_py2js_${name}`);
-          if (edit) pass("edit", name, edit);
+          if (edit) pass((held) => held.edit(name, edit));
         });
       }
       started = start(model);
-      started.then(() => chart.plotly).catch((error) => tellCannot(model, error));
+      started.then(() => chart?.plotly).catch((error) => tellCannot(model, error));
       return () => chart?.close();
     },
     // The cell does not wait for plotly.js, and what is wrong is said where the chart would be.
+    /** @param {{ model: Model, el: HTMLElement }} given */
     render({ model, el }) {
+      /** @type {import("./chart/view.js").View | undefined} */
       let view;
       let closed = false;
       started
         .then(({ View }) => {
-          if (closed) return undefined;
+          if (closed || !chart) return undefined;
           view = new View(chart, el);
           return view.open();
         })
