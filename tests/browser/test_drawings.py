@@ -148,8 +148,8 @@ def test_escape_puts_a_tool_away_and_a_button_clears(bench: Bench, chart: Chart)
     bench.page.keyboard.press("Escape")
     hand.mouse.up()
     chart.wait(
-        "(({ tool, gesture, preview }) => tool === null && gesture === null && preview.getAttribute('d') === '')"
-        "(view.tools)"
+        "(({ tool, gesture, preview }) =>"
+        " tool === null && gesture === null && preview.getAttribute('d') === '')(view.tools)"
     )
     assert chart.page(f"({_SHAPES}).length") == 2
     assert chart.page("view.chart.modes.name") == "paused", "that Escape was the tool's"

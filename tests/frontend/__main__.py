@@ -1,8 +1,8 @@
 """``python -m tests.frontend lint|types|unit``: check the JavaScript, without a browser.
 
-Node comes from PyPI with the group ``frontend``, so nothing has to be installed on the system. The linter and the
-type checker come from npm, pinned with all they need in ``package-lock.json``; they are installed under ``build``,
-once for each state of that file.
+Node comes from PyPI with the group ``frontend``, so nothing has to be installed on the system. The linter and
+the type checker come from npm, pinned with all they need in ``package-lock.json``; they are installed under
+``build``, once for each state of that file.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def node() -> tuple[Path, Path]:
 
 
 def install(folder: Path = PACKAGES, environment: Mapping[str, str] = os.environ) -> Path:
-    """Install what ``package-lock.json`` names into a folder, unless it is there; return its ``node_modules``.
+    """Install what ``package-lock.json`` names, unless it is there; return the ``node_modules``.
 
     Raises
     ------
@@ -86,9 +86,9 @@ def install(folder: Path = PACKAGES, environment: Mapping[str, str] = os.environ
     )
     if done.returncode:
         raise InstallError(
-            f"{done.stdout.strip()}\n\nThe linter and the type checker of the JavaScript could not be installed "
-            "from npm, whose registry may be out of reach. Check the network (npm's settings name the registry "
-            "and a proxy), then run the step again; the step js-unit needs none of it."
+            f"{done.stdout.strip()}\n\nThe linter and the type checker of the JavaScript could not be "
+            "installed from npm, whose registry may be out of reach. Check the network (npm's settings name "
+            "the registry and a proxy), then run the step again; the step js-unit needs none of it."
         )
     stamp.write_text(wanted, encoding="utf-8")
     return modules
