@@ -30,8 +30,15 @@ def test_plotly_has_the_names_that_the_chart_reads(bench: Bench, chart: Chart) -
 
 def test_plotly_says_what_the_pointer_does_to_it(bench: Bench, chart: Chart) -> None:
     chart.page("(view.chart.modes.pause(), 0)")
+    end = chart.page("view.bars.end")
+    # The label with a bar's number stands where a trace says its x, and none of ours, which do not, is near.
+    bench.do(
+        f"chart.add_scatter(x=[{end} + 20, {end} + 21], y=list(chart.data[0].close[-2:]), mode='markers')\n"
+        f"chart.update_layout(xaxis_range=[{end} - 20, {end} + 40])"
+    )
+    chart.wait(f"view.gd.data.length === 5 && view.gd._fullLayout.xaxis.range[1] === {end} + 40")
     chart.wait("!view.sync.fitTimer && !view.frame")
-    chart.hover(0.5, 0.5)
+    chart.hover(0.67, 0.5)
     chart.wait(f"(({{ gd }}) => {BY_HAND['axistext']})(view)")
     x, y = chart.at(0.5, 0.5)
     bench.page.mouse.move(x, y)
