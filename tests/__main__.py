@@ -56,6 +56,9 @@ STEPS = (
     Step("lint", "no known mistake", _python("ruff", "check", ".")),
     Step("types", "types fit, mypy --strict", _python("mypy")),
     Step("imports", "imports go one way", (str(_SCRIPTS / "lint-imports"),)),
+    Step("js-lint", "no known mistake in the JavaScript", _python("tests.frontend", "lint")),
+    Step("js-types", "its types fit, tsc --checkJs", _python("tests.frontend", "types")),
+    Step("js-unit", "its unit tests, without a browser", _python("tests.frontend", "unit")),
     Step("doctest", "examples in docstrings are true", _python("pytest", "--doctest-modules", "mdnb")),
     Step(
         "unit",

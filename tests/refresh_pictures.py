@@ -26,7 +26,8 @@ _BOARD = "live.dashboard(overlays=['ema(20)'])"
 _DRAWN = """(cell) => {
   const box = window.jupyterapp.shell.currentWidget.content.widgets[cell].node;
   const views = [...box.querySelectorAll('.mdnb-chart')].map((node) => node.__mdnb);
-  return views.length && views.every((view) => view?.fits > 0 && view.bars.end - view.bars.first >= 1000);
+  const drawn = (view) => view?.sync.fits > 0 && view.bars.end - view.bars.first >= 1000;
+  return views.length && views.every(drawn);
 }"""
 _FIND = """([cell, name]) =>
   window.jupyterapp.shell.currentWidget.content.widgets[cell].node.querySelector(`.mdnb-${name}`)"""

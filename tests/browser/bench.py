@@ -108,7 +108,7 @@ class ShownChart:
     def collect_prices(self) -> None:
         """Note in the page each last price that is drawn, as the label says it."""
         self.page(
-            """(() => { view.seenPrices = new Set(); const node = view.label.text;
+            """(() => { view.seenPrices = new Set(); const node = view.lastPrice.label.text;
             new MutationObserver(() => view.seenPrices.add(node.textContent)).observe(
               node, {childList: true, characterData: true, subtree: true}); })()"""
         )
@@ -120,7 +120,7 @@ class ShownChart:
 
     def hover(self, x: float, y: float) -> None:
         """Move the pointer there, again if the page was moving under it, until the crosshair is drawn."""
-        drawn = "view.priceChip.group.getAttribute('visibility') === 'visible'"
+        drawn = "view.crosshair.price.group.getAttribute('visibility') === 'visible'"
         for shift in range(50):
             left, top = self.at(x, y)
             self.browser.mouse.move(left + shift % 2, top)
@@ -134,7 +134,7 @@ class ShownChart:
         """Return a place in the plot, as shares of width and height, in page coordinates."""
         self.page("view.gd.scrollIntoView({block: 'center'})")
         box = self.page("view.gd.getBoundingClientRect().toJSON()")
-        area = self.page("view.area")
+        area = self.page("(({ left, right, top, bottom }) => ({ left, right, top, bottom }))(view.area)")
         return (
             box["x"] + area["left"] + x * (area["right"] - area["left"]),
             box["y"] + area["top"] + y * (area["bottom"] - area["top"]),
@@ -151,5 +151,5 @@ class Chart(ShownChart):
         bench.show(self.cell)
         super().__init__(bench.page, find_view(self.cell))
         # Nothing is about to be drawn anew under the test's hand.
-        self.wait("view.fits > 0 && view.drawn > 1 && !view.fitTimer")
+        self.wait("view.sync.fits > 0 && view.drawn > 1 && !view.sync.fitTimer")
         self.page("view.gd.scrollIntoView({block: 'center'})")

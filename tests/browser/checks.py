@@ -54,7 +54,7 @@ def moves(chart: ShownChart) -> None:
     chart.collect_prices()
     end = chart.page("view.bars.end")
     chart.wait(f"view.seenPrices.size >= 10 && view.bars.end >= {end} + 2")
-    assert chart.page("view.texts.status.textContent").startswith("live")
+    assert chart.page("view.legend.texts.status.textContent").startswith("live")
 
 
 def has_colours_of_the_page(chart: ShownChart, background: str) -> None:
@@ -71,13 +71,13 @@ def stays_where_it_is_dragged_and_comes_back(chart: ShownChart) -> None:
     mouse.down()
     mouse.move(x + 300, y, steps=5)
     mouse.up()
-    chart.wait("view.follow === false && view.fits > 1")
-    kept, end = chart.page("[...view.range]"), chart.page("view.bars.end")
+    chart.wait("view.viewport.follow === false && view.sync.fits > 1")
+    kept, end = chart.page("[...view.viewport.range]"), chart.page("view.bars.end")
     chart.wait(f"view.bars.end >= {end} + 2")
     assert chart.page("[...view.gd._fullLayout.xaxis.range]") == kept
     chart.wait("!view.latest.hidden")
     chart.page("view.latest.click()")
-    chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
+    chart.wait("view.viewport.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
 
 
 def tables_move(chart: ShownChart, count: int) -> None:

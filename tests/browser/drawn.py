@@ -14,10 +14,10 @@ __all__ = ["READ", "differences"]
 # own layer within the figure.
 READ = r"""(view) => {
   const { gd } = view;
-  const { full } = view;
+  const { x: times, prices, volumes } = view.measured();
   const along = (axis, share) => axis.range[0] + share * (axis.range[1] - axis.range[0]);
-  const atX = (x) => along(full.xaxis, x / full.xaxis._length);
-  const atY = (axis, y) => along(axis, 1 - y / axis._length);
+  const atX = (x) => along(times, x / times.length);
+  const atY = (axis, y) => along(axis, 1 - y / axis.length);
   const parse = (d) => {
     const found = { xs: [], ys: [], body: [] };
     for (const piece of d.match(/M[^M]*/g) ?? []) {
@@ -37,7 +37,7 @@ READ = r"""(view) => {
   const split = (d) => (d ?? "").match(/M[^M]*Z(?:M[^MZ]*(?=M|$))*/g) ?? [];
   const candle = (d, left, top) => {
     const { xs, ys, body } = parse(d);
-    const price = (y) => atY(full.yaxis, y - top);
+    const price = (y) => atY(prices, y - top);
     return {
       at: atX((Math.min(...xs) + Math.max(...xs)) / 2 - left),
       width: Math.max(...xs) - Math.min(...xs),
@@ -49,7 +49,7 @@ READ = r"""(view) => {
     const { xs, ys } = parse(d);
     return {
       at: atX((Math.min(...xs) + Math.max(...xs)) / 2 - left),
-      volume: atY(full.yaxis2, Math.min(...ys) - top), base: atY(full.yaxis2, Math.max(...ys) - top),
+      volume: atY(volumes, Math.min(...ys) - top), base: atY(volumes, Math.max(...ys) - top),
     };
   };
   const hue = (node) => {
@@ -67,36 +67,36 @@ READ = r"""(view) => {
     .flatMap((trace) => [...trace.querySelectorAll(".point path")])
     .map((node) => ({ by: "plotly", ...column(node.getAttribute("d"), 0, 0), ...hue(node) }));
   for (const name of ["up", "down"]) {
-    const node = view.paths[name];
+    const node = view.barLayer.paths[name];
     for (const d of split(node.getAttribute("d"))) {
-      candles.push({ by: "ours", ...candle(d, full.xaxis._offset, full.yaxis._offset), ...hue(node) });
+      candles.push({ by: "ours", ...candle(d, times.offset, prices.offset), ...hue(node) });
     }
-    const volume = view.paths[name === "up" ? "volumeUp" : "volumeDown"];
+    const volume = view.barLayer.paths[name === "up" ? "volumeUp" : "volumeDown"];
     for (const d of (volume.getAttribute("d") ?? "").match(/M[^M]*Z/g) ?? []) {
-      columns.push({ by: "ours", ...column(d, full.xaxis._offset, full.yaxis2._offset), ...hue(volume) });
+      columns.push({ by: "ours", ...column(d, times.offset, volumes.offset), ...hue(volume) });
     }
   }
-  const scale = (axis) => Math.abs(axis.range[1] - axis.range[0]) / axis._length;
+  const scale = (axis) => Math.abs(axis.range[1] - axis.range[0]) / axis.length;
   const labels = [...gd.querySelectorAll(".yaxislayer-above .ytick text")].map((node) => [
     Number(node.textContent.replace(/,/g, "").replace("\u2212", "-")),
-    atY(full.yaxis, node.getBoundingClientRect().y + node.getBoundingClientRect().height / 2
-      - gd.getBoundingClientRect().y - full.yaxis._offset),
+    atY(prices, node.getBoundingClientRect().y + node.getBoundingClientRect().height / 2
+      - gd.getBoundingClientRect().y - prices.offset),
   ]);
   // Labels that stand askew are placed by their upper left corner: only the place itself counts.
   const across = (node) => {
     const [, shift] = (node.getAttribute("transform") ?? "").match(/translate\(([-\d.]+)/) ?? [0, 0];
     return Number(shift) + Number(node.getAttribute("x") ?? 0);
   };
-  const times = [...gd.querySelectorAll(".xtick text")]
+  const hours = [...gd.querySelectorAll(".xtick text")]
     .filter((node) => node.getBoundingClientRect().width)
-    .map((node) => [node.textContent, atX(across(node) - full.xaxis._offset)]);
+    .map((node) => [node.textContent, atX(across(node) - times.offset)]);
   return {
-    candles, columns, labels, times, size: view.size,
-    range: [...full.xaxis.range], width: full.xaxis._length,
-    perBar: scale(full.xaxis), perPrice: scale(full.yaxis), perVolume: scale(full.yaxis2),
-    last: view.label.text.textContent, legend: view.legend.textContent,
-    colours: { up: view.colours.up, down: view.colours.down },
-    background: full.paper_bgcolor ?? gd.style.background,
+    candles, columns, labels, times: hours, size: view.sync.size,
+    range: [...times.range], width: times.length,
+    perBar: scale(times), perPrice: scale(prices), perVolume: scale(volumes),
+    last: view.lastPrice.label.text.textContent, legend: view.legend.line.textContent,
+    colours: { up: view.appearance.colours.up, down: view.appearance.colours.down },
+    background: gd._fullLayout?.paper_bgcolor ?? gd.style.background,
   };
 }"""
 

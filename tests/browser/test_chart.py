@@ -36,7 +36,7 @@ def test_a_chart_shown_just_before_a_blocking_cell_moves(bench: Bench) -> None:
     with bench.blocked("time.sleep(0.1)", first) as cell:
         bench.show(cell)
         chart = ShownChart(bench.page, find_view(cell))
-        chart.wait("view.fits > 0")
+        chart.wait("view.sync.fits > 0")
         chart.collect_prices()
         chart.wait("view.seenPrices.size >= 20")
     bench.do("chart.close()")
@@ -82,7 +82,7 @@ def test_what_is_drawn_is_what_the_engine_holds(bench: Bench, chart: Chart) -> N
     held = _kernel_bars(bench)
     assert len(shown) >= 999
     assert all(held[row[0]] == list(row[1:]) for row in shown)
-    chart.wait("view.drawnTo === view.bars.end - 1 && view.size === 1")
+    chart.wait("view.sync.drawnTo === view.bars.end - 1 && view.sync.size === 1")
     drawn = chart.page(
         "(() => { const t = view.gd.calcdata[view.place('mdnb-candles')];"
         " return t.map(p => [view.bars.at(p.pos, 0), p.min, p.max]); })()"
@@ -93,7 +93,7 @@ def test_what_is_drawn_is_what_the_engine_holds(bench: Bench, chart: Chart) -> N
 
 
 def test_python_sees_the_bars_that_are_drawn(bench: Bench, chart: Chart) -> None:
-    chart.wait("view.fits > 2")
+    chart.wait("view.sync.fits > 2")
     same = "chart.data[0].close[-5:].tolist() == live['1min'].frame['close'].iloc[-6:-1].tolist()"
     bench.wait_for(same)
     bench.do("figure = chart.snapshot()")
@@ -118,8 +118,8 @@ def test_what_people_do_to_a_figure_widget_works(bench: Bench, chart: Chart) -> 
     chart.wait("view.gd.querySelectorAll('.shapelayer path').length === 1")
     chart.wait("view.gd.querySelectorAll('.annotation').length === 1")
     assert chart.page("view.gd._fullLayout.hovermode") == "closest"
-    fits = chart.page("view.fits")
-    chart.wait(f"view.fits >= {fits} + 2")
+    fits = chart.page("view.sync.fits")
+    chart.wait(f"view.sync.fits >= {fits} + 2")
     assert chart.page("view.gd.querySelectorAll('.scatterlayer .js-line').length") == 1
     assert bench.do("print(len(done))") == "1\n"
     bench.do("chart.update_layout(title_text='mine too')\nchart.data = chart.data[:4]")
@@ -137,7 +137,7 @@ def test_a_click_on_a_candle_reaches_python(bench: Bench, chart: Chart) -> None:
     x, y = chart.at(0.5, 0.5)
     bench.page.mouse.move(x, y)
     bench.page.mouse.move(x + 2, y)
-    chart.wait("view.pointer && view.gd._hoverdata?.length")
+    chart.wait("view.crosshair.pointer && view.gd._hoverdata?.length")
     # A bar a second closes here: which one is under the pointer counts at the click.
     chart.page("(view.gd.on('plotly_click', (event) => { view.clicked = event.points[0].x; }), 0)")
     bench.page.mouse.click(x + 2, y)
@@ -155,26 +155,26 @@ def test_a_zoom_stays_while_bars_arrive_and_a_double_click_follows_again(bench: 
     bench.page.mouse.down()
     bench.page.mouse.move(x + 300, y, steps=5)
     bench.page.mouse.up()
-    chart.wait("view.follow === false && view.fits > 1")
-    kept = chart.page("[...view.range]")
+    chart.wait("view.viewport.follow === false && view.sync.fits > 1")
+    kept = chart.page("[...view.viewport.range]")
     end = chart.page("view.bars.end")
     chart.wait(f"view.bars.end >= {end} + 2")
     assert chart.page("[...view.gd._fullLayout.xaxis.range]") == kept
     bench.wait_for(f"list(chart.layout.xaxis.range or ()) == {kept}")
     assert chart.page("getComputedStyle(view.latest).display") != "none"
     chart.page("view.latest.click()")
-    chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
+    chart.wait("view.viewport.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
     bench.wait_for("chart.layout.xaxis.range is None")
     bench.do("chart.update_layout(xaxis_range=[100, 900])")
-    chart.wait("view.size > 1 && view.gd._fullLayout.xaxis.range[0] === 100")
+    chart.wait("view.sync.size > 1 && view.gd._fullLayout.xaxis.range[0] === 100")
     bench.wait_for("not chart.follows")
     bench.page.mouse.dblclick(x, y)
-    chart.wait("view.follow && view.size === 1")
+    chart.wait("view.viewport.follow && view.sync.size === 1")
     bench.wait_for("chart.follows")
     bench.do("chart.update_layout(xaxis_range=[100, 900])")
     chart.wait("view.gd._fullLayout.xaxis.range[0] === 100")
     bench.do("chart.follow()")
-    chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
+    chart.wait("view.viewport.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end")
 
 
 def test_a_drag_is_not_lost_when_the_width_changes_between_the_press_and_the_first_move(
@@ -187,8 +187,8 @@ def test_a_drag_is_not_lost_when_the_width_changes_between_the_press_and_the_fir
     bench.page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(done), 250))")
     bench.page.mouse.move(x + 300, y, steps=5)
     bench.page.mouse.up()
-    chart.wait("view.follow === false && view.gd._fullLayout.width === view.el.clientWidth")
-    span = chart.page("[...view.range]")
+    chart.wait("view.viewport.follow === false && view.gd._fullLayout.width === view.el.clientWidth")
+    span = chart.page("[...view.viewport.range]")
     assert chart.page("view.bars.end") - span[1] > 20
 
 
@@ -196,27 +196,29 @@ def test_bars_closed_in_quick_succession_are_ours_until_plotly_draws_them_togeth
     bench.do(_HAND)
     bench.page.mouse.move(0, 0)
     chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=200)\nchart")
-    chart.wait("!view.fitTimer && !view.later && view.drawnTo === view.bars.end - 1")
-    fits, end = chart.page("[view.fits, view.bars.end]")
-    chart.page("view.restMs = 600_000")  # it is not over before the test is
+    chart.wait("!view.sync.fitTimer && !view.sync.later && view.sync.drawnTo === view.bars.end - 1")
+    fits, end = chart.page("[view.sync.fits, view.bars.end]")
+    chart.page("view.sync.restMs = 600_000")  # it is not over before the test is
     for closed in range(1, 5):
         bench.do("hand.close_bar(); hand.prices(hand._price)")
         chart.wait(f"view.bars.end === {end} + {closed} && !view.frame")
-    assert chart.page("[view.fits, view.drawnTo]") == [fits, end - 1]
+    assert chart.page("[view.sync.fits, view.sync.drawnTo]") == [fits, end - 1]
     drawn = chart.page(
-        "['up', 'down'].map((name) => view.paths[`volume${name[0].toUpperCase()}${name.slice(1)}`])"
+        "['up', 'down'].map((name) => view.barLayer.paths[`volume${name[0].toUpperCase()}${name.slice(1)}`])"
         ".map((path) => path.getAttribute('d').split('M').length - 1)"
     )
     assert sum(drawn) == 5
     # One more, and the newest bar has no room left.
     bench.do("hand.close_bar(); hand.prices(hand._price)")
-    chart.wait(f"view.fits > {fits} && view.drawnTo === view.bars.end - 1")
-    assert chart.page("view.range[1] - view.bars.end") == 5
+    chart.wait(f"view.sync.fits > {fits} && view.sync.drawnTo === view.bars.end - 1")
+    assert chart.page("view.viewport.range[1] - view.bars.end") == 5
     # Plotly has drawn them: that it was due later is forgotten.
-    fits = chart.page("clearTimeout(view.later), view.later = 0, view.restMs = 0, view.fits")
-    chart.page("view.laterFor = 0, view.fitLater()")
-    chart.wait("!view.later && !view.fitTimer")
-    assert chart.page("view.fits") == fits
+    fits = chart.page(
+        "clearTimeout(view.sync.later), view.sync.later = 0, view.sync.restMs = 0, view.sync.fits"
+    )
+    chart.page("view.sync.laterFor = 0, view.sync.fitLater()")
+    chart.wait("!view.sync.later && !view.sync.fitTimer")
+    assert chart.page("view.sync.fits") == fits
     bench.do("chart.close(); hand.live.close()")
 
 
@@ -224,28 +226,28 @@ def test_plotly_draws_closed_bars_when_none_was_closed_for_a_while(bench: Bench)
     bench.do(_HAND)
     bench.page.mouse.move(0, 0)
     chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=200)\nchart")
-    chart.wait("!view.fitTimer && !view.later && view.drawnTo === view.bars.end - 1")
+    chart.wait("!view.sync.fitTimer && !view.sync.later && view.sync.drawnTo === view.bars.end - 1")
     end = chart.page("view.bars.end")
-    chart.page("view.restMs = 600_000")
+    chart.page("view.sync.restMs = 600_000")
     for closed in (1, 2):
         bench.do("hand.close_bar(); hand.prices(hand._price)")
-        chart.wait(f"view.bars.end === {end} + {closed} && view.laterFor === view.bars.end")
+        chart.wait(f"view.bars.end === {end} + {closed} && view.sync.laterFor === view.bars.end")
     # The rest begins anew with each bar that is closed.
-    begun = chart.page("view.restMs = 300, performance.now()")
+    begun = chart.page("view.sync.restMs = 300, performance.now()")
     bench.do("hand.close_bar(); hand.prices(hand._price)")
-    chart.wait("view.drawnTo === view.bars.end - 1 && !view.later && !view.fitTimer")
-    assert chart.page("view.fittedAt") >= begun + 300
+    chart.wait("view.sync.drawnTo === view.bars.end - 1 && !view.sync.later && !view.sync.fitTimer")
+    assert chart.page("view.sync.fittedAt") >= begun + 300
     bench.do("chart.close(); hand.live.close()")
 
 
 def test_plotly_rests_no_longer_than_that_where_somebody_points(bench: Bench) -> None:
     bench.do(_HAND)
     chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=200)\nchart")
-    chart.wait("!view.fitTimer && !view.later && view.drawnTo === view.bars.end - 1")
+    chart.wait("!view.sync.fitTimer && !view.sync.later && view.sync.drawnTo === view.bars.end - 1")
     chart.hover(0.5, 0.5)
-    chart.page("view.restMs = 600_000, view.fittedAt = performance.now() - 600_000")
+    chart.page("view.sync.restMs = 600_000, view.sync.fittedAt = performance.now() - 600_000")
     bench.do("hand.close_bar(); hand.prices(hand._price)")
-    chart.wait("view.drawnTo === view.bars.end - 1")
+    chart.wait("view.sync.drawnTo === view.bars.end - 1")
     bench.do("chart.close(); hand.live.close()")
 
 
@@ -254,7 +256,7 @@ def test_a_chart_left_at_its_oldest_bars_goes_on_at_the_oldest_when_they_are_gon
     chart = Chart(bench, "chart = LiveChart(hand.engine, '1min', bars=60)\nchart")
     first = chart.page("view.bars.first")
     bench.do(f"chart.update_layout(xaxis_range=[{first}, {first + 20}])")
-    chart.wait(f"!view.follow && view.gd._fullLayout.xaxis.range[0] === {first}")
+    chart.wait(f"!view.viewport.follow && view.gd._fullLayout.xaxis.range[0] === {first}")
     for _ in range(4):
         bench.do("hand.ticks(1000, 3)")
         end = bench.do("print(len(hand.live.data.get_data('1min')))")
@@ -262,9 +264,9 @@ def test_a_chart_left_at_its_oldest_bars_goes_on_at_the_oldest_when_they_are_gon
     chart.wait(
         f"view.bars.first > {first} + 20 && view.gd._fullLayout.xaxis.range[0] === view.bars.first - 1"
     )
-    assert chart.page("view.range[1] - view.range[0]") == 20
-    assert not chart.page("view.follow")
-    chart.wait("view.groups.at.length > 20")
+    assert chart.page("view.viewport.range[1] - view.viewport.range[0]") == 20
+    assert not chart.page("view.viewport.follow")
+    chart.wait("view.sync.groups.at.length > 20")
     bench.do("chart.close(); hand.live.close()")
 
 
@@ -299,7 +301,7 @@ def test_nothing_is_sent_to_a_chart_out_of_sight(bench: Bench, chart: Chart) -> 
     assert chart.page("view.taken") == 0
     assert chart.page("view.bars.end") == taken
     chart.page("(delete view.chart.takeDelta, view.gd.parentNode.style.display = '')")
-    chart.wait(f"view.bars.end > {taken} && view.drawnTo > {taken}")
+    chart.wait(f"view.bars.end > {taken} && view.sync.drawnTo > {taken}")
 
 
 def test_a_second_view_and_a_second_figure(bench: Bench, chart: Chart) -> None:
@@ -320,18 +322,19 @@ def test_a_second_view_and_a_second_figure(bench: Bench, chart: Chart) -> None:
 def test_it_counts_down_to_the_end_of_the_bar_and_draws_bid_and_ask_when_asked(bench: Bench) -> None:
     bench.do("slow = mdnb.live('MNQ', ['1min'], feed='sim://?speed=1&seed=4', name='slow', progress=False)")
     chart = Chart(bench, "chart = LiveChart(slow.data.engine, '1min', quotes=True)\nchart")
-    chart.wait("/^00:[0-5][0-9]$/.test(view.left.text.textContent)")
-    chart.wait("view.paths.bid.getAttribute('d') && view.paths.ask.getAttribute('d')")
+    chart.wait("/^00:[0-5][0-9]$/.test(view.lastPrice.left.text.textContent)")
+    chart.wait("view.lastPrice.paths.bid.getAttribute('d') && view.lastPrice.paths.ask.getAttribute('d')")
     chart.page(
-        "(window.counted = new Set(), new MutationObserver(() => counted.add(view.left.text.textContent))"
-        ".observe(view.left.text, {childList: true, characterData: true, subtree: true}))"
+        "(({ left: { text } }) => { window.counted = new Set();"
+        " new MutationObserver(() => counted.add(text.textContent))"
+        ".observe(text, {childList: true, characterData: true, subtree: true}); })(view.lastPrice)"
     )
     chart.wait("counted.size >= 3")
     seconds = chart.page("(view.chart.closes - performance.now()) / 1000")
     told = float(bench.do("print(slow.data.engine.seconds_left('1min'))"))
     assert abs(seconds - told) < 5 or abs(abs(seconds - told) - 60) < 5
     bid, ask, close = (
-        float(chart.page(f"+view.paths.{name}.getAttribute('d').match(/M\\S+ (\\S+)H/)[1]"))
+        float(chart.page(f"+view.lastPrice.paths.{name}.getAttribute('d').match(/M\\S+ (\\S+)H/)[1]"))
         for name in ("bid", "ask", "last")
     )
     assert ask <= bid + 0.01, "up is less on a page"
@@ -352,7 +355,7 @@ def test_symbols_never_become_elements(bench: Bench) -> None:
         "chart",
     )
     chart.wait("view.drawn > 3")
-    assert chart.page("view.texts.symbol.textContent").startswith("<img")
+    assert chart.page("view.legend.texts.symbol.textContent").startswith("<img")
     assert chart.page("view.el.querySelectorAll('img').length") == 0
     assert bench.page.evaluate("window.hacked") is None
     bench.do("chart.close()")
@@ -364,7 +367,7 @@ def test_colours_follow_the_page(bench: Bench, chart: Chart, theme: str) -> None
     bench.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
     background = {"dark": "#0f1115", "light": "#ffffff"}[theme]
     chart.wait("view.gd._fullLayout.width === view.el.clientWidth")
-    chart.wait(f"view.gd.layout.paper_bgcolor === '{background}' && view.theme === '{theme}'")
+    chart.wait(f"view.gd.layout.paper_bgcolor === '{background}' && view.appearance.theme === '{theme}'")
     chart.hover(0.4, 0.6)
     PICTURES.mkdir(parents=True, exist_ok=True)
     bench.page.screenshot(path=PICTURES / f"{theme}.png")
@@ -388,7 +391,7 @@ def test_a_reloaded_page_shows_the_present(bench: Bench) -> None:
         return Boolean(notebook.widgets[{chart.cell}].node.querySelector('.mdnb-chart')); }}""",
         timeout=PAGE_MS,
     )
-    chart.wait("view.fits > 0")
+    chart.wait("view.sync.fits > 0")
     assert chart.page("view.bars.end") >= end + 2
     chart.collect_prices()
     chart.wait("view.seenPrices.size >= 5")
@@ -399,9 +402,9 @@ def test_a_reloaded_page_shows_the_present(bench: Bench) -> None:
 
 def test_the_badge_says_that_the_market_was_closed(bench: Bench) -> None:
     chart = Chart(bench)
-    chart.wait("view.texts.status.textContent.startsWith('live')")
+    chart.wait("view.legend.texts.status.textContent.startsWith('live')")
     bench.do("live.close()")
-    chart.wait("view.texts.status.textContent === 'closed'")
+    chart.wait("view.legend.texts.status.textContent === 'closed'")
 
 
 # Slow, for plotly's own front end drops what comes while it loads for more than two seconds, as its

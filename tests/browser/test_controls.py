@@ -33,7 +33,7 @@ class Panel(ShownChart):
         bench.lab.run(self.cell)
         bench.show(self.cell)
         super().__init__(bench.page, find_view(self.cell))
-        self.wait("view.fits > 0")
+        self.wait("view.sync.fits > 0")
         self.box = f"window.jupyterapp.shell.currentWidget.content.widgets[{self.cell}].node"
 
     def focus(self, name: str) -> None:
@@ -136,12 +136,12 @@ def test_timeframe_kind_and_symbol_are_chosen_by_keyboard(panel: Panel) -> None:
 def test_indicators_are_drawn_and_one_that_is_not_understood_is_said_beside_the_field(panel: Panel) -> None:
     panel.open_row("Indicators")
     panel.press("VWAP")
-    panel.wait("view.series.length === 1")
+    panel.wait("view.indicators.lines.length === 1")
     keyboard = panel.bench.page.keyboard
     panel.focus("Add an indicator")
     keyboard.type("rsi(7)")
     keyboard.press("Enter")
-    panel.wait("view.series.length === 2")
+    panel.wait("view.indicators.lines.length === 2")
     assert _python(panel, "chart.overlays") == ["vwap", "rsi(7)"]
     panel.focus("Add an indicator")
     keyboard.type("<img src=x onerror=alert(1)>")
@@ -149,24 +149,24 @@ def test_indicators_are_drawn_and_one_that_is_not_understood_is_said_beside_the_
     panel.wait_note("an indicator is written like ema(20)")
     assert "<img" in panel.note()
     assert panel.bench.page.evaluate(f"() => {panel.box}.querySelectorAll('.mdnb-note img').length") == 0
-    assert panel.page("view.series.length") == 2
+    assert panel.page("view.indicators.lines.length") == 2
     panel.focus("Add an indicator")
     keyboard.press("Control+A")
     keyboard.press("Delete")
     keyboard.press("Enter")
     panel.press("rsi(7)")
     panel.press("VWAP")
-    panel.wait("view.series.length === 0")
+    panel.wait("view.indicators.lines.length === 0")
     assert panel.note() == ""
 
 
 def test_follow_shows_what_was_done_in_the_page_and_brings_it_back(panel: Panel) -> None:
     panel.wait_pressed("Follow")
     panel.press("Follow")
-    panel.wait("!view.follow")
+    panel.wait("!view.viewport.follow")
     panel.wait_pressed("Follow", pressed=False)
     panel.press("»", "Enter")
-    panel.wait("view.follow")
+    panel.wait("view.viewport.follow")
     panel.wait_pressed("Follow")
     # Panned in the page: told by the page, shown by the button.
     panel.page("view.gd.scrollIntoView({block: 'center'})")
@@ -177,10 +177,10 @@ def test_follow_shows_what_was_done_in_the_page_and_brings_it_back(panel: Panel)
     mouse.move(box["x"] + 400, box["y"] + 120, steps=5)
     mouse.move(box["x"] + 600, box["y"] + 120, steps=5)
     mouse.up()
-    panel.wait("!view.follow")
+    panel.wait("!view.viewport.follow")
     panel.wait_pressed("Follow", pressed=False)
     panel.press("Follow")
-    panel.wait("view.follow")
+    panel.wait("view.viewport.follow")
 
 
 def test_pause_and_resume(panel: Panel) -> None:
@@ -196,7 +196,7 @@ def test_theme_and_colours_change_chart_and_controls_alike(panel: Panel) -> None
     panel.open_row("Look")
     for theme, name in (("Dark", "dark"), ("Light", "light")):
         panel.press(theme)
-        panel.wait(f"view.theme === '{name}'")
+        panel.wait(f"view.appearance.theme === '{name}'")
         panel.bench.page.wait_for_function(
             f"""() => {{ const box = {panel.box}.querySelector('.mdnb-surface');
                 const view = {panel.find};
@@ -205,10 +205,10 @@ def test_theme_and_colours_change_chart_and_controls_alike(panel: Panel) -> None
             timeout=WAIT_MS,
         )
     panel.press("Colour-blind safe")
-    panel.wait("view.colours.up === '#56b4e9'")
+    panel.wait("view.appearance.colours.up === '#56b4e9'")
     panel.press("Standard")
     panel.press("Auto")
-    panel.wait("view.chart.look.follows_page && view.colours.up !== '#56b4e9'")
+    panel.wait("view.chart.look.follows_page && view.appearance.colours.up !== '#56b4e9'")
     assert _python(panel, "[chart.theme, chart.palette]") == ["auto", "default"]
     panel.press("Look")
 

@@ -37,7 +37,7 @@ class Board:
 
     def wait_drawn(self) -> None:
         """Wait until all three charts are drawn."""
-        self.wait("views.length === 3 && views.every((view) => view.fits > 0)", PAGE_MS)
+        self.wait("views.length === 3 && views.every((view) => view.sync.fits > 0)", PAGE_MS)
 
     def _script(self, expression: str) -> str:
         return (
@@ -133,7 +133,7 @@ def test_the_controls_act_on_all_charts(board: Board) -> None:
     board.wait("[...box.querySelectorAll('.mdnb-strip')].every((one) => one.ariaLabel.startsWith('MES'))")
     page.keyboard.press("ArrowUp")
     board.wait("views.every((view) => view.chart.look.symbol === 'MNQ')")
-    board.wait("views.every((view) => view.series.length === 1)")
+    board.wait("views.every((view) => view.indicators.lines.length === 1)")
 
 
 def test_the_charts_are_linked(board: Board) -> None:
@@ -141,15 +141,15 @@ def test_the_charts_are_linked(board: Board) -> None:
     box = board.page("nodes[1].getBoundingClientRect().toJSON()")
     page.mouse.move(box["x"] + 200, box["y"] + 100)
     page.mouse.move(box["x"] + 202, box["y"] + 100)
-    board.wait("views[0].pointer?.guest && views[2].pointer?.guest")
+    board.wait("views[0].crosshair.pointer?.guest && views[2].crosshair.pointer?.guest")
     page.mouse.move(2, 2)
-    board.wait("views.every((view) => !view.pointer)")
+    board.wait("views.every((view) => !view.crosshair.pointer)")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_texts_can_be_read_in_both_themes_and_a_picture_is_kept(board: Board, theme: str) -> None:
     board.bench.lab.set_theme(f"JupyterLab {theme}")
-    board.wait(f"views.every((view) => view.theme === '{theme.lower()}')")
+    board.wait(f"views.every((view) => view.appearance.theme === '{theme.lower()}')")
     board.wait(
         "getComputedStyle(box.querySelector('.mdnb-surface')).backgroundColor"
         " === getComputedStyle(nodes[0].querySelector('.main-svg')).backgroundColor"

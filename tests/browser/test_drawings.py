@@ -13,7 +13,7 @@ from tests.browser.lab import PAGE_MS, Lab
 pytestmark = pytest.mark.browser
 
 _SHAPES = "view.gd.layout.shapes ?? []"
-_OURS = "view.drawnShapes()"
+_OURS = "view.tools.drawnShapes()"
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +28,15 @@ class Hand:
         self.chart = chart
         self.mouse = chart.bench.page.mouse
         chart.page("(view.chart.modes.pause(), 0)")
-        chart.wait("view.chart.modes.name === 'paused' && !view.fitTimer && !view.frame")
+        chart.wait("view.chart.modes.name === 'paused' && !view.sync.fitTimer && !view.frame")
 
     def line(self, x: float, y: float) -> None:
         """Draw a line with one click."""
-        self.chart.page("(view.buttons.line.click(), 0)")
+        self.chart.page("(view.toolbar.buttons.line.click(), 0)")
         self.mouse.click(*self.chart.at(x, y))
 
     def rectangle(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
-        self.chart.page("(view.buttons.rectangle.click(), 0)")
+        self.chart.page("(view.toolbar.buttons.rectangle.click(), 0)")
         self.drag(begin, end)
 
     def drag(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
@@ -78,14 +78,14 @@ def test_a_line_is_drawn_moved_and_deleted(bench: Bench, chart: Chart) -> None:
     chart.wait(f"({_SHAPES}).length === 1")
     hand = Hand(chart)
     hand.line(0.5, 0.3)
-    chart.wait(f"{_OURS}.length === 1 && view.tool === null")
+    chart.wait(f"{_OURS}.length === 1 && view.tools.tool === null")
     (shape,) = chart.page(_OURS)
     assert shape["y0"] == round(shape["y0"], 2)
     half_a_pixel = (_price(chart, 0) - _price(chart, 1)) / 300
     assert abs(shape["y0"] - _price(chart, 0.3)) <= half_a_pixel + 0.01
     _wait_drawn(chart, [[shape["y0"]]])
     bench.wait_for("[shape.line.width for shape in chart.layout.shapes] == [3, 1.5]")
-    said = chart.page("view.lineChips.textContent.replaceAll(',', '')")
+    said = chart.page("view.tools.levels.textContent.replaceAll(',', '')")
     assert float(said) == shape["y0"]
 
     bench.show(chart.cell)
@@ -107,24 +107,24 @@ def test_a_line_is_drawn_moved_and_deleted(bench: Bench, chart: Chart) -> None:
 
 def test_a_rectangle_is_drawn_picked_moved_and_made_larger(bench: Bench, chart: Chart) -> None:
     hand = Hand(chart)
-    kept = chart.page("[...view.range]")
+    kept = chart.page("[...view.viewport.range]")
     hand.rectangle((0.3, 0.3), (0.5, 0.6))
     chart.wait(f"{_OURS}.length === 1")
-    assert chart.page("[...view.range]") == kept, "the chart was panned"
+    assert chart.page("[...view.viewport.range]") == kept, "the chart was panned"
     (shape,) = chart.page(_OURS)
     times = chart.page(f"[view.bars.at({shape['x0']}, 0), view.bars.at({shape['x1']}, 0)]")
     _wait_drawn(chart, [[*times, shape["y0"], shape["y1"]]])
     bench.show(chart.cell)
     hand.mouse.click(*chart.at(0.8, 0.9))
-    chart.wait("view.picked === null")
+    chart.wait("view.tools.picked === null")
     hand.mouse.click(*chart.at(0.4, 0.45))
-    chart.wait(f"view.picked === '{shape['name']}'")
+    chart.wait(f"view.tools.picked === '{shape['name']}'")
     hand.drag((0.4, 0.45), (0.45, 0.35))
     chart.wait(f"{_OURS}[0].x0 > {shape['x0']}")
     (moved,) = chart.page(_OURS)
     assert moved["x1"] - moved["x0"] == shape["x1"] - shape["x0"]
     assert moved["y1"] - moved["y0"] == pytest.approx(shape["y1"] - shape["y0"], abs=0.03)
-    corner = chart.page(f"(() => {{ const [l, r, t, b] = view.boxOf({_OURS}[0]); return [r, b]; }})()")
+    corner = chart.page(f"(() => {{ const [l, r, t, b] = view.tools.boxOf({_OURS}[0]); return [r, b]; }})()")
     box = chart.page("view.gd.getBoundingClientRect().toJSON()")
     hand.mouse.move(box["x"] + corner[0], box["y"] + corner[1])
     hand.mouse.down()
@@ -132,27 +132,30 @@ def test_a_rectangle_is_drawn_picked_moved_and_made_larger(bench: Bench, chart: 
     hand.mouse.up()
     chart.wait(f"{_OURS}[0].x1 > {moved['x1']} && {_OURS}[0].y0 < {moved['y0']}")
     assert chart.page(f"{_OURS}[0].x0") == moved["x0"]
-    assert chart.page("[...view.range]") == kept
+    assert chart.page("[...view.viewport.range]") == kept
 
 
 def test_escape_puts_a_tool_away_and_a_button_clears(bench: Bench, chart: Chart) -> None:
     bench.do("chart.add_vline(x=float(chart.data[0].x[-20]))\nchart.draw_line(float(chart.data[0].low[-9]))")
     chart.wait(f"({_SHAPES}).length === 2")
     hand = Hand(chart)
-    chart.page("(view.buttons.rectangle.click(), view.gd.focus(), 0)")
-    assert chart.page("view.buttons.rectangle.getAttribute('aria-pressed')") == "true"
+    chart.page("(view.toolbar.buttons.rectangle.click(), view.gd.focus(), 0)")
+    assert chart.page("view.toolbar.buttons.rectangle.getAttribute('aria-pressed')") == "true"
     hand.mouse.move(*chart.at(0.3, 0.3))
     hand.mouse.down()
     hand.mouse.move(*chart.at(0.5, 0.5), steps=3)
-    chart.wait("view.preview.getAttribute('d') !== ''")
+    chart.wait("view.tools.preview.getAttribute('d') !== ''")
     bench.page.keyboard.press("Escape")
     hand.mouse.up()
-    chart.wait("view.tool === null && view.gesture === null && view.preview.getAttribute('d') === ''")
+    chart.wait(
+        "(({ tool, gesture, preview }) =>"
+        " tool === null && gesture === null && preview.getAttribute('d') === '')(view.tools)"
+    )
     assert chart.page(f"({_SHAPES}).length") == 2
     assert chart.page("view.chart.modes.name") == "paused", "that Escape was the tool's"
     hand.line(0.4, 0.4)
     chart.wait(f"{_OURS}.length === 2")
-    chart.page("(view.buttons.clear.click(), 0)")
+    chart.page("(view.toolbar.buttons.clear.click(), 0)")
     chart.wait(f"({_SHAPES}).length === 1 && {_OURS}.length === 0")
     _wait_drawn(chart, [])
     bench.wait_for("len(chart.layout.shapes) == 1")
@@ -161,9 +164,9 @@ def test_escape_puts_a_tool_away_and_a_button_clears(bench: Bench, chart: Chart)
 def test_a_line_is_drawn_without_a_pointer(bench: Bench, chart: Chart) -> None:
     Hand(chart)
     bench.page.mouse.move(2, 2)
-    chart.page("(view.buttons.line.focus(), 0)")
+    chart.page("(view.toolbar.buttons.line.focus(), 0)")
     bench.page.keyboard.press("Enter")
-    assert chart.page("[view.tool, document.activeElement === view.gd]") == ["line", True]
+    assert chart.page("[view.tools.tool, document.activeElement === view.gd]") == ["line", True]
     bench.page.keyboard.press("Enter")
     close = chart.page("view.bars.at(view.bars.end - 1, 4)")
     chart.wait(f"{_OURS}.length === 1 && {_OURS}[0].y0 === {close}")
@@ -179,18 +182,18 @@ def test_drawings_stay_while_bars_close_and_the_user_zooms(bench: Bench, chart: 
     chart.wait(f"{_OURS}.length === 2")
     before = chart.page(f"JSON.stringify({_OURS})")
     chart.page("(view.chart.modes.resume(), 0)")
-    end, fits = chart.page("[view.bars.end, view.fits]")
-    chart.wait(f"view.bars.end >= {end} + 3 && view.fits >= {fits} + 3")
+    end, fits = chart.page("[view.bars.end, view.sync.fits]")
+    chart.wait(f"view.bars.end >= {end} + 3 && view.sync.fits >= {fits} + 3")
     chart.page("(view.gd.focus(), 0)")
     for key in ("+", "+", "ArrowLeft"):
         bench.page.keyboard.press(key)
-    chart.wait("!view.follow && view.gd._fullLayout.xaxis.range[1] === view.range[1]")
+    chart.wait("!view.viewport.follow && view.gd._fullLayout.xaxis.range[1] === view.viewport.range[1]")
     assert chart.page(f"JSON.stringify({_OURS})") == before
     places = (
         "(() => { const box = view.gd.getBoundingClientRect();"
         f" return {_OURS}.map((shape, i) => {{ const path ="
         ' view.gd.querySelector(`.shapelayer path[data-index="${i}"]`).getBoundingClientRect();'
-        " return [path.top - box.top, view.boxOf(shape)[2]]; }); })()"
+        " return [path.top - box.top, view.tools.boxOf(shape)[2]]; }); })()"
     )
     assert all(abs(drawn - meant) < 2 for drawn, meant in chart.page(places))
 
@@ -208,8 +211,8 @@ def test_what_is_drawn_while_the_kernel_is_busy_is_not_lost(bench: Bench, chart:
         chart.page("(view.gd.focus(), 0)")
         bench.page.keyboard.press("Escape")
         bench.page.keyboard.press("ArrowLeft")  # told after it, and not in its place
-        chart.wait("!view.follow")
-        kept = chart.page("[...view.range]")
+        chart.wait("!view.viewport.follow")
+        kept = chart.page("[...view.viewport.range]")
     _wait_drawn(chart, [[price] for price in chart.page(f"{_OURS}.map(shape => shape.y0)")])
     bench.wait_for(f"list(chart.layout.xaxis.range or []) == {kept}")
 
@@ -261,10 +264,12 @@ def test_drawings_take_the_colour_of_the_theme(bench: Bench, chart: Chart, theme
     chart.page("(view.chart.modes.resume(), 0)")
     bench.lab.set_theme(f"JupyterLab {theme.title()}")
     colour = {"dark": "#5b9cf6", "light": "#2962ff"}[theme]
-    chart.wait(f"view.theme === '{theme}' && {_OURS}.every(shape => shape.line.color === '{colour}')")
+    chart.wait(
+        f"view.appearance.theme === '{theme}' && {_OURS}.every(shape => shape.line.color === '{colour}')"
+    )
     bench.wait_for(f"{{shape.line.color for shape in chart.layout.shapes}} == {{{colour!r}}}")
     hand.mouse.click(*chart.at(0.4, 0.4))
-    chart.wait("view.picked && view.handles.getAttribute('d')")
+    chart.wait("view.tools.picked && view.tools.handles.getAttribute('d')")
     PICTURES.mkdir(parents=True, exist_ok=True)
     bench.page.screenshot(path=PICTURES / f"drawings_{theme}.png")
 
@@ -287,7 +292,7 @@ def test_drawings_are_there_after_a_reload(bench: Bench) -> None:
         return Boolean(notebook.widgets[{chart.cell}].node.querySelector('.mdnb-chart')); }}""",
         timeout=PAGE_MS,
     )
-    chart.wait(f"view.fits > 0 && {_OURS}.length === 2")
+    chart.wait(f"view.sync.fits > 0 && {_OURS}.length === 2")
     assert chart.page(_OURS) == before
     bench.do("chart.close()")
     assert not bench.errors

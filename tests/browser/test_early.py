@@ -48,12 +48,12 @@ class _EarlyChart(ShownChart):
 
     def show(self) -> None:
         self.bench.lab.run(1)
-        self.wait("view.early && view.drawn > 0")
+        self.wait("view.firstPaint.shows && view.drawn > 0")
 
     def release(self) -> None:
         self.browser.wait_for_function("window.loaded")
         self.browser.evaluate("window.release()")
-        self.wait("view.ready && view.fits > 0 && view.drawn > 1 && !view.fitTimer")
+        self.wait("view.ready && view.sync.fits > 0 && view.drawn > 1 && !view.sync.fitTimer")
 
     def read(self) -> dict[str, Any]:
         self.browser.evaluate(_FRAMES)
@@ -63,7 +63,7 @@ class _EarlyChart(ShownChart):
     def wrong(self, timeframe: str = "1min") -> list[str]:
         """Return in what the picture differs from the engine's bars, which rest."""
         rows = json.loads(self.bench.lab.ask(f"print(market.state({timeframe!r}))"))
-        self.wait(f"view.label.text.textContent === '{rows[-1][4]:,.2f}'")
+        self.wait(f"view.lastPrice.label.text.textContent === '{rows[-1][4]:,.2f}'")
         theme = theme_of("dark" if "Dark" in self.theme() else "light")
         return differences(self.read(), rows, _BARS, (theme.up, theme.down))
 
@@ -101,7 +101,7 @@ def test_it_moves_without_plotly(chart: _EarlyChart) -> None:
     ask("market.prices(1200.0, 1210.5); market.ticks(5, 120)")
     assert chart.wrong() == []
     chart.bench.lab.set_theme("JupyterLab Light")
-    chart.wait("view.theme === 'light'")
+    chart.wait("view.appearance.theme === 'light'")
     assert chart.wrong() == []
     chart.bench.lab.set_theme("JupyterLab Dark")
 
@@ -139,6 +139,6 @@ def test_an_axis_that_only_plotly_knows_waits_for_it(lab: Lab) -> None:
     chart = _EarlyChart(lab, "early_log.ipynb", "JupyterLab Light", setup)
     lab.run(1)
     chart.browser.wait_for_function("window.loaded")
-    assert chart.page("view.early === undefined && view.drawn === 0")
+    assert chart.page("!view.firstPaint.shows && view.drawn === 0")
     chart.release()
     assert not chart.bench.errors

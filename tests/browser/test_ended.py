@@ -27,7 +27,7 @@ def test_a_chart_of_a_recording_that_was_played_shows_its_last_bars(bench: Bench
     bench.show(cell)
     chart = ShownChart(bench.page, find_view(cell))
     last = bench.do("print(f\"{live['1min'].frame['close'].iloc[-1]:,.1f}\")").strip()
-    chart.wait(f"view.label.text.textContent === '{last}'")
+    chart.wait(f"view.lastPrice.label.text.textContent === '{last}'")
     chart.wait("view.gd.closest('.mdnb-chart').textContent.includes('closed')")
     bench.do("live.close(); chart.close()")
     assert not bench.errors
@@ -38,7 +38,7 @@ def test_a_dashboard_of_a_market_that_was_closed_shows_its_charts(bench: Bench) 
     bench.lab.run(cell)
     bench.show(cell)
     chart = ShownChart(bench.page, find_view(cell))
-    chart.wait("view.label.text.textContent !== ''")
+    chart.wait("view.lastPrice.label.text.textContent !== ''")
     chart.wait("document.querySelector('.mdnb-strips').textContent.includes('closed')")
     bench.do("board.close()")
     assert not bench.errors

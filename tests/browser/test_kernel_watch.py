@@ -20,7 +20,7 @@ from mdnb.widgets.chart.chart import LiveChart
 live = mdnb.live('BTC-USD', ['1min'], feed='sim://?speed=60&seed=4', progress=False)
 def make(**options):
     return LiveChart(live.data.engine, '1min', **options)"""
-_STATUS = "view.texts.status.textContent"
+_STATUS = "view.legend.texts.status.textContent"
 _DIMMED = "getComputedStyle(view.gd.querySelector('.main-svg')).opacity < 0.6"
 _PICTURES = Path(__file__).parents[2] / "build" / "pictures"  # git-ignored: to be looked at
 
@@ -47,7 +47,7 @@ def test_a_kernel_that_is_busy_for_ten_seconds_is_neither_gone_nor_silent(bench:
         shown.collect_prices()
         shown.page(
             f"(view.said = new Set(), new MutationObserver(() => view.said.add({_STATUS}.slice(0, 4)))"
-            ".observe(view.texts.status, {childList: true, characterData: true, subtree: true}))"
+            ".observe(view.legend.texts.status, {childList: true, characterData: true, subtree: true}))"
         )
     with bench.blocked():
         bench.page.wait_for_function(
@@ -85,7 +85,9 @@ def test_a_silent_kernel_is_told_and_its_return_too(bench: Bench, chart: Chart) 
 
 def _wait_for_end(chart: Chart, words: str) -> None:
     chart.wait(f"{_STATUS} === '{words}' && {_DIMMED}")
-    drawn = chart.page("[view.texts.dot.style.color, view.left.group.getAttribute('visibility')]")
+    drawn = chart.page(
+        "[view.legend.texts.dot.style.color, view.lastPrice.left.group.getAttribute('visibility')]"
+    )
     assert drawn == ["rgb(211, 47, 47)", "hidden"]
     # Nothing is said to the kernel that came in its place.
     chart.page("view.goLatest()")

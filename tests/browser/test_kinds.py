@@ -36,7 +36,7 @@ def chart(bench: Bench) -> Iterator[Chart]:
     assert not bench.errors
 
 
-_SETTLED = "view.drawnTo === view.bars.end - (view.bars.forming ? 1 : 0) && view.size === 1"
+_SETTLED = "view.sync.drawnTo === view.bars.end - (view.bars.forming ? 1 : 0) && view.sync.size === 1"
 
 
 def test_each_kind_is_drawn_and_the_newest_bars_too(bench: Bench, chart: Chart) -> None:
@@ -48,10 +48,10 @@ def test_each_kind_is_drawn_and_the_newest_bars_too(bench: Bench, chart: Chart) 
         chart.wait(f"view.chart.look.kind === '{kind}' && {trace}.type === '{name}'")
         chart.wait("view.gd.calcdata[view.place('mdnb-candles')].length > 100")
         paths = {"line": ["close"], "area": ["close", "area"]}.get(kind, ["up", "down"])
-        drawn = " + ".join(f"(view.paths.{path}.getAttribute('d') ?? '')" for path in paths)
+        drawn = " + ".join(f"(view.barLayer.paths.{path}.getAttribute('d') ?? '')" for path in paths)
         chart.wait(f"({drawn}).length > 5")
         begun = chart.page("view.bars.end")
-        chart.wait(f"view.bars.end > {begun} && view.drawnTo >= {begun}")
+        chart.wait(f"view.bars.end > {begun} && view.sync.drawnTo >= {begun}")
         bench.page.screenshot(path=PICTURES / f"kind_{kind}.png")
 
 
@@ -74,15 +74,16 @@ def test_heikin_ashi_prices_are_drawn_and_the_traded_ones_told(bench: Bench, cha
         open_, top, bottom, close = told[time]
         assert sorted((open_, close)) == pytest.approx([q1, q3], abs=1e-6)
         assert (bottom, top) == pytest.approx((low, high), abs=1e-6)
-    said = chart.page("view.texts.close.textContent").replace(",", "")
+    said = chart.page("view.legend.texts.close.textContent").replace(",", "")
     assert float(said) % 0.25 == 0, "the legend says a price that was traded"
 
 
 def test_indicators_are_drawn_where_python_says(bench: Bench, chart: Chart) -> None:
     bench.do("chart.set_overlays(['ema(20)', 'bollinger(20, 2)', 'rsi(14)', 'macd(12, 26, 9)', 'delta'])")
-    chart.wait(f"view.series.length === 9 && {_SETTLED}")
+    chart.wait(f"view.indicators.lines.length === 9 && {_SETTLED}")
     drawn = chart.page(
-        """Object.fromEntries(view.series.map(line => { const trace = view.gd.data[view.place(line.uid)];
+        """Object.fromEntries(view.indicators.lines.map(line => {
+        const trace = view.gd.data[view.place(line.uid)];
         return [trace.name, Array.from(trace.x, (x, i) => [view.bars.at(x, 0), trace.y[i]])]; }))"""
     )
     code = (
@@ -105,8 +106,8 @@ def test_indicators_are_drawn_where_python_says(bench: Bench, chart: Chart) -> N
     # The part that plotly has not drawn goes on from where plotly's line ends.
     for axis, uid in (("yaxis", "mdnb-ema-20-ema"), ("yaxis3", "mdnb-rsi-14-rsi")):
         chart.wait(
-            f"""(() => {{ const line = view.series.find(line => line.uid === '{uid}');
-            const begin = /^M(\\S+) (\\S+)L/.exec(line.parts.line.getAttribute('d') ?? '');
+            f"""(() => {{ const line = view.indicators.lines.find(line => line.uid === '{uid}');
+            const begin = /^M(\\S+) (\\S+)L/.exec(line.path.getAttribute('d') ?? '');
             if (!begin || !({_SETTLED})) return false;
             const {{ xaxis, {axis}: y }} = view.gd._fullLayout;
             const trace = view.gd.data[view.place('{uid}')];
@@ -115,23 +116,23 @@ def test_indicators_are_drawn_where_python_says(bench: Bench, chart: Chart) -> N
               && Math.abs(y._offset + y.d2p(trace.y[at]) - begin[2]) < 0.6; }})()"""
         )
     chart.hover(0.5, 0.3)
-    assert chart.page("view.labels.children.length") == 5
+    assert chart.page("view.indicators.labels.children.length") == 5
     bench.page.screenshot(path=PICTURES / "overlays.png")
     bench.do("chart.remove_overlay('macd(12, 26, 9)')")
-    chart.wait("view.series.length === 6 && !view.gd._fullLayout.yaxis5?._subplotsWith?.length")
+    chart.wait("view.indicators.lines.length === 6 && !view.gd._fullLayout.yaxis5?._subplotsWith?.length")
     bench.do("chart.set_overlays([])")
-    chart.wait("view.series.length === 0 && view.gd.data.length === 4")
+    chart.wait("view.indicators.lines.length === 0 && view.gd.data.length === 4")
 
 
 def test_lines_follow_a_zoom_that_merges_bars(bench: Bench, chart: Chart) -> None:
     bench.do("chart.set_overlays(['sma(20)', 'atr(14)'])")
-    chart.wait("view.series.length === 2")
+    chart.wait("view.indicators.lines.length === 2")
     bench.do("chart.update_layout(xaxis_range=[float(chart.data[0].x[5]), float(chart.data[0].x[-5])])")
-    chart.wait("view.size > 1 && !view.follow")
+    chart.wait("view.sync.size > 1 && !view.viewport.follow")
     same = chart.page(
         """(() => { const trace = view.gd.data[view.place('mdnb-sma-20-sma')];
-        return trace.x.length > 50 && Array.from(view.groups.last).every((last, i) =>
-          Object.is(trace.y[i], view.bars.at(last, view.series[0].at))); })()"""
+        return trace.x.length > 50 && Array.from(view.sync.groups.last).every((last, i) =>
+          Object.is(trace.y[i], view.bars.at(last, view.indicators.lines[0].at))); })()"""
     )
     assert same
 
@@ -139,7 +140,7 @@ def test_lines_follow_a_zoom_that_merges_bars(bench: Bench, chart: Chart) -> Non
 def test_days_and_sessions_are_separated_and_the_zone_is_told(bench: Bench) -> None:
     chart = Chart(bench, "chart = make('5min', tz='exchange', bars=2000)\nchart")
     bench.do("chart.update_layout(xaxis_range=[float(chart.data[0].x[0]), float(chart.data[0].x[-1])])")
-    chart.wait("view.size > 1 && view.separators.sessions.length > 1")
+    chart.wait("view.sync.size > 1 && view.separators.sessions.length > 1")
     at = chart.page("view.separators.sessions.map(i => [view.bars.at(i - 1, 0), view.bars.at(i, 0)])")
     for before, now in at:
         # The CME opens at 17:00 in Chicago.
@@ -152,9 +153,9 @@ def test_days_and_sessions_are_separated_and_the_zone_is_told(bench: Bench) -> N
         f"{pd.Timestamp(now, unit='ms', tz='UTC').tz_convert('America/Chicago'):%H:%M}" == "00:00"
         for now in days
     )
-    assert chart.page("view.paths.sessions.getAttribute('d')").count("M") >= 1
+    assert chart.page("view.separators.paths.sessions.getAttribute('d')").count("M") >= 1
     chart.hover(0.5, 0.5)
-    assert chart.page("view.timeChip.text.textContent").endswith(("CST", "CDT"))
+    assert chart.page("view.crosshair.time.text.textContent").endswith(("CST", "CDT"))
     bench.do("chart.close()")
     assert not bench.errors
 
@@ -162,13 +163,13 @@ def test_days_and_sessions_are_separated_and_the_zone_is_told(bench: Bench) -> N
 def test_vwap_begins_anew_with_each_session(bench: Bench) -> None:
     chart = Chart(bench, "chart = make('5min', overlays='vwap', bars=2000)\nchart")
     bench.do("chart.update_layout(xaxis_range=[float(chart.data[0].x[0]), float(chart.data[0].x[-1])])")
-    chart.wait("view.size > 1 && view.separators.sessions.length > 1")
+    chart.wait("view.sync.size > 1 && view.separators.sessions.length > 1")
     holes = chart.page(
         """(() => { const { x, y } = view.gd.data[view.place('mdnb-vwap-vwap')];
         return x.filter((_, i) => y[i] === null); })()"""
     )
     begins = chart.page("view.separators.sessions")
-    size = chart.page("view.size")
+    size = chart.page("view.sync.size")
     assert len(holes) == len(begins)
     assert all(abs(hole - begin) <= size for hole, begin in zip(holes, begins, strict=True))
     bench.do("chart.close()")
@@ -176,7 +177,7 @@ def test_vwap_begins_anew_with_each_session(bench: Bench) -> None:
 
 def test_another_symbol_in_the_same_chart(bench: Bench, chart: Chart) -> None:
     bench.do("chart.set_symbol('MES')")
-    chart.wait("view.texts.symbol.textContent === 'MES'")
+    chart.wait("view.legend.texts.symbol.textContent === 'MES'")
     last = chart.page("view.bars.at(view.bars.end - 1, 4)")
     assert 0.9 < last / float(bench.do("print(live['MES'].price)")) < 1.1
     begun = chart.page("view.bars.end")
@@ -190,7 +191,7 @@ def _size(png: bytes) -> tuple[int, int]:
 
 def test_the_page_saves_the_picture_it_shows(bench: Bench, chart: Chart, tmp_path: Path) -> None:
     bench.do("chart.set_overlays(['ema(20)', 'rsi(14)'])")
-    chart.wait("view.series.length === 2 && view.drawn > 2")
+    chart.wait("view.indicators.lines.length === 2 && view.drawn > 2")
 
     def saved(kind: str) -> Any:
         with bench.page.expect_download() as waiting:
@@ -206,13 +207,15 @@ def test_the_page_saves_the_picture_it_shows(bench: Bench, chart: Chart, tmp_pat
     (PICTURES / "saved.png").write_bytes(content)
     table = pd.read_parquet(saved("parquet").path())
     assert table.columns[-1] == "rsi(14)"
-    assert abs(len(table) - chart.page("view.span - view.pad")) <= 1
+    assert abs(len(table) - chart.page("view.viewport.span - view.viewport.pad")) <= 1
 
 
 def test_the_crosshair_says_a_price_that_is_traded_and_no_number_is_half_covered(chart: Chart) -> None:
     covering = """(() => {
       const rect = (node) => node.getBoundingClientRect();
-      const chips = [view.label, view.left, view.priceChip, view.timeChip].map(({ group }) => group)
+      const { crosshair, lastPrice } = view;
+      const chips = [lastPrice.label, lastPrice.left, crosshair.price, crosshair.time]
+        .map(({ group }) => group)
         .filter((group) => group.getAttribute('visibility') === 'visible').map(rect);
       const seen = [...view.gd.querySelectorAll('.ytick text, .xtick text')]
         .filter((text) => getComputedStyle(text).visibility === 'visible').map(rect);
@@ -223,14 +226,14 @@ def test_the_crosshair_says_a_price_that_is_traded_and_no_number_is_half_covered
     said = set()
     for number, share in enumerate((0.1, 0.23, 0.36, 0.49, 0.62, 0.75, 0.88)):
         chart.hover(0.3 + 0.09 * number, share)
-        said.add(float(chart.page("view.priceChip.text.textContent").replace(",", "")))
+        said.add(float(chart.page("view.crosshair.price.text.textContent").replace(",", "")))
         chips, numbers, half = chart.page(covering)
         assert chips >= 3
         assert numbers >= 4
         assert half == 0
     chart.bench.page.mouse.move(2, 2)
     hidden = "[...view.gd.querySelectorAll('.xtick text')].filter((one) => one.style.visibility).length"
-    chart.wait(f"!view.pointer && {hidden} === 0")
+    chart.wait(f"!view.crosshair.pointer && {hidden} === 0")
     assert len(said) == 7
     assert all(price % 0.25 == 0 for price in said)
 
@@ -238,17 +241,17 @@ def test_the_crosshair_says_a_price_that_is_traded_and_no_number_is_half_covered
 def test_a_legend_without_room_leaves_out_the_volume_and_then_all_but_the_close(
     bench: Bench, chart: Chart
 ) -> None:
-    shown = "[...view.legend.querySelectorAll('.value')].filter((one) => !one.hidden).length"
-    whole = "view.legend.scrollWidth <= view.legend.clientWidth"
+    shown = "[...view.legend.line.querySelectorAll('.value')].filter((one) => !one.hidden).length"
+    whole = "view.legend.line.scrollWidth <= view.legend.line.clientWidth"
     counts = []
     for width in (1280, 800, 700):
         bench.page.set_viewport_size({"width": width, "height": 900})
         chart.wait("Math.abs(view.gd._fullLayout.width - view.el.clientWidth) <= 1")
-        chart.wait(f"view.legendFor.startsWith(`${{view.area.right - view.area.left}} `) && {whole}")
+        chart.wait(f"view.legend.fittedTo.startsWith(`${{view.area.right - view.area.left}} `) && {whole}")
         counts.append(chart.page(shown))
     assert counts[0] == 6
     assert counts[-1] == 2
-    assert chart.page("!view.texts.close.hidden && !view.texts.change.hidden")
+    assert chart.page("!view.legend.texts.close.hidden && !view.legend.texts.change.hidden")
     bench.page.set_viewport_size({"width": 1280, "height": 900})
     chart.wait(f"{shown} === 6")
 
@@ -256,8 +259,8 @@ def test_a_legend_without_room_leaves_out_the_volume_and_then_all_but_the_close(
 def test_plotly_has_nothing_to_complain_of(bench: Bench, chart: Chart) -> None:
     said: list[str] = []
     bench.do("chart.set_overlays(['macd', 'delta'])")
-    chart.wait("view.series.length >= 4")
+    chart.wait("view.indicators.lines.length >= 4")
     bench.page.on("console", lambda message: said.append(message.text))
     for _ in range(3):
-        chart.page("view.fitNow()")
+        chart.page("view.sync.fitNow()")
     assert not [text for text in said if "WARN" in text]

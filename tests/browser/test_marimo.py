@@ -68,7 +68,7 @@ class Notebook:
         """Open the notebook and wait until all of its charts are drawn."""
         self.marimo.open()
         for number in range(_CHARTS):
-            checks.chart_at(self.page, number).wait("view.fits > 0", PAGE_MS)
+            checks.chart_at(self.page, number).wait("view.sync.fits > 0", PAGE_MS)
 
     def begin_to_ask(self, expression: str) -> None:
         """Let the kernel run a cell that answers."""
@@ -125,11 +125,11 @@ def test_the_chart_takes_mouse_and_keys(notebook: Notebook) -> None:
     checks.stays_where_it_is_dragged_and_comes_back(chart)
     chart.page("view.gd.focus()")
     notebook.page.keyboard.press("ArrowLeft")
-    chart.wait("view.follow === false")
+    chart.wait("view.viewport.follow === false")
     notebook.wait_for("not charts[-1].follows")
     chart.page("view.gd.focus()")
     notebook.page.keyboard.press("End")
-    chart.wait("view.follow")
+    chart.wait("view.viewport.follow")
     notebook.wait_for("charts[-1].follows")
     assert notebook.no_errors()
 
@@ -168,7 +168,7 @@ def test_a_cell_that_runs_again_ends_what_it_showed(notebook: Notebook) -> None:
     page.get_by_role("button", name="once more").click()
     notebook.wait_for("len(charts) == 2")
     chart = checks.chart_at(page, _CHART)
-    chart.wait("view.fits > 0 && view.chart.model && !view.closed")
+    chart.wait("view.sync.fits > 0 && view.chart.model && !view.closed")
     checks.moves(chart)
     notebook.wait_for("charts[0]._mdnb.closed and not charts[1]._mdnb.closed")
     assert notebook.no_errors()

@@ -42,7 +42,7 @@ def _places(chart: Chart, ms: float) -> dict[str, float]:
     """Return where plotly's axes put the group of bars that holds an instant: x, and y of low and high."""
     found: dict[str, float] = chart.page(
         f"(() => {{ const ms = {ms!r};"
-        """const { bars, size, gd } = view; const { xaxis, yaxis } = gd._fullLayout;
+        """const { bars, gd } = view; const { size } = view.sync; const { xaxis, yaxis } = gd._fullLayout;
         let bar = bars.first;
         while (bar + 1 < bars.end && bars.at(bar + 1, 0) <= ms) bar += 1;
         const from = Math.max(Math.floor(bar / size) * size, bars.first);
@@ -58,7 +58,7 @@ def _places(chart: Chart, ms: float) -> dict[str, float]:
 def _still(chart: Chart) -> None:
     """Let the chart stand: a bar a second closes here, and would move what is measured."""
     chart.page("(view.chart.takeDelta = () => {}, 0)")
-    chart.wait("!view.frame && !view.fitTimer")
+    chart.wait("!view.frame && !view.sync.fitTimer")
 
 
 def _near(found: float, wanted: float) -> bool:
@@ -100,17 +100,17 @@ def test_marks_stand_at_their_bars_in_every_timeframe_and_zoom(bench: Bench, cha
 
     stand_right()
     bench.do("chart.set_timeframe('5min')")
-    chart.wait("view.chart.look.timeframe === '5m' && !view.fitTimer")
+    chart.wait("view.chart.look.timeframe === '5m' && !view.sync.fitTimer")
     stand_right()
     bench.do(
         "chart.set_timeframe('1min')\n"
         "x = chart.data[0].x\n"
         "chart.update_layout(xaxis_range=[float(x[0]), float(x[-1]) + 9])"
     )
-    chart.wait("view.chart.look.timeframe === '1m' && view.size > 1 && !view.fitTimer")
+    chart.wait("view.chart.look.timeframe === '1m' && view.sync.size > 1 && !view.sync.fitTimer")
     stand_right()
     bench.do("chart.follow()\nsold.remove()\nsold.remove()")
-    chart.wait(f"view.size === 1 && {_OUTLINES}.sell.length === 0")
+    chart.wait(f"view.sync.size === 1 && {_OUTLINES}.sell.length === 0")
     bench.do("chart.clear_marks()")
     chart.wait(f"{_OUTLINES}.buy.length === 0 && {_TEXTS}.length === 0")
 
@@ -135,7 +135,7 @@ def test_marks_are_there_after_a_reload_and_in_a_second_view(bench: Bench) -> No
         return Boolean(notebook.widgets[{chart.cell}].node.querySelector('.mdnb-chart')); }}""",
         timeout=PAGE_MS,
     )
-    chart.wait(f"view.fits > 0 && {_TEXTS}.includes('kept') && {_TEXTS}.includes('new')")
+    chart.wait(f"view.sync.fits > 0 && {_TEXTS}.includes('kept') && {_TEXTS}.includes('new')")
     assert chart.page("view.el.querySelectorAll('.mdnb-toast').length") == 0
     bench.do("chart.mark(frame.index[-110], 'later', side='buy')")
     bench.show(chart.cell)
@@ -147,9 +147,9 @@ def test_thousands_of_marks_are_sent_once_and_only_those_in_view_are_drawn(
     bench: Bench, chart: Chart
 ) -> None:
     chart.page(
-        "(view.counts = [], view.chart.takeSigns = (message) => {"
+        "(view.counts = [], view.chart.takeAnnotations = (message) => {"
         " view.counts.push(message.marks.time.length);"
-        " Object.getPrototypeOf(view.chart).takeSigns.call(view.chart, message); }, 0)"
+        " Object.getPrototypeOf(view.chart).takeAnnotations.call(view.chart, message); }, 0)"
     )
     bench.do(
         "import pandas as pd\n"
@@ -158,29 +158,29 @@ def test_thousands_of_marks_are_sent_once_and_only_those_in_view_are_drawn(
         "made = chart.mark_trades(trades)\n"
         "print(len(made))"
     )
-    chart.wait("view.chart.signs.marks.length === 5000")
+    chart.wait("view.chart.annotations.marks.length === 5000")
     bench.do("for at in range(200):\n    chart.mark(frame.index[-1 - at], 'more')")
-    chart.wait("view.chart.signs.marks.length === 5200")
+    chart.wait("view.chart.annotations.marks.length === 5200")
     told = chart.page("view.counts")
     assert sum(told) == 5200, "each mark goes over once"
-    chart.page("(delete view.chart.takeSigns, 0)")
+    chart.page("(delete view.chart.takeAnnotations, 0)")
     chart.wait(f"{_OUTLINES}.buy.length > 50")
     _still(chart)
     assert len(chart.page(_OUTLINES)["buy"]) <= 200, "one a bar where they are crowded"
     assert chart.page(_TEXTS) == []
     # A tick that moves no mark draws none anew.
-    chart.page("(view.markings = 0, view.drawMarks = () => { view.markings += 1; }, 0)")
+    chart.page("(view.markings = 0, view.annotations.marks.drawAll = () => { view.markings += 1; }, 0)")
     drawn = chart.page("(view.moved(), view.drawn)")
     chart.wait(f"view.drawn > {drawn}")
     assert chart.page("view.markings") == 0
-    chart.page("(delete view.drawMarks, delete view.chart.takeDelta, 0)")
+    chart.page("(delete view.annotations.marks.drawAll, delete view.chart.takeDelta, 0)")
     bench.do("first, last = float(chart.data[0].x[0]), float(chart.data[0].x[-1])")
     for name, around, there in (
-        ("all", "first, last + 9", "view.size > 1"),
-        ("few", "last - 90, last - 50", "view.size === 1 && !view.follow"),
+        ("all", "first, last + 9", "view.sync.size > 1"),
+        ("few", "last - 90, last - 50", "view.sync.size === 1 && !view.viewport.follow"),
     ):
         bench.do(f"chart.update_layout(xaxis_range=[{around}])")
-        chart.wait(f"{there} && !view.fitTimer && !view.frame")
+        chart.wait(f"{there} && !view.sync.fitTimer && !view.frame")
         bench.page.screenshot(path=PICTURES / f"marks-{name}.png")
     assert 10 < len(chart.page(_TEXTS)) <= 80
     assert any(text.startswith("+") for text in chart.page(_TEXTS))
@@ -224,7 +224,7 @@ def test_an_alert_stands_at_its_price_and_is_paler_when_it_fired(bench: Bench, c
 
 
 def test_an_alert_that_fires_while_a_cell_blocks_is_said(bench: Bench, chart: Chart) -> None:
-    chart.page("(view.chart.signs, view.said = [], 0)")
+    chart.page("(view.chart.annotations, view.said = [], 0)")
     chart.page(
         "(new MutationObserver(() =>"
         " view.said.push(view.el.querySelector('[role=status]')?.textContent ?? ''))"
@@ -269,7 +269,7 @@ def test_marks_and_alerts_follow_the_theme(bench: Bench, chart: Chart, theme: st
     _alert_at(bench, "message='BTC-USD crossed the level'")
     chart.wait("view.el.querySelector('.mdnb-toast')")
     chart.wait(
-        f"view.theme === '{theme}' &&"
+        f"view.appearance.theme === '{theme}' &&"
         f" view.over.querySelector('.mdnb-alert').getAttribute('stroke') === '{warning}'"
     )
     bench.page.screenshot(path=PICTURES / f"marks-{theme}.png")

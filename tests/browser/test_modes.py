@@ -16,8 +16,10 @@ pytestmark = pytest.mark.browser
 # Whatever of the bars is to be seen, as it is drawn: plotly's candles, what lies over them, texts, ranges.
 _PICTURE = """JSON.stringify([
   view.gd.calcdata[view.place('mdnb-candles')].map(p => [p.pos, p.min, p.max]),
-  ['up', 'down', 'volumeUp', 'volumeDown', 'last'].map(name => view.paths[name].getAttribute('d')),
-  view.legend.textContent, view.label.text.textContent, view.left.group.getAttribute('visibility'),
+  ['up', 'down', 'volumeUp', 'volumeDown'].map(name => view.barLayer.paths[name].getAttribute('d')),
+  view.lastPrice.paths.last.getAttribute('d'),
+  view.legend.line.textContent, view.lastPrice.label.text.textContent,
+  view.lastPrice.left.group.getAttribute('visibility'),
   view.gd._fullLayout.xaxis.range, view.gd._fullLayout.yaxis.range, view.gd._fullLayout.yaxis2.range])"""
 _ALL = """(() => { const {bars} = view.chart; const n = bars.count - (bars.forming ? 1 : 0);
   return bars.columns.slice(0, 6).map(column => [...column.slice(0, n)]); })()"""
@@ -53,27 +55,27 @@ def _focus(chart: Chart) -> None:
 
 def test_a_paused_picture_stands_still_and_nothing_is_lost(bench: Bench, chart: Chart) -> None:
     bench.do("chart.pause()")
-    chart.wait(f"{_MODE} === 'paused' && view.texts.status.textContent === 'paused'")
-    muted = chart.page("view.colours.muted")
-    assert chart.page("view.texts.dot.getAttribute('style')") == f"color:{muted}"
+    chart.wait(f"{_MODE} === 'paused' && view.legend.texts.status.textContent === 'paused'")
+    muted = chart.page("view.appearance.colours.muted")
+    assert chart.page("view.legend.texts.dot.getAttribute('style')") == f"color:{muted}"
     # Plotly draws once more, up to where it stands.
-    chart.wait("!view.fitTimer && !view.frame && view.drawnTo === view.bars.end - 1")
-    fits = chart.page("view.fits")
-    chart.wait(f"view.fits > {fits} || !view.fitTimer")
+    chart.wait("!view.sync.fitTimer && !view.frame && view.sync.drawnTo === view.bars.end - 1")
+    fits = chart.page("view.sync.fits")
+    chart.wait(f"view.sync.fits > {fits} || !view.sync.fitTimer")
     before, end = chart.page(_PICTURE), chart.page("view.chart.bars.end")
     chart.wait(f"view.chart.bars.end >= {end} + 4")
     chart.page("(view.moved(true), 0)")
-    chart.wait(f"view.fits > {fits}")
+    chart.wait(f"view.sync.fits > {fits}")
     assert chart.page(_PICTURE) == before
     _wait_for_mode(bench, "paused")
     bench.do("chart.resume()")
-    chart.wait(f"{_MODE} === 'live' && view.bars === view.chart.bars && view.drawnTo >= {end} + 4")
-    chart.wait("view.texts.status.textContent.startsWith('live')")
+    chart.wait(f"{_MODE} === 'live' && view.bars === view.chart.bars && view.sync.drawnTo >= {end} + 4")
+    chart.wait("view.legend.texts.status.textContent.startsWith('live')")
     shown = list(zip(*chart.page(_ALL), strict=True))
     held = _kernel_bars(bench)
     assert len(shown) >= 999
     assert all(held[row[0]] == list(row[1:]) for row in shown)
-    assert chart.page("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end - 2")
+    assert chart.page("view.viewport.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end - 2")
 
 
 def test_a_replay_shows_no_bar_before_its_time_and_ends_in_the_present(bench: Bench) -> None:
@@ -82,20 +84,21 @@ def test_a_replay_shows_no_bar_before_its_time_and_ends_in_the_present(bench: Be
     chart.page(
         """(() => { view.seen = []; const draw = view.draw; view.draw = function () {
           draw.call(view); const {modes} = view.chart; if (modes.name !== 'replay') return;
-          const [line] = view.series; const held = (at) => view.chart.bars.at(modes.cursor, at);
-          view.seen.push({cursor: modes.cursor, last: view.bars.end - 1, fits: view.fits, quiet: view.quiet,
+          const [line] = view.indicators.lines; const held = (at) => view.chart.bars.at(modes.cursor, at);
+          const {appearance, indicators, legend, sync} = view; const {prices} = appearance;
+          view.seen.push({cursor: modes.cursor, last: view.bars.end - 1, fits: sync.fits, quiet: sync.quiet,
             candles: view.gd.calcdata[view.place('mdnb-candles')].at(-1).pos,
             line: view.gd.data[view.place(line.uid)].x.at(-1),
-            said: [view.texts.close.textContent, view.legends[0].values[0].node.textContent],
-            held: [view.prices.format(held(4)), view.format(line.decimals).format(held(line.at))]});
+            said: [legend.texts.close.textContent, indicators.legends[0].values[0].node.textContent],
+            held: [prices.format(held(4)), appearance.format(line.decimals).format(held(line.at))]});
           }; })()"""
     )
     bench.do("start = live['1min'].frame.index[-60]\nchart.replay(start, speed=25)")
-    chart.wait(f"{_MODE} === 'replay' && view.texts.status.textContent === 'replay ×25'")
+    chart.wait(f"{_MODE} === 'replay' && view.legend.texts.status.textContent === 'replay ×25'")
     first = chart.page("view.seen[0].cursor")
     started = chart.page(f"view.chart.bars.at({first}, 0)")
     assert float(bench.do("print(start.timestamp() * 1000)")) <= started
-    chart.wait(f"{_MODE} === 'live' && view.bars === view.chart.bars && view.follow")
+    chart.wait(f"{_MODE} === 'live' && view.bars === view.chart.bars && view.viewport.follow")
     seen = chart.page("view.seen")
     cursors = [row["cursor"] for row in seen]
     assert cursors == sorted(cursors)
@@ -141,20 +144,20 @@ def test_a_replay_is_paused_stepped_and_hurried(bench: Bench, chart: Chart) -> N
     at = chart.page("view.chart.modes.cursor")
     bench.do("chart.step(3)")
     chart.wait(f"view.chart.modes.cursor === {at} + 3")
-    chart.page("(view.buttons.pause.click(), 0)")
-    chart.wait(f"{_MODE} === 'paused' && view.texts.status.textContent === 'paused · replay ×0.1'")
+    chart.page("(view.toolbar.buttons.pause.click(), 0)")
+    chart.wait(f"{_MODE} === 'paused' && view.legend.texts.status.textContent === 'paused · replay ×0.1'")
     for _ in range(6):
-        chart.page("(view.buttons.faster.click(), 0)")
-    assert chart.page("view.speed.textContent") == "×8"
-    chart.page("(view.buttons.step.click(), 0)")
+        chart.page("(view.toolbar.buttons.faster.click(), 0)")
+    assert chart.page("view.toolbar.speed.textContent") == "×8"
+    chart.page("(view.toolbar.buttons.step.click(), 0)")
     assert chart.page("view.bars.end - 1") == at + 4
     _wait_for_mode(bench, "paused")
-    chart.page("(view.buttons.pause.click(), 0)")
+    chart.page("(view.toolbar.buttons.pause.click(), 0)")
     chart.wait(f"{_MODE} === 'replay' && view.chart.modes.cursor >= {at} + 8")
     _wait_for_mode(bench, "replay")
-    chart.page("(view.buttons.live.click(), 0)")
+    chart.page("(view.toolbar.buttons.live.click(), 0)")
     chart.wait(f"{_MODE} === 'live'")
-    assert chart.page("view.buttons.step.disabled && view.buttons.live.disabled")
+    assert chart.page("view.toolbar.buttons.step.disabled && view.toolbar.buttons.live.disabled")
 
 
 def test_the_timeframe_of_a_replay_tells_nothing_of_the_future(bench: Bench, chart: Chart) -> None:
@@ -178,29 +181,29 @@ def test_the_keyboard_pans_zooms_and_returns(bench: Bench, chart: Chart) -> None
     assert chart.page("[view.gd.tabIndex, view.gd.getAttribute('role')]") == [0, "figure"]
     assert label.startswith("BTC-USD, 1m chart, last price 1")
     press = bench.page.keyboard.press
-    span = "(view.range[1] - view.range[0])"
+    span = "(view.viewport.range[1] - view.viewport.range[0])"
     begun = chart.page(span)
     press("+")
-    chart.wait(f"{span} < {begun} - 20 && view.follow")
+    chart.wait(f"{span} < {begun} - 20 && view.viewport.follow")
     press("-")
-    chart.wait(f"Math.abs({span} - {begun}) < 0.01 && view.follow")
+    chart.wait(f"Math.abs({span} - {begun}) < 0.01 && view.viewport.follow")
     for _ in range(3):
         press("ArrowLeft")
-    chart.wait("!view.follow && view.gd._fullLayout.xaxis.range[1] < view.bars.end")
-    kept = chart.page("[...view.range]")
+    chart.wait("!view.viewport.follow && view.gd._fullLayout.xaxis.range[1] < view.bars.end")
+    kept = chart.page("[...view.viewport.range]")
     bench.wait_for(f"list(chart.layout.xaxis.range or []) == {kept}")
     bench.show(chart.cell)
     _focus(chart)
     press("ArrowRight")
-    chart.wait(f"view.range[0] > {kept[0]}")
+    chart.wait(f"view.viewport.range[0] > {kept[0]}")
     press("End")
-    chart.wait("view.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end - 2")
+    chart.wait("view.viewport.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end - 2")
     bench.wait_for("chart.layout.xaxis.range is None and chart.follows")
     assert bench.page.evaluate(cells) == count, "a key of the chart was the notebook's too"
 
 
 def test_the_buttons_are_there_for_pointer_and_keyboard_and_else_away(bench: Bench, chart: Chart) -> None:
-    shown = "getComputedStyle(view.strip).opacity"
+    shown = "getComputedStyle(view.toolbar.node).opacity"
     bench.page.mouse.move(2, 2)
     chart.page("(document.activeElement.blur(), 0)")
     chart.wait(f"{shown} === '0'")
@@ -215,11 +218,11 @@ def test_the_buttons_are_there_for_pointer_and_keyboard_and_else_away(bench: Ben
     for _ in range(7):
         bench.page.keyboard.press("Tab")
         names.append(chart.page("document.activeElement.getAttribute('aria-label')"))
-    assert chart.page("view.strip.contains(document.activeElement)")
+    assert chart.page("view.toolbar.node.contains(document.activeElement)")
     assert names[0] == "Pause (Space)"
     assert len(set(names)) == 7, "disabled ones are passed over"
     chart.wait(f"Number({shown}) > 0.9")
-    chart.page("(view.buttons.pause.focus(), 0)")
+    chart.page("(view.toolbar.buttons.pause.focus(), 0)")
     bench.page.keyboard.press("Enter")
     chart.wait(f"{_MODE} === 'paused'")
     bench.page.keyboard.press(" ")
@@ -229,10 +232,10 @@ def test_the_buttons_are_there_for_pointer_and_keyboard_and_else_away(bench: Ben
 def test_a_second_view_and_a_reloaded_page_stand_where_the_first_did(bench: Bench) -> None:
     chart = Chart(bench)
     again = Chart(bench, "chart")
-    again.page("(view.buttons.pause.click(), 0)")
-    chart.wait(f"{_MODE} === 'paused' && view.texts.status.textContent === 'paused'")
-    words = "[view.legend.textContent, view.label.text.textContent, view.bars.end - 1]"
-    chart.wait("!view.fitTimer && !view.frame")
+    again.page("(view.toolbar.buttons.pause.click(), 0)")
+    chart.wait(f"{_MODE} === 'paused' && view.legend.texts.status.textContent === 'paused'")
+    words = "[view.legend.line.textContent, view.lastPrice.label.text.textContent, view.bars.end - 1]"
+    chart.wait("!view.sync.fitTimer && !view.frame")
     before = chart.page(words)
     end = chart.page("view.chart.bars.end")
     bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
@@ -240,9 +243,9 @@ def test_a_second_view_and_a_reloaded_page_stand_where_the_first_did(bench: Benc
     _wait_for_mode(bench, "paused")
     bench.page.reload(timeout=PAGE_MS)
     _wait_for_cell(bench, chart.cell)
-    chart.wait("view.fits > 0 && view.drawn > 1")
+    chart.wait("view.sync.fits > 0 && view.drawn > 1")
     assert chart.page(words) == before
-    assert chart.page("[view.chart.modes.name, view.texts.status.textContent]") == ["paused", "paused"]
+    assert chart.page("[view.chart.modes.name, view.legend.texts.status.textContent]") == ["paused", "paused"]
     assert chart.page("view.chart.bars.end") >= end + 2
     _focus(chart)
     bench.page.keyboard.press(" ")
@@ -266,16 +269,16 @@ def _wait_for_cell(bench: Bench, cell: int) -> Any:
 def test_pictures_of_the_strip(bench: Bench, theme: str) -> None:
     bench.lab.set_theme(f"JupyterLab {theme.title()}")
     chart = Chart(bench)
-    chart.wait(f"view.theme === '{theme}'")
+    chart.wait(f"view.appearance.theme === '{theme}'")
     bench.do("chart.replay(live['1min'].frame.index[-120], speed=8)")
     chart.hover(0.3, 0.3)
-    chart.wait("view.texts.status.textContent === 'replay ×8'")
-    chart.wait("Number(getComputedStyle(view.strip).opacity) > 0.9")
+    chart.wait("view.legend.texts.status.textContent === 'replay ×8'")
+    chart.wait("Number(getComputedStyle(view.toolbar.node).opacity) > 0.9")
     PICTURES.mkdir(parents=True, exist_ok=True)
     bench.page.screenshot(path=PICTURES / f"replay_{theme}.png")
     # 4.5:1 or more, as WCAG 2.1 asks of texts of that size; icons need 3:1.
     for colours in (("muted", "background"), ("text", "background"), ("drawn", "background")):
-        assert _contrast(*chart.page(f"{list(colours)}.map(name => view.colours[name])")) >= 3
+        assert _contrast(*chart.page(f"{list(colours)}.map(name => view.appearance.colours[name])")) >= 3
     bench.do("chart.close()")
 
 

@@ -53,7 +53,7 @@ def test_tables_move_and_a_restart_is_told(notebook: Bench) -> None:
     checks.tables_move(chart, 1)
     notebook.lab.command("kernelmenu:restart")
     notebook.page.locator(".jp-Dialog .jp-mod-accept").click()
-    chart.wait("view.texts.status.textContent === 'kernel restarted'")
+    chart.wait("view.legend.texts.status.textContent === 'kernel restarted'")
     badge = "document.querySelector('.mdnb-table .mdnb-badge').textContent"
     notebook.page.wait_for_function(f"{badge} === 'kernel restarted'")
     notebook.page.screenshot(path=checks.PICTURES / "notebook_restarted.png")

@@ -48,7 +48,7 @@ print(json.dumps([ours, [[row[0] // 1_000_000, *row[1:6]] for row in venue]]))""
 _SHOWN = """(() => { const {bars} = view; const end = bars.end - (bars.forming ? 1 : 0);
   const ordinals = Array.from({length: 60}, (_, i) => end - 60 + i);
   return ordinals.map(ordinal => bars.columns.map((_, column) => bars.at(ordinal, column))); })()"""
-_STATUS = "view.texts.status.textContent"
+_STATUS = "view.legend.texts.status.textContent"
 _BADGE_MS = 3_000
 
 
@@ -77,7 +77,7 @@ def _live_chart(bench: Bench) -> Chart:
     chart.page(
         "(view.down = 0, new MutationObserver(() => {"
         f" if (!{_STATUS}.startsWith('live')) view.down ||= performance.now(); }}"
-        ").observe(view.texts.status, {childList: true, characterData: true, subtree: true}))"
+        ").observe(view.legend.texts.status, {childList: true, characterData: true, subtree: true}))"
     )
     return chart
 

@@ -79,9 +79,12 @@ class Play:
 
     def wait_drawn(self, cell: int = 1) -> None:
         # Where somebody looks at none of the bars held, or at those only that we draw, plotly draws none.
-        first, end = "Math.max(view.range[0], view.bars.first)", "Math.min(view.range[1] + 1, view.drawnTo)"
-        box = f"({end} - {first} < 2 * view.size || view.gd.querySelector('.boxlayer path.box'))"
-        self.wait(f"view.ready && {box} && view.label.text.textContent", cell)
+        first, end = (
+            "Math.max(view.viewport.range[0], view.bars.first)",
+            "Math.min(view.viewport.range[1] + 1, view.sync.drawnTo)",
+        )
+        box = f"({end} - {first} < 2 * view.sync.size || view.gd.querySelector('.boxlayer path.box'))"
+        self.wait(f"view.ready && {box} && view.lastPrice.label.text.textContent", cell)
 
     def page_theme(self) -> str:
         return {"true": "light", "false": "dark"}[self.page.evaluate("document.body.dataset.jpThemeLight")]
@@ -158,9 +161,9 @@ class Play:
         """Zoom, and turn the wheel."""
         end = self.js("view.bars.end")
         self.kernel(f"chart.update_layout(xaxis_range=[{end - 90}, {end + 9}])")
-        self.wait(f"view.range[1] === {end + 9} && !view.fitTimer")
+        self.wait(f"view.viewport.range[1] === {end + 9} && !view.sync.fitTimer")
         self.hold_wheel(self.dice.choice((-120, 120)))
-        self.js("(window.before = [...view.range])")
+        self.js("(window.before = [...view.viewport.range])")
 
     def hold_wheel(self, by: int) -> None:
         """Turn the wheel; of that plotly tells when the page calls `go`."""
@@ -184,7 +187,7 @@ class Play:
         self.kernel(f"chart.update_layout(xaxis_range=[{left}, {right}])")
 
     def zoom_prices(self) -> None:
-        price = float(self.js("view.label.text.textContent.replace(',', '')"))
+        price = float(self.js("view.lastPrice.label.text.textContent.replace(',', '')"))
         self.kernel(f"chart.update_layout(yaxis_range=[{price - 20}, {price + 12}])")
 
     def switch(self) -> None:
@@ -359,23 +362,26 @@ def test_a_view_that_opens_after_another_timeframe_has_not_the_zoom_of_the_one_b
     end = play.js("view.bars.end")
     # It has the newest bar in it, so that the view goes along with the bars.
     play.kernel(f"chart.update_layout(xaxis_range=[{end - 40}, {end + 60}])")
-    play.wait(f"view.follow && view.range[1] === {end + 60}")
+    play.wait(f"view.viewport.follow && view.viewport.range[1] === {end + 60}")
     play.switch()
-    play.wait("view.chart.look.timeframe === '5m' && view.pad === 6")
+    play.wait("view.chart.look.timeframe === '5m' && view.viewport.pad === 6")
     play.wait("!view.chart.layout.xaxis.range")
     play.second_view()
-    play.wait("view.follow", 2)
+    play.wait("view.viewport.follow", 2)
     play.check()
 
 
 @pytest.mark.parametrize(
     ("then", "shown"),
     [
-        (Play.switch, "view.chart.look.timeframe === '5m' && view.follow && view.pad === 6"),
-        (Play.double_click, "view.follow && view.pad === 6"),
-        (Play.latest, "view.follow && view.pad === 6"),
-        (Play.left_key, "view.range[0] < before[0] && view.range[1] < before[1]"),
-        (Play.first_bars, "view.range[0] === 60 && view.range[1] === 90"),
+        (
+            Play.switch,
+            "view.chart.look.timeframe === '5m' && view.viewport.follow && view.viewport.pad === 6",
+        ),
+        (Play.double_click, "view.viewport.follow && view.viewport.pad === 6"),
+        (Play.latest, "view.viewport.follow && view.viewport.pad === 6"),
+        (Play.left_key, "view.viewport.range[0] < before[0] && view.viewport.range[1] < before[1]"),
+        (Play.first_bars, "view.viewport.range[0] === 60 && view.viewport.range[1] === 90"),
     ],
     ids=["another timeframe", "double click", "chart.follow()", "arrow key", "xaxis_range"],
 )
@@ -403,10 +409,10 @@ def test_a_drag_that_began_before_the_timeframe_changed_does_not_move_its_bars(p
     play.watch_relayout()
     play.page.mouse.up()
     play.wait("window.told")
-    assert play.js("view.follow && view.pad === 6")
+    assert play.js("view.viewport.follow && view.viewport.pad === 6")
     play.check()
     play.drag()
-    play.wait("!view.follow || view.pad !== 6")
+    play.wait("!view.viewport.follow || view.viewport.pad !== 6")
     play.check()
 
 
@@ -416,7 +422,7 @@ def test_a_zoom_on_its_way_to_the_kernel_is_over_when_the_timeframe_changes(play
     play.timeframe = "5min"
     kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
     play.js(f"(({kernel}.requestExecute({{ code: 'chart.set_timeframe(\"5min\")' }})), go())")
-    play.wait("view.chart.look.timeframe === '5m' && view.follow && view.pad === 6")
+    play.wait("view.chart.look.timeframe === '5m' && view.viewport.follow && view.viewport.pad === 6")
     play.lab.wait_for("len(told) >= 2 and chart.layout.xaxis.range is None")
     play.second_view()
     play.check()

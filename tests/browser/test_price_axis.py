@@ -28,13 +28,13 @@ _PLACES = """(() => {
   const top = view.gd.getBoundingClientRect().top + yaxis._offset;
   const at = (price) => top + yaxis.d2p(price);
   const price = view.bars.at(view.bars.end - 1, 4);
-  const box = view.label.box.getBoundingClientRect();
+  const box = view.lastPrice.label.box.getBoundingClientRect();
   const [low, high] = yaxis.range.map((power) => 10 ** power);
   const { bars } = view;
   const seen = [];
-  const first = Math.max(bars.first, Math.ceil(view.range[0]));
+  const first = Math.max(bars.first, Math.ceil(view.viewport.range[0]));
   for (let i = first; i < bars.end; i++) seen.push(bars.at(i, 2), bars.at(i, 3));
-  const path = (name) => view.paths[name].getAttribute("d") ?? "";
+  const path = (name) => view.barLayer.paths[name].getAttribute("d") ?? "";
   return {
     label: (box.top + box.bottom) / 2, price: at(price), low, high,
     lowest: Math.min(...seen), highest: Math.max(...seen),
@@ -68,17 +68,17 @@ def test_bars_and_last_price_stand_by_a_logarithmic_axis_and_by_a_linear_one_aga
 ) -> None:
     bench.do("chart.update_layout(yaxis_type='log')")
     chart.wait(_LOG)
-    chart.wait("!view.fitTimer")
+    chart.wait("!view.sync.fitTimer")
     _stands(chart)
     PICTURES.mkdir(parents=True, exist_ok=True)
     bench.page.screenshot(path=PICTURES / "log_axis.png")
     for far in (1400, 700, 2000):
         end = chart.page("view.bars.end")
         bench.do(f"market.prices({far}); market.close_bar(); market.ticks(1, 0.1)")
-        chart.wait(f"view.bars.end > {end} && !view.fitTimer && 10 ** {_RANGE}[1] >= {far}")
+        chart.wait(f"view.bars.end > {end} && !view.sync.fitTimer && 10 ** {_RANGE}[1] >= {far}")
         _stands(chart)
     bench.do("chart.set_timeframe('5min')")
-    chart.wait(f"view.chart.look.timeframe === '5m' && {_LOG} && !view.fitTimer")
+    chart.wait(f"view.chart.look.timeframe === '5m' && {_LOG} && !view.sync.fitTimer")
     bench.do("chart.set_timeframe('1min')")
     chart.wait(f"view.chart.look.timeframe === '1m' && {_LOG}")
     bench.do("chart.update_layout(yaxis_type='linear')")
@@ -87,49 +87,52 @@ def test_bars_and_last_price_stand_by_a_logarithmic_axis_and_by_a_linear_one_aga
 
 def test_a_range_of_powers_is_held_and_a_second_view_has_it(bench: Bench, chart: Chart) -> None:
     bench.do("chart.update_layout(yaxis=dict(type='log', range=[math.log10(400), math.log10(4000)]))")
-    chart.wait(f"view.fixedY && Math.abs({_RANGE}[1] - Math.log10(4000)) < 1e-9")
-    assert chart.page("view.yRange.map(Math.round)") == [400, 4000]
+    chart.wait(f"view.viewport.fixedPrices && Math.abs({_RANGE}[1] - Math.log10(4000)) < 1e-9")
+    assert chart.page("view.viewport.prices.map(Math.round)") == [400, 4000]
     bench.do("market.close_bar(); market.ticks(3, 0.1)")
     second = Chart(bench, "chart")
     for view in (chart, second):
-        view.wait(f"view.fixedY && view.yRange.map(Math.round).join() === '400,4000' && {_LOG}")
+        view.wait(
+            "view.viewport.fixedPrices && view.viewport.prices.map(Math.round).join() === '400,4000'"
+            f" && {_LOG}"
+        )
     chart.page("view.shift(-0.1, 1)")
-    chart.wait("!view.follow && view.yRange.map(Math.round).join() === '400,4000'")
+    chart.wait("!view.viewport.follow && view.viewport.prices.map(Math.round).join() === '400,4000'")
     bench.do("chart.follow()")
-    chart.wait(f"view.follow && !view.fixedY && {_RANGE}[1] < Math.log10(4000)")
+    chart.wait(f"view.viewport.follow && !view.viewport.fixedPrices && {_RANGE}[1] < Math.log10(4000)")
     _stands(chart)
 
 
 def test_prices_zoomed_before_stay_and_no_view_is_lost(bench: Bench, chart: Chart) -> None:
     bench.do("chart.update_layout(yaxis_range=[250, 1800])")
-    chart.wait("view.fixedY")
+    chart.wait("view.viewport.fixedPrices")
     bench.do("chart.update_layout(yaxis_type='log')")
     held = f"{_RANGE}.every((at, i) => Math.abs(10 ** at - [250, 1800][i]) < 1e-6)"
     chart.wait(held)
     bench.wait_for("max(chart.layout.yaxis.range) < 4")
     second = Chart(bench, "chart")
-    second.wait(f"view.fixedY && {held}")
+    second.wait(f"view.viewport.fixedPrices && {held}")
     bench.do("chart.update_layout(yaxis_type='linear')")
     for view in (chart, second):
-        view.wait(f"view.fixedY && Math.abs({_RANGE}[1] - 1800) < 1e-6")
+        view.wait(f"view.viewport.fixedPrices && Math.abs({_RANGE}[1] - 1800) < 1e-6")
     bench.wait_for("abs(chart.layout.yaxis.range[1] - 1800) < 1e-6")
 
 
 def test_one_end_of_the_prices_may_be_given(bench: Bench, chart: Chart) -> None:
     bench.do("chart.update_layout(yaxis_range=[None, 3000])")
-    chart.wait(f"{_RANGE}[1] === 3000 && {_RANGE}[0] > 500 && view.follow")
+    chart.wait(f"{_RANGE}[1] === 3000 && {_RANGE}[0] > 500 && view.viewport.follow")
     bench.do("market.prices(400); market.close_bar(); market.ticks(1, 0.1)")
     chart.wait(f"{_RANGE}[1] === 3000 && {_RANGE}[0] < 400 && {_RANGE}[0] > 0")
     chart.page("view.shift(-0.3, 1)")
-    chart.wait(f"!view.follow && {_RANGE}[1] === 3000")
+    chart.wait(f"!view.viewport.follow && {_RANGE}[1] === 3000")
     bench.do("chart.follow()")
-    chart.wait(f"view.follow && {_RANGE}[1] < 3000")
+    chart.wait(f"view.viewport.follow && {_RANGE}[1] < 3000")
     bench.wait_for("chart.layout.yaxis.range is None")
 
 
 def test_prices_may_fall_from_the_bottom_to_the_top(bench: Bench, chart: Chart) -> None:
     bench.do("chart.update_layout(yaxis_autorange='reversed')")
-    chart.wait(f"{_RANGE}[0] > {_RANGE}[1] && !view.fitTimer")
+    chart.wait(f"{_RANGE}[0] > {_RANGE}[1] && !view.sync.fitTimer")
     end = chart.page("view.bars.end")
     bench.do("market.close_bar(); market.ticks(2, 0.1)")
     chart.wait(f"view.bars.end > {end} && {_RANGE}[0] > {_RANGE}[1]")
@@ -139,7 +142,7 @@ def test_prices_may_fall_from_the_bottom_to_the_top(bench: Bench, chart: Chart) 
 
 _TITLE = """(() => {
   const [title, plot, legend] = [
-    view.gd.querySelector(".gtitle"), view.gd.querySelector(".nsewdrag"), view.legend,
+    view.gd.querySelector(".gtitle"), view.gd.querySelector(".nsewdrag"), view.legend.line,
   ].map((node) => node.getBoundingClientRect());
   const top = view.gd.getBoundingClientRect().top;
   return { title: [title.top - top, title.bottom - top], legend: [legend.top - top, legend.bottom - top],
@@ -148,18 +151,20 @@ _TITLE = """(() => {
 
 
 def test_a_title_covers_neither_legend_nor_bars(bench: Bench, chart: Chart) -> None:
-    plain = chart.page("view.legend.getBoundingClientRect().top - view.gd.getBoundingClientRect().top")
+    plain = chart.page("view.legend.line.getBoundingClientRect().top - view.gd.getBoundingClientRect().top")
     for text in ("'One line'", "'Two<br>lines'", "dict(text='Small', font_size=12, x=0.5)"):
         bench.do(f"chart.update_layout(title={text})")
         words = "One" if "One" in text else "lines" if "lines" in text else "Small"
-        chart.wait(f"view.gd.querySelector('.gtitle')?.textContent.includes('{words}') && !view.fitTimer")
+        chart.wait(
+            f"view.gd.querySelector('.gtitle')?.textContent.includes('{words}') && !view.sync.fitTimer"
+        )
         chart.wait(f"{_TITLE}.legend[0] >= {_TITLE}.title[1] - 2")
         places = chart.page(_TITLE)
         assert places["title"][0] >= 0
         assert places["legend"][1] <= places["plot"] + 1
     bench.page.screenshot(path=PICTURES / "title.png")
     bench.do("chart.update_layout(title=None)")
-    legend = "view.legend.getBoundingClientRect().top - view.gd.getBoundingClientRect().top"
+    legend = "view.legend.line.getBoundingClientRect().top - view.gd.getBoundingClientRect().top"
     chart.wait(f"!view.gd.querySelector('.gtitle')?.textContent && {legend} === {plain}")
     bench.do("chart.update_layout(title='Mine', margin_t=90)")
     chart.wait("view.area.top === 90")

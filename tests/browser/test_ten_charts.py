@@ -48,15 +48,15 @@ def _run(lab: Lab, count: int, seconds: float) -> dict[str, Any]:
     lab.ask("markets.start()")
     alone = float(lab.ask(f"print(markets.share({seconds / 2}))"))
     lab.run(1)
-    ready = f"{_VIEWS}.length === {count} && {_VIEWS}.every((view) => view.fits > 0 && view.visible)"
+    ready = f"{_VIEWS}.length === {count} && {_VIEWS}.every((view) => view.sync.fits > 0 && view.visible)"
     page.wait_for_function(f"() => {ready}", timeout=PAGE_MS)
     page.evaluate(_WATCH)
     before = page.evaluate(
-        f"() => [performance.now(), {_VIEWS}.map((view) => [view.drawn, view.fits, view.bars.end])]"
+        f"() => [performance.now(), {_VIEWS}.map((view) => [view.drawn, view.sync.fits, view.bars.end])]"
     )
     shown = float(lab.ask(f"print(markets.share({seconds}))"))
     after = page.evaluate(
-        f"() => [performance.now(), {_VIEWS}.map((view) => [view.drawn, view.fits, view.bars.end])]"
+        f"() => [performance.now(), {_VIEWS}.map((view) => [view.drawn, view.sync.fits, view.bars.end])]"
     )
     tasks, frames = page.evaluate("() => [window.tasks, window.frames]")
     rate = float(lab.ask("print(markets.stop())"))

@@ -33,7 +33,7 @@ def test_chart_panel_depth_and_tables_move(voila: Voila, theme: str, background:
     voila.open(f"{theme}.ipynb", [*cells, *tables], theme)
     chart, panel = checks.chart_at(voila.page, 0), checks.chart_at(voila.page, 1)
     for shown in (chart, panel):
-        shown.wait("view.fits > 0", PAGE_MS)
+        shown.wait("view.sync.fits > 0", PAGE_MS)
         checks.moves(shown)
     voila.page.get_by_label("Chart type").select_option(label="Line")
     panel.wait("view.chart.look.kind === 'line'")

@@ -36,8 +36,9 @@ from mdnb.widgets.figure.plotly_private import (
     take_relayout,
 )
 from mdnb.widgets.page.display_policy import WIDGET_VIEW, kept
+from mdnb.widgets.page.join_modules import join_modules
 from mdnb.widgets.page.late_import import wait_imported
-from mdnb.widgets.page.page_assets import joined_scripts, plotly_runtime
+from mdnb.widgets.page.page_assets import plotly_runtime
 from mdnb.widgets.page.page_probe import page_probe
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.static_output.static_output import still
@@ -79,7 +80,7 @@ class LiveChart(SilentFigure):
         When an option is unknown or outside what is allowed.
     """
 
-    _esm = joined_scripts("shared_module", "live_chart")
+    _esm = join_modules("live_chart.js")
     _runtime = traitlets.Unicode("").tag(sync=True)
     _stock = traitlets.Unicode("").tag(sync=True)
     _look = traitlets.Dict().tag(sync=True)

@@ -13,7 +13,7 @@ __all__ = ["Linking"]
 class Linking:
     """Links a chart with others; `mdnb.widgets.chart.chart.LiveChart` has these methods.
 
-    What is shared is the business of the page: ``static/link.js``.
+    What is shared is the business of the page: ``static/chart/linking.js``.
     """
 
     def __init__(self, core: ChartCore) -> None:

@@ -1,4 +1,4 @@
-"""Pause, resume and replay of a chart. The page does it (``static/modes.js``); this asks, and remembers."""
+"""Pause, resume and replay of a chart. The page does it (``chart/modes.js``); this asks, and remembers."""
 
 from __future__ import annotations
 

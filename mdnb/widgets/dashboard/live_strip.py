@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mdnb.sync_manager import SyncDataManager
 from mdnb.widgets.dashboard.strip_state import StripState
-from mdnb.widgets.tables.base import STATIC, LiveTable
+from mdnb.widgets.page.join_modules import STATIC, join_modules
+from mdnb.widgets.tables.base import LiveTable
 
 __all__ = ["LiveStrip"]
 
@@ -27,10 +28,8 @@ class LiveStrip(LiveTable):
         When an option is outside what is allowed.
     """
 
-    _esm = "\n".join(
-        (STATIC / f"{name}.js").read_text(encoding="utf-8") for name in ("kernel_end", "live_strip")
-    )
-    _css = STATIC / "live_strip.css"
+    _esm = join_modules("dashboard/live_strip.js")
+    _css = STATIC / "dashboard" / "live_strip.css"
 
     def __init__(self, data: SyncDataManager, *, fps: float = 4.0, palette: str = "colorblind") -> None:
         self._data = data

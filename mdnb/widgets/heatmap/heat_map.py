@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pathlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ from mdnb.widgets.heatmap.picture import heat_svg
 from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of
 from mdnb.widgets.heatmap.scale import ramp
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.join_modules import STATIC, join_modules
 from mdnb.widgets.page.life import Life
 from mdnb.widgets.page.theme import badge_tone, theme_of
 from mdnb.widgets.static_output.static_output import still
@@ -25,16 +25,9 @@ from mdnb.widgets.tables.base import row_limit
 
 __all__ = ["HeatMap"]
 
-_STATIC = pathlib.Path(__file__).parents[1] / "static"
-_PARTS = ("heat_data", "heat_axes", "heat_drawing", "heat_map")
 _HELD_SECONDS = 2.0
 """So long a column may stand for the ones after it, where nobody could look at the book."""
 _MOST_TICKS = 2**30
-
-
-def _module() -> str:
-    """Return the drawing code as one module; its files are plain JavaScript, each by itself readable."""
-    return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in _PARTS)
 
 
 class HeatMap(anywidget.AnyWidget):
@@ -68,8 +61,8 @@ class HeatMap(anywidget.AnyWidget):
         When an option is outside what is allowed.
     """
 
-    _esm = _module()
-    _css = _STATIC / "heat_map.css"
+    _esm = join_modules("heatmap/heat_map.js")
+    _css = STATIC / "heatmap" / "heat_map.css"
     _settings = traitlets.Dict().tag(sync=True)
     _held = traitlets.Bytes(b"").tag(sync=True)
 

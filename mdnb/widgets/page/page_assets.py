@@ -14,44 +14,10 @@ import traitlets
 from plotly.offline import get_plotlyjs_version
 
 from mdnb.widgets.page.display_policy import attended
+from mdnb.widgets.page.join_modules import join_modules
 from mdnb.widgets.page.marimo_host import CellRun, marimo_cell_run
 
-__all__ = ["PlotlyRuntime", "joined_scripts", "plotly_runtime"]
-
-
-_STATIC = pathlib.Path(__file__).parents[1] / "static"
-_PARTS = (
-    "messages",
-    "plotly",
-    "edits",
-    "bars",
-    "time_axis",
-    "kernel_end",
-    "kernel_watch",
-    "modes",
-    "chart",
-    "drawing",
-    "marks",
-    "kinds",
-    "series",
-    "link",
-    "keys",
-    "pointer",
-    "picture",
-    "strip",
-    "tools",
-    "early",
-    "fitting",
-    "view",
-)
-
-
-_ENDS = "export { Chart, View, plotlyOf };\n"
-
-
-def joined_scripts(*names: str) -> str:
-    """Return scripts of ``static`` as one module; each is plain JavaScript, by itself readable."""
-    return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
+__all__ = ["PlotlyRuntime", "plotly_runtime"]
 
 
 class PlotlyRuntime(anywidget.AnyWidget):
@@ -68,14 +34,14 @@ class PlotlyRuntime(anywidget.AnyWidget):
         would be written, until a page asks for it.
     """
 
-    _esm = joined_scripts("shared_module", "plotly_runtime")
+    _esm = join_modules("plotly_runtime.js")
     code = traitlets.Unicode("").tag(sync=True)
     version = traitlets.Unicode("").tag(sync=True)
     source = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__(
-            code=f"{joined_scripts(*_PARTS)}\n{_ENDS}",
+            code=join_modules("chart/drawing_code.js"),
             version=get_plotlyjs_version(),
             source=_packed() if attended() else b"",
         )

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import functools
-import pathlib
 
 import anywidget
 import traitlets
 
-__all__ = ["PageProbe", "page_has_spoken", "page_probe"]
+from mdnb.widgets.page.join_modules import join_modules
 
-_STATIC = pathlib.Path(__file__).parents[1] / "static"
+__all__ = ["PageProbe", "page_has_spoken", "page_probe"]
 
 
 class PageProbe(anywidget.AnyWidget):
     """A widget without a view whose `theme` is the page's: ``dark``, ``light``, or ``""`` at first."""
 
-    _esm = _STATIC / "page_probe.js"
+    _esm = join_modules("page/page_probe.js")
     theme = traitlets.Unicode("").tag(sync=True)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import pathlib
 from typing import Any
 
 import ipywidgets
 
+from mdnb.widgets.page.join_modules import STATIC
 from mdnb.widgets.page.theme import Theme, theme_of
 
 __all__ = ["SURFACE", "Surface", "stylesheet"]
 
-_STATIC = pathlib.Path(__file__).parents[1] / "static"
 SURFACE = "mdnb-surface"
 """Class of a box that has the charts' colours; what lies inside reads them."""
 
@@ -51,7 +50,7 @@ class Surface(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type 
 
 @functools.cache
 def stylesheet() -> str:
-    """Return the style sheet: the colours of each theme and palette, and ``static/surface.css``.
+    """Return the style sheet: the colours of each theme and palette, and ``static/page/surface.css``.
 
     Examples
     --------
@@ -66,7 +65,7 @@ def stylesheet() -> str:
     ]
     safe = theme_of("light", "colorblind")
     rules.append(f".mdnb-palette-colorblind{{--mdnb-up:{safe.up};--mdnb-down:{safe.down}}}")
-    return "\n".join([*rules, (_STATIC / "surface.css").read_text(encoding="utf-8")])
+    return "\n".join([*rules, (STATIC / "page" / "surface.css").read_text(encoding="utf-8")])
 
 
 def _tokens(theme: Theme) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
@@ -13,13 +12,13 @@ from mdnb.errors import OptionError
 from mdnb.manager.arguments import whole_number
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.join_modules import STATIC, join_modules
 from mdnb.widgets.page.life import Life
 from mdnb.widgets.page.theme import badge_tone, theme_of
 from mdnb.widgets.tables.state import Cell
 
-__all__ = ["MOST_ROWS", "STATIC", "LiveTable", "Shown", "row_limit"]
+__all__ = ["MOST_ROWS", "LiveTable", "Shown", "row_limit"]
 
-STATIC = pathlib.Path(__file__).parents[1] / "static"
 
 MOST_ROWS = 200
 """Rows of a table at the most: the whole of it is sent on each change."""
@@ -62,10 +61,8 @@ class LiveTable(anywidget.AnyWidget):
         When an option is outside what is allowed.
     """
 
-    _esm = "\n".join(
-        (STATIC / f"{name}.js").read_text(encoding="utf-8") for name in ("kernel_end", "live_table")
-    )
-    _css = STATIC / "live_table.css"
+    _esm = join_modules("tables/live_table.js")
+    _css = STATIC / "tables" / "live_table.css"
     _table = traitlets.Dict().tag(sync=True)
     _colours: traitlets.List[str] = traitlets.List().tag(sync=True)
 

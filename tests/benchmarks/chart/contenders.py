@@ -60,7 +60,8 @@ class Contender:
         return {LIBRARY_VARIABLE: str(_library(folder))} if self.name == "lwc5" else {}
 
 
-_OURS = "document.querySelectorAll('.mdnb-chart')[i].__mdnb.label.text.textContent.replaceAll(',', '') || NaN"
+_LABEL = "document.querySelectorAll('.mdnb-chart')[i].__mdnb.lastPrice.label"
+_OURS = f"{_LABEL}.text.textContent.replaceAll(',', '') || NaN"
 _STOCK = "document.querySelectorAll('.js-plotly-plot')[i].calcdata[0].at(-1).med"
 _LWC = "dataByIndex(1e9, -1).close"
 
