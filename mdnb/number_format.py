@@ -9,29 +9,32 @@ import math
 from collections.abc import Iterable
 from decimal import Decimal
 
-__all__ = ["DASH", "decimals_needed", "number_text", "price_text", "size_text"]
+__all__ = ["DASH", "SIZE_DECIMALS", "decimals_needed", "number_text", "price_text", "size_text"]
 
 DASH = "–"
 """What stands where there is no value."""
 
 _MOST_DECIMALS = 12
-_SIZE_DECIMALS = 8
+SIZE_DECIMALS = 8
+"""At most so many decimals of a size are shown."""
 # Floats carry 15 digits for certain: a 16th is the rounding of whoever computed the price.
 _DIGITS = ".15g"
 
 
-def decimals_needed(prices: Iterable[float], most: int = _MOST_DECIMALS) -> int:
-    """Return the decimals that show every price as it was written, at most 12; 0 where there is none.
+def decimals_needed(values: Iterable[float], least: int = 0, most: int = _MOST_DECIMALS) -> int:
+    """Return the decimals that show all values as they were written, at least and at most so many.
 
     Examples
     --------
     >>> decimals_needed([75888.17, 75888.2]), decimals_needed([1.2e-5]), decimals_needed([0.1 + 0.2])
     (2, 6, 1)
     """
-    needed = 0
-    for price in prices:
-        if math.isfinite(price):
-            exponent = Decimal(format(price, _DIGITS)).normalize().as_tuple().exponent
+    needed = least
+    for value in values:
+        if needed >= most:
+            break
+        if math.isfinite(value):
+            exponent = Decimal(format(round(value, most), _DIGITS)).normalize().as_tuple().exponent
             needed = max(needed, -exponent if isinstance(exponent, int) else 0)
     return min(needed, most)
 
@@ -61,9 +64,9 @@ def size_text(size: float) -> str:
     """
     if not math.isfinite(size):
         return DASH
-    if size and abs(size) < 10.0**-_SIZE_DECIMALS:
+    if size and abs(size) < 10.0**-SIZE_DECIMALS:
         return f"{size:.3g}"
-    text = f"{size:,.{_SIZE_DECIMALS}f}"
+    text = f"{size:,.{SIZE_DECIMALS}f}"
     return text.rstrip("0").rstrip(".")
 
 

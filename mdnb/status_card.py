@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from mdnb.number_format import price_text
 from mdnb.runtime.live.health import Health
 from mdnb.sync_manager import SyncDataManager
 
@@ -60,7 +61,7 @@ def _timeframes(data: SyncDataManager) -> list[tuple[str, str, str, str]]:
         stats = data.get_timeframe_stats(name)
         row = data.engine.forming(name)
         places = data.engine.instrument.decimals
-        close = "–" if row is None else f"{row[4]:,.{places}f}"
+        close = "–" if row is None else price_text(row[4], places)
         rows.append((name, f"{stats.bars_in_memory:,}", f"{stats.completeness:.1f} %", close))
     return rows
 

@@ -215,7 +215,7 @@ def test_running_the_cell_again_replaces_the_market_and_leaks_nothing() -> None:
 def test_iterators_over_events_end_with_the_market(end: str) -> None:
     feed = "replay:dataset:gold-ticks?speed=max" if end == "played" else FAST
     with mdnb.live("GC" if end == "played" else "MNQ", ["1min"], feed=feed, initial_days=0) as market:
-        bus = market._session.bus
+        bus = market._parts.session.bus
         plain, awaited = bus.events_plain("tick_data"), bus.events("tick_data")
         if end == "closed":
             market.close()

@@ -368,12 +368,13 @@ class EventBus:
 
     def _add(self, subscription: Subscription) -> Subscription:
         with self._lock:
+            calls_back = subscription._loop is None and not isinstance(subscription, _AT_ONCE)
+            if calls_back and self._callbacks is None:
+                # Before anybody can offer it an event, which would wait for this thread.
+                self._callbacks = _CallbackThread()
             held = self._listeners.get(subscription.type, ())
             self._listeners[subscription.type] = (*held, subscription)
             self._routes = {}
-            calls_back = subscription._loop is None and not isinstance(subscription, _AT_ONCE)
-            if calls_back and self._callbacks is None:
-                self._callbacks = _CallbackThread()
         return subscription
 
     def off(

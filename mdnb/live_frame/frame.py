@@ -15,7 +15,8 @@ from mdnb.errors import suggest
 from mdnb.live_frame.askers import asks_before_pieces, reads_in_pieces, takes_at_once
 from mdnb.live_frame.masks import Locator, choose
 from mdnb.live_frame.pandas_names import PandasNames, pandas_names
-from mdnb.live_frame.table import decimals_seen, formatters, price_decimals
+from mdnb.live_frame.table import formatters
+from mdnb.number_format import price_text, size_text
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.types import Bar, timestamp
 
@@ -340,13 +341,10 @@ class LiveFrame(PandasNames):
         bar = self.forming
         if bar is None:
             return "no bar is forming"
-        prices = [bar.open, bar.high, bar.low, bar.close]
-        places = price_decimals(self._engine.instrument, lambda: prices)
-        shown = " ".join(
-            f"{letter} {price:,.{places}f}" for letter, price in zip("OHLC", prices, strict=True)
-        )
-        volume = f"{bar.volume:,.{decimals_seen([bar.volume], most=8)}f}"
-        return f"forming since {bar.timestamp.strftime('%H:%M:%S')}: {shown} V {volume}"
+        places = self._engine.instrument.decimals
+        prices = zip("OHLC", (bar.open, bar.high, bar.low, bar.close), strict=True)
+        shown = " ".join(f"{letter} {price_text(price, places)}" for letter, price in prices)
+        return f"forming since {bar.timestamp.strftime('%H:%M:%S')}: {shown} V {size_text(bar.volume)}"
 
     def _shown(self) -> pd.DataFrame:
         return self._engine.frame(self.timeframe, _ROWS_SHOWN)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from mdnb.errors import OptionError, WaitTimeoutError
+from mdnb.events import bus as module
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from tests.limits import LIMIT_SECONDS
@@ -276,3 +277,26 @@ def test_a_handler_that_never_catches_up_lets_others_on_its_thread_have_their_tu
     bus.emit(event(0))
     assert ended.wait(LIMIT_SECONDS)
     assert len(turns) < 1000
+
+
+def test_an_event_told_while_the_first_handler_is_registered_stops_no_later_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus, seen, done = EventBus(), [], threading.Event()
+    make = module._CallbackThread
+
+    def told_meanwhile() -> object:
+        bus.emit(Event(EventType.NEW_BAR, "MNQ", 0, {"n": 0}))
+        return make()
+
+    monkeypatch.setattr(module, "_CallbackThread", told_meanwhile)
+
+    def handler(event: Event) -> None:
+        seen.append(event.n)
+        done.set()
+
+    bus.on_thread(EventType.NEW_BAR, handler)
+    bus.emit(Event(EventType.NEW_BAR, "MNQ", 0, {"n": 1}))
+    assert done.wait(LIMIT_SECONDS)
+    assert seen == [1]
+    bus.close()

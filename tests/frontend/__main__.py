@@ -31,6 +31,7 @@ ENTRIES = {
     "live_strip": "dashboard/live_strip.js",
     "page_probe": "page/page_probe.js",
     "live_chart": "live_chart.js",
+    "plotly_runtime": "plotly_runtime.js",
 }
 """The modules that pages are given, by a short name."""
 _GIVEN = ("package.json", "package-lock.json", ".npmrc")

@@ -8,9 +8,10 @@ from collections.abc import Hashable
 from typing import Any
 
 from mdnb.errors import TimeframeError
+from mdnb.number_format import SIZE_DECIMALS, decimals_needed
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarColumns
-from mdnb.widgets.figure.decimals import PriceDecimals, decimals_of
+from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.tables.base import LiveTable, row_limit
 from mdnb.widgets.tables.cell_format import arrow, number
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
@@ -67,7 +68,7 @@ class FrameView(LiveTable):
             bars = engine.columns(self.timeframe, self._limit)
         except TimeframeError:
             return self._with_rows((), "", f"{self.timeframe} bars are no longer kept")
-        self._volume_decimals = decimals_of(bars.volume.tolist(), self._volume_decimals)
+        self._volume_decimals = decimals_needed(bars.volume.tolist(), self._volume_decimals, SIZE_DECIMALS)
         prices = [
             price for column in (bars.open, bars.high, bars.low, bars.close) for price in column.tolist()
         ]

@@ -7,8 +7,9 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from mdnb.depth import BookLevel
+from mdnb.number_format import SIZE_DECIMALS, decimals_needed
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.widgets.figure.decimals import PriceDecimals, decimals_of
+from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.tables.base import MOST_ROWS, LiveTable, row_limit
 from mdnb.widgets.tables.cell_format import arrow, number, signed
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
@@ -59,7 +60,7 @@ class DepthLadder(LiveTable):
         levels = (*book.bids, *book.asks)
         sizes, prices = [level.size for level in levels], [level.price for level in levels]
         places = self._prices.of(engine.instrument, prices)
-        self._size_decimals = decimals_of(sizes, self._size_decimals)
+        self._size_decimals = decimals_needed(sizes, self._size_decimals, SIZE_DECIMALS)
         largest = max(sizes, default=0.0)
         asks = self._side("ask", "down", book.asks, largest, places)[::-1]
         bids = self._side("bid", "up", book.bids, largest, places)

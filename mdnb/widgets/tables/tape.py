@@ -7,9 +7,10 @@ import zoneinfo
 from collections.abc import Hashable
 from typing import Any
 
+from mdnb.number_format import SIZE_DECIMALS, decimals_needed
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import OUTLIER, REFUSED
-from mdnb.widgets.figure.decimals import PriceDecimals, decimals_of
+from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.tables.base import LiveTable, row_limit
 from mdnb.widgets.tables.cell_format import DASH, clock_text, number
 from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
@@ -59,7 +60,7 @@ class Tape(LiveTable):
         engine = self._engine
         held = engine.recent(self._limit)
         # Never fewer decimals than before: columns that change their width cannot be read.
-        self._size_decimals = decimals_of(held["size"].tolist(), self._size_decimals)
+        self._size_decimals = decimals_needed(held["size"].tolist(), self._size_decimals, SIZE_DECIMALS)
         prices = held["price"].tolist()
         places = self._prices.of(engine.instrument, prices)
         rows = []

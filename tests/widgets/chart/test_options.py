@@ -14,7 +14,7 @@ import pytest
 import mdnb
 from mdnb.errors import OptionError
 from mdnb.market import LiveMarket
-from mdnb.suite import SymbolView, TradingSuite
+from mdnb.suite import SuiteSymbol, TradingSuite
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.chart.options import ChartOptions, ChartOptionsDict, EachChartOptionsDict
 from mdnb.widgets.open_charts import ChartOpener
@@ -41,7 +41,7 @@ def market() -> Iterator[LiveMarket]:
 
 
 def _takers() -> list[Callable[..., Any]]:
-    faces: list[Any] = [LiveMarket, TradingSuite, SymbolView, ChartOpener]
+    faces: list[Any] = [LiveMarket, TradingSuite, SuiteSymbol, ChartOpener]
     return [
         LiveChart.__init__,
         *(getattr(face, name) for face in faces for name in ("chart", "panel", "dashboard")),

@@ -14,7 +14,7 @@ const numberFormat = (decimals) =>
   new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 
 export class Appearance {
-  /** @param {{ chart: { look: Look, colouring: Colouring }, gd: PlotlyDiv }} shown */
+  /** @param {{ chart: { look: Look, colouring: Colouring, tellTheme(theme: string): void }, gd: PlotlyDiv }} shown */
   constructor({ chart, gd }) {
     this.chart = chart;
     this.gd = gd;

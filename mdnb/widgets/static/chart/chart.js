@@ -51,6 +51,8 @@ export class Chart {
     this.closed = false;
     /** @type {{ bid: number, ask: number } | undefined} */
     this.quote = undefined;
+    /** @type {string | undefined} the page's theme, where the kernel was told of it */
+    this.toldTheme = undefined;
     /** @type {any[]} */
     this.data = revive(model.get("_widget_data"));
     /** @type {any} */
