@@ -43,7 +43,7 @@ def test_without_a_tick_size_prices_show_what_was_seen() -> None:
     assert cells[:4] == ["0.000012", "0.000013", "0.000009", "0.000012"]
     assert "C 0.000012" in text
     _, cells = shown(HandFeed([bar(-1, 100.0)], instrument=Instrument("X")))
-    assert cells[3] == "100.00"
+    assert cells[3] == "100"
 
 
 def test_an_empty_one_shows_itself() -> None:
