@@ -3,9 +3,9 @@
     python -m tests.benchmarks.walks            # a table
     python -m tests.benchmarks.walks --files    # and the calls of each file
 
-Counted are the calls of mdnb's own functions on the caller's thread and on the background loop, the second
-time that the thing is done: imports and caches are not part of the way. The numbers of another commit: this
-file, with that tree in ``PYTHONPATH``.
+Counted are the calls of mdnb's own functions on the caller's thread, the background loop and its worker, the
+second time that the thing is done: imports and caches are not part of the way. The numbers of another commit:
+this file, with that tree in ``PYTHONPATH``.
 """
 
 from __future__ import annotations
@@ -52,11 +52,16 @@ async def _profile(note: Callable[..., None] | None) -> None:
     sys.setprofile(note)
 
 
+async def _profile_worker(run: Callable[..., Any], note: Callable[..., None] | None) -> None:
+    await run(lambda: sys.setprofile(note))
+
+
 @contextlib.contextmanager
-def walk() -> Iterator[Walk]:
-    """Count the calls made within: here, on the background loop, and on threads that are started."""
+def walk(workers: Any) -> Iterator[Walk]:
+    """Count the calls made within: here, on the background loop, its one worker, and threads started."""
     found = Walk()
     call(_profile(found.note))
+    call(_profile_worker(workers.run, found.note))
     threading.setprofile(found.note)
     sys.setprofile(found.note)
     try:
@@ -65,6 +70,7 @@ def walk() -> Iterator[Walk]:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]  # None ends it
         call(_profile(None))
+        call(_profile_worker(workers.run, None))
 
 
 def walks(folder: pathlib.Path) -> Iterator[tuple[str, Walk]]:
@@ -75,6 +81,7 @@ def walks(folder: pathlib.Path) -> Iterator[tuple[str, Walk]]:
         bars = folder / "bars.parquet"
         market.export(bars)
         sizes = iter((500, 600))
+        session = getattr(market, "_session", None) or market._parts.session
         things: dict[str, Callable[[], Any]] = {
             "live.chart()": market.chart,
             "live.load(parquet)": lambda: market.load(bars),
@@ -85,7 +92,7 @@ def walks(folder: pathlib.Path) -> Iterator[tuple[str, Walk]]:
         }
         for name, do in things.items():
             for _ in range(2):
-                with walk() as found:
+                with walk(session.workers) as found:
                     made = do()
                 if hasattr(made, "close") and hasattr(made, "draw"):
                     made.close()
