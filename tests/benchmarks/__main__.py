@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks import engine, path, stores
 from tests.benchmarks.bench import Bench, Sizes
+from tests.benchmarks.beside import BesideBench
 from tests.benchmarks.chart.group import chart
 from tests.benchmarks.environments import cache_folder
 from tests.benchmarks.report import Group, print_group, print_targets, write_json
@@ -47,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, help="where the JSON goes (default: results/ in the cache folder)"
     )
+    parser.add_argument(
+        "--beside", type=Path, metavar="TREE", help="our own figures beside those of another checkout"
+    )
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.groups if name not in GROUPS]:
         parser.error(f"no group {unknown[0]!r}; there are {', '.join(GROUPS)}")
@@ -55,17 +59,22 @@ def main(arguments: list[str] | None = None) -> int:
         sizes = dataclasses.replace(sizes, repeats=given.repeats)
     folder = cache_folder()
     out = given.out or folder / "results" / time.strftime("%Y%m%d-%H%M%S.json")
-    bench = Bench(sizes, folder, with_peers=not given.no_peers)
+    if given.beside is not None:
+        bench: Bench = BesideBench(sizes, folder, given.beside.resolve())
+    else:
+        bench = Bench(sizes, folder, with_peers=not given.no_peers)
     groups = []
     try:
         for name in given.groups or GROUPS:
             groups.append(GROUPS[name](bench))
             print_group(groups[-1])
+            if isinstance(bench, BesideBench):
+                print("\n".join(bench.lines()))
             sys.stdout.flush()
     finally:
         bench.close()
         write_json(groups, out)
-    held = print_targets(groups)
+    held = given.beside is not None or print_targets(groups)
     print(f"written to {out}")
     return 0 if held else 1
 

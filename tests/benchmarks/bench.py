@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -46,11 +47,12 @@ class Sizes:
 class Worker:
     """A process that measures on request; see `tests.benchmarks.worker`."""
 
-    def __init__(self, python: str, module: str, log: Path) -> None:
+    def __init__(self, python: str, module: str, log: Path, tree: Path = _PROJECT) -> None:
         self._log = log.open("w")
         self._process = subprocess.Popen(
             [python, "-m", "tests.benchmarks.worker", module],
-            cwd=_PROJECT,
+            cwd=tree,
+            env=os.environ | {"PYTHONPATH": str(tree)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -133,3 +133,18 @@ def test_a_run_without_peers_shows_what_is_missing_and_fails(
     assert "not measured" in printed
     assert list((tmp_path / "results").glob("*.json"))
     assert (tmp_path / ".gitignore").read_text() == "*\n"
+
+
+def test_another_checkout_is_measured_beside_this_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "cache_folder", lambda: tmp_path)
+    assert command.main(["--quick", "online", "--beside", str(Path(__file__).parents[2])]) == 0
+    printed = capsys.readouterr().out
+    _, ratios = printed.split("medians of the rounds' ratios:")
+    assert [line.rsplit(maxsplit=2)[0].strip() for line in ratios.strip().splitlines()[:4]] == [
+        "mdnb",
+        "mdnb, rows by 10",
+        "mdnb, rows by 100",
+        "mdnb, rows by 1000",
+    ]
