@@ -78,7 +78,15 @@ def _decimals_of_tick(tick_size: float) -> int:
 
 
 def _future(symbol: str, tick: float, value: float, calendar: str, description: str) -> Instrument:
-    return Instrument(symbol, tick, True, calendar, "America/Chicago", value, description)
+    return Instrument(
+        symbol=symbol,
+        tick_size=tick,
+        whole_lots=True,
+        calendar=calendar,
+        timezone="America/Chicago",
+        point_value=value,
+        description=description,
+    )
 
 
 _KNOWN = {

@@ -96,14 +96,14 @@ def bars_of(
     volume, turnover = _sums(first, size, price * size, held)
     trades = np.diff(first, append=len(price)) if count is None else np.add.reduceat(count, first)
     block = BarBlock(
-        starts,
-        price[first],
-        np.maximum.reduceat(price, first),
-        np.minimum.reduceat(price, first),
-        price[last],
-        volume,
-        trades,
-        turnover,
+        start=starts,
+        open=price[first],
+        high=np.maximum.reduceat(price, first),
+        low=np.minimum.reduceat(price, first),
+        close=price[last],
+        volume=volume,
+        count=trades,
+        turnover=turnover,
     )
     _continue(block, held)
     return block
@@ -141,14 +141,14 @@ def _fold_into(child: Node, block: BarBlock, settled_ns: int) -> None:
         child.partial = child.partial or int(block.start[0]) > int(starts[0])
     volume, turnover = _sums(first, block.volume, block.turnover, held)
     folded = BarBlock(
-        starts,
-        block.open[first],
-        np.maximum.reduceat(block.high, first),
-        np.minimum.reduceat(block.low, first),
-        block.close[last],
-        volume,
-        np.add.reduceat(block.count, first),
-        turnover,
+        start=starts,
+        open=block.open[first],
+        high=np.maximum.reduceat(block.high, first),
+        low=np.minimum.reduceat(block.low, first),
+        close=block.close[last],
+        volume=volume,
+        count=np.add.reduceat(block.count, first),
+        turnover=turnover,
     )
     _continue(folded, held)
     span = child.grid.span(int(starts[-1]))

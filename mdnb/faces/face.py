@@ -96,7 +96,7 @@ class Face:
         # Only reached for names that are not there.
         if name.startswith("_"):
             raise AttributeError(name)
-        own = [each for each in dir(type(self)) if not each.startswith("_")]
+        own = [each for each in {*dir(type(self)), *vars(self)} if not each.startswith("_")]
         kind, data = type(self).__name__, type(self._parts.data)
         raise AttributeError(missing_name(kind, self._called, name, self._ends, own, data))
 

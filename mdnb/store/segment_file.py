@@ -136,7 +136,15 @@ def parse_name(name: str) -> _Name:
 
 def _segment(path: Path, name: _Name, size: int) -> Segment:
     first_ns, last_ns = name.first_us * _NS_PER_US, name.last_us * _NS_PER_US
-    return Segment(path, first_ns, last_ns, name.rows, size, name.rows * BYTES_A_ROW, name.compressed)
+    return Segment(
+        path=path,
+        first_ns=first_ns,
+        last_ns=last_ns,
+        rows=name.rows,
+        bytes=size,
+        raw_bytes=name.rows * BYTES_A_ROW,
+        compressed=name.compressed,
+    )
 
 
 # Writing
@@ -164,7 +172,14 @@ def write_segment(folder: Path, columns: BarColumns, generation: int, *, compres
     content = encode(columns, compressed=compressed)
     times = columns.time_us
     checksum = zlib.crc32(content)
-    name = _Name(int(times[0]), int(times[-1]), generation, len(times), checksum, compressed)
+    name = _Name(
+        first_us=int(times[0]),
+        last_us=int(times[-1]),
+        generation=generation,
+        rows=len(times),
+        checksum=checksum,
+        compressed=compressed,
+    )
     path = folder / str(name)
     temporary = folder / f".{name}{TEMPORARY_SUFFIX}"
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)

@@ -63,7 +63,15 @@ def _venue(
     ids: Literal["sequential", "unique", "none"],
 ) -> Venue:
     patterns = [re.compile(text) for text in (address, sign, symbol, price, trade)]
-    return Venue(dialect, patterns[0], patterns[1], patterns[2], patterns[3], patterns[4], ids)
+    return Venue(
+        dialect=dialect,
+        address=patterns[0],
+        sign=patterns[1],
+        symbol=patterns[2],
+        price=patterns[3],
+        trade=patterns[4],
+        ids=ids,
+    )
 
 
 VENUES = {

@@ -193,7 +193,14 @@ def _candles(path: Path, form: str, symbol: str, skip: int, last_is_open: bool, 
     timeframe = candle_step(candles(path, Damage(), skip, last_is_open), path)
     step = round(Timeframe.parse(timeframe).seconds) * 1_000_000_000
     read: Callable[[], Iterator[Row]] = functools.partial(candles, path, damage, skip, last_is_open)
-    track = Track(symbol, "bars", read, timeframe, step, path.stat().st_size)
+    track = Track(
+        symbol=symbol,
+        channel="bars",
+        rows=read,
+        timeframe=timeframe,
+        step_ns=step,
+        weight=path.stat().st_size,
+    )
     return _rows(path, form, (track,), "none", damage)
 
 

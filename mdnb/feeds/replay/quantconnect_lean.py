@@ -109,7 +109,15 @@ def _member(path: Path, name: str) -> _Member | None:
         date = dt.date.fromisoformat(day)
     except ValueError:
         return None
-    return _Member(path, name, date, ticker.upper(), resolution.lower(), kind.lower(), expiry or "")
+    return _Member(
+        path=path,
+        name=name,
+        day=date,
+        ticker=ticker.upper(),
+        resolution=resolution.lower(),
+        kind=kind.lower(),
+        expiry=expiry or "",
+    )
 
 
 def _interpreted(archive: zipfile.ZipFile, member: _Member, zone: str | None) -> _Member:

@@ -221,5 +221,15 @@ class Market:
         low = np.maximum(low, 1)
         extra = self.model.extra_lots * np.exp(0.15 * NORMAL)[table_index(bits, 2)]
         volume = count + np.rint(count * extra).astype(np.int64)
-        plan = Plan(minute, open_, high, low, close, count, volume, np.zeros_like(volume), first_id)
+        plan = Plan(
+            minute=minute,
+            open=open_,
+            high=high,
+            low=low,
+            close=close,
+            count=count,
+            volume=volume,
+            turnover=np.zeros_like(volume),
+            first_id=first_id,
+        )
         return plan.with_turnover(plan_turnover(plan, self.tick_key, self.model))

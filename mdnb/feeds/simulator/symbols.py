@@ -57,14 +57,30 @@ class Model:
 def _model(
     symbol: str, price: float, volatility: float, trades: float, extra_lots: float, family: str = ""
 ) -> Model:
-    return Model(known_instrument(symbol), family or symbol, price, volatility, trades, extra_lots)
+    return Model(
+        instrument=known_instrument(symbol),
+        family=family or symbol,
+        price=price,
+        volatility=volatility,
+        trades_per_second=trades,
+        extra_lots=extra_lots,
+    )
 
 
 def _coin(
     symbol: str, price: float, volatility: float, trades: float, extra_lots: float, lots_per_unit: int
 ) -> Model:
     instrument = known_instrument(symbol)
-    return Model(instrument, symbol, price, volatility, trades, extra_lots, lots_per_unit, day_anchor=0)
+    return Model(
+        instrument=instrument,
+        family=symbol,
+        price=price,
+        volatility=volatility,
+        trades_per_second=trades,
+        extra_lots=extra_lots,
+        lots_per_unit=lots_per_unit,
+        day_anchor=0,
+    )
 
 
 MODELS: dict[str, Model] = {

@@ -161,7 +161,16 @@ def _draft(plan: Plan, key: int, model: Model) -> Draft:
     level[fixed] = knots[:, :3]
     level[starts + count - 1] = knots[:, 3]
     # The open was overwritten where a minute has one trade only, and is its close.
-    return Draft(level, _lots(plan, starts, index, bits, model), bought, index, starts, fixed, knots, bits)
+    return Draft(
+        level=level,
+        lots=_lots(plan, starts, index, bits, model),
+        bought=bought,
+        index=index,
+        starts=starts,
+        fixed=fixed,
+        knots=knots,
+        bits=bits,
+    )
 
 
 def _path(

@@ -189,7 +189,16 @@ class PriceAlerts:
         with self._lock:
             if self._closed:
                 raise ClosedError(f"the market of {self.symbol} was closed: no alert would fire")
-            made = Alert(next(_ids), self.symbol, direction, level, kind, words, once, self)
+            made = Alert(
+                id=next(_ids),
+                symbol=self.symbol,
+                direction=direction,
+                price=level,
+                event=kind,
+                message=words,
+                once=once,
+                _book=self,
+            )
             self._open.append(made)
             if level is not None:
                 bisect.insort(self.prices, level)

@@ -177,7 +177,9 @@ class Marks:
             if not real or not math.isfinite(price):
                 raise OptionError(f"price must be a finite number or None; got {price!r}")
             price = float(price)
-        return Mark(self._symbol(), time_ns, text, str(side), price, self)
+        return Mark(
+            symbol=self._symbol(), time_ns=time_ns, text=text, side=str(side), price=price, _marks=self
+        )
 
     def _add(self, made: Sequence[Mark]) -> None:
         with self._lock:

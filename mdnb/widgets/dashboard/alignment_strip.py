@@ -101,12 +101,12 @@ def _overall(found: TimeframeAlignment) -> Tile:
         f"{found.agreement:.2f}; nine of ten markets without a trend stay within {low:+.2f} to {high:+.2f}"
     )
     return Tile(
-        "Alignment",
-        f"{_arrow(found.score, full=found.trend_direction in _TONES)} {found.score:+.2f}".strip(),
-        _TONES.get(found.trend_direction, ""),
-        found.trend_direction,
-        hint,
-        Gauge(found.score, found.null_band),
+        label="Alignment",
+        value=f"{_arrow(found.score, full=found.trend_direction in _TONES)} {found.score:+.2f}".strip(),
+        tone=_TONES.get(found.trend_direction, ""),
+        small=found.trend_direction,
+        hint=hint,
+        gauge=Gauge(found.score, found.null_band),
     )
 
 

@@ -125,14 +125,14 @@ def lines_of(indicators: tuple[Indicator, ...]) -> tuple[Line, ...]:
             band = indicator.name == "bollinger" and line != "middle"
             out.append(
                 Line(
-                    _id(f"mdnb-{indicator}-{line}"),
-                    str(indicator) if alone else f"{indicator} {line}",
-                    indicator,
-                    line,
-                    axis,
-                    "bars" if bars else "line",
-                    accent + (line == "signal"),
-                    1.0 if band or line == "signal" else 1.5,
+                    uid=_id(f"mdnb-{indicator}-{line}"),
+                    name=str(indicator) if alone else f"{indicator} {line}",
+                    indicator=indicator,
+                    line=line,
+                    axis=axis,
+                    style="bars" if bars else "line",
+                    accent=accent + (line == "signal"),
+                    width=1.0 if band or line == "signal" else 1.5,
                     fills=band and line == "lower",
                 )
             )
