@@ -284,7 +284,8 @@ class EventBus:
 
     def wants(self, type: EventType, symbol: str | None = None) -> bool:
         """Return whether anybody listens: events that nobody wants are never made."""
-        return type in self._listeners if symbol is None else bool(self._route(type, symbol))
+        # Mostly nobody does, and a batch asks for each type.
+        return type in self._listeners and (symbol is None or bool(self._route(type, symbol)))
 
     def _route(self, type: EventType, symbol: str) -> tuple[Subscription, ...]:
         # Those who add or remove listeners change these first and put new routes in place afterwards: what is

@@ -65,8 +65,11 @@ class Forward(Generic[Part, P, R]):
     def __init__(self, attribute: str, method: Callable[Concatenate[Part, P], R]) -> None:
         self.method = method
         self.part: Callable[[object], Any] = operator.attrgetter(attribute)
-        self.name = method.__name__
+        self.name = self.called = method.__name__
         self.__doc__ = method.__doc__
+
+    def __set_name__(self, _kind: type, name: str) -> None:
+        self.called = name
 
     @overload
     def __get__(self, owner: None, kind: type) -> Callable[Concatenate[Part, P], R]: ...
@@ -75,7 +78,10 @@ class Forward(Generic[Part, P, R]):
     def __get__(self, owner: object | None, kind: type) -> Callable[..., R]:
         if owner is None:
             return self.method
-        return _Call(getattr(self.part(owner), self.name), None)
+        made = _Call(getattr(self.part(owner), self.name), None)
+        # The part stays the owner's: from now on the name leads there without coming here.
+        vars(owner)[self.called] = made
+        return made
 
 
 class Plain(Generic[Part, P, R]):
@@ -94,9 +100,12 @@ class Plain(Generic[Part, P, R]):
     ) -> None:
         self.method = method
         self.part: Callable[[object], Any] = operator.attrgetter(attribute)
-        self.name = method.__name__
+        self.name = self.called = method.__name__
         self.run: Callable[[Any], Any] = _run_here if is_immediate(method) else call
         self.__doc__ = method.__doc__
+
+    def __set_name__(self, _kind: type, name: str) -> None:
+        self.called = name
 
     @overload
     def __get__(self, owner: None, kind: type) -> Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]: ...
@@ -105,7 +114,8 @@ class Plain(Generic[Part, P, R]):
     def __get__(self, owner: object | None, kind: type) -> Callable[..., Any]:
         if owner is None:
             return self.method
-        return _Call(getattr(self.part(owner), self.name), self.run)
+        made = vars(owner)[self.called] = _Call(getattr(self.part(owner), self.name), self.run)
+        return made
 
 
 class _Call:

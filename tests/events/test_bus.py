@@ -70,7 +70,7 @@ def test_a_slow_handler_fills_only_its_own_queue_and_is_told_of() -> None:
         # The one that emits was never held up, though the slow handler still sits in its first event.
         await asyncio.to_thread(emit.join, LIMIT_SECONDS)
         assert not emit.is_alive()
-        assert started.is_set()
+        assert await asyncio.to_thread(started.wait, LIMIT_SECONDS)
         assert stuck.dropped >= 480
         go.set()
 
