@@ -306,7 +306,7 @@ def test_nothing_is_sent_to_a_chart_out_of_sight(bench: Bench, chart: Chart) -> 
     chart.page("(view.gd.parentNode.style.display = 'none')")
     bench.page.wait_for_function("() => true")
     chart.wait("view.chart.visible === false")
-    bench.wait_for("not chart._mdnb_transport.wants()")
+    bench.wait_for("not chart._mdnb.wants()")
     taken = chart.page("(view.taken = 0, view.chart.takeDelta = () => { view.taken += 1; }, view.bars.end)")
     bench.do("time.sleep(3)")
     assert chart.page("view.taken") == 0
