@@ -284,6 +284,17 @@ def test_the_axis_says_the_times_of_the_bars(bench: Bench, chart: Chart) -> None
         assert text in {f"{at:%H:%M}", f"<b>{at:%a} {at.day}</b>"}
 
 
+def test_a_label_at_the_edge_does_not_move_the_plot(bench: Bench, chart: Chart) -> None:
+    first = chart.page("view.gd.layout.xaxis.tickvals[2]")
+    bench.do(f"chart.update_layout(xaxis_range=[{first}, {first} + 60])")
+    chart.wait(f"view.gd._fullLayout.xaxis.range[0] === {first} && !view.sync.fitTimer && !view.frame")
+    chart.wait(f"view.gd.layout.xaxis.tickvals.includes({first})")
+    assert chart.page("view.gd._fullLayout.xaxis._offset") == 8
+    # The prices have room at the right, as has a title of the user's below.
+    bench.do("chart.update_layout(xaxis_title_text='time')")
+    chart.wait("view.gd.querySelector('.xtitle') && view.gd._fullLayout._size.b > 24")
+
+
 def test_the_chart_is_as_wide_as_its_cell(bench: Bench, chart: Chart) -> None:
     chart.page("(view.el.style.width = '500px')")
     chart.wait("view.gd._fullLayout.width === 500 && view.area.right < 430")
@@ -295,7 +306,7 @@ def test_nothing_is_sent_to_a_chart_out_of_sight(bench: Bench, chart: Chart) -> 
     chart.page("(view.gd.parentNode.style.display = 'none')")
     bench.page.wait_for_function("() => true")
     chart.wait("view.chart.visible === false")
-    bench.wait_for("not chart._mdnb_transport.wants()")
+    bench.wait_for("not chart._mdnb.wants()")
     taken = chart.page("(view.taken = 0, view.chart.takeDelta = () => { view.taken += 1; }, view.bars.end)")
     bench.do("time.sleep(3)")
     assert chart.page("view.taken") == 0

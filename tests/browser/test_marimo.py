@@ -190,8 +190,7 @@ def test_plotlys_own_front_end_takes_over_where_ours_cannot_run(
     cells = [checks.SETUP, "live.chart('1min', bars=60)"]
     figure = f"{checks.find_all('.js-plotly-plot')}[0]"
     broken = page.context.new_page()
-    # Plotly traces a warning for each volume bar it draws, and whoever drives a page is sent each of them.
-    broken.add_init_script("delete window.DecompressionStream; console.trace = () => {};")
+    broken.add_init_script("delete window.DecompressionStream;")
     with running_marimo("run", tmp_path_factory.mktemp("broken"), broken, cells) as marimo:
         marimo.open()
         broken.wait_for_function(f"{figure}?.data?.length === 4", timeout=PAGE_MS)

@@ -25,6 +25,7 @@ from mdnb.widgets.figure.figure import (
 )
 from mdnb.widgets.figure.layout import Look
 from mdnb.widgets.figure.plotly_private import restyle, traces_of, view_count, whole_figure
+from mdnb.widgets.figure.trace_parts import written_colours
 
 __all__ = ["MOST_FPS", "PlotlyTransport"]
 
@@ -71,7 +72,7 @@ class PlotlyTransport:
         look = look_of(self._state)
         layout = _merged(look.layout(self._state.options.height), self._layout(self._held.columns))
         self._is_made = True
-        return traces(look, self._held, hover=True), layout
+        return self._traces(look), layout
 
     def draw(self, version: tuple[int, int, int]) -> None:
         """Send what changed, unless the last view was closed: the one that opens next gets the state."""
@@ -89,7 +90,7 @@ class PlotlyTransport:
         same = version[:2] == self._generation
         self._generation = version[:2]
         look = look_of(self._state)
-        made = traces(look, self._held, hover=True)
+        made = self._traces(look)
         if same and columns.forming and self._shows_forming:
             moved = {FORMING, FORMING_VOLUME, *(line.uid for line in look.lines)}
             made = [trace for trace in made if trace["uid"] in moved]
@@ -109,7 +110,7 @@ class PlotlyTransport:
     def take_over(self) -> None:
         """Put bars, lines and texts into a figure that our own front end drew until now; its layout stays."""
         self._is_made = True
-        self._send(traces(look_of(self._state), self._held, hover=True), self._layout(self._held.columns))
+        self._send(self._traces(look_of(self._state)), self._layout(self._held.columns))
 
     def send_all(self) -> None:
         """Send every bar, changed or not: a page that has just begun may have missed some."""
@@ -134,7 +135,7 @@ class PlotlyTransport:
         """Send everything anew: kind, overlays, timeframe or symbol changed."""
         self._held = held_bars(self._state)
         note_prices(self._state, self._held)
-        restructure(self._figure, traces(look_of(self._state), self._held, hover=True))
+        restructure(self._figure, self._traces(look_of(self._state)))
         place(self._figure, self._state, self._held.columns)
         self._y_range = None
         self._send(*self.make_figure())
@@ -149,6 +150,14 @@ class PlotlyTransport:
     def traits(self) -> dict[str, Any]:
         """Return the traits that a page opened now begins with."""
         return whole_figure(self._figure)
+
+    def _traces(self, look: Look) -> list[dict[str, Any]]:
+        made = traces(look, self._held, hover=True)
+        for trace in made:
+            if trace["type"] == "bar":
+                # Plotly's page warns of each number that it meets as a colour, with each drawing.
+                trace["marker"] = written_colours(trace["marker"])
+        return made
 
     def _layout(self, held: BarColumns) -> dict[str, Any]:
         look = look_of(self._state)

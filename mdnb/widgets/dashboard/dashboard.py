@@ -154,7 +154,7 @@ class Dashboard(Surface):
     def _display_(self) -> Any:
         # Marimo asks for it.
         for strip in self.strips:
-            strip.displayed()
+            strip.note_shown()
         rows = [("grid-column:1/-1", part) for part in (self.controls, *self.strips) if part is not None]
         wide = "grid-column:1/-1" if self.has_wide else ""
         charts = [(wide if chart is self.charts[0] else "", chart) for chart in self.charts]

@@ -269,6 +269,8 @@ class Look:
             "rangeslider": {"visible": False},
             "tickmode": "array",
             "tickangle": 0,
+            # For a title of the user's below, not for a label half out at the side: the plot would jump.
+            "automargin": "height",
         }
         return made
 

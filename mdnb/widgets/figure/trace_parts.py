@@ -14,7 +14,15 @@ from mdnb.widgets.figure.layout import Look
 from mdnb.widgets.figure.series import Line
 from mdnb.widgets.page.theme import with_alpha
 
-__all__ = ["CLOSES_ACCENT", "bars_trace", "hover_texts", "line_trace", "trace_colours", "volume_trace"]
+__all__ = [
+    "CLOSES_ACCENT",
+    "bars_trace",
+    "hover_texts",
+    "line_trace",
+    "trace_colours",
+    "volume_trace",
+    "written_colours",
+]
 
 _FADED = 0.45
 CLOSES_ACCENT = 1
@@ -100,6 +108,15 @@ def _by_side(look: Look, rising: NDArray[np.float64]) -> dict[str, Any]:
     scale = _scale(look)
     line = {"width": 0}
     return {"color": rising, "colorscale": scale, "cmin": 0, "cmax": 1, "showscale": False, "line": line}
+
+
+def written_colours(marker: dict[str, Any]) -> dict[str, Any]:
+    """Return the marker of a trace of bars with each bar's colour as text, not as a place on a scale."""
+    (_, falls), (_, rises) = marker["colorscale"]
+    return {
+        "color": [rises if rising else falls for rising in marker["color"].tolist()],
+        "line": marker["line"],
+    }
 
 
 def _scale(look: Look) -> list[list[Any]]:

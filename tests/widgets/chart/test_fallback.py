@@ -11,6 +11,8 @@ import plotly.graph_objects as go
 import pytest
 
 from mdnb.widgets.chart.chart import LiveChart
+from mdnb.widgets.chart.look import look_of
+from mdnb.widgets.page.theme import with_alpha
 from tests.widgets.chart.charts import drawn_by_hand
 from tests.widgets.sources import HandSource
 
@@ -73,8 +75,12 @@ def test_what_one_trace_sets_leaves_the_others_whole(chart: LiveChart, source: H
     # Plotly's page notes what is not set for a trace as undefined, which a `marker` must not be.
     assert {"close", "marker.color"} <= set(sent[-1])
     assert not [value for values in sent[-1].values() for value in values if isinstance(value, dict)]
-    rising = [float(close >= open_) for _, open_, _, _, close, *_ in source.rows[-100:]]
-    assert chart.data[2].marker.color.tolist()[-100:] == rising
+    rising = [close >= open_ for _, open_, _, _, close, *_ in source.rows[-100:]]
+    theme = look_of(chart._mdnb.state).theme
+    # As text: plotly's page writes a warning for each number, with each drawing.
+    colours = [with_alpha(theme.up if rises else theme.down, 0.45) for rises in rising]
+    assert list(chart.data[2].marker.color[-100:]) == colours
+    assert len(set(colours)) == 2
 
 
 def test_it_changes_over_and_warns_once(chart: LiveChart) -> None:

@@ -181,3 +181,12 @@ def test_a_closed_market_leaves_a_dashboard_that_says_so(market: LiveMarket) -> 
     assert board.status is not None
     assert board.status.state().tiles[0].value == "closed"
     assert "closed" in board.picture()
+
+
+def test_marimo_is_given_all_of_it_in_one_box(market: LiveMarket) -> None:
+    pytest.importorskip("marimo", reason="marimo is not installed")
+    board = market.dashboard()
+    text = board._display_().text
+    assert text.count("<marimo-anywidget") == len(board.charts) + len(board.strips)
+    # Looked at until the page tells otherwise, so that both are sent what is new.
+    assert all(strip._life.is_looked_at(0) for strip in board.strips)
