@@ -103,6 +103,13 @@ class LiveSymbol(Face):
         The `SyncDataManager`: every documented method of the data manager, as plain calls.
     symbol
         Whose market it is.
+
+    Examples
+    --------
+    >>> with live(["MNQ", "MES"], "1min", initial_days=0.1) as market:
+    ...     mes = market["MES"]
+    ...     mes.symbol, mes.timeframes, mes.bid <= mes.ask
+    ('MES', ['1min'], True)
     """
 
     _word = "live"
@@ -157,6 +164,16 @@ class LiveMarket(LiveSymbol):
     ----------
     name
         Another live market of this name takes its place.
+
+    Examples
+    --------
+    >>> with live("MNQ", ["1min", "5min"], initial_days=0.1) as market:
+    ...     "5min" in market, list(market), market.last > 0
+    ...     market.add_timeframe("15min")
+    ...     market.timeframes
+    (True, ['1min', '5min'], True)
+    '15min'
+    ['1min', '5min', '15min']
     """
 
     _called = "live"

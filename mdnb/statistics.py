@@ -128,6 +128,16 @@ class ImportResult(Record):
         Start of the file's first and last bar.
     findings
         What was left out, and why.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import mdnb
+    >>> with tempfile.TemporaryDirectory() as folder, mdnb.live("MNQ", "1min", initial_days=0.1) as live:
+    ...     file = live.export(f"{folder}/mnq.csv", "1min")
+    ...     result = live.load(file, "1min")[0]
+    >>> result.kept == result.rows, result.added  # the market had each of these bars already
+    (True, 0)
     """
 
     symbol: str

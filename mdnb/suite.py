@@ -41,6 +41,15 @@ class SuiteSymbol(Face):
         The `RealtimeDataManager`: every documented method, awaited.
     symbol
         Whose market it is.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     async with await TradingSuite.create(["MNQ", "MES"], "1min", initial_days=0.1) as suite:
+    ...         return suite["MES"].symbol, await suite["MES"].bid <= await suite["MES"].ask
+    >>> asyncio.run(main())
+    ('MES', True)
     """
 
     _word = "TradingSuite"

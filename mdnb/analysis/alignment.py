@@ -68,6 +68,14 @@ class TimeframeAlignment(Record):
         Share of each timeframe in the score by name: sums to 1, and is 0 where a timeframe is not available.
     window, minimum, alpha
         What was asked for.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", ["1min", "5min"], initial_days=1) as live:
+    ...     alignment = live.alignment()
+    >>> -1 <= alignment.score <= 1, list(alignment.timeframes)
+    (True, ['1min', '5min'])
     """
 
     symbol: str

@@ -48,6 +48,16 @@ class Subscription:
         Whose events it listens to; None: everybody's.
     delivered, dropped, errors
         Events handed over, lost because the handler was too slow, and failed in it.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0) as live:
+    ...     subscription = live.on("new_bar", print)
+    ...     listening = subscription.active
+    ...     subscription.off()
+    >>> listening, subscription.active
+    (True, False)
     """
 
     def __init__(

@@ -88,6 +88,12 @@ class Event:
     data
         What it is about: a `Bar`, `Tick`, `Quote`, or a mapping. Its fields can also be read on the
         event itself, as ``event.timeframe`` or ``event.status``.
+
+    Examples
+    --------
+    >>> event = Event(EventType.CONNECTION_STATUS_CHANGED, "MNQ", 0, {"status": "connected"})
+    >>> event.status, event.type == "connection_status_changed"
+    ('connected', True)
     """
 
     __slots__ = ("_tz", "data", "symbol", "time_ns", "type")

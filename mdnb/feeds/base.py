@@ -42,6 +42,17 @@ class Feed(abc.ABC):
         ``mid``, ``bid`` or ``ask``.
     clock
         The market's time.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from mdnb.feeds.registry import make_feed
+    >>> async def tick_size():
+    ...     async with make_feed("sim://?seed=7") as feed:
+    ...         await feed.open(["MNQ"])
+    ...         return feed.instrument("MNQ").tick_size
+    >>> asyncio.run(tick_size())
+    0.25
     """
 
     dialect: str = "mdnb"

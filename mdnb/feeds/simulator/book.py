@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mdnb.feeds.simulator.symbols import Model
-    from mdnb.feeds.simulator.tape import Tape
+    from mdnb.feeds.simulator.tape import TradeTape
     from mdnb.feeds.simulator.ticks import Ticks
 
 __all__ = ["LEVELS", "Book", "Ladder", "update"]
@@ -56,7 +56,7 @@ class Ladder:
 class Book:
     """Quotes and depth of one market."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: TradeTape) -> None:
         self._tape = tape
         self._model: Model = tape.model
         self._key = key_of(tape.market.seed, self._model.symbol, "book")

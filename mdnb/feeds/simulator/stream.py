@@ -19,7 +19,7 @@ from mdnb.timeframes import Timeframe
 
 if TYPE_CHECKING:
     from mdnb.feeds.base import Channel
-    from mdnb.feeds.simulator.tape import Tape
+    from mdnb.feeds.simulator.tape import TradeTape
     from mdnb.feeds.simulator.ticks import Ticks
 
 __all__ = ["FRAME_ROWS", "OWN_BARS", "Stream"]
@@ -54,7 +54,7 @@ class Stream:
         Market seconds a wall second.
     """
 
-    def __init__(self, tape: Tape, start_ns: int, speed: float) -> None:
+    def __init__(self, tape: TradeTape, start_ns: int, speed: float) -> None:
         self.position_ns = start_ns
         self.channels: tuple[Channel, ...] = ()
         self._tape = tape

@@ -71,6 +71,15 @@ class Alert:
         Price of the trade that fired it last; None before, and for an event.
     fired_ns
         Market time at which it fired last, UTC epoch nanoseconds; None before.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0.1) as live:
+    ...     alert = live.alert(above=live.price + 1_000, message="far away")
+    ...     alert.cancel()
+    >>> alert.direction, alert.active, alert.fired
+    ('above', False, 0)
     """
 
     id: int

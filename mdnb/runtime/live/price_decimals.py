@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from mdnb.instruments import Instrument
 from mdnb.number_format import decimals_needed
 
-__all__ = ["PriceDecimals"]
+__all__ = ["InstrumentDecimals"]
 
 _UPDATES = 64
 
 
-class PriceDecimals:
+class InstrumentDecimals:
     """Keeps an instrument's decimals as prices come in: once more were seen they stay.
 
     Parameters
@@ -23,7 +23,7 @@ class PriceDecimals:
 
     Examples
     --------
-    >>> decimals = PriceDecimals(Instrument("SHIB-USD"))
+    >>> decimals = InstrumentDecimals(Instrument("SHIB-USD"))
     >>> decimals.instrument(1, lambda: [1.2e-5]).decimals
     6
     """

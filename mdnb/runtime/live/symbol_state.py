@@ -24,7 +24,7 @@ from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
 from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.price_alerts import PriceAlerts
-from mdnb.runtime.live.price_decimals import PriceDecimals
+from mdnb.runtime.live.price_decimals import InstrumentDecimals
 from mdnb.runtime.live.records import bar_of, order_book_of
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns, BarStore
@@ -86,7 +86,7 @@ class SymbolState:
         source: str = "trades",
     ) -> None:
         self._instrument = instrument
-        self._decimals = PriceDecimals(instrument)
+        self._decimals = InstrumentDecimals(instrument)
         self.symbol = instrument.symbol
         self.sessions = sessions
         self.config = config or DataManagerConfig()

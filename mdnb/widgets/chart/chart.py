@@ -78,6 +78,15 @@ class LiveChart(SilentFigure):
         When the timeframe is not kept.
     OptionError
         When an option is unknown or outside what is allowed.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", ["1min", "5min"], initial_days=0.1) as live:
+    ...     chart = live.chart("5min", kind="ohlc", overlays=["ema(20)"])
+    ...     chart.set_timeframe("1min")
+    ...     chart.shown().columns[-1], chart.kind
+    ('ema(20)', 'ohlc')
     """
 
     _esm = join_modules("live_chart.js")

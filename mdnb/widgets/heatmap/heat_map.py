@@ -14,7 +14,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.heatmap.options import MOST_LEVELS, check_heat_options
 from mdnb.widgets.heatmap.picture import heat_svg
-from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of
+from mdnb.widgets.heatmap.ring import BookColumn, HeatRing, column_of
 from mdnb.widgets.heatmap.scale import ramp
 from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.join_modules import STATIC, join_modules
@@ -106,7 +106,7 @@ class HeatMap(anywidget.AnyWidget):
         """The symbol shown."""
         return self._engine.symbol
 
-    def columns(self, count: int | None = None) -> list[Column]:
+    def columns(self, count: int | None = None) -> list[BookColumn]:
         """Return the newest columns held, oldest first."""
         with self._life.guard:
             return self._ring.columns(count)
@@ -153,7 +153,7 @@ class HeatMap(anywidget.AnyWidget):
         self._ring.add(self._column(index))
         self._sent = min(self._sent, self._ring.end - 1)
 
-    def _column(self, index: int) -> Column:
+    def _column(self, index: int) -> BookColumn:
         """Return a column of the book as it is now."""
         engine = self._engine
         with engine.lock:
