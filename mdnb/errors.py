@@ -128,7 +128,7 @@ class FeedRefusedError(FeedError):
 
 
 class NoDataError(MdnbError, LookupError):
-    """Nothing has arrived yet that would answer the call; the message tells the connection's state.
+    """No data has arrived yet to answer the call; the message states the connection's status.
 
     Examples
     --------
@@ -172,7 +172,7 @@ class RuntimeUseError(MdnbError, RuntimeError):
 
 
 class WaitTimeoutError(MdnbError, TimeoutError):
-    """A wait ended before what was waited for happened.
+    """A wait ran into its timeout.
 
     Examples
     --------
@@ -225,7 +225,7 @@ class MissingExtraError(MdnbError, ImportError):
 
 
 def suggest(given: str, allowed: Iterable[str]) -> str:
-    """Return the end of an error message: a near miss if there is one, and all that is allowed.
+    """Return the end of an error message: the closest allowed name, if one is close, and all allowed names.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def suggest(given: str, allowed: Iterable[str]) -> str:
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """Return the sentence that names a near miss, with a blank behind it; empty where there is none.
+    """Return "Did you mean ...? " with the closest name, or an empty text.
 
     Examples
     --------

@@ -93,7 +93,7 @@ def live(
 
 
 class LiveSymbol(Face):
-    """One symbol of a live market: its data, its newest values, its events only.
+    """One symbol of a live market: its data, newest values and events.
 
     ``live["MES"]["1min"]`` is a `LiveFrame`.
 

@@ -1,4 +1,4 @@
-"""Figures about the data: frozen records, measured, readable by attribute and by key."""
+"""Statistics of the data: frozen records, readable by attribute and by key."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TickStatistics(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ValidationStatistics(Record):
-    """What validation has seen since it was enabled.
+    """Counters of validation since it was enabled.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class ValidationResult(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ImportResult(Record):
-    """What an import did.
+    """Result of an import.
 
     Attributes
     ----------
@@ -156,7 +156,7 @@ class ImportResult(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class MemoryStatistics(Record):
-    """Where the data is and how large it is, measured.
+    """Memory and disk use, measured.
 
     Attributes
     ----------
@@ -195,7 +195,7 @@ class MemoryStatistics(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class PerformanceMetrics(Record):
-    """How fast the data is handled, measured.
+    """Processing speed, measured.
 
     Attributes
     ----------
@@ -230,7 +230,7 @@ class PerformanceMetrics(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DataStatistics(Record):
-    """The data of one symbol at a glance.
+    """Statistics of one symbol's data.
 
     Attributes
     ----------
@@ -287,7 +287,7 @@ class DataStatistics(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TimeframeStatistics(Record):
-    """The bars of one timeframe at a glance.
+    """Statistics of one timeframe's bars.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ __all__ = ["SuiteSymbol", "TradingSuite"]
 
 
 class SuiteSymbol(Face):
-    """One symbol of a suite: its data, its newest values, its events only.
+    """One symbol of a suite: its data, newest values and events.
 
     ``suite["MES"]["1min"]`` is a `LiveFrame`. What may have to wait is awaited: ``await suite["MES"].price``.
 
@@ -95,7 +95,7 @@ if TYPE_CHECKING:
 
 
 class TradingSuite(SuiteSymbol):
-    """Everything of one feed: connect, keep bars, tell events.
+    """A feed with its symbols: connects, keeps bars, emits events.
 
     Make one with `create`; end it with `disconnect` or ``async with``. A suite that nobody keeps is closed.
     ``suite["1min"]`` is the first symbol's `LiveFrame`, ``suite["MES"]`` another symbol's `SuiteSymbol`.

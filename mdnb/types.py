@@ -1,4 +1,4 @@
-"""What callers get of the market: frozen records, readable by attribute and by key.
+"""Market records: tick, quote, bar, snapshot, gap and price; frozen, readable by attribute and by key.
 
 Times are kept as UTC epoch nanoseconds (``time_ns``); `timestamp` shows the same instant as a
 ``pandas.Timestamp`` in the record's zone.
@@ -201,7 +201,7 @@ class Bar(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class MarketSnapshot(Record):
-    """The current session at a glance.
+    """The current trading session: open, high, low, close, volume and newest values.
 
     Attributes
     ----------
@@ -258,7 +258,7 @@ class MarketSnapshot(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Gap(Record):
-    """A stretch that the feed did not deliver.
+    """An interval that the feed did not deliver.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How far the timeframes of one market agree on a trend: one score, and what it is made of."""
+"""Agreement of one market's timeframes on a trend: one score, and its parts."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def align(
     ends: Mapping[str, int] | None = None,
     bars_per_year: _ByTimeframe[float] | None = None,
 ) -> TimeframeAlignment:
-    """Return how far timeframes agree on a trend.
+    """Return a score of how far timeframes agree on a trend.
 
     ``score = sum of w tau / sum of w`` over the timeframes that have enough bars. See `TimeframeAlignment`
     for what is told, and `mdnb.analysis.trend.trend_of` for a single timeframe.

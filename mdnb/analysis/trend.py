@@ -1,9 +1,9 @@
-"""Trend of one series of closes: how strong, whether significant, how straight.
+"""Trend of one series of closes: strength, significance and efficiency.
 
 Strength is Kendall's tau of the closes against time. It is a description, and no test: on a random walk
 without drift the p-value of Mann and Kendall is below 0.05 four times out of five, because prices are sums
 of their returns. Whether a trend is significant is therefore asked of the returns: does their mean differ
-from nought, by a t statistic that allows for autocorrelation and changing volatility.
+from zero, by a t statistic that allows for autocorrelation and changing volatility.
 """
 
 from __future__ import annotations

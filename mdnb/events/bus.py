@@ -1,4 +1,4 @@
-"""Who listens to what. Handlers run where they were registered, in order, behind bounded queues.
+"""The event bus. Handlers run on the loop or thread they were registered on, in order, behind bounded queues.
 
 The engine calls `EventBus.emit` on its own thread: that appends to each listener's queue and wakes it, and
 does nothing else. A slow handler fills only its own queue; a raising one is logged and called again.
@@ -198,7 +198,7 @@ async def _finish(awaitable: Any) -> None:
 
 
 class Tap(Subscription):
-    """A function of the engine's own: called at once, by whoever tells; it must not block or raise.
+    """An internal listener: called at once on the emitting thread; it must not block or raise.
 
     `EventBus.off` leaves it when it removes all handlers of a type.
     """
@@ -293,7 +293,7 @@ class EventBus:
         self._slow_told: dict[Subscription, float] = {}
 
     def wants(self, type: EventType, symbol: str | None = None) -> bool:
-        """Return whether anybody listens: events that nobody wants are never made."""
+        """Return whether anybody listens to a type; events without a listener are not made."""
         return type in self._listeners if symbol is None else bool(self._route(type, symbol))
 
     def _route(self, type: EventType, symbol: str) -> tuple[Subscription, ...]:
@@ -373,7 +373,7 @@ class EventBus:
         return self._add(Subscription(self, kind, handler, loop, symbol=symbol, once=once, limit=limit))
 
     def tap(self, type: EventType, handler: Handler, *, symbol: str | None = None) -> Subscription:
-        """Register a function of the engine's own; see `Tap`."""
+        """Register an internal listener; see `Tap`."""
         return self._add(Tap(self, type, handler, None, symbol=symbol))
 
     def _add(self, subscription: Subscription) -> Subscription:
@@ -444,7 +444,7 @@ class EventBus:
         return [subscription for held in list(self._listeners.values()) for subscription in held]
 
     def emit(self, event: Event) -> None:
-        """Hand an event to everybody who listens to its type and symbol; never blocks, never raises."""
+        """Emit an event to everybody who listens to its type and symbol; never blocks, never raises."""
         for subscription in self._route(event.type, event.symbol):
             if not subscription._offer(event) and self._on_slow is not None:
                 now = time.monotonic()
@@ -560,7 +560,7 @@ class EventBus:
         return backlog, stop
 
     def end(self) -> None:
-        """Tell iterators and waits that no event will come any more: they end after what they hold."""
+        """End iterators and waits: no event will come any more; queued ones can still be read."""
         with self._lock:
             self._ended = True
             backlogs = list(self._backlogs)

@@ -1,4 +1,4 @@
-"""Iterators over events: what came and was not taken yet, and the two ways to wait for more."""
+"""Iterators over events, awaited and plain, and the queue behind them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WAKE_SECONDS = 0.1
 
 
 class Backlog:
-    """Events between the thread that emits and the one that iterates.
+    """Queue of events between the emitting thread and the one that iterates.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Backlog:
         self._wakers: set[Callable[[], None]] = set()
 
     def put(self, event: Event) -> bool:
-        """Hold an event; return False when the oldest one had to go."""
+        """Queue an event; return False when the oldest one was dropped for it."""
         with self._lock:
             if self._ended:
                 return True
@@ -57,25 +57,25 @@ class Backlog:
         return not full
 
     def take(self) -> Event | None:
-        """Return the oldest event held, or None."""
+        """Remove and return the oldest event, or None."""
         with self._lock:
             return self._held.popleft() if self._held else None
 
     def end(self) -> None:
-        """Hold nothing more; what is held can still be taken."""
+        """Accept no more events; queued ones can still be taken."""
         with self._lock:
             self._ended = True
         self._wake()
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is held and nothing will be."""
+        """Whether the queue is empty and no event will come."""
         with self._lock:
             return self._ended and not self._held
 
     @contextlib.contextmanager
     def waking(self, waker: Callable[[], None]) -> Iterator[None]:
-        """Have a function called when there is something to take or the end has come, at once if it is so."""
+        """Set a function to call when an event is queued or the end has come, at once if so already."""
         with self._lock:
             self._wakers.add(waker)
             ready = bool(self._held) or self._ended
@@ -121,7 +121,7 @@ class EventStream:
         return self._backlog.dropped
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._finalizer()
 
     def __iter__(self) -> Self:
@@ -190,11 +190,11 @@ class AsyncEventStream:
         return self._backlog.dropped
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._finalizer()
 
     async def aclose(self) -> None:
-        """Listen no more; the name that async generators have."""
+        """Stop listening; the name that async generators have."""
         self.close()
 
     def __aiter__(self) -> Self:

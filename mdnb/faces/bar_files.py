@@ -85,7 +85,7 @@ class BarFiles:
         date_format: str | None = None,
         overwrite: bool = False,
     ) -> list[ImportResult]:
-        """Put the bars of a CSV, JSON or Parquet file beside those held.
+        """Import the bars of a CSV, JSON or Parquet file.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Handing a documented name to the part that does it, awaited or plain."""
+"""Descriptors that forward a documented method to the part that carries it out, awaited or plain."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def is_immediate(method: Callable[..., Any]) -> bool:
 
 
 class Forward(Generic[Part, P, R]):
-    """A method that is another object's: ``name = Forward("attribute", Part.name)``.
+    """Forwards a method to a part, unchanged: ``name = Forward("attribute", Part.name)``.
 
     Signature, types and documentation are those of the part's method. A call with an argument that there is
     not says which one is meant.
@@ -79,7 +79,7 @@ class Forward(Generic[Part, P, R]):
 
 
 class Plain(Generic[Part, P, R]):
-    """A coroutine method of another object as a plain one: ``name = Plain("attribute", Part.name)``.
+    """Forwards a coroutine method to a part as a blocking one: ``name = Plain("attribute", Part.name)``.
 
     It runs on the background loop and blocks until it is done; what never waits runs right here.
 

@@ -1,4 +1,4 @@
-"""Which format a recording is in, told from its content, and how to open it."""
+"""Formats of recordings: detected from the content, then opened."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def open_recording(
     price: Price = "mid",
     timezone: str | None = None,
 ) -> Recording:
-    """Open a recording; its format is told from its content.
+    """Open a recording; its format is detected from its content.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a client is sent of one symbol: a pure function of the stretch of market time that went by.
+"""The frames that a client gets of one symbol: a pure function of the interval of market time.
 
 A stream knows how far it has told the story. What is due is made when it is sent, so a slow client has
 no queue that could grow: its trades come later and in larger frames, and none is left out; of many

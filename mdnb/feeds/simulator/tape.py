@@ -1,4 +1,4 @@
-"""One market's trades by time: what happened between two moments, and what comes next."""
+"""One simulated market's trades by time: those of an interval, and the next one."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class Alert:
         return None if self.fired_ns is None else timestamp(self.fired_ns, self._book.tz)
 
     def cancel(self) -> None:
-        """Let it fire no more, and leave the list; calling it again does nothing."""
+        """Cancel the alert and take it off the list; calling it again does nothing."""
         self._book.remove(self)
 
     def __repr__(self) -> str:
@@ -113,7 +113,7 @@ class Alert:
 
 
 class PriceAlerts:
-    """All alerts of one symbol: it says what fires, and the publisher tells of it.
+    """All alerts of one symbol: decides which fire; the publisher emits their events.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ class PriceAlerts:
         return f"{self.symbol} {how} {price:,.{self._decimals}f}"
 
     def listed(self) -> list[Alert]:
-        """Return those that can fire, then the newest 100 that are over; without cancelled ones."""
+        """Return the active alerts, then the newest 100 that are over; without cancelled ones."""
         with self._lock:
             return [*self._open, *self._done]
 
@@ -288,7 +288,7 @@ class PriceAlerts:
         return self.take([trade for row in rows for trade in _as_trades(row)], last) if self.prices else []
 
     def happened(self, alert: Alert, event: Event) -> list[Fired]:
-        """Fire an alert that waited for an event; it is its symbol's."""
+        """Fire an alert that waited for an event of its symbol."""
         with self._lock:
             if not alert.active:
                 return []

@@ -1,4 +1,4 @@
-"""The decimals of a symbol's prices where its feed names no tick size: those of the prices seen."""
+"""Price decimals of a symbol whose feed names no tick size: those of the prices seen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UPDATES = 64
 
 
 class InstrumentDecimals:
-    """Keeps an instrument's decimals as prices come in: once more were seen they stay.
+    """Tracks an instrument's price decimals as prices arrive; they never decrease.
 
     Parameters
     ----------

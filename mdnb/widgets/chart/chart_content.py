@@ -1,4 +1,4 @@
-"""What a chart is made of: kind, overlays, timeframe, symbol. Changing it makes the figure anew."""
+"""The content of a chart: kind, overlays, timeframe, symbol. Changing it rebuilds the figure."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class ChartContent:
         self._change_options(overlays=overlays)
 
     def add_overlay(self, overlay: str | Indicator) -> None:
-        """Draw one more indicator; see `set_overlays`."""
+        """Add an indicator; see `set_overlays`."""
         self._change_options(overlays=[*self._state.options.indicators, overlay])
 
     def remove_overlay(self, overlay: str | Indicator) -> None:
-        """Draw an indicator no more.
+        """Remove an indicator.
 
         Raises
         ------

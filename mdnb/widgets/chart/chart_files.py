@@ -73,7 +73,7 @@ class ChartFiles:
         return svg_picture(held, look_of(state), title, *size, marks, alerts, log)
 
     def snapshot(self) -> go.Figure:
-        """Return the chart as it is now as a plain figure: yours, and still."""
+        """Return the chart as it is now as a plain plotly figure, which does not move."""
         state = self._state
         with state.lock:
             held, look = held_bars(state), look_of(state)
@@ -169,7 +169,7 @@ class ChartFiles:
         return path
 
     def content(self, kind: str) -> bytes:
-        """Return what `export` writes."""
+        """Return the bytes that `export` writes."""
         if kind == "html":
             return self.to_html().encode()
         if kind == "svg":
@@ -199,7 +199,7 @@ class ChartFiles:
         return made
 
     def download(self, kind: str = "png") -> None:
-        """Let the page that shows the chart offer it as a file to save.
+        """Have the page that shows the chart offer it as a file to save.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a chart knows of itself, apart from plotly's own attributes."""
+"""The state of a chart, apart from plotly's own attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`StatusStrip`: how connection and data are, live."""
+"""`StatusStrip`: the state of connection and data, live."""
 
 from __future__ import annotations
 

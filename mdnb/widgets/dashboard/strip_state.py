@@ -1,4 +1,4 @@
-"""What a strip of values shows at one moment, as a message for the page, as text and as plain HTML."""
+"""The content of a strip at one moment, as a message for the page, as text and as plain HTML."""
 
 from __future__ import annotations
 

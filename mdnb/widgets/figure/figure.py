@@ -1,4 +1,4 @@
-"""A chart's bars as a plotly figure: four traces and one for each line, and what stands around them."""
+"""A chart as a plotly figure: four traces of bars and volume, one per indicator line, and the layout."""
 
 from __future__ import annotations
 

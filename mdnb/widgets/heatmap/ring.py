@@ -114,7 +114,7 @@ def unpack(packed: bytes) -> list[BookColumn]:
 
 
 class HeatRing:
-    """The newest columns, one an interval without holes, at most so many.
+    """The newest columns, one per interval without gaps, up to a limit.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ class HeatRing:
         return sum(len(packed) for _, packed in self._held)
 
     def add(self, column: BookColumn) -> None:
-        """Take a column newer than all held. One that is older means that the clock was set back: all go."""
+        """Add the newest column; one older than those held replaces them: the clock was set back."""
         if column.index <= self.end:
             self.clear()
         missed = range(self.end + 1, column.index) if self._held else range(0)
@@ -175,7 +175,7 @@ class HeatRing:
         self._held.append((column.index, column.pack()))
 
     def clear(self) -> None:
-        """Hold no columns any more, and say so by another generation."""
+        """Drop all columns, and start another generation."""
         if self._held:
             self._held.clear()
             self.generation += 1

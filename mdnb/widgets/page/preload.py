@@ -1,4 +1,4 @@
-"""Making ready for the first chart while history is loaded: it waits for no import and no plotly.js then."""
+"""Prepares the first chart while history is loaded: imports and plotly.js are ready when it is made."""
 
 from __future__ import annotations
 

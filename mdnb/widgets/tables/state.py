@@ -1,4 +1,4 @@
-"""What a table shows at one moment, and that as a message for the page, as text and as plain HTML."""
+"""The content of a table at one moment, as a message for the page, as text and as plain HTML."""
 
 from __future__ import annotations
 

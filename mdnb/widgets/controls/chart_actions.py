@@ -1,4 +1,4 @@
-"""`Helm`: carries out on charts what controls say."""
+"""`ChartActions`: applies what is chosen in controls to charts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mdnb.errors import MdnbError
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.controls.control_parts import tell
 
-__all__ = ["Helm"]
+__all__ = ["ChartActions"]
 
 
-class Helm:
-    """Carries out on charts what controls say, unless the controls are only being told of the charts.
+class ChartActions:
+    """Applies what is chosen in controls to charts, except while the controls are being refreshed from them.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Helm:
 
     @contextlib.contextmanager
     def quiet(self) -> Iterator[None]:
-        """Change controls without a word to the charts."""
+        """Change controls without changing the charts."""
         with self.guard:
             self._is_quiet = True
             try:
@@ -47,7 +47,7 @@ class Helm:
                 self._is_quiet = False
 
     def do(self, action: Callable[[LiveChart], Any], note: ipywidgets.Label | None = None) -> bool:
-        """Do something to every chart; what is wrong with it is said in a note, by default the row's."""
+        """Apply an action to every chart; an error is shown in a note, by default the row's."""
         beside = self._note if note is None else note
         with self.guard:
             if self._is_quiet:
