@@ -329,7 +329,7 @@ class EventBus:
         once
             Only the next event.
         limit
-            How many events wait at most; the oldest is dropped, counted and told of.
+            How many events wait at most; beyond, the oldest is dropped and counted, and an alert emitted.
 
         Raises
         ------
