@@ -175,7 +175,7 @@ class MemoryStatistics(Record):
     bars_evicted
         Bars that left memory since the start, to disk or for good.
     process_mb
-        Resident memory of the whole process in 10^6 bytes; ``nan`` where the system does not tell.
+        Resident memory of the whole process in 10^6 bytes; ``nan`` where the system does not say.
     by_timeframe
         Closed bars in memory by timeframe.
     """
@@ -254,7 +254,7 @@ class DataStatistics(Record):
     avg_latency_ms, p99_latency_ms
         Median and 99th percentile of the newest data's delay, corrected by `clock_offset_ms`; 0.0 before any.
     clock_offset_ms
-        How far the venue's clock is ahead of ours, as far as the data tells.
+        How far the venue's clock is ahead of ours, as far as the data shows.
     seconds_since_data
         Wall-clock seconds since data last arrived; infinity before any.
     gaps, gaps_repaired

@@ -68,7 +68,7 @@ class TimeframeTrend(Record):
     position
         `momentum` scaled to 40 % volatility a year, as a fraction of the capital.
     end_ns
-        End of the newest bar used, UTC epoch nanoseconds; 0 where it was not told.
+        End of the newest bar used, UTC epoch nanoseconds; 0 where it was not given.
     """
 
     timeframe: str
@@ -126,7 +126,7 @@ def trend_of(
     window
         How many closes to look at, from ``minimum`` to 5000.
     minimum
-        With fewer there is no trend to tell, at least 3.
+        With fewer there is no trend; at least 3.
     alpha
         Level of significance, between 0 and 1. At 0.05 driftless random walks of 20, 30, 50, 100 and 200
         closes are found significant at a rate of 0.11, 0.10, 0.07, 0.07 and 0.06.

@@ -271,15 +271,15 @@ class MarketSession:
         for reply in batch.replies:
             self.feed.on_reply(reply)
         if batch.malformed and self._pipelines:
-            told = f"a message of the feed was not understood: {batch.malformed[-1]}"
+            text = f"a message of the feed was not understood: {batch.malformed[-1]}"
             alerts = self._pipelines[self.symbols[0]].alerts
-            alerts.add("malformed", told, self.feed.clock.now_ns(), len(batch.malformed))
+            alerts.add("malformed", text, self.feed.clock.now_ns(), len(batch.malformed))
         if self._timer is None and not self.batcher.is_holding and not self.closed:
             asyncio.get_running_loop().call_soon(self._arm)
 
     def _slow_handler(self, subscription: Subscription) -> None:
-        told = f"a listener to {subscription.type.name} is too slow: {subscription.dropped} events dropped"
-        self._pipelines[self.symbols[0]].alerts.add("slow_handler", told, self.feed.clock.now_ns())
+        text = f"a listener to {subscription.type.name} is too slow: {subscription.dropped} events dropped"
+        self._pipelines[self.symbols[0]].alerts.add("slow_handler", text, self.feed.clock.now_ns())
 
     # -- the timer that closes bars -------------------------------------------------------------------
 

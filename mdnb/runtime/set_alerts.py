@@ -52,7 +52,7 @@ class AlertSetter:
         above, below
             Fires when the price is crossed upwards, or downwards.
         event
-            Fires when an event of this type is told, any but ``ALERT``.
+            Fires when an event of this type is emitted, any but ``ALERT``.
         message
             What the event and the chart say, at most 500 letters; default the symbol and the price.
         once

@@ -66,7 +66,7 @@ class ReplayFeed(WireFeed):
     timezone
         Of a LEAN file's midnight, where its own rule is wrong.
     dialect
-        Of a frame recording whose venue cannot be told.
+        Of a frame recording whose venue cannot be detected.
     wall
         The wall clock to sleep by.
 

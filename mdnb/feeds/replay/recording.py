@@ -63,7 +63,7 @@ class Track:
     timeframe, step_ns
         Of bars; ``""`` and 0 otherwise.
     weight
-        Grows with the amount of data, to tell the busiest.
+        Grows with the amount of data; decides which track is the busiest.
     root
         A future's root symbol, ``""`` for all else.
     """

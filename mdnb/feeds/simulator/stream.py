@@ -1,6 +1,6 @@
 """The frames that a client gets of one symbol: a pure function of the interval of market time.
 
-A stream knows how far it has told the story. What is due is made when it is sent, so a slow client has
+A stream knows up to which time it has sent. What is due is made when it is sent, so a slow client has
 no queue that could grow: its trades come later and in larger frames, and none is left out; of many
 changes of the quote and the book it gets the last.
 """

@@ -16,12 +16,12 @@ from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import BarChecks, QuoteChecks, out_of_order
 from mdnb.validate.rules import ValidationRules
 
-__all__ = ["DataFault", "Quality", "QualityAlerts", "Tell"]
+__all__ = ["DataFault", "EmitAlert", "Quality", "QualityAlerts"]
 
 _ERRORS_KEPT = 1000
 _ALERT_SECONDS = 1.0
 
-Tell = Callable[[int, dict[str, Any]], None]
+EmitAlert = Callable[[int, dict[str, Any]], None]
 """Called with the market time and the data of an alert."""
 
 
@@ -30,16 +30,16 @@ class QualityAlerts:
 
     Parameters
     ----------
-    tell
+    emit
         Emits the event.
     now
         A monotonic clock in seconds; tests give their own.
     """
 
-    def __init__(self, tell: Tell, now: Callable[[], float] = time.monotonic) -> None:
-        self._tell = tell
+    def __init__(self, emit: EmitAlert, now: Callable[[], float] = time.monotonic) -> None:
+        self._emit = emit
         self._now = now
-        self._told: dict[str, float] = {}
+        self._emitted: dict[str, float] = {}
         self._waiting: dict[str, tuple[int, int, str, Mapping[str, Any]]] = {}
 
     def add(
@@ -62,12 +62,12 @@ class QualityAlerts:
 
     def _flush(self, kind: str) -> None:
         now = self._now()
-        if now - self._told.get(kind, -_ALERT_SECONDS) < _ALERT_SECONDS:
+        if now - self._emitted.get(kind, -_ALERT_SECONDS) < _ALERT_SECONDS:
             return
         time_ns, count, description, values = self._waiting.pop(kind)
-        self._told[kind] = now
+        self._emitted[kind] = now
         data = {"alert_type": kind, "description": description, "count": count, "values": dict(values)}
-        self._tell(time_ns, data)
+        self._emit(time_ns, data)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)

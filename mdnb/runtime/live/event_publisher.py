@@ -27,7 +27,7 @@ class EventPublisher:
     engine
         Whose symbol, zone and bars.
     bus
-        Who is told.
+        Delivers them.
     """
 
     def __init__(self, engine: SymbolState, bus: EventBus) -> None:
@@ -54,10 +54,10 @@ class EventPublisher:
                 self.emit(EventType.ALERT, time_ns, data)
 
     def _watch(self, alert: Alert, kind: EventType) -> Subscription:
-        """Let an alert on an event fire when that is told."""
+        """Have an alert on an event fire when the event is emitted."""
         alerts = self.engine.alerts
         return self.bus.tap(
-            kind, lambda told: self.fired(alerts.happened(alert, told)), symbol=self.engine.symbol
+            kind, lambda event: self.fired(alerts.happened(alert, event)), symbol=self.engine.symbol
         )
 
     def bars(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:

@@ -31,7 +31,7 @@ class FrameBatcher:
     clock
         The feed's clock.
     health
-        Is told how late the data is.
+        Gets the latency of the data.
     on_batch
         Called with each decoded batch before its rows are handed on, for replies and the end of a recording.
     """

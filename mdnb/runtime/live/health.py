@@ -85,7 +85,7 @@ class Health:
         """Record that data arrived, and its latency in wall-clock milliseconds where known."""
         now = self._now()
         self._last_data[symbol] = now
-        # A hundred samples a second tell as much as all of them.
+        # A hundred samples a second are enough.
         if lag_ms is not None and now >= self._next_sample:
             self._next_sample = now + 0.01
             self._delays.append(lag_ms)

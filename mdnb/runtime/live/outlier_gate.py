@@ -20,7 +20,7 @@ class OutlierGate:
     Parameters
     ----------
     engine
-        Where they go; its newest trades tell the level to begin with.
+        Where they go; its newest trades give the first price level.
     """
 
     def __init__(self, engine: SymbolState) -> None:

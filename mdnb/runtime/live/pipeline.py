@@ -44,7 +44,7 @@ class Pipeline:
     engine
         What is written to.
     bus
-        Who is told.
+        Emits the events.
     clock
         The market's time.
     ids
@@ -162,7 +162,7 @@ class Pipeline:
             engine.updates += 1
             closed, amended = self.collect()
         self.publisher.fired(fired)
-        self.tell(closed, amended)
+        self.publish(closed, amended)
         self.publisher.trades(rows)
 
     def _latest_ns(self) -> int:
@@ -239,7 +239,7 @@ class Pipeline:
             engine.updates += 1
         self.quality.quotes(rows)
         self.publisher.fired(fired)
-        self.tell(closed, amended)
+        self.publish(closed, amended)
         self.publisher.quotes(rows)
 
     def _take_bars(self, name: str, rows: list[tuple[BarRow, bool]]) -> None:
@@ -267,7 +267,7 @@ class Pipeline:
             engine.updates += 1
             closed, amended = self.collect()
         self.publisher.fired(fired)
-        self.tell(closed, amended)
+        self.publish(closed, amended)
 
     def possible(self, name: str, rows: Sequence[BarRow]) -> list[BarRow]:
         """Return the valid bars; the others are counted as rejected."""
@@ -341,7 +341,7 @@ class Pipeline:
             closed, amended = self.collect()
             changed = bool(closed) or engine.cascade.root.closed_to != before
             engine.updates += changed
-        self.tell(closed, amended)
+        self.publish(closed, amended)
         if changed:
             engine.notify()
 
@@ -363,7 +363,7 @@ class Pipeline:
             engine.cascade.close_until(2**62)
             engine.updates += 1
             closed, amended = self.collect()
-        self.tell(closed, amended)
+        self.publish(closed, amended)
         engine.notify()
 
     def newest_ns(self) -> int:
@@ -382,7 +382,7 @@ class Pipeline:
             start = b
         return [*spans, (start, now_ns)]
 
-    # -- telling ------------------------------------------------------------------------------------
+    # -- events -------------------------------------------------------------------------------------
 
     def collect(self) -> tuple[Closed, list[tuple[str, BarRow]]]:
         """Return and clear the bars that closed and those that changed; hold the symbol's lock."""
@@ -392,7 +392,7 @@ class Pipeline:
         engine.cascade.amended.clear()
         return closed, amended
 
-    def tell(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
+    def publish(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
         """Check bars that closed, and emit events for all that changed."""
         self.bars_closed += len(closed)
         if self.quality.rules is not None:

@@ -40,7 +40,7 @@ _MESSAGE_LENGTH = 500
 _ids = itertools.count(1)
 
 Fired = tuple[int, dict[str, Any]]
-"""Market time (UTC epoch nanoseconds) and data of the ``ALERT`` event that is to be told."""
+"""Market time (UTC epoch nanoseconds) and data of the ``ALERT`` event to emit."""
 
 
 @dataclasses.dataclass(eq=False, repr=False, slots=True)
@@ -131,7 +131,7 @@ class PriceAlerts:
     Attributes
     ----------
     watch
-        Registers an alert on an event with whoever tells events; None where nobody does.
+        Registers an alert on an event at the event bus; None where there is none.
     prices
         Of the alerts that can fire, ascending: nothing is done for a batch while there are none.
     version
@@ -257,7 +257,7 @@ class PriceAlerts:
         Returns
         -------
         list of Fired
-            What is to be told, in the order of the trades.
+            The events to emit, in the order of the trades.
         """
         if not self.prices or not rows:
             return []

@@ -372,7 +372,7 @@ class SymbolState:
         with self.lock:
             return order_book_of(self.depth, self.instrument, self.tz, levels, age)
 
-    # -- being told ---------------------------------------------------------------------------------
+    # -- listeners ----------------------------------------------------------------------------------
 
     def listen(self, callback: Callable[[], None]) -> Listener:
         """Register a callback for each batch that changed anything; it must only set an event."""

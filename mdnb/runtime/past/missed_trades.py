@@ -84,6 +84,6 @@ def put_back(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
         ledger.backfilled += len(inside)
         engine.updates += 1
         closed, amended = pipeline.collect()
-    pipeline.tell(closed, amended)
+    pipeline.publish(closed, amended)
     engine.notify()
     return len(inside)

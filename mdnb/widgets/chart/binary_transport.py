@@ -341,7 +341,7 @@ class BinaryTransport:
                 points["point_indexes"][i] = int(points["xs"][i]) - int(trace["x"][0])
 
     def _receive_mode(self, message: dict[str, Any]) -> None:
-        """Take what a page says of its mode, and tell the other pages what a user did in this one."""
+        """Take the mode that a page reports, and send the other pages what a user did in this one."""
         mode = Mode.told(message.get("state"))
         if mode is None:
             return

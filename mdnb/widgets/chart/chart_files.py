@@ -106,7 +106,7 @@ class ChartFiles:
         -------
         pandas.DataFrame
             Columns of a bar frame, then those of the indicators, such as ``ema(20)``; float64. The index is
-            `timestamp` in the chart's zone. Before a page has told what it shows: the newest 180 bars.
+            `timestamp` in the chart's zone. Before a page has reported what it shows: the newest 180 bars.
 
         Examples
         --------

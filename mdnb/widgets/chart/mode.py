@@ -25,7 +25,7 @@ class Mode:
     cut
         Whether it shows the bars up to one of them, as a replay does, also one that is paused.
     at
-        Start of the last bar shown, UTC epoch milliseconds; None where no page has told.
+        Start of the last bar shown, UTC epoch milliseconds; None before a page has reported it.
     row
         That bar's values where it was in the making.
     forming

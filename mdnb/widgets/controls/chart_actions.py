@@ -24,7 +24,8 @@ class ChartActions:
     charts
         What is steered.
     guard
-        Held while controls or charts are changed: the sender's thread tells controls, the kernel's charts.
+        Held while controls or charts are changed: the sender's thread refreshes controls, the
+        kernel's changes charts.
     refresh
         Makes the controls say what the charts are now; with True whether or not anything changed.
     """

@@ -128,15 +128,15 @@ class ExportRow:
 
     def save(self, kind: str) -> None:
         """Offer a file of each chart in the page, and write it too unless only the page can draw it."""
-        told: list[str] = []
+        written: list[str] = []
 
         def one(chart: LiveChart) -> None:
             chart.download(kind)
             if kind != "png":
-                told.append(str(chart.export(_path(chart, kind)).resolve()))
+                written.append(str(chart.export(_path(chart, kind)).resolve()))
 
         if self._actions.do(one, self.note):
-            saved = f"Saved as {', '.join(told)}; the page offers it too" if told else ""
+            saved = f"Saved as {', '.join(written)}; the page offers it too" if written else ""
             tell(self.note, saved or "The page offers the picture to save")
 
 

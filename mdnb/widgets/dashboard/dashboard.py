@@ -200,7 +200,7 @@ def in_order(timeframes: Sequence[str], columns: int) -> list[str]:
 
 
 def _clock_timeframes(data: SyncDataManager, charts: Sequence[LiveChart]) -> list[str] | None:
-    """Return the timeframes of charts that alignment can be told of; None, all kept, where there are none."""
+    """Return the timeframes of charts that alignment is computed for; None means all kept."""
     engine = data.engine
     shown = {chart.timeframe for chart in charts} - set(engine.activity)
     return [name for name in engine.timeframes() if name in shown] or None

@@ -46,7 +46,7 @@ class Tile:
     small
         A few words behind it.
     hint
-        A sentence that is shown on hovering, and told by screen readers where there is a gauge.
+        A sentence shown on hovering, and read out by screen readers where there is a gauge.
     gauge
         Drawn beside the value.
     dot

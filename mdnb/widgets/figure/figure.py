@@ -51,7 +51,7 @@ CONFIG = {
     "scrollZoom": True,
     "responsive": False,
 }
-"""What plotly is told beside the figure."""
+"""Plotly's config."""
 
 HELD = ("x", "y", "open", "high", "low", "close", "text", "hoverinfo")
 """What of our traces comes from the bars."""

@@ -166,7 +166,7 @@ class HeatMap(anywidget.AnyWidget):
         return column_of(index, bids, asks, last, self._step or 1.0)
 
     def _find_step(self, prices: list[float]) -> None:
-        """Take the smallest decimal of the prices seen for the tick that the venue does not tell."""
+        """Take the smallest decimal of the prices seen for the tick size that the venue does not give."""
         if not prices:
             return
         step = 10.0 ** -self._prices.of(self._engine.instrument, prices)

@@ -27,7 +27,7 @@ def attended() -> bool:
     """Return whether somebody is at the notebook: False where nobody could answer an ``input()``.
 
     Whoever runs a notebook unattended says so with each cell (``allow_stdin``, see
-    https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute). A page that has told its theme is
+    https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute). A page that reported its theme is
     there whatever the cell says.
 
     Examples

@@ -13,7 +13,7 @@ __all__ = ["Life", "Listenable"]
 
 class _Handle(Protocol):
     def close(self) -> None:
-        """End being told."""
+        """Stop listening."""
         ...
 
 

@@ -21,7 +21,7 @@ def preload() -> None:
     if not in_notebook() or _CHART in sys.modules:
         return
     if all(thread.name != _THREAD for thread in threading.enumerate()):
-        # In the cell's context: whether a page may be there, the cell tells.
+        # In the cell's context, which knows whether a page may be there.
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(_make_ready,), name=_THREAD, daemon=True).start()
 
