@@ -46,6 +46,7 @@ __all__ = [
     "TimeframeError",
     "WaitTimeoutError",
     "did_you_mean",
+    "not_followed",
     "suggest",
 ]
 
@@ -259,3 +260,14 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     names = {name.casefold(): name for name in allowed}
     near = difflib.get_close_matches(given.casefold(), names, n=1)
     return f"Did you mean {names[near[0]]!r}? " if near else ""
+
+
+def not_followed(symbol: str, symbols: Iterable[str]) -> SymbolError:
+    """Return the error for a symbol that a market does not follow.
+
+    Examples
+    --------
+    >>> print(not_followed("mes", ["MNQ", "MES"]))
+    'mes' is not followed here. Did you mean 'MES'? Allowed: MNQ, MES.
+    """
+    return SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, symbols)}")

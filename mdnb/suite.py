@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from mdnb.config import DataManagerConfig
-from mdnb.errors import SymbolError, suggest
+from mdnb.errors import not_followed
 from mdnb.faces.bar_files import BarFiles
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import AwaitedEvents
@@ -188,7 +188,7 @@ class TradingSuite(SuiteSymbol):
             When it is not followed.
         """
         if symbol not in self._symbols:
-            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self._symbols)}")
+            raise not_followed(symbol, self._symbols)
         return self._symbols[symbol]
 
     def __contains__(self, key: object) -> bool:

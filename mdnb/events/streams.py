@@ -96,18 +96,8 @@ class Backlog:
                 waker()
 
 
-class EventStream:
-    """Events one after the other; ``with`` or `close` ends it early, as does forgetting it.
-
-    Parameters
-    ----------
-    backlog
-        Where they are.
-    stop
-        Called when nobody wants more.
-    timeout
-        Seconds to wait for each; None waits for ever.
-    """
+class _Stream:
+    """What both iterators have: the backlog, what was lost of it, and their end."""
 
     def __init__(self, backlog: Backlog, stop: Callable[[], None], timeout: float | None = None) -> None:
         self._backlog = backlog
@@ -123,6 +113,20 @@ class EventStream:
     def close(self) -> None:
         """Stop listening."""
         self._finalizer()
+
+
+class EventStream(_Stream):
+    """Events one after the other; ``with`` or `close` ends it early, as does forgetting it.
+
+    Parameters
+    ----------
+    backlog
+        Where they are.
+    stop
+        Called when nobody wants more.
+    timeout
+        Seconds to wait for each; None waits for ever.
+    """
 
     def __iter__(self) -> Self:
         return self
@@ -165,7 +169,7 @@ class EventStream:
         self.close()
 
 
-class AsyncEventStream:
+class AsyncEventStream(_Stream):
     """Events one after the other, awaited; ``async with`` or `close` ends it early, as does forgetting it.
 
     Parameters
@@ -177,21 +181,6 @@ class AsyncEventStream:
     timeout
         Seconds to wait for each; None waits for ever.
     """
-
-    def __init__(self, backlog: Backlog, stop: Callable[[], None], timeout: float | None = None) -> None:
-        self._backlog = backlog
-        self._timeout = timeout
-        self._finalizer = weakref.finalize(self, stop)
-        self._finalizer.atexit = False
-
-    @property
-    def dropped(self) -> int:
-        """Events lost because they were not taken in time."""
-        return self._backlog.dropped
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._finalizer()
 
     async def aclose(self) -> None:
         """Stop listening; the name that async generators have."""

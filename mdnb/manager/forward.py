@@ -189,7 +189,16 @@ class Later(Awaitable[R]):
         return f"<{self._name}: await it>"
 
 
-class LaterValue(Generic[Part, R]):
+class _Value(Generic[Part, R]):
+    """What both kinds of value have: the part, and its method of the same name and documentation."""
+
+    def __init__(self, attribute: str, method: Callable[[Part], Coroutine[Any, Any, R]]) -> None:
+        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
+        self.name = method.__name__
+        self.__doc__ = method.__doc__
+
+
+class LaterValue(_Value[Part, R]):
     """A coroutine method without arguments as an attribute to be awaited.
 
     Parameters
@@ -197,11 +206,6 @@ class LaterValue(Generic[Part, R]):
     attribute, method
         As for `Forward`.
     """
-
-    def __init__(self, attribute: str, method: Callable[[Part], Coroutine[Any, Any, R]]) -> None:
-        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
-        self.name = method.__name__
-        self.__doc__ = method.__doc__
 
     @overload
     def __get__(self, owner: None, kind: type) -> LaterValue[Part, R]: ...
@@ -211,7 +215,7 @@ class LaterValue(Generic[Part, R]):
         return self if owner is None else Later(self.name, getattr(self.part(owner), self.name))
 
 
-class PlainValue(Generic[Part, R]):
+class PlainValue(_Value[Part, R]):
     """A coroutine method without arguments as a plain attribute.
 
     Parameters
@@ -219,11 +223,6 @@ class PlainValue(Generic[Part, R]):
     attribute, method
         As for `Forward`.
     """
-
-    def __init__(self, attribute: str, method: Callable[[Part], Coroutine[Any, Any, R]]) -> None:
-        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
-        self.name = method.__name__
-        self.__doc__ = method.__doc__
 
     @overload
     def __get__(self, owner: None, kind: type) -> PlainValue[Part, R]: ...

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
-from mdnb.errors import FeedError, OptionError, SymbolError, WaitTimeoutError, suggest
+from mdnb.errors import FeedError, OptionError, SymbolError, WaitTimeoutError, not_followed
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
@@ -323,7 +323,7 @@ class MarketSession:
             When the session does not follow the symbol.
         """
         if symbol not in self.markets:
-            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self.symbols)}")
+            raise not_followed(symbol, self.symbols)
         return self.markets[symbol]
 
     def _release(self) -> None:

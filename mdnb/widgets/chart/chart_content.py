@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mdnb.analysis.indicators import Indicator
-from mdnb.errors import OptionError, SymbolError, suggest
+from mdnb.errors import OptionError, not_followed, suggest
 from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.page.sender import sender
@@ -86,7 +86,7 @@ class ChartContent:
         if symbol == state.source.symbol:
             return
         if symbol not in state.sources:
-            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, list(self.symbols()))}")
+            raise not_followed(symbol, self.symbols())
         source = state.sources[symbol]
         name = source.canonical(state.timeframe)
         with state.lock:
