@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--folder", type=Path, default=Path("demo"), help="where the results are written (default: demo)"
     )
     doctor = commands.add_parser(
-        "doctor", help="tell what is installed and whether a feed, bars and a chart work here"
+        "doctor", help="show what is installed and whether a feed, bars and a chart work here"
     )
     doctor.add_argument("--quiet", action="store_true", help="print only what is wrong")
     record = commands.add_parser(
@@ -68,6 +68,6 @@ def _record(symbol: str, file: Path, feed: str | None, seconds: float) -> int:
     from mdnb.runtime.recording import record
 
     frames = run(record(symbol, file, feed, seconds))
-    told = f"{frames:,} frames of {symbol} in {file}; play them with feed='replay:{file}'"
-    print(told)  # noqa: T201  # this is a command line
+    done = f"{frames:,} frames of {symbol} in {file}; play them with feed='replay:{file}'"
+    print(done)  # noqa: T201  # this is a command line
     return 0

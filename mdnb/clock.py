@@ -75,7 +75,7 @@ class ScaledClock:
         self._wall_ns = time.monotonic_ns()
 
     def set(self, market_ns: int) -> None:
-        """Set the market's time anew, as told by a heartbeat."""
+        """Set the market's time, as a heartbeat gives it."""
         self._market_ns = market_ns
         self._wall_ns = time.monotonic_ns()
 

@@ -1,4 +1,4 @@
-"""Options of a data manager: frozen, checked, each declared in one place."""
+"""Options of a data manager: frozen and validated, each declared once."""
 
 from __future__ import annotations
 

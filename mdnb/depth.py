@@ -1,4 +1,4 @@
-"""The order book as callers get it: frozen records, and the two figures that are made of its sizes."""
+"""The order book as callers get it: frozen records, and imbalance and microprice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAN = float("nan")
 
 
 def imbalance(bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]) -> float:
-    """Return how much more is bid than asked for: ``(bid - ask) / (bid + ask)`` of the summed sizes.
+    """Return the order book imbalance, -1 to 1: ``(bid - ask) / (bid + ask)`` of the summed sizes.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def imbalance(bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, f
 
 
 def microprice(bid: float, bid_size: float, ask: float, ask_size: float) -> float:
-    """Return the middle weighted by the other side's size: it leans to the side with less in the way.
+    """Return the microprice: the mid weighted by the other side's size, so it leans to the thinner side.
 
     ``(bid * ask_size + ask * bid_size) / (bid_size + ask_size)``. S. Stoikov, "The micro-price: a
     high-frequency estimator of future prices", Quantitative Finance 18(12), 2018, calls this the weighted
@@ -67,7 +67,7 @@ def microprice(bid: float, bid_size: float, ask: float, ask_size: float) -> floa
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class BookLevel(Record):
-    """What waits at one price.
+    """One price level of an order book: its price and size.
 
     Attributes
     ----------

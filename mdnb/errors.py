@@ -46,12 +46,23 @@ __all__ = [
     "TimeframeError",
     "WaitTimeoutError",
     "did_you_mean",
+    "not_followed",
     "suggest",
 ]
 
 
 class MdnbError(Exception):
-    """Base of every error raised by mdnb."""
+    """Base of every error raised by mdnb.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> try:
+    ...     mdnb.live("mnq")
+    ... except mdnb.MdnbError as error:
+    ...     print(type(error).__name__)
+    SymbolError
+    """
 
     def __str__(self) -> str:
         # KeyError shows its argument quoted and escaped; a sentence should read as one.
@@ -59,55 +70,163 @@ class MdnbError(Exception):
 
 
 class TimeframeError(MdnbError, KeyError, ValueError):
-    """A timeframe name is not understood, makes no sense, or is not kept by this manager."""
+    """A timeframe name is not understood, makes no sense, or is not kept by this manager.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> mdnb.Timeframe.parse("1mn")
+    Traceback (most recent call last):
+    mdnb.errors.TimeframeError: '1mn' is not a timeframe. Understood: N followed by sec, min, hour, ...
+    """
 
 
 class SymbolError(MdnbError, KeyError, ValueError):
-    """The feed, or the suite, does not know this symbol."""
+    """The feed, or the suite, does not know this symbol.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> mdnb.live("mnq")
+    Traceback (most recent call last):
+    mdnb.errors.SymbolError: the simulator does not know 'mnq'. Did you mean 'MNQ'? Allowed: MNQ, ...
+    """
 
 
 class OptionError(MdnbError, ValueError):
-    """An option is unknown or its value is outside what is allowed."""
+    """An option is unknown or its value is outside what is allowed.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> mdnb.live("MNQ", initial_days=-1)
+    Traceback (most recent call last):
+    mdnb.errors.OptionError: initial_days must be between 0 and 3660; got -1
+    """
 
 
 class FeedError(MdnbError, ConnectionError):
-    """A feed cannot be found, opened, understood or kept open."""
+    """A feed cannot be found, opened, understood or kept open.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> mdnb.make_feed("simm://")
+    Traceback (most recent call last):
+    mdnb.errors.FeedError: there is no feed 'simm'. Did you mean 'sim'? Allowed: replay, sim.
+    """
 
 
 class FeedRefusedError(FeedError):
-    """The venue refused the connection or the subscription for good; retrying will not help."""
+    """The venue refused the connection or the subscription for good; retrying will not help.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> issubclass(mdnb.FeedRefusedError, mdnb.FeedError)  # ``except FeedError`` catches it, too
+    True
+    """
 
 
 class NoDataError(MdnbError, LookupError):
-    """Nothing has arrived yet that would answer the call; the message tells the connection's state."""
+    """No data has arrived yet to answer the call; the message states the connection's status.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0) as live:
+    ...     try:
+    ...         live.data.validate_imported_data("1min")
+    ...     except mdnb.NoDataError as error:
+    ...         print(error)
+    no 1min bar of MNQ is held; import some first
+    """
 
 
 class ClosedError(MdnbError, RuntimeError):
-    """The suite, live market or chart was closed before this call."""
+    """The suite, live market or chart was closed before this call.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> live = mdnb.live("MNQ", "1min", initial_days=0)
+    >>> live.close()
+    >>> live.price
+    Traceback (most recent call last):
+    mdnb.errors.ClosedError: the market of MNQ was closed; make a new one
+    """
 
 
 class RuntimeUseError(MdnbError, RuntimeError):
-    """A blocking call was made where it would wait for itself, such as on the background loop."""
+    """A blocking call was made where it would wait for itself, such as on the background loop.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> from mdnb.runtime.process.bridge import await_call
+    >>> async def blocks():
+    ...     mdnb.live("MNQ")
+    >>> mdnb.run(await_call(blocks()))
+    Traceback (most recent call last):
+    mdnb.errors.RuntimeUseError: ...
+    """
 
 
 class WaitTimeoutError(MdnbError, TimeoutError):
-    """A wait ended before what was waited for happened."""
+    """A wait ran into its timeout.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0) as live:
+    ...     live.wait_for("data_gap", timeout=0.01)
+    Traceback (most recent call last):
+    mdnb.errors.WaitTimeoutError: no DATA_GAP event within 0.01 s
+    """
 
 
 class DataImportError(MdnbError, ValueError):
-    """A file is not understood or not safe to read. Nothing held was changed."""
+    """A file is not understood or not safe to read. Nothing held was changed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import mdnb
+    >>> with tempfile.TemporaryDirectory() as folder, mdnb.live("MNQ", "1min", initial_days=0) as live:
+    ...     file = pathlib.Path(folder, "prices.csv")
+    ...     _ = file.write_text("a,b")
+    ...     live.load(file, "1min")
+    Traceback (most recent call last):
+    mdnb.errors.DataImportError: ...prices.csv: there is no column 'timestamp'; found 'a', 'b'. Say what ...
+    """
 
 
 class DataExportError(MdnbError, OSError):
-    """A file could not be written. A file that stood there before is intact."""
+    """A file could not be written. A file that stood there before is intact.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0.1) as live:
+    ...     live.export("no-such-folder/bars.parquet")
+    Traceback (most recent call last):
+    mdnb.errors.DataExportError: ...bars.parquet was not written: the folder ... does not exist. ...
+    """
 
 
 class MissingExtraError(MdnbError, ImportError):
-    """An optional package is needed for this; the message names the extra to install."""
+    """An optional package is needed for this; the message names the extra to install.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> issubclass(mdnb.MissingExtraError, ImportError)  # ``chart.export("mnq.png")`` may raise it
+    True
+    """
 
 
 def suggest(given: str, allowed: Iterable[str]) -> str:
-    """Return the end of an error message: a near miss if there is one, and all that is allowed.
+    """Return the end of an error message: the closest allowed name, if one is close, and all allowed names.
 
     Parameters
     ----------
@@ -131,7 +250,7 @@ def suggest(given: str, allowed: Iterable[str]) -> str:
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """Return the sentence that names a near miss, with a blank behind it; empty where there is none.
+    """Return "Did you mean ...? " with the closest name, or an empty text.
 
     Examples
     --------
@@ -141,3 +260,14 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     names = {name.casefold(): name for name in allowed}
     near = difflib.get_close_matches(given.casefold(), names, n=1)
     return f"Did you mean {names[near[0]]!r}? " if near else ""
+
+
+def not_followed(symbol: str, symbols: Iterable[str]) -> SymbolError:
+    """Return the error for a symbol that a market does not follow.
+
+    Examples
+    --------
+    >>> print(not_followed("mes", ["MNQ", "MES"]))
+    'mes' is not followed here. Did you mean 'MES'? Allowed: MNQ, MES.
+    """
+    return SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, symbols)}")

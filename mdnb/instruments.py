@@ -1,4 +1,4 @@
-"""What is traded: tick size, lots, calendar. The little that bars and charts must know of a symbol."""
+"""Instruments: tick size, lot size and calendar of a symbol."""
 
 from __future__ import annotations
 

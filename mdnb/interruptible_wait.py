@@ -18,7 +18,7 @@ _WAKE_SECONDS = 0.1
 
 
 async def wakeful(awaitable: Awaitable[T]) -> T:
-    """Await something, waking the loop every 100 ms; a cancellation is passed on.
+    """Await something while waking the loop every 100 ms, so that it can be interrupted and cancelled.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from mdnb.config import DataManagerConfig
-from mdnb.errors import SymbolError, suggest
+from mdnb.errors import not_followed
 from mdnb.faces.bar_files import BarFiles
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import PlainEvents
@@ -93,7 +93,7 @@ def live(
 
 
 class LiveSymbol(Face):
-    """One symbol of a live market: its data, its newest values, its events only.
+    """One symbol of a live market: its data, newest values and events.
 
     ``live["MES"]["1min"]`` is a `LiveFrame`.
 
@@ -103,6 +103,13 @@ class LiveSymbol(Face):
         The `SyncDataManager`: every documented method of the data manager, as plain calls.
     symbol
         Whose market it is.
+
+    Examples
+    --------
+    >>> with live(["MNQ", "MES"], "1min", initial_days=0.1) as market:
+    ...     mes = market["MES"]
+    ...     mes.symbol, mes.timeframes, mes.bid <= mes.ask
+    ('MES', ['1min'], True)
     """
 
     _word = "live"
@@ -157,6 +164,16 @@ class LiveMarket(LiveSymbol):
     ----------
     name
         Another live market of this name takes its place.
+
+    Examples
+    --------
+    >>> with live("MNQ", ["1min", "5min"], initial_days=0.1) as market:
+    ...     "5min" in market, list(market), market.last > 0
+    ...     market.add_timeframe("15min")
+    ...     market.timeframes
+    (True, ['1min', '5min'], True)
+    '15min'
+    ['1min', '5min', '15min']
     """
 
     _called = "live"
@@ -185,7 +202,7 @@ class LiveMarket(LiveSymbol):
             When it is not followed.
         """
         if symbol not in self._symbols:
-            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self._symbols)}")
+            raise not_followed(symbol, self._symbols)
         return self._symbols[symbol]
 
     def __contains__(self, key: object) -> bool:

@@ -1,4 +1,4 @@
-"""How numbers are written for people: prices with their decimals, sizes with no more than they need.
+"""Number formats: prices with their decimals, sizes with no more than they need.
 
 Where a tick size is known its decimals are shown; where none is known, those of the prices seen.
 """
@@ -22,7 +22,7 @@ _DIGITS = ".15g"
 
 
 def decimals_needed(values: Iterable[float], least: int = 0, most: int = _MOST_DECIMALS) -> int:
-    """Return the decimals that show all values as they were written, at least and at most so many.
+    """Return the decimals needed to show all values exactly, within bounds.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def decimals_needed(values: Iterable[float], least: int = 0, most: int = _MOST_D
 
 
 def price_text(price: float, decimals: int, *, thousands: bool = True) -> str:
-    """Return a price with so many decimals; one more where it lies between two such, as a middle does.
+    """Return a price with the given decimals; one more where it needs it, as a mid may.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Options that are declared once, beside the field that holds them: default, bound, twin and effect.
+"""Options declared once, beside their field: default, bounds, second spelling and documentation.
 
 The type stands in the annotation. Checks, second spellings, documentation and `replace` are made of that.
 """
@@ -40,7 +40,7 @@ class _NotGiven:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """What is known of one option beside its name and type.
+    """Metadata of one option: bounds, second spelling, documentation.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ def options_of(kind: type[Any]) -> dict[str, Option]:
 
 
 def check_options(made: Any) -> None:
-    """Check the options of a dataclass that is being made, and give both spellings of one the same value.
+    """Validate the options of a dataclass in ``__post_init__``, and set both spellings of each.
 
     Raises
     ------
@@ -161,14 +161,14 @@ def _checked(name: str, kind: str, known: Option, value: Any) -> Any:
 
 
 def documented(kind: type[_T]) -> type[_T]:
-    """Put what its options do into a class's docstring, in the place of ``{options}``."""
+    """Fill ``{options}`` in a class's docstring with the documentation of its options."""
     known = options_of(kind)
     kind.__doc__ = _filled(kind.__doc__, known, known)
     return kind
 
 
 def documented_by(kind: type[Any]) -> Callable[[_Function], _Function]:
-    """Put what options of ``kind`` do into the docstring of a function that has parameters of their names."""
+    """Add the documentation of ``kind``'s options to a function whose parameters have their names."""
 
     def fill(function: _Function) -> _Function:
         known = options_of(kind)

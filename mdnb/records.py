@@ -1,4 +1,4 @@
-"""What every record has: reading by key, an equality in which ``nan`` equals ``nan``, and how it is shown.
+"""`Record`, the base of all records: access by key, equality where ``nan`` equals ``nan``, and display.
 
 A field's name says what its value is, everywhere alike: ``price`` and ``bid`` are prices, ``..._ns`` is an
 instant, ``..._ms`` milliseconds. `role_of` is the one place that knows it.
@@ -41,7 +41,7 @@ def timestamp(time_ns: int, tz: str) -> pd.Timestamp:
 
 
 class Role(enum.Enum):
-    """What a figure is, and so how it is written."""
+    """What kind of number a field holds (price, size, time, ...), which decides its format."""
 
     PRICE = "price"
     BETWEEN = "a price computed of others, which may lie between two ticks"
@@ -85,7 +85,7 @@ _ENDINGS = {
 
 
 def role_of(name: str) -> Role | None:
-    """Return what the figure of a name is; None for a name that does not tell.
+    """Return the role of a field by its name; None where the name is not known.
 
     Examples
     --------

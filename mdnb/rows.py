@@ -1,4 +1,4 @@
-"""What a decoder hands on: plain rows, grouped by symbol.
+"""Rows that decoders produce, grouped by symbol.
 
 Rows are tuples because the live path touches each of them once, in Python, and a tuple is the cheapest
 thing that ``msgspec`` can decode into. All times are UTC epoch nanoseconds.
@@ -49,7 +49,7 @@ class DepthUpdate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reply(msgspec.Struct):
-    """The answer to one of our own requests."""
+    """The reply to a request."""
 
     id: int
     ok: bool
@@ -58,7 +58,7 @@ class Reply(msgspec.Struct):
 
 
 class Batch:
-    """Everything that one drain of the socket held, decoded.
+    """Everything read from the socket at once, decoded.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Decoder(Protocol):
     """Turns a venue's frames into rows. Pure: no clock, no I/O, and it never raises on bad input."""
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
-        """Decode the frames of one drain, in order."""
+        """Decode frames that were read together, in order."""
         ...
 
 

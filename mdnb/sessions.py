@@ -1,4 +1,4 @@
-"""Trading sessions: when a venue is open, and where its bars are anchored.
+"""Trading sessions: when a venue is open, and where its bars start.
 
 The hours come from ``pandas_market_calendars``; nothing here is a table of our own. A venue that never
 closes has `Sessions.always`. All instants are UTC epoch nanoseconds.

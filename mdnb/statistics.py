@@ -1,4 +1,4 @@
-"""Figures about the data: frozen records, measured, readable by attribute and by key."""
+"""Statistics of the data: frozen records, readable by attribute and by key."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TickStatistics(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ValidationStatistics(Record):
-    """What validation has seen since it was enabled.
+    """Counters of validation since it was enabled.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class ValidationResult(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ImportResult(Record):
-    """What an import did.
+    """Result of an import.
 
     Attributes
     ----------
@@ -128,6 +128,16 @@ class ImportResult(Record):
         Start of the file's first and last bar.
     findings
         What was left out, and why.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import mdnb
+    >>> with tempfile.TemporaryDirectory() as folder, mdnb.live("MNQ", "1min", initial_days=0.1) as live:
+    ...     file = live.export(f"{folder}/mnq.csv", "1min")
+    ...     result = live.load(file, "1min")[0]
+    >>> result.kept == result.rows, result.added  # the market had each of these bars already
+    (True, 0)
     """
 
     symbol: str
@@ -146,7 +156,7 @@ class ImportResult(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class MemoryStatistics(Record):
-    """Where the data is and how large it is, measured.
+    """Memory and disk use, measured.
 
     Attributes
     ----------
@@ -165,7 +175,7 @@ class MemoryStatistics(Record):
     bars_evicted
         Bars that left memory since the start, to disk or for good.
     process_mb
-        Resident memory of the whole process in 10^6 bytes; ``nan`` where the system does not tell.
+        Resident memory of the whole process in 10^6 bytes; ``nan`` where the system does not say.
     by_timeframe
         Closed bars in memory by timeframe.
     """
@@ -185,7 +195,7 @@ class MemoryStatistics(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class PerformanceMetrics(Record):
-    """How fast the data is handled, measured.
+    """Processing speed, measured.
 
     Attributes
     ----------
@@ -220,7 +230,7 @@ class PerformanceMetrics(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DataStatistics(Record):
-    """The data of one symbol at a glance.
+    """Statistics of one symbol's data.
 
     Attributes
     ----------
@@ -244,7 +254,7 @@ class DataStatistics(Record):
     avg_latency_ms, p99_latency_ms
         Median and 99th percentile of the newest data's delay, corrected by `clock_offset_ms`; 0.0 before any.
     clock_offset_ms
-        How far the venue's clock is ahead of ours, as far as the data tells.
+        How far the venue's clock is ahead of ours, as far as the data shows.
     seconds_since_data
         Wall-clock seconds since data last arrived; infinity before any.
     gaps, gaps_repaired
@@ -277,7 +287,7 @@ class DataStatistics(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TimeframeStatistics(Record):
-    """The bars of one timeframe at a glance.
+    """Statistics of one timeframe's bars.
 
     Attributes
     ----------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from mdnb.config import DataManagerConfig
-from mdnb.errors import SymbolError, suggest
+from mdnb.errors import not_followed
 from mdnb.faces.bar_files import BarFiles
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import AwaitedEvents
@@ -31,7 +31,7 @@ __all__ = ["SuiteSymbol", "TradingSuite"]
 
 
 class SuiteSymbol(Face):
-    """One symbol of a suite: its data, its newest values, its events only.
+    """One symbol of a suite: its data, newest values and events.
 
     ``suite["MES"]["1min"]`` is a `LiveFrame`. What may have to wait is awaited: ``await suite["MES"].price``.
 
@@ -41,6 +41,15 @@ class SuiteSymbol(Face):
         The `RealtimeDataManager`: every documented method, awaited.
     symbol
         Whose market it is.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     async with await TradingSuite.create(["MNQ", "MES"], "1min", initial_days=0.1) as suite:
+    ...         return suite["MES"].symbol, await suite["MES"].bid <= await suite["MES"].ask
+    >>> asyncio.run(main())
+    ('MES', True)
     """
 
     _word = "TradingSuite"
@@ -86,7 +95,7 @@ if TYPE_CHECKING:
 
 
 class TradingSuite(SuiteSymbol):
-    """Everything of one feed: connect, keep bars, tell events.
+    """A feed with its symbols: connects, keeps bars, emits events.
 
     Make one with `create`; end it with `disconnect` or ``async with``. A suite that nobody keeps is closed.
     ``suite["1min"]`` is the first symbol's `LiveFrame`, ``suite["MES"]`` another symbol's `SuiteSymbol`.
@@ -179,7 +188,7 @@ class TradingSuite(SuiteSymbol):
             When it is not followed.
         """
         if symbol not in self._symbols:
-            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self._symbols)}")
+            raise not_followed(symbol, self._symbols)
         return self._symbols[symbol]
 
     def __contains__(self, key: object) -> bool:

@@ -31,6 +31,13 @@ class SyncDataManager:
     ----------
     symbol
         Whose data it is.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0.1) as live:
+    ...     len(live.data.get_data("1min", count=3)), live.data.get_timeframes()
+    (3, ['1min'])
     """
 
     def __init__(self, parts: ManagerParts) -> None:
@@ -91,7 +98,7 @@ class SyncDataManager:
 
     @property
     def engine(self) -> SymbolState:
-        """The engine that holds the data; charts read it."""
+        """The `SymbolState` that holds the data; charts read it."""
         return self._parts.market.engine
 
     @property

@@ -1,4 +1,4 @@
-"""Timeframes: their names, and the spans of time (or trade) that one bar covers.
+"""Timeframes: their names, and the span of time (or trades) that one bar covers.
 
 A bar is left-closed and labelled by its opening time, ``[start, end)``. Intraday bars of a venue that
 never closes are floored in the UTC epoch; of a venue with sessions, at each session's open, so that
@@ -88,7 +88,7 @@ class Timeframe:
 
     @classmethod
     def parse(cls, given: Any) -> Timeframe:
-        """Understand a name, a timedelta, a pandas offset or a Timeframe.
+        """Parse a name, a timedelta, a pandas offset or a Timeframe.
 
         Raises
         ------

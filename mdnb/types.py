@@ -1,4 +1,4 @@
-"""What callers get of the market: frozen records, readable by attribute and by key.
+"""Market records: tick, quote, bar, snapshot, gap and price; frozen, readable by attribute and by key.
 
 Times are kept as UTC epoch nanoseconds (``time_ns``); `timestamp` shows the same instant as a
 ``pandas.Timestamp`` in the record's zone.
@@ -51,6 +51,12 @@ class Tick(Record):
         ``ok``, or why it is in no bar: ``refused`` (too late, or outside the sessions) or ``outlier``.
     tz, decimals
         How times and prices are shown; None takes as many decimals as the prices need.
+
+    Examples
+    --------
+    >>> tick = Tick("MNQ", 1_700_000_000_000_000_000, 15_900.25, 2, side="buy")
+    >>> tick.price, tick["price"], tick.time
+    (15900.25, 15900.25, Timestamp('2023-11-14 22:13:20+0000', tz='UTC'))
     """
 
     symbol: str
@@ -94,6 +100,12 @@ class Quote(Record):
         Seconds between its arrival and the moment it was asked for.
     tz, decimals
         As in `Tick`.
+
+    Examples
+    --------
+    >>> quote = Quote("MNQ", 1_700_000_000_000_000_000, bid=15_900.0, bid_size=3, ask=15_900.5, ask_size=1)
+    >>> quote.spread, quote.mid
+    (0.5, 15900.25)
     """
 
     symbol: str
@@ -151,6 +163,12 @@ class Bar(Record):
         True where the feed did not cover the whole interval.
     tz, decimals
         As in `Tick`.
+
+    Examples
+    --------
+    >>> bar = Bar("MNQ", "1min", 1_700_000_040_000_000_000, 15_900, 15_903, 15_899, 15_902, 41, 17)
+    >>> bar.close - bar.open, str(bar.time)
+    (2, '2023-11-14 22:14:00+00:00')
     """
 
     symbol: str
@@ -183,7 +201,7 @@ class Bar(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class MarketSnapshot(Record):
-    """The current session at a glance.
+    """The current trading session: open, high, low, close, volume and newest values.
 
     Attributes
     ----------
@@ -197,6 +215,14 @@ class MarketSnapshot(Record):
         When the session opened, UTC epoch nanoseconds.
     tz, decimals
         As in `Tick`.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0.1) as live:
+    ...     now = live.data.get_market_snapshot()
+    >>> now.low <= now.last <= now.high
+    True
     """
 
     symbol: str
@@ -232,7 +258,7 @@ class MarketSnapshot(Record):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Gap(Record):
-    """A stretch that the feed did not deliver.
+    """An interval that the feed did not deliver.
 
     Attributes
     ----------

@@ -219,3 +219,24 @@ def _made_by_position() -> Iterator[str]:
 def test_what_has_six_fields_is_made_by_their_names() -> None:
     # A table of indicators, each a row of the same kinds of values.
     assert not [found for found in _made_by_position() if not found.endswith(" _Kind")]
+
+
+# IPython calls these, tests/kernel/test_kernel.py shows them; an example would patch asyncio for all others.
+_BY_IPYTHON = {"load_ipython_extension", "unload_ipython_extension"}
+
+
+def test_what_mdnb_offers_has_an_example() -> None:
+    mdnb = importlib.import_module("mdnb")
+    named = set(mdnb.__all__) - {"__version__"} - _BY_IPYTHON
+    assert not sorted(name for name in named if ">>> " not in (getattr(mdnb, name).__doc__ or ""))
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    homes: dict[str, set[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, set()).add(path.relative_to(PACKAGE).as_posix())
+    # Each venue's module has its `Decoder`, after the protocol that they all follow.
+    shared = {name: files for name, files in homes.items() if len(files) > 1 and name != "Decoder"}
+    assert not shared

@@ -58,6 +58,15 @@ def test_make_knows_every_command_that_is_told(page: str) -> None:
     assert told <= known
 
 
+def test_the_map_of_the_tree_names_every_room() -> None:
+    tree = re.findall(r"^```\n(.*?)^```", _text("CONTRIBUTING.md"), re.MULTILINE | re.DOTALL)[0]
+    named = set(re.findall(r"([a-z_]+)/(?=\s)", tree))
+    rooms = {path.parent.name for path in (ROOT / "mdnb").glob("*/__init__.py")}
+    rooms |= {path.parent.name for path in (ROOT / "mdnb/runtime").glob("*/__init__.py")}
+    assert rooms <= named
+    assert all((ROOT / name).is_dir() or any((ROOT / "mdnb").rglob(name)) for name in named)
+
+
 def test_every_step_is_told_by_list() -> None:
     command = [sys.executable, "-m", "tests", "--list"]
     done = subprocess.run(

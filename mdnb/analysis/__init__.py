@@ -1,4 +1,4 @@
-"""Trend of each timeframe, and how far the timeframes agree: numbers from closed bars, numpy only.
+"""Trend of each timeframe, agreement between timeframes, and technical indicators. Numpy only.
 
 Examples
 --------

@@ -1,4 +1,4 @@
-"""How far the timeframes of one market agree on a trend: one score, and what it is made of."""
+"""Agreement of one market's timeframes on a trend: one score, and its parts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TimeframeAlignment(Record):
         As the feed writes it.
     time_ns
         The instant it holds for, UTC epoch nanoseconds: bars that closed later play no part. 0 where it was
-        not told.
+        not given.
     score
         Weighted mean of the timeframes' tau, from -1 (all closes fall) to 1 (all rise). Always finite: 0
         where no timeframe is available.
@@ -68,6 +68,14 @@ class TimeframeAlignment(Record):
         Share of each timeframe in the score by name: sums to 1, and is 0 where a timeframe is not available.
     window, minimum, alpha
         What was asked for.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", ["1min", "5min"], initial_days=1) as live:
+    ...     alignment = live.alignment()
+    >>> -1 <= alignment.score <= 1, list(alignment.timeframes)
+    (True, ['1min', '5min'])
     """
 
     symbol: str
@@ -171,10 +179,10 @@ def align(
     ends: Mapping[str, int] | None = None,
     bars_per_year: _ByTimeframe[float] | None = None,
 ) -> TimeframeAlignment:
-    """Return how far timeframes agree on a trend.
+    """Return a score of how far timeframes agree on a trend.
 
     ``score = sum of w tau / sum of w`` over the timeframes that have enough bars. See `TimeframeAlignment`
-    for what is told, and `mdnb.analysis.trend.trend_of` for a single timeframe.
+    for what is returned, and `mdnb.analysis.trend.trend_of` for a single timeframe.
 
     Parameters
     ----------
@@ -192,7 +200,7 @@ def align(
     symbol, tz
         Handed on.
     ends
-        By timeframe: end of the newest bar given, UTC epoch nanoseconds. Where told, one after ``as_of_ns``
+        By timeframe: end of the newest bar given, UTC epoch nanoseconds. Where given, one after ``as_of_ns``
         is refused, as it would be knowledge of the future.
     bars_per_year
         By timeframe, for volatility and position. By default that of a market that never closes; ``nan`` for

@@ -50,7 +50,7 @@ class HeikinAshi:
         self._kept: tuple[float, float] | None = None
 
     def append(self, row: tuple[Any, ...]) -> dict[str, float]:
-        """Take in a closed bar, a row of start, open, high, low, close.., and return its values."""
+        """Append a closed bar (start, open, high, low, close, ...) and return the values at it."""
         values = _step(self._kept, *row[1:5])
         if not math.isnan(values[0]):
             self._kept = (values[0], values[3])
@@ -65,11 +65,11 @@ class HeikinAshi:
         return self._kept
 
     def restore(self, checkpoint: Any) -> None:
-        """Be again as at a checkpoint."""
+        """Go back to a checkpoint."""
         self._kept = checkpoint
 
     def rebuild(self, columns: Columns) -> dict[str, NDArray[np.float64]]:
-        """Forget all bars and take in those of the columns; a forming one is only tried."""
+        """Start over with the bars of the columns; a forming one is only peeked at."""
         self._kept = None
         table = np.full((len(columns.time_us), 4), math.nan)
         prices = (columns.open, columns.high, columns.low, columns.close)

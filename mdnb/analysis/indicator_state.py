@@ -1,4 +1,4 @@
-"""Indicators bar by bar: the next value from what was kept of those before, in constant time.
+"""Indicators bar by bar: each new value in constant time, from a small running state.
 
 What is kept is never changed, only replaced: the forming bar is tried on it and the result thrown away, and
 the newest bar can be taken back. The sums are those of `mdnb.analysis.indicator_bulk`, in the same order.
@@ -90,7 +90,7 @@ class IndicatorState:
         self.bars = 0
 
     def append(self, bar: Given) -> dict[str, float]:
-        """Take in a closed bar and return its values.
+        """Append a closed bar and return the indicator's values at it.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class IndicatorState:
         return self._lines
 
     def checkpoint(self) -> object:
-        """Return what `restore` goes back to; it costs nothing, for what is kept is never changed.
+        """Return a checkpoint for `restore`; cheap, since the state is immutable.
 
         Examples
         --------
@@ -154,11 +154,11 @@ class IndicatorState:
         return self._before, self._kept, self._time_ns, self.bars
 
     def restore(self, checkpoint: Any) -> None:
-        """Be again as at a checkpoint of this state; bars taken in since are forgotten."""
+        """Go back to a checkpoint of this state; bars appended since are dropped."""
         self._before, self._kept, self._time_ns, self.bars = checkpoint
 
     def rebuild(self, columns: Columns) -> dict[str, NDArray[np.float64]]:
-        """Forget all bars and take in those of the columns, such as after history changed.
+        """Start over with the bars of the columns, such as after history changed.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Indicators of a chart: what can be asked for, how it is written, and its values over arrays of bars.
+"""Indicators by name: the list, parsing of texts such as ``ema(20)``, and values over arrays of bars.
 
 ============================ ====== ========================= ==========================================
 written                      pane   lines                     first value at bar (counted from 1)

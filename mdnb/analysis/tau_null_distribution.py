@@ -1,6 +1,6 @@
-"""What Kendall's tau does in a market without a trend: the range to hold a score against.
+"""Kendall's tau in a market without a trend: the range that a score is compared with.
 
-Prices wander: a random walk without any drift has a tau far from nought more often than not. So a tau of
+Prices wander: a random walk without any drift has a tau far from zero more often than not. So a tau of
 0.6 says little by itself, and stands next to the range in which nine of ten driftless walks lie.
 """
 
@@ -60,7 +60,7 @@ def null_band(n: int) -> tuple[float, float]:
     Returns
     -------
     tuple of float
-        Lower and upper end, symmetric about nought.
+        Lower and upper end, symmetric about zero.
 
     Raises
     ------

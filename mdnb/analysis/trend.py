@@ -1,9 +1,9 @@
-"""Trend of one series of closes: how strong, whether significant, how straight.
+"""Trend of one series of closes: strength, significance and efficiency.
 
 Strength is Kendall's tau of the closes against time. It is a description, and no test: on a random walk
 without drift the p-value of Mann and Kendall is below 0.05 four times out of five, because prices are sums
 of their returns. Whether a trend is significant is therefore asked of the returns: does their mean differ
-from nought, by a t statistic that allows for autocorrelation and changing volatility.
+from zero, by a t statistic that allows for autocorrelation and changing volatility.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class TimeframeTrend(Record):
     position
         `momentum` scaled to 40 % volatility a year, as a fraction of the capital.
     end_ns
-        End of the newest bar used, UTC epoch nanoseconds; 0 where it was not told.
+        End of the newest bar used, UTC epoch nanoseconds; 0 where it was not given.
     """
 
     timeframe: str
@@ -126,7 +126,7 @@ def trend_of(
     window
         How many closes to look at, from ``minimum`` to 5000.
     minimum
-        With fewer there is no trend to tell, at least 3.
+        With fewer there is no trend; at least 3.
     alpha
         Level of significance, between 0 and 1. At 0.05 driftless random walks of 20, 30, 50, 100 and 200
         closes are found significant at a rate of 0.11, 0.10, 0.07, 0.07 and 0.06.

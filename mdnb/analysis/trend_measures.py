@@ -55,7 +55,7 @@ class KendallTau(NamedTuple):
 
 
 class HacTest(NamedTuple):
-    """Whether a mean differs from nought.
+    """Test whether a mean differs from zero.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Momentum(NamedTuple):
     sigma
         Volatility a year, as a fraction; ``nan`` where the bars per year are unknown.
     position
-        Fraction of the capital: ``sign * target / sigma``, not capped. ``nan`` where `sigma` is nought or
+        Fraction of the capital: ``sign * target / sigma``, not capped. ``nan`` where `sigma` is zero or
         unknown.
     """
 
@@ -153,7 +153,7 @@ def hac_t(returns: ArrayLike, lags: int | None = None) -> HacTest:
     Returns
     -------
     HacTest
-        ``t`` is 0 and ``p`` 1 where all returns are nought; ``t`` is infinite where they are equal and not.
+        ``t`` is 0 and ``p`` 1 where all returns are zero; ``t`` is infinite where they are equal and not.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def hac_t(returns: ArrayLike, lags: int | None = None) -> HacTest:
     total = float(off @ off)
     for lag in range(1, lags + 1):
         total += 2 * (1 - lag / (lags + 1)) * float(off[lag:] @ off[:-lag])
-    # The kernel is positive definite: it is nought only where the deviations are.
+    # The kernel is positive definite: it is zero only where the deviations are.
     error = math.sqrt(total) / m if total > 0 else 0.0
     t = mean / error if error else math.copysign(math.inf, mean) if mean else 0.0
     return HacTest(t, _two_sided(t), lags)

@@ -1,4 +1,4 @@
-"""A timeframe added later: filled from what is held, as if it had always been kept."""
+"""Adding a timeframe to a running cascade: its bars are built from the bars or trades in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NO_START = 2**63 - 1
 
 
 def fill_from_parent(node: Node, settled_ns: int) -> None:
-    """Fold every closed bar of the finer timeframe into a new node; nobody is told of the bars this closes.
+    """Fold every closed bar of the finer timeframe into a new node; emits no events for the bars this closes.
 
     Parameters
     ----------

@@ -110,7 +110,7 @@ def bars_of(
 
 
 def fold_down(node: Node, block: BarBlock, settled_ns: int) -> None:
-    """Write closed bars of a node to its log and fold them into all coarser timeframes; nobody is told.
+    """Write closed bars of a node to its log and fold them into all coarser timeframes; emits no events.
 
     Parameters
     ----------

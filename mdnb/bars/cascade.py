@@ -140,7 +140,7 @@ class Cascade:
             node.fill = fill and not node.hidden
 
     def add(self, timeframe: Timeframe, ticks: Callable[[], tuple[Sequence[TradeRow], bool]]) -> Node:
-        """Keep one more timeframe, filled from what is held.
+        """Add a timeframe, its past bars built from the bars or trades held.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Late trades: closed bars are amended, coarser ones are folded anew from the finer ones."""
+"""Late trades: closed bars are amended, and the coarser ones rebuilt from the finer ones."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def closed_rows(log: BarLog, start_ns: int, end_ns: int) -> list[BarRow]:
 
 
 def is_gone(log: BarLog, start_ns: int) -> bool:
-    """Return whether a bar that starts then was driven out of memory."""
+    """Return whether a bar that starts then has left memory."""
     return log.evicted > 0 and start_ns < _first_start(log)
 
 

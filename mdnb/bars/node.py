@@ -202,7 +202,7 @@ class Node:
         return merged
 
     def replace(self, row: BarRow) -> None:
-        """Write a closed bar anew, as the finer bars now say."""
+        """Rebuild a closed bar from the finer bars."""
         at = self.log.find(row[0])
         if at < len(self.log) and (held := self.log.row(at))[0][0] == row[0]:
             self.log.change(at, row, (held[1] & ~_FILLED) | _AMENDED)

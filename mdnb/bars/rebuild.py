@@ -1,4 +1,4 @@
-"""Bars that turn out to be made of other trades than was thought: put right, with all coarser ones."""
+"""Rebuilding a bar whose trades changed after it was made, and all coarser bars with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bar_from_trades(start_ns: int, rows: Sequence[TradeRow]) -> BarRow:
 
 
 def rebuild_bar(cascade: Cascade, row: BarRow, piece: BarRow) -> None:
-    """Write the root's bar of an interval anew, and fold the coarser ones from it.
+    """Rebuild the root's bar of an interval, and the coarser bars that contain it.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ _DAY_SECONDS = 86_400
 
 
 def nests(fine: Timeframe, coarse: Timeframe, sessions: Sessions) -> bool:
-    """Return whether every coarse bar is made of whole fine bars.
+    """Return whether each coarse bar consists of whole fine bars.
 
     Examples
     --------

@@ -2,6 +2,16 @@
 
 Where each comes from and under which licence stands in ``SOURCES.md`` in this folder. Play one with the
 feed ``replay:dataset:NAME``.
+
+Examples
+--------
+>>> import mdnb
+>>> "gold-ticks" in mdnb.datasets.names()
+True
+>>> with mdnb.live("GC", "1min", feed="replay:dataset:gold-ticks?speed=max", initial_days=0) as live:
+...     live.wait_ended()
+...     len(live["1min"]) > 100
+True
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class Decoder:
     """
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
-        """Decode the frames of one drain, in order."""
+        """Decode frames that were read together, in order."""
         return decode_frames(frames, _frame)
 
 

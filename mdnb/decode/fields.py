@@ -1,4 +1,4 @@
-"""What the venues' decoders share: field types, exact times, and the loop that never raises.
+"""Parts shared by the venues' decoders: field types, exact times, and a loop that never raises.
 
 On the hot path: a trade message costs about 2 us with all of this, its JSON and its time included.
 
@@ -68,7 +68,7 @@ Level = tuple[Price, Size]
 
 
 class UnusableError(ValueError):
-    """A frame or record that is refused; the text is one of few, so that it can be counted by."""
+    """A frame or record that cannot be used; its text is one of a few reasons, which are counted."""
 
 
 _T = TypeVar("_T")
@@ -86,7 +86,7 @@ def typed(kind: type[_T]) -> Callable[[str], _T]:
 
 
 def decode_frames(frames: Sequence[str | bytes], handle: Callable[[str, Batch], None]) -> Batch:
-    """Hand each frame to ``handle``; one that it cannot take is noted in ``malformed``.
+    """Decode each frame by ``handle``; one that fails is counted in ``malformed``.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def decode_frames(frames: Sequence[str | bytes], handle: Callable[[str, Batch], 
 
 
 def add_records(records: Sequence[msgspec.Raw], handle: Callable[[str, Batch], None], batch: Batch) -> None:
-    """Hand each record of a frame to ``handle`` by itself.
+    """Decode each record of a frame by ``handle``, one by one: a bad one leaves the others usable.
 
     For a frame that was refused as a whole: one bad trade among a hundred must not cost the others.
     """
@@ -354,7 +354,7 @@ def add_bar(batch: Batch, symbol: str, timeframe: str, row: BarRow, closed: bool
 
 
 class OpenBars:
-    """Says which bars are closed, for venues that only send the bar as it stands.
+    """Marks bars as closed, for venues that only send the current bar over and over.
 
     A bar is closed once a later one of its kind has begun.
 
@@ -373,7 +373,7 @@ class OpenBars:
         self._open: dict[tuple[str, str], BarRow] = {}
 
     def add(self, batch: Batch, symbol: str, timeframe: str, row: BarRow) -> None:
-        """Add a bar as it stands; the one before it is repeated as closed if this one is later."""
+        """Add the current bar; if it is a new one, the bar before it is emitted once more, as closed."""
         last = self._open.get((symbol, timeframe))
         if last is not None and row[0] < last[0]:
             add_bar(batch, symbol, timeframe, row, True)

@@ -124,7 +124,7 @@ class Decoder:
         self._bars = OpenBars()
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
-        """Decode the frames of one drain, in order."""
+        """Decode frames that were read together, in order."""
         return decode_frames(frames, self._frame)
 
     def _frame(self, text: str, batch: Batch) -> None:

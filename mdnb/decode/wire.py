@@ -108,7 +108,7 @@ class Decoder:
     __slots__ = ()
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
-        """Decode the frames of one drain, in order."""
+        """Decode frames that were read together, in order."""
         batch = Batch()
         batch.frames = len(frames)
         trades = batch.trades

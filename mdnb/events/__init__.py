@@ -1,1 +1,1 @@
-"""Events: what happened, told in order to each handler, never at the feed's expense."""
+"""Events: delivered in order to each handler, without slowing the feed."""

@@ -1,4 +1,4 @@
-"""Who listens to what. Handlers run where they were registered, in order, behind bounded queues.
+"""The event bus. Handlers run on the loop or thread they were registered on, in order, behind bounded queues.
 
 The engine calls `EventBus.emit` on its own thread: that appends to each listener's queue and wakes it, and
 does nothing else. A slow handler fills only its own queue; a raising one is logged and called again.
@@ -48,6 +48,16 @@ class Subscription:
         Whose events it listens to; None: everybody's.
     delivered, dropped, errors
         Events handed over, lost because the handler was too slow, and failed in it.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0) as live:
+    ...     subscription = live.on("new_bar", print)
+    ...     listening = subscription.active
+    ...     subscription.off()
+    >>> listening, subscription.active
+    (True, False)
     """
 
     def __init__(
@@ -188,7 +198,7 @@ async def _finish(awaitable: Any) -> None:
 
 
 class Tap(Subscription):
-    """A function of the engine's own: called at once, by whoever tells; it must not block or raise.
+    """An internal listener: called at once on the emitting thread; it must not block or raise.
 
     `EventBus.off` leaves it when it removes all handlers of a type.
     """
@@ -283,7 +293,7 @@ class EventBus:
         self._slow_told: dict[Subscription, float] = {}
 
     def wants(self, type: EventType, symbol: str | None = None) -> bool:
-        """Return whether anybody listens: events that nobody wants are never made."""
+        """Return whether anybody listens to a type; events without a listener are not made."""
         # Mostly nobody does, and a batch asks for each type.
         return type in self._listeners and (symbol is None or bool(self._route(type, symbol)))
 
@@ -320,7 +330,7 @@ class EventBus:
         once
             Only the next event.
         limit
-            How many events wait at most; the oldest is dropped, counted and told of.
+            How many events wait at most; beyond, the oldest is dropped and counted, and an alert emitted.
 
         Raises
         ------
@@ -364,7 +374,7 @@ class EventBus:
         return self._add(Subscription(self, kind, handler, loop, symbol=symbol, once=once, limit=limit))
 
     def tap(self, type: EventType, handler: Handler, *, symbol: str | None = None) -> Subscription:
-        """Register a function of the engine's own; see `Tap`."""
+        """Register an internal listener; see `Tap`."""
         return self._add(Tap(self, type, handler, None, symbol=symbol))
 
     def _add(self, subscription: Subscription) -> Subscription:
@@ -435,7 +445,7 @@ class EventBus:
         return [subscription for held in list(self._listeners.values()) for subscription in held]
 
     def emit(self, event: Event) -> None:
-        """Hand an event to everybody who listens to its type and symbol; never blocks, never raises."""
+        """Emit an event to everybody who listens to its type and symbol; never blocks, never raises."""
         for subscription in self._route(event.type, event.symbol):
             if not subscription._offer(event) and self._on_slow is not None:
                 now = time.monotonic()
@@ -551,7 +561,7 @@ class EventBus:
         return backlog, stop
 
     def end(self) -> None:
-        """Tell iterators and waits that no event will come any more: they end after what they hold."""
+        """End iterators and waits: no event will come any more; queued ones can still be read."""
         with self._lock:
             self._ended = True
             backlogs = list(self._backlogs)

@@ -1,4 +1,4 @@
-"""Iterators over events: what came and was not taken yet, and the two ways to wait for more."""
+"""Iterators over events, awaited and plain, and the queue behind them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WAKE_SECONDS = 0.1
 
 
 class Backlog:
-    """Events between the thread that emits and the one that iterates.
+    """Queue of events between the emitting thread and the one that iterates.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Backlog:
         self._wakers: set[Callable[[], None]] = set()
 
     def put(self, event: Event) -> bool:
-        """Hold an event; return False when the oldest one had to go."""
+        """Queue an event; return False when the oldest one was dropped for it."""
         with self._lock:
             if self._ended:
                 return True
@@ -57,25 +57,25 @@ class Backlog:
         return not full
 
     def take(self) -> Event | None:
-        """Return the oldest event held, or None."""
+        """Remove and return the oldest event, or None."""
         with self._lock:
             return self._held.popleft() if self._held else None
 
     def end(self) -> None:
-        """Hold nothing more; what is held can still be taken."""
+        """Accept no more events; queued ones can still be taken."""
         with self._lock:
             self._ended = True
         self._wake()
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is held and nothing will be."""
+        """Whether the queue is empty and no event will come."""
         with self._lock:
             return self._ended and not self._held
 
     @contextlib.contextmanager
     def waking(self, waker: Callable[[], None]) -> Iterator[None]:
-        """Have a function called when there is something to take or the end has come, at once if it is so."""
+        """Set a function to call when an event is queued or the end has come, at once if so already."""
         with self._lock:
             self._wakers.add(waker)
             ready = bool(self._held) or self._ended
@@ -96,18 +96,8 @@ class Backlog:
                 waker()
 
 
-class EventStream:
-    """Events one after the other; ``with`` or `close` ends it early, as does forgetting it.
-
-    Parameters
-    ----------
-    backlog
-        Where they are.
-    stop
-        Called when nobody wants more.
-    timeout
-        Seconds to wait for each; None waits for ever.
-    """
+class _Stream:
+    """What both iterators have: the backlog, what was lost of it, and their end."""
 
     def __init__(self, backlog: Backlog, stop: Callable[[], None], timeout: float | None = None) -> None:
         self._backlog = backlog
@@ -121,8 +111,22 @@ class EventStream:
         return self._backlog.dropped
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._finalizer()
+
+
+class EventStream(_Stream):
+    """Events one after the other; ``with`` or `close` ends it early, as does forgetting it.
+
+    Parameters
+    ----------
+    backlog
+        Where they are.
+    stop
+        Called when nobody wants more.
+    timeout
+        Seconds to wait for each; None waits for ever.
+    """
 
     def __iter__(self) -> Self:
         return self
@@ -165,7 +169,7 @@ class EventStream:
         self.close()
 
 
-class AsyncEventStream:
+class AsyncEventStream(_Stream):
     """Events one after the other, awaited; ``async with`` or `close` ends it early, as does forgetting it.
 
     Parameters
@@ -178,23 +182,8 @@ class AsyncEventStream:
         Seconds to wait for each; None waits for ever.
     """
 
-    def __init__(self, backlog: Backlog, stop: Callable[[], None], timeout: float | None = None) -> None:
-        self._backlog = backlog
-        self._timeout = timeout
-        self._finalizer = weakref.finalize(self, stop)
-        self._finalizer.atexit = False
-
-    @property
-    def dropped(self) -> int:
-        """Events lost because they were not taken in time."""
-        return self._backlog.dropped
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._finalizer()
-
     async def aclose(self) -> None:
-        """Listen no more; the name that async generators have."""
+        """Stop listening; the name that async generators have."""
         self.close()
 
     def __aiter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The kinds of event and what each carries."""
+"""The types of events, and what data each carries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Event", "EventType"]
 
 
 class EventType(enum.StrEnum):
-    """What can happen; a handler may be registered with the member or with its name.
+    """Types of events; a handler may be registered with the member or with its name.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class EventType(enum.StrEnum):
 
 
 class Event:
-    """Something that happened.
+    """One event of a market.
 
     Attributes
     ----------
@@ -88,6 +88,12 @@ class Event:
     data
         What it is about: a `Bar`, `Tick`, `Quote`, or a mapping. Its fields can also be read on the
         event itself, as ``event.timeframe`` or ``event.status``.
+
+    Examples
+    --------
+    >>> event = Event(EventType.CONNECTION_STATUS_CHANGED, "MNQ", 0, {"status": "connected"})
+    >>> event.status, event.type == "connection_status_changed"
+    ('connected', True)
     """
 
     __slots__ = ("_tz", "data", "symbol", "time_ns", "type")

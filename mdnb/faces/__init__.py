@@ -1,1 +1,1 @@
-"""What the awaited and the plain face of a market have in common."""
+"""Parts shared by the awaited face (`TradingSuite`) and the plain face (`mdnb.live`) of a market."""

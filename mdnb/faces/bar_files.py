@@ -1,4 +1,4 @@
-"""One-call export and import of one symbol's bars; the file's ending tells the format."""
+"""One-call export and import of one symbol's bars; the format follows from the file's ending."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ class BarFiles:
         date_format: str | None = None,
         overwrite: bool = False,
     ) -> list[ImportResult]:
-        """Put the bars of a CSV, JSON or Parquet file beside those held.
+        """Import the bars of a CSV, JSON or Parquet file.
 
         Parameters
         ----------
         filename
-            A file on this machine; its ending tells the format.
+            A file on this machine; its ending decides the format.
         timeframe
             The timeframe the bars are of. None takes every timeframe of a Parquet file that is kept, or the
             only one kept.
@@ -107,7 +107,7 @@ class BarFiles:
         Raises
         ------
         TimeframeError, OptionError
-            When the timeframe is not kept, or not told and not clear; when an option is not the format's.
+            When the timeframe is not kept, or not given and not clear; when an option is not the format's.
         DataImportError
             When the file is not understood; nothing was changed.
 
@@ -157,5 +157,5 @@ def _check_options(kind: str, given: dict[str, Any]) -> None:
     for name in unfit:
         if name in given:
             raise OptionError(
-                f"a {kind} file takes no {name}=; got {given[name]!r}. Leave it out: the file itself tells."
+                f"a {kind} file takes no {name}=; got {given[name]!r}. Leave it out: the file itself says so."
             )

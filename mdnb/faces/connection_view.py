@@ -1,4 +1,4 @@
-"""The connection of a market, and where its trades went."""
+"""The connection of a market: wait for its end, close it, and account for its trades."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ConnectionView:
         self._symbol = symbol
 
     def accounting(self, symbol: str | None = None) -> Accounting:
-        """Return where every trade that arrived went.
+        """Return the accounting: where each trade that arrived went.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class ConnectionView:
         return self._session.market(symbol or self._symbol).accounting()
 
     async def wait_ended(self, timeout: float | None = None) -> None:
-        """Wait until the feed is at its end: a recording was played, or the market was closed.
+        """Wait until the feed ends: a recording has been played, or the market was closed.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Registering handlers, for callers that ``await`` and for plain ones: of one symbol, or of all."""
+"""Event handlers for callers that ``await`` and for plain ones, for one symbol or all."""
 
 from __future__ import annotations
 

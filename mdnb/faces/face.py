@@ -1,4 +1,4 @@
-"""`Face`: what every face of a market has and nobody has to wait for."""
+"""`Face`: the part of every face that never waits: symbols, status, timeframes, charts, tables, alerts."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class Face:
 
     @property
     def status(self) -> str:
-        """The connection's state: one of those that `EventType.CONNECTION_STATUS_CHANGED` tells."""
+        """The connection's status, as in `EventType.CONNECTION_STATUS_CHANGED`, such as ``connected``."""
         return self._parts.session.health.status
 
     @property
     def is_connected(self) -> bool:
-        """Whether data can be expected to arrive."""
+        """Whether the connection is up."""
         return self._parts.session.health.is_up
 
     @property

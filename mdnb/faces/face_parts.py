@@ -1,4 +1,4 @@
-"""What the faces of one symbol hand their names to: made once, shared by the awaited and the plain face."""
+"""The parts that carry out the methods of one symbol's faces: made once, shared by both faces."""
 
 from __future__ import annotations
 

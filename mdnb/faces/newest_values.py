@@ -1,4 +1,4 @@
-"""The newest values of one symbol by the names a trader guesses first: price, bid, ask, quote, last."""
+"""The newest values of one symbol by their usual names: price, last, bid, ask, quote."""
 
 from __future__ import annotations
 

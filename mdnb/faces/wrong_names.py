@@ -1,4 +1,4 @@
-"""What to say where a name is not there: which one is meant."""
+"""Messages for attributes that do not exist: they name the one that was probably meant."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _ENDS = ("stop", "close", "disconnect", "shutdown", "terminate", "end", "quit", 
 
 
 def missing_name(kind: str, called: str, name: str, ends: str, own: Iterable[str], data: type) -> str:
-    """Return what an AttributeError says.
+    """Return the message of an AttributeError, with the name that was probably meant.
 
     Parameters
     ----------

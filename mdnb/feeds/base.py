@@ -1,4 +1,4 @@
-"""What every feed is to the engine: a source of raw frames, and of history where it has any."""
+"""The interface of every feed: a source of raw frames, and of history where it has any."""
 
 from __future__ import annotations
 
@@ -42,6 +42,17 @@ class Feed(abc.ABC):
         ``mid``, ``bid`` or ``ask``.
     clock
         The market's time.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from mdnb.feeds.registry import make_feed
+    >>> async def tick_size():
+    ...     async with make_feed("sim://?seed=7") as feed:
+    ...         await feed.open(["MNQ"])
+    ...         return feed.instrument("MNQ").tick_size
+    >>> asyncio.run(tick_size())
+    0.25
     """
 
     dialect: str = "mdnb"
@@ -55,7 +66,7 @@ class Feed(abc.ABC):
 
     @abc.abstractmethod
     async def open(self, symbols: Sequence[str]) -> None:
-        """Get ready for these symbols: resolve instruments, start what has to run.
+        """Open the feed for these symbols: look up instruments, start servers.
 
         Raises
         ------
@@ -71,11 +82,11 @@ class Feed(abc.ABC):
 
     @abc.abstractmethod
     async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
-        """Ask for channels of a symbol; remembered for reconnects. Returns once the venue agreed."""
+        """Subscribe to channels of a symbol, also after reconnects; returns once the venue confirmed."""
 
     @abc.abstractmethod
     async def unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
-        """Give channels back."""
+        """Unsubscribe from channels of a symbol."""
 
     @abc.abstractmethod
     async def close(self) -> None:
@@ -104,7 +115,7 @@ class Feed(abc.ABC):
         return None
 
     def on_reply(self, reply: Reply) -> None:
-        """Take the answer to a request of ours; feeds that make none ignore it."""
+        """Handle the reply to a request; feeds that send no requests ignore it."""
         return
 
     async def __aenter__(self) -> Feed:

@@ -1,4 +1,4 @@
-"""A WebSocket connection that heals itself: the base of every feed that speaks over a socket.
+"""A WebSocket connection that reconnects by itself: the base of every WebSocket feed.
 
 `WebSocketFeed` connects, reads, watches for silence, reconnects with exponential backoff and full
 jitter, subscribes again, and pairs requests with their replies. What differs from venue to venue is
@@ -26,10 +26,10 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
 from mdnb.feeds.endpoint import Endpoint, after_refusal
-from mdnb.feeds.timeouts import Backoff, Patience, Wall
+from mdnb.feeds.timeouts import Backoff, Timeouts, Wall
 from mdnb.rows import Reply
 
-__all__ = ["MAX_FRAME_BYTES", "Backoff", "Endpoint", "Patience", "Wall", "WebSocketFeed"]
+__all__ = ["MAX_FRAME_BYTES", "Backoff", "Endpoint", "Timeouts", "Wall", "WebSocketFeed"]
 
 MAX_FRAME_BYTES = 2**20
 """Larger frames end the connection (close code 1009) before they can fill the memory."""
@@ -52,7 +52,7 @@ class WebSocketFeed(Feed):
 
     Parameters
     ----------
-    backoff, patience, wall
+    backoff, timeouts, wall
         How it reconnects and what it waits for.
 
     Examples
@@ -67,11 +67,11 @@ class WebSocketFeed(Feed):
     """
 
     def __init__(
-        self, backoff: Backoff | None = None, patience: Patience | None = None, wall: Wall | None = None
+        self, backoff: Backoff | None = None, timeouts: Timeouts | None = None, wall: Wall | None = None
     ) -> None:
         super().__init__()
         self.backoff = backoff or Backoff()
-        self.patience = patience or Patience()
+        self.timeouts = timeouts or Timeouts()
         self._wall = wall or Wall()
         self._wanted: dict[str, tuple[Channel, ...]] = {}
         self._socket: ws.ClientConnection | None = None
@@ -92,26 +92,26 @@ class WebSocketFeed(Feed):
         """Return where to connect; asked before each attempt, so that a token can be fresh."""
 
     async def greet(self) -> None:
-        """Say what has to be said after the socket opened and before anything is subscribed."""
+        """Send what a venue wants after connecting and before subscribing, such as a login."""
 
     async def send_subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
-        """Ask the venue for channels; by default a ``subscribe`` request of mdnb's own protocol."""
+        """Send the venue's subscribe request; by default that of mdnb's own protocol."""
         await self.request("subscribe", symbol=symbol, channels=list(channels))
 
     async def send_unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
-        """Give channels back; by default an ``unsubscribe`` request of mdnb's own protocol."""
+        """Send the venue's unsubscribe request; by default that of mdnb's own protocol."""
         await self.request("unsubscribe", symbol=symbol, channels=list(channels))
 
     def encode_request(self, op: str, request_id: int, fields: Mapping[str, Any]) -> str:
-        """Return the frame that asks; by default of mdnb's own protocol."""
+        """Return the frame of a request; by default in mdnb's own protocol."""
         return msgspec.json.encode({"op": op, "id": request_id, **fields}).decode()
 
     def heartbeat(self) -> str | None:
-        """Return the frame to send each `Patience.heartbeat` seconds; None where the venue wants none."""
+        """Return the frame to send each `Timeouts.heartbeat` seconds; None where the venue wants none."""
         return None
 
     def is_end(self, code: int, reason: str) -> bool:
-        """Return whether the server's close with this code and reason is the end, and no accident."""
+        """Return whether a close with this code and reason is the regular end: no reconnecting."""
         return False
 
     # -- Feed -------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ class WebSocketFeed(Feed):
             on_status("closed", detail)
 
     async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
-        """Ask for channels of a symbol; remembered for reconnects.
+        """Subscribe to channels of a symbol, also after reconnects.
 
         While the socket is down this returns at once: what is remembered is asked for as soon as it is up.
 
@@ -169,7 +169,7 @@ class WebSocketFeed(Feed):
                 raise
 
     async def unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
-        """Give channels of a symbol back."""
+        """Unsubscribe from channels of a symbol."""
         unwanted = check_channels(channels)
         self._forget(symbol, unwanted)
         if self._open.is_set():
@@ -185,7 +185,7 @@ class WebSocketFeed(Feed):
         self._end()
 
     def on_reply(self, reply: Reply) -> None:
-        """Take the answer to a request; one that nobody waits for any more is dropped."""
+        """Handle the reply to a request; one that nobody waits for any more is dropped."""
         future = self._pending.get(reply.id)
         if future is not None and not future.done():
             future.set_result(reply)
@@ -218,17 +218,17 @@ class WebSocketFeed(Feed):
         FeedRefusedError
             When the venue answers that it will not.
         FeedError
-            When no answer came within `Patience.reply` seconds.
+            When no answer came within `Timeouts.reply` seconds.
         ClosedError
             When the feed was closed.
         """
         self._last_id += 1
         request_id = self._last_id
         try:
-            async with asyncio.timeout(self.patience.reply):
+            async with asyncio.timeout(self.timeouts.reply):
                 reply = await self._ask(op, request_id, fields)
         except TimeoutError as error:
-            raise FeedError(f"no answer to {op!r} within {self.patience.reply:g} s") from error
+            raise FeedError(f"no answer to {op!r} within {self.timeouts.reply:g} s") from error
         finally:
             self._pending.pop(request_id, None)
         if not reply.ok:
@@ -305,8 +305,8 @@ class WebSocketFeed(Feed):
             additional_headers=dict(endpoint.headers),
             compression=None,
             proxy=None if endpoint.is_loopback else True,
-            open_timeout=self.patience.open,
-            close_timeout=self.patience.close,
+            open_timeout=self.timeouts.open,
+            close_timeout=self.timeouts.close,
             max_size=MAX_FRAME_BYTES,
             logger=_socket_log,
         ) as socket:
@@ -369,21 +369,21 @@ class WebSocketFeed(Feed):
         self._was_connected = True
 
     async def _watch(self, socket: ws.ClientConnection, on_status: OnStatus) -> None:
-        patience = self.patience
+        timeouts = self.timeouts
         while True:
             idle = self._wall.monotonic() - self._last_frame
-            if idle >= patience.dead:
+            if idle >= timeouts.dead:
                 socket.transport.abort()
                 raise FeedError(f"no frame for {idle:.1f} s: connection dropped")
-            if idle >= patience.stale and not self._stale:
+            if idle >= timeouts.stale and not self._stale:
                 self._stale = True
                 on_status("stale", f"no frame for {idle:.1f} s")
-            limit = patience.dead if self._stale else patience.stale
+            limit = timeouts.dead if self._stale else timeouts.stale
             await self._wall.sleep(max(limit - idle, 0.001))
 
     async def _beat(self) -> None:
         while (frame := self.heartbeat()) is not None:
-            await self._wall.sleep(self.patience.heartbeat)
+            await self._wall.sleep(self.timeouts.heartbeat)
             await self.send(frame)
 
 

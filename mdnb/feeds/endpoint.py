@@ -70,7 +70,7 @@ class Endpoint:
 
 
 def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]:
-    """Return the seconds that the server asks us to stay away, and why; raise where it is for good."""
+    """Return the seconds to wait that the server asks for, and why; raise where it refuses for good."""
     status = error.response.status_code
     if status not in _RETRIED_STATUS:
         hint = {

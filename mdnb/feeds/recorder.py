@@ -97,7 +97,7 @@ class Recorder:
             raise DataExportError(f"cannot record to {self.path}: {error.strerror or error}") from error
 
     def frame(self, recv_ns: int, frame: str | bytes) -> None:
-        """Append a frame; cheap, and never raises.
+        """Append a frame; fast, and never raises.
 
         Parameters
         ----------

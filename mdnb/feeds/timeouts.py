@@ -1,4 +1,4 @@
-"""How long a connection waits, and by which clock: backoff, limits, the wall."""
+"""Timeouts of a connection: backoff between attempts, limits, and the clock they are measured by."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from mdnb.errors import OptionError
 
-__all__ = ["Backoff", "Patience", "Wall"]
+__all__ = ["Backoff", "Timeouts", "Wall"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Backoff:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a connection waits for what, in seconds.
+class Timeouts:
+    """Timeouts of a connection, in seconds.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Patience:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wall:
-    """The wall clock and the dice of a connection; a test puts in its own."""
+    """The clock, sleep and random numbers that a connection uses; tests give their own."""
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -1,4 +1,4 @@
-"""From the columns of a file to bars: which column is which, and what is not let in.
+"""Turns the columns of a file into bars: finds which column is which, and refuses invalid data.
 
 Every reader ends here, so that a CSV, a JSON and a Parquet file of the same bars give the same frame and
 the same complaints.

@@ -1,4 +1,4 @@
-"""`FileBars`: bars as they came out of a file, checked, in columns; a frame only where a caller wants one."""
+"""`FileBars`: bars read from a file, checked, in columns; a frame only where a caller wants one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which format a file name asks for, and reading and writing by it."""
+"""File formats by file name: CSV, JSON or Parquet, for reading and writing."""
 
 from __future__ import annotations
 

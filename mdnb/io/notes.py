@@ -1,4 +1,4 @@
-"""What an import says about a file: which rows it means, what it put right, why it refuses."""
+"""Messages of imports: which rows are meant, what was corrected, why a file is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The footer of a Parquet file, read by ourselves, so that it can be judged before a decoder sees it.
+"""Reads the footer of a Parquet file, so that a file can be checked before it is decoded.
 
 pyarrow hands out a footer's statistics through calls that end the process when the footer is damaged
 (``terminate called after throwing an instance of 'parquet::ParquetException'``), and with it the kernel and

@@ -1,4 +1,4 @@
-"""Reading bars from a Parquet file that may have been made to harm.
+"""Reading bars from a Parquet file that may be malicious.
 
 753 bytes of Parquet can decode to a gigabyte. So the footer is judged before anything is decoded: how many
 rows for how many bytes, which columns of which types. Only plain numeric and time columns are ever decoded;

@@ -1,4 +1,4 @@
-"""Rows of text out of columns: the engine below the CSV and the JSON writer.
+"""Rows of text from columns: shared by the CSV and the JSON writer.
 
 Hot path: a million bars are seven million numbers. Each column is turned into text by Arrow, each number of
 a price grid only once, and one call joins a row's pieces, separators included; the joined buffer goes to

@@ -1,4 +1,4 @@
-"""What a frame of bars is, and how any frame is brought to that form.
+"""The schema of a bar frame, and converting any frame to it.
 
 A bar frame has a timezone-aware ``DatetimeIndex`` named ``timestamp`` (``datetime64[us, tz]``, the opening
 time of each bar), the columns ``open high low close volume tick_count``, and ``vwap`` (``nan`` where

@@ -1,4 +1,4 @@
-"""Opening a file that somebody gave us: on this machine, a plain file, of bounded size."""
+"""Opening a file for import: local, a regular file, of bounded size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bars of one timeframe as they are right now, shown as a table and used like a pandas frame."""
+"""The live bars of one timeframe, shown as a table and used like a pandas frame."""
 
 from __future__ import annotations
 

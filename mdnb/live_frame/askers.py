@@ -1,4 +1,4 @@
-"""Which library asks a `LiveFrame` something: most read a frame piece by piece, and bars move meanwhile.
+"""Finds which library is reading a `LiveFrame`: most read it column by column, while bars change.
 
 A library that takes a frame asks ``isinstance(it, pandas.DataFrame)`` and then reads its columns one after
 the other. Between two reads a bar may close: the index would be of one moment, the prices of the next. So
@@ -44,7 +44,7 @@ def _constructor() -> CodeType:
 
 @functools.cache
 def reads_in_pieces(module: object) -> str | None:
-    """Return the library that a module is of where it is known to read frames in several steps, else None.
+    """Return a module's library where it is known to read frames in several steps, else None.
 
     Parameters
     ----------

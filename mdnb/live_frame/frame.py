@@ -1,4 +1,4 @@
-"""`LiveFrame`: the bars of one timeframe as they are right now."""
+"""`LiveFrame`: the live bars of one timeframe, as a pandas frame that is always current."""
 
 from __future__ import annotations
 

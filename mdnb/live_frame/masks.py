@@ -1,4 +1,4 @@
-"""Choosing rows of a frame that has moved on since the mask was made, and refusing to write into it."""
+"""Row selection in a live frame: masks made a moment ago are aligned by time, writing is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _is_mask(key: Any) -> bool:
 
 
 def aligned(frame: pd.DataFrame, key: Any, name: str) -> Any:
-    """Return the mask by the frame's index, False at rows it does not know; what is no mask as it is.
+    """Return a mask aligned to the frame's index, False at rows it lacks; any other key unchanged.
 
     Parameters
     ----------

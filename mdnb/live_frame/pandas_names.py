@@ -1,4 +1,4 @@
-"""What a `LiveFrame` has of a pandas frame, by name and type: for editors, the Tab key and type checkers.
+"""The pandas methods that a `LiveFrame` offers, with types: for editors, the Tab key and type checkers.
 
 They read this instead of pandas' own source, which takes seconds. At run time each name is a frame's.
 """

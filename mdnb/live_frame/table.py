@@ -1,4 +1,4 @@
-"""How a live frame writes its figures: prices with their decimals, counts and whole lots without any."""
+"""Number formats of a live frame: prices with their decimals, counts and whole lots without any."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _fixed(places: int) -> Callable[[Any], str]:
 
 
 def formatters(frame: pd.DataFrame, instrument: Instrument) -> dict[Any, Callable[[Any], str]]:
-    """Return what writes each column of bars, for ``to_string`` and ``to_html`` of pandas."""
+    """Return the formatter of each column, for ``to_string`` and ``to_html`` of pandas."""
     places = instrument.decimals
     prices = dict.fromkeys(_PRICES, lambda value: price_text(value, places))
     sizes = _fixed(decimals_needed(frame["volume"].tolist(), most=SIZE_DECIMALS))

@@ -35,6 +35,16 @@ class RealtimeDataManager:
     ----------
     symbol
         Whose data it is.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> import mdnb
+    >>> async def main():
+    ...     async with await mdnb.TradingSuite.create("MNQ", "1min", initial_days=0.1) as suite:
+    ...         return len(await suite.data.get_data("1min", count=3)), suite.data.get_timeframes()
+    >>> asyncio.run(main())
+    (3, ['1min'])
     """
 
     def __init__(self, parts: ManagerParts) -> None:
@@ -95,7 +105,7 @@ class RealtimeDataManager:
 
     @property
     def engine(self) -> SymbolState:
-        """The engine that holds the data; charts read it."""
+        """The `SymbolState` that holds the data; charts read it."""
         return self._parts.market.engine
 
     @property

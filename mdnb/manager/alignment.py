@@ -1,4 +1,4 @@
-"""How the timeframes that are kept agree."""
+"""Cross-timeframe alignment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers may give as an instant, a count or a number, and what it means."""
+"""Arguments that callers may give in several forms: instants, counts, numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How bars are made."""
+"""How bars are built: from ticks or bars, with or without gap filling, validation and outlier removal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def change_config(market: SymbolMarket, arguments: Mapping[str, Any]) -> D
 
 
 class BarProcessing:
-    """What goes into the bars of one symbol."""
+    """Bar processing options of one symbol."""
 
     def __init__(self, market: SymbolMarket) -> None:
         self._market = market

@@ -1,4 +1,4 @@
-"""Bars of all timeframes, and which timeframes are kept."""
+"""Bars of all timeframes; adding and removing timeframes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class BarAccess:
 
     @immediate
     async def get_all_data(self, timeframe: str) -> pd.DataFrame:
-        """Return every bar of a timeframe that is held, in memory and on disk, oldest first; see `get_data`.
+        """Return every bar of a timeframe, from memory and disk, oldest first; see `get_data`.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class BarAccess:
         return self._market.engine.has_timeframe(timeframe)
 
     async def add_timeframe(self, timeframe: str) -> str:
-        """Keep one more timeframe, filled at once, on a worker thread, from the bars or trades held.
+        """Add a timeframe; its past bars are built at once, on a worker thread, from the bars or trades held.
 
         Returns
         -------

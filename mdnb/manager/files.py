@@ -1,4 +1,4 @@
-"""Bars into files and out of them."""
+"""Export and import of bars."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ class Files:
         date_format: str | None = None,
         overwrite: bool = False,
     ) -> ImportResult:
-        """Put the bars of a CSV file beside those held; coarser timeframes follow.
+        """Import the bars of a CSV file; coarser timeframes are rebuilt from them.
 
         Parameters
         ----------
@@ -266,7 +266,7 @@ class Files:
         tz: str | None = None,
         overwrite: bool = False,
     ) -> ImportResult:
-        """Put the bars of a JSON file beside those held; see `import_from_csv`.
+        """Import the bars of a JSON file; see `import_from_csv`.
 
         Raises
         ------
@@ -300,7 +300,7 @@ class Files:
     async def import_from_parquet(
         self, filename: str | os.PathLike[str], timeframe: str, *, overwrite: bool = False
     ) -> ImportResult:
-        """Put the bars of a Parquet file beside those held; see `import_from_csv`.
+        """Import the bars of a Parquet file; see `import_from_csv`.
 
         A file that holds several timeframes gives the one asked for.
 
@@ -331,7 +331,7 @@ class Files:
     async def import_kept(
         self, filename: str | os.PathLike[str], *, overwrite: bool = False
     ) -> list[ImportResult]:
-        """Put the bars of every timeframe of a Parquet file that is kept beside those held.
+        """Import every timeframe of a Parquet file that is kept here.
 
         Raises
         ------

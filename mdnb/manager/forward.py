@@ -1,4 +1,4 @@
-"""Handing a documented name to the part that does it, awaited or plain."""
+"""Descriptors that forward a documented method to the part that carries it out, awaited or plain."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def is_immediate(method: Callable[..., Any]) -> bool:
 
 
 class Forward(Generic[Part, P, R]):
-    """A method that is another object's: ``name = Forward("attribute", Part.name)``.
+    """Forwards a method to a part, unchanged: ``name = Forward("attribute", Part.name)``.
 
     Signature, types and documentation are those of the part's method. A call with an argument that there is
     not says which one is meant.
@@ -85,7 +85,7 @@ class Forward(Generic[Part, P, R]):
 
 
 class Plain(Generic[Part, P, R]):
-    """A coroutine method of another object as a plain one: ``name = Plain("attribute", Part.name)``.
+    """Forwards a coroutine method to a part as a blocking one: ``name = Plain("attribute", Part.name)``.
 
     It runs on the background loop and blocks until it is done; what never waits runs right here.
 
@@ -199,7 +199,16 @@ class Later(Awaitable[R]):
         return f"<{self._name}: await it>"
 
 
-class LaterValue(Generic[Part, R]):
+class _Value(Generic[Part, R]):
+    """What both kinds of value have: the part, and its method of the same name and documentation."""
+
+    def __init__(self, attribute: str, method: Callable[[Part], Coroutine[Any, Any, R]]) -> None:
+        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
+        self.name = method.__name__
+        self.__doc__ = method.__doc__
+
+
+class LaterValue(_Value[Part, R]):
     """A coroutine method without arguments as an attribute to be awaited.
 
     Parameters
@@ -207,11 +216,6 @@ class LaterValue(Generic[Part, R]):
     attribute, method
         As for `Forward`.
     """
-
-    def __init__(self, attribute: str, method: Callable[[Part], Coroutine[Any, Any, R]]) -> None:
-        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
-        self.name = method.__name__
-        self.__doc__ = method.__doc__
 
     @overload
     def __get__(self, owner: None, kind: type) -> LaterValue[Part, R]: ...
@@ -221,7 +225,7 @@ class LaterValue(Generic[Part, R]):
         return self if owner is None else Later(self.name, getattr(self.part(owner), self.name))
 
 
-class PlainValue(Generic[Part, R]):
+class PlainValue(_Value[Part, R]):
     """A coroutine method without arguments as a plain attribute.
 
     Parameters
@@ -229,11 +233,6 @@ class PlainValue(Generic[Part, R]):
     attribute, method
         As for `Forward`.
     """
-
-    def __init__(self, attribute: str, method: Callable[[Part], Coroutine[Any, Any, R]]) -> None:
-        self.part: Callable[[object], Any] = operator.attrgetter(attribute)
-        self.name = method.__name__
-        self.__doc__ = method.__doc__
 
     @overload
     def __get__(self, owner: None, kind: type) -> PlainValue[Part, R]: ...

@@ -1,4 +1,4 @@
-"""Putting the bars of a file beside those held: what is let in, what became of each."""
+"""Importing the bars of a file: which are accepted, and what happened to each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["import_bars"]
 def import_bars(
     market: SymbolMarket, bars: FileBars, name: str, where: str, *, overwrite: bool
 ) -> ImportResult:
-    """Put bars of a timeframe beside those held; the findings are kept for `validate_imported_data`.
+    """Import bars of a timeframe; the findings are kept for `validate_imported_data`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which bars of a file are let in: on the grid, inside sessions, possible, near those around them."""
+"""Checks of bars before they are imported: on the grid, inside sessions, valid prices, no outliers."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def fit_to_grid(
 
 
 def leave_out_impossible(columns: BarColumns) -> tuple[BarColumns, list[QualityFinding]]:
-    """Return the bars that can be, and a finding for each that cannot."""
+    """Return the valid bars, and a finding for each invalid one."""
     top = np.maximum(columns.open, columns.close)
     bottom = np.minimum(columns.open, columns.close)
     good = (columns.high >= top) & (columns.low <= bottom) & (columns.low > 0) & (columns.volume >= 0)
@@ -80,7 +80,7 @@ def leave_out_impossible(columns: BarColumns) -> tuple[BarColumns, list[QualityF
 def leave_out_outliers(
     engine: SymbolState, name: str, columns: BarColumns
 ) -> tuple[BarColumns, list[QualityFinding]]:
-    """Return the bars whose prices lie near those around them, and a finding for each other one.
+    """Return the bars without outliers, and a finding for each outlier.
 
     Each of the four prices is judged by rule Q4 of Barndorff-Nielsen, Hansen, Lunde and Shephard (2009), with
     the 50 bars around and 10 mean absolute deviations, within a trading day for intraday bars. Half a tick is

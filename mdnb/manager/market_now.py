@@ -1,4 +1,4 @@
-"""What the market is right now: price, quote, latest tick, snapshot."""
+"""The market now: price, quote, latest tick, snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much is held, where, and what is forgotten."""
+"""Memory limits, disk overflow and cleanup."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Memory:
 
     @immediate
     async def get_memory_stats(self) -> MemoryStatistics:
-        """Return how much is held in memory and on disk, measured.
+        """Return how much data is in memory and on disk, measured.
 
         Examples
         --------
@@ -109,7 +109,7 @@ class Memory:
     async def cleanup_old_data(
         self, days: float | None = None, hours: float | None = None, minutes: float | None = None
     ) -> CleanupReport:
-        """Forget bars, trades and quotes older than given, in memory and on disk, and tidy the disk.
+        """Delete bars, trades and quotes older than given, from memory and disk, and clean up the disk.
 
         Parameters
         ----------
@@ -174,7 +174,7 @@ class Memory:
         )
 
     async def compress_data(self) -> CleanupReport:
-        """Write what has left memory to disk and compress all that is there.
+        """Write bars that left memory to disk, and compress everything on disk.
 
         Bars in memory are in use and stay as they are; no bar is ever thinned out. Without disk overflow
         there is nothing to compress, and the report says 0 bytes.

@@ -23,7 +23,7 @@ __all__ = ["ManagerParts"]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerParts:
-    """What the documented names of one symbol's data manager are handed to."""
+    """The parts that carry out the methods of one symbol's data manager."""
 
     market: SymbolMarket
     current: CurrentData

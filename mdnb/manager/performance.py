@@ -1,4 +1,4 @@
-"""How fast the data is handled, and the switches that change it."""
+"""Processing speed: metrics, and the options that change it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Performance"]
 
 
 class Performance:
-    """Speed of one symbol's data."""
+    """Processing speed of one symbol's data."""
 
     def __init__(self, market: SymbolMarket) -> None:
         self._market = market
@@ -29,7 +29,7 @@ class Performance:
         parallel_processing: bool | None = None,
         cache_frequently_accessed: bool | None = None,
     ) -> DataManagerConfig:
-        """Set how the data is handled; what is not given stays as it is.
+        """Set options of speed; what is not given stays as it is.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class Performance:
         return await change_config(self._market, locals())
 
     async def get_performance_metrics(self) -> PerformanceMetrics:
-        """Return how fast the data was handled, measured.
+        """Return metrics of processing speed, measured.
 
         Examples
         --------

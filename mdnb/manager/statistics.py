@@ -1,4 +1,4 @@
-"""How good, how complete and how fast the data is."""
+"""Statistics of the data: quality, completeness, speed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _MB = 1e6
 
 
 class Statistics:
-    """Figures about one symbol's data."""
+    """Statistics of one symbol's data."""
 
     def __init__(self, market: SymbolMarket) -> None:
         self._market = market
 
     @immediate
     async def get_stats(self) -> DataStatistics:
-        """Return the data of the symbol at a glance; every figure is measured.
+        """Return statistics of the symbol's data; every figure is measured.
 
         The quality score is 100 x completeness x (1 - rejected share) x (1 - late share) x freshness; each
         factor stands beside it. A feed that is down loses its freshness within seconds, so a dead feed never
@@ -80,7 +80,7 @@ class Statistics:
 
     @immediate
     async def get_timeframe_stats(self, timeframe: str) -> TimeframeStatistics:
-        """Return the bars of a timeframe at a glance.
+        """Return statistics of a timeframe's bars.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Statistics:
 
     @immediate
     async def get_accounting(self) -> Accounting:
-        """Return where every trade that arrived went: into a bar, or into a named counter.
+        """Return the accounting: each trade that arrived is in a bar or in a named counter.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Which channels of the feed are received."""
+"""Channels of the feed: subscribing and unsubscribing."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Subscriptions:
         await self._subscribe("quotes")
 
     async def subscribe_to_level2(self) -> None:
-        """Receive the order book: `get_order_book` reads it, ``MARKET_DEPTH_UPDATE`` tells of it.
+        """Receive the order book, for `get_order_book` and the event ``MARKET_DEPTH_UPDATE``.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The trades held, one by one and in figures."""
+"""The trades in memory, and statistics of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TickAccess:
 
     @immediate
     async def get_recent_ticks(self, count: int = 100) -> list[Tick]:
-        """Return the newest trades held, oldest first.
+        """Return the newest trades in memory, oldest first.
 
         Each says by its ``flag`` whether it is in the bars: ``ok``, ``refused`` (too late, or outside the
         sessions) or ``outlier``.
@@ -49,7 +49,7 @@ class TickAccess:
 
     @immediate
     async def get_tick_statistics(self, minutes: float | None = None) -> TickStatistics:
-        """Return figures of the trades held.
+        """Return statistics of the trades in memory.
 
         Parameters
         ----------

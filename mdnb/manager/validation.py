@@ -1,4 +1,4 @@
-"""Checks of the data, what they found, and how good imported bars are."""
+"""Validation of live and imported data."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Validation:
         check_children: bool = True,
         check_units: bool = True,
     ) -> ValidationRules:
-        """Check the bars held, and everything that arrives from now on.
+        """Turn validation on, for the bars in memory and everything that arrives from now on.
 
-        What is found is counted (`get_validation_stats`), kept (`get_validation_errors`) and told
+        What is found is counted (`get_validation_stats`), kept (`get_validation_errors`) and emitted
         (``DATA_QUALITY_ALERT``, at most one a second of a kind). Only `max_price_deviation` keeps data out;
         the other checks flag.
 
@@ -125,7 +125,7 @@ check_spikes, check_stale, check_gaps, check_children, check_units
 
     @immediate
     async def get_validation_stats(self) -> ValidationStatistics:
-        """Return what validation has counted; all zero before `enable_validation`.
+        """Return the counters of validation; all zero before `enable_validation`.
 
         Examples
         --------
@@ -150,7 +150,7 @@ check_spikes, check_stale, check_gaps, check_children, check_units
 
     @immediate
     async def get_validation_errors(self, limit: int = 100, type: str | None = None) -> list[DataFault]:
-        """Return what was found wrong, newest first.
+        """Return the validation errors, newest first.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         return held[:wanted]
 
     async def validate_imported_data(self, timeframe: str) -> ValidationResult:
-        """Check all bars of a timeframe that are held, imported ones among them, by every check there is.
+        """Run every check on all bars of a timeframe, imported ones included.
 
         Raises
         ------

@@ -1,1 +1,1 @@
-"""What only a notebook needs: magics, progress, and the nesting of loops on request."""
+"""Notebook-only parts: magics, the demo, a self-check, and nested event loops on request."""

@@ -1,4 +1,4 @@
-"""What is installed, and whether a feed, bars and a chart work on this machine."""
+"""``mdnb doctor``: what is installed, and whether a feed, bars and a chart work on this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OPTIONAL = ("jupyterlab", "notebook", "ipykernel", "nest_asyncio2", "nest_async
 
 
 def examine() -> tuple[list[str], list[str]]:
-    """Return what is wrong, and everything that was found, as lines to print.
+    """Return the problems found, and the report as lines to print.
 
     Examples
     --------

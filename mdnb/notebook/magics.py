@@ -15,13 +15,28 @@ __all__ = ["load_ipython_extension", "status_text", "unload_ipython_extension"]
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Make ``asyncio.run(main())`` work in cells and register ``%mdnb``; called by ``%load_ext mdnb``."""
+    """Make ``asyncio.run(main())`` work in cells and register ``%mdnb``; called by ``%load_ext mdnb``.
+
+    Examples
+    --------
+    In a cell::
+
+        %load_ext mdnb
+        asyncio.run(main())
+    """
     apply_nesting()
     ipython.register_magic_function(_mdnb, magic_kind="line", magic_name="mdnb")
 
 
 def unload_ipython_extension(ipython: Any) -> None:
-    """Remove ``%mdnb``; asyncio stays patched until the kernel restarts, and a warning says so."""
+    """Remove ``%mdnb``; asyncio stays patched until the kernel restarts, and a warning says so.
+
+    Examples
+    --------
+    In a cell::
+
+        %unload_ext mdnb
+    """
     ipython.magics_manager.magics["line"].pop("mdnb", None)
     warnings.warn("asyncio stays patched for nested loops until the kernel is restarted", stacklevel=2)
 

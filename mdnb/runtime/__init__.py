@@ -1,1 +1,1 @@
-"""The running engine: its thread, its pipelines, and the bridge to callers on other threads and loops."""
+"""The running engine: sessions, pipelines, the background thread, and calls from other threads and loops."""

@@ -1,4 +1,4 @@
-"""Making a configuration come true on a running market: each option has its effect here, and only here.
+"""Applies a configuration to a running market; each option takes effect here, and only here.
 
 `EFFECTS` is the table of those that are one step, `IN_ORDER` those that have to come before or after it, and
 `READ_WHERE_USED` those that need nothing done, since whoever they concern looks them up each time.
@@ -20,7 +20,7 @@ __all__ = ["EFFECTS", "IN_ORDER", "READ_WHERE_USED", "apply_config", "begin_conf
 
 
 def begin_config(market: SymbolMarket) -> None:
-    """Set up what has to be there before the first bar: the disk, the cache, the sizes."""
+    """Set up what is needed before the first bar: disk, cache and buffer sizes."""
     config = market.engine.config
     for name in _SIZES:
         EFFECTS[name](market, config)
@@ -29,7 +29,7 @@ def begin_config(market: SymbolMarket) -> None:
 
 
 async def apply_config(market: SymbolMarket, config: DataManagerConfig, *, first: bool = False) -> None:
-    """Put a configuration into effect; runs on the background loop.
+    """Apply a configuration; runs on the background loop.
 
     Parameters
     ----------

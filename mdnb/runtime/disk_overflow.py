@@ -1,4 +1,4 @@
-"""Where bars that left memory are kept, and keeping that place tidy."""
+"""Bars that left memory: their folder on disk, its compression and size limit."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class DiskOverflow:
         self._temporary: Path | None = None
 
     def start(self) -> None:
-        """Let bars that leave memory go to disk."""
+        """Write bars that leave memory to disk from now on."""
         engine = self._engine
         with engine.lock:
             engine.open_overflow = self._open
@@ -73,7 +73,7 @@ class DiskOverflow:
                     engine.attach_overflow(name)
 
     def stop(self) -> None:
-        """Let bars that leave memory go; what is on disk is not read any more, and removed if temporary."""
+        """Drop bars that leave memory from now on; those on disk are not read, and deleted if temporary."""
         engine = self._engine
         self.close()
         with engine.lock:
@@ -84,11 +84,11 @@ class DiskOverflow:
             engine.reader.forget()
 
     def everything(self) -> dict[str, BarColumns]:
-        """Return the bars that left memory, by timeframe, to be carried to another folder."""
+        """Return the bars that left memory, by timeframe, to move them to another folder."""
         return {name: overflow.before(None) for name, overflow in self._engine.overflow.items()}
 
     def carry(self, bars: Mapping[str, BarColumns]) -> None:
-        """Take bars that left memory while another folder was in use."""
+        """Add bars that were kept in another folder."""
         with self._engine.lock:
             for name, columns in bars.items():
                 if name in self._engine.overflow and len(columns):
@@ -100,7 +100,7 @@ class DiskOverflow:
             overflow.segments.memory_map = memory_map
 
     def close(self) -> None:
-        """Write what waits into a folder that is kept; remove a temporary one."""
+        """Write pending bars into a permanent folder; delete a temporary one."""
         for overflow in self._engine.overflow.values():
             if self._temporary is None:
                 with contextlib.suppress(DataExportError):
@@ -122,7 +122,7 @@ class DiskOverflow:
 
 
 async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None = None) -> CleanupReport:
-    """Write what waits for the disk, compress it where wanted, and keep the disk limit.
+    """Write pending bars to disk, compress if wanted, and enforce the disk limit.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Once a second: tell what alerts were held back, look whether the data is stale, tidy the disk when due."""
+"""Once a second: emit alerts held back, check for stale data, and clean up the disk when due."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_WAITING = 8192
 
 
 class Housekeeping:
-    """Looks after the symbols of a session while it runs.
+    """Periodic work for the symbols of a running session.
 
     Parameters
     ----------
@@ -44,14 +44,14 @@ class Housekeeping:
         self._stale: dict[str, bool] = {}
 
     async def run(self) -> None:
-        """Look once a second until it is cancelled; runs on the background loop."""
+        """Run once a second until cancelled; runs on the background loop."""
         self._tidied = dict.fromkeys(self._markets, self._now())
         while True:
             await asyncio.sleep(_SECONDS)
             await self.look()
 
     async def look(self) -> None:
-        """Look once."""
+        """Do one round."""
         for symbol, market in self._markets.items():
             pipeline, config = market.pipeline, market.engine.config
             is_stale = market.freshness() < 1.0

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
-from mdnb.errors import FeedError, OptionError, SymbolError, WaitTimeoutError, suggest
+from mdnb.errors import FeedError, OptionError, SymbolError, WaitTimeoutError, not_followed
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
@@ -271,15 +271,15 @@ class MarketSession:
         for reply in batch.replies:
             self.feed.on_reply(reply)
         if batch.malformed and self._pipelines:
-            told = f"a message of the feed was not understood: {batch.malformed[-1]}"
+            text = f"a message of the feed was not understood: {batch.malformed[-1]}"
             alerts = self._pipelines[self.symbols[0]].alerts
-            alerts.add("malformed", told, self.feed.clock.now_ns(), len(batch.malformed))
+            alerts.add("malformed", text, self.feed.clock.now_ns(), len(batch.malformed))
         if self._timer is None and not self.batcher.is_holding and not self.closed:
             asyncio.get_running_loop().call_soon(self._arm)
 
     def _slow_handler(self, subscription: Subscription) -> None:
-        told = f"a listener to {subscription.type.name} is too slow: {subscription.dropped} events dropped"
-        self._pipelines[self.symbols[0]].alerts.add("slow_handler", told, self.feed.clock.now_ns())
+        text = f"a listener to {subscription.type.name} is too slow: {subscription.dropped} events dropped"
+        self._pipelines[self.symbols[0]].alerts.add("slow_handler", text, self.feed.clock.now_ns())
 
     # -- the timer that closes bars -------------------------------------------------------------------
 
@@ -323,7 +323,7 @@ class MarketSession:
             When the session does not follow the symbol.
         """
         if symbol not in self.markets:
-            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, self.symbols)}")
+            raise not_followed(symbol, self.symbols)
         return self.markets[symbol]
 
     def _release(self) -> None:

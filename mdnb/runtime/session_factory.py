@@ -1,4 +1,4 @@
-"""Making, starting and dropping sessions: what both faces have in common."""
+"""Makes, starts and closes sessions, for both faces."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ async def start_session(session: MarketSession, key: object) -> None:
 
 
 def drop_session(session: MarketSession) -> None:
-    """Close the session of a face that nobody keeps any more; from any thread."""
+    """Close the session of a garbage-collected face; from any thread."""
     background_loop().spawn(session.close(), name="mdnb-close")

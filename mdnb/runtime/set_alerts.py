@@ -1,4 +1,4 @@
-"""Setting alerts: what ``live.alert()`` and ``suite.alert()`` do."""
+"""Setting price alerts: ``live.alert()`` and ``suite.alert()``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AlertSetter:
         once: bool = True,
         symbol: str | None = None,
     ) -> Alert:
-        """Set an alert: it is told as `EventType.ALERT`, noted on what is returned, and drawn on charts.
+        """Set an alert: when it fires, `EventType.ALERT` is emitted; charts draw it.
 
         It is decided on each trade, not on what is drawn: a price that is crossed and left again within a
         batch fires. From a trade at ``a`` to the next at ``b`` a price is crossed upwards where
@@ -52,7 +52,7 @@ class AlertSetter:
         above, below
             Fires when the price is crossed upwards, or downwards.
         event
-            Fires when an event of this type is told, any but ``ALERT``.
+            Fires when an event of this type is emitted, any but ``ALERT``.
         message
             What the event and the chart say, at most 500 letters; default the symbol and the price.
         once

@@ -1,4 +1,4 @@
-"""`SymbolMarket`: everything that is one symbol's, made once and shared by every face of it."""
+"""`SymbolMarket`: everything that belongs to one symbol, made once and shared by all its faces."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class SymbolMarket:
         self.disk = DiskOverflow(self.engine)
 
     def open(self) -> SymbolState:
-        """Return what is held.
+        """Return the symbol's state; raise where the market was closed.
 
         Raises
         ------
@@ -109,12 +109,12 @@ class SymbolMarket:
         return self.health.freshness(self.symbol, is_open=is_open)
 
     def accounting(self) -> Accounting:
-        """Return where every trade that arrived went."""
+        """Return the accounting: where each trade that arrived went."""
         batcher = self.batcher
         return self.pipeline.accounting(batcher.frames, batcher.control, batcher.malformed)
 
     async def first(self, read: Callable[[], T | None], what: str, timeout: float) -> T:
-        """Return what ``read`` gives as soon as it gives anything.
+        """Wait until ``read`` gives something, and return it.
 
         Raises
         ------

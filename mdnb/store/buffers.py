@@ -1,4 +1,4 @@
-"""Memory for columns: given back to the system the moment nobody uses it, and resident only where touched."""
+"""Memory for columns: returned to the system as soon as it is unused, and resident only where touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars as columns: what stores give out by the block."""
+"""Blocks of bars as numpy columns, as stores return them."""
 
 from __future__ import annotations
 

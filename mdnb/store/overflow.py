@@ -1,4 +1,4 @@
-"""Bars that left memory: waiting to be written, then on disk; read back as if they had stayed."""
+"""Bars that left memory: pending, then on disk; read back together with those in memory."""
 
 from __future__ import annotations
 

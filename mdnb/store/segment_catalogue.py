@@ -1,4 +1,4 @@
-"""The list of a folder's segments: what is there, how it is changed, and what happens to damaged ones."""
+"""The list of a folder's segments: adding and replacing them, and setting damaged ones aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of one timeframe's segments: one store at a time, and what a killed process left in it."""
+"""The folder of one timeframe's segments: locked for one store, and cleaned up after a killed process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows go to which segment: plain arithmetic on what is held, nothing is read or written here."""
+"""Decides which rows go to which segment; pure arithmetic, nothing is read or written here."""
 
 from __future__ import annotations
 

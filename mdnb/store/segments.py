@@ -1,4 +1,4 @@
-"""Closed bars of one timeframe on disk, as segments that are there whole or not at all.
+"""Closed bars of one timeframe on disk, in segments that are written whole or not at all.
 
 Every change writes new files first, forces them to disk, and only then lets go of the old ones. So a process
 may be killed at any moment: what a call that returned had written is there, and every file reads.

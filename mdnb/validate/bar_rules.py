@@ -1,4 +1,4 @@
-"""Checks of what bars say, one function each, and `check_bars`, which runs every check there is.
+"""Checks of bars, one function each, and `check_bars`, which runs them all.
 
 A check reports and changes nothing. Those of time are in `mdnb.validate.bar_times`, those of unit and splits
 in `mdnb.validate.scale_rules`.
@@ -63,7 +63,7 @@ def check_finite(bars: Bars) -> list[QualityFinding]:
 
 
 def check_volume(bars: Bars, whole_lots: bool = False) -> list[QualityFinding]:
-    """Find volumes that cannot be.
+    """Find invalid volumes: negative, not finite, or fractions of a lot.
 
     ``volume_not_finite``, ``volume_negative``, and where the instrument trades whole lots
     ``volume_not_whole``.
@@ -164,7 +164,7 @@ def check_volume_spikes(bars: Bars, window: int = 50, limit: float = 6.0) -> lis
 
 
 def check_flat_runs(bars: Bars, at_least: int = 30) -> list[QualityFinding]:
-    """Find stretches in which no price moved at all (``flat_run``): a feed that stands still.
+    """Find runs of bars in which no price moved (``flat_run``): a frozen feed.
 
     Counted are successive bars whose four prices all equal the close before them, ``at_least`` of them.
     """

@@ -1,4 +1,4 @@
-"""When bars are: order, grid, duplicates, gaps, the future, and whether they equal what they are made of."""
+"""Checks of bar times: order, duplicates, grid, gaps, the future, and agreement with finer bars."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check_order(bars: Bars) -> list[QualityFinding]:
 
 
 def check_duplicates(bars: Bars) -> list[QualityFinding]:
-    """Find bars whose start was had before, anywhere above.
+    """Find bars whose start occurred before.
 
     ``duplicate_equal`` has the content of the first bar of that start, ``duplicate_conflicting`` has not.
     """
@@ -61,7 +61,7 @@ def check_duplicates(bars: Bars) -> list[QualityFinding]:
 
 
 def check_grid(bars: Bars, grid: Grid) -> list[QualityFinding]:
-    """Find bars that do not start where bars start.
+    """Find bars that are not on the timeframe's grid.
 
     ``time_off_grid`` starts between two edges of the timeframe, ``session_closed`` while the venue is closed.
     """
@@ -143,7 +143,7 @@ def check_future(bars: Bars, now_ns: int) -> list[QualityFinding]:
 
 
 def check_zone(stamps: Any) -> list[QualityFinding]:
-    """Find out whether time stamps, as a file had them, know their zone (``time_without_zone``).
+    """Find time stamps of a file that lack a time zone (``time_without_zone``).
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def check_zone(stamps: Any) -> list[QualityFinding]:
 
 
 def check_children(bars: Bars, grid: Grid, children: Bars, child_grid: Grid) -> list[QualityFinding]:
-    """Find bars that are not what the bars of a finer timeframe add up to (``children_differ``).
+    """Find bars that differ from the aggregate of their finer bars (``children_differ``).
 
     Open of the first, highest high, lowest low, close of the last must be equal; volume up to rounding. Only
     bars that the children cover from start to end are compared; a bar without any child is not.

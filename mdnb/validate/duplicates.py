@@ -1,4 +1,4 @@
-"""Which trades were seen before. By id only: identical rows are normal in real data."""
+"""Detects duplicate trades, by id only: identical rows are normal in real data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check of bars reports, and how rows that fail become reports."""
+"""Findings: what a check of bars reports."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Bars(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class QualityFinding(Record):
-    """One thing that is wrong with, or odd about, some consecutive bars.
+    """A problem found in one or more consecutive bars.
 
     Attributes
     ----------

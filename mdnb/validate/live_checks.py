@@ -1,4 +1,4 @@
-"""Checks of what arrives, one bar, quote or trade at a time, from the past alone."""
+"""Checks of live bars, quotes and trades, one at a time, from past data only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DISORDER_NS = 60 * 1_000_000_000
 
 
 def bar_faults(row: BarRow) -> str | None:
-    """Return why a bar cannot be, None where it can.
+    """Return why a bar is invalid, None where it is valid.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class BarChecks:
         self._flat = 0
 
     def seed(self, rows: Sequence[BarRow]) -> None:
-        """Take bars that were judged already, oldest first."""
+        """Seed with bars that were checked already, oldest first."""
         for row in rows[-2 * _WINDOW :]:
             self._remember(row)
 

@@ -1,4 +1,4 @@
-"""Which live trades lie off the market, told from the past alone, with second thoughts (hot path)."""
+"""Outlier filter of live trades, from past prices only; confirmed trades are released later (hot path)."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class TrailingFilter:
         self._kept = 0
 
     def seed(self, prices: Sequence[float]) -> None:
-        """Take prices known to be good, oldest first, such as those of the history."""
+        """Seed with prices known to be good, oldest first, such as those of the history."""
         for price in prices:
             if math.isfinite(price):
                 self._remember(price)

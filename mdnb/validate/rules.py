@@ -79,7 +79,7 @@ class ValidationRules:
                 raise OptionError(f"{field.name} must be True or False; got {value!r}")
 
     def allows(self, kind: str) -> bool:
-        """Return whether findings of a type are wanted."""
+        """Return whether the check of a finding type is on."""
         option = _OPTIONS.get(kind)
         return option is None or bool(getattr(self, option))
 

@@ -1,4 +1,4 @@
-"""Prices in another unit: hundredfold slips (pence for pounds) and splits that were not applied.
+"""Checks of scale: prices a hundredfold off (pence for pounds), and splits that were not applied.
 
 Both are judged from the newest bar backwards, since the newest prices are those of today's unit.
 """

@@ -57,7 +57,7 @@ class TickRules:
         self._level()
 
     def seed(self, prices: Sequence[float]) -> None:
-        """Take prices known to be good, such as those of the history."""
+        """Seed with prices known to be good, such as those of the history."""
         self._recent.extend(price for price in prices if 0 < price < _INF)
         self._level()
 

@@ -1,1 +1,1 @@
-"""What is seen: live charts, and pictures of them for pages without a kernel."""
+"""Live charts, tables, dashboards and depth heat maps, and pictures of them for pages without a kernel."""

@@ -1,4 +1,4 @@
-"""Opening charts, alone or with what belongs around them: ``live.chart()``, ``panel()``, ``dashboard()``."""
+"""Opening charts: ``live.chart()``, ``live.panel()``, ``live.dashboard()``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ChartOpener"]
 
 
 class ChartOpener:
-    """Opens charts of a session; every face of a market hands its methods on.
+    """Opens charts of a session; every face of a market has its methods.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class ChartOpener:
         status: bool = True,
         **options: Unpack[EachChartOptionsDict],
     ) -> Dashboard:
-        """Return live charts of several timeframes side by side, with what holds for all of them above.
+        """Return live charts of several timeframes side by side, with alignment, status and controls above.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Opening tables of a running market: what ``live.tape()`` and its kin do."""
+"""Opening tables of a running market: ``live.tape()``, ``depth()``, ``watch()``, ``frame_view()``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMNS = 240
 
 
 class TableOpener:
-    """Opens tables of a session; every face of a market hands its methods on.
+    """Opens tables of a session; every face of a market has its methods.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class TableOpener:
         fps: float = _FPS,
         palette: str = _PALETTE,
     ) -> DepthView | DepthLadder:
-        """Return a live order book: a heat map of what waited at each price, and a ladder of what does now.
+        """Return a live order book: a heat map of resting size over time, and the ladder of now.
 
         The order book is subscribed if it is not; it stays so when the view is closed, until
         ``data.unsubscribe_from_level2()``.

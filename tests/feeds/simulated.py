@@ -8,7 +8,7 @@ import functools
 from mdnb.feeds.simulator.hours import Hours, market_sessions
 from mdnb.feeds.simulator.market import Market
 from mdnb.feeds.simulator.symbols import model_of
-from mdnb.feeds.simulator.tape import Tape
+from mdnb.feeds.simulator.tape import TradeTape
 
 __all__ = ["DAY", "HOUR", "MINUTE", "SECOND", "instant", "tape_of"]
 
@@ -31,16 +31,16 @@ def tape_of(
     hours: Hours = "venue",
     rate: float = 1.0,
     fresh: bool = False,
-) -> Tape:
+) -> TradeTape:
     """Return a market; ``fresh`` makes it anew, so that nothing it remembers can help."""
     make = _make if fresh else _kept
     return make(symbol, seed, start, hours, rate)
 
 
-def _make(symbol: str, seed: int, start: str, hours: Hours, rate: float) -> Tape:
+def _make(symbol: str, seed: int, start: str, hours: Hours, rate: float) -> TradeTape:
     start_ns = instant(start)
     model = model_of(symbol)
-    return Tape(Market(model, seed, _sessions(model, start_ns, hours), start_ns + 400 * DAY, rate))
+    return TradeTape(Market(model, seed, _sessions(model, start_ns, hours), start_ns + 400 * DAY, rate))
 
 
 _sessions = functools.cache(market_sessions)

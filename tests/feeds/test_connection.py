@@ -20,7 +20,7 @@ from hypothesis import given, strategies as st
 from websockets.asyncio.server import ServerConnection
 
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError, OptionError
-from mdnb.feeds.connection import Backoff, Endpoint, Patience, Wall, WebSocketFeed
+from mdnb.feeds.connection import Backoff, Endpoint, Timeouts, Wall, WebSocketFeed
 from mdnb.feeds.wire import WireFeed
 from mdnb.rows import Reply
 from tests.feeds.scripted import frames_of, scripted
@@ -261,7 +261,7 @@ def test_heartbeats_are_sent_where_the_venue_wants_them() -> None:
 
     async def main() -> None:
         async with scripted([answer]) as server:
-            feed = Beating(server.url, patience=Patience(heartbeat=0.01))
+            feed = Beating(server.url, timeouts=Timeouts(heartbeat=0.01))
             await lived(feed, lambda: feed.until(lambda: len(asked(feed)) >= 3))
 
     asyncio.run(main())
@@ -308,7 +308,7 @@ def test_a_server_that_drops_at_once_is_not_stormed() -> None:
         async with scripted([leave]) as server:
             patient = Patient()
             # Silence is not what this is about: the watch's own sleeps are all 1e6 seconds.
-            feed = Venue(server.url, wall=patient.wall(), patience=Patience(stale=1e6, dead=2e6))
+            feed = Venue(server.url, wall=patient.wall(), timeouts=Timeouts(stale=1e6, dead=2e6))
             feed._wall = Wall(monotonic=lambda: 0.0, sleep=patient.sleep, dice=lambda: 1.0)
             await lived(feed, lambda: feed.until(lambda: feed.names.count("disconnected") == 5))
             waits = [seconds for seconds in patient.slept if seconds < 100]
@@ -354,7 +354,7 @@ def test_retry_after_is_honoured_in_both_its_forms() -> None:
     async def main() -> None:
         async with scripted([*((429, one) for one in headers), answer]) as server:
             patient = Patient()
-            feed = Venue(server.url, wall=patient.wall(), patience=Patience(stale=1e9, dead=1e9))
+            feed = Venue(server.url, wall=patient.wall(), timeouts=Timeouts(stale=1e9, dead=1e9))
             await lived(feed, lambda: feed.until(lambda: "connected" in feed.names))
             seven, date, neither, endless = patient.slept[:4]
             assert seven == 7
@@ -385,7 +385,7 @@ def test_a_mute_server_is_first_stale_then_left() -> None:
     async def main() -> None:
         async with scripted([frames_of, answer]) as server:
             patient = Patient()
-            feed = Venue(server.url, wall=patient.wall(), patience=Patience(stale=10, dead=30))
+            feed = Venue(server.url, wall=patient.wall(), timeouts=Timeouts(stale=10, dead=30))
             await lived(feed, lambda: feed.until(lambda: "reconnected" in feed.names))
             names = feed.names
             assert names[:5] == ["connecting", "connected", "stale", "disconnected", "reconnecting"]
@@ -404,7 +404,7 @@ def test_a_frame_ends_the_staleness() -> None:
             await frames_of(connection)
 
         async with scripted([slow]) as server:
-            feed = Venue(server.url, patience=Patience(stale=0.02, dead=1e6))
+            feed = Venue(server.url, timeouts=Timeouts(stale=0.02, dead=1e6))
 
             async def then() -> None:
                 await feed.until(lambda: "stale" in feed.names)
@@ -454,10 +454,10 @@ def test_a_request_is_asked_again_on_the_next_connection() -> None:
     asyncio.run(main())
 
 
-def test_a_request_without_an_answer_ends_by_its_patience() -> None:
+def test_a_request_without_an_answer_ends_by_its_timeout() -> None:
     async def main() -> None:
         async with scripted([frames_of]) as server:
-            feed = Venue(server.url, patience=Patience(reply=0.05))
+            feed = Venue(server.url, timeouts=Timeouts(reply=0.05))
 
             async def then() -> None:
                 with pytest.raises(FeedError, match=r"no answer to 'bars' within 0\.05 s"):

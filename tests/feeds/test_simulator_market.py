@@ -16,7 +16,7 @@ from mdnb.feeds.simulator.intraday_profile import activity_curve, local_minutes
 from mdnb.feeds.simulator.match_turnover import SETTLED_COUNT
 from mdnb.feeds.simulator.minute_plan import MINUTE_NS, Plan
 from mdnb.feeds.simulator.symbols import MODELS, model_of
-from mdnb.feeds.simulator.tape import Tape
+from mdnb.feeds.simulator.tape import TradeTape
 from mdnb.feeds.simulator.ticks import Ticks, make_ticks, plan_turnover
 from mdnb.timeframes import Timeframe
 from tests.feeds.simulated import DAY, HOUR, MINUTE, instant, tape_of
@@ -35,11 +35,11 @@ def joined(parts: list[Ticks]) -> Ticks:
     return Ticks(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
 
 
-def ticks_of(tape: Tape, plan: Plan) -> Ticks:
+def ticks_of(tape: TradeTape, plan: Plan) -> Ticks:
     return make_ticks(plan, tape.market.tick_key, tape.model)
 
 
-def frame_of(tape: Tape, ticks: Ticks) -> pd.DataFrame:
+def frame_of(tape: TradeTape, ticks: Ticks) -> pd.DataFrame:
     rows = tape.rows(ticks)
     frame = pd.DataFrame(rows, columns=["ts", "price", "size", "count", "side", "id"])
     frame["turnover"] = frame["price"] * frame["size"]

@@ -1,4 +1,4 @@
-"""How to tell a venue's messages from another's, and what to learn from them without decoding.
+"""Detecting the venue of recorded messages, by their fields or the address they came from.
 
 Decoders are pure and live elsewhere; a replay only has to know whose dialect it plays, which symbols are
 in a file, and how finely they are priced. A look at the text is enough for that.
@@ -26,7 +26,7 @@ _NEVER = "(?!)"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Venue:
-    """One dialect's marks.
+    """How one venue's messages are recognised.
 
     Attributes
     ----------
@@ -173,7 +173,7 @@ VENUES = {
 
 
 def unmarked(dialect: str) -> Venue:
-    """Return a venue of which only the dialect is known, such as another package's."""
+    """Return a venue of which only the decoder's name is known, such as another package's."""
     return _venue(dialect, _NEVER, _NEVER, _NEVER, _NEVER, _NEVER, "none")
 
 
@@ -183,7 +183,7 @@ def by_address(address: str) -> Venue | None:
 
 
 def by_frames(frames: Iterable[str | bytes]) -> Venue | None:
-    """Return the venue whose marks some frames bear.
+    """Return the venue that some frames come from.
 
     Examples
     --------
@@ -217,7 +217,7 @@ class Survey:
 
 
 def survey(frames: Iterator[Frame], venue: Venue, wanted: Collection[str] = ()) -> Survey:
-    """Look at a recording until it is clear what it holds.
+    """Read the beginning of a recording to find its venue and symbols.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Recordings as a feed: read from a file, served over a real socket, taken as a venue's would be."""
+"""Recordings as a feed: read from a file and served over a real socket, as a venue would."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mdnb.feeds.replay.formats import dialect_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
 from mdnb.feeds.replay.recording import Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
-from mdnb.feeds.timeouts import Patience, Wall
+from mdnb.feeds.timeouts import Timeouts, Wall
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument, known_instrument
 from mdnb.rows import BarRow, TradeRow
@@ -34,7 +34,7 @@ _CALENDAR_DAYS = 400
 # 1973: 20131007, meant as a day, is far below.
 _EARLIEST_NS = 10**17
 # A recording may be silent for hours; there is no connection to lose.
-_PATIENCE = Patience(stale=1e9, dead=1e9)
+_TIMEOUTS = Timeouts(stale=1e9, dead=1e9)
 
 
 class ReplayFeed(WireFeed):
@@ -66,7 +66,7 @@ class ReplayFeed(WireFeed):
     timezone
         Of a LEAN file's midnight, where its own rule is wrong.
     dialect
-        Of a frame recording whose venue cannot be told.
+        Of a frame recording whose venue cannot be detected.
     wall
         The wall clock to sleep by.
 
@@ -108,7 +108,7 @@ class ReplayFeed(WireFeed):
         dialect: str | None = None,
         wall: Wall | None = None,
     ) -> None:
-        super().__init__(patience=_PATIENCE, wall=wall)
+        super().__init__(timeouts=_TIMEOUTS, wall=wall)
         self.path = _file(path)
         self.speed = _speed(speed)
         if price not in ("bid", "ask", "mid"):
@@ -190,7 +190,7 @@ class ReplayFeed(WireFeed):
         self._address = await self._server.start()
 
     def instrument(self, symbol: str) -> Instrument:
-        """Return what the data tells: the tick size is the finest price step in its first part."""
+        """Return the instrument; its tick size is the finest price step at the beginning of the data."""
         if symbol not in self._instruments:
             raise SymbolError(f"{symbol!r} was not opened. {suggest(symbol, self._instruments)}")
         return self._instruments[symbol]
@@ -225,14 +225,14 @@ class ReplayFeed(WireFeed):
             raise self._server.failure
 
     async def send_subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
-        """Ask the server to play a symbol; a frame recording's server does not answer."""
+        """Subscribe to a symbol of the playback server; one that plays raw frames does not answer."""
         if self.dialect == "mdnb" and self.recording.frames is None:
             await super().send_subscribe(symbol, channels)
         else:
             await self.send(self.encode_request("subscribe", 0, {"symbol": symbol}))
 
     async def send_unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
-        """Give a symbol back once none of its channels is wanted any more."""
+        """Unsubscribe from a symbol once none of its channels is subscribed any more."""
         if symbol in self._wanted:
             return
         if self.recording.frames is None:
@@ -243,11 +243,11 @@ class ReplayFeed(WireFeed):
     async def history_bars(
         self, symbol: str, timeframe: str, start_ns: int, end_ns: int
     ) -> list[BarRow] | None:
-        """Return None: all of a recording arrives as live."""
+        """Return None: all of a recording arrives as live data."""
         return None
 
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
-        """Return None: all of a recording arrives as live."""
+        """Return None: all of a recording arrives as live data."""
         return None
 
     def is_end(self, code: int, reason: str) -> bool:

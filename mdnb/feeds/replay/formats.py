@@ -1,4 +1,4 @@
-"""Which format a recording is in, told from its content, and how to open it."""
+"""Formats of recordings: detected from the content, then opened."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def open_recording(
     price: Price = "mid",
     timezone: str | None = None,
 ) -> Recording:
-    """Open a recording; its format is told from its content.
+    """Open a recording; its format is detected from its content.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def open_recording(
     wanted
         Symbols to look for in a frame recording.
     dialect
-        Of a frame recording whose venue cannot be told.
+        Of a frame recording whose venue cannot be detected.
     price, timezone
         See `mdnb.feeds.replay.quantconnect_lean.lean_tracks`.
 
@@ -127,7 +127,7 @@ def _frame_file(path: Path, start: bytes, dialect: str | None) -> _FrameFile | N
     if told is None:
         known = ", ".join(VENUES)
         raise FeedError(
-            f"{path.name} is a {form}, but of no venue that can be told: give dialect=, one of {known}"
+            f"{path.name} is a {form}, and its venue is not recognised: give dialect=, one of {known}"
         )
     return _FrameFile(form, read, told)
 

@@ -70,7 +70,7 @@ def cryptofeed_frames(path: Path, damage: Damage) -> Iterator[Frame]:
 
 
 def cryptofeed_address(path: Path) -> str:
-    """Return the address that the recording was made at, ``""`` where no line tells."""
+    """Return the address that the recording was made at, ``""`` where no line has it."""
     for number, line in enumerate(lines(path, Damage())):
         found = _CRYPTOFEED_ADDRESS.match(line)
         if found or number > 100:

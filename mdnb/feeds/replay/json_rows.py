@@ -101,7 +101,7 @@ def candle_step(rows: Iterator[Row], path: Path) -> str:
     starts = [row[0] for row in itertools.islice(rows, 1000)]
     steps = Counter(later - earlier for earlier, later in itertools.pairwise(starts) if later > earlier)
     if not steps:
-        raise FeedError(f"{path.name}: too few candles, or not oldest first: cannot tell their timeframe")
+        raise FeedError(f"{path.name}: too few candles, or not oldest first: their timeframe is not clear")
     step = min(steps, key=lambda found: (-steps[found], found))
     if step % 1_000_000_000:
         raise FeedError(f"{path.name}: the candles are {step} ns apart, which is no timeframe")

@@ -1,4 +1,4 @@
-"""Which rows of a recording are played, in which order, and from where again when it loops."""
+"""The rows of a recording in the order they are played, once or in a loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recording is, whatever its file format: frames of a venue, or tracks of rows.
+"""A recording in any file format: raw frames of a venue, or tracks of rows.
 
 A *frame recording* holds a venue's own messages and is played verbatim. A *row recording* holds trades,
 quotes or bars, one track a symbol, and is played over mdnb's own wire protocol.
@@ -30,18 +30,18 @@ _DISTINCT_FOR_COARSE_TICK = 20
 
 @dataclasses.dataclass(slots=True)
 class Damage:
-    """What of a file could not be read, counted and left out: a torn last line, a row that is none."""
+    """Unreadable parts of a file, skipped and counted: a truncated last line, a malformed row."""
 
     count: int = 0
     first: str = ""
 
     def note(self, what: str) -> None:
-        """Count one more; the first one's description is kept."""
+        """Count one more; the description of the first one is kept."""
         self.count += 1
         self.first = self.first or what
 
     def forget(self) -> None:
-        """Begin to count anew."""
+        """Reset the count."""
         self.count, self.first = 0, ""
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class Track:
     timeframe, step_ns
         Of bars; ``""`` and 0 otherwise.
     weight
-        Grows with the amount of data, to tell the busiest.
+        Grows with the amount of data; decides which track is the busiest.
     root
         A future's root symbol, ``""`` for all else.
     """

@@ -1,4 +1,4 @@
-"""How many trades each quarter of an hour has, and the ids they bear.
+"""How many trades each quarter of an hour has, and their ids.
 
 The clustering is a multiplicative cascade: each block of time, at several lengths, has a multiplier of
 its own, drawn from its number alone. Long memory without any recursion (B. Mandelbrot, A. Fisher,
@@ -48,7 +48,7 @@ def _table(deviation: float) -> NDArray[np.float64]:
 
 
 def multipliers(layers: tuple[Layer, ...], key: int, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the product of the layers' multipliers at each step; layers of equal length share their dice.
+    """Return the product of the layers' multipliers at each step; equally long layers share random numbers.
 
     Parameters
     ----------

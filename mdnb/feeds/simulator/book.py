@@ -1,4 +1,4 @@
-"""Best bid and ask, and forty levels a side, that agree with the trades.
+"""The simulated order book: best bid and ask and forty levels a side, consistent with the trades.
 
 A buyer takes the ask and a seller the bid, so each trade says where one side stood; the other is a
 spread away. Sizes and deeper levels are drawn from price and time alone: like the trades they are the
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mdnb.feeds.simulator.symbols import Model
-    from mdnb.feeds.simulator.tape import Tape
+    from mdnb.feeds.simulator.tape import TradeTape
     from mdnb.feeds.simulator.ticks import Ticks
 
 __all__ = ["LEVELS", "Book", "Ladder", "update"]
@@ -56,7 +56,7 @@ class Ladder:
 class Book:
     """Quotes and depth of one market."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: TradeTape) -> None:
         self._tape = tape
         self._model: Model = tape.model
         self._key = key_of(tape.market.seed, self._model.symbol, "book")
@@ -111,7 +111,7 @@ class Book:
         return self._as_update(ts_ns, True, ladder.bids, ladder.asks)
 
     def change(self, before: Ladder, after: Ladder, ts_ns: int) -> DepthUpdate | None:
-        """Return what leads from one book to another; None where nothing changed."""
+        """Return the update that leads from one book to another; None where nothing changed."""
         bids, asks = update(before.bids, after.bids), update(before.asks, after.asks)
         return self._as_update(ts_ns, False, bids, asks) if bids or asks else None
 

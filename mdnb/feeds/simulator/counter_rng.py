@@ -1,4 +1,4 @@
-"""Random numbers that need no memory: a pure function of a key and a counter.
+"""Counter-based random numbers: a pure function of a key and a counter.
 
 Everything random in the simulator is drawn here, so that any minute of any market can be made without
 the ones before it. Integer arithmetic and ready-made tables only: the numbers are the same whatever is
@@ -45,7 +45,7 @@ def key_of(seed: int, *names: object) -> int:
 
 
 def scatter(key: int, counters: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """Return 64 random bits for each counter.
+    """Return 64 random bits for each counter value.
 
     The mixing function of SplitMix64 (Steele, Lea, Flood, *Fast Splittable Pseudorandom Number
     Generators*, OOPSLA 2014), used as a counter-based generator.

@@ -7,7 +7,7 @@ import threading
 from mdnb.feeds.simulator.hours import Hours, market_sessions
 from mdnb.feeds.simulator.market import Market
 from mdnb.feeds.simulator.symbols import model_of
-from mdnb.feeds.simulator.tape import Tape
+from mdnb.feeds.simulator.tape import TradeTape
 from mdnb.sessions import DAY_NS
 
 __all__ = ["Exchange"]
@@ -41,10 +41,10 @@ class Exchange:
         self._start_ns = start_ns
         self._hours: Hours = hours
         self._rate = rate
-        self._tapes: dict[str, Tape] = {}
+        self._tapes: dict[str, TradeTape] = {}
         self._lock = threading.Lock()
 
-    def tape(self, symbol: str) -> Tape:
+    def tape(self, symbol: str) -> TradeTape:
         """Return a symbol's market; the first call takes about 0.1 s.
 
         Raises
@@ -57,5 +57,5 @@ class Exchange:
             if symbol not in self._tapes:
                 sessions = market_sessions(model, self._start_ns, self._hours)
                 end_ns = self._start_ns + _DAYS_AHEAD * DAY_NS
-                self._tapes[symbol] = Tape(Market(model, self._seed, sessions, end_ns, self._rate))
+                self._tapes[symbol] = TradeTape(Market(model, self._seed, sessions, end_ns, self._rate))
             return self._tapes[symbol]

@@ -14,7 +14,7 @@ from mdnb.timeframes import Grid, Timeframe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mdnb.feeds.simulator.tape import Tape
+    from mdnb.feeds.simulator.tape import TradeTape
 
 __all__ = ["closed_bars"]
 
@@ -27,7 +27,7 @@ _Columns = list["NDArray[np.int64]"]
 
 
 def closed_bars(
-    tape: Tape, timeframe: Timeframe, start_ns: int, end_ns: int, now_ns: int, limit: int
+    tape: TradeTape, timeframe: Timeframe, start_ns: int, end_ns: int, now_ns: int, limit: int
 ) -> tuple[list[BarRow], bool]:
     """Return bars that start in ``[start_ns, end_ns)`` and are over, and whether there are more.
 
@@ -72,13 +72,13 @@ def _end(grid: Grid, start_ns: int) -> float:
     return held[1] if held else math.inf
 
 
-def _from_plan(tape: Tape, grid: Grid, first_minute: int, last_minute: int) -> _Columns:
+def _from_plan(tape: TradeTape, grid: Grid, first_minute: int, last_minute: int) -> _Columns:
     plan = tape.market.plan(first_minute, last_minute)
     starts, _ = grid.starts(plan.minute * MINUTE_NS)
     return [starts, plan.open, plan.high, plan.low, plan.close, plan.volume, plan.count, plan.turnover]
 
 
-def _from_ticks(tape: Tape, grid: Grid, first_minute: int, last_minute: int) -> _Columns:
+def _from_ticks(tape: TradeTape, grid: Grid, first_minute: int, last_minute: int) -> _Columns:
     ticks = tape.minutes(first_minute, last_minute)
     starts, _ = grid.starts(ticks.ts_ns)
     price, lots = ticks.price, ticks.lots
@@ -102,7 +102,7 @@ def _merged(columns: _Columns) -> _Columns:
     ]
 
 
-def _rows(tape: Tape, columns: _Columns) -> list[BarRow]:
+def _rows(tape: TradeTape, columns: _Columns) -> list[BarRow]:
     point, unit = tape.model.ticks_per_point, tape.model.lots_per_unit
     starts, opens, highs, lows, closes, volume, count, turnover = columns
     prices = [(column / point).tolist() for column in (opens, highs, lows, closes)]

@@ -1,4 +1,4 @@
-"""How lively each minute of the day is: the well-known U shape, in the exchange's own time.
+"""Activity and volatility over the day: the well-known U shape, in the exchange's local time.
 
 Two curves: trades (mean 1 over the day) and volatility, which swings about half as much.
 """

@@ -1,4 +1,4 @@
-"""Makes drafted trades turn over exactly what their minute's plan says.
+"""Adjusts generated trades so that each minute's turnover is exactly the planned one.
 
 The draft already has the right open, high, low, close, number and volume. What is left is the sum of
 price times lots. Trades are moved by single ticks, many by one rather than one by many, until the sum
@@ -58,7 +58,7 @@ class Draft:
 
 
 def settle(draft: Draft, plan: Plan) -> None:
-    """Change levels, and lots where it must be, so that each minute turns over what is planned."""
+    """Change prices, and sizes where needed, so that each minute turns over what is planned."""
     missing = plan.turnover - plan.low * plan.volume
     missing -= np.add.reduceat(draft.level * draft.lots, draft.starts)
     free = np.ones(len(draft.level), dtype=bool)

@@ -1,4 +1,4 @@
-"""What each minute of a market looks like, before any trade is made."""
+"""The plan of each minute: open, high, low, close, volume and turnover, before any trade is made."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class SimulatorServer:
     clock
         The market's time.
     speed
-        What the clients are told of the clock's speed.
+        The clock's speed, as sent to clients.
     """
 
     def __init__(self, exchange: Exchange, clock: Clock, speed: float) -> None:

@@ -1,6 +1,6 @@
-"""What a client is sent of one symbol: a pure function of the stretch of market time that went by.
+"""The frames that a client gets of one symbol: a pure function of the interval of market time.
 
-A stream knows how far it has told the story. What is due is made when it is sent, so a slow client has
+A stream knows up to which time it has sent. What is due is made when it is sent, so a slow client has
 no queue that could grow: its trades come later and in larger frames, and none is left out; of many
 changes of the quote and the book it gets the last.
 """
@@ -19,7 +19,7 @@ from mdnb.timeframes import Timeframe
 
 if TYPE_CHECKING:
     from mdnb.feeds.base import Channel
-    from mdnb.feeds.simulator.tape import Tape
+    from mdnb.feeds.simulator.tape import TradeTape
     from mdnb.feeds.simulator.ticks import Ticks
 
 __all__ = ["FRAME_ROWS", "OWN_BARS", "Stream"]
@@ -54,7 +54,7 @@ class Stream:
         Market seconds a wall second.
     """
 
-    def __init__(self, tape: Tape, start_ns: int, speed: float) -> None:
+    def __init__(self, tape: TradeTape, start_ns: int, speed: float) -> None:
         self.position_ns = start_ns
         self.channels: tuple[Channel, ...] = ()
         self._tape = tape

@@ -1,4 +1,4 @@
-"""What the simulator trades, and how each market behaves."""
+"""The simulator's symbols, and how each market behaves."""
 
 from __future__ import annotations
 

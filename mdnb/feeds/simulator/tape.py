@@ -1,4 +1,4 @@
-"""One market's trades by time: what happened between two moments, and what comes next."""
+"""One simulated market's trades by time: those of an interval, and the next one."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mdnb.rows import TradeRow
 if TYPE_CHECKING:
     from mdnb.feeds.simulator.market import Market
 
-__all__ = ["Tape"]
+__all__ = ["TradeTape"]
 
 _MINUTES_KEPT = 16
 _LOOK_BACK_MINUTES = 14 * 1440
 
 
-class Tape:
+class TradeTape:
     """The trades of one market. Any two calls agree, whatever was asked before, from any thread."""
 
     def __init__(self, market: Market) -> None:

@@ -1,4 +1,4 @@
-"""The trades of planned minutes: they reproduce each plan to the last lot.
+"""Generates the trades of planned minutes: they add up to each plan, to the last lot.
 
 On the hot path: history of fine bars makes millions of trades at a time, about six million a second. A
 few dozen passes over flat arrays, whatever the number of minutes; whole numbers wherever anything is

@@ -1,1 +1,1 @@
-"""What happens to live data of one symbol: batches in, bars and events out."""
+"""Live data of one symbol: batches in, bars and events out."""

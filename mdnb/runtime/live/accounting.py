@@ -1,4 +1,4 @@
-"""Where every trade that arrived went: in the bars, or in a named counter. The sums must agree."""
+"""The accounting of trades: each one is in a bar or in a named counter, and the sums must agree."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Accounting(Record):
 
     @property
     def explained(self) -> int:
-        """Trades that are in exactly one place."""
+        """Trades that are accounted for: in a bar or in one counter."""
         elsewhere = (
             self.duplicate + self.late_dropped + self.outside_session + self.unsubscribed + self.held_back
         )

@@ -1,4 +1,4 @@
-"""Bars as callers ask for them: from memory, and from disk where they reach further back (hot path)."""
+"""Reads bars as frames and columns, from memory and, further back, from disk (hot path)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Window = tuple[int | None, int | None, int | None, bool]
 
 
 class HeldBars(Protocol):
-    """What is read: the bars of one symbol, in memory and beyond."""
+    """The bars of one symbol, in memory and on disk."""
 
     symbol: str
     tz: str

@@ -1,4 +1,4 @@
-"""Building bars from trades or from the feed's own bars, and changing over without a lost or doubled one."""
+"""Switches between bars built from trades and the feed's own bars, without losing or doubling one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long until a bar ends, by the wall."""
+"""Wall-clock time until a bar closes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with one symbol's data: found, counted, remembered, and told at most once a second a kind."""
+"""Data quality of one symbol: findings are kept, alerts emitted at most once per second and kind."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import BarChecks, QuoteChecks, out_of_order
 from mdnb.validate.rules import ValidationRules
 
-__all__ = ["DataFault", "Quality", "QualityAlerts", "Tell"]
+__all__ = ["DataFault", "EmitAlert", "Quality", "QualityAlerts"]
 
 _ERRORS_KEPT = 1000
 _ALERT_SECONDS = 1.0
 
-Tell = Callable[[int, dict[str, Any]], None]
+EmitAlert = Callable[[int, dict[str, Any]], None]
 """Called with the market time and the data of an alert."""
 
 
 class QualityAlerts:
-    """Tells of what is wrong, at most once a second of a kind; what came meanwhile is counted.
+    """Emits data quality alerts, at most one per second and kind; those in between are counted.
 
     Parameters
     ----------
-    tell
+    emit
         Emits the event.
     now
         A monotonic clock in seconds; tests give their own.
     """
 
-    def __init__(self, tell: Tell, now: Callable[[], float] = time.monotonic) -> None:
-        self._tell = tell
+    def __init__(self, emit: EmitAlert, now: Callable[[], float] = time.monotonic) -> None:
+        self._emit = emit
         self._now = now
-        self._told: dict[str, float] = {}
+        self._emitted: dict[str, float] = {}
         self._waiting: dict[str, tuple[int, int, str, Mapping[str, Any]]] = {}
 
     def add(
@@ -50,24 +50,24 @@ class QualityAlerts:
         count: int = 1,
         values: Mapping[str, Any] | None = None,
     ) -> None:
-        """Tell of a thing, or count it if its kind was told of less than a second ago."""
+        """Emit an alert, at most one per second and kind; otherwise count it."""
         _, before, _, _ = self._waiting.get(kind, (0, 0, "", {}))
         self._waiting[kind] = (time_ns, before + count, description, values or {})
         self._flush(kind)
 
     def flush(self) -> None:
-        """Tell what was counted more than a second after its kind was last told."""
+        """Emit the alerts that were held back, where a second has passed."""
         for kind in list(self._waiting):
             self._flush(kind)
 
     def _flush(self, kind: str) -> None:
         now = self._now()
-        if now - self._told.get(kind, -_ALERT_SECONDS) < _ALERT_SECONDS:
+        if now - self._emitted.get(kind, -_ALERT_SECONDS) < _ALERT_SECONDS:
             return
         time_ns, count, description, values = self._waiting.pop(kind)
-        self._told[kind] = now
+        self._emitted[kind] = now
         data = {"alert_type": kind, "description": description, "count": count, "values": dict(values)}
-        self._tell(time_ns, data)
+        self._emit(time_ns, data)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -79,7 +79,7 @@ class DataFault(QualityFinding):
 
 
 class Quality:
-    """Checks, counts and remembers; one for each symbol.
+    """Runs the checks of one symbol, counts and keeps what they find.
 
     Attributes
     ----------
@@ -105,13 +105,13 @@ class Quality:
         self._quotes: QuoteChecks | None = None
 
     def enable(self, rules: ValidationRules, grids: Mapping[str, Grid | None]) -> None:
-        """Check from now on; counters go on from where they were."""
+        """Turn the checks on; counters keep their values."""
         self.rules = rules
         self._quotes = QuoteChecks(rules) if rules.check_quotes else None
         self._checks = {name: BarChecks(grid, self._instrument, rules) for name, grid in grids.items()}
 
     def seed(self, timeframe: str, rows: Sequence[BarRow]) -> None:
-        """Let the checks of a timeframe know the bars that came before."""
+        """Seed the checks of a timeframe with the bars before."""
         self._checks[timeframe].seed(rows)
 
     def bar(self, timeframe: str, row: BarRow, grid: Grid | None, now_ns: int | None) -> None:
@@ -140,18 +140,18 @@ class Quality:
                 self.note(one)
 
     def rejected(self, reason: str, row: TradeRow | BarRow, timeframe: str = "") -> None:
-        """Take note of a trade or bar that was refused."""
+        """Record a trade or bar that was rejected."""
         values = {"price": row[1], "size": row[2]} if len(row) == 6 else {"open": row[1], "close": row[4]}
         thing = "trade" if len(row) == 6 else "bar"
         self.note(QualityFinding(reason, f"a {thing} was refused: {reason}", row[0], values), timeframe)
 
     def outlier(self, row: TradeRow) -> None:
-        """Take note of a trade that is kept out of the bars until others confirm it."""
+        """Record an outlier: a trade that is kept out of the bars until others confirm it."""
         values = {"price": row[1], "size": row[2]}
         self.note(QualityFinding("price_outlier", "a trade far off the market is held back", row[0], values))
 
     def note(self, found: QualityFinding, timeframe: str = "", *, alert: bool = True) -> None:
-        """Count and remember a finding, and tell of it."""
+        """Count and keep a finding, and emit its alert."""
         self.detected[found.type] += found.count
         fault = DataFault(
             type=found.type,
@@ -172,5 +172,5 @@ class Quality:
             )
 
     def trouble(self, kind: str, error: MdnbError, time_ns: int) -> None:
-        """Tell of an error of our own that a caller cannot be raised to, such as a full disk."""
+        """Emit an alert for an internal error, such as a full disk, that cannot be raised to a caller."""
         self.alerts.add(kind, str(error), time_ns)

@@ -1,4 +1,4 @@
-"""Telling handlers of what happened: rows become records only where somebody listens."""
+"""Emits events; rows become records only where somebody listens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EventPublisher:
     engine
         Whose symbol, zone and bars.
     bus
-        Who is told.
+        Delivers them.
     """
 
     def __init__(self, engine: SymbolState, bus: EventBus) -> None:
@@ -39,29 +39,29 @@ class EventPublisher:
         return self.bus.wants(kind, self.engine.symbol)
 
     def emit(self, kind: EventType, time_ns: int, data: Any) -> None:
-        """Tell of anything."""
+        """Emit an event."""
         self.bus.emit(Event(kind, self.engine.symbol, time_ns, data, self.engine.tz))
 
     def alert(self, time_ns: int, data: dict[str, Any]) -> None:
-        """Tell that something is wrong with the data."""
+        """Emit a data quality alert."""
         if self._wants(EventType.DATA_QUALITY_ALERT):
             self.emit(EventType.DATA_QUALITY_ALERT, time_ns, data)
 
     def fired(self, alerts: Sequence[Fired]) -> None:
-        """Tell of alerts that fired."""
+        """Emit an event for each alert that fired."""
         if alerts and self._wants(EventType.ALERT):
             for time_ns, data in alerts:
                 self.emit(EventType.ALERT, time_ns, data)
 
     def _watch(self, alert: Alert, kind: EventType) -> Subscription:
-        """Let an alert on an event fire when that is told."""
+        """Have an alert on an event fire when the event is emitted."""
         alerts = self.engine.alerts
         return self.bus.tap(
-            kind, lambda told: self.fired(alerts.happened(alert, told)), symbol=self.engine.symbol
+            kind, lambda event: self.fired(alerts.happened(alert, event)), symbol=self.engine.symbol
         )
 
     def bars(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
-        """Tell of bars that closed, that changed after closing, and of those being made."""
+        """Emit events for bars that closed, bars amended after closing, and forming bars."""
         engine = self.engine
         for name, row, flags in closed:
             bar = engine.bar(name, row, flags=flags)
@@ -79,21 +79,21 @@ class EventPublisher:
                     self.emit(EventType.BAR_UPDATED, forming[0], engine.bar(name, forming, closed=False))
 
     def trades(self, rows: Sequence[TradeRow]) -> None:
-        """Tell of trades."""
+        """Emit an event for each trade."""
         engine = self.engine
         if self._wants(EventType.TICK_DATA):
             for row in rows:
                 self.emit(EventType.TICK_DATA, row[0], tick_of(row, engine.instrument, engine.tz))
 
     def quotes(self, rows: Sequence[QuoteRow]) -> None:
-        """Tell of quotes."""
+        """Emit an event for each quote."""
         engine = self.engine
         if self._wants(EventType.QUOTE_UPDATE):
             for row in rows:
                 self.emit(EventType.QUOTE_UPDATE, row[0], quote_of(row, engine.instrument, engine.tz))
 
     def depth(self, time_ns: int, updates: Sequence[DepthUpdate]) -> None:
-        """Tell of the order book: best levels, spread and imbalance."""
+        """Emit an event for the order book: best levels, spread and imbalance."""
         if not self._wants(EventType.MARKET_DEPTH_UPDATE):
             return
         with self.engine.lock:

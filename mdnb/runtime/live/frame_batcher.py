@@ -1,4 +1,4 @@
-"""From frames to symbols: decode whatever one read of the socket brought, and hand it on (hot path).
+"""Decodes frames in batches, and passes the rows to each symbol's pipeline (hot path).
 
 Frames are collected in a list and one flush is scheduled on the loop; the flush handles all that has
 arrived as one batch. Quiet: a batch of one, without delay. Burst: thousands at once. No timer.
@@ -20,7 +20,7 @@ _MAX_FRAMES = 5000
 
 
 class FrameBatcher:
-    """Collects raw frames and feeds the pipelines of the symbols.
+    """Collects raw frames and passes them, decoded, to the symbols' pipelines.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class FrameBatcher:
     clock
         The feed's clock.
     health
-        Is told how late the data is.
+        Gets the latency of the data.
     on_batch
         Called with each decoded batch before its rows are handed on, for replies and the end of a recording.
     """
@@ -62,7 +62,7 @@ class FrameBatcher:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def on_frame(self, frame: str | bytes) -> None:
-        """Take one raw frame; called on the loop."""
+        """Queue one raw frame; called on the loop."""
         self._waiting.append(frame)
         if not self._scheduled:
             self._scheduled = True
@@ -72,24 +72,24 @@ class FrameBatcher:
             loop.call_soon(self.flush)
 
     def hold(self) -> None:
-        """Keep market data back until `release`, while history is being loaded."""
+        """Buffer market data until `release`, while history is being loaded."""
         if self._held is None:
             self._held = []
 
     @property
     def is_holding(self) -> bool:
-        """Whether market data is kept back."""
+        """Whether market data is being buffered."""
         return self._held is not None
 
     def release(self) -> None:
-        """Hand on what was kept back, and everything from now on."""
+        """Process the buffered data, and everything from now on."""
         held, self._held = self._held or [], None
         for batch in held:
             # How long it was kept back here is no delay of the line.
             self._route(batch, timed=False)
 
     def flush(self) -> None:
-        """Decode and hand on all frames that have arrived."""
+        """Decode and process all frames that have arrived."""
         frames, self._waiting = self._waiting, []
         if len(frames) > self.batch_size:
             # The loop has others to serve too: a flood is taken in pieces.

@@ -1,4 +1,4 @@
-"""Is the connection alive, and how late is its data: measured, not supposed."""
+"""Health of the connection: status, uptime, freshness and latency, all measured."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class Health:
 
     @property
     def is_up(self) -> bool:
-        """Whether data can be expected to arrive."""
+        """Whether the connection is up."""
         return self.status in _UP
 
     def change(self, status: str, detail: str) -> None:
-        """Take a new connection status."""
+        """Record a new connection status."""
         now = self._now()
         if not self._tried:
             # What came before the first attempt to connect is nobody's fault.
@@ -82,10 +82,10 @@ class Health:
         self.status, self.detail = status, detail
 
     def data(self, lag_ms: float | None, symbol: str = "") -> None:
-        """Take note of data that came, and of its delay in wall-clock milliseconds where that is known."""
+        """Record that data arrived, and its latency in wall-clock milliseconds where known."""
         now = self._now()
         self._last_data[symbol] = now
-        # A hundred samples a second tell as much as all of them.
+        # A hundred samples a second are enough.
         if lag_ms is not None and now >= self._next_sample:
             self._next_sample = now + 0.01
             self._delays.append(lag_ms)
@@ -132,7 +132,7 @@ class Health:
         return min(1.0, max(0.0, 2.0 - silent / limit))
 
     def clock_offset_ms(self) -> float:
-        """Return how far the venue's clock is ahead of ours, in milliseconds, as far as that can be told.
+        """Return the estimated lead of the venue's clock over ours, in milliseconds.
 
         Data cannot arrive before it was made: where the least delay of the last five to ten minutes is below
         zero, the venue's clock is at least that far ahead. A clock that lags cannot be told from a slow
@@ -149,7 +149,7 @@ class Health:
         return self.latency_quantile_ms(0.5)
 
     def latency_quantile_ms(self, share: float) -> float:
-        """Return the delay that ``share`` of the newest data stayed within, in milliseconds."""
+        """Return a quantile of the newest data's latency, in milliseconds."""
         if not self._delays:
             return float("nan")
         ordered = sorted(self._delays)

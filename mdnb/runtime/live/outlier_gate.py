@@ -1,4 +1,4 @@
-"""Trades far off the market: kept as ticks, and let into the bars when the next ones confirm them."""
+"""Outliers among live trades: kept as ticks, and added to the bars once the next trades confirm them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["OutlierGate", "keep_ticks"]
 
 
 class OutlierGate:
-    """Sifts trades on their way into one engine's bars.
+    """Holds outliers back from one symbol's bars until they are confirmed.
 
     Parameters
     ----------
     engine
-        Where they go; its newest trades tell the level to begin with.
+        Where they go; its newest trades give the first price level.
     """
 
     def __init__(self, engine: SymbolState) -> None:
@@ -30,12 +30,12 @@ class OutlierGate:
         self.filter.seed(held["price"][held["flag"] == IN_BARS].tolist())
 
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow], list[TradeRow]]:
-        """Return the rows for the bars, those held back now, and earlier ones that are let in."""
+        """Return the rows for the bars, those held back, and earlier ones that are now confirmed."""
         split = self.filter.split(rows)
         return split.kept, split.held, split.released
 
     def let_in(self, released: Sequence[TradeRow]) -> None:
-        """Put confirmed ticks into the bars of their time, as if they had never been held back."""
+        """Add confirmed ticks to the bars of their time, as if they had never been held back."""
         engine = self._engine
         whole = engine.config.enable_tick_data
         if whole:
@@ -46,7 +46,7 @@ class OutlierGate:
 def keep_ticks(
     engine: SymbolState, arrived: Sequence[TradeRow], good: Sequence[TradeRow], held: Sequence[TradeRow]
 ) -> None:
-    """Keep ticks in the order they came in: those in a bar, and flagged those held back.
+    """Store ticks in order of arrival, those held back flagged.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What happens to one symbol's data, in which order (hot path, guarded by ``tests/benchmarks``).
+"""The stages that one symbol's data passes, in order (hot path, guarded by ``tests/benchmarks``).
 
 The only file that knows the order of the stages: duplicates out, rules, bars, ticks kept, events. It runs
 on the background loop and takes the engine's lock a batch at a time.
@@ -37,14 +37,14 @@ _NO_LIMIT = 2**63 - 1
 
 
 class Pipeline:
-    """Takes decoded rows of one symbol to bars, ticks and events.
+    """Turns decoded rows of one symbol into bars, ticks and events.
 
     Parameters
     ----------
     engine
         What is written to.
     bus
-        Who is told.
+        Emits the events.
     clock
         The market's time.
     ids
@@ -100,7 +100,7 @@ class Pipeline:
         depth: Sequence[DepthUpdate] = (),
         bars: Sequence[tuple[str, list[tuple[BarRow, bool]]]] = (),
     ) -> None:
-        """Take what one drain held for this symbol."""
+        """Process one batch of this symbol's rows."""
         if depth:
             self._take_depth(depth)
         if quotes:
@@ -112,7 +112,7 @@ class Pipeline:
         self.engine.notify()
 
     def take_trades(self, trades: Sequence[TradeRow]) -> None:
-        """Take trades, a batch at a time."""
+        """Process a batch of trades."""
         size = self.batch_size
         for a in range(0, len(trades), size):
             rows = trades[a : a + size] if len(trades) > size else trades
@@ -162,7 +162,7 @@ class Pipeline:
             engine.updates += 1
             closed, amended = self.collect()
         self.publisher.fired(fired)
-        self.tell(closed, amended)
+        self.publish(closed, amended)
         self.publisher.trades(rows)
 
     def _latest_ns(self) -> int:
@@ -239,7 +239,7 @@ class Pipeline:
             engine.updates += 1
         self.quality.quotes(rows)
         self.publisher.fired(fired)
-        self.tell(closed, amended)
+        self.publish(closed, amended)
         self.publisher.quotes(rows)
 
     def _take_bars(self, name: str, rows: list[tuple[BarRow, bool]]) -> None:
@@ -267,10 +267,10 @@ class Pipeline:
             engine.updates += 1
             closed, amended = self.collect()
         self.publisher.fired(fired)
-        self.tell(closed, amended)
+        self.publish(closed, amended)
 
     def possible(self, name: str, rows: Sequence[BarRow]) -> list[BarRow]:
-        """Return the bars that can be; the others are counted as rejected."""
+        """Return the valid bars; the others are counted as rejected."""
         if not self.engine.config.validate_bars:
             return list(rows)
         good: list[BarRow] = []
@@ -297,7 +297,7 @@ class Pipeline:
     def build_from(
         self, source: Literal["trades", "bars"], boundary_ns: int, bars: str | None = None
     ) -> None:
-        """Build bars from another source, from an instant of market time on; trades are kept in any case.
+        """Build bars from another source, from an instant of market time on; trades are stored in any case.
 
         Parameters
         ----------
@@ -327,7 +327,7 @@ class Pipeline:
         return int(wall_ms * 1e6 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
 
     def note_lag(self, lag_ms: float) -> None:
-        """Take how late the newest data was, in wall-clock milliseconds."""
+        """Record the newest data's latency, in wall-clock milliseconds."""
         self._lag_ms, self._lag_at = max(0.0, lag_ms), time.monotonic()
 
     def close_due(self) -> None:
@@ -341,7 +341,7 @@ class Pipeline:
             closed, amended = self.collect()
             changed = bool(closed) or engine.cascade.root.closed_to != before
             engine.updates += changed
-        self.tell(closed, amended)
+        self.publish(closed, amended)
         if changed:
             engine.notify()
 
@@ -363,7 +363,7 @@ class Pipeline:
             engine.cascade.close_until(2**62)
             engine.updates += 1
             closed, amended = self.collect()
-        self.tell(closed, amended)
+        self.publish(closed, amended)
         engine.notify()
 
     def newest_ns(self) -> int:
@@ -372,7 +372,7 @@ class Pipeline:
         return last[0] if last is not None else self.clock.now_ns()
 
     def live_spans(self, now_ns: int) -> list[tuple[int, int]]:
-        """Return the stretches of market time through which data arrived, or was put back."""
+        """Return the intervals of market time in which data arrived, or was backfilled."""
         if self.live_since_ns is None:
             return []
         lost = [*self.outages, *([(self.outage_ns, now_ns)] if self.outage_ns is not None else [])]
@@ -382,18 +382,18 @@ class Pipeline:
             start = b
         return [*spans, (start, now_ns)]
 
-    # -- telling ------------------------------------------------------------------------------------
+    # -- events -------------------------------------------------------------------------------------
 
     def collect(self) -> tuple[Closed, list[tuple[str, BarRow]]]:
-        """Return, and forget, the bars that closed and those that changed; hold the engine's lock."""
+        """Return and clear the bars that closed and those that changed; hold the symbol's lock."""
         engine = self.engine
         closed, engine.closed = engine.closed, []
         amended = [(node.name, row) for node, row in engine.cascade.amended]
         engine.cascade.amended.clear()
         return closed, amended
 
-    def tell(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
-        """Check bars that closed, and tell of all that changed."""
+    def publish(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
+        """Check bars that closed, and emit events for all that changed."""
         self.bars_closed += len(closed)
         if self.quality.rules is not None:
             for name, row, _ in closed:
@@ -401,7 +401,7 @@ class Pipeline:
         self.publisher.bars(closed, amended)
 
     def accounting(self, frames: int, control: int, malformed: int) -> Accounting:
-        """Return where every trade went, as of now."""
+        """Return the accounting of trades as of now."""
         cascade = self.engine.cascade
         with self.engine.lock:
             return self.ledger.freeze(

@@ -40,7 +40,7 @@ _MESSAGE_LENGTH = 500
 _ids = itertools.count(1)
 
 Fired = tuple[int, dict[str, Any]]
-"""Market time (UTC epoch nanoseconds) and data of the ``ALERT`` event that is to be told."""
+"""Market time (UTC epoch nanoseconds) and data of the ``ALERT`` event to emit."""
 
 
 @dataclasses.dataclass(eq=False, repr=False, slots=True)
@@ -71,6 +71,15 @@ class Alert:
         Price of the trade that fired it last; None before, and for an event.
     fired_ns
         Market time at which it fired last, UTC epoch nanoseconds; None before.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0.1) as live:
+    ...     alert = live.alert(above=live.price + 1_000, message="far away")
+    ...     alert.cancel()
+    >>> alert.direction, alert.active, alert.fired
+    ('above', False, 0)
     """
 
     id: int
@@ -95,7 +104,7 @@ class Alert:
         return None if self.fired_ns is None else timestamp(self.fired_ns, self._book.tz)
 
     def cancel(self) -> None:
-        """Let it fire no more, and leave the list; calling it again does nothing."""
+        """Cancel the alert and take it off the list; calling it again does nothing."""
         self._book.remove(self)
 
     def __repr__(self) -> str:
@@ -104,7 +113,7 @@ class Alert:
 
 
 class PriceAlerts:
-    """All alerts of one symbol: it says what fires, and the publisher tells of it.
+    """All alerts of one symbol: decides which fire; the publisher emits their events.
 
     Parameters
     ----------
@@ -122,7 +131,7 @@ class PriceAlerts:
     Attributes
     ----------
     watch
-        Registers an alert on an event with whoever tells events; None where nobody does.
+        Registers an alert on an event at the event bus; None where there is none.
     prices
         Of the alerts that can fire, ascending: nothing is done for a batch while there are none.
     version
@@ -215,7 +224,7 @@ class PriceAlerts:
         return f"{self.symbol} {how} {price:,.{self._decimals}f}"
 
     def listed(self) -> list[Alert]:
-        """Return those that can fire, then the newest 100 that are over; without cancelled ones."""
+        """Return the active alerts, then the newest 100 that are over; without cancelled ones."""
         with self._lock:
             return [*self._open, *self._done]
 
@@ -257,7 +266,7 @@ class PriceAlerts:
         Returns
         -------
         list of Fired
-            What is to be told, in the order of the trades.
+            The events to emit, in the order of the trades.
         """
         if not self.prices or not rows:
             return []
@@ -288,7 +297,7 @@ class PriceAlerts:
         return self.take([trade for row in rows for trade in _as_trades(row)], last) if self.prices else []
 
     def happened(self, alert: Alert, event: Event) -> list[Fired]:
-        """Fire an alert that waited for an event; it is its symbol's."""
+        """Fire an alert that waited for an event of its symbol."""
         with self._lock:
             if not alert.active:
                 return []

@@ -1,4 +1,4 @@
-"""The decimals of a symbol's prices where its feed names no tick size: those of the prices seen."""
+"""Price decimals of a symbol whose feed names no tick size: those of the prices seen."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from mdnb.instruments import Instrument
 from mdnb.number_format import decimals_needed
 
-__all__ = ["PriceDecimals"]
+__all__ = ["InstrumentDecimals"]
 
 _UPDATES = 64
 
 
-class PriceDecimals:
-    """Keeps an instrument's decimals as prices come in: once more were seen they stay.
+class InstrumentDecimals:
+    """Tracks an instrument's price decimals as prices arrive; they never decrease.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class PriceDecimals:
 
     Examples
     --------
-    >>> decimals = PriceDecimals(Instrument("SHIB-USD"))
+    >>> decimals = InstrumentDecimals(Instrument("SHIB-USD"))
     >>> decimals.instrument(1, lambda: [1.2e-5]).decimals
     6
     """

@@ -1,4 +1,4 @@
-"""Trades that belong into bars made before they were known: from the tick store the bars are made anew."""
+"""Rebuilds bars from the tick store, for trades that arrived after their bars were made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMES = ("ts_ns", "price", "size", "count", "side", "trade_id")
 
 
 def put_into_bars(engine: SymbolState, rows: Sequence[TradeRow], *, by_id: bool, stored: bool) -> None:
-    """Put trades into the bars of their time, as if they had come in time.
+    """Add trades to the bars of their time, as if they had arrived in time.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The engine's rows as the records that callers get. Each kind of record is made here and nowhere else.
+"""Makes the records that callers get from the engine's rows; each kind in one place.
 
 Fields are given by name. By position a `Tick` would take 0.7 instead of 0.95 microseconds, which is little
 beside the event that carries it, and rows become records only where somebody listens.
@@ -51,7 +51,7 @@ def tick_of(row: TradeRow, instrument: Instrument, tz: str, flag: int = IN_BARS)
 
 
 def price_of(price: float, time_ns: int, instrument: Instrument, tz: str, age: float = 0.0) -> Price:
-    """Return a price that was made at a time; ``age`` is in seconds."""
+    """Return a price with its time; ``age`` is in seconds."""
     return Price(
         price,
         symbol=instrument.symbol,

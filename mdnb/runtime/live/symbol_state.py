@@ -1,4 +1,4 @@
-"""One symbol's market as the engine holds it: stores, cascade, newest values. Thread-safe to read.
+"""The state of one symbol: stores, cascade, newest values. Safe to read from any thread.
 
 The background loop writes under the lock, a batch at a time; everybody else reads copies under it. What
 happens to a batch, and in which order, is in `mdnb.runtime.live.pipeline`.
@@ -24,7 +24,7 @@ from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
 from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.price_alerts import PriceAlerts
-from mdnb.runtime.live.price_decimals import PriceDecimals
+from mdnb.runtime.live.price_decimals import InstrumentDecimals
 from mdnb.runtime.live.records import bar_of, order_book_of
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns, BarStore
@@ -44,7 +44,7 @@ _PRICES_SEEN = 100
 
 
 class Listener:
-    """A callback that is told after each batch that something changed; `close` ends it."""
+    """A callback that is called after each batch that changed anything; `close` ends it."""
 
     __slots__ = ("_engine", "callback")
 
@@ -53,12 +53,12 @@ class Listener:
         self.callback = callback
 
     def close(self) -> None:
-        """Stop being told."""
+        """Stop listening."""
         self._engine._unlisten(self)
 
 
 class SymbolState:
-    """Everything held of one symbol.
+    """All data of one symbol.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class SymbolState:
         source: str = "trades",
     ) -> None:
         self._instrument = instrument
-        self._decimals = PriceDecimals(instrument)
+        self._decimals = InstrumentDecimals(instrument)
         self.symbol = instrument.symbol
         self.sessions = sessions
         self.config = config or DataManagerConfig()
@@ -133,13 +133,13 @@ class SymbolState:
         return made
 
     def attach_overflow(self, name: str) -> None:
-        """Let the bars of a timeframe that leave memory go where `open_overflow` says; hold the lock."""
+        """Send a timeframe's bars that leave memory to the store of `open_overflow`; hold the lock."""
         if self.open_overflow is not None:
             self.overflow[name] = self.open_overflow(name)
             self.log(name).on_evict = self.overflow[name].take
 
     def all_names(self) -> list[str]:
-        """Return the names of all timeframes held, those unseen that feed others too."""
+        """Return the names of all timeframes, hidden ones that feed others included."""
         return [*(node.name for node in self.cascade.nodes()), *self.activity]
 
     def _on_closed(self, node: Node, row: BarRow, flags: int) -> None:
@@ -187,7 +187,7 @@ class SymbolState:
         return True
 
     def add_timeframe(self, timeframe: object) -> str:
-        """Keep one more timeframe, filled at once from what is held; return its canonical name."""
+        """Add a timeframe, its past bars built from the bars or trades held; return its canonical name."""
         parsed = Timeframe.parse(timeframe)
         with self.lock:
             if self.has_timeframe(parsed):
@@ -249,7 +249,7 @@ class SymbolState:
         return held
 
     def forming(self, timeframe: object) -> BarRow | None:
-        """Return the bar that is being made, as a row; None where there is none."""
+        """Return the forming bar as a row; None where there is none."""
         with self.lock:
             return self.forming_of(self.canonical(timeframe))
 
@@ -307,7 +307,7 @@ class SymbolState:
 
     @property
     def instrument(self) -> Instrument:
-        """What is traded; where the feed names no tick size, with the decimals of the prices seen."""
+        """The instrument; where the feed names no tick size, with the decimals of the prices seen."""
         if self._instrument.tick_size:
             return self._instrument
         return self._decimals.instrument(self.updates, self._prices_seen)
@@ -339,7 +339,7 @@ class SymbolState:
     def bind_state(
         self, state: Callable[[], tuple[str, float]], clock: Callable[[], Clock] | None = None
     ) -> None:
-        """Say where the connection's state and latency, and the market's time, are read."""
+        """Set the functions that give the connection's status, its latency and the market's time."""
         self._state = state
         self._clock = clock
 
@@ -357,7 +357,7 @@ class SymbolState:
             self.depth.apply(update)
 
     def reset_depth(self) -> None:
-        """Empty the order book: what a lost connection said of it no longer holds."""
+        """Clear the order book, as after a lost connection."""
         with self.lock:
             self.depth.reset()
             self.updates += 1
@@ -372,10 +372,10 @@ class SymbolState:
         with self.lock:
             return order_book_of(self.depth, self.instrument, self.tz, levels, age)
 
-    # -- being told ---------------------------------------------------------------------------------
+    # -- listeners ----------------------------------------------------------------------------------
 
     def listen(self, callback: Callable[[], None]) -> Listener:
-        """Be told after each batch that changed anything; the callback must only set an event."""
+        """Register a callback for each batch that changed anything; it must only set an event."""
         made = Listener(self, callback)
         with self.lock:
             self._listeners = (*self._listeners, made)
@@ -386,13 +386,13 @@ class SymbolState:
             self._listeners = tuple(held for held in self._listeners if held is not listener)
 
     def touch(self) -> None:
-        """Count a change that no data made, and tell everybody who listens."""
+        """Count a change that did not come from data, and notify all listeners."""
         with self.lock:
             self.updates += 1
         self.notify()
 
     def notify(self) -> None:
-        """Tell everybody who listens."""
+        """Notify all listeners."""
         for listener in self._listeners:
             listener.callback()
 

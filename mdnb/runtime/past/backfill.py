@@ -1,4 +1,4 @@
-"""After an outage: what was missed is asked of the venue's history, and what it does not have is told.
+"""Backfill after an outage from the venue's history; what it lacks is reported as a gap.
 
 While the missing trades are fetched, live ones wait, so that everything goes into the bars in order.
 """
@@ -29,7 +29,7 @@ _REST_NS = 10 * 1_000_000_000
 
 
 class Backfill:
-    """Watches a connection for outages and repairs what they left out.
+    """Watches a connection for outages and backfills the missed trades.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Backfill:
         return self._work is not None and not self._work.done()
 
     def on_status(self, status: str) -> None:
-        """Take a new connection status; called on the background loop."""
+        """Handle a new connection status; called on the background loop."""
         if status == "disconnected":
             # From now on, for the next connection brings trades before it is reported as up.
             self._hold()
@@ -133,7 +133,7 @@ class Backfill:
     # -- ids that were jumped over --------------------------------------------------------------------
 
     async def look_for_missing(self, symbol: str) -> None:
-        """Ask for trades whose ids were jumped over and have not come since the last look."""
+        """Backfill trades whose ids were skipped and that have not arrived since the last check."""
         pipeline = self._pipelines[symbol]
         missing = pipeline.duplicates.missing
         stuck = self._stuck.get(symbol, set()) & missing

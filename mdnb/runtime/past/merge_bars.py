@@ -1,4 +1,4 @@
-"""Bars from elsewhere put beside those held, and the coarser timeframes put right; nothing half-done."""
+"""Merges imported bars with those held and rebuilds the coarser timeframes; all or nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NS_PER_US = 1000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Merged:
-    """How many bars were put where there were none, replaced others, were not needed, did not fit."""
+    """How many bars were added, replaced others, were not needed, or did not fit."""
 
     added: int = 0
     replaced: int = 0
@@ -32,7 +32,7 @@ class Merged:
 
 
 def merge_bars(engine: SymbolState, name: str, columns: BarColumns, *, overwrite: bool = False) -> Merged:
-    """Put closed bars of a timeframe beside those held, and fold the coarser ones around them anew.
+    """Merge closed bars of a timeframe with those held, and rebuild the coarser bars around them.
 
     Parameters
     ----------

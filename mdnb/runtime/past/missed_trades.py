@@ -1,4 +1,4 @@
-"""Data that is older than the live stream: history at the start, and what an outage kept from us."""
+"""Adds data older than the live stream: history at the start, and trades missed in an outage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_LIMIT = 2**63 - 1
 
 
 def load_bars(pipeline: Pipeline, rows: Sequence[BarRow], boundary_ns: int) -> None:
-    """Take history: closed bars of the root's timeframe up to a boundary; nobody is told."""
+    """Add history: closed bars of the root's timeframe up to a boundary; no events are emitted."""
     engine = pipeline.engine
     with engine.lock:
         received = len(rows)
@@ -35,7 +35,7 @@ def load_bars(pipeline: Pipeline, rows: Sequence[BarRow], boundary_ns: int) -> N
 
 
 def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) -> None:
-    """Take history: trades since the boundary go into the bars, older ones are only kept as ticks."""
+    """Add history: trades since the boundary go into the bars, older ones are only kept as ticks."""
     engine = pipeline.engine
     with engine.lock:
         rows, _ = pipeline.duplicates.split(rows)
@@ -54,7 +54,7 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
 
 
 def backfill(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
-    """Take trades that an outage kept from us, however old, before live ones go on; return how many."""
+    """Add trades missed in an outage, however old, before live ones go on; return how many."""
     cascade = pipeline.engine.cascade
     lateness, cascade.max_lateness_ns = cascade.max_lateness_ns, _NO_LIMIT
     before = pipeline.ledger.duplicate
@@ -69,7 +69,7 @@ def backfill(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
 
 
 def put_back(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
-    """Take trades whose ids were jumped over, after later ones; bars are made anew in order of id."""
+    """Add trades whose ids were skipped, after later ones; bars are rebuilt in order of id."""
     engine, ledger = pipeline.engine, pipeline.ledger
     with engine.lock:
         ledger.received += len(rows)
@@ -84,6 +84,6 @@ def put_back(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
         ledger.backfilled += len(inside)
         engine.updates += 1
         closed, amended = pipeline.collect()
-    pipeline.tell(closed, amended)
+    pipeline.publish(closed, amended)
     engine.notify()
     return len(inside)

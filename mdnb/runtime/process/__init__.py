@@ -1,1 +1,1 @@
-"""Threads and loops of this process, and the calls that cross them."""
+"""Threads and event loops of this process, and calls between them."""

@@ -64,7 +64,7 @@ class BackgroundLoop:
         return threading.get_ident() == self.thread.ident
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "mdnb") -> None:
-        """Start a coroutine from any thread that nobody waits for; failures are logged and kept."""
+        """Start a coroutine in the background, from any thread; failures are logged and kept."""
         if self.loop.is_closed():
             coroutine.close()
             return
@@ -129,7 +129,7 @@ def _holder() -> types.ModuleType:
 
 
 def background_loop() -> BackgroundLoop:
-    """Return the process's background loop, started if it is not running.
+    """Return the background loop of this process, started if it is not running.
 
     Examples
     --------

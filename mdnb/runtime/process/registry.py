@@ -1,4 +1,4 @@
-"""Which markets run, by key: a new one closes the earlier one of its key.
+"""The running markets by key: a new one replaces and closes the one of the same key.
 
 That is how running a cell again replaces what it made before. The registry holds the sessions weakly and
 lives beside the background loop, outside the reloaded package.

@@ -1,4 +1,4 @@
-"""Threads for what is slow and must not sit on the background loop: files, compression, resampling."""
+"""Worker threads for slow work that must not block the background loop: files, compression, resampling."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Workers:
         return list(await asyncio.gather(*(self.run(work) for work in works)))
 
     def close(self) -> None:
-        """Let the threads end; a later `run` starts new ones."""
+        """End the threads; a later `run` starts new ones."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False)

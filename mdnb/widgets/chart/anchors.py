@@ -1,4 +1,4 @@
-"""Where drawn rectangles are: a shape's x is a bar's ordinal, what the user means is a time."""
+"""Anchors drawn rectangles in time: a shape's x is a bar's ordinal, which changes with the timeframe."""
 
 from __future__ import annotations
 

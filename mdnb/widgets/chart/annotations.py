@@ -1,4 +1,4 @@
-"""What stands on a chart beside its bars: marks, and the alerts of its symbol; told when they changed.
+"""Annotations of a chart: its marks, and the alerts of its symbol; sent to the page when they change.
 
 To the page: ``signs``, all of them or the marks that were added. From the page: ``signs``, the version that
 it has. A version is ``[symbol, epoch of the marks, their number, version of the alerts]``.
@@ -18,7 +18,7 @@ from mdnb.widgets.chart.marks import Marks
 from mdnb.widgets.chart.state import ChartState
 from mdnb.widgets.figure.mark import Mark
 from mdnb.widgets.page.sender import sender
-from mdnb.widgets.static_output.static_annotations import add_signs
+from mdnb.widgets.static_output.static_annotations import add_annotations
 
 __all__ = ["Annotations"]
 
@@ -78,12 +78,12 @@ class Annotations:
     # -- to the page ----------------------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Send what changed, if anything did and anybody looks; hold the state's lock."""
+        """Send what changed, if a page shows the chart; hold the state's lock."""
         if self._sent != self._version() and self._wants():
             self._send(whole=False)
 
     def receive(self, message: Any) -> None:
-        """Handle what the page says: a page that lacks something gets everything."""
+        """Handle a message from the page: a page that lacks something gets everything."""
         kind = message.get("kind") if isinstance(message, dict) else None
         with self._state.lock:
             if kind == "signs" and message.get("version") != self._version():
@@ -92,7 +92,7 @@ class Annotations:
                 self.draw()
 
     def traits(self) -> dict[str, Any]:
-        """Return the trait that a page opened now begins with."""
+        """Return the initial value of the synced trait, for a page opened now."""
         return {"_signs": self._message(whole=True)}
 
     def _changed(self) -> None:
@@ -135,7 +135,7 @@ class Annotations:
 
     def add_to(self, figure: Any, held: BarColumns) -> Any:
         """Add marks and alerts to a plain figure of the chart's bars, and return it."""
-        return add_signs(figure, *self.held(), held, look_of(self._state))
+        return add_annotations(figure, *self.held(), held, look_of(self._state))
 
 
 def _columns(marks: Sequence[Mark]) -> dict[str, list[Any]]:

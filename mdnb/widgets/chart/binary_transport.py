@@ -101,14 +101,14 @@ class BinaryTransport:
     # -- to the page ----------------------------------------------------------------------------------
 
     def wants(self) -> bool:
-        """Return whether anybody sees the chart; until a page says otherwise, somebody does.
+        """Return whether a page shows the chart; assumed until a page says otherwise.
 
         While a cell runs, nothing that a page says is read: a chart shown just before it moves too.
         """
         return not self._pages or any(self._pages.values())
 
     def draw(self, version: tuple[int, int, int]) -> None:
-        """Bring the figure's data up to date, and the page if anybody looks."""
+        """Update the figure's data, and the page if one shows the chart."""
         changed = self._held.refresh(version)
         self._unread = changed if self._unread is None else min(changed, self._unread)
         if not self._state.source.instrument.tick_size and note_prices(self._state, self._held, _JUST_NOW):
@@ -121,7 +121,7 @@ class BinaryTransport:
             self._send_rows(changed)
 
     def beat(self) -> None:
-        """Say to whoever looks, while nothing changes, that the kernel is there; the sender calls this."""
+        """Send a heartbeat while nothing changes; the sender calls this."""
         if self.wants() and not self._behind and time.monotonic() - self._said >= _BEAT_SECONDS:
             self._send_rows(self._held.end)
 
@@ -151,11 +151,11 @@ class BinaryTransport:
         self._figure.send({"kind": "bars", "look": look}, [packed])
 
     def follow(self, on: bool) -> None:
-        """Let every page go to the newest bar, or stay where it is."""
+        """Have every page follow the newest bar, or stay where it is."""
         self._figure.send({"kind": "follow", "on": on})
 
     def recompose(self) -> None:
-        """Send everything anew: kind, overlays, timeframe or symbol changed."""
+        """Send everything again: kind, overlays, timeframe or symbol changed."""
         figure, before = self._figure, self._held.columns
         self._held, self._unread = held_bars(self._state), None
         note_prices(self._state, self._held)
@@ -182,7 +182,7 @@ class BinaryTransport:
             self._figure.send({"kind": "look", "look": self._look()})
 
     def traits(self) -> dict[str, Any]:
-        """Return the traits that a page opened now begins with."""
+        """Return the initial values of the synced traits, for a page opened now."""
         with self._state.lock:
             look, packed = self._packed()
             data = [
@@ -302,7 +302,7 @@ class BinaryTransport:
     # -- from the page --------------------------------------------------------------------------------
 
     def receive(self, message: Any) -> None:
-        """Handle what the page says."""
+        """Handle a message from the page."""
         kind = message.get("kind") if isinstance(message, dict) else None
         with self._state.lock:
             if kind == "visible":
@@ -334,14 +334,14 @@ class BinaryTransport:
             self.send_bars()
 
     def number_points(self, points: dict[str, list[Any]]) -> None:
-        """Give the points of an event their bars' numbers: the page draws a part of them, or merges them."""
+        """Set the point numbers of an event to those of the bars: the page may draw a part, or merge bars."""
         for i, at in enumerate(points["trace_indexes"]):
             trace = traces_of(self._figure)[at]
             if is_ours(trace.get("uid")) and len(trace["x"]):
                 points["point_indexes"][i] = int(points["xs"][i]) - int(trace["x"][0])
 
     def _receive_mode(self, message: dict[str, Any]) -> None:
-        """Take what a page says of its mode, and tell the other pages what a user did in this one."""
+        """Take the mode that a page reports, and send the other pages what a user did in this one."""
         mode = Mode.told(message.get("state"))
         if mode is None:
             return

@@ -1,4 +1,4 @@
-"""`LiveChart`: a candlestick chart that moves by itself, and is a plotly ``FigureWidget``."""
+"""`LiveChart`: a live candlestick chart that is a plotly ``FigureWidget``."""
 
 from __future__ import annotations
 
@@ -78,6 +78,15 @@ class LiveChart(SilentFigure):
         When the timeframe is not kept.
     OptionError
         When an option is unknown or outside what is allowed.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", ["1min", "5min"], initial_days=0.1) as live:
+    ...     chart = live.chart("5min", kind="ohlc", overlays=["ema(20)"])
+    ...     chart.set_timeframe("1min")
+    ...     chart.shown().columns[-1], chart.kind
+    ('ema(20)', 'ohlc')
     """
 
     _esm = join_modules("live_chart.js")
@@ -138,7 +147,7 @@ class LiveChart(SilentFigure):
             sender().add(self)
 
     def open(self) -> None:
-        """Open the connection to the page; once everything is there, so that it takes one message."""
+        """Open the connection to the page, once the state is complete, so that one message is enough."""
         if "_mdnb" not in self.__dict__:
             return
         if self.comm is None:
@@ -165,11 +174,11 @@ class LiveChart(SilentFigure):
 
     @property
     def follows(self) -> bool:
-        """Whether the page goes along with the newest bar: until somebody pans or zooms there."""
+        """Whether the page follows the newest bar: until somebody pans or zooms there."""
         return self._mdnb.state.follows
 
     def follow(self, on: bool = True) -> None:
-        """Go to the newest bar, and along with it again, on every page; or stay where it is with False.
+        """Follow the newest bar on every page; with False stay at the current range.
 
         Raises
         ------
@@ -183,7 +192,7 @@ class LiveChart(SilentFigure):
 
     @property
     def kind(self) -> str:
-        """How the bars are drawn; see `set_kind`."""
+        """The kind of chart; see `set_kind`."""
         return self._mdnb.state.options.kind
 
     @property
@@ -222,7 +231,7 @@ class LiveChart(SilentFigure):
 
     @property
     def drawings(self) -> tuple[DrawnLine | DrawnRectangle, ...]:
-        """What was drawn on the symbol shown, in the page or from Python, oldest first."""
+        """The drawings on the symbol shown, made in the page or from Python, oldest first."""
         return ChartDrawings(self._mdnb).drawn()
 
     draw_line = part_method(ChartDrawings, ChartDrawings.draw_line)
@@ -348,7 +357,7 @@ class LiveChart(SilentFigure):
         return kept({**bundle, "text/plain": repr(self)})
 
     def close(self) -> None:
-        """Stop moving and leave the page."""
+        """Stop updating and leave the page."""
         core = self.__dict__.get("_mdnb")
         if core is not None and not core.state.closed:
             self._stop()

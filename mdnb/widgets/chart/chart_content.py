@@ -1,4 +1,4 @@
-"""What a chart is made of: kind, overlays, timeframe, symbol. Changing it makes the figure anew."""
+"""The content of a chart: kind, overlays, timeframe, symbol. Changing it rebuilds the figure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mdnb.analysis.indicators import Indicator
-from mdnb.errors import OptionError, SymbolError, suggest
+from mdnb.errors import OptionError, not_followed, suggest
 from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.page.sender import sender
@@ -46,11 +46,11 @@ class ChartContent:
         self._change_options(overlays=overlays)
 
     def add_overlay(self, overlay: str | Indicator) -> None:
-        """Draw one more indicator; see `set_overlays`."""
+        """Add an indicator; see `set_overlays`."""
         self._change_options(overlays=[*self._state.options.indicators, overlay])
 
     def remove_overlay(self, overlay: str | Indicator) -> None:
-        """Draw an indicator no more.
+        """Remove an indicator.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class ChartContent:
         if symbol == state.source.symbol:
             return
         if symbol not in state.sources:
-            raise SymbolError(f"{symbol!r} is not followed here. {suggest(symbol, list(self.symbols()))}")
+            raise not_followed(symbol, self.symbols())
         source = state.sources[symbol]
         name = source.canonical(state.timeframe)
         with state.lock:

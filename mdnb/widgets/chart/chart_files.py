@@ -73,7 +73,7 @@ class ChartFiles:
         return svg_picture(held, look_of(state), title, *size, marks, alerts, log)
 
     def snapshot(self) -> go.Figure:
-        """Return the chart as it is now as a plain figure: yours, and still."""
+        """Return the chart as it is now as a plain plotly figure, which does not move."""
         state = self._state
         with state.lock:
             held, look = held_bars(state), look_of(state)
@@ -106,7 +106,7 @@ class ChartFiles:
         -------
         pandas.DataFrame
             Columns of a bar frame, then those of the indicators, such as ``ema(20)``; float64. The index is
-            `timestamp` in the chart's zone. Before a page has told what it shows: the newest 180 bars.
+            `timestamp` in the chart's zone. Before a page has reported what it shows: the newest 180 bars.
 
         Examples
         --------
@@ -169,7 +169,7 @@ class ChartFiles:
         return path
 
     def content(self, kind: str) -> bytes:
-        """Return what `export` writes."""
+        """Return the bytes that `export` writes."""
         if kind == "html":
             return self.to_html().encode()
         if kind == "svg":
@@ -199,7 +199,7 @@ class ChartFiles:
         return made
 
     def download(self, kind: str = "png") -> None:
-        """Let the page that shows the chart offer it as a file to save.
+        """Have the page that shows the chart offer it as a file to save.
 
         Parameters
         ----------

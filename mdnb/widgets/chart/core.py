@@ -1,4 +1,4 @@
-"""What a chart is beside its plotly figure, and its methods that are carried out by a part."""
+"""The parts of a chart behind its plotly figure, and forwarding of its methods to them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Transport(Protocol):
         ...
 
     def wants(self) -> bool:
-        """Return whether anybody sees the chart."""
+        """Return whether a page shows the chart."""
         ...
 
     def draw(self, version: tuple[int, int, int]) -> None:
@@ -43,19 +43,19 @@ class Transport(Protocol):
         ...
 
     def beat(self) -> None:
-        """Say, while nothing changes, that the kernel is there."""
+        """Send a heartbeat while nothing changes."""
         ...
 
     def receive(self, message: Any) -> None:
-        """Handle what a page says."""
+        """Handle a message from a page."""
         ...
 
     def follow(self, on: bool) -> None:
-        """Let every page go to the newest bar, or stay where it is."""
+        """Have every page follow the newest bar, or stay where it is."""
         ...
 
     def recompose(self) -> None:
-        """Send everything anew: kind, overlays, timeframe or symbol changed."""
+        """Send everything again: kind, overlays, timeframe or symbol changed."""
         ...
 
     def recolour(self, old: Look, *, tell: bool) -> None:
@@ -67,7 +67,7 @@ class Transport(Protocol):
         ...
 
     def traits(self) -> dict[str, Any]:
-        """Return the traits that a page opened now begins with."""
+        """Return the initial values of the synced traits, for a page opened now."""
         ...
 
 

@@ -63,7 +63,7 @@ class ChartDrawings:
         self._state = core.state
 
     def drawn(self) -> tuple[DrawnLine | DrawnRectangle, ...]:
-        """Return what was drawn, in the page or from Python, oldest first."""
+        """Return the drawings, made in the page or from Python, oldest first."""
         import pandas as pd
 
         anchors = anchored(self._figure, self._state, self._bars())
@@ -125,7 +125,7 @@ class ChartDrawings:
         return next(made for made in self.drawn() if made.name == shape["name"])  # type: ignore[return-value]
 
     def clear_drawings(self) -> None:
-        """Take away what was drawn on the symbol shown; other shapes stay."""
+        """Remove the drawings on the symbol shown; other shapes stay."""
         figure = self._figure
         if drawn_shapes(figure):
             figure.layout.shapes = [shape for shape in figure.layout.shapes if not is_drawn(shape.name)]

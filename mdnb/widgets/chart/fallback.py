@@ -1,4 +1,4 @@
-"""A page that cannot run our front end is given plotly's own, by itself.
+"""Falls back to plotly's own front end on a page that cannot run ours.
 
 It travels in a trait of its own, ``_stock``, empty until then, and our front end gives way to it: not every
 host takes another ``_esm`` for a widget that is there; marimo drops it outside its editor.
@@ -23,7 +23,7 @@ _OURS: dict[str, Any] = {"_bars": b"", "_look": {}}
 
 
 def is_cannot(message: Any) -> bool:
-    """Return whether a page says that it cannot run our front end.
+    """Return whether a message says that the page cannot run our front end.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def is_cannot(message: Any) -> bool:
 
 
 def fall_back(core: ChartCore, message: dict[str, Any]) -> None:
-    """Let a chart be drawn by plotly's own front end from now on, on every page that shows it.
+    """Switch a chart to plotly's own front end, on every page that shows it.
 
     What the user added to the figure stays. Further messages of the kind, from a second view, do nothing.
 

@@ -53,7 +53,7 @@ class Linking:
         self._set_link({"group": group, "zoom": zoom, "crosshair": crosshair})
 
     def unlink(self) -> None:
-        """Share nothing any more; a chart that is not linked stays as it is."""
+        """Unlink the chart; one that is not linked stays as it is."""
         if self._state.link is not None:
             self._set_link(None)
 

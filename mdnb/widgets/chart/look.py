@@ -14,7 +14,7 @@ VISIBLE_BARS = 180
 
 
 def look_of(state: ChartState, theme: str | None = None) -> Look:
-    """Return what makes the pieces of a figure, in the chart's theme or another."""
+    """Return the `Look` of a chart, in its own theme or another."""
     options, instrument = state.options, state.source.instrument
     return Look(
         symbol=state.source.symbol,
@@ -30,7 +30,7 @@ def look_of(state: ChartState, theme: str | None = None) -> Look:
 
 
 def held_bars(state: ChartState, limit: int | None = None) -> ChartBars:
-    """Return the bars that a chart holds, or so many of the newest."""
+    """Return the bars of a chart, or the newest ``limit`` of them."""
     options = state.options
     count = options.bars if limit is None else min(limit, options.bars)
     heikin = options.kind == "heikin-ashi"
@@ -38,7 +38,7 @@ def held_bars(state: ChartState, limit: int | None = None) -> ChartBars:
 
 
 def note_prices(state: ChartState, held: ChartBars, newest: int = VISIBLE_BARS) -> bool:
-    """Take note of the decimals of the newest bars' prices; return whether the chart now needs others."""
+    """Update the price decimals from the newest bars; return whether the chart now needs more."""
     instrument, before = state.source.instrument, state.decimals
     prices: list[float] = []
     if not instrument.tick_size:

@@ -1,4 +1,4 @@
-"""Marks of trades and signals on a chart: bound to times, so that they stand in any timeframe."""
+"""Marks of trades and signals on a chart: bound to times, so they keep their place in any timeframe."""
 
 from __future__ import annotations
 
@@ -148,14 +148,14 @@ class Marks:
         return made
 
     def clear_marks(self) -> None:
-        """Take all marks off the chart."""
+        """Remove all marks."""
         with self._lock:
             self._held.clear()
             self._epoch += 1
         self._changed()
 
     def remove(self, mark: Mark) -> None:
-        """Take one mark off the chart."""
+        """Remove one mark."""
         with self._lock:
             held = self._held.get(mark.symbol, [])
             if mark not in held:

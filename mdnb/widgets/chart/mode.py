@@ -1,4 +1,4 @@
-"""`Mode`: whether a chart is live, paused or replays, as a page that opens is told it."""
+"""`Mode`: whether a chart is live, paused or replaying."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SLOWEST, FASTEST = 0.1, 1000.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """What a page is to show when it opens.
+    """The mode that a page starts with when it opens.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Mode:
     cut
         Whether it shows the bars up to one of them, as a replay does, also one that is paused.
     at
-        Start of the last bar shown, UTC epoch milliseconds; None where no page has told.
+        Start of the last bar shown, UTC epoch milliseconds; None before a page has reported it.
     row
         That bar's values where it was in the making.
     forming
@@ -41,7 +41,7 @@ class Mode:
 
     @classmethod
     def told(cls, state: Any) -> Mode | None:
-        """Return what a page says that it shows; None where that makes no sense."""
+        """Return the mode that a page reports; None where the message is invalid."""
         if not isinstance(state, dict) or state.get("mode") not in _NAMES or not is_speed(state.get("speed")):
             return None
         at, row = state.get("at"), state.get("row")
@@ -55,13 +55,13 @@ class Mode:
         )
 
     def wire(self) -> dict[str, Any]:
-        """Return it as the page takes it."""
+        """Return the mode as a message for the page."""
         told = dataclasses.asdict(self)
         return {"mode": told.pop("name"), **told}
 
 
 def is_speed(speed: Any) -> bool:
-    """Return whether a replay can be so fast, in bars a second.
+    """Return whether a replay speed, in bars a second, is allowed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pause, resume and replay of a chart. The page does it (``chart/modes.js``); this asks, and remembers."""
+"""Pause, resume and replay of a chart. The page carries it out (``chart/modes.js``)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _NS_PER_MS = 1_000_000
 
 
 class ChartModes:
-    """Stops a chart and plays bars again; `mdnb.widgets.chart.chart.LiveChart` has these methods."""
+    """Pauses a chart and replays bars; `mdnb.widgets.chart.chart.LiveChart` has these methods."""
 
     def __init__(self, core: ChartCore) -> None:
         self._core = core
         self._state = core.state
 
     def pause(self) -> None:
-        """Let the picture stand still. Bars go on being kept; a replay stops where it is.
+        """Pause the chart. Bars go on being built; a replay stops where it is.
 
         Raises
         ------
@@ -35,7 +35,7 @@ class ChartModes:
         self._state.mode = dataclasses.replace(mode, name="paused", cut=mode.cut or mode.name == "replay")
 
     def resume(self) -> None:
-        """Show the present, and go along with it.
+        """Go back to live, and follow the newest bar.
 
         Raises
         ------
@@ -46,7 +46,7 @@ class ChartModes:
         self._state.mode = Mode(speed=self._state.mode.speed)
 
     def replay(self, start: When = None, speed: float = 4.0) -> None:
-        """Play bars again that the chart holds, up to the present, where it is live again.
+        """Replay the chart's bars up to the newest, where it is live again.
 
         Parameters
         ----------
@@ -80,7 +80,7 @@ class ChartModes:
         state.mode = Mode(name="replay", speed=float(speed), cut=True, at=ms)
 
     def step(self, n: int = 1) -> None:
-        """Show more bars of a chart that is paused or replays.
+        """Show the next bars of a chart that is paused or replaying.
 
         At the present a paused chart goes on standing still, and a replay is over.
 

@@ -1,4 +1,4 @@
-"""`ChartOptions`: which options a chart takes, each declared once, and checked as it is made."""
+"""`ChartOptions`: the options of a chart, each declared once, and validated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars as bytes for the page: each column in the smallest form that loses nothing."""
+"""Packs bars as bytes for the page: each column in the smallest lossless type."""
 
 from __future__ import annotations
 

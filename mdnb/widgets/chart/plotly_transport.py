@@ -1,4 +1,4 @@
-"""Plotly's own front end: what a host gets that cannot run ours. It draws everything anew on each message."""
+"""Plotly's own front end, for hosts that cannot run ours; it redraws everything on each message."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ class PlotlyTransport:
         self._send(made, self._layout(columns))
 
     def wants(self) -> bool:
-        """Return whether marks and alerts are of use: this front end does not know them."""
+        """Return False for marks and alerts: this front end does not draw them."""
         return False
 
     def beat(self) -> None:
-        """Say nothing: this front end has no badge that would turn."""
+        """Do nothing: this front end has no connection badge."""
 
     def receive(self, message: Any) -> None:
-        """Take note of nothing: what our own front end still had to say is of no use any more."""
+        """Ignore late messages of our own front end."""
 
     def take_over(self) -> None:
         """Put bars, lines and texts into a figure that our own front end drew until now; its layout stays."""
@@ -132,7 +132,7 @@ class PlotlyTransport:
         self._send(*self.make_figure())
 
     def recompose(self) -> None:
-        """Send everything anew: kind, overlays, timeframe or symbol changed."""
+        """Send everything again: kind, overlays, timeframe or symbol changed."""
         self._held = held_bars(self._state)
         note_prices(self._state, self._held)
         restructure(self._figure, self._traces(look_of(self._state)))
@@ -148,7 +148,7 @@ class PlotlyTransport:
         """Leave the points of an event as they are: this front end draws every bar."""
 
     def traits(self) -> dict[str, Any]:
-        """Return the traits that a page opened now begins with."""
+        """Return the initial values of the synced traits, for a page opened now."""
         return whole_figure(self._figure)
 
     def _traces(self, look: Look) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a chart knows of itself, apart from plotly's own attributes."""
+"""The state of a chart, apart from plotly's own attributes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ChartState:
     badge
         Connection state at the last draw.
     observes_page
-        Whether it is told of the page's theme.
+        Whether it listens to the page's theme.
     closed
         Nothing is drawn any more.
     follows
@@ -50,7 +50,7 @@ class ChartState:
     link
         The group whose charts share crosshair and zoom in the page, and which of these.
     listener
-        Ends being told of changes of the source.
+        Ends listening to changes of the source.
     decimals
         Of the prices shown.
     prices

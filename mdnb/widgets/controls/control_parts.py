@@ -13,7 +13,7 @@ _Options = Sequence[tuple[str, str]]
 
 
 def choice(label: str, options: _Options, kind: str = "") -> ipywidgets.Dropdown:
-    """Return a list to choose one of."""
+    """Return a dropdown list."""
     made = ipywidgets.Dropdown(options=options, description=label, tooltip=label)
     if kind:
         made.add_class(kind)
@@ -21,7 +21,7 @@ def choice(label: str, options: _Options, kind: str = "") -> ipywidgets.Dropdown
 
 
 def segments(label: str, options: _Options) -> ipywidgets.ToggleButtons:
-    """Return buttons of which one is pressed."""
+    """Return a group of buttons of which one is pressed."""
     return ipywidgets.ToggleButtons(
         options=options, description=label, tooltips=[f"{label}: {name}" for name, _ in options]
     )
@@ -36,14 +36,14 @@ def toggle(label: str, hint: str, *, opens: bool = False) -> ipywidgets.ToggleBu
 
 
 def push(label: str, hint: str, action: Callable[[], Any]) -> ipywidgets.Button:
-    """Return a button that does something."""
+    """Return a push button."""
     made = ipywidgets.Button(description=label, tooltip=hint)
     made.on_click(lambda _button: action())
     return made
 
 
 def said(text: str = "", kind: str = "") -> ipywidgets.Label:
-    """Return words beside controls; none are no room."""
+    """Return a text beside controls; an empty one takes no space."""
     made = ipywidgets.Label(text)
     made.add_class("mdnb-said")
     if kind:
@@ -53,7 +53,7 @@ def said(text: str = "", kind: str = "") -> ipywidgets.Label:
 
 
 def tell(note: ipywidgets.Label, text: str, *, wrong: bool = False) -> None:
-    """Say something in a note; errors are coloured."""
+    """Show a text in a note; errors are coloured."""
     # Two dollars would be set as a formula.
     note.value = text.replace("$", "＄")
     (note.add_class if wrong else note.remove_class)("mdnb-wrong")
@@ -73,7 +73,7 @@ def rule() -> ipywidgets.Box:
 
 
 def gap() -> ipywidgets.Box:
-    """Return what pushes the rest of a row to its end."""
+    """Return a spacer that pushes the rest of a row to its end."""
     made = ipywidgets.Box()
     made.add_class("mdnb-gap")
     return made

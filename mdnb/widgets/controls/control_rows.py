@@ -11,8 +11,8 @@ from typing import Any
 import ipywidgets
 
 from mdnb.widgets.chart.chart import LiveChart
+from mdnb.widgets.controls.chart_actions import ChartActions
 from mdnb.widgets.controls.control_parts import push, row, rule, said, segments, tell, toggle
-from mdnb.widgets.controls.helm import Helm
 
 __all__ = ["ExportRow", "IndicatorRow", "LookRow"]
 
@@ -46,8 +46,8 @@ class IndicatorRow:
         What is wrong with it.
     """
 
-    def __init__(self, helm: Helm) -> None:
-        self._helm = helm
+    def __init__(self, actions: ChartActions) -> None:
+        self._actions = actions
         self.buttons: dict[str, ipywidgets.ToggleButton] = {}
         self.field = ipywidgets.Text(
             description="Add an indicator", placeholder="Add: rsi(7), ema(100) …", continuous_update=False
@@ -70,12 +70,12 @@ class IndicatorRow:
             elif not change["new"] and text in chart.overlays:
                 chart.remove_overlay(text)
 
-        self._helm.do(put, self.note)
+        self._actions.do(put, self.note)
 
     def _on_field(self, change: dict[str, Any]) -> None:
         text = change["new"].strip()
-        if text and self._helm.do(lambda chart: chart.add_overlay(text), self.note):
-            with self._helm.quiet():
+        if text and self._actions.do(lambda chart: chart.add_overlay(text), self.note):
+            with self._actions.quiet():
                 self.field.value = ""
         elif not text:
             tell(self.note, "")
@@ -100,13 +100,13 @@ class IndicatorRow:
 class LookRow:
     """Theme and palette."""
 
-    def __init__(self, helm: Helm) -> None:
+    def __init__(self, actions: ChartActions) -> None:
         self.theme = segments("Theme", _THEMES)
         self.palette = segments("Colours", _PALETTES)
         for control in (self.theme, self.palette):
             control.add_class("mdnb-said")
-        helm.on(self.theme, lambda chart, theme: chart.set_theme(theme, chart.palette))
-        helm.on(self.palette, lambda chart, palette: chart.set_theme(chart.theme, palette))
+        actions.on(self.theme, lambda chart, theme: chart.set_theme(theme, chart.palette))
+        actions.on(self.palette, lambda chart, palette: chart.set_theme(chart.theme, palette))
         self.box = row([self.theme, rule(), self.palette], drawer=True)
 
     def refresh(self, look: tuple[str, str]) -> None:
@@ -117,8 +117,8 @@ class LookRow:
 class ExportRow:
     """Saves what is shown: offered by the page, and written into the folder of the notebook."""
 
-    def __init__(self, helm: Helm) -> None:
-        self._helm = helm
+    def __init__(self, actions: ChartActions) -> None:
+        self._actions = actions
         self.note = said(kind="mdnb-note")
         self.buttons = {
             kind: push(name, f"Save what is shown as {name}", functools.partial(self.save, kind))
@@ -128,15 +128,15 @@ class ExportRow:
 
     def save(self, kind: str) -> None:
         """Offer a file of each chart in the page, and write it too unless only the page can draw it."""
-        told: list[str] = []
+        written: list[str] = []
 
         def one(chart: LiveChart) -> None:
             chart.download(kind)
             if kind != "png":
-                told.append(str(chart.export(_path(chart, kind)).resolve()))
+                written.append(str(chart.export(_path(chart, kind)).resolve()))
 
-        if self._helm.do(one, self.note):
-            saved = f"Saved as {', '.join(told)}; the page offers it too" if told else ""
+        if self._actions.do(one, self.note):
+            saved = f"Saved as {', '.join(written)}; the page offers it too" if written else ""
             tell(self.note, saved or "The page offers the picture to save")
 
 

@@ -10,6 +10,7 @@ import ipywidgets
 from mdnb.errors import OptionError, suggest
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.chart.options import KINDS
+from mdnb.widgets.controls.chart_actions import ChartActions
 from mdnb.widgets.controls.control_parts import (
     choice,
     gap,
@@ -22,7 +23,6 @@ from mdnb.widgets.controls.control_parts import (
     toggle,
 )
 from mdnb.widgets.controls.control_rows import ExportRow, IndicatorRow, LookRow
-from mdnb.widgets.controls.helm import Helm
 from mdnb.widgets.controls.marimo_controls import marimo_controls, marimo_row
 from mdnb.widgets.figure.layout import short_timeframe
 from mdnb.widgets.page.sender import sender
@@ -78,11 +78,11 @@ class ChartControls(Surface):
                 raise OptionError(f"there are no controls {part!r}. {suggest(str(part), PARTS)}")
         self.parts = wanted
         self.note = said(kind="mdnb-note")
-        self._helm = helm = Helm(held, self.note)
+        self._actions = actions = ChartActions(held, self.note)
         self._seen: dict[str, Any] = {}
         self._elements: list[Any] = []
         self._make()
-        self.indicators, self.look, self.export = IndicatorRow(helm), LookRow(helm), ExportRow(helm)
+        self.indicators, self.look, self.export = IndicatorRow(actions), LookRow(actions), ExportRow(actions)
         self._rows = {
             "overlays": self.indicators.box,
             "theme": self.look.box,
@@ -91,29 +91,29 @@ class ChartControls(Surface):
         super().__init__([self._bar(wanted), *self._rows.values()], *self._look())
         self._open_only(None)
         self.draw()
-        helm.refresh = self._refresh
+        actions.refresh = self._refresh
         sender().add(self)
 
     # -- what there is ------------------------------------------------------------------------------
 
     def _make(self) -> None:
-        helm, chart = self._helm, self._chart
+        actions, chart = self._actions, self._chart
         self.symbol = choice("Symbol", [(name, name) for name in chart.symbols()], "mdnb-symbol")
         self.timeframe = segments("Timeframe", _timeframes(chart.timeframes()))
         self.kind = choice("Chart type", [(_KINDS[kind], kind) for kind in KINDS])
         self.pause = toggle("Pause", "Let the picture stand still; bars go on being kept")
         self.follow = toggle("Follow", "Go along with the newest bar")
-        self.latest = push("»", "Go to the latest bar", lambda: helm.do(lambda one: one.follow()))
+        self.latest = push("»", "Go to the latest bar", lambda: actions.do(lambda one: one.follow()))
         self.openers = {
             "overlays": toggle("Indicators", "Choose what is drawn over and below the bars", opens=True),
             "theme": toggle("Look", "Choose theme and colours", opens=True),
             "export": toggle("Export", "Save what is shown", opens=True),
         }
-        helm.on(self.symbol, lambda one, symbol: one.set_symbol(symbol))
-        helm.on(self.timeframe, lambda one, timeframe: one.set_timeframe(timeframe))
-        helm.on(self.kind, lambda one, kind: one.set_kind(kind))
-        helm.on(self.pause, lambda one, paused: one.pause() if paused else one.resume())
-        helm.on(self.follow, lambda one, follow: one.follow(follow))
+        actions.on(self.symbol, lambda one, symbol: one.set_symbol(symbol))
+        actions.on(self.timeframe, lambda one, timeframe: one.set_timeframe(timeframe))
+        actions.on(self.kind, lambda one, kind: one.set_kind(kind))
+        actions.on(self.pause, lambda one, paused: one.pause() if paused else one.resume())
+        actions.on(self.follow, lambda one, follow: one.follow(follow))
         for name, opener in self.openers.items():
             opener.observe(lambda change, name=name: self._on_open(name, is_open=change["new"]), "value")
 
@@ -159,7 +159,7 @@ class ChartControls(Surface):
 
     @property
     def _chart(self) -> LiveChart:
-        return self._helm.charts[0]
+        return self._actions.charts[0]
 
     def _look(self) -> tuple[str, str]:
         return self._chart.theme, self._chart.palette
@@ -167,11 +167,11 @@ class ChartControls(Surface):
     def draw(self) -> None:
         """Show what the chart is now; the sender's thread calls this."""
         # While the chart is being changed or saved, the sender has others to draw.
-        if self._helm.guard.acquire(blocking=False):
+        if self._actions.guard.acquire(blocking=False):
             try:
                 self._refresh(False)
             finally:
-                self._helm.guard.release()
+                self._actions.guard.release()
 
     def _refresh(self, everything: bool) -> None:
         chart = self._chart
@@ -184,7 +184,7 @@ class ChartControls(Surface):
             "follows": (chart.follows, lambda follows: setattr(self.follow, "value", follows)),
             "look": (self._look(), self._show_look),
         }
-        with self._helm.quiet():
+        with self._actions.quiet():
             for name, (value, take) in shown.items():
                 # Only what the chart changed: what a user chooses just now stays.
                 if everything or self._seen.get(name, _UNSEEN) != value:
@@ -224,7 +224,7 @@ class ChartControls(Surface):
         super().close()
 
     def __repr__(self) -> str:
-        return f"<ChartControls of {', '.join(map(repr, self._helm.charts))}>"
+        return f"<ChartControls of {', '.join(map(repr, self._actions.charts))}>"
 
 
 def _timeframes(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`AlignmentStrip`: how far the timeframes agree, live."""
+"""`AlignmentStrip`: the trend alignment of the timeframes, live."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Dashboard(Surface):
         return self.charts[0].symbol
 
     def draw(self) -> None:
-        """Let alignment and status follow the charts' symbol; the sender's thread calls this."""
+        """Show alignment and status of the charts' symbol; the sender's thread calls this."""
         held = self._data[self.symbol]
         for strip in self.strips:
             if strip.symbol != self.symbol:
@@ -177,7 +177,7 @@ class Dashboard(Surface):
 
 
 def check_dashboard(columns: int, flags: Mapping[str, Any]) -> None:
-    """Raise `OptionError` for what a dashboard does not take."""
+    """Raise `OptionError` for options that a dashboard does not have."""
     if isinstance(columns, bool) or not isinstance(columns, int) or not 1 <= columns <= 4:
         raise OptionError(f"columns must be a whole number from 1 to 4; got {columns!r}")
     for name, flag in flags.items():
@@ -186,7 +186,7 @@ def check_dashboard(columns: int, flags: Mapping[str, Any]) -> None:
 
 
 def in_order(timeframes: Sequence[str], columns: int) -> list[str]:
-    """Return timeframes, given fine to coarse, as they stand: the coarsest first where it would be left over.
+    """Return timeframes, given fine to coarse, in chart order: the coarsest first if it would stand alone.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def in_order(timeframes: Sequence[str], columns: int) -> list[str]:
 
 
 def _clock_timeframes(data: SyncDataManager, charts: Sequence[LiveChart]) -> list[str] | None:
-    """Return the timeframes of charts that alignment can be told of; None, all kept, where there are none."""
+    """Return the timeframes of charts that alignment is computed for; None means all kept."""
     engine = data.engine
     shown = {chart.timeframe for chart in charts} - set(engine.activity)
     return [name for name in engine.timeframes() if name in shown] or None

@@ -1,4 +1,4 @@
-"""`LiveStrip`: a row of values that moves by itself, above a chart or several."""
+"""`LiveStrip`: a live row of values above one or more charts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["LiveStrip"]
 
 
 class LiveStrip(LiveTable):
-    """A row of values that moves by itself; drawn and sent as live tables are.
+    """A row of values that updates by itself, as live tables do.
 
     Parameters
     ----------
@@ -55,6 +55,6 @@ class LiveStrip(LiveTable):
         """Forget what was noted of the symbol before."""
 
     def state(self) -> StripState:
-        """Return what the strip shows, made of the data as it is now; each kind of strip has its own."""
+        """Return the content of the strip, from the data as it is now; each kind of strip has its own."""
         # Not abstract: the metaclass of a widget is traitlets'.
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""`StatusStrip`: how connection and data are, live."""
+"""`StatusStrip`: the state of connection and data, live."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GOOD, _FAIR = 95.0, 80.0
 class StatusStrip(LiveStrip):
     """Connection, latency, quality score, trades a second, bars held and gaps of one symbol.
 
-    Trades a second are those of the last five seconds, wall clock. A value's hint tells what it is made of.
+    Trades a second are those of the last five seconds, wall clock. A value's hint says what it is made of.
 
     Parameters
     ----------

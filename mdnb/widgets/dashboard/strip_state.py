@@ -1,4 +1,4 @@
-"""What a strip of values shows at one moment, as a message for the page, as text and as plain HTML."""
+"""The content of a strip at one moment, as a message for the page, as text and as plain HTML."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Tile:
     small
         A few words behind it.
     hint
-        A sentence that is shown on hovering, and told by screen readers where there is a gauge.
+        A sentence shown on hovering, and read out by screen readers where there is a gauge.
     gauge
         Drawn beside the value.
     dot

@@ -1,4 +1,4 @@
-"""The time axis of a chart: bars stand side by side, closed hours leave no hole; the labels tell the time."""
+"""The time axis of a chart: bars side by side, without gaps for closed hours, with time labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEPS_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)
 def time_labels(
     time_us: Sequence[int], first: int, tz: str, wanted: int = 8, *, bold: bool = True
 ) -> tuple[list[int], list[str]]:
-    """Return where labels stand, as bar ordinals, and what they say.
+    """Return the positions of labels, as bar ordinals, and their texts.
 
     Round times are labelled; the first bar of a day carries the day instead, in bold.
 
@@ -115,7 +115,7 @@ def to_axis(price: float, log: bool) -> float:
 def price_range(
     low: np.ndarray, high: np.ndarray, held: tuple[float, float] | None, log: bool = False
 ) -> tuple[float, float]:
-    """Return a y range with headroom, the one held while every bar fits and fills enough of it.
+    """Return a y range with headroom; the current one while every bar fits and fills enough of it.
 
     The range moves in steps, not with each tick, so that the chart does not breathe.
 

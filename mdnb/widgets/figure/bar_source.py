@@ -1,4 +1,4 @@
-"""What a chart needs of the engine; `mdnb.runtime.live.symbol_state.SymbolState` is one."""
+"""What a chart reads bars from; `mdnb.runtime.live.symbol_state.SymbolState` is one."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class BarSource(Protocol):
         ...
 
     def forming(self, timeframe: object) -> BarRow | None:
-        """Return the bar that is being made."""
+        """Return the forming bar."""
         ...
 
     def listen(self, callback: Callable[[], None]) -> Handle:
-        """Be told after each change."""
+        """Register a callback for each change."""
         ...
 
     def quote(self) -> QuoteRow | None:

@@ -1,4 +1,4 @@
-"""The bars a chart holds, and what is made of them: indicators and Heikin-Ashi, followed bar by bar."""
+"""The bars of a chart with its indicators and Heikin-Ashi, updated bar by bar."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Derived(Protocol):
         ...
 
     def append(self, row: Any) -> dict[str, float]:
-        """Take in a closed bar and return its values."""
+        """Append a closed bar and return the indicator's values at it."""
         ...
 
     def peek(self, row: Any) -> dict[str, float]:
@@ -45,15 +45,15 @@ class Derived(Protocol):
         ...
 
     def rebuild(self, columns: BarColumns) -> dict[str, NDArray[np.float64]]:
-        """Take in other bars than before."""
+        """Start over with other bars."""
         ...
 
     def checkpoint(self) -> object:
-        """Return what can be gone back to."""
+        """Return a checkpoint for `restore`."""
         ...
 
     def restore(self, checkpoint: Any) -> None:
-        """Go back."""
+        """Go back to a checkpoint."""
         ...
 
 
@@ -125,7 +125,7 @@ class ChartBars:
 
     @property
     def forming(self) -> bool:
-        """Whether the newest bar is being made."""
+        """Whether the newest bar is forming."""
         return self._at[2] >= 0
 
     @property
@@ -135,12 +135,12 @@ class ChartBars:
 
     @property
     def end(self) -> int:
-        """Ordinal behind the newest bar."""
+        """Ordinal after the newest bar."""
         return self._at[1] + self.forming
 
     @property
     def closed_end(self) -> int:
-        """Ordinal behind the newest closed bar."""
+        """Ordinal after the newest closed bar."""
         return self._at[1]
 
     def column(self, name: str) -> NDArray[np.float64]:
@@ -149,7 +149,7 @@ class ChartBars:
         return values
 
     def reload(self) -> None:
-        """Take everything anew."""
+        """Read everything again."""
         whole = self._source.columns(self._timeframe, self._limit + self._before)
         start = max(0, len(whole) - self._limit)
         self._checkpoints.clear()
@@ -158,7 +158,7 @@ class ChartBars:
         self._hold(whole.part(start, len(whole)), table[start:])
 
     def refresh(self, version: tuple[int, int, int]) -> int:
-        """Take in what the source has now; return the ordinal of the first bar that differs."""
+        """Update from the source; return the ordinal of the first bar that changed."""
         generation, closed, start = self._at
         if version[:2] == (generation, closed):
             row = self._source.forming(self._timeframe)

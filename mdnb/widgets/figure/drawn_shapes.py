@@ -1,4 +1,4 @@
-"""What users draw on a chart, as plotly shapes: their names, their form and their colours."""
+"""Users' drawings as plotly shapes: names, geometry and colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chart's bars as a plotly figure: four traces and one for each line, and what stands around them."""
+"""A chart as a plotly figure: four traces of bars and volume, one per indicator line, and the layout."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CONFIG = {
     "scrollZoom": True,
     "responsive": False,
 }
-"""What plotly is told beside the figure."""
+"""Plotly's config."""
 
 HELD = ("x", "y", "open", "high", "low", "close", "text", "hoverinfo")
 """What of our traces comes from the bars."""

@@ -1,4 +1,4 @@
-"""What stands around a chart's bars, as plain plotly dictionaries: axes, last price, texts."""
+"""The layout of a chart as plain plotly dictionaries: axes, last price, legend, badge."""
 
 from __future__ import annotations
 
@@ -325,7 +325,7 @@ class Look:
         }
 
     def note(self, text: str) -> dict[str, Any]:
-        """Return a small remark below the legend line; the text is ours, not a feed's."""
+        """Return a short note below the legend line; the text is ours, not a feed's."""
         return {
             "name": "mdnb-note",
             "xref": "paper",

@@ -1,4 +1,4 @@
-"""`Mark`: a trade or signal that stands on a chart."""
+"""`Mark`: a mark of a trade or signal on a chart."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MarkHolder(Protocol):
     tz: str
 
     def remove(self, mark: Mark) -> None:
-        """Take one mark off the chart."""
+        """Remove one mark."""
         ...
 
 
@@ -56,5 +56,5 @@ class Mark:
         return timestamp(self.time_ns, self._marks.tz)
 
     def remove(self) -> None:
-        """Take it off the chart; calling it again does nothing."""
+        """Remove the mark from the chart; calling it again does nothing."""
         self._marks.remove(self)

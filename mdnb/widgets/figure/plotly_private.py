@@ -1,4 +1,4 @@
-"""All that mdnb does with plotly's private names, and `SilentFigure`, which is made with them.
+"""The only module that uses plotly's private names; `SilentFigure` is built on them.
 
 No other module uses one: ``tests/widgets/figure/test_plotly_private.py`` holds that, and says which name is
 gone when plotly has changed.
@@ -50,10 +50,10 @@ _DRAWN = "_js2py_traceDeltas"
 
 
 class SilentFigure(FigureWidget):  # type: ignore[misc]  # plotly has no type information
-    """A figure whose owner may change it and tell the page in words of its own."""
+    """A plotly figure that can be changed without plotly's messages to the page."""
 
     def read_through(self, catch_up: Callable[[], None] | None) -> None:
-        """Have a function called before the traces are read: it may change them in place, without a word."""
+        """Set a function that is called before the traces are read; it may update them in place, silently."""
         self.__dict__["_mdnb_catch_up"] = catch_up
 
     @property
@@ -162,13 +162,13 @@ def whole_figure(figure: Any, traces: Sequence[Mapping[str, Any]] | None = None)
 
 
 def config_of(figure: Any) -> dict[str, Any]:
-    """Return what plotly is told beside the figure."""
+    """Return plotly's config, such as ``scrollZoom``."""
     held: dict[str, Any] = figure._config
     return held
 
 
 def set_config(figure: Any, config: Mapping[str, Any]) -> None:
-    """Change what plotly is told beside the figure."""
+    """Change plotly's config."""
     figure._config = dict(config)
 
 
@@ -189,7 +189,7 @@ def adopt_handlers(trace: Any, before: Any) -> None:
 
 
 def adopt_shapes(layout: Any, shapes: Sequence[Mapping[str, Any]]) -> None:
-    """Let ``layout.shapes`` be these, which the layout's data has already; nothing is sent."""
+    """Set ``layout.shapes`` to these, which the layout's data has already; nothing is sent."""
     made = layout._get_validator("shapes").validate_coerce(shapes)
     for shape in made:
         shape._orphan_props.clear()
@@ -222,7 +222,7 @@ def once_drawn(figure: Any, then: Callable[[], None]) -> None:
 
 
 def edits_were_drawn(figure: Any, layout: Any, trace: Any) -> None:
-    """Take note that a page has drawn edits up to these numbers; -1 for the traces means all.
+    """Record that a page has drawn edits up to these numbers; -1 for the traces means all.
 
     Whoever waits for that, with ``figure.batch_update()`` for example, goes on.
     """

@@ -14,7 +14,7 @@ from mdnb.errors import OptionError
 __all__ = ["MOST_OVERLAYS", "Line", "Pane", "lines_of", "panes_of", "parse_overlays"]
 
 MOST_OVERLAYS = 12
-"""More lines than these cannot be told apart."""
+"""More lines than these are hard to distinguish."""
 
 _BARS = {"histogram", "delta"}
 _GUIDES = {"rsi": (30.0, 70.0)}

@@ -152,7 +152,7 @@ def trace_colours(look: Look, uids: dict[str, str]) -> dict[str, dict[str, Any]]
 
 
 def hover_texts(look: Look, bars: BarColumns, a: int, b: int) -> list[str]:
-    """Return what the pointer shows on each bar ``[a, b)``."""
+    """Return the hover text of each bar ``[a, b)``."""
     zone = zoneinfo.ZoneInfo(look.tz)
     out = []
     for i in range(a, b):

@@ -1,1 +1,1 @@
-"""The order book over time: what waited at each price, drawn as colour, beside the ladder."""
+"""The order book over time as a heat map of resting size, beside the ladder."""

@@ -1,4 +1,4 @@
-"""`DepthView`: the order book twice: over time as a heat map, and now as a ladder."""
+"""`DepthView`: the order book over time as a heat map, and now as a ladder."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class DepthView(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets has no type
         return marimo_box("display:flex;flex-flow:row wrap;align-items:flex-start;gap:8px", places)
 
     def close(self) -> None:
-        """Stop moving and leave the page."""
+        """Stop updating and leave the page."""
         # Closed also by the interpreter's end, and after a constructor that failed half way.
         if "ladder" in self.__dict__:
             self.heat_map.close()

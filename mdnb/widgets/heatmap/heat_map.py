@@ -1,4 +1,4 @@
-"""`HeatMap`: the order book over time as colour, drawn by the page from one small message a column."""
+"""`HeatMap`: the order book over time, drawn in the page from one small message per column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.heatmap.options import MOST_LEVELS, check_heat_options
 from mdnb.widgets.heatmap.picture import heat_svg
-from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of
+from mdnb.widgets.heatmap.ring import BookColumn, HeatRing, column_of
 from mdnb.widgets.heatmap.scale import ramp
 from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.join_modules import STATIC, join_modules
@@ -31,7 +31,7 @@ _MOST_TICKS = 2**30
 
 
 class HeatMap(anywidget.AnyWidget):
-    """What waited at each price, as colour; time runs to the right, one column an interval of wall time.
+    """Resting size at each price, as colour; time runs to the right, one column per interval of wall time.
 
     Drawn over it: the last price, best bid and best ask. It is sent from a thread of its own, so it moves
     while a cell runs, and only while somebody looks. The newest columns are held here too: a page that is
@@ -106,7 +106,7 @@ class HeatMap(anywidget.AnyWidget):
         """The symbol shown."""
         return self._engine.symbol
 
-    def columns(self, count: int | None = None) -> list[Column]:
+    def columns(self, count: int | None = None) -> list[BookColumn]:
         """Return the newest columns held, oldest first."""
         with self._life.guard:
             return self._ring.columns(count)
@@ -153,7 +153,7 @@ class HeatMap(anywidget.AnyWidget):
         self._ring.add(self._column(index))
         self._sent = min(self._sent, self._ring.end - 1)
 
-    def _column(self, index: int) -> Column:
+    def _column(self, index: int) -> BookColumn:
         """Return a column of the book as it is now."""
         engine = self._engine
         with engine.lock:
@@ -166,7 +166,7 @@ class HeatMap(anywidget.AnyWidget):
         return column_of(index, bids, asks, last, self._step or 1.0)
 
     def _find_step(self, prices: list[float]) -> None:
-        """Take the smallest decimal of the prices seen for the tick that the venue does not tell."""
+        """Take the smallest decimal of the prices seen for the tick size that the venue does not give."""
         if not prices:
             return
         step = 10.0 ** -self._prices.of(self._engine.instrument, prices)
@@ -185,7 +185,7 @@ class HeatMap(anywidget.AnyWidget):
     # -- drawing --------------------------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Look at the book, and send the columns that are new; the sender's thread calls this."""
+        """Sample the order book and send new columns; the sender's thread calls this."""
         self._life.draw(self._engine.status, self._send_changes)
 
     def _send_changes(self, is_closed: bool) -> None:
@@ -221,12 +221,12 @@ class HeatMap(anywidget.AnyWidget):
                 self._send_after(min(after, self._sent) if after <= self._ring.end else -1)
 
     def note_shown(self) -> None:
-        """Count as looked at until a page tells otherwise: it was just displayed."""
+        """Count as visible until a page says otherwise: it was just displayed."""
         with self._life.guard:
             self._life.note_shown()
 
     def close(self) -> None:
-        """Stop moving and leave the page."""
+        """Stop updating and leave the page."""
         # Closed also by the interpreter's end, and after a constructor that failed half way.
         if "_life" in self.__dict__:
             self._life.close()

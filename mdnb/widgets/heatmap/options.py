@@ -15,7 +15,7 @@ MOST_LEVELS = 100
 
 
 def check_heat_options(interval: Any, columns: Any, fps: Any, palette: str, height: Any) -> None:
-    """Raise for what a heat map does not take.
+    """Raise for options that a heat map does not have.
 
     Raises
     ------

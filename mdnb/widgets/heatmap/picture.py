@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mdnb.widgets.heatmap.ring import Column
+from mdnb.widgets.heatmap.ring import BookColumn
 from mdnb.widgets.heatmap.scale import shade
 from mdnb.widgets.page.theme import Theme
 from mdnb.widgets.tables.cell_format import number
@@ -61,7 +61,7 @@ def png(pixels: np.ndarray, colours: Sequence[str]) -> bytes:
 
 
 def heat_svg(
-    columns: Sequence[Column], settings: dict[str, Any], theme: Theme, colours: Sequence[str]
+    columns: Sequence[BookColumn], settings: dict[str, Any], theme: Theme, colours: Sequence[str]
 ) -> str:
     """Return columns, last price, best bid and ask as SVG text; texts are escaped.
 
@@ -90,8 +90,8 @@ def heat_svg(
 
 
 def _drawn(
-    columns: Sequence[Column],
-    seen: Sequence[Column],
+    columns: Sequence[BookColumn],
+    seen: Sequence[BookColumn],
     settings: dict[str, Any],
     theme: Theme,
     colours: Sequence[str],
@@ -170,7 +170,7 @@ def _axes(frame: _Frame, settings: dict[str, Any], theme: Theme) -> list[str]:
     return texts
 
 
-def _head(column: Column, settings: dict[str, Any], theme: Theme) -> str:
+def _head(column: BookColumn, settings: dict[str, Any], theme: Theme) -> str:
     ticks = (column.best_bid, column.best_ask, column.best_ask - column.best_bid)
     bid, ask, spread = (number(tick * settings["step"], settings["decimals"]) for tick in ticks)
     said = html.escape(f"bid {bid} · ask {ask} · spread {spread} · {settings['status']}")

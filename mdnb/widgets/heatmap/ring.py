@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-__all__ = ["Column", "HeatRing", "column_of", "unpack"]
+__all__ = ["BookColumn", "HeatRing", "column_of", "unpack"]
 
 _HEAD = struct.Struct("<ddII")
 _MOST_TICKS = 2**31 - 1
@@ -18,7 +18,7 @@ _Levels = Sequence[tuple[float, float]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Column:
+class BookColumn:
     """An order book at one moment, prices in ticks.
 
     Attributes
@@ -59,7 +59,7 @@ class Column:
         return float(self.ticks[self.bids]) if self.bids < len(self.ticks) else float("nan")
 
 
-def column_of(index: int, bids: _Levels, asks: _Levels, last: float, step: float) -> Column:
+def column_of(index: int, bids: _Levels, asks: _Levels, last: float, step: float) -> BookColumn:
     """Return a column of levels as ``(price, size)``, best first.
 
     Parameters
@@ -79,7 +79,7 @@ def column_of(index: int, bids: _Levels, asks: _Levels, last: float, step: float
     sides = [_in_ticks(bids, step), _in_ticks(asks, step)]
     ticks = np.array([tick for side in sides for tick in side], dtype="<i4")
     sizes = np.array([min(size, _MOST_SIZE) for side in sides for size in side.values()], dtype="<f4")
-    return Column(index, last / step, len(sides[0]), ticks, sizes)
+    return BookColumn(index, last / step, len(sides[0]), ticks, sizes)
 
 
 def _in_ticks(levels: _Levels, step: float) -> dict[int, float]:
@@ -92,7 +92,7 @@ def _in_ticks(levels: _Levels, step: float) -> dict[int, float]:
     return sums
 
 
-def unpack(packed: bytes) -> list[Column]:
+def unpack(packed: bytes) -> list[BookColumn]:
     """Return the columns that were packed one behind the other.
 
     Examples
@@ -109,12 +109,12 @@ def unpack(packed: bytes) -> list[Column]:
         ticks = np.frombuffer(packed, "<i4", count, at)
         sizes = np.frombuffer(packed, "<f4", count, at + 4 * count)
         at += 8 * count
-        columns.append(Column(int(index), last, bids, ticks, sizes))
+        columns.append(BookColumn(int(index), last, bids, ticks, sizes))
     return columns
 
 
 class HeatRing:
-    """The newest columns, one an interval without holes, at most so many.
+    """The newest columns, one per interval without gaps, up to a limit.
 
     Parameters
     ----------
@@ -163,8 +163,8 @@ class HeatRing:
         """Bytes of all columns held."""
         return sum(len(packed) for _, packed in self._held)
 
-    def add(self, column: Column) -> None:
-        """Take a column newer than all held. One that is older means that the clock was set back: all go."""
+    def add(self, column: BookColumn) -> None:
+        """Add the newest column; one older than those held replaces them: the clock was set back."""
         if column.index <= self.end:
             self.clear()
         missed = range(self.end + 1, column.index) if self._held else range(0)
@@ -175,12 +175,12 @@ class HeatRing:
         self._held.append((column.index, column.pack()))
 
     def clear(self) -> None:
-        """Hold no columns any more, and say so by another generation."""
+        """Drop all columns, and start another generation."""
         if self._held:
             self._held.clear()
             self.generation += 1
 
-    def columns(self, count: int | None = None) -> list[Column]:
+    def columns(self, count: int | None = None) -> list[BookColumn]:
         """Return the newest columns, oldest first."""
         held: Iterable[tuple[int, bytes]] = self._held
         if count is not None:

@@ -1,4 +1,4 @@
-"""The colours of sizes: even to the eye, also to one that cannot tell red from green; dark and light."""
+"""The colour scale of sizes: perceptually even, safe for red-green colour blindness; dark and light."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _to_hex(lab: np.ndarray) -> str:
 
 @functools.cache
 def ramp(theme: str, palette: str) -> tuple[str, ...]:
-    """Return 64 colours from no size, the page's background, to the largest, equally far apart to the eye.
+    """Return 64 perceptually even colours, from the page's background (no size) to the largest size.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def ramp(theme: str, palette: str) -> tuple[str, ...]:
 
 
 def shade(sizes: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Return where sizes are in the ramp, 0 to 1, and the two sizes that decide it.
+    """Return the positions of sizes in the ramp, 0 to 1, and the two sizes that set its scale.
 
     ``log(1 + size / middle) / log(1 + top / middle)`` where ``middle`` is what a quarter exceeds and
     ``top`` what one in two hundred does: what is usual stays dim, and what stands out can be compared.

@@ -1,1 +1,1 @@
-"""What every widget shares: theme, refresh thread, page assets, when to display what."""
+"""Parts shared by all widgets: theme, refresh thread, page assets, display policy."""

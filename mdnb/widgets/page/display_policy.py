@@ -1,4 +1,4 @@
-"""Whether a page may show what is displayed: a notebook that runs unattended keeps pictures, not widgets.
+"""Display policy: a notebook that runs unattended keeps pictures instead of widgets.
 
 nbclient, and with it nbconvert, papermill and nbval, write into the notebook all that widgets hold. Whoever
 reads it has no kernel, and the pages that show it find no widget, or need the network for one.
@@ -24,10 +24,10 @@ def in_notebook() -> bool:
 
 
 def attended() -> bool:
-    """Return whether a page may show what is displayed now: not where nobody could answer an ``input()``.
+    """Return whether somebody is at the notebook: False where nobody could answer an ``input()``.
 
     Whoever runs a notebook unattended says so with each cell (``allow_stdin``, see
-    https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute). A page that has told its theme is
+    https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute). A page that reported its theme is
     there whatever the cell says.
 
     Examples
@@ -44,7 +44,7 @@ def attended() -> bool:
 
 
 def kept(bundle: dict[str, Any]) -> dict[str, Any]:
-    """Return what is displayed as the notebook shall keep it: unattended, without the link to the widget.
+    """Return the output as the notebook stores it: when unattended, without the link to the widget.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The Tab key inside ``live["1min"]["``: IPython looks into an object only where it is told that it may."""
+"""The Tab key inside ``live["1min"]["``: IPython evaluates an object only where that is allowed."""
 
 from __future__ import annotations
 

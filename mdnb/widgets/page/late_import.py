@@ -1,4 +1,4 @@
-"""Importing what hardly anybody needs only when it is needed, and what others import only as a whole."""
+"""Lazy imports: rarely needed modules are executed at first use, and only whole modules are seen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _leave(stand_in: types.ModuleType) -> None:
 
 @contextlib.contextmanager
 def imported_late(name: str) -> Iterator[None]:
-    """Let those who are imported within, and import a module, have it executed at its first use.
+    """Inside this block, have imports of a module execute it only at its first use.
 
     Everybody else imports it as ever. One that is loaded, or not installed, is left alone.
 
@@ -56,7 +56,7 @@ def imported_late(name: str) -> Iterator[None]:
 
 
 def wait_imported(name: str) -> None:
-    """Wait until a module is whole that another thread is importing; one that nobody imports is left alone.
+    """Wait until another thread has finished importing a module; return at once where none is.
 
     Plotly asks `sys.modules` for pandas, and takes the half of it that is there for the whole.
     """

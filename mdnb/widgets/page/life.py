@@ -1,4 +1,4 @@
-"""`Life`: from when to when a widget that moves by itself is drawn, and whether anybody looks at it."""
+"""`Life`: the lifetime of a live widget: from when to when it is drawn, and whether a page shows it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ __all__ = ["Life", "Listenable"]
 
 class _Handle(Protocol):
     def close(self) -> None:
-        """End being told."""
+        """Stop listening."""
         ...
 
 
 class Listenable(Protocol):
-    """What tells of its changes."""
+    """An object that notifies of its changes."""
 
     def listen(self, callback: Callable[[], None]) -> _Handle:
-        """Be told after each change."""
+        """Register a callback for each change."""
         ...
 
 
 class Life:
-    """One widget's life: drawn by the sender's thread from `begin` on, until its market is closed or it is.
+    """One widget's lifetime: drawn by the sender's thread from `begin` on, until it or its market is closed.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Life:
         sender().add(widget)
 
     def follow(self, sources: Sequence[Listenable]) -> None:
-        """Be woken by these sources in place of those before."""
+        """Follow these sources in place of those before."""
         self._forget()
         self._listeners = [source.listen(sender().wake.set) for source in sources]
 
@@ -62,7 +62,7 @@ class Life:
         self._listeners = []
 
     def draw(self, status: Callable[[], str], send: Callable[[bool], None]) -> None:
-        """Let the widget send what changed, told whether its market is closed; then it is the last time."""
+        """Have the widget send what changed; once its market is closed, for the last time."""
         with self.guard:
             if self.ended:
                 return
@@ -73,7 +73,7 @@ class Life:
                 self._end()
 
     def close(self) -> None:
-        """Draw the widget no more; also before it was begun, or again."""
+        """Stop drawing the widget; also before `begin`, or again."""
         if self.begun and not self.ended:
             with self.guard:
                 self._end()
@@ -88,16 +88,16 @@ class Life:
     # -- whether anybody looks ------------------------------------------------------------------------
 
     def note_shown(self) -> None:
-        """Count as looked at until a page tells otherwise: it was just displayed.
+        """Count as visible until a page says otherwise: it was just displayed.
 
         A cell that displays a widget and goes on keeps the kernel from hearing of the page until its end.
         """
         self._shown, self._heard = True, False
 
     def note_page(self) -> None:
-        """Take note that a page has told whether it shows the widget."""
+        """Record whether a page shows the widget."""
         self._heard = True
 
     def is_looked_at(self, pages: int) -> bool:
-        """Return whether anybody looks, where so many pages say that they show it."""
+        """Return whether the widget is visible, given how many pages say that they show it."""
         return pages > 0 or (self._shown and not self._heard)

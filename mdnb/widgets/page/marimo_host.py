@@ -1,4 +1,4 @@
-"""What is peculiar to marimo as a host of widgets; nothing here imports it, and without it nothing happens.
+"""Support for marimo as a host of widgets; marimo itself is never imported here.
 
 Marimo closes what a cell made when that cell runs again, and one process serves the pages of several people.
 The names used here that begin with an underscore are not documented: tests/browser/test_marimo.py says when

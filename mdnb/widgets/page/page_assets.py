@@ -1,4 +1,4 @@
-"""The code that draws, and plotly.js: sent to the page once a kernel, shared by all charts."""
+"""The drawing code and plotly.js: sent to the page once per kernel, shared by all charts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PlotlyRuntime(anywidget.AnyWidget):
         self.on_msg(self._on_message)
 
     def fill(self) -> None:
-        """Give plotly.js to pages, those that open later too."""
+        """Send plotly.js to pages, also to those opened later."""
         self.source = _packed()
 
     def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the page tells the kernel beside the figures: its theme."""
+"""The page's theme, reported to the kernel."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def page_probe() -> PageProbe:
 
 
 def page_has_spoken() -> bool:
-    """Return whether a page has told its theme; makes no probe."""
+    """Return whether a page has reported its theme; makes no probe."""
     return page_probe.cache_info().currsize > 0 and bool(page_probe().theme)

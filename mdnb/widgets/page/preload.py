@@ -1,4 +1,4 @@
-"""Making ready for the first chart while history is loaded: it waits for no import and no plotly.js then."""
+"""Prepares the first chart while history is loaded: imports and plotly.js are ready when it is made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def preload() -> None:
     if not in_notebook() or _CHART in sys.modules:
         return
     if all(thread.name != _THREAD for thread in threading.enumerate()):
-        # In the cell's context: whether a page may be there, the cell tells.
+        # In the cell's context, which knows whether a page may be there.
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(_make_ready,), name=_THREAD, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Telling what is being loaded, in a notebook, on one line that goes away again."""
+"""Progress of loading, in a notebook: one line that disappears when done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Tell = Callable[[int, int, str], None]
 
 @contextlib.contextmanager
 def progress_line(*, enabled: bool = True) -> Iterator[_Tell | None]:
-    """Give a function that shows ``done`` of ``total`` and a text; None where nobody would see it."""
+    """Yield a function that shows ``done`` of ``total`` and a text; None where nobody would see it."""
     if not enabled or not in_notebook() or not attended():
         yield None
         return

@@ -1,4 +1,4 @@
-"""One thread that draws all charts, straight from the background: never through the kernel's loop.
+"""The sender: one background thread that draws all charts, without the kernel's loop.
 
 A chart on the kernel's loop stands still while a cell runs; a message sent from a thread of its own does
 not. Data that arrives between two draws is not queued: the next draw shows the newest state.
@@ -67,7 +67,7 @@ class Sender:
         self.wake.set()
 
     def remove(self, chart: Drawable) -> None:
-        """Draw a chart no more."""
+        """Stop drawing a chart."""
         with self._lock:
             self._charts.pop(id(chart), None)
 
@@ -121,7 +121,7 @@ class Sender:
 
 
 def sender() -> Sender:
-    """Return the process's sender; it survives reloads of this module."""
+    """Return the sender of this process; it survives reloads of this module."""
     held = sys.modules.setdefault(_HOLDER, types.ModuleType(_HOLDER, "Where mdnb keeps its drawing thread."))
     made: Sender | None = getattr(held, "sender", None)
     if made is None:

@@ -1,4 +1,4 @@
-"""What surrounds charts: boxes of controls in the charts' colours, as one style sheet for every page."""
+"""Boxes around charts, in the charts' colours, and the style sheet for them."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def contrast_text(colour: str) -> str:
 
 
 def badge_tone(status: str) -> Literal["live", "warning", "dead"]:
-    """Return how a connection's state is coloured: ``live``, ``warning`` or ``dead``.
+    """Return the colour class of a connection's status: ``live``, ``warning`` or ``dead``.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from mdnb.widgets.figure.layout import Look
 from mdnb.widgets.figure.mark import Mark
 from mdnb.widgets.page.theme import Theme
 
-__all__ = ["FIRED_SHOWN", "add_signs", "bar_of", "standing", "standing_alerts"]
+__all__ = ["FIRED_SHOWN", "add_annotations", "bar_of", "standing", "standing_alerts"]
 
 FIRED_SHOWN = 10
 """Of the alerts that are over the newest so many are drawn, paler."""
@@ -48,10 +48,10 @@ def bar_of(time_ns: int, held: BarColumns, timeframe: str) -> int | None:
     return None if ended else at
 
 
-def add_signs(
+def add_annotations(
     figure: Any, marks: Sequence[Mark], alerts: Sequence[Alert], held: BarColumns, look: Look
 ) -> Any:
-    """Add marks and alerts to a figure whose bars are ``held``, its price axis made for them; return it."""
+    """Add marks and alerts to a figure that shows the bars ``held``, and return it."""
     if not len(held):
         return figure
     log = has_log_prices(figure)
@@ -64,7 +64,7 @@ def add_signs(
 
 
 def standing(marks: Sequence[Mark], held: BarColumns, timeframe: str) -> Iterator[tuple[Mark, int, int]]:
-    """Give the marks that stand at bars held, oldest first: each with its bar's position and its place there.
+    """Yield the marks at the bars held, oldest first, each with its bar's position and its place there.
 
     Those of buys are counted below the bar, from 1, all others above it.
     """
@@ -77,7 +77,7 @@ def standing(marks: Sequence[Mark], held: BarColumns, timeframe: str) -> Iterato
 
 
 def standing_alerts(alerts: Sequence[Alert], low: float, high: float) -> list[tuple[Alert, float, float]]:
-    """Return the alerts on prices of a range, the newest last: each with its price and its opacity."""
+    """Return the price alerts within a range, newest last, each with its price and opacity."""
     over = [alert for alert in alerts if not alert.active and alert.fired][-FIRED_SHOWN:]
     return [
         (alert, alert.price, 1.0 if alert.active else 0.45)

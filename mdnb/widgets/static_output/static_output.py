@@ -1,4 +1,4 @@
-"""What the file of a notebook keeps of a chart: its picture, in the form that all readers of notebooks take.
+"""The picture of a chart that a notebook file keeps, in a form that all notebook readers show.
 
 SVG is sharp at any size. Jupyter shows it only in trusted notebooks, and one that was downloaded is not
 (https://github.com/jupyterlab/jupyterlab/issues/9650); PNG it always shows.
@@ -32,7 +32,7 @@ _LETTERS = (
 
 
 def still(svg: str) -> dict[str, str]:
-    """Return a picture as what a notebook's output holds, by media type: as PNG.
+    """Return a picture as a notebook output (a MIME bundle): PNG.
 
     In a notebook that is run unattended, which is often made into a page, the SVG is beside it. A page that
     is open shows neither, and is spared it.

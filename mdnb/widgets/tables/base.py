@@ -1,4 +1,4 @@
-"""`LiveTable`: what all live tables have in common: when they are drawn, and what pages are sent."""
+"""`LiveTable`: the base of all live tables: when they are drawn, and what is sent to pages."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MOST_ROWS = 200
 
 
 class Shown(Protocol):
-    """What is shown at one moment: a `TableState`, or what a table of another form shows."""
+    """The content of a table at one moment, such as a `TableState`."""
 
     def message(self) -> dict[str, Any]:
-        """Return it as the page reads it."""
+        """Return the content as a message for the page."""
         ...
 
     def text(self) -> str:
@@ -41,7 +41,7 @@ class Shown(Protocol):
 
 
 class LiveTable(anywidget.AnyWidget):
-    """A table that moves by itself; the base of the four there are.
+    """A table that updates by itself; the base of all live tables.
 
     It is drawn from a thread of its own, so it moves while a cell runs. Nothing is sent while nothing changed
     or nobody looks. The colours are the page's; gains and losses have a sign beside their colour.
@@ -85,7 +85,7 @@ class LiveTable(anywidget.AnyWidget):
     # -- what it shows: each table's own; not abstract, as the metaclass of a widget is traitlets' ----
 
     def state(self) -> Shown:
-        """Return what the table shows, made of the data as it is now."""
+        """Return the content of the table, from the data as it is now."""
         raise NotImplementedError
 
     def _version(self) -> Hashable:
@@ -125,7 +125,7 @@ class LiveTable(anywidget.AnyWidget):
         return self._life.is_looked_at(self._view_count or 0)
 
     def note_shown(self) -> None:
-        """Count as looked at until the page tells otherwise: it was just displayed, alone or in a box."""
+        """Count as visible until the page says otherwise: it was just displayed, alone or in a box."""
         with self._life.guard:
             self._life.note_shown()
             self._send_now()
@@ -137,7 +137,7 @@ class LiveTable(anywidget.AnyWidget):
                 self._send_now()
 
     def close(self) -> None:
-        """Stop moving and leave the page."""
+        """Stop updating and leave the page."""
         # Closed also by the interpreter's end, and after a constructor that failed half way.
         if "_life" in self.__dict__:
             self._life.close()

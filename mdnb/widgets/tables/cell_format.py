@@ -1,4 +1,4 @@
-"""How tables write prices, sizes, times and signs; a page gets finished text and formats nothing."""
+"""Formats prices, sizes, times and signs in tables; the page gets finished text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def number(value: float, decimals: int) -> str:
-    """Return a number with so many decimals and thousands apart; a dash where it is none.
+    """Return a number with the given decimals and thousands separators; a dash for ``nan``.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def number(value: float, decimals: int) -> str:
 
 
 def signed(value: float, decimals: int) -> str:
-    """Return a number with its sign; zero has none.
+    """Return a number with its sign; zero without one.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def signed(value: float, decimals: int) -> str:
 
 
 def arrow(value: float) -> str:
-    """Return which way a number points; nothing for zero and for what is no number.
+    """Return an arrow up or down by a number's sign; nothing for zero and ``nan``.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def arrow(value: float) -> str:
 
 
 def clock_text(ts_ns: int, zone: dt.tzinfo, digits: int = 0) -> str:
-    """Return the time of day of an instant, with so many digits of its seconds, cut and not rounded.
+    """Return the time of day with the given decimals of its seconds, truncated.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def clock_text(ts_ns: int, zone: dt.tzinfo, digits: int = 0) -> str:
 
 
 def age_text(seconds: float) -> str:
-    """Return how long ago something was, in one unit.
+    """Return an age as text, in one unit.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a table shows at one moment, and that as a message for the page, as text and as plain HTML."""
+"""The content of a table at one moment, as a message for the page, as text and as plain HTML."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Cell:
     spark
         Points of a small line, 0..100, drawn instead of the text.
     hint
-        A few words shown on hovering, and told by screen readers of a drawing.
+        A few words shown on hovering, and read out by screen readers for a drawing.
     """
 
     text: str

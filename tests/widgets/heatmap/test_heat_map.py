@@ -24,7 +24,7 @@ from mdnb.sessions import Sessions
 from mdnb.widgets.heatmap.depth_view import DepthView
 from mdnb.widgets.heatmap.heat_map import HeatMap
 from mdnb.widgets.heatmap.picture import png
-from mdnb.widgets.heatmap.ring import Column, HeatRing, column_of, unpack
+from mdnb.widgets.heatmap.ring import BookColumn, HeatRing, column_of, unpack
 from mdnb.widgets.heatmap.scale import ramp, shade
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.static_output.static_output import png_picture
@@ -43,7 +43,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(sender()), "add", lambda self, chart: None)
 
 
-class _Sent(list[tuple[dict[str, Any], list[Column]]]):
+class _Sent(list[tuple[dict[str, Any], list[BookColumn]]]):
     """What a heat map sent: the message and the columns in its buffer."""
 
 
@@ -71,7 +71,7 @@ def _heat(engine: SymbolState, **options: Any) -> tuple[HeatMap, list[float]]:
     return made, now
 
 
-def _as_book(column: Column, step: float) -> tuple[dict[float, float], dict[float, float]]:
+def _as_book(column: BookColumn, step: float) -> tuple[dict[float, float], dict[float, float]]:
     levels = list(zip((column.ticks * step).tolist(), column.sizes.tolist(), strict=True))
     return dict(levels[: column.bids]), dict(levels[column.bids :])
 

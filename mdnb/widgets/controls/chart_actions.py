@@ -1,4 +1,4 @@
-"""`Helm`: carries out on charts what controls say."""
+"""`ChartActions`: applies what is chosen in controls to charts."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from mdnb.errors import MdnbError
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.controls.control_parts import tell
 
-__all__ = ["Helm"]
+__all__ = ["ChartActions"]
 
 
-class Helm:
-    """Carries out on charts what controls say, unless the controls are only being told of the charts.
+class ChartActions:
+    """Applies what is chosen in controls to charts, except while the controls are being refreshed from them.
 
     Attributes
     ----------
     charts
         What is steered.
     guard
-        Held while controls or charts are changed: the sender's thread tells controls, the kernel's charts.
+        Held while controls or charts are changed: the sender's thread refreshes controls, the
+        kernel's changes charts.
     refresh
         Makes the controls say what the charts are now; with True whether or not anything changed.
     """
@@ -38,7 +39,7 @@ class Helm:
 
     @contextlib.contextmanager
     def quiet(self) -> Iterator[None]:
-        """Change controls without a word to the charts."""
+        """Change controls without changing the charts."""
         with self.guard:
             self._is_quiet = True
             try:
@@ -47,7 +48,7 @@ class Helm:
                 self._is_quiet = False
 
     def do(self, action: Callable[[LiveChart], Any], note: ipywidgets.Label | None = None) -> bool:
-        """Do something to every chart; what is wrong with it is said in a note, by default the row's."""
+        """Apply an action to every chart; an error is shown in a note, by default the row's."""
         beside = self._note if note is None else note
         with self.guard:
             if self._is_quiet:
