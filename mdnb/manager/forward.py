@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import operator
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -98,13 +99,20 @@ class Plain(Generic[Part, P, R]):
         self.run: Callable[[Any], Any] = _run_here if is_immediate(method) else call
         self.__doc__ = method.__doc__
 
+        # Not the coroutine function itself: `help` of the class would call it async.
+        @functools.wraps(method)
+        def unbound(owner: object, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return self.__get__(owner, type(owner))(*args, **kwargs)
+
+        self._unbound: Callable[Concatenate[Any, P], R] = unbound
+
     @overload
-    def __get__(self, owner: None, kind: type) -> Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]: ...
+    def __get__(self, owner: None, kind: type) -> Callable[Concatenate[Any, P], R]: ...
     @overload
     def __get__(self, owner: object, kind: type) -> Callable[P, R]: ...
     def __get__(self, owner: object | None, kind: type) -> Callable[..., Any]:
         if owner is None:
-            return self.method
+            return self._unbound
         return _Call(getattr(self.part(owner), self.name), self.run)
 
 
@@ -196,6 +204,10 @@ class _Value(Generic[Part, R]):
         self.part: Callable[[object], Any] = operator.attrgetter(attribute)
         self.name = method.__name__
         self.__doc__ = method.__doc__
+        self._type = inspect.signature(method).return_annotation
+
+    def __repr__(self) -> str:
+        return f"<value: {self._type}>"
 
 
 class LaterValue(_Value[Part, R]):
