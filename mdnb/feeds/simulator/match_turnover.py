@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.feeds.simulator.minute_plan import Plan
+from mdnb.feeds.simulator.minute_plan import MinutePlan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SETTLED_COUNT", "Draft", "settle"]
+__all__ = ["SETTLED_COUNT", "Draft", "match_turnover"]
 
 SETTLED_COUNT = 16
 """Minutes of fewer trades are left as drafted. From this number on, `_lump` always leaves a way."""
@@ -57,7 +57,7 @@ class Draft:
     bits: NDArray[np.uint64]
 
 
-def settle(draft: Draft, plan: Plan) -> None:
+def match_turnover(draft: Draft, plan: MinutePlan) -> None:
     """Change prices, and sizes where needed, so that each minute turns over what is planned."""
     missing = plan.turnover - plan.low * plan.volume
     missing -= np.add.reduceat(draft.level * draft.lots, draft.starts)
@@ -77,7 +77,11 @@ def settle(draft: Draft, plan: Plan) -> None:
 
 
 def _settle(
-    draft: Draft, plan: Plan, which: NDArray[np.intp], missing: NDArray[np.int64], free: NDArray[np.bool_]
+    draft: Draft,
+    plan: MinutePlan,
+    which: NDArray[np.intp],
+    missing: NDArray[np.int64],
+    free: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     """Settle some minutes; return what is still missing of each."""
     count = plan.count[which]
@@ -149,7 +153,7 @@ def _shift(
     return np.asarray(missing - np.add.reduceat(moved * lots, offsets), dtype=np.int64)
 
 
-def _lump(draft: Draft, plan: Plan, which: NDArray[np.intp], free: NDArray[np.bool_]) -> None:
+def _lump(draft: Draft, plan: MinutePlan, which: NDArray[np.intp], free: NDArray[np.bool_]) -> None:
     """Give all lots beyond the first to the trades at the extremes, so that single ticks settle the rest.
 
     With n - 4 free single lots anywhere between low and high, and any share of the extra lots at the high,
