@@ -93,18 +93,16 @@ class Plain(Generic[Part, P, R]):
     def __init__(
         self, attribute: str, method: Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]
     ) -> None:
-        self.method = method
+        # Not the coroutine function itself: `help` of the class would call it async.
+        @functools.wraps(method)
+        def blocking(owner: object, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return self.__get__(owner, type(owner))(*args, **kwargs)
+
+        self.method: Callable[Concatenate[Any, P], R] = blocking
         self.part: Callable[[object], Any] = operator.attrgetter(attribute)
         self.name = method.__name__
         self.run: Callable[[Any], Any] = _run_here if is_immediate(method) else call
         self.__doc__ = method.__doc__
-
-        # Not the coroutine function itself: `help` of the class would call it async.
-        @functools.wraps(method)
-        def unbound(owner: object, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            return self.__get__(owner, type(owner))(*args, **kwargs)
-
-        self._unbound: Callable[Concatenate[Any, P], R] = unbound
 
     @overload
     def __get__(self, owner: None, kind: type) -> Callable[Concatenate[Any, P], R]: ...
@@ -112,7 +110,7 @@ class Plain(Generic[Part, P, R]):
     def __get__(self, owner: object, kind: type) -> Callable[P, R]: ...
     def __get__(self, owner: object | None, kind: type) -> Callable[..., Any]:
         if owner is None:
-            return self._unbound
+            return self.method
         return _Call(getattr(self.part(owner), self.name), self.run)
 
 

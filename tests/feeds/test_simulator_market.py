@@ -14,7 +14,7 @@ from mdnb.errors import SymbolError
 from mdnb.feeds.simulator.history import closed_bars
 from mdnb.feeds.simulator.intraday_profile import activity_curve, local_minutes
 from mdnb.feeds.simulator.match_turnover import SETTLED_COUNT
-from mdnb.feeds.simulator.minute_plan import MINUTE_NS, MinutePlan
+from mdnb.feeds.simulator.minute_plan import MINUTE_NS, Plan
 from mdnb.feeds.simulator.symbols import MODELS, model_of
 from mdnb.feeds.simulator.tape import TradeTape
 from mdnb.feeds.simulator.ticks import Ticks, make_ticks, plan_turnover
@@ -35,7 +35,7 @@ def joined(parts: list[Ticks]) -> Ticks:
     return Ticks(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
 
 
-def ticks_of(tape: TradeTape, plan: MinutePlan) -> Ticks:
+def ticks_of(tape: TradeTape, plan: Plan) -> Ticks:
     return make_ticks(plan, tape.market.tick_key, tape.model)
 
 
@@ -80,7 +80,7 @@ def test_what_was_asked_before_changes_nothing(asked: list[tuple[int, int]]) -> 
         assert same(cold.between(low, low + width * MINUTE), warm.between(low, low + width * MINUTE))
         plans = [tape.market.plan(low // MINUTE_NS, low // MINUTE_NS + width) for tape in (cold, warm)]
         assert all(
-            np.array_equal(getattr(plans[0], name), getattr(plans[1], name)) for name in MinutePlan.__slots__
+            np.array_equal(getattr(plans[0], name), getattr(plans[1], name)) for name in Plan.__slots__
         )
 
 
@@ -89,7 +89,7 @@ def test_long_ranges_agree_with_short_ones() -> None:
     last = NOON // MINUTE_NS
     long = market.plan(last - 70 * 1440, last)  # beyond what is kept: made in one go
     parts = [market.plan(low, low + 1440) for low in range(last - 70 * 1440, last, 1440)]
-    for name in MinutePlan.__slots__:
+    for name in Plan.__slots__:
         assert np.array_equal(getattr(long, name), np.concatenate([getattr(part, name) for part in parts]))
 
 
@@ -163,7 +163,7 @@ def test_any_plan_can_be_traded(
     if count == 1:
         other = low = high = one
     columns = [minute, 1000 + one, 1000 + high, 1000 + low, 1000 + other, count, count + extra, 0, 77]
-    plan = MinutePlan(*(np.array([column], dtype=np.int64) for column in columns))
+    plan = Plan(*(np.array([column], dtype=np.int64) for column in columns))
     model = model_of(symbol)
     plan = plan.with_turnover(plan_turnover(plan, 5, model))
     ticks = make_ticks(plan, 5, model)
@@ -290,12 +290,12 @@ def test_trades_come_in_pages() -> None:
 
 
 @pytest.fixture(scope="module")
-def quarter() -> MinutePlan:
+def quarter() -> Plan:
     market = tape_of(fresh=True).market
     return market.plan((NOON - 90 * DAY) // MINUTE_NS, NOON // MINUTE_NS)
 
 
-def test_returns_have_fat_tails_and_no_memory_but_for_their_size(quarter: MinutePlan) -> None:
+def test_returns_have_fat_tails_and_no_memory_but_for_their_size(quarter: Plan) -> None:
     returns = np.diff(np.log(quarter.close))[np.diff(quarter.minute) == 1]
     assert 5 < stats.kurtosis(returns, fisher=False) < 80
     assert abs(np.corrcoef(returns[:-1], returns[1:])[0, 1]) < 0.05
@@ -305,7 +305,7 @@ def test_returns_have_fat_tails_and_no_memory_but_for_their_size(quarter: Minute
     assert memory[0] > memory[-1]
 
 
-def test_volume_follows_the_day_and_the_volatility(quarter: MinutePlan) -> None:
+def test_volume_follows_the_day_and_the_volatility(quarter: Plan) -> None:
     of_day = local_minutes(quarter.minute, "America/Chicago") % 1440
     profile = np.bincount(of_day, quarter.volume, 1440) / np.maximum(np.bincount(of_day, minlength=1440), 1)
     traded = np.bincount(of_day, minlength=1440) > 0
@@ -325,7 +325,7 @@ def test_prices_stay_plausible_for_years_and_on_the_grid(symbol: str) -> None:
     tape = tape_of(symbol)
     week = 7 * 1440
     wednesdays = range(instant("2019-01-02T18:00") // MINUTE_NS, NOON // MINUTE_NS, week)
-    plan = MinutePlan.joined([tape.market.plan(minute, minute + 1) for minute in wednesdays])
+    plan = Plan.joined([tape.market.plan(minute, minute + 1) for minute in wednesdays])
     closes = plan.close / tape.model.ticks_per_point
     assert len(closes) > 300
     assert (closes > 0.35 * tape.model.price).all()

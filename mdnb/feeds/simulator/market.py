@@ -26,7 +26,7 @@ from mdnb.feeds.simulator.activity import BLOCK_MINUTES, Activity, Layer, multip
 from mdnb.feeds.simulator.counter_rng import NORMAL, gaussian, key_of, scatter, table_index
 from mdnb.feeds.simulator.hours import FIRST_DAY
 from mdnb.feeds.simulator.intraday_profile import DAY_MINUTES, activity_curve, local_minutes, volatility_curve
-from mdnb.feeds.simulator.minute_plan import MINUTE_NS, MinutePlan
+from mdnb.feeds.simulator.minute_plan import MINUTE_NS, Plan
 from mdnb.feeds.simulator.symbols import Model
 from mdnb.feeds.simulator.ticks import plan_turnover
 from mdnb.sessions import DAY_NS, Sessions
@@ -80,19 +80,19 @@ class Market:
         self.activity = Activity(model, seed, rate, sessions, _FIRST_DAY * DAY_NS, self._last_day * DAY_NS)
         self.tick_key = key_of(seed, model.symbol, "ticks")
         self._levels, self._deviations = self._day_path()
-        self._kept: OrderedDict[int, MinutePlan] = OrderedDict()
+        self._kept: OrderedDict[int, Plan] = OrderedDict()
         # History is made on a worker thread while the live stream reads on the loop.
         self._lock = threading.Lock()
 
-    def plan(self, first_minute: int, last_minute: int) -> MinutePlan:
+    def plan(self, first_minute: int, last_minute: int) -> Plan:
         """Return the plan of the open minutes in ``[first_minute, last_minute)``, minutes since 1970."""
         first_minute = max(first_minute, self.first_minute)
         last_minute = min(last_minute, self.last_minute)
         if last_minute <= first_minute:
-            return MinutePlan.empty()
+            return Plan.empty()
         days = range(first_minute // DAY_MINUTES, -(-last_minute // DAY_MINUTES))
         parts = [self._day(day) for day in days] if len(days) <= _DAYS_KEPT else [self._make(days)]
-        plan = MinutePlan.joined(parts)
+        plan = Plan.joined(parts)
         low, high = np.searchsorted(plan.minute, [first_minute, last_minute])
         return plan.take(slice(int(low), int(high)))
 
@@ -103,7 +103,7 @@ class Market:
         before = self.plan(block * BLOCK_MINUTES, minute)
         return int(self.activity.first_ids(np.array([block]))[0]) + int(before.count.sum())
 
-    def _day(self, day: int) -> MinutePlan:
+    def _day(self, day: int) -> Plan:
         with self._lock:
             held = self._kept.get(day)
             if held is None:
@@ -130,7 +130,7 @@ class Market:
             levels.append(level)
         return np.array(levels), deviations
 
-    def _make(self, days: range) -> MinutePlan:
+    def _make(self, days: range) -> Plan:
         day = np.arange(days.start, days.stop, dtype=np.int64)
         minutes = day[:, None] * DAY_MINUTES + np.arange(DAY_MINUTES, dtype=np.int64)
         local = local_minutes(minutes, self.model.instrument.timezone) % DAY_MINUTES
@@ -199,7 +199,7 @@ class Market:
         deviation: NDArray[np.float64],
         count: NDArray[np.int64],
         first_id: NDArray[np.int64],
-    ) -> MinutePlan:
+    ) -> Plan:
         bits = scatter(key_of(self.seed, self.model.symbol, "shape"), minute)
         # The first trade is at the last price or a tick beside it; a single trade is open and close at once.
         step = np.array([0, 0, 1, -1])[(bits >> np.uint64(60)) & np.uint64(3)]
@@ -221,5 +221,5 @@ class Market:
         low = np.maximum(low, 1)
         extra = self.model.extra_lots * np.exp(0.15 * NORMAL)[table_index(bits, 2)]
         volume = count + np.rint(count * extra).astype(np.int64)
-        plan = MinutePlan(minute, open_, high, low, close, count, volume, np.zeros_like(volume), first_id)
+        plan = Plan(minute, open_, high, low, close, count, volume, np.zeros_like(volume), first_id)
         return plan.with_turnover(plan_turnover(plan, self.tick_key, self.model))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.feeds.simulator.minute_plan import MinutePlan
+from mdnb.feeds.simulator.minute_plan import Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Draft:
     bits: NDArray[np.uint64]
 
 
-def match_turnover(draft: Draft, plan: MinutePlan) -> None:
+def match_turnover(draft: Draft, plan: Plan) -> None:
     """Change prices, and sizes where needed, so that each minute turns over what is planned."""
     missing = plan.turnover - plan.low * plan.volume
     missing -= np.add.reduceat(draft.level * draft.lots, draft.starts)
@@ -78,7 +78,7 @@ def match_turnover(draft: Draft, plan: MinutePlan) -> None:
 
 def _settle(
     draft: Draft,
-    plan: MinutePlan,
+    plan: Plan,
     which: NDArray[np.intp],
     missing: NDArray[np.int64],
     free: NDArray[np.bool_],
@@ -153,7 +153,7 @@ def _shift(
     return np.asarray(missing - np.add.reduceat(moved * lots, offsets), dtype=np.int64)
 
 
-def _lump(draft: Draft, plan: MinutePlan, which: NDArray[np.intp], free: NDArray[np.bool_]) -> None:
+def _lump(draft: Draft, plan: Plan, which: NDArray[np.intp], free: NDArray[np.bool_]) -> None:
     """Give all lots beyond the first to the trades at the extremes, so that single ticks settle the rest.
 
     With n - 4 free single lots anywhere between low and high, and any share of the extra lots at the high,

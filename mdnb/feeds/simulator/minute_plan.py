@@ -11,13 +11,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MINUTE_NS", "MinutePlan"]
+__all__ = ["MINUTE_NS", "Plan"]
 
 MINUTE_NS = 60_000_000_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class MinutePlan:
+class Plan:
     """Minutes that have trades, oldest first; every field is int64 of one shape (n,).
 
     Attributes
@@ -50,21 +50,21 @@ class MinutePlan:
         return len(self.minute)
 
     @classmethod
-    def empty(cls) -> MinutePlan:
+    def empty(cls) -> Plan:
         """Return a plan of no minutes."""
         return cls(*(np.empty(0, dtype=np.int64) for _ in dataclasses.fields(cls)))
 
     @classmethod
-    def joined(cls, parts: Sequence[MinutePlan]) -> MinutePlan:
+    def joined(cls, parts: Sequence[Plan]) -> Plan:
         """Return the plans one after the other."""
         if len(parts) == 1:
             return parts[0]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
-    def take(self, which: slice | NDArray[np.bool_] | NDArray[np.intp]) -> MinutePlan:
+    def take(self, which: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Plan:
         """Return some of the minutes."""
-        return MinutePlan(*(getattr(self, name)[which] for name in self.__slots__))
+        return Plan(*(getattr(self, name)[which] for name in self.__slots__))
 
-    def with_turnover(self, turnover: NDArray[np.int64]) -> MinutePlan:
+    def with_turnover(self, turnover: NDArray[np.int64]) -> Plan:
         """Return the same minutes with another turnover."""
         return dataclasses.replace(self, turnover=turnover)

@@ -15,7 +15,7 @@ import numpy as np
 
 from mdnb.feeds.simulator.counter_rng import NORMAL, TABLE_BITS, scatter, table_index
 from mdnb.feeds.simulator.match_turnover import SETTLED_COUNT, Draft, match_turnover
-from mdnb.feeds.simulator.minute_plan import MINUTE_NS, MinutePlan
+from mdnb.feeds.simulator.minute_plan import MINUTE_NS, Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class Ticks:
         return Ticks(*(getattr(self, name)[which] for name in self.__slots__))
 
 
-def make_ticks(plan: MinutePlan, key: int, model: Model) -> Ticks:
+def make_ticks(plan: Plan, key: int, model: Model) -> Ticks:
     """Return the trades of the planned minutes."""
     if not len(plan):
         return Ticks.empty()
@@ -87,7 +87,7 @@ def make_ticks(plan: MinutePlan, key: int, model: Model) -> Ticks:
     )
 
 
-def plan_turnover(plan: MinutePlan, key: int, model: Model) -> NDArray[np.int64]:
+def plan_turnover(plan: Plan, key: int, model: Model) -> NDArray[np.int64]:
     """Return what the trades of each minute will turn over, in ticks times lots.
 
     Minutes of many trades: chosen here, and `mdnb.feeds.simulator.match_turnover` makes the trades fit.
@@ -105,7 +105,7 @@ def plan_turnover(plan: MinutePlan, key: int, model: Model) -> NDArray[np.int64]
     return turnover
 
 
-def _chosen_turnover(plan: MinutePlan, key: int) -> NDArray[np.int64]:
+def _chosen_turnover(plan: Plan, key: int) -> NDArray[np.int64]:
     knots, at = _turning_points(plan, key)
     lengths = np.diff(at, axis=1)
     middle = ((knots[:, :-1] + knots[:, 1:]) * lengths).sum(axis=1) / 2
@@ -115,11 +115,11 @@ def _chosen_turnover(plan: MinutePlan, key: int) -> NDArray[np.int64]:
     return np.asarray(np.clip(share, 0.2, 0.8) * (span * plan.volume), dtype=np.int64)
 
 
-def _shape_bits(plan: MinutePlan, key: int) -> NDArray[np.uint64]:
+def _shape_bits(plan: Plan, key: int) -> NDArray[np.uint64]:
     return scatter(key ^ int(_SHAPE), plan.minute)
 
 
-def _turning_points(plan: MinutePlan, key: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _turning_points(plan: Plan, key: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the four levels that a minute's path runs through, and at which trade: (n, 4) each.
 
     Open, one extreme, the other one, close. Levels are ticks above the low; the last position is the
@@ -145,7 +145,7 @@ def _turning_points(plan: MinutePlan, key: int) -> tuple[NDArray[np.int64], NDAr
     return knots, np.stack([np.zeros_like(count), at_first, at_second, count], axis=1)
 
 
-def _draft(plan: MinutePlan, key: int, model: Model) -> Draft:
+def _draft(plan: Plan, key: int, model: Model) -> Draft:
     """Return levels and lots that fit all of the plan but its turnover."""
     count = plan.count
     starts = np.cumsum(count) - count
@@ -165,7 +165,7 @@ def _draft(plan: MinutePlan, key: int, model: Model) -> Draft:
 
 
 def _path(
-    plan: MinutePlan,
+    plan: Plan,
     knots: NDArray[np.int64],
     at: NDArray[np.int64],
     starts: NDArray[np.int64],
@@ -237,7 +237,7 @@ def _extra_lots(fractional: bool) -> NDArray[np.int64]:
 
 
 def _lots(
-    plan: MinutePlan,
+    plan: Plan,
     starts: NDArray[np.int64],
     index: NDArray[np.int64],
     bits: NDArray[np.uint64],
@@ -265,7 +265,7 @@ def _gaps() -> NDArray[np.int64]:
     return np.where(at > 0, 40 * (-np.log1p(-at)) ** (1 / 0.6) + 1, 0).astype(np.int64)
 
 
-def _times(draft: Draft, plan: MinutePlan) -> NDArray[np.int64]:
+def _times(draft: Draft, plan: Plan) -> NDArray[np.int64]:
     """Return times inside the minute, in bursts: the pace changes each 16 trades."""
     pace = np.array([1, 1, 2, 4])
     spell = draft.bits[draft.index // 16 * 16 + np.repeat(draft.starts, plan.count)]
