@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -240,3 +241,24 @@ def test_no_two_public_classes_share_a_name() -> None:
     # Each venue's module has its `Decoder`, after the protocol that they all follow.
     shared = {name: files for name, files in homes.items() if len(files) > 1 and name != "Decoder"}
     assert not shared
+
+
+def _leads_somewhere(dotted: str) -> bool:
+    parts = dotted.split(".")
+    found = importlib.import_module(parts[0])
+    for at, part in enumerate(parts[1:], start=1):
+        if not hasattr(found, part):
+            try:
+                importlib.import_module(".".join(parts[: at + 1]))
+            except ModuleNotFoundError:
+                return False
+        found = getattr(found, part)
+    return True
+
+
+def test_names_in_documentation_and_comments_lead_somewhere() -> None:
+    lost = []
+    for path in [*_sources(), *sorted((PACKAGE / "widgets/static").rglob("*.js"))]:
+        named = re.findall(r"`~?(mdnb(?:\.\w+)+)`", path.read_text(encoding="utf-8"))
+        lost += [f"{path.relative_to(ROOT)}: {name}" for name in set(named) if not _leads_somewhere(name)]
+    assert not lost

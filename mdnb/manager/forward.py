@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import operator
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -98,7 +99,12 @@ class Plain(Generic[Part, P, R]):
     def __init__(
         self, attribute: str, method: Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]
     ) -> None:
-        self.method = method
+        # Not the coroutine function itself: `help` of the class would call it async.
+        @functools.wraps(method)
+        def blocking(owner: object, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return self.__get__(owner, type(owner))(*args, **kwargs)
+
+        self.method: Callable[Concatenate[Any, P], R] = blocking
         self.part: Callable[[object], Any] = operator.attrgetter(attribute)
         self.name = self.called = method.__name__
         self.run: Callable[[Any], Any] = _run_here if is_immediate(method) else call
@@ -108,7 +114,7 @@ class Plain(Generic[Part, P, R]):
         self.called = name
 
     @overload
-    def __get__(self, owner: None, kind: type) -> Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]: ...
+    def __get__(self, owner: None, kind: type) -> Callable[Concatenate[Any, P], R]: ...
     @overload
     def __get__(self, owner: object, kind: type) -> Callable[P, R]: ...
     def __get__(self, owner: object | None, kind: type) -> Callable[..., Any]:
@@ -206,6 +212,10 @@ class _Value(Generic[Part, R]):
         self.part: Callable[[object], Any] = operator.attrgetter(attribute)
         self.name = method.__name__
         self.__doc__ = method.__doc__
+        self._type = inspect.signature(method).return_annotation
+
+    def __repr__(self) -> str:
+        return f"<value: {self._type}>"
 
 
 class LaterValue(_Value[Part, R]):

@@ -48,7 +48,9 @@ def _raw(kind: type, name: str) -> Any:
 
 def _method(kind: type, name: str) -> Any:
     raw = _raw(kind, name)
-    return raw.method if isinstance(raw, Forward | Plain) else raw.fget if isinstance(raw, property) else raw
+    if isinstance(raw, Forward | Plain):
+        return inspect.unwrap(raw.method)
+    return raw.fget if isinstance(raw, property) else raw
 
 
 def _parameters(method: Any) -> list[tuple[str, Any, Any, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pydoc
 
 import pytest
 
@@ -39,3 +40,23 @@ def test_a_plain_method_says_what_it_takes() -> None:
         assert str(inspect.signature(market.data.get_data)).startswith("(timeframe: 'str', count:")
         assert "newest so many" in str(market.data.get_data.__doc__)
         assert repr(market.data.get_data).startswith("<get_data(")
+
+
+def test_help_of_a_plain_face_calls_nothing_async_and_names_types() -> None:
+    import mdnb
+
+    for kind in (mdnb.LiveMarket, mdnb.LiveSymbol, mdnb.SyncDataManager):
+        shown = pydoc.render_doc(kind, renderer=pydoc.plaintext)
+        methods = [line for line in shown.splitlines() if line.startswith(" |  ") and line[5:6].strip()]
+        assert not [line for line in methods if line.startswith(" |  async ")]
+    assert "bid = <value: Price>" in pydoc.render_doc(mdnb.LiveMarket, renderer=pydoc.plaintext)
+    awaited = pydoc.render_doc(mdnb.TradingSuite, renderer=pydoc.plaintext)
+    assert " |  async add_timeframe(self, timeframe: 'str') -> 'str'" in awaited
+
+
+def test_a_plain_method_is_called_on_its_class_as_on_a_market() -> None:
+    import mdnb
+
+    with mdnb.live("BTC-USD", ["1min"], initial_days=0) as market:
+        assert mdnb.LiveMarket.add_timeframe(market, "5m") == "5min"
+        assert market.timeframes == ["1min", "5min"]

@@ -2,9 +2,9 @@
 
 From the price to the socket:
 
-* `dice`, `curves`, `activity`: random numbers without memory, the shape of the day, trades a quarter hour;
-* `market`, `plan`: each minute's open, high, low, close, count, volume and turnover;
-* `ticks`, `settle`: trades that fit a plan to the last lot;
+* `counter_rng`, `intraday_profile`, `activity`: random numbers, the shape of the day, trades a quarter hour;
+* `market`, `minute_plan`: each minute's open, high, low, close, count, volume and turnover;
+* `ticks`, `match_turnover`: trades that fit a plan to the last lot;
 * `tape`, `book`, `history`: trades by time, quotes and depth, closed bars;
 * `stream`, `server`, `feed`: what a client is sent, the server, and the feed that owns one;
 * `symbols`, `hours`, `exchange`: what is traded, when, and all of it together.

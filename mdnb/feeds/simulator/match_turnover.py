@@ -17,7 +17,7 @@ from mdnb.feeds.simulator.minute_plan import Plan
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SETTLED_COUNT", "Draft", "settle"]
+__all__ = ["SETTLED_COUNT", "Draft", "match_turnover"]
 
 SETTLED_COUNT = 16
 """Minutes of fewer trades are left as drafted. From this number on, `_lump` always leaves a way."""
@@ -57,7 +57,7 @@ class Draft:
     bits: NDArray[np.uint64]
 
 
-def settle(draft: Draft, plan: Plan) -> None:
+def match_turnover(draft: Draft, plan: Plan) -> None:
     """Change prices, and sizes where needed, so that each minute turns over what is planned."""
     missing = plan.turnover - plan.low * plan.volume
     missing -= np.add.reduceat(draft.level * draft.lots, draft.starts)
@@ -77,7 +77,11 @@ def settle(draft: Draft, plan: Plan) -> None:
 
 
 def _settle(
-    draft: Draft, plan: Plan, which: NDArray[np.intp], missing: NDArray[np.int64], free: NDArray[np.bool_]
+    draft: Draft,
+    plan: Plan,
+    which: NDArray[np.intp],
+    missing: NDArray[np.int64],
+    free: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     """Settle some minutes; return what is still missing of each."""
     count = plan.count[which]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdnb.feeds.simulator.counter_rng import NORMAL, TABLE_BITS, scatter, table_index
-from mdnb.feeds.simulator.match_turnover import SETTLED_COUNT, Draft, settle
+from mdnb.feeds.simulator.match_turnover import SETTLED_COUNT, Draft, match_turnover
 from mdnb.feeds.simulator.minute_plan import MINUTE_NS, Plan
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def make_ticks(plan: Plan, key: int, model: Model) -> Ticks:
     if not len(plan):
         return Ticks.empty()
     draft = _draft(plan, key, model)
-    settle(draft, plan)
+    match_turnover(draft, plan)
     return Ticks(
         _times(draft, plan),
         draft.level + np.repeat(plan.low, plan.count),
@@ -246,10 +246,14 @@ def _extra_lots(fractional: bool) -> NDArray[np.int64]:
 
 
 def _lots(
-    plan: Plan, starts: NDArray[np.int64], index: NDArray[np.int64], bits: NDArray[np.uint64], model: Model
+    plan: Plan,
+    starts: NDArray[np.int64],
+    index: NDArray[np.int64],
+    bits: NDArray[np.uint64],
+    model: Model,
 ) -> NDArray[np.int64]:
     extra = _extra_lots(not model.instrument.whole_lots)[table_index(bits, 1)]
-    # One trade in four is a single lot, come what may: `settle` needs those to fit a turnover exactly.
+    # One trade in four is a single lot, come what may: `match_turnover` needs those to be exact.
     extra[(index & 3) == 1] = 0
     extra[starts] += 1
     until = np.cumsum(extra)

@@ -41,7 +41,7 @@ from mdnb.widgets.page.late_import import wait_imported
 from mdnb.widgets.page.page_assets import plotly_runtime
 from mdnb.widgets.page.page_probe import page_probe
 from mdnb.widgets.page.sender import sender
-from mdnb.widgets.static_output.static_output import still
+from mdnb.widgets.static_output.static_output import picture_bundle
 
 __all__ = ["LiveChart"]
 
@@ -351,7 +351,7 @@ class LiveChart(SilentFigure):
             WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         }
         if self._mdnb.state.options.static:
-            bundle |= still(self.picture())
+            bundle |= picture_bundle(self.picture())
         elif self._mdnb_runtime is not None:
             self._mdnb_runtime.fill()  # a notebook that runs unattended keeps the widget itself
         return kept({**bundle, "text/plain": repr(self)})

@@ -21,7 +21,7 @@ from mdnb.widgets.page.marimo_host import marimo_box
 from mdnb.widgets.page.page_assets import plotly_runtime
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.surface import Surface
-from mdnb.widgets.static_output.static_output import still
+from mdnb.widgets.static_output.static_output import picture_bundle
 
 __all__ = ["CONTROLS", "MOST_CHARTS", "Dashboard", "check_dashboard", "in_order"]
 
@@ -146,7 +146,7 @@ class Dashboard(Surface):
         for strip in self.strips:
             strip.note_shown()
         if any(chart._mdnb.state.options.static for chart in self.charts):
-            shown |= still(self.picture())
+            shown |= picture_bundle(self.picture())
         else:
             plotly_runtime().fill()  # a notebook that runs unattended keeps the widgets themselves
         return kept({**shown, "text/plain": repr(self)})

@@ -20,7 +20,7 @@ from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.join_modules import STATIC, join_modules
 from mdnb.widgets.page.life import Life
 from mdnb.widgets.page.theme import badge_tone, theme_of
-from mdnb.widgets.static_output.static_output import still
+from mdnb.widgets.static_output.static_output import picture_bundle
 from mdnb.widgets.tables.base import row_limit
 
 __all__ = ["HeatMap"]
@@ -246,7 +246,7 @@ class HeatMap(anywidget.AnyWidget):
         assert bundle is not None
         data, metadata = bundle
         self.note_shown()
-        return kept({**data, "text/plain": repr(self), **still(self.picture())}), metadata
+        return kept({**data, "text/plain": repr(self), **picture_bundle(self.picture())}), metadata
 
     def _is_begun(self) -> bool:
         return "_life" in self.__dict__ and self._life.begun

@@ -20,7 +20,7 @@ from mdnb.widgets.figure.mark import Mark
 from mdnb.widgets.figure.series import Line, Pane
 from mdnb.widgets.figure.trace_parts import CLOSES_ACCENT
 from mdnb.widgets.page.theme import contrast_text
-from mdnb.widgets.static_output.static_annotations import standing, standing_alerts
+from mdnb.widgets.static_output.static_annotations import alerts_in_range, placed_marks
 
 __all__ = ["svg_picture"]
 
@@ -219,7 +219,7 @@ class _Picture:
         theme, columns = self.look.theme, self.held.columns
         fills = {"buy": theme.up, "sell": theme.down, "note": theme.text}
         out = []
-        for mark, at, place in [*standing(marks, columns, self.look.timeframe)][-_MOST_MARKS:]:
+        for mark, at, place in [*placed_marks(marks, columns, self.look.timeframe)][-_MOST_MARKS:]:
             way = 1 if mark.side == "buy" else -1  # down the picture, or up
             end = self.bars.low[at] if way > 0 else self.bars.high[at]
             x, y = self.x(at), self.price.y(float(end)) + way * (13 * place - 8)
@@ -243,7 +243,7 @@ class _Picture:
         """Return the alerts on prices in view, those that are over paler."""
         right, colour = self.width - _RIGHT, self.look.theme.warning
         out = []
-        for _, price, opacity in standing_alerts(alerts, self.price.low, self.price.high):
+        for _, price, opacity in alerts_in_range(alerts, self.price.low, self.price.high):
             y, words = self.price.y(price), f"{price:,.{self.look.decimals}f}"
             out.append(
                 f'<g opacity="{opacity:g}"><path d="M{_LEFT} {y:.1f}H{right}" stroke="{colour}" '

@@ -18,7 +18,7 @@ from mdnb.widgets.figure.layout import Look
 from mdnb.widgets.figure.mark import Mark
 from mdnb.widgets.page.theme import Theme
 
-__all__ = ["FIRED_SHOWN", "add_annotations", "bar_of", "standing", "standing_alerts"]
+__all__ = ["FIRED_SHOWN", "add_annotations", "alerts_in_range", "bar_of", "placed_marks"]
 
 FIRED_SHOWN = 10
 """Of the alerts that are over the newest so many are drawn, paler."""
@@ -58,12 +58,12 @@ def add_annotations(
     low, high = figure.layout.yaxis.range
     figure.add_traces(_mark_traces(marks, held, look, _STEP * (high - low), log))
     low, high = (10.0**low, 10.0**high) if log else (low, high)
-    for _, price, opacity in standing_alerts(alerts, low, high):
+    for _, price, opacity in alerts_in_range(alerts, low, high):
         _add_alert(figure, price, opacity, look, log)
     return figure
 
 
-def standing(marks: Sequence[Mark], held: BarColumns, timeframe: str) -> Iterator[tuple[Mark, int, int]]:
+def placed_marks(marks: Sequence[Mark], held: BarColumns, timeframe: str) -> Iterator[tuple[Mark, int, int]]:
     """Yield the marks at the bars held, oldest first, each with its bar's position and its place there.
 
     Those of buys are counted below the bar, from 1, all others above it.
@@ -76,7 +76,7 @@ def standing(marks: Sequence[Mark], held: BarColumns, timeframe: str) -> Iterato
             yield mark, at, stacked[at, mark.side == "buy"]
 
 
-def standing_alerts(alerts: Sequence[Alert], low: float, high: float) -> list[tuple[Alert, float, float]]:
+def alerts_in_range(alerts: Sequence[Alert], low: float, high: float) -> list[tuple[Alert, float, float]]:
     """Return the price alerts within a range, newest last, each with its price and opacity."""
     over = [alert for alert in alerts if not alert.active and alert.fired][-FIRED_SHOWN:]
     return [
@@ -90,7 +90,7 @@ def _mark_traces(
     marks: Sequence[Mark], held: BarColumns, look: Look, step: float, log: bool
 ) -> list[dict[str, Any]]:
     points: dict[str, list[tuple[float, float, str]]] = collections.defaultdict(list)
-    for mark, at, place in standing(marks, held, look.timeframe):
+    for mark, at, place in placed_marks(marks, held, look.timeframe):
         away = -step * place if mark.side == "buy" else step * place
         end = float(held.low[at] if mark.side == "buy" else held.high[at])
         y = end * 10.0**away if log else end + away

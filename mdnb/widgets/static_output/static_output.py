@@ -12,7 +12,7 @@ import pathlib
 
 from mdnb.widgets.page.display_policy import attended
 
-__all__ = ["image_tag", "png_picture", "still"]
+__all__ = ["image_tag", "picture_bundle", "png_picture"]
 
 _FONT = pathlib.Path(__file__).parents[1] / "fonts" / "DejaVuSans.ttf"
 _FAMILY = "DejaVu Sans"
@@ -31,7 +31,7 @@ _LETTERS = (
 )
 
 
-def still(svg: str) -> dict[str, str]:
+def picture_bundle(svg: str) -> dict[str, str]:
     """Return a picture as a notebook output (a MIME bundle): PNG.
 
     In a notebook that is run unattended, which is often made into a page, the SVG is beside it. A page that

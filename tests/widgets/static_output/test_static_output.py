@@ -11,7 +11,7 @@ import pytest
 from fontTools.ttLib import TTFont
 
 from mdnb.widgets.static_output import static_output as module
-from mdnb.widgets.static_output.static_output import image_tag, png_picture, still
+from mdnb.widgets.static_output.static_output import image_tag, picture_bundle, png_picture
 
 _EVIL = '"><img src=x onerror="alert(1)">'
 
@@ -49,9 +49,9 @@ def test_letters_of_other_scripts_are_looked_for_on_the_system() -> None:
 def test_a_page_that_is_open_is_sent_one_form(monkeypatch: pytest.MonkeyPatch) -> None:
     svg = _svg("MNQ")
     coded = base64.b64encode(png_picture(svg)).decode()
-    assert still(svg) == {"image/png": coded}
+    assert picture_bundle(svg) == {"image/png": coded}
     monkeypatch.setattr(module, "attended", lambda: False)
-    assert still(svg) == {"image/png": coded, "image/svg+xml": svg}
+    assert picture_bundle(svg) == {"image/png": coded, "image/svg+xml": svg}
 
 
 def test_what_stands_in_for_a_picture_is_text() -> None:
