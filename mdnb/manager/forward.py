@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import operator
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -87,15 +88,23 @@ class Plain(Generic[Part, P, R]):
     ----------
     attribute, method
         As for `Forward`; the method is a coroutine function.
+    first
+        Another one of the part, with the same arguments, that does all the waiting on the background loop;
+        the method itself then runs right here. For widgets: marimo shows those alone that the cell's own
+        thread makes.
     """
 
     def __init__(
-        self, attribute: str, method: Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]
+        self,
+        attribute: str,
+        method: Callable[Concatenate[Part, P], Coroutine[Any, Any, R]],
+        first: Callable[..., Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.method = method
+        self.first = first
         self.part: Callable[[object], Any] = operator.attrgetter(attribute)
         self.name = method.__name__
-        self.run: Callable[[Any], Any] = _run_here if is_immediate(method) else call
+        self.run: Callable[[Any], Any] = _run_here if first or is_immediate(method) else call
         self.__doc__ = method.__doc__
 
     @overload
@@ -105,17 +114,25 @@ class Plain(Generic[Part, P, R]):
     def __get__(self, owner: object | None, kind: type) -> Callable[..., Any]:
         if owner is None:
             return self.method
-        return _Call(getattr(self.part(owner), self.name), self.run)
+        part = self.part(owner)
+        first = functools.partial(self.first, part) if self.first else None
+        return _Call(getattr(part, self.name), self.run, first)
 
 
 class _Call:
     """A method of one part, called through a face."""
 
-    __slots__ = ("__wrapped__", "_run")
+    __slots__ = ("__wrapped__", "_first", "_run")
 
-    def __init__(self, method: Callable[..., Any], run: Callable[[Any], Any] | None) -> None:
+    def __init__(
+        self,
+        method: Callable[..., Any],
+        run: Callable[[Any], Any] | None,
+        first: Callable[..., Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
         self.__wrapped__ = method
         self._run = run
+        self._first = first
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -125,6 +142,12 @@ class _Call:
             if sentence is None:
                 raise
             raise TypeError(sentence) from error
+        if self._first is not None:
+            try:
+                call(self._first(*args, **kwargs))
+            except BaseException:
+                made.close()
+                raise
         return made if self._run is None else self._run(made)
 
     @property
