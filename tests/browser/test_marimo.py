@@ -180,8 +180,11 @@ def test_a_cell_that_runs_again_ends_what_it_showed(notebook: Notebook) -> None:
     assert notebook.no_errors()
 
 
+@pytest.mark.parametrize(
+    "notebook", [pytest.param("run", marks=pytest.mark.slow), "edit"], indirect=True, scope="module"
+)
 def test_a_reloaded_page_shows_the_present(notebook: Notebook) -> None:
-    # The editor has the same kernel then, an app a new one.
+    # The editor has the same kernel then; an app a new one, as if it were opened.
     notebook.errors.clear()
     notebook.open()
     checks.moves(checks.chart_at(notebook.page, _CHART))
