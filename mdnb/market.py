@@ -130,7 +130,7 @@ class LiveSymbol(Face):
     remove_timeframe = Plain("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Plain("_parts.files", BarFiles.export)
     load = Plain("_parts.files", BarFiles.load)
-    depth = Plain("_parts.tables", TableOpener.depth)
+    depth = Plain("_parts.tables", TableOpener.depth, TableOpener.receive_depth)
     on = Forward("_parts.plain_events", PlainEvents.on)
     once = Forward("_parts.plain_events", PlainEvents.once)
     off = Forward("_parts.plain_events", PlainEvents.off)

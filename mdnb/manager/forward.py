@@ -94,10 +94,17 @@ class Plain(Generic[Part, P, R]):
     ----------
     attribute, method
         As for `Forward`; the method is a coroutine function.
+    first
+        Another one of the part, with the same arguments, that does all the waiting on the background loop;
+        the method itself then runs right here. For widgets: marimo shows those alone that the cell's own
+        thread makes.
     """
 
     def __init__(
-        self, attribute: str, method: Callable[Concatenate[Part, P], Coroutine[Any, Any, R]]
+        self,
+        attribute: str,
+        method: Callable[Concatenate[Part, P], Coroutine[Any, Any, R]],
+        first: Callable[..., Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         # Not the coroutine function itself: `help` of the class would call it async.
         @functools.wraps(method)
@@ -105,9 +112,10 @@ class Plain(Generic[Part, P, R]):
             return self.__get__(owner, type(owner))(*args, **kwargs)
 
         self.method: Callable[Concatenate[Any, P], R] = blocking
+        self.first = first
         self.part: Callable[[object], Any] = operator.attrgetter(attribute)
         self.name = self.called = method.__name__
-        self.run: Callable[[Any], Any] = _run_here if is_immediate(method) else call
+        self.run: Callable[[Any], Any] = _run_here if first or is_immediate(method) else call
         self.__doc__ = method.__doc__
 
     def __set_name__(self, _kind: type, name: str) -> None:
@@ -120,18 +128,26 @@ class Plain(Generic[Part, P, R]):
     def __get__(self, owner: object | None, kind: type) -> Callable[..., Any]:
         if owner is None:
             return self.method
-        made = vars(owner)[self.called] = _Call(getattr(self.part(owner), self.name), self.run)
+        part = self.part(owner)
+        first = functools.partial(self.first, part) if self.first else None
+        made = vars(owner)[self.called] = _Call(getattr(part, self.name), self.run, first)
         return made
 
 
 class _Call:
     """A method of one part, called through a face."""
 
-    __slots__ = ("__wrapped__", "_run")
+    __slots__ = ("__wrapped__", "_first", "_run")
 
-    def __init__(self, method: Callable[..., Any], run: Callable[[Any], Any] | None) -> None:
+    def __init__(
+        self,
+        method: Callable[..., Any],
+        run: Callable[[Any], Any] | None,
+        first: Callable[..., Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
         self.__wrapped__ = method
         self._run = run
+        self._first = first
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -141,6 +157,12 @@ class _Call:
             if sentence is None:
                 raise
             raise TypeError(sentence) from error
+        if self._first is not None:
+            try:
+                call(self._first(*args, **kwargs))
+            except BaseException:
+                made.close()
+                raise
         return made if self._run is None else self._run(made)
 
     @property

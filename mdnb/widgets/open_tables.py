@@ -126,11 +126,12 @@ class TableOpener:
         ...     "depth" in market.data.get_subscriptions(), len(book.state().rows), book.heat_map.symbol
         (True, 10, 'MNQ')
         """
-        await self._receive_depth(symbol or self._symbol)
+        await self.receive_depth(symbol=symbol)
         return self._depth_of(symbol, levels, heat_map, interval, columns, fps=fps, palette=palette)
 
-    async def _receive_depth(self, symbol: str) -> None:
-        market, session = self._session.market(symbol), self._session
+    async def receive_depth(self, *_args: Any, symbol: str | None = None, **_options: Any) -> None:
+        """Subscribe to the order book, unless that is done; the arguments are those of `depth`."""
+        market, session = self._session.market(symbol or self._symbol), self._session
         if session.closed or session.ended.is_set() or "depth" in market.pipeline.subscribed:
             return
         try:

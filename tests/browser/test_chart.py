@@ -285,7 +285,11 @@ def test_the_axis_says_the_times_of_the_bars(bench: Bench, chart: Chart) -> None
 
 
 def test_a_label_at_the_edge_does_not_move_the_plot(bench: Bench, chart: Chart) -> None:
-    first = chart.page("view.gd.layout.xaxis.tickvals[2]")
+    # A full hour has a label, whatever is between two of them.
+    first = chart.page(
+        "(({ bars }) => { let at = bars.end - 70;"
+        " while (bars.at(at, 0) % 3_600_000) at -= 1; return at; })(view)"
+    )
     bench.do(f"chart.update_layout(xaxis_range=[{first}, {first} + 60])")
     chart.wait(f"view.gd._fullLayout.xaxis.range[0] === {first} && !view.sync.fitTimer && !view.frame")
     chart.wait(f"view.gd.layout.xaxis.tickvals.includes({first})")
@@ -306,7 +310,7 @@ def test_nothing_is_sent_to_a_chart_out_of_sight(bench: Bench, chart: Chart) -> 
     chart.page("(view.gd.parentNode.style.display = 'none')")
     bench.page.wait_for_function("() => true")
     chart.wait("view.chart.visible === false")
-    bench.wait_for("not chart._mdnb.wants()")
+    bench.wait_for("not chart._mdnb.transport.wants()")
     taken = chart.page("(view.taken = 0, view.chart.takeDelta = () => { view.taken += 1; }, view.bars.end)")
     bench.do("time.sleep(3)")
     assert chart.page("view.taken") == 0
@@ -327,7 +331,8 @@ def test_a_second_view_and_a_second_figure(bench: Bench, chart: Chart) -> None:
     bench.page.evaluate(socket)
     Chart(bench, "chart = make()\nchart")
     received = bench.page.evaluate("window.kernelBytes")
-    assert 0 < received <= 100_000
+    # Bars and the figure, and not the megabytes that draw them.
+    assert 0 < received <= 300_000
 
 
 def test_it_counts_down_to_the_end_of_the_bar_and_draws_bid_and_ask_when_asked(bench: Bench) -> None:
@@ -391,17 +396,8 @@ def test_colours_follow_the_page(bench: Bench, chart: Chart, theme: str) -> None
 def test_a_reloaded_page_shows_the_present(bench: Bench) -> None:
     chart = Chart(bench)
     end = chart.page("view.bars.end")
-    bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     chart.wait(f"view.bars.end >= {end} + 2")
-    bench.page.reload(timeout=PAGE_MS)
-    bench.page.wait_for_function(
-        f"""() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
-        if (!(notebook?.widgets?.length > {chart.cell})) return false;
-        notebook.activeCellIndex = {chart.cell};
-        notebook.scrollToItem?.({chart.cell}, 'center');
-        return Boolean(notebook.widgets[{chart.cell}].node.querySelector('.mdnb-chart')); }}""",
-        timeout=PAGE_MS,
-    )
+    bench.reload(chart.cell)
     chart.wait("view.sync.fits > 0")
     assert chart.page("view.bars.end") >= end + 2
     chart.collect_prices()

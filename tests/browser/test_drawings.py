@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser.bench import PICTURES, Bench, Chart, open_bench
-from tests.browser.lab import PAGE_MS, Lab
+from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
@@ -282,16 +282,7 @@ def test_drawings_are_there_after_a_reload(bench: Bench) -> None:
     chart.wait(f"{_OURS}.length === 2")
     before = chart.page(_OURS)
     assert len(_drawn(chart)) == 2
-    bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    bench.page.reload(timeout=PAGE_MS)
-    bench.page.wait_for_function(
-        f"""() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
-        if (!(notebook?.widgets?.length > {chart.cell})) return false;
-        notebook.activeCellIndex = {chart.cell};
-        notebook.scrollToItem?.({chart.cell}, 'center');
-        return Boolean(notebook.widgets[{chart.cell}].node.querySelector('.mdnb-chart')); }}""",
-        timeout=PAGE_MS,
-    )
+    bench.reload(chart.cell)
     chart.wait(f"view.sync.fits > 0 && {_OURS}.length === 2")
     assert chart.page(_OURS) == before
     bench.do("chart.close()")

@@ -39,7 +39,13 @@ BLOCK = blocking_code()
 SLEEP = blocking_code("time.sleep(0.1)")
 BOOKS = "with open('books.json', 'w') as file: json.dump(books[-600:], file)"
 SENT = "print(len(sent))"
-WAIT = "time.sleep(2)"
+# Some columns on: there is something to send, should anybody look.
+WAIT = """\
+def newest():
+    return view.heat_map.columns(1)[-1].index
+until = newest() + 5
+while newest() < until:
+    time.sleep(0.01)"""
 EVIL = """\
 from mdnb.instruments import Instrument
 from tests.manager.hand import HandFeed, trade

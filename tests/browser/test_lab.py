@@ -9,6 +9,7 @@ from tests.browser.lab import Lab
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_themes_may_follow_each_other_at_once(lab: Lab) -> None:
     errors: list[str] = []
     lab.page.on("pageerror", lambda error: errors.append(str(error)))

@@ -19,8 +19,14 @@ from tests.browser.server import PAGE_MS
 
 pytestmark = pytest.mark.browser
 
+_ANSWER = """\
+def answer_to(question):
+    try:
+        return eval(question)
+    except Exception as error:
+        return repr(error)"""
 _CELLS = [
-    f"{checks.SETUP}\nimport marimo as mo\ncharts = []\nagain = mo.ui.button(label='once more')",
+    f"{checks.SETUP}\nimport marimo as mo\ncharts = []\nagain = mo.ui.button(label='once more')\n{_ANSWER}",
     "again\ncharts.append(live.chart('1min', bars=200))\ncharts[-1]",
     "panel = live.panel('1min', bars=200, height=300)\npanel",
     "live.depth(5)",
@@ -29,7 +35,7 @@ _CELLS = [
     "live.frame_view('1min', rows=3)",
     "board = live.dashboard(bars=200, height=200)\nboard",
     "ask = mo.ui.text(label='ask')\nmo.vstack([again, ask])",
-    'mo.Html(f\'<pre id="answer">{ask.value}\\n{eval(ask.value or "0")}</pre>\')',
+    """mo.Html(f'<pre id="answer">{ask.value}\\n{answer_to(ask.value or "0")}</pre>')""",
 ]
 _CHART, _PANEL, _BOARD = 0, 1, 2
 _CHARTS = 4
@@ -143,7 +149,7 @@ def test_the_chart_moves_while_a_cell_runs(notebook: Notebook) -> None:
 
 
 def test_the_kernel_knows_the_pages_theme(notebook: Notebook) -> None:
-    notebook.wait_for(f"charts[-1]._mdnb.theme == {notebook.theme!r}")
+    notebook.wait_for(f"charts[-1]._mdnb.state.theme == {notebook.theme!r}")
     assert notebook.no_errors()
 
 
@@ -170,12 +176,15 @@ def test_a_cell_that_runs_again_ends_what_it_showed(notebook: Notebook) -> None:
     chart = checks.chart_at(page, _CHART)
     chart.wait("view.sync.fits > 0 && view.chart.model && !view.closed")
     checks.moves(chart)
-    notebook.wait_for("charts[0]._mdnb.closed and not charts[1]._mdnb.closed")
+    notebook.wait_for("charts[0]._mdnb.state.closed and not charts[1]._mdnb.state.closed")
     assert notebook.no_errors()
 
 
+@pytest.mark.parametrize(
+    "notebook", [pytest.param("run", marks=pytest.mark.slow), "edit"], indirect=True, scope="module"
+)
 def test_a_reloaded_page_shows_the_present(notebook: Notebook) -> None:
-    # The editor has the same kernel then, an app a new one.
+    # The editor has the same kernel then; an app a new one, as if it were opened.
     notebook.errors.clear()
     notebook.open()
     checks.moves(checks.chart_at(notebook.page, _CHART))

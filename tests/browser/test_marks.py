@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.bench import PICTURES, SETUP, Bench, Chart, open_bench
-from tests.browser.lab import PAGE_MS, Lab
+from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
@@ -125,16 +125,7 @@ def test_marks_are_there_after_a_reload_and_in_a_second_view(bench: Bench) -> No
     for view in (chart, again):
         bench.show(view.cell)
         view.wait(f"{_TEXTS}.includes('kept') && {_TEXTS}.includes('new')")
-    bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    bench.page.reload(timeout=PAGE_MS)
-    bench.page.wait_for_function(
-        f"""() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
-        if (!(notebook?.widgets?.length > {chart.cell})) return false;
-        notebook.activeCellIndex = {chart.cell};
-        notebook.scrollToItem?.({chart.cell}, 'center');
-        return Boolean(notebook.widgets[{chart.cell}].node.querySelector('.mdnb-chart')); }}""",
-        timeout=PAGE_MS,
-    )
+    bench.reload(chart.cell)
     chart.wait(f"view.sync.fits > 0 && {_TEXTS}.includes('kept') && {_TEXTS}.includes('new')")
     assert chart.page("view.el.querySelectorAll('.mdnb-toast').length") == 0
     bench.do("chart.mark(frame.index[-110], 'later', side='buy')")

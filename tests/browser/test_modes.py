@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from tests.browser.bench import PICTURES, Bench, Chart, open_bench
-from tests.browser.lab import PAGE_MS, Lab
+from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
@@ -238,11 +237,9 @@ def test_a_second_view_and_a_reloaded_page_stand_where_the_first_did(bench: Benc
     chart.wait("!view.sync.fitTimer && !view.frame")
     before = chart.page(words)
     end = chart.page("view.chart.bars.end")
-    bench.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     chart.wait(f"view.chart.bars.end >= {end} + 2")
     _wait_for_mode(bench, "paused")
-    bench.page.reload(timeout=PAGE_MS)
-    _wait_for_cell(bench, chart.cell)
+    bench.reload(chart.cell)
     chart.wait("view.sync.fits > 0 && view.drawn > 1")
     assert chart.page(words) == before
     assert chart.page("[view.chart.modes.name, view.legend.texts.status.textContent]") == ["paused", "paused"]
@@ -252,17 +249,6 @@ def test_a_second_view_and_a_reloaded_page_stand_where_the_first_did(bench: Benc
     chart.wait(f"{_MODE} === 'live' && view.bars.end >= {end} + 2")
     bench.do("chart.close()")
     assert not bench.errors
-
-
-def _wait_for_cell(bench: Bench, cell: int) -> Any:
-    bench.page.wait_for_function(
-        f"""() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
-        if (!(notebook?.widgets?.length > {cell})) return false;
-        notebook.activeCellIndex = {cell};
-        notebook.scrollToItem?.({cell}, 'center');
-        return Boolean(notebook.widgets[{cell}].node.querySelector('.mdnb-chart')); }}""",
-        timeout=PAGE_MS,
-    )
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,16 +49,24 @@ _SHOWN = """(() => { const {bars} = view; const end = bars.end - (bars.forming ?
   const ordinals = Array.from({length: 60}, (_, i) => end - 60 + i);
   return ordinals.map(ordinal => bars.columns.map((_, column) => bars.at(ordinal, column))); })()"""
 _STATUS = "view.legend.texts.status.textContent"
-_BADGE_MS = 3_000
 
 
-@pytest.fixture
-def relay(tmp_path: Path) -> Iterator[tuple[Relay, str]]:
-    port, file = free_port(), tmp_path / "port"
-    made = Relay(port, file)
-    made.mend()
-    yield made, _SETUP.replace("PORT", str(port)).replace("FILE", repr(str(file)))
-    made.cut()
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """What a market is heard through, and a notebook of that market."""
+
+    relay: Relay
+    bench: Bench
+
+
+@pytest.fixture(scope="module")
+def line(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    port, file = free_port(), tmp_path_factory.mktemp("line") / "port"
+    relay = Relay(port, file)
+    relay.mend()
+    setup = _SETUP.replace("PORT", str(port)).replace("FILE", repr(str(file)))
+    yield Line(relay, open_bench(lab, "outage.ipynb", setup))
+    relay.cut()
 
 
 def _equal(bench: Bench, chart: Chart) -> bool:
@@ -83,44 +91,38 @@ def _live_chart(bench: Bench) -> Chart:
 
 
 def _wait_told(chart: Chart, since: float, of: str) -> None:
-    chart.wait("view.down > 0", _BADGE_MS)
+    chart.wait("view.down > 0")
     _log.info("the badge told of the %s after %.0f ms", of, chart.page("view.down") - since)
 
 
-def test_the_badge_tells_of_a_cut_line_and_the_chart_goes_on_when_it_is_mended(
-    lab: Lab, relay: tuple[Relay, str]
-) -> None:
-    line, setup = relay
-    bench = open_bench(lab, "outage.ipynb", setup)
+def test_the_badge_tells_of_a_cut_line_and_the_chart_goes_on_when_it_is_mended(line: Line) -> None:
+    bench, relay = line.bench, line.relay
     chart = _live_chart(bench)
     cut_at = chart.page("performance.now()")
-    line.cut()
+    relay.cut()
     _wait_told(chart, cut_at, "cut")
     assert chart.page(_STATUS) in {"disconnected", "connecting", "reconnecting"}
     end = chart.page("view.bars.end")
     bench.do(_MISS_BARS)
     assert chart.page(f"{_STATUS}.startsWith('live')") is False
     chart.collect_prices()
-    line.mend()
+    relay.mend()
     chart.wait(f"{_STATUS}.startsWith('live') && view.bars.end > {end} + 4 && view.seenPrices.size > 5")
     assert any(_equal(bench, chart) for _ in range(20))
-    bench.do("live.close()")
+    bench.do("chart.close()")
     assert not bench.errors
 
 
-def test_the_badge_tells_of_a_silent_line_and_the_chart_has_what_was_said_meanwhile(
-    lab: Lab, relay: tuple[Relay, str]
-) -> None:
-    line, setup = relay
-    bench = open_bench(lab, "silence.ipynb", setup)
+def test_the_badge_tells_of_a_silent_line_and_the_chart_has_what_was_said_meanwhile(line: Line) -> None:
+    bench, relay = line.bench, line.relay
     chart = _live_chart(bench)
     silent_at = chart.page("performance.now()")
-    line.hush()
+    relay.hush()
     _wait_told(chart, silent_at, "silence")
     assert chart.page(_STATUS) == "stale"
     bench.do(_MISS_BARS)
     end = chart.page("view.bars.end")
-    line.go_on()
+    relay.go_on()
     chart.wait(f"{_STATUS}.startsWith('live') && view.bars.end > {end} + 3")
     assert any(_equal(bench, chart) for _ in range(20))
     bench.do("live.close()")

@@ -112,7 +112,7 @@ def _tell(figures: dict[str, Any]) -> None:
 
 
 def test_three_charts_of_busy_markets_lose_no_bar(lab: Lab) -> None:
-    _tell(_run(lab, 3, 4))
+    _tell(_run(lab, 3, 2))
 
 
 @pytest.mark.slow

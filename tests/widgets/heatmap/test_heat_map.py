@@ -7,6 +7,7 @@ import html.parser
 import math
 import re
 import struct
+import threading
 import xml.etree.ElementTree as ET
 import zlib
 from typing import Any
@@ -14,8 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from ipywidgets import Widget
 
-from mdnb.errors import OptionError
+import mdnb
+from mdnb.errors import OptionError, SymbolError
 from mdnb.instruments import Instrument
 from mdnb.market import LiveMarket
 from mdnb.rows import DepthUpdate
@@ -517,3 +520,19 @@ def test_a_png_has_the_pixels_it_was_given() -> None:
     rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(3, 5)
     assert np.array_equal(rows[:, 1:], pixels)
     assert not rows[:, 0].any()
+
+
+def test_a_plain_caller_makes_the_views_in_its_own_thread() -> None:
+    """Marimo sends its page those alone."""
+    threads: list[threading.Thread] = []
+    with mdnb.live("MNQ", ["1min"], feed="sim://?seed=3", initial_days=0, progress=False) as market:
+        Widget.on_widget_constructed(lambda _made: threads.append(threading.current_thread()))
+        try:
+            view = market.depth(levels=5)
+        finally:
+            Widget.on_widget_constructed(None)
+        assert view.symbol == "MNQ"
+        with pytest.raises(SymbolError):
+            market.depth(symbol="MES")
+    assert len(threads) > 2
+    assert set(threads) == {threading.current_thread()}
