@@ -253,6 +253,7 @@ def test_stamps_without_a_zone_are_told() -> None:
     for known in (aware, pd.Series(aware), aware.to_pydatetime(), []):
         assert bar_times.check_zone(known) == []
     assert bar_times.check_zone([naive[0], dt.datetime(2026, 3, 5, tzinfo=dt.UTC)])[0].count == 1
+    assert [one.type for one in bar_rules.check_bars(_bars(4), stamps=naive)] == ["time_without_zone"]
 
 
 # Children
