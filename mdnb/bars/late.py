@@ -70,7 +70,7 @@ def _refold(node: Node, piece: BarRow, settled_ns: int, changed: list[tuple[Node
 
 
 def _with_newest_close(log: BarLog, piece: BarRow, span: tuple[int, int]) -> BarRow:
-    """Return a piece whose close is that of the newest finer bar held: it was late, later ones came before."""
+    """Return a piece with the close of the newest finer bar held: the piece itself came late."""
     at = log.find(span[1]) - 1
     newest = log.row(at)[0] if at >= 0 else piece
     close = newest[4] if newest[0] >= span[0] else piece[4]
