@@ -179,6 +179,8 @@ class Cascade:
     ) -> None:
         scratch = Cascade([timeframe], self.sessions, self._make_log, max_lateness_ns=2**62)
         scratch.push_rows(ticks)
+        # What a timer has closed is closed in the new root too: folded once more it would be a second bar.
+        scratch.close_until(self._settled)
         made = scratch.root
         made.hidden, made.fill, made.on_closed = hidden, self._fill and not hidden, self._on_closed
         put_below(made, self._root, complete=complete, oldest_ns=ticks[0][0] if ticks else None)

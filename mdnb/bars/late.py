@@ -47,27 +47,34 @@ def _refold(node: Node, piece: BarRow, settled_ns: int, changed: list[tuple[Node
     span = node.grid.span(piece[0])
     parent = node.parent
     assert parent is not None
-    if span is None:
-        return
-    whole = parent.log.evicted == 0 or _first_start(parent.log) <= span[0]
-    rows = closed_rows(parent.log, *span) if whole else []
+    assert span is not None
+    is_whole = parent.log.evicted == 0 or _first_start(parent.log) <= span[0]
+    rows = closed_rows(parent.log, *span) if is_whole else []
     if span[1] > settled_ns:
         if not node.is_open:
             node.begin(span, piece[1], piece[0])
         if rows:
             node.take(fold_rows(rows, span[0]), span)
         else:
-            node.fold(piece)
+            node.fold(_with_newest_close(parent.log, piece, span))
         return
     if rows:
         now = fold_rows(rows, span[0])
         node.replace(now)
     else:
-        now = node.amend((span[0], *piece[1:]))
+        now = node.amend((span[0], *_with_newest_close(parent.log, piece, span)[1:]))
     if not node.hidden:
         changed.append((node, now))
     for child in node.children:
         _refold(child, piece, settled_ns, changed)
+
+
+def _with_newest_close(log: BarLog, piece: BarRow, span: tuple[int, int]) -> BarRow:
+    """Return a piece with the close of the newest finer bar held: the piece itself came late."""
+    at = log.find(span[1]) - 1
+    newest = log.row(at)[0] if at >= 0 else piece
+    close = newest[4] if newest[0] >= span[0] else piece[4]
+    return (*piece[:4], close, *piece[5:])
 
 
 def closed_rows(log: BarLog, start_ns: int, end_ns: int) -> list[BarRow]:
@@ -86,7 +93,8 @@ def closed_rows(log: BarLog, start_ns: int, end_ns: int) -> list[BarRow]:
 
 def is_gone(log: BarLog, start_ns: int) -> bool:
     """Return whether a bar that starts then has left memory."""
-    return log.evicted > 0 and start_ns < _first_start(log)
+    # In this order: asked for its bars, a log drives out those beyond its limit.
+    return start_ns < _first_start(log) and log.evicted > 0
 
 
 def _first_start(log: BarLog) -> int:

@@ -147,8 +147,7 @@ class Node:
         start, open_, high, low, close, volume, count, turnover = row
         if self.start == _NO_START:
             span = self.grid.span(start)
-            if span is None:
-                return
+            assert span is not None
             self.begin(span, open_, start)
         if high > self.high:
             self.high = high

@@ -312,6 +312,95 @@ def test_closing_is_eager_and_finest_first() -> None:
     assert seen == [("1min", first), ("5min", first), ("15min", first)]
 
 
+def test_finer_bars_make_the_same_bars_as_their_trades() -> None:
+    rng = np.random.default_rng(5)
+    ts = START + np.sort(rng.integers(0, 3000 * SECOND, 2000))
+    rows = [(int(t), 100.0 + i % 9, 1.0 + i % 3, 1, 0, i) for i, t in enumerate(ts)]
+    fine, coarse, theirs = make(["15sec"]), make(["1min", "5min"]), make(["15sec", "1min", "5min"])
+    for cascade in (fine, theirs):
+        cascade.push_rows(rows)
+    bars = bars_of(fine, "15sec")
+    # One in the middle comes last, when its minute is closed already.
+    coarse.push_bars([*bars[:40], *bars[41:80]])
+    coarse.push_bars([bars[40], *bars[80:]])
+    assert coarse.amended_count == 1
+    for name in ("1min", "5min"):
+        mine, right = bars_of(coarse, name), bars_of(theirs, name)
+        assert [(bar[0], *bar[2:4], bar[6]) for bar in mine] == [(bar[0], *bar[2:4], bar[6]) for bar in right]
+        np.testing.assert_allclose([bar[5] for bar in mine], [bar[5] for bar in right], rtol=1e-12)
+
+
+def test_filling_that_is_switched_on_later_fills_from_then_on() -> None:
+    cascade = make(["1min"])
+    minute = 60 * SECOND
+    for at in (0, 3):
+        cascade.push(START // minute * minute + at * minute, 100.0, 1.0)
+    cascade.set_fill(True)
+    cascade.push(START // minute * minute + 6 * minute, 100.0, 1.0)
+    log = cascade.node("1min").log
+    held = [(log.row(i)[0][0] // minute - START // minute, log.row(i)[1] & FILLED) for i in range(len(log))]
+    assert held == [(0, 0), (3, 0), (4, FILLED), (5, FILLED)]
+
+
+def test_a_timeframe_removed_and_added_again_is_the_one_that_went_on_unseen() -> None:
+    cascade = make(["1min", "5min", "15min"])
+    rows = [(START + i * SECOND, 100.0 + i % 5, 1.0, 1, 0, i) for i in range(4000)]
+    cascade.push_rows(rows[:2000])
+    cascade.remove("5min")
+    cascade.push_rows(rows[2000:])
+    again = cascade.add(Timeframe.parse("5min"), lambda: pytest.fail("no trades are needed"))
+    assert again is cascade.node("5min")
+    assert cascade.names() == ["1min", "5min", "15min"]
+    assert_same(bars_of(cascade, "5min"), reference(rows, ["5min"], "1min")[0]["5min"])
+    cascade.remove("5min")
+    cascade.remove("15min")
+    # Nothing needs it any more.
+    assert [node.name for node in cascade.nodes()] == ["1min"]
+
+
+@pytest.mark.parametrize("held", [0, 20])
+def test_a_finer_timeframe_added_where_the_open_bars_trades_are_not_all_held_starts_afresh(held: int) -> None:
+    minute = START // (60 * SECOND) * 60 * SECOND
+    rows = [(minute + i * SECOND, 100.0 + i % 5, 1.0, 1, 0, i) for i in range(200)]
+    cascade = make(["1min"])
+    cascade.push_rows(rows[:145])
+    added = cascade.add(Timeframe.parse("10sec"), lambda: (rows[145 - held : 145], False))
+    assert cascade.root is added
+    cascade.push_rows(rows[145:])
+    assert_same(bars_of(cascade, "1min"), reference(rows, ["1min"], "1min")[0]["1min"])
+    # The bar that was open then began before: it is marked.
+    assert cascade.node("10sec").log.row(len(cascade.node("10sec").log) - 5)[1] == PARTIAL
+
+
+def test_a_finer_timeframe_can_be_added_between_two_bars() -> None:
+    minute = START // (60 * SECOND) * 60 * SECOND
+    rows = [(minute + i * SECOND, 100.0 + i % 5, 1.0, 1, 0, i) for i in range(180)]
+    cascade = make(["1min"])
+    cascade.push_rows(rows[:120])
+    cascade.close_until(minute + 120 * SECOND)
+    cascade.add(Timeframe.parse("10sec"), lambda: (rows[:120], True))
+    cascade.push_rows(rows[120:])
+    for name, bars in reference(rows, ["10sec", "1min"], "10sec")[0].items():
+        assert_same(bars_of(cascade, name), bars)
+
+
+def test_when_the_next_bar_is_due() -> None:
+    minute = START // (300 * SECOND) * 300 * SECOND
+    cascade = make(["1min", "5min"], fill=True)
+    assert cascade.next_edge() is None
+    assert cascade.forming("5min") is None
+    cascade.push(minute + SECOND, 100.0, 1.0)
+    assert cascade.next_edge() == minute + 60 * SECOND
+    cascade.close_until(minute + 60 * SECOND)
+    # A flat one is made if nothing comes; without that only the coarse bar is open.
+    assert cascade.next_edge() == minute + 120 * SECOND
+    cascade.set_fill(False)
+    assert cascade.next_edge() == minute + 300 * SECOND == cascade.settled_ns + 240 * SECOND
+    cascade.close_until(minute + 300 * SECOND)
+    assert cascade.next_edge() is None
+    assert cascade.forming("5min") is None
+
+
 class TestSessions:
     hours = Sessions.from_calendar("CME Globex Equity", "2026-03-02", "2026-03-13")
 
@@ -352,3 +441,14 @@ class TestSessions:
             int(self.hours.opens[5]),
             int(self.hours.opens[5]) + 60 * SECOND,
         ]
+
+    def test_bars_outside_the_session_are_counted_and_in_no_coarser_bar(self) -> None:
+        cascade = make(["1min", "5min"], self.hours, fill=True)
+        close = int(self.hours.closes[-1])
+        bars = [(close + k * 30 * SECOND, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 1.0) for k in range(-2, 3)]
+        cascade.push_bars(bars)
+        assert cascade.outside_session == 3
+        cascade.close_until(close)
+        assert sum(bar[6] for bar in bars_of(cascade, "5min")) == 2
+        # The calendar ends here: no flat bar is due either.
+        assert cascade.next_edge() is None

@@ -147,3 +147,14 @@ def test_unknown_events_are_said_to_be_unknown() -> None:
         ['{"stream":"x@y","data":{"e":"brandNew","E":1}}', '{"e":"serverShutdown","E":1}']
     )
     assert (batch.malformed, batch.control) == (["unknown event"], 1)
+
+
+def test_an_aggregate_counts_from_its_first_to_its_last_trade_and_one_of_none_is_refused() -> None:
+    made = (
+        '{{"e":"aggTrade","E":1700000000123,"a":7,"s":"BTCUSDT","p":"2.5","q":"3","f":{},"l":{},'
+        '"T":1700000000100,"m":true}}'
+    )
+    batch = decoder("binance").feed([made.format(10, 14), made.format(10, 9)])
+    assert batch.trades == {"BTCUSDT": [(1_700_000_000_100_000_000, 2.5, 3.0, 5, -1, 7)]}
+    assert batch.clock_ns == 1_700_000_000_123_000_000
+    assert batch.malformed == ["aggregate of no trade"]

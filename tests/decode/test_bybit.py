@@ -61,3 +61,18 @@ def test_refusal() -> None:
     frame = '{"success":false,"ret_msg":"error:topic:x is not exist","conn_id":"1","request":{}}'
     (reply,) = decoder("bybit").feed([frame]).replies
     assert (reply.ok, reply.error) == (False, "error:topic:x is not exist")
+
+
+def test_snapshot_of_inverse_contracts() -> None:
+    frame = (
+        '{"topic":"orderBookL2_25.BTCUSD","type":"snapshot","data":[{"price":"1.5","symbol":"BTCUSD",'
+        '"id":15000,"side":"Buy","size":4}],"cross_seq":1,"timestamp_e6":1618677786598877}'
+    )
+    (update,) = decoder("bybit").feed([frame]).depth["BTCUSD"]
+    assert (update.ts_ns, update.snapshot, update.bids) == (1618677786598877000, True, [(1.5, 4.0)])
+
+
+def test_a_book_of_no_contract_is_refused() -> None:
+    frames_ = [f'{{"topic":"orderBookL2_25.{name}","type":"delta"}}' for name in ("", "X" * 65)]
+    batch = decoder("bybit").feed(frames_)
+    assert (batch.depth, batch.malformed) == ({}, ["unknown topic"] * 2)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mdnb.decode import fields
+from mdnb.rows import Batch
 
 LAST_NS = 9_214_646_399 * 10**9
 
@@ -42,6 +43,7 @@ def test_iso_times_are_exact(ns: int, places: int, zone: str) -> None:
         *("1969-12-31T23:59:59Z", "2021-04-17T16:43:37.+1Z", "2021-04-17T16:43:37.\u0661Z"),
         *("2021-04-17T16:43:61Z", "2300-01-01T00:00:00Z", "2021-W15-6T16:43:37Z"),
         *("2021-04-17T16:43:37+99:99", "2021-04-17T16:43:37 0000"),
+        "1970-01-01T00:30:00+05:30",
     ],
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
@@ -100,3 +102,14 @@ def test_distinct_keys_pass_and_a_repeated_one_is_refused(value: object) -> None
 
 def test_words_of_a_venue_are_made_printable_and_short() -> None:
     assert fields.reply_text("a\x1b[31m\nb" + "x" * 500) == "a [31m b" + "x" * 192
+
+
+def test_a_bar_older_than_the_open_one_is_closed_and_leaves_that_open() -> None:
+    bars, batch = fields.OpenBars(), Batch()
+    for start in (60, 120, 60, 120, 180):
+        bars.add(batch, "X", "1min", (start, 1.0, 1.0, 1.0, 1.0, 5.0, 2, 5.0))
+    assert [(row[0], closed) for row, closed in batch.bars["X", "1min"]] == [
+        *[(60, False), (60, True), (120, False)],
+        (60, True),
+        *[(120, False), (120, True), (180, False)],
+    ]

@@ -68,3 +68,12 @@ def test_refusal() -> None:
     frame += '"error":{"code":2,"message":"unknown currency pair"}}'
     (reply,) = decoder("gateio").feed([frame]).replies
     assert (reply.id, reply.ok, reply.error) == (4, False, "unknown currency pair")
+
+
+def test_a_book_without_levels_is_refused() -> None:
+    frame = (
+        '{"time":1,"channel":"spot.order_book_update","event":"update",'
+        '"result":{"t":1606294781123,"s":"BTC_USDT","bids":[]}}'
+    )
+    batch = decoder("gateio").feed([frame])
+    assert (batch.depth, batch.malformed) == ({}, ["depth without levels"])

@@ -98,3 +98,20 @@ def test_notices() -> None:
         (True, ""),
         (False, '"Invalid subscription"'),
     ]
+
+
+def test_a_trade_of_unknown_side_does_not_cost_the_others() -> None:
+    trade = {
+        "coin": "BTC",
+        "hash": "0x0",
+        "px": "2.5",
+        "sz": "1",
+        "tid": 1,
+        "time": 1737918847000,
+        "users": [],
+    }
+    sides = ["B", "?", "A"]
+    message = {"channel": "trades", "data": [{**trade, "side": side} for side in sides]}
+    batch = decoder("hyperliquid").feed([json.dumps(message)])
+    assert [row[4] for row in batch.trades["BTC"]] == [1, -1]
+    assert batch.malformed == ["wrong shape at $.side"]

@@ -96,3 +96,8 @@ def test_refused_subscription() -> None:
     )
     (reply,) = decoder("kraken_v1").feed([frame]).replies
     assert (reply.id, reply.ok, reply.error) == (9, False, "Currency pair not supported X/Y")
+
+
+def test_an_event_of_another_kind_is_refused() -> None:
+    batch = decoder("kraken_v1").feed(['{"event":"surprise"}', '{"event":"heartbeat"}'])
+    assert (batch.control, batch.malformed) == (1, ["unknown event"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import logging
 import threading
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
 
 from mdnb.errors import OptionError, WaitTimeoutError
@@ -300,3 +302,14 @@ def test_an_event_told_while_the_first_handler_is_registered_stops_no_later_one(
     assert done.wait(LIMIT_SECONDS)
     assert seen == [1]
     bus.close()
+
+
+def test_an_event_knows_its_time_in_the_suites_zone() -> None:
+    told = Event(EventType.NEW_BAR, "MNQ", 1_772_409_600_000_000_000, {}, "America/Chicago")
+    assert told.time == pd.Timestamp("2026-03-01 18:00", tz="America/Chicago")
+    assert str(told.time.tz) == "America/Chicago"
+
+
+def test_an_event_can_be_copied() -> None:
+    told = copy.copy(event(5))
+    assert (told.type, told.symbol, told.time_ns, told.price) == (EventType.TICK_DATA, "X", 5, 5.0)

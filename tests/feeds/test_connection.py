@@ -653,3 +653,14 @@ def test_a_certificate_that_does_not_hold_ends_the_feed(tmp_path: Path) -> None:
                 await feed.run(feed.on_frame, feed.on_status)
 
     asyncio.run(main())
+
+
+def test_nothing_is_sent_while_there_is_no_connection() -> None:
+    with pytest.raises(FeedError, match="Venue is not connected; nothing was sent"):
+        asyncio.run(Venue("ws://127.0.0.1:1").send("{}"))
+
+
+def test_an_address_that_is_none_ends_the_feed_and_says_so() -> None:
+    feed = Venue("ws://127.0.0.1:1/#part")
+    with pytest.raises(FeedRefusedError, match="is not an address to connect to"):
+        asyncio.run(feed.run(feed.on_frame, feed.on_status))

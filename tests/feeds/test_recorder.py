@@ -271,3 +271,10 @@ def test_a_damaged_header_says_so(tmp_path: Path) -> None:
     path.write_text('{"mdnb_recording":"one"}\n')
     with pytest.raises(FeedError, match=r"day\.jsonl: the header of this recording is damaged"):
         open_recording(path)
+
+
+def test_text_that_utf_8_cannot_carry_is_kept_as_bytes(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "x.jsonl", "binance") as recorder:
+        recorder.frame(1, "half a pair: \ud83d")
+        recorder.frame(2, "whole: \U0001f600")
+    assert read(tmp_path / "x.jsonl") == [(1, b"half a pair: \xed\xa0\xbd"), (2, "whole: \U0001f600")]

@@ -441,6 +441,8 @@ def test_open_comes_first_and_once() -> None:
         async with ReplayFeed("dataset:gold-ticks") as feed:
             with pytest.raises(FeedError, match=r"await open\(\) first"):
                 await feed.run(print, print)
+            with pytest.raises(FeedError, match=r"await open\(\) first"):
+                _ = feed.recording
             await feed.open(["GC"])
             with pytest.raises(FeedError, match="open already"):
                 await feed.open(["GC"])

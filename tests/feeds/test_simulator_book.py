@@ -158,3 +158,8 @@ def test_a_client_far_behind_gets_full_frames_and_few_quotes() -> None:
     assert len(batch.quotes["MNQ"]) == 1
     stream.set_channels([])
     assert stream.due(OPEN + HOUR) == []
+
+
+def test_where_no_trade_was_no_quote_changes() -> None:
+    tape = tape_of("MNQ")
+    assert Book(tape).quotes(tape.between(OPEN, OPEN)) == []

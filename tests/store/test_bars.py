@@ -148,3 +148,28 @@ def test_ticks_are_the_newest_rows_in_order(sizes: list[int], limit: int) -> Non
         assert held["trade_id"].tolist() == [each[5] for each in model]
         assert store.total == number
         assert store.nbytes == len(model) * TICK_DTYPE.itemsize
+
+
+def test_bars_that_were_just_closed_count_before_they_are_in_the_columns() -> None:
+    store = BarStore(10)
+    assert (store.first_start_ns(), store.last_start_ns()) == (None, None)
+    for number in (3, 4):
+        store.stage(row(number))
+    assert (store.first_start_ns(), store.last_start_ns()) == (3 * MINUTE, 4 * MINUTE)
+    assert check(store, [row(3), row(4)], None) is not None
+    assert (store.first_start_ns(), store.last_start_ns()) == (3 * MINUTE, 4 * MINUTE)
+    store.stage(row(5))
+    assert store.frame(0, 3, None)["open"].tolist() == [4.0, 5.0, 6.0]
+
+
+def test_ticks_put_in_as_an_array_are_those_put_in_as_rows() -> None:
+    rows = [(number, 100.0 + number, 1.0, 1, 0, number) for number in range(25)]
+    one, other = RowStore(TICK_DTYPE, 10), RowStore(TICK_DTYPE, 10)
+    assert one.last() is None
+    one.extend(rows)
+    given = RowStore(TICK_DTYPE, 25)
+    given.extend(rows)
+    other.extend_array(given.tail(25))
+    assert one.tail(99).tolist() == other.tail(99).tolist()
+    assert one.last() == other.last() == one.tail(1)[0].item()
+    assert (other.total, len(other), other.reaches(15), other.reaches(16)) == (25, 10, False, True)

@@ -369,8 +369,10 @@ def test_a_closed_store_says_so_and_lets_another_in(tmp_path: Path) -> None:
     store.append(columns_of(minutes(0, 10)))
     with pytest.raises(DataExportError, match="in use"):
         SegmentStore(tmp_path)
+    assert not store.closed
     store.close()
     store.close()
+    assert store.closed
     for call in (store.read, store.compress, store.clear, lambda: store.tail(1)):
         with pytest.raises(ClosedError, match="Open them again"):
             call()

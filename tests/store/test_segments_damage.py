@@ -456,3 +456,13 @@ def test_bars_before_1970_have_a_name_too(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         assert same(store.read(end_ns=-101 * MINUTE_US * 1000), rows)
         assert store.first_ns == -500 * MINUTE_US * 1000
+
+
+def test_a_lock_that_cannot_be_written_is_told(folder: Path) -> None:
+    (folder / ".lock").unlink()
+    (folder / ".lock").mkdir()
+    with pytest.raises(DataExportError, match="cannot be written to"):
+        SegmentStore(folder)
+    (folder / ".lock").rmdir()
+    with opened(folder) as store:
+        assert same(store.read(), minutes(0, 500))

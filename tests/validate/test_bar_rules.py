@@ -253,6 +253,12 @@ def test_stamps_without_a_zone_are_told() -> None:
     for known in (aware, pd.Series(aware), aware.to_pydatetime(), []):
         assert bar_times.check_zone(known) == []
     assert bar_times.check_zone([naive[0], dt.datetime(2026, 3, 5, tzinfo=dt.UTC)])[0].count == 1
+    assert [one.type for one in bar_rules.check_bars(_bars(4), stamps=naive)] == ["time_without_zone"]
+
+
+def test_a_finding_tells_its_time_in_its_zone() -> None:
+    found = QualityFinding("any", "words", _MONDAY_US * 1000, tz="America/Chicago")
+    assert found.time == found.timestamp == pd.Timestamp("2026-03-01 18:00", tz="America/Chicago")
 
 
 # Children

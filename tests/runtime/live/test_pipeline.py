@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -436,3 +437,53 @@ def test_a_bar_is_not_closed_ahead_of_trades_that_are_still_on_their_way() -> No
     rig.pipeline.note_lag(0.0)
     rig.pipeline.close_due()
     assert len(rig.engine.frame("1sec", closed_only=True)) == 2
+
+
+def test_quotes_without_a_time_count_from_when_they_came() -> None:
+    rig = Rig(source="quotes")
+    rig.clock.advance(START)
+    rig.feed(json.dumps({"e": "quotes", "s": "X", "r": [[0, 100.0, 1.0, 100.5, 1.0]]}))
+    assert rig.engine.quotes.last() == (START, 100.0, 1.0, 100.5, 1.0)
+    assert rig.engine.frame("1min").index[-1] == pd.Timestamp(START // (60 * SECOND) * 60 * SECOND, tz="UTC")
+
+
+def test_quotes_that_nobody_subscribed_to_are_counted_and_left() -> None:
+    rig = Rig()
+    rig.pipeline.subscribed = {"trades"}
+    rig.feed(json.dumps({"e": "quotes", "s": "X", "r": [[START, 100.0, 1.0, 100.5, 1.0]]}))
+    assert (rig.pipeline.ledger.quotes, len(rig.engine.quotes)) == (1, 0)
+
+
+def test_quotes_that_cannot_be_make_no_bar() -> None:
+    rig = Rig(source="quotes")
+    for at, price in enumerate([100.0, 100.25, 100.0, 9_000_000.0, 100.25]):
+        row = [START + at * SECOND, price, 1.0, price + 0.5, 1.0]
+        rig.feed(json.dumps({"e": "quotes", "s": "X", "r": [row]}))
+    assert rig.engine.frame("1min")["high"].max() < 200.0
+
+
+def test_a_flood_of_frames_is_taken_in_pieces_and_none_is_lost() -> None:
+    async def main() -> None:
+        rig = Rig()
+        rig.drain._loop = asyncio.get_running_loop()
+        rig.drain.batch_size = 10
+        frames = [
+            json.dumps({"e": "trades", "s": "X", "r": [[START + n, 100.0, 1.0, 1, 0, n + 1]]})
+            for n in range(95)
+        ]
+        rig.feed(*frames)
+        assert len(rig.engine.ticks) == 10
+        for _ in range(9):
+            # Others have their turn in between.
+            await asyncio.sleep(0)
+        assert [len(batch.trades["X"]) for batch in rig.batches] == [*[10] * 9, 5]
+
+    asyncio.run(main())
+
+
+def test_frames_of_symbols_that_nobody_follows_are_counted() -> None:
+    rig = Rig()
+    rig.feed(json.dumps({"e": "trades", "s": "Y", "r": [[START, 100.0, 1.0, 1, 0, 1]]}))
+    rig.trades((START, 100.0, 1.0, 1, 0, 1))
+    assert rig.drain.unknown_symbol == 1
+    assert len(rig.engine.ticks) == 1

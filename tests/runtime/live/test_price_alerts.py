@@ -268,3 +268,14 @@ def test_alerts_may_be_set_and_cancelled_while_trades_come() -> None:
         worker.join()
     assert rig.engine.alerts.prices == []
     assert rig.accounting().balanced
+
+
+def test_an_event_that_comes_while_its_alert_is_cancelled_fires_nothing() -> None:
+    rig = Rig()
+    alert = _set(rig, "above", 100.25, once=False)
+    assert repr(alert).endswith("active, fired 0 times>")
+    alert.cancel()
+    # As the bus does that took the event up a moment earlier.
+    told = Event(EventType.NEW_BAR, "X", START, {})
+    assert rig.engine.alerts.happened(alert, told) == []
+    assert repr(alert).endswith("over, fired 0 times>")

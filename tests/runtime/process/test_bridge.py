@@ -10,6 +10,7 @@ import pytest
 
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.process.loop import background_loop
+from tests.limits import LIMIT_SECONDS
 
 
 def test_an_interrupt_while_a_call_is_handed_over_cancels_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +46,11 @@ def test_results_errors_and_cancellations_come_back() -> None:
         call(give(ValueError("mine")))
     with pytest.raises(concurrent.futures.CancelledError):
         call(give(asyncio.CancelledError()))
+
+
+def test_a_timeout_that_the_call_itself_raises_is_no_wait_that_was_too_short() -> None:
+    async def fails() -> None:
+        raise TimeoutError("of the venue")
+
+    with pytest.raises(TimeoutError, match="of the venue"):
+        call(fails(), timeout=LIMIT_SECONDS)

@@ -8,12 +8,13 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
 
 from mdnb.errors import RuntimeUseError, WaitTimeoutError
 from mdnb.runtime.process.bridge import await_call, call, run
-from mdnb.runtime.process.loop import background_loop
+from mdnb.runtime.process.loop import BackgroundLoop, background_loop
 from mdnb.runtime.process.registry import cell_key
 from tests.limits import LIMIT_SECONDS
 
@@ -111,6 +112,65 @@ def test_a_task_that_nobody_waits_for_is_shown_when_it_fails(caplog: pytest.LogC
     name, error = background_loop().errors[-1]
     assert (name, str(error)) == ("lonely", "nobody looks")
     assert any("lonely" in record.getMessage() for record in caplog.records)
+
+
+def test_what_a_callback_of_the_loop_raises_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    found = BackgroundLoop()
+
+    def fail() -> None:
+        raise ValueError("in a callback")
+
+    with caplog.at_level(logging.ERROR, "mdnb"):
+        found.loop.call_soon_threadsafe(fail)
+        found.loop.call_soon_threadsafe(found.loop.call_exception_handler, {"message": "only words"})
+        found.close()
+    ((_, error),) = found.errors
+    assert str(error) == "in a callback"
+    assert any("only words" in record.getMessage() for record in caplog.records)
+
+
+def test_closing_ends_what_still_runs_and_shows_what_failed_meanwhile() -> None:
+    found, ended = BackgroundLoop(), threading.Event()
+    started = threading.Event()
+
+    async def never() -> None:
+        try:
+            started.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def fails() -> None:
+        raise OSError("its socket was gone")
+
+    found.at_exit.append(fails)
+    found.spawn(never())
+    assert started.wait(LIMIT_SECONDS)
+    found.close()
+    assert ended.is_set()
+    assert [(name, str(error)) for name, error in found.errors] == [("exit", "its socket was gone")]
+    assert not found.thread.is_alive()
+    # Nothing is left to do, and nothing is started any more: the coroutine would be told of as never awaited.
+    found.close()
+    found.spawn(never())
+    assert found.loop.is_closed()
+
+
+def test_a_session_that_does_not_close_is_not_waited_for_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+    found = BackgroundLoop()
+
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    found.at_exit.append(hangs)
+    with caplog.at_level(logging.WARNING, "mdnb"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tasks that were never finished: that is the matter here
+        found.close(0.01)
+        found.thread.join(LIMIT_SECONDS)
+    assert not found.thread.is_alive()
+    assert [record.getMessage() for record in caplog.records] == [
+        "sessions did not close within 0.01 s; their sockets are dropped"
+    ]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
