@@ -106,7 +106,7 @@ class MissingExtraError(MdnbError, ImportError):
     """An optional package is needed for this; the message names the extra to install."""
 
 
-def suggest(given: str, allowed: Iterable[str]) -> str:
+def suggest(given: object, allowed: Iterable[str]) -> str:
     """Return the end of an error message: a near miss if there is one, and all that is allowed.
 
     Parameters
@@ -130,7 +130,7 @@ def suggest(given: str, allowed: Iterable[str]) -> str:
     return f"{did_you_mean(given, names)}Allowed: {', '.join(names) if names else 'none'}."
 
 
-def did_you_mean(given: str, allowed: Iterable[str]) -> str:
+def did_you_mean(given: object, allowed: Iterable[str]) -> str:
     """Return the sentence that names a near miss, with a blank behind it; empty where there is none.
 
     Examples
@@ -139,5 +139,5 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     "Did you mean 'MNQ'? "
     """
     names = {name.casefold(): name for name in allowed}
-    near = difflib.get_close_matches(given.casefold(), names, n=1)
+    near = difflib.get_close_matches(str(given).casefold(), names, n=1)
     return f"Did you mean {names[near[0]]!r}? " if near else ""

@@ -107,11 +107,20 @@ class EventStream:
         Called when nobody wants more.
     timeout
         Seconds to wait for each; None waits for ever.
+    check
+        Called before each; it raises where waiting would be for ever.
     """
 
-    def __init__(self, backlog: Backlog, stop: Callable[[], None], timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        backlog: Backlog,
+        stop: Callable[[], None],
+        timeout: float | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> None:
         self._backlog = backlog
         self._timeout = timeout
+        self._check = check
         self._finalizer = weakref.finalize(self, stop)
         self._finalizer.atexit = False
 
@@ -128,6 +137,8 @@ class EventStream:
         return self
 
     def __next__(self) -> Event:
+        if self._check is not None:
+            self._check()
         try:
             event = self._next()
         except WaitTimeoutError:
