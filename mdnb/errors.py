@@ -225,7 +225,7 @@ class MissingExtraError(MdnbError, ImportError):
     """
 
 
-def suggest(given: str, allowed: Iterable[str]) -> str:
+def suggest(given: object, allowed: Iterable[str]) -> str:
     """Return the end of an error message: the closest allowed name, if one is close, and all allowed names.
 
     Parameters
@@ -249,7 +249,7 @@ def suggest(given: str, allowed: Iterable[str]) -> str:
     return f"{did_you_mean(given, names)}Allowed: {', '.join(names) if names else 'none'}."
 
 
-def did_you_mean(given: str, allowed: Iterable[str]) -> str:
+def did_you_mean(given: object, allowed: Iterable[str]) -> str:
     """Return "Did you mean ...? " with the closest name, or an empty text.
 
     Examples
@@ -258,11 +258,11 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     "Did you mean 'MNQ'? "
     """
     names = {name.casefold(): name for name in allowed}
-    near = difflib.get_close_matches(given.casefold(), names, n=1)
+    near = difflib.get_close_matches(str(given).casefold(), names, n=1)
     return f"Did you mean {names[near[0]]!r}? " if near else ""
 
 
-def not_followed(symbol: str, symbols: Iterable[str]) -> SymbolError:
+def not_followed(symbol: object, symbols: Iterable[str]) -> SymbolError:
     """Return the error for a symbol that a market does not follow.
 
     Examples

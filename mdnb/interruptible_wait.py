@@ -1,4 +1,4 @@
-"""Waits that can be interrupted in a notebook.
+"""Waits that can be interrupted in a notebook, and how long they may take.
 
 ipykernel does not deliver an interrupt to a cell that sits in ``await`` until something wakes its loop
 (ipython/ipykernel issue 881), so every wait of ours wakes it ten times a second.
@@ -7,14 +7,41 @@ ipykernel does not deliver an interrupt to a cell that sits in ``await`` until s
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable
 from typing import TypeVar
 
-__all__ = ["wakeful"]
+from mdnb.errors import OptionError
+
+__all__ = ["seconds_to_wait", "wakeful"]
 
 T = TypeVar("T")
 
 _WAKE_SECONDS = 0.1
+
+
+def seconds_to_wait(timeout: float | None) -> float | None:
+    """Return a ``timeout=`` as seconds; None waits for ever, as infinity does.
+
+    Raises
+    ------
+    OptionError
+        When it is no number of seconds, or a negative one.
+
+    Examples
+    --------
+    >>> seconds_to_wait(5), seconds_to_wait(float("inf")) is None
+    (5.0, True)
+    """
+    if timeout is None:
+        return None
+    try:
+        seconds = math.nan if isinstance(timeout, bool | str | bytes) else float(timeout)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not seconds >= 0:
+        raise OptionError(f"timeout must be seconds, at least 0, or None to wait for ever; got {timeout!r}")
+    return None if math.isinf(seconds) else seconds
 
 
 async def wakeful(awaitable: Awaitable[T]) -> T:

@@ -112,7 +112,7 @@ class LiveSymbol(Face):
     ('MES', ['1min'], True)
     """
 
-    _word = "live"
+    _word = _market = "live"
     _called = "live[...]"
     _ends = "live.close(), which ends all symbols"
 
@@ -177,7 +177,7 @@ class LiveMarket(LiveSymbol):
     """
 
     _called = "live"
-    _ends = "close()"
+    _ends = "live.close()"
 
     def __init__(self, parts: dict[str, FaceParts], name: str) -> None:
         first = next(iter(parts.values()))
@@ -191,7 +191,7 @@ class LiveMarket(LiveSymbol):
     @overload
     def __getitem__(self, key: str) -> _FrameOrSymbol: ...
     def __getitem__(self, key: str) -> Any:
-        return self._symbols[key] if key in self._symbols else self._frame(key)
+        return self._symbols[key] if self._follows(key) else self._frame(key)
 
     def of(self, symbol: str) -> LiveSymbol:
         """Return one symbol's part: ``live["MES"]``, typed.
@@ -201,12 +201,12 @@ class LiveMarket(LiveSymbol):
         SymbolError
             When it is not followed.
         """
-        if symbol not in self._symbols:
+        if not self._follows(symbol):
             raise not_followed(symbol, self._symbols)
         return self._symbols[symbol]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._symbols or super().__contains__(key)
+        return self._follows(key) or super().__contains__(key)
 
     def _ipython_key_completions_(self) -> list[str]:
         return [*self.timeframes, *self._symbols]

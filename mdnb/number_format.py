@@ -49,8 +49,10 @@ def price_text(price: float, decimals: int, *, thousands: bool = True) -> str:
     """
     if not math.isfinite(price):
         return DASH
+    if 0 < abs(price) < 10.0**-(_MOST_DECIMALS) / 2:
+        return f"{price:.6g}"
     between = abs(round(price, decimals) - price) > 10.0**-decimals / 1000
-    text = f"{price:,.{decimals + between}f}"
+    text = f"{price + 0.0:,.{decimals + between}f}"  # of -0.0 a plain 0
     return text if thousands else text.replace(",", "")
 
 
@@ -66,7 +68,7 @@ def size_text(size: float) -> str:
         return DASH
     if size and abs(size) < 10.0**-SIZE_DECIMALS:
         return f"{size:.3g}"
-    text = f"{size:,.{SIZE_DECIMALS}f}"
+    text = f"{size + 0.0:,.{SIZE_DECIMALS}f}"
     return text.rstrip("0").rstrip(".")
 
 

@@ -193,6 +193,10 @@ class Record:
     def __str__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in _rows(self))})"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # What a notebook keeps as text: as it is printed, and not with every nanosecond.
+        printer.text(str(self))
+
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"

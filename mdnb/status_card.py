@@ -57,12 +57,14 @@ def _counters(data: SyncDataManager) -> _Rows:
 
 def _timeframes(data: SyncDataManager) -> list[tuple[str, str, str, str]]:
     rows = []
-    for name in data.get_timeframes():
-        stats = data.get_timeframe_stats(name)
-        row = data.engine.forming(name)
-        places = data.engine.instrument.decimals
-        close = "–" if row is None else price_text(row[4], places)
-        rows.append((name, f"{stats.bars_in_memory:,}", f"{stats.completeness:.1f} %", close))
+    places = data.engine.instrument.decimals
+    with data.engine.lock:
+        # In one go: another thread may remove a timeframe.
+        for name in data.get_timeframes():
+            stats = data.get_timeframe_stats(name)
+            row = data.engine.forming(name)
+            close = "–" if row is None else price_text(row[4], places)
+            rows.append((name, f"{stats.bars_in_memory:,}", f"{stats.completeness:.1f} %", close))
     return rows
 
 

@@ -53,6 +53,7 @@ class SuiteSymbol(Face):
     """
 
     _word = "TradingSuite"
+    _market = "suite"
     _called = "suite[...]"
     _ends = "suite.disconnect(), which ends all symbols"
 
@@ -118,7 +119,7 @@ class TradingSuite(SuiteSymbol):
     """
 
     _called = "suite"
-    _ends = "disconnect()"
+    _ends = "suite.disconnect()"
 
     def __init__(self, parts: dict[str, FaceParts]) -> None:
         first = next(iter(parts.values()))
@@ -177,7 +178,7 @@ class TradingSuite(SuiteSymbol):
     @overload
     def __getitem__(self, key: str) -> _FrameOrSymbol: ...
     def __getitem__(self, key: str) -> Any:
-        return self._symbols[key] if key in self._symbols else self._frame(key)
+        return self._symbols[key] if self._follows(key) else self._frame(key)
 
     def of(self, symbol: str) -> SuiteSymbol:
         """Return one symbol's part: ``suite["MES"]``, typed.
@@ -187,12 +188,12 @@ class TradingSuite(SuiteSymbol):
         SymbolError
             When it is not followed.
         """
-        if symbol not in self._symbols:
+        if not self._follows(symbol):
             raise not_followed(symbol, self._symbols)
         return self._symbols[symbol]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._symbols or super().__contains__(key)
+        return self._follows(key) or super().__contains__(key)
 
     def _ipython_key_completions_(self) -> list[str]:
         return [*self.timeframes, *self._symbols]

@@ -7,6 +7,7 @@ Times are kept as UTC epoch nanoseconds (``time_ns``); `timestamp` shows the sam
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 from mdnb.config import DataManagerConfig
@@ -342,6 +343,8 @@ class Price(float):
         return made
 
     def __repr__(self) -> str:
+        if not math.isfinite(self):
+            return float.__repr__(self)
         # Without thousands apart, so that it reads back as the number it is.
         return price_text(self, max(self.decimals or 0, decimals_needed((self,))), thousands=False)
 

@@ -335,3 +335,29 @@ def test_ticks_quotes_and_bars_are_made_in_one_place_each() -> None:
         for kind in ("Tick", "Quote", "Bar", "Price", "OrderBookView")
     }
     assert set(itertools.chain(*places.values())) == {"runtime/live/records.py"}, places
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -37.63, 0.0, 1e-9, 1e9, 1e-13])
+def test_a_price_is_printed_as_the_number_it_is(value: float) -> None:
+    price = Price(value, decimals=2)
+    assert repr(float(repr(price))) == repr(value)
+    again = pickle.loads(pickle.dumps(price))
+    assert (type(again), again.decimals, repr(again)) == (Price, 2, repr(price))
+
+
+def test_a_price_is_never_shown_as_nothing_and_nothing_has_no_sign() -> None:
+    tiny = Tick("X", 0, 1e-13, 1.0)
+    assert "price=1e-13" in str(tiny)
+    zero = Tick("X", 0, -0.0, -0.0)
+    assert "price=0, size=0" in str(zero)
+    assert "-37.63" in str(Quote("CL", 0, -37.63, 1.0, float("nan"), 0.0))
+
+
+def test_a_notebook_keeps_a_record_as_text_as_it_is_printed() -> None:
+    from IPython.lib.pretty import pretty
+
+    quote = Quote("MNQ", 1_795_907_000_000_000_000, 20_959.5, 1.0, 20_959.75, 2.0, decimals=2)
+    text = pretty(quote)
+    assert text == str(quote)
+    assert "20,959.75" in text
+    assert "1795907" not in text

@@ -21,6 +21,7 @@ from typing import Any
 from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
 from mdnb.events.streams import AsyncEventStream, Backlog, EventStream
 from mdnb.events.types import Event, EventType
+from mdnb.interruptible_wait import seconds_to_wait
 
 __all__ = ["EventBus", "Handler", "Subscription", "Tap"]
 
@@ -400,7 +401,7 @@ class EventBus:
         Parameters
         ----------
         type
-            What they listen to, or one subscription.
+            What they listen to, or one subscription; one of another bus is not removed.
         handler
             Only this function's; None: every handler's.
         symbol
@@ -414,8 +415,11 @@ class EventBus:
         (0, 1)
         >>> bus.close()
         """
+        if handler is not None and not callable(handler):
+            raise OptionError(f"a handler must be a function of one event; got {handler!r}")
         if isinstance(type, Subscription):
-            chosen = [type] if type.active else []
+            is_meant = type._bus is self and (handler is None or type.handler == handler)
+            chosen = [type] if type.active and is_meant else []
         else:
             chosen = [
                 subscription
@@ -481,15 +485,19 @@ class EventBus:
         ClosedError
             When the market came to its end meanwhile, so that none will come.
         """
-        kind = EventType.parse(type)
+        kind, seconds = EventType.parse(type), seconds_to_wait(timeout)
+        if where is not None and not callable(where):
+            raise OptionError(f"where must be a function of one event; got {where!r}")
         stream = self.events(kind, symbol=symbol)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds) as limit:
                 async for event in stream:
                     if where is None or where(event):
                         return event
         except TimeoutError as error:
-            raise WaitTimeoutError(f"no {kind.name} event within {timeout:g} s") from error
+            if not limit.expired():
+                raise  # of the condition
+            raise WaitTimeoutError(f"no {kind.name} event within {seconds:g} s") from error
         finally:
             stream.close()
         raise ClosedError(f"no {kind.name} event will come: the market is at its end or was closed")
@@ -509,11 +517,16 @@ class EventBus:
             Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
             None waits as long as the market runs.
         """
+        seconds = seconds_to_wait(timeout)
         backlog, stop = self._backlog(types, symbol)
-        return AsyncEventStream(backlog, stop, timeout)
+        return AsyncEventStream(backlog, stop, seconds)
 
     def events_plain(
-        self, *types: EventType | str, symbol: str | None = None, timeout: float | None = None
+        self,
+        *types: EventType | str,
+        symbol: str | None = None,
+        timeout: float | None = None,
+        check: Callable[[], None] | None = None,
     ) -> EventStream:
         """Iterate over events as they come, on any thread and without ``await``; it ends with the market.
 
@@ -526,6 +539,8 @@ class EventBus:
         timeout
             Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
             None waits as long as the market runs.
+        check
+            Called before each event is waited for; it raises where that must not be done.
 
         Examples
         --------
@@ -537,8 +552,9 @@ class EventBus:
         >>> [event.close for event in bars]
         [1.0]
         """
+        seconds = seconds_to_wait(timeout)
         backlog, stop = self._backlog(types, symbol)
-        return EventStream(backlog, stop, timeout)
+        return EventStream(backlog, stop, seconds, check)
 
     def _backlog(
         self, types: tuple[EventType | str, ...], symbol: str | None

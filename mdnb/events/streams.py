@@ -99,9 +99,16 @@ class Backlog:
 class _Stream:
     """What both iterators have: the backlog, what was lost of it, and their end."""
 
-    def __init__(self, backlog: Backlog, stop: Callable[[], None], timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        backlog: Backlog,
+        stop: Callable[[], None],
+        timeout: float | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> None:
         self._backlog = backlog
         self._timeout = timeout
+        self._check = check
         self._finalizer = weakref.finalize(self, stop)
         self._finalizer.atexit = False
 
@@ -126,12 +133,16 @@ class EventStream(_Stream):
         Called when nobody wants more.
     timeout
         Seconds to wait for each; None waits for ever.
+    check
+        Called before each; it raises where waiting would be for ever.
     """
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Event:
+        if self._check is not None:
+            self._check()
         try:
             event = self._next()
         except WaitTimeoutError:

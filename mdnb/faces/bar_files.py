@@ -67,8 +67,10 @@ class BarFiles:
 
         market = self._parts.market
         engine = market.engine
-        names = engine.timeframes() if timeframe is None else [engine.canonical(timeframe)]
-        frames = {name: engine.frame(name) for name in names}
+        with engine.lock:
+            # In one go: another thread may remove a timeframe.
+            names = engine.timeframes() if timeframe is None else [engine.canonical(timeframe)]
+            frames = {name: engine.frame(name, with_disk=True) for name in names}
         if market.closed:
             return write_bars(frames, filename)
         return await await_call(market.workers.run(functools.partial(write_bars, frames, filename)))
@@ -134,7 +136,7 @@ class BarFiles:
             "tz": tz,
             "date_format": date_format,
         }
-        options = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+        options = {name: value for name, value in given.items() if not _is_default(name, value)}
         _check_options(kind, options)
         results: list[ImportResult] = []
         if not names and kind == "parquet":
@@ -150,6 +152,11 @@ class BarFiles:
         if kind == "json":
             return [await files.import_from_json(filename, names[0], overwrite=overwrite, **options)]
         return [await files.import_from_csv(filename, names[0], overwrite=overwrite, **options)]
+
+
+def _is_default(name: str, value: Any) -> bool:
+    # Four names in a list are the same four names.
+    return bool((tuple(value) if isinstance(value, list) else value) == _DEFAULTS[name])
 
 
 def _check_options(kind: str, given: dict[str, Any]) -> None:

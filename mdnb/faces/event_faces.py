@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from mdnb.errors import ClosedError
 from mdnb.events.bus import Handler, Subscription
 from mdnb.events.types import Event, EventType
-from mdnb.runtime.process.bridge import call
+from mdnb.runtime.process.bridge import call, refuse_on_loop
 from mdnb.runtime.session import MarketSession
 
 __all__ = ["AwaitedEvents", "PlainEvents"]
@@ -55,7 +56,7 @@ class AwaitedEvents:
         """Remove a subscription, a handler, or all handlers of a type; return how many were removed.
 
         On a symbol's face only what listens to that symbol alone is removed; on that of all symbols whatever
-        was registered.
+        was registered. What another market's face registered stays.
         """
         return self._session.bus.off(type, handler, symbol=self._symbol)
 
@@ -84,13 +85,24 @@ class AwaitedEvents:
         _check_open(self._session)
         return await self._session.bus.wait_for(type, timeout, where, symbol=self._symbol)
 
-    def events(self, *types: EventType | str) -> AsyncIterator[Event]:
+    def events(self, *types: EventType | str, timeout: float | None = None) -> AsyncIterator[Event]:
         """Iterate over events as they come, until the market ends; no types means all.
 
         ``async for event in suite.events(EventType.NEW_BAR)``.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
+            None waits as long as the market runs.
+
+        Raises
+        ------
+        ClosedError
+            After the market was closed.
         """
         _check_open(self._session)
-        return self._session.bus.events(*types, symbol=self._symbol)
+        return self._session.bus.events(*types, symbol=self._symbol, timeout=timeout)
 
 
 class PlainEvents:
@@ -133,7 +145,7 @@ class PlainEvents:
         """Remove a subscription, a handler, or all handlers of a type; return how many were removed.
 
         On a symbol's face only what listens to that symbol alone is removed; on that of all symbols whatever
-        was registered.
+        was registered. What another market's face registered stays.
         """
         return self._session.bus.off(type, handler, symbol=self._symbol)
 
@@ -162,13 +174,28 @@ class PlainEvents:
         _check_open(self._session)
         return call(self._session.bus.wait_for(type, timeout, where, symbol=self._symbol))
 
-    def events(self, *types: EventType | str) -> Iterator[Event]:
+    def events(self, *types: EventType | str, timeout: float | None = None) -> Iterator[Event]:
         """Iterate over events as they come, until the market ends; no types means all.
 
         ``for event in live.events("new_bar")``.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
+            None waits as long as the market runs.
+
+        Raises
+        ------
+        ClosedError
+            After the market was closed.
+        RuntimeUseError
+            When called on the background loop, whose events would never come then.
         """
         _check_open(self._session)
-        return self._session.bus.events_plain(*types, symbol=self._symbol)
+        check = functools.partial(refuse_on_loop, "an iterator over events")
+        check()
+        return self._session.bus.events_plain(*types, symbol=self._symbol, timeout=timeout, check=check)
 
 
 def _check_open(session: MarketSession) -> None:

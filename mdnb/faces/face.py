@@ -31,6 +31,7 @@ class Face:
     """
 
     _word = "market"
+    _market = "market"
     _called = "market"
     _ends = "close()"
 
@@ -76,12 +77,20 @@ class Face:
         except TimeframeError:
             if _is_timeframe(timeframe):
                 raise
+            if self._follows(timeframe):
+                raise SymbolError(
+                    f"this is {self.symbol} of a market; ask the market itself for {timeframe}: "
+                    f"{self._market}[{timeframe!r}]. Here are timeframes: {', '.join(self.timeframes)}."
+                ) from None
             kept, symbols = ", ".join(self.timeframes), ", ".join(self.symbols)
             near = did_you_mean(str(timeframe), [*self.symbols, *self.timeframes])
             raise SymbolError(
                 f"{timeframe!r} is neither a symbol followed here nor a timeframe. {near}"
                 f"Symbols: {symbols}. Timeframes kept: {kept}."
             ) from None
+
+    def _follows(self, symbol: object) -> bool:
+        return isinstance(symbol, str) and symbol in self._parts.session.symbols
 
     def __contains__(self, key: object) -> bool:
         return self._parts.manager.market.engine.has_timeframe(key)

@@ -6,7 +6,7 @@ the same complaints.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
@@ -55,7 +55,8 @@ class ColumnNames:
         OptionError
             Not four price columns, or one name for two things.
         """
-        prices = tuple(price_columns) if not isinstance(price_columns, str) else (price_columns,)
+        listed = isinstance(price_columns, Iterable) and not isinstance(price_columns, str)
+        prices = tuple(price_columns) if listed else ()
         if len(prices) != len(PRICES) or not all(isinstance(name, str) for name in prices):
             raise OptionError(
                 f"price_columns={price_columns!r}: four names are needed, those of open, high, low and close."

@@ -44,6 +44,12 @@ _GUESSES = (
 """What somebody may try first, and what it is called."""
 
 
+def _column(frame: pd.DataFrame, name: str) -> Any:
+    from mdnb.live_frame.column import column_of  # needs pandas, which `import mdnb` does without
+
+    return column_of(frame[name])
+
+
 def _binary(operate: Callable[[Any, Any], Any]) -> Callable[[LiveFrame, Any], pd.DataFrame]:
     return lambda self, other: self._with(operate, other)
 
@@ -156,7 +162,10 @@ class LiveFrame(PandasNames):
             raise AttributeError(f"a LiveFrame has no {name!r}")
         if name in _WRITE:
             self._refuse_writing(f"{name}(...)")
-        found = getattr(self.frame, name, _MISSING)
+        frame = self.frame
+        if name in frame:
+            return _column(frame, name)
+        found = getattr(frame, name, _MISSING)
         if found is _MISSING:
             raise AttributeError(self._no_such(name))
         return self._unless_in_place(found, name) if name in _MAY_WRITE else found
@@ -185,7 +194,7 @@ class LiveFrame(PandasNames):
     def __getitem__(self, key: Any) -> Any: ...
     def __getitem__(self, key: Any) -> Any:
         frame = self.frame
-        return frame[key] if type(key) is str else choose(frame.__getitem__, frame, key, self._way)
+        return _column(frame, key) if type(key) is str else choose(frame.__getitem__, frame, key, self._way)
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -32,7 +32,7 @@ class Alignment:
     @immediate
     async def analyze_timeframe_alignment(
         self,
-        timeframes: Sequence[str] | None = None,
+        timeframes: Sequence[str] | str | None = None,
         *,
         window: int = 50,
         minimum: int = 20,
@@ -78,15 +78,18 @@ class Alignment:
         """
         # Not only of a market that is open: what is held at its end can still be looked at.
         engine = self._market.engine
-        if timeframes is None:
-            names = [name for name in engine.timeframes() if name not in engine.activity]
-        else:
-            names = [engine.canonical(given) for given in timeframes]
-        asked = [engine.timeframe(name) for name in names]
         window = whole_number("window", window, 3)
         now = self._market.feed.clock.now_ns()
         until = to_ns(as_of)
-        closes = {one: _closes(engine, one.name, window, until) for one in asked}
+        with engine.lock:
+            # In one go: another thread may remove a timeframe.
+            if timeframes is None:
+                names = [name for name in engine.timeframes() if name not in engine.activity]
+            else:
+                given = [timeframes] if isinstance(timeframes, str) else timeframes
+                names = [engine.canonical(one) for one in given]
+            asked = [engine.timeframe(name) for name in names]
+            closes = {one: _closes(engine, one.name, window, until) for one in asked}
         return align(
             closes,
             window=window,

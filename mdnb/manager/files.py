@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from mdnb.errors import OptionError
 from mdnb.manager.import_bars import import_bars
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
@@ -361,5 +362,7 @@ class Files:
         return await self._put(await self._work(read), name, Path(filename).name, overwrite=overwrite)
 
     async def _put(self, bars: FileBars, name: str, where: str, *, overwrite: bool) -> ImportResult:
+        if not isinstance(overwrite, bool):
+            raise OptionError(f"overwrite must be True or False; got {overwrite!r}")
         put = functools.partial(import_bars, self._market, bars, name, where, overwrite=overwrite)
         return await self._work(put)

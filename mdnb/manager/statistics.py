@@ -45,11 +45,13 @@ class Statistics:
         taken = market.accounting()
         seconds = max(health.seconds_since_start(), 1e-9)
         with engine.lock:
-            bars = sum(engine.log(name).total for name in engine.timeframes())
+            # In one go: another thread may remove a timeframe.
+            names = engine.timeframes()
+            bars = sum(engine.log(name).total for name in names)
+            complete = min((self._timeframe(name).completeness for name in names), default=100.0)
         received = max(1, taken.received)
         rejected = min(1.0, (taken.rejected_total + taken.held_back) / received)
         late = min(1.0, (taken.late_dropped + pipeline.late_amended) / received)
-        complete = min((self._timeframe(name).completeness for name in engine.timeframes()), default=100.0)
         fresh = market.freshness()
         latency, worst = health.latency_ms(), health.latency_quantile_ms(0.99)
         gaps = pipeline.gaps
@@ -95,7 +97,9 @@ class Statistics:
         >>> stats["bars_in_memory"] > 100, 0 < stats.completeness <= 100
         (True, True)
         """
-        return self._timeframe(self._market.open().canonical(timeframe))
+        engine = self._market.open()
+        with engine.lock:
+            return self._timeframe(engine.canonical(timeframe))
 
     def _timeframe(self, name: str) -> TimeframeStatistics:
         market = self._market

@@ -17,6 +17,7 @@ from mdnb.errors import FeedError, OptionError, SymbolError, WaitTimeoutError, n
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
+from mdnb.interruptible_wait import seconds_to_wait
 from mdnb.rows import Batch
 from mdnb.runtime.apply_config import apply_config, begin_config
 from mdnb.runtime.housekeeping import Housekeeping
@@ -202,6 +203,9 @@ class MarketSession:
             for pipeline in self._pipelines.values():
                 pipeline.end()
             self.bus.end()
+            for market in self.markets.values():
+                market.ended = True
+                market.engine.notify()
         self.ended.set()
 
     def _was_up(self) -> bool:
@@ -308,11 +312,12 @@ class MarketSession:
         WaitTimeoutError
             When it goes on after ``timeout`` seconds.
         """
+        seconds = seconds_to_wait(timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 await self.ended.wait()
         except TimeoutError as error:
-            raise WaitTimeoutError(f"the feed goes on after {timeout:g} s") from error
+            raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from error
 
     def market(self, symbol: str) -> SymbolMarket:
         """Return what is one symbol's.
@@ -322,7 +327,7 @@ class MarketSession:
         SymbolError
             When the session does not follow the symbol.
         """
-        if symbol not in self.markets:
+        if not isinstance(symbol, str) or symbol not in self.markets:
             raise not_followed(symbol, self.symbols)
         return self.markets[symbol]
 

@@ -11,7 +11,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import ClosedError, NoDataError
 from mdnb.events.bus import EventBus
 from mdnb.feeds.base import Feed
-from mdnb.interruptible_wait import wakeful
+from mdnb.interruptible_wait import seconds_to_wait, wakeful
 from mdnb.runtime.disk_overflow import DiskOverflow
 from mdnb.runtime.live.accounting import Accounting
 from mdnb.runtime.live.frame_batcher import FrameBatcher
@@ -57,6 +57,8 @@ class SymbolMarket:
         When it was made: monotonic seconds, and seconds of the loop's thread.
     closed
         Whether the session was closed.
+    ended
+        Whether all is taken in that the feed gave, and nothing more will come.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class SymbolMarket:
         self.batcher = batcher
         self.began = (time.monotonic(), time.thread_time())
         self.closed = False
+        self.ended = False
         self.engine = SymbolState(
             feed.instrument(symbol), feed.sessions(symbol), timeframes, config, tz, feed.source
         )
@@ -119,9 +122,9 @@ class SymbolMarket:
         Raises
         ------
         NoDataError
-            When that took longer than ``timeout`` seconds.
+            When that took longer than ``timeout`` seconds, or the feed is at its end: nothing more will come.
         """
-        engine = self.open()
+        engine, seconds = self.open(), seconds_to_wait(timeout)
         value = read()
         if value is not None:
             return value
@@ -133,18 +136,22 @@ class SymbolMarket:
 
         listener = engine.listen(wake)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 while (value := read()) is None:
                     self.open()
+                    if self.ended:
+                        raise NoDataError(f"no {what} of {self.symbol}: none came, and {self._state()}")
                     await wakeful(arrived.wait())
                     arrived.clear()
                 return value
         except TimeoutError as error:
-            health = self.health
-            detail = f" ({health.detail})" if health.detail else ""
             raise NoDataError(
-                f"no {what} of {self.symbol} within {timeout:g} s; the connection is {health.status}{detail}."
+                f"no {what} of {self.symbol} within {seconds:g} s; {self._state()}."
                 " The market may be closed; wait longer with timeout=, or check status."
             ) from error
         finally:
             listener.close()
+
+    def _state(self) -> str:
+        detail = f" ({self.health.detail})" if self.health.detail else ""
+        return f"the connection is {self.health.status}{detail}"

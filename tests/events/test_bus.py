@@ -8,6 +8,7 @@ import copy
 import logging
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -313,3 +314,43 @@ def test_an_event_knows_its_time_in_the_suites_zone() -> None:
 def test_an_event_can_be_copied() -> None:
     told = copy.copy(event(5))
     assert (told.type, told.symbol, told.time_ns, told.price) == (EventType.TICK_DATA, "X", 5, 5.0)
+
+
+def test_off_removes_neither_what_another_bus_has_nor_what_has_another_handler(bus: EventBus) -> None:
+    other = EventBus()
+    theirs, ours = other.on("new_bar", print), bus.on("new_bar", print)
+    assert bus.off(theirs) == 0
+    assert bus.off(ours, repr) == 0
+    assert theirs.active
+    assert ours.active
+    assert bus.off(ours, print) == 1
+    with pytest.raises(OptionError, match="a handler must be a function"):
+        bus.off("new_bar", 3)  # type: ignore[arg-type]
+    other.close()
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "5", True, [1]])
+def test_a_timeout_that_is_no_time_is_refused(bus: EventBus, timeout: Any) -> None:
+    with pytest.raises(OptionError, match="timeout must be seconds"):
+        bus.events("new_bar", timeout=timeout)
+    with pytest.raises(OptionError, match="timeout must be seconds"):
+        bus.events_plain("new_bar", timeout=timeout)
+    with pytest.raises(OptionError, match="timeout must be seconds"):
+        asyncio.run(bus.wait_for("new_bar", timeout))
+    assert not bus.subscriptions()
+
+
+def test_a_condition_is_a_function_and_its_own_timeout_is_its_own(bus: EventBus) -> None:
+    async def told(where: Any) -> None:
+        waiting = asyncio.ensure_future(bus.wait_for("tick_data", where=where))
+        await asyncio.sleep(0)
+        bus.emit(event(1))
+        await waiting
+
+    def slow(told: Event) -> bool:
+        raise TimeoutError("mine")
+
+    with pytest.raises(OptionError, match="where must be a function"):
+        asyncio.run(told(3))
+    with pytest.raises(TimeoutError, match="mine"):
+        asyncio.run(told(slow))

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import mdnb
-from mdnb.errors import ClosedError, MdnbError, SymbolError, TimeframeError
+from mdnb.errors import (
+    ClosedError,
+    MdnbError,
+    NoDataError,
+    OptionError,
+    RuntimeUseError,
+    SymbolError,
+    TimeframeError,
+    WaitTimeoutError,
+)
 from mdnb.market import LiveMarket
+from tests.limits import LIMIT_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +189,107 @@ def test_modules_and_names_are_reached_after_import_mdnb_alone() -> None:
     assert mdnb.analysis.Indicator.parse("ema(20)").label == "EMA 20"
     for name in mdnb.__all__:
         assert getattr(mdnb, name) is not None
+
+
+def test_another_symbol_is_asked_of_the_market(live: LiveMarket) -> None:
+    for name in ("MNQ", "MES"):
+        with pytest.raises(SymbolError, match=rf"ask the market itself for {name}: live\['{name}'\]"):
+            live["MES"][name]
+
+
+@pytest.mark.parametrize("name", [["1min"], None, 3, slice(None), {"1min": 1}])
+def test_what_is_no_name_is_refused_alike_on_a_market_and_a_symbol(live: LiveMarket, name: object) -> None:
+    for face in (live, live["MES"]):
+        assert name not in face
+        with pytest.raises(SymbolError, match="neither a symbol followed here nor a timeframe"):
+            face[name]  # type: ignore[index]
+    with pytest.raises(SymbolError, match="is not followed here"):
+        live.of(name)  # type: ignore[arg-type]
+    if name is not None:
+        with pytest.raises(SymbolError, match="is not followed here"):
+            live.accounting(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("spelling", ["5 minutes", "300s", "5T", "5m", "5Min"])
+def test_a_timeframe_is_known_by_any_of_its_spellings(live: LiveMarket, spelling: str) -> None:
+    assert spelling in live
+    assert spelling in live["MES"]
+    assert live[spelling].timeframe == "5min"
+
+
+def test_one_timeframe_may_stand_alone(live: LiveMarket) -> None:
+    assert list(live.alignment("5m").timeframes) == ["5min"]
+
+
+def test_wrong_options_of_a_file_are_named(live: LiveMarket, tmp_path: Path) -> None:
+    text = live.export(tmp_path / "bars.csv", "1min")
+    with pytest.raises(OptionError, match="four names are needed"):
+        live.load(text, "1min", price_columns=3)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="overwrite must be True or False; got 'yes'"):
+        live.load(text, "1min", overwrite="yes")  # type: ignore[arg-type]
+    whole = live.export(tmp_path / "bars.parquet")
+    prices = ["open", "high", "low", "close"]
+    assert [result.timeframe for result in live.load(whole, price_columns=prices)] == ["1min", "5min"]
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "5"])
+def test_a_timeout_that_is_no_time_is_refused(live: LiveMarket, timeout: object) -> None:
+    for wait in (live.wait_ended, live.data.get_current_price, live.data.get_current_quote):
+        with pytest.raises(OptionError, match="timeout must be seconds"):
+            wait(timeout=timeout)  # type: ignore[operator]
+
+
+def test_events_take_a_time_to_wait_on_all_faces(live: LiveMarket) -> None:
+    for face in (live, live["MES"]):
+        with pytest.raises(WaitTimeoutError, match="no event within"):
+            next(face.events("alert", timeout=0.01))
+        assert next(face.events("tick_data", timeout=60)).symbol in face.symbols
+
+    async def main() -> None:
+        async with await mdnb.TradingSuite.create(["MNQ", "MES"], ["1min"], initial_days=0) as suite:
+            for face in (suite, suite["MES"]):
+                with pytest.raises(WaitTimeoutError, match="no event within"):
+                    await anext(face.events("alert", timeout=0.01))
+
+    asyncio.run(main())
+
+
+def test_a_plain_iterator_is_refused_where_it_would_wait_for_itself(live: LiveMarket) -> None:
+    made_outside = live["MES"].events("tick_data")
+
+    async def inside() -> None:
+        with pytest.raises(RuntimeUseError, match="an iterator over events blocks"):
+            live.events("tick_data")
+        with pytest.raises(RuntimeUseError, match="an iterator over events blocks"):
+            next(made_outside)
+
+    mdnb.run(inside())
+    assert next(made_outside).symbol == "MES"
+
+
+def test_off_leaves_what_another_market_has(live: LiveMarket) -> None:
+    with mdnb.live("MES", ["1min"], initial_days=0, progress=False) as other:
+        theirs = other.on("new_bar", print)
+        assert live.off(theirs) == 0
+        assert theirs.active
+        assert other.off(theirs) == 1
+
+
+def test_after_a_recording_nothing_is_waited_for_that_cannot_come() -> None:
+    feed = "replay:dataset:gold-ticks?speed=max"
+    with mdnb.live("GC", ["1min"], feed=feed, progress=False) as market:
+        market.wait_ended(LIMIT_SECONDS)
+        assert market.price > 0
+        for name in ("quote", "bid", "ask"):
+            with pytest.raises(NoDataError, match="no quote of GC: none came, and the connection is closed"):
+                getattr(market, name)
+
+
+def test_what_left_memory_is_exported_too(tmp_path: Path) -> None:
+    config = mdnb.DataManagerConfig(max_bars_per_timeframe=50, enable_disk_overflow=True)
+    options = {"initial_days": 0.5, "data_manager_config": config, "progress": False}
+    with mdnb.live("BTC-USD", ["1min"], **options) as market:  # type: ignore[arg-type]
+        market.export(tmp_path / "btc.parquet")
+        everything = market.data.get_all_data("1min")
+    assert len(everything) > 600
+    assert len(pd.read_parquet(tmp_path / "btc.parquet")) >= len(everything) - 1

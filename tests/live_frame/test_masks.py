@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator
 
 import numpy as np
@@ -55,6 +57,37 @@ def test_a_mask_of_several_conditions(market: LiveMarket, feed: HandFeed) -> Non
     go_on(feed, 1)
     assert live[mask].index.tolist() == mask[mask].index.tolist()
     assert len(live[~mask]) + len(live[mask]) == len(live) - 1
+
+
+@pytest.mark.parametrize("more", [1, 8])
+def test_columns_of_two_moments_are_compared_on_the_bars_both_have(
+    market: LiveMarket, feed: HandFeed, more: int
+) -> None:
+    live = market["1min"]
+    close = live["close"]
+    go_on(feed, more)
+    opened, now = live.open, live.frame
+    assert not close.index.equals(opened.index)
+    shared = close.index.intersection(opened.index)
+    for rising in (close > opened, opened < close):
+        assert type(rising) is pd.Series
+        assert rising.index.equals(shared)
+        expected = pd.Series(close.to_numpy(), close.index).loc[shared] > now["open"].loc[shared]
+        assert rising.tolist() == expected.tolist()
+    assert len(live[close > opened]) == int((close > opened).sum())
+    assert (close != opened).index.equals(shared)
+
+
+def test_a_column_is_a_series_and_what_is_made_of_it_a_plain_one(market: LiveMarket) -> None:
+    close = market["1min"]["close"]
+    plain = market["1min"].frame["close"]
+    pd.testing.assert_series_equal(close, plain, check_series_type=False)
+    assert close.attrs == plain.attrs
+    made = [close + 1, close.rolling(3).mean(), close.iloc[1:], close.copy(), np.log(close), close == 3]
+    made += [copy.copy(close).diff(), pickle.loads(pickle.dumps(close)), pd.DataFrame(close)["close"]]
+    assert {type(one) for one in made} == {pd.Series}
+    with pytest.raises(ValueError, match="identically-labeled"):
+        _ = close > market["5min"]["close"]
 
 
 def test_a_mask_with_unknown_truths(market: LiveMarket, feed: HandFeed) -> None:

@@ -73,10 +73,12 @@ class EventPublisher:
             for name, row in amended:
                 self.emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=AMENDED))
         if self._wants(EventType.BAR_UPDATED):
-            for name in engine.timeframes():
-                forming = engine.forming(name)
-                if forming is not None:
-                    self.emit(EventType.BAR_UPDATED, forming[0], engine.bar(name, forming, closed=False))
+            with engine.lock:
+                # In one go: another thread may remove a timeframe.
+                forming = {name: engine.forming_of(name) for name in engine.timeframes()}
+            for name, made in forming.items():
+                if made is not None:
+                    self.emit(EventType.BAR_UPDATED, made[0], engine.bar(name, made, closed=False))
 
     def trades(self, rows: Sequence[TradeRow]) -> None:
         """Emit an event for each trade."""

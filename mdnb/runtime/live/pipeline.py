@@ -397,7 +397,11 @@ class Pipeline:
         self.bars_closed += len(closed)
         if self.quality.rules is not None:
             for name, row, _ in closed:
-                self.quality.bar(name, row, self.engine.grid(name), None)
+                with self.engine.lock:
+                    if name not in self.engine.all_names():
+                        continue  # another thread removed the timeframe since
+                    grid = self.engine.grid(name)
+                self.quality.bar(name, row, grid, None)
         self.publisher.bars(closed, amended)
 
     def accounting(self, frames: int, control: int, malformed: int) -> Accounting:

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Coroutine
+import inspect
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
-from mdnb.errors import RuntimeUseError, WaitTimeoutError
-from mdnb.interruptible_wait import wakeful
+from mdnb.errors import MdnbError, OptionError, RuntimeUseError, WaitTimeoutError
+from mdnb.interruptible_wait import seconds_to_wait, wakeful
 from mdnb.runtime.process.loop import background_loop
 
-__all__ = ["await_call", "call", "run"]
+__all__ = ["await_call", "call", "refuse_on_loop", "run"]
 
 T = TypeVar("T")
 
 _CANCEL_SECONDS = 2.0
+
+
+def refuse_on_loop(name: str) -> None:
+    """Refuse a call that blocks, by its name, on the background loop.
+
+    Raises
+    ------
+    RuntimeUseError
+        There, where it would wait for itself.
+    """
+    if background_loop().is_current_thread():
+        raise RuntimeUseError(
+            f"{name} blocks, and was called on mdnb's background loop, which it would block for ever. "
+            "Inside an async handler use the async face with await."
+        )
 
 
 def call(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
@@ -31,24 +47,23 @@ def call(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     WaitTimeoutError
         When it did not end within ``timeout`` seconds; it is cancelled.
     """
-    background = background_loop()
-    if background.is_current_thread():
-        name = getattr(coroutine, "__qualname__", "this call")
+    try:
+        refuse_on_loop(getattr(coroutine, "__qualname__", "this call"))
+        seconds = seconds_to_wait(timeout)
+    except MdnbError:
         coroutine.close()
-        raise RuntimeUseError(
-            f"{name} blocks, and was called on mdnb's background loop, which it would block for ever. "
-            "Inside an async handler use the async face with await."
-        )
+        raise
+    background = background_loop()
     future: concurrent.futures.Future[T] = concurrent.futures.Future()
     try:
         # An interrupt may come before this has returned: what was started then can be cancelled all the same.
         background.loop.call_soon_threadsafe(_start, coroutine, future, background.loop)
-        return future.result(timeout)
+        return future.result(seconds)
     except concurrent.futures.TimeoutError as error:
         if future.done():
             raise
         _cancel(future)
-        raise WaitTimeoutError(f"not done within {timeout:g} s") from error
+        raise WaitTimeoutError(f"not done within {seconds:g} s") from error
     except BaseException:
         if not future.done():
             _cancel(future)
@@ -103,8 +118,24 @@ async def await_call(coroutine: Coroutine[Any, Any, T]) -> T:
     return await wakeful(asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, background.loop)))
 
 
-def run(main: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+def run(main: Awaitable[T], timeout: float | None = None) -> T:
     """Run a coroutine from a plain cell or script: ``mdnb.run(main())``, no nested loops, no patching.
+
+    Parameters
+    ----------
+    main
+        A coroutine, or what else can be awaited: ``mdnb.run(suite.price)``.
+    timeout
+        Seconds; None waits until it ends.
+
+    Raises
+    ------
+    OptionError
+        When it cannot be awaited.
+    RuntimeUseError
+        When called on the background loop itself, where it would wait for itself.
+    WaitTimeoutError
+        When it did not end within ``timeout`` seconds; it is cancelled.
 
     Examples
     --------
@@ -113,4 +144,12 @@ def run(main: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     >>> run(main())
     42
     """
-    return call(main, timeout)
+    if not inspect.isawaitable(main):
+        hint = " Call it: mdnb.run(main())." if callable(main) else ""
+        raise OptionError(f"mdnb.run takes a coroutine; got {main!r}.{hint}")
+    coroutine: Coroutine[Any, Any, T] = main if inspect.iscoroutine(main) else _awaited(main)
+    return call(coroutine, timeout)
+
+
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable

@@ -69,12 +69,14 @@ class AlignmentStrip(LiveStrip):
         return [name for name in self._asked if data.engine.has_timeframe(name)]
 
     def _analyse(self, data: SyncDataManager) -> TimeframeAlignment:
-        names, analysis = self._names(data), self._analysis
-        weights = analysis.get("weights")
-        if names is not None and isinstance(weights, Mapping):
-            kept = {name: weight for name, weight in weights.items() if data.engine.has_timeframe(name)}
-            analysis = {**analysis, "weights": kept}
-        return data.analyze_timeframe_alignment(names, **analysis)
+        with data.engine.lock:
+            # In one go: another thread may remove a timeframe.
+            names, analysis = self._names(data), self._analysis
+            weights = analysis.get("weights")
+            if names is not None and isinstance(weights, Mapping):
+                kept = {name: weight for name, weight in weights.items() if data.engine.has_timeframe(name)}
+                analysis = {**analysis, "weights": kept}
+            return data.analyze_timeframe_alignment(names, **analysis)
 
     def _begin(self) -> None:
         self._found = self._analyse(self._data)

@@ -112,8 +112,10 @@ class WatchList(LiveTable):
 
     @staticmethod
     def _closes(engine: SymbolState) -> list[float]:
-        names = engine.timeframes()
-        closes: list[float] = engine.columns(names[0], _CLOSES).close.tolist() if names else []
+        with engine.lock:
+            # In one go: another thread may remove a timeframe.
+            names = engine.timeframes()
+            closes: list[float] = engine.columns(names[0], _CLOSES).close.tolist() if names else []
         return closes
 
     def _session_open(self, engine: SymbolState) -> float:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+import mdnb
+from mdnb.errors import OptionError
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.process.loop import background_loop
 from tests.limits import LIMIT_SECONDS
@@ -54,3 +56,32 @@ def test_a_timeout_that_the_call_itself_raises_is_no_wait_that_was_too_short() -
 
     with pytest.raises(TimeoutError, match="of the venue"):
         call(fails(), timeout=LIMIT_SECONDS)
+
+
+def test_run_takes_what_can_be_awaited_and_says_what_else_it_was_given() -> None:
+    class Later:
+        def __await__(self) -> Any:
+            return asyncio.sleep(0, 5).__await__()
+
+    async def main() -> int:
+        return 3
+
+    assert mdnb.run(main()) == 3
+    assert mdnb.run(Later()) == 5
+    with pytest.raises(OptionError, match=r"takes a coroutine; got .*Call it: mdnb\.run\(main\(\)\)"):
+        mdnb.run(main)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match=r"takes a coroutine; got 5\.$"):
+        mdnb.run(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("timeout", [-1, "3", float("nan")])
+def test_a_timeout_that_is_no_time_is_refused_before_anything_runs(timeout: Any) -> None:
+    ran: list[int] = []
+
+    async def main() -> None:
+        ran.append(1)
+
+    with pytest.raises(OptionError, match="timeout must be seconds"):
+        mdnb.run(main(), timeout)
+    assert not ran
+    assert mdnb.run(asyncio.sleep(0, 4), float("inf")) == 4
