@@ -193,6 +193,10 @@ class Record:
     def __str__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in _rows(self))})"
 
+    def __init_subclass__(cls) -> None:
+        # IPython asks the class itself for it, before the `__repr__` that the dataclass has.
+        cls._repr_pretty_ = Record._repr_pretty_  # type: ignore[method-assign]  # its own
+
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         # What a notebook keeps as text: as it is printed, and not with every nanosecond.
         printer.text(str(self))
