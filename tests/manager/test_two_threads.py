@@ -90,5 +90,5 @@ def test_bars_are_checked_while_a_timeframe_is_removed() -> None:
         closed = [("5min", minutes(0, 1)[0], 0), ("1min", minutes(0, 1)[0], 0)]
         before = pipeline.quality.bars_validated
         live.remove_timeframe("5min")
-        pipeline.tell(closed, [])
+        pipeline.publish(closed, [])
         assert pipeline.quality.bars_validated == before + 1
