@@ -55,6 +55,8 @@ def _run(lab: Lab, count: int, seconds: float) -> dict[str, Any]:
         f"() => [performance.now(), {_VIEWS}.map((view) => [view.drawn, view.sync.fits, view.bars.end])]"
     )
     shown = float(lab.ask(f"print(markets.share({seconds}))"))
+    closed = f"(ends) => {_VIEWS}.every((view, i) => view.bars.end > ends[i])"
+    page.wait_for_function(closed, arg=[end for _, _, end in before[1]], timeout=PAGE_MS)
     after = page.evaluate(
         f"() => [performance.now(), {_VIEWS}.map((view) => [view.drawn, view.sync.fits, view.bars.end])]"
     )
@@ -64,7 +66,6 @@ def _run(lab: Lab, count: int, seconds: float) -> dict[str, Any]:
         _compare(lab, i)
     wall = (after[0] - before[0]) / 1000
     each = [[b - a for a, b in zip(*pair, strict=True)] for pair in zip(before[1], after[1], strict=True)]
-    assert all(bars > 0 for _, _, bars in each), "bars closed in every chart"
     return {
         "ticks a second of each": round(rate, 1),
         "kernel alone, share of a core": round(alone, 3),
