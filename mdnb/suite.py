@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from mdnb.config import DataManagerConfig
-from mdnb.errors import not_followed
+from mdnb.errors import RuntimeUseError, not_followed
 from mdnb.faces.bar_files import BarFiles
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import AwaitedEvents
@@ -122,6 +122,8 @@ class TradingSuite(SuiteSymbol):
     _ends = "suite.disconnect()"
 
     def __init__(self, parts: dict[str, FaceParts]) -> None:
+        if not isinstance(parts, dict):
+            raise RuntimeUseError("make a suite with: suite = await TradingSuite.create('MNQ', ['1min'])")
         first = next(iter(parts.values()))
         super().__init__(first.for_all())
         self._symbols = {symbol: SuiteSymbol(each) for symbol, each in parts.items()}

@@ -355,3 +355,8 @@ class Price(float):
     def timestamp(self) -> pd.Timestamp:
         """The venue's time of the price in the suite's zone."""
         return timestamp(self.time_ns, self.tz)
+
+    @property
+    def time(self) -> pd.Timestamp:
+        """Same as `timestamp`."""
+        return timestamp(self.time_ns, self.tz)

@@ -30,8 +30,10 @@ class BarFiles:
     def __init__(self, parts: ManagerParts) -> None:
         self._parts = parts
 
-    async def export(self, filename: str | Path, timeframe: str | None = None) -> Path:
-        """Write bars into a file: all timeframes kept into one Parquet file, or one into CSV or JSON.
+    async def export(
+        self, filename: str | Path, timeframe: str | None = None, *, include_forming: bool = False
+    ) -> Path:
+        """Write the symbol's bars into a file: all timeframes into one Parquet file, one into CSV or JSON.
 
         Parameters
         ----------
@@ -39,6 +41,8 @@ class BarFiles:
             Ends in ``.parquet``, ``.csv`` or ``.json``.
         timeframe
             Only this one; CSV and JSON hold one timeframe and need it unless just one is kept.
+        include_forming
+            With the bar that is being made, which is no whole one.
 
         Returns
         -------
@@ -70,7 +74,9 @@ class BarFiles:
         with engine.lock:
             # In one go: another thread may remove a timeframe.
             names = engine.timeframes() if timeframe is None else [engine.canonical(timeframe)]
-            frames = {name: engine.frame(name, with_disk=True) for name in names}
+            frames = {
+                name: engine.frame(name, closed_only=not include_forming, with_disk=True) for name in names
+            }
         if market.closed:
             return write_bars(frames, filename)
         return await await_call(market.workers.run(functools.partial(write_bars, frames, filename)))

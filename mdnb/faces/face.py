@@ -105,6 +105,8 @@ class Face:
         # Only reached for names that are not there.
         if name.startswith("_"):
             raise AttributeError(name)
+        if name in self.symbols:
+            raise AttributeError(f"write {self._market}[{name!r}] for the symbol {name}")
         own = [each for each in {*dir(type(self)), *vars(self)} if not each.startswith("_")]
         kind, data = type(self).__name__, type(self._parts.data)
         raise AttributeError(missing_name(kind, self._called, name, self._ends, own, data))

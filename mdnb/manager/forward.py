@@ -154,6 +154,9 @@ class _Call:
             made = self.__wrapped__(*args, **kwargs)
         except TypeError as error:
             sentence = _wrong_argument(self.__wrapped__, kwargs)
+            if sentence is None and f"{self.__wrapped__.__qualname__}()" in str(error):
+                # Whose part it is called on is nobody's business.
+                sentence = str(error).replace(self.__wrapped__.__qualname__, self.__name__)
             if sentence is None:
                 raise
             raise TypeError(sentence) from error

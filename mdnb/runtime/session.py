@@ -69,7 +69,8 @@ class SessionOptions:
     def __post_init__(self) -> None:
         import zoneinfo
 
-        if isinstance(self.initial_days, bool) or not 0 <= self.initial_days <= 3660:
+        days = self.initial_days
+        if isinstance(days, bool) or not isinstance(days, (int, float)) or not 0 <= days <= 3660:
             raise OptionError(f"initial_days must be between 0 and 3660; got {self.initial_days!r}")
         if not self.timeframes:
             raise OptionError("name at least one timeframe, such as '1min'")
@@ -107,6 +108,7 @@ class MarketSession:
         self.workers = Workers()
         self.ended = asyncio.Event()
         self.closed = False
+        self._opened = False
         self._run: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._housekeeping_task: asyncio.Task[None] | None = None
@@ -133,7 +135,7 @@ class MarketSession:
             When that is not possible; nothing is left running.
         """
         try:
-            await self.feed.open(self.symbols)
+            await self.open()
             self._make_markets()
             self.batcher.hold()
             for symbol in self.symbols:
@@ -151,6 +153,23 @@ class MarketSession:
         except BaseException:
             await self.close()
             raise
+
+    async def open(self) -> None:
+        """Let the feed get ready for the symbols; `start` does so where it has not been done.
+
+        Raises
+        ------
+        FeedError, SymbolError
+            When that is not possible; nothing is left running.
+        """
+        if self._opened:
+            return
+        try:
+            await self.feed.open(self.symbols)
+        except BaseException:
+            await self.close()
+            raise
+        self._opened = True
 
     def _make_markets(self) -> None:
         for symbol in self.symbols:

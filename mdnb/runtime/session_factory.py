@@ -46,6 +46,8 @@ def make_session(
 
 async def start_session(session: MarketSession, key: object) -> None:
     """Start a session in the place of the earlier one of its key; runs on the background loop."""
+    # A mistyped symbol leaves the earlier one running.
+    await session.open()
     await running_markets().replace(key, session)
     await session.start()
 

@@ -293,3 +293,33 @@ def test_what_left_memory_is_exported_too(tmp_path: Path) -> None:
         everything = market.data.get_all_data("1min")
     assert len(everything) > 600
     assert len(pd.read_parquet(tmp_path / "btc.parquet")) >= len(everything) - 1
+
+
+def test_the_bar_that_is_being_made_is_exported_only_where_asked_for(
+    live: LiveMarket, tmp_path: Path
+) -> None:
+    closed = pd.read_csv(live.export(tmp_path / "closed.csv", "1min"))
+    whole = pd.read_csv(live.export(tmp_path / "whole.csv", "1min", include_forming=True))
+    assert len(whole) - len(closed) in (1, 2)  # one may close in between
+
+
+def test_a_mistyped_symbol_leaves_the_earlier_market_running() -> None:
+    with mdnb.live("MNQ", "1min", initial_days=0, name="kept", progress=False) as market:
+        with pytest.raises(SymbolError, match="Did you mean 'MNQ'"):
+            mdnb.live("MNW", "1min", name="kept", progress=False)
+        assert market.status == "connected"
+        assert market.price > 0
+
+
+def test_what_is_meant_is_said_without_the_names_of_our_parts(live: LiveMarket) -> None:
+    with pytest.raises(TypeError, match=r"^get_data\(\) missing 1 required positional argument: 'timeframe'"):
+        live.data.get_data(count=5)  # type: ignore[call-arg]
+    with pytest.raises(AttributeError, match=r"live\['MES'\]"):
+        _ = live.MES
+    with pytest.raises(AttributeError, match=r"live\.quote\.spread"):
+        _ = live.spread
+    with pytest.raises(OptionError, match="initial_days must be between 0 and 3660; got 'two'"):
+        mdnb.live("MNQ", initial_days="two", progress=False)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeUseError, match=r"await TradingSuite\.create"):
+        mdnb.TradingSuite("MNQ")  # type: ignore[arg-type]
+    assert live.price.time.tz is not None
