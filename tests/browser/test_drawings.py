@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import time
 from typing import Any
 
 import pytest
 
 from tests.browser.bench import PICTURES, Bench, Chart, open_bench
 from tests.browser.lab import Lab
+from tests.limits import LIMIT_SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -61,11 +63,9 @@ def _drawn(chart: Chart) -> list[list[Any]]:
 
 def _wait_drawn(chart: Chart, expected: list[list[Any]]) -> None:
     """Wait until Python has this: what a page says and what a cell asks may be taken by two threads."""
-    for _ in range(20):
-        found = _drawn(chart)
-        if found == expected:
-            return
-    assert found == expected
+    limit = time.monotonic() + LIMIT_SECONDS
+    while (found := _drawn(chart)) != expected:
+        assert time.monotonic() < limit, f"Python has {found}, not {expected}"
 
 
 def _price(chart: Chart, y: float) -> float:

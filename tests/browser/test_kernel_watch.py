@@ -46,7 +46,8 @@ def test_a_kernel_that_is_busy_for_long_is_neither_gone_nor_silent(bench: Bench,
     for shown in (chart, second):
         shown.collect_prices()
         shown.page(
-            f"(view.said = new Set(), new MutationObserver(() => view.said.add({_STATUS}.slice(0, 4)))"
+            f"(view.said = new Set([{_STATUS}.slice(0, 4)]),"
+            f" new MutationObserver(() => view.said.add({_STATUS}.slice(0, 4)))"
             ".observe(view.legend.texts.status, {childList: true, characterData: true, subtree: true}))"
         )
     with bench.blocked():
