@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from mdnb.config import DataManagerConfig
 from mdnb.manager.alignment import Alignment
 from mdnb.manager.bar_processing import BarProcessing
@@ -18,6 +20,7 @@ from mdnb.manager.subscriptions import Subscriptions
 from mdnb.manager.ticks import TickAccess
 from mdnb.manager.validation import Validation
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.wrong_names import missing_data_name
 
 __all__ = ["SyncDataManager"]
 
@@ -110,6 +113,10 @@ class SyncDataManager:
     def closed(self) -> bool:
         """Whether the market was closed."""
         return self._parts.market.closed
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Only reached for names that are not there.
+        raise AttributeError(name if name.startswith("_") else missing_data_name(self, name))
 
     def __repr__(self) -> str:
         market = self._parts.market

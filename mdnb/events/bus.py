@@ -102,7 +102,7 @@ class Subscription:
         with self._lock:
             self._waiting.clear()
 
-    close = off
+    close = cancel = off
 
     def _offer(self, event: Event) -> bool:
         """Queue an event; return False when the queue was full and the oldest event was dropped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,27 @@ _DEFAULTS = {
 
 
 class BarFiles:
-    """Files of one symbol's bars."""
+    """Files of one symbol's bars.
 
-    def __init__(self, parts: ManagerParts) -> None:
+    Parameters
+    ----------
+    parts
+        Of the symbol.
+    others
+        The symbols beside it, whose bars a file does not hold.
+    """
+
+    def __init__(self, parts: ManagerParts, others: Sequence[str] = ()) -> None:
         self._parts = parts
+        self._others = others
 
     async def export(
         self, filename: str | Path, timeframe: str | None = None, *, include_forming: bool = False
     ) -> Path:
         """Write the symbol's bars into a file: all timeframes into one Parquet file, one into CSV or JSON.
+
+        A file holds one symbol. A market of several writes its first one, and warns of the others:
+        ``live["MES"].export(...)`` writes those.
 
         Parameters
         ----------
@@ -71,6 +84,14 @@ class BarFiles:
 
         market = self._parts.market
         engine = market.engine
+        if self._others:
+            other = self._others[0]
+            warnings.warn(
+                f"{Path(filename).name} gets the bars of {market.symbol} alone, not those of "
+                f"{', '.join(self._others)}; for those: live[{other!r}].export(...)",
+                UserWarning,
+                stacklevel=2,
+            )
         with engine.lock:
             # In one go: another thread may remove a timeframe.
             names = engine.timeframes() if timeframe is None else [engine.canonical(timeframe)]

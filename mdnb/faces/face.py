@@ -8,7 +8,6 @@ from typing import Any
 from mdnb.errors import SymbolError, TimeframeError, did_you_mean
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.face_parts import FaceParts
-from mdnb.faces.wrong_names import missing_name
 from mdnb.live_frame import LiveFrame
 from mdnb.manager.forward import Forward
 from mdnb.runtime.set_alerts import AlertSetter
@@ -17,6 +16,7 @@ from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.open_charts import ChartOpener
 from mdnb.widgets.open_tables import TableOpener
+from mdnb.wrong_names import missing_name
 
 __all__ = ["Face"]
 
@@ -86,7 +86,8 @@ class Face:
             near = did_you_mean(str(timeframe), [*self.symbols, *self.timeframes])
             raise SymbolError(
                 f"{timeframe!r} is neither a symbol followed here nor a timeframe. {near}"
-                f"Symbols: {symbols}. Timeframes kept: {kept}."
+                f"Symbols: {symbols}. Timeframes kept: {kept}. A market follows the symbols that it was made "
+                f"with: mdnb.live([...]) or TradingSuite.create([...])."
             ) from None
 
     def _follows(self, symbol: object) -> bool:

@@ -45,6 +45,7 @@ class FaceParts:
             plain_events=PlainEvents(session, None),
             alerts=AlertSetter(session, symbols),
             tables=TableOpener(session, symbols[0], symbols),
+            files=BarFiles(self.manager, symbols[1:]),
         )
 
 

@@ -6,6 +6,8 @@ never wait and never hop to another thread; the few calls that may have to wait 
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from mdnb.config import DataManagerConfig
 from mdnb.manager.alignment import Alignment
 from mdnb.manager.bar_processing import BarProcessing
@@ -22,6 +24,7 @@ from mdnb.manager.subscriptions import Subscriptions
 from mdnb.manager.ticks import TickAccess
 from mdnb.manager.validation import Validation
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.wrong_names import missing_data_name
 
 __all__ = ["RealtimeDataManager"]
 
@@ -117,6 +120,10 @@ class RealtimeDataManager:
     def closed(self) -> bool:
         """Whether the market was closed."""
         return self._parts.market.closed
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Only reached for names that are not there.
+        raise AttributeError(name if name.startswith("_") else missing_data_name(self, name))
 
     def __repr__(self) -> str:
         market = self._parts.market

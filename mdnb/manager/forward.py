@@ -6,36 +6,17 @@ import functools
 import inspect
 import operator
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
 
-from mdnb.errors import RuntimeUseError, suggest
+from mdnb.errors import RuntimeUseError
 from mdnb.runtime.process.bridge import call
+from mdnb.wrong_arguments import arguments_do_not_fit
 
 __all__ = ["Forward", "Later", "LaterValue", "Plain", "PlainValue", "immediate", "is_immediate"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Part = TypeVar("Part")
-
-_OTHER_WORDS = {
-    "limit": "count",
-    "n": "count",
-    "number": "count",
-    "size": "count",
-    "bars": "count",
-    "start": "start_time",
-    "since": "start_time",
-    "end": "end_time",
-    "until": "end_time",
-    "interval": "timeframe",
-    "tf": "timeframe",
-    "freq": "timeframe",
-    "resolution": "timeframe",
-    "path": "filename",
-    "file": "filename",
-    "depth": "levels",
-}
-"""What other packages call an argument, and what it is called here."""
 
 
 def immediate(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -153,13 +134,10 @@ class _Call:
         try:
             made = self.__wrapped__(*args, **kwargs)
         except TypeError as error:
-            sentence = _wrong_argument(self.__wrapped__, kwargs)
-            if sentence is None and f"{self.__wrapped__.__qualname__}()" in str(error):
-                # Whose part it is called on is nobody's business.
-                sentence = str(error).replace(self.__wrapped__.__qualname__, self.__name__)
-            if sentence is None:
+            said = arguments_do_not_fit(self.__wrapped__, kwargs, error)
+            if said is None:
                 raise
-            raise TypeError(sentence) from error
+            raise said from error
         if self._first is not None:
             try:
                 call(self._first(*args, **kwargs))
@@ -190,19 +168,6 @@ class _Call:
         return f"<{self.__name__}{self.__signature__}>"
 
 
-def _wrong_argument(method: Callable[..., Any], given: dict[str, Any]) -> str | None:
-    """Return what to say of an argument that a method does not have; None where it has them all."""
-    taken = inspect.signature(method).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
-        return None
-    for name in given:
-        if name not in taken:
-            meant = _OTHER_WORDS.get(name)
-            hint = f"Did you mean {meant!r}?" if meant in taken else suggest(name, list(taken))
-            return f"{method.__name__}() has no argument {name!r}. {hint}"
-    return None
-
-
 def _run_here(coroutine: Coroutine[Any, Any, R]) -> R:
     """Run a coroutine that never waits, right here: no thread, no loop."""
     try:
@@ -228,6 +193,25 @@ class Later(Awaitable[R]):
 
     def __repr__(self) -> str:
         return f"<{self._name}: await it>"
+
+    def _not_yet(self, *_others: object) -> NoReturn:
+        raise TypeError(f"{self._name} is read when it is awaited: write (await suite.{self._name})")
+
+    # What is computed with it, compared or written as text is the value that comes; it has none itself.
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _not_yet
+    __lt__ = __le__ = __gt__ = __ge__ = __float__ = __int__ = __round__ = __abs__ = __neg__ = _not_yet
+
+    def __format__(self, wanted: str) -> str:
+        if wanted:
+            self._not_yet()
+        return repr(self)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(
+            f"{self._name} is read when it is awaited: write (await suite.{self._name}).{name}"
+        )
 
 
 class _Value(Generic[Part, R]):

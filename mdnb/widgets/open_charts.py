@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from mdnb.errors import OptionError
+from mdnb.errors import OptionError, TimeframeError
 from mdnb.sync_manager import SyncDataManager
 from mdnb.widgets.chart.options import ChartOptionsDict, EachChartOptionsDict, lists_options
 
@@ -67,6 +67,8 @@ class ChartOpener:
         engine = self._data[self._symbol].engine
         sources = {symbol: data.engine for symbol, data in self._data.items()}
         name = engine.timeframes()[0] if timeframe is None else timeframe
+        if name in self._data:
+            raise TimeframeError(f"{name} is a symbol, no timeframe; its chart: live[{name!r}].chart()")
         return LiveChart(engine, name, sources=sources, **options)
 
     @lists_options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def test_a_symbol_is_not_closed_alone(live: LiveMarket) -> None:
         (lambda live: live.data.get_data("1min", limit=5), "'count'"),
         (lambda live: live.data.get_data("1min", start="2026-01-01"), "'start_time'"),
         (lambda live: live.data.get_recent_ticks(n=5), "'count'"),
-        (lambda live: live.export("x.csv", timefame="1min"), "'timeframe'"),
+        (lambda live: live["MNQ"].export("x.csv", timefame="1min"), "'timeframe'"),
         (lambda live: live.wait_for("new_bar", timout=1), "'timeout'"),
     ],
 )
@@ -222,12 +223,12 @@ def test_one_timeframe_may_stand_alone(live: LiveMarket) -> None:
 
 
 def test_wrong_options_of_a_file_are_named(live: LiveMarket, tmp_path: Path) -> None:
-    text = live.export(tmp_path / "bars.csv", "1min")
+    text = live["MNQ"].export(tmp_path / "bars.csv", "1min")
     with pytest.raises(OptionError, match="four names are needed"):
         live.load(text, "1min", price_columns=3)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="overwrite must be True or False; got 'yes'"):
         live.load(text, "1min", overwrite="yes")  # type: ignore[arg-type]
-    whole = live.export(tmp_path / "bars.parquet")
+    whole = live["MNQ"].export(tmp_path / "bars.parquet")
     prices = ["open", "high", "low", "close"]
     assert [result.timeframe for result in live.load(whole, price_columns=prices)] == ["1min", "5min"]
 
@@ -298,8 +299,8 @@ def test_what_left_memory_is_exported_too(tmp_path: Path) -> None:
 def test_the_bar_that_is_being_made_is_exported_only_where_asked_for(
     live: LiveMarket, tmp_path: Path
 ) -> None:
-    closed = pd.read_csv(live.export(tmp_path / "closed.csv", "1min"))
-    whole = pd.read_csv(live.export(tmp_path / "whole.csv", "1min", include_forming=True))
+    closed = pd.read_csv(live["MNQ"].export(tmp_path / "closed.csv", "1min"))
+    whole = pd.read_csv(live["MNQ"].export(tmp_path / "whole.csv", "1min", include_forming=True))
     assert len(whole) - len(closed) in (1, 2)  # one may close in between
 
 
@@ -323,3 +324,80 @@ def test_what_is_meant_is_said_without_the_names_of_our_parts(live: LiveMarket) 
     with pytest.raises(RuntimeUseError, match=r"await TradingSuite\.create"):
         mdnb.TradingSuite("MNQ")  # type: ignore[arg-type]
     assert live.price.time.tz is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("get_bars", "get_data('1min')"),
+        ("fetch_ohlcv", "get_data('1min')"),
+        ("get_dat", "'get_data'"),
+        ("price", "get_current_price()"),
+    ],
+)
+def test_a_data_manager_answers_a_name_from_elsewhere(live: LiveMarket, name: str, meant: str) -> None:
+    with pytest.raises(AttributeError, match="SyncDataManager has no") as caught:
+        getattr(live.data, name)
+    assert meant in str(caught.value)
+
+
+def test_a_chart_is_changed_by_its_attributes_and_answers_a_name_from_elsewhere(live: LiveMarket) -> None:
+    chart = live.chart("1min")
+    chart.kind, chart.overlays, chart.timeframe, chart.theme = "line", ["sma(5)"], "5min", "dark"
+    chart.symbol = "MES"
+    assert (chart.kind, chart.overlays, chart.timeframe, chart.theme, chart.symbol) == (
+        "line",
+        ("sma(5)",),
+        "5min",
+        "dark",
+        "MES",
+    )
+    with pytest.raises(OptionError, match="'lines'"):
+        chart.kind = "lines"
+    with pytest.raises(AttributeError, match=r"LiveChart has no 'save'. Did you mean export"):
+        _ = chart.save
+    with pytest.raises(TypeError, match=r"^snapshot\(\) takes 1 positional argument"):
+        chart.snapshot(1, 2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"mark\(\) has no argument 'tme'. Did you mean 'time'"):
+        chart.mark(tme=1)  # type: ignore[call-arg]
+    with pytest.raises(TimeframeError, match=r"MES is a symbol.*live\['MES'\]\.chart\(\)"):
+        live.chart("MES")
+    chart.close()
+
+
+def test_a_value_that_is_awaited_says_so_when_it_is_used_at_once() -> None:
+    async def main() -> None:
+        async with await mdnb.TradingSuite.create("MNQ", "1min", initial_days=0) as suite:
+            for use in (
+                lambda: suite.price + 1,  # type: ignore[operator]
+                lambda: 1 - suite.price,  # type: ignore[operator]
+                lambda: suite.price > 1,  # type: ignore[operator]
+                lambda: float(suite.price),  # type: ignore[arg-type]
+                lambda: f"{suite.price:.2f}",
+            ):
+                with pytest.raises(TypeError, match=r"\(await suite\.price\)"):
+                    use()
+            with pytest.raises(AttributeError, match=r"\(await suite\.quote\)\.bid"):
+                _ = suite.quote.bid
+            assert not hasattr(suite.quote, "__array__")
+            assert "await" in f"{suite.price}"
+
+    asyncio.run(main())
+
+
+def test_a_file_of_several_symbols_says_whose_bars_it_gets(live: LiveMarket, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"bars of MNQ alone, not those of MES; .*live\['MES'\]\.export"):
+        live.export(tmp_path / "mnq.parquet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        live["MES"].export(tmp_path / "mes.parquet")
+
+
+def test_a_subscription_and_an_alert_end_by_the_same_words(live: LiveMarket) -> None:
+    subscription = live.on("new_bar", print)
+    subscription.cancel()
+    alert = live.alert(above=1.0)
+    assert "on MNQ, when 1.00 is crossed upwards: active" in repr(alert)
+    alert.off()
+    assert not subscription.active
+    assert not alert.active

@@ -107,9 +107,17 @@ class Alert:
         """Cancel the alert and take it off the list; calling it again does nothing."""
         self._book.remove(self)
 
+    off = cancel
+
     def __repr__(self) -> str:
         state = "active" if self.active else "over"
-        return f"<Alert {self.id} {self.message!r}: {state}, fired {self.fired} times>"
+        return f"<Alert {self.id} on {self.symbol}, {self._when()}: {state}, fired {self.fired} times>"
+
+    def _when(self) -> str:
+        if self.event is not None:
+            return f"with each {self.event.name}"
+        way = {"above": " upwards", "below": " downwards"}.get(self.direction, "")
+        return f"when {self.price:,.{self._book._decimals}f} is crossed{way}"
 
 
 class PriceAlerts:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import warnings
-from collections.abc import Mapping
-from typing import Any, Unpack
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn, Unpack
 
 import traitlets
 
+from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError
 from mdnb.widgets.chart.anchors import place, taking
 from mdnb.widgets.chart.annotations import Annotations
@@ -42,6 +43,7 @@ from mdnb.widgets.page.page_assets import plotly_runtime
 from mdnb.widgets.page.page_probe import page_probe
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.static_output.static_output import picture_bundle
+from mdnb.wrong_names import missing_chart_name
 
 __all__ = ["LiveChart"]
 
@@ -164,13 +166,21 @@ class LiveChart(SilentFigure):
 
     @property
     def timeframe(self) -> str:
-        """The timeframe shown."""
+        """The timeframe shown; setting it is `set_timeframe`."""
         return self._mdnb.state.timeframe
+
+    @timeframe.setter
+    def timeframe(self, timeframe: str) -> None:
+        self.set_timeframe(timeframe)
 
     @property
     def symbol(self) -> str:
-        """The symbol shown."""
+        """The symbol shown; setting it is `set_symbol`."""
         return self._mdnb.state.source.symbol
+
+    @symbol.setter
+    def symbol(self, symbol: str) -> None:
+        self.set_symbol(symbol)
 
     @property
     def follows(self) -> bool:
@@ -192,18 +202,30 @@ class LiveChart(SilentFigure):
 
     @property
     def kind(self) -> str:
-        """The kind of chart; see `set_kind`."""
+        """The kind of chart; setting it is `set_kind`."""
         return self._mdnb.state.options.kind
+
+    @kind.setter
+    def kind(self, kind: str) -> None:
+        self.set_kind(kind)
 
     @property
     def overlays(self) -> tuple[str, ...]:
-        """The indicators drawn; see `set_overlays`."""
+        """The indicators drawn; setting them is `set_overlays`."""
         return tuple(str(one) for one in self._mdnb.state.options.indicators)
+
+    @overlays.setter
+    def overlays(self, overlays: Iterable[str | Indicator] | str) -> None:
+        self.set_overlays(overlays)
 
     @property
     def theme(self) -> str:
-        """The colours: ``dark``, ``light``, or ``auto`` where they follow the page."""
+        """The colours: ``dark``, ``light``, or ``auto`` where they follow the page; see `set_theme`."""
         return self._mdnb.state.options.theme
+
+    @theme.setter
+    def theme(self, theme: str) -> None:
+        self.set_theme(theme)
 
     @property
     def palette(self) -> str:
@@ -362,6 +384,10 @@ class LiveChart(SilentFigure):
         if core is not None and not core.state.closed:
             self._stop()
         super().close()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Only reached for names that are not there.
+        raise AttributeError(name if name.startswith("_") else missing_chart_name(self, name))
 
     def __repr__(self) -> str:
         if "_mdnb" not in self.__dict__:

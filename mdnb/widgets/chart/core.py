@@ -10,6 +10,7 @@ from mdnb.widgets.chart.annotations import Annotations
 from mdnb.widgets.chart.state import ChartState
 from mdnb.widgets.figure.layout import Look
 from mdnb.widgets.figure.plotly_private import SilentFigure
+from mdnb.wrong_arguments import arguments_do_not_fit
 
 __all__ = ["ChartCore", "Transport", "part_method"]
 
@@ -113,6 +114,13 @@ def part_method(
 
     @functools.wraps(method)
     def carry_out(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return method(part(self._mdnb), *args, **kwargs)
+        one = part(self._mdnb)
+        try:
+            return method(one, *args, **kwargs)
+        except TypeError as error:
+            said = arguments_do_not_fit(method, kwargs, error)
+            if said is None:
+                raise
+            raise said from error
 
     return carry_out
