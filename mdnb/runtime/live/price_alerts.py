@@ -111,7 +111,8 @@ class Alert:
 
     def __repr__(self) -> str:
         state = "active" if self.active else "over"
-        return f"<Alert {self.id} on {self.symbol}, {self._when()}: {state}, fired {self.fired} times>"
+        said = f"<Alert {self.id} {self.message!r} on {self.symbol}, {self._when()}: {state}"
+        return f"{said}, fired {self.fired} times>"
 
     def _when(self) -> str:
         if self.event is not None:
