@@ -185,6 +185,8 @@ class LiveMarket(LiveSymbol):
         self.name = name
         self._symbols = {symbol: LiveSymbol(each) for symbol, each in parts.items()}
         self._finalizer = weakref.finalize(self, drop_session, first.session)
+        # At the end of Python all that runs is closed together, and a loop cannot be started any more.
+        self._finalizer.atexit = False
 
     @overload
     def __getitem__(self, key: TimeframeName) -> LiveFrame: ...  # type: ignore[overload-overlap]

@@ -128,6 +128,8 @@ class TradingSuite(SuiteSymbol):
         super().__init__(first.for_all())
         self._symbols = {symbol: SuiteSymbol(each) for symbol, each in parts.items()}
         self._finalizer = weakref.finalize(self, drop_session, first.session)
+        # At the end of Python all that runs is closed together, and a loop cannot be started any more.
+        self._finalizer.atexit = False
 
     @classmethod
     async def create(

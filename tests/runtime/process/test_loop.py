@@ -239,3 +239,14 @@ for line in (make, make + " ", make):
 run("print([market.status for market in made])")
 """
     assert _python(code).splitlines()[-1] == "['closed', 'connected', 'connected']"
+
+
+def test_a_market_that_is_held_at_the_end_of_python_starts_no_thread_there() -> None:
+    code = """
+import atexit, threading, weakref
+atexit.register(lambda: print([each.name for each in threading.enumerate() if each.name == "mdnb-loop"]))
+weakref.finalize(threading, str)  # finalizers that are older than the loop run after its end
+import mdnb
+live = mdnb.live("MNQ", ["1min"], feed="sim://?speed=20", initial_days=0)
+"""
+    assert _python(code) == "[]"
