@@ -8,7 +8,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import OptionError, SymbolError
 from mdnb.feeds.base import Feed
 from mdnb.feeds.registry import make_feed
-from mdnb.runtime.process.loop import background_loop
+from mdnb.runtime.process.loop import spawn_if_running
 from mdnb.runtime.process.registry import running_markets
 from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.timeframes import Timeframe
@@ -54,4 +54,4 @@ async def start_session(session: MarketSession, key: object) -> None:
 
 def drop_session(session: MarketSession) -> None:
     """Close the session of a garbage-collected face; from any thread."""
-    background_loop().spawn(session.close(), name="mdnb-close")
+    spawn_if_running(session.close(), "mdnb-close")

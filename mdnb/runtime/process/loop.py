@@ -18,7 +18,7 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["BackgroundLoop", "background_loop"]
+__all__ = ["BackgroundLoop", "background_loop", "spawn_if_running"]
 
 T = TypeVar("T")
 
@@ -143,6 +143,17 @@ def background_loop() -> BackgroundLoop:
             made = vars(held)["background"] = BackgroundLoop()
             atexit.register(made.close)
         return made
+
+
+def spawn_if_running(coroutine: Coroutine[Any, Any, Any], name: str) -> None:
+    """Start a coroutine on the background loop if there is one: at the end of Python none can be started."""
+    held = _holder()
+    with held.lock:
+        made: BackgroundLoop | None = held.background
+    if made is None or not made.thread.is_alive():
+        coroutine.close()
+    else:
+        made.spawn(coroutine, name)
 
 
 def _after_fork() -> None:
