@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import queue
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import mdnb
 from mdnb.clock import EventClock, ScaledClock
 from mdnb.errors import DataExportError, TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
 from mdnb.store.segments import SegmentStore
+from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, bar, minutes, open_market, trade
 
 MINUTE = 60 * 1_000_000_000
@@ -63,10 +66,30 @@ def test_a_timeframe_that_is_kept_already_is_not_added_again() -> None:
         assert market.data.engine.version("5min") == version
 
 
+def test_bars_of_so_many_trades_that_are_added_are_made_of_the_trades_held() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min", "3tick") as market:
+        told: queue.Queue[mdnb.Event] = queue.Queue()
+        feed.trades(*(trade(20 * i, 100.0 + i, 1.0, i) for i in range(5)))
+        market.on("new_bar", told.put)
+        assert market.data.add_timeframe("2ticks") == "2tick"
+        assert market.data.get_data("2tick")["close"].tolist() == [101.0, 103.0, 104.0]
+        assert market.data.remove_timeframe("3tick") == "3tick"
+        feed.trades(trade(100, 105.0, 1.0, 5))
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.timeframe, event.close) == ("2tick", 105.0), "none is told of what was before"
+        assert market.data.get_timeframes() == ["1min", "2tick"]
+
+
 def test_a_timeframe_that_is_removed_lets_go_of_its_folder(tmp_path: Path) -> None:
     feed = HandFeed(minutes(-300, 300))
     with open_market(
-        feed, "1min", "5min", max_bars_per_timeframe=20, disk_cache_enabled=True, disk_cache_path=str(tmp_path)
+        feed,
+        "1min",
+        "5min",
+        max_bars_per_timeframe=20,
+        disk_cache_enabled=True,
+        disk_cache_path=str(tmp_path),
     ) as market:
         market.data.cleanup_old_data()
         folder = market.data.engine.overflow["5min"].segments.folder
