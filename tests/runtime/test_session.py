@@ -1,0 +1,102 @@
+"""How a session begins and ends, whatever its feed does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+
+import mdnb
+from mdnb.clock import SystemClock
+from mdnb.errors import FeedError, FeedRefusedError, OptionError
+from mdnb.feeds.base import OnFrame, OnStatus
+from mdnb.runtime.process.bridge import call
+from tests.limits import LIMIT_SECONDS
+from tests.manager.hand import SECOND, HandFeed, open_market
+
+
+def test_a_market_of_no_timeframe_is_refused() -> None:
+    with pytest.raises(OptionError, match="name at least one timeframe, such as '1min'"):
+        mdnb.live("X", iter(()), feed=HandFeed())  # type: ignore[arg-type]  # names that were all filtered out
+
+
+class NeverConnected(HandFeed):
+    """Gives up, with a reason or an error."""
+
+    def __init__(self, detail: str = "", error: FeedError | None = None) -> None:
+        super().__init__()
+        self.detail, self.error = detail, error
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        on_status("disconnected", self.detail)
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize(("detail", "reason"), [("no route", "no route"), ("", "no reason given")])
+def test_a_feed_that_ends_before_it_is_connected_is_an_error_that_says_why(detail: str, reason: str) -> None:
+    with pytest.raises(FeedError, match=f"^the feed ended before it was connected: {reason}$"):
+        open_market(NeverConnected(detail))
+
+
+def test_a_venue_that_refuses_the_connection_is_heard() -> None:
+    error = FeedRefusedError("the key is of another account")
+    with pytest.raises(FeedRefusedError, match="another account") as caught:
+        open_market(NeverConnected(error=error))
+    assert caught.value is error
+
+
+class Ending(HandFeed):
+    """Is connected until told to end, with an error or without."""
+
+    def __init__(self, error: FeedError | None = None) -> None:
+        super().__init__(clock=SystemClock())
+        self.error = error
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        await super().run(on_frame, on_status)
+        if self.error is not None:
+            raise self.error
+
+    def end(self) -> None:
+        """Let `run` end."""
+
+        async def done() -> None:
+            self._done.set()
+
+        call(done())
+
+
+@pytest.mark.parametrize("error", [None, FeedError("the venue has shut down")])
+def test_a_feed_that_ends_closes_its_bars_and_waits_for_none(
+    error: FeedError | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = Ending(error)
+    with open_market(feed, "1day") as market, caplog.at_level(logging.ERROR, "mdnb"):
+        session = market._parts.session
+        feed.trades((time.time_ns() - SECOND, 100.0, 1.0, 1, 1, 0))
+        assert session._timer is not None
+        feed.end()
+        market.wait_ended(LIMIT_SECONDS)
+        assert session._timer is None
+        frame = market.data.get_data("1day", closed_only=True)
+        assert frame["close"].tolist() == [100.0]
+        assert frame.attrs["partial"] == (0,)
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ([] if error is None else ["the feed ended: the venue has shut down"])
+
+
+def test_a_feed_that_goes_on_after_it_was_closed_is_stopped() -> None:
+    class Deaf(HandFeed):
+        async def close(self) -> None:
+            """Go on."""
+
+    market = open_market(Deaf())
+    run = market._parts.session._run
+    assert run is not None
+    market.close()
+    call(asyncio.wait({run}))
+    assert run.cancelled()
+    assert market.status == "closed"
