@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import time
 
 import pytest
@@ -14,7 +15,7 @@ from mdnb.errors import FeedError, FeedRefusedError, OptionError
 from mdnb.feeds.base import OnFrame, OnStatus
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
-from tests.manager.hand import SECOND, HandFeed, open_market
+from tests.manager.hand import SECOND, HandFeed, open_market, trade
 
 
 def test_a_market_of_no_timeframe_is_refused() -> None:
@@ -100,3 +101,16 @@ def test_a_feed_that_goes_on_after_it_was_closed_is_stopped() -> None:
     call(asyncio.wait({run}))
     assert run.cancelled()
     assert market.status == "closed"
+
+
+def test_events_that_nobody_takes_are_told_of_by_an_alert() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        told: queue.Queue[mdnb.Event] = queue.Queue()
+        market.on("data_quality_alert", told.put)
+        waiting = market.events("tick_data")
+        feed.trades(*(trade(i / 1000, 100.0, 1.0, i) for i in range(10_001)))
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert event.alert_type == "slow_handler"
+        assert event.description == "a listener to TICK_DATA is too slow: 1 events dropped"
+        assert next(waiting).time_ns == trade(1 / 1000, 100.0)[0], "the oldest is the one that is lost"

@@ -48,3 +48,16 @@ def test_bars_for_which_there_is_no_room_change_nothing() -> None:
     assert merge_bars(engine, "1min", older) == Merged(over_limit=10)
     for frame in before:
         pd.testing.assert_frame_equal(engine.frame(frame.attrs["timeframe"]), frame)
+
+
+def test_bars_before_the_one_that_is_being_made_are_in_the_coarser_ones_that_are_open() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min", "15min"])
+    engine.cascade.push_bars(minutes(7, 1))
+    assert merge_bars(engine, "1min", columns_from_rows(minutes(3, 5))) == Merged(added=4, kept=1)
+    fine = engine.frame("1min")
+    assert len(fine) == 5
+    for name, partial in (("5min", (0,)), ("15min", ())):
+        frame = engine.frame(name)
+        assert frame.attrs["forming"]
+        assert frame.attrs["partial"] == partial, "the import begins amid the first one that is closed"
+        pd.testing.assert_frame_equal(frame[list(SUMS)], fine.resample(name).agg(SUMS), check_freq=False)
