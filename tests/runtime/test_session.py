@@ -11,7 +11,7 @@ import pytest
 
 import mdnb
 from mdnb.clock import SystemClock
-from mdnb.errors import FeedError, FeedRefusedError, OptionError
+from mdnb.errors import FeedError, FeedRefusedError, OptionError, WaitTimeoutError
 from mdnb.feeds.base import OnFrame, OnStatus
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
@@ -114,3 +114,21 @@ def test_events_that_nobody_takes_are_told_of_by_an_alert() -> None:
         assert event.alert_type == "slow_handler"
         assert event.description == "a listener to TICK_DATA is too slow: 1 events dropped"
         assert next(waiting).time_ns == trade(1 / 1000, 100.0)[0], "the oldest is the one that is lost"
+
+
+def test_a_message_that_is_not_understood_is_told_of_and_the_feed_goes_on() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        told: queue.Queue[mdnb.Event] = queue.Queue()
+        market.on("data_quality_alert", told.put)
+        feed.send("{oops")
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert event.alert_type == "malformed"
+        assert "was not understood" in event.description
+        feed.trades(trade(0, 100.0, 1.0, 0))
+        assert market.data.get_data("1min")["close"].tolist() == [100.0]
+
+
+def test_waiting_for_the_end_of_a_feed_that_goes_on_says_for_how_long() -> None:
+    with open_market(HandFeed()) as market, pytest.raises(WaitTimeoutError, match=r"goes on after 0\.01 s"):
+        market.wait_ended(0.01)

@@ -21,3 +21,14 @@ def test_a_bar_that_closes_is_told_by_both_of_its_names() -> None:
         for event in events:
             assert (event.timeframe, event.open, event.close, event.volume) == ("1min", 100.0, 101.0, 3.0)
         assert told.empty()
+
+
+def test_a_late_trade_is_told_as_a_bar_that_was_amended() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        told: queue.Queue[mdnb.Event] = queue.Queue()
+        market.on("bar_amended", told.put)
+        feed.trades(trade(0, 100.0, 1.0, 0), trade(60, 102.0, 1.0, 1), trade(59, 101.0, 2.0, 2))
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.timeframe, event.open, event.close, event.volume) == ("1min", 100.0, 101.0, 3.0)
+        assert told.empty()

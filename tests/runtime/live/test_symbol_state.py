@@ -113,3 +113,15 @@ def test_no_past_bars_are_made_of_trades_where_the_feed_sends_bars(name: str) ->
     assert engine.frame(name).empty
     for frame in before:
         pd.testing.assert_frame_equal(engine.frame(frame.attrs["timeframe"]), frame)
+
+
+def test_where_no_tick_size_is_known_prices_have_the_decimals_of_the_quotes() -> None:
+    class Quotes(HandFeed):
+        source = "quotes"
+        has_trades = False
+
+    feed = Quotes(instrument=Instrument("X"))
+    with open_market(feed, "1min") as market:
+        # Their middle would have three.
+        feed.quotes((START, 1.25, 1.0, 1.26, 1.0))
+        assert market.data.engine.instrument.decimals == 2

@@ -35,3 +35,14 @@ def test_trades_of_the_history_are_in_bars_of_so_many_and_in_the_bar_that_is_bei
         assert len(frame) == 31
         assert frame.iloc[-1][["open", "close", "volume"]].tolist() == [107.0, 108.0, 2.0]
         assert market.accounting().duplicate == 1
+
+
+def test_where_the_history_has_no_bars_they_are_made_of_its_trades() -> None:
+    class TradesAlone(HandFeed):
+        async def history_bars(self, *_: object) -> None:
+            return None
+
+    past = [trade(-130 + 20 * i, 100.0 + i, 1.0, i) for i in range(8)]
+    feed = TradesAlone(minutes(-30, 30), trades=past, clock=EventClock(past[-1][0]))
+    with open_market(feed, "1min") as market:
+        assert market.data.get_data("1min")["close"].tolist() == [100.0, 103.0, 106.0, 107.0]
