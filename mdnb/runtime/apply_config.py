@@ -47,14 +47,9 @@ async def apply_config(market: SymbolMarket, config: DataManagerConfig, *, first
     old = DataManagerConfig() if first else engine.config
     if config.use_tick_data != old.use_tick_data:
         await switch_source(market.feed, market.pipeline, "trades" if config.use_tick_data else "bars")
-    if config.enable_level2_data != old.enable_level2_data:
-        if config.enable_level2_data:
-            market.pipeline.subscribed.add("depth")
-            await market.feed.subscribe(market.symbol, ["depth"])
-        else:
-            await market.feed.unsubscribe(market.symbol, ["depth"])
-            market.pipeline.subscribed.discard("depth")
-            engine.reset_depth()
+    if first and config.enable_level2_data:
+        market.pipeline.subscribed.add("depth")
+        await market.feed.subscribe(market.symbol, ["depth"])
     disk = market.disk
     carried: dict[str, BarColumns] = {}
     if not first and _disk_of(old) != _disk_of(config) and old.disk_cache_enabled:

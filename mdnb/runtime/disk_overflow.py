@@ -155,8 +155,5 @@ def _shrink(stores: list[Overflow], limit: int) -> int:
     while (total := sum(overflow.segments.nbytes for overflow in stores)) > limit:
         largest = max(stores, key=lambda overflow: overflow.segments.nbytes)
         over = largest.segments.nbytes - (total - limit)
-        gone = largest.segments.shrink_to(max(0, over))
-        if gone == 0:
-            break
-        removed += gone
+        removed += largest.segments.shrink_to(max(0, over))
     return removed

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
-from mdnb.errors import FeedError, OptionError, SymbolError, WaitTimeoutError, not_followed
+from mdnb.errors import FeedError, OptionError, WaitTimeoutError, not_followed
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
@@ -96,8 +96,6 @@ class MarketSession:
     """
 
     def __init__(self, feed: Feed, symbols: Sequence[str], options: SessionOptions) -> None:
-        if not symbols:
-            raise SymbolError("name at least one symbol, such as 'MNQ'")
         self.feed = feed
         self.symbols = tuple(dict.fromkeys(symbols))
         self.options = options

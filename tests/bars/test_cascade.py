@@ -372,6 +372,20 @@ def test_a_finer_timeframe_added_where_the_open_bars_trades_are_not_all_held_sta
     assert cascade.node("10sec").log.row(len(cascade.node("10sec").log) - 5)[1] == PARTIAL
 
 
+@pytest.mark.parametrize("first", [50, 0])
+def test_a_finer_timeframe_whose_trades_are_all_held_takes_over_the_open_bar(first: int) -> None:
+    minute = START // (60 * SECOND) * 60 * SECOND
+    rows = [(minute + i * SECOND, 100.0 + i % 5, 1.0, 1, 0, i) for i in range(first, 180)]
+    cascade = make(["1min"])
+    # Of the finer bars none has closed by then, or five have.
+    held = rows[: 57 - first]
+    cascade.push_rows(held)
+    cascade.add(Timeframe.parse("10sec"), lambda: (held, True))
+    cascade.push_rows(rows[len(held) :])
+    for name, bars in reference(rows, ["10sec", "1min"], "10sec")[0].items():
+        assert_same(bars_of(cascade, name), bars)
+
+
 def test_a_finer_timeframe_can_be_added_between_two_bars() -> None:
     minute = START // (60 * SECOND) * 60 * SECOND
     rows = [(minute + i * SECOND, 100.0 + i % 5, 1.0, 1, 0, i) for i in range(180)]

@@ -114,15 +114,13 @@ class Quality:
         """Seed the checks of a timeframe with the bars before."""
         self._checks[timeframe].seed(rows)
 
-    def bar(self, timeframe: str, row: BarRow, grid: Grid | None, now_ns: int | None) -> None:
-        """Check a bar that has just closed."""
-        if self.rules is None:
-            return
+    def bar(self, timeframe: str, row: BarRow, grid: Grid | None, rules: ValidationRules) -> None:
+        """Check a bar that has just closed, by the rules that are on."""
         checks = self._checks.get(timeframe)
         if checks is None:
-            checks = self._checks[timeframe] = BarChecks(grid, self._instrument, self.rules)
+            checks = self._checks[timeframe] = BarChecks(grid, self._instrument, rules)
         self.bars_validated += 1
-        found = checks.check(row, now_ns)
+        found = checks.check(row)
         self.bars_bad += any(not one.type.startswith("gap") for one in found)
         for one in found:
             self.note(one, timeframe)

@@ -81,7 +81,7 @@ class Pipeline:
         self._bar_name: str | None = None
         self._windowed = False
         self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
-        self.live_since_ns: int | None = None
+        self.live_since_ns = clock.now_ns()
         self.outage_ns: int | None = None
         self.outages: list[tuple[int, int]] = []
         self.suspect_ns: tuple[int, int] | None = None
@@ -373,8 +373,6 @@ class Pipeline:
 
     def live_spans(self, now_ns: int) -> list[tuple[int, int]]:
         """Return the intervals of market time in which data arrived, or was backfilled."""
-        if self.live_since_ns is None:
-            return []
         lost = [*self.outages, *([(self.outage_ns, now_ns)] if self.outage_ns is not None else [])]
         spans, start = [], self.live_since_ns
         for a, b in lost:
@@ -395,13 +393,14 @@ class Pipeline:
     def publish(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
         """Check bars that closed, and emit events for all that changed."""
         self.bars_closed += len(closed)
-        if self.quality.rules is not None:
+        rules = self.quality.rules
+        if rules is not None:
             for name, row, _ in closed:
                 with self.engine.lock:
                     if name not in self.engine.all_names():
                         continue  # another thread removed the timeframe since
                     grid = self.engine.grid(name)
-                self.quality.bar(name, row, grid, None)
+                self.quality.bar(name, row, grid, rules)
         self.publisher.bars(closed, amended)
 
     def accounting(self, frames: int, control: int, malformed: int) -> Accounting:

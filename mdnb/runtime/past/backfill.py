@@ -58,7 +58,7 @@ class Backfill:
         self._hold = hold
         self._release = release
         self._lost: dict[str, int] = {}
-        self._again = False
+        self._down = self._again = False
         self._work: asyncio.Task[None] | None = None
         self._stuck: dict[str, set[int]] = {}
 
@@ -72,12 +72,13 @@ class Backfill:
         if status == "disconnected":
             # From now on, for the next connection brings trades before it is reported as up.
             self._hold()
+            self._down = True
             for symbol, pipeline in self._pipelines.items():
                 if symbol not in self._lost:
                     self._lost[symbol] = pipeline.newest_ns()
                     pipeline.outage_ns = self._lost[symbol]
         elif status == "reconnected" and self._lost:
-            self._again = True
+            self._down, self._again = False, True
             if not self.busy:
                 self._work = asyncio.create_task(self._refill(), name="mdnb-backfill")
 
@@ -88,12 +89,20 @@ class Backfill:
 
     async def _refill(self) -> None:
         try:
-            while self._again:
+            while self._again and not self._down:
                 self._again = False
                 for symbol in list(self._lost):
-                    await self._refill_symbol(symbol)
+                    if not self._lost_meanwhile:
+                        await self._refill_symbol(symbol)
         finally:
-            self._release()
+            # The next connection's trades have to wait too.
+            if not self._down:
+                self._release()
+
+    @property
+    def _lost_meanwhile(self) -> bool:
+        """Whether the connection was lost since the history was asked, whether or not it is back."""
+        return self._down or self._again
 
     async def _refill_symbol(self, symbol: str) -> None:
         feed, pipeline = self._feed, self._pipelines[symbol]
@@ -106,8 +115,8 @@ class Backfill:
                     rows = await feed.history_trades(symbol, since, now + 1)
         except (MdnbError, TimeoutError) as error:
             _log.warning("what %s missed since the outage could not be fetched: %s", symbol, error)
-        if self._health.status == "disconnected":
-            # Lost again meanwhile: the next connection starts from the same place.
+        if self._lost_meanwhile:
+            # The next connection starts from the same place.
             return
         self._lost.pop(symbol, None)
         pipeline.outage_ns = None

@@ -130,8 +130,6 @@ def _refold(
     name = node.name
     begins, inside = node.grid.starts(touched_us * _NS_PER_US)
     starts = np.unique(begins[inside])
-    if not len(starts):
-        return
     open_ns = _open_from(engine, name)
     if bool((starts == open_ns).any()):
         # Of the bar that is being made the node holds what the finer timeframe has closed.

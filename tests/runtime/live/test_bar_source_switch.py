@@ -1,4 +1,4 @@
-"""The venue's own bars over a real socket: a change of source neither loses nor doubles one."""
+"""The venue's own bars: a change of source neither loses nor doubles one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 import mdnb
 from mdnb.errors import OptionError
 from mdnb.runtime.process.bridge import call
+from mdnb.sessions import Sessions
 from tests.limits import LIMIT_SECONDS
+from tests.manager.hand import MINUTE, START, HandFeed, bar, open_market, trade
 
 URL = "sim://?seed=9&speed=240&start=2026-03-02T15:00:00Z"
 
@@ -65,3 +67,66 @@ def test_the_bars_of_the_socket_are_those_of_the_history() -> None:
         assert theirs is not None
         assert frame["close"].iloc[1:].tolist() == [row[4] for row in theirs]
         assert frame["volume"].iloc[1:].tolist() == [row[5] for row in theirs]
+
+
+class BarsAlone(HandFeed):
+    """Has no trades: its bars are all it sends."""
+
+    source = "bars"
+    has_trades = False
+
+
+def test_a_feed_of_bars_alone_is_built_from_them_and_has_nothing_to_change_to() -> None:
+    feed = BarsAlone(bars=("1min",))
+    with open_market(feed, "1min", use_tick_data=False) as market:
+        feed.bars(bar(0, 100.0), bar(1, 101.0))
+        with pytest.raises(OptionError, match="has no trades to build from; leave use_tick_data=False"):
+            market.data.configure_bar_processing(use_tick_data=True)
+        assert not market.data.config.use_tick_data
+        feed.bars(bar(2, 102.0))
+        frame = market.data.get_data("1min")
+        assert frame["close"].tolist() == [100.0, 101.0, 102.0]
+        assert frame.attrs["source"] == "bars"
+
+
+def test_a_change_while_the_venue_is_closed_counts_from_its_next_opening() -> None:
+    hours = Sessions([START - 90 * MINUTE, START + 30 * MINUTE], [START - 60 * MINUTE, START + 90 * MINUTE])
+    feed = HandFeed(bars=("1min",), sessions=hours)
+    with open_market(feed, "1min") as market:
+        market.data.configure_bar_processing(use_tick_data=False)
+        feed.trades(trade(30 * 60 + 5, 700.0, 1.0, 0))
+        feed.bars(bar(30, 105.0), bar(31, 106.0))
+        assert market.data.get_data("1min")["close"].tolist() == [105.0, 106.0]
+        assert market.accounting().balanced
+
+
+def test_a_change_after_the_calendars_end_counts_from_now() -> None:
+    feed = HandFeed(bars=("1min",), sessions=Sessions([START - 90 * MINUTE], [START - 60 * MINUTE]))
+    with open_market(feed, "1min") as market:
+        market.data.configure_bar_processing(use_tick_data=False)
+        feed.bars(bar(-61, 100.0), bar(0, 100.0))
+        assert market.data.get_data("1min").empty
+        taken = market.accounting()
+        assert (taken.received, taken.outside_session) == (1, 1), "the first is of the time before"
+        assert taken.balanced
+
+
+def test_of_a_feeds_bars_the_coarsest_that_fit_are_taken_and_no_others() -> None:
+    feed = HandFeed(bars=("30sec", "1min", "5min"))
+    with open_market(feed, "1min", "5min") as market:
+        market.data.configure_bar_processing(use_tick_data=False)
+        for name, close in (("30sec", 300.0), ("1min", 101.0), ("5min", 500.0)):
+            feed.send({"e": "bars", "s": "X", "tf": name, "closed": True, "r": [bar(5, close)]})
+        assert market.data.get_data("1min")["close"].tolist() == [101.0]
+        assert market.data.get_data("5min")["close"].tolist() == [101.0]
+        assert market.accounting().received == 1
+
+
+def test_bars_of_so_many_trades_go_on_while_those_of_the_clock_are_the_feeds() -> None:
+    feed = HandFeed(bars=("1min",))
+    with open_market(feed, "1min", "3tick") as market:
+        market.data.configure_bar_processing(use_tick_data=False)
+        feed.trades(*(trade(70 + i, 100.0 + i, 1.0, i) for i in range(7)))
+        feed.bars(bar(1, 500.0))
+        assert market.data.get_data("3tick", closed_only=True)["close"].tolist() == [102.0, 105.0]
+        assert market.data.get_data("1min")["close"].tolist() == [500.0]

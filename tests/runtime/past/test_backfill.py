@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
+import threading
 from typing import Any
 
 import numpy as np
@@ -255,6 +257,92 @@ def test_two_outages_in_a_row_are_one_gap() -> None:
         assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
 
 
+class Slow(HandFeed):
+    """Answers when it is told to."""
+
+    def __init__(self, trades: list[Any]) -> None:
+        super().__init__(trades=trades)
+        self.was_asked = threading.Event()
+        self.answer = asyncio.Event()
+
+    async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[Any] | None:
+        rows = await super().history_trades(symbol, start_ns, end_ns)
+        self.was_asked.set()
+        await self.answer.wait()
+        return rows
+
+
+@pytest.mark.parametrize("statuses", [["disconnected"], ["disconnected", "reconnecting"]])
+def test_a_connection_lost_while_the_history_is_fetched_is_filled_by_the_next_one(
+    statuses: list[str],
+) -> None:
+    rows = stream(100)
+    feed = Slow(rows)
+    with open_market(feed, *NAMES) as market:
+        told = gaps_of(market)
+        feed.trades(*rows[:30])
+        feed.status("disconnected")
+        feed.clock.advance(rows[49][0])  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        assert feed.was_asked.wait(LIMIT_SECONDS)
+        feed.trades(*rows[50:55])
+        for status in statuses:
+            feed.status(status)
+        answered(market, feed)
+        assert told.empty()
+        # The next connection brings its first trades before it is told to be up.
+        feed.clock.advance(rows[69][0])  # type: ignore[attr-defined]
+        feed.trades(*rows[70:75])
+        assert len(market.data.get_recent_ticks(100)) == 30
+        feed.status("reconnected")
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.repaired, event.trades, event.gap_start) == (
+            True,
+            40,
+            pd.Timestamp(rows[29][0], tz="UTC"),
+        )
+        feed.trades(*rows[75:])
+        whole = make()
+        whole.take(rows)
+        assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
+
+
+def test_a_connection_lost_and_back_while_the_history_is_fetched_is_asked_anew() -> None:
+    rows = stream(100)
+    feed = Slow(rows)
+    with open_market(feed, *NAMES) as market:
+        told = gaps_of(market)
+        feed.trades(*rows[:30])
+        feed.status("disconnected")
+        feed.clock.advance(rows[49][0])  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        assert feed.was_asked.wait(LIMIT_SECONDS)
+        feed.status("disconnected")
+        feed.clock.advance(rows[69][0])  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        answered(market, feed)
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.repaired, event.trades) == (True, 40)
+        assert told.empty()
+        feed.trades(*rows[70:])
+        whole = make()
+        whole.take(rows)
+        assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
+        assert market.accounting().balanced
+
+
+def answered(market: LiveMarket, feed: Slow) -> None:
+    """Let the history answer, and wait until the outage was looked at."""
+
+    async def go() -> None:
+        work = market._parts.session.backfill._work
+        assert work is not None
+        feed.answer.set()
+        await asyncio.wait({work})
+
+    call(go())
+
+
 def test_a_history_that_fails_lets_the_live_data_go_on() -> None:
     class Failing(HandFeed):
         async def history_trades(self, *_: Any) -> Any:
@@ -326,13 +414,7 @@ def test_quotes_that_were_missed_are_told_too() -> None:
 
 
 def test_closing_while_the_history_is_fetched_leaves_nothing_behind() -> None:
-    import asyncio
-
-    class Slow(HandFeed):
-        async def history_trades(self, *_: Any) -> Any:
-            await asyncio.Event().wait()
-
-    feed = Slow()
+    feed = Slow(stream(1))
     with open_market(feed, "1min") as market:
         feed.trades(trade(1, 100.0, 1.0, 0))
         feed.status("disconnected")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import inspect
+import threading
 from typing import Any
 
 import pytest
@@ -34,6 +36,38 @@ def test_an_interrupt_while_a_call_is_handed_over_cancels_it(monkeypatch: pytest
     call(asyncio.sleep(0))
     # Cancelled before it began, or in its sleep: nothing of it goes on.
     assert not [task for task in asyncio.all_tasks(loop) if "test_an_interrupt" in str(task.get_coro())]
+
+
+def test_a_call_that_is_interrupted_before_the_loop_has_turned_to_it_never_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    background = background_loop()
+    hand_over = background.loop.call_soon_threadsafe
+    busy, cancelled = threading.Event(), threading.Event()
+    began: list[int] = []
+
+    def occupy() -> None:
+        busy.set()
+        cancelled.wait(LIMIT_SECONDS)
+
+    async def begin() -> None:
+        began.append(1)
+
+    def interrupted(start: Any, coroutine: Any, future: concurrent.futures.Future[Any], *given: Any) -> Any:
+        monkeypatch.undo()
+        future.add_done_callback(lambda _: cancelled.set())
+        hand_over(start, coroutine, future, *given)
+        raise KeyboardInterrupt
+
+    coroutine = begin()
+    hand_over(occupy)
+    assert busy.wait(LIMIT_SECONDS)
+    monkeypatch.setattr(background.loop, "call_soon_threadsafe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call(coroutine)
+    call(asyncio.sleep(0))
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+    assert not began
 
 
 def test_results_errors_and_cancellations_come_back() -> None:

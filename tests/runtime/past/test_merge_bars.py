@@ -1,0 +1,63 @@
+"""Imported bars older than memory: on disk where there is one, else over the limit."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from mdnb.config import DataManagerConfig
+from mdnb.instruments import Instrument
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.merge_bars import Merged, merge_bars
+from mdnb.sessions import Sessions
+from mdnb.store.columns import columns_from_rows
+from tests.manager.hand import HandFeed, bar, minutes, open_market
+
+SUMS = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum", "tick_count": "sum"}
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_bars_missing_on_disk_are_put_there_and_into_the_coarser_ones(written: bool) -> None:
+    # Ten minutes are missing, of those that have left memory.
+    held = [row for at, row in enumerate(minutes(-300, 300)) if not 100 <= at < 110]
+    with open_market(
+        HandFeed(held), "1min", "5min", max_bars_per_timeframe=30, disk_cache_enabled=True
+    ) as market:
+        engine = market.data.engine
+        if written:
+            market.data.cleanup_old_data()
+        given = columns_from_rows(minutes(-201, 12) + minutes(-10, 5))
+        for overwrite, merged in ((False, Merged(added=10, kept=7)), (True, Merged(replaced=17))):
+            assert merge_bars(engine, "1min", given, overwrite=overwrite) == merged
+            fine = market.data.get_all_data("1min")
+            assert len(fine) == 300
+            assert len(market.data.get_data("1min")) == 30
+            expected = fine.resample("5min").agg(SUMS)
+            mine = market.data.get_all_data("5min")[list(SUMS)]
+            pd.testing.assert_frame_equal(mine, expected, check_freq=False)
+        times = pd.to_datetime(given.time_us, unit="us", utc=True)
+        assert fine.loc[times, "close"].tolist() == given.close.tolist()
+
+
+def test_bars_for_which_there_is_no_room_change_nothing() -> None:
+    config = DataManagerConfig(max_bars_per_timeframe=20)
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min"], config)
+    engine.cascade.push_bars(minutes(0, 30))
+    before = engine.frame("1min"), engine.frame("5min")
+    older = columns_from_rows([bar(minute, 900.0) for minute in range(-10, 0)])
+    assert merge_bars(engine, "1min", older) == Merged(over_limit=10)
+    for frame in before:
+        pd.testing.assert_frame_equal(engine.frame(frame.attrs["timeframe"]), frame)
+
+
+def test_bars_before_the_one_that_is_being_made_are_in_the_coarser_ones_that_are_open() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min", "15min"])
+    engine.cascade.push_bars(minutes(7, 1))
+    assert merge_bars(engine, "1min", columns_from_rows(minutes(3, 5))) == Merged(added=4, kept=1)
+    fine = engine.frame("1min")
+    assert len(fine) == 5
+    for name, partial in (("5min", (0,)), ("15min", ())):
+        frame = engine.frame(name)
+        assert frame.attrs["forming"]
+        assert frame.attrs["partial"] == partial, "the import begins amid the first one that is closed"
+        pd.testing.assert_frame_equal(frame[list(SUMS)], fine.resample(name).agg(SUMS), check_freq=False)
