@@ -83,18 +83,21 @@ class Recorder:
         packed = self.path.suffix == ".gz"
         try:
             separator = _separator(self.path, dialect, packed)
-            file = self.path.open("ab")
-            self._raw: io.BufferedWriter = file
-            self._file: io.BufferedWriter | gzip.GzipFile = (
-                gzip.GzipFile("", "ab", _PACK_LEVEL, file, mtime=0) if packed else file
-            )
-            opening = _encode({"mdnb_recording": 1, "dialect": dialect, "symbols": list(symbols)})
+            self._raw: io.BufferedWriter = self.path.open("ab")
+        except DataExportError:
+            raise
+        except OSError as error:
+            raise self._refused(error) from error
+        self._file: io.BufferedWriter | gzip.GzipFile = (
+            gzip.GzipFile("", "ab", _PACK_LEVEL, self._raw, mtime=0) if packed else self._raw
+        )
+        opening = _encode({"mdnb_recording": 1, "dialect": dialect, "symbols": list(symbols)})
+        try:
             self._file.write(separator + opening + b"\n")
             self._file.flush()
         except OSError as error:
-            if isinstance(error, DataExportError):
-                raise
-            raise DataExportError(f"cannot record to {self.path}: {error.strerror or error}") from error
+            self._close_files()
+            raise self._refused(error) from error
 
     def frame(self, recv_ns: int, frame: str | bytes) -> None:
         """Append a frame; fast, and never raises.
@@ -137,10 +140,7 @@ class Recorder:
             When some frame could not be written.
         """
         self.flush()
-        try:
-            self._file.close()
-            self._raw.close()
-        except OSError as error:
+        if (error := self._close_files()) is not None:
             self._fail(error)
         if self._failure is not None:
             failure, self._failure = self._failure, None
@@ -162,6 +162,19 @@ class Recorder:
             self.flush()
         else:
             self._timer = loop.call_later(FLUSH_SECONDS, self.flush)
+
+    def _close_files(self) -> OSError | None:
+        """Close the packed file and the one below it, whatever the first says; return what was wrong."""
+        failure: OSError | None = None
+        for file in (self._file, self._raw):
+            try:
+                file.close()
+            except OSError as error:
+                failure = failure or error
+        return failure
+
+    def _refused(self, error: OSError) -> DataExportError:
+        return DataExportError(f"cannot record to {self.path}: {error.strerror or error}")
 
     def _fail(self, error: OSError) -> None:
         if self._failure is None:

@@ -47,7 +47,8 @@ _NAME: Final = re.compile(
 )
 _MOST_ROWS: Final = 100_000_000
 _NS_PER_US: Final = 1000
-# What file systems answer that cannot force a folder to disk.
+# What file systems answer that cannot force a folder to disk; Windows does not even open one (EACCES), and
+# journals the rename itself.
 _NO_FOLDER_SYNC: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES})
 
 
@@ -207,16 +208,15 @@ def write_segment(folder: Path, columns: BarColumns, generation: int, *, compres
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # a folder cannot be opened there; the rename itself is journalled
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         if error.errno not in _NO_FOLDER_SYNC:
             raise
-    finally:
-        os.close(descriptor)
 
 
 # Reading

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -67,7 +67,7 @@ def lock_folder(folder: Path) -> int:
         reason = error.strerror or str(error)
         raise DataExportError(f"{folder} cannot be written to: {reason}. Give another folder.") from error
     try:
-        _lock(descriptor)
+        _LOCKS[os.name](descriptor)
     except OSError as error:
         if error.errno in _BUSY:
             os.close(descriptor)
@@ -78,16 +78,20 @@ def lock_folder(folder: Path) -> int:
     return descriptor
 
 
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
+def _lock_on_windows(descriptor: int) -> None:
+    # By its name, as below: each of the two modules is there on one kind of system only.
+    msvcrt = importlib.import_module("msvcrt")
+    msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
 
-        # Not lockf: that lock is lost when the process closes the file a second time anywhere.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _lock_elsewhere(descriptor: int) -> None:
+    fcntl = importlib.import_module("fcntl")
+    # Not lockf: that lock is lost when the process closes the file a second time anywhere.
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_LOCKS: Final = {"nt": _lock_on_windows, "posix": _lock_elsewhere}
+"""What locks a file at once or raises, by `os.name`."""
 
 
 def sweep(folder: Path) -> None:

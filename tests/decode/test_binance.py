@@ -158,3 +158,5 @@ def test_an_aggregate_counts_from_its_first_to_its_last_trade_and_one_of_none_is
     assert batch.trades == {"BTCUSDT": [(1_700_000_000_100_000_000, 2.5, 3.0, 5, -1, 7)]}
     assert batch.clock_ns == 1_700_000_000_123_000_000
     assert batch.malformed == ["aggregate of no trade"]
+    spaced = json.dumps(json.loads(made.format(10, 14)), indent=1)
+    assert decoder("binance").feed([spaced]).trades == batch.trades

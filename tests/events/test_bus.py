@@ -106,6 +106,32 @@ def test_a_raising_handler_is_logged_once_a_second_and_goes_on(
     assert isinstance(bus.last_error, ValueError)
 
 
+def test_handlers_on_a_loop_may_be_for_one_event_and_may_raise(bus: EventBus) -> None:
+    seen: dict[str, list[int]] = {"once": [], "failing": []}
+
+    async def main() -> None:
+        done = asyncio.Event()
+
+        async def fail(told: Event) -> None:
+            seen["failing"].append(told.time_ns)
+            if told.time_ns == 2:
+                done.set()
+            raise ValueError("handler's own fault")
+
+        bus.on("tick_data", lambda told: seen["once"].append(told.time_ns), once=True)
+        failing = bus.on("tick_data", fail)
+        for i in range(3):
+            bus.emit(event(i))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await done.wait()
+        assert failing.errors == 3
+        assert bus.subscriptions() == [failing]
+
+    asyncio.run(main())
+    assert seen == {"once": [0], "failing": [0, 1, 2]}
+    assert isinstance(bus.last_error, ValueError)
+
+
 def test_off_by_handle_by_handler_and_by_type(bus: EventBus) -> None:
     def one(told: Event) -> None: ...
     def two(told: Event) -> None: ...

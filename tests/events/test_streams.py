@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ import pytest
 
 from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
 from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.streams import Backlog
 from mdnb.events.types import Event, EventType
 from tests.limits import LIMIT_SECONDS
 
@@ -81,6 +83,38 @@ def test_a_plain_iterator_that_waits_is_woken_by_an_event_and_by_the_end(bus: Ev
     thread.join(LIMIT_SECONDS)
     assert not thread.is_alive()
     assert set(seen) == {1}
+
+
+def test_an_event_that_comes_after_the_end_is_not_queued_and_not_lost() -> None:
+    backlog = Backlog(1)
+    assert backlog.put(event(1))
+    backlog.end()
+    assert backlog.put(event(2))
+    taken_out = [backlog.take(), backlog.take()]
+    assert [told and told.time_ns for told in taken_out] == [1, None]
+    assert (backlog.ended, backlog.dropped) == (True, 0)
+
+
+def test_an_interrupt_of_a_plain_iterator_that_waits_ends_it(bus: EventBus) -> None:
+    stream = bus.events_plain("tick_data")
+
+    def interrupt() -> None:
+        # Once it waits: from then on it has something to be woken by.
+        while not stream._backlog._wakers:
+            tried.wait(0.01)
+        signal.raise_signal(signal.SIGINT)
+
+    tried = threading.Event()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(stream)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        thread.join(LIMIT_SECONDS)
+    assert bus.subscriptions() == []
 
 
 def test_after_the_end_there_is_nothing_to_wait_for(bus: EventBus) -> None:

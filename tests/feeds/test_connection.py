@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import email.utils
+import itertools
 import json
 import logging
 import shutil
@@ -454,6 +455,32 @@ def test_a_request_is_asked_again_on_the_next_connection() -> None:
     asyncio.run(main())
 
 
+def test_what_is_sent_while_the_venue_leaves_says_that_the_connection_is_lost() -> None:
+    async def leave(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.close(1001)
+
+    async def talk(feed: Venue) -> None:
+        for number in itertools.count():
+            await feed.send(json.dumps({"id": number}))
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        async with scripted([leave, answer]) as server:
+            feed = Venue(server.url)
+
+            async def then() -> None:
+                await feed.until(lambda: "connected" in feed.names)
+                with pytest.raises(FeedError, match="Venue lost its connection while sending"):
+                    await talk(feed)
+                await feed.until(lambda: "reconnected" in feed.names)
+                await feed.request("hello")
+
+            await lived(feed, then)
+
+    asyncio.run(main())
+
+
 def test_a_request_without_an_answer_ends_by_its_timeout() -> None:
     async def main() -> None:
         async with scripted([frames_of]) as server:
@@ -574,6 +601,27 @@ def test_an_unknown_turnover_travels_as_null() -> None:
                 assert repr(bars) == (
                     "[(0, 1.0, 2.0, 1.0, 2.0, 3.0, 2, nan), (60, 1.0, 2.0, 1.0, 2.0, 3.0, 2, 4.5)]"
                 )
+
+            await lived(feed, then)
+
+    asyncio.run(main())
+
+
+def test_more_trades_of_one_nanosecond_than_a_page_holds_are_an_error_not_a_loop() -> None:
+    async def crowd(connection: ServerConnection) -> None:
+        async for frame in connection:
+            one = json.loads(frame)
+            rows = [[7, 1.0, 1.0, 1, 1, number] for number in range(one["limit"])]
+            reply = {"e": "reply", "id": one["id"], "ok": True, "rows": rows, "more": True}
+            await connection.send(json.dumps(reply))
+
+    async def main() -> None:
+        async with scripted([crowd]) as server:
+            feed = Wire(server.url)
+
+            async def then() -> None:
+                with pytest.raises(FeedError, match="more than 5000 trades of MNQ at 7 ns"):
+                    await feed.history_trades("MNQ", 7, 100)
 
             await lived(feed, then)
 

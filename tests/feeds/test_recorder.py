@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import gzip
+import os
+import random
 import signal
 import subprocess
 import sys
@@ -188,6 +191,52 @@ def test_a_full_disk_stops_the_recording_and_not_the_feed(
     with pytest.raises(DataExportError, match="stopped after 2 frames: No space left on device"):
         recorder.close()
     recorder.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipes with a path")
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_a_pipe_that_nobody_reads_any_more_stops_the_recording(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"pipe{suffix}"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    recorder = Recorder(path, "binance")
+    os.close(reader)
+
+    async def main() -> None:
+        # More than any buffer holds, and nothing that can be packed: it is written at once.
+        recorder.frame(1, random.Random(1).randbytes(2**20))
+        recorder.frame(2, TRADE)
+
+    asyncio.run(main())
+    assert recorder.frames == 0
+    with pytest.raises(DataExportError, match="stopped after 0 frames: Broken pipe"):
+        recorder.close()
+    assert recorder._raw.closed
+    recorder.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_a_disk_that_is_full_already_is_told_at_once(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"full{suffix}"
+    path.symlink_to("/dev/full")
+    with pytest.raises(DataExportError, match=r"cannot record to .*full.*: No space left on device"):
+        Recorder(path, "binance")
+    # A file that was left open would say so now.
+    gc.collect()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipes with a path")
+def test_what_is_lost_in_closing_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.jsonl.gz"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    recorder = Recorder(path, "binance")
+    os.close(reader)
+    # Nothing waits to be flushed, but the end of what is packed is still to be written.
+    with pytest.raises(DataExportError, match="stopped after 0 frames: Broken pipe"):
+        recorder.close()
+    assert recorder._raw.closed
 
 
 def test_frames_after_close_are_ignored_and_closing_twice_is_fine(tmp_path: Path) -> None:

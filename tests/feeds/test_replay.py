@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import heapq
 import json
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import websockets.asyncio.client as ws
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from mdnb import datasets
 from mdnb.clock import EventClock
@@ -540,6 +541,67 @@ def test_a_symbol_given_back_is_played_no_more() -> None:
             trades = player.batch().trades
             assert 0 < len(trades["GC"]) < 39702
             assert len(trades["GC201402"]) == 213
+
+    asyncio.run(main())
+
+
+def test_a_symbol_with_a_channel_left_is_played_on() -> None:
+    async def main() -> None:
+        async with ReplayFeed("dataset:gold-ticks", speed="max") as feed:
+            player = await opened(feed, "GC")
+            tasks = []
+
+            def give_back(frame: str | bytes) -> None:
+                if len(player.frames) == 3:
+                    tasks.append(asyncio.ensure_future(feed.unsubscribe("GC", ["quotes", "depth"])))
+
+            player.on_data = give_back
+            await player.run()
+            await asyncio.gather(*tasks)
+            assert len(player.batch().trades["GC"]) == 39702
+
+    asyncio.run(main())
+
+
+def test_a_venues_frames_are_played_to_their_end_whoever_gives_his_symbol_back() -> None:
+    expected = [frame for _, frame in received(datasets.path("bitcoin-messages"))]
+
+    async def main() -> None:
+        async with ReplayFeed("dataset:bitcoin-messages", speed="max") as feed:
+            player = await opened(feed, "BTCUSDT")
+            tasks = []
+
+            def give_back(frame: str | bytes) -> None:
+                if len(player.frames) == 3:
+                    tasks.append(asyncio.ensure_future(feed.unsubscribe("BTCUSDT", CHANNELS)))  # type: ignore[arg-type]  # a list of channels
+
+            player.on_data = give_back
+            await player.run()
+            await asyncio.gather(*tasks)
+            assert player.frames == expected
+
+    asyncio.run(main())
+
+
+def test_of_clients_that_come_at_once_one_is_let_in() -> None:
+    async def main() -> None:
+        frames = [(10**18 + number, f"frame {number}") for number in range(3)]
+        server = ReplayServer(FrameSource(iter(frames), Damage()), frozenset({"A"}), None, Wall())
+        address = await server.start()
+
+        async def client() -> list[str | bytes] | int:
+            try:
+                async with ws.connect(address, compression=None, proxy=None) as socket:
+                    with contextlib.suppress(ConnectionClosed):
+                        await socket.send('{"op":"subscribe","symbol":"A"}')
+                    return [frame async for frame in socket]
+            except InvalidStatus as refused:
+                return refused.response.status_code
+
+        async with asyncio.timeout(LIMIT_SECONDS):
+            seen = await asyncio.gather(*(client() for _ in range(8)))
+        await server.close()
+        assert [one for one in seen if one != 503] == [[text for _, text in frames]]
 
     asyncio.run(main())
 

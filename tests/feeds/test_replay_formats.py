@@ -7,7 +7,9 @@ import io
 import json
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from mdnb.errors import FeedError
 from mdnb.feeds.replay import open_recording
 from mdnb.feeds.replay.files import array_elements
 from mdnb.feeds.replay.json_rows import exact_ns
+from mdnb.feeds.replay.quantconnect_lean import Price
 from mdnb.feeds.replay.recording import Damage, Recording, Track, tick_size
 from tests.venues import truth
 from tests.venues.recordings import RECORDINGS, received, recording, shared
@@ -239,6 +242,285 @@ def test_tick_size(prices: list[float], tick: float | None) -> None:
     rounded = [round(price, 10) for price in prices]
     found = tick_size(rounded)
     assert found is None if tick is None else found == pytest.approx(tick, rel=1e-12)
+
+
+# -- small files in each vendor's shape -----------------------------------------------------------------
+
+
+def written(tmp_path: Path, name: str, content: object) -> Path:
+    """Write a small file: text as it is, anything else as JSON; gzip where the name ends so."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return path
+
+
+def zipped(tmp_path: Path, name: str, **members: str) -> Path:
+    """Write a zip of csv files by their names."""
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, text in members.items():
+            archive.writestr(f"{member}.csv", text)
+    return path
+
+
+def ns(text: str, zone: str = "UTC") -> int:
+    """Return the nanoseconds of a wall clock's time, as pandas reads it."""
+    return int(pd.Timestamp(text, tz=zone).as_unit("ns").value)
+
+
+def test_lines_of_hftbacktest_that_are_none_are_left_out(tmp_path: Path) -> None:
+    frame = '{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true}'
+    path = written(tmp_path, "frames.txt.gz", f"{10**18} {frame}\n\nnot a frame\n{10**18 + 7} {frame}\n")
+    opened = open_recording(path)
+    assert opened.frames is not None
+    assert list(opened.frames()) == [(10**18, frame), (10**18 + 7, frame)]
+    assert str(opened.damage) == "1 unreadable left out, the first: line 3 of frames.txt.gz"
+
+
+def test_frames_of_cryptofeed_are_those_received(tmp_path: Path) -> None:
+    asked = '{"method":"subscribe"}'
+    frame = '{"e":"trade","E":1,"s":"A","t":1,"p":"1","q":"1","T":1,"m":true}'
+    address = "wss://stream.binance.com:9443/stream"
+    lines = [f"{address} <-> 1626992743.5", f"{address} <- 1626992743.6: {asked}", "", "neither of them"]
+    lines += [f"1626992744: {frame}", f"1626992744.123456789: {frame}"]
+    opened = open_recording(written(tmp_path, "frames.txt", "\n".join(lines)))
+    assert (opened.dialect, opened.form, opened.symbols) == ("binance", "cryptofeed recording", ("A",))
+    assert opened.frames is not None
+    assert list(opened.frames()) == [(1626992744 * 10**9, frame), (1626992744123456789, frame)]
+    assert opened.damage.first == "line 4 of frames.txt"
+
+
+@pytest.mark.parametrize("lines_before", [0, 200])
+def test_a_cryptofeed_file_without_an_address_is_told_by_its_frames(
+    tmp_path: Path, lines_before: int
+) -> None:
+    frame = '{"channel":"trades","data":[{"coin":"BTC","px":"1"}]}'
+    path = written(tmp_path, "frames.txt", f"1626992744.5: {frame}\n" * (lines_before + 1))
+    assert open_recording(path).dialect == "hyperliquid"
+
+
+KRAKEN_ROWS: list[list[object]] = [
+    ["105433.60000", "0.00047000", 1762795433.25, "b", "m", "", 88111222],
+    ["105410.10000", "0.01000000", 1762795434, "s", "l", "", 88111223],
+]
+
+
+@pytest.mark.parametrize(("fields", "ids"), [(7, "sequential"), (6, "none")])
+def test_trades_of_krakens_rest(tmp_path: Path, fields: int, ids: str) -> None:
+    rows = [row[:fields] for row in KRAKEN_ROWS]
+    bad: list[list[object]] = [[*rows[0][:3], "?", *rows[0][4:]], ["NaN", *rows[0][1:]], rows[0][:2]]
+    answer = {"error": [], "result": {"XXBTZUSD": [*rows, *bad], "last": "1762795434000000100"}}
+    opened = open_recording(written(tmp_path, "trades.json.gz", answer))
+    assert (opened.form, opened.ids, opened.symbols) == ("Kraken REST Trades", ids, ("XXBTZUSD",))
+    numbers = [88111222, 88111223] if fields == 7 else [-1, -1]
+    assert list(track(opened).rows()) == [
+        (1762795433250000000, 105433.6, 0.00047, 1, 1, numbers[0]),
+        (1762795434000000000, 105410.1, 0.01, 1, -1, numbers[1]),
+    ]
+    assert opened.damage.count == 3
+
+
+def test_bars_of_krakens_rest_end_with_the_one_that_still_runs(tmp_path: Path) -> None:
+    rows = [
+        [1762795380 + 60 * number, "1.5", "4.5", "0.5", str(number), "2.25", "10.125", 7]
+        for number in range(3)
+    ]
+    answer = {"error": [], "result": {"XXBTZUSD": rows, "last": 1762795440}}
+    opened = open_recording(written(tmp_path, "ohlc.json", answer))
+    held = track(opened)
+    assert (opened.form, held.timeframe, held.step_ns) == ("Kraken REST OHLC", "1min", 60 * 10**9)
+    assert [row[:7] for row in held.rows()] == [
+        ((1762795380 + 60 * number) * 10**9, 1.5, 4.5, 0.5, float(number), 10.125, 7) for number in range(3)
+    ]
+    assert [row[8:] for row in held.rows()] == [(), (), (False,)]
+    assert np.isnan([row[7] for row in held.rows()]).all()
+
+
+def test_an_answer_of_krakens_rest_that_is_neither_trades_nor_bars_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "depth.json", {"error": [], "result": {"XXBTZUSD": [["1", "2", 3]]}})
+    with pytest.raises(FeedError, match=r"the format of depth\.json is none that is understood"):
+        open_recording(path)
+
+
+def test_trades_of_ccxt_as_objects_are_those_of_the_lists(tmp_path: Path) -> None:
+    fields = ["timestamp", "id", "type", "side", "price", "amount", "cost"]
+    rows: list[list[object]] = [
+        [1570752011620, "7", None, "sell", 0.5, 23.0, 11.5],
+        [1570752011621, "a-8", None, "buy", 0.25, 4.0, 1.0],
+        [1570752011622, 9, "limit", None, 0.125, 8.0, 1.0],
+    ]
+    objects = [{**dict(zip(fields, row, strict=True)), "symbol": "XRP/ETH"} for row in rows]
+    lists = open_recording(written(tmp_path, "lists.json", rows))
+    opened = open_recording(written(tmp_path, "objects.json", objects))
+    assert (lists.symbols, opened.symbols, opened.ids) == ((), ("XRP/ETH",), "unique")
+    expected = [
+        (1570752011620000000, 0.5, 23.0, 1, -1, 7),
+        (1570752011621000000, 0.25, 4.0, 1, 1, -1),
+        (1570752011622000000, 0.125, 8.0, 1, 0, 9),
+    ]
+    assert list(track(lists).rows()) == list(track(opened).rows()) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ([1588740120000, 1.5, 4.5, 0.5, 2.5, 31.25], (31.25, 0, None)),
+        (
+            [1588740120000, "1.5", "4.5", "0.5", "2.5", "31.25", 1588740179999, "77.5", 282, "9", "9", "0"],
+            (31.25, 282, 77.5),
+        ),
+    ],
+    ids=["ccxt", "binance"],
+)
+def test_lists_of_candles(tmp_path: Path, row: list[Any], told: tuple[float, int, float | None]) -> None:
+    step_ms = 5 * 60_000
+    rows = [[row[0] + step_ms * number, *row[1:]] for number in (0, 1, 2, 5, 6)]
+    held = track(open_recording(written(tmp_path, "candles.json", rows)))
+    # The step that most of them are apart, though three are missing.
+    assert (held.channel, held.timeframe, held.step_ns) == ("bars", "5min", step_ms * 10**6)
+    volume, count, turnover = told
+    for got, (start, *_) in zip(held.rows(), rows, strict=True):
+        assert got[:7] == (start * 10**6, 1.5, 4.5, 0.5, 2.5, volume, count)
+        assert np.isnan(got[7]) if turnover is None else got[7] == turnover
+
+
+@pytest.mark.parametrize(
+    ("starts_ms", "message"),
+    [
+        ([1588740120000], "too few candles, or not oldest first"),
+        ([1588740180000, 1588740120000], "too few candles, or not oldest first"),
+        ([1588740120000, 1588740121500], "1500000000 ns apart, which is no timeframe"),
+    ],
+)
+def test_candles_whose_timeframe_is_not_clear_are_refused(
+    tmp_path: Path, starts_ms: list[int], message: str
+) -> None:
+    path = written(tmp_path, "candles.json", [[start, 1.0, 1.0, 1.0, 1.0, 1.0] for start in starts_ms])
+    with pytest.raises(FeedError, match=message):
+        open_recording(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (
+            "20140509_xauusd_tick_quote",
+            "250.5,1290.25,1290.75\n",
+            [("2014-05-09 00:00:00.2505", 1290.25, None, 1290.75, None)],
+        ),
+        (
+            # LEAN's older name of the same, with sizes; one side may be empty.
+            "20140509_xauusd_quote_tick",
+            "1000,1290.25,3,1290.75,4\n2000,,,1290.5,2\n",
+            [
+                ("2014-05-09 00:00:01", 1290.25, 3.0, 1290.75, 4.0),
+                ("2014-05-09 00:00:02", None, None, 1290.5, 2.0),
+            ],
+        ),
+    ],
+)
+def test_lean_quotes_with_sizes_and_without(
+    tmp_path: Path, name: str, text: str, expected: list[tuple[str, float | None]]
+) -> None:
+    opened = open_recording(zipped(tmp_path, "quotes.zip", **{name: text}))
+    held = track(opened)
+    assert (held.channel, held.symbol, opened.has_trades) == ("quotes", "XAUUSD", False)
+    told = np.array([[ns(row[0]), *row[1:]] for row in expected], dtype=float)
+    np.testing.assert_array_equal(np.array(list(held.rows()), dtype=float), told)
+    assert [row[0] for row in held.rows()] == [ns(row[0]) for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("price", "expected"),
+    [("bid", (1.0, 3.0, 0.5, 2.0)), ("ask", (1.5, 4.0, 1.0, 2.5)), ("mid", (1.25, 3.5, 0.75, 2.25))],
+)
+def test_lean_bars_of_quotes_are_of_the_side_that_is_asked_for(
+    tmp_path: Path, price: Price, expected: tuple[float, ...]
+) -> None:
+    text = "60000,1,3,0.5,2,5,1.5,4,1,2.5,6\n"
+    path = zipped(tmp_path, "quotes.zip", **{"20140509_eurusd_minute_quote": text})
+    held = track(open_recording(path, price=price))
+    assert [row[:7] for row in held.rows()] == [(ns("2014-05-09 00:01"), *expected, 0.0, 0)]
+    assert (held.channel, held.timeframe) == ("bars", "1min")
+
+
+def test_lean_currencies_of_fxcm_are_in_utc_less_five(tmp_path: Path) -> None:
+    path = zipped(tmp_path, "fxcm_eurusd.zip", **{"20140509_eurusd_tick_quote": "0,1.25,1.5\n"})
+    assert next(track(open_recording(path)).rows())[0] == ns("2014-05-09 05:00")
+
+
+def test_a_lean_zip_whose_name_has_no_day_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path, "odd.zip", **{"20131399_gc_tick_trade_201312": "0,1.5,1,usa,,0\n"})
+    with pytest.raises(FeedError, match=r"no LEAN file.*20131399_gc_tick_trade_201312\.csv"):
+        open_recording(path)
+
+
+def spoilt_lean(tmp_path: Path, prices: list[float], place: float) -> Path:
+    """Write a LEAN zip of a contract's trades whose packed bytes are wrong at a place between 0 and 1."""
+    text = "".join(f"{number},{price},1,usa,,0\n" for number, price in enumerate(prices))
+    path = zipped(tmp_path, "day.zip", **{"20131103_es_tick_trade_201312": text})
+    with zipfile.ZipFile(path) as archive:
+        member = archive.infolist()[0]
+    packed = bytearray(path.read_bytes())
+    at = 30 + len(member.filename) + int(place * member.compress_size)
+    packed[at : at + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(packed)
+    return path
+
+
+@pytest.mark.parametrize("place", [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+def test_a_lean_zip_that_is_spoilt_in_the_middle_gives_what_is_before(tmp_path: Path, place: float) -> None:
+    prices = [float(price) / 7 for price in np.random.default_rng(3).integers(100, 10**9, 20_000)]
+    opened = open_recording(spoilt_lean(tmp_path, prices, place))
+    rows = list(track(opened).rows())
+    assert len(rows) > 1000
+    assert [row[1] for row in rows[:1000]] == prices[:1000]
+    assert opened.damage.count
+
+
+def test_a_lean_zip_that_is_spoilt_at_its_beginning_is_refused(tmp_path: Path) -> None:
+    path = spoilt_lean(tmp_path, [1.5], 0.0)
+    with pytest.raises(FeedError, match=r"day\.zip is no zip that can be read: Error -3 while decompressing"):
+        open_recording(path)
+
+
+def test_a_lean_zip_with_a_password_is_refused_with_the_reason(tmp_path: Path) -> None:
+    path = zipped(tmp_path, "day.zip", **{"20131103_es_tick_trade_201312": "0,1.5,1,usa,,0\n"})
+    packed = bytearray(path.read_bytes())
+    # The flag for it, in the member's own header and in the list of members.
+    packed[6] |= 1
+    packed[packed.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(packed)
+    with pytest.raises(FeedError, match=r"day\.zip is no zip that can be read: .*password required"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize("cut", [20, 2000, 8000])
+def test_torn_gzip_of_json_gives_every_row_that_is_whole(tmp_path: Path, cut: int) -> None:
+    prices = np.random.default_rng(3).integers(100, 10**9, 9000) / 7
+    rows = [
+        [1570752011620, str(number), None, "sell", price, 23.0, 11.5] for number, price in enumerate(prices)
+    ]
+    path = written(tmp_path, "trades.json.gz", rows)
+    path.write_bytes(path.read_bytes()[:-cut])
+    # What a gzip holds before the place where it is torn, by zlib alone.
+    text = zlib.decompressobj(wbits=31).decompress(path.read_bytes()).decode()
+    opened = open_recording(path)
+    assert [row[5] for row in track(opened).rows()] == list(range(text.count("]")))
+    assert (opened.damage.count, opened.damage.first) == (1, "the end of trades.json.gz, which is cut off")
+
+
+@pytest.mark.parametrize("before", ["\ufeff", "\n  ", "\r\n\r\n"])
+def test_json_may_have_a_mark_and_blank_lines_before_it(tmp_path: Path, before: str) -> None:
+    trades = [[1570752011620, "7", None, "sell", 0.5, 23.0, 11.5]] * 2
+    path = written(tmp_path, "trades.json", before + json.dumps(trades))
+    assert [row[5] for row in track(open_recording(path)).rows()] == [7, 7]
+    candles = [[1588740120000 + 60_000 * number, 1.5, 4.5, 0.5, 2.5, 31.25] for number in range(3)]
+    path = written(tmp_path, "candles.json", before + json.dumps(candles, indent=1).replace("\n", "\r\n"))
+    opened = open_recording(path)
+    assert [row[0] // 10**6 for row in track(opened).rows()] == [row[0] for row in candles]
+    assert opened.damage.count == 0
 
 
 # -- what cannot be read --------------------------------------------------------------------------------

@@ -160,6 +160,17 @@ def test_a_client_far_behind_gets_full_frames_and_few_quotes() -> None:
     assert stream.due(OPEN + HOUR) == []
 
 
+def test_a_book_that_stays_as_it_is_sends_nothing() -> None:
+    stream = Stream(tape_of(), instant("2025-11-22T12:00"), 1.0)
+    stream.set_channels(["depth"])
+    counts = []
+    for pause in range(0, 10 * SECOND, SECOND // 10):
+        batch = Decoder().feed(stream.due(instant("2025-11-22T12:00") + 1 + pause))
+        counts.append(len(batch.depth.get("MNQ", [])))
+    assert counts[0] == 1
+    assert set(counts) == {0, 1}
+
+
 def test_where_no_trade_was_no_quote_changes() -> None:
     tape = tape_of("MNQ")
     assert Book(tape).quotes(tape.between(OPEN, OPEN)) == []

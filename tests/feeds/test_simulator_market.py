@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from scipy import stats
 
 from mdnb.errors import SymbolError
@@ -153,6 +153,10 @@ def test_trades_reproduce_the_plan_of_each_minute(symbol: str, rate: float) -> N
     st.integers(0, 3000),
     st.sampled_from(["MNQ", "BTC-USD"]),
 )
+# Few trades of many lots each: only with nearly all lots at the extremes is the turnover met.
+@example(18550889, 20, (0, 1, 10, 14), 229579, "MNQ")
+@example(15257254, 25, (0, 1, 2, 11), 688, "BTC-USD")
+@example(284550, 16, (0, 0, 1, 1), 26, "MNQ")
 def test_any_plan_can_be_traded(
     minute: int, count: int, prices: tuple[int, ...], extra: int, symbol: str
 ) -> None:
@@ -259,6 +263,7 @@ def test_pages_are_the_whole(name: str, limit: int) -> None:
 
 def test_no_bar_is_told_before_it_is_over() -> None:
     tape = tape_of()
+    assert closed_bars(tape, Timeframe.parse("1min"), NOON, NOON + DAY, NOON, 10) == ([], False)
     for late in range(0, 120 * 10**9, 7 * 10**9 + 1):
         now = NOON + late
         for name in ("15sec", "1min", "5min", "1hour", "1day"):

@@ -385,6 +385,16 @@ def test_a_web_page_may_not_connect() -> None:
     asyncio.run(main())
 
 
+def test_a_server_that_does_not_run_has_no_port() -> None:
+    async def main() -> None:
+        async with served(ManualClock(instant(START))) as server:
+            assert server.port > 0
+        with pytest.raises(FeedError, match="server is not running"):
+            _ = server.port
+
+    asyncio.run(main())
+
+
 # -- the feed ----------------------------------------------------------------------------------------------
 
 

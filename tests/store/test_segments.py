@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mdnb.errors import ClosedError, DataExportError, OptionError
 from mdnb.store.columns import BarColumns
+from mdnb.store.overflow import Overflow
 from mdnb.store.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
 
@@ -341,6 +342,28 @@ def test_older_bars_are_put_before_and_between(store: SegmentStore) -> None:
         rows = minutes(begin, end, seed=begin + 9)
         assert store.replace(columns_of(rows)) == model.replace(rows)
         check(store, model)
+
+
+def test_bars_put_into_an_empty_store_are_all_new(store: SegmentStore) -> None:
+    assert store.replace(columns_of(minutes(0, 0))) == 0
+    assert store.segments() == []
+    rows = minutes(0, 10)
+    assert store.replace(columns_of(rows)) == 0
+    assert same(store.read(), rows)
+
+
+def test_bars_that_left_memory_are_written_anew_and_in_between(store: SegmentStore) -> None:
+    overflow = Overflow(store)
+    rows = minutes(0, 100)
+    rows = rows[rows["time_us"] // MINUTE_US % 10 > 0]
+    overflow.take(columns_of(rows[:50]))
+    overflow.take(columns_of(rows[50:]))
+    new = minutes(5, 25, seed=3)
+    # Two of the twenty minutes were empty.
+    assert overflow.replace(columns_of(new)) == 2
+    assert (overflow.waiting_rows, len(overflow)) == (0, 92)
+    older, newer = rows["time_us"] < 5 * MINUTE_US, rows["time_us"] >= 25 * MINUTE_US
+    assert same(overflow.before(None), np.concatenate([rows[older], new, rows[newer]]))
 
 
 # What is refused

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import zlib
@@ -20,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mdnb.errors import DataExportError, DataImportError
+from mdnb.store import segment_folder
 from mdnb.store.segment_file import DamagedSegmentError, check_segment, read_segment
 from mdnb.store.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
@@ -253,6 +257,60 @@ def test_damage_while_the_store_is_open_is_found(
             assert list(store.damaged) == [victim.path]
 
 
+def test_an_overlapping_file_that_turns_out_damaged_is_set_aside(tmp_path: Path) -> None:
+    names = []
+    for begin in (0, 50):
+        with opened(tmp_path / str(begin)) as store:
+            made = store.append(columns_of(minutes(begin, begin + 100)))
+            names.append(made.path.name.split("-"))
+    folder = tmp_path / "both"
+    folder.mkdir()
+    # By its name the older file begins a minute later than it does; all else of it is sound.
+    older, newer = names
+    older[1] = str(int(older[1]) + MINUTE_US)
+    newer[3] = "2"
+    shutil.copy(next((tmp_path / "0").glob("bars-*")), folder / "-".join(older))
+    shutil.copy(next((tmp_path / "50").glob("bars-*")), folder / "-".join(newer))
+    with opened(folder) as store:
+        assert store.damaged == {
+            folder / "-".join(older): "its first or last bar is not the one its name tells"
+        }
+        assert same(store.read(), minutes(50, 150))
+
+
+def test_what_cannot_be_deleted_is_told_and_deleted_later(folder: Path) -> None:
+    with opened(folder) as store:
+        victim = store.segments()[0].path
+        damage(victim, "folder")
+        with pytest.raises(DataExportError, match=f"{victim.name} cannot be deleted"):
+            store.clear()
+        assert len(store.read()) == 0
+        assert visible(folder) == [victim.name]
+        victim.rmdir()
+        store.clear()
+
+
+def test_a_file_that_the_disk_does_not_give_is_told_and_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(folder) as store:
+        victim = store.segments()[1].path
+    open_ = os.open
+
+    def fail(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if Path(path) == victim:
+            raise OSError(errno.EIO, "Input/output error")
+        return open_(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", fail)
+    with opened(folder) as store:
+        assert store.damaged == {victim: "Input/output error"}
+        assert len(store) == 400
+    monkeypatch.undo()
+    with opened(folder) as store:
+        assert same(store.read(), minutes(0, 500))
+
+
 def test_a_name_that_tells_nothing_is_damage_too(folder: Path) -> None:
     store = SegmentStore(folder)
     good = store.segments()[0].path
@@ -326,6 +384,22 @@ def test_a_forged_file_is_refused_before_it_is_decoded(tmp_path: Path, how: str,
     with opened(tmp_path) as store:
         assert len(store.read()) == 0
         assert list(store.damaged) == [path]
+
+
+@pytest.mark.parametrize("rows", [1_000_001, 4_000])
+def test_a_parquet_file_that_would_take_too_much_memory_is_not_decoded(tmp_path: Path, rows: int) -> None:
+    names = ("time_us", "open", "high", "low", "close", "volume", "vwap", "tick_count", "flags")
+    columns = columns_of(minutes(0, 4_000))
+    arrays = [pa.array(getattr(columns, name)) for name in names]
+    fields = [pa.field(name, array.type, nullable=False) for name, array in zip(names, arrays, strict=True)]
+    sink = pa.BufferOutputStream()
+    # Each row a group of its own: what is written around it is larger than it is.
+    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), sink, row_group_size=1)
+    path = forged(tmp_path, sink.getvalue().to_pybytes(), f"bars-0-{10**15}-1-{rows}-00000000.parquet")
+    with opened(tmp_path) as store:
+        assert list(store.damaged) == [path]
+        told = {1_000_001: "more than were ever written", 4_000: r"it states [\d,]+ bytes for 4,000 rows"}
+        assert re.search(told[rows], store.damaged[path])
 
 
 _FUZZ = """
@@ -417,6 +491,100 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     assert done.stdout == "done\n", done.stderr
 
 
+@contextlib.contextmanager
+def limited(what: str, most: int) -> Iterator[None]:
+    """Let this process have less of something for a moment."""
+    import resource
+
+    kind = getattr(resource, f"RLIMIT_{what}")
+    before = resource.getrlimit(kind)
+    resource.setrlimit(kind, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, before)
+
+
+@contextlib.contextmanager
+def files_left(count: int) -> Iterator[None]:
+    """Let this process open so many more files at once."""
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(64)]
+    most = held[-1] + 1
+    for descriptor in held[len(held) - count :]:
+        os.close(descriptor)
+    try:
+        with limited("NOFILE", most):
+            yield
+    finally:
+        for descriptor in held[: len(held) - count]:
+            os.close(descriptor)
+
+
+@POSIX
+@pytest.mark.parametrize("memory_map", [False, True])
+def test_bars_that_cannot_be_read_for_want_of_descriptors_are_not_damaged(
+    folder: Path, memory_map: bool
+) -> None:
+    with opened(folder, memory_map=memory_map) as store:
+        with (
+            files_left(0),
+            pytest.raises(DataImportError, match=r"Too many open files\. Nothing was changed"),
+        ):
+            store.read()
+        assert store.damaged == {}
+        assert same(store.read(), minutes(0, 500))
+
+
+@POSIX
+def test_a_folder_that_cannot_be_listed_is_told_and_let_go_of(folder: Path) -> None:
+    # One for the lock; none for the list.
+    with files_left(1), pytest.raises(DataImportError, match="cannot be listed: Too many open files"):
+        SegmentStore(folder)
+    with opened(folder) as store:
+        assert same(store.read(), minutes(0, 500))
+
+
+def test_an_interrupt_while_bars_are_written_leaves_nothing_behind(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = visible(folder)
+
+    def interrupted(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with opened(folder) as store:
+        monkeypatch.setattr(os, "fsync", interrupted)
+        for call in (lambda: store.append(columns_of(minutes(500, 510))), store.compress):
+            with pytest.raises(KeyboardInterrupt):
+                call()
+            assert visible(folder) == before
+        monkeypatch.undo()
+        assert same(store.read(), minutes(0, 500))
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EIO])
+def test_a_folder_that_is_not_forced_to_disk_counts_where_the_file_system_could(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    sync = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        sync(descriptor)
+
+    before = visible(folder)
+    with opened(folder) as store:
+        monkeypatch.setattr(os, "fsync", fail)
+        if code == errno.EINVAL or os.name == "nt":
+            store.append(columns_of(minutes(500, 510)))
+            assert len(store) == 510
+            return
+        with pytest.raises(DataExportError, match=r"Input/output error\. What was there is intact"):
+            store.append(columns_of(minutes(500, 510)))
+        assert visible(folder) == before
+
+
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataExportError, match="cannot be made"):
@@ -446,6 +614,33 @@ def test_another_process_is_kept_out(folder: Path) -> None:
         done = run(code, folder)
         assert "in use by another process" in done.stderr
     assert run(code, folder).returncode == 0
+
+
+class RegionLocks:
+    """Locks of regions as Windows has them: of some bytes, refused at once to anybody else."""
+
+    LK_NBLCK = 2
+
+    def __init__(self) -> None:
+        self._locked: set[tuple[int, int]] = set()
+
+    def locking(self, descriptor: int, mode: int, count: int) -> None:
+        assert (mode, count) == (self.LK_NBLCK, 1)
+        status = os.fstat(descriptor)
+        file = status.st_dev, status.st_ino
+        if file in self._locked:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        self._locked.add(file)
+
+
+def test_another_store_is_kept_out_by_locks_of_windows_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "msvcrt", RegionLocks())
+    monkeypatch.setitem(segment_folder._LOCKS, os.name, segment_folder._LOCKS["nt"])
+    refused = pytest.raises(DataExportError, match="in use by another process or another store")
+    with opened(tmp_path / "one"), opened(tmp_path / "other"), refused:
+        SegmentStore(tmp_path / "one")
 
 
 def test_bars_before_1970_have_a_name_too(tmp_path: Path) -> None:

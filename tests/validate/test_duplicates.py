@@ -43,6 +43,16 @@ def test_numbers_that_run_on_are_taken_as_they_are() -> None:
     assert ids_of(check.split(trades([12, 15]))[1]) == [12]
 
 
+def test_numbers_that_only_seem_to_run_on_are_each_looked_at() -> None:
+    check = Duplicates("sequential")
+    check.split(trades([1, 2]))
+    # From the next one to the third after it, as three that run on have it.
+    assert ids_of(check.split(trades([3, 3, 5]))[0]) == [3, 5]
+    assert check.missing == {4}
+    assert ids_of(check.split(trades([6, 8, 7, 9]))[0]) == [6, 8, 7, 9]
+    assert (check.missing, check.highest) == ({4}, 9)
+
+
 def test_trades_without_a_number_are_never_told_twice() -> None:
     rows = trades([-1, -1, 7, -1, 7])
     assert ids_of(Duplicates("unique").split(rows)[0]) == [-1, -1, 7, -1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import gzip
 import io
 import json
@@ -81,9 +83,11 @@ def array_elements(path: Path, damage: Damage, skip: int = 0) -> Iterator[Any]:
 
     Elements must be arrays or objects. Numbers with a fraction come as text.
     """
-    with io.TextIOWrapper(open_binary(path), "utf-8", errors="replace") as file:
-        file.read(skip + 1)
-        held, at = "", 0
+    with open_binary(path) as file:
+        parts = _text_parts(file)
+        held, at = "", skip + 1
+        while len(held) < at and (more := next(parts, "")):
+            held += more
         while True:
             at = _SEPARATORS.match(held, at).end()  # type: ignore[union-attr]  # it matches the empty string
             if held[at : at + 1] == "]":
@@ -91,7 +95,7 @@ def array_elements(path: Path, damage: Damage, skip: int = 0) -> Iterator[Any]:
             try:
                 element, at = _JSON.raw_decode(held, at)
             except ValueError:
-                more = _read(file)
+                more = next(parts, "")
                 if not more or len(held) - at > MAX_LINE:
                     damage.note(f"the end of {path.name}, which is cut off")
                     return
@@ -100,8 +104,11 @@ def array_elements(path: Path, damage: Damage, skip: int = 0) -> Iterator[Any]:
             yield element
 
 
-def _read(file: io.TextIOWrapper) -> str:
-    try:
-        return file.read(_CHUNK)
-    except _TORN:
-        return ""
+def _text_parts(file: gzip.GzipFile | io.BufferedReader) -> Iterator[str]:
+    """Yield the file's text up to its end, or to where it is torn."""
+    # Not a TextIOWrapper: one that meets the torn end drops what it has read of the part before.
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    with contextlib.suppress(*_TORN):
+        while packed := file.read1(_CHUNK):
+            if text := decode(packed):
+                yield text

@@ -178,10 +178,10 @@ def _json(path: Path, start: str, damage: Damage) -> Recording:
         raise _unknown(path)
     first = _first_element(start)
     if isinstance(first, list) and len(first) == 7 and first[3] in ("buy", "sell", None):
-        trades = functools.partial(ccxt_trades, path, damage)
+        trades = functools.partial(ccxt_trades, path, damage, start.index("["))
         return _rows(path, "ccxt trades", (Track("", "trades", trades, weight=weight),), "unique", damage)
     if isinstance(first, dict) and {"timestamp", "price", "amount"} <= first.keys():
-        trades = functools.partial(ccxt_trades, path, damage)
+        trades = functools.partial(ccxt_trades, path, damage, start.index("["))
         symbol = str(first.get("symbol") or "")
         return _rows(path, "ccxt trades", (Track(symbol, "trades", trades, weight=weight),), "unique", damage)
     if isinstance(first, list) and len(first) in (6, 12) and isinstance(first[0], int):

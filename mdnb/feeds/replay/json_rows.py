@@ -49,7 +49,7 @@ def kraken_trades(path: Path, damage: Damage, skip: int) -> Iterator[Row]:
     return _read(path, damage, skip, trade)
 
 
-def ccxt_trades(path: Path, damage: Damage) -> Iterator[Row]:
+def ccxt_trades(path: Path, damage: Damage, skip: int) -> Iterator[Row]:
     """Yield trades of ccxt's lists ``[ms, id, type, side, price, amount, cost]`` or of its objects."""
 
     def trade(row: Any) -> TradeRow:
@@ -59,7 +59,7 @@ def ccxt_trades(path: Path, damage: Damage) -> Iterator[Row]:
         identifier = int(number) if isinstance(number, int | str) and str(number).isdigit() else -1
         return exact_ns(ms, 6), _finite(price), _finite(size), 1, _SIDES.get(side, 0), identifier
 
-    return _read(path, damage, 0, trade)
+    return _read(path, damage, skip, trade)
 
 
 def candles(path: Path, damage: Damage, skip: int, last_is_open: bool) -> Iterator[Row]:

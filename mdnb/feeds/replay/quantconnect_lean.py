@@ -22,6 +22,7 @@ import io
 import itertools
 import re
 import zipfile
+import zlib
 import zoneinfo
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ _STEPS = {"second": ("1sec", 1_000_000_000), "minute": ("1min", 60_000_000_000)}
 _NAN = float("nan")
 _SHARE_PRICE = 10_000
 _SAMPLE_LINES = 200
+_SPOILT = (zipfile.BadZipFile, zlib.error, EOFError)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ def lean_tracks(path: Path, price: Price, zone: str | None, damage: Damage) -> t
                 for member, size in found
                 if member is not None and size
             ]
-    except (zipfile.BadZipFile, OSError) as error:
+    except (*_SPOILT, OSError, RuntimeError) as error:
+        # RuntimeError: a member has a password, or is packed in a way that Python does not know.
         raise FeedError(f"{path.name} is no zip that can be read: {error}") from error
     if not members:
         raise FeedError(
@@ -175,7 +178,7 @@ def _rows(
                     damage.note(f"line {number} of {member.name}")
                     continue
                 yield row
-        except (zipfile.BadZipFile, EOFError):
+        except _SPOILT:
             damage.note(f"the end of {member.name}, which is damaged after line {number}")
 
 

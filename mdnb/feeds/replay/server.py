@@ -211,8 +211,7 @@ class ReplayServer:
         return None
 
     async def _serve(self, socket: ws.ServerConnection) -> None:
-        if self._busy:
-            return
+        # `_admit` let in this one alone: nothing runs between its answer and this.
         self._busy = True
         player = asyncio.create_task(self._play(socket))
         try:

@@ -14,7 +14,7 @@ from mdnb.feeds.simulator.exchange import Exchange
 from mdnb.feeds.simulator.hours import FIRST_DAY, HOURS, Hours
 from mdnb.feeds.simulator.server import SimulatorServer
 from mdnb.feeds.simulator.stream import OWN_BARS
-from mdnb.feeds.simulator.symbols import MODELS, model_of
+from mdnb.feeds.simulator.symbols import model_of
 from mdnb.feeds.timeouts import Timeouts
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument
@@ -134,10 +134,6 @@ class SimulatorFeed(WireFeed):
     def own_bars(self, symbol: str) -> tuple[str, ...]:
         """Return the timeframes of which the simulator sends its own bars."""
         return (OWN_BARS,)
-
-    def symbols(self) -> list[str]:
-        """Return the symbols that the simulator knows."""
-        return list(MODELS)
 
     def _markets(self) -> Exchange:
         if self._exchange is None:

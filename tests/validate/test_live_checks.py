@@ -1,0 +1,175 @@
+"""Checks of bars, quotes and trades as they come: each fault is told once, by its name, and nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from mdnb.errors import OptionError
+from mdnb.instruments import known_instrument
+from mdnb.rows import BarRow, QuoteRow, TradeRow
+from mdnb.sessions import Sessions
+from mdnb.timeframes import Grid, Timeframe
+from mdnb.validate.live_checks import BarChecks, QuoteChecks, bar_faults, out_of_order
+from mdnb.validate.rules import ValidationRules
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+# A Wednesday at noon of New York, and the Saturday after it.
+OPEN = int(dt.datetime(2025, 11, 19, 17, tzinfo=dt.UTC).timestamp()) * SECOND
+SATURDAY = OPEN + 3 * 24 * 60 * MINUTE
+HOURS = Sessions.from_calendar("CME Globex Equity", "2025-11-17", "2025-11-25")
+NAMES = ("start", "open", "high", "low", "close", "volume", "count", "turnover")
+NAN, INFINITE = float("nan"), float("inf")
+
+
+def bar(number: int = 0, **changes: Any) -> BarRow:
+    """Return the bar of a quiet minute, with some of its fields changed."""
+    row = dict(zip(NAMES, (OPEN + number * MINUTE, 100.0, 100.5, 99.5, 100.0, 10.0, 5, 1000.0), strict=True))
+    assert changes.keys() <= row.keys()
+    return tuple((row | changes).values())
+
+
+def checks(grid: bool = True, **rules: bool) -> BarChecks:
+    held = Grid(Timeframe.parse("1min"), HOURS) if grid else None
+    return BarChecks(held, known_instrument("MNQ"), ValidationRules(**rules))
+
+
+FAULTS = [
+    ({"close": NAN}, "price_not_finite"),
+    ({"high": INFINITE}, "price_not_finite"),
+    ({"low": 0.0}, "price_not_positive"),
+    ({"open": -100.0}, "price_not_positive"),
+    ({"high": 99.75}, "ohlc_inconsistent"),
+    ({"close": 101.0}, "ohlc_inconsistent"),
+    ({"volume": INFINITE}, "volume_not_finite"),
+    ({"volume": -1.0}, "volume_negative"),
+]
+
+
+@pytest.mark.parametrize(("changes", "fault"), FAULTS)
+def test_a_bar_that_cannot_be_is_told_by_one_name(changes: dict[str, Any], fault: str) -> None:
+    assert bar_faults(bar()) is None
+    assert bar_faults(bar(**changes)) == fault
+    (found,) = checks().check(bar(**changes))
+    assert (found.type, found.time_ns) == (fault, OPEN)
+    # The values are those that are meant.
+    assert set(found.values) == ({"volume"} if "volume" in fault else {"open", "high", "low", "close"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault", "switch"),
+    [
+        ({"volume": 10.5}, "volume_not_whole", "check_volume_sanity"),
+        ({"close": 100.1}, "price_off_tick", "check_tick_size"),
+        ({"start": OPEN + SECOND}, "time_off_grid", "check_timestamp_order"),
+        ({"start": SATURDAY}, "session_closed", "check_timestamp_order"),
+    ],
+)
+def test_a_bar_that_does_not_fit_the_market_is_told(changes: dict[str, Any], fault: str, switch: str) -> None:
+    assert [found.type for found in checks().check(bar(**changes))] == [fault]
+    assert checks(**{switch: False}).check(bar(**changes)) == []
+    assert checks().check(bar()) == []
+
+
+def test_a_bar_from_the_future_is_told_with_how_far() -> None:
+    (found,) = checks().check(bar(), now_ns=OPEN - 5 * SECOND)
+    assert (found.type, found.values) == ("time_in_future", {"seconds": 5.0})
+    assert checks().check(bar(), now_ns=OPEN) == []
+
+
+@pytest.mark.parametrize("grid", [True, False])
+@pytest.mark.parametrize(
+    ("second", "fault"),
+    [
+        (bar(1), "duplicate_equal"),
+        (bar(1, close=99.75), "duplicate_conflicting"),
+        (bar(0), "time_backwards"),
+    ],
+)
+def test_a_bar_that_does_not_start_later_is_told(second: BarRow, fault: str, grid: bool) -> None:
+    live = checks(grid=grid)
+    assert live.check(bar(1)) == []
+    assert [found.type for found in live.check(second)] == [fault]
+
+
+def test_bars_that_are_missing_are_told_once_with_their_number() -> None:
+    live = checks()
+    live.seed([bar(0), bar(1)])
+    (found,) = live.check(bar(5))
+    assert (found.type, found.count, found.time_ns) == ("gap_missing", 3, OPEN + 2 * MINUTE)
+    assert live.check(bar(6)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "faults"),
+    [
+        ({"volume": 100_000.0}, ["volume_spike"]),
+        ({"high": 190.0}, ["price_spike"]),
+        # It never left its open: no spike.
+        (dict.fromkeys(("open", "high", "low", "close"), 10_000.0), ["unit_change"]),
+    ],
+)
+def test_a_bar_far_off_those_before_it_is_told(changes: dict[str, Any], faults: list[str]) -> None:
+    live = checks()
+    for number in range(30):
+        assert live.check(bar(number, close=100.0 + 0.25 * (number % 2))) == []
+    assert [found.type for found in live.check(bar(30, **changes))] == faults
+
+
+def test_prices_that_stand_still_are_told_at_the_thirtieth_bar() -> None:
+    live = checks()
+    still = {"high": 100.0, "low": 100.0}
+    told = [[found.type for found in live.check(bar(number, **still))] for number in range(40)]
+    # The first has none before it that it could equal.
+    assert [number for number, types in enumerate(told) if types] == [30]
+    assert told[30] == ["flat_run"]
+
+
+def test_quotes_are_told_a_kind_at_a_time_with_their_count() -> None:
+    def quote(number: int, bid: float, ask: float) -> QuoteRow:
+        return (OPEN + number, bid, 1.0, ask, 1.0)
+
+    live = QuoteChecks(ValidationRules())
+    assert live.check([quote(number, 100.0, 100.25) for number in range(60)]) == []
+    bad = [
+        quote(60, 100.5, 100.25),
+        quote(61, 100.25, 100.25),
+        quote(62, 101.0, 100.0),
+        quote(63, 50.0, 150.0),
+    ]
+    found = {one.type: (one.count, one.time_ns - OPEN, one.values) for one in live.check(bad)}
+    assert found == {
+        "quote_crossed": (2, 60, {"bid": 100.5, "ask": 100.25}),
+        "quote_locked": (1, 61, {"bid": 100.25, "ask": 100.25}),
+        "spread_wide": (1, 63, {"bid": 50.0, "ask": 150.0}),
+    }
+
+
+def test_trades_are_late_when_they_are_a_minute_behind_the_newest() -> None:
+    def trade(seconds: int) -> TradeRow:
+        return (OPEN - seconds * SECOND, 100.0, 1.0, 1, 0, -1)
+
+    assert out_of_order([trade(0), trade(60)], OPEN) == []
+    (found,) = out_of_order([trade(1), trade(61), trade(90)], OPEN)
+    assert (found.type, found.count, found.values) == (
+        "trade_out_of_order",
+        2,
+        {"seconds_late": 61.0, "price": 100.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"check_gaps": "no"}, "check_gaps must be True or False; got 'no'"),
+        ({"check_units": None}, "check_units must be True or False; got None"),
+        ({"max_price_deviation": 5}, "max_price_deviation must be above 0 and below 1, or None; got 5"),
+        ({"max_price_deviation": True}, "max_price_deviation must be above 0"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        ValidationRules(**options)
