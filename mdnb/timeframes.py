@@ -293,6 +293,41 @@ class Grid:
             return opened + (ts_ns - opened) // timeframe.step_ns * timeframe.step_ns, inside
         return self._open[np.searchsorted(self._open, ts_ns, side="right") - 1], inside
 
+    def ends(self, starts_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the end of the bar of each start.
+
+        Parameters
+        ----------
+        starts_ns
+            int64, shape (n,): starts of bars, as `starts` gives them.
+
+        Returns
+        -------
+        numpy.ndarray
+            int64, shape (n,).
+
+        Examples
+        --------
+        >>> Grid(Timeframe.parse("5min"), Sessions.always()).ends(np.array([300_000_000_000])).tolist()
+        [600000000000]
+        """
+        timeframe, sessions = self.timeframe, self.sessions
+        if timeframe.kind == "intraday":
+            made: NDArray[np.int64] = starts_ns + timeframe.step_ns
+            if sessions.always_open or not len(sessions.opens):
+                return made
+            i = np.searchsorted(sessions.opens, starts_ns, side="right") - 1
+            inside = (i >= 0) & (starts_ns < sessions.closes[i])
+            return np.where(inside, np.minimum(made, sessions.closes[i]), made)
+        spans = [self.span(start) for start in starts_ns.tolist()]
+        return np.array(
+            [
+                start if span is None else span[1]
+                for start, span in zip(starts_ns.tolist(), spans, strict=True)
+            ],
+            dtype=np.int64,
+        )
+
     def count(self, start_ns: int, end_ns: int) -> int:
         """Return how many bars start in ``[start_ns, end_ns)`` if each interval had a trade.
 

@@ -162,6 +162,12 @@ class Bar(Record):
         True once a late or released trade changed it after it had closed.
     partial
         True where the feed did not cover the whole interval.
+    end_ns
+        End of its interval, UTC epoch nanoseconds; of a bar of trades or volume the time of its last trade.
+        0 where that is not known.
+    closed_ns
+        Market time at which it was closed here, UTC epoch nanoseconds: from then on it could be acted upon. 0
+        for the forming bar, and where that was not noted.
     tz, decimals
         As in `Tick`.
 
@@ -186,8 +192,20 @@ class Bar(Record):
     filled: bool = False
     amended: bool = False
     partial: bool = False
+    end_ns: int = dataclasses.field(default=0, repr=False, kw_only=True)
+    closed_ns: int = dataclasses.field(default=0, repr=False, kw_only=True)
     tz: str = dataclasses.field(default="UTC", repr=False)
     decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
+
+    @property
+    def end(self) -> pd.Timestamp | None:
+        """End of its interval in the suite's zone; None where that is not known."""
+        return timestamp(self.end_ns, self.tz) if self.end_ns else None
+
+    @property
+    def closed_at(self) -> pd.Timestamp | None:
+        """Market time at which it was closed, in the suite's zone; None for the forming bar."""
+        return timestamp(self.closed_ns, self.tz) if self.closed_ns else None
 
     @property
     def timestamp(self) -> pd.Timestamp:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mdnb.bars.closing import ClosingTime
 from mdnb.bars.node import BarLog
 from mdnb.errors import TimeframeError
 from mdnb.rows import BarRow, TradeRow
@@ -27,7 +28,9 @@ class ActivityBars:
     log
         Where closed bars go.
     on_closed
-        Called with ``(name, row)`` for each bar that closes.
+        Called with ``(name, row, end_ns, closed_ns)`` for each bar that closes; it ends with its last trade.
+    closing
+        When bars are closed.
 
     Examples
     --------
@@ -39,7 +42,11 @@ class ActivityBars:
     """
 
     def __init__(
-        self, timeframe: Timeframe, log: BarLog, on_closed: Callable[[str, BarRow], None] | None = None
+        self,
+        timeframe: Timeframe,
+        log: BarLog,
+        on_closed: Callable[[str, BarRow, int, int], None] | None = None,
+        closing: ClosingTime | None = None,
     ) -> None:
         if not timeframe.is_activity:
             raise TimeframeError(
@@ -49,6 +56,7 @@ class ActivityBars:
         self.name = timeframe.name
         self.log = log
         self.on_closed = on_closed
+        self.closing = closing or ClosingTime()
         self._measure = {"tick": 6, "volume": 5, "dollar": 7}[timeframe.kind]
         self._open: BarRow | None = None
 
@@ -64,9 +72,11 @@ class ActivityBars:
                 low = price if price < low else low
                 bar = (start, open_, high, low, price, volume + size, trades + count, turnover + price * size)
             if bar[measure] >= threshold:
-                self.log.stage(bar)
+                self.closing.see(ts_ns)
+                closed = self.closing.now_ns
+                self.log.stage(bar, 0, closed)
                 if self.on_closed is not None:
-                    self.on_closed(self.name, bar)
+                    self.on_closed(self.name, bar, ts_ns, closed)
                 bar = None
         self._open = bar
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mdnb.bars.closing import ClosingTime
 from mdnb.bars.late import closed_rows
 from mdnb.bars.node import Node, fold_rows
 
@@ -21,13 +22,15 @@ def fill_from_parent(node: Node, settled_ns: int) -> None:
     """
     assert node.parent is not None
     listener, node.on_closed = node.on_closed, None
+    # Its bars were over when they were over, and not when somebody asked for them.
+    closing, node.closing = node.closing, ClosingTime()
     for row in closed_rows(node.parent.log, _NEVER, _NO_START):
         if node.is_open and row[0] >= node.edge:
             node.finish(row[0])
         node.fold(row)
     if node.is_open and node.edge <= settled_ns:
         node.finish(settled_ns)
-    node.on_closed = listener
+    node.on_closed, node.closing = listener, closing
 
 
 def put_below(made: Node, old: Node, *, complete: bool, oldest_ns: int | None) -> None:

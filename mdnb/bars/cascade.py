@@ -15,6 +15,7 @@ import numpy as np
 
 from mdnb.bars.add_timeframe import fill_from_parent, put_below
 from mdnb.bars.bars_from_arrays import bars_of, fold_down, group_starts
+from mdnb.bars.closing import ClosingTime
 from mdnb.bars.late import amend_bars, is_gone
 from mdnb.bars.node import BarLog, Node, OnClosed, fold_rows
 from mdnb.bars.tree import parents
@@ -48,12 +49,16 @@ class Cascade:
     fill
         Add flat bars for intervals inside a session that had no trade.
     on_closed
-        Called with ``(node, row, flags)`` for each bar that closes, finest first.
+        Called with ``(node, row, flags, end_ns, closed_ns)`` for each bar that closes, finest first.
 
     Attributes
     ----------
+    closing
+        The market's time, as whoever feeds the bars sets it, and when bars close by it.
     late_dropped, outside_session
         Trades that are in no bar, and why.
+    out_of_order
+        Trades that came after one with a later time.
     refused
         The same trades, as rows, until the caller clears the list.
     amended
@@ -84,6 +89,8 @@ class Cascade:
         self.late_dropped = 0
         self.outside_session = 0
         self.amended_count = 0
+        self.out_of_order = 0
+        self.closing = ClosingTime()
         self.refused: list[TradeRow] = []
         self.amended: list[tuple[Node, BarRow]] = []
         self._make_log = make_log
@@ -99,7 +106,8 @@ class Cascade:
     # -- shape --------------------------------------------------------------------------------------
 
     def _attach(self, timeframe: Timeframe, parent: Timeframe | None, *, hidden: bool) -> Node:
-        node = Node(Grid(timeframe, self.sessions), self._make_log(timeframe.name), hidden=hidden)
+        log = self._make_log(timeframe.name)
+        node = Node(Grid(timeframe, self.sessions), log, hidden=hidden, closing=self.closing)
         node.fill = self._fill and not hidden
         node.on_closed = self._on_closed
         if parent is None:
@@ -183,6 +191,7 @@ class Cascade:
         scratch.close_until(self._settled)
         made = scratch.root
         made.hidden, made.fill, made.on_closed = hidden, self._fill and not hidden, self._on_closed
+        made.closing = self.closing
         put_below(made, self._root, complete=complete, oldest_ns=ticks[0][0] if ticks else None)
         self._root = made
         self._nodes = {made.name: made, **self._nodes}
@@ -237,6 +246,8 @@ class Cascade:
 
     def _cross(self, row: TradeRow) -> None:
         ts_ns, price, size, count, _, _ = row
+        self.closing.see(ts_ns)
+        self.out_of_order += ts_ns < self._newest
         root = self._root
         if root.start <= ts_ns < root.edge:
             # Out of order but inside the open bar, or the first trade after finer bars were loaded.
@@ -351,6 +362,8 @@ class Cascade:
                 self.close_until(start)
             root.fold(row)
             self._newest = max(self._newest, start)
+            # A bar is known when it ends.
+            self.closing.see(span[1])
 
     def close_until(self, ts_ns: int) -> None:
         """Close every bar that ended by ``ts_ns``, finest first."""

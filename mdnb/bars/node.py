@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from mdnb.bars.closing import ClosingTime
 from mdnb.rows import BarRow
 from mdnb.timeframes import Grid
 
@@ -13,8 +14,8 @@ __all__ = ["BarLog", "Node", "OnClosed", "fold_rows"]
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
 
-OnClosed = Callable[["Node", BarRow, int], None]
-"""Called with ``(node, row, flags)`` for each bar that closes; flags as a `BarLog` takes them."""
+OnClosed = Callable[["Node", BarRow, int, int, int], None]
+"""Called with ``(node, row, flags, end_ns, closed_ns)`` for each bar that closes; flags as in `BarLog`."""
 
 _FILLED, _AMENDED, _PARTIAL = 1, 2, 4
 
@@ -26,8 +27,8 @@ class BarLog(Protocol):
     """How many older bars are not held any more."""
 
     def __len__(self) -> int: ...
-    def stage(self, row: BarRow, flags: int = 0) -> None:
-        """Append one closed bar."""
+    def stage(self, row: BarRow, flags: int = 0, closed_ns: int = 0) -> None:
+        """Append one bar, closed at an instant; 0 where that was not noted."""
         ...
 
     def extend_block(self, block: Any, first_flags: int = 0) -> None:
@@ -62,6 +63,7 @@ class Node:
         "children",
         "close",
         "closed_to",
+        "closing",
         "count",
         "edge",
         "fill",
@@ -81,11 +83,14 @@ class Node:
         "volume",
     )
 
-    def __init__(self, grid: Grid, log: BarLog, *, hidden: bool = False) -> None:
+    def __init__(
+        self, grid: Grid, log: BarLog, *, hidden: bool = False, closing: ClosingTime | None = None
+    ) -> None:
         self.name = grid.timeframe.name
         self.grid = grid
         self.log = log
         self.hidden = hidden
+        self.closing = closing or ClosingTime()
         self.parent: Node | None = None
         self.children: list[Node] = []
         self.on_closed: OnClosed | None = None
@@ -161,15 +166,16 @@ class Node:
     def finish(self, ts_ns: int) -> None:
         """Close the open bar, fold it into the children, and close those whose edge is reached too."""
         row = (self.start, self.open, self.high, self.low, self.close, self.volume, self.count, self.turnover)
-        self.closed_to = self.edge
+        end = self.closed_to = self.edge
         self.last_close = self.close
         self.start = _NO_START
         self.edge = _NEVER
         partial, self.partial = self.partial, False
         flags = _PARTIAL if partial else 0
-        self.log.stage(row, flags)
+        closed = self.closing.of(end)
+        self.log.stage(row, flags, closed)
         if self.on_closed is not None and not self.hidden:
-            self.on_closed(self, row, flags)
+            self.on_closed(self, row, flags, end, closed)
         for child in self.children:
             child.fold(row)
             child.partial = child.partial or partial
@@ -182,10 +188,11 @@ class Node:
         flat = self.last_close
         while span is not None and span[1] <= ts_ns:
             row: BarRow = (span[0], flat, flat, flat, flat, 0.0, 0, 0.0)
-            self.log.stage(row, _FILLED)
+            closed = self.closing.of(span[1])
+            self.log.stage(row, _FILLED, closed)
             self.closed_to = span[1]
             if self.on_closed is not None and not self.hidden:
-                self.on_closed(self, row, _FILLED)
+                self.on_closed(self, row, _FILLED, span[1], closed)
             span = self.grid.after(span[1])
 
     def amend(self, row: BarRow) -> BarRow:

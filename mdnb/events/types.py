@@ -24,6 +24,12 @@ class EventType(enum.StrEnum):
     True
     """
 
+    BARS_CLOSED = "bars_closed"
+    """All bars that ended at one instant are closed and can be read.
+
+    Its ``time`` is that end; ``bars``: the `Bar` of each timeframe that ended then, by name, fine to coarse;
+    ``end_ns`` and ``closed_ns``: the end, and when they were closed, UTC epoch nanoseconds.
+    """
     NEW_BAR = "new_bar"
     """A bar is complete; it will not change but by `BAR_AMENDED`."""
     BAR_CONSTRUCTED = "bar_constructed"
@@ -88,6 +94,8 @@ class Event:
     data
         What it is about: a `Bar`, `Tick`, `Quote`, or a mapping. Its fields can also be read on the
         event itself, as ``event.timeframe`` or ``event.status``.
+    view
+        Of bars that closed: what was known then, as ``event.view["5min"]``; None of all others.
 
     Examples
     --------
@@ -96,14 +104,17 @@ class Event:
     ('connected', True)
     """
 
-    __slots__ = ("_tz", "data", "symbol", "time_ns", "type")
+    __slots__ = ("_tz", "data", "symbol", "time_ns", "type", "view")
 
-    def __init__(self, type: EventType, symbol: str, time_ns: int, data: Any, tz: str = "UTC") -> None:
+    def __init__(
+        self, type: EventType, symbol: str, time_ns: int, data: Any, tz: str = "UTC", view: Any = None
+    ) -> None:
         self.type = type
         self.symbol = symbol
         self.time_ns = time_ns
         self.data = data
         self._tz = tz
+        self.view = view
 
     @property
     def time(self) -> pd.Timestamp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import collections
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -42,6 +43,11 @@ class Feed(abc.ABC):
         ``mid``, ``bid`` or ``ask``.
     clock
         The market's time.
+    arrivals
+        Of a recording: when each frame that is delivered next was received, UTC epoch nanoseconds; bars
+        close by it. None of a feed that is live.
+    on_time
+        Of a recording: is called with the time that passes between its frames. The session sets it.
 
     Examples
     --------
@@ -60,6 +66,8 @@ class Feed(abc.ABC):
     has_trades: bool = True
     source: Literal["trades", "quotes", "bars"] = "trades"
     quote_price: Literal["mid", "bid", "ask"] = "mid"
+    arrivals: collections.deque[int] | None = None
+    on_time: Callable[[int], None] | None = None
 
     def __init__(self) -> None:
         self.clock: Clock = SystemClock()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from mdnb.analysis.alignment import TimeframeAlignment, Weights, align
 from mdnb.manager.arguments import When, to_ns, whole_number
@@ -14,9 +11,6 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.sessions import DAY_NS
 from mdnb.timeframes import Timeframe
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Alignment"]
 
@@ -53,7 +47,8 @@ class Alignment:
         weights
             ``equal``, ``sqrt_minutes``, or a weight for each timeframe.
         as_of
-            Only bars that had closed by then; default now. What it gave live at that time it gives later.
+            Only what was known then: bars that had been closed here by then, as they were; default now. What
+            it gave live at that time it gives later.
 
         Returns
         -------
@@ -79,9 +74,10 @@ class Alignment:
         # Not only of a market that is open: what is held at its end can still be looked at.
         engine = self._market.engine
         window = whole_number("window", window, 3)
-        now = self._market.feed.clock.now_ns()
         until = to_ns(as_of)
         with engine.lock:
+            now = engine.read_ns()
+            instant = now if until is None else until
             # In one go: another thread may remove a timeframe.
             if timeframes is None:
                 names = [name for name in engine.timeframes() if name not in engine.activity]
@@ -89,14 +85,14 @@ class Alignment:
                 given = [timeframes] if isinstance(timeframes, str) else timeframes
                 names = [engine.canonical(one) for one in given]
             asked = [engine.timeframe(name) for name in names]
-            closes = {one: _closes(engine, one.name, window, until) for one in asked}
+            closes = {one: engine.reader.known(one.name, instant, window).close for one in asked}
         return align(
             closes,
             window=window,
             minimum=whole_number("minimum", minimum, 3),
             alpha=alpha,
             weights=weights,
-            as_of_ns=now if until is None else until,
+            as_of_ns=instant,
             symbol=self._market.symbol,
             tz=engine.tz,
             bars_per_year=_bars_per_year(engine, asked, now),
@@ -117,20 +113,3 @@ def _bars_per_year(
         year = _YEAR_SECONDS * (5 / 7 if whole_days and timeframe.kind == "day" else 1.0)
         made[timeframe] = year * (1.0 if whole_days else open_share) / timeframe.seconds
     return made
-
-
-def _closes(engine: SymbolState, name: str, window: int, until: int | None) -> NDArray[np.float64]:
-    """Return the newest closes of bars that ended by an instant; None is now."""
-    with engine.lock:
-        log = engine.log(name)
-        if until is None:
-            stop = len(log)
-        else:
-            stop = log.find(until)
-            grid = engine.grid(name)
-            # The bar in which the instant lies began before it and had not closed.
-            if stop and grid is not None:
-                span = grid.span(log.row(stop - 1)[0][0])
-                stop -= span is None or span[1] > until
-        columns = log.columns(max(0, stop - window), stop)
-    return columns.close

@@ -31,6 +31,8 @@ class BarAccess:
         end_time: When = None,
         *,
         closed_only: bool = False,
+        as_of: When = None,
+        with_times: bool = False,
     ) -> pd.DataFrame:
         """Return bars of a timeframe, oldest first.
 
@@ -46,6 +48,13 @@ class BarAccess:
             machine's local time.
         closed_only
             Leave the forming bar out. Otherwise it is the last row, and ``frame.attrs["forming"]`` is True.
+        as_of
+            What was known at that time: the closed bars in memory that had been closed here by then, as they
+            were then, whatever changed them later.
+        with_times
+            With two more columns, datetime64[us, tz]: ``end`` of each bar's interval, and ``closed_at``, the
+            market time at which it was closed here and could be acted upon, ``NaT`` for the forming bar. Bars
+            of a history, which came without times of arrival, count as closed at their end and the grace.
 
         Returns
         -------
@@ -61,6 +70,8 @@ class BarAccess:
             When the timeframe is not kept; the message names the ones kept.
         OptionError
             When ``count`` is negative or a time is none.
+        NoDataError
+            When more bars were amended since ``as_of`` than is kept.
 
         Examples
         --------
@@ -72,11 +83,29 @@ class BarAccess:
         """
         if count is not None and (type(count) is not int or count < 0):
             count = whole_number("count", count)
+        if as_of is not None or with_times:
+            return self._timed(timeframe, count, start_time, end_time, closed_only, as_of, with_times)
         if start_time is None is end_time:
             return self._market.open().frame(timeframe, count, closed_only=closed_only)
         return self._market.open().frame(
             timeframe, count, to_ns(start_time), to_ns(end_time), closed_only=closed_only
         )
+
+    def _timed(
+        self,
+        timeframe: str,
+        count: int | None,
+        start_time: When,
+        end_time: When,
+        closed_only: bool,
+        as_of: When,
+        with_times: bool,
+    ) -> pd.DataFrame:
+        window = (count, to_ns(start_time), to_ns(end_time), closed_only)
+        reader, instant = self._market.open().reader, to_ns(as_of)
+        if instant is None:
+            return reader.frame_with_times(timeframe, window)
+        return reader.known_frame(timeframe, instant, window, with_times=with_times)
 
     @immediate
     async def get_all_data(self, timeframe: str) -> pd.DataFrame:

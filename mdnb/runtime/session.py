@@ -24,6 +24,7 @@ from mdnb.runtime.housekeeping import Housekeeping
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.workers import Workers
@@ -114,13 +115,20 @@ class MarketSession:
         self._closing: asyncio.Task[None] | None = None
         self._live_now = False
         self._up = asyncio.Event()
-        self.batcher = FrameBatcher(
-            decoder(feed.dialect), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
-        )
+        self.batcher = self._make_batcher()
         self.backfill = Backfill(
             feed, self.health, self._pipelines, hold=self.batcher.hold, release=self._release
         )
         self.housekeeping = Housekeeping(self.markets, self.backfill)
+
+    def _make_batcher(self) -> FrameBatcher:
+        feed = self.feed
+        parts = decoder(feed.dialect), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
+        if feed.arrivals is None:
+            return FrameBatcher(*parts)
+        made = RecordedBatcher(*parts, feed.arrivals)
+        feed.on_time = made.on_time
+        return made
 
     # -- life ---------------------------------------------------------------------------------------
 
@@ -305,7 +313,9 @@ class MarketSession:
     # -- the timer that closes bars -------------------------------------------------------------------
 
     def _arm(self) -> None:
-        if self._timer is not None or self.closed or self.ended.is_set():
+        # A recording's time comes with it.
+        recorded = self.feed.arrivals is not None
+        if recorded or self._timer is not None or self.closed or self.ended.is_set():
             return
         due = [pipeline.seconds_to_close() for pipeline in self._pipelines.values()]
         waits = [seconds for seconds in due if seconds is not None]

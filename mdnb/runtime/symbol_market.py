@@ -87,6 +87,8 @@ class SymbolMarket:
             feed.instrument(symbol), feed.sessions(symbol), timeframes, config, tz, feed.source
         )
         self.engine.bind_state(lambda: (health.status, health.latency_ms()), lambda: feed.clock)
+        self.engine.recorded = feed.arrivals is not None
+        self.engine.cascade.closing.follows_trades = self.engine.recorded
         self.pipeline = Pipeline(self.engine, bus, feed.clock, feed.ids, feed.quote_price)
         self.disk = DiskOverflow(self.engine)
 

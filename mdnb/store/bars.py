@@ -1,9 +1,10 @@
 """The bars of one timeframe, in columns (hot path, guarded by ``tests/benchmarks``).
 
-A closed bar costs 61 bytes: int64 time, six float64 columns, int32 count, uint8 flags. Rows are staged in
-a list while a batch is handled and written to the columns at once. Appending writes in place; every other
-change (a late trade, older history, sliding at the limit) makes new buffers, because frames that were
-handed out share the old time column. Not thread-safe: the engine holds its lock around every call.
+A closed bar costs 69 bytes: int64 start and closing time, six float64 columns, int32 count, uint8 flags.
+Rows are staged in a list while a batch is handled and written to the columns at once. Appending writes in
+place; every other change (a late trade, older history, sliding at the limit) makes new buffers, because
+frames that were handed out share the old time column. Not thread-safe: the engine holds its lock around
+every call.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdnb.rows import BarRow
+from mdnb.store.amendments import Amendments
 from mdnb.store.buffers import allocate
 from mdnb.store.columns import AMENDED, COLUMNS, FILLED, PARTIAL, BarColumns, columns_from_rows, vwap_of
 
@@ -35,7 +37,7 @@ __all__ = [
 
 _NS_PER_US = 1000
 _FLOATS = 6
-ROW_BYTES = 8 + 8 * _FLOATS + 4 + 1
+ROW_BYTES = 8 + 8 + 8 * _FLOATS + 4 + 1
 """What a closed bar takes in memory."""
 
 _FIRST_CAPACITY = 1024
@@ -61,6 +63,10 @@ class BarStore:
         Is handed the oldest bars that the limit drives out, oldest first; None lets them go.
     evicted
         How many went.
+    known_at
+        Gives the market's time (UTC epoch nanoseconds) when a closed bar changes; 0 where that is not noted.
+    amendments
+        What closed bars were before they changed.
     """
 
     def __init__(self, limit: int, tz: str = "UTC", with_vwap: bool = True) -> None:
@@ -68,10 +74,13 @@ class BarStore:
         self.tz = tz
         self.with_vwap = with_vwap
         self.on_evict: Callable[[BarColumns], None] | None = None
+        self.known_at: Callable[[], int] = int
+        self.amendments = Amendments()
         self.generation = 0
         self.staged: list[BarRow] = []
         self.evicted = 0
         self._staged_flags: dict[int, int] = {}
+        self._staged_closed: list[int] = []
         self._partial: list[int] = []
         self._n = 0
         self._from = 0
@@ -114,13 +123,14 @@ class BarStore:
 
     # -- writing ------------------------------------------------------------------------------------
 
-    def stage(self, row: BarRow, flags: int = 0) -> None:
-        """Append one closed bar."""
+    def stage(self, row: BarRow, flags: int = 0, closed_ns: int = 0) -> None:
+        """Append one bar, closed at an instant (UTC epoch nanoseconds); 0 where that was not noted."""
         if flags:
             self._staged_flags[len(self.staged)] = flags
             if flags & PARTIAL:
                 self._partial.append(self.total)
         self.staged.append(row)
+        self._staged_closed.append(closed_ns)
         if len(self.staged) >= _STAGE_LIMIT:
             self.settle()
 
@@ -140,7 +150,9 @@ class BarStore:
         self._flags[a:b] = 0
         for at, flags in self._staged_flags.items():
             self._flags[a + at] = flags
+        self._closed[a:b] = np.array(self._staged_closed, dtype=np.int64) // _NS_PER_US
         self._staged_flags.clear()
+        self._staged_closed.clear()
         self._n = b
         rows.clear()
         self._trim()
@@ -182,6 +194,10 @@ class BarStore:
             )
         )
 
+    def closed_us(self, stop: int) -> NDArray[np.int64]:
+        """Return when the first ``stop`` bars were closed: UTC epoch microseconds, 0 not noted; a view."""
+        return self._closed[self._from : self._from + stop]
+
     def rewrite(self, columns: BarColumns) -> None:
         """Hold these closed bars instead, oldest first; of more than the limit, the oldest are driven out."""
         self.settle()
@@ -202,6 +218,10 @@ class BarStore:
         self.settle()
         at = self.find(row[0])
         exact = at < len(self) and int(self._time[self._from + at]) * _NS_PER_US == row[0]
+        closed_us = None
+        if exact:
+            self.amendments.note(self.known_at() // _NS_PER_US, *self.row(at))
+            closed_us = int(self._closed[self._from + at])
         old = self._views()
         held = self._n - self._from
         self._allocate(self._capacity if held + 1 < self._capacity else self._capacity + _FIRST_CAPACITY)
@@ -211,13 +231,15 @@ class BarStore:
         self._copy_views(tail, at + 1)
         self._n = held + (not exact)
         self._set(at, row, flags)
+        self._closed[at] = self.known_at() // _NS_PER_US if closed_us is None else closed_us
         self.generation += 1
         self._find_partial()
         self._trim()
         return at
 
     def change(self, at: int, row: BarRow, flags: int) -> None:
-        """Overwrite prices and counts of the bar at a position; its start stays."""
+        """Overwrite prices and counts of the bar at a position; its start and closing time stay."""
+        self.amendments.note(self.known_at() // _NS_PER_US, *self.row(at))
         self._set(self._from + at, row, flags)
         self.generation += 1
         self._find_partial()
@@ -267,6 +289,7 @@ class BarStore:
         # First, for it may move the rows to new buffers.
         if forming is not None:
             self._place(forming)
+            self._closed[self._n] = 0
         a, b = self._from + start, self._from + stop + (forming is not None)
         o, h, low, c, v, vwap = self._floats[:, a:b].copy()
         return BarColumns(
@@ -279,6 +302,7 @@ class BarStore:
             vwap=vwap,
             tick_count=self._count[a:b].astype(np.int64),
             flags=self._flags[a:b].copy(),
+            closed_us=self._closed[a:b].copy(),
             first=self.evicted + start,
             forming=forming is not None,
             generation=self.generation,
@@ -353,17 +377,30 @@ class BarStore:
         self._floats: NDArray[np.float64] = allocate("f8", (_FLOATS, capacity))
         self._count: NDArray[np.int32] = allocate("i4", capacity)
         self._flags: NDArray[np.uint8] = allocate("u1", capacity)
+        self._closed: NDArray[np.int64] = allocate("i8", capacity)
         self._from = 0
         self._index = None
         self._sliced = None
 
     def _views(self) -> tuple[NDArray[np.generic], ...]:
         held = slice(self._from, self._n)
-        return self._time[held], self._floats[:, held], self._count[held], self._flags[held]
+        return (
+            self._time[held],
+            self._floats[:, held],
+            self._count[held],
+            self._flags[held],
+            self._closed[held],
+        )
 
     def _copy_views(self, views: tuple[NDArray[np.generic], ...], at: int) -> None:
         stop = at + views[0].shape[-1]
-        targets: tuple[NDArray[Any], ...] = (self._time, self._floats, self._count, self._flags)
+        targets: tuple[NDArray[Any], ...] = (
+            self._time,
+            self._floats,
+            self._count,
+            self._flags,
+            self._closed,
+        )
         for target, view in zip(targets, views, strict=True):
             target[..., at:stop] = view
 
@@ -374,6 +411,7 @@ class BarStore:
             self._floats[i, to] = getattr(columns, name)[part]
         self._count[to] = columns.tick_count[part]
         self._flags[to] = columns.flags[part]
+        self._closed[to] = columns.closed_us[part]
 
     def _reserve(self, count: int) -> None:
         # One row more than asked is kept free: the forming bar is written there when a frame is made.

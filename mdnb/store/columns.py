@@ -33,8 +33,10 @@ COLUMNS = ("open", "high", "low", "close", "volume", "tick_count", "vwap")
 """Columns of a frame, all float64; ``vwap`` only where the source gives trades."""
 
 _ARRAYS = ("time_us", "open", "high", "low", "close", "volume", "vwap", "tick_count", "flags")
+_ALL_ARRAYS = (*_ARRAYS, "closed_us")
 _NS_PER_US = 1000
 _NAN = float("nan")
+_NONE_NOTED = np.empty(0, dtype=np.int64)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class BarColumns:
         True when the last row is the forming bar.
     generation
         Changes when anything but an append or the forming bar changed.
+    closed_us
+        int64, shape (n,): when each was closed, UTC epoch microseconds; 0 where that was not noted.
     """
 
     time_us: NDArray[np.int64]
@@ -71,6 +75,11 @@ class BarColumns:
     first: int = 0
     forming: bool = False
     generation: int = 0
+    closed_us: NDArray[np.int64] = dataclasses.field(default_factory=lambda: _NONE_NOTED)
+
+    def __post_init__(self) -> None:
+        if len(self.closed_us) != len(self.time_us):
+            object.__setattr__(self, "closed_us", np.zeros(len(self.time_us), dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.time_us)
@@ -79,22 +88,21 @@ class BarColumns:
     def of(
         cls, arrays: Sequence[NDArray[Any]], first: int = 0, generation: int = 0, *, forming: bool = False
     ) -> BarColumns:
-        """Return bars made of nine arrays, in the order of the attributes."""
-        time_us, open_, high, low, close, volume, vwap, tick_count, flags = arrays
-        return cls(
-            time_us, open_, high, low, close, volume, vwap, tick_count, flags, first, forming, generation
-        )
+        """Return bars made of ten arrays: the first nine attributes, and `closed_us`."""
+        time_us, open_, high, low, close, volume, vwap, tick_count, flags, closed_us = arrays
+        nine = time_us, open_, high, low, close, volume, vwap, tick_count, flags
+        return cls(*nine, first, forming, generation, closed_us)
 
     def part(self, start: int, stop: int) -> BarColumns:
         """Return the rows ``[start, stop)`` as views."""
         cut = slice(start, stop)
         forming = self.forming and stop >= len(self)
-        arrays = [getattr(self, name)[cut] for name in _ARRAYS]
+        arrays = [getattr(self, name)[cut] for name in _ALL_ARRAYS]
         return BarColumns.of(arrays, self.first + start, self.generation, forming=forming)
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> BarColumns:
         """Return the chosen rows as copies."""
-        return BarColumns.of([getattr(self, name)[chosen] for name in _ARRAYS], 0, self.generation)
+        return BarColumns.of([getattr(self, name)[chosen] for name in _ALL_ARRAYS], 0, self.generation)
 
     @property
     def turnover(self) -> NDArray[np.float64]:
@@ -150,7 +158,7 @@ def join_columns(parts: Sequence[BarColumns]) -> BarColumns:
         return columns_from_rows([])
     if len(held) == 1:
         return held[0]
-    joined = [np.concatenate([getattr(part, name) for part in held]) for name in _ARRAYS]
+    joined = [np.concatenate([getattr(part, name) for part in held]) for name in _ALL_ARRAYS]
     return BarColumns.of(joined, held[0].first, held[-1].generation, forming=held[-1].forming)
 
 

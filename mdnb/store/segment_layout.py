@@ -29,6 +29,7 @@ _FIELDS: Final = (
     ("vwap", np.float64),
     ("tick_count", np.int64),
     ("flags", np.uint8),
+    ("closed_us", np.int64),
 )
 _BYTES_A_STORED_ROW: Final = sum(np.dtype(kind).itemsize for _, kind in _FIELDS)
 _MOST_COMPRESSED_ROWS: Final = 1_000_000

@@ -52,7 +52,9 @@ def test_bars_close_with_the_trade_that_reaches_the_threshold(
     measure, threshold = kind
     closed: list[BarRow] = []
     log = BarStore(1000)
-    bars = ActivityBars(Timeframe.parse(f"{threshold}{measure}"), log, lambda _, row: closed.append(row))
+    bars = ActivityBars(
+        Timeframe.parse(f"{threshold}{measure}"), log, lambda _, row, *_ends: closed.append(row)
+    )
     for at in range(0, len(rows), step):
         bars.push_rows(rows[at : at + step])
     forming = bars.forming()

@@ -41,7 +41,7 @@ def test_flat_bars_follow_the_late_trade_before_them() -> None:
 def test_intervals_before_a_late_trade_that_a_timer_closed_are_filled() -> None:
     told: list[tuple[int, bool]] = []
 
-    def closed(node: Node, row: BarRow, flags: int) -> None:
+    def closed(node: Node, row: BarRow, flags: int, *_: int) -> None:
         told.append(((row[0] - START) // MINUTE, bool(flags & FILLED)))
 
     cascade = filling(closed)

@@ -326,7 +326,7 @@ def test_the_ratio_is_that_of_the_files(store: SegmentStore) -> None:
     before = on_disk(store)
     assert store.compress() == (before, on_disk(store))
     assert on_disk(store) * 4 < before
-    assert before < 50_000 * 66 < 50_000 * 70
+    assert before < 50_000 * 74 < 50_000 * 78
 
 
 def test_older_bars_are_put_before_and_between(store: SegmentStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 import datetime as dt
 import itertools
@@ -131,6 +132,7 @@ class ReplayFeed(WireFeed):
         self._address = ""
         self._at_end = False
         self._started_ns = 0
+        self.arrivals = self._arrivals = collections.deque[int]()
 
     def __repr__(self) -> str:
         return f"ReplayFeed({self.path.name!r}, speed={self.speed:g})"
@@ -186,8 +188,14 @@ class ReplayFeed(WireFeed):
             self.clock = EventClock(first_ns)
         else:
             self.clock = paced = PlaybackClock(first_ns, self.speed, self._wall.monotonic)
-        self._server = ReplayServer(source, frozenset(symbols), paced, self._wall)
+        self._server = ReplayServer(
+            source, frozenset(symbols), paced, self._wall, self._arrivals, self._tell_time
+        )
         self._address = await self._server.start()
+
+    def _tell_time(self, now_ns: int) -> None:
+        if self.on_time is not None:
+            self.on_time(now_ns)
 
     def instrument(self, symbol: str) -> Instrument:
         """Return the instrument; its tick size is the finest price step at the beginning of the data."""

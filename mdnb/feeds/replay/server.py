@@ -8,11 +8,13 @@ backpressure: nothing is dropped, and no more than the socket's buffers is in me
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import http
 import logging
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 import websockets.asyncio.server as ws
@@ -35,7 +37,9 @@ FRAME_ROWS = 500
 _OPEN_BAR_FIELDS = 9
 _YIELD_BYTES = 65_536
 _STEP_BYTES = 256
-_HEARTBEAT = 1.0
+_HEARTBEAT = 0.1
+"""Seconds between one telling of the time and the next while nothing is due."""
+
 _MAX_REQUEST = 65_536
 _NS = 1_000_000_000
 
@@ -52,6 +56,24 @@ class _Request(msgspec.Struct):
 
 
 _request = msgspec.json.Decoder(_Request).decode
+
+
+class Due(NamedTuple):
+    """What is to be sent next.
+
+    Attributes
+    ----------
+    at_ns
+        When it is due, UTC epoch nanoseconds.
+    from_ns
+        When it was received, of rows the first of them; never goes back.
+    frames
+        What is sent.
+    """
+
+    at_ns: int
+    from_ns: int
+    frames: list[str | bytes]
 
 
 class FrameSource:
@@ -71,15 +93,13 @@ class FrameSource:
         self._frames = frames
         self._damage = damage
 
-    def next_frames(
-        self, symbols: frozenset[str], due_ns: int | None
-    ) -> tuple[int, list[str | bytes]] | None:
+    def next_frames(self, symbols: frozenset[str], due_ns: int | None) -> Due | None:
         """Return the next frame and when it is due, None at the end."""
         for at_ns, frame in self._frames:
             if len(frame) * 4 > MAX_FRAME_BYTES and _size(frame) > MAX_FRAME_BYTES:
                 self._damage.note(f"a frame of {_size(frame)} bytes, received at {at_ns}")
                 continue
-            return at_ns, [frame]
+            return Due(at_ns, at_ns, [frame])
         return None
 
 
@@ -100,11 +120,12 @@ class RowSource:
         self._tracks = tracks
         self._rows = rows
         self._held: Timed | None = None
+        self._newest_ns = 0
 
-    def next_frames(
-        self, symbols: frozenset[str], due_ns: int | None
-    ) -> tuple[int, list[str | bytes]] | None:
+    def next_frames(self, symbols: frozenset[str], due_ns: int | None) -> Due | None:
         """Return what is due next, and when: the next row, and those after it that are due by then.
+
+        A row that is late, with a time before the one before it, begins a frame of its own.
 
         Parameters
         ----------
@@ -114,18 +135,20 @@ class RowSource:
             The market's time now; None for as fast as possible.
         """
         packed: dict[tuple[str, bool], list[Row]] = {}
-        at_ns = 0
+        at_ns = from_ns = 0
         for taken in range(FRAME_ROWS):
             held = self._held or next(self._rows, None)
             if held is None:
                 if not taken:
                     return None
                 break
-            if taken and due_ns is not None and held[0] > max(due_ns, at_ns):
+            if taken and (held[0] < at_ns or (due_ns is not None and held[0] > max(due_ns, at_ns))):
                 self._held = held
                 break
             self._held = None
             at_ns, symbol, row = held
+            self._newest_ns = max(self._newest_ns, at_ns)
+            from_ns = from_ns or self._newest_ns
             if symbol in symbols:
                 closed = len(row) < _OPEN_BAR_FIELDS
                 packed.setdefault((symbol, closed), []).append(row if closed else row[:-1])
@@ -133,7 +156,7 @@ class RowSource:
         if any(self._tracks[symbol].step_ns for symbol, _ in packed):
             # A bar tells when it began, not what time it is now.
             frames.append(_clock(at_ns))
-        return at_ns, frames
+        return Due(at_ns, from_ns, frames)
 
     def _frame(self, symbol: str, closed: bool, rows: list[Row]) -> str | bytes:
         track = self._tracks[symbol]
@@ -156,6 +179,10 @@ class ReplayServer:
         Paces it; None for as fast as the client takes it.
     wall
         The clock it sleeps by.
+    arrivals
+        Where it writes when each frame that it sends was received.
+    on_time
+        Called with the market's time while nothing is due and all that was sent has been delivered.
     """
 
     def __init__(
@@ -164,15 +191,19 @@ class ReplayServer:
         symbols: frozenset[str],
         clock: PlaybackClock | None,
         wall: Wall,
+        arrivals: collections.deque[int] | None = None,
+        on_time: Callable[[int], None] = lambda _: None,
     ) -> None:
+        self._arrivals = collections.deque() if arrivals is None else arrivals
+        self._on_time = on_time
         self._source = source
         self._awaited = symbols
         self._clock = clock
         self._wall = wall
         self._subscribed: frozenset[str] = frozenset()
         self._ready = asyncio.Event()
-        self._pending: tuple[int, list[str | bytes]] | None = None
-        self._last_ns = 0
+        self._pending: Due | None = None
+        self._last_ns = self._known_ns = 0
         self._server: ws.Server | None = None
         self._busy = False
         self.failure: FeedError | None = None
@@ -213,6 +244,7 @@ class ReplayServer:
     async def _serve(self, socket: ws.ServerConnection) -> None:
         # `_admit` let in this one alone: nothing runs between its answer and this.
         self._busy = True
+        self._arrivals.clear()  # what the connection before it did not deliver is lost with it
         player = asyncio.create_task(self._play(socket))
         try:
             async for message in socket:
@@ -250,14 +282,18 @@ class ReplayServer:
         answer: dict[str, object] = (
             {"ok": False, "error": error} if error else {"ok": True, "t": self._last_ns}
         )
-        await socket.send(_encode({"e": "reply", "id": number, **answer}).decode())
+        await self._send(socket, _encode({"e": "reply", "id": number, **answer}).decode())
+
+    async def _send(self, socket: ws.ServerConnection, frame: str | bytes) -> None:
+        self._arrivals.append(self._known_ns)
+        await socket.send(frame)
 
     async def _play(self, socket: ws.ServerConnection) -> None:
         await self._ready.wait()
         try:
             await self._play_on(socket)
             if self._source.talks:
-                await socket.send(_encode({"e": "end", "t": self._last_ns}).decode())
+                await self._send(socket, _encode({"e": "end", "t": self._last_ns}).decode())
         except ConnectionClosed:
             # The next connection goes on where this one stopped.
             return
@@ -273,10 +309,11 @@ class ReplayServer:
                 self._pending = self._source.next_frames(self._subscribed, due)
             if self._pending is None:
                 return
-            at_ns, frames = self._pending
-            await self._until(at_ns, socket)
+            at_ns, from_ns, frames = self._pending
+            await self._until(at_ns)
+            self._known_ns = max(self._known_ns, from_ns)
             while frames:
-                await socket.send(frames[0])
+                await self._send(socket, frames[0])
                 unyielded += len(frames.pop(0))
             self._pending, self._last_ns = None, at_ns
             unyielded += _STEP_BYTES
@@ -285,15 +322,15 @@ class ReplayServer:
                 unyielded = 0
                 await asyncio.sleep(0)
 
-    async def _until(self, at_ns: int, socket: ws.ServerConnection) -> None:
+    async def _until(self, at_ns: int) -> None:
         if self._clock is None:
             return
         if not self._last_ns:
             self._clock.start(at_ns)
         while (wait := self._clock.wall_seconds(at_ns - self._clock.now_ns())) > 0:
             await self._wall.sleep(min(wait, _HEARTBEAT))
-            if self._source.talks and wait > _HEARTBEAT:
-                await socket.send(_clock(min(self._clock.now_ns(), at_ns)))
+            if not self._arrivals:
+                self._on_time(min(self._clock.now_ns(), at_ns))
 
 
 def _size(frame: str | bytes) -> int:

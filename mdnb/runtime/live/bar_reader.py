@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from mdnb.store.overflow import Overflow
+    from mdnb.timeframes import Grid
 
 __all__ = ["BarReader", "HeldBars", "Window"]
 
 _MOST_CACHED = 64
+_NS_PER_US = 1000
+_NAT = -(2**63)
 
 Window = tuple[int | None, int | None, int | None, bool]
 """``(count, start_ns, end_ns, closed_only)``: what is asked for."""
@@ -55,6 +59,15 @@ class HeldBars(Protocol):
 
     def version(self, timeframe: object) -> tuple[int, int, int]:
         """Return generation, bars closed, updates."""
+        ...
+
+    def grid(self, name: str) -> Grid | None:
+        """Return where the bars of a timeframe start and end; None for activity bars."""
+        ...
+
+    @property
+    def grace_ns(self) -> int:
+        """Nanoseconds after its end at which a bar counts as known where its closing was not noted."""
         ...
 
 
@@ -108,30 +121,61 @@ class BarReader:
 
     def _frame(self, timeframe: Hashable, window: Window, *, with_disk: bool = False) -> pd.DataFrame:
         engine = self._engine
-        count, start_ns, end_ns, closed_only = window
         with engine.lock:
-            known = self._known.get(timeframe)
-            if known is None:
-                name = engine.canonical(timeframe)
-                known = self._known[timeframe] = (name, engine.log(name))
-            name, log = known
-            open_ = None if closed_only else engine.forming_of(name)
-            start, stop, forming = _positions(log, open_, count, start_ns, end_ns)
-            older = engine.overflow.get(name) if engine.overflow else None
-            if older is None or not (
-                with_disk or _reaches_back(log, stop - start + (forming is not None), window)
-            ):
+            name, log = self._store(timeframe)
+            start, stop, forming = self._place(name, log, window)
+            if not (name in engine.overflow and (with_disk or _is_short(log, start, stop, forming, window))):
                 made = log.frame(start, stop, forming)
                 return _labelled(made, engine, name, forming is not None, log.partial(start, stop))
-            start, stop, forming = _positions(log, open_, None, start_ns, end_ns, limited=False)
+        columns = self._columns(name, log, window, with_disk=with_disk)
+        return self._frame_of(name, log, columns)
+
+    def frame_with_times(self, timeframe: Hashable, window: Window) -> pd.DataFrame:
+        """Return bars as a frame with columns ``end`` and ``closed_at``, datetime64[us, tz].
+
+        The latter is ``NaT`` for the forming bar; where it was not noted it is the end and the grace.
+        """
+        engine = self._engine
+        with engine.lock:
+            name, log = self._store(timeframe)
+            grid, grace_us = engine.grid(name), engine.grace_ns // _NS_PER_US
+        columns = self._columns(name, log, window)
+        return _timed(self._frame_of(name, log, columns), columns, grid, grace_us)
+
+    def _store(self, timeframe: Hashable) -> tuple[str, BarStore]:
+        known = self._known.get(timeframe)
+        if known is None:
+            name = self._engine.canonical(timeframe)
+            known = self._known[timeframe] = (name, self._engine.log(name))
+        return known
+
+    def _place(
+        self, name: str, log: BarStore, window: Window, *, limited: bool = True
+    ) -> tuple[int, int, BarRow | None]:
+        count, start_ns, end_ns, closed_only = window
+        forming = None if closed_only else self._engine.forming_of(name)
+        return _positions(log, forming, count, start_ns, end_ns, limited=limited)
+
+    def _columns(self, name: str, log: BarStore, window: Window, *, with_disk: bool = False) -> BarColumns:
+        """Return bars from memory, and from disk where memory does not hold what is asked for."""
+        engine = self._engine
+        count, start_ns, end_ns, closed_only = window
+        with engine.lock:
+            start, stop, forming = self._place(name, log, window)
+            older = engine.overflow.get(name)
+            if older is None or not (with_disk or _is_short(log, start, stop, forming, window)):
+                return log.columns(start, stop, forming)
+            whole: Window = (None, start_ns, end_ns, closed_only)
+            start, stop, forming = self._place(name, log, whole, limited=False)
             held = log.columns(start, stop, forming)
             first = log.first_start_ns()
         columns = join_columns([older.before(first, start_ns, end_ns), held])
-        if count is not None:
-            columns = columns.part(max(0, len(columns) - count), len(columns))
-        made = frame_of(columns, engine.tz, log.with_vwap)
+        return columns if count is None else columns.part(max(0, len(columns) - count), len(columns))
+
+    def _frame_of(self, name: str, log: BarStore, columns: BarColumns) -> pd.DataFrame:
+        made = frame_of(columns, self._engine.tz, log.with_vwap)
         flagged = tuple(np.flatnonzero(columns.flags & PARTIAL).tolist())
-        return _labelled(made, engine, name, columns.forming, flagged)
+        return _labelled(made, self._engine, name, columns.forming, flagged)
 
     def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
         """Return the newest ``count`` bars in memory as numpy copies, the forming one last."""
@@ -149,6 +193,60 @@ class BarReader:
             log = engine.log(name)
             return log.columns(log.find(start_ns), len(log), engine.forming_of(name))
 
+    def known(self, name: str, as_of_ns: int, count: int | None = None) -> BarColumns:
+        """Return the newest closed bars that were known at an instant, as they were then.
+
+        Parameters
+        ----------
+        as_of_ns
+            UTC epoch nanoseconds.
+        count
+            How many at most; None for all in memory.
+
+        Raises
+        ------
+        NoDataError
+            When more bars were amended since than is kept.
+        """
+        engine = self._engine
+        as_of_us = as_of_ns // _NS_PER_US
+        with engine.lock:
+            log = engine.log(name)
+            stop = log.find(as_of_ns)
+            closed = log.closed_us(stop)
+            stop = _noted(engine, name, log, closed, as_of_ns)
+            known = np.flatnonzero(closed[:stop] <= as_of_us)
+            if count is not None:
+                known = known[max(0, len(known) - count) :]
+            if not len(known):
+                return log.columns(0, 0)
+            first, last = int(known[0]), int(known[-1]) + 1
+            columns = log.columns(first, last)
+            if len(known) < last - first:
+                columns = columns.where(known - first)
+            return log.amendments.undo(columns, as_of_us)
+
+    def known_frame(
+        self, timeframe: Hashable, as_of_ns: int, window: Window, *, with_times: bool = False
+    ) -> pd.DataFrame:
+        """Return what `known` does as a frame; ``window`` as for `frame`, but no bar is forming."""
+        engine = self._engine
+        count, start_ns, end_ns, _ = window
+        with engine.lock:
+            name, log = self._store(timeframe)
+            grid, grace_us = engine.grid(name), engine.grace_ns // _NS_PER_US
+            columns = self.known(name, as_of_ns, count if start_ns is None is end_ns else None)
+        time_us = columns.time_us
+        first = 0 if start_ns is None else int(np.searchsorted(time_us, -(-start_ns // _NS_PER_US)))
+        last = (
+            len(columns) if end_ns is None else int(np.searchsorted(time_us, end_ns // _NS_PER_US, "right"))
+        )
+        if count is not None:
+            first = max(first, last - count)
+        columns = columns.part(min(first, last), last)
+        made = self._frame_of(name, log, columns)
+        return _timed(made, columns, grid, grace_us) if with_times else made
+
     def everything(self, name: str) -> BarColumns:
         """Return every closed bar of a timeframe, on disk and in memory, oldest first."""
         engine = self._engine
@@ -158,6 +256,45 @@ class BarReader:
             first = log.first_start_ns()
             older = engine.overflow.get(name)
         return held if older is None else join_columns([older.before(first), held])
+
+
+def _timed(made: pd.DataFrame, columns: BarColumns, grid: Grid | None, grace_us: int) -> pd.DataFrame:
+    """Add the columns ``end`` and ``closed_at`` to a frame of bars."""
+    import pandas as pd
+
+    if grid is not None:
+        ends = grid.ends(columns.time_us * _NS_PER_US) // _NS_PER_US
+    else:
+        # A bar of trades is over when the next one begins.
+        ends = np.append(columns.time_us[1:], _NAT) if len(columns) else columns.time_us
+    noted = columns.closed_us
+    closed = np.where(noted > 0, noted, np.where(ends == _NAT, _NAT, ends + grace_us))
+    if columns.forming:
+        closed[-1] = _NAT
+    kind = made.index.dtype
+    assert isinstance(kind, pd.DatetimeTZDtype)
+    for label, values in (("end", ends), ("closed_at", closed)):
+        made[label] = pd.DatetimeIndex(values, dtype=kind)
+    return made
+
+
+def _noted(engine: HeldBars, name: str, log: BarStore, closed_us: NDArray[np.int64], as_of_ns: int) -> int:
+    """Return how many of the bars are left without those that were not over at an instant.
+
+    Only the newest can be among them: bars whose closing was not noted count as closed at their end and the
+    grace.
+    """
+    stop = len(closed_us)
+    grid = engine.grid(name)
+    while stop and not closed_us[stop - 1]:
+        if grid is None:
+            # A bar of trades is over when the next one begins.
+            return stop - 1
+        span = grid.span(log.row(stop - 1)[0][0])
+        if span is None or span[1] + engine.grace_ns <= as_of_ns:
+            break
+        stop -= 1
+    return stop
 
 
 def _labelled(
@@ -172,9 +309,10 @@ def _labelled(
     return made
 
 
-def _reaches_back(log: BarStore, found: int, window: Window) -> bool:
+def _is_short(log: BarStore, start: int, stop: int, forming: BarRow | None, window: Window) -> bool:
     """Return whether more is asked for than memory holds."""
     count, start_ns, end_ns, _ = window
+    found = stop - start + (forming is not None)
     if start_ns is not None:
         first = log.first_start_ns()
         return (first is None or start_ns < first) and (count is None or found < count)

@@ -8,6 +8,8 @@ from typing import Any
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.runtime.live.closed_bar import ClosedBar, by_end
+from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.price_alerts import Alert, Fired
 from mdnb.runtime.live.records import quote_of, tick_of
 from mdnb.runtime.live.symbol_state import SymbolState
@@ -15,8 +17,10 @@ from mdnb.store.columns import AMENDED
 
 __all__ = ["Closed", "EventPublisher"]
 
-Closed = list[tuple[str, BarRow, int]]
-"""Bars that closed: timeframe, row, flags."""
+_OF_CLOSED = (EventType.BARS_CLOSED, EventType.NEW_BAR, EventType.BAR_CONSTRUCTED)
+
+Closed = list[ClosedBar]
+"""Bars that closed, in the order in which they did."""
 
 
 class EventPublisher:
@@ -38,9 +42,9 @@ class EventPublisher:
     def _wants(self, kind: EventType) -> bool:
         return self.bus.wants(kind, self.engine.symbol)
 
-    def emit(self, kind: EventType, time_ns: int, data: Any) -> None:
-        """Emit an event."""
-        self.bus.emit(Event(kind, self.engine.symbol, time_ns, data, self.engine.tz))
+    def emit(self, kind: EventType, time_ns: int, data: Any, view: MarketView | None = None) -> None:
+        """Emit an event, with what was known then."""
+        self.bus.emit(Event(kind, self.engine.symbol, time_ns, data, self.engine.tz, view))
 
     def alert(self, time_ns: int, data: dict[str, Any]) -> None:
         """Emit a data quality alert."""
@@ -63,12 +67,9 @@ class EventPublisher:
     def bars(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
         """Emit events for bars that closed, bars amended after closing, and forming bars."""
         engine = self.engine
-        for name, row, flags in closed:
-            bar = engine.bar(name, row, flags=flags)
-            if self._wants(EventType.NEW_BAR):
-                self.emit(EventType.NEW_BAR, row[0], bar)
-            if self._wants(EventType.BAR_CONSTRUCTED):
-                self.emit(EventType.BAR_CONSTRUCTED, row[0], bar)
+        if closed and any(map(self._wants, _OF_CLOSED)):
+            for end_ns, bars in by_end(closed):
+                self._closed_together(end_ns, bars)
         if amended and self._wants(EventType.BAR_AMENDED):
             for name, row in amended:
                 self.emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=AMENDED))
@@ -79,6 +80,25 @@ class EventPublisher:
             for name, made in forming.items():
                 if made is not None:
                     self.emit(EventType.BAR_UPDATED, made[0], engine.bar(name, made, closed=False))
+
+    def _closed_together(self, end_ns: int, bars: list[ClosedBar]) -> None:
+        """Emit the events of the bars that ended at one instant, once all of them can be read."""
+        engine = self.engine
+        made = {
+            bar.timeframe: engine.bar(
+                bar.timeframe, bar.row, flags=bar.flags, end_ns=bar.end_ns, closed_ns=bar.closed_ns
+            )
+            for bar in bars
+        }
+        known_ns = max(bar.closed_ns for bar in bars)
+        view = MarketView(engine, known_ns)
+        if self._wants(EventType.BARS_CLOSED):
+            told = {"end_ns": end_ns, "closed_ns": known_ns, "bars": made}
+            self.emit(EventType.BARS_CLOSED, end_ns, told, view)
+        for bar in made.values():
+            for kind in (EventType.NEW_BAR, EventType.BAR_CONSTRUCTED):
+                if self._wants(kind):
+                    self.emit(kind, bar.time_ns, bar, view)
 
     def trades(self, rows: Sequence[TradeRow]) -> None:
         """Emit an event for each trade."""

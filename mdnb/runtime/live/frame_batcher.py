@@ -99,6 +99,16 @@ class FrameBatcher:
         else:
             self._scheduled = False
         self.largest_batch = max(self.largest_batch, len(frames))
+        self._take_frames(frames)
+
+    def _take_frames(self, frames: list[str | bytes]) -> None:
+        batch = self._decoded(frames)
+        if self._held is not None:
+            self._held.append(batch)
+        else:
+            self._route(batch)
+
+    def _decoded(self, frames: list[str | bytes]) -> Batch:
         batch = self._decoder.feed(frames)
         self.frames += len(frames)
         self.control += batch.control
@@ -106,10 +116,7 @@ class FrameBatcher:
             self.malformed += len(batch.malformed)
             self.last_malformed = batch.malformed[-1]
         self._on_batch(batch)
-        if self._held is not None:
-            self._held.append(batch)
-        else:
-            self._route(batch)
+        return batch
 
     def _route(self, batch: Batch, *, timed: bool = True) -> None:
         newest = batch.clock_ns

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from mdnb.clock import Clock, EventClock
+from mdnb.clock import Clock
 from mdnb.events.bus import EventBus
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
 from mdnb.runtime.live.accounting import Accounting, Ledger
@@ -129,6 +129,7 @@ class Pipeline:
         engine, ledger = self.engine, self.ledger
         self.largest_batch = max(self.largest_batch, len(rows))
         with engine.lock:
+            self._set_time()
             ledger.received += len(rows) * builds
             if "trades" not in self.subscribed:
                 ledger.unsubscribed += len(rows) * builds
@@ -144,6 +145,7 @@ class Pipeline:
                 return
             if self.quality.rules is not None and engine.last_trade is not None:
                 self.quality.trades(rows, engine.last_trade[0])
+            in_order = engine.cascade.out_of_order
             if builds:
                 arrived = rows
                 rows, held = (
@@ -156,18 +158,31 @@ class Pipeline:
                 for activity in engine.activity.values():
                     activity.push_rows(rows)
                 keep_ticks(engine, rows, rows, ())
-            fired = engine.alerts.take(rows, engine.last_trade)
-            if rows:
-                engine.last_trade = rows[-1]
+            # A late one changes its bar, and is no newest price.
+            newest = rows if builds and engine.cascade.out_of_order == in_order else self._newest(rows)
+            fired = engine.alerts.take(newest, engine.last_trade)
+            if newest:
+                engine.last_trade = newest[-1]
             engine.updates += 1
             closed, amended = self.collect()
         self.publisher.fired(fired)
         self.publish(closed, amended)
         self.publisher.trades(rows)
 
+    def _newest(self, rows: Sequence[TradeRow]) -> list[TradeRow]:
+        """Return the trades that were the newest of the market when they came, by the exchange's time."""
+        last = self.engine.last_trade
+        newest = -_NO_LIMIT if last is None else last[0]
+        found = []
+        for row in rows:
+            if row[0] >= newest:
+                newest = row[0]
+                found.append(row)
+        return found
+
     def _latest_ns(self) -> int:
         # A wrong year would close every bar. A recording's clock follows its data and cannot judge it.
-        return _NO_LIMIT if isinstance(self.clock, EventClock) else self.clock.now_ns() + _FUTURE_NS
+        return _NO_LIMIT if self.engine.recorded else self.clock.now_ns() + _FUTURE_NS
 
     def _gate(
         self, outlier_gate: OutlierGate, rows: Sequence[TradeRow]
@@ -212,6 +227,7 @@ class Pipeline:
             now = self.clock.now_ns()
             rows = [(row[0] or now, *row[1:]) for row in rows]
         with engine.lock:
+            self._set_time()
             engine.last_quote = rows[-1]
             if engine.config.enable_tick_data:
                 engine.quotes.extend(rows)
@@ -233,6 +249,7 @@ class Pipeline:
                         if self.outlier_gate is None
                         else self._gate(self.outlier_gate, prices)[0]
                     )
+                    built = self._newest(built)
                     fired = engine.alerts.take(built, engine.last_trade)
                     engine.last_trade = built[-1] if built else engine.last_trade
                 closed, amended = self.collect()
@@ -251,6 +268,7 @@ class Pipeline:
         if not done:
             return
         with engine.lock:
+            self._set_time()
             self.ledger.received += len(done)
             done = self.possible(name, done)
             outside = engine.cascade.outside_session
@@ -316,6 +334,12 @@ class Pipeline:
                 self._trades_from, self._trades_until = boundary_ns, _NO_LIMIT
             self.engine.source = source
 
+    def _set_time(self) -> None:
+        """Let the bars know the market's time; hold the symbol's lock."""
+        engine = self.engine
+        if not engine.recorded:
+            engine.cascade.closing.advance(self.clock.now_ns())
+
     # -- time ---------------------------------------------------------------------------------------
 
     def _grace_market_ns(self) -> int:
@@ -330,11 +354,41 @@ class Pipeline:
         """Record the newest data's latency, in wall-clock milliseconds."""
         self._lag_ms, self._lag_at = max(0.0, lag_ms), time.monotonic()
 
+    def advance(self, now_ns: int) -> None:
+        """Let a recording's time pass until an instant: what is due by then closes when it was due."""
+        engine = self.engine
+        cascade = engine.cascade
+        with engine.lock:
+            closing = cascade.closing
+            closing.grace_ns = engine.grace_ns
+            closing.advance(now_ns)
+            due = closing.now_ns - closing.grace_ns
+            edge = cascade.next_edge()
+            if edge is None or edge > due:
+                return
+            cascade.close_until(due)
+            cascade.fill_until(due)
+            closed, amended = self.collect()
+            engine.updates += 1
+        self.publish(closed, amended)
+        engine.notify()
+
+    def reach(self, now_ns: int) -> None:
+        """Note a recording's time once what was received until then is taken in."""
+        with self.engine.lock:
+            self.engine.cascade.closing.advance(now_ns)
+
+    def next_edge(self) -> int | None:
+        """Return when the next bar ends; None while none is open."""
+        with self.engine.lock:
+            return self.engine.cascade.next_edge()
+
     def close_due(self) -> None:
         """Close the bars whose interval has passed by more than the grace."""
         engine = self.engine
         due = self.clock.now_ns() - self._grace_market_ns()
         with engine.lock:
+            self._set_time()
             before = engine.cascade.root.closed_to
             engine.cascade.close_until(due)
             engine.cascade.fill_until(due)
@@ -395,7 +449,7 @@ class Pipeline:
         self.bars_closed += len(closed)
         rules = self.quality.rules
         if rules is not None:
-            for name, row, _ in closed:
+            for name, row, *_ in closed:
                 with self.engine.lock:
                     if name not in self.engine.all_names():
                         continue  # another thread removed the timeframe since

@@ -79,7 +79,15 @@ def quote_of(row: QuoteRow, instrument: Instrument, tz: str, age: float = 0.0) -
 
 
 def bar_of(
-    row: BarRow, instrument: Instrument, tz: str, timeframe: str, *, closed: bool = True, flags: int = 0
+    row: BarRow,
+    instrument: Instrument,
+    tz: str,
+    timeframe: str,
+    *,
+    closed: bool = True,
+    flags: int = 0,
+    end_ns: int = 0,
+    closed_ns: int = 0,
 ) -> Bar:
     """Return a bar as a record; ``flags`` are those of `mdnb.store.columns`."""
     start, open_, high, low, close, volume, count, turnover = row
@@ -98,6 +106,8 @@ def bar_of(
         filled=bool(flags & FILLED),
         amended=bool(flags & AMENDED),
         partial=bool(flags & PARTIAL),
+        end_ns=end_ns,
+        closed_ns=closed_ns,
         tz=tz,
         decimals=instrument.decimals,
     )

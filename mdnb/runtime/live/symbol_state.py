@@ -14,6 +14,7 @@ import numpy as np
 
 from mdnb.bars.activity import ActivityBars
 from mdnb.bars.cascade import Cascade
+from mdnb.bars.closing import ClosingTime
 from mdnb.bars.node import Node
 from mdnb.clock import Clock
 from mdnb.config import DataManagerConfig
@@ -22,6 +23,7 @@ from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
 from mdnb.runtime.live.bar_reader import BarReader
+from mdnb.runtime.live.closed_bar import ClosedBar
 from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.price_alerts import PriceAlerts
 from mdnb.runtime.live.price_decimals import InstrumentDecimals
@@ -93,8 +95,9 @@ class SymbolState:
         self.tz = tz
         self.source = source
         self.lock = threading.RLock()
+        self.recorded = False
         self.updates = 0
-        self.closed: list[tuple[str, BarRow, int]] = []
+        self.closed: list[ClosedBar] = []
         self.last_trade: TradeRow | None = None
         self.last_quote: QuoteRow | None = None
         self.ticks = RowStore(TICK_DTYPE, self.config.max_ticks)
@@ -127,10 +130,14 @@ class SymbolState:
 
     def _make_log(self, name: str) -> BarStore:
         made = BarStore(self.config.max_bars_per_timeframe, self.tz, with_vwap=self.source == "trades")
+        made.known_at = self._known_ns
         if self.open_overflow is not None:
             self.overflow[name] = self.open_overflow(name)
             made.on_evict = self.overflow[name].take
         return made
+
+    def _known_ns(self) -> int:
+        return self.cascade.closing.now_ns
 
     def attach_overflow(self, name: str) -> None:
         """Send a timeframe's bars that leave memory to the store of `open_overflow`; hold the lock."""
@@ -142,14 +149,16 @@ class SymbolState:
         """Return the names of all timeframes, hidden ones that feed others included."""
         return [*(node.name for node in self.cascade.nodes()), *self.activity]
 
-    def _on_closed(self, node: Node, row: BarRow, flags: int) -> None:
-        self.closed.append((node.name, row, flags))
+    def _on_closed(self, node: Node, row: BarRow, flags: int, end_ns: int, closed_ns: int) -> None:
+        self.closed.append(ClosedBar(node.name, row, flags, end_ns, closed_ns))
 
-    def _on_activity_closed(self, name: str, row: BarRow) -> None:
-        self.closed.append((name, row, 0))
+    def _on_activity_closed(self, name: str, row: BarRow, end_ns: int, closed_ns: int) -> None:
+        self.closed.append(ClosedBar(name, row, 0, end_ns, closed_ns))
 
     def _add_activity(self, timeframe: Timeframe) -> ActivityBars:
-        made = ActivityBars(timeframe, self._make_log(timeframe.name), self._on_activity_closed)
+        made = ActivityBars(
+            timeframe, self._make_log(timeframe.name), self._on_activity_closed, self.cascade.closing
+        )
         self.activity[timeframe.name] = made
         return made
 
@@ -195,8 +204,9 @@ class SymbolState:
             if parsed.is_activity:
                 bars = self._add_activity(parsed)
                 listener, bars.on_closed = bars.on_closed, None
+                closing, bars.closing = bars.closing, ClosingTime()
                 bars.push_rows(self._held_rows()[0])
-                bars.on_closed = listener
+                bars.on_closed, bars.closing = listener, closing
             else:
                 self.cascade.add(parsed, self._held_rows)
             self.updates += 1
@@ -301,9 +311,50 @@ class SymbolState:
         """
         return self.reader.frame(timeframe, (count, start_ns, end_ns, closed_only), with_disk=with_disk)
 
-    def bar(self, name: str, row: BarRow, *, closed: bool = True, flags: int = 0) -> Bar:
+    @property
+    def grace_ns(self) -> int:
+        """Nanoseconds after its end at which a bar counts as known where its closing was not noted."""
+        return int(self.config.grace_ms * 1e6)
+
+    def read_ns(self) -> int:
+        """Return the market's time by which a read is dated; hold the lock.
+
+        What is closed later is later than it: read again as of this time, the same is found.
+        """
+        closing = self.cascade.closing
+        if not self.recorded and self._clock is not None:
+            closing.advance(self._clock().now_ns())
+            # Stores keep microseconds.
+            now = closing.now_ns // 1000 * 1000
+            closing.advance(now + 1000)
+            return now
+        return closing.now_ns
+
+    def known(self, timeframe: Hashable, as_of_ns: int, count: int | None = None) -> pd.DataFrame:
+        """Return the closed bars that were known at an instant, as they were then, as a frame."""
+        return self.reader.known_frame(timeframe, as_of_ns, (count, None, None, True))
+
+    def bar(
+        self,
+        name: str,
+        row: BarRow,
+        *,
+        closed: bool = True,
+        flags: int = 0,
+        end_ns: int = 0,
+        closed_ns: int = 0,
+    ) -> Bar:
         """Return a row as a `Bar`."""
-        return bar_of(row, self.instrument, self.tz, name, closed=closed, flags=flags)
+        return bar_of(
+            row,
+            self.instrument,
+            self.tz,
+            name,
+            closed=closed,
+            flags=flags,
+            end_ns=end_ns,
+            closed_ns=closed_ns,
+        )
 
     @property
     def instrument(self) -> Instrument:
