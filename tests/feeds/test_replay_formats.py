@@ -631,7 +631,8 @@ def test_reading_takes_constant_memory(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert count == 300_000
-    assert peak < path.stat().st_size / 10
+    # Other threads of the process count too.
+    assert peak < path.stat().st_size / 4
 
 
 @given(
