@@ -43,9 +43,11 @@ if TYPE_CHECKING:
     from mdnb.manager import RealtimeDataManager
     from mdnb.market import LiveMarket, LiveSymbol, live
     from mdnb.notebook.magics import load_ipython_extension, unload_ipython_extension
+    from mdnb.runtime.live.market_view import MarketView
     from mdnb.runtime.live.price_alerts import Alert
     from mdnb.runtime.process.bridge import run
     from mdnb.statistics import ImportResult
+    from mdnb.step_replay import PlayStep, play
     from mdnb.suite import SuiteSymbol, TradingSuite
     from mdnb.sync_manager import SyncDataManager
     from mdnb.timeframes import Timeframe
@@ -73,10 +75,12 @@ __all__ = [
     "LiveMarket",
     "LiveSymbol",
     "MarketSnapshot",
+    "MarketView",
     "MdnbError",
     "MissingExtraError",
     "NoDataError",
     "OptionError",
+    "PlayStep",
     "Price",
     "Quote",
     "RealtimeDataManager",
@@ -98,6 +102,7 @@ __all__ = [
     "live",
     "load_ipython_extension",
     "make_feed",
+    "play",
     "run",
     "unload_ipython_extension",
 ]
@@ -121,10 +126,12 @@ _HOMES = {
     "LiveMarket": "mdnb.market",
     "LiveSymbol": "mdnb.market",
     "MarketSnapshot": "mdnb.types",
+    "MarketView": "mdnb.runtime.live.market_view",
     "MdnbError": "mdnb.errors",
     "MissingExtraError": "mdnb.errors",
     "NoDataError": "mdnb.errors",
     "OptionError": "mdnb.errors",
+    "PlayStep": "mdnb.step_replay",
     "Price": "mdnb.types",
     "Quote": "mdnb.types",
     "RealtimeDataManager": "mdnb.manager",
@@ -142,6 +149,7 @@ _HOMES = {
     "live": "mdnb.market",
     "load_ipython_extension": "mdnb.notebook.magics",
     "make_feed": "mdnb.feeds.registry",
+    "play": "mdnb.step_replay",
     "run": "mdnb.runtime.process.bridge",
     "unload_ipython_extension": "mdnb.notebook.magics",
 }

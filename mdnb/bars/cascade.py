@@ -243,6 +243,7 @@ class Cascade:
         root.high, root.low, root.close = high, low, close
         root.volume, root.count, root.turnover = volume, count, turnover
         self._newest = newest
+        self.closing.see(newest)
 
     def _cross(self, row: TradeRow) -> None:
         ts_ns, price, size, count, _, _ = row

@@ -396,6 +396,8 @@ def test_a_file_of_several_symbols_says_whose_bars_it_gets(live: LiveMarket, tmp
 def test_a_subscription_and_an_alert_end_by_the_same_words(live: LiveMarket) -> None:
     subscription = live.on("new_bar", print)
     subscription.cancel()
+    assert "NEW_BAR -> print" in repr(subscription)
+    assert "with each DATA_GAP: active" in repr(live.alert(event="data_gap"))
     alert = live.alert(above=1.0, message="far down")
     assert "'far down' on MNQ, when 1.00 is crossed upwards: active" in repr(alert)
     alert.off()

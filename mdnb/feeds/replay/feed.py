@@ -158,14 +158,37 @@ class ReplayFeed(WireFeed):
         """
         if self._recording is not None:
             raise FeedError("this recording is open already; open all its symbols at once")
-        recording = await asyncio.to_thread(
-            open_recording,
+        source = await asyncio.to_thread(self.load, symbols)
+        paced = self.clock if isinstance(self.clock, PlaybackClock) else None
+        self._server = ReplayServer(
+            source, frozenset(symbols), paced, self._wall, self._arrivals, self._tell_time
+        )
+        self._address = await self._server.start()
+
+    def known_symbols(self) -> tuple[str, ...]:
+        """Return the symbols that the file names."""
+        return self._open_file(()).symbols
+
+    def _open_file(self, symbols: Sequence[str]) -> Recording:
+        return open_recording(
             self.path,
             symbols,
             dialect=self._dialect,
             price=self.quote_price,
             timezone=self._timezone,
         )
+
+    def load(self, symbols: Sequence[str]) -> FrameSource | RowSource:
+        """Open the file and find the symbols in it; return what is to be played, without a server.
+
+        Raises
+        ------
+        FeedError
+            When the file cannot be opened, or its format is not understood.
+        SymbolError
+            When a symbol is not in it.
+        """
+        recording = self._open_file(symbols)
         if self.loop and recording.frames is not None:
             raise OptionError(
                 f"{self.path.name} holds a venue's frames, which are played as they are: it cannot loop"
@@ -183,15 +206,11 @@ class ReplayFeed(WireFeed):
         recording.damage.forget()
         source, first_ns = self._source(recording)
         self._started_ns = first_ns
-        paced = None
         if math.isinf(self.speed):
             self.clock = EventClock(first_ns)
         else:
-            self.clock = paced = PlaybackClock(first_ns, self.speed, self._wall.monotonic)
-        self._server = ReplayServer(
-            source, frozenset(symbols), paced, self._wall, self._arrivals, self._tell_time
-        )
-        self._address = await self._server.start()
+            self.clock = PlaybackClock(first_ns, self.speed, self._wall.monotonic)
+        return source
 
     def _tell_time(self, now_ns: int) -> None:
         if self.on_time is not None:

@@ -29,7 +29,7 @@ from mdnb.feeds.replay.recording import Damage, Frame, Row, Track
 from mdnb.feeds.timeouts import Wall
 from mdnb.feeds.wire import END_REASON
 
-__all__ = ["FRAME_ROWS", "FrameSource", "ReplayServer", "RowSource"]
+__all__ = ["FRAME_ROWS", "Due", "FrameSource", "ReplayServer", "RowSource"]
 
 FRAME_ROWS = 500
 """Rows in one frame, at most."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from mdnb.clock import Clock
+from mdnb.clock import Clock, EventClock
 from mdnb.events.bus import EventBus
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
 from mdnb.runtime.live.accounting import Accounting, Ledger
@@ -182,7 +182,8 @@ class Pipeline:
 
     def _latest_ns(self) -> int:
         # A wrong year would close every bar. A recording's clock follows its data and cannot judge it.
-        return _NO_LIMIT if self.engine.recorded else self.clock.now_ns() + _FUTURE_NS
+        follows = self.engine.recorded or isinstance(self.clock, EventClock)
+        return _NO_LIMIT if follows else self.clock.now_ns() + _FUTURE_NS
 
     def _gate(
         self, outlier_gate: OutlierGate, rows: Sequence[TradeRow]

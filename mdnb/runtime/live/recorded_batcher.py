@@ -7,7 +7,7 @@ frames are taken at once: the same bars close at the same market time at any spe
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from mdnb.clock import Clock, EventClock
@@ -58,8 +58,14 @@ class RecordedBatcher(FrameBatcher):
         self._times.append(now_ns)
         super().on_frame(_TIME)
 
+    def take(self, received: Sequence[tuple[int, str | bytes]]) -> None:
+        """Take frames at once, each with the time at which it was received."""
+        self._take_received([time for time, _ in received], [frame for _, frame in received])
+
     def _take_frames(self, frames: list[str | bytes]) -> None:
-        times = [self._times.popleft() for _ in frames]
+        self._take_received([self._times.popleft() for _ in frames], frames)
+
+    def _take_received(self, times: list[int], frames: list[str | bytes]) -> None:
         at = 0
         while at < len(frames):
             stop = at + 1

@@ -209,9 +209,9 @@ def test_cancelled_ones_are_silent_and_those_over_are_listed_behind() -> None:
     twice.cancel()
     assert book.listed() == []
     assert book.prices == []
-    for _ in range(150):
+    for at in range(4, 304, 2):
         book.add(100.5)
-        rig.trades(_row(4, 100.0, -1), _row(5, 101.0, -1))
+        rig.trades(_row(at, 100.0, -1), _row(at + 1, 101.0, -1))
     assert len(book.listed()) == 100
 
 

@@ -1,0 +1,209 @@
+"""What was known when: reads of a past moment, views of events, and replays at any speed."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mdnb
+from mdnb.clock import EventClock
+from mdnb.config import DataManagerConfig
+from mdnb.events.bus import EventBus
+from mdnb.events.types import Event
+from mdnb.instruments import Instrument
+from mdnb.rows import TradeRow
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.sessions import Sessions
+from tests.limits import LIMIT_SECONDS
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+START = 1_700_000_100 * SECOND
+TIMEFRAMES = ["15sec", "1min", "5min"]
+
+
+class Rig:
+    """A market by hand, whose clock is set from outside."""
+
+    def __init__(self, *timeframes: str) -> None:
+        self.engine = SymbolState(Instrument("X"), Sessions.always(), timeframes, DataManagerConfig())
+        self.clock = EventClock(START)
+        self.engine.bind_state(lambda: ("connected", 0.0), lambda: self.clock)
+        self.bus = EventBus()
+        self.pipeline = Pipeline(self.engine, self.bus, self.clock)
+        self.at = 0
+
+    def trade(self, seconds: float, price: float, *, now: float | None = None) -> None:
+        self.clock.advance(START + int((seconds if now is None else now) * SECOND))
+        self.at += 1
+        row: TradeRow = (START + int(seconds * SECOND), price, 1.0, 1, 0, -1)
+        self.pipeline.take([row])
+
+
+def test_a_late_trade_changes_its_bar_and_is_no_newest_price() -> None:
+    rig = Rig("1min")
+    alert = rig.engine.alerts.add(below=95.0)
+    rig.trade(59, 100.0)
+    rig.trade(61, 105.0)
+    rig.trade(59, 90.0, now=61.5)
+    bar = rig.engine.frame("1min").iloc[0]
+    assert (bar["low"], bar["close"]) == (90.0, 90.0)
+    assert rig.engine.last_trade is not None
+    assert rig.engine.last_trade[1] == 105.0
+    assert not alert.fired
+    rig.trade(61, 94.0)  # of the same time the last one that arrived counts
+    assert rig.engine.last_trade[1] == 94.0
+    assert alert.fired == 1
+
+
+def test_a_past_moment_is_read_as_it_was_before_a_late_trade() -> None:
+    rig = Rig("1min", "5min")
+    for at in range(0, 310, 20):
+        rig.trade(at, 100.0 + at)
+    rig.trade(302, 100.0)
+    before = rig.engine.frame("1min", closed_only=True)
+    with rig.engine.lock:
+        instant = rig.engine.read_ns()
+    rig.trade(299, 999.0, now=303)
+    rig.trade(700, 101.0)
+    assert rig.engine.frame("1min")["high"].max() == 999.0
+    pd.testing.assert_frame_equal(rig.engine.known("1min", instant), before)
+    assert rig.engine.known("5min", instant)["high"].tolist() == [380.0]
+    assert rig.engine.known("5min", instant + 2 * SECOND)["high"].tolist() == [999.0]
+    assert len(rig.engine.known("5min", START + 300 * SECOND - 1)) == 0
+    times = rig.engine.reader.known_frame("1min", instant, (2, None, None, True), with_times=True)
+    assert (times["end"] - times.index == pd.Timedelta("1min")).all()
+    assert (times["closed_at"] >= times["end"]).all()
+
+
+def test_bars_of_one_instant_are_told_together_and_before_each_by_itself() -> None:
+    rig = Rig("1min", "5min")
+    told: list[Event] = []
+    for kind in (mdnb.EventType.BARS_CLOSED, mdnb.EventType.NEW_BAR):
+        rig.bus.tap(kind, told.append)
+    for at in range(0, 330, 10):
+        rig.trade(at, 100.0 + at)
+    last = [event for event in told if event.type == "bars_closed"][-1]
+    assert list(last.bars) == ["1min", "5min"]
+    assert last.time == last.bars["5min"].end == last.bars["1min"].end
+    where = told.index(last)
+    assert [event.type.name for event in told[where : where + 3]] == ["BARS_CLOSED", "NEW_BAR", "NEW_BAR"]
+    assert [event.time for event in told[where + 1 : where + 3]] == [bar.time for bar in last.bars.values()]
+    assert last.view["5min"]["close"].iloc[-1] == last.bars["5min"].close
+    assert list(last.view) == ["1min", "5min"]
+    assert "5min" in last.view
+    assert "as of" in repr(last.view)
+    # Whatever comes later, it stays what it was.
+    rig.trade(700, 1.0)
+    assert last.view["1min"].index[-1] == last.bars["1min"].time
+
+
+def test_a_bar_of_a_history_is_known_at_its_end_and_the_grace() -> None:
+    rig = Rig("1min", "3tick")
+    rig.engine.cascade.push_bars([(START + at * MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 1.0) for at in range(4)])
+    for bars in rig.engine.activity.values():
+        bars.push_rows([(START + at * SECOND, 1.0, 1.0, 1, 0, -1) for at in range(10)])
+    grace = rig.engine.grace_ns
+    assert len(rig.engine.known("1min", START + 3 * MINUTE + grace)) == 3
+    assert len(rig.engine.known("1min", START + 3 * MINUTE + grace - 1)) == 2
+    assert len(rig.engine.known("3tick", START + 6 * SECOND)) == 1
+    frame = rig.engine.reader.frame_with_times("3tick", (None, None, None, True))
+    assert frame["end"].iloc[0] == frame.index[1]
+    assert frame["end"].isna().iloc[-1]
+
+
+def table(speed: float | str, source: str, symbol: str, **options: Any) -> list[tuple[Any, ...]]:
+    """Return what a replay told of closed bars, and what was known with each."""
+    made: list[tuple[Any, ...]] = []
+    path = source if source.startswith("dataset:") else Path(source)
+    feed = mdnb.make_feed(f"replay:{path}", speed=speed, **options)
+    with mdnb.live(symbol, TIMEFRAMES, feed=feed, initial_days=0, progress=False) as live:
+        bus = live._parts.session.bus
+        bus.tap(
+            mdnb.EventType.BARS_CLOSED,
+            lambda event: made.extend(rows_of(event.time_ns, event.view, event.bars)),
+        )
+        live.wait_ended(LIMIT_SECONDS)
+    return made
+
+
+def rows_of(end_ns: int, view: Any, bars: Any) -> list[tuple[Any, ...]]:
+    closes = tuple(view.bars(name, 1)["close"].tolist() for name in TIMEFRAMES)
+    return [
+        (
+            end_ns,
+            name,
+            bar.open,
+            bar.high,
+            bar.low,
+            bar.close,
+            bar.volume,
+            bar.tick_count,
+            bar.closed_ns,
+            closes,
+        )
+        for name, bar in bars.items()
+    ]
+
+
+def played(source: str, symbol: str, **options: Any) -> list[tuple[Any, ...]]:
+    return [
+        row
+        for step in mdnb.play(source, TIMEFRAMES, symbol=symbol, **options)
+        for row in rows_of(int(step.time.value), step.view, step.bars)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "symbol", "speed", "options"),
+    [
+        ("dataset:gold-ticks", "GC", 20_000, {"start": "2013-10-07T12:00", "end": "2013-10-07T16:00"}),
+        ("dataset:gold-ticks", "GC", 60, {"start": "2013-10-07T13:29", "end": "2013-10-07T13:33"}),
+        ("dataset:bitcoin-messages", "BTCUSDT", 20, {}),
+    ],
+)
+def test_bars_close_at_the_same_times_at_any_speed(
+    source: str, symbol: str, speed: float, options: dict[str, str]
+) -> None:
+    expected = played(source, symbol, **options)
+    assert len(expected) > 5
+    made = table(speed, source, symbol, **options)
+    # What closed before somebody listened is not told to him.
+    assert made == expected[len(expected) - len(made) :]
+    assert len(made) > len(expected) * 0.8
+
+
+def test_play_knows_no_future_and_gives_the_bars_of_the_day() -> None:
+    closes: list[float] = []
+    whole = pd.DataFrame()
+    for step in mdnb.play("dataset:gold-ticks", ["1min", "5min"], symbol="GC"):
+        known = step.view.bars("1min", 3)
+        assert known.index[-1] < step.time
+        # At the end of a recording what is open closes before its end.
+        assert step.time <= step.view.time or all(bar.partial for bar in step.bars.values())
+        closes += [bar.close for name, bar in step.bars.items() if name == "1min"]
+        whole = step.view["1min"]
+    np.testing.assert_array_equal(whole["close"].to_numpy(), closes)
+    with pytest.raises(mdnb.OptionError, match="takes no speed"):
+        mdnb.play("dataset:gold-ticks", speed=3)
+    with pytest.raises(mdnb.SymbolError, match="say which symbol"):
+        next(mdnb.play("dataset:gold-ticks"))
+
+
+def test_polls_are_what_is_read_as_of_their_time() -> None:
+    feed = "replay:dataset:gold-ticks?speed=2000&start=2013-10-07T13:00&end=2013-10-07T14:30"
+    polls = []
+    with mdnb.live("GC", TIMEFRAMES, feed=feed, initial_days=0, progress=False) as live:
+        bus = live._parts.session.bus
+        moved = threading.Semaphore(0)
+        bus.tap(mdnb.EventType.TICK_DATA, lambda _event: moved.release())
+        while len(polls) < 300 and moved.acquire(timeout=LIMIT_SECONDS / 10):
+            polls.append(live.alignment())
+        for poll in polls:
+            assert live.alignment(as_of=poll.time) == poll
