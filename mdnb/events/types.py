@@ -96,7 +96,7 @@ class Event:
     ('connected', True)
     """
 
-    __slots__ = ("_tz", "data", "symbol", "time_ns", "type")
+    __slots__ = ("_queued", "_tz", "data", "symbol", "time_ns", "type")
 
     def __init__(self, type: EventType, symbol: str, time_ns: int, data: Any, tz: str = "UTC") -> None:
         self.type = type
@@ -104,6 +104,8 @@ class Event:
         self.time_ns = time_ns
         self.data = data
         self._tz = tz
+        # When it was put into queues, by the monotonic clock: how long it waits tells that a handler is slow.
+        self._queued = 0.0
 
     @property
     def time(self) -> pd.Timestamp:

@@ -286,13 +286,13 @@ def test_an_event_told_while_the_first_handler_is_registered_stops_no_later_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bus, seen, done = EventBus(), [], threading.Event()
-    make = module._CallbackThread
+    make = module.CallbackThreads
 
     def told_meanwhile() -> object:
         bus.emit(Event(EventType.NEW_BAR, "MNQ", 0, {"n": 0}))
         return make()
 
-    monkeypatch.setattr(module, "_CallbackThread", told_meanwhile)
+    monkeypatch.setattr(module, "CallbackThreads", told_meanwhile)
 
     def handler(event: Event) -> None:
         seen.append(event.n)
