@@ -90,6 +90,7 @@ class Subscription:
         self.errors = 0
         self.last_error: BaseException | None = None
         self._bus = bus
+        self._now = bus._now
         self._loop = loop
         # A notebook tells by the context to which cell output belongs: it belongs to the one that registered.
         self._context = contextvars.copy_context()
@@ -151,7 +152,7 @@ class Subscription:
                 waiting.popleft()
                 self.dropped += 1
         if not event._queued:
-            event._queued = time.monotonic()
+            event._queued = self._now()
         waiting.append(event)
         # Read without the lock: who ends a turn looks afterwards whether something has come.
         if not self._scheduled:
@@ -204,7 +205,7 @@ class Subscription:
     async def _drain(self) -> None:
         task = asyncio.current_task()
         handled = 0
-        self._on_loop_since = time.monotonic()
+        self._on_loop_since = self._now()
         try:
             while (event := self._take()) is not None:
                 if self._once:
@@ -225,13 +226,13 @@ class Subscription:
                     self._leave_loop()
                     await asyncio.sleep(0)
                 if not self._on_loop_since:
-                    self._on_loop_since = time.monotonic()
+                    self._on_loop_since = self._now()
         finally:
             self._leave_loop()
 
     def _leave_loop(self) -> None:
         if self._on_loop_since:
-            took = time.monotonic() - self._on_loop_since
+            took = self._now() - self._on_loop_since
             self._on_loop_since = 0.0
             if took >= _SLOW_SECONDS:
                 self._blocked = max(took, self._blocked)
@@ -265,7 +266,7 @@ class Subscription:
     def _failed(self, error: BaseException) -> None:
         self.errors += 1
         self.last_error = self._bus.last_error = error
-        now = time.monotonic()
+        now = self._now()
         kind = (type(error), *_raised_at(error.__traceback__))
         if kind not in self._told_errors and len(self._told_errors) < _DISTINCT_ERRORS:
             self._told_errors.add(kind)
@@ -308,7 +309,7 @@ class Subscription:
             return 0.0
 
     def _slowness(self) -> str:
-        waits = f"{self.waiting:,} events wait, the oldest for {self._age(time.monotonic()):.1f} s"
+        waits = f"{self.waiting:,} events wait, the oldest for {self._age(self._now()):.1f} s"
         if self._blocked_last:
             return f"blocked the loop it runs on for {self._blocked_last:.1f} s; {waits}"
         return waits
@@ -420,6 +421,8 @@ class EventBus:
         Called with a subscription when it begins to be slow (its queue is half full, its oldest event waits
         for two seconds, or it blocks its loop for as long), and at most once a second while it drops events.
         Not called again for one that stays slow.
+    now
+        A monotonic clock in seconds; tests give their own.
 
     Examples
     --------
@@ -431,7 +434,12 @@ class EventBus:
     >>> bus.close()
     """
 
-    def __init__(self, on_slow: Callable[[Subscription], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_slow: Callable[[Subscription], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
         self.last_error: BaseException | None = None
         self._listeners: dict[EventType, tuple[Subscription, ...]] = {}
         self._routes: dict[tuple[EventType, str], tuple[Subscription, ...]] = {}
@@ -615,14 +623,14 @@ class EventBus:
         if subscription._begins_slow():
             self._tell_slow(subscription)
         elif subscription._lost_more():
-            now = time.monotonic()
+            now = self._now()
             if now - self._slow_told.get(subscription, -_TOLD_EVERY_SECONDS) >= _TOLD_EVERY_SECONDS:
                 self._slow_told[subscription] = now
                 self._call_on_slow(subscription)
 
     def look(self) -> None:
         """Tell of handlers that have become slow; the session calls it once a second."""
-        now = time.monotonic()
+        now = self._now()
         for subscription in self.subscriptions():
             if subscription._has_become_slow(now):
                 self._tell_slow(subscription)
