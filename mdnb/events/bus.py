@@ -161,9 +161,11 @@ class Subscription:
 
     def _schedule(self) -> None:
         with self._lock:
-            if self._scheduled:
-                return
-            self._scheduled = True
+            is_first, self._scheduled = not self._scheduled, True
+        if is_first:
+            self._begin_turn()
+
+    def _begin_turn(self) -> None:
         if self._loop is None:
             self._bus._call_back(self)
             return
@@ -174,20 +176,17 @@ class Subscription:
             self.off()
 
     def _take(self) -> Event | None:
-        """Return the next event; None when there is none, and the turn is over."""
-        while self._active:
-            try:
-                return self._waiting.popleft()
-            except IndexError:
-                self._scheduled = False
-            if not self._waiting:
-                return None
-            # One came in between; who brought it may have begun another turn.
-            with self._lock:
-                if self._scheduled:
-                    return None
-                self._scheduled = True
-        return None
+        """Return the next event; None when there is none."""
+        try:
+            return self._waiting.popleft() if self._active else None
+        except IndexError:
+            return None
+
+    def _end_turn(self) -> None:
+        """Have another turn begin with the next event, or at once for what waits already."""
+        self._scheduled = False
+        if self._waiting and self._active:
+            self._schedule()
 
     # -- its turn -------------------------------------------------------------------------------------
 
@@ -199,8 +198,10 @@ class Subscription:
     def _drained(self, task: asyncio.Task[None]) -> None:
         self._bus._tasks.discard(task)
         if task.cancelled() or task.exception() is not None:
-            # Cancelled, perhaps before it began, or interrupted: the next event begins a new turn.
+            # Cancelled, perhaps before it began, or interrupted: the next event begins another turn.
             self._scheduled = False
+        else:
+            self._end_turn()
 
     async def _drain(self) -> None:
         task = asyncio.current_task()
@@ -247,10 +248,13 @@ class Subscription:
         return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
     def _drain_on_thread(self, stopping: threading.Event) -> None:
+        # Others on this thread have their turn, too.
         for _ in range(_TURN):
-            event = None if stopping.is_set() else self._take()
-            if event is None:
+            if stopping.is_set():
                 return
+            event = self._take()
+            if event is None:
+                break
             if self._once:
                 self.off()
             try:
@@ -258,8 +262,7 @@ class Subscription:
             except BaseException as error:  # noqa: BLE001  # a user's handler may raise anything
                 self._failed(error)
             self.delivered += 1
-        # Others on this thread have their turn too.
-        self._bus._call_back(self)
+        self._end_turn()
 
     # -- what is wrong with it ------------------------------------------------------------------------
 

@@ -121,9 +121,12 @@ class CallbackThreads:
             return None
         idle.pop()
         self._taken += 1
-        if not idle and not self._all_busy.is_set():
-            self._all_busy.set()
+        self._note_busy()
         return turn
+
+    def _note_busy(self) -> None:
+        if not self._idle and not self._all_busy.is_set():
+            self._all_busy.set()
 
     def _watch(self) -> None:
         while True:
@@ -135,8 +138,7 @@ class CallbackThreads:
                 self._told_full = False
                 self._all_busy.clear()
                 # The last one may have taken a turn before that.
-                if not self._idle:
-                    self._all_busy.set()
+                self._note_busy()
             elif taken == self._taken and not self._ready.empty():
                 self._relieve()
 

@@ -211,6 +211,20 @@ def test_once_is_once(bus: EventBus) -> None:
     assert seen == [0]
 
 
+def test_once_on_a_loop_is_once_though_more_waits_already(bus: EventBus) -> None:
+    async def main() -> list[int]:
+        seen: list[int] = []
+        done = asyncio.Event()
+        bus.on("tick_data", lambda told: seen.append(told.time_ns), once=True)
+        bus.on("tick_data", lambda told: done.set() if told.time_ns == 9 else None)
+        for i in range(10):
+            bus.emit(event(i))
+        await done.wait()
+        return seen
+
+    assert asyncio.run(main()) == [0]
+
+
 def test_waiting_and_iterating() -> None:
     async def main() -> None:
         bus = EventBus()
