@@ -68,9 +68,16 @@ def _timeframes(data: SyncDataManager) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def status_text(title: str, health: Health, managers: Iterable[SyncDataManager]) -> str:
-    """Return the status as plain text."""
-    lines = [title, *(f"  {name:<11} {text}" for name, text in _connection(health))]
+def _handlers(troubles: Sequence[str]) -> _Rows:
+    return [("handler", text) for text in troubles]
+
+
+def status_text(
+    title: str, health: Health, managers: Iterable[SyncDataManager], troubles: Sequence[str] = ()
+) -> str:
+    """Return the status as plain text; ``troubles`` are a sentence for each handler that has some."""
+    rows = [*_connection(health), *_handlers(troubles)]
+    lines = [title, *(f"  {name:<11} {text}" for name, text in rows)]
     for data in managers:
         lines.append(f"  {data.symbol}")
         if data.closed:
@@ -80,14 +87,16 @@ def status_text(title: str, health: Health, managers: Iterable[SyncDataManager])
     return "\n".join(lines)
 
 
-def status_html(title: str, health: Health, managers: Sequence[SyncDataManager]) -> str:
+def status_html(
+    title: str, health: Health, managers: Sequence[SyncDataManager], troubles: Sequence[str] = ()
+) -> str:
     """Return the status as an HTML card; it needs no style sheet and follows the page's colours."""
     colour = _COLOURS.get(health.status, _WAITING)
     dot = f'<span style="color:{colour}" aria-hidden="true">●</span>'
     parts = [
         '<div style="border:1px solid currentColor;border-radius:6px;padding:8px 12px;display:inline-block">',
         f"<div>{dot} <strong>{html.escape(title)}</strong></div>",
-        _table(_connection(health)),
+        _table([*_connection(health), *_handlers(troubles)]),
     ]
     for data in managers:
         parts.append(f'<div style="margin-top:6px"><strong>{html.escape(data.symbol)}</strong></div>')

@@ -1,24 +1,31 @@
-"""The event bus. Handlers run on the loop or thread they were registered on, in order, behind bounded queues.
+"""The event bus. Handlers run on the loop they were registered on, or on threads, behind bounded queues.
 
 The engine calls `EventBus.emit` on its own thread: that appends to each listener's queue and wakes it, and
-does nothing else. A slow handler fills only its own queue; a raising one is logged and called again.
+does nothing else. Each handler gets its events in order and in a turn of its own: a slow one fills only its
+own queue and is told of, one that does not return keeps one thread, and whatever a handler raises is told,
+counted, and ends neither a thread nor a loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import contextvars
+import functools
 import inspect
 import logging
-import queue
 import threading
 import time
+import traceback
+import types
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
+from mdnb.events.callback_threads import CallbackThreads
+from mdnb.events.log import tell
 from mdnb.events.streams import AsyncEventStream, Backlog, EventStream
 from mdnb.events.types import Event, EventType
 from mdnb.interruptible_wait import seconds_to_wait
@@ -30,10 +37,11 @@ Handler = Callable[[Event], Any]
 
 _TURN = 64
 _QUEUE_LIMIT = 10_000
-_LOG_EVERY_SECONDS = 1.0
-_EXIT_SECONDS = 1.0
-
-_log = logging.getLogger("mdnb.events")
+_TOLD_EVERY_SECONDS = 1.0
+_COUNTED_EVERY_SECONDS = 60.0
+_DISTINCT_ERRORS = 20
+_SLOW_SECONDS = 2.0
+_CAUGHT_UP_SECONDS = 1.0
 
 
 class Subscription:
@@ -49,6 +57,8 @@ class Subscription:
         Whose events it listens to; None: everybody's.
     delivered, dropped, errors
         Events handed over, lost because the handler was too slow, and failed in it.
+    last_error
+        What the handler raised last; None: nothing yet.
 
     Examples
     --------
@@ -57,8 +67,8 @@ class Subscription:
     ...     subscription = live.on("new_bar", print)
     ...     listening = subscription.active
     ...     subscription.off()
-    >>> listening, subscription.active
-    (True, False)
+    >>> listening, subscription.active, subscription.waiting
+    (True, False, 0)
     """
 
     def __init__(
@@ -78,47 +88,84 @@ class Subscription:
         self.delivered = 0
         self.dropped = 0
         self.errors = 0
+        self.last_error: BaseException | None = None
         self._bus = bus
+        self._now = bus._now
         self._loop = loop
         # A notebook tells by the context to which cell output belongs: it belongs to the one that registered.
         self._context = contextvars.copy_context()
         self._once = once
         self._limit = limit
+        self._half = max(1, limit // 2)
         self._waiting: collections.deque[Event] = collections.deque()
         self._lock = threading.Lock()
         self._scheduled = False
         self._active = True
-        self._last_logged = -_LOG_EVERY_SECONDS
+        self._told_errors: set[tuple[object, ...]] = set()
+        self._count_seconds = _TOLD_EVERY_SECONDS
+        self._count_due = 0.0
+        self._is_slow = False
+        self._told_dropped = 0
+        self._on_loop_since = 0.0
+        self._blocked = 0.0
+        self._blocked_last = 0.0
 
     @property
     def active(self) -> bool:
         """Whether it still listens."""
         return self._active
 
+    @property
+    def waiting(self) -> int:
+        """Events in its queue that the handler has not been called with yet."""
+        return len(self._waiting)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it now: that it is slow, and what it raised last; empty when nothing is."""
+        parts = []
+        if self._is_slow:
+            parts.append(self._slowness())
+        if self.dropped:
+            parts.append(f"{self.dropped:,} events dropped")
+        if self.last_error is not None:
+            parts.append(f"{self.errors:,} errors, the last {_in_words(self.last_error)}")
+        return f"{self._title()}: {'; '.join(parts)}" if parts else ""
+
     def off(self) -> None:
         """Stop listening; what waits in the queue is not delivered any more."""
         self._active = False
         self._bus._forget(self)
-        with self._lock:
-            self._waiting.clear()
+        self._waiting.clear()
 
     close = cancel = off
 
-    def _offer(self, event: Event) -> bool:
-        """Queue an event; return False when the queue was full and the oldest event was dropped."""
-        with self._lock:
-            full = len(self._waiting) >= self._limit
-            if full:
-                self._waiting.popleft()
-                self.dropped += 1
-            self._waiting.append(event)
-            if self._scheduled:
-                return not full
-            self._scheduled = True
-        self._wake()
-        return not full
+    # -- its queue ------------------------------------------------------------------------------------
 
-    def _wake(self) -> None:
+    def _offer(self, event: Event) -> bool:
+        """Queue an event; return False when half of the queue or more was in use."""
+        waiting = self._waiting
+        held = len(waiting)
+        if held >= self._limit:
+            # It may have been emptied meanwhile.
+            with self._lock, contextlib.suppress(IndexError):
+                waiting.popleft()
+                self.dropped += 1
+        if not event._queued:
+            event._queued = self._now()
+        waiting.append(event)
+        # Read without the lock: who ends a turn looks afterwards whether something has come.
+        if not self._scheduled:
+            self._schedule()
+        return held < self._half
+
+    def _schedule(self) -> None:
+        with self._lock:
+            is_first, self._scheduled = not self._scheduled, True
+        if is_first:
+            self._begin_turn()
+
+    def _begin_turn(self) -> None:
         if self._loop is None:
             self._bus._call_back(self)
             return
@@ -128,74 +175,207 @@ class Subscription:
             # The loop that registered the handler is closed: nobody is left to call.
             self.off()
 
+    def _take(self) -> Event | None:
+        """Return the next event; None when there is none."""
+        try:
+            return self._waiting.popleft() if self._active else None
+        except IndexError:
+            return None
+
+    def _end_turn(self) -> None:
+        """Have another turn begin with the next event, or at once for what waits already."""
+        self._scheduled = False
+        if self._waiting and self._active:
+            self._schedule()
+
+    # -- its turn -------------------------------------------------------------------------------------
+
     def _start_draining(self) -> None:
         task = asyncio.ensure_future(self._drain())
         self._bus._tasks.add(task)
-        task.add_done_callback(self._bus._tasks.discard)
+        task.add_done_callback(self._drained)
 
-    def _take(self) -> Event | None:
-        with self._lock:
-            if self._waiting and self._active:
-                return self._waiting.popleft()
+    def _drained(self, task: asyncio.Task[None]) -> None:
+        self._bus._tasks.discard(task)
+        if task.cancelled() or task.exception() is not None:
+            # Cancelled, perhaps before it began, or interrupted: the next event begins another turn.
             self._scheduled = False
-            return None
+        else:
+            self._end_turn()
 
     async def _drain(self) -> None:
+        task = asyncio.current_task()
         handled = 0
-        while (event := self._take()) is not None:
-            handled += 1
-            if handled % _TURN == 0:
-                # Others on this loop have their turn too.
-                await asyncio.sleep(0)
-            if self._once:
-                self.off()
-            try:
-                result = self.handler(event)
-                if inspect.isawaitable(result):
-                    await result
-            except Exception as error:  # noqa: BLE001  # a user's handler may raise anything; the feed goes on
-                self._failed(error)
-            self.delivered += 1
+        self._on_loop_since = self._now()
+        try:
+            while (event := self._take()) is not None:
+                if self._once:
+                    self.off()
+                try:
+                    result = self.handler(event)
+                    if result is not None and inspect.isawaitable(result):
+                        self._on_loop_since = 0.0
+                        await result
+                except BaseException as error:
+                    if self._ends_turn(error, task):
+                        raise
+                    self._failed(error)
+                self.delivered += 1
+                handled += 1
+                if handled % _TURN == 0:
+                    # Others on this loop have their turn too.
+                    self._leave_loop()
+                    await asyncio.sleep(0)
+                if not self._on_loop_since:
+                    self._on_loop_since = self._now()
+        finally:
+            self._leave_loop()
+
+    def _leave_loop(self) -> None:
+        if self._on_loop_since:
+            took = self._now() - self._on_loop_since
+            self._on_loop_since = 0.0
+            if took >= _SLOW_SECONDS:
+                self._blocked = max(took, self._blocked)
+
+    def _ends_turn(self, error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+        """Return whether an exception is meant for the task or the program, not raised by the handler."""
+        if isinstance(error, asyncio.CancelledError):
+            return task is not None and task.cancelling() > 0
+        if isinstance(error, GeneratorExit):
+            # A task that is dropped with its loop is not the one that runs.
+            return asyncio.current_task(self._loop) is not task
+        return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
     def _drain_on_thread(self, stopping: threading.Event) -> None:
+        # Others on this thread have their turn, too.
         for _ in range(_TURN):
-            event = None if stopping.is_set() else self._take()
-            if event is None:
+            if stopping.is_set():
                 return
+            event = self._take()
+            if event is None:
+                break
             if self._once:
                 self.off()
             try:
                 self._context.run(_call, self.handler, event)
-            except Exception as error:  # noqa: BLE001  # a user's handler may raise anything; the feed goes on
+            except BaseException as error:  # noqa: BLE001  # a user's handler may raise anything
                 self._failed(error)
             self.delivered += 1
-        # Others on this thread have their turn too.
-        self._bus._call_back(self)
+        self._end_turn()
 
-    def _failed(self, error: Exception) -> None:
+    # -- what is wrong with it ------------------------------------------------------------------------
+
+    def _failed(self, error: BaseException) -> None:
         self.errors += 1
-        self._bus.last_error = error
-        now = time.monotonic()
-        if now - self._last_logged >= _LOG_EVERY_SECONDS:
-            self._last_logged = now
-            name = getattr(self.handler, "__qualname__", repr(self.handler))
-            _log.error("%s handler %s raised (%d so far)", self.type.name, name, self.errors, exc_info=error)
+        self.last_error = self._bus.last_error = error
+        now = self._now()
+        kind = (type(error), *_raised_at(error.__traceback__))
+        if kind not in self._told_errors and len(self._told_errors) < _DISTINCT_ERRORS:
+            self._told_errors.add(kind)
+            self._count_due = max(self._count_due, now + self._count_seconds)
+            words = "%s raised %s; it goes on being called"
+            tell(logging.ERROR, words, self._title(), type(error).__name__, error=error)
+        elif now >= self._count_due:
+            self._count_seconds = min(2 * self._count_seconds, _COUNTED_EVERY_SECONDS)
+            self._count_due = now + self._count_seconds
+            words = "%s has raised %d times so far, the last time %s"
+            tell(logging.ERROR, words, self._title(), self.errors, _in_words(error))
+
+    def _begins_slow(self) -> bool:
+        """Note that the queue is half full; return whether that is new."""
+        was, self._is_slow = self._is_slow, True
+        return not was
+
+    def _lost_more(self) -> bool:
+        before, self._told_dropped = self._told_dropped, self.dropped
+        return self.dropped > before
+
+    def _has_become_slow(self, now: float) -> bool:
+        """Return whether it is slow and was not before; one that has caught up may become so again."""
+        blocked = max(self._blocked, now - (self._on_loop_since or now))
+        self._blocked = 0.0
+        age, held = self._age(now), len(self._waiting)
+        was = self._is_slow
+        if blocked >= _SLOW_SECONDS or age >= _SLOW_SECONDS or held >= self._half:
+            self._is_slow = True
+            self._blocked_last = blocked if blocked >= _SLOW_SECONDS else 0.0
+        elif age < _CAUGHT_UP_SECONDS and held <= self._half // 2:
+            self._is_slow = False
+        return self._is_slow and not was
+
+    def _age(self, now: float) -> float:
+        """Return for how many seconds its oldest event has waited."""
+        try:
+            return max(0.0, now - self._waiting[0]._queued)
+        except IndexError:
+            return 0.0
+
+    def _slowness(self) -> str:
+        waits = f"{self.waiting:,} events wait, the oldest for {self._age(self._now()):.1f} s"
+        if self._blocked_last:
+            return f"blocked the loop it runs on for {self._blocked_last:.1f} s; {waits}"
+        return waits
+
+    def why_slow(self) -> str:
+        """Return in words how slow it is, and what to do about that."""
+        lost = f", {self.dropped:,} were dropped" if self.dropped else ""
+        if self._loop is None:
+            remedy = (
+                "Nobody else waits for it. Let it return sooner, give what takes long to a thread of its "
+                "own, or listen to fewer events."
+            )
+        else:
+            remedy = (
+                "It runs on the loop that registered it: make it async, await there what takes long, such as "
+                "asyncio.to_thread(work), and let nothing else block that loop."
+            )
+        return f"{self._title()} is slow: {self._slowness()}{lost}. {remedy}"
+
+    def _title(self) -> str:
+        whose = f" of {self.symbol}" if self.symbol is not None else ""
+        return f"{self.type.name} handler {_name(self.handler)}{whose}"
 
     def __repr__(self) -> str:
-        name = getattr(self.handler, "__qualname__", repr(self.handler))
         counts = f"{self.delivered} delivered, {self.dropped} dropped, {self.errors} errors"
+        waiting = f", {self.waiting} waiting" if self.waiting else ""
         whose = f" of {self.symbol}" if self.symbol is not None else ""
-        return f"<{self.type.name}{whose} -> {name}: {counts}>"
+        return f"<{self.type.name}{whose} -> {_name(self.handler)}: {counts}{waiting}>"
 
 
 def _call(handler: Handler, event: Event) -> None:
     result = handler(event)
-    if inspect.isawaitable(result):
-        asyncio.run(_finish(result))
+    if result is not None and inspect.isawaitable(result):
+        error = asyncio.run(_finish(result))
+        if error is not None:
+            raise error
 
 
-async def _finish(awaitable: Any) -> None:
-    await awaitable
+async def _finish(awaitable: Any) -> BaseException | None:
+    try:
+        await awaitable
+    except BaseException as error:  # noqa: BLE001  # out of the loop it would be told a second time
+        return error
+    return None
+
+
+def _name(handler: Handler) -> str:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return str(getattr(handler, "__qualname__", None) or type(handler).__qualname__)
+
+
+def _in_words(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip().rpartition("\n")[2]
+
+
+def _raised_at(trace: types.TracebackType | None) -> tuple[object, ...]:
+    """Return the place in the code where something was raised."""
+    place: tuple[object, ...] = ()
+    while trace is not None:
+        place = (trace.tb_frame.f_code, trace.tb_lineno)
+        trace = trace.tb_next
+    return place
 
 
 class Tap(Subscription):
@@ -218,46 +398,18 @@ class _IntoStream(Subscription):
         super().__init__(bus, type, backlog.put, None, symbol=symbol)
         self._backlog = backlog
 
+    def why_slow(self) -> str:
+        """Return what was lost."""
+        return f"{self._title()} is too slow: {self.dropped} events dropped"
+
+    def _title(self) -> str:
+        return f"a listener to {self.type.name}"
+
     def _offer(self, event: Event) -> bool:
         fitted = self._backlog.put(event)
         self.dropped += not fitted
         self.delivered += 1
         return fitted
-
-
-class _CallbackThread:
-    """Runs handlers that were registered where no loop runs, each in its turn.
-
-    It ends before Python takes itself apart: the process of a thread that still prints then is aborted.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[Subscription | None] = queue.SimpleQueue()
-        self._stopping = threading.Event()
-        self._done = threading.Event()
-        thread = threading.Thread(target=self._run, name="mdnb-callbacks", daemon=True)
-        weakref.finalize(thread, self._exit)
-        thread.start()
-
-    def put(self, subscription: Subscription) -> None:
-        """Have a subscription's events handled."""
-        self._waiting.put(subscription)
-
-    def stop(self) -> None:
-        """End after the event that is being handled; from any thread, without waiting."""
-        self._stopping.set()
-        self._waiting.put(None)
-
-    def _run(self) -> None:
-        try:
-            while (subscription := self._waiting.get()) is not None:
-                subscription._drain_on_thread(self._stopping)
-        finally:
-            self._done.set()
-
-    def _exit(self) -> None:
-        self.stop()
-        self._done.wait(_EXIT_SECONDS)
 
 
 _AT_ONCE = (Tap, _IntoStream)
@@ -269,7 +421,11 @@ class EventBus:
     Parameters
     ----------
     on_slow
-        Called with a subscription when it had to drop its first event, and then once a second.
+        Called with a subscription when it begins to be slow (its queue is half full, its oldest event waits
+        for two seconds, or it blocks its loop for as long), and at most once a second while it drops events.
+        Not called again for one that stays slow.
+    now
+        A monotonic clock in seconds; tests give their own.
 
     Examples
     --------
@@ -281,14 +437,19 @@ class EventBus:
     >>> bus.close()
     """
 
-    def __init__(self, on_slow: Callable[[Subscription], None] | None = None) -> None:
-        self.last_error: Exception | None = None
+    def __init__(
+        self,
+        on_slow: Callable[[Subscription], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
+        self.last_error: BaseException | None = None
         self._listeners: dict[EventType, tuple[Subscription, ...]] = {}
         self._routes: dict[tuple[EventType, str], tuple[Subscription, ...]] = {}
         self._backlogs: weakref.WeakSet[Backlog] = weakref.WeakSet()
         self._ended = False
         self._lock = threading.Lock()
-        self._callbacks: _CallbackThread | None = None
+        self._callbacks: CallbackThreads | None = None
         self._tasks: set[asyncio.Future[None]] = set()
         self._on_slow = on_slow
         self._slow_told: dict[Subscription, float] = {}
@@ -319,6 +480,9 @@ class EventBus:
     ) -> Subscription:
         """Register a handler; it runs on the running loop, or on a thread for callbacks where none runs.
 
+        It has a queue and a turn of its own: on threads no handler waits for another. A plain handler on a
+        loop blocks that loop while it runs, which is told of.
+
         Parameters
         ----------
         type
@@ -331,7 +495,8 @@ class EventBus:
         once
             Only the next event.
         limit
-            How many events wait at most; beyond, the oldest is dropped and counted, and an alert emitted.
+            How many events wait at most; beyond, the oldest is dropped and counted. A warning and an alert
+            come at half of it, and when an event has waited for two seconds.
 
         Raises
         ------
@@ -353,7 +518,7 @@ class EventBus:
         once: bool = False,
         limit: int = _QUEUE_LIMIT,
     ) -> Subscription:
-        """Register a handler that runs on the thread for callbacks, whatever loop is running here.
+        """Register a handler that runs on a thread for callbacks, whatever loop is running here.
 
         The parameters are those of `on`.
         """
@@ -381,9 +546,12 @@ class EventBus:
     def _add(self, subscription: Subscription) -> Subscription:
         with self._lock:
             calls_back = subscription._loop is None and not isinstance(subscription, _AT_ONCE)
-            if calls_back and self._callbacks is None:
+            if calls_back and self._callbacks is not None:
+                # From the second handler on there is one that may have to wait for another.
+                self._callbacks.watch()
+            elif calls_back:
                 # Before anybody can offer it an event, which would wait for this thread.
-                self._callbacks = _CallbackThread()
+                self._callbacks = CallbackThreads()
             held = self._listeners.get(subscription.type, ())
             self._listeners[subscription.type] = (*held, subscription)
             self._routes = {}
@@ -451,11 +619,43 @@ class EventBus:
     def emit(self, event: Event) -> None:
         """Emit an event to everybody who listens to its type and symbol; never blocks, never raises."""
         for subscription in self._route(event.type, event.symbol):
-            if not subscription._offer(event) and self._on_slow is not None:
-                now = time.monotonic()
-                if now - self._slow_told.get(subscription, -_LOG_EVERY_SECONDS) >= _LOG_EVERY_SECONDS:
-                    self._slow_told[subscription] = now
-                    self._on_slow(subscription)
+            if not subscription._offer(event):
+                self._fell_behind(subscription)
+
+    def _fell_behind(self, subscription: Subscription) -> None:
+        if subscription._begins_slow():
+            self._tell_slow(subscription)
+        elif subscription._lost_more():
+            now = self._now()
+            if now - self._slow_told.get(subscription, -_TOLD_EVERY_SECONDS) >= _TOLD_EVERY_SECONDS:
+                self._slow_told[subscription] = now
+                self._call_on_slow(subscription)
+
+    def look(self) -> None:
+        """Tell of handlers that have become slow; the session calls it once a second."""
+        now = self._now()
+        for subscription in self.subscriptions():
+            if subscription._has_become_slow(now):
+                self._tell_slow(subscription)
+
+    def _tell_slow(self, subscription: Subscription) -> None:
+        tell(logging.WARNING, "%s", subscription.why_slow())
+        self._call_on_slow(subscription)
+
+    def _call_on_slow(self, subscription: Subscription) -> None:
+        if self._on_slow is not None:
+            self._on_slow(subscription)
+
+    def troubles(self, symbol: str | None = None) -> list[str]:
+        """Return what is wrong with handlers now, a sentence for each that is slow or has raised something.
+
+        Parameters
+        ----------
+        symbol
+            Only of those that get this symbol's events; None: of all.
+        """
+        told = [each.trouble for each in self.subscriptions() if symbol in (None, each.symbol or symbol)]
+        return [text for text in told if text]
 
     async def wait_for(
         self,
@@ -587,10 +787,10 @@ class EventBus:
     def _call_back(self, subscription: Subscription) -> None:
         callbacks = self._callbacks
         if callbacks is not None:
-            callbacks.put(subscription)
+            callbacks.put(subscription._drain_on_thread)
 
     def close(self) -> None:
-        """Remove every handler, end every iterator and the thread for callbacks."""
+        """Remove every handler, end every iterator, and each thread for callbacks once it is free."""
         self.end()
         for subscription in self.subscriptions():
             subscription.off()

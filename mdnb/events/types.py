@@ -104,7 +104,7 @@ class Event:
     ('connected', True)
     """
 
-    __slots__ = ("_tz", "data", "symbol", "time_ns", "type", "view")
+    __slots__ = ("_queued", "_tz", "data", "symbol", "time_ns", "type", "view")
 
     def __init__(
         self, type: EventType, symbol: str, time_ns: int, data: Any, tz: str = "UTC", view: Any = None
@@ -115,6 +115,8 @@ class Event:
         self.data = data
         self._tz = tz
         self.view = view
+        # When it was put into queues, by the monotonic clock: how long it waits tells that a handler is slow.
+        self._queued = 0.0
 
     @property
     def time(self) -> pd.Timestamp:

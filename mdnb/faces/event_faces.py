@@ -32,6 +32,9 @@ class AwaitedEvents:
     async def on(self, type: EventType | str, handler: Handler) -> Subscription:
         """Call a plain or async function for each event of a type, on the loop that registers it.
 
+        What it raises is logged, and it goes on being called. A plain function that takes long blocks the
+        loop meanwhile; a warning and an alert tell of that.
+
         Returns
         -------
         Subscription
@@ -120,6 +123,9 @@ class PlainEvents:
 
     def on(self, type: EventType | str, handler: Handler) -> Subscription:
         """Call a plain or async function for each event of a type, on a thread for callbacks.
+
+        No handler waits for another. What it raises is logged, and it goes on being called; a warning and an
+        alert tell of one that is too slow.
 
         Returns
         -------

@@ -113,10 +113,15 @@ class Face:
         raise AttributeError(missing_name(kind, self._called, name, self._ends, own, data))
 
     def __str__(self) -> str:
-        return status_text(self._title(), self._parts.session.health, self._card_data())
+        return status_text(self._title(), self._parts.session.health, self._card_data(), self._troubles())
 
     def _repr_html_(self) -> str:
-        return status_html(self._title(), self._parts.session.health, self._card_data())
+        return status_html(self._title(), self._parts.session.health, self._card_data(), self._troubles())
+
+    def _troubles(self) -> list[str]:
+        """Return what is wrong with handlers of what is named."""
+        symbols = self._named()
+        return self._parts.session.bus.troubles(symbols[0] if len(symbols) == 1 else None)
 
     def _title(self) -> str:
         return f"{self._word} {', '.join(self._named())}"

@@ -1,4 +1,4 @@
-"""Once a second: emit alerts held back, check for stale data, and clean up the disk when due."""
+"""Once a second: tell of slow handlers and stale data, emit alerts held back, clean up the disk when due."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ class Housekeeping:
 
     async def look(self) -> None:
         """Do one round."""
+        for bus in {market.bus for market in self._markets.values()}:
+            bus.look()
         for symbol, market in self._markets.items():
             pipeline, config = market.pipeline, market.engine.config
             is_stale = market.freshness() < 1.0

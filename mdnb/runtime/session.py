@@ -307,8 +307,8 @@ class MarketSession:
             asyncio.get_running_loop().call_soon(self._arm)
 
     def _slow_handler(self, subscription: Subscription) -> None:
-        text = f"a listener to {subscription.type.name} is too slow: {subscription.dropped} events dropped"
-        self._pipelines[self.symbols[0]].alerts.add("slow_handler", text, self.feed.clock.now_ns())
+        alerts = self._pipelines[subscription.symbol or self.symbols[0]].alerts
+        alerts.add("slow_handler", subscription.why_slow(), self.feed.clock.now_ns())
 
     # -- the timer that closes bars -------------------------------------------------------------------
 

@@ -237,6 +237,20 @@ def test_once_is_once(bus: EventBus) -> None:
     assert seen == [0]
 
 
+def test_once_on_a_loop_is_once_though_more_waits_already(bus: EventBus) -> None:
+    async def main() -> list[int]:
+        seen: list[int] = []
+        done = asyncio.Event()
+        bus.on("tick_data", lambda told: seen.append(told.time_ns), once=True)
+        bus.on("tick_data", lambda told: done.set() if told.time_ns == 9 else None)
+        for i in range(10):
+            bus.emit(event(i))
+        await done.wait()
+        return seen
+
+    assert asyncio.run(main()) == [0]
+
+
 def test_waiting_and_iterating() -> None:
     async def main() -> None:
         bus = EventBus()
@@ -312,13 +326,13 @@ def test_an_event_told_while_the_first_handler_is_registered_stops_no_later_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bus, seen, done = EventBus(), [], threading.Event()
-    make = module._CallbackThread
+    make = module.CallbackThreads
 
     def told_meanwhile() -> object:
         bus.emit(Event(EventType.NEW_BAR, "MNQ", 0, {"n": 0}))
         return make()
 
-    monkeypatch.setattr(module, "_CallbackThread", told_meanwhile)
+    monkeypatch.setattr(module, "CallbackThreads", told_meanwhile)
 
     def handler(event: Event) -> None:
         seen.append(event.n)
