@@ -42,6 +42,9 @@ class Feed(abc.ABC):
         ``mid``, ``bid`` or ``ask``.
     clock
         The market's time.
+    is_local
+        True where `open` reads files or starts a server of its own and asks nobody: it may take as long as it
+        takes.
 
     Examples
     --------
@@ -60,6 +63,7 @@ class Feed(abc.ABC):
     has_trades: bool = True
     source: Literal["trades", "quotes", "bars"] = "trades"
     quote_price: Literal["mid", "bid", "ask"] = "mid"
+    is_local: bool = False
 
     def __init__(self) -> None:
         self.clock: Clock = SystemClock()

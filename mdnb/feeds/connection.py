@@ -25,7 +25,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
-from mdnb.feeds.endpoint import Endpoint, after_refusal
+from mdnb.feeds.endpoint import Endpoint, after_refusal, why_lost
 from mdnb.feeds.timeouts import Backoff, Timeouts, Wall
 from mdnb.rows import Reply
 
@@ -267,7 +267,7 @@ class WebSocketFeed(Feed):
         attempt = 0
         while True:
             endpoint = await self.endpoint()
-            on_status("reconnecting" if self._was_connected else "connecting", repr(endpoint))
+            on_status("reconnecting" if self._was_connected else "connecting", str(endpoint))
             began = self._wall.monotonic()
             wait = 0.0
             try:
@@ -286,7 +286,7 @@ class WebSocketFeed(Feed):
             except FeedRefusedError:
                 raise
             except (OSError, InvalidHandshake, ConnectionClosed, FeedError) as error:
-                detail = _reason(error)
+                detail = why_lost(error)
             # Only a connection that held is a fresh start: one that is dropped at once must not be stormed.
             if self._wall.monotonic() - began > self.backoff.cap:
                 attempt = 0
@@ -385,8 +385,3 @@ class WebSocketFeed(Feed):
         while (frame := self.heartbeat()) is not None:
             await self._wall.sleep(self.timeouts.heartbeat)
             await self.send(frame)
-
-
-def _reason(error: Exception) -> str:
-    # The texts of FeedErrors are ours; those of the others may quote an address with its query.
-    return str(error) if isinstance(error, FeedError) else type(error).__name__

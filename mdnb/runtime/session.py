@@ -7,9 +7,10 @@ is collected and its session closed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
@@ -58,6 +59,8 @@ class SessionOptions:
         Days of history loaded before the session counts as started; 0 loads none.
     progress
         Called with ``(done, total, text)`` while history is loaded.
+    connect_timeout
+        Seconds in which there must be a connection; None waits for ever.
     """
 
     timeframes: tuple[Timeframe, ...]
@@ -65,9 +68,13 @@ class SessionOptions:
     tz: str = "UTC"
     initial_days: float = 5.0
     progress: Callable[[int, int, str], None] | None = None
+    connect_timeout: float | None = 20.0
 
     def __post_init__(self) -> None:
         import zoneinfo
+
+        if seconds_to_wait(self.connect_timeout, "connect_timeout") == 0:
+            raise OptionError("connect_timeout must be above 0 seconds, or None to wait for ever; got 0")
 
         days = self.initial_days
         if isinstance(days, bool) or not isinstance(days, (int, float)) or not 0 <= days <= 3660:
@@ -113,6 +120,8 @@ class MarketSession:
         self._failure: BaseException | None = None
         self._closing: asyncio.Task[None] | None = None
         self._live_now = False
+        self._address = self._last_loss = ""
+        self._deadline: float | None = None
         self._up = asyncio.Event()
         self.batcher = FrameBatcher(
             decoder(feed.dialect), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
@@ -136,10 +145,11 @@ class MarketSession:
             await self.open()
             self._make_markets()
             self.batcher.hold()
-            for symbol in self.symbols:
-                await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
-            self._run = asyncio.create_task(self._live(), name="mdnb-feed")
-            await self._until_up()
+            async with self._in_time():
+                for symbol in self.symbols:
+                    await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
+                self._run = asyncio.create_task(self._live(), name="mdnb-feed")
+                await self._until_up()
             await load_history(self.feed, self._pipelines, self.options.initial_days, self.options.progress)
             for market in self.markets.values():
                 await apply_config(market, self.options.config, first=True)
@@ -163,7 +173,8 @@ class MarketSession:
         if self._opened:
             return
         try:
-            await self.feed.open(self.symbols)
+            async with self._in_time() if not self.feed.is_local else contextlib.nullcontext():
+                await self.feed.open(self.symbols)
         except BaseException:
             await self.close()
             raise
@@ -189,8 +200,10 @@ class MarketSession:
     async def _until_up(self) -> None:
         assert self._run is not None
         waiter = asyncio.ensure_future(self._up.wait())
-        await asyncio.wait({waiter, self._run}, return_when=asyncio.FIRST_COMPLETED)
-        waiter.cancel()
+        try:
+            await asyncio.wait({waiter, self._run}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiter.cancel()
         if not self._up.is_set():
             if self._failure is not None:
                 raise self._failure
@@ -199,6 +212,24 @@ class MarketSession:
             )
         for pipeline in self._pipelines.values():
             pipeline.clock = self.feed.clock
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Raise a FeedError with the last reason where `connect_timeout` is over; it counts from the first use."""
+        limit = seconds_to_wait(self.options.connect_timeout)
+        if limit is not None and self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + limit
+        try:
+            async with asyncio.timeout_at(self._deadline) as within:
+                yield
+        except TimeoutError as error:
+            if not within.expired():
+                raise
+            where = self._address or type(self.feed).__name__
+            raise FeedError(
+                f"no connection to {where} within {limit:g} s: {self._last_loss or 'it has not answered'}. Check"
+                " the address and this computer's network, or wait longer with connect_timeout=."
+            ) from error
 
     async def _live(self) -> None:
         try:
@@ -268,6 +299,10 @@ class MarketSession:
             self.batcher.flush()
             for market in self.markets.values():
                 market.engine.reset_depth()
+        if status == "disconnected":
+            self._last_loss = detail
+        elif status == "connecting":
+            self._address = detail
         self.health.change(status, detail)
         if self._live_now:
             self.backfill.on_status(status)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
+import socket
 import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import pytest
 
 import mdnb
 from mdnb.clock import SystemClock
 from mdnb.errors import FeedError, FeedRefusedError, OptionError, WaitTimeoutError
-from mdnb.feeds.base import OnFrame, OnStatus
+from mdnb.feeds.base import Feed, OnFrame, OnStatus
+from mdnb.feeds.connection import Endpoint, WebSocketFeed
+from mdnb.feeds.timeouts import Backoff, Timeouts
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import SECOND, HandFeed, open_market, trade
@@ -132,3 +137,132 @@ def test_a_message_that_is_not_understood_is_told_of_and_the_feed_goes_on() -> N
 def test_waiting_for_the_end_of_a_feed_that_goes_on_says_for_how_long() -> None:
     with open_market(HandFeed()) as market, pytest.raises(WaitTimeoutError, match=r"goes on after 0\.01 s"):
         market.wait_ended(0.01)
+
+
+# -- no connection -----------------------------------------------------------------------------------------
+
+
+class Far(WebSocketFeed):
+    """A venue at an address that the test gives."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(backoff=Backoff(first=0.01, cap=0.01), timeouts=Timeouts(open=0.2))
+        self.url = url
+
+    async def open(self, symbols: Sequence[str]) -> None:
+        """There is nothing to open."""
+
+    async def endpoint(self) -> Endpoint:
+        return Endpoint(self.url)
+
+
+@contextlib.contextmanager
+def listening(act: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> Iterator[int]:
+    """Serve on a free port of this machine, from the background loop."""
+    server = call(asyncio.start_server(act, "127.0.0.1", 0))
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def greet_in_plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    writer.close()
+
+
+async def answer_503(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 60\r\n\r\n")
+    writer.close()
+
+
+def refused_by(feed: Feed, connect_timeout: float = 0.5) -> str:
+    """Return the message of the FeedError, and see that nothing is left running."""
+    with pytest.raises(FeedError) as caught:
+        mdnb.live("X", "1min", feed=feed, connect_timeout=connect_timeout, progress=False)
+
+    async def left() -> set[str]:
+        return {task.get_name() for task in asyncio.all_tasks()} & {"mdnb-feed", "mdnb-housekeeping"}
+
+    assert not call(left())
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "act", "reason"),
+    [
+        ("ws", hang_up, "dropped at once"),
+        ("wss", hang_up, "dropped at once"),
+        ("wss", greet_in_plain, "no TLS"),
+        ("ws", say_nothing, "no answer to the handshake"),
+        ("ws", answer_503, "HTTP 503"),
+    ],
+)
+def test_a_venue_that_cannot_be_reached_is_an_error_with_address_and_reason(
+    scheme: str, act: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], reason: str
+) -> None:
+    with listening(act) as port:
+        said = refused_by(Far(f"{scheme}://127.0.0.1:{port}/v1?token=s3cret"))
+    assert said.startswith(f"no connection to {scheme}://127.0.0.1:{port}/v1 within 0.5 s: {reason}")
+    assert "connect_timeout=" in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"), [("127.0.0.1", "refused"), ("nowhere.invalid", "name not found")]
+)
+def test_a_port_without_a_server_and_a_name_without_a_host_are_told_apart(host: str, reason: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert f": {reason}" in refused_by(Far(f"ws://{host}:{port}"))
+
+
+def test_a_venue_that_does_not_get_ready_is_not_waited_for_for_ever() -> None:
+    class Slow(HandFeed):
+        async def open(self, symbols: Sequence[str]) -> None:
+            await asyncio.Event().wait()
+
+    assert refused_by(Slow(), 0.01).startswith("no connection to Slow within 0.01 s: it has not answered.")
+
+
+def test_what_a_feed_gives_up_by_itself_is_told_as_it_was() -> None:
+    class Impatient(HandFeed):
+        async def open(self, symbols: Sequence[str]) -> None:
+            raise TimeoutError("the list of instruments did not come")
+
+    with pytest.raises(TimeoutError, match="the list of instruments"):
+        open_market(Impatient())
+
+
+def test_a_suite_without_a_connection_is_the_same_error() -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        with pytest.raises(FeedError, match=r"within 0\.3 s: refused"):
+            await mdnb.TradingSuite.create(
+                "X", "1min", feed=Far(f"ws://127.0.0.1:{port}"), connect_timeout=0.3
+            )
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("given", [0, -1, "soon", True, float("nan")])
+def test_a_senseless_limit_for_connecting_is_refused(given: object) -> None:
+    with pytest.raises(OptionError, match="connect_timeout must be"):
+        mdnb.live("X", "1min", feed=HandFeed(), connect_timeout=given)  # type: ignore[arg-type]
+
+
+def test_none_waits_for_the_connection_however_long_it_takes() -> None:
+    with mdnb.live("X", "1min", feed=HandFeed(), connect_timeout=None, progress=False) as market:
+        assert market.status == "connected"

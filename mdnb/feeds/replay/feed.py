@@ -93,6 +93,8 @@ class ReplayFeed(WireFeed):
     (0.1, True)
     """
 
+    is_local = True
+
     def __init__(
         self,
         path: str | Path,

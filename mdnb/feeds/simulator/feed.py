@@ -69,6 +69,8 @@ class SimulatorFeed(WireFeed):
     2
     """
 
+    is_local = True
+
     def __init__(
         self,
         seed: int = 7,
