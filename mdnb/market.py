@@ -74,7 +74,8 @@ def live(
     Raises
     ------
     SymbolError, TimeframeError, OptionError, FeedError
-        When that is not possible; nothing is left running. Without a connection in time the FeedError says why.
+        When that is not possible; nothing is left running. Without a connection in time the
+        FeedError says why.
 
     Examples
     --------

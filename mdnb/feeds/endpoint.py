@@ -1,4 +1,4 @@
-"""Where a feed connects to, what a server's refusal of the handshake means, and why there is no connection."""
+"""Where a feed connects to, what a refusal of the handshake means, and why there is no connection."""
 
 from __future__ import annotations
 
@@ -104,14 +104,6 @@ def why_lost(error: Exception) -> str:
     """
     if isinstance(error, FeedError):
         return str(error)
-    if isinstance(error, socket.gaierror):
-        return "name not found: no such host, or no network"
-    if isinstance(error, ssl.SSLError):
-        return (
-            f"no TLS: {error.reason or 'the server broke it off'}; a server without it is ws://, not wss://"
-        )
-    if isinstance(error, TimeoutError):
-        return "no answer to the handshake"
     if isinstance(error, OSError):
         return _system_words(error)
     if isinstance(error, InvalidHandshake) and isinstance(error.__cause__, EOFError):
@@ -121,6 +113,18 @@ def why_lost(error: Exception) -> str:
 
 
 def _system_words(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return "name not found: no such host, or no network"
+    if isinstance(error, ssl.SSLError):
+        return (
+            f"no TLS: {error.reason or 'the server broke it off'}; a server without it is ws://, not wss://"
+        )
+    if isinstance(error, TimeoutError):
+        return "no answer to the handshake"
+    return _network_words(error)
+
+
+def _network_words(error: OSError) -> str:
     # Of several addresses asyncio tells one error, whose text has the number of each.
     numbers = {int(one) for one in _ERRNO.findall(str(error))} or {error.errno or 0}
     if numbers == {errno.ECONNREFUSED} or isinstance(error, ConnectionRefusedError):

@@ -215,7 +215,7 @@ class MarketSession:
 
     @contextlib.asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
-        """Raise a FeedError with the last reason where `connect_timeout` is over; it counts from the first use."""
+        """Raise a FeedError with the last reason once `connect_timeout` is over, counted from the first use."""
         limit = seconds_to_wait(self.options.connect_timeout)
         if limit is not None and self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + limit
@@ -226,9 +226,10 @@ class MarketSession:
             if not within.expired():
                 raise
             where = self._address or type(self.feed).__name__
+            why = self._last_loss or "it has not answered"
             raise FeedError(
-                f"no connection to {where} within {limit:g} s: {self._last_loss or 'it has not answered'}. Check"
-                " the address and this computer's network, or wait longer with connect_timeout=."
+                f"no connection to {where} within {limit:g} s: {why}. Check the address and this"
+                " computer's network, or wait longer with connect_timeout=."
             ) from error
 
     async def _live(self) -> None:

@@ -304,7 +304,7 @@ def test_a_burst_of_100_000_trades_in_one_go_loses_none() -> None:
 def test_closing_is_eager_and_finest_first() -> None:
     seen: list[tuple[str, int]] = []
     cascade = make(
-        ["1min", "5min", "15min"], on_closed=lambda node, row, filled: seen.append((node.name, row[0]))
+        ["1min", "5min", "15min"], on_closed=lambda node, row, *_: seen.append((node.name, row[0]))
     )
     first = 1_700_000_100 * SECOND // (900 * SECOND) * (900 * SECOND)
     cascade.push(first, 1.0, 1.0)

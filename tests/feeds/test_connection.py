@@ -21,6 +21,7 @@ from websockets.asyncio.server import ServerConnection
 
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError, OptionError
 from mdnb.feeds.connection import Backoff, Endpoint, Timeouts, Wall, WebSocketFeed
+from mdnb.feeds.endpoint import why_lost
 from mdnb.feeds.wire import WireFeed
 from mdnb.rows import Reply
 from tests.feeds.scripted import frames_of, scripted
@@ -664,3 +665,22 @@ def test_an_address_that_is_none_ends_the_feed_and_says_so() -> None:
     feed = Venue("ws://127.0.0.1:1/#part")
     with pytest.raises(FeedRefusedError, match="is not an address to connect to"):
         asyncio.run(feed.run(feed.on_frame, feed.on_status))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError(
+                "Multiple exceptions: [Errno 111] Connect call failed ('::1', 1, 0, 0), "
+                "[Errno 111] Connect call failed ('127.0.0.1', 1)"
+            ),
+            "refused",
+        ),
+        (OSError(101, "Network is unreachable"), "no way there"),
+        (OSError(24, "Too many open files"), "Too many open files"),
+        (OSError("of a kind of its own"), "OSError"),
+    ],
+)
+def test_what_the_system_says_of_a_failed_connection_is_told_in_words(error: OSError, words: str) -> None:
+    assert why_lost(error).startswith(words)
