@@ -215,7 +215,7 @@ class MarketSession:
 
     @contextlib.asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
-        """Raise a FeedError with the last reason once `connect_timeout` is over, counted from the first use."""
+        """Raise a FeedError with the last reason once `connect_timeout` is over, from the first use on."""
         limit = seconds_to_wait(self.options.connect_timeout)
         if limit is not None and self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + limit
