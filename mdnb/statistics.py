@@ -248,7 +248,8 @@ class DataStatistics(Record):
         Share of the trades received that were refused or held back; that came late, whether they amended a
         bar or were too late. 0..1.
     freshness
-        1 while data is live, falling to 0 as it goes stale.
+        1 while signs of life arrive, whether or not anybody trades, falling to 0 as the feed goes stale; 0 where
+        data arrives and none is accepted.
     connection_uptime
         Share of the time since the start with a connection, 0..100.
     avg_latency_ms, p99_latency_ms

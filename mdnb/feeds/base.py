@@ -8,6 +8,7 @@ from typing import Literal
 
 from mdnb.clock import Clock, SystemClock
 from mdnb.errors import OptionError, suggest
+from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
 from mdnb.rows import BarRow, Reply, TradeRow
 from mdnb.sessions import Sessions
@@ -42,6 +43,10 @@ class Feed(abc.ABC):
         ``mid``, ``bid`` or ``ask``.
     clock
         The market's time.
+    liveness
+        What shows that it is alive, when it is stale and when dead.
+    round_trip_ms
+        How long the newest ping took; ``nan`` where there is none.
     is_local
         True where `open` reads files or starts a server of its own and asks nobody: it may take as long as it
         takes.
@@ -64,6 +69,8 @@ class Feed(abc.ABC):
     source: Literal["trades", "quotes", "bars"] = "trades"
     quote_price: Literal["mid", "bid", "ask"] = "mid"
     is_local: bool = False
+    liveness: Liveness = Liveness()
+    round_trip_ms: float = float("nan")
 
     def __init__(self) -> None:
         self.clock: Clock = SystemClock()
@@ -117,6 +124,10 @@ class Feed(abc.ABC):
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
         """Return trades of ``[start_ns, end_ns)``, oldest first; None where there is no history."""
         return None
+
+    def silent_seconds(self) -> float:
+        """Return the seconds since a sign of life that only the feed sees, such as a pong; else infinity."""
+        return float("inf")
 
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request; feeds that send no requests ignore it."""

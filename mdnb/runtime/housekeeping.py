@@ -73,10 +73,13 @@ class Housekeeping:
         quality, health = market.pipeline.quality, market.health
         # A recording at its end is not stale, it is over.
         if health.status != "closed" and (quality.rules is None or quality.rules.check_stale):
-            seconds = health.seconds_since_data(market.symbol)
-            sentence = f"no data for {seconds:.0f} s while the market is open"
-            found = QualityFinding("feed_stale", sentence, market.feed.clock.now_ns(), {"seconds": seconds})
-            quality.note(found)
+            seconds = health.seconds_refused(market.symbol)
+            if seconds:
+                kind, sentence = "all_refused", f"data comes and all of it was refused for {seconds:.0f} s"
+            else:
+                seconds = health.seconds_since_life()
+                kind, sentence = "feed_stale", f"no sign of life for {seconds:.0f} s while the market is open"
+            quality.note(QualityFinding(kind, sentence, market.feed.clock.now_ns(), {"seconds": seconds}))
 
     def _waiting(self, market: SymbolMarket) -> int:
         return sum(overflow.waiting_rows for overflow in market.engine.overflow.values())

@@ -109,7 +109,7 @@ class MarketSession:
         self.markets: dict[str, SymbolMarket] = {}
         self._pipelines: dict[str, Pipeline] = {}
         self.bus = EventBus(on_slow=self._slow_handler)
-        self.health = Health()
+        self.health = Health(stale_seconds=feed.liveness.stale_seconds, silent_seconds=feed.silent_seconds)
         self.workers = Workers()
         self.ended = asyncio.Event()
         self.closed = False

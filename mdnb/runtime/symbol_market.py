@@ -107,7 +107,7 @@ class SymbolMarket:
         return max(0.0, self.feed.clock.lag_ms(time_ns) / 1e3)
 
     def freshness(self) -> float:
-        """Return 1 while the data is live, falling to 0 as it goes stale."""
+        """Return 1 while the feed is alive, falling to 0 as it goes stale; 0 where all data is refused."""
         is_open = self.engine.sessions.contains(self.feed.clock.now_ns())
         return self.health.freshness(self.symbol, is_open=is_open)
 

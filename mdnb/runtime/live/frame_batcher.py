@@ -101,6 +101,7 @@ class FrameBatcher:
         self.largest_batch = max(self.largest_batch, len(frames))
         batch = self._decoder.feed(frames)
         self.frames += len(frames)
+        self._health.frame()
         self.control += batch.control
         if batch.malformed:
             self.malformed += len(batch.malformed)
@@ -129,6 +130,7 @@ class FrameBatcher:
                 self.unknown_symbol += 1
                 continue
             trades = batch.trades.get(symbol, ())
+            before = pipeline.ledger.verdicts()
             pipeline.take(
                 trades, batch.quotes.get(symbol, ()), batch.depth.get(symbol, ()), bars.get(symbol, ())
             )
@@ -138,4 +140,8 @@ class FrameBatcher:
             if newest:
                 lag = clock.lag_ms(newest)
                 pipeline.note_lag(lag)
-                self._health.data(lag if timed else None, symbol)
+                accepted, refused = pipeline.ledger.verdicts()
+                if refused > before[1] and accepted == before[0]:
+                    self._health.refused(symbol)
+                else:
+                    self._health.data(lag if timed else None, symbol)
