@@ -248,14 +248,15 @@ class DataStatistics(Record):
         Share of the trades received that were refused or held back; that came late, whether they amended a
         bar or were too late. 0..1.
     freshness
-        1 while signs of life arrive, whether or not anybody trades, falling to 0 as the feed goes stale; 0 where
-        data arrives and none is accepted.
+        1 while signs of life arrive, whether or not anybody trades, falling to 0 as the feed goes stale; 0
+        where data arrives and none is accepted.
     connection_uptime
         Share of the time since the start with a connection, 0..100.
     avg_latency_ms, p99_latency_ms
         Median and 99th percentile of the newest data's delay, corrected by `clock_offset_ms`; 0.0 before any.
     clock_offset_ms
-        How far the venue's clock is ahead of ours, as far as the data shows.
+        How far the venue's clock is ahead of this computer's, as far as the data shows; negative where it is
+        more than 2 s behind.
     seconds_since_data
         Wall-clock seconds since data last arrived; infinity before any.
     gaps, gaps_repaired

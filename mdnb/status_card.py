@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from mdnb.clock import clock_sentence
 from mdnb.number_format import price_text
 from mdnb.runtime.live.health import Health
 from mdnb.sync_manager import SyncDataManager
@@ -42,8 +43,10 @@ def _counters(data: SyncDataManager) -> _Rows:
         f" rejected {stats.rejected_share:.2%}, late {stats.late_share:.2%})"
     )
     gaps = f"{stats.gaps}, {stats.gaps_repaired} repaired" if stats.gaps else "none"
+    wrong = clock_sentence(stats.clock_offset_ms / 1e3)
     disk = f", {memory.disk_usage_mb:.2f} MB on disk" if memory.bars_on_disk else ""
     return [
+        *([("clock", wrong)] if wrong else []),
         ("quality", quality),
         ("trades", f"{taken.received:,} received, {taken.in_bars:,} in bars" + (f"; {lost}" if lost else "")),
         ("gaps", gaps),

@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from mdnb.clock import Clock, SystemClock
+from mdnb.clock import Clock, MarketClock
 from mdnb.errors import OptionError, suggest
 from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
@@ -73,7 +73,7 @@ class Feed(abc.ABC):
     round_trip_ms: float = float("nan")
 
     def __init__(self) -> None:
-        self.clock: Clock = SystemClock()
+        self.clock: Clock = MarketClock()
 
     @abc.abstractmethod
     async def open(self, symbols: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """A WebSocket connection that reconnects by itself: the base of every WebSocket feed.
 
-`WebSocketFeed` connects, reads, pings, watches for signs of life, reconnects with exponential backoff and full
-jitter, subscribes again, and pairs requests with their replies. What differs from venue to venue is
+`WebSocketFeed` connects, reads, pings, watches for signs of life, reconnects with exponential backoff and
+full jitter, subscribes again, and pairs requests with their replies. What differs from venue to venue is
 in its hooks: `WebSocketFeed.endpoint` (must be given) and `WebSocketFeed.greet`,
 `WebSocketFeed.send_subscribe`, `WebSocketFeed.send_unsubscribe`, `WebSocketFeed.encode_request`,
 `WebSocketFeed.heartbeat` and `WebSocketFeed.is_end` (have defaults).
@@ -23,9 +23,10 @@ import msgspec
 import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from mdnb.clock import MarketClock
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
-from mdnb.feeds.endpoint import Endpoint, after_refusal, why_lost
+from mdnb.feeds.endpoint import Endpoint, after_refusal, server_time_ns, why_lost
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.rows import Reply
 
@@ -328,6 +329,10 @@ class WebSocketFeed(Feed):
             self._socket, self._stale, self._unheard = socket, False, True
             self._last_sign = self._wall.monotonic()
             self._answered.clear()
+            if isinstance(self.clock, MarketClock) and socket.response is not None:
+                told = server_time_ns(socket.response.headers)
+                if told is not None:
+                    self.clock.hint(told)
             helpers = [
                 asyncio.create_task(work)
                 for work in (
@@ -380,7 +385,7 @@ class WebSocketFeed(Feed):
                     # One symbol that is gone must not take the others down.
                     refused.append(f"{symbol}: {error}")
                     _log.warning("subscription refused: %s: %s", symbol, error)
-            # Not every venue answers a subscription, and one may hang up on it: a frame or a pong comes first.
+            # Not every venue answers a subscription, and one may hang up on it: a frame or a pong is first.
             await self._answered.wait()
         except Exception:
             # Whatever an adapter's greeting raises, a connection that is not set up is of no use.

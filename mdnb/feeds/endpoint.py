@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from mdnb.errors import FeedError, FeedRefusedError
 
-__all__ = ["Endpoint", "after_refusal", "why_lost"]
+__all__ = ["Endpoint", "after_refusal", "server_time_ns", "why_lost"]
 
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
@@ -90,6 +90,22 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
         }
         raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint.get(status, '')}") from error
     return _retry_after(error.response.headers.get("Retry-After")), f"HTTP {status}"
+
+
+def server_time_ns(headers: Mapping[str, str]) -> int | None:
+    """Return the time that a server says of itself, to the second; None where it says none.
+
+    Examples
+    --------
+    >>> server_time_ns({"Date": "Thu, 01 Jan 1970 00:00:07 GMT"})
+    7500000000
+    """
+    try:
+        moment = email.utils.parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None
+    # On the average half of a second more has passed.
+    return int(moment.timestamp()) * 1_000_000_000 + 500_000_000
 
 
 def why_lost(error: Exception) -> str:

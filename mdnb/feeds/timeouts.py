@@ -92,7 +92,7 @@ class Liveness:
     dead_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.ping_seconds and 0 < self.stale_seconds <= self.dead_seconds):
+        if not (self.ping_seconds > 0 and 0 < self.stale_seconds <= self.dead_seconds):
             raise OptionError(
                 f"a feed's liveness needs ping_seconds > 0 and 0 < stale_seconds <= dead_seconds; got {self}"
             )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 
+from mdnb.clock import MarketClock, clock_sentence
 from mdnb.errors import DataExportError
 from mdnb.runtime.disk_overflow import tidy
 from mdnb.runtime.past.backfill import Backfill
@@ -14,6 +16,7 @@ from mdnb.validate.findings import QualityFinding
 
 __all__ = ["Housekeeping"]
 
+_log = logging.getLogger("mdnb")
 _SECONDS = 1.0
 _MOST_WAITING = 8192
 
@@ -42,6 +45,7 @@ class Housekeeping:
         self._now = now
         self._tidied: dict[str, float] = {}
         self._stale: dict[str, bool] = {}
+        self._clock_told = False
 
     async def run(self) -> None:
         """Run once a second until cancelled; runs on the background loop."""
@@ -52,6 +56,7 @@ class Housekeeping:
 
     async def look(self) -> None:
         """Do one round."""
+        self._tell_clock()
         for symbol, market in self._markets.items():
             pipeline, config = market.pipeline, market.engine.config
             is_stale = market.freshness() < 1.0
@@ -68,6 +73,22 @@ class Housekeeping:
             if due or self._waiting(market) > _MOST_WAITING:
                 self._tidied[symbol] = now
                 await self._tidy(market)
+
+    def _tell_clock(self) -> None:
+        """Say once that this computer's clock is wrong."""
+        markets = list(self._markets.values())
+        clock = markets[0].feed.clock if markets else None
+        if self._clock_told or not isinstance(clock, MarketClock):
+            return
+        lead = clock.lead_seconds
+        sentence = clock_sentence(lead)
+        if sentence is None:
+            return
+        self._clock_told = True
+        _log.warning("%s: market time is judged by the venue's; set this computer's clock", sentence)
+        for market in markets:
+            found = QualityFinding("clock_offset", sentence, clock.now_ns(), {"seconds": lead})
+            market.pipeline.quality.note(found)
 
     def _tell_stale(self, market: SymbolMarket) -> None:
         quality, health = market.pipeline.quality, market.health

@@ -12,6 +12,7 @@ import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from mdnb.clock import MarketClock
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
 from mdnb.errors import FeedError, OptionError, WaitTimeoutError, not_followed
@@ -36,6 +37,8 @@ __all__ = ["MarketSession", "SessionOptions"]
 _log = logging.getLogger("mdnb")
 _MIN_TIMER_SECONDS = 0.005
 _MAX_TIMER_SECONDS = 60.0
+_UNSURE_SECONDS = 0.25
+_UNSURE_TIMES = 10
 _CHANNELS: dict[str, tuple[Channel, ...]] = {
     "trades": ("trades", "quotes"),
     "quotes": ("quotes",),
@@ -150,6 +153,7 @@ class MarketSession:
                     await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
                 self._run = asyncio.create_task(self._live(), name="mdnb-feed")
                 await self._until_up()
+            await self._until_clock_is_known()
             await load_history(self.feed, self._pipelines, self.options.initial_days, self.options.progress)
             for market in self.markets.values():
                 await apply_config(market, self.options.config, first=True)
@@ -212,6 +216,21 @@ class MarketSession:
             )
         for pipeline in self._pipelines.values():
             pipeline.clock = self.feed.clock
+
+    @property
+    def _is_unsure(self) -> bool:
+        """Whether the venue's times and this computer's clock disagree, and nobody knows yet who is wrong."""
+        clock = self.feed.clock
+        return isinstance(clock, MarketClock) and not clock.is_settled
+
+    async def _until_clock_is_known(self) -> None:
+        # The history is asked for by this clock; what the venue's server said of its own is good enough.
+        clock = self.feed.clock
+        if isinstance(clock, MarketClock) and not clock.is_hinted:
+            for _ in range(_UNSURE_TIMES):
+                if not self._is_unsure:
+                    break
+                await asyncio.sleep(_UNSURE_SECONDS)
 
     @contextlib.asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
@@ -346,13 +365,16 @@ class MarketSession:
         due = [pipeline.seconds_to_close() for pipeline in self._pipelines.values()]
         waits = [seconds for seconds in due if seconds is not None]
         if waits:
-            delay = min(max(min(waits), _MIN_TIMER_SECONDS), _MAX_TIMER_SECONDS)
+            shortest = _UNSURE_SECONDS if self._is_unsure else _MIN_TIMER_SECONDS
+            delay = min(max(min(waits), shortest), _MAX_TIMER_SECONDS)
             self._timer = asyncio.get_running_loop().call_later(delay, self._close_due)
 
     def _close_due(self) -> None:
         self._timer = None
-        for pipeline in self._pipelines.values():
-            pipeline.close_due()
+        # A bar closed by a clock that is ahead would be closed too early.
+        if not self._is_unsure:
+            for pipeline in self._pipelines.values():
+                pipeline.close_due()
         self._arm()
 
     # -- for the faces --------------------------------------------------------------------------------

@@ -21,9 +21,10 @@ from hypothesis import given, strategies as st
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from mdnb.clock import MarketClock
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError, OptionError
 from mdnb.feeds.connection import Backoff, Endpoint, Liveness, Timeouts, Wall, WebSocketFeed
-from mdnb.feeds.endpoint import why_lost
+from mdnb.feeds.endpoint import server_time_ns, why_lost
 from mdnb.feeds.wire import WireFeed
 from mdnb.rows import Reply
 from tests.feeds.scripted import frames_of, scripted
@@ -130,6 +131,8 @@ def test_it_connects_subscribes_delivers_and_closes() -> None:
 
             await lived(feed, then)
             assert feed.names == ["connecting", "connected", "closed"]
+            assert isinstance(feed.clock, MarketClock)
+            assert feed.clock.is_hinted, "the server's answer bears its time"
             requests = [(one["op"], one["symbol"], one["channels"]) for one in asked(feed)]
             assert requests == [
                 ("subscribe", "MNQ", ["trades", "quotes"]),
@@ -809,3 +812,8 @@ def test_an_address_that_is_none_ends_the_feed_and_says_so() -> None:
 )
 def test_what_the_system_says_of_a_failed_connection_is_told_in_words(error: OSError, words: str) -> None:
     assert why_lost(error).startswith(words)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
+def test_a_server_that_says_no_time_tells_none(headers: dict[str, str]) -> None:
+    assert server_time_ns(headers) is None

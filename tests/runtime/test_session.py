@@ -13,14 +13,14 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 import pytest
 
 import mdnb
-from mdnb.clock import SystemClock
+from mdnb.clock import MarketClock, SystemClock
 from mdnb.errors import FeedError, FeedRefusedError, OptionError, WaitTimeoutError
 from mdnb.feeds.base import Feed, OnFrame, OnStatus
 from mdnb.feeds.connection import Endpoint, WebSocketFeed
 from mdnb.feeds.timeouts import Backoff, Timeouts
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
-from tests.manager.hand import SECOND, HandFeed, open_market, trade
+from tests.manager.hand import SECOND, START, HandFeed, bar, open_market, trade
 
 
 def test_a_market_of_no_timeframe_is_refused() -> None:
@@ -266,3 +266,100 @@ def test_a_senseless_limit_for_connecting_is_refused(given: object) -> None:
 def test_none_waits_for_the_connection_however_long_it_takes() -> None:
     with mdnb.live("X", "1min", feed=HandFeed(), connect_timeout=None, progress=False) as market:
         assert market.status == "connected"
+
+
+# -- the computer's clock ----------------------------------------------------------------------------------
+
+
+class Off:
+    """A computer's clock that is wrong by so many seconds, and a market whose time the test moves."""
+
+    def __init__(self, wrong_by: float) -> None:
+        self.seconds = 0.0
+        self.wrong_by = wrong_by
+        self.clock = MarketClock(
+            lambda: START + round((self.seconds + self.wrong_by) * SECOND),
+            lambda: round(self.seconds * SECOND),
+        )
+        self.feed = HandFeed(clock=self.clock)
+        self.sent = 0
+
+    def trade(self, seconds: float, late: float = 0.05) -> None:
+        """Let a trade be made that many seconds after `START`, and arrive a moment later."""
+        self.seconds = seconds + late
+        self.feed.trades(trade(seconds, 100.0 + self.sent, 1.0, self.sent))
+        self.sent += 1
+
+
+@pytest.mark.parametrize("wrong_by", [-90.0, 90.0, -7200.0])
+def test_with_a_wrong_clock_every_trade_is_taken_and_the_market_is_fresh(
+    wrong_by: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    off = Off(wrong_by)
+    with open_market(off.feed, "1min") as market, caplog.at_level(logging.WARNING, "mdnb"):
+        for i in range(20):
+            off.trade(10 + i / 2)
+        stats = market.data.get_stats()
+        assert market.accounting().rejected_total == 0
+        assert (stats.rejected_share, stats.freshness) == (0.0, 1.0)
+        assert stats.clock_offset_ms == pytest.approx(-wrong_by * 1e3, abs=100)
+        off.seconds += 7
+        assert market.price.age == pytest.approx(7, abs=0.1)
+        word = "behind the venue's" if wrong_by < 0 else "ahead of the venue's"
+        said = f"this computer's clock is {abs(wrong_by):.0f} s {word}"
+        market.wait_for("data_quality_alert", LIMIT_SECONDS, lambda event: event.alert_type == "clock_offset")
+        call(market._parts.session.housekeeping.look())
+        faults = market.data.get_validation_errors(type="clock_offset")
+        assert [fault.description[: len(said)] for fault in faults] == [said]
+        assert sum(said in record.getMessage() for record in caplog.records) == 1
+        assert said in str(market)
+
+
+def test_a_clock_that_is_ahead_closes_no_bar_early() -> None:
+    off = Off(90.0)
+    with open_market(off.feed, "1min") as market:
+        session = market._parts.session
+
+        async def look() -> None:
+            session._close_due()
+
+        off.trade(10)
+        call(look())
+        for i in range(1, 100):
+            off.trade(10 + i / 2)
+            call(look())
+        assert len(market.data.get_data("1min", closed_only=True)) == 0
+        off.seconds = 60.6 + 0.05
+        call(look())
+        assert len(market.data.get_data("1min", closed_only=True)) == 1
+        assert market.accounting().amended == 0
+
+
+def test_a_trade_of_the_wrong_hour_is_refused_once_the_time_is_known() -> None:
+    off = Off(0.0)
+    with open_market(off.feed, "1min") as market:
+        off.trade(1)
+        off.feed.trades(trade(3700, 100.0, 1.0, 1))
+        assert market.accounting().rejected == {"time_in_future": 1}
+
+
+def test_the_history_waits_until_it_is_known_who_is_wrong() -> None:
+    off = Off(-90.0)
+    asked: list[int] = []
+
+    class Prompt(HandFeed):
+        async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+            on_frame(f'{{"e":"clock","t":{START + 150 * SECOND}}}')
+            off.seconds = 150.0
+            asyncio.get_running_loop().call_later(0.1, self.later, on_frame)
+            await super().run(on_frame, on_status)
+
+        def later(self, on_frame: OnFrame) -> None:
+            off.seconds = 153.0
+            on_frame(f'{{"e":"clock","t":{START + 153 * SECOND}}}')
+
+        async def history_bars(self, *given: object) -> None:
+            asked.append(given[-1])  # type: ignore[arg-type]  # the end, in nanoseconds
+
+    with open_market(Prompt([bar(0, 100.0)], clock=off.clock, trades=[trade(1, 100.0)]), "1min"):
+        assert asked == [START + 120 * SECOND]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from mdnb.clock import Clock, EventClock
+from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.rows import Batch, Decoder
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
@@ -106,6 +106,9 @@ class FrameBatcher:
         if batch.malformed:
             self.malformed += len(batch.malformed)
             self.last_malformed = batch.malformed[-1]
+        if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
+            # When it arrives, not when it is handed on.
+            clock.arrived(batch.clock_ns)
         self._on_batch(batch)
         if self._held is not None:
             self._held.append(batch)

@@ -136,7 +136,7 @@ class Health:
         return min(self._now() - self._last_frame, self._silent_seconds())
 
     def seconds_refused(self, symbol: str) -> float:
-        """Return for how many seconds data of a symbol has come and none was accepted; 0 where that is not so.
+        """Return for how many seconds data of a symbol came and none was accepted; 0 where that is not so.
 
         Of a symbol that had good data less than `stale_seconds` before, bad data says nothing yet.
         """

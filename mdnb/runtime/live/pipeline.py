@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from mdnb.clock import Clock, EventClock
+from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.events.bus import EventBus
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
 from mdnb.runtime.live.accounting import Accounting, Ledger
@@ -167,6 +167,8 @@ class Pipeline:
 
     def _latest_ns(self) -> int:
         # A wrong year would close every bar. A recording's clock follows its data and cannot judge it.
+        if isinstance(self.clock, MarketClock):
+            return self.clock.latest_ns()
         return _NO_LIMIT if isinstance(self.clock, EventClock) else self.clock.now_ns() + _FUTURE_NS
 
     def _gate(
