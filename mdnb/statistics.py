@@ -304,6 +304,8 @@ class TimeframeStatistics(Record):
         which the feed was live and nothing traded; 0..100.
     missing_bars
         The intervals that are lacking.
+    history_missing_days
+        Of the days of history asked for (``initial_days``), those that the feed did not have.
     memory_usage_mb
         10^6 bytes of the rows in memory.
     amended, filled, partial
@@ -323,6 +325,7 @@ class TimeframeStatistics(Record):
     amended: int
     filled: int
     partial: int
+    history_missing_days: float = 0.0
     tz: str = dataclasses.field(default="UTC", repr=False)
 
     @property

@@ -115,6 +115,14 @@ class Feed(abc.ABC):
         """Return the timeframes of which the feed sends its own bars on channel ``bars``, finest first."""
         return ()
 
+    def history_depth(self, timeframe: str) -> float | None:
+        """Return how many seconds back there are bars of a timeframe; None or 0 where there are none of it.
+
+        By default what is asked for. A venue that gives 720 bars of each of its intervals says so here, and
+        what its fine bars do not reach is then asked of the coarser ones.
+        """
+        return float("inf")
+
     async def history_bars(
         self, symbol: str, timeframe: str, start_ns: int, end_ns: int
     ) -> list[BarRow] | None:

@@ -125,6 +125,7 @@ class Statistics:
             amended=int(np.count_nonzero(flags & AMENDED)),
             filled=int(np.count_nonzero(flags & FILLED)),
             partial=int(np.count_nonzero(flags & PARTIAL)),
+            history_missing_days=market.pipeline.history_missing.get(name, 0.0),
             tz=engine.tz,
         )
 

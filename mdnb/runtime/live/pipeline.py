@@ -86,6 +86,7 @@ class Pipeline:
         self.outages: list[tuple[int, int]] = []
         self.suspect_ns: tuple[int, int] | None = None
         self.gaps: collections.deque[Gap] = collections.deque(maxlen=_GAPS_KEPT)
+        self.history_missing: dict[str, float] = {}
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)
         self.alerts = QualityAlerts(self.publisher.alert)
