@@ -817,3 +817,23 @@ def test_what_the_system_says_of_a_failed_connection_is_told_in_words(error: OSE
 @pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
 def test_a_server_that_says_no_time_tells_none(headers: dict[str, str]) -> None:
     assert server_time_ns(headers) is None
+
+
+def test_what_is_sent_in_the_moment_in_which_the_connection_is_lost_is_told_to_be_lost() -> None:
+    async def main() -> None:
+        async with scripted([frames_of]) as server:
+            feed = Venue(server.url)
+
+            async def then() -> None:
+                await feed.until(lambda: "connected" in feed.names)
+                assert feed._socket is not None
+                feed._socket.transport.abort()
+                # The socket knows that it is closed a turn before the feed does.
+                await asyncio.sleep(0)
+                with pytest.raises(FeedError, match="Venue lost its connection while sending"):
+                    await feed.send("{}")
+                await feed.until(lambda: "reconnected" in feed.names)
+
+            await lived(feed, then)
+
+    asyncio.run(main())
