@@ -6,12 +6,41 @@ and a live venue close their bars by the same rule.
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Clock", "EventClock", "ScaledClock", "SystemClock"]
+__all__ = [
+    "Clock",
+    "EventClock",
+    "MarketClock",
+    "ScaledClock",
+    "SystemClock",
+    "clock_sentence",
+    "steady_ns",
+]
 
 _NS = 1_000_000_000
+_DAY_NS = 86_400 * _NS
+
+# Of `MarketClock`, in nanoseconds.
+_AGREE_NS = 2 * _NS
+_JUMP_NS = _NS
+_SPAN_NS = 2 * _NS
+_LATER_SPAN_NS = 30 * _NS
+_DOUBT_NS = 10 * _NS
+_HALF_NS = 300 * _NS
+_FUTURE_NS = 60 * _NS
+_UNKNOWN = -(2**63)
+
+# On Linux the monotonic clock stands still while the computer sleeps; this one does not.
+_BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+steady_ns: Callable[[], int] = (
+    time.monotonic_ns if _BOOT_CLOCK is None else functools.partial(time.clock_gettime_ns, _BOOT_CLOCK)
+)
+"""Nanoseconds of a clock that nobody sets; where the system has one, it goes on while the computer sleeps."""
 
 
 class Clock(Protocol):
@@ -50,6 +79,152 @@ class SystemClock:
     def wall_seconds(self, market_ns: int) -> float:
         """Return ``market_ns`` in seconds: market time is wall time here."""
         return market_ns / _NS
+
+
+class MarketClock:
+    """A live venue's time, measured from the times in its messages as they arrive: not the computer's clock.
+
+    What a venue stamps cannot arrive before it was made, so the freshest of the last minutes show how far its
+    clock is from ours; `steady_ns` carries it on between arrivals, whatever sets the computer's clock. Where
+    that clock agrees with the venue to 2 s it is taken as right, and the rest is the way to us.
+
+    Stamps that disagree are believed when the computer's clock says the same (it slept, or was set right), or
+    when they go on in step with our time: an old or a wrong stamp does not.
+
+    Parameters
+    ----------
+    wall, steady
+        The computer's UTC nanoseconds, and those of a clock that nobody sets; tests give their own.
+
+    Attributes
+    ----------
+    is_hinted
+        Whether the venue's server has said what time it is.
+
+    Examples
+    --------
+    >>> clock = MarketClock(wall=lambda: 0, steady=lambda: 0)
+    >>> clock.arrived(1_500_000_000)
+    >>> clock.now_ns(), clock.lead_seconds
+    (1500000000, 1.5)
+    """
+
+    def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = steady_ns) -> None:
+        self._wall = wall
+        self._steady = steady
+        # All of these are of the venue's time less the steady clock's.
+        self._offset = _UNKNOWN
+        self._highest = self._highest_before = _UNKNOWN
+        self._half_ends = 0
+        self._guess = self._lead = 0
+        self._candidate: tuple[int, int, int] | None = None
+        self._doubted: int | None = None
+        self.is_hinted = False
+
+    def now_ns(self) -> int:
+        """Return the venue's time now; before it is known, the computer's, corrected by `hint`."""
+        if self._offset == _UNKNOWN:
+            return self._wall() + self._guess
+        return self._steady() + self._offset
+
+    def lag_ms(self, ts_ns: int) -> float:
+        """Return how many milliseconds ago the venue's time was ``ts_ns``."""
+        return (self.now_ns() - ts_ns) / 1e6
+
+    def wall_seconds(self, market_ns: int) -> float:
+        """Return ``market_ns`` in seconds: market time is wall time here."""
+        return market_ns / _NS
+
+    def latest_ns(self) -> int:
+        """Return the latest time that a message can bear; a later one is wrong, not fresh.
+
+        While the venue's time is not known the computer's may be hours off.
+        """
+        return self.now_ns() + (_DAY_NS if self._offset == _UNKNOWN else _FUTURE_NS)
+
+    @property
+    def lead_seconds(self) -> float:
+        """How far the venue's clock is ahead of the computer's; 0 before that is known."""
+        return self._lead / _NS
+
+    @property
+    def is_settled(self) -> bool:
+        """False for the first seconds in which the venue's stamps and the computer's clock disagree."""
+        if self._offset != _UNKNOWN or self._doubted is None:
+            return True
+        return self._steady() - self._doubted > _DOUBT_NS
+
+    def hint(self, venue_ns: int) -> None:
+        """Take a time that the venue's server says of itself, to the second; its stamps know better."""
+        lead = venue_ns - self._wall()
+        self._guess = lead if abs(lead) > _AGREE_NS else 0
+        self.is_hinted = True
+
+    def arrived(self, stamp_ns: int) -> None:
+        """Take the newest time of a batch of messages, when they arrive."""
+        now = self._steady()
+        seen = stamp_ns - now
+        wall = self._wall() + self._guess - now
+        known = self._offset != _UNKNOWN
+        highest = max(self._highest, self._highest_before)
+        if known and highest - _AGREE_NS <= seen <= highest + _JUMP_NS:
+            self._candidate = None
+            self._note(seen, now)
+        elif (abs(seen - wall) <= _AGREE_NS and seen > highest) or self._in_step(stamp_ns, now, wall):
+            self._adopt(seen, now)
+        else:
+            self._doubted = self._doubted or now
+            return
+        self._settle(wall)
+
+    def _in_step(self, stamp_ns: int, now: int, wall: int) -> bool:
+        """Return whether stamps go on as our time does, since the one that was remembered."""
+        seen = stamp_ns - now
+        first = self._candidate
+        if first is not None and abs(seen - first[0]) <= _JUMP_NS:
+            apart = min(now - first[1], stamp_ns - first[2])
+            # A line that is slow for some seconds must not set the clock back.
+            span = _LATER_SPAN_NS if seen < max(self._highest, self._highest_before) else _SPAN_NS
+            return apart >= span and abs(seen - wall) <= _DAY_NS
+        if first is None or seen > first[0] or now - first[1] > _LATER_SPAN_NS:
+            self._candidate = (seen, now, stamp_ns)
+        return False
+
+    def _adopt(self, seen: int, now: int) -> None:
+        self._candidate = self._doubted = None
+        self._highest, self._highest_before = seen, _UNKNOWN
+        self._half_ends = now + _HALF_NS
+
+    def _note(self, seen: int, now: int) -> None:
+        if now >= self._half_ends:
+            self._half_ends = now + _HALF_NS
+            self._highest_before, self._highest = self._highest, seen
+        elif seen > self._highest:
+            self._highest = seen
+
+    def _settle(self, wall: int) -> None:
+        highest = max(self._highest, self._highest_before)
+        # The computer's clock counts where the freshest stamp is up to 2 s behind it: that is the way to us.
+        wall -= self._guess
+        self._offset = wall if 0 <= wall - highest <= _AGREE_NS else highest
+        self._lead = self._offset - wall
+
+
+def clock_sentence(lead_seconds: float) -> str | None:
+    """Return what is to be said of the computer's clock; None where it is right to 2 s.
+
+    Examples
+    --------
+    >>> clock_sentence(90.2)
+    "this computer's clock is 90 s behind the venue's"
+    >>> clock_sentence(-1.0) is None
+    True
+    """
+    if abs(lead_seconds) <= _AGREE_NS / _NS:
+        return None
+    if lead_seconds > 0:
+        return f"this computer's clock is {lead_seconds:.0f} s behind the venue's"
+    return f"this computer's clock is {-lead_seconds:.0f} s ahead of the venue's, or its data comes that late"
 
 
 class ScaledClock:

@@ -20,8 +20,8 @@ T = TypeVar("T")
 _WAKE_SECONDS = 0.1
 
 
-def seconds_to_wait(timeout: float | None) -> float | None:
-    """Return a ``timeout=`` as seconds; None waits for ever, as infinity does.
+def seconds_to_wait(timeout: float | None, name: str = "timeout") -> float | None:
+    """Return a ``timeout=``, or one of another name, as seconds; None waits for ever, as infinity does.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def seconds_to_wait(timeout: float | None) -> float | None:
     except (TypeError, ValueError):
         seconds = math.nan
     if not seconds >= 0:
-        raise OptionError(f"timeout must be seconds, at least 0, or None to wait for ever; got {timeout!r}")
+        raise OptionError(f"{name} must be seconds, at least 0, or None to wait for ever; got {timeout!r}")
     return None if math.isinf(seconds) else seconds
 
 

@@ -39,6 +39,7 @@ def live(
     data_manager_config: DataManagerConfig | None = None,
     name: str | None = None,
     progress: bool = True,
+    connect_timeout: float | None = 20.0,
 ) -> LiveMarket:
     """Connect to a feed, load history and return the live market; plain calls, no ``await``.
 
@@ -62,6 +63,8 @@ def live(
         what it made, whatever the symbols: its first market the first one, its second the second.
     progress
         Show what is being loaded, in a notebook.
+    connect_timeout
+        Seconds in which there must be a connection, history not counted; None waits for ever.
 
     Returns
     -------
@@ -71,7 +74,8 @@ def live(
     Raises
     ------
     SymbolError, TimeframeError, OptionError, FeedError
-        When that is not possible; nothing is left running.
+        When that is not possible; nothing is left running. Without a connection in time the
+        FeedError says why.
 
     Examples
     --------
@@ -86,7 +90,9 @@ def live(
     offer_keys()
     preload()
     with progress_line(enabled=progress) as tell:
-        session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, tell)
+        session = make_session(
+            symbol, timeframes, feed, initial_days, tz, data_manager_config, tell, connect_timeout
+        )
         key = ("live", name) if name is not None else cell_key()
         call(start_session(session, key))
     return LiveMarket(all_parts(session), name if name is not None else ", ".join(session.symbols))

@@ -74,6 +74,7 @@ _ENDINGS = {
     "_share": Role.SHARE,
     "_rate": Role.SHARE,
     "_percent": Role.PERCENT,
+    "_days": Role.NUMBER,
     "_seconds": Role.SECONDS,
     "_ms": Role.MILLISECONDS,
     "_mb": Role.MEGABYTES,

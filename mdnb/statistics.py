@@ -248,13 +248,15 @@ class DataStatistics(Record):
         Share of the trades received that were refused or held back; that came late, whether they amended a
         bar or were too late. 0..1.
     freshness
-        1 while data is live, falling to 0 as it goes stale.
+        1 while signs of life arrive, whether or not anybody trades, falling to 0 as the feed goes stale; 0
+        where data arrives and none is accepted.
     connection_uptime
         Share of the time since the start with a connection, 0..100.
     avg_latency_ms, p99_latency_ms
         Median and 99th percentile of the newest data's delay, corrected by `clock_offset_ms`; 0.0 before any.
     clock_offset_ms
-        How far the venue's clock is ahead of ours, as far as the data shows.
+        How far the venue's clock is ahead of this computer's, as far as the data shows; negative where it is
+        more than 2 s behind.
     seconds_since_data
         Wall-clock seconds since data last arrived; infinity before any.
     gaps, gaps_repaired
@@ -302,6 +304,8 @@ class TimeframeStatistics(Record):
         which the feed was live and nothing traded; 0..100.
     missing_bars
         The intervals that are lacking.
+    history_missing_days
+        Of the days of history asked for (``initial_days``), those that the feed did not have.
     memory_usage_mb
         10^6 bytes of the rows in memory.
     amended, filled, partial
@@ -321,6 +325,7 @@ class TimeframeStatistics(Record):
     amended: int
     filled: int
     partial: int
+    history_missing_days: float = 0.0
     tz: str = dataclasses.field(default="UTC", repr=False)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from mdnb.clock import clock_sentence
 from mdnb.number_format import price_text
 from mdnb.runtime.live.health import Health
 from mdnb.sync_manager import SyncDataManager
@@ -42,17 +43,28 @@ def _counters(data: SyncDataManager) -> _Rows:
         f" rejected {stats.rejected_share:.2%}, late {stats.late_share:.2%})"
     )
     gaps = f"{stats.gaps}, {stats.gaps_repaired} repaired" if stats.gaps else "none"
+    wrong = clock_sentence(stats.clock_offset_ms / 1e3)
+    lacking = ", ".join(_lacking(data))
     disk = f", {memory.disk_usage_mb:.2f} MB on disk" if memory.bars_on_disk else ""
     return [
+        *([("clock", wrong)] if wrong else []),
         ("quality", quality),
         ("trades", f"{taken.received:,} received, {taken.in_bars:,} in bars" + (f"; {lost}" if lost else "")),
         ("gaps", gaps),
+        *([("history", f"missing: {lacking}")] if lacking else []),
         (
             "memory",
             f"{memory.memory_usage_mb:.2f} MB: {memory.total_bars:,} bars, {memory.total_ticks:,} ticks"
             + disk,
         ),
     ]
+
+
+def _lacking(data: SyncDataManager) -> list[str]:
+    with data.engine.lock:
+        # In one go: another thread may remove a timeframe.
+        short = {name: data.get_timeframe_stats(name).history_missing_days for name in data.get_timeframes()}
+    return [f"{name} {days:.3g} days" for name, days in short.items() if days]
 
 
 def _timeframes(data: SyncDataManager) -> list[tuple[str, str, str, str]]:

@@ -143,6 +143,7 @@ class TradingSuite(SuiteSymbol):
         data_manager_config: DataManagerConfig | None = None,
         name: str | None = None,
         progress: Callable[[int, int, str], None] | None = None,
+        connect_timeout: float | None = 20.0,
     ) -> TradingSuite:
         """Connect to a feed and load history.
 
@@ -166,13 +167,18 @@ class TradingSuite(SuiteSymbol):
             again replaces the suite it made before.
         progress
             Called with ``(done, total, text)`` while history is loaded.
+        connect_timeout
+            Seconds in which there must be a connection, history not counted; None waits for ever.
 
         Raises
         ------
         SymbolError, TimeframeError, OptionError, FeedError
-            When that is not possible; nothing is left running.
+            When that is not possible; nothing is left running. Without a connection in time the FeedError
+            says why.
         """
-        session = make_session(symbol, timeframes, feed, initial_days, tz, data_manager_config, progress)
+        session = make_session(
+            symbol, timeframes, feed, initial_days, tz, data_manager_config, progress, connect_timeout
+        )
         key = ("suite", name) if name is not None else cell_key()
         await await_call(start_session(session, key))
         return cls(all_parts(session))

@@ -6,7 +6,7 @@ from mdnb.bars.closing import ClosingTime
 from mdnb.bars.late import closed_rows
 from mdnb.bars.node import Node, fold_rows
 
-__all__ = ["fill_from_parent", "put_below"]
+__all__ = ["fill_from_parent", "put_below", "put_between"]
 
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
@@ -31,6 +31,27 @@ def fill_from_parent(node: Node, settled_ns: int) -> None:
     if node.is_open and node.edge <= settled_ns:
         node.finish(settled_ns)
     node.on_closed, node.closing = listener, closing
+
+
+def put_between(made: Node, child: Node) -> None:
+    """Feed a timeframe through a finer one that was made of the same bars; its open bar follows.
+
+    Parameters
+    ----------
+    made
+        Fed from the child's parent, its bars folded already.
+    child
+        From now on it holds what ``made`` has closed.
+    """
+    assert child.parent is not None
+    child.parent.children.remove(child)
+    child.parent = made
+    made.children.append(child)
+    if child.is_open:
+        start, edge = child.start, child.edge
+        child.clear()
+        if rows := closed_rows(made.log, start, edge):
+            child.take(fold_rows(rows, start), (start, edge))
 
 
 def put_below(made: Node, old: Node, *, complete: bool, oldest_ns: int | None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mdnb.bars.add_timeframe import fill_from_parent, put_below
+from mdnb.bars.add_timeframe import fill_from_parent, put_below, put_between
 from mdnb.bars.bars_from_arrays import bars_of, fold_down, group_starts
 from mdnb.bars.closing import ClosingTime
 from mdnb.bars.late import amend_bars, is_gone
@@ -171,6 +171,26 @@ class Cascade:
             node = self._attach(timeframe, tree[timeframe], hidden=False)
             fill_from_parent(node, self._settled)
         return self._nodes[timeframe.name]
+
+    def feed_through(self, timeframe: Timeframe, name: str) -> Node:
+        """Feed a timeframe through a finer one that nobody sees; return that one.
+
+        Parameters
+        ----------
+        timeframe
+            Between the one that is fed and the one that feeds it so far, and not kept yet.
+        name
+            The one that is fed.
+        """
+        child = self._nodes[name]
+        assert child.parent is not None
+        made = self._attach(timeframe, child.parent.grid.timeframe, hidden=True)
+        fill_from_parent(made, self._settled)
+        put_between(made, child)
+        # Each after the one that feeds it.
+        ordered = sorted(self._nodes.values(), key=lambda node: node.grid.timeframe.sort_key)
+        self._nodes = {node.name: node for node in [self._root, *ordered]}
+        return made
 
     def remove(self, name: str) -> None:
         """Stop keeping a timeframe; one that feeds others goes on unseen."""

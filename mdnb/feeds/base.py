@@ -7,8 +7,9 @@ import collections
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from mdnb.clock import Clock, SystemClock
+from mdnb.clock import Clock, MarketClock
 from mdnb.errors import OptionError, suggest
+from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
 from mdnb.rows import BarRow, Reply, TradeRow
 from mdnb.sessions import Sessions
@@ -48,6 +49,13 @@ class Feed(abc.ABC):
         close by it. None of a feed that is live.
     on_time
         Of a recording: is called with the time that passes between its frames. The session sets it.
+    liveness
+        What shows that it is alive, when it is stale and when dead.
+    round_trip_ms
+        How long the newest ping took; ``nan`` where there is none.
+    is_local
+        True where `open` reads files or starts a server of its own and asks nobody: it may take as long as it
+        takes.
 
     Examples
     --------
@@ -68,9 +76,12 @@ class Feed(abc.ABC):
     quote_price: Literal["mid", "bid", "ask"] = "mid"
     arrivals: collections.deque[int] | None = None
     on_time: Callable[[int], None] | None = None
+    is_local: bool = False
+    liveness: Liveness = Liveness()
+    round_trip_ms: float = float("nan")
 
     def __init__(self) -> None:
-        self.clock: Clock = SystemClock()
+        self.clock: Clock = MarketClock()
 
     @abc.abstractmethod
     async def open(self, symbols: Sequence[str]) -> None:
@@ -112,6 +123,14 @@ class Feed(abc.ABC):
         """Return the timeframes of which the feed sends its own bars on channel ``bars``, finest first."""
         return ()
 
+    def history_depth(self, timeframe: str) -> float | None:
+        """Return how many seconds back there are bars of a timeframe; None or 0 where there are none of it.
+
+        By default what is asked for. A venue that gives 720 bars of each of its intervals says so here, and
+        what its fine bars do not reach is then asked of the coarser ones.
+        """
+        return float("inf")
+
     async def history_bars(
         self, symbol: str, timeframe: str, start_ns: int, end_ns: int
     ) -> list[BarRow] | None:
@@ -121,6 +140,10 @@ class Feed(abc.ABC):
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
         """Return trades of ``[start_ns, end_ns)``, oldest first; None where there is no history."""
         return None
+
+    def silent_seconds(self) -> float:
+        """Return the seconds since a sign of life that only the feed sees, such as a pong; else infinity."""
+        return float("inf")
 
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request; feeds that send no requests ignore it."""

@@ -1,7 +1,7 @@
 """A WebSocket connection that reconnects by itself: the base of every WebSocket feed.
 
-`WebSocketFeed` connects, reads, watches for silence, reconnects with exponential backoff and full
-jitter, subscribes again, and pairs requests with their replies. What differs from venue to venue is
+`WebSocketFeed` connects, reads, pings, watches for signs of life, reconnects with exponential backoff and
+full jitter, subscribes again, and pairs requests with their replies. What differs from venue to venue is
 in its hooks: `WebSocketFeed.endpoint` (must be given) and `WebSocketFeed.greet`,
 `WebSocketFeed.send_subscribe`, `WebSocketFeed.send_unsubscribe`, `WebSocketFeed.encode_request`,
 `WebSocketFeed.heartbeat` and `WebSocketFeed.is_end` (have defaults).
@@ -23,13 +23,14 @@ import msgspec
 import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from mdnb.clock import MarketClock
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
-from mdnb.feeds.endpoint import Endpoint, after_refusal
-from mdnb.feeds.timeouts import Backoff, Timeouts, Wall
+from mdnb.feeds.endpoint import Endpoint, after_refusal, server_time_ns, why_lost
+from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.rows import Reply
 
-__all__ = ["MAX_FRAME_BYTES", "Backoff", "Endpoint", "Timeouts", "Wall", "WebSocketFeed"]
+__all__ = ["MAX_FRAME_BYTES", "Backoff", "Endpoint", "Liveness", "Timeouts", "Wall", "WebSocketFeed"]
 
 MAX_FRAME_BYTES = 2**20
 """Larger frames end the connection (close code 1009) before they can fill the memory."""
@@ -54,6 +55,8 @@ class WebSocketFeed(Feed):
     ----------
     backoff, timeouts, wall
         How it reconnects and what it waits for.
+    liveness
+        What counts as life; default that of the class.
 
     Examples
     --------
@@ -67,9 +70,15 @@ class WebSocketFeed(Feed):
     """
 
     def __init__(
-        self, backoff: Backoff | None = None, timeouts: Timeouts | None = None, wall: Wall | None = None
+        self,
+        backoff: Backoff | None = None,
+        timeouts: Timeouts | None = None,
+        wall: Wall | None = None,
+        liveness: Liveness | None = None,
     ) -> None:
         super().__init__()
+        if liveness is not None:
+            self.liveness = liveness
         self.backoff = backoff or Backoff()
         self.timeouts = timeouts or Timeouts()
         self._wall = wall or Wall()
@@ -83,7 +92,9 @@ class WebSocketFeed(Feed):
         self._ended = False
         self._was_connected = False
         self._stale = False
-        self._last_frame = 0.0
+        self._unheard = True
+        self._last_sign = 0.0
+        self._answered = asyncio.Event()
 
     # -- what a venue's adapter gives -------------------------------------------------------------------
 
@@ -184,6 +195,10 @@ class WebSocketFeed(Feed):
             await asyncio.wait({work})
         self._end()
 
+    def silent_seconds(self) -> float:
+        """Return the seconds since the last sign of life; infinity while there is no connection."""
+        return float("inf") if self._socket is None else self._wall.monotonic() - self._last_sign
+
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request; one that nobody waits for any more is dropped."""
         future = self._pending.get(reply.id)
@@ -267,7 +282,7 @@ class WebSocketFeed(Feed):
         attempt = 0
         while True:
             endpoint = await self.endpoint()
-            on_status("reconnecting" if self._was_connected else "connecting", repr(endpoint))
+            on_status("reconnecting" if self._was_connected else "connecting", str(endpoint))
             began = self._wall.monotonic()
             wait = 0.0
             try:
@@ -286,7 +301,7 @@ class WebSocketFeed(Feed):
             except FeedRefusedError:
                 raise
             except (OSError, InvalidHandshake, ConnectionClosed, FeedError) as error:
-                detail = _reason(error)
+                detail = why_lost(error)
             # Only a connection that held is a fresh start: one that is dropped at once must not be stormed.
             if self._wall.monotonic() - began > self.backoff.cap:
                 attempt = 0
@@ -308,13 +323,24 @@ class WebSocketFeed(Feed):
             open_timeout=self.timeouts.open,
             close_timeout=self.timeouts.close,
             max_size=MAX_FRAME_BYTES,
+            ping_interval=None,
             logger=_socket_log,
         ) as socket:
-            self._socket, self._stale = socket, False
-            self._last_frame = self._wall.monotonic()
+            self._socket, self._stale, self._unheard = socket, False, True
+            self._last_sign = self._wall.monotonic()
+            self._answered.clear()
+            if isinstance(self.clock, MarketClock) and socket.response is not None:
+                told = server_time_ns(socket.response.headers)
+                if told is not None:
+                    self.clock.hint(told)
             helpers = [
                 asyncio.create_task(work)
-                for work in (self._settle(socket, on_status), self._watch(socket, on_status), self._beat())
+                for work in (
+                    self._settle(socket, on_status),
+                    self._watch(socket, on_status),
+                    self._ping(socket, on_status),
+                    self._beat(),
+                )
             ]
             try:
                 closed = await self._read(socket, on_frame, on_status)
@@ -338,10 +364,9 @@ class WebSocketFeed(Feed):
         monotonic = self._wall.monotonic
         try:
             async for frame in socket:
-                self._last_frame = monotonic()
-                if self._stale:
-                    self._stale = False
-                    on_status("connected", "frames again")
+                self._last_sign = monotonic()
+                if self._unheard:
+                    self._hear(on_status)
                 on_frame(frame)
         except ConnectionClosed as error:
             # What the other end said, or else what we did not like about it.
@@ -360,6 +385,8 @@ class WebSocketFeed(Feed):
                     # One symbol that is gone must not take the others down.
                     refused.append(f"{symbol}: {error}")
                     _log.warning("subscription refused: %s: %s", symbol, error)
+            # Not every venue answers a subscription, and one may hang up on it: a frame or a pong is first.
+            await self._answered.wait()
         except Exception:
             # Whatever an adapter's greeting raises, a connection that is not set up is of no use.
             socket.transport.abort()
@@ -369,24 +396,37 @@ class WebSocketFeed(Feed):
         self._was_connected = True
 
     async def _watch(self, socket: ws.ClientConnection, on_status: OnStatus) -> None:
-        timeouts = self.timeouts
+        stale, dead = self.liveness.stale_seconds, self.liveness.dead_seconds
+        sign = "no frame" if self.liveness.signs == "frames" else "neither frame nor pong"
         while True:
-            idle = self._wall.monotonic() - self._last_frame
-            if idle >= timeouts.dead:
+            idle = self._wall.monotonic() - self._last_sign
+            if idle >= dead:
                 socket.transport.abort()
-                raise FeedError(f"no frame for {idle:.1f} s: connection dropped")
-            if idle >= timeouts.stale and not self._stale:
-                self._stale = True
-                on_status("stale", f"no frame for {idle:.1f} s")
-            limit = timeouts.dead if self._stale else timeouts.stale
-            await self._wall.sleep(max(limit - idle, 0.001))
+                raise FeedError(f"{sign} for {idle:.1f} s: connection dropped")
+            if idle >= stale and not self._stale:
+                self._stale = self._unheard = True
+                on_status("stale", f"{sign} for {idle:.1f} s")
+            await self._wall.sleep(max((dead if self._stale else stale) - idle, 0.001))
+
+    async def _ping(self, socket: ws.ClientConnection, on_status: OnStatus) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                self.round_trip_ms = 1e3 * await (await socket.ping())
+                if self.liveness.signs == "frames and pongs":
+                    self._last_sign = self._wall.monotonic()
+                    if self._unheard:
+                        self._hear(on_status)
+                self._answered.set()
+                await self._wall.sleep(self.liveness.ping_seconds)
+
+    def _hear(self, on_status: OnStatus) -> None:
+        self._unheard = False
+        self._answered.set()
+        if self._stale:
+            self._stale = False
+            on_status("connected", "alive again")
 
     async def _beat(self) -> None:
         while (frame := self.heartbeat()) is not None:
             await self._wall.sleep(self.timeouts.heartbeat)
             await self.send(frame)
-
-
-def _reason(error: Exception) -> str:
-    # The texts of FeedErrors are ours; those of the others may quote an address with its query.
-    return str(error) if isinstance(error, FeedError) else type(error).__name__

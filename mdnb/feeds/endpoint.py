@@ -1,22 +1,28 @@
-"""Where a feed connects to, and what a server's refusal of the handshake means."""
+"""Where a feed connects to, what a refusal of the handshake means, and why there is no connection."""
 
 from __future__ import annotations
 
 import dataclasses
 import email.utils
+import errno
+import os
+import re
+import socket
+import ssl
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from mdnb.errors import FeedError, FeedRefusedError
 
-__all__ = ["Endpoint", "after_refusal"]
+__all__ = ["Endpoint", "after_refusal", "server_time_ns", "why_lost"]
 
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,10 +69,14 @@ class Endpoint:
         """True where the other end is on this machine."""
         return urlsplit(self.url).hostname in _LOOPBACK
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         parts = urlsplit(self.url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         port = f":{parts.port}" if parts.port else ""
-        return f"Endpoint({parts.scheme}://{parts.hostname}{port}{parts.path})"
+        return f"{parts.scheme}://{host}{port}{parts.path}"
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self})"
 
 
 def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]:
@@ -80,6 +90,66 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
         }
         raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint.get(status, '')}") from error
     return _retry_after(error.response.headers.get("Retry-After")), f"HTTP {status}"
+
+
+def server_time_ns(headers: Mapping[str, str]) -> int | None:
+    """Return the time that a server says of itself, to the second; None where it says none.
+
+    Examples
+    --------
+    >>> server_time_ns({"Date": "Thu, 01 Jan 1970 00:00:07 GMT"})
+    7500000000
+    """
+    try:
+        moment = email.utils.parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None
+    # On the average half of a second more has passed.
+    return int(moment.timestamp()) * 1_000_000_000 + 500_000_000
+
+
+def why_lost(error: Exception) -> str:
+    """Return in plain words why a connection could not be made or was lost, without a word of the address.
+
+    Examples
+    --------
+    >>> why_lost(ConnectionRefusedError())
+    'refused: nothing listens on that port'
+    >>> why_lost(TimeoutError())
+    'no answer to the handshake'
+    """
+    if isinstance(error, FeedError):
+        return str(error)
+    if isinstance(error, OSError):
+        return _system_words(error)
+    if isinstance(error, InvalidHandshake) and isinstance(error.__cause__, EOFError):
+        return "dropped at once, before the handshake was answered"
+    # Other texts may quote an address with its query.
+    return f"no WebSocket handshake there ({type(error).__name__})"
+
+
+def _system_words(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return "name not found: no such host, or no network"
+    if isinstance(error, ssl.SSLError):
+        return (
+            f"no TLS: {error.reason or 'the server broke it off'}; a server without it is ws://, not wss://"
+        )
+    if isinstance(error, TimeoutError):
+        return "no answer to the handshake"
+    return _network_words(error)
+
+
+def _network_words(error: OSError) -> str:
+    # Of several addresses asyncio tells one error, whose text has the number of each.
+    numbers = {int(one) for one in _ERRNO.findall(str(error))} or {error.errno or 0}
+    if numbers == {errno.ECONNREFUSED} or isinstance(error, ConnectionRefusedError):
+        return "refused: nothing listens on that port"
+    if numbers & {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}:
+        return "no way there: the network or the host cannot be reached"
+    if isinstance(error, ConnectionError):
+        return "dropped at once, before the handshake was answered"
+    return next((os.strerror(one) for one in numbers if one), type(error).__name__)
 
 
 def _retry_after(value: str | None) -> float:

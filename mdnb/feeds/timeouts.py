@@ -1,4 +1,4 @@
-"""Timeouts of a connection: backoff between attempts, limits, and the clock they are measured by."""
+"""What a connection waits for: signs of life, backoff between attempts, limits, and the clock of all that."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import dataclasses
 import random
 import time
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from mdnb.errors import OptionError
 
-__all__ = ["Backoff", "Timeouts", "Wall"]
+__all__ = ["Backoff", "Liveness", "Timeouts", "Wall"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,10 +51,6 @@ class Timeouts:
     ----------
     open, reply, close
         For the handshake, for the answer to a request, for the closing handshake.
-    stale
-        Without a frame (pings do not count) until the status is ``stale``.
-    dead
-        Without a frame until the connection is dropped and made anew.
     heartbeat
         Between two heartbeats of ours, where the venue wants any.
     """
@@ -61,9 +58,44 @@ class Timeouts:
     open: float = 10.0
     reply: float = 30.0
     close: float = 1.0
-    stale: float = 10.0
-    dead: float = 30.0
     heartbeat: float = 20.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Liveness:
+    """What shows that a feed is alive, and for how long it may be missing, in seconds.
+
+    A market in which nobody trades is neither stale nor dead.
+
+    Attributes
+    ----------
+    signs
+        ``frames and pongs``: any frame, and the answer to a WebSocket ping; for venues that are silent while
+        nobody trades. ``frames``: for venues that send something all the time, such as a heartbeat: there a
+        stream may be dead behind a socket that still answers pings.
+    ping_seconds
+        Between two pings of ours.
+    stale_seconds
+        Without a sign until the feed counts as stale.
+    dead_seconds
+        Without a sign until the connection is dropped and made anew.
+
+    Examples
+    --------
+    >>> Liveness("frames", stale_seconds=2.5).dead_seconds
+    30.0
+    """
+
+    signs: Literal["frames", "frames and pongs"] = "frames and pongs"
+    ping_seconds: float = 4.0
+    stale_seconds: float = 10.0
+    dead_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not (self.ping_seconds > 0 and 0 < self.stale_seconds <= self.dead_seconds):
+            raise OptionError(
+                f"a feed's liveness needs ping_seconds > 0 and 0 < stale_seconds <= dead_seconds; got {self}"
+            )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class Statistics:
             disconnects=health.disconnects,
             avg_latency_ms=0.0 if np.isnan(latency) else latency,
             p99_latency_ms=0.0 if np.isnan(worst) else worst,
-            clock_offset_ms=health.clock_offset_ms(),
+            clock_offset_ms=market.clock_offset_ms(),
             seconds_since_data=health.seconds_since_data(market.symbol),
             duplicates=taken.duplicate,
             gaps=len(gaps),
@@ -125,6 +125,7 @@ class Statistics:
             amended=int(np.count_nonzero(flags & AMENDED)),
             filled=int(np.count_nonzero(flags & FILLED)),
             partial=int(np.count_nonzero(flags & PARTIAL)),
+            history_missing_days=market.pipeline.history_missing.get(name, 0.0),
             tz=engine.tz,
         )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 
+from mdnb.clock import MarketClock, clock_sentence
 from mdnb.errors import DataExportError
 from mdnb.runtime.disk_overflow import tidy
 from mdnb.runtime.past.backfill import Backfill
@@ -14,6 +16,7 @@ from mdnb.validate.findings import QualityFinding
 
 __all__ = ["Housekeeping"]
 
+_log = logging.getLogger("mdnb")
 _SECONDS = 1.0
 _MOST_WAITING = 8192
 
@@ -42,6 +45,7 @@ class Housekeeping:
         self._now = now
         self._tidied: dict[str, float] = {}
         self._stale: dict[str, bool] = {}
+        self._clock_told = False
 
     async def run(self) -> None:
         """Run once a second until cancelled; runs on the background loop."""
@@ -54,6 +58,7 @@ class Housekeeping:
         """Do one round."""
         for bus in {market.bus for market in self._markets.values()}:
             bus.look()
+        self._tell_clock()
         for symbol, market in self._markets.items():
             pipeline, config = market.pipeline, market.engine.config
             is_stale = market.freshness() < 1.0
@@ -71,14 +76,33 @@ class Housekeeping:
                 self._tidied[symbol] = now
                 await self._tidy(market)
 
+    def _tell_clock(self) -> None:
+        """Say once that this computer's clock is wrong."""
+        markets = list(self._markets.values())
+        clock = markets[0].feed.clock if markets else None
+        if self._clock_told or not isinstance(clock, MarketClock):
+            return
+        lead = clock.lead_seconds
+        sentence = clock_sentence(lead)
+        if sentence is None:
+            return
+        self._clock_told = True
+        _log.warning("%s: market time is judged by the venue's; set this computer's clock", sentence)
+        for market in markets:
+            found = QualityFinding("clock_offset", sentence, clock.now_ns(), {"seconds": lead})
+            market.pipeline.quality.note(found)
+
     def _tell_stale(self, market: SymbolMarket) -> None:
         quality, health = market.pipeline.quality, market.health
         # A recording at its end is not stale, it is over.
         if health.status != "closed" and (quality.rules is None or quality.rules.check_stale):
-            seconds = health.seconds_since_data(market.symbol)
-            sentence = f"no data for {seconds:.0f} s while the market is open"
-            found = QualityFinding("feed_stale", sentence, market.feed.clock.now_ns(), {"seconds": seconds})
-            quality.note(found)
+            seconds = health.seconds_refused(market.symbol)
+            if seconds:
+                kind, sentence = "all_refused", f"data comes and all of it was refused for {seconds:.0f} s"
+            else:
+                seconds = health.seconds_since_life()
+                kind, sentence = "feed_stale", f"no sign of life for {seconds:.0f} s while the market is open"
+            quality.note(QualityFinding(kind, sentence, market.feed.clock.now_ns(), {"seconds": seconds}))
 
     def _waiting(self, market: SymbolMarket) -> int:
         return sum(overflow.waiting_rows for overflow in market.engine.overflow.values())

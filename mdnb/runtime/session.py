@@ -7,10 +7,12 @@ is collected and its session closed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
+from mdnb.clock import MarketClock
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
 from mdnb.errors import FeedError, OptionError, WaitTimeoutError, not_followed
@@ -36,6 +38,8 @@ __all__ = ["MarketSession", "SessionOptions"]
 _log = logging.getLogger("mdnb")
 _MIN_TIMER_SECONDS = 0.005
 _MAX_TIMER_SECONDS = 60.0
+_UNSURE_SECONDS = 0.25
+_UNSURE_TIMES = 10
 _CHANNELS: dict[str, tuple[Channel, ...]] = {
     "trades": ("trades", "quotes"),
     "quotes": ("quotes",),
@@ -59,6 +63,8 @@ class SessionOptions:
         Days of history loaded before the session counts as started; 0 loads none.
     progress
         Called with ``(done, total, text)`` while history is loaded.
+    connect_timeout
+        Seconds in which there must be a connection; None waits for ever.
     """
 
     timeframes: tuple[Timeframe, ...]
@@ -66,9 +72,13 @@ class SessionOptions:
     tz: str = "UTC"
     initial_days: float = 5.0
     progress: Callable[[int, int, str], None] | None = None
+    connect_timeout: float | None = 20.0
 
     def __post_init__(self) -> None:
         import zoneinfo
+
+        if seconds_to_wait(self.connect_timeout, "connect_timeout") == 0:
+            raise OptionError("connect_timeout must be above 0 seconds, or None to wait for ever; got 0")
 
         days = self.initial_days
         if isinstance(days, bool) or not isinstance(days, (int, float)) or not 0 <= days <= 3660:
@@ -103,7 +113,7 @@ class MarketSession:
         self.markets: dict[str, SymbolMarket] = {}
         self._pipelines: dict[str, Pipeline] = {}
         self.bus = EventBus(on_slow=self._slow_handler)
-        self.health = Health()
+        self.health = Health(stale_seconds=feed.liveness.stale_seconds, silent_seconds=feed.silent_seconds)
         self.workers = Workers()
         self.ended = asyncio.Event()
         self.closed = False
@@ -114,6 +124,8 @@ class MarketSession:
         self._failure: BaseException | None = None
         self._closing: asyncio.Task[None] | None = None
         self._live_now = False
+        self._address = self._last_loss = ""
+        self._deadline: float | None = None
         self._up = asyncio.Event()
         self.batcher = self._make_batcher()
         self.backfill = Backfill(
@@ -144,10 +156,12 @@ class MarketSession:
             await self.open()
             self._make_markets()
             self.batcher.hold()
-            for symbol in self.symbols:
-                await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
-            self._run = asyncio.create_task(self._live(), name="mdnb-feed")
-            await self._until_up()
+            async with self._in_time():
+                for symbol in self.symbols:
+                    await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
+                self._run = asyncio.create_task(self._live(), name="mdnb-feed")
+                await self._until_up()
+            await self._until_clock_is_known()
             await load_history(self.feed, self._pipelines, self.options.initial_days, self.options.progress)
             for market in self.markets.values():
                 await apply_config(market, self.options.config, first=True)
@@ -171,7 +185,8 @@ class MarketSession:
         if self._opened:
             return
         try:
-            await self.feed.open(self.symbols)
+            async with self._in_time() if not self.feed.is_local else contextlib.nullcontext():
+                await self.feed.open(self.symbols)
         except BaseException:
             await self.close()
             raise
@@ -197,8 +212,10 @@ class MarketSession:
     async def _until_up(self) -> None:
         assert self._run is not None
         waiter = asyncio.ensure_future(self._up.wait())
-        await asyncio.wait({waiter, self._run}, return_when=asyncio.FIRST_COMPLETED)
-        waiter.cancel()
+        try:
+            await asyncio.wait({waiter, self._run}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiter.cancel()
         if not self._up.is_set():
             if self._failure is not None:
                 raise self._failure
@@ -207,6 +224,40 @@ class MarketSession:
             )
         for pipeline in self._pipelines.values():
             pipeline.clock = self.feed.clock
+
+    @property
+    def _is_unsure(self) -> bool:
+        """Whether the venue's times and this computer's clock disagree, and nobody knows yet who is wrong."""
+        clock = self.feed.clock
+        return isinstance(clock, MarketClock) and not clock.is_settled
+
+    async def _until_clock_is_known(self) -> None:
+        # The history is asked for by this clock; what the venue's server said of its own is good enough.
+        clock = self.feed.clock
+        if isinstance(clock, MarketClock) and not clock.is_hinted:
+            for _ in range(_UNSURE_TIMES):
+                if not self._is_unsure:
+                    break
+                await asyncio.sleep(_UNSURE_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Raise a FeedError with the last reason once `connect_timeout` is over, from the first use on."""
+        limit = seconds_to_wait(self.options.connect_timeout)
+        if limit is not None and self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + limit
+        try:
+            async with asyncio.timeout_at(self._deadline) as within:
+                yield
+        except TimeoutError as error:
+            if not within.expired():
+                raise
+            where = self._address or type(self.feed).__name__
+            why = self._last_loss or "it has not answered"
+            raise FeedError(
+                f"no connection to {where} within {limit:g} s: {why}. Check the address and this"
+                " computer's network, or wait longer with connect_timeout=."
+            ) from error
 
     async def _live(self) -> None:
         try:
@@ -276,6 +327,10 @@ class MarketSession:
             self.batcher.flush()
             for market in self.markets.values():
                 market.engine.reset_depth()
+        if status == "disconnected":
+            self._last_loss = detail
+        elif status == "connecting":
+            self._address = detail
         self.health.change(status, detail)
         if self._live_now:
             self.backfill.on_status(status)
@@ -320,13 +375,16 @@ class MarketSession:
         due = [pipeline.seconds_to_close() for pipeline in self._pipelines.values()]
         waits = [seconds for seconds in due if seconds is not None]
         if waits:
-            delay = min(max(min(waits), _MIN_TIMER_SECONDS), _MAX_TIMER_SECONDS)
+            shortest = _UNSURE_SECONDS if self._is_unsure else _MIN_TIMER_SECONDS
+            delay = min(max(min(waits), shortest), _MAX_TIMER_SECONDS)
             self._timer = asyncio.get_running_loop().call_later(delay, self._close_due)
 
     def _close_due(self) -> None:
         self._timer = None
-        for pipeline in self._pipelines.values():
-            pipeline.close_due()
+        # A bar closed by a clock that is ahead would be closed too early.
+        if not self._is_unsure:
+            for pipeline in self._pipelines.values():
+                pipeline.close_due()
         self._arm()
 
     # -- for the faces --------------------------------------------------------------------------------

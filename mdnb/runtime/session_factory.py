@@ -26,6 +26,7 @@ def make_session(
     tz: str,
     config: DataManagerConfig | None,
     progress: Callable[[int, int, str], None] | None,
+    connect_timeout: float | None,
 ) -> MarketSession:
     """Return a session that is not started yet; both faces make theirs here."""
     symbols = [symbol] if isinstance(symbol, str) else list(symbol)
@@ -40,6 +41,7 @@ def make_session(
         tz=tz,
         initial_days=initial_days,
         progress=progress,
+        connect_timeout=connect_timeout,
     )
     return MarketSession(feed if isinstance(feed, Feed) else make_feed(feed), symbols, options)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from mdnb.clock import MarketClock
 from mdnb.config import DataManagerConfig
 from mdnb.errors import ClosedError, NoDataError
 from mdnb.events.bus import EventBus
@@ -108,8 +109,13 @@ class SymbolMarket:
         """Return the seconds of wall time since the market stood at ``time_ns``, at least 0."""
         return max(0.0, self.feed.clock.lag_ms(time_ns) / 1e3)
 
+    def clock_offset_ms(self) -> float:
+        """Return how far the venue's clock is ahead of this computer's; negative where it is behind."""
+        clock = self.feed.clock
+        return 1e3 * clock.lead_seconds if isinstance(clock, MarketClock) else self.health.clock_offset_ms()
+
     def freshness(self) -> float:
-        """Return 1 while the data is live, falling to 0 as it goes stale."""
+        """Return 1 while the feed is alive, falling to 0 as it goes stale; 0 where all data is refused."""
         is_open = self.engine.sessions.contains(self.feed.clock.now_ns())
         return self.health.freshness(self.symbol, is_open=is_open)
 

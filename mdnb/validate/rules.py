@@ -106,6 +106,7 @@ _OPTIONS = {
     "price_spike": "check_spikes",
     "flat_run": "check_stale",
     "feed_stale": "check_stale",
+    "all_refused": "check_stale",
     "gap_missing": "check_gaps",
     "gap_no_trade": "check_gaps",
     "children_differ": "check_children",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import email.utils
 import itertools
@@ -19,9 +20,12 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 
+from mdnb.clock import MarketClock
 from mdnb.errors import ClosedError, FeedError, FeedRefusedError, OptionError
-from mdnb.feeds.connection import Backoff, Endpoint, Timeouts, Wall, WebSocketFeed
+from mdnb.feeds.connection import Backoff, Endpoint, Liveness, Timeouts, Wall, WebSocketFeed
+from mdnb.feeds.endpoint import server_time_ns, why_lost
 from mdnb.feeds.wire import WireFeed
 from mdnb.rows import Reply
 from tests.feeds.scripted import frames_of, scripted
@@ -128,6 +132,8 @@ def test_it_connects_subscribes_delivers_and_closes() -> None:
 
             await lived(feed, then)
             assert feed.names == ["connecting", "connected", "closed"]
+            assert isinstance(feed.clock, MarketClock)
+            assert feed.clock.is_hinted, "the server's answer bears its time"
             requests = [(one["op"], one["symbol"], one["channels"]) for one in asked(feed)]
             assert requests == [
                 ("subscribe", "MNQ", ["trades", "quotes"]),
@@ -309,7 +315,8 @@ def test_a_server_that_drops_at_once_is_not_stormed() -> None:
         async with scripted([leave]) as server:
             patient = Patient()
             # Silence is not what this is about: the watch's own sleeps are all 1e6 seconds.
-            feed = Venue(server.url, wall=patient.wall(), timeouts=Timeouts(stale=1e6, dead=2e6))
+            never = Liveness(ping_seconds=1e6, stale_seconds=1e6, dead_seconds=2e6)
+            feed = Venue(server.url, liveness=never)
             feed._wall = Wall(monotonic=lambda: 0.0, sleep=patient.sleep, dice=lambda: 1.0)
             await lived(feed, lambda: feed.until(lambda: feed.names.count("disconnected") == 5))
             waits = [seconds for seconds in patient.slept if seconds < 100]
@@ -355,7 +362,7 @@ def test_retry_after_is_honoured_in_both_its_forms() -> None:
     async def main() -> None:
         async with scripted([*((429, one) for one in headers), answer]) as server:
             patient = Patient()
-            feed = Venue(server.url, wall=patient.wall(), timeouts=Timeouts(stale=1e9, dead=1e9))
+            feed = Venue(server.url, wall=Wall(monotonic=lambda: 0.0, sleep=patient.sleep, dice=lambda: 1.0))
             await lived(feed, lambda: feed.until(lambda: "connected" in feed.names))
             seven, date, neither, endless = patient.slept[:4]
             assert seven == 7
@@ -382,17 +389,138 @@ def test_a_port_that_speaks_no_websocket_is_tried_again() -> None:
 # -- silence and excess ------------------------------------------------------------------------------------
 
 
-def test_a_mute_server_is_first_stale_then_left() -> None:
+class Hours:
+    """A wall whose time passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._asleep: list[tuple[float, asyncio.Future[None]]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asleep.append((self.now + seconds, woken))
+        await woken
+
+    def wall(self) -> Wall:
+        return Wall(monotonic=lambda: self.now, sleep=self.sleep, dice=lambda: 0.0)
+
+    async def pass_by(self, feed: Venue, seconds: float, *, answers: bool = True) -> None:
+        """Let time pass, a second at a time; each time what is answered is waited for."""
+        for _ in range(round(seconds)):
+            self.now += 1.0
+            due = [woken for at, woken in self._asleep if at <= self.now and not woken.done()]
+            self._asleep = [(at, woken) for at, woken in self._asleep if at > self.now]
+            for woken in due:
+                woken.set_result(None)
+            # Those woken ask first: a second question is answered after theirs.
+            for _ in range(3):
+                await asyncio.sleep(0)
+            socket = feed._socket
+            if answers and socket is not None:
+                with contextlib.suppress(ConnectionClosed):
+                    async with asyncio.timeout(TIMEOUT):
+                        await (await socket.ping())
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+
+def test_a_healthy_socket_on_which_nothing_is_said_for_an_hour_is_neither_stale_nor_dropped() -> None:
     async def main() -> None:
-        async with scripted([frames_of, answer]) as server:
-            patient = Patient()
-            feed = Venue(server.url, wall=patient.wall(), timeouts=Timeouts(stale=10, dead=30))
-            await lived(feed, lambda: feed.until(lambda: "reconnected" in feed.names))
+        hours = Hours()
+        async with scripted([frames_of]) as server:
+            feed = Venue(server.url, wall=hours.wall())
+
+            async def then() -> None:
+                await feed.until(lambda: "connected" in feed.names)
+                await hours.pass_by(feed, 3600)
+                assert feed.silent_seconds() <= feed.liveness.ping_seconds
+                assert 0 < feed.round_trip_ms < 1e6
+
+            await lived(feed, then)
+            assert feed.names == ["connecting", "connected", "closed"]
+            assert len(server.opened) == 1
+            assert feed.silent_seconds() == float("inf")
+
+    asyncio.run(main())
+
+
+def test_where_frames_alone_are_life_a_stream_that_stops_is_first_stale_then_left() -> None:
+    async def main() -> None:
+        hours = Hours()
+        async with scripted([frames_of]) as server:
+            feed = Venue(server.url, wall=hours.wall(), liveness=Liveness("frames"))
+
+            async def then() -> None:
+                await feed.until(lambda: "connected" in feed.names)
+                await hours.pass_by(feed, 30)
+                await feed.until(lambda: "disconnected" in feed.names)
+                await hours.pass_by(feed, 1)
+                await feed.until(lambda: "reconnected" in feed.names)
+
+            await lived(feed, then)
             names = feed.names
             assert names[:5] == ["connecting", "connected", "stale", "disconnected", "reconnecting"]
+            assert feed.statuses[2][1] == "no frame for 10.0 s"
             assert feed.statuses[3][1] == "no frame for 30.0 s: connection dropped"
 
     asyncio.run(main())
+
+
+def test_a_server_that_has_gone_without_a_word_is_first_stale_then_left() -> None:
+    async def read_no_more(connection: ServerConnection) -> None:
+        await connection.send("{}")
+        # Pings wait in the buffer of a socket that nobody reads, as behind a cable that was pulled.
+        connection.transport.pause_reading()
+        await over.wait()
+
+    over = asyncio.Event()
+
+    async def main() -> None:
+        async with scripted([read_no_more, answer]) as server:
+            hours = Hours()
+            feed = Venue(server.url, wall=hours.wall())
+
+            async def then() -> None:
+                await feed.until(lambda: "connected" in feed.names)
+                await hours.pass_by(feed, 30, answers=False)
+                await feed.until(lambda: "disconnected" in feed.names)
+                await hours.pass_by(feed, 1, answers=False)
+                await feed.until(lambda: "reconnected" in feed.names)
+
+            await lived(feed, then)
+            over.set()
+            names = feed.names
+            assert names[:5] == ["connecting", "connected", "stale", "disconnected", "reconnecting"]
+            assert feed.statuses[3][1] == "neither frame nor pong for 30.0 s: connection dropped"
+
+    asyncio.run(main())
+
+
+def test_a_venue_that_hangs_up_on_the_first_subscription_was_never_connected() -> None:
+    class Sender(Venue):
+        async def send_subscribe(self, symbol: str, channels: Sequence[str]) -> None:
+            await self.send(json.dumps({"subscribe": symbol}))
+
+    async def hang_up(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await connection.close(1008, "no such channel")
+
+    async def main() -> None:
+        async with scripted([hang_up]) as server:
+            feed = Sender(server.url)
+            await feed.subscribe("MNQ", ["trades"])
+            await lived(feed, lambda: feed.until(lambda: feed.names.count("disconnected") == 3))
+            assert "connected" not in feed.names
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "bad", [{"ping_seconds": 0}, {"stale_seconds": 40.0}, {"dead_seconds": float("nan")}]
+)
+def test_senseless_signs_of_life_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match="0 < stale_seconds <= dead_seconds"):
+        Liveness(**bad)  # type: ignore[arg-type]  # numbers all
 
 
 def test_a_frame_ends_the_staleness() -> None:
@@ -405,12 +533,12 @@ def test_a_frame_ends_the_staleness() -> None:
             await frames_of(connection)
 
         async with scripted([slow]) as server:
-            feed = Venue(server.url, timeouts=Timeouts(stale=0.02, dead=1e6))
+            feed = Venue(server.url, liveness=Liveness("frames", stale_seconds=0.02, dead_seconds=1e6))
 
             async def then() -> None:
                 await feed.until(lambda: "stale" in feed.names)
                 go.set()
-                await feed.until(lambda: feed.statuses.count(("connected", "frames again")) == 1)
+                await feed.until(lambda: feed.statuses.count(("connected", "alive again")) == 1)
 
             await lived(feed, then)
 
@@ -419,6 +547,7 @@ def test_a_frame_ends_the_staleness() -> None:
 
 def test_a_frame_beyond_a_mebibyte_ends_the_connection_not_the_feed() -> None:
     async def huge(connection: ServerConnection) -> None:
+        await connection.send("{}")
         await connection.send("x" * (2**20 + 1))
         await frames_of(connection)
 
@@ -427,7 +556,7 @@ def test_a_frame_beyond_a_mebibyte_ends_the_connection_not_the_feed() -> None:
             feed = Venue(server.url)
             await lived(feed, lambda: feed.until(lambda: "reconnected" in feed.names))
             assert "1009" in dict(feed.statuses)["disconnected"]
-            assert feed.frames == []
+            assert feed.frames == [{}]
 
     asyncio.run(main())
 
@@ -712,3 +841,47 @@ def test_an_address_that_is_none_ends_the_feed_and_says_so() -> None:
     feed = Venue("ws://127.0.0.1:1/#part")
     with pytest.raises(FeedRefusedError, match="is not an address to connect to"):
         asyncio.run(feed.run(feed.on_frame, feed.on_status))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError(
+                "Multiple exceptions: [Errno 111] Connect call failed ('::1', 1, 0, 0), "
+                "[Errno 111] Connect call failed ('127.0.0.1', 1)"
+            ),
+            "refused",
+        ),
+        (OSError(101, "Network is unreachable"), "no way there"),
+        (OSError(24, "Too many open files"), "Too many open files"),
+        (OSError("of a kind of its own"), "OSError"),
+    ],
+)
+def test_what_the_system_says_of_a_failed_connection_is_told_in_words(error: OSError, words: str) -> None:
+    assert why_lost(error).startswith(words)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
+def test_a_server_that_says_no_time_tells_none(headers: dict[str, str]) -> None:
+    assert server_time_ns(headers) is None
+
+
+def test_what_is_sent_in_the_moment_in_which_the_connection_is_lost_is_told_to_be_lost() -> None:
+    async def main() -> None:
+        async with scripted([frames_of]) as server:
+            feed = Venue(server.url)
+
+            async def then() -> None:
+                await feed.until(lambda: "connected" in feed.names)
+                assert feed._socket is not None
+                feed._socket.transport.abort()
+                # The socket knows that it is closed a turn before the feed does.
+                await asyncio.sleep(0)
+                with pytest.raises(FeedError, match="Venue lost its connection while sending"):
+                    await feed.send("{}")
+                await feed.until(lambda: "reconnected" in feed.names)
+
+            await lived(feed, then)
+
+    asyncio.run(main())

@@ -73,6 +73,7 @@ class HandFeed(Feed):
         super().__init__()
         self.clock = clock or EventClock(START)
         self.history = list(history)
+        self.history_of = ""
         self.past_trades = trades
         self.offered = bars
         self.subscribed: set[str] = set()
@@ -120,8 +121,9 @@ class HandFeed(Feed):
     async def history_bars(
         self, symbol: str, timeframe: str, start_ns: int, end_ns: int
     ) -> list[BarRow] | None:
-        """As given."""
-        return list(self.history)
+        """As given, of the timeframe that is asked for first."""
+        self.history_of = self.history_of or timeframe
+        return list(self.history) if timeframe == self.history_of else []
 
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
         """As given; raises FeedError where none was."""

@@ -90,6 +90,7 @@ def test_a_connection_that_is_up_and_mute_goes_stale_while_the_market_is_open_on
     wall = Wall()
     health = Health(wall, stale_seconds=10)
     health.change("connected", "")
+    health.frame()
     health.data(5.0, "X")
     wall.now += 10
     assert health.freshness("X", is_open=True) == 1.0
@@ -98,8 +99,43 @@ def test_a_connection_that_is_up_and_mute_goes_stale_while_the_market_is_open_on
     wall.now += 5
     assert health.freshness("X", is_open=True) == 0.0
     assert health.freshness("X", is_open=False) == 1.0
-    health.data(5.0, "other")
-    assert health.freshness("X", is_open=True) == 0.0, "other symbols' data does not freshen this one"
+    health.frame()
+    assert health.freshness("X", is_open=True) == 1.0
+
+
+def test_a_market_in_which_nobody_trades_is_fresh_while_the_feed_shows_that_it_lives() -> None:
+    wall = Wall()
+    pongs = [0.0]
+    health = Health(wall, stale_seconds=10, silent_seconds=lambda: wall.now - pongs[0])
+    health.change("connected", "")
+    for pongs[0] in range(0, 3600, 4):
+        wall.now = pongs[0] + 3.9
+        assert health.freshness("X", is_open=True) == 1.0
+    wall.now += 20
+    assert health.freshness("X", is_open=True) < 0.1
+
+
+def test_where_data_comes_and_none_is_accepted_nothing_is_fresh() -> None:
+    wall = Wall()
+    health = Health(wall, stale_seconds=10)
+    health.change("connected", "")
+    health.frame()
+    health.refused("X")
+    assert health.freshness("X", is_open=True) == 0.0, "it never had good data"
+    assert health.freshness("Y", is_open=True) == 1.0
+    health.data(5.0, "X")
+    assert health.freshness("X", is_open=True) == 1.0
+    wall.now += 1
+    health.refused("X")
+    assert health.freshness("X", is_open=True) == 1.0, "one that is bad among many says nothing"
+    for _ in range(12):
+        wall.now += 1
+        health.frame()
+        health.refused("X")
+    assert health.freshness("X", is_open=True) == 0.0
+    assert health.seconds_refused("X") == 12
+    health.data(5.0, "X")
+    assert health.freshness("X", is_open=True) == 1.0
 
 
 def test_the_score_is_the_product_of_what_stands_beside_it() -> None:

@@ -156,7 +156,19 @@ def test_a_feed_that_stands_still_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         health = market._parts.session.health
         monkeypatch.setattr(health, "_now", lambda: health._began + 3600.0)
         event = market.wait_for("data_quality_alert", 10, lambda event: event.alert_type == "feed_stale")
-        assert "no data" in event.description
+        assert event.description == "no sign of life for 3600 s while the market is open"
+
+
+def test_a_market_whose_trades_are_all_refused_is_told_and_scores_nothing() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        feed.trades(*(trade(i, -1.0, 1.0, i) for i in range(5)))
+        assert market.data.get_stats().freshness == 0.0
+        event = market.wait_for("data_quality_alert", 10, lambda event: event.alert_type == "all_refused")
+        assert event.description.startswith("data comes and all of it was refused for ")
+        assert market.data.get_validation_errors(type="all_refused")
+        feed.trades(trade(6, 100.0, 1.0, 6))
+        assert market.data.get_stats().freshness == 1.0
 
 
 def test_errors_come_newest_first_and_bounded() -> None:

@@ -21,7 +21,7 @@ from mdnb.feeds.replay.formats import dialect_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
 from mdnb.feeds.replay.recording import Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
-from mdnb.feeds.timeouts import Timeouts, Wall
+from mdnb.feeds.timeouts import Liveness, Wall
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument, known_instrument
 from mdnb.rows import BarRow, TradeRow
@@ -34,8 +34,6 @@ _DAY = dt.timedelta(days=1)
 _CALENDAR_DAYS = 400
 # 1973: 20131007, meant as a day, is far below.
 _EARLIEST_NS = 10**17
-# A recording may be silent for hours; there is no connection to lose.
-_TIMEOUTS = Timeouts(stale=1e9, dead=1e9)
 
 
 class ReplayFeed(WireFeed):
@@ -94,6 +92,10 @@ class ReplayFeed(WireFeed):
     (0.1, True)
     """
 
+    is_local = True
+    # A recording may be silent for hours; there is no connection to lose.
+    liveness = Liveness("frames", stale_seconds=1e9, dead_seconds=1e9)
+
     def __init__(
         self,
         path: str | Path,
@@ -109,7 +111,7 @@ class ReplayFeed(WireFeed):
         dialect: str | None = None,
         wall: Wall | None = None,
     ) -> None:
-        super().__init__(timeouts=_TIMEOUTS, wall=wall)
+        super().__init__(wall=wall)
         self.path = _file(path)
         self.speed = _speed(speed)
         if price not in ("bid", "ask", "mid"):

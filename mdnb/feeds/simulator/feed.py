@@ -15,14 +15,13 @@ from mdnb.feeds.simulator.hours import FIRST_DAY, HOURS, Hours
 from mdnb.feeds.simulator.server import SimulatorServer
 from mdnb.feeds.simulator.stream import OWN_BARS
 from mdnb.feeds.simulator.symbols import model_of
-from mdnb.feeds.timeouts import Timeouts
+from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument
 from mdnb.sessions import Sessions
 
 __all__ = ["SimulatorFeed"]
 
-_TIMEOUTS = Timeouts(stale=2.5)  # its server says something each second
 _FASTEST = 1e6
 _MOST_TRADES = 100.0
 _EARLIEST = FIRST_DAY + dt.timedelta(days=366)
@@ -69,6 +68,9 @@ class SimulatorFeed(WireFeed):
     2
     """
 
+    is_local = True
+    liveness = Liveness("frames", stale_seconds=2.5)  # its server says something each second
+
     def __init__(
         self,
         seed: int = 7,
@@ -77,7 +79,7 @@ class SimulatorFeed(WireFeed):
         hours: Hours = "auto",
         rate: float = 1.0,
     ) -> None:
-        super().__init__(timeouts=_TIMEOUTS)
+        super().__init__()
         if not isinstance(seed, int):
             raise OptionError(f"the simulator's seed must be a whole number; got {seed!r}")
         self.seed = seed

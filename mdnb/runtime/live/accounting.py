@@ -117,6 +117,11 @@ class Ledger:
         self.backfilled = 0
         self.rejected: collections.Counter[str] = collections.Counter()
 
+    def verdicts(self) -> tuple[int, int]:
+        """Return how many trades were put into a bar so far, and how many refused or held back."""
+        refused = self.rejected.total() if self.rejected else 0
+        return self.in_bars, refused + self.held_back
+
     def freeze(
         self,
         symbol: str,

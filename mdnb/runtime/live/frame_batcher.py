@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from mdnb.clock import Clock, EventClock
+from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.rows import Batch, Decoder
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
@@ -111,10 +111,14 @@ class FrameBatcher:
     def _decoded(self, frames: list[str | bytes]) -> Batch:
         batch = self._decoder.feed(frames)
         self.frames += len(frames)
+        self._health.frame()
         self.control += batch.control
         if batch.malformed:
             self.malformed += len(batch.malformed)
             self.last_malformed = batch.malformed[-1]
+        if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
+            # When it arrives, not when it is handed on.
+            clock.arrived(batch.clock_ns)
         self._on_batch(batch)
         return batch
 
@@ -136,6 +140,7 @@ class FrameBatcher:
                 self.unknown_symbol += 1
                 continue
             trades = batch.trades.get(symbol, ())
+            before = pipeline.ledger.verdicts()
             pipeline.take(
                 trades, batch.quotes.get(symbol, ()), batch.depth.get(symbol, ()), bars.get(symbol, ())
             )
@@ -145,4 +150,8 @@ class FrameBatcher:
             if newest:
                 lag = clock.lag_ms(newest)
                 pipeline.note_lag(lag)
-                self._health.data(lag if timed else None, symbol)
+                accepted, refused = pipeline.ledger.verdicts()
+                if refused > before[1] and accepted == before[0]:
+                    self._health.refused(symbol)
+                else:
+                    self._health.data(lag if timed else None, symbol)

@@ -11,6 +11,7 @@ __all__ = ["Health"]
 _UP = frozenset({"connected", "reconnected"})
 _LATENCY_SAMPLES = 512
 _STALE_SECONDS = 10.0
+_NEVER = float("-inf")
 _OFFSET_SECONDS = 600.0
 
 
@@ -22,7 +23,9 @@ class Health:
     now
         A monotonic clock in seconds; tests give their own.
     stale_seconds
-        Silence that counts as normal while the market is open.
+        Without a sign of life for so long the feed counts as stale.
+    silent_seconds
+        Gives the seconds since a sign of life that only the feed sees, such as a pong.
 
     Attributes
     ----------
@@ -44,7 +47,10 @@ class Health:
     """
 
     def __init__(
-        self, now: Callable[[], float] = time.monotonic, stale_seconds: float = _STALE_SECONDS
+        self,
+        now: Callable[[], float] = time.monotonic,
+        stale_seconds: float = _STALE_SECONDS,
+        silent_seconds: Callable[[], float] = lambda: float("inf"),
     ) -> None:
         self.status = "connecting"
         self.detail = ""
@@ -54,7 +60,10 @@ class Health:
         self._began = self._since = now()
         self._up_seconds = 0.0
         self._tried = False
+        self._silent_seconds = silent_seconds
+        self._last_frame = _NEVER
         self._last_data: dict[str, float] = {}
+        self._refused_since: dict[str, float] = {}
         self._delays: collections.deque[float] = collections.deque(maxlen=_LATENCY_SAMPLES)
         self._next_sample = 0.0
         # Least delay of the last ten minutes, as one minimum for each half of them.
@@ -81,10 +90,20 @@ class Health:
         self._since = now
         self.status, self.detail = status, detail
 
+    def frame(self) -> None:
+        """Record that frames arrived, whatever is in them."""
+        self._last_frame = self._now()
+
+    def refused(self, symbol: str) -> None:
+        """Record that data of a symbol arrived and none of it was accepted."""
+        self._refused_since.setdefault(symbol, self._now())
+
     def data(self, lag_ms: float | None, symbol: str = "") -> None:
-        """Record that data arrived, and its latency in wall-clock milliseconds where known."""
+        """Record that good data arrived, and its latency in wall-clock milliseconds where known."""
         now = self._now()
         self._last_data[symbol] = now
+        if self._refused_since:
+            self._refused_since.pop(symbol, None)
         # A hundred samples a second are enough.
         if lag_ms is not None and now >= self._next_sample:
             self._next_sample = now + 0.01
@@ -112,23 +131,41 @@ class Health:
         times = [when for when in held if when is not None]
         return self._now() - max(times) if times else float("inf")
 
-    def freshness(self, symbol: str, *, is_open: bool) -> float:
-        """Return 1 while data is live, falling to 0 as it goes stale.
+    def seconds_since_life(self) -> float:
+        """Return the seconds since the last sign of life: a frame, or what the feed counts as one."""
+        return min(self._now() - self._last_frame, self._silent_seconds())
 
-        While the connection is up and the market open, silence of up to `stale_seconds` is normal; from
-        there it falls to 0 over as many seconds again. While the connection is down it falls from the last
-        data, or the loss of the connection if that was later. An open connection to a closed market is
-        fresh.
+    def seconds_refused(self, symbol: str) -> float:
+        """Return for how many seconds data of a symbol came and none was accepted; 0 where that is not so.
+
+        Of a symbol that had good data less than `stale_seconds` before, bad data says nothing yet.
+        """
+        since = self._refused_since.get(symbol)
+        last = self._last_data.get(symbol, _NEVER)
+        now = self._now()
+        if since is None or now - last <= self.stale_seconds:
+            return 0.0
+        return max(now - since, 1e-9)
+
+    def freshness(self, symbol: str, *, is_open: bool) -> float:
+        """Return 1 while the feed is alive, falling to 0 as it goes stale.
+
+        While the connection is up and the market open, `stale_seconds` without a sign of life are normal;
+        from there it falls to 0 over as many seconds again. Whether anybody trades makes no difference, but
+        where data comes and none is accepted it is 0. While the connection is down it falls from the loss of
+        the connection on. An open connection to a closed market is fresh.
         """
         limit = self.stale_seconds
         down = self._now() - self._since
         if not self.is_up:
             # A connection reported as stale was silent for some time when that was said.
-            silent = down if self.status != "stale" else max(down, self.seconds_since_data(symbol))
+            silent = down if self.status != "stale" else max(down, self.seconds_since_life())
             return max(0.0, 1.0 - max(silent, 1e-9) / limit) if self.status != "closed" else 0.0
         if not is_open:
             return 1.0
-        silent = min(self.seconds_since_data(symbol), self.seconds_since_start())
+        if self.seconds_refused(symbol):
+            return 0.0
+        silent = min(self.seconds_since_life(), down)
         return min(1.0, max(0.0, 2.0 - silent / limit))
 
     def clock_offset_ms(self) -> float:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from mdnb.clock import Clock, EventClock
+from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.events.bus import EventBus
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
 from mdnb.runtime.live.accounting import Accounting, Ledger
@@ -86,6 +86,7 @@ class Pipeline:
         self.outages: list[tuple[int, int]] = []
         self.suspect_ns: tuple[int, int] | None = None
         self.gaps: collections.deque[Gap] = collections.deque(maxlen=_GAPS_KEPT)
+        self.history_missing: dict[str, float] = {}
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)
         self.alerts = QualityAlerts(self.publisher.alert)
@@ -182,6 +183,8 @@ class Pipeline:
 
     def _latest_ns(self) -> int:
         # A wrong year would close every bar. A recording's clock follows its data and cannot judge it.
+        if isinstance(self.clock, MarketClock):
+            return self.clock.latest_ns()
         follows = self.engine.recorded or isinstance(self.clock, EventClock)
         return _NO_LIMIT if follows else self.clock.now_ns() + _FUTURE_NS
 
