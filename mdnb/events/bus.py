@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
+from mdnb.errors import ClosedError, OptionError, RuntimeUseError, WaitTimeoutError
 from mdnb.events.callback_threads import CallbackThreads
 from mdnb.events.log import tell
 from mdnb.events.streams import AsyncEventStream, Backlog, EventStream
@@ -42,6 +42,8 @@ _COUNTED_EVERY_SECONDS = 60.0
 _DISTINCT_ERRORS = 20
 _SLOW_SECONDS = 2.0
 _CAUGHT_UP_SECONDS = 1.0
+_handling: contextvars.ContextVar[Subscription | None] = contextvars.ContextVar("mdnb_handling", default=None)
+"""Whose handler runs here."""
 
 
 class Subscription:
@@ -107,6 +109,7 @@ class Subscription:
         self._is_slow = False
         self._told_dropped = 0
         self._on_loop_since = 0.0
+        self._in_step = True
         self._blocked = 0.0
         self._blocked_last = 0.0
 
@@ -137,6 +140,7 @@ class Subscription:
         self._active = False
         self._bus._forget(self)
         self._waiting.clear()
+        self._bus._caught_up()
 
     close = cancel = off
 
@@ -187,6 +191,23 @@ class Subscription:
         self._scheduled = False
         if self._waiting and self._active:
             self._schedule()
+        else:
+            self._bus._caught_up()
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether a replay that waits for its handlers has to wait for it."""
+        return self._in_step and self._active and (self._scheduled or bool(self._waiting))
+
+    def _leave_step(self, seconds: float) -> None:
+        self._in_step = False
+        tell(
+            logging.WARNING,
+            "%s took more than %g s: the replay goes on without it. What was known with each event is in "
+            "event.view.",
+            self._title(),
+            seconds,
+        )
 
     # -- its turn -------------------------------------------------------------------------------------
 
@@ -200,6 +221,7 @@ class Subscription:
         if task.cancelled() or task.exception() is not None:
             # Cancelled, perhaps before it began, or interrupted: the next event begins another turn.
             self._scheduled = False
+            self._bus._caught_up()
         else:
             self._end_turn()
 
@@ -212,6 +234,7 @@ class Subscription:
                 if self._once:
                     self.off()
                 try:
+                    _handling.set(self)
                     result = self.handler(event)
                     if result is not None and inspect.isawaitable(result):
                         self._on_loop_since = 0.0
@@ -258,7 +281,7 @@ class Subscription:
             if self._once:
                 self.off()
             try:
-                self._context.run(_call, self.handler, event)
+                self._context.run(_call, self, event)
             except BaseException as error:  # noqa: BLE001  # a user's handler may raise anything
                 self._failed(error)
             self.delivered += 1
@@ -343,7 +366,9 @@ class Subscription:
         return f"<{self.type.name}{whose} -> {_name(self.handler)}: {counts}{waiting}>"
 
 
-def _call(handler: Handler, event: Event) -> None:
+def _call(subscription: Subscription, event: Event) -> None:
+    _handling.set(subscription)
+    handler = subscription.handler
     result = handler(event)
     if result is not None and inspect.isawaitable(result):
         error = asyncio.run(_finish(result))
@@ -452,6 +477,7 @@ class EventBus:
         self._callbacks: CallbackThreads | None = None
         self._tasks: set[asyncio.Future[None]] = set()
         self._on_slow = on_slow
+        self.on_caught_up: Callable[[], None] | None = None
         self._slow_told: dict[Subscription, float] = {}
 
     def wants(self, type: EventType, symbol: str | None = None) -> bool:
@@ -600,6 +626,41 @@ class EventBus:
             subscription.off()
         return len(gone)
 
+    # -- a replay that waits for its handlers ---------------------------------------------------------
+
+    def has_handlers(self) -> bool:
+        """Return whether anybody registered a handler."""
+        return any(not isinstance(each, _AT_ONCE) for held in self._listeners.values() for each in held)
+
+    def are_behind(self) -> bool:
+        """Return whether a handler has not handled all its events yet; those that left step do not count."""
+        return any(each._is_behind for held in self._listeners.values() for each in held)
+
+    def leave_behind(self, seconds: float) -> None:
+        """Wait no more for the handlers that are behind, and tell each of them so."""
+        for subscription in self.subscriptions():
+            if subscription._is_behind:
+                subscription._leave_step(seconds)
+
+    def _caught_up(self) -> None:
+        if self.on_caught_up is not None:
+            self.on_caught_up()
+
+    def refuse_wait(self) -> None:
+        """Raise where waiting for events would keep a replay waiting that waits for the caller.
+
+        Raises
+        ------
+        RuntimeUseError
+            In a handler of a replay that waits for its handlers.
+        """
+        handling = _handling.get()
+        if self.on_caught_up is not None and handling is not None and handling._is_behind:
+            raise RuntimeUseError(
+                "a handler of a replay at speed=max cannot wait for events: the replay waits for the "
+                "handler. Return, and go on with the next event; what is known is in event.view."
+            )
+
     def _forget(self, subscription: Subscription) -> None:
         with self._lock:
             left = tuple(
@@ -686,6 +747,7 @@ class EventBus:
             When the market came to its end meanwhile, so that none will come.
         """
         kind, seconds = EventType.parse(type), seconds_to_wait(timeout)
+        self.refuse_wait()
         if where is not None and not callable(where):
             raise OptionError(f"where must be a function of one event; got {where!r}")
         stream = self.events(kind, symbol=symbol)

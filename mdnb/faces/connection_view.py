@@ -46,6 +46,26 @@ class ConnectionView:
         """
         return self._session.market(symbol or self._symbol).accounting()
 
+    def start(self) -> None:
+        """Begin to play a recording at ``speed=max``; of any other feed, and again, it does nothing.
+
+        Such a replay waits until its data is wanted: until this is called, data is read or an event is waited
+        for, or the cell ends that registered a handler. So handlers see it from its first trade on.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> feed = "replay:dataset:gold-ticks?speed=max"
+        >>> with mdnb.live("GC", "1hour", feed=feed, initial_days=0) as market:
+        ...     hours = []
+        ...     subscription = market.on("new_bar", lambda event: hours.append(len(event.view["1hour"])))
+        ...     market.start()
+        ...     market.wait_ended()
+        >>> hours[:3], len(hours)
+        ([1, 2, 3], 22)
+        """
+        self._session.begin()
+
     async def wait_ended(self, timeout: float | None = None) -> None:
         """Wait until the feed ends: a recording has been played, or the market was closed.
 

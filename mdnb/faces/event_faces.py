@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -48,12 +49,16 @@ class AwaitedEvents:
             After the market was closed.
         """
         _check_open(self._session)
-        return self._session.bus.on(type, handler, symbol=self._symbol)
+        made = self._session.bus.on(type, handler, symbol=self._symbol)
+        self._session.begin_soon()
+        return made
 
     async def once(self, type: EventType | str, handler: Handler) -> Subscription:
         """Call a function for the next event of a type only; see `on`."""
         _check_open(self._session)
-        return self._session.bus.on(type, handler, symbol=self._symbol, once=True)
+        made = self._session.bus.on(type, handler, symbol=self._symbol, once=True)
+        self._session.begin_soon()
+        return made
 
     async def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
         """Remove a subscription, a handler, or all handlers of a type; return how many were removed.
@@ -86,7 +91,7 @@ class AwaitedEvents:
             After the market was closed.
         """
         _check_open(self._session)
-        return await self._session.bus.wait_for(type, timeout, where, symbol=self._symbol)
+        return await wait_for_event(self._session, type, timeout, where, self._symbol)
 
     def events(self, *types: EventType | str, timeout: float | None = None) -> AsyncIterator[Event]:
         """Iterate over events as they come, until the market ends; no types means all.
@@ -105,7 +110,10 @@ class AwaitedEvents:
             After the market was closed.
         """
         _check_open(self._session)
-        return self._session.bus.events(*types, symbol=self._symbol, timeout=timeout)
+        self._session.bus.refuse_wait()
+        made = self._session.bus.events(*types, symbol=self._symbol, timeout=timeout)
+        self._session.begin()
+        return made
 
 
 class PlainEvents:
@@ -140,12 +148,16 @@ class PlainEvents:
             After the market was closed.
         """
         _check_open(self._session)
-        return self._session.bus.on_thread(type, handler, symbol=self._symbol)
+        made = self._session.bus.on_thread(type, handler, symbol=self._symbol)
+        self._session.begin_soon()
+        return made
 
     def once(self, type: EventType | str, handler: Handler) -> Subscription:
         """Call a function for the next event of a type only; see `on`."""
         _check_open(self._session)
-        return self._session.bus.on_thread(type, handler, symbol=self._symbol, once=True)
+        made = self._session.bus.on_thread(type, handler, symbol=self._symbol, once=True)
+        self._session.begin_soon()
+        return made
 
     def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
         """Remove a subscription, a handler, or all handlers of a type; return how many were removed.
@@ -178,7 +190,8 @@ class PlainEvents:
             After the market was closed.
         """
         _check_open(self._session)
-        return call(self._session.bus.wait_for(type, timeout, where, symbol=self._symbol))
+        self._session.bus.refuse_wait()
+        return call(wait_for_event(self._session, type, timeout, where, self._symbol))
 
     def events(self, *types: EventType | str, timeout: float | None = None) -> Iterator[Event]:
         """Iterate over events as they come, until the market ends; no types means all.
@@ -201,7 +214,27 @@ class PlainEvents:
         _check_open(self._session)
         check = functools.partial(refuse_on_loop, "an iterator over events")
         check()
-        return self._session.bus.events_plain(*types, symbol=self._symbol, timeout=timeout, check=check)
+        self._session.bus.refuse_wait()
+        made = self._session.bus.events_plain(*types, symbol=self._symbol, timeout=timeout, check=check)
+        self._session.begin()
+        return made
+
+
+async def wait_for_event(
+    session: MarketSession,
+    type: EventType | str,
+    timeout: float | None,
+    where: Callable[[Event], bool] | None,
+    symbol: str | None,
+) -> Event:
+    """Wait for an event, of a recording that waits for somebody from its beginning on."""
+    waiting = asyncio.ensure_future(session.bus.wait_for(type, timeout, where, symbol=symbol))
+    await asyncio.sleep(0)
+    session.begin()
+    try:
+        return await waiting
+    finally:
+        waiting.cancel()
 
 
 def _check_open(session: MarketSession) -> None:

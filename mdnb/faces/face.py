@@ -39,6 +39,7 @@ class Face:
         self._parts = parts
         self.symbol = parts.manager.market.symbol
 
+    start = Forward("_parts.connection", ConnectionView.start)
     accounting = Forward("_parts.connection", ConnectionView.accounting)
     alert = Forward("_parts.alerts", AlertSetter.alert)
     alerts = Forward("_parts.alerts", AlertSetter.alerts)

@@ -49,6 +49,11 @@ class Feed(abc.ABC):
         close by it. None of a feed that is live.
     on_time
         Of a recording: is called with the time that passes between its frames. The session sets it.
+    waits_to_begin
+        Whether it plays from `begin` on, and not before.
+    in_single_rows
+        Of a recording: whether rows are to be sent one by one, because somebody handles each. The session
+        sets it.
     liveness
         What shows that it is alive, when it is stale and when dead.
     round_trip_ms
@@ -76,6 +81,8 @@ class Feed(abc.ABC):
     quote_price: Literal["mid", "bid", "ask"] = "mid"
     arrivals: collections.deque[int] | None = None
     on_time: Callable[[int], None] | None = None
+    waits_to_begin: bool = False
+    in_single_rows: Callable[[], bool] | None = None
     is_local: bool = False
     liveness: Liveness = Liveness()
     round_trip_ms: float = float("nan")
@@ -144,6 +151,14 @@ class Feed(abc.ABC):
     def silent_seconds(self) -> float:
         """Return the seconds since a sign of life that only the feed sees, such as a pong; else infinity."""
         return float("inf")
+
+    def begin(self) -> None:
+        """Begin to play, of a recording that waits until somebody wants its data; again it does nothing."""
+        return
+
+    def let_flow(self, on: bool) -> None:
+        """Go on or pause, of a feed that can wait: nothing is lost by it."""
+        return
 
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request; feeds that send no requests ignore it."""

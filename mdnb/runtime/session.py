@@ -29,6 +29,7 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
+from mdnb.runtime.process.cell_end import after_this_cell
 from mdnb.runtime.process.workers import Workers
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
@@ -36,6 +37,9 @@ from mdnb.timeframes import Timeframe
 __all__ = ["MarketSession", "SessionOptions"]
 
 _log = logging.getLogger("mdnb")
+_REGISTERING_SECONDS = 0.1
+"""How long a script may take from one handler to the next."""
+
 _MIN_TIMER_SECONDS = 0.005
 _MAX_TIMER_SECONDS = 60.0
 _UNSURE_SECONDS = 0.25
@@ -65,6 +69,8 @@ class SessionOptions:
         Called with ``(done, total, text)`` while history is loaded.
     connect_timeout
         Seconds in which there must be a connection; None waits for ever.
+    waits_to_begin
+        Whether a recording that is played as fast as possible waits until somebody wants its data.
     """
 
     timeframes: tuple[Timeframe, ...]
@@ -73,6 +79,7 @@ class SessionOptions:
     initial_days: float = 5.0
     progress: Callable[[int, int, str], None] | None = None
     connect_timeout: float | None = 20.0
+    waits_to_begin: bool = False
 
     def __post_init__(self) -> None:
         import zoneinfo
@@ -124,6 +131,9 @@ class MarketSession:
         self._failure: BaseException | None = None
         self._closing: asyncio.Task[None] | None = None
         self._live_now = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waits_to_begin = False
+        self._beginning: asyncio.TimerHandle | None = None
         self._address = self._last_loss = ""
         self._deadline: float | None = None
         self._up = asyncio.Event()
@@ -138,8 +148,10 @@ class MarketSession:
         parts = decoder(feed.dialect), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
         if feed.arrivals is None:
             return FrameBatcher(*parts)
-        made = RecordedBatcher(*parts, feed.arrivals)
+        made = RecordedBatcher(*parts, feed.arrivals, self.bus, feed.let_flow)
         feed.on_time = made.on_time
+        feed.in_single_rows = lambda: made.in_step
+        feed.waits_to_begin = self.options.waits_to_begin
         return made
 
     # -- life ---------------------------------------------------------------------------------------
@@ -163,7 +175,11 @@ class MarketSession:
                 await self._until_up()
             await self._until_clock_is_known()
             await load_history(self.feed, self._pipelines, self.options.initial_days, self.options.progress)
+            self._loop = asyncio.get_running_loop()
+            self._waits_to_begin = self.feed.waits_to_begin
             for market in self.markets.values():
+                if self._waits_to_begin:
+                    market.engine.reader.on_read = market.on_wanted = self.begin
                 await apply_config(market, self.options.config, first=True)
                 market.pipeline.live_since_ns = self.feed.clock.now_ns()
             self.batcher.release()
@@ -261,7 +277,12 @@ class MarketSession:
 
     async def _live(self) -> None:
         try:
-            await self.feed.run(self.batcher.on_frame, self._on_status)
+            try:
+                await self.feed.run(self.batcher.on_frame, self._on_status)
+            finally:
+                # Handlers that are waited for have their time, unless the market is closed meanwhile.
+                if not self.closed:
+                    await self.batcher.finish()
         except FeedError as error:
             self._failure = error
             if self._up.is_set():
@@ -387,6 +408,26 @@ class MarketSession:
                 pipeline.close_due()
         self._arm()
 
+    # -- a recording that waits until somebody wants its data -----------------------------------------
+
+    def begin(self) -> None:
+        """Let a recording play that waits for it; from any thread, and again it does nothing."""
+        if self._waits_to_begin:
+            self._waits_to_begin = False
+            _soon(self._loop, self.feed.begin)
+
+    def begin_soon(self) -> None:
+        """Let it play once the cell that runs has ended; in a script when nobody else has registered."""
+        if not self._waits_to_begin or after_this_cell(self.begin):
+            return
+        _soon(self._loop, self._begin_in_a_moment)
+
+    def _begin_in_a_moment(self) -> None:
+        if self._beginning is not None:
+            self._beginning.cancel()
+        assert self._loop is not None
+        self._beginning = self._loop.call_later(_REGISTERING_SECONDS, self.begin)
+
     # -- for the faces --------------------------------------------------------------------------------
 
     async def wait_ended(self, timeout: float | None = None) -> None:
@@ -398,6 +439,8 @@ class MarketSession:
             When it goes on after ``timeout`` seconds.
         """
         seconds = seconds_to_wait(timeout)
+        self.bus.refuse_wait()
+        self.begin()
         try:
             async with asyncio.timeout(seconds):
                 await self.ended.wait()
@@ -420,3 +463,10 @@ class MarketSession:
         self.batcher.release()
         if not self.closed:
             self._arm()
+
+
+def _soon(loop: asyncio.AbstractEventLoop | None, call: Callable[[], None]) -> None:
+    # Closed: nobody waits any more.
+    with contextlib.suppress(RuntimeError):
+        if loop is not None:
+            loop.call_soon_threadsafe(call)

@@ -41,6 +41,7 @@ def make_session(
         tz=tz,
         initial_days=initial_days,
         progress=progress,
+        waits_to_begin=True,
         connect_timeout=connect_timeout,
     )
     return MarketSession(feed if isinstance(feed, Feed) else make_feed(feed), symbols, options)

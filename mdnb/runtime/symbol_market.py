@@ -84,6 +84,7 @@ class SymbolMarket:
         self.began = (time.monotonic(), time.thread_time())
         self.closed = False
         self.ended = False
+        self.on_wanted: Callable[[], None] = _nothing
         self.engine = SymbolState(
             feed.instrument(symbol), feed.sessions(symbol), timeframes, config, tz, feed.source
         )
@@ -133,9 +134,11 @@ class SymbolMarket:
             When that took longer than ``timeout`` seconds, or the feed is at its end: nothing more will come.
         """
         engine, seconds = self.open(), seconds_to_wait(timeout)
+        self.on_wanted()
         value = read()
         if value is not None:
             return value
+        self.bus.refuse_wait()
         loop = asyncio.get_running_loop()
         arrived = asyncio.Event()
 
@@ -163,3 +166,7 @@ class SymbolMarket:
     def _state(self) -> str:
         detail = f" ({self.health.detail})" if self.health.detail else ""
         return f"the connection is {self.health.status}{detail}"
+
+
+def _nothing() -> None:
+    """Do nothing: of a feed that does not wait to begin."""

@@ -163,8 +163,11 @@ class ReplayFeed(WireFeed):
         source = await asyncio.to_thread(self.load, symbols)
         paced = self.clock if isinstance(self.clock, PlaybackClock) else None
         self._server = ReplayServer(
-            source, frozenset(symbols), paced, self._wall, self._arrivals, self._tell_time
+            source, frozenset(symbols), paced, self._wall, self._arrivals, self._tell_time, self._is_single
         )
+        self.waits_to_begin = self.waits_to_begin and paced is None
+        if not self.waits_to_begin:
+            self._server.begun.set()
         self._address = await self._server.start()
 
     def known_symbols(self) -> tuple[str, ...]:
@@ -213,6 +216,23 @@ class ReplayFeed(WireFeed):
         else:
             self.clock = PlaybackClock(first_ns, self.speed, self._wall.monotonic)
         return source
+
+    def begin(self) -> None:
+        """Begin to play; calling it again does nothing."""
+        if self._server is not None:
+            self._server.begun.set()
+
+    def let_flow(self, on: bool) -> None:
+        """Go on or pause sending."""
+        if self._server is None:
+            return
+        if on:
+            self._server.flowing.set()
+        else:
+            self._server.flowing.clear()
+
+    def _is_single(self) -> bool:
+        return self.in_single_rows is not None and self.in_single_rows()
 
     def _tell_time(self, now_ns: int) -> None:
         if self.on_time is not None:

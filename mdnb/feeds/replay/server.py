@@ -183,6 +183,15 @@ class ReplayServer:
         Where it writes when each frame that it sends was received.
     on_time
         Called with the market's time while nothing is due and all that was sent has been delivered.
+    is_single
+        Whether rows are sent one by one, those of one instant together.
+
+    Attributes
+    ----------
+    begun
+        It plays once this is set.
+    flowing
+        It sends while this is set.
     """
 
     def __init__(
@@ -193,7 +202,12 @@ class ReplayServer:
         wall: Wall,
         arrivals: collections.deque[int] | None = None,
         on_time: Callable[[int], None] = lambda _: None,
+        is_single: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.begun = asyncio.Event()
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        self._is_single = is_single
         self._arrivals = collections.deque() if arrivals is None else arrivals
         self._on_time = on_time
         self._source = source
@@ -290,6 +304,7 @@ class ReplayServer:
 
     async def _play(self, socket: ws.ServerConnection) -> None:
         await self._ready.wait()
+        await self.begun.wait()
         try:
             await self._play_on(socket)
             if self._source.talks:
@@ -304,8 +319,9 @@ class ReplayServer:
     async def _play_on(self, socket: ws.ServerConnection) -> None:
         unyielded = 0
         while True:
+            await self.flowing.wait()
             if self._pending is None:
-                due = None if self._clock is None else self._clock.now_ns()
+                due = (0 if self._is_single() else None) if self._clock is None else self._clock.now_ns()
                 self._pending = self._source.next_frames(self._subscribed, due)
             if self._pending is None:
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -85,6 +85,7 @@ class BarReader:
         self.seconds = 0.0
         self.hits = 0
         self.caching = False
+        self.on_read: Callable[[], None] | None = None
         self._engine = engine
         self._known: dict[Hashable, tuple[str, BarStore]] = {}
         self._cache: dict[tuple[Hashable, Window], tuple[tuple[int, int, int], pd.DataFrame]] = {}
@@ -97,12 +98,19 @@ class BarReader:
     def frame(self, timeframe: Hashable, window: Window, *, with_disk: bool = False) -> pd.DataFrame:
         """Return bars as a frame that the caller owns; see `SymbolState.frame`."""
         began = time.perf_counter()
+        self._wanted()
         made = self._cached(timeframe, window) if self.caching else None
         if made is None:
             made = self._frame(timeframe, window, with_disk=with_disk)
         self.accesses += 1
         self.seconds += time.perf_counter() - began
         return made
+
+    def _wanted(self) -> None:
+        """Tell once that somebody wants the data."""
+        if self.on_read is not None:
+            told, self.on_read = self.on_read, None
+            told()
 
     def _cached(self, timeframe: Hashable, window: Window) -> pd.DataFrame | None:
         engine = self._engine
@@ -135,6 +143,7 @@ class BarReader:
 
         The latter is ``NaT`` for the forming bar; where it was not noted it is the end and the grace.
         """
+        self._wanted()
         engine = self._engine
         with engine.lock:
             name, log = self._store(timeframe)
@@ -179,6 +188,7 @@ class BarReader:
 
     def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
         """Return the newest ``count`` bars in memory as numpy copies, the forming one last."""
+        self._wanted()
         engine = self._engine
         with engine.lock:
             name = engine.canonical(timeframe)
@@ -188,6 +198,7 @@ class BarReader:
 
     def between(self, name: str, start_ns: int) -> BarColumns:
         """Return the bars in memory that start at or after an instant, the forming one last."""
+        self._wanted()
         engine = self._engine
         with engine.lock:
             log = engine.log(name)
@@ -208,6 +219,7 @@ class BarReader:
         NoDataError
             When more bars were amended since than is kept.
         """
+        self._wanted()
         engine = self._engine
         as_of_us = as_of_ns // _NS_PER_US
         with engine.lock:

@@ -88,6 +88,12 @@ class FrameBatcher:
             # How long it was kept back here is no delay of the line.
             self._route(batch, timed=False)
 
+    async def finish(self) -> None:
+        """Wait until all that was delivered is taken in."""
+        while self._waiting:
+            self.flush()
+            await asyncio.sleep(0)
+
     def flush(self) -> None:
         """Decode and process all frames that have arrived."""
         frames, self._waiting = self._waiting, []

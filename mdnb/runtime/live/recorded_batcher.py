@@ -6,17 +6,23 @@ frames are taken at once: the same bars close at the same market time at any spe
 
 from __future__ import annotations
 
+import asyncio
 import collections
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from mdnb.clock import Clock, EventClock
+from mdnb.events.bus import EventBus
 from mdnb.rows import Batch, Decoder
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 
-__all__ = ["RecordedBatcher"]
+__all__ = ["STEP_SECONDS", "RecordedBatcher"]
+
+STEP_SECONDS = 5.0
+"""How long a replay waits for the handlers of an event, at most."""
 
 _TIME: Final = "time passes"
 """Stands in the queue for time that passes without a frame; known by its identity."""
@@ -32,6 +38,10 @@ class RecordedBatcher(FrameBatcher):
     arrivals
         When each frame that will be delivered was received: UTC epoch nanoseconds, in order. Of a frame of
         rows, whose times are in them, that of its first row.
+    bus
+        Whose handlers are waited for where the recording is played as fast as possible; None: nobody's.
+    flow
+        Called with False when no more should be sent for now, and with True when it should.
     """
 
     def __init__(
@@ -42,8 +52,15 @@ class RecordedBatcher(FrameBatcher):
         health: Health,
         on_batch: Callable[[Batch], None],
         arrivals: collections.deque[int],
+        bus: EventBus | None = None,
+        flow: Callable[[bool], None] = lambda _: None,
     ) -> None:
         super().__init__(decoder, pipelines, clock, health, on_batch)
+        self._bus = bus
+        self._flow = flow
+        self._queue: collections.deque[tuple[int, str | bytes]] = collections.deque()
+        self._empty = asyncio.Event()
+        self._patience: asyncio.TimerHandle | None = None
         self._arrivals = arrivals
         self._times: collections.deque[int] = collections.deque()
         self._kept_back: collections.deque[tuple[int, int, Batch]] = collections.deque()
@@ -60,39 +77,97 @@ class RecordedBatcher(FrameBatcher):
 
     def take(self, received: Sequence[tuple[int, str | bytes]]) -> None:
         """Take frames at once, each with the time at which it was received."""
-        self._take_received([time for time, _ in received], [frame for _, frame in received])
+        self._queue.extend(received)
+        self._work()
 
     def _take_frames(self, frames: list[str | bytes]) -> None:
-        self._take_received([self._times.popleft() for _ in frames], frames)
+        self._queue.extend((self._times.popleft(), frame) for frame in frames)
+        self._work()
 
-    def _take_received(self, times: list[int], frames: list[str | bytes]) -> None:
-        at = 0
-        while at < len(frames):
-            stop = at + 1
-            if frames[at] is _TIME:
-                self._pass(times[at], times[at], None)
-            else:
-                edge = self._next_edge()
-                # No bar can close before the next edge: until then it makes no difference.
-                while stop < len(frames) and times[stop] < edge and frames[stop] is not _TIME:
-                    stop += 1
-                self._pass(times[at], times[stop - 1], self._decoded(frames[at:stop]))
-            at = stop
+    def _work(self) -> None:
+        """Take what waits, until a handler has to be waited for."""
+        queue = self._queue
+        while queue and not self._waits():
+            time_ns, frame = queue[0]
+            if not self.is_holding:
+                self._advance(time_ns)
+                if self._waits():
+                    # What closed before it is handled first.
+                    return
+            queue.popleft()
+            if frame is _TIME:
+                self._pass(time_ns, time_ns, None)
+                continue
+            frames, until_ns, edge = [frame], time_ns, self._next_edge()
+            # No bar can close before the next edge: until then it makes no difference.
+            while queue and queue[0][0] < edge and queue[0][1] is not _TIME:
+                until_ns, frame = queue.popleft()
+                frames.append(frame)
+            self._pass(time_ns, until_ns, self._decoded(frames))
+        if not queue:
+            self._flow(True)
+            self._empty.set()
+
+    # -- handlers that are waited for -----------------------------------------------------------------
+
+    @property
+    def in_step(self) -> bool:
+        """Whether each event waits until it is handled: of a replay as fast as possible that has handlers."""
+        return self._bus is not None and isinstance(self._clock(), EventClock) and self._bus.has_handlers()
+
+    def _waits(self) -> bool:
+        bus = self._bus
+        if bus is None or self.is_holding or not self.in_step:
+            return False
+        loop = asyncio.get_running_loop()
+        if bus.on_caught_up is None:
+            bus.on_caught_up = lambda: _soon(loop, self._resume)
+        if not bus.are_behind():
+            return False
+        if self._patience is None:
+            self._patience = loop.call_later(STEP_SECONDS, self._leave_behind)
+            self._flow(False)
+            self._empty.clear()
+        # They may have caught up before it was known that somebody waits.
+        return bus.are_behind()
+
+    def _resume(self) -> None:
+        if self._bus is not None and not self._bus.are_behind():
+            if self._patience is not None:
+                self._patience.cancel()
+                self._patience = None
+            self._work()
+
+    def _leave_behind(self) -> None:
+        self._patience = None
+        if self._bus is not None:
+            self._bus.leave_behind(STEP_SECONDS)
+        self._work()
+
+    async def finish(self) -> None:
+        """Wait until all that was delivered is taken in."""
+        await super().finish()
+        while self._queue:
+            self._empty.clear()
+            await self._empty.wait()
 
     def _next_edge(self) -> int:
         """Return the next instant at which a bar may close; 0 where every frame is taken by itself."""
         pipelines = self._pipelines.values()
-        if self.is_holding or any(pipeline.engine.activity for pipeline in pipelines):
+        if self.is_holding or self.in_step or any(pipeline.engine.activity for pipeline in pipelines):
             return 0
         return min((pipeline.next_edge() or 0 for pipeline in pipelines), default=0)
+
+    def _advance(self, now_ns: int) -> None:
+        for pipeline in self._pipelines.values():
+            pipeline.advance(now_ns)
 
     def _pass(self, from_ns: int, until_ns: int, batch: Batch | None) -> None:
         """Let time pass until data arrives, and take it; or keep both back."""
         if self.is_holding:
             self._kept_back.append((from_ns, until_ns, Batch() if batch is None else batch))
             return
-        for pipeline in self._pipelines.values():
-            pipeline.advance(from_ns)
+        self._advance(from_ns)
         if batch is not None:
             self._route(batch)
             for pipeline in self._pipelines.values():
@@ -107,3 +182,10 @@ class RecordedBatcher(FrameBatcher):
         kept, self._kept_back = self._kept_back, collections.deque()
         for each in kept:
             self._pass(*each)
+        self._work()
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    # Closed: nobody waits any more.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call)

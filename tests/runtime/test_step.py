@@ -1,0 +1,162 @@
+"""A replay as fast as possible waits until it is wanted, and for its handlers: they cannot see the future."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import mdnb
+from mdnb.errors import RuntimeUseError
+from mdnb.runtime.live import recorded_batcher
+from tests.limits import LIMIT_SECONDS
+
+GOLD = "replay:dataset:gold-ticks?speed=max&start=2013-10-07T12:00&end=2013-10-07T15:00"
+TIMEFRAMES = ["1min", "5min"]
+
+
+def gold() -> mdnb.LiveMarket:
+    return mdnb.live("GC", TIMEFRAMES, feed=GOLD, initial_days=0, progress=False)
+
+
+@pytest.fixture(scope="module")
+def ends() -> list[pd.Timestamp]:
+    """When bars ended, by a replay that was pulled step by step."""
+    steps = mdnb.play(
+        "dataset:gold-ticks", TIMEFRAMES, symbol="GC", start="2013-10-07T12:00", end="2013-10-07T15:00"
+    )
+    return [step.time for step in steps]
+
+
+def test_nothing_is_played_before_somebody_wants_it(ends: list[pd.Timestamp]) -> None:
+    with gold() as live:
+        assert live.status == "connected"
+        assert "no data yet" in str(live)
+        assert live.timeframes == TIMEFRAMES
+        assert live._repr_html_()
+        assert live.accounting().received == 0
+        told: list[pd.Timestamp] = []
+        live.on("bars_closed", lambda event: told.append(event.time))
+        live.start()
+        live.start()
+        live.wait_ended(LIMIT_SECONDS)
+        assert told == ends
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        lambda live: live.wait_for("new_bar", timeout=LIMIT_SECONDS),
+        lambda live: next(iter(live.events("new_bar", timeout=LIMIT_SECONDS))),
+        lambda live: live.price,
+        lambda live: live["1min"].tail(),
+        lambda live: live.data.get_data("1min"),
+        lambda live: live.alignment(),
+        lambda live: live.chart("1min"),
+    ],
+)
+def test_whoever_wants_its_data_has_it_played(wanted: Any) -> None:
+    with gold() as live:
+        session = live._parts.session
+        wanted(live)
+        asyncio.run_coroutine_threadsafe(session.ended.wait(), session._loop).result(LIMIT_SECONDS)
+        assert live.accounting().received > 1000
+
+
+def test_a_handler_in_a_script_has_it_played_from_its_beginning(ends: list[pd.Timestamp]) -> None:
+    with gold() as live:
+        session = live._parts.session
+        first: list[pd.Timestamp] = []
+        second: list[pd.Timestamp] = []
+        live.on("bars_closed", lambda event: first.append(event.time))
+        live.on("bars_closed", lambda event: second.append(event.time))
+        asyncio.run_coroutine_threadsafe(session.ended.wait(), session._loop).result(LIMIT_SECONDS)
+        assert first == second == ends
+
+
+def test_a_handler_finds_nothing_later_than_its_event(ends: list[pd.Timestamp]) -> None:
+    later: list[tuple[pd.Timestamp, pd.Timestamp]] = []
+    told: list[pd.Timestamp] = []
+
+    def look(event: mdnb.Event) -> None:
+        told.append(event.time)
+        newest = live["1min"].frame.index[-1]
+        if newest > event.view.time:
+            later.append((event.view.time, newest))
+
+    with gold() as live:
+        live.on("bars_closed", look)
+        live.wait_ended(LIMIT_SECONDS)
+        assert told == ends
+        assert later == []
+
+
+def test_an_async_handler_is_waited_for_too(ends: list[pd.Timestamp]) -> None:
+    async def main() -> None:
+        suite = await mdnb.TradingSuite.create("GC", TIMEFRAMES, feed=GOLD, initial_days=0)
+        told: list[tuple[pd.Timestamp, bool]] = []
+
+        async def look(event: mdnb.Event) -> None:
+            await asyncio.sleep(0)
+            frame = await suite.data.get_data("1min")
+            told.append((event.time, frame.index[-1] <= event.view.time))
+
+        await suite.on("bars_closed", look)
+        await suite.wait_ended(LIMIT_SECONDS)
+        await suite.disconnect()
+        assert told == [(end, True) for end in ends]
+
+    asyncio.run(main())
+
+
+def test_a_handler_that_waits_for_events_is_refused_and_holds_nothing_up(ends: list[pd.Timestamp]) -> None:
+    refused: list[str] = []
+
+    def waits(event: mdnb.Event) -> None:
+        for wait in (
+            lambda: live.wait_for("new_bar"),
+            live.wait_ended,
+            lambda: next(iter(live.events("new_bar"))),
+        ):
+            with pytest.raises(RuntimeUseError, match="cannot wait for events") as caught:
+                wait()
+            refused.append(str(caught.value))
+
+    with gold() as live:
+        live.on("bars_closed", waits)
+        live.wait_ended(LIMIT_SECONDS)
+    assert len(refused) == 3 * len(ends)
+
+
+def test_a_handler_that_takes_too_long_leaves_step_and_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ends: list[pd.Timestamp]
+) -> None:
+    monkeypatch.setattr(recorded_batcher, "STEP_SECONDS", 0.05)
+    go_on = threading.Event()
+    views: list[int] = []
+
+    def stuck(event: mdnb.Event) -> None:
+        go_on.wait(LIMIT_SECONDS)
+        views.append(len(event.view["1min"]))
+
+    with caplog.at_level(logging.WARNING, "mdnb"), gold() as live:
+        subscription = live.on("bars_closed", stuck)
+        live.wait_ended(LIMIT_SECONDS)
+        go_on.set()
+        done = threading.Event()
+        live._parts.session.bus.on_caught_up = lambda: subscription.waiting or done.set()
+        assert subscription.waiting == 0 or done.wait(LIMIT_SECONDS)
+    assert [record for record in caplog.records if "goes on without it" in record.getMessage()]
+    assert views[:3] == [1, 2, 3]
+
+
+def test_a_replay_at_a_given_speed_begins_at_once() -> None:
+    feed = "replay:dataset:gold-ticks?speed=100000"
+    with mdnb.live("GC", "1min", feed=feed, initial_days=0, progress=False) as live:
+        session = live._parts.session
+        asyncio.run_coroutine_threadsafe(session.ended.wait(), session._loop).result(LIMIT_SECONDS)
+        assert live.accounting().received > 1000
