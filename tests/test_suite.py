@@ -222,6 +222,7 @@ def test_iterators_over_events_end_with_the_market(end: str) -> None:
     with mdnb.live("GC" if end == "played" else "MNQ", ["1min"], feed=feed, initial_days=0) as market:
         bus = market._parts.session.bus
         plain, awaited = bus.events_plain("tick_data"), bus.events("tick_data")
+        market.start()
         if end == "closed":
             market.close()
 

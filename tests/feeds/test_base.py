@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from mdnb.clock import SystemClock
+from mdnb.clock import MarketClock
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.instruments import known_instrument
 from mdnb.rows import Reply
@@ -41,7 +41,7 @@ def test_a_feed_that_says_nothing_of_a_symbol_has_what_is_commonly_known_of_it()
     assert feed.instrument("MNQ").tick_size == 0.25
     assert feed.sessions("MNQ").always_open
     assert feed.own_bars("MNQ") == ()
-    assert isinstance(feed.clock, SystemClock)
+    assert isinstance(feed.clock, MarketClock)
 
 
 def test_a_feed_has_no_history_and_ignores_replies_unless_it_says_otherwise() -> None:

@@ -114,20 +114,20 @@ def test_statistics_are_measured() -> None:
         assert before.total_bars == 1000
         assert before["bars_on_disk"] == 4000
         assert before.disk_usage_mb == 0.0
-        assert before.memory_usage_mb == pytest.approx(1000 * 61 / 1e6)
+        assert before.memory_usage_mb == pytest.approx(1000 * 69 / 1e6)
         report = market.data.cleanup_old_data()
         assert report.bars_written == 4000
         folder = next(iter(market.data.engine.overflow.values())).segments.folder
         size = sum(path.stat().st_size for path in folder.iterdir())
         raw = market.data.get_memory_stats()
         assert raw.disk_usage_mb == size / 1e6
-        assert raw.compression_ratio == pytest.approx(4000 * 61 / size)
+        assert raw.compression_ratio == pytest.approx(4000 * 69 / size)
         packed = market.data.compress_data()
         size = sum(path.stat().st_size for path in folder.iterdir())
         after = market.data.get_memory_stats()
         assert (packed.bytes_before, packed.bytes_after) == (raw.disk_usage_mb * 1e6, size)
         assert after.disk_usage_mb == size / 1e6
-        assert after.compression_ratio == pytest.approx(4000 * 61 / size)
+        assert after.compression_ratio == pytest.approx(4000 * 69 / size)
         assert after.compression_ratio > 2
         assert after.process_mb > 10 or np.isnan(after.process_mb)
         assert len(market.data.get_all_data("1min")) == 5000

@@ -208,7 +208,7 @@ def test_a_timeframe_at_a_glance() -> None:
         assert stats.amended == 0 or stats.amended == 1
         assert stats.last_update == market.data.get_latest_tick().timestamp
         assert stats.first_bar == market.data.get_data("1min").index[0]
-        assert stats["memory_usage_mb"] == pytest.approx(104 * 61 / 1e6)
+        assert stats["memory_usage_mb"] == pytest.approx(104 * 69 / 1e6)
 
 
 def test_a_market_without_data_has_figures_too() -> None:
