@@ -23,9 +23,9 @@ import msgspec
 import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from mdnb.errors import ClosedError, FeedError, FeedRefusedError
+from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
-from mdnb.feeds.endpoint import Endpoint, after_refusal
+from mdnb.feeds.endpoint import Endpoint, after, after_refusal
 from mdnb.feeds.timeouts import Backoff, Timeouts, Wall
 from mdnb.rows import Reply
 
@@ -217,6 +217,8 @@ class WebSocketFeed(Feed):
         ------
         FeedRefusedError
             When the venue answers that it will not.
+        FeedBusyError
+            When it names the seconds after which it may.
         FeedError
             When no answer came within `Timeouts.reply` seconds.
         ClosedError
@@ -231,6 +233,8 @@ class WebSocketFeed(Feed):
             raise FeedError(f"no answer to {op!r} within {self.timeouts.reply:g} s") from error
         finally:
             self._pending.pop(request_id, None)
+        if not reply.ok and "retry_after" in reply.payload:
+            raise FeedBusyError(f"not now: {op!r}: {reply.error}", after(reply.payload["retry_after"]))
         if not reply.ok:
             raise FeedRefusedError(f"the venue refused {op!r}: {reply.error}")
         return reply
