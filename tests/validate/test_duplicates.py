@@ -73,6 +73,7 @@ def test_of_very_many_holes_the_newest_are_remembered() -> None:
     assert len(check.holes) == 100_000
     assert check.highest == check.holes[-1].high_id == 299_998
     assert check.highest_ns == 2_999_980
+    assert (check.first, Duplicates("sequential").first) == (0, -1)
 
 
 def test_trades_without_a_number_are_never_told_twice() -> None:

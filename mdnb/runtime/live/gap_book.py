@@ -37,10 +37,6 @@ class GapBook:
             if not oldest.repaired:
                 self._lost_before.append((oldest.start_ns, oldest.end_ns))
 
-    def drop(self, gap_id: str) -> None:
-        """Forget a gap that became part of another one."""
-        self._gaps.pop(gap_id, None)
-
     def __len__(self) -> int:
         return len(self._gaps)
 

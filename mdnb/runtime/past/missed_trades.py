@@ -100,20 +100,21 @@ def put_back_by_time(pipeline: Pipeline, rows: Sequence[TradeRow], low_ns: int, 
     Parameters
     ----------
     low_ns, high_ns
-        When the trades around the outage were made. Where trades have no ids at all, those of the same
-        instants count as held as often as they are.
+        When the trades around the outage were made. Where trades have no ids at all, each of the ticks in
+        memory stands for one of the history's that is equal.
     """
     seen = pipeline.duplicates
     inside = sorted((row for row in rows if low_ns <= row[0] <= high_ns), key=lambda row: row[0])
-    fresh = _not_held(pipeline, inside, {low_ns, high_ns}) if seen.ids == "none" else seen.split(inside)[0]
+    fresh = _not_held(pipeline, inside) if seen.ids == "none" else seen.split(inside)[0]
     between = [(row, low_ns, high_ns) for row in fresh]
     return _put_behind(pipeline, between, {row[5]: low_ns for row in fresh}, by_id=False)
 
 
-def _not_held(pipeline: Pipeline, rows: Sequence[TradeRow], edges: set[int]) -> list[TradeRow]:
-    held: collections.Counter[tuple[float, ...]] = collections.Counter()
-    for edge in edges:
-        held.update(pipeline.engine.ticks.between(edge, edge + 1)[["ts_ns", "price", "size"]].tolist())
+def _not_held(pipeline: Pipeline, rows: Sequence[TradeRow]) -> list[TradeRow]:
+    if not rows:
+        return []
+    ticks = pipeline.engine.ticks.between(rows[0][0], rows[-1][0] + 1)
+    held = collections.Counter(ticks[["ts_ns", "price", "size"]].tolist())
     fresh = []
     for row in rows:
         if held[row[:3]] > 0:
@@ -168,7 +169,7 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], *, by_id: bool) -> Non
     with engine.lock:
         inside = [one for one in rows if grid.span(one[0][0]) is not None]
         trades = [row for row, _, _ in inside]
-        ledger.rejected["outside_session"] += len(rows) - len(inside)
+        engine.cascade.outside_session += len(rows) - len(inside)
         ledger.in_bars += len(inside)
         keep_ticks(engine, trades, trades, ())
         put_between(engine, inside, by_id=by_id, stored=engine.config.enable_tick_data)

@@ -27,6 +27,8 @@ __all__ = ["Pace", "SymbolRepair"]
 
 _log = logging.getLogger("mdnb")
 
+_FURTHER_NS = 10 * 1_000_000_000
+
 _State = Literal["repairing", "repaired", "lost"]
 
 
@@ -256,8 +258,8 @@ class SymbolRepair:
         return _now() >= stretch.found + self._grace(stretch)
 
     def _can_ask(self, stretch: Stretch) -> bool:
-        # Without ids, what comes live after an open end could not be told from what the history gives.
-        return stretch.ends or (self._has_history and self._seen.ids != "none")
+        # By its time a trade can be put back only between two others.
+        return stretch.ends or (self._by_id and self._has_history)
 
     async def _ask(self) -> None:
         now = _now()
@@ -267,6 +269,8 @@ class SymbolRepair:
             self._tell_if_missed(stretch)
         start = min(stretch.low_ns for stretch in wanted)
         end = max(self._end_of(stretch) for stretch in wanted)
+        # The history may lack the very trade that shows that it has reached the end.
+        end = max(end, min(end + self._attempt * _FURTHER_NS, self._feed.clock.now_ns()))
         rows: list[TradeRow] | None = []
         failed = False
         try:
@@ -275,7 +279,7 @@ class SymbolRepair:
         except FeedRefusedError as error:
             _log.warning("the history of %s is refused: %s", self._pipeline.engine.symbol, error)
             for stretch in wanted:
-                stretch.answers = self.patience.answers
+                stretch.asked = now - self.patience.give_up
             failed = True
         except (MdnbError, OSError) as error:
             failed = True
@@ -296,20 +300,21 @@ class SymbolRepair:
 
     def _take(self, rows: Sequence[TradeRow], wanted: Sequence[Stretch]) -> None:
         """Put back what an answer of the history has."""
+        newest = max((row[5] if self._by_id else row[0] for row in rows), default=-1)
         before = {id(stretch): self._lacking(stretch) for stretch in wanted}
-        highest = self._seen.highest
+        highest, had = self._seen.highest, sum(stretch.put for stretch in wanted)
         self._answering = True
         try:
             if self._by_id:
                 put_back(self._pipeline, rows)
             else:
                 for stretch in wanted:
-                    stretch.put += put_back_by_time(
-                        self._pipeline, rows, stretch.low_ns, self._end_of(stretch)
-                    )
+                    # Half of what was missed would be the neighbour of the other half.
+                    if newest >= stretch.high_ns:
+                        edges = stretch.low_ns, stretch.high_ns
+                        stretch.put += put_back_by_time(self._pipeline, rows, *edges)
         finally:
             self._answering = False
-        newest = max((row[5] if self._by_id else row[0] for row in rows), default=-1)
         for stretch in wanted:
             # An answer that does not reach the trade after it may be one of a history that lags behind.
             stretch.answers += newest >= (stretch.high_id if self._by_id else stretch.high_ns)
@@ -318,7 +323,7 @@ class SymbolRepair:
                     stretch.put += self._seen.highest - highest
                     stretch.high_id, stretch.high_ns = self._seen.highest, self._seen.highest_ns
                 stretch.put += before[id(stretch)] - self._lacking(stretch)
-        if any(stretch.put for stretch in wanted):
+        if sum(stretch.put for stretch in wanted) > had:
             self._attempt = 0
 
     def _lacking(self, stretch: Stretch) -> int:
@@ -329,8 +334,6 @@ class SymbolRepair:
 
     def _settle(self, stretch: Stretch, *, give_up: bool = False) -> None:
         """Settle a stretch that is whole, or for which there is no hope; leave it otherwise."""
-        if stretch not in self.stretches:
-            return
         patience, asked = self.patience, stretch.asked
         give_up = give_up or (self._up and asked is not None and _now() - asked >= patience.give_up)
         answered = stretch.answers >= patience.answers
@@ -341,7 +344,7 @@ class SymbolRepair:
             if give_up or hopeless or (stretch.ends and not lacking):
                 self._finish(stretch, "lost" if lacking else "repaired")
                 return
-        elif answered or (stretch.answers and stretch.ends):
+        elif stretch.answers and stretch.ends:
             self._finish(stretch, "repaired")
             return
         elif give_up or not self._repairs or not self._has_history:
@@ -354,7 +357,8 @@ class SymbolRepair:
         known = stretch.put > 0 or (self._lacking(stretch) > 0 if self._by_id else stretch.unknown)
         if not known or stretch.gap_id or not self._is_ready(stretch):
             return
-        for other in self.stretches:
+        # Without ids that tell what is missing, each needs the trades around it to be put back.
+        for other in self.stretches if self._by_id else ():
             if other is not stretch and other.gap_id and other.overlaps(stretch):
                 other.join(stretch)
                 self.stretches.remove(stretch)

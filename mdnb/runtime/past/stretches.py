@@ -125,6 +125,7 @@ class Stretch:
     def end(self, number: int, time_ns: int) -> None:
         """Note the first live trade after it."""
         self.high_id, self.high_ns, self.ends = number, time_ns, True
+        self.answers = 0
 
     def overlaps(self, other: Stretch) -> bool:
         """Return whether the two overlap, or touch, in time."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mdnb.config import DataManagerConfig
-from mdnb.errors import FeedBusyError, FeedError
+from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
@@ -23,12 +23,12 @@ from mdnb.runtime.past.stretches import Patience
 from mdnb.sessions import Sessions
 from tests.virtual_time import VirtualClock, run_virtually
 
-__all__ = ["SECOND", "START", "Answer", "Kind", "Outcome", "Script", "bars_of", "play"]
+__all__ = ["SECOND", "START", "Answer", "Ids", "Kind", "Outcome", "Script", "bars_of", "play"]
 
 SECOND = 1_000_000_000
 START = 1_772_460_000 * SECOND
 Ids = Literal["sequential", "unique", "none"]
-Kind = Literal["ok", "down", "busy", "slow", "lag"]
+Kind = Literal["ok", "down", "busy", "slow", "lag", "refused", "none"]
 _TIMER = 0.3
 PATIENCE = Patience()
 _SOON = 10.0
@@ -45,9 +45,10 @@ class Answer:
         Seconds after the start.
     kind
         ``ok``; ``down`` fails; ``busy`` fails and names the seconds to wait; ``slow`` is well after some
-        seconds; ``lag`` does not know the newest seconds yet.
+        seconds; ``lag`` does not know the newest seconds yet; ``refused`` is so for good; ``none`` is where
+        there is no history.
     seconds
-        For the last three.
+        Of those that have some.
     """
 
     at: float
@@ -73,6 +74,8 @@ class Script:
         How it answers, oldest first.
     ticks
         How many trades are held in memory; 0 for none.
+    starts
+        How many trades come before anybody watches.
     """
 
     trades: tuple[TradeRow, ...] = dataclasses.field(repr=False)
@@ -83,6 +86,7 @@ class Script:
     ticks: int = 200_000
     ids: Ids = "sequential"
     timeframes: tuple[str, ...] = ("5sec", "15sec", "1min")
+    starts: int = 0
     patience: Patience = PATIENCE
 
     def is_up(self, ts_ns: int) -> bool:
@@ -131,6 +135,10 @@ class _Venue(Feed):
             raise FeedError("the history is down")
         if answer.kind == "busy":
             raise FeedBusyError("too many questions", answer.seconds)
+        if answer.kind == "refused":
+            raise FeedRefusedError("not for you")
+        if answer.kind == "none":
+            return None
         if answer.kind == "slow":
             await asyncio.sleep(answer.seconds)
         known = self.clock.now_ns() - round(answer.seconds * SECOND if answer.kind == "lag" else 0)
@@ -147,9 +155,10 @@ class Outcome:
 
     script: Script
     pipeline: Pipeline
-    events: list[tuple[float, Event]]
     asked: list[float]
-    wrong: list[str]
+    events: list[tuple[float, Event]] = dataclasses.field(default_factory=list)
+    closed: list[tuple[float, Event]] = dataclasses.field(default_factory=list)
+    wrong: list[str] = dataclasses.field(default_factory=list)
 
     def bars(self, name: str) -> list[BarRow]:
         """Return all bars, the forming one last."""
@@ -195,7 +204,7 @@ async def _play(script: Script) -> Outcome:
     venue = _Venue(script)
     pipeline = Pipeline(engine, EventBus(), venue.clock, script.ids)
     backfill = Backfill(venue, {"X": pipeline}, script.patience)
-    outcome = Outcome(script, pipeline, [], venue.asked, [])
+    outcome = Outcome(script, pipeline, asked=venue.asked)
 
     def on_gap(event: Event) -> None:
         outcome.events.append((loop.time(), event))
@@ -203,9 +212,13 @@ async def _play(script: Script) -> Outcome:
             outcome.wrong += _wrong_bars(pipeline, script, event)
 
     pipeline.bus.tap(EventType.DATA_GAP, on_gap, symbol="X")
+    pipeline.bus.tap(EventType.NEW_BAR, lambda event: outcome.closed.append((loop.time(), event)), symbol="X")
+    pipeline.take([row for row in script.trades[: script.starts] if script.comes_live(row)])
     backfill.start()
     end = (script.trades[-1][0] - START) / SECOND if script.trades else 0.0
-    happens: list[tuple[float, int, object]] = [((row[0] - START) / SECOND, 2, row) for row in script.trades]
+    happens: list[tuple[float, int, object]] = [
+        ((row[0] - START) / SECOND, 2, row) for row in script.trades[script.starts :]
+    ]
     for start, stop in script.downs:
         happens += [(start, 0, "disconnected"), (stop, 1, "reconnected")]
         end = max(end, stop)

@@ -525,3 +525,98 @@ def test_closing_while_the_history_is_fetched_leaves_nothing_behind() -> None:
     assert work is not None
     call(asyncio.wait({work}))
     assert work.cancelled()
+
+
+def test_at_the_end_of_the_feed_what_was_not_repaired_is_lost() -> None:
+    class Failing(HandFeed):
+        async def history_trades(self, *_: Any) -> Any:
+            raise FeedError("not today")
+
+    rows = stream(60)
+    feed = Failing()
+    with open_market(feed, "1min") as market:
+        told = gaps_of(market, opened=True)
+        feed.trades(*rows[:30])
+        feed.status("disconnected")
+        feed.status("reconnected")
+        feed.trades(*rows[40:])
+        assert told.get(timeout=LIMIT_SECONDS).state == "repairing"
+        assert market.data.get_stats().gaps_repairing == 1
+        assert "1 being repaired" in market._repr_html_()
+        call(feed.close())
+        market.wait_ended(LIMIT_SECONDS)
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.state, event.gap_start, event.gap_end) == (
+            "lost",
+            pd.Timestamp(rows[29][0], tz="UTC"),
+            pd.Timestamp(rows[40][0], tz="UTC"),
+        )
+        # The bars that waited are there.
+        assert market.data.get_accounting().waiting == 0
+        assert market.data.get_data("1min").index[-1] == pd.Timestamp(rows[59][0], tz="UTC").floor("1min")
+
+
+def test_where_the_feeds_own_bars_are_taken_a_missing_trade_is_no_gap() -> None:
+    feed = HandFeed(bars=("1min",), trades=stream(60), clock=EventClock(START))
+    with open_market(feed, "1min") as market:
+        told = gaps_of(market, opened=True)
+        market.data.configure_bar_processing(use_tick_data=False)
+        rows = stream(60)
+        feed.trades(*rows[:30], *rows[40:])
+        settled(market)
+        assert told.empty()
+        assert not feed.asked
+        # Its bars cannot be had anew: what the outage cost is lost.
+        feed.status("disconnected")
+        feed.clock.advance(rows[59][0] + 60 * SECOND)  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        assert told.get(timeout=LIMIT_SECONDS).state == "repairing"
+        assert told.get(timeout=LIMIT_SECONDS).state == "lost"
+
+
+def test_outliers_among_trades_that_waited_are_held_back_as_ever() -> None:
+    rows = stream(100)
+    far = (*rows[70][:1], 150.0, *rows[70][2:])
+    given = [*rows[:70], far, *rows[71:]]
+    feed = Slow(given)
+    with open_market(feed, "1min", remove_outliers=True) as market:
+        told = gaps_of(market)
+        feed.trades(*rows[:30])
+        feed.status("disconnected")
+        feed.clock.advance(rows[60][0])  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        assert feed.was_asked.wait(LIMIT_SECONDS)
+        feed.trades(*given[60:])
+        answered(market, feed)
+        assert told.get(timeout=LIMIT_SECONDS).repaired
+        whole = make()
+        whole.take([row for row in given if row is not far])
+        pd.testing.assert_frame_equal(market.data.get_data("1min"), whole.engine.frame("1min"))
+        flags = {tick.trade_id: tick.flag for tick in market.data.get_recent_ticks(100)}
+        assert flags == {row[5]: "outlier" if row is far else "ok" for row in [*rows[:70], far, *rows[71:]]}
+        assert market.accounting().balanced
+
+
+def test_a_hole_beside_an_outage_is_one_with_it_also_at_the_end() -> None:
+    class Failing(HandFeed):
+        async def history_trades(self, *_: Any) -> Any:
+            raise FeedError("not today")
+
+    rows = stream(60)
+    feed = Failing()
+    with open_market(feed, "1min") as market:
+        impatient(market, comes_late=LIMIT_SECONDS)
+        told = gaps_of(market, opened=True)
+        feed.trades(*rows[:28], rows[29])
+        feed.status("disconnected")
+        feed.status("reconnected")
+        feed.trades(*rows[40:])
+        first = told.get(timeout=LIMIT_SECONDS)
+        assert (first.state, first.gap_start) == ("repairing", pd.Timestamp(rows[29][0], tz="UTC"))
+        call(feed.close())
+        market.wait_ended(LIMIT_SECONDS)
+        last = told.get(timeout=LIMIT_SECONDS)
+        assert (last.state, last.gap_id) == ("lost", first.gap_id)
+        assert last.gap_start == pd.Timestamp(rows[27][0], tz="UTC")
+        assert last.gap_end == pd.Timestamp(rows[40][0], tz="UTC")
+        assert told.empty()

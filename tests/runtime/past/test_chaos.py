@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 from collections import defaultdict
@@ -11,16 +12,16 @@ import pytest
 from hypothesis import given, note, settings, strategies as st
 
 from mdnb.rows import TradeRow
-from tests.runtime.past.outages import SECOND, START, Answer, Kind, Outcome, Script, bars_of, play
+from tests.runtime.past.outages import SECOND, START, Answer, Ids, Kind, Outcome, Script, bars_of, play
 
 KINDS: tuple[Kind, ...] = ("ok", "down", "busy", "slow", "lag")
 SECONDS = {"5sec": 5, "15sec": 15, "1min": 60}
 
 
-def trades_of(chance: int, count: int) -> tuple[TradeRow, ...]:
-    """Return trades at whole tenths of a second, some at the same instant."""
+def trades_of(chance: int, count: int, least: int = 0) -> tuple[TradeRow, ...]:
+    """Return trades at whole tenths of a second, some of them so many tenths apart."""
     dice = random.Random(chance)
-    pauses = dice.choices((0, 1, 2, 5, 9, 30), k=count)
+    pauses = dice.choices((least, 1, 2, 5, 9, 30), k=count)
     return tuple(
         (START + at * SECOND // 10, dice.randint(380, 420) / 4, float(dice.randint(1, 4)), 1, 1, number)
         for number, at in enumerate(itertools.accumulate(pauses))
@@ -49,6 +50,23 @@ def scripts(draw: st.DrawFn) -> Script:
         never=draw(ids),
         answers=tuple(answers),
         ticks=draw(st.sampled_from((200_000, 7, 0))),
+    )
+
+
+@st.composite
+def scripts_without_numbers(draw: st.DrawFn) -> Script:
+    """Ids that only differ, or none at all: only an outage tells that trades were missed."""
+    script = draw(scripts())
+    chance = draw(st.integers(0, 2**32))
+    note(f"trades_of({chance}, {len(script.trades)}, 1)")
+    trades = trades_of(chance, len(script.trades), 1)
+    first, last = ((trades[at][0] - START) / SECOND for at in (0, -1))
+    inside = [(start, end) for start, end in script.downs if first < start and end < last]
+    ids: Ids = draw(st.sampled_from(("unique", "none")))
+    # Without ids, ticks in memory tell which trades of an instant are held.
+    ticks = 200_000 if ids == "none" else script.ticks
+    return dataclasses.replace(
+        script, trades=trades, downs=tuple(inside), ids=ids, lost=frozenset(), ticks=ticks
     )
 
 
@@ -114,6 +132,18 @@ def check_gaps(outcome: Outcome) -> None:
 @given(scripts())
 def test_after_any_outages_the_bars_are_right_and_each_hole_is_told(script: Script) -> None:
     check(play(script))
+
+
+@settings(max_examples=200, print_blob=True)
+@given(scripts_without_numbers())
+def test_without_numbers_too_what_was_missed_is_put_where_it_belongs(script: Script) -> None:
+    outcome = play(script)
+    held = [row for row in script.trades if row[5] in outcome.held_ids]
+    for name in script.timeframes:
+        assert outcome.bars(name) == bars_of(held, SECONDS[name]), name
+    for gap in outcome.pipeline.gaps:
+        assert gap.state == "repaired"
+    assert outcome.pipeline.accounting(0, 0, 0).balanced
 
 
 @pytest.mark.slow
