@@ -145,6 +145,7 @@ class Pipeline:
                 self.quality.trades(rows, engine.last_trade[0])
             if builds and self.held is not None:
                 self.ledger.waiting += len(rows)
+                engine.bars_wait = True
                 keep_ticks(engine, rows, rows, (), WAITING)
                 self.held.keep(rows)
             elif builds:
@@ -201,6 +202,7 @@ class Pipeline:
             finally:
                 cascade.max_lateness_ns = lateness
             self.ledger.waiting -= len(rows)
+            engine.bars_wait = False
             engine.ticks.take_out(WAITING)
             keep_ticks(engine, rows, built, out)
             engine.updates += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
 from typing import Any, ClassVar
@@ -184,6 +185,7 @@ def test_bars_wait_while_the_history_is_fetched_and_nothing_else_does() -> None:
         assert market.data.get_latest_tick().flag == "ok"
         assert market.data.get_recent_ticks(1)[0].flag == "waiting"
         assert market.accounting().waiting == 40
+        assert market.data.engine.price_ahead() == rows[99][1]
         assert market.accounting().balanced
         assert market.data.get_data("1min").index[-1] == pd.Timestamp(rows[29][0], tz="UTC").floor("1min")
         answered(market, feed)
@@ -192,6 +194,7 @@ def test_bars_wait_while_the_history_is_fetched_and_nothing_else_does() -> None:
         whole.take(rows)
         assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
         assert (market.accounting().duplicate, market.accounting().waiting) == (0, 0)
+        assert math.isnan(market.data.engine.price_ahead())
         assert market.accounting().amended == 0
         assert [tick.trade_id for tick in market.data.get_recent_ticks(100)] == list(range(100))
         assert {tick.flag for tick in market.data.get_recent_ticks(100)} == {"ok"}
