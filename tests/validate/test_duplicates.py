@@ -50,6 +50,16 @@ def test_numbers_that_run_on_are_taken_as_they_are() -> None:
     assert ids_of(check.split(trades([12, 15]))[1]) == [12]
 
 
+def test_numbers_that_only_seem_to_run_on_are_each_looked_at() -> None:
+    check = Duplicates("sequential")
+    check.split(trades([1, 2]))
+    # From the next one to the third after it, as three that run on have it.
+    assert ids_of(check.split(trades([3, 3, 5]))[0]) == [3, 5]
+    assert missing(check) == {4}
+    assert ids_of(check.split(trades([6, 8, 7, 9]))[0]) == [6, 8, 7, 9]
+    assert (missing(check), check.highest) == ({4}, 9)
+
+
 def test_a_hole_is_told_at_once_and_what_fills_it_leaves_the_rest() -> None:
     check = Duplicates("sequential")
     told: list[Hole] = []
