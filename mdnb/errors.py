@@ -7,6 +7,7 @@
     ├── SymbolError         (KeyError, ValueError)   the feed or the suite does not know the symbol
     ├── OptionError         (ValueError)             a value outside what is allowed, an unknown option
     ├── FeedError           (ConnectionError)        a feed cannot be found, opened or kept open
+    │   ├── FeedBusyError                            not now: the venue asks us to come back later
     │   └── FeedRefusedError                         the venue refused us: trying again will not help
     ├── NoDataError         (LookupError)            nothing has arrived yet
     ├── ClosedError         (RuntimeError)           used after close() or disconnect()
@@ -35,6 +36,7 @@ __all__ = [
     "ClosedError",
     "DataExportError",
     "DataImportError",
+    "FeedBusyError",
     "FeedError",
     "FeedRefusedError",
     "MdnbError",
@@ -115,6 +117,28 @@ class FeedError(MdnbError, ConnectionError):
     Traceback (most recent call last):
     mdnb.errors.FeedError: there is no feed 'simm'. Did you mean 'sim'? Allowed: replay, sim.
     """
+
+
+class FeedBusyError(FeedError):
+    """The venue will not answer now (too many requests, maintenance), but later.
+
+    Parameters
+    ----------
+    message
+        What it said.
+    retry_after
+        The seconds it asks for; 0 where it names none.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> mdnb.FeedBusyError("HTTP 429: too many requests", retry_after=2.0).retry_after
+    2.0
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class FeedRefusedError(FeedError):

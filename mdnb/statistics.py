@@ -259,8 +259,9 @@ class DataStatistics(Record):
         more than 2 s behind.
     seconds_since_data
         Wall-clock seconds since data last arrived; infinity before any.
-    gaps, gaps_repaired
-        Stretches that the feed did not deliver, and those filled from the venue's history.
+    gaps, gaps_repaired, gaps_repairing
+        Stretches that the feed did not deliver, those filled from the venue's history, and those for which it
+        is being asked. The others are lost.
     """
 
     symbol: str
@@ -284,6 +285,7 @@ class DataStatistics(Record):
     duplicates: int
     gaps: int
     gaps_repaired: int
+    gaps_repairing: int
     memory_usage_mb: float
 
 

@@ -42,15 +42,23 @@ def _counters(data: SyncDataManager) -> _Rows:
         f"{stats.data_quality_score:.1f} (complete {stats.completeness:.1f} %, fresh {stats.freshness:.0%},"
         f" rejected {stats.rejected_share:.2%}, late {stats.late_share:.2%})"
     )
-    gaps = f"{stats.gaps}, {stats.gaps_repaired} repaired" if stats.gaps else "none"
+    left = stats.gaps - stats.gaps_repaired - stats.gaps_repairing
+    states = {"repaired": stats.gaps_repaired, "being repaired": stats.gaps_repairing, "lost": left}
+    gaps = ", ".join([f"{stats.gaps}", *(f"{count} {state}" for state, count in states.items() if count)])
+    waiting = f"; {taken.waiting:,} wait for those before them" if taken.waiting else ""
     wrong = clock_sentence(stats.clock_offset_ms / 1e3)
     lacking = ", ".join(_lacking(data))
     disk = f", {memory.disk_usage_mb:.2f} MB on disk" if memory.bars_on_disk else ""
     return [
         *([("clock", wrong)] if wrong else []),
         ("quality", quality),
-        ("trades", f"{taken.received:,} received, {taken.in_bars:,} in bars" + (f"; {lost}" if lost else "")),
-        ("gaps", gaps),
+        (
+            "trades",
+            f"{taken.received:,} received, {taken.in_bars:,} in bars"
+            + (f"; {lost}" if lost else "")
+            + waiting,
+        ),
+        ("gaps", gaps if stats.gaps else "none"),
         *([("history", f"missing: {lacking}")] if lacking else []),
         (
             "memory",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mdnb.config import DataManagerConfig
 from mdnb.number_format import decimals_needed, price_text
@@ -49,7 +49,8 @@ class Tick(Record):
     count
         Raw trades it stands for.
     flag
-        ``ok``, or why it is in no bar: ``refused`` (too late, or outside the sessions) or ``outlier``.
+        ``ok``, or why it is in no bar: ``refused`` (too late, or outside the sessions), ``outlier``, or
+        ``waiting`` (for those before it, which an outage cost: seconds at most).
     tz, decimals
         How times and prices are shown; None takes as many decimals as the prices need.
 
@@ -289,6 +290,17 @@ class Gap(Record):
         ``reconnect``, or ``missing_ids`` where trade ids were jumped over.
     trades
         Trades that were put back.
+    gap_id
+        Which stretch: the same from when it is found until it is settled.
+    state
+        ``repairing`` while the history is asked, then ``repaired`` or ``lost``. Of a lost one start and end
+        are those of what is lacking still: the trades next to it.
+
+    Examples
+    --------
+    >>> gap = Gap("MNQ", 0, 7_000_000_000, False, "reconnect", gap_id="MNQ-1", state="lost")
+    >>> gap.gap_id, gap.state, gap.as_event("UTC")["gap_duration"]
+    ('MNQ-1', 'lost', 7.0)
     """
 
     symbol: str
@@ -298,6 +310,8 @@ class Gap(Record):
     reason: str
     trades: int = 0
     tz: str = dataclasses.field(default="UTC", repr=False)
+    gap_id: str = dataclasses.field(default="", kw_only=True)
+    state: Literal["repairing", "repaired", "lost"] = dataclasses.field(default="lost", kw_only=True)
 
     @property
     def start(self) -> pd.Timestamp:
@@ -312,6 +326,8 @@ class Gap(Record):
     def as_event(self, tz: str) -> dict[str, Any]:
         """Return the data of its ``DATA_GAP`` event."""
         return {
+            "gap_id": self.gap_id,
+            "state": self.state,
             "gap_start": timestamp(self.start_ns, tz),
             "gap_end": timestamp(self.end_ns, tz),
             "gap_duration": (self.end_ns - self.start_ns) / 1e9,

@@ -263,7 +263,7 @@ async def _lose(suite: mdnb.TradingSuite) -> None:
 
 async def through_an_outage(suite: mdnb.TradingSuite) -> None:
     """Lose the connection, and wait until what was missed has been told."""
-    gap = asyncio.create_task(_told(suite, mdnb.EventType.DATA_GAP))
+    gap = asyncio.create_task(_told(suite, mdnb.EventType.DATA_GAP, state="repaired"))
     await asyncio.sleep(0)
     await _lose(suite)
     await gap

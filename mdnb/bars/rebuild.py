@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mdnb.bars.cascade import Cascade
 
-__all__ = ["bar_from_trades", "merge_piece", "rebuild_bar"]
+__all__ = ["bar_from_trades", "join_piece", "merge_piece", "rebuild_bar"]
 
 
 def bar_from_trades(start_ns: int, rows: Sequence[TradeRow]) -> BarRow:
@@ -55,6 +55,28 @@ def rebuild_bar(cascade: Cascade, row: BarRow, piece: BarRow) -> None:
     if not root.hidden:
         cascade.amended.append((root, row))
     cascade.amended += refold(root, piece, cascade.settled_ns)
+
+
+def join_piece(cascade: Cascade, piece: BarRow, *, opens: bool, closes: bool) -> BarRow:
+    """Return the root's bar of an interval with trades that were missed; the bar itself stays as it is.
+
+    Parameters
+    ----------
+    piece
+        What was missed.
+    opens, closes
+        Whether no trade of the interval that is held came before them, and none after them.
+    """
+    root = cascade.root
+    held = root.as_row()
+    if held is None or held[0] != piece[0]:
+        at = root.log.find(piece[0])
+        held, flags = root.log.row(at) if at < len(root.log) else (piece, 1)
+        if held[0] != piece[0] or flags & 1:
+            return piece
+    start, _, high, low, _, volume, count, turnover = fold_rows([held, piece], piece[0])
+    first, last = piece if opens else held, piece if closes else held
+    return (start, first[1], high, low, last[4], volume, count, turnover)
 
 
 def merge_piece(cascade: Cascade, piece: BarRow) -> None:

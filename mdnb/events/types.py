@@ -51,7 +51,12 @@ class EventType(enum.StrEnum):
     levels removed so far.
     """
     DATA_GAP = "data_gap"
-    """An interval that was not delivered: ``gap_start``, ``gap_end``, ``gap_duration`` (s), ``repaired``."""
+    """An interval that was not delivered: ``gap_start``, ``gap_end``, ``gap_duration`` (s), ``repaired``.
+
+    It is told twice with one ``gap_id``: when it is found (``state`` is ``repairing``, ``repaired`` False),
+    and when it is settled: ``repaired`` (True), or ``lost`` (False). ``trades``: how many were put back;
+    ``reason``: ``reconnect`` or ``missing_ids``.
+    """
     DATA_QUALITY_ALERT = "data_quality_alert"
     """Something is wrong with the data: ``alert_type``, ``description``."""
     CONNECTION_STATUS_CHANGED = "connection_status_changed"

@@ -24,9 +24,9 @@ import websockets.asyncio.client as ws
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from mdnb.clock import MarketClock
-from mdnb.errors import ClosedError, FeedError, FeedRefusedError
+from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
-from mdnb.feeds.endpoint import Endpoint, after_refusal, server_time_ns, why_lost
+from mdnb.feeds.endpoint import Endpoint, after, after_refusal, server_time_ns, why_lost
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.rows import Reply
 
@@ -232,6 +232,8 @@ class WebSocketFeed(Feed):
         ------
         FeedRefusedError
             When the venue answers that it will not.
+        FeedBusyError
+            When it names the seconds after which it may.
         FeedError
             When no answer came within `Timeouts.reply` seconds.
         ClosedError
@@ -246,6 +248,8 @@ class WebSocketFeed(Feed):
             raise FeedError(f"no answer to {op!r} within {self.timeouts.reply:g} s") from error
         finally:
             self._pending.pop(request_id, None)
+        if not reply.ok and "retry_after" in reply.payload:
+            raise FeedBusyError(f"not now: {op!r}: {reply.error}", after(reply.payload["retry_after"]))
         if not reply.ok:
             raise FeedRefusedError(f"the venue refused {op!r}: {reply.error}")
         return reply

@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from mdnb.errors import FeedError, FeedRefusedError
 
-__all__ = ["Endpoint", "after_refusal", "server_time_ns", "why_lost"]
+__all__ = ["Endpoint", "after", "after_refusal", "server_time_ns", "why_lost"]
 
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
@@ -89,7 +89,7 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
             451: ": not served in this region",
         }
         raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint.get(status, '')}") from error
-    return _retry_after(error.response.headers.get("Retry-After")), f"HTTP {status}"
+    return after(error.response.headers.get("Retry-After")), f"HTTP {status}"
 
 
 def server_time_ns(headers: Mapping[str, str]) -> int | None:
@@ -152,9 +152,22 @@ def _network_words(error: OSError) -> str:
     return next((os.strerror(one) for one in numbers if one), type(error).__name__)
 
 
-def _retry_after(value: str | None) -> float:
-    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), capped; 0 where none can be read."""
-    if value is None:
+def after(value: object) -> float:
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), capped; 0 where none can be read.
+
+    Parameters
+    ----------
+    value
+        The header's text, or a number of seconds.
+
+    Examples
+    --------
+    >>> after("120"), after(2.5), after("soon"), after("86400")
+    (120.0, 2.5, 0.0, 300.0)
+    """
+    if isinstance(value, (int, float)):
+        return min(max(float(value), 0.0), _MAX_RETRY_AFTER)
+    if not isinstance(value, str):
         return 0.0
     try:
         if value.strip().isdigit():

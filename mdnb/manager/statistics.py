@@ -54,7 +54,7 @@ class Statistics:
         late = min(1.0, (taken.late_dropped + pipeline.late_amended) / received)
         fresh = market.freshness()
         latency, worst = health.latency_ms(), health.latency_quantile_ms(0.99)
-        gaps = pipeline.gaps
+        gaps = list(pipeline.gaps)
         return DataStatistics(
             symbol=market.symbol,
             status=health.status,
@@ -77,6 +77,7 @@ class Statistics:
             duplicates=taken.duplicate,
             gaps=len(gaps),
             gaps_repaired=sum(gap.repaired for gap in gaps),
+            gaps_repairing=sum(gap.state == "repairing" for gap in gaps),
             memory_usage_mb=engine.nbytes() / _MB,
         )
 

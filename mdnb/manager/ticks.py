@@ -27,7 +27,7 @@ class TickAccess:
         """Return the newest trades in memory, oldest first.
 
         Each says by its ``flag`` whether it is in the bars: ``ok``, ``refused`` (too late, or outside the
-        sessions) or ``outlier``.
+        sessions), ``outlier``, or ``waiting`` for those before it that an outage cost.
 
         Raises
         ------

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from mdnb.clock import MarketClock, clock_sentence
 from mdnb.errors import DataExportError
 from mdnb.runtime.disk_overflow import tidy
-from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.validate.findings import QualityFinding
 
@@ -28,20 +27,14 @@ class Housekeeping:
     ----------
     markets
         The symbols, by name; those that are there when it looks.
-    backfill
-        Who asks for trades that are missing.
     now
         A monotonic clock in seconds; tests give their own.
     """
 
     def __init__(
-        self,
-        markets: Mapping[str, SymbolMarket],
-        backfill: Backfill,
-        now: Callable[[], float] = time.monotonic,
+        self, markets: Mapping[str, SymbolMarket], now: Callable[[], float] = time.monotonic
     ) -> None:
         self._markets = markets
-        self._backfill = backfill
         self._now = now
         self._tidied: dict[str, float] = {}
         self._stale: dict[str, bool] = {}
@@ -66,8 +59,6 @@ class Housekeeping:
                 self._tell_stale(market)
             self._stale[symbol] = is_stale
             pipeline.alerts.flush()
-            if pipeline.duplicates.ids == "sequential":
-                await self._backfill.look_for_missing(symbol)
             now = self._now()
             due = (
                 config.auto_cleanup and now - self._tidied.setdefault(symbol, now) >= config.cleanup_frequency

@@ -138,10 +138,8 @@ class MarketSession:
         self._deadline: float | None = None
         self._up = asyncio.Event()
         self.batcher = self._make_batcher()
-        self.backfill = Backfill(
-            feed, self.health, self._pipelines, hold=self.batcher.hold, release=self._release
-        )
-        self.housekeeping = Housekeeping(self.markets, self.backfill)
+        self.backfill = Backfill(feed, self._pipelines, on_release=self._arm)
+        self.housekeeping = Housekeeping(self.markets)
 
     def _make_batcher(self) -> FrameBatcher:
         feed = self.feed
@@ -182,9 +180,10 @@ class MarketSession:
                     market.engine.reader.on_read = market.on_wanted = self.begin
                 await apply_config(market, self.options.config, first=True)
                 market.pipeline.live_since_ns = self.feed.clock.now_ns()
+            self.backfill.start()
+            self._live_now = True
             self.batcher.release()
             self._arm()
-            self._live_now = True
             self._housekeeping_task = asyncio.create_task(self.housekeeping.run(), name="mdnb-housekeeping")
         except BaseException:
             await self.close()
@@ -297,6 +296,7 @@ class MarketSession:
             self._timer.cancel()
             self._timer = None
         if not self.closed and self._was_up():
+            self.backfill.end()
             for pipeline in self._pipelines.values():
                 pipeline.end()
             self.bus.end()
@@ -458,11 +458,6 @@ class MarketSession:
         if not isinstance(symbol, str) or symbol not in self.markets:
             raise not_followed(symbol, self.symbols)
         return self.markets[symbol]
-
-    def _release(self) -> None:
-        self.batcher.release()
-        if not self.closed:
-            self._arm()
 
 
 def _soon(loop: asyncio.AbstractEventLoop | None, call: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["IN_BARS", "OUTLIER", "QUOTE_DTYPE", "REFUSED", "TICK_DTYPE", "RowStore"]
+__all__ = ["IN_BARS", "OUTLIER", "QUOTE_DTYPE", "REFUSED", "TICK_DTYPE", "WAITING", "RowStore"]
 
 IN_BARS = 0
 """Flag of a trade that is in the bars."""
@@ -22,6 +22,8 @@ REFUSED = 1
 """Flag of a trade that is in no bar: too late, or outside the sessions."""
 OUTLIER = 2
 """Flag of a trade that is kept out of the bars as an outlier."""
+WAITING = 3
+"""Flag of a trade that will be in the bars once those before it, which an outage cost, are there."""
 
 TICK_DTYPE = np.dtype(
     [
@@ -69,6 +71,7 @@ class RowStore:
         self.limit = limit
         self.total = 0
         self._n = 0
+        self._gone_ns = -(2**63)
         self._flagged = "flag" in (dtype.names or ())
         self._rows: NDArray[np.void] = allocate(dtype, min(_FIRST_CAPACITY, self._largest()))
 
@@ -85,7 +88,10 @@ class RowStore:
 
     def extend(self, rows: Sequence[TradeRow] | Sequence[QuoteRow], flag: int = IN_BARS) -> None:
         """Append rows in arrival order; ``flag`` fills the last field of ticks."""
-        part = rows[-self.limit :] if len(rows) > self.limit else rows
+        part = rows
+        if len(rows) > self.limit:
+            part = rows[-self.limit :]
+            self._gone_ns = max(self._gone_ns, *(row[0] for row in rows[: -self.limit]))
         self.total += len(rows)
         if not part:
             return
@@ -108,6 +114,7 @@ class RowStore:
     def extend_array(self, rows: NDArray[np.void]) -> None:
         """Append rows that are an array of the store's dtype already."""
         self.total += len(rows)
+        self._note_gone(rows[: -self.limit])
         rows = rows[-self.limit :]
         self._reserve(len(rows))
         self._rows[self._n : self._n + len(rows)] = rows
@@ -117,10 +124,15 @@ class RowStore:
         if self._n + count <= len(self._rows):
             return
         held = self.tail(max(0, self.limit - count))
+        self._note_gone(self._rows[: self._n - len(held)])
         wanted = max(min(2 * (len(held) + count), self._largest()), len(held) + count)
         rows = allocate(self.dtype, wanted)
         rows[: len(held)] = held
         self._rows, self._n = rows, len(held)
+
+    def _note_gone(self, rows: NDArray[np.void]) -> None:
+        if len(rows):
+            self._gone_ns = max(self._gone_ns, int(rows["ts_ns"].max()))
 
     def tail(self, count: int) -> NDArray[np.void]:
         """Return a copy of the newest ``count`` rows, fewer where fewer are held."""
@@ -140,9 +152,9 @@ class RowStore:
 
     def reaches(self, ts_ns: int) -> bool:
         """Return whether every row stamped at or after an instant is still held."""
-        if self.total == len(self):
-            return True
-        return len(self) > 0 and int(self._rows[max(0, self._n - self.limit)]["ts_ns"]) < ts_ns
+        # Trades that were missed come after newer ones: the oldest one held does not tell.
+        self._note_gone(self._rows[: max(0, self._n - self.limit)])
+        return self._gone_ns < ts_ns
 
     def clear_flags(self, rows: Sequence[TradeRow], flag: int) -> int:
         """Flag as in the bars rows held with ``flag``, known by time, price, size, id; return how many."""
@@ -156,12 +168,22 @@ class RowStore:
                 cleared += 1
         return cleared
 
+    def take_out(self, flag: int) -> None:
+        """Forget the rows held with a flag, as if they had never been added."""
+        held = self.tail(len(self))
+        keep = held[held["flag"] != flag]
+        self.total -= len(held) - len(keep)
+        self._rows = allocate(self.dtype, max(_FIRST_CAPACITY, min(2 * len(keep), self._largest())))
+        self._rows[: len(keep)] = keep
+        self._n = len(keep)
+
     def drop_before(self, ts_ns: int) -> int:
         """Forget rows older than an instant; return how many."""
         held = self.tail(len(self))
         keep = held[held["ts_ns"] >= ts_ns]
         gone = len(held) - len(keep)
         if gone:
+            self._note_gone(held[held["ts_ns"] < ts_ns])
             self._rows = allocate(self.dtype, max(_FIRST_CAPACITY, 2 * len(keep)))
             self._rows[: len(keep)] = keep
             self._n = len(keep)
@@ -170,6 +192,7 @@ class RowStore:
     def set_limit(self, limit: int) -> None:
         """Hold at most ``limit`` rows from now on."""
         kept = self.tail(limit)
+        self._note_gone(self._rows[: self._n - len(kept)])
         self.limit = limit
         self._rows = allocate(self.dtype, max(_FIRST_CAPACITY, min(2 * len(kept), self._largest())))
         self._rows[: len(kept)] = kept

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import bisect
+import operator
 from collections import deque
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
 from mdnb.rows import TradeRow
 
-__all__ = ["Duplicates"]
+__all__ = ["Duplicates", "Hole"]
 
-_MISSING_LIMIT = 100_000
+_HOLES_KEPT = 100_000
+
+
+class Hole(NamedTuple):
+    """Ids that were jumped over, by their neighbours: the trades that came with the ids around them.
+
+    Examples
+    --------
+    >>> list(Hole(6, 1_000, 9, 4_000).ids)
+    [7, 8]
+    """
+
+    low_id: int
+    low_ns: int
+    high_id: int
+    high_ns: int
+
+    @property
+    def ids(self) -> range:
+        """The ids that are missing."""
+        return range(self.low_id + 1, self.high_id)
+
+
+_low_id = operator.itemgetter(0)
 
 
 class Duplicates:
@@ -19,40 +44,54 @@ class Duplicates:
     Parameters
     ----------
     ids
-        ``sequential``: ids rise by one a trade, so only the ids that are missing below the highest need
-        remembering. ``unique``: the newest ``window`` ids are remembered. ``none``: nothing is a duplicate.
+        ``sequential``: ids rise by one a trade, so only the holes below the highest need remembering.
+        ``unique``: the newest ``window`` ids are remembered. ``none``: nothing is a duplicate.
     window
         How many ids to remember for ``unique``, and below the first id for ``sequential``.
 
     Attributes
     ----------
-    missing
-        For ``sequential``: ids that were jumped over and have not come since.
+    holes
+        For ``sequential``: stretches of ids that were jumped over and have not come since, lowest first.
+    on_jump
+        Called with each new hole, as soon as it is seen.
 
     Examples
     --------
     >>> seen = Duplicates("sequential")
     >>> rows = [(0, 1.0, 1.0, 1, 0, i) for i in (5, 6, 6, 9, 8)]
     >>> fresh, again = seen.split(rows)
-    >>> [row[5] for row in fresh], [row[5] for row in again], sorted(seen.missing)
-    ([5, 6, 9, 8], [6], [7])
+    >>> [row[5] for row in fresh], [row[5] for row in again], [list(hole.ids) for hole in seen.holes]
+    ([5, 6, 9, 8], [6], [[7]])
     """
 
     def __init__(
         self, ids: Literal["sequential", "unique", "none"] = "sequential", window: int = 100_000
     ) -> None:
         self.ids = ids
-        self.missing: set[int] = set()
+        self.holes: list[Hole] = []
+        self.on_jump: Callable[[Hole], None] | None = None
         self._window = window
         self._first: int | None = None
         self._highest = -1
+        self._highest_ns = 0
         self._seen: set[int] = set()
         self._order: deque[int] = deque()
+
+    @property
+    def first(self) -> int:
+        """The id seen first with sequential ids, -1 before any."""
+        return -1 if self._first is None else self._first
 
     @property
     def highest(self) -> int:
         """The highest id seen with sequential ids, -1 before any."""
         return self._highest
+
+    @property
+    def highest_ns(self) -> int:
+        """When the trade with the highest id was made."""
+        return self._highest_ns
 
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow]]:
         """Return the rows that are new, and those whose id was seen before."""
@@ -62,7 +101,7 @@ class Duplicates:
             # The usual case in one glance: the next ids, in order, none twice.
             first, last = rows[0][5], rows[-1][5]
             if first == self._highest + 1 and last - first == len(rows) - 1 and self._runs(rows):
-                self._highest = last
+                self._highest, self._highest_ns = last, rows[-1][0]
                 if self._first is None:
                     self._first = first
                 return rows, []
@@ -70,7 +109,7 @@ class Duplicates:
         fresh: list[TradeRow] = []
         again: list[TradeRow] = []
         for row in rows:
-            (fresh if row[5] < 0 or check(row[5]) else again).append(row)
+            (fresh if row[5] < 0 or check(row) else again).append(row)
         return fresh, again
 
     @staticmethod
@@ -84,26 +123,54 @@ class Duplicates:
             expected += 1
         return True
 
-    def _is_new_sequential(self, trade_id: int) -> bool:
+    def _is_new_sequential(self, row: TradeRow) -> bool:
+        trade_id = row[5]
         if self._first is None:
-            self._first = self._highest = trade_id
-            return True
-        if trade_id == self._highest + 1:
-            self._highest = trade_id
-            return True
-        if trade_id > self._highest:
-            jumped = range(self._highest + 1, trade_id)
-            self.missing.update(jumped[-_MISSING_LIMIT:])
-            self._highest = trade_id
-            if len(self.missing) > _MISSING_LIMIT:
-                self.missing = set(sorted(self.missing)[-_MISSING_LIMIT:])
-            return True
-        if trade_id in self.missing:
-            self.missing.discard(trade_id)
-            return True
-        return trade_id < self._first and self._is_new_unique(trade_id)
+            self._first = trade_id
+        elif trade_id <= self._highest:
+            return self._fills(row) or (trade_id < self._first and self._is_new_unique(row))
+        elif trade_id > self._highest + 1:
+            self._jump(Hole(self._highest, self._highest_ns, trade_id, row[0]))
+        self._highest, self._highest_ns = trade_id, row[0]
+        return True
 
-    def _is_new_unique(self, trade_id: int) -> bool:
+    def _jump(self, hole: Hole) -> None:
+        self.holes.append(hole)
+        if len(self.holes) > _HOLES_KEPT:
+            del self.holes[0]
+        if self.on_jump is not None:
+            self.on_jump(hole)
+
+    def _fills(self, row: TradeRow) -> bool:
+        trade_id = row[5]
+        hole = self.hole_of(trade_id)
+        if hole is None:
+            return False
+        below = Hole(hole.low_id, hole.low_ns, trade_id, row[0])
+        above = Hole(trade_id, row[0], hole.high_id, hole.high_ns)
+        at = bisect.bisect_left(self.holes, trade_id, key=_low_id) - 1
+        self.holes[at : at + 1] = [part for part in (below, above) if part.ids]
+        return True
+
+    def hole_of(self, trade_id: int) -> Hole | None:
+        """Return the hole that an id is in; None where it is in none."""
+        at = bisect.bisect_left(self.holes, trade_id, key=_low_id) - 1
+        return self.holes[at] if at >= 0 and trade_id < self.holes[at].high_id else None
+
+    def holes_between(self, low_id: int, high_id: int) -> list[Hole]:
+        """Return the holes with both neighbours in ``[low_id, high_id]``."""
+        at = bisect.bisect_left(self.holes, low_id, key=_low_id)
+        end = bisect.bisect_left(self.holes, high_id, key=_low_id)
+        return self.holes[at:end]
+
+    def forget(self, low_id: int, high_id: int) -> None:
+        """Give up what is missing between two ids: it counts as seen."""
+        at = bisect.bisect_left(self.holes, low_id, key=_low_id)
+        end = bisect.bisect_left(self.holes, high_id, key=_low_id)
+        del self.holes[at:end]
+
+    def _is_new_unique(self, row: TradeRow) -> bool:
+        trade_id = row[5]
         if trade_id in self._seen:
             return False
         self._seen.add(trade_id)

@@ -27,7 +27,7 @@ def test_a_disk_that_takes_nothing_is_told_and_the_bars_stay_in_memory(tmp_path:
         told: queue.Queue[mdnb.Event] = queue.Queue()
         market.on("data_quality_alert", told.put)
         session = market._parts.session
-        housekeeping = Housekeeping(session.markets, session.backfill, lambda: now)
+        housekeeping = Housekeeping(session.markets, lambda: now)
         segments = market.data.engine.overflow["1min"].segments
         call(housekeeping.look())
         shutil.rmtree(segments.folder)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 from hypothesis import given, settings, strategies as st
 
-from mdnb.rows import BarRow
+from mdnb.rows import BarRow, TradeRow
 from mdnb.store.bars import AMENDED, PARTIAL, BarStore
 from mdnb.store.columns import columns_from_rows, join_columns
-from mdnb.store.ticks import TICK_DTYPE, RowStore
+from mdnb.store.ticks import IN_BARS, TICK_DTYPE, WAITING, RowStore
 
 MINUTE = 60_000_000_000
 
@@ -172,4 +172,32 @@ def test_ticks_put_in_as_an_array_are_those_put_in_as_rows() -> None:
     other.extend_array(given.tail(25))
     assert one.tail(99).tolist() == other.tail(99).tolist()
     assert one.last() == other.last() == one.tail(1)[0].item()
-    assert (other.total, len(other), other.reaches(15), other.reaches(16)) == (25, 10, False, True)
+    assert (other.total, len(other), other.reaches(14), other.reaches(15)) == (25, 10, False, True)
+
+
+def test_of_ticks_that_came_late_it_is_known_whether_newer_ones_are_gone() -> None:
+    def rows(*times: int) -> list[TradeRow]:
+        return [(time, 100.0, 1.0, 1, 0, time) for time in times]
+
+    store = RowStore(TICK_DTYPE, 4)
+    store.extend(rows(1, 2, 50, 60, 3, 4))
+    # The oldest one held is from before 5, and yet 50 would be lacking soon.
+    assert (store.reaches(3), store.reaches(2)) == (True, False)
+    store.extend(rows(70))
+    assert (store.reaches(50), store.reaches(51)) == (False, True)
+    store.set_limit(2)
+    assert (store.reaches(60), store.reaches(61)) == (False, True)
+    store.drop_before(70)
+    assert store.tail(9)["ts_ns"].tolist() == [70]
+    store.extend(rows(80, 90, 65))
+    assert (store.reaches(80), store.reaches(81)) == (False, True)
+
+
+def test_ticks_taken_out_count_as_never_added() -> None:
+    store = RowStore(TICK_DTYPE, 100)
+    rows: list[TradeRow] = [(number, 100.0, 1.0, 1, 0, number) for number in range(20)]
+    for at in range(0, 20, 5):
+        store.extend(rows[at : at + 5], flag=WAITING if at % 2 else IN_BARS)
+    store.take_out(WAITING)
+    assert store.tail(99)["ts_ns"].tolist() == [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]
+    assert (store.total, len(store), store.reaches(0)) == (10, 10, True)

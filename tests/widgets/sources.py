@@ -46,6 +46,7 @@ class HandSource:
         self.updates = 0
         self.state = "connected"
         self.left = float("nan")
+        self.ahead = float("nan")
         self.listeners: list[Callable[[], None]] = []
 
     def timeframes(self) -> list[str]:
@@ -79,6 +80,9 @@ class HandSource:
 
     def quote(self) -> QuoteRow | None:
         return (0, 99.75, 1.0, 100.25, 2.0)
+
+    def price_ahead(self) -> float:
+        return self.ahead
 
     def seconds_left(self, timeframe: object) -> float:
         return self.left

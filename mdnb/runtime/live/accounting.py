@@ -28,6 +28,8 @@ class Accounting(Record):
         Trades refused by validation, by reason.
     held_back
         Trades kept out as outliers and not confirmed since.
+    waiting
+        Trades that wait for those an outage cost, and will be in the bars within seconds.
     amended, backfilled
         Late trades that changed a closed bar; trades missed by an outage and fetched from the venue's
         history. Both are in `in_bars` too.
@@ -58,6 +60,7 @@ class Accounting(Record):
     control: int = 0
     malformed: int = 0
     backfilled: int = 0
+    waiting: int = 0
 
     @property
     def rejected_total(self) -> int:
@@ -67,10 +70,8 @@ class Accounting(Record):
     @property
     def explained(self) -> int:
         """Trades that are accounted for: in a bar or in one counter."""
-        elsewhere = (
-            self.duplicate + self.late_dropped + self.outside_session + self.unsubscribed + self.held_back
-        )
-        return self.in_bars + elsewhere + self.rejected_total
+        elsewhere = self.duplicate + self.late_dropped + self.outside_session + self.unsubscribed
+        return self.in_bars + elsewhere + self.held_back + self.waiting + self.rejected_total
 
     @property
     def balanced(self) -> bool:
@@ -79,7 +80,7 @@ class Accounting(Record):
 
     def __str__(self) -> str:
         lines = [f"{self.symbol}: {self.received:,} received = {self.in_bars:,} in bars"]
-        elsewhere = ("duplicate", "late_dropped", "outside_session", "unsubscribed", "held_back")
+        elsewhere = ("duplicate", "late_dropped", "outside_session", "unsubscribed", "held_back", "waiting")
         lines += [f"  + {self[name]:,} {name}" for name in elsewhere]
         lines += [f"  + {count:,} rejected:{reason}" for reason, count in sorted(self.rejected.items())]
         lines.append(f"  {'balanced' if self.balanced else f'NOT balanced: {self.explained:,} explained'}")
@@ -104,6 +105,7 @@ class Ledger:
         "received",
         "rejected",
         "unsubscribed",
+        "waiting",
     )
 
     def __init__(self) -> None:
@@ -115,6 +117,7 @@ class Ledger:
         self.quotes = 0
         self.depth_updates = 0
         self.backfilled = 0
+        self.waiting = 0
         self.rejected: collections.Counter[str] = collections.Counter()
 
     def verdicts(self) -> tuple[int, int]:
@@ -151,4 +154,5 @@ class Ledger:
             control=control,
             malformed=malformed,
             backfilled=self.backfilled,
+            waiting=self.waiting,
         )

@@ -40,11 +40,15 @@ class OutlierGate:
         whole = engine.config.enable_tick_data
         if whole:
             whole = engine.ticks.clear_flags(released, OUTLIER) == len(released)
-        put_into_bars(engine, released, by_id=False, stored=whole)
+        put_into_bars(engine, released, stored=whole)
 
 
 def keep_ticks(
-    engine: SymbolState, arrived: Sequence[TradeRow], good: Sequence[TradeRow], held: Sequence[TradeRow]
+    engine: SymbolState,
+    arrived: Sequence[TradeRow],
+    good: Sequence[TradeRow],
+    held: Sequence[TradeRow],
+    flag: int = IN_BARS,
 ) -> None:
     """Store ticks in order of arrival, those held back flagged.
 
@@ -52,13 +56,15 @@ def keep_ticks(
     ----------
     arrived
         A batch; what is in neither of the others is left out.
+    flag
+        That of the good ones, where none is held back.
     """
     if not engine.config.enable_tick_data:
         return
     if not held:
-        engine.ticks.extend(good)
+        engine.ticks.extend(good, flag=flag)
         return
     flags = dict.fromkeys(map(id, good), IN_BARS) | dict.fromkeys(map(id, held), OUTLIER)
     known = [row for row in arrived if id(row) in flags]
-    for flag, run in itertools.groupby(known, key=lambda row: flags[id(row)]):
-        engine.ticks.extend(list(run), flag=flag)
+    for each, run in itertools.groupby(known, key=lambda row: flags[id(row)]):
+        engine.ticks.extend(list(run), flag=each)

@@ -6,7 +6,6 @@ on the background loop and takes the engine's lock a batch at a time.
 
 from __future__ import annotations
 
-import collections
 import math
 import time
 from collections.abc import Sequence
@@ -18,11 +17,12 @@ from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
 from mdnb.runtime.live.accounting import Accounting, Ledger
 from mdnb.runtime.live.data_quality import Quality, QualityAlerts
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
+from mdnb.runtime.live.gap_book import GapBook
+from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.outlier_gate import OutlierGate, keep_ticks
 from mdnb.runtime.live.price_alerts import Fired
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import REFUSED
-from mdnb.types import Gap
+from mdnb.store.ticks import REFUSED, WAITING
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import bar_faults
@@ -30,9 +30,9 @@ from mdnb.validate.tick_rules import TickRules
 
 __all__ = ["Pipeline"]
 
-_GAPS_KEPT = 1000
 _LAG_SECONDS = 2.0
 _FUTURE_NS = 60 * 1_000_000_000
+_LOOK_SECONDS = 0.25
 _NO_LIMIT = 2**63 - 1
 
 
@@ -83,9 +83,8 @@ class Pipeline:
         self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
         self.live_since_ns = clock.now_ns()
         self.outage_ns: int | None = None
-        self.outages: list[tuple[int, int]] = []
-        self.suspect_ns: tuple[int, int] | None = None
-        self.gaps: collections.deque[Gap] = collections.deque(maxlen=_GAPS_KEPT)
+        self.gaps = GapBook()
+        self.held: HeldTrades | None = None
         self.history_missing: dict[str, float] = {}
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)
@@ -147,7 +146,12 @@ class Pipeline:
             if self.quality.rules is not None and engine.last_trade is not None:
                 self.quality.trades(rows, engine.last_trade[0])
             in_order = engine.cascade.out_of_order
-            if builds:
+            if builds and self.held is not None:
+                self.ledger.waiting += len(rows)
+                engine.bars_wait = True
+                keep_ticks(engine, rows, rows, (), WAITING)
+                self.held.keep(rows)
+            elif builds:
                 arrived = rows
                 rows, held = (
                     (self._build(rows), ())
@@ -201,6 +205,33 @@ class Pipeline:
         for row in held:
             self.quality.outlier(row)
         return self._build(kept) if kept else kept, held
+
+    def release(self) -> None:
+        """Put the trades that waited into the bars, however old; from now on none waits."""
+        engine, cascade = self.engine, self.engine.cascade
+        with engine.lock:
+            held, self.held = self.held, None
+            rows = [] if held is None else held.ordered()
+            if not rows:
+                return
+            lateness, cascade.max_lateness_ns = cascade.max_lateness_ns, _NO_LIMIT
+            try:
+                gate = self.outlier_gate
+                built, out = (self._build(rows), ()) if gate is None else self._gate(gate, rows)
+            finally:
+                cascade.max_lateness_ns = lateness
+            self.ledger.waiting -= len(rows)
+            engine.bars_wait = False
+            engine.ticks.take_out(WAITING)
+            keep_ticks(engine, rows, built, out)
+            engine.updates += 1
+            closed, amended = self.collect()
+        self.publish(closed, amended)
+        engine.notify()
+
+    def builds_bar_at(self, ts_ns: int) -> bool:
+        """Return whether bars are built from trades at an instant."""
+        return self._trades_from <= ts_ns < self._trades_until
 
     def _build(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
         """Put rows into the bars; return those that are in one."""
@@ -389,6 +420,8 @@ class Pipeline:
 
     def close_due(self) -> None:
         """Close the bars whose interval has passed by more than the grace."""
+        if self.held is not None and self.held.closing_waits:
+            return
         engine = self.engine
         due = self.clock.now_ns() - self._grace_market_ns()
         with engine.lock:
@@ -410,10 +443,13 @@ class Pipeline:
         if edge is None:
             return None
         seconds = self.clock.wall_seconds(edge + self._grace_market_ns() - self.clock.now_ns())
-        return None if math.isinf(seconds) else max(0.0, seconds)
+        if math.isinf(seconds):
+            return None
+        return max(0.0 if self.held is None else _LOOK_SECONDS, seconds)
 
     def end(self) -> None:
         """Close what is open at the end of a recording; the bars are marked partial."""
+        self.release()
         engine = self.engine
         with engine.lock:
             for node in engine.cascade.nodes():
@@ -431,11 +467,11 @@ class Pipeline:
 
     def live_spans(self, now_ns: int) -> list[tuple[int, int]]:
         """Return the intervals of market time in which data arrived, or was backfilled."""
-        lost = [*self.outages, *([(self.outage_ns, now_ns)] if self.outage_ns is not None else [])]
+        lost = [*self.gaps.lacking(), *([(self.outage_ns, now_ns)] if self.outage_ns is not None else [])]
         spans, start = [], self.live_since_ns
-        for a, b in lost:
+        for a, b in sorted(lost):
             spans.append((start, a))
-            start = b
+            start = max(start, b)
         return [*spans, (start, now_ns)]
 
     # -- events -------------------------------------------------------------------------------------

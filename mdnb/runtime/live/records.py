@@ -11,14 +11,14 @@ from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, QuoteRow, TradeRow
 from mdnb.store.book import OrderBook
 from mdnb.store.columns import AMENDED, FILLED, PARTIAL
-from mdnb.store.ticks import IN_BARS, OUTLIER, REFUSED
+from mdnb.store.ticks import IN_BARS, OUTLIER, REFUSED, WAITING
 from mdnb.types import Bar, Price, Quote, Tick
 
 __all__ = ["bar_of", "order_book_of", "price_of", "quote_of", "tick_of", "volume_of"]
 
 _NAN = float("nan")
 _SIDES = {1: "buy", -1: "sell", 0: None}
-_FLAGS = {IN_BARS: "ok", REFUSED: "refused", OUTLIER: "outlier"}
+_FLAGS = {IN_BARS: "ok", REFUSED: "refused", OUTLIER: "outlier", WAITING: "waiting"}
 
 
 def tick_of(row: TradeRow, instrument: Instrument, tz: str, flag: int = IN_BARS) -> Tick:

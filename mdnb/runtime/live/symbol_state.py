@@ -98,6 +98,7 @@ class SymbolState:
         self.recorded = False
         self.updates = 0
         self.closed: list[ClosedBar] = []
+        self.bars_wait = False
         self.last_trade: TradeRow | None = None
         self.last_quote: QuoteRow | None = None
         self.ticks = RowStore(TICK_DTYPE, self.config.max_ticks)
@@ -401,6 +402,11 @@ class SymbolState:
             return _NAN
         span = None if (grid := self.grid(name)) is None else grid.span(forming[0])
         return _NAN if span is None else seconds_left(self._clock(), span)
+
+    def price_ahead(self) -> float:
+        """Return the newest price while the bars wait for trades that were missed; else ``nan``."""
+        last = self.last_trade
+        return last[1] if self.bars_wait and last is not None else _NAN
 
     def apply_depth(self, update: DepthUpdate) -> None:
         """Apply an order book snapshot or update."""

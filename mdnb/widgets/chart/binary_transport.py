@@ -136,7 +136,10 @@ class BinaryTransport:
         bid, ask = (quote[1], quote[3]) if quote else (_NAN, _NAN)
         left = source.seconds_left(self._state.timeframe)
         header = (changed, held.forming, source.latency_ms(), bid, ask, held.generation, left)
-        content = {"kind": "delta"}
+        content: dict[str, str | float] = {"kind": "delta"}
+        ahead = source.price_ahead()
+        if not math.isnan(ahead):
+            content["ahead"] = ahead
         status = self._state.badge
         if status != self._told:
             self._told = status

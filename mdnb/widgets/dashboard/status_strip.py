@@ -106,8 +106,10 @@ def _quality(stats: DataStatistics) -> Tile:
 def _gaps(stats: DataStatistics) -> Tile:
     if not stats.gaps:
         return Tile("Gaps", "none", hint="stretches that the feed did not deliver")
-    left = stats.gaps - stats.gaps_repaired
+    left = stats.gaps - stats.gaps_repaired - stats.gaps_repairing
     hint = f"{stats.gaps_repaired} of {stats.gaps} filled from the venue's history"
-    return Tile(
-        "Gaps", f"{stats.gaps:,}", "warning" if left else "", f"{left} open" if left else "repaired", hint
+    note = ", ".join(
+        [f"{left} lost"] * bool(left)
+        + [f"{stats.gaps_repairing} being repaired"] * bool(stats.gaps_repairing)
     )
+    return Tile("Gaps", f"{stats.gaps:,}", "warning" if note else "", note or "repaired", hint)

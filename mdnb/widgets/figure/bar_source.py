@@ -60,6 +60,10 @@ class BarSource(Protocol):
         """Return the newest quote."""
         ...
 
+    def price_ahead(self) -> float:
+        """Return the newest price while the bars wait for trades that were missed; else ``nan``."""
+        ...
+
     def seconds_left(self, timeframe: object) -> float:
         """Return the wall-clock seconds until the bar that is being made ends; ``nan`` where not known."""
         ...

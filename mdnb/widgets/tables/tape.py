@@ -66,13 +66,14 @@ class Tape(LiveTable):
         rows = []
         for ts_ns, price, size, _, side, _, flag in reversed(held.tolist()):
             name, tone = _SIDES[side]
+            why = _IN_NO_BAR.get(flag, "")
             rows.append(
                 Row(
                     (
                         Cell(clock_text(ts_ns, self._zone, _MS_DIGITS)),
                         Cell(number(price, places), tone),
                         Cell(number(size, self._size_decimals)),
-                        Cell(f"{name} !" if flag else name, tone, hint=_IN_NO_BAR.get(flag, "")),
+                        Cell(f"{name} !" if why else name, tone, hint=why),
                     )
                 )
             )

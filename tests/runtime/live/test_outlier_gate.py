@@ -20,7 +20,7 @@ def _row(ns: int, price: float, trade_id: int) -> TradeRow:
 
 
 def _rig(batches: Sequence[Sequence[TradeRow]], **config: bool) -> Rig:
-    rig = Rig(["1sec", "1min"], remove_outliers=True, **config)
+    rig = Rig(["1sec", "1min", "63tick"], remove_outliers=True, **config)
     rig.pipeline.outlier_gate = OutlierGate(rig.engine)
     for batch in batches:
         rig.trades(*batch)
@@ -42,6 +42,7 @@ def test_a_jump_that_begins_a_bar_leaves_the_bar_before_it_whole(kept: bool) -> 
         pd.testing.assert_frame_equal(held, at_once.engine.frame(name)[PRICES])
         assert held["tick_count"].sum() == 63
     assert one_by_one.engine.frame("1sec")["tick_count"].tolist() == [60, 3]
+    assert one_by_one.engine.frame("63tick")["tick_count"].tolist() == [63]
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["ticks kept", "no ticks kept"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from hypothesis import given, strategies as st
 import mdnb
 from mdnb.clock import EventClock
 from mdnb.config import DataManagerConfig
-from mdnb.errors import FeedError
+from mdnb.errors import FeedBusyError, FeedError
 from mdnb.events.bus import EventBus
 from mdnb.feeds.timeouts import Backoff
 from mdnb.instruments import Instrument
@@ -23,6 +24,8 @@ from mdnb.market import LiveMarket
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.missed_trades import backfill, put_back
+from mdnb.runtime.past.repair import SymbolRepair
+from mdnb.runtime.past.stretches import Patience
 from mdnb.runtime.process.bridge import call
 from mdnb.sessions import Sessions
 from tests.limits import LIMIT_SECONDS
@@ -82,43 +85,73 @@ def test_an_outage_that_is_backfilled_leaves_no_trace(
     assert taken.backfilled == end - begin
 
 
-@given(st.integers(30, 200), st.sets(st.integers(1, 198), max_size=20), st.booleans())
+@given(
+    st.integers(30, 200),
+    st.sets(st.integers(1, 198), max_size=20),
+    st.booleans(),
+    st.sampled_from((0, 9, 200)),
+)
 def test_trades_that_were_jumped_over_are_put_where_they_belong(
-    count: int, holes: set[int], timer: bool
+    count: int, holes: set[int], timer: bool, ticks: int
 ) -> None:
     rows = stream(count)
     lost = {i for i in holes if i < count - 1}
-    whole, parts = make(), make()
+    whole, parts = make(), make(enable_tick_data=ticks > 0, max_ticks=max(1, ticks))
     whole.take(rows)
     parts.take([row for row in rows if row[5] not in lost])
     if timer:
         parts.clock.advance(rows[-1][0])  # type: ignore[attr-defined]
         parts.close_due()
-    assert parts.duplicates.missing == lost
+    assert {number for hole in parts.duplicates.holes for number in hole.ids} == lost
+    # In two answers, of which the second one has what the first one had.
+    assert put_back(parts, [row for row in rows if row[5] in lost and row[5] % 2]) == sum(i % 2 for i in lost)
     put_back(parts, [row for row in rows if row[5] in lost])
     clock_bars = {name: frame for name, frame in frames(whole).items() if name != "50tick"}
-    assert_equal(frames(parts), clock_bars)
-    assert parts.accounting(0, 0, 0).balanced
-    assert not parts.duplicates.missing
+    for name, frame in clock_bars.items():
+        pd.testing.assert_frame_equal(parts.engine.frame(name), frame, rtol=1e-12, atol=0.0)
+    taken = parts.accounting(0, 0, 0)
+    assert taken.balanced
+    assert (taken.backfilled, taken.duplicate) == (len(lost), 0)
+    assert not parts.duplicates.holes
 
 
-def gaps_of(market: LiveMarket) -> queue.Queue[mdnb.Event]:
+def gaps_of(market: LiveMarket, *, opened: bool = False) -> queue.Queue[mdnb.Event]:
+    """Return where gaps are told that are settled; or also when they are found."""
     told: queue.Queue[mdnb.Event] = queue.Queue()
-    market.on("data_gap", told.put)
+
+    def take(event: mdnb.Event) -> None:
+        if opened or event.state != "repairing":
+            told.put(event)
+
+    market.on("data_gap", take)
     return told
+
+
+def repair_of(market: LiveMarket) -> SymbolRepair:
+    return market._parts.session.backfill.repairs["X"]
+
+
+def impatient(market: LiveMarket, **seconds: float) -> None:
+    """Do not wait as long as one would for a venue."""
+    quick = {"comes_late": 0.0, "backoff": Backoff(0.001, 1.0, 0.001)} | seconds
+    repair_of(market).patience = Patience(**quick)  # type: ignore[arg-type]  # as the test says
 
 
 def test_a_reconnect_asks_the_history_and_says_what_it_put_back() -> None:
     rows = stream(100)
     feed = HandFeed(trades=rows)
     with open_market(feed, *NAMES) as market:
-        told = gaps_of(market)
+        told = gaps_of(market, opened=True)
         feed.trades(*rows[:30])
         feed.status("disconnected")
         feed.status("reconnecting")
         feed.clock.advance(rows[59][0])  # type: ignore[attr-defined]
         feed.status("reconnected")
         event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.state, event.repaired) == ("repairing", False)
+        gap_id = event.gap_id
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.gap_id, event.state) == (gap_id, "repaired")
         assert (event.repaired, event.trades, event.reason) == (True, 30, "reconnect")
         assert event.gap_duration == 30 * 7.0
         assert event.gap_start == pd.Timestamp(rows[29][0], tz="UTC")
@@ -132,35 +165,71 @@ def test_a_reconnect_asks_the_history_and_says_what_it_put_back() -> None:
         assert market.data.get_stats().completeness == 100.0
 
 
-def test_live_trades_wait_while_the_history_is_fetched() -> None:
+def test_bars_wait_while_the_history_is_fetched_and_nothing_else_does() -> None:
     rows = stream(100)
-    feed = HandFeed(trades=rows[:60])
+    feed = Slow(rows)
     with open_market(feed, *NAMES) as market:
         told = gaps_of(market)
         feed.trades(*rows[:30])
         feed.status("disconnected")
-        feed.clock.advance(rows[59][0])  # type: ignore[attr-defined]
-
-        async def both() -> None:
-            assert feed._on_status is not None
-            assert feed._on_frame is not None
-            feed._on_status("reconnected", "")
-            # On the socket before the history has answered.
-            feed._on_frame(mdnb_frame(rows[58:]))
-
-        call(both())
+        feed.clock.advance(rows[60][0])  # type: ignore[attr-defined]
+        # The next connection brings its first trades before it is told to be up.
+        feed.trades(*rows[60:70])
+        feed.status("reconnected")
+        assert feed.was_asked.wait(LIMIT_SECONDS)
+        feed.trades(*rows[70:])
+        feed.quotes((rows[99][0], 99.0, 1.0, 101.0, 1.0))
+        assert float(market.price) == rows[99][1]
+        assert market.quote.bid == 99.0
+        assert [tick.trade_id for tick in market.data.get_recent_ticks(2)] == [98, 99]
+        assert market.data.get_latest_tick().flag == "ok"
+        assert market.data.get_recent_ticks(1)[0].flag == "waiting"
+        assert market.accounting().waiting == 40
+        assert market.data.engine.price_ahead() == rows[99][1]
+        assert market.accounting().balanced
+        assert market.data.get_data("1min").index[-1] == pd.Timestamp(rows[29][0], tz="UTC").floor("1min")
+        answered(market, feed)
         assert told.get(timeout=LIMIT_SECONDS).trades == 30
         whole = make()
         whole.take(rows)
         assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
-        assert market.accounting().duplicate == 3
-        assert market.accounting().balanced
+        assert (market.accounting().duplicate, market.accounting().waiting) == (0, 0)
+        assert math.isnan(market.data.engine.price_ahead())
+        assert market.accounting().amended == 0
+        assert [tick.trade_id for tick in market.data.get_recent_ticks(100)] == list(range(100))
+        assert {tick.flag for tick in market.data.get_recent_ticks(100)} == {"ok"}
 
 
-def mdnb_frame(rows: list[Any]) -> str:
-    import json
-
-    return json.dumps({"e": "trades", "s": "X", "r": rows})
+@pytest.mark.parametrize("limit", [{"bars_wait": 0.01}, {"most_trades": 5}])
+def test_bars_wait_a_while_and_what_comes_later_amends(limit: dict[str, float]) -> None:
+    rows = stream(100)
+    feed = Slow(rows)
+    with open_market(feed, "1min", "5min") as market:
+        impatient(market, **limit)
+        told, amended = gaps_of(market, opened=True), queue.Queue[mdnb.Event]()
+        closed = queue.Queue[mdnb.Event]()
+        market.on("bar_amended", amended.put)
+        market.on("new_bar", closed.put)
+        feed.trades(*rows[:30])
+        feed.status("disconnected")
+        feed.clock.advance(rows[60][0])  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        assert feed.was_asked.wait(LIMIT_SECONDS)
+        feed.trades(*rows[60:])
+        while closed.get(timeout=LIMIT_SECONDS).time_ns < rows[60][0]:
+            pass
+        assert market.accounting().waiting == 0
+        answered(market, feed)
+        states = [told.get(timeout=LIMIT_SECONDS) for _ in range(2)]
+        assert [event.state for event in states] == ["repairing", "repaired"]
+        assert len({event.gap_id for event in states}) == 1
+        assert (states[1].trades, states[1].gap_end) == (30, pd.Timestamp(rows[60][0], tz="UTC"))
+        whole = make()
+        whole.take(rows)
+        for name in ("1min", "5min"):
+            pd.testing.assert_frame_equal(market.data.get_data(name), whole.engine.frame(name))
+        assert amended.get(timeout=LIMIT_SECONDS).timeframe in ("1min", "5min")
+        assert market.data.get_stats().completeness == 100.0
 
 
 @pytest.mark.parametrize("history", [None, []])
@@ -168,6 +237,7 @@ def test_without_a_history_the_gap_is_told_once_and_not_closed(history: list[Any
     rows = stream(100)
     feed = HandFeed(trades=history)
     with open_market(feed, *NAMES) as market:
+        impatient(market, give_up=0.01)
         told = gaps_of(market)
         feed.trades(*rows[:30])
         feed.status("disconnected")
@@ -186,36 +256,48 @@ def test_without_a_history_the_gap_is_told_once_and_not_closed(history: list[Any
             told.get_nowait()
 
 
-def test_a_reconnect_that_missed_nothing_is_no_gap() -> None:
+@pytest.mark.parametrize("history", [True, False])
+def test_a_reconnect_that_missed_nothing_is_no_gap(history: bool) -> None:
     rows = stream(60)
-    feed = HandFeed(trades=None)
+    feed = HandFeed(trades=rows if history else None)
     with open_market(feed, *NAMES) as market:
-        told = gaps_of(market)
+        told = gaps_of(market, opened=True)
         feed.trades(*rows[:30])
+        feed.clock.advance(rows[29][0])  # type: ignore[attr-defined]
         feed.status("disconnected")
         feed.status("reconnected")
         feed.trades(*rows[30:])
-        # Two looks at the ids, a second apart, would tell of it.
-        pulse(market)
-        pulse(market)
+        settled(market)
         assert told.empty()
         assert market.data.get_stats().gaps == 0
+        assert market.data.get_stats().completeness == 100.0
+        whole = make()
+        whole.take(rows)
+        assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
 
 
-def pulse(market: LiveMarket) -> None:
-    call(market._parts.session.backfill.look_for_missing("X"))
+def settled(market: LiveMarket) -> None:
+    """Wait until there is nothing left to repair."""
+
+    async def go() -> None:
+        work = repair_of(market).work
+        if work is not None:
+            await asyncio.wait({work})
+
+    call(go())
+    assert not repair_of(market).stretches
 
 
 def test_ids_jumped_over_in_mid_stream_are_fetched() -> None:
     rows = stream(100)
     feed = HandFeed(trades=rows)
     with open_market(feed, "1min", "5min") as market:
+        impatient(market)
         told = gaps_of(market)
         feed.trades(*rows[:40], *rows[45:])
-        pulse(market)
-        pulse(market)
         event = told.get(timeout=LIMIT_SECONDS)
         assert (event.repaired, event.trades, event.reason) == (True, 5, "missing_ids")
+        assert (event.data["gap_start"].value, event.data["gap_end"].value) == (rows[39][0], rows[45][0])
         whole = make()
         whole.take(rows)
         for name in ("1min", "5min"):
@@ -227,13 +309,12 @@ def test_ids_that_come_late_by_themselves_are_no_gap() -> None:
     rows = stream(60)
     feed = HandFeed(trades=rows)
     with open_market(feed, "1min") as market:
-        told = gaps_of(market)
+        told = gaps_of(market, opened=True)
         feed.trades(*rows[:40], *rows[41:])
-        pulse(market)
         feed.trades(rows[40])
-        pulse(market)
-        pulse(market)
+        settled(market)
         assert told.empty()
+        assert not feed.asked
 
 
 def test_two_outages_in_a_row_are_one_gap() -> None:
@@ -251,6 +332,7 @@ def test_two_outages_in_a_row_are_one_gap() -> None:
         feed.clock.advance(rows[59][0])  # type: ignore[attr-defined]
         call(flap())
         assert told.get(timeout=LIMIT_SECONDS).trades == 30
+        assert told.empty()
         feed.trades(*rows[60:])
         whole = make()
         whole.take(rows)
@@ -272,10 +354,7 @@ class Slow(HandFeed):
         return rows
 
 
-@pytest.mark.parametrize("statuses", [["disconnected"], ["disconnected", "reconnecting"]])
-def test_a_connection_lost_while_the_history_is_fetched_is_filled_by_the_next_one(
-    statuses: list[str],
-) -> None:
+def test_an_outage_within_an_outage_leaves_each_bar_as_it_was_traded() -> None:
     rows = stream(100)
     feed = Slow(rows)
     with open_market(feed, *NAMES) as market:
@@ -286,45 +365,19 @@ def test_a_connection_lost_while_the_history_is_fetched_is_filled_by_the_next_on
         feed.status("reconnected")
         assert feed.was_asked.wait(LIMIT_SECONDS)
         feed.trades(*rows[50:55])
-        for status in statuses:
-            feed.status(status)
-        answered(market, feed)
-        assert told.empty()
+        feed.status("disconnected")
+        feed.status("reconnecting")
         # The next connection brings its first trades before it is told to be up.
         feed.clock.advance(rows[69][0])  # type: ignore[attr-defined]
         feed.trades(*rows[70:75])
-        assert len(market.data.get_recent_ticks(100)) == 30
-        feed.status("reconnected")
-        event = told.get(timeout=LIMIT_SECONDS)
-        assert (event.repaired, event.trades, event.gap_start) == (
-            True,
-            40,
-            pd.Timestamp(rows[29][0], tz="UTC"),
-        )
-        feed.trades(*rows[75:])
-        whole = make()
-        whole.take(rows)
-        assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
-
-
-def test_a_connection_lost_and_back_while_the_history_is_fetched_is_asked_anew() -> None:
-    rows = stream(100)
-    feed = Slow(rows)
-    with open_market(feed, *NAMES) as market:
-        told = gaps_of(market)
-        feed.trades(*rows[:30])
-        feed.status("disconnected")
-        feed.clock.advance(rows[49][0])  # type: ignore[attr-defined]
-        feed.status("reconnected")
-        assert feed.was_asked.wait(LIMIT_SECONDS)
-        feed.status("disconnected")
-        feed.clock.advance(rows[69][0])  # type: ignore[attr-defined]
+        assert float(market.price) == rows[74][1]
         feed.status("reconnected")
         answered(market, feed)
-        event = told.get(timeout=LIMIT_SECONDS)
-        assert (event.repaired, event.trades) == (True, 40)
-        assert told.empty()
-        feed.trades(*rows[70:])
+        gaps = [told.get(timeout=LIMIT_SECONDS) for _ in range(2)]
+        assert [(gap.repaired, gap.trades) for gap in gaps] == [(True, 20), (True, 15)]
+        edges = [(gap.data["gap_start"].value, gap.data["gap_end"].value) for gap in gaps]
+        assert edges == [(rows[29][0], rows[50][0]), (rows[54][0], rows[70][0])]
+        feed.trades(*rows[75:])
         whole = make()
         whole.take(rows)
         assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
@@ -332,30 +385,82 @@ def test_a_connection_lost_and_back_while_the_history_is_fetched_is_asked_anew()
 
 
 def answered(market: LiveMarket, feed: Slow) -> None:
-    """Let the history answer, and wait until the outage was looked at."""
+    """Let the history answer, and wait until everything is settled."""
 
     async def go() -> None:
-        work = market._parts.session.backfill._work
-        assert work is not None
         feed.answer.set()
-        await asyncio.wait({work})
 
     call(go())
+    settled(market)
 
 
-def test_a_history_that_fails_lets_the_live_data_go_on() -> None:
+def test_a_history_that_fails_is_asked_again_until_it_is_well() -> None:
     class Failing(HandFeed):
-        async def history_trades(self, *_: Any) -> Any:
-            raise FeedError("not today")
+        failures: ClassVar[list[Exception]] = [
+            FeedError("HTTP 503"),
+            FeedBusyError("HTTP 429", 0.01),
+            TimeoutError("no answer"),
+            FeedError("HTTP 503"),
+        ]
 
-    rows = stream(60)
-    feed = Failing()
-    with open_market(feed, "1min") as market:
+        async def history_trades(self, *asked: Any) -> Any:
+            if self.failures:
+                raise self.failures.pop(0)
+            return await super().history_trades(*asked)
+
+    rows = stream(200)
+    feed = Failing(trades=rows)
+    with open_market(feed, "1min", "5min") as market:
+        told = gaps_of(market, opened=True)
+        impatient(market)
         feed.trades(*rows[:30])
         feed.status("disconnected")
+        feed.clock.advance(rows[130][0])  # type: ignore[attr-defined]
         feed.status("reconnected")
-        feed.trades(*rows[30:])
-        assert len(market.data.get_recent_ticks(100)) == 60
+        feed.trades(*rows[130:])
+        gaps = [told.get(timeout=LIMIT_SECONDS) for _ in range(2)]
+        assert [(gap.state, gap.repaired) for gap in gaps] == [("repairing", False), ("repaired", True)]
+        assert gaps[0].gap_id == gaps[1].gap_id
+        assert gaps[1].trades == 100
+        assert told.empty()
+        whole = make()
+        whole.take(rows)
+        for name in ("1min", "5min"):
+            pd.testing.assert_frame_equal(market.data.get_data(name), whole.engine.frame(name))
+        (gap,) = market._parts.session.market("X").pipeline.gaps
+        assert (gap.gap_id, gap.state, gap.repaired) == (gaps[0].gap_id, "repaired", True)
+
+
+def test_a_gap_is_between_the_trades_around_what_is_lost() -> None:
+    class Failing(HandFeed):
+        fails = True
+
+        async def history_trades(self, *asked: Any) -> Any:
+            if self.fails:
+                raise FeedError("HTTP 503")
+            return await super().history_trades(*asked)
+
+    # A fifth of a second after the outage fifteen more are lost, and these the history does not have.
+    rows = stream(200, 0.02)
+    feed = Failing(trades=[row for row in rows if not 111 <= row[5] < 126])
+    with open_market(feed, "1sec", "1min") as market:
+        told = gaps_of(market)
+        impatient(market)
+        feed.trades(*rows[:50])
+        feed.status("disconnected")
+        feed.clock.advance(rows[100][0])  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        feed.trades(*rows[100:111], *rows[126:])
+        feed.fails = False
+        gaps = [told.get(timeout=LIMIT_SECONDS) for _ in range(2)]
+        assert [(gap.state, gap.trades) for gap in gaps] == [("repaired", 50), ("lost", 0)]
+        edges = [(gap.data["gap_start"].value, gap.data["gap_end"].value) for gap in gaps]
+        assert edges == [(rows[49][0], rows[100][0]), (rows[110][0], rows[126][0])]
+        whole = make()
+        whole.take([row for row in rows if not 111 <= row[5] < 126])
+        pd.testing.assert_frame_equal(market.data.get_data("1min"), whole.engine.frame("1min"))
+        stats = market.data.get_stats()
+        assert (stats.gaps, stats.gaps_repaired) == (2, 1)
 
 
 def test_a_real_socket_that_is_cut_again_and_again_leaves_the_venues_own_bars() -> None:
@@ -419,7 +524,102 @@ def test_closing_while_the_history_is_fetched_leaves_nothing_behind() -> None:
         feed.trades(trade(1, 100.0, 1.0, 0))
         feed.status("disconnected")
         feed.status("reconnected")
-    work = market._parts.session.backfill._work
+        work = repair_of(market).work
     assert work is not None
     call(asyncio.wait({work}))
     assert work.cancelled()
+
+
+def test_at_the_end_of_the_feed_what_was_not_repaired_is_lost() -> None:
+    class Failing(HandFeed):
+        async def history_trades(self, *_: Any) -> Any:
+            raise FeedError("not today")
+
+    rows = stream(60)
+    feed = Failing()
+    with open_market(feed, "1min") as market:
+        told = gaps_of(market, opened=True)
+        feed.trades(*rows[:30])
+        feed.status("disconnected")
+        feed.status("reconnected")
+        feed.trades(*rows[40:])
+        assert told.get(timeout=LIMIT_SECONDS).state == "repairing"
+        assert market.data.get_stats().gaps_repairing == 1
+        assert "1 being repaired" in market._repr_html_()
+        call(feed.close())
+        market.wait_ended(LIMIT_SECONDS)
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.state, event.gap_start, event.gap_end) == (
+            "lost",
+            pd.Timestamp(rows[29][0], tz="UTC"),
+            pd.Timestamp(rows[40][0], tz="UTC"),
+        )
+        # The bars that waited are there.
+        assert market.data.get_accounting().waiting == 0
+        assert market.data.get_data("1min").index[-1] == pd.Timestamp(rows[59][0], tz="UTC").floor("1min")
+
+
+def test_where_the_feeds_own_bars_are_taken_a_missing_trade_is_no_gap() -> None:
+    feed = HandFeed(bars=("1min",), trades=stream(60), clock=EventClock(START))
+    with open_market(feed, "1min") as market:
+        told = gaps_of(market, opened=True)
+        market.data.configure_bar_processing(use_tick_data=False)
+        rows = stream(60)
+        feed.trades(*rows[:30], *rows[40:])
+        settled(market)
+        assert told.empty()
+        assert not feed.asked
+        # Its bars cannot be had anew: what the outage cost is lost.
+        feed.status("disconnected")
+        feed.clock.advance(rows[59][0] + 60 * SECOND)  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        assert told.get(timeout=LIMIT_SECONDS).state == "repairing"
+        assert told.get(timeout=LIMIT_SECONDS).state == "lost"
+
+
+def test_outliers_among_trades_that_waited_are_held_back_as_ever() -> None:
+    rows = stream(100)
+    far = (*rows[70][:1], 150.0, *rows[70][2:])
+    given = [*rows[:70], far, *rows[71:]]
+    feed = Slow(given)
+    with open_market(feed, "1min", remove_outliers=True) as market:
+        told = gaps_of(market)
+        feed.trades(*rows[:30])
+        feed.status("disconnected")
+        feed.clock.advance(rows[60][0])  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        assert feed.was_asked.wait(LIMIT_SECONDS)
+        feed.trades(*given[60:])
+        answered(market, feed)
+        assert told.get(timeout=LIMIT_SECONDS).repaired
+        whole = make()
+        whole.take([row for row in given if row is not far])
+        pd.testing.assert_frame_equal(market.data.get_data("1min"), whole.engine.frame("1min"))
+        flags = {tick.trade_id: tick.flag for tick in market.data.get_recent_ticks(100)}
+        assert flags == {row[5]: "outlier" if row is far else "ok" for row in [*rows[:70], far, *rows[71:]]}
+        assert market.accounting().balanced
+
+
+def test_a_hole_beside_an_outage_is_one_with_it_also_at_the_end() -> None:
+    class Failing(HandFeed):
+        async def history_trades(self, *_: Any) -> Any:
+            raise FeedError("not today")
+
+    rows = stream(60)
+    feed = Failing()
+    with open_market(feed, "1min") as market:
+        impatient(market, comes_late=LIMIT_SECONDS)
+        told = gaps_of(market, opened=True)
+        feed.trades(*rows[:28], rows[29])
+        feed.status("disconnected")
+        feed.status("reconnected")
+        feed.trades(*rows[40:])
+        first = told.get(timeout=LIMIT_SECONDS)
+        assert (first.state, first.gap_start) == ("repairing", pd.Timestamp(rows[29][0], tz="UTC"))
+        call(feed.close())
+        market.wait_ended(LIMIT_SECONDS)
+        last = told.get(timeout=LIMIT_SECONDS)
+        assert (last.state, last.gap_id) == ("lost", first.gap_id)
+        assert last.gap_start == pd.Timestamp(rows[27][0], tz="UTC")
+        assert last.gap_end == pd.Timestamp(rows[40][0], tz="UTC")
+        assert told.empty()

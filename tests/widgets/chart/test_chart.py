@@ -34,6 +34,15 @@ def test_a_tick_sends_one_row(chart: LiveChart, source: HandSource) -> None:
     assert chart.data[1].close.tolist() == [102.5]
 
 
+def test_while_the_bars_wait_the_newest_price_is_sent(chart: LiveChart, source: HandSource) -> None:
+    wire = Wire(chart)
+    for ahead in (103.25, 104.0, float("nan")):
+        source.ahead = ahead
+        source.updates += 1
+        chart.draw()
+    assert [content.get("ahead") for content, _ in wire.messages] == [103.25, 104.0, None]
+
+
 def test_a_closed_bar_comes_with_the_next_one(chart: LiveChart, source: HandSource) -> None:
     wire = Wire(chart)
     source.tick(103)

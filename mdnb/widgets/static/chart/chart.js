@@ -65,6 +65,8 @@ export class Chart {
     this.told = toldBy(this.look);
     this.generation = this.look.generation;
     this.closes = instantIn(this.look.left);
+    /** @type {number | null} */
+    this.ahead = null;
     // What `data` and `layout` are coloured by, whatever theme or palette is chosen later.
     this.colouring = this.look.themes[this.look.theme];
     this.modes = new Modes(this, this.look.mode);
@@ -175,7 +177,7 @@ export class Chart {
 
   /**
    * Take a tick, or several: rows of bars from an ordinal on.
-   * @param {{ status?: string, tone?: string }} message
+   * @param {{ status?: string, tone?: string, ahead?: number }} message
    * @param {Float64Array} numbers
    */
   takeDelta(message, numbers) {
@@ -185,6 +187,8 @@ export class Chart {
     const { text, tone } = this.told;
     this.told = { text: message.status ?? text, tone: message.tone ?? tone, latency };
     this.quote = { bid, ask };
+    // The newest price, while the bars wait for trades that an outage cost.
+    this.ahead = message.ahead ?? null;
     this.closes = instantIn(left);
     if (rows.length) {
       if (first > this.bars.end || first < this.bars.first) {

@@ -53,7 +53,7 @@ export class LastPrice {
     const { appearance, area, label } = this;
     const { colours } = appearance;
     const bars = this.chart.modes.shown;
-    const price = bars.at(bars.end - 1, CLOSE);
+    const price = this.chart.ahead ?? bars.at(bars.end - 1, CLOSE);
     const rising = price >= bars.at(bars.end - 1, OPEN);
     const y = area.prices.up(price);
     const inside = y >= area.top - 1 && y <= area.bottom + 1;

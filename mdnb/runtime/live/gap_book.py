@@ -1,0 +1,49 @@
+"""What one symbol's feed did not deliver: each stretch as it stands now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mdnb.types import Gap
+
+__all__ = ["GapBook"]
+
+_KEPT = 1000
+
+
+class GapBook:
+    """The newest gaps, each once, by their ids.
+
+    Examples
+    --------
+    >>> book = GapBook()
+    >>> book.put(Gap("X", 5, 9, False, "reconnect", gap_id="X-1", state="repairing"))
+    >>> book.lacking()
+    [(5, 9)]
+    >>> book.put(Gap("X", 5, 9, True, "reconnect", trades=3, gap_id="X-1", state="repaired"))
+    >>> [gap.state for gap in book], book.lacking()
+    (['repaired'], [])
+    """
+
+    def __init__(self) -> None:
+        self._gaps: dict[str, Gap] = {}
+        self._lost_before: list[tuple[int, int]] = []
+
+    def put(self, gap: Gap) -> None:
+        """Keep a gap in the place of what was known of it before."""
+        self._gaps[gap.gap_id] = gap
+        if len(self._gaps) > _KEPT:
+            oldest = self._gaps.pop(next(iter(self._gaps)))
+            if not oldest.repaired:
+                self._lost_before.append((oldest.start_ns, oldest.end_ns))
+
+    def __len__(self) -> int:
+        return len(self._gaps)
+
+    def __iter__(self) -> Iterator[Gap]:
+        # A copy: the background loop may add one meanwhile.
+        return iter(list(self._gaps.values()))
+
+    def lacking(self) -> list[tuple[int, int]]:
+        """Return the stretches of market time that are lacking still, oldest first; they may overlap."""
+        return sorted([*self._lost_before, *((gap.start_ns, gap.end_ns) for gap in self if not gap.repaired)])

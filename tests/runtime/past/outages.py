@@ -1,0 +1,261 @@
+"""One symbol in virtual time: trades, a connection that comes and goes, a history that fails, as data."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+from mdnb.config import DataManagerConfig
+from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
+from mdnb.events.bus import EventBus
+from mdnb.events.types import Event, EventType
+from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
+from mdnb.instruments import Instrument
+from mdnb.rows import BarRow, TradeRow
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.backfill import Backfill
+from mdnb.runtime.past.stretches import Patience
+from mdnb.sessions import Sessions
+from tests.virtual_time import VirtualClock, run_virtually
+
+__all__ = ["SECOND", "START", "Answer", "Ids", "Kind", "Outcome", "Script", "bars_of", "play"]
+
+SECOND = 1_000_000_000
+START = 1_772_460_000 * SECOND
+Ids = Literal["sequential", "unique", "none"]
+Kind = Literal["ok", "down", "busy", "slow", "lag", "refused", "none"]
+_TIMER = 0.3
+PATIENCE = Patience()
+_SOON = 10.0
+_AFTERWARDS = 700.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """How the history answers from some second on.
+
+    Attributes
+    ----------
+    at
+        Seconds after the start.
+    kind
+        ``ok``; ``down`` fails; ``busy`` fails and names the seconds to wait; ``slow`` is well after some
+        seconds; ``lag`` does not know the newest seconds yet; ``refused`` is so for good; ``none`` is where
+        there is no history.
+    seconds
+        Of those that have some.
+    """
+
+    at: float
+    kind: Kind
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """What happens.
+
+    Attributes
+    ----------
+    trades
+        What is traded, by id.
+    downs
+        When there is no connection: seconds from, to.
+    lost
+        Ids that never come live, whatever the connection.
+    never
+        Ids that the history has never heard of.
+    answers
+        How it answers, oldest first.
+    ticks
+        How many trades are held in memory; 0 for none.
+    starts
+        How many trades come before anybody watches.
+    """
+
+    trades: tuple[TradeRow, ...] = dataclasses.field(repr=False)
+    downs: tuple[tuple[float, float], ...] = ()
+    lost: frozenset[int] = frozenset()
+    never: frozenset[int] = frozenset()
+    answers: tuple[Answer, ...] = ()
+    ticks: int = 200_000
+    ids: Ids = "sequential"
+    timeframes: tuple[str, ...] = ("5sec", "15sec", "1min")
+    starts: int = 0
+    patience: Patience = PATIENCE
+
+    def is_up(self, ts_ns: int) -> bool:
+        """Return whether there is a connection at an instant."""
+        at = (ts_ns - START) / SECOND
+        return not any(start <= at < end for start, end in self.downs)
+
+    def comes_live(self, row: TradeRow) -> bool:
+        """Return whether a trade arrives by itself."""
+        return row[5] not in self.lost and self.is_up(row[0])
+
+
+class _Venue(Feed):
+    """Its history follows a script."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__()
+        self.script = script
+        self.ids = script.ids
+        self.clock = VirtualClock(START)
+        self.asked: list[float] = []
+        self._times = [row[0] for row in script.trades]
+
+    async def open(self, symbols: Sequence[str]) -> None:
+        """Nothing to open."""
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Trades are given by hand."""
+
+    async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Trades are given by hand."""
+
+    async def unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Trades are given by hand."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
+        """Answer as the script says for this second."""
+        now = asyncio.get_running_loop().time()
+        self.asked.append(now)
+        at = bisect.bisect_right([answer.at for answer in self.script.answers], now) - 1
+        answer = self.script.answers[at] if at >= 0 else Answer(0, "ok")
+        if answer.kind == "down":
+            raise FeedError("the history is down")
+        if answer.kind == "busy":
+            raise FeedBusyError("too many questions", answer.seconds)
+        if answer.kind == "refused":
+            raise FeedRefusedError("not for you")
+        if answer.kind == "none":
+            return None
+        if answer.kind == "slow":
+            await asyncio.sleep(answer.seconds)
+        known = self.clock.now_ns() - round(answer.seconds * SECOND if answer.kind == "lag" else 0)
+        first, last = (bisect.bisect_left(self._times, edge) for edge in (start_ns, min(end_ns, known + 1)))
+        return [self._named(row) for row in self.script.trades[first:last] if row[5] not in self.script.never]
+
+    def _named(self, row: TradeRow) -> TradeRow:
+        return row if self.ids != "none" else (*row[:5], -1)
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What came of it."""
+
+    script: Script
+    pipeline: Pipeline
+    asked: list[float]
+    events: list[tuple[float, Event]] = dataclasses.field(default_factory=list)
+    closed: list[tuple[float, Event]] = dataclasses.field(default_factory=list)
+    wrong: list[str] = dataclasses.field(default_factory=list)
+
+    def bars(self, name: str) -> list[BarRow]:
+        """Return all bars, the forming one last."""
+        return held_bars(self.pipeline, name)
+
+    @property
+    def held_ids(self) -> set[int]:
+        """Ids of the trades that ought to be in the bars: they came, or the history has them."""
+        script = self.script
+        return {row[5] for row in script.trades if script.comes_live(row) or row[5] not in script.never}
+
+
+def held_bars(pipeline: Pipeline, name: str) -> list[BarRow]:
+    """Return all bars of a timeframe, the forming one last; the turnover is kept as a mean: it is rounded."""
+    engine = pipeline.engine
+    log, forming = engine.log(name), engine.forming_of(name)
+    rows = [*(log.row(at)[0] for at in range(len(log))), *([forming] if forming else [])]
+    return [(*row[:7], round(row[7], 6)) for row in rows]
+
+
+def bars_of(trades: Sequence[TradeRow], seconds: int) -> list[BarRow]:
+    """Return the bars of trades in their order, made the plain way."""
+    out: list[BarRow] = []
+    step = seconds * SECOND
+    for start, group in itertools.groupby(trades, key=lambda row: row[0] // step * step):
+        rows = list(group)
+        prices = [row[1] for row in rows]
+        volume, turnover = sum(row[2] for row in rows), sum(row[1] * row[2] for row in rows)
+        ends = prices[0], max(prices), min(prices), prices[-1]
+        out.append((start, *ends, volume, sum(row[3] for row in rows), turnover))
+    return out
+
+
+def play(script: Script) -> Outcome:
+    """Play a script to its end, and long enough afterwards for everything to settle."""
+    return run_virtually(_play(script))
+
+
+async def _play(script: Script) -> Outcome:
+    loop = asyncio.get_running_loop()
+    config = DataManagerConfig(max_ticks=max(1, script.ticks), enable_tick_data=script.ticks > 0)
+    engine = SymbolState(Instrument("X", 0.25), Sessions.always(), script.timeframes, config)
+    venue = _Venue(script)
+    pipeline = Pipeline(engine, EventBus(), venue.clock, script.ids)
+    backfill = Backfill(venue, {"X": pipeline}, script.patience)
+    outcome = Outcome(script, pipeline, asked=venue.asked)
+
+    def on_gap(event: Event) -> None:
+        outcome.events.append((loop.time(), event))
+        if event.repaired:
+            outcome.wrong += _wrong_bars(pipeline, script, event)
+
+    pipeline.bus.tap(EventType.DATA_GAP, on_gap, symbol="X")
+    pipeline.bus.tap(EventType.NEW_BAR, lambda event: outcome.closed.append((loop.time(), event)), symbol="X")
+    pipeline.take([row for row in script.trades[: script.starts] if script.comes_live(row)])
+    backfill.start()
+    end = (script.trades[-1][0] - START) / SECOND if script.trades else 0.0
+    happens: list[tuple[float, int, object]] = [
+        ((row[0] - START) / SECOND, 2, row) for row in script.trades[script.starts :]
+    ]
+    for start, stop in script.downs:
+        happens += [(start, 0, "disconnected"), (stop, 1, "reconnected")]
+        end = max(end, stop)
+    timer = asyncio.create_task(_close_bars(pipeline))
+    for at, _, what in sorted(happens, key=lambda one: one[:2]):
+        await asyncio.sleep(at - loop.time())
+        if isinstance(what, str):
+            backfill.on_status(what)
+        elif isinstance(what, tuple) and script.comes_live(what):
+            pipeline.take([venue._named(what)])
+    await asyncio.sleep(end + _SOON - loop.time())
+    timer.cancel()
+    await asyncio.sleep(_AFTERWARDS)
+    backfill.close()
+    return outcome
+
+
+async def _close_bars(pipeline: Pipeline) -> None:
+    while True:
+        await asyncio.sleep(_TIMER)
+        pipeline.close_due()
+
+
+def _wrong_bars(pipeline: Pipeline, script: Script, event: Event) -> list[str]:
+    """Return what is wrong with the bars of a stretch at the moment in which it is told to be repaired."""
+    name = script.timeframes[0]
+    step = int(name.removesuffix("sec")) * SECOND
+    seen = pipeline.duplicates
+    start, end = (event.data[edge].value // step * step for edge in ("gap_start", "gap_end"))
+    held = {row[0]: row for row in held_bars(pipeline, name)}
+    # Of another stretch that is open the bars cannot be right yet.
+    elsewhere = {script.trades[i][0] // step * step for hole in seen.holes for i in hole.ids}
+    waiting = {row[5] for row in pipeline.held.rows} if pipeline.held is not None else set()
+    came = [row for row in script.trades if script.comes_live(row) or row[5] not in script.never]
+    wanted = [row for row in came if seen.first <= row[5] <= seen.highest and row[5] not in waiting]
+    return [
+        f"{event.gap_id} is told repaired, and {held.get(bar[0])} should be {bar}"
+        for bar in bars_of(wanted, step // SECOND)
+        if start <= bar[0] <= end and bar[0] not in elsewhere and held.get(bar[0]) != bar
+    ]

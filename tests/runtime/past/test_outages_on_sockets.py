@@ -1,0 +1,217 @@
+"""Outages of a venue on real sockets: the bars are the tape's own, and each hole is told in its bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+import mdnb
+from mdnb.feeds.connection import Backoff, Timeouts
+from mdnb.market import LiveMarket
+from mdnb.rows import TradeRow
+from mdnb.runtime.past.stretches import Patience
+from mdnb.runtime.process.bridge import call
+from tests.limits import LIMIT_SECONDS
+from tests.runtime.past.outages import SECOND, START, bars_of, held_bars
+from tests.venues.faulty_server import (
+    Busy,
+    Drop,
+    Duplicate,
+    Fault,
+    FaultyServer,
+    HalfOpen,
+    Lacks,
+    Malformed,
+    Mute,
+    Reorder,
+    Restart,
+    SequenceGap,
+    Slow,
+    SlowHistory,
+)
+from tests.venues.mdnb_venue import SYMBOL, MdnbDialect, VenueFeed
+
+# Twenty trades a second of the market, a thousand a second of the wall.
+TAPE: list[TradeRow] = [
+    (START + i * SECOND // 20, 100.0 + 0.25 * ((i * 7) % 11), 1.0 + i % 4, 1, 1, i) for i in range(700)
+]
+NAMES = {"1sec": 1, "5sec": 5, "1min": 60}
+
+
+class Stage:
+    """A market that follows a server with faults."""
+
+    def __init__(self, faults: Sequence[Fault], *, rest: bool, **patience: Any) -> None:
+        self.server = FaultyServer(MdnbDialect(), TAPE, faults)
+        call(self.server.listen())
+        self.feed = VenueFeed(self.server, rest=rest, timeouts=Timeouts(stale=0.2, dead=0.4))
+        self.feed.backoff = Backoff(0.001, 1.0, 0.001)
+        self.market: LiveMarket = mdnb.live(
+            SYMBOL, list(NAMES), feed=self.feed, initial_days=0, progress=False
+        )
+        self.told: queue.Queue[mdnb.Event] = queue.Queue()
+        self.market.on("data_gap", self.told.put)
+        self.pipeline = self.market._parts.session.market(SYMBOL).pipeline
+        self.repair = self.market._parts.session.backfill.repairs[SYMBOL]
+        quick: dict[str, Any] = {"comes_late": 0.05, "backoff": Backoff(0.01, 1.5, 0.1)}
+        self.repair.patience = Patience(**(quick | patience))
+        self.playing: Any = None
+
+    def play(self) -> None:
+        """Play the tape to its end, and wait until everything is settled."""
+        call(self._play())
+
+    async def _play(self) -> None:
+        self.playing = asyncio.create_task(self.server.play())
+        await self._play_on()
+
+    async def _play_on(self) -> None:
+        await self.server.over.wait()
+        await self.until(
+            lambda: not self.repair.stretches and self.pipeline.duplicates.highest == TAPE[-1][5]
+        )
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds, looked at after each change."""
+        changed = asyncio.Event()
+        listener = self.pipeline.engine.listen(changed.set)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while not holds():
+                changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    # A gap that is settled changes no data.
+                    await asyncio.wait_for(changed.wait(), 0.02)
+        listener.close()
+
+    def close(self) -> None:
+        """Close both ends."""
+
+        async def leave() -> None:
+            self.playing.cancel()
+            await asyncio.wait({self.playing})
+            await self.server.deafen()
+
+        self.market.close()
+        call(leave())
+
+    def gaps(self) -> list[list[mdnb.Event]]:
+        """Return what was told, a list for each gap."""
+        events = []
+        while not self.told.empty():
+            events.append(self.told.get())
+        by_gap = itertools.groupby(sorted(events, key=lambda event: event.gap_id), lambda event: event.gap_id)
+        return [list(group) for _, group in by_gap]
+
+    def check_bars(self, lacking: frozenset[int] = frozenset()) -> None:
+        """Compare the bars with those of the tape."""
+        held = [row for row in TAPE if row[5] not in lacking]
+        for name, seconds in NAMES.items():
+            assert held_bars(self.pipeline, name) == bars_of(held, seconds), name
+        assert self.market.accounting().balanced
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    faults, options = request.param
+    made = Stage(faults, **{"rest": True, **options})
+    yield made
+    made.close()
+
+
+def staged(*faults: Fault, **options: Any) -> tuple[tuple[Fault, ...], dict[str, Any]]:
+    return faults, options
+
+
+WITHIN = (Drop(100, 40), SlowHistory(0, 1, 200), Drop(220, 30))
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        staged(Drop(100, 60)),
+        staged(Drop(100, 60), rest=False),
+        staged(Restart(100, 60)),
+        staged(HalfOpen(100)),
+        staged(*WITHIN),
+        staged(*WITHIN, bars_wait=0.05),
+        staged(*WITHIN, most_trades=20),
+        staged(
+            Drop(100, 40), Drop(300, 5), Drop(310, 5), Drop(330, 40), SlowHistory(0, 9, 15), bars_wait=0.02
+        ),
+        staged(Mute(100, 50), Slow(200, 5, 0.02), Malformed(250), Duplicate(300, 3), Reorder(405, 3)),
+        staged(SequenceGap(100, 7), SequenceGap(300), Busy(0, 1, 503)),
+    ],
+    indirect=True,
+    ids=str,
+)
+def test_whatever_happens_the_bars_are_those_of_the_tape(stage: Stage) -> None:
+    stage.play()
+    stage.check_bars()
+    for gap in stage.gaps():
+        assert [(event.state, event.repaired) for event in gap] == [("repairing", False), ("repaired", True)]
+    stats = stage.market.data.get_stats()
+    assert (stats.gaps - stats.gaps_repaired, stats.gaps_repairing, stats.completeness) == (0, 0, 100.0)
+
+
+@pytest.mark.parametrize("rest", [True, False])
+@pytest.mark.parametrize(
+    "busy", [Busy(0, 4, 429, 0.05), Busy(0, 4, 503, 0.0)], ids=lambda busy: str(busy.status)
+)
+def test_a_history_that_fails_for_a_while_is_asked_until_it_is_well(busy: Busy, rest: bool) -> None:
+    stage = Stage([Drop(100, 100), busy], rest=rest)
+    try:
+        stage.play()
+        stage.check_bars()
+        (gap,) = stage.gaps()
+        assert [event.state for event in gap] == ["repairing", "repaired"]
+        assert gap[1].data["gap_start"].value == TAPE[99][0]
+        assert gap[1].trades >= 100
+        assert len(stage.server.questions) >= 5
+    finally:
+        stage.close()
+
+
+@pytest.mark.parametrize(
+    "stage", [staged(Drop(100, 50), Busy(0, 1, 503), SequenceGap(500, 15), Lacks(500, 15))], indirect=True
+)
+def test_what_is_lost_for_good_is_told_by_the_trades_around_it(stage: Stage) -> None:
+    stage.play()
+    stage.check_bars(frozenset(range(500, 515)))
+    repaired, lost = stage.gaps()
+    assert [event.state for event in repaired] == ["repairing", "repaired"]
+    assert [event.state for event in lost] == ["repairing", "lost"]
+    edges = lost[1].data["gap_start"].value, lost[1].data["gap_end"].value
+    assert edges == (TAPE[499][0], TAPE[515][0])
+    assert repaired[1].data["gap_end"].value <= edges[0]
+    text = stage.market._repr_html_()
+    assert "2, 1 repaired, 1 lost" in text
+
+
+def test_only_the_bars_wait_for_the_history() -> None:
+    stage = Stage([Drop(100, 40), SlowHistory(0, 1, 10**6)], rest=True)
+
+    async def until_late() -> tuple[float, int, int]:
+        stage.playing = asyncio.create_task(stage.server.play())
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await stage.server.reach(400)
+            await stage.until(lambda: stage.pipeline.duplicates.highest >= 399)
+        last = stage.pipeline.engine.last_trade
+        assert last is not None
+        return last[1], last[5], stage.pipeline.ledger.waiting
+
+    try:
+        price, number, waiting = call(until_late())
+        assert number >= 399
+        assert price == TAPE[number][1]
+        assert waiting > 0
+        assert held_bars(stage.pipeline, "1sec")[-1][0] == TAPE[99][0] // SECOND * SECOND
+        call(stage._play_on())
+        stage.check_bars()
+    finally:
+        stage.close()

@@ -1,0 +1,496 @@
+"""A venue on real sockets whose faults are data: a tape, faults at places of it, and the dialect of a venue.
+
+The tape is played once, to whoever has subscribed; it runs on while nobody is connected, so that trades are
+missed. WebSocket and REST share a port. Faults happen at trades of the tape or at questions to the history,
+never at seconds of the wall, so a test does not depend on how fast the machine is.
+
+A venue of its own is a `Dialect` of some sixty lines: how it greets, what a client's message asks for, how
+a trade, a heartbeat, a page of the history and a refusal are written. That of mdnb's own protocol is in
+`tests.venues.mdnb_venue`.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import bisect
+import contextlib
+import dataclasses
+import http
+from collections.abc import AsyncIterator, Sequence
+
+from websockets.asyncio.server import Request, Response, Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+
+from mdnb.rows import TradeRow
+
+__all__ = [
+    "Busy",
+    "ClockOffset",
+    "Dialect",
+    "Drop",
+    "Duplicate",
+    "Fault",
+    "FaultyServer",
+    "HalfOpen",
+    "Lacks",
+    "Malformed",
+    "Mute",
+    "Question",
+    "Reorder",
+    "Restart",
+    "SequenceGap",
+    "Slow",
+    "SlowHistory",
+    "Subscribe",
+    "faulty",
+]
+
+_SECOND = 1_000_000_000
+
+
+# Faults of the stream: ``at`` is the trade of the tape before which it happens
+
+
+@dataclasses.dataclass(frozen=True)
+class Drop:
+    """The connection breaks, and there is none until so many trades have passed."""
+
+    at: int
+    misses: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Restart:
+    """As `Drop`, with a proper close (1012), and nobody listens at all meanwhile."""
+
+    at: int
+    misses: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class HalfOpen:
+    """The connection stands, and nothing comes over it any more; whoever connects anew is served."""
+
+    at: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Mute:
+    """Nothing is sent for so many trades, no heartbeat either; then they come all at once."""
+
+    at: int
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Slow:
+    """So many trades come each so many seconds late."""
+
+    at: int
+    count: int
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Duplicate:
+    """A trade comes so many times more."""
+
+    at: int
+    times: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Reorder:
+    """So many trades come the last one first."""
+
+    at: int
+    count: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Malformed:
+    """A frame that is none."""
+
+    at: int
+    text: str = '{"e":"trades","s":'
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceGap:
+    """So many trades never come live."""
+
+    at: int
+    count: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ClockOffset:
+    """From here on all times are so many seconds off."""
+
+    at: int
+    seconds: float
+
+
+# Faults of the history: ``first`` is the question, from 0, at which it begins
+
+
+@dataclasses.dataclass(frozen=True)
+class Busy:
+    """So many questions are refused: 429, 503 or another status, with the seconds to wait where named."""
+
+    first: int
+    count: int
+    status: int = 429
+    retry_after: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class SlowHistory:
+    """So many questions are answered after so many trades have passed."""
+
+    first: int
+    count: int
+    trades: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Lacks:
+    """The history does not know so many trades of the tape."""
+
+    at: int
+    count: int = 1
+
+
+Fault = (
+    Drop
+    | Restart
+    | HalfOpen
+    | Mute
+    | Slow
+    | Duplicate
+    | Reorder
+    | Malformed
+    | SequenceGap
+    | ClockOffset
+    | Busy
+    | SlowHistory
+    | Lacks
+)
+
+
+# What a venue's dialect gives
+
+
+@dataclasses.dataclass(frozen=True)
+class Subscribe:
+    """A client's message that subscribes to the trades, and what it is answered."""
+
+    reply: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """A question to the history, with whatever the dialect needs to answer it."""
+
+    start_ns: int
+    end_ns: int
+    limit: int = 1000
+    number: int = 0
+
+
+class Dialect(abc.ABC):
+    """How a venue writes things."""
+
+    def welcome(self, now_ns: int) -> str | None:
+        """Return what a client is sent first."""
+        return None
+
+    @abc.abstractmethod
+    def hear(self, text: str) -> Subscribe | Question | str | None:
+        """Return what a message asks for; a text is an answer as it stands, None is ignored."""
+
+    @abc.abstractmethod
+    def trade(self, row: TradeRow) -> str:
+        """Return the frame of a trade."""
+
+    def heartbeat(self, now_ns: int) -> str | None:
+        """Return the frame that is sent where nothing trades."""
+        return None
+
+    def page(self, question: Question, rows: Sequence[TradeRow], *, more: bool) -> str:
+        """Return an answer of the history over the socket."""
+        raise NotImplementedError
+
+    def refusal(self, question: Question, status: int, retry_after: float | None) -> str:
+        """Return a refusal of the history over the socket."""
+        raise NotImplementedError
+
+    def rest(self, path: str) -> Question | None:
+        """Return what a GET asks for; None where there is no such page."""
+        return None
+
+    def body(self, question: Question, rows: Sequence[TradeRow], *, more: bool) -> bytes:
+        """Return the body of the answer to a GET."""
+        raise NotImplementedError
+
+
+class FaultyServer:
+    """Plays a tape, with faults.
+
+    Parameters
+    ----------
+    dialect
+        How it speaks.
+    tape
+        The trades, in order of their times.
+    faults
+        What goes wrong.
+    pace
+        Seconds between two trades.
+
+    Attributes
+    ----------
+    at
+        How many trades of the tape have been.
+    questions
+        What the history was asked, in order.
+    connections
+        How many clients came in, all told.
+    """
+
+    def __init__(
+        self, dialect: Dialect, tape: Sequence[TradeRow], faults: Sequence[Fault] = (), pace: float = 0.001
+    ) -> None:
+        self.at = 0
+        self.questions: list[Question] = []
+        self.connections = 0
+        self.over = asyncio.Event()
+        self._dialect = dialect
+        offsets = sorted((one.at, one.seconds) for one in faults if isinstance(one, ClockOffset))
+        self._tape = [
+            (
+                row[0] + round([0.0, *(seconds for at, seconds in offsets if at <= place)][-1] * _SECOND),
+                *row[1:],
+            )
+            for place, row in enumerate(tape)
+        ]
+        self._times = [row[0] for row in self._tape]
+        self._faults = faults
+        self._pace = pace
+        self._port = 0
+        self._server: Server | None = None
+        self._clients: set[ServerConnection] = set()
+        self._gone: set[ServerConnection] = set()
+        self._held: list[str] | None = None
+        self._closed_until = 0
+        self._moved = asyncio.Condition()
+        self._subscribed = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        """Where to connect."""
+        return f"ws://127.0.0.1:{self._port}"
+
+    # -- listening --------------------------------------------------------------------------------------
+
+    async def listen(self) -> None:
+        """Accept clients."""
+        self._server = await serve(
+            self._serve,
+            "127.0.0.1",
+            self._port,
+            process_request=self._admit,
+            compression=None,
+            ping_interval=None,
+            close_timeout=0.1,
+        )
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def deafen(self) -> None:
+        """Accept nobody; those who are connected are closed with 1012."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close(code=1012, reason="restart")
+            await server.wait_closed()
+
+    async def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
+        if "Upgrade" not in request.headers:
+            return await self._get(request.path)
+        if self.at < self._closed_until:
+            return _response(503, b"not yet\n")
+        return None
+
+    async def _get(self, path: str) -> Response:
+        question = self._dialect.rest(path)
+        if question is None:
+            return _response(404, b"nothing here\n")
+        refused = await self._ask(question)
+        if refused is not None:
+            return _response(refused.status, b"later\n", refused.retry_after)
+        rows, more = self._rows(question)
+        return _response(200, self._dialect.body(question, rows, more=more))
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        self.connections += 1
+        # The client is the one under test: that it left is no news here.
+        with contextlib.suppress(ConnectionClosed):
+            hello = self._dialect.welcome(self._now_ns())
+            if hello is not None:
+                await socket.send(hello)
+            async for frame in socket:
+                await self._answer(socket, frame if isinstance(frame, str) else frame.decode())
+        self._clients.discard(socket)
+
+    async def _answer(self, socket: ServerConnection, text: str) -> None:
+        heard = None if socket in self._gone else self._dialect.hear(text)
+        if isinstance(heard, Subscribe):
+            if heard.reply is not None:
+                await socket.send(heard.reply)
+            self._clients.add(socket)
+            self._subscribed.set()
+        elif isinstance(heard, Question):
+            refused = await self._ask(heard)
+            if refused is not None:
+                await socket.send(self._dialect.refusal(heard, refused.status, refused.retry_after))
+            else:
+                rows, more = self._rows(heard)
+                await socket.send(self._dialect.page(heard, rows, more=more))
+        elif heard is not None:
+            await socket.send(heard)
+
+    # -- the history ------------------------------------------------------------------------------------
+
+    async def _ask(self, question: Question) -> Busy | None:
+        """Return how a question is refused, None where it is answered; after a while where it is slow."""
+        number = len(self.questions)
+        self.questions.append(question)
+        for fault in self._faults:
+            if isinstance(fault, SlowHistory) and fault.first <= number < fault.first + fault.count:
+                await self.reach(self.at + fault.trades)
+            if isinstance(fault, Busy) and fault.first <= number < fault.first + fault.count:
+                return fault
+        return None
+
+    def _rows(self, question: Question) -> tuple[list[TradeRow], bool]:
+        first = bisect.bisect_left(self._times, question.start_ns)
+        last = min(bisect.bisect_left(self._times, question.end_ns), self.at)
+        lacking = {
+            number
+            for fault in self._faults
+            if isinstance(fault, Lacks)
+            for number in range(fault.at, fault.at + fault.count)
+        }
+        places = [place for place in range(first, last) if place not in lacking]
+        rows = [self._tape[place] for place in places[: question.limit]]
+        return rows, len(places) > question.limit
+
+    # -- the tape ---------------------------------------------------------------------------------------
+
+    async def reach(self, at: int) -> None:
+        """Wait until so many trades of the tape have been, or all."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.at >= min(at, len(self._tape)))
+
+    def _now_ns(self) -> int:
+        return self._times[min(self.at, len(self._times) - 1)]
+
+    async def play(self) -> None:
+        """Play the tape once, from the first subscription on, then heartbeats for ever."""
+        await self._subscribed.wait()
+        order = self._order()
+        for number in order:
+            await self._before(self.at)
+            if number is not None:
+                await self._send(self._frames(number))
+            async with self._moved:
+                self.at += 1
+                self._moved.notify_all()
+            await asyncio.sleep(self._pace)
+        await self._let_in()
+        self.over.set()
+        while True:
+            beat = self._dialect.heartbeat(self._now_ns())
+            if beat is not None:
+                await self._send([beat])
+            await asyncio.sleep(0.05)
+
+    def _order(self) -> list[int | None]:
+        """Return which trade is sent at each place of the tape; None where none is."""
+        order: list[int | None] = list(range(len(self._tape)))
+        for fault in self._faults:
+            if isinstance(fault, Reorder):
+                part = slice(fault.at, fault.at + fault.count)
+                order[part] = order[part][::-1]
+            elif isinstance(fault, SequenceGap):
+                part = slice(fault.at, fault.at + fault.count)
+                order[part] = [None] * len(order[part])
+        return order
+
+    async def _before(self, place: int) -> None:
+        await self._let_in()
+        for fault in self._faults:
+            if isinstance(fault, Mute) and place == fault.at + fault.count:
+                held, self._held = self._held or [], None
+                await self._send(held)
+            if isinstance(fault, Slow) and fault.at <= place < fault.at + fault.count:
+                await asyncio.sleep(fault.seconds)
+            if isinstance(fault, (Busy, SlowHistory, Lacks)) or fault.at != place:
+                continue
+            if isinstance(fault, Drop):
+                self._closed_until = fault.at + fault.misses
+                for socket in list(self._clients):
+                    socket.transport.abort()
+                self._clients.clear()
+            elif isinstance(fault, Restart):
+                self._closed_until = fault.at + fault.misses
+                self._clients.clear()
+                await self.deafen()
+            elif isinstance(fault, HalfOpen):
+                self._gone |= self._clients
+                self._clients.clear()
+            elif isinstance(fault, Mute):
+                self._held = []
+            elif isinstance(fault, Malformed):
+                await self._send([fault.text])
+
+    async def _let_in(self) -> None:
+        if self._server is None and (self.at >= self._closed_until or self.at >= len(self._tape)):
+            await self.listen()
+
+    def _frames(self, number: int) -> list[str]:
+        times = 1 + sum(one.times for one in self._faults if isinstance(one, Duplicate) and one.at == number)
+        return [self._dialect.trade(self._tape[number])] * times
+
+    async def _send(self, frames: Sequence[str]) -> None:
+        if self._held is not None:
+            self._held += frames
+            return
+        for socket in list(self._clients):
+            with contextlib.suppress(ConnectionClosed):
+                for frame in frames:
+                    await socket.send(frame)
+
+
+def _response(status: int, body: bytes, retry_after: float | None = None) -> Response:
+    headers = Headers({"Content-Length": str(len(body)), "Connection": "close"})
+    if retry_after is not None:
+        headers["Retry-After"] = f"{retry_after:g}"
+    return Response(status, http.HTTPStatus(status).phrase, headers, body)
+
+
+@contextlib.asynccontextmanager
+async def faulty(
+    dialect: Dialect, tape: Sequence[TradeRow], faults: Sequence[Fault] = (), pace: float = 0.001
+) -> AsyncIterator[FaultyServer]:
+    """Serve a tape with faults, as long as the block runs."""
+    server = FaultyServer(dialect, tape, faults, pace)
+    await server.listen()
+    playing = asyncio.create_task(server.play())
+    try:
+        yield server
+    finally:
+        playing.cancel()
+        await asyncio.wait({playing})
+        await server.deafen()

@@ -1,0 +1,174 @@
+"""The server with faults does what its faults say, seen by a bare client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import websockets.asyncio.client as ws
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from mdnb.rows import TradeRow
+from tests.limits import LIMIT_SECONDS
+from tests.venues.faulty_server import (
+    Busy,
+    ClockOffset,
+    Drop,
+    Duplicate,
+    Fault,
+    FaultyServer,
+    HalfOpen,
+    Lacks,
+    Malformed,
+    Mute,
+    Reorder,
+    Restart,
+    SequenceGap,
+    Slow,
+    SlowHistory,
+    faulty,
+)
+from tests.venues.mdnb_venue import MdnbDialect, get
+
+SECOND = 1_000_000_000
+TAPE: list[TradeRow] = [(1_000 * SECOND + i * SECOND, 100.0 + i % 5, 1.0, 1, 1, i) for i in range(20)]
+
+
+class Client:
+    """Subscribes, and reads until the tape is over or the connection is."""
+
+    def __init__(self) -> None:
+        self.frames: list[str] = []
+        self.code: int | None = None
+
+    async def read(self, server: FaultyServer) -> None:
+        async with ws.connect(server.url) as socket:
+            await socket.send(json.dumps({"op": "subscribe", "id": 1, "symbol": "X"}))
+            try:
+                async for frame in socket:
+                    self.frames.append(str(frame))
+                    if server.over.is_set() and '"clock"' in str(frame):
+                        return
+            except ConnectionClosed as error:
+                self.code = error.rcvd.code if error.rcvd else 1006
+
+    @property
+    def ids(self) -> list[int]:
+        found: list[int] = []
+        for frame in self.frames:
+            if '"trades"' in frame and frame.endswith("}"):
+                found += [row[5] for row in json.loads(frame)["r"]]
+        return found
+
+
+def played(*faults: Fault) -> Client:
+    async def main() -> Client:
+        client = Client()
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, faults) as server:
+            await client.read(server)
+        return client
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("faults", "ids"),
+    [
+        ([], range(20)),
+        ([Duplicate(3, 2)], [0, 1, 2, 3, 3, 3, *range(4, 20)]),
+        ([Reorder(3, 3)], [0, 1, 2, 5, 4, 3, *range(6, 20)]),
+        ([SequenceGap(3, 2), SequenceGap(18)], [0, 1, 2, *range(5, 18), 19]),
+        ([Mute(3, 5), Slow(10, 2, 0.01)], range(20)),
+        ([Malformed(3)], range(20)),
+    ],
+    ids=str,
+)
+def test_the_tape_comes_as_its_faults_say(faults: list[Fault], ids: Sequence[int]) -> None:
+    client = played(*faults)
+    assert client.ids == list(ids)
+    assert json.loads(client.frames[0])["e"] == "welcome"
+    broken = [frame for frame in client.frames if not frame.endswith("}")]
+    assert broken == ['{"e":"trades","s":'] * any(isinstance(fault, Malformed) for fault in faults)
+
+
+@pytest.mark.parametrize(("fault", "code"), [(Drop(5, 4), 1006), (Restart(5, 4), 1012)], ids=str)
+def test_after_a_loss_the_tape_goes_on_and_later_there_is_a_connection(fault: Fault, code: int) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, [fault]) as server:
+            first, second = Client(), Client()
+            await first.read(server)
+            assert (first.ids, first.code) == (list(range(5)), code)
+            while not second.frames:
+                try:
+                    await second.read(server)
+                except (OSError, InvalidStatus):
+                    await asyncio.sleep(0)
+            assert min(second.ids, default=9) >= 9
+            assert second.ids == list(range(20))[20 - len(second.ids) :]
+
+    asyncio.run(main())
+
+
+def test_over_a_half_open_connection_nothing_comes_and_nothing_is_answered() -> None:
+    async def main() -> None:
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, [HalfOpen(5)]) as server:
+            client = Client()
+            reading = asyncio.create_task(client.read(server))
+            await server.over.wait()
+            assert client.ids == list(range(5))
+            assert not reading.done()
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    asyncio.run(main())
+
+
+def test_times_are_off_from_a_trade_on() -> None:
+    client = played(ClockOffset(5, 90.0), ClockOffset(10, 0.0))
+    times = [json.loads(frame)["r"][0][0] for frame in client.frames if '"trades"' in frame]
+    off = [time - row[0] for time, row in zip(times, TAPE, strict=True)]
+    assert off == [0] * 5 + [90 * SECOND] * 5 + [0] * 10
+
+
+def test_the_history_answers_by_rest_as_its_faults_say() -> None:
+    faults = [Busy(0, 1, 429, 2.0), Busy(1, 1, 503), SlowHistory(2, 1, 3), Lacks(2, 2)]
+    path = f"/trades?start={TAPE[1][0]}&end={TAPE[6][0]}&limit=2"
+
+    async def main() -> list[Any]:
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, faults) as server:
+            await Client().read(server)
+            answers = [await get(server.url, path) for _ in range(3)]
+            assert (await get(server.url, "/elsewhere"))[0] == 404
+            assert [question.limit for question in server.questions] == [2, 2, 2]
+            return answers
+
+    busy, down, well = asyncio.run(main())
+    assert (busy[0], busy[1]["retry-after"]) == (429, "2")
+    assert (down[0], "retry-after" in down[1]) == (503, False)
+    answer = json.loads(well[2])
+    assert ([row[5] for row in answer["rows"]], answer["more"]) == ([1, 4], True)
+
+
+def test_the_history_answers_over_the_socket_too() -> None:
+    async def main() -> list[Any]:
+        answers = []
+        async with (
+            asyncio.timeout(LIMIT_SECONDS),
+            faulty(MdnbDialect(), TAPE, [Busy(0, 1, 429, 2.0)]) as server,
+        ):
+            await Client().read(server)
+            async with ws.connect(server.url) as socket:
+                for number in (7, 8):
+                    asked = {"op": "trades", "id": number, "start": 0, "end": TAPE[2][0], "limit": 9}
+                    await socket.send(json.dumps(asked))
+                    while (answer := json.loads(await socket.recv()))["e"] != "reply":
+                        pass
+                    answers.append(answer)
+        return answers
+
+    busy, well = asyncio.run(main())
+    assert (busy["id"], busy["ok"], busy["retry_after"]) == (7, False, 2.0)
+    assert (well["id"], [row[5] for row in well["rows"]], well["more"]) == (8, [0, 1], False)
