@@ -129,7 +129,7 @@ class CallbackThreads:
             self._all_busy.set()
 
     def _watch(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             self._all_busy.wait()
             taken = self._taken
             if self._stopping.wait(self._patience):

@@ -164,3 +164,21 @@ def test_stopping_ends_each_thread_once_it_is_free(turns: Turns) -> None:
     for each in busy:
         each.join(LIMIT_SECONDS)
         assert not each.is_alive()
+
+
+def test_the_thread_that_watches_ends_though_it_comes_to_itself_while_the_rest_is_stopped(
+    turns: Turns, no_thread_leak: None
+) -> None:
+    class Late(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            ended = super().wait(timeout)
+            threads.stop()
+            return ended
+
+    threads = CallbackThreads(patience=0.001)
+    # Its time is over, and only then, before it says so, the others are stopped.
+    threads._stopping = Late()
+    threads.watch()
+    turns.go.set()
+    threads.put(turns.stay)
+    turns.began()
