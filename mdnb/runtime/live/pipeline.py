@@ -210,6 +210,7 @@ class Pipeline:
         """Put the trades that waited into the bars, however old; from now on none waits."""
         engine, cascade = self.engine, self.engine.cascade
         with engine.lock:
+            self._set_time()
             held, self.held = self.held, None
             rows = [] if held is None else held.ordered()
             if not rows:
