@@ -62,7 +62,7 @@ class ConnectionView:
         ...     market.start()
         ...     market.wait_ended()
         >>> hours[:3], len(hours)
-        ([1, 2, 3], 22)
+        ([1, 2, 3], 24)
         """
         self._session.begin()
 

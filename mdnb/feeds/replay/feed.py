@@ -166,8 +166,8 @@ class ReplayFeed(WireFeed):
             source, frozenset(symbols), paced, self._wall, self._arrivals, self._tell_time, self._is_single
         )
         self.waits_to_begin = self.waits_to_begin and paced is None
-        if not self.waits_to_begin:
-            self._server.begun.set()
+        if self.waits_to_begin:
+            self._server.begun.clear()
         self._address = await self._server.start()
 
     def known_symbols(self) -> tuple[str, ...]:

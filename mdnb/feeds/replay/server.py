@@ -205,6 +205,7 @@ class ReplayServer:
         is_single: Callable[[], bool] = lambda: False,
     ) -> None:
         self.begun = asyncio.Event()
+        self.begun.set()
         self.flowing = asyncio.Event()
         self.flowing.set()
         self._is_single = is_single

@@ -32,7 +32,7 @@ class MarketView:
     >>> with mdnb.live("MNQ", ["1min", "5min"], feed="sim://?speed=600", initial_days=0.1) as live:
     ...     event = live.wait_for("bars_closed", timeout=60)
     ...     first = event.bars["1min"].time
-    ...     list(event.view), event.view["1min"].index[-1] == first
+    ...     list(event.view), first in event.view["1min"].index
     (['1min', '5min'], True)
     """
 
