@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
-from mdnb.errors import MdnbError, OptionError, RuntimeUseError, WaitTimeoutError
+from mdnb.errors import OptionError, RuntimeUseError, WaitTimeoutError
 from mdnb.interruptible_wait import seconds_to_wait, wakeful
 from mdnb.runtime.process.loop import background_loop
 
@@ -47,26 +47,24 @@ def call(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     WaitTimeoutError
         When it did not end within ``timeout`` seconds; it is cancelled.
     """
+    future: concurrent.futures.Future[T] | None = None
     try:
         refuse_on_loop(getattr(coroutine, "__qualname__", "this call"))
         seconds = seconds_to_wait(timeout)
-    except MdnbError:
-        coroutine.close()
-        raise
-    background = background_loop()
-    future: concurrent.futures.Future[T] = concurrent.futures.Future()
-    try:
+        background = background_loop()
+        future = concurrent.futures.Future()
         # An interrupt may come before this has returned: what was started then can be cancelled all the same.
         background.loop.call_soon_threadsafe(_start, coroutine, future, background.loop)
         return future.result(seconds)
-    except concurrent.futures.TimeoutError as error:
-        if future.done():
-            raise
-        _cancel(future)
-        raise WaitTimeoutError(f"not done within {seconds:g} s") from error
-    except BaseException:
-        if not future.done():
+    except BaseException as error:
+        timed_out = isinstance(error, concurrent.futures.TimeoutError) and future and not future.done()
+        if future is not None and not future.done():
             _cancel(future)
+        if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+            # It was not handed over.
+            coroutine.close()
+        if timed_out:
+            raise WaitTimeoutError(f"not done within {seconds:g} s") from error
         raise
 
 

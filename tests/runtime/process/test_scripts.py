@@ -116,8 +116,7 @@ _INTERRUPTED = {
     "plain": f"""
         {_LIVE}
         kept = live.chart("1min")
-        print("up", flush=True)
-        live.wait_for("new_bar", where=lambda event: False)
+        live.wait_for("tick_data", where=lambda event: print("up", flush=True))
         """,
     "asyncio.run": f"""
         import asyncio
