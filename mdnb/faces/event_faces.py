@@ -91,7 +91,7 @@ class AwaitedEvents:
             After the market was closed.
         """
         _check_open(self._session)
-        return await wait_for_event(self._session, type, timeout, where, self._symbol)
+        return await _wait_for_event(self._session, type, timeout, where, self._symbol)
 
     def events(self, *types: EventType | str, timeout: float | None = None) -> AsyncIterator[Event]:
         """Iterate over events as they come, until the market ends; no types means all.
@@ -191,7 +191,7 @@ class PlainEvents:
         """
         _check_open(self._session)
         self._session.bus.refuse_wait()
-        return call(wait_for_event(self._session, type, timeout, where, self._symbol))
+        return call(_wait_for_event(self._session, type, timeout, where, self._symbol))
 
     def events(self, *types: EventType | str, timeout: float | None = None) -> Iterator[Event]:
         """Iterate over events as they come, until the market ends; no types means all.
@@ -220,7 +220,7 @@ class PlainEvents:
         return made
 
 
-async def wait_for_event(
+async def _wait_for_event(
     session: MarketSession,
     type: EventType | str,
     timeout: float | None,

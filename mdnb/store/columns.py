@@ -88,10 +88,10 @@ class BarColumns:
     def of(
         cls, arrays: Sequence[NDArray[Any]], first: int = 0, generation: int = 0, *, forming: bool = False
     ) -> BarColumns:
-        """Return bars made of ten arrays: the first nine attributes, and `closed_us`."""
-        time_us, open_, high, low, close, volume, vwap, tick_count, flags, closed_us = arrays
+        """Return bars made of nine arrays, in the order of the attributes, and `closed_us` where there is."""
+        time_us, open_, high, low, close, volume, vwap, tick_count, flags, *rest = arrays
         nine = time_us, open_, high, low, close, volume, vwap, tick_count, flags
-        return cls(*nine, first, forming, generation, closed_us)
+        return cls(*nine, first, forming, generation, rest[0] if rest else _NONE_NOTED)
 
     def part(self, start: int, stop: int) -> BarColumns:
         """Return the rows ``[start, stop)`` as views."""

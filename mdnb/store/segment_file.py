@@ -37,7 +37,7 @@ __all__ = [
     "write_segment",
 ]
 
-BYTES_A_ROW: Final = 61
+BYTES_A_ROW: Final = 69
 """What a row costs in a :class:`mdnb.store.bars.BarStore`."""
 NAME_PREFIX: Final = "bars-"
 TEMPORARY_SUFFIX: Final = ".tmp"

@@ -106,7 +106,7 @@ def test_every_bit_comes_back_in_both_layouts(times: list[int], seed: int, memor
         store = SegmentStore(Path(folder), memory_map=memory_map)
         made = store.append(columns_of(rows))
         assert (made.first_ns, made.last_ns) == (times[0] * 1000, times[-1] * 1000)
-        assert (made.rows, made.raw_bytes, made.compressed) == (len(times), 61 * len(times), False)
+        assert (made.rows, made.raw_bytes, made.compressed) == (len(times), 69 * len(times), False)
         assert same(store.read(), rows)
         store.compress()
         assert [segment.compressed for segment in store.segments()] == [True]
@@ -214,7 +214,7 @@ def check(store: SegmentStore, model: Model) -> None:
     rows = model.rows
     assert same(store.read(), rows)
     assert len(store) == len(rows)
-    assert store.raw_bytes == 61 * len(rows)
+    assert store.raw_bytes == 69 * len(rows)
     assert store.first_ns == (int(rows["time_us"][0]) * 1000 if len(rows) else None)
     assert store.last_ns == (int(rows["time_us"][-1]) * 1000 if len(rows) else None)
     held = store.segments()

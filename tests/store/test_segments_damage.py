@@ -388,7 +388,7 @@ def test_a_forged_file_is_refused_before_it_is_decoded(tmp_path: Path, how: str,
 
 @pytest.mark.parametrize("rows", [1_000_001, 4_000])
 def test_a_parquet_file_that_would_take_too_much_memory_is_not_decoded(tmp_path: Path, rows: int) -> None:
-    names = ("time_us", "open", "high", "low", "close", "volume", "vwap", "tick_count", "flags")
+    names = ("time_us", "open", "high", "low", "close", "volume", "vwap", "tick_count", "flags", "closed_us")
     columns = columns_of(minutes(0, 4_000))
     arrays = [pa.array(getattr(columns, name)) for name in names]
     fields = [pa.field(name, array.type, nullable=False) for name, array in zip(names, arrays, strict=True)]

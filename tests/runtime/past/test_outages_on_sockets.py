@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import mdnb
-from mdnb.feeds.connection import Backoff, Timeouts
+from mdnb.feeds.timeouts import Backoff, Liveness
 from mdnb.market import LiveMarket
 from mdnb.rows import TradeRow
 from mdnb.runtime.past.stretches import Patience
@@ -50,7 +50,8 @@ class Stage:
     def __init__(self, faults: Sequence[Fault], *, rest: bool, **patience: Any) -> None:
         self.server = FaultyServer(MdnbDialect(), TAPE, faults)
         call(self.server.listen())
-        self.feed = VenueFeed(self.server, rest=rest, timeouts=Timeouts(stale=0.2, dead=0.4))
+        self.feed = VenueFeed(self.server, rest=rest)
+        self.feed.liveness = Liveness(signs="frames", stale_seconds=0.2, dead_seconds=0.4)
         self.feed.backoff = Backoff(0.001, 1.0, 0.001)
         self.market: LiveMarket = mdnb.live(
             SYMBOL, list(NAMES), feed=self.feed, initial_days=0, progress=False
