@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from mdnb.clock import MarketClock
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
+from mdnb.feeds.endpoint import after
+from mdnb.feeds.replay.feed import ReplayFeed
 from mdnb.instruments import known_instrument
 from mdnb.rows import Reply
 
@@ -54,3 +56,20 @@ def test_a_feed_has_no_history_and_ignores_replies_unless_it_says_otherwise() ->
         assert feed.closed == 1
 
     asyncio.run(main())
+
+
+def test_a_live_feed_has_nothing_to_begin_and_goes_on_by_itself() -> None:
+    feed = Bare()
+    feed.begin()
+    feed.let_flow(False)
+    assert feed.arrivals is None
+    assert not feed.waits_to_begin
+    recording = ReplayFeed("dataset:gold-ticks", speed="max")
+    recording.begin()
+    recording.let_flow(False)  # before it is open there is nothing that flows
+    assert recording.arrivals is not None
+
+
+def test_a_pause_that_nobody_names_is_none() -> None:
+    assert after(None) == after("soon") == 0.0
+    assert after(7) == after("7") == 7.0

@@ -118,6 +118,25 @@ def test_a_bar_of_a_history_is_known_at_its_end_and_the_grace() -> None:
     assert frame["end"].isna().iloc[-1]
 
 
+def test_a_bar_that_was_put_in_later_was_not_known_before() -> None:
+    rig = Rig("1min")
+    rig.trade(59, 100.0)
+    rig.trade(121, 101.0)
+    with rig.engine.lock:
+        instant = rig.engine.read_ns()
+    rig.trade(119.5, 99.0, now=122)  # of a minute without a trade so far
+    rig.trade(200, 102.0)
+    assert rig.engine.frame("1min")["close"].tolist() == [100.0, 99.0, 101.0, 102.0]
+    assert rig.engine.known("1min", instant)["close"].tolist() == [100.0]
+    assert rig.engine.known("1min", START + 250 * SECOND)["close"].tolist() == [100.0, 99.0, 101.0]
+    assert len(rig.engine.known("1min", START)) == 0
+    times = rig.engine.reader.frame_with_times("1min", (None, None, None, False))
+    assert times["closed_at"].isna().tolist() == [False, False, False, True]
+    assert times["end"].notna().all()
+    empty = rig.engine.reader.known_frame("1min", START, (None, None, None, True), with_times=True)
+    assert list(empty.columns[-2:]) == ["end", "closed_at"]
+
+
 def table(speed: float | str, source: str, symbol: str, **options: Any) -> list[tuple[Any, ...]]:
     """Return what a replay told of closed bars, and what was known with each."""
     made: list[tuple[Any, ...]] = []

@@ -354,7 +354,7 @@ _FORGERIES = ("text", "fewer", "more", "narrow", "missing", "renamed", "null", "
 )
 def test_a_forged_file_is_refused_before_it_is_decoded(tmp_path: Path, how: str, suffix: str) -> None:
     columns = numbered(0)
-    names = ("time_us", "open", "high", "low", "close", "volume", "vwap", "tick_count", "flags")
+    names = ("time_us", "open", "high", "low", "close", "volume", "vwap", "tick_count", "flags", "closed_us")
     arrays = {name: pa.array(getattr(columns, name)) for name in names}
     rows = ROWS
     batches, compression = 1, None
