@@ -206,6 +206,8 @@ def _python(code: str) -> str:
         text=True,
         timeout=LIMIT_SECONDS,
         check=False,
+        # IPython warns where another environment than the one that runs is active.
+        env={name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout.strip()
