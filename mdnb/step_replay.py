@@ -14,6 +14,7 @@ from mdnb.decode import decoder
 from mdnb.errors import OptionError, SymbolError
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event, EventType
+from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.feed import ReplayFeed
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.market_view import MarketView
@@ -139,7 +140,7 @@ def _steps(
         lambda: feed.clock,
         Health(),
         lambda _batch: None,
-        collections.deque(),
+        Playback(),
     )
     while (due := source.next_frames(frozenset([name]), None)) is not None:
         batcher.take([(due.from_ns, frame) for frame in due.frames])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import abc
-import collections
 from collections.abc import Callable, Sequence
 from typing import Literal
 
 from mdnb.clock import Clock, MarketClock
 from mdnb.errors import OptionError, suggest
+from mdnb.feeds.playback import Playback
 from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
 from mdnb.rows import BarRow, Reply, TradeRow
@@ -44,16 +44,9 @@ class Feed(abc.ABC):
         ``mid``, ``bid`` or ``ask``.
     clock
         The market's time.
-    arrivals
-        Of a recording: when each frame that is delivered next was received, UTC epoch nanoseconds; bars
-        close by it. None of a feed that is live.
-    on_time
-        Of a recording: is called with the time that passes between its frames. The session sets it.
-    waits_to_begin
-        Whether it plays from `begin` on, and not before.
-    in_single_rows
-        Of a recording: whether rows are to be sent one by one, because somebody handles each. The session
-        sets it.
+    playback
+        Of a recording: when its frames were received, by which bars close, and how it is played. None of a
+        feed that is live.
     liveness
         What shows that it is alive, when it is stale and when dead.
     round_trip_ms
@@ -79,10 +72,7 @@ class Feed(abc.ABC):
     has_trades: bool = True
     source: Literal["trades", "quotes", "bars"] = "trades"
     quote_price: Literal["mid", "bid", "ask"] = "mid"
-    arrivals: collections.deque[int] | None = None
-    on_time: Callable[[int], None] | None = None
-    waits_to_begin: bool = False
-    in_single_rows: Callable[[], bool] | None = None
+    playback: Playback | None = None
     is_local: bool = False
     liveness: Liveness = Liveness()
     round_trip_ms: float = float("nan")
@@ -151,14 +141,6 @@ class Feed(abc.ABC):
     def silent_seconds(self) -> float:
         """Return the seconds since a sign of life that only the feed sees, such as a pong; else infinity."""
         return float("inf")
-
-    def begin(self) -> None:
-        """Begin to play, of a recording that waits until somebody wants its data; again it does nothing."""
-        return
-
-    def let_flow(self, on: bool) -> None:
-        """Go on or pause, of a feed that can wait: nothing is lost by it."""
-        return
 
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request; feeds that send no requests ignore it."""

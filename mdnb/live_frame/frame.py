@@ -114,6 +114,7 @@ class LiveFrame(PandasNames):
     @property
     def forming(self) -> Bar | None:
         """The bar that is being made; None where there is none."""
+        self._engine.wanted()
         row = self._engine.forming(self.timeframe)
         return None if row is None else self._engine.bar(self.timeframe, row, closed=False)
 

@@ -19,6 +19,7 @@ from mdnb.errors import FeedError, OptionError, WaitTimeoutError, not_followed
 from mdnb.events.bus import EventBus, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
+from mdnb.feeds.playback import Playback
 from mdnb.interruptible_wait import seconds_to_wait
 from mdnb.rows import Batch
 from mdnb.runtime.apply_config import apply_config, begin_config
@@ -30,6 +31,7 @@ from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.cell_end import after_this_cell
+from mdnb.runtime.process.loop import call_soon_if_open
 from mdnb.runtime.process.workers import Workers
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
@@ -132,7 +134,7 @@ class MarketSession:
         self._closing: asyncio.Task[None] | None = None
         self._live_now = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waits_to_begin = False
+        self._waiting: Playback | None = None
         self._beginning: asyncio.TimerHandle | None = None
         self._address = self._last_loss = ""
         self._deadline: float | None = None
@@ -144,12 +146,13 @@ class MarketSession:
     def _make_batcher(self) -> FrameBatcher:
         feed = self.feed
         parts = decoder(feed.dialect), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
-        if feed.arrivals is None:
+        playback = feed.playback
+        if playback is None:
             return FrameBatcher(*parts)
-        made = RecordedBatcher(*parts, feed.arrivals, self.bus, feed.let_flow)
-        feed.on_time = made.on_time
-        feed.in_single_rows = lambda: made.in_step
-        feed.waits_to_begin = self.options.waits_to_begin
+        made = RecordedBatcher(*parts, playback, self.bus)
+        playback.on_time = made.on_time
+        playback.in_single_rows = lambda: made.in_step
+        playback.waits_to_begin = self.options.waits_to_begin
         return made
 
     # -- life ---------------------------------------------------------------------------------------
@@ -174,10 +177,9 @@ class MarketSession:
             await self._until_clock_is_known()
             await load_history(self.feed, self._pipelines, self.options.initial_days, self.options.progress)
             self._loop = asyncio.get_running_loop()
-            self._waits_to_begin = self.feed.waits_to_begin
+            self._waiting = self.feed.playback if _waits_to_begin(self.feed) else None
             for market in self.markets.values():
-                if self._waits_to_begin:
-                    market.engine.reader.on_read = market.on_wanted = self.begin
+                market.engine.on_wanted = self.begin if self._waiting is not None else None
                 await apply_config(market, self.options.config, first=True)
                 market.pipeline.live_since_ns = self.feed.clock.now_ns()
             self.backfill.start()
@@ -276,29 +278,36 @@ class MarketSession:
 
     async def _live(self) -> None:
         try:
-            try:
-                await self.feed.run(self.batcher.on_frame, self._on_status)
-            finally:
-                # Handlers that are waited for have their time, unless the market is closed meanwhile.
-                if not self.closed:
-                    await self.batcher.finish()
+            await self.feed.run(self.batcher.on_frame, self._on_status)
         except FeedError as error:
             self._failure = error
             if self._up.is_set():
                 _log.error("the feed ended: %s", error)
         finally:
+            try:
+                await self._take_the_rest()
+            finally:
+                self._finish()
+
+    async def _take_the_rest(self) -> None:
+        """Take in what came last and close what is open; handlers that are waited for have their time."""
+        if self.closed:
             self.batcher.flush()
             self.batcher.release()
-            self._finish()
+            return
+        await self.batcher.finish()
+        self.batcher.release()
+        if self._was_up():
+            self.backfill.end()
+            for pipeline in self._pipelines.values():
+                pipeline.end()
+        await self.batcher.finish()
 
     def _finish(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if not self.closed and self._was_up():
-            self.backfill.end()
-            for pipeline in self._pipelines.values():
-                pipeline.end()
             self.bus.end()
             for market in self.markets.values():
                 market.ended = True
@@ -326,6 +335,7 @@ class MarketSession:
         for market in self.markets.values():
             market.engine.alerts.close()
         self.backfill.close()
+        self.batcher.leave()
         await self.feed.close()
         if self._run is not None and self._run is not asyncio.current_task():
             await asyncio.wait({self._run}, timeout=2.0)
@@ -390,7 +400,7 @@ class MarketSession:
 
     def _arm(self) -> None:
         # A recording's time comes with it.
-        recorded = self.feed.arrivals is not None
+        recorded = self.feed.playback is not None
         if recorded or self._timer is not None or self.closed or self.ended.is_set():
             return
         due = [pipeline.seconds_to_close() for pipeline in self._pipelines.values()]
@@ -412,15 +422,15 @@ class MarketSession:
 
     def begin(self) -> None:
         """Let a recording play that waits for it; from any thread, and again it does nothing."""
-        if self._waits_to_begin:
-            self._waits_to_begin = False
-            _soon(self._loop, self.feed.begin)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and self._loop is not None:
+            call_soon_if_open(self._loop, waiting.begun.set)
 
     def begin_soon(self) -> None:
         """Let it play once the cell that runs has ended; in a script when nobody else has registered."""
-        if not self._waits_to_begin or after_this_cell(self.begin):
+        if self._waiting is None or self._loop is None or after_this_cell(self.begin):
             return
-        _soon(self._loop, self._begin_in_a_moment)
+        call_soon_if_open(self._loop, self._begin_in_a_moment)
 
     def _begin_in_a_moment(self) -> None:
         if self._beginning is not None:
@@ -460,8 +470,5 @@ class MarketSession:
         return self.markets[symbol]
 
 
-def _soon(loop: asyncio.AbstractEventLoop | None, call: Callable[[], None]) -> None:
-    # Closed: nobody waits any more.
-    with contextlib.suppress(RuntimeError):
-        if loop is not None:
-            loop.call_soon_threadsafe(call)
+def _waits_to_begin(feed: Feed) -> bool:
+    return feed.playback is not None and feed.playback.waits_to_begin

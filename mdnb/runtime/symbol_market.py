@@ -84,12 +84,11 @@ class SymbolMarket:
         self.began = (time.monotonic(), time.thread_time())
         self.closed = False
         self.ended = False
-        self.on_wanted: Callable[[], None] = _nothing
         self.engine = SymbolState(
             feed.instrument(symbol), feed.sessions(symbol), timeframes, config, tz, feed.source
         )
         self.engine.bind_state(lambda: (health.status, health.latency_ms()), lambda: feed.clock)
-        self.engine.recorded = feed.arrivals is not None
+        self.engine.recorded = feed.playback is not None
         self.engine.cascade.closing.follows_trades = self.engine.recorded
         self.pipeline = Pipeline(self.engine, bus, feed.clock, feed.ids, feed.quote_price)
         self.disk = DiskOverflow(self.engine)
@@ -134,7 +133,7 @@ class SymbolMarket:
             When that took longer than ``timeout`` seconds, or the feed is at its end: nothing more will come.
         """
         engine, seconds = self.open(), seconds_to_wait(timeout)
-        self.on_wanted()
+        engine.wanted()
         value = read()
         if value is not None:
             return value
@@ -166,7 +165,3 @@ class SymbolMarket:
     def _state(self) -> str:
         detail = f" ({self.health.detail})" if self.health.detail else ""
         return f"the connection is {self.health.status}{detail}"
-
-
-def _nothing() -> None:
-    """Do nothing: of a feed that does not wait to begin."""

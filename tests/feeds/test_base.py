@@ -58,16 +58,14 @@ def test_a_feed_has_no_history_and_ignores_replies_unless_it_says_otherwise() ->
     asyncio.run(main())
 
 
-def test_a_live_feed_has_nothing_to_begin_and_goes_on_by_itself() -> None:
-    feed = Bare()
-    feed.begin()
-    feed.let_flow(False)
-    assert feed.arrivals is None
-    assert not feed.waits_to_begin
-    recording = ReplayFeed("dataset:gold-ticks", speed="max")
-    recording.begin()
-    recording.let_flow(False)  # before it is open there is nothing that flows
-    assert recording.arrivals is not None
+def test_a_live_feed_is_not_played_and_a_recording_is() -> None:
+    assert Bare().playback is None
+    playback = ReplayFeed("dataset:gold-ticks", speed="max").playback
+    assert playback is not None
+    assert playback.begun.is_set()
+    assert playback.flowing.is_set()
+    assert not playback.in_single_rows()
+    assert playback.pass_time(5) is None  # type: ignore[func-returns-value]  # nobody listens yet
 
 
 def test_a_pause_that_nobody_names_is_none() -> None:

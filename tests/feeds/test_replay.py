@@ -171,10 +171,11 @@ def test_rows_at_real_speed_go_singly_and_the_clock_beats_in_the_gaps() -> None:
         virtual = VirtualWall()
         options = {"speed": 1, "start": "2013-10-07T21:10", "end": "2013-10-07T22:00:10"}
         async with ReplayFeed("dataset:gold-ticks", wall=virtual.wall, **options) as feed:  # type: ignore[arg-type]
-            feed._arrivals = collections.deque(maxlen=0)  # all that was sent counts as delivered
+            assert feed.playback is not None
+            feed.playback.arrivals = collections.deque(maxlen=0)  # all that was sent counts as delivered
             player = await opened(feed, "GC")
             beats: list[int] = []
-            feed.on_time = beats.append
+            feed.playback.on_time = beats.append
             await virtual.drive(player.run())
             frames = [json.loads(frame) for frame in player.frames]
             assert beats == sorted(beats)

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 
 import mdnb
+from mdnb.cli import main as cli
 from mdnb.clock import EventClock
 from mdnb.config import DataManagerConfig
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event
 from mdnb.instruments import Instrument
 from mdnb.rows import TradeRow
+from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
@@ -60,6 +62,28 @@ def test_a_late_trade_changes_its_bar_and_is_no_newest_price() -> None:
     rig.trade(61, 94.0)  # of the same time the last one that arrived counts
     assert rig.engine.last_trade[1] == 94.0
     assert alert.fired == 1
+
+
+def test_a_late_trade_is_no_newest_price_while_bars_wait_either() -> None:
+    rig = Rig("1min")
+    rig.trade(61, 105.0)
+    rig.pipeline.held = HeldTrades(0, by_id=False, on_rows=lambda rows: None)
+    rig.trade(59, 90.0, now=61.5)
+    assert rig.engine.last_trade is not None
+    assert rig.engine.last_trade[1] == 105.0
+    rig.trade(62, 106.0)
+    assert rig.engine.last_trade[1] == 106.0
+
+
+def test_a_market_faster_than_the_clock_that_recorded_it_is_played_whole(tmp_path: Path) -> None:
+    # Its stamps run ahead of the times of receipt, ten seconds a second.
+    path = tmp_path / "fast.rec"
+    assert cli(["record", "MNQ", str(path), "--feed", "sim://?speed=10", "--seconds", "2"]) == 0
+    with mdnb.live("MNQ", "1min", feed=f"replay:{path}?speed=max", initial_days=0, progress=False) as live:
+        live.wait_ended(LIMIT_SECONDS)
+        taken = live.accounting()
+    assert taken.received > 10
+    assert (taken.rejected_total, taken.balanced) == (0, True)
 
 
 def test_a_past_moment_is_read_as_it_was_before_a_late_trade() -> None:

@@ -38,6 +38,8 @@ def test_nothing_is_played_before_somebody_wants_it(ends: list[pd.Timestamp]) ->
         assert "no data yet" in str(live)
         assert live.timeframes == TIMEFRAMES
         assert live._repr_html_()
+        assert live["1min"]._ipython_key_completions_()[:4] == ["open", "high", "low", "close"]
+        assert live._parts.session._waiting is not None
         assert live.accounting().received == 0
         told: list[pd.Timestamp] = []
         live.on("bars_closed", lambda event: told.append(event.time))
@@ -55,6 +57,9 @@ def test_nothing_is_played_before_somebody_wants_it(ends: list[pd.Timestamp]) ->
         lambda live: live.price,
         lambda live: live["1min"].tail(),
         lambda live: live.data.get_data("1min"),
+        lambda live: live.data.get_recent_ticks(5),
+        lambda live: live.data.get_tick_statistics(),
+        lambda live: live["1min"].forming,
         lambda live: live.alignment(),
         lambda live: live.chart("1min"),
     ],
@@ -160,3 +165,25 @@ def test_a_replay_at_a_given_speed_begins_at_once() -> None:
         session = live._parts.session
         asyncio.run_coroutine_threadsafe(session.ended.wait(), session._loop).result(LIMIT_SECONDS)
         assert live.accounting().received > 1000
+
+
+def test_a_handler_that_closes_the_market_is_not_waited_for(ends: list[pd.Timestamp]) -> None:
+    told: list[pd.Timestamp] = []
+    cancelled: list[bool] = []
+    done = threading.Event()
+    live = gold()
+    session = live._parts.session
+
+    def close(event: mdnb.Event) -> None:
+        told.append(event.time)
+        live.close()
+        assert session._run is not None
+        cancelled.append(session._run.cancelled())
+        done.set()
+
+    live.on("bars_closed", close)
+    live.start()
+    assert done.wait(LIMIT_SECONDS)
+    assert told == ends[:1]
+    # What plays came to its end by itself.
+    assert cancelled == [False]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import dataclasses
 import datetime as dt
 import itertools
@@ -16,6 +15,7 @@ from mdnb.clock import EventClock
 from mdnb.errors import FeedError, OptionError, SymbolError, suggest
 from mdnb.feeds.base import Channel, OnFrame, OnStatus
 from mdnb.feeds.connection import Endpoint
+from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.formats import dialect_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
@@ -134,7 +134,7 @@ class ReplayFeed(WireFeed):
         self._address = ""
         self._at_end = False
         self._started_ns = 0
-        self.arrivals = self._arrivals = collections.deque[int]()
+        self.playback = self._playback = Playback()
 
     def __repr__(self) -> str:
         return f"ReplayFeed({self.path.name!r}, speed={self.speed:g})"
@@ -162,12 +162,11 @@ class ReplayFeed(WireFeed):
             raise FeedError("this recording is open already; open all its symbols at once")
         source = await asyncio.to_thread(self.load, symbols)
         paced = self.clock if isinstance(self.clock, PlaybackClock) else None
-        self._server = ReplayServer(
-            source, frozenset(symbols), paced, self._wall, self._arrivals, self._tell_time, self._is_single
-        )
-        self.waits_to_begin = self.waits_to_begin and paced is None
-        if self.waits_to_begin:
-            self._server.begun.clear()
+        self._server = ReplayServer(source, frozenset(symbols), paced, self._wall, self._playback)
+        # At a speed of its own it is played whether or not somebody looks.
+        self._playback.waits_to_begin = self._playback.waits_to_begin and paced is None
+        if self._playback.waits_to_begin:
+            self._playback.begun.clear()
         self._address = await self._server.start()
 
     def known_symbols(self) -> tuple[str, ...]:
@@ -216,27 +215,6 @@ class ReplayFeed(WireFeed):
         else:
             self.clock = PlaybackClock(first_ns, self.speed, self._wall.monotonic)
         return source
-
-    def begin(self) -> None:
-        """Begin to play; calling it again does nothing."""
-        if self._server is not None:
-            self._server.begun.set()
-
-    def let_flow(self, on: bool) -> None:
-        """Go on or pause sending."""
-        if self._server is None:
-            return
-        if on:
-            self._server.flowing.set()
-        else:
-            self._server.flowing.clear()
-
-    def _is_single(self) -> bool:
-        return self.in_single_rows is not None and self.in_single_rows()
-
-    def _tell_time(self, now_ns: int) -> None:
-        if self.on_time is not None:
-            self.on_time(now_ns)
 
     def instrument(self, symbol: str) -> Instrument:
         """Return the instrument; its tick size is the finest price step at the beginning of the data."""

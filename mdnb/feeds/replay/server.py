@@ -8,12 +8,11 @@ backpressure: nothing is dropped, and no more than the socket's buffers is in me
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import http
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +22,7 @@ from websockets.http11 import Request, Response
 
 from mdnb.errors import FeedError
 from mdnb.feeds.connection import MAX_FRAME_BYTES
+from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.playlist import Timed
 from mdnb.feeds.replay.recording import Damage, Frame, Row, Track
@@ -179,19 +179,8 @@ class ReplayServer:
         Paces it; None for as fast as the client takes it.
     wall
         The clock it sleeps by.
-    arrivals
-        Where it writes when each frame that it sends was received.
-    on_time
-        Called with the market's time while nothing is due and all that was sent has been delivered.
-    is_single
-        Whether rows are sent one by one, those of one instant together.
-
-    Attributes
-    ----------
-    begun
-        It plays once this is set.
-    flowing
-        It sends while this is set.
+    playback
+        How it is played, and where it tells when each frame was received.
     """
 
     def __init__(
@@ -200,17 +189,9 @@ class ReplayServer:
         symbols: frozenset[str],
         clock: PlaybackClock | None,
         wall: Wall,
-        arrivals: collections.deque[int] | None = None,
-        on_time: Callable[[int], None] = lambda _: None,
-        is_single: Callable[[], bool] = lambda: False,
+        playback: Playback | None = None,
     ) -> None:
-        self.begun = asyncio.Event()
-        self.begun.set()
-        self.flowing = asyncio.Event()
-        self.flowing.set()
-        self._is_single = is_single
-        self._arrivals = collections.deque() if arrivals is None else arrivals
-        self._on_time = on_time
+        self._playback = playback or Playback()
         self._source = source
         self._awaited = symbols
         self._clock = clock
@@ -259,7 +240,7 @@ class ReplayServer:
     async def _serve(self, socket: ws.ServerConnection) -> None:
         # `_admit` let in this one alone: nothing runs between its answer and this.
         self._busy = True
-        self._arrivals.clear()  # what the connection before it did not deliver is lost with it
+        self._playback.arrivals.clear()  # what the connection before it did not deliver is lost with it
         player = asyncio.create_task(self._play(socket))
         try:
             async for message in socket:
@@ -300,12 +281,12 @@ class ReplayServer:
         await self._send(socket, _encode({"e": "reply", "id": number, **answer}).decode())
 
     async def _send(self, socket: ws.ServerConnection, frame: str | bytes) -> None:
-        self._arrivals.append(self._known_ns)
+        self._playback.arrivals.append(self._known_ns)
         await socket.send(frame)
 
     async def _play(self, socket: ws.ServerConnection) -> None:
         await self._ready.wait()
-        await self.begun.wait()
+        await self._playback.begun.wait()
         try:
             await self._play_on(socket)
             if self._source.talks:
@@ -320,10 +301,9 @@ class ReplayServer:
     async def _play_on(self, socket: ws.ServerConnection) -> None:
         unyielded = 0
         while True:
-            await self.flowing.wait()
+            await self._playback.flowing.wait()
             if self._pending is None:
-                due = (0 if self._is_single() else None) if self._clock is None else self._clock.now_ns()
-                self._pending = self._source.next_frames(self._subscribed, due)
+                self._pending = self._source.next_frames(self._subscribed, self._due_ns())
             if self._pending is None:
                 return
             at_ns, from_ns, frames = self._pending
@@ -339,6 +319,12 @@ class ReplayServer:
                 unyielded = 0
                 await asyncio.sleep(0)
 
+    def _due_ns(self) -> int | None:
+        """Return until when rows are packed into one frame: now, each by itself, or as many as fit."""
+        if self._clock is not None:
+            return self._clock.now_ns()
+        return 0 if self._playback.in_single_rows() else None
+
     async def _until(self, at_ns: int) -> None:
         if self._clock is None:
             return
@@ -346,8 +332,7 @@ class ReplayServer:
             self._clock.start(at_ns)
         while (wait := self._clock.wall_seconds(at_ns - self._clock.now_ns())) > 0:
             await self._wall.sleep(min(wait, _HEARTBEAT))
-            if not self._arrivals:
-                self._on_time(min(self._clock.now_ns(), at_ns))
+            self._playback.pass_time(min(self._clock.now_ns(), at_ns))
 
 
 def _size(frame: str | bytes) -> int:

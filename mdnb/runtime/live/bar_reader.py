@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -61,6 +61,10 @@ class HeldBars(Protocol):
         """Return generation, bars closed, updates."""
         ...
 
+    def wanted(self) -> None:
+        """Tell once that somebody wants the data."""
+        ...
+
     def grid(self, name: str) -> Grid | None:
         """Return where the bars of a timeframe start and end; None for activity bars."""
         ...
@@ -85,7 +89,6 @@ class BarReader:
         self.seconds = 0.0
         self.hits = 0
         self.caching = False
-        self.on_read: Callable[[], None] | None = None
         self._engine = engine
         self._known: dict[Hashable, tuple[str, BarStore]] = {}
         self._cache: dict[tuple[Hashable, Window], tuple[tuple[int, int, int], pd.DataFrame]] = {}
@@ -98,19 +101,15 @@ class BarReader:
     def frame(self, timeframe: Hashable, window: Window, *, with_disk: bool = False) -> pd.DataFrame:
         """Return bars as a frame that the caller owns; see `SymbolState.frame`."""
         began = time.perf_counter()
-        self._wanted()
+        if window[0] != 0:
+            # Of no bars somebody wants the columns alone, as the Tab key does.
+            self._engine.wanted()
         made = self._cached(timeframe, window) if self.caching else None
         if made is None:
             made = self._frame(timeframe, window, with_disk=with_disk)
         self.accesses += 1
         self.seconds += time.perf_counter() - began
         return made
-
-    def _wanted(self) -> None:
-        """Tell once that somebody wants the data."""
-        if self.on_read is not None:
-            told, self.on_read = self.on_read, None
-            told()
 
     def _cached(self, timeframe: Hashable, window: Window) -> pd.DataFrame | None:
         engine = self._engine
@@ -143,8 +142,8 @@ class BarReader:
 
         The latter is ``NaT`` for the forming bar; where it was not noted it is the end and the grace.
         """
-        self._wanted()
         engine = self._engine
+        engine.wanted()
         with engine.lock:
             name, log = self._store(timeframe)
             grid, grace_us = engine.grid(name), engine.grace_ns // _NS_PER_US
@@ -188,8 +187,8 @@ class BarReader:
 
     def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
         """Return the newest ``count`` bars in memory as numpy copies, the forming one last."""
-        self._wanted()
         engine = self._engine
+        engine.wanted()
         with engine.lock:
             name = engine.canonical(timeframe)
             log, forming = engine.log(name), engine.forming_of(name)
@@ -198,8 +197,8 @@ class BarReader:
 
     def between(self, name: str, start_ns: int) -> BarColumns:
         """Return the bars in memory that start at or after an instant, the forming one last."""
-        self._wanted()
         engine = self._engine
+        engine.wanted()
         with engine.lock:
             log = engine.log(name)
             return log.columns(log.find(start_ns), len(log), engine.forming_of(name))
@@ -219,8 +218,8 @@ class BarReader:
         NoDataError
             When more bars were amended since than is kept.
         """
-        self._wanted()
         engine = self._engine
+        engine.wanted()
         as_of_us = as_of_ns // _NS_PER_US
         with engine.lock:
             log = engine.log(name)

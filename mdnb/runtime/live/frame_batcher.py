@@ -88,6 +88,10 @@ class FrameBatcher:
             # How long it was kept back here is no delay of the line.
             self._route(batch, timed=False)
 
+    def leave(self) -> None:
+        """Wait for nobody any more: the market is closed."""
+        return
+
     async def finish(self) -> None:
         """Wait until all that was delivered is taken in."""
         while self._waiting:

@@ -145,7 +145,8 @@ class Pipeline:
                 return
             if self.quality.rules is not None and engine.last_trade is not None:
                 self.quality.trades(rows, engine.last_trade[0])
-            in_order = engine.cascade.out_of_order
+            late_before = engine.cascade.out_of_order
+            into_bars = builds and self.held is None
             if builds and self.held is not None:
                 self.ledger.waiting += len(rows)
                 engine.bars_wait = True
@@ -164,7 +165,8 @@ class Pipeline:
                     activity.push_rows(rows)
                 keep_ticks(engine, rows, rows, ())
             # A late one changes its bar, and is no newest price.
-            newest = rows if builds and engine.cascade.out_of_order == in_order else self._newest(rows)
+            in_order = into_bars and engine.cascade.out_of_order == late_before
+            newest = rows if in_order else self._newest(rows)
             fired = engine.alerts.take(newest, engine.last_trade)
             if newest:
                 engine.last_trade = newest[-1]

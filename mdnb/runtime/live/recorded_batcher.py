@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from mdnb.clock import Clock, EventClock
 from mdnb.events.bus import EventBus
+from mdnb.feeds.playback import Playback
 from mdnb.rows import Batch, Decoder
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.process.loop import call_soon_if_open
 
 __all__ = ["STEP_SECONDS", "RecordedBatcher"]
 
@@ -35,13 +36,10 @@ class RecordedBatcher(FrameBatcher):
     ----------
     decoder, pipelines, clock, health, on_batch
         As for `FrameBatcher`.
-    arrivals
-        When each frame that will be delivered was received: UTC epoch nanoseconds, in order. Of a frame of
-        rows, whose times are in them, that of its first row.
+    playback
+        The recording's.
     bus
         Whose handlers are waited for where the recording is played as fast as possible; None: nobody's.
-    flow
-        Called with False when no more should be sent for now, and with True when it should.
     """
 
     def __init__(
@@ -51,17 +49,16 @@ class RecordedBatcher(FrameBatcher):
         clock: Callable[[], Clock],
         health: Health,
         on_batch: Callable[[Batch], None],
-        arrivals: collections.deque[int],
+        playback: Playback,
         bus: EventBus | None = None,
-        flow: Callable[[bool], None] = lambda _: None,
     ) -> None:
         super().__init__(decoder, pipelines, clock, health, on_batch)
         self._bus = bus
-        self._flow = flow
+        self._flowing = playback.flowing
         self._queue: collections.deque[tuple[int, str | bytes]] = collections.deque()
         self._empty = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
-        self._arrivals = arrivals
+        self._arrivals = playback.arrivals
         self._times: collections.deque[int] = collections.deque()
         self._kept_back: collections.deque[tuple[int, int, Batch]] = collections.deque()
 
@@ -96,16 +93,16 @@ class RecordedBatcher(FrameBatcher):
                     return
             queue.popleft()
             if frame is _TIME:
-                self._pass(time_ns, time_ns, None)
+                self._take_or_keep(time_ns, time_ns, Batch())
                 continue
             frames, until_ns, edge = [frame], time_ns, self._next_edge()
             # No bar can close before the next edge: until then it makes no difference.
             while queue and queue[0][0] < edge and queue[0][1] is not _TIME:
                 until_ns, frame = queue.popleft()
                 frames.append(frame)
-            self._pass(time_ns, until_ns, self._decoded(frames))
+            self._take_or_keep(time_ns, until_ns, self._decoded(frames))
         if not queue:
-            self._flow(True)
+            self._flowing.set()
             self._empty.set()
 
     # -- handlers that are waited for -----------------------------------------------------------------
@@ -121,12 +118,12 @@ class RecordedBatcher(FrameBatcher):
             return False
         loop = asyncio.get_running_loop()
         if bus.on_caught_up is None:
-            bus.on_caught_up = lambda: _soon(loop, self._resume)
+            bus.on_caught_up = lambda: call_soon_if_open(loop, self._resume)
         if not bus.are_behind():
             return False
         if self._patience is None:
             self._patience = loop.call_later(STEP_SECONDS, self._leave_behind)
-            self._flow(False)
+            self._flowing.clear()
             self._empty.clear()
         # They may have caught up before it was known that somebody waits.
         return bus.are_behind()
@@ -145,9 +142,9 @@ class RecordedBatcher(FrameBatcher):
         self._work()
 
     async def finish(self) -> None:
-        """Wait until all that was delivered is taken in."""
+        """Wait until all that was delivered is taken in, and handled by those who are waited for."""
         await super().finish()
-        while self._queue:
+        while self._queue or self._waits():
             self._empty.clear()
             await self._empty.wait()
 
@@ -162,16 +159,17 @@ class RecordedBatcher(FrameBatcher):
         for pipeline in self._pipelines.values():
             pipeline.advance(now_ns)
 
-    def _pass(self, from_ns: int, until_ns: int, batch: Batch | None) -> None:
-        """Let time pass until data arrives, and take it; or keep both back."""
+    def _take_or_keep(self, from_ns: int, until_ns: int, batch: Batch) -> None:
+        """Take a batch for which time has been let pass, or keep it back with its times."""
         if self.is_holding:
-            self._kept_back.append((from_ns, until_ns, Batch() if batch is None else batch))
-            return
-        self._advance(from_ns)
-        if batch is not None:
-            self._route(batch)
-            for pipeline in self._pipelines.values():
-                pipeline.reach(until_ns)
+            self._kept_back.append((from_ns, until_ns, batch))
+        else:
+            self._take_in(until_ns, batch)
+
+    def _take_in(self, until_ns: int, batch: Batch) -> None:
+        self._route(batch)
+        for pipeline in self._pipelines.values():
+            pipeline.reach(until_ns)
         clock = self._clock()
         if isinstance(clock, EventClock):
             clock.advance(until_ns)
@@ -180,12 +178,15 @@ class RecordedBatcher(FrameBatcher):
         """Process what was kept back, and everything from now on."""
         super().release()
         kept, self._kept_back = self._kept_back, collections.deque()
-        for each in kept:
-            self._pass(*each)
+        for from_ns, until_ns, batch in kept:
+            self._advance(from_ns)
+            self._take_in(until_ns, batch)
         self._work()
 
-
-def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    # Closed: nobody waits any more.
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(call)
+    def leave(self) -> None:
+        """Wait for no handler any more, and take nothing more in: the market is closed."""
+        if self._patience is not None:
+            self._patience.cancel()
+        self._bus = None
+        self._queue.clear()
+        self._empty.set()

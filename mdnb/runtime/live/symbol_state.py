@@ -96,6 +96,7 @@ class SymbolState:
         self.source = source
         self.lock = threading.RLock()
         self.recorded = False
+        self.on_wanted: Callable[[], None] | None = None
         self.updates = 0
         self.closed: list[ClosedBar] = []
         self.bars_wait = False
@@ -250,6 +251,12 @@ class SymbolState:
     def grid(self, name: str) -> Grid | None:
         """Return where the bars of a timeframe start and end; None for activity bars."""
         return None if name in self.activity else self.cascade.node(name).grid
+
+    def wanted(self) -> None:
+        """Tell once that somebody wants the data: a recording that waits for that begins to play."""
+        if self.on_wanted is not None:
+            told, self.on_wanted = self.on_wanted, None
+            told()
 
     # -- reading bars -------------------------------------------------------------------------------
 
@@ -464,5 +471,6 @@ class SymbolState:
 
     def recent(self, count: int) -> np.ndarray:
         """Return the newest trades as a structured array of `mdnb.store.ticks.TICK_DTYPE`."""
+        self.wanted()
         with self.lock:
             return self.ticks.tail(count)

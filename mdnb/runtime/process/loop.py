@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import collections
+import contextlib
 import logging
 import os
 import sys
@@ -18,7 +19,7 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["BackgroundLoop", "background_loop", "spawn_if_running"]
+__all__ = ["BackgroundLoop", "background_loop", "call_soon_if_open", "spawn_if_running"]
 
 T = TypeVar("T")
 
@@ -154,6 +155,12 @@ def spawn_if_running(coroutine: Coroutine[Any, Any, Any], name: str) -> None:
         coroutine.close()
     else:
         made.spawn(coroutine, name)
+
+
+def call_soon_if_open(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    """Have a loop call something, from any thread; one that is closed has nobody left who waits for it."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call)
 
 
 def _after_fork() -> None:

@@ -1,0 +1,61 @@
+"""`Playback`: what a recording that is played and the session that takes it in tell each other."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import dataclasses
+from collections.abc import Callable
+
+__all__ = ["Playback"]
+
+
+def _set_event() -> asyncio.Event:
+    made = asyncio.Event()
+    made.set()
+    return made
+
+
+@dataclasses.dataclass(slots=True, eq=False, kw_only=True)
+class Playback:
+    """Between a recording and its session.
+
+    Attributes
+    ----------
+    arrivals
+        When each frame that is delivered next was received: UTC epoch nanoseconds, in order. Of a frame of
+        rows, whose times are in them, that of its first row.
+    on_time
+        Called by the recording with the time that passes between its frames.
+    in_single_rows
+        Asked by the recording: whether rows are to be sent one by one, because somebody handles each.
+    waits_to_begin
+        Whether it plays once somebody wants its data, and not before.
+    begun
+        It plays once this is set.
+    flowing
+        It sends while this is set; nothing is lost while it is not.
+
+    Examples
+    --------
+    >>> told = []
+    >>> playback = Playback(on_time=told.append)
+    >>> playback.arrivals.append(5)
+    >>> playback.pass_time(7)
+    >>> _ = playback.arrivals.popleft()
+    >>> playback.pass_time(9)
+    >>> told
+    [9]
+    """
+
+    arrivals: collections.deque[int] = dataclasses.field(default_factory=collections.deque)
+    on_time: Callable[[int], None] = lambda _now_ns: None
+    in_single_rows: Callable[[], bool] = lambda: False
+    waits_to_begin: bool = False
+    begun: asyncio.Event = dataclasses.field(default_factory=_set_event)
+    flowing: asyncio.Event = dataclasses.field(default_factory=_set_event)
+
+    def pass_time(self, now_ns: int) -> None:
+        """Tell the time, unless frames are on their way that were sent before it."""
+        if not self.arrivals:
+            self.on_time(now_ns)
