@@ -41,7 +41,7 @@ _HEARTBEAT = 0.1
 """Seconds between one telling of the time and the next while nothing is due."""
 
 _MAX_REQUEST = 65_536
-_NS = 1_000_000_000
+_NS_PER_US = 1000
 
 _socket_log = logging.getLogger("mdnb.feeds.replay.socket")
 _socket_log.setLevel(logging.ERROR)
@@ -332,7 +332,8 @@ class ReplayServer:
             self._clock.start(at_ns)
         while (wait := self._clock.wall_seconds(at_ns - self._clock.now_ns())) > 0:
             await self._wall.sleep(min(wait, _HEARTBEAT))
-            self._playback.pass_time(min(self._clock.now_ns(), at_ns))
+            # Never to the very instant of what comes next: who looks then has not seen it.
+            self._playback.pass_time(min(self._clock.now_ns(), at_ns - _NS_PER_US))
 
 
 def _size(frame: str | bytes) -> int:

@@ -34,6 +34,7 @@ _LAG_SECONDS = 2.0
 _FUTURE_NS = 60 * 1_000_000_000
 _LOOK_SECONDS = 0.25
 _NO_LIMIT = 2**63 - 1
+_NS_PER_US = 1000
 
 
 class Pipeline:
@@ -455,6 +456,8 @@ class Pipeline:
         self.release()
         engine = self.engine
         with engine.lock:
+            # Who looked at the instant of the last trade has seen them open.
+            engine.cascade.closing.advance(engine.cascade.closing.now_ns + _NS_PER_US)
             for node in engine.cascade.nodes():
                 node.partial = node.is_open or node.partial
             engine.cascade.close_until(2**62)
