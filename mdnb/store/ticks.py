@@ -139,6 +139,20 @@ class RowStore:
         take = min(count, len(self))
         return self._rows[self._n - take : self._n].copy()
 
+    def late(self, count: int) -> NDArray[np.bool_]:
+        """Return which of the newest ``count`` rows are older than one that came before them.
+
+        Examples
+        --------
+        >>> store = RowStore(QUOTE_DTYPE, 9)
+        >>> store.extend([(at, 9.0, 1.0, 10.0, 1.0) for at in (1, 5, 3, 5, 4)])
+        >>> store.late(4).tolist()
+        [False, True, False, True]
+        """
+        time = self._rows["ts_ns"][max(0, self._n - self.limit) : self._n]
+        late: NDArray[np.bool_] = time < np.maximum.accumulate(time)
+        return late[len(late) - min(count, len(late)) :]
+
     def last(self) -> tuple[float, ...] | None:
         """Return the newest row, None while there is none."""
         row: tuple[float, ...] | None = self._rows[self._n - 1].item() if self._n else None

@@ -93,7 +93,13 @@ class Accounting(Record):
 
 
 class Ledger:
-    """The counters that the pipeline adds to; `freeze` makes an `Accounting` of them."""
+    """The counters that the pipeline adds to; `freeze` makes an `Accounting` of them.
+
+    Attributes
+    ----------
+    refused
+        Trades rejected for whatever reason.
+    """
 
     __slots__ = (
         "backfilled",
@@ -103,6 +109,7 @@ class Ledger:
         "in_bars",
         "quotes",
         "received",
+        "refused",
         "rejected",
         "unsubscribed",
         "waiting",
@@ -118,12 +125,13 @@ class Ledger:
         self.depth_updates = 0
         self.backfilled = 0
         self.waiting = 0
+        self.refused = 0
         self.rejected: collections.Counter[str] = collections.Counter()
 
-    def verdicts(self) -> tuple[int, int]:
-        """Return how many trades were put into a bar so far, and how many refused or held back."""
-        refused = self.rejected.total() if self.rejected else 0
-        return self.in_bars, refused + self.held_back
+    def reject(self, reason: str, count: int = 1) -> None:
+        """Count trades that were refused, and why."""
+        self.rejected[reason] += count
+        self.refused += count
 
     def freeze(
         self,

@@ -150,7 +150,8 @@ class FrameBatcher:
                 self.unknown_symbol += 1
                 continue
             trades = batch.trades.get(symbol, ())
-            before = pipeline.ledger.verdicts()
+            ledger = pipeline.ledger
+            taken, refused = ledger.in_bars + ledger.waiting, ledger.refused + ledger.held_back
             pipeline.take(
                 trades, batch.quotes.get(symbol, ()), batch.depth.get(symbol, ()), bars.get(symbol, ())
             )
@@ -160,8 +161,10 @@ class FrameBatcher:
             if newest:
                 lag = clock.lag_ms(newest)
                 pipeline.note_lag(lag)
-                accepted, refused = pipeline.ledger.verdicts()
-                if refused > before[1] and accepted == before[0]:
+                if (
+                    ledger.refused + ledger.held_back > refused
+                    and ledger.in_bars + ledger.waiting == taken
+                ):
                     self._health.refused(symbol)
                 else:
                     self._health.data(lag if timed else None, symbol)

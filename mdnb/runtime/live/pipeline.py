@@ -140,7 +140,7 @@ class Pipeline:
             if engine.config.data_validation and rows:
                 rows, rejected = self.rules.split(rows, self._latest_ns())
                 for reason, row in rejected:
-                    ledger.rejected[reason] += builds
+                    ledger.reject(reason, int(builds))
                     self.quality.rejected(reason, row)
             if not rows:
                 return
@@ -279,7 +279,7 @@ class Pipeline:
                 if engine.config.data_validation:
                     good, rejected = self.rules.split(prices, self._latest_ns())
                     for reason, row in rejected:
-                        ledger.rejected[reason] += 1
+                        ledger.reject(reason)
                         self.quality.rejected(reason, row)
                     prices = list(good)
                 if prices:
@@ -336,7 +336,7 @@ class Pipeline:
             if fault is None:
                 good.append(row)
             else:
-                self.ledger.rejected[f"bar_{fault}"] += 1
+                self.ledger.reject(f"bar_{fault}")
                 self.quality.rejected(fault, row, name)
         return good
 

@@ -142,7 +142,7 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[Between], bases: Mapping[int,
         if engine.config.data_validation:
             good, rejected = pipeline.rules.split([row for row, _, _ in rows])
             for reason, row in rejected:
-                ledger.rejected[reason] += 1
+                ledger.reject(reason)
                 pipeline.quality.rejected(reason, row)
             ledger.backfilled -= len(rejected)
             kept = set(map(id, good))
@@ -153,12 +153,9 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[Between], bases: Mapping[int,
             ledger.waiting += len(waiting)
             keep_ticks(engine, waiting, waiting, (), WAITING)
             held.keep(waiting)
-        trades = [row for row, _, _ in rows]
-        fired = engine.alerts.take(trades, None)
-    pipeline.publisher.fired(fired)
     if now:
         _put_now(pipeline, now, by_id=by_id)
-    pipeline.publisher.trades(trades)
+    pipeline.publisher.trades([row for row, _, _ in rows])
     engine.notify()
     return len(rows)
 

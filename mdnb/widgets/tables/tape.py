@@ -19,6 +19,7 @@ __all__ = ["Tape"]
 
 _SIDES: dict[int, tuple[str, Tone]] = {1: ("▲ buy", "up"), -1: ("▼ sell", "down"), 0: (DASH, "muted")}
 _IN_NO_BAR = {REFUSED: "in no bar: too late, or outside the sessions", OUTLIER: "in no bar: an outlier"}
+_LATE = "late: older than a trade that came before it, so never the newest price"
 _MS_DIGITS = 3
 
 
@@ -26,7 +27,8 @@ class Tape(LiveTable):
     """Time and sales of one symbol: the newest trades in the order of their arrival, the newest on top.
 
     Time (the venue's, in the suite's zone), price, size, and the taker's side as a word with an arrow and as
-    a colour. A trade that is in no bar has a ``!`` and says why on hovering.
+    a colour. A trade that is in no bar has a ``!`` and says why on hovering. One that is older than a trade
+    that came before it is marked ``late``.
 
     Parameters
     ----------
@@ -58,22 +60,26 @@ class Tape(LiveTable):
     def state(self) -> TableState:
         """Return the newest trades."""
         engine = self._engine
-        held = engine.recent(self._limit)
+        with engine.lock:
+            held, late = engine.recent(self._limit), engine.ticks.late(self._limit)
         # Never fewer decimals than before: columns that change their width cannot be read.
         self._size_decimals = decimals_needed(held["size"].tolist(), self._size_decimals, SIZE_DECIMALS)
         prices = held["price"].tolist()
         places = self._prices.of(engine.instrument, prices)
         rows = []
-        for ts_ns, price, size, _, side, _, flag in reversed(held.tolist()):
+        for (ts_ns, price, size, _, side, _, flag), is_late in zip(
+            reversed(held.tolist()), reversed(late.tolist()), strict=True
+        ):
             name, tone = _SIDES[side]
             why = _IN_NO_BAR.get(flag, "")
+            mark, hint = (" !", why) if why else (" late", _LATE) if is_late else ("", "")
             rows.append(
                 Row(
                     (
                         Cell(clock_text(ts_ns, self._zone, _MS_DIGITS)),
                         Cell(number(price, places), tone),
                         Cell(number(size, self._size_decimals)),
-                        Cell(f"{name} !" if why else name, tone, hint=why),
+                        Cell(name + mark, tone, hint=hint),
                     )
                 )
             )

@@ -305,6 +305,20 @@ def test_ids_jumped_over_in_mid_stream_are_fetched() -> None:
         assert market.accounting().balanced
 
 
+def test_trades_that_are_put_back_fire_no_alert_and_are_no_newest_price() -> None:
+    rows = stream(100)
+    peak = [(ts_ns, 900.0 + number % 3, *rest) for number, (ts_ns, _, *rest) in enumerate(rows[40:45])]
+    feed = HandFeed(trades=[*rows[:40], *peak, *rows[45:]])
+    with open_market(feed, "1min") as market:
+        impatient(market)
+        told = gaps_of(market)
+        alert = market.alert(901.0, once=False)
+        feed.trades(*rows[:40], *rows[45:])
+        assert told.get(timeout=LIMIT_SECONDS).repaired
+        assert market["1min"].frame["high"].max() == 902.0
+        assert (alert.fired, market.price) == (0, rows[-1][1])
+
+
 def test_ids_that_come_late_by_themselves_are_no_gap() -> None:
     rows = stream(60)
     feed = HandFeed(trades=rows)

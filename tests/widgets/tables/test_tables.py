@@ -96,6 +96,19 @@ def test_the_tape_tells_which_trades_are_in_no_bar() -> None:
         assert "in no bar" in newest[3].hint
 
 
+def test_the_tape_marks_trades_that_came_late() -> None:
+    feed = HandFeed()
+    with open_market(feed) as market:
+        # Below a minute apart, so that all are in the bars; the one that follows is in order again.
+        at = {0: 59.0, 1: 61.0, 2: 60.5, 3: 61.0, 4: 59.5}
+        feed.trades(*(trade(seconds, 100.0 + number, number=number) for number, seconds in at.items()))
+        tape = market.tape(rows=4)
+        marks = [row.cells[3].text.partition("y")[2].strip() for row in tape.state().rows]
+        assert marks == ["late", "", "late", ""]
+        assert "late" in tape.state().rows[0].cells[3].hint
+        assert market.price == 103.0
+
+
 def test_times_are_in_the_markets_zone_and_prices_in_its_ticks() -> None:
     engine = SymbolState(Instrument("X", 0.001), Sessions.always(), ["1min"], tz="America/Chicago")
     engine.ticks.extend([trade(0.0015, 1.5, 0.25)])
