@@ -161,10 +161,7 @@ class FrameBatcher:
             if newest:
                 lag = clock.lag_ms(newest)
                 pipeline.note_lag(lag)
-                if (
-                    ledger.refused + ledger.held_back > refused
-                    and ledger.in_bars + ledger.waiting == taken
-                ):
+                if ledger.refused + ledger.held_back > refused and ledger.in_bars + ledger.waiting == taken:
                     self._health.refused(symbol)
                 else:
                     self._health.data(lag if timed else None, symbol)
