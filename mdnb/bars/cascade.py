@@ -263,7 +263,8 @@ class Cascade:
         root.high, root.low, root.close = high, low, close
         root.volume, root.count, root.turnover = volume, count, turnover
         self._newest = newest
-        self.closing.see(newest)
+        if self.closing.follows_trades:
+            self.closing.see(newest)
 
     def _cross(self, row: TradeRow) -> None:
         ts_ns, price, size, count, _, _ = row

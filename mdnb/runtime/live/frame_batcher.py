@@ -108,7 +108,8 @@ class FrameBatcher:
             self._loop.call_soon(self.flush)
         else:
             self._scheduled = False
-        self.largest_batch = max(self.largest_batch, len(frames))
+        if len(frames) > self.largest_batch:
+            self.largest_batch = len(frames)
         self._take_frames(frames)
 
     def _take_frames(self, frames: list[str | bytes]) -> None:
@@ -144,7 +145,9 @@ class FrameBatcher:
         ] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
-        for symbol in {**batch.trades, **batch.quotes, **batch.depth, **bars}:
+        beside_trades = batch.quotes or batch.depth or bars
+        symbols = {**batch.trades, **batch.quotes, **batch.depth, **bars} if beside_trades else batch.trades
+        for symbol in symbols:
             pipeline = pipelines.get(symbol)
             if pipeline is None:
                 self.unknown_symbol += 1

@@ -128,7 +128,8 @@ class Pipeline:
 
     def _take_trades(self, rows: Sequence[TradeRow], *, builds: bool) -> None:
         engine, ledger = self.engine, self.ledger
-        self.largest_batch = max(self.largest_batch, len(rows))
+        if len(rows) > self.largest_batch:
+            self.largest_batch = len(rows)
         with engine.lock:
             self._set_time()
             ledger.received += len(rows) * builds
