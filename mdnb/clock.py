@@ -148,6 +148,11 @@ class MarketClock:
         return self._lead / _NS
 
     @property
+    def is_known(self) -> bool:
+        """Whether the venue's time has been measured."""
+        return self._offset != _UNKNOWN
+
+    @property
     def is_settled(self) -> bool:
         """False for the first seconds in which the venue's stamps and the computer's clock disagree."""
         if self._offset != _UNKNOWN or self._doubted is None:

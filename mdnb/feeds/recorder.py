@@ -6,8 +6,9 @@ The file is JSON lines, packed with gzip where its name ends in ``.gz``::
     [1762795433971744500,"{\"channel\":\"trade\",...}"]
     [1762795433971913700,"gAEC","base64"]
 
-Each line after the first holds the time of receipt in UTC epoch nanoseconds and the frame as it came; one
-that came as bytes is kept in base64. Only what was received is written, so no credential of ours can get in.
+Each line after the first holds the time of receipt in UTC epoch nanoseconds, by the market's clock where it
+is known, and the frame as it came; one that came as bytes is kept in base64. Only what was received is
+written, so no credential of ours can get in.
 """
 
 from __future__ import annotations

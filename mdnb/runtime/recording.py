@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
+from mdnb.clock import MarketClock
 from mdnb.decode import decoder
 from mdnb.feeds.recorder import Recorder
 from mdnb.feeds.registry import make_feed
@@ -36,8 +36,14 @@ async def record(symbol: str, file: Path, feed: str | None = None, seconds: floa
             def keep(frame: str | bytes) -> None:
                 nonlocal frames
                 frames += 1
-                recorder.frame(time.time_ns(), frame)
-                for reply in understand.feed([frame]).replies:
+                batch = understand.feed([frame])
+                clock = source.clock
+                if batch.clock_ns and isinstance(clock, MarketClock):
+                    clock.arrived(batch.clock_ns)
+                # A replay closes the bars by the market's time: a simulator's may run at any speed, and this
+                # computer's clock may be wrong.
+                recorder.frame(clock.now_ns(), frame)
+                for reply in batch.replies:
                     source.on_reply(reply)
 
             running = asyncio.create_task(source.run(keep, lambda _status, _detail: None))

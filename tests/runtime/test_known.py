@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,16 @@ from mdnb.clock import EventClock
 from mdnb.config import DataManagerConfig
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event
+from mdnb.feeds.base import OnFrame, OnStatus
+from mdnb.feeds.recorder import Recorder
+from mdnb.feeds.simulator.feed import SimulatorFeed
 from mdnb.instruments import Instrument
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
+from mdnb.timeframes import Timeframe
 from tests.limits import LIMIT_SECONDS
 
 SECOND = 1_000_000_000
@@ -176,8 +182,8 @@ def table(speed: float | str, source: str, symbol: str, **options: Any) -> list[
     return made
 
 
-def rows_of(end_ns: int, view: Any, bars: Any) -> list[tuple[Any, ...]]:
-    closes = tuple(view.bars(name, 1)["close"].tolist() for name in TIMEFRAMES)
+def rows_of(end_ns: int, view: Any, bars: Any, names: Sequence[str] = TIMEFRAMES) -> list[tuple[Any, ...]]:
+    closes = tuple(view.bars(name, 1)["close"].tolist() for name in names)
     return [
         (
             end_ns,
@@ -220,6 +226,80 @@ def test_bars_close_at_the_same_times_at_any_speed(
     # What closed before somebody listened is not told to him.
     assert made == expected[len(expected) - len(made) :]
     assert len(made) > len(expected) * 0.8
+
+
+class Recorded(SimulatorFeed):
+    """The simulator, whose frames are recorded as they arrive, as ``mdnb record`` does."""
+
+    def __init__(self, path: Path, speed: float) -> None:
+        super().__init__(speed=speed, start="2025-11-21T15:00")
+        self.path = path
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        with Recorder(self.path, self.dialect) as recorder:
+
+            def keep(frame: str | bytes) -> None:
+                recorder.frame(self.clock.now_ns(), frame)
+                on_frame(frame)
+
+            await super().run(keep, on_status)
+
+
+class Told:
+    """The bars that a market told of, by end and timeframe, with what was known then; and those amended."""
+
+    def __init__(self, live: mdnb.LiveMarket, names: Sequence[str], enough: int = 0) -> None:
+        self.bars: dict[tuple[int, str], tuple[Any, ...]] = {}
+        self.amended: set[tuple[int, str]] = set()
+        self.enough = threading.Event()
+        self._names, self._wanted = names, enough
+        bus = live._parts.session.bus
+        bus.tap(mdnb.EventType.BARS_CLOSED, self._closed)
+        bus.tap(mdnb.EventType.BAR_AMENDED, lambda event: self.amended.add(_key(event.data)))
+
+    def _closed(self, event: Event) -> None:
+        for row in rows_of(event.time_ns, event.view, event.bars, self._names):
+            end_ns, name, *rest, _closed_ns, closes = row
+            self.bars[end_ns, name] = (*rest, closes)
+        if len(self.bars) >= self._wanted:
+            self.enough.set()
+
+
+def _key(bar: mdnb.Bar) -> tuple[int, str]:
+    return bar.time_ns, bar.timeframe
+
+
+@pytest.mark.parametrize("speed", [1, 20])
+def test_a_live_market_that_was_recorded_is_told_again_as_it_was(tmp_path: Path, speed: float) -> None:
+    names, path = ["1sec", "5sec", "15sec"], tmp_path / "live.jsonl"
+    feed = Recorded(path, speed)
+    with mdnb.live("MNQ", names, feed=feed, initial_days=0, progress=False) as live:
+        seen = Told(live, names, enough=8 if speed == 1 else 120)
+        assert seen.enough.wait(LIMIT_SECONDS)
+    with mdnb.live("MNQ", names, feed=f"replay:{path}?speed=max", initial_days=0, progress=False) as replay:
+        again = Told(replay, names)
+        replay.wait_ended(LIMIT_SECONDS)
+    assert len(seen.bars) >= 8
+    late = seen.amended | again.amended
+    starts = {(end_ns, name): end_ns - Timeframe.parse(name).step_ns for end_ns, name in seen.bars}
+    for key, told in seen.bars.items():
+        assert again.bars.get(key) == told or (starts[key], key[1]) in late, key
+
+
+@pytest.mark.parametrize("seconds", [90, -90, 7_200])
+def test_a_recording_made_beside_a_wrong_clock_closes_the_bars_of_the_market(
+    tmp_path: Path, seconds: int
+) -> None:
+    source = mdnb.datasets.path("bitcoin-messages")
+    with gzip.open(source, "rt") as lines:
+        frames = [line.split(" ", 1) for line in lines]
+    moved = tmp_path / source.name.replace(".gz", "")
+    moved.write_text("".join(f"{int(at) + seconds * SECOND} {frame}" for at, frame in frames))
+
+    def bars(path: str) -> list[tuple[Any, ...]]:
+        return [row[:-2] for row in played(path, "BTCUSDT")]
+
+    assert bars(str(moved)) == bars("dataset:bitcoin-messages")
 
 
 def test_play_knows_no_future_and_gives_the_bars_of_the_day() -> None:

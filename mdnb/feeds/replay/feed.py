@@ -19,6 +19,7 @@ from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.formats import dialect_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
+from mdnb.feeds.replay.receipt_clock import receipt_lead
 from mdnb.feeds.replay.recording import Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
 from mdnb.feeds.timeouts import Liveness, Wall
@@ -206,9 +207,10 @@ class ReplayFeed(WireFeed):
         if kinds:
             self.has_trades = "trades" in kinds
         self.source = "trades" if self.has_trades else "bars" if kinds == {"bars"} else "quotes"
+        lead_ns = receipt_lead(recording.frames(), recording.dialect) if recording.frames is not None else 0
         # What a look at the first rows could not read is met again when they are played.
         recording.damage.forget()
-        source, first_ns = self._source(recording)
+        source, first_ns = self._source(recording, lead_ns)
         self._started_ns = first_ns
         if math.isinf(self.speed):
             self.clock = EventClock(first_ns)
@@ -329,10 +331,11 @@ class ReplayFeed(WireFeed):
             known, symbol=symbol, tick_size=tick, whole_lots=whole, calendar=self._calendar
         )
 
-    def _source(self, recording: Recording) -> tuple[FrameSource | RowSource, int]:
-        """Return what is played, and its first time."""
+    def _source(self, recording: Recording, lead_ns: int) -> tuple[FrameSource | RowSource, int]:
+        """Return what is played, and its first time; ``lead_ns`` is added to the frames' times of receipt."""
         if recording.frames is not None:
-            inside = itertools.dropwhile(lambda frame: frame[0] < self.start_ns, recording.frames())
+            dated = ((at_ns + lead_ns, frame) for at_ns, frame in recording.frames())
+            inside = itertools.dropwhile(lambda frame: frame[0] < self.start_ns, dated)
             frames = itertools.takewhile(lambda frame: frame[0] < self.end_ns, inside)
             first = next(frames, None)
             played = itertools.chain([first] if first else [], frames)
