@@ -481,6 +481,19 @@ def test_a_flood_of_frames_is_taken_in_pieces_and_none_is_lost() -> None:
     asyncio.run(main())
 
 
+def test_what_was_delivered_last_is_taken_in_before_the_end() -> None:
+    async def main() -> None:
+        rig = Rig()
+        rig.drain.batch_size = 3
+        for number in range(10):
+            row = [START + number, 100.0, 1.0, 1, 0, number + 1]
+            rig.drain.on_frame(json.dumps({"e": "trades", "s": "X", "r": [row]}))
+        await rig.drain.finish()
+        assert len(rig.engine.ticks) == 10
+
+    asyncio.run(main())
+
+
 def test_frames_of_symbols_that_nobody_follows_are_counted() -> None:
     rig = Rig()
     rig.feed(json.dumps({"e": "trades", "s": "Y", "r": [[START, 100.0, 1.0, 1, 0, 1]]}))

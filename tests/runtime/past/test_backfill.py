@@ -23,7 +23,7 @@ from mdnb.instruments import Instrument
 from mdnb.market import LiveMarket
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.runtime.past.missed_trades import backfill, put_back
+from mdnb.runtime.past.missed_trades import backfill, put_back, put_back_by_time
 from mdnb.runtime.past.repair import SymbolRepair
 from mdnb.runtime.past.stretches import Patience
 from mdnb.runtime.process.bridge import call
@@ -317,6 +317,18 @@ def test_trades_that_are_put_back_fire_no_alert_and_are_no_newest_price() -> Non
         assert told.get(timeout=LIMIT_SECONDS).repaired
         assert market["1min"].frame["high"].max() == 902.0
         assert (alert.fired, market.price) == (0, rows[-1][1])
+
+
+def test_a_history_without_trades_of_the_outage_puts_nothing_back() -> None:
+    pipeline = make()
+    pipeline.duplicates.ids = "none"
+    rows = [(*row[:5], -1) for row in stream(20)]
+    pipeline.take(rows)
+    before = frames(pipeline)
+    assert put_back_by_time(pipeline, rows, rows[19][0] + 1, rows[19][0] + SECOND) == 0
+    # What is held already is not taken for missed.
+    assert put_back_by_time(pipeline, rows, rows[0][0], rows[19][0]) == 0
+    assert_equal(frames(pipeline), before)
 
 
 def test_ids_that_come_late_by_themselves_are_no_gap() -> None:
