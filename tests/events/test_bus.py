@@ -15,7 +15,8 @@ import pytest
 
 from mdnb.errors import OptionError, WaitTimeoutError
 from mdnb.events import bus as module
-from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.bus import EventBus
+from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
 from tests.limits import LIMIT_SECONDS
 

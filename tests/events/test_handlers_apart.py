@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.bus import EventBus
+from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
 from tests.limits import LIMIT_SECONDS
 
@@ -304,7 +305,7 @@ def test_a_cancelled_task_ends_as_cancelled_and_the_next_event_is_handled(
         subscription = bus.on("tick_data", waits)
         bus.emit(event(1))
         await (at_work.wait() if has_begun else asyncio.sleep(0))
-        (task,) = bus._tasks
+        (task,) = bus.tasks
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -360,7 +361,7 @@ def test_a_handler_that_is_dropped_with_its_loop_has_raised_nothing(bus: EventBu
 
     subscription = loop.run_until_complete(main())
     loop.close()
-    bus._tasks.clear()
+    bus.tasks.clear()
     gc.collect()
     assert subscription.errors == 0
     assert [each["message"] for each in told_of] == ["Task was destroyed but it is pending!"]

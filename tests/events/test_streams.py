@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
-from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.bus import EventBus
 from mdnb.events.streams import Backlog
+from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
 from tests.limits import LIMIT_SECONDS
 
