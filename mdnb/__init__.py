@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         TimeframeError,
         WaitTimeoutError,
     )
-    from mdnb.events.bus import Subscription
+    from mdnb.events.subscription import Subscription
     from mdnb.events.types import Event, EventType
     from mdnb.feeds.base import Feed
     from mdnb.feeds.registry import make_feed
@@ -139,7 +139,7 @@ _HOMES = {
     "Quote": "mdnb.types",
     "RealtimeDataManager": "mdnb.manager",
     "RuntimeUseError": "mdnb.errors",
-    "Subscription": "mdnb.events.bus",
+    "Subscription": "mdnb.events.subscription",
     "SuiteSymbol": "mdnb.suite",
     "SymbolError": "mdnb.errors",
     "SyncDataManager": "mdnb.sync_manager",

@@ -1,4 +1,4 @@
-"""An event loop whose time passes only where nothing is left to do: minutes of waiting take no time."""
+"""Time that a test has in hand: a loop on which minutes of waiting take none, and a clock that it moves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["VirtualClock", "run_virtually"]
+__all__ = ["HandClock", "VirtualClock", "run_virtually"]
 
 T = TypeVar("T")
 _NS = 1_000_000_000
@@ -59,6 +59,34 @@ class VirtualClock:
     def wall_seconds(self, market_ns: int) -> float:
         """Return ``market_ns`` in seconds."""
         return market_ns / _NS
+
+
+class HandClock:
+    """A market whose time stands where the test puts it.
+
+    Parameters
+    ----------
+    now
+        Market time to begin with.
+    pace
+        Seconds of the wall to a second of the market; 0 where nobody should wait.
+    """
+
+    def __init__(self, now: int, pace: float = 1.0) -> None:
+        self.now = now
+        self._pace = pace
+
+    def now_ns(self) -> int:
+        """Return the market's time."""
+        return self.now
+
+    def lag_ms(self, ts_ns: int) -> float:
+        """Return the milliseconds since ``ts_ns``."""
+        return (self.now - ts_ns) / 1e6
+
+    def wall_seconds(self, market_ns: int) -> float:
+        """Return for how long the market takes ``market_ns``."""
+        return market_ns / _NS * self._pace
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:

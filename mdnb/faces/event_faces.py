@@ -7,7 +7,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from mdnb.errors import ClosedError
-from mdnb.events.bus import Handler, Subscription
+from mdnb.events.subscription import Handler, Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.runtime.process.bridge import call, refuse_on_loop
 from mdnb.runtime.session import MarketSession

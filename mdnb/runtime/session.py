@@ -16,7 +16,8 @@ from mdnb.clock import MarketClock
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
 from mdnb.errors import FeedError, OptionError, WaitTimeoutError, not_followed
-from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.bus import EventBus
+from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
 from mdnb.feeds.playback import Playback

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import copy
-import logging
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -15,20 +12,11 @@ import pytest
 
 from mdnb.errors import OptionError, WaitTimeoutError
 from mdnb.events import bus as module
-from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.bus import EventBus
+from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
+from tests.events.handlers import event
 from tests.limits import LIMIT_SECONDS
-
-
-@pytest.fixture
-def bus() -> Iterator[EventBus]:
-    made = EventBus()
-    yield made
-    made.close()
-
-
-def event(number: int, kind: EventType = EventType.TICK_DATA, symbol: str = "X") -> Event:
-    return Event(kind, symbol, number, {"price": float(number), "status": "connected"})
 
 
 def test_each_handler_sees_every_event_in_order(bus: EventBus) -> None:
@@ -81,29 +69,6 @@ def test_a_slow_handler_fills_only_its_own_queue_and_is_told_of() -> None:
     bus.close()
     assert seen == list(range(500))
     assert {subscription.handler.__name__ for subscription in told} == {"slow"}
-
-
-def test_a_raising_handler_is_logged_once_a_second_and_goes_on(
-    bus: EventBus, caplog: pytest.LogCaptureFixture
-) -> None:
-    done = threading.Event()
-
-    def fail(one: Event) -> None:
-        if one.time_ns == 99:
-            done.set()
-        raise ValueError("handler's own fault")
-
-    with caplog.at_level(logging.ERROR, "mdnb"):
-        subscription = bus.on("tick_data", fail)
-        for i in range(100):
-            bus.emit(event(i))
-        assert done.wait(LIMIT_SECONDS)
-    bus.close()
-    assert subscription.errors >= 99
-    logged = [record for record in caplog.records if "fail" in record.getMessage()]
-    assert 1 <= len(logged) <= 3
-    assert logged[0].exc_info is not None
-    assert isinstance(bus.last_error, ValueError)
 
 
 def test_handlers_on_a_loop_may_be_for_one_event_and_may_raise(bus: EventBus) -> None:
@@ -196,61 +161,6 @@ def test_whether_anybody_wants_a_symbol_follows_who_listens(bus: EventBus) -> No
     assert not bus.wants(kind, "X")
 
 
-def test_handlers_run_in_the_context_that_registered_them(bus: EventBus) -> None:
-    where: contextvars.ContextVar[str] = contextvars.ContextVar("where", default="nowhere")
-    seen: dict[str, str] = {}
-    done = {name: threading.Event() for name in ("plain", "async", "looped", "looped async")}
-
-    def note(name: str) -> None:
-        seen[name] = where.get()
-        done[name].set()
-
-    async def note_later(name: str) -> None:
-        await asyncio.sleep(0)
-        note(name)
-
-    async def main() -> None:
-        where.set("loop")
-        bus.on("tick_data", lambda told: note("looped"))
-        bus.on("tick_data", lambda told: note_later("looped async"))
-        where.set("later")
-        contextvars.Context().run(bus.emit, event(1))
-        for each in done.values():
-            await asyncio.to_thread(each.wait, LIMIT_SECONDS)
-
-    where.set("thread")
-    bus.on("tick_data", lambda told: note("plain"))
-    bus.on("tick_data", lambda told: note_later("async"))
-    where.set("elsewhere")
-    asyncio.run(main())
-    assert seen == {"plain": "thread", "async": "thread", "looped": "loop", "looped async": "loop"}
-
-
-def test_once_is_once(bus: EventBus) -> None:
-    seen: list[int] = []
-    done = threading.Event()
-    bus.on("tick_data", lambda told: seen.append(told.time_ns), once=True)
-    bus.on("tick_data", lambda told: done.set() if told.time_ns == 9 else None)
-    for i in range(10):
-        bus.emit(event(i))
-    assert done.wait(LIMIT_SECONDS)
-    assert seen == [0]
-
-
-def test_once_on_a_loop_is_once_though_more_waits_already(bus: EventBus) -> None:
-    async def main() -> list[int]:
-        seen: list[int] = []
-        done = asyncio.Event()
-        bus.on("tick_data", lambda told: seen.append(told.time_ns), once=True)
-        bus.on("tick_data", lambda told: done.set() if told.time_ns == 9 else None)
-        for i in range(10):
-            bus.emit(event(i))
-        await done.wait()
-        return seen
-
-    assert asyncio.run(main()) == [0]
-
-
 def test_waiting_and_iterating() -> None:
     async def main() -> None:
         bus = EventBus()
@@ -273,18 +183,6 @@ def test_waiting_and_iterating() -> None:
     asyncio.run(main())
 
 
-def test_a_handler_whose_loop_is_gone_is_forgotten() -> None:
-    bus = EventBus()
-
-    async def main() -> Subscription:
-        return bus.on("tick_data", lambda told: None)
-
-    subscription = asyncio.run(main())
-    bus.emit(event(1))
-    assert not subscription.active
-    assert not bus.wants(EventType.TICK_DATA)
-
-
 def test_events_can_be_read_by_attribute_and_by_key() -> None:
     told = event(5)
     assert told.status == told["status"] == "connected"
@@ -299,27 +197,6 @@ def test_unknown_events_and_handlers_that_are_none_are_refused(bus: EventBus) ->
         bus.on("quote_updates", print)
     with pytest.raises(OptionError, match="function of one event"):
         bus.on("new_bar", None)  # type: ignore[arg-type]
-
-
-def test_a_handler_that_never_catches_up_lets_others_on_its_thread_have_their_turn(bus: EventBus) -> None:
-    heard, ended = threading.Event(), threading.Event()
-    turns: list[bool] = []
-
-    def behind(one: Event) -> None:
-        # As if events came quicker than it takes them: its queue is never empty.
-        turns.append(heard.is_set())
-        if len(turns) == 1:
-            bus.emit(event(0, EventType.NEW_BAR))
-        if heard.is_set() or len(turns) >= 1000:
-            ended.set()
-        else:
-            bus.emit(event(len(turns)))
-
-    bus.on_thread("tick_data", behind)
-    bus.on_thread("new_bar", lambda one: heard.set())
-    bus.emit(event(0))
-    assert ended.wait(LIMIT_SECONDS)
-    assert len(turns) < 1000
 
 
 def test_an_event_told_while_the_first_handler_is_registered_stops_no_later_one(

@@ -6,26 +6,16 @@ import asyncio
 import gc
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
-from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.bus import EventBus
 from mdnb.events.streams import Backlog
+from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
+from tests.events.handlers import event
 from tests.limits import LIMIT_SECONDS
-
-
-@pytest.fixture
-def bus() -> Iterator[EventBus]:
-    made = EventBus()
-    yield made
-    made.close()
-
-
-def event(number: int, kind: EventType = EventType.TICK_DATA, symbol: str = "X") -> Event:
-    return Event(kind, symbol, number, {"price": float(number)})
 
 
 async def taken(bus: EventBus, *types: str, symbol: str | None = None) -> list[Event]:

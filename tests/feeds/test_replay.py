@@ -9,7 +9,7 @@ import datetime as dt
 import heapq
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,19 @@ async def opened(feed: ReplayFeed, *symbols: str) -> Player:
     for symbol in symbols:
         await feed.subscribe(symbol, CHANNELS)  # type: ignore[arg-type]  # a list of channels
     return Player(feed)
+
+
+async def run_and_give_back(player: Player, symbol: str, channels: Sequence[str]) -> None:
+    """Run a player to the end, and give channels of a symbol back when three frames have come."""
+    tasks = []
+
+    def give_back(frame: str | bytes) -> None:
+        if len(player.frames) == 3:
+            tasks.append(asyncio.ensure_future(player.feed.unsubscribe(symbol, channels)))  # type: ignore[arg-type]  # names of channels
+
+    player.on_data = give_back
+    await player.run()
+    await asyncio.gather(*tasks)
 
 
 def play(path: str | Path, *symbols: str, **options: Any) -> Player:
@@ -533,15 +546,7 @@ def test_a_symbol_given_back_is_played_no_more() -> None:
     async def main() -> None:
         async with ReplayFeed("dataset:gold-ticks", speed="max") as feed:
             player = await opened(feed, "GC", "GC201402")
-            tasks = []
-
-            def give_back(frame: str | bytes) -> None:
-                if len(player.frames) == 3:
-                    tasks.append(asyncio.ensure_future(feed.unsubscribe("GC", CHANNELS)))  # type: ignore[arg-type]  # a list of channels
-
-            player.on_data = give_back
-            await player.run()
-            await asyncio.gather(*tasks)
+            await run_and_give_back(player, "GC", CHANNELS)
             trades = player.batch().trades
             assert 0 < len(trades["GC"]) < 39702
             assert len(trades["GC201402"]) == 213
@@ -553,15 +558,7 @@ def test_a_symbol_with_a_channel_left_is_played_on() -> None:
     async def main() -> None:
         async with ReplayFeed("dataset:gold-ticks", speed="max") as feed:
             player = await opened(feed, "GC")
-            tasks = []
-
-            def give_back(frame: str | bytes) -> None:
-                if len(player.frames) == 3:
-                    tasks.append(asyncio.ensure_future(feed.unsubscribe("GC", ["quotes", "depth"])))
-
-            player.on_data = give_back
-            await player.run()
-            await asyncio.gather(*tasks)
+            await run_and_give_back(player, "GC", ["quotes", "depth"])
             assert len(player.batch().trades["GC"]) == 39702
 
     asyncio.run(main())
@@ -573,15 +570,7 @@ def test_a_venues_frames_are_played_to_their_end_whoever_gives_his_symbol_back()
     async def main() -> None:
         async with ReplayFeed("dataset:bitcoin-messages", speed="max") as feed:
             player = await opened(feed, "BTCUSDT")
-            tasks = []
-
-            def give_back(frame: str | bytes) -> None:
-                if len(player.frames) == 3:
-                    tasks.append(asyncio.ensure_future(feed.unsubscribe("BTCUSDT", CHANNELS)))  # type: ignore[arg-type]  # a list of channels
-
-            player.on_data = give_back
-            await player.run()
-            await asyncio.gather(*tasks)
+            await run_and_give_back(player, "BTCUSDT", CHANNELS)
             assert player.frames == expected
 
     asyncio.run(main())

@@ -22,6 +22,7 @@ from mdnb.feeds.simulator.server import SimulatorServer
 from mdnb.rows import TradeRow
 from tests.feeds.simulated import DAY, HOUR, MINUTE, SECOND, instant, tape_of
 from tests.limits import LIMIT_SECONDS
+from tests.virtual_time import HandClock
 
 START = "2025-11-19T15:00"
 TIMEOUT = LIMIT_SECONDS
@@ -242,22 +243,6 @@ def test_after_a_drop_the_stream_goes_on_and_history_fills_the_gap() -> None:
     run(then, ["MNQ"], speed=60.0)
 
 
-class ManualClock:
-    """A market whose time stands where the test puts it."""
-
-    def __init__(self, now_ns: int) -> None:
-        self.now = now_ns
-
-    def now_ns(self) -> int:
-        return self.now
-
-    def lag_ms(self, ts_ns: int) -> float:
-        return (self.now - ts_ns) / 1e6
-
-    def wall_seconds(self, market_ns: int) -> float:
-        return 0.0
-
-
 @asynccontextmanager
 async def served(clock: Clock) -> AsyncIterator[SimulatorServer]:
     server = SimulatorServer(Exchange(7, instant(START), "venue", 1.0), clock, 1.0)
@@ -282,7 +267,7 @@ async def asked(client: ws.ClientConnection, frame: str | bytes) -> dict[str, An
 
 def test_a_client_that_does_not_read_costs_no_memory_and_loses_no_trade() -> None:
     async def main() -> None:
-        clock = ManualClock(instant(START))
+        clock = HandClock(instant(START), pace=0.0)
         async with served(clock) as server:
             uri = f"ws://127.0.0.1:{server.port}"
             async with ws.connect(
@@ -345,7 +330,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 def test_no_frame_of_a_client_ends_the_server() -> None:
     async def main() -> None:
         async with (
-            served(ManualClock(instant(START))) as server,
+            served(HandClock(instant(START), pace=0.0)) as server,
             ws.connect(f"ws://127.0.0.1:{server.port}", proxy=None) as client,
         ):
             welcome = json.loads(await client.recv())
@@ -378,7 +363,7 @@ def test_no_frame_of_a_client_ends_the_server() -> None:
 
 def test_a_web_page_may_not_connect() -> None:
     async def main() -> None:
-        async with served(ManualClock(instant(START))) as server:
+        async with served(HandClock(instant(START), pace=0.0)) as server:
             with pytest.raises(InvalidStatus, match="403"):
                 await ws.connect(f"ws://127.0.0.1:{server.port}", proxy=None, origin="https://evil.example")  # type: ignore[arg-type]
 
@@ -387,7 +372,7 @@ def test_a_web_page_may_not_connect() -> None:
 
 def test_a_server_that_does_not_run_has_no_port() -> None:
     async def main() -> None:
-        async with served(ManualClock(instant(START))) as server:
+        async with served(HandClock(instant(START), pace=0.0)) as server:
             assert server.port > 0
         with pytest.raises(FeedError, match="server is not running"):
             _ = server.port

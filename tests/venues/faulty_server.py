@@ -1,4 +1,4 @@
-"""A venue on real sockets whose faults are data: a tape, faults at places of it, and the dialect of a venue.
+"""A venue on real sockets: a tape, faults at places of it (`tests.venues.faults`), and a venue's dialect.
 
 The tape is played once, to whoever has subscribed; it runs on while nobody is connected, so that trades are
 missed. WebSocket and REST share a port. Faults happen at trades of the tape or at questions to the history,
@@ -24,160 +24,27 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 
 from mdnb.rows import TradeRow
+from tests.venues.faults import (
+    Busy,
+    ClockOffset,
+    Duplicate,
+    Fault,
+    HalfOpen,
+    HistoryFault,
+    Lacks,
+    Loss,
+    Malformed,
+    Mute,
+    Reorder,
+    Restart,
+    SequenceGap,
+    Slow,
+    SlowHistory,
+)
 
-__all__ = [
-    "Busy",
-    "ClockOffset",
-    "Dialect",
-    "Drop",
-    "Duplicate",
-    "Fault",
-    "FaultyServer",
-    "HalfOpen",
-    "Lacks",
-    "Malformed",
-    "Mute",
-    "Question",
-    "Reorder",
-    "Restart",
-    "SequenceGap",
-    "Slow",
-    "SlowHistory",
-    "Subscribe",
-    "faulty",
-]
+__all__ = ["Dialect", "FaultyServer", "Question", "Subscribe", "faulty"]
 
 _SECOND = 1_000_000_000
-
-
-# Faults of the stream: ``at`` is the trade of the tape before which it happens
-
-
-@dataclasses.dataclass(frozen=True)
-class Drop:
-    """The connection breaks, and there is none until so many trades have passed."""
-
-    at: int
-    misses: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Restart:
-    """As `Drop`, with a proper close (1012), and nobody listens at all meanwhile."""
-
-    at: int
-    misses: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class HalfOpen:
-    """The connection stands, and nothing comes over it any more; whoever connects anew is served."""
-
-    at: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Mute:
-    """Nothing is sent for so many trades, no heartbeat either; then they come all at once."""
-
-    at: int
-    count: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Slow:
-    """So many trades come each so many seconds late."""
-
-    at: int
-    count: int
-    seconds: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Duplicate:
-    """A trade comes so many times more."""
-
-    at: int
-    times: int = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Reorder:
-    """So many trades come the last one first."""
-
-    at: int
-    count: int = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Malformed:
-    """A frame that is none."""
-
-    at: int
-    text: str = '{"e":"trades","s":'
-
-
-@dataclasses.dataclass(frozen=True)
-class SequenceGap:
-    """So many trades never come live."""
-
-    at: int
-    count: int = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class ClockOffset:
-    """From here on all times are so many seconds off."""
-
-    at: int
-    seconds: float
-
-
-# Faults of the history: ``first`` is the question, from 0, at which it begins
-
-
-@dataclasses.dataclass(frozen=True)
-class Busy:
-    """So many questions are refused: 429, 503 or another status, with the seconds to wait where named."""
-
-    first: int
-    count: int
-    status: int = 429
-    retry_after: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class SlowHistory:
-    """So many questions are answered after so many trades have passed."""
-
-    first: int
-    count: int
-    trades: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Lacks:
-    """The history does not know so many trades of the tape."""
-
-    at: int
-    count: int = 1
-
-
-Fault = (
-    Drop
-    | Restart
-    | HalfOpen
-    | Mute
-    | Slow
-    | Duplicate
-    | Reorder
-    | Malformed
-    | SequenceGap
-    | ClockOffset
-    | Busy
-    | SlowHistory
-    | Lacks
-)
 
 
 # What a venue's dialect gives
@@ -287,6 +154,7 @@ class FaultyServer:
         self._closed_until = 0
         self._moved = asyncio.Condition()
         self._subscribed = asyncio.Event()
+        self._playing: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -367,22 +235,17 @@ class FaultyServer:
         number = len(self.questions)
         self.questions.append(question)
         for fault in self._faults:
-            if isinstance(fault, SlowHistory) and fault.first <= number < fault.first + fault.count:
+            if isinstance(fault, SlowHistory) and fault.covers(number):
                 await self.reach(self.at + fault.trades)
-            if isinstance(fault, Busy) and fault.first <= number < fault.first + fault.count:
+            if isinstance(fault, Busy) and fault.covers(number):
                 return fault
         return None
 
     def _rows(self, question: Question) -> tuple[list[TradeRow], bool]:
         first = bisect.bisect_left(self._times, question.start_ns)
         last = min(bisect.bisect_left(self._times, question.end_ns), self.at)
-        lacking = {
-            number
-            for fault in self._faults
-            if isinstance(fault, Lacks)
-            for number in range(fault.at, fault.at + fault.count)
-        }
-        places = [place for place in range(first, last) if place not in lacking]
+        lacking = [fault for fault in self._faults if isinstance(fault, Lacks)]
+        places = [place for place in range(first, last) if not any(each.covers(place) for each in lacking)]
         rows = [self._tape[place] for place in places[: question.limit]]
         return rows, len(places) > question.limit
 
@@ -396,8 +259,18 @@ class FaultyServer:
     def _now_ns(self) -> int:
         return self._times[min(self.at, len(self._times) - 1)]
 
-    async def play(self) -> None:
-        """Play the tape once, from the first subscription on, then heartbeats for ever."""
+    def play(self) -> None:
+        """Play the tape once, from the first subscription on, then heartbeats until it is closed."""
+        self._playing = asyncio.create_task(self._play())
+
+    async def close(self) -> None:
+        """Play no more, and accept nobody."""
+        if self._playing is not None:
+            self._playing.cancel()
+            await asyncio.wait({self._playing})
+        await self.deafen()
+
+    async def _play(self) -> None:
         await self._subscribed.wait()
         order = self._order()
         for number in order:
@@ -434,19 +307,12 @@ class FaultyServer:
             if isinstance(fault, Mute) and place == fault.at + fault.count:
                 held, self._held = self._held or [], None
                 await self._send(held)
-            if isinstance(fault, Slow) and fault.at <= place < fault.at + fault.count:
+            if isinstance(fault, Slow) and fault.covers(place):
                 await asyncio.sleep(fault.seconds)
-            if isinstance(fault, (Busy, SlowHistory, Lacks)) or fault.at != place:
+            if isinstance(fault, HistoryFault) or fault.at != place:
                 continue
-            if isinstance(fault, Drop):
-                self._closed_until = fault.at + fault.misses
-                for socket in list(self._clients):
-                    socket.transport.abort()
-                self._clients.clear()
-            elif isinstance(fault, Restart):
-                self._closed_until = fault.at + fault.misses
-                self._clients.clear()
-                await self.deafen()
+            if isinstance(fault, Loss):
+                await self._lose(fault)
             elif isinstance(fault, HalfOpen):
                 self._gone |= self._clients
                 self._clients.clear()
@@ -454,6 +320,16 @@ class FaultyServer:
                 self._held = []
             elif isinstance(fault, Malformed):
                 await self._send([fault.text])
+
+    async def _lose(self, fault: Loss) -> None:
+        self._closed_until = fault.at + fault.misses
+        clients = list(self._clients)
+        self._clients.clear()
+        if isinstance(fault, Restart):
+            await self.deafen()
+        else:
+            for socket in clients:
+                socket.transport.abort()
 
     async def _let_in(self) -> None:
         if self._server is None and (self.at >= self._closed_until or self.at >= len(self._tape)):
@@ -487,10 +363,8 @@ async def faulty(
     """Serve a tape with faults, as long as the block runs."""
     server = FaultyServer(dialect, tape, faults, pace)
     await server.listen()
-    playing = asyncio.create_task(server.play())
+    server.play()
     try:
         yield server
     finally:
-        playing.cancel()
-        await asyncio.wait({playing})
-        await server.deafen()
+        await server.close()

@@ -13,24 +13,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from mdnb.rows import TradeRow
 from tests.limits import LIMIT_SECONDS
-from tests.venues.faulty_server import (
-    Busy,
-    ClockOffset,
-    Drop,
-    Duplicate,
-    Fault,
-    FaultyServer,
-    HalfOpen,
-    Lacks,
-    Malformed,
-    Mute,
-    Reorder,
-    Restart,
-    SequenceGap,
-    Slow,
-    SlowHistory,
-    faulty,
-)
+from tests.venues import faults
+from tests.venues.faulty_server import FaultyServer, faulty
 from tests.venues.mdnb_venue import MdnbDialect, get
 
 SECOND = 1_000_000_000
@@ -64,10 +48,10 @@ class Client:
         return found
 
 
-def played(*faults: Fault) -> Client:
+def played(*wrong: faults.Fault) -> Client:
     async def main() -> Client:
         client = Client()
-        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, faults) as server:
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, wrong) as server:
             await client.read(server)
         return client
 
@@ -75,27 +59,31 @@ def played(*faults: Fault) -> Client:
 
 
 @pytest.mark.parametrize(
-    ("faults", "ids"),
+    ("wrong", "ids"),
     [
         ([], range(20)),
-        ([Duplicate(3, 2)], [0, 1, 2, 3, 3, 3, *range(4, 20)]),
-        ([Reorder(3, 3)], [0, 1, 2, 5, 4, 3, *range(6, 20)]),
-        ([SequenceGap(3, 2), SequenceGap(18)], [0, 1, 2, *range(5, 18), 19]),
-        ([Mute(3, 5), Slow(10, 2, 0.01)], range(20)),
-        ([Malformed(3)], range(20)),
+        ([faults.Duplicate(3, 2)], [0, 1, 2, 3, 3, 3, *range(4, 20)]),
+        ([faults.Reorder(3, 3)], [0, 1, 2, 5, 4, 3, *range(6, 20)]),
+        ([faults.SequenceGap(3, 2), faults.SequenceGap(18)], [0, 1, 2, *range(5, 18), 19]),
+        ([faults.Mute(3, 5), faults.Slow(10, 2, 0.01)], range(20)),
+        ([faults.Malformed(3)], range(20)),
     ],
     ids=str,
 )
-def test_the_tape_comes_as_its_faults_say(faults: list[Fault], ids: Sequence[int]) -> None:
-    client = played(*faults)
+def test_the_tape_comes_as_its_faults_say(wrong: list[faults.Fault], ids: Sequence[int]) -> None:
+    client = played(*wrong)
     assert client.ids == list(ids)
     assert json.loads(client.frames[0])["e"] == "welcome"
     broken = [frame for frame in client.frames if not frame.endswith("}")]
-    assert broken == ['{"e":"trades","s":'] * any(isinstance(fault, Malformed) for fault in faults)
+    assert broken == ['{"e":"trades","s":'] * any(isinstance(fault, faults.Malformed) for fault in wrong)
 
 
-@pytest.mark.parametrize(("fault", "code"), [(Drop(5, 4), 1006), (Restart(5, 4), 1012)], ids=str)
-def test_after_a_loss_the_tape_goes_on_and_later_there_is_a_connection(fault: Fault, code: int) -> None:
+@pytest.mark.parametrize(
+    ("fault", "code"), [(faults.Drop(5, 4), 1006), (faults.Restart(5, 4), 1012)], ids=str
+)
+def test_after_a_loss_the_tape_goes_on_and_later_there_is_a_connection(
+    fault: faults.Fault, code: int
+) -> None:
     async def main() -> None:
         async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, [fault]) as server:
             first, second = Client(), Client()
@@ -114,7 +102,10 @@ def test_after_a_loss_the_tape_goes_on_and_later_there_is_a_connection(fault: Fa
 
 def test_over_a_half_open_connection_nothing_comes_and_nothing_is_answered() -> None:
     async def main() -> None:
-        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, [HalfOpen(5)]) as server:
+        async with (
+            asyncio.timeout(LIMIT_SECONDS),
+            faulty(MdnbDialect(), TAPE, [faults.HalfOpen(5)]) as server,
+        ):
             client = Client()
             reading = asyncio.create_task(client.read(server))
             await server.over.wait()
@@ -127,18 +118,23 @@ def test_over_a_half_open_connection_nothing_comes_and_nothing_is_answered() -> 
 
 
 def test_times_are_off_from_a_trade_on() -> None:
-    client = played(ClockOffset(5, 90.0), ClockOffset(10, 0.0))
+    client = played(faults.ClockOffset(5, 90.0), faults.ClockOffset(10, 0.0))
     times = [json.loads(frame)["r"][0][0] for frame in client.frames if '"trades"' in frame]
     off = [time - row[0] for time, row in zip(times, TAPE, strict=True)]
     assert off == [0] * 5 + [90 * SECOND] * 5 + [0] * 10
 
 
 def test_the_history_answers_by_rest_as_its_faults_say() -> None:
-    faults = [Busy(0, 1, 429, 2.0), Busy(1, 1, 503), SlowHistory(2, 1, 3), Lacks(2, 2)]
+    wrong = [
+        faults.Busy(0, 1, 429, 2.0),
+        faults.Busy(1, 1, 503),
+        faults.SlowHistory(2, 1, 3),
+        faults.Lacks(2, 2),
+    ]
     path = f"/trades?start={TAPE[1][0]}&end={TAPE[6][0]}&limit=2"
 
     async def main() -> list[Any]:
-        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, faults) as server:
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, wrong) as server:
             await Client().read(server)
             answers = [await get(server.url, path) for _ in range(3)]
             assert (await get(server.url, "/elsewhere"))[0] == 404
@@ -157,7 +153,7 @@ def test_the_history_answers_over_the_socket_too() -> None:
         answers = []
         async with (
             asyncio.timeout(LIMIT_SECONDS),
-            faulty(MdnbDialect(), TAPE, [Busy(0, 1, 429, 2.0)]) as server,
+            faulty(MdnbDialect(), TAPE, [faults.Busy(0, 1, 429, 2.0)]) as server,
         ):
             await Client().read(server)
             async with ws.connect(server.url) as socket:

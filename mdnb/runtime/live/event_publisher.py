@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mdnb.events.bus import EventBus, Subscription
+from mdnb.events.bus import EventBus
+from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
 from mdnb.runtime.live.closed_bar import ClosedBar, by_end

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mdnb.errors import ClosedError, OptionError
-from mdnb.events.bus import Subscription
+from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
 from mdnb.rows import BarRow, TradeRow
 from mdnb.types import timestamp

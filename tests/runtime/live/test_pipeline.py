@@ -24,6 +24,7 @@ from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
+from tests.virtual_time import HandClock
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -332,26 +333,10 @@ def test_closed_bars_at_any_moment_are_made_of_what_had_come_by_then() -> None:
             assert closed["high"].tolist() == whole["high"].tolist()
 
 
-class _Clock:
-    """A clock that a test moves."""
-
-    def __init__(self, now_ns: int) -> None:
-        self.now = now_ns
-
-    def now_ns(self) -> int:
-        return self.now
-
-    def lag_ms(self, ts_ns: int) -> float:
-        return (self.now - ts_ns) / 1e6
-
-    def wall_seconds(self, market_ns: int) -> float:
-        return market_ns / 1e9
-
-
 def test_a_timer_closes_a_bar_when_its_interval_and_the_grace_have_passed() -> None:
     rig = Rig(["1min", "5min"], fill_gaps=True)
     start = START // (300 * SECOND) * 300 * SECOND
-    clock = rig.pipeline.clock = _Clock(start)
+    clock = rig.pipeline.clock = HandClock(start)
     rig.trades((start, 100.0, 1.0, 1, 0, 1))
     assert rig.pipeline.seconds_to_close() == pytest.approx(60.5)
     clock.now = start + 60 * SECOND + 499_000_000

@@ -21,6 +21,7 @@ from mdnb.events.bus import EventBus
 from mdnb.feeds.timeouts import Backoff
 from mdnb.instruments import Instrument
 from mdnb.market import LiveMarket
+from mdnb.rows import TradeRow
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.missed_trades import backfill, put_back, put_back_by_time
@@ -34,7 +35,7 @@ from tests.manager.hand import SECOND, START, HandFeed, open_market, trade
 NAMES = ["1min", "5min", "15min", "50tick"]
 
 
-def stream(count: int, seconds: float = 7.0) -> list[tuple[int, float, float, int, int, int]]:
+def stream(count: int, seconds: float = 7.0) -> list[TradeRow]:
     return [trade(i * seconds, 100.0 + 0.25 * ((i * 7) % 11), 1.0 + i % 4, i) for i in range(count)]
 
 
@@ -137,6 +138,28 @@ def impatient(market: LiveMarket, **seconds: float) -> None:
     repair_of(market).patience = Patience(**quick)  # type: ignore[arg-type]  # as the test says
 
 
+def outage(feed: HandFeed, until_ns: int) -> None:
+    """Lose the connection, and have another one at an instant."""
+    feed.status("disconnected")
+    feed.clock.advance(until_ns)  # type: ignore[attr-defined]
+    feed.status("reconnected")
+
+
+def check_bars(market: LiveMarket, rows: list[TradeRow], *names: str) -> None:
+    """Compare bars with those of trades that came without an outage."""
+    whole = make()
+    whole.take(rows)
+    for name in names:
+        pd.testing.assert_frame_equal(market.data.get_data(name), whole.engine.frame(name))
+
+
+class Refusing(HandFeed):
+    """Has no answer, ever."""
+
+    async def history_trades(self, *asked: Any) -> Any:
+        raise FeedError("not today")
+
+
 def test_a_reconnect_asks_the_history_and_says_what_it_put_back() -> None:
     rows = stream(100)
     feed = HandFeed(trades=rows)
@@ -158,9 +181,7 @@ def test_a_reconnect_asks_the_history_and_says_what_it_put_back() -> None:
         assert event.data["gap_end"] == pd.Timestamp(rows[59][0], tz="UTC")
         assert feed.asked[-1][0] == rows[29][0]
         feed.trades(*rows[60:])
-        whole = make()
-        whole.take(rows)
-        assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
+        check_bars(market, rows, *NAMES)
         assert market.data.get_stats().gaps_repaired == 1
         assert market.data.get_stats().completeness == 100.0
 
@@ -190,9 +211,7 @@ def test_bars_wait_while_the_history_is_fetched_and_nothing_else_does() -> None:
         assert market.data.get_data("1min").index[-1] == pd.Timestamp(rows[29][0], tz="UTC").floor("1min")
         answered(market, feed)
         assert told.get(timeout=LIMIT_SECONDS).trades == 30
-        whole = make()
-        whole.take(rows)
-        assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
+        check_bars(market, rows, *NAMES)
         assert (market.accounting().duplicate, market.accounting().waiting) == (0, 0)
         assert math.isnan(market.data.engine.price_ahead())
         assert market.accounting().amended == 0
@@ -211,9 +230,7 @@ def test_bars_wait_a_while_and_what_comes_later_amends(limit: dict[str, float]) 
         market.on("bar_amended", amended.put)
         market.on("new_bar", closed.put)
         feed.trades(*rows[:30])
-        feed.status("disconnected")
-        feed.clock.advance(rows[60][0])  # type: ignore[attr-defined]
-        feed.status("reconnected")
+        outage(feed, rows[60][0])
         assert feed.was_asked.wait(LIMIT_SECONDS)
         feed.trades(*rows[60:])
         while closed.get(timeout=LIMIT_SECONDS).time_ns < rows[60][0]:
@@ -224,10 +241,7 @@ def test_bars_wait_a_while_and_what_comes_later_amends(limit: dict[str, float]) 
         assert [event.state for event in states] == ["repairing", "repaired"]
         assert len({event.gap_id for event in states}) == 1
         assert (states[1].trades, states[1].gap_end) == (30, pd.Timestamp(rows[60][0], tz="UTC"))
-        whole = make()
-        whole.take(rows)
-        for name in ("1min", "5min"):
-            pd.testing.assert_frame_equal(market.data.get_data(name), whole.engine.frame(name))
+        check_bars(market, rows, "1min", "5min")
         assert amended.get(timeout=LIMIT_SECONDS).timeframe in ("1min", "5min")
         assert market.data.get_stats().completeness == 100.0
 
@@ -240,9 +254,7 @@ def test_without_a_history_the_gap_is_told_once_and_not_closed(history: list[Any
         impatient(market, give_up=0.01)
         told = gaps_of(market)
         feed.trades(*rows[:30])
-        feed.status("disconnected")
-        feed.clock.advance(rows[60][0])  # type: ignore[attr-defined]
-        feed.status("reconnected")
+        outage(feed, rows[60][0])
         feed.trades(*rows[60:])
         event = told.get(timeout=LIMIT_SECONDS)
         assert (event.repaired, event.trades) == (False, 0)
@@ -271,9 +283,7 @@ def test_a_reconnect_that_missed_nothing_is_no_gap(history: bool) -> None:
         assert told.empty()
         assert market.data.get_stats().gaps == 0
         assert market.data.get_stats().completeness == 100.0
-        whole = make()
-        whole.take(rows)
-        assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
+        check_bars(market, rows, *NAMES)
 
 
 def settled(market: LiveMarket) -> None:
@@ -298,10 +308,7 @@ def test_ids_jumped_over_in_mid_stream_are_fetched() -> None:
         event = told.get(timeout=LIMIT_SECONDS)
         assert (event.repaired, event.trades, event.reason) == (True, 5, "missing_ids")
         assert (event.data["gap_start"].value, event.data["gap_end"].value) == (rows[39][0], rows[45][0])
-        whole = make()
-        whole.take(rows)
-        for name in ("1min", "5min"):
-            pd.testing.assert_frame_equal(market.data.get_data(name), whole.engine.frame(name))
+        check_bars(market, rows, "1min", "5min")
         assert market.accounting().balanced
 
 
@@ -360,9 +367,7 @@ def test_two_outages_in_a_row_are_one_gap() -> None:
         assert told.get(timeout=LIMIT_SECONDS).trades == 30
         assert told.empty()
         feed.trades(*rows[60:])
-        whole = make()
-        whole.take(rows)
-        assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
+        check_bars(market, rows, *NAMES)
 
 
 class Slow(HandFeed):
@@ -386,9 +391,7 @@ def test_an_outage_within_an_outage_leaves_each_bar_as_it_was_traded() -> None:
     with open_market(feed, *NAMES) as market:
         told = gaps_of(market)
         feed.trades(*rows[:30])
-        feed.status("disconnected")
-        feed.clock.advance(rows[49][0])  # type: ignore[attr-defined]
-        feed.status("reconnected")
+        outage(feed, rows[49][0])
         assert feed.was_asked.wait(LIMIT_SECONDS)
         feed.trades(*rows[50:55])
         feed.status("disconnected")
@@ -404,9 +407,7 @@ def test_an_outage_within_an_outage_leaves_each_bar_as_it_was_traded() -> None:
         edges = [(gap.data["gap_start"].value, gap.data["gap_end"].value) for gap in gaps]
         assert edges == [(rows[29][0], rows[50][0]), (rows[54][0], rows[70][0])]
         feed.trades(*rows[75:])
-        whole = make()
-        whole.take(rows)
-        assert_equal({name: market.data.get_data(name) for name in NAMES}, frames(whole))
+        check_bars(market, rows, *NAMES)
         assert market.accounting().balanced
 
 
@@ -440,19 +441,14 @@ def test_a_history_that_fails_is_asked_again_until_it_is_well() -> None:
         told = gaps_of(market, opened=True)
         impatient(market)
         feed.trades(*rows[:30])
-        feed.status("disconnected")
-        feed.clock.advance(rows[130][0])  # type: ignore[attr-defined]
-        feed.status("reconnected")
+        outage(feed, rows[130][0])
         feed.trades(*rows[130:])
         gaps = [told.get(timeout=LIMIT_SECONDS) for _ in range(2)]
         assert [(gap.state, gap.repaired) for gap in gaps] == [("repairing", False), ("repaired", True)]
         assert gaps[0].gap_id == gaps[1].gap_id
         assert gaps[1].trades == 100
         assert told.empty()
-        whole = make()
-        whole.take(rows)
-        for name in ("1min", "5min"):
-            pd.testing.assert_frame_equal(market.data.get_data(name), whole.engine.frame(name))
+        check_bars(market, rows, "1min", "5min")
         (gap,) = market._parts.session.market("X").pipeline.gaps
         assert (gap.gap_id, gap.state, gap.repaired) == (gaps[0].gap_id, "repaired", True)
 
@@ -473,18 +469,14 @@ def test_a_gap_is_between_the_trades_around_what_is_lost() -> None:
         told = gaps_of(market)
         impatient(market)
         feed.trades(*rows[:50])
-        feed.status("disconnected")
-        feed.clock.advance(rows[100][0])  # type: ignore[attr-defined]
-        feed.status("reconnected")
+        outage(feed, rows[100][0])
         feed.trades(*rows[100:111], *rows[126:])
         feed.fails = False
         gaps = [told.get(timeout=LIMIT_SECONDS) for _ in range(2)]
         assert [(gap.state, gap.trades) for gap in gaps] == [("repaired", 50), ("lost", 0)]
         edges = [(gap.data["gap_start"].value, gap.data["gap_end"].value) for gap in gaps]
         assert edges == [(rows[49][0], rows[100][0]), (rows[110][0], rows[126][0])]
-        whole = make()
-        whole.take([row for row in rows if not 111 <= row[5] < 126])
-        pd.testing.assert_frame_equal(market.data.get_data("1min"), whole.engine.frame("1min"))
+        check_bars(market, [row for row in rows if not 111 <= row[5] < 126], "1min")
         stats = market.data.get_stats()
         assert (stats.gaps, stats.gaps_repaired) == (2, 1)
 
@@ -535,9 +527,7 @@ def test_quotes_that_were_missed_are_told_too() -> None:
     with open_market(feed, "1min") as market:
         told = gaps_of(market)
         feed.quotes((START + SECOND, 99.0, 1.0, 101.0, 1.0))
-        feed.status("disconnected")
-        feed.clock.advance(START + 300 * SECOND)  # type: ignore[attr-defined]
-        feed.status("reconnected")
+        outage(feed, START + 300 * SECOND)
         event = told.get(timeout=LIMIT_SECONDS)
         assert (event.repaired, event.gap_duration) == (False, 299.0)
         feed.quotes((START + 301 * SECOND, 99.0, 1.0, 101.0, 1.0))
@@ -557,12 +547,8 @@ def test_closing_while_the_history_is_fetched_leaves_nothing_behind() -> None:
 
 
 def test_at_the_end_of_the_feed_what_was_not_repaired_is_lost() -> None:
-    class Failing(HandFeed):
-        async def history_trades(self, *_: Any) -> Any:
-            raise FeedError("not today")
-
     rows = stream(60)
-    feed = Failing()
+    feed = Refusing()
     with open_market(feed, "1min") as market:
         told = gaps_of(market, opened=True)
         feed.trades(*rows[:30])
@@ -596,9 +582,7 @@ def test_where_the_feeds_own_bars_are_taken_a_missing_trade_is_no_gap() -> None:
         assert told.empty()
         assert not feed.asked
         # Its bars cannot be had anew: what the outage cost is lost.
-        feed.status("disconnected")
-        feed.clock.advance(rows[59][0] + 60 * SECOND)  # type: ignore[attr-defined]
-        feed.status("reconnected")
+        outage(feed, rows[59][0] + 60 * SECOND)
         assert told.get(timeout=LIMIT_SECONDS).state == "repairing"
         assert told.get(timeout=LIMIT_SECONDS).state == "lost"
 
@@ -611,28 +595,20 @@ def test_outliers_among_trades_that_waited_are_held_back_as_ever() -> None:
     with open_market(feed, "1min", remove_outliers=True) as market:
         told = gaps_of(market)
         feed.trades(*rows[:30])
-        feed.status("disconnected")
-        feed.clock.advance(rows[60][0])  # type: ignore[attr-defined]
-        feed.status("reconnected")
+        outage(feed, rows[60][0])
         assert feed.was_asked.wait(LIMIT_SECONDS)
         feed.trades(*given[60:])
         answered(market, feed)
         assert told.get(timeout=LIMIT_SECONDS).repaired
-        whole = make()
-        whole.take([row for row in given if row is not far])
-        pd.testing.assert_frame_equal(market.data.get_data("1min"), whole.engine.frame("1min"))
+        check_bars(market, [row for row in given if row is not far], "1min")
         flags = {tick.trade_id: tick.flag for tick in market.data.get_recent_ticks(100)}
         assert flags == {row[5]: "outlier" if row is far else "ok" for row in [*rows[:70], far, *rows[71:]]}
         assert market.accounting().balanced
 
 
 def test_a_hole_beside_an_outage_is_one_with_it_also_at_the_end() -> None:
-    class Failing(HandFeed):
-        async def history_trades(self, *_: Any) -> Any:
-            raise FeedError("not today")
-
     rows = stream(60)
-    feed = Failing()
+    feed = Refusing()
     with open_market(feed, "1min") as market:
         impatient(market, comes_late=LIMIT_SECONDS)
         told = gaps_of(market, opened=True)

@@ -19,22 +19,8 @@ from mdnb.runtime.past.stretches import Patience
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
 from tests.runtime.past.outages import SECOND, START, bars_of, held_bars
-from tests.venues.faulty_server import (
-    Busy,
-    Drop,
-    Duplicate,
-    Fault,
-    FaultyServer,
-    HalfOpen,
-    Lacks,
-    Malformed,
-    Mute,
-    Reorder,
-    Restart,
-    SequenceGap,
-    Slow,
-    SlowHistory,
-)
+from tests.venues import faults
+from tests.venues.faulty_server import FaultyServer
 from tests.venues.mdnb_venue import SYMBOL, MdnbDialect, VenueFeed
 
 # Twenty trades a second of the market, a thousand a second of the wall.
@@ -47,8 +33,8 @@ NAMES = {"1sec": 1, "5sec": 5, "1min": 60}
 class Stage:
     """A market that follows a server with faults."""
 
-    def __init__(self, faults: Sequence[Fault], *, rest: bool, **patience: Any) -> None:
-        self.server = FaultyServer(MdnbDialect(), TAPE, faults)
+    def __init__(self, wrong: Sequence[faults.Fault], *, rest: bool, **patience: Any) -> None:
+        self.server = FaultyServer(MdnbDialect(), TAPE, wrong)
         call(self.server.listen())
         self.feed = VenueFeed(self.server, rest=rest)
         self.feed.liveness = Liveness(signs="frames", stale_seconds=0.2, dead_seconds=0.4)
@@ -62,14 +48,13 @@ class Stage:
         self.repair = self.market._parts.session.backfill.repairs[SYMBOL]
         quick: dict[str, Any] = {"comes_late": 0.05, "backoff": Backoff(0.01, 1.5, 0.1)}
         self.repair.patience = Patience(**(quick | patience))
-        self.playing: Any = None
 
     def play(self) -> None:
         """Play the tape to its end, and wait until everything is settled."""
         call(self._play())
 
     async def _play(self) -> None:
-        self.playing = asyncio.create_task(self.server.play())
+        self.server.play()
         await self._play_on()
 
     async def _play_on(self) -> None:
@@ -92,14 +77,8 @@ class Stage:
 
     def close(self) -> None:
         """Close both ends."""
-
-        async def leave() -> None:
-            self.playing.cancel()
-            await asyncio.wait({self.playing})
-            await self.server.deafen()
-
         self.market.close()
-        call(leave())
+        call(self.server.close())
 
     def gaps(self) -> list[list[mdnb.Event]]:
         """Return what was told, a list for each gap."""
@@ -119,34 +98,45 @@ class Stage:
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    faults, options = request.param
-    made = Stage(faults, **{"rest": True, **options})
+    wrong, options = request.param
+    made = Stage(wrong, **{"rest": True, **options})
     yield made
     made.close()
 
 
-def staged(*faults: Fault, **options: Any) -> tuple[tuple[Fault, ...], dict[str, Any]]:
-    return faults, options
+def staged(*wrong: faults.Fault, **options: Any) -> tuple[tuple[faults.Fault, ...], dict[str, Any]]:
+    return wrong, options
 
 
-WITHIN = (Drop(100, 40), SlowHistory(0, 1, 200), Drop(220, 30))
+WITHIN = (faults.Drop(100, 40), faults.SlowHistory(0, 1, 200), faults.Drop(220, 30))
 
 
 @pytest.mark.parametrize(
     "stage",
     [
-        staged(Drop(100, 60)),
-        staged(Drop(100, 60), rest=False),
-        staged(Restart(100, 60)),
-        staged(HalfOpen(100)),
+        staged(faults.Drop(100, 60)),
+        staged(faults.Drop(100, 60), rest=False),
+        staged(faults.Restart(100, 60)),
+        staged(faults.HalfOpen(100)),
         staged(*WITHIN),
         staged(*WITHIN, bars_wait=0.05),
         staged(*WITHIN, most_trades=20),
         staged(
-            Drop(100, 40), Drop(300, 5), Drop(310, 5), Drop(330, 40), SlowHistory(0, 9, 15), bars_wait=0.02
+            faults.Drop(100, 40),
+            faults.Drop(300, 5),
+            faults.Drop(310, 5),
+            faults.Drop(330, 40),
+            faults.SlowHistory(0, 9, 15),
+            bars_wait=0.02,
         ),
-        staged(Mute(100, 50), Slow(200, 5, 0.02), Malformed(250), Duplicate(300, 3), Reorder(405, 3)),
-        staged(SequenceGap(100, 7), SequenceGap(300), Busy(0, 1, 503)),
+        staged(
+            faults.Mute(100, 50),
+            faults.Slow(200, 5, 0.02),
+            faults.Malformed(250),
+            faults.Duplicate(300, 3),
+            faults.Reorder(405, 3),
+        ),
+        staged(faults.SequenceGap(100, 7), faults.SequenceGap(300), faults.Busy(0, 1, 503)),
     ],
     indirect=True,
     ids=str,
@@ -162,10 +152,10 @@ def test_whatever_happens_the_bars_are_those_of_the_tape(stage: Stage) -> None:
 
 @pytest.mark.parametrize("rest", [True, False])
 @pytest.mark.parametrize(
-    "busy", [Busy(0, 4, 429, 0.05), Busy(0, 4, 503, 0.0)], ids=lambda busy: str(busy.status)
+    "busy", [faults.Busy(0, 4, 429, 0.05), faults.Busy(0, 4, 503, 0.0)], ids=lambda busy: str(busy.status)
 )
-def test_a_history_that_fails_for_a_while_is_asked_until_it_is_well(busy: Busy, rest: bool) -> None:
-    stage = Stage([Drop(100, 100), busy], rest=rest)
+def test_a_history_that_fails_for_a_while_is_asked_until_it_is_well(busy: faults.Busy, rest: bool) -> None:
+    stage = Stage([faults.Drop(100, 100), busy], rest=rest)
     try:
         stage.play()
         stage.check_bars()
@@ -179,7 +169,13 @@ def test_a_history_that_fails_for_a_while_is_asked_until_it_is_well(busy: Busy, 
 
 
 @pytest.mark.parametrize(
-    "stage", [staged(Drop(100, 50), Busy(0, 1, 503), SequenceGap(500, 15), Lacks(500, 15))], indirect=True
+    "stage",
+    [
+        staged(
+            faults.Drop(100, 50), faults.Busy(0, 1, 503), faults.SequenceGap(500, 15), faults.Lacks(500, 15)
+        )
+    ],
+    indirect=True,
 )
 def test_what_is_lost_for_good_is_told_by_the_trades_around_it(stage: Stage) -> None:
     stage.play()
@@ -195,10 +191,10 @@ def test_what_is_lost_for_good_is_told_by_the_trades_around_it(stage: Stage) -> 
 
 
 def test_only_the_bars_wait_for_the_history() -> None:
-    stage = Stage([Drop(100, 40), SlowHistory(0, 1, 10**6)], rest=True)
+    stage = Stage([faults.Drop(100, 40), faults.SlowHistory(0, 1, 10**6)], rest=True)
 
     async def until_late() -> tuple[float, int, int]:
-        stage.playing = asyncio.create_task(stage.server.play())
+        stage.server.play()
         async with asyncio.timeout(LIMIT_SECONDS):
             await stage.server.reach(400)
             await stage.until(lambda: stage.pipeline.duplicates.highest >= 399)

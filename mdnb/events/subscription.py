@@ -1,0 +1,356 @@
+"""One registered handler: its queue, its turn on a loop or on a thread, and what is wrong with it.
+
+Users hold subscriptions; what only the bus and its parts may call begins with an underscore.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import contextvars
+import functools
+import inspect
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mdnb.events.handler_errors import HandlerErrors, in_words
+from mdnb.events.log import tell
+from mdnb.events.slowness import Slowness
+from mdnb.events.types import Event, EventType
+
+__all__ = ["QUEUE_LIMIT", "Handler", "Registry", "Subscription", "handling"]
+
+Handler = Callable[[Event], Any]
+"""A plain or an async function of one event."""
+
+QUEUE_LIMIT = 10_000
+"""How many events wait in a queue at most where nobody says otherwise."""
+
+_TURN = 64
+
+handling: contextvars.ContextVar[Subscription | None] = contextvars.ContextVar("mdnb_handling", default=None)
+"""Whose handler runs here."""
+
+
+class Registry(Protocol):
+    """What a subscription asks of the bus it is registered with.
+
+    Attributes
+    ----------
+    now
+        A monotonic clock in seconds.
+    last_error
+        What any of the handlers raised last.
+    tasks
+        The turns that are under way on loops: a loop holds its tasks by weak references only.
+    """
+
+    now: Callable[[], float]
+    last_error: BaseException | None
+    tasks: set[asyncio.Future[None]]
+
+    def forget(self, subscription: Subscription) -> None:
+        """Offer it no more events."""
+
+    def call_back(self, subscription: Subscription) -> None:
+        """Have it take its turn on a thread for callbacks."""
+
+    def caught_up(self) -> None:
+        """Note that it may have handled all its events."""
+
+
+class Subscription:
+    """One registered handler.
+
+    Attributes
+    ----------
+    type
+        What it listens to.
+    handler
+        The function.
+    symbol
+        Whose events it listens to; None: everybody's.
+    delivered, dropped, errors
+        Events handed over, lost because the handler was too slow, and failed in it.
+    last_error
+        What the handler raised last; None: nothing yet.
+
+    Examples
+    --------
+    >>> import mdnb
+    >>> with mdnb.live("MNQ", "1min", initial_days=0) as live:
+    ...     subscription = live.on("new_bar", print)
+    ...     listening = subscription.active
+    ...     subscription.off()
+    >>> listening, subscription.active, subscription.waiting
+    (True, False, 0)
+    """
+
+    def __init__(
+        self,
+        bus: Registry,
+        type: EventType,
+        handler: Handler,
+        loop: asyncio.AbstractEventLoop | None,
+        *,
+        symbol: str | None = None,
+        once: bool = False,
+        limit: int = QUEUE_LIMIT,
+    ) -> None:
+        self.type = type
+        self.handler = handler
+        self.symbol = symbol
+        self.delivered = 0
+        self.dropped = 0
+        self.errors = 0
+        self.last_error: BaseException | None = None
+        self._bus = bus
+        self._now = bus.now
+        self._loop = loop
+        # A notebook tells by the context to which cell output belongs: it belongs to the one that registered.
+        self._context = contextvars.copy_context()
+        self._once = once
+        self._limit = limit
+        self._half = max(1, limit // 2)
+        self._waiting: collections.deque[Event] = collections.deque()
+        self._lock = threading.Lock()
+        self._scheduled = False
+        self._active = True
+        self._told_dropped = 0
+        self._in_step = True
+        self._slowness = Slowness(self._waiting, self._half, self._now)
+        # Most handlers never raise anything.
+        self._told_errors: HandlerErrors | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it still listens."""
+        return self._active
+
+    @property
+    def waiting(self) -> int:
+        """Events in its queue that the handler has not been called with yet."""
+        return len(self._waiting)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it now: that it is slow, and what it raised last; empty when nothing is."""
+        parts = []
+        if self._slowness.is_slow:
+            parts.append(self._slowness.in_words())
+        if self.dropped:
+            parts.append(f"{self.dropped:,} events dropped")
+        if self.last_error is not None:
+            parts.append(f"{self.errors:,} errors, the last {in_words(self.last_error)}")
+        return f"{self._title()}: {'; '.join(parts)}" if parts else ""
+
+    def off(self) -> None:
+        """Stop listening; what waits in the queue is not delivered any more."""
+        self._active = False
+        self._bus.forget(self)
+        self._waiting.clear()
+        self._bus.caught_up()
+
+    close = cancel = off
+
+    # -- its queue ------------------------------------------------------------------------------------
+
+    def _offer(self, event: Event) -> bool:
+        """Queue an event; return False when half of the queue or more was in use."""
+        waiting = self._waiting
+        held = len(waiting)
+        if held >= self._limit:
+            # It may have been emptied meanwhile.
+            with self._lock, contextlib.suppress(IndexError):
+                waiting.popleft()
+                self.dropped += 1
+        if not event._queued:
+            event._queued = self._now()
+        waiting.append(event)
+        # Read without the lock: who ends a turn looks afterwards whether something has come.
+        if not self._scheduled:
+            self._schedule()
+        return held < self._half
+
+    def _schedule(self) -> None:
+        with self._lock:
+            is_first, self._scheduled = not self._scheduled, True
+        if is_first:
+            self._begin_turn()
+
+    def _begin_turn(self) -> None:
+        if self._loop is None:
+            self._bus.call_back(self)
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._start_draining, context=self._context)
+        except RuntimeError:
+            # The loop that registered the handler is closed: nobody is left to call.
+            self.off()
+
+    def _take(self) -> Event | None:
+        """Return the next event; None when there is none."""
+        try:
+            return self._waiting.popleft() if self._active else None
+        except IndexError:
+            return None
+
+    def _end_turn(self) -> None:
+        """Have another turn begin with the next event, or at once for what waits already."""
+        self._scheduled = False
+        if self._waiting and self._active:
+            self._schedule()
+        else:
+            self._bus.caught_up()
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether a replay that waits for its handlers has to wait for it."""
+        return self._in_step and self._active and (self._scheduled or bool(self._waiting))
+
+    def _leave_step(self, seconds: float) -> None:
+        self._in_step = False
+        tell(
+            logging.WARNING,
+            "%s took more than %g s: the replay goes on without it. What was known with each event is in "
+            "event.view.",
+            self._title(),
+            seconds,
+        )
+
+    # -- its turn -------------------------------------------------------------------------------------
+
+    def _start_draining(self) -> None:
+        task = asyncio.ensure_future(self._drain())
+        self._bus.tasks.add(task)
+        task.add_done_callback(self._drained)
+
+    def _drained(self, task: asyncio.Task[None]) -> None:
+        self._bus.tasks.discard(task)
+        if task.cancelled() or task.exception() is not None:
+            # Cancelled, perhaps before it began, or interrupted: the next event begins another turn.
+            self._scheduled = False
+            self._bus.caught_up()
+        else:
+            self._end_turn()
+
+    async def _drain(self) -> None:
+        task = asyncio.current_task()
+        slowness = self._slowness
+        handled = 0
+        slowness.on_loop_since = self._now()
+        try:
+            while (event := self._take()) is not None:
+                if self._once:
+                    self.off()
+                try:
+                    handling.set(self)
+                    result = self.handler(event)
+                    if result is not None and inspect.isawaitable(result):
+                        slowness.on_loop_since = 0.0
+                        await result
+                except BaseException as error:
+                    if self._ends_turn(error, task):
+                        raise
+                    self._failed(error)
+                self.delivered += 1
+                handled += 1
+                if handled % _TURN == 0:
+                    # Others on this loop have their turn too.
+                    slowness.leave_loop()
+                    await asyncio.sleep(0)
+                if not slowness.on_loop_since:
+                    slowness.on_loop_since = self._now()
+        finally:
+            slowness.leave_loop()
+
+    def _ends_turn(self, error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+        """Return whether an exception is meant for the task or the program, not raised by the handler."""
+        if isinstance(error, asyncio.CancelledError):
+            return task is not None and task.cancelling() > 0
+        if isinstance(error, GeneratorExit):
+            # A task that is dropped with its loop is not the one that runs.
+            return asyncio.current_task(self._loop) is not task
+        return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
+
+    def _drain_on_thread(self, stopping: threading.Event) -> None:
+        # Others on this thread have their turn, too.
+        for _ in range(_TURN):
+            if stopping.is_set():
+                return
+            event = self._take()
+            if event is None:
+                break
+            if self._once:
+                self.off()
+            try:
+                self._context.run(_call, self, event)
+            except BaseException as error:  # noqa: BLE001  # a user's handler may raise anything
+                self._failed(error)
+            self.delivered += 1
+        self._end_turn()
+
+    # -- what is wrong with it ------------------------------------------------------------------------
+
+    def _failed(self, error: BaseException) -> None:
+        self.errors += 1
+        self.last_error = self._bus.last_error = error
+        if self._told_errors is None:
+            self._told_errors = HandlerErrors(self._now)
+        self._told_errors.tell(error, self.errors, self._title)
+
+    def _lost_more(self) -> bool:
+        before, self._told_dropped = self._told_dropped, self.dropped
+        return self.dropped > before
+
+    def why_slow(self) -> str:
+        """Return in words how slow it is, and what to do about that."""
+        lost = f", {self.dropped:,} were dropped" if self.dropped else ""
+        if self._loop is None:
+            remedy = (
+                "Nobody else waits for it. Let it return sooner, give what takes long to a thread of its "
+                "own, or listen to fewer events."
+            )
+        else:
+            remedy = (
+                "It runs on the loop that registered it: make it async, await there what takes long, such as "
+                "asyncio.to_thread(work), and let nothing else block that loop."
+            )
+        return f"{self._title()} is slow: {self._slowness.in_words()}{lost}. {remedy}"
+
+    def _title(self) -> str:
+        whose = f" of {self.symbol}" if self.symbol is not None else ""
+        return f"{self.type.name} handler {_name(self.handler)}{whose}"
+
+    def __repr__(self) -> str:
+        counts = f"{self.delivered} delivered, {self.dropped} dropped, {self.errors} errors"
+        waiting = f", {self.waiting} waiting" if self.waiting else ""
+        whose = f" of {self.symbol}" if self.symbol is not None else ""
+        return f"<{self.type.name}{whose} -> {_name(self.handler)}: {counts}{waiting}>"
+
+
+def _call(subscription: Subscription, event: Event) -> None:
+    handling.set(subscription)
+    handler = subscription.handler
+    result = handler(event)
+    if result is not None and inspect.isawaitable(result):
+        error = asyncio.run(_finish(result))
+        if error is not None:
+            raise error
+
+
+async def _finish(awaitable: Any) -> BaseException | None:
+    try:
+        await awaitable
+    except BaseException as error:  # noqa: BLE001  # out of the loop it would be told a second time
+        return error
+    return None
+
+
+def _name(handler: Handler) -> str:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return str(getattr(handler, "__qualname__", None) or type(handler).__qualname__)
