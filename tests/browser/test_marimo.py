@@ -34,7 +34,9 @@ _CELLS = [
     "live.watch()",
     "live.frame_view('1min', rows=3)",
     "board = live.dashboard(bars=200, height=200)\nboard",
-    "ask = mo.ui.text(label='ask')\nmo.vstack([again, ask])",
+    "mo.vstack([again])",
+    # Apart: a cell that shows the button runs again with it, and would empty the field that is being filled.
+    "ask = mo.ui.text(label='ask')\nask",
     """mo.Html(f'<pre id="answer">{ask.value}\\n{answer_to(ask.value or "0")}</pre>')""",
 ]
 _CHART, _PANEL, _BOARD = 0, 1, 2
