@@ -155,7 +155,8 @@ def _starts_with_time(known: Any, asked: _Asked) -> bool:
 
 def _shortest(starts_us: np.ndarray) -> int:
     """Return how far two bars are apart at least: the length of a bar, as far as a file tells it."""
-    steps = np.diff(np.unique(starts_us))
+    steps = np.diff(np.sort(starts_us))
+    steps = steps[steps > 0]
     return int(steps.min()) if len(steps) else 0
 
 
