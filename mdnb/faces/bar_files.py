@@ -41,7 +41,12 @@ class BarFiles:
         self._others = others
 
     async def export(
-        self, filename: str | Path, timeframe: str | None = None, *, include_forming: bool = False
+        self,
+        filename: str | Path,
+        timeframe: str | None = None,
+        *,
+        include_forming: bool = False,
+        with_times: bool | None = None,
     ) -> Path:
         """Write the symbol's bars into a file: all timeframes into one Parquet file, one into CSV or JSON.
 
@@ -56,6 +61,9 @@ class BarFiles:
             Only this one; CSV and JSON hold one timeframe and need it unless just one is kept.
         include_forming
             With the bar that is being made, which is no whole one.
+        with_times
+            With the column ``closed_at``, when each bar was closed, which ``load`` brings back. None: in
+            Parquet, not in CSV and JSON.
 
         Returns
         -------
@@ -80,8 +88,12 @@ class BarFiles:
         ...         market.export(f"{folder}/btc.csv").name
         'btc.csv'
         """
-        from mdnb.io.formats import write_bars
+        from mdnb.io.formats import format_of, write_bars
 
+        if with_times is None:
+            with_times = format_of(filename) == "parquet"
+        elif not isinstance(with_times, bool):
+            raise OptionError(f"with_times must be True, False or None; got {with_times!r}")
         market = self._parts.market
         engine = market.engine
         if self._others:
@@ -96,7 +108,10 @@ class BarFiles:
             # In one go: another thread may remove a timeframe.
             names = engine.timeframes() if timeframe is None else [engine.canonical(timeframe)]
             frames = {
-                name: engine.frame(name, closed_only=not include_forming, with_disk=True) for name in names
+                name: engine.reader.frame_for_file(
+                    name, closed_only=not include_forming, with_times=with_times
+                )
+                for name in names
             }
         if market.closed:
             return write_bars(frames, filename)

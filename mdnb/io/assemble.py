@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 
 from mdnb.errors import OptionError
 from mdnb.io.file_bars import FileBars
-from mdnb.io.instants import Instants
+from mdnb.io.instants import Closings, Instants
 from mdnb.io.notes import Note, note, refuse, row_list
-from mdnb.io.schema import COLUMNS, INDEX_NAME, PRICES
+from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, PRICES
 
 __all__ = ["OPTIONAL", "ColumnNames", "numbers_from_text", "to_bars"]
 
 _NUMBER: Final = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,6})?\s*$"
-OPTIONAL: Final = ("tick_count", "vwap")
+OPTIONAL: Final = ("tick_count", "vwap", CLOSED_AT)
 _NAMES_SHOWN: Final = 30
 
 
@@ -75,7 +75,8 @@ class ColumnNames:
         """Return the place in ``found`` of each column, by our own name.
 
         A name is matched exactly or, where that fails and only one fits, without regard to case and blanks
-        around it. ``tick_count`` and ``vwap`` are taken where they are.
+        around it. ``tick_count``, ``vwap`` and ``closed_at`` are taken where they are, the last unless the
+        caller means another column by it.
 
         Raises
         ------
@@ -91,6 +92,8 @@ class ColumnNames:
                 places[ours] = folded.index(theirs.strip().casefold())
             elif ours not in OPTIONAL:
                 raise self._missing(ours, theirs, found, where)
+        if CLOSED_AT in places and places[CLOSED_AT] in {places[name] for name in self.wanted()}:
+            del places[CLOSED_AT]
         return places
 
     def _missing(self, ours: str, theirs: str, found: Sequence[str], where: str) -> Exception:
@@ -136,6 +139,7 @@ def to_bars(
     instants: Instants,
     values: Mapping[str, np.ndarray],
     *,
+    closings: Closings | None = None,
     tz: str | tzinfo | None,
     where: str,
     positive_prices: bool = True,
@@ -149,6 +153,8 @@ def to_bars(
         One time a row.
     values
         float64 columns by our own names; ``volume``, ``tick_count`` and ``vwap`` may be missing.
+    closings
+        When each bar was closed; None where the file does not tell.
     tz
         The zone of a frame made of them; None: UTC.
     positive_prices
@@ -167,13 +173,17 @@ def to_bars(
     _check(columns, where, positive_prices=positive_prices)
     columns.setdefault("tick_count", np.zeros(count))
     columns = {name: columns[name] for name in (*COLUMNS, "vwap") if name in columns}
+    told = Closings(None, []) if closings is None else closings
+    if told.time_us is not None:
+        columns[CLOSED_AT] = told.time_us
     time_us, columns, notes = _in_order(instants.time_us, columns)
     return FileBars(
         time_us=time_us,
+        closed_us=columns.pop(CLOSED_AT, None),
         values=columns,
         tz="UTC" if tz is None else tz,
         attributes=attributes or {},
-        notes=[*instants.notes, *notes],
+        notes=[*instants.notes, *told.notes, *notes],
     )
 
 

@@ -18,10 +18,10 @@ import pyarrow.csv as arrow_csv
 from mdnb.errors import DataImportError, OptionError
 from mdnb.io.assemble import ColumnNames, numbers_from_text, to_bars
 from mdnb.io.file_bars import FileBars
-from mdnb.io.instants import parse_times
+from mdnb.io.instants import parse_closings, parse_times
 from mdnb.io.notes import Note, note, refuse
-from mdnb.io.rows import check_finite, chunks, column_text, joined, text_or_file
-from mdnb.io.schema import COLUMNS, INDEX_NAME, PRICES, export_columns
+from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
+from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, PRICES, export_columns
 from mdnb.io.source import check_zone, read_text_bytes
 from mdnb.io.times import time_text
 
@@ -65,6 +65,7 @@ def write_csv(
         and an hour that occurs twice a year is told apart by the order of rows only.
     columns
         Which columns, in which order; by default all of a bar frame. Also further ones of the frame.
+        ``closed_at`` is written as the times are, an empty cell where it is unknown.
 
     Returns
     -------
@@ -93,13 +94,14 @@ def write_csv(
         raise OptionError(f"date_format={date_format!r}: a spreadsheet would take the times for formulas.")
     check_finite(chosen)
     around = '"' if "," in date_format else ""
+    texts = column_texts(chosen, index, date_format, missing="", quote=_cell, around=around)
     with text_or_file(filename) as (file, result):
         if include_header:
             file.write((",".join([INDEX_NAME, *map(_cell, chosen)]) + "\n").encode())
         for start, stop in chunks(index):
             pieces: list[Any] = [around, times(start, stop), around]
-            for values in chosen.values():
-                pieces += [",", column_text(values[start:stop], "", _cell)]
+            for text in texts.values():
+                pieces += [",", text(start, stop)]
             file.write(joined([*pieces, "\n"], stop - start))
     return result[0]
 
@@ -126,8 +128,10 @@ def read_csv(
     price_columns
         Open, high, low and close, in this order.
     volume_column
-        None where the file has none; the volume is then 0. The columns ``tick_count`` and ``vwap`` are
-        taken where they are; without the former it is 0, which means unknown. Others are not read.
+        None where the file has none; the volume is then 0. The columns ``tick_count``, ``vwap`` and
+        ``closed_at`` are taken where they are; without the first it is 0, which means unknown. Others are
+        not read. ``closed_at`` is read as the times are, where it holds times at all; of an hour that
+        occurs twice it is the one nearer to the bar.
     tz
         The zone of times that carry no offset (default: UTC), and the zone of the frame returned.
         A CSV file cannot hold the name of a zone, so this is how it comes back.
@@ -136,7 +140,7 @@ def read_csv(
         :func:`write_csv`, or a ``strptime`` format. Day and month are never guessed.
     header
         False where the first line is a bar; the columns then are time, prices, volume, ``tick_count``,
-        ``vwap``, as many of the last two as there are.
+        ``vwap``, ``closed_at``, as many of the last three as there are.
     positive_prices
         Whether a price of zero or less refuses the file.
 
@@ -145,7 +149,7 @@ def read_csv(
     pandas.DataFrame
         A bar frame, oldest first, one row a time. ``attrs["notes"]`` lists what was put right: rows that
         were newest first, duplicates (of two different bars at one time, the later in the file counts),
-        times without offset.
+        times without offset, a ``closed_at`` that holds no times.
 
     Raises
     ------
@@ -192,11 +196,25 @@ def csv_bars(
         table[INDEX_NAME], date_format=date_format, tz=tz, where=where, column=labels[INDEX_NAME]
     )
     values = {
-        name: _numbers(table[name], labels.get(name, name), where) for name in places if name != INDEX_NAME
+        name: _numbers(table[name], labels.get(name, name), where)
+        for name in places
+        if name not in {INDEX_NAME, CLOSED_AT}
     }
+    closings = None
+    if CLOSED_AT in places:
+        closings = parse_closings(
+            table[CLOSED_AT], times.time_us, date_format=date_format, tz=tz, where=where
+        )
     times.notes[:0] = notes
-    attributes = {"source": "csv"}
-    return to_bars(times, values, tz=tz, where=where, positive_prices=positive_prices, attributes=attributes)
+    return to_bars(
+        times,
+        values,
+        closings=closings,
+        tz=tz,
+        where=where,
+        positive_prices=positive_prices,
+        attributes={"source": "csv"},
+    )
 
 
 def _cell(text: str) -> str:
@@ -240,12 +258,13 @@ def _places(names: ColumnNames, first: list[str], where: str) -> dict[str, int]:
 
 
 def _places_without_header(names: ColumnNames, count: int, where: str) -> dict[str, int]:
-    order = [INDEX_NAME, *(name for name in COLUMNS if name != "volume" or names.volume is not None), "vwap"]
-    if not len(order) - 2 <= count <= len(order):
+    kept = [name for name in COLUMNS if name != "volume" or names.volume is not None]
+    order = [INDEX_NAME, *kept, "vwap", CLOSED_AT]
+    if not len(order) - 3 <= count <= len(order):
         raise refuse(
             where,
             f"it has {count} columns",
-            f"Without a header the columns must be {', '.join(order)}, the last two optional.",
+            f"Without a header the columns must be {', '.join(order)}, the last three optional.",
         )
     return {name: place for place, name in enumerate(order[:count])}
 
@@ -300,7 +319,9 @@ def _read(
     slow = on_bad_row is not None
     names = [f"column{place}" for place in range(width)]
     types = {names[place]: number for place in places.values()}
-    types[names[places[INDEX_NAME]]] = pa.string()
+    for name in (INDEX_NAME, CLOSED_AT):
+        if name in places:
+            types[names[places[name]]] = pa.string()
     table = arrow_csv.read_csv(
         pa.BufferReader(data),
         arrow_csv.ReadOptions(column_names=names, skip_rows=1 if header else 0, use_threads=not slow),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mdnb.io.notes import Note
-from mdnb.io.schema import INDEX_NAME, zone_dtype
+from mdnb.io.schema import CLOSED_AT, INDEX_NAME, zone_dtype
 from mdnb.store.columns import BarColumns
 
 __all__ = ["FileBars"]
@@ -32,6 +32,9 @@ class FileBars:
         What the file says of them: symbol, timeframe, source, and whether the last one was being made.
     notes
         What was put right.
+    closed_us
+        int64, shape (n,): when each was closed, UTC epoch microseconds, `NOT_A_TIME` where that is unknown;
+        None where the file does not tell.
     """
 
     time_us: np.ndarray
@@ -39,6 +42,7 @@ class FileBars:
     tz: str | tzinfo
     attributes: Mapping[str, object]
     notes: list[Note]
+    closed_us: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.time_us)
@@ -47,6 +51,8 @@ class FileBars:
         """Return a bar frame; ``attrs`` has the attributes, and the notes."""
         index = pd.DatetimeIndex(self.time_us, dtype=zone_dtype(self.tz), name=INDEX_NAME)
         made = pd.DataFrame(dict(self.values), index=index, copy=False)
+        if self.closed_us is not None:
+            made[CLOSED_AT] = pd.DatetimeIndex(self.closed_us, dtype=index.dtype)
         made.attrs = {"notes": self.notes}
         made.attrs.update(self.attributes)
         return made
@@ -60,11 +66,17 @@ class FileBars:
         if not self.attributes.get("forming") or not len(self):
             return self
         return dataclasses.replace(
-            self, time_us=self.time_us[:-1], values={name: held[:-1] for name, held in self.values.items()}
+            self,
+            time_us=self.time_us[:-1],
+            values={name: held[:-1] for name, held in self.values.items()},
+            closed_us=None if self.closed_us is None else self.closed_us[:-1],
         )
 
     def columns(self) -> BarColumns:
-        """Return them as a store holds bars; ``vwap`` is ``nan`` where the file has none."""
+        """Return them as a store holds bars; ``vwap`` is ``nan`` where the file has none.
+
+        A store notes no closing before 1970: such a bar counts as closed at its end and the grace.
+        """
         count = len(self)
         vwap = self.values.get("vwap")
         return BarColumns(
@@ -80,4 +92,12 @@ class FileBars:
             first=0,
             forming=False,
             generation=0,
+            closed_us=self._noted(),
         )
+
+    def _noted(self) -> np.ndarray:
+        """Return when each was closed, 0 where that is not noted."""
+        if self.closed_us is None:
+            return np.zeros(len(self), dtype=np.int64)
+        noted: np.ndarray = np.maximum(self.closed_us, 0)
+        return noted

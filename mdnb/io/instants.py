@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from mdnb.errors import DataImportError
 from mdnb.io.notes import Note, note, refuse, row_list
-from mdnb.io.schema import check_times, zone_dtype
+from mdnb.io.schema import CLOSED_AT, NOT_A_TIME, check_times, zone_dtype
 from mdnb.io.times import EPOCHS
 
-__all__ = ["Instants", "parse_times"]
+__all__ = ["Closings", "Instants", "parse_closings", "parse_times"]
 
 _ISO_KINDS: Final = tuple(pa.timestamp(unit, zone) for unit in ("us", "ns") for zone in ("UTC", None))
 _OFFSET: Final = r"(?:[zZ]|[+-]\d{2}(?::?\d{2})?)$"
@@ -25,6 +25,8 @@ _EPOCH_TO_S: Final = 10_000_000_000  # 2286
 _INT64: Final = 2**63
 _LOOKED_AT: Final = 100_000  # rows gone through one by one, once a file is refused anyway
 _SHOWN: Final = 60
+_WRONG_CLOCK_US: Final = 15 * 60_000_000
+"""A bar may be closed before it began where our clock was behind the venue's; zones differ by more."""
 
 
 class _Asked(NamedTuple):
@@ -34,6 +36,7 @@ class _Asked(NamedTuple):
     tz: str | tzinfo | None
     where: str
     column: str
+    near: np.ndarray | None = None  # UTC microseconds: which of the two hours is meant where one repeats
 
     def refuse(self, problem: str, remedy: str) -> DataImportError:
         return refuse(self.where, problem, remedy)
@@ -43,6 +46,13 @@ class Instants(NamedTuple):
     """UTC microseconds (int64), and what there is to say about them."""
 
     time_us: np.ndarray
+    notes: list[Note]
+
+
+class Closings(NamedTuple):
+    """When bars were closed: UTC microseconds (int64), `NOT_A_TIME` where unknown; what there is to say."""
+
+    time_us: np.ndarray | None  # None: the column holds no times
     notes: list[Note]
 
 
@@ -75,12 +85,90 @@ def parse_times(
     Instants(time_us=array([1772956740000000]), notes=[])
     """
     asked = _Asked(date_format, tz, where, column)
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    if isinstance(array, pa.ChunkedArray):  # combining no chunks, or very large ones, gives chunks again
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    array = _one_array(values)
     if array.null_count:
         missing = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))
         raise asked.refuse(f"{column!r} is empty in {row_list(missing)}", "Every bar needs its time.")
+    return _checked(array, asked)
+
+
+def parse_closings(
+    values: Any, starts_us: np.ndarray, *, date_format: str | None, tz: str | tzinfo | None, where: str
+) -> Closings:
+    """Return when bars were closed, of a column that may lack some times, or hold something else.
+
+    Another program may mean anything by the name of the column. It is taken where its first value is a time
+    of the file's format; then each of them must be one.
+
+    Parameters
+    ----------
+    values
+        As for `parse_times`; null where it is unknown. None where the file has another type there.
+    starts_us
+        Opening times of the bars, UTC microseconds.
+    date_format, tz, where
+        As for `parse_times`. Of an hour that occurs twice, the time nearer to the bar's end is meant.
+
+    Raises
+    ------
+    DataImportError
+        As `parse_times`; also where a bar was closed before it began.
+
+    Examples
+    --------
+    >>> texts, starts = pa.array(["1970-01-01T00:01:00.5Z", None]), np.array([0, 60_000_000])
+    >>> made = parse_closings(texts, starts, date_format=None, tz=None, where="x").time_us
+    >>> made.tolist() == [60_500_000, NOT_A_TIME]
+    True
+    """
+    asked = _Asked(date_format, tz, where, CLOSED_AT)
+    array = None if values is None else _one_array(values)
+    if array is None or not _starts_with_time(array.drop_null(), asked):
+        text = f"the column {CLOSED_AT!r} holds no times and was not read"
+        return Closings(None, [note("no_closing_times", text)])
+    known = ~array.is_null().to_numpy(zero_copy_only=False)
+    made = np.full(len(array), NOT_A_TIME)
+    if not known.any():
+        return Closings(made, [])
+    instants = _checked(array.drop_null(), asked._replace(near=(starts_us + _shortest(starts_us))[known]))
+    made[known] = instants.time_us
+    early = np.flatnonzero(known & (made < starts_us - _WRONG_CLOCK_US))
+    if len(early):
+        raise asked.refuse(
+            f"{CLOSED_AT!r} is before the bar begins in {row_list(early)}",
+            "Put it right, also its zone, or leave the column out.",
+        )
+    return Closings(made, instants.notes)
+
+
+def _starts_with_time(known: Any, asked: _Asked) -> bool:
+    if not len(known):
+        return True
+    try:
+        _instants(known[:1], asked._replace(tz=None))
+    except DataImportError:
+        return False
+    except pa.ArrowInvalid:  # a time, but out of range
+        return True
+    return True
+
+
+def _shortest(starts_us: np.ndarray) -> int:
+    """Return how far two bars are apart at least: the length of a bar, as far as a file tells it."""
+    steps = np.diff(np.sort(starts_us))
+    steps = steps[steps > 0]
+    return int(steps.min()) if len(steps) else 0
+
+
+def _one_array(values: Any) -> Any:
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if isinstance(array, pa.ChunkedArray):  # combining no chunks, or very large ones, gives chunks again
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    return array
+
+
+def _checked(array: Any, asked: _Asked) -> Instants:
+    column = asked.column
     try:
         instants = _instants(array, asked)
     except pa.ArrowInvalid as error:  # a timestamp or number too large for the next unit
@@ -195,6 +283,8 @@ def _localised(wall_us: np.ndarray, asked: _Asked) -> Instants:
         return Instants(wall_us, [note("naive_times", text, count=len(wall_us))])
     zone = zone_dtype(asked.tz).tz
     wall = pd.DatetimeIndex(wall_us.view("datetime64[us]"))
+    if asked.near is not None:
+        return _nearest(wall, zone, asked.near, asked)
     newest_first = len(wall) > 1 and wall[0] > wall[-1]
     ordered = wall[::-1] if newest_first else wall
     try:
@@ -209,6 +299,22 @@ def _localised(wall_us: np.ndarray, asked: _Asked) -> Instants:
         ) from None
     instants = local[::-1] if newest_first else local
     return Instants(instants.as_unit("us").asi8, [])
+
+
+def _nearest(wall: pd.DatetimeIndex, zone: Any, near_us: np.ndarray, asked: _Asked) -> Instants:
+    """Take wall-clock times for those of the zone, in a repeated hour the one nearer to an instant."""
+    first, second = (
+        wall.tz_localize(zone, ambiguous=np.full(len(wall), summer), nonexistent="NaT") for summer in (1, 0)
+    )
+    unclear = np.flatnonzero(first.isna())
+    if len(unclear):
+        raise asked.refuse(
+            f"{wall[unclear[0]]} in {asked.column!r} ({row_list(unclear)}) does not exist in {asked.tz}, "
+            "where the clocks change",
+            "Write the times with their UTC offset.",
+        )
+    one, other = (made.as_unit("us").asi8 for made in (first, second))
+    return Instants(np.where(abs(one - near_us) <= abs(other - near_us), one, other), [])
 
 
 def _whole_numbers(array: Any, asked: _Asked) -> np.ndarray:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import numpy as np
 import pandas as pd
 
 from mdnb.errors import OptionError, suggest
 from mdnb.io.json_read import read_json
-from mdnb.io.rows import check_finite, chunks, column_text, joined, text_or_file
+from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
 from mdnb.io.schema import INDEX_NAME, export_columns, plain_attributes
 from mdnb.io.times import EPOCHS, TimeText, time_text
 
@@ -56,6 +55,7 @@ def write_json(
         As in :func:`mdnb.io.csv.write_csv`; whole numbers since 1970 are written as numbers.
     columns
         Which columns, in which order; by default all of a bar frame. Also further ones of the frame.
+        ``closed_at`` is written as the times are, ``null`` where it is unknown.
     envelope
         Wrap the bars: ``{"symbol": ..., "timeframe": ..., "timezone": ..., "bars": ...}``, so that the
         name of the zone comes back too. Without it the file is what its consumers expect: the bars alone.
@@ -83,10 +83,12 @@ def write_json(
     if orient not in _ORIENTS:
         raise OptionError(f"orient={orient!r} is not known. {suggest(str(orient), _ORIENTS)}")
     index, chosen = export_columns(frame, columns, include_volume=include_volume)
-    times = _quoted(time_text(index, date_format), date_format)
+    around = "" if date_format in EPOCHS else '"'
+    times = _between(time_text(index, date_format), around)
     check_finite(chosen)
+    texts = column_texts(chosen, index, date_format, missing="null", quote=json.dumps, around=around)
     with text_or_file(filename) as (file, result):
-        writer = _Writer(file, index, times, chosen, pretty=pretty_format)
+        writer = _Writer(file, index, times, texts, pretty=pretty_format)
         depth = 0
         if envelope:
             depth = 1
@@ -101,15 +103,11 @@ _Pieces = Callable[[int, int], list[Any]]
 """Gives what a stretch of rows is joined of: string arrays, and texts that stand in every row."""
 
 
-def _quoted(times: TimeText, date_format: str) -> _Pieces:
+def _between(times: TimeText, around: str) -> _Pieces:
     """Return the pieces that a time makes in a row: numbers bare, texts in quotes."""
-    if date_format in EPOCHS:
+    if not around:
         return lambda start, stop: [times(start, stop)]
-    return lambda start, stop: ['"', times(start, stop), '"']
-
-
-def _values(values: np.ndarray) -> Any:
-    return column_text(values, "null", json.dumps)
+    return lambda start, stop: [around, times(start, stop), around]
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ class _Writer:
     file: BinaryIO
     index: pd.DatetimeIndex
     times: _Pieces
-    chosen: Mapping[str, np.ndarray]
+    chosen: Mapping[str, TimeText]
     pretty: bool
 
     def put(self, text: str) -> None:
@@ -147,8 +145,8 @@ class _Writer:
 
         def pieces(start: int, stop: int) -> list[Any]:
             row: list[Any] = [f"{{{inner}{self.key(INDEX_NAME)}", *self.times(start, stop)]
-            for name, values in self.chosen.items():
-                row += [f",{inner}{self.key(name)}", _values(values[start:stop])]
+            for name, text in self.chosen.items():
+                row += [f",{inner}{self.key(name)}", text(start, stop)]
             return [*row, f"{self.line(depth + 1)}}}"]
 
         self._list(pieces, depth)
@@ -166,8 +164,8 @@ class _Writer:
 
         def pieces(start: int, stop: int) -> list[Any]:
             row: list[Any] = []
-            for values in self.chosen.values():
-                row += [f",{inner}" if row else f"[{inner}", _values(values[start:stop])]
+            for text in self.chosen.values():
+                row += [f",{inner}" if row else f"[{inner}", text(start, stop)]
             return [*row, f"{self.line(depth + 2)}]"]
 
         names = f",{self.line(depth + 2)}".join(json.dumps(name) for name in self.chosen)
@@ -180,7 +178,7 @@ class _Writer:
         self.put(f"{self.line(depth)}}}")
 
     def _column(self, name: str) -> _Pieces:
-        return lambda start, stop: [_values(self.chosen[name][start:stop])]
+        return lambda start, stop: [self.chosen[name](start, stop)]
 
     def _list(self, pieces: _Pieces, depth: int) -> None:
         """Write ``[...]`` with one item a bar, as Arrow joined them; the last comma is taken back."""

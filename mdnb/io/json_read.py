@@ -22,15 +22,16 @@ import pyarrow.json as arrow_json
 from mdnb.errors import OptionError
 from mdnb.io.assemble import OPTIONAL, ColumnNames, numbers_from_text, to_bars
 from mdnb.io.file_bars import FileBars
-from mdnb.io.instants import parse_times
+from mdnb.io.instants import Closings, parse_closings, parse_times
 from mdnb.io.notes import refuse
-from mdnb.io.schema import INDEX_NAME, PRICES, plain_attributes
+from mdnb.io.schema import CLOSED_AT, INDEX_NAME, PRICES, plain_attributes
 from mdnb.io.source import check_zone, read_text_bytes
 
 __all__ = ["json_bars", "read_json"]
 
 _HEAD_BYTES: Final = 65_536
 _LONGEST_INTEGER: Final = 19
+_INT64: Final = 2**63
 _BETWEEN: Final = re.compile(rb"\}\s*,\s*\{")
 _NOT_FINITE: Final = (b"NaN", b"Infinity")
 _FORMS: Final = "a list of bars, an object with a list a column, or columns/index/data"
@@ -113,11 +114,25 @@ def json_bars(
     values = {
         name: _numbers(column, labels.get(name, name), where)
         for name, column in found.columns.items()
-        if name != INDEX_NAME
+        if name not in {INDEX_NAME, CLOSED_AT}
     }
-    attributes = {"source": "json", **found.attributes}
+    closings: Closings | None = None
+    if CLOSED_AT in found.columns:
+        closings = parse_closings(
+            _closing_array(found.columns[CLOSED_AT]),
+            times.time_us,
+            date_format=date_format,
+            tz=zone,
+            where=where,
+        )
     return to_bars(
-        times, values, tz=zone, where=where, positive_prices=positive_prices, attributes=attributes
+        times,
+        values,
+        closings=closings,
+        tz=zone,
+        where=where,
+        positive_prices=positive_prices,
+        attributes={"source": "json", **found.attributes},
     )
 
 
@@ -134,12 +149,14 @@ def _fast(body: bytes, names: ColumnNames, where: str) -> _Columns | None:
         return None
     places = names.locate(list(first), where)
     keys = {ours: list(first)[place] for ours, place in places.items()}
-    later = [name for name in OPTIONAL if name not in keys]  # a later bar may have what the first has not
+    # A later bar may have what the first has not.
+    later = [name for name in OPTIONAL if name not in keys and name not in keys.values()]
     keys.update({name: name for name in later})
     kind = {str: pa.string(), int: pa.int64()}.get(type(first[keys[INDEX_NAME]]))
     if kind is None:
         return None
-    schema = pa.schema([(key, kind if ours == INDEX_NAME else pa.float64()) for ours, key in keys.items()])
+    times = {INDEX_NAME, CLOSED_AT}  # of one kind, else the slow way looks at each
+    schema = pa.schema([(key, kind if ours in times else pa.float64()) for ours, key in keys.items()])
     between = _BETWEEN.search(inner)
     # The first gap stands for all; where another looks different, Arrow refuses and the slow way reads it.
     lines = inner.replace(between.group(), b"}\n{") if between else inner
@@ -292,11 +309,17 @@ def _from_columns(loaded: Mapping[str, Any], names: ColumnNames, where: str) -> 
         loaded = {names.time: index, **{name: list(column.values()) for name, column in loaded.items()}}
     places = names.locate(list(loaded), where)
     columns = {ours: list(loaded.values())[place] for ours, place in places.items()}
+    if _length(columns.get(CLOSED_AT)) != _length(columns[INDEX_NAME]):
+        columns.pop(CLOSED_AT, None)  # not a column at all
     if not all(isinstance(column, list) for column in columns.values()):
         raise refuse(where, "its columns are not lists", f"Bars are {_FORMS}.")
     if len({len(column) for column in columns.values()}) != 1:
         raise refuse(where, "its columns are of different lengths", "Export it again.")
     return columns
+
+
+def _length(column: Any) -> int:
+    return len(column) if isinstance(column, list) else -1
 
 
 # Values and the envelope.
@@ -305,15 +328,28 @@ def _from_columns(loaded: Mapping[str, Any], names: ColumnNames, where: str) -> 
 def _time_array(column: Any, where: str) -> Any:
     if not isinstance(column, list):
         return column
+    array = _texts_or_integers(column)
+    if array is not None:
+        return array
+    names = ", ".join(sorted({type(value).__name__ for value in column if value is not None}))
+    raise refuse(where, f"its times are of the kinds {names}", "Times are all texts or all whole numbers.")
+
+
+def _closing_array(column: Any) -> Any:
+    """Return the times at which bars were closed; None where they are no times."""
+    return _texts_or_integers(column) if isinstance(column, list) else column
+
+
+def _texts_or_integers(column: list[Any]) -> Any:
+    """Return an array of what may be times; None where the values are of other kinds, or too large."""
     kinds = {type(value) for value in column if value is not None}
     if not kinds or kinds == {str}:
         return pa.array(column, pa.string())
-    if kinds == {int}:
-        return pa.array(column, pa.int64())
     if kinds <= {int, float} and all(value is None or float(value).is_integer() for value in column):
-        return pa.array([None if value is None else int(value) for value in column], pa.int64())
-    names = ", ".join(sorted(kind.__name__ for kind in kinds))
-    raise refuse(where, f"its times are of the kinds {names}", "Times are all texts or all whole numbers.")
+        whole = [None if value is None else int(value) for value in column]
+        if all(value is None or -_INT64 <= value < _INT64 for value in whole):
+            return pa.array(whole, pa.int64())
+    return None
 
 
 def _numbers(column: Any, label: str, where: str) -> np.ndarray:

@@ -23,7 +23,7 @@ from mdnb.errors import DataExportError, OptionError, suggest
 from mdnb.io.atomic import atomic_write
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN, read_parquet, read_timeframes
 from mdnb.io.paths import local_path
-from mdnb.io.schema import COLUMNS, INDEX_NAME, normalise, plain_attributes
+from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, NOT_A_TIME, normalise, plain_attributes
 
 __all__ = ["read_parquet", "read_timeframes", "write_parquet", "write_timeframes"]
 
@@ -138,13 +138,19 @@ def write_timeframes(
         "mdnb": _version(),
         **plain_attributes({"symbol": symbol if symbol is not None else next(iter(symbols), None)}),
         "timeframes": {
-            name: {"rows": len(frame), "vwap": "vwap" in frame, **_own_attributes(frame)}
+            name: {
+                "rows": len(frame),
+                **{column: column in frame for column in ("vwap", CLOSED_AT)},
+                **_own_attributes(frame),
+            }
             for name, frame in bars.items()
         },
     }
     sample = next(iter(bars.values())).iloc[:0][list(COLUMNS)]
     if any("vwap" in frame for frame in bars.values()):
         sample = sample.assign(vwap=np.empty(0))
+    if any(CLOSED_AT in frame for frame in bars.values()):
+        sample[CLOSED_AT] = sample.index
     sample.insert(
         0, TIMEFRAME_COLUMN, pd.Series(pd.Categorical([], categories=list(bars)), index=sample.index)
     )
@@ -198,6 +204,8 @@ def _table(frame: pd.DataFrame, schema: Any, timeframe: str = "") -> Any:
             # Arrow's own dictionary of one entry; the file's row groups then tell their timeframe.
             codes = pa.array(np.zeros(len(frame), np.int8))
             array = pa.DictionaryArray.from_arrays(codes, pa.array([timeframe], field.type.value_type))
+        elif field.name == CLOSED_AT:
+            array = _closings(frame, field.type)
         elif field.name in frame.columns:
             array = pa.array(frame[field.name].to_numpy())
         else:
@@ -206,11 +214,18 @@ def _table(frame: pd.DataFrame, schema: Any, timeframe: str = "") -> Any:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def _closings(frame: pd.DataFrame, kind: Any) -> Any:
+    if CLOSED_AT not in frame.columns:
+        return pa.nulls(len(frame), kind)
+    instants = pd.DatetimeIndex(frame[CLOSED_AT]).asi8
+    return pa.array(instants, mask=instants == NOT_A_TIME).cast(kind)
+
+
 def _encodings(bars: pd.DataFrame, compression: str) -> tuple[list[str], dict[str, str]]:
     """Return the columns worth a dictionary, and the encoding of each other one."""
     dictionary = [TIMEFRAME_COLUMN]
-    encodings = {INDEX_NAME: "DELTA_BINARY_PACKED"}
-    for name in bars.columns:
+    encodings = {INDEX_NAME: "DELTA_BINARY_PACKED", CLOSED_AT: "DELTA_BINARY_PACKED"}
+    for name in bars.columns.difference([CLOSED_AT], sort=False):
         sample = bars[name].to_numpy()[:_SAMPLE_ROWS]
         grid = len(pd.unique(sample)) * _GRID_SHARE <= len(sample)
         if grid and (name in ("volume", "tick_count") or compression not in _STRONG):

@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 from mdnb.errors import DataImportError, OptionError
 from mdnb.io.assemble import ColumnNames, to_bars
 from mdnb.io.file_bars import FileBars
-from mdnb.io.instants import parse_times
+from mdnb.io.instants import Closings, parse_closings, parse_times
 from mdnb.io.notes import refuse
 from mdnb.io.parquet_footer import Footer, read_footer
-from mdnb.io.schema import COLUMNS, INDEX_NAME, PRICES, plain_attributes
+from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, PRICES, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
 METADATA_KEY: Final = b"mdnb"
 TIMEFRAME_COLUMN: Final = "timeframe"
 _SYMBOL_COLUMN: Final = "symbol"
+_TIMES: Final = frozenset({INDEX_NAME, CLOSED_AT})
 
 _MOST_ROWS: Final = 100_000_000
 _FREE_ROWS: Final = 2_000_000
@@ -71,7 +72,8 @@ def read_parquet(
     timeframe
         Which one, where the file holds several.
     date_column, price_columns, volume_column, positive_prices
-        As in :func:`mdnb.io.csv.read_csv`. Times are timestamps, dates, or whole numbers since 1970.
+        As in :func:`mdnb.io.csv.read_csv`. Times are timestamps, dates, or whole numbers since 1970;
+        ``closed_at`` is taken where it is timestamps.
     tz
         The zone of times without one, and of the frame returned. Default: the file's own, else UTC.
 
@@ -284,8 +286,13 @@ def _bars(
     schema = source.file.schema_arrow
     places = names.locate(schema.names, where)
     own = _described(source.about).get(timeframe)
-    if isinstance(own, dict) and own.get("vwap") is False:
-        places.pop("vwap", None)  # only there because another timeframe of the file has it
+    for name in ("vwap", CLOSED_AT):
+        if isinstance(own, dict) and own.get(name) is False:
+            places.pop(name, None)  # only there because another timeframe of the file has it
+    # By this name another program may mean anything.
+    odd = CLOSED_AT in places and not _is_closing(schema, places[CLOSED_AT])
+    if odd:
+        del places[CLOSED_AT]
     columns = {ours: schema.names[place] for ours, place in places.items()}
     _check_columns(source, columns, groups)
     zone = _zone(schema.field(places[INDEX_NAME]).type, tz, where)
@@ -300,12 +307,31 @@ def _bars(
             tz="UTC" if zone is None else zone,
             attributes=attributes,
             notes=[],
+            closed_us=np.empty(0, np.int64) if CLOSED_AT in columns else None,
         )
     times, values = _decode(source, columns, groups)
-    instants = parse_times(times, date_format=None, tz=zone, where=where, column=columns[INDEX_NAME])
-    return to_bars(
-        instants, values, tz=zone, where=where, positive_prices=positive_prices, attributes=attributes
+    instants = parse_times(
+        times[INDEX_NAME], date_format=None, tz=zone, where=where, column=columns[INDEX_NAME]
     )
+    closings: Closings | None = None
+    if odd or CLOSED_AT in columns:
+        closings = parse_closings(
+            times.get(CLOSED_AT), instants.time_us, date_format=None, tz=zone, where=where
+        )
+    return to_bars(
+        instants,
+        values,
+        closings=closings,
+        tz=zone,
+        where=where,
+        positive_prices=positive_prices,
+        attributes=attributes,
+    )
+
+
+def _is_closing(schema: Any, place: int) -> bool:
+    name = schema.names[place]
+    return schema.names.count(name) == 1 and bool(pa.types.is_timestamp(schema.field(name).type))
 
 
 def _zone(kind: Any, tz: str | tzinfo | None, where: str) -> str | tzinfo | None:
@@ -324,11 +350,9 @@ def _check_columns(source: _Source, columns: Mapping[str, str], groups: Sequence
         if schema.names.count(name) != 1:
             raise refuse(where, f"it has two columns {name!r}", "Keep one.")
         kind = schema.field(name).type
-        if not (_is_time(kind) if ours == INDEX_NAME else _is_number(kind)):
+        if not (_is_time(kind) if ours in _TIMES else _is_number(kind)):
             needed = (
-                "Times are timestamps, dates or whole numbers."
-                if ours == INDEX_NAME
-                else "Numbers are needed."
+                "Times are timestamps, dates or whole numbers." if ours in _TIMES else "Numbers are needed."
             )
             raise refuse(where, f"the column {name!r} is {str(kind)[:80]}", needed)
         for number in groups:
@@ -350,21 +374,22 @@ def _is_number(kind: Any) -> bool:
 
 def _decode(
     source: _Source, columns: Mapping[str, str], groups: Sequence[int]
-) -> tuple[Any, dict[str, np.ndarray]]:
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Decode small batches, never more rows than the footer stated and the guards let through."""
     rows = sum(source.footer.groups[number].rows for number in groups)
-    values = {ours: np.empty(rows) for ours in columns if ours != INDEX_NAME}
-    times: list[Any] = []
+    values = {ours: np.empty(rows) for ours in columns if ours not in _TIMES}
+    times: dict[str, list[Any]] = {ours: [] for ours in columns if ours in _TIMES}
     done = 0
     names = list(columns.values())
     for batch in source.file.iter_batches(_BATCH_ROWS, row_groups=list(groups), columns=names):
         end = done + batch.num_rows
         if end > rows:
             raise refuse(source.where, f"it holds more than the {rows:,} rows it states", "Write it again.")
-        times.append(batch.column(columns[INDEX_NAME]))
+        for ours, parts in times.items():
+            parts.append(batch.column(columns[ours]))
         for ours, target in values.items():
             target[done:end] = batch.column(columns[ours]).cast(pa.float64()).to_numpy(zero_copy_only=False)
         done = end
     if done != rows:
         raise refuse(source.where, f"it holds {done:,} rows and states {rows:,}", "Write it again.")
-    return pa.chunked_array(times), values
+    return {ours: pa.chunked_array(parts) for ours, parts in times.items()}, values

@@ -23,8 +23,9 @@ import pyarrow.compute as pc
 from mdnb.errors import DataExportError, OptionError
 from mdnb.io.atomic import atomic_write
 from mdnb.io.paths import local_path
+from mdnb.io.times import TimeText, time_text
 
-__all__ = ["CHUNK_ROWS", "check_finite", "chunks", "column_text", "joined", "text_or_file"]
+__all__ = ["CHUNK_ROWS", "check_finite", "chunks", "column_text", "column_texts", "joined", "text_or_file"]
 
 CHUNK_ROWS: Final = 65_536
 _SAMPLE: Final = 512
@@ -78,6 +79,56 @@ def column_text(values: np.ndarray, missing: str, quote: Callable[[str], str]) -
         texts = pc.if_else(pa.array(np.signbit(values) & (values == 0)), "-0.0", texts)
     unknown = np.isnan(values)
     return pc.if_else(pa.array(unknown), missing, texts) if unknown.any() else texts
+
+
+def column_texts(
+    columns: Mapping[str, np.ndarray],
+    index: pd.DatetimeIndex,
+    date_format: str,
+    *,
+    missing: str,
+    quote: Callable[[str], str],
+    around: str,
+) -> dict[str, TimeText]:
+    """Return what makes text of stretches of each column.
+
+    Parameters
+    ----------
+    columns
+        As `column_text` takes them, or UTC instants (``datetime64[us]``).
+    index, date_format
+        The bars' times and their format, in which further times are written too.
+    missing, quote
+        As for `column_text`; ``missing`` stands for ``NaT`` too.
+    around
+        What stands before and behind a time.
+    """
+
+    def texts_of(values: np.ndarray) -> TimeText:
+        if values.dtype.kind == "M":
+            return _further_times(values, index, date_format, missing, around)
+        return lambda start, stop: column_text(values[start:stop], missing, quote)
+
+    return {name: texts_of(values) for name, values in columns.items()}
+
+
+def _further_times(
+    instants: np.ndarray, index: pd.DatetimeIndex, date_format: str, missing: str, around: str
+) -> TimeText:
+    unknown = np.isnat(instants)
+    # Any time that the column has stands in: a far one would make the tables of texts long.
+    stand_in = instants[~unknown][:1] if not unknown.all() else np.zeros(1, instants.dtype)
+    given = np.where(unknown, stand_in, instants) if unknown.any() else instants
+    times = time_text(pd.DatetimeIndex(given).tz_localize("UTC").tz_convert(index.tz), date_format)
+
+    def texts(start: int, stop: int) -> Any:
+        made = times(start, stop)
+        if around:
+            made = pc.binary_join_element_wise(around, made, around, "")
+        part = unknown[start:stop]
+        return pc.if_else(pa.array(part), missing, made) if part.any() else made
+
+    return texts
 
 
 def joined(pieces: Sequence[Any], count: int) -> pa.Buffer:

@@ -3,8 +3,9 @@
 A bar frame has a timezone-aware ``DatetimeIndex`` named ``timestamp`` (``datetime64[us, tz]``, the opening
 time of each bar), the columns ``open high low close volume tick_count``, and ``vwap`` (``nan`` where
 unknown) where the source gives it. All are float64, as in the frames of a running market, so that one that
-is exported and read again equals itself; text files hold ``tick_count`` as whole numbers. ``frame.attrs``
-holds ``symbol``, ``timeframe``, ``forming`` and ``source`` as far as they are known.
+is exported and read again equals itself; text files hold ``tick_count`` as whole numbers. Last comes
+``closed_at`` (``datetime64[us, tz]``, ``NaT`` where unknown), when each bar was closed, where that is
+told. ``frame.attrs`` holds ``symbol``, ``timeframe``, ``forming`` and ``source`` as far as they are known.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from mdnb.errors import OptionError, suggest
 
 __all__ = [
     "ATTRIBUTES",
+    "CLOSED_AT",
     "COLUMNS",
     "INDEX_NAME",
+    "NOT_A_TIME",
     "PRICES",
     "check_times",
     "empty_frame",
@@ -35,13 +38,15 @@ __all__ = [
 INDEX_NAME: Final = "timestamp"
 PRICES: Final = ("open", "high", "low", "close")
 COLUMNS: Final = (*PRICES, "volume", "tick_count")
+CLOSED_AT: Final = "closed_at"
 ATTRIBUTES: Final = ("symbol", "timeframe", "forming", "source")
 
 _NAME: Final = re.compile(r"[\w.:/+\-#!@$^=&% ]{1,64}")  # symbols such as BTC/USD, ^GSPC, ES=F, @ES#C
 _WORD: Final = re.compile(r"[\w.: +\-]{1,64}")
 _EARLIEST_US: Final = -9_214_560_000_000_000  # 1678-01-01, the engine counts int64 nanoseconds
 _LATEST_US: Final = 9_214_646_400_000_000  # 2262-01-01
-_NOT_A_TIME: Final = np.iinfo(np.int64).min
+NOT_A_TIME: Final = int(np.iinfo(np.int64).min)
+"""What stands for a missing time among int64 microseconds, as in pandas."""
 
 
 def zone_dtype(tz: str | tzinfo) -> pd.DatetimeTZDtype:
@@ -94,7 +99,8 @@ def normalise(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) -> pd.Data
     frame
         Has the columns ``open high low close volume`` of any numeric dtype, and timezone-aware times in
         its index or in a column ``timestamp``. A missing ``tick_count`` becomes 0, which means unknown.
-        Other columns than those of a bar frame are left out.
+        Other columns than those of a bar frame are left out, and so is a ``closed_at`` of another type than
+        times.
     tz
         The zone to convert to; by default the frame's own.
 
@@ -132,6 +138,9 @@ def normalise(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) -> pd.Data
     columns.setdefault("tick_count", np.zeros(len(frame)))
     order = [name for name in (*COLUMNS, "vwap") if name in columns]
     bars = pd.DataFrame({name: columns[name] for name in order}, index=index)
+    closed = _closings(frame)
+    if closed is not None:
+        bars[CLOSED_AT] = closed.tz_convert(index.tz)
     bars.attrs = {name: frame.attrs[name] for name in ATTRIBUTES if name in frame.attrs}
     return bars
 
@@ -163,7 +172,7 @@ def plain_attributes(given: object) -> dict[str, object]:
 
 def check_times(time_us: np.ndarray) -> str:
     """Return what is wrong with the UTC microseconds ``time_us``, or an empty string."""
-    if len(time_us) and (time_us == _NOT_A_TIME).any():
+    if len(time_us) and (time_us == NOT_A_TIME).any():
         return "a time is missing (NaT)"
     if len(time_us) and (int(time_us.min()) < _EARLIEST_US or int(time_us.max()) >= _LATEST_US):
         return "a time lies outside the years 1678 to 2261"
@@ -174,6 +183,8 @@ def export_columns(
     frame: pd.DataFrame, columns: Sequence[str] | None, *, include_volume: bool
 ) -> tuple[pd.DatetimeIndex, dict[str, np.ndarray]]:
     """Return the times to write, and the columns by name, in the order to write them.
+
+    Of ``closed_at`` the UTC instants are returned, as ``datetime64[us]``.
 
     Parameters
     ----------
@@ -203,7 +214,7 @@ def export_columns(
             )
         if name in chosen or name == INDEX_NAME:
             raise OptionError(f"The column {name!r} is named twice; {INDEX_NAME} is always written.")
-        chosen[name] = bars[name].to_numpy() if name in bars.columns else _extra(frame, name)
+        chosen[name] = _values(bars, name) if name in bars.columns else _extra(frame, name)
     if columns is not None and not include_volume and "volume" in chosen:
         raise OptionError("columns= names 'volume' and include_volume=False leaves it out; give one of them.")
     if not chosen:
@@ -234,6 +245,37 @@ def _time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
     if problem:
         raise OptionError(f"The frame cannot hold bars: {problem}.")
     return index
+
+
+def _closings(frame: pd.DataFrame) -> pd.DatetimeIndex | None:
+    """Return when the bars were closed; None where the frame does not tell."""
+    column = frame[CLOSED_AT] if CLOSED_AT in frame.columns else None
+    if not isinstance(column, pd.Series) or not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return None  # a column of somebody else's that has this name
+    given = pd.DatetimeIndex(column)
+    if given.tz is None and given.isna().all():
+        given = given.tz_localize("UTC")
+    if given.tz is None:
+        raise OptionError(
+            f"The times in {CLOSED_AT!r} carry no zone. Give them the one they are in: "
+            f"frame[{CLOSED_AT!r}].dt.tz_localize('UTC')."
+        )
+    known = given[given.notna()]
+    if known.unit == "ns" and (known.asi8 % 1000).any():
+        raise OptionError(
+            f"The times in {CLOSED_AT!r} are finer than a microsecond. "
+            f"Round them with frame[{CLOSED_AT!r}].dt.floor('us')."
+        )
+    problem = check_times(known.as_unit("us").asi8)
+    if problem:
+        raise OptionError(f"The frame cannot hold bars: {problem} in {CLOSED_AT!r}.")
+    return given.as_unit("us")
+
+
+def _values(bars: pd.DataFrame, name: str) -> np.ndarray:
+    if name == CLOSED_AT:
+        return pd.DatetimeIndex(bars[name]).asi8.view("datetime64[us]")
+    return bars[name].to_numpy()
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:

@@ -43,6 +43,7 @@ class Files:
         date_format: str = "iso",
         include_forming: bool = False,
         count: int | None = None,
+        with_times: bool = False,
     ) -> str | Path:
         """Return the bars of a timeframe as CSV text, or write them into a file.
 
@@ -61,6 +62,9 @@ class Files:
             With the bar that is being made.
         count
             The newest so many; None for all, in memory and on disk.
+        with_times
+            With the column ``closed_at`` last, as `get_data` gives it, in ``date_format``; empty where it is
+            unknown. Bars that are imported with it are known to ``get_data(as_of=)`` from then on.
 
         Raises
         ------
@@ -77,7 +81,7 @@ class Files:
         >>> text.splitlines()[0]
         'timestamp,open,high,low,close,volume,tick_count,vwap'
         """
-        frame = self._frame(timeframe, count, include_forming=include_forming)
+        frame = self._frame(timeframe, count, include_forming=include_forming, with_times=with_times)
 
         def write() -> str | Path:
             from mdnb.io.csv import write_csv
@@ -97,13 +101,14 @@ class Files:
         date_format: str = "iso",
         include_forming: bool = False,
         count: int | None = None,
+        with_times: bool = False,
     ) -> str | Path:
         """Return the bars of a timeframe as JSON text, or write them into a file.
 
         Parameters
         ----------
-        timeframe, filename, include_volume, date_format, include_forming, count
-            As in `export_to_csv`.
+        timeframe, filename, include_volume, date_format, include_forming, count, with_times
+            As in `export_to_csv`; ``null`` where a ``closed_at`` is unknown.
         pretty_format
             One value a line.
         orient
@@ -122,7 +127,7 @@ class Files:
         >>> text[:14]
         '[{"timestamp":'
         """
-        frame = self._frame(timeframe, count, include_forming=include_forming)
+        frame = self._frame(timeframe, count, include_forming=include_forming, with_times=with_times)
 
         def write() -> str | Path:
             from mdnb.io.json import write_json
@@ -146,6 +151,7 @@ class Files:
         compression: str = "snappy",
         include_forming: bool = False,
         count: int | None = None,
+        with_times: bool = True,
     ) -> Path:
         """Write the bars of a timeframe into a Parquet file; ``pandas.read_parquet`` gives them back exactly.
 
@@ -155,6 +161,8 @@ class Files:
             As in `export_to_csv`.
         compression
             ``snappy``, ``zstd`` (half the size), ``gzip``, ``brotli``, ``lz4`` or ``none``.
+        with_times
+            As in `export_to_csv`, but unless told otherwise the column is there: ``NaT`` where unknown.
 
         Raises
         ------
@@ -172,7 +180,7 @@ class Files:
         ...         len(pd.read_parquet(path)) >= 140
         True
         """
-        frame = self._frame(timeframe, count, include_forming=include_forming)
+        frame = self._frame(timeframe, count, include_forming=include_forming, with_times=with_times)
 
         def write() -> Path:
             from mdnb.io.parquet import write_parquet
@@ -181,9 +189,13 @@ class Files:
 
         return await self._work(write)
 
-    def _frame(self, timeframe: str, count: int | None, *, include_forming: bool) -> pd.DataFrame:
-        engine = self._market.open()
-        return engine.frame(timeframe, count, closed_only=not include_forming, with_disk=True)
+    def _frame(
+        self, timeframe: str, count: int | None, *, include_forming: bool, with_times: bool
+    ) -> pd.DataFrame:
+        if not isinstance(with_times, bool):
+            raise OptionError(f"with_times must be True or False; got {with_times!r}")
+        reader = self._market.open().reader
+        return reader.frame_for_file(timeframe, count, closed_only=not include_forming, with_times=with_times)
 
     async def _work(self, work: Callable[[], T]) -> T:
         return await await_call(self._market.workers.run(work))
@@ -203,6 +215,9 @@ class Files:
         overwrite: bool = False,
     ) -> ImportResult:
         """Import the bars of a CSV file; coarser timeframes are rebuilt from them.
+
+        A column ``closed_at``, as `export_to_csv` writes it, tells when each was closed; bars without it
+        count as closed at their end and the grace.
 
         Parameters
         ----------

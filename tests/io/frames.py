@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from hypothesis import HealthCheck, settings
 
+from mdnb.io import normalise
+
 EASY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 """A folder of the test may be written to by each example anew."""
 ZONES = ("UTC", "America/Chicago", "Asia/Kolkata", "Australia/Lord_Howe", "+05:30", "Europe/London")
@@ -51,8 +53,9 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 
 def without_seconds_in_offsets(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame in UTC where its zone had an offset like -05:50:36, which no reader understands."""
-    offsets = frame.index.tz_localize(None).asi8 - frame.index.asi8
-    return frame.tz_convert("UTC") if (offsets % 60_000_000).any() else frame
+    times = [frame.index, *(pd.DatetimeIndex(frame[name].dropna()) for name in frame if name == "closed_at")]
+    odd = any(((given.tz_localize(None).asi8 - given.asi8) % 60_000_000).any() for given in times)
+    return normalise(frame, tz="UTC") if odd else frame
 
 
 @st.composite
@@ -84,3 +87,29 @@ def bar_frames(draw: st.DrawFn, *, seconds: bool = False, positive: bool = False
     dtype = pd.DatetimeTZDtype("us", draw(st.sampled_from(ZONES)))
     index = pd.DatetimeIndex(np.array(stamps, np.int64) * unit, dtype=dtype, name="timestamp")
     return pd.DataFrame(columns, index=index)
+
+
+@st.composite
+def timed_frames(draw: st.DrawFn, *, positive: bool = False) -> pd.DataFrame:
+    """Draw a bar frame that tells of some bars, or of none, when they were closed."""
+    frame = draw(bar_frames(positive=positive))
+    # Up to ten minutes before the bar began: a clock may be wrong.
+    late = st.one_of(
+        st.none(), st.integers(-600_000_000, 4_000_000_000_000), st.sampled_from([60_000_000, 0])
+    )
+    drawn = draw(st.lists(late, min_size=len(frame), max_size=len(frame)))
+    closed = [
+        pd.NaT if by is None else min(max(at + by, EARLIEST_US), LATEST_US)
+        for at, by in zip(frame.index.asi8.tolist(), drawn, strict=True)
+    ]
+    instants = pd.to_datetime(pd.Series(closed, dtype=object), unit="us", utc=True)
+    return frame.assign(closed_at=pd.DatetimeIndex(instants).astype(frame.index.dtype))
+
+
+def timed(count: int = 240, tz: str = "America/Chicago", start: str = "2025-11-02 00:00") -> pd.DataFrame:
+    """Return `bars` that tell when they were closed: some at their end, some later, one unknown."""
+    frame = bars(count, tz, start)
+    late = np.random.default_rng(3).integers(0, 3_000_000, count) * (np.arange(count) % 3 > 0)
+    closed = frame.index + pd.Timedelta("1min") + pd.to_timedelta(late, unit="us")
+    frame["closed_at"] = closed.where(np.arange(count) < count - 1).as_unit("us")
+    return frame

@@ -15,7 +15,16 @@ from hypothesis import given, settings
 
 from mdnb.errors import DataExportError, DataImportError, OptionError
 from mdnb.io import read_csv, write_csv
-from tests.io.frames import EASY, SHARED, bar_frames, bars, same, without_seconds_in_offsets
+from tests.io.frames import (
+    EASY,
+    SHARED,
+    bar_frames,
+    bars,
+    same,
+    timed,
+    timed_frames,
+    without_seconds_in_offsets,
+)
 
 HEADER = "timestamp,open,high,low,close,volume\n"
 ROW = "2026-03-02T09:30:00-06:00,1,2,1,2,5\n"
@@ -109,6 +118,71 @@ def test_strftime_formats_are_those_of_pandas(date_format: str, frame: pd.DataFr
     assert isinstance(text, str)
     judge = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     assert list(judge["timestamp"]) == list(frame.index.strftime(date_format))
+
+
+@given(timed_frames(), st.sampled_from(EXACT), st.booleans())
+@settings(EASY, max_examples=120)
+def test_when_bars_were_closed_comes_back_exactly(
+    tmp_path: Path, frame: pd.DataFrame, date_format: str, header: bool
+) -> None:
+    if "%z" in date_format:
+        frame = without_seconds_in_offsets(frame)
+    header = header or "vwap" not in frame or not len(frame)
+    path = write_csv(frame, tmp_path / "bars.csv", date_format=date_format, include_header=header)
+    back = read_csv(
+        path,
+        tz=str(frame.index.tz),
+        date_format=None if date_format == "iso" else date_format,
+        header=header,
+        positive_prices=False,
+    )
+    same(frame, back)
+
+
+@given(timed_frames())
+@settings(EASY, max_examples=60)
+def test_pandas_reads_the_same_times_of_closing(frame: pd.DataFrame) -> None:
+    judge = pd.read_csv(io.StringIO(str(write_csv(frame))), dtype={"closed_at": str}, keep_default_na=False)
+    assert list(judge) == ["timestamp", *frame.columns]
+    told = pd.to_datetime(judge["closed_at"].replace("", None), utc=True, format="ISO8601").dt.as_unit("us")
+    pd.testing.assert_index_equal(
+        pd.DatetimeIndex(told), pd.DatetimeIndex(frame["closed_at"]).tz_convert("UTC"), check_names=False
+    )
+
+
+def test_a_bar_whose_closing_is_unknown_has_an_empty_cell() -> None:
+    frame = timed(3)
+    for date_format, around in (("iso", ""), ("%Y-%m-%d %H:%M:%S", ""), ("%b %d, %Y %H:%M:%S", '"')):
+        lines = str(write_csv(frame, date_format=date_format, columns=["close", "closed_at"])).splitlines()
+        assert lines[0] == "timestamp,close,closed_at"
+        assert lines[3].endswith(",")
+        first = frame["closed_at"].iloc[0]
+        text = (
+            first.isoformat(timespec="microseconds") if date_format == "iso" else first.strftime(date_format)
+        )
+        assert lines[1].endswith(f",{around}{text}{around}")
+    nobody = frame.assign(closed_at=pd.NaT)
+    assert str(write_csv(nobody)).splitlines()[1].endswith(",")
+
+
+@pytest.mark.parametrize("tz", ["America/Chicago", "Europe/Dublin", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("step", [1, 15, 60])
+@pytest.mark.parametrize("late", [-1, 0, 2, 900])
+def test_local_times_of_closing_over_both_clock_changes(
+    tmp_path: Path, tz: str, step: int, late: int
+) -> None:
+    nights = ("2025-11-02", "2026-03-08") if tz.startswith("America") else ("2025-10-26", "2026-03-29")
+    nights = ("2026-04-05", "2025-10-05") if tz.startswith("Australia") else nights
+    if step == 60 and tz.startswith("Australia"):
+        step = 30  # there the clocks change by half an hour
+    if late == 900 and tz.startswith("Australia"):
+        late = 800
+    for night in nights:
+        frame = bars(400, tz=tz, start=f"{night} 00:00")[::step]
+        closed = frame.index + pd.Timedelta(minutes=step, seconds=late)
+        frame["closed_at"] = closed.where(np.arange(len(frame)) % 4 > 0).as_unit("us")
+        path = write_csv(frame, tmp_path / "bars.csv", date_format="%Y-%m-%d %H:%M:%S")
+        same(frame, read_csv(path, tz=tz))
 
 
 def test_polars_reads_the_instants() -> None:
@@ -247,6 +321,63 @@ def test_renamed_columns_and_case_and_blanks(tmp_path: Path) -> None:
 def test_other_delimiters_line_ends_and_a_byte_order_mark(tmp_path: Path, delimiter: str, end: str) -> None:
     text = "\ufeff" + (HEADER + ROW).replace(",", delimiter).replace("\n", end) + end
     assert len(read_csv(put(tmp_path, text))) == 1
+
+
+CLOSED = HEADER.replace("\n", ",closed_at\n")
+
+
+def closed(*cells: str) -> str:
+    return CLOSED + "".join(
+        ROW.replace("09:30", f"09:{30 + at}").replace("\n", f",{cell}\n") for at, cell in enumerate(cells)
+    )
+
+
+@pytest.mark.parametrize(
+    "cells", [("yes", "no"), ("1", "0"), ("1.5", ""), ("open", "2026-03-02T09:32:00-06:00"), ("$", "")]
+)
+def test_a_column_of_that_name_that_holds_no_times_is_left_alone(
+    tmp_path: Path, cells: tuple[str, ...]
+) -> None:
+    frame = read_csv(put(tmp_path, closed(*cells)))
+    assert list(frame) == list(bars(0))
+    assert [note["type"] for note in frame.attrs["notes"]] == ["no_closing_times"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (("2026-03-02T09:31:00-06:00", "soon"), "'soon' in 'closed_at' .data row 2. is not understood"),
+        (("", "2026-03-02T09:31:00-06:00", "x"), "'x' in 'closed_at'"),
+        (("2026-03-02T09:31:00-06:00", "2026-03-02T09:32:00"), "have a UTC offset, others .data row 2."),
+        (("2026-03-02T08:30:00-06:00",), "before the bar begins in data row 1"),
+        (("2026-03-02T09:31:00",), "before the bar begins in data row 1"),
+        (("", "1772465460"), "before the bar begins in data row 2"),
+        (("9999-03-02T09:31:00-06:00",), "outside the years 1678 to 2261 in 'closed_at'"),
+        (("2026-03-02T09:31:00-06:00", "0" * 100_000), "'closed_at'"),
+    ],
+)
+def test_times_of_closing_that_cannot_be_refuse_the_file(
+    tmp_path: Path, cells: tuple[str, ...], message: str
+) -> None:
+    cells = tuple(cell.replace("1772465460", "1772460000") for cell in cells)
+    with pytest.raises(DataImportError, match=message) as caught:
+        read_csv(put(tmp_path, closed(*cells)))
+    assert len(str(caught.value)) < 600
+
+
+def test_a_local_time_of_closing_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    text = CLOSED + "2026-03-08 01:59:00,1,2,1,2,5,2026-03-08 02:00:01\n"
+    with pytest.raises(DataImportError, match=r"02:00:01 in 'closed_at' .data row 1. does not exist"):
+        read_csv(put(tmp_path, text), tz="America/Chicago")
+
+
+def test_times_of_closing_without_offset_are_those_of_the_zone(tmp_path: Path) -> None:
+    path = put(tmp_path, closed("2026-03-02T09:31:02").replace("09:30:00-06:00", "09:30:00"))
+    frame = read_csv(path, tz="America/Chicago")
+    assert frame["closed_at"].tolist() == [pd.Timestamp("2026-03-02T09:31:02-06:00")]
+    frame = read_csv(path)
+    assert frame["closed_at"].tolist() == [pd.Timestamp("2026-03-02T09:31:02Z")]
+    assert [note["type"] for note in frame.attrs["notes"]] == ["naive_times"] * 2
 
 
 def test_an_empty_table_is_a_frame(tmp_path: Path) -> None:

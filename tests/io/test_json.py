@@ -15,7 +15,7 @@ from hypothesis import given, settings
 
 from mdnb.errors import DataExportError, DataImportError, OptionError
 from mdnb.io import read_json, write_json
-from tests.io.frames import EASY, SHARED, bar_frames, bars, same
+from tests.io.frames import EASY, SHARED, bar_frames, bars, same, timed, timed_frames
 
 ORIENTS = ("records", "columns", "split")
 BAR = '{"timestamp":"2026-03-02T09:30:00-06:00","open":1,"high":2,"low":1,"close":2,"volume":5}'
@@ -108,6 +108,97 @@ def test_the_standard_library_reads_and_lays_it_out_the_same(
         if not any(time.count(":") > 3 for time in times)
         else frame.index.tz_convert("UTC")
     )
+
+
+@given(
+    timed_frames(),
+    st.sampled_from(ORIENTS),
+    st.booleans(),
+    st.sampled_from(["iso", "epoch_us", "epoch_ns"]),
+)
+@settings(EASY, max_examples=150)
+def test_when_bars_were_closed_comes_back_exactly(
+    tmp_path: Path, frame: pd.DataFrame, orient: str, envelope: bool, date_format: str
+) -> None:
+    path = write_json(
+        frame, tmp_path / "bars.json", orient=orient, envelope=envelope, date_format=date_format
+    )
+    if not len(frame):
+        assert read_json(path).empty
+        return
+    back = read_json(
+        path,
+        tz=None if envelope else str(frame.index.tz),
+        date_format=None if date_format == "iso" else date_format,
+        positive_prices=False,
+    )
+    if "closed_at" not in back:
+        assert frame["closed_at"].isna().all()  # a list of null says nothing
+        back = back.assign(closed_at=frame["closed_at"])
+    same(frame, back)
+
+
+@pytest.mark.parametrize("orient", ORIENTS)
+def test_the_standard_library_reads_the_times_of_closing(orient: str) -> None:
+    frame = timed()
+    loaded = json.loads(str(write_json(frame, orient=orient)))
+    told = {
+        "records": lambda: [bar["closed_at"] for bar in loaded],
+        "columns": lambda: loaded["closed_at"],
+        "split": lambda: [row[loaded["columns"].index("closed_at")] for row in loaded["data"]],
+    }[orient]()
+    assert told[-1] is None
+    judge = [None if text is None else pd.Timestamp(text) for text in told]
+    assert judge[:-1] == frame["closed_at"].tolist()[:-1]
+    epochs = json.loads(str(write_json(frame, orient="columns", date_format="epoch_us")))["closed_at"]
+    assert epochs == [*pd.DatetimeIndex(frame["closed_at"]).asi8.tolist()[:-1], None]
+
+
+@pytest.mark.parametrize(
+    "value", ["true", "1.5", "5", '"yes"', "[1]", '{"a":1}', '"1"', "9999999999999999999"]
+)
+@pytest.mark.parametrize("between", [",", ",\n"])
+def test_a_column_of_that_name_that_holds_no_times_is_left_alone(
+    tmp_path: Path, value: str, between: str
+) -> None:
+    second = more("closed_at", value).replace("09:30", "09:31")
+    for text in (f"[{more('closed_at', value)}{between}{second}]", f"[{BAR}{between}{second}]"):
+        frame = read_json(put(tmp_path, text))
+        assert "closed_at" not in frame
+        assert len(frame) == 2
+        assert [note["type"] for note in frame.attrs["notes"]] == ["no_closing_times"]
+
+
+def test_a_value_of_that_name_beside_columns_is_no_column(tmp_path: Path) -> None:
+    frame = bars(3, tz="UTC")
+    loaded = json.loads(str(write_json(frame, orient="columns")))
+    for value in ("2026-03-02", [1], {"a": 1}, None):
+        same(frame, read_json(put(tmp_path, json.dumps({**loaded, "closed_at": value}))))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ('"2026-03-02T09:31:00-06:00"', '"soon"', "'soon' in 'closed_at'"),
+        ("null", '"2026-03-02T08:31:00-06:00"', "before the bar begins in data row 2"),
+        ("1772460000", "null", "before the bar begins in data row 1"),
+        ('"9999-03-02T09:31:00-06:00"', "null", "outside the years"),
+    ],
+)
+def test_times_of_closing_that_cannot_be_refuse_the_file(
+    tmp_path: Path, first: str, second: str, message: str
+) -> None:
+    rows = [more("closed_at", first), more("closed_at", second).replace("09:30", "09:31")]
+    with pytest.raises(DataImportError, match=message):
+        read_json(put(tmp_path, f"[{','.join(rows)}]"))
+
+
+def test_the_first_bar_may_not_tell_when_it_was_closed(tmp_path: Path) -> None:
+    second = more("closed_at", '"2026-03-02T09:32:01-06:00"').replace("09:30", "09:31")
+    for first in (BAR, more("closed_at", "null")):
+        frame = read_json(put(tmp_path, f"[{first},{second}]"))
+        assert frame["closed_at"].isna().tolist() == [True, False]
+        assert frame["closed_at"].iloc[1] == pd.Timestamp("2026-03-02T15:32:01Z")
 
 
 @pytest.mark.parametrize("orient", ORIENTS)

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 
 from mdnb.errors import DataExportError, DataImportError, OptionError
-from mdnb.io import read_parquet, read_timeframes, write_parquet, write_timeframes
-from tests.io.frames import EASY, bar_frames, bars, same
+from mdnb.io import normalise, read_parquet, read_timeframes, write_parquet, write_timeframes
+from tests.io.frames import EASY, bar_frames, bars, same, timed, timed_frames
 
 FIRST = 1_772_465_400_000_000  # 2026-03-02 15:30 UTC
 COMPRESSIONS = ("snappy", "zstd", "gzip", "brotli", "lz4", "none")
@@ -115,6 +115,128 @@ def test_a_zone_that_parquet_cannot_name(tmp_path: Path) -> None:
     odd = timezone(timedelta(hours=5, minutes=30, seconds=7))
     with pytest.raises(OptionError, match="tz_convert"):
         write_parquet(bars(2, tz="UTC").tz_convert(odd), tmp_path / "bars.parquet")
+
+
+# When bars were closed.
+
+
+@given(timed_frames(), st.sampled_from(COMPRESSIONS))
+@settings(EASY, max_examples=80)
+def test_when_bars_were_closed_comes_back_exactly(
+    tmp_path: Path, frame: pd.DataFrame, compression: str
+) -> None:
+    path = write_parquet(frame, tmp_path / "bars.parquet", compression=compression)
+    same(frame, read_parquet(path, positive_prices=False))
+    same(frame, pd.read_parquet(path))
+    field = pq.read_schema(path).field("closed_at")
+    assert field.type == pa.timestamp("us", pq.read_schema(path).field("timestamp").type.tz)
+    assert field.nullable
+
+
+def test_the_times_of_closing_are_stored_as_differences(tmp_path: Path) -> None:
+    frame = timed(200_000, start="2025-01-01 00:00")
+    bare = frame.drop(columns="closed_at")
+    for path in (
+        write_parquet(frame, tmp_path / "one.parquet"),
+        write_timeframes({"1min": bare, "5min": frame[::5]}, tmp_path / "all.parquet"),
+    ):
+        group = pq.ParquetFile(path).metadata.row_group(0)
+        about = next(
+            group.column(at)
+            for at in range(group.num_columns)
+            if group.column(at).path_in_schema == "closed_at"
+        )
+        assert "DELTA_BINARY_PACKED" in about.encodings
+    plain = write_parquet(bare, tmp_path / "bare.parquet")
+    same(bare, pd.read_parquet(plain))
+    assert "closed_at" not in pq.read_schema(plain).names
+
+
+@given(st.lists(st.one_of(bar_frames(), timed_frames()), min_size=1, max_size=4))
+@settings(EASY, max_examples=60)
+def test_of_each_timeframe_it_comes_back_as_it_was_told(tmp_path: Path, drawn: list[pd.DataFrame]) -> None:
+    zone = drawn[0].index.tz
+    frames = {f"{number + 1}min": normalise(frame, tz=zone) for number, frame in enumerate(drawn)}
+    path = write_timeframes(frames, tmp_path / "all.parquet")
+    back = read_timeframes(path, positive_prices=False)
+    judge = pd.read_parquet(path)
+    for name, frame in frames.items():
+        same(frame, back[name])
+        if "closed_at" in frame:
+            told = judge.loc[judge["timeframe"] == name, "closed_at"]
+            pd.testing.assert_series_equal(told, frame["closed_at"], check_freq=False)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["2026-03-02T15:31:00Z", "2026-03-02T15:32:00Z"],
+        [True, False],
+        [1.0, None],
+        [1_772_465_460, 1_772_465_520],
+        pa.array([20_000, 20_001], pa.date32()),
+        [{"a": 1}, {"a": 2}],
+        [[1], [2]],
+        pa.nulls(2),
+    ],
+)
+def test_a_column_of_that_name_that_holds_no_times_is_left_alone(tmp_path: Path, column: Any) -> None:
+    frame = read_parquet(written(tmp_path, foreign(closed_at=column)))
+    assert "closed_at" not in frame
+    assert [note["type"] for note in frame.attrs["notes"]] == ["no_closing_times"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor"),
+    [
+        (pa.timestamp("us", "UTC"), 1),
+        (pa.timestamp("us", "Asia/Tokyo"), 1),
+        (pa.timestamp("us", "Mars/Olympus"), 1),
+        (pa.timestamp("ns", "UTC"), 1000),
+        (pa.timestamp("us"), 1),
+    ],
+)
+def test_times_of_closing_of_others_are_read(tmp_path: Path, kind: pa.DataType, factor: int) -> None:
+    # One of them is closed a moment before it ends, as where two clocks differ.
+    given = pa.array([(FIRST + 59_999_000) * factor, None]).cast(kind)
+    frame = read_parquet(written(tmp_path, foreign(closed_at=given)))
+    assert frame["closed_at"].dtype == frame.index.dtype
+    assert frame["closed_at"].iloc[0] == pd.Timestamp("2026-03-02T15:30:59.999Z")
+    assert frame["closed_at"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pa.array([FIRST, FIRST - 10**9], pa.timestamp("us", "UTC")), "before the bar begins in data row 2"),
+        (pa.array([0, 0], pa.timestamp("us", "UTC")), "before the bar begins in data rows 1, 2"),
+        (pa.array([2**62, None], pa.timestamp("us", "UTC")), "outside the years 1678 to 2261 in 'closed_at'"),
+        (pa.array([2**62, None], pa.timestamp("ms", "UTC")), "'closed_at' is out of range"),
+        (pa.array([-(2**63), None], pa.timestamp("us")), "'closed_at'"),
+    ],
+)  # fmt: skip
+def test_times_of_closing_that_cannot_be_refuse_the_file(tmp_path: Path, column: Any, message: str) -> None:
+    with pytest.raises(DataImportError, match=message):
+        read_parquet(written(tmp_path, foreign(closed_at=column)))
+
+
+def test_times_of_closing_follow_their_rows(tmp_path: Path) -> None:
+    frame = timed(10, tz="UTC")
+    table = pd.concat([frame.iloc[::-1], frame.iloc[[0]]])
+    back = read_parquet(write_parquet(table, tmp_path / "bars.parquet"))
+    same(frame, back)
+    assert [note["type"] for note in back.attrs["notes"]] == ["newest_first", "duplicate"]
+    later = frame.iloc[[0]].assign(closed_at=frame["closed_at"].iloc[5])
+    back = read_parquet(write_parquet(pd.concat([frame, later]), tmp_path / "bars.parquet"))
+    assert back["closed_at"].iloc[0] == frame["closed_at"].iloc[5]
+    assert [note["type"] for note in back.attrs["notes"]] == ["unsorted", "conflicting_duplicate"]
+
+
+def test_the_times_of_bars_may_themselves_be_called_so(tmp_path: Path) -> None:
+    table = foreign().rename_columns(["closed_at", *foreign().column_names[1:]])
+    frame = read_parquet(written(tmp_path, table), date_column="closed_at")
+    assert len(frame) == 2
+    assert "closed_at" not in frame
 
 
 # Several timeframes.

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from mdnb.errors import OptionError
 from mdnb.io import empty_frame, normalise
 from mdnb.io.schema import plain_attributes
-from tests.io.frames import EASY, bar_frames, bars, same
+from tests.io.frames import EASY, bar_frames, bars, same, timed, timed_frames
 
 
 @given(bar_frames())
@@ -49,6 +49,25 @@ def test_what_comes_out_is_not_tied_to_what_went_in() -> None:
     assert result.attrs == frame.attrs
 
 
+@given(timed_frames())
+@settings(EASY, max_examples=40)
+def test_when_bars_were_closed_stays_what_it_is(frame: pd.DataFrame) -> None:
+    same(frame, normalise(frame))
+    other = normalise(frame, tz="Asia/Kolkata")
+    assert other["closed_at"].dtype == other.index.dtype
+    same(frame, normalise(other, tz=frame.index.tz))
+
+
+def test_a_column_called_closed_at_that_holds_no_times_is_left_out() -> None:
+    for column in ("yes", 5, 1.5, True, [object()] * 3):
+        same(bars(3), normalise(bars(3).assign(closed_at=column)))
+    doubled = pd.concat([timed(3), timed(3)[["closed_at"]]], axis=1)
+    same(bars(3), normalise(doubled))
+    other = timed(3)
+    other["closed_at"] = other["closed_at"].astype("datetime64[ns, UTC]")
+    same(timed(3), normalise(other))
+
+
 def nanosecond(frame: pd.DataFrame) -> pd.DataFrame:
     index = pd.DatetimeIndex(frame.index.as_unit("ns").asi8 + 1).tz_localize("UTC")
     return frame.set_axis(index, axis=0)
@@ -71,6 +90,9 @@ def year(frame: pd.DataFrame, number: int) -> pd.DataFrame:
         (lambda frame: frame.assign(tick_count=np.nan), "whole numbers"),
         (lambda frame: pd.concat([frame, frame[["close"]]], axis=1), "two columns 'close'"),
         (nanosecond, "finer than a microsecond"),
+        (lambda frame: frame.assign(closed_at=frame.index.tz_localize(None)), "'closed_at' carry no zone"),
+        (lambda frame: frame.assign(closed_at=nanosecond(frame).index), "'closed_at' are finer than a micro"),
+        (lambda frame: frame.assign(closed_at=year(frame, 3000).index), "2261 in 'closed_at'"),
         (lambda frame: year(frame, 1500), "1678"),
         (lambda frame: year(frame, 3000), "2261"),
         (lambda frame: frame.set_axis(frame.index.where(frame.index > frame.index[0]), axis=0), "NaT"),

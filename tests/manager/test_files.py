@@ -68,8 +68,9 @@ def test_texts_are_what_pandas_reads(tmp_path: Path) -> None:
         split = json.loads(str(market.data.export_to_json("1min", orient="split", count=3)))
         assert len(split["data"]) == 3
         market.data.export_to_parquet("1min", tmp_path / "bars.parquet", compression="zstd")
+        timed = market.data.get_data("1min", closed_only=True, with_times=True).drop(columns="end")
         pd.testing.assert_frame_equal(
-            pd.read_parquet(tmp_path / "bars.parquet"), frame, check_dtype=False, check_freq=False
+            pd.read_parquet(tmp_path / "bars.parquet"), timed, check_dtype=False, check_freq=False
         )
 
 
@@ -261,9 +262,191 @@ def test_a_frame_of_a_market_that_is_exported_and_read_again_equals_itself(
         elif ending == "json":
             market.data.export_to_json("1min", path)
         else:
-            market.data.export_to_parquet("1min", path)
+            market.data.export_to_parquet("1min", path, with_times=False)
     again = read_bars(path, **({} if ending == "parquet" else {"tz": zone}))
     pd.testing.assert_frame_equal(frame, again, check_exact=True, check_freq=False)
     assert {str(dtype) for dtype in again.dtypes} == {"float64"}
     if ending == "parquet":
         pd.testing.assert_frame_equal(frame, pd.read_parquet(path), check_exact=True, check_freq=False)
+
+
+# When bars were closed.
+
+
+def lived(tz: str = "UTC", **config: Any) -> tuple[mdnb.LiveMarket, HandFeed]:
+    """Return a market whose first bars are of a history, and the next ones closed when a trade came."""
+    clock = EventClock(START)
+    feed = HandFeed(minutes(-30, 30), clock=clock)
+    options: dict[str, Any] = {"initial_days": 1, "tz": tz, "progress": False}
+    if config:
+        options["data_manager_config"] = DataManagerConfig(**config)
+    market = mdnb.live("X", ["1min", "5min", "7tick"], feed=feed, **options)
+    for number in range(90):
+        seconds = number * 13.7
+        if not 300 < seconds < 410:  # nobody trades for a while: a coarser bar lacks its last minutes
+            clock.advance(START + round((seconds + 0.031 * (number % 9)) * 1e9))
+            feed.trades(trade(seconds, 100.25 + 0.5 * (number % 3), 2.0, number))
+    return market, feed
+
+
+def empty(tz: str = "UTC") -> mdnb.LiveMarket:
+    feed = HandFeed(clock=EventClock(START + 3600 * MINUTE))
+    return mdnb.live("X", ["1min", "5min", "7tick"], feed=feed, initial_days=0, tz=tz, progress=False)
+
+
+def moments() -> list[float]:
+    """Return seconds since 1970 around every minute, and where the market was looked at between them."""
+    around = (-0.2, 0.0, 0.05, 0.3, 1.0, 1.9, 2.0, 2.1, 5.0, 13.71, 31.0)
+    return [START / 1e9 + 60 * minute + by for minute in range(-30, 22) for by in around]
+
+
+def as_of_all(market: mdnb.LiveMarket, name: str) -> list[pd.DataFrame]:
+    return [market.data.get_data(name, as_of=moment) for moment in moments()]
+
+
+@pytest.mark.parametrize("tz", ["UTC", "America/Chicago", "Asia/Kathmandu"])
+@pytest.mark.parametrize("include_forming", [False, True])
+def test_other_readers_find_when_bars_were_closed(tz: str, include_forming: bool, tmp_path: Path) -> None:
+    market, _ = lived(tz)
+    with market:
+        wanted: dict[str, Any] = {"include_forming": include_forming, "with_times": True}
+        for name in ("1min", "5min", "7tick"):
+            frame = market.data.get_data(name, closed_only=not include_forming, with_times=True)
+            told = frame.drop(columns="end")
+            assert told["closed_at"].isna().sum() == include_forming
+            path = market.data.export_to_parquet(
+                name, tmp_path / "a.parquet", include_forming=include_forming
+            )
+            pd.testing.assert_frame_equal(pd.read_parquet(path), told, check_freq=False)
+            utc = told["closed_at"].dt.tz_convert("UTC").tolist()
+            text = market.data.export_to_csv(name, tmp_path / "a.csv", **wanted)
+            table = pd.read_csv(text)
+            assert list(table)[-1] == "closed_at"
+            seen = pd.to_datetime(table["closed_at"], utc=True, format="ISO8601").tolist()
+            assert [None if pd.isna(at) else at for at in seen] == [None if pd.isna(at) else at for at in utc]
+            rows = json.loads(str(market.data.export_to_json(name, date_format="epoch_us", **wanted)))
+            assert [row["closed_at"] for row in rows] == [
+                None if pd.isna(at) else at.value // 1000 for at in told["closed_at"]
+            ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("tz", ["UTC", "America/Chicago"])
+def test_what_was_known_when_is_known_after_an_import(kind: str, tz: str, tmp_path: Path) -> None:
+    market, _ = lived(tz)
+    names = ("1min", "5min", "7tick")
+    with market:
+        expected = {name: as_of_all(market, name) for name in names}
+        aligned = [market.alignment(["1min", "5min"], minimum=3, as_of=at) for at in moments()[200:]]
+        timed = {name: market.data.get_data(name, closed_only=True, with_times=True) for name in names}
+        options = {} if kind == "parquet" else {"with_times": True}
+        for name in names:
+            getattr(market.data, f"export_to_{kind}")(name, tmp_path / f"{name}.{kind}", **options)
+    with empty(tz) as market:
+        for name in names:
+            result = getattr(market.data, f"import_from_{kind}")(tmp_path / f"{name}.{kind}", name)
+            assert result.added + result.kept == result.rows > 0
+        for name in names:
+            again = market.data.get_data(name, closed_only=True, with_times=True)
+            there = again.iloc[: len(timed[name])]
+            if name == "7tick":  # of the last one the end was told by the bar that was being made
+                there, timed[name] = there.iloc[:-1], timed[name].iloc[:-1]
+            pd.testing.assert_frame_equal(there, timed[name], check_freq=False)
+            for moment, frame in zip(as_of_all(market, name), expected[name], strict=True):
+                pd.testing.assert_frame_equal(moment, frame, check_freq=False)
+        assert [market.alignment(["1min", "5min"], minimum=3, as_of=at) for at in moments()[200:]] == aligned
+
+
+def test_one_call_brings_back_when_bars_were_closed(tmp_path: Path) -> None:
+    market, _ = lived()
+    with market:
+        expected = {name: as_of_all(market, name) for name in ("1min", "5min", "7tick")}
+        path = market.export(tmp_path / "all.parquet")
+        table = pd.read_parquet(path)
+        for name in expected:
+            told = market.data.get_data(name, closed_only=True, with_times=True)["closed_at"]
+            assert table.loc[table["timeframe"] == name, "closed_at"].tolist() == told.tolist()
+        assert "closed_at" not in pd.read_parquet(market.export(tmp_path / "b.parquet", with_times=False))
+        assert "closed_at" not in market.export(tmp_path / "a.csv", "1min").read_text()
+        assert "closed_at" not in market.export(tmp_path / "a.json", "1min").read_text()
+        assert (
+            list(pd.read_csv(market.export(tmp_path / "b.csv", "1min", with_times=True)))[-1] == "closed_at"
+        )
+        for wrong in ("yes", 1):
+            with pytest.raises(OptionError, match="with_times must be True, False or None"):
+                market.export(tmp_path / "c.csv", "1min", with_times=wrong)  # type: ignore[arg-type]  # wrong
+            with pytest.raises(OptionError, match="with_times must be True or False"):
+                market.data.export_to_csv("1min", with_times=wrong)  # type: ignore[arg-type]  # wrong
+        assert not (tmp_path / "c.csv").exists()
+    with empty() as market:
+        market.load(path)
+        for name, frames in expected.items():
+            for moment, frame in zip(as_of_all(market, name), frames, strict=True):
+                pd.testing.assert_frame_equal(moment, frame, check_freq=False)
+
+
+def test_bars_on_disk_keep_when_they_were_closed(tmp_path: Path) -> None:
+    market, _ = lived()
+    with market:
+        expected = market.data.get_data("1min", closed_only=True, with_times=True).drop(columns="end")
+    market, _ = lived(max_bars_per_timeframe=8, enable_disk_overflow=True)
+    with market:
+        assert len(market.data.get_data("1min")) == 8
+        path = market.data.export_to_parquet("1min", tmp_path / "a.parquet")
+        pd.testing.assert_frame_equal(pd.read_parquet(path), expected, check_freq=False)
+        assert len(pd.read_parquet(market.data.export_to_parquet("1min", path, count=20))) == 20
+        again = market.data.import_from_parquet(path, "1min", overwrite=True)
+        assert again.replaced == 20
+        market.data.export_to_parquet("1min", path)
+        pd.testing.assert_frame_equal(pd.read_parquet(path), expected, check_freq=False)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_the_columns_of_text_files_are_the_plain_ones_unless_asked_for(kind: str) -> None:
+    market, _ = lived()
+    with market:
+        plain = ["timestamp", "open", "high", "low", "close", "volume", "tick_count", "vwap"]
+        for options, wanted in (({}, plain), ({"with_times": True}, [*plain, "closed_at"])):
+            text = getattr(market.data, f"export_to_{kind}")("1min", **options)
+            found = text.splitlines()[0].split(",") if kind == "csv" else list(json.loads(text)[0])
+            assert found == wanted
+
+
+def test_the_time_of_closing_belongs_to_the_bar_that_is_held(tmp_path: Path) -> None:
+    market, _ = lived()
+    with market:
+        mine = market.data.get_data("1min", closed_only=True, with_times=True)
+        later = mine.drop(columns="end")
+        later["closed_at"] += pd.Timedelta("10s")
+        timed, plain = tmp_path / "timed.parquet", tmp_path / "plain.parquet"
+        later.to_parquet(timed)
+        mine.drop(columns=["end", "closed_at"]).to_parquet(plain)
+        assert market.data.import_from_parquet(timed, "1min").kept == len(mine)
+        held = market.data.get_data("1min", closed_only=True, with_times=True)
+        # Bars of the history did not know it, those that closed here did.
+        assert (held["closed_at"] - mine["closed_at"]).dt.total_seconds().tolist() == (
+            [10.0] * 30 + [0.0] * (len(mine) - 30)
+        )
+        assert market.data.import_from_parquet(timed, "1min", overwrite=True).replaced == len(mine)
+        held = market.data.get_data("1min", closed_only=True, with_times=True)
+        assert (held["closed_at"] - mine["closed_at"] == pd.Timedelta("10s")).all()
+        assert market.data.import_from_parquet(plain, "1min", overwrite=True).replaced == len(mine)
+        held = market.data.get_data("1min", closed_only=True, with_times=True)
+        grace = market.data.config.grace_ms
+        assert (held["closed_at"] - held["end"] == pd.Timedelta(milliseconds=grace)).all()
+
+
+def test_a_file_with_an_impossible_time_of_closing_changes_nothing(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"open": 1.0, "high": 2.0, "low": 1.0, "close": 2.0, "volume": 1.0},
+        index=pd.date_range("2026-03-01 09:00", periods=3, freq="1min", tz="UTC", name="timestamp"),
+    )
+    frame["closed_at"] = frame.index - pd.Timedelta("1h")
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_csv(tmp_path / "a.csv")
+    frame.reset_index().to_json(tmp_path / "a.json", orient="records", date_format="iso")
+    with empty() as market:
+        for kind in ("csv", "json", "parquet"):
+            with pytest.raises(DataImportError, match="'closed_at' is before the bar begins"):
+                getattr(market.data, f"import_from_{kind}")(tmp_path / f"a.{kind}", "1min")
+        assert market.data.get_data("1min").empty

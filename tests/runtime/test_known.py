@@ -148,6 +148,19 @@ def test_a_bar_of_a_history_is_known_at_its_end_and_the_grace() -> None:
     assert frame["end"].isna().iloc[-1]
 
 
+def test_a_bar_of_a_history_is_not_known_sooner_for_one_that_closed_here_after_it() -> None:
+    rig = Rig("1min")
+    rig.engine.cascade.push_bars([(START, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 1.0)])
+    rig.engine.cascade.close_until(START + MINUTE)
+    grace = rig.engine.grace_ns
+    for _ in range(2):
+        assert len(rig.engine.known("1min", START + MINUTE + grace // 2)) == 0
+        assert len(rig.engine.known("1min", START + MINUTE + grace)) == 1
+        rig.trade(61, 2.0)
+        rig.trade(121, 2.0)
+    assert len(rig.engine.known("1min", START + 130 * SECOND)) == 2
+
+
 def test_a_bar_that_was_put_in_later_was_not_known_before() -> None:
     rig = Rig("1min")
     rig.trade(59, 100.0)

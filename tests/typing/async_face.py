@@ -57,6 +57,7 @@ async def main() -> None:
     reveal_type(await suite.depth(5))  # reveals: DepthView | DepthLadder
     reveal_type((await suite.alignment()).score)  # reveals: float
     reveal_type(await suite.export("bars.parquet"))  # reveals: Path
+    reveal_type(await suite.export("bars.csv", "1min", with_times=True))  # reveals: Path
     reveal_type(await suite.load("bars.parquet"))  # reveals: list[ImportResult]
     await suite.wait_ended(timeout=5)
     await suite.disconnect()

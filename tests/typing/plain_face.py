@@ -99,6 +99,9 @@ reveal_type(live.tape(rows=20))  # reveals: Tape
 reveal_type(live.watch())  # reveals: WatchList
 reveal_type(live.frame_view("1min"))  # reveals: FrameView
 reveal_type(live.export("bars.parquet"))  # reveals: Path
+reveal_type(live.export("bars.csv", "1min", with_times=True))  # reveals: Path
+live.export("bars.csv", "1min", with_times="yes")  # error: arg-type
+live.data.export_to_parquet("1min", "bars.parquet", with_times=False)
 reveal_type(live.load("bars.parquet"))  # reveals: list[ImportResult]
 live.wait_ended(timeout=5)
 live.close()

@@ -27,6 +27,7 @@ __all__ = ["BarReader", "HeldBars", "Window"]
 _MOST_CACHED = 64
 _NS_PER_US = 1000
 _NAT = -(2**63)
+_NEVER = 2**63
 
 Window = tuple[int | None, int | None, int | None, bool]
 """``(count, start_ns, end_ns, closed_only)``: what is asked for."""
@@ -137,7 +138,9 @@ class BarReader:
         columns = self._columns(name, log, window, with_disk=with_disk)
         return self._frame_of(name, log, columns)
 
-    def frame_with_times(self, timeframe: Hashable, window: Window) -> pd.DataFrame:
+    def frame_with_times(
+        self, timeframe: Hashable, window: Window, *, with_disk: bool = False
+    ) -> pd.DataFrame:
         """Return bars as a frame with columns ``end`` and ``closed_at``, datetime64[us, tz].
 
         The latter is ``NaT`` for the forming bar; where it was not noted it is the end and the grace.
@@ -147,8 +150,19 @@ class BarReader:
         with engine.lock:
             name, log = self._store(timeframe)
             grid, grace_us = engine.grid(name), engine.grace_ns // _NS_PER_US
-        columns = self._columns(name, log, window)
+        columns = self._columns(name, log, window, with_disk=with_disk)
         return _timed(self._frame_of(name, log, columns), columns, grid, grace_us)
+
+    def frame_for_file(
+        self, timeframe: Hashable, count: int | None = None, *, closed_only: bool, with_times: bool
+    ) -> pd.DataFrame:
+        """Return bars from memory and disk as a frame, with the column ``closed_at`` where asked for."""
+        window: Window = (count, None, None, closed_only)
+        if not with_times:
+            return self.frame(timeframe, window, with_disk=True)
+        made = self.frame_with_times(timeframe, window, with_disk=True)
+        del made["end"]  # the timeframe tells it
+        return made
 
     def _store(self, timeframe: Hashable) -> tuple[str, BarStore]:
         known = self._known.get(timeframe)
@@ -223,10 +237,10 @@ class BarReader:
         as_of_us = as_of_ns // _NS_PER_US
         with engine.lock:
             log = engine.log(name)
-            stop = log.find(as_of_ns)
-            closed = log.closed_us(stop)
-            stop = _noted(engine, name, log, closed, as_of_ns)
-            known = np.flatnonzero(closed[:stop] <= as_of_us)
+            closed = log.closed_us(log.find(as_of_ns))
+            was_known = closed <= as_of_us
+            was_known[_not_over(engine, name, log, closed, as_of_ns)] = False
+            known = np.flatnonzero(was_known)
             if count is not None:
                 known = known[max(0, len(known) - count) :]
             if not len(known):
@@ -289,23 +303,28 @@ def _timed(made: pd.DataFrame, columns: BarColumns, grid: Grid | None, grace_us:
     return made
 
 
-def _noted(engine: HeldBars, name: str, log: BarStore, closed_us: NDArray[np.int64], as_of_ns: int) -> int:
-    """Return how many of the bars are left without those that were not over at an instant.
+def _not_over(
+    engine: HeldBars, name: str, log: BarStore, closed_us: NDArray[np.int64], as_of_ns: int
+) -> list[int]:
+    """Return which of the bars that began before an instant were not over then, of those not noted.
 
-    Only the newest can be among them: bars whose closing was not noted count as closed at their end and the
-    grace.
+    Such a bar counts as closed at its end and the grace, so only the newest can be among them.
     """
-    stop = len(closed_us)
-    grid = engine.grid(name)
-    while stop and not closed_us[stop - 1]:
-        if grid is None:
+    grid, grace_ns = engine.grid(name), engine.grace_ns
+    found: list[int] = []
+    not_noted = np.flatnonzero(closed_us == 0)
+    for place in range(len(not_noted) - 1, -1, -1):
+        at = int(not_noted[place])
+        if grid is not None:
+            span = grid.span(log.row(at)[0][0])
+            end = None if span is None else span[1]
+        else:
             # A bar of trades is over when the next one begins.
-            return stop - 1
-        span = grid.span(log.row(stop - 1)[0][0])
-        if span is None or span[1] + engine.grace_ns <= as_of_ns:
+            end = log.row(at + 1)[0][0] if at + 1 < len(log) else _NEVER
+        if end is None or end + grace_ns <= as_of_ns:
             break
-        stop -= 1
-    return stop
+        found.append(at)
+    return found
 
 
 def _labelled(

@@ -41,7 +41,8 @@ def merge_bars(engine: SymbolState, name: str, columns: BarColumns, *, overwrite
     columns
         Oldest first, one bar an interval, on the timeframe's grid.
     overwrite
-        Replace bars held; else the one held counts, unless it is partial.
+        Replace bars held; else the one held counts, unless it is partial. When a bar was closed belongs to
+        the bar; one that is held without it takes it over from the same bar.
 
     Returns
     -------
@@ -94,18 +95,17 @@ def _put(
     wins = has & (overwrite | (_flags_at(known, at, has) & PARTIAL > 0))
     chosen = columns.where(~has | wins)
     added, replaced = int(np.count_nonzero(~has)), int(np.count_nonzero(wins))
-    if not len(chosen):
+    into = _sorted([chosen, _told_closings(known, columns, at, has & ~wins)])
+    if not len(into):
         return Merged(0, 0, len(columns)), columns.time_us[:0]
-    into = chosen
     if overflow is not None and len(held) and len(overflow):
         # What is older than memory goes straight to where the older bars are.
-        on_disk = chosen.time_us < held.time_us[0]
+        on_disk = into.time_us < held.time_us[0]
         if on_disk.any():
-            overflow.replace(chosen.where(on_disk))
-            into = chosen.where(~on_disk)
+            overflow.replace(into.where(on_disk))
+            into = into.where(~on_disk)
     left = held.where(~np.isin(held.time_us, into.time_us))
-    both = join_columns([left, into])
-    both = both.where(np.argsort(both.time_us, kind="stable"))
+    both = _sorted([left, into])
     over = 0 if overflow is not None else max(0, len(both) - log.limit)
     if over:
         gone = both.time_us[:over]
@@ -114,6 +114,22 @@ def _put(
     if len(into):
         log.rewrite(both)
     return Merged(added, replaced, len(columns) - len(chosen), over), chosen.time_us
+
+
+def _sorted(parts: list[BarColumns]) -> BarColumns:
+    both = join_columns(parts)
+    return both.where(np.argsort(both.time_us, kind="stable"))
+
+
+def _told_closings(
+    known: BarColumns, columns: BarColumns, at: NDArray[np.intp], stay: NDArray[np.bool_]
+) -> BarColumns:
+    """Return the bars held that stay and that the same bars of the import tell when they were closed."""
+    rows = np.flatnonzero(stay & (columns.closed_us > 0))
+    rows = rows[known.closed_us[at[rows]] == 0]
+    for name in ("open", "high", "low", "close", "tick_count"):
+        rows = rows[getattr(known, name)[at[rows]] == getattr(columns, name)[rows]]
+    return dataclasses.replace(known.where(at[rows]), closed_us=columns.closed_us[rows])
 
 
 def _flags_at(known: BarColumns, at: NDArray[np.intp], has: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -171,6 +187,9 @@ def _range(engine: SymbolState, name: str, start_ns: int, end_ns: int) -> BarCol
 def fold_to(columns: BarColumns, grid: Grid) -> BarColumns:
     """Return bars of a coarser grid made of finer ones, all in one go.
 
+    A coarser bar is known when the last of its finer ones is. Where none of these was noted so late that the
+    coarser one was over, as where the last minutes had no trade, nothing is noted of it either.
+
     Examples
     --------
     >>> from mdnb.sessions import Sessions
@@ -192,6 +211,8 @@ def fold_to(columns: BarColumns, grid: Grid) -> BarColumns:
     unknown = np.add.reduceat((np.isnan(columns.vwap) & (columns.volume > 0)).astype(np.int64), first) > 0
     vwap = np.full(len(first), np.nan)
     np.divide(money, volume, out=vwap, where=(volume > 0) & ~unknown)
+    closed_us = np.maximum.reduceat(columns.closed_us, first)
+    closed_us[closed_us < grid.ends(begins[first]) // _NS_PER_US] = 0
     return BarColumns(
         time_us=begins[first] // _NS_PER_US,
         open=columns.open[first],
@@ -202,6 +223,7 @@ def fold_to(columns: BarColumns, grid: Grid) -> BarColumns:
         vwap=vwap,
         tick_count=np.add.reduceat(columns.tick_count, first),
         flags=np.bitwise_or.reduceat(columns.flags & PARTIAL, first).astype(np.uint8),
+        closed_us=closed_us,
     )
 
 

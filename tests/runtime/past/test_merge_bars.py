@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from mdnb.config import DataManagerConfig
 from mdnb.instruments import Instrument
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.runtime.past.merge_bars import Merged, merge_bars
+from mdnb.runtime.past.merge_bars import Merged, fold_to, merge_bars
 from mdnb.sessions import Sessions
-from mdnb.store.columns import columns_from_rows
-from tests.manager.hand import HandFeed, bar, minutes, open_market
+from mdnb.store.columns import FILLED, BarColumns, columns_from_rows
+from mdnb.timeframes import Grid, Timeframe
+from tests.manager.hand import MINUTE, START, HandFeed, bar, minutes, open_market
 
 SUMS = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum", "tick_count": "sum"}
 
@@ -61,3 +65,53 @@ def test_bars_before_the_one_that_is_being_made_are_in_the_coarser_ones_that_are
         assert frame.attrs["forming"]
         assert frame.attrs["partial"] == partial, "the import begins amid the first one that is closed"
         pd.testing.assert_frame_equal(frame[list(SUMS)], fine.resample(name).agg(SUMS), check_freq=False)
+
+
+def noted(bars: BarColumns, *minutes_: float | None) -> BarColumns:
+    """Return bars that were closed so many minutes after `START`; None where that is not noted."""
+    us = [0 if at is None else (START + round(at * MINUTE)) // 1000 for at in minutes_]
+    return dataclasses.replace(bars, closed_us=np.array(us, dtype=np.int64))
+
+
+@pytest.mark.parametrize(
+    ("closed", "expected"),
+    [
+        ((1.1, 2.1, 3.1, 4.1, 5.1), 5.1),
+        ((1.1, 6.0, 3.1, 4.1, 5.1), 6.0),  # one was put in later
+        ((None, None, None, None, 5.1), 5.1),
+        ((1.1, 2.1, 3.1, 4.1, None), None),
+        ((1.1, 2.1, 3.1, 4.1), None),  # nobody traded in the last minute
+        ((1.1, 2.1, 3.1, 5.5), 5.5),
+        ((1.1, 2.1, 3.1, 4.1, 5.0), 5.0),
+        ((None,) * 5, None),
+    ],
+)
+def test_a_coarser_bar_is_known_when_the_last_of_its_finer_ones_is(
+    closed: tuple[float | None, ...], expected: float | None
+) -> None:
+    given = noted(columns_from_rows(minutes(0, len(closed))), *closed)
+    made = fold_to(given, Grid(Timeframe.parse("5min"), Sessions.always()))
+    assert made.closed_us.tolist() == noted(made, expected).closed_us.tolist()
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min", "15min"])
+    merge_bars(engine, "1min", given)
+    assert engine.columns("1min").closed_us.tolist() == given.closed_us.tolist()
+    assert engine.columns("5min").closed_us.tolist() == made.closed_us.tolist()
+
+
+def test_a_bar_held_takes_over_only_when_it_was_closed_and_only_from_the_same_bar() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"], DataManagerConfig(fill_gaps=True))
+    engine.cascade.push_bars([*minutes(0, 2), *minutes(4, 3)])
+    before = engine.columns("1min")
+    flat = before.flags.tolist()
+    assert flat.count(FILLED) == 2
+    other = before.close + 0.25 * (np.arange(len(before)) == 1)
+    given = dataclasses.replace(before, close=other, flags=np.zeros(len(before), np.uint8), forming=False)
+    given = noted(given, *(at + 1.5 for at in range(len(before)))).part(0, len(before) - 1)
+    assert merge_bars(engine, "1min", given) == Merged(kept=len(given))
+    held = engine.columns("1min")
+    assert held.flags.tolist() == flat
+    assert held.close.tolist() == before.close.tolist()
+    assert held.closed_us.tolist() == [
+        0 if at in (1, len(given)) else (START + round((at + 1.5) * MINUTE)) // 1000
+        for at in range(len(given) + 1)
+    ]
