@@ -14,11 +14,11 @@ from mdnb.decode import decoder
 from mdnb.errors import OptionError, SymbolError
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event, EventType
-from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.feed import ReplayFeed
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.receipt_clock import receipt_lead
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.timeframes import Timeframe
@@ -126,6 +126,9 @@ def _steps(
     feed: ReplayFeed, timeframes: list[Timeframe], symbol: str | None, tz: str, config: DataManagerConfig
 ) -> Iterator[PlayStep]:
     name = symbol or _only(feed)
+    playback = feed.playback
+    assert playback is not None
+    playback.receipt_lead = receipt_lead
     source = feed.load([name])
     engine = SymbolState(feed.instrument(name), feed.sessions(name), timeframes, config, tz, feed.source)
     engine.recorded = engine.cascade.closing.follows_trades = True
@@ -140,7 +143,7 @@ def _steps(
         lambda: feed.clock,
         Health(),
         lambda _batch: None,
-        Playback(),
+        playback,
     )
     while (due := source.next_frames(frozenset([name]), None)) is not None:
         batcher.take([(due.from_ns, frame) for frame in due.frames])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 __all__ = ["Playback"]
 
@@ -27,6 +27,9 @@ class Playback:
         rows, whose times are in them, that of its first row.
     on_time
         Called by the recording with the time that passes between its frames.
+    receipt_lead
+        Asked by the recording when it is opened, with its frames and their dialect: how many nanoseconds are
+        to be added to their times of receipt, which a wrong clock told.
     in_single_rows
         Asked by the recording: whether rows are to be sent one by one, because somebody handles each.
     waits_to_begin
@@ -50,6 +53,7 @@ class Playback:
 
     arrivals: collections.deque[int] = dataclasses.field(default_factory=collections.deque)
     on_time: Callable[[int], None] = lambda _now_ns: None
+    receipt_lead: Callable[[Iterator[tuple[int, str | bytes]], str], int] = lambda _frames, _dialect: 0
     in_single_rows: Callable[[], bool] = lambda: False
     waits_to_begin: bool = False
     begun: asyncio.Event = dataclasses.field(default_factory=_set_event)

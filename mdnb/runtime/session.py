@@ -28,6 +28,7 @@ from mdnb.runtime.housekeeping import Housekeeping
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.receipt_clock import receipt_lead
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
@@ -152,6 +153,7 @@ class MarketSession:
             return FrameBatcher(*parts)
         made = RecordedBatcher(*parts, playback, self.bus)
         playback.on_time = made.on_time
+        playback.receipt_lead = receipt_lead
         playback.in_single_rows = lambda: made.in_step
         playback.waits_to_begin = self.options.waits_to_begin
         return made

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from mdnb.clock import MarketClock
 from mdnb.decode import decoder
 from mdnb.errors import DataExportError
+from mdnb.feeds import registry
+from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.feeds.replay import open_recording
 from mdnb.runtime.recording import record
+from tests.limits import LIMIT_SECONDS
+
+SECOND = 1_000_000_000
+START = 1_700_000_100 * SECOND
+AHEAD = 90 * SECOND
 
 
 def test_a_simulated_market_is_recorded_with_its_trades_and_quotes(tmp_path: Path) -> None:
@@ -29,6 +39,45 @@ def test_a_simulated_market_is_recorded_with_its_trades_and_quotes(tmp_path: Pat
     assert batch.malformed == []
     assert batch.trades["BTC-USD"]
     assert batch.quotes["BTC-USD"]
+
+
+class _Ahead(Feed):
+    """A venue whose clock is 90 s ahead of the computer's; ten seconds pass in no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.clock = MarketClock(wall=lambda: self.now, steady=lambda: self.now)
+
+    async def open(self, symbols: Sequence[str]) -> None:
+        """Nothing to open."""
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Say what time it is, ten times."""
+        for _ in range(10):
+            self.now += SECOND
+            on_frame(json.dumps({"e": "clock", "t": self.now + AHEAD}))
+
+    async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Nothing to ask."""
+
+    async def unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Nothing to ask."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_frames_of_a_venue_are_dated_by_its_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "day.jsonl"
+    monkeypatch.setitem(registry.BUILT_IN, "ahead", f"{__name__}:_Ahead")
+    assert asyncio.run(record("X", file, "ahead", LIMIT_SECONDS)) == 10
+    opened = open_recording(file)
+    assert opened.frames is not None
+    times = [at_ns for at_ns, _ in opened.frames()]
+    # Until it is known who is wrong the computer's clock counts.
+    assert times[:2] == [START + SECOND, START + 2 * SECOND]
+    assert times[4:] == [START + AHEAD + number * SECOND for number in range(5, 11)]
 
 
 def test_a_file_that_is_there_is_not_touched(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.formats import dialect_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
-from mdnb.feeds.replay.receipt_clock import receipt_lead
 from mdnb.feeds.replay.recording import Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
 from mdnb.feeds.timeouts import Liveness, Wall
@@ -207,7 +206,8 @@ class ReplayFeed(WireFeed):
         if kinds:
             self.has_trades = "trades" in kinds
         self.source = "trades" if self.has_trades else "bars" if kinds == {"bars"} else "quotes"
-        lead_ns = receipt_lead(recording.frames(), recording.dialect) if recording.frames is not None else 0
+        frames = recording.frames
+        lead_ns = 0 if frames is None else self._playback.receipt_lead(frames(), recording.dialect)
         # What a look at the first rows could not read is met again when they are played.
         recording.damage.forget()
         source, first_ns = self._source(recording, lead_ns)

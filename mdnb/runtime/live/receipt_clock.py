@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from mdnb.clock import MarketClock, clock_sentence
 from mdnb.decode import decoder
 from mdnb.errors import FeedError
-from mdnb.feeds.replay.recording import Frame
 
 __all__ = ["receipt_lead"]
 
 _FRAMES_SEEN = 5000
 
 
-def receipt_lead(frames: Iterator[Frame], dialect: str) -> int:
+def receipt_lead(frames: Iterator[tuple[int, str | bytes]], dialect: str) -> int:
     """Return the nanoseconds to add to the times of receipt; 0 where they and the venue's agree to 2 s.
 
     It is measured at the beginning, by the rule of a live market: a recording made beside a wrong clock
@@ -25,7 +24,7 @@ def receipt_lead(frames: Iterator[Frame], dialect: str) -> int:
     Parameters
     ----------
     frames
-        From the beginning on; a few thousand are read at most.
+        ``(time of receipt, frame)`` from the beginning on; a few thousand are read at most.
     dialect
         Names their decoder.
 
