@@ -387,6 +387,10 @@ class Cascade:
             # A bar is known when it ends.
             self.closing.see(span[1])
 
+    def begin_at(self, ts_ns: int) -> None:
+        """Note that a bar which begins at an instant was opened: a trade made before it is late."""
+        self._newest = max(self._newest, ts_ns)
+
     def close_until(self, ts_ns: int) -> None:
         """Close every bar that ended by ``ts_ns``, finest first."""
         root = self._root

@@ -49,6 +49,7 @@ def rebuild_bar(cascade: Cascade, row: BarRow, piece: BarRow) -> None:
             if not root.is_open:
                 root.begin(span, row[1], span[0])
             root.take(row, span)
+            cascade.begin_at(span[0])
         return
     root.replace(row)
     cascade.amended_count += 1
@@ -90,3 +91,4 @@ def merge_piece(cascade: Cascade, piece: BarRow) -> None:
     else:
         cascade.close_until(span[0])
         root.fold(piece)
+        cascade.begin_at(span[0])

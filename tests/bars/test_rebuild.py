@@ -79,3 +79,15 @@ def test_while_the_venue_is_closed_there_is_no_bar_to_put_right() -> None:
     merge_piece(cascade, outside)
     rebuild_bar(cascade, outside, outside)
     assert held(cascade, "1min") == before
+
+
+def test_a_trade_older_than_a_bar_that_was_begun_with_missed_ones_is_not_in_it() -> None:
+    mine, whole = make("5sec"), make("5sec")
+    before, missed = [trade(1, 10.0)], [trade(11, 12.0)]
+    late = [trade(9, 11.0), trade(12, 13.0)]
+    whole.push_rows([*before, late[0], *missed, late[1]])
+    mine.push_rows(before)
+    row = bar_from_trades(START + 10 * SECOND, missed)
+    rebuild_bar(mine, row, row)
+    mine.push_rows(late)
+    assert held(mine, "5sec") == held(whole, "5sec")
