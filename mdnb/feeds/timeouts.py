@@ -13,6 +13,10 @@ from mdnb.errors import OptionError
 
 __all__ = ["Backoff", "Liveness", "Timeouts", "Wall"]
 
+_DERIVED = float("nan")
+_PING_SECONDS = 4.0
+_PINGS_SHARE = 0.4
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Backoff:
@@ -74,7 +78,7 @@ class Liveness:
         nobody trades. ``frames``: for venues that send something all the time, such as a heartbeat: there a
         stream may be dead behind a socket that still answers pings.
     ping_seconds
-        Between two pings of ours.
+        Between two pings of ours; by default 4, or as often as ``stale_seconds`` wants it.
     stale_seconds
         Without a sign until the feed counts as stale.
     dead_seconds
@@ -84,17 +88,27 @@ class Liveness:
     --------
     >>> Liveness("frames", stale_seconds=2.5).dead_seconds
     30.0
+    >>> Liveness(stale_seconds=0.5).ping_seconds
+    0.2
     """
 
     signs: Literal["frames", "frames and pongs"] = "frames and pongs"
-    ping_seconds: float = 4.0
+    ping_seconds: float = _DERIVED
     stale_seconds: float = 10.0
     dead_seconds: float = 30.0
 
     def __post_init__(self) -> None:
+        if self.ping_seconds is _DERIVED:
+            often = self.stale_seconds * _PINGS_SHARE if self.signs == "frames and pongs" else _PING_SECONDS
+            object.__setattr__(self, "ping_seconds", min(_PING_SECONDS, often))
         if not (self.ping_seconds > 0 and 0 < self.stale_seconds <= self.dead_seconds):
             raise OptionError(
                 f"a feed's liveness needs ping_seconds > 0 and 0 < stale_seconds <= dead_seconds; got {self}"
+            )
+        if self.signs == "frames and pongs" and self.ping_seconds >= self.stale_seconds:
+            raise OptionError(
+                "where pongs are signs of life, pings must come more often than the feed grows stale: "
+                f"ping_seconds < stale_seconds; got {self}. Without ping_seconds they do."
             )
 
 
