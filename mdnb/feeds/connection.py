@@ -305,7 +305,7 @@ class WebSocketFeed(Feed):
             except FeedRefusedError:
                 raise
             except (OSError, InvalidHandshake, ConnectionClosed, FeedError) as error:
-                detail = why_lost(error)
+                detail = why_lost(error, tls=endpoint.url.startswith("wss:"))
             # Only a connection that held is a fresh start: one that is dropped at once must not be stormed.
             if self._wall.monotonic() - began > self.backoff.cap:
                 attempt = 0

@@ -22,6 +22,7 @@ __all__ = ["Endpoint", "after", "after_refusal", "server_time_ns", "why_lost"]
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_DROPPED = "dropped at once, before the handshake was answered"
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
@@ -108,8 +109,13 @@ def server_time_ns(headers: Mapping[str, str]) -> int | None:
     return int(moment.timestamp()) * 1_000_000_000 + 500_000_000
 
 
-def why_lost(error: Exception) -> str:
+def why_lost(error: Exception, *, tls: bool = False) -> str:
     """Return in plain words why a connection could not be made or was lost, without a word of the address.
+
+    Parameters
+    ----------
+    tls
+        Whether the address begins with ``wss://``.
 
     Examples
     --------
@@ -117,13 +123,20 @@ def why_lost(error: Exception) -> str:
     'refused: nothing listens on that port'
     >>> why_lost(TimeoutError())
     'no answer to the handshake'
+    >>> why_lost(ConnectionResetError(), tls=True)
+    'dropped at once, before the handshake was answered; a server without TLS is ws://, not wss://'
     """
+    words = _why_lost(error)
+    return f"{words}; a server without TLS is ws://, not wss://" if tls and words == _DROPPED else words
+
+
+def _why_lost(error: Exception) -> str:
     if isinstance(error, FeedError):
         return str(error)
     if isinstance(error, OSError):
         return _system_words(error)
     if isinstance(error, InvalidHandshake) and isinstance(error.__cause__, EOFError):
-        return "dropped at once, before the handshake was answered"
+        return _DROPPED
     # Other texts may quote an address with its query.
     return f"no WebSocket handshake there ({type(error).__name__})"
 
@@ -148,7 +161,7 @@ def _network_words(error: OSError) -> str:
     if numbers & {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}:
         return "no way there: the network or the host cannot be reached"
     if isinstance(error, ConnectionError):
-        return "dropped at once, before the handshake was answered"
+        return _DROPPED
     return next((os.strerror(one) for one in numbers if one), type(error).__name__)
 
 

@@ -314,8 +314,8 @@ def test_a_server_that_drops_at_once_is_not_stormed() -> None:
     async def main() -> None:
         async with scripted([leave]) as server:
             patient = Patient()
-            # Silence is not what this is about: the watch's own sleeps are all 1e6 seconds.
-            never = Liveness(ping_seconds=1e6, stale_seconds=1e6, dead_seconds=2e6)
+            # Silence is not what this is about: the sleeps of watch and pings are of 1e5 seconds and more.
+            never = Liveness(ping_seconds=1e5, stale_seconds=1e6, dead_seconds=2e6)
             feed = Venue(server.url, liveness=never)
             feed._wall = Wall(monotonic=lambda: 0.0, sleep=patient.sleep, dice=lambda: 1.0)
             await lived(feed, lambda: feed.until(lambda: feed.names.count("disconnected") == 5))
@@ -521,6 +521,17 @@ def test_a_venue_that_hangs_up_on_the_first_subscription_was_never_connected() -
 def test_senseless_signs_of_life_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(OptionError, match="0 < stale_seconds <= dead_seconds"):
         Liveness(**bad)  # type: ignore[arg-type]  # numbers all
+
+
+def test_pings_come_more_often_than_a_feed_grows_stale() -> None:
+    assert Liveness().ping_seconds == 4.0
+    assert Liveness(stale_seconds=0.5, dead_seconds=1.0).ping_seconds == 0.2
+    # Where pongs are no sign they only measure.
+    assert Liveness("frames", stale_seconds=2.5).ping_seconds == 4.0
+    assert Liveness("frames", ping_seconds=20.0).ping_seconds == 20.0
+    for stale in (2.0, 1.0):
+        with pytest.raises(OptionError, match="ping_seconds < stale_seconds"):
+            Liveness(ping_seconds=2.0, stale_seconds=stale)
 
 
 def test_a_frame_ends_the_staleness() -> None:
@@ -860,6 +871,16 @@ def test_an_address_that_is_none_ends_the_feed_and_says_so() -> None:
 )
 def test_what_the_system_says_of_a_failed_connection_is_told_in_words(error: OSError, words: str) -> None:
     assert why_lost(error).startswith(words)
+
+
+def test_a_plain_server_behind_wss_is_told_by_its_name() -> None:
+    async def main() -> None:
+        async with scripted([answer]) as server:
+            feed = Venue(server.url.replace("ws://", "wss://"))
+            await lived(feed, lambda: feed.until(lambda: "disconnected" in feed.names))
+            assert "ws://, not wss://" in dict(feed.statuses)["disconnected"]
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
