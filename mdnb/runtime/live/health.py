@@ -63,7 +63,8 @@ class Health:
         self._silent_seconds = silent_seconds
         self._last_frame = _NEVER
         self._last_data: dict[str, float] = {}
-        self._refused_since: dict[str, float] = {}
+        # Since when data was refused, and when last.
+        self._refused: dict[str, tuple[float, float]] = {}
         self._delays: collections.deque[float] = collections.deque(maxlen=_LATENCY_SAMPLES)
         self._next_sample = 0.0
         # Least delay of the last ten minutes, as one minimum for each half of them.
@@ -96,14 +97,23 @@ class Health:
 
     def refused(self, symbol: str) -> None:
         """Record that data of a symbol arrived and none of it was accepted."""
-        self._refused_since.setdefault(symbol, self._now())
+        now = self._now()
+        since = self._refused[symbol][0] if self._refuses(symbol, now) else now
+        self._refused[symbol] = since, now
+
+    def _refuses(self, symbol: str, now: float) -> bool:
+        """Return whether data was refused lately: no longer ago than it went on, or than `stale_seconds`."""
+        if symbol not in self._refused:
+            return False
+        since, last = self._refused[symbol]
+        return now - last <= max(self.stale_seconds, last - since)
 
     def data(self, lag_ms: float | None, symbol: str = "") -> None:
         """Record that good data arrived, and its latency in wall-clock milliseconds where known."""
         now = self._now()
         self._last_data[symbol] = now
-        if self._refused_since:
-            self._refused_since.pop(symbol, None)
+        if self._refused:
+            self._refused.pop(symbol, None)
         # A hundred samples a second are enough.
         if lag_ms is not None and now >= self._next_sample:
             self._next_sample = now + 0.01
@@ -138,14 +148,15 @@ class Health:
     def seconds_refused(self, symbol: str) -> float:
         """Return for how many seconds data of a symbol came and none was accepted; 0 where that is not so.
 
-        Of a symbol that had good data less than `stale_seconds` before, bad data says nothing yet.
+        Of a symbol that had good data less than `stale_seconds` before, bad data says nothing yet; and of one
+        that trades seldom it says nothing any more once it lies back for longer than it went on, at least
+        `stale_seconds`.
         """
-        since = self._refused_since.get(symbol)
-        last = self._last_data.get(symbol, _NEVER)
         now = self._now()
-        if since is None or now - last <= self.stale_seconds:
+        last = self._last_data.get(symbol, _NEVER)
+        if now - last <= self.stale_seconds or not self._refuses(symbol, now):
             return 0.0
-        return max(now - since, 1e-9)
+        return max(now - self._refused[symbol][0], 1e-9)
 
     def freshness(self, symbol: str, *, is_open: bool) -> float:
         """Return 1 while the feed is alive, falling to 0 as it goes stale.

@@ -43,3 +43,33 @@ def test_silence_of_a_closed_market_is_fresh() -> None:
     health.change("connected", "")
     clock.now = 1000.0
     assert (health.freshness("X", is_open=False), health.freshness("X", is_open=True)) == (1.0, 0.0)
+
+
+def test_one_refused_trade_in_a_quiet_market_is_not_held_against_it_for_ever() -> None:
+    clock = Clock()
+    health = Health(clock, stale_seconds=10.0, silent_seconds=lambda: 0.5)
+    health.change("connected", "")
+    health.data(1.0, "X")
+    clock.now = 30.0
+    health.refused("X")
+    assert health.freshness("X", is_open=True) == 0.0
+    clock.now = 41.0
+    assert (health.freshness("X", is_open=True), health.seconds_refused("X")) == (1.0, 0.0)
+    # The next one, an hour later, is another matter.
+    clock.now = 3630.0
+    health.refused("X")
+    clock.now = 3641.0
+    assert health.freshness("X", is_open=True) == 1.0
+
+
+def test_trades_that_come_seldom_and_are_all_refused_are_fresh_at_no_time() -> None:
+    clock = Clock()
+    health = Health(clock, stale_seconds=10.0, silent_seconds=lambda: 0.5)
+    health.change("connected", "")
+    freshness = []
+    for second in range(600):
+        clock.now = float(second)
+        if second % 60 in (0, 8, 16, 24, 32):
+            health.refused("X")
+        freshness.append(health.freshness("X", is_open=True))
+    assert set(freshness) == {0.0}
