@@ -73,6 +73,7 @@ class Duplicates:
         self.on_jump: Callable[[Hole], None] | None = None
         self._window = window
         self._first: int | None = None
+        self._first_ns = 0
         self._highest = -1
         self._highest_ns = 0
         self._seen: set[int] = set()
@@ -103,7 +104,7 @@ class Duplicates:
             if first == self._highest + 1 and last - first == len(rows) - 1 and self._runs(rows):
                 self._highest, self._highest_ns = last, rows[-1][0]
                 if self._first is None:
-                    self._first = first
+                    self._first, self._first_ns = first, rows[0][0]
                 return rows, []
         check = self._is_new_sequential if self.ids == "sequential" else self._is_new_unique
         fresh: list[TradeRow] = []
@@ -126,7 +127,7 @@ class Duplicates:
     def _is_new_sequential(self, row: TradeRow) -> bool:
         trade_id = row[5]
         if self._first is None:
-            self._first = trade_id
+            self._first, self._first_ns = trade_id, row[0]
         elif trade_id <= self._highest:
             return self._fills(row) or (trade_id < self._first and self._is_new_unique(row))
         elif trade_id > self._highest + 1:
@@ -168,6 +169,33 @@ class Duplicates:
         at = bisect.bisect_left(self.holes, low_id, key=_low_id)
         end = bisect.bisect_left(self.holes, high_id, key=_low_id)
         del self.holes[at:end]
+
+    def reopen(self, first: int, before_ns: int) -> None:
+        """Take the ids from ``first`` up to the one seen first for missing; does nothing before any.
+
+        Parameters
+        ----------
+        before_ns
+            No trade of them was made before it.
+
+        Examples
+        --------
+        >>> seen = Duplicates("sequential")
+        >>> seen.split([(50, 1.0, 1.0, 1, 0, 7)])[1]
+        []
+        >>> seen.reopen(5, 20)
+        >>> seen.first, [list(hole.ids) for hole in seen.holes]
+        (5, [[5, 6]])
+        """
+        if self._first is None or first >= self._first:
+            return
+        old = self._first
+        # No trade was before them.
+        self.holes.insert(0, Hole(first - 1, 0, old, self._first_ns))
+        self._first, self._first_ns = first, before_ns
+        for number in range(first, old) if self._seen else ():
+            if number in self._seen:
+                self._fills((before_ns, 0.0, 0.0, 0, 0, number))
 
     def _is_new_unique(self, row: TradeRow) -> bool:
         trade_id = row[5]

@@ -477,7 +477,8 @@ class Pipeline:
         lost = [*self.gaps.lacking(), *([(self.outage_ns, now_ns)] if self.outage_ns is not None else [])]
         spans, start = [], self.live_since_ns
         for a, b in sorted(lost):
-            spans.append((start, a))
+            if a > start:
+                spans.append((start, a))
             start = max(start, b)
         return [*spans, (start, now_ns)]
 

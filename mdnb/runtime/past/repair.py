@@ -7,7 +7,9 @@ belongs, and amends.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -15,6 +17,7 @@ from typing import Literal
 from mdnb.errors import FeedBusyError, FeedRefusedError, MdnbError
 from mdnb.events.types import EventType
 from mdnb.feeds.base import Feed
+from mdnb.feeds.endpoint import after
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
@@ -73,6 +76,8 @@ class SymbolRepair:
         self._next_ask = 0.0
         self._attempt = 0
         self._told = 0
+        self._failures: set[type[BaseException]] = set()
+        self._begins_ns = pipeline.newest_ns()
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._seen.on_jump = self._on_jump
@@ -95,10 +100,13 @@ class SymbolRepair:
         """Begin a stretch that has no end yet; from now on the symbol's bars wait."""
         pipeline = self._pipeline
         self._up = False
-        if self._open_end() is None:
+        tail = self._open_end()
+        if tail is not None:
+            tail.lose()
+        else:
             low = self._seen.highest if self._by_id else -1
             low_ns = self._seen.highest_ns if low >= 0 else pipeline.newest_ns()
-            self.stretches.append(Stretch.after(low, low_ns, _now()))
+            self.stretches.append(Stretch.after(low, low_ns, _now(), blind=self._by_id and low < 0))
             pipeline.outage_ns = low_ns
         if self._repairs and pipeline.held is None:
             self._hold(closing_waits=True)
@@ -108,7 +116,7 @@ class SymbolRepair:
         self._up = True
         self._next_ask, self._attempt = 0.0, 0
         for stretch in self.stretches:
-            stretch.asked, stretch.answers = None, 0
+            stretch.come_back(self._feed.clock.now_ns(), _now())
         tail = self._open_end()
         if tail is not None and not self._repairs:
             # Nothing tells what was missed, nor gives it.
@@ -138,7 +146,28 @@ class SymbolRepair:
         stretch.unknown = sessions.open_ns(stretch.low_ns, self._end_of(stretch)) > 0
 
     def _end_of(self, stretch: Stretch) -> int:
-        return stretch.high_ns if stretch.ends else max(stretch.high_ns, self._feed.clock.now_ns())
+        """Return up to where something may have been missed."""
+        if stretch.ends:
+            return stretch.high_ns
+        return max(stretch.high_ns, self._feed.clock.now_ns() if stretch.back_ns is None else stretch.back_ns)
+
+    def _lateness(self) -> float:
+        """Return for how long a trade made before the connection was back may still come."""
+        return min(self._feed.clock.wall_seconds(self._lateness_ns), self.patience.bars_wait)
+
+    @property
+    def _lateness_ns(self) -> int:
+        return self._pipeline.engine.cascade.max_lateness_ns
+
+    def _start_of(self, stretch: Stretch) -> int:
+        """Return from when on something may have been missed: trades come late, and not in order."""
+        low_ns = min(stretch.low_ns, stretch.high_ns)
+        if self._by_id:
+            return max(0, low_ns - self._lateness_ns)
+        # Where there are no ids, ticks in memory tell what is held.
+        start = max(low_ns - self._lateness_ns, min(low_ns, self._begins_ns))
+        known = self._seen.ids == "unique" or self._pipeline.engine.ticks.reaches(start)
+        return start if known else low_ns
 
     # -- what the live trades show ----------------------------------------------------------------------
 
@@ -162,7 +191,7 @@ class SymbolRepair:
         if self._answering:
             held.missed = True
         elif tail is not None:
-            first = next((row for row in rows if row[5] > tail.high_id or not self._by_id), None)
+            first = next((row for row in rows if self._shows_end(tail, row)), None)
             if first is not None:
                 tail.end(first[5] if self._by_id else -1, first[0])
                 self._pipeline.outage_ns = None
@@ -170,9 +199,16 @@ class SymbolRepair:
         loop = asyncio.get_running_loop()
         if len(held.rows) == len(rows):
             held.closing_waits = True
-            self._release_in(self.patience.bars_wait)
+            if self._timer is None:
+                self._release_in(self.patience.bars_wait)
         if len(held.rows) >= self.patience.most_trades:
             loop.call_soon(self._release)
+
+    def _shows_end(self, tail: Stretch, row: TradeRow) -> bool:
+        """Return whether a live trade was made after all that was missed."""
+        if self._by_id:
+            return row[5] > tail.high_id
+        return tail.back_ns is not None and row[0] >= tail.back_ns
 
     # -- the bars that wait -----------------------------------------------------------------------------
 
@@ -212,12 +248,16 @@ class SymbolRepair:
     def _is_waited_for(self, stretch: Stretch) -> bool:
         held = self._pipeline.held
         assert held is not None
-        if stretch.reason != "reconnect" or not stretch.ends:
-            return not stretch.ends
-        if self._by_id:
-            holes = self._seen.holes_between(stretch.low_id, stretch.high_id)
-            return any(hole.low_id >= held.base for hole in holes)
-        return stretch.high_ns > held.base
+        if stretch.reason != "reconnect":
+            return False
+        if not self._by_id:
+            return not (stretch.same if not stretch.ends else stretch.covers) and (
+                not stretch.ends or stretch.high_ns > held.base
+            )
+        if not stretch.ends or (stretch.blind and not stretch.covers):
+            return True
+        holes = self._seen.holes_between(stretch.low_id, stretch.high_id)
+        return any(hole.low_id >= held.base for hole in holes)
 
     # -- asking -----------------------------------------------------------------------------------------
 
@@ -228,27 +268,49 @@ class SymbolRepair:
 
     async def _run(self) -> None:
         while True:
+            try:
+                await self._repair()
+            except Exception as error:  # noqa: BLE001  # whatever an answer breaks, what was missed is not given up
+                first = self._is_first(error)
+                _log.log(
+                    logging.ERROR if first else logging.DEBUG,
+                    "the repair of %s failed, and goes on",
+                    self._pipeline.engine.symbol,
+                    exc_info=first,
+                )
+                for stretch in self.stretches:
+                    if stretch.asked is not None:
+                        self._take_for_missed(stretch)
+                await asyncio.sleep(self.patience.pause(self._attempt))
+                self._attempt += 1
+            else:
+                return
+
+    async def _repair(self) -> None:
+        while True:
             self._changed.clear()
             for stretch in list(self.stretches):
-                self._settle(stretch)
+                if stretch in self.stretches:
+                    self._settle(stretch)
             self._let_go()
             due = self._due()
             if due is None and not self.stretches:
                 return
-            pause = None if due is None else due - _now()
-            if pause is not None and pause <= 0:
+            if due is not None and due <= _now():
                 if self._has_history:
                     await self._ask()
                 continue
+            times = [] if due is None else [due]
+            times += [at for at in map(self._told_at, self.stretches) if at > _now()]
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(min(times) - _now() if times else None):
                     await self._changed.wait()
 
     def _due(self) -> float | None:
         """Return when there is something to ask, in seconds of the loop's clock; None while there is not."""
         if not self._up or not self.stretches:
             return None
-        ready = [stretch.found + self._grace(stretch) for stretch in self.stretches if self._can_ask(stretch)]
+        ready = [self._ready_at(stretch) for stretch in self.stretches if self._can_ask(stretch)]
         return max(min(ready), self._next_ask, self._pace.not_before) if ready else None
 
     def _grace(self, stretch: Stretch) -> float:
@@ -257,74 +319,169 @@ class SymbolRepair:
     def _is_ready(self, stretch: Stretch) -> bool:
         return _now() >= stretch.found + self._grace(stretch)
 
+    def _ready_at(self, stretch: Stretch) -> float:
+        """Return when the history may be asked for a stretch."""
+        at = stretch.found + self._grace(stretch)
+        if not self._by_id and not stretch.ends:
+            # What comes late by itself must not be taken from the history too.
+            at = max(at, stretch.back_at + self._lateness())
+        if not self._by_id and stretch.covers:
+            at = max(at, stretch.since + self.patience.settle)
+        return at
+
     def _can_ask(self, stretch: Stretch) -> bool:
-        # By its time a trade can be put back only between two others.
-        return stretch.ends or (self._by_id and self._has_history)
+        if stretch.ends or stretch.refused:
+            return not stretch.refused
+        return stretch.back_ns is not None and (self._has_history or not self._by_id)
 
     async def _ask(self) -> None:
-        now = _now()
-        wanted = [stretch for stretch in self.stretches if self._can_ask(stretch) and self._is_ready(stretch)]
+        now, clock = _now(), self._feed.clock
+        wanted = [
+            stretch for stretch in self.stretches if self._can_ask(stretch) and self._ready_at(stretch) <= now
+        ]
         for stretch in wanted:
             stretch.asked = now if stretch.asked is None else stretch.asked
+            stretch.latest, stretch.reach_ns = now, self._end_of(stretch)
             self._tell_if_missed(stretch)
-        start = min(stretch.low_ns for stretch in wanted)
-        end = max(self._end_of(stretch) for stretch in wanted)
-        # The history may lack the very trade that shows that it has reached the end.
-        end = max(end, min(end + self._attempt * _FURTHER_NS, self._feed.clock.now_ns()))
-        rows: list[TradeRow] | None = []
-        failed = False
-        try:
-            async with asyncio.timeout(self.patience.answer):
-                rows = await self._feed.history_trades(self._pipeline.engine.symbol, start, end + 1)
-        except FeedRefusedError as error:
-            _log.warning("the history of %s is refused: %s", self._pipeline.engine.symbol, error)
-            for stretch in wanted:
-                stretch.asked = now - self.patience.give_up
-            failed = True
-        except (MdnbError, OSError) as error:
-            failed = True
-            _log.info("what %s missed could not be fetched yet: %r", self._pipeline.engine.symbol, error)
-            if isinstance(error, FeedBusyError):
-                self._pace.not_before = max(self._pace.not_before, _now() + error.retry_after)
+        start = min(map(self._start_of, wanted))
+        end = max(max(stretch.low_ns, stretch.reach_ns) for stretch in wanted)
+        # The history may lack the very trade that shows that it has reached the end; and a trade with a lower
+        # id may have been made later.
+        further = max(self._attempt * _FURTHER_NS, self._lateness_ns if self._by_id else 0)
+        end = max(end, min(end + further, clock.now_ns()))
+        has_answer, rows = await self._answer(start, end + 1, wanted)
         self._next_ask = _now() + self.patience.pause(self._attempt)
         self._attempt += 1
-        if failed:
-            for stretch in wanted:
-                self._take_for_missed(stretch)
-        elif rows is None:
-            self._has_history = False
-            for stretch in wanted:
-                self._take_for_missed(stretch)
-        else:
+        if has_answer and rows is not None:
             self._take(rows, [stretch for stretch in wanted if stretch in self.stretches])
+            return
+        self._has_history = self._has_history and not has_answer
+        for stretch in wanted:
+            self._take_for_missed(stretch)
+
+    async def _answer(
+        self, start: int, end: int, wanted: Sequence[Stretch]
+    ) -> tuple[bool, Sequence[TradeRow] | None]:
+        """Return whether the history answered, and what; None where there is none."""
+        symbol = self._pipeline.engine.symbol
+        try:
+            async with asyncio.timeout(self.patience.answer):
+                rows = await self._feed.history_trades(symbol, start, end)
+        except FeedRefusedError as error:
+            _log.warning("the history of %s is refused: %s", symbol, error)
+            for stretch in wanted:
+                stretch.refused = True
+        except FeedBusyError as error:
+            self._pace.not_before = max(self._pace.not_before, _now() + after(error.retry_after))
+            for stretch in wanted:
+                # However long its pause, it is asked once after it.
+                stretch.named = self._pace.not_before if stretch.named < 0 else stretch.named
+            self._note_failure(error)
+        except asyncio.CancelledError as error:
+            # Something of the feed's was cancelled, unless it is this task.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._note_failure(error)
+        except Exception as error:  # noqa: BLE001  # an adapter's history may raise what its parser raises
+            self._note_failure(error)
+        else:
+            self._failures.clear()
+            return True, rows
+        return False, None
+
+    def _note_failure(self, error: BaseException) -> None:
+        known = isinstance(error, (MdnbError, OSError))
+        level = logging.INFO if known else logging.WARNING
+        _log.log(
+            level if self._is_first(error) else logging.DEBUG,
+            "what %s missed could not be fetched yet: %r",
+            self._pipeline.engine.symbol,
+            error,
+        )
+
+    def _is_first(self, error: BaseException) -> bool:
+        """Return whether this kind of error is new since the last answer."""
+        is_new = type(error) not in self._failures
+        self._failures.add(type(error))
+        return is_new
 
     def _take(self, rows: Sequence[TradeRow], wanted: Sequence[Stretch]) -> None:
         """Put back what an answer of the history has."""
-        newest = max((row[5] if self._by_id else row[0] for row in rows), default=-1)
-        before = {id(stretch): self._lacking(stretch) for stretch in wanted}
-        highest, had = self._seen.highest, sum(stretch.put for stretch in wanted)
+        had = sum(stretch.put for stretch in wanted)
         self._answering = True
         try:
             if self._by_id:
-                put_back(self._pipeline, rows)
+                self._put_by_id(rows, wanted)
             else:
                 for stretch in wanted:
-                    # Half of what was missed would be the neighbour of the other half.
-                    if newest >= stretch.high_ns:
-                        edges = stretch.low_ns, stretch.high_ns
-                        stretch.put += put_back_by_time(self._pipeline, rows, *edges)
+                    self._put_by_time(rows, stretch)
         finally:
             self._answering = False
-        for stretch in wanted:
-            # An answer that does not reach the trade after it may be one of a history that lags behind.
-            stretch.answers += newest >= (stretch.high_id if self._by_id else stretch.high_ns)
-            if self._by_id:
-                if not stretch.ends:
-                    stretch.put += self._seen.highest - highest
-                    stretch.high_id, stretch.high_ns = self._seen.highest, self._seen.highest_ns
-                stretch.put += before[id(stretch)] - self._lacking(stretch)
         if sum(stretch.put for stretch in wanted) > had:
             self._attempt = 0
+
+    def _put_by_id(self, rows: Sequence[TradeRow], wanted: Sequence[Stretch]) -> None:
+        seen = self._seen
+        for stretch in wanted:
+            if stretch.blind:
+                rows = [row for row in rows if row[5] >= seen.first >= 0 or row[0] >= stretch.low_ns]
+                seen.reopen(min((row[5] for row in rows if row[5] >= 0), default=seen.first), stretch.low_ns)
+                if seen.first >= 0:
+                    stretch.low_id = min(stretch.low_id, seen.first - 1)
+        # What is newer than all that came was missed only without a connection; the rest comes by itself.
+        reach = max((stretch.reach_ns for stretch in wanted if not stretch.ends), default=-1)
+        last = max((row[5] for row in rows if row[0] <= reach), default=-1)
+        before = {id(stretch): self._lacking(stretch) for stretch in wanted}
+        highest = seen.highest
+        put_back(self._pipeline, [row for row in rows if row[5] <= max(highest, last)])
+        newest_id = max((row[5] for row in rows), default=-1)
+        newest_ns = max((row[0] for row in rows), default=-1)
+        for stretch in wanted:
+            if not stretch.ends:
+                stretch.put += seen.highest - (highest if highest >= 0 else max(seen.first, 0) - 1)
+                stretch.high_id, stretch.high_ns = seen.highest, max(seen.highest_ns, stretch.low_ns)
+            lacking = self._lacking(stretch)
+            stretch.put += before[id(stretch)] - lacking
+            # An answer that does not reach the trade after it may be one of a history that lags behind.
+            back = stretch.back_ns
+            covers = newest_id >= stretch.high_id if stretch.ends else back is not None and newest_ns >= back
+            stretch.note((lacking, stretch.put), covers=covers)
+
+    def _put_by_time(self, rows: Sequence[TradeRow], stretch: Stretch) -> None:
+        low, high = stretch.low_ns, stretch.high_ns if stretch.ends else stretch.reach_ns
+        newest = max((row[0] for row in rows), default=-1)
+        end = high if stretch.ends else stretch.back_ns
+        covers = end is not None and newest >= end
+        if stretch.ends and not covers:
+            # Half of what was missed would be the neighbour of the other half.
+            stretch.note(None, covers=False)
+            return
+        older = [row for row in rows if self._start_of(stretch) <= row[0] < low]
+        for _, held in itertools.groupby(sorted(older), self._bar_of):
+            # Amid those of its bar that are held.
+            late = list(held)
+            stretch.put += put_back_by_time(self._pipeline, late, late[0][0], late[-1][0])
+        inside = sorted((row for row in rows if low <= row[0] <= high), key=lambda row: row[0])
+        had = collections.Counter(stretch.had)
+        marked: list[tuple[bool, TradeRow]] = []
+        for row in inside:
+            marked.append((had[row] > 0, row))
+            had[row] -= 1
+        groups = [
+            (was, [row for _, row in run]) for was, run in itertools.groupby(marked, lambda one: one[0])
+        ]
+        for at, (was, run) in enumerate(groups):
+            if not was:
+                # What an answer has more than the last one lies between trades of that.
+                below = groups[at - 1][1][-1][0] if at else low
+                above = groups[at + 1][1][0][0] if at + 1 < len(groups) else high
+                stretch.put += put_back_by_time(self._pipeline, run, below, above)
+        stretch.had = inside
+        stretch.note(sorted(inside + older), covers=covers)
+
+    def _bar_of(self, row: TradeRow) -> tuple[int, int] | None:
+        return self._pipeline.engine.cascade.root.grid.span(row[0])
 
     def _lacking(self, stretch: Stretch) -> int:
         """Return how many ids are missing in a stretch."""
@@ -334,28 +491,62 @@ class SymbolRepair:
 
     def _settle(self, stretch: Stretch, *, give_up: bool = False) -> None:
         """Settle a stretch that is whole, or for which there is no hope; leave it otherwise."""
-        patience, asked = self.patience, stretch.asked
-        give_up = give_up or (self._up and asked is not None and _now() - asked >= patience.give_up)
-        answered = stretch.answers >= patience.answers
-        if self._by_id:
-            lacking = self._lacking(stretch)
-            # Where there is no history the next trade's id tells.
-            hopeless = answered or (not self._has_history and stretch.ends and self._is_ready(stretch))
-            if give_up or hopeless or (stretch.ends and not lacking):
-                self._finish(stretch, "lost" if lacking else "repaired")
-                return
-        elif stretch.answers and stretch.ends:
-            self._finish(stretch, "repaired")
-            return
-        elif give_up or not self._repairs or not self._has_history:
-            self._finish(stretch, "lost" if stretch.unknown else "repaired")
-            return
-        self._tell_if_missed(stretch)
+        asked = stretch.asked
+        if self._up and asked is not None and stretch.latest >= stretch.named:
+            give_up = give_up or _now() - asked >= self.patience.give_up
+        if stretch.refused:
+            # The next trade's id tells what was missed.
+            give_up = give_up or not self._by_id or stretch.ends
+        state = self._state_by_id(stretch, give_up) if self._by_id else self._state_by_time(stretch, give_up)
+        if state is None:
+            self._tell_if_missed(stretch)
+        else:
+            self._finish(stretch, state)
 
-    def _tell_if_missed(self, stretch: Stretch) -> None:
+    def _is_believed(self, stretch: Stretch) -> bool:
+        if stretch.covers:
+            return stretch.is_believed(self.patience.settle)
+        return not stretch.ends and stretch.is_believed(self.patience.quiet)
+
+    def _state_by_id(self, stretch: Stretch, give_up: bool) -> _State | None:
+        lacking = self._lacking(stretch)
+        if not stretch.blind and not lacking and (stretch.ends or stretch.covers):
+            return "repaired"
+        # Where there is no history the next trade's id tells.
+        hopeless = not self._has_history and stretch.ends and self._is_ready(stretch)
+        if not (give_up or hopeless or self._is_believed(stretch)):
+            return None
+        unknown = stretch.unknown and (stretch.blind or not stretch.ends)
+        return "lost" if lacking or unknown else "repaired"
+
+    def _state_by_time(self, stretch: Stretch, give_up: bool) -> _State | None:
+        if self._is_believed(stretch):
+            return "repaired"
+        hopeless = stretch.ends or stretch.back_ns is not None
+        if self._repairs:
+            hopeless = not self._has_history and self._can_ask(stretch) and self._ready_at(stretch) <= _now()
+            if hopeless:
+                self._take_for_missed(stretch)
+        if not (give_up or hopeless):
+            return None
+        return "lost" if stretch.unknown and not stretch.covers else "repaired"
+
+    def _told_at(self, stretch: Stretch) -> float:
+        """Return when a stretch of which nobody knows is taken for missed, in seconds of the loop's clock."""
+        if not stretch.unknown or stretch.gap_id or not self._by_id or (stretch.ends and not stretch.blind):
+            return float("-inf")
+        return stretch.back_at + self.patience.bars_wait
+
+    def _is_missed(self, stretch: Stretch) -> bool:
+        """Return whether something was missed, as far as is known."""
+        if stretch.put or not self._by_id:
+            return stretch.put > 0 or stretch.unknown
+        # Of a connection that is back the next trade's id tells, if it comes soon.
+        return self._lacking(stretch) > 0 or float("-inf") < self._told_at(stretch) <= _now()
+
+    def _tell_if_missed(self, stretch: Stretch, *, is_lost: bool = False) -> None:
         """Tell of a stretch as soon as it is known that something was missed."""
-        known = stretch.put > 0 or (self._lacking(stretch) > 0 if self._by_id else stretch.unknown)
-        if not known or stretch.gap_id or not self._is_ready(stretch):
+        if stretch.gap_id or not (is_lost or (self._is_missed(stretch) and self._is_ready(stretch))):
             return
         # Without ids that tell what is missing, each needs the trades around it to be put back.
         for other in self.stretches if self._by_id else ():
@@ -370,17 +561,18 @@ class SymbolRepair:
 
     def _finish(self, stretch: Stretch, state: _State) -> None:
         if state == "lost" or stretch.put or stretch.gap_id:
-            stretch.found = min(stretch.found, _now() - self._grace(stretch))
             stretch.unknown = stretch.unknown or state == "lost"
-            self._tell_if_missed(stretch)
+            self._tell_if_missed(stretch, is_lost=state == "lost" or stretch.put > 0)
             if stretch not in self.stretches:
                 return
-            if state == "lost" and self._by_id:
-                holes = self._seen.holes_between(stretch.low_id, stretch.high_id)
-                stretch.low_ns, stretch.high_ns = holes[0].low_ns, holes[-1].high_ns
+            holes = self._seen.holes_between(stretch.low_id, stretch.high_id) if self._by_id else []
+            if state == "lost" and holes:
+                if not stretch.ends or holes[-1].high_id < stretch.high_id:
+                    stretch.high_ns, stretch.ends = holes[-1].high_ns, True
+                stretch.low_ns = max(holes[0].low_ns, stretch.low_ns if stretch.blind else 0)
                 self._seen.forget(stretch.low_id, stretch.high_id)
         self.stretches.remove(stretch)
-        if not stretch.ends:
+        if stretch.back_ns is not None or not stretch.ends:
             self._pipeline.outage_ns = None
         if stretch.gap_id:
             if stretch.put and self._pipeline.held is not None and self._pipeline.held.rows:
@@ -390,10 +582,13 @@ class SymbolRepair:
 
     def _tell(self, stretch: Stretch, state: _State, *, quietly: bool = False) -> None:
         pipeline, engine = self._pipeline, self._pipeline.engine
+        # Where ids tell, it ends with the trade above it; else with the first one since, or when it was back.
+        by_id = self._by_id and not stretch.unknown
+        start, end = sorted((stretch.low_ns, stretch.high_ns if by_id else self._end_of(stretch)))
         gap = Gap(
             engine.symbol,
-            stretch.low_ns,
-            stretch.high_ns if self._by_id else self._end_of(stretch),
+            start,
+            end,
             repaired=state == "repaired",
             reason=stretch.reason,
             trades=stretch.put,

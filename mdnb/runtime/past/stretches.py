@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from collections.abc import Callable
 from typing import Literal
 
 from mdnb.feeds.timeouts import Backoff
+from mdnb.rows import TradeRow
 from mdnb.validate.duplicates import Hole
 
 __all__ = ["Patience", "Reason", "Stretch"]
@@ -33,8 +35,11 @@ class Patience:
         How long the history is asked again and again.
     backoff, dice
         Between two questions: exponential, with half of it left to chance.
-    answers
-        How many whole answers without a trade it takes to believe that it is lost.
+    settle
+        For how long the history must answer the same until that is believed, where its answers reach the end
+        of what was missed.
+    quiet
+        The same where nobody trades, so that nothing shows how far its answers reach.
 
     Examples
     --------
@@ -50,7 +55,8 @@ class Patience:
     give_up: float = 300.0
     backoff: Backoff = _BACKOFF
     dice: Callable[[], float] = random.random
-    answers: int = 2
+    settle: float = 5.0
+    quiet: float = 30.0
 
     def pause(self, attempt: int) -> float:
         """Return the seconds until the history is asked again, after ``attempt`` questions, from 0."""
@@ -73,14 +79,31 @@ class Stretch:
         When it was found: seconds of the loop's clock.
     ends
         Whether a live trade came after it.
+    blind
+        Whether no trade came before it though ids rise by one a trade: the history alone tells where it is.
+    back_ns, back_at
+        When the connection was there again, by the market's time and in seconds of the loop's clock; until
+        then None and infinity.
     unknown
         Whether something must be taken for missed, since nothing tells that it was not.
     gap_id
         Set once it was told.
-    asked
-        When the history was first asked for it, since the connection is up.
-    answers
-        Whole answers of the history so far.
+    asked, latest
+        When the history was first asked for it, since the connection is up, and when last.
+    named
+        When the venue was ready to answer, by its own words.
+    refused
+        Whether it will not answer at all.
+    reach_ns
+        Up to where it was asked last.
+    same, since, same_for
+        How many answers in a row had the same, when the first of them was asked for, and how long that is.
+    covers
+        Whether the newest answer reaches its end.
+    lacks
+        What was lacking after the newest answer.
+    had
+        Where ids do not tell: the trades of the newest answer.
     put
         Trades that were put back.
 
@@ -98,10 +121,22 @@ class Stretch:
     reason: Reason
     found: float
     ends: bool = True
+    blind: bool = False
+    back_ns: int | None = None
+    back_at: float = math.inf
     unknown: bool = False
     gap_id: str = ""
     asked: float | None = None
-    answers: int = 0
+    latest: float = -math.inf
+    named: float = -math.inf
+    refused: bool = False
+    reach_ns: int = 0
+    same: int = 0
+    since: float = 0.0
+    same_for: float = 0.0
+    covers: bool = False
+    lacks: object = None
+    had: list[TradeRow] = dataclasses.field(default_factory=list)
     put: int = 0
 
     @classmethod
@@ -110,8 +145,8 @@ class Stretch:
         return cls(**hole._asdict(), reason="missing_ids", found=found)
 
     @classmethod
-    def after(cls, number: int, time_ns: int, found: float) -> Stretch:
-        """Return the stretch that begins with the loss of a connection, after a trade."""
+    def after(cls, number: int, time_ns: int, found: float, *, blind: bool = False) -> Stretch:
+        """Return the stretch that begins with the loss of a connection, after a trade or before any."""
         return cls(
             low_id=number,
             low_ns=time_ns,
@@ -120,12 +155,43 @@ class Stretch:
             reason="reconnect",
             found=found,
             ends=False,
+            blind=blind,
         )
 
+    def lose(self) -> None:
+        """Note that there is no connection."""
+        self.back_ns, self.back_at = None, math.inf
+        self.forget_answers()
+
+    def come_back(self, time_ns: int, now: float) -> None:
+        """Note that the connection is there again: what was asked before says nothing."""
+        if not self.ends:
+            self.back_ns, self.back_at = time_ns, now
+        self.asked, self.named, self.refused = None, -math.inf, False
+        self.forget_answers()
+
     def end(self, number: int, time_ns: int) -> None:
-        """Note the first live trade after it."""
-        self.high_id, self.high_ns, self.ends = number, time_ns, True
-        self.answers = 0
+        """Note the first live trade after it; one that was late does not show what was missed since."""
+        self.high_id, self.ends = number, True
+        self.high_ns = max(time_ns, self.low_ns if self.back_ns is None else self.back_ns)
+        self.forget_answers()
+
+    def forget_answers(self) -> None:
+        """Begin anew to compare answers."""
+        self.same, self.covers, self.lacks = 0, False, None
+
+    def note(self, lacks: object, *, covers: bool) -> None:
+        """Note an answer to the latest question: what is lacking, and whether it reaches the end."""
+        if lacks != self.lacks or covers != self.covers:
+            self.same, self.since = 0, self.latest
+        self.same += 1
+        self.same_for = self.latest - self.since
+        self.lacks, self.covers = lacks, covers
+        self.unknown = False
+
+    def is_believed(self, seconds: float) -> bool:
+        """Return whether two answers that lie so far apart, and all between them, were the same."""
+        return self.same > 1 and self.same_for >= seconds
 
     def overlaps(self, other: Stretch) -> bool:
         """Return whether the two overlap, or touch, in time."""
@@ -135,8 +201,10 @@ class Stretch:
         """Become one with another stretch; the id it was told by first stays."""
         self.low_id, self.low_ns = min(self.low_id, other.low_id), min(self.low_ns, other.low_ns)
         self.high_id, self.high_ns = max(self.high_id, other.high_id), max(self.high_ns, other.high_ns)
-        self.ends = self.ends and other.ends
+        if not other.ends:
+            self.back_ns, self.back_at, self.ends = other.back_ns, other.back_at, False
         self.unknown = self.unknown or other.unknown
+        self.blind = self.blind or other.blind
         self.put += other.put
         self.gap_id = self.gap_id or other.gap_id
-        self.answers = 0
+        self.forget_answers()

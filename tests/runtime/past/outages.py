@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import collections
 import dataclasses
-import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -28,7 +28,13 @@ __all__ = ["SECOND", "START", "Answer", "Ids", "Kind", "Outcome", "Script", "bar
 SECOND = 1_000_000_000
 START = 1_772_460_000 * SECOND
 Ids = Literal["sequential", "unique", "none"]
-Kind = Literal["ok", "down", "busy", "slow", "lag", "refused", "none"]
+Kind = Literal["ok", "down", "busy", "slow", "lag", "part", "odd", "junk", "refused", "none"]
+ODD: tuple[BaseException, ...] = (
+    ValueError("<html>"),
+    asyncio.IncompleteReadError(b"", 9),
+    asyncio.CancelledError(),
+    KeyError("trades"),
+)
 _TIMER = 0.3
 PATIENCE = Patience()
 _SOON = 10.0
@@ -45,8 +51,9 @@ class Answer:
         Seconds after the start.
     kind
         ``ok``; ``down`` fails; ``busy`` fails and names the seconds to wait; ``slow`` is well after some
-        seconds; ``lag`` does not know the newest seconds yet; ``refused`` is so for good; ``none`` is where
-        there is no history.
+        seconds; ``lag`` does not know the newest seconds yet; ``part`` knows some trades at once, others
+        so much later; ``odd`` raises what is no error of ours; ``junk`` gives no trades; ``refused`` is so
+        for good; ``none`` is where there is no history.
     seconds
         Of those that have some.
     """
@@ -76,6 +83,8 @@ class Script:
         How many trades are held in memory; 0 for none.
     starts
         How many trades come before anybody watches.
+    late
+        Ids of trades that come so many seconds after they were made, and those.
     """
 
     trades: tuple[TradeRow, ...] = dataclasses.field(repr=False)
@@ -88,6 +97,11 @@ class Script:
     timeframes: tuple[str, ...] = ("5sec", "15sec", "1min")
     starts: int = 0
     patience: Patience = PATIENCE
+    late: tuple[tuple[int, float], ...] = ()
+
+    def arrives(self, row: TradeRow) -> int:
+        """Return when a trade is published."""
+        return row[0] + next((round(late * SECOND) for number, late in self.late if number == row[5]), 0)
 
     def is_up(self, ts_ns: int) -> bool:
         """Return whether there is a connection at an instant."""
@@ -96,7 +110,7 @@ class Script:
 
     def comes_live(self, row: TradeRow) -> bool:
         """Return whether a trade arrives by itself."""
-        return row[5] not in self.lost and self.is_up(row[0])
+        return row[5] not in self.lost and self.is_up(self.arrives(row))
 
 
 class _Venue(Feed):
@@ -108,7 +122,7 @@ class _Venue(Feed):
         self.ids = script.ids
         self.clock = VirtualClock(START)
         self.asked: list[float] = []
-        self._times = [row[0] for row in script.trades]
+        self._arrivals = [script.arrives(row) for row in script.trades]
 
     async def open(self, symbols: Sequence[str]) -> None:
         """Nothing to open."""
@@ -135,6 +149,10 @@ class _Venue(Feed):
             raise FeedError("the history is down")
         if answer.kind == "busy":
             raise FeedBusyError("too many questions", answer.seconds)
+        if answer.kind == "odd":
+            raise ODD[len(self.asked) % len(ODD)]
+        if answer.kind == "junk":
+            return [("<html>",)]  # type: ignore[list-item]  # no trade
         if answer.kind == "refused":
             raise FeedRefusedError("not for you")
         if answer.kind == "none":
@@ -142,8 +160,15 @@ class _Venue(Feed):
         if answer.kind == "slow":
             await asyncio.sleep(answer.seconds)
         known = self.clock.now_ns() - round(answer.seconds * SECOND if answer.kind == "lag" else 0)
-        first, last = (bisect.bisect_left(self._times, edge) for edge in (start_ns, min(end_ns, known + 1)))
-        return [self._named(row) for row in self.script.trades[first:last] if row[5] not in self.script.never]
+        waits = round(answer.seconds * SECOND) if answer.kind == "part" else 0
+        rows = [
+            self._named(row)
+            for row, arrival in zip(self.script.trades, self._arrivals, strict=True)
+            if start_ns <= row[0] < end_ns
+            and arrival + waits * (row[5] % 3) // 2 <= known
+            and row[5] not in self.script.never
+        ]
+        return sorted(rows, key=lambda row: row[0])
 
     def _named(self, row: TradeRow) -> TradeRow:
         return row if self.ids != "none" else (*row[:5], -1)
@@ -183,8 +208,10 @@ def bars_of(trades: Sequence[TradeRow], seconds: int) -> list[BarRow]:
     """Return the bars of trades in their order, made the plain way."""
     out: list[BarRow] = []
     step = seconds * SECOND
-    for start, group in itertools.groupby(trades, key=lambda row: row[0] // step * step):
-        rows = list(group)
+    groups: dict[int, list[TradeRow]] = collections.defaultdict(list)
+    for row in trades:
+        groups[row[0] // step * step].append(row)
+    for start, rows in sorted(groups.items()):
         prices = [row[1] for row in rows]
         volume, turnover = sum(row[2] for row in rows), sum(row[1] * row[2] for row in rows)
         ends = prices[0], max(prices), min(prices), prices[-1]
@@ -215,9 +242,9 @@ async def _play(script: Script) -> Outcome:
     pipeline.bus.tap(EventType.NEW_BAR, lambda event: outcome.closed.append((loop.time(), event)), symbol="X")
     pipeline.take([row for row in script.trades[: script.starts] if script.comes_live(row)])
     backfill.start()
-    end = (script.trades[-1][0] - START) / SECOND if script.trades else 0.0
+    end = max(((script.arrives(row) - START) / SECOND for row in script.trades), default=0.0)
     happens: list[tuple[float, int, object]] = [
-        ((row[0] - START) / SECOND, 2, row) for row in script.trades[script.starts :]
+        ((script.arrives(row) - START) / SECOND, 2, row) for row in script.trades[script.starts :]
     ]
     for start, stop in script.downs:
         happens += [(start, 0, "disconnected"), (stop, 1, "reconnected")]
@@ -251,11 +278,14 @@ def _wrong_bars(pipeline: Pipeline, script: Script, event: Event) -> list[str]:
     held = {row[0]: row for row in held_bars(pipeline, name)}
     # Of another stretch that is open the bars cannot be right yet.
     elsewhere = {script.trades[i][0] // step * step for hole in seen.holes for i in hole.ids}
+    if script.late and script.ticks < len(script.trades):
+        return []  # as `vague` has it in the properties
+    late = {script.trades[i][0] // step * step for i, _ in script.late}
     waiting = {row[5] for row in pipeline.held.rows} if pipeline.held is not None else set()
     came = [row for row in script.trades if script.comes_live(row) or row[5] not in script.never]
     wanted = [row for row in came if seen.first <= row[5] <= seen.highest and row[5] not in waiting]
     return [
         f"{event.gap_id} is told repaired, and {held.get(bar[0])} should be {bar}"
         for bar in bars_of(wanted, step // SECOND)
-        if start <= bar[0] <= end and bar[0] not in elsewhere and held.get(bar[0]) != bar
+        if start <= bar[0] <= end and bar[0] not in elsewhere | late and held.get(bar[0]) != bar
     ]

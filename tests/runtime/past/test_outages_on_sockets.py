@@ -46,7 +46,7 @@ class Stage:
         self.market.on("data_gap", self.told.put)
         self.pipeline = self.market._parts.session.market(SYMBOL).pipeline
         self.repair = self.market._parts.session.backfill.repairs[SYMBOL]
-        quick: dict[str, Any] = {"comes_late": 0.05, "backoff": Backoff(0.01, 1.5, 0.1)}
+        quick: dict[str, Any] = {"comes_late": 0.05, "settle": 0.05, "backoff": Backoff(0.01, 1.5, 0.1)}
         self.repair.patience = Patience(**(quick | patience))
 
     def play(self) -> None:
