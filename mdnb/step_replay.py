@@ -146,9 +146,9 @@ def _steps(
         playback,
     )
     while (due := source.next_frames(frozenset([name]), None)) is not None:
-        batcher.take([(due.from_ns, frame) for frame in due.frames])
-        while closed:
-            yield _step(closed.popleft())
+        for _ in batcher.steps(due.received()):
+            while closed:
+                yield _step(closed.popleft())
     pipeline.end()
     while closed:
         yield _step(closed.popleft())

@@ -29,11 +29,11 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
 from mdnb.timeframes import Timeframe
 from tests.limits import LIMIT_SECONDS
+from tests.runtime.replays import TIMEFRAMES, played, rows_of
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 START = 1_700_000_100 * SECOND
-TIMEFRAMES = ["15sec", "1min", "5min"]
 
 
 class Rig:
@@ -180,67 +180,6 @@ def test_a_bar_that_was_put_in_later_was_not_known_before() -> None:
     assert list(empty.columns[-2:]) == ["end", "closed_at"]
 
 
-def table(speed: float | str, source: str, symbol: str, **options: Any) -> list[tuple[Any, ...]]:
-    """Return what a replay told of closed bars, and what was known with each."""
-    made: list[tuple[Any, ...]] = []
-    path = source if source.startswith("dataset:") else Path(source)
-    feed = mdnb.make_feed(f"replay:{path}", speed=speed, **options)
-    with mdnb.live(symbol, TIMEFRAMES, feed=feed, initial_days=0, progress=False) as live:
-        bus = live._parts.session.bus
-        bus.tap(
-            mdnb.EventType.BARS_CLOSED,
-            lambda event: made.extend(rows_of(event.time_ns, event.view, event.bars)),
-        )
-        live.wait_ended(LIMIT_SECONDS)
-    return made
-
-
-def rows_of(end_ns: int, view: Any, bars: Any, names: Sequence[str] = TIMEFRAMES) -> list[tuple[Any, ...]]:
-    closes = tuple(view.bars(name, 1)["close"].tolist() for name in names)
-    return [
-        (
-            end_ns,
-            name,
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.volume,
-            bar.tick_count,
-            bar.closed_ns,
-            closes,
-        )
-        for name, bar in bars.items()
-    ]
-
-
-def played(source: str, symbol: str, **options: Any) -> list[tuple[Any, ...]]:
-    return [
-        row
-        for step in mdnb.play(source, TIMEFRAMES, symbol=symbol, **options)
-        for row in rows_of(int(step.time.value), step.view, step.bars)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("source", "symbol", "speed", "options"),
-    [
-        ("dataset:gold-ticks", "GC", 20_000, {"start": "2013-10-07T12:00", "end": "2013-10-07T16:00"}),
-        ("dataset:gold-ticks", "GC", 60, {"start": "2013-10-07T13:29", "end": "2013-10-07T13:33"}),
-        ("dataset:bitcoin-messages", "BTCUSDT", 20, {}),
-    ],
-)
-def test_bars_close_at_the_same_times_at_any_speed(
-    source: str, symbol: str, speed: float, options: dict[str, str]
-) -> None:
-    expected = played(source, symbol, **options)
-    assert len(expected) > 5
-    made = table(speed, source, symbol, **options)
-    # What closed before somebody listened is not told to him.
-    assert made == expected[len(expected) - len(made) :]
-    assert len(made) > len(expected) * 0.8
-
-
 class Recorded(SimulatorFeed):
     """The simulator, whose frames are recorded as they arrive, as ``mdnb record`` does."""
 
@@ -272,7 +211,7 @@ class Told:
 
     def _closed(self, event: Event) -> None:
         for row in rows_of(event.time_ns, event.view, event.bars, self._names):
-            end_ns, name, *rest, _closed_ns, closes = row
+            end_ns, name, *rest, _closed_ns, _partial, closes = row
             self.bars[end_ns, name] = (*rest, closes)
         if len(self.bars) >= self._wanted:
             self.enough.set()
@@ -310,7 +249,7 @@ def test_a_recording_made_beside_a_wrong_clock_closes_the_bars_of_the_market(
     moved.write_text("".join(f"{int(at) + seconds * SECOND} {frame}" for at, frame in frames))
 
     def bars(path: str) -> list[tuple[Any, ...]]:
-        return [row[:-2] for row in played(path, "BTCUSDT")]
+        return [row[:8] for row in played(path, "BTCUSDT")]
 
     assert bars(str(moved)) == bars("dataset:bitcoin-messages")
 

@@ -212,6 +212,7 @@ class ReplayFeed(WireFeed):
         recording.damage.forget()
         source, first_ns = self._source(recording, lead_ns)
         self._started_ns = first_ns
+        self._playback.dated_rows = recording.frames is None
         if math.isinf(self.speed):
             self.clock = EventClock(first_ns)
         else:

@@ -86,6 +86,7 @@ class Pipeline:
         self.outage_ns: int | None = None
         self.gaps = GapBook()
         self.held: HeldTrades | None = None
+        self.arrival_ns = 0
         self.history_missing: dict[str, float] = {}
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)
@@ -377,8 +378,7 @@ class Pipeline:
     def _set_time(self) -> None:
         """Let the bars know the market's time; hold the symbol's lock."""
         engine = self.engine
-        if not engine.recorded:
-            engine.cascade.closing.advance(self.clock.now_ns())
+        engine.cascade.closing.advance(self.arrival_ns if engine.recorded else self.clock.now_ns())
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -413,15 +413,27 @@ class Pipeline:
         self.publish(closed, amended)
         engine.notify()
 
-    def reach(self, now_ns: int) -> None:
-        """Note a recording's time once what was received until then is taken in."""
-        with self.engine.lock:
-            self.engine.cascade.closing.advance(now_ns)
+    def next_instant(self, at_ns: int) -> int:
+        """Return when a recording's data counts as come that was received at an instant.
 
-    def next_edge(self) -> int | None:
-        """Return when the next bar ends; None while none is open."""
-        with self.engine.lock:
-            return self.engine.cascade.next_edge()
+        Later than all before it, in the microseconds in which stores tell time.
+        """
+        return max(at_ns, (self.engine.cascade.closing.now_ns // _NS_PER_US + 1) * _NS_PER_US)
+
+    def quiet(self) -> tuple[int, int, int]:
+        """Return between which times a recording's next trades neither close nor amend a bar.
+
+        Returns
+        -------
+        tuple of int
+            Not before the first, and before the second, in nanoseconds; the microsecond it is now. The second
+            is 0 where every trade counts by itself.
+        """
+        engine = self.engine
+        cascade = engine.cascade
+        root = cascade.root
+        each_counts = engine.activity or self.outlier_gate is not None or not root.is_open
+        return cascade.newest_ns, 0 if each_counts else root.edge, cascade.closing.now_ns // _NS_PER_US
 
     def close_due(self) -> None:
         """Close the bars whose interval has passed by more than the grace."""
