@@ -122,7 +122,10 @@ def test_bars_of_one_instant_are_told_together_and_before_each_by_itself() -> No
         rig.trade(at, 100.0 + at)
     last = [event for event in told if event.type == "bars_closed"][-1]
     assert list(last.bars) == ["1min", "5min"]
-    assert last.time == last.bars["5min"].end == last.bars["1min"].end
+    assert last.time == last.end == last.bars["5min"].end == last.bars["1min"].end
+    assert last.closed_at == last.view.time == max(bar.closed_at for bar in last.bars.values())
+    assert isinstance(last.end, pd.Timestamp)
+    assert (last.end.value, last.closed_at.value) == (last.end_ns, last.closed_ns)
     where = told.index(last)
     assert [event.type.name for event in told[where : where + 3]] == ["BARS_CLOSED", "NEW_BAR", "NEW_BAR"]
     assert [event.time for event in told[where + 1 : where + 3]] == [bar.time for bar in last.bars.values()]
