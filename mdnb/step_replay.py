@@ -121,12 +121,14 @@ def play(
 
 def _feed(source: str | Path, options: dict[str, Any]) -> ReplayFeed:
     """Return the feed; one that is made by its name knows which options there are."""
-    if not isinstance(source, str | os.PathLike):
+    named = isinstance(source, str) and source.startswith("replay:")
+    # The name of a feed that is live, such as sim://, is no file either.
+    if not isinstance(source, str | os.PathLike) or ("://" in str(source) and not named):
         raise OptionError(f"play takes a file, 'dataset:NAME' or 'replay:PATH'; got {source!r}")
     if "path" in options:
         raise OptionError("the recording is named once: play takes no path=")
-    if isinstance(source, str) and source.startswith("replay:"):
-        made = make_feed(source, **options, speed="max")
+    if named:
+        made = make_feed(str(source), **options, speed="max")
     else:
         made = make_feed("replay", path=source, **options, speed="max")
     assert isinstance(made, ReplayFeed)

@@ -356,6 +356,7 @@ def test_play_knows_no_future_and_gives_the_bars_of_the_day() -> None:
         ("dataset:gold", {}, mdnb.FeedError, "no dataset 'gold'"),
         ("absent.jsonl", {}, mdnb.FeedError, "cannot open the recording absent.jsonl"),
         (7, {}, mdnb.OptionError, "play takes a file"),
+        ("sim://?speed=60", {}, mdnb.OptionError, "play takes a file"),
     ],
 )
 def test_what_cannot_be_played_is_told_by_the_call(
@@ -363,6 +364,12 @@ def test_what_cannot_be_played_is_told_by_the_call(
 ) -> None:
     with pytest.raises(kind, match=re.escape(message)):
         mdnb.play(source, **options)
+
+
+@pytest.mark.parametrize("prefix", ["", "replay:", "replay://"])
+def test_a_recording_is_named_as_a_file_or_as_a_feed(prefix: str) -> None:
+    step = next(mdnb.play(f"{prefix}dataset:gold-ticks", "1min", symbol="GC"))
+    assert str(step.time) == "2013-10-07 00:01:00+00:00"
 
 
 def test_a_live_replay_of_nothing_is_told_by_the_call() -> None:
