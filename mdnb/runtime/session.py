@@ -88,9 +88,7 @@ class SessionOptions:
     def __post_init__(self) -> None:
         import zoneinfo
 
-        if seconds_to_wait(self.connect_timeout, "connect_timeout") == 0:
-            raise OptionError("connect_timeout must be above 0 seconds, or None to wait for ever; got 0")
-
+        seconds_to_wait(self.connect_timeout, "connect_timeout", above_zero=True)
         days = self.initial_days
         if isinstance(days, bool) or not isinstance(days, (int, float)) or not 0 <= days <= 3660:
             raise OptionError(f"initial_days must be between 0 and 3660; got {self.initial_days!r}")
