@@ -72,7 +72,8 @@ class SessionOptions:
     progress
         Called with ``(done, total, text)`` while history is loaded.
     connect_timeout
-        Seconds in which there must be a connection; None waits for ever.
+        Seconds in which there must be a connection. For as many more the history may fail, or not answer at
+        all: until then it is asked again. None waits for ever.
     waits_to_begin
         Whether a recording that is played as fast as possible waits until somebody wants its data.
     """
@@ -178,7 +179,9 @@ class MarketSession:
                 self._run = asyncio.create_task(self._live(), name="mdnb-feed")
                 await self._until_up()
             await self._until_clock_is_known()
-            await load_history(self.feed, self._pipelines, self.options.initial_days, self.options.progress)
+            options = self.options
+            limit = seconds_to_wait(options.connect_timeout)
+            await load_history(self.feed, self._pipelines, options.initial_days, options.progress, limit)
             self._loop = asyncio.get_running_loop()
             self._waiting = self.feed.playback if _waits_to_begin(self.feed) else None
             for market in self.markets.values():
