@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -135,7 +136,7 @@ class MarketSession:
         self._housekeeping_task: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._live_now = False
+        self._first_loss_ns = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: Playback | None = None
         self._beginning: asyncio.TimerHandle | None = None
@@ -187,9 +188,9 @@ class MarketSession:
             for market in self.markets.values():
                 market.engine.on_wanted = self.begin if self._waiting is not None else None
                 await apply_config(market, self.options.config, first=True)
-                market.pipeline.live_since_ns = self.feed.clock.now_ns()
+                # What was lost while the history was loaded counts.
+                market.pipeline.live_since_ns = self._first_loss_ns or self.feed.clock.now_ns()
             self.backfill.start()
-            self._live_now = True
             self.batcher.release()
             self._arm()
             self._housekeeping_task = asyncio.create_task(self.housekeeping.run(), name="mdnb-housekeeping")
@@ -360,17 +361,17 @@ class MarketSession:
 
     def _on_status(self, status: str, detail: str) -> None:
         if status == "disconnected":
-            # Frames that came before the loss may still wait: taken later they would fill the book again.
-            self.batcher.flush()
-            for market in self.markets.values():
-                market.engine.reset_depth()
-        if status == "disconnected":
             self._last_loss = detail
+            # Frames that came before the loss may still wait: taken later they would fill the book again.
+            self.batcher.flush_all()
         elif status == "connecting":
             self._address = detail
         self.health.change(status, detail)
-        if self._live_now:
-            self.backfill.on_status(status)
+        if self._was_up():
+            now = self.feed.clock.now_ns()
+            if status == "disconnected" and self.batcher.is_holding:
+                self._first_loss_ns = self._first_loss_ns or now
+            self.batcher.in_order(functools.partial(self._change_of_line, status, now))
         if self.health.is_up:
             self._up.set()
         if self.bus.wants(EventType.CONNECTION_STATUS_CHANGED):
@@ -387,6 +388,13 @@ class MarketSession:
                 )
         for market in self.markets.values():
             market.engine.notify()
+
+    def _change_of_line(self, status: str, at_ns: int) -> None:
+        """Let a change of the connection count, once what came before it was taken in."""
+        if status == "disconnected":
+            for market in self.markets.values():
+                market.engine.reset_depth()
+        self.backfill.on_status(status, at_ns)
 
     def _on_batch(self, batch: Batch) -> None:
         for reply in batch.replies:
