@@ -64,7 +64,8 @@ def live(
     progress
         Show what is being loaded, in a notebook.
     connect_timeout
-        Seconds in which there must be a connection, history not counted; None waits for ever.
+        Seconds in which there must be a connection. For as many more the history may fail, or not answer
+        at all: until then it is asked again. None waits for ever.
 
     Returns
     -------

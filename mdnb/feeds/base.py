@@ -27,6 +27,10 @@ OnStatus = Callable[[str, str], None]
 reconnected, stale or closed."""
 
 
+def _nobody_asks() -> None:
+    return
+
+
 class Feed(abc.ABC):
     """One connection to one venue.
 
@@ -68,7 +72,10 @@ class Feed(abc.ABC):
         How long the newest ping took; ``nan`` where there is none.
     is_local
         True where `open` reads files or starts a server of its own and asks nobody: it may take as long as it
-        takes.
+        takes, and so may its history.
+    on_page
+        To be called for each page of an answer of the history that comes in several: such an answer is waited
+        for as long as pages come.
 
     Examples
     --------
@@ -120,6 +127,7 @@ class Feed(abc.ABC):
     playback: Playback | None = None
     is_local: bool = False
     liveness: Liveness = Liveness()
+    on_page: Callable[[], None] = staticmethod(_nobody_asks)
     round_trip_ms: float = float("nan")
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -72,7 +73,8 @@ class SessionOptions:
     progress
         Called with ``(done, total, text)`` while history is loaded.
     connect_timeout
-        Seconds in which there must be a connection; None waits for ever.
+        Seconds in which there must be a connection. For as many more the history may fail, or not answer at
+        all: until then it is asked again. None waits for ever.
     waits_to_begin
         Whether a recording that is played as fast as possible waits until somebody wants its data.
     """
@@ -132,7 +134,7 @@ class MarketSession:
         self._housekeeping_task: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._live_now = False
+        self._first_loss_ns = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: Playback | None = None
         self._beginning: asyncio.TimerHandle | None = None
@@ -176,15 +178,17 @@ class MarketSession:
                 self._run = asyncio.create_task(self._live(), name="mdnb-feed")
                 await self._until_up()
             await self._until_clock_is_known()
-            await load_history(self.feed, self._pipelines, self.options.initial_days, self.options.progress)
+            options = self.options
+            limit = seconds_to_wait(options.connect_timeout)
+            await load_history(self.feed, self._pipelines, options.initial_days, options.progress, limit)
             self._loop = asyncio.get_running_loop()
             self._waiting = self.feed.playback if _waits_to_begin(self.feed) else None
             for market in self.markets.values():
                 market.engine.on_wanted = self.begin if self._waiting is not None else None
                 await apply_config(market, self.options.config, first=True)
-                market.pipeline.live_since_ns = self.feed.clock.now_ns()
+                # What was lost while the history was loaded counts.
+                market.pipeline.live_since_ns = self._first_loss_ns or self.feed.clock.now_ns()
             self.backfill.start()
-            self._live_now = True
             self.batcher.release()
             self._arm()
             self._housekeeping_task = asyncio.create_task(self.housekeeping.run(), name="mdnb-housekeeping")
@@ -355,17 +359,17 @@ class MarketSession:
 
     def _on_status(self, status: str, detail: str) -> None:
         if status == "disconnected":
-            # Frames that came before the loss may still wait: taken later they would fill the book again.
-            self.batcher.flush()
-            for market in self.markets.values():
-                market.engine.reset_depth()
-        if status == "disconnected":
             self._last_loss = detail
+            # Frames that came before the loss may still wait: taken later they would fill the book again.
+            self.batcher.flush_all()
         elif status == "connecting":
             self._address = detail
         self.health.change(status, detail)
-        if self._live_now:
-            self.backfill.on_status(status)
+        if self._was_up():
+            now = self.feed.clock.now_ns()
+            if status == "disconnected" and self.batcher.is_holding:
+                self._first_loss_ns = self._first_loss_ns or now
+            self.batcher.in_order(functools.partial(self._change_of_line, status, now))
         if self.health.is_up:
             self._up.set()
         if self.bus.wants(EventType.CONNECTION_STATUS_CHANGED):
@@ -382,6 +386,13 @@ class MarketSession:
                 )
         for market in self.markets.values():
             market.engine.notify()
+
+    def _change_of_line(self, status: str, at_ns: int) -> None:
+        """Let a change of the connection count, once what came before it was taken in."""
+        if status == "disconnected":
+            for market in self.markets.values():
+                market.engine.reset_depth()
+        self.backfill.on_status(status, at_ns)
 
     def _on_batch(self, batch: Batch) -> None:
         for reply in batch.replies:

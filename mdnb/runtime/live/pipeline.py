@@ -479,10 +479,12 @@ class Pipeline:
         self.publish(closed, amended)
         engine.notify()
 
-    def newest_ns(self) -> int:
-        """Return the market time of the newest data held; the clock's where there is none."""
+    def newest_ns(self, else_ns: int | None = None) -> int:
+        """Return the market time of the newest data held; where there is none ``else_ns``, or now."""
         last = self.engine.last_trade
-        return last[0] if last is not None else self.clock.now_ns()
+        if last is not None:
+            return last[0]
+        return self.clock.now_ns() if else_ns is None else else_ns
 
     def live_spans(self, now_ns: int) -> list[tuple[int, int]]:
         """Return the intervals of market time in which data arrived, or was backfilled."""

@@ -43,6 +43,7 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
     engine = pipeline.engine
     with engine.lock:
         rows, _ = pipeline.duplicates.split(rows)
+        pipeline.duplicates.expect_again(rows)
         engine.ticks.extend(rows)
         for bars in engine.activity.values():
             bars.push_rows(rows)

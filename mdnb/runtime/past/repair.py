@@ -91,13 +91,19 @@ class SymbolRepair:
         """Whether the trades' ids tell what is missing."""
         return self._seen.ids == "sequential" and self._repairs
 
-    def disconnected(self) -> None:
-        """Begin a stretch that has no end yet; from now on the symbol's bars wait."""
+    def disconnected(self, at_ns: int | None = None) -> None:
+        """Begin a stretch that has no end yet; from now on the symbol's bars wait.
+
+        Parameters
+        ----------
+        at_ns
+            The market's time then, where it is not now.
+        """
         pipeline = self._pipeline
         self._up = False
         if self._open_end() is None:
             low = self._seen.highest if self._by_id else -1
-            low_ns = self._seen.highest_ns if low >= 0 else pipeline.newest_ns()
+            low_ns = self._seen.highest_ns if low >= 0 else pipeline.newest_ns(at_ns)
             self.stretches.append(Stretch.after(low, low_ns, _now()))
             pipeline.outage_ns = low_ns
         if self._repairs and pipeline.held is None:
