@@ -147,10 +147,10 @@ class Event:
         return self._record(Quote)
 
     def _record(self, kind: type[_R]) -> _R:
-        if not isinstance(self.data, kind):
-            # Looked up among the fields of what is there instead; that says what there is.
-            raise AttributeError
-        return self.data
+        if isinstance(self.data, kind):
+            return self.data
+        # Looked up among the fields of what is there instead; that says what there is.
+        raise AttributeError
 
     def _fields(self) -> list[str]:
         data = self.data

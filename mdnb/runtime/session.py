@@ -29,7 +29,7 @@ from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.receipt_clock import receipt_lead
-from mdnb.runtime.live.recorded_batcher import RecordedBatcher
+from mdnb.runtime.live.recorded_batcher import STEP_SECONDS, RecordedBatcher
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.cell_end import after_this_cell
@@ -128,7 +128,7 @@ class MarketSession:
         self.workers = Workers()
         self.ended = asyncio.Event()
         self.closed = False
-        self._opened = False
+        self._opened = self._at_end = False
         self._run: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._housekeeping_task: asyncio.Task[None] | None = None
@@ -322,6 +322,8 @@ class MarketSession:
 
     async def close(self) -> None:
         """Close the feed and forget every handler; a second call waits for the first one's end."""
+        # Who closes a feed that goes on wants no more of it; of one that has ended all was to be delivered.
+        self._at_end = self._at_end or (self.ended.is_set() and not self.closed)
         self.closed = True
         for market in self.markets.values():
             market.closed = True
@@ -351,7 +353,7 @@ class MarketSession:
             market.engine.notify()
             market.disk.close()
         self.workers.close()
-        self.bus.close()
+        self.bus.close(logging.WARNING if self._at_end else logging.INFO)
 
     # -- what the feed says ---------------------------------------------------------------------------
 
@@ -444,12 +446,12 @@ class MarketSession:
     # -- for the faces --------------------------------------------------------------------------------
 
     async def wait_ended(self, timeout: float | None = None) -> None:
-        """Wait until the feed is at its end; runs on the background loop.
+        """Wait until the feed is at its end and handlers have had its events; runs on the background loop.
 
         Raises
         ------
         WaitTimeoutError
-            When it goes on after ``timeout`` seconds.
+            When either goes on after ``timeout`` seconds.
         """
         seconds = seconds_to_wait(timeout)
         self.bus.refuse_wait()
@@ -457,8 +459,12 @@ class MarketSession:
         try:
             async with asyncio.timeout(seconds):
                 await self.ended.wait()
+                await self.bus.wait_handled(STEP_SECONDS)
         except TimeoutError as error:
-            raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from error
+            if not self.ended.is_set():
+                raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from error
+            said = f"the feed has ended; its handlers go on after {seconds:g} s ({self.bus.waiting()})"
+            raise WaitTimeoutError(said) from error
 
     def market(self, symbol: str) -> SymbolMarket:
         """Return what is one symbol's.

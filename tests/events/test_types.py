@@ -44,7 +44,7 @@ def test_a_field_that_there_is_not_is_told_with_those_there_are() -> None:
     with pytest.raises(AttributeError, match=re.escape("Did you mean 'bar'? Allowed: type, ")):
         _ = Event(EventType.NEW_BAR, "MNQ", 0, BAR).bars
     closed = Event(EventType.BARS_CLOSED, "MNQ", 0, {"bars": {"1min": BAR}})
-    with pytest.raises(AttributeError, match="a BARS_CLOSED event has no field 'bar'. Did you mean 'bars'"):
+    with pytest.raises(AttributeError, match=r"a BARS_CLOSED event has no field 'bar'\. Did you mean 'bars'"):
         _ = closed.bar
     assert closed.bars["1min"] is BAR
     assert "bars" in dir(closed)
@@ -53,8 +53,13 @@ def test_a_field_that_there_is_not_is_told_with_those_there_are() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("new_bar", "bar"), ("bar_constructed", "bar"), ("bar_updated", "bar")]
-    + [("tick_data", "tick"), ("quote_update", "quote")],
+    [
+        ("new_bar", "bar"),
+        ("bar_constructed", "bar"),
+        ("bar_updated", "bar"),
+        ("tick_data", "tick"),
+        ("quote_update", "quote"),
+    ],
 )
 def test_a_markets_events_have_it(kind: str, name: str) -> None:
     told: queue.SimpleQueue[object] = queue.SimpleQueue()

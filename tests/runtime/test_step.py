@@ -12,6 +12,7 @@ import pytest
 
 import mdnb
 from mdnb.errors import RuntimeUseError
+from mdnb.runtime import session as session_module
 from mdnb.runtime.live import recorded_batcher
 from tests.limits import LIMIT_SECONDS
 
@@ -141,6 +142,7 @@ def test_a_handler_that_takes_too_long_leaves_step_and_is_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ends: list[pd.Timestamp]
 ) -> None:
     monkeypatch.setattr(recorded_batcher, "STEP_SECONDS", 0.05)
+    monkeypatch.setattr(session_module, "STEP_SECONDS", 0.05)
     go_on = threading.Event()
     views: list[int] = []
 
