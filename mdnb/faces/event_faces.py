@@ -221,6 +221,7 @@ def _registered(session: MarketSession, made: Subscription) -> Subscription:
     """Let a handler belong to the cell that registered it, and a recording that waits for one begin."""
     cell_things().add(made, handling.get())
     session.begin_soon()
+    session.warn_if_late(f"the {made.type.name} handler")
     return made
 
 

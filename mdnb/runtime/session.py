@@ -12,12 +12,12 @@ import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from mdnb.clock import MarketClock
+from mdnb.clock import EventClock, MarketClock
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
 from mdnb.errors import FeedError, OptionError, WaitTimeoutError, not_followed
 from mdnb.events.bus import EventBus
-from mdnb.events.subscription import Subscription
+from mdnb.events.subscription import Subscription, handling
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
 from mdnb.feeds.playback import Playback
@@ -34,9 +34,11 @@ from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.cell_end import after_this_cell
 from mdnb.runtime.process.loop import call_soon_if_open
+from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.process.workers import Workers
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
+from mdnb.types import timestamp
 
 __all__ = ["MarketSession", "SessionOptions"]
 
@@ -442,6 +444,32 @@ class MarketSession:
             self._beginning.cancel()
         assert self._loop is not None
         self._beginning = self._loop.call_later(_REGISTERING_SECONDS, self.begin)
+
+    def warn_if_late(self, what: str) -> None:
+        """Warn of something that waits for events which a replay has passed already, so that it misses them.
+
+        At a speed of its own a replay is as a live market is, until it has ended. What a handler registers in
+        its turn is meant for what comes next.
+
+        Parameters
+        ----------
+        what
+            Is it, in words.
+        """
+        began_ns = self.batcher.began_ns if isinstance(self.batcher, RecordedBatcher) else 0
+        if not began_ns or self.closed or handling.get() is not None:
+            return
+        clock, tz = self.feed.clock, self.options.tz
+        if self.ended.is_set():
+            sees = f"has ended: {what} gets none of its events"
+        elif isinstance(clock, EventClock):
+            sees = f"is at {timestamp(clock.now_ns(), tz)}: {what} sees events from then on"
+        else:
+            return
+        warn_user(
+            f"the replay began at {timestamp(began_ns, tz)} and {sees}. Register before data is read, which "
+            "charts and tables do, too; or pull it step by step with mdnb.play."
+        )
 
     # -- for the faces --------------------------------------------------------------------------------
 

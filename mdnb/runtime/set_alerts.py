@@ -90,6 +90,7 @@ class AlertSetter:
             price, above=above, below=below, event=event, message=message, once=once
         )
         cell_things().add(made, handling.get())
+        self._session.warn_if_late(f"the alert {made.message!r}")
         return made
 
     def alerts(self, symbol: str | None = None) -> list[Alert]:

@@ -40,6 +40,11 @@ class RecordedBatcher(FrameBatcher):
         The recording's.
     bus
         Whose handlers are waited for where the recording is played as fast as possible; None: nobody's.
+
+    Attributes
+    ----------
+    began_ns
+        When the first frame that was taken in was received, UTC epoch nanoseconds; 0: none was.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class RecordedBatcher(FrameBatcher):
         bus: EventBus | None = None,
     ) -> None:
         super().__init__(decoder, pipelines, clock, health, on_batch)
+        self.began_ns = 0
         self._bus = bus
         self._flowing = playback.flowing
         self._queue: collections.deque[tuple[int, str | bytes]] = collections.deque()
@@ -95,6 +101,7 @@ class RecordedBatcher(FrameBatcher):
             if frame is _TIME:
                 self._take_or_keep(time_ns, time_ns, Batch())
                 continue
+            self.began_ns = self.began_ns or time_ns
             frames, until_ns, edge = [frame], time_ns, self._next_edge()
             # No bar can close before the next edge: until then it makes no difference.
             while queue and queue[0][0] < edge and queue[0][1] is not _TIME:
