@@ -50,8 +50,8 @@ class ConnectionView:
         """Begin to play a recording at ``speed=max``; of any other feed, and again, it does nothing.
 
         Such a replay waits until its data is wanted: until this is called, data is read or an event is waited
-        for, or the cell ends that registered a handler. So handlers see it from its first trade on; one that is
-        registered later is warned of what it misses.
+        for, or the cell ends that registered a handler. So handlers see it from its first trade on; who
+        registers one later is warned of what it misses.
 
         Examples
         --------

@@ -21,7 +21,16 @@ def warn_user(text: str) -> None:
     >>> str(caught[0].message)
     'mind the gap'
     """
-    level, frame = 2, sys._getframe(1)
+    frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, UserWarning, stacklevel=level)
+        frame = frame.f_back
+    # With a registry of its own: all cells of a notebook share one, by which the same line of another cell
+    # would be silent.
+    warnings.warn_explicit(
+        text,
+        UserWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry={},
+    )
