@@ -221,7 +221,10 @@ class LiveMarket(LiveSymbol):
         return [*self.timeframes, *self._symbols]
 
     def close(self) -> None:
-        """Close the feed and its charts; calling it again does nothing."""
+        """Close the feed and its charts; calling it again does nothing.
+
+        Events that handlers have not taken yet are counted as dropped; the log tells how many.
+        """
         self._finalizer.detach()
         call(self._parts.connection.close())
 

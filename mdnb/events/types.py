@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mdnb.errors import OptionError, suggest
-from mdnb.types import timestamp
+from mdnb.types import Bar, Quote, Record, Tick, timestamp
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Event", "EventType"]
+
+_R = TypeVar("_R", bound=Record)
+_NAMED: dict[str, type[Record]] = {"bar": Bar, "tick": Tick, "quote": Quote}
 
 
 class EventType(enum.StrEnum):
@@ -145,7 +148,7 @@ class Event:
         Market time, UTC epoch nanoseconds: of a bar its START, of BARS_CLOSED the END of the bars.
     data
         What it is about: a `Bar`, `Tick`, `Quote`, or a mapping. Its fields can also be read on the
-        event itself, as ``event.timeframe`` or ``event.status``.
+        event itself, as ``event.timeframe`` or ``event.status``; a record by its name, too: ``event.bar``.
     view
         Of bars that closed: what was known then, as ``event.view["5min"]``; None of all others.
 
@@ -175,6 +178,35 @@ class Event:
         """Market time in the suite's zone: of a bar its START, of BARS_CLOSED the END of the bars."""
         return timestamp(self.time_ns, self._tz)
 
+    @property
+    def bar(self) -> Bar:
+        """The bar of `NEW_BAR`, `BAR_CONSTRUCTED`, `BAR_UPDATED` and `BAR_AMENDED`; same as ``data``."""
+        return self._record(Bar)
+
+    @property
+    def tick(self) -> Tick:
+        """The trade of `TICK_DATA`; same as ``data``."""
+        return self._record(Tick)
+
+    @property
+    def quote(self) -> Quote:
+        """The quote of `QUOTE_UPDATE`; same as ``data``."""
+        return self._record(Quote)
+
+    def _record(self, kind: type[_R]) -> _R:
+        if isinstance(self.data, kind):
+            return self.data
+        # Looked up among the fields of what is there instead; that says what there is.
+        raise AttributeError
+
+    def _fields(self) -> list[str]:
+        data = self.data
+        return [*map(str, data)] if isinstance(data, (Mapping, Record)) else []
+
+    def __dir__(self) -> list[str]:
+        other = {name for name, kind in _NAMED.items() if not isinstance(self.data, kind)}
+        return sorted({*super().__dir__(), *self._fields()} - other)
+
     def __getattr__(self, name: str) -> Any:
         # Only reached for names that are no attribute of the event itself.
         if name.startswith("_"):
@@ -183,7 +215,11 @@ class Event:
         try:
             return data[name] if isinstance(data, Mapping) else getattr(data, name)
         except (KeyError, AttributeError):
-            raise AttributeError(f"a {self.type.name} event has no field {name!r}") from None
+            named = [each for each, kind in _NAMED.items() if isinstance(data, kind)]
+            there = dict.fromkeys(["type", "symbol", "time", "data", *named, "view", *self._fields()])
+            raise AttributeError(
+                f"a {self.type.name} event has no field {name!r}. {suggest(name, there)}"
+            ) from None
 
     def __getitem__(self, name: str) -> Any:
         try:

@@ -13,12 +13,12 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from mdnb.clock import MarketClock
+from mdnb.clock import EventClock, MarketClock
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
 from mdnb.errors import FeedError, OptionError, WaitTimeoutError, not_followed
 from mdnb.events.bus import EventBus
-from mdnb.events.subscription import Subscription
+from mdnb.events.subscription import Subscription, handling
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
 from mdnb.feeds.playback import Playback
@@ -30,14 +30,16 @@ from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.receipt_clock import receipt_lead
-from mdnb.runtime.live.recorded_batcher import RecordedBatcher
+from mdnb.runtime.live.recorded_batcher import STEP_SECONDS, RecordedBatcher
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.cell_end import after_this_cell
 from mdnb.runtime.process.loop import call_soon_if_open
+from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.process.workers import Workers
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
+from mdnb.types import timestamp
 
 __all__ = ["MarketSession", "SessionOptions"]
 
@@ -128,7 +130,7 @@ class MarketSession:
         self.workers = Workers()
         self.ended = asyncio.Event()
         self.closed = False
-        self._opened = False
+        self._opened = self._at_end = False
         self._run: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._housekeeping_task: asyncio.Task[None] | None = None
@@ -324,6 +326,8 @@ class MarketSession:
 
     async def close(self) -> None:
         """Close the feed and forget every handler; a second call waits for the first one's end."""
+        # Who closes a feed that goes on wants no more of it; of one that has ended all was to be delivered.
+        self._at_end = self._at_end or (self.ended.is_set() and not self.closed)
         self.closed = True
         for market in self.markets.values():
             market.closed = True
@@ -353,7 +357,7 @@ class MarketSession:
             market.engine.notify()
             market.disk.close()
         self.workers.close()
-        self.bus.close()
+        self.bus.close(logging.WARNING if self._at_end else logging.INFO)
 
     # -- what the feed says ---------------------------------------------------------------------------
 
@@ -450,15 +454,41 @@ class MarketSession:
         assert self._loop is not None
         self._beginning = self._loop.call_later(_REGISTERING_SECONDS, self.begin)
 
+    def warn_if_late(self, what: str) -> None:
+        """Warn of something that waits for events which a replay has passed already, so that it misses them.
+
+        At a speed of its own a replay is as a live market is, until it has ended. What a handler registers in
+        its turn is meant for what comes next.
+
+        Parameters
+        ----------
+        what
+            Is it, in words.
+        """
+        began_ns = self.batcher.began_ns if isinstance(self.batcher, RecordedBatcher) else 0
+        if not began_ns or self.closed or handling.get() is not None:
+            return
+        clock, tz = self.feed.clock, self.options.tz
+        if self.ended.is_set():
+            sees = f"has ended: {what} gets none of its events"
+        elif isinstance(clock, EventClock):
+            sees = f"is at {timestamp(clock.now_ns(), tz)}: {what} sees events from then on"
+        else:
+            return
+        warn_user(
+            f"the replay began at {timestamp(began_ns, tz)} and {sees}. Register before data is read, which "
+            "charts and tables do, too; or pull it step by step with mdnb.play."
+        )
+
     # -- for the faces --------------------------------------------------------------------------------
 
     async def wait_ended(self, timeout: float | None = None) -> None:
-        """Wait until the feed is at its end; runs on the background loop.
+        """Wait until the feed is at its end and handlers have had its events; runs on the background loop.
 
         Raises
         ------
         WaitTimeoutError
-            When it goes on after ``timeout`` seconds.
+            When either goes on after ``timeout`` seconds.
         """
         seconds = seconds_to_wait(timeout)
         self.bus.refuse_wait()
@@ -466,8 +496,12 @@ class MarketSession:
         try:
             async with asyncio.timeout(seconds):
                 await self.ended.wait()
+                await self.bus.wait_handled(STEP_SECONDS)
         except TimeoutError as error:
-            raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from error
+            if not self.ended.is_set():
+                raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from error
+            said = f"the feed has ended; its handlers go on after {seconds:g} s ({self.bus.waiting()})"
+            raise WaitTimeoutError(said) from error
 
     def market(self, symbol: str) -> SymbolMarket:
         """Return what is one symbol's.

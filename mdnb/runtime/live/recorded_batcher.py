@@ -48,6 +48,11 @@ class RecordedBatcher(FrameBatcher):
         The recording's.
     bus
         Whose handlers are waited for where the recording is played as fast as possible; None: nobody's.
+
+    Attributes
+    ----------
+    began_ns
+        When the first frame that was taken in was received, UTC epoch nanoseconds; 0: none was.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class RecordedBatcher(FrameBatcher):
         bus: EventBus | None = None,
     ) -> None:
         super().__init__(decoder, pipelines, clock, health, on_batch)
+        self.began_ns = 0
         self._bus = bus
         self._playback = playback
         self._times: collections.deque[tuple[int, int]] = collections.deque()
@@ -111,6 +117,7 @@ class RecordedBatcher(FrameBatcher):
         if self.is_holding:
             self._kept_back.append((from_ns, until_ns, what))
             return
+        self.began_ns = self.began_ns or from_ns
         # Whoever looks just before has not seen what comes at the instant itself.
         self._pass_time(from_ns - _NS_PER_US)
         yield True
