@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mdnb.bars.closing import ClosingTime
@@ -49,6 +49,14 @@ class BarLog(Protocol):
 
     def change(self, at: int, row: BarRow, flags: int) -> None:
         """Overwrite the bar at a position."""
+        ...
+
+    def replace_from(self, at: int, rows: Sequence[BarRow], flags: int, closed_ns: int) -> None:
+        """Hold other bars instead of those at a position and behind it, closed at an instant."""
+        ...
+
+    def mark(self, at: int, flags: int) -> None:
+        """Add flags to the bars at a position and behind it."""
         ...
 
 

@@ -115,6 +115,10 @@ class Duplicates:
             (fresh if row[5] < 0 or check(row) else again).append(row)
         return fresh, again
 
+    def is_known(self, row: TradeRow) -> bool:
+        """Return whether a trade was seen, where ids only differ; nothing is remembered."""
+        return row[5] in self._seen
+
     @staticmethod
     def _runs(rows: Sequence[TradeRow]) -> bool:
         if len(rows) == 1:

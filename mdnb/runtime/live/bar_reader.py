@@ -242,17 +242,17 @@ class BarReader:
             was_known = closed <= as_of_us
             was_known[_not_over(engine, name, log, closed, as_of_ns)] = False
             known = np.flatnonzero(was_known)
-            if log.evicted and len(known) < (1 if count is None else min(count, log.limit)):
+            replaced = log.amendments.were_replaced(as_of_us)
+            if log.evicted and not replaced and len(known) < (1 if count is None else min(count, log.limit)):
                 raise _no_more_held(name, log, as_of_ns)
-            if count is not None:
+            if count is not None and not replaced:
                 known = known[max(0, len(known) - count) :]
-            if not len(known):
-                return log.columns(0, 0)
-            first, last = int(known[0]), int(known[-1]) + 1
+            first, last = (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
             columns = log.columns(first, last)
             if len(known) < last - first:
                 columns = columns.where(known - first)
-            return log.amendments.undo(columns, as_of_us)
+            columns = log.amendments.undo(columns, as_of_us)
+            return columns if count is None else columns.part(max(0, len(columns) - count), len(columns))
 
     def known_frame(
         self, timeframe: Hashable, as_of_ns: int, window: Window, *, with_times: bool = False

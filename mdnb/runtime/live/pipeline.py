@@ -16,6 +16,7 @@ from mdnb.events.bus import EventBus
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
 from mdnb.runtime.live.accounting import Accounting, Ledger
 from mdnb.runtime.live.data_quality import Quality, QualityAlerts
+from mdnb.runtime.live.edge_trades import EdgeTrades
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.gap_book import GapBook
 from mdnb.runtime.live.held_trades import HeldTrades
@@ -87,6 +88,7 @@ class Pipeline:
         self.gaps = GapBook()
         self.held: HeldTrades | None = None
         self.arrival_ns = 0
+        self.edges = EdgeTrades() if ids == "none" else None
         self.history_missing: dict[str, float] = {}
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)
@@ -137,7 +139,7 @@ class Pipeline:
             if "trades" not in self.subscribed:
                 ledger.unsubscribed += len(rows) * builds
                 return
-            rows, again = self.duplicates.split(rows)
+            rows, again = (self.duplicates if self.edges is None else self.edges).split(rows)
             ledger.duplicate += len(again) * builds
             if engine.config.data_validation and rows:
                 rows, rejected = self.rules.split(rows, self._latest_ns())
@@ -146,6 +148,8 @@ class Pipeline:
                     self.quality.rejected(reason, row)
             if not rows:
                 return
+            if self.edges is not None:
+                self.edges.see(rows, self.outage_ns)
             if self.quality.rules is not None and engine.last_trade is not None:
                 self.quality.trades(rows, engine.last_trade[0])
             late_before = engine.cascade.out_of_order
@@ -217,7 +221,7 @@ class Pipeline:
         with engine.lock:
             self._set_time()
             held, self.held = self.held, None
-            rows = [] if held is None else held.ordered()
+            rows = [] if held is None else held.rows
             if not rows:
                 return
             lateness, cascade.max_lateness_ns = cascade.max_lateness_ns, _NO_LIMIT
@@ -501,8 +505,9 @@ class Pipeline:
         """Return and clear the bars that closed and those that changed; hold the symbol's lock."""
         engine = self.engine
         closed, engine.closed = engine.closed, []
-        amended = [(node.name, row) for node, row in engine.cascade.amended]
+        amended = [(node.name, row) for node, row in engine.cascade.amended] + engine.amended
         engine.cascade.amended.clear()
+        engine.amended.clear()
         return closed, amended
 
     def publish(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:

@@ -58,8 +58,8 @@ def scripts_without_numbers(draw: st.DrawFn) -> Script:
     """Ids that only differ, or none at all: only an outage tells that trades were missed."""
     script = draw(scripts())
     chance = draw(st.integers(0, 2**32))
-    note(f"trades_of({chance}, {len(script.trades)}, 1)")
-    trades = trades_of(chance, len(script.trades), 1)
+    note(f"trades_of({chance}, {len(script.trades)})")
+    trades = trades_of(chance, len(script.trades))
     first, last = ((trades[at][0] - START) / SECOND for at in (0, -1))
     inside = [(start, end) for start, end in script.downs if first < start and end < last]
     ids: Ids = draw(st.sampled_from(("unique", "none")))
