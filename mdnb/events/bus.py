@@ -19,6 +19,7 @@ from mdnb.errors import ClosedError, OptionError, RuntimeUseError, WaitTimeoutEr
 from mdnb.events.callback_threads import CallbackThreads
 from mdnb.events.last_events import LastEvents
 from mdnb.events.log import tell
+from mdnb.events.progress import Progress
 from mdnb.events.slow_handlers import SlowHandlers
 from mdnb.events.streams import AsyncEventStream, Backlog, EventStream
 from mdnb.events.subscription import QUEUE_LIMIT, Handler, Subscription, handling
@@ -224,10 +225,10 @@ class EventBus:
         """Return whether a handler has not handled all its events yet; those that left step do not count."""
         return any(each._is_behind for held in self._listeners.values() for each in held)
 
-    def leave_behind(self, seconds: float) -> None:
-        """Wait no more for the handlers that are behind, and tell each of them so."""
+    def leave_behind(self, progress: Progress, seconds: float) -> None:
+        """Wait no more for the handlers that are behind and do not go on, and tell each of them so."""
         for subscription in self.subscriptions():
-            if subscription._is_behind:
+            if subscription._is_behind and progress.has_stalled(subscription):
                 subscription._leave_step(seconds)
 
     def caught_up(self) -> None:
@@ -377,14 +378,14 @@ class EventBus:
         """
         seconds = seconds_to_wait(timeout)
         backlog, stop = self._backlog(types, symbol)
-        return AsyncEventStream(backlog, stop, seconds)
+        return AsyncEventStream(backlog, stop, seconds, check_wait=self.refuse_wait)
 
     def events_plain(
         self,
         *types: EventType | str,
         symbol: str | None = None,
         timeout: float | None = None,
-        check: Callable[[], None] | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> EventStream:
         """Iterate over events as they come, on any thread and without ``await``; it ends with the market.
 
@@ -398,7 +399,7 @@ class EventBus:
             Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
             None waits as long as the market runs.
         check
-            Called before each event is waited for; it raises where that must not be done.
+            Called before each event; it raises where that must not be done.
 
         Examples
         --------
@@ -412,7 +413,7 @@ class EventBus:
         """
         seconds = seconds_to_wait(timeout)
         backlog, stop = self._backlog(types, symbol)
-        return EventStream(backlog, stop, seconds, check)
+        return EventStream(backlog, stop, seconds, check, self.refuse_wait)
 
     def _backlog(
         self, types: tuple[EventType | str, ...], symbol: str | None

@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 
+from mdnb.events.progress import LOOKS, Progress
 from mdnb.events.subscription import Subscription
 
 __all__ = ["LastEvents"]
-
-_LOOKS = 10
-"""How often it is looked, while one is waited for, whether a handler goes on."""
 
 
 class LastEvents:
@@ -30,7 +28,7 @@ class LastEvents:
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
-        self._seen: dict[Subscription, tuple[int, float]] = {}
+        self._progress = Progress(patience, self._loop.time)
 
     def caught_up(self) -> None:
         """Look again; from any thread."""
@@ -45,7 +43,7 @@ class LastEvents:
             # They may have caught up before that.
             if self._some_go_on():
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._patience / _LOOKS):
+                    async with asyncio.timeout(self._patience / LOOKS):
                         await self._changed.wait()
 
     def _some_go_on(self) -> bool:
@@ -56,11 +54,7 @@ class LastEvents:
     def _goes_on(self, handler: Subscription) -> bool:
         if handler._left_at == handler.delivered:
             return False
-        now = self._loop.time()
-        delivered, since = self._seen.get(handler, (-1, now))
-        if delivered != handler.delivered:
-            self._seen[handler] = handler.delivered, now
-        elif now - since >= self._patience:
+        if self._progress.has_stalled(handler):
             handler._leave_behind(self._patience)
             return False
         return True

@@ -392,4 +392,7 @@ async def _finish(awaitable: Any) -> BaseException | None:
 def _name(handler: Handler) -> str:
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return str(getattr(handler, "__qualname__", None) or type(handler).__qualname__)
+    # It may be anything that can be called, a proxy of what is gone for one.
+    with contextlib.suppress(Exception):
+        return str(getattr(handler, "__qualname__", None) or type(handler).__qualname__)
+    return type(handler).__qualname__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import logging
 import threading
 import warnings
@@ -160,6 +161,22 @@ def test_a_handler_that_takes_too_long_leaves_step_and_is_told(
         assert subscription.waiting == 0 or done.wait(LIMIT_SECONDS)
     assert [record for record in caplog.records if "goes on without it" in record.getMessage()]
     assert views[:3] == [1, 2, 3]
+
+
+def test_an_iterator_from_outside_is_refused_in_a_handler(ends: list[pd.Timestamp]) -> None:
+    refused: list[str] = []
+
+    def waits(_event: mdnb.Event) -> None:
+        # What is there already is had.
+        with pytest.raises(RuntimeUseError, match="cannot wait for events") as caught:
+            collections.deque(events, maxlen=0)
+        refused.append(str(caught.value))
+
+    with gold() as live:
+        live.on("bars_closed", waits)
+        events = live.events("bars_closed")
+        live.wait_ended(LIMIT_SECONDS)
+    assert len(refused) == len(ends)
 
 
 def test_a_replay_at_a_given_speed_begins_at_once() -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from mdnb.clock import Clock, EventClock
 from mdnb.events.bus import EventBus
+from mdnb.events.progress import LOOKS, Progress
 from mdnb.feeds.playback import Playback
 from mdnb.rows import Batch, Decoder, QuoteRow, TradeRow
 from mdnb.runtime.live.frame_batcher import FrameBatcher
@@ -198,9 +199,9 @@ class RecordedBatcher(FrameBatcher):
         if not bus.are_behind():
             return False
         if self._patience is None:
-            self._patience = loop.call_later(STEP_SECONDS, self._leave_behind)
             self._playback.flowing.clear()
             self._empty.clear()
+            self._leave_behind(Progress(STEP_SECONDS, loop.time), loop)
         # They may have caught up before it was known that somebody waits.
         return bus.are_behind()
 
@@ -211,11 +212,15 @@ class RecordedBatcher(FrameBatcher):
                 self._patience = None
             self._work()
 
-    def _leave_behind(self) -> None:
-        self._patience = None
+    def _look(self, progress: Progress, loop: asyncio.AbstractEventLoop) -> None:
+        self._leave_behind(progress, loop)
+        self._resume()
+
+    def _leave_behind(self, progress: Progress, loop: asyncio.AbstractEventLoop) -> None:
+        """Go on without handlers that took too long for an event, and look again soon."""
         if self._bus is not None:
-            self._bus.leave_behind(STEP_SECONDS)
-        self._work()
+            self._bus.leave_behind(progress, STEP_SECONDS)
+            self._patience = loop.call_later(STEP_SECONDS / LOOKS, self._look, progress, loop)
 
     async def finish(self) -> None:
         """Wait until all that was delivered is taken in, and handled by those who are waited for."""
