@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
+import signal
 import sys
-from collections.abc import Sequence
+import types
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mdnb import __version__
@@ -36,10 +40,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     record = commands.add_parser(
         "record", help="record a feed's raw frames to a file that replay: plays again"
     )
-    record.add_argument("symbol")
-    record.add_argument("file", type=Path)
-    record.add_argument("--feed", default=None, help="a feed's name, such as 'sim://?speed=10'")
-    record.add_argument("--seconds", type=float, default=60.0)
+    record.add_argument("symbol", help="as the feed writes it, such as BTC-USD")
+    record.add_argument(
+        "file", type=Path, help="a new file, such as day.jsonl; packed where its name ends in .gz"
+    )
+    record.add_argument(
+        "--feed", help="a feed's name, such as 'sim://?speed=10' (default: MDNB_FEED, or the simulator)"
+    )
+    record.add_argument(
+        "--seconds",
+        type=float,
+        default=60.0,
+        help="for how long (default: 60); 'inf' until Ctrl-C, which ends it at any time, as SIGTERM does",
+    )
+    record.add_argument(
+        "--append", action="store_true", help="go on with a recording of the same symbol and feed"
+    )
     given = parser.parse_args(arguments)
     try:
         if given.command == "demo":
@@ -47,11 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return run_demo(given.folder)
         if given.command == "record":
-            return _record(given.symbol, given.file, given.feed, given.seconds)
+            return asyncio.run(_record(given.symbol, given.file, given.feed, given.seconds, given.append))
         return _doctor(quiet=given.quiet)
     except (OSError, ValueError, LookupError, RuntimeError) as error:
         print(f"mdnb {given.command}: {error}", file=sys.stderr)  # noqa: T201  # this is a command line
         return 1
+    except KeyboardInterrupt:
+        print(f"mdnb {given.command}: interrupted", file=sys.stderr)  # noqa: T201  # as above
+        return 130
 
 
 def _doctor(*, quiet: bool) -> int:
@@ -63,11 +82,35 @@ def _doctor(*, quiet: bool) -> int:
     return 1 if problems else 0
 
 
-def _record(symbol: str, file: Path, feed: str | None, seconds: float) -> int:
-    from mdnb.runtime.process.bridge import run
-    from mdnb.runtime.recording import record
+async def _record(symbol: str, file: Path, feed: str | None, seconds: float, append: bool) -> int:
+    stop = asyncio.Event()
+    with _stopped_by_signals(stop):
+        from mdnb.runtime.recording import record
 
-    frames = run(record(symbol, file, feed, seconds))
+        print(f"recording {symbol}; Ctrl-C ends it", file=sys.stderr, flush=True)  # noqa: T201  # as above
+        frames = await record(symbol, file, feed, seconds, append=append, stop=stop)
     done = f"{frames:,} frames of {symbol} in {file}; play them with feed='replay:{file}'"
-    print(done)  # noqa: T201  # this is a command line
+    print(done if frames else f"no frame of {symbol} came")  # noqa: T201  # this is a command line
     return 0
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM set the event instead of ending the process; a second one ends it."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def end(_number: int, _frame: types.FrameType | None) -> None:
+        restore()
+        loop.call_soon_threadsafe(stop.set)
+
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        restore()

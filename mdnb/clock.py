@@ -33,6 +33,7 @@ _DOUBT_NS = 10 * _NS
 _HALF_NS = 300 * _NS
 _FUTURE_NS = 60 * _NS
 _UNKNOWN = -(2**63)
+_DAYS_ARE_SAID = 2 * 86_400
 
 # On Linux the monotonic clock stands still while the computer sleeps; this one does not.
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
@@ -190,7 +191,10 @@ class MarketClock:
             apart = min(now - first[1], stamp_ns - first[2])
             # A line that is slow for some seconds must not set the clock back.
             span = _LATER_SPAN_NS if seen < max(self._highest, self._highest_before) else _SPAN_NS
-            return apart >= span and abs(seen - wall) <= _DAY_NS
+            if abs(seen - wall) > _DAY_NS:
+                # As of a computer that lost its time without power.
+                span = max(span, _DOUBT_NS)
+            return apart >= span
         if first is None or seen > first[0] or now - first[1] > _LATER_SPAN_NS:
             self._candidate = (seen, now, stamp_ns)
         return False
@@ -222,14 +226,16 @@ def clock_sentence(lead_seconds: float) -> str | None:
     --------
     >>> clock_sentence(90.2)
     "this computer's clock is 90 s behind the venue's"
-    >>> clock_sentence(-1.0) is None
-    True
+    >>> clock_sentence(-1.0) is None, clock_sentence(34_560_000.0)
+    (True, "this computer's clock is 400 days behind the venue's")
     """
     if abs(lead_seconds) <= _AGREE_NS / _NS:
         return None
+    seconds = abs(lead_seconds)
+    apart = f"{seconds:.0f} s" if seconds < _DAYS_ARE_SAID else f"{seconds * _NS / _DAY_NS:.0f} days"
     if lead_seconds > 0:
-        return f"this computer's clock is {lead_seconds:.0f} s behind the venue's"
-    return f"this computer's clock is {-lead_seconds:.0f} s ahead of the venue's, or its data comes that late"
+        return f"this computer's clock is {apart} behind the venue's"
+    return f"this computer's clock is {apart} ahead of the venue's, or its data comes that late"
 
 
 class ScaledClock:

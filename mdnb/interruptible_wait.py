@@ -20,13 +20,20 @@ T = TypeVar("T")
 _WAKE_SECONDS = 0.1
 
 
-def seconds_to_wait(timeout: float | None, name: str = "timeout") -> float | None:
+def seconds_to_wait(
+    timeout: float | None, name: str = "timeout", *, above_zero: bool = False
+) -> float | None:
     """Return a ``timeout=``, or one of another name, as seconds; None waits for ever, as infinity does.
+
+    Parameters
+    ----------
+    above_zero
+        No time at all is refused, too.
 
     Raises
     ------
     OptionError
-        When it is no number of seconds, or a negative one.
+        When it is no number of seconds, or too small a one.
 
     Examples
     --------
@@ -39,8 +46,9 @@ def seconds_to_wait(timeout: float | None, name: str = "timeout") -> float | Non
         seconds = math.nan if isinstance(timeout, bool | str | bytes) else float(timeout)
     except (TypeError, ValueError):
         seconds = math.nan
-    if not seconds >= 0:
-        raise OptionError(f"{name} must be seconds, at least 0, or None to wait for ever; got {timeout!r}")
+    if not (seconds > 0 if above_zero else seconds >= 0):
+        least = "above 0" if above_zero else "at least 0"
+        raise OptionError(f"{name} must be seconds, {least}, or None to wait for ever; got {timeout!r}")
     return None if math.isinf(seconds) else seconds
 
 

@@ -64,7 +64,8 @@ def live(
     progress
         Show what is being loaded, in a notebook.
     connect_timeout
-        Seconds in which there must be a connection, history not counted; None waits for ever.
+        Seconds in which there must be a connection. For as many more the history may fail, or not answer
+        at all: until then it is asked again. None waits for ever.
 
     Returns
     -------
@@ -220,7 +221,10 @@ class LiveMarket(LiveSymbol):
         return [*self.timeframes, *self._symbols]
 
     def close(self) -> None:
-        """Close the feed and its charts; calling it again does nothing."""
+        """Close the feed and its charts; calling it again does nothing.
+
+        Events that handlers have not taken yet are counted as dropped; the log tells how many.
+        """
         self._finalizer.detach()
         call(self._parts.connection.close())
 

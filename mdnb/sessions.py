@@ -7,6 +7,7 @@ closes has `Sessions.always`. All instants are UTC epoch nanoseconds.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -126,7 +127,10 @@ class Sessions:
         except RuntimeError as error:
             known = [str(known) for known in calendars.get_calendar_names()]
             raise OptionError(f"no calendar is called {name!r}. {suggest(name, known)}") from error
-        table = calendar.schedule(start, end)
+        with warnings.catch_warnings():
+            # Between the two packages, and none of the user's business.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            table = calendar.schedule(start, end)
         opens = table["market_open"].astype("datetime64[ns, UTC]").astype("int64").tolist()
         closes = table["market_close"].astype("datetime64[ns, UTC]").astype("int64").tolist()
         days = [stamp.toordinal() - _EPOCH_DAY_ORDINAL for stamp in table.index]

@@ -118,16 +118,21 @@ class ImportResult(Record):
     rows
         Bars in the file.
     added, replaced, kept
-        Bars put where there were none; put in the place of others (``overwrite=True``); left as they were
-        since the interval had a bar already.
+        Bars put where there were none; put in the place of others (``overwrite=True``, or the one held was
+        partial: the feed had not covered its whole interval); left as they were since the interval had a bar
+        already.
     outliers, refused
-        Bars left out: far off their neighbours (`remove_outliers`), or impossible (`validate_bars`).
+        Bars left out: far off their neighbours (`remove_outliers`); or outside the market's hours, or
+        impossible (`validate_bars`).
     over_limit
         Bars older than fit into memory while nothing goes to disk; not kept.
     first, last
         Start of the file's first and last bar.
     findings
         What was left out, and why.
+    notes
+        In words: why bars were refused, that the file names another symbol, that partial bars were replaced.
+        The first two are warned of, too.
 
     Examples
     --------
@@ -152,6 +157,7 @@ class ImportResult(Record):
     first: pd.Timestamp | None
     last: pd.Timestamp | None
     findings: tuple[Any, ...] = dataclasses.field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,13 +15,16 @@ from mdnb.decode import decoder
 from mdnb.errors import OptionError, SymbolError
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event, EventType
+from mdnb.feeds.registry import make_feed
 from mdnb.feeds.replay.feed import ReplayFeed
+from mdnb.feeds.replay.server import FrameSource, RowSource
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.receipt_clock import receipt_lead
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.session import SessionOptions
 from mdnb.timeframes import Timeframe
 from mdnb.types import Bar
 
@@ -64,7 +68,7 @@ def play(
     """Play a recording step by step in this thread: nothing runs in the background, nothing is waited for.
 
     Each step is an instant at which bars ended. Bars, views and times are those of the live engine, and of a
-    replay of the same recording at any speed.
+    replay of the same recording at any speed. What cannot be played is told by this call, before any step.
 
     Parameters
     ----------
@@ -89,7 +93,7 @@ def play(
     Raises
     ------
     FeedError, SymbolError, TimeframeError, OptionError
-        When that cannot be played.
+        When that cannot be played, or there is nothing from ``start`` to ``end``.
 
     Examples
     --------
@@ -103,34 +107,46 @@ def play(
     """
     if "speed" in options:
         raise OptionError("play goes as fast as steps are taken: it takes no speed=")
+    config = data_manager_config or DataManagerConfig()
+    if not isinstance(config, DataManagerConfig):
+        raise OptionError(f"data_manager_config must be a DataManagerConfig; got {config!r}")
+    kept = SessionOptions(timeframes=_names(timeframes), config=config, tz=tz)
     feed = _feed(source, options)
-    return _steps(feed, _names(timeframes), symbol, tz, data_manager_config or DataManagerConfig())
-
-
-def _feed(source: str | Path, options: dict[str, Any]) -> ReplayFeed:
-    text = str(source)
-    if text.startswith("replay:"):
-        from mdnb.feeds.registry import make_feed
-
-        made = make_feed(text, **options, speed="max")
-        assert isinstance(made, ReplayFeed)
-        return made
-    return ReplayFeed(source, speed="max", **options)
-
-
-def _names(timeframes: Sequence[str] | str) -> list[Timeframe]:
-    return [Timeframe.parse(one) for one in ([timeframes] if isinstance(timeframes, str) else timeframes)]
-
-
-def _steps(
-    feed: ReplayFeed, timeframes: list[Timeframe], symbol: str | None, tz: str, config: DataManagerConfig
-) -> Iterator[PlayStep]:
     name = symbol or _only(feed)
     playback = feed.playback
     assert playback is not None
     playback.receipt_lead = receipt_lead
-    source = feed.load([name])
-    engine = SymbolState(feed.instrument(name), feed.sessions(name), timeframes, config, tz, feed.source)
+    return _steps(feed, feed.load([name]), name, kept)
+
+
+def _feed(source: str | Path, options: dict[str, Any]) -> ReplayFeed:
+    """Return the feed; one that is made by its name knows which options there are."""
+    named = isinstance(source, str) and source.startswith("replay:")
+    # The name of a feed that is live, such as sim://, is no file either.
+    if not isinstance(source, str | os.PathLike) or ("://" in str(source) and not named):
+        raise OptionError(f"play takes a file, 'dataset:NAME' or 'replay:PATH'; got {source!r}")
+    if "path" in options:
+        raise OptionError("the recording is named once: play takes no path=")
+    if named:
+        made = make_feed(str(source), **options, speed="max")
+    else:
+        made = make_feed("replay", path=source, **options, speed="max")
+    assert isinstance(made, ReplayFeed)
+    return made
+
+
+def _names(timeframes: Sequence[str] | str) -> tuple[Timeframe, ...]:
+    return tuple(map(Timeframe.parse, [timeframes] if isinstance(timeframes, str) else timeframes))
+
+
+def _steps(
+    feed: ReplayFeed, source: FrameSource | RowSource, name: str, kept: SessionOptions
+) -> Iterator[PlayStep]:
+    playback = feed.playback
+    assert playback is not None
+    engine = SymbolState(
+        feed.instrument(name), feed.sessions(name), kept.timeframes, kept.config, kept.tz, feed.source
+    )
     engine.recorded = engine.cascade.closing.follows_trades = True
     engine.bind_state(lambda: ("connected", 0.0), lambda: feed.clock)
     bus = EventBus()
@@ -146,9 +162,9 @@ def _steps(
         playback,
     )
     while (due := source.next_frames(frozenset([name]), None)) is not None:
-        batcher.take([(due.from_ns, frame) for frame in due.frames])
-        while closed:
-            yield _step(closed.popleft())
+        for _ in batcher.steps(due.received()):
+            while closed:
+                yield _step(closed.popleft())
     pipeline.end()
     while closed:
         yield _step(closed.popleft())

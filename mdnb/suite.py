@@ -168,7 +168,8 @@ class TradingSuite(SuiteSymbol):
         progress
             Called with ``(done, total, text)`` while history is loaded.
         connect_timeout
-            Seconds in which there must be a connection, history not counted; None waits for ever.
+            Seconds in which there must be a connection. For as many more the history may fail, or not answer
+            at all: until then it is asked again. None waits for ever.
 
         Raises
         ------

@@ -119,10 +119,16 @@ def test_a_stamp_of_a_wrong_hour_or_year_does_not_move_the_clock() -> None:
         assert computer.error == pytest.approx(0, abs=0.1)
 
 
-def test_a_venue_of_another_year_is_never_followed() -> None:
-    computer = Computer()
-    computer.listen(60, old=-400 * 86_400)
-    assert computer.error == 0.0
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_computer_without_any_idea_of_the_date_follows_the_venue_after_ten_seconds(days: int) -> None:
+    computer = Computer(days * 86_400.0)
+    computer.listen(9)
+    assert computer.error == days * 86_400
+    computer.listen(3)
+    assert computer.error == pytest.approx(0, abs=0.1)
+    said = clock_sentence(computer.clock.lead_seconds)
+    assert said is not None
+    assert f"400 days {'ahead of' if days > 0 else 'behind'} the venue's" in said
 
 
 def test_a_venue_that_sets_its_own_clock_is_followed_after_two_seconds() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import mdnb
+from mdnb import cli
 from tests.limits import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +47,82 @@ def test_the_example_runs_as_it_stands(code: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+
+
+def test_what_is_recorded_as_told_is_played_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = re.findall(r"`mdnb (record [^`]+) --seconds 600`", _text("README.md"))
+    (played,) = re.findall(r"`(mdnb\.live\(\"BTC-USD\", feed=\"replay:[^`]+)`", _text("README.md"))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([*shlex.split(command), "--seconds", "5"]) == 0
+    with eval(played) as live:
+        live.wait_ended(LIMIT_SECONDS)
+        assert live.accounting().received > 0
+        # Where the recording ends its last bars close, before they are over.
+        last = live.data.get_data("15min", with_times=True).iloc[-1]
+        assert last["closed_at"] < last["end"]
+        assert live.data.get_timeframe_stats("15min").partial >= 1
+
+
+def test_the_datasets_hold_the_symbols_that_are_told() -> None:
+    (told,) = re.findall(r"`mdnb\.datasets\.names\(\)`:([^.]+)\.", _text("README.md"))
+    named: list[str] = []
+    for name in re.findall(r"`([\w-]+)`|\b([A-Z]{2,})\b", told):
+        if name[0]:
+            named.append(name[0])
+            continue
+        for dataset in named:
+            assert (
+                next(mdnb.play(f"dataset:{dataset}", "1min", symbol=name[1])).bars["1min"].symbol == name[1]
+            )
+        named = []
+    assert sorted(re.findall(r"`([\w-]+)`", told)) == sorted(mdnb.datasets.names())
+
+
+def test_get_data_is_told_with_all_it_takes() -> None:
+    (told,) = re.findall(r"`get_data\(tf, (count[^)]+)\)`", _text("README.md"))
+    taken = list(inspect.signature(mdnb.SyncDataManager.get_data).parameters)
+    assert [name.rstrip("=") for name in told.split(", ")] == [
+        name for name in taken if name not in ("self", "timeframe", "timeout")
+    ]
+
+
+_CALL_EACH = """
+code, seconds = {code!r}, {seconds!r}
+import threading
+body, end, rest = code.rpartition("live.close()")
+assert end and not rest.strip(), "an example with handlers ends with live.close()"
+exec(body)
+for each in live._parts.session.bus.subscriptions():
+    called = threading.Event()
+    live.on(each.type, lambda event: called.set())
+    assert called.wait(seconds), f"no event for {{each}}"
+    while not each.delivered:
+        live.wait_for(each.type, timeout=seconds)
+    assert not each.errors, f"{{each}}: {{each.last_error!r}}"
+    print("called:", each)
+live.close()
+"""
+"""Runs an example up to its end, has each of its handlers called by a market that moves fast, and ends it."""
+
+
+@pytest.mark.parametrize(
+    "code", [code for code in _examples() if ".on(" in code], ids=lambda code: code.splitlines()[0]
+)
+def test_the_handlers_of_the_example_take_their_events(code: str, tmp_path: Path) -> None:
+    # As it stands an example ends before its first bar does, and what a handler raises ends nothing.
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _CALL_EACH.format(code=code, seconds=LIMIT_SECONDS)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "MDNB_FEED": "sim://?speed=600"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    assert done.stdout.count("called:") == code.count(".on(")
 
 
 @pytest.mark.parametrize("page", _PAGES)

@@ -7,6 +7,7 @@ labelled by the time of its first trade. Rule: López de Prado, *Advances in Fin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from mdnb.bars.closing import ClosingTime
@@ -16,6 +17,10 @@ from mdnb.rows import BarRow, TradeRow
 from mdnb.timeframes import Timeframe
 
 __all__ = ["ActivityBars"]
+
+_AMENDED, _PARTIAL = 2, 4
+_NS_PER_US = 1000
+_ROUNDING = 1e-12
 
 
 class ActivityBars:
@@ -28,7 +33,8 @@ class ActivityBars:
     log
         Where closed bars go.
     on_closed
-        Called with ``(name, row, end_ns, closed_ns)`` for each bar that closes; it ends with its last trade.
+        Called with ``(name, row, flags, end_ns, closed_ns)`` for each bar that closes; it ends with its last
+        trade.
     closing
         When bars are closed.
 
@@ -45,7 +51,7 @@ class ActivityBars:
         self,
         timeframe: Timeframe,
         log: BarLog,
-        on_closed: Callable[[str, BarRow, int, int], None] | None = None,
+        on_closed: Callable[[str, BarRow, int, int, int], None] | None = None,
         closing: ClosingTime | None = None,
     ) -> None:
         if not timeframe.is_activity:
@@ -59,10 +65,31 @@ class ActivityBars:
         self.closing = closing or ClosingTime()
         self._measure = {"tick": 6, "volume": 5, "dollar": 7}[timeframe.kind]
         self._open: BarRow | None = None
+        self._partial = False
 
     def push_rows(self, rows: Sequence[TradeRow]) -> None:
         """Take trades in arrival order."""
-        measure, threshold, bar = self._measure, self.timeframe.size, self._open
+        done, self._open = self._cut(rows, self._open)
+        for bar, end_ns in done:
+            self.closing.see(end_ns)
+            closed = self.closing.now_ns
+            flags, self._partial = _PARTIAL if self._partial else 0, False
+            self.log.stage(bar, flags, closed)
+            if self.on_closed is not None:
+                self.on_closed(self.name, bar, flags, end_ns, closed)
+
+    def _cut(
+        self, rows: Sequence[TradeRow], bar: BarRow | None
+    ) -> tuple[list[tuple[BarRow, int]], BarRow | None]:
+        """Return the bars that trades bring to their end, each with its last trade's time, and the open one.
+
+        Parameters
+        ----------
+        bar
+            The open one before them.
+        """
+        measure, threshold = self._measure, self.timeframe.size
+        done: list[tuple[BarRow, int]] = []
         for ts_ns, price, size, count, _, _ in rows:
             if bar is None:
                 bar = (ts_ns, price, price, price, price, size, count, price * size)
@@ -72,14 +99,73 @@ class ActivityBars:
                 low = price if price < low else low
                 bar = (start, open_, high, low, price, volume + size, trades + count, turnover + price * size)
             if bar[measure] >= threshold:
-                self.closing.see(ts_ns)
-                closed = self.closing.now_ns
-                self.log.stage(bar, 0, closed)
-                if self.on_closed is not None:
-                    self.on_closed(self.name, bar, ts_ns, closed)
+                done.append((bar, ts_ns))
                 bar = None
-        self._open = bar
+        return done, bar
 
     def forming(self) -> BarRow | None:
         """Return the open bar; None right after one closed."""
         return self._open
+
+    def holding(self, newest: int) -> tuple[int, int] | None:
+        """Return where the bars begin that hold the newest so many trades, and how many trades those hold.
+
+        Returns
+        -------
+        tuple of int, or None
+            A position in the log, its length for the open bar; None where those bars are not held any more.
+        """
+        at = len(self.log)
+        held = 0 if self._open is None else self._open[6]
+        while held < newest:
+            if at == 0:
+                return None
+            at -= 1
+            held += self.log.row(at)[0][6]
+        return at, held
+
+    def first_of(self, at: int) -> tuple[int, float] | None:
+        """Return when the first trade of the bar at a position was made, and its price."""
+        row = self.log.row(at)[0] if at < len(self.log) else self._open
+        return None if row is None else row[:2]
+
+    def rebuild(self, at: int, rows: Sequence[TradeRow]) -> list[BarRow]:
+        """Make the bars at a position of the log and behind it anew from their trades, the open one too.
+
+        Returns
+        -------
+        list of BarRow
+            Bars that had closed and are others now; those that close only now are told as any.
+        """
+        former = [self.log.row(i)[0] for i in range(at, len(self.log))]
+        done, self._open = self._cut(rows, None)
+        same = 0
+        while same < min(len(former), len(done)) and _is_same(former[same], done[same][0]):
+            same += 1
+        former, done = former[same:], done[same:]
+        made = [bar for bar, _ in done]
+        if made or former:
+            closed = self.closing.now_ns
+            self.log.replace_from(at + same, made, _AMENDED, closed)
+            for bar, end_ns in done[len(former) :]:
+                if self.on_closed is not None:
+                    self.on_closed(self.name, bar, _AMENDED, end_ns, closed)
+        return made[: len(former)]
+
+    def push_unplaced(self, rows: Sequence[TradeRow]) -> None:
+        """Take trades that were missed where it is not known any more between which of the others they were.
+
+        They count as the newest; the bars since the first of them are marked as partial.
+        """
+        at = max(0, self.log.find(min(row[0] for row in rows)) - 1)
+        self.log.mark(at, _PARTIAL)
+        for row in rows:
+            self._partial = True
+            self.push_rows([row])
+        self._partial = self._open is not None
+
+
+def _is_same(held: BarRow, made: BarRow) -> bool:
+    # Stores keep microseconds, and the turnover as a mean.
+    same_time = held[0] // _NS_PER_US == made[0] // _NS_PER_US
+    return same_time and held[1:7] == made[1:7] and math.isclose(held[7], made[7], rel_tol=_ROUNDING)

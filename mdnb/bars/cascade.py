@@ -124,6 +124,11 @@ class Cascade:
         return self._settled
 
     @property
+    def newest_ns(self) -> int:
+        """The time of the newest trade."""
+        return self._newest
+
+    @property
     def root(self) -> Node:
         """The finest node, which ticks are folded into; it may be hidden."""
         return self._root
@@ -290,6 +295,9 @@ class Cascade:
             self._late(row, span)
             return
         self.close_until(ts_ns)
+        if self._fill:
+            # Of one end all timeframes are there at once, those without a trade too.
+            self.fill_until(ts_ns)
         root.begin(span, price, ts_ns)
         root.volume = size
         root.count = count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mdnb.bars.closing import ClosingTime
@@ -51,12 +51,25 @@ class BarLog(Protocol):
         """Overwrite the bar at a position."""
         ...
 
+    def replace_from(self, at: int, rows: Sequence[BarRow], flags: int, closed_ns: int) -> None:
+        """Hold other bars instead of those at a position and behind it, closed at an instant."""
+        ...
+
+    def mark(self, at: int, flags: int) -> None:
+        """Add flags to the bars at a position and behind it."""
+        ...
+
 
 class Node:
     """The open bar of one timeframe and its place in the tree.
 
     A node holds what was folded into it: for the root these are trades, for all others the closed bars of
     the next finer timeframe. What a coarse bar looks like right now is therefore merged on read.
+
+    Attributes
+    ----------
+    known_from
+        From when on no data is missing before the live data, as whoever loaded the history has found.
     """
 
     __slots__ = (
@@ -70,6 +83,7 @@ class Node:
         "grid",
         "high",
         "hidden",
+        "known_from",
         "last_close",
         "log",
         "low",
@@ -96,7 +110,7 @@ class Node:
         self.on_closed: OnClosed | None = None
         self.fill = False
         self.partial = False
-        self.closed_to = _NEVER
+        self.known_from = self.closed_to = _NEVER
         self.last_close = float("nan")
         self.clear()
 
@@ -136,11 +150,14 @@ class Node:
     def begin(self, span: tuple[int, int], price: float, at_ns: int) -> None:
         """Open a new bar at ``span``; intervals without a trade before it are filled first.
 
-        The first bar ever is partial unless the data begins with it; ``at_ns`` is when that does.
+        A bar that begins before all is known (`known_from`) is partial. Where nobody has said since when it
+        is, the first bar ever is, unless the data begins with it; ``at_ns`` is when that does.
         """
-        if self.closed_to == _NEVER:
+        if self.known_from != _NEVER:
+            self.partial = self.partial or span[0] < self.known_from
+        elif self.closed_to == _NEVER:
             self.partial = at_ns > span[0]
-        elif self.fill and self.closed_to < span[0]:
+        if self.fill and _NEVER < self.closed_to < span[0]:
             self.fill_to(span[0])
         self.start, self.edge = span
         self.open = self.high = self.low = self.close = price

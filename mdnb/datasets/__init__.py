@@ -39,7 +39,7 @@ _FILES = {
     ),
     "gold-minutes": (
         "lean_gc_minute_20131007_trade.zip",
-        "COMEX gold futures, the same day's minute bars",
+        "COMEX gold futures, the same day's minute bars; GC is the busiest expiry",
     ),
     "bitcoin-messages": (
         "binance_spot_btcusdt_20240808T2358.txt.gz",

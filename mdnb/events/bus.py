@@ -9,6 +9,7 @@ counted, and ends neither a thread nor a loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 import weakref
@@ -16,6 +17,9 @@ from collections.abc import Callable
 
 from mdnb.errors import ClosedError, OptionError, RuntimeUseError, WaitTimeoutError
 from mdnb.events.callback_threads import CallbackThreads
+from mdnb.events.last_events import LastEvents
+from mdnb.events.log import tell
+from mdnb.events.progress import Progress
 from mdnb.events.slow_handlers import SlowHandlers
 from mdnb.events.streams import AsyncEventStream, Backlog, EventStream
 from mdnb.events.subscription import QUEUE_LIMIT, Handler, Subscription, handling
@@ -63,6 +67,7 @@ class EventBus:
         self._lock = threading.Lock()
         self._callbacks: CallbackThreads | None = None
         self.on_caught_up: Callable[[], None] | None = None
+        self._last_waits: tuple[LastEvents, ...] = ()
         self._slow = SlowHandlers(on_slow, now)
 
     def wants(self, type: EventType, symbol: str | None = None) -> bool:
@@ -220,16 +225,42 @@ class EventBus:
         """Return whether a handler has not handled all its events yet; those that left step do not count."""
         return any(each._is_behind for held in self._listeners.values() for each in held)
 
-    def leave_behind(self, seconds: float) -> None:
-        """Wait no more for the handlers that are behind, and tell each of them so."""
+    def leave_behind(self, progress: Progress, seconds: float) -> None:
+        """Wait no more for the handlers that are behind and do not go on, and tell each of them so."""
         for subscription in self.subscriptions():
-            if subscription._is_behind:
+            if subscription._is_behind and progress.has_stalled(subscription):
                 subscription._leave_step(seconds)
 
     def caught_up(self) -> None:
-        """Let a replay that waits for its handlers look whether it may go on."""
+        """Let those who wait for handlers look whether they may go on: a replay, and waits for the end."""
         if self.on_caught_up is not None:
             self.on_caught_up()
+        for each in self._last_waits:
+            each.caught_up()
+
+    async def wait_handled(self, patience: float) -> None:
+        """Wait until every handler has had what was emitted so far, but for one that calls this.
+
+        Parameters
+        ----------
+        patience
+            Seconds without progress of a handler after which it is told and waited for no longer; once told
+            it is not waited for again until it goes on.
+        """
+        here = handling.get()
+        waiting = LastEvents(lambda: [each for each in self.subscriptions() if each is not here], patience)
+        with self._lock:
+            self._last_waits = (*self._last_waits, waiting)
+        try:
+            await waiting.wait()
+        finally:
+            with self._lock:
+                self._last_waits = tuple(each for each in self._last_waits if each is not waiting)
+
+    def waiting(self) -> str:
+        """Return in words how many events which handlers still have to take; empty when none."""
+        busy = [each for each in self.subscriptions() if each._is_busy]
+        return "; ".join(f"{each._title()}: {each.waiting:,} events wait" for each in busy)
 
     def refuse_wait(self) -> None:
         """Raise where waiting for events would keep a replay waiting that waits for the caller.
@@ -347,14 +378,14 @@ class EventBus:
         """
         seconds = seconds_to_wait(timeout)
         backlog, stop = self._backlog(types, symbol)
-        return AsyncEventStream(backlog, stop, seconds)
+        return AsyncEventStream(backlog, stop, seconds, check_wait=self.refuse_wait)
 
     def events_plain(
         self,
         *types: EventType | str,
         symbol: str | None = None,
         timeout: float | None = None,
-        check: Callable[[], None] | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> EventStream:
         """Iterate over events as they come, on any thread and without ``await``; it ends with the market.
 
@@ -368,7 +399,7 @@ class EventBus:
             Seconds to wait for each event; `WaitTimeoutError` then, and the next ones can still be had.
             None waits as long as the market runs.
         check
-            Called before each event is waited for; it raises where that must not be done.
+            Called before each event; it raises where that must not be done.
 
         Examples
         --------
@@ -382,7 +413,7 @@ class EventBus:
         """
         seconds = seconds_to_wait(timeout)
         backlog, stop = self._backlog(types, symbol)
-        return EventStream(backlog, stop, seconds, check)
+        return EventStream(backlog, stop, seconds, check, self.refuse_wait)
 
     def _backlog(
         self, types: tuple[EventType | str, ...], symbol: str | None
@@ -418,11 +449,20 @@ class EventBus:
         if callbacks is not None:
             callbacks.put(subscription._drain_on_thread)
 
-    def close(self) -> None:
-        """Remove every handler, end every iterator, and each thread for callbacks once it is free."""
+    def close(self, level: int = logging.INFO) -> None:
+        """Remove every handler, end every iterator, and each thread for callbacks once it is free.
+
+        Parameters
+        ----------
+        level
+            At which it is logged how many events are dropped that handlers had not taken.
+        """
         self.end()
-        for subscription in self.subscriptions():
-            subscription.off()
+        lost = {each: each._discard() for each in self.subscriptions()}
+        if any(lost.values()):
+            told = ", ".join(f"{count:,} of the {each._title()}" for each, count in lost.items() if count)
+            words = "the market was closed before its handlers had all their events: %s were dropped (%s)"
+            tell(level, words, f"{sum(lost.values()):,}", told)
         with self._lock:
             callbacks, self._callbacks = self._callbacks, None
         if callbacks is not None:

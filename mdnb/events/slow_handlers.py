@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from mdnb.events.log import tell
 from mdnb.events.subscription import Subscription
 
 __all__ = ["SlowHandlers"]
@@ -53,7 +52,7 @@ class SlowHandlers:
         self._told.pop(subscription, None)
 
     def _tell(self, subscription: Subscription) -> None:
-        tell(logging.WARNING, "%s", subscription.why_slow())
+        subscription._tell(logging.WARNING, "%s", subscription.why_slow())
         self._call_on_slow(subscription)
 
     def _call_on_slow(self, subscription: Subscription) -> None:

@@ -104,11 +104,13 @@ class _Stream:
         backlog: Backlog,
         stop: Callable[[], None],
         timeout: float | None = None,
-        check: Callable[[], None] | None = None,
+        check: Callable[[], None] = lambda: None,
+        check_wait: Callable[[], None] = lambda: None,
     ) -> None:
         self._backlog = backlog
         self._timeout = timeout
         self._check = check
+        self._check_wait = check_wait
         self._finalizer = weakref.finalize(self, stop)
         self._finalizer.atexit = False
 
@@ -134,15 +136,21 @@ class EventStream(_Stream):
     timeout
         Seconds to wait for each; None waits for ever.
     check
-        Called before each; it raises where waiting would be for ever.
+        Called before each; it raises where this must not be done.
+    check_wait
+        Called before one is waited for; it raises where that would be for ever.
     """
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Event:
-        if self._check is not None:
-            self._check()
+        self._check()
+        event = self._backlog.take()
+        if event is not None:
+            return event
+        if not self._backlog.ended:
+            self._check_wait()
         try:
             event = self._next()
         except WaitTimeoutError:
@@ -191,6 +199,8 @@ class AsyncEventStream(_Stream):
         Called when nobody wants more.
     timeout
         Seconds to wait for each; None waits for ever.
+    check, check_wait
+        As of `EventStream`.
     """
 
     async def aclose(self) -> None:
@@ -204,6 +214,8 @@ class AsyncEventStream(_Stream):
         event = self._backlog.take()
         if event is not None:
             return event
+        if not self._backlog.ended:
+            self._check_wait()
         try:
             async with asyncio.timeout(self._timeout):
                 event = await self._next()

@@ -74,7 +74,8 @@ class Subscription:
     symbol
         Whose events it listens to; None: everybody's.
     delivered, dropped, errors
-        Events handed over, lost because the handler was too slow, and failed in it.
+        Events handed over, lost because the handler was too slow or the market was closed before, and failed
+        in it.
     last_error
         What the handler raised last; None: nothing yet.
 
@@ -121,6 +122,8 @@ class Subscription:
         self._active = True
         self._told_dropped = 0
         self._in_step = True
+        # How many it had handled when its end was waited for no longer.
+        self._left_at = -1
         self._slowness = Slowness(self._waiting, self._half, self._now)
         # Most handlers never raise anything.
         self._told_errors: HandlerErrors | None = None
@@ -156,6 +159,20 @@ class Subscription:
 
     close = cancel = off
 
+    def _discard(self) -> int:
+        """Stop listening because nobody delivers any more; return how many events that loses, now dropped."""
+        self._active = False
+        self._bus.forget(self)
+        lost = 0
+        # One by one: the handler may take the next one meanwhile, which is not lost.
+        with contextlib.suppress(IndexError):
+            while True:
+                self._waiting.popleft()
+                lost += 1
+        self.dropped += lost
+        self._bus.caught_up()
+        return lost
+
     # -- its queue ------------------------------------------------------------------------------------
 
     def _offer(self, event: Event) -> bool:
@@ -189,7 +206,7 @@ class Subscription:
             self._loop.call_soon_threadsafe(self._start_draining, context=self._context)
         except RuntimeError:
             # The loop that registered the handler is closed: nobody is left to call.
-            self.off()
+            self._discard()
 
     def _take(self) -> Event | None:
         """Return the next event; None when there is none."""
@@ -207,18 +224,35 @@ class Subscription:
             self._bus.caught_up()
 
     @property
+    def _is_busy(self) -> bool:
+        """Whether it has not handled all its events yet."""
+        return self._active and (self._scheduled or bool(self._waiting))
+
+    @property
     def _is_behind(self) -> bool:
         """Whether a replay that waits for its handlers has to wait for it."""
-        return self._in_step and self._active and (self._scheduled or bool(self._waiting))
+        return self._in_step and self._is_busy
 
     def _leave_step(self, seconds: float) -> None:
         self._in_step = False
-        tell(
+        self._tell(
             logging.WARNING,
             "%s took more than %g s: the replay goes on without it. What was known with each event is in "
             "event.view.",
             self._title(),
             seconds,
+        )
+
+    def _leave_behind(self, seconds: float) -> None:
+        """Tell that its last events are waited for no more; they are still its own."""
+        self._left_at = self.delivered
+        self._tell(
+            logging.WARNING,
+            "%s has not returned for %g s: its end is waited for no longer. %s events wait for it, which are "
+            "dropped when the market is closed.",
+            self._title(),
+            seconds,
+            f"{self.waiting:,}",
         )
 
     # -- its turn -------------------------------------------------------------------------------------
@@ -300,7 +334,12 @@ class Subscription:
         self.last_error = self._bus.last_error = error
         if self._told_errors is None:
             self._told_errors = HandlerErrors(self._now)
-        self._told_errors.tell(error, self.errors, self._title)
+        self._context.copy().run(self._told_errors.tell, error, self.errors, self._title)
+
+    def _tell(self, level: int, text: str, *values: object) -> None:
+        """Log something of it, which a notebook shows under the cell that registered it."""
+        # A copy: the handler may be running in the context itself.
+        self._context.copy().run(tell, level, text, *values)
 
     def _lost_more(self) -> bool:
         before, self._told_dropped = self._told_dropped, self.dropped
@@ -353,4 +392,7 @@ async def _finish(awaitable: Any) -> BaseException | None:
 def _name(handler: Handler) -> str:
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return str(getattr(handler, "__qualname__", None) or type(handler).__qualname__)
+    # It may be anything that can be called, a proxy of what is gone for one.
+    with contextlib.suppress(Exception):
+        return str(getattr(handler, "__qualname__", None) or type(handler).__qualname__)
+    return type(handler).__qualname__

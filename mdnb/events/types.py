@@ -4,23 +4,63 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mdnb.errors import OptionError, suggest
-from mdnb.types import timestamp
+from mdnb.types import Bar, Quote, Record, Tick, timestamp
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Event", "EventType"]
 
+_R = TypeVar("_R", bound=Record)
+_NAMED: dict[str, type[Record]] = {"bar": Bar, "tick": Tick, "quote": Quote}
+
 
 class EventType(enum.StrEnum):
     """Types of events; a handler may be registered with the member or with its name.
 
+    ``event.data`` is what the table says, and its fields are read on the event itself: ``event.close``,
+    ``event.status``. ``event.symbol`` and ``event.time`` are those of every event.
+
+    =========================  ============  ===========================  ==================================
+    type                       event.data    event.time                   fields
+    =========================  ============  ===========================  ==================================
+    NEW_BAR, BAR_CONSTRUCTED   `Bar`         START of the bar             timeframe, open, high, low, close,
+                                                                          volume, tick_count, vwap, end,
+                                                                          closed_at, partial, ...
+    BAR_AMENDED, BAR_UPDATED   `Bar`         START of the bar             as NEW_BAR, but end and closed_at
+                                                                          are None
+    BARS_CLOSED                mapping       END of the bars              bars (name: `Bar`), end, closed_at,
+                                                                          end_ns, closed_ns
+    TICK_DATA                  `Tick`        of the trade                 price, size, side, trade_id, flag
+    QUOTE_UPDATE               `Quote`       of the quote                 bid, bid_size, ask, ask_size, mid
+    MARKET_DEPTH_UPDATE        mapping       of the book                  best_bid, best_ask, spread, ...
+    DATA_GAP                   mapping       end of the gap               gap_start, gap_end, state, ...
+    DATA_QUALITY_ALERT         mapping       when it was found            alert_type, description, count,
+                                                                          values
+    CONNECTION_STATUS_CHANGED  mapping       when it changed              status, detail
+    ALERT                      mapping       of the trade, or the event   alert, message, direction, price,
+                                                                          trade_price, event
+    =========================  ============  ===========================  ==================================
+
+    Mind the times: a NEW_BAR bears the START of its bar, a whole bar before anybody could know its close.
+    What takes ``event.time`` of a NEW_BAR for the time of a decision looks ahead. ``event.end`` is when the
+    bar was over, ``event.closed_at`` when that was known; BARS_CLOSED bears the end as its ``time``. Both
+    carry ``event.view``, what was known then.
+
     Examples
     --------
     >>> EventType.parse("new_bar") is EventType.NEW_BAR
+    True
+    >>> import mdnb
+    >>> feed = "replay:dataset:gold-ticks?speed=max"
+    >>> with mdnb.live("GC", ["1min", "5min"], feed=feed, initial_days=0) as live:
+    ...     bar = live.wait_for("new_bar", timeout=60)
+    >>> bar.timeframe, str(bar.time), str(bar.end)
+    ('1min', '2013-10-07 00:00:00+00:00', '2013-10-07 00:01:00+00:00')
+    >>> bar.time < bar.end <= bar.closed_at
     True
     """
 
@@ -28,10 +68,14 @@ class EventType(enum.StrEnum):
     """All bars that ended at one instant are closed and can be read.
 
     Its ``time`` is that end; ``bars``: the `Bar` of each timeframe that ended then, by name, fine to coarse;
-    ``end_ns`` and ``closed_ns``: the end, and when they were closed, UTC epoch nanoseconds.
+    ``end`` and ``closed_at``: the end, and when the last of them was closed; ``end_ns`` and ``closed_ns``:
+    the same as UTC epoch nanoseconds. A bar of trades or volume ends with its last trade.
     """
     NEW_BAR = "new_bar"
-    """A bar is complete; it will not change but by `BAR_AMENDED`."""
+    """A bar is complete; it will not change but by `BAR_AMENDED`.
+
+    Its ``time`` is the START of the bar; ``end``: when it was over; ``closed_at``: when it was closed here.
+    """
     BAR_CONSTRUCTED = "bar_constructed"
     """The same bar, with how it was built."""
     BAR_UPDATED = "bar_updated"
@@ -58,9 +102,15 @@ class EventType(enum.StrEnum):
     ``reason``: ``reconnect`` or ``missing_ids``.
     """
     DATA_QUALITY_ALERT = "data_quality_alert"
-    """Something is wrong with the data: ``alert_type``, ``description``."""
+    """Something is wrong with the data.
+
+    ``alert_type``, ``description``; ``count`` of those since the last one; ``values``: figures of the newest.
+    """
     CONNECTION_STATUS_CHANGED = "connection_status_changed"
-    """``status``: connecting, connected, disconnected, reconnecting, reconnected, stale or closed."""
+    """``status``: connecting, connected, disconnected, reconnecting, reconnected, stale or closed.
+
+    ``detail``: the address, or why.
+    """
     ALERT = "alert"
     """An alert fired, one that was set with ``live.alert(...)``.
 
@@ -95,10 +145,10 @@ class Event:
     symbol
         Whose market.
     time_ns
-        Market time, UTC epoch nanoseconds.
+        Market time, UTC epoch nanoseconds: of a bar its START, of BARS_CLOSED the END of the bars.
     data
         What it is about: a `Bar`, `Tick`, `Quote`, or a mapping. Its fields can also be read on the
-        event itself, as ``event.timeframe`` or ``event.status``.
+        event itself, as ``event.timeframe`` or ``event.status``; a record by its name, too: ``event.bar``.
     view
         Of bars that closed: what was known then, as ``event.view["5min"]``; None of all others.
 
@@ -125,8 +175,37 @@ class Event:
 
     @property
     def time(self) -> pd.Timestamp:
-        """Market time in the suite's zone."""
+        """Market time in the suite's zone: of a bar its START, of BARS_CLOSED the END of the bars."""
         return timestamp(self.time_ns, self._tz)
+
+    @property
+    def bar(self) -> Bar:
+        """The bar of `NEW_BAR`, `BAR_CONSTRUCTED`, `BAR_UPDATED` and `BAR_AMENDED`; same as ``data``."""
+        return self._record(Bar)
+
+    @property
+    def tick(self) -> Tick:
+        """The trade of `TICK_DATA`; same as ``data``."""
+        return self._record(Tick)
+
+    @property
+    def quote(self) -> Quote:
+        """The quote of `QUOTE_UPDATE`; same as ``data``."""
+        return self._record(Quote)
+
+    def _record(self, kind: type[_R]) -> _R:
+        if isinstance(self.data, kind):
+            return self.data
+        # Looked up among the fields of what is there instead; that says what there is.
+        raise AttributeError
+
+    def _fields(self) -> list[str]:
+        data = self.data
+        return [*map(str, data)] if isinstance(data, (Mapping, Record)) else []
+
+    def __dir__(self) -> list[str]:
+        other = {name for name, kind in _NAMED.items() if not isinstance(self.data, kind)}
+        return sorted({*super().__dir__(), *self._fields()} - other)
 
     def __getattr__(self, name: str) -> Any:
         # Only reached for names that are no attribute of the event itself.
@@ -136,7 +215,11 @@ class Event:
         try:
             return data[name] if isinstance(data, Mapping) else getattr(data, name)
         except (KeyError, AttributeError):
-            raise AttributeError(f"a {self.type.name} event has no field {name!r}") from None
+            named = [each for each, kind in _NAMED.items() if isinstance(data, kind)]
+            there = dict.fromkeys(["type", "symbol", "time", "data", *named, "view", *self._fields()])
+            raise AttributeError(
+                f"a {self.type.name} event has no field {name!r}. {suggest(name, there)}"
+            ) from None
 
     def __getitem__(self, name: str) -> Any:
         try:

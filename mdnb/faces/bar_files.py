@@ -141,7 +141,8 @@ class BarFiles:
         date_column, price_columns, volume_column, tz, date_format
             As in ``data.import_from_csv``; of a CSV or JSON file only, ``date_format`` of a CSV file only.
         overwrite
-            Bars of the file replace those held; else only intervals without a bar are filled.
+            Bars of the file replace those held; else only intervals without a bar, or with a partial one, are
+            filled.
 
         Returns
         -------
@@ -154,6 +155,11 @@ class BarFiles:
             When the timeframe is not kept, or not given and not clear; when an option is not the format's.
         DataImportError
             When the file is not understood; nothing was changed.
+
+        Warns
+        -----
+        UserWarning
+            When bars were refused, with the reasons, or the file names another symbol.
 
         Examples
         --------

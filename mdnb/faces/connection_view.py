@@ -50,7 +50,8 @@ class ConnectionView:
         """Begin to play a recording at ``speed=max``; of any other feed, and again, it does nothing.
 
         Such a replay waits until its data is wanted: until this is called, data is read or an event is waited
-        for, or the cell ends that registered a handler. So handlers see it from its first trade on.
+        for, or the cell ends that registered a handler. So handlers see it from its first trade on; who
+        registers one later is warned of what it misses.
 
         Examples
         --------
@@ -67,7 +68,10 @@ class ConnectionView:
         self._session.begin()
 
     async def wait_ended(self, timeout: float | None = None) -> None:
-        """Wait until the feed ends: a recording has been played, or the market was closed.
+        """Wait until the feed ends, as a recording that was played, and handlers have had all its events.
+
+        One that takes more than 5 s for an event is told in the log
+        and waited for no longer.
 
         Parameters
         ----------
@@ -77,10 +81,13 @@ class ConnectionView:
         Raises
         ------
         WaitTimeoutError
-            When it goes on after that time.
+            When the feed or a handler goes on after that time.
         """
         await await_call(self._session.wait_ended(timeout))
 
     async def close(self) -> None:
-        """Close the feed and forget every handler; calling it again does nothing."""
+        """Close the feed and forget every handler; calling it again does nothing.
+
+        Events that handlers have not taken yet are counted as dropped; the log tells how many.
+        """
         await await_call(self._session.close())

@@ -7,9 +7,10 @@ import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from mdnb.errors import ClosedError
-from mdnb.events.subscription import Handler, Subscription
+from mdnb.events.subscription import Handler, Subscription, handling
 from mdnb.events.types import Event, EventType
 from mdnb.runtime.process.bridge import call, refuse_on_loop
+from mdnb.runtime.process.cell_things import cell_things
 from mdnb.runtime.session import MarketSession
 
 __all__ = ["AwaitedEvents", "PlainEvents"]
@@ -34,7 +35,8 @@ class AwaitedEvents:
         """Call a plain or async function for each event of a type, on the loop that registers it.
 
         What it raises is logged, and it goes on being called. A plain function that takes long blocks the
-        loop meanwhile; a warning and an alert tell of that.
+        loop meanwhile; a warning and an alert tell of that. In a notebook, a cell that runs again removes the
+        handlers that it registered before; several in one run stay.
 
         Returns
         -------
@@ -49,16 +51,12 @@ class AwaitedEvents:
             After the market was closed.
         """
         _check_open(self._session)
-        made = self._session.bus.on(type, handler, symbol=self._symbol)
-        self._session.begin_soon()
-        return made
+        return _registered(self._session, self._session.bus.on(type, handler, symbol=self._symbol))
 
     async def once(self, type: EventType | str, handler: Handler) -> Subscription:
         """Call a function for the next event of a type only; see `on`."""
         _check_open(self._session)
-        made = self._session.bus.on(type, handler, symbol=self._symbol, once=True)
-        self._session.begin_soon()
-        return made
+        return _registered(self._session, self._session.bus.on(type, handler, symbol=self._symbol, once=True))
 
     async def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
         """Remove a subscription, a handler, or all handlers of a type; return how many were removed.
@@ -133,7 +131,8 @@ class PlainEvents:
         """Call a plain or async function for each event of a type, on a thread for callbacks.
 
         No handler waits for another. What it raises is logged, and it goes on being called; a warning and an
-        alert tell of one that is too slow.
+        alert tell of one that is too slow. In a notebook, a cell that runs again removes the handlers that it
+        registered before; several in one run stay.
 
         Returns
         -------
@@ -148,16 +147,14 @@ class PlainEvents:
             After the market was closed.
         """
         _check_open(self._session)
-        made = self._session.bus.on_thread(type, handler, symbol=self._symbol)
-        self._session.begin_soon()
-        return made
+        return _registered(self._session, self._session.bus.on_thread(type, handler, symbol=self._symbol))
 
     def once(self, type: EventType | str, handler: Handler) -> Subscription:
         """Call a function for the next event of a type only; see `on`."""
         _check_open(self._session)
-        made = self._session.bus.on_thread(type, handler, symbol=self._symbol, once=True)
-        self._session.begin_soon()
-        return made
+        return _registered(
+            self._session, self._session.bus.on_thread(type, handler, symbol=self._symbol, once=True)
+        )
 
     def off(self, type: EventType | str | Subscription, handler: Handler | None = None) -> int:
         """Remove a subscription, a handler, or all handlers of a type; return how many were removed.
@@ -218,6 +215,14 @@ class PlainEvents:
         made = self._session.bus.events_plain(*types, symbol=self._symbol, timeout=timeout, check=check)
         self._session.begin()
         return made
+
+
+def _registered(session: MarketSession, made: Subscription) -> Subscription:
+    """Let a handler belong to the cell that registered it, and a recording that waits for one begin."""
+    cell_things().add(made, handling.get())
+    session.begin_soon()
+    session.warn_if_late(f"the {made.type.name} handler")
+    return made
 
 
 async def _wait_for_event(

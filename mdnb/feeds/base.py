@@ -27,8 +27,27 @@ OnStatus = Callable[[str, str], None]
 reconnected, stale or closed."""
 
 
+def _nobody_asks() -> None:
+    return
+
+
 class Feed(abc.ABC):
     """One connection to one venue.
+
+    One of your own derives from this class, and goes into ``mdnb.live("X", feed=MyFeed())``. It gives the
+    five methods `open`, `run`, `subscribe`, `unsubscribe` and `close`; `run` hands over frames, in order,
+    that the decoder of its `dialect` reads. The default is mdnb's own, JSON with times in UTC epoch
+    nanoseconds::
+
+        {"e":"trades","s":"X","r":[[time, price, size, count, side, trade_id], ...]}
+        {"e":"quotes","s":"X","r":[[time, bid, bid_size, ask, ask_size], ...]}
+
+    ``count`` is 1 for one trade; ``side`` is 1 where the taker bought, -1 where he sold, 0 where that is not
+    known; ``trade_id`` is -1 without one. `mdnb.decode.wire` has the other frames.
+
+    A feed that loses its connection says ``on_status("disconnected", why)``, and ``"reconnected"`` when it is
+    back: what `history_trades` has of the time between is put into the bars. All of it runs on one event
+    loop, which nothing may block: ask a plain library by ``await asyncio.to_thread(...)``.
 
     Attributes
     ----------
@@ -53,7 +72,10 @@ class Feed(abc.ABC):
         How long the newest ping took; ``nan`` where there is none.
     is_local
         True where `open` reads files or starts a server of its own and asks nobody: it may take as long as it
-        takes.
+        takes, and so may its history.
+    on_page
+        To be called for each page of an answer of the history that comes in several: such an answer is waited
+        for as long as pages come.
 
     Examples
     --------
@@ -65,6 +87,36 @@ class Feed(abc.ABC):
     ...         return feed.instrument("MNQ").tick_size
     >>> asyncio.run(tick_size())
     0.25
+
+    A feed that asks for the price ten times a second:
+
+    >>> import json
+    >>> import time
+    >>> import mdnb
+    >>> class Asking(mdnb.Feed):
+    ...     def __init__(self, ask):
+    ...         super().__init__()
+    ...         self.ask, self.closed = ask, asyncio.Event()
+    ...
+    ...     async def open(self, symbols):
+    ...         self.symbol = symbols[0]
+    ...
+    ...     async def run(self, on_frame, on_status):
+    ...         on_status("connected", "")
+    ...         while not self.closed.is_set():
+    ...             price = await asyncio.to_thread(self.ask)
+    ...             row = [time.time_ns(), price, 1.0, 1, 0, -1]
+    ...             on_frame(json.dumps({"e": "trades", "s": self.symbol, "r": [row]}))
+    ...             await asyncio.sleep(0.1)
+    ...
+    ...     async def subscribe(self, symbol, channels): ...
+    ...     async def unsubscribe(self, symbol, channels): ...
+    ...     async def close(self):
+    ...         self.closed.set()
+    >>> with mdnb.live("X", "1sec", feed=Asking(lambda: 100.25), progress=False) as live:
+    ...     bar = live.wait_for("new_bar", timeout=60)
+    >>> bar.open, bar.close
+    (100.25, 100.25)
     """
 
     dialect: str = "mdnb"
@@ -75,6 +127,7 @@ class Feed(abc.ABC):
     playback: Playback | None = None
     is_local: bool = False
     liveness: Liveness = Liveness()
+    on_page: Callable[[], None] = staticmethod(_nobody_asks)
     round_trip_ms: float = float("nan")
 
     def __init__(self) -> None:
@@ -94,7 +147,16 @@ class Feed(abc.ABC):
 
     @abc.abstractmethod
     async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
-        """Deliver frames until `close` is called or a recording ends; survive disconnects."""
+        """Deliver frames until `close` is called or a recording ends; survive disconnects.
+
+        Parameters
+        ----------
+        on_frame
+            Takes a frame as it came.
+        on_status
+            Takes ``"connecting"``, ``"connected"`` and so on (`OnStatus`), and a detail: an address, or why.
+            A market is ready once it has heard ``"connected"``.
+        """
 
     @abc.abstractmethod
     async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:

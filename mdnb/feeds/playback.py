@@ -23,8 +23,10 @@ class Playback:
     Attributes
     ----------
     arrivals
-        When each frame that is delivered next was received: UTC epoch nanoseconds, in order. Of a frame of
-        rows, whose times are in them, that of its first row.
+        For each frame that is delivered next, when it was received, and until when nothing else is: UTC epoch
+        nanoseconds, in order. Of a frame of rows these are the times of its first and its last one.
+    dated_rows
+        Whether each row has come at the time in it, and not with others at that of their frame.
     on_time
         Called by the recording with the time that passes between its frames.
     receipt_lead
@@ -43,7 +45,7 @@ class Playback:
     --------
     >>> told = []
     >>> playback = Playback(on_time=told.append)
-    >>> playback.arrivals.append(5)
+    >>> playback.arrivals.append((5, 5))
     >>> playback.pass_time(7)
     >>> _ = playback.arrivals.popleft()
     >>> playback.pass_time(9)
@@ -51,7 +53,8 @@ class Playback:
     [9]
     """
 
-    arrivals: collections.deque[int] = dataclasses.field(default_factory=collections.deque)
+    arrivals: collections.deque[tuple[int, int]] = dataclasses.field(default_factory=collections.deque)
+    dated_rows: bool = False
     on_time: Callable[[int], None] = lambda _now_ns: None
     receipt_lead: Callable[[Iterator[tuple[int, str | bytes]], str], int] = lambda _frames, _dialect: 0
     in_single_rows: Callable[[], bool] = lambda: False

@@ -29,7 +29,7 @@ from mdnb.feeds.replay.files import head, lines
 from mdnb.feeds.replay.frame_files import mdnb_header
 from mdnb.feeds.replay.recording import Damage
 
-__all__ = ["FLUSH_SECONDS", "Recorder"]
+__all__ = ["FLUSH_SECONDS", "Recorder", "refuse_unfit"]
 
 FLUSH_SECONDS = 1.0
 """A killed process loses what arrived in this time, at most."""
@@ -40,11 +40,10 @@ _log = logging.getLogger("mdnb.feeds.recorder")
 
 
 class Recorder:
-    r"""Appends frames to a recording.
+    r"""Writes frames into a recording.
 
     Within a running event loop what was written reaches the disk's cache within a second; elsewhere, with
-    each frame. A file that exists already is continued if it is a recording of the same dialect. When the
-    disk refuses, recording stops, the log says so, and `close` raises; the feed goes on.
+    each frame. When the disk refuses, recording stops, the log says so, and `close` raises; the feed goes on.
 
     Parameters
     ----------
@@ -54,6 +53,9 @@ class Recorder:
         Names the decoder of the frames.
     symbols
         Those subscribed to, for people; a replay finds them by itself.
+    append
+        Go on with a file that is there, a recording of the same dialect and symbols; else it must not exist,
+        or be empty.
 
     Attributes
     ----------
@@ -63,7 +65,7 @@ class Recorder:
     Raises
     ------
     DataExportError
-        When the file cannot be written, or is there and cannot be continued.
+        When the file cannot be written, or is there already, or cannot be continued.
 
     Examples
     --------
@@ -76,14 +78,17 @@ class Recorder:
     [5,"{\"channel\":\"heartbeat\"}"]
     """
 
-    def __init__(self, path: str | Path, dialect: str, symbols: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str | Path, dialect: str, symbols: Sequence[str] = (), *, append: bool = False
+    ) -> None:
         self.path = Path(path)
         self.frames = 0
         self._timer: asyncio.TimerHandle | None = None
         self._failure: DataExportError | None = None
         packed = self.path.suffix == ".gz"
         try:
-            separator = _separator(self.path, dialect, packed)
+            refuse_unfit(self.path, dialect, symbols, append=append)
+            separator = _separator(self.path, packed)
             self._raw: io.BufferedWriter = self.path.open("ab")
         except DataExportError:
             raise
@@ -194,18 +199,51 @@ def _line(recv_ns: int, frame: str | bytes) -> bytes:
     return _encode((recv_ns, base64.b64encode(frame).decode("ascii"), "base64")) + b"\n"
 
 
-def _separator(path: Path, dialect: str, packed: bool) -> bytes:
-    """Return what has to come before the next line; refuse a file that cannot be continued."""
-    if not path.exists() or not path.stat().st_size:
-        return b""
+def refuse_unfit(path: Path, dialect: str, symbols: Sequence[str], *, append: bool) -> None:
+    """Refuse a file that is there and is not to be continued, or is another's.
+
+    Raises
+    ------
+    DataExportError
+        Then; the file is as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     _ = file.write(b"notes"), file.flush()
+    ...     refuse_unfit(Path(file.name), "kraken", ["BTC/USD"], append=False)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mdnb.errors.DataExportError: /... is there already and is no recording of mdnb; record BTC/USD ...
+    """
+    if not _holds_something(path):
+        return
     try:
-        begins = head(path, 64)
-        found = mdnb_header(path).dialect if b'"mdnb_recording"' in begins else None
+        header = mdnb_header(path) if b'"mdnb_recording"' in head(path, 64) else None
     except FeedError:
-        found = None
-    if found != dialect:
-        what = "is no recording of mdnb" if found is None else f"is a recording of {found!r}"
-        raise DataExportError(f"{path} is there already and {what}; record {dialect!r} to another file")
+        header = None
+    elsewhere = f"record {', '.join(symbols) or 'frames'} ({dialect}) to another file"
+    if header is None:
+        raise DataExportError(f"{path} is there already and is no recording of mdnb; {elsewhere}")
+    same = not header.symbols or not symbols or set(header.symbols) == set(symbols)
+    if header.dialect != dialect or not same:
+        held = f"a recording of {', '.join(header.symbols) or 'frames'} ({header.dialect})"
+        raise DataExportError(f"{path} is there already and is {held}; {elsewhere}")
+    if not append:
+        raise DataExportError(
+            f"{path} is there already; {elsewhere}, or go on with this one (--append, append=True)"
+        )
+
+
+def _holds_something(path: Path) -> bool:
+    return path.exists() and bool(path.is_dir() or path.stat().st_size)
+
+
+def _separator(path: Path, packed: bool) -> bytes:
+    """Return what has to come before the next line; refuse a packed file that cannot be continued."""
+    if not _holds_something(path):
+        return b""
     if not packed:
         with path.open("rb") as file:
             file.seek(-1, io.SEEK_END)

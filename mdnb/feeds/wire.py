@@ -55,6 +55,7 @@ class WireFeed(WebSocketFeed):
         bars: list[BarRow] = []
         while start_ns < end_ns:
             rows, more = await self._page("bars", symbol, start_ns, end_ns, timeframe=timeframe)
+            self.on_page()
             bars.extend(_bars(rows))
             if not more or not rows:
                 break
@@ -74,6 +75,7 @@ class WireFeed(WebSocketFeed):
         trades: list[TradeRow] = []
         while start_ns < end_ns:
             rows, more = await self._page("trades", symbol, start_ns, end_ns)
+            self.on_page()
             page = _trades(rows)
             # A page may end amid trades of one nanosecond; the next one begins with them again.
             known = {row[5] for row in trades[-PAGE_ROWS:] if row[0] >= start_ns}

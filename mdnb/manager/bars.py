@@ -71,7 +71,7 @@ class BarAccess:
         OptionError
             When ``count`` is negative or a time is none.
         NoDataError
-            When more bars were amended since ``as_of`` than is kept.
+            When more bars were amended since ``as_of`` than is kept, or bars known then have left memory.
 
         Examples
         --------

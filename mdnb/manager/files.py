@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -232,7 +233,8 @@ class Files:
         date_format
             By default ISO 8601 or whole numbers since 1970; else a ``strptime`` format.
         overwrite
-            Bars of the file replace those held; else only intervals without a bar are filled.
+            Bars of the file replace those held; else only intervals without a bar, or with a partial one, are
+            filled.
 
         Returns
         -------
@@ -245,6 +247,11 @@ class Files:
             When the timeframe is not kept.
         DataImportError
             When the file is not understood, or its bars are of another timeframe; nothing was changed.
+
+        Warns
+        -----
+        UserWarning
+            When bars were refused, with the reasons, or the file names another symbol.
 
         Examples
         --------
@@ -362,8 +369,7 @@ class Files:
             return parquet_bars_of(filename, kept)
 
         held = await self._work(read)
-        where = Path(filename).name
-        return [await self._put(bars, name, where, overwrite=overwrite) for name, bars in held.items()]
+        return await self._put(held, Path(filename).name, overwrite=overwrite)
 
     async def _import(
         self,
@@ -374,10 +380,20 @@ class Files:
         overwrite: bool,
     ) -> ImportResult:
         name = self._market.open().canonical(timeframe)
-        return await self._put(await self._work(read), name, Path(filename).name, overwrite=overwrite)
+        held = {name: await self._work(read)}
+        (result,) = await self._put(held, Path(filename).name, overwrite=overwrite)
+        return result
 
-    async def _put(self, bars: FileBars, name: str, where: str, *, overwrite: bool) -> ImportResult:
+    async def _put(self, held: Mapping[str, FileBars], where: str, *, overwrite: bool) -> list[ImportResult]:
         if not isinstance(overwrite, bool):
             raise OptionError(f"overwrite must be True or False; got {overwrite!r}")
-        put = functools.partial(import_bars, self._market, bars, name, where, overwrite=overwrite)
-        return await self._work(put)
+        results, warned = [], []
+        for name, bars in held.items():
+            put = functools.partial(import_bars, self._market, bars, name, where, overwrite=overwrite)
+            result, said = await self._work(put)
+            results.append(result)
+            warned += [said] if said else []
+        if warned:
+            # Who does not look at the results learns of it all the same.
+            warnings.warn(f"{where}, {'; '.join(warned)}", UserWarning, stacklevel=2)
+        return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mdnb.manager.import_checks import fit_to_grid, leave_out_impossible, leave_out_outliers
@@ -18,7 +19,7 @@ __all__ = ["import_bars"]
 
 def import_bars(
     market: SymbolMarket, bars: FileBars, name: str, where: str, *, overwrite: bool
-) -> ImportResult:
+) -> tuple[ImportResult, str]:
     """Import bars of a timeframe; the findings are kept for `validate_imported_data`.
 
     Parameters
@@ -31,6 +32,11 @@ def import_bars(
         The file's name, for messages.
     overwrite
         Bars of the file replace those held.
+
+    Returns
+    -------
+    tuple of ImportResult and str
+        The second is what to warn of, with the timeframe; empty where there is nothing.
 
     Raises
     ------
@@ -52,7 +58,17 @@ def import_bars(
     market.pipeline.import_findings[name] = findings
     for one in findings:
         market.pipeline.quality.note(one, name, alert=False)
-    return ImportResult(
+    refused = len(impossible) + sum(one.count for one in outside)
+    notes = [_why_refused(refused, rows, [*outside, *impossible])] if refused else []
+    told = bars.attributes.get("symbol")
+    if isinstance(told, str) and told.casefold() != market.symbol.casefold():
+        notes.append(f"the file says {told}, the market is {market.symbol}")
+    warned = f"{name}: {'; '.join(notes)}" if notes else ""
+    if merged.replaced and not overwrite:
+        notes.append(
+            f"partial bars held were replaced: {merged.replaced:,}; overwrite=False keeps whole ones"
+        )
+    result = ImportResult(
         symbol=market.symbol,
         timeframe=name,
         rows=rows,
@@ -60,9 +76,29 @@ def import_bars(
         replaced=merged.replaced,
         kept=merged.kept,
         outliers=len(outliers),
-        refused=len(impossible) + sum(one.count for one in outside),
+        refused=refused,
         over_limit=merged.over_limit,
         first=bars.time(0) if rows else None,
         last=bars.time(-1) if rows else None,
         findings=findings,
+        notes=tuple(notes),
+    )
+    return result, warned
+
+
+def _why_refused(refused: int, rows: int, findings: Sequence[QualityFinding]) -> str:
+    """Return how many were refused, and how many of them for which reason.
+
+    Examples
+    --------
+    >>> _why_refused(3, 5, [QualityFinding("session_closed", "starts while the venue is closed", 0, {}, 3)])
+    '3 of 5 bars were refused: 3 session_closed (starts while the venue is closed)'
+    """
+    counts: dict[str, int] = {}
+    for one in findings:
+        # Of an impossible bar the description says the same again.
+        why = one.type if one.type in one.description else f"{one.type} ({one.description})"
+        counts[why] = counts.get(why, 0) + one.count
+    return f"{refused:,} of {rows:,} bars were refused: " + ", ".join(
+        f"{count:,} {why}" for why, count in counts.items()
     )

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from mdnb.clock import MarketClock
+from mdnb.clock import EventClock, MarketClock
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
 from mdnb.errors import FeedError, OptionError, WaitTimeoutError, not_followed
 from mdnb.events.bus import EventBus
-from mdnb.events.subscription import Subscription
+from mdnb.events.subscription import Subscription, handling
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed
 from mdnb.feeds.playback import Playback
@@ -29,14 +30,16 @@ from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.receipt_clock import receipt_lead
-from mdnb.runtime.live.recorded_batcher import RecordedBatcher
+from mdnb.runtime.live.recorded_batcher import STEP_SECONDS, RecordedBatcher
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.cell_end import after_this_cell
 from mdnb.runtime.process.loop import call_soon_if_open
+from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.process.workers import Workers
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
+from mdnb.types import timestamp
 
 __all__ = ["MarketSession", "SessionOptions"]
 
@@ -72,7 +75,8 @@ class SessionOptions:
     progress
         Called with ``(done, total, text)`` while history is loaded.
     connect_timeout
-        Seconds in which there must be a connection; None waits for ever.
+        Seconds in which there must be a connection. For as many more the history may fail, or not answer at
+        all: until then it is asked again. None waits for ever.
     waits_to_begin
         Whether a recording that is played as fast as possible waits until somebody wants its data.
     """
@@ -88,9 +92,7 @@ class SessionOptions:
     def __post_init__(self) -> None:
         import zoneinfo
 
-        if seconds_to_wait(self.connect_timeout, "connect_timeout") == 0:
-            raise OptionError("connect_timeout must be above 0 seconds, or None to wait for ever; got 0")
-
+        seconds_to_wait(self.connect_timeout, "connect_timeout", above_zero=True)
         days = self.initial_days
         if isinstance(days, bool) or not isinstance(days, (int, float)) or not 0 <= days <= 3660:
             raise OptionError(f"initial_days must be between 0 and 3660; got {self.initial_days!r}")
@@ -128,13 +130,13 @@ class MarketSession:
         self.workers = Workers()
         self.ended = asyncio.Event()
         self.closed = False
-        self._opened = False
+        self._opened = self._at_end = False
         self._run: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._housekeeping_task: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._live_now = False
+        self._first_loss_ns = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: Playback | None = None
         self._beginning: asyncio.TimerHandle | None = None
@@ -178,15 +180,17 @@ class MarketSession:
                 self._run = asyncio.create_task(self._live(), name="mdnb-feed")
                 await self._until_up()
             await self._until_clock_is_known()
-            await load_history(self.feed, self._pipelines, self.options.initial_days, self.options.progress)
+            options = self.options
+            limit = seconds_to_wait(options.connect_timeout)
+            await load_history(self.feed, self._pipelines, options.initial_days, options.progress, limit)
             self._loop = asyncio.get_running_loop()
             self._waiting = self.feed.playback if _waits_to_begin(self.feed) else None
             for market in self.markets.values():
                 market.engine.on_wanted = self.begin if self._waiting is not None else None
                 await apply_config(market, self.options.config, first=True)
-                market.pipeline.live_since_ns = self.feed.clock.now_ns()
+                # What was lost while the history was loaded counts.
+                market.pipeline.live_since_ns = self._first_loss_ns or self.feed.clock.now_ns()
             self.backfill.start()
-            self._live_now = True
             self.batcher.release()
             self._arm()
             self._housekeeping_task = asyncio.create_task(self.housekeeping.run(), name="mdnb-housekeeping")
@@ -322,6 +326,8 @@ class MarketSession:
 
     async def close(self) -> None:
         """Close the feed and forget every handler; a second call waits for the first one's end."""
+        # Who closes a feed that goes on wants no more of it; of one that has ended all was to be delivered.
+        self._at_end = self._at_end or (self.ended.is_set() and not self.closed)
         self.closed = True
         for market in self.markets.values():
             market.closed = True
@@ -351,23 +357,23 @@ class MarketSession:
             market.engine.notify()
             market.disk.close()
         self.workers.close()
-        self.bus.close()
+        self.bus.close(logging.WARNING if self._at_end else logging.INFO)
 
     # -- what the feed says ---------------------------------------------------------------------------
 
     def _on_status(self, status: str, detail: str) -> None:
         if status == "disconnected":
-            # Frames that came before the loss may still wait: taken later they would fill the book again.
-            self.batcher.flush()
-            for market in self.markets.values():
-                market.engine.reset_depth()
-        if status == "disconnected":
             self._last_loss = detail
+            # Frames that came before the loss may still wait: taken later they would fill the book again.
+            self.batcher.flush_all()
         elif status == "connecting":
             self._address = detail
         self.health.change(status, detail)
-        if self._live_now:
-            self.backfill.on_status(status)
+        if self._was_up():
+            now = self.feed.clock.now_ns()
+            if status == "disconnected" and self.batcher.is_holding:
+                self._first_loss_ns = self._first_loss_ns or now
+            self.batcher.in_order(functools.partial(self._change_of_line, status, now))
         if self.health.is_up:
             self._up.set()
         if self.bus.wants(EventType.CONNECTION_STATUS_CHANGED):
@@ -384,6 +390,13 @@ class MarketSession:
                 )
         for market in self.markets.values():
             market.engine.notify()
+
+    def _change_of_line(self, status: str, at_ns: int) -> None:
+        """Let a change of the connection count, once what came before it was taken in."""
+        if status == "disconnected":
+            for market in self.markets.values():
+                market.engine.reset_depth()
+        self.backfill.on_status(status, at_ns)
 
     def _on_batch(self, batch: Batch) -> None:
         for reply in batch.replies:
@@ -441,15 +454,41 @@ class MarketSession:
         assert self._loop is not None
         self._beginning = self._loop.call_later(_REGISTERING_SECONDS, self.begin)
 
+    def warn_if_late(self, what: str) -> None:
+        """Warn of something that waits for events which a replay has passed already, so that it misses them.
+
+        At a speed of its own a replay is as a live market is, until it has ended. What a handler registers in
+        its turn is meant for what comes next.
+
+        Parameters
+        ----------
+        what
+            Is it, in words.
+        """
+        began_ns = self.batcher.began_ns if isinstance(self.batcher, RecordedBatcher) else 0
+        if not began_ns or self.closed or handling.get() is not None:
+            return
+        clock, tz = self.feed.clock, self.options.tz
+        if self.ended.is_set():
+            sees = f"has ended: {what} gets none of its events"
+        elif isinstance(clock, EventClock):
+            sees = f"is at {timestamp(clock.now_ns(), tz)}: {what} sees events from then on"
+        else:
+            return
+        warn_user(
+            f"the replay began at {timestamp(began_ns, tz)} and {sees}. Register before data is read, which "
+            "charts and tables do, too; or pull it step by step with mdnb.play."
+        )
+
     # -- for the faces --------------------------------------------------------------------------------
 
     async def wait_ended(self, timeout: float | None = None) -> None:
-        """Wait until the feed is at its end; runs on the background loop.
+        """Wait until the feed is at its end and handlers have had its events; runs on the background loop.
 
         Raises
         ------
         WaitTimeoutError
-            When it goes on after ``timeout`` seconds.
+            When either goes on after ``timeout`` seconds.
         """
         seconds = seconds_to_wait(timeout)
         self.bus.refuse_wait()
@@ -457,8 +496,12 @@ class MarketSession:
         try:
             async with asyncio.timeout(seconds):
                 await self.ended.wait()
+                await self.bus.wait_handled(STEP_SECONDS)
         except TimeoutError as error:
-            raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from error
+            if not self.ended.is_set():
+                raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from error
+            said = f"the feed has ended; its handlers go on after {seconds:g} s ({self.bus.waiting()})"
+            raise WaitTimeoutError(said) from error
 
     def market(self, symbol: str) -> SymbolMarket:
         """Return what is one symbol's.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mdnb.events.subscription import handling
 from mdnb.events.types import EventType
 from mdnb.runtime.live.price_alerts import Alert
+from mdnb.runtime.process.cell_things import cell_things
 from mdnb.runtime.session import MarketSession
 
 __all__ = ["AlertSetter"]
@@ -43,7 +45,7 @@ class AlertSetter:
         batch fires. From a trade at ``a`` to the next at ``b`` a price is crossed upwards where
         ``a < price <= b`` and downwards where ``a > price >= b``; an alert set at the price of the last trade
         fires with the first trade beyond. Where bars are built from quotes, or come from the feed, those
-        count as trades.
+        count as trades. In a notebook, a cell that runs again cancels the alerts that it set before.
 
         Parameters
         ----------
@@ -84,9 +86,12 @@ class AlertSetter:
         ('above', True, 0, 1)
         """
         market = self._session.market(symbol if symbol is not None else self._symbols[0])
-        return market.engine.alerts.add(
+        made = market.engine.alerts.add(
             price, above=above, below=below, event=event, message=message, once=once
         )
+        cell_things().add(made, handling.get())
+        self._session.warn_if_late(f"the alert {made.message!r}")
+        return made
 
     def alerts(self, symbol: str | None = None) -> list[Alert]:
         """Return the alerts that were set and not cancelled: for each symbol those that can fire come first.

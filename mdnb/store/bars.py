@@ -9,7 +9,7 @@ every call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -241,6 +241,27 @@ class BarStore:
         """Overwrite prices and counts of the bar at a position; its start and closing time stay."""
         self.amendments.note(self.known_at() // _NS_PER_US, *self.row(at))
         self._set(self._from + at, row, flags)
+        self.generation += 1
+        self._find_partial()
+
+    def replace_from(self, at: int, rows: Sequence[BarRow], flags: int, closed_ns: int) -> None:
+        """Hold other bars instead of those at a position and behind it: they are known from an instant on."""
+        former = self.columns(at, len(self))
+        self.amendments.note_replaced(self.known_at() // _NS_PER_US, former)
+        head = tuple(view[..., :at] for view in self._views())
+        self._allocate(max(self._capacity, at + _FIRST_CAPACITY))
+        self._copy_views(head, 0)
+        self._n = at
+        self.generation += 1
+        for row in rows:
+            self.stage(row, flags, closed_ns)
+        self.settle()
+        self._find_partial()
+
+    def mark(self, at: int, flags: int) -> None:
+        """Add flags to the bars at a position and behind it."""
+        self.settle()
+        self._flags[self._from + at : self._n] |= flags
         self.generation += 1
         self._find_partial()
 

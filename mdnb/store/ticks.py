@@ -120,6 +120,51 @@ class RowStore:
         self._rows[self._n : self._n + len(rows)] = rows
         self._n += len(rows)
 
+    def insert(
+        self, rows: Sequence[TradeRow] | Sequence[QuoteRow], places: Sequence[int], flag: int = IN_BARS
+    ) -> NDArray[np.bool_]:
+        """Put rows between those held, where they would be had they arrived in time.
+
+        Parameters
+        ----------
+        places
+            For each the position, 0 the oldest held, of the row that it comes before; those of one place stay
+            in their order.
+        flag
+            Fills the last field of ticks.
+
+        Returns
+        -------
+        ndarray
+            Which of the rows held now are these; of more than the limit the oldest are driven out.
+
+        Examples
+        --------
+        >>> store = RowStore(QUOTE_DTYPE, 4)
+        >>> store.extend([(at, 9.0, 1.0, 10.0, 1.0) for at in (1, 5, 3)])
+        >>> store.insert([(4, 9.0, 1.0, 10.0, 1.0), (2, 9.0, 1.0, 10.0, 1.0)], [1, 0]).tolist()
+        [False, True, False, False]
+        >>> store.tail(9)["ts_ns"].tolist()
+        [1, 4, 5, 3]
+        """
+        held = self.tail(len(self))
+        tail = (flag,) if self._flagged else ()
+        made = np.array([(*row, *tail) for row in rows], dtype=self.dtype)
+        whole = np.insert(held, places, made)
+        new = np.insert(np.zeros(len(held), dtype=bool), places, np.ones(len(made), dtype=bool))
+        keep = min(len(whole), self.limit)
+        self._note_gone(self._rows[: self._n - len(held)])
+        self._note_gone(whole[: len(whole) - keep])
+        self.total += len(made)
+        self._hold(whole[len(whole) - keep :])
+        return new[len(whole) - keep :]
+
+    def _hold(self, rows: NDArray[np.void]) -> None:
+        """Hold these rows instead."""
+        self._rows = allocate(self.dtype, max(_FIRST_CAPACITY, min(2 * len(rows), self._largest())))
+        self._rows[: len(rows)] = rows
+        self._n = len(rows)
+
     def _reserve(self, count: int) -> None:
         if self._n + count <= len(self._rows):
             return
@@ -187,9 +232,9 @@ class RowStore:
         held = self.tail(len(self))
         keep = held[held["flag"] != flag]
         self.total -= len(held) - len(keep)
-        self._rows = allocate(self.dtype, max(_FIRST_CAPACITY, min(2 * len(keep), self._largest())))
-        self._rows[: len(keep)] = keep
-        self._n = len(keep)
+        # What they drove out is gone all the same.
+        self._note_gone(self._rows[: self._n - len(held)])
+        self._hold(keep)
 
     def drop_before(self, ts_ns: int) -> int:
         """Forget rows older than an instant; return how many."""
@@ -198,9 +243,8 @@ class RowStore:
         gone = len(held) - len(keep)
         if gone:
             self._note_gone(held[held["ts_ns"] < ts_ns])
-            self._rows = allocate(self.dtype, max(_FIRST_CAPACITY, 2 * len(keep)))
-            self._rows[: len(keep)] = keep
-            self._n = len(keep)
+            self._note_gone(self._rows[: self._n - len(held)])
+            self._hold(keep)
         return gone
 
     def set_limit(self, limit: int) -> None:
@@ -208,9 +252,7 @@ class RowStore:
         kept = self.tail(limit)
         self._note_gone(self._rows[: self._n - len(kept)])
         self.limit = limit
-        self._rows = allocate(self.dtype, max(_FIRST_CAPACITY, min(2 * len(kept), self._largest())))
-        self._rows[: len(kept)] = kept
-        self._n = len(kept)
+        self._hold(kept)
 
     def frame(self, count: int, tz: str) -> pd.DataFrame:
         """Return the newest rows as a frame indexed by ``timestamp`` (datetime64[ns, tz])."""

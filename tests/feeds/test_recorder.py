@@ -112,7 +112,7 @@ def test_a_dialect_of_another_package_is_played_too(tmp_path: Path) -> None:
 def test_going_on_with_a_recording(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"day{suffix}"
     for number in range(3):
-        with Recorder(path, "binance", ["A"]) as recorder:
+        with Recorder(path, "binance", ["A"], append=number > 0) as recorder:
             recorder.frame(10**18 + number, TRADE)
     assert [at_ns for at_ns, _ in read(path)] == [10**18, 10**18 + 1, 10**18 + 2]
 
@@ -127,7 +127,7 @@ def test_a_torn_last_line_is_left_out_with_a_count_and_does_not_swallow_the_next
     assert opened.frames is not None
     assert len(list(opened.frames())) == 2
     assert str(opened.damage) == "1 unreadable left out, the first: line 4 of day.jsonl"
-    with Recorder(path, "binance") as recorder:
+    with Recorder(path, "binance", append=True) as recorder:
         recorder.frame(10**18 + 9, TRADE)
     assert [at_ns for at_ns, _ in read(path)] == [10**18, 10**18 + 1, 10**18 + 9]
 
@@ -141,16 +141,20 @@ def test_a_torn_packed_recording_can_be_played_but_not_continued(tmp_path: Path)
     assert len(read(path)) == 3
     assert played(path, "A") == [TRADE] * 3
     with pytest.raises(DataExportError, match="can be replayed, but not continued"):
-        Recorder(path, "binance")
+        Recorder(path, "binance", append=True)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"my notes\n", "is no recording of mdnb; record 'kraken' to another file"),
+        (b"my notes\n", r"is no recording of mdnb; record B \(kraken\) to another file"),
         (
             b'{"mdnb_recording":1,"dialect":"okx"}\n',
-            "is a recording of 'okx'; record 'kraken' to another file",
+            r"is a recording of frames \(okx\); record B \(kraken\) to another file",
+        ),
+        (
+            b'{"mdnb_recording":1,"dialect":"kraken","symbols":["A"]}\n',
+            r"is a recording of A \(kraken\); record B \(kraken\) to another file",
         ),
         (b'{"mdnb_recording":7,"dialect":"kraken"}\n', "is no recording of mdnb"),
         # The hour of packing is part of what gzip writes, and this is part of the test's name.
@@ -160,9 +164,21 @@ def test_a_torn_packed_recording_can_be_played_but_not_continued(tmp_path: Path)
 def test_what_is_there_already_is_never_touched(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    with pytest.raises(DataExportError, match=message):
-        Recorder(path, "kraken")
-    assert path.read_bytes() == content
+    for append in (False, True):
+        with pytest.raises(DataExportError, match=message):
+            Recorder(path, "kraken", ["B"], append=append)
+        assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_a_recording_is_continued_only_where_that_was_said(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"day{suffix}"
+    with Recorder(path, "binance", ["A"]) as recorder:
+        recorder.frame(10**18, TRADE)
+    before = path.read_bytes()
+    with pytest.raises(DataExportError, match=r"is there already; .*to another file, or go on.*--append"):
+        Recorder(path, "binance", ["A"])
+    assert path.read_bytes() == before
 
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:

@@ -269,10 +269,37 @@ def test_start_and_end_of_frames() -> None:
     assert player.frames == [frame for _, frame in lines[10:500]]
 
 
-def test_nothing_in_the_span_is_an_end_at_once() -> None:
-    player = play("dataset:gold-ticks", "GC", speed="max", start="2020-01-01")
-    assert player.batch().trades == {}
-    assert player.statuses[-1] == ("closed", "end of recording")
+@pytest.mark.parametrize("loop", [False, True])
+@pytest.mark.parametrize(
+    ("span", "asked"),
+    [
+        ({"start": "2020-01-01"}, "from 2020-01-01T00:00:00Z"),
+        ({"end": "1999-01-01"}, "before 1999-01-01T00:00:00Z"),
+        (
+            {"start": "2013-10-07T21:20", "end": "2013-10-07T21:30"},
+            "from 2013-10-07T21:20:00Z before 2013-10-07T21:30:00Z",
+        ),
+    ],
+)
+def test_nothing_in_the_span_is_said_at_once(span: dict[str, str], asked: str, loop: bool) -> None:
+    with pytest.raises(FeedError) as caught:
+        play("dataset:gold-ticks", "GC", speed="max", loop=loop, **span)
+    assert str(caught.value) == (
+        "the recording lean_gc_tick_20131007_trade.zip holds "
+        f"2013-10-07T00:00:00Z to 2013-10-07T23:59:52Z; nothing to play {asked}"
+    )
+
+
+def test_no_frame_in_the_span_is_said_at_once() -> None:
+    held = "holds 2024-08-08T23:58:53Z to 2024-08-08T23:59:59Z; nothing to play from 2024-08-09T00:00:00Z"
+    with pytest.raises(FeedError, match=held):
+        play("dataset:bitcoin-messages", "BTCUSDT", speed="max", start="2024-08-09")
+
+
+def test_an_empty_recording_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "day.jsonl").write_text('{"mdnb_recording":1,"dialect":"binance","symbols":["A"]}\n')
+    with pytest.raises(FeedError, match=r"the recording day\.jsonl is empty: nothing to play"):
+        play(tmp_path / "day.jsonl", "A", speed="max")
 
 
 def test_looping_is_later_by_days_and_ids_go_on() -> None:
@@ -310,11 +337,6 @@ def test_looping_over_the_socket_until_closed() -> None:
             assert player.statuses[-1] == ("closed", "")
 
     asyncio.run(main())
-
-
-def test_looping_over_nothing_ends() -> None:
-    player = play("dataset:gold-ticks", "GC", speed="max", start="2020-01-01", loop=True)
-    assert player.statuses[-1] == ("closed", "end of recording")
 
 
 # -- symbols and instruments ----------------------------------------------------------------------------

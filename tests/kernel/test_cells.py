@@ -1,4 +1,4 @@
-"""What belongs to a cell: the markets it made, and what the handlers print that it registered."""
+"""What belongs to a cell: markets, handlers, alerts, and what is printed by handlers or told of them."""
 
 from __future__ import annotations
 
@@ -118,3 +118,88 @@ def test_what_a_handler_prints_appears_under_the_cell_that_registered_it(
     assert set(texts[cells["second"]].split()) == {"second"}
     assert texts[third] == "third\n"
     kernel.value("live.close(); await suite.disconnect()")
+
+
+MARKET = "live = mdnb.live('MNQ', ['1min'], feed='sim://?speed=30', initial_days=0)"
+ACTIVE = "print([each.active for each in made])"
+REGISTER = """
+made.append(live.on("new_bar", print))
+made.append(live["MNQ"].on("bars_closed", lambda event: None))
+made.append(live.once("data_gap", print))
+made.append(live.alert(above=1e9))"""
+
+
+@pytest.mark.parametrize(
+    "metadata", [lambda run: {"cellId": "4f1f9a52"}, window, lambda run: {}], ids=["id", "window", "nothing"]
+)
+def test_a_cell_that_is_run_again_removes_the_handlers_and_alerts_that_it_registered(
+    kernel: Kernel, metadata: Any
+) -> None:
+    kernel.value("made = []; " + MARKET)
+    for run in range(3):
+        assert kernel.run(REGISTER, metadata=metadata(run)).error == ""
+        other = f"made.append(live.on('new_bar', print))  # {run}"
+        assert kernel.run(other, metadata={"cellId": f"another {run}"}).error == ""
+    gone, kept = [False] * 4 + [True], [True] * 5
+    assert kernel.value(ACTIVE) == str([*gone, *gone, *kept])
+    assert kernel.value("print(len(live.alerts()))") == "1"
+    kernel.value("live.close()")
+
+
+def test_a_cell_that_no_longer_registers_a_handler_removes_it(kernel: Kernel) -> None:
+    kernel.value("made = []; " + MARKET)
+    assert kernel.run("made.append(live.on('new_bar', print))", cell_id="a").error == ""
+    assert kernel.value(ACTIVE) == "[True]"
+    assert kernel.run("# not any more", cell_id="a").error == ""
+    assert kernel.value(ACTIVE) == "[False]"
+    kernel.value("live.close()")
+
+
+def test_what_a_function_registers_belongs_to_the_cell_that_calls_it(kernel: Kernel) -> None:
+    kernel.value("made = []; " + MARKET)
+    kernel.value("def register():\n    made.append(live.on('new_bar', print))")
+    for cell in ("a", "b", "a"):
+        assert kernel.run("register(); register()", cell_id=cell).error == ""
+    assert kernel.value(ACTIVE) == str([False, False, True, True, True, True])
+    kernel.value("live.close()")
+
+
+def test_on_the_async_face_as_well(kernel: Kernel) -> None:
+    kernel.value("made = []")
+    kernel.value("suite = await mdnb.TradingSuite.create('MNQ', ['1min'], feed='sim://?speed=30')")
+    register = "made.append(await suite.on('new_bar', print)); made.append(await suite.once('alert', print))"
+    for _ in range(2):
+        assert kernel.run(register, cell_id="a").error == ""
+    assert kernel.value(ACTIVE) == str([False, False, True, True])
+    kernel.value("await suite.disconnect()")
+
+
+def test_what_a_handler_registers_belongs_to_that_ones_cell(kernel: Kernel) -> None:
+    kernel.value("made = []; registered = threading.Event(); " + MARKET)
+    register = """
+def more(event):
+    if not registered.is_set():
+        made.append(live.on("data_gap", print))
+        registered.set()
+registered.clear()
+made.append(live.on("tick_data", more))"""
+    assert kernel.run(register, cell_id="a").error == ""
+    # Another cell runs meanwhile.
+    for _ in range(2):
+        assert kernel.run(f"registered.wait({LIMIT_SECONDS})", cell_id="b").error == ""
+    assert kernel.value(ACTIVE) == "[True, True]"
+    assert kernel.run("# nothing", cell_id="a").error == ""
+    assert kernel.value(ACTIVE) == "[False, False]"
+    kernel.value("live.close()")
+
+
+def test_a_handler_that_is_slow_is_told_of_under_the_cell_that_registered_it(kernel: Kernel) -> None:
+    kernel.value("go, told = threading.Event(), threading.Event(); " + MARKET)
+    kernel.value("handle = live.on('data_quality_alert', lambda event: told.set())")
+    stuck = kernel.start(f"def stuck(event): go.wait({LIMIT_SECONDS})\nlive.on('tick_data', stuck)")
+    kernel.finish(stuck)
+    waits = kernel.start(f"told.wait({LIMIT_SECONDS}), go.set()")
+    texts = printed(kernel, waits)
+    assert "TICK_DATA handler stuck is slow" in texts[stuck]
+    assert [cell for cell, text in texts.items() if "is slow" in text] == [stuck]
+    kernel.value("live.close()")

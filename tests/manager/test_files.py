@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import DataImportError, OptionError, TimeframeError
 from mdnb.events.bus import EventBus
 from mdnb.instruments import Instrument
-from mdnb.io.formats import read_bars
+from mdnb.io.formats import read_bars, write_bars
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
@@ -268,6 +269,72 @@ def test_a_frame_of_a_market_that_is_exported_and_read_again_equals_itself(
     assert {str(dtype) for dtype in again.dtypes} == {"float64"}
     if ending == "parquet":
         pd.testing.assert_frame_equal(frame, pd.read_parquet(path), check_exact=True, check_freq=False)
+
+
+# What is said of bars that did not get in.
+
+
+def half_hours() -> Sessions:
+    """Return the hours of a market that is open for half an hour a day."""
+    opens = [START + day * 1440 * MINUTE for day in range(-40, 40)]
+    return Sessions(opens, [at + 30 * MINUTE for at in opens])
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_refused_bars_are_warned_of_with_the_reasons(kind: str, tmp_path: Path) -> None:
+    rows = [bar(i, 100.0) for i in range(-1440, -1400)]
+    rows[3] = (*rows[3][:2], 50.0, *rows[3][3:])  # a high below its close
+    frame = pd.read_csv(write(tmp_path / "bars.csv", rows), index_col=0, parse_dates=True)
+    frame.attrs["symbol"] = "X"
+    path = write_bars({"1min": frame}, tmp_path / f"bars.{kind}")
+    why = "11 of 40 bars were refused: "
+    why += "10 session_closed (starts while the venue is closed), 1 ohlc_inconsistent"
+    with open_market(HandFeed(clock=EventClock(START), sessions=half_hours())) as market:
+        with pytest.warns(UserWarning, match=re.escape(f"bars.{kind}, 1min: {why}")):
+            (result,) = market.load(path, "1min")
+        assert result.notes == (why,)
+        assert (result.refused, result.added) == (11, 29)
+        assert why in repr(result)
+        assert why in str(result)
+
+
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_a_file_of_another_symbol_is_warned_of(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"bars.{kind}"
+    with mdnb.live("MNQ", ["1min"], initial_days=0.1, progress=False) as market:
+        frame = market.data.get_data("1min", closed_only=True)
+        assert frame.attrs["symbol"] == "MNQ"
+        write_bars(frame, path, **({"envelope": True} if kind == "json" else {}))
+    said = "the file says MNQ, the market is X"
+    with open_market(HandFeed(clock=EventClock(START)), "1min") as market:
+        with pytest.warns(UserWarning, match=re.escape(f"bars.{kind}, 1min: {said}")):
+            (result,) = market.load(path, "1min")
+        assert result.notes == (said,)
+        assert result.added == result.rows > 0
+
+
+def test_a_file_is_warned_of_once(tmp_path: Path) -> None:
+    with mdnb.live("MNQ", ["1min", "5min"], initial_days=0.1, progress=False) as market:
+        path = market.export(tmp_path / "bars.parquet")
+    with open_market(HandFeed(clock=EventClock(START))) as market:
+        with pytest.warns(UserWarning, match="the file says MNQ") as told:
+            results = market.load(path)
+        assert [result.timeframe for result in results] == ["1min", "5min"]
+        said = "the file says MNQ, the market is X"
+        assert [str(one.message) for one in told] == [f"bars.parquet, 1min: {said}; 5min: {said}"]
+
+
+def test_partial_bars_that_are_replaced_are_told(tmp_path: Path) -> None:
+    feed = HandFeed(clock=EventClock(START))
+    with open_market(feed, "1min") as market:
+        feed.trades(trade(90, 100.0, 1.0, 0), trade(130, 100.0, 1.0, 1))
+        assert market.data.get_timeframe_stats("1min").partial == 1
+        path = market.export(tmp_path / "bars.parquet")
+        (again,) = market.load(path)
+        assert (again.replaced, again.kept) == (1, 0)
+        assert again.notes == ("partial bars held were replaced: 1; overwrite=False keeps whole ones",)
+        (wanted,) = market.load(path, overwrite=True)
+        assert (wanted.replaced, wanted.notes) == (1, ())
 
 
 # When bars were closed.

@@ -257,7 +257,8 @@ def test_imported_bars_that_cannot_be_are_told_again_by_validation(tmp_path: Pat
     table.loc[20, "high"] = 99.0
     table.to_csv(tmp_path / "bars.csv", index=False)
     with open_market(HandFeed()) as market:
-        result = market.data.import_from_csv(tmp_path / "bars.csv", "1min")
+        with pytest.warns(UserWarning, match="1 of 50 bars were refused: 1 ohlc_inconsistent"):
+            result = market.data.import_from_csv(tmp_path / "bars.csv", "1min")
         assert (result.refused, result.added) == (1, 49)
         checked = market.data.validate_imported_data("1min")
         assert not checked.success

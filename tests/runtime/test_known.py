@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,11 +30,11 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
 from mdnb.timeframes import Timeframe
 from tests.limits import LIMIT_SECONDS
+from tests.runtime.replays import TIMEFRAMES, played, rows_of
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 START = 1_700_000_100 * SECOND
-TIMEFRAMES = ["15sec", "1min", "5min"]
 
 
 class Rig:
@@ -121,7 +122,10 @@ def test_bars_of_one_instant_are_told_together_and_before_each_by_itself() -> No
         rig.trade(at, 100.0 + at)
     last = [event for event in told if event.type == "bars_closed"][-1]
     assert list(last.bars) == ["1min", "5min"]
-    assert last.time == last.bars["5min"].end == last.bars["1min"].end
+    assert last.time == last.end == last.bars["5min"].end == last.bars["1min"].end
+    assert last.closed_at == last.view.time == max(bar.closed_at for bar in last.bars.values())
+    assert isinstance(last.end, pd.Timestamp)
+    assert (last.end.value, last.closed_at.value) == (last.end_ns, last.closed_ns)
     where = told.index(last)
     assert [event.type.name for event in told[where : where + 3]] == ["BARS_CLOSED", "NEW_BAR", "NEW_BAR"]
     assert [event.time for event in told[where + 1 : where + 3]] == [bar.time for bar in last.bars.values()]
@@ -180,67 +184,6 @@ def test_a_bar_that_was_put_in_later_was_not_known_before() -> None:
     assert list(empty.columns[-2:]) == ["end", "closed_at"]
 
 
-def table(speed: float | str, source: str, symbol: str, **options: Any) -> list[tuple[Any, ...]]:
-    """Return what a replay told of closed bars, and what was known with each."""
-    made: list[tuple[Any, ...]] = []
-    path = source if source.startswith("dataset:") else Path(source)
-    feed = mdnb.make_feed(f"replay:{path}", speed=speed, **options)
-    with mdnb.live(symbol, TIMEFRAMES, feed=feed, initial_days=0, progress=False) as live:
-        bus = live._parts.session.bus
-        bus.tap(
-            mdnb.EventType.BARS_CLOSED,
-            lambda event: made.extend(rows_of(event.time_ns, event.view, event.bars)),
-        )
-        live.wait_ended(LIMIT_SECONDS)
-    return made
-
-
-def rows_of(end_ns: int, view: Any, bars: Any, names: Sequence[str] = TIMEFRAMES) -> list[tuple[Any, ...]]:
-    closes = tuple(view.bars(name, 1)["close"].tolist() for name in names)
-    return [
-        (
-            end_ns,
-            name,
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.volume,
-            bar.tick_count,
-            bar.closed_ns,
-            closes,
-        )
-        for name, bar in bars.items()
-    ]
-
-
-def played(source: str, symbol: str, **options: Any) -> list[tuple[Any, ...]]:
-    return [
-        row
-        for step in mdnb.play(source, TIMEFRAMES, symbol=symbol, **options)
-        for row in rows_of(int(step.time.value), step.view, step.bars)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("source", "symbol", "speed", "options"),
-    [
-        ("dataset:gold-ticks", "GC", 20_000, {"start": "2013-10-07T12:00", "end": "2013-10-07T16:00"}),
-        ("dataset:gold-ticks", "GC", 60, {"start": "2013-10-07T13:29", "end": "2013-10-07T13:33"}),
-        ("dataset:bitcoin-messages", "BTCUSDT", 20, {}),
-    ],
-)
-def test_bars_close_at_the_same_times_at_any_speed(
-    source: str, symbol: str, speed: float, options: dict[str, str]
-) -> None:
-    expected = played(source, symbol, **options)
-    assert len(expected) > 5
-    made = table(speed, source, symbol, **options)
-    # What closed before somebody listened is not told to him.
-    assert made == expected[len(expected) - len(made) :]
-    assert len(made) > len(expected) * 0.8
-
-
 class Recorded(SimulatorFeed):
     """The simulator, whose frames are recorded as they arrive, as ``mdnb record`` does."""
 
@@ -272,7 +215,7 @@ class Told:
 
     def _closed(self, event: Event) -> None:
         for row in rows_of(event.time_ns, event.view, event.bars, self._names):
-            end_ns, name, *rest, _closed_ns, closes = row
+            end_ns, name, *rest, _closed_ns, _partial, closes = row
             self.bars[end_ns, name] = (*rest, closes)
         if len(self.bars) >= self._wanted:
             self.enough.set()
@@ -310,7 +253,7 @@ def test_a_recording_made_beside_a_wrong_clock_closes_the_bars_of_the_market(
     moved.write_text("".join(f"{int(at) + seconds * SECOND} {frame}" for at, frame in frames))
 
     def bars(path: str) -> list[tuple[Any, ...]]:
-        return [row[:-2] for row in played(path, "BTCUSDT")]
+        return [row[:8] for row in played(path, "BTCUSDT")]
 
     assert bars(str(moved)) == bars("dataset:bitcoin-messages")
 
@@ -326,10 +269,52 @@ def test_play_knows_no_future_and_gives_the_bars_of_the_day() -> None:
         closes += [bar.close for name, bar in step.bars.items() if name == "1min"]
         whole = step.view["1min"]
     np.testing.assert_array_equal(whole["close"].to_numpy(), closes)
-    with pytest.raises(mdnb.OptionError, match="takes no speed"):
-        mdnb.play("dataset:gold-ticks", speed=3)
-    with pytest.raises(mdnb.SymbolError, match="say which symbol"):
-        next(mdnb.play("dataset:gold-ticks"))
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "kind", "message"),
+    [
+        ("dataset:gold-ticks", {"speed": 3}, mdnb.OptionError, "takes no speed"),
+        ("dataset:gold-ticks", {"path": "x"}, mdnb.OptionError, "takes no path"),
+        ("dataset:gold-ticks", {}, mdnb.SymbolError, "say which symbol"),
+        ("dataset:gold-ticks", {"symbol": "MNQ"}, mdnb.SymbolError, "does not hold 'MNQ'"),
+        (
+            "dataset:gold-ticks",
+            {"foo": 1},
+            mdnb.FeedError,
+            "no option 'foo'. Allowed: path, speed, symbol, price, start, end",
+        ),
+        ("replay:dataset:gold-ticks", {"foo": 1}, mdnb.FeedError, "no option 'foo'"),
+        ("dataset:gold-ticks", {"symbol": "GC", "start": "2030-01-01"}, mdnb.FeedError, "nothing to play"),
+        ("replay:dataset:gold-ticks?end=1999-01-01", {"symbol": "GC"}, mdnb.FeedError, "nothing to play"),
+        ("dataset:gold-ticks", {"symbol": "GC", "start": "soon"}, mdnb.OptionError, "start='soon' is no"),
+        ("dataset:gold-ticks", {"symbol": "GC", "tz": "Mars"}, mdnb.OptionError, "no time zone 'Mars'"),
+        ("dataset:gold-ticks", {"symbol": "GC", "timeframes": []}, mdnb.OptionError, "at least one timef"),
+        ("dataset:gold-ticks", {"timeframes": "1mn"}, mdnb.TimeframeError, "'1mn' is not a timeframe"),
+        ("dataset:gold-ticks", {"data_manager_config": 3}, mdnb.OptionError, "must be a DataManagerConfig"),
+        ("dataset:gold", {}, mdnb.FeedError, "no dataset 'gold'"),
+        ("absent.jsonl", {}, mdnb.FeedError, "cannot open the recording absent.jsonl"),
+        (7, {}, mdnb.OptionError, "play takes a file"),
+        ("sim://?speed=60", {}, mdnb.OptionError, "play takes a file"),
+    ],
+)
+def test_what_cannot_be_played_is_told_by_the_call(
+    source: Any, options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=re.escape(message)):
+        mdnb.play(source, **options)
+
+
+@pytest.mark.parametrize("prefix", ["", "replay:", "replay://"])
+def test_a_recording_is_named_as_a_file_or_as_a_feed(prefix: str) -> None:
+    step = next(mdnb.play(f"{prefix}dataset:gold-ticks", "1min", symbol="GC"))
+    assert str(step.time) == "2013-10-07 00:01:00+00:00"
+
+
+def test_a_live_replay_of_nothing_is_told_by_the_call() -> None:
+    feed = "replay:dataset:gold-ticks?speed=max&start=2030-01-01"
+    with pytest.raises(mdnb.FeedError, match="nothing to play from 2030-01-01T00:00:00Z"):
+        mdnb.live("GC", "1min", feed=feed, initial_days=0, progress=False)
 
 
 def test_polls_are_what_is_read_as_of_their_time() -> None:

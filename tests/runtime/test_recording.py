@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from mdnb.clock import MarketClock
 from mdnb.decode import decoder
-from mdnb.errors import DataExportError
+from mdnb.errors import DataExportError, FeedError, OptionError
 from mdnb.feeds import registry
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.feeds.replay import open_recording
@@ -80,9 +81,81 @@ def test_frames_of_a_venue_are_dated_by_its_clock(tmp_path: Path, monkeypatch: p
     assert times[4:] == [START + AHEAD + number * SECOND for number in range(5, 11)]
 
 
-def test_a_file_that_is_there_is_not_touched(tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_not_touched_and_nobody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "day.jsonl"
     file.write_text("mine")
-    with pytest.raises(DataExportError):
-        asyncio.run(record("BTC-USD", file, "sim://", 0.1))
+    monkeypatch.setitem(registry.BUILT_IN, "unreachable", f"{__name__}:_Unreachable")
+    for append in (False, True):
+        with pytest.raises(DataExportError, match="is there already"):
+            asyncio.run(record("X", file, "unreachable", append=append))
     assert file.read_text() == "mine"
+
+
+def test_a_recording_goes_on_with_the_same_symbol_when_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "day.jsonl"
+    monkeypatch.setitem(registry.BUILT_IN, "ahead", f"{__name__}:_Ahead")
+    asyncio.run(record("X", file, "ahead", math.inf))
+    before = file.read_text()
+    for symbol, append in (("X", False), ("Y", True)):
+        with pytest.raises(DataExportError, match="is there already"):
+            asyncio.run(record(symbol, file, "ahead", append=append))
+        assert file.read_text() == before
+    assert asyncio.run(record("X", file, "ahead", append=True)) == 10
+    opened = open_recording(file)
+    assert opened.frames is not None
+    assert len(list(opened.frames())) == 20
+
+
+@pytest.mark.parametrize("seconds", [0, -2, math.nan])
+def test_no_time_at_all_is_refused(tmp_path: Path, seconds: float) -> None:
+    with pytest.raises(OptionError, match="seconds must be above 0"):
+        asyncio.run(record("MNQ", tmp_path / "day.jsonl", "sim://", seconds))
+    assert not list(tmp_path.iterdir())
+
+
+class _Unreachable(_Ahead):
+    """A venue that does not answer; the test below stops the recording meanwhile."""
+
+    asked: asyncio.Event
+
+    async def open(self, symbols: Sequence[str]) -> None:
+        """Wait for ever."""
+        self.asked.set()
+        await asyncio.Event().wait()
+
+
+def test_a_recording_is_stopped_while_the_feed_is_being_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "unreachable", f"{__name__}:_Unreachable")
+
+    async def main() -> int:
+        _Unreachable.asked = stop = asyncio.Event()
+        return await asyncio.wait_for(
+            record("X", tmp_path / "day.jsonl", "unreachable", math.inf, stop=stop), LIMIT_SECONDS
+        )
+
+    assert asyncio.run(main()) == 0
+    assert not list(tmp_path.iterdir())
+
+
+class _Failing(_Ahead):
+    """A venue that refuses after ten frames."""
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Fail."""
+        await super().run(on_frame, on_status)
+        raise FeedError("the venue has closed for good")
+
+
+def test_a_feed_that_ends_with_an_error_is_told_and_its_frames_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "failing", f"{__name__}:_Failing")
+    with pytest.raises(FeedError, match="closed for good"):
+        asyncio.run(record("X", tmp_path / "day.jsonl", "failing"))
+    assert len((tmp_path / "day.jsonl").read_text().splitlines()) == 11

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import logging
 import threading
+import warnings
 from typing import Any
 
 import pandas as pd
@@ -12,6 +14,7 @@ import pytest
 
 import mdnb
 from mdnb.errors import RuntimeUseError
+from mdnb.runtime import session as session_module
 from mdnb.runtime.live import recorded_batcher
 from tests.limits import LIMIT_SECONDS
 
@@ -141,6 +144,7 @@ def test_a_handler_that_takes_too_long_leaves_step_and_is_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ends: list[pd.Timestamp]
 ) -> None:
     monkeypatch.setattr(recorded_batcher, "STEP_SECONDS", 0.05)
+    monkeypatch.setattr(session_module, "STEP_SECONDS", 0.05)
     go_on = threading.Event()
     views: list[int] = []
 
@@ -157,6 +161,22 @@ def test_a_handler_that_takes_too_long_leaves_step_and_is_told(
         assert subscription.waiting == 0 or done.wait(LIMIT_SECONDS)
     assert [record for record in caplog.records if "goes on without it" in record.getMessage()]
     assert views[:3] == [1, 2, 3]
+
+
+def test_an_iterator_from_outside_is_refused_in_a_handler(ends: list[pd.Timestamp]) -> None:
+    refused: list[str] = []
+
+    def waits(_event: mdnb.Event) -> None:
+        # What is there already is had.
+        with pytest.raises(RuntimeUseError, match="cannot wait for events") as caught:
+            collections.deque(events, maxlen=0)
+        refused.append(str(caught.value))
+
+    with gold() as live:
+        live.on("bars_closed", waits)
+        events = live.events("bars_closed")
+        live.wait_ended(LIMIT_SECONDS)
+    assert len(refused) == len(ends)
 
 
 def test_a_replay_at_a_given_speed_begins_at_once() -> None:
@@ -187,3 +207,93 @@ def test_a_handler_that_closes_the_market_is_not_waited_for(ends: list[pd.Timest
     assert told == ends[:1]
     # What plays came to its end by itself.
     assert cancelled == [False]
+
+
+def until_ended(live: mdnb.LiveMarket) -> None:
+    session = live._parts.session
+    assert session._loop is not None
+    asyncio.run_coroutine_threadsafe(session.ended.wait(), session._loop).result(LIMIT_SECONDS)
+
+
+LATE: list[Any] = [
+    lambda live: live.on("bars_closed", print),
+    lambda live: live.once("new_bar", print),
+    lambda live: live["GC"].on("tick_data", print),
+    lambda live: live.alert(above=1e9),
+]
+
+
+@pytest.mark.parametrize("register", LATE)
+def test_what_is_registered_after_the_end_is_warned_of_once(register: Any) -> None:
+    with gold() as live:
+        live.chart("1min")
+        until_ended(live)
+        with pytest.warns(
+            UserWarning, match=r"began at 2013-10-07 12:0.* and has ended: the .* gets none"
+        ) as told:
+            register(live)
+        (warning,) = told
+        assert "mdnb.play" in str(warning.message)
+        # It names the line of the one who registers.
+        assert warning.filename == __file__
+
+
+def test_on_the_async_face_as_well() -> None:
+    async def main() -> None:
+        suite = await mdnb.TradingSuite.create("GC", TIMEFRAMES, feed=GOLD, initial_days=0)
+        await suite.wait_ended(LIMIT_SECONDS)
+        with pytest.warns(UserWarning, match="has ended: the NEW_BAR handler gets none") as told:
+            await suite.on("new_bar", print)
+        assert told[0].filename == __file__
+        await suite.disconnect()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("register", LATE)
+def test_what_is_registered_while_it_plays_is_warned_of_what_it_misses(
+    register: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded_batcher, "STEP_SECONDS", LIMIT_SECONDS)
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def first(event: mdnb.Event) -> None:
+        at_work.set()
+        go_on.wait(LIMIT_SECONDS)
+
+    with gold() as live:
+        live.on("bars_closed", first)
+        live.start()
+        assert at_work.wait(LIMIT_SECONDS)
+        with pytest.warns(UserWarning, match=r"is at 2013-10-07 12:0.*: the .* sees events from then on"):
+            register(live)
+        go_on.set()
+
+
+def test_nothing_is_warned_of_before_it_begins_nor_what_a_handler_registers() -> None:
+    told: list[Any] = []
+
+    def first(event: mdnb.Event) -> None:
+        if not told:
+            told.append(live.on("new_bar", told.append))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with gold() as live:
+            assert str(live)
+            for register in LATE:
+                register(live)
+            handle = live.on("bars_closed", first)
+            live.wait_ended(LIMIT_SECONDS)
+            assert handle.errors == 0
+            assert len(told) > 1
+
+
+def test_at_a_speed_of_its_own_it_is_warned_of_after_the_end_only() -> None:
+    feed = "replay:dataset:gold-ticks?speed=100&start=2013-10-07T12:00"
+    with mdnb.live("GC", "1min", feed=feed, initial_days=0, progress=False) as live:
+        live.wait_for("tick_data", timeout=LIMIT_SECONDS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for register in LATE:
+                register(live)

@@ -201,3 +201,32 @@ def test_ticks_taken_out_count_as_never_added() -> None:
     store.take_out(WAITING)
     assert store.tail(99)["ts_ns"].tolist() == [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]
     assert (store.total, len(store), store.reaches(0)) == (10, 10, True)
+
+
+def test_what_ticks_drove_out_that_are_taken_out_is_known_to_be_gone() -> None:
+    store = RowStore(TICK_DTYPE, 3)
+    rows: list[TradeRow] = [(number, 100.0, 1.0, 1, 0, number) for number in range(5)]
+    store.extend(rows[:3])
+    store.extend(rows[3:], flag=WAITING)
+    store.take_out(WAITING)
+    assert store.tail(9)["ts_ns"].tolist() == [2]
+    assert (store.reaches(1), store.reaches(2)) == (False, True)
+
+
+def test_ticks_put_between_others_drive_out_the_oldest() -> None:
+    store = RowStore(TICK_DTYPE, 4)
+    rows: list[TradeRow] = [(number, 100.0, 1.0, 1, 0, number) for number in range(9)]
+    store.extend([rows[1], rows[3], rows[8]])
+    assert store.insert([rows[0], rows[5], rows[6]], [0, 2, 2], WAITING).tolist() == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert store.tail(9)[["ts_ns", "flag"]].tolist() == [
+        (3, IN_BARS),
+        (5, WAITING),
+        (6, WAITING),
+        (8, IN_BARS),
+    ]
+    assert (store.total, store.reaches(1), store.reaches(2)) == (6, False, True)

@@ -9,6 +9,9 @@ import mdnb
 
 async def told(event: mdnb.Event) -> None:
     """Take an event."""
+    reveal_type(event.bar)  # reveals: Bar
+    reveal_type(event.tick.price)  # reveals: float
+    reveal_type(event.quote)  # reveals: Quote
 
 
 async def main() -> None:

@@ -65,6 +65,9 @@ live.data.get_data(timeframe=5)  # error: arg-type
 # Events
 def told(event: mdnb.Event) -> None:
     """Take an event."""
+    reveal_type(event.bar)  # reveals: Bar
+    reveal_type(event.tick.price)  # reveals: float
+    reveal_type(event.quote)  # reveals: Quote
 
 
 subscription = live.on("new_bar", told)

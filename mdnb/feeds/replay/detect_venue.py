@@ -62,7 +62,11 @@ def _venue(
     trade: str,
     ids: Literal["sequential", "unique", "none"],
 ) -> Venue:
-    patterns = [re.compile(text) for text in (address, sign, symbol, price, trade)]
+    # A venue writes JSON without blanks; whoever writes its frames anew may not.
+    patterns = [
+        re.compile(text.replace('":', r'":\s*').replace(",", r",\s*"))
+        for text in (address, sign, symbol, price, trade)
+    ]
     return Venue(
         dialect=dialect,
         address=patterns[0],

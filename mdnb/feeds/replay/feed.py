@@ -7,7 +7,7 @@ import dataclasses
 import datetime as dt
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -154,7 +154,8 @@ class ReplayFeed(WireFeed):
         Raises
         ------
         FeedError
-            When the file cannot be opened, its format is not understood, or it is open already.
+            When the file cannot be opened, its format is not understood, it is open already, or holds nothing
+            from ``start`` to ``end``.
         SymbolError
             When a symbol is not in it.
         """
@@ -188,7 +189,7 @@ class ReplayFeed(WireFeed):
         Raises
         ------
         FeedError
-            When the file cannot be opened, or its format is not understood.
+            When the file cannot be opened, its format is not understood, or there is nothing to play.
         SymbolError
             When a symbol is not in it.
         """
@@ -212,6 +213,7 @@ class ReplayFeed(WireFeed):
         recording.damage.forget()
         source, first_ns = self._source(recording, lead_ns)
         self._started_ns = first_ns
+        self._playback.dated_rows = recording.frames is None
         if math.isinf(self.speed):
             self.clock = EventClock(first_ns)
         else:
@@ -338,12 +340,29 @@ class ReplayFeed(WireFeed):
             inside = itertools.dropwhile(lambda frame: frame[0] < self.start_ns, dated)
             frames = itertools.takewhile(lambda frame: frame[0] < self.end_ns, inside)
             first = next(frames, None)
-            played = itertools.chain([first] if first else [], frames)
-            return FrameSource(played, recording.damage), first[0] if first else 0
+            if first is None:
+                raise self._nothing(at_ns + lead_ns for at_ns, _ in recording.frames())
+            return FrameSource(itertools.chain([first], frames), recording.damage), first[0]
         select = looped_rows if self.loop else merged_rows
         rows = select(self._tracks, self.start_ns, self.end_ns)
         row = next(rows, None)
-        return RowSource(self._tracks, itertools.chain([row] if row else [], rows)), row[0] if row else 0
+        if row is None:
+            raise self._nothing(at_ns for at_ns, *_ in merged_rows(self._tracks, 0, 2**63 - 1))
+        return RowSource(self._tracks, itertools.chain([row], rows)), row[0]
+
+    def _nothing(self, times: Iterator[int]) -> FeedError:
+        """Return the error of a span in which there is nothing; ``times`` are the whole recording's."""
+        first = last = next(times, None)
+        if first is None or last is None:
+            return FeedError(f"the recording {self.path.name} is empty: nothing to play")
+        for at_ns in times:
+            last = max(last, at_ns)
+        begin = "" if not self.start_ns else f" from {_shown(self.start_ns)}"
+        end = "" if self.end_ns == 2**63 - 1 else f" before {_shown(self.end_ns)}"
+        return FeedError(
+            f"the recording {self.path.name} holds {_shown(first)} to {_shown(last)}; nothing to play"
+            f"{begin}{end}"
+        )
 
 
 def _unknown(symbol: str, recording: Recording) -> SymbolError:
@@ -358,6 +377,10 @@ def _file(path: str | Path) -> Path:
 
         return datasets.path(path.removeprefix(_DATASET))
     return Path(path).expanduser()
+
+
+def _shown(time_ns: int) -> str:
+    return dt.datetime.fromtimestamp(time_ns // 1_000_000_000, dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 def _speed(given: float | str) -> float:

@@ -8,6 +8,7 @@ backpressure: nothing is dropped, and no more than the socket's buffers is in me
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import http
 import logging
@@ -65,15 +66,24 @@ class Due(NamedTuple):
     ----------
     at_ns
         When it is due, UTC epoch nanoseconds.
-    from_ns
-        When it was received, of rows the first of them; never goes back.
+    from_ns, until_ns
+        When it was received, of rows the first and the last of them.
     frames
         What is sent.
     """
 
     at_ns: int
     from_ns: int
+    until_ns: int
     frames: list[str | bytes]
+
+    def received(self) -> list[tuple[int, int, str | bytes]]:
+        """Return each frame with its times, as `Playback.arrivals` has them."""
+        last = len(self.frames) - 1
+        return [
+            (self.from_ns, self.until_ns if number == last else self.from_ns, frame)
+            for number, frame in enumerate(self.frames)
+        ]
 
 
 class FrameSource:
@@ -99,7 +109,7 @@ class FrameSource:
             if len(frame) * 4 > MAX_FRAME_BYTES and _size(frame) > MAX_FRAME_BYTES:
                 self._damage.note(f"a frame of {_size(frame)} bytes, received at {at_ns}")
                 continue
-            return Due(at_ns, at_ns, [frame])
+            return Due(at_ns, at_ns, at_ns, [frame])
         return None
 
 
@@ -156,7 +166,7 @@ class RowSource:
         if any(self._tracks[symbol].step_ns for symbol, _ in packed):
             # A bar tells when it began, not what time it is now.
             frames.append(_clock(at_ns))
-        return Due(at_ns, from_ns, frames)
+        return Due(at_ns, from_ns, self._newest_ns, frames)
 
     def _frame(self, symbol: str, closed: bool, rows: list[Row]) -> str | bytes:
         track = self._tracks[symbol]
@@ -199,6 +209,7 @@ class ReplayServer:
         self._subscribed: frozenset[str] = frozenset()
         self._ready = asyncio.Event()
         self._pending: Due | None = None
+        self._unsent: collections.deque[tuple[int, int, str | bytes]] = collections.deque()
         self._last_ns = self._known_ns = 0
         self._server: ws.Server | None = None
         self._busy = False
@@ -280,8 +291,10 @@ class ReplayServer:
         )
         await self._send(socket, _encode({"e": "reply", "id": number, **answer}).decode())
 
-    async def _send(self, socket: ws.ServerConnection, frame: str | bytes) -> None:
-        self._playback.arrivals.append(self._known_ns)
+    async def _send(
+        self, socket: ws.ServerConnection, frame: str | bytes, received: tuple[int, int] | None = None
+    ) -> None:
+        self._playback.arrivals.append(received or (self._known_ns, self._known_ns))
         await socket.send(frame)
 
     async def _play(self, socket: ws.ServerConnection) -> None:
@@ -304,14 +317,18 @@ class ReplayServer:
             await self._playback.flowing.wait()
             if self._pending is None:
                 self._pending = self._source.next_frames(self._subscribed, self._due_ns())
-            if self._pending is None:
-                return
-            at_ns, from_ns, frames = self._pending
+                if self._pending is None:
+                    return
+                self._unsent.extend(self._pending.received())
+            at_ns = self._pending.at_ns
             await self._until(at_ns)
-            self._known_ns = max(self._known_ns, from_ns)
-            while frames:
-                await self._send(socket, frames[0])
-                unyielded += len(frames.pop(0))
+            while self._unsent:
+                from_ns, until_ns, frame = self._unsent[0]
+                self._known_ns = max(self._known_ns, from_ns)
+                await self._send(socket, frame, (from_ns, until_ns))
+                self._unsent.popleft()
+                unyielded += len(frame)
+            self._known_ns = max(self._known_ns, self._pending.until_ns)
             self._pending, self._last_ns = None, at_ns
             unyielded += _STEP_BYTES
             if unyielded >= _YIELD_BYTES:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from mdnb.errors import NoDataError
 from mdnb.rows import BarRow
 from mdnb.store.bars import BarStore
 from mdnb.store.columns import PARTIAL, BarColumns, frame_of, join_columns
@@ -230,7 +231,7 @@ class BarReader:
         Raises
         ------
         NoDataError
-            When more bars were amended since than is kept.
+            When more bars were amended since than is kept, or bars that were known then have left memory.
         """
         engine = self._engine
         engine.wanted()
@@ -241,15 +242,17 @@ class BarReader:
             was_known = closed <= as_of_us
             was_known[_not_over(engine, name, log, closed, as_of_ns)] = False
             known = np.flatnonzero(was_known)
-            if count is not None:
+            replaced = log.amendments.were_replaced(as_of_us)
+            if log.evicted and not replaced and len(known) < (1 if count is None else min(count, log.limit)):
+                raise _no_more_held(name, log, as_of_ns)
+            if count is not None and not replaced:
                 known = known[max(0, len(known) - count) :]
-            if not len(known):
-                return log.columns(0, 0)
-            first, last = int(known[0]), int(known[-1]) + 1
+            first, last = (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
             columns = log.columns(first, last)
             if len(known) < last - first:
                 columns = columns.where(known - first)
-            return log.amendments.undo(columns, as_of_us)
+            columns = log.amendments.undo(columns, as_of_us)
+            return columns if count is None else columns.part(max(0, len(columns) - count), len(columns))
 
     def known_frame(
         self, timeframe: Hashable, as_of_ns: int, window: Window, *, with_times: bool = False
@@ -325,6 +328,16 @@ def _not_over(
             break
         found.append(at)
     return found
+
+
+def _no_more_held(name: str, log: BarStore, as_of_ns: int) -> NoDataError:
+    first = log.first_start_ns()
+    held = "" if first is None else f"; they are held from {np.datetime64(first // _NS_PER_US, 'us')} UTC on"
+    asked = np.datetime64(as_of_ns // _NS_PER_US, "us")
+    return NoDataError(
+        f"the {name} bars that were known at {asked} UTC have left memory{held}."
+        " Hold more with DataManagerConfig(max_bars_per_timeframe=...)."
+    )
 
 
 def _labelled(

@@ -15,6 +15,7 @@ from mdnb.runtime.live.price_alerts import Alert, Fired
 from mdnb.runtime.live.records import quote_of, tick_of
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.columns import AMENDED
+from mdnb.types import timestamp
 
 __all__ = ["Closed", "EventPublisher"]
 
@@ -94,7 +95,13 @@ class EventPublisher:
         known_ns = max(bar.closed_ns for bar in bars)
         view = MarketView(engine, known_ns)
         if self._wants(EventType.BARS_CLOSED):
-            told = {"end_ns": end_ns, "closed_ns": known_ns, "bars": made}
+            told = {
+                "bars": made,
+                "end": timestamp(end_ns, engine.tz),
+                "closed_at": timestamp(known_ns, engine.tz),
+                "end_ns": end_ns,
+                "closed_ns": known_ns,
+            }
             self.emit(EventType.BARS_CLOSED, end_ns, told, view)
         for bar in made.values():
             for kind in (EventType.NEW_BAR, EventType.BAR_CONSTRUCTED):

@@ -58,7 +58,7 @@ class FrameBatcher:
         self._on_batch = on_batch
         self._waiting: list[str | bytes] = []
         self._scheduled = False
-        self._held: list[Batch] | None = None
+        self._held: list[Batch | Callable[[], None]] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def on_frame(self, frame: str | bytes) -> None:
@@ -84,9 +84,19 @@ class FrameBatcher:
     def release(self) -> None:
         """Process the buffered data, and everything from now on."""
         held, self._held = self._held or [], None
-        for batch in held:
-            # How long it was kept back here is no delay of the line.
-            self._route(batch, timed=False)
+        for one in held:
+            if isinstance(one, Batch):
+                # How long it was kept back here is no delay of the line.
+                self._route(one, timed=False)
+            else:
+                one()
+
+    def in_order(self, then: Callable[[], None]) -> None:
+        """Call something once the data that is buffered so far is processed; at once where none is."""
+        if self._held is None:
+            then()
+        else:
+            self._held.append(then)
 
     def leave(self) -> None:
         """Wait for nobody any more: the market is closed."""
@@ -112,7 +122,14 @@ class FrameBatcher:
             self.largest_batch = len(frames)
         self._take_frames(frames)
 
+    def flush_all(self) -> None:
+        """Decode and process all frames that have arrived, a flood too."""
+        while self._waiting:
+            self.flush()
+
     def _take_frames(self, frames: list[str | bytes]) -> None:
+        if not frames:
+            return
         batch = self._decoded(frames)
         if self._held is not None:
             self._held.append(batch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mdnb.rows import TradeRow
+from mdnb.runtime.live.placing import Order, as_array
 
 __all__ = ["HeldTrades"]
 
@@ -24,7 +25,7 @@ class HeldTrades:
     Attributes
     ----------
     rows
-        What waits, in order of arrival.
+        What waits, as if nothing had been missed: in order of arrival, and each that was missed in its place.
     missed
         Whether trades of the history are among them.
     closing_waits
@@ -32,30 +33,35 @@ class HeldTrades:
 
     Examples
     --------
+    >>> from mdnb.runtime.live.placing import InIds
     >>> held = HeldTrades(5, by_id=True, on_rows=lambda rows: None)
-    >>> held.keep([(20, 101.0, 1.0, 1, 0, 8)])
-    >>> held.keep([(11, 100.0, 1.0, 1, 0, 6), (15, 99.0, 1.0, 1, 0, 7)])
-    >>> held.missed = True
-    >>> [row[5] for row in held.ordered()]
-    [6, 7, 8]
+    >>> held.keep([(20, 101.0, 1.0, 1, 0, 9), (18, 99.0, 1.0, 1, 0, 8)])
+    >>> held.put([(11, 100.0, 1.0, 1, 0, 6), (15, 99.0, 1.0, 1, 0, 7)], InIds())
+    >>> [row[5] for row in held.rows]
+    [6, 7, 9, 8]
     """
 
     def __init__(self, base: int, *, by_id: bool, on_rows: Callable[[Sequence[TradeRow]], None]) -> None:
         self.base = base
+        self.by_id = by_id
         self.rows: list[TradeRow] = []
         self.missed = False
         self.closing_waits = True
-        self._by_id = by_id
         self._on_rows = on_rows
 
     def keep(self, rows: Sequence[TradeRow]) -> None:
-        """Hold trades back."""
+        """Hold trades back that have just arrived."""
         self.rows += rows
         self._on_rows(rows)
 
-    def ordered(self) -> list[TradeRow]:
-        """Return what waits as it belongs: by id, else by time; as it arrived where nothing was missed."""
-        if not self.missed:
-            return self.rows
-        by_id = self._by_id and all(row[5] >= 0 for row in self.rows)
-        return sorted(self.rows, key=lambda row: row[5 if by_id else 0])
+    def put(self, rows: Sequence[TradeRow], order: Order) -> None:
+        """Hold trades back that were missed, between those that wait already."""
+        places = order.places(as_array(self.rows), rows)
+        whole: list[TradeRow] = []
+        begin = 0
+        for place, row in sorted(zip(places, rows, strict=True), key=lambda one: one[0]):
+            whole += self.rows[begin:place]
+            whole.append(row)
+            begin = place
+        self.rows = whole + self.rows[begin:]
+        self._on_rows(rows)

@@ -58,7 +58,7 @@ class MarketView:
         TimeframeError
             When the timeframe is not kept.
         NoDataError
-            When more bars were amended since than is kept.
+            When more bars were amended since than is kept, or bars known then have left memory.
         """
         return self._engine.known(timeframe, self.time_ns, count)
 

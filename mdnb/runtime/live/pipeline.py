@@ -16,6 +16,7 @@ from mdnb.events.bus import EventBus
 from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
 from mdnb.runtime.live.accounting import Accounting, Ledger
 from mdnb.runtime.live.data_quality import Quality, QualityAlerts
+from mdnb.runtime.live.edge_trades import EdgeTrades
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.gap_book import GapBook
 from mdnb.runtime.live.held_trades import HeldTrades
@@ -86,6 +87,8 @@ class Pipeline:
         self.outage_ns: int | None = None
         self.gaps = GapBook()
         self.held: HeldTrades | None = None
+        self.arrival_ns = 0
+        self.edges = EdgeTrades() if ids == "none" else None
         self.history_missing: dict[str, float] = {}
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)
@@ -136,7 +139,7 @@ class Pipeline:
             if "trades" not in self.subscribed:
                 ledger.unsubscribed += len(rows) * builds
                 return
-            rows, again = self.duplicates.split(rows)
+            rows, again = (self.duplicates if self.edges is None else self.edges).split(rows)
             ledger.duplicate += len(again) * builds
             if engine.config.data_validation and rows:
                 rows, rejected = self.rules.split(rows, self._latest_ns())
@@ -145,6 +148,8 @@ class Pipeline:
                     self.quality.rejected(reason, row)
             if not rows:
                 return
+            if self.edges is not None:
+                self.edges.see(rows, self.outage_ns)
             if self.quality.rules is not None and engine.last_trade is not None:
                 self.quality.trades(rows, engine.last_trade[0])
             late_before = engine.cascade.out_of_order
@@ -216,7 +221,7 @@ class Pipeline:
         with engine.lock:
             self._set_time()
             held, self.held = self.held, None
-            rows = [] if held is None else held.ordered()
+            rows = [] if held is None else held.rows
             if not rows:
                 return
             lateness, cascade.max_lateness_ns = cascade.max_lateness_ns, _NO_LIMIT
@@ -377,8 +382,7 @@ class Pipeline:
     def _set_time(self) -> None:
         """Let the bars know the market's time; hold the symbol's lock."""
         engine = self.engine
-        if not engine.recorded:
-            engine.cascade.closing.advance(self.clock.now_ns())
+        engine.cascade.closing.advance(self.arrival_ns if engine.recorded else self.clock.now_ns())
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -413,15 +417,27 @@ class Pipeline:
         self.publish(closed, amended)
         engine.notify()
 
-    def reach(self, now_ns: int) -> None:
-        """Note a recording's time once what was received until then is taken in."""
-        with self.engine.lock:
-            self.engine.cascade.closing.advance(now_ns)
+    def next_instant(self, at_ns: int) -> int:
+        """Return when a recording's data counts as come that was received at an instant.
 
-    def next_edge(self) -> int | None:
-        """Return when the next bar ends; None while none is open."""
-        with self.engine.lock:
-            return self.engine.cascade.next_edge()
+        Later than all before it, in the microseconds in which stores tell time.
+        """
+        return max(at_ns, (self.engine.cascade.closing.now_ns // _NS_PER_US + 1) * _NS_PER_US)
+
+    def quiet(self) -> tuple[int, int, int]:
+        """Return between which times a recording's next trades neither close nor amend a bar.
+
+        Returns
+        -------
+        tuple of int
+            Not before the first, and before the second, in nanoseconds; the microsecond it is now. The second
+            is 0 where every trade counts by itself.
+        """
+        engine = self.engine
+        cascade = engine.cascade
+        root = cascade.root
+        each_counts = engine.activity or self.outlier_gate is not None or not root.is_open
+        return cascade.newest_ns, 0 if each_counts else root.edge, cascade.closing.now_ns // _NS_PER_US
 
     def close_due(self) -> None:
         """Close the bars whose interval has passed by more than the grace."""
@@ -467,10 +483,12 @@ class Pipeline:
         self.publish(closed, amended)
         engine.notify()
 
-    def newest_ns(self) -> int:
-        """Return the market time of the newest data held; the clock's where there is none."""
+    def newest_ns(self, else_ns: int | None = None) -> int:
+        """Return the market time of the newest data held; where there is none ``else_ns``, or now."""
         last = self.engine.last_trade
-        return last[0] if last is not None else self.clock.now_ns()
+        if last is not None:
+            return last[0]
+        return self.clock.now_ns() if else_ns is None else else_ns
 
     def live_spans(self, now_ns: int) -> list[tuple[int, int]]:
         """Return the intervals of market time in which data arrived, or was backfilled."""
@@ -488,8 +506,9 @@ class Pipeline:
         """Return and clear the bars that closed and those that changed; hold the symbol's lock."""
         engine = self.engine
         closed, engine.closed = engine.closed, []
-        amended = [(node.name, row) for node, row in engine.cascade.amended]
+        amended = [(node.name, row) for node, row in engine.cascade.amended] + engine.amended
         engine.cascade.amended.clear()
+        engine.amended.clear()
         return closed, amended
 
     def publish(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:

@@ -43,7 +43,7 @@ Fired = tuple[int, dict[str, Any]]
 """Market time (UTC epoch nanoseconds) and data of the ``ALERT`` event to emit."""
 
 
-@dataclasses.dataclass(eq=False, repr=False, slots=True)
+@dataclasses.dataclass(eq=False, repr=False, slots=True, weakref_slot=True)
 class Alert:
     """An alert that was set; made by ``live.alert(...)``.
 

@@ -1,24 +1,28 @@
 """Decodes the frames of a recording, each at the time at which it was received then (hot path).
 
 Bars close by that time alone, the grace included, and not by how fast the recording is played or how many
-frames are taken at once: the same bars close at the same market time at any speed.
+frames are taken at once: the same bars close at the same market time at any speed. What changes closed bars
+comes later by a microsecond at least than what came before it, so that a moment that was looked at stays as
+it was seen.
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from mdnb.clock import Clock, EventClock
 from mdnb.events.bus import EventBus
+from mdnb.events.progress import LOOKS, Progress
 from mdnb.feeds.playback import Playback
-from mdnb.rows import Batch, Decoder
+from mdnb.rows import Batch, Decoder, QuoteRow, TradeRow
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.process.loop import call_soon_if_open
+from mdnb.timeframes import Timeframe
 
 __all__ = ["STEP_SECONDS", "RecordedBatcher"]
 
@@ -27,6 +31,11 @@ STEP_SECONDS = 5.0
 
 _TIME: Final = "time passes"
 """Stands in the queue for time that passes without a frame; known by its identity."""
+
+_NS_PER_US = 1000
+
+Received = tuple[int, int, str | bytes | Batch]
+"""When it was received, until when nothing else was, and a frame, or what is in it."""
 
 
 class RecordedBatcher(FrameBatcher):
@@ -40,6 +49,11 @@ class RecordedBatcher(FrameBatcher):
         The recording's.
     bus
         Whose handlers are waited for where the recording is played as fast as possible; None: nobody's.
+
+    Attributes
+    ----------
+    began_ns
+        When the first frame that was taken in was received, UTC epoch nanoseconds; 0: none was.
     """
 
     def __init__(
@@ -53,57 +67,120 @@ class RecordedBatcher(FrameBatcher):
         bus: EventBus | None = None,
     ) -> None:
         super().__init__(decoder, pipelines, clock, health, on_batch)
+        self.began_ns = 0
         self._bus = bus
-        self._flowing = playback.flowing
-        self._queue: collections.deque[tuple[int, str | bytes]] = collections.deque()
+        self._playback = playback
+        self._times: collections.deque[tuple[int, int]] = collections.deque()
+        self._queue: collections.deque[Received] = collections.deque()
+        self._going: Iterator[bool] = iter(())
+        self._kept_back: list[Received] = []
         self._empty = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
-        self._arrivals = playback.arrivals
-        self._times: collections.deque[int] = collections.deque()
-        self._kept_back: collections.deque[tuple[int, int, Batch]] = collections.deque()
 
     def on_frame(self, frame: str | bytes) -> None:
         """Queue one raw frame; called on the loop."""
-        self._times.append(self._arrivals.popleft() if self._arrivals else 0)
+        arrivals = self._playback.arrivals
+        self._times.append(arrivals.popleft() if arrivals else (0, 0))
         super().on_frame(frame)
 
     def on_time(self, now_ns: int) -> None:
         """Queue that time has passed until an instant, after the frames delivered so far."""
-        self._times.append(now_ns)
+        self._times.append((now_ns, now_ns))
         super().on_frame(_TIME)
 
-    def take(self, received: Sequence[tuple[int, str | bytes]]) -> None:
-        """Take frames at once, each with the time at which it was received."""
-        self._queue.extend(received)
-        self._work()
+    def steps(self, received: Iterable[Received]) -> Iterator[bool]:
+        """Take frames, and halt wherever bars may have closed."""
+        for one in received:
+            yield from self._steps_of(*one)
 
     def _take_frames(self, frames: list[str | bytes]) -> None:
-        self._queue.extend((self._times.popleft(), frame) for frame in frames)
+        self._queue.extend((*self._times.popleft(), frame) for frame in frames)
         self._work()
 
     def _work(self) -> None:
         """Take what waits, until a handler has to be waited for."""
-        queue = self._queue
-        while queue and not self._waits():
-            time_ns, frame = queue[0]
-            if not self.is_holding:
-                self._advance(time_ns)
-                if self._waits():
-                    # What closed before it is handled first.
+        while not self._waits():
+            if not next(self._going, False):
+                if not self._queue:
+                    self._playback.flowing.set()
+                    self._empty.set()
                     return
-            queue.popleft()
-            if frame is _TIME:
-                self._take_or_keep(time_ns, time_ns, Batch())
+                self._going = self._steps_of(*self._queue.popleft())
+
+    # -- time -----------------------------------------------------------------------------------------
+
+    def _steps_of(self, from_ns: int, until_ns: int, what: str | bytes | Batch) -> Iterator[bool]:
+        if what is _TIME:
+            what = Batch()
+        elif not isinstance(what, Batch):
+            # While the market begins, too: the venue's replies are in it.
+            what = self._decoded([what])
+        if self.is_holding:
+            self._kept_back.append((from_ns, until_ns, what))
+            return
+        self.began_ns = self.began_ns or from_ns
+        # Whoever looks just before has not seen what comes at the instant itself.
+        self._pass_time(from_ns - _NS_PER_US)
+        yield True
+        yield from self._rows_of(what) if self._playback.dated_rows else self._whole(from_ns, what)
+        self._pass_time(until_ns - _NS_PER_US)
+        yield True
+
+    def _pass_time(self, now_ns: int) -> None:
+        for pipeline in self._pipelines.values():
+            pipeline.advance(now_ns)
+
+    def _whole(self, at_ns: int, batch: Batch) -> Iterator[bool]:
+        """Take a frame, all of which came at one instant."""
+        bars = dict.fromkeys(symbol for symbol, _ in batch.bars)
+        for symbol in {**batch.trades, **batch.quotes, **batch.depth, **bars}:
+            pipeline = self._pipelines.get(symbol)
+            if pipeline is not None:
+                pipeline.arrival_ns = pipeline.next_instant(at_ns)
+        self._route(batch)
+        yield True
+
+    def _rows_of(self, batch: Batch) -> Iterator[bool]:
+        """Take rows each at its own time, those that close nothing together."""
+        for symbol, trades in batch.trades.items():
+            yield from self._row_by_row(symbol, trades, _batch_of_trades)
+        for symbol, quotes in batch.quotes.items():
+            yield from self._row_by_row(symbol, quotes, _batch_of_quotes)
+        for (symbol, name), bars in batch.bars.items():
+            length_ns = Timeframe.parse(name).step_ns
+            for row, closed in bars:
+                part = Batch()
+                part.bars[symbol, name] = [(row, closed)]
+                yield from self._alone(symbol, row[0] + length_ns, part)
+
+    def _row_by_row(
+        self, symbol: str, rows: list[Any], batch_of: Callable[[str, list[Any]], Batch]
+    ) -> Iterator[bool]:
+        pipeline = self._pipelines.get(symbol)
+        at, count = 0, len(rows)
+        while at < count:
+            yield from self._alone(symbol, rows[at][0], batch_of(symbol, rows[at : at + 1]))
+            at = begin = at + 1
+            if pipeline is None or self.in_step:
                 continue
-            frames, until_ns, edge = [frame], time_ns, self._next_edge()
-            # No bar can close before the next edge: until then it makes no difference.
-            while queue and queue[0][0] < edge and queue[0][1] is not _TIME:
-                until_ns, frame = queue.popleft()
-                frames.append(frame)
-            self._take_or_keep(time_ns, until_ns, self._decoded(frames))
-        if not queue:
-            self._flowing.set()
-            self._empty.set()
+            newest, edge, now_us = pipeline.quiet()
+            while at < count and newest <= (ts_ns := rows[at][0]) < edge:
+                newest, ts_us = ts_ns, ts_ns // _NS_PER_US
+                now_us = ts_us if ts_us > now_us else now_us + 1
+                at += 1
+            if at > begin:
+                pipeline.arrival_ns = now_us * _NS_PER_US
+                self._route(batch_of(symbol, rows[begin:at]))
+
+    def _alone(self, symbol: str, at_ns: int, batch: Batch) -> Iterator[bool]:
+        pipeline = self._pipelines.get(symbol)
+        if pipeline is not None:
+            instant = pipeline.next_instant(at_ns)
+            pipeline.advance(instant - _NS_PER_US)
+            yield True
+            pipeline.arrival_ns = instant
+        self._route(batch)
+        yield True
 
     # -- handlers that are waited for -----------------------------------------------------------------
 
@@ -122,9 +199,9 @@ class RecordedBatcher(FrameBatcher):
         if not bus.are_behind():
             return False
         if self._patience is None:
-            self._patience = loop.call_later(STEP_SECONDS, self._leave_behind)
-            self._flowing.clear()
+            self._playback.flowing.clear()
             self._empty.clear()
+            self._leave_behind(Progress(STEP_SECONDS, loop.time), loop)
         # They may have caught up before it was known that somebody waits.
         return bus.are_behind()
 
@@ -135,11 +212,15 @@ class RecordedBatcher(FrameBatcher):
                 self._patience = None
             self._work()
 
-    def _leave_behind(self) -> None:
-        self._patience = None
+    def _look(self, progress: Progress, loop: asyncio.AbstractEventLoop) -> None:
+        self._leave_behind(progress, loop)
+        self._resume()
+
+    def _leave_behind(self, progress: Progress, loop: asyncio.AbstractEventLoop) -> None:
+        """Go on without handlers that took too long for an event, and look again soon."""
         if self._bus is not None:
-            self._bus.leave_behind(STEP_SECONDS)
-        self._work()
+            self._bus.leave_behind(progress, STEP_SECONDS)
+            self._patience = loop.call_later(STEP_SECONDS / LOOKS, self._look, progress, loop)
 
     async def finish(self) -> None:
         """Wait until all that was delivered is taken in, and handled by those who are waited for."""
@@ -148,39 +229,11 @@ class RecordedBatcher(FrameBatcher):
             self._empty.clear()
             await self._empty.wait()
 
-    def _next_edge(self) -> int:
-        """Return the next instant at which a bar may close; 0 where every frame is taken by itself."""
-        pipelines = self._pipelines.values()
-        if self.is_holding or self.in_step or any(pipeline.engine.activity for pipeline in pipelines):
-            return 0
-        return min((pipeline.next_edge() or 0 for pipeline in pipelines), default=0)
-
-    def _advance(self, now_ns: int) -> None:
-        for pipeline in self._pipelines.values():
-            pipeline.advance(now_ns)
-
-    def _take_or_keep(self, from_ns: int, until_ns: int, batch: Batch) -> None:
-        """Take a batch for which time has been let pass, or keep it back with its times."""
-        if self.is_holding:
-            self._kept_back.append((from_ns, until_ns, batch))
-        else:
-            self._take_in(until_ns, batch)
-
-    def _take_in(self, until_ns: int, batch: Batch) -> None:
-        self._route(batch)
-        for pipeline in self._pipelines.values():
-            pipeline.reach(until_ns)
-        clock = self._clock()
-        if isinstance(clock, EventClock):
-            clock.advance(until_ns)
-
     def release(self) -> None:
         """Process what was kept back, and everything from now on."""
         super().release()
-        kept, self._kept_back = self._kept_back, collections.deque()
-        for from_ns, until_ns, batch in kept:
-            self._advance(from_ns)
-            self._take_in(until_ns, batch)
+        kept, self._kept_back = self._kept_back, []
+        self._queue.extendleft(reversed(kept))
         self._work()
 
     def leave(self) -> None:
@@ -189,4 +242,19 @@ class RecordedBatcher(FrameBatcher):
             self._patience.cancel()
         self._bus = None
         self._queue.clear()
+        self._going = iter(())
         self._empty.set()
+
+
+def _batch_of_trades(symbol: str, rows: list[TradeRow]) -> Batch:
+    made = Batch()
+    made.trades[symbol] = rows
+    made.clock_ns = rows[-1][0]
+    return made
+
+
+def _batch_of_quotes(symbol: str, rows: list[QuoteRow]) -> Batch:
+    made = Batch()
+    made.quotes[symbol] = rows
+    made.clock_ns = rows[-1][0]
+    return made

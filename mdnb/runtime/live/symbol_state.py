@@ -99,6 +99,7 @@ class SymbolState:
         self.on_wanted: Callable[[], None] | None = None
         self.updates = 0
         self.closed: list[ClosedBar] = []
+        self.amended: list[tuple[str, BarRow]] = []
         self.bars_wait = False
         self.last_trade: TradeRow | None = None
         self.last_quote: QuoteRow | None = None
@@ -154,8 +155,8 @@ class SymbolState:
     def _on_closed(self, node: Node, row: BarRow, flags: int, end_ns: int, closed_ns: int) -> None:
         self.closed.append(ClosedBar(node.name, row, flags, end_ns, closed_ns))
 
-    def _on_activity_closed(self, name: str, row: BarRow, end_ns: int, closed_ns: int) -> None:
-        self.closed.append(ClosedBar(name, row, 0, end_ns, closed_ns))
+    def _on_activity_closed(self, name: str, row: BarRow, flags: int, end_ns: int, closed_ns: int) -> None:
+        self.closed.append(ClosedBar(name, row, flags, end_ns, closed_ns))
 
     def _add_activity(self, timeframe: Timeframe) -> ActivityBars:
         made = ActivityBars(

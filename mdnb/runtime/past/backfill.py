@@ -48,11 +48,11 @@ class Backfill:
             for symbol, pipeline in self._pipelines.items()
         }
 
-    def on_status(self, status: str) -> None:
-        """Handle a new connection status; called on the background loop."""
+    def on_status(self, status: str, at_ns: int | None = None) -> None:
+        """Handle a new connection status of an instant of the market; called on the background loop."""
         for repair in self.repairs.values():
             if status == "disconnected":
-                repair.disconnected()
+                repair.disconnected(at_ns)
             elif status == "reconnected":
                 repair.reconnected()
 

@@ -1,27 +1,30 @@
 """Joining history and live data without a lost or a doubled bar.
 
 The feed is subscribed first and its data held back. Then the closed bars up to the interval that is open
-now are loaded, and the trades of that interval; live trades that came twice are known by their ids.
+now are loaded, and the trades of that interval; live trades that came twice are known by their ids, or by
+what they are where there are none.
 
 Of a venue whose fine bars do not reach as far back as was asked for, the coarser timeframes are asked too.
 Where the bar of a coarse timeframe that is being made began before the fine bars do, it is made of the
-venue's bars of a timeframe between the two, which nobody sees.
+venue's bars of a timeframe between the two, which nobody sees. The finest timeframe, where the venue has
+none of it, is made of the venue's finer bars. What lacks its beginning all the same is marked, and told.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mdnb.bars.node import Node
-from mdnb.bars.tree import nests
 from mdnb.errors import MdnbError
 from mdnb.feeds.base import Feed
 from mdnb.rows import BarRow
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.past.finest_bars import FinestBars
 from mdnb.runtime.past.merge_bars import merge_bars
-from mdnb.runtime.past.missed_trades import load_bars, load_trades
+from mdnb.runtime.past.patient_questions import PatientQuestions
+from mdnb.runtime.past.venue_bars import VenueBars
 from mdnb.sessions import DAY_NS
 from mdnb.store.columns import columns_from_rows
 from mdnb.timeframes import Timeframe
@@ -29,14 +32,10 @@ from mdnb.timeframes import Timeframe
 __all__ = ["load_history"]
 
 _log = logging.getLogger("mdnb")
-_TICK_WINDOW_NS = 10 * 60 * 1_000_000_000
 _NS = 1_000_000_000
 _SHORT_SHARE = 0.05
-
-_BETWEEN = tuple(
-    Timeframe.parse(name) for name in ("1day", "4hour", "1hour", "30min", "15min", "5min", "1min")
-)
-"""Timeframes that venues have, coarse to fine."""
+_SLIGHT_NS = 60 * _NS
+"""What is missing of a bar that is being made, and is marked on it, but not worth a word."""
 
 
 async def load_history(
@@ -44,155 +43,188 @@ async def load_history(
     pipelines: Mapping[str, Pipeline],
     initial_days: float,
     progress: Callable[[int, int, str], None] | None = None,
+    limit: float | None = None,
 ) -> None:
-    """Load ``initial_days`` of bars for every symbol, and the trades of the open interval."""
+    """Load ``initial_days`` of bars for every symbol, and the trades of the open interval.
+
+    Parameters
+    ----------
+    limit
+        For how many seconds a history may fail or not answer; None for ever.
+
+    Raises
+    ------
+    FeedError
+        When the history of the finest timeframe could not be had.
+    """
     if initial_days <= 0:
         return
     total = len(pipelines)
     said: list[str] = []
-    for done, (symbol, pipeline) in enumerate(pipelines.items()):
+    done = 0
+
+    def tell(text: str) -> None:
         if progress is not None:
-            progress(done, total, f"history of {symbol}")
-        said += await _Loader(feed, symbol, pipeline, initial_days).load()
+            progress(done, total, text)
+
+    for symbol, pipeline in pipelines.items():
+        told = f"history of {symbol}"
+        tell(told)
+        questions = PatientQuestions(feed, symbol, limit, functools.partial(_tell_again, tell, told))
+        said += await _Loader(feed, symbol, pipeline, initial_days, questions).load()
+        done += 1
     for sentence in said:
         _log.warning("%s", sentence)
-    if progress is not None:
-        progress(total, total, "; ".join(["live", *said]))
+    tell("; ".join(["live", *said]))
 
 
-@dataclasses.dataclass
+def _tell_again(tell: Callable[[str], None], told: str, why: str) -> None:
+    tell(f"{told}, asked again: {why}")
+
+
 class _Loader:
     """Loads the history of one symbol.
 
     Attributes
     ----------
     covers
-        By timeframe, from where on there is every bar, as far as the venue goes.
+        By timeframe, from where on there are closed bars, as far as the venue goes.
+    known
+        By timeframe, from where on nothing is missing until now, so that coarser bars can be made of it.
     """
 
-    feed: Feed
-    symbol: str
-    pipeline: Pipeline
-    days: float
-    now_ns: int = 0
-    start_ns: int = 0
-    covers: dict[str, int] = dataclasses.field(default_factory=dict)
+    def __init__(
+        self, feed: Feed, symbol: str, pipeline: Pipeline, days: float, questions: PatientQuestions
+    ) -> None:
+        self._symbol = symbol
+        self._pipeline = pipeline
+        self._engine = pipeline.engine
+        self._days = days
+        self._questions = questions
+        self._now_ns = feed.clock.now_ns()
+        self._start_ns = self._now_ns - int(days * DAY_NS)
+        self._venue = VenueBars(feed, self._engine.sessions, self._now_ns)
+        self.covers: dict[str, int] = {}
+        self.known: dict[str, int] = {}
 
     async def load(self) -> list[str]:
         """Load bars and trades; return what is to be said of what is missing."""
-        self.now_ns = self.feed.clock.now_ns()
-        self.start_ns = self.now_ns - int(self.days * DAY_NS)
-        root = self.pipeline.engine.cascade.root
-        span = root.grid.span(self.now_ns)
-        boundary = span[0] if span is not None else self.now_ns
-        rows: list[BarRow] | None = []
-        if self._depth_ns(root):
-            asked = max(self.start_ns, boundary - self._depth_ns(root))
-            rows = await self.feed.history_bars(self.symbol, root.name, asked, boundary)
-        if rows:
-            load_bars(self.pipeline, rows, boundary)
-        self.covers[root.name] = rows[0][0] if rows else boundary
-        if rows is not None:
-            for node in self.pipeline.engine.cascade.nodes()[1:]:
-                await self._load_coarser(node)
-        # No bars to be had: the trades are all there is to build from.
-        begins = boundary if rows is not None else 0
-        since = min(begins or self.now_ns, self.now_ns - _TICK_WINDOW_NS)
-        trades = await self.feed.history_trades(self.symbol, since, self.feed.clock.now_ns() + 1)
-        if trades:
-            load_trades(self.pipeline, trades, begins)
-        return self._missing() if rows is not None else []
+        root = self._engine.cascade.root
+        finest = FinestBars(self._pipeline, self._venue, self._questions, self._start_ns)
+        await finest.load()
+        if not finest.is_there:
+            return []
+        self.covers[root.name], self.known[root.name] = finest.covers, finest.known_from
+        for node in self._engine.cascade.nodes()[1:]:
+            await self._load_coarser(node)
+        with self._engine.lock:
+            for node in self._engine.cascade.nodes():
+                node.known_from = self._known_below(node)
+                node.partial = node.is_open and node.known_from > node.start
+        return self._missing()
 
-    def _depth_ns(self, node: Node | Timeframe) -> int:
-        """Return how far back the venue has bars of a timeframe, at most as far as was asked for."""
-        name = node.name
-        seconds = self.feed.history_depth(name) or 0.0
-        return int(min(seconds * _NS, float(self.now_ns)))
+    def _known_below(self, node: Node) -> int:
+        """Return from where on all is known of which a timeframe's open bar is made."""
+        return self.known[node.name if node.parent is None else node.parent.name]
+
+    def _open_start(self, node: Node) -> int:
+        return self._venue.open_start(node.grid.timeframe)
 
     def _is_short(self, node: Node, from_ns: int) -> bool:
         """Return whether bars from there on are fewer than asked for, by more than a market is quiet."""
-        sessions = self.pipeline.engine.sessions
-        lacking = sessions.open_ns(self.start_ns, from_ns)
-        whole = sessions.open_ns(self.start_ns, self.now_ns)
+        sessions = self._engine.sessions
+        lacking = sessions.open_ns(self._start_ns, from_ns)
+        whole = sessions.open_ns(self._start_ns, self._now_ns)
         return lacking > max(node.grid.timeframe.seconds * _NS, _SHORT_SHARE * whole)
 
-    def _open_start(self, node: Node) -> int:
-        """Return where the interval begins that is being made; now where the venue is closed."""
-        span = node.grid.span(self.now_ns)
-        return span[0] if span is not None else self.now_ns
+    # -- coarser timeframes -------------------------------------------------------------------------------
 
     async def _load_coarser(self, node: Node) -> None:
-        parent = node.parent
+        parent, root = node.parent, self._engine.cascade.root.name
         assert parent is not None
-        finer = self.covers[parent.name]
-        finest = self.covers[self.pipeline.engine.cascade.root.name]
-        if finest <= self._open_start(node) and not self._is_short(node, finest):
-            self.covers[node.name] = finer
+        if self.known[root] <= self._open_start(node) and not self._is_short(node, self.covers[root]):
+            self.covers[node.name], self.known[node.name] = self.covers[parent.name], self.known[parent.name]
             return
-        begun = finer > self._open_start(node)
-        own = self._depth_ns(node) > 0
-        if begun or not own:
-            between = self._between(parent, node)
-            if between is not None:
-                with self.pipeline.engine.lock:
-                    parent = self.pipeline.engine.cascade.feed_through(between, node.name)
-                await self._fetch(parent, finer, node)
-                finer = self.covers[parent.name]
-        await self._fetch(node, finer, node, own=own)
+        own = self._venue.depth_ns(node.grid.timeframe) > 0
+        parent = await self._put_between(parent, node, for_closed=not own)
+        rows: Sequence[BarRow] = ()
+        if own:
+            rows = await self._ask(node.grid.timeframe, node, wanted=True)
+        self._merge(node, parent, rows)
 
-    def _between(self, parent: Node, node: Node) -> Timeframe | None:
-        """Return the coarsest timeframe of the venue that can lie between two, its open bar known whole."""
-        sessions = self.pipeline.engine.sessions
-        fine, coarse = parent.grid.timeframe, node.grid.timeframe
-        found = [
-            one
-            for one in _BETWEEN
-            if one.name not in self.pipeline.engine.all_names()
-            and fine.sort_key < one.sort_key < coarse.sort_key
-            and nests(fine, one, sessions)
-            and nests(one, coarse, sessions)
-            and self._depth_ns(one)
-        ]
-        whole = [one for one in found if self.now_ns - self.covers[parent.name] >= one.seconds * _NS]
-        return next(iter(whole or found[-1:]), None)
+    async def _put_between(self, parent: Node, node: Node, *, for_closed: bool) -> Node:
+        """Feed a timeframe through those of the venue that reach further back; return the one that feeds it.
 
-    async def _fetch(self, node: Node, finer: int, wanted: Node, *, own: bool = True) -> None:
-        """Put the venue's bars of a timeframe where finer ones do not reach, from a bar of ``wanted`` on."""
-        rows: list[BarRow] = []
-        depth = self._depth_ns(node)
-        if own and depth:
-            start = max(self.start_ns, self._open_start(node) - depth)
-            span = wanted.grid.span(start)
-            rows = await self._ask(node.name, span[0] if span is not None else start, self._open_start(node))
-        engine, pipeline = self.pipeline.engine, self.pipeline
-        with engine.lock:
+        Parameters
+        ----------
+        for_closed
+            Whether its closed bars have to be made of them too.
+        """
+        tried = {*self._engine.all_names()}
+        while for_closed or self.known[parent.name] > self._open_start(node):
+            fine, coarse = parent.grid.timeframe, node.grid.timeframe
+            found = self._venue.between(fine, coarse, tried)
+            # Of the coarsest whose own open bar is known whole.
+            whole = [one for one in found if self._venue.open_start(one) >= self.known[parent.name]]
+            one = next(iter(whole or (found[-1:] if for_closed else ())), None)
+            if one is None:
+                break
+            tried.add(one.name)
+            if rows := await self._ask(one, node, wanted=False):
+                with self._engine.lock:
+                    made = self._engine.cascade.feed_through(one, node.name)
+                self._merge(made, parent, rows)
+                parent, for_closed = made, False
+        return parent
+
+    def _merge(self, node: Node, parent: Node, rows: Sequence[BarRow]) -> None:
+        """Put the venue's bars of a timeframe where finer ones do not reach."""
+        finer, known = self.covers[parent.name], self.known[parent.name]
+        with self._engine.lock:
             received = len(rows)
-            rows = pipeline.possible(node.name, rows)
-            pipeline.ledger.received += received - len(rows)
-            merge_bars(engine, node.name, columns_from_rows(rows))
-            self.covers[node.name] = min(finer, rows[0][0]) if rows else finer
-            for each in (node, *node.children):
-                each.partial = each.is_open and self.covers[node.name] > each.start
+            rows = self._pipeline.possible(node.name, rows)
+            self._pipeline.ledger.received += received - len(rows)
+            merge_bars(self._engine, node.name, columns_from_rows(rows))
+        self.covers[node.name] = min(finer, rows[0][0]) if rows else finer
+        joins = known <= self._open_start(node)
+        self.known[node.name] = min(known, self.covers[node.name]) if joins else known
 
-    async def _ask(self, name: str, start_ns: int, end_ns: int) -> list[BarRow]:
-        try:
-            return await self.feed.history_bars(self.symbol, name, start_ns, end_ns) or []
-        except MdnbError as error:
-            _log.warning("the venue gave no %s bars of %s: %s", name, self.symbol, error)
+    async def _ask(self, timeframe: Timeframe, node: Node, *, wanted: bool) -> Sequence[BarRow]:
+        """Return the venue's closed bars of a timeframe, from the beginning of a bar of a node on."""
+        if self._questions.gave_up:
             return []
+        end = self._venue.open_start(timeframe)
+        start = max(self._start_ns, end - self._venue.depth_ns(timeframe))
+        span = node.grid.span(start)
+        try:
+            rows = await self._questions.bars(timeframe.name, span[0] if span is not None else start, end)
+        except MdnbError as error:
+            level = logging.WARNING if wanted or self._questions.gave_up else logging.INFO
+            _log.log(level, "the venue gave no %s bars of %s: %s", timeframe.name, self._symbol, error)
+            return []
+        return rows or []
+
+    # -- what is missing ----------------------------------------------------------------------------------
 
     def _missing(self) -> list[str]:
         """Keep which timeframes lack how many days; return the sentence that says so."""
-        engine = self.pipeline.engine
-        whole = engine.sessions.open_ns(self.start_ns, self.now_ns)
+        sessions = self._engine.sessions
+        whole = max(sessions.open_ns(self._start_ns, self._now_ns), 1)
         short: list[str] = []
-        for node in engine.cascade.nodes():
-            from_ns = self.covers[node.name]
-            if node.hidden or not self._is_short(node, from_ns):
+        late: list[str] = []
+        for node in self._engine.cascade.nodes():
+            from_ns, begins, known = self.covers[node.name], self._open_start(node), self._known_below(node)
+            lacking = sessions.open_ns(self._start_ns, from_ns) if self._is_short(node, from_ns) else 0
+            hole = sessions.open_ns(max(begins, from_ns), known) if known > max(begins, from_ns) else 0
+            lacking += hole if hole >= _SLIGHT_NS else 0
+            if node.hidden or not lacking:
                 continue
-            lacking = engine.sessions.open_ns(self.start_ns, from_ns) / max(whole, 1) * self.days
-            self.pipeline.history_missing[node.name] = lacking
-            short.append(f"{node.name} {self.days - lacking:.3g}")
+            days = lacking / whole * self._days
+            self._pipeline.history_missing[node.name] = days
+            short.append(f"{node.name} {self._days - days:.3g}")
+            if known - begins >= _SLIGHT_NS:
+                late.append(node.name)
         if not short:
             return []
-        return [f"history of {self.symbol}: of {self.days:g} days the venue has {', '.join(short)}"]
+        said = f"history of {self._symbol}: of {self._days:g} days the venue has {', '.join(short)}"
+        return [said + (f"; the open bars of {', '.join(late)} lack their beginning" if late else "")]

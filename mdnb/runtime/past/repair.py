@@ -7,7 +7,6 @@ belongs, and amends.
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import itertools
 import logging
@@ -96,8 +95,14 @@ class SymbolRepair:
         """Whether the trades' ids tell what is missing."""
         return self._seen.ids == "sequential" and self._repairs
 
-    def disconnected(self) -> None:
-        """Begin a stretch that has no end yet; from now on the symbol's bars wait."""
+    def disconnected(self, at_ns: int | None = None) -> None:
+        """Begin a stretch that has no end yet; from now on the symbol's bars wait.
+
+        Parameters
+        ----------
+        at_ns
+            The market's time then, where it is not now.
+        """
         pipeline = self._pipeline
         self._up = False
         tail = self._open_end()
@@ -105,7 +110,7 @@ class SymbolRepair:
             tail.lose()
         else:
             low = self._seen.highest if self._by_id else -1
-            low_ns = self._seen.highest_ns if low >= 0 else pipeline.newest_ns()
+            low_ns = self._seen.highest_ns if low >= 0 else pipeline.newest_ns(at_ns)
             self.stretches.append(Stretch.after(low, low_ns, _now(), blind=self._by_id and low < 0))
             pipeline.outage_ns = low_ns
         if self._repairs and pipeline.held is None:
@@ -166,7 +171,8 @@ class SymbolRepair:
             return max(0, low_ns - self._lateness_ns)
         # Where there are no ids, ticks in memory tell what is held.
         start = max(low_ns - self._lateness_ns, min(low_ns, self._begins_ns))
-        known = self._seen.ids == "unique" or self._pipeline.engine.ticks.reaches(start)
+        engine = self._pipeline.engine
+        known = self._seen.ids == "unique" or (engine.config.enable_tick_data and engine.ticks.reaches(start))
         return start if known else low_ns
 
     # -- what the live trades show ----------------------------------------------------------------------
@@ -462,22 +468,8 @@ class SymbolRepair:
             # Amid those of its bar that are held.
             late = list(held)
             stretch.put += put_back_by_time(self._pipeline, late, late[0][0], late[-1][0])
-        inside = sorted((row for row in rows if low <= row[0] <= high), key=lambda row: row[0])
-        had = collections.Counter(stretch.had)
-        marked: list[tuple[bool, TradeRow]] = []
-        for row in inside:
-            marked.append((had[row] > 0, row))
-            had[row] -= 1
-        groups = [
-            (was, [row for _, row in run]) for was, run in itertools.groupby(marked, lambda one: one[0])
-        ]
-        for at, (was, run) in enumerate(groups):
-            if not was:
-                # What an answer has more than the last one lies between trades of that.
-                below = groups[at - 1][1][-1][0] if at else low
-                above = groups[at + 1][1][0][0] if at + 1 < len(groups) else high
-                stretch.put += put_back_by_time(self._pipeline, run, below, above)
-        stretch.had = inside
+        inside = [row for row in rows if low <= row[0] <= high]
+        stretch.put += put_back_by_time(self._pipeline, inside, low, high)
         stretch.note(sorted(inside + older), covers=covers)
 
     def _bar_of(self, row: TradeRow) -> tuple[int, int] | None:

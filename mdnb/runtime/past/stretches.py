@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Literal
 
 from mdnb.feeds.timeouts import Backoff
-from mdnb.rows import TradeRow
 from mdnb.validate.duplicates import Hole
 
 __all__ = ["Patience", "Reason", "Stretch"]
@@ -102,8 +101,6 @@ class Stretch:
         Whether the newest answer reaches its end.
     lacks
         What was lacking after the newest answer.
-    had
-        Where ids do not tell: the trades of the newest answer.
     put
         Trades that were put back.
 
@@ -136,7 +133,6 @@ class Stretch:
     same_for: float = 0.0
     covers: bool = False
     lacks: object = None
-    had: list[TradeRow] = dataclasses.field(default_factory=list)
     put: int = 0
 
     @classmethod

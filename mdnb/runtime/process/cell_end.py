@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+
+from mdnb.runtime.process.registry import running_shell
 
 __all__ = ["after_this_cell"]
 
@@ -16,8 +17,7 @@ def after_this_cell(call: Callable[[], None]) -> bool:
     >>> after_this_cell(print)
     False
     """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+    shell = running_shell()
     if shell is None:
         return False
 

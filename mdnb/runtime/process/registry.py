@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from mdnb.runtime.process.loop import background_loop
 
-__all__ = ["Closable", "RunningMarkets", "cell_key", "running_markets"]
+__all__ = ["Closable", "RunningMarkets", "cell_key", "running_cell", "running_markets", "running_shell"]
 
 _EXECUTIONS_COUNTED = 100
 _INTERACTIVE_WINDOW = ".interactive#"
@@ -68,11 +68,10 @@ def cell_key() -> object | None:
     It is the cell and how many it made in this execution: the second market of a cell replaces the second one
     of the last run of that cell, and what other cells made lives on.
     """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if shell is None:
+    running = running_cell()
+    if running is None:
         return None
-    cell, execution = _running_cell(shell)
+    cell, execution = running
     background = background_loop()
     counts: dict[object, int] = getattr(background, "cell_counts", {})
     background.cell_counts = counts  # type: ignore[attr-defined]  # kept beside the loop on purpose
@@ -82,16 +81,27 @@ def cell_key() -> object | None:
     return ("cell", cell, counts[execution])
 
 
-def _running_cell(shell: Any) -> tuple[object, object]:
-    """Return which cell runs, and which execution of it.
+def running_shell() -> Any:
+    """Return IPython's shell; None where there is none."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def running_cell() -> tuple[object, object] | None:
+    """Return which cell runs, and which execution of it; None where none does, as when a button is pressed.
 
     Where nothing names the cell it is known by its text: nbclient, papermill and consoles send no more, and
     in VS Code's interactive window each execution of a cell of a script is a cell of its own.
     """
+    shell = running_shell()
+    if shell is None:
+        return None
     kernel = getattr(shell, "kernel", None)
     if kernel is None:  # a terminal
         return shell.history_manager.input_hist_raw[-1], shell.execution_count
     request = kernel.get_parent() or {}
+    if request.get("header", {}).get("msg_type") != "execute_request":
+        return None
     metadata = request.get("metadata", {})
     # JupyterLab, Notebook and VS Code send `cellId`; Colab has a place of its own.
     named = metadata.get("cellId") or metadata.get("colab", {}).get("cell_id")

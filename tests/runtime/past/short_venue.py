@@ -21,6 +21,9 @@ __all__ = ["RULES", "ShortVenue", "bars_of", "market", "starts_of"]
 RULES = {"1min": "1min", "5min": "5min", "15min": "15min", "1hour": "1h", "4hour": "4h", "1day": "1D"}
 """The venue's intervals, and what pandas calls them."""
 
+_OTHERS = {"30sec": "30s", "3min": "3min", "30min": "30min", "6hour": "6h"}
+"""Those that it has not."""
+
 
 _COLUMNS = ("open", "high", "low", "close", "volume", "tick_count", "money")
 
@@ -43,10 +46,11 @@ def market(now_ns: int, days: float = 8.0) -> pd.DataFrame:
 def bars_of(trades: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return bars by pandas."""
     trades = trades.set_index(pd.to_datetime(trades["ts_ns"], utc=True))
-    made = trades["price"].resample(RULES[name]).ohlc()
-    made["volume"] = trades["size"].resample(RULES[name]).sum()
-    made["tick_count"] = trades["size"].resample(RULES[name]).count()
-    made["money"] = (trades["price"] * trades["size"]).resample(RULES[name]).sum()
+    rule = RULES.get(name) or _OTHERS[name]
+    made = trades["price"].resample(rule).ohlc()
+    made["volume"] = trades["size"].resample(rule).sum()
+    made["tick_count"] = trades["size"].resample(rule).count()
+    made["money"] = (trades["price"] * trades["size"]).resample(rule).sum()
     return made[made["tick_count"] > 0]
 
 

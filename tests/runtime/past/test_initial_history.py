@@ -11,6 +11,7 @@ import pytest
 import mdnb
 from mdnb.clock import EventClock
 from mdnb.market import LiveMarket
+from mdnb.rows import TradeRow
 from mdnb.sessions import DAY_NS
 from mdnb.suite import TradingSuite
 from mdnb.timeframes import Timeframe
@@ -67,17 +68,23 @@ def held_by(feed: ShortVenue, timeframes: list[str], days: float = 5) -> LiveMar
     return mdnb.live("X", timeframes, feed=feed, initial_days=days, progress=False)
 
 
-def assert_equals_pandas(market: LiveMarket, feed: ShortVenue, name: str, from_ns: int) -> None:
-    """Every bar that starts from there on, the one that is being made too, is that of all trades."""
+def assert_equals_pandas(
+    market: LiveMarket, feed: ShortVenue, name: str, from_ns: int, partial: tuple[int, ...] = ()
+) -> None:
+    """Every bar that starts from there on, the one that is being made too, is that of all trades.
+
+    Of those before it, and of no others, some are marked partial.
+    """
     trades = feed.market[feed.market["ts_ns"] < feed.now_ns + 1]
     true = bars_of(trades, name)
     true = true[starts_of(true) >= from_ns]
     mine = market.data.get_data(name, count=100_000)
+    assert mine.attrs["partial"] == partial
+    mine = mine.iloc[len(partial) :]
     columns = ["open", "high", "low", "close", "volume"]
     assert starts_of(mine).tolist() == starts_of(true).tolist()
     np.testing.assert_array_equal(mine[columns].to_numpy(), true[columns].to_numpy())
     assert mine["tick_count"].tolist() == true["tick_count"].tolist()
-    assert mine.attrs["partial"] == ()
 
 
 def floor(ns: int, name: str) -> int:
@@ -166,3 +173,122 @@ def test_of_a_venue_whose_fine_bars_reach_far_enough_no_other_is_asked() -> None
     with held_by(feed, ["1min", "1hour", "1day"], 2) as market:
         assert feed.asked_bars == ["1min"]
         assert market.data.get_timeframe_stats("1day").history_missing_days == 0.0
+
+
+def day_ends(market: LiveMarket, feed: ShortVenue) -> pd.DataFrame:
+    """Let it be the next day; return the day's bars."""
+    first, count = floor(NOW, "1min") + 60 * SECOND, 6 * 60
+    feed.trades(
+        *((first + i * MINUTE, 90.0, 1.0, 1, 1, int(feed.market.index[-1]) + 1 + i) for i in range(count))
+    )
+    return market.data.get_data("1day", count=1000)
+
+
+@pytest.mark.parametrize(
+    ("has", "limit", "known"),
+    [(("1min", "1day"), 720, 720 * MINUTE), (("1min", "5min", "1day"), 100, 502 * MINUTE)],
+    ids=str,
+)
+def test_a_bar_whose_beginning_is_not_to_be_had_is_marked_and_told(
+    has: tuple[str, ...], limit: int, known: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = ShortVenue(NOW, limit, has=has)
+    with held_by(feed, ["1min", "1day"]) as market:
+        lacks = floor(NOW, "1min") - known - floor(NOW, "1day")
+        missing = market.data.get_timeframe_stats("1day").history_missing_days
+        assert missing == pytest.approx(lacks / DAY_NS, abs=0.002)
+        assert "1day 0." in str(market)
+        days = day_ends(market, feed)
+        # All days before it are whole.
+        assert days.attrs["partial"] == (len(days) - 2,)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.endswith("; the open bars of 1day lack their beginning")
+
+
+def test_a_day_is_made_of_as_many_timeframes_between_as_it_takes() -> None:
+    feed = ShortVenue(NOW, 6)
+    with held_by(feed, ["1min", "1day"]) as market:
+        assert feed.asked_bars == ["1min", "15min", "1hour", "4hour", "1day"]
+        assert_equals_pandas(market, feed, "1day", floor(NOW - 5 * DAY_NS, "1day"))
+        assert market.timeframes == ["1min", "1day"]
+        assert day_ends(market, feed).attrs["partial"] == ()
+
+
+@pytest.mark.parametrize(
+    ("has", "kept", "asked"),
+    [
+        (("1min",), ["1hour"], ["1min"]),
+        (("1min", "1hour"), ["30min", "1hour"], ["1min", "1hour"]),
+        (("1min", "5min", "15min", "1hour"), ["3min", "6hour"], ["1min", "1hour"]),
+        # The bars nearest to now are of the finest.
+        (("1min", "5min", "15min"), ["30min"], ["15min"]),
+        (("1min", "1hour", "4hour"), ["6hour"], ["1hour", "1min"]),
+    ],
+    ids=str,
+)
+def test_the_finest_timeframe_is_made_of_the_venues_finer_bars_where_it_has_none_of_it(
+    has: tuple[str, ...], kept: list[str], asked: list[str]
+) -> None:
+    feed = ShortVenue(NOW, has=has)
+    with held_by(feed, kept) as market:
+        assert feed.asked_bars == asked
+        for name in kept:
+            first = market.data.get_data(name, count=100_000)
+            partial = first.attrs["partial"]
+            assert partial in ((), (0,))
+            assert_equals_pandas(market, feed, name, int(starts_of(first)[len(partial)]), partial)
+            assert len(first) > 12
+
+
+def test_a_finer_timeframe_that_is_refused_is_not_missed(caplog: pytest.LogCaptureFixture) -> None:
+    class Boastful(ShortVenue):
+        def history_depth(self, timeframe: str) -> float | None:
+            return super().history_depth("1min" if timeframe in ("1min", "15min") else timeframe)
+
+    feed = Boastful(NOW, has=["1min"])
+    with held_by(feed, ["1hour"]) as market:
+        assert feed.asked_bars == ["15min", "1min"]
+        assert len(market.data.get_data("1hour")) == 13
+    assert [record.getMessage()[:12] for record in caplog.records] == ["history of X"]
+
+
+def test_without_a_finer_timeframe_the_finest_bars_are_made_of_trades() -> None:
+    feed = ShortVenue(NOW)
+    with held_by(feed, ["30sec", "1min", "1hour"]) as market:
+        assert_equals_pandas(market, feed, "30sec", NOW - 10 * MINUTE + 25 * SECOND, (0,))
+        assert_equals_pandas(market, feed, "1min", floor(NOW, "1min") - 720 * MINUTE)
+        assert_equals_pandas(market, feed, "1hour", floor(NOW - 5 * DAY_NS, "1hour"))
+
+
+def test_the_open_hour_is_of_minutes_where_the_venue_has_them_and_else_marked() -> None:
+    feed = ShortVenue(NOW, has=["1min", "1hour"])
+    with held_by(feed, ["1hour", "1day"]) as market:
+        assert feed.asked_bars == ["1hour", "1min"]
+        assert_equals_pandas(market, feed, "1hour", floor(NOW - 5 * DAY_NS, "1hour") + 60 * MINUTE)
+    feed = ShortVenue(NOW, has=["1hour"])
+    with held_by(feed, ["1hour"]) as market:
+        feed.trades((floor(NOW, "1hour") + 61 * MINUTE, 90.0, 1.0, 1, 1, int(feed.market.index[-1]) + 1))
+        hours = market.data.get_data("1hour", count=1000)
+        assert hours.attrs["partial"] == (len(hours) - 2,)
+        assert market.data.get_timeframe_stats("1hour").history_missing_days > 0.0
+
+
+@pytest.mark.parametrize(
+    ("first", "trades", "partial"),
+    [
+        # The market was quiet for hours.
+        (-240, [trade(20, 100.0, 1.0, 7)], ()),
+        # In the last minute there were trades, and the venue has none of them.
+        (-30, [trade(20, 100.0, 1.0, 7)], (30,)),
+        (-30, [trade(-20, 100.0, 1.0, 6), trade(20, 100.0, 1.0, 7)], ()),
+        # It has no trades at all.
+        (-30, None, (30,)),
+    ],
+)
+def test_a_minute_is_marked_where_the_venues_trades_do_not_reach_its_beginning(
+    first: int, trades: list[TradeRow] | None, partial: tuple[int, ...]
+) -> None:
+    feed = HandFeed(minutes(first, 30), trades=trades, clock=EventClock(START + 30 * SECOND))
+    with open_market(feed, "1min") as market:
+        feed.trades(trade(40, 101.0, 1.0, 8), trade(70, 101.0, 1.0, 9), trade(130, 101.0, 1.0, 10))
+        assert market.data.get_data("1min").attrs["partial"] == partial

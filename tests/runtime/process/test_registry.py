@@ -87,3 +87,20 @@ print((len(background_loop().cell_counts), keys[-1]))
     )
     assert counted == 100
     assert last == ("cell", "a", 1)
+
+
+PRESSED = """
+import contextlib, queue
+
+manager.kernel.comm_manager.register_target("button", lambda comm, message: keys.append(cell_key()))
+run("keys.append(cell_key() is not None)")
+for number in range(2):
+    content = {"comm_id": str(number), "target_name": "button", "data": {}}
+    with contextlib.suppress(queue.Empty):  # there is no answer to it
+        client._dispatch_to_kernel(client.session.msg("comm_open", content))
+print(keys)
+"""
+
+
+def test_a_button_that_is_pressed_is_no_cell(tmp_path: Path) -> None:
+    assert in_a_kernel(PRESSED, tmp_path) == [True, None, None]

@@ -1,0 +1,140 @@
+"""Finds where trades that were missed belong among those that came, which stay in their order of arrival."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from mdnb.rows import TradeRow
+from mdnb.store.ticks import IN_BARS, TICK_DTYPE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["InAnswer", "InIds", "Order", "as_array"]
+
+_NOWHERE = 2**63 - 1
+
+
+class Order(Protocol):
+    """An order of trades that knows those that were missed too."""
+
+    def places(self, held: NDArray[np.void], rows: Sequence[TradeRow]) -> list[int]:
+        """Return for each of the missed trades the position of the one held that it comes before."""
+        ...
+
+
+class InIds:
+    """The order of ids that rise by one a trade: a trade came before the first one held with a higher id.
+
+    Examples
+    --------
+    >>> held = as_array([(5, 9.0, 1.0, 1, 0, 5), (9, 9.0, 1.0, 1, 0, 9), (8, 9.0, 1.0, 1, 0, 8)])
+    >>> InIds().places(held, [(6, 9.0, 1.0, 1, 0, 6), (10, 9.0, 1.0, 1, 0, 10)])
+    [1, 3]
+    """
+
+    def places(self, held: NDArray[np.void], rows: Sequence[TradeRow]) -> list[int]:
+        """Return for each of the missed trades the position of the one held that it comes before."""
+        if not rows:
+            return []
+        ids = held["trade_id"]
+        wanted = np.array([row[5] for row in rows], dtype=np.int64)
+        above = np.flatnonzero(ids > wanted.min())
+        above = above[np.argsort(ids[above], kind="stable")]
+        # One that came late follows newer ones: of all with a higher id the first to arrive counts.
+        first = np.append(np.minimum.accumulate(above[::-1])[::-1], len(held))
+        places: list[int] = first[np.searchsorted(ids[above], wanted, side="right")].tolist()
+        return places
+
+
+class InAnswer:
+    """The order of an answer of the history, which has trades that came among those that were missed.
+
+    Parameters
+    ----------
+    answer
+        Its trades in their order, and whether each was missed.
+    by_id
+        Whether the others are known by their ids, else by time, price and size.
+
+    Examples
+    --------
+    >>> rows = [(5, 9.0, 1.0, 1, 0, -1), (6, 8.0, 1.0, 1, 0, -1), (6, 9.0, 1.0, 1, 0, -1)]
+    >>> order = InAnswer([(rows[0], False), (rows[1], True), (rows[2], False)], by_id=False)
+    >>> order.places(as_array([rows[0], rows[2]]), [rows[1]]), order.around(1, 4)
+    ([1], [(5, 6)])
+    """
+
+    def __init__(self, answer: Sequence[tuple[TradeRow, bool]], *, by_id: bool) -> None:
+        self._answer = answer
+        self._by_id = by_id
+
+    def places(self, held: NDArray[np.void], rows: Sequence[TradeRow]) -> list[int]:
+        """Return for each of the missed trades the position of the one held that it comes before."""
+        found = self._find(held)
+        before: list[int] = []
+        at = _NOWHERE
+        for one in reversed(found):
+            at = at if one is None else min(at, one)
+            before.append(at)
+        before.reverse()
+        newest = np.maximum.accumulate(held["ts_ns"]) if len(held) else held["ts_ns"]
+        places: dict[int, int] = {}
+        behind = -1
+        for (row, missed), own, following in zip(self._answer, found, before, strict=True):
+            if own is not None:
+                behind = max(behind, own)
+            elif missed and following != _NOWHERE:
+                places[id(row)] = following
+            elif missed:
+                # Nothing that came follows in the answer: behind what came before it, or where its time is.
+                by_time = int(np.searchsorted(newest, row[0], side="right"))
+                places[id(row)] = behind + 1 if behind >= 0 else by_time
+        return [places[id(row)] for row in rows]
+
+    def _find(self, held: NDArray[np.void]) -> list[int | None]:
+        """Return for each trade of the answer its position among those held; None for those that are not."""
+        if not self._answer:
+            return []
+        times, asked = held["ts_ns"], [row[0] for row, _ in self._answer]
+        window = (times >= min(asked)) & (times <= max(asked))
+        positions: dict[Hashable, list[int]] = collections.defaultdict(list)
+        for at, row in zip(np.flatnonzero(window).tolist(), held[window].tolist(), strict=True):
+            positions[self._key(row)].append(at)
+        # From the end: of equal trades the oldest may have left memory.
+        return [
+            None if missed or not positions[key] else positions[key].pop()
+            for (_, missed), key in ((one, self._key(one[0])) for one in reversed(self._answer))
+        ][::-1]
+
+    def _key(self, row: Sequence[int | float]) -> Hashable:
+        return row[5] if self._by_id and row[5] >= 0 else (row[0], row[1], row[2])
+
+    def around(self, low_ns: int, high_ns: int) -> list[tuple[int, int]]:
+        """Return for each missed trade when those that came before and after it were made.
+
+        Parameters
+        ----------
+        low_ns, high_ns
+            Of the first ones the former, of the last ones the latter.
+        """
+        after: list[int] = []
+        for row, missed in reversed(self._answer):
+            high_ns = high_ns if missed else row[0]
+            after.append(high_ns)
+        found = []
+        for (row, missed), high in zip(self._answer, reversed(after), strict=True):
+            if missed:
+                found.append((low_ns, high))
+            else:
+                low_ns = row[0]
+        return found
+
+
+def as_array(rows: Sequence[TradeRow]) -> NDArray[np.void]:
+    """Return trades in columns, as the tick store has them."""
+    return np.array([(*row, IN_BARS) for row in rows], dtype=TICK_DTYPE)

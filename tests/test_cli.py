@@ -1,0 +1,102 @@
+"""The command line, as a shell runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mdnb import cli
+from mdnb.decode import decoder
+from mdnb.feeds.replay import open_recording
+from mdnb.notebook import doctor
+from tests.limits import LIMIT_SECONDS
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipes with a path")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_recording_that_is_stopped_is_whole_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    # What is recorded goes through a pipe, so that this test sees it come.
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "mdnb", "record", "BTC-USD", str(pipe), "--feed", "sim://?speed=60"]
+    with subprocess.Popen(
+        [*command, "--seconds", "inf"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as recorder:
+        with pipe.open(encoding="utf-8") as lines:
+            held = [next(lines) for _ in range(20)]
+            recorder.send_signal(number)
+            held += lines
+        told, complaints = recorder.communicate(timeout=LIMIT_SECONDS)
+    assert recorder.returncode == 0
+    assert told.startswith(f"{len(held) - 1} frames of BTC-USD in {pipe}; ")
+    assert complaints == "recording BTC-USD; Ctrl-C ends it\n"
+    (tmp_path / "day.jsonl").write_text("".join(held))
+    opened = open_recording(tmp_path / "day.jsonl")
+    assert opened.frames is not None
+    frames = [frame for _, frame in opened.frames()]
+    assert (len(frames), opened.damage.count) == (len(held) - 1, 0)
+    assert decoder(opened.dialect).feed(frames).malformed == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seconds", "0"], "seconds must be above 0; got 0"),
+        (["--seconds", "-2"], "seconds must be above 0; got -2"),
+        (["--seconds", "nan"], "seconds must be above 0; got nan"),
+        (["--feed", "simm://"], "there is no feed 'simm'"),
+    ],
+)
+def test_what_cannot_be_recorded_is_told_in_one_line(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["record", "MNQ", str(tmp_path / "day.jsonl"), *options]) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(f"mdnb record: {message}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recording_that_is_there_is_continued_only_when_told_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "day.jsonl"
+    command = ["record", "BTCUSDT", str(file), "--feed", "replay:dataset:bitcoin-messages?speed=max"]
+    assert cli.main(command) == 0
+    once = file.read_text()
+    assert cli.main(command) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert cli.main(["record", "MNQ", str(file), "--append", "--feed", "sim://"]) == 1
+    assert "is a recording of BTCUSDT (binance)" in capsys.readouterr().err
+    assert file.read_text() == once
+    assert cli.main([*command, "--append"]) == 0
+    assert len(file.read_text().splitlines()) == 2 * len(once.splitlines())
+
+
+def test_every_option_of_record_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["record", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in ("(default: 60)", "Ctrl-C", "a new file", "the same symbol", "MDNB_FEED"):
+        assert words in shown
+
+
+def test_ctrl_c_ends_any_command_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "examine", interrupted)
+    assert cli.main(["doctor"]) == 130
+    assert capsys.readouterr().err == "mdnb doctor: interrupted\n"
