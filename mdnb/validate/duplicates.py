@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import operator
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -45,8 +45,7 @@ class Duplicates:
     ----------
     ids
         ``sequential``: ids rise by one a trade, so only the holes below the highest need remembering.
-        ``unique``: the newest ``window`` ids are remembered. ``none``: nothing is a duplicate but what was
-        announced by `expect_again`.
+        ``unique``: the newest ``window`` ids are remembered. ``none``: nothing is a duplicate.
     window
         How many ids to remember for ``unique``, and below the first id for ``sequential``.
 
@@ -79,8 +78,6 @@ class Duplicates:
         self._highest_ns = 0
         self._seen: set[int] = set()
         self._order: deque[int] = deque()
-        self._again: Counter[tuple[int, float, float]] = Counter()
-        self._again_ns = 0
 
     @property
     def first(self) -> int:
@@ -100,7 +97,7 @@ class Duplicates:
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow]]:
         """Return the rows that are new, and those whose id was seen before."""
         if self.ids == "none" or not rows:
-            return self._split_equal(rows) if self._again and rows else (rows, [])
+            return rows, []
         if self.ids == "sequential":
             # The usual case in one glance: the next ids, in order, none twice.
             first, last = rows[0][5], rows[-1][5]
@@ -141,26 +138,6 @@ class Duplicates:
             self._jump(Hole(self._highest, self._highest_ns, trade_id, row[0]))
         self._highest, self._highest_ns = trade_id, row[0]
         return True
-
-    def expect_again(self, rows: Sequence[TradeRow]) -> None:
-        """Announce trades of the history that may come live too; where ids are, these tell it.
-
-        Each stands for one that is equal, until a later one than all of them comes.
-        """
-        if self.ids == "none" and rows:
-            self._again = Counter(row[:3] for row in rows)
-            self._again_ns = max(row[0] for row in rows)
-
-    def _split_equal(self, rows: Sequence[TradeRow]) -> tuple[list[TradeRow], list[TradeRow]]:
-        fresh: list[TradeRow] = []
-        again: list[TradeRow] = []
-        for row in rows:
-            is_again = self._again[row[:3]] > 0
-            self._again[row[:3]] -= is_again
-            (again if is_again else fresh).append(row)
-        if rows[-1][0] > self._again_ns:
-            self._again.clear()
-        return fresh, again
 
     def _jump(self, hole: Hole) -> None:
         self.holes.append(hole)

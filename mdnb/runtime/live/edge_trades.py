@@ -84,6 +84,10 @@ class EdgeTrades:
         """Take trades that were missed and are put back."""
         if self._outages:
             self._outages[-1] += rows
+        self.expect(rows)
+
+    def expect(self, rows: Sequence[TradeRow]) -> None:
+        """Take trades of the history that may come by themselves too: each stands for one that is equal."""
         self._put.update(row[:3] for row in rows)
         self._put_until = max(self._put_until, *(row[0] for row in rows))
         for key in list(self._put)[: max(0, len(self._put) - _PUT_KEPT)]:

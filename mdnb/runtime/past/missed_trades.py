@@ -45,7 +45,9 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
     engine = pipeline.engine
     with engine.lock:
         rows, _ = pipeline.duplicates.split(rows)
-        pipeline.duplicates.expect_again(rows)
+        if pipeline.edges is not None and rows:
+            pipeline.edges.see(rows, None)
+            pipeline.edges.expect(rows)
         engine.ticks.extend(rows)
         for bars in engine.activity.values():
             bars.push_rows(rows)
