@@ -174,7 +174,7 @@ def count(frame, event, _):
     if event == "call" and frame.f_code.co_qualname == "Timeframe.parse":
         name, caller = frame.f_locals.get("given"), frame.f_back.f_code.co_filename.replace(chr(92), "/")
         # A feed's protocol, and histories of venues, have names of their own: they are read at that edge.
-        if isinstance(name, str) and "/mdnb/feeds/" not in caller and "initial_history" not in caller:
+        if isinstance(name, str) and "/mdnb/feeds/" not in caller and "/runtime/past/" not in caller:
             asked[name] += 1
 
 

@@ -24,7 +24,7 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.process.loop import call_soon_if_open
 from mdnb.timeframes import Timeframe
 
-__all__ = ["STEP_SECONDS", "RecordedBatcher"]
+__all__ = ["STEP_SECONDS", "Received", "RecordedBatcher"]
 
 STEP_SECONDS = 5.0
 """How long a replay waits for the handlers of an event, at most."""
