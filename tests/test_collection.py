@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.limits import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +39,7 @@ def _names(hours: int) -> list[str]:
     return [line for line in done.stdout.splitlines() if "::" in line]
 
 
+@pytest.mark.slow  # workers that find others than their neighbour stop by themselves; this tells which
 def test_every_process_finds_the_same_tests_in_the_same_order() -> None:
     names = _names(1)
     assert any(name.startswith("tests/test_collection.py") for name in names)
