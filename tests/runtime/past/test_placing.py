@@ -19,7 +19,7 @@ from mdnb.rows import TradeRow
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.runtime.past.missed_trades import put_back, put_back_by_time
+from mdnb.runtime.past.missed_trades import load_trades, put_back, put_back_by_time
 from mdnb.runtime.past.stretches import Patience
 from mdnb.sessions import Sessions
 from tests.runtime.past.outages import SECOND, START, Answer, Ids, Outcome, Script, bars_of, play
@@ -300,3 +300,15 @@ def test_bars_of_trades_that_cannot_be_made_anew_say_so(
     assert frame.attrs["partial"] == tuple(range(1, 10))
     for name in CLOCK:
         assert not mine.engine.frame(name).attrs["partial"]
+
+
+def test_of_equal_trades_of_the_first_history_and_of_an_outage_each_is_counted() -> None:
+    rows = named([*TRADES[:6], TRADES[5], *TRADES[20:40]], "none")
+    mine, whole = (make("none", enable_tick_data=False) for _ in range(2))
+    whole.take(rows)
+    # The history ends with the first of the two; the other one was missed.
+    load_trades(mine, rows[:6], 0)
+    mine.outage_ns = rows[5][0]
+    mine.take(rows[7:])
+    assert put_back_by_time(mine, rows[5:8], rows[5][0], rows[7][0]) == 1
+    assert_equal(mine, whole, CLOCK)
