@@ -69,9 +69,5 @@ def in_words(error: BaseException) -> str:
 
 def _kind(error: BaseException) -> tuple[object, ...]:
     """Return what tells an error from others: its type, and the place in the code where it was raised."""
-    trace = error.__traceback__
-    if trace is None:
-        return (type(error),)
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return type(error), trace.tb_frame.f_code, trace.tb_lineno
+    places = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    return type(error), *places[-1:]

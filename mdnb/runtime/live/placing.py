@@ -98,8 +98,6 @@ class InAnswer:
 
     def _find(self, held: NDArray[np.void]) -> list[int | None]:
         """Return for each trade of the answer its position among those held; None for those that are not."""
-        if not self._answer:
-            return []
         times, asked = held["ts_ns"], [row[0] for row, _ in self._answer]
         window = (times >= min(asked)) & (times <= max(asked))
         positions: dict[Hashable, list[int]] = collections.defaultdict(list)

@@ -55,8 +55,6 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
         engine.cascade.push_rows(newer)
         if rows:
             engine.last_trade = rows[-1]
-            if pipeline.edges is not None:
-                pipeline.edges.see(rows, None)
             pipeline.rules.seed([row[1] for row in rows[-64:]])
         engine.cascade.refused.clear()
         engine.cascade.amended.clear()

@@ -273,6 +273,47 @@ def test_the_open_hour_is_of_minutes_where_the_venue_has_them_and_else_marked() 
         assert market.data.get_timeframe_stats("1hour").history_missing_days > 0.0
 
 
+def test_an_open_hour_whose_minutes_begin_late_is_marked_and_how_much_is_missing_is_told() -> None:
+    # Seven bars of each: the minutes from 19:10 on.
+    feed = ShortVenue(NOW, 7, has=["1min", "1hour"])
+    with held_by(feed, ["1hour"], 0.25) as market:
+        assert feed.asked_bars == ["1hour", "1min"]
+        forming = market.data.get_data("1hour").iloc[-1]
+        true = feed.market[feed.market["ts_ns"] >= floor(NOW, "1hour") + 10 * MINUTE]
+        assert forming["volume"] == true["size"].sum()
+        missing = market.data.get_timeframe_stats("1hour").history_missing_days
+        assert missing * DAY_NS == pytest.approx(10 * MINUTE, rel=0.01)
+        feed.trades((floor(NOW, "1hour") + 61 * MINUTE, 90.0, 1.0, 1, 1, int(feed.market.index[-1]) + 1))
+        hours = market.data.get_data("1hour", count=1000)
+        assert hours.attrs["partial"] == (len(hours) - 2,)
+
+
+@pytest.mark.parametrize(("has", "partial"), [(("1min", "1hour"), ()), (("1hour",), (5,))], ids=str)
+def test_an_open_hour_of_a_feed_of_bars_is_of_the_minutes_that_closed_before_it_was_live(
+    has: tuple[str, ...], partial: tuple[int, ...]
+) -> None:
+    class Bars(ShortVenue):
+        source = "bars"
+
+        async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> None:
+            return None
+
+    now = floor(NOW, "1hour") + 5 * MINUTE + 35 * SECOND
+    feed = Bars(now, has=has)
+    feed.offered = ("1min",)
+    with held_by(feed, ["1hour"], 0.25) as market:
+        # The minute that is being made comes whole, and live.
+        later = floor(NOW, "1hour") + 5 * MINUTE
+        feed.bars(*((later + i * MINUTE, *[90.0] * 4, 1.0, 1, 90.0) for i in range(56)))
+        mine = market.data.get_data("1hour", count=1000)
+        assert mine.attrs["partial"] == partial
+        minutes_held = feed.market[feed.market["ts_ns"] < later]
+        true = bars_of(minutes_held, "1hour").iloc[-1]
+        held = 0.0 if partial else true["volume"]
+        assert mine["volume"].iloc[-2:].tolist() == [held + 55.0, 1.0]
+        assert mine["high"].iloc[-2] == (90.0 if partial else true["high"])
+
+
 @pytest.mark.parametrize(
     ("first", "trades", "partial"),
     [
@@ -283,12 +324,16 @@ def test_the_open_hour_is_of_minutes_where_the_venue_has_them_and_else_marked() 
         (-30, [trade(-20, 100.0, 1.0, 6), trade(20, 100.0, 1.0, 7)], ()),
         # It has no trades at all.
         (-30, None, (30,)),
+        # In none of its bars was there a trade: that says nothing of the minute before the first one.
+        (None, [trade(20, 100.0, 1.0, 7)], (30,)),
     ],
 )
 def test_a_minute_is_marked_where_the_venues_trades_do_not_reach_its_beginning(
-    first: int, trades: list[TradeRow] | None, partial: tuple[int, ...]
+    first: int | None, trades: list[TradeRow] | None, partial: tuple[int, ...]
 ) -> None:
-    feed = HandFeed(minutes(first, 30), trades=trades, clock=EventClock(START + 30 * SECOND))
+    quiet = [(START + i * MINUTE, *[100.0] * 4, 0.0, 0, 0.0) for i in range(-30, 0)]
+    history = quiet if first is None else minutes(first, 30)
+    feed = HandFeed(history, trades=trades, clock=EventClock(START + 30 * SECOND))
     with open_market(feed, "1min") as market:
         feed.trades(trade(40, 101.0, 1.0, 8), trade(70, 101.0, 1.0, 9), trade(130, 101.0, 1.0, 10))
         assert market.data.get_data("1min").attrs["partial"] == partial

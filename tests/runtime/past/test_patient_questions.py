@@ -75,6 +75,14 @@ def test_a_history_that_fails_is_asked_again_and_why_is_told() -> None:
     assert took < 20.0
 
 
+def test_a_socket_that_timed_out_is_not_taken_for_the_end_of_the_time() -> None:
+    said: list[str] = []
+    got, took = ask(Scripted(TimeoutError("the socket timed out"), None), said=said)
+    assert got == ROWS
+    assert said == ["the socket timed out"]
+    assert took < 20.0
+
+
 @pytest.mark.parametrize("error", [FeedRefusedError("HTTP 404"), SymbolError("no X here"), ValueError("odd")])
 def test_what_is_final_is_told_at_once(error: Exception) -> None:
     feed = Scripted(error)

@@ -17,9 +17,10 @@ from mdnb.events.types import Event, EventType
 from mdnb.instruments import Instrument
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.held_trades import HeldTrades
+from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.runtime.past.missed_trades import put_back, put_back_by_time
+from mdnb.runtime.past.missed_trades import load_trades, put_back, put_back_by_time
 from mdnb.runtime.past.stretches import Patience
 from mdnb.sessions import Sessions
 from tests.runtime.past.outages import SECOND, START, Answer, Ids, Outcome, Script, bars_of, play
@@ -300,3 +301,105 @@ def test_bars_of_trades_that_cannot_be_made_anew_say_so(
     assert frame.attrs["partial"] == tuple(range(1, 10))
     for name in CLOCK:
         assert not mine.engine.frame(name).attrs["partial"]
+
+
+CALM_TRADES = tuple(trade(i, 0.1 * i, 100.0 + 0.25 * (i % 2)) for i in range(61))
+
+
+def unplaced(pipeline: Pipeline) -> list[str | None]:
+    return [fault.timeframe for fault in pipeline.quality.errors if fault.type == "bars_not_rebuilt"]
+
+
+def test_bars_of_trades_that_have_left_memory_are_not_made_anew() -> None:
+    mine = make("sequential", ["1min", "5tick"], max_bars_per_timeframe=2)
+    mine.take([row for row in TRADES[:48] if not 10 <= row[5] < 20])
+    assert put_back(mine, TRADES[:48]) == 10
+    assert unplaced(mine) == ["5tick"]
+    frame = mine.engine.frame("5tick")
+    # The missed ones are the newest: of 48 trades the last three are in the open bar.
+    assert frame["tick_count"].tolist() == [5, 3]
+    assert frame["close"].iloc[-1] == TRADES[19][1]
+    assert frame.attrs["partial"] == (0,)
+
+
+def test_a_bar_whose_first_trades_are_no_longer_held_is_not_made_anew() -> None:
+    mine = make("sequential", ["1min", "20tick", "3tick"], max_ticks=30)
+    mine.take([row for row in TRADES[:48] if row[5] != 19])
+    assert put_back(mine, TRADES[:48]) == 1
+    # That of twenty began with trade 0, that of three with trade 18, which is the oldest held.
+    assert unplaced(mine) == ["20tick"]
+    whole = make("sequential", ["1min", "3tick"])
+    whole.take(TRADES[:48])
+    assert_equal(mine, whole, ["1min", "3tick"])
+    assert mine.engine.frame("20tick")["tick_count"].tolist() == [20, 20, 8]
+
+
+def test_bars_in_which_trades_that_were_taken_for_outliers_came_last_are_not_made_anew() -> None:
+    mine = make("sequential", ["1min", "4tick"], remove_outliers=True)
+    mine.outlier_gate = OutlierGate(mine.engine)
+    rows = [
+        *CALM_TRADES[:60],
+        *(trade(60 + i, 6.0 + 0.1 * i, 140.0 - 40.0 * (i in (2, 4))) for i in range(6)),
+    ]
+    # 60, 63 and 65 are far off, and believed with the last of them: then 62 and 64 are in the bars already.
+    for row in rows:
+        if row[5] != 61:
+            mine.take([row])
+    assert mine.engine.frame("4tick")["open"].tolist()[-2:] == [100.0, 140.0]
+    assert mine.engine.recent(5)["trade_id"].tolist() == [60, 62, 63, 64, 65]
+    assert put_back(mine, rows) == 1
+    assert unplaced(mine) == ["4tick"]
+    frame = mine.engine.frame("4tick")
+    assert frame["tick_count"].tolist() == [4] * 16 + [2]
+    assert frame["volume"].sum() == 66.0
+
+
+def test_bars_of_rows_that_stand_for_no_trade_are_not_made_anew() -> None:
+    # A feed's own rows may have a count of 0: which bars the ones behind the missed one are in is not known.
+    mine = make("sequential", ["1min", "9vol"])
+    rows = [trade(0, 0.0, size=9.0), trade(1, 1.0, size=2.0), (*trade(2, 2.0, size=9.0)[:3], 0, 1, 2)]
+    mine.take([rows[0], rows[2]])
+    assert put_back(mine, rows) == 1
+    assert unplaced(mine) == ["9vol"]
+    assert mine.engine.frame("9vol")["volume"].tolist() == [9.0, 9.0, 2.0]
+    assert mine.engine.frame("1min")["volume"].tolist() == [20.0]
+
+
+@pytest.mark.parametrize("ids", IDS)
+def test_trades_that_were_missed_outside_the_sessions_are_in_no_bar(ids: Ids) -> None:
+    config = DataManagerConfig(max_lateness_seconds=1e6)
+    sessions = Sessions([START + 60 * SECOND], [START + 3_600 * SECOND])
+    engine = SymbolState(Instrument("X", 0.25), sessions, [*CLOCK, *ACTIVITY], config)
+    mine = Pipeline(engine, EventBus(), EventClock(START), ids)
+    rows = named([trade(i, 30.0 + i) for i in range(60)], ids)
+    mine.take(rows[:10])
+    mine.outage_ns = rows[9][0]
+    mine.take(rows[20:])
+    assert put(mine, rows[9:21], rows[9][0], rows[20][0]) == 10
+    assert mine.engine.frame("1min")["tick_count"].tolist() == [30]
+    assert mine.engine.frame("5tick")["tick_count"].sum() == 30
+    assert not unplaced(mine)
+    assert mine.accounting(0, 0, 0).balanced
+
+
+def test_a_history_in_no_order_is_put_in_that_of_its_times() -> None:
+    mine, whole = make("unique"), make("unique")
+    whole.take(TRADES[:40])
+    mine.take(TRADES[:10])
+    mine.outage_ns = TRADES[9][0]
+    mine.take(TRADES[20:40])
+    shuffled = [TRADES[9], *TRADES[15:20], *TRADES[10:15], TRADES[20]]
+    assert put_back_by_time(mine, shuffled, TRADES[9][0], TRADES[20][0]) == 10
+    assert_equal(mine, whole)
+
+
+def test_of_equal_trades_of_the_first_history_and_of_an_outage_each_is_counted() -> None:
+    rows = named([*TRADES[:6], TRADES[5], *TRADES[20:40]], "none")
+    mine, whole = (make("none", enable_tick_data=False) for _ in range(2))
+    whole.take(rows)
+    # The history ends with the first of the two; the other one was missed.
+    load_trades(mine, rows[:6], 0)
+    mine.outage_ns = rows[5][0]
+    mine.take(rows[7:])
+    assert put_back_by_time(mine, rows[5:8], rows[5][0], rows[7][0]) == 1
+    assert_equal(mine, whole, CLOCK)

@@ -1,0 +1,36 @@
+"""The trades around outages, where trades have no ids."""
+
+from __future__ import annotations
+
+from mdnb.rows import TradeRow
+from mdnb.runtime.live.edge_trades import EdgeTrades
+
+
+def trade(at: int, price: float = 9.0) -> TradeRow:
+    return (at, price, 1.0, 1, 0, -1)
+
+
+def test_a_late_trade_is_remembered_where_it_is_no_newer_than_the_first_ones_after_the_outage() -> None:
+    edges = EdgeTrades(afterwards=2)
+    edges.see([trade(1), trade(2)], None)
+    edges.see([trade(10), trade(12), trade(20), trade(11), trade(15)], outage_ns=2)
+    # That of 20 is no longer among the first two, and that of 15 came late but is newer than they are.
+    assert [row[0] for row in edges.between(0, 99)] == [2, 10, 12, 11]
+
+
+def test_all_trades_of_the_newest_instant_before_an_outage_are_remembered() -> None:
+    edges = EdgeTrades(afterwards=1)
+    rows = [trade(1), trade(2, 8.0), trade(2, 9.0), trade(2, 8.0)]
+    edges.see(rows, None)
+    edges.see([trade(7)], outage_ns=2)
+    assert edges.between(0, 5) == rows[1:]
+
+
+def test_of_the_history_the_newest_hundred_thousand_trades_are_known_when_they_come_by_themselves() -> None:
+    edges = EdgeTrades()
+    rows = [trade(at) for at in range(100_003)]
+    edges.expect(rows)
+    assert edges.split(rows[:5]) == (rows[:3], rows[3:5])
+    assert edges.split(rows[-2:]) == ([], rows[-2:])
+    # Each stands for one.
+    assert edges.split(rows[-2:]) == (rows[-2:], [])
