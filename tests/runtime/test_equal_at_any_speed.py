@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,15 @@ def frames_file(path: Path, trades: list[Trade], *, quotes: bool = False) -> Pat
     return path
 
 
+def quotes_file(path: Path, trades: list[Trade]) -> Path:
+    """Write LEAN's quotes, whose rows have no times of receipt: milliseconds of one day."""
+    midnight = START - START % (86_400 * SECOND)
+    rows = [f"{(ns - midnight) // 10**6},{price - 0.01:.2f},{price + 0.01:.2f}" for ns, price in trades]
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
+        archive.writestr("20231114_xauusd_tick_quote.csv", "\n".join(rows))
+    return path.with_suffix(".zip")
+
+
 def candles_file(path: Path, count: int) -> Path:
     """Write minutes, some of which are not there."""
     dice = random.Random(count)
@@ -84,6 +94,7 @@ SHORT = ["1sec", "7sec", "1min"]
         ("late rows", SHORT, {"remove_outliers": True}),
         ("late frames", SHORT, {}),
         ("quotes", SHORT, {}),
+        ("rows of quotes", SHORT, {}),
         ("candles", ["1min", "5min", "15min"], {}),
         ("candles", ["5min", "15min", "1hour"], {}),
         ("candles", ["1min", "7min"], {"fill_gaps": True}),
@@ -100,19 +111,21 @@ def test_a_recording_closes_the_same_bars_at_any_speed(
         "late rows": lambda: rows_file(path, walk(3, 700, late=0.05)),
         "late frames": lambda: frames_file(path, walk(4, 700, late=0.05)),
         "quotes": lambda: frames_file(path, walk(5, 700), quotes=True),
+        "rows of quotes": lambda: quotes_file(path, walk(6, 700)),
         "candles": lambda: candles_file(path, 200),
     }[name]()
+    symbol = "XAUUSD" if name == "rows of quotes" else "X"
     limits = DataManagerConfig(**config)
-    expected = played(made, "X", names, data_manager_config=limits)
+    expected = played(made, symbol, names, data_manager_config=limits)
     ends = [row[0] for row in expected]
     assert ends == sorted(ends)
     assert len(expected) > 40
     if "max_bars_per_timeframe" not in config:
         # What has left memory cannot be looked at later.
-        assert played(made, "X", names, late=True, data_manager_config=limits) == expected
-    assert told("max", made, "X", names, config=limits) == expected
-    assert told("max", made, "X", names, config=limits, handled=True) == expected
-    paced = told(20_000 if name == "candles" else 2000, made, "X", names, config=limits)
+        assert played(made, symbol, names, late=True, data_manager_config=limits) == expected
+    assert told("max", made, symbol, names, config=limits) == expected
+    assert told("max", made, symbol, names, config=limits, handled=True) == expected
+    paced = told(20_000 if name == "candles" else 2000, made, symbol, names, config=limits)
     # What closed before somebody listened is not told to him.
     assert paced == expected[len(expected) - len(paced) :]
     assert len(paced) > 0.8 * len(expected)

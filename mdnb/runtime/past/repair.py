@@ -227,8 +227,6 @@ class SymbolRepair:
             self._release_in(self.patience.bars_wait)
 
     def _release_in(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._release)
 
     def _release(self) -> None:
