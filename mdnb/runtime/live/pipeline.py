@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Literal
 
 from mdnb.clock import Clock, EventClock, MarketClock
@@ -89,6 +89,8 @@ class Pipeline:
         self.held: HeldTrades | None = None
         self.arrival_ns = 0
         self.edges = EdgeTrades() if ids == "none" else None
+        # What the newest trades that were put back by time are known by.
+        self.put_back: set[Hashable] = set()
         self.history_missing: dict[str, float] = {}
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)

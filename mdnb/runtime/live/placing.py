@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Hashable, Sequence
+from collections.abc import Container, Hashable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -60,6 +60,8 @@ class InAnswer:
         Its trades in their order, and whether each was missed.
     by_id
         Whether the others are known by their ids, else by time, price and size.
+    put_back
+        By `key`, those of them that were missed as well and put back before.
 
     Examples
     --------
@@ -69,9 +71,16 @@ class InAnswer:
     ([1], [(5, 6)])
     """
 
-    def __init__(self, answer: Sequence[tuple[TradeRow, bool]], *, by_id: bool) -> None:
+    def __init__(
+        self,
+        answer: Sequence[tuple[TradeRow, bool]],
+        *,
+        by_id: bool,
+        put_back: Container[Hashable] = frozenset(),
+    ) -> None:
         self._answer = answer
         self._by_id = by_id
+        self._put_back = put_back
 
     def places(self, held: NDArray[np.void], rows: Sequence[TradeRow]) -> list[int]:
         """Return for each of the missed trades the position of the one held that it comes before."""
@@ -84,12 +93,15 @@ class InAnswer:
         before.reverse()
         newest = np.maximum.accumulate(held["ts_ns"]) if len(held) else held["ts_ns"]
         places: dict[int, int] = {}
-        behind = -1
+        behind = behind_put = -1
         for (row, missed), own, following in zip(self._answer, found, before, strict=True):
             if own is not None:
                 behind = max(behind, own)
+                if self.key(row) in self._put_back:
+                    behind_put = max(behind_put, own)
             elif missed and following != _NOWHERE:
-                places[id(row)] = following
+                # A late one precedes others that were put back: among these the answer's order counts.
+                places[id(row)] = max(following, behind_put + 1)
             elif missed:
                 # Nothing that came follows in the answer: behind what came before it, or where its time is.
                 by_time = int(np.searchsorted(newest, row[0], side="right"))
@@ -102,14 +114,15 @@ class InAnswer:
         window = (times >= min(asked)) & (times <= max(asked))
         positions: dict[Hashable, list[int]] = collections.defaultdict(list)
         for at, row in zip(np.flatnonzero(window).tolist(), held[window].tolist(), strict=True):
-            positions[self._key(row)].append(at)
+            positions[self.key(row)].append(at)
         # From the end: of equal trades the oldest may have left memory.
         return [
             None if missed or not positions[key] else positions[key].pop()
-            for (_, missed), key in ((one, self._key(one[0])) for one in reversed(self._answer))
+            for (_, missed), key in ((one, self.key(one[0])) for one in reversed(self._answer))
         ][::-1]
 
-    def _key(self, row: Sequence[int | float]) -> Hashable:
+    def key(self, row: Sequence[int | float]) -> Hashable:
+        """Return what a trade is known by."""
         return row[5] if self._by_id and row[5] >= 0 else (row[0], row[1], row[2])
 
     def around(self, low_ns: int, high_ns: int) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ __all__ = ["backfill", "load_bars", "load_trades", "put_back", "put_back_by_time
 
 _NO_LIMIT = 2**63 - 1
 _JITTER_NS = 1_000_000_000
+_PUT_KEPT = 100_000
 
 
 def load_bars(pipeline: Pipeline, rows: Sequence[BarRow], boundary_ns: int) -> None:
@@ -124,10 +125,14 @@ def put_back_by_time(pipeline: Pipeline, rows: Sequence[TradeRow], low_ns: int, 
         answer.append((row, row is new))
         if row is new:
             new = next(following, None)
-    order = InAnswer(answer, by_id=seen.ids != "none")
+    order = InAnswer(answer, by_id=seen.ids != "none", put_back=pipeline.put_back)
     around = order.around(low_ns, high_ns)
     missed = [_Missed((row, *edges), low_ns) for row, edges in zip(fresh, around, strict=True)]
-    return _put_behind(pipeline, missed, order)
+    put = _put_behind(pipeline, missed, order)
+    if len(pipeline.put_back) > _PUT_KEPT:
+        pipeline.put_back.clear()
+    pipeline.put_back.update(map(order.key, fresh))
+    return put
 
 
 def _in_order(rows: list[TradeRow]) -> list[TradeRow]:

@@ -403,3 +403,21 @@ def test_of_equal_trades_of_the_first_history_and_of_an_outage_each_is_counted()
     mine.take(rows[7:])
     assert put_back_by_time(mine, rows[5:8], rows[5][0], rows[7][0]) == 1
     assert_equal(mine, whole, CLOCK)
+
+
+@pytest.mark.parametrize("ids", ["unique", "none"])
+def test_a_late_trade_that_comes_first_does_not_part_what_is_put_back_bit_by_bit(ids: Ids) -> None:
+    # Number 8 comes late, and first after the outage; of the rest the history knows some at once, more later.
+    late, rest = trade(8, 7.9), [trade(number, float(number)) for number in range(12)]
+    market = make(ids, CLOCK)
+    given_ids = (lambda row: row) if ids == "unique" else (lambda row: (*row[:5], -1))
+    rows = [given_ids(row) for row in (*rest[:8], late, *rest[9:])]
+    market.take(rows[:3])
+    market.outage_ns = rows[2][0]
+    market.take([rows[8], rows[11]])
+    market.outage_ns = None
+    low_ns, high_ns = rows[2][0], rows[11][0]
+    for known in (rows[2:5] + rows[7:8] + rows[11:], rows[2:]):
+        put_back_by_time(market, known, low_ns, high_ns)
+    times = market.engine.ticks.tail(20)["ts_ns"].tolist()
+    assert [at for at in times if at != late[0]] == [row[0] for row in rows if row[0] != late[0]]
