@@ -92,6 +92,7 @@ class InAnswer:
             before.append(at)
         before.reverse()
         newest = np.maximum.accumulate(held["ts_ns"]) if len(held) else held["ts_ns"]
+        strange, strange_newest = _strange(held["ts_ns"], found)
         places: dict[int, int] = {}
         behind = behind_put = -1
         for (row, missed), own, following in zip(self._answer, found, before, strict=True):
@@ -99,10 +100,16 @@ class InAnswer:
                 behind = max(behind, own)
                 if self.key(row) in self._put_back:
                     behind_put = max(behind_put, own)
-            elif missed and following != _NOWHERE:
+                continue
+            if not missed:
+                continue
+            # Of what came and is not in the answer the times tell what belongs after it.
+            after = int(np.searchsorted(strange_newest, row[0], side="right"))
+            place = min(following, int(strange[after])) if after < len(strange) else following
+            if place != _NOWHERE:
                 # A late one precedes others that were put back: among these the answer's order counts.
-                places[id(row)] = max(following, behind_put + 1)
-            elif missed:
+                places[id(row)] = max(place, behind_put + 1)
+            else:
                 # Nothing that came follows in the answer: behind what came before it, or where its time is.
                 by_time = int(np.searchsorted(newest, row[0], side="right"))
                 places[id(row)] = behind + 1 if behind >= 0 else by_time
@@ -144,6 +151,18 @@ class InAnswer:
             else:
                 low_ns = row[0]
         return found
+
+
+def _strange(
+    times: NDArray[np.int64], found: Sequence[int | None]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the positions of trades that came since the first of an answer, and are not in it.
+
+    Also, for each, when the newest one up to there was made.
+    """
+    known = np.array([at for at in found if at is not None], dtype=np.int64)
+    strange = np.setdiff1d(np.arange(known.min(initial=len(times)), len(times)), known)
+    return strange, np.maximum.accumulate(times[strange])
 
 
 def as_array(rows: Sequence[TradeRow]) -> NDArray[np.void]:

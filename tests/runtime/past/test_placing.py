@@ -421,3 +421,16 @@ def test_a_late_trade_that_comes_first_does_not_part_what_is_put_back_bit_by_bit
         put_back_by_time(market, known, low_ns, high_ns)
     times = market.engine.ticks.tail(20)["ts_ns"].tolist()
     assert [at for at in times if at != late[0]] == [row[0] for row in rows if row[0] != late[0]]
+
+
+@pytest.mark.parametrize("ids", ["unique", "none"])
+def test_what_came_live_and_the_history_never_knew_follows_what_was_made_before_it(ids: Ids) -> None:
+    market = make(ids, CLOCK)
+    given_ids = (lambda row: row) if ids == "unique" else (lambda row: (*row[:5], -1))
+    rows = [given_ids(trade(number, float(number))) for number in range(9)]
+    market.take(rows[:3])
+    market.outage_ns = rows[2][0]
+    market.take([rows[7], rows[8]])
+    market.outage_ns = None
+    put_back_by_time(market, [row for row in rows[2:] if row is not rows[7]], rows[2][0], rows[8][0])
+    assert market.engine.ticks.tail(20)["ts_ns"].tolist() == [row[0] for row in rows]
