@@ -76,8 +76,8 @@ STEPS = (
     Step(
         "browser",
         "in a real browser",
-        # Each of the two has a browser and a JupyterLab of its own; mostly they wait for them.
-        _pytest("browser and not slow", "tests", "-n", "2", "--dist", "loadfile"),
+        # Each of the three has a browser and a JupyterLab of its own; mostly they wait for them.
+        _pytest("browser and not slow", "tests", "-n", "3", "--dist", "loadfile"),
     ),
     Step(
         "soak",

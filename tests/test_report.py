@@ -60,7 +60,13 @@ def _run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.fixture(scope="module", params=[(), ("-n", "2")], ids=["one process", "two processes"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((), id="one process"),
+        pytest.param(("-n", "2"), id="two processes", marks=pytest.mark.slow),
+    ],
+)
 def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """Return a folder with tests of every outcome, which were run twice, in two parts."""
     folder = tmp_path_factory.mktemp("outcomes")
