@@ -63,8 +63,8 @@ STEPS = (
     Step(
         "unit",
         "unit and property tests",
-        # A file as a whole in one of two processes: its fixtures are made once.
-        _pytest("not (kernel or browser or notebook or slow)", "tests", "-n", "2", "--dist", "loadfile"),
+        # A file as a whole in one of three processes, which wait for a third of the time.
+        _pytest("not (kernel or browser or notebook or slow)", "tests", "-n", "3", "--dist", "loadfile"),
         measured=True,
     ),
     Step("kernel", "in a real kernel", _pytest("kernel and not (browser or notebook or slow)", "tests")),

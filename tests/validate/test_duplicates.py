@@ -99,3 +99,15 @@ def test_only_the_newest_numbers_are_remembered() -> None:
     assert ids_of(check.split(trades([50, 70]))[1]) == [50]
     # 70 drove out the oldest.
     assert ids_of(check.split(trades([20, 50]))[0]) == [50]
+
+
+def test_ids_before_the_first_one_that_came_by_themselves_are_not_missing() -> None:
+    seen = Duplicates("sequential")
+    rows = {number: (number * 10, 100.0, 1.0, 1, 0, number) for number in range(3, 9)}
+    seen.split([rows[7], rows[8]])
+    seen.split([rows[5]])
+    seen.reopen(3, 30)
+    assert [list(hole.ids) for hole in seen.holes] == [[3, 4], [6]]
+    assert seen.split([rows[5]]) == ([], [rows[5]])
+    assert seen.split([rows[4], rows[6], rows[3]])[1] == []
+    assert seen.holes == []

@@ -20,6 +20,7 @@ from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past import missed_trades
 from mdnb.runtime.past.missed_trades import load_trades, put_back, put_back_by_time
 from mdnb.runtime.past.stretches import Patience
 from mdnb.sessions import Sessions
@@ -434,3 +435,14 @@ def test_what_came_live_and_the_history_never_knew_follows_what_was_made_before_
     market.outage_ns = None
     put_back_by_time(market, [row for row in rows[2:] if row is not rows[7]], rows[2][0], rows[8][0])
     assert market.engine.ticks.tail(20)["ts_ns"].tolist() == [row[0] for row in rows]
+
+
+def test_of_what_was_put_back_no_more_is_remembered_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(missed_trades, "_PUT_KEPT", 2)
+    market = make("unique", CLOCK)
+    rows = [trade(number, float(number)) for number in range(13)]
+    market.take([rows[0], rows[4], rows[8], rows[12]])
+    for low in (0, 4, 8):
+        assert put_back_by_time(market, rows[low : low + 5], rows[low][0], rows[low + 4][0]) == 3
+        assert market.put_back == {row[5] for row in rows[low + 1 : low + 4]}
+    assert market.engine.ticks.tail(20)["trade_id"].tolist() == list(range(13))
