@@ -28,17 +28,12 @@ def _examples() -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", _text("README.md"), re.MULTILINE | re.DOTALL)
 
 
-def test_there_is_an_example_for_either_face() -> None:
-    assert ["mdnb.live(" in code for code in _examples()].count(True) >= 1
-    assert ["TradingSuite.create(" in code for code in _examples()].count(True) >= 1
-
-
-@pytest.mark.parametrize("code", _examples(), ids=lambda code: code.splitlines()[0])
-def test_the_example_runs_as_it_stands(code: str, tmp_path: Path) -> None:
+def _printed(code: str, folder: Path, **variables: str) -> str:
+    """Run code as a script that neither warns nor says anything on stderr; return what it printed."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -47,6 +42,17 @@ def test_the_example_runs_as_it_stands(code: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+    return done.stdout
+
+
+def test_there_is_an_example_for_either_face() -> None:
+    assert ["mdnb.live(" in code for code in _examples()].count(True) >= 1
+    assert ["TradingSuite.create(" in code for code in _examples()].count(True) >= 1
+
+
+@pytest.mark.parametrize("code", _examples(), ids=lambda code: code.splitlines()[0])
+def test_the_example_runs_as_it_stands(code: str, tmp_path: Path) -> None:
+    _printed(code, tmp_path)
 
 
 def test_what_is_recorded_as_told_is_played_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,19 +116,10 @@ live.close()
 )
 def test_the_handlers_of_the_example_take_their_events(code: str, tmp_path: Path) -> None:
     # As it stands an example ends before its first bar does, and what a handler raises ends nothing.
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _CALL_EACH.format(code=code, seconds=LIMIT_SECONDS)],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "MDNB_FEED": "sim://?speed=600"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
+    told = _printed(
+        _CALL_EACH.format(code=code, seconds=LIMIT_SECONDS), tmp_path, MDNB_FEED="sim://?speed=600"
     )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    assert done.stdout.count("called:") == code.count(".on(")
+    assert told.count("called:") == code.count(".on(")
 
 
 @pytest.mark.parametrize("page", _PAGES)
