@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 STEPS ?=
+ROOMS ?=
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
@@ -12,7 +13,7 @@ PIP_FLOOR := 25.1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lab bench soak clean distclean
+.PHONY: help demo test lab bench soak mutants clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -34,8 +35,11 @@ bench: $(VENV)/.installed-dev  ## speed, beside other packages; installs those a
 soak: $(VENV)/.installed-dev  ## the slow tests: hours of market, the environment of Binder
 	$(PY) -m tests soak
 
+mutants: $(VENV)/.installed-mutants  ## which planted faults the tests notice; hours; ROOMS="validate bars" for some rooms
+	$(PY) -m tests.mutants $(ROOMS)
+
 clean:  ## remove what the commands wrote, but not .venv
-	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutants
 	find mdnb tests notebooks binder -name __pycache__ -type d -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 
@@ -49,6 +53,10 @@ $(VENV)/.installed-demo: pyproject.toml $(VENV)/.pip
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.pip
 	$(PIP) install --quiet --editable . --group dev
 	@touch $(VENV)/.installed-demo $(VENV)/.installed-lab $@  # it holds what those two need
+
+$(VENV)/.installed-mutants: pyproject.toml $(VENV)/.pip
+	$(PIP) install --quiet --editable . --group mutants
+	@touch $@
 
 $(VENV)/.installed-lab: pyproject.toml $(VENV)/.pip
 	$(PIP) install --quiet --editable '.[lab]'

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from mdnb.events.subscription import Subscription
     from mdnb.events.types import Event, EventType
     from mdnb.feeds.base import Feed
-    from mdnb.feeds.registry import make_feed
+    from mdnb.feeds.registry import feed_names, make_feed
+    from mdnb.feeds.venue import VenueFeed
     from mdnb.instruments import Instrument
     from mdnb.live_frame import LiveFrame
     from mdnb.manager import RealtimeDataManager
@@ -96,11 +97,13 @@ __all__ = [
     "TimeframeAlignment",
     "TimeframeError",
     "TradingSuite",
+    "VenueFeed",
     "WaitTimeoutError",
     "__version__",
     "analysis",
     "datasets",
     "errors",
+    "feed_names",
     "live",
     "load_ipython_extension",
     "make_feed",
@@ -148,7 +151,9 @@ _HOMES = {
     "TimeframeAlignment": "mdnb.analysis.alignment",
     "TimeframeError": "mdnb.errors",
     "TradingSuite": "mdnb.suite",
+    "VenueFeed": "mdnb.feeds.venue",
     "WaitTimeoutError": "mdnb.errors",
+    "feed_names": "mdnb.feeds.registry",
     "live": "mdnb.market",
     "load_ipython_extension": "mdnb.notebook.magics",
     "make_feed": "mdnb.feeds.registry",

@@ -1,4 +1,4 @@
-"""The command line: ``mdnb demo``, ``mdnb doctor``, ``mdnb record``, ``mdnb --version``."""
+"""The command line: ``mdnb demo``, ``mdnb doctor``, ``mdnb feeds``, ``mdnb record``, ``mdnb --version``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mdnb import __version__
+from mdnb.errors import OptionError
 
 __all__ = ["main"]
 
@@ -36,14 +37,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     doctor = commands.add_parser(
         "doctor", help="show what is installed and whether a feed, bars and a chart work here"
     )
+    doctor.add_argument(
+        "feed", nargs="?", help="a venue, such as kraken: whether it can be reached from here"
+    )
     doctor.add_argument("--quiet", action="store_true", help="print only what is wrong")
+    commands.add_parser("feeds", help="list the feeds that can be named, and what each offers")
+    _add_record(commands)
+    given = parser.parse_args(arguments)
+    try:
+        return _run(given)
+    except (OSError, ValueError, LookupError, RuntimeError) as error:
+        print(f"mdnb {given.command}: {error}", file=sys.stderr)  # noqa: T201  # this is a command line
+        return 1
+    except KeyboardInterrupt:
+        print(f"mdnb {given.command}: interrupted", file=sys.stderr)  # noqa: T201  # as above
+        return 130
+
+
+def _run(given: argparse.Namespace) -> int:
+    if given.command == "demo":
+        from mdnb.notebook.demo import run_demo
+
+        return run_demo(given.folder)
+    if given.command == "record":
+        feed, symbol, file = _recorded(given)
+        return asyncio.run(_record(symbol, file, feed, given.seconds, given.append))
+    if given.command == "feeds":
+        from mdnb.notebook.feed_table import feed_table
+
+        print(feed_table())  # noqa: T201  # this is a command line
+        return 0
+    return _doctor(given.feed, quiet=given.quiet)
+
+
+def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     record = commands.add_parser(
-        "record", help="record a feed's raw frames to a file that replay: plays again"
+        "record",
+        help="record a feed's raw frames to a file that replay: plays again",
+        usage="mdnb record FEED SYMBOL --out FILE [...], or mdnb record SYMBOL FILE [--feed FEED] [...]",
     )
-    record.add_argument("symbol", help="as the feed writes it, such as BTC-USD")
+    record.add_argument("first", metavar="FEED | SYMBOL", help="a feed's name such as kraken, with --out")
     record.add_argument(
-        "file", type=Path, help="a new file, such as day.jsonl; packed where its name ends in .gz"
+        "second",
+        metavar="SYMBOL | FILE",
+        help="a symbol such as BTC/USD; or a new file, packed where its name ends in .gz",
     )
+    record.add_argument("--out", type=Path, metavar="FILE", help="a new file, such as btc.jsonl.gz")
     record.add_argument(
         "--feed", help="a feed's name, such as 'sim://?speed=10' (default: MDNB_FEED, or the simulator)"
     )
@@ -56,27 +95,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     record.add_argument(
         "--append", action="store_true", help="go on with a recording of the same symbol and feed"
     )
-    given = parser.parse_args(arguments)
-    try:
-        if given.command == "demo":
-            from mdnb.notebook.demo import run_demo
-
-            return run_demo(given.folder)
-        if given.command == "record":
-            return asyncio.run(_record(given.symbol, given.file, given.feed, given.seconds, given.append))
-        return _doctor(quiet=given.quiet)
-    except (OSError, ValueError, LookupError, RuntimeError) as error:
-        print(f"mdnb {given.command}: {error}", file=sys.stderr)  # noqa: T201  # this is a command line
-        return 1
-    except KeyboardInterrupt:
-        print(f"mdnb {given.command}: interrupted", file=sys.stderr)  # noqa: T201  # as above
-        return 130
 
 
-def _doctor(*, quiet: bool) -> int:
+def _recorded(given: argparse.Namespace) -> tuple[str | None, str, Path]:
+    """Return feed, symbol and file of either way to name them."""
+    if given.out is None:
+        return given.feed, given.first, Path(given.second)
+    if given.feed is not None:
+        raise OptionError("name the feed once: mdnb record FEED SYMBOL --out FILE, without --feed")
+    return given.first, given.second, given.out
+
+
+def _doctor(feed: str | None, *, quiet: bool) -> int:
     from mdnb.notebook.doctor import examine
+    from mdnb.notebook.reach import reach
 
-    problems, lines = examine()
+    problems, lines = examine() if feed is None else reach(feed)
     for line in lines if not quiet else problems:
         print(line)  # noqa: T201  # this is a command line
     return 1 if problems else 0
@@ -87,8 +121,10 @@ async def _record(symbol: str, file: Path, feed: str | None, seconds: float, app
     with _stopped_by_signals(stop):
         from mdnb.runtime.recording import record
 
-        print(f"recording {symbol}; Ctrl-C ends it", file=sys.stderr, flush=True)  # noqa: T201  # as above
-        frames = await record(symbol, file, feed, seconds, append=append, stop=stop)
+        def begun() -> None:
+            print(f"recording {symbol}; Ctrl-C ends it", file=sys.stderr, flush=True)  # noqa: T201  # as above
+
+        frames = await record(symbol, file, feed, seconds, append=append, stop=stop, begun=begun)
     done = f"{frames:,} frames of {symbol} in {file}; play them with feed='replay:{file}'"
     print(done if frames else f"no frame of {symbol} came")  # noqa: T201  # this is a command line
     return 0

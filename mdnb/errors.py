@@ -115,7 +115,7 @@ class FeedError(MdnbError, ConnectionError):
     >>> import mdnb
     >>> mdnb.make_feed("simm://")
     Traceback (most recent call last):
-    mdnb.errors.FeedError: there is no feed 'simm'. Did you mean 'sim'? Allowed: replay, sim.
+    mdnb.errors.FeedError: there is no feed 'simm'. Did you mean 'sim'? Allowed: ...
     """
 
 
@@ -182,7 +182,7 @@ class ClosedError(MdnbError, RuntimeError):
 
 
 class RuntimeUseError(MdnbError, RuntimeError):
-    """A blocking call was made where it would wait for itself, such as on the background loop.
+    """A call was made where it would wait for ever: on the background loop itself, or in a forked process.
 
     Examples
     --------

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
+import re
 
 from mdnb.sessions import Sessions
 
-__all__ = ["Instrument", "known_instrument"]
+__all__ = ["Instrument", "known_instrument", "with_prices"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class Instrument:
         A few words for people.
     price_decimals
         Decimals of the prices seen, where the tick size is unknown; None before any.
+    positive_prices
+        Whether every price is above zero. False for what trades at zero and below it, such as spreads, and
+        crude oil in April 2020: then no such price is refused, and nothing is judged by ratios of prices.
 
     Attributes
     ----------
@@ -55,6 +59,7 @@ class Instrument:
     point_value: float | None = None
     description: str = ""
     price_decimals: int | None = None
+    positive_prices: bool = True
     # Told once, for each record that is made asks for it.
     decimals: int = dataclasses.field(init=False, repr=False, compare=False)
 
@@ -89,6 +94,10 @@ def _future(symbol: str, tick: float, value: float, calendar: str, description: 
     )
 
 
+# Two contracts or more by the month codes of futures, as CLK0-CLM0, ESH26-ESM26 or CL:BF K0-M0-N0.
+_CONTRACT = r"[A-Z0-9]{0,4}?[FGHJKMNQUVXZ]\d{1,4}"
+_SPREAD = re.compile(rf"(?:[A-Z0-9]{{1,4}}:[A-Z0-9]{{2}} )?{_CONTRACT}(?:-{_CONTRACT})+")
+
 _KNOWN = {
     made.symbol: made
     for made in (
@@ -109,11 +118,30 @@ _KNOWN = {
 def known_instrument(symbol: str) -> Instrument:
     """Return what is known of a symbol; an unknown one trades around the clock in unknown ticks.
 
+    A calendar spread is known by its symbol, two futures' contracts with a hyphen between: its prices may be
+    zero and negative.
+
     Examples
     --------
     >>> known_instrument("MNQ").calendar
     'CME Globex Equity'
     >>> known_instrument("XBT/USD").calendar is None
     True
+    >>> known_instrument("CLK0-CLM0").positive_prices, known_instrument("BTC-USD").positive_prices
+    (False, True)
     """
-    return _KNOWN.get(symbol) or Instrument(symbol)
+    known = _KNOWN.get(symbol)
+    return known or Instrument(symbol, positive_prices=_SPREAD.fullmatch(symbol) is None)
+
+
+def with_prices(instrument: Instrument, positive_prices: bool | None) -> Instrument:
+    """Return an instrument whose prices are positive, or need not be; None leaves it as it is.
+
+    Examples
+    --------
+    >>> with_prices(known_instrument("CL"), False).positive_prices
+    False
+    """
+    if positive_prices is None:
+        return instrument
+    return dataclasses.replace(instrument, positive_prices=positive_prices)

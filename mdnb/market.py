@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from mdnb.config import DataManagerConfig
@@ -25,10 +25,12 @@ from mdnb.runtime.session_factory import drop_session, make_session, start_sessi
 from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import TimeframeName
 from mdnb.widgets.open_tables import TableOpener
+from mdnb.wrong_arguments import names_arguments
 
 __all__ = ["LiveMarket", "LiveSymbol", "live"]
 
 
+@names_arguments
 def live(
     symbol: str | Sequence[str] = "MNQ",
     timeframes: Sequence[str] | str | None = None,
@@ -40,6 +42,7 @@ def live(
     name: str | None = None,
     progress: bool = True,
     connect_timeout: float | None = 20.0,
+    positive_prices: bool | Mapping[str, bool] | None = None,
 ) -> LiveMarket:
     """Connect to a feed, load history and return the live market; plain calls, no ``await``.
 
@@ -62,10 +65,14 @@ def live(
         A live market of the same name is closed and replaced. Without one a cell that is run again replaces
         what it made, whatever the symbols: its first market the first one, its second the second.
     progress
-        Show what is being loaded, in a notebook.
+        Show in a notebook how far it is: connecting, and what is being loaded.
     connect_timeout
         Seconds in which there must be a connection. For as many more the history may fail, or not answer
         at all: until then it is asked again. None waits for ever.
+    positive_prices
+        False where prices may be zero and negative, as of spreads, or of crude oil in April 2020; of
+        several symbols for each, such as ``{"CL": False}``. None: as the feed says, and calendar spreads
+        of futures are known by their symbols.
 
     Returns
     -------
@@ -92,7 +99,15 @@ def live(
     preload()
     with progress_line(enabled=progress) as tell:
         session = make_session(
-            symbol, timeframes, feed, initial_days, tz, data_manager_config, tell, connect_timeout
+            symbol,
+            timeframes,
+            feed,
+            initial_days,
+            tz,
+            data_manager_config,
+            tell,
+            connect_timeout,
+            positive_prices,
         )
         key = ("live", name) if name is not None else cell_key()
         call(start_session(session, key))
@@ -137,6 +152,7 @@ class LiveSymbol(Face):
     remove_timeframe = Plain("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Plain("_parts.files", BarFiles.export)
     load = Plain("_parts.files", BarFiles.load)
+    record = Plain("_parts.connection", ConnectionView.record)
     depth = Plain("_parts.tables", TableOpener.depth, TableOpener.receive_depth)
     on = Forward("_parts.plain_events", PlainEvents.on)
     once = Forward("_parts.plain_events", PlainEvents.once)

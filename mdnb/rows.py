@@ -6,8 +6,9 @@ thing that ``msgspec`` can decode into. All times are UTC epoch nanoseconds.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -16,11 +17,17 @@ __all__ = [
     "Batch",
     "Decoder",
     "DepthUpdate",
+    "GonePiece",
+    "Levels",
     "QuoteRow",
     "Reply",
     "TradeRow",
+    "shortened",
+    "time_of",
     "trades_of_quotes",
 ]
+
+_NO_LIMIT = 2**63 - 1
 
 TradeRow = tuple[int, float, float, int, int, int]
 """``(ts_ns, price, size, count, side, trade_id)``.
@@ -39,13 +46,52 @@ BarRow = tuple[int, float, float, float, float, float, int, float]
 ``nan`` where unknown."""
 
 
+Levels = Sequence[tuple[float, float]]
+"""Levels of one side of an order book, ``(price, size)``, best first."""
+
+
+class GonePiece(NamedTuple):
+    """What is new in a closed bar that has left memory.
+
+    Attributes
+    ----------
+    row
+        The new trades alone, as a bar that starts when the bar does.
+    open, close
+        What the bar opens and closes with now; None as before.
+    is_all
+        Whether no other trade of its interval came.
+    whole
+        The bar made of the trades held; it counts where these are as many as the bar and the piece have. None
+        where not all are held.
+    """
+
+    row: BarRow
+    open: float | None
+    close: float | None
+    is_all: bool
+    whole: BarRow | None
+
+
 class DepthUpdate(msgspec.Struct, frozen=True, gc=False):
-    """A change of an order book: levels as ``(price, size)``; size 0 removes the level."""
+    """A change of an order book: levels as ``(price, size)``; size 0 removes the level.
+
+    Attributes
+    ----------
+    previous_id, last_id
+        The venue's number of the update that this one follows, and of this one; -1 where it has none. Of a
+        snapshot the first is -1.
+    checksum
+        What the venue says that the book adds up to once this is applied; -1 where it says nothing.
+    """
 
     ts_ns: int
     snapshot: bool
     bids: list[tuple[float, float]]
     asks: list[tuple[float, float]]
+    previous_id: int = -1
+    last_id: int = -1
+    checksum: int = -1
 
 
 class Reply(msgspec.Struct):
@@ -74,6 +120,8 @@ class Batch:
         Records understood that carry no market data: heartbeats, acknowledgements.
     malformed
         A short reason for each frame or record that was refused.
+    last_malformed
+        The newest of those frames or records, as it came.
     clock_ns
         The newest venue time seen, 0 if none.
     speed
@@ -89,6 +137,7 @@ class Batch:
         "depth",
         "ended",
         "frames",
+        "last_malformed",
         "malformed",
         "quotes",
         "replies",
@@ -105,9 +154,29 @@ class Batch:
         self.frames = 0
         self.control = 0
         self.malformed: list[str] = []
+        self.last_malformed: object = ""
         self.clock_ns = 0
         self.speed = 0.0
         self.ended = False
+
+    def refuse(self, reason: str, frame: object) -> None:
+        """Count a frame or record that was refused, and keep it."""
+        self.malformed.append(reason)
+        self.last_malformed = frame
+
+
+def shortened(frame: object, most: int = 120) -> str:
+    """Return the beginning of a frame, for people.
+
+    Examples
+    --------
+    >>> shortened(b'{"e":"trades"}'), shortened("ab" * 200, 4), shortened({"e": "trades"})
+    ('{"e":"trades"}', 'abab…', "{'e': 'trades'}")
+    """
+    if isinstance(frame, (bytes, bytearray)):
+        frame = bytes(frame[: 4 * most]).decode("utf-8", "replace")
+    text = frame if isinstance(frame, str) else reprlib.repr(frame)
+    return text if len(text) <= most else text[:most] + "…"
 
 
 class Decoder(Protocol):
@@ -116,6 +185,26 @@ class Decoder(Protocol):
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together, in order."""
         ...
+
+
+def time_of(row: Any, else_ns: int) -> int:
+    """Return the time of a row that may have been decoded wrong, UTC epoch nanoseconds.
+
+    Parameters
+    ----------
+    else_ns
+        What it is for one that has none, or no such time.
+
+    Examples
+    --------
+    >>> time_of((5, 9.0, 1.0, 1, 0, -1), 7), time_of((float("nan"), 9.0), 7), time_of(None, 7)
+    (5, 7, 7)
+    """
+    try:
+        ts_ns = int(row[0])
+    except (TypeError, ValueError, LookupError, OverflowError):
+        return else_ns
+    return ts_ns if 0 < ts_ns < _NO_LIMIT else else_ns
 
 
 def trades_of_quotes(rows: Sequence[QuoteRow], price: Literal["mid", "bid", "ask"]) -> list[TradeRow]:

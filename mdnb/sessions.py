@@ -6,6 +6,7 @@ closes has `Sessions.always`. All instants are UTC epoch nanoseconds.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import warnings
 from collections.abc import Iterable
@@ -16,13 +17,16 @@ import numpy as np
 from mdnb.errors import OptionError, suggest
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from numpy.typing import NDArray
 
-__all__ = ["DAY_NS", "Sessions"]
+__all__ = ["DAY_NS", "FIRST_CALENDAR_DAY", "Sessions"]
 
 DAY_NS = 86_400_000_000_000
+FIRST_CALENDAR_DAY = dt.date(1970, 1, 1)
+"""From here on a market's hours are known, whatever it trades now: history that is loaded may be as old.
+
+``pandas_market_calendars`` has hours of every day; no time of ours is before 1970.
+"""
 _EPOCH_DAY_ORDINAL = 719_163
 
 
@@ -192,9 +196,21 @@ class Sessions:
         """
         if self.always_open:
             return max(0, end_ns - start_ns)
-        low = np.maximum(self.opens, start_ns)
-        high = np.minimum(self.closes, end_ns)
+        held = self.within(start_ns, end_ns)
+        low = np.maximum(self.opens[held], start_ns)
+        high = np.minimum(self.closes[held], end_ns)
         return int(np.maximum(high - low, 0).sum())
+
+    def within(self, start_ns: int, end_ns: int) -> slice:
+        """Return which spans share some time with ``[start_ns, end_ns)``.
+
+        Examples
+        --------
+        >>> Sessions([0, 100, 300], [50, 200, 400]).within(50, 150)
+        slice(1, 2, None)
+        """
+        first = int(np.searchsorted(self.closes, start_ns, side="right"))
+        return slice(first, max(first, int(np.searchsorted(self.opens, end_ns, side="left"))))
 
     def __repr__(self) -> str:
         return (

@@ -126,13 +126,17 @@ class ImportResult(Record):
         impossible (`validate_bars`).
     over_limit
         Bars older than fit into memory while nothing goes to disk; not kept.
+    later
+        Bars left out because they begin after the one that is being made or, where none is, are not over at
+        the market's time: the market has not come so far.
     first, last
         Start of the file's first and last bar.
     findings
         What was left out, and why.
     notes
-        In words: why bars were refused, that the file names another symbol, that partial bars were replaced.
-        The first two are warned of, too.
+        In words: why bars were refused, that the file names another symbol, which rows contradict others of
+        the same time, that bars are later than the market; these are warned of, too. Also that partial bars
+        were replaced, that the bar that was being made was left out, and what reading the file put right.
 
     Examples
     --------
@@ -158,6 +162,7 @@ class ImportResult(Record):
     last: pd.Timestamp | None
     findings: tuple[Any, ...] = dataclasses.field(default=(), repr=False)
     notes: tuple[str, ...] = ()
+    later: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -247,15 +252,18 @@ class DataStatistics(Record):
     ticks_received, quotes_received, depth_updates
         Live data received.
     data_quality_score
-        0..100: 100 x `completeness` / 100 x (1 - `rejected_share`) x (1 - `late_share`) x `freshness`.
+        0..100: 100 x `completeness` / 100 x (1 - `rejected_share`) x (1 - `late_share`) x
+        (1 - `malformed_share`) x `freshness`.
     completeness
         0..100: worst of the timeframes, see `TimeframeStatistics`.
     rejected_share, late_share
         Share of the trades received that were refused or held back; that came late, whether they amended a
         bar or were too late. 0..1.
+    malformed_share
+        Messages of the whole connection that were not understood, as a share of its frames, 0..1.
     freshness
         1 while signs of life arrive, whether or not anybody trades, falling to 0 as the feed goes stale; 0
-        where data arrives and none is accepted.
+        where data arrives and none is accepted, none is understood, or all is of symbols not followed.
     connection_uptime
         Share of the time since the start with a connection, 0..100.
     avg_latency_ms, p99_latency_ms
@@ -268,6 +276,8 @@ class DataStatistics(Record):
     gaps, gaps_repaired, gaps_repairing
         Stretches that the feed did not deliver, those filled from the venue's history, and those for which it
         is being asked. The others are lost.
+    troubles
+        What fails in the background now, a sentence each, such as a disk that takes no bars.
     """
 
     symbol: str
@@ -281,6 +291,7 @@ class DataStatistics(Record):
     completeness: float
     rejected_share: float
     late_share: float
+    malformed_share: float
     freshness: float
     connection_uptime: float
     disconnects: int
@@ -293,6 +304,7 @@ class DataStatistics(Record):
     gaps_repaired: int
     gaps_repairing: int
     memory_usage_mb: float
+    troubles: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)

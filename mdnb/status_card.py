@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from mdnb.clock import clock_sentence
 from mdnb.number_format import price_text
+from mdnb.runtime.live.accounting import Accounting, counted
 from mdnb.runtime.live.health import Health
+from mdnb.runtime.live.kept_faults import DataFault
 from mdnb.sync_manager import SyncDataManager
 
 __all__ = ["status_html", "status_text"]
@@ -18,9 +20,10 @@ _WAITING = "#bf8700"
 _Rows = list[tuple[str, str]]
 
 
-def _connection(health: Health) -> _Rows:
+def _connection(health: Health, feed: str) -> _Rows:
     latency = health.latency_ms()
-    rows = [("connection", health.status + (f" ({health.detail})" if health.detail else ""))]
+    rows = [("feed", feed)] if feed else []
+    rows.append(("connection", health.status + (f" ({health.detail})" if health.detail else "")))
     rows.append(("uptime", f"{health.uptime_percent():.1f} %, {health.disconnects} disconnects"))
     rows.append(("latency", "no data yet" if latency != latency else f"{latency:.1f} ms"))  # nan
     silent = health.seconds_since_data()
@@ -36,12 +39,17 @@ def _counters(data: SyncDataManager) -> _Rows:
         "late": taken.late_dropped,
         "held back": taken.held_back,
         "outside the session": taken.outside_session,
+        "lost to a failure": taken.failed,
     }
     lost = ", ".join(f"{count:,} {name}" for name, count in elsewhere.items() if count)
     quality = (
         f"{stats.data_quality_score:.1f} (complete {stats.completeness:.1f} %, fresh {stats.freshness:.0%},"
-        f" rejected {stats.rejected_share:.2%}, late {stats.late_share:.2%})"
+        f" rejected {stats.rejected_share:.2%}, late {stats.late_share:.2%},"
+        f" malformed {stats.malformed_share:.2%})"
     )
+    malformed = data.get_validation_errors(1, "malformed")
+    refused = [] if stats.freshness else data.get_validation_errors(1, "all_refused")
+    odd = data.get_validation_errors(1, "odd_trade_id")
     left = stats.gaps - stats.gaps_repaired - stats.gaps_repairing
     states = {"repaired": stats.gaps_repaired, "being repaired": stats.gaps_repairing, "lost": left}
     gaps = ", ".join([f"{stats.gaps}", *(f"{count} {state}" for state, count in states.items() if count)])
@@ -51,6 +59,7 @@ def _counters(data: SyncDataManager) -> _Rows:
     disk = f", {memory.disk_usage_mb:.2f} MB on disk" if memory.bars_on_disk else ""
     return [
         *([("clock", wrong)] if wrong else []),
+        *(("trouble", sentence) for sentence in stats.troubles),
         ("quality", quality),
         (
             "trades",
@@ -58,6 +67,10 @@ def _counters(data: SyncDataManager) -> _Rows:
             + (f"; {lost}" if lost else "")
             + waiting,
         ),
+        *([("malformed", _malformed(taken, malformed[0]))] if malformed else []),
+        *([("others", _others(data, taken))] if taken.other_symbols else []),
+        *([("refused", refused[0].description)] if refused else []),
+        *([("trade ids", odd[0].description)] if odd else []),
         ("gaps", gaps if stats.gaps else "none"),
         *([("history", f"missing: {lacking}")] if lacking else []),
         (
@@ -66,6 +79,18 @@ def _counters(data: SyncDataManager) -> _Rows:
             + disk,
         ),
     ]
+
+
+def _malformed(taken: Accounting, last: DataFault) -> str:
+    return f"{taken.malformed:,} in {taken.frames:,} frames; {last.description}"
+
+
+def _others(data: SyncDataManager, taken: Accounting) -> str:
+    told = data.get_validation_errors(1, "other_symbols")
+    total = f"{taken.other_symbols_total:,} records"
+    if told:
+        return f"{told[0].description} ({total} so far)"
+    return f"{total} of symbols that nobody follows: {counted(taken.other_symbols)}"
 
 
 def _lacking(data: SyncDataManager) -> list[str]:
@@ -93,10 +118,22 @@ def _handlers(troubles: Sequence[str]) -> _Rows:
 
 
 def status_text(
-    title: str, health: Health, managers: Iterable[SyncDataManager], troubles: Sequence[str] = ()
+    title: str,
+    health: Health,
+    managers: Iterable[SyncDataManager],
+    troubles: Sequence[str] = (),
+    feed: str = "",
 ) -> str:
-    """Return the status as plain text; ``troubles`` are a sentence for each handler that has some."""
-    rows = [*_connection(health), *_handlers(troubles)]
+    """Return the status as plain text.
+
+    Parameters
+    ----------
+    troubles
+        A sentence for each handler that has some.
+    feed
+        Whose data it is; empty where that is not known.
+    """
+    rows = [*_connection(health, feed), *_handlers(troubles)]
     lines = [title, *(f"  {name:<11} {text}" for name, text in rows)]
     for data in managers:
         lines.append(f"  {data.symbol}")
@@ -108,7 +145,11 @@ def status_text(
 
 
 def status_html(
-    title: str, health: Health, managers: Sequence[SyncDataManager], troubles: Sequence[str] = ()
+    title: str,
+    health: Health,
+    managers: Sequence[SyncDataManager],
+    troubles: Sequence[str] = (),
+    feed: str = "",
 ) -> str:
     """Return the status as an HTML card; it needs no style sheet and follows the page's colours."""
     colour = _COLOURS.get(health.status, _WAITING)
@@ -116,7 +157,7 @@ def status_html(
     parts = [
         '<div style="border:1px solid currentColor;border-radius:6px;padding:8px 12px;display:inline-block">',
         f"<div>{dot} <strong>{html.escape(title)}</strong></div>",
-        _table([*_connection(health), *_handlers(troubles)]),
+        _table([*_connection(health, feed), *_handlers(troubles)]),
     ]
     for data in managers:
         parts.append(f'<div style="margin-top:6px"><strong>{html.escape(data.symbol)}</strong></div>')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,22 +11,27 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from mdnb.bars.made_of import made_of
 from mdnb.config import DataManagerConfig
-from mdnb.decode import decoder
 from mdnb.errors import OptionError, SymbolError
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.registry import make_feed
 from mdnb.feeds.replay.feed import ReplayFeed
 from mdnb.feeds.replay.server import FrameSource, RowSource
+from mdnb.instruments import with_prices
+from mdnb.runtime.feed_decoder import decoder_of
+from mdnb.runtime.live.accounting import counted
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.receipt_clock import receipt_lead
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
+from mdnb.runtime.live.refused_share import RefusedShare
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.session import SessionOptions
-from mdnb.timeframes import Timeframe
+from mdnb.timeframes import named_timeframes
 from mdnb.types import Bar
 
 __all__ = ["PlayStep", "play"]
@@ -63,12 +69,15 @@ def play(
     symbol: str | None = None,
     tz: str = "UTC",
     data_manager_config: DataManagerConfig | None = None,
+    positive_prices: bool | None = None,
     **options: Any,
 ) -> Iterator[PlayStep]:
     """Play a recording step by step in this thread: nothing runs in the background, nothing is waited for.
 
     Each step is an instant at which bars ended. Bars, views and times are those of the live engine, and of a
     replay of the same recording at any speed. What cannot be played is told by this call, before any step.
+    After the last one a `UserWarning` tells of trades that were refused, where these are many, and of
+    what was not understood.
 
     Parameters
     ----------
@@ -79,9 +88,11 @@ def play(
     symbol
         Which one of a recording with several; without it the only one.
     tz
-        Zone of times and frames.
+        Zone of times and frames, and of ``start`` and ``end`` as text that names none.
     data_manager_config
         Limits and rules.
+    positive_prices
+        False where prices may be zero and negative; None: as is known of the symbol.
     **options
         Those of `mdnb.feeds.replay.feed.ReplayFeed` but ``speed``, such as ``start``, ``end``, ``calendar``.
 
@@ -107,16 +118,28 @@ def play(
     """
     if "speed" in options:
         raise OptionError("play goes as fast as steps are taken: it takes no speed=")
+    if "timeframe" in options:
+        raise OptionError(
+            f"play takes timeframes=, one name or several; got timeframe={options['timeframe']!r}"
+        )
     config = data_manager_config or DataManagerConfig()
     if not isinstance(config, DataManagerConfig):
         raise OptionError(f"data_manager_config must be a DataManagerConfig; got {config!r}")
-    kept = SessionOptions(timeframes=_names(timeframes), config=config, tz=tz)
+    if not isinstance(positive_prices, bool | None):
+        raise OptionError(f"positive_prices must be True, False or None; got {positive_prices!r}")
+    kept = SessionOptions(timeframes=named_timeframes(timeframes), config=config, tz=tz)
+    if tz != "UTC":
+        options["tz"] = tz
     feed = _feed(source, options)
     name = symbol or _only(feed)
+    told = {} if positive_prices is None else {name: positive_prices}
+    kept = dataclasses.replace(kept, positive_prices=told)
     playback = feed.playback
     assert playback is not None
     playback.receipt_lead = receipt_lead
-    return _steps(feed, feed.load([name]), name, kept)
+    source_of_frames = feed.load([name])
+    made_of(feed, name).check(kept.timeframes)
+    return _steps(feed, source_of_frames, name, kept)
 
 
 def _feed(source: str | Path, options: dict[str, Any]) -> ReplayFeed:
@@ -135,18 +158,20 @@ def _feed(source: str | Path, options: dict[str, Any]) -> ReplayFeed:
     return made
 
 
-def _names(timeframes: Sequence[str] | str) -> tuple[Timeframe, ...]:
-    return tuple(map(Timeframe.parse, [timeframes] if isinstance(timeframes, str) else timeframes))
-
-
 def _steps(
     feed: ReplayFeed, source: FrameSource | RowSource, name: str, kept: SessionOptions
 ) -> Iterator[PlayStep]:
     playback = feed.playback
     assert playback is not None
     engine = SymbolState(
-        feed.instrument(name), feed.sessions(name), kept.timeframes, kept.config, kept.tz, feed.source
+        with_prices(feed.instrument(name), kept.positive_prices.get(name)),
+        feed.sessions(name),
+        kept.timeframes,
+        kept.config,
+        kept.tz,
+        feed.source,
     )
+    engine.how_to_add = "Name it in the timeframes= of mdnb.play."
     engine.recorded = engine.cascade.closing.follows_trades = True
     engine.bind_state(lambda: ("connected", 0.0), lambda: feed.clock)
     bus = EventBus()
@@ -154,12 +179,13 @@ def _steps(
     bus.tap(EventType.BARS_CLOSED, closed.append)
     pipeline = Pipeline(engine, bus, feed.clock, feed.ids, feed.quote_price)
     batcher = RecordedBatcher(
-        decoder(feed.dialect),
+        decoder_of(feed),
         {name: pipeline},
         lambda: feed.clock,
         Health(),
         lambda _batch: None,
         playback,
+        on_failure=_raise,
     )
     while (due := source.next_frames(frozenset([name]), None)) is not None:
         for _ in batcher.steps(due.received()):
@@ -168,6 +194,28 @@ def _steps(
     pipeline.end()
     while closed:
         yield _step(closed.popleft())
+    batcher.tell_unreadable()
+    left_out = _left_out(pipeline, batcher)
+    if left_out:
+        warn_user(f"{name} was played, but not all that {feed.path.name} holds: {'; '.join(left_out)}")
+
+
+def _left_out(pipeline: Pipeline, batcher: RecordedBatcher) -> list[str]:
+    """Return in words what was refused, where that is much, and what was not understood."""
+    refused = RefusedShare().look(pipeline, at_end=True)
+    said = [] if refused is None else [refused]
+    taken = pipeline.accounting(batcher.frames, batcher.control, batcher.malformed, batcher.counts)
+    if taken.outside_session and not taken.in_bars:
+        said.append(f"none is in a bar, {taken.outside_session:,} came outside the sessions of the venue")
+    if taken.malformed:
+        reasons = f"{counted(taken.malformed_reasons)}; the last one: {taken.last_malformed}"
+        said.append(f"messages were not understood: {reasons}")
+    return said
+
+
+def _raise(_pipeline: Pipeline, error: Exception) -> None:
+    """Let the caller, in whose thread it happened, know what failed."""
+    raise error
 
 
 def _step(event: Event) -> PlayStep:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from mdnb.config import DataManagerConfig
@@ -26,6 +26,7 @@ from mdnb.runtime.session_factory import drop_session, make_session, start_sessi
 from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import TimeframeName
 from mdnb.widgets.open_tables import TableOpener
+from mdnb.wrong_arguments import names_arguments
 
 __all__ = ["SuiteSymbol", "TradingSuite"]
 
@@ -71,6 +72,7 @@ class SuiteSymbol(Face):
     remove_timeframe = Forward("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Forward("_parts.files", BarFiles.export)
     load = Forward("_parts.files", BarFiles.load)
+    record = Forward("_parts.connection", ConnectionView.record)
     depth = Forward("_parts.tables", TableOpener.depth)
     on = Forward("_parts.awaited_events", AwaitedEvents.on)
     once = Forward("_parts.awaited_events", AwaitedEvents.once)
@@ -132,6 +134,7 @@ class TradingSuite(SuiteSymbol):
         self._finalizer.atexit = False
 
     @classmethod
+    @names_arguments
     async def create(
         cls,
         symbol: str | Sequence[str],
@@ -144,6 +147,7 @@ class TradingSuite(SuiteSymbol):
         name: str | None = None,
         progress: Callable[[int, int, str], None] | None = None,
         connect_timeout: float | None = 20.0,
+        positive_prices: bool | Mapping[str, bool] | None = None,
     ) -> TradingSuite:
         """Connect to a feed and load history.
 
@@ -166,10 +170,14 @@ class TradingSuite(SuiteSymbol):
             A suite of the same name is closed and replaced. Without one, running the same notebook cell
             again replaces the suite it made before.
         progress
-            Called with ``(done, total, text)`` while history is loaded.
+            Called with ``(done, total, text)`` while the feed connects and history is loaded.
         connect_timeout
             Seconds in which there must be a connection. For as many more the history may fail, or not answer
             at all: until then it is asked again. None waits for ever.
+        positive_prices
+            False where prices may be zero and negative, as of spreads, or of crude oil in April 2020; of
+            several symbols for each, such as ``{"CL": False}``. None: as the feed says, and calendar spreads
+            of futures are known by their symbols.
 
         Raises
         ------
@@ -178,7 +186,15 @@ class TradingSuite(SuiteSymbol):
             says why.
         """
         session = make_session(
-            symbol, timeframes, feed, initial_days, tz, data_manager_config, progress, connect_timeout
+            symbol,
+            timeframes,
+            feed,
+            initial_days,
+            tz,
+            data_manager_config,
+            progress,
+            connect_timeout,
+            positive_prices,
         )
         key = ("suite", name) if name is not None else cell_key()
         await await_call(start_session(session, key))

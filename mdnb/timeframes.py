@@ -11,6 +11,7 @@ import dataclasses
 import datetime as dt
 import functools
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from mdnb.sessions import DAY_NS, Sessions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Grid", "Timeframe", "TimeframeName"]
+__all__ = ["Grid", "Timeframe", "TimeframeName", "named_timeframes"]
 
 TimeframeName = Literal[
     "1sec", "5sec", "10sec", "15sec", "30sec",
@@ -346,11 +347,13 @@ class Grid:
         step = self.timeframe.step_ns
         if self.sessions.always_open:
             return -(-end_ns // step) - -(-start_ns // step)
-        low = np.maximum(self.sessions.opens, start_ns)
-        high = np.minimum(self.sessions.closes, end_ns)
+        spans = self.sessions.within(start_ns, end_ns)
+        opens = self.sessions.opens[spans]
+        low = np.maximum(opens, start_ns)
+        high = np.minimum(self.sessions.closes[spans], end_ns)
         held = high > low
-        first = -(-(low - self.sessions.opens) // step)
-        last = -(-(high - self.sessions.opens) // step)
+        first = -(-(low - opens) // step)
+        last = -(-(high - opens) // step)
         return int((last - first)[held].sum())
 
 
@@ -407,3 +410,25 @@ def _calendar_edges(timeframe: Timeframe, sessions: Sessions) -> tuple[NDArray[n
     first = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
     last = np.append(first[1:], len(group)) - 1
     return opened[first], closed[last]
+
+
+def named_timeframes(timeframes: object) -> tuple[Timeframe, ...]:
+    """Return the timeframes that one name or several mean.
+
+    Raises
+    ------
+    TimeframeError
+        When that is neither a name nor a list of them, or one is not understood.
+
+    Examples
+    --------
+    >>> [one.name for one in named_timeframes(["1m", "1h"])]
+    ['1min', '1hour']
+    """
+    if isinstance(timeframes, str):
+        return (Timeframe.parse(timeframes),)
+    if not isinstance(timeframes, Iterable):
+        raise TimeframeError(
+            f"timeframes takes a name such as '1min', or several: ['1min', '5min']; got {timeframes!r}"
+        )
+    return tuple(map(Timeframe.parse, timeframes))

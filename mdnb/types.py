@@ -285,7 +285,7 @@ class Gap(Record):
     start_ns, end_ns
         From the last trade before it to the first moment after it, UTC epoch nanoseconds.
     repaired
-        Whether the venue's history filled it.
+        Whether the venue's history filled it, and every bar is as if nothing had been missed.
     reason
         ``reconnect``, or ``missing_ids`` where trade ids were jumped over.
     trades
@@ -295,6 +295,9 @@ class Gap(Record):
     state
         ``repairing`` while the history is asked, then ``repaired`` or ``lost``. Of a lost one start and end
         are those of what is lacking still: the trades next to it.
+    not_rebuilt
+        Timeframes of which bars could not be made anew with what was put back, since the ticks in memory do
+        not reach so far. They are marked as partial; `state` is ``repaired`` then, and `repaired` False.
 
     Examples
     --------
@@ -312,6 +315,7 @@ class Gap(Record):
     tz: str = dataclasses.field(default="UTC", repr=False)
     gap_id: str = dataclasses.field(default="", kw_only=True)
     state: Literal["repairing", "repaired", "lost"] = dataclasses.field(default="lost", kw_only=True)
+    not_rebuilt: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
 
     @property
     def start(self) -> pd.Timestamp:
@@ -334,6 +338,7 @@ class Gap(Record):
             "repaired": self.repaired,
             "reason": self.reason,
             "trades": self.trades,
+            "not_rebuilt": self.not_rebuilt,
         }
 
 

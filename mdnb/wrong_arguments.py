@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast
 
 from mdnb.errors import suggest
 
-__all__ = ["arguments_do_not_fit"]
+__all__ = ["arguments_do_not_fit", "names_arguments"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _OTHER_WORDS = {
     "limit": "count",
@@ -27,6 +31,13 @@ _OTHER_WORDS = {
     "path": "filename",
     "file": "filename",
     "depth": "levels",
+    "days": "initial_days",
+    "history_days": "initial_days",
+    "symbols": "symbol",
+    "exchange": "feed",
+    "source": "feed",
+    "timezone": "tz",
+    "config": "data_manager_config",
 }
 """What other packages call an argument, and what it is called here."""
 
@@ -55,6 +66,9 @@ def arguments_do_not_fit(
     if sentence is None and f"{method.__qualname__}()" in str(error):
         # Whose part it is called on is nobody's business.
         sentence = str(error).replace(method.__qualname__, method.__name__)
+        if "multiple values" in sentence:
+            order = [name for name in inspect.signature(method).parameters if name != "self"]
+            sentence += f"; in this order they are {', '.join(order)}: give the later ones by name"
     return None if sentence is None else TypeError(sentence)
 
 
@@ -68,3 +82,34 @@ def _wrong_name(method: Callable[..., Any], given: Mapping[str, Any]) -> str | N
             hint = f"Did you mean {meant!r}?" if meant in taken else suggest(name, [*taken])
             return f"{method.__name__}() has no argument {name!r}. {hint}"
     return None
+
+
+def names_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function say of an argument that there is not which one is meant.
+
+    Examples
+    --------
+    >>> @names_arguments
+    ... def begin(symbol, *, initial_days=5): ...
+    >>> begin("MNQ", days=1)
+    Traceback (most recent call last):
+    TypeError: begin() has no argument 'days'. Did you mean 'initial_days'?
+    """
+
+    def look_at(given: Mapping[str, Any]) -> None:
+        sentence = _wrong_name(function, given)
+        if sentence is not None:
+            raise TypeError(sentence)
+
+    @functools.wraps(function)
+    def named(*args: P.args, **kwargs: P.kwargs) -> R:
+        look_at(kwargs)
+        return function(*args, **kwargs)
+
+    @functools.wraps(function)
+    async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+        look_at(kwargs)
+        return await cast("Awaitable[Any]", function(*args, **kwargs))
+
+    # What is awaited stays what is seen to be.
+    return cast("Callable[P, R]", awaited) if inspect.iscoroutinefunction(function) else named

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.chromium import find_chromium, how_to_install
 from tests.limits import LIMIT_SECONDS
@@ -22,6 +22,15 @@ _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("home", _PATIENT)
 settings.register_profile("ci", _PATIENT, derandomize=True)
 settings.register_profile("thorough", _PATIENT, max_examples=2_000)
+# `make mutants`: the same examples for each mutant, fewer of them, and no search for the smallest that fails.
+settings.register_profile(
+    "mutants",
+    _PATIENT,
+    derandomize=True,
+    database=None,
+    max_examples=30,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "home"))
 
 

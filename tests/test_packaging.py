@@ -116,10 +116,11 @@ def _group(project: dict[str, Any], name: str) -> Iterator[str]:
 @pytest.mark.parametrize("folder", ["mdnb", "tests"])
 def test_everything_imported_is_asked_for(folder: str, project: dict[str, Any]) -> None:
     asked = list(project["project"]["dependencies"])
-    asked += _group(project, "demo" if folder == "mdnb" else "dev")
+    for group in ["demo"] if folder == "mdnb" else ["dev", "mutants"]:
+        asked += _group(project, group)
     asked_names = {canonicalize_name(Requirement(text).name) for text in asked}
     distributions = packages_distributions()
-    ours = sys.stdlib_module_names | {"mdnb", "tests"} | _OPTIONAL
+    ours = sys.stdlib_module_names | {"mdnb", "mdnb_example", "tests"} | _OPTIONAL
     missing = {
         f"{name} ({where})"
         for name, where in _imported(ROOT / folder)

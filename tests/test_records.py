@@ -68,7 +68,9 @@ def made_of(kind: type[Record], number: float) -> Record:
             return number + 0.0, number + 0.0
         if "TimeframeTrend" in text:
             return FrozenDict({"1min": made_of(TimeframeTrend, number)})
-        if field.name == "weights":
+        if field.name == "method":
+            return "tau"
+        if field.name in ("weights", "readings"):
             return FrozenDict({"1min": number + 0.0})
         if text.startswith("Mapping"):
             return FrozenDict({"price": number + 0.0} if "float" in text or "Any" in text else {"a": 1})
@@ -262,6 +264,7 @@ def test_the_records_of_a_market_show_its_decimals_and_its_zone() -> None:
             "price": data.get_current_price()._repr_html_(),
             "snapshot": snapshot._repr_html_(),
             "book": data.get_order_book()._repr_html_(),
+            "level": data.get_order_book().bids[0]._repr_html_(),
             "bar": market["1min"].forming._repr_html_(),  # type: ignore[union-attr]  # a bar is being made
             "statistics": data.get_tick_statistics()._repr_html_(),
             "card": market._repr_html_(),

@@ -34,7 +34,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
 
-__all__ = ["TimeframeTrend", "check_options", "trend_of"]
+__all__ = ["ONE_WAY", "TimeframeTrend", "TrendWord", "check_options", "direction_of", "trend_of"]
+
+TrendWord = Literal["bullish", "bearish", "neutral", "n/a"]
+ONE_WAY = 0.05
+"""A trend reads up where its strength is above, down where it is below minus this."""
 
 _NAN = math.nan
 
@@ -87,13 +91,12 @@ class TimeframeTrend(Record):
     tz: str = dataclasses.field(default="UTC", repr=False)
 
     @property
-    def direction(self) -> Literal["bullish", "bearish", "neutral", "n/a"]:
-        """``bullish`` or ``bearish`` where `significant`, `t` and `tau` of one sign; else ``neutral``."""
-        if not self.available:
-            return "n/a"
-        if self.significant and self.t * self.tau > 0:
-            return "bullish" if self.tau > 0 else "bearish"
-        return "neutral"
+    def direction(self) -> TrendWord:
+        """Which way tau points: ``bullish`` above 0.05, ``bearish`` below -0.05, else ``neutral``.
+
+        It describes what was; whether more than chance was at work is `significant`.
+        """
+        return direction_of(self.tau)
 
     @property
     def end(self) -> pd.Timestamp:
@@ -129,7 +132,8 @@ def trend_of(
         With fewer there is no trend; at least 3.
     alpha
         Level of significance, between 0 and 1. At 0.05 driftless random walks of 20, 30, 50, 100 and 200
-        closes are found significant at a rate of 0.11, 0.10, 0.07, 0.07 and 0.06.
+        closes are found significant at a rate of 0.11, 0.10, 0.07, 0.07 and 0.06; 50 closes whose returns are
+        autocorrelated, an AR(1) of 0.5, at one of 0.147.
     bars_per_year
         How many bars a year has, for `TimeframeTrend.sigma` and `TimeframeTrend.position`.
     timeframe, end_ns, tz
@@ -173,6 +177,21 @@ def trend_of(
         end_ns=end_ns,
         tz=tz,
     )
+
+
+def direction_of(reading: float) -> TrendWord:
+    """Return which way a strength points; ``n/a`` for ``nan``.
+
+    Examples
+    --------
+    >>> direction_of(0.4), direction_of(-0.06), direction_of(0.05), direction_of(math.nan)
+    ('bullish', 'bearish', 'neutral', 'n/a')
+    """
+    if math.isnan(reading):
+        return "n/a"
+    if abs(reading) <= ONE_WAY:
+        return "neutral"
+    return "bullish" if reading > 0 else "bearish"
 
 
 def check_options(window: int, minimum: int, alpha: float) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "kendall_tau",
     "log_returns",
     "momentum",
+    "newey_west_lags",
 ]
 
 FEWEST = 3  # closes: two returns, the least that have a variance
@@ -171,7 +172,7 @@ def hac_t(returns: ArrayLike, lags: int | None = None) -> HacTest:
     if m < FEWEST - 1:
         raise OptionError(f"a t statistic needs at least {FEWEST - 1} returns; got {m}")
     if lags is None:
-        lags = math.floor(4 * ((m + 1) / 100) ** (2 / 9))
+        lags = newey_west_lags(m)
     if not 0 <= lags < m:
         raise OptionError(f"lags must lie from 0 to {m - 1} for {m} returns; got {lags!r}")
     mean = float(values.sum()) / m
@@ -183,6 +184,17 @@ def hac_t(returns: ArrayLike, lags: int | None = None) -> HacTest:
     error = math.sqrt(total) / m if total > 0 else 0.0
     t = mean / error if error else math.copysign(math.inf, mean) if mean else 0.0
     return HacTest(t, _two_sided(t), lags)
+
+
+def newey_west_lags(returns: int) -> int:
+    """Return how many autocovariances `hac_t` allows for by default.
+
+    Examples
+    --------
+    >>> newey_west_lags(49), newey_west_lags(11_999)
+    (3, 11)
+    """
+    return math.floor(4 * math.pow((returns + 1) / 100, 2 / 9))
 
 
 def efficiency_ratio(close: ArrayLike) -> float:

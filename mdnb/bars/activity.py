@@ -2,7 +2,7 @@
 
 A bar closes with the trade that brings its sum to the threshold or beyond; a trade is never split. It is
 labelled by the time of its first trade. Rule: López de Prado, *Advances in Financial Machine Learning*
-(2018), chapter 2.3.
+(2018), chapter 2.3. Money counts without its sign: below zero it changes hands all the same.
 """
 
 from __future__ import annotations
@@ -63,8 +63,10 @@ class ActivityBars:
         self.log = log
         self.on_closed = on_closed
         self.closing = closing or ClosingTime()
-        self._measure = {"tick": 6, "volume": 5, "dollar": 7}[timeframe.kind]
+        # Where a bar has its sum; None of money, as a bar's own turnover has a sign.
+        self._measure = {"tick": 6, "volume": 5, "dollar": None}[timeframe.kind]
         self._open: BarRow | None = None
+        self._money = 0.0
         self._partial = False
 
     def push_rows(self, rows: Sequence[TradeRow]) -> None:
@@ -72,7 +74,8 @@ class ActivityBars:
         done, self._open = self._cut(rows, self._open)
         for bar, end_ns in done:
             self.closing.see(end_ns)
-            closed = self.closing.now_ns
+            # Of a history only its own last trade tells when it was over.
+            closed = self.closing.now_ns or end_ns + self.closing.history_ns
             flags, self._partial = _PARTIAL if self._partial else 0, False
             self.log.stage(bar, flags, closed)
             if self.on_closed is not None:
@@ -89,6 +92,7 @@ class ActivityBars:
             The open one before them.
         """
         measure, threshold = self._measure, self.timeframe.size
+        money = 0.0 if bar is None else self._money
         done: list[tuple[BarRow, int]] = []
         for ts_ns, price, size, count, _, _ in rows:
             if bar is None:
@@ -98,9 +102,11 @@ class ActivityBars:
                 high = price if price > high else high
                 low = price if price < low else low
                 bar = (start, open_, high, low, price, volume + size, trades + count, turnover + price * size)
-            if bar[measure] >= threshold:
+            money += abs(price) * size
+            if (money if measure is None else bar[measure]) >= threshold:
                 done.append((bar, ts_ns))
-                bar = None
+                bar, money = None, 0.0
+        self._money = money
         return done, bar
 
     def forming(self) -> BarRow | None:
@@ -151,6 +157,14 @@ class ActivityBars:
                 if self.on_closed is not None:
                     self.on_closed(self.name, bar, _AMENDED, end_ns, closed)
         return made[: len(former)]
+
+    def mark_open(self) -> None:
+        """Mark the open bar as partial: trades of it are lost."""
+        self._partial = self._open is not None
+
+    def mark_next(self) -> None:
+        """Mark the newest bar as partial that is open, or is to open next: trades of it are lost."""
+        self._partial = True
 
     def push_unplaced(self, rows: Sequence[TradeRow]) -> None:
         """Take trades that were missed where it is not known any more between which of the others they were.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mdnb.bars.closing import ClosingTime
-from mdnb.bars.late import closed_rows
-from mdnb.bars.node import Node, fold_rows
+from mdnb.bars.node import BarLog, Node, fold_rows
+from mdnb.bars.refold import closed_rows
 
 __all__ = ["fill_from_parent", "put_below", "put_between"]
 
@@ -24,13 +24,19 @@ def fill_from_parent(node: Node, settled_ns: int) -> None:
     listener, node.on_closed = node.on_closed, None
     # Its bars were over when they were over, and not when somebody asked for them.
     closing, node.closing = node.closing, ClosingTime()
+    lacking = _partial_starts(node.parent.log)
     for row in closed_rows(node.parent.log, _NEVER, _NO_START):
         if node.is_open and row[0] >= node.edge:
             node.finish(row[0])
         node.fold(row)
+        node.partial = node.partial or row[0] in lacking
     if node.is_open and node.edge <= settled_ns:
         node.finish(settled_ns)
     node.on_closed, node.closing = listener, closing
+
+
+def _partial_starts(log: BarLog) -> set[int]:
+    return {log.row(at)[0][0] for at in log.partial(0, len(log))}
 
 
 def put_between(made: Node, child: Node) -> None:

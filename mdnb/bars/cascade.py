@@ -8,6 +8,7 @@ same bars however they are cut into batches.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,11 @@ import numpy as np
 from mdnb.bars.add_timeframe import fill_from_parent, put_below, put_between
 from mdnb.bars.bars_from_arrays import bars_of, fold_down, group_starts
 from mdnb.bars.closing import ClosingTime
-from mdnb.bars.late import amend_bars, is_gone
+from mdnb.bars.late import amend_bars
 from mdnb.bars.node import BarLog, Node, OnClosed, fold_rows
+from mdnb.bars.refold import ChangedBars, OneBar, Piece, closed_rows, is_gone, put_closed
 from mdnb.bars.tree import parents
-from mdnb.rows import BarRow, TradeRow
+from mdnb.rows import BarRow, GonePiece, TradeRow
 from mdnb.sessions import Sessions
 from mdnb.timeframes import Grid, Timeframe
 
@@ -31,6 +33,8 @@ __all__ = ["Cascade"]
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
 _ARRAY_CHUNK = 65_536
+_ANY_LATENESS = 2**62
+_LATE_KEPT = 64
 
 
 class Cascade:
@@ -53,6 +57,10 @@ class Cascade:
 
     Attributes
     ----------
+    root
+        The finest node, which ticks are folded into; it may be hidden.
+    newest_ns
+        The time of the newest trade.
     closing
         The market's time, as whoever feeds the bars sets it, and when bars close by it.
     late_dropped, outside_session
@@ -63,6 +71,10 @@ class Cascade:
         The same trades, as rows, until the caller clears the list.
     amended
         ``(node, row)`` of closed bars that changed, until the caller clears the list.
+    gone
+        ``(node, piece)`` of what is new in closed bars that left memory, until the caller clears the list.
+    came_late
+        Of the newest trades whose bar was over: when each was made, and when the newest trade before it was.
 
     Examples
     --------
@@ -87,16 +99,18 @@ class Cascade:
         self.sessions = sessions
         self.max_lateness_ns = max_lateness_ns
         self.late_dropped = 0
+        self.came_late: collections.deque[tuple[int, int]] = collections.deque(maxlen=_LATE_KEPT)
         self.outside_session = 0
         self.amended_count = 0
         self.out_of_order = 0
         self.closing = ClosingTime()
         self.refused: list[TradeRow] = []
         self.amended: list[tuple[Node, BarRow]] = []
+        self.gone: list[tuple[Node, GonePiece]] = []
         self._make_log = make_log
         self._fill = fill
         self._on_closed = on_closed
-        self._newest = _NEVER
+        self.newest_ns = _NEVER
         self._settled = _NEVER
         wanted = {Timeframe.parse(given) for given in timeframes}
         self._nodes: dict[str, Node] = {}
@@ -111,10 +125,12 @@ class Cascade:
         node.fill = self._fill and not hidden
         node.on_closed = self._on_closed
         if parent is None:
-            self._root = node
+            self.root = node
         else:
             node.parent = self._nodes[parent.name]
             node.parent.children.append(node)
+            spans = [node.grid.span(start) for start in node.parent.lacking]
+            node.lacking = {span[0] for span in spans if span is not None}
         self._nodes[timeframe.name] = node
         return node
 
@@ -122,16 +138,6 @@ class Cascade:
     def settled_ns(self) -> int:
         """Every bar that ended by then is closed."""
         return self._settled
-
-    @property
-    def newest_ns(self) -> int:
-        """The time of the newest trade."""
-        return self._newest
-
-    @property
-    def root(self) -> Node:
-        """The finest node, which ticks are folded into; it may be hidden."""
-        return self._root
 
     def names(self) -> list[str]:
         """Return the timeframes kept, fine to coarse."""
@@ -165,17 +171,36 @@ class Cascade:
         """
         if timeframe.name in self._nodes:
             node = self._nodes[timeframe.name]
-            node.hidden, node.fill = False, self._fill
+            if node.hidden:
+                self._show(node)
             return node
         wanted = [node.grid.timeframe for node in self._nodes.values()]
         tree = parents([*wanted, timeframe], self.sessions)
         root = next(iter(tree))
-        if root != self._root.grid.timeframe:
+        if root != self.root.grid.timeframe:
             self._new_root(root, *ticks(), hidden=root != timeframe)
         if timeframe.name not in self._nodes:
             node = self._attach(timeframe, tree[timeframe], hidden=False)
             fill_from_parent(node, self._settled)
+            self._fill_past(node)
         return self._nodes[timeframe.name]
+
+    def _show(self, node: Node) -> None:
+        """Keep a timeframe that fed others unseen; while it did, intervals without a trade had no bars."""
+        node.hidden, node.fill = False, self._fill
+        if not self._fill or node.closed_to == _NEVER:
+            return
+        node.fill_before(
+            node.start if node.is_open else node.closed_to, closed_rows(node.log, _NEVER, _NO_START)
+        )
+        self._fill_past(node)
+
+    def _fill_past(self, node: Node) -> None:
+        """Append the flat bars that a timeframe would have by now; emits no events for these."""
+        if node.fill and not node.is_open and node.closed_to != _NEVER:
+            listener, node.on_closed = node.on_closed, None
+            node.fill_to(min(self._settled, self.root.start))
+            node.on_closed = listener
 
     def feed_through(self, timeframe: Timeframe, name: str) -> Node:
         """Feed a timeframe through a finer one that nobody sees; return that one.
@@ -194,7 +219,7 @@ class Cascade:
         put_between(made, child)
         # Each after the one that feeds it.
         ordered = sorted(self._nodes.values(), key=lambda node: node.grid.timeframe.sort_key)
-        self._nodes = {node.name: node for node in [self._root, *ordered]}
+        self._nodes = {node.name: node for node in [self.root, *ordered]}
         return made
 
     def remove(self, name: str) -> None:
@@ -210,24 +235,24 @@ class Cascade:
     def _new_root(
         self, timeframe: Timeframe, ticks: Sequence[TradeRow], complete: bool, *, hidden: bool
     ) -> None:
-        scratch = Cascade([timeframe], self.sessions, self._make_log, max_lateness_ns=2**62)
+        scratch = Cascade([timeframe], self.sessions, self._make_log, max_lateness_ns=_ANY_LATENESS)
         scratch.push_rows(ticks)
         # What a timer has closed is closed in the new root too: folded once more it would be a second bar.
         scratch.close_until(self._settled)
         made = scratch.root
         made.hidden, made.fill, made.on_closed = hidden, self._fill and not hidden, self._on_closed
         made.closing = self.closing
-        put_below(made, self._root, complete=complete, oldest_ns=ticks[0][0] if ticks else None)
-        self._root = made
+        put_below(made, self.root, complete=complete, oldest_ns=ticks[0][0] if ticks else None)
+        self.root = made
         self._nodes = {made.name: made, **self._nodes}
 
     # -- ticks --------------------------------------------------------------------------------------
 
     def push(self, ts_ns: int, price: float, size: float, count: int = 1) -> None:
         """Take one trade."""
-        root = self._root
-        if self._newest <= ts_ns < root.edge:
-            self._newest = ts_ns
+        root = self.root
+        if self.newest_ns <= ts_ns < root.edge:
+            self.newest_ns = ts_ns
             if price > root.high:
                 root.high = price
             elif price < root.low:
@@ -241,8 +266,8 @@ class Cascade:
 
     def push_rows(self, rows: Sequence[TradeRow]) -> None:
         """Take trades in arrival order; the live way, for batches of any length."""
-        root = self._root
-        newest, edge = self._newest, root.edge
+        root = self.root
+        newest, edge = self.newest_ns, root.edge
         high, low, close = root.high, root.low, root.close
         volume, count, turnover = root.volume, root.count, root.turnover
         for row in rows:
@@ -260,22 +285,40 @@ class Cascade:
                 continue
             root.high, root.low, root.close = high, low, close
             root.volume, root.count, root.turnover = volume, count, turnover
-            self._newest = newest
+            self.newest_ns = newest
             self._cross(row)
-            newest, edge = self._newest, root.edge
+            newest, edge = self.newest_ns, root.edge
             high, low, close = root.high, root.low, root.close
             volume, count, turnover = root.volume, root.count, root.turnover
         root.high, root.low, root.close = high, low, close
         root.volume, root.count, root.turnover = volume, count, turnover
-        self._newest = newest
+        self.newest_ns = newest
         if self.closing.follows_trades:
             self.closing.see(newest)
 
+    def push_inside(self, rows: Sequence[TradeRow]) -> None:
+        """Take trades that are in order and inside the bar that is open, as whoever calls this has looked."""
+        root = self.root
+        for _, price, size, count, _, _ in rows:
+            if price > root.high:
+                root.high = price
+            elif price < root.low:
+                root.low = price
+            root.volume += size
+            root.count += count
+            root.turnover += price * size
+        last = rows[-1]
+        self.newest_ns, root.close = last[0], last[1]
+        if self.closing.follows_trades:
+            self.closing.see(last[0])
+
     def _cross(self, row: TradeRow) -> None:
         ts_ns, price, size, count, _, _ = row
+        if not _NEVER < ts_ns < _NO_START:
+            raise ValueError(f"a trade has the time {ts_ns}, which is no time in nanoseconds since 1970")
         self.closing.see(ts_ns)
-        self.out_of_order += ts_ns < self._newest
-        root = self._root
+        self.out_of_order += ts_ns < self.newest_ns
+        root = self.root
         if root.start <= ts_ns < root.edge:
             # Out of order but inside the open bar, or the first trade after finer bars were loaded.
             root.high = max(root.high, price)
@@ -284,7 +327,7 @@ class Cascade:
             root.volume += size
             root.count += count
             root.turnover += price * size
-            self._newest = max(self._newest, ts_ns)
+            self.newest_ns = max(self.newest_ns, ts_ns)
             return
         span = root.grid.span(ts_ns)
         if span is None:
@@ -302,23 +345,59 @@ class Cascade:
         root.volume = size
         root.count = count
         root.turnover = price * size
-        self._newest = max(self._newest, ts_ns)
+        self.newest_ns = max(self.newest_ns, ts_ns)
 
     def _late(self, row: TradeRow, span: tuple[int, int]) -> None:
         ts_ns, price, size, count, _, _ = row
         # The bar of the newest trade is never too old, whether or not a timer closed it in between.
-        old = self._newest - ts_ns > self.max_lateness_ns and self._newest >= span[1]
-        if old or is_gone(self._root.log, span[0]):
+        old = self.newest_ns - ts_ns > self.max_lateness_ns and self.newest_ns >= span[1]
+        newest = self.newest_ns if ts_ns >= self.newest_ns else None
+        gone = newest is None and self.max_lateness_ns < _ANY_LATENESS and is_gone(self.root.log, span[0])
+        if old or gone:
             self.late_dropped += 1
             self.refused.append(row)
             return
-        self._newest = max(self._newest, ts_ns)
-        self.amend((span[0], price, price, price, price, size, count, price * size))
+        if newest is None:
+            self.came_late.append((ts_ns, self.newest_ns))
+        self.newest_ns = max(self.newest_ns, ts_ns)
+        piece = (span[0], price, price, price, price, size, count, price * size)
+        self.note(amend_bars(self.root, piece, span[1], self._settled, newest), 1)
 
     def amend(self, piece: BarRow) -> None:
         """Merge a piece into the closed root bar that starts with it, and into every coarser bar."""
-        self.amended_count += 1
-        self.amended += amend_bars(self._root, piece, self._settled)
+        span = self.root.grid.span(piece[0])
+        assert span is not None
+        self.note(amend_bars(self.root, piece, span[1], self._settled), 1)
+
+    def replace(self, row: BarRow, before: BarRow) -> None:
+        """Put a bar of the finest timeframe, as it is now known, in the place of the one held.
+
+        Parameters
+        ----------
+        row, before
+            The bar as it is to be, and as it is: the one that is being made, or a closed one.
+        """
+        root, start = self.root, row[0]
+        span = root.grid.span(start)
+        assert span is not None
+        if root.start == start:
+            root.take(row, span)
+            return
+        # Where finer bars have left memory, a coarser one changes by what is different.
+        volume, count, turnover = row[5] - before[5], row[6] - before[6], row[7] - before[7]
+        change: BarRow = (start, *row[1:5], volume, count, turnover)
+        piece = Piece.late(change, span[1])
+        self.note(put_closed(root, [piece], self._settled, OneBar(row, span)), 1)
+
+    def is_mixed(self, span: tuple[int, int]) -> bool:
+        """Return whether trades in or around an interval may have come in another order than their times'."""
+        return any(late_ns < span[1] and span[0] <= newest_ns for late_ns, newest_ns in self.came_late)
+
+    def note(self, changes: ChangedBars, count: int) -> None:
+        """Note which closed bars are others now, so many of the finest timeframe among them."""
+        self.amended_count += count
+        self.amended += changes.bars
+        self.gone += changes.gone
 
     def push_arrays(
         self,
@@ -345,7 +424,7 @@ class Cascade:
     def _push_chunk(
         self, ts_ns: NDArray[np.int64], price: NDArray[Any], size: NDArray[Any], count: NDArray[Any] | None
     ) -> None:
-        root = self._root
+        root = self.root
         groups = group_starts(ts_ns, root.grid, root.start if root.is_open else self._settled)
         if groups is None:
             # Late trades and trades outside the sessions are rare: the one rule for them is the live one.
@@ -357,7 +436,7 @@ class Cascade:
         starts, first = groups
         self.close_until(int(starts[0]))
         block = bars_of(starts, first, price, size, count, root)
-        newest, settled = max(self._newest, int(ts_ns.max())), int(starts[-1])
+        newest, settled = max(self.newest_ns, int(ts_ns.max())), int(starts[-1])
         if len(block) > 1 and self._on_closed is None and not self._fill:
             if root.closed_to == _NEVER and not root.is_open:
                 root.partial = int(ts_ns[0]) > int(starts[0])
@@ -367,18 +446,20 @@ class Cascade:
         for row in block.rows():
             if root.start != row[0]:
                 self.close_until(row[0])
+                if self._fill:
+                    self.fill_until(row[0])
                 span = root.grid.span(row[0])
                 assert span is not None
                 root.begin(span, row[1], int(ts_ns[0]))
             root.take(row, (root.start, root.edge))
-        self._newest, self._settled = newest, max(self._settled, settled)
+        self.newest_ns, self._settled = newest, max(self._settled, settled)
 
     def push_bars(self, rows: Sequence[BarRow]) -> None:
         """Take closed bars of the root's timeframe, or of a finer one that nests in it, oldest first.
 
         A bar that starts inside an interval already closed amends it.
         """
-        root = self._root
+        root = self.root
         for row in rows:
             start = row[0]
             span = root.grid.span(start)
@@ -391,17 +472,33 @@ class Cascade:
             if not root.is_open or start >= root.edge:
                 self.close_until(start)
             root.fold(row)
-            self._newest = max(self._newest, start)
+            self.newest_ns = max(self.newest_ns, start)
             # A bar is known when it ends.
             self.closing.see(span[1])
 
-    def begin_at(self, ts_ns: int) -> None:
-        """Note that a bar which begins at an instant was opened: a trade made before it is late."""
-        self._newest = max(self._newest, ts_ns)
+    def see(self, ts_ns: int) -> None:
+        """Note that there is data of an instant: a trade made before it is late."""
+        self.newest_ns = max(self.newest_ns, ts_ns)
+
+    def follow_logs(self) -> None:
+        """Let what is live begin behind the bars that were put into the stores from elsewhere.
+
+        A trade of an interval that is held there is a late one, which amends its bar: no bar is made twice.
+        """
+        for node in self._nodes.values():
+            if not len(node.log):
+                continue
+            last, _ = node.log.row(len(node.log) - 1)
+            span = node.grid.span(last[0])
+            if span is None:
+                continue
+            self._settled = max(self._settled, span[1])
+            if _NEVER < node.closed_to < span[1]:
+                node.closed_to, node.last_close = span[1], last[4]
 
     def close_until(self, ts_ns: int) -> None:
         """Close every bar that ended by ``ts_ns``, finest first."""
-        root = self._root
+        root = self.root
         self._settled = max(self._settled, ts_ns)
         if root.is_open:
             if root.edge > ts_ns:
@@ -415,18 +512,23 @@ class Cascade:
         """Append the flat bars of intervals that ended by ``ts_ns`` without a trade, where filling is on."""
         for node in self._nodes.values():
             if node.fill and not node.is_open and node.closed_to != _NEVER:
-                limit = self._root.start if self._root.is_open else ts_ns
+                limit = self.root.start if self.root.is_open else ts_ns
                 node.fill_to(min(ts_ns, limit))
 
     def next_edge(self) -> int | None:
         """Return when the next bar is due to close (or a flat one to be made); None while nothing is open."""
-        edges = [node.edge for node in self._nodes.values() if node.is_open]
+        earliest = _NO_START
         for node in self._nodes.values():
-            if node.fill and not node.is_open and node.closed_to != _NEVER:
+            if node.start != _NO_START:
+                edge = node.edge
+            elif node.fill and node.closed_to != _NEVER:
                 span = node.grid.after(node.closed_to)
-                if span is not None:
-                    edges.append(span[1])
-        return min(edges, default=None)
+                edge = _NO_START if span is None else span[1]
+            else:
+                continue
+            if edge < earliest:
+                earliest = edge
+        return None if earliest == _NO_START else earliest
 
     def forming(self, name: str) -> BarRow | None:
         """Return the open bar of a timeframe as it is now, finer open bars merged in; None without one."""

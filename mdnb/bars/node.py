@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -43,8 +44,8 @@ class BarLog(Protocol):
         """Return the bar at a position, and its flags."""
         ...
 
-    def put(self, row: BarRow, flags: int) -> int:
-        """Insert a bar at its place, or replace the one of that start; return its position."""
+    def put_all(self, rows: Sequence[BarRow], flags: int) -> list[BarRow]:
+        """Insert bars at their places, or replace those of their starts; return the flat ones that follow."""
         ...
 
     def change(self, at: int, row: BarRow, flags: int) -> None:
@@ -55,8 +56,12 @@ class BarLog(Protocol):
         """Hold other bars instead of those at a position and behind it, closed at an instant."""
         ...
 
-    def mark(self, at: int, flags: int) -> None:
-        """Add flags to the bars at a position and behind it."""
+    def mark(self, at: int, flags: int, stop: int | None = None) -> None:
+        """Add flags to the bars at positions ``[at, stop)``; by default to all from a position on."""
+        ...
+
+    def partial(self, start: int, stop: int) -> tuple[int, ...]:
+        """Return which of the bars at positions ``[start, stop)`` are partial, counted from ``start``."""
         ...
 
 
@@ -70,6 +75,8 @@ class Node:
     ----------
     known_from
         From when on no data is missing before the live data, as whoever loaded the history has found.
+    lacking
+        Where bars start that lost trades before they began: they are partial once they do.
     """
 
     __slots__ = (
@@ -84,6 +91,7 @@ class Node:
         "high",
         "hidden",
         "known_from",
+        "lacking",
         "last_close",
         "log",
         "low",
@@ -110,6 +118,7 @@ class Node:
         self.on_closed: OnClosed | None = None
         self.fill = False
         self.partial = False
+        self.lacking: set[int] = set()
         self.known_from = self.closed_to = _NEVER
         self.last_close = float("nan")
         self.clear()
@@ -157,6 +166,9 @@ class Node:
             self.partial = self.partial or span[0] < self.known_from
         elif self.closed_to == _NEVER:
             self.partial = at_ns > span[0]
+        if span[0] in self.lacking:
+            self.lacking.remove(span[0])
+            self.partial = True
         if self.fill and _NEVER < self.closed_to < span[0]:
             self.fill_to(span[0])
         self.start, self.edge = span
@@ -189,7 +201,7 @@ class Node:
         self.edge = _NEVER
         partial, self.partial = self.partial, False
         flags = _PARTIAL if partial else 0
-        closed = self.closing.of(end)
+        closed = self.closing.now_ns
         self.log.stage(row, flags, closed)
         if self.on_closed is not None and not self.hidden:
             self.on_closed(self, row, flags, end, closed)
@@ -202,57 +214,102 @@ class Node:
     def fill_to(self, ts_ns: int) -> None:
         """Append flat bars for every interval inside the sessions that ended by ``ts_ns`` without a trade."""
         span = self.grid.after(self.closed_to)
-        flat = self.last_close
+        flat, closed = self.last_close, self.closing.now_ns
         while span is not None and span[1] <= ts_ns:
             row: BarRow = (span[0], flat, flat, flat, flat, 0.0, 0, 0.0)
-            closed = self.closing.of(span[1])
-            self.log.stage(row, _FILLED, closed)
+            flags = _FILLED | _PARTIAL if span[0] in self.lacking else _FILLED
+            self.log.stage(row, flags, closed)
             self.closed_to = span[1]
             if self.on_closed is not None and not self.hidden:
-                self.on_closed(self, row, _FILLED, span[1], closed)
+                self.on_closed(self, row, flags, span[1], closed)
             span = self.grid.after(span[1])
 
-    def amend(self, row: BarRow) -> BarRow:
-        """Merge a late piece into the closed bar of its interval, or put one there; return the bar."""
-        at = self.log.find(row[0])
-        if at < len(self.log) and (held := self.log.row(at))[0][0] == row[0]:
-            merged = row if held[1] & _FILLED else fold_rows([held[0], row], row[0])
-            self.log.change(at, merged, (held[1] & ~_FILLED) | _AMENDED)
-        else:
-            merged = row
-            at = self._insert(row)
-        self._flatten_after(at, merged[4])
-        return merged
+    def put_all(self, rows: Sequence[BarRow]) -> list[BarRow]:
+        """Write closed bars at their places, instead of those of the same starts.
 
-    def replace(self, row: BarRow) -> None:
-        """Rebuild a closed bar from the finer bars."""
-        at = self.log.find(row[0])
-        if at < len(self.log) and (held := self.log.row(at))[0][0] == row[0]:
-            self.log.change(at, row, (held[1] & ~_FILLED) | _AMENDED)
-        else:
-            at = self._insert(row)
-        self._flatten_after(at, row[4])
+        Parameters
+        ----------
+        rows
+            Oldest first; late ones of intervals that had none among them.
 
-    def _insert(self, row: BarRow) -> int:
-        """Put a late bar into an interval that had none; the intervals before it are filled first."""
-        if self.fill and _NEVER < self.closed_to < row[0]:
+        Returns
+        -------
+        list of BarRow
+            The flat bars behind them that follow their closes, as they are now.
+        """
+        if not rows:
+            return []
+        if len(rows) == 1:
+            row = rows[0]
+            at = self.log.find(row[0])
+            is_last = at + 1 >= len(self.log)
+            is_held = at < len(self.log) and (held := self.log.row(at))[0][0] == row[0]
+            if is_held and (is_last or not self.log.row(at + 1)[1] & _FILLED):
+                self.log.change(at, row, (held[1] & ~_FILLED) | _AMENDED)
+                if is_last:
+                    self.last_close = row[4]
+                return []
+        apart = len(rows)
+        if self.fill:
+            # Where nothing closed yet the intervals between them are to be filled, too.
+            self.closed_to = rows[0][0] if self.closed_to == _NEVER else self.closed_to
+            apart = bisect.bisect_left(rows, self.closed_to, key=_start_of)
+        first = self.log.row(0)[0][0] if self.fill and len(self.log) else _NEVER
+        flats = self.log.put_all(rows[:apart], _AMENDED)
+        flats += self.fill_before(first, rows[:apart])
+        if len(self.log):
+            self.last_close = self.log.row(len(self.log) - 1)[0][4]
+        for row in rows[apart:]:
+            # Nothing was noted of the intervals before it yet.
             self.fill_to(row[0])
-        span = self.grid.span(row[0])
+            self.log.stage(row, _AMENDED, self.closing.now_ns)
+            self.last_close = row[4]
+            self._close_to(row[0])
+        self._close_to(rows[-1][0])
+        for row in rows:
+            if row[0] in self.lacking:
+                self.lacking.remove(row[0])
+                at = self.log.find(row[0])
+                self.log.mark(at, _PARTIAL, at + 1)
+        return flats
+
+    def fill_before(self, first_ns: int, rows: Sequence[BarRow]) -> list[BarRow]:
+        """Put flat bars between those put before the first one that there was, and it; return them."""
+        by_start = {row[0]: row for row in rows if row[0] < first_ns}
+        flats: list[BarRow] = []
+        close = rows[0][4] if by_start else 0.0
+        span = self.grid.span(rows[0][0]) if by_start else None
+        while span is not None and span[0] < first_ns:
+            if span[0] in by_start:
+                close = by_start[span[0]][4]
+            else:
+                flats.append((span[0], close, close, close, close, 0.0, 0, 0.0))
+            span = self.grid.after(span[1])
+        self.log.put_all(flats, _FILLED)
+        return flats
+
+    def _close_to(self, start_ns: int) -> None:
+        span = self.grid.span(start_ns)
         if span is not None:
             self.closed_to = max(self.closed_to, span[1])
-        return self.log.put(row, _AMENDED)
 
-    def _flatten_after(self, at: int, close: float) -> None:
-        # Flat bars repeat the close before them: when that changes they follow.
-        at += 1
-        while at < len(self.log):
-            row, flags = self.log.row(at)
+    def follow(self, close: float) -> list[BarRow]:
+        """Let the flat bars that the log begins with follow a close that is not held; return them."""
+        changed: list[BarRow] = []
+        for at in range(len(self.log)):
+            held, flags = self.log.row(at)
             if not flags & _FILLED:
-                break
-            self.log.change(at, (row[0], close, close, close, close, 0.0, 0, 0.0), flags)
-            at += 1
-        if at == len(self.log):
-            self.last_close = close
+                return changed
+            if held[4] != close:
+                row: BarRow = (held[0], close, close, close, close, 0.0, 0, 0.0)
+                self.log.change(at, row, flags)
+                changed.append(row)
+        self.last_close = close
+        return changed
+
+
+def _start_of(row: BarRow) -> int:
+    return row[0]
 
 
 def fold_rows(rows: list[BarRow], start_ns: int) -> BarRow:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mdnb.bars.late import refold
 from mdnb.bars.node import fold_rows
+from mdnb.bars.refold import Piece, TickBars, put_closed, spans_of, whole_bar
 from mdnb.rows import BarRow, TradeRow
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mdnb.bars.cascade import Cascade
 
-__all__ = ["bar_from_trades", "join_piece", "merge_piece", "rebuild_bar"]
+__all__ = ["bar_from_trades", "merge_piece", "rebuild_bars"]
 
 
 def bar_from_trades(start_ns: int, rows: Sequence[TradeRow]) -> BarRow:
@@ -28,56 +28,33 @@ def bar_from_trades(start_ns: int, rows: Sequence[TradeRow]) -> BarRow:
     return fold_rows(pieces, start_ns)
 
 
-def rebuild_bar(cascade: Cascade, row: BarRow, piece: BarRow) -> None:
-    """Rebuild the root's bar of an interval, and the coarser bars that contain it.
+def rebuild_bars(cascade: Cascade, pieces: Sequence[Piece], ticks: TickBars | None) -> None:
+    """Put what is new into bars of the finest timeframe, and into the coarser bars that contain them.
 
     Parameters
     ----------
     cascade
-        Whose bar; closed bars that change are appended to its ``amended``.
-    row
-        The whole bar as it is now.
-    piece
-        What is new in it: coarser bars whose finer ones are not all held any more take in this only.
+        Whose bars; closed bars that change are appended to its ``amended``, what is new in those that have
+        left memory to its ``gone``.
+    pieces
+        Oldest first, one a bar.
+    ticks
+        The trades held, the new ones among them: where they reach back to a bar it is made anew from them.
+        Else open and close follow from the neighbours.
     """
     root = cascade.root
-    span = root.grid.span(row[0])
-    if span is None or span[1] > cascade.settled_ns:
-        if span is not None:
-            # It may not have begun yet: then the bar before it is still open.
-            cascade.close_until(span[0])
-            if not root.is_open:
-                root.begin(span, row[1], span[0])
-            root.take(row, span)
-            cascade.begin_at(span[0])
-        return
-    root.replace(row)
-    cascade.amended_count += 1
-    if not root.hidden:
-        cascade.amended.append((root, row))
-    cascade.amended += refold(root, piece, cascade.settled_ns)
-
-
-def join_piece(cascade: Cascade, piece: BarRow, *, opens: bool, closes: bool) -> BarRow:
-    """Return the root's bar of an interval with trades that were missed; the bar itself stays as it is.
-
-    Parameters
-    ----------
-    piece
-        What was missed.
-    opens, closes
-        Whether no trade of the interval that is held came before them, and none after them.
-    """
-    root = cascade.root
-    held = root.as_row()
-    if held is None or held[0] != piece[0]:
-        at = root.log.find(piece[0])
-        held, flags = root.log.row(at) if at < len(root.log) else (piece, 1)
-        if held[0] != piece[0] or flags & 1:
-            return piece
-    start, _, high, low, _, volume, count, turnover = fold_rows([held, piece], piece[0])
-    first, last = piece if opens else held, piece if closes else held
-    return (start, first[1], high, low, last[4], volume, count, turnover)
+    spans = spans_of(root.grid, [piece.row[0] for piece in pieces])
+    found = [(span, piece) for span, piece in zip(spans, pieces, strict=True) if span is not None]
+    closed = [piece for span, piece in found if span[1] <= cascade.settled_ns]
+    cascade.note(put_closed(root, closed, cascade.settled_ns, ticks), len(closed))
+    for span, piece in found[len(closed) :]:
+        row = whole_bar(root, piece, span, ticks)
+        # It may not have begun yet: then the bar before it is still open.
+        cascade.close_until(span[0])
+        if not root.is_open:
+            root.begin(span, row[1], span[0])
+        root.take(row, span)
+        cascade.see(span[0])
 
 
 def merge_piece(cascade: Cascade, piece: BarRow) -> None:
@@ -91,4 +68,4 @@ def merge_piece(cascade: Cascade, piece: BarRow) -> None:
     else:
         cascade.close_until(span[0])
         root.fold(piece)
-        cascade.begin_at(span[0])
+        cascade.see(span[0])

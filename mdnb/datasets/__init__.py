@@ -45,6 +45,18 @@ _FILES = {
         "binance_spot_btcusdt_20240808T2358.txt.gz",
         "Binance BTCUSDT, 67 seconds of trades, quotes and depth as received, 2024-08-08",
     ),
+    "binance-futures-messages": (
+        "binance_futures_20210722T2225.txt.gz",
+        "Binance futures, SUSHIUSDT and others, half a minute of trades, quotes and depth, 2021-07-22",
+    ),
+    "bybit-messages": (
+        "bybit_20210417T1643.txt.gz",
+        "Bybit BTCUSD and EOSUSD, half a minute of trades and depth as received, 2021-04-17",
+    ),
+    "okx-messages": (
+        "okx_20220513T1627.txt.gz",
+        "OKX BTC-USDT and others, half a minute of trades, quotes and depth as received, 2022-05-13",
+    ),
 }
 
 
@@ -53,7 +65,7 @@ def names() -> list[str]:
 
     Examples
     --------
-    >>> names()
+    >>> names()[:5]
     ['bitcoin-seconds', 'bitcoin-minutes', 'gold-ticks', 'gold-minutes', 'bitcoin-messages']
     """
     return list(_FILES)

@@ -6,9 +6,12 @@ Sources: developers.binance.com (web socket streams), checked on recordings of 2
 * An ``aggTrade`` stands for the raw trades ``f`` to ``l``, at one price; its id is ``a``.
 * ``bookTicker`` of spot carries no time: such quotes have ``ts_ns`` 0.
 * With ``timeUnit=MICROSECOND`` all times are in microseconds.
-* A partial book (``@depth20``) has its symbol in the stream's name only. A snapshot of the REST interface,
-  recorded between the frames, has none: it is taken for the only symbol whose depth was seen on this
-  connection so far, and refused if there is not exactly one.
+* A partial book (``@depth20``) is whole each time. That of spot has its symbol in the stream's name only;
+  that of futures is a ``depthUpdate`` like any other, and only the stream's name says that it is whole.
+* A snapshot of the REST interface, recorded between the frames, has no symbol: it is taken for the only one
+  whose depth was seen on this connection so far, and refused if there is not exactly one.
+* An ``aggTrade`` of futures has the size ``nq`` without those trades that retail orders were favoured in; the
+  whole size, which is also that of the bars, is ``q``.
 """
 
 from __future__ import annotations
@@ -19,25 +22,17 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from mdnb.decode.fields import (
-    Epoch,
-    Identifier,
-    Level,
-    Price,
-    Size,
-    Symbol,
-    UnusableError,
     add_bar,
     add_quote,
     add_trade,
     check_keys,
     decode_frames,
-    epoch_ns,
     refuse_duplicates,
     reply_text,
     timeframe_name,
-    typed,
 )
 from mdnb.rows import Batch, DepthUpdate, Reply
+from mdnb.venue_fields import Epoch, Identifier, Level, Price, Size, Symbol, UnusableError, epoch_ns, typed
 
 __all__ = ["Decoder"]
 
@@ -67,6 +62,7 @@ class _AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
     T: Epoch
     m: bool
     M: bool | UnsetType = UNSET
+    nq: Size | UnsetType = UNSET
 
 
 class _Candle(msgspec.Struct, gc=False):
@@ -153,6 +149,11 @@ class _Book(msgspec.Struct, gc=False):
     asks: list[Level]
 
 
+class _BookFrame(msgspec.Struct, gc=False):
+    stream: str
+    data: _Book
+
+
 class _Other(msgspec.Struct, gc=False):
     stream: str = ""
     data: Raw | UnsetType = UNSET
@@ -170,6 +171,7 @@ _event_frame = typed(_EventFrame)
 _spot_quote_frame = typed(_SpotQuoteFrame)
 _event: Callable[[str], _Event] = typed(_Event)  # type: ignore[arg-type]  # a union is no type[T]
 _spot_quote = typed(_SpotQuote)
+_book_frame = typed(_BookFrame)
 _book = typed(_Book)
 _other = typed(_Other)
 
@@ -202,10 +204,16 @@ class Decoder:
                 check_keys(text, 8)
                 add_quote(batch, quote.s, (0, quote.b, quote.B, quote.a, quote.A))
                 return
+            if text.find("@depth", 0, 60) > 0 and '"e":' not in text:
+                partial = _book_frame(text)
+                check_keys(text, 5)
+                _add_book(partial.data, _symbol_of(partial.stream), batch)
+                return
             if text.startswith('{"e":"'):
-                event, colons = _event(text), 0
+                event, stream, colons = _event(text), "", 0
             else:
-                event, colons = _event_frame(text).data, 2
+                frame = _event_frame(text)
+                event, stream, colons = frame.data, frame.stream, 2
         except msgspec.ValidationError:
             self._rest(text, batch)
             return
@@ -213,13 +221,13 @@ class Decoder:
             check_keys(text, colons + (8 if event.M is UNSET else 9))
             _add_trade(event, batch)
         elif isinstance(event, _AggTrade):
-            check_keys(text, colons + (10 if event.M is UNSET else 11))
+            check_keys(text, colons + 10 + (event.M is not UNSET) + (event.nq is not UNSET))
             _add_aggregate(event, batch)
         else:
             check_keys(text, colons + _colons(event))
-            self._add(event, batch)
+            self._add(event, stream, batch)
 
-    def _add(self, event: _Event, batch: Batch) -> None:
+    def _add(self, event: _Event, stream: str, batch: Batch) -> None:
         if isinstance(event, _Trade):
             _add_trade(event, batch)
         elif isinstance(event, _AggTrade):
@@ -230,7 +238,8 @@ class Decoder:
             add_bar(batch, event.s, timeframe, (epoch_ns(k.t), k.o, k.h, k.l, k.c, k.v, k.n, k.q), k.x)
         elif isinstance(event, _Depth):
             ns = epoch_ns(event.E if isinstance(event.T, UnsetType) else event.T)
-            batch.depth.setdefault(event.s, []).append(DepthUpdate(ns, False, event.b, event.a))
+            update = DepthUpdate(ns, _is_partial_book(stream), event.b, event.a)
+            batch.depth.setdefault(event.s, []).append(update)
             self._symbols.add(event.s)
         else:
             add_quote(batch, event.s, (epoch_ns(event.E), event.b, event.B, event.a, event.A))
@@ -239,18 +248,18 @@ class Decoder:
     def _rest(self, text: str, batch: Batch) -> None:
         refuse_duplicates(text)
         other = _other(text)
-        symbol = other.stream.partition("@")[0].upper()
+        stream = other.stream
         if isinstance(other.data, Raw):
             text = str(other.data, "utf-8")
             other = _other(text)
         if other.e in _EVENTS:
-            self._add(_event(text), batch)
+            self._add(_event(text), stream, batch)
         elif other.e:
             if other.e not in _NOTICES:
                 raise UnusableError("unknown event")
             batch.control += 1
         elif other.lastUpdateId is not UNSET:
-            self._add_book(text, symbol, batch)
+            _add_book(_book(text), _symbol_of(stream) or self._only_symbol(), batch)
         elif other.u is not UNSET:
             quote = _spot_quote(text)
             add_quote(batch, quote.s, (0, quote.b, quote.B, quote.a, quote.A))
@@ -260,12 +269,22 @@ class Decoder:
         else:
             raise UnusableError("unknown message")
 
-    def _add_book(self, text: str, symbol: str, batch: Batch) -> None:
-        book = _book(text)
-        if not symbol and len(self._symbols) != 1:
+    def _only_symbol(self) -> str:
+        if len(self._symbols) != 1:
             raise UnusableError("depth without a symbol")
-        symbol = symbol or next(iter(self._symbols))
-        batch.depth.setdefault(symbol, []).append(DepthUpdate(0, True, book.bids, book.asks))
+        return next(iter(self._symbols))
+
+
+def _symbol_of(stream: str) -> str:
+    return stream.partition("@")[0].upper()
+
+
+def _is_partial_book(stream: str) -> bool:
+    return stream.partition("@depth")[2][:1].isdigit()
+
+
+def _add_book(book: _Book, symbol: str, batch: Batch) -> None:
+    batch.depth.setdefault(symbol, []).append(DepthUpdate(0, True, book.bids, book.asks))
 
 
 def _add_trade(event: _Trade, batch: Batch) -> None:

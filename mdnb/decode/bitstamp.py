@@ -14,21 +14,9 @@ from typing import Literal
 
 import msgspec
 
-from mdnb.decode.fields import (
-    Epoch,
-    Identifier,
-    Price,
-    Size,
-    UnusableError,
-    add_trade,
-    check_keys,
-    decode_frames,
-    epoch_ns,
-    refuse_duplicates,
-    reply_text,
-    typed,
-)
+from mdnb.decode.fields import add_trade, check_keys, decode_frames, refuse_duplicates, reply_text
 from mdnb.rows import Batch, DepthUpdate, Reply
+from mdnb.venue_fields import Epoch, Identifier, Price, Size, UnusableError, epoch_ns, typed
 
 __all__ = ["Decoder"]
 

@@ -1,87 +1,117 @@
-"""Bybit as it spoke before version 5 of its interface: ``{"topic", ...}``.
+"""Bybit: version 5 of its interface, and the one before it; both write ``{"topic", "data", ...}``.
 
-Sources: bybit-exchange.github.io (inverse and linear, v2), checked on recordings of 2021.
+Sources: bybit-exchange.github.io (v5: websocket, public; v2), checked on recordings of 2021 and on frames of
+2025 and 2026 that public repositories keep (bmoscon/cryptofeed: ``sample_data``).
 
-* Trades are numbered by a UUID: `mdnb.decode.fields.uuid_id` makes an integer that only differs.
-* ``side`` is the taker's. Sizes of inverse contracts are whole dollars.
-* ``orderBookL2_25``: a snapshot, then deltas of deleted, updated and inserted levels.
+* Trades of contracts are numbered by a UUID: `mdnb.venue_fields.uuid_id` makes an integer that only differs.
+  Those of spot have a number.
+* ``side`` and ``S`` are the taker's. Sizes of inverse contracts are whole dollars.
+* Version 5 names its topics ``publicTrade``, ``orderbook.DEPTH``, ``tickers``, ``kline.INTERVAL``. Of
+  ``orderbook.1`` and ``tickers`` the best bid and ask are taken for quotes; both may send changes, so that
+  what stays as it is must be remembered. All other depths are books: a snapshot, then changes.
+* ``cts`` is when the matching engine made it, ``ts`` when it was sent.
+* Before version 5: ``trade``, and ``orderBookL2_25``: a snapshot, then deleted, updated and inserted levels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
+from mdnb.decode.bybit_v2 import add_old_depth, add_old_trades
 from mdnb.decode.fields import (
-    Epoch,
-    Identifier,
-    Price,
-    Size,
-    Symbol,
-    UnusableError,
+    add_bar,
+    add_quote,
     add_records,
     add_trade,
     check_keys,
     decode_frames,
-    epoch_ns,
     refuse_duplicates,
+    reply_number,
     reply_text,
-    typed,
-    uuid_id,
+    timeframe_name,
 )
-from mdnb.rows import Batch, DepthUpdate, Reply
+from mdnb.rows import Batch, DepthUpdate, Reply, TradeRow
+from mdnb.venue_fields import (
+    Epoch,
+    Level,
+    Price,
+    Size,
+    Symbol,
+    UnusableError,
+    epoch_ns,
+    number_or_nan,
+    trade_number,
+    typed,
+)
 
 __all__ = ["Decoder"]
 
+_Kind = Literal["snapshot", "delta"]
+# Fields that are counted, and not looked at.
+_Some = msgspec.Raw | msgspec.UnsetType
+_NONE = msgspec.UNSET
+
 
 class _Trade(msgspec.Struct, gc=False):
-    trade_time_ms: Epoch
-    timestamp: str
-    symbol: Symbol
-    side: Literal["Buy", "Sell"]
-    size: Size
-    price: Price
-    tick_direction: str
-    trade_id: str
-    cross_seq: Identifier
+    T: Epoch
+    s: Symbol
+    S: Literal["Buy", "Sell"]
+    v: Size
+    p: Price
+    i: str
+    L: _Some = _NONE
+    BT: _Some = _NONE
+    seq: _Some = _NONE
+    RPI: _Some = _NONE
 
 
 class _Trades(msgspec.Struct, gc=False):
     topic: str
     data: list[_Trade]
+    type: _Some = _NONE
+    ts: _Some = _NONE
 
 
-class _Level(msgspec.Struct, gc=False):
-    price: Price
-    side: Literal["Buy", "Sell"]
-    size: Size = 0.0
+class _Book(msgspec.Struct, gc=False):
+    s: Symbol
+    b: list[Level]
+    a: list[Level]
 
 
-class _Whole(msgspec.Struct, gc=False):
-    order_book: list[_Level]
+class _Books(msgspec.Struct, gc=False):
+    type: _Kind
+    ts: Epoch
+    data: _Book
+    cts: Epoch | None = None
 
 
-class _Snapshot(msgspec.Struct, gc=False):
-    data: list[_Level]
-    timestamp_e6: Epoch
+class _Ticker(msgspec.Struct, gc=False):
+    symbol: Symbol
+    bid1Price: str | None = None
+    bid1Size: str | None = None
+    ask1Price: str | None = None
+    ask1Size: str | None = None
 
 
-class _LinearSnapshot(msgspec.Struct, gc=False):
-    data: _Whole
-    timestamp_e6: Epoch
+class _Tickers(msgspec.Struct, gc=False):
+    type: _Kind
+    ts: Epoch
+    data: _Ticker
 
 
-class _Delta(msgspec.Struct, gc=False):
-    delete: list[_Level]
-    update: list[_Level]
-    insert: list[_Level]
-
-
-class _DeltaFrame(msgspec.Struct, gc=False):
-    data: _Delta
-    timestamp_e6: Epoch
+class _Candle(msgspec.Struct, gc=False):
+    start: Epoch
+    interval: str
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Size
+    turnover: Size
+    confirm: bool
 
 
 class _Records(msgspec.Struct, gc=False):
@@ -90,69 +120,137 @@ class _Records(msgspec.Struct, gc=False):
 
 class _Other(msgspec.Struct, gc=False):
     topic: str = ""
-    type: str = ""
+    op: str = ""
     success: bool | None = None
     ret_msg: str = ""
+    req_id: str = ""
 
 
 _trades = typed(_Trades)
 _trade = typed(_Trade)
+_books = typed(_Books)
+_tickers = typed(_Tickers)
+_candle = typed(_Candle)
 _records = typed(_Records)
-_snapshot = typed(_Snapshot)
-_linear_snapshot = typed(_LinearSnapshot)
-_delta = typed(_DeltaFrame)
 _other = typed(_Other)
 
-_TRADE = '{"topic":"trade.'
+_TRADES = '{"topic":"publicTrade.'
+_OLD_TRADES = '{"topic":"trade.'
+_PINGS = frozenset({"ping", "pong"})
+_NOTICES = frozenset(
+    {"liquidation", "allLiquidation", "adlAlert", "insurance", "priceLimit", "kline_lt", "tickers_lt", "lt"}
+)
+
+_Best = tuple[float, float, float, float]
+_Kept = TypeVar("_Kept")
 
 
 class Decoder:
-    """Decodes the frames of Bybit's older interface.
+    """Decodes Bybit's frames.
 
     Examples
     --------
     >>> frame = (
-    ...     '{"topic":"trade.BTCUSD","data":[{"trade_time_ms":1618677816319,"timestamp":"",'
-    ...     '"symbol":"BTCUSD","side":"Sell","size":97,"price":60622.5,"tick_direction":"MinusTick",'
-    ...     '"trade_id":"413bca3a-34a8-50aa-a2ae-47ad720be505","cross_seq":5938958626}]}'
+    ...     '{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1672304486868,"data":[{"T":1672304486865,'
+    ...     '"s":"BTCUSDT","S":"Buy","v":"0.001","p":"16578.50","L":"PlusTick",'
+    ...     '"i":"20f43950-d8dd-5b31-9112-a178eb6023af","BT":false}]}'
     ... )
     >>> Decoder().feed([frame]).trades
-    {'BTCUSD': [(1618677816319000000, 60622.5, 97.0, 1, -1, 2350286493715802197)]}
+    {'BTCUSDT': [(1672304486865000000, 16578.5, 0.001, 1, 1, 1187292961464823192)]}
     """
+
+    def __init__(self) -> None:
+        # By topic: what the next change goes on from.
+        self._sides: dict[str, tuple[dict[float, float], dict[float, float]]] = {}
+        self._best: dict[str, _Best] = {}
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together, in order."""
-        return decode_frames(frames, _frame)
+        return decode_frames(frames, self._frame)
+
+    def _frame(self, text: str, batch: Batch) -> None:
+        if text.startswith(_TRADES):
+            _add_trades(text, batch)
+            return
+        if text.startswith(_OLD_TRADES):
+            add_old_trades(text, batch)
+            return
+        refuse_duplicates(text)
+        other = _other(text)
+        kind, _, rest = other.topic.partition(".")
+        if kind == "orderbook":
+            self._add_book(other.topic, rest.partition(".")[0], text, batch)
+        elif kind == "tickers":
+            self._add_ticker(other.topic, text, batch)
+        elif kind == "kline":
+            _add_candles(other.topic, text, batch)
+        elif kind == "publicTrade":
+            _add_trades(text, batch)
+        elif kind.startswith("orderBook"):
+            add_old_depth(other.topic, text, batch)
+        elif kind == "trade" and rest:
+            add_old_trades(text, batch)
+        elif kind in _NOTICES or other.op in _PINGS:
+            batch.control += 1
+        else:
+            _add_reply(other, batch)
+
+    def _add_book(self, topic: str, depth: str, text: str, batch: Batch) -> None:
+        frame = _books(text)
+        book, ns = frame.data, epoch_ns(frame.cts or frame.ts)
+        if depth != "1":
+            update = DepthUpdate(ns, frame.type == "snapshot", book.b, book.a)
+            batch.depth.setdefault(book.s, []).append(update)
+            batch.clock_ns = max(batch.clock_ns, ns)
+            return
+        if frame.type == "snapshot":
+            self._sides[topic] = {}, {}
+        bids, asks = _before(self._sides, topic)
+        _change(bids, book.b)
+        _change(asks, book.a)
+        bid, ask = max(bids, default=float("nan")), min(asks, default=float("nan"))
+        row = (ns, bid, bids.get(bid, float("nan")), ask, asks.get(ask, float("nan")))
+        add_quote(batch, book.s, row)
+
+    def _add_ticker(self, topic: str, text: str, batch: Batch) -> None:
+        frame = _tickers(text)
+        ticker = frame.data
+        said = (ticker.bid1Price, ticker.bid1Size, ticker.ask1Price, ticker.ask1Size)
+        if said == (None,) * 4:
+            # Spot's have none; and a change of something else.
+            batch.control += 1
+            return
+        numbers = tuple(None if text is None else number_or_nan(text) for text in said)
+        if frame.type == "snapshot":
+            self._best[topic] = (float("nan"),) * 4
+        before = _before(self._best, topic)
+        bid, bid_size, ask, ask_size = (
+            old if new is None else new for new, old in zip(numbers, before, strict=True)
+        )
+        self._best[topic] = bid, bid_size, ask, ask_size
+        add_quote(batch, ticker.symbol, (epoch_ns(frame.ts), bid, bid_size, ask, ask_size))
 
 
-def _frame(text: str, batch: Batch) -> None:
-    if text.startswith(_TRADE):
-        _add_trades(text, batch)
-        return
-    other = _other(text)
-    if other.topic.startswith("orderBook"):
-        _add_depth(other, text, batch)
-        return
-    refuse_duplicates(text)
-    if other.topic.startswith("trade."):
-        _add_trades(text, batch)
-    elif other.success is None:
-        raise UnusableError("unknown message")
-    else:
-        batch.control += 1
-        batch.replies.append(Reply(0, other.success, "" if other.success else reply_text(other.ret_msg)))
+def _before(kept: dict[str, _Kept], topic: str) -> _Kept:
+    if topic not in kept:
+        raise UnusableError("a change without what it changes")
+    return kept[topic]
 
 
-def _row(trade: _Trade) -> tuple[int, float, float, int, int, int]:
-    side = 1 if trade.side == "Buy" else -1
-    return epoch_ns(trade.trade_time_ms), trade.price, trade.size, 1, side, uuid_id(trade.trade_id)
+def _change(side: dict[float, float], levels: Sequence[tuple[float, float]]) -> None:
+    for price, size in levels:
+        if size:
+            side[price] = size
+        else:
+            side.pop(price, None)
 
 
 def _add_trades(text: str, batch: Batch) -> None:
     try:
-        trades = _trades(text).data
-        check_keys(text, 2 + 11 * len(trades))
-        rows = [(trade.symbol, _row(trade)) for trade in trades]
+        frame = _trades(text)
+        outer = 2 + (frame.type is not _NONE) + (frame.ts is not _NONE)
+        check_keys(text, outer + sum(map(_colons, frame.data)))
+        rows = [(trade.s, _row(trade)) for trade in frame.data]
     except ValueError:
         refuse_duplicates(text)
         add_records(_records(text).data, _add_one, batch)
@@ -162,36 +260,41 @@ def _add_trades(text: str, batch: Batch) -> None:
     batch.control += not rows
 
 
+def _colons(trade: _Trade) -> int:
+    extra = (trade.L, trade.BT, trade.seq, trade.RPI)
+    return 6 + sum(field is not _NONE for field in extra)
+
+
+def _row(trade: _Trade) -> TradeRow:
+    side = 1 if trade.S == "Buy" else -1
+    return epoch_ns(trade.T), trade.p, trade.v, 1, side, trade_number(trade.i)
+
+
 def _add_one(text: str, batch: Batch) -> None:
     trade = _trade(text)
-    add_trade(batch, trade.symbol, _row(trade))
+    add_trade(batch, trade.s, _row(trade))
 
 
-def _add_depth(other: _Other, text: str, batch: Batch) -> None:
-    refuse_duplicates(text)
-    symbol = other.topic.rpartition(".")[2]
+def _add_candles(topic: str, text: str, batch: Batch) -> None:
+    symbol = topic.rpartition(".")[2]
     if not 0 < len(symbol) <= 64:
         raise UnusableError("unknown topic")
-    if other.type == "delta":
-        frame = _delta(text)
-        change, ns = frame.data, epoch_ns(frame.timestamp_e6)
-        levels = change.update + change.insert
-        removed = [msgspec.structs.replace(level, size=0.0) for level in change.delete]
-        update = _update(ns, False, removed + levels)
-    elif other.type == "snapshot":
-        try:
-            whole = _snapshot(text)
-            update = _update(epoch_ns(whole.timestamp_e6), True, whole.data)
-        except msgspec.ValidationError:
-            linear = _linear_snapshot(text)
-            update = _update(epoch_ns(linear.timestamp_e6), True, linear.data.order_book)
-    else:
+
+    def add(record: str, batch: Batch) -> None:
+        candle = _candle(record)
+        minutes = f"{candle.interval}min" if candle.interval.isdigit() else f"1{candle.interval}"
+        prices = (candle.open, candle.high, candle.low, candle.close)
+        row = (epoch_ns(candle.start), *prices, candle.volume, 0, candle.turnover)
+        add_bar(batch, symbol, timeframe_name(minutes), row, candle.confirm)
+
+    records = _records(text).data
+    add_records(records, add, batch)
+    batch.control += not records
+
+
+def _add_reply(other: _Other, batch: Batch) -> None:
+    if other.topic or other.success is None:
         raise UnusableError("unknown message")
-    batch.depth.setdefault(symbol, []).append(update)
-    batch.clock_ns = max(batch.clock_ns, update.ts_ns)
-
-
-def _update(ns: int, snapshot: bool, levels: list[_Level]) -> DepthUpdate:
-    bids = [(level.price, level.size) for level in levels if level.side == "Buy"]
-    asks = [(level.price, level.size) for level in levels if level.side == "Sell"]
-    return DepthUpdate(ns, snapshot, bids, asks)
+    batch.control += 1
+    error = "" if other.success else reply_text(other.ret_msg)
+    batch.replies.append(Reply(reply_number(other.req_id), other.success, error))

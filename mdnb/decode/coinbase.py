@@ -15,23 +15,9 @@ from typing import Literal
 
 import msgspec
 
-from mdnb.decode.fields import (
-    Identifier,
-    Level,
-    Price,
-    Size,
-    Symbol,
-    UnusableError,
-    add_quote,
-    add_trade,
-    check_keys,
-    decode_frames,
-    iso_ns,
-    refuse_duplicates,
-    reply_text,
-    typed,
-)
+from mdnb.decode.fields import add_quote, add_trade, check_keys, decode_frames, refuse_duplicates, reply_text
 from mdnb.rows import Batch, DepthUpdate, Reply
+from mdnb.venue_fields import Identifier, Level, Price, Size, Symbol, UnusableError, iso_ns, typed
 
 __all__ = ["Decoder"]
 

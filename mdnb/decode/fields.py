@@ -1,88 +1,36 @@
-"""Parts shared by the venues' decoders: field types, exact times, and a loop that never raises.
+"""Parts shared by the venues' decoders: a loop that never raises, duplicate keys, rows into batches.
 
 On the hot path: a trade message costs about 2 us with all of this, its JSON and its time included.
-
-Numbers are decoded straight into float or int, from JSON numbers or from decimal strings, by a parser
-that rounds exactly as ``float(text)`` does. The bounds below refuse what JSON smuggles past that:
-``"nan"``, ``"inf"``, ``1e999``, negative sizes, ids beyond 64 bits, absurdly long symbols.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import json
-import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from mdnb.rows import BarRow, Batch, QuoteRow, TradeRow
 from mdnb.timeframes import Timeframe
+from mdnb.venue_fields import UnusableError
 
 __all__ = [
-    "MAX_NS",
-    "Epoch",
-    "Identifier",
-    "Level",
     "OpenBars",
-    "Price",
-    "Size",
-    "Symbol",
-    "UnusableError",
     "add_bar",
     "add_quote",
     "add_records",
     "add_trade",
     "check_keys",
-    "decimal_ns",
     "decode_frames",
-    "epoch_ns",
-    "iso_ns",
-    "number_or_nan",
+    "frame_text",
     "refuse_duplicates",
     "refused",
+    "reply_number",
     "reply_text",
     "timeframe_name",
-    "typed",
-    "uuid_id",
 ]
-
-MAX_NS = 2**63 - 1
-_MAX_MS = MAX_NS // 1_000_000
-
-Price = Annotated[float, Meta(ge=-1e300, le=1e300)]
-"""Finite; may be negative (spreads, and crude oil in April 2020)."""
-
-Size = Annotated[float, Meta(ge=0, le=1e300)]
-"""Finite and not negative."""
-
-Epoch = Annotated[int, Meta(gt=0, le=MAX_NS // 1000)]
-"""Milliseconds or microseconds since 1970; `epoch_ns` tells them apart."""
-
-Identifier = Annotated[int, Meta(ge=0, le=MAX_NS)]
-Symbol = Annotated[str, Meta(min_length=1, max_length=64)]
-Level = tuple[Price, Size]
-
-
-class UnusableError(ValueError):
-    """A frame or record that cannot be used; its text is one of a few reasons, which are counted."""
-
-
-_T = TypeVar("_T")
-
-
-def typed(kind: type[_T]) -> Callable[[str], _T]:
-    """Return a function that decodes JSON text into ``kind``, numbers in strings included.
-
-    Examples
-    --------
-    >>> typed(tuple[Price, Size])('["61837.63", 2]')
-    (61837.63, 2.0)
-    """
-    return msgspec.json.Decoder(kind, strict=False).decode
 
 
 def decode_frames(frames: Sequence[str | bytes], handle: Callable[[str, Batch], None]) -> Batch:
@@ -99,10 +47,37 @@ def decode_frames(frames: Sequence[str | bytes], handle: Callable[[str, Batch], 
     batch.frames = len(frames)
     for frame in frames:
         try:
-            handle(frame if frame.__class__ is str else str(frame, "utf-8"), batch)  # type: ignore[arg-type]  # a str here
+            handle(frame if frame.__class__ is str else frame_text(frame), batch)
         except (ValueError, RecursionError) as error:
-            batch.malformed.append(refused(error))
+            batch.refuse(refused(error), frame)
     return batch
+
+
+def frame_text(frame: object) -> str:
+    """Return a frame's text.
+
+    Raises
+    ------
+    ValueError
+        When it is not UTF-8, or no frame: an adapter of one's own may hand over anything.
+
+    Examples
+    --------
+    >>> frame_text(b'{"e":"clock","t":5}')
+    '{"e":"clock","t":5}'
+    >>> frame_text({"e": "clock", "t": 5})
+    Traceback (most recent call last):
+        ...
+    mdnb.venue_fields.UnusableError: a frame must be text (str) or bytes, not a dict; ...
+    """
+    if isinstance(frame, (bytes, bytearray, memoryview)):
+        return str(frame, "utf-8")
+    if isinstance(frame, str):
+        # Of a class of its own; decoders take none but the plain one.
+        return "".join(frame)
+    raise UnusableError(
+        f"a frame must be text (str) or bytes, not a {type(frame).__name__[:30]}; write it with json.dumps"
+    )
 
 
 def add_records(records: Sequence[msgspec.Raw], handle: Callable[[str, Batch], None], batch: Batch) -> None:
@@ -114,7 +89,7 @@ def add_records(records: Sequence[msgspec.Raw], handle: Callable[[str, Batch], N
         try:
             handle(str(record, "utf-8"), batch)
         except (ValueError, RecursionError) as error:
-            batch.malformed.append(refused(error))
+            batch.refuse(refused(error), bytes(record))
 
 
 def refused(error: ValueError | RecursionError) -> str:
@@ -122,6 +97,7 @@ def refused(error: ValueError | RecursionError) -> str:
 
     Examples
     --------
+    >>> from mdnb.venue_fields import Price, Size, typed
     >>> try:
     ...     typed(tuple[Price, Size])('["nan", 2]')
     ... except ValueError as error:
@@ -171,114 +147,6 @@ def _unread(_number: str) -> None:
     return None
 
 
-def epoch_ns(value: int) -> int:
-    """Return nanoseconds for an epoch in milliseconds or in microseconds.
-
-    Examples
-    --------
-    >>> epoch_ns(1723161255342), epoch_ns(1735689600010866)
-    (1723161255342000000, 1735689600010866000)
-    """
-    return value * 1_000_000 if value <= _MAX_MS else value * 1_000
-
-
-def decimal_ns(text: str, digits: int = 9) -> int:
-    """Return the exact nanoseconds of a decimal epoch; digits beyond nanoseconds are cut.
-
-    Parameters
-    ----------
-    text
-        Digits with or without a fraction.
-    digits
-        Decimals of one unit in nanoseconds: 9 for seconds, 6 for milliseconds.
-
-    Raises
-    ------
-    UnusableError
-        When it is not a plain positive decimal within 64 bits.
-
-    Examples
-    --------
-    >>> decimal_ns("1618678158.135041"), decimal_ns("1619093562050.3572", 6)
-    (1618678158135041000, 1619093562050357200)
-    """
-    whole, _, fraction = text.partition(".")
-    joined = whole + fraction[:digits].ljust(digits, "0")
-    if whole and len(joined) <= 20 and joined.isascii() and joined.isdigit():
-        made = int(joined)
-        if 0 < made <= MAX_NS:
-            return made
-    raise UnusableError("wrong time")
-
-
-def iso_ns(text: str) -> int:
-    """Return the exact nanoseconds of an RFC 3339 time; digits beyond nanoseconds are cut.
-
-    Raises
-    ------
-    UnusableError
-        When it is not such a time, has no zone, or lies outside 1970 to 2261.
-
-    Examples
-    --------
-    >>> iso_ns("2021-04-17T16:43:37.089723Z"), iso_ns("2023-10-04T18:26:30.524394914+02:00")
-    (1618677817089723000, 1696436790524394914)
-    """
-    digits = text[20:26]
-    if len(text) == 27 and text[26] == "Z" and text[19] == "." and digits.isascii() and digits.isdigit():
-        # Microseconds and Z, which is what nearly all venues write.
-        return _second_ns(text[:19]) + int(digits) * 1000
-    if text[-1:] == "Z":
-        fraction = text[19:-1]
-        start = _second_ns(text[:19])
-    else:
-        fraction = text[19:-6]
-        start = _second_ns(text[:19]) - _offset_ns(text[-6:])
-    if fraction:
-        digits = fraction[1:10]
-        if fraction[0] != "." or not (digits.isascii() and digits.isdigit()):
-            raise UnusableError("wrong time")
-        start += int(digits) * _NS_OF_LAST_DIGIT[len(digits)]
-    if start > 0:
-        return start
-    raise UnusableError("wrong time")
-
-
-_NS_OF_LAST_DIGIT = tuple(10 ** (9 - digits) for digits in range(10))
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_DECIMAL = re.compile(r"-?\d{1,400}(\.\d{0,400})?([eE][-+]?\d{1,3})?", re.ASCII)
-
-
-@functools.lru_cache(maxsize=64)
-def _second_ns(text: str) -> int:
-    # Consecutive messages mostly share their second, so nearly every call is a hit.
-    if len(text) != 19 or text[4] != "-" or text[7] != "-":
-        raise UnusableError("wrong time")
-    try:
-        since = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC) - _EPOCH
-    except ValueError:
-        raise UnusableError("wrong time") from None
-    seconds = since.days * 86_400 + since.seconds
-    # Int64 nanoseconds end in April 2262.
-    if 0 < seconds < _END_OF_2261:
-        return seconds * 1_000_000_000
-    raise UnusableError("wrong time")
-
-
-_END_OF_2261 = 9_214_646_400
-
-
-@functools.lru_cache(maxsize=64)
-def _offset_ns(text: str) -> int:
-    try:
-        offset = dt.datetime.strptime(text, "%z").utcoffset()
-    except ValueError:
-        offset = None
-    if offset is None or len(text) != 6:
-        raise UnusableError("wrong time")
-    return round(offset.total_seconds()) * 1_000_000_000
-
-
 @functools.lru_cache(maxsize=128)
 def timeframe_name(interval: str) -> str:
     """Return mdnb's name of a venue's interval.
@@ -291,41 +159,20 @@ def timeframe_name(interval: str) -> str:
     return Timeframe.parse(interval).name
 
 
-def number_or_nan(text: str | None) -> float:
-    """Return the number a decimal string holds, ``nan`` where a venue leaves it empty.
-
-    Examples
-    --------
-    >>> number_or_nan("30230.3"), number_or_nan("")
-    (30230.3, nan)
-    """
-    if not text:
-        return float("nan")
-    number = float(text) if _DECIMAL.fullmatch(text) else float("inf")
-    if abs(number) <= 1e300:
-        return number
-    raise UnusableError("wrong number")
-
-
 def reply_text(text: str) -> str:
     """Return a venue's own words, printable and of a length that fits a status line."""
     return "".join(letter if letter.isprintable() else " " for letter in text[:200])
 
 
-def uuid_id(text: str) -> int:
-    """Return 63 bits of a UUID, for venues that number trades with one.
-
-    Two trades of one venue share them with a probability of about n**2 / 2**64.
+def reply_number(text: str) -> int:
+    """Return the number of ours that a venue's reply names as text; 0 where it names none.
 
     Examples
     --------
-    >>> uuid_id("413bca3a-34a8-50aa-a2ae-47ad720be505")
-    2350286493715802197
+    >>> reply_number("17"), reply_number(""), reply_number("f3a0")
+    (17, 0, 0)
     """
-    digits = text.replace("-", "")
-    if len(digits) != 32 or not digits.isascii() or not digits.isalnum():
-        raise UnusableError("wrong trade id")
-    return int(digits, 16) >> 65
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def add_trade(batch: Batch, symbol: str, row: TradeRow) -> None:
@@ -382,3 +229,7 @@ class OpenBars:
             add_bar(batch, symbol, timeframe, last, True)
         self._open[symbol, timeframe] = row
         add_bar(batch, symbol, timeframe, row, False)
+
+    def forget(self, symbol: str, timeframe: str) -> None:
+        """Take the next bar as the first one: what came between is not known, as after an outage."""
+        self._open.pop((symbol, timeframe), None)

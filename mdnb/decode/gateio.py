@@ -17,28 +17,30 @@ from typing import Literal
 import msgspec
 
 from mdnb.decode.fields import (
-    Epoch,
-    Identifier,
-    Level,
     OpenBars,
-    Price,
-    Size,
-    Symbol,
-    UnusableError,
     add_bar,
     add_quote,
     add_trade,
     check_keys,
-    decimal_ns,
     decode_frames,
-    epoch_ns,
-    number_or_nan,
     refuse_duplicates,
     reply_text,
     timeframe_name,
-    typed,
 )
 from mdnb.rows import BarRow, Batch, DepthUpdate, Reply
+from mdnb.venue_fields import (
+    Epoch,
+    Identifier,
+    Level,
+    Price,
+    Size,
+    Symbol,
+    UnusableError,
+    decimal_ns,
+    epoch_ns,
+    number_or_nan,
+    typed,
+)
 
 __all__ = ["Decoder"]
 

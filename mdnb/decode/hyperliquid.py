@@ -4,37 +4,34 @@ Sources: hyperliquid.gitbook.io (web socket), checked on a recording of 2025.
 
 * The first ``trades`` frame after a subscription repeats recent trades, some a minute old.
 * ``tid`` is unique but does not rise. ``side`` ``"A"`` (ask): the taker sold; ``"B"``: it bought.
-* A candle has no closed flag: it is closed once the next one begins; its turnover is not given.
+* A candle has no closed flag: it is closed once the next one begins; its turnover is not given. The one that
+  was being made when the connection was lost has gone on unseen: a new subscription forgets it.
 * ``l2Book`` always is a whole book of up to 20 levels a side.
+* An acknowledgement repeats the subscription, with fields of its own beside; an error has it in its words, as
+  ``Already subscribed: {...}`` and ``Invalid subscription {...}`` (seen in gemwalletcom/wallet#462 and in the
+  tests of public clients).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from mdnb.decode.fields import (
-    Epoch,
-    Identifier,
     OpenBars,
-    Price,
-    Size,
-    Symbol,
-    UnusableError,
     add_quote,
     add_records,
     add_trade,
     check_keys,
     decode_frames,
-    epoch_ns,
     refuse_duplicates,
     reply_text,
     timeframe_name,
-    typed,
 )
 from mdnb.rows import Batch, DepthUpdate, Reply
+from mdnb.venue_fields import Epoch, Identifier, Price, Size, Symbol, UnusableError, epoch_ns, typed
 
 __all__ = ["Decoder"]
 
@@ -98,6 +95,28 @@ class _CandleFrame(msgspec.Struct, gc=False):
     data: _Candle | list[_Candle]
 
 
+class _Subscription(msgspec.Struct, gc=False):
+    type: str = ""
+    coin: str = ""
+    interval: str = ""
+
+
+class _Ack(msgspec.Struct, gc=False):
+    """What was asked for, or the subscription alone, as errors have it."""
+
+    method: str = ""
+    subscription: _Subscription | None = None
+    type: str = ""
+    coin: str = ""
+    interval: str = ""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What a reply says of it."""
+        said = self.subscription or _Subscription(self.type, self.coin, self.interval)
+        return {"method": self.method, "subscription": msgspec.structs.asdict(said)}
+
+
 class _Records(msgspec.Struct, gc=False):
     data: list[msgspec.Raw]
 
@@ -114,8 +133,12 @@ _book = typed(_BookFrame)
 _best = typed(_BestFrame)
 _candle = typed(_CandleFrame)
 _other = typed(_Other)
+_ack = typed(_Ack)
+_words = typed(str)
 
 _NOTICES = frozenset({"subscriptionResponse", "pong", "notification", "activeAssetCtx", "allMids", "post"})
+# Said where things are already as they were asked to be.
+_DONE_ALREADY = {"Already subscribed": "subscribe", "Already unsubscribed": "unsubscribe"}
 
 
 class Decoder:
@@ -147,9 +170,9 @@ class Decoder:
             book = _book(text).data
             bids, asks = book.levels
             check_keys(text, 5 + 3 * (len(bids) + len(asks)))
-            levels = [[(level.px, level.sz) for level in side] for side in (bids, asks)]
+            held = [(level.px, level.sz) for level in bids], [(level.px, level.sz) for level in asks]
             ns = epoch_ns(book.time)
-            batch.depth.setdefault(book.coin, []).append(DepthUpdate(ns, True, *levels))
+            batch.depth.setdefault(book.coin, []).append(DepthUpdate(ns, True, *held))
             batch.clock_ns = max(batch.clock_ns, ns)
         elif channel == "bbo":
             refuse_duplicates(text)
@@ -162,12 +185,27 @@ class Decoder:
             for candle in data if isinstance(data, list) else [data]:
                 self._add_candle(candle, batch)
         else:
-            _add_notice(text, batch)
+            self._add_notice(text, batch)
 
     def _add_candle(self, candle: _Candle, batch: Batch) -> None:
         prices = (candle.o, candle.h, candle.l, candle.c)
         row = (epoch_ns(candle.t), *prices, candle.v, candle.n, float("nan"))
         self._bars.add(batch, candle.s, timeframe_name(candle.i), row)
+
+    def _add_notice(self, text: str, batch: Batch) -> None:
+        refuse_duplicates(text)
+        other = _other(text)
+        held = str(other.data, "utf-8") if isinstance(other.data, msgspec.Raw) else ""
+        if other.channel == "error":
+            batch.replies.append(_refusal(_words(held) if held.startswith('"') else held))
+        elif other.channel == "subscriptionResponse":
+            told = _ack(held or "{}")
+            batch.replies.append(Reply(0, True, payload=told.payload))
+            if told.subscription is not None and told.subscription.type == "candle":
+                self._bars.forget(told.subscription.coin, timeframe_name(told.subscription.interval))
+        elif other.channel not in _NOTICES:
+            raise UnusableError("unknown channel")
+        batch.control += 1
 
 
 def _row(trade: _Trade) -> tuple[int, float, float, int, int, int]:
@@ -192,14 +230,14 @@ def _add_one(text: str, batch: Batch) -> None:
     add_trade(batch, trade.coin, _row(trade))
 
 
-def _add_notice(text: str, batch: Batch) -> None:
-    refuse_duplicates(text)
-    other = _other(text)
-    if other.channel == "error":
-        words = str(other.data, "utf-8") if isinstance(other.data, msgspec.Raw) else ""
-        batch.replies.append(Reply(0, False, reply_text(words)))
-    elif other.channel == "subscriptionResponse":
-        batch.replies.append(Reply(0, True))
-    elif other.channel not in _NOTICES:
-        raise UnusableError("unknown channel")
-    batch.control += 1
+def _refusal(text: str) -> Reply:
+    """Return what an error says, and of which subscription it is where its words show that."""
+    words, brace, rest = text.partition("{")
+    try:
+        payload = _ack(brace + rest).payload if brace else {}
+    except msgspec.DecodeError:
+        payload = {}
+    method = _DONE_ALREADY.get(words.strip(" :"))
+    if method is not None:
+        return Reply(0, True, payload=payload | {"method": method})
+    return Reply(0, False, reply_text(text), payload)

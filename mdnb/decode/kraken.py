@@ -17,24 +17,18 @@ from typing import Literal
 import msgspec
 
 from mdnb.decode.fields import (
-    Identifier,
     OpenBars,
-    Price,
-    Size,
-    Symbol,
-    UnusableError,
     add_quote,
     add_records,
     add_trade,
     check_keys,
     decode_frames,
-    iso_ns,
     refuse_duplicates,
     reply_text,
     timeframe_name,
-    typed,
 )
 from mdnb.rows import Batch, DepthUpdate, Reply
+from mdnb.venue_fields import Identifier, Price, Size, Symbol, UnusableError, iso_ns, typed
 
 __all__ = ["Decoder"]
 
@@ -212,7 +206,8 @@ def _add_books(text: str, batch: Batch) -> None:
         ns = iso_ns(book.timestamp) if book.timestamp else 0
         bids = [(level.price, level.qty) for level in book.bids]
         asks = [(level.price, level.qty) for level in book.asks]
-        updates.append((book.symbol, DepthUpdate(ns, frame.type == "snapshot", bids, asks)))
+        update = DepthUpdate(ns, frame.type == "snapshot", bids, asks, checksum=book.checksum)
+        updates.append((book.symbol, update))
     check_keys(text, colons)
     batch.control += not updates
     for symbol, update in updates:

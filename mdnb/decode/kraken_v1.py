@@ -15,24 +15,19 @@ from typing import Literal
 import msgspec
 
 from mdnb.decode.fields import (
-    Identifier,
     OpenBars,
-    Price,
-    Size,
-    UnusableError,
     add_quote,
     add_records,
     add_trade,
     check_keys,
-    decimal_ns,
     decode_frames,
     refuse_duplicates,
     reply_text,
     timeframe_name,
-    typed,
 )
 from mdnb.rows import Batch, DepthUpdate, Reply
 from mdnb.timeframes import Timeframe
+from mdnb.venue_fields import Identifier, Price, Size, UnusableError, decimal_ns, typed
 
 __all__ = ["Decoder"]
 

@@ -3,10 +3,12 @@
 Sources: www.okx.com/docs-v5 (public channels), checked on a recording of 2022.
 
 * All numbers are strings, an absent price is ``""``. ``side`` is the taker's. Ids rise by one a trade.
+* ``trades`` has one row a taker's order and price: ``count`` of them became one, under the id of the last.
+  ``trades-all`` has each.
 * The first ``trades`` frame after a subscription is an *old* trade, half a minute old in our recording.
-* ``count``, where given, is the number of trades at one price that a row stands for.
-* Sizes of swaps and futures are in contracts.
-* ``books`` sends a snapshot, then changes; all other book channels send whole books.
+* Sizes of swaps and futures are in contracts; their candles' turnover, in money, is not price x size.
+* ``books`` sends a snapshot, then changes; ``books5`` whole books, ``bbo-tbt`` the best bid and ask.
+* Each subscription of a request is answered for itself, under the request's ``id``.
 """
 
 from __future__ import annotations
@@ -17,26 +19,29 @@ from typing import Literal
 import msgspec
 
 from mdnb.decode.fields import (
-    Epoch,
-    Identifier,
-    Price,
-    Size,
-    Symbol,
-    UnusableError,
     add_bar,
     add_quote,
     add_records,
     add_trade,
     check_keys,
     decode_frames,
-    epoch_ns,
-    number_or_nan,
     refuse_duplicates,
+    reply_number,
     reply_text,
     timeframe_name,
-    typed,
 )
 from mdnb.rows import BarRow, Batch, DepthUpdate, Reply
+from mdnb.venue_fields import (
+    Epoch,
+    Identifier,
+    Price,
+    Size,
+    Symbol,
+    UnusableError,
+    epoch_ns,
+    number_or_nan,
+    typed,
+)
 
 __all__ = ["Decoder"]
 
@@ -81,6 +86,8 @@ class _Book(msgspec.Struct, gc=False):
     asks: list[_Level]
     bids: list[_Level]
     ts: Epoch
+    seqId: int = -1
+    prevSeqId: int = -1
 
 
 class _Candle(msgspec.Struct, gc=False, array_like=True):
@@ -101,7 +108,10 @@ class _Envelope(msgspec.Struct, gc=False):
     action: str = ""
     event: str = ""
     msg: str = ""
+    id: str = ""
 
+
+_NOBODY = _Level(float("nan"), float("nan"))
 
 _trades = typed(_Trades)
 _trade = typed(_Trade)
@@ -110,8 +120,10 @@ _book = typed(_Book)
 _candle = typed(_Candle)
 _envelope = typed(_Envelope)
 
-_WHOLE_BOOKS = frozenset({"books5", "bbo-tbt"})
-_BOOKS = frozenset({"books", "books-l2-tbt", "books50-l2-tbt"}) | _WHOLE_BOOKS
+_BOOKS = frozenset({"books", "books5", "books-l2-tbt", "books50-l2-tbt"})
+_EVENTS = frozenset(
+    {"subscribe", "unsubscribe", "login", "error", "notice", "channel-conn-count", "channel-conn-count-error"}
+)
 _TRADES = '{"arg":{"channel":"trades","'
 
 
@@ -155,9 +167,13 @@ def _rest(text: str, batch: Batch) -> None:
     refuse_duplicates(text)
     envelope = _envelope(text)
     if envelope.event:
+        if envelope.event not in _EVENTS:
+            raise UnusableError("unknown event")
         failed = envelope.event == "error"
         batch.control += 1
-        batch.replies.append(Reply(0, not failed, reply_text(envelope.msg) if failed else ""))
+        batch.replies.append(
+            Reply(reply_number(envelope.id), not failed, reply_text(envelope.msg) if failed else "")
+        )
     elif envelope.arg is None or envelope.data is None:
         raise UnusableError("unknown message")
     else:
@@ -172,8 +188,10 @@ def _handler(arg: _Argument, action: str) -> Callable[[str, Batch], None]:
         return _add_one
     if channel == "tickers":
         return _add_ticker
+    if channel == "bbo-tbt":
+        return lambda text, batch: _add_best(arg.instId, text, batch)
     if channel in _BOOKS:
-        snapshot = action == "snapshot" or channel in _WHOLE_BOOKS
+        snapshot = action == "snapshot" or channel == "books5"
         return lambda text, batch: _add_depth(arg.instId, snapshot, text, batch)
     if channel.startswith("candle"):
         timeframe = timeframe_name(channel.removeprefix("candle").removesuffix("utc"))
@@ -202,17 +220,27 @@ def _add_ticker(text: str, batch: Batch) -> None:
     add_quote(batch, ticker.instId, (epoch_ns(ticker.ts), bid, bid_size, ask, ask_size))
 
 
+def _add_best(symbol: str, text: str, batch: Batch) -> None:
+    book = _book(text)
+    bid, ask = (levels[0] if levels else _NOBODY for levels in (book.bids, book.asks))
+    add_quote(batch, symbol, (epoch_ns(book.ts), bid.price, bid.size, ask.price, ask.size))
+
+
 def _add_depth(symbol: str, snapshot: bool, text: str, batch: Batch) -> None:
     book = _book(text)
     ns = epoch_ns(book.ts)
     bids = [(level.price, level.size) for level in book.bids]
     asks = [(level.price, level.size) for level in book.asks]
-    batch.depth.setdefault(symbol, []).append(DepthUpdate(ns, snapshot, bids, asks))
+    previous = -1 if snapshot else book.prevSeqId
+    update = DepthUpdate(ns, snapshot, bids, asks, previous, book.seqId)
+    batch.depth.setdefault(symbol, []).append(update)
     batch.clock_ns = max(batch.clock_ns, ns)
 
 
 def _add_candle(symbol: str, timeframe: str, text: str, batch: Batch) -> None:
     candle = _candle(text)
     prices = (candle.open, candle.high, candle.low, candle.close)
-    row: BarRow = (epoch_ns(candle.ts), *prices, candle.volume, 0, candle.volume_quote)
+    is_spot = symbol.count("-") == 1
+    turnover = candle.volume_quote if is_spot else float("nan")
+    row: BarRow = (epoch_ns(candle.ts), *prices, candle.volume, 0, turnover)
     add_bar(batch, symbol, timeframe, row, candle.confirm == "1")

@@ -22,8 +22,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from mdnb.decode.fields import Level, Price, Size, Symbol, UnusableError, check_keys, refused
+from mdnb.decode.fields import check_keys, frame_text, refused
 from mdnb.rows import Batch, DepthUpdate, Reply
+from mdnb.venue_fields import Level, Price, Size, Symbol, UnusableError
 
 __all__ = ["PROTOCOL_VERSION", "Decoder"]
 
@@ -114,7 +115,13 @@ class Decoder:
         trades = batch.trades
         for frame in frames:
             try:
-                text = frame if isinstance(frame, str) else str(frame, "utf-8")
+                text = (
+                    frame
+                    if frame.__class__ is str
+                    else str(frame, "utf-8")
+                    if frame.__class__ is bytes
+                    else frame_text(frame)
+                )
                 message = _decode(text)
                 if message.__class__ is _Trades and text.count(":") == 3:
                     rows = message.r
@@ -129,7 +136,7 @@ class Decoder:
             except msgspec.ValidationError as error:
                 _rescue(text, batch, error)
             except (ValueError, RecursionError) as error:
-                batch.malformed.append(refused(error))
+                batch.refuse(refused(error), frame)
         return batch
 
 
@@ -146,18 +153,20 @@ def _rescue(text: str, batch: Batch, error: msgspec.ValidationError) -> None:
     try:
         rows = _decode_rows(text).r
         frame = {name: value for name, value in _decode_any(text).items() if name != "r"}
-        if len(rows) < 2:
+        # Without brackets around its rows it is one bad frame, and not as many bad rows as it has numbers.
+        if len(rows) < 2 or not any(bytes(row).startswith(b"[") for row in rows):
             raise error
         check_keys(text, len(frame) + 1)
     except (ValueError, RecursionError) as reason:
-        batch.malformed.append(refused(reason))
+        said = refused(reason)
+        batch.refuse("unknown message" if said == "wrong shape at $.e" else said, text)
         return
     for row in rows:
         one = _encode(frame | {"r": [row]}).decode()
         try:
             _take(_decode(one), one, batch)
         except (ValueError, RecursionError) as reason:
-            batch.malformed.append(refused(reason))
+            batch.refuse(refused(reason), one)
 
 
 def _take(message: Any, text: str, batch: Batch) -> None:

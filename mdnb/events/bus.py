@@ -9,13 +9,14 @@ counted, and ends neither a thread nor a loop.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 import time
 import weakref
 from collections.abc import Callable
 
-from mdnb.errors import ClosedError, OptionError, RuntimeUseError, WaitTimeoutError
+from mdnb.errors import ClosedError, FeedError, OptionError, RuntimeUseError, WaitTimeoutError
 from mdnb.events.callback_threads import CallbackThreads
 from mdnb.events.last_events import LastEvents
 from mdnb.events.log import tell
@@ -25,6 +26,7 @@ from mdnb.events.streams import AsyncEventStream, Backlog, EventStream
 from mdnb.events.subscription import QUEUE_LIMIT, Handler, Subscription, handling
 from mdnb.events.taps import StreamTap, Tap
 from mdnb.events.types import Event, EventType
+from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import seconds_to_wait
 
 __all__ = ["EventBus"]
@@ -45,10 +47,10 @@ class EventBus:
     Examples
     --------
     >>> bus, seen, done = EventBus(), [], threading.Event()
-    >>> handle = bus.on(EventType.NEW_BAR, lambda event: (seen.append(event.data), done.set()))
+    >>> handle = bus.on(EventType.NEW_BAR, lambda event: (seen.append(event.close), done.set()))
     >>> bus.emit(Event(EventType.NEW_BAR, "MNQ", 0, {"close": 1.0}))
     >>> done.wait(5) and seen
-    [{'close': 1.0}]
+    [1.0]
     >>> bus.close()
     """
 
@@ -57,18 +59,25 @@ class EventBus:
         on_slow: Callable[[Subscription], None] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        refuse_in_children(self)
         self.now = now
         self.last_error: BaseException | None = None
         self.tasks: set[asyncio.Future[None]] = set()
         self._listeners: dict[EventType, tuple[Subscription, ...]] = {}
         self._routes: dict[tuple[EventType, str], tuple[Subscription, ...]] = {}
         self._backlogs: weakref.WeakSet[Backlog] = weakref.WeakSet()
+        self._failure: FeedError | None = None
         self._ended = False
         self._lock = threading.Lock()
         self._callbacks: CallbackThreads | None = None
         self.on_caught_up: Callable[[], None] | None = None
         self._last_waits: tuple[LastEvents, ...] = ()
         self._slow = SlowHandlers(on_slow, now)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens to anything."""
+        return bool(self._listeners)
 
     def wants(self, type: EventType, symbol: str | None = None) -> bool:
         """Return whether anybody listens to a type; events without a listener are not made."""
@@ -152,6 +161,7 @@ class EventBus:
     ) -> Subscription:
         if not callable(handler):
             raise OptionError(f"a handler must be a function of one event; got {handler!r}")
+        _check_takes_one(handler)
         kind = EventType.parse(type)
         return self._add(Subscription(self, kind, handler, loop, symbol=symbol, once=once, limit=limit))
 
@@ -201,6 +211,11 @@ class EventBus:
         """
         if handler is not None and not callable(handler):
             raise OptionError(f"a handler must be a function of one event; got {handler!r}")
+        if callable(type) and not isinstance(type, EventType | Subscription):
+            raise OptionError(
+                f"off takes what on() returned, or the event first: subscription.off(), or"
+                f" off('new_bar', {_named(type)})"
+            )
         if isinstance(type, Subscription):
             is_meant = type._bus is self and (handler is None or type.handler == handler)
             chosen = [type] if type.active and is_meant else []
@@ -296,7 +311,7 @@ class EventBus:
 
     def emit(self, event: Event) -> None:
         """Emit an event to everybody who listens to its type and symbol; never blocks, never raises."""
-        for subscription in self._route(event.type, event.symbol):
+        for subscription in self._route(event._type, event._symbol):
             if not subscription._offer(event):
                 self._slow.fell_behind(subscription)
 
@@ -342,7 +357,13 @@ class EventBus:
             When none came in time.
         ClosedError
             When the market came to its end meanwhile, so that none will come.
+        FeedError
+            When its feed has failed.
         """
+        if callable(timeout):
+            raise OptionError(
+                f"timeout is seconds; a condition is given by its name: where={_named(timeout)}"
+            )
         kind, seconds = EventType.parse(type), seconds_to_wait(timeout)
         self.refuse_wait()
         if where is not None and not callable(where):
@@ -353,12 +374,16 @@ class EventBus:
                 async for event in stream:
                     if where is None or where(event):
                         return event
-        except TimeoutError as error:
+        except TimeoutError:
             if not limit.expired():
                 raise  # of the condition
-            raise WaitTimeoutError(f"no {kind.name} event within {seconds:g} s") from error
+            raise WaitTimeoutError(f"no {kind.name} event within {seconds:g} s") from None
         finally:
             stream.close()
+        if self._failure is not None:
+            raise FeedError(
+                f"no {kind.name} event will come: the feed ended: {self._failure}"
+            ) from self._failure
         raise ClosedError(f"no {kind.name} event will come: the market is at its end or was closed")
 
     def events(
@@ -435,9 +460,16 @@ class EventBus:
 
         return backlog, stop
 
-    def end(self) -> None:
-        """End iterators and waits: no event will come any more; queued ones can still be read."""
+    def end(self, failure: FeedError | None = None) -> None:
+        """End iterators and waits: no event will come any more; queued ones can still be read.
+
+        Parameters
+        ----------
+        failure
+            Of the feed, where that is why; waits raise it.
+        """
         with self._lock:
+            self._failure = self._failure or failure
             self._ended = True
             backlogs = list(self._backlogs)
         for backlog in backlogs:
@@ -467,3 +499,21 @@ class EventBus:
             callbacks, self._callbacks = self._callbacks, None
         if callbacks is not None:
             callbacks.stop()
+
+
+def _named(function: object) -> str:
+    return getattr(function, "__name__", None) or repr(function)
+
+
+def _check_takes_one(handler: Handler) -> None:
+    """Refuse a function that cannot be called with one event; of some builtins nobody knows."""
+    try:
+        signature = inspect.signature(handler)
+    except Exception:  # noqa: BLE001  # an object of somebody else's may raise anything when it is looked at
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        raise OptionError(
+            f"a handler is called with one event: {_named(handler)}{signature} has to take one argument"
+        ) from None

@@ -20,7 +20,7 @@ Turn = Callable[[threading.Event], None]
 
 _PATIENCE_SECONDS = 0.02
 _IDLE_SECONDS = 10.0
-_MOST_THREADS = 32
+_MOST_THREADS = 1_000
 _EXIT_SECONDS = 1.0
 
 _Ready = queue.SimpleQueue[Turn | None]

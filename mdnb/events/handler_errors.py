@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import Callable
 
+from mdnb.errors import ClosedError
 from mdnb.events.log import tell
 
 __all__ = ["HandlerErrors", "in_words"]
@@ -47,6 +48,10 @@ class HandlerErrors:
         if kind not in self._told and len(self._told) < _DISTINCT_ERRORS:
             self._told.add(kind)
             self._count_due = max(self._count_due, now + self._count_seconds)
+            if isinstance(error, ClosedError):
+                # Where in the handler it was is nobody's fault.
+                tell(logging.WARNING, "%s raised ClosedError: %s", title(), error)
+                return
             words = "%s raised %s; it goes on being called"
             tell(logging.ERROR, words, title(), type(error).__name__, error=error)
         elif now >= self._count_due:

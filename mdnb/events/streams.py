@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from mdnb.errors import WaitTimeoutError
+from mdnb.errors import RuntimeUseError, WaitTimeoutError
 from mdnb.events.types import Event
+from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import wakeful
 
 __all__ = ["AsyncEventStream", "Backlog", "EventStream"]
@@ -36,6 +37,7 @@ class Backlog:
     """
 
     def __init__(self, limit: int) -> None:
+        refuse_in_children(self)
         self.dropped = 0
         self._limit = limit
         self._held: collections.deque[Event] = collections.deque()
@@ -96,6 +98,12 @@ class Backlog:
                 waker()
 
 
+def _stop_here(stop: Callable[[], None]) -> None:
+    # In a forked child there is nothing to stop.
+    with contextlib.suppress(RuntimeUseError):
+        stop()
+
+
 class _Stream:
     """What both iterators have: the backlog, what was lost of it, and their end."""
 
@@ -111,7 +119,7 @@ class _Stream:
         self._timeout = timeout
         self._check = check
         self._check_wait = check_wait
-        self._finalizer = weakref.finalize(self, stop)
+        self._finalizer = weakref.finalize(self, _stop_here, stop)
         self._finalizer.atexit = False
 
     @property
@@ -219,8 +227,8 @@ class AsyncEventStream(_Stream):
         try:
             async with asyncio.timeout(self._timeout):
                 event = await self._next()
-        except TimeoutError as error:
-            raise WaitTimeoutError(f"no event within {self._timeout:g} s") from error
+        except TimeoutError:
+            raise WaitTimeoutError(f"no event within {self._timeout:g} s") from None
         except BaseException:
             # Cancelled: the traceback would keep the iterator and let it listen on.
             self.close()

@@ -30,6 +30,7 @@ QUEUE_LIMIT = 10_000
 """How many events wait in a queue at most where nobody says otherwise."""
 
 _TURN = 64
+_RESUME_SECONDS = 0.05
 
 handling: contextvars.ContextVar[Subscription | None] = contextvars.ContextVar("mdnb_handling", default=None)
 """Whose handler runs here."""
@@ -265,11 +266,18 @@ class Subscription:
     def _drained(self, task: asyncio.Task[None]) -> None:
         self._bus.tasks.discard(task)
         if task.cancelled() or task.exception() is not None:
-            # Cancelled, perhaps before it began, or interrupted: the next event begins another turn.
+            # Cancelled, perhaps before it began, or interrupted: the next event begins another turn; so does
+            # what waits already, in a moment, which a loop that shuts down does not live to see.
             self._scheduled = False
+            if self._waiting and self._active:
+                task.get_loop().call_later(_RESUME_SECONDS, self._resume)
             self._bus.caught_up()
         else:
             self._end_turn()
+
+    def _resume(self) -> None:
+        if self._waiting and self._active:
+            self._schedule()
 
     async def _drain(self) -> None:
         task = asyncio.current_task()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import enum
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mdnb.errors import OptionError, suggest
@@ -147,7 +149,8 @@ class Event:
     time_ns
         Market time, UTC epoch nanoseconds: of a bar its START, of BARS_CLOSED the END of the bars.
     data
-        What it is about: a `Bar`, `Tick`, `Quote`, or a mapping. Its fields can also be read on the
+        What it is about: a `Bar`, `Tick`, `Quote`, or a mapping, read-only: every handler is given the same
+        event. ``dict(event.data)`` is one of your own. Its fields can also be read on the
         event itself, as ``event.timeframe`` or ``event.status``; a record by its name, too: ``event.bar``.
     view
         Of bars that closed: what was known then, as ``event.view["5min"]``; None of all others.
@@ -159,19 +162,45 @@ class Event:
     ('connected', True)
     """
 
-    __slots__ = ("_queued", "_tz", "data", "symbol", "time_ns", "type", "view")
+    __slots__ = ("_payload", "_queued", "_symbol", "_time_ns", "_type", "_tz", "_view")
 
     def __init__(
         self, type: EventType, symbol: str, time_ns: int, data: Any, tz: str = "UTC", view: Any = None
     ) -> None:
-        self.type = type
-        self.symbol = symbol
-        self.time_ns = time_ns
-        self.data = data
+        # One event is every handler's: what one of them does to it must not reach the others.
+        self._type = type
+        self._symbol = symbol
+        self._time_ns = time_ns
+        self._payload: Any = MappingProxyType(data) if isinstance(data, dict) else data
         self._tz = tz
-        self.view = view
+        self._view = view
         # When it was put into queues, by the monotonic clock: how long it waits tells that a handler is slow.
         self._queued = 0.0
+
+    @property
+    def type(self) -> EventType:
+        """Which `EventType`."""
+        return self._type
+
+    @property
+    def symbol(self) -> str:
+        """Whose market."""
+        return self._symbol
+
+    @property
+    def time_ns(self) -> int:
+        """Market time, UTC epoch nanoseconds: of a bar its START, of BARS_CLOSED the END of the bars."""
+        return self._time_ns
+
+    @property
+    def data(self) -> Any:
+        """What it is about: a `Bar`, `Tick`, `Quote`, or a mapping, read-only."""
+        return self._payload
+
+    @property
+    def view(self) -> Any:
+        """Of bars that closed: what was known then; None of all others."""
+        return self._view
 
     @property
     def time(self) -> pd.Timestamp:
@@ -193,7 +222,7 @@ class Event:
         """The quote of `QUOTE_UPDATE`; same as ``data``."""
         return self._record(Quote)
 
-    def _record(self, kind: type[_R]) -> _R:
+    def _record(self, kind: builtins.type[_R]) -> _R:
         if isinstance(self.data, kind):
             return self.data
         # Looked up among the fields of what is there instead; that says what there is.
@@ -228,4 +257,5 @@ class Event:
             raise KeyError(str(error)) from None
 
     def __repr__(self) -> str:
-        return f"Event({self.type.name}, {self.symbol}, {self.data!r})"
+        data = dict(self.data) if isinstance(self.data, Mapping) else self.data
+        return f"Event({self.type.name}, {self.symbol}, {data!r})"

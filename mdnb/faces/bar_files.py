@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from mdnb.errors import OptionError
 from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.process.user_warning import warn_user
 from mdnb.statistics import ImportResult
 
 __all__ = ["BarFiles"]
@@ -62,8 +62,9 @@ class BarFiles:
         include_forming
             With the bar that is being made, which is no whole one.
         with_times
-            With the column ``closed_at``, when each bar was closed, which ``load`` brings back. None: in
-            Parquet, not in CSV and JSON.
+            With the column ``closed_at``, when each bar was closed, which ``load`` brings back, and in
+            Parquet with what bars were before later trades changed them, for which CSV and JSON have no
+            place. None: in Parquet, not in CSV and JSON.
 
         Returns
         -------
@@ -98,14 +99,14 @@ class BarFiles:
         engine = market.engine
         if self._others:
             other = self._others[0]
-            warnings.warn(
+            warn_user(
                 f"{Path(filename).name} gets the bars of {market.symbol} alone, not those of "
-                f"{', '.join(self._others)}; for those: live[{other!r}].export(...)",
-                UserWarning,
-                stacklevel=2,
+                f"{', '.join(self._others)}; for those: live[{other!r}].export(...)"
             )
         with engine.lock:
             # In one go: another thread may remove a timeframe.
+            if timeframe is None:
+                engine.finest()  # raises where none is kept
             names = engine.timeframes() if timeframe is None else [engine.canonical(timeframe)]
             frames = {
                 name: engine.reader.frame_for_file(
@@ -113,9 +114,12 @@ class BarFiles:
                 )
                 for name in names
             }
+            told = {name: engine.reader.changes_for_file(name, frame) for name, frame in frames.items()}
+        changes = {name: one for name, one in told.items() if one is not None}
+        write = functools.partial(write_bars, frames, filename, changes=changes or None)
         if market.closed:
-            return write_bars(frames, filename)
-        return await await_call(market.workers.run(functools.partial(write_bars, frames, filename)))
+            return write()
+        return await await_call(market.workers.run(write))
 
     async def load(
         self,
@@ -128,6 +132,7 @@ class BarFiles:
         tz: str | None = None,
         date_format: str | None = None,
         overwrite: bool = False,
+        lenient: bool = False,
     ) -> list[ImportResult]:
         """Import the bars of a CSV, JSON or Parquet file.
 
@@ -143,6 +148,8 @@ class BarFiles:
         overwrite
             Bars of the file replace those held; else only intervals without a bar, or with a partial one, are
             filled.
+        lenient
+            Take the bars that fit even where most are refused.
 
         Returns
         -------
@@ -154,12 +161,15 @@ class BarFiles:
         TimeframeError, OptionError
             When the timeframe is not kept, or not given and not clear; when an option is not the format's.
         DataImportError
-            When the file is not understood; nothing was changed.
+            When the file is not understood, most of its bars are refused, or all are later than the
+            market; nothing was changed.
 
         Warns
         -----
         UserWarning
-            When bars were refused, with the reasons, or the file names another symbol.
+            When bars were refused, with the reasons, the file names another symbol, rows of one time
+            contradict each other, or bars begin after the one that is being made or, where none is, are not
+            over at the market's time (of a recording that has not begun, its first): they are left out.
 
         Examples
         --------
@@ -175,7 +185,10 @@ class BarFiles:
 
         files = self._parts.files
         kind = format_of(filename)
-        kept = self._parts.market.open().timeframes()
+        engine = self._parts.market.open()
+        if timeframe is None:
+            engine.finest()  # raises where none is kept
+        kept = engine.timeframes()
         names = [timeframe] if timeframe is not None else kept if len(kept) == 1 else []
         given: dict[str, Any] = {
             "date_column": date_column,
@@ -188,7 +201,7 @@ class BarFiles:
         _check_options(kind, options)
         results: list[ImportResult] = []
         if not names and kind == "parquet":
-            results = await files.import_kept(filename, overwrite=overwrite)
+            results = await files.import_kept(filename, overwrite=overwrite, lenient=lenient)
         if not names and not results:
             raise OptionError(
                 f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
@@ -196,10 +209,16 @@ class BarFiles:
         if results:
             return results
         if kind == "parquet":
-            return [await files.import_from_parquet(filename, names[0], overwrite=overwrite)]
+            return [await files.import_from_parquet(filename, names[0], overwrite=overwrite, lenient=lenient)]
         if kind == "json":
-            return [await files.import_from_json(filename, names[0], overwrite=overwrite, **options)]
-        return [await files.import_from_csv(filename, names[0], overwrite=overwrite, **options)]
+            return [
+                await files.import_from_json(
+                    filename, names[0], overwrite=overwrite, lenient=lenient, **options
+                )
+            ]
+        return [
+            await files.import_from_csv(filename, names[0], overwrite=overwrite, lenient=lenient, **options)
+        ]
 
 
 def _is_default(name: str, value: Any) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.market_recording import MarketRecording
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.session import MarketSession
 
@@ -66,6 +69,37 @@ class ConnectionView:
         ([1, 2, 3], 24)
         """
         self._session.begin()
+
+    async def record(self, path: str | Path, *, append: bool = False) -> MarketRecording:
+        """Record all that the market receives, as it came, until the recording or the market is closed.
+
+        Parameters
+        ----------
+        path
+            A new file, such as ``day.jsonl``, packed where its name ends in ``.gz``. ``replay:PATH`` plays
+            it.
+        append
+            Go on with a recording of the same symbols and feed.
+
+        Returns
+        -------
+        MarketRecording
+            Ended by its ``close()``, or as a context manager.
+
+        Raises
+        ------
+        OptionError
+            When the market plays a recording itself.
+        DataExportError
+            When the file is there already, is recorded to by somebody else, or cannot be written.
+        ClosedError
+            When the market is over.
+        """
+
+        async def begin() -> MarketRecording:
+            return self._session.record(Path(path), append=append)
+
+        return await await_call(begin())
 
     async def wait_ended(self, timeout: float | None = None) -> None:
         """Wait until the feed ends, as a recording that was played, and handlers have had all its events.

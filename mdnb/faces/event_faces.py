@@ -74,6 +74,9 @@ class AwaitedEvents:
     ) -> Event:
         """Wait for the next event of a type.
 
+        It is no handler: a replay at ``speed=max`` goes on meanwhile. Each event is had by ``on``, by
+        ``events``, or step by step by `mdnb.play`.
+
         Parameters
         ----------
         timeout
@@ -87,8 +90,11 @@ class AwaitedEvents:
             When none came in time.
         ClosedError
             After the market was closed.
+        FeedError
+            When the feed has failed.
         """
         _check_open(self._session)
+        self._session.warn_if_missed()
         return await _wait_for_event(self._session, type, timeout, where, self._symbol)
 
     def events(self, *types: EventType | str, timeout: float | None = None) -> AsyncIterator[Event]:
@@ -172,6 +178,9 @@ class PlainEvents:
     ) -> Event:
         """Wait for the next event of a type.
 
+        It is no handler: a replay at ``speed=max`` goes on meanwhile. Each event is had by ``on``, by
+        ``events``, or step by step by `mdnb.play`.
+
         Parameters
         ----------
         timeout
@@ -185,9 +194,12 @@ class PlainEvents:
             When none came in time.
         ClosedError
             After the market was closed.
+        FeedError
+            When the feed has failed.
         """
         _check_open(self._session)
         self._session.bus.refuse_wait()
+        self._session.warn_if_missed()
         return call(_wait_for_event(self._session, type, timeout, where, self._symbol))
 
     def events(self, *types: EventType | str, timeout: float | None = None) -> Iterator[Event]:
@@ -237,9 +249,11 @@ async def _wait_for_event(
     await asyncio.sleep(0)
     session.begin()
     try:
-        return await waiting
+        event = await waiting
     finally:
         waiting.cancel()
+    session.waited_ns = session.feed.clock.now_ns()
+    return event
 
 
 def _check_open(session: MarketSession) -> None:

@@ -10,6 +10,7 @@ from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.face_parts import FaceParts
 from mdnb.live_frame import LiveFrame
 from mdnb.manager.forward import Forward
+from mdnb.runtime.live.health import Health
 from mdnb.runtime.set_alerts import AlertSetter
 from mdnb.status_card import status_html, status_text
 from mdnb.sync_manager import SyncDataManager
@@ -114,10 +115,15 @@ class Face:
         raise AttributeError(missing_name(kind, self._called, name, self._ends, own, data))
 
     def __str__(self) -> str:
-        return status_text(self._title(), self._parts.session.health, self._card_data(), self._troubles())
+        return status_text(*self._card())
 
     def _repr_html_(self) -> str:
-        return status_html(self._title(), self._parts.session.health, self._card_data(), self._troubles())
+        return status_html(*self._card())
+
+    def _card(self) -> tuple[str, Health, list[SyncDataManager], list[str], str]:
+        session = self._parts.session
+        feed = session.feed.offers.title if session.feed.offers is not None else ""
+        return self._title(), session.health, self._card_data(), self._troubles(), feed
 
     def _troubles(self) -> list[str]:
         """Return what is wrong with handlers of what is named."""

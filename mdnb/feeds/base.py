@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
-from typing import Literal
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Literal
 
 from mdnb.clock import Clock, MarketClock
-from mdnb.errors import OptionError, suggest
+from mdnb.errors import FeedError, MdnbError, OptionError, suggest
+from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
 from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, Reply, TradeRow
+from mdnb.rows import BarRow, Decoder, Levels, Reply, TradeRow
 from mdnb.sessions import Sessions
 
-__all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels"]
+__all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels", "feed_error"]
 
 Channel = Literal["trades", "quotes", "depth", "bars"]
 CHANNELS: tuple[Channel, ...] = ("trades", "quotes", "depth", "bars")
@@ -24,7 +26,7 @@ OnFrame = Callable[[str | bytes], None]
 
 OnStatus = Callable[[str, str], None]
 """Called with ``(status, detail)``; status is connecting, connected, disconnected, reconnecting,
-reconnected, stale or closed."""
+reconnected, stale or closed. "connected" after "disconnected" is "reconnected"; another word is told of."""
 
 
 def _nobody_asks() -> None:
@@ -45,16 +47,24 @@ class Feed(abc.ABC):
     ``count`` is 1 for one trade; ``side`` is 1 where the taker bought, -1 where he sold, 0 where that is not
     known; ``trade_id`` is -1 without one. `mdnb.decode.wire` has the other frames.
 
-    A feed that loses its connection says ``on_status("disconnected", why)``, and ``"reconnected"`` when it is
-    back: what `history_trades` has of the time between is put into the bars. All of it runs on one event
-    loop, which nothing may block: ask a plain library by ``await asyncio.to_thread(...)``.
+    A feed that loses its connection says ``on_status("disconnected", why)``, and ``"reconnected"`` (or
+    ``"connected"``) when it is back: what `history_trades` has of the time between is put into the bars.
+    All of it runs on one event loop, which nothing may block: ask a plain library by
+    ``await asyncio.to_thread(...)``.
 
     Attributes
     ----------
     dialect
         Names the decoder of its frames (`mdnb.decode.decoder`).
+    offers
+        What it offers, for whoever looks for one: ``mdnb feeds``. None where it does not say.
+    names
+        The venue's name of a symbol to the one it was asked for by, of feeds whose frames have the former.
     ids
         ``sequential`` where trade ids rise by one a trade, ``unique`` where they only differ, ``none``.
+    book_levels
+        How many levels a side of the order book are subscribed, where the venue tells of the best so many
+        only: so many are kept. None where it tells the whole book.
     has_trades
         False for venues and recordings without trades.
     source
@@ -70,6 +80,10 @@ class Feed(abc.ABC):
         What shows that it is alive, when it is stale and when dead.
     round_trip_ms
         How long the newest ping took; ``nan`` where there is none.
+    lacks
+        Channels on which, as is known beforehand, nothing will come.
+    is_taken
+        Whether it is, or was, a market's: each has a feed of its own.
     is_local
         True where `open` reads files or starts a server of its own and asks nobody: it may take as long as it
         takes, and so may its history.
@@ -120,7 +134,10 @@ class Feed(abc.ABC):
     """
 
     dialect: str = "mdnb"
+    offers: ClassVar[Offers | None] = None
+    names: Mapping[str, str] = types.MappingProxyType({})
     ids: Literal["sequential", "unique", "none"] = "none"
+    book_levels: int | None = None
     has_trades: bool = True
     source: Literal["trades", "quotes", "bars"] = "trades"
     quote_price: Literal["mid", "bid", "ask"] = "mid"
@@ -129,6 +146,8 @@ class Feed(abc.ABC):
     liveness: Liveness = Liveness()
     on_page: Callable[[], None] = staticmethod(_nobody_asks)
     round_trip_ms: float = float("nan")
+    lacks: frozenset[Channel] = frozenset()
+    is_taken: bool = False
 
     def __init__(self) -> None:
         self.clock: Clock = MarketClock()
@@ -152,10 +171,11 @@ class Feed(abc.ABC):
         Parameters
         ----------
         on_frame
-            Takes a frame as it came.
+            Takes a frame as it came, text or bytes.
         on_status
             Takes ``"connecting"``, ``"connected"`` and so on (`OnStatus`), and a detail: an address, or why.
-            A market is ready once it has heard ``"connected"``.
+            A market is ready once it has heard ``"connected"``. One that ends by itself and as it should
+            says ``"closed"`` before; another end, by an error or without a word, is one that has failed.
         """
 
     @abc.abstractmethod
@@ -170,6 +190,14 @@ class Feed(abc.ABC):
     async def close(self) -> None:
         """Close sockets and tasks; calling it again does nothing."""
 
+    def decoder(self) -> Decoder | None:
+        """Return a new decoder of its frames, where it brings one of its own; None: that of its `dialect`.
+
+        Replays know a venue by its dialect alone: to read its recordings, the decoder has to be found by
+        that, too (`mdnb.decode.ENTRY_POINTS`).
+        """
+        return None
+
     def instrument(self, symbol: str) -> Instrument:
         """Return what the venue says of the symbol."""
         return known_instrument(symbol)
@@ -177,6 +205,13 @@ class Feed(abc.ABC):
     def sessions(self, symbol: str) -> Sessions:
         """Return the hours in which the symbol trades."""
         return Sessions.always()
+
+    def book_checksum(self, symbol: str) -> Callable[[Levels, Levels], int] | None:
+        """Return what a venue's checksum is of bids and asks, each ``(price, size)`` and best first.
+
+        None where it tells none.
+        """
+        return None
 
     def own_bars(self, symbol: str) -> tuple[str, ...]:
         """Return the timeframes of which the feed sends its own bars on channel ``bars``, finest first."""
@@ -193,11 +228,21 @@ class Feed(abc.ABC):
     async def history_bars(
         self, symbol: str, timeframe: str, start_ns: int, end_ns: int
     ) -> list[BarRow] | None:
-        """Return closed bars that start in ``[start_ns, end_ns)``, oldest first; None without history."""
+        """Return closed bars that start in ``[start_ns, end_ns)``, oldest first; None without history.
+
+        Each is a tuple ``(start_ns, open, high, low, close, volume, tick_count, turnover)``: when it begins
+        in UTC epoch nanoseconds, the prices, the size traded, the number of trades (0 where unknown), and the
+        sum of price x size (``nan`` where unknown).
+        """
         return None
 
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
-        """Return trades of ``[start_ns, end_ns)``, oldest first; None where there is no history."""
+        """Return trades of ``[start_ns, end_ns)``, oldest first; None where there is no history.
+
+        Each is a tuple ``(time_ns, price, size, count, side, trade_id)``: when it was made in UTC epoch
+        nanoseconds, the price, the size, for how many trades it stands (1), its side (1 where the taker
+        bought, -1 where it sold, 0 unknown), and its id (-1 where it has none).
+        """
         return None
 
     def silent_seconds(self) -> float:
@@ -232,3 +277,20 @@ def check_channels(channels: Sequence[str]) -> tuple[Channel, ...]:
         if channel not in CHANNELS:
             raise OptionError(f"there is no channel {channel!r}. {suggest(channel, CHANNELS)}")
     return tuple(channel for channel in CHANNELS if channel in channels)
+
+
+def feed_error(error: BaseException) -> FeedError:
+    """Return what ended a feed as a FeedError that names it; as it is where it is one already.
+
+    Examples
+    --------
+    >>> feed_error(ValueError("bad key"))
+    FeedError('ValueError: bad key')
+    """
+    if isinstance(error, FeedError):
+        return error
+    said = str(error)
+    words = said if said and isinstance(error, MdnbError) else type(error).__name__ + f": {said}" * bool(said)
+    made = FeedError(words)
+    made.__cause__ = error
+    return made

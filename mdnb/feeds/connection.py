@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import collections
 import contextlib
 import logging
 import ssl
@@ -58,6 +59,13 @@ class WebSocketFeed(Feed):
     liveness
         What counts as life; default that of the class.
 
+    Attributes
+    ----------
+    max_frame_bytes
+        Larger frames end the connection.
+    numbers_replies
+        Whether a venue's replies bear the numbers of the requests; else they are taken in their order.
+
     Examples
     --------
     A venue in four lines::
@@ -68,6 +76,9 @@ class WebSocketFeed(Feed):
             async def endpoint(self) -> Endpoint:
                 return Endpoint("wss://venue.example/v1")
     """
+
+    max_frame_bytes: int = MAX_FRAME_BYTES
+    numbers_replies: bool = True
 
     def __init__(
         self,
@@ -86,6 +97,8 @@ class WebSocketFeed(Feed):
         self._socket: ws.ClientConnection | None = None
         self._open = asyncio.Event()
         self._pending: dict[int, asyncio.Future[Reply]] = {}
+        self._unanswered: collections.deque[int] = collections.deque()
+        self._answers_left: dict[int, int] = {}
         self._last_id = 0
         self._work: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
@@ -100,7 +113,18 @@ class WebSocketFeed(Feed):
 
     @abc.abstractmethod
     async def endpoint(self) -> Endpoint:
-        """Return where to connect; asked before each attempt, so that a token can be fresh."""
+        """Return where to connect; asked before each attempt, so that a token can be fresh.
+
+        A FeedError counts as a connection that could not be made, a FeedRefusedError ends `run`.
+        """
+
+    def renews_credentials(self, status: int) -> bool:
+        """Return whether another attempt is of use after the handshake was refused with an HTTP status.
+
+        By default it is not, beside the statuses that tell of a busy server: whoever has a token that can be
+        renewed does so, and says yes.
+        """
+        return False
 
     async def greet(self) -> None:
         """Send what a venue wants after connecting and before subscribing, such as a login."""
@@ -108,6 +132,20 @@ class WebSocketFeed(Feed):
     async def send_subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
         """Send the venue's subscribe request; by default that of mdnb's own protocol."""
         await self.request("subscribe", symbol=symbol, channels=list(channels))
+
+    async def send_subscriptions(self, wanted: Mapping[str, tuple[Channel, ...]]) -> list[str]:
+        """Subscribe to all that is wanted on a new connection; return what was refused, a text each.
+
+        By default symbol by symbol: one that is gone does not take the others down.
+        """
+        refused: list[str] = []
+        for symbol, channels in wanted.items():
+            try:
+                await self.send_subscribe(symbol, channels)
+            except FeedRefusedError as error:
+                refused.append(f"{symbol}: {error}")
+                _log.warning("subscription refused: %s: %s", symbol, error)
+        return refused
 
     async def send_unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
         """Send the venue's unsubscribe request; by default that of mdnb's own protocol."""
@@ -141,7 +179,7 @@ class WebSocketFeed(Feed):
             on_status("closed", "closed before it ran")
             return
         if self._work is not None:
-            raise FeedError(f"this {type(self).__name__} is running already")
+            raise FeedError(f"this {self._name} is running already")
         self._ended = False
         self._open.clear()
         self._work = asyncio.create_task(self._stay_connected(on_frame, on_status))
@@ -200,10 +238,27 @@ class WebSocketFeed(Feed):
         return float("inf") if self._socket is None else self._wall.monotonic() - self._last_sign
 
     def on_reply(self, reply: Reply) -> None:
-        """Handle the reply to a request; one that nobody waits for any more is dropped."""
-        future = self._pending.get(reply.id)
-        if future is not None and not future.done():
+        """Handle the reply to a request."""
+        number = reply.id
+        if not self.numbers_replies:
+            number = self._unanswered.popleft() if self._unanswered else 0
+        future = self._pending.get(number)
+        if future is None:
+            self.on_stray_reply(reply)
+            return
+        if future.done():
+            return
+        self._answers_left[number] -= 1
+        if not reply.ok or self._answers_left[number] <= 0:
             future.set_result(reply)
+
+    def on_stray_reply(self, reply: Reply) -> None:
+        """Handle a reply that nobody waits for, or waits for any more; by default it is dropped."""
+
+    @property
+    def _name(self) -> str:
+        """What it is called in messages."""
+        return type(self).__name__
 
     # -- for adapters -----------------------------------------------------------------------------------
 
@@ -216,17 +271,27 @@ class WebSocketFeed(Feed):
             When the socket is down.
         """
         if self._socket is None:
-            raise FeedError(f"{type(self).__name__} is not connected; nothing was sent")
+            raise FeedError(f"{self._name} is not connected; nothing was sent")
         try:
             await self._socket.send(frame)
         except ConnectionClosed as error:
             # The reader finds out a moment later; a request must not be repeated on this socket.
             self._socket = None
             self._open.clear()
-            raise FeedError(f"{type(self).__name__} lost its connection while sending") from error
+            raise FeedError(f"{self._name} lost its connection while sending") from error
 
-    async def request(self, op: str, **fields: Any) -> Reply:
+    async def request(self, op: str, *, answers: int = 1, **fields: Any) -> Reply:
         """Ask the venue and wait for its reply; asked again if the connection is lost meanwhile.
+
+        Parameters
+        ----------
+        op
+            What is asked for.
+        answers
+            How many replies it has, at a venue that answers for each symbol: the last is returned, or the
+            first that is a refusal.
+        **fields
+            What else stands in the request.
 
         Raises
         ------
@@ -243,26 +308,29 @@ class WebSocketFeed(Feed):
         request_id = self._last_id
         try:
             async with asyncio.timeout(self.timeouts.reply):
-                reply = await self._ask(op, request_id, fields)
+                reply = await self._ask(op, request_id, fields, answers)
         except TimeoutError as error:
             raise FeedError(f"no answer to {op!r} within {self.timeouts.reply:g} s") from error
         finally:
             self._pending.pop(request_id, None)
+            self._answers_left.pop(request_id, None)
         if not reply.ok and "retry_after" in reply.payload:
             raise FeedBusyError(f"not now: {op!r}: {reply.error}", after(reply.payload["retry_after"]))
         if not reply.ok:
             raise FeedRefusedError(f"the venue refused {op!r}: {reply.error}")
         return reply
 
-    async def _ask(self, op: str, request_id: int, fields: Mapping[str, Any]) -> Reply:
+    async def _ask(self, op: str, request_id: int, fields: Mapping[str, Any], answers: int) -> Reply:
         while True:
             # greet() and the first subscriptions ask before the connection counts as open.
             if self._socket is None:
                 await self._open.wait()
             if self._ended:
-                raise ClosedError(f"this {type(self).__name__} was closed before the venue answered {op!r}")
+                raise ClosedError(f"this {self._name} was closed before the venue answered {op!r}")
             future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-            self._pending[request_id] = future
+            self._pending[request_id], self._answers_left[request_id] = future, answers
+            if not self.numbers_replies:
+                self._unanswered.append(request_id)
             # A _LostError or a failed send: the same request goes out again on the next socket.
             with contextlib.suppress(_LostError, FeedError):
                 await self.send(self.encode_request(op, request_id, fields))
@@ -285,35 +353,48 @@ class WebSocketFeed(Feed):
     async def _stay_connected(self, on_frame: OnFrame, on_status: OnStatus) -> None:
         attempt = 0
         while True:
-            endpoint = await self.endpoint()
-            on_status("reconnecting" if self._was_connected else "connecting", str(endpoint))
             began = self._wall.monotonic()
-            wait = 0.0
-            try:
-                code, detail = await self._connect_once(endpoint, on_frame, on_status)
-                if self.is_end(code, detail):
-                    return
-                detail = f"connection closed ({code}{': ' * bool(detail)}{detail})"
-            except InvalidStatus as error:
-                wait, detail = after_refusal(error, endpoint)
-            except InvalidURI as error:
-                raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from error
-            except ssl.SSLCertVerificationError as error:
-                raise FeedRefusedError(
-                    f"{endpoint!r}: the certificate does not hold: {error.verify_message}"
-                ) from error
-            except FeedRefusedError:
-                raise
-            except (OSError, InvalidHandshake, ConnectionClosed, FeedError) as error:
-                detail = why_lost(error, tls=endpoint.url.startswith("wss:"))
+            lost = await self._live_once(on_frame, on_status)
+            if lost is None:
+                return
+            wait, detail = lost
             # Only a connection that held is a fresh start: one that is dropped at once must not be stormed.
             if self._wall.monotonic() - began > self.backoff.cap:
                 attempt = 0
             wait = max(wait, self.backoff.delay(attempt, self._wall.dice()))
             attempt += 1
             on_status("disconnected", detail)
-            _log.info("%r: %s; next attempt in %.2f s", endpoint, detail, wait)
+            _log.info("%s: %s; next attempt in %.2f s", self._name, detail, wait)
             await self._wall.sleep(wait)
+
+    async def _live_once(self, on_frame: OnFrame, on_status: OnStatus) -> tuple[float, str] | None:
+        """Make an attempt; return the seconds asked for before the next, and why; None at the end."""
+        try:
+            endpoint = await self.endpoint()
+        except FeedRefusedError:
+            raise
+        except FeedError as error:
+            return (error.retry_after if isinstance(error, FeedBusyError) else 0.0), str(error)
+        on_status("reconnecting" if self._was_connected else "connecting", str(endpoint))
+        try:
+            code, detail = await self._connect_once(endpoint, on_frame, on_status)
+            if self.is_end(code, detail):
+                return None
+        except InvalidStatus as error:
+            if self.renews_credentials(error.response.status_code):
+                return 0.0, f"HTTP {error.response.status_code}: the credentials are renewed"
+            return after_refusal(error, endpoint)
+        except InvalidURI as error:
+            raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from error
+        except ssl.SSLCertVerificationError as error:
+            raise FeedRefusedError(
+                f"{endpoint!r}: the certificate does not hold: {error.verify_message}"
+            ) from error
+        except FeedRefusedError:
+            raise
+        except (OSError, InvalidHandshake, ConnectionClosed, FeedError) as error:
+            return 0.0, why_lost(error, tls=endpoint.url.startswith("wss:"))
+        return 0.0, f"connection closed ({code}{': ' * bool(detail)}{detail})"
 
     async def _connect_once(
         self, endpoint: Endpoint, on_frame: OnFrame, on_status: OnStatus
@@ -326,13 +407,14 @@ class WebSocketFeed(Feed):
             proxy=None if endpoint.is_loopback else True,
             open_timeout=self.timeouts.open,
             close_timeout=self.timeouts.close,
-            max_size=MAX_FRAME_BYTES,
+            max_size=self.max_frame_bytes,
             ping_interval=None,
             logger=_socket_log,
         ) as socket:
             self._socket, self._stale, self._unheard = socket, False, True
             self._last_sign = self._wall.monotonic()
             self._answered.clear()
+            self._unanswered.clear()
             if isinstance(self.clock, MarketClock) and socket.response is not None:
                 told = server_time_ns(socket.response.headers)
                 if told is not None:
@@ -360,7 +442,8 @@ class WebSocketFeed(Feed):
         for failure in failures:
             if isinstance(failure, Exception):
                 raise failure
-        return closed
+        code, reason = closed
+        return code, endpoint.hide(reason)
 
     async def _read(
         self, socket: ws.ClientConnection, on_frame: OnFrame, on_status: OnStatus
@@ -379,16 +462,9 @@ class WebSocketFeed(Feed):
         return socket.close_code or 1006, socket.close_reason or ""
 
     async def _settle(self, socket: ws.ClientConnection, on_status: OnStatus) -> None:
-        refused: list[str] = []
         try:
             await self.greet()
-            for symbol, channels in list(self._wanted.items()):
-                try:
-                    await self.send_subscribe(symbol, channels)
-                except FeedRefusedError as error:
-                    # One symbol that is gone must not take the others down.
-                    refused.append(f"{symbol}: {error}")
-                    _log.warning("subscription refused: %s: %s", symbol, error)
+            refused = await self.send_subscriptions(dict(self._wanted))
             # Not every venue answers a subscription, and one may hang up on it: a frame or a pong is first.
             await self._answered.wait()
         except Exception:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import email.utils
 import errno
 import os
@@ -11,24 +10,24 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from mdnb.errors import FeedError, FeedRefusedError
 
-__all__ = ["Endpoint", "after", "after_refusal", "server_time_ns", "why_lost"]
+__all__ = ["Endpoint", "after", "after_refusal", "is_loopback", "server_time_ns", "why_lost"]
 
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
+_SHORTEST_SECRET = 4
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _DROPPED = "dropped at once, before the handshake was answered"
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to connect. Its repr shows neither the query nor the headers, for credentials are there.
+    """Where to connect. It shows its host alone: a path, a query and headers may hold credentials.
 
     Parameters
     ----------
@@ -38,6 +37,8 @@ class Endpoint:
         Sent with the handshake.
     confidential
         True where the URL or what is sent later holds a credential.
+    public
+        True for a venue's stream, which has TLS everywhere but on this machine.
 
     Raises
     ------
@@ -47,37 +48,70 @@ class Endpoint:
     Examples
     --------
     >>> Endpoint("wss://venue.example/stream?token=s3cret", {"Authorization": "Bearer s3cret"})
-    Endpoint(wss://venue.example/stream)
+    Endpoint(wss://venue.example)
     """
 
-    url: str
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    confidential: bool = False
+    __slots__ = ("headers", "url")
 
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        confidential: bool = False,
+        *,
+        public: bool = False,
+    ) -> None:
+        self.url = url
+        self.headers: Mapping[str, str] = headers or {}
+        parts = urlsplit(url)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
             raise FeedError("a feed's address must begin with ws:// or wss:// and name a host")
-        if (
-            parts.scheme == "ws"
-            and not self.is_loopback
-            and (self.headers or self.confidential or parts.username)
-        ):
-            raise FeedError(f"credentials for {parts.hostname} would travel unencrypted: use wss://")
+        if parts.scheme == "ws" and not self.is_loopback:
+            if self.headers or confidential or parts.username:
+                raise FeedError(f"credentials for {parts.hostname} would travel unencrypted: use wss://")
+            if public:
+                raise FeedError(f"plain ws:// is for this machine only; write wss:// for {parts.hostname}")
 
     @property
     def is_loopback(self) -> bool:
         """True where the other end is on this machine."""
-        return urlsplit(self.url).hostname in _LOOPBACK
+        return is_loopback(self.url)
+
+    def hide(self, text: str) -> str:
+        """Return a text, such as a server's close reason, without what may be a credential of ours.
+
+        Examples
+        --------
+        >>> Endpoint("wss://venue.example/s3cret/v2?token=abcdef").hide("no room at /s3cret/v2 for abcdef")
+        'no room at … for …'
+        """
+        parts = urlsplit(self.url)
+        held = [parts.path, parts.query, *(value for _, value in parse_qsl(parts.query))]
+        held += [*self.headers.values(), *(value.rpartition(" ")[2] for value in self.headers.values())]
+        for secret in sorted(filter(None, held), key=len, reverse=True):
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, "…")
+        return text
 
     def __str__(self) -> str:
         parts = urlsplit(self.url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{host}{port}{parts.path}"
+        return f"{parts.scheme}://{host}{port}"
 
     def __repr__(self) -> str:
         return f"Endpoint({self})"
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address is on this machine.
+
+    Examples
+    --------
+    >>> is_loopback("http://127.0.0.1:9001"), is_loopback("https://venue.example")
+    (True, False)
+    """
+    return urlsplit(url).hostname in _LOOPBACK
 
 
 def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]:

@@ -36,6 +36,8 @@ class Playback:
         Asked by the recording: whether rows are to be sent one by one, because somebody handles each.
     waits_to_begin
         Whether it plays once somebody wants its data, and not before.
+    unreadable
+        How many lines or rows the recording has left out so far, and the first of them in words.
     begun
         It plays once this is set.
     flowing
@@ -59,6 +61,7 @@ class Playback:
     receipt_lead: Callable[[Iterator[tuple[int, str | bytes]], str], int] = lambda _frames, _dialect: 0
     in_single_rows: Callable[[], bool] = lambda: False
     waits_to_begin: bool = False
+    unreadable: Callable[[], tuple[int, str]] = lambda: (0, "")
     begun: asyncio.Event = dataclasses.field(default_factory=_set_event)
     flowing: asyncio.Event = dataclasses.field(default_factory=_set_event)
 

@@ -2,29 +2,33 @@ r"""Recording a feed's frames to a file that ``replay:PATH`` plays again, frame 
 
 The file is JSON lines, packed with gzip where its name ends in ``.gz``::
 
-    {"mdnb_recording":1,"dialect":"kraken","symbols":["BTC/USD"]}
+    {"mdnb_recording":1,"dialect":"kraken","symbols":["BTC/USD"],"venue":"Kraken","channels":["trades"]}
     [1762795433971744500,"{\"channel\":\"trade\",...}"]
     [1762795433971913700,"gAEC","base64"]
 
 Each line after the first holds the time of receipt in UTC epoch nanoseconds, by the market's clock where it
 is known, and the frame as it came; one that came as bytes is kept in base64. Only what was received is
-written, so no credential of ours can get in.
+written, so no credential of ours can get in. A file has one writer at a time; the lock is let go of when its
+process ends, however that does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import gzip
 import io
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
 from mdnb.errors import DataExportError, FeedError
+from mdnb.feeds.file_lock import lock_for_writing
 from mdnb.feeds.replay.files import head, lines
 from mdnb.feeds.replay.frame_files import mdnb_header
 from mdnb.feeds.replay.recording import Damage
@@ -52,10 +56,17 @@ class Recorder:
     dialect
         Names the decoder of the frames.
     symbols
-        Those subscribed to, for people; a replay finds them by itself.
+        Those subscribed to, as they were asked for.
+    names
+        The venue's name of each to the one it was asked for by, where they differ: a replay goes by the
+        latter.
+    venue, channels
+        The venue's name and what was subscribed, for people.
     append
         Go on with a file that is there, a recording of the same dialect and symbols; else it must not exist,
         or be empty.
+    on_failure
+        Called once where the disk refuses.
 
     Attributes
     ----------
@@ -65,7 +76,8 @@ class Recorder:
     Raises
     ------
     DataExportError
-        When the file cannot be written, or is there already, or cannot be continued.
+        When the file cannot be written, or is there already, or cannot be continued; when somebody else
+        writes it.
 
     Examples
     --------
@@ -79,25 +91,50 @@ class Recorder:
     """
 
     def __init__(
-        self, path: str | Path, dialect: str, symbols: Sequence[str] = (), *, append: bool = False
+        self,
+        path: str | Path,
+        dialect: str,
+        symbols: Sequence[str] = (),
+        *,
+        names: Mapping[str, str] | None = None,
+        venue: str = "",
+        channels: Sequence[str] = (),
+        append: bool = False,
+        on_failure: Callable[[], None] | None = None,
     ) -> None:
         self.path = Path(path)
         self.frames = 0
+        self._size = 0
         self._timer: asyncio.TimerHandle | None = None
         self._failure: DataExportError | None = None
+        self._on_failure = on_failure
         packed = self.path.suffix == ".gz"
         try:
             refuse_unfit(self.path, dialect, symbols, append=append)
-            separator = _separator(self.path, packed)
             self._raw: io.BufferedWriter = self.path.open("ab")
         except DataExportError:
             raise
         except OSError as error:
             raise self._refused(error) from error
+        try:
+            lock_for_writing(self._raw, self.path)
+            # Looked at under the lock: what was written since somebody looked first is there to be seen.
+            refuse_unfit(self.path, dialect, symbols, append=append)
+            separator = _separator(self.path, packed)
+        except DataExportError:
+            self._raw.close()
+            raise
+        except OSError as error:
+            self._raw.close()
+            raise self._refused(error) from error
         self._file: io.BufferedWriter | gzip.GzipFile = (
             gzip.GzipFile("", "ab", _PACK_LEVEL, self._raw, mtime=0) if packed else self._raw
         )
-        opening = _encode({"mdnb_recording": 1, "dialect": dialect, "symbols": list(symbols)})
+        told: dict[str, object] = {"names": dict(names or {}), "venue": venue, "channels": list(channels)}
+        opening = _encode(
+            {"mdnb_recording": 1, "dialect": dialect, "symbols": list(symbols)}
+            | {name: value for name, value in told.items() if value}
+        )
         try:
             self._file.write(separator + opening + b"\n")
             self._file.flush()
@@ -134,8 +171,18 @@ class Recorder:
             return
         try:
             self._file.flush()
+            self._look_at_file()
         except OSError as error:
             self._fail(error)
+
+    def _look_at_file(self) -> None:
+        """Raise an OSError where somebody has taken away what was written."""
+        held = os.fstat(self._raw.fileno())
+        if held.st_nlink == 0:
+            raise OSError(errno.ENOENT, "the file was deleted meanwhile")
+        if held.st_size < self._size:
+            raise OSError(errno.EIO, "the file was cut meanwhile")
+        self._size = held.st_size
 
     def close(self) -> None:
         """Write what is left and close the file; calling it again does nothing.
@@ -188,6 +235,8 @@ class Recorder:
                 f"recording to {self.path} stopped after {self.frames} frames: {error.strerror or error}"
             )
             _log.error("%s", self._failure)
+            if self._on_failure is not None:
+                self._on_failure()
 
 
 def _line(recv_ns: int, frame: str | bytes) -> bytes:

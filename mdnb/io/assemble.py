@@ -15,16 +15,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mdnb.errors import OptionError
+from mdnb.errors import OptionError, TimeframeError
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Closings, Instants
+from mdnb.io.marks import BarMarks
 from mdnb.io.notes import Note, note, refuse, row_list
-from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, PRICES
+from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, PRICES
+from mdnb.timeframes import Timeframe
 
 __all__ = ["OPTIONAL", "ColumnNames", "numbers_from_text", "to_bars"]
 
 _NUMBER: Final = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,6})?\s*$"
-OPTIONAL: Final = ("tick_count", "vwap", CLOSED_AT)
+OPTIONAL: Final = ("tick_count", "vwap", CLOSED_AT, *MARKS)
 _NAMES_SHOWN: Final = 30
 
 
@@ -75,8 +77,8 @@ class ColumnNames:
         """Return the place in ``found`` of each column, by our own name.
 
         A name is matched exactly or, where that fails and only one fits, without regard to case and blanks
-        around it. ``tick_count``, ``vwap`` and ``closed_at`` are taken where they are, the last unless the
-        caller means another column by it.
+        around it. ``tick_count``, ``vwap``, ``closed_at`` and marks are taken where they are, the last two
+        unless the caller means another column by them.
 
         Raises
         ------
@@ -92,9 +94,12 @@ class ColumnNames:
                 places[ours] = folded.index(theirs.strip().casefold())
             elif ours not in OPTIONAL:
                 raise self._missing(ours, theirs, found, where)
-        if CLOSED_AT in places and places[CLOSED_AT] in {places[name] for name in self.wanted()}:
-            del places[CLOSED_AT]
-        return places
+        meant = {places[name] for name in self.wanted()}
+        return {
+            ours: place
+            for ours, place in places.items()
+            if ours not in (CLOSED_AT, *MARKS) or place not in meant
+        }
 
     def _missing(self, ours: str, theirs: str, found: Sequence[str], where: str) -> Exception:
         option = {INDEX_NAME: "date_column=", "volume": "volume_column= (None if there is no volume)"}
@@ -140,12 +145,16 @@ def to_bars(
     values: Mapping[str, np.ndarray],
     *,
     closings: Closings | None = None,
+    marks: BarMarks | None = None,
     tz: str | tzinfo | None,
     where: str,
     positive_prices: bool = True,
     attributes: Mapping[str, object] | None = None,
+    timeframe: str | None = None,
 ) -> FileBars:
-    """Return the bars of columns that were read: checked, oldest first, one row a time.
+    """Return the bars of columns that were read: checked, oldest first.
+
+    One row a time, but for tick, volume and dollar bars: of these trades may make several at one instant.
 
     Parameters
     ----------
@@ -155,12 +164,16 @@ def to_bars(
         float64 columns by our own names; ``volume``, ``tick_count`` and ``vwap`` may be missing.
     closings
         When each bar was closed; None where the file does not tell.
+    marks
+        Which bars are no whole ones; None where the file does not tell.
     tz
         The zone of a frame made of them; None: UTC.
     positive_prices
         Whether a price of zero or less refuses the file. Spreads, and oil in April 2020, have such.
     attributes
         What the file says of them.
+    timeframe
+        What they are of, where the caller says so; else the file may.
 
     Raises
     ------
@@ -176,14 +189,22 @@ def to_bars(
     told = Closings(None, []) if closings is None else closings
     if told.time_us is not None:
         columns[CLOSED_AT] = told.time_us
-    time_us, columns, notes = _in_order(instants.time_us, columns)
+    marked = BarMarks({}, []) if marks is None else marks
+    columns |= marked.values
+    about = dict(attributes or {})
+    every_row = _is_activity(about.get("timeframe") if timeframe is None else timeframe)
+    time_us, columns, notes = _in_order(instants.time_us, columns, every_row=every_row)
+    marked_rows = {name: columns.pop(name) for name in marked.values}
+    if "forming" in marked_rows:
+        about["forming"] = bool(marked_rows["forming"][-1:].any())
     return FileBars(
         time_us=time_us,
         closed_us=columns.pop(CLOSED_AT, None),
         values=columns,
         tz="UTC" if tz is None else tz,
-        attributes=attributes or {},
-        notes=[*instants.notes, *told.notes, *notes],
+        attributes=about,
+        notes=[*instants.notes, *told.notes, *marked.notes, *notes],
+        marks=marked_rows,
     )
 
 
@@ -198,7 +219,10 @@ def _check(columns: Mapping[str, np.ndarray], where: str, *, positive_prices: bo
         if bad.any():
             remedy = "Take these rows out of the file, or put them right."
             if name in PRICES and problem != "is missing or not finite":
-                remedy = "If such prices are real, as for spreads, pass positive_prices=False."
+                remedy = (
+                    "If such prices are real, as for spreads, pass positive_prices=False to the function that"
+                    " reads, or to mdnb.live for a market that loads it."
+                )
             raise refuse(where, f"{name!r} {problem} in {row_list(np.flatnonzero(bad))}", remedy)
 
 
@@ -212,10 +236,17 @@ def _out_of_range(name: str, column: np.ndarray, *, positive_prices: bool) -> tu
     return column < 0, "is negative"
 
 
+def _is_activity(timeframe: object) -> bool:
+    try:
+        return Timeframe.parse(timeframe).is_activity
+    except TimeframeError:
+        return False
+
+
 def _in_order(
-    time_us: np.ndarray, columns: dict[str, np.ndarray]
+    time_us: np.ndarray, columns: dict[str, np.ndarray], *, every_row: bool = False
 ) -> tuple[np.ndarray, dict[str, np.ndarray], list[Note]]:
-    """Sort by time and keep the last row of each time; say so where either was needed."""
+    """Sort by time and keep the last valid row of each time, or all; say so where anything was to be done."""
     steps = np.diff(time_us)
     notes: list[Note] = []
     rows = np.arange(len(time_us))
@@ -223,9 +254,9 @@ def _in_order(
         newest_first = bool((steps <= 0).all())
         text = "rows were newest first" if newest_first else "rows were not in the order of time"
         notes.append(note("newest_first" if newest_first else "unsorted", f"{text}; sorted", count=len(rows)))
-        rows = np.argsort(time_us, kind="stable")
+        rows = rows[::-1] if newest_first and every_row else np.argsort(time_us, kind="stable")
         time_us = time_us[rows]
-    repeats = time_us[1:] == time_us[:-1] if len(time_us) else np.zeros(0, bool)
+    repeats = np.zeros(0, bool) if every_row or not len(time_us) else time_us[1:] == time_us[:-1]
     if repeats.any():
         same = np.logical_and.reduce(
             [_equal(column[rows[1:]], column[rows[:-1]]) for column in columns.values()]
@@ -235,16 +266,48 @@ def _in_order(
             (
                 "conflicting_duplicate",
                 repeats & ~same,
-                "one time, different bars: the row later in the file counts",
+                "one time, different bars: the last valid row in the file counts",
             ),
         ):
             if mask.any():
-                notes.append(note(kind, text, np.sort(rows[1:][mask])))
-        last = np.append(~repeats, True)
-        rows, time_us = rows[last], time_us[last]
+                said = note(kind, text, np.sort(rows[1:][mask]))
+                if kind == "conflicting_duplicate":
+                    said["time_us"] = int(time_us[1:][mask][0])
+                notes.append(said)
+        chosen = _last_valid(~repeats, _possible({name: column[rows] for name, column in columns.items()}))
+        rows, time_us = rows[chosen], time_us[chosen]
     if notes:
         columns = {name: column[rows] for name, column in columns.items()}
     return time_us, columns, notes
+
+
+def _last_valid(first_of_time: np.ndarray, possible: np.ndarray) -> np.ndarray:
+    """Return the place of the last valid row of each time, of the last where none is valid.
+
+    Parameters
+    ----------
+    first_of_time
+        bool, shape (n - 1,): whether the row after each one is of another time.
+    possible
+        bool, shape (n,).
+
+    Examples
+    --------
+    >>> _last_valid(np.array([False, True, False]), np.array([True, False, False, False])).tolist()
+    [0, 3]
+    """
+    begins = np.flatnonzero(np.concatenate(([True], first_of_time)))
+    ends = np.append(begins[1:], len(possible)) - 1
+    valid = np.maximum.reduceat(np.where(possible, np.arange(len(possible)), -1), begins)
+    return np.where(valid >= 0, valid, ends)
+
+
+def _possible(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return which bars have their prices between high and low."""
+    top = np.maximum(columns["open"], columns["close"])
+    bottom = np.minimum(columns["open"], columns["close"])
+    possible: np.ndarray = (columns["high"] >= top) & (columns["low"] <= bottom)
+    return possible
 
 
 def _equal(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -19,9 +19,10 @@ from mdnb.errors import DataImportError, OptionError
 from mdnb.io.assemble import ColumnNames, numbers_from_text, to_bars
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import parse_closings, parse_times
+from mdnb.io.marks import parse_marks
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
-from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, PRICES, export_columns
+from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, PRICES, export_columns
 from mdnb.io.source import check_zone, read_text_bytes
 from mdnb.io.times import time_text
 
@@ -56,11 +57,12 @@ def write_csv(
     include_volume
         Whether the column ``volume`` is written.
     include_header
-        Whether the first line names the columns.
+        Whether the first line names the columns; without it the marks of bars are left out.
     date_format
         ``"iso"`` writes ``2026-03-02T09:30:00-06:00``, the wall clock of the frame's zone with its UTC
         offset: exact, also when clocks change. ``"epoch_s"``, ``"epoch_ms"``, ``"epoch_us"`` and
-        ``"epoch_ns"`` write whole numbers since 1970 UTC. A ``strftime`` format such as
+        ``"epoch_ns"`` write numbers since 1970 UTC, with decimals where any time has a fraction of it. A
+        ``strftime`` format such as
         ``"%Y-%m-%d %H:%M:%S"`` writes the wall clock; unless it has ``%z``, pass ``tz=`` to read it back,
         and an hour that occurs twice a year is told apart by the order of rows only.
     columns
@@ -89,6 +91,9 @@ def write_csv(
     2026-03-02T09:30:00-06:00,1.5,2,1,2,7,0
     """
     index, chosen = export_columns(frame, columns, include_volume=include_volume)
+    if columns is None and not include_header:
+        # Nothing would tell a reader what they are.
+        chosen = {name: values for name, values in chosen.items() if name not in MARKS}
     times = time_text(index, date_format)
     if date_format.startswith((*_FORMULA, "%z")):
         raise OptionError(f"date_format={date_format!r}: a spreadsheet would take the times for formulas.")
@@ -116,6 +121,7 @@ def read_csv(
     date_format: str | None = None,
     header: bool = True,
     positive_prices: bool = True,
+    timeframe: str | None = None,
 ) -> pd.DataFrame:
     r"""Read bars from a CSV file: comma, semicolon, tab or ``|``, UTF-8, decimal points.
 
@@ -128,10 +134,11 @@ def read_csv(
     price_columns
         Open, high, low and close, in this order.
     volume_column
-        None where the file has none; the volume is then 0. The columns ``tick_count``, ``vwap`` and
-        ``closed_at`` are taken where they are; without the first it is 0, which means unknown. Others are
-        not read. ``closed_at`` is read as the times are, where it holds times at all; of an hour that
-        occurs twice it is the one nearer to the bar.
+        None where the file has none; the volume is then 0. The columns ``tick_count``, ``vwap``,
+        ``closed_at`` and the marks ``partial``, ``filled``, ``amended`` and ``forming`` (true or false) are
+        taken where they are; without the first it is 0, which means unknown. Others are not read.
+        ``closed_at`` is read as the times are, where it holds times at all; of an hour that occurs twice it
+        is the one nearer to the bar.
     tz
         The zone of times that carry no offset (default: UTC), and the zone of the frame returned.
         A CSV file cannot hold the name of a zone, so this is how it comes back.
@@ -143,12 +150,15 @@ def read_csv(
         ``vwap``, ``closed_at``, as many of the last three as there are.
     positive_prices
         Whether a price of zero or less refuses the file.
+    timeframe
+        What the bars are of. Of tick, volume and dollar bars several may begin at one time: all are kept.
 
     Returns
     -------
     pandas.DataFrame
-        A bar frame, oldest first, one row a time. ``attrs["notes"]`` lists what was put right: rows that
-        were newest first, duplicates (of two different bars at one time, the later in the file counts),
+        A bar frame, oldest first, one row a time but for bars of trades. ``attrs["notes"]`` lists what was
+        put right: rows that were newest first, duplicates (of different bars at one time, the last valid one
+        in the file counts),
         times without offset, a ``closed_at`` that holds no times.
 
     Raises
@@ -167,7 +177,13 @@ def read_csv(
     """
     names = ColumnNames.of(date_column, price_columns, volume_column)
     return csv_bars(
-        filename, names, tz=tz, date_format=date_format, header=header, positive_prices=positive_prices
+        filename,
+        names,
+        tz=tz,
+        date_format=date_format,
+        header=header,
+        positive_prices=positive_prices,
+        timeframe=timeframe,
     ).frame()
 
 
@@ -179,6 +195,7 @@ def csv_bars(
     date_format: str | None = None,
     header: bool = True,
     positive_prices: bool = True,
+    timeframe: str | None = None,
 ) -> FileBars:
     """Return the bars of a CSV file in columns; see :func:`read_csv`."""
     check_zone(tz)
@@ -198,7 +215,7 @@ def csv_bars(
     values = {
         name: _numbers(table[name], labels.get(name, name), where)
         for name in places
-        if name not in {INDEX_NAME, CLOSED_AT}
+        if name not in {INDEX_NAME, CLOSED_AT, *MARKS}
     }
     closings = None
     if CLOSED_AT in places:
@@ -210,10 +227,12 @@ def csv_bars(
         times,
         values,
         closings=closings,
+        marks=parse_marks({name: table[name] for name in MARKS if name in places}),
         tz=tz,
         where=where,
         positive_prices=positive_prices,
         attributes={"source": "csv"},
+        timeframe=timeframe,
     )
 
 
@@ -319,7 +338,7 @@ def _read(
     slow = on_bad_row is not None
     names = [f"column{place}" for place in range(width)]
     types = {names[place]: number for place in places.values()}
-    for name in (INDEX_NAME, CLOSED_AT):
+    for name in (INDEX_NAME, CLOSED_AT, *MARKS):
         if name in places:
             types[names[places[name]]] = pa.string()
     table = arrow_csv.read_csv(

@@ -5,20 +5,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import tzinfo
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from mdnb.io.notes import Note
-from mdnb.io.schema import CLOSED_AT, INDEX_NAME, zone_dtype
-from mdnb.store.columns import BarColumns
+from mdnb.io.schema import CLOSED_AT, INDEX_NAME, MARKS, zone_dtype
+from mdnb.store.amendments import Changes
+from mdnb.store.columns import AMENDED, FILLED, PARTIAL, BarColumns
 
 __all__ = ["FileBars"]
+
+_FLAGS: Final = {"partial": PARTIAL, "filled": FILLED, "amended": AMENDED}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FileBars:
-    """Bars of one timeframe, oldest first, one row a time.
+    """Bars of one timeframe, oldest first; of tick, volume and dollar bars several may be of one time.
 
     Attributes
     ----------
@@ -35,6 +39,10 @@ class FileBars:
     closed_us
         int64, shape (n,): when each was closed, UTC epoch microseconds, `NOT_A_TIME` where that is unknown;
         None where the file does not tell.
+    marks
+        bool, shape (n,), by the names in `MARKS`: what is not so of whole bars; only those the file has.
+    changes
+        What they were before they changed; None where the file does not tell.
     """
 
     time_us: np.ndarray
@@ -43,6 +51,8 @@ class FileBars:
     attributes: Mapping[str, object]
     notes: list[Note]
     closed_us: np.ndarray | None = None
+    marks: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    changes: Changes | None = None
 
     def __len__(self) -> int:
         return len(self.time_us)
@@ -51,6 +61,9 @@ class FileBars:
         """Return a bar frame; ``attrs`` has the attributes, and the notes."""
         index = pd.DatetimeIndex(self.time_us, dtype=zone_dtype(self.tz), name=INDEX_NAME)
         made = pd.DataFrame(dict(self.values), index=index, copy=False)
+        for name in MARKS:
+            if name in self.marks:
+                made[name] = self.marks[name]
         if self.closed_us is not None:
             made[CLOSED_AT] = pd.DatetimeIndex(self.closed_us, dtype=index.dtype)
         made.attrs = {"notes": self.notes}
@@ -63,14 +76,26 @@ class FileBars:
 
     def closed(self) -> FileBars:
         """Return them without the one that was being made when they were written."""
-        if not self.attributes.get("forming") or not len(self):
+        forming = self.forming()
+        if not forming.any():
             return self
         return dataclasses.replace(
             self,
-            time_us=self.time_us[:-1],
-            values={name: held[:-1] for name, held in self.values.items()},
-            closed_us=None if self.closed_us is None else self.closed_us[:-1],
+            time_us=self.time_us[~forming],
+            values={name: held[~forming] for name, held in self.values.items()},
+            closed_us=None if self.closed_us is None else self.closed_us[~forming],
+            marks={name: held[~forming] for name, held in self.marks.items()},
         )
+
+    def forming(self) -> np.ndarray:
+        """Return which of them were being made when they were written; bool, shape (n,)."""
+        forming = np.zeros(len(self), dtype=bool)
+        if "forming" in self.marks:
+            # Rows of several files in one, or a part of a file: each row tells of itself.
+            forming |= self.marks["forming"]
+        elif self.attributes.get("forming"):
+            forming[-1:] = True
+        return forming
 
     def columns(self) -> BarColumns:
         """Return them as a store holds bars; ``vwap`` is ``nan`` where the file has none.
@@ -79,6 +104,10 @@ class FileBars:
         """
         count = len(self)
         vwap = self.values.get("vwap")
+        flags = np.zeros(count, dtype=np.uint8)
+        for name, flag in _FLAGS.items():
+            if name in self.marks:
+                flags[self.marks[name]] |= flag
         return BarColumns(
             time_us=self.time_us,
             open=self.values["open"],
@@ -88,7 +117,7 @@ class FileBars:
             volume=self.values["volume"],
             vwap=np.full(count, np.nan) if vwap is None else vwap,
             tick_count=self.values["tick_count"].astype(np.int64),
-            flags=np.zeros(count, dtype=np.uint8),
+            flags=flags,
             first=0,
             forming=False,
             generation=0,

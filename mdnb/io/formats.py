@@ -13,6 +13,7 @@ from mdnb.errors import OptionError
 from mdnb.io.csv import read_csv, write_csv
 from mdnb.io.json import read_json, write_json
 from mdnb.io.parquet import read_parquet, write_parquet, write_timeframes
+from mdnb.store.amendments import Changes
 
 __all__ = ["format_of", "read_bars", "write_bars"]
 
@@ -60,7 +61,8 @@ def read_bars(filename: str | os.PathLike[str], timeframe: str | None = None, **
     filename
         A CSV, JSON or Parquet file on this machine.
     timeframe
-        Which one to take out of a Parquet file that holds several; the frame's ``attrs["timeframe"]``.
+        Which one to take out of a Parquet file that holds several; what the bars of another file are of. The
+        frame's ``attrs["timeframe"]``.
 
     Raises
     ------
@@ -71,14 +73,18 @@ def read_bars(filename: str | os.PathLike[str], timeframe: str | None = None, **
     if kind == "parquet":
         frame = read_parquet(filename, timeframe=timeframe, **options)
     else:
-        frame = (read_csv if kind == "csv" else read_json)(filename, **options)
+        frame = (read_csv if kind == "csv" else read_json)(filename, timeframe=timeframe, **options)
     if timeframe is not None:
         frame.attrs["timeframe"] = timeframe
     return frame
 
 
 def write_bars(
-    frames: pd.DataFrame | Mapping[str, pd.DataFrame], filename: str | os.PathLike[str], **options: Any
+    frames: pd.DataFrame | Mapping[str, pd.DataFrame],
+    filename: str | os.PathLike[str],
+    *,
+    changes: Mapping[str, Changes] | None = None,
+    **options: Any,
 ) -> Path:
     """Write one frame, or several by timeframe, in the format that ``filename`` asks for.
 
@@ -88,6 +94,8 @@ def write_bars(
         A bar frame, or bar frames by timeframe. Several go into one Parquet file only.
     filename
         Where to write.
+    changes
+        By timeframe, what the bars were before they changed; only Parquet has a place for it.
     **options
         Those of the format's writer.
 
@@ -101,7 +109,7 @@ def write_bars(
     kind = format_of(filename)
     if kind == "parquet":
         if isinstance(frames, Mapping):
-            return write_timeframes(frames, filename, **options)
+            return write_timeframes(frames, filename, changes=changes, **options)
         return write_parquet(frames, filename, **options)
     if isinstance(frames, Mapping):
         if len(frames) != 1:

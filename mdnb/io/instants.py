@@ -185,7 +185,7 @@ def _instants(array: Any, asked: _Asked) -> Instants:
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         return _from_timestamps(array, asked)
     if asked.date_format in EPOCHS:
-        return _from_epoch(_whole_numbers(array, asked), asked)
+        return _from_numbers(pc.utf8_trim_whitespace(array), asked)
     if asked.date_format in {None, "iso"}:
         return _from_iso(array, asked)
     return _from_format(array, asked)
@@ -198,8 +198,8 @@ def _from_iso(array: Any, asked: _Asked) -> Instants:
             if _cast(texts[:1], kind) is not None and (times := _cast(texts, kind)) is not None:
                 return _from_timestamps(times, asked)
     texts = pc.utf8_trim_whitespace(array)
-    if pc.all(pc.match_substring_regex(texts, r"^-?\d+$")).as_py():
-        return _from_epoch(_whole_numbers(texts, asked), asked)
+    if pc.all(pc.match_substring_regex(texts, r"^-?\d+(\.\d+)?$")).as_py():
+        return _from_numbers(texts, asked)
     raise _not_iso(texts, asked)
 
 
@@ -236,7 +236,7 @@ def _cast(texts: Any, kind: Any) -> Any:
 def _from_timestamps(array: Any, asked: _Asked) -> Instants:
     aware = pa.types.is_timestamp(array.type) and array.type.tz is not None
     if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
-        values, notes = _from_nanoseconds(array.cast(pa.int64()).to_numpy())
+        values, notes = _from_nanoseconds(array.cast(pa.int64()).to_numpy(), asked)
     else:
         values = array.cast(pa.timestamp("us", array.type.tz if aware else None)).cast(pa.int64()).to_numpy()
         notes = []
@@ -246,10 +246,11 @@ def _from_timestamps(array: Any, asked: _Asked) -> Instants:
     return Instants(local.time_us, notes + local.notes)
 
 
-def _from_nanoseconds(values: np.ndarray) -> Instants:
+def _from_nanoseconds(values: np.ndarray, asked: _Asked) -> Instants:
     finer = np.flatnonzero(values % 1000)
     notes = [note("sub_microsecond", "times were cut to whole microseconds", finer)] if len(finer) else []
-    return Instants(values // 1000, notes)
+    # A bar is not known before it was closed.
+    return Instants(values // 1000 if asked.near is None else -(-values // 1000), notes)
 
 
 def _from_format(array: Any, asked: _Asked) -> Instants:
@@ -317,6 +318,29 @@ def _nearest(wall: pd.DatetimeIndex, zone: Any, near_us: np.ndarray, asked: _Ask
     return Instants(np.where(abs(one - near_us) <= abs(other - near_us), one, other), [])
 
 
+def _from_numbers(texts: Any, asked: _Asked) -> Instants:
+    """Take counts since 1970, whole ones or decimals; what is beyond the microsecond is cut."""
+    if not pc.any(pc.match_substring(texts, ".")).as_py():
+        return _from_epoch(_whole_numbers(texts, asked), asked)
+    parts = pc.extract_regex(texts, r"^(?P<whole>-?\d{1,19})(?:\.(?P<rest>\d*))?$")
+    odd = np.flatnonzero(parts.is_null().to_numpy(zero_copy_only=False))
+    if len(odd):
+        raise _no_number(texts, odd, asked)
+    whole = _whole_numbers(parts.field("whole"), asked)
+    made = _from_epoch(whole, asked)
+    unit_us = EPOCHS[str(asked.date_format)] if asked.date_format in EPOCHS else _unit_of(whole, asked)
+    places = len(str(unit_us)) - 1 if unit_us else 0
+    digits = pc.utf8_rpad(parts.field("rest"), places + 1, "0")
+    beyond = pc.match_substring_regex(pc.utf8_slice_codeunits(digits, places), "[1-9]")
+    finer = np.flatnonzero(beyond.to_numpy(zero_copy_only=False))
+    notes = [note("sub_microsecond", "times were cut to whole microseconds", finer)] if len(finer) else []
+    if not places:
+        return Instants(made.time_us, made.notes or notes)
+    rest = pc.utf8_slice_codeunits(digits, 0, places).cast(pa.int64()).to_numpy()
+    below = pc.starts_with(texts, "-").to_numpy(zero_copy_only=False)
+    return Instants(np.where(below, made.time_us - rest, made.time_us + rest), made.notes + notes)
+
+
 def _whole_numbers(array: Any, asked: _Asked) -> np.ndarray:
     texts = pc.utf8_trim_whitespace(array)
     fits = pc.match_substring_regex(texts, r"^-?\d{1,19}$").to_numpy(zero_copy_only=False)
@@ -327,10 +351,13 @@ def _whole_numbers(array: Any, asked: _Asked) -> np.ndarray:
             fits = np.array([-_INT64 <= int(text) < _INT64 for text in texts.to_pylist()], bool)
         else:
             return numbers
-    bad = np.flatnonzero(~fits)
+    raise _no_number(texts, np.flatnonzero(~fits), asked)
+
+
+def _no_number(texts: Any, bad: np.ndarray, asked: _Asked) -> DataImportError:
     first = texts[int(bad[0])].as_py()[:_SHOWN]
-    raise asked.refuse(
-        f"{first!r} in {asked.column!r} ({row_list(bad)}) is not a whole number since 1970",
+    return asked.refuse(
+        f"{first!r} in {asked.column!r} ({row_list(bad)}) is not a whole number since 1970, or a decimal",
         "Give date_format= as the file has it.",
     )
 
@@ -343,7 +370,7 @@ def _from_epoch(values: np.ndarray, asked: _Asked) -> Instants:
     else:
         return _from_format(pa.array(values).cast(pa.string()), asked)  # such as 20220103, read as a number
     if not unit_us:
-        return _from_nanoseconds(values)
+        return _from_nanoseconds(values, asked)
     limit = _INT64 // unit_us
     if len(values) and (int(values.min()) < -limit or int(values.max()) >= limit):
         raise asked.refuse(

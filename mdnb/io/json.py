@@ -52,7 +52,7 @@ def write_json(
     include_volume
         Whether ``volume`` is written.
     date_format
-        As in :func:`mdnb.io.csv.write_csv`; whole numbers since 1970 are written as numbers.
+        As in :func:`mdnb.io.csv.write_csv`; numbers since 1970 are written as numbers.
     columns
         Which columns, in which order; by default all of a bar frame. Also further ones of the frame.
         ``closed_at`` is written as the times are, ``null`` where it is unknown.

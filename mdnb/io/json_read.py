@@ -23,8 +23,9 @@ from mdnb.errors import OptionError
 from mdnb.io.assemble import OPTIONAL, ColumnNames, numbers_from_text, to_bars
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Closings, parse_closings, parse_times
+from mdnb.io.marks import parse_marks
 from mdnb.io.notes import refuse
-from mdnb.io.schema import CLOSED_AT, INDEX_NAME, PRICES, plain_attributes
+from mdnb.io.schema import CLOSED_AT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, read_text_bytes
 
 __all__ = ["json_bars", "read_json"]
@@ -54,13 +55,14 @@ def read_json(
     tz: str | tzinfo | None = None,
     date_format: str | None = None,
     positive_prices: bool = True,
+    timeframe: str | None = None,
 ) -> pd.DataFrame:
     """Read bars from a JSON file: every form that :func:`mdnb.io.json.write_json` writes, and one bar a line.
 
     Parameters
     ----------
-    filename, date_column, price_columns, volume_column, date_format, positive_prices
-        As in :func:`mdnb.io.csv.read_csv`.
+    filename, date_column, price_columns, volume_column, date_format, positive_prices, timeframe
+        As in :func:`mdnb.io.csv.read_csv`; the envelope may name the latter.
     tz
         The zone of times without an offset, and of the frame returned. Default: the zone the envelope
         names, else UTC.
@@ -86,7 +88,14 @@ def read_json(
     2.0
     """
     names = ColumnNames.of(date_column, price_columns, volume_column)
-    return json_bars(filename, names, tz=tz, date_format=date_format, positive_prices=positive_prices).frame()
+    return json_bars(
+        filename,
+        names,
+        tz=tz,
+        date_format=date_format,
+        positive_prices=positive_prices,
+        timeframe=timeframe,
+    ).frame()
 
 
 def json_bars(
@@ -96,6 +105,7 @@ def json_bars(
     tz: str | tzinfo | None = None,
     date_format: str | None = None,
     positive_prices: bool = True,
+    timeframe: str | None = None,
 ) -> FileBars:
     """Return the bars of a JSON file in columns; see :func:`read_json`."""
     check_zone(tz)
@@ -114,7 +124,7 @@ def json_bars(
     values = {
         name: _numbers(column, labels.get(name, name), where)
         for name, column in found.columns.items()
-        if name not in {INDEX_NAME, CLOSED_AT}
+        if name not in {INDEX_NAME, CLOSED_AT, *MARKS}
     }
     closings: Closings | None = None
     if CLOSED_AT in found.columns:
@@ -129,10 +139,12 @@ def json_bars(
         times,
         values,
         closings=closings,
+        marks=parse_marks(found.columns),
         tz=zone,
         where=where,
         positive_prices=positive_prices,
         attributes={"source": "json", **found.attributes},
+        timeframe=timeframe,
     )
 
 
@@ -150,13 +162,20 @@ def _fast(body: bytes, names: ColumnNames, where: str) -> _Columns | None:
     places = names.locate(list(first), where)
     keys = {ours: list(first)[place] for ours, place in places.items()}
     # A later bar may have what the first has not.
-    later = [name for name in OPTIONAL if name not in keys and name not in keys.values()]
+    later = [
+        name
+        for name in OPTIONAL
+        if name not in keys
+        and name not in keys.values()
+        and (name not in MARKS or f'"{name}"'.encode() in inner)
+    ]
     keys.update({name: name for name in later})
     kind = {str: pa.string(), int: pa.int64()}.get(type(first[keys[INDEX_NAME]]))
     if kind is None:
         return None
     times = {INDEX_NAME, CLOSED_AT}  # of one kind, else the slow way looks at each
-    schema = pa.schema([(key, kind if ours in times else pa.float64()) for ours, key in keys.items()])
+    kinds = {**dict.fromkeys(times, kind), **dict.fromkeys(MARKS, pa.bool_())}
+    schema = pa.schema([(key, kinds.get(ours, pa.float64())) for ours, key in keys.items()])
     between = _BETWEEN.search(inner)
     # The first gap stands for all; where another looks different, Arrow refuses and the slow way reads it.
     lines = inner.replace(between.group(), b"}\n{") if between else inner
@@ -309,8 +328,9 @@ def _from_columns(loaded: Mapping[str, Any], names: ColumnNames, where: str) -> 
         loaded = {names.time: index, **{name: list(column.values()) for name, column in loaded.items()}}
     places = names.locate(list(loaded), where)
     columns = {ours: list(loaded.values())[place] for ours, place in places.items()}
-    if _length(columns.get(CLOSED_AT)) != _length(columns[INDEX_NAME]):
-        columns.pop(CLOSED_AT, None)  # not a column at all
+    for name in (CLOSED_AT, *MARKS):
+        if _length(columns.get(name)) != _length(columns[INDEX_NAME]):
+            columns.pop(name, None)  # not a column at all
     if not all(isinstance(column, list) for column in columns.values()):
         raise refuse(where, "its columns are not lists", f"Bars are {_FORMS}.")
     if len({len(column) for column in columns.values()}) != 1:
@@ -332,7 +352,7 @@ def _time_array(column: Any, where: str) -> Any:
     if array is not None:
         return array
     names = ", ".join(sorted({type(value).__name__ for value in column if value is not None}))
-    raise refuse(where, f"its times are of the kinds {names}", "Times are all texts or all whole numbers.")
+    raise refuse(where, f"its times are of the kinds {names}", "Times are all texts or all numbers.")
 
 
 def _closing_array(column: Any) -> Any:
@@ -345,10 +365,15 @@ def _texts_or_integers(column: list[Any]) -> Any:
     kinds = {type(value) for value in column if value is not None}
     if not kinds or kinds == {str}:
         return pa.array(column, pa.string())
-    if kinds <= {int, float} and all(value is None or float(value).is_integer() for value in column):
+    if not kinds <= {int, float}:
+        return None
+    if all(value is None or float(value).is_integer() for value in column):
         whole = [None if value is None else int(value) for value in column]
         if all(value is None or -_INT64 <= value < _INT64 for value in whole):
             return pa.array(whole, pa.int64())
+    elif all(value is None or abs(value) < _INT64 for value in column):
+        # Their decimals say exactly what the file does: no more digits than a number has.
+        return pa.array([None if value is None else repr(value) for value in column], pa.string())
     return None
 
 

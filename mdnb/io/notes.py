@@ -8,7 +8,7 @@ import numpy as np
 
 from mdnb.errors import DataImportError
 
-__all__ = ["Note", "note", "refuse", "row_list"]
+__all__ = ["Note", "in_words", "note", "refuse", "row_list"]
 
 Note = dict[str, object]
 """``type``, ``description``, ``count`` and ``rows`` (the first ten, 1 is the first row of data)."""
@@ -34,6 +34,24 @@ def note(kind: str, description: str, rows: np.ndarray | None = None, count: int
     first = [] if rows is None else [int(row) + 1 for row in rows[:_ROWS_SHOWN]]
     number = (len(rows) if rows is not None else 0) if count is None else count
     return {"type": kind, "description": description, "count": number, "rows": first}
+
+
+def in_words(said: Note) -> str:
+    """Return a note as a sentence says it: what, how many, and which rows.
+
+    Examples
+    --------
+    >>> in_words(note("duplicate", "rows that repeat the one before were left out", np.arange(12)))
+    'rows that repeat the one before were left out: 12 (data rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more)'
+    >>> in_words(note("newest_first", "rows were newest first; sorted", count=30))
+    'rows were newest first; sorted'
+    """
+    rows, count = said["rows"], said["count"]
+    assert isinstance(rows, list)
+    if not rows:
+        return str(said["description"])
+    shown = row_list(np.array([*rows, *[0] * (int(str(count)) - len(rows))]) - 1)
+    return f"{said['description']}: {count} ({shown})"
 
 
 def refuse(where: str, problem: str, remedy: str) -> DataImportError:

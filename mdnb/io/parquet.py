@@ -21,9 +21,11 @@ import pyarrow.parquet as pq
 
 from mdnb.errors import DataExportError, OptionError, suggest
 from mdnb.io.atomic import atomic_write
+from mdnb.io.change_log import CHANGES_KEY, changes_text
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN, read_parquet, read_timeframes
 from mdnb.io.paths import local_path
-from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, NOT_A_TIME, normalise, plain_attributes
+from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, NOT_A_TIME, normalise, plain_attributes
+from mdnb.store.amendments import Changes
 
 __all__ = ["read_parquet", "read_timeframes", "write_parquet", "write_timeframes"]
 
@@ -37,7 +39,11 @@ _MOST_TIMEFRAMES: Final = 127
 
 
 def write_parquet(
-    frame: pd.DataFrame, filename: str | os.PathLike[str], *, compression: str = "snappy"
+    frame: pd.DataFrame,
+    filename: str | os.PathLike[str],
+    *,
+    compression: str = "snappy",
+    changes: Changes | None = None,
 ) -> Path:
     """Write bars of one timeframe as Parquet; ``pandas.read_parquet`` gives the same frame back.
 
@@ -51,6 +57,9 @@ def write_parquet(
     compression
         ``"snappy"`` (default), ``"zstd"`` (recommended: half the size at the same speed), ``"gzip"``,
         ``"brotli"``, ``"lz4"`` or ``"none"``.
+    changes
+        What the bars were before they changed. They stand in the file's metadata, which other readers pass
+        over.
 
     Returns
     -------
@@ -76,7 +85,8 @@ def write_parquet(
     bars = normalise(frame)
     about = {"format": 1, "mdnb": _version(), **plain_attributes(bars.attrs)}
     schema = _schema(bars.iloc[:0], about)
-    return _write(filename, schema, iter([_table(bars, schema)]), bars, compression)
+    told = None if changes is None else {"": changes}
+    return _write(filename, schema, iter([_table(bars, schema)]), bars, compression, told)
 
 
 def write_timeframes(
@@ -85,6 +95,7 @@ def write_timeframes(
     *,
     compression: str = "snappy",
     symbol: str | None = None,
+    changes: Mapping[str, Changes] | None = None,
 ) -> Path:
     """Write several timeframes of one symbol into one Parquet file.
 
@@ -104,6 +115,8 @@ def write_timeframes(
         As in :func:`write_parquet`.
     symbol
         Whose bars they are; by default what the frames' ``attrs`` say.
+    changes
+        By timeframe, as in :func:`write_parquet`.
 
     Raises
     ------
@@ -133,6 +146,7 @@ def write_timeframes(
     symbols = {frame.attrs["symbol"] for frame in bars.values() if "symbol" in frame.attrs}
     if symbol is None and len(symbols) > 1:
         raise OptionError(f"The frames are of several symbols: {', '.join(sorted(map(str, symbols)))}.")
+    marks = [name for name in MARKS if any(name in frame for frame in bars.values())]
     about = {
         "format": 1,
         "mdnb": _version(),
@@ -140,7 +154,7 @@ def write_timeframes(
         "timeframes": {
             name: {
                 "rows": len(frame),
-                **{column: column in frame for column in ("vwap", CLOSED_AT)},
+                **{column: column in frame for column in ("vwap", CLOSED_AT, *marks)},
                 **_own_attributes(frame),
             }
             for name, frame in bars.items()
@@ -149,6 +163,7 @@ def write_timeframes(
     sample = next(iter(bars.values())).iloc[:0][list(COLUMNS)]
     if any("vwap" in frame for frame in bars.values()):
         sample = sample.assign(vwap=np.empty(0))
+    sample = sample.assign(**{name: np.empty(0, bool) for name in marks})
     if any(CLOSED_AT in frame for frame in bars.values()):
         sample[CLOSED_AT] = sample.index
     sample.insert(
@@ -157,7 +172,7 @@ def write_timeframes(
     schema = _schema(sample, about)
     tables = (_table(frame, schema, name) for name, frame in bars.items())
     longest = max(bars.values(), key=len)
-    return _write(filename, schema, tables, longest, compression)
+    return _write(filename, schema, tables, longest, compression, changes)
 
 
 def _timeframe(name: str) -> str:
@@ -208,6 +223,8 @@ def _table(frame: pd.DataFrame, schema: Any, timeframe: str = "") -> Any:
             array = _closings(frame, field.type)
         elif field.name in frame.columns:
             array = pa.array(frame[field.name].to_numpy())
+        elif field.name in MARKS:
+            array = pa.array(np.zeros(len(frame), bool))
         else:
             array = pa.array(np.full(len(frame), np.nan))
         arrays.append(array.cast(field.type) if array.type != field.type else array)
@@ -225,7 +242,8 @@ def _encodings(bars: pd.DataFrame, compression: str) -> tuple[list[str], dict[st
     """Return the columns worth a dictionary, and the encoding of each other one."""
     dictionary = [TIMEFRAME_COLUMN]
     encodings = {INDEX_NAME: "DELTA_BINARY_PACKED", CLOSED_AT: "DELTA_BINARY_PACKED"}
-    for name in bars.columns.difference([CLOSED_AT], sort=False):
+    encodings |= dict.fromkeys(MARKS, "PLAIN")
+    for name in bars.columns.difference([CLOSED_AT, *MARKS], sort=False):
         sample = bars[name].to_numpy()[:_SAMPLE_ROWS]
         grid = len(pd.unique(sample)) * _GRID_SHARE <= len(sample)
         if grid and (name in ("volume", "tick_count") or compression not in _STRONG):
@@ -241,6 +259,7 @@ def _write(
     tables: Iterator[Any],
     sample: pd.DataFrame,
     compression: str,
+    changes: Mapping[str, Changes] | None,
 ) -> Path:
     if compression not in _COMPRESSIONS:
         raise OptionError(
@@ -268,4 +287,7 @@ def _write(
         for table in tables:
             if table.num_rows:
                 writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
+        if changes is not None:
+            # Not into the schema, of which Arrow would write a second copy.
+            writer.add_key_value_metadata({CHANGES_KEY.decode(): changes_text(changes)})
     return path

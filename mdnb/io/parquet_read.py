@@ -9,6 +9,7 @@ checksums where the writer added them, as ours does.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,12 +23,15 @@ import pyarrow.parquet as pq
 
 from mdnb.errors import DataImportError, OptionError
 from mdnb.io.assemble import ColumnNames, to_bars
+from mdnb.io.change_log import CHANGES_KEY, changes_from_text
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Closings, parse_closings, parse_times
-from mdnb.io.notes import refuse
+from mdnb.io.marks import BarMarks, parse_marks
+from mdnb.io.notes import Note, note, refuse
 from mdnb.io.parquet_footer import Footer, read_footer
-from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, PRICES, plain_attributes
+from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, open_plain
+from mdnb.store.amendments import Changes
 
 __all__ = [
     "METADATA_KEY",
@@ -73,7 +77,7 @@ def read_parquet(
         Which one, where the file holds several.
     date_column, price_columns, volume_column, positive_prices
         As in :func:`mdnb.io.csv.read_csv`. Times are timestamps, dates, or whole numbers since 1970;
-        ``closed_at`` is taken where it is timestamps.
+        ``closed_at`` is taken where it is timestamps, marks where they are bool.
     tz
         The zone of times without one, and of the frame returned. Default: the file's own, else UTC.
 
@@ -148,10 +152,13 @@ def parquet_bars(
     check_zone(tz)
     with _opened(filename) as source:
         wanted = _wanted(source, timeframe)
-        return _bars(source, wanted, names or ColumnNames(), tz, positive_prices=positive_prices)
+        names = names or ColumnNames()
+        return _bars(source, wanted, names, tz, positive_prices=positive_prices, of=timeframe or wanted)
 
 
-def parquet_bars_of(filename: str | os.PathLike[str], kept: Collection[str]) -> dict[str, FileBars]:
+def parquet_bars_of(
+    filename: str | os.PathLike[str], kept: Collection[str], *, positive_prices: bool = True
+) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a file names and that is kept, in columns, by timeframe.
 
     The file is opened once. A file that names no timeframe gives none.
@@ -162,7 +169,11 @@ def parquet_bars_of(filename: str | os.PathLike[str], kept: Collection[str]) -> 
         As :func:`read_parquet`.
     """
     with _opened(filename) as source:
-        return {name: _bars(source, name, ColumnNames(), None) for name in source.groups if name in kept}
+        return {
+            name: _bars(source, name, ColumnNames(), None, positive_prices=positive_prices)
+            for name in source.groups
+            if name in kept
+        }
 
 
 class _Source(NamedTuple):
@@ -281,18 +292,22 @@ def _bars(
     tz: str | tzinfo | None,
     *,
     positive_prices: bool = True,
+    of: str | None = None,
 ) -> FileBars:
     where, groups = source.where, source.groups[timeframe]
     schema = source.file.schema_arrow
     places = names.locate(schema.names, where)
     own = _described(source.about).get(timeframe)
-    for name in ("vwap", CLOSED_AT):
+    for name in ("vwap", CLOSED_AT, *MARKS):
         if isinstance(own, dict) and own.get(name) is False:
             places.pop(name, None)  # only there because another timeframe of the file has it
     # By this name another program may mean anything.
     odd = CLOSED_AT in places and not _is_closing(schema, places[CLOSED_AT])
     if odd:
         del places[CLOSED_AT]
+    strange = [name for name in MARKS if name in places and not _is_mark(schema, places[name])]
+    for name in strange:
+        del places[name]
     columns = {ours: schema.names[place] for ours, place in places.items()}
     _check_columns(source, columns, groups)
     zone = _zone(schema.field(places[INDEX_NAME]).type, tz, where)
@@ -308,6 +323,7 @@ def _bars(
             attributes=attributes,
             notes=[],
             closed_us=np.empty(0, np.int64) if CLOSED_AT in columns else None,
+            marks={name: np.empty(0, bool) for name in MARKS if name in columns},
         )
     times, values = _decode(source, columns, groups)
     instants = parse_times(
@@ -318,20 +334,42 @@ def _bars(
         closings = parse_closings(
             times.get(CLOSED_AT), instants.time_us, date_format=None, tz=zone, where=where
         )
-    return to_bars(
+    told, damaged = _changes(source, timeframe)
+    marks: dict[str, np.ndarray] = {name: values.pop(name) == 1.0 for name in MARKS if name in columns}
+    made = to_bars(
         instants,
         values,
         closings=closings,
+        marks=BarMarks(marks, parse_marks(dict.fromkeys(strange)).notes),
         tz=zone,
         where=where,
         positive_prices=positive_prices,
         attributes=attributes,
+        timeframe=of or timeframe,
     )
+    return dataclasses.replace(made, changes=told, notes=[*made.notes, *damaged])
+
+
+def _changes(source: _Source, timeframe: str) -> tuple[Changes | None, list[Note]]:
+    """Return what the bars were before they changed, and what to say where that is damaged."""
+    raw = source.footer.metadata.get(CHANGES_KEY)
+    if raw is None:
+        return None, []
+    told = changes_from_text(raw)
+    if told is None:
+        text = "what the bars were before they changed is damaged in this file and was not taken"
+        return None, [note("damaged_changes", text)]
+    return told.get(timeframe, told.get("")), []
 
 
 def _is_closing(schema: Any, place: int) -> bool:
     name = schema.names[place]
     return schema.names.count(name) == 1 and bool(pa.types.is_timestamp(schema.field(name).type))
+
+
+def _is_mark(schema: Any, place: int) -> bool:
+    name = schema.names[place]
+    return schema.names.count(name) == 1 and bool(pa.types.is_boolean(schema.field(name).type))
 
 
 def _zone(kind: Any, tz: str | tzinfo | None, where: str) -> str | tzinfo | None:
@@ -350,7 +388,7 @@ def _check_columns(source: _Source, columns: Mapping[str, str], groups: Sequence
         if schema.names.count(name) != 1:
             raise refuse(where, f"it has two columns {name!r}", "Keep one.")
         kind = schema.field(name).type
-        if not (_is_time(kind) if ours in _TIMES else _is_number(kind)):
+        if not (_is_time(kind) if ours in _TIMES else ours in MARKS or _is_number(kind)):
             needed = (
                 "Times are timestamps, dates or whole numbers." if ours in _TIMES else "Numbers are needed."
             )

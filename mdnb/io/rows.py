@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from mdnb.errors import DataExportError, OptionError
 from mdnb.io.atomic import atomic_write
 from mdnb.io.paths import local_path
-from mdnb.io.times import TimeText, time_text
+from mdnb.io.times import TimeText, rounded_up, time_text
 
 __all__ = ["CHUNK_ROWS", "check_finite", "chunks", "column_text", "column_texts", "joined", "text_or_file"]
 
@@ -119,7 +119,9 @@ def _further_times(
     # Any time that the column has stands in: a far one would make the tables of texts long.
     stand_in = instants[~unknown][:1] if not unknown.all() else np.zeros(1, instants.dtype)
     given = np.where(unknown, stand_in, instants) if unknown.any() else instants
-    times = time_text(pd.DatetimeIndex(given).tz_localize("UTC").tz_convert(index.tz), date_format)
+    local = pd.DatetimeIndex(given).tz_localize("UTC").tz_convert(index.tz)
+    # Nothing is known before its time, also where the format tells no fractions.
+    times = time_text(rounded_up(local, date_format), date_format)
 
     def texts(start: int, stop: int) -> Any:
         made = times(start, stop)

@@ -3,9 +3,10 @@
 A bar frame has a timezone-aware ``DatetimeIndex`` named ``timestamp`` (``datetime64[us, tz]``, the opening
 time of each bar), the columns ``open high low close volume tick_count``, and ``vwap`` (``nan`` where
 unknown) where the source gives it. All are float64, as in the frames of a running market, so that one that
-is exported and read again equals itself; text files hold ``tick_count`` as whole numbers. Last comes
-``closed_at`` (``datetime64[us, tz]``, ``NaT`` where unknown), when each bar was closed, where that is
-told. ``frame.attrs`` holds ``symbol``, ``timeframe``, ``forming`` and ``source`` as far as they are known.
+is exported and read again equals itself; text files hold ``tick_count`` as whole numbers. Then come
+the columns `MARKS` (bool) that are true of any bar, and last ``closed_at`` (``datetime64[us, tz]``, ``NaT``
+where unknown), when each bar was closed, where that is told.
+``frame.attrs`` holds ``symbol``, ``timeframe``, ``forming`` and ``source`` as far as they are known.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ __all__ = [
     "CLOSED_AT",
     "COLUMNS",
     "INDEX_NAME",
+    "MARKS",
     "NOT_A_TIME",
     "PRICES",
     "check_times",
@@ -39,6 +41,10 @@ INDEX_NAME: Final = "timestamp"
 PRICES: Final = ("open", "high", "low", "close")
 COLUMNS: Final = (*PRICES, "volume", "tick_count")
 CLOSED_AT: Final = "closed_at"
+MARKS: Final = ("partial", "filled", "amended", "forming")
+"""Columns of bool, there only where it is true of a bar: the feed did not cover its whole interval; nobody
+traded in it; it changed after it had closed; it was being made when the file was written."""
+
 ATTRIBUTES: Final = ("symbol", "timeframe", "forming", "source")
 
 _NAME: Final = re.compile(r"[\w.:/+\-#!@$^=&% ]{1,64}")  # symbols such as BTC/USD, ^GSPC, ES=F, @ES#C
@@ -99,8 +105,8 @@ def normalise(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) -> pd.Data
     frame
         Has the columns ``open high low close volume`` of any numeric dtype, and timezone-aware times in
         its index or in a column ``timestamp``. A missing ``tick_count`` becomes 0, which means unknown.
-        Other columns than those of a bar frame are left out, and so is a ``closed_at`` of another type than
-        times.
+        Other columns than those of a bar frame are left out, and so are a ``closed_at`` of another type than
+        times and marks that are not bool.
     tz
         The zone to convert to; by default the frame's own.
 
@@ -138,6 +144,10 @@ def normalise(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) -> pd.Data
     columns.setdefault("tick_count", np.zeros(len(frame)))
     order = [name for name in (*COLUMNS, "vwap") if name in columns]
     bars = pd.DataFrame({name: columns[name] for name in order}, index=index)
+    for name in MARKS:
+        # By such a name another program may mean anything.
+        if name in frame.columns and isinstance(frame[name], pd.Series) and frame[name].dtype == np.bool_:
+            bars[name] = frame[name].to_numpy()
     closed = _closings(frame)
     if closed is not None:
         bars[CLOSED_AT] = closed.tz_convert(index.tz)

@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 
 from mdnb.errors import OptionError
 
-__all__ = ["EPOCHS", "TimeText", "time_text"]
+__all__ = ["EPOCHS", "TimeText", "rounded_up", "time_text"]
 
 EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0}
-"""Formats that are whole numbers since 1970-01-01 UTC, with the microseconds of their unit (ns: 0)."""
+"""Formats that are numbers since 1970-01-01 UTC, with the microseconds of their unit (ns: 0)."""
 
 _DAY_US: Final = 86_400_000_000
 _EPOCH: Final = date(1970, 1, 1)
@@ -60,7 +60,8 @@ def time_text(index: pd.DatetimeIndex, date_format: str) -> TimeText:
         Timezone-aware, in microseconds.
     date_format
         ``"iso"``: ISO 8601 with the UTC offset, with microseconds where any time has them;
-        ``"epoch_s"``, ``"epoch_ms"``, ``"epoch_us"``, ``"epoch_ns"``: whole numbers since 1970 UTC;
+        ``"epoch_s"``, ``"epoch_ms"``, ``"epoch_us"``, ``"epoch_ns"``: numbers since 1970 UTC, with decimals
+        to the microsecond where any time has a fraction of the unit;
         else a ``strftime`` format, applied to the wall clock of the index's zone.
 
     Raises
@@ -86,9 +87,46 @@ def time_text(index: pd.DatetimeIndex, date_format: str) -> TimeText:
     return lambda start, stop: _join(pieces, _split(index[start:stop]))
 
 
+def rounded_up(index: pd.DatetimeIndex, date_format: str) -> pd.DatetimeIndex:
+    """Return the first instants that a format can tell which are no earlier.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> index = pd.DatetimeIndex(["2026-03-08 01:59:59.5"]).tz_localize("UTC").as_unit("us")
+    >>> str(rounded_up(index, "epoch_s")[0]), str(rounded_up(index, "%Y-%m-%d %H:%M:%S.%f")[0])
+    ('2026-03-08 02:00:00+00:00', '2026-03-08 01:59:59.500000+00:00')
+    """
+    unit_us = _unit_us(date_format)
+    lacking = (-(index.asi8 if date_format in EPOCHS else _wall_us(index))) % unit_us
+    return pd.DatetimeIndex(index.asi8 + lacking, dtype=index.dtype, name=index.name)
+
+
+def _unit_us(date_format: str) -> int:
+    """Return how far two times of a format are apart at least."""
+    if date_format in EPOCHS:
+        return max(EPOCHS[date_format], 1)
+    told = {match.group(1) for match in _DIRECTIVE.finditer(date_format)}
+    for letters, unit_us in (("f", 1), ("STXrcs", 1_000_000), ("MR", 60_000_000), ("HIkl", 3_600_000_000)):
+        if told & set(letters) or (date_format == "iso" and unit_us == 1):
+            return unit_us
+    return _DAY_US
+
+
 def _epoch_text(time_us: np.ndarray, unit_us: int) -> TimeText:
     values = time_us // unit_us if unit_us else time_us * 1000
+    if unit_us and (time_us != values * unit_us).any():
+        return lambda start, stop: _decimals(time_us[start:stop], unit_us)
     return lambda start, stop: pa.array(values[start:stop]).cast(pa.string())
+
+
+def _decimals(time_us: np.ndarray, unit_us: int) -> Any:
+    whole, rest = np.divmod(np.abs(time_us), unit_us)
+    signs = pa.array(np.where(time_us < 0, "-", "").tolist(), pa.string())
+    fractions = pc.utf8_lpad(pa.array(rest).cast(pa.string()), len(str(unit_us)) - 1, "0")
+    return pc.binary_join_element_wise(
+        pc.binary_join_element_wise(signs, pa.array(whole).cast(pa.string()), ""), fractions, "."
+    )
 
 
 def _iso_pieces(index: pd.DatetimeIndex) -> list[_Piece]:

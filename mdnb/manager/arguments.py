@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import numbers
+import re
 from typing import Any
 
 from mdnb.errors import OptionError
@@ -11,32 +13,60 @@ from mdnb.errors import OptionError
 __all__ = ["When", "to_ns", "whole_number"]
 
 When = dt.datetime | dt.date | str | int | float | None
-"""An instant: a datetime (a naive one means the machine's local time), an ISO string, or epoch seconds."""
+"""An instant: a datetime (a naive one means the machine's local time), an ISO string, or epoch seconds.
+
+A string without a zone is of the market's, that of its frames."""
+
+_FIRST_SECOND = -2_208_988_800  # 1900-01-01
+_LATEST_SECOND = 7_258_118_400  # 2200-01-01
+_NOW = ("now", "today")
+"""What pandas takes for the machine's time."""
+_NO_DATE = re.compile(r"\s*(\d{1,2}[./-]\d{1,2}\b|\d{1,2}:\d{2})")
+"""How a text begins whose day and month nobody can tell apart, or that has a time of day alone."""
+
+_UNITS = (
+    ("milliseconds", "ms", 1_000),
+    ("microseconds", "us", 1_000_000),
+    ("nanoseconds", "ns", 1_000_000_000),
+)
 
 
-def to_ns(when: When) -> int | None:
+def to_ns(when: When, tz: str) -> int | None:
     """Return an instant as UTC epoch nanoseconds.
+
+    Parameters
+    ----------
+    when
+        A naive datetime means the machine's local time, as ``datetime.now()`` does.
+    tz
+        Zone of a string that names none. An hour that comes twice is the first one; of an hour that is
+        left out, the next instant.
 
     Raises
     ------
     OptionError
-        When it is not an instant.
+        When it is not an instant, a string whose year does not come first, or a number that as epoch seconds
+        is not of the years 1900 to 2200.
 
     Examples
     --------
-    >>> to_ns("2026-11-23T09:30:00-06:00")
-    1795447800000000000
-    >>> to_ns(None) is None
+    >>> to_ns("2026-11-23T09:30:00-06:00", "UTC"), to_ns("2026-11-23T09:30", "America/Chicago")
+    (1795447800000000000, 1795447800000000000)
+    >>> to_ns(None, "UTC") is None
     True
     """
     if when is None:
         return None
-    if isinstance(when, bool):
+    # numpy's durations are numbers to it.
+    if isinstance(when, bool | dt.timedelta) or getattr(getattr(when, "dtype", None), "kind", "") == "m":
         raise OptionError(f"{when!r} is not an instant")
-    if isinstance(when, (int, float)):
-        if not math.isfinite(when):
-            raise OptionError(f"{when!r} is not an instant")
-        return int(when * 1_000_000_000)
+    if isinstance(when, numbers.Real):
+        # numpy's numbers too, which pandas would take for nanoseconds.
+        return _of_seconds(when)
+    if isinstance(when, str) and _NO_DATE.match(when):
+        raise OptionError(
+            f"{when!r} may be read in several ways: write it as ISO 8601 does, such as '2026-11-05 14:30'"
+        )
     import pandas as pd
 
     try:
@@ -47,10 +77,34 @@ def to_ns(when: When) -> int | None:
         ) from error
     if pd.isna(stamp):
         raise OptionError("NaT is not an instant")
-    if stamp.tzinfo is None:
-        # A naive time means what datetime.now() means: the machine's local time.
-        stamp = pd.Timestamp(stamp.to_pydatetime().astimezone(dt.UTC)) + pd.Timedelta(stamp.nanosecond, "ns")
-    return int(stamp.as_unit("ns").value)
+    try:
+        stamp = stamp.as_unit("ns")
+        if stamp.tzinfo is None and isinstance(when, str) and when.strip().lower() not in _NOW:
+            stamp = stamp.tz_localize(tz, ambiguous=True, nonexistent="shift_forward")
+        elif stamp.tzinfo is None:
+            # A naive time means what datetime.now() means: the machine's local time.
+            local = pd.Timestamp(stamp.to_pydatetime(warn=False).astimezone(dt.UTC))
+            stamp = local.as_unit("ns") + pd.Timedelta(stamp.nanosecond, "ns")
+        return int(stamp.value)
+    except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
+        raise OptionError(f"{when!r} is too far off: instants are of the years 1678 to 2262") from error
+
+
+def _of_seconds(when: Any) -> int:
+    """Return epoch seconds as nanoseconds; refuse what can only be meant in another unit."""
+    number: float = when.item() if hasattr(when, "item") else when
+    if isinstance(number, float) and not math.isfinite(number):
+        raise OptionError(f"{number!r} is not an instant")
+    if _FIRST_SECOND <= number < _LATEST_SECOND:
+        return int(number * 1_000_000_000)
+    said = f"{number!r} is not an instant: a number means epoch seconds, of the years 1900 to 2200"
+    for name, unit, per_second in _UNITS:
+        if _FIRST_SECOND * per_second <= number < _LATEST_SECOND * per_second:
+            raise OptionError(
+                f"{said}. Where these are {name}, divide by {per_second:,}, or give "
+                f'pd.Timestamp({number!r}, unit="{unit}", tz="UTC").'
+            )
+    raise OptionError(f"{said}. Give those, a datetime or an ISO string.")
 
 
 def whole_number(name: str, value: Any, least: int = 0) -> int:

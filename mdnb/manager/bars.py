@@ -44,8 +44,8 @@ class BarAccess:
             The newest so many, the forming bar included, from disk too where memory holds fewer; None for
             all in memory.
         start_time, end_time
-            Only bars that start in ``[start_time, end_time]``, from disk too; a naive datetime is the
-            machine's local time.
+            Only bars that start in ``[start_time, end_time]``, from disk too. A string without a zone is of
+            the frames' zone (``tz=`` of the market), a naive datetime the machine's local time.
         closed_only
             Leave the forming bar out. Otherwise it is the last row, and ``frame.attrs["forming"]`` is True.
         as_of
@@ -87,8 +87,9 @@ class BarAccess:
             return self._timed(timeframe, count, start_time, end_time, closed_only, as_of, with_times)
         if start_time is None is end_time:
             return self._market.open().frame(timeframe, count, closed_only=closed_only)
+        tz = self._market.engine.tz
         return self._market.open().frame(
-            timeframe, count, to_ns(start_time), to_ns(end_time), closed_only=closed_only
+            timeframe, count, to_ns(start_time, tz), to_ns(end_time, tz), closed_only=closed_only
         )
 
     def _timed(
@@ -101,8 +102,9 @@ class BarAccess:
         as_of: When,
         with_times: bool,
     ) -> pd.DataFrame:
-        window = (count, to_ns(start_time), to_ns(end_time), closed_only)
-        reader, instant = self._market.open().reader, to_ns(as_of)
+        tz = self._market.engine.tz
+        window = (count, to_ns(start_time, tz), to_ns(end_time, tz), closed_only)
+        reader, instant = self._market.open().reader, to_ns(as_of, tz)
         if instant is None:
             return reader.frame_with_times(timeframe, window)
         return reader.known_frame(timeframe, instant, window, with_times=with_times)

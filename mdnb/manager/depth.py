@@ -45,6 +45,7 @@ class Depth:
         market = self._market
         count = whole_number("levels", levels, 1)
         engine = market.open()
+        market.refuse_lacking("depth", "order book")
         if "depth" not in market.pipeline.subscribed:
             raise NoDataError(
                 f"the order book of {market.symbol} is not received; call subscribe_to_level2() first"

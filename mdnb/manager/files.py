@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mdnb.errors import OptionError
-from mdnb.manager.import_bars import import_bars
+from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ImportResult
 
@@ -48,6 +48,9 @@ class Files:
     ) -> str | Path:
         """Return the bars of a timeframe as CSV text, or write them into a file.
 
+        Where there are bars that are no whole ones, columns of true and false mark them: ``partial``,
+        ``filled`` (nobody traded), ``forming``.
+
         Parameters
         ----------
         timeframe
@@ -60,12 +63,13 @@ class Files:
             ``iso`` (exact, with offset), ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns`` or a
             ``strftime`` format for the wall clock of the suite's zone.
         include_forming
-            With the bar that is being made.
+            With the bar that is being made, marked in a column ``forming``.
         count
             The newest so many; None for all, in memory and on disk.
         with_times
             With the column ``closed_at`` last, as `get_data` gives it, in ``date_format``; empty where it is
-            unknown. Bars that are imported with it are known to ``get_data(as_of=)`` from then on.
+            unknown. Bars that are imported with it are known to ``get_data(as_of=)`` from then on, those that
+            a column ``amended`` marks as they became: only Parquet holds how they were.
 
         Raises
         ------
@@ -163,7 +167,8 @@ class Files:
         compression
             ``snappy``, ``zstd`` (half the size), ``gzip``, ``brotli``, ``lz4`` or ``none``.
         with_times
-            As in `export_to_csv`, but unless told otherwise the column is there: ``NaT`` where unknown.
+            As in `export_to_csv`, but unless told otherwise the column is there: ``NaT`` where unknown. What
+            bars were before later trades changed them is in the file's metadata, and comes back with them.
 
         Raises
         ------
@@ -182,11 +187,14 @@ class Files:
         True
         """
         frame = self._frame(timeframe, count, include_forming=include_forming, with_times=with_times)
+        engine = self._market.engine
+        # A bar that changes in between was before it what it is in the frame.
+        changes = engine.reader.changes_for_file(engine.canonical(timeframe), frame)
 
         def write() -> Path:
             from mdnb.io.parquet import write_parquet
 
-            return write_parquet(frame, filename, compression=compression)
+            return write_parquet(frame, filename, compression=compression, changes=changes)
 
         return await self._work(write)
 
@@ -214,11 +222,13 @@ class Files:
         tz: str | None = None,
         date_format: str | None = None,
         overwrite: bool = False,
+        lenient: bool = False,
     ) -> ImportResult:
         """Import the bars of a CSV file; coarser timeframes are rebuilt from them.
 
         A column ``closed_at``, as `export_to_csv` writes it, tells when each was closed; bars without it
-        count as closed at their end and the grace.
+        count as closed at their end and the grace. The columns that mark bars are read, too: a partial bar
+        stays partial, and so do the coarser ones made of it; one that was being made is left out.
 
         Parameters
         ----------
@@ -235,6 +245,8 @@ class Files:
         overwrite
             Bars of the file replace those held; else only intervals without a bar, or with a partial one, are
             filled.
+        lenient
+            Take the bars that fit even where most are refused.
 
         Returns
         -------
@@ -246,12 +258,15 @@ class Files:
         TimeframeError
             When the timeframe is not kept.
         DataImportError
-            When the file is not understood, or its bars are of another timeframe; nothing was changed.
+            When the file is not understood, its bars are of another timeframe, or most of them are refused;
+            nothing was changed.
 
         Warns
         -----
         UserWarning
-            When bars were refused, with the reasons, or the file names another symbol.
+            When bars were refused, with the reasons, the file names another symbol, rows of one time
+            contradict each other, or bars begin after the one that is being made or, where none is, are not
+            over at the market's time: they are left out.
 
         Examples
         --------
@@ -274,9 +289,11 @@ class Files:
                 ColumnNames.of(date_column, price_columns, volume_column),
                 tz=tz or self._market.engine.tz,
                 date_format=date_format,
+                positive_prices=self._positive_prices,
+                timeframe=timeframe,
             )
 
-        return await self._import(read, filename, timeframe, overwrite=overwrite)
+        return await self._import(read, filename, timeframe, overwrite=overwrite, lenient=lenient)
 
     async def import_from_json(
         self,
@@ -288,6 +305,7 @@ class Files:
         volume_column: str | None = "volume",
         tz: str | None = None,
         overwrite: bool = False,
+        lenient: bool = False,
     ) -> ImportResult:
         """Import the bars of a JSON file; see `import_from_csv`.
 
@@ -316,12 +334,19 @@ class Files:
                 filename,
                 ColumnNames.of(date_column, price_columns, volume_column),
                 tz=tz or self._market.engine.tz,
+                positive_prices=self._positive_prices,
+                timeframe=timeframe,
             )
 
-        return await self._import(read, filename, timeframe, overwrite=overwrite)
+        return await self._import(read, filename, timeframe, overwrite=overwrite, lenient=lenient)
 
     async def import_from_parquet(
-        self, filename: str | os.PathLike[str], timeframe: str, *, overwrite: bool = False
+        self,
+        filename: str | os.PathLike[str],
+        timeframe: str,
+        *,
+        overwrite: bool = False,
+        lenient: bool = False,
     ) -> ImportResult:
         """Import the bars of a Parquet file; see `import_from_csv`.
 
@@ -347,12 +372,13 @@ class Files:
         def read() -> FileBars:
             from mdnb.io.parquet_read import parquet_bars
 
-            return parquet_bars(filename, self._market.engine.canonical(timeframe))
+            name = self._market.engine.canonical(timeframe)
+            return parquet_bars(filename, name, positive_prices=self._positive_prices)
 
-        return await self._import(read, filename, timeframe, overwrite=overwrite)
+        return await self._import(read, filename, timeframe, overwrite=overwrite, lenient=lenient)
 
     async def import_kept(
-        self, filename: str | os.PathLike[str], *, overwrite: bool = False
+        self, filename: str | os.PathLike[str], *, overwrite: bool = False, lenient: bool = False
     ) -> list[ImportResult]:
         """Import every timeframe of a Parquet file that is kept here.
 
@@ -366,10 +392,14 @@ class Files:
         def read() -> dict[str, FileBars]:
             from mdnb.io.parquet_read import parquet_bars_of
 
-            return parquet_bars_of(filename, kept)
+            return parquet_bars_of(filename, kept, positive_prices=self._positive_prices)
 
         held = await self._work(read)
-        return await self._put(held, Path(filename).name, overwrite=overwrite)
+        return await self._put(held, Path(filename).name, overwrite=overwrite, lenient=lenient)
+
+    @property
+    def _positive_prices(self) -> bool:
+        return self._market.engine.instrument.positive_prices
 
     async def _import(
         self,
@@ -378,22 +408,37 @@ class Files:
         timeframe: str,
         *,
         overwrite: bool,
+        lenient: bool,
     ) -> ImportResult:
         name = self._market.open().canonical(timeframe)
         held = {name: await self._work(read)}
-        (result,) = await self._put(held, Path(filename).name, overwrite=overwrite)
+        (result,) = await self._put(held, Path(filename).name, overwrite=overwrite, lenient=lenient)
         return result
 
-    async def _put(self, held: Mapping[str, FileBars], where: str, *, overwrite: bool) -> list[ImportResult]:
-        if not isinstance(overwrite, bool):
-            raise OptionError(f"overwrite must be True or False; got {overwrite!r}")
-        results, warned = [], []
-        for name, bars in held.items():
-            put = functools.partial(import_bars, self._market, bars, name, where, overwrite=overwrite)
+    async def _put(
+        self, held: dict[str, FileBars], where: str, *, overwrite: bool, lenient: bool
+    ) -> list[ImportResult]:
+        for option, value in (("overwrite", overwrite), ("lenient", lenient)):
+            if not isinstance(value, bool):
+                raise OptionError(f"{option} must be True or False; got {value!r}")
+        results: list[ImportResult] = []
+        warned: list[str] = []
+        # All are looked at before the first one changes anything.
+        checked = [
+            await self._work(
+                functools.partial(check_import, self._market, bars, name, where, lenient=lenient)
+            )
+            for name, bars in reversed(held.items())
+        ]
+        if not lenient:
+            await self._work(functools.partial(refuse_what_is_later, self._market, checked, where))
+        # Coarsest first: what a file tells of a bar counts for more than what its finer ones add up to.
+        for bars in checked:
+            put = functools.partial(import_bars, self._market, bars, overwrite=overwrite)
             result, said = await self._work(put)
-            results.append(result)
-            warned += [said] if said else []
+            results.insert(0, result)
+            warned[:0] = [said] if said else []
         if warned:
             # Who does not look at the results learns of it all the same.
-            warnings.warn(f"{where}, {'; '.join(warned)}", UserWarning, stacklevel=2)
+            warn_user(f"{where}, {'; '.join(warned)}")
         return results

@@ -223,6 +223,12 @@ class _Value(Generic[Part, R]):
         self.__doc__ = method.__doc__
         self._type = inspect.signature(method).return_annotation
 
+    def __set__(self, _owner: object, value: object) -> NoReturn:
+        raise AttributeError(
+            f"{self.name} is what the market says and cannot be set; got {value!r}. Read it, or have an"
+            " alert at a price: alert(...)."
+        )
+
     def __repr__(self) -> str:
         return f"<value: {self._type}>"
 

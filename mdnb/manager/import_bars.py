@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mdnb.errors import DataImportError
 from mdnb.manager.import_checks import fit_to_grid, leave_out_impossible, leave_out_outliers
-from mdnb.runtime.past.merge_bars import Merged, merge_bars
+from mdnb.manager.import_notes import conflicts, later_ones, to_tell, to_warn_of, what_to_do, why_refused
+from mdnb.runtime.past.merge_bars import Merged, all_are_later, merge_bars
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ImportResult
+from mdnb.store.columns import BarColumns
+from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mdnb.io.file_bars import FileBars
 
-__all__ = ["import_bars"]
+__all__ = ["CheckedBars", "check_import", "import_bars", "refuse_what_is_later"]
+
+_NS = 1_000_000_000
 
 
-def import_bars(
-    market: SymbolMarket, bars: FileBars, name: str, where: str, *, overwrite: bool
-) -> tuple[ImportResult, str]:
-    """Import bars of a timeframe; the findings are kept for `validate_imported_data`.
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedBars:
+    """Bars of a file that fit, and what was left out.
+
+    Attributes
+    ----------
+    bars
+        As the file has them, but for one that was being made.
+    open_us
+        Starts of those that were being made.
+    columns
+        Those that fit.
+    left_out
+        Findings of those outside the sessions and of those that cannot be.
+    outliers
+        Findings of those far off the others.
+    """
+
+    name: str
+    bars: FileBars
+    open_us: NDArray[np.int64]
+    columns: BarColumns
+    left_out: Sequence[QualityFinding]
+    outliers: Sequence[QualityFinding]
+
+    @property
+    def refused(self) -> int:
+        """How many are outside the sessions or cannot be."""
+        return sum(one.count for one in self.left_out)
+
+
+def check_import(
+    market: SymbolMarket, bars: FileBars, name: str, where: str, *, lenient: bool
+) -> CheckedBars:
+    """Return the bars of a file that fit a timeframe; nothing is changed.
 
     Parameters
     ----------
@@ -30,6 +71,76 @@ def import_bars(
         Canonical name of a timeframe that is kept.
     where
         The file's name, for messages.
+    lenient
+        Take those that fit even where most do not.
+
+    Raises
+    ------
+    DataImportError
+        When the bars are of another timeframe, or most of them are refused.
+    """
+    engine, config = market.engine, market.engine.config
+    bars, open_us = bars.closed(), bars.time_us[bars.forming()]
+    columns, outside = fit_to_grid(engine, name, bars.columns(), where)
+    impossible: list[QualityFinding] = []
+    outliers: list[QualityFinding] = []
+    if config.validate_bars:
+        columns, impossible = leave_out_impossible(columns, positive_prices=engine.instrument.positive_prices)
+    if config.remove_outliers:
+        columns, outliers = leave_out_outliers(engine, name, columns)
+    checked = CheckedBars(
+        name=name,
+        bars=bars,
+        open_us=open_us,
+        columns=columns,
+        left_out=(*outside, *impossible),
+        outliers=outliers,
+    )
+    if not lenient and 2 * checked.refused > len(bars):
+        said = why_refused(checked.refused, len(bars), checked.left_out)
+        raise DataImportError(
+            f"{where}, {name}: {said}. Nothing was changed. {what_to_do(checked.left_out)}"
+            " With lenient=True the bars that fit are taken."
+        )
+    return checked
+
+
+def refuse_what_is_later(market: SymbolMarket, checked: Sequence[CheckedBars], where: str) -> None:
+    """Refuse a file that has nothing for the market: every bar of it that fits is later than that.
+
+    Raises
+    ------
+    DataImportError
+        That is so; nothing was changed.
+    """
+    engine = market.engine
+    with engine.lock:
+        until = _until(market)
+    parts = [one for one in checked if len(one.columns)]
+    if not parts or not all(all_are_later(engine, one.name, one.columns, **until) for one in parts):
+        return
+    first = timestamp(min(int(one.columns.time_us[0]) for one in parts) * 1000, engine.tz)
+    now = timestamp(market.feed.clock.now_ns() // _NS * _NS, engine.tz)
+    count = sum(len(one.columns) for one in parts)
+    raise DataImportError(
+        f"{where}: all {count:,} bars are later than the market, whose time is {now}; the first begins"
+        f" {first}. Nothing was changed: a market takes bars up to its own time, and has later ones of its"
+        " feed. Are the times in another zone (tz=)? A file is read without a market by mdnb.io.read_bars,"
+        " and played by the feed replay:PATH. With lenient=True they are left out with a warning."
+    )
+
+
+def _until(market: SymbolMarket) -> dict[str, int]:
+    """Return by when bars that are over have ended: of a market at its end, any may be."""
+    # Where nothing more will come nothing can come twice.
+    return {} if market.ended else {"until_ns": market.engine.over_ns()}
+
+
+def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) -> tuple[ImportResult, str]:
+    """Import bars of a timeframe; the findings are kept for `validate_imported_data`.
+
+    Parameters
+    ----------
     overwrite
         Bars of the file replace those held.
 
@@ -37,33 +148,27 @@ def import_bars(
     -------
     tuple of ImportResult and str
         The second is what to warn of, with the timeframe; empty where there is nothing.
-
-    Raises
-    ------
-    DataImportError
-        When the bars are of another timeframe; nothing was changed.
     """
-    engine, config = market.engine, market.engine.config
-    bars = bars.closed()
-    columns, rows = bars.columns(), len(bars)
-    columns, outside = fit_to_grid(engine, name, columns, where)
-    impossible: list[QualityFinding] = []
-    outliers: list[QualityFinding] = []
-    if config.validate_bars:
-        columns, impossible = leave_out_impossible(columns)
-    if config.remove_outliers:
-        columns, outliers = leave_out_outliers(engine, name, columns)
-    merged = merge_bars(engine, name, columns, overwrite=overwrite) if len(columns) else Merged()
-    findings = (*outside, *impossible, *outliers)
+    engine, name = market.engine, checked.name
+    bars, columns, open_us = checked.bars, checked.columns, checked.open_us
+    outliers, refused, rows = checked.outliers, checked.refused, len(checked.bars)
+    merged = Merged()
+    if len(columns):
+        with engine.lock:
+            # What was read before it stays as it was.
+            now_ns = engine.change_ns()
+            until = _until(market)
+            merged = merge_bars(engine, name, columns, overwrite=overwrite, changes=bars.changes, **until)
+            engine.reader.note_known(engine.all_names(), now_ns)
+    later = later_ones(merged, engine.tz)
+    findings = (*conflicts(bars), *checked.left_out, *outliers, *later)
     market.pipeline.import_findings[name] = findings
     for one in findings:
         market.pipeline.quality.note(one, name, alert=False)
-    refused = len(impossible) + sum(one.count for one in outside)
-    notes = [_why_refused(refused, rows, [*outside, *impossible])] if refused else []
-    told = bars.attributes.get("symbol")
-    if isinstance(told, str) and told.casefold() != market.symbol.casefold():
-        notes.append(f"the file says {told}, the market is {market.symbol}")
+    notes = [why_refused(refused, rows, checked.left_out)] if refused else []
+    notes += to_warn_of(bars, market.symbol, later, engine.tz)
     warned = f"{name}: {'; '.join(notes)}" if notes else ""
+    notes += to_tell(bars, columns, open_us, engine.tz)
     if merged.replaced and not overwrite:
         notes.append(
             f"partial bars held were replaced: {merged.replaced:,}; overwrite=False keeps whole ones"
@@ -78,27 +183,10 @@ def import_bars(
         outliers=len(outliers),
         refused=refused,
         over_limit=merged.over_limit,
+        later=merged.later,
         first=bars.time(0) if rows else None,
         last=bars.time(-1) if rows else None,
         findings=findings,
         notes=tuple(notes),
     )
     return result, warned
-
-
-def _why_refused(refused: int, rows: int, findings: Sequence[QualityFinding]) -> str:
-    """Return how many were refused, and how many of them for which reason.
-
-    Examples
-    --------
-    >>> _why_refused(3, 5, [QualityFinding("session_closed", "starts while the venue is closed", 0, {}, 3)])
-    '3 of 5 bars were refused: 3 session_closed (starts while the venue is closed)'
-    """
-    counts: dict[str, int] = {}
-    for one in findings:
-        # Of an impossible bar the description says the same again.
-        why = one.type if one.type in one.description else f"{one.type} ({one.description})"
-        counts[why] = counts.get(why, 0) + one.count
-    return f"{refused:,} of {rows:,} bars were refused: " + ", ".join(
-        f"{count:,} {why}" for why, count in counts.items()
-    )

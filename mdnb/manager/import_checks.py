@@ -60,18 +60,23 @@ def fit_to_grid(
     return columns.where(inside), [finding]
 
 
-def leave_out_impossible(columns: BarColumns) -> tuple[BarColumns, list[QualityFinding]]:
+def leave_out_impossible(
+    columns: BarColumns, *, positive_prices: bool
+) -> tuple[BarColumns, list[QualityFinding]]:
     """Return the valid bars, and a finding for each invalid one."""
     top = np.maximum(columns.open, columns.close)
     bottom = np.minimum(columns.open, columns.close)
-    good = (columns.high >= top) & (columns.low <= bottom) & (columns.low > 0) & (columns.volume >= 0)
-    good &= np.isfinite(columns.high) & np.isfinite(columns.volume)
+    good = (columns.high >= top) & (columns.low <= bottom) & (columns.volume >= 0)
+    good &= np.isfinite(columns.high) & np.isfinite(columns.low) & np.isfinite(columns.volume)
+    if positive_prices:
+        good &= columns.low > 0
     found = []
     for at in np.flatnonzero(~good).tolist():
         prices = (columns.open, columns.high, columns.low, columns.close, columns.volume)
         o, h, low, c, v = (float(column[at]) for column in prices)
         time_ns = int(columns.time_us[at]) * 1000
-        kind = bar_faults((time_ns, o, h, low, c, v, 0, math.nan)) or "ohlc_inconsistent"
+        row = time_ns, o, h, low, c, v, 0, math.nan
+        kind = bar_faults(row, positive_prices=positive_prices) or "ohlc_inconsistent"
         values = {"open": o, "high": h, "low": low, "close": c, "volume": v}
         found.append(QualityFinding(kind, f"a bar was refused: {kind}", time_ns, values))
     return (columns if good.all() else columns.where(good)), found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mdnb.errors import NoDataError
 from mdnb.runtime.live.records import price_of, quote_of, tick_of, volume_of
 from mdnb.runtime.symbol_market import DEFAULT_TIMEOUT, SymbolMarket
 from mdnb.types import MarketSnapshot, Price, Quote, Tick
@@ -54,7 +55,8 @@ class CurrentData:
         Raises
         ------
         NoDataError
-            When no quote came in ``timeout`` seconds.
+            When no quote came in ``timeout`` seconds; at once where the feed has none, or they are not
+            subscribed.
 
         Examples
         --------
@@ -65,6 +67,10 @@ class CurrentData:
         True
         """
         market = self._market
+        market.open()
+        market.refuse_lacking("quotes", "quote")
+        if "quotes" not in market.pipeline.subscribed and market.engine.last_quote is None:
+            raise NoDataError(f"quotes of {market.symbol} are not received; call subscribe_to_quotes() first")
         row = await market.first(lambda: market.engine.last_quote, "quote", timeout)
         return quote_of(row, market.engine.instrument, market.engine.tz, market.age(row[0]))
 

@@ -13,7 +13,7 @@ from mdnb.manager.bar_processing import change_config
 from mdnb.manager.forward import immediate
 from mdnb.options import documented_by
 from mdnb.records import FrozenDict
-from mdnb.runtime.disk_overflow import CleanupReport, tidy
+from mdnb.runtime.disk_overflow import CleanupReport
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import MemoryStatistics
@@ -164,7 +164,7 @@ class Memory:
             for overflow in engine.overflow.values():
                 bars += await market.workers.run(functools.partial(overflow.drop_before, before))
             engine.notify()
-        report = await tidy(market.engine, market.workers)
+        report = await market.tidy()
         return CleanupReport(
             bars_written=report.bars_written,
             bars_removed=report.bars_removed + bars,
@@ -200,7 +200,7 @@ class Memory:
         True
         """
         self._market.open()
-        return await await_call(tidy(self._market.engine, self._market.workers, compress=True))
+        return await await_call(self._market.tidy(compress=True))
 
 
 def _resident_mb() -> float:

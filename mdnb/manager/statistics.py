@@ -27,9 +27,9 @@ class Statistics:
     async def get_stats(self) -> DataStatistics:
         """Return statistics of the symbol's data; every figure is measured.
 
-        The quality score is 100 x completeness x (1 - rejected share) x (1 - late share) x freshness; each
-        factor stands beside it. A feed that is down loses its freshness within seconds, so a dead feed never
-        scores 100.
+        The quality score is 100 x completeness x (1 - rejected share) x (1 - late share) x (1 - malformed
+        share) x freshness; each factor stands beside it. A feed that is down loses its freshness within
+        seconds, so a dead feed never scores 100.
 
         Examples
         --------
@@ -52,6 +52,11 @@ class Statistics:
         received = max(1, taken.received)
         rejected = min(1.0, (taken.rejected_total + taken.held_back) / received)
         late = min(1.0, (taken.late_dropped + pipeline.late_amended) / received)
+        playback = self._market.feed.playback
+        # A recording of rows has them in frames of its own.
+        in_rows = playback is not None and playback.dated_rows
+        of = taken.received + taken.malformed if in_rows else taken.frames
+        malformed = min(1.0, taken.malformed / max(1, of))
         fresh = market.freshness()
         latency, worst = health.latency_ms(), health.latency_quantile_ms(0.99)
         gaps = list(pipeline.gaps)
@@ -63,10 +68,11 @@ class Statistics:
             ticks_received=taken.received,
             quotes_received=taken.quotes,
             depth_updates=taken.depth_updates,
-            data_quality_score=complete * (1 - rejected) * (1 - late) * fresh,
+            data_quality_score=complete * (1 - rejected) * (1 - late) * (1 - malformed) * fresh,
             completeness=complete,
             rejected_share=rejected,
             late_share=late,
+            malformed_share=malformed,
             freshness=fresh,
             connection_uptime=health.uptime_percent(),
             disconnects=health.disconnects,
@@ -79,6 +85,7 @@ class Statistics:
             gaps_repaired=sum(gap.repaired for gap in gaps),
             gaps_repairing=sum(gap.state == "repairing" for gap in gaps),
             memory_usage_mb=engine.nbytes() / _MB,
+            troubles=pipeline.quality.in_words(),
         )
 
     @immediate

@@ -98,7 +98,7 @@ class Subscriptions:
         False
         """
         await self._unsubscribe("depth")
-        self._market.engine.reset_depth()
+        self._market.pipeline.reset_depth()
 
     def get_subscriptions(self) -> list[str]:
         """Return the channels received: ``trades``, ``quotes``, ``depth``, ``bars``.

@@ -8,7 +8,7 @@ from mdnb.errors import NoDataError
 from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
 from mdnb.records import FrozenDict
-from mdnb.runtime.live.data_quality import DataFault
+from mdnb.runtime.live.kept_faults import DataFault
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ValidationResult, ValidationStatistics
@@ -152,10 +152,13 @@ check_spikes, check_stale, check_gaps, check_children, check_units
     async def get_validation_errors(self, limit: int = 100, type: str | None = None) -> list[DataFault]:
         """Return the validation errors, newest first.
 
+        What comes trade by trade, such as trades that are refused, is one entry as long as more of the kind
+        comes within a minute: ``count``, ``time`` of the first and ``last``.
+
         Parameters
         ----------
         limit
-            At most so many; the newest 1000 are kept.
+            At most so many; of each type the newest 1000 are kept.
         type
             Only findings of this type, such as ``price_spike``.
 
@@ -173,7 +176,9 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         []
         """
         wanted = whole_number("limit", limit)
-        held = [one for one in reversed(self._market.pipeline.quality.errors) if type in (None, one.type)]
+        held = [
+            one for one in reversed(list(self._market.pipeline.quality.errors)) if type in (None, one.type)
+        ]
         return held[:wanted]
 
     async def validate_imported_data(self, timeframe: str) -> ValidationResult:

@@ -17,6 +17,7 @@ _PACKAGES = (
     "ipywidgets",
     "anywidget",
     "websockets",
+    "httpx",
     "pyarrow",
     "msgspec",
     "pandas_market_calendars",

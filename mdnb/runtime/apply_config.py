@@ -103,7 +103,10 @@ def _gate_outliers(market: SymbolMarket, config: DataManagerConfig) -> None:
 
 
 def _fill_gaps(market: SymbolMarket, config: DataManagerConfig) -> None:
-    market.engine.cascade.set_fill(config.fill_gaps)
+    engine = market.engine
+    engine.cascade.set_fill(config.fill_gaps)
+    if engine.on_due is not None:
+        engine.on_due()
 
 
 def _take_late(market: SymbolMarket, config: DataManagerConfig) -> None:

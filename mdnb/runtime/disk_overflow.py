@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mdnb.errors import DataExportError
+from mdnb.errors import MdnbError
 from mdnb.io.paths import safe_name
 from mdnb.records import Record
 from mdnb.runtime.live.symbol_state import SymbolState
@@ -18,10 +18,12 @@ from mdnb.runtime.process.workers import Workers
 from mdnb.store.columns import BarColumns
 from mdnb.store.overflow import Overflow
 from mdnb.store.segments import SegmentStore
+from mdnb.timeframes import Timeframe
 
 __all__ = ["CleanupReport", "DiskOverflow", "tidy"]
 
 _GB = 1_000_000_000
+_log = logging.getLogger("mdnb")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -92,7 +94,7 @@ class DiskOverflow:
         with self._engine.lock:
             for name, columns in bars.items():
                 if name in self._engine.overflow and len(columns):
-                    self._engine.overflow[name].take(columns)
+                    self._engine.overflow[name].take_older(columns)
 
     def set_memory_map(self, memory_map: bool) -> None:
         """Read files through memory maps, or whole."""
@@ -103,12 +105,18 @@ class DiskOverflow:
         """Write pending bars into a permanent folder; delete a temporary one."""
         for overflow in self._engine.overflow.values():
             if self._temporary is None:
-                with contextlib.suppress(DataExportError):
-                    overflow.flush()
+                self._write_last(overflow)
             overflow.segments.close()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
+
+    def _write_last(self, overflow: Overflow) -> None:
+        try:
+            overflow.flush()
+        except (MdnbError, OSError) as error:
+            # Nobody is there any more who could try again.
+            _log.error("%s: bars that had left memory are lost: %s", self._engine.symbol, error)
 
     def _open(self, name: str) -> Overflow:
         config = self._engine.config
@@ -118,7 +126,13 @@ class DiskOverflow:
                 self._temporary = Path(tempfile.mkdtemp(prefix="mdnb-"))
             root = self._temporary
         folder = Path(root) / safe_name(self._engine.symbol) / safe_name(name)
-        return Overflow(SegmentStore(folder, memory_map=config.use_memory_mapping))
+        return Overflow(
+            SegmentStore(
+                folder,
+                memory_map=config.use_memory_mapping,
+                repeated_starts=Timeframe.parse(name).is_activity,
+            )
+        )
 
 
 async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None = None) -> CleanupReport:

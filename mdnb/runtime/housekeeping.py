@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping
 
 from mdnb.clock import MarketClock, clock_sentence
-from mdnb.errors import DataExportError
-from mdnb.runtime.disk_overflow import tidy
+from mdnb.runtime.live.accounting import counted
+from mdnb.runtime.live.data_quality import hint_at
+from mdnb.runtime.live.refused_share import RefusedShare
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.validate.findings import QualityFinding
 
@@ -18,6 +21,7 @@ __all__ = ["Housekeeping"]
 _log = logging.getLogger("mdnb")
 _SECONDS = 1.0
 _MOST_WAITING = 8192
+_MENDED_SECONDS = 60.0
 
 
 class Housekeeping:
@@ -38,7 +42,11 @@ class Housekeeping:
         self._now = now
         self._tidied: dict[str, float] = {}
         self._stale: dict[str, bool] = {}
-        self._clock_told = False
+        self._clock_told = self._others_told = self._some_told = False
+        self._refused: dict[str, bool] = {}
+        self._shares: dict[str, RefusedShare] = {}
+        # By symbol how often its data was not taken in, how much had been taken then, and when.
+        self._failed: dict[str, tuple[int, int, float]] = {}
 
     async def run(self) -> None:
         """Run once a second until cancelled; runs on the background loop."""
@@ -48,24 +56,53 @@ class Housekeeping:
             await self.look()
 
     async def look(self) -> None:
-        """Do one round."""
+        """Do one round. Whatever fails in it is told, and the next round comes all the same."""
+        markets = list(self._markets.values())
+        common = self._attempt(self._look_at_all)
+        for market in markets:
+            failure = common or self._attempt(functools.partial(self._look_at, market))
+            if failure is None:
+                market.end_trouble("background")
+            else:
+                market.tell_trouble("background", failure)
+            if self._is_due(market):
+                await self._tidy(market)
+
+    def _attempt(self, work: Callable[[], None]) -> Exception | None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  # who looks after a market must outlive what it finds
+            return error
+        return None
+
+    def _look_at_all(self) -> None:
         for bus in {market.bus for market in self._markets.values()}:
             bus.look()
         self._tell_clock()
-        for symbol, market in self._markets.items():
-            pipeline, config = market.pipeline, market.engine.config
-            is_stale = market.freshness() < 1.0
-            if is_stale and not self._stale.get(symbol, False):
-                self._tell_stale(market)
-            self._stale[symbol] = is_stale
-            pipeline.alerts.flush()
-            now = self._now()
-            due = (
-                config.auto_cleanup and now - self._tidied.setdefault(symbol, now) >= config.cleanup_frequency
-            )
-            if due or self._waiting(market) > _MOST_WAITING:
-                self._tidied[symbol] = now
-                await self._tidy(market)
+        self.tell_others()
+
+    def _look_at(self, market: SymbolMarket) -> None:
+        is_stale = market.freshness() < 1.0
+        if is_stale and not self._stale.get(market.symbol, False):
+            self._tell_stale(market)
+        self._stale[market.symbol] = is_stale
+        seconds = market.seconds_refused
+        if seconds and not self._refused.get(market.symbol, False):
+            self._tell_refused(market, seconds)
+        self._refused[market.symbol] = seconds > 0
+        self._look_at_disk(market)
+        self._look_at_intake(market)
+        self.look_at_share(market)
+        market.pipeline.alerts.flush()
+
+    def _is_due(self, market: SymbolMarket) -> bool:
+        config, now = market.engine.config, self._now()
+        since = now - self._tidied.setdefault(market.symbol, now)
+        is_due = config.auto_cleanup and since >= config.cleanup_frequency
+        if is_due or self._waiting(market) > _MOST_WAITING:
+            self._tidied[market.symbol] = now
+            return True
+        return False
 
     def _tell_clock(self) -> None:
         """Say once that this computer's clock is wrong."""
@@ -83,23 +120,104 @@ class Housekeeping:
             found = QualityFinding("clock_offset", sentence, clock.now_ns(), {"seconds": lead})
             market.pipeline.quality.note(found)
 
+    def tell_others(self, *, at_end: bool = False) -> None:
+        """Say once that data of symbols comes that nobody follows, and once where there is no other.
+
+        Parameters
+        ----------
+        at_end
+            Nothing more will come: what was left out is told now.
+        """
+        markets = list(self._markets.values())
+        if not markets or not markets[0].batcher.counts.others:
+            return
+        batcher, followed = markets[0].batcher, ", ".join(map(repr, self._markets))
+        is_live = markets[0].feed.playback is None
+        if markets[0].gets_only_others and not self._others_told:
+            self._others_told = self._some_told = True
+            given = batcher.last_unknown[:64]
+            sentence = f"all data of the feed is of other symbols, such as {given!r}; followed is {followed}"
+        elif not self._some_told and (at_end or not batcher.gets_only_others):
+            self._some_told = True
+            counts = counted(batcher.counts.others)
+            sentence = f"data of symbols that nobody follows is left out: {counts}; followed is {followed}"
+        else:
+            return
+        # A recording of many symbols has others in it by its nature.
+        _log.log(logging.WARNING if is_live else logging.INFO, "%s", sentence)
+        for market in markets:
+            found = QualityFinding("other_symbols", sentence, market.feed.clock.now_ns(), {})
+            market.pipeline.quality.note(found)
+
     def _tell_stale(self, market: SymbolMarket) -> None:
         quality, health = market.pipeline.quality, market.health
         # A recording at its end is not stale, it is over.
         if health.status != "closed" and (quality.rules is None or quality.rules.check_stale):
-            seconds = health.seconds_refused(market.symbol)
-            if seconds:
-                kind, sentence = "all_refused", f"data comes and all of it was refused for {seconds:.0f} s"
-            else:
-                seconds = health.seconds_since_life()
-                kind, sentence = "feed_stale", f"no sign of life for {seconds:.0f} s while the market is open"
-            quality.note(QualityFinding(kind, sentence, market.feed.clock.now_ns(), {"seconds": seconds}))
+            if market.gets_only_others or market.seconds_refused:
+                return
+            seconds = health.seconds_since_life()
+            sentence = f"no sign of life for {_seconds(seconds)} while the market is open"
+            found = QualityFinding("feed_stale", sentence, market.feed.clock.now_ns(), {"seconds": seconds})
+            quality.note(found)
+
+    def _tell_refused(self, market: SymbolMarket, seconds: float) -> None:
+        """Say once that nothing of what comes is accepted, and why."""
+        quality, reasons = market.pipeline.quality, market.pipeline.refusals.reasons
+        if market.gets_only_others or not (quality.rules is None or quality.rules.check_stale):
+            return
+        why = (
+            ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "none can be understood"
+        )
+        hint = hint_at(reasons)
+        sentence = f"data comes and all of it was refused for {_seconds(seconds)}: {why}{hint}"
+        _log.warning("%s: %s", market.symbol, sentence)
+        values = {"seconds": seconds, **reasons}
+        now = market.feed.clock.now_ns()
+        quality.note(QualityFinding("all_refused", sentence, now, values, max(1, sum(reasons.values()))))
 
     def _waiting(self, market: SymbolMarket) -> int:
         return sum(overflow.waiting_rows for overflow in market.engine.overflow.values())
 
     async def _tidy(self, market: SymbolMarket) -> None:
-        try:
-            await tidy(market.engine, market.workers)
-        except DataExportError as error:
-            market.pipeline.quality.trouble("disk", error, market.feed.clock.now_ns())
+        # It is told where it is met; what is not written stays in memory, and is tried again.
+        with contextlib.suppress(Exception):
+            await market.tidy()
+
+    def _look_at_intake(self, market: SymbolMarket) -> None:
+        """Say that data is taken in again: some was, and for a minute none failed."""
+        pipeline = market.pipeline
+        seen = pipeline.failures, market.engine.updates
+        failures, updates, since = self._failed.get(market.symbol, (0, 0, 0.0))
+        if seen[0] != failures:
+            self._failed[market.symbol] = (*seen, self._now())
+        elif seen[1] != updates and self._now() - since >= _MENDED_SECONDS:
+            market.end_trouble("intake")
+
+    def look_at_share(self, market: SymbolMarket, *, at_end: bool = False) -> None:
+        """Tell where a large share of a symbol's trades is refused; ``at_end``: nothing more will come."""
+        share = self._shares.setdefault(market.symbol, RefusedShare())
+        sentence = share.look(market.pipeline, at_end=at_end)
+        if sentence is not None:
+            market.tell_trouble("refused", sentence)
+        elif not share.is_large:
+            market.end_trouble("refused")
+
+    def _look_at_disk(self, market: SymbolMarket) -> None:
+        """Tell of files whose bars cannot be read any more."""
+        damaged = {
+            path: why
+            for overflow in market.engine.overflow.values()
+            for path, why in overflow.segments.damaged.items()
+        }
+        if not damaged:
+            market.end_trouble("disk_unreadable")
+            return
+        path, why = next(iter(damaged.items()))
+        more = f", and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
+        market.tell_trouble(
+            "disk_unreadable", f"bars on disk are left out, {path} does not read: {why}{more}"
+        )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1g} s"

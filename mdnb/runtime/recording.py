@@ -4,17 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mdnb.clock import MarketClock
-from mdnb.decode import decoder
-from mdnb.errors import OptionError
-from mdnb.feeds.base import Feed
+from mdnb.errors import FeedError, MdnbError, OptionError
+from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.recorder import Recorder, refuse_unfit
 from mdnb.feeds.registry import make_feed
+from mdnb.runtime.feed_decoder import decoder_of
 
-__all__ = ["record"]
+__all__ = ["record", "recorder_of"]
+
+
+_CHANNELS: tuple[Channel, ...] = ("trades", "quotes")
+
+
+def recorder_of(
+    feed: Feed,
+    symbols: Sequence[str],
+    channels: Sequence[Channel],
+    file: Path,
+    *,
+    append: bool = False,
+    on_failure: Callable[[], None] | None = None,
+) -> Recorder:
+    """Return a recorder of a feed that is open.
+
+    Raises
+    ------
+    DataExportError
+        When the file is there already, is another's or somebody else's just now, or cannot be written.
+    """
+    names = {name: asked for name, asked in feed.names.items() if name != asked and asked in symbols}
+    return Recorder(
+        file,
+        feed.dialect,
+        symbols,
+        names=names,
+        venue=feed.offers.title if feed.offers else "",
+        channels=channels,
+        append=append,
+        on_failure=on_failure,
+    )
 
 
 async def record(
@@ -25,6 +57,7 @@ async def record(
     *,
     append: bool = False,
     stop: asyncio.Event | None = None,
+    begun: Callable[[], None] = lambda: None,
 ) -> int:
     """Record a symbol's trades and quotes for a while; return how many frames came.
 
@@ -40,13 +73,16 @@ async def record(
         Go on with a recording of the same symbol and dialect.
     stop
         Ends it earlier, as after its time, also while the feed is still being opened.
+    begun
+        Called once the feed is open and the file is there.
 
     Raises
     ------
     OptionError
         When that is no time.
     DataExportError
-        When the file is there already, is another's, or cannot be written.
+        When the file is there already, is another's, or cannot be written; at once, also if that is in the
+        midst of the recording.
     FeedError, SymbolError
         When the feed cannot be opened, or ends with an error.
     """
@@ -55,42 +91,52 @@ async def record(
     source = make_feed(feed)
     # Before anybody is asked for anything.
     refuse_unfit(file, source.dialect, [symbol], append=append)
-    stopped = asyncio.create_task((stop or asyncio.Event()).wait())
+    refused = asyncio.Event()
+    ends = [asyncio.create_task(event.wait()) for event in (stop or asyncio.Event(), refused)]
     tasks: list[asyncio.Task[None]] = []
 
     async def ended(task: asyncio.Task[None], limit: float = math.inf) -> bool:
         tasks.append(task)
         timeout = None if math.isinf(limit) else limit
-        await asyncio.wait({task, stopped}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        # An error of its own is raised here.
+        await asyncio.wait({task, *ends}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            # An adapter may raise anything.
+            raise error if isinstance(error, MdnbError) else feed_error(error)
         return task.done() and task.result() is None
 
     try:
         if not await ended(asyncio.create_task(_open(source, symbol))):
             return 0
-        with Recorder(file, source.dialect, [symbol], append=append) as recorder:
+        with recorder_of(
+            source, [symbol], _CHANNELS, file, append=append, on_failure=refused.set
+        ) as recorder:
             keep = _keep(source, recorder)
+            begun()
             await ended(asyncio.create_task(source.run(keep, lambda _status, _detail: None)), seconds)
         return recorder.frames
     finally:
-        stopped.cancel()
+        for end in ends:
+            end.cancel()
         await source.close()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, stopped, return_exceptions=True)
+        await asyncio.gather(*tasks, *ends, return_exceptions=True)
 
 
 async def _open(source: Feed, symbol: str) -> None:
     await source.open([symbol])
-    await source.subscribe(symbol, ["trades", "quotes"])
+    await source.subscribe(symbol, _CHANNELS)
 
 
 def _keep(source: Feed, recorder: Recorder) -> Callable[[str | bytes], None]:
     """Return what takes a feed's frames into the recording."""
-    understand = decoder(source.dialect)
+    understand = decoder_of(source)
 
     def keep(frame: str | bytes) -> None:
         batch = understand.feed([frame])
+        if not isinstance(frame, (str, bytes, bytearray, memoryview)):
+            # Nothing that could be written.
+            raise FeedError(batch.malformed[-1])
         clock = source.clock
         if batch.clock_ns and isinstance(clock, MarketClock):
             clock.arrived(batch.clock_ns)

@@ -11,35 +11,52 @@ import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
 
+from mdnb.bars.made_of import made_of
 from mdnb.clock import EventClock, MarketClock
 from mdnb.config import DataManagerConfig
-from mdnb.decode import decoder
-from mdnb.errors import FeedError, OptionError, WaitTimeoutError, not_followed
+from mdnb.errors import (
+    ClosedError,
+    DataExportError,
+    FeedError,
+    OptionError,
+    WaitTimeoutError,
+    not_followed,
+)
 from mdnb.events.bus import EventBus
 from mdnb.events.subscription import Subscription, handling
 from mdnb.events.types import Event, EventType
-from mdnb.feeds.base import Channel, Feed
+from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.playback import Playback
+from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import seconds_to_wait
-from mdnb.rows import Batch
+from mdnb.rows import Batch, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
+from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.housekeeping import Housekeeping
+from mdnb.runtime.live.book_renewal import BookRenewal
+from mdnb.runtime.live.closing_timer import UNSURE_SECONDS, ClosingTimer
+from mdnb.runtime.live.connection_words import TOLD_LATE, ConnectionWords, unknown_word
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.receipt_clock import receipt_lead
 from mdnb.runtime.live.recorded_batcher import STEP_SECONDS, RecordedBatcher
+from mdnb.runtime.live.time_unit import wrong_unit
+from mdnb.runtime.market_recording import MarketRecording
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.cell_end import after_this_cell
 from mdnb.runtime.process.loop import call_soon_if_open
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.process.workers import Workers
+from mdnb.runtime.recording import recorder_of
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
 from mdnb.types import timestamp
+from mdnb.validate.findings import QualityFinding
 
 __all__ = ["MarketSession", "SessionOptions"]
 
@@ -47,9 +64,7 @@ _log = logging.getLogger("mdnb")
 _REGISTERING_SECONDS = 0.1
 """How long a script may take from one handler to the next."""
 
-_MIN_TIMER_SECONDS = 0.005
-_MAX_TIMER_SECONDS = 60.0
-_UNSURE_SECONDS = 0.25
+_REASONS_LOGGED = 5
 _UNSURE_TIMES = 10
 _CHANNELS: dict[str, tuple[Channel, ...]] = {
     "trades": ("trades", "quotes"),
@@ -73,12 +88,14 @@ class SessionOptions:
     initial_days
         Days of history loaded before the session counts as started; 0 loads none.
     progress
-        Called with ``(done, total, text)`` while history is loaded.
+        Called with ``(done, total, text)`` while the feed connects and history is loaded.
     connect_timeout
         Seconds in which there must be a connection. For as many more the history may fail, or not answer at
         all: until then it is asked again. None waits for ever.
     waits_to_begin
         Whether a recording that is played as fast as possible waits until somebody wants its data.
+    positive_prices
+        By symbol whether its prices are positive, where that is not left to the feed.
     """
 
     timeframes: tuple[Timeframe, ...]
@@ -88,6 +105,7 @@ class SessionOptions:
     progress: Callable[[int, int, str], None] | None = None
     connect_timeout: float | None = 20.0
     waits_to_begin: bool = False
+    positive_prices: Mapping[str, bool] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         import zoneinfo
@@ -120,6 +138,7 @@ class MarketSession:
     """
 
     def __init__(self, feed: Feed, symbols: Sequence[str], options: SessionOptions) -> None:
+        refuse_in_children(self)
         self.feed = feed
         self.symbols = tuple(dict.fromkeys(symbols))
         self.options = options
@@ -132,24 +151,30 @@ class MarketSession:
         self.closed = False
         self._opened = self._at_end = False
         self._run: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._housekeeping_task: asyncio.Task[None] | None = None
-        self._failure: BaseException | None = None
+        self._failure: FeedError | None = None
         self._closing: asyncio.Task[None] | None = None
         self._first_loss_ns = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: Playback | None = None
         self._beginning: asyncio.TimerHandle | None = None
         self._address = self._last_loss = ""
+        self._words = ConnectionWords()
+        self._told: set[str] = set()
+        self._recordings: list[MarketRecording] = []
+        self.waited_ns = 0
+        self._judges_times = True
         self._deadline: float | None = None
         self._up = asyncio.Event()
         self.batcher = self._make_batcher()
-        self.backfill = Backfill(feed, self._pipelines, on_release=self._arm)
+        self.closing_timer = ClosingTimer(lambda: feed.clock, lambda: self._is_unsure)
+        self.backfill = Backfill(feed, self._pipelines, on_release=self.closing_timer.look_again)
+        self.book_renewal = BookRenewal(feed, self._pipelines)
         self.housekeeping = Housekeeping(self.markets)
 
     def _make_batcher(self) -> FrameBatcher:
         feed = self.feed
-        parts = decoder(feed.dialect), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
+        parts = decoder_of(feed), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
         playback = feed.playback
         if playback is None:
             return FrameBatcher(*parts)
@@ -192,7 +217,7 @@ class MarketSession:
                 market.pipeline.live_since_ns = self._first_loss_ns or self.feed.clock.now_ns()
             self.backfill.start()
             self.batcher.release()
-            self._arm()
+            self._close_bars_in_time()
             self._housekeeping_task = asyncio.create_task(self.housekeeping.run(), name="mdnb-housekeeping")
         except BaseException:
             await self.close()
@@ -203,18 +228,27 @@ class MarketSession:
 
         Raises
         ------
-        FeedError, SymbolError
+        FeedError, SymbolError, TimeframeError
             When that is not possible; nothing is left running.
         """
         if self._opened:
             return
+        self._tell_connecting()
         try:
             async with self._in_time() if not self.feed.is_local else contextlib.nullcontext():
                 await self.feed.open(self.symbols)
+            for symbol in self.symbols:
+                made_of(self.feed, symbol).check(self.options.timeframes)
         except BaseException:
             await self.close()
             raise
         self._opened = True
+
+    def _tell_connecting(self, how: str = "") -> None:
+        progress, offers = self.options.progress, self.feed.offers
+        if progress is not None and not self.feed.is_local:
+            name = type(self.feed).__name__ if offers is None else offers.title
+            progress(0, len(self.symbols), f"{name}: connecting{how}")
 
     def _make_markets(self) -> None:
         for symbol in self.symbols:
@@ -228,9 +262,11 @@ class MarketSession:
                 workers=self.workers,
                 bus=self.bus,
                 batcher=self.batcher,
+                positive_prices=self.options.positive_prices.get(symbol),
             )
             self.markets[symbol] = market
             self._pipelines[symbol] = market.pipeline
+            market.pipeline.on_broken_book = self.book_renewal.renew
             begin_config(market)
 
     async def _until_up(self) -> None:
@@ -243,11 +279,20 @@ class MarketSession:
         if not self._up.is_set():
             if self._failure is not None:
                 raise self._failure
-            raise FeedError(
-                f"the feed ended before it was connected: {self.health.detail or 'no reason given'}"
-            )
+            why = self._last_loss or self.health.detail or "no reason given"
+            raise FeedError(f"the feed ended before it was connected: {why}")
         for pipeline in self._pipelines.values():
             pipeline.clock = self.feed.clock
+
+    def _close_bars_in_time(self) -> None:
+        # A recording's time comes with it.
+        if self.feed.playback is not None or self.ended.is_set():
+            return
+        loop, timer = asyncio.get_running_loop(), self.closing_timer
+        timer.start(self._pipelines.values())
+        for market in self.markets.values():
+            look = functools.partial(timer.look_at, market.pipeline)
+            market.engine.on_due = functools.partial(call_soon_if_open, loop, look)
 
     @property
     def _is_unsure(self) -> bool:
@@ -262,7 +307,7 @@ class MarketSession:
             for _ in range(_UNSURE_TIMES):
                 if not self._is_unsure:
                     break
-                await asyncio.sleep(_UNSURE_SECONDS)
+                await asyncio.sleep(UNSURE_SECONDS)
 
     @contextlib.asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
@@ -273,7 +318,7 @@ class MarketSession:
         try:
             async with asyncio.timeout_at(self._deadline) as within:
                 yield
-        except TimeoutError as error:
+        except TimeoutError:
             if not within.expired():
                 raise
             where = self._address or type(self.feed).__name__
@@ -281,20 +326,37 @@ class MarketSession:
             raise FeedError(
                 f"no connection to {where} within {limit:g} s: {why}. Check the address and this"
                 " computer's network, or wait longer with connect_timeout=."
-            ) from error
+            ) from None
 
     async def _live(self) -> None:
         try:
             await self.feed.run(self.batcher.on_frame, self._on_status)
-        except FeedError as error:
-            self._failure = error
-            if self._up.is_set():
-                _log.error("the feed ended: %s", error)
+            is_told = self.health.status == "closed" or self.closed
+            if self._was_up() and not is_told and self.feed.playback is None:
+                self._fail(FeedError("its run() returned without a word"), logging.WARNING)
+        except BaseException as error:
+            task = asyncio.current_task()
+            is_stopped = isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling())
+            if is_stopped or isinstance(error, GeneratorExit):
+                raise
+            # Whatever an adapter raises ends the feed, and nothing else.
+            self._fail(error, logging.ERROR)
         finally:
             try:
                 await self._take_the_rest()
             finally:
                 self._finish()
+
+    def _fail(self, error: BaseException, level: int) -> None:
+        """Keep what ended the feed, and tell of it where nobody waits for its connection any more."""
+        failure = feed_error(error)
+        if self._was_up():
+            _log.log(level, "the feed ended: %s", failure)
+            self._note("feed_ended", f"the feed ended: {failure}")
+        elif failure is not error:
+            failure = FeedError(f"the feed ended before it was connected: {failure}")
+            failure.__cause__ = error
+        self._failure = failure
 
     async def _take_the_rest(self) -> None:
         """Take in what came last and close what is open; handlers that are waited for have their time."""
@@ -306,17 +368,23 @@ class MarketSession:
         self.batcher.release()
         if self._was_up():
             self.backfill.end()
-            for pipeline in self._pipelines.values():
-                pipeline.end()
+            # Whoever is told of one symbol's end finds nothing that was later of another.
+            for pipeline in sorted(self._pipelines.values(), key=_now_ns):
+                self.batcher.attempt(pipeline, pipeline.end)
+                await self.batcher.finish()
         await self.batcher.finish()
 
     def _finish(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.closing_timer.stop()
         if not self.closed and self._was_up():
-            self.bus.end()
+            self.housekeeping.tell_others(at_end=True)
+            failure = self._failure
+            if failure is not None or self.health.status != "closed":
+                self._on_status("closed", self.health.detail if failure is None else str(failure))
+            self.bus.end(failure)
             for market in self.markets.values():
+                self.housekeeping.look_at_share(market, at_end=True)
+                market.failure = failure
                 market.ended = True
                 market.engine.notify()
         self.ended.set()
@@ -336,14 +404,14 @@ class MarketSession:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.closing_timer.stop()
         if self._housekeeping_task is not None:
             self._housekeeping_task.cancel()
+            self.housekeeping.tell_others(at_end=True)
         for market in self.markets.values():
             market.engine.alerts.close()
         self.backfill.close()
+        self.book_renewal.close()
         self.batcher.leave()
         await self.feed.close()
         if self._run is not None and self._run is not asyncio.current_task():
@@ -356,18 +424,50 @@ class MarketSession:
         for market in self.markets.values():
             market.engine.notify()
             market.disk.close()
+        for recording in self._recordings:
+            try:
+                recording.end()
+            except DataExportError as error:
+                _log.error("%s", error)
         self.workers.close()
         self.bus.close(logging.WARNING if self._at_end else logging.INFO)
 
     # -- what the feed says ---------------------------------------------------------------------------
 
-    def _on_status(self, status: str, detail: str) -> None:
+    def _on_status(self, status: str, detail: str = "") -> None:
+        detail = "" if detail is None else str(detail)
+        meant = self._words.meant(status)
+        for one in meant:
+            self._change(one, detail if one == meant[-1] else TOLD_LATE)
+        if not meant:
+            self._refuse_word(status)
+
+    def _refuse_word(self, status: object) -> None:
+        """Tell of a word that says nothing, once: until there is a connection it is why there is none."""
+        told = unknown_word(status)
+        if not self._was_up():
+            self._last_loss = told
+        if told not in self._told:
+            self._told.add(told)
+            _log.error("%s", told)
+            self._note("unknown_status", told)
+
+    def _note(self, kind: str, sentence: str) -> None:
+        """Keep a finding that concerns the whole feed, with each of its symbols."""
+        now = self.feed.clock.now_ns()
+        for pipeline in self._pipelines.values():
+            pipeline.quality.note(QualityFinding(kind, sentence, now, {}))
+
+    def _change(self, status: str, detail: str) -> None:
         if status == "disconnected":
             self._last_loss = detail
+            if not self._was_up():
+                self._tell_connecting(f" again: {detail}" if detail else " again")
             # Frames that came before the loss may still wait: taken later they would fill the book again.
             self.batcher.flush_all()
         elif status == "connecting":
             self._address = detail
+        is_new = (status, detail) != (self.health.status, self.health.detail)
         self.health.change(status, detail)
         if self._was_up():
             now = self.feed.clock.now_ns()
@@ -376,7 +476,9 @@ class MarketSession:
             self.batcher.in_order(functools.partial(self._change_of_line, status, now))
         if self.health.is_up:
             self._up.set()
-        if self.bus.wants(EventType.CONNECTION_STATUS_CHANGED):
+            for market in self.markets.values():
+                market.pipeline.refusals.connected()
+        if is_new and self.bus.wants(EventType.CONNECTION_STATUS_CHANGED):
             now = self.feed.clock.now_ns()
             for symbol in self.symbols:
                 self.bus.emit(
@@ -395,44 +497,41 @@ class MarketSession:
         """Let a change of the connection count, once what came before it was taken in."""
         if status == "disconnected":
             for market in self.markets.values():
-                market.engine.reset_depth()
+                market.pipeline.reset_depth()
         self.backfill.on_status(status, at_ns)
 
     def _on_batch(self, batch: Batch) -> None:
         for reply in batch.replies:
             self.feed.on_reply(reply)
-        if batch.malformed and self._pipelines:
-            text = f"a message of the feed was not understood: {batch.malformed[-1]}"
-            alerts = self._pipelines[self.symbols[0]].alerts
-            alerts.add("malformed", text, self.feed.clock.now_ns(), len(batch.malformed))
-        if self._timer is None and not self.batcher.is_holding and not self.closed:
-            asyncio.get_running_loop().call_soon(self._arm)
+        if batch.malformed:
+            self._tell_malformed(batch)
+        if self._judges_times and (batch.trades or batch.quotes or batch.bars):
+            self._judge_times(batch)
+
+    def _judge_times(self, batch: Batch) -> None:
+        """Look once whether the feed's times are in the unit that is meant."""
+        self._judges_times = False
+        bars = [[row for row, _ in rows] for rows in batch.bars.values()]
+        for rows in (*batch.trades.values(), *batch.quotes.values(), *bars):
+            if (sentence := wrong_unit(rows)) is not None:
+                _log.warning("the feed: %s", sentence)
+                self._note("time_unit", sentence)
+                return
+
+    def _tell_malformed(self, batch: Batch) -> None:
+        why = batch.malformed[-1]
+        told = f"a message of the feed was not understood: {why}: {shortened(batch.last_malformed)}"
+        # Each reason is logged once; of a feed that has more of them than that, these will do.
+        if why not in self._told and len(self._told) < _REASONS_LOGGED:
+            self._told.add(why)
+            _log.warning("%s", told)
+        now, count = self.feed.clock.now_ns(), len(batch.malformed)
+        for pipeline in self._pipelines.values():
+            pipeline.quality.not_understood(told, now, count)
 
     def _slow_handler(self, subscription: Subscription) -> None:
         alerts = self._pipelines[subscription.symbol or self.symbols[0]].alerts
         alerts.add("slow_handler", subscription.why_slow(), self.feed.clock.now_ns())
-
-    # -- the timer that closes bars -------------------------------------------------------------------
-
-    def _arm(self) -> None:
-        # A recording's time comes with it.
-        recorded = self.feed.playback is not None
-        if recorded or self._timer is not None or self.closed or self.ended.is_set():
-            return
-        due = [pipeline.seconds_to_close() for pipeline in self._pipelines.values()]
-        waits = [seconds for seconds in due if seconds is not None]
-        if waits:
-            shortest = _UNSURE_SECONDS if self._is_unsure else _MIN_TIMER_SECONDS
-            delay = min(max(min(waits), shortest), _MAX_TIMER_SECONDS)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._close_due)
-
-    def _close_due(self) -> None:
-        self._timer = None
-        # A bar closed by a clock that is ahead would be closed too early.
-        if not self._is_unsure:
-            for pipeline in self._pipelines.values():
-                pipeline.close_due()
-        self._arm()
 
     # -- a recording that waits until somebody wants its data -----------------------------------------
 
@@ -480,7 +579,46 @@ class MarketSession:
             "charts and tables do, too; or pull it step by step with mdnb.play."
         )
 
+    def warn_if_missed(self) -> None:
+        """Warn once of waits for events one by one while a replay goes as fast as possible."""
+        clock, since_ns = self.feed.clock, self.waited_ns
+        if self.feed.playback is None or not isinstance(clock, EventClock) or handling.get() is not None:
+            return
+        if since_ns and clock.now_ns() > since_ns and "missed" not in self._told:
+            self._told.add("missed")
+            begin, now = (timestamp(ns, self.options.tz) for ns in (since_ns, clock.now_ns()))
+            warn_user(
+                f"the replay has gone on from {begin} to {now} since the last wait_for, which is no handler"
+                " that it waits for: events between are missed. Have each by live.on, or pull it step by step"
+                " with mdnb.play."
+            )
+
     # -- for the faces --------------------------------------------------------------------------------
+
+    def record(self, file: Path, *, append: bool) -> MarketRecording:
+        """Record all frames from now on until the recording or the market is closed; on the loop.
+
+        Raises
+        ------
+        OptionError
+            When what is followed is a recording itself.
+        ClosedError
+            When the market is closed.
+        DataExportError
+            When the file cannot be recorded to.
+        """
+        if self.feed.playback is not None:
+            raise OptionError("this market plays a recording: copy its file instead of recording it again")
+        if self.closed or self.ended.is_set():
+            raise ClosedError("this market is over: nothing more comes that could be recorded")
+        channels = _CHANNELS[self.feed.source]
+        recorder = recorder_of(self.feed, self.symbols, channels, file, append=append)
+        made = MarketRecording(recorder, self._now_ns, self.batcher.taps)
+        self._recordings.append(made)
+        return made
+
+    def _now_ns(self) -> int:
+        return self.feed.clock.now_ns()
 
     async def wait_ended(self, timeout: float | None = None) -> None:
         """Wait until the feed is at its end and handlers have had its events; runs on the background loop.
@@ -497,11 +635,11 @@ class MarketSession:
             async with asyncio.timeout(seconds):
                 await self.ended.wait()
                 await self.bus.wait_handled(STEP_SECONDS)
-        except TimeoutError as error:
+        except TimeoutError:
             if not self.ended.is_set():
-                raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from error
+                raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from None
             said = f"the feed has ended; its handlers go on after {seconds:g} s ({self.bus.waiting()})"
-            raise WaitTimeoutError(said) from error
+            raise WaitTimeoutError(said) from None
 
     def market(self, symbol: str) -> SymbolMarket:
         """Return what is one symbol's.
@@ -514,6 +652,10 @@ class MarketSession:
         if not isinstance(symbol, str) or symbol not in self.markets:
             raise not_followed(symbol, self.symbols)
         return self.markets[symbol]
+
+
+def _now_ns(pipeline: Pipeline) -> int:
+    return pipeline.engine.cascade.closing.now_ns
 
 
 def _waits_to_begin(feed: Feed) -> bool:

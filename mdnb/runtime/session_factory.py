@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 
 from mdnb.config import DataManagerConfig
-from mdnb.errors import OptionError, SymbolError
+from mdnb.errors import FeedError, OptionError, RuntimeUseError, SymbolError, not_followed
 from mdnb.feeds.base import Feed
 from mdnb.feeds.registry import make_feed
 from mdnb.runtime.process.loop import spawn_if_running
 from mdnb.runtime.process.registry import running_markets
 from mdnb.runtime.session import MarketSession, SessionOptions
-from mdnb.timeframes import Timeframe
+from mdnb.timeframes import named_timeframes
 
 __all__ = ["drop_session", "make_session", "start_session"]
 
@@ -27,24 +28,66 @@ def make_session(
     config: DataManagerConfig | None,
     progress: Callable[[int, int, str], None] | None,
     connect_timeout: float | None,
+    positive_prices: bool | Mapping[str, bool] | None = None,
 ) -> MarketSession:
     """Return a session that is not started yet; both faces make theirs here."""
     symbols = [symbol] if isinstance(symbol, str) else list(symbol)
     if not symbols or not all(symbols):
         raise SymbolError(f"name one symbol such as 'MNQ', or a list of them; got {symbol!r}")
-    wanted = [timeframes] if isinstance(timeframes, str) else list(timeframes or _DEFAULT_TIMEFRAMES)
+    wanted = named_timeframes(_DEFAULT_TIMEFRAMES if timeframes is None else timeframes)
     if config is not None and not isinstance(config, DataManagerConfig):
         raise OptionError(f"data_manager_config must be a DataManagerConfig; got {config!r}")
     options = SessionOptions(
-        timeframes=tuple(map(Timeframe.parse, wanted)),
+        timeframes=wanted,
         config=config or DataManagerConfig(),
         tz=tz,
         initial_days=initial_days,
         progress=progress,
         waits_to_begin=True,
         connect_timeout=connect_timeout,
+        positive_prices=_positive_prices(positive_prices, symbols),
     )
-    return MarketSession(feed if isinstance(feed, Feed) else make_feed(feed), symbols, options)
+    made = MarketSession(_feed(feed), symbols, options)
+    made.feed.is_taken = True
+    return made
+
+
+def _feed(given: object) -> Feed:
+    """Return a feed that no market has had."""
+    if given is None or isinstance(given, str):
+        return make_feed(given)
+    if isinstance(given, type) and issubclass(given, Feed):
+        raise OptionError(f"feed= takes a feed, not its class: feed={given.__name__}(...)")
+    if not isinstance(given, Feed):
+        raise OptionError(
+            f"feed= takes a feed's name such as 'sim://?speed=60', or an instance of a class that derives"
+            f" from mdnb.Feed; got {given!r}"
+        )
+    name = type(given).__name__
+    if not hasattr(given, "clock"):
+        raise OptionError(f"{name} is not made whole: its __init__ has to call super().__init__() first")
+    if given.is_taken:
+        raise FeedError(
+            f"this {name} is, or was, the feed of another market: make one for each, feed={name}(...), or"
+            " name all symbols of one market, mdnb.live(['A', 'B'], feed=...)"
+        )
+    return given
+
+
+def _positive_prices(given: bool | Mapping[str, bool] | None, symbols: Sequence[str]) -> dict[str, bool]:
+    """Return by symbol whether its prices are positive; those of which nobody said so are left out."""
+    if given is None:
+        return {}
+    told = dict(given) if isinstance(given, Mapping) else dict.fromkeys(symbols, given)
+    for symbol, value in told.items():
+        if symbol not in symbols:
+            raise not_followed(symbol, symbols)
+        if not isinstance(value, bool):
+            raise OptionError(
+                "positive_prices must be True, False or None, or a mapping of symbols to True or False; "
+                f"got {given!r}"
+            )
+    return told
 
 
 async def start_session(session: MarketSession, key: object) -> None:
@@ -57,4 +100,6 @@ async def start_session(session: MarketSession, key: object) -> None:
 
 def drop_session(session: MarketSession) -> None:
     """Close the session of a garbage-collected face; from any thread."""
-    spawn_if_running(session.close(), "mdnb-close")
+    # In a forked child it is not there to be closed.
+    with contextlib.suppress(RuntimeUseError):
+        spawn_if_running(session.close(), "mdnb-close")

@@ -7,20 +7,25 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from mdnb.bars.made_of import made_of
 from mdnb.clock import MarketClock
 from mdnb.config import DataManagerConfig
-from mdnb.errors import ClosedError, NoDataError
+from mdnb.errors import ClosedError, FeedError, NoDataError
 from mdnb.events.bus import EventBus
-from mdnb.feeds.base import Feed
+from mdnb.feeds.base import Channel, Feed
+from mdnb.forked import refuse_in_children
+from mdnb.instruments import with_prices
 from mdnb.interruptible_wait import seconds_to_wait, wakeful
-from mdnb.runtime.disk_overflow import DiskOverflow
-from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.disk_overflow import CleanupReport, DiskOverflow, tidy
+from mdnb.runtime.live.accounting import Accounting, counted
+from mdnb.runtime.live.data_quality import hint_at
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
 from mdnb.timeframes import Timeframe
+from mdnb.validate.book_order import BookOrder
 
 __all__ = ["DEFAULT_TIMEOUT", "SymbolMarket"]
 
@@ -45,6 +50,8 @@ class SymbolMarket:
         Zone of frames and records.
     feed, health, workers, bus, batcher
         The session's own, shared by all its symbols.
+    positive_prices
+        Whether the symbol's prices are positive; None: as the feed says.
 
     Attributes
     ----------
@@ -60,6 +67,8 @@ class SymbolMarket:
         Whether the session was closed.
     ended
         Whether all is taken in that the feed gave, and nothing more will come.
+    failure
+        What ended the feed, where it was no ordinary end.
     """
 
     def __init__(
@@ -74,7 +83,9 @@ class SymbolMarket:
         workers: Workers,
         bus: EventBus,
         batcher: FrameBatcher,
+        positive_prices: bool | None = None,
     ) -> None:
+        refuse_in_children(self)
         self.symbol = symbol
         self.feed = feed
         self.health = health
@@ -84,13 +95,27 @@ class SymbolMarket:
         self.began = (time.monotonic(), time.thread_time())
         self.closed = False
         self.ended = False
+        self.failure: FeedError | None = None
         self.engine = SymbolState(
-            feed.instrument(symbol), feed.sessions(symbol), timeframes, config, tz, feed.source
+            with_prices(feed.instrument(symbol), positive_prices),
+            feed.sessions(symbol),
+            timeframes,
+            config,
+            tz,
+            feed.source,
+            book_levels=feed.book_levels,
         )
-        self.engine.bind_state(lambda: (health.status, health.latency_ms()), lambda: feed.clock)
+        self.engine.made_of = made_of(feed, symbol)
         self.engine.recorded = feed.playback is not None
+        if feed.offers is not None and not feed.is_local:
+            self.engine.venue = feed.offers.title
         self.engine.cascade.closing.follows_trades = self.engine.recorded
         self.pipeline = Pipeline(self.engine, bus, feed.clock, feed.ids, feed.quote_price)
+        self.pipeline.book_order = BookOrder(feed.book_checksum(symbol))
+        quality = self.pipeline.quality
+        self.engine.bind_state(
+            lambda: (quality.state(health.status), health.latency_ms()), lambda: feed.clock
+        )
         self.disk = DiskOverflow(self.engine)
 
     def open(self) -> SymbolState:
@@ -115,14 +140,65 @@ class SymbolMarket:
         return 1e3 * clock.lead_seconds if isinstance(clock, MarketClock) else self.health.clock_offset_ms()
 
     def freshness(self) -> float:
-        """Return 1 while the feed is alive, falling to 0 as it goes stale; 0 where all data is refused."""
+        """Return 1 while the feed is alive, falling to 0 as it goes stale; 0 where no data can be used.
+
+        A recording that was played to its end lacks nothing.
+        """
+        if self.gets_only_others:
+            return 0.0
+        if self.ended and self.failure is None and self.feed.playback is not None:
+            return 1.0
         is_open = self.engine.sessions.contains(self.feed.clock.now_ns())
-        return self.health.freshness(self.symbol, is_open=is_open)
+        fresh = self.health.freshness(self.symbol, is_open=is_open)
+        return 0.0 if is_open and self.seconds_refused else fresh
+
+    @property
+    def seconds_refused(self) -> float:
+        """For how many seconds data has come and none was accepted; 0 where that is not so."""
+        if not self.health.is_up:
+            return 0.0
+        return self.pipeline.refusals.seconds(self.health.stale_seconds) or self.health.seconds_refused(
+            self.symbol
+        )
+
+    @property
+    def gets_only_others(self) -> bool:
+        """Whether data has come for a while, and all of it is of symbols that nobody follows."""
+        # A recording may have other symbols' data first.
+        is_live = self.feed.playback is None and self.health.seconds_since_start() > self.health.stale_seconds
+        return is_live and self.batcher.gets_only_others
 
     def accounting(self) -> Accounting:
         """Return the accounting: where each trade that arrived went."""
         batcher = self.batcher
-        return self.pipeline.accounting(batcher.frames, batcher.control, batcher.malformed)
+        return self.pipeline.accounting(batcher.frames, batcher.control, batcher.malformed, batcher.counts)
+
+    async def tidy(self, *, compress: bool | None = None) -> CleanupReport:
+        """Write pending bars to disk, compress if wanted, and enforce the disk limit; see `tidy`.
+
+        Raises
+        ------
+        DataExportError, DataImportError
+            When the disk does not take it, or does not give what is to be changed. Until it does once more,
+            that is a trouble of the symbol.
+        """
+        try:
+            report = await tidy(self.engine, self.workers, compress=compress)
+        except Exception as error:
+            self.tell_trouble("disk", error)
+            raise
+        self.end_trouble("disk")
+        return report
+
+    def tell_trouble(self, kind: str, error: BaseException | str) -> None:
+        """Tell of a failure in the background; charts show it."""
+        if self.pipeline.quality.trouble(kind, error, self.feed.clock.now_ns()):
+            self.engine.touch()
+
+    def end_trouble(self, kind: str) -> None:
+        """Say that a failure is over, where there was one."""
+        if self.pipeline.quality.trouble_over(kind):
+            self.engine.touch()
 
     async def first(self, read: Callable[[], T | None], what: str, timeout: float) -> T:
         """Wait until ``read`` gives something, and return it.
@@ -131,6 +207,8 @@ class SymbolMarket:
         ------
         NoDataError
             When that took longer than ``timeout`` seconds, or the feed is at its end: nothing more will come.
+        FeedError
+            When the feed has failed.
         """
         engine, seconds = self.open(), seconds_to_wait(timeout)
         engine.wanted()
@@ -149,19 +227,48 @@ class SymbolMarket:
             async with asyncio.timeout(seconds):
                 while (value := read()) is None:
                     self.open()
+                    if self.failure is not None:
+                        raise FeedError(
+                            f"no {what} of {self.symbol}: none came, and the feed ended: {self.failure}"
+                        ) from self.failure
                     if self.ended:
                         raise NoDataError(f"no {what} of {self.symbol}: none came, and {self._state()}")
                     await wakeful(arrived.wait())
                     arrived.clear()
                 return value
-        except TimeoutError as error:
+        except TimeoutError:
+            hint = "The market may be closed; wait longer with timeout=, or check status."
+            if engine.last_trade is not None:
+                # The market is there, and so is the connection.
+                hint = f"Trades came, and no {what}: the feed may have none."
             raise NoDataError(
-                f"no {what} of {self.symbol} within {seconds:g} s; {self._state()}."
-                " The market may be closed; wait longer with timeout=, or check status."
-            ) from error
+                f"no {what} of {self.symbol} within {seconds:g} s; {self._state()}. {hint}"
+            ) from None
         finally:
             listener.close()
 
+    def refuse_lacking(self, channel: Channel, what: str) -> None:
+        """Refuse to wait for what will not come.
+
+        Raises
+        ------
+        NoDataError
+            When the feed is known to have nothing on a channel.
+        """
+        if channel in self.feed.lacks:
+            kept = "a recording" if self.feed.playback is not None else "a feed"
+            raise NoDataError(f"no {what} of {self.symbol}: it comes from {kept} that holds none")
+
     def _state(self) -> str:
         detail = f" ({self.health.detail})" if self.health.detail else ""
-        return f"the connection is {self.health.status}{detail}"
+        said = f"the connection is {self.health.status}{detail}"
+        if self.gets_only_others:
+            return (
+                f"{said}, and all that comes is of other symbols, such as {self.batcher.last_unknown[:64]!r}"
+            )
+        refusals = self.pipeline.refusals
+        if refusals.refused and not refusals.accepted:
+            reasons = refusals.reasons
+            return f"{said}, and all that has come was refused: {counted(reasons)}{hint_at(reasons)}"
+        last = self.pipeline.quality.malformed
+        return said if last is None else f"{said}, and {last.count:,} times {last.description}"

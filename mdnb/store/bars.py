@@ -17,7 +17,16 @@ import numpy as np
 from mdnb.rows import BarRow
 from mdnb.store.amendments import Amendments
 from mdnb.store.buffers import allocate
-from mdnb.store.columns import AMENDED, COLUMNS, FILLED, PARTIAL, BarColumns, columns_from_rows, vwap_of
+from mdnb.store.columns import (
+    AMENDED,
+    COLUMNS,
+    FILLED,
+    PARTIAL,
+    BarColumns,
+    columns_from_rows,
+    nth_of_start,
+    vwap_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,44 +207,87 @@ class BarStore:
         """Return when the first ``stop`` bars were closed: UTC epoch microseconds, 0 not noted; a view."""
         return self._closed[self._from : self._from + stop]
 
+    def time_us(self, stop: int) -> NDArray[np.int64]:
+        """Return when the first ``stop`` bars begin: UTC epoch microseconds; a view."""
+        return self._time[self._from : self._from + stop]
+
     def rewrite(self, columns: BarColumns) -> None:
         """Hold these closed bars instead, oldest first; of more than the limit, the oldest are driven out."""
         self.settle()
+        before = self.total
         self._allocate(min(max(_FIRST_CAPACITY, 2 * len(columns)), max(self._largest(), _FIRST_CAPACITY)))
         self._n = 0
         self.generation += 1
         self.extend(columns)
         self._find_partial()
+        self.amendments.shift(self.total - before)
 
-    def put(self, row: BarRow, flags: int) -> int:
-        """Write a bar at its place among the closed ones: replace the one of that start or insert it.
+    def put_all(self, rows: Sequence[BarRow], flags: int) -> list[BarRow]:
+        """Write bars at their places among the closed ones: replace those of the same starts, insert others.
+
+        Parameters
+        ----------
+        rows
+            Oldest first, each start once.
+        flags
+            Are added to those of the bars; no one of them is a flat one any more.
 
         Returns
         -------
-        int
-            Its position among the rows held, 0 the oldest.
+        list of BarRow
+            The flat bars behind them, as they are where they follow another close now.
         """
         self.settle()
-        at = self.find(row[0])
-        exact = at < len(self) and int(self._time[self._from + at]) * _NS_PER_US == row[0]
-        closed_us = None
-        if exact:
-            self.amendments.note(self.known_at() // _NS_PER_US, *self.row(at))
-            closed_us = int(self._closed[self._from + at])
-        old = self._views()
-        held = self._n - self._from
-        self._allocate(self._capacity if held + 1 < self._capacity else self._capacity + _FIRST_CAPACITY)
-        head = tuple(view[..., :at] for view in old)
-        tail = tuple(view[..., at + exact :] for view in old)
-        self._copy_views(head, 0)
-        self._copy_views(tail, at + 1)
-        self._n = held + (not exact)
-        self._set(at, row, flags)
-        self._closed[at] = self.known_at() // _NS_PER_US if closed_us is None else closed_us
+        if not rows:
+            return []
+        made = columns_from_rows(rows, flags)
+        known_us = self.known_at() // _NS_PER_US
+        held = self._time[self._from : self._n]
+        at = np.searchsorted(held, made.time_us)
+        has = np.zeros(len(made), dtype=bool)
+        inside = at < len(held)
+        has[inside] = held[at[inside]] == made.time_us[inside]
+        for place in at[has].tolist():
+            self.amendments.note(known_us, *self.row(place))
+        i = at[has] + self._from
+        made.flags[has] |= self._flags[i] & ~np.uint8(FILLED)
+        made.closed_us[:] = known_us
+        made.closed_us[has] = self._closed[i]
+        values: tuple[NDArray[Any], ...] = (made.prices, made.tick_count, made.flags, made.closed_us)
+        columns: tuple[NDArray[Any], ...] = (self._floats, self._count, self._flags, self._closed)
+        for column, value in zip(columns, values, strict=True):
+            column[..., i] = value[..., has]
+        if not has.all():
+            new, old = ~has, self._views()
+            count = len(held) + int(np.count_nonzero(new))
+            self._allocate(self._capacity if count < self._capacity else count + _FIRST_CAPACITY)
+            inserted = [
+                np.insert(view, at[new], value[..., new], axis=-1)
+                for view, value in zip(old, (made.time_us, *values), strict=True)
+            ]
+            self._copy_views(inserted, 0)
+            self._n = count
         self.generation += 1
+        flats = self._follow(made.time_us, known_us)
         self._find_partial()
         self._trim()
-        return at
+        return flats
+
+    def _follow(self, changed_us: NDArray[np.int64], known_us: int) -> list[BarRow]:
+        """Let flat bars follow the closes of bars that changed; return those that are others now."""
+        first = self._from + int(np.searchsorted(self._time[self._from : self._n], changed_us[0]))
+        flat = (self._flags[first : self._n] & FILLED) > 0
+        if not flat.any():
+            return []
+        places = np.arange(first, self._n)
+        # Of each the bar that it repeats; the first one has changed, and is none itself.
+        behind = np.maximum.accumulate(np.where(flat, first, places))
+        close = self._floats[3]
+        follows = flat & np.isin(self._time[behind], changed_us) & (close[behind] != close[places])
+        for i, own in zip(places[follows].tolist(), behind[follows].tolist(), strict=True):
+            self.amendments.note(known_us, *self.row(i - self._from))
+            self._floats[:4, i] = close[own]
+        return [self.row(i - self._from)[0] for i in places[follows].tolist()]
 
     def change(self, at: int, row: BarRow, flags: int) -> None:
         """Overwrite prices and counts of the bar at a position; its start and closing time stay."""
@@ -247,7 +299,7 @@ class BarStore:
     def replace_from(self, at: int, rows: Sequence[BarRow], flags: int, closed_ns: int) -> None:
         """Hold other bars instead of those at a position and behind it: they are known from an instant on."""
         former = self.columns(at, len(self))
-        self.amendments.note_replaced(self.known_at() // _NS_PER_US, former)
+        self.amendments.note_replaced(self.known_at() // _NS_PER_US, former.first, former)
         head = tuple(view[..., :at] for view in self._views())
         self._allocate(max(self._capacity, at + _FIRST_CAPACITY))
         self._copy_views(head, 0)
@@ -258,10 +310,19 @@ class BarStore:
         self.settle()
         self._find_partial()
 
-    def mark(self, at: int, flags: int) -> None:
-        """Add flags to the bars at a position and behind it."""
+    def mark(self, at: int, flags: int, stop: int | None = None) -> None:
+        """Add flags to the bars at positions ``[at, stop)``; by default to all from a position on."""
         self.settle()
-        self._flags[self._from + at : self._n] |= flags
+        stop = self._n - self._from if stop is None else stop
+        held = self._flags[self._from + at : self._from + stop]
+        if (others := held & flags != flags).any():
+            times = self._time[self._from : self._from + stop]
+            # Of one start trades may have made several, the first of them before those that are marked.
+            begin = int(np.searchsorted(times, times[at]))
+            nth = nth_of_start(times[begin:])[at - begin :][others]
+            former = self.columns(at, stop).where(others)
+            self.amendments.note_marked(self.known_at() // _NS_PER_US, former, nth)
+        held |= flags
         self.generation += 1
         self._find_partial()
 
@@ -413,7 +474,7 @@ class BarStore:
             self._closed[held],
         )
 
-    def _copy_views(self, views: tuple[NDArray[np.generic], ...], at: int) -> None:
+    def _copy_views(self, views: Sequence[NDArray[np.generic]], at: int) -> None:
         stop = at + views[0].shape[-1]
         targets: tuple[NDArray[Any], ...] = (
             self._time,

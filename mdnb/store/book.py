@@ -1,37 +1,47 @@
 """An order book kept from a venue's snapshots and changes: never crossed, cheap at the top (hot path).
 
 Each side is a dictionary and a sorted list of its prices with the best one last: most changes happen
-near the top, where a list is cheapest to change, and the best levels are its end.
+near the top, where a list is cheapest to change, and the best levels are its end. Of a book of very many
+levels that is so for the best ones alone: the others stay columns until they are wanted.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from mdnb.depth import imbalance, microprice
 from mdnb.errors import OptionError
 from mdnb.rows import DepthUpdate
+from mdnb.store.book_tail import BookTail
 
 __all__ = ["OrderBook"]
 
 _NAN = float("nan")
 _COUNTABLE_TICKS = 2.0**52
 _OFF_GRID = 1e-6
+_MANY = 4_096
+"""A snapshot with more levels a side is not unfolded but for its best ones."""
+_NEAR = 2_048
+"""How many levels are unfolded at once."""
+_FEW = 256
+"""When fewer are left the next ones are unfolded."""
 
 
 class _Side:
     """The levels of one side, by a key that grows towards the best price."""
 
-    __slots__ = ("_per_key", "_sign", "_top", "held", "keys")
+    __slots__ = ("_between", "_per_key", "_sign", "_tail", "held", "keys")
 
-    def __init__(self, sign: float, tick_size: float | None) -> None:
+    def __init__(self, sign: float, tick_size: float | None, *, positive_prices: bool) -> None:
         self.held: dict[float, tuple[float, float, int]] = {}
         self.keys: list[float] = []
+        self._tail: BookTail | None = None
         self._sign = sign
         self._per_key = tick_size
-        self._top = math.inf if tick_size is None else tick_size * _COUNTABLE_TICKS
+        top = math.inf if tick_size is None else tick_size * _COUNTABLE_TICKS
+        self._between = (0.0 if positive_prices else -top), top
 
     def key_of(self, price: float) -> float:
         """Return the key of a price: in ticks where they are known, so that 0.1 + 0.2 is where 0.3 is."""
@@ -41,31 +51,47 @@ class _Side:
         whole = round(ticks)
         return (whole if abs(ticks - whole) < _OFF_GRID else ticks) * self._sign
 
-    def change(self, levels: Iterable[tuple[float, float]], stamp: int) -> int:
+    def __len__(self) -> int:
+        tail = self._tail
+        return len(self.keys) + (0 if tail is None else len(tail))
+
+    def change(self, levels: Sequence[tuple[float, float]], stamp: int) -> int:
         """Set and remove levels; return how many were refused."""
-        held, keys, top = self.held, self.keys, self._top
-        sign, per_key = self._sign, self._per_key
+        held, keys, (bottom, top) = self.held, self.keys, self._between
+        sign, per_key, tail = self._sign, self._per_key, self._tail
+        edge = -math.inf if tail is None else tail.edge
         refused = 0
         for price, size in levels:
-            if not (0.0 < price < top and 0.0 <= size < math.inf):
+            if not (bottom < price < top and 0.0 <= size < math.inf):
                 refused += 1
                 continue
             key = price * sign if per_key is None else self.key_of(price)
-            if size:
+            if key <= edge and tail is not None:
+                tail.put(key, (price, size, stamp))
+            elif size:
                 if key not in held:
                     insort(keys, key)
                 held[key] = (price, size, stamp)
             elif key in held:
                 del held[key]
                 del keys[bisect_left(keys, key)]
+        if tail is not None and len(keys) < _FEW:
+            self.reach(_FEW)
         return refused
 
-    def replace(self, levels: Iterable[tuple[float, float]], stamp: int) -> int:
+    def replace(self, levels: Sequence[tuple[float, float]], stamp: int) -> int:
         """Forget all levels and take these; return how many were refused."""
+        if len(levels) > _MANY:
+            self._tail, refused = BookTail.of(levels, stamp, self._sign, self._per_key, self._between)
+            self.held, self.keys = {}, []
+            self.reach(_FEW)
+            return refused
+        self._tail = None
         held: dict[float, tuple[float, float, int]] = {}
+        bottom, top = self._between
         refused = 0
         for price, size in levels:
-            if not (0.0 < price < self._top and 0.0 <= size < math.inf):
+            if not (bottom < price < top and 0.0 <= size < math.inf):
                 refused += 1
             elif size:
                 held[self.key_of(price)] = (price, size, stamp)
@@ -77,15 +103,31 @@ class _Side:
     def drop_best(self) -> None:
         """Remove the best level."""
         del self.held[self.keys.pop()]
+        if self._tail is not None and len(self.keys) < _FEW:
+            self.reach(_FEW)
+
+    def reach(self, count: int) -> None:
+        """Unfold the next levels until so many are, or none is left."""
+        while self._tail is not None and len(self.keys) < count:
+            more = self._tail.take(max(_NEAR, count - len(self.keys)))
+            # All of them are below those that are unfolded.
+            self.keys[:0] = more
+            self.held.update(more)
+            if not len(self._tail):
+                self._tail = None
 
     def keep(self, limit: int) -> None:
         """Forget all but the best levels."""
+        self.reach(limit)
+        self._tail = None
         for key in self.keys[:-limit]:
             del self.held[key]
         del self.keys[:-limit]
 
     def best(self, count: int) -> list[tuple[float, float]]:
         """Return the best levels as ``(price, size)``, best first."""
+        if self._tail is not None and len(self.keys) < count:
+            self.reach(count)
         held = self.held
         return [held[key][:2] for key in self.keys[: -count - 1 : -1]] if count > 0 else []
 
@@ -107,16 +149,20 @@ class OrderBook:
         Whether the venue sends the whole book before its changes. Until it did, what the changes tell can
         be read but `ready` is False. Without snapshots the book is ready from its first change on.
     limit
-        Levels a side to keep at most, for venues which tell changes of the best so many levels only and
-        nothing of a level that leaves them, as Kraken does; None keeps all.
+        Levels a side to keep at most: the depth that is subscribed, for venues which tell changes of the best
+        so many levels only and nothing of a level that leaves them, as Kraken does. What lies below them is
+        not known: after one of them was removed there is one less, until the venue tells which one has moved
+        up. None keeps all.
+    positive_prices
+        False where prices may be zero and negative.
 
     Attributes
     ----------
     updates, snapshots
         Updates applied, snapshots included; and the snapshots among them.
     refused
-        Levels that were no levels: a price that is not above 0, a negative size, not finite, or more than
-        2**52 ticks.
+        Levels that were no levels: a price that is not above 0 where it must be, a negative size, not finite,
+        or more than 2**52 ticks.
     crossed, locked
         Updates that left the best bid above, or at, the best ask.
     crossed_removed
@@ -141,7 +187,12 @@ class OrderBook:
     """
 
     def __init__(
-        self, tick_size: float | None, *, needs_snapshot: bool = True, limit: int | None = None
+        self,
+        tick_size: float | None,
+        *,
+        needs_snapshot: bool = True,
+        limit: int | None = None,
+        positive_prices: bool = True,
     ) -> None:
         if tick_size is not None and not 0.0 < tick_size < math.inf:
             raise OptionError(f"tick_size must be above 0, or None where it is unknown; got {tick_size!r}")
@@ -157,8 +208,8 @@ class OrderBook:
         self.locked = 0
         self.crossed_removed = 0
         self.time_ns = 0
-        self._bids = _Side(1.0, tick_size)
-        self._asks = _Side(-1.0, tick_size)
+        self._bids = _Side(1.0, tick_size, positive_prices=positive_prices)
+        self._asks = _Side(-1.0, tick_size, positive_prices=positive_prices)
         self._ready = False
 
     @property
@@ -168,7 +219,7 @@ class OrderBook:
 
     def __len__(self) -> int:
         """Return the levels held, of both sides."""
-        return len(self._bids.keys) + len(self._asks.keys)
+        return len(self._bids) + len(self._asks)
 
     def apply(self, update: DepthUpdate) -> None:
         """Take a snapshot or a change."""
@@ -187,7 +238,7 @@ class OrderBook:
             self._uncross()
         if self.limit is not None:
             for side in (bids, asks):
-                if len(side.keys) > self.limit:
+                if len(side) > self.limit:
                     side.keep(self.limit)
 
     def _uncross(self) -> None:

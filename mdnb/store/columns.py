@@ -21,8 +21,12 @@ __all__ = [
     "PARTIAL",
     "BarColumns",
     "columns_from_rows",
+    "find_bars",
     "frame_of",
     "join_columns",
+    "nth_of_start",
+    "same_bars",
+    "same_rows",
     "vwap_of",
 ]
 
@@ -105,6 +109,11 @@ class BarColumns:
         return BarColumns.of([getattr(self, name)[chosen] for name in _ALL_ARRAYS], 0, self.generation)
 
     @property
+    def prices(self) -> NDArray[np.float64]:
+        """float64, shape (6, n): a copy of open, high, low, close, volume, vwap."""
+        return np.array([self.open, self.high, self.low, self.close, self.volume, self.vwap])
+
+    @property
     def turnover(self) -> NDArray[np.float64]:
         """float64, shape (n,): sum of price x size."""
         return self.vwap * self.volume
@@ -160,6 +169,79 @@ def join_columns(parts: Sequence[BarColumns]) -> BarColumns:
         return held[0]
     joined = [np.concatenate([getattr(part, name) for part in held]) for name in _ALL_ARRAYS]
     return BarColumns.of(joined, held[0].first, held[-1].generation, forming=held[-1].forming)
+
+
+def same_bars(bars: BarColumns, others: BarColumns, *more: str) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Return which bars are among others, with the same prices and count of trades, and where.
+
+    Parameters
+    ----------
+    bars, others
+        Oldest first, one a start.
+    more
+        Other columns that have to be the same.
+
+    Examples
+    --------
+    >>> rows = [(at, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5) for at in (60_000_000_000, 120_000_000_000)]
+    >>> same, at = same_bars(columns_from_rows(rows[1:]), columns_from_rows(rows))
+    >>> same.tolist(), at.tolist()
+    ([True], [1])
+    """
+    at = np.searchsorted(others.time_us, bars.time_us)
+    same = at < len(others)
+    same[same] = same_rows(bars.where(same), others.where(at[same]), "time_us", *more)
+    return same, at
+
+
+def same_rows(bars: BarColumns, others: BarColumns, *more: str) -> NDArray[np.bool_]:
+    """Return which bars have the same prices and count of trades as the others in their rows.
+
+    Parameters
+    ----------
+    bars, others
+        As many of one as of the other.
+    more
+        Other columns that have to be the same.
+
+    Examples
+    --------
+    >>> row = (60_000_000_000, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5)
+    >>> same_rows(columns_from_rows([row, row]), columns_from_rows([row, (*row[:6], 4, 12.5)])).tolist()
+    [True, False]
+    """
+    same = np.ones(len(bars), dtype=bool)
+    for name in ("open", "high", "low", "close", "tick_count", *more):
+        same &= getattr(others, name) == getattr(bars, name)
+    return same
+
+
+def nth_of_start(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which of the bars of its start each is, counted from 0: of one instant trades may make several.
+
+    Examples
+    --------
+    >>> nth_of_start(np.array([60, 60, 60, 120])).tolist()
+    [0, 1, 2, 0]
+    """
+    return np.arange(len(time_us)) - np.searchsorted(time_us, time_us)
+
+
+def find_bars(
+    time_us: NDArray[np.int64], starts_us: NDArray[np.int64], nth: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return which bars are among those of some starts, oldest first, and where.
+
+    Examples
+    --------
+    >>> has, at = find_bars(np.array([60, 60, 120]), np.array([60, 60, 120]), np.array([1, 2, 0]))
+    >>> has.tolist(), at[has].tolist()
+    ([True, False, True], [1, 2])
+    """
+    at = np.searchsorted(time_us, starts_us) + nth
+    has = at < len(time_us)
+    has[has] = time_us[at[has]] == starts_us[has]
+    return has, at
 
 
 def frame_of(columns: BarColumns, tz: str, with_vwap: bool) -> pd.DataFrame:

@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from mdnb.rows import GonePiece
+from mdnb.store.amended_bars import amended_bars
 from mdnb.store.columns import BarColumns, columns_from_rows, join_columns
+from mdnb.store.pair_bars import places_of
 from mdnb.store.segments import SegmentStore
 
-__all__ = ["Overflow"]
+__all__ = ["Gone", "Overflow"]
 
 _NS_PER_US = 1000
+_NONE_WRITTEN = -(2**63), 0
+
+
+class Gone(NamedTuple):
+    """What had left memory at some moment: the parts that waited, and how far the disk held what was before.
+
+    On disk that are all bars that start before those that follow, and of those that start at `start_us`,
+    should the following ones do so too, the first `rows`.
+    """
+
+    waiting: tuple[BarColumns, ...]
+    start_us: int
+    rows: int
 
 
 class Overflow:
     """Older bars of one timeframe than memory holds. Thread-safe.
 
+    Of bars of trades several may begin at one instant, some of them on disk, some waiting, some in memory.
+    A folder that was used before may hold more of that instant, which are the same bars as those to come: so
+    it is counted how many of them came from here.
+
     Parameters
     ----------
     segments
-        Where they go.
+        Where they go; whether starts may repeat is told there.
     """
 
     def __init__(self, segments: SegmentStore) -> None:
         self.segments = segments
         self._waiting: list[BarColumns] = []
+        self._pieces: list[tuple[int, GonePiece]] = []
+        self._amended = columns_from_rows([])
+        self._written = _NONE_WRITTEN
         self._lock = threading.Lock()
-        self._flushing = threading.Lock()
+        self._flushing = threading.RLock()
 
     def __len__(self) -> int:
         return len(self.segments) + self.waiting_rows
@@ -43,6 +68,44 @@ class Overflow:
         with self._lock:
             self._waiting.append(columns)
 
+    def take_older(self, columns: BarColumns) -> None:
+        """Take bars that are older than all that are waiting."""
+        with self._flushing, self._lock:
+            self._waiting.insert(0, columns)
+
+    def gone(self) -> Gone:
+        """Return what has left memory by now; hold the lock that keeps bars from leaving it."""
+        with self._lock:
+            return Gone(tuple(self._waiting), *self._written)
+
+    def amend(self, pieces: Sequence[GonePiece], known_ns: int) -> None:
+        """Put what is new into bars that have left memory; done by whoever reads them next, or by `flush`.
+
+        A bar that is not there any more stays away: what is new in it would be half a bar.
+
+        Parameters
+        ----------
+        known_ns
+            When it is known, UTC epoch nanoseconds: that is when bars that are new altogether were closed.
+        """
+        with self._lock:
+            self._pieces += [(known_ns // _NS_PER_US, piece) for piece in pieces]
+
+    def _settle(self) -> None:
+        """Make whole bars of the pieces; hold the lock of `flush`, so that none is counted twice."""
+        with self._lock:
+            pieces, waiting = list(self._pieces), list(self._waiting)
+        if not pieces:
+            return
+        first_ns = min(piece.row[0] for _, piece in pieces)
+        memory = join_columns(waiting)
+        rows = _overlay(_overlay(self.segments.read(first_ns), memory), self._amended)
+        rows = _cut(rows, None, first_ns, None)
+        changed = amended_bars(rows, pieces)
+        with self._lock:
+            self._amended = _overlay(self._amended, changed)
+            del self._pieces[: len(pieces)]
+
     def flush(self) -> int:
         """Write what is waiting; return how many rows. Slow: call it on a worker thread.
 
@@ -52,47 +115,130 @@ class Overflow:
             When it cannot be written; the rows stay in memory.
         """
         with self._flushing:
+            self._settle()
             with self._lock:
-                parts = list(self._waiting)
-            if not parts:
-                return 0
+                parts, amended = list(self._waiting), self._amended
             rows = join_columns(parts)
             last = self.segments.last_ns
             known = (
                 0 if last is None else int(np.searchsorted(rows.time_us, last // _NS_PER_US, side="right"))
             )
+            written = self._written
             if known:
                 # A folder that was used before may hold these bars already: the newer say counts.
-                self.segments.replace(rows.part(0, known))
+                older = rows.part(0, known)
+                if self.segments.repeated_starts:
+                    older, written = self._among_written(older)
+                self.segments.replace(older)
             if known < len(rows):
-                self.segments.append(rows.part(known, len(rows)))
+                newer = rows.part(known, len(rows))
+                self.segments.append(newer)
+                written = _end_of(newer)
+            if len(amended):
+                self.segments.replace(amended)
             with self._lock:
                 del self._waiting[: len(parts)]
+                self._amended, self._written = columns_from_rows([]), written
             return len(rows)
 
+    def _among_written(self, rows: BarColumns) -> tuple[BarColumns, tuple[int, int]]:
+        """Return bars to be written with those held of the same starts, and where they end; see `Gone`."""
+        first_us, last_us = int(rows.time_us[0]), int(rows.time_us[-1])
+        held = self.segments.read(first_us * _NS_PER_US, last_us * _NS_PER_US)
+        held = held.where(np.isin(held.time_us, rows.time_us))
+        count = _count_before(held, first_us, *self._written)
+        before, held = held.part(0, count), held.part(count, len(held))
+        mine, theirs = places_of(held, rows)
+        left = ~np.isin(mine, theirs)
+        places = np.concatenate([mine[left], theirs])
+        order = np.argsort(places)
+        both = join_columns([before, join_columns([held.where(left), rows]).where(order)])
+        stop = count + int(np.searchsorted(places[order], theirs[-1])) + 1
+        return both, _end_of(both.part(0, stop))
+
     def before(
-        self, first_ns: int | None, start_ns: int | None = None, end_ns: int | None = None
+        self,
+        first_ns: int | None,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        gone: Gone | None = None,
     ) -> BarColumns:
-        """Return the bars older than ``first_ns`` (the oldest in memory) that start in a range."""
+        """Return the bars older than those in memory that start in a range.
+
+        Parameters
+        ----------
+        first_ns
+            Start of the oldest in memory; None where there is none.
+        start_ns, end_ns
+            UTC epoch nanoseconds, both included; None is no bound.
+        gone
+            What had left memory when that was the oldest one; by default what has by now.
+        """
+        if self.segments.repeated_starts:
+            return self._before_of_repeated(self.gone() if gone is None else gone, first_ns, start_ns, end_ns)
         with self._lock:
-            waiting = list(self._waiting)
+            is_settled = not self._pieces
+        if not is_settled:
+            with self._flushing:
+                self._settle()
+        with self._lock:
+            waiting, amended = list(self._waiting), self._amended
         memory = join_columns(waiting)
         stop_ns = int(memory.time_us[0]) * _NS_PER_US if len(memory) else first_ns
         until = end_ns if stop_ns is None else min(stop_ns - 1, stop_ns if end_ns is None else end_ns)
         disk = self.segments.read(start_ns, until)
-        return _cut(join_columns([disk, memory]), first_ns, start_ns, end_ns)
+        rows = _overlay(join_columns([disk, memory]), _cut(amended, first_ns, start_ns, end_ns))
+        return _cut(rows, first_ns, start_ns, end_ns)
+
+    def _before_of_repeated(
+        self, gone: Gone, first_ns: int | None, start_ns: int | None, end_ns: int | None
+    ) -> BarColumns:
+        waiting = join_columns(gone.waiting)
+        stop_ns = int(waiting.time_us[0]) * _NS_PER_US if len(waiting) else first_ns
+        until = end_ns if stop_ns is None else min(stop_ns, stop_ns if end_ns is None else end_ns)
+        disk = self.segments.read(start_ns, until)
+        if stop_ns is not None:
+            disk = disk.part(0, _count_before(disk, stop_ns // _NS_PER_US, gone.start_us, gone.rows))
+        return _cut(join_columns([disk, waiting]), None, start_ns, end_ns)
 
     def replace(self, columns: BarColumns) -> int:
-        """Write bars anew, or in between; return how many rows there are more than before."""
-        self.flush()
-        before = len(self.segments)
-        self.segments.replace(columns)
-        return len(self.segments) - before
+        """Write bars anew, or in between; return how many rows there are more than before.
+
+        All are older than those in memory. Where several begin at one instant, they stand for all of it.
+        """
+        with self._flushing:
+            self.flush()
+            before = len(self.segments)
+            self.segments.replace(columns)
+            if len(columns) and int(columns.time_us[-1]) >= self._written[0]:
+                with self._lock:
+                    self._written = _end_of(columns)
+            return len(self.segments) - before
 
     def drop_before(self, ts_ns: int) -> int:
         """Forget bars that start before an instant; return how many."""
         self.flush()
         return self.segments.drop_before(ts_ns)
+
+
+def _end_of(columns: BarColumns) -> tuple[int, int]:
+    """Return the start of the newest bar, and how many begin with it."""
+    time = columns.time_us
+    return int(time[-1]), len(time) - int(np.searchsorted(time, time[-1]))
+
+
+def _count_before(columns: BarColumns, start_us: int, written_us: int, count: int) -> int:
+    """Return how many come before those of a start that are still to come."""
+    first, stop = np.searchsorted(columns.time_us, [start_us, start_us + 1]).tolist()
+    return int(min(first + count, stop)) if start_us == written_us else int(first)
+
+
+def _overlay(columns: BarColumns, changed: BarColumns) -> BarColumns:
+    """Return bars with others instead of those of the same starts, or between them."""
+    if not len(changed):
+        return columns
+    both = join_columns([columns.where(~np.isin(columns.time_us, changed.time_us)), changed])
+    return both.where(np.argsort(both.time_us, kind="stable"))
 
 
 def _cut(columns: BarColumns, first_ns: int | None, start_ns: int | None, end_ns: int | None) -> BarColumns:

@@ -13,6 +13,7 @@ from mdnb.errors import ClosedError, DataImportError
 from mdnb.store.columns import BarColumns
 from mdnb.store.segment_file import DamagedSegmentError, Segment, read_segment, write_segment
 from mdnb.store.segment_folder import (
+    is_locked,
     lock_folder,
     make_folder,
     newest_generation,
@@ -26,6 +27,7 @@ __all__ = ["SegmentCatalogue"]
 
 _T = TypeVar("_T")
 _TRIES: Final = 8
+_GONE: Final = "it has gone"
 
 
 class SegmentCatalogue:
@@ -154,7 +156,7 @@ class SegmentCatalogue:
             try:
                 return work()
             except FileNotFoundError as error:
-                self._set_aside(Path(error.filename), "it has gone")  # only a stranger can have taken it
+                self._set_aside(Path(error.filename), _GONE)  # only a stranger can have taken it
             except DamagedSegmentError as error:
                 self._set_aside(error.path, error.reason)
 
@@ -169,6 +171,7 @@ class SegmentCatalogue:
 
     def add(self, columns: BarColumns) -> Segment:
         """Write bars that are newer than all as one uncompressed segment."""
+        self._see_to_folder()
         self._generation += 1
         made = write_segment(self.folder, columns, self._generation, compressed=False)
         self._swap([], [made])
@@ -177,6 +180,7 @@ class SegmentCatalogue:
     def exchange(self, old: Sequence[Segment], parts: Iterable[tuple[BarColumns, bool]]) -> list[Segment]:
         """Put segments of ``parts``, columns and whether compressed, in the place of ``old``: all or none."""
         made: list[Segment] = []
+        self._see_to_folder()
         try:
             for columns, compressed in parts:
                 for piece in split(columns):
@@ -187,6 +191,24 @@ class SegmentCatalogue:
             raise
         self._swap(old, made)
         return made
+
+    def _see_to_folder(self) -> None:
+        """Make the folder anew where it was deleted; what was in it is damaged: it has gone.
+
+        Raises
+        ------
+        DataExportError
+            As when the folder was opened.
+        """
+        if is_locked(self.folder):
+            return
+        make_folder(self.folder)
+        before = self._release
+        self._release = weakref.finalize(self, os.close, lock_folder(self.folder))
+        before()
+        for segment in self.segments():
+            if not segment.path.exists():
+                self._set_aside(segment.path, _GONE)
 
     def _swap(self, old: Sequence[Segment], new: Sequence[Segment]) -> None:
         gone = {segment.path for segment in old}

@@ -49,6 +49,7 @@ _MOST_ROWS: Final = 100_000_000
 _NS_PER_US: Final = 1000
 # What file systems answer that cannot force a folder to disk; Windows does not even open one (EACCES), and
 # journals the rename itself.
+_FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NO_FOLDER_SYNC: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES})
 
 
@@ -159,7 +160,7 @@ def write_segment(folder: Path, columns: BarColumns, generation: int, *, compres
     folder
         Where to; it exists.
     columns
-        At least one bar, times strictly increasing.
+        At least one bar, oldest first.
     generation
         Higher than that of every file in the folder.
     compressed
@@ -201,10 +202,18 @@ def write_segment(folder: Path, columns: BarColumns, generation: int, *, compres
             reason = error.strerror or str(error)
             raise DataExportError(
                 f"{len(times):,} bars were not written to {folder}: {reason}. What was there is intact."
-                " Free some space, or give another folder with disk_cache_path."
+                f" {_advice(error)}"
             ) from error
         raise
     return _segment(path, name, len(content))
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in _FULL:
+        return "Free some space, or give another folder with disk_cache_path."
+    if error.errno == errno.ENOENT:
+        return "The folder was deleted; it is made anew with the next attempt."
+    return "Let the folder be written to, or give another one with disk_cache_path."
 
 
 def _sync_folder(folder: Path) -> None:

@@ -25,7 +25,15 @@ from mdnb.store.segment_file import (
 )
 from mdnb.store.segment_layout import cut
 
-__all__ = ["lock_folder", "make_folder", "newest_generation", "open_segments", "resolve_overlaps", "sweep"]
+__all__ = [
+    "is_locked",
+    "lock_folder",
+    "make_folder",
+    "newest_generation",
+    "open_segments",
+    "resolve_overlaps",
+    "sweep",
+]
 
 _LOCK_NAME: Final = ".lock"
 _SUFFIXES: Final = (".arrow", ".parquet")
@@ -45,7 +53,9 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataExportError(f"{folder} cannot be made: {reason}. Give a folder of your own.") from error
+        raise DataExportError(
+            f"{folder} cannot be made: {reason}. Give a folder of your own (disk_cache_path)."
+        ) from error
     if folder.is_symlink():
         raise DataExportError(
             f"{folder} is a link; bars are not written through one. Give the folder itself."
@@ -76,6 +86,11 @@ def lock_folder(folder: Path) -> int:
             ) from error
         # Else the file system has no locks; then nobody else can hold one either.
     return descriptor
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether a folder that was locked still is the one: its lock is there until it is deleted."""
+    return (folder / _LOCK_NAME).exists()
 
 
 def _lock_on_windows(descriptor: int) -> None:

@@ -54,7 +54,7 @@ def place_rows(times_us: NDArray[np.int64], held: Sequence[Segment]) -> tuple[di
     Parameters
     ----------
     times_us
-        Their starts, int64, shape (n,), increasing.
+        Their starts, int64, shape (n,), oldest first. All rows of one start stay together.
     held
         The segments, oldest first.
 
@@ -89,7 +89,7 @@ def place_rows(times_us: NDArray[np.int64], held: Sequence[Segment]) -> tuple[di
 
 
 def merge(old: BarColumns, new: BarColumns) -> tuple[BarColumns, int]:
-    """Return the bars of both in order, the new one where both have a start, and how many those were."""
+    """Return the bars of both in order, the new ones where both have a start, and how many old ones went."""
     keep = ~np.isin(old.time_us, new.time_us)
     both = join([cut(old, keep), new])
     order = np.argsort(both.time_us, kind="stable")
@@ -97,7 +97,16 @@ def merge(old: BarColumns, new: BarColumns) -> tuple[BarColumns, int]:
 
 
 def split(columns: BarColumns) -> Iterator[BarColumns]:
-    """Yield the bars in parts of at most :data:`MERGED_ROWS`, of about equal size."""
+    """Yield the bars in parts of at most :data:`MERGED_ROWS`, of about equal size.
+
+    Bars of one start stay together, so that ranges of segments never meet: a part may be longer by these.
+    """
     parts = -(-len(columns) // MERGED_ROWS)
-    for at in range(parts):
-        yield cut(columns, slice(len(columns) * at // parts, len(columns) * (at + 1) // parts))
+    begin = 0
+    for at in range(1, parts + 1):
+        end = len(columns) * at // parts
+        if at < parts:
+            end = int(np.searchsorted(columns.time_us, columns.time_us[end]))
+        if end > begin:
+            yield cut(columns, slice(begin, end))
+            begin = end

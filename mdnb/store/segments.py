@@ -25,7 +25,7 @@ _NS_PER_US: Final = 1000
 
 
 class SegmentStore:
-    """Bars of one timeframe on disk, oldest first, each start once.
+    """Bars of one timeframe on disk, oldest first; those of one start are always in one segment.
 
     Any thread may call anything. Readers never wait for a writer: they read what was there when they began.
     Writers wait for each other. One store at a time may have a folder open.
@@ -37,6 +37,8 @@ class SegmentStore:
         that do not read are left where they are; see :attr:`damaged`.
     memory_map
         Map uncompressed segments instead of reading them whole; may be switched at any time.
+    repeated_starts
+        Whether several bars may begin at one instant, as bars of trades may; else each start is there once.
 
     Raises
     ------
@@ -62,8 +64,9 @@ class SegmentStore:
     >>> store.close()
     """
 
-    def __init__(self, folder: Path, *, memory_map: bool = False) -> None:
+    def __init__(self, folder: Path, *, memory_map: bool = False, repeated_starts: bool = False) -> None:
         self.memory_map = memory_map
+        self.repeated_starts = repeated_starts
         self._held = SegmentCatalogue(Path(folder))
 
     # -- what there is ------------------------------------------------------------------------------
@@ -78,8 +81,8 @@ class SegmentStore:
 
     @property
     def nbytes(self) -> int:
-        """Bytes on disk now, as the file system states them."""
-        return self._held.gathered(lambda: sum(segment.path.stat().st_size for segment in self.segments()))
+        """Bytes on disk now, as the file system states them; nothing of files it cannot reach."""
+        return self._held.gathered(lambda: sum(_bytes_of(segment.path) for segment in self.segments()))
 
     @property
     def raw_bytes(self) -> int:
@@ -181,6 +184,13 @@ class SegmentStore:
 
     # -- writing ------------------------------------------------------------------------------------
 
+    def _check_order(self, columns: BarColumns) -> None:
+        times = columns.time_us
+        follows = np.greater_equal if self.repeated_starts else np.greater
+        if len(times) > 1 and not bool(np.all(follows(times[1:], times[:-1]))):
+            after = "no earlier than" if self.repeated_starts else "after"
+            raise OptionError(f"The bars are not in order: each has to start {after} the one before it.")
+
     def append(self, columns: BarColumns) -> Segment:
         """Write bars as a new segment; once this returns, they outlive a killed process.
 
@@ -198,7 +208,7 @@ class SegmentStore:
         ClosedError
             The store was closed.
         """
-        _check_order(columns)
+        self._check_order(columns)
         if not len(columns):
             raise OptionError("append() was given no bars; it takes at least one.")
         given = int(columns.time_us[0]) * _NS_PER_US
@@ -220,7 +230,7 @@ class SegmentStore:
         Parameters
         ----------
         columns
-            Bars, oldest first.
+            Bars, oldest first. Where several begin at one instant, they stand for all of that instant.
 
         Returns
         -------
@@ -236,7 +246,7 @@ class SegmentStore:
         DataImportError, ClosedError
             As :meth:`read`.
         """
-        _check_order(columns)
+        self._check_order(columns)
 
         def rewrite() -> int:
             held = self.segments()
@@ -364,7 +374,10 @@ class SegmentStore:
         self._held.close()
 
 
-def _check_order(columns: BarColumns) -> None:
-    times = columns.time_us
-    if len(times) > 1 and not bool(np.all(times[1:] > times[:-1])):
-        raise OptionError("The bars are not in order: each has to start after the one before it.")
+def _bytes_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        raise  # it may have been replaced
+    except OSError:
+        return 0

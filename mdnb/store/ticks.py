@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["IN_BARS", "OUTLIER", "QUOTE_DTYPE", "REFUSED", "TICK_DTYPE", "WAITING", "RowStore"]
+__all__ = [
+    "IN_BARS",
+    "OUTLIER",
+    "QUOTE_DTYPE",
+    "REFUSED",
+    "TICK_DTYPE",
+    "TRADE_COLUMNS",
+    "WAITING",
+    "RowStore",
+    "trade_rows",
+]
 
 IN_BARS = 0
 """Flag of a trade that is in the bars."""
@@ -39,13 +50,27 @@ TICK_DTYPE = np.dtype(
 """A trade: UTC epoch nanoseconds, price, size, raw trades, taker side +1/-1/0, id or -1, and `IN_BARS` or
 why it is in none."""
 
+TRADE_COLUMNS = ("ts_ns", "price", "size", "count", "side", "trade_id")
+"""Those of `TICK_DTYPE` that are the trade itself, in the order of a `TradeRow`."""
+
 QUOTE_DTYPE = np.dtype(
     [("ts_ns", "i8"), ("bid", "f8"), ("bid_size", "f8"), ("ask", "f8"), ("ask_size", "f8")]
 )
 """A quote: UTC epoch nanoseconds, best bid and ask with their sizes."""
 
 _FIRST_CAPACITY = 4096
-_ROW_BY_ROW = 6
+_MOST_STAGED = 128
+
+
+def trade_rows(held: NDArray[np.void]) -> list[TradeRow]:
+    """Return ticks as trades, whatever their flags.
+
+    Examples
+    --------
+    >>> trade_rows(np.array([(5, 9.0, 1.0, 1, -1, 7, IN_BARS)], dtype=TICK_DTYPE))
+    [(5, 9.0, 1.0, 1, -1, 7)]
+    """
+    return list(zip(*(held[name].tolist() for name in TRADE_COLUMNS), strict=True))
 
 
 class RowStore:
@@ -71,12 +96,16 @@ class RowStore:
         self.limit = limit
         self.total = 0
         self._n = 0
+        # The newest rows as they came: in columns they are put many at once, or when somebody reads.
+        self._staged: list[TradeRow | QuoteRow] = []
+        self._staged_flag = IN_BARS
+        self._settling = threading.Lock()
         self._gone_ns = -(2**63)
         self._flagged = "flag" in (dtype.names or ())
         self._rows: NDArray[np.void] = allocate(dtype, min(_FIRST_CAPACITY, self._largest()))
 
     def __len__(self) -> int:
-        return min(self._n, self.limit)
+        return min(self._n + len(self._staged), self.limit)
 
     @property
     def nbytes(self) -> int:
@@ -88,31 +117,39 @@ class RowStore:
 
     def extend(self, rows: Sequence[TradeRow] | Sequence[QuoteRow], flag: int = IN_BARS) -> None:
         """Append rows in arrival order; ``flag`` fills the last field of ticks."""
-        part = rows
-        if len(rows) > self.limit:
-            part = rows[-self.limit :]
-            self._gone_ns = max(self._gone_ns, *(row[0] for row in rows[: -self.limit]))
         self.total += len(rows)
-        if not part:
+        if flag != self._staged_flag:
+            self._settle()
+            self._staged_flag = flag
+        self._staged += rows
+        if len(self._staged) >= _MOST_STAGED:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Put the newest rows into the columns."""
+        if not self._staged:
             return
-        self._reserve(len(part))
-        if len(part) <= _ROW_BY_ROW:
-            # Quiet markets bring one row at a time: column by column would cost several times as much.
-            tail = (flag,) if self._flagged else ()
-            for row in part:
-                self._rows[self._n] = (*row, *tail)
-                self._n += 1
-            return
-        a, b = self._n, self._n + len(part)
-        view = self._rows[a:b]
-        for name, column in zip(self.dtype.names or (), zip(*part, strict=True), strict=False):
-            view[name] = column
-        if self._flagged:
-            view["flag"] = flag
-        self._n = b
+        # The background loop looks back without the symbol's lock, while others read under it.
+        with self._settling:
+            rows, self._staged = self._staged, []
+            if len(rows) > self.limit:
+                self._gone_ns = max(self._gone_ns, *(row[0] for row in rows[: -self.limit]))
+                rows = rows[-self.limit :]
+            self._reserve(len(rows))
+            a, b = self._n, self._n + len(rows)
+            view = self._rows[a:b]
+            if len(rows) == 1:
+                view[0] = (*rows[0], self._staged_flag) if self._flagged else rows[0]
+            elif rows:
+                for name, column in zip(self.dtype.names or (), zip(*rows, strict=True), strict=False):
+                    view[name] = column
+                if self._flagged:
+                    view["flag"] = self._staged_flag
+            self._n = b
 
     def extend_array(self, rows: NDArray[np.void]) -> None:
         """Append rows that are an array of the store's dtype already."""
+        self._settle()
         self.total += len(rows)
         self._note_gone(rows[: -self.limit])
         rows = rows[-self.limit :]
@@ -181,6 +218,7 @@ class RowStore:
 
     def tail(self, count: int) -> NDArray[np.void]:
         """Return a copy of the newest ``count`` rows, fewer where fewer are held."""
+        self._settle()
         take = min(count, len(self))
         return self._rows[self._n - take : self._n].copy()
 
@@ -194,29 +232,39 @@ class RowStore:
         >>> store.late(4).tolist()
         [False, True, False, True]
         """
+        self._settle()
         time = self._rows["ts_ns"][max(0, self._n - self.limit) : self._n]
         late: NDArray[np.bool_] = time < np.maximum.accumulate(time)
         return late[len(late) - min(count, len(late)) :]
 
     def last(self) -> tuple[float, ...] | None:
         """Return the newest row, None while there is none."""
+        self._settle()
         row: tuple[float, ...] | None = self._rows[self._n - 1].item() if self._n else None
         return row
 
     def between(self, start_ns: int, end_ns: int) -> NDArray[np.void]:
         """Return copies of the rows stamped in ``[start_ns, end_ns)``, in arrival order."""
+        self._settle()
         held = self._rows[max(0, self._n - self.limit) : self._n]
         time = held["ts_ns"]
         return held[(time >= start_ns) & (time < end_ns)]
 
     def reaches(self, ts_ns: int) -> bool:
         """Return whether every row stamped at or after an instant is still held."""
+        return self.newest_gone_ns < ts_ns
+
+    @property
+    def newest_gone_ns(self) -> int:
+        """The newest time of the rows that are not held any more; of later ones all are."""
+        self._settle()
         # Trades that were missed come after newer ones: the oldest one held does not tell.
         self._note_gone(self._rows[: max(0, self._n - self.limit)])
-        return self._gone_ns < ts_ns
+        return self._gone_ns
 
     def clear_flags(self, rows: Sequence[TradeRow], flag: int) -> int:
         """Flag as in the bars rows held with ``flag``, known by time, price, size, id; return how many."""
+        self._settle()
         held = self._rows[max(0, self._n - self.limit) : self._n]
         wanted = {(row[0], row[1], row[2], row[5]) for row in rows}
         cleared = 0

@@ -50,12 +50,18 @@ def check_consistency(bars: Bars) -> list[QualityFinding]:
     )
 
 
-def check_finite(bars: Bars) -> list[QualityFinding]:
-    """Find prices that are not finite (``price_not_finite``), zero or negative (``price_not_positive``)."""
+def check_finite(bars: Bars, positive_prices: bool = True) -> list[QualityFinding]:
+    """Find prices that are not finite (``price_not_finite``), zero or negative (``price_not_positive``).
+
+    Parameters
+    ----------
+    positive_prices
+        False where prices may be zero and negative.
+    """
     time, prices = start_ns(bars), _prices(bars)
     table = np.column_stack(tuple(prices.values()))
     odd = np.logical_or.reduce(~np.isfinite(table), axis=1)
-    low = np.logical_or.reduce(table <= 0, axis=1) & ~odd
+    low = np.logical_or.reduce(table <= 0, axis=1) & ~odd & positive_prices
     return [
         *findings_of("price_not_finite", "a price is missing or infinite", time, odd, prices),
         *findings_of("price_not_positive", "a price is zero or negative", time, low, prices),
@@ -196,7 +202,8 @@ def check_bars(
     grid
         Their timeframe under the venue's sessions: start times and gaps are checked.
     instrument
-        Its tick size and whole lots are checked where known.
+        Its tick size and whole lots are checked where known. Where its prices may be zero and negative,
+        they are, and their unit and splits, which are told by ratios, are not looked for.
     now_ns
         UTC epoch nanoseconds; bars that start later are from the future.
     children, child_grid
@@ -226,15 +233,15 @@ def check_bars(
     volume_negative at 1970-01-01 00:01:00+00:00: volume is negative
     """
     tick = None if instrument is None else instrument.tick_size
+    positive = instrument is None or instrument.positive_prices
     found = [
         *check_consistency(bars),
-        *check_finite(bars),
+        *check_finite(bars, positive),
         *check_volume(bars, instrument is not None and instrument.whole_lots),
         *check_price_spikes(bars, tick),
         *check_volume_spikes(bars),
         *check_flat_runs(bars),
-        *check_units(bars),
-        *check_splits(bars),
+        *(check_units(bars) + check_splits(bars) if positive else ()),
         *bar_times.check_order(bars),
         *bar_times.check_duplicates(bars),
     ]

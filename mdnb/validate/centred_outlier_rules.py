@@ -332,12 +332,9 @@ def _side_medians(values: _Floats, before: int, after: int) -> _Floats:
     others = np.delete(np.arange(width), before)
     inner = count - width + 1
     for start in range(0, max(inner, 0), _BLOCK):
-        block = sliding_window_view(values[start : start + _BLOCK + width - 1], width)[: inner - start]
+        block = sliding_window_view(values[start : start + _BLOCK + width - 1], width)
         out[before + start : before + start + len(block)] = np.median(block[:, others], axis=1)
-    edge = (
-        [*range(min(before, count)), *range(max(count - after, before), count)] if inner > 0 else range(count)
-    )
-    for i in edge:
+    for i in (*range(min(before, count)), *range(max(count - after, before), count)):
         near = np.concatenate((values[max(0, i - before) : i], values[i + 1 : i + 1 + after]))
         if len(near):
             out[i] = np.median(near)

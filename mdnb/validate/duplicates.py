@@ -13,6 +13,17 @@ from mdnb.rows import TradeRow
 __all__ = ["Duplicates", "Hole"]
 
 _HOLES_KEPT = 100_000
+_DOUBTED_KEPT = 1_000
+# An id is stored in eight bytes.
+_TOO_HIGH = 2**63
+_SECOND_NS = 1_000_000_000
+# What one trade's id may leave out. No market trades faster, and between two trades some are lost at times.
+_LEFT_OUT = 1_000
+_TRADES_A_SECOND = 10_000
+# Two trades that follow each other on the far side of a jump are no further apart in time than this counts.
+_FOLLOWS_NS = 10 * _SECOND_NS
+# More than a line loses while it is up: from there on the venue numbers anew.
+_LOST_AT_MOST = 1_000_000
 
 
 class Hole(NamedTuple):
@@ -38,8 +49,22 @@ class Hole(NamedTuple):
 _low_id = operator.itemgetter(0)
 
 
+def _explains(elapsed_ns: int, ids: int) -> bool:
+    """Return whether so many trades may have been made in a stretch of time."""
+    return abs(ids) <= _LEFT_OUT + abs(elapsed_ns) * _TRADES_A_SECOND // _SECOND_NS
+
+
+def _follows(row: TradeRow, other: TradeRow) -> bool:
+    """Return whether two trades belong to one run of ids."""
+    return _explains(min(abs(row[0] - other[0]), _FOLLOWS_NS), row[5] - other[5])
+
+
 class Duplicates:
     """Remembers trade ids, in bounded memory.
+
+    With ``sequential`` ids a jump that is larger than any outage of that length explains is not believed as
+    long as one trade alone makes it: that trade is new, and goes on without its id; the others go on from
+    where they were. A second trade that follows it shows that the ids do go on from there.
 
     Parameters
     ----------
@@ -53,8 +78,16 @@ class Duplicates:
     ----------
     holes
         For ``sequential``: stretches of ids that were jumped over and have not come since, lowest first.
+    highest, highest_ns
+        For ``sequential``: the highest id seen, -1 before any, and when its trade was made.
+    doubted_above
+        The lowest id above the highest that was seen and is not believed.
     on_jump
         Called with each new hole, as soon as it is seen.
+    on_doubt
+        Called with each trade whose id is not believed.
+    nameless
+        Whether trades came that have no id: nothing is known of these here.
 
     Examples
     --------
@@ -71,28 +104,32 @@ class Duplicates:
         self.ids = ids
         self.holes: list[Hole] = []
         self.on_jump: Callable[[Hole], None] | None = None
+        self.on_doubt: Callable[[TradeRow], None] | None = None
         self._window = window
         self._first: int | None = None
         self._first_ns = 0
-        self._highest = -1
-        self._highest_ns = 0
+        self._first_row: TradeRow | None = None
+        self.highest = -1
+        self.highest_ns = 0
+        # Holes that nobody asks for any more: what comes by itself is new all the same.
+        self._given_up: list[Hole] = []
+        # By id: the trades that are not believed to have theirs; and the lowest of these above the highest.
+        self._doubted: dict[int, TradeRow | None] = {}
+        self.doubted_above = _TOO_HIGH
+        self.nameless = ids == "none"
         self._seen: set[int] = set()
+        # The window, oldest first: ids, and when their trades were made.
         self._order: deque[int] = deque()
+        self._times: deque[int] = deque()
+        self._gone_ns = -(2**63)
+        # Stretches of market time whose ids stay: since when that is so, and until when.
+        self._spans: list[tuple[int, int]] = []
+        self._kept: list[tuple[int, int]] = []
 
     @property
     def first(self) -> int:
         """The id seen first with sequential ids, -1 before any."""
         return -1 if self._first is None else self._first
-
-    @property
-    def highest(self) -> int:
-        """The highest id seen with sequential ids, -1 before any."""
-        return self._highest
-
-    @property
-    def highest_ns(self) -> int:
-        """When the trade with the highest id was made."""
-        return self._highest_ns
 
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow]]:
         """Return the rows that are new, and those whose id was seen before."""
@@ -101,21 +138,94 @@ class Duplicates:
         if self.ids == "sequential":
             # The usual case in one glance: the next ids, in order, none twice.
             first, last = rows[0][5], rows[-1][5]
-            if first == self._highest + 1 and last - first == len(rows) - 1 and self._runs(rows):
-                self._highest, self._highest_ns = last, rows[-1][0]
+            if (
+                first == self.highest + 1
+                and last - first == len(rows) - 1
+                and last < self.doubted_above
+                and self._runs(rows)
+            ):
+                self.highest, self.highest_ns = last, rows[-1][0]
                 if self._first is None:
-                    self._first, self._first_ns = first, rows[0][0]
+                    self._begin(rows[0])
                 return rows, []
-        check = self._is_new_sequential if self.ids == "sequential" else self._is_new_unique
         fresh: list[TradeRow] = []
         again: list[TradeRow] = []
+        is_sequential, doubted = self.ids == "sequential", self._doubted
+        check = self._is_new_sequential if is_sequential else self._is_new_unique
         for row in rows:
-            (fresh if row[5] < 0 or check(row) else again).append(row)
+            number = row[5]
+            if number < 0:
+                self.nameless = True
+                fresh.append(row)
+            elif not check(row):
+                again.append(row)
+            elif number >= _TOO_HIGH or (doubted and number in doubted):
+                fresh.append((*row[:5], -1))
+            else:
+                fresh.append(row)
+        if len(self._order) > self._window:
+            self._slide()
         return fresh, again
+
+    def go_on(self, row: TradeRow) -> None:
+        """Take the last of rows with the next ids, none of them left out, for seen."""
+        self.highest, self.highest_ns = row[5], row[0]
+
+    def has_name(self, row: TradeRow) -> bool:
+        """Return whether a trade is known by its id."""
+        return self.ids != "none" and row[5] >= 0
 
     def is_known(self, row: TradeRow) -> bool:
         """Return whether a trade was seen, where ids only differ; nothing is remembered."""
         return row[5] in self._seen
+
+    def decides(self, row: TradeRow) -> bool:
+        """Return whether a trade with an id that is not known did not come: else it may have been forgotten.
+
+        Examples
+        --------
+        >>> seen = Duplicates("unique", window=2)
+        >>> rows = [(at, 1.0, 1.0, 1, 0, 7 * at) for at in (1, 2, 3, 4)]
+        >>> seen.split(rows)[1], [seen.is_known(row) for row in rows], [seen.decides(row) for row in rows]
+        ([], [False, False, True, True], [False, False, True, True])
+        """
+        at = row[0]
+        return at > self._gone_ns or any(since <= at <= end for since, end in self._spans)
+
+    def keep(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Remember the ids of trades made in some stretches although they leave the window.
+
+        As many as the window has at most: what an outage cost is asked for long, but not for ever.
+
+        Parameters
+        ----------
+        spans
+            First and last instant of each: all that are wanted from now on.
+        """
+        self._spans = [(self._certain_from(low, high), high) for low, high in spans]
+        kept, self._kept = self._kept, []
+        for number, at in kept:
+            self._forget_or_keep(number, at)
+
+    def _certain_from(self, low: int, high: int) -> int:
+        """Return since when none was forgotten of a stretch, which may be wanted already or in part."""
+        certain = [max(low, since) for since, end in self._spans if min(high, self._gone_ns) <= end]
+        return min([*certain, max(low, self._gone_ns + 1)])
+
+    def _slide(self) -> None:
+        """Forget what is older than the window."""
+        for _ in range(len(self._order) - self._window):
+            self._forget_or_keep(self._order.popleft(), self._times.popleft())
+
+    def _forget_or_keep(self, number: int, at: int) -> None:
+        if self._spans and any(since <= at <= end for since, end in self._spans):
+            if len(self._kept) < self._window:
+                self._kept.append((number, at))
+                return
+            # Too many for certainty: from here on nothing is known of them.
+            self._spans = [(max(since, at + 1), end) for since, end in self._spans]
+        self._seen.discard(number)
+        self._gone_ns = max(self._gone_ns, at)
 
     @staticmethod
     def _runs(rows: Sequence[TradeRow]) -> bool:
@@ -128,16 +238,89 @@ class Duplicates:
             expected += 1
         return True
 
+    def _begin(self, row: TradeRow) -> None:
+        self._first, self._first_ns, self._first_row = row[5], row[0], row
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether one trade alone says where the ids are."""
+        return self._first == self.highest
+
+    def _is_near_first(self, row: TradeRow) -> bool:
+        return self._first is not None and _explains(row[0] - self._first_ns, self._first - row[5])
+
     def _is_new_sequential(self, row: TradeRow) -> bool:
-        trade_id = row[5]
-        if self._first is None:
-            self._first, self._first_ns = trade_id, row[0]
-        elif trade_id <= self._highest:
-            return self._fills(row) or (trade_id < self._first and self._is_new_unique(row))
-        elif trade_id > self._highest + 1:
-            self._jump(Hole(self._highest, self._highest_ns, trade_id, row[0]))
-        self._highest, self._highest_ns = trade_id, row[0]
+        number = row[5]
+        if number in self._doubted:
+            # What is not believed to name anything names no other trade either.
+            return row != self._doubted[number]
+        if self._first is None and number < _TOO_HIGH:
+            self._begin(row)
+        elif self._first is None or number >= _TOO_HIGH:
+            return self._doubt(row)
+        elif number <= self.highest:
+            if number >= self._first:
+                return self._fills(row)
+            is_odd = self._is_alone and not self._is_near_first(row)
+            return self._doubt(row) if is_odd else self._is_new_unique(row)
+        elif not _explains(row[0] - self.highest_ns, number - self.highest - 1):
+            return self._doubt(row)
+        self._go_on_to(number, row[0])
         return True
+
+    def _doubt(self, row: TradeRow) -> bool:
+        """Take a trade whose id is far from all others, unless it follows another one of these."""
+        number = row[5]
+        for other in self._doubted.values():
+            if other is not None and number < _TOO_HIGH and other[5] < _TOO_HIGH and _follows(row, other):
+                self._believe(*sorted((row, other), key=lambda one: one[5]))
+                return True
+        self._doubted[number] = row
+        if len(self._doubted) > _DOUBTED_KEPT:
+            del self._doubted[next(iter(self._doubted))]
+        self._look_above()
+        if self.on_doubt is not None:
+            self.on_doubt(row)
+        return True
+
+    def _believe(self, low: TradeRow, high: TradeRow) -> None:
+        """Go on from two trades that follow each other."""
+        for row in (low, high):
+            self._doubted.pop(row[5], None)
+        missing = low[5] - self.highest - 1
+        if 0 <= missing <= _LOST_AT_MOST or (missing > 0 and _explains(low[0] - self.highest_ns, missing)):
+            self._go_on_to(low[5], low[0])
+        elif self._is_alone:
+            # The one that came first was the odd one.
+            self._doubted[self.highest] = self._first_row
+            self._begin(low)
+            self.highest, self.highest_ns = low[5], low[0]
+        else:
+            self._give_up([Hole(self.highest, self.highest_ns, low[5], low[0])])
+            self.highest, self.highest_ns = low[5], low[0]
+        self._go_on_to(high[5], high[0])
+
+    def _go_on_to(self, number: int, at_ns: int) -> None:
+        """Take an id for the highest; those below it that were doubted are right then."""
+        if not self._doubted:
+            self._step_to(number, at_ns)
+            return
+        for one in sorted(one for one in self._doubted if self.highest < one < number):
+            row = self._doubted.pop(one)
+            self._step_to(one, self.highest_ns if row is None else row[0])
+        self._step_to(number, at_ns)
+        while self.highest + 1 in self._doubted:
+            row = self._doubted.pop(self.highest + 1)
+            self._step_to(self.highest + 1, self.highest_ns if row is None else row[0])
+        self._look_above()
+
+    def _look_above(self) -> None:
+        self.doubted_above = min((one for one in self._doubted if one > self.highest), default=_TOO_HIGH)
+
+    def _step_to(self, number: int, at_ns: int) -> None:
+        if number > self.highest + 1 and self._first != number:
+            self._jump(Hole(self.highest, self.highest_ns, number, at_ns))
+        self.highest, self.highest_ns = number, at_ns
 
     def _jump(self, hole: Hole) -> None:
         self.holes.append(hole)
@@ -147,15 +330,30 @@ class Duplicates:
             self.on_jump(hole)
 
     def _fills(self, row: TradeRow) -> bool:
-        trade_id = row[5]
-        hole = self.hole_of(trade_id)
-        if hole is None:
-            return False
-        below = Hole(hole.low_id, hole.low_ns, trade_id, row[0])
-        above = Hole(trade_id, row[0], hole.high_id, hole.high_ns)
-        at = bisect.bisect_left(self.holes, trade_id, key=_low_id) - 1
-        self.holes[at : at + 1] = [part for part in (below, above) if part.ids]
-        return True
+        return _fill(self.holes, row) or _fill(self._given_up, row)
+
+    def _give_up(self, holes: Sequence[Hole]) -> None:
+        for hole in holes:
+            bisect.insort(self._given_up, hole)
+        del self._given_up[:-_HOLES_KEPT]
+
+    def believed(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+        """Return those trades of the history whose ids may be believed; nothing is remembered.
+
+        Examples
+        --------
+        >>> seen = Duplicates("sequential")
+        >>> rows = [(0, 1.0, 1.0, 1, 0, i) for i in (5, 6, 2**62, 7)]
+        >>> seen.split(rows[:2])[1], [row[5] for row in seen.believed(rows)]
+        ([], [5, 6, 7])
+        """
+        check = Duplicates("sequential")
+        check._first, check._first_ns, check._first_row = self._first, self._first_ns, self._first_row
+        check.highest, check.highest_ns = self.highest, self.highest_ns
+        check.split(sorted(row for row in rows if row[5] >= 0))
+        doubted = set(check._doubted)
+        doubted |= {row[5] for row in rows if 0 <= row[5] < check.first and not check._is_near_first(row)}
+        return [row for row in rows if row[5] not in doubted] if doubted else rows
 
     def hole_of(self, trade_id: int) -> Hole | None:
         """Return the hole that an id is in; None where it is in none."""
@@ -169,9 +367,22 @@ class Duplicates:
         return self.holes[at:end]
 
     def forget(self, low_id: int, high_id: int) -> None:
-        """Give up what is missing between two ids: it counts as seen."""
+        """Give up what is missing between two ids: nobody asks for it any more.
+
+        A trade that comes by itself is new all the same.
+
+        Examples
+        --------
+        >>> seen = Duplicates("sequential")
+        >>> rows = [(0, 1.0, 1.0, 1, 0, i) for i in (5, 8, 6, 6)]
+        >>> _ = seen.split(rows[:2])
+        >>> seen.forget(5, 8)
+        >>> seen.holes, [row[5] for row in seen.split(rows[2:])[1]]
+        ([], [6])
+        """
         at = bisect.bisect_left(self.holes, low_id, key=_low_id)
         end = bisect.bisect_left(self.holes, high_id, key=_low_id)
+        self._give_up(self.holes[at:end])
         del self.holes[at:end]
 
     def reopen(self, first: int, before_ns: int) -> None:
@@ -194,12 +405,17 @@ class Duplicates:
         if self._first is None or first >= self._first:
             return
         old = self._first
+        if self._is_alone and not _explains(self._first_ns - before_ns, old - first):
+            # Of the two it is the one that nothing else speaks for.
+            self._doubted[old] = self._first_row
+            self._first, self.highest, self.highest_ns = None, -1, 0
+            self._look_above()
+            return
         # No trade was before them.
         self.holes.insert(0, Hole(first - 1, 0, old, self._first_ns))
         self._first, self._first_ns = first, before_ns
-        for number in range(first, old) if self._seen else ():
-            if number in self._seen:
-                self._fills((before_ns, 0.0, 0.0, 0, 0, number))
+        for number in sorted(number for number in self._seen if first <= number < old):
+            self._fills((before_ns, 0.0, 0.0, 0, 0, number))
 
     def _is_new_unique(self, row: TradeRow) -> bool:
         trade_id = row[5]
@@ -207,6 +423,18 @@ class Duplicates:
             return False
         self._seen.add(trade_id)
         self._order.append(trade_id)
-        if len(self._order) > self._window:
-            self._seen.discard(self._order.popleft())
+        self._times.append(row[0])
         return True
+
+
+def _fill(holes: list[Hole], row: TradeRow) -> bool:
+    """Take a trade's id out of the hole it is in; return whether it is in one."""
+    number = row[5]
+    at = bisect.bisect_left(holes, number, key=_low_id) - 1
+    if at < 0 or number >= holes[at].high_id:
+        return False
+    hole = holes[at]
+    below = Hole(hole.low_id, hole.low_ns, number, row[0])
+    above = Hole(number, row[0], hole.high_id, hole.high_ns)
+    holes[at : at + 1] = [part for part in (below, above) if part.high_id - part.low_id > 1]
+    return True

@@ -28,8 +28,13 @@ _WIDE = 50.0
 _DISORDER_NS = 60 * 1_000_000_000
 
 
-def bar_faults(row: BarRow) -> str | None:
+def bar_faults(row: BarRow, *, positive_prices: bool = True) -> str | None:
     """Return why a bar is invalid, None where it is valid.
+
+    Parameters
+    ----------
+    positive_prices
+        Whether a price of zero or below it is a fault.
 
     Examples
     --------
@@ -41,7 +46,7 @@ def bar_faults(row: BarRow) -> str | None:
     _, open_, high, low, close, volume, _, _ = row
     if not (math.isfinite(open_) and math.isfinite(high) and math.isfinite(low) and math.isfinite(close)):
         return "price_not_finite"
-    if low <= 0 or open_ <= 0 or high <= 0 or close <= 0:
+    if positive_prices and (low <= 0 or open_ <= 0 or high <= 0 or close <= 0):
         return "price_not_positive"
     if not low <= open_ <= high or not low <= close <= high:
         return "ohlc_inconsistent"
@@ -69,7 +74,7 @@ class BarChecks:
     grid
         The timeframe under the venue's sessions.
     instrument
-        Tick size and whole lots.
+        Tick size, whole lots, and whether prices are positive.
     rules
         Which checks are on.
     """
@@ -96,7 +101,7 @@ class BarChecks:
         return [one for one in found if self.rules.allows(one.type)]
 
     def _self(self, row: BarRow) -> list[QualityFinding]:
-        fault = bar_faults(row)
+        fault = bar_faults(row, positive_prices=self.instrument.positive_prices)
         prices = dict(zip(("open", "high", "low", "close"), row[1:5], strict=True))
         found = []
         if fault is not None:
@@ -150,14 +155,14 @@ class BarChecks:
             name = grid.timeframe.name
             late = {"seconds_late": (start - span[0]) / 1e9}
             found.append(QualityFinding("time_off_grid", f"does not start on the {name} grid", start, late))
-        if last is not None and start > last[0] and self.rules.check_gaps:
+        if last is not None and self.rules.check_gaps:
             found += self._gap(last, start, grid)
         return found
 
     def _gap(self, last: BarRow, start: int, grid: Grid) -> list[QualityFinding]:
         held = grid.span(last[0])
         begin = last[0] + 1 if held is None else held[1]
-        lacking = grid.count(begin, start) if begin < start else 0
+        lacking = grid.count(begin, start)
         if lacking <= 0:
             return []
         first = grid.after(begin)
@@ -182,8 +187,14 @@ class BarChecks:
                         "price_spike", "high or low is far off the bars before it", start, {"off": off}
                     )
                 )
-            if close > 0 and self._closes[-1] > 0 and not 1 / 30 < close / self._closes[-1] < 30:
-                factor = {"factor": close / self._closes[-1], "close": close}
+            before = self._closes[-1]
+            # Where prices pass through zero their ratio says nothing.
+            if (
+                self.instrument.positive_prices
+                and min(close, before) > 0
+                and not 1 / 30 < close / before < 30
+            ):
+                factor = {"factor": close / before, "close": close}
                 found.append(
                     QualityFinding("unit_change", "price jumped by a factor of about 100", start, factor)
                 )

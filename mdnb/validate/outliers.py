@@ -130,6 +130,16 @@ class TrailingFilter:
             if math.isfinite(price):
                 self._remember(price)
 
+    @property
+    def pending(self) -> list[TradeRow]:
+        """Rows held back that later ones may still confirm, oldest first."""
+        return [row for _, _, row in self._pending]
+
+    def watch(self, rows: Sequence[TradeRow]) -> None:
+        """Take rows that were held back elsewhere, and let those that come confirm them."""
+        self._pending += [(self._arrived, self._kept, row) for row in rows]
+        self.held += len(rows)
+
     def split(self, rows: Sequence[TradeRow]) -> OutlierSplit:
         """Return the rows that are kept, those held back, and earlier ones released.
 

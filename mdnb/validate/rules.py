@@ -16,7 +16,7 @@ class ValidationRules:
     Parameters
     ----------
     check_price_consistency
-        Bars: low <= open, close <= high; every price finite and positive.
+        Bars: low <= open, close <= high; every price finite, and positive where the instrument's prices are.
     check_volume_sanity
         Bars: volume finite, not negative, whole lots where the instrument trades these, and no sudden
         multiple of the volumes around.
@@ -25,7 +25,8 @@ class ValidationRules:
         trades are not stamped minutes before the newest one.
     max_price_deviation
         A trade further off the last prices than this share of them (0.05 is 5 %) is refused; None switches
-        the check off.
+        the check off. Where prices may be zero and negative it may also be ten recent ranges, or ten ticks,
+        off (`mdnb.validate.tick_rules.TickRules`).
     check_tick_size
         Prices are multiples of the instrument's tick size.
     check_quotes

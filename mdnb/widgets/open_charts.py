@@ -66,7 +66,7 @@ class ChartOpener:
 
         engine = self._data[self._symbol].engine
         sources = {symbol: data.engine for symbol, data in self._data.items()}
-        name = engine.timeframes()[0] if timeframe is None else timeframe
+        name = engine.finest() if timeframe is None else timeframe
         if name in self._data:
             raise TimeframeError(f"{name} is a symbol, no timeframe; its chart: live[{name!r}].chart()")
         return LiveChart(engine, name, sources=sources, **options)

@@ -241,5 +241,5 @@ class TableOpener:
         from mdnb.widgets.tables.frame_view import FrameView
 
         engine = self._session.market(symbol or self._symbol).engine
-        name = timeframe if timeframe is not None else engine.timeframes()[0]
+        name = timeframe if timeframe is not None else engine.finest()
         return FrameView(engine, name, rows, fps=fps, palette=palette)

@@ -193,6 +193,14 @@ def test_significance_keeps_its_size_under_changing_volatility_and_bid_ask_bounc
     assert np.mean([trend_of(walk).significant for walk in bounced]) <= 0.10
 
 
+def test_returns_that_follow_the_ones_before_are_significant_more_often_than_they_should() -> None:
+    steps = np.random.default_rng(14).normal(0, 1e-3, (4000, 150))
+    for i in range(1, 150):  # AR(1)
+        steps[:, i] += 0.5 * steps[:, i - 1]
+    walks = 100 * np.exp(np.cumsum(steps[:, -50:], axis=1))
+    assert np.mean([trend_of(walk).significant for walk in walks]) == pytest.approx(0.147, abs=0.02)
+
+
 def test_a_drift_is_found_the_more_often_the_stronger_it_is() -> None:
     steps = np.random.default_rng(9).normal(0, 1, (1000, 49))
     power = [np.mean([hac_t(row + drift).p < 0.05 for row in steps]) for drift in (0.15, 0.3, 0.5)]
@@ -239,13 +247,13 @@ def test_ladders(ratio: float) -> None:
         assert math.isnan(found.position)
 
 
-def test_a_trend_whose_strength_and_mean_return_disagree_has_no_direction() -> None:
+def test_the_direction_is_that_of_tau_whatever_the_returns_say() -> None:
     jump_and_decline = np.concatenate(([100.0], np.linspace(120, 119, 49)))
     for close, way in ((jump_and_decline, 1), (1 / jump_and_decline, -1)):
         found = trend_of(close, alpha=0.5)
         assert found.significant
         assert found.t * way > 0 > found.tau * way
-        assert found.direction == "neutral"
+        assert found.direction == ("bearish" if way > 0 else "bullish")
 
 
 def test_equal_returns_are_beyond_doubt() -> None:
@@ -268,7 +276,7 @@ def test_prices_below_nought_have_a_tau_and_no_returns() -> None:
     assert (found.tau, found.efficiency_ratio, found.momentum) == (1.0, 1.0, 1.0)
     assert math.isnan(found.t)
     assert math.isnan(found.position)
-    assert (found.significant, found.direction) == (False, "neutral")
+    assert (found.significant, found.direction) == (False, "bullish")
 
 
 def test_a_trend_reads_by_attribute_and_by_key() -> None:

@@ -118,3 +118,15 @@ def test_bars_that_have_left_memory_hold_no_trades() -> None:
 def test_a_clock_timeframe_is_refused() -> None:
     with pytest.raises(TimeframeError, match="500tick"):
         ActivityBars(Timeframe.parse("5min"), BarStore(10))
+
+
+def test_money_is_counted_without_its_sign() -> None:
+    log = BarStore(10)
+    bars = ActivityBars(Timeframe.parse("300dollar"), log)
+    prices = [-100.0, 50.0, -150.0, -20.0, 0.0, 280.0, -299.0]
+    bars.push_rows([(i, price, 1.0, 1, 1, -1) for i, price in enumerate(prices)])
+    assert [log.row(i)[0][4] for i in range(len(log))] == [-150.0, 280.0]
+    assert log.row(0)[0][7] == pytest.approx(-200.0)
+    assert bars.forming() == (6, -299.0, -299.0, -299.0, -299.0, 1.0, 1, -299.0)
+    bars.push_rows([(7, -1.0, 1.0, 1, 1, -1)])
+    assert len(log) == 3

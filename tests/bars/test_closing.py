@@ -15,7 +15,6 @@ from mdnb.store.columns import columns_from_rows
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
-GRACE = SECOND // 2
 
 
 def recorded(timeframes: list[str]) -> tuple[Cascade, list[tuple[str, int, int]]]:
@@ -28,24 +27,23 @@ def recorded(timeframes: list[str]) -> tuple[Cascade, list[tuple[str, int, int]]
         on_closed=lambda node, row, flags, end, closed: told.append((node.name, end, closed)),
     )
     cascade.closing.follows_trades = True
-    cascade.closing.grace_ns = GRACE
     return cascade, told
 
 
-def test_a_bar_closes_with_the_first_trade_beyond_it_or_when_the_grace_is_over() -> None:
+def test_a_bar_closes_with_the_first_trade_beyond_it_in_whole_microseconds() -> None:
     cascade, told = recorded(["1min", "2min"])
     cascade.push(10 * SECOND, 100.0, 1.0)
-    cascade.push(MINUTE + GRACE // 5, 101.0, 1.0)
-    cascade.push(2 * MINUTE + 30 * SECOND, 102.0, 1.0)
+    cascade.push(MINUTE + SECOND // 10, 101.0, 1.0)
+    cascade.push(2 * MINUTE + 30 * SECOND + 1, 102.0, 1.0)
+    after = 2 * MINUTE + 30 * SECOND + 1000
     assert told == [
-        ("1min", MINUTE, MINUTE + GRACE // 5),
-        ("1min", 2 * MINUTE, 2 * MINUTE + GRACE),
-        ("2min", 2 * MINUTE, 2 * MINUTE + GRACE),
+        ("1min", MINUTE, MINUTE + SECOND // 10),
+        ("1min", 2 * MINUTE, after),
+        ("2min", 2 * MINUTE, after),
     ]
-    assert cascade.node("1min").log.columns(0, 2).closed_us.tolist() == [
-        (MINUTE + GRACE // 5) // 1000,
-        (2 * MINUTE + GRACE) // 1000,
-    ]
+    closed_us = [(MINUTE + SECOND // 10) // 1000, after // 1000]
+    held = cascade.node("1min").log.columns(0, 2)  # type: ignore[attr-defined]
+    assert held.closed_us.tolist() == closed_us
 
 
 @settings(max_examples=60)
@@ -71,7 +69,6 @@ def test_closing_times_do_not_depend_on_how_trades_are_cut_into_batches(
         at += size
     assert told_in_parts == told
     assert all(closed >= end for _, end, closed in told)
-    assert all(closed <= end + GRACE for _, end, closed in told)
 
 
 def test_history_and_timeframes_added_later_have_no_closing_time_of_their_own() -> None:

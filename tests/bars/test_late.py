@@ -86,3 +86,35 @@ def test_a_late_trade_of_a_bar_that_left_memory_is_refused() -> None:
         cascade.push(START + minute * MINUTE, 10.0, 1.0)
     cascade.push(START + MINUTE, 99.0, 1.0)
     assert (cascade.late_dropped, cascade.amended) == (1, [])
+
+
+def test_flat_bars_that_follow_are_told_of_in_each_timeframe() -> None:
+    cascade = Cascade(["1min", "2min"], Sessions.always(), lambda name: BarStore(1000), fill=True)
+    cascade.push(START, 10.0, 1.0)
+    cascade.close_until(START + 6 * MINUTE)
+    cascade.fill_until(START + 6 * MINUTE)
+    cascade.push(START + 30 * SECOND, 12.0, 1.0)
+    told = [(node.name, (row[0] - START) // MINUTE, row[4], row[6]) for node, row in cascade.amended]
+    assert [one for one in told if one[0] == "1min"] == [
+        ("1min", 0, 12.0, 2),
+        *(("1min", at, 12.0, 0) for at in range(1, 6)),
+    ]
+    step = cascade.node("2min").grid.span(START)
+    assert step is not None
+    first = (step[0] - START) // MINUTE
+    assert [one[1:] for one in told if one[0] == "2min"] == [
+        (first, 12.0, 2),
+        *((at, 12.0, 0) for at in range(first + 2, 6 - 1, 2)),
+    ]
+
+
+def test_the_newest_trade_counts_although_flat_bars_have_driven_its_bar_out() -> None:
+    cascade = Cascade(["1min", "5min"], Sessions.always(), lambda name: BarStore(1), fill=True)
+    cascade.push(START, 10.0, 1.0)
+    cascade.close_until(START + 5 * MINUTE)
+    cascade.fill_until(START + 5 * MINUTE)
+    cascade.push(START + SECOND, 12.0, 1.0)
+    assert cascade.late_dropped == 0
+    assert flat(cascade, "1min") == [(4, 12.0, True)]
+    assert cascade.node("5min").log.row(0)[0] == (START, 10.0, 12.0, 10.0, 12.0, 2.0, 2, 22.0)
+    assert [(node.name, piece.row[0], piece.close) for node, piece in cascade.gone] == [("1min", START, 12.0)]

@@ -5,15 +5,27 @@ from __future__ import annotations
 import pytest
 
 from mdnb.bars.cascade import Cascade
-from mdnb.bars.rebuild import bar_from_trades, merge_piece, rebuild_bar
-from mdnb.rows import TradeRow
+from mdnb.bars.rebuild import bar_from_trades, merge_piece, rebuild_bars
+from mdnb.bars.refold import Piece
+from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarStore
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 START = 1_700_000_100 * SECOND
+BESIDE = (0, 2**62, 0, 2**62)
 HOURS = Sessions.from_calendar("CME Globex Equity", "2026-03-02", "2026-03-13")
+
+
+class Made:
+    """A bar that the trades held make."""
+
+    def __init__(self, row: BarRow) -> None:
+        self.row = row
+
+    def bars(self, start_ns: int, end_ns: int) -> list[BarRow]:
+        return [self.row] if start_ns <= self.row[0] < end_ns else []
 
 
 def make(*names: str, sessions: Sessions | None = None) -> Cascade:
@@ -48,7 +60,8 @@ def test_a_bar_is_written_anew_and_so_are_the_coarser_ones(start: int, right: li
     others = [row for row in BEFORE if not START + start * SECOND <= row[0] < last]
     theirs.push_rows(sorted([*others, *right]))
     row = bar_from_trades(START + start * SECOND, right)
-    rebuild_bar(mine, row, bar_from_trades(START + start * SECOND, right[:1]))
+    piece = bar_from_trades(START + start * SECOND, right[:1])
+    rebuild_bars(mine, [Piece(piece, *BESIDE)], Made(row))
     assert first < last
     for cascade in (mine, theirs):
         cascade.push_rows(LATER)
@@ -77,7 +90,7 @@ def test_while_the_venue_is_closed_there_is_no_bar_to_put_right() -> None:
     before = held(cascade, "1min")
     outside = bar_from_trades(close + MINUTE, [(close + MINUTE, 20.0, 1.0, 1, 0, -1)])
     merge_piece(cascade, outside)
-    rebuild_bar(cascade, outside, outside)
+    rebuild_bars(cascade, [Piece(outside, *BESIDE)], None)
     assert held(cascade, "1min") == before
 
 
@@ -88,6 +101,6 @@ def test_a_trade_older_than_a_bar_that_was_begun_with_missed_ones_is_not_in_it()
     whole.push_rows([*before, late[0], *missed, late[1]])
     mine.push_rows(before)
     row = bar_from_trades(START + 10 * SECOND, missed)
-    rebuild_bar(mine, row, row)
+    rebuild_bars(mine, [Piece(row, *BESIDE)], Made(row))
     mine.push_rows(late)
     assert held(mine, "5sec") == held(whole, "5sec")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import engine, path, stores
+from tests.benchmarks import engine, path, stores, symbols
 from tests.benchmarks.bench import Bench, Sizes
 from tests.benchmarks.beside import BesideBench
 from tests.benchmarks.chart.group import chart
@@ -25,8 +25,11 @@ GROUPS: dict[str, Callable[[Bench], Group]] = {
     "held": engine.held,
     "path": path.path,
     "pipeline": path.pipeline,
+    "symbols": symbols.symbols,
+    "calm": symbols.calm,
     "frames": stores.frames,
     "memory": stores.memory,
+    "venues": path.venues,
     "latency": path.latency,
     "chart": chart,
 }

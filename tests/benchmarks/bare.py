@@ -58,4 +58,22 @@ def latency(url: str, count: int, load: str) -> dict[str, Any]:
     }
 
 
-MEASURES = {"path": path, "latency": latency}
+def turns(count: int) -> dict[str, Any]:
+    """Turn the loop round, with one call to make in each turn: what a trade a turn costs, less the trade."""
+
+    async def run() -> float:
+        loop = asyncio.get_running_loop()
+        begun = time.process_time()
+        for _ in range(count):
+            loop.call_soon(_nothing)
+            await asyncio.sleep(0)
+        return time.process_time() - begun
+
+    return {"seconds": asyncio.run(run()), "count": count}
+
+
+def _nothing() -> None:
+    return
+
+
+MEASURES = {"path": path, "latency": latency, "turns": turns}

@@ -13,10 +13,12 @@ import numpy as np
 
 from mdnb.clock import Clock, EventClock, SystemClock
 from mdnb.decode import decoder
+from mdnb.decode.renaming import RenamingDecoder
 from mdnb.events.bus import EventBus
 from mdnb.feeds.connection import Endpoint
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import known_instrument
+from mdnb.rows import Decoder
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
@@ -25,6 +27,7 @@ from mdnb.sessions import Sessions
 from tests.benchmarks.busy import percentiles, run_beside
 from tests.benchmarks.server import SYMBOL, wire_frames
 from tests.benchmarks.ticks import FIVE, difference, load
+from tests.venues.dialects import DIALECTS
 
 __all__ = ["MEASURES", "Market", "ServerFeed"]
 
@@ -53,12 +56,15 @@ class Market:
     drain: FrameBatcher
 
     @classmethod
-    def make(cls, timeframes: dict[str, int], clock: Clock | None = None) -> Market:
-        """Return an empty one with default options."""
+    def make(
+        cls, timeframes: dict[str, int], clock: Clock | None = None, read: Decoder | None = None
+    ) -> Market:
+        """Return an empty one with default options, for frames of mdnb's own where ``read`` is not given."""
         clock = clock or EventClock()
         engine = SymbolState(known_instrument(SYMBOL), Sessions.always(), list(timeframes))
         pipeline = Pipeline(engine, EventBus(), clock, ids="sequential")
-        drain = FrameBatcher(decoder("mdnb"), {SYMBOL: pipeline}, lambda: clock, Health(), lambda batch: None)
+        read = read or decoder("mdnb")
+        drain = FrameBatcher(read, {SYMBOL: pipeline}, lambda: clock, Health(), lambda batch: None)
         return cls(engine, pipeline, drain)
 
     def finish(self) -> None:
@@ -103,7 +109,25 @@ def pipeline(path: str, count: int, timeframes: dict[str, int], batch: int) -> d
 
 def path(url: str, path: str, count: int, timeframes: dict[str, int]) -> dict[str, Any]:
     """Receive all frames by the feed's own connection and take them all the way."""
-    market = Market.make(timeframes)
+    return _received(Market.make(timeframes), url, path, count, timeframes)
+
+
+class _OneName(dict[str, str]):
+    """Names every symbol alike: there is one, whatever the venue calls it."""
+
+    def get(self, key: str, default: object = None) -> str:  # type: ignore[override]  # it has all keys
+        """Return the name."""
+        return SYMBOL
+
+
+def venue(url: str, path: str, count: int, timeframes: dict[str, int], name: str) -> dict[str, Any]:
+    """Do the same with a venue's frames, by the decoder of its adapter."""
+    (dialect,) = (one for one in DIALECTS if one.name == name)
+    read = RenamingDecoder(decoder(dialect.adapter.dialect), _OneName())
+    return _received(Market.make(timeframes, read=read), url, path, count, timeframes)
+
+
+def _received(market: Market, url: str, path: str, count: int, timeframes: dict[str, int]) -> dict[str, Any]:
     flushes: list[int] = []
     told = market.engine.listen(lambda: flushes.append(market.drain.frames))
 
@@ -148,4 +172,9 @@ def latency(url: str, count: int, load: str) -> dict[str, Any]:
     return {"seconds": seconds, "count": count, "flushes": len(applied), "wrong": wrong, **found}
 
 
-MEASURES: dict[str, Callable[..., dict[str, Any]]] = {"path": path, "pipeline": pipeline, "latency": latency}
+MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
+    "path": path,
+    "pipeline": pipeline,
+    "latency": latency,
+    "venue": venue,
+}

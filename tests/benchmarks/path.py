@@ -13,8 +13,9 @@ from tests.benchmarks.bench import Bench, Task
 from tests.benchmarks.busy import LOADS
 from tests.benchmarks.report import Figure, Group, Target
 from tests.benchmarks.ticks import FIVE, ticks_file
+from tests.venues.dialects import DIALECTS
 
-__all__ = ["latency", "path", "pipeline", "server"]
+__all__ = ["latency", "path", "pipeline", "server", "venues"]
 
 _JUDGED_BATCH = 100
 _RATE = 2000
@@ -77,6 +78,38 @@ def path(bench: Bench) -> Group:
         [
             Target("whole path over a bare websockets receive", ours.times(bare), "<=", 2),
             Target("whole path, CPU of project-x-py over ours", theirs.times(ours), ">=", 300),
+        ],
+    )
+
+
+def venues(bench: Bench) -> Group:
+    """From the socket to the books, in each venue's own frames."""
+    count = bench.sizes.messages
+    ticks = str(ticks_file(bench.folder, max(bench.sizes.ticks, count)))
+    tasks = []
+    with server(ticks) as address:
+        for number, dialect in enumerate(DIALECTS):
+            url = f"{address}/venue/{count}/{number}"
+            given = {"url": url, "path": ticks, "count": count, "timeframes": FIVE, "name": dialect.name}
+            tasks += [
+                Task(
+                    f"bare websockets receive, {dialect.name}", "bare", "path", {"url": url, "count": count}
+                ),
+                Task(f"mdnb, {dialect.name}", "ours_path", "venue", given),
+            ]
+        found = bench.rounds(tasks)
+    return Group(
+        "venues",
+        f"CPU us a message of the client's process; {count:,} frames of one trade as each venue writes them",
+        [Figure.of(samples) for samples in found.values()],
+        [
+            Target(
+                f"{dialect.name} over a bare websockets receive",
+                found[f"mdnb, {dialect.name}"].times(found[f"bare websockets receive, {dialect.name}"]),
+                "<=",
+                2,
+            )
+            for dialect in DIALECTS
         ],
     )
 

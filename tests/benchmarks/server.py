@@ -6,6 +6,10 @@
     so many one-trade frames of mdnb's wire protocol, as fast as they can be written
 ``/gateway/COUNT``
     the same trades as the messages that project-x-py's gateway sends
+``/symbols/COUNT/SYMBOLS``
+    one-trade frames of so many symbols in turn
+``/venue/COUNT/NUMBER``
+    the same trades as the venue of that number in `tests.venues.dialects` writes them
 ``/paced/COUNT/RATE``
     wire frames at so many a second, one write each; the trade's time is the moment it was written
 """
@@ -23,7 +27,7 @@ from collections.abc import Callable, Iterator
 
 from tests.benchmarks.ticks import load
 
-__all__ = ["main", "wire_frames"]
+__all__ = ["main", "symbol_frames", "wire_frames"]
 
 SYMBOL = "MNQ"
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -31,8 +35,8 @@ _CLOSE = b"\x88\x05\x03\xe8end"
 _CHUNK_BYTES = 65_536
 
 
-def _wire(ts_ns: int, price: float, size: float, number: int) -> str:
-    return f'{{"e":"trades","s":"{SYMBOL}","r":[[{ts_ns},{price},{size},1,{(-1, 1)[number % 2]},{number}]]}}'
+def _wire(ts_ns: int, price: float, size: float, number: int, symbol: str = SYMBOL) -> str:
+    return f'{{"e":"trades","s":"{symbol}","r":[[{ts_ns},{price},{size},1,{(-1, 1)[number % 2]},{number}]]}}'
 
 
 def _gateway(ts_ns: int, price: float, size: float, number: int) -> str:
@@ -58,6 +62,13 @@ def wire_frames(path: str, count: int) -> list[str]:
     return [_wire(*row, number) for number, row in enumerate(_rows(path, count))]
 
 
+def symbol_frames(path: str, count: int, symbols: int) -> tuple[list[str], list[str]]:
+    """Return one-trade frames of so many symbols in turn, all of the same trades, and the symbols."""
+    names = [f"S{number}" for number in range(symbols)]
+    rows = enumerate(_rows(path, -(-count // symbols)))
+    return [_wire(*row, number, name) for number, row in rows for name in names][:count], names
+
+
 def _framed(text: str) -> bytes:
     """Return a text frame as a server sends it (RFC 6455, 5.2)."""
     payload = text.encode()
@@ -69,7 +80,7 @@ def _framed(text: str) -> bytes:
 class _Server:
     def __init__(self, path: str) -> None:
         self.path = path
-        self._made: dict[tuple[str, int], bytes] = {}
+        self._made: dict[tuple[str, int] | tuple[str, int, int], bytes] = {}
 
     def flood(self, kind: str, count: int) -> bytes:
         """Return all frames of a kind in one piece, made once."""
@@ -80,6 +91,25 @@ class _Server:
                 _framed(encode(*row, number)) for number, row in enumerate(rows)
             )
         return self._made[kind, count]
+
+    def of_venue(self, count: int, number: int) -> bytes:
+        """Return the frames of a venue in one piece, made once."""
+        from tests.venues.dialects import DIALECTS
+
+        key = ("venue", count, number)
+        if key not in self._made:
+            write = DIALECTS[number]().trade
+            rows = enumerate(_rows(self.path, count))
+            frames = (write((ts, price, size, 1, (-1, 1)[n % 2], n)) for n, (ts, price, size) in rows)
+            self._made[key] = b"".join(map(_framed, frames))
+        return self._made[key]
+
+    def of_symbols(self, count: int, symbols: int) -> bytes:
+        """Return the frames of several symbols in one piece, made once."""
+        key = ("symbols", count, symbols)
+        if key not in self._made:
+            self._made[key] = b"".join(map(_framed, symbol_frames(self.path, count, symbols)[0]))
+        return self._made[key]
 
     def paced(self, count: int, rate: int) -> Iterator[bytes]:
         """Yield frames, each when it is due, stamped with the time."""
@@ -103,7 +133,9 @@ class _Server:
                     for frame in self.paced(*numbers):
                         client.sendall(frame)
                 else:
-                    frames = memoryview(self.flood(kind, *numbers))
+                    special = {"symbols": self.of_symbols, "venue": self.of_venue}
+                    made = special[kind](*numbers) if kind in special else self.flood(kind, *numbers)
+                    frames = memoryview(made)
                     for a in range(0, len(frames), _CHUNK_BYTES):
                         client.sendall(frames[a : a + _CHUNK_BYTES])
                 client.sendall(_CLOSE)

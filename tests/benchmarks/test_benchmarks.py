@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.benchmarks import __main__ as command, ours, ours_path, ours_stores
+from tests.benchmarks import __main__ as command, ours, ours_path, ours_stores, ours_symbols
 from tests.benchmarks.bench import Bench, MeasureError, Samples, Sizes, Task
 from tests.benchmarks.environments import InstallError, Peer, environment
 from tests.benchmarks.path import server
@@ -68,6 +68,11 @@ def test_the_path_is_measured_with_right_bars_and_books(ticks: str) -> None:
     with server(ticks) as address:
         answer = ours_path.path(f"{address}/trades/2000", ticks, 2000, FIVE)
     assert answer["wrong"] == ""
+
+
+@pytest.mark.parametrize(("symbols", "turn"), [(1, 1), (10, 200), (1000, 200)])
+def test_many_symbols_are_measured_with_right_bars_and_books(ticks: str, symbols: int, turn: int) -> None:
+    assert ours_symbols.symbols(ticks, 3000, FIVE, symbols, turn)["wrong"] == ""
 
 
 @pytest.mark.parametrize("load", ["idle", "python", "numpy"])

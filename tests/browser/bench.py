@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, TimeoutError as LateError
+from playwright.sync_api import Page
 
-from tests.browser.lab import PAGE_MS, WAIT_MS, Lab, blocking_code
+from tests.browser.lab import WAIT_MS, Lab, blocking_code
 
 __all__ = ["PICTURES", "SETUP", "WAIT_MS", "Bench", "Chart", "ShownChart", "find_view", "open_bench"]
 
@@ -55,25 +55,14 @@ class Bench:
         )
 
     def reload(self, cell: int) -> None:
-        """Save the notebook and load its page anew, until that shows the chart of a cell.
-
-        The page gives the kernel four seconds to tell of its widgets: on a busy machine it may show none.
-        """
-        self.page.evaluate("window.jupyterapp.shell.currentWidget.context.save()")
-        shown = f"""() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
+        """Save the notebook and load its page anew, until that shows the chart of a cell."""
+        self.lab.reload(
+            f"""(() => {{ const notebook = window.jupyterapp?.shell?.currentWidget?.content;
             if (!(notebook?.widgets?.length > {cell})) return false;
             notebook.activeCellIndex = {cell};
             notebook.scrollToItem?.({cell}, 'center');
-            return Boolean(notebook.widgets[{cell}].node.querySelector('.mdnb-chart')); }}"""
-        for tries_left in (2, 1, 0):
-            self.page.reload(timeout=PAGE_MS)
-            try:
-                self.page.wait_for_function(shown, timeout=PAGE_MS / 3)
-            except LateError:
-                if not tries_left:
-                    raise
-            else:
-                return
+            return notebook.widgets[{cell}].node.querySelector('.mdnb-chart'); }})()"""
+        )
 
     def do(self, source: str) -> str:
         """Run code in a new cell and return its text output."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError as LateError
 
 from tests.browser.server import PAGE_MS, Server, notebook_text, running_page, running_server
 from tests.limits import LIMIT_SECONDS
@@ -101,6 +101,25 @@ class Lab:
             "([name, given]) => { window.jupyterapp.commands.execute(name, given); }", [name, arguments]
         )
 
+    def reload(self, shown: str) -> None:
+        """Save the notebook and load its page anew, until an expression is true in it.
+
+        The page gives the kernel four seconds to tell of its widgets: on a busy machine it may show none.
+        """
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+        for tries_left in (2, 1, 0):
+            self.page.reload(timeout=PAGE_MS)
+            try:
+                self.page.wait_for_function(
+                    f"() => {{ try {{ return Boolean({shown}); }} catch {{ return false; }} }}",
+                    timeout=PAGE_MS / 3,
+                )
+            except LateError:
+                if not tries_left:
+                    raise
+            else:
+                return
+
     def set_theme(self, theme: str) -> None:
         """Change the theme, such as to ``JupyterLab Dark``, and wait until the page has it."""
         # JupyterLab covers the page meanwhile; a cover laid again as it goes is removed twice: an error.
@@ -138,6 +157,12 @@ class Lab:
         finally:
             (self.folder / _LET_GO).touch()
             self.wait(cell)
+
+    def wait_for_output(self, cell: int) -> None:
+        """Wait until a cell has printed something, as one that keeps the kernel busy does when it begins."""
+        self.page.wait_for_function(
+            f"() => {{ {_FIND_PANEL} return cells[{cell}].model.outputs.length > 0; }}", timeout=PAGE_MS
+        )
 
     def runs(self, cell: int) -> bool:
         """Return whether a started cell is not done yet.

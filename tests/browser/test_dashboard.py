@@ -190,15 +190,7 @@ _CONTRAST = """(() => {
 
 
 def test_a_page_that_is_loaded_again_has_all_of_it_linked(board: Board) -> None:
-    page = board.bench.page
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.reload(timeout=PAGE_MS)
-    page.wait_for_function(
-        "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.connectionStatus"
-        " === 'connected'",
-        timeout=PAGE_MS,
-    )
-    board.bench.show(board.cell)
+    board.bench.reload(board.cell)
     board.wait_drawn()
     assert len(board.page("[...new Set(views.map((view) => view.chart.look.link.group))]")) == 1
     board.wait("tiles(1).find(([label]) => label === 'Connection')[1] === 'live'")

@@ -200,10 +200,8 @@ def test_drawings_stay_while_bars_close_and_the_user_zooms(bench: Bench, chart: 
 
 def test_what_is_drawn_while_the_kernel_is_busy_is_not_lost(bench: Bench, chart: Chart) -> None:
     hand = Hand(chart)
-    with bench.blocked("time.sleep(0.1)"):
-        bench.page.wait_for_function(
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
-        )
+    with bench.blocked("time.sleep(0.1)", "print('begun')\n") as cell:
+        bench.lab.wait_for_output(cell)
         bench.show(chart.cell)
         hand.line(0.5, 0.4)
         hand.line(0.5, 0.7)
@@ -232,6 +230,7 @@ def test_python_draws_and_a_second_view_shows_it_all(bench: Bench, chart: Chart)
     hand = Hand(chart)
     hand.line(0.3, 0.2)
     again.wait(f"{_OURS}.length === 3")
+    bench.wait_for("len(chart.drawings) == 3")
     assert again.page(f"{_OURS}[2].y0") == chart.page(f"{_OURS}[2].y0")
     bench.do("chart.clear_drawings()")
     for one in (chart, again):
@@ -244,6 +243,7 @@ def test_a_rectangle_is_carried_through_timeframes_by_its_times(bench: Bench, ch
     chart.wait(f"{_OURS}.length === 1")
     times = f"(({{ x0, x1 }}) => [x0, x1].map(x => view.bars.at(Math.floor(x), 0)))({_OURS}[0])"
     before = chart.page(times)
+    bench.wait_for("len(chart.drawings) == 1")
     (drawn,) = _drawn(chart)
     bench.do("chart.set_timeframe('5min')")
     chart.wait("view.chart.look.timeframe === '5m'")
@@ -261,6 +261,7 @@ def test_drawings_take_the_colour_of_the_theme(bench: Bench, chart: Chart, theme
     hand.rectangle((0.3, 0.25), (0.55, 0.6))
     hand.line(0.5, 0.75)
     chart.wait(f"{_OURS}.length === 2")
+    bench.wait_for("len(chart.drawings) == 2")
     chart.page("(view.chart.modes.resume(), 0)")
     bench.lab.set_theme(f"JupyterLab {theme.title()}")
     colour = {"dark": "#5b9cf6", "light": "#2962ff"}[theme]
@@ -281,7 +282,7 @@ def test_drawings_are_there_after_a_reload(bench: Bench) -> None:
     hand.rectangle((0.4, 0.3), (0.7, 0.6))
     chart.wait(f"{_OURS}.length === 2")
     before = chart.page(_OURS)
-    assert len(_drawn(chart)) == 2
+    bench.wait_for("len(chart.drawings) == 2")
     bench.reload(chart.cell)
     chart.wait(f"view.sync.fits > 0 && {_OURS}.length === 2")
     assert chart.page(_OURS) == before

@@ -267,10 +267,9 @@ def test_html_in_a_symbol_is_text(heat: Lab) -> None:
 
 
 def test_a_reloaded_page_has_the_columns_held(heat: Lab) -> None:
-    heat.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     heat.run(5)
     end = _page(heat, "view.heat.ring.end")
-    heat.page.reload(timeout=PAGE_MS)
+    heat.reload(f"{_VIEWS}.length")
     _until(heat, "views.length === 2 && views[0].heat.ring.columns.length > 12", PAGE_MS)
     assert end in _page(heat, "view.heat.ring.columns.map(({ index }) => index)")
     _until(heat, f"views[0].heat.ring.end > {end} + 4")

@@ -13,6 +13,8 @@ from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
+_ROUNDS = 20
+
 _MORE = """
 frame = live['1min'].frame
 engine = live.data.engine"""
@@ -161,9 +163,14 @@ def test_thousands_of_marks_are_sent_once_and_only_those_in_view_are_drawn(
     assert chart.page(_TEXTS) == []
     # A tick that moves no mark draws none anew.
     chart.page("(view.markings = 0, view.annotations.marks.drawAll = () => { view.markings += 1; }, 0)")
-    drawn = chart.page("(view.moved(), view.drawn)")
-    chart.wait(f"view.drawn > {drawn}")
-    assert chart.page("view.markings") == 0
+    for _ in range(_ROUNDS):
+        # Until plotly has done what it was about: that may move them once more.
+        drawn = chart.page("(view.markings = 0, view.moved(), view.drawn)")
+        chart.wait(f"view.drawn > {drawn}")
+        if chart.page("view.markings") == 0:
+            break
+    else:
+        pytest.fail("marks are drawn anew though none moved")
     chart.page("(delete view.annotations.marks.drawAll, delete view.chart.takeDelta, 0)")
     bench.do("first, last = float(chart.data[0].x[0]), float(chart.data[0].x[-1])")
     for name, around, there in (

@@ -115,10 +115,8 @@ def test_a_replay_shows_no_bar_before_its_time_and_ends_in_the_present(bench: Be
 
 def test_it_all_works_while_the_kernel_is_busy(bench: Bench, chart: Chart) -> None:
     press = bench.page.keyboard.press
-    with bench.blocked("time.sleep(0.1)"):
-        bench.page.wait_for_function(
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
-        )
+    with bench.blocked("time.sleep(0.1)", "print('begun')\n") as cell:
+        bench.lab.wait_for_output(cell)
         bench.show(chart.cell)
         _focus(chart)
         press(" ")

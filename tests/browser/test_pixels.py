@@ -13,7 +13,7 @@ import pytest
 
 from mdnb.widgets.page.theme import theme_of
 from tests.browser.drawn import READ, differences
-from tests.browser.lab import PAGE_MS, Lab
+from tests.browser.lab import Lab
 from tests.limits import LIMIT_SECONDS
 
 pytestmark = pytest.mark.browser
@@ -235,12 +235,7 @@ class Play:
     def reload(self) -> None:
         self.log.append("reload")
         self.hidden = False
-        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        self.page.reload(timeout=PAGE_MS)
-        session = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session"
-        self.page.wait_for_function(
-            f"() => {session}?.kernel?.connectionStatus === 'connected'", timeout=PAGE_MS
-        )
+        self.lab.reload("document.querySelector('.mdnb-chart')")
         for cell in [1, 2] if self.second else [1]:
             self.wait_drawn(cell)
 

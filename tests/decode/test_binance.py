@@ -125,6 +125,41 @@ def test_partial_book_has_its_symbol_in_the_streams_name() -> None:
     assert batch.depth["ETHUSDT"][0].asks == [(3.0, 4.0)]
 
 
+@pytest.mark.parametrize(("stream", "is_whole"), [("depth20@100ms", True), ("depth@100ms", False)])
+def test_a_book_of_futures_is_whole_where_the_streams_name_has_a_number_of_levels(
+    stream: str, is_whole: bool
+) -> None:
+    recorded = payloads(FUTURES, "@depth")[0]
+    frame = json.dumps({"stream": f"sushiusdt@{stream}", "data": recorded}, separators=(",", ":"))
+    moved = json.dumps({"data": recorded, "stream": f"sushiusdt@{stream}"}, indent=1)
+    batch = decoder("binance").feed([frame, moved])
+    assert batch.malformed == []
+    assert [update.snapshot for update in batch.depth["SUSHIUSDT"]] == [is_whole] * 2
+    assert batch.depth["SUSHIUSDT"][0].bids == [
+        (float(price), float(size))
+        for price, size in recorded["b"]  # type: ignore[attr-defined]  # parsed JSON
+    ]
+
+
+def test_a_partial_book_with_a_key_twice_or_a_key_more_is_looked_at() -> None:
+    twice = '{"stream":"ethusdt@depth5","data":{"lastUpdateId":1,"bids":[],"bids":[],"asks":[]}}'
+    more = '{"stream":"ethusdt@depth5","data":{"lastUpdateId":1,"bids":[["1","2"]],"asks":[],"new":[]}}'
+    batch = decoder("binance").feed([twice, more])
+    assert batch.malformed == ["duplicate key"]
+    assert [update.bids for update in batch.depth["ETHUSDT"]] == [[(1.0, 2.0)]]
+
+
+def test_the_size_of_a_futures_trade_is_that_of_all_of_it() -> None:
+    frame = (
+        '{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":123456789,"s":"BTCUSDT","a":5933014,'
+        '"p":"0.001","q":"100","nq":"90","f":100,"l":105,"T":123456785,"m":true}}'
+    )
+    twice = frame.replace('"nq":"90"', '"q":"100"')
+    batch = decoder("binance").feed([frame, twice])
+    assert batch.trades == {"BTCUSDT": [(123_456_785_000_000, 0.001, 100.0, 6, -1, 5_933_014)]}
+    assert batch.malformed == ["duplicate key"]
+
+
 @pytest.mark.parametrize(
     ("frame", "expected"),
     [

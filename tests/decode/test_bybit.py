@@ -1,7 +1,8 @@
-"""The old Bybit decoder against a recording, parsed by the standard library."""
+"""Bybit's decoder against a recording of before version 5, parsed by the standard library."""
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from mdnb.decode import decoder
@@ -30,6 +31,18 @@ def test_trades_are_those_of_the_recording() -> None:
     assert batch.trades == expected
     assert (len(rows), len({row[5] for row in rows})) == (150, 150)
     assert batch.control == 4
+
+
+def test_what_is_not_used_may_be_missing() -> None:
+    # USDT contracts had no `cross_seq`.
+    whole = decoder("bybit").feed(frames(NAME))
+    without = [
+        re.sub(r',"(?:cross_seq":\d+|tick_direction":"\w+"|timestamp":"[^"]+")', "", frame)
+        for frame in frames(NAME)
+    ]
+    batch = decoder("bybit").feed([frame for frame in without if frame.startswith('{"topic":"trade.')])
+    assert batch.malformed == []
+    assert batch.trades == whole.trades
 
 
 def test_books() -> None:

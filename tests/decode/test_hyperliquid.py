@@ -96,8 +96,44 @@ def test_notices() -> None:
     assert (batch.control, batch.malformed) == (3, ["unknown channel"])
     assert [(reply.ok, reply.error) for reply in batch.replies] == [
         (True, ""),
-        (False, '"Invalid subscription"'),
+        (False, "Invalid subscription"),
     ]
+
+
+def test_an_acknowledgement_says_what_was_asked_for() -> None:
+    book = {"type": "l2Book", "coin": "BTC"}
+    more = {"nSigFigs": None, "mantissa": None, "fast": False}
+    told = {"method": "unsubscribe", "subscription": book | more}
+    errors = [
+        'Invalid subscription {"type":"candle","interval":"7m","coin":"UNI"}',
+        'Already subscribed: {"type":"candle","interval":"30m","coin":"UNI"}',
+        "Error parsing JSON {oops",
+    ]
+    frames_ = [{"channel": "subscriptionResponse", "data": told}]
+    frames_ += [{"channel": "error", "data": words} for words in errors]
+    batch = decoder("hyperliquid").feed([json.dumps(frame) for frame in frames_])
+    assert batch.malformed == []
+    taken, invalid, already, unknown = batch.replies
+    assert taken.ok
+    assert taken.payload == {"method": "unsubscribe", "subscription": book | {"interval": ""}}
+    assert (invalid.ok, invalid.error[:20]) == (False, "Invalid subscription")
+    assert invalid.payload["subscription"] == {"type": "candle", "coin": "UNI", "interval": "7m"}
+    assert (already.ok, already.payload["method"]) == (True, "subscribe")
+    assert (unknown.ok, unknown.error, unknown.payload) == (False, "Error parsing JSON {oops", {})
+
+
+def test_the_candle_of_before_an_outage_is_not_given_as_closed() -> None:
+    def candle(start: int, close: str) -> str:
+        prices = {"o": "1", "c": close, "h": "3", "l": "0.5", "v": "4", "n": 5}
+        return json.dumps({"channel": "candle", "data": {"t": start, "s": "BTC", "i": "1m", **prices}})
+
+    again = {"method": "subscribe", "subscription": {"type": "candle", "coin": "BTC", "interval": "1m"}}
+    subscribed = json.dumps({"channel": "subscriptionResponse", "data": again})
+    batch = decoder("hyperliquid").feed(
+        [subscribed, candle(60_000, "2"), subscribed, candle(120_000, "2.5"), candle(180_000, "1")]
+    )
+    bars = batch.bars["BTC", "1min"]
+    assert [row[0] // 10**9 for row, closed in bars if closed] == [120]
 
 
 def test_a_trade_of_unknown_side_does_not_cost_the_others() -> None:

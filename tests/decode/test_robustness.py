@@ -232,3 +232,56 @@ def test_captured_messages(dialect: str) -> None:
 def test_unknown_dialect() -> None:
     with pytest.raises(FeedError, match="Did you mean 'kraken'"):
         decoder("krakn")
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+@pytest.mark.parametrize("given_frame", [{"e": "trades"}, None, 5, ["{}"], object()])
+def test_what_is_no_frame_is_counted_and_the_others_are_taken(dialect: str, given_frame: object) -> None:
+    frames: list[Any] = [given_frame, "{oops", given_frame]
+    batch = decoder(dialect).feed(frames)
+    assert batch.frames == len(batch.malformed) == 3
+    assert batch.last_malformed is given_frame
+    assert f"not a {type(given_frame).__name__}" in batch.malformed[0]
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_text_of_a_class_of_its_own_and_other_bytes_are_frames(dialect: str) -> None:
+    class Text(str):
+        __slots__ = ()
+
+    def taken(frame: Any) -> tuple[list[str], int]:
+        batch = decoder(dialect).feed([frame])
+        return batch.malformed, batch.control
+
+    frame = '{"e":"clock","t":5}'
+    as_is = taken(frame)
+    assert [taken(make(frame.encode())) for make in (bytes, bytearray, memoryview)] == [as_is] * 3
+    assert taken(Text(frame)) == as_is
+
+
+UNKNOWN = {
+    "mdnb": '{"e":"stranger","t":1}',
+    "alpaca": '[{"T":"stranger"}]',
+    "okx": '{"event":"stranger","msg":""}',
+    "kraken": '{"channel":"stranger","type":"update","data":[]}',
+    "binance": '{"e":"stranger"}',
+    "coinbase": '{"type":"stranger"}',
+    "bitstamp": '{"event":"stranger","channel":"c","data":{}}',
+    "bybit": '{"topic":"stranger","data":[]}',
+    "gateio": '{"time":1,"channel":"spot.stranger","event":"update","result":{}}',
+    "hyperliquid": '{"channel":"stranger","data":{}}',
+    "kraken_v1": '{"event":"stranger"}',
+    "projectx": '{"type":1,"target":"Stranger","arguments":["C",{}]}',
+}
+
+
+def test_each_dialect_has_a_message_of_an_unknown_kind() -> None:
+    assert set(UNKNOWN) == set(DIALECTS)
+
+
+@pytest.mark.parametrize("dialect", UNKNOWN)
+def test_a_message_of_an_unknown_kind_is_no_control_message(dialect: str) -> None:
+    batch = decoder(dialect).feed([UNKNOWN[dialect]])
+    assert (batch.control, len(batch.malformed), batch.replies) == (0, 1, [])
+    assert batch.malformed[0].startswith("unknown ")
+    assert batch.last_malformed == UNKNOWN[dialect]

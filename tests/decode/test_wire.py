@@ -179,3 +179,7 @@ def test_a_damaged_frame_is_taken_or_refused_but_never_both(data: st.DataObject)
     batch = decode(bytes(frame))
     taken = sum(len(rows) for rows in batch.trades.values())
     assert taken + len(batch.malformed) == 1
+
+
+def test_an_end_stays_one_whatever_comes_behind_it() -> None:
+    assert decode('{"e":"end","t":25}', '{"e":"clock","t":30}').ended

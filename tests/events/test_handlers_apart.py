@@ -226,6 +226,45 @@ def test_a_cancelled_task_ends_as_cancelled_and_the_next_event_is_handled(
     assert subscription.errors == 0
 
 
+def test_a_handler_that_cancels_its_own_task_is_called_with_what_waits(bus: EventBus) -> None:
+    seen: list[int] = []
+
+    async def main() -> Subscription:
+        third = asyncio.Event()
+
+        async def cancels(told: Event) -> None:
+            seen.append(told.time_ns)
+            if told.time_ns == 2:
+                third.set()
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(0)
+
+        subscription = bus.on("tick_data", cancels)
+        for i in range(3):
+            bus.emit(event(i))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await third.wait()
+        return subscription
+
+    subscription = asyncio.run(main())
+    assert seen == [0, 1, 2]
+    assert (subscription.errors, subscription.waiting) == (0, 0)
+
+
+def test_fifty_handlers_that_never_return_hold_up_no_other(bus: EventBus) -> None:
+    go, quick = threading.Event(), Until(1)
+    try:
+        for _ in range(50):
+            bus.on_thread("tick_data", lambda told: go.wait(LIMIT_SECONDS) and None)
+        bus.on_thread("tick_data", quick)
+        bus.emit(event(1))
+        quick.wait()
+    finally:
+        go.set()
+
+
 def test_a_loop_that_shuts_down_ends_the_handler_that_awaits(bus: EventBus) -> None:
     ended: list[str] = []
 

@@ -110,7 +110,7 @@ def test_a_handler_is_named_as_its_function_is(bus: EventBus) -> None:
             raise ValueError
 
     for handler, name in (
-        (functools.partial(functools.partial(Until.wait), 3), "Until.wait"),
+        (functools.partial(functools.partial(Until.wait)), "Until.wait"),
         (Odd(), "Odd"),
         (print, "print"),
     ):

@@ -23,7 +23,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from mdnb.clock import MarketClock
-from mdnb.errors import ClosedError, FeedError, FeedRefusedError, OptionError
+from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError, OptionError
 from mdnb.feeds.connection import Backoff, Endpoint, Liveness, Timeouts, Wall, WebSocketFeed
 from mdnb.feeds.endpoint import server_time_ns, why_lost
 from mdnb.feeds.wire import WireFeed
@@ -140,6 +140,67 @@ def test_it_connects_subscribes_delivers_and_closes() -> None:
                 ("subscribe", "MNQ", ["depth"]),
                 ("unsubscribe", "MNQ", ["trades"]),
             ]
+
+    asyncio.run(main())
+
+
+class Token(Venue):
+    """A feed that needs a token for its address, which it cannot always have."""
+
+    def __init__(self, url: str, failures: Sequence[FeedError], **settings: Any) -> None:
+        super().__init__(url, **settings)
+        self.failures = list(failures)
+        self.renewals = 1
+
+    async def endpoint(self) -> Endpoint:
+        if self.failures:
+            raise self.failures.pop(0)
+        return await super().endpoint()
+
+    def renews_credentials(self, status: int) -> bool:
+        self.renewals -= 1
+        return status == 401 and self.renewals >= 0
+
+
+def test_an_address_that_cannot_be_had_now_counts_as_an_attempt() -> None:
+    async def main() -> None:
+        waited: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waited.append(seconds)
+            await asyncio.sleep(0 if seconds < 60 else seconds)
+
+        async with scripted([answer]) as server:
+            failures = [FeedError("no login now"), FeedBusyError("later", 7.0)]
+            feed = Token(server.url, failures, wall=Wall(sleep=sleep, dice=lambda: 0.0))
+            await lived(feed, lambda: feed.until(lambda: "connected" in feed.names))
+            assert feed.statuses[:2] == [("disconnected", "no login now"), ("disconnected", "later")]
+            assert 7.0 in waited
+
+    asyncio.run(main())
+
+
+def test_an_address_that_is_refused_for_good_ends_it() -> None:
+    async def main() -> None:
+        feed = Token("ws://127.0.0.1:9", [FeedRefusedError("no such user")])
+        with pytest.raises(FeedRefusedError, match="no such user"):
+            await feed.run(feed.on_frame, feed.on_status)
+        assert feed.statuses == [("closed", "no such user")]
+
+    asyncio.run(main())
+
+
+def test_credentials_that_were_renewed_are_tried_and_others_are_not() -> None:
+    async def main() -> None:
+        async with scripted([(401, {}), answer]) as server:
+            feed = Token(server.url, [])
+            await lived(feed, lambda: feed.until(lambda: "connected" in feed.names))
+            assert feed.statuses[1] == ("disconnected", "HTTP 401: the credentials are renewed")
+        async with scripted([(401, {})]) as server:
+            feed = Token(server.url, [])
+            with pytest.raises(FeedRefusedError, match="HTTP 401"):
+                await feed.run(feed.on_frame, feed.on_status)
+            assert len(server.opened) == 2
 
     asyncio.run(main())
 

@@ -343,3 +343,59 @@ def test_text_that_utf_8_cannot_carry_is_kept_as_bytes(tmp_path: Path) -> None:
         recorder.frame(1, "half a pair: \ud83d")
         recorder.frame(2, "whole: \U0001f600")
     assert read(tmp_path / "x.jsonl") == [(1, b"half a pair: \xed\xa0\xbd"), (2, "whole: \U0001f600")]
+
+
+def test_a_file_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    with Recorder(path, "binance", ["A"]) as recorder:
+        recorder.frame(5, "{}")
+        recorder.flush()
+        for append in (True, False):
+            with pytest.raises(DataExportError, match=r"by somebody else|is there already"):
+                Recorder(path, "binance", ["A"], append=append)
+    with Recorder(path, "binance", ["A"], append=True) as recorder:
+        recorder.frame(6, "{}")
+    assert [line[:3] for line in path.read_text().splitlines()] == ['{"m', "[5,", '{"m', "[6,"]
+
+
+def test_a_venues_names_are_known_to_a_replay(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    frame = (
+        '{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell","price":77120.0,'
+        '"qty":0.5,"ord_type":"limit","trade_id":7,"timestamp":"2026-08-22T17:30:53.355059Z"}]}'
+    )
+    names = {"BTC/USD": "my-bitcoin"}
+    with Recorder(
+        path, "kraken", ["my-bitcoin"], names=names, venue="Kraken", channels=["trades"]
+    ) as recorder:
+        recorder.frame(5, frame)
+    feed = ReplayFeed(path)
+    assert feed.known_symbols() == ("my-bitcoin",)
+    assert feed.names == names
+
+
+@pytest.mark.parametrize("words", ["deleted", "cut"])
+def test_a_file_that_somebody_takes_away_is_told_of(tmp_path: Path, words: str) -> None:
+    path = tmp_path / "x.jsonl"
+    failed: list[bool] = []
+    recorder = Recorder(path, "binance", ["A"], on_failure=lambda: failed.append(True))
+    recorder.frame(5, "{}")
+    if words == "deleted":
+        path.unlink()
+    else:
+        os.truncate(path, 10)
+    recorder.frame(6, "{}")
+    assert failed == [True]
+    with pytest.raises(DataExportError, match=f"the file was {words} meanwhile"):
+        recorder.close()
+
+
+def test_a_disk_that_cannot_lock_refuses_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("mdnb.feeds.recorder.lock_for_writing", broken)
+    with pytest.raises(DataExportError, match=r"cannot record to .*: Input/output error"):
+        Recorder(tmp_path / "x.jsonl", "binance")

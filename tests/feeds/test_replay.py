@@ -442,6 +442,9 @@ def test_there_is_no_history() -> None:
         ({"price": "last"}, "price='last' is unknown.*Allowed: bid, ask, mid"),
         ({"start": "yesterday"}, "start='yesterday' is no ISO time"),
         ({"start": 20131007}, "start=20131007 is no time in nanoseconds"),
+        ({"start": 1381147200.0}, "start=1381147200.0 is no time in nanoseconds"),
+        ({"end": 10**20}, "end=100000000000000000000 is no time in nanoseconds"),
+        ({"start": dt.date(2013, 10, 7)}, r"start=datetime.date\(2013, 10, 7\) is no ISO time"),
         ({"start": "2020-01-02", "end": "2020-01-01"}, "is not before"),
     ],
 )

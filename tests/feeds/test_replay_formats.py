@@ -88,6 +88,19 @@ def test_tick_sizes_of_a_venues_frames() -> None:
     assert tick_size([float(price) for price in opened.prices["BTCUSDT"]]) == 0.01
 
 
+def test_bybits_version_5_and_okxs_single_trades_are_known_by_their_frames(tmp_path: Path) -> None:
+    trade = '{"T":1672304486865,"s":"BTCUSDT","S":"Buy","v":"0.001","p":"16578.50","i":"2100000000188691524"}'
+    bybit = f'{{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1672304486868,"data":[{trade}]}}'
+    single = '{"instId":"BTC-USDT","tradeId":"7","px":"16578.5","sz":"1","side":"buy","ts":"1672304486865"}'
+    okx = f'{{"arg":{{"channel":"trades-all","instId":"BTC-USDT"}},"data":[{single}]}}'
+    for dialect, symbol, frame in (("bybit", "BTCUSDT", bybit), ("okx", "BTC-USDT", okx)):
+        path = tmp_path / f"{dialect}.txt"
+        path.write_text(f"{1672304486868000000} {frame}\n")
+        opened = open_recording(path)
+        assert (opened.dialect, opened.symbols, opened.has_trades) == (dialect, (symbol,), True)
+        assert [float(price) for price in opened.prices[symbol]] == [16578.5]
+
+
 def test_a_symbol_is_looked_for_beyond_the_first_frames(tmp_path: Path) -> None:
     path = tmp_path / "many.txt"
     frame = '{{"e":"trade","E":1,"s":"{}","t":1,"p":"1","q":"1","T":1,"m":true}}'
@@ -100,7 +113,7 @@ def test_a_symbol_is_looked_for_beyond_the_first_frames(tmp_path: Path) -> None:
 def test_dialect_can_be_given_where_the_venue_cannot_be_told(tmp_path: Path) -> None:
     path = tmp_path / "odd.txt"
     path.write_text(f'{10**18} {{"odd":1}}\n')
-    with pytest.raises(FeedError, match="give dialect=, one of binance"):
+    with pytest.raises(FeedError, match="give dialect=, one of alpaca, binance"):
         open_recording(path)
     assert open_recording(path, dialect="okx").dialect == "okx"
     with pytest.raises(FeedError, match="Did you mean 'okx'"):
@@ -650,3 +663,14 @@ def test_elements_of_an_array_whatever_the_chunks(value: list[object], chunk: in
         damage = Damage()
         assert list(array_elements(Path("x"), damage, text.index("["))) == value
     assert damage.count == 0
+
+
+def test_frames_of_alpaca_are_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "shares.txt"
+    message = (
+        '[{"T":"t","S":"AAPL","i":7,"x":"V","p":211.25,"s":40,"c":["@"],"z":"C","t":"2026-07-17T14:29:59Z"}]'
+    )
+    lines = ['1784298598000000000 [{"T":"success","msg":"connected"}]', f"1784298599000000000 {message}"]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    opened = open_recording(path)
+    assert (opened.dialect, opened.symbols, opened.ids) == ("alpaca", ("AAPL",), "none")

@@ -10,10 +10,10 @@ import pandas_market_calendars as calendars
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mdnb.feeds.simulator.hours import FIRST_DAY, market_sessions
+from mdnb.feeds.simulator.hours import market_sessions
 from mdnb.feeds.simulator.intraday_profile import local_minutes
 from mdnb.feeds.simulator.symbols import MODELS, model_of
-from mdnb.sessions import Sessions
+from mdnb.sessions import FIRST_CALENDAR_DAY, Sessions
 from tests.feeds.simulated import DAY, HOUR, SECOND, instant, tape_of
 
 FUTURES = [symbol for symbol, model in MODELS.items() if model.instrument.calendar]
@@ -33,7 +33,7 @@ def spans(sessions: Sessions, low: int, high: int) -> list[tuple[str, str]]:
 def test_venue_hours_are_the_calendar(symbol: str) -> None:
     model = model_of(symbol)
     sessions = market_sessions(model, SUNDAY, "venue")
-    table = calendars.get_calendar(model.instrument.calendar).schedule(FIRST_DAY, "2027-12-31")
+    table = calendars.get_calendar(model.instrument.calendar).schedule(FIRST_CALENDAR_DAY, "2027-12-31")
     assert (pd.to_datetime(sessions.opens[: len(table)], utc=True) == table["market_open"].to_numpy()).all()
     assert (pd.to_datetime(sessions.closes[: len(table)], utc=True) == table["market_close"].to_numpy()).all()
 

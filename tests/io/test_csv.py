@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -72,6 +73,21 @@ def test_whole_seconds_come_back_from_coarse_epochs(
 ) -> None:
     path = write_csv(frame, tmp_path / "bars.csv", date_format=date_format)
     same(frame, read_csv(path, tz=str(frame.index.tz), date_format=date_format, positive_prices=False))
+
+
+@given(bar_frames(), st.sampled_from(["epoch_s", "epoch_ms", "epoch_us"]), st.booleans())
+@settings(EASY, max_examples=40)
+def test_fractions_of_a_unit_are_written_and_come_back(
+    tmp_path: Path, frame: pd.DataFrame, date_format: str, told: bool
+) -> None:
+    path = write_csv(frame, tmp_path / "bars.csv", date_format=date_format)
+    texts = [line.split(",")[0] for line in Path(path).read_text("utf-8").splitlines()[1:]]
+    unit = {"epoch_s": 10**6, "epoch_ms": 10**3, "epoch_us": 1}[date_format]
+    # To the microsecond, by decimal arithmetic.
+    assert [Decimal(text) * unit for text in texts] == frame.index.asi8.tolist()
+    # The unit of times around 1970 has to be named.
+    named = date_format if told or not (frame.index.asi8 > 2 * 10**14).all() else None
+    same(frame, read_csv(path, tz=str(frame.index.tz), date_format=named, positive_prices=False))
 
 
 @given(bar_frames())

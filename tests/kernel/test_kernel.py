@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.kernel.driver import Kernel, running_kernel
+from tests.limits import LIMIT_SECONDS
 
 pytestmark = pytest.mark.kernel
 
@@ -202,6 +204,42 @@ async def ended():
 print(mdnb.run(ended()))
 """
     assert kernel.value(check) == "True"
+
+
+_LISTENERS = "import gc; gc.collect(); print(len(live.data.engine._listeners))"
+
+
+def wait_for_listeners(kernel: Kernel, count: int) -> None:
+    """Wait until there are so many: the thread that draws may hold a widget for the moment."""
+    began = time.monotonic()
+    while (found := int(kernel.value(_LISTENERS))) != count:
+        assert time.monotonic() - began < LIMIT_SECONDS, f"{found} listeners stay, not {count}"
+
+
+def test_charts_that_are_dropped_go_and_what_a_cell_shows_goes_on(kernel: Kernel) -> None:
+    kernel.value(LIVE)
+    before = int(kernel.value(_LISTENERS))
+    kernel.value("for _ in range(100): live.chart('1min')")
+    kernel.value("for _ in range(5): live.dashboard(); live.tape(); live.depth()")
+    wait_for_listeners(kernel, before)
+    # Shown, and held by no name: neither the history of outputs nor `_`.
+    kernel.run("live.tape()")
+    kernel.run("live.chart('1min')")
+    comms = kernel.value(
+        "Out.clear(); _ = __ = ___ = None; get_ipython().displayhook.flush()\n"
+        "from ipywidgets.widgets.widget import _instances\n"
+        "shown = [each for each in _instances.values() if type(each).__name__ in ('Tape', 'LiveChart')]\n"
+        "print(*(each.model_id for each in shown)); del shown"
+    ).split()
+    assert len(comms) == 2
+    wait_for_listeners(kernel, before + 2)
+    # Each is told of, again and again, while no cell runs.
+    waited = dict.fromkeys(comms, 3)
+    while any(left > 0 for left in waited.values()):
+        message = kernel.client.get_iopub_msg(timeout=LIMIT_SECONDS)
+        if message["msg_type"] == "comm_msg" and message["content"]["comm_id"] in waited:
+            waited[message["content"]["comm_id"]] -= 1
+    kernel.value("live.close()")
 
 
 def test_a_restart_closes_and_the_next_kernel_starts_afresh(tmp_path: Path) -> None:

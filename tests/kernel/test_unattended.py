@@ -29,7 +29,8 @@ SHOWN = ("live.chart('5min')", "live.panel('1min')", "live.dashboard()", "live.d
 def _run(cells: tuple[str, ...]) -> Any:
     """Run a notebook as ``jupyter execute``, nbconvert and papermill do, widgets' state and all."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    NotebookClient(book, timeout=int(LIMIT_SECONDS), kernel_name="python3").execute()
+    limit = int(LIMIT_SECONDS)
+    NotebookClient(book, timeout=limit, startup_timeout=limit, kernel_name="python3").execute()
     return book
 
 

@@ -49,7 +49,9 @@ def test_help_of_a_plain_face_calls_nothing_async_and_names_types() -> None:
         shown = pydoc.render_doc(kind, renderer=pydoc.plaintext)
         methods = [line for line in shown.splitlines() if line.startswith(" |  ") and line[5:6].strip()]
         assert not [line for line in methods if line.startswith(" |  async ")]
-    assert "bid = <value: Price>" in pydoc.render_doc(mdnb.LiveMarket, renderer=pydoc.plaintext)
+    assert " |  bid\n |      Return the best bid" in pydoc.render_doc(
+        mdnb.LiveMarket, renderer=pydoc.plaintext
+    )
     awaited = pydoc.render_doc(mdnb.TradingSuite, renderer=pydoc.plaintext)
     assert " |  async add_timeframe(self, timeframe: 'str') -> 'str'" in awaited
 

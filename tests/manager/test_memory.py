@@ -213,9 +213,11 @@ def test_a_full_disk_loses_nothing_and_says_so(tmp_path: Path) -> None:
     ) as market:
         folder = next(iter(market.data.engine.overflow.values())).segments.folder
         shutil.rmtree(folder)
+        folder.write_text("in the way")
         with pytest.raises(OSError, match="disk_cache_path"):
             market.data.cleanup_old_data()
         assert len(market.data.get_all_data("1min")) == 300
+        folder.unlink()
         folder.mkdir()
         assert market.data.cleanup_old_data().bars_written == 250
         assert len(market.data.get_all_data("1min")) == 300

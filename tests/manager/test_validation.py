@@ -9,9 +9,13 @@ import pandas as pd
 import pytest
 
 import mdnb
+from mdnb.clock import EventClock
 from mdnb.errors import NoDataError, OptionError
 from mdnb.instruments import Instrument
+from mdnb.market import LiveMarket
 from mdnb.runtime.live.data_quality import QualityAlerts
+from mdnb.runtime.live.outlier_gate import OutlierGate
+from mdnb.runtime.process.bridge import call
 from mdnb.sessions import Sessions
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, minutes, open_market, trade
@@ -36,10 +40,9 @@ def test_each_check_of_bars_finds_what_is_planted_and_only_when_it_is_on(option:
             # Among the bars held when validation is enabled, with good ones after it.
             later = minutes(int((bad[0] - START) / MINUTE) + 1, 100)
             history = [*history, bad, *later]
-        feed = HandFeed(history, bars=("1min",), clock=None)
+        now = START + 200 * MINUTE if held else START
+        feed = HandFeed(history, bars=("1min",), clock=EventClock(now))
         with open_market(feed, "1min", validate_bars=False) as market:
-            if held:
-                feed.clock.advance(START + 200 * MINUTE)  # type: ignore[attr-defined]  # an EventClock
             found: list[mdnb.Event] = []
             market.on("data_quality_alert", found.append)
             market.data.configure_bar_processing(use_tick_data=False)
@@ -127,7 +130,7 @@ def test_trades_stamped_long_before_the_newest_are_found() -> None:
 def test_bars_while_the_venue_is_closed_and_off_the_grid_are_found() -> None:
     hours = Sessions([START - 600 * MINUTE, START + 30 * MINUTE], [START + 10 * MINUTE, START + 90 * MINUTE])
     history = [*minutes(-50, 50), *minutes(0, 5)]
-    feed = HandFeed(history, sessions=hours)
+    feed = HandFeed(history, sessions=hours, clock=EventClock(START + 5 * MINUTE))
     with open_market(feed, "1min") as market:
         market.data.enable_validation()
         assert market.data.get_validation_stats().errors_detected == 0
@@ -171,14 +174,110 @@ def test_a_market_whose_trades_are_all_refused_is_told_and_scores_nothing() -> N
         assert market.data.get_stats().freshness == 1.0
 
 
+def test_one_absurd_id_stops_nothing_and_is_said() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        ids = [*range(20), 2**62, *range(20, 250)]
+        for at, number in enumerate(ids):
+            feed.trades(trade(at / 10, 100.0 + at, 1.0, number))
+        taken = market.accounting()
+        assert (taken.received, taken.in_bars, taken.duplicate, taken.balanced) == (251, 251, 0, True)
+        assert market.price == 350.0
+        stats = market.data.get_stats()
+        assert (stats.freshness, stats.gaps) == (1.0, 0)
+        (fault,) = market.data.get_validation_errors()
+        assert (fault.type, fault.values["trade_id"]) == ("odd_trade_id", 2**62)
+        assert str(2**62) in str(market)
+
+
+def refused_by(feed: HandFeed, market: LiveMarket, why: str, begin: int) -> None:
+    """Send twenty trades of which none is accepted, newer than all before."""
+    if why == "unsubscribed":
+        market._parts.session.market("X").pipeline.subscribed.discard("trades")
+    for at in range(begin, begin + 20):
+        # No two misprints agree, so that none of them is the new level.
+        price = {"price": -1.0, "held_back": 150.0 + 30.0 * (at - begin)}.get(why, 100.0)
+        feed.trades(trade(at, price, 1.0, at - begin if why == "duplicate" else at))
+
+
+@pytest.mark.parametrize("why", ["duplicate", "unsubscribed", "price", "held_back"])
+def test_that_all_is_refused_is_told_once_with_the_reason(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        if why == "held_back":
+            pipeline = market._parts.session.market("X").pipeline
+            pipeline.outlier_gate = OutlierGate(pipeline.engine)
+        told: queue.Queue[mdnb.Event] = queue.Queue()
+        market.on("data_quality_alert", told.put)
+        session = market._parts.session
+        refusals = session.market("X").pipeline.refusals
+        now = [1000.0]
+        monkeypatch.setattr(refusals, "_now", lambda: now[0])
+        feed.trades(*(trade(at, 100.0 + at % 7 / 4, 1.0, at) for at in range(40)))
+        before = session.health.newest_data()
+        look = session.housekeeping.look
+        refused_by(feed, market, why, 40)
+        call(look())
+        assert market.data.get_stats().freshness == 1.0, "it may be over in a moment"
+        now[0] += 11.0
+        refused_by(feed, market, why, 60)
+        call(look())
+        call(look())
+        assert session.health.newest_data() == before, "the age of the price grows"
+        stats = market.data.get_stats()
+        assert (stats.freshness, stats.data_quality_score) == (0.0, 0.0)
+        (fault,) = market.data.get_validation_errors(type="all_refused")
+        reason = {"price": "price_not_positive"}.get(why, why)
+        assert fault.values.keys() == {"seconds", reason}
+        assert (fault.count, fault.values[reason]) == (40, 40)
+        assert fault.description in str(market)
+        assert fault.description in market._repr_html_()
+        # Handlers have a thread of their own.
+        while (event := told.get(timeout=LIMIT_SECONDS)).alert_type != "all_refused":
+            pass
+        assert event.description == fault.description
+        assert f"40 {reason}" in fault.description
+
+
+def test_old_trades_that_a_new_connection_tells_again_are_nothing_to_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        session = market._parts.session
+        refusals = session.market("X").pipeline.refusals
+        now = [1000.0]
+        monkeypatch.setattr(refusals, "_now", lambda: now[0])
+        look = session.housekeeping.look
+        old = [trade(at, 100.0, 1.0, at) for at in range(50)]
+        feed.trades(*old)
+        for _ in range(30):
+            # Nobody trades, and the line is lost again and again.
+            now[0] += 7.0
+            feed.status("disconnected")
+            feed.status("reconnected")
+            feed.trades(*old)
+            call(look())
+            assert market.data.get_stats().freshness == 1.0
+        assert market.accounting().duplicate == 1500
+        assert market.data.get_validation_errors() == []
+        # Told again and again over one connection they are all that comes.
+        for _ in range(3):
+            now[0] += 7.0
+            feed.trades(*old[-5:])
+            call(look())
+        assert market.data.get_stats().freshness == 0.0
+        assert len(market.data.get_validation_errors(type="all_refused")) == 1
+
+
 def test_errors_come_newest_first_and_bounded() -> None:
     feed = HandFeed()
     with open_market(feed) as market:
         market.data.enable_validation()
         for i in range(1200):
-            feed.quotes((START + i * SECOND, 101.0, 1.0, 100.0, 1.0))
+            feed.quotes((START + 90 * i * SECOND, 101.0, 1.0, 100.0, 1.0))
         errors = market.data.get_validation_errors(limit=10)
-        assert [error.time_ns for error in errors] == [START + i * SECOND for i in range(1199, 1189, -1)]
+        assert [error.time_ns for error in errors] == [START + 90 * i * SECOND for i in range(1199, 1189, -1)]
         assert len(market.data.get_validation_errors(limit=10_000)) == 1000
         assert market.data.get_validation_stats().by_type["quote_crossed"] == 1200
         assert market.data.get_validation_errors(limit=0) == []

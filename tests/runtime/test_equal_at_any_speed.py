@@ -106,12 +106,12 @@ def test_a_recording_closes_the_same_bars_at_any_speed(
 ) -> None:
     path = tmp_path / "recording.json"
     made = {
-        "rows": lambda: rows_file(path, walk(1, 700)),
-        "rows of whole seconds": lambda: rows_file(path, walk(2, 700, late=0.03, grain=SECOND)),
-        "late rows": lambda: rows_file(path, walk(3, 700, late=0.05)),
-        "late frames": lambda: frames_file(path, walk(4, 700, late=0.05)),
-        "quotes": lambda: frames_file(path, walk(5, 700), quotes=True),
-        "rows of quotes": lambda: quotes_file(path, walk(6, 700)),
+        "rows": lambda: rows_file(path, walk(1, 400)),
+        "rows of whole seconds": lambda: rows_file(path, walk(2, 400, late=0.03, grain=SECOND)),
+        "late rows": lambda: rows_file(path, walk(3, 400, late=0.05)),
+        "late frames": lambda: frames_file(path, walk(4, 400, late=0.05)),
+        "quotes": lambda: frames_file(path, walk(5, 400), quotes=True),
+        "rows of quotes": lambda: quotes_file(path, walk(6, 400)),
         "candles": lambda: candles_file(path, 200),
     }[name]()
     symbol = "XAUUSD" if name == "rows of quotes" else "X"

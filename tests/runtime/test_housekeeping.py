@@ -31,12 +31,14 @@ def test_a_disk_that_takes_nothing_is_told_and_the_bars_stay_in_memory(tmp_path:
         segments = market.data.engine.overflow["1min"].segments
         call(housekeeping.look())
         shutil.rmtree(segments.folder)
+        segments.folder.write_text("in the way")
         now = 600.0
         call(housekeeping.look())
         event = told.get(timeout=LIMIT_SECONDS)
         assert event.alert_type == "disk"
         assert "disk_cache_path" in event.description
         assert len(market.data.get_all_data("1min")) == 300
+        segments.folder.unlink()
         segments.folder.mkdir()
         now = 1199.0
         call(housekeeping.look())

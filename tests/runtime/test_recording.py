@@ -146,16 +146,39 @@ def test_a_recording_is_stopped_while_the_feed_is_being_opened(
 class _Failing(_Ahead):
     """A venue that refuses after ten frames."""
 
+    error: Exception = FeedError("the venue has closed for good")
+
     async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
         """Fail."""
         await super().run(on_frame, on_status)
-        raise FeedError("the venue has closed for good")
+        raise self.error
 
 
+class _Broken(_Failing):
+    """An adapter that fails after ten frames."""
+
+    error = ValueError("closed for good")
+
+
+class _Unwritten(_Ahead):
+    """An adapter that does not write what it has as JSON."""
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Send a dictionary."""
+        on_frame({"e": "clock", "t": self.now})  # type: ignore[arg-type]  # is what is wrong
+
+
+def test_what_is_neither_text_nor_bytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "unwritten", f"{__name__}:_Unwritten")
+    with pytest.raises(FeedError, match=r"must be text .* not a dict"):
+        asyncio.run(record("X", tmp_path / "day.jsonl", "unwritten"))
+
+
+@pytest.mark.parametrize("kind", [_Failing, _Broken])
 def test_a_feed_that_ends_with_an_error_is_told_and_its_frames_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[Feed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(registry.BUILT_IN, "failing", f"{__name__}:_Failing")
+    monkeypatch.setitem(registry.BUILT_IN, "failing", f"{__name__}:{kind.__name__}")
     with pytest.raises(FeedError, match="closed for good"):
         asyncio.run(record("X", tmp_path / "day.jsonl", "failing"))
     assert len((tmp_path / "day.jsonl").read_text().splitlines()) == 11

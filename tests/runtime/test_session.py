@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
+import math
 import queue
+import re
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
 
+import pandas as pd
 import pytest
 
 import mdnb
 from mdnb.clock import MarketClock, SystemClock
-from mdnb.errors import FeedError, FeedRefusedError, OptionError, WaitTimeoutError
+from mdnb.errors import (
+    ClosedError,
+    FeedError,
+    FeedRefusedError,
+    NoDataError,
+    OptionError,
+    SymbolError,
+    WaitTimeoutError,
+)
 from mdnb.feeds.base import Feed, OnFrame, OnStatus
 from mdnb.feeds.connection import Endpoint, WebSocketFeed
-from mdnb.feeds.timeouts import Backoff, Timeouts
+from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
-from tests.manager.hand import SECOND, START, HandFeed, bar, open_market, trade
+from tests.manager.hand import SECOND, START, HandFeed, bar, minutes, open_market, trade
 
 
 def test_a_market_of_no_timeframe_is_refused() -> None:
@@ -31,7 +44,7 @@ def test_a_market_of_no_timeframe_is_refused() -> None:
 class NeverConnected(HandFeed):
     """Gives up, with a reason or an error."""
 
-    def __init__(self, detail: str = "", error: FeedError | None = None) -> None:
+    def __init__(self, detail: str = "", error: Exception | None = None) -> None:
         super().__init__()
         self.detail, self.error = detail, error
 
@@ -54,15 +67,27 @@ def test_a_venue_that_refuses_the_connection_is_heard() -> None:
     assert caught.value is error
 
 
-class Ending(HandFeed):
-    """Is connected until told to end, with an error or without."""
+@pytest.mark.parametrize(
+    ("error", "reason"), [(ValueError("bad key"), "ValueError: bad key"), (KeyError(), "KeyError")]
+)
+def test_whatever_ends_a_feed_before_it_is_connected_is_named(error: Exception, reason: str) -> None:
+    with pytest.raises(FeedError) as caught:
+        open_market(NeverConnected("no route", error))
+    assert str(caught.value) == f"the feed ended before it was connected: {reason}"
+    assert caught.value.__cause__ is error
 
-    def __init__(self, error: FeedError | None = None) -> None:
+
+class Ending(HandFeed):
+    """Is connected until told to end, with an error or without, and with a word or without."""
+
+    def __init__(self, error: BaseException | None = None, word: str = "") -> None:
         super().__init__(clock=SystemClock())
-        self.error = error
+        self.error, self.word = error, word
 
     async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
         await super().run(on_frame, on_status)
+        if self.word:
+            on_status(self.word, "")
         if self.error is not None:
             raise self.error
 
@@ -83,15 +108,74 @@ def test_a_feed_that_ends_closes_its_bars_and_waits_for_none(
     with open_market(feed, "1day") as market, caplog.at_level(logging.ERROR, "mdnb"):
         session = market._parts.session
         feed.trades((time.time_ns() - SECOND, 100.0, 1.0, 1, 1, 0))
-        assert session._timer is not None
+        assert session.closing_timer.is_set
         feed.end()
         market.wait_ended(LIMIT_SECONDS)
-        assert session._timer is None
+        assert not session.closing_timer.is_set
         frame = market.data.get_data("1day", closed_only=True)
         assert frame["close"].tolist() == [100.0]
         assert frame.attrs["partial"] == (0,)
     told = [record.getMessage() for record in caplog.records]
     assert told == ([] if error is None else ["the feed ended: the venue has shut down"])
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("socket gone"), "ValueError: socket gone"),
+        (FeedError("kicked out"), "kicked out"),
+        (asyncio.CancelledError(), "CancelledError"),
+        (SystemExit(3), "SystemExit: 3"),
+        (OptionError("no such channel"), "no such channel"),
+        (None, "its run() returned without a word"),
+    ],
+)
+def test_whatever_ends_a_feed_is_told_at_once_and_kept(
+    error: BaseException | None, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = Ending(error)
+    with caplog.at_level(logging.INFO, "mdnb"), open_market(feed, "1day") as market:
+        said: queue.Queue[mdnb.Event] = queue.Queue()
+        market.on("connection_status_changed", said.put)
+        feed.trades((time.time_ns() - SECOND, 100.0, 1.0, 1, 1, 0))
+        assert market.data.get_stats().freshness == 1.0
+        bus = market._parts.session.bus
+
+        async def wait_while_it_ends() -> None:
+            waiting = asyncio.ensure_future(bus.wait_for("data_gap"))
+            await asyncio.sleep(0)
+            feed._done.set()
+            await waiting
+
+        with pytest.raises(FeedError, match=f"the feed ended: {re.escape(reason)}$"):
+            call(wait_while_it_ends())
+        market.wait_ended(LIMIT_SECONDS)
+        event = said.get(timeout=LIMIT_SECONDS)
+        assert (event.status, event.detail) == (market.status, reason) == ("closed", reason)
+        with pytest.raises(FeedError, match=re.escape(reason)):
+            market.wait_for("new_bar", timeout=LIMIT_SECONDS)
+        with pytest.raises(FeedError, match=re.escape(reason)):
+            market.data.get_current_quote()
+        assert market.price == 100.0
+        stats = market.data.get_stats()
+        assert (stats.freshness, stats.data_quality_score) == (0.0, 0.0)
+        [kept] = [found for found in market.data.get_validation_errors() if found.type == "feed_ended"]
+        assert kept.description == f"the feed ended: {reason}"
+        assert f"closed ({reason})" in str(market)
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+    assert told == [f"the feed ended: {reason}"]
+    assert said.empty()
+
+
+def test_a_feed_that_says_that_it_is_closed_ends_as_it_should(caplog: pytest.LogCaptureFixture) -> None:
+    feed = Ending(word="closed")
+    with caplog.at_level(logging.INFO, "mdnb"), open_market(feed, "1day") as market:
+        feed.end()
+        market.wait_ended(LIMIT_SECONDS)
+        with pytest.raises(ClosedError, match="the market is at its end"):
+            market.wait_for("new_bar", timeout=LIMIT_SECONDS)
+        assert market.data.get_validation_errors() == []
+    assert caplog.records == []
 
 
 def test_a_feed_that_goes_on_after_it_was_closed_is_stopped() -> None:
@@ -132,6 +216,221 @@ def test_a_message_that_is_not_understood_is_told_of_and_the_feed_goes_on() -> N
         assert "was not understood" in event.description
         feed.trades(trade(0, 100.0, 1.0, 0))
         assert market.data.get_data("1min")["close"].tolist() == [100.0]
+
+
+def trades_frame(*row: object, symbol: str = "X") -> str:
+    return json.dumps({"e": "trades", "s": symbol, "r": [row]})
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason", "shown"),
+    [
+        ({"e": "trades"}, "bytes, not a dict; write it with json.dumps", "{'e': 'trades'}"),
+        (None, "bytes, not a NoneType; write it with json.dumps", "None"),
+        ("not json", "not JSON", "not json"),
+        (b"\xff{}", "not UTF-8", "\ufffd{}"),
+        (trades_frame(1.5, 100.25, 1.0, 1, 0, -1), "wrong shape at $.r[0][0]", '{"e": "trades"'),
+        (trades_frame(START, "100.25", 1.0, 1, 0, -1), "wrong shape at $.r[0][1]", '"100.25"'),
+        (
+            '{"e":"trades","s":"X","r":[1,100.25,1,1,0,-1]}',
+            "wrong shape at $.r[0]",
+            '"r":[1,100.25,1,1,0,-1]}',
+        ),
+        (trades_frame(START, math.nan, 1.0, 1, 0, -1), "not JSON", "NaN"),
+    ],
+)
+def test_a_feed_none_of_whose_frames_is_understood_says_so_everywhere(
+    frame: Any, reason: str, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = HandFeed()
+    with caplog.at_level(logging.INFO), open_market(feed, "1min") as market:
+        for _ in range(4):
+            call(feed._send([frame]))
+        stats, taken = market.data.get_stats(), market.data.get_accounting()
+        assert (taken.frames, taken.malformed, stats.malformed_share) == (4, 4, 1.0)
+        assert (stats.freshness, stats.data_quality_score) == (0.0, 0.0)
+        [kept] = market.data.get_validation_errors()
+        assert (kept.type, kept.count) == ("malformed", 4)
+        assert f"{reason}: " in kept.description
+        assert shown in kept.description
+        assert f"malformed {kept.count} in 4 frames; {kept.description}" in str(market)
+        with pytest.raises(NoDataError, match=re.escape(f"and 4 times {kept.description}")):
+            market.data.get_current_price(timeout=0.01)
+        # What is understood then, is.
+        feed.trades(trade(0, 100.0, 1.0, 0))
+        stats = market.data.get_stats()
+        assert (stats.freshness, stats.malformed_share) == (1.0, 4 / 5)
+        assert stats.data_quality_score == pytest.approx(stats.completeness * (1 - 4 / 5))
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == kept.description
+
+
+def test_one_odd_message_in_a_quiet_market_costs_its_share_and_not_its_freshness() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        for time_ns in range(START, START + 99):
+            feed.send({"e": "clock", "t": time_ns})
+        feed.send("{oops")
+        stats = market.data.get_stats()
+        assert (stats.freshness, stats.malformed_share) == (1.0, 0.01)
+
+
+def test_of_frames_that_are_not_understood_the_last_is_kept_among_other_findings() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        feed.send("first" * 1000)
+        feed.trades(trade(0, 100.0, -1.0, 0))
+        feed.send("last" * 1000)
+        found = market.data.get_validation_errors()
+        assert [(one.type, one.count) for one in found] == [("malformed", 2), ("size_negative", 1)]
+        assert found[0].description.endswith(": " + "last" * 30 + "…")
+
+
+class Elsewhere(HandFeed):
+    """Sends what nobody follows, and is stale at once."""
+
+    liveness = Liveness("frames", stale_seconds=0.01)
+
+
+def test_a_feed_that_sends_only_what_nobody_follows_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    feed = Elsewhere()
+    with caplog.at_level(logging.INFO, "mdnb"), open_market(feed, "1min") as market:
+        told: queue.Queue[mdnb.Event] = queue.Queue()
+        market.on("data_quality_alert", told.put)
+        feed.send(trades_frame(START, 100.25, 1.0, 1, 0, -1, symbol="Y"))
+        event = told.get(timeout=LIMIT_SECONDS)
+        while event.alert_type == "feed_stale":
+            event = told.get(timeout=LIMIT_SECONDS)
+        sentence = "all data of the feed is of other symbols, such as 'Y'; followed is 'X'"
+        assert (event.alert_type, event.description) == ("other_symbols", sentence)
+        assert market.data.get_stats().data_quality_score == 0.0
+        assert [one.description for one in market.data.get_validation_errors(type="other_symbols")] == [
+            sentence
+        ]
+        assert sentence in str(market)
+        with pytest.raises(NoDataError, match="all that comes is of other symbols, such as 'Y'"):
+            market.data.get_current_price(timeout=0.01)
+        call(market._parts.session.housekeeping.look())
+        feed.trades(trade(0, 100.0, 1.0, 0))
+        assert not market._parts.session.markets["X"].gets_only_others
+    assert [record.getMessage() for record in caplog.records] == [sentence]
+
+
+def test_trades_of_symbols_that_nobody_follows_are_counted_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    feed = HandFeed()
+    with caplog.at_level(logging.INFO, "mdnb"), open_market(feed, "1min") as market:
+        feed.trades(trade(0, 100.0, 1.0, 0))
+        feed.send(trades_frame(START, 100.25, 1.0, 1, 0, 1, symbol="Y"))
+        feed.send(trades_frame(START, 100.25, 1.0, 1, 0, 1, symbol="X "))
+        taken = market.accounting()
+        assert (taken.received, taken.in_bars, taken.balanced) == (1, 1, True)
+        assert dict(taken.other_symbols) == {"Y": 1, "X ": 1}
+        assert "of symbols that nobody follows: 1 'X ', 1 'Y'" in str(taken)
+        assert "2 records of symbols that nobody follows: 1 'X ', 1 'Y'" in str(market)
+        housekeeping = market._parts.session.housekeeping
+        call(housekeeping.look())
+        call(housekeeping.look())
+        sentence = "data of symbols that nobody follows is left out: 1 'X ', 1 'Y'; followed is 'X'"
+        [kept] = market.data.get_validation_errors(type="other_symbols")
+        assert kept.description == sentence
+        assert f"{sentence} (2 records so far)" in str(market)
+    assert [record.getMessage() for record in caplog.records] == [sentence]
+
+
+def test_what_is_left_out_is_told_at_the_end_at_the_latest(caplog: pytest.LogCaptureFixture) -> None:
+    feed = HandFeed()
+    with caplog.at_level(logging.INFO, "mdnb"), open_market(feed, "1min"):
+        feed.send({"e": "quotes", "s": "Y", "r": [[START, 1.0, 1.0, 2.0, 1.0], [START, 1.0, 1.0, 2.0, 1.0]]})
+    [record] = caplog.records
+    assert (record.levelname, "2 'Y'" in record.getMessage()) == ("WARNING", True)
+
+
+def test_the_accounting_has_what_was_not_understood_by_reason_and_the_last_of_it() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        feed.send("{oops", {"e": "stranger", "t": START}, "{oops again")
+        feed.trades(trade(0, 100.0, 1.0, 0))
+        taken = market.accounting()
+        assert (taken.frames, taken.malformed) == (4, 3)
+        assert dict(taken.malformed_reasons) == {"not JSON": 2, "unknown message": 1}
+        assert taken.last_malformed == "{oops again"
+        assert "malformed: 2 'not JSON', 1 'unknown message'; the last one: {oops again" in str(taken)
+
+
+def test_the_names_of_what_is_counted_are_bounded() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        feed.send(*(trades_frame(START, 1.0, 1.0, 1, 0, 1, symbol=f"Y{i}") for i in range(300)))
+        taken = market.accounting()
+        assert (taken.other_symbols_total, len(taken.other_symbols), taken.other_symbols["…"]) == (
+            300,
+            101,
+            200,
+        )
+
+
+NANOSECONDS = 1_000_000_000
+UNITS = [("seconds", NANOSECONDS), ("milliseconds", NANOSECONDS // 1000), ("microseconds", 1000)]
+
+
+@pytest.mark.parametrize(("unit", "factor"), UNITS)
+def test_times_in_another_unit_are_told_of_once(
+    unit: str, factor: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = time.time_ns() // factor
+    feed = HandFeed()
+    with caplog.at_level(logging.WARNING, "mdnb"), open_market(feed, "1min") as market:
+        feed.send({"e": "clock", "t": START})
+        for number in range(3):
+            feed.trades((given + number, 100.0, 1.0, 1, 1, number))
+        [kept] = market.data.get_validation_errors(type="time_unit")
+    said = f"times are nanoseconds since 1970 (UTC), and these look like {unit}; multiply them by {factor:,}"
+    assert kept.description == f"a time of {given} is {pd.Timestamp(given):%Y-%m-%d %H:%M:%S}: {said}"
+    assert [record.getMessage() for record in caplog.records] == [f"the feed: {kept.description}"]
+
+
+@pytest.mark.parametrize("kind", ["bars", "trades"])
+def test_a_history_in_another_unit_is_told_of_once(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Milliseconds(HandFeed):
+        async def history_bars(self, *asked: Any) -> Any:
+            return [(row[0] // 1_000_000, *row[1:]) for row in minutes(-60, 60)] if kind == "bars" else None
+
+        async def history_trades(self, *asked: Any) -> Any:
+            return [(row[0] // 1_000_000, *row[1:]) for row in (trade(-2, 100.0), trade(-1, 100.0))]
+
+    with (
+        caplog.at_level(logging.WARNING, "mdnb"),
+        open_market(Milliseconds(minutes(-60, 60)), "1min", "5min") as market,
+    ):
+        [kept] = market.data.get_validation_errors(type="time_unit")
+        assert "these look like milliseconds; multiply them by 1,000,000" in kept.description
+    told = [record.getMessage() for record in caplog.records if "look like" in record.getMessage()]
+    assert told == [f"the history of X: {kept.description}"]
+
+
+def test_a_word_that_says_nothing_of_the_connection_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market, caplog.at_level(logging.ERROR, "mdnb"):
+        feed.status("disconected")
+        feed.status("disconected")
+        assert market.status == "connected"
+        [finding] = market.data.get_validation_errors()
+        assert finding.type == "unknown_status"
+        assert "'disconected'" in finding.description
+        assert "Did you mean 'disconnected'?" in finding.description
+    assert [record.getMessage() for record in caplog.records] == [finding.description]
+
+
+def test_a_word_that_says_nothing_is_why_there_is_no_connection() -> None:
+    class Misspelt(HandFeed):
+        async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+            on_status("Connected", "")
+            await self._done.wait()
+
+    assert "said 'Connected'" in refused_by(Misspelt(), 0.05)
 
 
 def test_waiting_for_the_end_of_a_feed_that_goes_on_says_for_how_long() -> None:
@@ -214,7 +513,7 @@ def test_a_venue_that_cannot_be_reached_is_an_error_with_address_and_reason(
 ) -> None:
     with listening(act) as port:
         said = refused_by(Far(f"{scheme}://127.0.0.1:{port}/v1?token=s3cret"))
-    assert said.startswith(f"no connection to {scheme}://127.0.0.1:{port}/v1 within 2 s: {reason}")
+    assert said.startswith(f"no connection to {scheme}://127.0.0.1:{port} within 2 s: {reason}")
     assert "connect_timeout=" in said
     assert "s3cret" not in said
 
@@ -325,7 +624,7 @@ def test_a_clock_that_is_ahead_closes_no_bar_early() -> None:
         session = market._parts.session
 
         async def look() -> None:
-            session._close_due()
+            session.closing_timer.close_due()
 
         off.trade(10)
         call(look())
@@ -376,3 +675,39 @@ def test_the_history_waits_until_it_is_known_who_is_wrong() -> None:
 
     with open_market(Prompt([bar(0, 100.0)], clock=off.clock, trades=[trade(1, 100.0)]), "1min"):
         assert asked == [START + 120 * SECOND]
+
+
+def test_a_replay_that_has_ended_keeps_its_quality() -> None:
+    with mdnb.live("GC", ["1min"], feed="replay:dataset:gold-ticks?speed=max") as market:
+        market.wait_ended(LIMIT_SECONDS)
+        stats = market.data.get_stats()
+        assert (stats.freshness, stats.data_quality_score) == (1.0, 100.0)
+
+
+def test_a_symbol_that_is_not_followed_is_refused_with_those_that_are() -> None:
+    with open_market(HandFeed()) as market:
+        session = market._parts.session
+        assert session.market("X").symbol == "X"
+        for symbol in ("Z", 7):
+            with pytest.raises(SymbolError, match=rf"^{symbol!r} is not followed here\. .*Allowed: X\.$"):
+                session.market(symbol)  # type: ignore[arg-type]  # what somebody may try
+
+
+def test_what_ends_a_feed_is_told_also_where_it_said_before_that_it_closes() -> None:
+    class Closing(HandFeed):
+        async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+            await super().run(on_frame, on_status)
+            on_status("closed", "by the venue")
+            raise FeedError("the key has run out")
+
+    feed = Closing()
+    with open_market(feed) as market:
+        told: queue.Queue[mdnb.Event] = queue.Queue()
+        market.on("connection_status_changed", told.put)
+        call(feed.close())
+        market.wait_ended(LIMIT_SECONDS)
+        said = [told.get(timeout=LIMIT_SECONDS) for _ in range(2)]
+    assert [(event.status, event.detail) for event in said] == [
+        ("closed", "by the venue"),
+        ("closed", "the key has run out"),
+    ]

@@ -87,14 +87,20 @@ def test_a_handler_in_a_script_has_it_played_from_its_beginning(ends: list[pd.Ti
 
 
 def test_a_handler_finds_nothing_later_than_its_event(ends: list[pd.Timestamp]) -> None:
-    later: list[tuple[pd.Timestamp, pd.Timestamp]] = []
+    later: list[tuple[pd.Timestamp, str, pd.Timestamp]] = []
     told: list[pd.Timestamp] = []
 
     def look(event: mdnb.Event) -> None:
         told.append(event.time)
+        known = event.view.time
         newest = live["1min"].frame.index[-1]
-        if newest > event.view.time:
-            later.append((event.view.time, newest))
+        if newest > known:
+            later.append((known, "start", newest))
+        for name in TIMEFRAMES:
+            closed_at = live.data.get_data(name, closed_only=True, with_times=True)["closed_at"]
+            later.extend((known, name, at) for at in closed_at if at > known)
+        if (now := live.alignment().time) != known:
+            later.append((known, "alignment", now))
 
     with gold() as live:
         live.on("bars_closed", look)

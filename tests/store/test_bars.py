@@ -78,10 +78,10 @@ def test_the_store_holds_the_newest_bars_and_frames_never_change(
             store.settle()
             model = model[-limit:]
             wanted = number - size
-            if wanted > model[0][0] // MINUTE:
-                made = row(wanted, 5.0)
-                store.put(made, AMENDED)
-                model = sorted({held[0]: held for held in [*model, made]}.values())
+            first = model[0][0] // MINUTE
+            made = [row(at, 5.0) for at in range(wanted, wanted + size, 2) if first < at <= number]
+            store.put_all(made, AMENDED)
+            model = sorted({held[0]: held for held in [*model, *made]}.values())
         store.settle()
         model = model[-limit:]
         forming = row(number + 1, 9.0)
@@ -230,3 +230,34 @@ def test_ticks_put_between_others_drive_out_the_oldest() -> None:
         (8, IN_BARS),
     ]
     assert (store.total, store.reaches(1), store.reaches(2)) == (6, False, True)
+
+
+def test_one_bar_is_the_first_and_the_last_staged_or_settled() -> None:
+    store = BarStore(10)
+    assert (store.first_start_ns(), store.last_start_ns()) == (None, None)
+    for start in (60_000_000_000, 120_000_000_000):
+        store.stage((start, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 1.0))
+        assert (store.first_start_ns(), store.last_start_ns()) == (60_000_000_000, start)
+        store.settle()
+        assert (store.first_start_ns(), store.last_start_ns()) == (60_000_000_000, start)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 10**6), st.booleans()), max_size=30),
+    st.integers(3, 40),
+)
+def test_each_bar_keeps_its_own_flags_and_closing_time(bars: list[tuple[int, int, bool]], limit: int) -> None:
+    store = BarStore(limit)
+    for number, (flags, closed_us, settles) in enumerate(bars):
+        store.stage(row(number), flags, closed_us * 1000)
+        if settles:
+            store.settle()
+    held = len(store)
+    assert min(len(bars), limit) <= held <= len(bars)
+    assert store.total == len(bars)
+    kept = bars[len(bars) - held :]
+    assert [store.row(at)[1] for at in range(held)] == [flags for flags, _, _ in kept]
+    assert store.closed_us(held).tolist() == [closed_us for _, closed_us, _ in kept]
+    partial = tuple(at for at, (flags, _, _) in enumerate(kept) if flags & PARTIAL)
+    assert store.partial(0, held) == partial
+    assert store.columns(0, held).flags.tolist() == [flags for flags, _, _ in kept]

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+import mdnb.store.book
 from mdnb.decode import decoder
 from mdnb.errors import OptionError
 from mdnb.feeds.simulator import SimulatorFeed
@@ -108,6 +109,77 @@ def test_it_is_the_naive_book_after_every_update(
     assert book.ready == (book.snapshots > 0)
     assert book.time_ns == max((update.ts_ns for update in updates), default=0)
     assert book.crossed + book.locked <= book.crossed_removed
+
+
+@given(st.one_of(st.tuples(st.just(0.1), updates_of(computed)), st.tuples(st.none(), updates_of(written))))
+def test_it_is_the_naive_book_where_most_levels_are_not_unfolded(
+    given_updates: tuple[float | None, list[DepthUpdate]],
+) -> None:
+    tick, updates = given_updates
+    book, naive = OrderBook(tick), Naive()
+    with pytest.MonkeyPatch.context() as patch:
+        # As with thousands of levels.
+        for name, count in (("_MANY", 2), ("_NEAR", 2), ("_FEW", 1)):
+            patch.setattr(mdnb.store.book, name, count)
+        for at, update in enumerate(updates):
+            book.apply(update)
+            naive.apply(update)
+            assert len(book) == sum(map(len, naive.sides))
+            assert (book.refused, book.crossed_removed) == (naive.refused, naive.removed)
+            # What is read is unfolded: not all of it each time.
+            count = (1, 2, 0, 100)[at % 4]
+            assert rounded(book.levels(count)) == naive.levels(count)
+    assert rounded(book.levels(100)) == naive.levels(100)
+
+
+@given(updates_of(written), st.integers(1, 5))
+def test_a_limit_is_the_best_of_the_naive_book_as_far_as_it_is_known(
+    updates: list[DepthUpdate], limit: int
+) -> None:
+    for many in (2, 4096):
+        book = OrderBook(0.1, limit=limit)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(mdnb.store.book, "_MANY", many)
+            for update in updates:
+                # What a venue with that depth tells: its best levels before, and what changed of these.
+                naive = Naive()
+                before = book.levels(100)
+                naive.apply(DepthUpdate(0, True, *before))
+                naive.refused = book.refused
+                book.apply(update)
+                naive.stamp = 1
+                naive.apply(update)
+                if not update.snapshot and book.crossed_removed:
+                    continue  # whose level is older the venue alone knows
+                assert rounded(book.levels(100)) == naive.levels(limit)
+
+
+def test_half_a_million_levels_a_side_are_bounded_by_what_is_subscribed_and_read_as_far_as_asked() -> None:
+    count = 500_000
+    bids = [(round(100_000 - at / 100, 2), 1.0 + at % 7) for at in range(count)]
+    asks = [(round(100_000 + (at + 1) / 100, 2), 1.0 + at % 5) for at in range(count)]
+    dice = random.Random(7)
+    shuffled = (dice.sample(bids, count), dice.sample(asks, count))
+    whole, bounded = OrderBook(0.01), OrderBook(0.01, limit=1_000)
+    for book in (whole, bounded):
+        book.apply(DepthUpdate(1, True, *shuffled))
+        assert book.levels(10) == (bids[:10], asks[:10])
+    assert (len(whole), len(bounded)) == (2 * count, 2_000)
+    # Nothing but the top is unfolded, whatever changes far below.
+    whole.apply(DepthUpdate(2, False, [(price, 0.0) for price, _ in bids[-50_000:]], []))
+    whole.apply(DepthUpdate(3, False, [(bids[400_000][0], 9.0)], []))
+    assert len(whole) == 2 * count - 50_000
+    assert max(len(side.keys) for side in (whole._bids, whole._asks)) < 10_000
+    # The top goes, and what was below it is there.
+    for book in (whole, bounded):
+        book.apply(DepthUpdate(4, False, [(price, 0.0) for price, _ in bids[:900]], []))
+    assert whole.levels(5)[0] == bids[900:905]
+    # Of what lies below the subscribed depth nothing is known until the venue tells it.
+    assert bounded.levels(5_000)[0] == bids[900:1_000]
+    bounded.apply(DepthUpdate(5, False, bids[1_000:1_900], []))
+    assert bounded.levels(5_000)[0] == bids[900:1_900]
+    expected = [*bids[900:400_000], (bids[400_000][0], 9.0), *bids[400_001:-50_000]]
+    assert whole.levels(count)[0] == expected
 
 
 @given(updates_of(written), st.integers(1, 5))
@@ -413,3 +485,22 @@ def test_the_simulators_stream_is_the_exchanges_own_ladder(symbol: str) -> None:
         assert book.time_ns == update.ts_ns
     assert [update.snapshot for update in updates[:2]] == [True, False]
     assert (book.refused, book.crossed, book.locked, book.crossed_removed) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("count", [3, 3_000])
+@pytest.mark.parametrize("tick", [0.01, None])
+def test_levels_below_zero_are_levels_where_prices_may_be(count: int, tick: float | None) -> None:
+    bids = [(round(-0.01 * i, 2), 1.0 + i) for i in range(1, count + 1)]
+    asks = [(round(0.01 * i, 2), 1.0 + i) for i in range(count)]
+    book = OrderBook(tick, positive_prices=False)
+    book.apply(DepthUpdate(1, True, bids, asks))
+    assert book.levels(3) == (bids[:3], asks[:3])
+    book.apply(DepthUpdate(2, False, [(-0.01, 0.0), (-0.02, 7.0), (bids[-1][0], 9.0)], [(0.0, 0.0)]))
+    assert book.levels(2) == (
+        [(-0.02, 7.0), bids[2]] if count > 3 else [(-0.02, 7.0), (-0.03, 9.0)],
+        asks[1:3],
+    )
+    assert (book.refused, len(book)) == (0, 2 * count - 2)
+    of_shares = OrderBook(tick)
+    of_shares.apply(DepthUpdate(1, True, bids, asks))
+    assert (of_shares.refused, len(of_shares)) == (count + 1, count - 1)

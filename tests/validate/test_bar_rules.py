@@ -21,26 +21,14 @@ from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Record
 from mdnb.validate import bar_rules, bar_times, scale_rules
 from mdnb.validate.findings import QualityFinding, findings_of
+from tests.validate.bars import Bars
 
 _MINUTE_US = 60_000_000
 _MONDAY_US = 1_772_409_600_000_000  # 2026-03-02 00:00 UTC
 _COLUMNS = ("open", "high", "low", "close", "volume")
 
 
-@dataclasses.dataclass
-class _Bars:
-    time_us: NDArray[np.int64]
-    open: NDArray[np.float64]
-    high: NDArray[np.float64]
-    low: NDArray[np.float64]
-    close: NDArray[np.float64]
-    volume: NDArray[np.float64]
-
-    def take(self, rows: object) -> _Bars:
-        return _Bars(**{one.name: getattr(self, one.name)[rows] for one in dataclasses.fields(self)})
-
-
-def _bars(count: int = 300, seed: int = 1) -> _Bars:
+def _bars(count: int = 300, seed: int = 1) -> Bars:
     """Return good minute bars on a quarter tick."""
     rng = np.random.default_rng(seed)
     close = 21_000 + 0.25 * np.cumsum(rng.integers(-8, 9, count))
@@ -48,14 +36,14 @@ def _bars(count: int = 300, seed: int = 1) -> _Bars:
     high = np.maximum(open_, close) + 0.25 * rng.integers(0, 8, count)
     low = np.minimum(open_, close) - 0.25 * rng.integers(0, 8, count)
     volume = np.round(np.exp(rng.normal(5, 0.7, count)))
-    return _Bars(_MONDAY_US + _MINUTE_US * np.arange(count), open_, high, low, close, volume)
+    return Bars(_MONDAY_US + _MINUTE_US * np.arange(count), open_, high, low, close, volume)
 
 
 def _grid(name: str = "1min", sessions: Sessions | None = None) -> Grid:
     return Grid(Timeframe.parse(name), sessions or Sessions.always())
 
 
-def _rows(bars: _Bars, found: list[QualityFinding], type: str) -> list[int]:
+def _rows(bars: Bars, found: list[QualityFinding], type: str) -> list[int]:
     """Return the row numbers that findings of a type speak of."""
     rows: list[int] = []
     for one in found:
@@ -113,6 +101,19 @@ def test_consistency_is_its_definition(rows: list[tuple[int, int, int, int]]) ->
     bars.open, bars.high, bars.low, bars.close = np.array(rows, dtype=float).reshape(-1, 4).T
     expected = [i for i, row in enumerate(rows) if row[1] != max(row) or row[2] != min(row)]
     assert _rows(bars, bar_rules.check_consistency(bars), "ohlc_inconsistent") == expected
+
+
+def test_where_prices_pass_through_zero_neither_they_nor_their_ratios_are_faults() -> None:
+    fall = np.linspace(1.0, -1.0, 300).round(2)
+    bars = dataclasses.replace(_bars(), open=fall, high=fall + 0.02, low=fall - 0.02, close=fall)
+    spread = Instrument("CLK0-CLM0", 0.01, positive_prices=False)
+    kinds = {"price_not_positive", "unit_change", "split_not_applied"}
+    assert not {one.type for one in bar_rules.check_bars(bars, instrument=spread)} & kinds
+    positive = dataclasses.replace(spread, positive_prices=True)
+    found = [
+        one for one in bar_rules.check_bars(bars, instrument=positive) if one.type == "price_not_positive"
+    ]
+    assert len(found) > 0
 
 
 def test_noise_of_scaled_prices_is_not_off_the_tick() -> None:
@@ -264,12 +265,12 @@ def test_a_finding_tells_its_time_in_its_zone() -> None:
 # Children
 
 
-def _aggregate(bars: _Bars, rule: str) -> _Bars:
+def _aggregate(bars: Bars, rule: str) -> Bars:
     frame = pd.DataFrame({name: getattr(bars, name) for name in _COLUMNS})
     frame.index = pd.to_datetime(bars.time_us, unit="us", utc=True)
     how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
     made = frame.resample(rule).agg(how).dropna()
-    return _Bars(made.index.as_unit("us").asi8, *(made[name].to_numpy(float).copy() for name in _COLUMNS))
+    return Bars(made.index.as_unit("us").asi8, *(made[name].to_numpy(float).copy() for name in _COLUMNS))
 
 
 def test_bars_are_held_against_what_they_are_made_of() -> None:
@@ -295,12 +296,12 @@ def test_bars_that_their_children_cover_in_part_are_not_compared() -> None:
     assert _rows(bars, found, "children_differ") == [0, 59]
 
 
-def _lean(path: Path, scale: float = 1.0) -> dict[str, _Bars]:
+def _lean(path: Path, scale: float = 1.0) -> dict[str, Bars]:
     made = {}
     with zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
             table = np.loadtxt(io.BytesIO(archive.read(member)), delimiter=",", ndmin=2)
-            made[member] = _Bars(
+            made[member] = Bars(
                 (table[:, 0] * 1000).astype(np.int64),
                 *(table[:, i] * scale for i in range(1, 5)),
                 table[:, 5],
@@ -327,18 +328,18 @@ def test_a_venues_minutes_are_what_its_seconds_add_up_to(shared_data: Path) -> N
 # Units and splits: the repaired twin is the truth
 
 
-def _yahoo(path: Path) -> _Bars:
+def _yahoo(path: Path) -> Bars:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     rows.sort(key=lambda row: dt.datetime.fromisoformat(row.get("Date") or row["Datetime"]))
     stamps = [dt.datetime.fromisoformat(row.get("Date") or row["Datetime"]) for row in rows]
-    return _Bars(
+    return Bars(
         np.array([int(stamp.timestamp()) * 1_000_000 for stamp in stamps]),
         *(np.array([float(row[name.capitalize()]) for row in rows]) for name in _COLUMNS),
     )
 
 
-def _pair(shared_data: Path, name: str) -> tuple[_Bars, _Bars, NDArray[np.bool_]]:
+def _pair(shared_data: Path, name: str) -> tuple[Bars, Bars, NDArray[np.bool_]]:
     """Return the bad bars, their twin, and which of the prices (n, 4) differ by more than rounding."""
     folder = shared_data / "defects"
     bad, good = _yahoo(folder / f"{name}.csv"), _yahoo(folder / f"{name}-fixed.csv")
@@ -410,3 +411,15 @@ def test_findings_come_in_the_order_of_time() -> None:
     found = bar_rules.check_bars(bars)
     assert [one.type for one in found] == ["volume_negative", "ohlc_inconsistent"]
     assert found[0].get("timestamp") == pd.Timestamp(_MONDAY_US + 50 * _MINUTE_US, unit="us", tz="UTC")
+
+
+@pytest.mark.parametrize(("length", "told"), [(29, []), (30, [30]), (31, [31])])
+@pytest.mark.parametrize("first", [1, 100])
+def test_thirty_bars_without_a_move_are_a_flat_run_and_twenty_nine_are_not(
+    length: int, told: list[int], first: int
+) -> None:
+    bars = _bars()
+    for column in ("open", "high", "low", "close"):
+        getattr(bars, column)[first : first + length] = bars.close[first - 1]
+    # Where the bar before is flat in itself it moved from the one before that.
+    assert [one.count for one in bar_rules.check_flat_runs(bars)] == told

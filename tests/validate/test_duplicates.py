@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import random
 from collections.abc import Sequence
 
 from hypothesis import given, strategies as st
 
 from mdnb.rows import TradeRow
 from mdnb.validate.duplicates import Duplicates, Hole
+
+SECOND = 1_000_000_000
+ABSURD = 2**62
 
 
 def trades(ids: Sequence[int]) -> list[TradeRow]:
@@ -28,7 +33,8 @@ def test_of_numbered_trades_each_is_taken_once_however_they_come(batches: list[l
     seen: set[int] = set()
     for batch in batches:
         fresh, again = check.split(trades(batch))
-        expected_fresh, expected_again = [], []
+        expected_fresh: list[int] = []
+        expected_again: list[int] = []
         for number in batch:
             (expected_again if number in seen else expected_fresh).append(number)
             seen.add(number)
@@ -65,16 +71,20 @@ def test_a_hole_is_told_at_once_and_what_fills_it_leaves_the_rest() -> None:
     told: list[Hole] = []
     check.on_jump = told.append
     # More than any memory of single ids would hold: a night without a connection.
-    check.split(trades([5, 6, 9, 1_000_009]))
-    assert told == check.holes == [Hole(6, 60, 9, 90), Hole(9, 90, 1_000_009, 10_000_090)]
+    rows = trades([5, 6, 9, 1_000_009])
+    night = 8 * 3600 * SECOND
+    check.split([*rows[:3], (night, *rows[3][1:])])
+    assert told == check.holes == [Hole(6, 60, 9, 90), Hole(9, 90, 1_000_009, night)]
     assert ids_of(check.split(trades([8, 12, 11, 12]))[0]) == [8, 12, 11]
-    assert check.holes == [Hole(6, 60, 8, 80), Hole(9, 90, 11, 110), Hole(12, 120, 1_000_009, 10_000_090)]
+    assert check.holes == [Hole(6, 60, 8, 80), Hole(9, 90, 11, 110), Hole(12, 120, 1_000_009, night)]
     assert check.holes_between(9, 12) == [Hole(9, 90, 11, 110)]
     assert check.hole_of(7) == Hole(6, 60, 8, 80)
     assert check.hole_of(9) is check.hole_of(2_000_000) is None
     check.forget(9, 1_000_009)
     assert check.holes == [Hole(6, 60, 8, 80)]
-    assert ids_of(check.split(trades([7, 10]))[1]) == [10]
+    assert check.hole_of(10) is None
+    # Nobody asks for it any more, and none of it is here.
+    assert ids_of(check.split(trades([7, 10, 10, 500_000, 12]))[1]) == [10, 12]
 
 
 def test_of_very_many_holes_the_newest_are_remembered() -> None:
@@ -111,3 +121,304 @@ def test_ids_before_the_first_one_that_came_by_themselves_are_not_missing() -> N
     assert seen.split([rows[5]]) == ([], [rows[5]])
     assert seen.split([rows[4], rows[6], rows[3]])[1] == []
     assert seen.holes == []
+
+
+def test_numbers_of_the_stretches_that_are_wanted_stay_known() -> None:
+    seen = Duplicates("unique", window=3)
+    rows = [(at, 100.0, 1.0, 1, 0, 100 - at) for at in range(20)]
+    seen.split(rows[:5])
+    seen.keep([(0, 3), (4, 4)])
+    seen.split(rows[5:])
+    # The first two had left before.
+    assert [row[0] for row in rows if seen.is_known(row)] == [2, 3, 4, 17, 18, 19]
+    assert [row[0] for row in rows if seen.decides(row)] == [2, 3, 4, 17, 18, 19]
+    seen.keep([])
+    assert [row[0] for row in rows if seen.is_known(row)] == [17, 18, 19]
+    assert [row[0] for row in rows if seen.decides(row)] == [17, 18, 19]
+
+
+def ten_a_second(ids: Sequence[int], since: int = 0) -> list[TradeRow]:
+    return [((since + at) * SECOND // 10, 100.0, 1.0, 1, 0, number) for at, number in enumerate(ids)]
+
+
+def test_of_one_absurd_id_all_that_follow_are_new() -> None:
+    check = Duplicates("sequential")
+    doubted: list[TradeRow] = []
+    check.on_doubt = doubted.append
+    rows = ten_a_second([*range(20), ABSURD, *range(20, 250)])
+    fresh = [row for row in rows for row in check.split([row])[0]]
+    assert len(fresh) == 251
+    # The trade is there, and nothing says that it has this id.
+    assert ids_of(fresh) == [*range(20), -1, *range(20, 250)]
+    assert fresh[20][:5] == rows[20][:5]
+    assert doubted == [rows[20]]
+    assert (check.holes, check.highest, check.nameless) == ([], 249, False)
+    # Told again after a new connection, both are known.
+    assert check.split(rows[15:25])[0] == []
+
+
+@given(
+    st.integers(0, 10**12),
+    st.lists(st.sampled_from([0, 2**62, 2**61, 2**63 - 1, 2**63, 2**64, 2**80]), max_size=6),
+    st.randoms(),
+    st.integers(1, 40),
+)
+def test_absurd_ids_wherever_they_come_cost_no_other_trade(
+    begin: int, odd: list[int], dice: random.Random, size: int
+) -> None:
+    good = list(range(begin, begin + 100))
+    # Less than a million away it could be a line that lost as many: the history is asked then.
+    odd = [number for number in odd if abs(number - begin) > 1_100_000]
+    mixed = list(good)
+    for number in dict.fromkeys(odd):
+        mixed.insert(dice.randrange(len(mixed) + 1), number)
+    rows = ten_a_second(mixed)
+    check = Duplicates("sequential")
+    fresh: list[TradeRow] = []
+    for at in range(0, len(rows), size):
+        new, again = check.split(rows[at : at + size])
+        assert again == []
+        fresh += new
+    assert [row[:5] for row in fresh] == [row[:5] for row in rows]
+    assert (check.highest, check.holes) == (good[-1], [])
+    assert check.split(rows)[0] == []
+
+
+def test_a_jump_that_two_trades_make_is_believed() -> None:
+    check = Duplicates("sequential")
+    told: list[Hole] = []
+    check.on_jump = told.append
+    check.split(ten_a_second(range(20)))
+    # A burst that the line lost.
+    after = ten_a_second([300_000, 300_002, 300_001], since=20)
+    fresh = [row for row in after for row in check.split([row])[0]]
+    assert ids_of(fresh) == [-1, 300_002, 300_001]
+    assert told[0] == Hole(19, 19 * SECOND // 10, 300_000, 2 * SECOND)
+    assert (check.highest, missing(check)) == (300_002, set(range(20, 300_000)))
+    assert check.split(after)[0] == []
+    assert ids_of(check.split(ten_a_second([150_000], since=30))[0]) == [150_000]
+
+
+def test_after_an_outage_that_explains_it_a_jump_is_believed_at_once() -> None:
+    check = Duplicates("sequential")
+    check.split(ten_a_second(range(20)))
+    rows = ten_a_second([1_000_000], since=20 + 10 * 600)
+    assert check.split(rows) == (rows, [])
+    assert [list(hole.ids)[:1] for hole in check.holes] == [[20]]
+
+
+def test_a_venue_that_numbers_anew_is_followed_and_not_asked_for_what_it_never_had() -> None:
+    check = Duplicates("sequential")
+    check.split(ten_a_second(range(20)))
+    fresh, again = check.split(ten_a_second(range(ABSURD, ABSURD + 50), since=20))
+    assert (len(fresh), again, check.holes, check.highest) == (50, [], [], ABSURD + 49)
+    # Two trades with odd ids that look like a run cost nothing either.
+    fresh, again = check.split(ten_a_second(range(20, 60), since=70))
+    assert (len(fresh), again) == (40, [])
+
+
+def test_the_first_id_of_all_is_believed_no_more_than_another_one() -> None:
+    for first in (ABSURD, 0):
+        check = Duplicates("sequential")
+        rows = ten_a_second([first, *range(10**9, 10**9 + 50)])
+        fresh = [row for row in rows for row in check.split([row])[0]]
+        assert len(fresh) == 51
+        assert (check.first, check.highest, check.holes) == (10**9, 10**9 + 49, [])
+        assert check.split(rows)[0] == []
+
+
+def test_ids_that_only_differ_may_be_any_number() -> None:
+    check = Duplicates("unique")
+    rows = trades([2**62, 5, 2**61, 7])
+    assert check.split(rows) == (rows, [])
+    assert check.split(rows) == ([], rows)
+    # No table holds it: the trade goes on without it, and is known by it.
+    high = [(9, 100.0, 1.0, 1, 0, 2**64)]
+    assert ids_of(check.split(high)[0]) == [-1]
+    assert check.split(high) == ([], high)
+
+
+def test_an_absurd_id_of_the_history_is_left_out() -> None:
+    check = Duplicates("sequential")
+    check.split(ten_a_second([1_000, 1_001, 1_040, 1_041]))
+    answer = ten_a_second([1_001, 1_002, ABSURD, 1_003, 1_040, 2**64])
+    assert ids_of(check.believed(answer)) == [1_001, 1_002, 1_003, 1_040]
+    check = Duplicates("sequential")
+    check.split(ten_a_second([10**9, 10**9 + 1]))
+    assert ids_of(check.believed(ten_a_second([3, 10**9 - 5]))) == [10**9 - 5]
+    # Nor is it what a first id alone says against a history.
+    check = Duplicates("sequential")
+    check.split(ten_a_second([ABSURD]))
+    check.reopen(1, 0)
+    assert (check.first, check.holes) == (-1, [])
+    assert ids_of(check.split(ten_a_second(range(1, 20)))[0]) == list(range(1, 20))
+
+
+def test_exactly_the_window_is_remembered() -> None:
+    for window in (1, 2, 5):
+        check = Duplicates("unique", window=window)
+        check.split(trades(range(window)))
+        # All of them, none of which drives out another.
+        assert ids_of(check.split(trades(range(window)))[1]) == list(range(window))
+        check.split(trades([100]))
+        assert [check.is_known(row) for row in trades(range(window))] == [False] + [True] * (window - 1)
+
+
+@given(st.lists(st.lists(st.integers(0, 15), min_size=1, max_size=12), max_size=15), st.integers(1, 8))
+def test_of_unique_ids_those_taken_last_are_known_in_the_order_in_which_they_were_taken(
+    batches: list[list[int]], window: int
+) -> None:
+    check = Duplicates("unique", window=window)
+    taken: list[int] = []
+    for batch in batches:
+        fresh, again = check.split(trades(batch))
+        known = set(taken)
+        expected_fresh: list[int] = []
+        expected_again: list[int] = []
+        for number in batch:
+            (expected_again if number in known else expected_fresh).append(number)
+            known.add(number)
+        assert (ids_of(fresh), ids_of(again)) == (expected_fresh, expected_again)
+        # One that came again is no newer for it.
+        taken = [*taken, *expected_fresh][-window:]
+        assert [number for number in range(16) if check.is_known(trades([number])[0])] == sorted(taken)
+
+
+_at = st.integers(0, 30)
+_step = st.one_of(
+    st.lists(st.integers(0, 30), min_size=1, max_size=8),
+    st.lists(st.tuples(_at, _at).map(lambda one: (min(one), max(one))), max_size=2, unique_by=lambda s: s[0]),
+)
+
+
+@given(st.permutations(range(31)), st.lists(_step, max_size=25), st.integers(1, 6))
+def test_whoever_decides_by_what_is_known_is_right(
+    when: list[int], steps: list[list[int] | list[tuple[int, int]]], window: int
+) -> None:
+    """Times are in another order than the trades come; stretches that are wanted change again and again."""
+    rows: list[TradeRow] = [(when[number], 100.0, 1.0, 1, 0, number) for number in range(31)]
+    check = Duplicates("unique", window=window)
+    came: set[int] = set()
+    spans: list[tuple[int, int]] = []
+    wanted: set[int] = set()
+    for step in steps:
+        if not step or isinstance(step[0], tuple):
+            spans = [one for one in step if isinstance(one, tuple)]
+            check.keep(spans)
+            # Of a stretch that has grown the certain part may be a smaller one.
+            wanted = {number for number in wanted if check.decides(rows[number])}
+            fresh = [row for row in rows if row[5] in came and check.is_known(row) and check.decides(row)]
+        else:
+            batch = [rows[number] for number in step if isinstance(number, int)]
+            fresh = list(check.split(batch)[0])
+            assert {row[5] for row in batch} <= came | {row[5] for row in fresh}
+            came |= {row[5] for row in fresh}
+        inside = {number for number, row in enumerate(rows) if any(a <= row[0] <= b for a, b in spans)}
+        before = {row[5] for row in fresh if check.decides(row)}
+        wanted = (wanted | before) & inside
+        for row in rows:
+            assert not (check.is_known(row) and row[5] not in came)
+            if check.decides(row):
+                assert check.is_known(row) is (row[5] in came)
+        if len(came & inside) <= window:
+            assert all(check.is_known(rows[number]) for number in wanted)
+        else:
+            wanted = {number for number in wanted if check.decides(rows[number])}
+        assert sum(map(check.is_known, rows)) <= 2 * window
+
+
+def test_a_stretch_that_grows_says_nothing_of_what_was_forgotten_before_it_did() -> None:
+    seen = Duplicates("unique", window=1)
+    rows = [(at, 100.0, 1.0, 1, 0, number) for number, at in enumerate((7, 3, 4))]
+    seen.keep([(3, 4)])
+    # The first one is later than all that is wanted, and leaves the window.
+    seen.split(rows)
+    seen.keep([(3, 8)])
+    assert [seen.decides(row) for row in rows] == [False, False, False]
+    assert seen.decides((8, 100.0, 1.0, 1, 0, 9))
+
+
+def test_of_what_is_wanted_as_much_is_kept_as_the_window_has() -> None:
+    seen = Duplicates("unique", window=3)
+    rows = [(at, 100.0, 1.0, 1, 0, 100 - at) for at in range(20)]
+    seen.keep([(2, 9)])
+    seen.split(rows[:8])
+    # Three that have left the window, all of them wanted, and those in it.
+    assert [row[0] for row in rows if seen.is_known(row)] == [2, 3, 4, 5, 6, 7]
+    assert [row[0] for row in rows[:8] if seen.decides(row)] == [2, 3, 4, 5, 6, 7]
+    seen.split(rows[8:])
+    assert [row[0] for row in rows if seen.is_known(row)] == [2, 3, 4, 17, 18, 19]
+    # Of those that were too many nothing is said, and what was kept first is no longer sure to be all.
+    assert [row[0] for row in rows if seen.decides(row)] == [17, 18, 19]
+    assert ids_of(seen.split(rows[2:5])[1]) == [98, 97, 96]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.integers(5, 40), min_size=1, max_size=8),
+            st.integers(0, 39).map(lambda first: ("reopen", first)),
+            st.tuples(st.just("forget"), st.integers(0, 40), st.integers(0, 40)),
+        ),
+        max_size=15,
+    )
+)
+def test_ids_given_up_and_ids_from_before_the_first_are_counted_as_a_plain_set_has_them(
+    steps: list[list[int] | tuple[str, int] | tuple[str, int, int]],
+) -> None:
+    check = Duplicates("sequential")
+    seen: set[int] = set()
+    lacking: set[int] = set()
+    given_up: set[int] = set()
+    first = -1
+    for step in steps:
+        if isinstance(step, list):
+            for number in step:
+                is_again = number in seen or (
+                    first >= 0 and first < number < max(seen) and number not in lacking | given_up
+                )
+                assert bool(check.split(trades([number]))[1]) is is_again
+                first = number if first < 0 else first
+                if seen and number > max(seen):
+                    lacking |= set(range(max(seen) + 1, number))
+                lacking.discard(number)
+                seen.add(number)
+        elif step[0] == "reopen":
+            check.reopen(step[1], step[1] * 10)
+            if 0 <= step[1] < first:
+                lacking |= set(range(step[1], first)) - seen
+                first = step[1]
+        elif len(step) == 3 and seen:
+            low, high = (min(seen, key=lambda number: abs(number - one)) for one in step[1:])
+            check.forget(low, high)
+            # Nobody asks for them; what comes by itself is new all the same.
+            given_up |= lacking & set(range(low, high + 1))
+            lacking -= given_up
+        assert (check.first, missing(check)) == (first, lacking)
+        assert check.highest == max(seen, default=-1)
+
+
+def test_a_doubted_id_that_the_others_reach_is_right_then() -> None:
+    check = Duplicates("sequential")
+    check.split(ten_a_second(range(20)))
+    assert ids_of(check.split(ten_a_second([300_000], since=20))[0]) == [-1]
+    # After an outage the ids go on from far above it, and from the one just below it.
+    for number, holes in (
+        (1_000_000, [(19, 300_000), (300_000, 1_000_000)]),
+        (299_999, [(19, 299_999)]),
+    ):
+        one = copy.deepcopy(check)
+        assert ids_of(one.split(ten_a_second([number], since=20 + 10 * 600))[0]) == [number]
+        assert [(hole.low_id, hole.high_id) for hole in one.holes] == holes
+        assert one.highest == max(number, 300_000)
+        assert one.split(ten_a_second([300_000], since=20))[0] == []
+
+
+def test_of_very_many_doubted_ids_the_newest_are_remembered() -> None:
+    check = Duplicates("sequential")
+    check.split(ten_a_second(range(20)))
+    odd = ten_a_second([number * 10**12 for number in range(1, 1_200)], since=20)
+    assert ids_of(check.split(odd)[0]) == [-1] * 1_199
+    assert ids_of(check.split(odd[-3:])[0]) == []
+    assert ids_of(check.split(odd[:1])[0]) == [-1]
+    assert (check.holes, check.highest) == ([], 19)

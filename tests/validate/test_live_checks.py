@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pandas as pd
 import pytest
+from hypothesis import given, strategies as st
 
 from mdnb.errors import OptionError
-from mdnb.instruments import known_instrument
+from mdnb.instruments import Instrument, known_instrument
 from mdnb.rows import BarRow, QuoteRow, TradeRow
+from mdnb.runtime.live.data_quality import Quality, QualityAlerts
 from mdnb.sessions import Sessions
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.validate.live_checks import BarChecks, QuoteChecks, bar_faults, out_of_order
@@ -173,3 +176,108 @@ def test_trades_are_late_when_they_are_a_minute_behind_the_newest() -> None:
 def test_rules_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         ValidationRules(**options)
+
+
+def test_prices_at_and_below_zero_are_no_fault_where_the_instrument_has_them() -> None:
+    spread = Instrument("CLK0-CLM0", 0.01, positive_prices=False)
+    live = BarChecks(None, spread, ValidationRules())
+    for number in range(60):
+        # Passing through zero, by factors of hundreds.
+        close = round(0.4 - 0.01 * number, 2)
+        row = bar(number, open=close + 0.01, high=close + 0.01, low=close, close=close)
+        assert bar_faults(row, positive_prices=False) is None
+        assert live.check(row) == []
+    assert bar_faults(bar(low=-1.0, high=-2.0), positive_prices=False) == "ohlc_inconsistent"
+
+
+def flat_stretches(lengths: list[int]) -> list[BarRow]:
+    """Bars without a move, stretches of so many that equal the close before them; a move between each two."""
+    rows: list[BarRow] = [bar(0)]
+    price = 100.0
+    for length in lengths:
+        price += 0.25
+        # The first of a price is a move; those after it are the stretch.
+        for _ in range(length + 1):
+            prices = dict.fromkeys(("open", "high", "low", "close"), price)
+            rows.append(bar(len(rows), **prices))
+    return rows
+
+
+@given(
+    st.lists(st.one_of(st.integers(0, 40), st.sampled_from([29, 30, 31, 59, 60, 61, 90, 120])), max_size=6)
+)
+def test_each_flat_stretch_is_told_exactly_once(lengths: list[int]) -> None:
+    rows = flat_stretches(lengths)
+    live = BarChecks(None, known_instrument("MNQ"), ValidationRules())
+    told = [row[0] for row in rows if "flat_run" in [found.type for found in live.check(row)]]
+    # By the pandas way: runs of equal closes.
+    closes = pd.Series([row[4] for row in rows])
+    run = (closes != closes.shift()).cumsum()
+    expected = [rows[int(group.index[30])][0] for _, group in closes.groupby(run) if len(group) > 30]
+    assert told == expected
+
+
+def test_each_timeframe_tells_its_own_flat_stretch_once() -> None:
+    emitted: list[dict[str, Any]] = []
+    clock = [0.0]
+    alerts = QualityAlerts(lambda _, data: emitted.append(data), lambda: clock[0])
+    quality = Quality("MNQ", known_instrument("MNQ"), "UTC", alerts)
+    rules = ValidationRules()
+    quality.enable(rules, {"1min": None, "5min": None})
+    rows = flat_stretches([100, 5, 40])
+    for number, row in enumerate(rows):
+        clock[0] = float(number)
+        for name in ("1min", "5min") if number < 50 else ("1min",):
+            quality.bar(name, row, None, rules)
+    alerts.flush()
+    assert [fault.timeframe for fault in quality.errors if fault.type == "flat_run"] == [
+        "1min",
+        "5min",
+        "1min",
+    ]
+    assert sum(data["count"] for data in emitted if data["alert_type"] == "flat_run") == 3 * 30
+
+
+@pytest.mark.parametrize(("high", "spike"), [(100.0 + 10 * 2.0, False), (100.25 + 10 * 2.0, True)])
+def test_a_high_is_a_spike_beyond_ten_usual_ranges(high: float, spike: bool) -> None:
+    live = checks()
+    # Closes that hardly move within bars of two points.
+    for number in range(60):
+        assert live.check(bar(number, high=101.0, low=99.0)) == []
+    assert [found.type for found in live.check(bar(60, high=high))] == ["price_spike"] * spike
+
+
+def test_what_was_seeded_counts_by_its_newest_bars() -> None:
+    live = checks()
+    rows = [bar(number, high=100.25, low=99.75) for number in range(150)]
+    rows += [bar(150 + number, high=110.0, low=90.0) for number in range(100)]
+    live.seed(rows)
+    # Of twenty points a bar is usual by now; it was half a point.
+    assert live.check(bar(250, high=150.0, low=90.0)) == []
+    assert [found.type for found in live.check(bar(252))] == ["gap_missing"]
+
+
+def test_a_bar_around_the_close_before_it_is_no_spike_wherever_it_opens() -> None:
+    live = checks()
+    for number in range(60):
+        assert live.check(bar(number, high=101.0, low=99.0)) == []
+    moved = dict.fromkeys(("open", "high", "low", "close"), 200.0)
+    assert live.check(bar(60, **moved)) == [], "a true jump opens where it is"
+    assert live.check(bar(61, open=188.0, low=188.0, high=212.0, close=200.0)) == []
+
+
+@pytest.mark.parametrize(("factor", "told"), [(100.0, True), (0.01, True), (29.0, False), (0.04, False)])
+def test_a_unit_may_change_up_and_down(factor: float, told: bool) -> None:
+    live = checks(check_tick_size=False)
+    for number in range(30):
+        live.check(bar(number))
+    prices = dict.fromkeys(("open", "high", "low", "close"), 100.0 * factor)
+    assert [found.type for found in live.check(bar(30, **prices))] == ["unit_change"] * told
+
+
+def test_bars_in_which_nobody_traded_say_nothing_of_the_usual_volume() -> None:
+    live = checks()
+    for number in range(100):
+        assert live.check(bar(number, volume=0.0 if number % 2 else 10.0)) == []
+    assert live.check(bar(100, volume=80.0)) == []
+    assert [found.type for found in live.check(bar(101, volume=100_000.0))] == ["volume_spike"]

@@ -9,6 +9,7 @@ __all__ = [
     "ClockOffset",
     "Drop",
     "Duplicate",
+    "Expiry",
     "Fault",
     "HalfOpen",
     "HistoryFault",
@@ -97,6 +98,10 @@ class Duplicate(TapeFault):
     """A trade comes so many times more."""
 
     times: int = 1
+
+
+class Expiry(TapeFault):
+    """Whoever has logged in until then has to do so again."""
 
 
 @dataclasses.dataclass(frozen=True)

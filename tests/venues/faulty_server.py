@@ -28,6 +28,7 @@ from tests.venues.faults import (
     Busy,
     ClockOffset,
     Duplicate,
+    Expiry,
     Fault,
     HalfOpen,
     HistoryFault,
@@ -42,9 +43,10 @@ from tests.venues.faults import (
     SlowHistory,
 )
 
-__all__ = ["Dialect", "FaultyServer", "Question", "Subscribe", "faulty"]
+__all__ = ["Dialect", "FaultyServer", "Question", "Subscribe", "Unsubscribe", "faulty"]
 
 _SECOND = 1_000_000_000
+_EVER = 2**63 - 1
 
 
 # What a venue's dialect gives
@@ -54,29 +56,68 @@ _SECOND = 1_000_000_000
 class Subscribe:
     """A client's message that subscribes to the trades, and what it is answered."""
 
-    reply: str | None = None
+    reply: str | tuple[str, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Unsubscribe:
+    """A client's message that ends that, and what it is answered."""
+
+    reply: str | tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """A question to the history, with whatever the dialect needs to answer it."""
+    """A question to the history, with whatever the dialect needs to answer it.
 
-    start_ns: int
-    end_ns: int
+    Attributes
+    ----------
+    start_ns, end_ns
+        Times asked for.
+    limit
+        Rows at a time.
+    number
+        The client's number of the question.
+    first_id, last_id
+        Ids asked for.
+    newest
+        Whether a page has the newest rows of all that is asked for, and not the oldest.
+    bar_seconds
+        Above 0 where bars of so many seconds are asked for, not trades.
+    """
+
+    start_ns: int = 0
+    end_ns: int = _EVER
     limit: int = 1000
     number: int = 0
+    first_id: int = 0
+    last_id: int = _EVER
+    newest: bool = False
+    bar_seconds: int = 0
 
 
 class Dialect(abc.ABC):
     """How a venue writes things."""
+
+    def admits(self, path: str) -> int:
+        """Return the status with which a client is turned away; 0 where it may come in."""
+        return 0
+
+    def expire(self) -> None:
+        """Forget who has logged in."""
+        raise NotImplementedError
 
     def welcome(self, now_ns: int) -> str | None:
         """Return what a client is sent first."""
         return None
 
     @abc.abstractmethod
-    def hear(self, text: str) -> Subscribe | Question | str | None:
-        """Return what a message asks for; a text is an answer as it stands, None is ignored."""
+    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | tuple[str, ...] | None:
+        """Return what a message asks for; a text is an answer as it stands, several are, None is ignored."""
+
+    def at_subscribe(self, past: Sequence[TradeRow]) -> Sequence[str]:
+        """Return the frames that follow a subscription: at some venues trades of before."""
+        return ()
 
     @abc.abstractmethod
     def trade(self, row: TradeRow) -> str:
@@ -116,6 +157,8 @@ class FaultyServer:
         What goes wrong.
     pace
         Seconds between two trades.
+    begun
+        How many trades have been when it is opened.
 
     Attributes
     ----------
@@ -125,14 +168,23 @@ class FaultyServer:
         What the history was asked, in order.
     connections
         How many clients came in, all told.
+    heard
+        Messages of clients that asked for something.
     """
 
     def __init__(
-        self, dialect: Dialect, tape: Sequence[TradeRow], faults: Sequence[Fault] = (), pace: float = 0.001
+        self,
+        dialect: Dialect,
+        tape: Sequence[TradeRow],
+        faults: Sequence[Fault] = (),
+        pace: float = 0.001,
+        begun: int = 0,
     ) -> None:
-        self.at = 0
+        self.at = begun
         self.questions: list[Question] = []
         self.connections = 0
+        self.heard: list[str] = []
+        self._beats = 0
         self.over = asyncio.Event()
         self._dialect = dialect
         offsets = sorted((one.at, one.seconds) for one in faults if isinstance(one, ClockOffset))
@@ -188,16 +240,17 @@ class FaultyServer:
             return await self._get(request.path)
         if self.at < self._closed_until:
             return _response(503, b"not yet\n")
-        return None
+        refused = self._dialect.admits(request.path)
+        return _response(refused, b"no\n") if refused else None
 
     async def _get(self, path: str) -> Response:
         question = self._dialect.rest(path)
         if question is None:
             return _response(404, b"nothing here\n")
-        refused = await self._ask(question)
+        refused = await self.hear(question)
         if refused is not None:
             return _response(refused.status, b"later\n", refused.retry_after)
-        rows, more = self._rows(question)
+        rows, more = self.rows(question)
         return _response(200, self._dialect.body(question, rows, more=more))
 
     async def _serve(self, socket: ServerConnection) -> None:
@@ -213,24 +266,30 @@ class FaultyServer:
 
     async def _answer(self, socket: ServerConnection, text: str) -> None:
         heard = None if socket in self._gone else self._dialect.hear(text)
+        if heard is not None:
+            self.heard.append(text)
         if isinstance(heard, Subscribe):
-            if heard.reply is not None:
-                await socket.send(heard.reply)
+            await _send_each(socket, heard.reply)
+            for frame in self._dialect.at_subscribe(self._tape[: self.at]):
+                await socket.send(frame)
             self._clients.add(socket)
             self._subscribed.set()
+        elif isinstance(heard, Unsubscribe):
+            self._clients.discard(socket)
+            await _send_each(socket, heard.reply)
         elif isinstance(heard, Question):
-            refused = await self._ask(heard)
+            refused = await self.hear(heard)
             if refused is not None:
                 await socket.send(self._dialect.refusal(heard, refused.status, refused.retry_after))
             else:
-                rows, more = self._rows(heard)
+                rows, more = self.rows(heard)
                 await socket.send(self._dialect.page(heard, rows, more=more))
-        elif heard is not None:
-            await socket.send(heard)
+        else:
+            await _send_each(socket, heard)
 
     # -- the history ------------------------------------------------------------------------------------
 
-    async def _ask(self, question: Question) -> Busy | None:
+    async def hear(self, question: Question) -> Busy | None:
         """Return how a question is refused, None where it is answered; after a while where it is slow."""
         number = len(self.questions)
         self.questions.append(question)
@@ -241,13 +300,19 @@ class FaultyServer:
                 return fault
         return None
 
-    def _rows(self, question: Question) -> tuple[list[TradeRow], bool]:
+    def rows(self, question: Question) -> tuple[list[TradeRow], bool]:
+        """Return the trades that a question asks for, of those that have been, and whether there are more."""
         first = bisect.bisect_left(self._times, question.start_ns)
         last = min(bisect.bisect_left(self._times, question.end_ns), self.at)
         lacking = [fault for fault in self._faults if isinstance(fault, Lacks)]
-        places = [place for place in range(first, last) if not any(each.covers(place) for each in lacking)]
-        rows = [self._tape[place] for place in places[: question.limit]]
-        return rows, len(places) > question.limit
+        held = [
+            self._tape[place]
+            for place in range(first, last)
+            if not any(each.covers(place) for each in lacking)
+            and question.first_id <= self._tape[place][5] <= question.last_id
+        ]
+        rows = held[-question.limit :] if question.newest else held[: question.limit]
+        return rows, len(held) > question.limit
 
     # -- the tape ---------------------------------------------------------------------------------------
 
@@ -255,6 +320,17 @@ class FaultyServer:
         """Wait until so many trades of the tape have been, or all."""
         async with self._moved:
             await self._moved.wait_for(lambda: self.at >= min(at, len(self._tape)))
+
+    async def quiet_beats(self, count: int) -> None:
+        """Wait until so many heartbeats more were sent in which nothing traded."""
+        async with self._moved:
+            enough = self._beats + count
+            await self._moved.wait_for(lambda: self._beats >= enough)
+
+    async def until_listeners(self, count: int) -> None:
+        """Wait until so many clients are subscribed."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: len(self._clients) == count)
 
     def _now_ns(self) -> int:
         return self._times[min(self.at, len(self._times) - 1)]
@@ -272,8 +348,7 @@ class FaultyServer:
 
     async def _play(self) -> None:
         await self._subscribed.wait()
-        order = self._order()
-        for number in order:
+        for number in self._order()[self.at :]:
             await self._before(self.at)
             if number is not None:
                 await self._send(self._frames(number))
@@ -287,6 +362,9 @@ class FaultyServer:
             beat = self._dialect.heartbeat(self._now_ns())
             if beat is not None:
                 await self._send([beat])
+            async with self._moved:
+                self._beats += 1
+                self._moved.notify_all()
             await asyncio.sleep(0.05)
 
     def _order(self) -> list[int | None]:
@@ -314,10 +392,15 @@ class FaultyServer:
             if isinstance(fault, Loss):
                 await self._lose(fault)
             elif isinstance(fault, HalfOpen):
+                for socket in self._clients:
+                    # Whoever is gone answers no ping either.
+                    socket.transport.pause_reading()
                 self._gone |= self._clients
                 self._clients.clear()
             elif isinstance(fault, Mute):
                 self._held = []
+            elif isinstance(fault, Expiry):
+                self._dialect.expire()
             elif isinstance(fault, Malformed):
                 await self._send([fault.text])
 
@@ -347,6 +430,11 @@ class FaultyServer:
             with contextlib.suppress(ConnectionClosed):
                 for frame in frames:
                     await socket.send(frame)
+
+
+async def _send_each(socket: ServerConnection, reply: str | tuple[str, ...] | None) -> None:
+    for text in (reply,) if isinstance(reply, str) else reply or ():
+        await socket.send(text)
 
 
 def _response(status: int, body: bytes, retry_after: float | None = None) -> Response:

@@ -40,6 +40,7 @@ class HandSource:
         self.instrument = Instrument(symbol, tick_size=0.25, whole_lots=True)
         self.sessions = Sessions.always()
         self.tz = tz
+        self.venue = ""
         self.rows = [row(i, 100.0 + i % 7 - 3) for i in range(closed)]
         self.now: BarRow | None = row(closed, 101.0)
         self.generation = 0

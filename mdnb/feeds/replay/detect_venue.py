@@ -82,6 +82,15 @@ VENUES = {
     venue.dialect: venue
     for venue in (
         _venue(
+            "alpaca",
+            r"//[\w.-]*alpaca",
+            r'^\[\{"T":"(?:t|q|b|u|success|subscription)"',
+            r'"S":"([^"]+)"',
+            r'"(?:p|bp|c)":([\d.]+)',
+            r'"T":"t"',
+            "none",
+        ),
+        _venue(
             "binance",
             r"//[\w.-]*binance",
             r'^\{"(?:stream":"|e":"(?:trade|aggTrade|kline|depthUpdate|bookTicker)")',
@@ -102,10 +111,10 @@ VENUES = {
         _venue(
             "bybit",
             r"//[\w.-]*bybit",
-            r'^\{"topic":"(?:trade|orderBookL2_25)\.',
-            r'"symbol":"([^"]+)"',
-            r'"price":"?([\d.]+)',
-            r'"topic":"trade\.',
+            r'^\{"topic":"(?:trade|orderBookL2_25|publicTrade|orderbook|tickers|kline)\.',
+            r'"(?:symbol|s)":"([^"]+)"',
+            r'"(?:price|p|lastPrice|close)":"?([\d.]+)',
+            r'"topic":"(?:trade|publicTrade)\.',
             "unique",
         ),
         _venue(
@@ -159,8 +168,17 @@ VENUES = {
             r'^\{"(?:event":"\w+",)?"?arg":\{"channel":"',
             r'"instId":"([^"]+)"',
             r'"(?:px|last)":"([\d.]+)"',
-            r'"channel":"trades","instId":"[^"]+"\},"data"',
+            r'"channel":"trades(?:-all)?","instId":"[^"]+"\},"data"',
             "unique",
+        ),
+        _venue(
+            "projectx",
+            r"//[\w.-]*(?:topstepx|projectx)\.",
+            r'"target":"Gateway(?:Trade|Quote|Depth)"',
+            r'"arguments":\["([^"]+)"',
+            r'"(?:price|lastPrice)":([\d.]+)',
+            r'"target":"GatewayTrade"',
+            "none",
         ),
         _venue(
             "mdnb",

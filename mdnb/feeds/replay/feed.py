@@ -7,17 +7,20 @@ import dataclasses
 import datetime as dt
 import itertools
 import math
+import numbers
+import zoneinfo
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from mdnb.clock import EventClock
-from mdnb.errors import FeedError, OptionError, SymbolError, suggest
-from mdnb.feeds.base import Channel, OnFrame, OnStatus
+from mdnb.errors import FeedError, FeedRefusedError, OptionError, SymbolError, suggest
+from mdnb.feeds.base import CHANNELS, Channel, OnFrame, OnStatus
 from mdnb.feeds.connection import Endpoint
+from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.clock import PlaybackClock
-from mdnb.feeds.replay.formats import dialect_of, open_recording
+from mdnb.feeds.replay.formats import dialect_of, names_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
 from mdnb.feeds.replay.recording import Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
@@ -25,7 +28,7 @@ from mdnb.feeds.timeouts import Liveness, Wall
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument, known_instrument
 from mdnb.rows import BarRow, TradeRow
-from mdnb.sessions import Sessions
+from mdnb.sessions import FIRST_CALENDAR_DAY, Sessions
 
 __all__ = ["ReplayFeed"]
 
@@ -57,7 +60,10 @@ class ReplayFeed(WireFeed):
     price
         ``bid``, ``ask`` or ``mid``: what a recording without trades builds bars of.
     start, end
-        UTC epoch nanoseconds, a datetime, or ISO text (UTC where it names no zone): plays ``[start, end)``.
+        UTC epoch nanoseconds, a datetime (a naive one is the machine's local time), or ISO text: plays
+        ``[start, end)``.
+    tz
+        Zone of such a text that names none.
     loop
         Begin again at the end, later by whole days; rows only, for frames are played as they are.
     calendar
@@ -92,6 +98,7 @@ class ReplayFeed(WireFeed):
     (0.1, True)
     """
 
+    offers = Offers(title="Recordings and files of trades", history="what the file holds")
     is_local = True
     # A recording may be silent for hours; there is no connection to lose.
     liveness = Liveness("frames", stale_seconds=1e9, dead_seconds=1e9)
@@ -105,6 +112,7 @@ class ReplayFeed(WireFeed):
         price: Literal["bid", "ask", "mid"] = "mid",
         start: int | str | dt.datetime | None = None,
         end: int | str | dt.datetime | None = None,
+        tz: str = "UTC",
         loop: bool = False,
         calendar: str | None = None,
         timezone: str | None = None,
@@ -117,8 +125,8 @@ class ReplayFeed(WireFeed):
         if price not in ("bid", "ask", "mid"):
             raise OptionError(f"price={price!r} is unknown. {suggest(str(price), ['bid', 'ask', 'mid'])}")
         self.quote_price = price
-        self.start_ns = 0 if start is None else _moment(start, "start")
-        self.end_ns = 2**63 - 1 if end is None else _moment(end, "end")
+        self.start_ns = 0 if start is None else _moment(start, "start", tz)
+        self.end_ns = 2**63 - 1 if end is None else _moment(end, "end", tz)
         if self.end_ns <= self.start_ns:
             raise OptionError(f"start={start!r} is not before end={end!r}: nothing would be played")
         self.loop = loop
@@ -126,6 +134,8 @@ class ReplayFeed(WireFeed):
         self._timezone, self._dialect = timezone, dialect
         # Known before anything is opened, for whoever makes the decoder.
         self.dialect = dialect_of(self.path, dialect)
+        if names := names_of(self.path):
+            self.names = names
         self.source: Literal["trades", "quotes", "bars"] = "trades"
         self._recording: Recording | None = None
         self._tracks: dict[str, Track] = {}
@@ -207,6 +217,8 @@ class ReplayFeed(WireFeed):
         if kinds:
             self.has_trades = "trades" in kinds
         self.source = "trades" if self.has_trades else "bars" if kinds == {"bars"} else "quotes"
+        if kinds:
+            self.lacks = frozenset(channel for channel in CHANNELS if channel not in kinds)
         frames = recording.frames
         lead_ns = 0 if frames is None else self._playback.receipt_lead(frames(), recording.dialect)
         # What a look at the first rows could not read is met again when they are played.
@@ -214,6 +226,8 @@ class ReplayFeed(WireFeed):
         source, first_ns = self._source(recording, lead_ns)
         self._started_ns = first_ns
         self._playback.dated_rows = recording.frames is None
+        damage = recording.damage
+        self._playback.unreadable = lambda: (damage.count, damage.first)
         if math.isinf(self.speed):
             self.clock = EventClock(first_ns)
         else:
@@ -227,14 +241,21 @@ class ReplayFeed(WireFeed):
         return self._instruments[symbol]
 
     def sessions(self, symbol: str) -> Sessions:
-        """Return the calendar's hours from the first day on, or those of a market that never closes."""
+        """Return the calendar's hours, of its past too, or those of a market that never closes."""
         first = dt.datetime.fromtimestamp(self._started_ns / 1e9, dt.UTC).date()
-        return self.instrument(symbol).sessions(first - 10 * _DAY, first + _CALENDAR_DAYS * _DAY)
+        # A recording may be of many years; none has more than has been.
+        last = max(first, dt.datetime.now(dt.UTC).date()) + _CALENDAR_DAYS * _DAY
+        return self.instrument(symbol).sessions(FIRST_CALENDAR_DAY, last)
+
+    def own_bars(self, symbol: str) -> tuple[str, ...]:
+        """Return the timeframe of the symbol's bars, where the recording holds bars."""
+        track = self._tracks.get(symbol)
+        return (track.timeframe,) if track is not None and track.channel == "bars" else ()
 
     async def endpoint(self) -> Endpoint:
         """Return the server's address on this machine."""
         if not self._address:
-            raise FeedError("the recording has not been opened yet: await open() first")
+            raise FeedRefusedError("the recording has not been opened yet: await open() first")
         return Endpoint(self._address)
 
     async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
@@ -330,7 +351,12 @@ class ReplayFeed(WireFeed):
         known = known_instrument(known_as or symbol)
         tick = tick_size(prices) or known.tick_size
         return dataclasses.replace(
-            known, symbol=symbol, tick_size=tick, whole_lots=whole, calendar=self._calendar
+            known,
+            symbol=symbol,
+            tick_size=tick,
+            whole_lots=whole,
+            calendar=self._calendar,
+            positive_prices=known.positive_prices and known_instrument(symbol).positive_prices,
         )
 
     def _source(self, recording: Recording, lead_ns: int) -> tuple[FrameSource | RowSource, int]:
@@ -366,9 +392,9 @@ class ReplayFeed(WireFeed):
 
 
 def _unknown(symbol: str, recording: Recording) -> SymbolError:
-    return SymbolError(
-        f"{recording.path.name} does not hold {symbol!r}. {suggest(symbol, recording.symbols)}"
-    )
+    roots = (track.root for track in recording.tracks if track.root)
+    held = dict.fromkeys([*roots, *recording.symbols])
+    return SymbolError(f"{recording.path.name} does not hold {symbol!r}. {suggest(symbol, held)}")
 
 
 def _file(path: str | Path) -> Path:
@@ -395,18 +421,25 @@ def _speed(given: float | str) -> float:
     return speed
 
 
-def _moment(given: int | str | dt.datetime, name: str) -> int:
+def _moment(given: int | str | dt.datetime, name: str, tz: str) -> int:
     """Return UTC epoch nanoseconds."""
-    if isinstance(given, int):
-        if given < _EARLIEST_NS:
+    if isinstance(given, numbers.Real):
+        if not (isinstance(given, numbers.Integral) and _EARLIEST_NS <= given < 2**63):
             raise OptionError(f"{name}={given!r} is no time in nanoseconds; write it as 2024-08-08T23:55")
-        return given
+        return int(given)
     try:
-        when = dt.datetime.fromisoformat(given) if isinstance(given, str) else given
-    except ValueError as error:
+        when = given if isinstance(given, dt.datetime) else dt.datetime.fromisoformat(given)  # type: ignore[arg-type]  # it refuses what is no text
+    except (TypeError, ValueError) as error:
         raise OptionError(f"{name}={given!r} is no ISO time, such as 2024-08-08T23:55") from error
     if when.tzinfo is None:
-        # Text is written for the data and means UTC; a datetime without a zone is the machine's, as now() is.
-        when = when.replace(tzinfo=dt.UTC) if isinstance(given, str) else when.astimezone()
+        # Text is written for the data; a datetime without a zone is the machine's, as now() is.
+        when = when.replace(tzinfo=_zone(tz)) if isinstance(given, str) else when.astimezone()
     since = when - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
+
+
+def _zone(tz: str) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(tz)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise OptionError(f"there is no time zone {tz!r}; write one such as 'America/Chicago'") from error

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mdnb import datasets
 from mdnb.errors import FeedError
 from mdnb.feeds.replay.recording import Damage
 
@@ -42,7 +43,9 @@ def open_binary(path: Path) -> gzip.GzipFile | io.BufferedReader:
             packed = file.read(2) == _GZIP
         return gzip.open(path, "rb") if packed else path.open("rb")
     except OSError as error:
-        raise FeedError(f"cannot open the recording {path}: {error.strerror or error}") from error
+        named = str(path) in datasets.names() and not path.exists()
+        hint = f". Did you mean 'dataset:{path}'?" if named else ""
+        raise FeedError(f"cannot open the recording {path}: {error.strerror or error}{hint}") from error
 
 
 def head(path: Path, size: int = _CHUNK) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+import types
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ from mdnb.feeds.replay.quantconnect_lean import Price, lean_tracks
 from mdnb.feeds.replay.recording import Damage, Frame, Recording, Row, Track
 from mdnb.timeframes import Timeframe
 
-__all__ = ["UNDERSTOOD", "dialect_of", "open_recording"]
+__all__ = ["UNDERSTOOD", "dialect_of", "names_of", "open_recording"]
 
 UNDERSTOOD = (
     "recordings of mdnb (Recorder), of hftbacktest (lines '<ns> <json>') and of cryptofeed "
@@ -45,6 +46,12 @@ class _FrameFile(NamedTuple):
     read: Callable[[Path, Damage], Iterator[Frame]]
     venue: Venue
     symbols: tuple[str, ...] = ()
+    names: Mapping[str, str] = types.MappingProxyType({})
+
+
+def names_of(path: Path) -> Mapping[str, str]:
+    """Return the venue's names of the symbols of a recording to those that they were recorded under."""
+    return mdnb_header(path).names if _MDNB.match(_start(path)) else {}
 
 
 def dialect_of(path: Path, dialect: str | None = None) -> str:
@@ -105,7 +112,10 @@ def _start(path: Path) -> bytes:
 
 
 def _unknown(path: Path) -> FeedError:
-    return FeedError(f"the format of {path.name} is none that is understood. Understood: {UNDERSTOOD}")
+    hint = ""
+    if path.suffix.lower() in (".parquet", ".csv"):
+        hint = f" A file of bars is loaded into a market: live.load({path.name!r})."
+    return FeedError(f"the format of {path.name} is none that is understood. Understood: {UNDERSTOOD}.{hint}")
 
 
 def _frame_file(path: Path, start: bytes, dialect: str | None) -> _FrameFile | None:
@@ -115,7 +125,7 @@ def _frame_file(path: Path, start: bytes, dialect: str | None) -> _FrameFile | N
     if _MDNB.match(start):
         header = mdnb_header(path)
         venue = VENUES.get(dialect or header.dialect) or unmarked(header.dialect)
-        return _FrameFile("mdnb recording", mdnb_frames, venue, tuple(header.symbols))
+        return _FrameFile("mdnb recording", mdnb_frames, venue, tuple(header.symbols), header.names)
     if _HFTBACKTEST.match(start):
         form, read, address = "hftbacktest lines", hftbacktest_frames, ""
     elif _CRYPTOFEED.match(start):
@@ -135,16 +145,17 @@ def _frame_file(path: Path, start: bytes, dialect: str | None) -> _FrameFile | N
 def _frames(path: Path, file: _FrameFile, wanted: Collection[str]) -> Recording:
     damage = Damage()
     found = survey(file.read(path, Damage()), file.venue, set(wanted) - set(file.symbols))
-    named = tuple(symbol for symbol in file.symbols if symbol not in found.symbols)
+    prices = {file.names.get(name, name): held for name, held in found.prices.items()}
+    named = tuple(symbol for symbol in file.symbols if symbol not in prices)
     return Recording(
         path=path,
         form=file.form,
         dialect=file.venue.dialect,
         ids=file.venue.ids,
         has_trades=found.has_trades or file.venue.dialect not in VENUES,
-        symbols=found.symbols + named,
+        symbols=(*prices, *named),
         frames=functools.partial(file.read, path, damage),
-        prices=found.prices,
+        prices=prices,
         damage=damage,
     )
 

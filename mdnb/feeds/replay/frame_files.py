@@ -32,6 +32,10 @@ class Header(msgspec.Struct, rename={"version": "mdnb_recording"}):
     version: int
     dialect: str
     symbols: list[str] = []
+    names: dict[str, str] = {}
+    """The venue's name of a symbol to the one it was recorded under, where they differ."""
+    venue: str = ""
+    channels: list[str] = []
 
 
 class _Line(msgspec.Struct, array_like=True):
@@ -99,9 +103,10 @@ def mdnb_header(path: Path) -> Header:
 def mdnb_frames(path: Path, damage: Damage) -> Iterator[Frame]:
     """Yield the frames of a recording of mdnb's own; headers of later runs are passed over."""
     for number, line in enumerate(lines(path, damage), 1):
-        if line.startswith(b"{"):
-            continue
         try:
+            if line.startswith(b"{"):
+                _header(line)
+                continue
             held = _line(line)
             frame: str | bytes = base64.b64decode(held.frame, validate=True) if held.encoding else held.frame
         except ValueError:

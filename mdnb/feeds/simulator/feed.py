@@ -8,8 +8,9 @@ import time
 from collections.abc import Sequence
 
 from mdnb.clock import ScaledClock
-from mdnb.errors import FeedError, OptionError, suggest
+from mdnb.errors import FeedError, FeedRefusedError, OptionError, suggest
 from mdnb.feeds.connection import Endpoint
+from mdnb.feeds.offers import Offers
 from mdnb.feeds.simulator.exchange import Exchange
 from mdnb.feeds.simulator.hours import FIRST_DAY, HOURS, Hours
 from mdnb.feeds.simulator.server import SimulatorServer
@@ -68,6 +69,7 @@ class SimulatorFeed(WireFeed):
     2
     """
 
+    offers = Offers(title="Embedded simulator", bars=("1min",), history="years, made by the seed")
     is_local = True
     liveness = Liveness("frames", stale_seconds=2.5)  # its server says something each second
 
@@ -115,7 +117,7 @@ class SimulatorFeed(WireFeed):
     async def endpoint(self) -> Endpoint:
         """Return the address of the server on loopback."""
         if self._server is None:
-            raise FeedError("open the simulator before it is run: await feed.open(['MNQ'])")
+            raise FeedRefusedError("open the simulator before it is run: await feed.open(['MNQ'])")
         return Endpoint(f"ws://127.0.0.1:{self._server.port}")
 
     async def close(self) -> None:

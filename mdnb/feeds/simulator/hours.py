@@ -16,7 +16,7 @@ import numpy as np
 
 from mdnb.feeds.simulator.symbols import Model
 from mdnb.instruments import Instrument
-from mdnb.sessions import DAY_NS, Sessions
+from mdnb.sessions import DAY_NS, FIRST_CALENDAR_DAY, Sessions
 
 __all__ = ["FIRST_DAY", "HOURS", "Hours", "market_sessions"]
 
@@ -24,7 +24,7 @@ Hours = Literal["auto", "venue"]
 HOURS: tuple[Hours, ...] = ("auto", "venue")
 
 FIRST_DAY = dt.date(2018, 1, 1)
-"""The simulated markets begin here; ids count from this day."""
+"""The simulated markets begin here; ids count from this day. Bars of others may be older."""
 
 _YEARS_AHEAD = 5
 _HOUR_NS = 3_600_000_000_000
@@ -77,7 +77,7 @@ def market_sessions(model: Model, start_ns: int, hours: Hours) -> Sessions:
 
 @functools.lru_cache(maxsize=8)
 def _venue(instrument: Instrument, last_year: int) -> Sessions:
-    return instrument.sessions(FIRST_DAY, dt.date(last_year, 12, 31))
+    return instrument.sessions(FIRST_CALENDAR_DAY, dt.date(last_year, 12, 31))
 
 
 def _hold(held: list[_Span], gap_start: int, gap_end: int, model: Model) -> None:

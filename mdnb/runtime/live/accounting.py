@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from mdnb.records import FrozenDict, Record
+from mdnb.rows import shortened
 
-__all__ = ["Accounting", "Ledger"]
+__all__ = ["Accounting", "ConnectionCounts", "Ledger", "counted"]
+
+_MOST_NAMES = 100
+_MOST_LETTERS = 64
+_THE_REST = "…"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -30,13 +35,26 @@ class Accounting(Record):
         Trades kept out as outliers and not confirmed since.
     waiting
         Trades that wait for those an outage cost, and will be in the bars within seconds.
+    failed
+        Trades that came in a batch at which mdnb itself failed, which is a trouble of the symbol: they are
+        lost, and the bars of their time are marked partial.
     amended, backfilled
         Late trades that changed a closed bar; trades missed by an outage and fetched from the venue's
         history. Both are in `in_bars` too.
     quotes, depth_updates
         Other market data received.
+    depth_left_out
+        Changes of the order book that were of before what was held, or came after one was missed and before
+        the book came anew.
     frames, control, malformed
         Of the whole connection: frames received, records that carry no market data, records refused.
+    malformed_reasons
+        Those refused, by reason; what is of an unknown kind is among them (``unknown message``).
+    last_malformed
+        The beginning of the last one, as it came.
+    other_symbols
+        Of the whole connection: trades, quotes, changes of the book and bars of symbols that nobody follows,
+        by symbol. They are no part of `received`.
 
     Examples
     --------
@@ -56,11 +74,16 @@ class Accounting(Record):
     amended: int = 0
     quotes: int = 0
     depth_updates: int = 0
+    depth_left_out: int = 0
     frames: int = 0
     control: int = 0
     malformed: int = 0
     backfilled: int = 0
     waiting: int = 0
+    failed: int = 0
+    malformed_reasons: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    last_malformed: str = ""
+    other_symbols: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def rejected_total(self) -> int:
@@ -68,9 +91,16 @@ class Accounting(Record):
         return sum(self.rejected.values())
 
     @property
+    def other_symbols_total(self) -> int:
+        """Records of symbols that nobody follows."""
+        return sum(self.other_symbols.values())
+
+    @property
     def explained(self) -> int:
         """Trades that are accounted for: in a bar or in one counter."""
-        elsewhere = self.duplicate + self.late_dropped + self.outside_session + self.unsubscribed
+        elsewhere = (
+            self.duplicate + self.late_dropped + self.outside_session + self.unsubscribed + self.failed
+        )
         return self.in_bars + elsewhere + self.held_back + self.waiting + self.rejected_total
 
     @property
@@ -82,14 +112,72 @@ class Accounting(Record):
         lines = [f"{self.symbol}: {self.received:,} received = {self.in_bars:,} in bars"]
         elsewhere = ("duplicate", "late_dropped", "outside_session", "unsubscribed", "held_back", "waiting")
         lines += [f"  + {self[name]:,} {name}" for name in elsewhere]
+        lines += [f"  + {self.failed:,} failed"] if self.failed else []
         lines += [f"  + {count:,} rejected:{reason}" for reason, count in sorted(self.rejected.items())]
         lines.append(f"  {'balanced' if self.balanced else f'NOT balanced: {self.explained:,} explained'}")
         lines.append(f"  {self.amended:,} amended a closed bar, {self.backfilled:,} came from the history")
-        lines.append(f"  {self.quotes:,} quotes, {self.depth_updates:,} depth updates")
+        left_out = f", {self.depth_left_out:,} left out" if self.depth_left_out else ""
+        lines.append(f"  {self.quotes:,} quotes, {self.depth_updates:,} depth updates{left_out}")
         lines.append(
             f"  connection: {self.frames:,} frames, {self.control:,} control, {self.malformed:,} malformed"
         )
+        if self.malformed:
+            lines.append(
+                f"  malformed: {counted(self.malformed_reasons)}; the last one: {self.last_malformed}"
+            )
+        if self.other_symbols:
+            lines.append(f"  of symbols that nobody follows: {counted(self.other_symbols)}")
         return "\n".join(lines)
+
+
+class ConnectionCounts:
+    """What came over a connection and is no symbol's: counters that the batcher adds to.
+
+    Attributes
+    ----------
+    reasons
+        Records that were refused, by reason.
+    last_malformed
+        The last one of them.
+    others
+        Records of symbols that nobody follows, by symbol.
+    """
+
+    __slots__ = ("last_malformed", "others", "reasons")
+
+    def __init__(self) -> None:
+        self.reasons: collections.Counter[str] = collections.Counter()
+        self.last_malformed: object = ""
+        self.others: collections.Counter[str] = collections.Counter()
+
+    def refuse(self, reasons: Iterable[str], last: object) -> None:
+        """Count records that were not understood."""
+        for reason in reasons:
+            _count(self.reasons, reason)
+        self.last_malformed = last
+
+    def leave_out(self, symbol: str, count: int) -> None:
+        """Count records of a symbol that nobody follows."""
+        _count(self.others, symbol[:_MOST_LETTERS], count)
+
+
+def _count(counter: collections.Counter[str], name: str, count: int = 1) -> None:
+    """Add to a counter whose names are a feed's: there may be no end of them."""
+    known = name in counter or len(counter) < _MOST_NAMES
+    counter[name if known else _THE_REST] += count
+
+
+def counted(counts: Mapping[str, int], most: int = 5) -> str:
+    """Return the largest counts in words.
+
+    Examples
+    --------
+    >>> counted({"MES": 2, "ES": 1_000})
+    "1,000 'ES', 2 'MES'"
+    """
+    largest = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    shown = [f"{count:,} {name!r}" for name, count in largest[:most]]
+    return ", ".join([*shown, *([f"and {len(largest) - most} more"] if len(largest) > most else [])])
 
 
 class Ledger:
@@ -103,8 +191,10 @@ class Ledger:
 
     __slots__ = (
         "backfilled",
+        "depth_left_out",
         "depth_updates",
         "duplicate",
+        "failed",
         "held_back",
         "in_bars",
         "quotes",
@@ -123,8 +213,10 @@ class Ledger:
         self.held_back = 0
         self.quotes = 0
         self.depth_updates = 0
+        self.depth_left_out = 0
         self.backfilled = 0
         self.waiting = 0
+        self.failed = 0
         self.refused = 0
         self.rejected: collections.Counter[str] = collections.Counter()
 
@@ -143,8 +235,10 @@ class Ledger:
         frames: int,
         control: int,
         malformed: int,
+        connection: ConnectionCounts | None = None,
     ) -> Accounting:
         """Return the counters as they are now."""
+        connection = connection or ConnectionCounts()
         return Accounting(
             symbol=symbol,
             received=self.received,
@@ -158,9 +252,14 @@ class Ledger:
             amended=amended,
             quotes=self.quotes,
             depth_updates=self.depth_updates,
+            depth_left_out=self.depth_left_out,
             frames=frames,
             control=control,
             malformed=malformed,
             backfilled=self.backfilled,
             waiting=self.waiting,
+            failed=self.failed,
+            malformed_reasons=FrozenDict(connection.reasons),
+            last_malformed=shortened(connection.last_malformed),
+            other_symbols=FrozenDict(connection.others),
         )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from mdnb.errors import NoDataError
 from mdnb.rows import BarRow
+from mdnb.store.amendments import Changes
 from mdnb.store.bars import BarStore
-from mdnb.store.columns import PARTIAL, BarColumns, frame_of, join_columns
+from mdnb.store.columns import AMENDED, FILLED, PARTIAL, BarColumns, frame_of, join_columns
 
 if TYPE_CHECKING:
     import threading
@@ -133,7 +134,10 @@ class BarReader:
         with engine.lock:
             name, log = self._store(timeframe)
             start, stop, forming = self._place(name, log, window)
-            if not (name in engine.overflow and (with_disk or _is_short(log, start, stop, forming, window))):
+            if not (
+                name in engine.overflow
+                and (with_disk or self._is_short(name, log, start, stop, forming, window))
+            ):
                 made = log.frame(start, stop, forming)
                 return _labelled(made, engine, name, forming is not None, log.partial(start, stop))
         columns = self._columns(name, log, window, with_disk=with_disk)
@@ -157,13 +161,32 @@ class BarReader:
     def frame_for_file(
         self, timeframe: Hashable, count: int | None = None, *, closed_only: bool, with_times: bool
     ) -> pd.DataFrame:
-        """Return bars from memory and disk as a frame, with the column ``closed_at`` where asked for."""
-        window: Window = (count, None, None, closed_only)
-        if not with_times:
-            return self.frame(timeframe, window, with_disk=True)
-        made = self.frame_with_times(timeframe, window, with_disk=True)
-        del made["end"]  # the timeframe tells it
+        """Return bars from memory and disk as a frame, with the column ``closed_at`` where asked for.
+
+        Columns of bool mark bars that are no whole ones: ``partial``, ``filled`` and ``forming``, and with
+        the times ``amended``; each is there only where it is true of a bar.
+        """
+        engine = self._engine
+        engine.wanted()
+        with engine.lock:
+            name, log = self._store(timeframe)
+            grid, grace_us = engine.grid(name), engine.grace_ns // _NS_PER_US
+        columns = self._columns(name, log, (count, None, None, closed_only), with_disk=True)
+        made = self._frame_of(name, log, columns)
+        for mark, bars in _marks(columns, with_amended=with_times).items():
+            made[mark] = bars
+        if with_times:
+            _timed(made, columns, grid, grace_us)
+            del made["end"]  # the timeframe tells it
         return made
+
+    def changes_for_file(self, name: str, frame: pd.DataFrame) -> Changes | None:
+        """Return what the bars of a frame for a file were before they changed; None without their times."""
+        if "closed_at" not in frame or not len(frame):
+            return None
+        first_ns = frame.index[0].value
+        with self._engine.lock:
+            return self._engine.log(name).amendments.changes(first_ns)
 
     def _store(self, timeframe: Hashable) -> tuple[str, BarStore]:
         known = self._known.get(timeframe)
@@ -179,6 +202,21 @@ class BarReader:
         forming = None if closed_only else self._engine.forming_of(name)
         return _positions(log, forming, count, start_ns, end_ns, limited=limited)
 
+    def _is_short(
+        self, name: str, log: BarStore, start: int, stop: int, forming: BarRow | None, window: Window
+    ) -> bool:
+        """Return whether more is asked for than memory holds."""
+        count, start_ns, end_ns, _ = window
+        found = stop - start + (forming is not None)
+        if start_ns is not None:
+            first = log.first_start_ns()
+            # Of bars of trades others may have begun with the first one.
+            before = (
+                first is None or start_ns < first or (start_ns == first and self._engine.grid(name) is None)
+            )
+            return before and (count is None or found < count)
+        return found < count if count is not None else end_ns is not None
+
     def _columns(self, name: str, log: BarStore, window: Window, *, with_disk: bool = False) -> BarColumns:
         """Return bars from memory, and from disk where memory does not hold what is asked for."""
         engine = self._engine
@@ -186,13 +224,13 @@ class BarReader:
         with engine.lock:
             start, stop, forming = self._place(name, log, window)
             older = engine.overflow.get(name)
-            if older is None or not (with_disk or _is_short(log, start, stop, forming, window)):
+            if older is None or not (with_disk or self._is_short(name, log, start, stop, forming, window)):
                 return log.columns(start, stop, forming)
             whole: Window = (None, start_ns, end_ns, closed_only)
             start, stop, forming = self._place(name, log, whole, limited=False)
             held = log.columns(start, stop, forming)
-            first = log.first_start_ns()
-        columns = join_columns([older.before(first, start_ns, end_ns), held])
+            first, gone = log.first_start_ns(), older.gone()
+        columns = join_columns([older.before(first, start_ns, end_ns, gone), held])
         return columns if count is None else columns.part(max(0, len(columns) - count), len(columns))
 
     def _frame_of(self, name: str, log: BarStore, columns: BarColumns) -> pd.DataFrame:
@@ -238,21 +276,51 @@ class BarReader:
         as_of_us = as_of_ns // _NS_PER_US
         with engine.lock:
             log = engine.log(name)
-            closed = log.closed_us(log.find(as_of_ns))
+            if log.amendments.were_replaced(as_of_us):
+                # Which bars stood then, and when they were closed, comes before what of them was known.
+                stood = log.amendments.undo(log.columns(0, len(log)), as_of_us)
+                was_known = stood.closed_us <= as_of_us
+                was_known[_not_over(engine, name, stood.time_us, stood.closed_us, as_of_ns)] = False
+                stood = stood.where(was_known)
+                if log.evicted and len(stood) < (1 if count is None else min(count, log.limit)):
+                    raise _no_more_held(name, log, as_of_ns)
+                return stood if count is None else stood.part(max(0, len(stood) - count), len(stood))
+            # Of one instant bars of trades may begin and end.
+            stop = len(log) if engine.grid(name) is None else log.find(as_of_ns)
+            closed = log.closed_us(stop)
             was_known = closed <= as_of_us
-            was_known[_not_over(engine, name, log, closed, as_of_ns)] = False
+            was_known[_not_over(engine, name, log.time_us(len(log)), closed, as_of_ns)] = False
             known = np.flatnonzero(was_known)
-            replaced = log.amendments.were_replaced(as_of_us)
-            if log.evicted and not replaced and len(known) < (1 if count is None else min(count, log.limit)):
+            if log.evicted and len(known) < (1 if count is None else min(count, log.limit)):
                 raise _no_more_held(name, log, as_of_ns)
-            if count is not None and not replaced:
+            if count is not None:
                 known = known[max(0, len(known) - count) :]
             first, last = (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
             columns = log.columns(first, last)
             if len(known) < last - first:
                 columns = columns.where(known - first)
-            columns = log.amendments.undo(columns, as_of_us)
-            return columns if count is None else columns.part(max(0, len(columns) - count), len(columns))
+            return log.amendments.undo(columns, as_of_us)
+
+    def note_known(self, names: Iterable[str], now_ns: int) -> None:
+        """Let the closed bars of timeframes count as known by an instant at the latest; hold the lock.
+
+        Whoever reads from then on finds them closed. Bars that begin later than that stay as they are.
+
+        Parameters
+        ----------
+        now_ns
+            UTC epoch nanoseconds; 0 is no time, and nothing is noted.
+        """
+        now_us = now_ns // _NS_PER_US
+        for name in names if now_us else ():
+            log = self._engine.log(name)
+            times, closed = log.time_us(len(log)), log.closed_us(len(log))
+            late = np.array(_not_over(self._engine, name, times, closed, now_ns), dtype=np.intp)
+            closed[late[times[late] <= now_us]] = now_us
+            # What tells when it closed is not over before its end.
+            later, grid = np.flatnonzero(closed > now_us), self._engine.grid(name)
+            ends = times[later] if grid is None else grid.ends(times[later] * _NS_PER_US) // _NS_PER_US
+            closed[later[ends <= now_us]] = now_us
 
     def known_frame(
         self, timeframe: Hashable, as_of_ns: int, window: Window, *, with_times: bool = False
@@ -283,7 +351,8 @@ class BarReader:
             held = log.columns(0, len(log))
             first = log.first_start_ns()
             older = engine.overflow.get(name)
-        return held if older is None else join_columns([older.before(first), held])
+            gone = None if older is None else older.gone()
+        return held if older is None else join_columns([older.before(first, gone=gone), held])
 
 
 def _timed(made: pd.DataFrame, columns: BarColumns, grid: Grid | None, grace_us: int) -> pd.DataFrame:
@@ -306,8 +375,19 @@ def _timed(made: pd.DataFrame, columns: BarColumns, grid: Grid | None, grace_us:
     return made
 
 
+def _marks(columns: BarColumns, *, with_amended: bool) -> dict[str, NDArray[np.bool_]]:
+    """Return which bars are no whole ones, by the columns of files; only what is true of any."""
+    flags = columns.flags
+    forming = np.zeros(len(columns), dtype=bool)
+    forming[-1:] = columns.forming
+    marks = {"partial": flags & PARTIAL > 0, "filled": flags & FILLED > 0, "forming": forming}
+    if with_amended:
+        marks["amended"] = flags & AMENDED > 0
+    return {mark: bars for mark, bars in marks.items() if bars.any()}
+
+
 def _not_over(
-    engine: HeldBars, name: str, log: BarStore, closed_us: NDArray[np.int64], as_of_ns: int
+    engine: HeldBars, name: str, time_us: NDArray[np.int64], closed_us: NDArray[np.int64], as_of_ns: int
 ) -> list[int]:
     """Return which of the bars that began before an instant were not over then, of those not noted.
 
@@ -319,11 +399,11 @@ def _not_over(
     for place in range(len(not_noted) - 1, -1, -1):
         at = int(not_noted[place])
         if grid is not None:
-            span = grid.span(log.row(at)[0][0])
+            span = grid.span(int(time_us[at]) * _NS_PER_US)
             end = None if span is None else span[1]
         else:
-            # A bar of trades is over when the next one begins.
-            end = log.row(at + 1)[0][0] if at + 1 < len(log) else _NEVER
+            # A bar of trades is over when the next one begins, where nothing else is known of it.
+            end = int(time_us[at + 1]) * _NS_PER_US if at + 1 < len(time_us) else _NEVER
         if end is None or end + grace_ns <= as_of_ns:
             break
         found.append(at)
@@ -350,16 +430,6 @@ def _labelled(
     attrs["source"] = engine.source
     attrs["partial"] = partial
     return made
-
-
-def _is_short(log: BarStore, start: int, stop: int, forming: BarRow | None, window: Window) -> bool:
-    """Return whether more is asked for than memory holds."""
-    count, start_ns, end_ns, _ = window
-    found = stop - start + (forming is not None)
-    if start_ns is not None:
-        first = log.first_start_ns()
-        return (first is None or start_ns < first) and (count is None or found < count)
-    return found < count if count is not None else end_ns is not None
 
 
 def _positions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 from mdnb.bars.tree import nests
@@ -31,6 +32,7 @@ async def switch_source(feed: Feed, pipeline: Pipeline, source: Literal["trades"
         if not feed.has_trades:
             raise OptionError(f"{feed!r} has no trades to build from; leave use_tick_data=False")
         pipeline.build_from("trades", _next_edge(pipeline))
+        engine.made_of = dataclasses.replace(engine.made_of, source="trades", bars=None)
         return
     root = engine.cascade.root.grid.timeframe
     offered = feed.own_bars(symbol)
@@ -44,6 +46,8 @@ async def switch_source(feed: Feed, pipeline: Pipeline, source: Literal["trades"
     pipeline.subscribed.add("bars")
     await feed.subscribe(symbol, ["bars"])
     pipeline.build_from("bars", _next_edge(pipeline), fitting[-1])
+    own = Timeframe.parse(fitting[-1])
+    engine.made_of = dataclasses.replace(engine.made_of, source="bars", bars=own)
 
 
 def _next_edge(pipeline: Pipeline) -> int:

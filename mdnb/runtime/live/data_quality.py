@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mdnb.errors import MdnbError
 from mdnb.instruments import Instrument
-from mdnb.rows import BarRow, QuoteRow, TradeRow
+from mdnb.rows import BarRow, QuoteRow, TradeRow, time_of
+from mdnb.runtime.live.kept_faults import DataFault, KeptFaults
 from mdnb.timeframes import Grid
 from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import BarChecks, QuoteChecks, out_of_order
 from mdnb.validate.rules import ValidationRules
 
-__all__ = ["DataFault", "EmitAlert", "Quality", "QualityAlerts"]
+__all__ = [
+    "POSITIVE_PRICES_HINT",
+    "TROUBLE_WORDS",
+    "EmitAlert",
+    "Quality",
+    "QualityAlerts",
+    "error_in_words",
+    "hint_at",
+]
 
-_ERRORS_KEPT = 1000
+POSITIVE_PRICES_HINT = "where such prices are real, make the market with positive_prices=False"
+"""What to do about prices of zero and below."""
+
 _ALERT_SECONDS = 1.0
+_log = logging.getLogger("mdnb")
+
+TROUBLE_WORDS = {
+    "disk": "bars not saved",
+    "disk_unreadable": "saved bars unreadable",
+    "background": "background failing",
+    "intake": "data not taken in",
+    "refused": "trades refused",
+    "book": "order book broken",
+}
+"""What a badge says of a failure in the background, by its kind."""
 
 EmitAlert = Callable[[int, dict[str, Any]], None]
 """Called with the market time and the data of an alert."""
@@ -66,16 +89,13 @@ class QualityAlerts:
             return
         time_ns, count, description, values = self._waiting.pop(kind)
         self._emitted[kind] = now
-        data = {"alert_type": kind, "description": description, "count": count, "values": dict(values)}
+        data = {
+            "alert_type": kind,
+            "description": description,
+            "count": count,
+            "values": MappingProxyType(dict(values)),
+        }
         self._emit(time_ns, data)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class DataFault(QualityFinding):
-    """Something wrong with live data: a finding, with whose data and which timeframe it is."""
-
-    symbol: str = ""
-    timeframe: str = ""
 
 
 class Quality:
@@ -83,24 +103,40 @@ class Quality:
 
     Attributes
     ----------
+    errors
+        What was found, oldest first.
     rules
         Which checks are on; None while validation was not enabled.
     bars_validated, bars_bad
         Bars looked at, and those with something wrong in themselves.
     detected
         Findings, by type.
+    troubles
+        What fails in the background now, in words, by kind. A new mapping with each change.
+    malformed
+        The finding on the feed's frames that were not understood, which is about the last of them.
     """
 
-    def __init__(self, symbol: str, instrument: Instrument, tz: str, alerts: QualityAlerts) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        instrument: Instrument,
+        tz: str,
+        alerts: QualityAlerts,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self.symbol = symbol
         self.alerts = alerts
         self.rules: ValidationRules | None = None
         self.bars_validated = 0
         self.bars_bad = 0
         self.detected: collections.Counter[str] = collections.Counter()
-        self.errors: collections.deque[DataFault] = collections.deque(maxlen=_ERRORS_KEPT)
+        self.errors = KeptFaults()
+        self.malformed: DataFault | None = None
+        self.troubles: Mapping[str, str] = {}
         self._instrument = instrument
         self._tz = tz
+        self._now_ns = now_ns
         self._checks: dict[str, BarChecks] = {}
         self._quotes: QuoteChecks | None = None
 
@@ -141,15 +177,27 @@ class Quality:
         """Record a trade or bar that was rejected."""
         values = {"price": row[1], "size": row[2]} if len(row) == 6 else {"open": row[1], "close": row[4]}
         thing = "trade" if len(row) == 6 else "bar"
-        self.note(QualityFinding(reason, f"a {thing} was refused: {reason}", row[0], values), timeframe)
+        hint = hint_at([reason])
+        sentence = f"a {thing} was refused: {reason}{hint}"
+        self.note(QualityFinding(reason, sentence, time_of(row, self._now_ns()), values), timeframe)
 
     def outlier(self, row: TradeRow) -> None:
         """Record an outlier: a trade that is kept out of the bars until others confirm it."""
         values = {"price": row[1], "size": row[2]}
         self.note(QualityFinding("price_outlier", "a trade far off the market is held back", row[0], values))
 
-    def note(self, found: QualityFinding, timeframe: str = "", *, alert: bool = True) -> None:
-        """Count and keep a finding, and emit its alert."""
+    def not_understood(self, description: str, time_ns: int, count: int) -> None:
+        """Count frames of the feed that were not understood; one finding is kept, about the last of them.
+
+        They may be many, and must not push out all others.
+        """
+        found = QualityFinding("malformed", description, time_ns, {}, count)
+        self.malformed = self.note(found, always_one=True)
+
+    def note(
+        self, found: QualityFinding, timeframe: str = "", *, alert: bool = True, always_one: bool = False
+    ) -> DataFault:
+        """Count and keep a finding, and emit its alert; return what is kept: see `KeptFaults.add`."""
         self.detected[found.type] += found.count
         fault = DataFault(
             type=found.type,
@@ -161,14 +209,84 @@ class Quality:
             decimals=self._instrument.decimals if self._instrument.tick_size else None,
             symbol=self.symbol,
             timeframe=timeframe,
+            last_ns=found.time_ns,
         )
-        self.errors.append(fault)
+        fault = self.errors.add(fault, self._now_ns(), always_one=always_one)
         if alert:
             where = f" ({timeframe} bar)" if timeframe else ""
             self.alerts.add(
                 found.type, f"{found.description}{where}", found.time_ns, found.count, found.values
             )
+        return fault
 
-    def trouble(self, kind: str, error: MdnbError, time_ns: int) -> None:
-        """Emit an alert for an internal error, such as a full disk, that cannot be raised to a caller."""
-        self.alerts.add(kind, str(error), time_ns)
+    def trouble(
+        self, kind: str, error: BaseException | str, time_ns: int, *, with_traceback: bool = False
+    ) -> bool:
+        """Tell of a failure in the background, such as a full disk, that cannot be raised to a caller.
+
+        It is logged, kept and emitted once, and stands in `troubles` until `trouble_over`, however often it
+        is met again until then.
+
+        Parameters
+        ----------
+        kind
+            One of `TROUBLE_WORDS`.
+        with_traceback
+            Whether the log tells where an error was raised.
+
+        Returns
+        -------
+        bool
+            Whether it is new.
+        """
+        if kind in self.troubles:
+            return False
+        words = error_in_words(error)
+        self.troubles = {**self.troubles, kind: words}
+        traceback = error if with_traceback and isinstance(error, BaseException) else None
+        _log.error("%s: %s: %s", self.symbol, TROUBLE_WORDS[kind], words, exc_info=traceback)
+        self.note(QualityFinding(kind, words, time_ns, {}))
+        return True
+
+    def trouble_over(self, kind: str) -> bool:
+        """Say that a failure is over, where there was one; return whether there was."""
+        if kind not in self.troubles:
+            return False
+        self.troubles = {name: words for name, words in self.troubles.items() if name != kind}
+        _log.warning("%s: %s: that is over", self.symbol, TROUBLE_WORDS[kind])
+        return True
+
+    def in_words(self) -> tuple[str, ...]:
+        """Return what fails in the background now, a sentence each."""
+        return tuple(f"{TROUBLE_WORDS[kind]}: {words}" for kind, words in self.troubles.items())
+
+    def state(self, connection: str) -> str:
+        """Return the connection's status for a badge; while it is up, what fails behind it instead."""
+        if self.troubles and connection in {"connected", "reconnected"}:
+            return TROUBLE_WORDS[next(iter(self.troubles))]
+        return connection
+
+
+def error_in_words(error: BaseException | str) -> str:
+    """Return an error in words: with its class, where its message is not one of ours.
+
+    Examples
+    --------
+    >>> error_in_words(ZeroDivisionError("by nothing"))
+    'ZeroDivisionError: by nothing'
+    """
+    words = str(error)
+    if isinstance(error, BaseException) and not (words and isinstance(error, MdnbError)):
+        return f"{type(error).__name__}: {words}".removesuffix(": ")
+    return words
+
+
+def hint_at(reasons: Container[str]) -> str:
+    """Return what to do about prices of zero and below, where these are among the reasons.
+
+    Examples
+    --------
+    >>> hint_at(["price_not_positive"])
+    '; where such prices are real, make the market with positive_prices=False'
+    """
+    return f"; {POSITIVE_PRICES_HINT}" if "price_not_positive" in reasons else ""

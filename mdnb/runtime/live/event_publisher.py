@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mdnb.events.bus import EventBus
@@ -14,14 +15,14 @@ from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.price_alerts import Alert, Fired
 from mdnb.runtime.live.records import quote_of, tick_of
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.columns import AMENDED
+from mdnb.store.columns import AMENDED, FILLED
 from mdnb.types import timestamp
 
 __all__ = ["Closed", "EventPublisher"]
 
 _OF_CLOSED = (EventType.BARS_CLOSED, EventType.NEW_BAR, EventType.BAR_CONSTRUCTED)
 
-Closed = list[ClosedBar]
+Closed = Sequence[ClosedBar]
 """Bars that closed, in the order in which they did."""
 
 
@@ -66,7 +67,7 @@ class EventPublisher:
             kind, lambda event: self.fired(alerts.happened(alert, event)), symbol=self.engine.symbol
         )
 
-    def bars(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
+    def bars(self, closed: Closed, amended: Sequence[tuple[str, BarRow]]) -> None:
         """Emit events for bars that closed, bars amended after closing, and forming bars."""
         engine = self.engine
         if closed and any(map(self._wants, _OF_CLOSED)):
@@ -74,7 +75,10 @@ class EventPublisher:
                 self._closed_together(end_ns, bars)
         if amended and self._wants(EventType.BAR_AMENDED):
             for name, row in amended:
-                self.emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=AMENDED))
+                flags = engine.flags_of(name, row[0])
+                # A flat bar has followed the close of one that was amended.
+                flags |= 0 if flags & FILLED else AMENDED
+                self.emit(EventType.BAR_AMENDED, row[0], engine.bar(name, row, flags=flags))
         if self._wants(EventType.BAR_UPDATED):
             with engine.lock:
                 # In one go: another thread may remove a timeframe.
@@ -83,7 +87,7 @@ class EventPublisher:
                 if made is not None:
                     self.emit(EventType.BAR_UPDATED, made[0], engine.bar(name, made, closed=False))
 
-    def _closed_together(self, end_ns: int, bars: list[ClosedBar]) -> None:
+    def _closed_together(self, end_ns: int, bars: Sequence[ClosedBar]) -> None:
         """Emit the events of the bars that ended at one instant, once all of them can be read."""
         engine = self.engine
         made = {
@@ -96,7 +100,7 @@ class EventPublisher:
         view = MarketView(engine, known_ns)
         if self._wants(EventType.BARS_CLOSED):
             told = {
-                "bars": made,
+                "bars": MappingProxyType(made),
                 "end": timestamp(end_ns, engine.tz),
                 "closed_at": timestamp(known_ns, engine.tz),
                 "end_ns": end_ns,

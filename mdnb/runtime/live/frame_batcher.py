@@ -7,16 +7,19 @@ arrived as one batch. Quiet: a batch of one, without delay. Burst: thousands at 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping
 
 from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.rows import Batch, Decoder
+from mdnb.runtime.live.accounting import ConnectionCounts
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 
 __all__ = ["FrameBatcher"]
 
 _MAX_FRAMES = 5000
+_ODD_FRAMES = 3
 
 
 class FrameBatcher:
@@ -34,6 +37,8 @@ class FrameBatcher:
         Gets the latency of the data.
     on_batch
         Called with each decoded batch before its rows are handed on, for replies and the end of a recording.
+    on_failure
+        Called with what a symbol's pipeline has raised.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class FrameBatcher:
         clock: Callable[[], Clock],
         health: Health,
         on_batch: Callable[[Batch], None],
+        on_failure: Callable[[Pipeline, Exception], None] = Pipeline.fail,
     ) -> None:
         self.frames = 0
         self.batch_size = _MAX_FRAMES
@@ -50,15 +56,19 @@ class FrameBatcher:
         self.control = 0
         self.malformed = 0
         self.unknown_symbol = 0
-        self.last_malformed = ""
+        self.counts = ConnectionCounts()
+        self.last_unknown = ""
+        self._in_a_row = (0, 0.0)
         self._decoder = decoder
         self._pipelines = pipelines
         self._clock = clock
         self._health = health
         self._on_batch = on_batch
+        self._on_failure = on_failure
         self._waiting: list[str | bytes] = []
         self._scheduled = False
         self._held: list[Batch | Callable[[], None]] | None = None
+        self.taps: list[Callable[[list[str | bytes]], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def on_frame(self, frame: str | bytes) -> None:
@@ -137,18 +147,54 @@ class FrameBatcher:
             self._route(batch)
 
     def _decoded(self, frames: list[str | bytes]) -> Batch:
+        if self.taps:
+            for tap in tuple(self.taps):
+                tap(frames)
         batch = self._decoder.feed(frames)
         self.frames += len(frames)
         self._health.frame()
         self.control += batch.control
         if batch.malformed:
-            self.malformed += len(batch.malformed)
-            self.last_malformed = batch.malformed[-1]
+            self.counts.refuse(batch.malformed, batch.last_malformed)
+            self._note_malformed(len(batch.malformed))
         if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
             # When it arrives, not when it is handed on.
             clock.arrived(batch.clock_ns)
         self._on_batch(batch)
         return batch
+
+    def _note_malformed(self, count: int) -> None:
+        self.malformed += count
+        health = self._health
+        # One that is odd says nothing of a market in which nobody trades; several, and no data, do.
+        before, since = self._in_a_row
+        newest = health.newest_data()
+        self._in_a_row = (before if since == newest else 0) + count, newest
+        if self._in_a_row[0] >= _ODD_FRAMES:
+            for symbol in self._pipelines:
+                health.refused(symbol)
+
+    @property
+    def gets_only_others(self) -> bool:
+        """Whether data comes, and all of it is of symbols that nobody follows."""
+        return self.unknown_symbol > 0 and not any(
+            pipeline.ledger.received or pipeline.ledger.quotes or pipeline.ledger.depth_updates
+            for pipeline in self._pipelines.values()
+        )
+
+    def attempt(self, pipeline: Pipeline, work: Callable[[], None]) -> bool:
+        """Do something with one symbol's data; return whether it went well. The others go on in any case."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
+            self._on_failure(pipeline, error)
+            return False
+        return True
+
+    def _leave_out(self, symbol: str, batch: Batch) -> None:
+        held = batch.trades.get(symbol, ()), batch.quotes.get(symbol, ()), batch.depth.get(symbol, ())
+        bars = [rows for (of, _), rows in batch.bars.items() if of == symbol]
+        self.counts.leave_out(symbol, sum(map(len, (*held, *bars))))
 
     def _route(self, batch: Batch, *, timed: bool = True) -> None:
         newest = batch.clock_ns
@@ -168,20 +214,24 @@ class FrameBatcher:
             pipeline = pipelines.get(symbol)
             if pipeline is None:
                 self.unknown_symbol += 1
+                self.last_unknown = symbol
+                self._leave_out(symbol, batch)
                 continue
             trades = batch.trades.get(symbol, ())
-            ledger = pipeline.ledger
-            taken, refused = ledger.in_bars + ledger.waiting, ledger.refused + ledger.held_back
-            pipeline.take(
-                trades, batch.quotes.get(symbol, ()), batch.depth.get(symbol, ()), bars.get(symbol, ())
-            )
-            newest = trades[-1][0] if trades else 0
-            if not newest and (quotes := batch.quotes.get(symbol)):
-                newest = quotes[-1][0]
-            if newest:
+            refusals, quotes = pipeline.refusals, batch.quotes.get(symbol, ())
+            accepted, refused, received = refusals.accepted, refusals.refused, pipeline.ledger.received
+            own = bars.get(symbol, ())
+            try:
+                pipeline.take(trades, quotes, batch.depth.get(symbol, ()), own)
+            except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
+                self._on_failure(pipeline, error)
+                self.attempt(pipeline, functools.partial(pipeline.lose_batch, received, trades, quotes, own))
+                continue
+            newest = trades[-1][0] if trades else quotes[-1][0] if quotes else 0
+            # A time that is no number is none.
+            if newest > 0:
                 lag = clock.lag_ms(newest)
                 pipeline.note_lag(lag)
-                if ledger.refused + ledger.held_back > refused and ledger.in_bars + ledger.waiting == taken:
-                    self._health.refused(symbol)
-                else:
+                is_good = refusals.accepted > accepted or refusals.refused == refused
+                if is_good or (trades and quotes):
                     self._health.data(lag if timed else None, symbol)

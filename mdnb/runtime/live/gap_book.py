@@ -34,7 +34,7 @@ class GapBook:
         self._gaps[gap.gap_id] = gap
         if len(self._gaps) > _KEPT:
             oldest = self._gaps.pop(next(iter(self._gaps)))
-            if not oldest.repaired:
+            if oldest.state != "repaired":
                 self._lost_before.append((oldest.start_ns, oldest.end_ns))
 
     def __len__(self) -> int:
@@ -46,4 +46,5 @@ class GapBook:
 
     def lacking(self) -> list[tuple[int, int]]:
         """Return the stretches of market time that are lacking still, oldest first; they may overlap."""
-        return sorted([*self._lost_before, *((gap.start_ns, gap.end_ns) for gap in self if not gap.repaired)])
+        lacking = ((gap.start_ns, gap.end_ns) for gap in self if gap.state != "repaired")
+        return sorted([*self._lost_before, *lacking])

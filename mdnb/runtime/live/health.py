@@ -57,9 +57,9 @@ class Health:
         self.disconnects = 0
         self.stale_seconds = stale_seconds
         self._now = now
-        self._began = self._since = now()
+        self._began = self._since = self._turned = now()
         self._up_seconds = 0.0
-        self._tried = False
+        self._tried = self._lost = False
         self._silent_seconds = silent_seconds
         self._last_frame = _NEVER
         self._last_data: dict[str, float] = {}
@@ -83,13 +83,20 @@ class Health:
         if not self._tried:
             # What came before the first attempt to connect is nobody's fault.
             self._tried = True
-            self._began = now
-        if self.is_up:
+            self._began = self._turned = now
+        was_up = self.is_up
+        if was_up:
             self._up_seconds += now - self._since
-        if status == "disconnected" and self.status != "disconnected":
-            self.disconnects += 1
+        if status == "disconnected":
+            # Attempts to connect that fail are no further losses.
+            self.disconnects += not self._lost
+            self._lost = True
         self._since = now
         self.status, self.detail = status, detail
+        if self.is_up:
+            self._lost = False
+        if self.is_up != was_up:
+            self._turned = now
 
     def frame(self) -> None:
         """Record that frames arrived, whatever is in them."""
@@ -141,6 +148,10 @@ class Health:
         times = [when for when in held if when is not None]
         return self._now() - max(times) if times else float("inf")
 
+    def newest_data(self) -> float:
+        """Return when good data last came, of whatever symbol, in seconds of its own clock."""
+        return max(self._last_data.values(), default=_NEVER)
+
     def seconds_since_life(self) -> float:
         """Return the seconds since the last sign of life: a frame, or what the feed counts as one."""
         return min(self._now() - self._last_frame, self._silent_seconds())
@@ -167,8 +178,8 @@ class Health:
         the connection on. An open connection to a closed market is fresh.
         """
         limit = self.stale_seconds
-        down = self._now() - self._since
         if not self.is_up:
+            down = self._now() - self._turned
             # A connection reported as stale was silent for some time when that was said.
             silent = down if self.status != "stale" else max(down, self.seconds_since_life())
             return max(0.0, 1.0 - max(silent, 1e-9) / limit) if self.status != "closed" else 0.0
@@ -176,7 +187,7 @@ class Health:
             return 1.0
         if self.seconds_refused(symbol):
             return 0.0
-        silent = min(self.seconds_since_life(), down)
+        silent = min(self.seconds_since_life(), self._now() - self._since)
         return min(1.0, max(0.0, 2.0 - silent / limit))
 
     def clock_offset_ms(self) -> float:

@@ -21,13 +21,13 @@ class HeldTrades:
         Whether ids rise by one a trade.
     on_rows
         Called with the trades of each batch once they are held; must be cheap.
+    base_ns
+        When the newest trade that is in the bars was made: of trades without an id only that tells.
 
     Attributes
     ----------
     rows
         What waits, as if nothing had been missed: in order of arrival, and each that was missed in its place.
-    missed
-        Whether trades of the history are among them.
     closing_waits
         Whether the timer leaves bars open that have ended.
 
@@ -41,11 +41,13 @@ class HeldTrades:
     [6, 7, 9, 8]
     """
 
-    def __init__(self, base: int, *, by_id: bool, on_rows: Callable[[Sequence[TradeRow]], None]) -> None:
+    def __init__(
+        self, base: int, *, by_id: bool, on_rows: Callable[[Sequence[TradeRow]], None], base_ns: int = 0
+    ) -> None:
         self.base = base
+        self.base_ns = base_ns
         self.by_id = by_id
         self.rows: list[TradeRow] = []
-        self.missed = False
         self.closing_waits = True
         self._on_rows = on_rows
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mdnb.rows import TradeRow
+from mdnb.runtime.live.placing import Order
 from mdnb.runtime.live.rebuild import put_into_bars
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import IN_BARS, OUTLIER
+from mdnb.store.ticks import IN_BARS, OUTLIER, REFUSED, trade_rows
 from mdnb.validate.outliers import TrailingFilter
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = ["OutlierGate", "keep_ticks"]
+
+_SEEDS = 10
+_BARS = 12
 
 
 class OutlierGate:
@@ -25,14 +34,58 @@ class OutlierGate:
 
     def __init__(self, engine: SymbolState) -> None:
         self._engine = engine
-        self.filter = TrailingFilter(engine.instrument.tick_size)
-        held = engine.ticks.tail(10 * self.filter.window)
+        self.filter = TrailingFilter(_least_step(engine))
+        held = engine.ticks.tail(_SEEDS * self.filter.window)
         self.filter.seed(held["price"][held["flag"] == IN_BARS].tolist())
 
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow], list[TradeRow]]:
         """Return the rows for the bars, those held back, and earlier ones that are now confirmed."""
         split = self.filter.split(rows)
         return split.kept, split.held, split.released
+
+    def judge(self, rows: Sequence[TradeRow], order: Order) -> list[TradeRow]:
+        """Return the outliers among trades that were missed, as they would have been had they come in time.
+
+        Each is judged by the ticks before it, and confirmed by those after it or, if there are too few yet,
+        by those that come. Where ticks are not in memory the bars around tell the price level.
+        """
+        ticks, window = self._engine.ticks, self.filter.window
+        held = ticks.tail(len(ticks) if self._engine.config.enable_tick_data else 0)
+        placed = sorted(zip(order.places(held, rows), rows, strict=True), key=lambda one: one[0])
+        out: list[TradeRow] = []
+        begin = 0
+        for at in range(1, len(placed) + 1):
+            # What lies far apart has other neighbours.
+            if at == len(placed) or placed[at][0] - placed[at - 1][0] > _SEEDS * window:
+                out += self._outliers(held, placed[begin:at])
+                begin = at
+        return out
+
+    def _outliers(self, held: NDArray[np.void], placed: Sequence[tuple[int, TradeRow]]) -> list[TradeRow]:
+        made = TrailingFilter(_least_step(self._engine))
+        first, last = placed[0][0], placed[-1][0] + made.window
+        before = held[max(0, first - _SEEDS * made.window) : first]
+        seeds = before["price"][before["flag"] == IN_BARS].tolist()
+        made.seed(seeds if len(seeds) >= made.window else self._level(placed[0][1][0]) + seeds)
+        around = list(zip(range(first, last), _arrived(held[first:last]), strict=False))
+        # One that was missed comes before the one that is held where it belongs.
+        whole = sorted(
+            [((at, 0), row) for at, row in placed] + [((at, 1), row) for at, row in around if row],
+            key=lambda one: one[0],
+        )
+        missed = {id(row) for _, row in placed}
+        out = [row for row in made.split([row for _, row in whole]).held if id(row) in missed]
+        if last > len(held) > 0:
+            pending = set(map(id, made.pending))
+            self.filter.watch([row for row in out if id(row) in pending])
+        return out
+
+    def _level(self, ts_ns: int) -> list[float]:
+        """Return prices of the bars around an instant."""
+        log = self._engine.log(self._engine.cascade.root.name)
+        at = log.find(ts_ns)
+        bars = [log.row(i)[0] for i in range(max(0, at - _BARS), min(len(log), at + _BARS))]
+        return [price for bar in bars for price in bar[1:5]]
 
     def let_in(self, released: Sequence[TradeRow]) -> None:
         """Add confirmed ticks to the bars of their time, as if they had never been held back."""
@@ -41,6 +94,23 @@ class OutlierGate:
         if whole:
             whole = engine.ticks.clear_flags(released, OUTLIER) == len(released)
         put_into_bars(engine, released, stored=whole)
+
+
+def _least_step(engine: SymbolState) -> float | None:
+    """Return the tick size; None where it is unknown and a share of the price may stand in.
+
+    A share of a price near zero is nothing: there it is a unit of the last decimal seen.
+    """
+    instrument = engine.instrument
+    if instrument.tick_size is not None or instrument.positive_prices:
+        return instrument.tick_size
+    return float(10.0**-instrument.decimals)
+
+
+def _arrived(held: NDArray[np.void]) -> list[TradeRow | None]:
+    """Return ticks as trades; None for those that were refused, which say nothing."""
+    flags = held["flag"].tolist()
+    return [None if flag == REFUSED else row for row, flag in zip(trade_rows(held), flags, strict=True)]
 
 
 def keep_ticks(

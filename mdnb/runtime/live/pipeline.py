@@ -6,24 +6,30 @@ on the background loop and takes the engine's lock a batch at a time.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
+from mdnb.bars.closing import whole_us
+from mdnb.bars.lost_trades import mark_activity, mark_node, mark_to_come
 from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.events.bus import EventBus
-from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, trades_of_quotes
-from mdnb.runtime.live.accounting import Accounting, Ledger
-from mdnb.runtime.live.data_quality import Quality, QualityAlerts
+from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, time_of, trades_of_quotes
+from mdnb.runtime.live.accounting import Accounting, ConnectionCounts, Ledger
+from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words
 from mdnb.runtime.live.edge_trades import EdgeTrades
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.gap_book import GapBook
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.outlier_gate import OutlierGate, keep_ticks
+from mdnb.runtime.live.own_bars import OwnBars
 from mdnb.runtime.live.price_alerts import Fired
+from mdnb.runtime.live.refusals import Refusals
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import REFUSED, WAITING
+from mdnb.validate.book_order import BookOrder
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import bar_faults
@@ -31,10 +37,14 @@ from mdnb.validate.tick_rules import TickRules
 
 __all__ = ["Pipeline"]
 
+_log = logging.getLogger("mdnb")
+_CHECKSUM_LEVELS = 25
+"""No venue sums up more levels a side."""
 _LAG_SECONDS = 2.0
 _FUTURE_NS = 60 * 1_000_000_000
 _LOOK_SECONDS = 0.25
 _NO_LIMIT = 2**63 - 1
+_INF = math.inf
 _NS_PER_US = 1000
 
 
@@ -53,6 +63,16 @@ class Pipeline:
         How the venue numbers its trades.
     quote_price
         ``mid``, ``bid`` or ``ask``: what a quote counts as where bars are built from quotes.
+
+    Attributes
+    ----------
+    on_broken_book
+        Called with the symbol when its order book is not the venue's any more; the symbol's lock is held.
+    failures
+        How often a stage raised something.
+    on_edge
+        Called when the end of the finest bar that is being made has become another one, or it has closed;
+        the symbol's lock is held.
     """
 
     def __init__(
@@ -68,13 +88,17 @@ class Pipeline:
         self.clock = clock
         self.quote_price = quote_price
         self.ledger = Ledger()
+        self.refusals = Refusals()
         self.duplicates = Duplicates(ids)
-        self.rules = TickRules()
+        self.rules = TickRules(
+            positive_prices=engine.instrument.positive_prices, tick_size=engine.instrument.tick_size
+        )
         self.subscribed: set[str] = {"trades", "quotes"}
         self.outlier_gate: OutlierGate | None = None
         self.batch_size = engine.config.batch_size
         self.largest_batch = 0
         self.bars_closed = 0
+        self.failures = 0
         self.late_amended = 0
         # Stretches of market time in which trades, or the feed's own bars, go into the bars.
         self._trades_from = self._bars_from = -_NO_LIMIT
@@ -83,19 +107,32 @@ class Pipeline:
         self._bar_name: str | None = None
         self._windowed = False
         self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
+        self._edge: int | None = None
+        self.on_edge: Callable[[Pipeline], None] | None = None
+        self.book_order = BookOrder()
+        self.on_broken_book: Callable[[str], None] | None = None
         self.live_since_ns = clock.now_ns()
         self.outage_ns: int | None = None
+        # Timeframes of which bars could not be made anew, until the gap takes their names.
+        self.not_rebuilt: set[str] = set()
+        # Until when the bars of a history have all trades; of a venue without a history of trades alone.
+        self.told_by_bars_until: int | None = None
         self.gaps = GapBook()
         self.held: HeldTrades | None = None
         self.arrival_ns = 0
-        self.edges = EdgeTrades() if ids == "none" else None
+        self.edges = EdgeTrades(among_ids=ids != "none")
         # What the newest trades that were put back by time are known by.
         self.put_back: set[Hashable] = set()
+        self.own_bars = OwnBars(engine.cascade)
+        # The newest of the feed's own bars: its timeframe and start; and who is told of the next ones.
+        self.own_bar: tuple[str, int] | None = None
+        self.on_own_bars: Callable[[str, Sequence[BarRow]], None] | None = None
         self.history_missing: dict[str, float] = {}
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)
         self.alerts = QualityAlerts(self.publisher.alert)
-        self.quality = Quality(engine.symbol, engine.instrument, engine.tz, self.alerts)
+        self.quality = Quality(engine.symbol, engine.instrument, engine.tz, self.alerts, self._now_ns)
+        self.duplicates.on_doubt = lambda row: self.note_odd_id(row, "kept without it")
 
     # -- live ---------------------------------------------------------------------------------------
 
@@ -120,38 +157,104 @@ class Pipeline:
     def take_trades(self, trades: Sequence[TradeRow]) -> None:
         """Process a batch of trades."""
         size = self.batch_size
+        if len(trades) <= size and not self._windowed:
+            builds = self.engine.source == "trades"
+            if not (builds and self._take_plain(trades)):
+                self._take_trades(trades, builds=builds)
+            return
         for a in range(0, len(trades), size):
-            rows = trades[a : a + size] if len(trades) > size else trades
-            if not self._windowed:
-                self._take_trades(rows, builds=self.engine.source == "trades")
-                continue
+            rows = trades[a : a + size]
             inside = [self._trades_from <= row[0] < self._trades_until for row in rows]
             for builds in (True, False):
                 part = [row for row, is_in in zip(rows, inside, strict=True) if is_in is builds]
                 if part:
                     self._take_trades(part, builds=builds)
 
+    def _take_plain(self, rows: Sequence[TradeRow]) -> bool:
+        """Take trades as nearly all are: the next ids, near the last price, inside the bar that is open.
+
+        Returns
+        -------
+        bool
+            False where anything else is to be done with them: nothing has happened then. What has happened
+            otherwise is what `_take_trades` does with them, which costs several times as much where a market
+            brings one trade at a time.
+        """
+        engine, duplicates = self.engine, self.duplicates
+        if (
+            duplicates.ids != "sequential"
+            or duplicates.nameless
+            or self.held is not None
+            or self.outlier_gate is not None
+            or self.quality.rules is not None
+            or self.outage_ns is not None
+            or self.edges.began_ns is not None
+            or "trades" not in self.subscribed
+        ):
+            return False
+        cascade, rules, config = engine.cascade, self.rules, engine.config
+        with engine.lock:
+            if engine.activity or engine.alerts.prices or not config.data_validation:
+                return False
+            now = self.arrival_ns if engine.recorded else self.clock.now_ns()
+            newest, edge, number = cascade.newest_ns, cascade.root.edge, duplicates.highest
+            low, high = rules.low, rules.high
+            if number < 0 or high == _INF or rows[-1][5] >= duplicates.doubted_above:
+                return False
+            for ts_ns, price, size, _, _, trade_id in rows:
+                number += 1
+                if not (
+                    newest <= ts_ns < edge
+                    and trade_id == number
+                    and low < price < high
+                    and 0.0 <= size < _INF
+                ):
+                    return False
+                newest = ts_ns
+            if newest > now and not engine.recorded:
+                return False
+            cascade.closing.advance(now)
+            last = rows[-1]
+            duplicates.go_on(last)
+            rules.see(last[1])
+            cascade.push_inside(rows)
+            if config.enable_tick_data:
+                engine.ticks.extend(rows)
+            engine.last_trade = last
+            engine.updates += 1
+            count, ledger = len(rows), self.ledger
+            ledger.received += count
+            ledger.in_bars += count
+            self.refusals.accept(count)
+        if count > self.largest_batch:
+            self.largest_batch = count
+        if self.bus.is_heard:
+            self.publish((), ())
+            self.publisher.trades(rows)
+        return True
+
     def _take_trades(self, rows: Sequence[TradeRow], *, builds: bool) -> None:
         engine, ledger = self.engine, self.ledger
         if len(rows) > self.largest_batch:
             self.largest_batch = len(rows)
         with engine.lock:
-            self._set_time()
+            self.set_time()
             ledger.received += len(rows) * builds
             if "trades" not in self.subscribed:
                 ledger.unsubscribed += len(rows) * builds
+                self.refusals.refuse("unsubscribed", len(rows))
                 return
-            rows, again = (self.duplicates if self.edges is None else self.edges).split(rows)
-            ledger.duplicate += len(again) * builds
+            rows = self._fresh(rows, builds=builds)
             if engine.config.data_validation and rows:
                 rows, rejected = self.rules.split(rows, self._latest_ns())
                 for reason, row in rejected:
                     ledger.reject(reason, int(builds))
                     self.quality.rejected(reason, row)
+                    self.refusals.refuse(reason, 1)
             if not rows:
                 return
-            if self.edges is not None:
-                self.edges.see(rows, self.outage_ns)
+            # Those with ids are known by these.
+            self.edges.see(rows if self.duplicates.nameless else (), self.outage_ns)
             if self.quality.rules is not None and engine.last_trade is not None:
                 self.quality.trades(rows, engine.last_trade[0])
             late_before = engine.cascade.out_of_order
@@ -173,6 +276,8 @@ class Pipeline:
                 for activity in engine.activity.values():
                     activity.push_rows(rows)
                 keep_ticks(engine, rows, rows, ())
+            if rows:
+                self.refusals.accept(len(rows))
             # A late one changes its bar, and is no newest price.
             in_order = into_bars and engine.cascade.out_of_order == late_before
             newest = rows if in_order else self._newest(rows)
@@ -184,6 +289,35 @@ class Pipeline:
         self.publisher.fired(fired)
         self.publish(closed, amended)
         self.publisher.trades(rows)
+
+    def _fresh(self, rows: Sequence[TradeRow], *, builds: bool) -> Sequence[TradeRow]:
+        """Return the trades that did not come before; the others are counted."""
+        fresh, again = self.duplicates.split(rows)
+        if self.duplicates.nameless and fresh:
+            fresh, equal = self.edges.split(fresh)
+            again = [*again, *equal]
+        until = self.told_by_bars_until
+        if until is not None and builds:
+            # What some venues repeat of their trades when they are subscribed.
+            again = [*again, *(row for row in fresh if row[0] < until)]
+            fresh = [row for row in fresh if row[0] >= until]
+        if again:
+            self.ledger.duplicate += len(again) * builds
+            last = self.engine.last_trade
+            is_old = last is not None and max(row[0] for row in again) <= last[0]
+            self.refusals.refuse("duplicate", len(again), again=is_old)
+        return fresh
+
+    def _now_ns(self) -> int:
+        # The clock becomes another one when the feed is connected.
+        return self.clock.now_ns()
+
+    def note_odd_id(self, row: TradeRow, what: str) -> None:
+        """Record a trade whose id is not believed, and what becomes of it."""
+        highest = self.duplicates.highest
+        sentence = f"a trade has the id {row[5]}, where {highest + 1} is next, and is {what}"
+        values = {"trade_id": row[5], "next_id": highest + 1, "price": row[1]}
+        self.quality.note(QualityFinding("odd_trade_id", sentence, row[0], values))
 
     def _newest(self, rows: Sequence[TradeRow]) -> list[TradeRow]:
         """Return the trades that were the newest of the market when they came, by the exchange's time."""
@@ -212,6 +346,7 @@ class Pipeline:
             outlier_gate.let_in(released)
         out = len(held) - len(released)
         self.ledger.held_back += out
+        self.refusals.refuse("held_back", out)
         self.ledger.in_bars += len(released)
         for row in held:
             self.quality.outlier(row)
@@ -221,15 +356,20 @@ class Pipeline:
         """Put the trades that waited into the bars, however old; from now on none waits."""
         engine, cascade = self.engine, self.engine.cascade
         with engine.lock:
-            self._set_time()
+            self.set_time()
             held, self.held = self.held, None
             rows = [] if held is None else held.rows
             if not rows:
                 return
             lateness, cascade.max_lateness_ns = cascade.max_lateness_ns, _NO_LIMIT
+            built: Sequence[TradeRow] = ()
+            out: Sequence[TradeRow] = ()
+            failure: Exception | None = None
             try:
                 gate = self.outlier_gate
                 built, out = (self._build(rows), ()) if gate is None else self._gate(gate, rows)
+            except Exception as error:  # noqa: BLE001  # those that come next wait for nobody any more
+                failure = error
             finally:
                 cascade.max_lateness_ns = lateness
             self.ledger.waiting -= len(rows)
@@ -239,6 +379,10 @@ class Pipeline:
             engine.updates += 1
             closed, amended = self.collect()
         self.publish(closed, amended)
+        if failure is not None:
+            self.fail(failure)
+            self.lose_batch(self.ledger.received, (), (), ())
+            self._lose_trades([time_of(row, self.clock.now_ns()) for row in rows])
         engine.notify()
 
     def builds_bar_at(self, ts_ns: int) -> bool:
@@ -249,8 +393,10 @@ class Pipeline:
         """Put rows into the bars; return those that are in one."""
         engine = self.engine
         cascade = engine.cascade
-        amended = cascade.amended_count
+        amended, late = cascade.amended_count, cascade.late_dropped
         cascade.push_rows(rows)
+        if cascade.late_dropped != late:
+            self.refusals.refuse("late", cascade.late_dropped - late)
         if cascade.max_lateness_ns != _NO_LIMIT:
             self.late_amended += cascade.amended_count - amended
         if cascade.refused:
@@ -274,12 +420,12 @@ class Pipeline:
             now = self.clock.now_ns()
             rows = [(row[0] or now, *row[1:]) for row in rows]
         with engine.lock:
-            self._set_time()
-            engine.last_quote = rows[-1]
+            self.set_time()
+            engine.last_quote = self._newest_quote(rows)
             if engine.config.enable_tick_data:
                 engine.quotes.extend(rows)
-            closed: Closed = []
-            amended: list[tuple[str, BarRow]] = []
+            closed: Closed = ()
+            amended: Sequence[tuple[str, BarRow]] = ()
             fired: list[Fired] = []
             if engine.source == "quotes":
                 ledger.received += len(rows)
@@ -289,6 +435,7 @@ class Pipeline:
                     for reason, row in rejected:
                         ledger.reject(reason)
                         self.quality.rejected(reason, row)
+                        self.refusals.refuse(reason, 1)
                     prices = list(good)
                 if prices:
                     built = (
@@ -296,6 +443,8 @@ class Pipeline:
                         if self.outlier_gate is None
                         else self._gate(self.outlier_gate, prices)[0]
                     )
+                    if built:
+                        self.refusals.accept(len(built))
                     built = self._newest(built)
                     fired = engine.alerts.take(built, engine.last_trade)
                     engine.last_trade = built[-1] if built else engine.last_trade
@@ -306,6 +455,16 @@ class Pipeline:
         self.publish(closed, amended)
         self.publisher.quotes(rows)
 
+    def _newest_quote(self, rows: Sequence[QuoteRow]) -> QuoteRow:
+        """Return the newest quote by the exchange's time; of equal times the one that came last."""
+        newest = self.engine.last_quote
+        for row in rows:
+            # One that was stamped in the future must not stay the newest until then.
+            if newest is None or row[0] >= newest[0] or newest[0] > self._latest_ns():
+                newest = row
+        assert newest is not None
+        return newest
+
     def _take_bars(self, name: str, rows: list[tuple[BarRow, bool]]) -> None:
         engine = self.engine
         if self._bar_name not in (None, name):
@@ -314,18 +473,28 @@ class Pipeline:
         done = [row for row, closed in rows if closed and start <= row[0] < end]
         if not done:
             return
+        if self.on_own_bars is not None:
+            self.on_own_bars(name, done)
+        self.note_own_bar(name, done[-1][0])
         with engine.lock:
-            self._set_time()
+            self.set_time()
             self.ledger.received += len(done)
             done = self.possible(name, done)
-            outside = engine.cascade.outside_session
-            engine.cascade.push_bars(done)
-            self.ledger.in_bars += len(done) - (engine.cascade.outside_session - outside)
+            own, cascade = self.own_bars, engine.cascade
+            lost = cascade.outside_session + own.again + own.gone
+            again, gone = own.again, own.gone
+            own.push(name, done)
+            self.ledger.duplicate += own.again - again
+            cascade.late_dropped += own.gone - gone
+            self.ledger.in_bars += len(done) - (cascade.outside_session + own.again + own.gone - lost)
             fired: list[Fired] = []
             if done:
+                self.refusals.accept(len(done))
                 last = done[-1]
-                if engine.last_trade is None or engine.last_trade[0] < last[0]:
+                newest_ns = -_NO_LIMIT if engine.last_trade is None else engine.last_trade[0]
+                if newest_ns < last[0]:
                     fired = engine.alerts.take_bars(done, engine.last_trade)
+                if newest_ns <= last[0]:
                     engine.last_trade = (last[0], last[4], last[5], last[6], 0, -1)
                 if name == engine.cascade.root.name:
                     engine.cascade.close_until(engine.cascade.root.edge)
@@ -334,19 +503,31 @@ class Pipeline:
         self.publisher.fired(fired)
         self.publish(closed, amended)
 
+    def note_own_bar(self, name: str, start_ns: int) -> None:
+        """Note the newest of the feed's own bars."""
+        if self.own_bar is None or self.own_bar[1] < start_ns:
+            self.own_bar = name, start_ns
+
     def possible(self, name: str, rows: Sequence[BarRow]) -> list[BarRow]:
         """Return the valid bars; the others are counted as rejected."""
         if not self.engine.config.validate_bars:
             return list(rows)
         good: list[BarRow] = []
+        positive = self.engine.instrument.positive_prices
         for row in rows:
-            fault = bar_faults(row)
+            fault = bar_faults(row, positive_prices=positive)
             if fault is None:
                 good.append(row)
             else:
                 self.ledger.reject(f"bar_{fault}")
                 self.quality.rejected(fault, row, name)
+                self.refusals.refuse(fault, 1)
         return good
+
+    def reset_depth(self) -> None:
+        """Forget the order book, as after a lost connection."""
+        self.book_order.forget()
+        self.engine.reset_depth()
 
     def _take_depth(self, updates: Sequence[DepthUpdate]) -> None:
         engine = self.engine
@@ -354,10 +535,33 @@ class Pipeline:
         if "depth" not in self.subscribed:
             return
         with engine.lock:
-            for update in updates:
-                engine.apply_depth(update)
+            applied = [update for update in updates if self._apply_depth(update)]
             engine.updates += 1
-        self.publisher.depth(updates[-1].ts_ns or self.clock.now_ns(), updates)
+        if applied:
+            self.publisher.depth(applied[-1].ts_ns or self.clock.now_ns(), applied)
+
+    def _apply_depth(self, update: DepthUpdate) -> bool:
+        """Apply an update where it follows what is held; hold the lock."""
+        engine, order = self.engine, self.book_order
+        verdict = order.judge(update)
+        if verdict == "apply":
+            engine.apply_depth(update)
+            if update.checksum < 0 or not order.has_checksum:
+                return True
+            if order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
+                return True
+        if verdict == "old":
+            self.ledger.depth_left_out += 1
+            return False
+        self.ledger.depth_left_out += 1
+        engine.depth.reset()
+        self._tell_broken_book(order.reason)
+        return False
+
+    def _tell_broken_book(self, reason: str) -> None:
+        self.quality.trouble("book", f"it is asked for anew: {reason}", self.clock.now_ns())
+        if self.on_broken_book is not None:
+            self.on_broken_book(self.engine.symbol)
 
     def build_from(
         self, source: Literal["trades", "bars"], boundary_ns: int, bars: str | None = None
@@ -381,10 +585,70 @@ class Pipeline:
                 self._trades_from, self._trades_until = boundary_ns, _NO_LIMIT
             self.engine.source = source
 
-    def _set_time(self) -> None:
+    def set_time(self) -> None:
         """Let the bars know the market's time; hold the symbol's lock."""
         engine = self.engine
         engine.cascade.closing.advance(self.arrival_ns if engine.recorded else self.clock.now_ns())
+
+    # -- failures -----------------------------------------------------------------------------------
+
+    def fail(self, error: Exception) -> None:
+        """Tell that a stage raised something: it is a trouble of the symbol, and of no other."""
+        self.failures += 1
+        now, quality = self.clock.now_ns(), self.quality
+        if quality.trouble("intake", error, now, with_traceback=True):
+            self.engine.touch()
+        else:
+            quality.note(QualityFinding("intake", error_in_words(error), now, {}))
+
+    def lose_batch(
+        self,
+        received: int,
+        trades: Sequence[TradeRow],
+        quotes: Sequence[QuoteRow],
+        bars: Sequence[tuple[str, list[tuple[BarRow, bool]]]],
+    ) -> None:
+        """Account for what is left of a batch that `take` has failed at, and mark the bars that lack it.
+
+        Parameters
+        ----------
+        received
+            How much had been received before.
+        trades, quotes, bars
+            The batch, as `take` was given it.
+        """
+        engine, ledger = self.engine, self.ledger
+        with engine.lock:
+            # What it failed at may be a row that has no time: it counts from when it came.
+            now = self.arrival_ns if engine.recorded else self.clock.now_ns()
+            times = [ts_ns for row in trades if self.builds_bar_at(ts_ns := time_of(row, now))]
+            if engine.source == "quotes" and "quotes" in self.subscribed:
+                times += [time_of(row, now) for row in quotes]
+            own = [
+                row
+                for name, rows in bars
+                if self._bar_name in (None, name)
+                for row, is_closed in rows
+                if is_closed and self._bars_from <= time_of(row, now) < self._bars_until
+            ]
+            ledger.received = received + len(times) + len(own)
+            ledger.failed += max(0, ledger.received - self.accounting(0, 0, 0).explained)
+            if times:
+                # What is older would have been dropped as late: its bars lack nothing.
+                oldest = self.newest_ns(min(times)) - engine.cascade.max_lateness_ns
+                times = [max(ts_ns, oldest) for ts_ns in times]
+        if times:
+            self._lose_trades(times)
+
+    def _lose_trades(self, times: Sequence[int]) -> None:
+        """Mark the bars that lack trades made at some instants, and those that would have begun with them."""
+        engine = self.engine
+        with engine.lock:
+            for node in engine.cascade.nodes():
+                mark_to_come(node, times)
+            for bars in engine.activity.values():
+                bars.mark_next()
+        self.lose([(min(times), max(times))])
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -394,37 +658,68 @@ class Pipeline:
         if time.monotonic() - self._lag_at < _LAG_SECONDS:
             # Of a backlog the trades are on their way still: closed now, their bar would be amended by each.
             wall_ms += self._lag_ms
-        return int(wall_ms * 1e6 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
+        return self._market_ns(wall_ms / 1e3)
+
+    def _market_ns(self, wall_seconds: float) -> int:
+        return int(wall_seconds * 1e9 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
 
     def note_lag(self, lag_ms: float) -> None:
         """Record the newest data's latency, in wall-clock milliseconds."""
         self._lag_ms, self._lag_at = max(0.0, lag_ms), time.monotonic()
 
-    def advance(self, now_ns: int) -> None:
-        """Let a recording's time pass until an instant: what is due by then closes when it was due."""
+    def next_closing(self, until_ns: int) -> int | None:
+        """Return when a recording's next bars close by themselves; None where none do until an instant.
+
+        What is due already closes a microsecond from now, such as a bar whose first trade came when its end
+        and the grace were over: who has looked meanwhile has seen it open.
+        """
+        engine = self.engine
+        with engine.lock:
+            return self._next_closing(until_ns)
+
+    def _next_closing(self, until_ns: int) -> int | None:
+        engine = self.engine
+        edge, now = engine.cascade.next_edge(), engine.cascade.closing.now_ns
+        if edge is None or (edge > until_ns and edge > now):
+            return None
+        due = edge + engine.grace_ns
+        if due <= now:
+            return now + _NS_PER_US
+        return due if due <= until_ns else None
+
+    def close_at(self, at_ns: int) -> tuple[Closed, Sequence[tuple[str, BarRow]]]:
+        """Let a recording's time pass to an instant of `next_closing`; return what is to be published."""
         engine = self.engine
         cascade = engine.cascade
         with engine.lock:
-            closing = cascade.closing
-            closing.grace_ns = engine.grace_ns
-            closing.advance(now_ns)
-            due = closing.now_ns - closing.grace_ns
-            edge = cascade.next_edge()
-            if edge is None or edge > due:
-                return
+            cascade.closing.advance(at_ns)
+            due = at_ns - engine.grace_ns
             cascade.close_until(due)
             cascade.fill_until(due)
-            closed, amended = self.collect()
             engine.updates += 1
-        self.publish(closed, amended)
-        engine.notify()
+            return self.collect()
+
+    def pass_to(self, now_ns: int) -> None:
+        """Let a recording's time pass until an instant by which no bar closes."""
+        with self.engine.lock:
+            self.engine.cascade.closing.advance(now_ns)
+
+    def advance(self, until_ns: int) -> int | None:
+        """Let a recording's time pass until an instant, unless bars close by then; return when they do."""
+        engine = self.engine
+        with engine.lock:
+            closing_ns = self._next_closing(until_ns)
+            if closing_ns is None:
+                engine.cascade.closing.advance(until_ns)
+            return closing_ns
 
     def next_instant(self, at_ns: int) -> int:
         """Return when a recording's data counts as come that was received at an instant.
 
         Later than all before it, in the microseconds in which stores tell time.
         """
-        return max(at_ns, (self.engine.cascade.closing.now_ns // _NS_PER_US + 1) * _NS_PER_US)
+        after = self.engine.cascade.closing.now_ns + _NS_PER_US
+        return after if after >= at_ns else whole_us(at_ns)
 
     def quiet(self) -> tuple[int, int, int]:
         """Return between which times a recording's next trades neither close nor amend a bar.
@@ -437,9 +732,11 @@ class Pipeline:
         """
         engine = self.engine
         cascade = engine.cascade
-        root = cascade.root
-        each_counts = engine.activity or self.outlier_gate is not None or not root.is_open
-        return cascade.newest_ns, 0 if each_counts else root.edge, cascade.closing.now_ns // _NS_PER_US
+        root, now = cascade.root, cascade.closing.now_ns
+        # A bar that was opened when it was over closes before the next trade.
+        is_over = root.edge <= now and root.edge + engine.grace_ns <= now
+        each_counts = engine.activity or self.outlier_gate is not None or not root.is_open or is_over
+        return cascade.newest_ns, 0 if each_counts else root.edge, now // _NS_PER_US
 
     def close_due(self) -> None:
         """Close the bars whose interval has passed by more than the grace."""
@@ -448,7 +745,7 @@ class Pipeline:
         engine = self.engine
         due = self.clock.now_ns() - self._grace_market_ns()
         with engine.lock:
-            self._set_time()
+            self.set_time()
             before = engine.cascade.root.closed_to
             engine.cascade.close_until(due)
             engine.cascade.fill_until(due)
@@ -459,16 +756,20 @@ class Pipeline:
         if changed:
             engine.notify()
 
-    def seconds_to_close(self) -> float | None:
-        """Return the wall-clock seconds until `close_due` has something to do; None while no bar is open."""
+    def due_ns(self) -> int | None:
+        """Return the market time at which `close_due` has something to do; None while no bar is open."""
         with self.engine.lock:
             edge = self.engine.cascade.next_edge()
         if edge is None:
             return None
-        seconds = self.clock.wall_seconds(edge + self._grace_market_ns() - self.clock.now_ns())
-        if math.isinf(seconds):
-            return None
-        return max(0.0 if self.held is None else _LOOK_SECONDS, seconds)
+        due = edge + self._grace_market_ns()
+        in_time = edge + self._market_ns(self.engine.config.grace_ms / 1e3)
+        if due > in_time:
+            # A backlog may be over long before its data's lag has passed.
+            due = min(due, max(in_time, self.clock.now_ns() + self._market_ns(_LOOK_SECONDS)))
+        if self.held is None or not self.held.closing_waits:
+            return due
+        return max(due, self.clock.now_ns() + self._market_ns(_LOOK_SECONDS))
 
     def end(self) -> None:
         """Close what is open at the end of a recording; the bars are marked partial."""
@@ -480,6 +781,25 @@ class Pipeline:
             for node in engine.cascade.nodes():
                 node.partial = node.is_open or node.partial
             engine.cascade.close_until(2**62)
+            engine.updates += 1
+            closed, amended = self.collect()
+        self.publish(closed, amended)
+        engine.notify()
+
+    def lose(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Mark the bars that overlap intervals of market time whose trades nobody has."""
+        engine = self.engine
+        with engine.lock:
+            self.set_time()
+            if not engine.recorded:
+                # Who has read at this instant found them whole. A recording's time is its data's alone.
+                engine.change_ns()
+            for low_ns, high_ns in spans:
+                for node in engine.cascade.nodes():
+                    told = mark_node(node, low_ns, high_ns)
+                    engine.amended += [] if node.hidden else told
+                for bars in engine.activity.values():
+                    engine.amended += mark_activity(bars, low_ns, high_ns)
             engine.updates += 1
             closed, amended = self.collect()
         self.publish(closed, amended)
@@ -504,16 +824,25 @@ class Pipeline:
 
     # -- events -------------------------------------------------------------------------------------
 
-    def collect(self) -> tuple[Closed, list[tuple[str, BarRow]]]:
+    def collect(self) -> tuple[Closed, Sequence[tuple[str, BarRow]]]:
         """Return and clear the bars that closed and those that changed; hold the symbol's lock."""
         engine = self.engine
+        cascade = engine.cascade
+        edge = cascade.root.edge
+        if edge != self._edge:
+            self._edge = edge
+            if self.on_edge is not None:
+                self.on_edge(self)
+        if not (engine.closed or engine.amended or cascade.amended or cascade.gone):
+            return (), ()
         closed, engine.closed = engine.closed, []
-        amended = [(node.name, row) for node, row in engine.cascade.amended] + engine.amended
-        engine.cascade.amended.clear()
+        amended = [(node.name, row) for node, row in cascade.amended] + engine.amended
+        cascade.amended.clear()
         engine.amended.clear()
+        engine.amend_gone()
         return closed, amended
 
-    def publish(self, closed: Closed, amended: list[tuple[str, BarRow]]) -> None:
+    def publish(self, closed: Closed, amended: Sequence[tuple[str, BarRow]]) -> None:
         """Check bars that closed, and emit events for all that changed."""
         self.bars_closed += len(closed)
         rules = self.quality.rules
@@ -526,7 +855,9 @@ class Pipeline:
                 self.quality.bar(name, row, grid, rules)
         self.publisher.bars(closed, amended)
 
-    def accounting(self, frames: int, control: int, malformed: int) -> Accounting:
+    def accounting(
+        self, frames: int, control: int, malformed: int, connection: ConnectionCounts | None = None
+    ) -> Accounting:
         """Return the accounting of trades as of now."""
         cascade = self.engine.cascade
         with self.engine.lock:
@@ -538,4 +869,5 @@ class Pipeline:
                 frames=frames,
                 control=control,
                 malformed=malformed,
+                connection=connection,
             )

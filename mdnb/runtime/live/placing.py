@@ -30,6 +30,8 @@ class Order(Protocol):
 class InIds:
     """The order of ids that rise by one a trade: a trade came before the first one held with a higher id.
 
+    Among trades without an id, which some have there, times tell.
+
     Examples
     --------
     >>> held = as_array([(5, 9.0, 1.0, 1, 0, 5), (9, 9.0, 1.0, 1, 0, 9), (8, 9.0, 1.0, 1, 0, 8)])
@@ -48,7 +50,16 @@ class InIds:
         # One that came late follows newer ones: of all with a higher id the first to arrive counts.
         first = np.append(np.minimum.accumulate(above[::-1])[::-1], len(held))
         places: list[int] = first[np.searchsorted(ids[above], wanted, side="right")].tolist()
+        if (ids < 0).any():
+            places = [_before_nameless(held, place, row[0]) for place, row in zip(places, rows, strict=True)]
         return places
+
+
+def _before_nameless(held: NDArray[np.void], place: int, ts_ns: int) -> int:
+    """Return a place before the newer trades without an id that stand right before another one."""
+    while place > 0 and held["trade_id"][place - 1] < 0 and held["ts_ns"][place - 1] > ts_ns:
+        place -= 1
+    return place
 
 
 class InAnswer:
@@ -92,7 +103,7 @@ class InAnswer:
             before.append(at)
         before.reverse()
         newest = np.maximum.accumulate(held["ts_ns"]) if len(held) else held["ts_ns"]
-        strange, strange_newest = _strange(held["ts_ns"], found)
+        strange, strange_newest = _strange(held["ts_ns"], found, min(row[0] for row, _ in self._answer))
         places: dict[int, int] = {}
         behind = behind_put = -1
         for (row, missed), own, following in zip(self._answer, found, before, strict=True):
@@ -112,7 +123,8 @@ class InAnswer:
             else:
                 # Nothing that came follows in the answer: behind what came before it, or where its time is.
                 by_time = int(np.searchsorted(newest, row[0], side="right"))
-                places[id(row)] = behind + 1 if behind >= 0 else by_time
+                older = int(strange[after - 1]) if after else -1
+                places[id(row)] = max(behind, older) + 1 if behind >= 0 else by_time
         return [places[id(row)] for row in rows]
 
     def _find(self, held: NDArray[np.void]) -> list[int | None]:
@@ -154,14 +166,16 @@ class InAnswer:
 
 
 def _strange(
-    times: NDArray[np.int64], found: Sequence[int | None]
+    times: NDArray[np.int64], found: Sequence[int | None], begin_ns: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the positions of trades that came since the first of an answer, and are not in it.
+    """Return the positions of trades that came since the first of an answer began, and are not in it.
 
     Also, for each, when the newest one up to there was made.
     """
     known = np.array([at for at in found if at is not None], dtype=np.int64)
-    strange = np.setdiff1d(np.arange(known.min(initial=len(times)), len(times)), known)
+    # The first of the answer may not be among those held, but older.
+    since = np.flatnonzero(times >= begin_ns)[:1].min(initial=len(times))
+    strange = np.setdiff1d(np.arange(min(since, known.min(initial=len(times))), len(times)), known)
     return strange, np.maximum.accumulate(times[strange])
 
 

@@ -2,30 +2,72 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mdnb.bars.activity import ActivityBars
-from mdnb.bars.rebuild import bar_from_trades, join_piece, merge_piece, rebuild_bar
-from mdnb.rows import TradeRow
+from mdnb.bars.lost_trades import mark_node
+from mdnb.bars.rebuild import bar_from_trades, merge_piece, rebuild_bars
+from mdnb.bars.refold import Piece
+from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.live.placing import Order
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import IN_BARS
+from mdnb.store.ticks import IN_BARS, TICK_DTYPE, TRADE_COLUMNS, trade_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Between", "keep_between", "put_between", "put_into_bars"]
+__all__ = ["Between", "HeldTicks", "keep_between", "put_between", "put_into_bars"]
 
 _NS_PER_US = 1000
-
-_NAMES = ("ts_ns", "price", "size", "count", "side", "trade_id")
+_NO_START = 2**63 - 1
 
 
 Between = tuple[TradeRow, int, int]
 """A trade, and when those held next to it were made: the one before it, and the one after it."""
+
+
+class HeldTicks:
+    """Bars of the finest timeframe made of the ticks held, which stay as they are meanwhile.
+
+    Parameters
+    ----------
+    engine
+        Whose ticks.
+    """
+
+    def __init__(self, engine: SymbolState) -> None:
+        self._engine = engine
+        self._gone_ns = engine.ticks.newest_gone_ns
+        self._low_ns = _NO_START
+        self._starts: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._ticks: NDArray[np.void] = np.empty(0, dtype=TICK_DTYPE)
+
+    def bars(self, start_ns: int, end_ns: int) -> list[BarRow]:
+        """Return those that start in ``[start_ns, end_ns)``; none where not all trades since are held."""
+        if start_ns <= self._gone_ns:
+            return []
+        if start_ns < self._low_ns:
+            self._sort(start_ns)
+        first, last = np.searchsorted(self._starts, (start_ns, end_ns)).tolist()
+        rows: list[TradeRow] = self._ticks[first:last].tolist()
+        if first < last and self._starts[first] == self._starts[last - 1]:
+            return [bar_from_trades(int(self._starts[first]), rows)]
+        starts = self._starts[first:last].tolist()
+        by_start = itertools.groupby(zip(starts, rows, strict=True), key=lambda one: one[0])
+        return [bar_from_trades(start, [row for _, row in inside]) for start, inside in by_start]
+
+    def _sort(self, low_ns: int) -> None:
+        """Sort the ticks since an instant by their bars; those of one stay in their order of arrival."""
+        held = self._engine.ticks.between(low_ns, _NO_START)
+        held = held[held["flag"] == IN_BARS]
+        starts, inside = self._engine.cascade.root.grid.starts(held["ts_ns"])
+        held, starts = held[inside][list(TRADE_COLUMNS)], starts[inside]
+        order = np.argsort(starts, kind="stable")
+        self._low_ns, self._starts, self._ticks = low_ns, starts[order], held[order]
 
 
 def put_into_bars(engine: SymbolState, rows: Sequence[TradeRow], *, stored: bool) -> None:
@@ -45,21 +87,20 @@ def put_into_bars(engine: SymbolState, rows: Sequence[TradeRow], *, stored: bool
         span = grid.span(row[0])
         if span is not None:
             by_start.setdefault(span[0], []).append(row)
+    ticks = HeldTicks(engine)
     for start, new in sorted(by_start.items()):
         span = grid.span(start)
         assert span is not None
         piece = bar_from_trades(start, new)
         if stored and engine.ticks.reaches(start):
-            rebuild_bar(engine.cascade, bar_from_trades(start, _trades(engine, span)), piece)
+            rebuild_bars(engine.cascade, [Piece.late(piece, span[1])], ticks)
         else:
             merge_piece(engine.cascade, piece)
     for bars in engine.activity.values():
         bars.push_rows(rows)
 
 
-def put_between(
-    engine: SymbolState, rows: Sequence[Between], order: Order, *, stored: bool
-) -> list[ActivityBars]:
+def put_between(engine: SymbolState, rows: Sequence[Between], order: Order, *, stored: bool) -> list[str]:
     """Add trades that were missed to the ticks and to the bars of their time, between those that were not.
 
     Parameters
@@ -74,8 +115,9 @@ def put_between(
 
     Returns
     -------
-    list of ActivityBars
-        Those that cannot be as they would have been: the ticks do not reach back to these trades.
+    list of str
+        Timeframes with bars that may not be as they would have been, which are marked as partial: the ticks
+        do not reach back to these trades.
     """
     trades = [row for row, _, _ in rows]
     new = keep_between(engine, trades, order, IN_BARS) if stored else None
@@ -85,17 +127,37 @@ def put_between(
         span = grid.span(between[0][0])
         assert span is not None
         by_start.setdefault(span[0], []).append(between)
-    for start, inside in sorted(by_start.items()):
-        span = grid.span(start)
+    pieces = [
+        Piece(
+            bar_from_trades(start, [row for row, _, _ in inside]),
+            inside[0][1],
+            inside[-1][2],
+            max(before for _, before, _ in inside),
+            min(after for _, _, after in inside),
+        )
+        for start, inside in sorted(by_start.items())
+    ]
+    rebuild_bars(engine.cascade, pieces, HeldTicks(engine) if stored else None)
+    if trades:
+        # They may be newer than all that came: what comes next is not the first of its bar.
+        engine.cascade.see(max(row[0] for row in trades))
+    vague = _mark_vague(engine, list(by_start), stored=stored)
+    return vague + [bars.name for bars in _rebuild_activity(engine, trades, new)]
+
+
+def _mark_vague(engine: SymbolState, starts: Sequence[int], *, stored: bool) -> list[str]:
+    """Mark bars whose open and close follow from neighbours that did not come in the order of their times."""
+    found: set[str] = set()
+    for start in starts if engine.cascade.came_late else ():
+        span = engine.cascade.root.grid.span(start)
         assert span is not None
-        piece = bar_from_trades(start, [row for row, _, _ in inside])
-        if stored and engine.ticks.reaches(start):
-            whole = bar_from_trades(start, _trades(engine, span))
-        else:
-            opens, closes = inside[0][1] < span[0], inside[-1][2] >= span[1]
-            whole = join_piece(engine.cascade, piece, opens=opens, closes=closes)
-        rebuild_bar(engine.cascade, whole, piece)
-    return _rebuild_activity(engine, trades, new)
+        if not (stored and engine.ticks.reaches(start)) and engine.cascade.is_mixed(span):
+            for node in engine.cascade.nodes():
+                told = mark_node(node, *span)
+                if not node.hidden:
+                    engine.amended += told
+                    found.add(node.name)
+    return sorted(found)
 
 
 def keep_between(engine: SymbolState, rows: Sequence[TradeRow], order: Order, flag: int) -> NDArray[np.bool_]:
@@ -126,7 +188,8 @@ def _rebuild_activity(
             unplaced.append(bars)
         else:
             at, begin = since
-            changed = bars.rebuild(at, _rows(held[begin:]))
+            behind = held[begin:]
+            changed = bars.rebuild(at, trade_rows(behind[behind["flag"] == IN_BARS]))
             engine.amended += [(bars.name, row) for row in changed]
     return unplaced
 
@@ -157,12 +220,3 @@ def _since(bars: ActivityBars, held: NDArray[np.void], new: NDArray[np.bool_]) -
         if (start // _NS_PER_US, price) != (opening[0] // _NS_PER_US, opening[1]):
             return None
     return at, begin
-
-
-def _trades(engine: SymbolState, span: tuple[int, int]) -> list[TradeRow]:
-    return _rows(engine.ticks.between(*span))
-
-
-def _rows(held: NDArray[np.void]) -> list[TradeRow]:
-    held = held[held["flag"] == IN_BARS]
-    return list(zip(*(held[name].tolist() for name in _NAMES), strict=True))

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from mdnb.bars.closing import whole_us
 from mdnb.clock import Clock, EventClock
 from mdnb.events.bus import EventBus
 from mdnb.events.progress import LOOKS, Progress
 from mdnb.feeds.playback import Playback
-from mdnb.rows import Batch, Decoder, QuoteRow, TradeRow
+from mdnb.rows import BarRow, Batch, Decoder, QuoteRow, TradeRow, time_of
+from mdnb.runtime.live.event_publisher import Closed
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
@@ -34,8 +37,14 @@ _TIME: Final = "time passes"
 
 _NS_PER_US = 1000
 
+_AHEAD_NS = 2_000_000_000
+"""How far the venue's stamps are ahead of the times of receipt at most; see `receipt_lead`."""
+
 Received = tuple[int, int, str | bytes | Batch]
 """When it was received, until when nothing else was, and a frame, or what is in it."""
+
+_Due = tuple[int, Sequence[Pipeline]]
+"""An instant, and the symbols some bars of which close then."""
 
 
 class RecordedBatcher(FrameBatcher):
@@ -47,6 +56,8 @@ class RecordedBatcher(FrameBatcher):
         As for `FrameBatcher`.
     playback
         The recording's.
+    on_failure
+        As for `FrameBatcher`.
     bus
         Whose handlers are waited for where the recording is played as fast as possible; None: nobody's.
 
@@ -65,9 +76,10 @@ class RecordedBatcher(FrameBatcher):
         on_batch: Callable[[Batch], None],
         playback: Playback,
         bus: EventBus | None = None,
+        on_failure: Callable[[Pipeline, Exception], None] = Pipeline.fail,
     ) -> None:
-        super().__init__(decoder, pipelines, clock, health, on_batch)
-        self.began_ns = 0
+        super().__init__(decoder, pipelines, clock, health, on_batch, on_failure)
+        self.began_ns = self._unreadable = 0
         self._bus = bus
         self._playback = playback
         self._times: collections.deque[tuple[int, int]] = collections.deque()
@@ -115,20 +127,64 @@ class RecordedBatcher(FrameBatcher):
         elif not isinstance(what, Batch):
             # While the market begins, too: the venue's replies are in it.
             what = self._decoded([what])
+        if self._playback.unreadable()[0] > self._unreadable:
+            self.tell_unreadable()
         if self.is_holding:
             self._kept_back.append((from_ns, until_ns, what))
             return
         self.began_ns = self.began_ns or from_ns
         # Whoever looks just before has not seen what comes at the instant itself.
-        self._pass_time(from_ns - _NS_PER_US)
-        yield True
+        pipelines = tuple(self._pipelines.values())
+        before_ns = whole_us(from_ns) - _NS_PER_US
+        if (due := _advance(before_ns, pipelines)) is not None:
+            yield from self._close(due, before_ns, pipelines)
         yield from self._rows_of(what) if self._playback.dated_rows else self._whole(from_ns, what)
-        self._pass_time(until_ns - _NS_PER_US)
-        yield True
+        before_ns = whole_us(until_ns) - _NS_PER_US
+        if (due := _advance(before_ns, pipelines)) is not None:
+            yield from self._close(due, before_ns, pipelines)
 
-    def _pass_time(self, now_ns: int) -> None:
-        for pipeline in self._pipelines.values():
-            pipeline.advance(now_ns)
+    def tell_unreadable(self) -> None:
+        """Count what the recording left out as messages that were not understood."""
+        count, first = self._playback.unreadable()
+        made = Batch()
+        made.malformed += ["the recording has it as nothing that can be read"] * (count - self._unreadable)
+        made.last_malformed = first
+        self._unreadable = count
+        if made.malformed:
+            self.frames += len(made.malformed)
+            self.counts.refuse(made.malformed, first)
+            self._note_malformed(len(made.malformed))
+            self._on_batch(made)
+
+    def _close(self, due: _Due | None, until_ns: int, pipelines: Sequence[Pipeline]) -> Iterator[bool]:
+        """Let time pass until an instant, from one at which bars close to the next, and halt at each.
+
+        Whoever is told of a bar finds the market as it was then: what closes later in a pause, of another
+        timeframe or symbol, has not closed yet, and the time is that of the bar.
+        """
+        while due is not None:
+            at_ns, closing = due
+            for pipeline in pipelines:
+                if pipeline not in closing:
+                    pipeline.pass_to(min(at_ns, until_ns))
+            told = {pipeline: self._close_at(pipeline, at_ns) for pipeline in closing}
+            for pipeline, publish in told.items():
+                if publish is not None:
+                    self.attempt(pipeline, publish)
+            # What has failed would fail at each instant of this pause.
+            failed = [pipeline for pipeline, publish in told.items() if publish is None]
+            pipelines = [pipeline for pipeline in pipelines if pipeline not in failed]
+            yield True
+            due = _advance(until_ns, pipelines)
+
+    def _close_at(self, pipeline: Pipeline, at_ns: int) -> Callable[[], None] | None:
+        """Close what is due of a symbol; return what publishes it, or None where that failed."""
+        try:
+            closed, amended = pipeline.close_at(at_ns)
+        except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
+            self._on_failure(pipeline, error)
+            return None
+        return functools.partial(_publish, pipeline, closed, amended)
 
     def _whole(self, at_ns: int, batch: Batch) -> Iterator[bool]:
         """Take a frame, all of which came at one instant."""
@@ -136,7 +192,11 @@ class RecordedBatcher(FrameBatcher):
         for symbol in {**batch.trades, **batch.quotes, **batch.depth, **bars}:
             pipeline = self._pipelines.get(symbol)
             if pipeline is not None:
-                pipeline.arrival_ns = pipeline.next_instant(at_ns)
+                # What stamps ahead of the receiver's clock close is known at once, too.
+                rows = batch.quotes if pipeline.engine.source == "quotes" else batch.trades
+                newest = max((time_of(row, at_ns) for row in rows.get(symbol, ())), default=at_ns)
+                came_ns = max(at_ns, min(newest, at_ns + _AHEAD_NS))
+                pipeline.arrival_ns = pipeline.next_instant(came_ns)
         self._route(batch)
         yield True
 
@@ -165,7 +225,7 @@ class RecordedBatcher(FrameBatcher):
                 continue
             newest, edge, now_us = pipeline.quiet()
             while at < count and newest <= (ts_ns := rows[at][0]) < edge:
-                newest, ts_us = ts_ns, ts_ns // _NS_PER_US
+                newest, ts_us = ts_ns, whole_us(ts_ns) // _NS_PER_US
                 now_us = ts_us if ts_us > now_us else now_us + 1
                 at += 1
             if at > begin:
@@ -176,8 +236,14 @@ class RecordedBatcher(FrameBatcher):
         pipeline = self._pipelines.get(symbol)
         if pipeline is not None:
             instant = pipeline.next_instant(at_ns)
-            pipeline.advance(instant - _NS_PER_US)
-            yield True
+            before_ns = instant - _NS_PER_US
+            while (closing_ns := pipeline.advance(before_ns)) is not None:
+                publish = self._close_at(pipeline, closing_ns)
+                if publish is None:
+                    break
+                self.attempt(pipeline, publish)
+                yield True
+                instant = max(instant, closing_ns + _NS_PER_US)
             pipeline.arrival_ns = instant
         self._route(batch)
         yield True
@@ -225,6 +291,7 @@ class RecordedBatcher(FrameBatcher):
     async def finish(self) -> None:
         """Wait until all that was delivered is taken in, and handled by those who are waited for."""
         await super().finish()
+        self.tell_unreadable()
         while self._queue or self._waits():
             self._empty.clear()
             await self._empty.wait()
@@ -244,6 +311,25 @@ class RecordedBatcher(FrameBatcher):
         self._queue.clear()
         self._going = iter(())
         self._empty.set()
+
+
+def _advance(until_ns: int, pipelines: Sequence[Pipeline]) -> _Due | None:
+    """Let time pass until an instant, unless bars of some symbol close by then; return what does first."""
+    if len(pipelines) == 1:
+        at_ns = pipelines[0].advance(until_ns)
+        return None if at_ns is None else (at_ns, pipelines)
+    due = [(at, pipeline) for pipeline in pipelines if (at := pipeline.next_closing(until_ns)) is not None]
+    if due:
+        first = min(at for at, _ in due)
+        return first, [pipeline for at, pipeline in due if at == first]
+    for pipeline in pipelines:
+        pipeline.pass_to(until_ns)
+    return None
+
+
+def _publish(pipeline: Pipeline, closed: Closed, amended: Sequence[tuple[str, BarRow]]) -> None:
+    pipeline.publish(closed, amended)
+    pipeline.engine.notify()
 
 
 def _batch_of_trades(symbol: str, rows: list[TradeRow]) -> Batch:

@@ -14,14 +14,16 @@ import numpy as np
 
 from mdnb.bars.activity import ActivityBars
 from mdnb.bars.cascade import Cascade
-from mdnb.bars.closing import ClosingTime
+from mdnb.bars.closing import ClosingTime, whole_us
+from mdnb.bars.made_of import MadeOf
 from mdnb.bars.node import Node
 from mdnb.clock import Clock
 from mdnb.config import DataManagerConfig
 from mdnb.depth import OrderBookView
 from mdnb.errors import TimeframeError
+from mdnb.forked import refuse_in_children
 from mdnb.instruments import Instrument
-from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.rows import BarRow, DepthUpdate, GonePiece, QuoteRow, TradeRow
 from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.closed_bar import ClosedBar
 from mdnb.runtime.live.countdown import seconds_left
@@ -32,7 +34,7 @@ from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns, BarStore
 from mdnb.store.book import OrderBook
 from mdnb.store.overflow import Overflow
-from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore
+from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, trade_rows
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Bar
 
@@ -43,6 +45,9 @@ __all__ = ["Listener", "SymbolState"]
 
 _NAN = float("nan")
 _PRICES_SEEN = 100
+_NS_PER_US = 1000
+_NS = 1_000_000_000
+_ANY_TIME = 2**62
 
 
 class Listener:
@@ -76,6 +81,8 @@ class SymbolState:
         Zone of frames and records.
     source
         ``trades``, ``quotes`` or ``bars``: what the bars are built from; frames say so.
+    book_levels
+        How many levels a side of the order book are kept; None for all.
     """
 
     def __init__(
@@ -86,7 +93,10 @@ class SymbolState:
         config: DataManagerConfig | None = None,
         tz: str = "UTC",
         source: str = "trades",
+        *,
+        book_levels: int | None = None,
     ) -> None:
+        refuse_in_children(self)
         self._instrument = instrument
         self._decimals = InstrumentDecimals(instrument)
         self.symbol = instrument.symbol
@@ -96,7 +106,11 @@ class SymbolState:
         self.source = source
         self.lock = threading.RLock()
         self.recorded = False
+        # Whose data it is, for badges; empty where it is made or played here.
+        self.venue = ""
         self.on_wanted: Callable[[], None] | None = None
+        # Called when other bars may be due than before, but for those that data made.
+        self.on_due: Callable[[], None] | None = None
         self.updates = 0
         self.closed: list[ClosedBar] = []
         self.amended: list[tuple[str, BarRow]] = []
@@ -108,8 +122,12 @@ class SymbolState:
         self.overflow: dict[str, Overflow] = {}
         self.open_overflow: Callable[[str], Overflow] | None = None
         self.reader = BarReader(self)
-        self.depth = OrderBook(instrument.tick_size)
+        self.depth = OrderBook(
+            instrument.tick_size, limit=book_levels, positive_prices=instrument.positive_prices
+        )
         self.alerts = PriceAlerts(self.symbol, instrument.decimals, tz, self.lock, self.touch)
+        self.how_to_add = "Add it with add_timeframe({name!r})."
+        self.made_of = MadeOf(self.symbol, source, sessions)
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
         self._clock: Callable[[], Clock] | None = None
@@ -123,6 +141,7 @@ class SymbolState:
             fill=self.config.fill_gaps,
             on_closed=self._on_closed,
         )
+        self.cascade.closing.history_ns = self.grace_ns
         if all(timeframe.is_activity for timeframe in parsed):
             self.cascade.root.hidden = True
         for timeframe in parsed:
@@ -148,6 +167,19 @@ class SymbolState:
             self.overflow[name] = self.open_overflow(name)
             self.log(name).on_evict = self.overflow[name].take
 
+    def amend_gone(self) -> None:
+        """Put what is new in closed bars that have left memory into those on disk; hold the lock."""
+        gone = self.cascade.gone
+        if not gone:
+            return
+        pieces: dict[str, list[GonePiece]] = {}
+        for node, piece in gone:
+            pieces.setdefault(node.name, []).append(piece)
+        gone.clear()
+        for name, inside in pieces.items():
+            if name in self.overflow:
+                self.overflow[name].amend(inside, self._known_ns())
+
     def all_names(self) -> list[str]:
         """Return the names of all timeframes, hidden ones that feed others included."""
         return [*(node.name for node in self.cascade.nodes()), *self.activity]
@@ -170,6 +202,20 @@ class SymbolState:
         with self.lock:
             return [*self.cascade.names(), *self.activity]
 
+    def finest(self) -> str:
+        """Return the finest timeframe kept.
+
+        Raises
+        ------
+        TimeframeError
+            When none is.
+        """
+        names = self.timeframes()
+        if not names:
+            how = self.how_to_add.format(name="1min")
+            raise TimeframeError(f"{self.symbol} keeps no timeframe any more: all were removed. {how}")
+        return names[0]
+
     def canonical(self, timeframe: object) -> str:
         """Return the name of a timeframe that is kept.
 
@@ -186,7 +232,7 @@ class SymbolState:
         if (node is None or node.hidden) and name not in self.activity:
             kept = ", ".join(self.timeframes()) or "none"
             raise TimeframeError(
-                f"{self.symbol} keeps no {name} bars. Kept: {kept}. Add it with add_timeframe({name!r})."
+                f"{self.symbol} keeps no {name} bars. Kept: {kept}. {self.how_to_add.format(name=name)}"
             )
         return name
 
@@ -204,15 +250,21 @@ class SymbolState:
         with self.lock:
             if self.has_timeframe(parsed):
                 return parsed.name
+            self.made_of.check([parsed])
+            now_ns, before = self.change_ns(), set(self.all_names())
             if parsed.is_activity:
                 bars = self._add_activity(parsed)
                 listener, bars.on_closed = bars.on_closed, None
                 closing, bars.closing = bars.closing, ClosingTime()
+                bars.closing.history_ns = self.grace_ns
                 bars.push_rows(self._held_rows()[0])
                 bars.on_closed, bars.closing = listener, closing
             else:
                 self.cascade.add(parsed, self._held_rows)
+            self.reader.note_known([name for name in self.all_names() if name not in before], now_ns)
             self.updates += 1
+        if self.on_due is not None:
+            self.on_due()
         self.notify()
         return parsed.name
 
@@ -225,9 +277,9 @@ class SymbolState:
             else:
                 self.cascade.remove(name)
             self.reader.forget()
-            gone = self.overflow.pop(name, None)
-            if gone is not None:
-                gone.segments.close()
+            # One that feeds others goes on unseen, and its bars still leave memory.
+            for other in self.overflow.keys() - set(self.all_names()):
+                self.overflow.pop(other).segments.close()
             self.updates += 1
         self.notify()
         return name
@@ -237,9 +289,7 @@ class SymbolState:
         if self.source != "trades":
             return [], False
         held = self.ticks.tail(len(self.ticks))
-        held = held[held["flag"] == IN_BARS]
-        names = ("ts_ns", "price", "size", "count", "side", "trade_id")
-        rows = list(zip(*(held[name].tolist() for name in names), strict=True))
+        rows = trade_rows(held[held["flag"] == IN_BARS])
         root = self.cascade.root.log
         complete = self.ticks.total == len(self.ticks) and len(root) + root.evicted == 0
         return rows, complete
@@ -266,6 +316,18 @@ class SymbolState:
         held = self.activity[name].log if name in self.activity else self.cascade.node(name).log
         assert isinstance(held, BarStore)
         return held
+
+    def flags_of(self, name: str, start_ns: int) -> int:
+        """Return the flags of the closed bar that starts at an instant; 0 where none is held."""
+        with self.lock:
+            if name not in self.all_names():
+                return 0  # another thread removed the timeframe since
+            log = self.log(name)
+            at = log.find(start_ns)
+            if at == len(log):
+                return 0
+            row, flags = log.row(at)
+            return flags if row[0] == start_ns // _NS_PER_US * _NS_PER_US else 0
 
     def forming(self, timeframe: object) -> BarRow | None:
         """Return the forming bar as a row; None where there is none."""
@@ -323,7 +385,7 @@ class SymbolState:
     @property
     def grace_ns(self) -> int:
         """Nanoseconds after its end at which a bar counts as known where its closing was not noted."""
-        return int(self.config.grace_ms * 1e6)
+        return whole_us(int(self.config.grace_ms * 1e6))
 
     def read_ns(self) -> int:
         """Return the market's time by which a read is dated; hold the lock.
@@ -333,11 +395,34 @@ class SymbolState:
         closing = self.cascade.closing
         if not self.recorded and self._clock is not None:
             closing.advance(self._clock().now_ns())
-            # Stores keep microseconds.
-            now = closing.now_ns // 1000 * 1000
-            closing.advance(now + 1000)
+            now = closing.now_ns
+            closing.advance(now + _NS_PER_US)
             return now
         return closing.now_ns
+
+    def change_ns(self) -> int:
+        """Return the market's time of a change not the feed's, later than each read; hold the lock."""
+        now = self.read_ns()
+        if self.recorded and now:
+            now += _NS_PER_US
+            self.cascade.closing.advance(now)
+        return now
+
+    def over_ns(self) -> int:
+        """Return by when a bar that is over for good has ended; hold the lock.
+
+        The market's time less the grace, in which trades are still on their way; of a recording that has not
+        begun the time of its first data. Where nobody knows the time any bar may be over.
+        """
+        now = self.cascade.closing.now_ns
+        if self._clock is None or (self.recorded and now):
+            return now - self.grace_ns if now else _ANY_TIME
+        clock = self._clock()
+        if self.recorded:
+            return clock.now_ns()
+        # It takes wall time: at 60x it is 60 times as long in the market.
+        grace_ns = int(self.grace_ns / max(clock.wall_seconds(_NS), 1e-9))
+        return max(now, clock.now_ns()) - grace_ns
 
     def known(self, timeframe: Hashable, as_of_ns: int, count: int | None = None) -> pd.DataFrame:
         """Return the closed bars that were known at an instant, as they were then, as a frame."""

@@ -88,6 +88,8 @@ class FinestBars:
             self.known_from = next((row[0] for row in trades or () if row[0] >= self._until), now)
         if trades:
             load_trades(self._pipeline, trades, self._until)
+        elif trades is None and self._begun:
+            self._pipeline.told_by_bars_until = self._until
 
     async def _load_trades(self, *, since: int, from_ns: int) -> list[TradeRow]:
         trades = await self._questions.trades(since, self._venue.feed.clock.now_ns() + 1)
@@ -132,11 +134,22 @@ class FinestBars:
             self.covers = self.known_from = rows[0][0]
         elif self._misses(rows[0][0]):
             self.known_from = rows[0][0]
-        self._begun, self._until = True, end_ns
+        self._begun, self._until = True, self._end(timeframe, rows[-1][0], end_ns)
         self._last = next((row for row in reversed(rows) if row[5] > 0 or row[6] > 0), self._last)
         if self._last is not None:
             span = Grid(timeframe, self._venue.sessions).span(self._last[0])
             self._last_ns = 0 if span is None else span[1] - span[0]
+
+    def _end(self, timeframe: Timeframe, last_start_ns: int, end_ns: int) -> int:
+        """Return up to where all is in the bars that were given for the time before ``end_ns``.
+
+        The interval that has just ended here may not be over at the venue, which has no bar of it then: its
+        trades are asked for. Where there are none nobody traded.
+        """
+        span = Grid(timeframe, self._venue.sessions).span(end_ns - 1)
+        if span is None or last_start_ns >= span[0] or end_ns - span[0] > _TICK_WINDOW_NS:
+            return end_ns
+        return span[0]
 
     # -- from there on until now --------------------------------------------------------------------------
 

@@ -12,15 +12,18 @@ none of it, is made of the venue's finer bars. What lacks its beginning all the 
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mdnb.bars.node import Node
 from mdnb.errors import MdnbError
 from mdnb.feeds.base import Feed
 from mdnb.rows import BarRow
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.time_unit import wrong_unit
 from mdnb.runtime.past.finest_bars import FinestBars
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.runtime.past.patient_questions import PatientQuestions
@@ -28,6 +31,7 @@ from mdnb.runtime.past.venue_bars import VenueBars
 from mdnb.sessions import DAY_NS
 from mdnb.store.columns import columns_from_rows
 from mdnb.timeframes import Timeframe
+from mdnb.validate.findings import QualityFinding
 
 __all__ = ["load_history"]
 
@@ -70,12 +74,42 @@ async def load_history(
     for symbol, pipeline in pipelines.items():
         told = f"history of {symbol}"
         tell(told)
-        questions = PatientQuestions(feed, symbol, limit, functools.partial(_tell_again, tell, told))
-        said += await _Loader(feed, symbol, pipeline, initial_days, questions).load()
+        again, look = functools.partial(_tell_again, tell, told), functools.partial(_tell_unit, pipeline)
+        questions = PatientQuestions(feed, symbol, limit, again, look)
+        with _pages_told(feed, tell, told):
+            said += await _Loader(feed, symbol, pipeline, initial_days, questions).load()
+        engine = pipeline.engine
+        with engine.lock:
+            now_ns = feed.clock.now_ns()
+            engine.reader.note_known(engine.all_names(), now_ns)
+            engine.cascade.closing.begin(now_ns)
         done += 1
     for sentence in said:
         _log.warning("%s", sentence)
     tell("; ".join(["live", *said]))
+
+
+@contextlib.contextmanager
+def _pages_told(feed: Feed, tell: Callable[[str], None], told: str) -> Iterator[None]:
+    """Tell of each page that a history gives, as long as the block runs."""
+    before, numbers = feed.on_page, itertools.count(1)
+
+    def on_page() -> None:
+        before()
+        tell(f"{told}, page {next(numbers)}")
+
+    feed.on_page = on_page
+    try:
+        yield
+    finally:
+        feed.on_page = before
+
+
+def _tell_unit(pipeline: Pipeline, rows: object) -> None:
+    """Tell once of a history whose times are in another unit than is meant."""
+    if "time_unit" not in pipeline.quality.detected and (sentence := wrong_unit(rows)) is not None:
+        _log.warning("the history of %s: %s", pipeline.engine.symbol, sentence)
+        pipeline.quality.note(QualityFinding("time_unit", sentence, pipeline.clock.now_ns(), {}))
 
 
 def _tell_again(tell: Callable[[str], None], told: str, why: str) -> None:

@@ -3,35 +3,86 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.bars.late import closed_rows
 from mdnb.bars.node import Node, fold_rows
+from mdnb.bars.refold import closed_rows
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.columns import PARTIAL, BarColumns, columns_from_rows, join_columns
+from mdnb.runtime.past.merge_changes import fold_changes, put_in_later, take_changes
+from mdnb.runtime.past.open_partial import finer_partials, is_still_partial
+from mdnb.store.amendments import Changes
+from mdnb.store.columns import (
+    AMENDED,
+    PARTIAL,
+    BarColumns,
+    columns_from_rows,
+    join_columns,
+    nth_of_start,
+    same_bars,
+    same_rows,
+)
+from mdnb.store.pair_bars import places_of
 from mdnb.timeframes import Grid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["Merged", "fold_to", "merge_bars"]
+    from mdnb.rows import BarRow
+
+__all__ = ["Merged", "all_are_later", "fold_to", "merge_bars"]
 
 _NS_PER_US = 1000
+_ANY_TIME = 2**62
+_NONE = np.empty(0, dtype=np.int64)
+_NO_CHANGES = Changes(())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Merged:
-    """How many bars were added, replaced others, were not needed, or did not fit."""
+    """How many bars were added, replaced others, were not needed, did not fit, or are later than the market.
+
+    ``later_us`` is the start of the first one that begins after the bar that is being made; where none is, of
+    the first one that is not over at ``until_ns``, which is 0 else.
+    """
 
     added: int = 0
     replaced: int = 0
     kept: int = 0
     over_limit: int = 0
+    later: int = 0
+    later_us: int = 0
+    until_ns: int = 0
 
 
-def merge_bars(engine: SymbolState, name: str, columns: BarColumns, *, overwrite: bool = False) -> Merged:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Import:
+    """What the bars coarser than those of an import are made anew by.
+
+    Before ``lost_us`` nobody can tell what the finer ones were, and so of what is made of them. By
+    ``until_ns`` bars that are over have ended. The open bars of the timeframes ``by_finer`` had partial ones
+    among their finer bars before.
+    """
+
+    columns: BarColumns
+    lost_us: int
+    until_ns: int
+    by_finer: Collection[str]
+
+
+def merge_bars(
+    engine: SymbolState,
+    name: str,
+    columns: BarColumns,
+    *,
+    overwrite: bool = False,
+    changes: Changes | None = None,
+    until_ns: int = _ANY_TIME,
+) -> Merged:
     """Merge closed bars of a timeframe with those held, and rebuild the coarser bars around them.
 
     Parameters
@@ -43,34 +94,84 @@ def merge_bars(engine: SymbolState, name: str, columns: BarColumns, *, overwrite
     overwrite
         Replace bars held; else the one held counts, unless it is partial. When a bar was closed belongs to
         the bar; one that is held without it takes it over from the same bar.
+    changes
+        What the bars were before they changed, which belongs to the bar, too.
+    until_ns
+        By when bars that are over have ended: the others are left out where no bar is being made. A coarser
+        bar that is not over then is the one that is being made.
 
     Returns
     -------
     Merged
-        What became of them. The bar that is being made is never touched.
+        What became of them. The bar that is being made is never touched, and none is put after it.
     """
     with engine.lock:
-        open_ns = _open_from(engine, name)
-        closed = columns.time_us * _NS_PER_US < open_ns
-        rest = int(np.count_nonzero(~closed))
+        until_ns = _over_until(engine, until_ns)
+        is_forming = engine.forming_of(name) is not None
+        closed = columns.time_us * _NS_PER_US < _open_from(engine, name, until_ns)
+        later_us = columns.time_us[_are_later(engine, name, columns, until_ns)]
+        begun = int(np.count_nonzero(~closed)) - len(later_us)
         columns = columns.where(closed)
-        before = _firsts(engine, name)
+        before, began_us = _firsts(engine, name), engine.cascade.closing.began_ns // _NS_PER_US
+        children = [] if name in engine.activity else engine.cascade.node(name).children
+        by_finer = finer_partials(children)
         merged, touched = _put(engine, name, columns, overwrite=overwrite)
-        if len(touched) and name not in engine.activity:
-            for child in engine.cascade.node(name).children:
-                _refold(engine, child, touched, before, columns)
+        # First, for these tell when the coarser bars were closed.
+        took = _NO_CHANGES
+        if changes is not None:
+            took = take_changes(
+                engine.log(name), changes, columns, touched, added=merged.added > 0, began_us=began_us
+            )
+        for child in children if len(touched) else ():
+            _refold(engine, child, touched, before, _Import(columns, took.lost_us, until_ns, by_finer))
+        engine.cascade.follow_logs()
+        changed = {one.row[0] for one in took.kept}
+        if (columns.flags & AMENDED).any():
+            changed |= put_in_later(engine.log(name)).keys() & {int(us) * _NS_PER_US for us in touched}
+        for child in children if changed else ():
+            fold_changes(engine, child, changed)
         engine.reader.forget()
         engine.updates += 1
     engine.notify()
-    return dataclasses.replace(merged, kept=merged.kept + rest)
+    if not len(later_us):
+        return dataclasses.replace(merged, kept=merged.kept + begun)
+    return dataclasses.replace(
+        merged,
+        kept=merged.kept + begun,
+        later=len(later_us),
+        later_us=int(later_us[0]),
+        until_ns=0 if is_forming else until_ns,
+    )
 
 
-def _open_from(engine: SymbolState, name: str) -> int:
-    """Return the start of the interval that is being made; bars from there on are the live path's."""
+def all_are_later(engine: SymbolState, name: str, columns: BarColumns, until_ns: int = _ANY_TIME) -> bool:
+    """Return whether `merge_bars` would leave out every bar, for they are later than the market."""
+    with engine.lock:
+        return bool(_are_later(engine, name, columns, _over_until(engine, until_ns)).all())
+
+
+def _over_until(engine: SymbolState, until_ns: int) -> int:
+    # What is open and over closes soon: until then it is not over, and nor is what comes after it.
+    return min([until_ns, *(node.edge for node in engine.cascade.nodes() if node.is_open)])
+
+
+def _are_later(engine: SymbolState, name: str, columns: BarColumns, until_ns: int) -> NDArray[np.bool_]:
+    time_ns, open_ns = columns.time_us * _NS_PER_US, _open_from(engine, name, until_ns)
+    # That of the bar that is being made is held.
+    return time_ns >= open_ns if engine.forming_of(name) is None else time_ns > open_ns
+
+
+def _open_from(engine: SymbolState, name: str, until_ns: int) -> int:
+    """Return the start of the interval that is being made; bars from there on are the live path's.
+
+    Where no bar is being made it is the interval that is not over at an instant.
+    """
     forming = engine.forming_of(name)
     if forming is not None:
         return forming[0]
-    return 2**62
+    grid = None if until_ns == _ANY_TIME else engine.grid(name)
+    span = None if grid is None else grid.span(until_ns)
+    return until_ns if span is None else span[0]
 
 
 def _firsts(engine: SymbolState, name: str) -> int | None:
@@ -88,48 +189,88 @@ def _put(
         first, last = (int(columns.time_us[at]) * _NS_PER_US for at in (0, -1))
         older = overflow.before(log.first_start_ns(), first, last)
     known = held if older is None else join_columns([older, held])
-    at = np.searchsorted(known.time_us, columns.time_us)
+    is_clock = name not in engine.activity
+    mine, theirs = (known.time_us, columns.time_us) if is_clock else places_of(known, columns)
+    at = np.searchsorted(mine, theirs)
     inside = at < len(known)
     has = np.zeros(len(columns), dtype=bool)
-    has[inside] = known.time_us[at[inside]] == columns.time_us[inside]
-    wins = has & (overwrite | (_flags_at(known, at, has) & PARTIAL > 0))
+    has[inside] = mine[at[inside]] == theirs[inside]
+    # A partial bar is no better than the one held.
+    wins = has & (overwrite | ((_flags_at(known, at, has) & PARTIAL > 0) & (columns.flags & PARTIAL == 0)))
     chosen = columns.where(~has | wins)
     added, replaced = int(np.count_nonzero(~has)), int(np.count_nonzero(wins))
-    into = _sorted([chosen, _told_closings(known, columns, at, has & ~wins)])
+    told, rows = _told_closings(engine, name, known, columns, at, has & ~wins)
+    into, places = _sorted([(chosen, theirs[~has | wins]), (told, theirs[rows])])
     if not len(into):
         return Merged(0, 0, len(columns)), columns.time_us[:0]
+    gone = len(known) - len(held)
     if overflow is not None and len(held) and len(overflow):
         # What is older than memory goes straight to where the older bars are.
-        on_disk = into.time_us < held.time_us[0]
+        on_disk = places < mine[gone]
         if on_disk.any():
-            overflow.replace(into.where(on_disk))
-            into = into.where(~on_disk)
-    left = held.where(~np.isin(held.time_us, into.time_us))
-    both = _sorted([left, into])
+            disk, beside = into.where(on_disk), ~np.isin(mine[:gone], places)
+            # There all bars of a start are replaced at once.
+            beside &= np.isin(known.time_us[:gone], disk.time_us)
+            others = known.part(0, gone).where(beside), mine[:gone][beside]
+            overflow.replace(_sorted([others, (disk, places[on_disk])])[0])
+            into, places = into.where(~on_disk), places[~on_disk]
+    left = ~np.isin(mine[gone:], places)
+    both, all_places = _sorted([(held.where(left), mine[gone:][left]), (into, places)])
     over = 0 if overflow is not None else max(0, len(both) - log.limit)
     if over:
-        gone = both.time_us[:over]
-        over = int(np.count_nonzero(np.isin(chosen.time_us, gone)))
-        added -= int(np.count_nonzero(np.isin(chosen.time_us, gone) & ~np.isin(chosen.time_us, held.time_us)))
+        dropped = np.isin(theirs, all_places[:over])
+        added -= int(np.count_nonzero(dropped & ~has))
     if len(into):
+        known_us = log.known_at() // _NS_PER_US
+        nth = nth_of_start(both.time_us[over:])
+        # In memory, and others than those that take their places.
+        lost = np.flatnonzero(wins & (at >= gone))
+        lost = lost[~_are_same(known.where(at[lost]), columns.where(lost))]
+        where = np.searchsorted(all_places[over:], theirs[lost])
+        log.amendments.note_overwritten(known_us, known.where(at[lost]), nth[where])
+        new = np.isin(all_places[over:], theirs[~has])
+        began_us = engine.cascade.closing.began_ns // _NS_PER_US
+        log.amendments.note_added(known_us, began_us, both.time_us[over:][new], nth[new])
         log.rewrite(both)
+    over = int(np.count_nonzero(dropped & (~has | wins))) if over else 0
     return Merged(added, replaced, len(columns) - len(chosen), over), chosen.time_us
 
 
-def _sorted(parts: list[BarColumns]) -> BarColumns:
-    both = join_columns(parts)
-    return both.where(np.argsort(both.time_us, kind="stable"))
+def _sorted(parts: list[tuple[BarColumns, NDArray[np.int64]]]) -> tuple[BarColumns, NDArray[np.int64]]:
+    """Return several blocks of bars as one, in the order of their places, and these."""
+    places = np.concatenate([own for _, own in parts])
+    order = np.argsort(places, kind="stable")
+    return join_columns([bars for bars, _ in parts]).where(order), places[order]
+
+
+def _are_same(bars: BarColumns, others: BarColumns) -> NDArray[np.bool_]:
+    """Return which bars are the same as the others in their rows, in all that they tell."""
+    close = np.isclose(others.vwap, bars.vwap, rtol=1e-12, atol=0.0, equal_nan=True)
+    return close & same_rows(bars, others, "volume", "flags", "closed_us")
 
 
 def _told_closings(
-    known: BarColumns, columns: BarColumns, at: NDArray[np.intp], stay: NDArray[np.bool_]
-) -> BarColumns:
-    """Return the bars held that stay and that the same bars of the import tell when they were closed."""
+    engine: SymbolState,
+    name: str,
+    known: BarColumns,
+    columns: BarColumns,
+    at: NDArray[np.intp],
+    stay: NDArray[np.bool_],
+) -> tuple[BarColumns, NDArray[np.intp]]:
+    """Return the bars held that stay and that the same bars of the import tell when they were closed.
+
+    Since bars can be read here they were known: what is told counts for the time before.
+    """
     rows = np.flatnonzero(stay & (columns.closed_us > 0))
     rows = rows[known.closed_us[at[rows]] == 0]
-    for name in ("open", "high", "low", "close", "tick_count"):
-        rows = rows[getattr(known, name)[at[rows]] == getattr(columns, name)[rows]]
-    return dataclasses.replace(known.where(at[rows]), closed_us=columns.closed_us[rows])
+    rows = rows[same_rows(known.where(at[rows]), columns.where(rows))]
+    closed_us = columns.closed_us[rows]
+    if began_us := engine.cascade.closing.began_ns // _NS_PER_US:
+        grid, starts_us = engine.grid(name), columns.time_us[rows]
+        ends_us = starts_us if grid is None else grid.ends(starts_us * _NS_PER_US) // _NS_PER_US
+        was_known = ends_us + engine.grace_ns // _NS_PER_US <= began_us
+        rows, closed_us = rows[was_known], np.minimum(closed_us, began_us)[was_known]
+    return dataclasses.replace(known.where(at[rows]), closed_us=closed_us), rows
 
 
 def _flags_at(known: BarColumns, at: NDArray[np.intp], has: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -139,40 +280,70 @@ def _flags_at(known: BarColumns, at: NDArray[np.intp], has: NDArray[np.bool_]) -
 
 
 def _refold(
-    engine: SymbolState, node: Node, touched_us: NDArray[np.int64], before: int | None, source: BarColumns
+    engine: SymbolState,
+    node: Node,
+    touched_us: NDArray[np.int64],
+    before: int | None,
+    brought: _Import,
 ) -> None:
     """Make the bars of a coarser timeframe anew around the finer bars that changed, and so on down."""
     assert node.parent is not None
-    name = node.name
+    name, source, until_ns = node.name, brought.columns, brought.until_ns
     begins, inside = node.grid.starts(touched_us * _NS_PER_US)
     starts = np.unique(begins[inside])
-    open_ns = _open_from(engine, name)
+    open_ns = _open_from(engine, name, until_ns)
     if bool((starts == open_ns).any()):
         # Of the bar that is being made the node holds what the finer timeframe has closed.
         span = node.grid.span(open_ns)
         assert span is not None
         rows = closed_rows(node.parent.log, *span)
         if rows:
+            if engine.forming_of(name) is None:
+                node.partial = not _is_whole(node.parent, span[0], rows, until_ns)
             node.take(fold_rows(rows, span[0]), span)
+            begins_amid = len(source) > 0 and source.time_us[0] * _NS_PER_US == rows[0][0] > span[0]
+            still = is_still_partial(node, rows, by_finer=name in brought.by_finer)
+            node.partial = begins_amid or still
     starts = starts[starts < open_ns]
     last = node.grid.span(int(starts[-1])) if len(starts) else None
     if last is None:
         return
     finer = _range(engine, node.parent.name, int(starts[0]), last[1])
-    folded = fold_to(finer, node.grid)
+    closed_before = engine.log(node.parent.name).amendments.closed_before()
+    folded = fold_to(finer, node.grid, closed_before, engine.grace_ns)
     folded = folded.where(np.isin(folded.time_us * _NS_PER_US, starts))
     folded = _mark_partial(folded, source)
     log, held_before = engine.log(name), _firsts(engine, name)
     held = log.columns(0, len(log))
     has = np.isin(folded.time_us, held.time_us)
     # A bar whose finer ones are not held any more knows more than what was imported.
-    whole = folded.time_us * _NS_PER_US >= (2**62 if before is None else before)
+    whole = folded.time_us * _NS_PER_US >= (_ANY_TIME if before is None else before)
     partial = np.isin(folded.time_us, held.time_us[(held.flags & PARTIAL) > 0])
-    chosen = folded.where(~has | whole | partial)
+    # One that is the same knows better when it was closed, and what it was before.
+    chosen = folded.where((~has | whole | partial) & ~_stay(folded, held.where(held.closed_us > 0)))
     _, changed = _put(engine, name, chosen, overwrite=True)
-    for child in node.children:
-        if len(changed):
-            _refold(engine, child, changed, held_before, source)
+    if len(changed):
+        log.amendments.take(Changes((), brought.lost_us), engine.cascade.closing.began_ns // _NS_PER_US)
+        for child in node.children:
+            _refold(engine, child, changed, held_before, brought)
+
+
+def _is_whole(finer: Node, start_ns: int, rows: Sequence[BarRow], until_ns: int) -> bool:
+    """Return whether the closed bars of a finer timeframe tell all from an instant on until another."""
+    log = finer.log
+    first, stop = log.find(rows[0][0]), log.find(rows[-1][0]) + 1
+    begins = rows[0][0] == start_ns or first > 0
+    last, now = finer.grid.span(rows[-1][0]), finer.grid.span(until_ns)
+    ends = last is not None and (now is None or last[1] == now[0])
+    return begins and ends and not log.partial(first, stop)
+
+
+def _stay(folded: BarColumns, held: BarColumns) -> NDArray[np.bool_]:
+    """Return which bars are held as they are made now; sums may differ by what rounding does."""
+    same, at = same_bars(folded, held)
+    same[same] = np.isclose(held.volume[at[same]], folded.volume[same], rtol=1e-12, atol=0.0)
+    same[same] = (folded.flags[same] & PARTIAL) == (held.flags[at[same]] & PARTIAL)
+    return same
 
 
 def _range(engine: SymbolState, name: str, start_ns: int, end_ns: int) -> BarColumns:
@@ -184,11 +355,22 @@ def _range(engine: SymbolState, name: str, start_ns: int, end_ns: int) -> BarCol
     return held.where((held.flags & 1) == 0)
 
 
-def fold_to(columns: BarColumns, grid: Grid) -> BarColumns:
+def fold_to(
+    columns: BarColumns, grid: Grid, closed_before_us: NDArray[np.int64] = _NONE, grace_ns: int = 0
+) -> BarColumns:
     """Return bars of a coarser grid made of finer ones, all in one go.
 
     A coarser bar is known when the last of its finer ones is. Where none of these was noted so late that the
-    coarser one was over, as where the last minutes had no trade, nothing is noted of it either.
+    coarser one was over, as where the last minutes had no trade, nothing is noted of it either. A finer one
+    that a late trade put in when it was over and the grace, too, did not keep it open.
+
+    Parameters
+    ----------
+    closed_before_us
+        Starts of the finer bars that had closed before late trades changed them: of those marked as amended,
+        the others were put in by these.
+    grace_ns
+        How long after its end a bar is closed at the latest.
 
     Examples
     --------
@@ -211,8 +393,15 @@ def fold_to(columns: BarColumns, grid: Grid) -> BarColumns:
     unknown = np.add.reduceat((np.isnan(columns.vwap) & (columns.volume > 0)).astype(np.int64), first) > 0
     vwap = np.full(len(first), np.nan)
     np.divide(money, volume, out=vwap, where=(volume > 0) & ~unknown)
-    closed_us = np.maximum.reduceat(columns.closed_us, first)
-    closed_us[closed_us < grid.ends(begins[first]) // _NS_PER_US] = 0
+    ends_us = grid.ends(begins[first]) // _NS_PER_US
+    late = (columns.flags & AMENDED > 0) & ~np.isin(columns.time_us, closed_before_us)
+    late &= columns.closed_us > np.repeat(ends_us + grace_ns // _NS_PER_US, last + 1 - first)
+    # One that only late trades made was not there before the first of them.
+    new = np.logical_and.reduceat(late, first)
+    closed_us = np.maximum.reduceat(np.where(late, 0, columns.closed_us), first)
+    closed_us[new] = np.minimum.reduceat(columns.closed_us, first)[new]
+    closed_us[closed_us < ends_us] = 0
+    flags = np.bitwise_or.reduceat(columns.flags & PARTIAL, first) | np.where(new, AMENDED, 0)
     return BarColumns(
         time_us=begins[first] // _NS_PER_US,
         open=columns.open[first],
@@ -222,7 +411,7 @@ def fold_to(columns: BarColumns, grid: Grid) -> BarColumns:
         volume=volume,
         vwap=vwap,
         tick_count=np.add.reduceat(columns.tick_count, first),
-        flags=np.bitwise_or.reduceat(columns.flags & PARTIAL, first).astype(np.uint8),
+        flags=flags.astype(np.uint8),
         closed_us=closed_us,
     )
 

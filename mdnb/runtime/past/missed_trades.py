@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.live.placing import InAnswer, InIds
 from mdnb.runtime.live.rebuild import Between, keep_between, put_between
-from mdnb.store.ticks import WAITING
+from mdnb.store.ticks import OUTLIER, WAITING
 from mdnb.validate.findings import QualityFinding
 
 if TYPE_CHECKING:
     from mdnb.runtime.live.pipeline import Pipeline
     from mdnb.runtime.live.placing import Order
+    from mdnb.validate.duplicates import Duplicates
 
-__all__ = ["backfill", "load_bars", "load_trades", "put_back", "put_back_by_time"]
+__all__ = ["backfill", "load_bars", "load_trades", "put_back", "put_back_by_time", "undecided"]
 
 _NO_LIMIT = 2**63 - 1
 _JITTER_NS = 1_000_000_000
@@ -28,7 +29,9 @@ def load_bars(pipeline: Pipeline, rows: Sequence[BarRow], boundary_ns: int) -> N
     engine = pipeline.engine
     with engine.lock:
         received = len(rows)
+        pipeline.refusals.asked_for = True
         rows = pipeline.possible(engine.cascade.root.name, rows)
+        pipeline.refusals.asked_for = False
         # Of the history only what is refused is counted, on both sides of the account.
         pipeline.ledger.received += received - len(rows)
         engine.cascade.push_bars(rows)
@@ -37,6 +40,7 @@ def load_bars(pipeline: Pipeline, rows: Sequence[BarRow], boundary_ns: int) -> N
             bars.clear()
         if rows:
             last = rows[-1]
+            pipeline.note_own_bar(engine.cascade.root.name, last[0])
             engine.last_trade = (last[0], last[4], last[5], last[6], 0, -1)
         engine.updates += 1
 
@@ -46,9 +50,9 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
     engine = pipeline.engine
     with engine.lock:
         rows, _ = pipeline.duplicates.split(rows)
-        if pipeline.edges is not None and rows:
+        if pipeline.duplicates.nameless and rows:
             pipeline.edges.see(rows, None)
-            pipeline.edges.expect(rows)
+            pipeline.edges.expect(rows, engine.cascade.max_lateness_ns)
         engine.ticks.extend(rows)
         for bars in engine.activity.values():
             bars.push_rows(rows)
@@ -68,9 +72,15 @@ def backfill(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
     cascade, ledger = pipeline.engine.cascade, pipeline.ledger
     lateness, cascade.max_lateness_ns = cascade.max_lateness_ns, _NO_LIMIT
     received, before = ledger.received, ledger.duplicate
+    pipeline.refusals.asked_for = True
     try:
         pipeline.take_trades(rows)
+    except Exception as error:
+        pipeline.fail(error)
+        pipeline.lose_batch(received, rows, (), ())
+        raise
     finally:
+        pipeline.refusals.asked_for = False
         cascade.max_lateness_ns = lateness
     # Whoever asks twice is answered twice: that is no duplicate of the feed's.
     again, ledger.duplicate = ledger.duplicate - before, before
@@ -81,43 +91,52 @@ def backfill(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
     return put
 
 
-def put_back(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
+def put_back(pipeline: Pipeline, rows: Sequence[TradeRow], *, ahead: bool = True) -> int:
     """Add those of the history's trades that are missing, each where it belongs by its id; return how many.
 
-    What is newer than all that is held goes on from there; the rest is put between the trades held.
+    Parameters
+    ----------
+    ahead
+        Whether to go on with what has higher ids than all that are held; the rest is put between these.
     """
     seen = pipeline.duplicates
     numbered = sorted({row[5]: row for row in rows if row[5] >= 0}.items())
     holes = [(row, hole) for number, row in numbered if (hole := seen.hole_of(number)) is not None]
-    ahead = [row for number, row in numbered if number > seen.highest]
+    newer = [row for number, row in numbered if number > seen.highest] if ahead else []
     seen.split([row for row, _ in holes])
     missed = [_Missed((row, hole.low_ns, hole.high_ns), hole.low_id) for row, hole in holes]
     put = _put_behind(pipeline, missed, InIds())
-    return put + (backfill(pipeline, ahead) if ahead else 0)
+    return put + (backfill(pipeline, newer) if newer else 0)
 
 
-def put_back_by_time(pipeline: Pipeline, rows: Sequence[TradeRow], low_ns: int, high_ns: int) -> int:
+def put_back_by_time(
+    pipeline: Pipeline, rows: Sequence[TradeRow], low_ns: int, high_ns: int, low_id: int | None = None
+) -> int:
     """Add those of the history's trades that are missing between two trades held; return how many.
 
-    They come where the history has them: of one instant, too, its order counts.
+    They come where the history has them: of one instant, too, its order counts. Where ids rise by one a trade
+    these are the trades that have none, and those with higher ids than all that are held.
 
     Parameters
     ----------
     low_ns, high_ns
-        When the trades around the outage were made. Where trades have no ids at all, each that came then
-        stands for one of the history's that is equal.
+        When the trades around the outage were made. Of trades without ids each that came then stands for one
+        of the history's that is equal.
+    low_id
+        Where ids rise by one a trade, the one before the outage.
     """
     seen = pipeline.duplicates
     inside = _in_order([row for row in rows if low_ns <= row[0] <= high_ns])
-    if seen.ids == "none":
-        fresh = _not_held(pipeline, inside, low_ns)
-        kept = _without_coming(inside, fresh, high_ns) if low_ns < high_ns else inside
-        left = set(map(id, kept))
-        inside, fresh = kept, [row for row in fresh if id(row) in left]
-    else:
-        missing = [row for row in inside if not seen.is_known(row)]
-        inside = _without_coming(inside, missing, high_ns) if low_ns < high_ns else inside
-        fresh = list(seen.split(inside)[0])
+    if seen.ids == "sequential":
+        inside = [row for row in inside if row[5] < 0 or row[5] > seen.highest or _is_held(seen, row[5])]
+    missing = _missing(pipeline, inside, low_ns)
+    inside = _without_coming(inside, missing, high_ns) if low_ns < high_ns else inside
+    left = set(map(id, inside))
+    fresh = [row for row in missing if id(row) in left]
+    if seen.ids != "none":
+        # Once each, and known from now on.
+        again = set(map(id, seen.split(fresh)[1]))
+        fresh = [row for row in fresh if id(row) not in again]
     answer: list[tuple[TradeRow, bool]] = []
     following = iter(fresh)
     new = next(following, None)
@@ -127,12 +146,73 @@ def put_back_by_time(pipeline: Pipeline, rows: Sequence[TradeRow], low_ns: int, 
             new = next(following, None)
     order = InAnswer(answer, by_id=seen.ids != "none", put_back=pipeline.put_back)
     around = order.around(low_ns, high_ns)
-    missed = [_Missed((row, *edges), low_ns) for row, edges in zip(fresh, around, strict=True)]
+    bases = [low_ns] * len(fresh) if low_id is None else _ids_before(pipeline, answer, low_id)
+    missed = [_Missed((row, *edges), base) for row, edges, base in zip(fresh, around, bases, strict=True)]
     put = _put_behind(pipeline, missed, order)
     if len(pipeline.put_back) > _PUT_KEPT:
         pipeline.put_back.clear()
     pipeline.put_back.update(map(order.key, fresh))
     return put
+
+
+def undecided(pipeline: Pipeline, rows: Sequence[TradeRow]) -> list[TradeRow]:
+    """Return those of the history's trades of which nobody can tell any more whether they came.
+
+    Of ids that only differ the newest are remembered, and those around outages; of trades without ids, unless
+    ticks are kept, only those around outages.
+    """
+    seen, edges = pipeline.duplicates, pipeline.edges
+    if seen.ids == "none" or not rows or _has_ticks(pipeline, min(row[0] for row in rows)):
+        return []
+    edges.begin(pipeline.outage_ns)
+    by_time = seen.nameless
+    return [
+        row
+        for row in rows
+        if (
+            not (by_time and edges.decides(row[0]))
+            if row[5] < 0
+            else seen.ids == "unique" and not seen.is_known(row) and not seen.decides(row)
+        )
+    ]
+
+
+def _has_ticks(pipeline: Pipeline, since_ns: int) -> bool:
+    """Return whether all trades that came since an instant are in memory."""
+    engine = pipeline.engine
+    return engine.config.enable_tick_data and engine.ticks.reaches(since_ns)
+
+
+def _is_held(seen: Duplicates, number: int) -> bool:
+    return seen.first <= number <= seen.highest and seen.hole_of(number) is None
+
+
+def _ids_before(pipeline: Pipeline, answer: Sequence[tuple[TradeRow, bool]], number: int) -> list[int]:
+    """Return for each missed trade the highest id before it; less than any where newer ones are in bars."""
+    held = pipeline.held
+    found = []
+    for row, missed in answer:
+        number = max(number, row[5])
+        if missed:
+            found.append(-_NO_LIMIT if held is not None and row[0] < held.base_ns else number)
+    return found
+
+
+def _missing(pipeline: Pipeline, rows: Sequence[TradeRow], begin_ns: int) -> list[TradeRow]:
+    """Return the trades of the history that did not come, each known by its id, or by what it is."""
+    seen = pipeline.duplicates
+    fresh = set(map(id, _not_held(pipeline, rows, begin_ns)))
+    if seen.ids == "sequential":
+        fresh.update(id(row) for row in rows if row[5] > seen.highest)
+    if seen.ids == "unique":
+        named = [row for row in rows if row[5] >= 0 and not seen.is_known(row)]
+        if not all(map(seen.decides, named)):
+            engine = pipeline.engine
+            held = engine.ticks.between(min(row[0] for row in named), max(row[0] for row in named) + 1)
+            came = set(held["trade_id"].tolist())
+            named = [row for row in named if seen.decides(row) or row[5] not in came]
+        fresh.update(map(id, named))
+    return [row for row in rows if id(row) in fresh]
 
 
 def _in_order(rows: list[TradeRow]) -> list[TradeRow]:
@@ -167,7 +247,7 @@ class _Missed(NamedTuple):
 
 
 def _not_held(pipeline: Pipeline, rows: Sequence[TradeRow], begin_ns: int) -> list[TradeRow]:
-    """Return the trades of the history that are equal to none that came.
+    """Return the trades of the history without ids that are equal to none that came.
 
     Parameters
     ----------
@@ -175,20 +255,22 @@ def _not_held(pipeline: Pipeline, rows: Sequence[TradeRow], begin_ns: int) -> li
         Of equal trades those of this instant came before the outage, so that the first ones are held; of
         later ones, which came after it, the last.
     """
+    seen, edges = pipeline.duplicates, pipeline.edges
+    named = [row for row in rows if seen.has_name(row)]
+    rows = [row for row in rows if not seen.has_name(row)]
     if not rows:
         return []
-    engine, edges = pipeline.engine, pipeline.edges
     low_ns, high_ns = min(row[0] for row in rows), max(row[0] for row in rows)
-    if edges is not None:
-        edges.begin(pipeline.outage_ns)
-    came: list[tuple[int, float, float]]
-    if engine.config.enable_tick_data and engine.ticks.reaches(low_ns):
-        ticks = engine.ticks.between(low_ns, high_ns + 1)
-        came = ticks[["ts_ns", "price", "size"]].tolist()
+    edges.begin(pipeline.outage_ns)
+    held: collections.Counter[tuple[int, float, float]]
+    if _has_ticks(pipeline, low_ns):
+        ticks = pipeline.engine.ticks.between(low_ns, high_ns + 1)
+        held = collections.Counter(ticks[["ts_ns", "price", "size"]].tolist())
+        # Of one that came with an id the history may have none; not of those that it has by their ids.
+        came = set(ticks["trade_id"].tolist())
+        held.subtract({row[5]: row[:3] for row in named if row[5] in came}.values())
     else:
-        assert edges is not None
-        came = [row[:3] for row in edges.between(low_ns, high_ns)]
-    held = collections.Counter(came)
+        held = collections.Counter(row[:3] for row in edges.between(low_ns, high_ns))
     places = range(len(rows))
     first = [at for at in places if rows[at][0] <= begin_ns]
     then = [at for at in reversed(places) if rows[at][0] > begin_ns]
@@ -211,8 +293,10 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order) -> in
     with engine.lock:
         ledger.received += len(rows)
         ledger.backfilled += len(rows)
-        if pipeline.edges is not None:
-            pipeline.edges.add([one.between[0] for one in rows])
+        nameless = [row for row, *_ in (one.between for one in rows) if not pipeline.duplicates.has_name(row)]
+        if nameless:
+            pipeline.duplicates.nameless = True
+            pipeline.edges.add(nameless, engine.cascade.max_lateness_ns)
         if engine.config.data_validation:
             good, rejected = pipeline.rules.split([one.between[0] for one in rows])
             for reason, row in rejected:
@@ -239,13 +323,19 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> None:
     engine, ledger = pipeline.engine, pipeline.ledger
     grid = engine.cascade.root.grid
     with engine.lock:
+        # Since the last trade or timer somebody may have read what these change.
+        pipeline.set_time()
         inside = [one for one in rows if grid.span(one[0][0]) is not None]
         engine.cascade.outside_session += len(rows) - len(inside)
+        inside, out = _without_outliers(pipeline, inside, order)
         ledger.in_bars += len(inside)
         unplaced = put_between(engine, inside, order, stored=engine.config.enable_tick_data)
+        if out and engine.config.enable_tick_data:
+            keep_between(engine, out, order, OUTLIER)
         engine.updates += 1
         closed, amended = pipeline.collect()
-    for bars in unplaced:
+    pipeline.not_rebuilt.update(unplaced)
+    for name in unplaced:
         pipeline.quality.note(
             QualityFinding(
                 "bars_not_rebuilt",
@@ -253,6 +343,21 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> None:
                 inside[0][0][0],
                 {"trades": len(inside)},
             ),
-            bars.name,
+            name,
         )
     pipeline.publish(closed, amended)
+
+
+def _without_outliers(
+    pipeline: Pipeline, rows: list[Between], order: Order
+) -> tuple[list[Between], list[TradeRow]]:
+    """Return the trades for the bars, and those that are held back: judged where they belong."""
+    gate = pipeline.outlier_gate
+    if gate is None or not rows:
+        return rows, []
+    out = gate.judge([row for row, _, _ in rows], order)
+    pipeline.ledger.held_back += len(out)
+    for row in out:
+        pipeline.quality.outlier(row)
+    held = set(map(id, out))
+    return [one for one in rows if id(one[0]) not in held], out

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Feed
+from mdnb.feeds.history_rows import BAR_FIELDS, TRADE_FIELDS, checked_rows
 from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.past.stretches import Patience
 
@@ -32,6 +33,8 @@ class PatientQuestions:
         For how many seconds a question may fail, or stay without an answer or a page of one; None for ever.
     on_failure
         Called with the reason before it is asked again.
+    on_rows
+        Called with each answer.
 
     Attributes
     ----------
@@ -40,17 +43,23 @@ class PatientQuestions:
     """
 
     def __init__(
-        self, feed: Feed, symbol: str, limit: float | None, on_failure: Callable[[str], None] = lambda _: None
+        self,
+        feed: Feed,
+        symbol: str,
+        limit: float | None,
+        on_failure: Callable[[str], None] = lambda _: None,
+        on_rows: Callable[[object], None] = lambda _: None,
     ) -> None:
         self.gave_up = False
         self._feed = feed
         self._symbol = symbol
         self._limit = None if feed.is_local else limit
         self._on_failure = on_failure
+        self._on_rows = on_rows
         self._patience = Patience()
 
     async def bars(self, timeframe: str, start_ns: int, end_ns: int) -> list[BarRow] | None:
-        """Return what `Feed.history_bars` does.
+        """Return what `Feed.history_bars` does, no bar that begins at the end or later among it.
 
         Raises
         ------
@@ -59,11 +68,18 @@ class PatientQuestions:
         FeedError
             With the last reason, when it went on to fail or did not answer.
         """
-        return await self._answer(lambda: self._feed.history_bars(self._symbol, timeframe, start_ns, end_ns))
+        rows = await self._answer(lambda: self._feed.history_bars(self._symbol, timeframe, start_ns, end_ns))
+        rows = checked_rows("history_bars", rows, BAR_FIELDS)
+        self._on_rows(rows)
+        # Many venues end an answer with the bar that is being made, whatever was asked for.
+        return rows if rows is None else [row for row in rows if row[0] < end_ns]
 
     async def trades(self, start_ns: int, end_ns: int) -> list[TradeRow] | None:
         """Return what `Feed.history_trades` does; raises as `bars` does."""
-        return await self._answer(lambda: self._feed.history_trades(self._symbol, start_ns, end_ns))
+        rows = await self._answer(lambda: self._feed.history_trades(self._symbol, start_ns, end_ns))
+        rows = checked_rows("history_trades", rows, TRADE_FIELDS)
+        self._on_rows(rows)
+        return rows
 
     async def _answer(self, ask: Callable[[], Awaitable[_T]]) -> _T:
         now = asyncio.get_running_loop().time
@@ -101,7 +117,12 @@ class PatientQuestions:
         try:
             async with asyncio.timeout_at(give_up or now() + limit) as within:
                 if give_up is None:
-                    self._feed.on_page = lambda: within.reschedule(now() + limit)
+
+                    def on_page() -> None:
+                        within.reschedule(now() + limit)
+                        before()
+
+                    self._feed.on_page = on_page
                 try:
                     yield
                 finally:

@@ -7,6 +7,7 @@ belongs, and amends.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import itertools
 import logging
@@ -17,19 +18,23 @@ from mdnb.errors import FeedBusyError, FeedRefusedError, MdnbError
 from mdnb.events.types import EventType
 from mdnb.feeds.base import Feed
 from mdnb.feeds.endpoint import after
-from mdnb.rows import TradeRow
+from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
-from mdnb.runtime.past.missed_trades import put_back, put_back_by_time
+from mdnb.runtime.past.missed_trades import put_back, put_back_by_time, undecided
 from mdnb.runtime.past.stretches import Patience, Stretch
+from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Gap
 from mdnb.validate.duplicates import Hole
+from mdnb.validate.findings import QualityFinding
 
 __all__ = ["Pace", "SymbolRepair"]
 
 _log = logging.getLogger("mdnb")
 
 _FURTHER_NS = 10 * 1_000_000_000
+_NO_LIMIT = 2**63 - 1
+_ODD_KEPT = 100
 
 _State = Literal["repairing", "repaired", "lost"]
 
@@ -76,6 +81,7 @@ class SymbolRepair:
         self._attempt = 0
         self._told = 0
         self._failures: set[type[BaseException]] = set()
+        self._odd: collections.deque[TradeRow] = collections.deque(maxlen=_ODD_KEPT)
         self._begins_ns = pipeline.newest_ns()
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -111,8 +117,13 @@ class SymbolRepair:
         else:
             low = self._seen.highest if self._by_id else -1
             low_ns = self._seen.highest_ns if low >= 0 else pipeline.newest_ns(at_ns)
-            self.stretches.append(Stretch.after(low, low_ns, _now(), blind=self._by_id and low < 0))
+            stretch = Stretch.after(low, low_ns, _now(), blind=self._by_id and low < 0)
+            last = pipeline.engine.last_trade
+            if self._seen.ids == "unique" and last is not None and last[5] >= 0:
+                stretch.joins_ns = low_ns
+            self.stretches.append(stretch)
             pipeline.outage_ns = low_ns
+            self._keep_ids()
         if self._repairs and pipeline.held is None:
             self._hold(closing_waits=True)
 
@@ -124,9 +135,12 @@ class SymbolRepair:
             stretch.come_back(self._feed.clock.now_ns(), _now())
         tail = self._open_end()
         if tail is not None and not self._repairs:
+            if self._pipeline.engine.source == "bars":
+                # The feed's next bar tells whether one is missing.
+                self._pipeline.on_own_bars = self._on_own_bars
+                return
             # Nothing tells what was missed, nor gives it.
-            tail.end(-1, max(tail.low_ns, self._feed.clock.now_ns()))
-            self._pipeline.outage_ns = None
+            self._end(tail, -1, max(tail.low_ns, self._feed.clock.now_ns()))
             self._take_for_missed(tail)
         self._wake()
 
@@ -142,6 +156,18 @@ class SymbolRepair:
         self.close()
         while self.stretches:
             self._settle(self.stretches[0], give_up=True)
+
+    def _end(self, tail: Stretch, number: int, time_ns: int) -> None:
+        """Note the first live trade after a stretch."""
+        tail.end(number, time_ns)
+        self._pipeline.outage_ns = self._pipeline.on_own_bars = None
+        self._keep_ids()
+
+    def _keep_ids(self) -> None:
+        """Have the ids around what was missed remembered, where they only differ, until it is settled."""
+        if self._seen.ids == "unique":
+            spans = [(self._start_of(one), one.high_ns if one.ends else _NO_LIMIT) for one in self.stretches]
+            self._seen.keep(spans)
 
     def _open_end(self) -> Stretch | None:
         return next((stretch for stretch in self.stretches if not stretch.ends), None)
@@ -185,8 +211,29 @@ class SymbolRepair:
         if tail is None:
             self.stretches.append(Stretch.of(hole, _now()))
         elif not self._answering:
-            tail.end(hole.high_id, hole.high_ns)
-            self._pipeline.outage_ns = None
+            self._end(tail, hole.high_id, hole.high_ns)
+        self._wake()
+
+    def _on_own_bars(self, name: str, rows: Sequence[BarRow]) -> None:
+        """Note the feed's own bars that come: the first new one tells whether there were others before it."""
+        tail = self._open_end()
+        assert tail is not None
+        own, sessions = self._pipeline.own_bar, self._pipeline.engine.sessions
+        if own is None:
+            span = Grid(Timeframe.parse(name), sessions).span(tail.low_ns)
+            until = tail.low_ns if span is None else span[0]
+        else:
+            span = Grid(Timeframe.parse(own[0]), sessions).span(own[1])
+            until = own[1] + 1 if span is None else span[1]
+        start = next((row[0] for row in rows if row[0] >= until), None)
+        if start is None:
+            return
+        self._end(tail, -1, start)
+        tail.low_ns, tail.high_ns = until, start
+        self._take_for_missed(tail)
+        if not self._up:
+            # It came just before the connection was lost again.
+            self.disconnected()
         self._wake()
 
     def _on_rows(self, rows: Sequence[TradeRow]) -> None:
@@ -194,13 +241,10 @@ class SymbolRepair:
         held = self._pipeline.held
         assert held is not None
         tail = self._open_end()
-        if self._answering:
-            held.missed = True
-        elif tail is not None:
+        if tail is not None and not self._answering:
             first = next((row for row in rows if self._shows_end(tail, row)), None)
             if first is not None:
-                tail.end(first[5] if self._by_id else -1, first[0])
-                self._pipeline.outage_ns = None
+                self._end(tail, first[5] if self._by_id else -1, first[0])
                 self._wake()
         loop = asyncio.get_running_loop()
         if len(held.rows) == len(rows):
@@ -213,15 +257,17 @@ class SymbolRepair:
     def _shows_end(self, tail: Stretch, row: TradeRow) -> bool:
         """Return whether a live trade was made after all that was missed."""
         if self._by_id:
-            return row[5] > tail.high_id
+            # An id that is not believed shows nothing.
+            return tail.high_id < row[5] <= self._seen.highest
         return tail.back_ns is not None and row[0] >= tail.back_ns
 
     # -- the bars that wait -----------------------------------------------------------------------------
 
     def _hold(self, *, closing_waits: bool) -> None:
         seen, pipeline = self._seen, self._pipeline
-        base = seen.highest if self._by_id else pipeline.newest_ns()
-        pipeline.held = HeldTrades(base, by_id=self._by_id, on_rows=self._on_rows)
+        newest_ns = pipeline.newest_ns()
+        base = seen.highest if self._by_id else newest_ns
+        pipeline.held = HeldTrades(base, by_id=self._by_id, on_rows=self._on_rows, base_ns=newest_ns)
         pipeline.held.closing_waits = closing_waits
         if closing_waits:
             self._release_in(self.patience.bars_wait)
@@ -258,7 +304,7 @@ class SymbolRepair:
             return not (stretch.same if not stretch.ends else stretch.covers) and (
                 not stretch.ends or stretch.high_ns > held.base
             )
-        if not stretch.ends or (stretch.blind and not stretch.covers):
+        if not stretch.ends or ((stretch.blind or self._seen.nameless) and not stretch.covers):
             return True
         holes = self._seen.holes_between(stretch.low_id, stretch.high_id)
         return any(hole.low_id >= held.base for hole in holes)
@@ -336,6 +382,8 @@ class SymbolRepair:
     def _can_ask(self, stretch: Stretch) -> bool:
         if stretch.ends or stretch.refused:
             return not stretch.refused
+        if not self._repairs:
+            return False
         return stretch.back_ns is not None and (self._has_history or not self._by_id)
 
     async def _ask(self) -> None:
@@ -422,11 +470,15 @@ class SymbolRepair:
                     self._put_by_time(rows, stretch)
         finally:
             self._answering = False
+            not_rebuilt, self._pipeline.not_rebuilt = self._pipeline.not_rebuilt, set()
+            for stretch in wanted:
+                stretch.not_rebuilt |= not_rebuilt
         if sum(stretch.put for stretch in wanted) > had:
             self._attempt = 0
 
     def _put_by_id(self, rows: Sequence[TradeRow], wanted: Sequence[Stretch]) -> None:
         seen = self._seen
+        rows = self._believed(rows)
         for stretch in wanted:
             if stretch.blind:
                 rows = [row for row in rows if row[5] >= seen.first >= 0 or row[0] >= stretch.low_ns]
@@ -438,19 +490,38 @@ class SymbolRepair:
         last = max((row[5] for row in rows if row[0] <= reach), default=-1)
         before = {id(stretch): self._lacking(stretch) for stretch in wanted}
         highest = seen.highest
-        put_back(self._pipeline, [row for row in rows if row[5] <= max(highest, last)])
         newest_id = max((row[5] for row in rows), default=-1)
         newest_ns = max((row[0] for row in rows), default=-1)
+        rows = [row for row in rows if row[5] <= max(highest, last)]
+        nameless = seen.nameless or any(row[5] < 0 for row in rows)
+        put_back(self._pipeline, rows, ahead=not nameless)
         for stretch in wanted:
-            if not stretch.ends:
+            if nameless:
+                # Only times tell where those without an id belong, and what is newer beside them.
+                stretch.put += before[id(stretch)] - self._lacking(stretch)
+                low, high = sorted((stretch.low_ns, stretch.high_ns if stretch.ends else stretch.reach_ns))
+                self._put_between(rows, stretch, low, high, stretch.low_id)
+            elif not stretch.ends:
                 stretch.put += seen.highest - (highest if highest >= 0 else max(seen.first, 0) - 1)
+            if not stretch.ends:
                 stretch.high_id, stretch.high_ns = seen.highest, max(seen.highest_ns, stretch.low_ns)
             lacking = self._lacking(stretch)
-            stretch.put += before[id(stretch)] - lacking
+            if not nameless:
+                stretch.put += before[id(stretch)] - lacking
             # An answer that does not reach the trade after it may be one of a history that lags behind.
             back = stretch.back_ns
             covers = newest_id >= stretch.high_id if stretch.ends else back is not None and newest_ns >= back
             stretch.note((lacking, stretch.put), covers=covers)
+
+    def _believed(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+        """Leave out trades whose ids are far from all others: whether they came nobody can tell."""
+        believed = self._seen.believed(rows)
+        left = set(map(id, believed))
+        for row in rows if len(believed) < len(rows) else ():
+            if id(row) not in left and row not in self._odd:
+                self._odd.append(row)
+                self._pipeline.note_odd_id(row, "left out, as nothing tells whether it came")
+        return believed
 
     def _put_by_time(self, rows: Sequence[TradeRow], stretch: Stretch) -> None:
         low, high = stretch.low_ns, stretch.high_ns if stretch.ends else stretch.reach_ns
@@ -461,14 +532,46 @@ class SymbolRepair:
             # Half of what was missed would be the neighbour of the other half.
             stretch.note(None, covers=False)
             return
-        older = [row for row in rows if self._start_of(stretch) <= row[0] < low]
+        lacks = self._put_between(rows, stretch, low, high)
+        stretch.join_on(rows)
+        stretch.note(lacks, covers=covers)
+
+    def _put_between(
+        self, rows: Sequence[TradeRow], stretch: Stretch, low: int, high: int, low_id: int | None = None
+    ) -> list[TradeRow]:
+        """Put back by time what an answer has of a stretch; return that, in order.
+
+        Parameters
+        ----------
+        low_id
+            Where ids rise by one a trade: only what has none is put back.
+        """
+        older = self._decided([row for row in rows if self._start_of(stretch) <= row[0] < low])
         for _, held in itertools.groupby(sorted(older), self._bar_of):
             # Amid those of its bar that are held.
             late = list(held)
-            stretch.put += put_back_by_time(self._pipeline, late, late[0][0], late[-1][0])
-        inside = [row for row in rows if low <= row[0] <= high]
-        stretch.put += put_back_by_time(self._pipeline, inside, low, high)
-        stretch.note(sorted(inside + older), covers=covers)
+            stretch.put += put_back_by_time(self._pipeline, late, late[0][0], late[-1][0], low_id)
+        inside = self._decided([row for row in rows if low <= row[0] <= high], stretch)
+        stretch.put += put_back_by_time(self._pipeline, inside, low, high, low_id)
+        return sorted(inside + older)
+
+    def _decided(self, rows: list[TradeRow], stretch: Stretch | None = None) -> list[TradeRow]:
+        """Leave out what nobody can tell of any more whether it came; tell of those of a stretch."""
+        out = undecided(self._pipeline, rows)
+        if not out:
+            return rows
+        if stretch is not None and not stretch.undecided:
+            stretch.undecided = True
+            self._pipeline.quality.note(
+                QualityFinding(
+                    "missed_trades_undecided",
+                    "trades of the history may have come or not: what came then is not remembered any more",
+                    out[0][0],
+                    {"trades": len(out)},
+                )
+            )
+        left = set(map(id, out))
+        return [row for row in rows if id(row) not in left]
 
     def _bar_of(self, row: TradeRow) -> tuple[int, int] | None:
         return self._pipeline.engine.cascade.root.grid.span(row[0])
@@ -483,7 +586,9 @@ class SymbolRepair:
         """Settle a stretch that is whole, or for which there is no hope; leave it otherwise."""
         asked = stretch.asked
         if self._up and asked is not None and stretch.latest >= stretch.named:
-            give_up = give_up or _now() - asked >= self.patience.give_up
+            # Of a stretch that was told and has no end the next trade's id tells.
+            waits = self._by_id and not stretch.ends and bool(stretch.gap_id)
+            give_up = give_up or (not waits and _now() - asked >= self.patience.give_up)
         if stretch.refused:
             # The next trade's id tells what was missed.
             give_up = give_up or not self._by_id or stretch.ends
@@ -496,30 +601,44 @@ class SymbolRepair:
     def _is_believed(self, stretch: Stretch) -> bool:
         if stretch.covers:
             return stretch.is_believed(self.patience.settle)
-        return not stretch.ends and stretch.is_believed(self.patience.quiet)
+        # Nothing shows that the history is not behind. What is told of must be right; and without ids no
+        # later trade tells that it was not.
+        is_final = bool(stretch.gap_id) or not self._by_id or self._asks_for_nameless(stretch)
+        patience = self.patience.give_up if is_final else self.patience.quiet
+        return not stretch.ends and stretch.is_believed(patience)
 
     def _state_by_id(self, stretch: Stretch, give_up: bool) -> _State | None:
         lacking = self._lacking(stretch)
-        if not stretch.blind and not lacking and (stretch.ends or stretch.covers):
-            return "repaired"
+        nameless = self._asks_for_nameless(stretch)
+        if not stretch.blind and not lacking and not nameless and (stretch.ends or stretch.covers):
+            return "lost" if stretch.undecided else "repaired"
         # Where there is no history the next trade's id tells.
         hopeless = not self._has_history and stretch.ends and self._is_ready(stretch)
+        if hopeless and nameless:
+            self._take_for_missed(stretch)
         if not (give_up or hopeless or self._is_believed(stretch)):
             return None
-        unknown = stretch.unknown and (stretch.blind or not stretch.ends)
-        return "lost" if lacking or unknown else "repaired"
+        unknown = stretch.unknown and (stretch.blind or not stretch.ends or nameless)
+        return "lost" if lacking or unknown or stretch.undecided else "repaired"
+
+    def _asks_for_nameless(self, stretch: Stretch) -> bool:
+        """Return whether an outage may have cost trades that have no id, of which no later id tells."""
+        return self._seen.nameless and (stretch.back_ns is not None or not stretch.ends)
 
     def _state_by_time(self, stretch: Stretch, give_up: bool) -> _State | None:
+        in_part = stretch.undecided or stretch.short
         if self._is_believed(stretch):
-            return "repaired"
-        hopeless = stretch.ends or stretch.back_ns is not None
+            return "lost" if in_part else "repaired"
+        hopeless = stretch.ends
+        if give_up and not self._repairs and not stretch.ends:
+            self._take_for_missed(stretch)
         if self._repairs:
             hopeless = not self._has_history and self._can_ask(stretch) and self._ready_at(stretch) <= _now()
             if hopeless:
                 self._take_for_missed(stretch)
         if not (give_up or hopeless):
             return None
-        return "lost" if stretch.unknown and not stretch.covers else "repaired"
+        return "lost" if (stretch.unknown and not stretch.covers) or in_part else "repaired"
 
     def _told_at(self, stretch: Stretch) -> float:
         """Return when a stretch of which nobody knows is taken for missed, in seconds of the loop's clock."""
@@ -556,19 +675,33 @@ class SymbolRepair:
             if stretch not in self.stretches:
                 return
             holes = self._seen.holes_between(stretch.low_id, stretch.high_id) if self._by_id else []
+            if state == "lost":
+                self._mark_lost(stretch, holes)
             if state == "lost" and holes:
                 if not stretch.ends or holes[-1].high_id < stretch.high_id:
                     stretch.high_ns, stretch.ends = holes[-1].high_ns, True
                 stretch.low_ns = max(holes[0].low_ns, stretch.low_ns if stretch.blind else 0)
                 self._seen.forget(stretch.low_id, stretch.high_id)
         self.stretches.remove(stretch)
+        self._keep_ids()
         if stretch.back_ns is not None or not stretch.ends:
             self._pipeline.outage_ns = None
+        if not stretch.ends:
+            # It was given up.
+            self._pipeline.on_own_bars = None
         if stretch.gap_id:
             if stretch.put and self._pipeline.held is not None and self._pipeline.held.rows:
                 # Who is told that it is repaired finds it so.
                 self._release()
             self._tell(stretch, state)
+
+    def _mark_lost(self, stretch: Stretch, holes: Sequence[Hole]) -> None:
+        """Mark the bars that stay as they are, without what is lost."""
+        if self._pipeline.held is not None and self._pipeline.held.rows:
+            # Those that lack it may be made only now.
+            self._release()
+        ends = [(hole.low_ns, hole.high_ns) for hole in holes] or [(stretch.low_ns, self._end_of(stretch))]
+        self._pipeline.lose([(min(pair), max(pair)) for pair in ends])
 
     def _tell(self, stretch: Stretch, state: _State, *, quietly: bool = False) -> None:
         pipeline, engine = self._pipeline, self._pipeline.engine
@@ -579,12 +712,13 @@ class SymbolRepair:
             engine.symbol,
             start,
             end,
-            repaired=state == "repaired",
+            repaired=state == "repaired" and not stretch.not_rebuilt,
             reason=stretch.reason,
             trades=stretch.put,
             tz=engine.tz,
             gap_id=stretch.gap_id,
             state=state,
+            not_rebuilt=tuple(sorted(stretch.not_rebuilt)),
         )
         pipeline.gaps.put(gap)
         if not quietly and pipeline.bus.wants(EventType.DATA_GAP, engine.symbol):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from mdnb.feeds.timeouts import Backoff
+from mdnb.rows import TradeRow
 from mdnb.validate.duplicates import Hole
 
 __all__ = ["Patience", "Reason", "Stretch"]
@@ -38,7 +39,8 @@ class Patience:
         For how long the history must answer the same until that is believed, where its answers reach the end
         of what was missed.
     quiet
-        The same where nobody trades, so that nothing shows how far its answers reach.
+        The same where nobody trades, so that nothing shows how far its answers reach, and nobody was told yet
+        that something was missed; else it takes `give_up`.
 
     Examples
     --------
@@ -103,6 +105,14 @@ class Stretch:
         What was lacking after the newest answer.
     put
         Trades that were put back.
+    not_rebuilt
+        Timeframes of which bars could not be made anew with them.
+    undecided
+        Whether the history has trades of which nobody can tell any more whether they came.
+    joins_ns
+        Up to where what came and what the history has follow each other without a hole, where that is known.
+    short
+        Whether the history begins only after that: it keeps the newest trades alone.
 
     Examples
     --------
@@ -134,6 +144,10 @@ class Stretch:
     covers: bool = False
     lacks: object = None
     put: int = 0
+    not_rebuilt: set[str] = dataclasses.field(default_factory=set)
+    undecided: bool = False
+    joins_ns: int | None = None
+    short: bool = False
 
     @classmethod
     def of(cls, hole: Hole, found: float) -> Stretch:
@@ -170,7 +184,29 @@ class Stretch:
         """Note the first live trade after it; one that was late does not show what was missed since."""
         self.high_id, self.ends = number, True
         self.high_ns = max(time_ns, self.low_ns if self.back_ns is None else self.back_ns)
+        # Now it is known what is missing: the history has its minutes anew.
+        self.asked = None
         self.forget_answers()
+
+    def join_on(self, rows: Sequence[TradeRow]) -> None:
+        """Note what an answer has of it, where the trade before it is one that the history ought to have.
+
+        Examples
+        --------
+        >>> stretch = Stretch.after(-1, 100, 0.0)
+        >>> stretch.joins_ns = 100
+        >>> for times in ((100, 180), (150, 200), (250, 300)):
+        ...     stretch.join_on([(at, 1.0, 1.0, 1, 0, at) for at in times])
+        ...     print(stretch.joins_ns, stretch.short)
+        180 False
+        200 False
+        300 True
+        """
+        if self.joins_ns is None or not rows:
+            return
+        times = [row[0] for row in rows]
+        self.short = self.short or min(times) > self.joins_ns
+        self.joins_ns = max(self.joins_ns, *times)
 
     def forget_answers(self) -> None:
         """Begin anew to compare answers."""
@@ -202,5 +238,8 @@ class Stretch:
         self.unknown = self.unknown or other.unknown
         self.blind = self.blind or other.blind
         self.put += other.put
+        self.not_rebuilt |= other.not_rebuilt
+        self.undecided = self.undecided or other.undecided
+        self.short = self.short or other.short
         self.gap_id = self.gap_id or other.gap_id
         self.forget_answers()

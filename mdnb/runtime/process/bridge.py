@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from mdnb.errors import OptionError, RuntimeUseError, WaitTimeoutError
 from mdnb.interruptible_wait import seconds_to_wait, wakeful
 from mdnb.runtime.process.loop import background_loop
+from mdnb.runtime.process.user_warning import keep_warnings, tell_kept
 
 __all__ = ["await_call", "call", "refuse_on_loop", "run"]
 
@@ -54,8 +55,12 @@ def call(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         background = background_loop()
         future = concurrent.futures.Future()
         # An interrupt may come before this has returned: what was started then can be cancelled all the same.
-        background.loop.call_soon_threadsafe(_start, coroutine, future, background.loop)
-        return future.result(seconds)
+        kept = keep_warnings()
+        try:
+            background.loop.call_soon_threadsafe(_start, coroutine, future, background.loop)
+            return future.result(seconds)
+        finally:
+            tell_kept(*kept)
     except BaseException as error:
         timed_out = isinstance(error, concurrent.futures.TimeoutError) and future and not future.done()
         if future is not None and not future.done():

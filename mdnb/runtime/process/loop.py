@@ -2,7 +2,8 @@
 
 It is created on first use and kept in an entry of ``sys.modules`` outside this package, so that
 ``%autoreload`` and ``importlib.reload`` find the same thread again. A child made by ``fork`` starts
-afresh. At exit the sessions get a bounded time to close their sockets.
+afresh; `mdnb.forked` keeps it from what is its parent's. At exit the sessions get a bounded time to close
+their sockets.
 """
 
 from __future__ import annotations

@@ -208,6 +208,7 @@ class BinaryTransport:
         status, latency, left = source.status(), source.latency_ms(), source.seconds_left(state.timeframe)
         return {
             "symbol": source.symbol,
+            "venue": source.venue,
             "timeframe": short_timeframe(state.timeframe),
             "tz": "" if options.tz == "local" else look.tz,
             "kind": options.kind,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, Unpack
 
 import traitlets
 
 from mdnb.analysis.indicators import Indicator
-from mdnb.errors import OptionError
+from mdnb.errors import OptionError, TimeframeError
 from mdnb.widgets.chart.anchors import place, taking
 from mdnb.widgets.chart.annotations import Annotations
 from mdnb.widgets.chart.binary_transport import BinaryTransport
@@ -26,6 +26,7 @@ from mdnb.widgets.chart.marks import Marks
 from mdnb.widgets.chart.modes import ChartModes
 from mdnb.widgets.chart.options import ChartOptions, ChartOptionsDict, lists_options
 from mdnb.widgets.chart.plotly_transport import MOST_FPS, PlotlyTransport
+from mdnb.widgets.chart.removal import show_removed, take_back
 from mdnb.widgets.chart.state import ChartState
 from mdnb.widgets.figure.bar_source import BarSource
 from mdnb.widgets.figure.figure import CONFIG
@@ -37,6 +38,7 @@ from mdnb.widgets.figure.plotly_private import (
     take_relayout,
 )
 from mdnb.widgets.page.display_policy import WIDGET_VIEW, kept
+from mdnb.widgets.page.hold import end, hold, let_go, weakly
 from mdnb.widgets.page.join_modules import join_modules
 from mdnb.widgets.page.late_import import wait_imported
 from mdnb.widgets.page.page_assets import plotly_runtime
@@ -144,6 +146,7 @@ class LiveChart(SilentFigure):
         if not state.closed:
             state.listener = source.listen(sender().wake.set)
         self.open()
+        let_go(self)
         self._observe_page()
         if not state.closed:
             sender().add(self)
@@ -289,9 +292,9 @@ class LiveChart(SilentFigure):
 
     def _observe_page(self) -> None:
         state = self._mdnb.state
-        if state.follows_page and not state.observes_page and not state.closed:
-            state.observes_page = True
-            page_probe().observe(self._on_page_theme, "theme")
+        if state.follows_page and state.page_theme is None and not state.closed:
+            state.page_theme = weakly(self._on_page_theme)
+            page_probe().observe(state.page_theme, "theme")
 
     def _on_page_theme(self, change: dict[str, Any]) -> None:
         self._take_page_theme(change["new"])
@@ -308,10 +311,20 @@ class LiveChart(SilentFigure):
 
     def draw(self) -> bool:
         """Send what changed since the last time, and return whether anything had; called by the sender."""
-        state, transport = self._mdnb.state, self._mdnb.transport
+        state = self._mdnb.state
         with state.lock:
             if state.closed:
                 return False
+            try:
+                take_back(self._mdnb)
+                return self._draw()
+            except TimeframeError:
+                show_removed(self._mdnb)
+                return True
+
+    def _draw(self) -> bool:
+        state, transport = self._mdnb.state, self._mdnb.transport
+        with state.lock:
             self._mdnb.annotations.draw()
             status = state.source.status()
             version = state.source.version(state.timeframe)
@@ -333,9 +346,9 @@ class LiveChart(SilentFigure):
         sender().remove(self)
         if state.listener is not None:
             state.listener.close()
-        if state.observes_page:
-            page_probe().unobserve(self._on_page_theme, "theme")
-            state.observes_page = False
+        if state.page_theme is not None:
+            page_probe().unobserve(state.page_theme, "theme")
+            state.page_theme = None
 
     def _mdnb_number_points(self, points: dict[str, list[Any]]) -> None:
         if "_mdnb" in self.__dict__:
@@ -368,6 +381,7 @@ class LiveChart(SilentFigure):
         return super().get_state(key, drop_defaults)
 
     def _repr_mimebundle_(self, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
+        hold(self)
         # Plotly's own sets its traits here, which would send every bar once more.
         bundle: dict[str, Any] = {
             WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
@@ -384,6 +398,9 @@ class LiveChart(SilentFigure):
         if core is not None and not core.state.closed:
             self._stop()
         super().close()
+
+    def __del__(self, end: Callable[..., None] = end) -> None:
+        end(self.close)
 
     def __getattr__(self, name: str) -> NoReturn:
         # Only reached for names that are not there.

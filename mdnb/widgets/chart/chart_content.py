@@ -9,6 +9,7 @@ from typing import Any
 from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError, not_followed, suggest
 from mdnb.widgets.chart.core import ChartCore
+from mdnb.widgets.chart.removal import source_of
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.page.sender import sender
 
@@ -111,6 +112,8 @@ class ChartContent:
         with state.lock:
             if all(getattr(state, name) == value for name, value in changes.items()):
                 return
+            if "timeframe" in changes:
+                state.source = source_of(state)
             for name, value in changes.items():
                 setattr(state, name, value)
             if "source" in changes:

@@ -80,7 +80,7 @@ class ChartFiles:
             ours = {trace["uid"]: trace for trace in traces(look, held, hover=True)}
             columns = held.columns
             log = has_log_prices(self._figure)
-            around = {**view(look, columns, log=log), **moving_parts(state.source, look, columns)}
+            around = {**view(look, columns, log=log), **moving_parts(state.source, look, columns, log=log)}
             around = on_log_axis(around) if log else around
             figure = go.Figure(self._figure.to_dict())
         for trace in figure.data:

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from mdnb.widgets.chart.annotations import Annotations
 from mdnb.widgets.chart.state import ChartState
+from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.layout import Look
 from mdnb.widgets.figure.plotly_private import SilentFigure
 from mdnb.wrong_arguments import arguments_do_not_fit
@@ -30,6 +31,11 @@ class Transport(Protocol):
 
     replays: bool
     links: bool
+
+    @property
+    def held(self) -> ChartBars:
+        """The bars drawn."""
+        ...
 
     def make_figure(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return the figure's traces and its layout."""

@@ -100,7 +100,7 @@ class ChartDrawings:
         Parameters
         ----------
         start, end
-            Bar starts; naive ones in the machine's local time.
+            Bar starts; text without a zone in the chart's zone, naive datetimes in the machine's local time.
         low, high
             Prices.
 
@@ -109,7 +109,8 @@ class ChartDrawings:
         OptionError
             When a time is no instant or a price no finite number; when end or high is not above the other.
         """
-        from_ns, to = to_ns(start), to_ns(end)
+        zone = self._state.zone
+        from_ns, to = to_ns(start, zone), to_ns(end, zone)
         bottom, top = _price("low", low), _price("high", high)
         if from_ns is None or to is None or from_ns >= to:
             raise OptionError(f"start must be before end; got {start!r} and {end!r}")

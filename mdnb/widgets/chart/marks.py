@@ -65,7 +65,8 @@ class Marks:
         Parameters
         ----------
         time
-            A datetime (a naive one means the machine's local time), an ISO string, or epoch seconds.
+            A datetime (a naive one means the machine's local time), an ISO string (without a zone: the
+            chart's), or epoch seconds.
         text
             What stands beside the mark, at most 200 letters.
         side
@@ -165,7 +166,7 @@ class Marks:
         self._changed()
 
     def _make(self, time: When, text: str, side: Any, price: Any) -> Mark:
-        time_ns = to_ns(time)
+        time_ns = to_ns(time, self.tz)
         if time_ns is None:
             raise OptionError("a mark needs a time: a datetime, an ISO string or epoch seconds")
         if not isinstance(text, str) or len(text) > _TEXT_LENGTH:

@@ -51,7 +51,8 @@ class ChartModes:
         Parameters
         ----------
         start
-            Time of the first bar, a naive one in the machine's local time; one before the oldest bar means
+            Time of the first bar (text without a zone in the chart's zone, a naive datetime in the
+            machine's local time); one before the oldest bar means
             that one. None: where a paused replay stands, or else the first bar in view.
         speed
             Bars a second, 0.1..1000.
@@ -64,8 +65,8 @@ class ChartModes:
         """
         if not is_speed(speed):
             raise OptionError(f"speed must be {SLOWEST:g} to {FASTEST:g} bars a second; got {speed!r}")
-        at = to_ns(start)
         state = self._state
+        at = to_ns(start, state.zone)
         if at is not None:
             held = state.source.columns(state.timeframe, 1)
             if len(held) and at // 1000 >= held.time_us[-1]:

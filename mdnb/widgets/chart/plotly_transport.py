@@ -162,7 +162,10 @@ class PlotlyTransport:
     def _layout(self, held: BarColumns) -> dict[str, Any]:
         look = look_of(self._state)
         log = self._is_made and has_log_prices(self._figure)
-        layout = {**view(look, held, self._y_range, log=log), **moving_parts(self._state.source, look, held)}
+        layout = {
+            **view(look, held, self._y_range, log=log),
+            **moving_parts(self._state.source, look, held, log=log),
+        }
         if "yaxis" in layout:
             self._y_range = tuple(layout["yaxis"]["range"])
         layout = on_log_axis(layout) if log else layout

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from mdnb.forked import refuse_in_children
 from mdnb.widgets.chart.mode import Mode
 from mdnb.widgets.chart.options import ChartOptions
 from mdnb.widgets.figure.bar_source import BarSource, Handle
@@ -18,7 +19,7 @@ Anchors = dict[str, tuple[float, float, int, int]]
 """Of rectangles by name: ordinals of the sides, and their times in UTC epoch microseconds."""
 
 
-@dataclasses.dataclass(eq=False, slots=True, kw_only=True)
+@dataclasses.dataclass(eq=False, slots=True, kw_only=True, weakref_slot=True)
 class ChartState:
     """A chart's source, options and what was drawn last.
 
@@ -38,8 +39,8 @@ class ChartState:
         `BarSource.version` at the last draw.
     badge
         Connection state at the last draw.
-    observes_page
-        Whether it listens to the page's theme.
+    page_theme
+        What listens to the page's theme, where something does.
     closed
         Nothing is drawn any more.
     follows
@@ -71,7 +72,7 @@ class ChartState:
     lock: Any = dataclasses.field(default_factory=threading.RLock)
     seen: tuple[int, int, int] = (-1, -1, -1)
     badge: str = ""
-    observes_page: bool = False
+    page_theme: Callable[[Any], None] | None = None
     closed: bool = False
     follows: bool = True
     view: tuple[float, float] | None = None
@@ -82,6 +83,9 @@ class ChartState:
     mode: Mode = dataclasses.field(default_factory=Mode)
     anchors: Anchors = dataclasses.field(default_factory=dict)
     put_away: dict[str, tuple[list[dict[str, Any]], Anchors]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse_in_children(self)
 
     @property
     def follows_page(self) -> bool:

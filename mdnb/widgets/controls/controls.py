@@ -25,6 +25,7 @@ from mdnb.widgets.controls.control_parts import (
 from mdnb.widgets.controls.control_rows import ExportRow, IndicatorRow, LookRow
 from mdnb.widgets.controls.marimo_controls import marimo_controls, marimo_row
 from mdnb.widgets.figure.layout import short_timeframe
+from mdnb.widgets.page.hold import hold, let_go
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.surface import Surface
 
@@ -89,6 +90,7 @@ class ChartControls(Surface):
             "export": self.export.box,
         }
         super().__init__([self._bar(wanted), *self._rows.values()], *self._look())
+        let_go(self)
         self._open_only(None)
         self.draw()
         actions.refresh = self._refresh
@@ -212,6 +214,10 @@ class ChartControls(Surface):
         self.look.refresh(look)
         self.set_theme(*look)
 
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        hold(self)
+        return super()._repr_mimebundle_(**kwargs)
+
     def _display_(self) -> Any:
         # Marimo asks for it.
         made = marimo_controls(self)
@@ -221,6 +227,7 @@ class ChartControls(Surface):
     def close(self) -> None:
         """Stop following the chart and leave the page; the chart stays."""
         sender().remove(self)
+        let_go(self, shown=True)
         super().close()
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.controls.controls import ChartControls
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.hold import hold, let_go
 from mdnb.widgets.page.marimo_host import marimo_box
 from mdnb.widgets.page.surface import Surface
 
@@ -31,9 +32,11 @@ class Panel(Surface):
         self.chart = chart
         self.controls = ChartControls(chart)
         super().__init__([self.controls, chart], chart.theme, chart.palette)
+        let_go(self)
         self.controls.observe(lambda _change: self.set_theme(chart.theme, chart.palette), "_dom_classes")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        hold(self)
         # The chart's picture, where a page has no kernel.
         shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         return kept({**self.chart._repr_mimebundle_(), **shown, "text/plain": repr(self)})
@@ -45,6 +48,7 @@ class Panel(Surface):
     def close(self) -> None:
         """Close the chart, its controls, and the box."""
         if "controls" in self.__dict__:
+            let_go(self, shown=True)
             self.controls.close()
             self.chart.close()
         super().close()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mdnb.errors import OptionError, TimeframeError
 from mdnb.sync_manager import SyncDataManager
 from mdnb.widgets.dashboard.live_strip import LiveStrip
 from mdnb.widgets.dashboard.strip_state import Gauge, StripState, Tile
@@ -19,15 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["AlignmentStrip"]
 
-_TONES: dict[str, Tone] = {"bullish": "up", "bearish": "down"}
-
 
 class AlignmentStrip(LiveStrip):
     """The trend of each timeframe and how far they agree; analysed anew whenever a bar closes.
 
     First the score from -1 to 1 with its direction and, behind it, the range that nine of ten markets without
-    a trend stay in. Then tau of each timeframe: a full arrow and a colour where the trend is significant, a
-    hollow arrow where it is not.
+    a trend stay in; a full arrow and a colour where it is confirmed. Then tau of each timeframe, or the sign
+    of its averages: a full arrow and a colour where the trend is significant, a hollow arrow where it is not.
 
     Parameters
     ----------
@@ -35,7 +34,7 @@ class AlignmentStrip(LiveStrip):
         Whose data is shown, such as ``live.data``.
     timeframes
         Those to look at; default all clock timeframes kept.
-    window, minimum, alpha, weights
+    window, minimum, alpha, weights, method
         As for ``data.analyze_timeframe_alignment``.
     fps, palette
         As for `LiveStrip`.
@@ -69,14 +68,21 @@ class AlignmentStrip(LiveStrip):
         return [name for name in self._asked if data.engine.has_timeframe(name)]
 
     def _analyse(self, data: SyncDataManager) -> TimeframeAlignment:
-        with data.engine.lock:
-            # In one go: another thread may remove a timeframe.
+        # Without the lock: what chance gives for a new set of timeframes takes a moment, and trades go on.
+        while True:
             names, analysis = self._names(data), self._analysis
             weights = analysis.get("weights")
-            if names is not None and isinstance(weights, Mapping):
-                kept = {name: weight for name, weight in weights.items() if data.engine.has_timeframe(name)}
-                analysis = {**analysis, "weights": kept}
-            return data.analyze_timeframe_alignment(names, **analysis)
+            try:
+                if names is not None and isinstance(weights, Mapping):
+                    kept = {
+                        name: weight for name, weight in weights.items() if data.engine.has_timeframe(name)
+                    }
+                    analysis = {**analysis, "weights": kept}
+                return data.analyze_timeframe_alignment(names, **analysis)
+            except (TimeframeError, OptionError):
+                if names == self._names(data):
+                    raise
+                # Another thread removed a timeframe meanwhile.
 
     def _begin(self) -> None:
         self._found = self._analyse(self._data)
@@ -99,14 +105,16 @@ def _overall(found: TimeframeAlignment) -> Tile:
         return Tile("Alignment", DASH, "muted", f"fewer than {found.minimum} closed bars")
     low, high = found.null_band
     hint = (
-        f"score {found.score:+.2f} on a scale from -1 to 1, {found.trend_direction}, agreement "
-        f"{found.agreement:.2f}; nine of ten markets without a trend stay within {low:+.2f} to {high:+.2f}"
+        f"score {found.score:+.2f} on a scale from -1 to 1, {found.trend_direction}, {found.verdict}, "
+        f"agreement {found.agreement:.2f}; nine of ten markets without a trend stay within {low:+.2f} to "
+        f"{high:+.2f}, and one in twenty is confirmed"
     )
+    sure = bool(found.confirmed)
     return Tile(
         label="Alignment",
-        value=f"{_arrow(found.score, full=found.trend_direction in _TONES)} {found.score:+.2f}".strip(),
-        tone=_TONES.get(found.trend_direction, ""),
-        small=found.trend_direction,
+        value=f"{_arrow(found.score, full=sure)} {found.score:+.2f}".strip(),
+        tone=_tone(found.score, sure=sure, unsure=""),
+        small=f"{found.trend_direction}, {found.verdict}" if sure else found.trend_direction,
         hint=hint,
         gauge=Gauge(found.score, found.null_band),
     )
@@ -114,9 +122,9 @@ def _overall(found: TimeframeAlignment) -> Tile:
 
 def _tile(name: str, found: TimeframeAlignment) -> Tile:
     trend: TimeframeTrend = found.timeframes[name]
-    label = short_timeframe(name)
-    if not trend.available:
-        return Tile(label, DASH, "muted", f"{trend.bars} of {found.minimum} bars")
+    label, reading = short_timeframe(name), found.readings[name]
+    if math.isnan(reading):
+        return Tile(label, DASH, "muted", f"{trend.bars} of {found.wanted} bars")
     chance = f"p {trend.p_value:.3f}" if trend.p_value >= 0.0005 else "p < .001"
     said = "significant" if trend.significant else "not significant"
     low, high = trend.null_band
@@ -124,9 +132,18 @@ def _tile(name: str, found: TimeframeAlignment) -> Tile:
         f"{name}: tau {trend.tau:+.2f} over {trend.bars} closed bars, by chance {low:+.2f} to {high:+.2f}; "
         f"t {trend.t:+.2f}, {chance}: {said} at {100 * found.alpha:g} %, {trend.direction}"
     )
-    value = f"{_arrow(trend.tau, full=trend.direction in _TONES)} {trend.tau:+.2f}".strip()
+    if found.method != "tau":
+        hint += f"; {found.method} {reading:+.0f}"
+    sure = trend.significant and trend.t * reading > 0
+    value = f"{_arrow(reading, full=sure)} {reading:+.{2 if found.method == 'tau' else 0}f}".strip()
     small = chance if math.isfinite(trend.p_value) else ""
-    return Tile(label, value, _TONES.get(trend.direction, "muted"), small, hint)
+    return Tile(label, value, _tone(reading, sure=sure, unsure="muted"), small, hint)
+
+
+def _tone(reading: float, *, sure: bool, unsure: Tone) -> Tone:
+    if not sure:
+        return unsure
+    return "up" if reading > 0 else "down"
 
 
 def _arrow(value: float, *, full: bool) -> str:

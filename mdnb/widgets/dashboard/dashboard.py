@@ -17,6 +17,7 @@ from mdnb.widgets.dashboard.dashboard_picture import dashboard_page, dashboard_p
 from mdnb.widgets.dashboard.live_strip import LiveStrip
 from mdnb.widgets.dashboard.status_strip import StatusStrip
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.hold import hold, let_go
 from mdnb.widgets.page.marimo_host import marimo_box
 from mdnb.widgets.page.page_assets import plotly_runtime
 from mdnb.widgets.page.sender import sender
@@ -88,6 +89,7 @@ class Dashboard(Surface):
                 chart.link(group)
         super().__init__(self._rows(), first.theme, first.palette)
         self._is_whole = True
+        let_go(self)
         if self.controls is not None:
             self.controls.observe(lambda _change: self.set_theme(first.theme, first.palette), "_dom_classes")
         sender().add(self)
@@ -142,6 +144,7 @@ class Dashboard(Surface):
         return dashboard_page(self.charts, [strip.state() for strip in self.strips], self._columns)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        hold(self)
         shown: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         for strip in self.strips:
             strip.note_shown()
@@ -165,6 +168,7 @@ class Dashboard(Surface):
         # Closed also by the interpreter's end, and after a constructor that failed half way.
         if "_is_whole" in self.__dict__:
             sender().remove(self)
+            let_go(self, shown=True)
             for part in (self.controls, *self.strips, *self.charts):
                 if part is not None:
                     part.close()

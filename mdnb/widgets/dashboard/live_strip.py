@@ -29,7 +29,8 @@ class LiveStrip(LiveTable):
     """
 
     _esm = join_modules("dashboard/live_strip.js")
-    _css = STATIC / "dashboard" / "live_strip.css"
+    # Not the path: anywidget would watch the file, and hold each widget for that.
+    _css = (STATIC / "dashboard" / "live_strip.css").read_text(encoding="utf-8")
 
     def __init__(self, data: SyncDataManager, *, fps: float = 4.0, palette: str = "colorblind") -> None:
         self._data = data

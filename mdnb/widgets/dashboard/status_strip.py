@@ -98,7 +98,7 @@ def _quality(stats: DataStatistics) -> Tile:
     tone: Tone = "" if score >= _GOOD else "warning" if score >= _FAIR else "dead"
     hint = (
         f"0 to 100: complete {stats.completeness:.1f} %, rejected {stats.rejected_share:.2%}, "
-        f"late {stats.late_share:.2%}, fresh {stats.freshness:.0%}"
+        f"late {stats.late_share:.2%}, malformed {stats.malformed_share:.2%}, fresh {stats.freshness:.0%}"
     )
     return Tile("Quality", f"{score:.1f}", tone, hint=hint)
 

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["price_range", "round_numbers", "time_labels", "to_axis"]
+__all__ = ["UNPLACED", "price_range", "round_numbers", "time_labels", "to_axis"]
+
+UNPLACED = "log axis: not drawn at zero and below"
+"""What is said where a logarithmic axis has no place for a bar."""
 
 _LEAST = 1e-12  # no price, where a logarithm is taken
 _STEPS_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)

@@ -27,6 +27,8 @@ class BarSource(Protocol):
     symbol: str
     sessions: Sessions
     tz: str
+    venue: str
+    """Whose data it is, in a word or two; empty where that need not be said."""
 
     @property
     def instrument(self) -> Instrument:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mdnb.store.columns import BarColumns
-from mdnb.widgets.figure.axis import price_range, time_labels, to_axis
+from mdnb.widgets.figure.axis import UNPLACED, price_range, time_labels, to_axis
 from mdnb.widgets.figure.bar_source import BarSource
 from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.drawn_shapes import is_drawn
@@ -176,9 +176,15 @@ def view(
     }
 
 
-def moving_parts(source: BarSource, look: Look, held: BarColumns) -> dict[str, Any]:
-    """Return the shapes and annotations of the last price, the legend line and the badge."""
-    badge = look.badge(source.status(), source.latency_ms())
+def moving_parts(source: BarSource, look: Look, held: BarColumns, *, log: bool = False) -> dict[str, Any]:
+    """Return the shapes and annotations of the last price, the legend line and the badge.
+
+    Parameters
+    ----------
+    log
+        The price axis is logarithmic: a bar for which it has no place is said to be left out.
+    """
+    badge = look.badge(source.status(), source.latency_ms(), source.venue)
     i = len(held) - 1
     if i < 0:
         return {"annotations": [look.legend(""), badge]}
@@ -187,6 +193,8 @@ def moving_parts(source: BarSource, look: Look, held: BarColumns) -> dict[str, A
     text = legend_text(
         look.symbol, look.timeframe, bar, before, look.decimals, look.theme, look.volume_decimals
     )
+    if log and float(held.low.min()) <= 0:
+        text = f"{text}  ({UNPLACED})"
     rising = bar[3] >= bar[0]
     return {
         "shapes": [look.last_line(bar[3], rising)],

@@ -94,7 +94,8 @@ def legend_text(
     colour = theme.up if close >= open_ else theme.down
     change = close - before if math.isfinite(before) else close - open_
     base = before if math.isfinite(before) else open_
-    share = 100.0 * change / base if base else 0.0
+    # Of a price below zero, too, what rises is a plus.
+    share = 100.0 * change / abs(base) if base else 0.0
     arrow = "▲" if change >= 0 else "▼"
 
     def value(text: str) -> str:
@@ -340,11 +341,11 @@ class Look:
             "font": {"color": self.theme.muted, "size": 10},
         }
 
-    def badge(self, status: str, latency_ms: float) -> dict[str, Any]:
-        """Return the connection's badge: ``● live · 42 ms``."""
+    def badge(self, status: str, latency_ms: float, venue: str = "") -> dict[str, Any]:
+        """Return the connection's badge: ``● Kraken · live · 42 ms``."""
         kind = badge_tone(status)
         colour = {"live": self.theme.live, "warning": self.theme.warning}.get(kind, self.theme.dead)
-        words = "live" if kind == "live" else status
+        words = " · ".join(filter(None, (venue, "live" if kind == "live" else status)))
         delay = f" · {max(latency_ms, 0.0):.0f} ms" if kind == "live" and math.isfinite(latency_ms) else ""
         return {
             "name": "mdnb-badge",

@@ -174,7 +174,8 @@ def set_config(figure: Any, config: Mapping[str, Any]) -> None:
 
 def plotly_module() -> Any:
     """Return plotly's own front end."""
-    return FigureWidget._esm
+    # Its text: anywidget holds each widget that is given the file.
+    return str(FigureWidget._esm)
 
 
 def view_count(figure: Any) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
 
 from mdnb.widgets.heatmap.heat_map import HeatMap
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.hold import end, hold, let_go
 from mdnb.widgets.page.marimo_host import marimo_box
 from mdnb.widgets.static_output.static_output import image_tag
 from mdnb.widgets.tables.ladder import DepthLadder
@@ -31,6 +33,7 @@ class DepthView(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets has no type
         layout = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%")
         layout.grid_gap = "8px"
         super().__init__(children=(heat_map, ladder), layout=layout)
+        let_go(self)
 
     @property
     def symbol(self) -> str:
@@ -46,6 +49,7 @@ class DepthView(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets has no type
         return f"<div>{self.heat_map.to_html()}{self.ladder.to_html()}</div>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
+        hold(self)
         bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
         self.heat_map.note_shown()
         self.ladder.note_shown()
@@ -64,9 +68,14 @@ class DepthView(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets has no type
         """Stop updating and leave the page."""
         # Closed also by the interpreter's end, and after a constructor that failed half way.
         if "ladder" in self.__dict__:
+            let_go(self, shown=True)
             self.heat_map.close()
             self.ladder.close()
         super().close()
+
+    def __del__(self, end: Callable[..., None] = end) -> None:
+        # The box alone: what is in it may be held, or shown elsewhere.
+        end(super().close)
 
     def __str__(self) -> str:
         return str(self.ladder)

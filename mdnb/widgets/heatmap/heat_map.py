@@ -17,6 +17,7 @@ from mdnb.widgets.heatmap.picture import heat_svg
 from mdnb.widgets.heatmap.ring import BookColumn, HeatRing, column_of
 from mdnb.widgets.heatmap.scale import ramp
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.hold import end, hold, let_go
 from mdnb.widgets.page.join_modules import STATIC, join_modules
 from mdnb.widgets.page.life import Life
 from mdnb.widgets.page.theme import badge_tone, theme_of
@@ -62,7 +63,8 @@ class HeatMap(anywidget.AnyWidget):
     """
 
     _esm = join_modules("heatmap/heat_map.js")
-    _css = STATIC / "heatmap" / "heat_map.css"
+    # Not the path: anywidget would watch the file, and hold each widget for that.
+    _css = (STATIC / "heatmap" / "heat_map.css").read_text(encoding="utf-8")
     _settings = traitlets.Dict().tag(sync=True)
     _held = traitlets.Bytes(b"").tag(sync=True)
 
@@ -98,6 +100,7 @@ class HeatMap(anywidget.AnyWidget):
         self.layout.min_width = "280px"
         self.on_msg(self._on_message)
         self._life.begin(self, [engine])
+        let_go(self)
 
     # -- what it holds --------------------------------------------------------------------------------
 
@@ -232,6 +235,9 @@ class HeatMap(anywidget.AnyWidget):
             self._life.close()
         super().close()
 
+    def __del__(self, end: Callable[..., None] = end) -> None:
+        end(self.close)
+
     # -- for pages that open later, and those without a kernel -------------------------------------------
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
@@ -242,6 +248,7 @@ class HeatMap(anywidget.AnyWidget):
         return super().get_state(key, drop_defaults)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        hold(self)
         bundle = super()._repr_mimebundle_(**kwargs)
         assert bundle is not None
         data, metadata = bundle

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from mdnb.forked import refuse_in_children
 from mdnb.widgets.page.sender import Drawable, sender
 
 __all__ = ["Life", "Listenable"]
@@ -38,6 +39,7 @@ class Life:
     """
 
     def __init__(self) -> None:
+        refuse_in_children(self)
         self.guard = threading.RLock()
         self.begun = self.ended = False
         self._listeners: list[_Handle] = []

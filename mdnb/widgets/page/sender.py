@@ -7,6 +7,7 @@ not. Data that arrives between two draws is not queued: the next draw shows the 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -53,7 +54,8 @@ class Sender:
         self.wake = threading.Event()
         # By identity: figures compare by content and cannot be hashed.
         self._charts: dict[int, tuple[weakref.ref[Drawable], float]] = {}
-        self._lock = threading.Lock()
+        # Reentrant: a chart that nobody holds is closed wherever its memory is reclaimed, here too.
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._idle = _IDLE_SECONDS
 
@@ -127,3 +129,15 @@ def sender() -> Sender:
     if made is None:
         made = held.sender = Sender()  # type: ignore[attr-defined]  # a plain name space
     return made
+
+
+def _after_fork() -> None:
+    # The child has no such thread, and whoever held its lock is not there either.
+    held = sys.modules.get(_HOLDER)
+    if held is not None:
+        held.sender = None  # type: ignore[attr-defined]
+
+
+if hasattr(os, "register_at_fork") and _HOLDER not in sys.modules:
+    sender()
+    os.register_at_fork(after_in_child=_after_fork)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
 
+from mdnb.widgets.page.hold import end
 from mdnb.widgets.page.join_modules import STATIC
 from mdnb.widgets.page.theme import Theme, theme_of
 
@@ -40,6 +42,10 @@ class Surface(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type 
         super().__init__([style, *children])
         self.add_class(SURFACE)
         self.set_theme(theme, palette)
+
+    def __del__(self, end: Callable[..., None] = end) -> None:
+        # The box alone: what is in it may be held, or shown elsewhere.
+        end(super().close)
 
     def set_theme(self, theme: str, palette: str) -> None:
         """Change the colours."""

@@ -7,6 +7,7 @@ import functools
 from typing import Any, Literal
 
 from mdnb.errors import OptionError, suggest
+from mdnb.runtime.live.data_quality import TROUBLE_WORDS
 
 __all__ = ["PALETTES", "THEMES", "Theme", "badge_tone", "contrast_text", "theme_of", "with_alpha"]
 
@@ -18,6 +19,7 @@ _BADGES: dict[str, Literal["live", "warning"]] = {
     "connecting": "warning",
     "reconnecting": "warning",
     "stale": "warning",
+    **dict.fromkeys(TROUBLE_WORDS.values(), "warning"),
 }
 
 
@@ -158,5 +160,7 @@ def badge_tone(status: str) -> Literal["live", "warning", "dead"]:
     --------
     >>> badge_tone("reconnected"), badge_tone("stale"), badge_tone("closed")
     ('live', 'warning', 'dead')
+    >>> badge_tone("bars not saved")
+    'warning'
     """
     return _BADGES.get(status, "dead")

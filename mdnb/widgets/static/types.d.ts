@@ -135,6 +135,7 @@ export interface Mode {
 /** What the kernel says of a chart beside its bars; see `mdnb.widgets.chart.binary_transport`. */
 export interface Look {
   symbol: string;
+  venue: string;
   timeframe: string;
   kind: string;
   tz: string;

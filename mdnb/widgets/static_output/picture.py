@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mdnb.runtime.live.price_alerts import Alert
 from mdnb.store.bars import BarColumns
-from mdnb.widgets.figure.axis import price_range, round_numbers, time_labels, to_axis
+from mdnb.widgets.figure.axis import UNPLACED, price_range, round_numbers, time_labels, to_axis
 from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.figure import drawn_prices
 from mdnb.widgets.figure.layout import Look, pane_domains
@@ -47,6 +47,8 @@ class _Scale:
     def y(self, value: float) -> float:
         low, high = self.low, self.high
         if self.log:
+            # What has no place on the axis stands at its foot.
+            value = max(value, low)
             low, value, high = (to_axis(each, log=True) for each in (low, value, high))
         return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
@@ -78,6 +80,8 @@ def svg_picture(
     body = [f'<rect width="{width}" height="{height}" fill="{theme.background}"/>']
     if len(held.columns):
         picture = _Picture(held, look, width, height, log)
+        if log and float(picture.bars.low.min()) <= 0:
+            title = f"{title} ({UNPLACED})"
         body += picture.parts() + picture.alerts(alerts) + picture.last() + picture.marks(marks)
     body.append(f'<text x="10" y="19" fill="{theme.text}" font-weight="600">{html.escape(title)}</text>')
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
 import anywidget
@@ -12,6 +12,7 @@ from mdnb.errors import OptionError
 from mdnb.manager.arguments import whole_number
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.page.display_policy import kept
+from mdnb.widgets.page.hold import end, hold, let_go
 from mdnb.widgets.page.join_modules import STATIC, join_modules
 from mdnb.widgets.page.life import Life
 from mdnb.widgets.page.theme import badge_tone, theme_of
@@ -62,7 +63,8 @@ class LiveTable(anywidget.AnyWidget):
     """
 
     _esm = join_modules("tables/live_table.js")
-    _css = STATIC / "tables" / "live_table.css"
+    # Not the path: anywidget would watch the file, and hold each widget for that.
+    _css = (STATIC / "tables" / "live_table.css").read_text(encoding="utf-8")
     _table = traitlets.Dict().tag(sync=True)
     _colours: traitlets.List[str] = traitlets.List().tag(sync=True)
 
@@ -81,6 +83,7 @@ class LiveTable(anywidget.AnyWidget):
         self._seen = self._version()
         self.observe(self._on_views, "_view_count")
         self._life.begin(self, self._engines)
+        let_go(self)
 
     # -- what it shows: each table's own; not abstract, as the metaclass of a widget is traitlets' ----
 
@@ -143,6 +146,9 @@ class LiveTable(anywidget.AnyWidget):
             self._life.close()
         super().close()
 
+    def __del__(self, end: Callable[..., None] = end) -> None:
+        end(self.close)
+
     # -- for pages that open later, and those without a kernel ----------------------------------------
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
@@ -153,6 +159,7 @@ class LiveTable(anywidget.AnyWidget):
         return super().get_state(key, drop_defaults)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        hold(self)
         bundle = super()._repr_mimebundle_(**kwargs)
         assert bundle is not None
         data, metadata = bundle

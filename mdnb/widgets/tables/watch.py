@@ -93,7 +93,8 @@ class WatchList(LiveTable):
         last = trade[1] if trade is not None else closes[-1] if closes else _NAN
         opened = self._session_open(engine)
         change = last - opened
-        percent = 100 * change / opened if opened else _NAN
+        # Of a price below zero, too, what rises is a plus.
+        percent = 100 * change / abs(opened) if opened else _NAN
         tone: Tone = "up" if change > 0 else "down" if change < 0 else ""
         age = since()
         points = f"{arrow(change)} {signed(change, places)}".strip() if math.isfinite(change) else DASH

@@ -47,6 +47,8 @@ class _Engine:
             )
             aggregator.start_timer()
             self.aggregators.append(aggregator)
+        self.edge = min(aggregator.next_close_ns for aggregator in self.aggregators)
+        self.trade_id = TradeId("1")
 
     def tick(self, ts_ns: int, price: float, size: float, trade_id: TradeId) -> TradeTick:
         return TradeTick(
@@ -74,6 +76,16 @@ class _Engine:
             for handle in handlers:
                 handle(tick)
         return time.process_time() - begun
+
+    def take(self, row: tuple[int, float, float]) -> None:
+        """Handle one tick, as `run` does."""
+        if row[0] >= self.edge:
+            for event in self.clock.advance_time(row[0]):
+                event.handle()
+            self.edge = min(aggregator.next_close_ns for aggregator in self.aggregators)
+        tick = self.tick(*row, self.trade_id)
+        for aggregator in self.aggregators:
+            aggregator.handle_trade_tick(tick)
 
     def wrong(self, path: str, count: int, timeframes: dict[str, int]) -> str:
         ticks = load(path, count)
@@ -107,4 +119,17 @@ def online(path: str, count: int, timeframes: dict[str, int], ready: bool) -> di
     return {"seconds": seconds, "count": count, "wrong": engine.wrong(path, count, timeframes)}
 
 
-MEASURES = {"online": online}
+def symbols(path: str, count: int, timeframes: dict[str, int], symbols: int) -> dict[str, Any]:
+    """Handle ticks of so many instruments in turn, made as in `online`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        engines = [_Engine(timeframes) for _ in range(symbols)]
+    rows = load(path, -(-count // symbols)).tolist()
+    begun = time.process_time()
+    for row in rows:
+        for engine in engines:
+            engine.take(row)
+    return {"seconds": time.process_time() - begun, "count": len(rows) * symbols}
+
+
+MEASURES = {"online": online, "symbols": symbols}

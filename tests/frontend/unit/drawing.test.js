@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { roundNumbers } from "../../../mdnb/widgets/static/chart/first_paint.js";
 import { breaksBefore, broken, bySide } from "../../../mdnb/widgets/static/chart/indicators.js";
+import { unplaced } from "../../../mdnb/widgets/static/chart/legend.js";
 import { countdown } from "../../../mdnb/widgets/static/chart/last_price.js";
 import { Axis, PlotArea } from "../../../mdnb/widgets/static/chart/plot_area.js";
 import { readAxes } from "../../../mdnb/widgets/static/chart/plotly_private.js";
@@ -40,6 +41,12 @@ test("plotly's axes are read as they are now, logarithmic ones too", () => {
   full.yaxis3 = linear(400, 100, [0, 1]);
   readAxes({ _fullLayout: full }, area);
   assert.equal(area.end, 500);
+});
+
+test("a bar that a logarithmic axis has no place for is said to be left out", () => {
+  assert.match(unplaced("log", 0), /not drawn at zero and below/);
+  assert.match(unplaced("log", -37.6), /log axis/);
+  assert.deepEqual([unplaced("log", 0.01), unplaced("linear", -37.6)], ["", ""]);
 });
 
 test("round numbers stand in the range, evenly apart, as many as there is room for", () => {

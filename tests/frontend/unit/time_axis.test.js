@@ -25,6 +25,80 @@ test("a zone's clock is the platform's, across changes to and from summer time",
   }
 });
 
+/** Every change of a zone's clock in a year, to the minute, by the platform. */
+function changes(name, year) {
+  const found = [];
+  const offset = (ms) => {
+    const units = ["year", "month", "day", "hour", "minute"];
+    const told = shown(name, ms, Object.fromEntries(units.map((unit) => [unit, "numeric"])));
+    const [month, day, y, hour, minute] = told.match(/\d+/g).map(Number);
+    return Date.UTC(y, month - 1, day, hour, minute) - ms;
+  };
+  for (let ms = Date.UTC(year, 0, 1); ms < Date.UTC(year + 1, 0, 1); ms += 1440 * MINUTE) {
+    let [a, b] = [ms, ms + 1440 * MINUTE];
+    if (offset(a) === offset(b)) continue;
+    while (b - a > MINUTE) {
+      const middle = a + MINUTE * Math.floor((b - a) / MINUTE / 2);
+      if (offset(middle) === offset(a)) a = middle;
+      else b = middle;
+    }
+    found.push({ at: b, by: offset(b) - offset(a) });
+  }
+  return found;
+}
+
+const CHANGING = ["America/Chicago", "Europe/London", "Australia/Lord_Howe", "America/St_Johns", "Pacific/Chatham"];
+
+test("each minute around a change of the clocks is told right, in whatever order minutes are asked for", () => {
+  for (const name of CHANGING) {
+    const found = changes(name, 2026);
+    assert.equal(found.length, 2, name);
+    for (const { at } of found) {
+      for (const step of [1, -1]) {
+        const zone = new Zone(name);
+        for (let i = -150; i <= 150; i += 1) {
+          const ms = at + step * i * MINUTE;
+          assert.equal(zone.clock(zone.local(ms)), shown(name, ms, { hour: "2-digit", minute: "2-digit" }), name);
+        }
+      }
+    }
+  }
+});
+
+test("labels over a change of the clocks are those of the wall, and stand where that is round", () => {
+  for (const name of CHANGING) {
+    for (const { at, by } of changes(name, 2026)) {
+      const rows = rowsOf(dice(8), 600).map((row, i) => [at + (i - 300) * MINUTE, ...row.slice(1)]);
+      const bars = storeOf(rows, 50);
+      for (const wanted of [4, 8, 20]) {
+        const { tickvals, ticktext } = timeTicks(bars, new Zone(name), 50, 649, wanted);
+        assert.ok(tickvals.length > 1 && tickvals.length <= 2 * wanted, name);
+        tickvals.forEach((tick, i) => {
+          if (ticktext[i].startsWith("<b>")) return;
+          const ms = rows[tick - 50][0];
+          assert.equal(ticktext[i], shown(name, ms, { hour: "2-digit", minute: "2-digit" }), `${name} ${by}`);
+        });
+      }
+    }
+  }
+});
+
+test("a day is told once, on its first bar, though its clock is changed", () => {
+  for (const name of [...CHANGING, "America/Havana"]) {
+    for (const { at } of changes(name, 2026)) {
+      // Half hours over four days around it.
+      const rows = rowsOf(dice(9), 192).map((row, i) => [at + (i - 96) * 30 * MINUTE, ...row.slice(1)]);
+      const bars = storeOf(rows, 0);
+      const day = (i) => shown(name, rows[i][0], { day: "numeric", month: "numeric" });
+      const expected = [];
+      for (let i = 1; i < rows.length; i += 1) if (day(i) !== day(i - 1)) expected.push(i);
+      assert.deepEqual(beginnings(bars, new Zone(name), [], 0, 192).days, expected, name);
+      const { tickvals, ticktext } = timeTicks(bars, new Zone(name), 0, 191, 12);
+      assert.deepEqual(tickvals.filter((_, i) => ticktext[i].startsWith("<b>")), expected, name);
+    }
+  }
+});
+
 test("the crosshair says date, time and zone", () => {
   const zone = new Zone("America/Chicago");
   assert.equal(zone.full(Date.UTC(2026, 6, 1, 15, 4, 5), true), "Wed 1 Jul  10:04:05 CDT");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { showsOthers } from "../../../mdnb/widgets/static/chart/figure.js";
 import { Viewport } from "../../../mdnb/widgets/static/chart/viewport.js";
 import { dice, rowsOf, storeOf } from "./made.js";
 
@@ -64,4 +65,36 @@ test("on a logarithmic axis the range is told in powers, and held in prices", ()
   const { viewport } = shown(100, 0, { type: "log" });
   viewport.take(null, [2, 3]);
   assert.deepEqual([viewport.prices, viewport.givenPrices()], [[100, 1000], [2, 3]]);
+});
+
+test("a zoom outlives that lines come and go, and what nobody chose is made anew", () => {
+  const { viewport, bars } = shown(1000);
+  viewport.take([100, 200], null);
+  viewport.retake();
+  viewport.fit();
+  assert.deepEqual([viewport.range, viewport.follow, viewport.isChosen], [[100, 200], false, true]);
+  // With the newest bar in it, too: as wide as it was chosen, and along with that bar.
+  viewport.take([900, 1003], [10, null]);
+  viewport.retake();
+  viewport.fit();
+  assert.deepEqual([viewport.range, viewport.givenPrices()], [[900, 1003], [10, null]]);
+  viewport.take(null, [10, 20]);
+  viewport.retake();
+  assert.deepEqual([viewport.fixedPrices, viewport.givenPrices()], [true, [10, 20]]);
+  viewport.take(null, [null, 20]);
+  viewport.span = 17;
+  viewport.retake();
+  viewport.fit();
+  assert.deepEqual([viewport.range, viewport.givenPrices()], [[819, 1005], [null, 20]]);
+  bars.write(1000, Float64Array.from(rowsOf(dice(2), 10, 1000).flat()), true);
+  viewport.retake();
+  viewport.fit();
+  assert.deepEqual(viewport.range, [829, 1015]);
+});
+
+test("a figure of another symbol or timeframe shows other bars, and no other figure does", () => {
+  const before = { symbol: "MNQ", timeframe: "1min", visible: 180, panes: [], series: [] };
+  assert.equal(showsOthers(before, { ...before, visible: 90, panes: [{}], series: [{}] }), false);
+  assert.equal(showsOthers(before, { ...before, timeframe: "5min" }), true);
+  assert.equal(showsOthers(before, { ...before, symbol: "MES" }), true);
 });

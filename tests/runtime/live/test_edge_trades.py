@@ -34,3 +34,29 @@ def test_of_the_history_the_newest_hundred_thousand_trades_are_known_when_they_c
     assert edges.split(rows[-2:]) == ([], rows[-2:])
     # Each stands for one.
     assert edges.split(rows[-2:]) == (rows[-2:], [])
+
+
+def test_what_the_history_had_is_expected_for_as_long_as_trades_may_be_late() -> None:
+    second = 1_000_000_000
+    edges = EdgeTrades()
+    edges.expect([trade(10 * second)], lateness_ns=8 * second)
+    edges.see([trade(18 * second)], None)
+    assert edges.split([trade(10 * second)])[0] == []
+    edges.expect([trade(10 * second)], lateness_ns=8 * second)
+    edges.see([trade(18 * second + 1)], None)
+    rows = [trade(10 * second)]
+    # From here on it costs nothing.
+    assert edges.split(rows)[0] is rows
+
+
+def test_among_trades_with_ids_only_those_without_are_remembered() -> None:
+    edges = EdgeTrades(among_ids=True)
+    named = (2, 9.0, 1.0, 1, 0, 7)
+    edges.see([trade(2), named], None)
+    edges.see([named], outage_ns=2)
+    assert edges.between(0, 9) == [trade(2)]
+    edges.expect([named])
+    only = [named, trade(2)]
+    assert edges.split(only)[0] is only, "of trades with ids the ids tell"
+    edges.expect([named, trade(2)])
+    assert edges.split([named, trade(2), trade(2)]) == ([named, trade(2)], [trade(2)])

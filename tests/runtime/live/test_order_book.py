@@ -25,6 +25,7 @@ from mdnb.sessions import Sessions
 from mdnb.timeframes import Timeframe
 from tests.feeds.scripted import scripted
 from tests.limits import LIMIT_SECONDS
+from tests.manager.hand import HandFeed, open_market
 
 NOW = 1_700_000_000_000_000_000
 OPTIONS = SessionOptions(timeframes=(Timeframe.parse("1min"),), initial_days=0)
@@ -237,3 +238,18 @@ def test_after_a_drop_the_book_is_empty_until_the_venue_sends_it_again() -> None
             await session.close()
 
     asyncio.run(main())
+
+
+def test_as_many_levels_are_kept_as_the_feed_has_subscribed() -> None:
+    levels = 3_000
+    bids, asks = ([[100.0 + sign * (at + 1) / 4, 1.0] for at in range(levels)] for sign in (-0.01, 1.0))
+    frame = json.dumps({"e": "depth", "s": "X", "t": NOW, "snap": True, "b": bids, "a": asks})
+    for subscribed, kept in ((25, 25), (None, levels)):
+        feed = HandFeed(instrument=Instrument("X", None))
+        feed.book_levels = subscribed
+        with open_market(feed, "1min") as market:
+            market.data.subscribe_to_level2()
+            feed.send(frame)
+            book = market.data.get_order_book(levels)
+            assert (len(book.bids), len(book.asks)) == (kept, kept)
+            assert (book.best_bid, book.best_ask) == (bids[0][0], asks[0][0])

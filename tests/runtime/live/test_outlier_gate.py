@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 import pytest
 
+from mdnb.instruments import Instrument
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.outlier_gate import OutlierGate
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.sessions import Sessions
 from tests.runtime.live.test_pipeline import SECOND, START, Rig
 
 PRICES = ["open", "high", "low", "close", "volume", "tick_count"]
@@ -59,3 +62,14 @@ def test_a_jump_in_the_midst_of_a_batch_keeps_the_order_of_its_trades() -> None:
     assert rig.engine.recent(4)["trade_id"].tolist() == [61, 62, 63, 64]
     second = rig.engine.frame("1sec").iloc[-1]
     assert (second["open"], second["close"]) == (100.0, 140.0)
+
+
+def test_near_zero_a_jump_is_measured_in_units_of_the_last_decimal() -> None:
+    engine = SymbolState(
+        Instrument("X", price_decimals=2, positive_prices=False), Sessions.always(), ["1min"], source="trades"
+    )
+    gate = OutlierGate(engine)
+    calm = [(*row[:1], 0.01 * (at % 3 - 1), *row[2:]) for at, row in enumerate(CALM)]
+    assert gate.split(calm) == (calm, [], [])
+    far, near = _row(1, 0.9, 61), _row(2, 0.02, 62)
+    assert gate.split([far, near]) == ([near], [far], [])

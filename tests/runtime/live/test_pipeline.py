@@ -338,7 +338,7 @@ def test_a_timer_closes_a_bar_when_its_interval_and_the_grace_have_passed() -> N
     start = START // (300 * SECOND) * 300 * SECOND
     clock = rig.pipeline.clock = HandClock(start)
     rig.trades((start, 100.0, 1.0, 1, 0, 1))
-    assert rig.pipeline.seconds_to_close() == pytest.approx(60.5)
+    assert rig.pipeline.due_ns() == start + 60 * SECOND + 500_000_000
     clock.now = start + 60 * SECOND + 499_000_000
     rig.pipeline.close_due()
     assert len(rig.engine.frame("1min", closed_only=True)) == 0

@@ -279,3 +279,41 @@ def test_an_event_that_comes_while_its_alert_is_cancelled_fires_nothing() -> Non
     told = Event(EventType.NEW_BAR, "X", START, {})
     assert rig.engine.alerts.happened(alert, told) == []
     assert repr(alert).endswith("over, fired 0 times>")
+
+
+def test_an_alert_says_what_it_waits_for() -> None:
+    book = Rig().engine.alerts
+    waits = {
+        "when 1,100.25 is crossed": book.add(1_100.25),
+        "when 1,100.25 is crossed upwards": book.add(above=1_100.25),
+        "when 1,100.25 is crossed downwards": book.add(below=1_100.25),
+        "with each NEW_BAR": book.add(event="new_bar"),
+    }
+    for words, alert in waits.items():
+        assert repr(alert) == f"<Alert {alert.id} {alert.message!r} on X, {words}: active, fired 0 times>"
+    assert [alert.message for alert in waits.values()] == [
+        "X crosses 1,100.25",
+        "X at or above 1,100.25",
+        "X at or below 1,100.25",
+        "X: NEW_BAR",
+    ]
+
+
+def test_whoever_shows_the_alerts_is_told_of_each_change() -> None:
+    rig = Rig()
+    book = rig.engine.alerts
+    seen = [book.version]
+    rig.trades(_row(0, 100.0))
+    for change in (
+        lambda: book.add(100.5, once=False),
+        lambda: book.add(event="new_bar"),
+        lambda: rig.trades(_row(1, 101.0)),
+        lambda: rig.trades(_row(2, 100.0)),
+        lambda: book.remove(book.listed()[0]),
+        book.close,
+    ):
+        updates = rig.engine.updates
+        change()
+        seen.append(book.version)
+        assert rig.engine.updates > updates
+    assert seen == sorted(set(seen))

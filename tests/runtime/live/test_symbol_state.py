@@ -13,14 +13,19 @@ import mdnb
 from mdnb.clock import EventClock, ScaledClock
 from mdnb.errors import DataExportError, TimeframeError
 from mdnb.instruments import Instrument
+from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
+from mdnb.store.columns import PARTIAL, columns_from_rows
 from mdnb.store.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, bar, minutes, open_market, trade
+from tests.same_frames import assert_same_frames
 
-MINUTE = 60 * 1_000_000_000
-START = 1_700_000_040 * 1_000_000_000
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+START = 1_700_000_040 * SECOND
 
 
 def test_the_seconds_until_a_bar_ends_are_those_of_the_wall() -> None:
@@ -125,3 +130,57 @@ def test_where_no_tick_size_is_known_prices_have_the_decimals_of_the_quotes() ->
         # Their middle would have three.
         feed.quotes((START, 1.25, 1.0, 1.26, 1.0))
         assert market.data.engine.instrument.decimals == 2
+
+
+def test_a_bar_that_is_gone_since_has_no_flags() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min"])
+    engine.cascade.push(START + 1, 100.0, 1.0)
+    engine.cascade.push(START + MINUTE, 100.0, 1.0)
+    assert engine.flags_of("1min", START) == PARTIAL
+    assert engine.flags_of("1min", START + MINUTE) == 0, "it is being made"
+    engine.remove_timeframe("5min")
+    assert engine.flags_of("5min", START) == 0
+
+
+def test_what_was_read_of_a_recording_before_a_change_is_read_again() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    engine.recorded = True
+    engine.cascade.closing.advance(bar(10, 100.0)[0])
+    engine.cascade.push_bars(minutes(0, 5))
+    read = engine.read_ns()
+    before = engine.known("1min", read)
+    # Of a recording time stands still while somebody imports.
+    changed = engine.change_ns()
+    merge_bars(engine, "1min", columns_from_rows([bar(2, 900.0)]), overwrite=True)
+    assert_same_frames(engine.known("1min", read), before)
+    closes = before["close"].tolist()
+    assert len(closes) == 4, "the last one is being made"
+    assert engine.known("1min", changed)["close"].tolist() == [*closes[:2], 900.0, *closes[3:]]
+    assert engine.read_ns() >= changed
+
+
+def test_nobody_counts_down_an_interval_of_less_than_ten_seconds() -> None:
+    class Still(EventClock):
+        def wall_seconds(self, market_ns: int) -> float:
+            return market_ns / SECOND
+
+    clock = Still(START)
+    assert seconds_left(clock, (START, START + 10 * SECOND)) == 10.0
+    assert math.isnan(seconds_left(clock, (START, START + 10 * SECOND - 1)))
+    assert seconds_left(clock, (START - MINUTE, START - SECOND)) == 0.0
+
+
+def test_closed_bars_are_all_but_the_one_that_is_being_made() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    assert len(engine.closed_columns("1min")) == 0
+    engine.cascade.push_bars(minutes(0, 4))
+    closed = [row[4] for row in minutes(0, 3)]
+    assert engine.closed_columns("1min").close.tolist() == closed
+    assert engine.columns("1min").close.tolist() == [*closed, minutes(0, 4)[-1][4]]
+
+
+def test_of_a_bar_it_is_said_that_it_is_over_once_the_grace_has_passed() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    engine.cascade.closing.advance(START)
+    assert engine.grace_ns > 0
+    assert engine.over_ns() == START - engine.grace_ns

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-import collections
 import dataclasses
 from collections.abc import Sequence
 from typing import Literal
@@ -16,11 +15,16 @@ from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, TradeRow
+from mdnb.runtime.disk_overflow import DiskOverflow
+from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.stretches import Patience
 from mdnb.sessions import Sessions
+from mdnb.store.columns import BarColumns
+from mdnb.validate.duplicates import Duplicates
+from tests.venues.bars import bars_of
 from tests.virtual_time import VirtualClock, run_virtually
 
 __all__ = ["SECOND", "START", "Answer", "Ids", "Kind", "Outcome", "Script", "bars_of", "play"]
@@ -85,6 +89,18 @@ class Script:
         How many trades come before anybody watches.
     late
         Ids of trades that come so many seconds after they were made, and those.
+    bars
+        How many bars of each timeframe are held in memory; None for all.
+    on_disk
+        Whether the others are on disk.
+    fill
+        Whether there are flat bars where nobody traded.
+    nameless
+        Which trades have no id, live and in the history, although the feed has ids: by their number here.
+    window
+        How many ids are remembered where they only differ; 0 for as many as ever.
+    outliers
+        Whether outliers are kept out of the bars.
     """
 
     trades: tuple[TradeRow, ...] = dataclasses.field(repr=False)
@@ -98,6 +114,12 @@ class Script:
     starts: int = 0
     patience: Patience = PATIENCE
     late: tuple[tuple[int, float], ...] = ()
+    bars: int | None = None
+    on_disk: bool = False
+    fill: bool = False
+    nameless: frozenset[int] = frozenset()
+    window: int = 0
+    outliers: bool = False
 
     def arrives(self, row: TradeRow) -> int:
         """Return when a trade is published."""
@@ -122,6 +144,7 @@ class _Venue(Feed):
         self.ids = script.ids
         self.clock = VirtualClock(START)
         self.asked: list[float] = []
+        self._nameless = sorted(script.nameless)
         self._arrivals = [script.arrives(row) for row in script.trades]
 
     async def open(self, symbols: Sequence[str]) -> None:
@@ -171,7 +194,10 @@ class _Venue(Feed):
         return sorted(rows, key=lambda row: row[0])
 
     def _named(self, row: TradeRow) -> TradeRow:
-        return row if self.ids != "none" else (*row[:5], -1)
+        if self.ids == "none" or row[5] in self.script.nameless:
+            return (*row[:5], -1)
+        # The ids of those that have one run on.
+        return (*row[:5], row[5] - bisect.bisect_left(self._nameless, row[5]))
 
 
 @dataclasses.dataclass
@@ -183,7 +209,9 @@ class Outcome:
     asked: list[float]
     events: list[tuple[float, Event]] = dataclasses.field(default_factory=list)
     closed: list[tuple[float, Event]] = dataclasses.field(default_factory=list)
+    amended: list[Event] = dataclasses.field(default_factory=list)
     wrong: list[str] = dataclasses.field(default_factory=list)
+    kept: dict[str, BarColumns] = dataclasses.field(default_factory=dict)
 
     def bars(self, name: str) -> list[BarRow]:
         """Return all bars, the forming one last."""
@@ -204,21 +232,6 @@ def held_bars(pipeline: Pipeline, name: str) -> list[BarRow]:
     return [(*row[:7], round(row[7], 6)) for row in rows]
 
 
-def bars_of(trades: Sequence[TradeRow], seconds: int) -> list[BarRow]:
-    """Return the bars of trades in their order, made the plain way."""
-    out: list[BarRow] = []
-    step = seconds * SECOND
-    groups: dict[int, list[TradeRow]] = collections.defaultdict(list)
-    for row in trades:
-        groups[row[0] // step * step].append(row)
-    for start, rows in sorted(groups.items()):
-        prices = [row[1] for row in rows]
-        volume, turnover = sum(row[2] for row in rows), sum(row[1] * row[2] for row in rows)
-        ends = prices[0], max(prices), min(prices), prices[-1]
-        out.append((start, *ends, volume, sum(row[3] for row in rows), turnover))
-    return out
-
-
 def play(script: Script) -> Outcome:
     """Play a script to its end, and long enough afterwards for everything to settle."""
     return run_virtually(_play(script))
@@ -226,21 +239,34 @@ def play(script: Script) -> Outcome:
 
 async def _play(script: Script) -> Outcome:
     loop = asyncio.get_running_loop()
-    config = DataManagerConfig(max_ticks=max(1, script.ticks), enable_tick_data=script.ticks > 0)
+    config = DataManagerConfig(
+        max_ticks=max(1, script.ticks), enable_tick_data=script.ticks > 0, fill_gaps=script.fill
+    )
+    if script.bars is not None:
+        config = config.replace(max_bars_per_timeframe=script.bars)
     engine = SymbolState(Instrument("X", 0.25), Sessions.always(), script.timeframes, config)
+    disk = DiskOverflow(engine)
+    if script.on_disk:
+        disk.start()
     venue = _Venue(script)
     pipeline = Pipeline(engine, EventBus(), venue.clock, script.ids)
+    if script.window:
+        pipeline.duplicates = Duplicates(script.ids, script.window)
+    if script.outliers:
+        pipeline.outlier_gate = OutlierGate(engine)
     backfill = Backfill(venue, {"X": pipeline}, script.patience)
     outcome = Outcome(script, pipeline, asked=venue.asked)
 
     def on_gap(event: Event) -> None:
         outcome.events.append((loop.time(), event))
-        if event.repaired:
+        # Where bars leave memory those that are told of may be gone.
+        if event.repaired and script.bars is None and not script.fill:
             outcome.wrong += _wrong_bars(pipeline, script, event)
 
     pipeline.bus.tap(EventType.DATA_GAP, on_gap, symbol="X")
     pipeline.bus.tap(EventType.NEW_BAR, lambda event: outcome.closed.append((loop.time(), event)), symbol="X")
-    pipeline.take([row for row in script.trades[: script.starts] if script.comes_live(row)])
+    pipeline.bus.tap(EventType.BAR_AMENDED, outcome.amended.append, symbol="X")
+    pipeline.take([venue._named(row) for row in script.trades[: script.starts] if script.comes_live(row)])
     backfill.start()
     end = max(((script.arrives(row) - START) / SECOND for row in script.trades), default=0.0)
     happens: list[tuple[float, int, object]] = [
@@ -260,6 +286,8 @@ async def _play(script: Script) -> Outcome:
     timer.cancel()
     await asyncio.sleep(_AFTERWARDS)
     backfill.close()
+    outcome.kept = {name: engine.reader.everything(name) for name in script.timeframes}
+    disk.close()
     return outcome
 
 
@@ -278,14 +306,27 @@ def _wrong_bars(pipeline: Pipeline, script: Script, event: Event) -> list[str]:
     held = {row[0]: row for row in held_bars(pipeline, name)}
     # Of another stretch that is open the bars cannot be right yet.
     elsewhere = {script.trades[i][0] // step * step for hole in seen.holes for i in hole.ids}
-    if script.late and script.ticks < len(script.trades):
-        return []  # as `vague` has it in the properties
-    late = {script.trades[i][0] // step * step for i, _ in script.late}
+    lost = [(gap.start_ns, gap.end_ns) for gap in pipeline.gaps if gap.state == "lost"]
+    elsewhere |= {
+        row[0] // step * step for row in script.trades for low, high in lost if low <= row[0] <= high
+    }
     waiting = {row[5] for row in pipeline.held.rows} if pipeline.held is not None else set()
     came = [row for row in script.trades if script.comes_live(row) or row[5] not in script.never]
-    wanted = [row for row in came if seen.first <= row[5] <= seen.highest and row[5] not in waiting]
+    until = event.data["gap_end"].value
+    wanted = [
+        row
+        for row in came
+        if seen.first <= row[5]
+        and (row[5] <= seen.highest or script.arrives(row) < until)
+        and row[5] not in waiting
+    ]
+    last = end
+    if script.ids != "sequential":
+        # Nothing tells here what came since, nor where a late trade belongs.
+        last = end - step
+        elsewhere |= {script.trades[i][0] // step * step for i, _ in script.late}
     return [
         f"{event.gap_id} is told repaired, and {held.get(bar[0])} should be {bar}"
         for bar in bars_of(wanted, step // SECOND)
-        if start <= bar[0] <= end and bar[0] not in elsewhere | late and held.get(bar[0]) != bar
+        if start <= bar[0] <= last and bar[0] not in elsewhere and held.get(bar[0]) != bar
     ]

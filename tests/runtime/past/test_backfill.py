@@ -30,7 +30,7 @@ from mdnb.runtime.past.stretches import Patience
 from mdnb.runtime.process.bridge import call
 from mdnb.sessions import Sessions
 from tests.limits import LIMIT_SECONDS
-from tests.manager.hand import SECOND, START, HandFeed, open_market, trade
+from tests.manager.hand import SECOND, START, HandFeed, bar, open_market, trade
 
 NAMES = ["1min", "5min", "15min", "50tick"]
 
@@ -185,6 +185,41 @@ def test_a_reconnect_asks_the_history_and_says_what_it_put_back() -> None:
         check_bars(market, rows, *NAMES)
         assert market.data.get_stats().gaps_repaired == 1
         assert market.data.get_stats().completeness == 100.0
+
+
+@pytest.mark.parametrize(
+    ("lost", "back"),
+    [
+        (["disconnected"], "connected"),
+        (["disconnected", "connecting"], "connected"),
+        (["disconnected", "disconnected"], "connected"),
+        (["reconnecting"], "connected"),
+        ([], "reconnected"),
+    ],
+)
+def test_whatever_a_feed_calls_it_a_connection_that_is_back_is_repaired(lost: list[str], back: str) -> None:
+    rows = stream(100)
+    feed = HandFeed(trades=rows)
+    with open_market(feed, *NAMES) as market:
+        told = gaps_of(market)
+        said: queue.Queue[str] = queue.Queue()
+        market.on("connection_status_changed", lambda event: said.put(event.status))
+        feed.trades(*rows[:30])
+        for status in lost:
+            feed.status(status)
+        feed.clock.advance(rows[59][0])  # type: ignore[attr-defined]
+        feed.status(back)
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.state, event.trades, event.reason) == ("repaired", 30, "reconnect")
+        feed.trades(*rows[60:])
+        check_bars(market, rows, *NAMES)
+        assert market.status == "reconnected"
+        assert market.data.get_stats().disconnects == 1
+        statuses = [said.get(timeout=LIMIT_SECONDS)]
+        while statuses[-1] != "reconnected":
+            statuses.append(said.get(timeout=LIMIT_SECONDS))
+        assert statuses[0] == "disconnected"
+        assert set(statuses[1:-1]) <= {"reconnecting"}
 
 
 def test_bars_wait_while_the_history_is_fetched_and_nothing_else_does() -> None:
@@ -582,10 +617,149 @@ def test_where_the_feeds_own_bars_are_taken_a_missing_trade_is_no_gap() -> None:
         settled(market)
         assert told.empty()
         assert not feed.asked
-        # Its bars cannot be had anew: what the outage cost is lost.
-        outage(feed, rows[59][0] + 60 * SECOND)
+        # Its bars cannot be had anew: what the outage cost is lost. The next bar tells.
+        feed.bars(bar(7, 100.0))
+        outage(feed, START + 640 * SECOND)
+        feed.bars(bar(7, 100.0), bar(10, 101.0))
         assert told.get(timeout=LIMIT_SECONDS).state == "repairing"
         assert told.get(timeout=LIMIT_SECONDS).state == "lost"
+
+
+@pytest.mark.parametrize(
+    ("down", "back", "lost", "told"),
+    [
+        (260, 270, (), []),
+        (260, 410, (4, 5), [("repairing", 4, 6), ("lost", 4, 6)]),
+        (20, 30, (), []),
+        (20, 110, (0,), [("repairing", 0, 1), ("lost", 0, 1)]),
+    ],
+    ids=["amid a bar", "two bars", "before any bar", "the first bar"],
+)
+def test_the_next_of_the_feeds_own_bars_tells_what_an_outage_cost(
+    down: int, back: int, lost: tuple[int, ...], told: list[tuple[str, int, int]]
+) -> None:
+    class Bars(HandFeed):
+        source = "bars"
+        has_trades = False
+
+    feed = Bars(bars=("1min",), clock=EventClock(START))
+    moves: list[tuple[float, str | int]] = [(down, "disconnected"), (back, "reconnected")]
+    moves += [((minute + 1) * 60, minute) for minute in range(9) if minute not in lost]
+    with open_market(feed, "1min", "5min") as market:
+        gaps = gaps_of(market, opened=True)
+        for at, what in sorted(moves, key=lambda move: move[0]):
+            feed.clock.advance(START + round(at) * SECOND)  # type: ignore[attr-defined]
+            if isinstance(what, str):
+                feed.status(what)
+            else:
+                feed.bars(bar(what, 100.0))
+        settled(market)
+        found: list[tuple[object, ...]] = []
+        while len(found) < len(told):
+            event = gaps.get(timeout=LIMIT_SECONDS)
+            edges = ((edge.value - START) / (60 * SECOND) for edge in (event.gap_start, event.gap_end))
+            found.append((event.state, *edges))
+        assert found == told
+        assert gaps.empty()
+        assert len(market.data.get_data("1min")) == 9 - len(lost)
+        assert market.data.get_stats().gaps_repairing == 0
+
+
+class BarsAlone(HandFeed):
+    """Sends its own bars, and no trades."""
+
+    source = "bars"
+    has_trades = False
+
+
+def told_of(gaps: queue.Queue[mdnb.Event], count: int) -> list[tuple[object, ...]]:
+    """Return states and edges, in minutes, of the next gaps that are told."""
+    found: list[tuple[object, ...]] = []
+    for _ in range(count):
+        event = gaps.get(timeout=LIMIT_SECONDS)
+        found.append(
+            (event.state, *((at.value - START) / (60 * SECOND) for at in (event.gap_start, event.gap_end)))
+        )
+    return found
+
+
+def test_an_own_bar_that_comes_again_after_an_outage_tells_nothing() -> None:
+    feed = BarsAlone(bars=("1min",), clock=EventClock(START))
+    with open_market(feed, "1min") as market:
+        gaps = gaps_of(market)
+        feed.bars(bar(0, 100.0), bar(1, 100.0))
+        outage(feed, START + 250 * SECOND)
+        # Of old bars nobody learns what there was since.
+        feed.bars(bar(1, 100.0))
+        feed.bars(bar(4, 100.0))
+        assert told_of(gaps, 1) == [("lost", 2, 4)]
+        settled(market)
+        assert gaps.empty()
+
+
+@pytest.mark.parametrize("bars", [(5, 6), (5, 8), (4, 5), (4, 8)])
+def test_an_own_bar_that_comes_just_before_the_next_outage_tells_of_the_one_before(
+    bars: tuple[int, int],
+) -> None:
+    feed = BarsAlone(bars=("1min",), clock=EventClock(START))
+    with open_market(feed, "1min") as market:
+        gaps = gaps_of(market)
+        feed.bars(*(bar(minute, 100.0) for minute in range(4)))
+        outage(feed, START + 310 * SECOND)
+        feed.clock.advance(START + 360 * SECOND)  # type: ignore[attr-defined]
+        feed.status("disconnected")
+        feed.bars(bar(bars[0], 100.0))
+        feed.clock.advance(START + 545 * SECOND)  # type: ignore[attr-defined]
+        feed.status("reconnected")
+        feed.bars(bar(bars[1], 100.0))
+        settled(market)
+        missing = [(low + 1, high) for low, high in ((3, bars[0]), bars) if high > low + 1]
+        assert told_of(gaps, len(missing)) == [("lost", *edges) for edges in missing]
+        assert gaps.empty()
+
+
+def test_where_the_source_changes_amid_a_repair_the_history_is_asked_no_more_and_the_rest_is_lost() -> None:
+    rows = stream(60)
+    feed = HandFeed(bars=("1min",), trades=[], clock=EventClock(START))
+    with open_market(feed, "1min") as market:
+        impatient(market)
+        told = gaps_of(market)
+        feed.trades(*rows[:30])
+        outage(feed, rows[40][0])
+        market.data.configure_bar_processing(use_tick_data=False)
+
+        async def go() -> list[tuple[int, int]]:
+            repair = repair_of(market)
+            held = list(feed.asked)
+            for _ in range(5):
+                repair._wake()
+                await asyncio.sleep(0)
+            assert repair._due() is None
+            return held
+
+        asked = call(go())
+        call(feed.close())
+        market.wait_ended(LIMIT_SECONDS)
+        event = told.get(timeout=LIMIT_SECONDS)
+        assert (event.state, event.gap_start) == ("lost", pd.Timestamp(rows[29][0], tz="UTC"))
+        assert feed.asked == asked
+
+
+def test_without_a_history_each_outage_may_have_cost_trades_without_an_id() -> None:
+    rows = stream(60)
+    feed = HandFeed(clock=EventClock(START))
+    with open_market(feed, "1min") as market:
+        impatient(market)
+        told = gaps_of(market)
+        feed.trades(*rows[:10], (*rows[9][:5], -1))
+        for first in (10, 20, 30):
+            outage(feed, rows[first][0])
+            # The ids go on, which says nothing of trades that have none.
+            feed.trades(*rows[first : first + 10])
+            event = told.get(timeout=LIMIT_SECONDS)
+            assert (event.state, event.gap_start) == ("lost", pd.Timestamp(rows[first - 1][0], tz="UTC"))
+        settled(market)
+        assert told.empty()
 
 
 def test_outliers_among_trades_that_waited_are_held_back_as_ever() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import random
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, note, settings, strategies as st
 
-from mdnb.rows import TradeRow
+from mdnb.rows import BarRow, TradeRow
 from tests.runtime.past.outages import SECOND, START, Answer, Ids, Kind, Outcome, Script, bars_of, play
 
 KINDS: tuple[Kind, ...] = ("ok", "down", "busy", "slow", "lag", "part", "odd")
@@ -79,7 +81,7 @@ def scripts(draw: st.DrawFn) -> Script:
 
 @st.composite
 def scripts_without_numbers(draw: st.DrawFn, *, late: bool = False) -> Script:
-    """Ids that only differ, or none at all: only an outage tells that trades were missed.
+    """Ids that only differ, none at all, or for some trades none: only an outage tells of missed trades.
 
     Late trades, and histories that know half of an instant, leave open what of it was first: with them all
     times differ.
@@ -94,9 +96,17 @@ def scripts_without_numbers(draw: st.DrawFn, *, late: bool = False) -> Script:
     first, last = ((trades[at][0] - START) / SECOND for at in (0, -1))
     inside = tuple((start, end) for start, end in script.downs if first < start and end < last)
     trades, made_late = draw(late_trades(trades, inside)) if late else (trades, ())
-    ids: Ids = draw(st.sampled_from(("unique", "none")))
+    ids: Ids = draw(st.sampled_from(("unique", "none", "sequential")))
+    numbers = st.frozensets(st.integers(0, len(trades) - 1), min_size=1)
+    nameless = draw(numbers | st.just(frozenset(range(len(trades))))) if ids != "none" else frozenset()
+    if ids == "unique" and draw(st.booleans()):
+        nameless = frozenset()
+    if ids == "sequential":
+        # Where all trades so far had an id, nothing tells that one without was missed; and a feed of which
+        # none has one does not say that they rise.
+        nameless = (nameless | {0}) - {1}
     # Without ids, ticks in memory tell which trades of an instant are held.
-    ticks = 200_000 if ids == "none" else script.ticks
+    ticks = 200_000 if ids == "none" or nameless else script.ticks
     return dataclasses.replace(
         script,
         trades=trades,
@@ -105,7 +115,10 @@ def scripts_without_numbers(draw: st.DrawFn, *, late: bool = False) -> Script:
         answers=answers,
         ids=ids,
         lost=frozenset(),
+        # Ids that rise tell of what nobody has, and it is lost.
+        never=script.never & nameless if ids == "sequential" else script.never,
         ticks=ticks,
+        nameless=nameless,
     )
 
 
@@ -132,6 +145,22 @@ def check(outcome: Outcome) -> None:
     assert outcome.pipeline.held is None or not outcome.pipeline.held.rows
 
 
+def check_marks(outcome: Outcome, holes: list[tuple[int, int]]) -> None:
+    """The bars that overlap what is lost are marked as partial, and besides them only the first ones."""
+    engine = outcome.pipeline.engine
+    first_ns = min((row[0] for row in outcome.script.trades if outcome.script.comes_live(row)), default=2**63)
+    for name in outcome.script.timeframes:
+        step = SECONDS[name] * SECOND
+        log, node = engine.log(name), engine.cascade.node(name)
+        starts = [log.row(at)[0][0] for at in range(len(log))]
+        marked = {starts[at] for at in log.partial(0, len(log))}
+        if node.is_open:
+            starts.append(node.start)
+            marked |= {node.start} if node.partial else set()
+        lacking = {start for start in starts for low, high in holes if start <= high and low < start + step}
+        assert {start for start in marked ^ lacking if start > first_ns} == set(), name
+
+
 def _told(outcome: Outcome, held: list[TradeRow]) -> list[TradeRow]:
     seen = outcome.pipeline.duplicates
     return [row for row in held if seen.first <= row[5] <= seen.highest]
@@ -145,10 +174,12 @@ def check_gaps(outcome: Outcome) -> None:
         told[event.gap_id].append(event)
     for gap_id, events in told.items():
         states = [(event.state, event.repaired) for event in events]
-        assert states in ([("repairing", False), (end, end == "repaired")] for end in ("repaired", "lost")), (
-            gap_id,
-            states,
-        )
+        vague = events[-1].data["not_rebuilt"]
+        assert not vague or (script.late and script.ticks < len(script.trades))
+        assert states in (
+            [("repairing", False), ("repaired", not vague)],
+            [("repairing", False), ("lost", False)],
+        ), (gap_id, states)
         start, end = events[0].data["gap_start"].value, events[0].data["gap_end"].value
         assert events[-1].data["gap_start"].value <= events[-1].data["gap_end"].value
         missed = [row for row in script.trades if start <= row[0] <= end and not script.comes_live(row)]
@@ -167,6 +198,7 @@ def check_gaps(outcome: Outcome) -> None:
         # Where the trades around a hole were not made in the order of their ids its bounds are wider.
         return
     holes = holes_of(outcome)
+    check_marks(outcome, holes)
     for low, high in holes:
         around = [gap for gap in lost if gap.start_ns <= low and high <= gap.end_ns]
         # Trades of one instant may be lost twice: then both gaps begin or end in it.
@@ -190,16 +222,15 @@ def vague(outcome: Outcome, name: str, bars: list[Any]) -> list[Any]:
     return [(bar[0], *bar[2:4], *bar[5:]) if bar[0] in starts else bar for bar in bars]
 
 
-@settings(max_examples=400, print_blob=True)
+@settings(max_examples=120, print_blob=True)
 @given(scripts())
 def test_after_any_outages_the_bars_are_right_and_each_hole_is_told(script: Script) -> None:
     check(play(script))
 
 
-@settings(max_examples=200, print_blob=True)
-@given(scripts_without_numbers() | scripts_without_numbers(late=True))
-def test_without_numbers_too_what_was_missed_is_put_where_it_belongs(script: Script) -> None:
-    outcome = play(script)
+def check_without_numbers(outcome: Outcome) -> None:
+    """What was missed is where it belongs, and nothing is lost."""
+    script = outcome.script
     held = sorted((row for row in script.trades if row[5] in outcome.held_ids), key=lambda row: row[0])
     for name in script.timeframes:
         assert vague(outcome, name, outcome.bars(name)) == vague(outcome, name, bars_of(held, SECONDS[name]))
@@ -208,8 +239,219 @@ def test_without_numbers_too_what_was_missed_is_put_where_it_belongs(script: Scr
     assert outcome.pipeline.accounting(0, 0, 0).balanced
 
 
+@settings(max_examples=100, print_blob=True)
+@given(scripts_without_numbers() | scripts_without_numbers(late=True))
+def test_without_numbers_too_what_was_missed_is_put_where_it_belongs(script: Script) -> None:
+    check_without_numbers(play(script))
+
+
+@st.composite
+def quiet_scripts(draw: st.DrawFn) -> Script:
+    """Markets that are quiet for long, and a history that is down, or behind, for as long, or for good."""
+    count = draw(st.integers(5, 14))
+    dice = random.Random(draw(st.integers(0, 2**32)))
+    pauses = [dice.choice((2, 9, 30, 150)) for _ in range(count)]
+    for at in draw(st.lists(st.integers(1, count - 1), max_size=2)):
+        pauses[at] = dice.choice((450, 3_200, 4_500))
+    trades = tuple(
+        (START + at * SECOND // 10, dice.randint(380, 420) / 4, float(dice.randint(1, 4)), 1, 1, number)
+        for number, at in enumerate(itertools.accumulate(pauses))
+    )
+    # Near the trades: schedules of plain times would nearly all fall into the long pauses.
+    near = st.builds(
+        lambda at, tenths: (max(trades[0][0], trades[at][0] + tenths * SECOND // 10) - START) / SECOND + 0.05,
+        st.integers(0, count - 1),
+        st.sampled_from((-40, -9, -2, 2, 9, 40, 120, 700, 2_900, 3_500)),
+    )
+    edges = sorted(draw(st.sets(near, min_size=2, max_size=6)))
+    answer = st.builds(
+        Answer, near, st.sampled_from(("ok", "down", "lag")), st.sampled_from((3.0, 40.0, 250.0))
+    )
+    answers = [Answer(-1e9, draw(st.sampled_from(("ok", "down")))), *draw(st.lists(answer, max_size=5))]
+    return Script(
+        trades=trades,
+        downs=tuple(zip(edges[::2], edges[1::2], strict=False)),
+        lost=draw(st.frozensets(st.integers(1, count - 2), max_size=2)),
+        answers=tuple(sorted(answers, key=lambda one: one.at)),
+    )
+
+
+def bad_for(script: Script, start: float, end: float) -> float:
+    """Return for how many of some seconds the history did not say all that it will."""
+    moments = [*(one.at for one in script.answers), 1e9]
+    return sum(
+        max(0.0, min(end, until + answer.seconds * (answer.kind == "lag")) - max(start, answer.at))
+        for answer, until in zip(script.answers, moments[1:], strict=True)
+        if answer.kind != "ok"
+    )
+
+
+def check_quiet(outcome: Outcome) -> None:
+    """Every hole that is left is in exactly one gap that was told once, as lost, and not without need."""
+    assert not outcome.wrong
+    script, pipeline = outcome.script, outcome.pipeline
+    ids = [int(number) for number in sorted(pipeline.engine.ticks.tail(10_000)["trade_id"])]
+    held = [script.trades[number] for number in ids]
+    for name in script.timeframes:
+        assert outcome.bars(name) == bars_of(held, SECONDS[name]), name
+    told: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for at, event in outcome.events:
+        told[event.gap_id].append((at, event.state))
+    last_live = max(map(script.arrives, filter(script.comes_live, script.trades)), default=0)
+    gaps = {gap.gap_id: gap for gap in pipeline.gaps}
+    assert gaps.keys() == told.keys()
+    for gap_id, states in told.items():
+        if gaps[gap_id].state == "repairing":
+            # Nobody traded since: nobody can know.
+            assert last_live < gaps[gap_id].end_ns, gaps[gap_id]
+            assert [state for _, state in states] == ["repairing"]
+        else:
+            assert [state for _, state in states] == ["repairing", gaps[gap_id].state], (gap_id, states)
+    holes = [(low[0], high[0]) for low, high in itertools.pairwise(held) if high[5] - low[5] > 1]
+    lost = [gap for gap in gaps.values() if gap.state == "lost"]
+    open_since = [gap.start_ns for gap in gaps.values() if gap.state == "repairing"]
+    check_marks(outcome, [hole for hole in holes if all(hole[0] < start for start in open_since)])
+    for low_ns, high_ns in holes:
+        around = [gap for gap in gaps.values() if gap.start_ns <= low_ns and high_ns <= gap.end_ns]
+        assert len(around) == 1, (low_ns, high_ns, around)
+        assert around[0].state != "repaired"
+    for gap in lost:
+        assert any(gap.start_ns <= low_ns and high_ns <= gap.end_ns for low_ns, high_ns in holes), gap
+        opened, ended = told[gap.gap_id][0][0], told[gap.gap_id][-1][0]
+        assert bad_for(script, opened - 60, ended) >= 240, gap
+    assert pipeline.accounting(0, 0, 0).balanced
+
+
+@settings(max_examples=100, print_blob=True)
+@given(quiet_scripts())
+def test_in_a_quiet_market_with_a_dead_history_each_hole_is_told_once(script: Script) -> None:
+    check_quiet(play(script))
+
+
+def slower(trades: tuple[TradeRow, ...], times: int) -> tuple[TradeRow, ...]:
+    """Return trades with pauses between them that are so many times as long."""
+    return tuple((START + (row[0] - START) * times, *row[1:]) for row in trades)
+
+
+@st.composite
+def scripts_of_few_bars(draw: st.DrawFn) -> Script:
+    """Bars that leave memory before what an outage cost is there; nobody is late: that would be refused."""
+    script = draw(scripts())
+    chance = draw(st.integers(0, 2**32))
+    note(f"trades_of({chance}, {len(script.trades)})")
+    script = dataclasses.replace(
+        script,
+        trades=slower(trades_of(chance, len(script.trades)), draw(st.sampled_from((1, 4)))),
+        late=(),
+        bars=draw(st.sampled_from((1, 2, 3, 6))),
+        on_disk=draw(st.booleans()),
+    )
+    # On disk nothing is put between bars that come before the first one, and that.
+    is_whole = script.comes_live(script.trades[0])
+    return dataclasses.replace(script, fill=draw(st.booleans()) and (is_whole or not script.on_disk))
+
+
+def kept_bars(outcome: Outcome, name: str) -> list[BarRow]:
+    """Return the closed bars in memory and on disk."""
+    held = outcome.kept[name]
+    turnover = [round(money, 6) for money in np.nan_to_num(held.turnover).tolist()]
+    prices = (column.tolist() for column in (held.open, held.high, held.low, held.close, held.volume))
+    starts = (held.time_us * 1000).tolist()
+    return list(zip(starts, *prices, held.tick_count.tolist(), turnover, strict=True))
+
+
+def with_flat_bars(bars: list[BarRow], starts: list[int]) -> list[BarRow]:
+    """Return bars, and for each other start one that repeats the close before it."""
+    by_start = {bar[0]: bar for bar in bars}
+    whole: list[BarRow] = []
+    for start in starts:
+        close = whole[-1][4] if whole else math.nan
+        whole.append(by_start.get(start, (start, close, close, close, close, 0.0, 0, 0.0)))
+    return whole
+
+
+def wanted_bars(outcome: Outcome, name: str) -> list[BarRow]:
+    """Return the closed bars as they are without an outage, made the plain way."""
+    step = SECONDS[name] * SECOND
+    held = [row for row in outcome.script.trades if row[5] in outcome.held_ids]
+    bars = bars_of(_told(outcome, held), SECONDS[name])
+    forming = outcome.pipeline.engine.forming_of(name)
+    bars = [bar for bar in bars if forming is None or bar[0] < forming[0]]
+    if outcome.script.fill and bars:
+        newest = max(int(outcome.kept[name].time_us[-1]) * 1000, bars[-1][0])
+        bars = with_flat_bars(bars, list(range(bars[0][0], newest + step, step)))
+    return bars
+
+
+def check_few_bars(outcome: Outcome) -> None:
+    """What is kept in memory and on disk is what it would be without an outage."""
+    script = outcome.script
+    if any(script.comes_live(row) for row in script.trades):
+        for name in script.timeframes:
+            wanted, kept = wanted_bars(outcome, name), kept_bars(outcome, name)
+            assert script.bars is not None
+            assert kept == (wanted if script.on_disk else wanted[max(0, len(wanted) - script.bars) :]), name
+    assert outcome.pipeline.accounting(0, 0, 0).balanced
+
+
+@settings(max_examples=100, print_blob=True)
+@given(scripts_of_few_bars())
+def test_bars_that_have_left_memory_are_put_right_on_disk_and_never_half_in_memory(script: Script) -> None:
+    check_few_bars(play(script))
+
+
+def check_events(script: Script) -> None:
+    """Who puts together what he was told has the bars that are kept."""
+    outcome = play(dataclasses.replace(script, bars=None, on_disk=False))
+    for name in script.timeframes:
+        told = {
+            event.time_ns: event.data
+            for event in (*(event for _, event in outcome.closed), *outcome.amended)
+            if event.data.timeframe == name
+        }
+        mine = [
+            (ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.tick_count)
+            for ns, bar in sorted(told.items())
+        ]
+        assert mine == [bar[:7] for bar in kept_bars(outcome, name)], name
+
+
+@settings(max_examples=100, print_blob=True)
+@given(scripts_of_few_bars() | scripts())
+def test_who_follows_the_events_has_the_bars_as_they_are(script: Script) -> None:
+    check_events(script)
+
+
 @pytest.mark.slow
 @settings(max_examples=5_000, print_blob=True)
 @given(scripts())
 def test_after_any_outages_of_very_many_the_bars_are_right(script: Script) -> None:
     check(play(script))
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000, print_blob=True)
+@given(scripts_without_numbers() | scripts_without_numbers(late=True))
+def test_without_numbers_too_very_many_outages_are_put_right(script: Script) -> None:
+    check_without_numbers(play(script))
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000, print_blob=True)
+@given(quiet_scripts())
+def test_in_very_many_quiet_markets_each_hole_is_told_once(script: Script) -> None:
+    check_quiet(play(script))
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000, print_blob=True)
+@given(scripts_of_few_bars())
+def test_bars_that_have_left_memory_are_put_right_after_very_many_outages(script: Script) -> None:
+    check_few_bars(play(script))
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000, print_blob=True)
+@given(scripts_of_few_bars() | scripts())
+def test_who_follows_very_many_events_has_the_bars_as_they_are(script: Script) -> None:
+    check_events(script)

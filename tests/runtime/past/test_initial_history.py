@@ -11,11 +11,11 @@ import pytest
 import mdnb
 from mdnb.clock import EventClock
 from mdnb.market import LiveMarket
-from mdnb.rows import TradeRow
+from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import DAY_NS
 from mdnb.suite import TradingSuite
 from mdnb.timeframes import Timeframe
-from tests.manager.hand import MINUTE, SECOND, START, HandFeed, minutes, open_market, trade
+from tests.manager.hand import MINUTE, SECOND, START, HandFeed, bar, minutes, open_market, trade
 from tests.runtime.past.short_venue import ShortVenue, bars_of, starts_of
 
 
@@ -30,7 +30,12 @@ def test_each_symbol_is_told_before_its_history_is_loaded_and_the_end_after_the_
             assert len(await suite.of("Y").data.get_data("1min")) == 30
 
     asyncio.run(main())
-    assert told == [(0, 2, "history of X"), (1, 2, "history of Y"), (2, 2, "live")]
+    assert told == [
+        (0, 2, "HandFeed: connecting"),
+        (0, 2, "history of X"),
+        (1, 2, "history of Y"),
+        (2, 2, "live"),
+    ]
 
 
 def test_trades_of_the_history_are_in_bars_of_so_many_and_in_the_bar_that_is_being_made() -> None:
@@ -45,6 +50,16 @@ def test_trades_of_the_history_are_in_bars_of_so_many_and_in_the_bar_that_is_bei
         assert len(frame) == 31
         assert frame.iloc[-1][["open", "close", "volume"]].tolist() == [107.0, 108.0, 2.0]
         assert market.accounting().duplicate == 1
+
+
+def test_a_bar_that_is_over_here_and_not_yet_at_the_venue_is_made_of_its_trades() -> None:
+    past = [trade(-130 + 20 * i, 100.0 + i, 1.0, i) for i in range(8)]
+    feed = HandFeed(minutes(-30, 29), trades=past, clock=EventClock(past[-1][0]))
+    with open_market(feed, "1min") as market:
+        feed.trades(past[-1], trade(30, 108.0, 1.0, 8))
+        frame = market.data.get_data("1min")
+        assert frame.iloc[-2][["open", "close", "volume"]].tolist() == [104.0, 106.0, 3.0]
+        assert frame.iloc[-1][["open", "close", "volume"]].tolist() == [107.0, 108.0, 2.0]
 
 
 def test_where_the_history_has_no_bars_they_are_made_of_its_trades() -> None:
@@ -256,6 +271,9 @@ def test_without_a_finer_timeframe_the_finest_bars_are_made_of_trades() -> None:
     feed = ShortVenue(NOW)
     with held_by(feed, ["30sec", "1min", "1hour"]) as market:
         assert_equals_pandas(market, feed, "30sec", NOW - 10 * MINUTE + 25 * SECOND, (0,))
+        first_ns = int(feed.market["ts_ns"][feed.market["ts_ns"] >= NOW - 10 * MINUTE].iloc[0])
+        missing = market.data.get_timeframe_stats("30sec").history_missing_days
+        assert missing * DAY_NS == pytest.approx(first_ns - (NOW - 5 * DAY_NS), abs=SECOND)
         assert_equals_pandas(market, feed, "1min", floor(NOW, "1min") - 720 * MINUTE)
         assert_equals_pandas(market, feed, "1hour", floor(NOW - 5 * DAY_NS, "1hour"))
 
@@ -326,6 +344,7 @@ def test_an_open_hour_of_a_feed_of_bars_is_of_the_minutes_that_closed_before_it_
         (-30, None, (30,)),
         # In none of its bars was there a trade: that says nothing of the minute before the first one.
         (None, [trade(20, 100.0, 1.0, 7)], (30,)),
+        (None, [], (30,)),
     ],
 )
 def test_a_minute_is_marked_where_the_venues_trades_do_not_reach_its_beginning(
@@ -337,3 +356,29 @@ def test_a_minute_is_marked_where_the_venues_trades_do_not_reach_its_beginning(
     with open_market(feed, "1min") as market:
         feed.trades(trade(40, 101.0, 1.0, 8), trade(70, 101.0, 1.0, 9), trade(130, 101.0, 1.0, 10))
         assert market.data.get_data("1min").attrs["partial"] == partial
+
+
+def test_the_newest_price_is_the_close_of_a_history_without_trades() -> None:
+    with open_market(HandFeed([bar(-2, 100.0), bar(-1, 101.25, 7.0)]), "1min") as market:
+        assert market.data.engine.last_trade == (START - MINUTE, 101.25, 7.0, 5, 0, -1)
+        assert market.price == 101.25
+
+
+@pytest.mark.parametrize(("finer", "asked"), [("2min", ["15min"]), ("3min", ["15min", "3min"])])
+def test_finer_bars_go_on_only_where_one_of_them_begins(finer: str, asked: list[str]) -> None:
+    # The quarters end at 19:15, amid a bar of two minutes.
+    feed = ShortVenue(NOW + 11 * MINUTE, has=["15min", finer])
+    with held_by(feed, ["1hour"], 0.25):
+        assert feed.asked_bars == asked
+
+
+def test_a_history_in_another_unit_of_time_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    class InMilliseconds(HandFeed):
+        async def history_bars(self, *_: object) -> list[BarRow]:
+            return [(row[0] // 1_000_000, *row[1:]) for row in minutes(-30, 30)]
+
+    with open_market(InMilliseconds(minutes(-30, 30)), "1min", "1hour") as market:
+        assert len(market.data.get_validation_errors(type="time_unit")) == 1
+    said = [record for record in caplog.records if "history of X: " in record.getMessage()]
+    assert said[0].getMessage().startswith("the history of X: ")
+    assert said[0].levelname == "WARNING"

@@ -13,7 +13,7 @@ from mdnb.instruments import Instrument
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import Merged, fold_to, merge_bars
 from mdnb.sessions import Sessions
-from mdnb.store.columns import FILLED, BarColumns, columns_from_rows
+from mdnb.store.columns import AMENDED, FILLED, BarColumns, columns_from_rows
 from mdnb.timeframes import Grid, Timeframe
 from tests.manager.hand import MINUTE, START, HandFeed, bar, minutes, open_market
 
@@ -98,6 +98,30 @@ def test_a_coarser_bar_is_known_when_the_last_of_its_finer_ones_is(
     assert engine.columns("5min").closed_us.tolist() == made.closed_us.tolist()
 
 
+@pytest.mark.parametrize(
+    ("closed", "amended", "closed_before", "expected"),
+    [
+        ((1.1, 9.0, 3.1, 4.1, 5.1), {1}, set(), 5.1),  # put in when the coarser one had closed
+        ((1.1, 5.05, 3.1, 4.1, 5.1), {1}, set(), 5.1),  # and before
+        ((1.1, 9.0, 3.1, 4.1, 8.0), {1}, set(), 8.0),
+        ((1.1, 7.0, 3.1, 4.1, 8.0), {1}, set(), 8.0),
+        ((1.1, 2.1, 3.1, 4.1, 8.0), {4}, {4}, 8.0),  # closed late, and amended later
+        ((9.0, 8.0, 10.0), {0, 1, 2}, set(), 8.0),  # the first of them made the coarser one
+        ((1.1, 9.0), {1}, set(), None),
+    ],
+)
+def test_what_a_late_trade_put_in_did_not_keep_the_coarser_bar_open(
+    closed: tuple[float, ...], amended: set[int], closed_before: set[int], expected: float | None
+) -> None:
+    given = noted(columns_from_rows(minutes(0, len(closed))), *closed)
+    given.flags[sorted(amended)] = AMENDED
+    before = given.time_us[sorted(closed_before)]
+    grid = Grid(Timeframe.parse("5min"), Sessions.always())
+    made = fold_to(given, grid, before, 2 * MINUTE // 60)
+    assert made.closed_us.tolist() == noted(made, expected).closed_us.tolist()
+    assert made.flags.tolist() == [AMENDED if len(amended) == len(closed) else 0]
+
+
 def test_a_bar_held_takes_over_only_when_it_was_closed_and_only_from_the_same_bar() -> None:
     engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"], DataManagerConfig(fill_gaps=True))
     engine.cascade.push_bars([*minutes(0, 2), *minutes(4, 3)])
@@ -115,3 +139,56 @@ def test_a_bar_held_takes_over_only_when_it_was_closed_and_only_from_the_same_ba
         0 if at in (1, len(given)) else (START + round((at + 1.5) * MINUTE)) // 1000
         for at in range(len(given) + 1)
     ]
+
+
+@pytest.mark.parametrize(
+    ("volumes", "vwaps", "expected"),
+    [
+        ([1.0, 3.0, 4.0], [100.0, 104.0, 101.5], 102.25),
+        # Where nothing was traded there is no price, and none is lacking.
+        ([1.0, 0.0, 3.0], [100.0, np.nan, 104.0], 103.0),
+        ([1.0, 2.0, 3.0], [100.0, np.nan, 104.0], np.nan),
+        ([1.0, 2.0, 3.0], [np.nan, np.nan, 104.0], np.nan),
+        ([0.0, 0.0, 0.0], [np.nan, np.nan, np.nan], np.nan),
+    ],
+)
+def test_a_coarser_bar_has_a_vwap_where_all_of_its_volume_has_one(
+    volumes: list[float], vwaps: list[float], expected: float
+) -> None:
+    # The second bar is as ever: one does not spoil the other.
+    given = columns_from_rows(minutes(2, 3) + minutes(5, 5))
+    volume, vwap = given.volume.copy(), given.vwap.copy()
+    volume[:3], vwap[:3] = volumes, vwaps
+    given = dataclasses.replace(given, volume=volume, vwap=vwap)
+    made = fold_to(given, Grid(Timeframe.parse("5min"), Sessions.always()))
+    assert made.volume.tolist() == [sum(volumes), volume[3:].sum()]
+    later = (vwap[3:] * volume[3:]).sum() / volume[3:].sum()
+    np.testing.assert_allclose(made.vwap, [expected, later], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "partial"),
+    [(0, 9, False), (5, 4, False), (3, 6, False), (6, 3, True), (5, 3, True), (0, 8, True), (8, 1, True)],
+)
+def test_an_open_bar_of_an_import_is_partial_where_finer_ones_up_to_now_are_lacking(
+    first: int, count: int, partial: bool
+) -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min"])
+    until_ns = START + 9 * MINUTE + MINUTE // 2
+    merge_bars(engine, "1min", columns_from_rows(minutes(first, count)), until_ns=until_ns)
+    forming = engine.cascade.node("5min")
+    assert (forming.is_open, forming.start, forming.partial) == (True, START + 5 * MINUTE, partial)
+
+
+def test_bars_that_are_not_over_and_later_ones_are_left_out_and_told() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min"])
+    given = columns_from_rows(minutes(0, 8))
+    until_ns = START + 5 * MINUTE + MINUTE // 2
+    told = merge_bars(engine, "1min", given, until_ns=until_ns)
+    first_later_us = (START + 5 * MINUTE) // 1000
+    assert told == Merged(added=5, later=3, later_us=first_later_us, until_ns=until_ns)
+    engine.cascade.push_bars(minutes(5, 1))
+    told = merge_bars(engine, "1min", given, until_ns=START + 8 * MINUTE)
+    # The bar that is being made is no later one.
+    assert told == Merged(kept=6, later=2, later_us=first_later_us + 60_000_000)
+    assert len(engine.frame("1min")) == 6

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
-import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
-import mdnb
 from mdnb.feeds.timeouts import Backoff, Liveness
-from mdnb.market import LiveMarket
 from mdnb.rows import TradeRow
-from mdnb.runtime.past.stretches import Patience
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
-from tests.runtime.past.outages import SECOND, START, bars_of, held_bars
+from tests.runtime.past.outages import SECOND, START, held_bars
 from tests.venues import faults
 from tests.venues.faulty_server import FaultyServer
 from tests.venues.mdnb_venue import SYMBOL, MdnbDialect, VenueFeed
+from tests.venues.stage import Stage
 
 # Twenty trades a second of the market, a thousand a second of the wall.
 TAPE: list[TradeRow] = [
@@ -30,76 +25,20 @@ TAPE: list[TradeRow] = [
 NAMES = {"1sec": 1, "5sec": 5, "1min": 60}
 
 
-class Stage:
-    """A market that follows a server with faults."""
-
-    def __init__(self, wrong: Sequence[faults.Fault], *, rest: bool, **patience: Any) -> None:
-        self.server = FaultyServer(MdnbDialect(), TAPE, wrong)
-        call(self.server.listen())
-        self.feed = VenueFeed(self.server, rest=rest)
-        self.feed.liveness = Liveness(signs="frames", stale_seconds=0.2, dead_seconds=0.4)
-        self.feed.backoff = Backoff(0.001, 1.0, 0.001)
-        self.market: LiveMarket = mdnb.live(
-            SYMBOL, list(NAMES), feed=self.feed, initial_days=0, progress=False
-        )
-        self.told: queue.Queue[mdnb.Event] = queue.Queue()
-        self.market.on("data_gap", self.told.put)
-        self.pipeline = self.market._parts.session.market(SYMBOL).pipeline
-        self.repair = self.market._parts.session.backfill.repairs[SYMBOL]
-        quick: dict[str, Any] = {"comes_late": 0.05, "settle": 0.05, "backoff": Backoff(0.01, 1.5, 0.1)}
-        self.repair.patience = Patience(**(quick | patience))
-
-    def play(self) -> None:
-        """Play the tape to its end, and wait until everything is settled."""
-        call(self._play())
-
-    async def _play(self) -> None:
-        self.server.play()
-        await self._play_on()
-
-    async def _play_on(self) -> None:
-        await self.server.over.wait()
-        await self.until(
-            lambda: not self.repair.stretches and self.pipeline.duplicates.highest == TAPE[-1][5]
-        )
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something holds, looked at after each change."""
-        changed = asyncio.Event()
-        listener = self.pipeline.engine.listen(changed.set)
-        async with asyncio.timeout(LIMIT_SECONDS):
-            while not holds():
-                changed.clear()
-                with contextlib.suppress(TimeoutError):
-                    # A gap that is settled changes no data.
-                    await asyncio.wait_for(changed.wait(), 0.02)
-        listener.close()
-
-    def close(self) -> None:
-        """Close both ends."""
-        self.market.close()
-        call(self.server.close())
-
-    def gaps(self) -> list[list[mdnb.Event]]:
-        """Return what was told, a list for each gap."""
-        events = []
-        while not self.told.empty():
-            events.append(self.told.get())
-        by_gap = itertools.groupby(sorted(events, key=lambda event: event.gap_id), lambda event: event.gap_id)
-        return [list(group) for _, group in by_gap]
-
-    def check_bars(self, lacking: frozenset[int] = frozenset()) -> None:
-        """Compare the bars with those of the tape."""
-        held = [row for row in TAPE if row[5] not in lacking]
-        for name, seconds in NAMES.items():
-            assert held_bars(self.pipeline, name) == bars_of(held, seconds), name
-        assert self.market.accounting().balanced
+def staging(wrong: Sequence[faults.Fault], *, rest: bool, **patience: Any) -> Stage:
+    """Return a market that follows a server with faults, which speaks mdnb's own protocol."""
+    server = FaultyServer(MdnbDialect(), TAPE, wrong)
+    call(server.listen())
+    feed = VenueFeed(server, rest=rest)
+    feed.liveness = Liveness(signs="frames", stale_seconds=0.2, dead_seconds=0.4)
+    feed.backoff = Backoff(0.001, 1.0, 0.001)
+    return Stage(server, feed, SYMBOL, NAMES, TAPE, **patience)
 
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     wrong, options = request.param
-    made = Stage(wrong, **{"rest": True, **options})
+    made = staging(wrong, **{"rest": True, **options})
     yield made
     made.close()
 
@@ -155,7 +94,7 @@ def test_whatever_happens_the_bars_are_those_of_the_tape(stage: Stage) -> None:
     "busy", [faults.Busy(0, 4, 429, 0.05), faults.Busy(0, 4, 503, 0.0)], ids=lambda busy: str(busy.status)
 )
 def test_a_history_that_fails_for_a_while_is_asked_until_it_is_well(busy: faults.Busy, rest: bool) -> None:
-    stage = Stage([faults.Drop(100, 100), busy], rest=rest)
+    stage = staging([faults.Drop(100, 100), busy], rest=rest)
     try:
         stage.play()
         stage.check_bars()
@@ -163,7 +102,7 @@ def test_a_history_that_fails_for_a_while_is_asked_until_it_is_well(busy: faults
         assert [event.state for event in gap] == ["repairing", "repaired"]
         assert gap[1].data["gap_start"].value == TAPE[99][0]
         assert gap[1].trades >= 100
-        assert len(stage.server.questions) >= 5
+        assert len(stage.stream.questions) >= 5
     finally:
         stage.close()
 
@@ -191,12 +130,12 @@ def test_what_is_lost_for_good_is_told_by_the_trades_around_it(stage: Stage) -> 
 
 
 def test_only_the_bars_wait_for_the_history() -> None:
-    stage = Stage([faults.Drop(100, 40), faults.SlowHistory(0, 1, 10**6)], rest=True)
+    stage = staging([faults.Drop(100, 40), faults.SlowHistory(0, 1, 10**6)], rest=True)
 
     async def until_late() -> tuple[float, int, int]:
-        stage.server.play()
+        stage.stream.play()
         async with asyncio.timeout(LIMIT_SECONDS):
-            await stage.server.reach(400)
+            await stage.stream.reach(400)
             await stage.until(lambda: stage.pipeline.duplicates.highest >= 399)
         last = stage.pipeline.engine.last_trade
         assert last is not None
@@ -208,7 +147,7 @@ def test_only_the_bars_wait_for_the_history() -> None:
         assert price == TAPE[number][1]
         assert waiting > 0
         assert held_bars(stage.pipeline, "1sec")[-1][0] == TAPE[99][0] // SECOND * SECOND
-        call(stage._play_on())
+        stage.play_on()
         stage.check_bars()
     finally:
         stage.close()

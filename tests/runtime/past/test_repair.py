@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from mdnb.feeds.timeouts import Backoff
 from mdnb.rows import TradeRow
 from mdnb.runtime.past.stretches import Patience
+from mdnb.store.columns import PARTIAL
+from mdnb.store.ticks import OUTLIER
 from tests.runtime.past.outages import ODD, SECOND, START, Answer, Ids, Kind, Outcome, Script, bars_of, play
 
 # One trade a second.
@@ -88,7 +91,16 @@ def test_a_history_that_never_answers_is_given_up(ids: Ids, kind: str, questions
     assert states(outcome) == [("X-1", "repairing"), ("X-1", "lost")]
     (gap,) = outcome.pipeline.gaps
     assert (gap.start_ns, gap.end_ns, gap.repaired) == (TRADES[9][0], TRADES[20][0], False)
+    assert {event.time_ns for _, event in outcome.events} == {gap.end_ns}
     assert right(outcome, tuple(range(10, 20)))
+    # The bar in which it began lacks what came after; the next one begins with a trade of an instant in which
+    # others may have been lost.
+    log = outcome.pipeline.engine.log("5sec")
+    assert [(log.row(at)[0][0] - START) // SECOND for at in log.partial(0, len(log))] == [5, 20]
+    told = [bar for event in outcome.amended if (bar := event.bar).timeframe == "5sec" and bar.partial]
+    # Where nothing is asked for it is told before that one has closed.
+    later = [20] if kind == "down" else []
+    assert [(bar.time_ns - START) // SECOND for bar in told] == [5, *later]
     assert abs(len(outcome.asked) - questions) <= 1
     times = [at for at, _ in outcome.events]
     assert times[-1] - times[0] == pytest.approx(300 if kind == "down" else 0.0, abs=16)
@@ -106,6 +118,18 @@ def test_what_the_history_gives_in_parts_narrows_what_is_lost() -> None:
         Script(TRADES, downs=((9.5, 19.5),), never=frozenset((13, 14)), patience=CALM)
     ).pipeline.gaps
     assert (gap.start_ns, gap.end_ns, gap.trades) == (TRADES[12][0], TRADES[15][0], 8)
+
+
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+def test_a_history_that_never_has_a_trade_puts_nothing_back(ids: Ids) -> None:
+    never = frozenset(range(len(TRADES)))
+    outcome = play(Script(TRADES, downs=((9.5, 19.5),), never=never, ids=ids, patience=CALM))
+    assert outcome.pipeline.accounting(0, 0, 0).backfilled == 0
+    assert right(outcome, tuple(range(10, 20)))
+    told = [("X-1", "repairing"), ("X-1", "lost")]
+    assert states(outcome) == told or ids != "sequential", (
+        "without numbers nothing tells that some are lacking"
+    )
 
 
 def test_trades_that_the_rules_refuse_are_refused_in_the_history_too() -> None:
@@ -216,8 +240,27 @@ def test_whatever_a_history_raises_it_is_asked_again(ids: Ids, caplog: pytest.Lo
         outcome = play(Script(TRADES, downs=((9.5, 19.5),), answers=answers, ids=ids, patience=CALM))
     assert states(outcome) == [("X-1", "repairing"), ("X-1", "repaired")]
     assert right(outcome)
-    said = [record.getMessage() for record in caplog.records if "could not be fetched" in record.getMessage()]
-    assert len(said) == len(ODD)
+    said = [record for record in caplog.records if "could not be fetched" in record.getMessage()]
+    assert sorted(record.getMessage() for record in said) == sorted(
+        f"what X missed could not be fetched yet: {error!r}" for error in ODD
+    )
+    assert {record.levelname for record in said} == {"WARNING"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "said"),
+    [
+        ("down", "INFO", "what X missed could not be fetched yet: FeedError('the history is down')"),
+        ("refused", "WARNING", "the history of X is refused: not for you"),
+    ],
+)
+def test_a_failure_of_the_history_is_logged_once_until_it_answers(
+    kind: Kind, level: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = (Answer(0, kind), Answer(60, "ok"))
+    with caplog.at_level(logging.INFO, logger="mdnb"):
+        play(Script(TRADES, downs=((9.5, 19.5),), answers=answers, patience=CALM))
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [(level, said)]
 
 
 @pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
@@ -239,21 +282,97 @@ QUIET = (*TRADES[:20], (START + 600 * SECOND, *TRADES[20][1:]))
 @pytest.mark.parametrize("kind", ["ok", "down"])
 def test_the_history_is_asked_although_nobody_trades(ids: Ids, kind: Kind) -> None:
     outcome = play(Script(QUIET, downs=((9.5, 19.5),), ids=ids, answers=(Answer(0, kind),), patience=CALM))
-    first = [(event.gap_id, event.state, at) for at, event in outcome.events if at < 600]
-    assert [one[:2] for one in first] == [
-        ("X-1", "repairing"),
-        ("X-1", "repaired" if kind == "ok" else "lost"),
-    ]
-    assert first[0][2] <= 25
-    assert first[1][2] <= 19.5 + (40 if kind == "ok" else 320)
+    assert states(outcome) == [("X-1", "repairing"), ("X-1", "repaired" if kind == "ok" else "lost")]
+    (told, opened), (settled, _) = outcome.events
+    assert told <= 25
+    # Until the next trade, whose id tells what was missed, nobody knows that anything is lost.
+    tells = kind == "down" and ids == "sequential"
+    assert 600 <= settled <= 920 if tells else settled <= 19.5 + 320
     gap = next(iter(outcome.pipeline.gaps))
-    assert gap.start_ns == QUIET[9][0]
-    assert QUIET[19][0] <= gap.end_ns <= START + round(19.5 * SECOND)
+    assert gap.start_ns == QUIET[9][0] == opened.data["gap_start"].value
+    ends = opened.data["gap_end"].value if tells else gap.end_ns
+    assert QUIET[19][0] <= ends <= START + round(19.5 * SECOND)
+    assert not tells or gap.end_ns == QUIET[20][0]
     if kind == "ok":
         assert gap.trades == 10
         assert right(outcome)
         closed = [at for at, event in outcome.closed if event.timeframe == "15sec"]
         assert closed[0] <= 30
+
+
+def test_bars_of_trades_that_lack_some_are_as_they_were_as_of_a_time_before() -> None:
+    # Two bars of two trades begin in the third second; two more trades of it never come.
+    prices = (100.0, 101.0, 102.0, 103.0, 204.0, 205.0, 106.0, 107.0, 108.0, 109.0)
+    seconds = (1, 1, 3, 3, 3, 3, 3, 3, 6, 7)
+    trades = tuple(
+        (START + at * SECOND, price, 1.0, 1, 1, i)
+        for i, (at, price) in enumerate(zip(seconds, prices, strict=True))
+    )
+    script = Script(trades, lost=frozenset((6, 7)), never=frozenset((6, 7)), timeframes=("1sec", "2tick"))
+    outcome = play(script)
+    assert states(outcome)[-1] == ("X-1", "lost")
+    engine = outcome.pipeline.engine
+    made = [(100.0, 101.0), (102.0, 103.0), (204.0, 205.0), (108.0, 109.0)]
+    for seconds_later, known in ((4, 3), (900, 4)):
+        columns = engine.reader.known("2tick", START + seconds_later * SECOND)
+        assert list(zip(columns.open.tolist(), columns.close.tolist(), strict=True)) == made[:known]
+    second = engine.log("1sec")
+    marked = [(second.row(at)[0][0] - START) // SECOND for at in second.partial(0, len(second))]
+    assert marked == [3, 6]
+
+
+@pytest.mark.parametrize(("ticks", "not_rebuilt"), [(200_000, ()), (7, ("5tick",)), (0, ("5tick",))])
+def test_a_gap_is_not_repaired_where_bars_of_trades_could_not_be_made_anew(
+    ticks: int, not_rebuilt: tuple[str, ...]
+) -> None:
+    script = Script(
+        TRADES, ((9.5, 19.5),), answers=(Answer(0, "down"), Answer(40, "ok")), ticks=ticks, patience=CALM
+    )
+    outcome = play(dataclasses.replace(script, timeframes=(*script.timeframes, "5tick")))
+    settled = outcome.events[-1][1]
+    assert (settled.state, settled.repaired, settled.data["not_rebuilt"]) == (
+        "repaired",
+        not not_rebuilt,
+        not_rebuilt,
+    )
+    assert settled.trades == 10
+    log = outcome.pipeline.engine.log("5tick")
+    bars = [log.row(at) for at in range(len(log))]
+    offline = [TRADES[at : at + 5] for at in range(0, 60, 5)]
+    for (row, flags), trades in zip(bars, offline, strict=True):
+        is_same = row[0] == trades[0][0] and row[1] == trades[0][1] and row[4] == trades[-1][1]
+        assert is_same or (not_rebuilt and flags & PARTIAL)
+    # The bars on the clock are whole, and what is lacking of the market's time is nothing.
+    assert outcome.pipeline.live_spans(TRADES[-1][0]) == [(outcome.pipeline.live_since_ns, TRADES[-1][0])]
+
+
+def test_bars_next_to_late_trades_are_not_called_repaired_where_no_ticks_tell_what_came_first() -> None:
+    # The trade after the missing one was made seven seconds earlier, in another bar.
+    script = Script(**made_earlier(9, 7.0), lost=frozenset((8,)))
+    held, not_held = play(script), play(dataclasses.replace(script, ticks=0))
+    assert [event.repaired for _, event in held.events] == [False, True]
+    assert [(event.state, event.repaired) for _, event in not_held.events] == [
+        ("repairing", False),
+        ("repaired", False),
+    ]
+    assert set(not_held.events[-1][1].data["not_rebuilt"]) == set(script.timeframes)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_flat_bars_are_put_between_the_trades_missed_before_the_first_one(closed: bool) -> None:
+    trades = tuple(
+        (START + at * SECOND, 100.0 + at, 1.0, 1, 1, i) for i, at in enumerate((1, 11, 31, 42, 43))
+    )
+    # Those at 1 and 11 are missed; they are put back before or after the first bar has closed.
+    answers = (Answer(0, "down"), Answer(50 if closed else 32, "ok"))
+    outcome = play(Script(trades, downs=((0.5, 30.5),), answers=answers, fill=True, patience=CALM))
+    bars = [((bar[0] - START) // SECOND, bar[4], bar[6]) for bar in outcome.bars("5sec")]
+    closes = {0: 101.0, 10: 111.0, 30: 131.0, 40: 143.0}
+    wanted, close = [], 0.0
+    for start in range(0, 50, 5):
+        close = closes.get(start, close)
+        wanted.append((start, close, {0: 1, 10: 1, 30: 1, 40: 2}.get(start, 0)))
+    assert bars[:10] == wanted
 
 
 @pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
@@ -357,3 +476,162 @@ def test_what_comes_by_itself_is_not_taken_from_a_history_that_lacks_the_trade_b
     )
     held = [row for row in trades if row[5] != 4]
     assert outcome.bars("5sec") == bars_of(held, 5)
+
+
+@pytest.mark.parametrize("ids", ["unique", "sequential"])
+@pytest.mark.parametrize("nameless", [frozenset(range(0, 60, 5)), frozenset(range(60))], ids=["some", "all"])
+@pytest.mark.parametrize("ticks", [200_000, 0])
+@pytest.mark.parametrize("answers", [(), (Answer(0, "down"), Answer(50, "ok"))], ids=["well", "down"])
+def test_trades_without_an_id_in_a_feed_that_has_ids_are_put_back_once(
+    ids: Ids, nameless: frozenset[int], ticks: int, answers: tuple[Answer, ...]
+) -> None:
+    outcome = play(
+        Script(
+            TRADES,
+            downs=((9.5, 19.5), (34.5, 35.5)),
+            answers=answers,
+            ids=ids,
+            nameless=nameless,
+            ticks=ticks,
+            patience=CALM,
+        )
+    )
+    assert right(outcome)
+    assert {gap.state for gap in outcome.pipeline.gaps} == {"repaired"}
+    assert outcome.pipeline.accounting(0, 0, 0).balanced
+
+
+def test_an_outage_that_cost_only_trades_without_an_id_is_repaired_too() -> None:
+    outcome = play(
+        Script(
+            TRADES,
+            downs=((9.5, 12.5),),
+            ids="sequential",
+            nameless=frozenset((3, 10, 11, 12)),
+            patience=CALM,
+        )
+    )
+    assert states(outcome) == [("X-1", "repairing"), ("X-1", "repaired")]
+    assert right(outcome)
+
+
+def test_ids_around_an_outage_are_known_however_many_came_since() -> None:
+    outcome = play(
+        Script(
+            TRADES,
+            downs=((19.5, 24.5),),
+            answers=(Answer(0, "down"), Answer(55, "ok")),
+            ids="unique",
+            window=20,
+            ticks=0,
+            patience=CALM,
+        )
+    )
+    assert states(outcome) == [("X-1", "repairing"), ("X-1", "repaired")]
+    assert [gap.trades for gap in outcome.pipeline.gaps] == [5]
+    assert right(outcome)
+
+
+@pytest.mark.parametrize(("since", "state", "put"), [(19, "repaired", 5), (20, "lost", 5), (22, "lost", 3)])
+def test_a_history_of_the_newest_trades_alone_repairs_what_joins_on_to_the_trade_before(
+    since: int, state: str, put: int
+) -> None:
+    # Of one that begins right after it nobody can tell what came between.
+    outcome = play(Script(TRADES, downs=((19.5, 24.5),), never=frozenset(range(since)), ids="unique"))
+    assert [(gap.state, gap.trades) for gap in outcome.pipeline.gaps] == [(state, put)]
+    kept = [row for row in TRADES if row[5] not in range(20, since)]
+    assert [row[5:7] for row in outcome.bars("1min")] == [row[5:7] for row in bars_of(kept, 60)]
+
+
+@pytest.mark.parametrize("ticks", [200_000, 0])
+def test_what_nobody_remembers_is_not_put_back_twice_and_told(ticks: int) -> None:
+    # Twenty trades of one instant came before the outage: of them three are remembered, unless ticks are.
+    trades = (*((TRADES[9][0], *row[1:]) for row in TRADES[:20]), *TRADES[20:])
+    outcome = play(
+        Script(
+            trades,
+            downs=((19.5, 24.5),),
+            answers=(Answer(0, "down"), Answer(50, "ok")),
+            ids="unique",
+            window=3,
+            ticks=ticks,
+            patience=CALM,
+        )
+    )
+    assert [row[5:7] for row in outcome.bars("1min")] == [row[5:7] for row in bars_of(trades, 60)]
+    found = outcome.pipeline.quality.detected["missed_trades_undecided"]
+    assert (next(iter(outcome.pipeline.gaps)).state, found) == (("repaired", 0) if ticks else ("lost", 1))
+
+
+def market_at(levels: dict[int, float]) -> tuple[TradeRow, ...]:
+    """Return two trades a second, off a level that holds from a trade on by less than a point."""
+    level, rows = 100.0, []
+    for i in range(200):
+        level = levels.get(i, level)
+        rows.append((START + i * SECOND // 2, level + i % 5 * 0.25, 1.0, 1, 1, i))
+    return tuple(rows)
+
+
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+@pytest.mark.parametrize("ticks", [200_000, 0])
+@pytest.mark.parametrize("until", [60.75, 66.75], ids=["alone", "among others"])
+@pytest.mark.parametrize("answers", [(), (Answer(0, "down"), Answer(80, "ok"))], ids=["well", "down"])
+def test_an_outlier_that_was_missed_is_held_back_as_ever(
+    ids: Ids, ticks: int, until: float, answers: tuple[Answer, ...]
+) -> None:
+    trades = market_at({121: 130.0, 122: 100.0})
+    outcome = play(
+        Script(
+            trades,
+            downs=((60.25, until),),
+            answers=answers,
+            ids=ids,
+            ticks=ticks,
+            outliers=True,
+            patience=CALM,
+        )
+    )
+    assert right(outcome, lacking=(121,))
+    taken = outcome.pipeline.accounting(0, 0, 0)
+    assert (taken.held_back, taken.balanced) == (1, True)
+    if ticks:
+        held = outcome.pipeline.engine.ticks.between(trades[110][0], trades[130][0])
+        assert [flag == OUTLIER for flag in held["flag"]] == [i == 121 for i in range(110, 130)]
+
+
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+@pytest.mark.parametrize("ticks", [200_000, 0])
+@pytest.mark.parametrize("jump", [118, 122, 132])
+@pytest.mark.parametrize("answers", [(), (Answer(0, "down"), Answer(80, "ok"))], ids=["well", "down"])
+def test_a_jump_of_the_market_amid_an_outage_is_no_outlier(
+    ids: Ids, ticks: int, jump: int, answers: tuple[Answer, ...]
+) -> None:
+    outcome = play(
+        Script(
+            market_at({jump: 130.0}),
+            downs=((60.25, 66.75),),
+            answers=answers,
+            ids=ids,
+            ticks=ticks,
+            outliers=True,
+            patience=CALM,
+        )
+    )
+    assert right(outcome)
+    assert outcome.pipeline.accounting(0, 0, 0).held_back == 0
+
+
+def test_a_bar_that_missed_trades_begin_does_not_open_with_the_next_one() -> None:
+    # The first trade after the outage is late; when the history answers, the bar of the one that was missed
+    # before it is over, and a trade of that bar is still to come.
+    made = ((1.0, 101.0), (20.8, 98.5), (19.75, 105.0), (24.3, 96.0))
+    trades = tuple((START + round(at * SECOND), price, 1.0, 1, 1, i) for i, (at, price) in enumerate(made))
+    script = Script(
+        trades,
+        downs=((1.25, 20.85), (21.35, 24.35)),
+        late=((2, 1.55),),
+        answers=(Answer(0, "down"), Answer(26.3, "ok")),
+        patience=CALM,
+    )
+    outcome = play(script)
+    assert outcome.bars("5sec")[-1] == bars_of(trades, 5)[-1]

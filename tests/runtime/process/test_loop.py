@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 from mdnb.errors import RuntimeUseError, WaitTimeoutError
 from mdnb.runtime.process.bridge import await_call, call, run
-from mdnb.runtime.process.loop import BackgroundLoop, background_loop
+from mdnb.runtime.process.loop import BackgroundLoop, background_loop, spawn_if_running
 from mdnb.runtime.process.registry import cell_key
 from tests.limits import LIMIT_SECONDS
 
@@ -252,3 +253,63 @@ import mdnb
 live = mdnb.live("MNQ", ["1min"], feed="sim://?speed=20", initial_days=0)
 """
     assert _python(code) == "[]"
+
+
+def test_what_fails_in_the_background_is_kept_and_logged_with_where_it_was_raised(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    background = BackgroundLoop()
+    failed = LookupError("as it was")
+    ran = threading.Event()
+
+    async def fail() -> None:
+        ran.set()
+        raise failed
+
+    background.spawn(fail(), "the work")
+    assert ran.wait(LIMIT_SECONDS)
+    background.close()
+    assert list(background.errors) == [("the work", failed)]
+    (record,) = [one for one in caplog.records if one.getMessage() == "background task 'the work' failed"]
+    assert record.levelname == "ERROR"
+    assert record.exc_info is not None
+    assert record.exc_info[1] is failed
+
+
+def test_what_is_to_be_closed_at_the_end_is_closed_though_another_one_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    background = BackgroundLoop()
+    closed = threading.Event()
+
+    async def fail() -> None:
+        raise OSError("gone")
+
+    async def close() -> None:
+        closed.set()
+
+    background.at_exit.extend([fail, close])
+    background.close()
+    assert closed.is_set()
+    assert [name for name, _ in background.errors] == ["exit"]
+    assert not background.thread.is_alive()
+
+    async def late() -> None:
+        raise AssertionError("nothing is begun on a closed loop")
+
+    background.spawn(late())
+    assert [record.getMessage() for record in caplog.records if "exit" in record.getMessage()] == [
+        "background task 'exit' failed"
+    ]
+
+
+def test_what_is_begun_where_there_is_a_loop_is_known_by_its_name() -> None:
+    names: queue.Queue[str | None] = queue.Queue()
+
+    async def note() -> None:
+        task = asyncio.current_task()
+        names.put(None if task is None else task.get_name())
+
+    background_loop().spawn(note(), "a note")
+    spawn_if_running(note(), "another one")
+    assert [names.get(timeout=LIMIT_SECONDS) for _ in range(2)] == ["a note", "another one"]

@@ -11,9 +11,9 @@ import pytest
 
 from tests.limits import LIMIT_SECONDS
 
-_LIVE = 'live = mdnb.live("MNQ", ["1min", "5min"], feed="sim://?speed=600&seed=7", initial_days=0.1)'
+_LIVE = 'live = mdnb.live("MNQ", ["1min", "5min"], feed="sim://?speed=20&seed=7", initial_days=0.1)'
 _SUITE = (
-    'suite = await mdnb.TradingSuite.create("MNQ", ["1min"], feed="sim://?speed=600&seed=7", initial_days=0)'
+    'suite = await mdnb.TradingSuite.create("MNQ", ["1min"], feed="sim://?speed=20&seed=7", initial_days=0)'
 )
 
 SCRIPTS = {

@@ -16,7 +16,7 @@ from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.theme import theme_of
 from tests.limits import LIMIT_SECONDS
-from tests.widgets.chart.charts import Wire
+from tests.widgets.chart.charts import Wire, drawn_by_hand
 from tests.widgets.sources import HandSource, row
 
 
@@ -362,4 +362,20 @@ def test_the_page_tells_its_theme_where_no_probe_does(source: HandSource) -> Non
     chart.set_theme("dark")
     chart._on_message(chart, {"kind": "theme", "theme": "light"}, [])
     assert chart.layout.paper_bgcolor == theme_of("dark").background
+    chart.close()
+
+
+def test_a_zoom_is_kept_when_lines_kind_and_colours_change(source: HandSource) -> None:
+    chart = drawn_by_hand(source)
+    chart.update_layout(xaxis_range=[10, 30], yaxis_range=[95, 105])
+    for change in (
+        lambda: chart.set_overlays(["ema(9)", "rsi(14)"]),
+        lambda: chart.set_overlays([]),
+        lambda: setattr(chart, "kind", "line"),
+        lambda: chart.set_theme("dark"),
+    ):
+        change()
+        chart.draw()
+        assert tuple(chart.layout.xaxis.range) == (10, 30)
+        assert tuple(chart.layout.yaxis.range) == (95, 105)
     chart.close()

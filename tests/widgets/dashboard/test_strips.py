@@ -5,6 +5,7 @@ from __future__ import annotations
 import html.parser
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 import mdnb
@@ -54,7 +55,8 @@ def test_alignment_shows_the_figures_of_the_analysis() -> None:
         assert [tile.label for tile in state.tiles] == ["Alignment", "1m", "5m", "1h"]
         overall = state.tiles[0]
         assert overall.value == f"▲ {found.score:+.2f}"
-        assert (overall.small, overall.tone) == (found.trend_direction, "up") == ("bullish", "up")
+        assert (found.trend_direction, found.confirmed) == ("bullish", True)
+        assert (overall.small, overall.tone) == ("bullish, confirmed", "up")
         assert overall.gauge == Gauge(found.score, found.null_band)
         trend = found.timeframes["1min"]
         assert trend.significant
@@ -76,13 +78,34 @@ def test_a_trend_that_may_be_chance_has_a_hollow_arrow_and_no_colour() -> None:
         assert tile.small == f"p {trend.p_value:.3f}"
 
 
+def test_what_all_timeframes_say_and_chance_says_too_is_hollow() -> None:
+    prices = 100.0 + np.cumsum(np.random.default_rng(3).normal(0.02, 1.0, 400)).round(2)
+    with open_market(HandFeed(minutes(-400, 400, lambda i: float(prices[i]))), "1min", "5min") as market:
+        overall, found = AlignmentStrip(market.data).state().tiles[0], market.alignment()
+        assert found.confirmed is False
+        assert overall.value[0] in "△▽"
+        assert (overall.small, overall.tone) == (found.trend_direction, "")
+        assert "not confirmed" in overall.hint
+
+
+@pytest.mark.parametrize("method", ["ema", "macd"])
+def test_signs_of_averages_have_an_arrow_each(method: str) -> None:
+    feed = HandFeed(minutes(-400, 400, _rising))
+    with open_market(feed, "1min", "5min", "1hour") as market:
+        state, found = AlignmentStrip(market.data, method=method).state(), market.alignment(method=method)
+        assert state.tiles[0].gauge == Gauge(found.score, found.null_band)
+        for name, label in (("1min", "1m"), ("5min", "5m")):
+            assert _tile(state, label).value.endswith(f" {found.readings[name]:+.0f}")
+        assert (_tile(state, "1h").value, _tile(state, "1h").small) == ("–", f"7 of {found.wanted} bars")
+
+
 def test_too_few_bars_are_counted() -> None:
     feed = HandFeed(minutes(-30, 30))
     with open_market(feed, "1min", "5min") as market:
         state = AlignmentStrip(market.data).state()
         tile = _tile(state, "5m")
-        # The last one has ended this moment, and counts when its grace is over.
-        assert (tile.value, tile.small, tile.tone) == ("–", "5 of 20 bars", "muted")
+        # The last one has ended this moment; of a history it counts as soon as it can be read.
+        assert (tile.value, tile.small, tile.tone) == ("–", "6 of 20 bars", "muted")
         with open_market(HandFeed(), "1min") as empty:
             (overall, _) = AlignmentStrip(empty.data).state().tiles
             assert (overall.value, overall.gauge) == ("–", None)
@@ -100,6 +123,24 @@ def test_options_of_the_analysis_and_timeframes_are_obeyed() -> None:
         with pytest.raises(TimeframeError):
             AlignmentStrip(market.data, ["4hour"])
         market.data.remove_timeframe("5min")
+        assert [tile.label for tile in strip.state().tiles] == ["Alignment", "1m"]
+
+
+@pytest.mark.parametrize("weights", ["equal", {"1min": 1.0, "5min": 2.0}])
+def test_a_timeframe_that_goes_while_it_is_looked_at_is_left_out(weights: object) -> None:
+    with open_market(HandFeed(minutes(-400, 400, _rising)), "1min", "5min") as market:
+        strip = AlignmentStrip(market.data, ["1min", "5min"], weights=weights)
+        engine = market.data.engine
+        asked = engine.has_timeframe
+
+        def has(name: object) -> bool:
+            found = asked(name)
+            if name == "5min" and found:
+                # As another thread does that was a moment later.
+                engine.remove_timeframe("5min")
+            return found
+
+        engine.has_timeframe = has  # type: ignore[method-assign]
         assert [tile.label for tile in strip.state().tiles] == ["Alignment", "1m"]
 
 

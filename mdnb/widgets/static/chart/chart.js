@@ -3,6 +3,7 @@
 import { Annotations } from "./annotations.js";
 import { Bars, NAMES, OPEN } from "./bars.js";
 import { revive, typed, unpack } from "./decode.js";
+import { showsOthers } from "./figure.js";
 import { KernelWatch } from "./kernel_watch.js";
 import { OPEN_CHARTS, leaveLink } from "./linking.js";
 import { Modes } from "./modes.js";
@@ -126,9 +127,9 @@ export class Chart {
     } else if (message.kind === "mode") {
       this.modes.take(message);
     } else if (message.kind === "figure") {
-      const { symbol, timeframe } = this.look;
+      const before = this.look;
       this.takeFigure();
-      const other = symbol !== this.look.symbol || timeframe !== this.look.timeframe;
+      const other = showsOthers(before, this.look);
       for (const view of this.views) view.remake(other);
     } else if (message.kind === "download") {
       const view = [...this.views].at(-1);

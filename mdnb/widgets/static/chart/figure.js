@@ -24,3 +24,12 @@ export function traceIndex(gd, uid) {
 export function traceOf(gd, uid) {
   return gd.data.find((trace) => trace.uid === uid);
 }
+
+/**
+ * Return whether a figure shows bars of another symbol or timeframe, of which a zoom says nothing.
+ * @param {{ symbol: string, timeframe: string }} before
+ * @param {{ symbol: string, timeframe: string }} now
+ */
+export function showsOthers(before, now) {
+  return before.symbol !== now.symbol || before.timeframe !== now.timeframe;
+}

@@ -56,6 +56,14 @@ export class LastPrice {
     const price = this.chart.ahead ?? bars.at(bars.end - 1, CLOSE);
     const rising = price >= bars.at(bars.end - 1, OPEN);
     const y = area.prices.up(price);
+    if (!Number.isFinite(y)) {
+      // Of zero and below there is no place on a logarithmic axis; the legend says so.
+      set(this.paths.last, { d: "" });
+      label.hide();
+      this.left.hide();
+      this.drawQuote();
+      return;
+    }
     const inside = y >= area.top - 1 && y <= area.bottom + 1;
     const colour = rising ? colours.up : colours.down;
     set(this.paths.last, { d: this.level(y), stroke: colour });
@@ -102,7 +110,8 @@ export class LastPrice {
    * @param {string} stroke
    */
   drawSide(path, price, stroke) {
-    const d = Number.isFinite(price) ? this.level(this.area.prices.up(price)) : "";
+    const y = this.area.prices.up(price);
+    const d = Number.isFinite(y) ? this.level(y) : "";
     set(path, { d, stroke, "stroke-opacity": 0.6, "stroke-width": 1 });
   }
 }

@@ -10,6 +10,16 @@ import { CLOSE, HIGH, LOW, OPEN, VOLUME } from "./bars.js";
 /** What is left out where there is no room: the volume, then all prices but the close. */
 const SHORTENED = /** @type {const} */ ([["volume"], ["open", "high", "low"]]);
 const MOST_LENGTHS = 100;
+/** Room for the badge in pixels, and for each letter of a venue's name before it. */
+const BADGE_WIDTH = 120;
+const LETTER_WIDTH = 7;
+
+/**
+ * Return what is to be said of a bar that an axis has no place for: on a logarithmic one there is no zero.
+ * @param {string} type the axis'
+ * @param {number} low the bar's
+ */
+export const unplaced = (type, low) => (type === "log" && low <= 0 ? " (log axis: not drawn at zero and below)" : "");
 
 export class Legend {
   /** @param {{ chart: Chart, area: PlotArea, appearance: Appearance }} given */
@@ -48,6 +58,7 @@ export class Legend {
       change: change.node,
       volume: volume.node,
       dot: html(this.badge, "span", {}, "● "),
+      venue: html(this.badge, "span"),
       status: html(this.badge, "span"),
     };
     /** What the length was fitted to last: the room, and how many letters. */
@@ -68,7 +79,7 @@ export class Legend {
     const before = at > bars.first ? bars.at(at - 1, CLOSE) : open;
     const change = close - before;
     say(texts.symbol, chart.look.symbol);
-    say(texts.timeframe, ` · ${chart.look.timeframe}`);
+    say(texts.timeframe, ` · ${chart.look.timeframe}${unplaced(area.prices.type, bars.at(at, LOW))}`);
     say(texts.open, prices.format(open));
     say(texts.high, prices.format(bars.at(at, HIGH)));
     say(texts.low, prices.format(bars.at(at, LOW)));
@@ -81,7 +92,8 @@ export class Legend {
     const top = Math.max(area.top - 23, 7);
     const width = area.right - area.left;
     set(this.badge, { style: `right:${area.width - area.right + 2}px;top:${top + 1}px` });
-    const room = `top:${top}px;max-width:${Math.max(60, width - 120)}px`;
+    const badge = BADGE_WIDTH + LETTER_WIDTH * (texts.venue.textContent?.length ?? 0);
+    const room = `top:${top}px;max-width:${Math.max(60, width - badge)}px`;
     set(this.line, { style: `${room};--mdnb-value:${close >= open ? colours.up : colours.down}` });
     this.shorten(width);
   }
@@ -91,6 +103,8 @@ export class Legend {
     const { text, tone, latency } = this.chart.modes.status;
     const known = tone === "live" && latency !== undefined && Number.isFinite(latency);
     const delay = known ? ` · ${Math.max(latency, 0).toFixed(0)} ms` : "";
+    const { venue } = this.chart.look;
+    say(texts.venue, venue ? `${venue} · ` : "");
     say(texts.status, `${tone === "live" ? "live" : text}${delay}`);
     set(texts.dot, { style: `color:${this.appearance.colours[tone]}` });
   }

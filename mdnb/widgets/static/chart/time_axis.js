@@ -5,9 +5,10 @@ import { TIME } from "./bars.js";
 /** @typedef {import("./bars.js").Bars} Bars */
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720]; // minutes between labels
+const QUARTER = 900_000;
 const DAY = 86_400_000;
 
-/** A time zone's clock. Offsets change on the hour, so one look-up an hour of bars is enough. */
+/** A time zone's clock. Offsets change on a quarter of an hour, so one look-up for each of these is enough. */
 export class Zone {
   /** @param {string} given its name; empty: the page's own */
   constructor(given) {
@@ -25,7 +26,7 @@ export class Zone {
     this.day = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", weekday: "short" });
     this.month = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", month: "short" });
     this.short = new Intl.DateTimeFormat("en-US", { timeZone: name, timeZoneName: "short" });
-    /** @type {Map<number, number>} by hour */
+    /** @type {Map<number, number>} by quarter of an hour */
     this.offsets = new Map();
   }
 
@@ -34,14 +35,14 @@ export class Zone {
    * @param {number} ms
    */
   local(ms) {
-    const hour = Math.floor(ms / 3_600_000);
-    let offset = this.offsets.get(hour);
+    const quarter = Math.floor(ms / QUARTER);
+    let offset = this.offsets.get(quarter);
     if (offset === undefined) {
-      const at = hour * 3_600_000;
+      const at = quarter * QUARTER;
       const held = Object.fromEntries(this.parts.formatToParts(at).map((part) => [part.type, +part.value]));
       const { year, month, day, hour: h, minute, second } = held;
       offset = Date.UTC(year, month - 1, day, h, minute, second) - at;
-      this.offsets.set(hour, offset);
+      this.offsets.set(quarter, offset);
     }
     return ms + offset;
   }

@@ -315,7 +315,7 @@ export class View {
     this.rebuild();
     // Bars of another timeframe have other numbers.
     if (other) this.goLatest();
-    else this.retakeRanges();
+    else this.viewport.retake();
     this.sync.topVolume = 0;
     this.viewport.forgetPrices();
     this.colour();
@@ -330,17 +330,11 @@ export class View {
 
   /** Show other bars than before: another timeframe, or the same ones after a change of history. */
   restart() {
-    this.retakeRanges();
+    this.viewport.retake();
     this.sync.restart();
     this.viewport.forgetPrices();
     this.paint();
     this.moved(true);
-  }
-
-  /** A zoom stands; what was made for the bars of before is made for these. */
-  retakeRanges() {
-    const { viewport } = this;
-    if (!viewport.zoomed && !viewport.fixedPrices) viewport.take(null, viewport.givenPrices());
   }
 
   /**

@@ -85,6 +85,11 @@ export class Viewport {
     this.tell();
   }
 
+  /** Other bars or lines are shown: a zoom stands; what was made for those of before is made for these. */
+  retake() {
+    if (!this.zoomed && !this.fixedPrices) this.take(null, this.givenPrices());
+  }
+
   /**
    * Take a range of prices, or one end of it: the other is where the bars end.
    * @param {Ends | null | undefined} y

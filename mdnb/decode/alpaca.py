@@ -1,0 +1,182 @@
+"""Alpaca's stream of US shares, version 2: arrays of messages, each with its kind under ``T``.
+
+Sources: docs.alpaca.markets (WebSocket stream; real-time stock data), checked on messages captured in 2026.
+
+* Times are RFC 3339 to the nanosecond. Sizes of trades are shares; those of quotes are as Alpaca writes them,
+  which its forum calls round lots of a hundred shares.
+* Nothing says which side took: it is 0. A price of zero in a quote is a side without an order.
+* A trade's number ``i`` is its exchange's own: on one exchange it is another one for each trade, and those of
+  two exchanges may be alike. The stream of tests gives all of its trades the same.
+* All trades are taken, whatever their conditions ``c``: rows have no place for them. Alpaca's bars are made
+  without some (odd lots, late reports, average prices), and are not those of all trades.
+* A bar ``b`` is closed when it comes; ``u`` is one of before with late trades, and takes its place. Its
+  turnover is unknown (vwap is rounded).
+* Corrections ``c`` and cancellations ``x`` of trades are counted as control: rows have no place for them, so
+  that the trade stays as it was. So are daily bars, halts, price bands and imbalances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from mdnb.decode.fields import (
+    add_bar,
+    add_quote,
+    add_records,
+    add_trade,
+    check_keys,
+    decode_frames,
+    refuse_duplicates,
+    reply_text,
+)
+from mdnb.rows import Batch, Reply
+from mdnb.venue_fields import Identifier, Price, Size, Symbol, UnusableError, iso_ns, typed
+
+__all__ = ["Decoder"]
+
+_NAN = float("nan")
+
+
+class _Trade(msgspec.Struct, tag="t", tag_field="T", gc=False):
+    S: Symbol
+    p: Price
+    s: Size
+    t: str
+    i: Identifier = -1
+
+
+class _Quote(msgspec.Struct, tag="q", tag_field="T", gc=False):
+    S: Symbol
+    bp: Price
+    bs: Size
+    ap: Price
+    as_: Size = msgspec.field(name="as")
+    t: str
+
+
+class _Bar(msgspec.Struct, tag="b", tag_field="T", gc=False):
+    S: Symbol
+    o: Price
+    h: Price
+    c: Price
+    v: Size
+    t: str
+    low: Price = msgspec.field(name="l")
+    n: Identifier = 0
+
+
+class _UpdatedBar(_Bar, tag="u", tag_field="T", gc=False):
+    pass
+
+
+class _Other(msgspec.Struct, gc=False):
+    T: str
+    msg: str = ""
+    code: int = 0
+    t: str = ""
+
+
+_Data = _Trade | _Quote | _Bar | _UpdatedBar
+
+_data = typed(list[_Data])
+_datum: Callable[[str], _Data] = msgspec.json.Decoder(_Data, strict=False).decode
+_other = typed(_Other)
+_records = typed(list[msgspec.Raw])
+
+# The colons of a message as it is documented, with those of its time.
+_COLONS: dict[type, int] = {_Trade: 11, _Quote: 13, _Bar: 12, _UpdatedBar: 12}
+# Corrections, cancellations, daily bars, halts, price bands, imbalances; the greeting; what is subscribed.
+_NOTICES = frozenset({"c", "x", "d", "s", "l", "i", "success", "subscription", "error"})
+
+
+class Decoder:
+    """Decodes frames of Alpaca's stream of shares.
+
+    Examples
+    --------
+    >>> frame = (
+    ...     '[{"T":"t","S":"FAKEPACA","i":1,"x":"N","p":134.56,"s":3,"c":[" "],"z":"A",'
+    ...     '"t":"2026-09-15T11:01:53.291535755Z"}]'
+    ... )
+    >>> Decoder().feed([frame]).trades
+    {'FAKEPACA': [(1789470113291535755, 134.56, 3.0, 1, 0, 1)]}
+    """
+
+    def feed(self, frames: Sequence[str | bytes]) -> Batch:
+        """Decode frames that were read together, in order."""
+        return decode_frames(frames, _frame)
+
+
+def _frame(text: str, batch: Batch) -> None:
+    try:
+        messages = _data(text)
+        check_keys(text, sum(_COLONS[type(message)] for message in messages))
+        rows = [_row(message) for message in messages]
+    except ValueError:
+        # Of another kind, or one of them is wrong.
+        messages, rows = [], []
+    for message, row in zip(messages, rows, strict=True):
+        _HANDLERS[type(message)](batch, message.S, row)
+    if not rows:
+        _one_by_one(text, batch)
+
+
+def _one_by_one(text: str, batch: Batch) -> None:
+    refuse_duplicates(text)
+    records = _records(text)
+    if not records:
+        raise UnusableError("no message in the frame")
+    if len(records) == 1:
+        # Refused, it is refused as it came.
+        _message(str(records[0], "utf-8"), batch)
+    else:
+        add_records(records, _message, batch)
+
+
+def _message(text: str, batch: Batch) -> None:
+    other = _other(text)
+    if other.T in _NOTICES:
+        _add_notice(other, batch)
+        return
+    if other.T not in ("t", "q", "b", "u"):
+        raise UnusableError("unknown message")
+    message = _datum(text)
+    _HANDLERS[type(message)](batch, message.S, _row(message))
+
+
+def _row(message: _Data) -> Any:
+    ns = iso_ns(message.t)
+    if isinstance(message, _Trade):
+        return ns, message.p, message.s, 1, 0, message.i
+    if isinstance(message, _Quote):
+        return ns, *_side(message.bp, message.bs), *_side(message.ap, message.as_)
+    return ns, message.o, message.h, message.low, message.c, message.v, message.n, _NAN
+
+
+def _side(price: float, size: float) -> tuple[float, float]:
+    return (price, size) if price else (_NAN, _NAN)
+
+
+def _add_minute(batch: Batch, symbol: str, row: Any) -> None:
+    add_bar(batch, symbol, "1min", row, True)
+
+
+_HANDLERS: dict[type, Callable[[Batch, str, Any], None]] = {
+    _Trade: add_trade,
+    _Quote: add_quote,
+    _Bar: _add_minute,
+    _UpdatedBar: _add_minute,
+}
+
+
+def _add_notice(other: _Other, batch: Batch) -> None:
+    ns = iso_ns(other.t) if other.t else 0
+    if other.T == "error":
+        batch.replies.append(Reply(0, False, reply_text(other.msg), {"code": other.code}))
+    elif other.T == "subscription" or (other.T == "success" and other.msg != "connected"):
+        batch.replies.append(Reply(0, True))
+    batch.control += 1
+    batch.clock_ns = max(batch.clock_ns, ns)

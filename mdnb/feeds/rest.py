@@ -1,0 +1,249 @@
+"""Asking a venue over HTTP: as often as it allows, answers typed, refusals in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
+from mdnb.feeds.endpoint import after, is_loopback, why_lost
+from mdnb.feeds.rate_limit import RateLimit, RateLimiter
+from mdnb.feeds.timeouts import Timeouts, Wall
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["MAX_ANSWER_BYTES", "Complaint", "Rest", "message_of"]
+
+MAX_ANSWER_BYTES = 2**26
+"""Larger answers, unpacked, are broken off before they can fill the memory."""
+
+_T = TypeVar("_T")
+
+Complaint = Callable[[int, bytes], FeedError | None]
+"""Called with the status and the body of each answer; returns the error that is said there, or None."""
+
+_BUSY = frozenset({408, 418, 425, 429, *range(500, 600)})
+_HINTS = {
+    401: "check the credentials",
+    403: "check the credentials, or whether the venue serves your region",
+    451: "not served in this region",
+}
+# httpx logs whole addresses at INFO: no credentials there, unless somebody asks for it by name.
+if logging.getLogger("httpx").level == logging.NOTSET:
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class Rest:
+    """A venue's HTTP interface.
+
+    Certificates are always verified. Proxies are those of the environment (``HTTPS_PROXY``), except on the
+    way to this machine. Redirections are not followed.
+
+    Parameters
+    ----------
+    url
+        ``https://``, or ``http://`` to this machine.
+    rate_limit
+        How often the venue may be asked.
+    complaint
+        Reads the venue's own way to say no, which may come with status 200.
+    headers
+        Asked for each request: credentials go here, so that a fresh token is taken, and nowhere else.
+    timeouts, wall
+        What it waits for, and by which clock.
+
+    Attributes
+    ----------
+    host
+        The address without its path, as it may be shown.
+    ban_seconds
+        For how long nothing is asked after a refusal for too many requests that names no time.
+    limiter
+        Keeps to the rate limit.
+
+    Raises
+    ------
+    FeedError
+        When the address is none of these.
+
+    Examples
+    --------
+    >>> Rest("https://venue.example/api?key=s3cret", RateLimit(1, 1.0))
+    Traceback (most recent call last):
+        ...
+    mdnb.errors.FeedError: a REST interface's address has a host and a path; got one with a query or a user
+    >>> Rest("https://venue.example/s3cret", RateLimit(1, 1.0))
+    Rest(https://venue.example)
+    """
+
+    def __init__(
+        self,
+        url: str,
+        rate_limit: RateLimit,
+        *,
+        complaint: Complaint | None = None,
+        headers: Callable[[], Mapping[str, str]] | None = None,
+        timeouts: Timeouts | None = None,
+        wall: Wall | None = None,
+    ) -> None:
+        self.host = _checked(url)
+        self._url = url.rstrip("/")
+        self.limiter = RateLimiter(rate_limit, wall)
+        self._complaint = complaint
+        self._headers = headers
+        self._timeouts = timeouts or Timeouts()
+        self.ban_seconds = 5.0
+        self._client: httpx.AsyncClient | None = None
+
+    async def get(self, path: str, into: type[_T], weight: int = 1, **query: str | float) -> _T:
+        """Return the answer to a GET, as a type of msgspec.
+
+        Parameters
+        ----------
+        path
+            Begins with a slash.
+        into
+            What the answer is: a Struct, ``list[...]``, a tuple. Numbers may be written as text.
+        weight
+            What the venue counts the request for.
+        **query
+            What stands after the question mark.
+
+        Raises
+        ------
+        FeedBusyError
+            When the venue does not answer now (408, 418, 425, 429, 5xx).
+        FeedRefusedError
+            When it will not.
+        FeedError
+            When it cannot be reached, or answers something else.
+        """
+        return _typed(await self._ask("GET", path, weight, params=query), into, self._where(path))
+
+    async def post(self, path: str, into: type[_T], body: object, weight: int = 1) -> _T:
+        """Return the answer to a POST of JSON; raises as `get` does."""
+        content = {"content": json.dumps(body), "headers": {"Content-Type": "application/json"}}
+        return _typed(await self._ask("POST", path, weight, **content), into, self._where(path))
+
+    async def close(self) -> None:
+        """Close the connections; calling it again does nothing."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _where(self, path: str) -> str:
+        return f"{urlsplit(self.host).netloc}{path}"
+
+    async def _ask(self, method: str, path: str, weight: int, **given: Any) -> bytes:
+        import httpx
+
+        if self._client is None:
+            seconds = httpx.Timeout(self._timeouts.reply, connect=self._timeouts.open)
+            self._client = httpx.AsyncClient(timeout=seconds, trust_env=not is_loopback(self.host))
+        await self.limiter.wait(weight)
+        try:
+            # A server that sends a byte now and then holds a timeout of each read up for ever.
+            async with (
+                asyncio.timeout(2 * self._timeouts.reply),
+                self._client.stream(method, self._url + path, auth=self._signed, **given) as answer,
+            ):
+                body = await _body(answer, self._where(path))
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            raise _failure(error, self._where(path)) from None
+        self._judge(answer.status_code, answer.headers.get("Retry-After"), body, path)
+        return body
+
+    def _signed(self, request: httpx.Request) -> httpx.Request:
+        # Here and in no variable of `_ask`, which tracebacks show: these may be credentials.
+        if self._headers is not None:
+            request.headers.update(self._headers())
+        return request
+
+    def _judge(self, status: int, retry_after: str | None, body: bytes, path: str) -> None:
+        said = self._complaint(status, body) if self._complaint else None
+        if status in _BUSY or isinstance(said, FeedBusyError):
+            named = said.retry_after if isinstance(said, FeedBusyError) else 0.0
+            seconds = max(after(retry_after), named)
+            if status in (418, 429) or isinstance(said, FeedBusyError):
+                # Who goes on asking is banned, by several venues for hours.
+                self.limiter.hold(seconds or self.ban_seconds)
+            raise FeedBusyError(f"{self._where(path)}: {said or f'HTTP {status}'}", seconds)
+        if said is not None:
+            raise said
+        if not 200 <= status < 300:
+            hint = f": {_HINTS[status]}" if status in _HINTS else ""
+            raise FeedRefusedError(f"{self._where(path)} refused with HTTP {status}{hint}")
+
+    def __repr__(self) -> str:
+        return f"Rest({self.host})"
+
+
+class _Said(msgspec.Struct):
+    message: str
+
+
+def message_of(body: bytes) -> str | None:
+    """Return what an answer ``{"message": ...}`` says; None where it is none.
+
+    Examples
+    --------
+    >>> message_of(b'{"message":"NotFound"}'), message_of(b"<html>")
+    ('NotFound', None)
+    """
+    try:
+        return msgspec.json.decode(body, type=_Said).message
+    except (ValueError, RecursionError):
+        return None
+
+
+def _checked(url: str) -> str:
+    """Return an address as it may be shown: without its path, which may hold a token."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise FeedError("a REST interface's address must begin with https:// or http:// and name a host")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise FeedError("a REST interface's address has a host and a path; got one with a query or a user")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise FeedError(f"plain http:// is for this machine only; write https:// for {parts.hostname}")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+async def _body(answer: httpx.Response, where: str) -> bytes:
+    held = bytearray()
+    async for part in answer.aiter_bytes():
+        held += part
+        if len(held) > MAX_ANSWER_BYTES:
+            raise FeedError(f"{where}: the answer has more than {MAX_ANSWER_BYTES // 10**6} MB")
+    return bytes(held)
+
+
+def _typed(body: bytes, into: type[_T], where: str) -> _T:
+    try:
+        return msgspec.json.decode(body, type=into, strict=False)
+    except (ValueError, RecursionError) as error:
+        what = str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"
+        raise FeedError(f"{where}: the answer is not what was expected: {what}") from None
+
+
+def _failure(error: Exception, where: str) -> FeedError:
+    """Return in plain words why there is no answer; httpx's own text may quote an address with its query."""
+    import httpx
+
+    cause: BaseException = error
+    while cause.__cause__ is not None or cause.__context__ is not None:
+        cause = cause.__cause__ or cause.__context__ or cause
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return FeedRefusedError(f"{where}: the certificate does not hold: {cause.verify_message}")
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
+        return FeedError(f"{where}: no answer in time")
+    if isinstance(cause, OSError):
+        return FeedError(f"{where}: {why_lost(cause)}")
+    return FeedError(f"{where}: the connection broke ({type(error).__name__})")

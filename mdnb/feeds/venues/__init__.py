@@ -1,0 +1,1 @@
+"""Adapters of venues, one file each."""

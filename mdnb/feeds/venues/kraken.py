@@ -1,0 +1,221 @@
+"""Kraken, spot: web socket v2, and the public REST interface.
+
+Sources: docs.kraken.com (Websockets v2; REST: AssetPairs, OHLC, Trades, rate limits).
+
+* Trade ids rise by one a trade, and its trades reach back to the first: whatever was missed is fetched by id.
+* Bars reach back 720 of each interval; the last row of an answer is the bar that is being made.
+* Once something is subscribed a heartbeat comes each second in which nothing else does.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeVar
+
+import msgspec
+
+from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
+from mdnb.feeds.base import Channel
+from mdnb.feeds.offers import Offers
+from mdnb.feeds.paging import Page, collect
+from mdnb.feeds.rate_limit import RateLimit
+from mdnb.feeds.symbols import VenueSymbol
+from mdnb.feeds.timeouts import Liveness
+from mdnb.feeds.venue import VenueFeed
+from mdnb.rows import BarRow, Levels, TradeRow
+from mdnb.venue_fields import Identifier, Price, Size, decimal_ns
+
+__all__ = ["KrakenFeed"]
+
+_PAGE_ROWS = 1000
+_SECOND = 1_000_000_000
+_BUSY = ("EAPI:Rate limit", "EGeneral:Too many requests", "EService:")
+_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
+
+
+class _Pair(msgspec.Struct):
+    altname: str
+    wsname: str = ""
+    status: str = "online"
+    tick_size: Price | None = None
+    pair_decimals: int = 0
+    lot_decimals: int = 8
+
+
+class _Pairs(msgspec.Struct):
+    result: dict[str, _Pair] = {}
+
+
+_Trade = tuple[Price, Size, msgspec.Raw, Literal["b", "s"], str, str, Identifier]
+_Candle = tuple[int, Price, Price, Price, Price, Price, Size, Identifier]
+
+
+_Row = TypeVar("_Row", _Trade, _Candle)
+
+
+class _Answer(msgspec.Struct):
+    result: dict[str, msgspec.Raw] = {}
+
+
+class KrakenFeed(VenueFeed):
+    """Kraken's spot markets.
+
+    Parameters
+    ----------
+    url, rest
+        Where to connect instead of Kraken's own addresses.
+    depth
+        Levels a side of the order book: 10, 25, 100, 500 or 1000.
+    backoff, timeouts, wall, liveness
+        As `VenueFeed` has them.
+
+    Raises
+    ------
+    OptionError
+        When there is no book of that depth.
+    FeedError
+        When an address cannot be used.
+
+    Examples
+    --------
+    >>> KrakenFeed(depth=25)
+    KrakenFeed(wss://ws.kraken.com)
+    """
+
+    dialect = "kraken"
+    ids = "sequential"
+    liveness = Liveness("frames", stale_seconds=5.0, dead_seconds=10.0)
+    stream_url = "wss://ws.kraken.com/v2"
+    rest_url = "https://api.kraken.com"
+    rate_limit = RateLimit(1, 1.0)
+    intervals: ClassVar[Mapping[str, str]] = {
+        "1min": "1",
+        "5min": "5",
+        "15min": "15",
+        "30min": "30",
+        "1hour": "60",
+        "4hour": "240",
+        "1day": "1440",
+    }
+    bars_back = 720.0
+    book_levels = 10
+    depths = (10, 25, 100, 500, 1000)
+    # With how many decimals prices and sizes are written, which a checksum goes by.
+    _digits: Mapping[str, tuple[int, int]] = {}
+    offers = Offers(title="Kraken", bars=("1min",), history="all trades, 720 bars of each timeframe")
+
+    async def list_symbols(self) -> list[VenueSymbol]:
+        """Ask for the asset pairs that are traded now."""
+        answer = await self.rest.get("/0/public/AssetPairs", _Pairs)
+        traded = [pair for pair in answer.result.values() if pair.wsname and pair.status == "online"]
+        symbols = [_symbol(pair) for pair in traded]
+        self._digits = {
+            symbol.name: (pair.pair_decimals, pair.lot_decimals)
+            for symbol, pair in zip(symbols, traded, strict=True)
+        }
+        return symbols
+
+    async def ask_for(self, symbols: Sequence[VenueSymbol], channels: Sequence[Channel], *, on: bool) -> None:
+        """Subscribe to channels of symbols, or unsubscribe: one message a channel."""
+        names = [symbol.name for symbol in symbols]
+        for channel in channels:
+            await self.request("subscribe" if on else "unsubscribe", **self._params(channel), symbol=names)
+
+    def book_checksum(self, symbol: str) -> Callable[[Levels, Levels], int] | None:
+        """Return Kraken's sum of the ten best levels a side (docs.kraken.com, book checksum of v2)."""
+        return functools.partial(_checksum, self._digits[self.listed(symbol).name])
+
+    def _params(self, channel: Channel) -> dict[str, Any]:
+        # What was traded before is asked of the history, by id.
+        said: dict[Channel, dict[str, Any]] = {
+            "trades": {"channel": "trade", "snapshot": False},
+            "quotes": {"channel": "ticker", "event_trigger": "bbo"},
+            "depth": {"channel": "book", "depth": self.book_levels},
+            "bars": {"channel": "ohlc", "interval": 1},
+        }
+        return said[channel]
+
+    def encode_request(self, op: str, request_id: int, fields: Mapping[str, Any]) -> str:
+        """Return a request as Kraken reads it."""
+        return json.dumps({"method": op, "params": fields, "req_id": request_id})
+
+    async def ask_bars(self, symbol: VenueSymbol, interval: str, start_ns: int, end_ns: int) -> list[BarRow]:
+        """Return closed bars that start in ``[start_ns, end_ns)``, oldest first."""
+        answer = await self.rest.get(
+            "/0/public/OHLC",
+            _Answer,
+            pair=symbol.history_name,
+            interval=interval,
+            since=max(start_ns // _SECOND - 1, 0),
+        )
+        self.on_page()
+        committed = int(bytes(answer.result.pop("last", b"0")))
+        rows = _rows(answer, list[_Candle])
+        return [
+            (at * _SECOND, o, h, low, c, volume, count, float("nan"))
+            for at, o, h, low, c, _vwap, volume, count in rows
+            if at <= committed
+        ]
+
+    async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
+        """Return the trades of ``[start_ns, end_ns)``, oldest first."""
+        pair = self.listed(symbol).history_name
+
+        async def ask(since: int) -> Page[TradeRow, int]:
+            answer = await self.rest.get(
+                "/0/public/Trades", _Answer, pair=pair, since=since, count=_PAGE_ROWS
+            )
+            answer.result.pop("last", None)
+            rows = [_trade(row) for row in _rows(answer, list[_Trade])]
+            is_last = len(rows) < _PAGE_ROWS or rows[-1][0] >= end_ns
+            # The next page begins with the trades of this one's last instant, which may go on there.
+            return Page(rows, None if is_last else rows[-1][0] - 1)
+
+        rows = await collect(ask, max(start_ns - 1, 0), key=lambda row: row[5], on_page=self.on_page)
+        return [row for row in rows if start_ns <= row[0] < end_ns]
+
+    def complaint(self, status: int, body: bytes) -> FeedError | None:
+        """Return the error that Kraken names, which it does with status 200."""
+        if not body.startswith(b'{"error":["'):
+            return None
+        said = ", ".join(msgspec.json.decode(body, type=_Complaint).error)
+        kind = FeedBusyError if said.startswith(_BUSY) else FeedRefusedError
+        return kind(f"Kraken says {said}")
+
+
+class _Complaint(msgspec.Struct):
+    error: list[str]
+
+
+def _rows(answer: _Answer, into: type[list[_Row]]) -> list[_Row]:
+    """Return what stands beside ``last``, under whatever name the pair has there."""
+    held = next(iter(answer.result.values()), b"[]")
+    try:
+        return msgspec.json.decode(held, type=into, strict=False)
+    except msgspec.ValidationError as error:
+        raise FeedError(f"Kraken's history is not what was expected: {error}") from None
+
+
+def _trade(row: _Trade) -> TradeRow:
+    return decimal_ns(str(row[2], "ascii")), row[0], row[1], 1, 1 if row[3] == "b" else -1, row[6]
+
+
+def _checksum(digits: tuple[int, int], bids: Levels, asks: Levels) -> int:
+    """Return the CRC-32 of prices and sizes, asks first, without points and leading zeros."""
+    text = "".join(
+        f"{value:.{places}f}".replace(".", "").lstrip("0")
+        for side in (asks, bids)
+        for level in side[:10]
+        for value, places in zip(level, digits, strict=True)
+    )
+    return zlib.crc32(text.encode())
+
+
+def _symbol(pair: _Pair) -> VenueSymbol:
+    base, quote = (_NAMES.get(part, part) for part in pair.wsname.split("/"))
+    return VenueSymbol(
+        f"{base}/{quote}", base, quote, pair.tick_size, 10.0**-pair.lot_decimals, history_name=pair.altname
+    )

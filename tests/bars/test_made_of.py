@@ -1,0 +1,93 @@
+"""Timeframes that a recording of bars cannot give are refused, and what can be given is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import mdnb
+from mdnb.errors import TimeframeError
+from tests.limits import LIMIT_SECONDS
+from tests.manager.hand import HandFeed, open_market
+
+MINUTES = "dataset:gold-minutes"
+NOT_OF_MINUTES = ["5sec", "15sec", "30sec", "90sec", "150sec"]
+
+
+def play(timeframe: str, *others: str) -> object:
+    return mdnb.play(MINUTES, [timeframe, *others], symbol="GC")
+
+
+def live(timeframe: str, *others: str) -> object:
+    feed = f"replay:{MINUTES}?speed=max"
+    return mdnb.live("GC", [timeframe, *others], feed=feed, initial_days=0, progress=False)
+
+
+@pytest.mark.parametrize("begin", [play, live])
+@pytest.mark.parametrize("timeframe", NOT_OF_MINUTES)
+def test_a_timeframe_that_minutes_do_not_make_is_refused_before_any_step(
+    begin: Callable[..., object], timeframe: str
+) -> None:
+    said = f"{timeframe} bars cannot be made of 1min bars, which is all there is of GC. Possible are 1min and"
+    for others in ([], ["1min"]):
+        with pytest.raises(TimeframeError, match=said):
+            begin(timeframe, *others)
+
+
+@pytest.mark.parametrize("begin", [play, live])
+@pytest.mark.parametrize("timeframe", ["100tick", "1000vol", "1Mdollar"])
+def test_bars_of_trades_are_refused_where_there_are_none(
+    begin: Callable[..., object], timeframe: str
+) -> None:
+    with pytest.raises(TimeframeError, match=f"{timeframe} bars are made of trades, and there are only 1min"):
+        begin(timeframe)
+
+
+def test_a_timeframe_added_later_is_refused_alike_and_changes_nothing() -> None:
+    with mdnb.live(
+        "GC", ["2min", "7min"], feed=f"replay:{MINUTES}?speed=max", initial_days=0, progress=False
+    ) as market:
+        for timeframe in [*NOT_OF_MINUTES, "100tick"]:
+            with pytest.raises(TimeframeError, match="Possible are 1min and what consists of whole"):
+                market.add_timeframe(timeframe)
+        assert market.timeframes == ["2min", "7min"]
+        assert market.add_timeframe("3min") == "3min"
+        market.wait_ended(LIMIT_SECONDS)
+        steps = list(mdnb.play(MINUTES, ["2min", "3min", "7min"], symbol="GC"))
+        for name in market:
+            assert len(market[name].frame) == sum(name in step.bars for step in steps) > 0
+
+
+def test_a_market_refused_leaves_the_earlier_one_of_its_name_running() -> None:
+    with mdnb.live(
+        "GC", "1min", feed=f"replay:{MINUTES}?speed=max", initial_days=0, progress=False, name="gold"
+    ) as market:
+        with pytest.raises(TimeframeError):
+            mdnb.live("GC", "5sec", feed=f"replay:{MINUTES}", initial_days=0, progress=False, name="gold")
+        assert market.status == "connected"
+
+
+def test_no_bar_ends_before_its_data_was_known() -> None:
+    minute = next(play("1min"))  # type: ignore[call-overload]
+    assert minute.time == minute.bars["1min"].end <= minute.view.time
+
+
+def test_where_bars_are_made_of_the_venues_own_none_finer_is_added() -> None:
+    feed = HandFeed(bars=("1min",))
+    with open_market(feed, "1min", "5min", use_tick_data=False) as market:
+        with pytest.raises(TimeframeError, match="15sec bars cannot be made of 1min bars"):
+            market.add_timeframe("15sec")
+        assert market.add_timeframe("100tick") == "100tick", "there are trades all the same"
+        market.data.configure_bar_processing(use_tick_data=True)
+        assert market.add_timeframe("15sec") == "15sec"
+
+
+def test_quotes_make_no_bars_of_volume() -> None:
+    feed = HandFeed()
+    feed.source, feed.has_trades = "quotes", False
+    with open_market(feed, "1min") as market:
+        for timeframe in ("1000vol", "1Mdollar"):
+            with pytest.raises(TimeframeError, match="made of what was traded, and there are only quotes"):
+                market.add_timeframe(timeframe)
+        assert market.add_timeframe("10tick") == "10tick"

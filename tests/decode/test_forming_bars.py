@@ -1,0 +1,188 @@
+"""A venue's bar that is still being made is never a closed one, whichever way the venue tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from mdnb.decode import decoder
+from mdnb.decode.fields import OpenBars
+from mdnb.rows import BarRow, Batch
+
+BEGIN = 1_700_000_040  # on the minute
+
+Write = Callable[[int, str, bool], Any]
+"""Makes the message of the minute that begins at a second, with a close, and whether it has closed."""
+
+
+def iso(second: int) -> str:
+    assert 0 <= second - BEGIN < 600
+    return f"2023-11-14T22:{14 + (second - BEGIN) // 60}:{(second - BEGIN) % 60:02d}.000000000Z"
+
+
+def binance(second: int, close: str, closed: bool) -> Any:
+    names = {
+        "o": "1",
+        "c": close,
+        "h": "9",
+        "l": "1",
+        "v": "5",
+        "n": 2,
+        "q": "7",
+        "V": "1",
+        "Q": "1",
+        "B": "0",
+    }
+    times = {
+        "t": second * 1000,
+        "T": second * 1000 + 59_999,
+        "s": "X",
+        "i": "1m",
+        "f": 1,
+        "L": 2,
+        "x": closed,
+    }
+    return {"e": "kline", "E": second * 1000 + 5, "s": "X", "k": {**times, **names}}
+
+
+def okx(second: int, close: str, closed: bool) -> Any:
+    row = [str(second * 1000), "1", "9", "1", close, "5", "6", "7", "1" if closed else "0"]
+    return {"arg": {"channel": "candle1m", "instId": "X"}, "data": [row]}
+
+
+def bybit(second: int, close: str, closed: bool) -> Any:
+    prices = {"open": "1", "high": "9", "low": "1", "close": close, "volume": "5", "turnover": "7"}
+    times = {"start": second * 1000, "end": second * 1000 + 59_999, "timestamp": second * 1000 + 5}
+    row = {**times, **prices, "interval": "1", "confirm": closed}
+    return {"topic": "kline.1.X", "type": "snapshot", "ts": second * 1000 + 5, "data": [row]}
+
+
+def gateio(second: int, close: str, closed: bool) -> Any:
+    message = gateio_before(second, close, closed)
+    message["result"] |= {"a": "5", "w": closed}
+    return message
+
+
+def gateio_before(second: int, close: str, _closed: bool) -> Any:
+    row = {"t": str(second), "v": "7", "c": close, "h": "9", "l": "1", "o": "1", "n": "1m_X"}
+    return {"time": second + 5, "channel": "spot.candlesticks", "event": "update", "result": row}
+
+
+def hyperliquid(second: int, close: str, _closed: bool) -> Any:
+    row = {
+        "t": second * 1000,
+        "s": "X",
+        "i": "1m",
+        "o": "1",
+        "c": close,
+        "h": "9",
+        "l": "1",
+        "v": "5",
+        "n": 2,
+    }
+    return {"channel": "candle", "data": row}
+
+
+def kraken(second: int, close: str, _closed: bool) -> Any:
+    prices = {"open": 1.0, "high": 9.0, "low": 1.0, "close": float(close)}
+    row = {"symbol": "X", **prices, "trades": 2, "volume": 5.0, "interval_begin": iso(second), "interval": 1}
+    return {"channel": "ohlc", "type": "update", "timestamp": iso(second), "data": [row]}
+
+
+def kraken_v1(second: int, close: str, _closed: bool) -> Any:
+    row = [f"{second + 5}.000000", f"{second + 60}.000000", "1", "9", "1", close, "1", "5", 2]
+    return [42, row, "ohlc-1", "X"]
+
+
+TOLD: dict[str, Write] = {"binance": binance, "bybit": bybit, "okx": okx, "gateio": gateio}
+"""Of these venues each message says whether the bar has closed."""
+
+UNTOLD: dict[str, tuple[str, Write]] = {
+    "gateio of 2021": ("gateio", gateio_before),
+    "hyperliquid": ("hyperliquid", hyperliquid),
+    "kraken": ("kraken", kraken),
+    "kraken_v1": ("kraken_v1", kraken_v1),
+}
+"""Of these the next bar says it."""
+
+
+def seen(batch: Batch) -> list[tuple[int, float, bool]]:
+    assert batch.malformed == []
+    return [(row[0] // 10**9 - BEGIN, row[4], closed) for row, closed in batch.bars.get(("X", "1min"), [])]
+
+
+@pytest.mark.parametrize("venue", TOLD)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_where_the_venue_tells_a_bar_is_closed_when_it_says_so(venue: str, at_once: bool) -> None:
+    messages = [(0, "2", False), (0, "3", False), (0, "4", True), (60, "5", False), (120, "6", True)]
+    frames = [
+        json.dumps(TOLD[venue](BEGIN + second, close, closed), separators=(",", ":"))
+        for second, close, closed in messages
+    ]
+    made = decoder(venue)
+    batches = [made.feed(frames)] if at_once else [made.feed([frame]) for frame in frames]
+    assert [bar for batch in batches for bar in seen(batch)] == [
+        (second, float(close), closed) for second, close, closed in messages
+    ]
+
+
+@pytest.mark.parametrize("name", UNTOLD)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_where_it_does_not_a_bar_is_closed_by_the_next_one_as_it_was_last(name: str, at_once: bool) -> None:
+    venue, write = UNTOLD[name]
+    frames = [
+        json.dumps(write(BEGIN + second, close, False), separators=(",", ":"))
+        for second, close in ((0, "2"), (0, "3"), (60, "4"), (180, "5"), (180, "6"))
+    ]
+    made = decoder(venue)
+    batches = [made.feed(frames)] if at_once else [made.feed([frame]) for frame in frames]
+    assert [bar for batch in batches for bar in seen(batch)] == [
+        *[(0, 2.0, False), (0, 3.0, False), (0, 3.0, True)],
+        *[(60, 4.0, False), (60, 4.0, True)],
+        *[(180, 5.0, False), (180, 6.0, False)],
+    ]
+
+
+def test_a_candle_of_okx_without_its_flag_is_not_closed() -> None:
+    for length in (6, 7, 8):
+        message = okx(BEGIN, "2", True)
+        message["data"] = [message["data"][0][:length]]
+        assert seen(decoder("okx").feed([json.dumps(message)])) == [(0, 2.0, False)]
+
+
+def test_a_venue_that_connects_again_does_not_close_the_bar_that_it_repeats() -> None:
+    made = decoder("hyperliquid")
+    bars = []
+    for second, close in ((0, "2"), (60, "3"), (0, "2"), (60, "4"), (120, "5")):
+        bars += seen(made.feed([json.dumps(hyperliquid(BEGIN + second, close, False))]))
+    assert [bar for bar in bars if bar[2]] == [(0, 2.0, True), (0, 2.0, True), (60, 4.0, True)]
+
+
+_one = st.tuples(st.sampled_from(["X", "Y"]), st.sampled_from(["1min", "5min"]), st.integers(0, 6))
+
+
+@given(st.lists(st.lists(_one, max_size=6), max_size=12))
+def test_open_bars_are_those_that_no_later_bar_of_their_kind_followed(
+    batches: list[list[tuple[str, str, int]]],
+) -> None:
+    bars = OpenBars()
+    told: dict[tuple[str, str], list[BarRow]] = {}
+    for number, batch_of in enumerate(batches):
+        batch = Batch()
+        expected: dict[tuple[str, str], list[tuple[BarRow, bool]]] = {}
+        for place, (symbol, timeframe, start) in enumerate(batch_of):
+            row: BarRow = (start, 1.0, 9.0, 1.0, float(number), float(place), 2, 5.0)
+            before = told.setdefault((symbol, timeframe), [])
+            out = expected.setdefault((symbol, timeframe), [])
+            newest = max((one[0] for one in before), default=-1)
+            if start > newest >= 0:
+                # As it was told last.
+                out.append(([one for one in before if one[0] == newest][-1], True))
+            out.append((row, start < newest))
+            before.append(row)
+            bars.add(batch, symbol, timeframe, row)
+        assert batch.bars == expected

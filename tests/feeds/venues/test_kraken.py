@@ -1,0 +1,189 @@
+"""What is particular to Kraken: its checksum, its pages, its spellings, its way to say no."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import mdnb
+from mdnb.feeds.venues.kraken import KrakenFeed, _checksum
+from mdnb.runtime.process.bridge import call
+from tests.venues.kraken_venue import KrakenDialect
+from tests.venues.recordings import received, recording
+from tests.venues.stage import Stage
+from tests.venues.stand_in import StandIn, tape_of
+
+
+class Text:
+    """A book of the venue's own texts, as its documentation says to keep one."""
+
+    def __init__(self) -> None:
+        self.sides: dict[str, dict[float, tuple[str, str]]] = {"a": {}, "b": {}}
+
+    def take(self, side: str, levels: list[list[str]]) -> None:
+        for price, size, *_ in levels:
+            if float(size):
+                self.sides[side][float(price)] = (price, size)
+            else:
+                self.sides[side].pop(float(price), None)
+        kept = sorted(self.sides[side], reverse=side == "b")[:1000]
+        self.sides[side] = {price: self.sides[side][price] for price in kept}
+
+
+def recorded() -> Iterator[tuple[str, list[Any]]]:
+    """Yield the pair and the parts of each message of a real recording of books of version 1."""
+    for _, frame in received(recording("kraken_v1_book")):
+        message = json.loads(frame)
+        if isinstance(message, list):
+            yield message[-1], message[1:-2]
+
+
+def test_the_checksum_is_that_of_real_books() -> None:
+    books: dict[str, Text] = {}
+    checked = 0
+    for pair, parts in recorded():
+        book = books.setdefault(pair, Text())
+        for part in parts:
+            for key, side in (("as", "a"), ("bs", "b"), ("a", "a"), ("b", "b")):
+                book.take(side, part.get(key, []))
+        told = next((int(part["c"]) for part in parts if "c" in part), None)
+        if told is None:
+            continue
+        bids, asks = (
+            [book.sides[side][price] for price in sorted(book.sides[side], reverse=side == "b")]
+            for side in ("b", "a")
+        )
+        price, size = (len(text.partition(".")[2]) for text in asks[0])
+        numbers = ([(float(one), float(other)) for one, other in side] for side in (bids, asks))
+        assert _checksum((price, size), *numbers) == told
+        checked += 1
+    assert checked > 300
+
+
+def test_a_book_that_does_not_add_up_is_asked_for_anew_and_told_of() -> None:
+    tape = tape_of(5, 5)
+    venue = StandIn(BookDialect(), tape, begun=5)
+    call(venue.listen())
+    stage = Stage(venue, venue.feed(), "BTC/USD", {"1sec": 1}, tape)
+    try:
+        stage.begin()
+        stage.market.data.subscribe_to_level2()
+        call(stage.until(lambda: stage.pipeline.ledger.depth_updates >= 5))
+        asked = [json.loads(text) for text in venue.stream.heard if '"book"' in text]
+        assert [one["method"] for one in asked[:3]] == ["subscribe", "unsubscribe", "subscribe"]
+        assert stage.market.data.get_order_book().bids[0].price == 100.0
+        (error,) = stage.market.data.get_validation_errors(type="book")
+        assert "its checksum is" in str(error)
+        assert stage.market.accounting().depth_left_out >= 1
+    finally:
+        stage.close()
+
+
+class BookDialect(KrakenDialect):
+    """Sends a book whose second change is not what its checksum says, once."""
+
+    def __init__(self) -> None:
+        self.books = 0
+
+    def hear(self, text: str) -> Any:
+        """Answer a subscription of the book with frames."""
+        asked = json.loads(text)
+        if asked["method"] == "subscribe" and asked["params"]["channel"] == "book":
+            self.books += 1
+        return super().hear(text)
+
+    def heartbeat(self, now_ns: int) -> str:
+        """Say what the book is."""
+        if not self.books:
+            return super().heartbeat(now_ns)
+        bids, asks = [[100.0, 1.5]], [[100.25, 2.0]]
+        right = _checksum((2, 8), [(100.0, 1.5)], [(100.25, 2.0)])
+        told = right if self.books > 1 else right + 1
+        data = {
+            "symbol": "BTC/USD",
+            "bids": [{"price": price, "qty": size} for price, size in bids],
+            "asks": [{"price": price, "qty": size} for price, size in asks],
+            "checksum": told,
+        }
+        return json.dumps({"channel": "book", "type": "snapshot", "data": [data]}, separators=(",", ":"))
+
+
+def asked(what: Any, tape: Any = None) -> Any:
+    """Return what a feed of a stand-in gives."""
+
+    async def main() -> Any:
+        venue = StandIn(KrakenDialect(), tape or tape_of(10, 0), begun=10**6)
+        venue.stream.at = len(venue.tape)
+        await venue.listen()
+        feed = venue.feed()
+        try:
+            await feed.open(["BTC/USD"])
+            return await what(feed)
+        finally:
+            await feed.close()
+            await venue.close()
+
+    return asyncio.run(main())
+
+
+def test_trades_of_one_instant_at_the_edge_of_a_page_all_come_once() -> None:
+    tape = tape_of(2500, 0)
+    # The last of the first page and the first two of the second.
+    tape[998:1003] = [(tape[998][0], *row[1:]) for row in tape[998:1003]]
+    rows = asked(lambda feed: feed.history_trades("BTC/USD", tape[0][0], tape[-1][0]), tape)
+    assert [row[5] for row in rows] == [row[5] for row in tape[:-1]]
+    assert [row[0] for row in rows] == [row[0] for row in tape[:-1]]
+
+
+def test_times_are_exact_to_the_nanosecond() -> None:
+    tape = [(row[0] + 123_456_789, *row[1:]) for row in tape_of(5, 0)]
+    rows = asked(lambda feed: feed.history_trades("BTC/USD", 0, 2**62), tape)
+    assert [row[0] for row in rows] == [row[0] for row in tape]
+
+
+@pytest.mark.parametrize("symbol", ["BTC-USD", "XBT/USD", "btcusd", "XBTUSD"])
+def test_its_older_names_are_understood(symbol: str) -> None:
+    async def main() -> str:
+        venue = StandIn(KrakenDialect(), tape_of(1, 1))
+        await venue.listen()
+        feed = venue.feed()
+        await feed.open([symbol])
+        await feed.close()
+        await venue.close()
+        return feed.listed(symbol).name
+
+    assert asyncio.run(main()) == "BTC/USD"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"error":["EAPI:Rate limit exceeded"]}', mdnb.FeedBusyError),
+        (b'{"error":["EService:Unavailable"]}', mdnb.FeedBusyError),
+        (b'{"error":["EQuery:Unknown asset pair"]}', mdnb.FeedRefusedError),
+        (b'{"error":[],"result":{}}', None),
+        (b"<html>", None),
+    ],
+)
+def test_its_errors_come_with_status_200(body: bytes, kind: type[Exception] | None) -> None:
+    said = KrakenFeed().complaint(200, body)
+    assert said is None if kind is None else type(said) is kind
+
+
+def test_a_depth_that_there_is_not_is_refused() -> None:
+    with pytest.raises(mdnb.OptionError, match="10, 25, 100, 500 or 1000; got 7"):
+        KrakenFeed(depth=7)
+
+
+@pytest.mark.parametrize("rows", ['[["x"]]', '{"a":1}'])
+def test_a_history_that_is_something_else_is_an_error_in_a_sentence(
+    rows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = f'{{"error":[],"result":{{"XXBTZUSD":{rows},"last":"1"}}}}'.encode()
+    monkeypatch.setattr(KrakenDialect, "trades_body", lambda *_, **__: body)
+    with pytest.raises(mdnb.FeedError, match="Kraken's history is not what was expected"):
+        asked(lambda feed: feed.history_trades("BTC/USD", 0, 2**62))

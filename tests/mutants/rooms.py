@@ -1,0 +1,102 @@
+"""Which rooms of the package are given faults, which tests must notice them, and what share of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+__all__ = ["ROOMS", "Room", "room_of"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """A folder of the package, the tests run against each fault in it, and the least share to be noticed.
+
+    A folder in it that is a room of its own is not part of it. `without` names those of the tests that are
+    not run: they take too long to be run once a fault, or wait so many seconds of the wall clock.
+    """
+
+    name: str
+    wanted: float
+    tests: tuple[str, ...]
+    without: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> str:
+        """A pattern of the files in the room's folder."""
+        return f"mdnb/{self.name}/*"
+
+    def inner(self) -> list[Room]:
+        """Return the rooms inside this one."""
+        return [room for name, room in ROOMS.items() if name.startswith(f"{self.name}/")]
+
+
+_SESSION = "tests/runtime/test_session.py"
+_TIMER = "tests/runtime/live/test_closing_timer.py"
+_PLAYED = "tests/runtime/live/test_recorded_batcher.py"
+
+ROOMS = {
+    room.name: room
+    for room in (
+        Room("validate", 90.0, ("tests/validate", "tests/manager/test_validation.py")),
+        Room(
+            "bars",
+            90.0,
+            (
+                "tests/bars",
+                "tests/manager/test_bar_processing.py",
+                "tests/runtime/live/test_rebuild.py",
+                "tests/runtime/past/test_merge_changes.py",
+            ),
+        ),
+        Room("decode", 85.0, ("tests/decode",)),
+        Room(
+            "runtime",
+            85.0,
+            (
+                "tests/runtime",
+                "tests/faces/test_last_events.py",
+                "tests/faces/test_what_is_meant.py",
+                "tests/manager/test_arguments.py",
+                "tests/manager/test_options.py",
+                "tests/manager/test_statistics.py",
+                "tests/manager/test_validation.py",
+            ),
+            without=(
+                "tests/runtime/live",
+                "tests/runtime/past",
+                "tests/runtime/process/test_scripts.py",
+                "tests/runtime/test_equal_at_any_speed.py",
+                f"{_SESSION}::test_a_venue_that_cannot_be_reached_is_an_error_with_address_and_reason",
+            ),
+        ),
+        Room(
+            "runtime/live",
+            85.0,
+            (
+                "tests/runtime/live",
+                "tests/runtime/past",
+                "tests/runtime/test_known.py",
+                "tests/runtime/test_session.py",
+                "tests/manager/test_alignment.py",
+                "tests/manager/test_statistics.py",
+                "tests/manager/test_validation.py",
+                "tests/test_records.py",
+                "tests/validate/test_live_checks.py",
+            ),
+            without=(
+                f"{_TIMER}::test_of_a_thousand_symbols_only_those_are_asked_that_have_a_bar_due",
+                f"{_PLAYED}::test_a_handler_finds_nothing_that_closed_later_than_its_bars",
+                "tests/runtime/past/test_chaos.py",
+                "tests/runtime/past/test_import_meets_live.py",
+                "tests/runtime/past/test_outages_on_sockets.py",
+            ),
+        ),
+        Room("runtime/past", 85.0, ("tests/runtime/past",), without=("tests/runtime/past/test_chaos.py",)),
+    )
+}
+
+
+def room_of(file: str) -> Room | None:
+    """Return the innermost room that a file of the package is in; None where no faults are put."""
+    around = [room for room in ROOMS.values() if file.startswith(f"mdnb/{room.name}/")]
+    return max(around, key=lambda room: len(room.name), default=None)

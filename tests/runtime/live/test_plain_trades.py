@@ -1,0 +1,160 @@
+"""The short way of the usual trades does what the long way does, whatever comes, and however it is cut."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from mdnb.events.types import Event, EventType
+from mdnb.rows import TradeRow
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.validate.duplicates import Hole
+from tests.runtime.live.test_pipeline import SECOND, START, Rig
+from tests.virtual_time import HandClock
+
+_HEARD = (EventType.TICK_DATA, EventType.BAR_UPDATED, EventType.BARS_CLOSED, EventType.BAR_AMENDED)
+
+# A step of the id, of the time in milliseconds, and what is paid: mostly the usual.
+_step = st.tuples(
+    st.sampled_from([1, 1, 1, 1, 1, 1, 0, 2, -3]),
+    st.sampled_from([10, 10, 500, 0, 30_000, 70_000, -5, -2_000]),
+    st.sampled_from([100.0, 100.25, 99.75, 101.0, 2_000.0, -1.0, float("nan")]),
+    st.sampled_from([1.0, 2.5, 0.0, -1.0, float("inf")]),
+)
+
+
+def _trades(steps: list[tuple[int, int, float, float]]) -> list[TradeRow]:
+    rows, number, at = [], 0, START
+    for up, later, price, size in steps:
+        number, at = number + up, at + later * 1_000_000
+        rows.append((at, price, size, 1, 1, number))
+    return rows
+
+
+def _outcome(batches: list[list[TradeRow]], *, plain: bool, heard: bool, ahead: int) -> Any:
+    rig = Rig(["15sec", "1min"], max_ticks=50)
+    clock = rig.pipeline.clock = HandClock(START)
+    told: list[Any] = []
+    holes: list[Hole] = []
+    rig.pipeline.duplicates.on_jump = holes.append
+
+    def tell(event: Event) -> None:
+        told.append((event.type, event.time_ns, repr(event.data)))
+
+    for kind in _HEARD if heard else ():
+        rig.bus.tap(kind, tell)
+    engine = rig.engine
+    states = []
+    with mock.patch.object(Pipeline, "_take_plain", Pipeline._take_plain if plain else lambda *_: False):
+        for rows in batches:
+            clock.now = max(clock.now, rows[-1][0] + ahead)
+            rig.pipeline.take(rows)
+            states.append(
+                (
+                    {name: engine.forming(name) for name in engine.timeframes()},
+                    engine.last_trade,
+                    engine.updates,
+                    engine.cascade.newest_ns,
+                    engine.cascade.closing.now_ns,
+                )
+            )
+    frames = {
+        name: engine.frame(name, closed_only=True).reset_index().values.tolist()
+        for name in engine.timeframes()
+    }
+    rules, seen = rig.pipeline.rules, rig.pipeline.duplicates
+    return (
+        repr(states),
+        repr(frames),
+        repr(engine.ticks.tail(100).tolist()),
+        (engine.ticks.total, len(engine.ticks), engine.ticks.newest_gone_ns),
+        rig.accounting(),
+        told,
+        (rules.low, rules.high, list(rules._recent), rules._absurd),
+        (seen.first, seen.highest, seen.highest_ns, seen.holes, holes),
+        rig.pipeline.largest_batch,
+    )
+
+
+@given(
+    st.lists(_step, min_size=1, max_size=60),
+    st.integers(1, 9),
+    st.booleans(),
+    st.sampled_from([0, SECOND, -SECOND, -90 * SECOND]),
+)
+@settings(deadline=None)
+def test_it_makes_no_difference(
+    steps: list[tuple[int, int, float, float]], size: int, heard: bool, ahead: int
+) -> None:
+    rows = _trades(steps)
+    batches = [rows[a : a + size] for a in range(0, len(rows), size)]
+    short = _outcome(batches, plain=True, heard=heard, ahead=ahead)
+    assert short == _outcome(batches, plain=False, heard=heard, ahead=ahead)
+
+
+_USUAL = (1, 10, 100.0, 1.0)
+_ODD = {
+    "an id is jumped over": (2, 10, 100.0, 1.0),
+    "an id comes again": (0, 10, 100.0, 1.0),
+    "an id from before": (-3, 10, 100.0, 1.0),
+    "an earlier time": (1, -5, 100.0, 1.0),
+    "the same time": (1, 0, 100.0, 1.0),
+    "the end of the bar": (1, 10_000 - 10 * 8, 100.0, 1.0),
+    "a later bar": (1, 70_000, 100.0, 1.0),
+    "ten times the level": (1, 10, 1000.0, 1.0),
+    "a tenth of the level": (1, 10, 10.0, 1.0),
+    "an absurd price": (1, 10, 2e6, 1.0),
+    "no price": (1, 10, float("nan"), 1.0),
+    "no size": (1, 10, 100.0, 0.0),
+    "a size below nought": (1, 10, 100.0, -1.0),
+    "a size without end": (1, 10, 100.0, float("inf")),
+    "a new high": (1, 10, 101.0, 1.0),
+    "a new low": (1, 10, 99.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("odd", _ODD)
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_one_odd_trade_among_usual_ones_makes_no_difference(odd: str, size: int) -> None:
+    # The eighth is in the middle of three, and the last of four.
+    rows = _trades([_USUAL] * 7 + [_ODD[odd]] + [_USUAL] * 12)
+    batches = [rows[a : a + size] for a in range(0, len(rows), size)]
+    for ahead in (0, SECOND):
+        short = _outcome(batches, plain=True, heard=True, ahead=ahead)
+        assert short == _outcome(batches, plain=False, heard=True, ahead=ahead)
+
+
+def test_misprints_between_usual_trades_never_become_the_level_the_short_way() -> None:
+    rig = Rig(["15sec", "1min"])
+    rig.pipeline.clock = HandClock(START + SECOND)
+    rig.pipeline.take([(START, 100.0, 1.0, 1, 1, 0)])
+    number, short = 0, 0
+    long_way = Pipeline._take_trades
+    for _ in range(25):
+        with mock.patch.object(Pipeline, "_take_trades", autospec=True, side_effect=long_way) as took:
+            for price in (2e6, 100.25):
+                number += 1
+                rig.pipeline.take([(START + number, price, 1.0, 1, 1, number)])
+        short += 2 - took.call_count
+    assert short == 25
+    assert dict(rig.accounting().rejected) == {"price_absurd": 25}
+    forming = rig.engine.forming("1min")
+    assert forming is not None
+    assert forming[1:5] == (100.0, 100.25, 100.0, 100.25)
+
+
+def test_usual_trades_go_the_short_way() -> None:
+    rig = Rig(["15sec", "1min"])
+    rig.pipeline.clock = HandClock(START + SECOND)
+    rows = [(START + i, 100.0, 1.0, 1, 1, i) for i in range(100)]
+    rig.pipeline.take(rows[:40])
+    with mock.patch.object(Pipeline, "_take_trades", side_effect=AssertionError("the long way")):
+        for row in rows[40:]:
+            rig.pipeline.take([row])
+    assert rig.accounting().in_bars == 100
+    forming = rig.engine.forming("1min")
+    assert forming is not None
+    assert forming[6] == 100

@@ -1,0 +1,101 @@
+"""The exact conversions of venues' fields, against decimal arithmetic and numpy."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from mdnb import venue_fields
+
+LAST_NS = 9_214_646_399 * 10**9
+
+
+@given(st.integers(1, 2**63 - 1), st.integers(0, 9))
+def test_decimal_times_are_exact(ns: int, places: int) -> None:
+    kept = ns // 10 ** (9 - places) * 10 ** (9 - places)
+    text = f"{Decimal(kept) / 10**9:.{places}f}"
+    if kept:
+        assert venue_fields.decimal_ns(text) == kept == int(Decimal(text) * 10**9)
+
+
+@given(st.integers(10**9, LAST_NS), st.integers(0, 9), st.sampled_from(["Z", "+00:00", "+05:30", "-04:00"]))
+def test_iso_times_are_exact(ns: int, places: int, zone: str) -> None:
+    kept = ns // 10 ** (9 - places) * 10 ** (9 - places)
+    offset = 0 if zone == "Z" else int(zone[0] + "1") * (int(zone[1:3]) * 3600 + int(zone[4:]) * 60)
+    wall = kept + offset * 10**9
+    if not 10**9 <= wall <= LAST_NS:
+        return
+    text = str(np.datetime64(wall, "ns"))
+    text = text[: 19 if places == 0 else 20 + places]
+    assert venue_fields.iso_ns(text + zone) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "Z", "2021-04-17", "2021-04-17T16:43:37", "2021-04-17T16:43:37.Z", "2021-04-17T16:43:37.1_2Z"),
+        *("1969-12-31T23:59:59Z", "2021-04-17T16:43:37.+1Z", "2021-04-17T16:43:37.\u0661Z"),
+        *("2021-04-17T16:43:61Z", "2300-01-01T00:00:00Z", "2021-W15-6T16:43:37Z"),
+        *("2021-04-17T16:43:37+99:99", "2021-04-17T16:43:37 0000"),
+        "1970-01-01T00:30:00+05:30",
+    ],
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(venue_fields.UnusableError, match="wrong time"):
+        venue_fields.iso_ns(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "-1", "+1", "1e9", "1_0", " 1", "0", "\u0661", "9" * 40, "1.5.5", "nan"]
+)
+def test_what_is_no_epoch_is_refused(text: str) -> None:
+    with pytest.raises(venue_fields.UnusableError, match="wrong time"):
+        venue_fields.decimal_ns(text)
+
+
+def test_digits_beyond_nanoseconds_are_cut() -> None:
+    assert venue_fields.decimal_ns("1.9999999999") == 1_999_999_999
+    assert venue_fields.iso_ns("1970-01-01T00:00:01.9999999999Z") == 1_999_999_999
+
+
+@given(st.integers(1, 10**17))
+def test_milliseconds_and_microseconds_of_our_times_are_told_apart(number: int) -> None:
+    when = dt.datetime(2000, 1, 1, tzinfo=dt.UTC) + dt.timedelta(
+        microseconds=number % (200 * 365 * 86400 * 10**6)
+    )
+    micros = (when - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+    assert venue_fields.epoch_ns(micros) == micros * 1000
+    assert venue_fields.epoch_ns(micros // 1000) == micros // 1000 * 10**6
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20))
+def test_prices_are_the_nearest_float(number: Decimal) -> None:
+    class Held(venue_fields.msgspec.Struct):
+        p: venue_fields.Price
+
+    decode = venue_fields.typed(Held)
+    text = f"{number:f}"
+    assert decode(f'{{"p":"{text}"}}').p == float(text)
+    assert decode(f'{{"p":{text}}}').p == float(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["nan", "inf", "-Infinity", "1e999", "1e301", " 1", "1_0", "0x1", "--1", "1.5.5"]
+)
+def test_what_is_no_number_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(venue_fields.UnusableError, match=r"^wrong number$"):
+        venue_fields.number_or_nan(text)
+
+
+@pytest.mark.parametrize("text", ["1e300", "-1e300", "-0.5", "12.", "1E-5", "0"])
+def test_a_number_in_a_string_is_the_nearest_float(text: str) -> None:
+    assert venue_fields.number_or_nan(text) == float(text)
+
+
+@pytest.mark.parametrize("text", ["", None])
+def test_an_empty_number_is_nan(text: str | None) -> None:
+    assert np.isnan(venue_fields.number_or_nan(text))

@@ -1,0 +1,74 @@
+"""Updates of an order book that do not follow each other are noticed, and nothing else is."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+
+from hypothesis import given, strategies as st
+
+from mdnb.rows import DepthUpdate
+from mdnb.validate.book_order import BookOrder
+
+
+def update(previous: int, last: int, *, snapshot: bool = False, checksum: int = -1) -> DepthUpdate:
+    return DepthUpdate(0, snapshot, [], [], previous, last, checksum)
+
+
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=30), st.data())
+def test_a_hole_is_noticed_wherever_it_is_and_healed_by_a_snapshot(
+    steps: list[int], data: st.DataObject
+) -> None:
+    numbers = [10]
+    for step in steps:
+        numbers.append(numbers[-1] + step)
+    updates = [update(before, after) for before, after in itertools.pairwise(numbers)]
+    missing = data.draw(st.integers(0, len(updates) - 2))
+    order = BookOrder()
+    assert order.judge(update(-1, 10, snapshot=True)) == "apply"
+    verdicts = [order.judge(one) for number, one in enumerate(updates) if number != missing]
+    expected = ["apply"] * missing + ["broken"] + ["old"] * (len(updates) - missing - 2)
+    assert verdicts == expected
+    assert str(numbers[missing + 1]) in order.reason
+    assert order.judge(update(-1, numbers[-1], snapshot=True)) == "apply"
+    assert order.judge(update(numbers[-1], numbers[-1] + 1)) == "apply"
+
+
+def test_updates_of_before_a_snapshot_are_left_out_and_one_across_it_is_not() -> None:
+    order = BookOrder()
+    order.judge(update(-1, 100, snapshot=True))
+    assert [order.judge(update(*one)) for one in ((90, 95), (95, 100), (98, 103), (103, 104))] == [
+        *["old", "old", "apply", "apply"]
+    ]
+
+
+def test_a_venue_without_numbers_is_taken_as_it_comes() -> None:
+    order = BookOrder()
+    assert {order.judge(update(-1, -1)) for _ in range(3)} == {"apply"}
+    assert order.agrees(update(-1, -1, checksum=5), [], [])
+
+
+def test_a_venue_that_begins_to_count_anew_is_followed_where_it_says_so_and_else_found_out() -> None:
+    order = BookOrder()
+    order.judge(update(-1, 1000, snapshot=True))
+    assert order.judge(update(1000, 3)) == "apply"
+    assert order.judge(update(3, 4)) == "apply"
+    order.judge(update(-1, 1000, snapshot=True))
+    verdicts = [order.judge(update(number, number + 1)) for number in range(1, 400)]
+    assert verdicts.count("broken") == 1
+    assert "apply" not in verdicts
+    assert order.is_broken
+
+
+def test_a_sum_that_differs_breaks_the_book() -> None:
+    def checksum(bids: object, asks: object) -> int:
+        return zlib.crc32(repr((bids, asks)).encode())
+
+    order = BookOrder(checksum)
+    right = checksum([(1.0, 2.0)], [])
+    assert order.agrees(update(-1, -1, checksum=right), [(1.0, 2.0)], [])
+    assert not order.agrees(update(-1, -1, checksum=right), [(1.0, 3.0)], [])
+    assert str(right) in order.reason
+    assert order.judge(update(-1, -1)) == "old"
+    order.forget()
+    assert order.judge(update(-1, -1)) == "apply"

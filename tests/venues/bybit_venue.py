@@ -1,0 +1,162 @@
+"""Bybit's stand-in: version 5 of its web socket and of its REST interface, spot and linear."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from mdnb.feeds.timeouts import Timeouts
+from mdnb.feeds.venues.bybit import BybitFeed
+from mdnb.rows import BarRow, TradeRow
+from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
+from tests.venues.rest_server import HttpRequest
+from tests.venues.stand_in import SECOND, VenueDialect, written
+
+__all__ = ["BybitLinearDialect", "BybitSpotDialect"]
+
+_MS = 1_000_000
+_STEPS = {"1": 60, "5": 300, "60": 3600}
+
+
+class _BybitDialect(VenueDialect):
+    """Writes what Bybit writes."""
+
+    adapter = BybitFeed
+    name = "bybit"
+    symbol = "BTC/USDT"
+    other = "ETH/USDT"
+    options: ClassVar[Mapping[str, Any]] = {"timeouts": Timeouts(heartbeat=0.05)}
+    market = ""
+    newest_trades = 0
+
+    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | None:
+        """Acknowledge a subscription."""
+        asked = json.loads(text)
+        if asked["op"] == "ping":
+            return '{"success":true,"ret_msg":"pong","conn_id":"x","req_id":"","op":"ping"}'
+        reply = {"success": True, "ret_msg": "", "conn_id": "x", "req_id": asked["req_id"], "op": asked["op"]}
+        if not any(topic.startswith("publicTrade.") for topic in asked["args"]):
+            return json.dumps(reply)
+        return (Subscribe if asked["op"] == "subscribe" else Unsubscribe)(json.dumps(reply))
+
+    def trade(self, row: TradeRow) -> str:
+        """One trade a frame."""
+        at, price, size, _, side, number = row
+        data = {
+            "T": at // _MS,
+            "s": "BTCUSDT",
+            "S": "Buy" if side > 0 else "Sell",
+            "v": str(size),
+            "p": str(price),
+            "i": self.trade_id(number),
+            "BT": False,
+            "seq": 7_000 + number,
+        }
+        topic = {"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": at // _MS + 3, "data": [data]}
+        return json.dumps(topic, separators=(",", ":"))
+
+    def trade_id(self, number: int) -> str:
+        """Return how the market names a trade."""
+        raise NotImplementedError
+
+    def instrument(self, name: str, base: str) -> dict[str, Any]:
+        """Return what the market lists of a symbol."""
+        raise NotImplementedError
+
+    def asked(self, request: HttpRequest) -> Question | bytes | None:
+        """Understand the three pages that are asked for."""
+        query = request.query
+        if query.get("category") != self.market:
+            return written({"retCode": 10001, "retMsg": "Illegal category", "result": {}, "time": 1})
+        if request.path == "/v5/market/instruments-info":
+            listed = [self.instrument("BTCUSDT", "BTC"), self.instrument("ETHUSDT", "ETH")]
+            return self._body(listed, SECOND)
+        if query.get("symbol") != "BTCUSDT":
+            return written({"retCode": 10001, "retMsg": "Not supported symbols", "result": {}, "time": 1})
+        if request.path == "/v5/market/recent-trade":
+            return Question(limit=min(int(query["limit"]), self.newest_trades), newest=True)
+        if request.path == "/v5/market/kline":
+            return Question(
+                int(query["start"]) * _MS,
+                int(query["end"]) * _MS + 1,
+                limit=int(query["limit"]),
+                newest=True,
+                bar_seconds=_STEPS[query["interval"]],
+            )
+        return None
+
+    def trades_body(self, question: Question, rows: Sequence[TradeRow], *, more: bool) -> bytes:
+        """Newest first."""
+        listed = [
+            {
+                "execId": self.trade_id(number),
+                "symbol": "BTCUSDT",
+                "price": str(price),
+                "size": str(size),
+                "side": "Buy" if side > 0 else "Sell",
+                "time": str(at // _MS),
+                "isBlockTrade": False,
+            }
+            for at, price, size, _, side, number in reversed(rows)
+        ]
+        return self._body(listed, rows[-1][0] if rows else SECOND)
+
+    def bars_body(self, question: Question, bars: Sequence[BarRow], now_ns: int) -> bytes:
+        """Newest first, the bar that is being made among them."""
+        listed = [[str(bar[0] // _MS), *map(str, bar[1:6]), str(bar[7])] for bar in reversed(bars)]
+        return self._body(listed, now_ns)
+
+    def _body(self, listed: list[Any], now_ns: int) -> bytes:
+        result = {"category": self.market, "list": listed, "nextPageCursor": ""}
+        return written({"retCode": 0, "retMsg": "OK", "result": result, "time": now_ns // _MS})
+
+
+class BybitLinearDialect(_BybitDialect):
+    """Contracts: trades have a UUID, and the newest thousand are to be had."""
+
+    options: ClassVar[Mapping[str, Any]] = {**_BybitDialect.options, "market": "linear"}
+    market = "linear"
+    newest_trades = 1000
+
+    def trade_id(self, number: int) -> str:
+        """A UUID."""
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
+
+    def instrument(self, name: str, base: str) -> dict[str, Any]:
+        """A perpetual."""
+        return {
+            "symbol": name,
+            "contractType": "LinearPerpetual",
+            "status": "Trading",
+            "baseCoin": base,
+            "quoteCoin": "USDT",
+            "settleCoin": "USDT",
+            "deliveryTime": "0",
+            "priceFilter": {"minPrice": "0.25", "maxPrice": "1999999", "tickSize": "0.25"},
+            "lotSizeFilter": {"minOrderQty": "0.001", "qtyStep": "0.001"},
+        }
+
+
+class BybitSpotDialect(_BybitDialect):
+    """Spot: trades have a number, and the newest sixty are to be had."""
+
+    market = "spot"
+    newest_trades = 60
+    has_trades_history = False
+
+    def trade_id(self, number: int) -> str:
+        """A number of nineteen digits."""
+        return str(2_100_000_000_000_000_000 + 17 * number)
+
+    def instrument(self, name: str, base: str) -> dict[str, Any]:
+        """A pair."""
+        return {
+            "symbol": name,
+            "baseCoin": base,
+            "quoteCoin": "USDT",
+            "status": "Trading",
+            "lotSizeFilter": {"basePrecision": "0.000001", "quotePrecision": "0.0000001"},
+            "priceFilter": {"tickSize": "0.25"},
+        }

@@ -1,0 +1,1 @@
+"""A venue of one's own for mdnb."""

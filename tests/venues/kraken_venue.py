@@ -1,0 +1,112 @@
+"""Kraken's stand-in: web socket v2, and the public REST interface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mdnb.feeds.venues.kraken import KrakenFeed
+from mdnb.rows import BarRow, TradeRow
+from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
+from tests.venues.rest_server import HttpAnswer, HttpRequest
+from tests.venues.stand_in import SECOND, VenueDialect, written
+from tests.venues.times import iso
+
+__all__ = ["KrakenDialect"]
+
+
+class KrakenDialect(VenueDialect):
+    """Writes what Kraken writes."""
+
+    adapter = KrakenFeed
+    name = "kraken"
+
+    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | None:
+        """Acknowledge a subscription."""
+        asked = json.loads(text)
+        channel = asked["params"].get("channel")
+        reply = json.dumps({"method": asked["method"], "success": True, "req_id": asked["req_id"]})
+        if channel != "trade":
+            return reply
+        return Subscribe(reply) if asked["method"] == "subscribe" else Unsubscribe(reply)
+
+    def trade(self, row: TradeRow) -> str:
+        """One trade a frame."""
+        at, price, size, _, side, number = row
+        data = {
+            "symbol": self.symbol,
+            "side": "buy" if side > 0 else "sell",
+            "price": price,
+            "qty": size,
+            "ord_type": "limit",
+            "trade_id": number,
+            "timestamp": iso(at),
+        }
+        return json.dumps({"channel": "trade", "type": "update", "data": [data]}, separators=(",", ":"))
+
+    def heartbeat(self, now_ns: int) -> str:
+        """Once a second there."""
+        return '{"channel":"heartbeat"}'
+
+    def asked(self, request: HttpRequest) -> Question | bytes | None:
+        """Understand the three pages that are asked for."""
+        query = request.query
+        if request.path == "/0/public/AssetPairs":
+            return written({"error": [], "result": _PAIRS})
+        if query.get("pair") != "XBTUSD":
+            return written({"error": ["EQuery:Unknown asset pair"]})
+        since = int(query["since"])
+        if request.path == "/0/public/Trades":
+            return Question(since + 1, limit=int(query["count"]))
+        if request.path == "/0/public/OHLC":
+            return Question(
+                (since + 1) * SECOND, limit=720, newest=True, bar_seconds=60 * int(query["interval"])
+            )
+        return None
+
+    def trades_body(self, question: Question, rows: Sequence[TradeRow], *, more: bool) -> bytes:
+        """Times in seconds with a fraction, as numbers."""
+        held = ",".join(
+            f'["{row[1]:.2f}","{row[2]:.8f}",{row[0] // SECOND}.{row[0] % SECOND:09d},'
+            f'"{"b" if row[4] > 0 else "s"}","l","",{row[5]}]'
+            for row in rows
+        )
+        last = rows[-1][0] if rows else question.start_ns
+        return f'{{"error":[],"result":{{"XXBTZUSD":[{held}],"last":"{last}"}}}}'.encode()
+
+    def bars_body(self, question: Question, bars: Sequence[BarRow], now_ns: int) -> bytes:
+        """The bar that is being made comes, too; `last` says which is the last that is closed."""
+        rows = [
+            [bar[0] // SECOND, *(f"{price:.2f}" for price in bar[1:5]), "0.0", f"{bar[5]:.8f}", bar[6]]
+            for bar in bars
+        ]
+        closed = [bar[0] // SECOND for bar in bars if bar[0] + question.bar_seconds * SECOND <= now_ns]
+        last = max(closed, default=0)
+        return written({"error": [], "result": {"XXBTZUSD": rows, "last": last}})
+
+    def refusal_answer(self, status: int, retry_after: float | None) -> HttpAnswer:
+        """Too many requests: status 200, and an error."""
+        if status == 429:
+            return HttpAnswer(written({"error": ["EGeneral:Too many requests"]}))
+        return super().refusal_answer(status, retry_after)
+
+
+def _pair(altname: str, wsname: str) -> dict[str, Any]:
+    return {
+        "altname": altname,
+        "wsname": wsname,
+        "base": "XXBT",
+        "quote": "ZUSD",
+        "pair_decimals": 2,
+        "lot_decimals": 8,
+        "tick_size": "0.25",
+        "status": "online",
+    }
+
+
+_PAIRS: dict[str, Any] = {
+    "XXBTZUSD": _pair("XBTUSD", "XBT/USD"),
+    "XETHZUSD": _pair("ETHUSD", "ETH/USD"),
+    "XXDGZUSD": _pair("XDGUSD", "XDG/USD") | {"status": "cancel_only"},
+}
