@@ -20,10 +20,12 @@ from tests.chromium import install_chromium
 from tests.line_coverage import ENGINE_WANTED, Lines, measure, measuring, read_lines, told
 from tests.report import REPORT_VARIABLE, Tally, read_tallies, summary
 
-__all__ = ["STEPS", "Outcome", "Step", "close", "main"]
+__all__ = ["STEPS", "Outcome", "Step", "close", "main", "run"]
 
 ROOT = Path(__file__).parents[1]
 _SCRIPTS = Path(sys.executable).parent
+_TOO_LONG = 124
+"""Exit code of a step that was ended, as ``timeout`` of the GNU core utilities gives it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Step:
     by_default: bool = True
     measured: bool = False
     """Whether the lines that it runs are noted."""
+    limit: float | None = 2400.0
+    """Seconds after which it is ended and has failed: tests that hang must not keep the summary from being told."""
 
     @property
     def counts_itself(self) -> bool:
@@ -95,6 +99,7 @@ STEPS = (
         "the slow tests",
         _pytest("slow", "tests", "-o", "faulthandler_timeout=7200"),
         by_default=False,
+        limit=None,
     ),
 )
 
@@ -132,19 +137,25 @@ class Outcome:
         return "no test was found" if self.step.counts_itself and self.code == 5 else f"exit code {self.code}"
 
 
-def _run(step: Step, folder: Path) -> Outcome:
+def run(step: Step, folder: Path) -> Outcome:
+    """Run a check; its counts, and the lines it ran, go through files in a folder."""
     report = folder / f"{step.name}.jsonl"
     print(f"\n== {step.name}: {step.what}", flush=True)
     start = time.monotonic()
     command, environment = measuring(step.command, folder) if step.measured else (step.command, {})
-    code = subprocess.run(
-        command,
-        cwd=ROOT,
-        # lint-imports draws boxes, which the code page of a Windows pipe may not have.
-        env=os.environ | {REPORT_VARIABLE: str(report), "PYTHONIOENCODING": "utf-8"} | environment,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    ).returncode
+    try:
+        code = subprocess.run(
+            command,
+            cwd=ROOT,
+            # lint-imports draws boxes, which the code page of a Windows pipe may not have.
+            env=os.environ | {REPORT_VARIABLE: str(report), "PYTHONIOENCODING": "utf-8"} | environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            timeout=step.limit,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        code = _TOO_LONG
+        print(f"ended: it took longer than {step.limit:.0f} s", flush=True)
     return Outcome(step, code, time.monotonic() - start, read_tallies(report))
 
 
@@ -169,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(step.name in ("browser", "soak") for step in steps):
         install_chromium()
     with tempfile.TemporaryDirectory(prefix="mdnb-tests-") as folder:
-        outcomes = [_run(step, Path(folder)) for step in steps]
+        outcomes = [run(step, Path(folder)) for step in steps]
         measured = [outcome for outcome in outcomes if outcome.step.measured]
         files = read_lines(Path(folder)) if measured else []
     if files:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.__main__ import STEPS, Outcome, close
+from tests.__main__ import STEPS, Outcome, Step, close, run
 from tests.limits import LIMIT_SECONDS
 from tests.report import REPORT_VARIABLE, Tally, read_tallies, summary
 
@@ -149,3 +149,14 @@ def test_an_unknown_step_is_refused_with_the_known_ones() -> None:
     assert done.returncode == 1
     assert "no step 'lnt'" in done.stderr
     assert "lint" in done.stderr
+
+
+def test_a_step_that_hangs_is_ended_and_has_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endless = Step(
+        "endless", "never over", (sys.executable, "-c", "import time; time.sleep(3600)"), limit=0.5
+    )
+    outcome = run(endless, tmp_path)
+    assert (outcome.passed, outcome.code) == (False, 124)
+    assert "took longer than" in capsys.readouterr().out

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import ipywidgets
 import pytest
 
 import mdnb
@@ -183,8 +184,16 @@ def test_a_closed_market_leaves_a_dashboard_that_says_so(market: LiveMarket) -> 
     assert "closed" in board.picture()
 
 
-def test_marimo_is_given_all_of_it_in_one_box(market: LiveMarket) -> None:
+@pytest.fixture
+def hosted_by_marimo() -> Iterator[None]:
+    """Take away afterwards what marimo does to each widget that is made once it has shown one."""
     pytest.importorskip("marimo", reason="marimo is not installed")
+    yield
+    ipywidgets.Widget.on_widget_constructed(None)
+
+
+@pytest.mark.usefixtures("hosted_by_marimo")
+def test_marimo_is_given_all_of_it_in_one_box(market: LiveMarket) -> None:
     board = market.dashboard()
     text = board._display_().text
     assert text.count("<marimo-anywidget") == len(board.charts) + len(board.strips)

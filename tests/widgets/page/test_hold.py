@@ -23,6 +23,8 @@ from tests.manager.hand import HandFeed, minutes, open_market, trade
 
 @pytest.fixture
 def market() -> Iterator[LiveMarket]:
+    # marimo, once it has shown a widget, gives each one a connection of its own and holds it.
+    assert ipywidgets.Widget._widget_construction_callback is None
     feed = HandFeed(minutes(-100, 100))
     with open_market(feed, "1min", "5min") as made:
         feed.trades(trade(1, 100.0, 1.0, 1))
