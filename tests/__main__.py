@@ -39,7 +39,7 @@ class Step:
     measured: bool = False
     """Whether the lines that it runs are noted."""
     limit: float | None = 2400.0
-    """Seconds after which it is ended and has failed: tests that hang must not keep the summary from being told."""
+    """Seconds after which it is ended and has failed: what hangs must not keep the rest from being told."""
 
     @property
     def counts_itself(self) -> bool:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import html.parser
+import importlib.util
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-import ipywidgets
 import pytest
 
 import mdnb
 from mdnb.errors import OptionError, TimeframeError
 from mdnb.market import LiveMarket
 from mdnb.widgets.page.sender import sender
+from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, minutes, open_market
 
 _KEPT = ["1min", "5min", "15min"]
@@ -184,18 +187,19 @@ def test_a_closed_market_leaves_a_dashboard_that_says_so(market: LiveMarket) -> 
     assert "closed" in board.picture()
 
 
-@pytest.fixture
-def hosted_by_marimo() -> Iterator[None]:
-    """Take away afterwards what marimo does to each widget that is made once it has shown one."""
-    pytest.importorskip("marimo", reason="marimo is not installed")
-    yield
-    ipywidgets.Widget.on_widget_constructed(None)
-
-
-@pytest.mark.usefixtures("hosted_by_marimo")
-def test_marimo_is_given_all_of_it_in_one_box(market: LiveMarket) -> None:
+# In a process of its own: once marimo has shown a widget, it connects and holds each that is made.
+_IN_MARIMO = """
+import mdnb
+with mdnb.live("MNQ", ["1min", "5min"], feed="sim://?seed=3", initial_days=2, progress=False) as market:
     board = market.dashboard()
     text = board._display_().text
     assert text.count("<marimo-anywidget") == len(board.charts) + len(board.strips)
     # Looked at until the page tells otherwise, so that both are sent what is new.
     assert all(strip._life.is_looked_at(0) for strip in board.strips)
+"""
+
+
+def test_marimo_is_given_all_of_it_in_one_box() -> None:
+    if importlib.util.find_spec("marimo") is None:
+        pytest.skip("marimo is not installed")
+    subprocess.run([sys.executable, "-c", _IN_MARIMO], check=True, timeout=LIMIT_SECONDS)
