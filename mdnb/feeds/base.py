@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from mdnb.clock import Clock, MarketClock
 from mdnb.errors import FeedError, MdnbError, OptionError, suggest
@@ -134,7 +134,7 @@ class Feed(abc.ABC):
     """
 
     dialect: str = "mdnb"
-    offers: ClassVar[Offers | None] = None
+    offers: Offers | None = None
     names: Mapping[str, str] = types.MappingProxyType({})
     ids: Literal["sequential", "unique", "none"] = "none"
     book_levels: int | None = None

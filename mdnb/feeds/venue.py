@@ -87,7 +87,7 @@ class VenueFeed(WebSocketFeed):
     mdnb.errors.FeedError: plain ws:// is for this machine only; write wss:// for venue.example
     """
 
-    offers: ClassVar[Offers]
+    offers: Offers
     stream_url: ClassVar[str]
     stream_path: ClassVar[str] = ""
     rest_url: ClassVar[str]
