@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from mdnb.events.subscription import Subscription
     from mdnb.events.types import Event, EventType
     from mdnb.feeds.base import Feed
-    from mdnb.feeds.registry import feed_names, make_feed
+    from mdnb.feeds.feed_names import feed_names
+    from mdnb.feeds.registry import make_feed
     from mdnb.feeds.venue import VenueFeed
     from mdnb.instruments import Instrument
     from mdnb.live_frame import LiveFrame
@@ -153,7 +154,7 @@ _HOMES = {
     "TradingSuite": "mdnb.suite",
     "VenueFeed": "mdnb.feeds.venue",
     "WaitTimeoutError": "mdnb.errors",
-    "feed_names": "mdnb.feeds.registry",
+    "feed_names": "mdnb.feeds.feed_names",
     "live": "mdnb.market",
     "load_ipython_extension": "mdnb.notebook.magics",
     "make_feed": "mdnb.feeds.registry",

@@ -67,9 +67,9 @@ def _run(given: argparse.Namespace) -> int:
         feed, symbol, file = _recorded(given)
         return asyncio.run(_record(symbol, file, feed, given.seconds, given.append))
     if given.command == "feeds":
-        from mdnb.notebook.feed_table import feed_table
+        from mdnb.feeds.feed_names import feed_names
 
-        print(feed_table())  # noqa: T201  # this is a command line
+        print(feed_names().table())  # noqa: T201  # this is a command line
         return 0
     return _doctor(given.feed, quiet=given.quiet)
 
