@@ -23,8 +23,8 @@ class FeedNames(list[str]):
         Examples
         --------
         >>> print(FeedNames(["kraken"]).table())  # doctest: +NORMALIZE_WHITESPACE
-        feed    venue   trades  quotes  depth  own bars  history                                 wants    Binder
-        kraken  Kraken  yes     yes     yes    1min      all trades, 720 bars of each timeframe  nothing  yes
+        feed    venue   trades  quotes  depth  own bars  history                                 wants Binder
+        kraken  Kraken  yes     yes     yes    1min      all trades, 720 bars of each timeframe  nothing yes
         """
         rows = [_HEAD, *map(_row, self)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -42,7 +42,7 @@ def test_names_are_a_plain_list() -> None:
 def test_a_feed_that_cannot_be_loaded_says_why_in_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = importlib.metadata.EntryPoint("gone", "a_package_that_is_gone:Feed", registry.ENTRY_POINTS)
     points = importlib.metadata.EntryPoints([gone])
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **wanted: points.select(**wanted))
+    monkeypatch.setattr(importlib.metadata, "entry_points", points.select)
     names = mdnb.feed_names()
     assert names.offers()["gone"] is None
     (line,) = [line for line in names.table().splitlines() if line.startswith("gone ")]
