@@ -22,14 +22,18 @@ class KrakenDialect(VenueDialect):
     adapter = KrakenFeed
     name = "kraken"
 
-    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | None:
-        """Acknowledge a subscription."""
+    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | tuple[str, ...] | None:
+        """Acknowledge each symbol for itself."""
         asked = json.loads(text)
         channel = asked["params"].get("channel")
-        reply = json.dumps({"method": asked["method"], "success": True, "req_id": asked["req_id"]})
+        said = {"method": asked["method"], "success": True, "req_id": asked["req_id"]}
+        replies = tuple(
+            json.dumps({**said, "result": {"channel": channel, "symbol": symbol}})
+            for symbol in asked["params"]["symbol"]
+        )
         if channel != "trade":
-            return reply
-        return Subscribe(reply) if asked["method"] == "subscribe" else Unsubscribe(reply)
+            return replies
+        return Subscribe(replies) if asked["method"] == "subscribe" else Unsubscribe(replies)
 
     def trade(self, row: TradeRow) -> str:
         """One trade a frame."""
