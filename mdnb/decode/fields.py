@@ -230,6 +230,23 @@ class OpenBars:
         self._open[symbol, timeframe] = row
         add_bar(batch, symbol, timeframe, row, False)
 
-    def forget(self, symbol: str, timeframe: str) -> None:
-        """Take the next bar as the first one: what came between is not known, as after an outage."""
-        self._open.pop((symbol, timeframe), None)
+    def forget(self, symbol: str = "", timeframe: str = "") -> None:
+        """Take the next bar as the first one: what came between is not known, as after an outage.
+
+        Parameters
+        ----------
+        symbol, timeframe
+            Whose; where one is not told, of all.
+
+        Examples
+        --------
+        >>> bars, batch = OpenBars(), Batch()
+        >>> bars.add(batch, "BTC", "1min", (60, 1.0, 1.0, 1.0, 1.0, 5.0, 2, 5.0))
+        >>> bars.forget("BTC")
+        >>> bars.add(batch, "BTC", "1min", (180, 1.0, 2.0, 1.0, 2.0, 1.0, 1, 2.0))
+        >>> [(row[0], closed) for row, closed in batch.bars["BTC", "1min"]]
+        [(60, False), (180, False)]
+        """
+        for key in list(self._open):
+            if symbol in ("", key[0]) and timeframe in ("", key[1]):
+                del self._open[key]

@@ -5,6 +5,8 @@ Sources: docs.kraken.com (Websockets v1, frozen), checked on recordings of 2021.
 * Times are decimal seconds in strings, read exactly. Trades have no id; several share a frame, in order.
 * The payload of a book may come in two parts; a level may carry a fourth element (``"r"``: republished).
 * A ticker carries no time: such quotes have ``ts_ns`` 0.
+* A candle has no closed flag: it is closed once the next one begins. A new subscription, as after an outage,
+  forgets the one that was being made.
 """
 
 from __future__ import annotations
@@ -86,8 +88,15 @@ class _Ticker(msgspec.Struct, gc=False):
     b: _Side
 
 
+class _Subscription(msgspec.Struct, gc=False):
+    name: str = ""
+    interval: int = 1
+
+
 class _Event(msgspec.Struct, gc=False):
     event: str
+    pair: str = ""
+    subscription: _Subscription | None = None
     reqid: Identifier = 0
     status: str = ""
     errorMessage: str = ""
@@ -124,7 +133,7 @@ class Decoder:
 
     def _frame(self, text: str, batch: Batch) -> None:
         if not text.startswith("["):
-            _add_event(text, batch)
+            self._add_event(text, batch)
             return
         # Split by hand: the payload's type depends on the channel, which comes after it.
         head, _, rest = text.partition(",")
@@ -165,16 +174,18 @@ class Decoder:
         self._bars.add(batch, symbol, timeframe, (start, *prices, candle.volume, candle.count, float("nan")))
         batch.clock_ns = max(batch.clock_ns, decimal_ns(candle.time))
 
-
-def _add_event(text: str, batch: Batch) -> None:
-    event = _event(text)
-    if event.event not in _NOTICES:
-        raise UnusableError("unknown event")
-    if event.event != "heartbeat" or text.count(":") != 1:
-        refuse_duplicates(text)
-    batch.control += 1
-    if event.errorMessage or event.status in ("subscribed", "unsubscribed"):
-        batch.replies.append(Reply(event.reqid, not event.errorMessage, reply_text(event.errorMessage)))
+    def _add_event(self, text: str, batch: Batch) -> None:
+        event = _event(text)
+        if event.event not in _NOTICES:
+            raise UnusableError("unknown event")
+        if event.event != "heartbeat" or text.count(":") != 1:
+            refuse_duplicates(text)
+        batch.control += 1
+        if event.errorMessage or event.status in ("subscribed", "unsubscribed"):
+            batch.replies.append(Reply(event.reqid, not event.errorMessage, reply_text(event.errorMessage)))
+        told = event.subscription
+        if event.status == "subscribed" and told is not None and told.name == "ohlc":
+            self._bars.forget(event.pair, timeframe_name(f"{told.interval}min"))
 
 
 def _add_trades(symbol: str, payload: str, batch: Batch) -> None:

@@ -100,6 +100,32 @@ def test_who_was_told_to_wait_does_so_before_the_next_question() -> None:
     assert slept == [7.0]
 
 
+def test_who_was_told_to_wait_holds_all_back_who_ask_the_same_host() -> None:
+    slept: list[float] = []
+    now = [0.0]
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    wall = Wall(monotonic=lambda: now[0], sleep=sleep)
+
+    async def handle(_: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(b"{}") if slept else HttpAnswer(b"", 429, {"Retry-After": "7"})
+
+    async def main() -> None:
+        async with serving(handle) as server:
+            refused, other = (Rest(f"{server.url}{path}", FAST, wall=wall) for path in ("/one", "/two"))
+            with pytest.raises(FeedBusyError):
+                await refused.get("/x", dict)
+            assert await other.get("/x", dict) == {}
+            await refused.close()
+            await other.close()
+
+    asyncio.run(main())
+    assert slept == [7.0]
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [

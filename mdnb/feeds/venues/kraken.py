@@ -119,10 +119,11 @@ class KrakenFeed(VenueFeed):
         return symbols
 
     async def ask_for(self, symbols: Sequence[VenueSymbol], channels: Sequence[Channel], *, on: bool) -> None:
-        """Subscribe to channels of symbols, or unsubscribe: one message a channel."""
+        """Subscribe to channels of symbols, or unsubscribe: one message a channel, an answer a symbol."""
         names = [symbol.name for symbol in symbols]
+        op = "subscribe" if on else "unsubscribe"
         for channel in channels:
-            await self.request("subscribe" if on else "unsubscribe", **self._params(channel), symbol=names)
+            await self.request(op, answers=len(names), **self._params(channel), symbol=names)
 
     def book_checksum(self, symbol: str) -> Callable[[Levels, Levels], int] | None:
         """Return Kraken's sum of the ten best levels a side (docs.kraken.com, book checksum of v2)."""
