@@ -63,6 +63,25 @@ class Overflow:
         with self._lock:
             return sum(len(part) for part in self._waiting)
 
+    @property
+    def readable_rows(self) -> int:
+        """How many rows can be read: on disk, as far as `look` found them there, and those that wait."""
+        return self.segments.readable_rows + self.waiting_rows
+
+    def look(self) -> None:
+        """Find out which files can be read now; see `SegmentStore.look`."""
+        self.segments.look()
+
+    def lost(self) -> list[tuple[int, int, int]]:
+        """Return which bars that were written cannot be read, nor wait; see `SegmentStore.lost`."""
+        lost = self.segments.lost()
+        if not lost:
+            return []
+        with self._lock:
+            waiting = join_columns(list(self._waiting))
+        found = ((first, last, rows - len(_cut(waiting, None, first, last))) for first, last, rows in lost)
+        return [one for one in found if one[2] > 0]
+
     def take(self, columns: BarColumns) -> None:
         """Take bars that leave memory, oldest first; they are written by the next `flush`."""
         with self._lock:
