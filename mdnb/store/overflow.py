@@ -43,10 +43,16 @@ class Overflow:
     ----------
     segments
         Where they go; whether starts may repeat is told there.
+
+    Attributes
+    ----------
+    changes
+        How often bars that had been taken were changed, or others were put between them.
     """
 
     def __init__(self, segments: SegmentStore) -> None:
         self.segments = segments
+        self.changes = 0
         self._waiting: list[BarColumns] = []
         self._pieces: list[tuple[int, GonePiece]] = []
         self._amended = columns_from_rows([])
@@ -91,6 +97,7 @@ class Overflow:
         """Take bars that are older than all that are waiting."""
         with self._flushing, self._lock:
             self._waiting.insert(0, columns)
+            self.changes += 1
 
     def gone(self) -> Gone:
         """Return what has left memory by now; hold the lock that keeps bars from leaving it."""
@@ -109,6 +116,7 @@ class Overflow:
         """
         with self._lock:
             self._pieces += [(known_ns // _NS_PER_US, piece) for piece in pieces]
+            self.changes += 1
 
     def _settle(self) -> None:
         """Make whole bars of the pieces; hold the lock of `flush`, so that none is counted twice."""
@@ -229,6 +237,7 @@ class Overflow:
             self.flush()
             before = len(self.segments)
             self.segments.replace(columns)
+            self.changes += 1
             if len(columns) and int(columns.time_us[-1]) >= self._written[0]:
                 with self._lock:
                     self._written = _end_of(columns)
@@ -237,7 +246,9 @@ class Overflow:
     def drop_before(self, ts_ns: int) -> int:
         """Forget bars that start before an instant; return how many."""
         self.flush()
-        return self.segments.drop_before(ts_ns)
+        gone = self.segments.drop_before(ts_ns)
+        self.changes += 1
+        return gone
 
 
 def _end_of(columns: BarColumns) -> tuple[int, int]:
