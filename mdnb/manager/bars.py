@@ -152,7 +152,9 @@ class BarAccess:
         return self._market.engine.has_timeframe(timeframe)
 
     async def add_timeframe(self, timeframe: str) -> str:
-        """Add a timeframe; its past bars are built at once, on a worker thread, from the bars or trades held.
+        """Add a timeframe; its past bars are built at once, on a worker thread.
+
+        They are made of the finer bars held, in memory and on disk, or else of the trades in memory.
 
         Returns
         -------
@@ -163,6 +165,8 @@ class BarAccess:
         ------
         TimeframeError
             When the name is not understood or makes no sense.
+        DataImportError
+            When the disk does not give the bars that left memory; nothing was added.
 
         Examples
         --------

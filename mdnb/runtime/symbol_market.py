@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from mdnb.bars.made_of import made_of
@@ -117,6 +118,7 @@ class SymbolMarket:
             lambda: (quality.state(health.status), health.latency_ms()), lambda: feed.clock
         )
         self.disk = DiskOverflow(self.engine)
+        self._has_no_folder = False
 
     def open(self) -> SymbolState:
         """Return the symbol's state; raise where the market was closed.
@@ -189,6 +191,41 @@ class SymbolMarket:
             raise
         self.end_trouble("disk")
         return report
+
+    async def look_at_disk(self) -> None:
+        """Find out whether bars on disk can be read, and whether there is a place for more; tell where not.
+
+        What is found stands until it is over, such as when a folder can be made again.
+        """
+        stores = [overflow.segments for overflow in self.engine.overflow.values()]
+        unwritable: OSError | None = None
+        unreadable: dict[Path, str] = {}
+        lost = 0
+        for store in stores:
+            try:
+                await self.workers.run(store.look)
+                await self.workers.run(store.see_to_folder)
+            except OSError as error:
+                unwritable = error
+            except ClosedError:
+                continue  # another thread removed the timeframe since
+            unreadable |= store.unreadable
+            lost += sum(rows for _, _, rows in store.lost())
+        if unwritable is not None:
+            self._has_no_folder = True
+            self.tell_trouble("disk", unwritable)
+        elif self._has_no_folder:
+            self._has_no_folder = False
+            self.end_trouble("disk")
+        if not unreadable:
+            self.end_trouble("disk_unreadable")
+            return
+        path, why = next(iter(unreadable.items()))
+        more = f", and {len(unreadable) - 1:,} more" if len(unreadable) > 1 else ""
+        count = f"{lost:,} bars" if lost else "bars"
+        self.tell_trouble(
+            "disk_unreadable", f"{count} on disk are left out, {path} does not read: {why}{more}"
+        )
 
     def tell_trouble(self, kind: str, error: BaseException | str) -> None:
         """Tell of a failure in the background; charts show it."""
