@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["fit_to_grid", "leave_out_impossible", "leave_out_outliers"]
 
 _SHOWN = 3
+_NOISE_ULPS = 8
+_MOST_TRADES = 2**32
+"""More than a bar's count of trades can hold."""
 
 
 def fit_to_grid(
@@ -63,10 +67,16 @@ def fit_to_grid(
 def leave_out_impossible(
     columns: BarColumns, *, positive_prices: bool
 ) -> tuple[BarColumns, list[QualityFinding]]:
-    """Return the valid bars, and a finding for each invalid one."""
+    """Return the valid bars, and a finding for each invalid one.
+
+    A high or low that misses open or close by the last bits of a float is widened to it: prices that were
+    scaled or adjusted are so.
+    """
+    columns = _widened(columns)
     top = np.maximum(columns.open, columns.close)
     bottom = np.minimum(columns.open, columns.close)
     good = (columns.high >= top) & (columns.low <= bottom) & (columns.volume >= 0)
+    good &= columns.tick_count < _MOST_TRADES
     good &= np.isfinite(columns.high) & np.isfinite(columns.low) & np.isfinite(columns.volume)
     if positive_prices:
         good &= columns.low > 0
@@ -76,10 +86,22 @@ def leave_out_impossible(
         o, h, low, c, v = (float(column[at]) for column in prices)
         time_ns = int(columns.time_us[at]) * 1000
         row = time_ns, o, h, low, c, v, 0, math.nan
-        kind = bar_faults(row, positive_prices=positive_prices) or "ohlc_inconsistent"
+        kind = bar_faults(row, positive_prices=positive_prices) or "too_many_trades"
         values = {"open": o, "high": h, "low": low, "close": c, "volume": v}
         found.append(QualityFinding(kind, f"a bar was refused: {kind}", time_ns, values))
     return (columns if good.all() else columns.where(good)), found
+
+
+def _widened(columns: BarColumns) -> BarColumns:
+    top = np.maximum(columns.open, columns.close)
+    bottom = np.minimum(columns.open, columns.close)
+    slack = _NOISE_ULPS * np.spacing(np.maximum(np.abs(top), np.abs(bottom)))
+    above = (columns.high < top) & (columns.high >= top - slack)
+    below = (columns.low > bottom) & (columns.low <= bottom + slack)
+    if not (above | below).any():
+        return columns
+    high, low = np.where(above, top, columns.high), np.where(below, bottom, columns.low)
+    return dataclasses.replace(columns, high=high, low=low)
 
 
 def leave_out_outliers(
