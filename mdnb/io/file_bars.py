@@ -17,8 +17,6 @@ from mdnb.store.columns import AMENDED, FILLED, PARTIAL, BarColumns
 
 __all__ = ["FileBars"]
 
-_MOST_TRADES: Final = 2**32 - 1
-"""As many as the store can count in a bar."""
 _FLAGS: Final = {"partial": PARTIAL, "filled": FILLED, "amended": AMENDED}
 
 
@@ -118,7 +116,7 @@ class FileBars:
             close=self.values["close"],
             volume=self.values["volume"],
             vwap=np.full(count, np.nan) if vwap is None else vwap,
-            tick_count=np.minimum(self.values["tick_count"], _MOST_TRADES).astype(np.int64),
+            tick_count=self.values["tick_count"].astype(np.int64),
             flags=flags,
             first=0,
             forming=False,

@@ -20,7 +20,7 @@ from mdnb.validate.live_checks import bar_faults
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["fit_to_grid", "leave_out_impossible", "leave_out_outliers"]
+__all__ = ["fit_to_grid", "leave_out_impossible", "leave_out_outliers", "leave_out_uncountable"]
 
 _SHOWN = 3
 _NOISE_ULPS = 8
@@ -76,7 +76,6 @@ def leave_out_impossible(
     top = np.maximum(columns.open, columns.close)
     bottom = np.minimum(columns.open, columns.close)
     good = (columns.high >= top) & (columns.low <= bottom) & (columns.volume >= 0)
-    good &= columns.tick_count < _MOST_TRADES
     good &= np.isfinite(columns.high) & np.isfinite(columns.low) & np.isfinite(columns.volume)
     if positive_prices:
         good &= columns.low > 0
@@ -86,10 +85,20 @@ def leave_out_impossible(
         o, h, low, c, v = (float(column[at]) for column in prices)
         time_ns = int(columns.time_us[at]) * 1000
         row = time_ns, o, h, low, c, v, 0, math.nan
-        kind = bar_faults(row, positive_prices=positive_prices) or "too_many_trades"
+        kind = bar_faults(row, positive_prices=positive_prices) or "ohlc_inconsistent"
         values = {"open": o, "high": h, "low": low, "close": c, "volume": v}
         found.append(QualityFinding(kind, f"a bar was refused: {kind}", time_ns, values))
     return (columns if good.all() else columns.where(good)), found
+
+
+def leave_out_uncountable(columns: BarColumns) -> tuple[BarColumns, list[QualityFinding]]:
+    """Return the bars whose trades a bar can count, and a finding of the others."""
+    good = columns.tick_count < _MOST_TRADES
+    if good.all():
+        return columns, []
+    first, count = int(columns.time_us[np.argmin(good)]) * 1000, int(np.count_nonzero(~good))
+    text = f"a bar counts up to {_MOST_TRADES - 1:,} trades"
+    return columns.where(good), [QualityFinding("too_many_trades", text, first, {}, count)]
 
 
 def _widened(columns: BarColumns) -> BarColumns:
