@@ -6,9 +6,6 @@ import asyncio
 import gzip
 import json
 import logging
-import shutil
-import ssl
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from mdnb.feeds import rest as rest_module
 from mdnb.feeds.rate_limit import RateLimit
 from mdnb.feeds.rest import Rest
 from mdnb.feeds.timeouts import Timeouts, Wall
+from tests.venues.certificates import unsigned
 from tests.venues.rest_server import HttpAnswer, HttpRequest, RestServer, serving
 
 FAST = RateLimit(1000, 1.0)
@@ -263,14 +261,7 @@ def test_it_can_be_cancelled_while_it_waits() -> None:
 
 
 def test_a_certificate_that_does_not_hold_is_refused(tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not here to make a certificate that nobody signed")
-    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    where = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    subprocess.run([openssl, *made, *where], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context = unsigned(tmp_path)
 
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()

@@ -12,6 +12,8 @@ import pytest
 import mdnb
 from mdnb.feeds.venues.kraken import KrakenFeed, _checksum
 from mdnb.runtime.process.bridge import call
+from tests.feeds.venue_ends import followed
+from tests.venues.faulty_server import Subscribe
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.recordings import received, recording
 from tests.venues.stage import Stage
@@ -187,3 +189,35 @@ def test_a_history_that_is_something_else_is_an_error_in_a_sentence(
     monkeypatch.setattr(KrakenDialect, "trades_body", lambda *_, **__: body)
     with pytest.raises(mdnb.FeedError, match="Kraken's history is not what was expected"):
         asked(lambda feed: feed.history_trades("BTC/USD", 0, 2**62))
+
+
+class HalfGone(KrakenDialect):
+    """Lists a pair that its stream does not know any more."""
+
+    def hear(self, text: str) -> Any:
+        """Refuse one symbol of those that are asked for, after the other one was taken."""
+        taken = super().hear(text)
+        asked = json.loads(text)
+        if "ETH/USD" not in asked["params"]["symbol"] or not isinstance(taken, Subscribe):
+            return taken
+        assert isinstance(taken.reply, tuple)
+        error = {"error": "Currency pair not supported ETH/USD", "symbol": "ETH/USD", "success": False}
+        refusal = json.dumps({"method": "subscribe", "req_id": asked["req_id"], **error})
+        return (*taken.reply[:-1], refusal)
+
+
+def test_the_refusal_of_one_symbol_is_told_although_another_is_answered_before() -> None:
+    async def main() -> str:
+        venue = StandIn(HalfGone(), tape_of(5, 0), begun=5)
+        await venue.listen()
+        feed = venue.feed()
+        await feed.open(["BTC/USD", "ETH/USD"])
+        try:
+            async with followed(feed, ["BTC/USD", "ETH/USD"], ["trades"]) as follower:
+                return await follower.until_told("connected")
+        finally:
+            await venue.close()
+
+    assert asyncio.run(main()) == (
+        "ETH/USD: the venue refused 'subscribe': Currency pair not supported ETH/USD"
+    )
