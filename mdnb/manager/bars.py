@@ -69,7 +69,7 @@ class BarAccess:
         TimeframeError
             When the timeframe is not kept; the message names the ones kept.
         OptionError
-            When ``count`` is negative or a time is none.
+            When ``count`` is negative or a time is none, or ``as_of`` is later than the market's time.
         NoDataError
             When more bars were amended since ``as_of`` than is kept, or bars known then have left memory.
 
@@ -107,6 +107,7 @@ class BarAccess:
         reader, instant = self._market.open().reader, to_ns(as_of, tz)
         if instant is None:
             return reader.frame_with_times(timeframe, window)
+        self._market.refuse_future(instant)
         return reader.known_frame(timeframe, instant, window, with_times=with_times)
 
     @immediate

@@ -618,6 +618,7 @@ def lived(tz: str = "UTC", **config: Any) -> tuple[mdnb.LiveMarket, HandFeed]:
         seconds = number * 13.7
         clock.advance(START + round((seconds + 0.031 * (number % 9)) * 1e9))
         feed.trades(trade(seconds, 100.25 + 0.5 * (number % 3), 2.0, trade_id))
+    clock.advance(START + 22 * MINUTE)  # what was known then is asked for
     return market, feed
 
 

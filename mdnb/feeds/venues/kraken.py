@@ -11,21 +11,21 @@ from __future__ import annotations
 
 import functools
 import json
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel
+from mdnb.feeds.book_sums import kraken_sum
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect
 from mdnb.feeds.rate_limit import RateLimit
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.venue import VenueFeed
-from mdnb.rows import BarRow, Levels, TradeRow
+from mdnb.rows import BarRow, BookSum, TradeRow
 from mdnb.venue_fields import Identifier, Price, Size, decimal_ns
 
 __all__ = ["KrakenFeed"]
@@ -125,9 +125,9 @@ class KrakenFeed(VenueFeed):
         for channel in channels:
             await self.request(op, answers=len(names), **self._params(channel), symbol=names)
 
-    def book_checksum(self, symbol: str) -> Callable[[Levels, Levels], int] | None:
-        """Return Kraken's sum of the ten best levels a side (docs.kraken.com, book checksum of v2)."""
-        return functools.partial(_checksum, self._digits[self.listed(symbol).name])
+    def book_checksum(self, symbol: str) -> BookSum:
+        """Return Kraken's sum of the ten best levels a side."""
+        return functools.partial(kraken_sum, self._digits[self.listed(symbol).name])
 
     def _params(self, channel: Channel) -> dict[str, Any]:
         # What was traded before is asked of the history, by id.
@@ -202,17 +202,6 @@ def _rows(answer: _Answer, into: type[list[_Row]]) -> list[_Row]:
 
 def _trade(row: _Trade) -> TradeRow:
     return decimal_ns(str(row[2], "ascii")), row[0], row[1], 1, 1 if row[3] == "b" else -1, row[6]
-
-
-def _checksum(digits: tuple[int, int], bids: Levels, asks: Levels) -> int:
-    """Return the CRC-32 of prices and sizes, asks first, without points and leading zeros."""
-    text = "".join(
-        f"{value:.{places}f}".replace(".", "").lstrip("0")
-        for side in (asks, bids)
-        for level in side[:10]
-        for value, places in zip(level, digits, strict=True)
-    )
-    return zlib.crc32(text.encode())
 
 
 def _symbol(pair: _Pair) -> VenueSymbol:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import mdnb
-from mdnb.feeds.venues.kraken import KrakenFeed, _checksum
+from mdnb.feeds.book_sums import kraken_sum
+from mdnb.feeds.venues.kraken import KrakenFeed
 from mdnb.runtime.process.bridge import call
 from tests.feeds.venue_ends import followed
 from tests.venues.faulty_server import Subscribe
@@ -61,7 +62,7 @@ def test_the_checksum_is_that_of_real_books() -> None:
         )
         price, size = (len(text.partition(".")[2]) for text in asks[0])
         numbers = ([(float(one), float(other)) for one, other in side] for side in (bids, asks))
-        assert _checksum((price, size), *numbers) == told
+        assert kraken_sum((price, size), *numbers) == told
         checked += 1
     assert checked > 300
 
@@ -103,7 +104,7 @@ class BookDialect(KrakenDialect):
         if not self.books:
             return super().heartbeat(now_ns)
         bids, asks = [[100.0, 1.5]], [[100.25, 2.0]]
-        right = _checksum((2, 8), [(100.0, 1.5)], [(100.25, 2.0)])
+        right = kraken_sum((2, 8), [(100.0, 1.5)], [(100.25, 2.0)])
         told = right if self.books > 1 else right + 1
         data = {
             "symbol": "BTC/USD",
