@@ -272,6 +272,12 @@ UNKNOWN = {
     "hyperliquid": '{"channel":"stranger","data":{}}',
     "kraken_v1": '{"event":"stranger"}',
     "projectx": '{"type":1,"target":"Stranger","arguments":["C",{}]}',
+    "coinbase_advanced": '{"channel":"stranger","timestamp":"","sequence_num":0,"events":[]}',
+    "kraken_futures": '{"feed":"stranger","product_id":"PI_XBTUSD"}',
+    "kucoin": '{"type":"message","topic":"/market/stranger:BTC-USDT","subject":"","data":{}}',
+    "bitget": '{"action":"update","arg":{"instType":"SPOT","channel":"stranger","instId":"A"},"data":[{}]}',
+    "deribit": '{"jsonrpc":"2.0","method":"subscription","params":{"channel":"stranger.A","data":{}}}',
+    "gemini": '{"type":"stranger"}',
 }
 
 
