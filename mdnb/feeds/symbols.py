@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from mdnb.errors import SymbolError
 from mdnb.instruments import Instrument
 
-__all__ = ["SymbolList", "VenueSymbol"]
+__all__ = ["SymbolList", "VenueSymbol", "symbol_key"]
 
 _SEPARATORS = re.compile(r"[-/_:\s]")
 _OTHER_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
@@ -100,8 +100,8 @@ class SymbolList:
         self._found: dict[str, VenueSymbol] = {}
         for symbol in listed:
             self._listed.setdefault(symbol.name, symbol)
-            self._found.setdefault(_key(symbol.spelling), symbol)
-            self._found.setdefault(_key(symbol.name), symbol)
+            self._found.setdefault(symbol_key(symbol.spelling), symbol)
+            self._found.setdefault(symbol_key(symbol.name), symbol)
 
     def __iter__(self) -> Iterator[VenueSymbol]:
         return iter(self._listed.values())
@@ -117,20 +117,26 @@ class SymbolList:
         SymbolError
             When the venue does not list it; the message names what is near.
         """
-        found = self._listed.get(text) or self._found.get(_key(text))
+        found = self._listed.get(text) or self._found.get(symbol_key(text))
         if found is None:
             raise SymbolError(f"{self.venue} does not list {text!r}. {self._near(text)}")
         return found
 
     def _near(self, text: str) -> str:
-        close = difflib.get_close_matches(_key(text), self._found, n=3, cutoff=0.6)
+        close = difflib.get_close_matches(symbol_key(text), self._found, n=3, cutoff=0.6)
         names = list(dict.fromkeys(repr(self._found[key].spelling) for key in close))
         meant = f"Did you mean {' or '.join(names)}? " if names else ""
         return f"{meant}It lists {len(self)} symbols."
 
 
-def _key(text: str) -> str:
-    """Return a spelling without what differs from venue to venue."""
+def symbol_key(text: str) -> str:
+    """Return a spelling without what differs from venue to venue.
+
+    Examples
+    --------
+    >>> symbol_key("BTC/USD"), symbol_key("xbt-usd"), symbol_key("BTCUSD")
+    ('BTCUSD', 'BTCUSD', 'BTCUSD')
+    """
     parts = [part for part in _SEPARATORS.split(text.upper()) if part]
     joined = "".join(_OTHER_NAMES.get(part, part) for part in parts)
     for other, usual in _OTHER_NAMES.items():
