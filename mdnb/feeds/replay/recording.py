@@ -103,8 +103,8 @@ class Recording:
     frames
         Of a frame recording: opens the file and yields each frame, in constant memory.
     prices
-        Of a frame recording: some prices of each symbol, as the venue wrote them; under ``""`` those of frames
-        that do not name theirs.
+        Of a frame recording: some prices of each symbol, as the venue wrote them; under ``""`` those of
+        frames that do not name theirs.
     damage
         What reading has left out so far.
     """
