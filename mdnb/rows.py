@@ -7,7 +7,7 @@ thing that ``msgspec`` can decode into. All times are UTC epoch nanoseconds.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 __all__ = [
     "BarRow",
     "Batch",
+    "BookSum",
     "Decoder",
     "DepthUpdate",
     "GonePiece",
@@ -48,6 +49,9 @@ BarRow = tuple[int, float, float, float, float, float, int, float]
 
 Levels = Sequence[tuple[float, float]]
 """Levels of one side of an order book, ``(price, size)``, best first."""
+
+BookSum = Callable[[Levels, Levels], int]
+"""What a venue's checksum is of bids and asks."""
 
 
 class GonePiece(NamedTuple):

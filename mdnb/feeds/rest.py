@@ -14,7 +14,7 @@ import msgspec
 
 from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.endpoint import after, is_loopback, proxy_refused, split_address, why_lost
-from mdnb.feeds.rate_limit import RateLimit, RateLimiter
+from mdnb.feeds.rate_limit import RateLimit, shared_limiter
 from mdnb.feeds.timeouts import Timeouts, Wall
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Rest:
     ban_seconds
         For how long nothing is asked after a refusal for too many requests that names no time.
     limiter
-        Keeps to the rate limit.
+        Keeps to the rate limit, together with all others in this process who ask the same host.
 
     Raises
     ------
@@ -98,7 +98,7 @@ class Rest:
     ) -> None:
         self.host = _checked(url)
         self._url = url.rstrip("/")
-        self.limiter = RateLimiter(rate_limit, wall)
+        self.limiter = shared_limiter(self.host, rate_limit, wall)
         self._complaint = complaint
         self._headers = headers
         self._timeouts = timeouts or Timeouts()

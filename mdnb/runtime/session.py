@@ -266,7 +266,8 @@ class MarketSession:
             )
             self.markets[symbol] = market
             self._pipelines[symbol] = market.pipeline
-            market.pipeline.on_broken_book = self.book_renewal.renew
+            if self.feed.playback is None:
+                market.pipeline.on_broken_book = self.book_renewal.renew
             begin_config(market)
 
     async def _until_up(self) -> None:

@@ -29,8 +29,9 @@ from mdnb.feeds.replay.recording import Damage, Track
 from mdnb.feeds.replay.server import FRAME_ROWS, FrameSource, ReplayServer
 from mdnb.feeds.timeouts import Backoff, Wall
 from mdnb.rows import Batch
+from mdnb.runtime.feed_decoder import decoder_of
 from tests.limits import LIMIT_SECONDS
-from tests.venues.recordings import RECORDINGS, received, recording, shared
+from tests.venues.recordings import RECORDINGS, received, recording, samples, shared
 
 CHANNELS = ["trades", "quotes", "depth", "bars"]
 DAY = 86_400_000_000_000
@@ -375,6 +376,63 @@ def test_symbols_that_are_not_there(path: str, symbols: list[str], message: str)
 def test_frames_cannot_be_renamed() -> None:
     with pytest.raises(SymbolError, match="played as they are: open 'BTCUSDT', not 'BTC'"):
         open_only("dataset:bitcoin-messages", ["BTC"], symbol="BTCUSDT")
+
+
+SAMPLES = samples()
+NEW_VENUES = ["coinbase_advanced", "kraken_futures", "kucoin", "bitget", "deribit", "gemini"]
+
+
+def recorded_samples(folder: Path, dialect: str) -> Path:
+    """Write a recording of the single messages of a venue, as cryptofeed would."""
+    path = folder / f"{dialect}.txt"
+    held = [sample["frame"] for sample in SAMPLES if sample["dialect"] == dialect]
+    path.write_text("".join(f"{1_790_500_000 + number}.5: {frame}\n" for number, frame in enumerate(held)))
+    return path
+
+
+@pytest.mark.parametrize("dialect", NEW_VENUES)
+def test_the_messages_of_a_venue_are_played_and_understood(tmp_path: Path, dialect: str) -> None:
+    path = recorded_samples(tmp_path, dialect)
+    symbol = open_recording(path).symbols[0]
+    player = play(path, symbol, speed="max")
+    assert player.frames == [sample["frame"] for sample in SAMPLES if sample["dialect"] == dialect]
+    batch = player.batch()
+    assert (player.feed.dialect, batch.malformed) == (dialect, [])
+    assert batch.trades
+    assert batch.quotes
+    assert batch.depth
+
+
+@pytest.mark.parametrize(
+    ("dialect", "asked", "count"),
+    [("coinbase_advanced", "BTC/USD", 1), ("kucoin", "BTC/USDT", 2), ("bitget", "btc-usdt", 3)],
+)
+def test_a_symbol_arrives_as_it_was_asked_for(tmp_path: Path, dialect: str, asked: str, count: int) -> None:
+    feed = ReplayFeed(recorded_samples(tmp_path, dialect))
+    feed.load([asked])
+    batch = decoder_of(feed).feed([s["frame"] for s in SAMPLES if s["dialect"] == dialect])
+    assert len(batch.trades[asked]) == count
+
+
+def test_frames_that_name_no_symbol_answer_to_any_name(tmp_path: Path) -> None:
+    held = [s["frame"] for s in SAMPLES if s["dialect"] == "gemini" and "socket_sequence" in s["frame"]]
+    path = tmp_path / "gemini.txt"
+    path.write_text("".join(f"{1_790_400_000 + number}.5: {frame}\n" for number, frame in enumerate(held)))
+    opened = open_recording(path)
+    assert (opened.dialect, opened.symbols, opened.has_trades) == ("gemini", (), True)
+    feed = ReplayFeed(path)
+    feed.load(["BTC/USD"])
+    batch = decoder_of(feed).feed(held)
+    assert (list(batch.trades), list(batch.quotes), list(batch.depth)) == (["BTC/USD"],) * 3
+    assert feed.instrument("BTC/USD").tick_size == 0.01
+
+
+def test_one_symbol_is_not_opened_in_two_spellings(tmp_path: Path) -> None:
+    path = recorded_samples(tmp_path, "kucoin")
+    with pytest.raises(SymbolError, match="one symbol for 'BTC-USDT' and 'BTC/USDT': open one of them"):
+        open_only(path, ["BTC-USDT", "BTC/USDT"])
+    with pytest.raises(SymbolError, match=r"does not hold 'ETH/USDT'.*BTC-USDT"):
+        open_only(path, ["ETH/USDT"])
 
 
 def test_instruments_are_told_by_the_data() -> None:

@@ -10,7 +10,7 @@ from mdnb.feeds.venues.kraken import KrakenFeed
 from mdnb.rows import BarRow, TradeRow
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.rest_server import HttpAnswer, HttpRequest
-from tests.venues.stand_in import SECOND, VenueDialect, written
+from tests.venues.stand_in import SECOND, START, VenueDialect, written
 from tests.venues.times import iso
 
 __all__ = ["KrakenDialect"]
@@ -23,15 +23,14 @@ class KrakenDialect(VenueDialect):
     name = "kraken"
 
     def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | tuple[str, ...] | None:
-        """Acknowledge each symbol for itself."""
+        """Acknowledge a subscription, symbol by symbol."""
         asked = json.loads(text)
-        channel = asked["params"].get("channel")
-        said = {"method": asked["method"], "success": True, "req_id": asked["req_id"]}
+        told = {name: value for name, value in asked["params"].items() if name != "symbol"}
+        said = {"method": asked["method"], "success": True, "req_id": asked["req_id"], "time_in": iso(START)}
         replies = tuple(
-            json.dumps({**said, "result": {"channel": channel, "symbol": symbol}})
-            for symbol in asked["params"]["symbol"]
+            json.dumps(said | {"result": told | {"symbol": symbol}}) for symbol in asked["params"]["symbol"]
         )
-        if channel != "trade":
+        if told.get("channel") != "trade":
             return replies
         return Subscribe(replies) if asked["method"] == "subscribe" else Unsubscribe(replies)
 

@@ -57,6 +57,7 @@ class ProjectXDialect(VenueDialect):
     unlisted = "MNQX"
     has_trades_history = False
     symbols_a_message = 1
+    has_tokens = True
     options: ClassVar[dict[str, Any]] = {"username": "me", "api_key": "k3y"}
 
     def __init__(self) -> None:

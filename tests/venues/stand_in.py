@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -72,6 +73,8 @@ class VenueDialect(Dialect):
         Whether trades that were missed can be had again.
     symbols_a_message
         How many it lets subscribe at once.
+    has_tokens
+        Whether who logs in gets a token that may expire.
     """
 
     adapter: ClassVar[type[VenueFeed]]
@@ -85,6 +88,7 @@ class VenueDialect(Dialect):
     unlisted: ClassVar[str] = "BTC/UST"
     tick_size: ClassVar[float | None] = 0.25
     symbols_a_message: ClassVar[int] = 100
+    has_tokens: ClassVar[bool] = False
     options: ClassVar[Mapping[str, Any]] = {}
 
     @abc.abstractmethod
@@ -118,6 +122,8 @@ class StandIn:
         What goes wrong.
     begun
         How many trades have been when it is opened.
+    stream_tls, rest_tls
+        What its two ports have of TLS; by default none.
 
     Attributes
     ----------
@@ -125,6 +131,8 @@ class StandIn:
         Plays the tape.
     rest
         Answers requests.
+    refusing
+        With which HTTP status all requests are refused; 0: none is.
     """
 
     def __init__(
@@ -135,11 +143,14 @@ class StandIn:
         *,
         begun: int = 0,
         pace: float = 0.001,
+        stream_tls: ssl.SSLContext | None = None,
+        rest_tls: ssl.SSLContext | None = None,
     ) -> None:
         self.dialect = dialect
         self.tape = list(tape)
-        self.stream = FaultyServer(dialect, tape, faults, pace, begun)
-        self.rest = RestServer(self._answer)
+        self.refusing = 0
+        self.stream = FaultyServer(dialect, tape, faults, pace, begun, stream_tls)
+        self.rest = RestServer(self._answer, rest_tls)
 
     @property
     def now_ns(self) -> int:
@@ -171,6 +182,8 @@ class StandIn:
         return made
 
     async def _answer(self, request: HttpRequest) -> HttpAnswer:
+        if self.refusing:
+            return HttpAnswer(b"no", self.refusing)
         self.dialect.now_ns = self.now_ns
         question = self.dialect.asked(request)
         if question is None:

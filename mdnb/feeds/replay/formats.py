@@ -153,7 +153,7 @@ def _frames(path: Path, file: _FrameFile, wanted: Collection[str]) -> Recording:
         dialect=file.venue.dialect,
         ids=file.venue.ids,
         has_trades=found.has_trades or file.venue.dialect not in VENUES,
-        symbols=(*prices, *named),
+        symbols=(*filter(None, prices), *named),
         frames=functools.partial(file.read, path, damage),
         prices=prices,
         damage=damage,

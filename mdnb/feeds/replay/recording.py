@@ -96,13 +96,15 @@ class Recording:
     has_trades
         False where it holds quotes or bars only.
     symbols
-        Those known to be in it; more may follow later in a frame recording.
+        Those known to be in it; more may follow later in a frame recording. None where it does not name its
+        only one: any name will do.
     tracks
         Of a row recording.
     frames
         Of a frame recording: opens the file and yields each frame, in constant memory.
     prices
-        Of a frame recording: some prices of each symbol, as the venue wrote them.
+        Of a frame recording: some prices of each symbol, as the venue wrote them; under ``""`` those of
+        frames that do not name theirs.
     damage
         What reading has left out so far.
     """

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import functools
 import json
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel
+from mdnb.feeds.book_sums import kraken_sum
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect, rows_of
 from mdnb.feeds.rate_limit import RateLimit
@@ -26,7 +26,7 @@ from mdnb.feeds.rest import readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.venue import VenueFeed
-from mdnb.rows import BarRow, Levels, TradeRow
+from mdnb.rows import BarRow, BookSum, TradeRow
 from mdnb.venue_fields import Identifier, Price, Size, decimal_ns
 
 __all__ = ["KrakenFeed"]
@@ -139,16 +139,15 @@ class KrakenFeed(VenueFeed):
         return symbols
 
     async def ask_for(self, symbols: Sequence[VenueSymbol], channels: Sequence[Channel], *, on: bool) -> None:
-        """Subscribe to channels of symbols, or unsubscribe: one message a channel."""
+        """Subscribe to channels of symbols, or unsubscribe: one message a channel, an answer a symbol."""
         names = [symbol.name for symbol in symbols]
+        op = "subscribe" if on else "unsubscribe"
         for channel in channels:
-            op, params = "subscribe" if on else "unsubscribe", self._params(channel)
-            # Each symbol is answered for itself.
-            await self.request(op, answers=len(names), **params, symbol=names)
+            await self.request(op, answers=len(names), **self._params(channel), symbol=names)
 
-    def book_checksum(self, symbol: str) -> Callable[[Levels, Levels], int] | None:
-        """Return Kraken's sum of the ten best levels a side (docs.kraken.com, book checksum of v2)."""
-        return functools.partial(_checksum, self._digits[self.listed(symbol).name])
+    def book_checksum(self, symbol: str) -> BookSum:
+        """Return Kraken's sum of the ten best levels a side."""
+        return functools.partial(kraken_sum, self._digits[self.listed(symbol).name])
 
     def _params(self, channel: Channel) -> dict[str, Any]:
         # What was traded before is asked of the history, by id.
@@ -237,17 +236,6 @@ def _trade(row: _Trade) -> TradeRow:
 def _bar(row: _Candle) -> BarRow:
     prices = row.open, row.high, row.low, row.close
     return row.begins * _SECOND, *prices, row.volume, row.trades, float("nan")
-
-
-def _checksum(digits: tuple[int, int], bids: Levels, asks: Levels) -> int:
-    """Return the CRC-32 of prices and sizes, asks first, without points and leading zeros."""
-    text = "".join(
-        f"{value:.{places}f}".replace(".", "").lstrip("0")
-        for side in (asks, bids)
-        for level in side[:10]
-        for value, places in zip(level, digits, strict=True)
-    )
-    return zlib.crc32(text.encode())
 
 
 def _symbol(pair: _Pair) -> VenueSymbol:

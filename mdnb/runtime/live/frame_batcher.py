@@ -81,6 +81,11 @@ class FrameBatcher:
                 loop = self._loop = asyncio.get_running_loop()
             loop.call_soon(self.flush)
 
+    def newest_ns(self) -> int:
+        """Return the newest time of all symbols: UTC epoch nanoseconds, 0 before any is noted."""
+        times = (pipeline.engine.cascade.closing.now_ns for pipeline in self._pipelines.values())
+        return max(times, default=0)
+
     def hold(self) -> None:
         """Buffer market data until `release`, while history is being loaded."""
         if self._held is None:

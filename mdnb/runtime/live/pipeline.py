@@ -546,7 +546,10 @@ class Pipeline:
         verdict = order.judge(update)
         if verdict == "apply":
             engine.apply_depth(update)
-            if update.checksum < 0 or not order.has_checksum:
+            if update.snapshot and engine.recorded:
+                # Of a recording nothing can be asked for anew: what mends its book is in it.
+                self.quality.trouble_over("book")
+            if not order.can_check(update):
                 return True
             if order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
                 return True
@@ -559,7 +562,10 @@ class Pipeline:
         return False
 
     def _tell_broken_book(self, reason: str) -> None:
-        self.quality.trouble("book", f"it is asked for anew: {reason}", self.clock.now_ns())
+        told = f"it is asked for anew: {reason}"
+        if self.engine.recorded:
+            told = f"the recording lacks some of it, and no change counts until a whole book comes: {reason}"
+        self.quality.trouble("book", told, self.clock.now_ns())
         if self.on_broken_book is not None:
             self.on_broken_book(self.engine.symbol)
 

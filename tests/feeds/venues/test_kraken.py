@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 import mdnb
-from mdnb.feeds.venues.kraken import KrakenFeed, _checksum
+from mdnb.feeds.book_sums import kraken_sum
+from mdnb.feeds.venues.kraken import KrakenFeed
 from mdnb.runtime.process.bridge import call
-from tests.feeds.venue_ends import Page, asking, streaming
+from tests.feeds.venue_ends import Page, asking, followed
+from tests.venues.faulty_server import Subscribe
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.recordings import received, recording
 from tests.venues.rest_server import HttpAnswer, HttpRequest
@@ -61,7 +63,7 @@ def test_the_checksum_is_that_of_real_books() -> None:
         )
         price, size = (len(text.partition(".")[2]) for text in asks[0])
         numbers = ([(float(one), float(other)) for one, other in side] for side in (bids, asks))
-        assert _checksum((price, size), *numbers) == told
+        assert kraken_sum((price, size), *numbers) == told
         checked += 1
     assert checked > 300
 
@@ -103,7 +105,7 @@ class BookDialect(KrakenDialect):
         if not self.books:
             return super().heartbeat(now_ns)
         bids, asks = [[100.0, 1.5]], [[100.25, 2.0]]
-        right = _checksum((2, 8), [(100.0, 1.5)], [(100.25, 2.0)])
+        right = kraken_sum((2, 8), [(100.0, 1.5)], [(100.25, 2.0)])
         told = right if self.books > 1 else right + 1
         data = {
             "symbol": "BTC/USD",
@@ -246,31 +248,6 @@ def test_what_is_no_history_is_an_error_and_not_an_empty_one(answer: str) -> Non
     asyncio.run(main())
 
 
-def test_a_refused_symbol_among_others_is_told_of() -> None:
-    """Kraken answers each symbol of a request for itself, under one number."""
-
-    def page(_: HttpRequest) -> object:
-        pairs = {name: {"altname": f"{name}USD", "wsname": f"{name}/USD"} for name in ("A", "B", "C")}
-        return {"error": [], "result": pairs}
-
-    def reply(text: str) -> list[str]:
-        asked = json.loads(text)
-        said = {"method": asked["method"], "req_id": asked["req_id"]}
-        return [
-            json.dumps({**said, "success": False, "error": f"Currency pair not supported {symbol}"})
-            if symbol == "B/USD"
-            else json.dumps({**said, "success": True, "result": {"symbol": symbol}})
-            for symbol in asked["params"]["symbol"]
-        ]
-
-    async def main() -> str:
-        wanted: dict[str, list[Any]] = {symbol: ["trades"] for symbol in ("A/USD", "B/USD", "C/USD")}
-        async with streaming(KrakenFeed, page, reply, wanted) as (_, stream):
-            return await stream.until_told("connected")
-
-    assert asyncio.run(main()) == ("B/USD: the venue refused 'subscribe': Currency pair not supported B/USD")
-
-
 @pytest.mark.parametrize("rows", ['[["x"]]', '{"a":1}'])
 def test_a_history_that_is_something_else_is_an_error_in_a_sentence(
     rows: str, monkeypatch: pytest.MonkeyPatch
@@ -279,3 +256,35 @@ def test_a_history_that_is_something_else_is_an_error_in_a_sentence(
     monkeypatch.setattr(KrakenDialect, "trades_body", lambda *_, **__: body)
     with pytest.raises(mdnb.FeedError, match="Kraken's history is not what was expected"):
         asked(lambda feed: feed.history_trades("BTC/USD", 0, 2**62))
+
+
+class HalfGone(KrakenDialect):
+    """Lists a pair that its stream does not know any more."""
+
+    def hear(self, text: str) -> Any:
+        """Refuse one symbol of those that are asked for, after the other one was taken."""
+        taken = super().hear(text)
+        asked = json.loads(text)
+        if "ETH/USD" not in asked["params"]["symbol"] or not isinstance(taken, Subscribe):
+            return taken
+        assert isinstance(taken.reply, tuple)
+        error = {"error": "Currency pair not supported ETH/USD", "symbol": "ETH/USD", "success": False}
+        refusal = json.dumps({"method": "subscribe", "req_id": asked["req_id"], **error})
+        return (*taken.reply[:-1], refusal)
+
+
+def test_the_refusal_of_one_symbol_is_told_although_another_is_answered_before() -> None:
+    async def main() -> str:
+        venue = StandIn(HalfGone(), tape_of(5, 0), begun=5)
+        await venue.listen()
+        feed = venue.feed()
+        await feed.open(["BTC/USD", "ETH/USD"])
+        try:
+            async with followed(feed, ["BTC/USD", "ETH/USD"], ["trades"]) as follower:
+                return await follower.until_told("connected")
+        finally:
+            await venue.close()
+
+    assert asyncio.run(main()) == (
+        "ETH/USD: the venue refused 'subscribe': Currency pair not supported ETH/USD"
+    )
