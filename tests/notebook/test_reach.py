@@ -42,6 +42,7 @@ def test_feeds_without_a_network_need_none() -> None:
 
 
 def test_of_a_feed_that_is_no_venue_of_ours_it_is_asked_whether_it_can_be_opened() -> None:
+    pytest.importorskip("ccxt.pro", reason="the extra ccxt is not installed: pip install 'mdnb[ccxt]'")
     problems, lines = reach("ccxt:krakn")
     assert lines[0] == "CcxtFeed('krakn')"
     assert "ccxt.pro has no venue 'krakn'. Did you mean 'kraken'" in problems[0]
