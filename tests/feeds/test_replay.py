@@ -405,7 +405,12 @@ def test_the_messages_of_a_venue_are_played_and_understood(tmp_path: Path, diale
 
 @pytest.mark.parametrize(
     ("dialect", "asked", "count"),
-    [("coinbase_advanced", "BTC/USD", 1), ("kucoin", "BTC/USDT", 2), ("bitget", "btc-usdt", 3)],
+    [
+        ("coinbase_advanced", "BTC/USD", 1),
+        ("kucoin", "BTC/USDT", 2),
+        ("bitget", "btc-usdt", 3),
+        ("bitget", "CULT/USDT", 3),
+    ],
 )
 def test_a_symbol_arrives_as_it_was_asked_for(tmp_path: Path, dialect: str, asked: str, count: int) -> None:
     feed = ReplayFeed(recorded_samples(tmp_path, dialect))
