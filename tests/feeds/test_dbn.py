@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import itertools
 import math
 import struct
 import sys
@@ -19,6 +20,7 @@ import pytest
 import mdnb
 from mdnb.errors import FeedError
 from mdnb.feeds.replay import ReplayFeed, open_recording
+from mdnb.feeds.replay.playlist import looped_rows
 from mdnb.feeds.replay.recording import Recording, Row
 from tests.feeds.test_replay import open_only, play
 from tests.venues.recordings import shared
@@ -234,6 +236,17 @@ def test_best_prices_come_as_quotes_where_they_changed(writer: Writer) -> None:
     assert player.feed.lacks == {"depth", "bars"}
     batch = player.batch()
     assert repr(batch.trades["ESZ3"] + batch.quotes["ESZ3"]) == repr([wanted[n] for n in (1, 3, 0, 2, 4)])
+
+
+def test_quotes_among_trades_loop_with_them(writer: Writer) -> None:
+    path = writer.file([writer.best(1, 10 * 10**9, 11 * 10**9, trade=11 * 10**9)])
+    (track,) = open_recording(path).tracks
+    rows_of_two = itertools.islice(looped_rows({"ES": track}, 0, 2**63 - 1), 4)
+    day = 86_400 * SECOND
+    quote, trade = (10.0, 3.0, 11.0, 4.0), (11.0, 2.0, 1, -1, -1)
+    assert [row for _, _, row in rows_of_two] == [
+        (START + 1 + round_ * day, *row) for round_ in (0, 1) for row in (quote, trade)
+    ]
 
 
 def test_quotes_alone_make_bars_of_quotes(writer: Writer) -> None:
