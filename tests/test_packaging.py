@@ -115,7 +115,8 @@ def _group(project: dict[str, Any], name: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("folder", ["mdnb", "tests"])
 def test_everything_imported_is_asked_for(folder: str, project: dict[str, Any]) -> None:
-    asked = list(project["project"]["dependencies"])
+    extras = project["project"]["optional-dependencies"].values()
+    asked = [*project["project"]["dependencies"], *(text for extra in extras for text in extra)]
     for group in ["demo"] if folder == "mdnb" else ["dev", "mutants"]:
         asked += _group(project, group)
     asked_names = {canonicalize_name(Requirement(text).name) for text in asked}
