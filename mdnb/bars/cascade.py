@@ -86,6 +86,30 @@ class Cascade:
     (5, 1)
     """
 
+    # Of a thousand symbols each line of memory that a trade touches has to be fetched: the fewer, the better.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_fill",
+        "_make_log",
+        "_nodes",
+        "_on_closed",
+        "_settled",
+        "amended",
+        "amended_count",
+        "came_late",
+        "closing",
+        "gone",
+        "late_dropped",
+        "max_lateness_ns",
+        "newest_ns",
+        "out_of_order",
+        "outside_session",
+        "refused",
+        "root",
+        "sessions",
+    )
+
     def __init__(
         self,
         timeframes: Sequence[str | Timeframe],

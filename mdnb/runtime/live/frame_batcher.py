@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mdnb.clock import Clock, EventClock, MarketClock
-from mdnb.rows import Batch, Decoder
+from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow
 from mdnb.runtime.live.accounting import ConnectionCounts
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
@@ -207,27 +207,28 @@ class FrameBatcher:
         if isinstance(clock, EventClock) and newest:
             clock.advance(newest)
         pipelines = self._pipelines
-        bars: dict[
-            str,
-            list[tuple[str, list[tuple[tuple[int, float, float, float, float, float, int, float], bool]]]],
-        ] = {}
+        bars: dict[str, list[tuple[str, list[tuple[BarRow, bool]]]]] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
-        beside_trades = batch.quotes or batch.depth or bars
-        symbols = {**batch.trades, **batch.quotes, **batch.depth, **bars} if beside_trades else batch.trades
-        for symbol in symbols:
+        traded, quoted, depth, data = batch.trades, batch.quotes, batch.depth, self._health.data
+        beside_trades = quoted or depth or bars
+        quotes: Sequence[QuoteRow] = ()
+        updates: Sequence[DepthUpdate] = ()
+        own: Sequence[tuple[str, list[tuple[BarRow, bool]]]] = ()
+        for symbol in {**traded, **quoted, **depth, **bars} if beside_trades else traded:
             pipeline = pipelines.get(symbol)
             if pipeline is None:
                 self.unknown_symbol += 1
                 self.last_unknown = symbol
                 self._leave_out(symbol, batch)
                 continue
-            trades = batch.trades.get(symbol, ())
-            refusals, quotes = pipeline.refusals, batch.quotes.get(symbol, ())
+            trades = traded.get(symbol, ())
+            if beside_trades:
+                quotes, updates, own = quoted.get(symbol, ()), depth.get(symbol, ()), bars.get(symbol, ())
+            refusals = pipeline.refusals
             accepted, refused, received = refusals.accepted, refusals.refused, pipeline.ledger.received
-            own = bars.get(symbol, ())
             try:
-                pipeline.take(trades, quotes, batch.depth.get(symbol, ()), own)
+                pipeline.take(trades, quotes, updates, own)
             except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
                 self._on_failure(pipeline, error)
                 self.attempt(pipeline, functools.partial(pipeline.lose_batch, received, trades, quotes, own))
@@ -239,4 +240,4 @@ class FrameBatcher:
                 pipeline.note_lag(lag)
                 is_good = refusals.accepted > accepted or refusals.refused == refused
                 if is_good or (trades and quotes):
-                    self._health.data(lag if timed else None, symbol)
+                    data(lag if timed else None, symbol)

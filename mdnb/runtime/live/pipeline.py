@@ -75,6 +75,56 @@ class Pipeline:
         the symbol's lock is held.
     """
 
+    # So many attributes would be a dictionary of 1.6 KB, which of a thousand symbols no cache can hold.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_bar_name",
+        "_bars_from",
+        "_bars_until",
+        "_edge",
+        "_lag_at",
+        "_lag_ms",
+        "_trades_from",
+        "_trades_until",
+        "_windowed",
+        "alerts",
+        "arrival_ns",
+        "bars_closed",
+        "batch_size",
+        "book_order",
+        "bus",
+        "clock",
+        "duplicates",
+        "edges",
+        "engine",
+        "failures",
+        "gaps",
+        "held",
+        "history_missing",
+        "import_findings",
+        "largest_batch",
+        "late_amended",
+        "ledger",
+        "live_since_ns",
+        "not_rebuilt",
+        "on_broken_book",
+        "on_edge",
+        "on_own_bars",
+        "outage_ns",
+        "outlier_gate",
+        "own_bar",
+        "own_bars",
+        "publisher",
+        "put_back",
+        "quality",
+        "quote_price",
+        "refusals",
+        "rules",
+        "subscribed",
+        "told_by_bars_until",
+    )
+
     def __init__(
         self,
         engine: SymbolState,
@@ -671,7 +721,7 @@ class Pipeline:
 
     def note_lag(self, lag_ms: float) -> None:
         """Record the newest data's latency, in wall-clock milliseconds."""
-        self._lag_ms, self._lag_at = max(0.0, lag_ms), time.monotonic()
+        self._lag_ms, self._lag_at = lag_ms if lag_ms > 0.0 else 0.0, time.monotonic()
 
     def next_closing(self, until_ns: int) -> int | None:
         """Return when a recording's next bars close by themselves; None where none do until an instant.

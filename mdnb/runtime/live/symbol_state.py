@@ -87,6 +87,44 @@ class SymbolState:
         How many levels a side of the order book are kept; None for all.
     """
 
+    # So many attributes would be a dictionary of 1.6 KB, which of a thousand symbols no cache can hold.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_clock",
+        "_decimals",
+        "_instrument",
+        "_listeners",
+        "_state",
+        "activity",
+        "alerts",
+        "amended",
+        "bars_wait",
+        "cascade",
+        "closed",
+        "config",
+        "depth",
+        "how_to_add",
+        "last_quote",
+        "last_trade",
+        "lock",
+        "made_of",
+        "on_due",
+        "on_wanted",
+        "open_overflow",
+        "overflow",
+        "quotes",
+        "reader",
+        "recorded",
+        "sessions",
+        "source",
+        "symbol",
+        "ticks",
+        "tz",
+        "updates",
+        "venue",
+    )
+
     def __init__(
         self,
         instrument: Instrument,
