@@ -15,6 +15,7 @@ from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow
 from mdnb.runtime.live.accounting import ConnectionCounts
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.trade_changes import take_changes
 
 __all__ = ["FrameBatcher"]
 
@@ -165,8 +166,16 @@ class FrameBatcher:
         if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
             # When it arrives, not when it is handed on.
             clock.arrived(batch.clock_ns)
+        if batch.is_marked:
+            self._see_marks(batch)
         self._on_batch(batch)
         return batch
+
+    def _see_marks(self, batch: Batch) -> None:
+        """Let the symbols know that they have trades that do not count in full."""
+        for symbol, pipeline in self._pipelines.items():
+            changed = [one.row for one in batch.changes.get(symbol, ()) if one.row is not None]
+            pipeline.engine.see_marks([*batch.trades.get(symbol, ()), *changed])
 
     def _note_malformed(self, count: int) -> None:
         self.malformed += count
@@ -199,7 +208,8 @@ class FrameBatcher:
     def _leave_out(self, symbol: str, batch: Batch) -> None:
         held = batch.trades.get(symbol, ()), batch.quotes.get(symbol, ()), batch.depth.get(symbol, ())
         bars = [rows for (of, _), rows in batch.bars.items() if of == symbol]
-        self.counts.leave_out(symbol, sum(map(len, (*held, *bars))))
+        changes = batch.changes.get(symbol, ())
+        self.counts.leave_out(symbol, sum(map(len, (*held, *bars, changes))))
 
     def _route(self, batch: Batch, *, timed: bool = True) -> None:
         newest = batch.clock_ns
@@ -211,11 +221,12 @@ class FrameBatcher:
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
         traded, quoted, depth, data = batch.trades, batch.quotes, batch.depth, self._health.data
-        beside_trades = quoted or depth or bars
+        changes = batch.changes
+        beside_trades = quoted or depth or bars or changes
         quotes: Sequence[QuoteRow] = ()
         updates: Sequence[DepthUpdate] = ()
         own: Sequence[tuple[str, list[tuple[BarRow, bool]]]] = ()
-        for symbol in {**traded, **quoted, **depth, **bars} if beside_trades else traded:
+        for symbol in {**traded, **quoted, **depth, **bars, **changes} if beside_trades else traded:
             pipeline = pipelines.get(symbol)
             if pipeline is None:
                 self.unknown_symbol += 1
@@ -229,6 +240,8 @@ class FrameBatcher:
             accepted, refused, received = refusals.accepted, refusals.refused, pipeline.ledger.received
             try:
                 pipeline.take(trades, quotes, updates, own)
+                if changes:
+                    take_changes(pipeline, changes.get(symbol, ()))
             except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
                 self._on_failure(pipeline, error)
                 self.attempt(pipeline, functools.partial(pipeline.lose_batch, received, trades, quotes, own))
