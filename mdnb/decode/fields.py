@@ -16,6 +16,8 @@ from mdnb.rows import BarRow, Batch, DepthUpdate, QuoteRow, TradeRow
 from mdnb.timeframes import Timeframe
 from mdnb.venue_fields import UnusableError
 
+_NAN = float("nan")
+
 __all__ = [
     "OpenBars",
     "add_bar",
@@ -221,7 +223,11 @@ def add_trade(batch: Batch, symbol: str, row: TradeRow) -> None:
 
 
 def add_quote(batch: Batch, symbol: str, row: QuoteRow) -> None:
-    """Append a quote and move the batch's clock."""
+    """Append a quote and move the batch's clock; a side without price and size is missing, as ``nan``."""
+    if row[1] == row[2] == 0.0:
+        row = (row[0], _NAN, _NAN, row[3], row[4])
+    if row[3] == row[4] == 0.0:
+        row = (row[0], row[1], row[2], _NAN, _NAN)
     rows = batch.quotes.get(symbol)
     if rows is None:
         rows = batch.quotes[symbol] = []
