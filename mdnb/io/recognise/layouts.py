@@ -1,0 +1,145 @@
+"""Tables without a header: which column is which, by what stands in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mdnb.io.recognise.vendors import BINANCE, HISTDATA, KRAKEN, LEAN, NINJA_TRADER, UNKNOWN, Vendor
+
+__all__ = ["Layout", "layout_of"]
+
+_TIME: Final = r"^(?:\d{9,19}(?:\.\d+)?|\d{8}(?:[ T]\d{4,9})?|\d{12}|\d{14}|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T].*)?|[A-Za-z]{3,9} \d{1,2},? \d{4})$"
+_CLOCK: Final = r"^\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?$"
+_ROWS: Final = 2000
+_ORDERS: Final = (
+    ("open", "high", "low", "close"),
+    ("open", "close", "high", "low"),
+    ("high", "low", "open", "close"),
+)
+
+
+class Layout(NamedTuple):
+    """What the columns are: the place of each role, and whose files are so."""
+
+    places: dict[str, int]
+    vendor: Vendor
+
+
+def layout_of(columns: Sequence[Any], said: str = "") -> Layout | None:
+    """Return what the columns of a table without a header are; None where it cannot be told.
+
+    Parameters
+    ----------
+    columns
+        Arrays of pyarrow.
+    said
+        The file's name, which may tell whose it is.
+
+    Examples
+    --------
+    >>> rows = [["1709564400", "10", "11", "9", "10.5", "100"], ["1709564460", "10.5", "12", "10", "11", "90"]]
+    >>> layout_of([pa.array(column) for column in zip(*rows)]).places
+    {'time': 0, 'open': 1, 'high': 2, 'low': 3, 'close': 4, 'volume': 5}
+    """
+    heads = [_head(column) for column in columns]
+    symbol = 0 if heads and _all(heads[0], r"^[A-Za-z][\w./^=\-]{0,31}$") and len(heads) > 5 else None
+    time = 0 if symbol is None else 1
+    if time >= len(heads):
+        return None
+    if not _all(heads[time], _TIME):
+        return _lean(heads, said)
+    places = {} if symbol is None else {"symbol": symbol}
+    places["time"] = time
+    at = time + 1
+    if at < len(heads) and _all(heads[at], _CLOCK):
+        places["clock"] = at
+        at += 1
+    numbers = [_numbers(head) for head in heads[at:]]
+    if len(numbers) >= 4 and all(column is not None for column in numbers[:4]):
+        for order in _ORDERS:
+            if _fits(dict(zip(order, numbers, strict=False))):
+                places |= {role: at + place for place, role in enumerate(order)}
+                return Layout(*_rest(places, heads, numbers, at + 4))
+    return _ticks(places, heads, numbers, at)
+
+
+def _rest(
+    places: dict[str, int], heads: Sequence[list[str]], numbers: Sequence[np.ndarray | None], at: int
+) -> tuple[dict[str, int], Vendor]:
+    """Say what stands behind the prices."""
+    count = len(heads)
+    if count == 12 and at == 5 and _all(heads[6], r"^\d{13,16}$"):
+        # https://data.binance.vision: open time, OHLC, volume, close time, quote volume, count, taker's, ignore
+        return {**places, "volume": 5, "tick_count": 8}, BINANCE
+    if count == 8 and at == 5 and all(column is not None for column in numbers):
+        # Kraken's answers: time, OHLC, vwap, volume, count
+        vwap, low, high = numbers[4], numbers[places["low"] - 1], numbers[places["high"] - 1]
+        assert vwap is not None and low is not None and high is not None
+        if ((vwap >= low * (1 - 1e-9)) & (vwap <= high * (1 + 1e-9)) | (vwap == 0)).all():
+            return {**places, "vwap": 5, "volume": 6, "tick_count": 7}, KRAKEN
+    if at < count and numbers[-1] is not None:
+        places = {**places, "volume": at}
+    if count == 7 and at == 5 and _all(heads[6], r"^\d+$") and _all(heads[0], r"^\d{9,10}$"):
+        return {**places, "tick_count": 6}, KRAKEN
+    if count == 6 and "clock" not in places and _all(heads[0], r"^\d{8} \d{6}$"):
+        return places, NINJA_TRADER
+    return places, UNKNOWN
+
+
+def _ticks(
+    places: dict[str, int], heads: Sequence[list[str]], numbers: Sequence[np.ndarray | None], at: int
+) -> Layout | None:
+    if len(heads) == 4 and _all(heads[0], r"^\d{8} \d{9}$"):
+        return Layout({**places, "bid": 1, "ask": 2}, HISTDATA)
+    if len(heads) in (3, 4) and all(column is not None for column in numbers[:2]):
+        vendor = KRAKEN if len(heads) == 3 and _all(heads[0], r"^\d{10}(?:\.\d+)?$") else UNKNOWN
+        return Layout({**places, "price": at, "size": at + 1}, vendor)
+    return None
+
+
+def _lean(heads: Sequence[list[str]], said: str) -> Layout | None:
+    """LEAN's minute files: milliseconds since midnight; the day is in the file's name."""
+    if len(heads) != 6 or not re.search(r"\d{8}", said) or not _all(heads[0], r"^\d{1,8}$"):
+        return None
+    if any(int(text) >= 86_400_000 for text in heads[0]):
+        return None
+    numbers = [_numbers(head) for head in heads[1:5]]
+    if any(column is None for column in numbers) or not _fits(dict(zip(_ORDERS[0], numbers, strict=True))):
+        return None
+    return Layout({"since_midnight": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}, LEAN)
+
+
+def _head(column: Any) -> list[str]:
+    part = column[:_ROWS]
+    if not pa.types.is_string(part.type):
+        part = part.cast(pa.string())
+    texts = [str(text) for text in part.drop_null().to_pylist()]
+    return [text.strip() for text in texts]
+
+
+def _all(texts: Sequence[str], shape: str) -> bool:
+    return bool(texts) and pc.all(pc.match_substring_regex(pa.array(texts, pa.string()), shape)).as_py()
+
+
+def _numbers(texts: Sequence[str]) -> np.ndarray | None:
+    if not texts:
+        return None
+    try:
+        return np.array([float(text.replace(",", ".", 1)) for text in texts])
+    except ValueError:
+        return None
+
+
+def _fits(columns: dict[str, np.ndarray | None]) -> bool:
+    held = {role: column for role, column in columns.items() if column is not None}
+    if len(held) < 4 or len({len(column) for column in held.values()}) != 1:
+        return False
+    top, bottom = np.maximum(held["open"], held["close"]), np.minimum(held["open"], held["close"])
+    slack = 1e-9 * np.abs(top)
+    return bool(((held["high"] >= top - slack) & (held["low"] <= bottom + slack)).all())
