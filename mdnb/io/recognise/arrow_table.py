@@ -25,7 +25,7 @@ def parquet_table(data: bytes, where: str) -> Table:
     DataImportError
         It is damaged, or has more columns than a table of bars may have.
     """
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     try:
         file = parquet.ParquetFile(pa.BufferReader(data))

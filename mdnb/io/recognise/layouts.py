@@ -14,14 +14,20 @@ from mdnb.io.recognise.vendors import BINANCE, HISTDATA, KRAKEN, LEAN, NINJA_TRA
 
 __all__ = ["Layout", "layout_of"]
 
-_TIME: Final = r"^(?:\d{9,19}(?:\.\d+)?|\d{8}(?:[ T]\d{4,9})?|\d{12}|\d{14}|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T].*)?|[A-Za-z]{3,9} \d{1,2},? \d{4})$"
+_TIME: Final = (
+    r"^(?:\d{9,19}(?:\.\d+)?|\d{8}(?:[ T]\d{4,9})?|\d{12}|\d{14}|[2-9]\d{4}(?:\.\d+)?"
+    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T].*)?|[A-Za-z]{3,9} \d{1,2},? \d{4}"
+    r"|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}.*)$"
+)
 _CLOCK: Final = r"^\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?$"
 _ROWS: Final = 2000
 _ORDERS: Final = (
     ("open", "high", "low", "close"),
     ("open", "close", "high", "low"),
     ("high", "low", "open", "close"),
+    ("low", "high", "open", "close"),
 )
+_MOST: Final = 0.9  # of the rows: some files have bars that cannot be
 
 
 class Layout(NamedTuple):
@@ -43,8 +49,8 @@ def layout_of(columns: Sequence[Any], said: str = "") -> Layout | None:
 
     Examples
     --------
-    >>> rows = [["1709564400", "10", "11", "9", "10.5", "100"], ["1709564460", "10.5", "12", "10", "11", "90"]]
-    >>> layout_of([pa.array(column) for column in zip(*rows)]).places
+    >>> rows = ["1709564400 10 11 9 10.5 100", "1709564460 10.5 12 10 11 90"]
+    >>> layout_of([pa.array(column) for column in zip(*map(str.split, rows))]).places
     {'time': 0, 'open': 1, 'high': 2, 'low': 3, 'close': 4, 'volume': 5}
     """
     heads = [_head(column) for column in columns]
@@ -61,12 +67,21 @@ def layout_of(columns: Sequence[Any], said: str = "") -> Layout | None:
         places["clock"] = at
         at += 1
     numbers = [_numbers(head) for head in heads[at:]]
-    if len(numbers) >= 4 and all(column is not None for column in numbers[:4]):
-        for order in _ORDERS:
-            if _fits(dict(zip(order, numbers, strict=False))):
-                places |= {role: at + place for place, role in enumerate(order)}
-                return Layout(*_rest(places, heads, numbers, at + 4))
+    order = _order_of(numbers[:4])
+    if order is not None:
+        places |= {role: at + place for place, role in enumerate(order)}
+        return Layout(*_rest(places, heads, numbers, at + 4))
     return _ticks(places, heads, numbers, at)
+
+
+def _order_of(numbers: Sequence[np.ndarray | None]) -> tuple[str, ...] | None:
+    """Return in which order four columns are prices: the one that fits most bars, of several the first."""
+    held = [column for column in numbers if column is not None]
+    if len(held) < 4 or len({len(column) for column in held}) != 1:
+        return None
+    shares = [_share(dict(zip(order, held, strict=True))) for order in _ORDERS]
+    best = max(shares)
+    return _ORDERS[shares.index(best)] if best >= _MOST else None
 
 
 def _rest(
@@ -75,21 +90,30 @@ def _rest(
     """Say what stands behind the prices."""
     count = len(heads)
     if count == 12 and at == 5 and _all(heads[6], r"^\d{13,16}$"):
-        # https://data.binance.vision: open time, OHLC, volume, close time, quote volume, count, taker's, ignore
+        # data.binance.vision: time, OHLC, volume, close time, quote volume, count, takers' two, 0
         return {**places, "volume": 5, "tick_count": 8}, BINANCE
-    if count == 8 and at == 5 and all(column is not None for column in numbers):
+    if count == 8 and at == 5 and places["high"] == 2 and _is_between(numbers[4], numbers[2], numbers[1]):
         # Kraken's answers: time, OHLC, vwap, volume, count
-        vwap, low, high = numbers[4], numbers[places["low"] - 1], numbers[places["high"] - 1]
-        assert vwap is not None and low is not None and high is not None
-        if ((vwap >= low * (1 - 1e-9)) & (vwap <= high * (1 + 1e-9)) | (vwap == 0)).all():
-            return {**places, "vwap": 5, "volume": 6, "tick_count": 7}, KRAKEN
-    if at < count and numbers[-1] is not None:
+        return {**places, "vwap": 5, "volume": 6, "tick_count": 7}, KRAKEN
+    if at < count and numbers[at - count] is not None:
         places = {**places, "volume": at}
-    if count == 7 and at == 5 and _all(heads[6], r"^\d+$") and _all(heads[0], r"^\d{9,10}$"):
+    if (
+        count == 7
+        and at == 5
+        and places["high"] == 2
+        and _all(heads[6], r"^\d+$")
+        and _all(heads[0], r"^\d{9,10}$")
+    ):
         return {**places, "tick_count": 6}, KRAKEN
     if count == 6 and "clock" not in places and _all(heads[0], r"^\d{8} \d{6}$"):
         return places, NINJA_TRADER
     return places, UNKNOWN
+
+
+def _is_between(vwap: np.ndarray | None, low: np.ndarray | None, high: np.ndarray | None) -> bool:
+    if vwap is None or low is None or high is None or len({len(vwap), len(low), len(high)}) != 1:
+        return False
+    return bool((((vwap >= low * (1 - 1e-9)) & (vwap <= high * (1 + 1e-9))) | (vwap == 0)).all())
 
 
 def _ticks(
@@ -109,18 +133,18 @@ def _lean(heads: Sequence[list[str]], said: str) -> Layout | None:
         return None
     if any(int(text) >= 86_400_000 for text in heads[0]):
         return None
-    numbers = [_numbers(head) for head in heads[1:5]]
-    if any(column is None for column in numbers) or not _fits(dict(zip(_ORDERS[0], numbers, strict=True))):
+    if _order_of([_numbers(head) for head in heads[1:5]]) != _ORDERS[0]:
         return None
     return Layout({"since_midnight": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}, LEAN)
 
 
 def _head(column: Any) -> list[str]:
     part = column[:_ROWS]
+    if pa.types.is_floating(part.type):
+        return [format(number, ".9f") for number in part.drop_null().to_pylist()]
     if not pa.types.is_string(part.type):
         part = part.cast(pa.string())
-    texts = [str(text) for text in part.drop_null().to_pylist()]
-    return [text.strip() for text in texts]
+    return [str(text).strip() for text in part.drop_null().to_pylist()]
 
 
 def _all(texts: Sequence[str], shape: str) -> bool:
@@ -136,10 +160,10 @@ def _numbers(texts: Sequence[str]) -> np.ndarray | None:
         return None
 
 
-def _fits(columns: dict[str, np.ndarray | None]) -> bool:
-    held = {role: column for role, column in columns.items() if column is not None}
-    if len(held) < 4 or len({len(column) for column in held.values()}) != 1:
-        return False
-    top, bottom = np.maximum(held["open"], held["close"]), np.minimum(held["open"], held["close"])
+def _share(columns: dict[str, np.ndarray]) -> float:
+    """Return which share of the rows are bars if the columns are these prices."""
+    top = np.maximum(columns["open"], columns["close"])
+    bottom = np.minimum(columns["open"], columns["close"])
     slack = 1e-9 * np.abs(top)
-    return bool(((held["high"] >= top - slack) & (held["low"] <= bottom + slack)).all())
+    fits = (columns["high"] >= top - slack) & (columns["low"] <= bottom + slack)
+    return float(fits.mean())

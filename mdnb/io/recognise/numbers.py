@@ -11,14 +11,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mdnb.errors import OptionError
+from mdnb.errors import DataImportError, OptionError
 from mdnb.io.notes import refuse, row_list
 
 __all__ = ["Style", "style_of", "to_numbers"]
 
 _PLAIN: Final = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$"
 _WORDS: Final = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-_CURRENCY: Final = "[$€£¥₿\u00a0\u202f ']"
+_CURRENCY: Final = "[$€£¥₿]"
+_BLANK: Final = r"([0-9])[ '\x{00a0}\x{202f}]([0-9]{3})\b"
+_GROUPED: Final = {
+    # In India thousands of thousands stand in twos.
+    ",": r"^[(]?[+-]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?[)]?[KMBTkmbt]?$",
+    ".": r"^[(]?[+-]?\d{1,3}(?:\.\d{3})+(?:,\d*)?[)]?[KMBTkmbt]?$",
+}
 _GROUPS: Final = re.compile(r"^[+-]?\d{1,3}(?:([.,])\d{3})+$")
 
 
@@ -40,16 +46,26 @@ class Style:
         """Whether it is what computers read."""
         return self.decimal == "." and not self.thousands
 
+    def __str__(self) -> str:
+        """Return it for people; empty where it is what computers read."""
+        if self.is_plain:
+            return ""
+        return f"decimal {self.decimal!r}" + (f", thousands {self.thousands!r}" if self.thousands else "")
 
-def style_of(columns: Sequence[Any], decimal: str | None, where: str) -> Style:
+
+def style_of(
+    columns: Mapping[str, Any], decimal: str | None, where: str, *, may_be_european: bool = False
+) -> Style:
     """Return how the columns of a file write numbers.
 
     Parameters
     ----------
     columns
-        Text, prices first.
+        Those of text are looked at.
     decimal
         The decimal sign where the caller says it.
+    may_be_european
+        Whether a dot may stand between thousands though no comma is seen: where commas do not separate cells.
 
     Raises
     ------
@@ -58,40 +74,70 @@ def style_of(columns: Sequence[Any], decimal: str | None, where: str) -> Style:
 
     Examples
     --------
-    >>> style_of([pa.array(["11,25", "9,75"]), pa.array(["1.200", "950"])], None, "x.csv")
+    >>> style_of({"open": pa.array(["11,25", "9,75"]), "volume": pa.array(["1.200", "950"])}, None, "x.csv")
     Style(decimal=',', thousands='.')
-    >>> style_of([pa.array(["1,234.50"])], None, "x.csv")
+    >>> style_of({"open": pa.array(["1,234.50"])}, None, "x.csv")
     Style(decimal='.', thousands=',')
     """
-    if decimal not in (None, ".", ","):
+    if decimal not in {None, ".", ","}:
         raise OptionError(f"decimal={decimal!r}: '.' or ',' is needed.")
-    texts = [column for column in columns if pa.types.is_string(column.type)]
-    commas = [column for column in texts if pc.any(pc.match_substring(column, ",")).as_py()]
-    dots = any(pc.any(pc.match_substring(column, ".")).as_py() for column in texts)
+    texts = {name: column for name, column in columns.items() if pa.types.is_string(column.type)}
+    with_sign = {
+        sign: [name for name, column in texts.items() if pc.any(pc.match_substring(column, sign)).as_py()]
+        for sign in ",."
+    }
+    # What was read as numbers already has dots for decimals.
+    has_dots = bool(with_sign["."]) or any(pa.types.is_floating(one.type) for one in columns.values())
     if decimal is not None:
         other = "," if decimal == "." else "."
-        return Style(decimal, other if (commas if other == "," else dots) else "")
-    if not commas:
-        return Style()
-    for column in commas:
+        return Style(decimal, other if with_sign[other] else "")
+    if with_sign[","]:
+        return _with_commas([texts[name] for name in with_sign[","]], where, has_dots=has_dots)
+    if may_be_european and with_sign["."]:
+        shown = _only_in_groups([texts[name] for name in with_sign["."]])
+        if shown:
+            raise _unclear(shown, where)
+    return Style()
+
+
+def _with_commas(columns: Sequence[Any], where: str, *, has_dots: bool) -> Style:
+    shown = ""
+    for column in columns:
         for text in pc.unique(column).to_pylist():
             if text is None or "," not in text:
                 continue
+            shown = shown or text
             if "." in text:
                 last = "," if text.rfind(",") > text.rfind(".") else "."
                 return Style(last, "." if last == "," else ",")
-            digits = text.strip().lstrip("+-$€£").rstrip("%KMBTkmbt ")
+            digits = text.strip().lstrip("+-$€£(").rstrip(")%KMBTkmbt ")
             if _GROUPS.fullmatch(digits) is None or digits.startswith("0"):
-                return Style(",", "." if dots else "")
+                return Style(",", "." if has_dots else "")
             if digits.count(",") > 1:
                 return Style(".", ",")
-    if dots:
+    if has_dots:
         # A dot is in other cells: of the same file, 1,234 is a thousand.
         return Style(".", ",")
-    shown = next(text for text in commas[0].to_pylist() if text and "," in text)
-    raise refuse(
-        where, f"{shown!r} may be a thousand or a decimal number", "Give decimal='.' or decimal=','."
-    )
+    raise _unclear(shown, where)
+
+
+def _only_in_groups(columns: Sequence[Any]) -> str:
+    """Return a number whose dot may stand between thousands, where each of them is so."""
+    shown = ""
+    for column in columns:
+        dotted = column.filter(pc.fill_null(pc.match_substring(column, "."), fill_value=False))
+        if not pc.all(pc.match_substring_regex(dotted, r"^[+-]?\d{1,3}(?:\.\d{3})+$")).as_py():
+            return ""
+        # 1.234.567 has two dots, and 0.123 is no thousand.
+        if pc.any(pc.match_substring_regex(dotted, r"^[+-]?0")).as_py():
+            return ""
+        shown = shown or str(dotted[0].as_py())
+    return shown
+
+
+def _unclear(shown: str, where: str) -> DataImportError:
+    problem = f"{shown!r} may be a thousand or a decimal number"
+    return refuse(where, problem, "Give decimal='.' or decimal=','.")
 
 
 def to_numbers(columns: Mapping[str, Any], style: Style, where: str) -> dict[str, np.ndarray]:
@@ -115,42 +161,48 @@ def _numbers(column: Any, name: str, style: Style, where: str) -> np.ndarray:
         try:
             made: np.ndarray = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise refuse(
-                where, f"the column {name!r} holds no numbers ({column.type})", "Name another one: columns=."
-            ) from error
+            problem = f"the column {name!r} holds no numbers ({column.type})"
+            raise refuse(where, problem, "Name another one: columns=.") from error
         return made
-    texts = column
-    if style.is_plain and (fast := _cast(texts)) is not None:
+    if style.is_plain and (fast := _cast(column)) is not None:
         return fast
-    texts = pc.replace_substring_regex(texts, _CURRENCY, "")
+    texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(column, _CURRENCY, ""))
+    for _ in range(4):  # one between three digits each
+        texts = pc.replace_substring_regex(texts, _BLANK, r"\1\2")
     if style.thousands:
+        grouped = pc.match_substring_regex(texts, _GROUPED[style.thousands])
+        odd = pc.and_(pc.match_substring(texts, style.thousands), pc.invert(grouped))
+        odd_rows = np.flatnonzero(pc.fill_null(odd, fill_value=False).to_numpy(zero_copy_only=False))
+        if len(odd_rows):
+            raise _no_number(column, name, odd_rows, where)
         texts = pc.replace_substring(texts, style.thousands, "")
     if style.decimal == ",":
         texts = pc.replace_substring(texts, ",", ".")
     # Accountants write what is below zero in brackets.
     texts = pc.replace_substring_regex(texts, r"^\((.*)\)$", r"-\1")
     texts = pc.replace_substring_regex(texts, r"^\+", "")
-    word = pc.utf8_upper(pc.utf8_slice_codeunits(texts, -1, 2**31 - 1))
+    word = pc.utf8_upper(pc.replace_substring_regex(texts, r"^.*?([KMBTkmbt]?)$", r"\1"))
     scale = np.ones(len(texts))
-    has_word = pc.fill_null(pc.is_in(word, pa.array(list(_WORDS))), False).to_numpy(zero_copy_only=False)
-    if has_word.any():
-        for sign, factor in _WORDS.items():
-            scale[pc.fill_null(pc.equal(word, sign), False).to_numpy(zero_copy_only=False)] = factor
-        texts = pc.replace_substring_regex(texts, "[KMBTkmbt]$", "")
+    for sign, factor in _WORDS.items():
+        scale[pc.fill_null(pc.equal(word, sign), fill_value=False).to_numpy(zero_copy_only=False)] = factor
+    texts = pc.replace_substring_regex(texts, "[KMBTkmbt]$", "")
     texts = pc.if_else(pc.equal(texts, ""), None, texts)
     numbers = _cast(texts)
     if numbers is None:
-        fits = pc.fill_null(pc.match_substring_regex(texts, _PLAIN), True).to_numpy(zero_copy_only=False)
-        bad = np.flatnonzero(~fits)
-        first = column[int(bad[0])].as_py()[:60] if len(bad) else ""
-        raise refuse(
-            where,
-            f"{first!r} in {name!r} ({row_list(bad)}) is no number",
-            "Put these rows right, or name another column: columns=.",
-        )
+        fits = pc.fill_null(pc.match_substring_regex(texts, _PLAIN), fill_value=True)
+        raise _no_number(column, name, np.flatnonzero(~fits.to_numpy(zero_copy_only=False)), where)
     # Of decimals in text a product may miss the number that is meant by its last bit.
-    exact = np.round(numbers * scale) if has_word.any() else numbers
-    return np.where(has_word & (np.abs(numbers * scale - exact) < 1e-6 * scale), exact, numbers * scale)
+    made, exact = numbers * scale, np.round(numbers * scale)
+    return np.where((scale > 1) & (np.abs(made - exact) < 1e-6 * scale), exact, made)
+
+
+def _no_number(column: Any, name: str, bad: np.ndarray, where: str) -> DataImportError:
+    first = str(column[int(bad[0])].as_py())[:60] if len(bad) else "a cell"
+    problem = f"{first!r} in {name!r} ({row_list(bad)}) is no number"
+    remedy = (
+        "Put these rows right, name another column (columns=), or say the sign: decimal='.' or decimal=','."
+    )
+    return refuse(where, problem, remedy)
 
 
 def _cast(texts: Any) -> np.ndarray | None:

@@ -10,13 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from mdnb.io.recognise.bars import Given, recognised_bars
+from mdnb.io.recognise.bars import recognised_bars
+from mdnb.io.recognise.given import Given
 
 __all__ = ["FileFrame", "read"]
 
 
 class FileFrame(pd.DataFrame):
-    """A frame that was read from a file: its first line, where it is shown, says what the file was taken for.
+    """A frame that was read from a file: where it is shown, its first line says what that was taken for.
 
     What is made of it is a plain frame of pandas.
     """
@@ -30,7 +31,8 @@ class FileFrame(pd.DataFrame):
         return f"{self.attrs.get('understood', '')}\n{super().__repr__()}".lstrip("\n")
 
     def _repr_html_(self) -> str | None:
-        shown: Any = super()._repr_html_()  # type: ignore[operator]  # pandas' own
+        frame: Any = pd.DataFrame(self)
+        shown: str | None = frame._repr_html_()
         said = html.escape(str(self.attrs.get("understood", "")))
         return f"<div>{said}</div>{shown}" if shown is not None and said else shown
 
@@ -64,11 +66,11 @@ def read(
     symbol
         Which one, where the file holds several.
     tz
-        The zone of times without an offset, and of the frame; by default that in which the vendor is known to
-        write them, which is said, and UTC for the frame. Dates of daily bars need none.
+        The zone of times without an offset, and of the frame; by default that in which the vendor is known
+        to write them, which is said, and UTC for the frame. Dates of daily bars need none.
     date_format
-        A ``strptime`` format, or ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``. Needed where day and month
-        cannot be told apart.
+        A ``strptime`` format, or ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``. Needed where day and
+        month cannot be told apart.
     columns
         The file's names, or places from 0, of ``time``, ``clock`` (the time of day, where dates stand alone),
         ``open``, ``high``, ``low``, ``close``, ``volume``, ``tick_count``, ``vwap``, ``symbol``.
@@ -88,7 +90,8 @@ def read(
     -------
     pandas.DataFrame
         A bar frame, oldest first: index ``timestamp`` (``datetime64[us, tz]``, the opening times), float64
-        ``open high low close volume tick_count``, ``vwap`` where the file has it. Dates are midnight of the day.
+        ``open high low close volume tick_count``, ``vwap`` where the file has it. Dates are midnight of the
+        day.
         ``attrs`` has ``understood`` (one line), ``notes`` (what was put right, left out or assumed),
         ``timeframe`` and ``symbol`` where they are known.
 
@@ -97,19 +100,20 @@ def read(
     OptionError
         An argument is not allowed.
     DataImportError
-        The file is not understood, a value is not possible, or something has to be said that the file does not
-        tell: the message names the argument.
+        The file is not understood, a value is not possible, or something has to be said that the file does
+        not tell: the message names the argument.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "bars.csv"
-    >>> _ = path.write_text("Datum;Open;High;Low;Last\\n04.03.2024;10,5;11,25;9,75;11\\n05.03.2024;11;12;10,5;11,5\\n")
+    >>> rows = "Datum;Open;High;Low;Last", "04.03.2024;10,5;11,25;9,75;11", "05.03.2024;11;12;10,5;11,5"
+    >>> _ = path.write_text(chr(10).join(rows))
     >>> frame = read(path)
     >>> frame["close"].tolist(), frame.attrs["timeframe"]
     ([11.0, 11.5], '1day')
     """
-    bars, understood = recognised_bars(
+    made = recognised_bars(
         filename,
         Given(
             timeframe=timeframe,
@@ -125,7 +129,7 @@ def read(
             on_conflict=on_conflict,
         ),
     )
-    frame = FileFrame(bars.frame())
-    frame.attrs.update(bars.frame().attrs)
-    frame.attrs["understood"] = str(understood)
+    plain = made.bars.frame()
+    frame = FileFrame(plain)
+    frame.attrs = {**plain.attrs, "understood": str(made.understood)}
     return frame

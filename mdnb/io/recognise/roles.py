@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-__all__ = ["BAR_PRICES", "ROLES", "is_header", "plain_name", "roles_by_name"]
+__all__ = ["BAR_PRICES", "ROLES", "is_header", "plain_name", "repeated", "roles_by_name"]
 
 BAR_PRICES: Final = ("open", "high", "low", "close")
 
@@ -39,6 +39,10 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "tradingday",
         "index",
         "dtyyyymmdd",
+        "ticks",
+        "timestampms",
+        "exchtimestamp",
+        "tsrecv",
     ),
     "open": (
         "open",
@@ -115,9 +119,14 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
     "ask_size": ("asksize", "askvolume", "askqty", "bestaskqty", "askvol"),
 }
 
-_DATES: Final = frozenset({"date", "datum", "fecha", "day", "tradingday", "data", "dtyyyymmdd"})
+_DATES: Final = ("date", "datum", "fecha", "day", "tradingday", "data", "dtyyyymmdd")
 _CLOCKS: Final = frozenset(ROLES["clock"])
 _NOT_PLAIN: Final = re.compile(r"[\W_]+")
+_NUMBERED: Final = re.compile(r"^\s*\d+[a-z]?\. ")  # Alpha Vantage: "1. open", "4a. close (USD)"
+_BASE_VOLUME: Final = re.compile(r"^volume([a-z0-9]{2,6})$")
+_QUOTES: Final = frozenset(
+    {"usd", "usdt", "usdc", "busd", "eur", "gbp", "jpy", "krw", "quote", "to", "ma", "pct"}
+)
 
 
 def plain_name(name: str) -> str:
@@ -125,10 +134,10 @@ def plain_name(name: str) -> str:
 
     Examples
     --------
-    >>> plain_name("<TICKVOL>"), plain_name(" Open Price "), plain_name("tick_count")
-    ('tickvol', 'openprice', 'tickcount')
+    >>> plain_name("<TICKVOL>"), plain_name(" Open Price "), plain_name("1. open")
+    ('tickvol', 'openprice', 'open')
     """
-    return _NOT_PLAIN.sub("", name).casefold()
+    return _NOT_PLAIN.sub("", _NUMBERED.sub("", name)).casefold()
 
 
 def roles_by_name(names: Sequence[str], wanted: Iterable[str]) -> dict[str, int]:
@@ -151,24 +160,52 @@ def roles_by_name(names: Sequence[str], wanted: Iterable[str]) -> dict[str, int]
     for role in wanted:
         taken = set(places.values())
         free = {name: place for place, name in reversed(list(enumerate(plain))) if place not in taken}
-        if role == "clock":
-            # A clock stands beside a date, and only there.
-            at = places.get("time")
-            if at is None or plain[at] not in _DATES:
-                continue
-        if role == "time":
-            # Of a date and a clock the date comes first.
-            both = [name for name in _DATES if name in free]
-            if both and _CLOCKS & free.keys():
-                places[role] = free[both[0]]
-                continue
-        for name in ROLES[role]:
-            if name in free:
-                places[role] = free[name]
-                break
-    if "time" not in places and plain and plain[0] == "" and len(plain) > 1:
+        # Of Binance's "L" and "l" the small one is the low.
+        free |= {name: names.index(name) for name in free if name in names and names.index(name) not in taken}
+        # A clock stands beside a date, and only there.
+        if role == "clock" and ("time" not in places or plain[places["time"]] not in _DATES):
+            continue
+        if (place := _place_of(role, free)) is not None:
+            places[role] = place
+    if "time" not in places and len(plain) > 1 and plain[0] == "":
         places["time"] = 0  # as pandas writes an index without a name
     return places
+
+
+def _place_of(role: str, free: Mapping[str, int]) -> int | None:
+    if role == "time" and _CLOCKS & free.keys():
+        # Of a date and a clock the date comes first.
+        for name in _DATES:
+            if name in free:
+                return free[name]
+    if role == "volume":
+        # Of two volumes that of the coin, such as volume_btc, not that of the money.
+        of_base = [place for name, place in free.items() if _is_of_base(name)]
+        if of_base and sum(name.startswith("volume") for name in free) > 1:
+            return min(of_base)
+    return next((free[name] for name in ROLES[role] if name in free), None)
+
+
+def _is_of_base(name: str) -> bool:
+    found = _BASE_VOLUME.match(name)
+    return found is not None and found[1] not in _QUOTES and not found[1].isdigit()
+
+
+def repeated(names: Sequence[str], places: Mapping[str, int]) -> dict[str, list[int]]:
+    """Return the places of each role whose column's name is there more than once.
+
+    Examples
+    --------
+    >>> repeated(["time", "close", "Close"], {"time": 0, "close": 1})
+    {'close': [1, 2]}
+    """
+    plain = [plain_name(name) for name in names]
+    same = {
+        role: [at for at, name in enumerate(plain) if name == plain[place]]
+        for role, place in places.items()
+        if len(plain[place]) > 1
+    }
+    return {role: held for role, held in same.items() if len(held) > 1}
 
 
 def is_header(cells: Sequence[str]) -> bool:

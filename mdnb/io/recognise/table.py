@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pyarrow as pa
+
 from mdnb.io.notes import Note
 
 __all__ = ["Table"]
@@ -28,6 +30,8 @@ class Table:
         What was left out of it.
     about
         What the file says of all rows: ``symbol``, ``timeframe``.
+    separator
+        What stands between the cells of text.
     """
 
     names: tuple[str, ...]
@@ -36,6 +40,7 @@ class Table:
     said: tuple[str, ...]
     notes: tuple[Note, ...] = ()
     about: dict[str, str] = dataclasses.field(default_factory=dict)
+    separator: str = ""
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -43,4 +48,16 @@ class Table:
     def column(self, place: int) -> Any:
         """Return a column in one piece."""
         held = self.columns[place]
-        return held.combine_chunks() if hasattr(held, "combine_chunks") else held
+        if not isinstance(held, pa.ChunkedArray):
+            return held
+        made = held.combine_chunks()
+        return made.chunk(0) if isinstance(made, pa.ChunkedArray) else made
+
+    def where(self, mask: Any) -> Table:
+        """Return the rows where ``mask``, an array of pyarrow, is true."""
+        kept = tuple(self.column(place).filter(mask) for place in range(len(self.columns)))
+        return dataclasses.replace(self, columns=kept)
+
+    def name_of(self, place: int) -> str:
+        """Return what a column is called, or its place."""
+        return self.names[place] or f"column {place}"

@@ -13,12 +13,16 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from mdnb.errors import OptionError
 from mdnb.io.notes import Note, note, refuse
-from mdnb.io.recognise.roles import is_header
+from mdnb.io.recognise.roles import is_header, roles_by_name
 from mdnb.io.recognise.table import Table
 
-__all__ = ["text_table"]
+__all__ = ["NAME_THEM", "text_table"]
 
+NAME_THEM: Final = (
+    "Name them: columns={'time': ..., 'open': ..., 'high': ..., 'low': ..., 'close': ..., 'volume': ...}."
+)
 # In this order: a comma may be a decimal one where something else separates.
 _SEPARATORS: Final = "\t;|,"
 _NAMES: Final = {"\t": "tabs", ";": "';'", "|": "'|'", ",": "commas"}
@@ -28,6 +32,10 @@ _HEADER_WITHIN: Final = 40
 _FOOTER_LINES: Final = 20
 _LONGEST_LINE: Final = 65_536
 _DATA: Final = re.compile(r"^[\s\"'$€£]*[-+]?[\d.,:/\-T ]*\d")
+_PLAIN: Final = re.compile(r"^-?(?:0|[1-9]\d{0,14})?(?:\.\d*)?(?:[eE][+-]?\d{1,3})?$")
+_GROUPED: Final = re.compile(r"^-?\d{1,3}(?:\.\d{3})+$")
+_CLOCK: Final = re.compile(r"^\d{1,2}:\d{2}|^\d{4}$|^\d{6}$")
+_MOST_COLUMNS: Final = 1_000
 _COMMENT: Final = ("#", "//", "%", "<!--")
 _MISSING: Final = ["", "NaN", "nan", "null", "NULL", "None", "N/A", "NA", "-"]
 _SAID_SYMBOL: Final = re.compile(
@@ -35,7 +43,7 @@ _SAID_SYMBOL: Final = re.compile(
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
     """Where the table begins in its lines, and what its columns are called."""
 
@@ -46,6 +54,11 @@ class _Shape:
     said: tuple[str, ...]
     about: dict[str, str]
     notes: tuple[Note, ...]
+
+    @property
+    def columns(self) -> int:
+        """How many columns there are, with those that have a name alone."""
+        return max(self.width, len(self.names or ()))
 
 
 def text_table(data: bytes, where: str, *, separator: str | None = None, header: bool | None = None) -> Table:
@@ -65,7 +78,9 @@ def text_table(data: bytes, where: str, *, separator: str | None = None, header:
     DataImportError
         It is no table, or lines in its midst have another number of cells.
     """
-    if b"\0" in data[:_HEAD_BYTES]:
+    if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '"\r\n'):
+        raise OptionError(f"separator={separator!r}: one character is needed, such as ';' or '\\t'.")
+    if b"\0" in data:
         raise refuse(where, "it holds NUL characters and is not text", "A text file is needed here.")
     try:
         data[:_HEAD_BYTES].decode()
@@ -75,13 +90,21 @@ def text_table(data: bytes, where: str, *, separator: str | None = None, header:
         encoding = "utf-8" if error.start > _HEAD_BYTES - 4 else "latin-1"
     if b"\r" in data[:_HEAD_BYTES] and b"\n" not in data[:_HEAD_BYTES]:
         data = data.replace(b"\r", b"\n")
+    data = data.lstrip(b"\r\n")
     lines, starts = _first_lines(data, encoding)
     if not lines:
         raise refuse(where, "it is empty", "A file of bars is needed.")
     if max(map(len, lines)) >= _LONGEST_LINE:
         raise refuse(where, f"a line has more than {_LONGEST_LINE:,} characters", "This is no table of bars.")
     shape = _shape(lines, where, separator, header)
-    return _read(data[starts[shape.data_line] :], shape, encoding, where)
+    if shape.columns > _MOST_COLUMNS:
+        problem = f"it has {shape.columns:,} columns; at most {_MOST_COLUMNS:,} are looked at"
+        raise refuse(where, problem, "Write a file with the columns of bars alone.")
+    rows = [_cells(line, shape.separator) for line in lines[shape.data_line :]]
+    body = data[starts[shape.data_line] :] if shape.data_line < len(starts) else b""
+    if not body.strip():
+        raise refuse(where, "it holds names of columns and no rows", "A file of bars is needed.")
+    return _read(body, shape, encoding, where, _types(shape, rows))
 
 
 def _first_lines(data: bytes, encoding: str) -> tuple[list[str], list[int]]:
@@ -114,30 +137,38 @@ def _shape(lines: Sequence[str], where: str, separator: str | None, header: bool
     sign = _separator(lines, where) if separator is None else separator
     rows = [_cells(line, sign) for line in lines]
     width = _width(rows)
-    said, about, notes = [f"separated by {_NAMES.get(sign, repr(sign))}"], dict[str, str](), list[Note]()
-    names, first = (None, 0) if header is False else _header(rows, width, header, said, about, where)
+    said, about = [f"separated by {_NAMES.get(sign, repr(sign))}"], dict[str, str]()
+    names, first, symbol = (None, 0, "") if header is False else _header(rows, width, header, where)
+    if symbol:
+        said.append("header of three lines")
+        about["symbol"] = symbol
     if names is None:
         first = next((at for at, row in enumerate(rows) if len(row) == width and _is_data(row)), -1)
         if first < 0 or header:
             shown = ", ".join(rows[0])[:200]
-            raise refuse(
-                where,
-                f"its columns are not understood ({shown})",
-                "Name them: columns={'time': ..., 'open': ..., 'high': ..., 'low': ..., 'close': ..., 'volume': ...}.",
-            )
+            raise refuse(where, f"its columns are not understood ({shown})", NAME_THEM)
         said.append("without a header")
-    banner = [line for line in lines[: first - (names is not None)] if line.strip()]
-    banner = banner if names is None or "header of three lines" not in said else []
-    if banner:
-        notes.append(
-            note(
-                "lines_before", f"lines before the table were left out: {banner[0][:60]!r}", count=len(banner)
-            )
-        )
-        for line in banner:
-            if told := _SAID_SYMBOL.match(line):
-                about["symbol"] = told[1]
-    return _Shape(sign, names, first, width, tuple(said), about, tuple(notes))
+    before = lines[: first - (0 if names is None else 3 if symbol else 1)]
+    notes = _of_banner([line for line in before if line.strip()], about)
+    return _Shape(
+        separator=sign,
+        names=names,
+        data_line=first,
+        width=width,
+        said=tuple(said),
+        about=about,
+        notes=notes,
+    )
+
+
+def _of_banner(banner: Sequence[str], about: dict[str, str]) -> tuple[Note, ...]:
+    for line in banner:
+        if told := _SAID_SYMBOL.match(line):
+            about["symbol"] = told[1]
+    if not banner:
+        return ()
+    text = f"lines before the table were left out: {banner[0][:60]!r}"
+    return (note("lines_before", text, count=len(banner)),)
 
 
 def _separator(lines: Sequence[str], where: str) -> str:
@@ -170,22 +201,13 @@ def _is_data(row: Sequence[str]) -> bool:
 
 
 def _header(
-    rows: Sequence[list[str]],
-    width: int,
-    wanted: bool | None,
-    said: list[str],
-    about: dict[str, str],
-    where: str,
-) -> tuple[tuple[str, ...] | None, int]:
+    rows: Sequence[list[str]], width: int, wanted: bool | None, where: str
+) -> tuple[tuple[str, ...] | None, int, str]:
+    """Return the names of the columns, the line after them, and the symbol that the names tell."""
     for at, row in enumerate(rows[:_HEADER_WITHIN]):
-        if (
-            len(row) < 2
-            or _is_data(row)
-            or (row[0].startswith(_COMMENT) and not is_header([row[0].lstrip("#/% "), *row[1:]]))
-        ):
+        if len(row) < 2 or _is_data(row):
             continue
         if _is_of_three(rows, at):
-            said.append("header of three lines")
             symbols = {cell for cell in rows[at + 1][1:] if cell}
             if len(symbols) != 1:
                 raise refuse(
@@ -193,18 +215,18 @@ def _header(
                     f"it holds several symbols side by side ({', '.join(sorted(symbols)) or 'none'})",
                     "Save them one below the other, or one a file.",
                 )
-            about["symbol"] = symbols.pop()
-            return _fitted((rows[at + 2][0], *row[1:]), width), at + 3
+            return _fitted((rows[at + 2][0], *row[1:]), width), at + 3, symbols.pop()
         names = [row[0].lstrip("#/% "), *row[1:]]
         if is_header(names):
-            return _fitted(tuple(names), width, rows[at + 1 :]), at + 1
+            return _fitted(tuple(names), width, rows[at + 1 :]), at + 1, ""
     if wanted:
-        return _fitted(tuple(rows[0]), width), 1
+        first = next((at for at, row in enumerate(rows) if len(row) >= max(2, width - 1)), 0)
+        return _fitted(tuple(rows[first]), width), first + 1, ""
     # Names that are not known are names all the same.
-    first = next((at for at, row in enumerate(rows) if len(row) >= width - 1 and len(row) > 2), None)
-    if first is not None and not _is_data(rows[first]):
-        return _fitted(tuple(rows[first]), width, rows[first + 1 :]), first + 1
-    return None, 0
+    full = next((at for at, row in enumerate(rows) if len(row) >= width - 1 and len(row) > 2), None)
+    if full is not None and not _is_data(rows[full]) and not rows[full][0].startswith(_COMMENT):
+        return _fitted(tuple(rows[full]), width, rows[full + 1 :]), full + 1, ""
+    return None, 0, ""
 
 
 def _is_of_three(rows: Sequence[list[str]], at: int) -> bool:
@@ -216,20 +238,36 @@ def _is_of_three(rows: Sequence[list[str]], at: int) -> bool:
 
 
 def _fitted(names: tuple[str, ...], width: int, rows: Sequence[Sequence[str]] = ()) -> tuple[str, ...]:
-    """Return as many names as there are cells: some programs end lines with a separator, or name one too few."""
+    """Return as many names as there are cells: some programs end lines with a separator, or lack a name."""
     if len(names) > width:
         return names[:width] if not any(names[width:]) else names
-    if len(names) == width - 1:
-        full = [row for row in rows if len(row) == width]
-        if full and any(row[-1] for row in full):
-            # Date and time stand under one name.
-            return (names[0], "Time", *names[1:])
+    full = [row for row in rows if len(row) == width]
+    if len(names) == width - 1 and full and any(row[-1] for row in full):
+        # Date and time stand under one name, or the index has none.
+        return (names[0], "Time", *names[1:]) if _CLOCK.match(full[0][1]) else ("", *names)
     return (*names, *[""] * (width - len(names)))
 
 
-def _read(data: bytes, shape: _Shape, encoding: str, where: str) -> Table:
-    width = max(shape.width, len(shape.names or ()))
-    ids = [f"c{place}" for place in range(width)]
+def _types(shape: _Shape, rows: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return what to read each column as: numbers where all that is seen of it is written plainly."""
+    width = shape.columns
+    kinds = {f"c{place}": pa.string() for place in range(width)}
+    data = [row for row in rows if len(row) == shape.width]
+    if any("," in cell and _DATA.match(cell) for row in data for cell in row):
+        # Where a comma stands in a number, a dot may be between thousands.
+        return kinds
+    names = shape.names or ("",) * width
+    times = {at for role, at in roles_by_name(names, ["epoch", "time", "clock"]).items()} or {0, 1}
+    for place in range(width):
+        cells = [row[place] for row in data if place < len(row) and row[place] not in _MISSING]
+        decimals = [cell for cell in cells if "." in cell]
+        plain = cells and place not in times and all(_PLAIN.match(cell) for cell in cells)
+        if plain and (decimals or shape.names) and not (decimals and all(map(_GROUPED.match, decimals))):
+            kinds[f"c{place}"] = pa.float64()
+    return kinds
+
+
+def _read(data: bytes, shape: _Shape, encoding: str, where: str, kinds: dict[str, Any]) -> Table:
     bad: list[tuple[int, str]] = []
 
     def on_bad_row(row: Any) -> str:
@@ -239,42 +277,48 @@ def _read(data: bytes, shape: _Shape, encoding: str, where: str) -> Table:
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(data),
-            # Rows are numbered by one thread alone.
-            arrow_csv.ReadOptions(column_names=ids, encoding=encoding, use_threads=len(data) > _HEAD_BYTES),
+            arrow_csv.ReadOptions(
+                column_names=list(kinds), encoding=encoding, use_threads=len(data) > _HEAD_BYTES
+            ),
             arrow_csv.ParseOptions(
                 delimiter=shape.separator, newlines_in_values=False, invalid_row_handler=on_bad_row
             ),
-            arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(ids, pa.string()), strings_can_be_null=True, null_values=_MISSING
-            ),
+            arrow_csv.ConvertOptions(column_types=kinds, strings_can_be_null=True, null_values=_MISSING),
         )
     except pa.ArrowInvalid as error:
+        if any(kind != pa.string() for kind in kinds.values()):
+            # Further down a number is written otherwise.
+            return _read(data, shape, encoding, where, dict.fromkeys(kinds, pa.string()))
+        if encoding == "utf-8" and "UTF8" in str(error):
+            return _read(data, shape, "latin-1", where, kinds)
         raise refuse(where, f"it is no table ({error})", "Save it as plain UTF-8 CSV.") from error
     notes = list(shape.notes)
     if bad:
-        notes.append(_left_out(data, bad, table.num_rows, shape, where))
-    names = shape.names or ("",) * width
+        notes.append(_left_out(data, bad, shape, where))
     return Table(
-        names=tuple(names),
+        names=shape.names or ("",) * shape.columns,
         columns=tuple(table.columns),
         has_header=shape.names is not None,
         said=shape.said,
         notes=tuple(notes),
         about=shape.about,
+        separator=shape.separator,
     )
 
 
-def _left_out(data: bytes, bad: list[tuple[int, str]], rows: int, shape: _Shape, where: str) -> Note:
+def _left_out(data: bytes, bad: list[tuple[int, str]], shape: _Shape, where: str) -> Note:
     """Return what to say of lines that are no rows: comments, or the file's end; refuse others."""
-    others = [(number, text) for number, text in bad if not text.lstrip().startswith(_COMMENT)]
-    tail = data[-8192:].decode("utf-8", "replace").splitlines()[-_FOOTER_LINES:]
-    odd = [(number, text) for number, text in others if text.strip() not in {line.strip() for line in tail}]
+    others = [text for _, text in bad if not text.lstrip().startswith(_COMMENT)]
+    tail = {line.strip() for line in data[-8192:].decode("utf-8", "replace").splitlines()[-_FOOTER_LINES:]}
+    odd = [text for text in others if text.strip() not in tail]
     if odd or len(others) > _FOOTER_LINES:
-        number, text = (odd or others)[0]
-        raise refuse(
-            where,
-            f"its rows have {shape.width} cells, but {len(others)} lines have others, the first {text[:60]!r}",
-            "Put these lines right.",
-        )
+        first = (odd or others)[0][:60]
+        problem = f"its rows have {shape.width} cells, but {len(others)} lines have others, such as {first!r}"
+        raise refuse(where, problem, "Put these lines right.")
+    # A row of a table that was cut off begins as the others do.
+    cut = [text for text in others if _is_data(_cells(text, shape.separator))]
+    if cut:
+        problem = f"a row near its end has not all cells ({cut[0][:60]!r}): the file may be cut off"
+        raise refuse(where, problem, "Fetch it again, or take this line out.")
     shown = bad[0][1][:60]
     return note("lines_left_out", f"lines that are no rows were left out: {shown!r}", count=len(bad))

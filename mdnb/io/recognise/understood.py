@@ -16,7 +16,7 @@ class Understood:
     vendor
         Whose files are so; empty where that is not known.
     kind
-        ``"CSV"``, ``"JSON"``, ``"Parquet"``, … with what else is to say of the form: the separator, a header or
+        ``"text"``, ``"JSON"``, ``"Parquet"``, … with what else is to say of the form: separator, header or
         none, how it was packed.
     columns
         Our name of each column that was read to the file's own, or its place.

@@ -11,7 +11,16 @@ from typing import Final
 
 from mdnb.io.recognise.roles import plain_name
 
-__all__ = ["UNKNOWN", "Vendor", "vendor_by_names"]
+__all__ = [
+    "BINANCE",
+    "HISTDATA",
+    "KRAKEN",
+    "LEAN",
+    "NINJA_TRADER",
+    "UNKNOWN",
+    "Vendor",
+    "vendor_by_names",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mdnb.io.instants import Instants, parse_times
+from mdnb.io.instants import parse_times
 from mdnb.io.notes import Note, note, refuse
+from mdnb.io.recognise.wall_clocks import date_form, wall_of, wall_times
 from mdnb.io.times import EPOCHS
 
 __all__ = ["FileTimes", "read_times"]
@@ -21,34 +22,17 @@ __all__ = ["FileTimes", "read_times"]
 _DAY_US: Final = 86_400_000_000
 _EPOCH_NUMBER: Final = r"^-?\d+(?:\.\d*)?$"
 _EXCEL_FROM, _EXCEL_TO = 18_264, 109_576  # 1950 to 2200, days since 1899-12-30
-_OFFSET: Final = r"(?:[zZ]|(?:UTC|GMT)|[+-]\d{2}:?\d{2})$"
-# Text that is no digit, in the order of the forms that follow.
-_ORDERED: Final[tuple[tuple[str, str], ...]] = (
-    # (what it looks like, the strptime format of its date)
-    (r"^\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
-    (r"^\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
-    (r"^\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
-    (r"^\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),  # nobody writes the month first with dots
-    (r"^\d{1,2}-[A-Za-z]{3}-\d{4}", "%d-%b-%Y"),
-    (r"^\d{1,2}-[A-Za-z]{3}-\d{2}(?!\d)", "%d-%b-%y"),
-    (r"^\d{1,2} [A-Za-z]{3} \d{4}", "%d %b %Y"),
-    (r"^[A-Za-z]{3} \d{1,2},? \d{4}", "%b %d %Y"),
-    (r"^[A-Za-z]{4,9} \d{1,2},? \d{4}", "%B %d %Y"),
-    (r"^\d{8}", "%Y%m%d"),
+_ISO: Final = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
+_OFFSET: Final = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+_SPELLED: Final = (
+    # What ISO 8601 has not, as it has it: "15:00 UTC", "15:00 +01:00", "15:00 GMT+0100", "15:00+01"
+    (r"\s*(?:UTC|GMT)$", "Z"),
+    (r"\s*(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})$", r"\1\2:\3"),
+    (r"(:\d{2}(?:\.\d+)?)([+-]\d{2})$", r"\1\2:00"),
 )
-_UNCLEAR: Final = r"^(\d{1,2})([/\-])(\d{1,2})[/\-](\d{4}|\d{2})(?!\d)"
-_CLOCKS: Final[tuple[tuple[str, str], ...]] = (
-    (r"^$", ""),
-    (r"^\d{1,2}:\d{2}$", "%H:%M"),
-    (r"^\d{1,2}:\d{2}:\d{2}$", "%H:%M:%S"),
-    (r"^\d{1,2}:\d{2}:\d{2}[.,]\d{1,9}$", "%H:%M:%S.%f"),
-    (r"^\d{1,2}:\d{2} ?[AaPp][Mm]$", "%I:%M %p"),
-    (r"^\d{1,2}:\d{2}:\d{2} ?[AaPp][Mm]$", "%I:%M:%S %p"),
-    (r"^\d{1,2}[- ]?[AaPp][Mm]$", "%I %p"),
-    (r"^\d{4}$", "%H%M"),
-    (r"^\d{6}$", "%H%M%S"),
-    (r"^\d{9}$", "%H%M%S%f"),
-)
+_WITH_CLOCK: Final = r"\d{1,2}:\d{2}.*(?:[zZ]|UTC|GMT|[+-]\d{2}:?\d{2}|:\d{2}(?:\.\d+)?[+-]\d{2})$"
+_ZONE: Final = r"[A-Z][A-Za-z]+/[A-Za-z_]+(?:/[A-Za-z_]+)?"
+_UTC: Final = frozenset({"Z", "z", "+00:00", "+0000", "-00:00"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,8 +83,8 @@ def read_times(
     column, clock
         Arrays of pyarrow.
     date_format
-        A ``strptime`` format, or one of ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, where the caller
-        says it.
+        A ``strptime`` format, or one of ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, where the
+        caller says it.
     tz
         The zone of times without an offset, where the caller says it.
     known_zone
@@ -115,25 +99,27 @@ def read_times(
     if clock is None and not pa.types.is_string(column.type):
         return _of_numbers_or_times(column, asked)
     texts = pc.utf8_trim_whitespace(_text(column))
-    if texts.null_count:
-        raise refuse(where, f"{name!r} is empty in {texts.null_count:,} rows", "Every row needs its time.")
-    if clock is None:
-        if date_format in EPOCHS:
-            return _parsed(texts, asked, date_format, f"counts since 1970 ({date_format})")
-        if date_format is None and pc.all(pc.match_substring_regex(texts, _EPOCH_NUMBER)).as_py():
-            return _of_digits(texts, asked)
-        return _of_text(texts, asked)
-    clocks = pc.utf8_trim_whitespace(_text(clock))
-    if clocks.null_count:
-        raise refuse(
-            where, f"the time of day is empty in {clocks.null_count:,} rows", "Every row needs its time."
-        )
-    clocks = _padded(clocks)
-    joined = pc.binary_join_element_wise(texts, clocks, " ")
-    return _of_text(joined, asked)
+    _refuse_empty(texts, name, where)
+    if clock is not None:
+        clocks = pc.utf8_trim_whitespace(_text(clock))
+        _refuse_empty(clocks, "the time of day", where)
+        return _of_text(pc.binary_join_element_wise(texts, _padded(clocks), " "), asked)
+    if date_format in EPOCHS:
+        return _parsed(texts, asked, date_format, f"counts since 1970 ({date_format})")
+    if date_format is None and pc.all(pc.match_substring_regex(texts, _EPOCH_NUMBER)).as_py():
+        return _of_digits(texts, asked)
+    return _of_text(texts, asked)
+
+
+def _refuse_empty(texts: Any, name: str, where: str) -> None:
+    count = texts.null_count + (pc.sum(pc.equal(texts, "")).as_py() or 0)
+    if count:
+        raise refuse(where, f"{name!r} is empty in {count:,} rows", "Every row needs its time.")
 
 
 def _text(column: Any) -> Any:
+    if pa.types.is_floating(column.type):
+        return _decimals(column)
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
 
 
@@ -151,12 +137,21 @@ def _of_numbers_or_times(column: Any, asked: _Asked) -> FileTimes:
     if pa.types.is_date(kind):
         days = column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
         return FileTimes(days, "dates", are_dates=True)
+    if column.null_count:
+        raise refuse(
+            asked.where,
+            f"{asked.column!r} is empty in {column.null_count:,} rows",
+            "Every row needs its time.",
+        )
     if pa.types.is_timestamp(kind):
         if kind.tz is None:
-            # As text, so that one way asks for the zone.
-            return _naive(column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(), "times", asked)
+            wall = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).to_numpy()
+            return _dates_or_times(wall, "times", asked)
         made = parse_times(column, date_format=None, tz=asked.tz, where=asked.where, column=asked.column)
-        return _whole_days(made, column, f"times with the zone {kind.tz}", asked)
+        said = f"times with the zone {kind.tz}"
+        local = pd.DatetimeIndex(made.time_us.view("datetime64[us]")).tz_localize("UTC").tz_convert(kind.tz)
+        days = local.tz_localize(None).as_unit("us").asi8
+        return _whole_days(FileTimes(made.time_us, said, tuple(made.notes)), days, str(kind.tz))
     if pa.types.is_floating(kind):
         return _of_digits(_decimals(column), asked)
     if pa.types.is_integer(kind):
@@ -167,182 +162,128 @@ def _of_numbers_or_times(column: Any, asked: _Asked) -> FileTimes:
 
 
 def _decimals(column: Any) -> Any:
+    """Return floats as text with the decimals that a float of that size has, and no more."""
     numbers = column.to_numpy(zero_copy_only=False)
-    return pa.array([format(number, ".9f").rstrip("0").rstrip(".") for number in numbers.tolist()])
+    top = float(np.nanmax(np.abs(numbers))) if len(numbers) else 0.0
+    places = next((places for size, places in ((1e7, 9), (1e11, 6), (1e14, 3)) if top < size), 0)
+    made = (format(number, f".{places}f") for number in numbers.tolist())
+    return pa.array([text.rstrip("0").rstrip(".") if "." in text else text for text in made], pa.string())
 
 
 def _of_digits(texts: Any, asked: _Asked) -> FileTimes:
     """Take counts since 1970, days of a spreadsheet, or dates that are written without signs."""
+    if not len(texts):
+        return FileTimes(np.empty(0, np.int64), "no times")
     lengths = {int(length) for length in pc.unique(pc.utf8_length(texts)).to_pylist()}
     whole = not pc.any(pc.match_substring(texts, ".")).as_py()
+    if asked.date_format not in {None, *EPOCHS}:
+        return _of_text(texts, asked)
     if whole and len(lengths) == 1 and asked.date_format is None:
-        length = lengths.pop()
-        form = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(length)
-        if form is not None and (wall := _wall(texts, form)) is not None:
-            if length == 8:
+        form = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 10: "%Y%m%d%H"}.get(lengths.pop())
+        if form is not None and (wall := wall_of(texts, form)) is not None:
+            if form == "%Y%m%d":
                 return FileTimes(wall, "dates written as 20240304", are_dates=True)
+            if form == "%Y%m%d%H":
+                shown = texts[0].as_py()
+                raise refuse(
+                    asked.where,
+                    f"{shown} in {asked.column!r} may be an hour, or count seconds since 1970",
+                    "Give date_format='%Y%m%d%H' or date_format='epoch_s'.",
+                )
             return _naive(wall, f"times written as {texts[0].as_py()}", asked)
     numbers = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    if (
-        asked.date_format is None
-        and len(numbers)
-        and numbers.min() >= _EXCEL_FROM
-        and numbers.max() < _EXCEL_TO
-    ):
+    if asked.date_format is None and numbers.min() >= _EXCEL_FROM and numbers.max() < _EXCEL_TO:
         # Days since 1899-12-30; a tenth of a millisecond is what their decimals keep.
         wall = np.round((numbers - 25_569) * 86_400_000).astype(np.int64) * 1000
-        if not (wall % _DAY_US).any():
-            return FileTimes(wall, "dates as a spreadsheet counts them", are_dates=True)
-        return _naive(wall, "times as a spreadsheet counts them", asked)
+        return _dates_or_times(wall, "times as a spreadsheet counts them", asked)
     return _parsed(texts, asked, asked.date_format, "counts since 1970")
 
 
 def _parsed(texts: Any, asked: _Asked, form: str | None, said: str) -> FileTimes:
     made = parse_times(texts, date_format=form, tz=asked.tz, where=asked.where, column=asked.column)
-    if said == "counts since 1970":
+    if form is None:
         said = f"{_unit(texts)} since 1970"
     return FileTimes(made.time_us, said, tuple(made.notes))
 
 
 def _unit(texts: Any) -> str:
-    digits = len((texts[0].as_py() if len(texts) else "").partition(".")[0].lstrip("-"))
-    return {
-        13: "milliseconds",
-        12: "milliseconds",
-        16: "microseconds",
-        15: "microseconds",
-        19: "nanoseconds",
-        18: "nanoseconds",
-    }.get(digits, "seconds")
+    digits = len(texts[0].as_py().partition(".")[0].lstrip("-")) if len(texts) else 10
+    return ("seconds", "milliseconds", "microseconds", "nanoseconds")[min(max(digits - 9, 0) // 3, 3)]
 
 
 def _of_text(texts: Any, asked: _Asked) -> FileTimes:
+    if not len(texts):
+        return FileTimes(np.empty(0, np.int64), "no times")
     if asked.date_format is not None:
-        made = parse_times(
-            texts,
-            date_format=asked.date_format,
-            tz=asked.tz or _zone_for(asked),
-            where=asked.where,
-            column=asked.column,
-        )
-        if not re.search(r"%[zZ]", asked.date_format):
-            dates = not re.search(r"%[HIMSTXcfrRsp]", asked.date_format)
-            wall = _wall(texts, asked.date_format)
-            if wall is not None:
-                return (
-                    FileTimes(wall, f"dates, {asked.date_format}", are_dates=True)
-                    if dates
-                    else _naive(wall, f"times, {asked.date_format}", asked)
-                )
-        return FileTimes(made.time_us, f"times, {asked.date_format}", tuple(made.notes))
-    if pc.all(pc.match_substring_regex(texts, r"^\d{4}-\d{2}-\d{2}[T ].*" + _OFFSET)).as_py():
+        return _of_format(texts, asked.date_format, asked)
+    if pc.all(pc.match_substring_regex(texts, _WITH_CLOCK)).as_py():
+        return _with_offsets(texts, asked)
+    zones = pc.extract_regex(texts, rf"\s(?P<zone>{_ZONE})$")
+    if not zones.null_count and len(held := pc.unique(zones.field("zone")).to_pylist()) == 1:
+        # As TWS writes them: "20240304 09:30:00 US/Eastern".
+        asked = dataclasses.replace(asked, tz=held[0])
+        texts = pc.replace_substring_regex(texts, rf"\s+{_ZONE}$", "")
+    form = date_form(texts, asked.where, asked.column)
+    wall, has_clock = wall_times(texts, form, asked.where, asked.column)
+    return _dates_or_times(wall, "times", asked) if has_clock else FileTimes(wall, "dates", are_dates=True)
+
+
+def _of_format(texts: Any, form: str, asked: _Asked) -> FileTimes:
+    if not re.search(r"%[zZ]", form) and "%" in form:
+        wall = wall_of(texts, form)
+        if wall is not None and not re.search(r"%[HIMSTXcfrRsp]", form):
+            return FileTimes(wall, f"dates, {form}", are_dates=True)
+        if wall is not None:
+            return _naive(wall, f"times, {form}", asked)
+    made = parse_times(texts, date_format=form, tz=asked.tz, where=asked.where, column=asked.column)
+    return FileTimes(made.time_us, f"times, {form}", tuple(made.notes))
+
+
+def _with_offsets(texts: Any, asked: _Asked) -> FileTimes:
+    """Take times that say how far they are from UTC, each by itself."""
+    for pattern, iso in _SPELLED:
+        texts = pc.replace_substring_regex(texts, pattern, iso)
+    offset = pc.replace_substring_regex(texts, r"^.*?([zZ]|[+-]\d{1,2}:?\d{2})$", r"\1")
+    rest = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"(?:[zZ]|[+-]\d{1,2}:?\d{2})$", ""))
+    said, notes = "times with their offset", tuple[Note, ...]()
+    offsets = {one: _offset_us(one) for one in pc.unique(offset).to_pylist()}
+    if pc.all(pc.match_substring_regex(texts, _ISO + r".*" + _OFFSET)).as_py():
         made = parse_times(texts, date_format=None, tz=asked.tz, where=asked.where, column=asked.column)
-        return _whole_days(made, texts, "times with their offset", asked)
-    first = texts[0].as_py() if len(texts) else ""
-    form = _date_form(texts, first, asked)
-    date_end = re.match(_shape_of(form, first), first)
-    rest = first[date_end.end() :] if date_end else ""
-    between = re.match(r"^(?:[T, ]+)?", rest)
-    clock = rest[between.end() :] if between else rest
-    joint = rest[: len(rest) - len(clock)]
-    clock_form = next((made for shape, made in _CLOCKS if re.match(shape, clock)), None)
-    if clock_form is None:
-        raise _not_understood(first, asked)
-    wanted = form + joint + clock_form.replace(" %p", clock[-3:-2] + "%p" if clock[-3:-2] in " -" else "%p")
-    cleaned = pc.replace_substring(texts, ",", ".") if ".%f" in wanted and "," in clock else texts
-    if form in ("%b %d %Y", "%B %d %Y"):
-        cleaned = pc.replace_substring_regex(cleaned, r"^(\w+ \d{1,2}),", r"\1")
-    wall = _wall(cleaned, wanted)
-    if wall is None:
-        wall = _mixed(cleaned, form + joint)
-    if wall is None:
-        raise _not_understood(_first_bad(cleaned, wanted), asked)
-    if not clock_form or not (wall % _DAY_US).any():
-        return FileTimes(wall, "dates", are_dates=True)
-    return _naive(wall, "times", asked)
+        time_us, notes = made.time_us, tuple(made.notes)
+        wall = None
+    else:
+        form = date_form(rest, asked.where, asked.column)
+        wall, _ = wall_times(rest, form, asked.where, asked.column)
+        keys = offset.dictionary_encode()
+        shifts = np.array([offsets[one] for one in keys.dictionary.to_pylist()], np.int64)
+        time_us = wall - shifts[keys.indices.to_numpy(zero_copy_only=False)]
+    times = FileTimes(time_us, said, notes)
+    if wall is None and pc.all(pc.match_substring_regex(rest, r"[T ]00:00(?::00(?:\.0+)?)?$")).as_py():
+        wall = pc.utf8_slice_codeunits(rest, 0, 10).cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    return times if wall is None else _whole_days(times, wall, ", ".join(map(str, sorted(offsets))))
 
 
-def _mixed(texts: Any, start: str) -> np.ndarray | None:
-    """Try times with and without their last parts: some programs leave out seconds that are nought."""
-    values = np.full(len(texts), np.iinfo(np.int64).min)
-    for clock in ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", ""):
-        form = start + clock if clock else start.rstrip("T, ")
-        made = pd.DatetimeIndex(pd.to_datetime(texts.to_pandas(), format=form, errors="coerce"))
-        fits = ~made.isna() & (values == np.iinfo(np.int64).min)
-        values[fits] = made.as_unit("us").asi8[fits]
-    return None if (values == np.iinfo(np.int64).min).any() else values
+def _offset_us(text: str) -> int:
+    if text in _UTC:
+        return 0
+    digits = text[1:].replace(":", "").rjust(4, "0")
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    return (-minutes if text[0] == "-" else minutes) * 60_000_000
 
 
-def _shape_of(form: str, first: str) -> str:
-    for shape, made in _ORDERED:
-        if made == form and re.match(shape, first):
-            return shape
-    return _UNCLEAR
+def _whole_days(times: FileTimes, wall: np.ndarray, offset: str) -> FileTimes:
+    """Take midnights of another zone than UTC for the days that they are of: so yfinance writes days."""
+    if len(wall) < 2 or (wall % _DAY_US).any() or (wall == times.time_us).all():
+        return times
+    text = f"midnights of another zone ({offset}) were taken as the days that they are of"
+    said = note("local_midnights", text, count=len(wall))
+    return FileTimes(wall, "days at local midnight", (*times.notes, said), are_dates=True)
 
 
-def _date_form(texts: Any, first: str, asked: _Asked) -> str:
-    for shape, form in _ORDERED:
-        if re.match(shape, first):
-            return form
-    unclear = re.match(_UNCLEAR, first)
-    if unclear is None:
-        raise _not_understood(first, asked)
-    sign, year = unclear[2], "%Y" if len(unclear[4]) == 4 else "%y"
-    parts = pc.extract_regex(texts, r"^(?P<a>\d{1,2})[/\-](?P<b>\d{1,2})[/\-]")
-    if parts.null_count:
-        raise _not_understood(_first_null(texts, parts), asked)
-    one, two = (parts.field(name).cast(pa.int64()).to_numpy() for name in "ab")
-    if one.max() > 12 and two.max() > 12:
-        raise _not_understood(first, asked)
-    if one.max() > 12:
-        return f"%d{sign}%m{sign}{year}"
-    if two.max() > 12:
-        return f"%m{sign}%d{sign}{year}"
-    day_first, month_first = f"%d{sign}%m{sign}{year}", f"%m{sign}%d{sign}{year}"
-    raise refuse(
-        asked.where,
-        f"{first!r} in {asked.column!r} may begin with the day or with the month",
-        f"Give date_format={day_first + _clock_of(first)!r} or date_format={month_first + _clock_of(first)!r}.",
-    )
-
-
-def _clock_of(first: str) -> str:
-    rest = re.sub(_UNCLEAR, "", first)
-    clock = rest.lstrip("T, ")
-    form = next((made for shape, made in _CLOCKS if re.match(shape, clock)), "")
-    return rest[: len(rest) - len(clock)] + form
-
-
-def _first_null(texts: Any, parts: Any) -> str:
-    at = int(np.flatnonzero(parts.is_null().to_numpy(zero_copy_only=False))[0])
-    return str(texts[at].as_py())
-
-
-def _first_bad(texts: Any, form: str) -> str:
-    made = pd.DatetimeIndex(pd.to_datetime(texts.to_pandas(), format=form, errors="coerce"))
-    bad = np.flatnonzero(made.isna())
-    return str(texts[int(bad[0])].as_py()) if len(bad) else str(texts[0].as_py())
-
-
-def _not_understood(shown: str, asked: _Asked) -> Exception:
-    return refuse(
-        asked.where,
-        f"the time {shown[:60]!r} in {asked.column!r} is not understood",
-        "Give date_format=, such as '%d.%m.%Y %H:%M'.",
-    )
-
-
-def _wall(texts: Any, form: str) -> np.ndarray | None:
-    """Return wall-clock microseconds, or None where some do not match or are no dates of markets."""
-    made = pd.DatetimeIndex(pd.to_datetime(texts.to_pandas(), format=form, errors="coerce"))
-    if made.isna().any() or (len(made) and (made.year.min() < 1800 or made.year.max() > 2200)):
-        return None
-    values: np.ndarray = made.as_unit("us").asi8
-    return values
-
-
-def _zone_for(asked: _Asked) -> str:
-    return asked.known_zone or "UTC"
+def _dates_or_times(wall: np.ndarray, said: str, asked: _Asked) -> FileTimes:
+    if not (wall % _DAY_US).any():
+        return FileTimes(wall, said.replace("times", "dates"), are_dates=True)
+    return _naive(wall, said, asked)
 
 
 def _naive(wall: np.ndarray, said: str, asked: _Asked) -> FileTimes:
@@ -355,47 +296,15 @@ def _naive(wall: np.ndarray, said: str, asked: _Asked) -> FileTimes:
             f"the times in {asked.column!r} ({moment}) do not say their zone",
             "Give tz=, such as tz='America/New_York', or tz='UTC'.",
         )
-    made: Instants = parse_times(
+    made = parse_times(
         pa.array(wall.view("datetime64[us]")),
         date_format=None,
         tz=zone,
         where=asked.where,
         column=asked.column,
     )
-    notes = list(made.notes)
-    if asked.tz is None:
-        text = f"the times do not say their zone; {zone} was assumed, in which this vendor writes them: tz= says otherwise"
-        notes.append(note("assumed_zone", text, count=len(wall)))
-        return FileTimes(made.time_us, f"{said} in {zone} (assumed)", tuple(notes))
-    return FileTimes(made.time_us, f"{said} in {zone}", tuple(notes))
-
-
-def _whole_days(made: Instants, texts: Any, said: str, asked: _Asked) -> FileTimes:
-    """Take midnights of a changing offset for the days that they are of, as yfinance writes daily bars."""
-    if not len(made.time_us):
-        return FileTimes(made.time_us, said, tuple(made.notes))
-    if pa.types.is_string(texts.type):
-        wall = pc.utf8_slice_codeunits(texts, 0, 19)
-        midnight = pc.all(pc.match_substring_regex(wall, r"^\d{4}-\d{2}-\d{2}[T ]00:00(?::00)?")).as_py()
-        offsets = pc.unique(pc.replace_substring_regex(texts, r"^.*?((?:[zZ]|[+-]\d{2}:?\d{2}))$", r"\1"))
-        if not midnight or len(made.time_us) < 2:
-            return FileTimes(made.time_us, said, tuple(made.notes))
-        days = pc.utf8_slice_codeunits(texts, 0, 10).cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
-        offset = offsets[0].as_py()
-    else:
-        local = (
-            pd.DatetimeIndex(made.time_us.view("datetime64[us]")).tz_localize("UTC").tz_convert(texts.type.tz)
-        )
-        days = local.tz_localize(None).as_unit("us").asi8
-        if (days % _DAY_US).any() or len(days) < 2:
-            return FileTimes(made.time_us, said, tuple(made.notes))
-        offset = str(texts.type.tz)
-    if offset in {"Z", "z", "+00:00", "+0000", "UTC"}:
-        return FileTimes(made.time_us, said, tuple(made.notes), are_dates=True)
-    text = f"midnights of another zone ({offset}) were taken as the days that they are of"
-    return FileTimes(
-        days,
-        "days at local midnight",
-        (*made.notes, note("local_midnights", text, count=len(days))),
-        are_dates=True,
-    )
+    if asked.tz is not None:
+        return FileTimes(made.time_us, f"{said} in {zone}", tuple(made.notes))
+    text = f"the times do not say their zone; {zone} was assumed, as is usual here: tz= says otherwise"
+    notes = (*made.notes, note("assumed_zone", text, count=len(wall)))
+    return FileTimes(made.time_us, f"{said} in {zone} (assumed)", notes)
