@@ -47,9 +47,9 @@ def values_of(
     values, style = numbers_of(table, places, _READ, vendor, given, where)
     notes: list[Note] = []
     ticks = values.pop("tick_volume", None)
-    if ticks is not None and ("volume" not in values or not np.nan_to_num(values["volume"]).any()):
+    if ticks is not None and _is_mostly_nought(values.get("volume"), ticks):
         if "volume" in values:
-            text = "the volume is nought throughout; the tick volume was taken for it"
+            text = "the volume is nought in most rows; the tick volume was taken for it in all"
             notes.append(note("tick_volume", text, count=len(ticks)))
         values["volume"] = ticks
         places["volume"] = places["tick_volume"]
@@ -72,6 +72,14 @@ def values_of(
         # Kraken's minutes without a trade
         values["vwap"] = np.where((values["vwap"] == 0) & (values["volume"] == 0), np.nan, values["vwap"])
     return values, style, notes
+
+
+def _is_mostly_nought(volume: np.ndarray | None, ticks: np.ndarray) -> bool:
+    """Whether a broker writes no real volume: MetaTrader's column of it is there all the same."""
+    if volume is None:
+        return True
+    nought = (np.nan_to_num(volume) == 0) & (ticks > 0)
+    return 2 * int(nought.sum()) > len(ticks)
 
 
 def _known_scale(
