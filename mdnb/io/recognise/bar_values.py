@@ -93,7 +93,8 @@ def _known_scale(
     if vendor.price_scale is not None and least > 1e6:
         return vendor.price_scale
     if vendor == LEAN and least > 1e3:
-        return 1e-4
+        problem = f"LEAN writes shares as whole numbers, times 10,000; {float(prices[0])!r} may be one or not"
+        raise refuse(where, problem, "Give price_scale=1e-4, or price_scale=1 where it is the price.")
     if has_tick_volume and (prices != np.round(prices)).any():
         problem = (
             f"its prices ({float(prices[0])!r}) are points of MetaTrader, whose size the file does not say"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from mdnb.io.notes import note, refuse
+from mdnb.io.notes import refuse
 from mdnb.io.recognise.given import Given
 from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.unpacked import Unpacked
@@ -39,9 +39,8 @@ def times_of(
     DataImportError
         There is no column of times, or what they mean cannot be known.
     """
-    zone = vendor.zone or known_zone
     if "since_midnight" in places:
-        return _since_midnight(table, places, zone, given, held)
+        return _since_midnight(table, places, given, held)
     at = places.get("epoch", places.get("time"))
     if at is None:
         names = ", ".join(name for name in table.names if name)
@@ -56,26 +55,20 @@ def times_of(
         clock,
         date_format=given.date_format,
         tz=given.tz,
-        known_zone=zone,
+        known_zone=vendor.zone or known_zone,
         where=held.where,
         name=table.names[at].strip() or "time",
     )
 
 
-def _since_midnight(
-    table: Table, places: Mapping[str, int], zone: str | None, given: Given, held: Unpacked
-) -> FileTimes:
+def _since_midnight(table: Table, places: Mapping[str, int], given: Given, held: Unpacked) -> FileTimes:
     """LEAN's files of a day: milliseconds since midnight; the day stands in the name."""
-    day = re.search(r"(?<!\d)(\d{8})(?!\d)", held.name) or re.search(r"(\d{8})", Path(held.where).name)
+    day = re.search(r"(?<!\d)(\d{8})(?!\d)", f"{held.name} {Path(held.where).name}")
     assert day is not None, "the layout is of files with a day in their name"
-    named = given.tz or zone or "UTC"
-    midnight = pd.Timestamp(day[1]).value // 1000
-    wall = midnight + table.column(places["since_midnight"]).cast(pa.int64()).to_numpy() * 1000
-    local = pd.DatetimeIndex(wall.view("datetime64[us]")).tz_localize(named)
-    said = f"milliseconds since midnight of {day[1]} in {named}"
-    if given.tz is not None:
-        return FileTimes(local.as_unit("us").asi8, said)
-    text = f"the times are since midnight of {day[1]}; {named} was assumed: tz= says otherwise"
-    return FileTimes(
-        local.as_unit("us").asi8, f"{said} (assumed)", (note("assumed_zone", text, count=len(wall)),)
-    )
+    if given.tz is None:
+        problem = "its times count from midnight, of New York for shares, of UTC for futures and coins"
+        raise refuse(held.where, problem, "Give tz='America/New_York' or tz='UTC'.")
+    counts = table.column(places["since_midnight"]).cast(pa.int64()).to_numpy()
+    wall = pd.Timestamp(day[1]).value // 1000 + counts * 1000
+    local = pd.DatetimeIndex(wall.view("datetime64[us]")).tz_localize(given.tz)
+    return FileTimes(local.as_unit("us").asi8, f"milliseconds since midnight of {day[1]} in {given.tz}")

@@ -20,6 +20,8 @@ _TIME: Final = (
     r"|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}.*)$"
 )
 _CLOCK: Final = r"^\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?$"
+_DATE: Final = re.compile(r"^[12]\d{3}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$")
+_DAY_MS: Final = 86_400_000
 _ROWS: Final = 2000
 _ORDERS: Final = (
     ("open", "high", "low", "close"),
@@ -58,8 +60,10 @@ def layout_of(columns: Sequence[Any], said: str = "") -> Layout | None:
     time = 0 if symbol is None else 1
     if time >= len(heads):
         return None
+    if (lean := _lean(heads, said)) is not None:
+        return lean
     if not _all(heads[time], _TIME):
-        return _lean(heads, said)
+        return None
     places = {} if symbol is None else {"symbol": symbol}
     places["time"] = time
     at = time + 1
@@ -131,7 +135,7 @@ def _lean(heads: Sequence[list[str]], said: str) -> Layout | None:
     """LEAN's minute files: milliseconds since midnight; the day is in the file's name."""
     if len(heads) != 6 or not re.search(r"\d{8}", said) or not _all(heads[0], r"^\d{1,8}$"):
         return None
-    if any(int(text) >= 86_400_000 for text in heads[0]):
+    if any(int(text) >= _DAY_MS for text in heads[0]) or all(map(_DATE.match, heads[0])):
         return None
     if _order_of([_numbers(head) for head in heads[1:5]]) != _ORDERS[0]:
         return None

@@ -74,7 +74,7 @@ KRAKEN: Final = Vendor("Kraken", "UTC")
 BINANCE: Final = Vendor("Binance", "UTC")
 NINJA_TRADER: Final = Vendor("NinjaTrader")
 HISTDATA: Final = Vendor("HistData", "Etc/GMT+5")  # Eastern standard time all year
-LEAN: Final = Vendor("LEAN", "America/New_York")
+LEAN: Final = Vendor("LEAN")  # shares in New York's time, futures and coins in UTC
 
 
 def vendor_by_names(names: Sequence[str], text: str = "") -> Vendor:
