@@ -29,7 +29,7 @@ def numbers_of(
         name: column.cast(pa.string()) if pa.types.is_null(column.type) else column
         for name, column in columns.items()
     }
-    may_be_european = table.separator not in {"", ","} and vendor == UNKNOWN
+    may_be_european = table.commas_are_free and vendor == UNKNOWN
     style = style_of(columns, given.decimal, where, may_be_european=may_be_european)
     return to_numbers(columns, style, where), style
 

@@ -77,14 +77,14 @@ def _lines(data: bytes, where: str, error: ValueError) -> list[Any]:
 
 def _find(body: Any, about: dict[str, str], depth: int) -> Any:
     """Return the rows in an answer: its likeliest list of lists or objects, or an object of columns."""
-    if depth > _DEEPEST:
-        return None
     if isinstance(body, list):
         return body if body and isinstance(body[0], (list, dict)) else None
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or depth > _DEEPEST:
         return None
     if (columns := _as_columns(body)) is not None:
         return columns
+    if is_header(list(body)) and not any(isinstance(value, (list, dict)) for value in body.values()):
+        return [body]
     for key in _SYMBOL_KEYS:
         if isinstance(body.get(key), str):
             about.setdefault("symbol", body[key])

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mdnb.errors import DataImportError
+from mdnb.io.recognise.numbers import Style, style_of, to_numbers
 from mdnb.io.recognise.vendors import BINANCE, HISTDATA, KRAKEN, LEAN, NINJA_TRADER, UNKNOWN, Vendor
 
 __all__ = ["Layout", "layout_of"]
@@ -22,6 +24,7 @@ _TIME: Final = (
 _CLOCK: Final = r"^\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?$"
 _DATE: Final = re.compile(r"^[12]\d{3}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$")
 _DAY_MS: Final = 86_400_000
+_NUMBER: Final = r"^[(]?[-+]?[$€£¥₿]?[-+]?[\d][\d.,' \x{00a0}\x{202f}]*(?:[eE][-+]?\d+)?[KMBTkmbt)]?$"
 _ROWS: Final = 2000
 _ORDERS: Final = (
     ("open", "high", "low", "close"),
@@ -70,9 +73,11 @@ def layout_of(columns: Sequence[Any], said: str = "") -> Layout | None:
     if at < len(heads) and _all(heads[at], _CLOCK):
         places["clock"] = at
         at += 1
-    numbers = [_numbers(head) for head in heads[at:]]
+    numbers = _all_numbers(heads[at:])
     order = _order_of(numbers[:4])
     if order is not None:
+        if len(numbers) > 4 and numbers[4] is None and heads[at + 4]:
+            return None  # what stands where the volume is wont to be is no number
         places |= {role: at + place for place, role in enumerate(order)}
         return Layout(*_rest(places, heads, numbers, at + 4))
     return _ticks(places, heads, numbers, at)
@@ -137,7 +142,7 @@ def _lean(heads: Sequence[list[str]], said: str) -> Layout | None:
         return None
     if any(int(text) >= _DAY_MS for text in heads[0]) or all(map(_DATE.match, heads[0])):
         return None
-    if _order_of([_numbers(head) for head in heads[1:5]]) != _ORDERS[0]:
+    if _order_of(_all_numbers(heads[1:5])) != _ORDERS[0]:
         return None
     return Layout({"since_midnight": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}, LEAN)
 
@@ -155,13 +160,22 @@ def _all(texts: Sequence[str], shape: str) -> bool:
     return bool(texts) and pc.all(pc.match_substring_regex(pa.array(texts, pa.string()), shape)).as_py()
 
 
-def _numbers(texts: Sequence[str]) -> np.ndarray | None:
-    if not texts:
-        return None
+def _all_numbers(heads: Sequence[list[str]]) -> list[np.ndarray | None]:
+    """Return each column as numbers, None where it holds others; written as the whole table writes them."""
+    columns = {str(at): pa.array(head, pa.string()) for at, head in enumerate(heads)}
+    numeric = {at: column for at, column in columns.items() if _all(column.to_pylist(), _NUMBER)}
     try:
-        return np.array([float(text.replace(",", ".", 1)) for text in texts])
-    except ValueError:
-        return None
+        style = style_of(numeric, None, "")
+    except DataImportError:
+        # Of 1,234 in all prices either meaning tells the same of which is the highest.
+        style = Style(",", "")
+    made: list[np.ndarray | None] = []
+    for at in columns:
+        try:
+            made.append(to_numbers({at: numeric[at]}, style, "")[at] if at in numeric else None)
+        except DataImportError:
+            made.append(None)
+    return made
 
 
 def _share(columns: dict[str, np.ndarray]) -> float:

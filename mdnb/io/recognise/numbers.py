@@ -87,12 +87,14 @@ def style_of(
         for sign in ",."
     }
     # What was read as numbers already has dots for decimals.
-    has_dots = bool(with_sign["."]) or any(pa.types.is_floating(one.type) for one in columns.values())
+    is_read = any(pa.types.is_floating(one.type) for one in columns.values())
     if decimal is not None:
         other = "," if decimal == "." else "."
         return Style(decimal, other if with_sign[other] else "")
     if with_sign[","]:
-        return _with_commas([texts[name] for name in with_sign[","]], where, has_dots=has_dots)
+        dotted = [texts[name] for name in with_sign["."]]
+        by_dot = is_read or bool(dotted and not _only_in_groups(dotted))
+        return _with_commas([texts[name] for name in with_sign[","]], where, by_dot, bool(dotted) or is_read)
     if may_be_european and with_sign["."]:
         shown = _only_in_groups([texts[name] for name in with_sign["."]])
         if shown:
@@ -100,7 +102,8 @@ def style_of(
     return Style()
 
 
-def _with_commas(columns: Sequence[Any], where: str, *, has_dots: bool) -> Style:
+def _with_commas(columns: Sequence[Any], where: str, by_dot: bool, has_dots: bool) -> Style:
+    """Return the style where some have commas; ``by_dot``: others surely have a dot for decimals."""
     shown = ""
     for column in columns:
         for text in pc.unique(column).to_pylist():
@@ -115,7 +118,7 @@ def _with_commas(columns: Sequence[Any], where: str, *, has_dots: bool) -> Style
                 return Style(",", "." if has_dots else "")
             if digits.count(",") > 1:
                 return Style(".", ",")
-    if has_dots:
+    if by_dot:
         # A dot is in other cells: of the same file, 1,234 is a thousand.
         return Style(".", ",")
     raise _unclear(shown, where)

@@ -30,8 +30,8 @@ class Table:
         What was left out of it.
     about
         What the file says of all rows: ``symbol``, ``timeframe``.
-    separator
-        What stands between the cells of text.
+    commas_are_free
+        Whether a comma may stand inside a number: of text whose cells are separated otherwise, or quoted.
     """
 
     names: tuple[str, ...]
@@ -40,7 +40,7 @@ class Table:
     said: tuple[str, ...]
     notes: tuple[Note, ...] = ()
     about: dict[str, str] = dataclasses.field(default_factory=dict)
-    separator: str = ""
+    commas_are_free: bool = False
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0

@@ -54,6 +54,7 @@ class _Shape:
     said: tuple[str, ...]
     about: dict[str, str]
     notes: tuple[Note, ...]
+    commas_are_free: bool
 
     @property
     def columns(self) -> int:
@@ -158,6 +159,7 @@ def _shape(lines: Sequence[str], where: str, separator: str | None, header: bool
         said=tuple(said),
         about=about,
         notes=notes,
+        commas_are_free=sign != "," or '"' in "".join(lines[first : first + 5]),
     )
 
 
@@ -302,7 +304,7 @@ def _read(data: bytes, shape: _Shape, encoding: str, where: str, kinds: dict[str
         said=shape.said,
         notes=tuple(notes),
         about=shape.about,
-        separator=shape.separator,
+        commas_are_free=shape.commas_are_free,
     )
 
 
