@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 # Imported, but brought by a dependency that cannot do without it.
 _BROUGHT = {"IPython": "ipywidgets", "traitlets": "ipywidgets", "comm": "ipywidgets"}
 # Used where it happens to be installed, and the code says what happens where it is not.
-_OPTIONAL = {"nest_asyncio2", "ipykernel"}
+_OPTIONAL = {"nest_asyncio2", "ipykernel", "openpyxl"}
 # Measured against, and asked, in environments of their own.
 _PEERS = {ROOT / "tests" / "benchmarks", ROOT / "tests" / "venues" / "clients"}
 

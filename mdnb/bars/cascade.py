@@ -110,6 +110,7 @@ class Cascade:
         "came_late",
         "closing",
         "gone",
+        "has_marks",
         "late_dropped",
         "max_lateness_ns",
         "newest_ns",
@@ -118,6 +119,7 @@ class Cascade:
         "refused",
         "root",
         "sessions",
+        "unpriced",
     )
 
     def __init__(
