@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mdnb.feeds.registry import make_feed
     from mdnb.feeds.venue import VenueFeed
     from mdnb.instruments import Instrument
+    from mdnb.io.recognise.read import read
     from mdnb.live_frame import LiveFrame
     from mdnb.manager import RealtimeDataManager
     from mdnb.market import LiveMarket, LiveSymbol, live
@@ -109,6 +110,7 @@ __all__ = [
     "load_ipython_extension",
     "make_feed",
     "play",
+    "read",
     "run",
     "unload_ipython_extension",
 ]
@@ -159,6 +161,7 @@ _HOMES = {
     "load_ipython_extension": "mdnb.notebook.magics",
     "make_feed": "mdnb.feeds.registry",
     "play": "mdnb.step_replay",
+    "read": "mdnb.io.recognise.read",
     "run": "mdnb.runtime.process.bridge",
     "unload_ipython_extension": "mdnb.notebook.magics",
 }

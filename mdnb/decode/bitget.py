@@ -1,6 +1,8 @@
-"""Bitget v2: ``{"action", "arg": {"instType", "channel", "instId"}, "data": [...], "ts"}`` messages.
+"""Bitget: ``{"action", "arg": {"instType", "channel", "instId"}, "data": [...], "ts"}`` messages.
 
-Sources: www.bitget.com/api-doc (v2, public channels) alone: no recording of version 2 was at hand.
+Sources: www.bitget.com/api-doc (version 2, public channels) alone: no recording of it was at hand. Version 1
+was checked on the beginning of a recording of 2022 that bmoscon/cryptofeed keeps
+(``sample_data/BITGET.ws.1.0``).
 
 * All numbers are strings; an absent price is ``""``. ``side`` is the taker's. Ids rise, and are not
   contiguous.
@@ -9,6 +11,8 @@ Sources: www.bitget.com/api-doc (v2, public channels) alone: no recording of ver
   ``books5`` and ``books15`` are whole books.
 * Candles have no closed flag and no number of trades: one is closed once the next begins. Their first frame
   has past ones. The turnover of contracts that are settled in coins is unknown.
+* Version 1 writes a trade as ``[time, price, size, side]``, without an id; its ticker has ``bestBid`` and
+  ``bestAsk``.
 * A spot pair and a contract may have the same ``instId``. A recording holds one of them under it: what
   comes of the other market is refused, and counted.
 """
@@ -58,6 +62,15 @@ class _Trade(msgspec.Struct, gc=False):
     tradeId: Identifier
 
 
+class _OldTrade(msgspec.Struct, gc=False, array_like=True):
+    """A trade of version 1."""
+
+    ts: Epoch
+    price: Price
+    size: Size
+    side: Literal["buy", "sell"]
+
+
 class _Argument(msgspec.Struct, gc=False):
     instType: str
     channel: str
@@ -73,10 +86,13 @@ class _Trades(msgspec.Struct, gc=False):
 
 class _Ticker(msgspec.Struct, gc=False):
     ts: Epoch
-    bidPr: str = ""
-    askPr: str = ""
-    bidSz: str = ""
-    askSz: str = ""
+    bidPr: str | None = None
+    askPr: str | None = None
+    bidSz: str | None = None
+    askSz: str | None = None
+    # Version 1 has its prices by other names.
+    bestBid: str | None = None
+    bestAsk: str | None = None
 
 
 class _Level(msgspec.Struct, gc=False, array_like=True):
@@ -111,6 +127,7 @@ class _Envelope(msgspec.Struct, gc=False):
 
 _trades = typed(_Trades)
 _trade = typed(_Trade)
+_old_trade = typed(_OldTrade)
 _ticker = typed(_Ticker)
 _book = typed(_Book)
 _candle = typed(_Candle)
@@ -225,17 +242,28 @@ def _row(trade: _Trade) -> TradeRow:
     return epoch_ns(trade.ts), trade.price, trade.size, 1, side, trade.tradeId
 
 
+def _any_row(text: str) -> TradeRow:
+    if not text.startswith("["):
+        return _row(_trade(text))
+    old = _old_trade(text)
+    return epoch_ns(old.ts), old.price, old.size, 1, 1 if old.side == "buy" else -1, -1
+
+
 def _add_trades(symbol: str, data: list[msgspec.Raw], batch: Batch) -> None:
     made: list[tuple[str, TradeRow]] = []
-    add_records(data, lambda text, _: made.append((symbol, _row(_trade(text)))), batch)
+    add_records(data, lambda text, _: made.append((symbol, _any_row(text))), batch)
     for _, row in oldest_first(made):
         add_trade(batch, symbol, row)
 
 
 def _add_ticker(symbol: str, text: str, batch: Batch) -> None:
     ticker = _ticker(text)
-    bid, bid_size = number_or_nan(ticker.bidPr), number_or_nan(ticker.bidSz)
-    ask, ask_size = number_or_nan(ticker.askPr), number_or_nan(ticker.askSz)
+    bids = (ticker.bidPr, ticker.bestBid)
+    asks = (ticker.askPr, ticker.bestAsk)
+    if bids == asks == (None, None):
+        raise UnusableError("a ticker without prices")
+    bid, bid_size = number_or_nan(bids[0] or bids[1]), number_or_nan(ticker.bidSz)
+    ask, ask_size = number_or_nan(asks[0] or asks[1]), number_or_nan(ticker.askSz)
     add_quote(batch, symbol, (epoch_ns(ticker.ts), bid, bid_size, ask, ask_size))
 
 

@@ -296,6 +296,17 @@ class BarStore:
         self.generation += 1
         self._find_partial()
 
+    def remove(self, at: int) -> None:
+        """Take the bar at a position out: from an instant on it was none."""
+        former = self.columns(at, len(self))
+        self.amendments.note_replaced(self.known_at() // _NS_PER_US, former.first, former)
+        kept = [np.delete(view, at, axis=-1) for view in self._views()]
+        self._allocate(self._capacity)
+        self._copy_views(kept, 0)
+        self._n = len(kept[0])
+        self.generation += 1
+        self._find_partial()
+
     def replace_from(self, at: int, rows: Sequence[BarRow], flags: int, closed_ns: int) -> None:
         """Hold other bars instead of those at a position and behind it: they are known from an instant on."""
         former = self.columns(at, len(self))

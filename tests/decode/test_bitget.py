@@ -1,4 +1,4 @@
-"""Bitget's decoder, version 2, against messages written from its documentation."""
+"""Bitget's decoder against messages written from its documentation, and those of a recording of version 1."""
 
 from __future__ import annotations
 
@@ -91,6 +91,20 @@ CASES: list[Case] = [
         ],
         {"replies": [(0, True, ""), (0, False, "instId:Q doesn't exist")], "control": 3},
     ),
+    # Version 1: its trades are arrays without an id, the newest first.
+    (
+        [sent("trade", [f"{MS + 1}", "2.5", "0.5", "sell"], [f"{MS}", "2.5", "0.5", "buy"], market="sp")],
+        {"trades": {"AB": [(*ROW[:5], -1), (NS + 10**6, 2.5, 0.5, 1, -1, -1)]}, "clock": NS + 10**6},
+    ),
+    (
+        [
+            sent(
+                "ticker", {"instId": "AB", "bestBid": "1", "bestAsk": "3", "ts": MS, "labeId": 0}, market="sp"
+            )
+        ],
+        {"quotes": {"AB": [(NS, 1.0, NAN, 3.0, NAN)]}, "clock": NS},
+    ),
+    ([sent("ticker", {"instId": "AB", "last": "2", "ts": MS})], {"malformed": ["a ticker without prices"]}),
     ([sent("gossip", {})], {"malformed": ["unknown channel"]}),
     ([sent("trade", TRADE, action="gossip")], {"malformed": ["unknown action"]}),
     ([frame(event="gossip")], {"malformed": ["unknown event"]}),

@@ -154,6 +154,11 @@ CASES: list[Case] = [
     ([sent("gossip.A-P", {})], {"malformed": ["unknown channel"]}),
     ([sent("chart.gossip.A-P.1", CANDLE)], {"malformed": ["unknown channel"]}),
     ([frame(jsonrpc="2.0", method="gossip")], {"malformed": ["unknown message"]}),
+    (
+        [frame(jsonrpc="2.0", method="subscription", params={"channel": "ticker.A-P.raw"})],
+        {"malformed": ["unknown message"]},
+    ),
+    ([sent("chart.trades..1", CANDLE)], {"malformed": ["unknown channel"]}),
     ([frame(id=5)], {"malformed": ["unknown message"]}),
 ]
 

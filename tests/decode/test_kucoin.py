@@ -97,6 +97,8 @@ CASES: list[Case] = [
         {"quotes": {"A-B": [(NS, 1.0, 2.0, 3.0, 4.0)], "C-D": [(NS, 1.0, NAN, NAN, NAN)]}, "clock": NS},
     ),
     ([message("/market/ticker:A-B", {"price": "2", "time": MS})], {"control": 1}),
+    # What says that it is a ticker is no trade, whatever else it says.
+    ([message("/market/ticker:A-B", TRADE, "/market/match:A-B")], {"control": 1}),
     (
         [
             message(

@@ -14,7 +14,7 @@ from mdnb.decode import DIALECTS, decoder
 from mdnb.errors import FeedError
 from mdnb.rows import Batch
 from tests.decode.batches import told
-from tests.venues.recordings import samples, shared
+from tests.venues.recordings import RECORDINGS, frames, samples, shared
 
 VENUES = sorted(set(DIALECTS) - {"mdnb"})
 SAMPLES = samples()
@@ -26,7 +26,7 @@ def label(sample: dict[str, str]) -> str:
 
 
 def rows(batch: Batch) -> int:
-    held = (batch.trades, batch.quotes, batch.depth, batch.bars)
+    held = (batch.trades, batch.quotes, batch.depth, batch.bars, batch.changes)
     return sum(len(found) for kind in held for found in kind.values())
 
 
@@ -149,18 +149,28 @@ def test_a_key_written_twice_is_refused(sample: dict[str, str]) -> None:
         assert rows(batch) == 0
 
 
+def grown(value: Any) -> Any:
+    """Return a message with a field that nobody knows in each of its objects."""
+    if isinstance(value, dict):
+        return {**{key: grown(held) for key, held in value.items()}, "brandNew": {"x": [1, "2:3", None]}}
+    return [grown(held) for held in value] if isinstance(value, list) else value
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=label)
 def test_new_fields_of_a_venue_do_no_harm(sample: dict[str, str]) -> None:
-    def grown(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {**{key: grown(held) for key, held in value.items()}, "brandNew": {"x": [1, "2:3", None]}}
-        return [grown(held) for held in value] if isinstance(value, list) else value
-
     batch = check(sample["dialect"], json.dumps(grown(json.loads(sample["frame"])), separators=(",", ":")))
     plain = check(sample["dialect"], sample["frame"])
     # As text, for nan is not equal to itself.
     assert str(told(batch)) == str(told(plain))
     assert batch.malformed == []
+
+
+@pytest.mark.parametrize("name", ["okx", "gateio", "bitstamp", "bybit_old_a", "hyperliquid_l2book_btc_a"])
+def test_a_recording_with_new_fields_in_each_frame_is_the_same(name: str) -> None:
+    plain = frames(name)
+    more = [json.dumps(grown(json.loads(frame)), separators=(",", ":")) for frame in plain]
+    dialect = RECORDINGS[name]
+    assert str(told(decoder(dialect).feed(more))) == str(told(decoder(dialect).feed(plain)))
 
 
 @pytest.mark.parametrize("sample", MARKET_DATA, ids=label)

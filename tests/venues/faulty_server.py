@@ -140,6 +140,10 @@ class Dialect(abc.ABC):
         """Return the frame that is sent where nothing trades."""
         return None
 
+    def at_path(self, path: str, frame: str) -> str:
+        """Return a frame as it is written to those who came in by a path."""
+        return frame
+
     def page(self, question: Question, rows: Sequence[TradeRow], *, more: bool) -> str:
         """Return an answer of the history over the socket."""
         raise NotImplementedError
@@ -305,7 +309,7 @@ class FaultyServer:
             past = self._tape[: self.at]
             repeated = [self._dialect.trade(row) for row in past[-self._repeats :]] if self._repeats else None
             for frame in repeated or self._dialect.at_subscribe(past):
-                await socket.send(frame)
+                await socket.send(self._dialect.at_path(_path(socket), frame))
             self._clients.add(socket)
             self._subscribed.set()
         elif isinstance(heard, Unsubscribe):
@@ -489,7 +493,12 @@ class FaultyServer:
         for socket in list(self._clients):
             with contextlib.suppress(ConnectionClosed):
                 for frame in frames:
-                    await socket.send(_fragments(frame) if in_fragments else frame)
+                    text = self._dialect.at_path(_path(socket), frame)
+                    await socket.send(_fragments(text) if in_fragments else text)
+
+
+def _path(socket: ServerConnection) -> str:
+    return "" if socket.request is None else socket.request.path
 
 
 def _fragments(text: str, size: int = 16) -> list[str]:

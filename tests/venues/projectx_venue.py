@@ -92,7 +92,7 @@ class ProjectXDialect(VenueDialect):
         if record["type"] != 1:
             return None
         target, (contract_id,) = record["target"], record["arguments"]
-        answer: dict[str, Any] = {"type": 3, "invocationId": record["invocationId"]}
+        answer: dict[str, Any] = {"type": 3, "invocationId": record.get("invocationId")}
         if contract_id not in {listed["id"] for listed in self.contracts}:
             return written(answer | {"error": f"no contract {contract_id}"}).decode() + END
         reply = written(answer | {"result": None}).decode() + END

@@ -21,10 +21,12 @@ from tests.venues.faults import Fault
 from tests.venues.faulty_server import Dialect, FaultyServer, Question
 from tests.venues.rest_server import HttpAnswer, HttpRequest, RestServer
 
-__all__ = ["SECOND", "START", "StandIn", "VenueDialect", "tape_of", "written"]
+__all__ = ["BOOK", "SECOND", "START", "StandIn", "VenueDialect", "tape_of", "written"]
 
 SECOND = 1_000_000_000
 START = 1_772_460_000 * SECOND
+BOOK = (((30_000.0, 1.5), (29_999.75, 0.25)), ((30_000.25, 2.0), (30_001.0, 0.125)))
+"""The order book that the history tells: bids, then asks, best first."""
 
 
 def tape_of(
@@ -73,6 +75,8 @@ class VenueDialect(Dialect):
         Whether trades that were missed can be had again.
     symbols_a_message
         How many it lets subscribe at once.
+    nothing_here
+        Its answer to who asks for a page that there is not.
     has_tokens
         Whether who logs in gets a token that may expire.
     """
@@ -89,6 +93,7 @@ class VenueDialect(Dialect):
     tick_size: ClassVar[float | None] = 0.25
     symbols_a_message: ClassVar[int] = 100
     has_tokens: ClassVar[bool] = False
+    nothing_here: ClassVar[bytes] = b"{}"
     options: ClassVar[Mapping[str, Any]] = {}
 
     @abc.abstractmethod
@@ -102,6 +107,10 @@ class VenueDialect(Dialect):
     @abc.abstractmethod
     def bars_body(self, question: Question, bars: Sequence[BarRow], now_ns: int) -> bytes:
         """Return a page of bars; the one that is being made may be among them, where the venue gives it."""
+
+    def trade_id(self, number: int) -> str:
+        """Return how the venue names a trade of the tape."""
+        return str(number)
 
     def refusal_answer(self, status: int, retry_after: float | None) -> HttpAnswer:
         """Return a refusal of the history."""
@@ -187,7 +196,7 @@ class StandIn:
         self.dialect.now_ns = self.now_ns
         question = self.dialect.asked(request)
         if question is None:
-            return HttpAnswer(b"{}", 404)
+            return HttpAnswer(self.dialect.nothing_here, 404)
         if isinstance(question, HttpAnswer):
             return question
         if isinstance(question, bytes):

@@ -23,7 +23,7 @@ from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.formats import dialect_of, names_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
-from mdnb.feeds.replay.recording import Recording, Track, tick_size
+from mdnb.feeds.replay.recording import QUOTE_FIELDS, Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
 from mdnb.feeds.symbols import symbol_key
 from mdnb.feeds.timeouts import Liveness, Wall
@@ -218,6 +218,8 @@ class ReplayFeed(WireFeed):
         self.has_trades = recording.has_trades
         self.ids = recording.ids  # type: ignore[assignment]  # a WireFeed's are sequential, a file's need not be
         kinds = {track.channel for track in self._tracks.values()}
+        if any(track.has_quotes for track in self._tracks.values()):
+            kinds.add("quotes")
         if kinds:
             self.has_trades = "trades" in kinds
         self.source = "trades" if self.has_trades else "bars" if kinds == {"bars"} else "quotes"
@@ -358,7 +360,8 @@ class ReplayFeed(WireFeed):
         sample = track.sample()
         fields = slice(1, 5) if track.channel == "bars" else slice(1, 2)
         size = {"trades": 2, "bars": 5, "quotes": 0}[track.channel]
-        whole = bool(track.root and size) and all(float(row[size]).is_integer() for row in sample)
+        traded = [row for row in sample if track.channel != "trades" or len(row) != QUOTE_FIELDS]
+        whole = bool(track.root and size) and all(float(row[size]).is_integer() for row in traded)
         prices = [price for row in sample for price in row[fields]]
         self._instruments[symbol] = self._described(symbol, track.root or track.symbol, prices, whole=whole)
 

@@ -7,6 +7,7 @@ happens to a batch, and in which order, is in `mdnb.runtime.live.pipeline`.
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from mdnb.depth import OrderBookView
 from mdnb.errors import TimeframeError
 from mdnb.forked import refuse_in_children
 from mdnb.instruments import Instrument
-from mdnb.rows import BarRow, DepthUpdate, GonePiece, QuoteRow, TradeRow
+from mdnb.rows import BarRow, DepthUpdate, GonePiece, MarkedTrade, QuoteRow, TradeRow, marks_of
 from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.closed_bar import ClosedBar
 from mdnb.runtime.live.countdown import seconds_left
@@ -36,7 +37,7 @@ from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns, BarStore
 from mdnb.store.book import OrderBook
 from mdnb.store.overflow import Overflow
-from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, trade_rows
+from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, is_in_bars, trade_rows
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Bar
 
@@ -86,6 +87,44 @@ class SymbolState:
     book_levels
         How many levels a side of the order book are kept; None for all.
     """
+
+    # So many attributes would be a dictionary of 1.6 KB, which of a thousand symbols no cache can hold.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_clock",
+        "_decimals",
+        "_instrument",
+        "_listeners",
+        "_state",
+        "activity",
+        "alerts",
+        "amended",
+        "bars_wait",
+        "cascade",
+        "closed",
+        "config",
+        "depth",
+        "how_to_add",
+        "last_quote",
+        "last_trade",
+        "lock",
+        "made_of",
+        "on_due",
+        "on_wanted",
+        "open_overflow",
+        "overflow",
+        "quotes",
+        "reader",
+        "recorded",
+        "sessions",
+        "source",
+        "symbol",
+        "ticks",
+        "tz",
+        "updates",
+        "venue",
+    )
 
     def __init__(
         self,
@@ -149,6 +188,30 @@ class SymbolState:
         for timeframe in parsed:
             if timeframe.is_activity:
                 self._add_activity(timeframe)
+
+    # -- trades that do not count in full ------------------------------------------------------------
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether trades came that do not count for all of their bars."""
+        return self.cascade.has_marks
+
+    def see_marks(self, rows: Sequence[TradeRow]) -> None:
+        """Note whether marked trades are among those that are about to be taken."""
+        if not self.cascade.has_marks and any(isinstance(row, MarkedTrade) for row in rows):
+            self.cascade.has_marks = True
+
+    def in_full(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+        """Return the trades that count for all of their bars, of which activity bars are made."""
+        return [row for row in rows if not marks_of(row)] if self.cascade.has_marks else rows
+
+    def keep_ticks(self, rows: Sequence[TradeRow], flag: int = IN_BARS) -> None:
+        """Store trades in order of arrival, with what they do not count for."""
+        if not self.cascade.has_marks:
+            self.ticks.extend(rows, flag=flag)
+            return
+        for marks, run in itertools.groupby(rows, key=marks_of):
+            self.ticks.extend(list(run), flag=flag | marks)
 
     # -- timeframes ---------------------------------------------------------------------------------
 
@@ -270,7 +333,7 @@ class SymbolState:
                 listener, bars.on_closed = bars.on_closed, None
                 closing, bars.closing = bars.closing, ClosingTime()
                 bars.closing.history_ns = self.grace_ns
-                bars.push_rows(self._held_rows()[0])
+                bars.push_rows(self.in_full(self._held_rows()[0]))
                 bars.on_closed, bars.closing = listener, closing
             else:
                 try:
@@ -337,7 +400,7 @@ class SymbolState:
         if self.source != "trades":
             return [], False
         held = self.ticks.tail(len(self.ticks))
-        rows = trade_rows(held[held["flag"] == IN_BARS])
+        rows = trade_rows(held[is_in_bars(held["flag"])])
         root = self.cascade.root.log
         complete = self.ticks.total == len(self.ticks) and len(root) + root.evicted == 0
         return rows, complete
