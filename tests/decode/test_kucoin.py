@@ -149,6 +149,23 @@ CASES: list[Case] = [
         {"quotes": {"A-B": [(NS, 1.0, NAN, 3.0, NAN)]}, "clock": NS},
     ),
     ([message("/market/snapshot:A-B", {"data": {"symbol": "A-B", "buy": None}})], {"control": 1}),
+    # Without a time, or with it in capitals, as some messages have it.
+    (
+        [
+            message("/spotMarket/level2Depth5:A-B", {"asks": [], "bids": [["1", "2"]]}),
+            message("/spotMarket/level1:A-B", {"asks": ["3", "4"], "bids": ["1", "2"]}),
+            message("/market/snapshot:A-B", {"data": {"symbol": "A-B", "buy": 1, "sell": 3}}),
+            message("/market/ticker:A-B", {"bestBid": "1", "bestAsk": "3"}),
+        ],
+        {
+            "quotes": {"A-B": [(0, 1.0, 2.0, 3.0, 4.0), *[(0, 1.0, NAN, 3.0, NAN)] * 2]},
+            "depth": {"A-B": [(0, True, [(1.0, 2.0)], [])]},
+        },
+    ),
+    (
+        [message("/market/ticker:A-B", {"bestBid": "1", "bestAsk": "3", "Time": MS})],
+        {"quotes": {"A-B": [(NS, 1.0, NAN, 3.0, NAN)]}, "clock": NS},
+    ),
     # Open, close, high, low: no other venue's order.
     (
         [
