@@ -314,16 +314,17 @@ class TimeframeStatistics(Record):
     Attributes
     ----------
     bars_in_memory, bars_on_disk
-        Bars held; in memory with the forming one.
+        Bars held; in memory with the forming one, on disk those that can be read.
     last_update_ns
         Market time of the newest trade in a bar.
     first_bar_ns
         Start of the oldest bar held.
     completeness
         Share of the intervals inside sessions, from the first bar in memory to now, that have a bar or in
-        which the feed was live and nothing traded; 0..100.
+        which the feed was live and nothing traded; of the bars that were written to disk, those that can be
+        read. 0..100.
     missing_bars
-        The intervals that are lacking.
+        The intervals that are lacking, and the bars on disk that cannot be read any more.
     history_missing_days
         Of the days of history asked for (``initial_days``), those that the feed did not have.
     memory_usage_mb

@@ -53,6 +53,7 @@ class SuiteSymbol(Face):
     ('MES', True)
     """
 
+    data: RealtimeDataManager
     _word = "TradingSuite"
     _market = "suite"
     _called = "suite[...]"
@@ -60,7 +61,7 @@ class SuiteSymbol(Face):
 
     def __init__(self, parts: FaceParts) -> None:
         super().__init__(parts)
-        self.data: RealtimeDataManager = parts.data
+        self._keep(data=parts.data)
 
     price = LaterValue("_parts.newest", NewestValues.price)
     last = LaterValue("_parts.newest", NewestValues.last)

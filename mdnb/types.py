@@ -49,8 +49,12 @@ class Tick(Record):
     count
         Raw trades it stands for.
     flag
-        ``ok``, or why it is in no bar: ``refused`` (too late, or outside the sessions), ``outlier``, or
-        ``waiting`` (for those before it, which an outage cost: seconds at most).
+        ``ok``, or why it is in no bar: ``refused`` (too late, or outside the sessions), ``outlier``,
+        ``waiting`` (for those before it, which an outage cost: seconds at most), or ``cancelled`` by the
+        venue. ``corrected`` was another one when it came. By its sale conditions it may count in part:
+        ``volume_only`` (an odd lot, an average price), ``not_last`` (reported late: for high, low and volume,
+        and not for open and close), ``not_counted`` at all; see `mdnb.sale_conditions`. Rarer are
+        ``not_range``, ``no_volume``, ``range_only`` and ``last_only``.
     tz, decimals
         How times and prices are shown; None takes as many decimals as the prices need.
 

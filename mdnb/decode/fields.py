@@ -16,6 +16,8 @@ from mdnb.rows import BarRow, Batch, DepthUpdate, QuoteRow, TradeRow
 from mdnb.timeframes import Timeframe
 from mdnb.venue_fields import UnusableError
 
+_NAN = float("nan")
+
 __all__ = [
     "OpenBars",
     "add_bar",
@@ -221,7 +223,11 @@ def add_trade(batch: Batch, symbol: str, row: TradeRow) -> None:
 
 
 def add_quote(batch: Batch, symbol: str, row: QuoteRow) -> None:
-    """Append a quote and move the batch's clock."""
+    """Append a quote and move the batch's clock; a side without price and size is missing, as ``nan``."""
+    if row[1] == row[2] == 0.0:
+        row = (row[0], _NAN, _NAN, row[3], row[4])
+    if row[3] == row[4] == 0.0:
+        row = (row[0], row[1], row[2], _NAN, _NAN)
     rows = batch.quotes.get(symbol)
     if rows is None:
         rows = batch.quotes[symbol] = []
@@ -288,6 +294,23 @@ class OpenBars:
         self._open[symbol, timeframe] = row
         add_bar(batch, symbol, timeframe, row, False)
 
-    def forget(self, symbol: str, timeframe: str) -> None:
-        """Take the next bar as the first one: what came between is not known, as after an outage."""
-        self._open.pop((symbol, timeframe), None)
+    def forget(self, symbol: str = "", timeframe: str = "") -> None:
+        """Take the next bar as the first one: what came between is not known, as after an outage.
+
+        Parameters
+        ----------
+        symbol, timeframe
+            Whose; where one is not told, of all.
+
+        Examples
+        --------
+        >>> bars, batch = OpenBars(), Batch()
+        >>> bars.add(batch, "BTC", "1min", (60, 1.0, 1.0, 1.0, 1.0, 5.0, 2, 5.0))
+        >>> bars.forget("BTC")
+        >>> bars.add(batch, "BTC", "1min", (180, 1.0, 2.0, 1.0, 2.0, 1.0, 1, 2.0))
+        >>> [(row[0], closed) for row, closed in batch.bars["BTC", "1min"]]
+        [(60, False), (180, False)]
+        """
+        for key in list(self._open):
+            if symbol in ("", key[0]) and timeframe in ("", key[1]):
+                del self._open[key]

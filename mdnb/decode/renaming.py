@@ -44,6 +44,8 @@ class RenamingDecoder:
         batch.quotes = _renamed(batch.quotes, names)
         if batch.depth:
             batch.depth = _renamed(batch.depth, names)
+        if batch.changes:
+            batch.changes = _renamed(dict(batch.changes), names)
         if batch.bars:
             batch.bars = {(names.get(name, name), tf): rows for (name, tf), rows in batch.bars.items()}
         return batch

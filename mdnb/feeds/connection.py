@@ -22,12 +22,25 @@ from typing import Any
 
 import msgspec
 import websockets.asyncio.client as ws
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+)
 
 from mdnb.clock import MarketClock
 from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
-from mdnb.feeds.endpoint import Endpoint, after, after_refusal, server_time_ns, why_lost
+from mdnb.feeds.endpoint import (
+    Endpoint,
+    after,
+    after_refusal,
+    proxy_refused,
+    server_time_ns,
+    why_lost,
+)
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.rows import Reply
 
@@ -242,6 +255,9 @@ class WebSocketFeed(Feed):
         number = reply.id
         if not self.numbers_replies:
             number = self._unanswered.popleft() if self._unanswered else 0
+        elif not number and not reply.ok:
+            # A request that a venue could not read is refused without its number: the oldest that waits.
+            number = min(self._pending, default=0)
         future = self._pending.get(number)
         if future is None:
             self.on_stray_reply(reply)
@@ -384,6 +400,8 @@ class WebSocketFeed(Feed):
             if self.renews_credentials(error.response.status_code):
                 return 0.0, f"HTTP {error.response.status_code}: the credentials are renewed"
             return after_refusal(error, endpoint)
+        except (InvalidProxy, ImportError) as error:
+            raise proxy_refused(error) from None
         except InvalidURI as error:
             raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from error
         except ssl.SSLCertVerificationError as error:

@@ -8,6 +8,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from mdnb.errors import FeedError
 from mdnb.feeds.base import Channel, OnFrame, OnStatus, check_channels
 from mdnb.feeds.connection import Endpoint, WebSocketFeed
 from mdnb.feeds.symbols import VenueSymbol
@@ -67,12 +68,25 @@ class TwoStreamFeed(VenueFeed):
         told = _OneStatus(on_status)
         self._second.clock = self.clock
         second = asyncio.create_task(self._second.run(on_frame, told.of_second))
+        second.add_done_callback(self._end_where_failed)
         try:
             await super().run(on_frame, told.of_first)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if _failure(second) is None or (task is not None and task.cancelling()):
+                raise
         finally:
             second.cancel()
-            # How it ended was told as a status.
+            # How a connection ended was told as a status.
             await asyncio.gather(second, return_exceptions=True)
+        failure = _failure(second)
+        if failure is not None:
+            raise failure
+
+    def _end_where_failed(self, second: asyncio.Task[None]) -> None:
+        """End the first connection where the second has failed by what is no matter of the venue's."""
+        if _failure(second) is not None and self._work is not None:
+            self._work.cancel()
 
     async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
         """Subscribe to channels of a symbol, also after reconnects.
@@ -98,7 +112,8 @@ class TwoStreamFeed(VenueFeed):
 
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request on either connection."""
-        if reply.id > _FIRST_ID_OF_SECOND:
+        # A refusal without a number is whose request waits.
+        if reply.id > _FIRST_ID_OF_SECOND or not (reply.id or self._pending):
             self._second.on_reply(reply)
         else:
             super().on_reply(reply)
@@ -184,6 +199,12 @@ class _OneStatus:
             self._lost = f"no quotes and no depth: {detail}"
             if self._is_up:
                 self._on_status("stale", self._lost)
+
+
+def _failure(second: asyncio.Task[None]) -> BaseException | None:
+    """Return what ended a connection, where that is no FeedError, of which a status has told."""
+    error = second.exception() if second.done() and not second.cancelled() else None
+    return None if isinstance(error, FeedError) else error
 
 
 def _apart(channels: Sequence[Channel]) -> tuple[list[Channel], list[Channel]]:

@@ -69,7 +69,7 @@ class BarAccess:
         TimeframeError
             When the timeframe is not kept; the message names the ones kept.
         OptionError
-            When ``count`` is negative or a time is none.
+            When ``count`` is negative or a time is none, or ``as_of`` is later than the market's time.
         NoDataError
             When more bars were amended since ``as_of`` than is kept, or bars known then have left memory.
 
@@ -107,6 +107,7 @@ class BarAccess:
         reader, instant = self._market.open().reader, to_ns(as_of, tz)
         if instant is None:
             return reader.frame_with_times(timeframe, window)
+        self._market.refuse_future(instant)
         return reader.known_frame(timeframe, instant, window, with_times=with_times)
 
     @immediate
@@ -152,7 +153,9 @@ class BarAccess:
         return self._market.engine.has_timeframe(timeframe)
 
     async def add_timeframe(self, timeframe: str) -> str:
-        """Add a timeframe; its past bars are built at once, on a worker thread, from the bars or trades held.
+        """Add a timeframe; its past bars are built at once, on a worker thread.
+
+        They are made of the finer bars held, in memory and on disk, or else of the trades in memory.
 
         Returns
         -------
@@ -163,6 +166,8 @@ class BarAccess:
         ------
         TimeframeError
             When the name is not understood or makes no sense.
+        DataImportError
+            When the disk does not give the bars that left memory; nothing was added.
 
         Examples
         --------

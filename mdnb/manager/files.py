@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mdnb.errors import OptionError
+from mdnb.manager.arguments import whole_number
 from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
@@ -203,6 +204,7 @@ class Files:
     ) -> pd.DataFrame:
         if not isinstance(with_times, bool):
             raise OptionError(f"with_times must be True or False; got {with_times!r}")
+        count = None if count is None else whole_number("count", count, 0)
         reader = self._market.open().reader
         return reader.frame_for_file(timeframe, count, closed_only=not include_forming, with_times=with_times)
 

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mdnb.errors import DataImportError
-from mdnb.manager.import_checks import fit_to_grid, leave_out_impossible, leave_out_outliers
+from mdnb.manager.import_checks import (
+    fit_to_grid,
+    leave_out_impossible,
+    leave_out_outliers,
+    leave_out_uncountable,
+)
 from mdnb.manager.import_notes import conflicts, later_ones, to_tell, to_warn_of, what_to_do, why_refused
 from mdnb.runtime.past.merge_bars import Merged, all_are_later, merge_bars
 from mdnb.runtime.symbol_market import SymbolMarket
@@ -82,6 +87,7 @@ def check_import(
     engine, config = market.engine, market.engine.config
     bars, open_us = bars.closed(), bars.time_us[bars.forming()]
     columns, outside = fit_to_grid(engine, name, bars.columns(), where)
+    columns, uncountable = leave_out_uncountable(columns)
     impossible: list[QualityFinding] = []
     outliers: list[QualityFinding] = []
     if config.validate_bars:
@@ -93,7 +99,7 @@ def check_import(
         bars=bars,
         open_us=open_us,
         columns=columns,
-        left_out=(*outside, *impossible),
+        left_out=(*outside, *uncountable, *impossible),
         outliers=outliers,
     )
     if not lenient and 2 * checked.refused > len(bars):

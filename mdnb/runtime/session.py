@@ -47,6 +47,7 @@ from mdnb.runtime.live.recorded_batcher import STEP_SECONDS, RecordedBatcher
 from mdnb.runtime.live.time_unit import wrong_unit
 from mdnb.runtime.market_recording import MarketRecording
 from mdnb.runtime.past.backfill import Backfill
+from mdnb.runtime.past.bar_renewal import BarRenewal
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.process.cell_end import after_this_cell
 from mdnb.runtime.process.loop import call_soon_if_open
@@ -170,6 +171,7 @@ class MarketSession:
         self.closing_timer = ClosingTimer(lambda: feed.clock, lambda: self._is_unsure)
         self.backfill = Backfill(feed, self._pipelines, on_release=self.closing_timer.look_again)
         self.book_renewal = BookRenewal(feed, self._pipelines)
+        self.bar_renewal = BarRenewal(feed, self._pipelines)
         self.housekeeping = Housekeeping(self.markets)
 
     def _make_batcher(self) -> FrameBatcher:
@@ -266,7 +268,9 @@ class MarketSession:
             )
             self.markets[symbol] = market
             self._pipelines[symbol] = market.pipeline
-            market.pipeline.on_broken_book = self.book_renewal.renew
+            if self.feed.playback is None:
+                market.pipeline.on_broken_book = self.book_renewal.renew
+                market.pipeline.on_unsure_bar = self.bar_renewal.renew
             begin_config(market)
 
     async def _until_up(self) -> None:
@@ -412,6 +416,7 @@ class MarketSession:
             market.engine.alerts.close()
         self.backfill.close()
         self.book_renewal.close()
+        self.bar_renewal.close()
         self.batcher.leave()
         await self.feed.close()
         if self._run is not None and self._run is not asyncio.current_task():

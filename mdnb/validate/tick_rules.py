@@ -61,6 +61,19 @@ class TickRules:
     (2, ['price_absurd'])
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_absurd",
+        "_batches",
+        "_recent",
+        "_tick_size",
+        "factor",
+        "high",
+        "low",
+        "positive_prices",
+        "reason",
+    )
+
     def __init__(
         self, factor: float = _FACTOR, *, positive_prices: bool = True, tick_size: float | None = None
     ) -> None:

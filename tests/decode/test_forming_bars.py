@@ -225,3 +225,66 @@ def test_open_bars_are_those_that_no_later_bar_of_their_kind_followed(
             before.append(row)
             bars.add(batch, symbol, timeframe, row)
         assert batch.bars == expected
+
+
+ACKNOWLEDGED: dict[str, Any] = {
+    "gateio of 2021": {
+        "time": BEGIN,
+        "channel": "spot.candlesticks",
+        "event": "subscribe",
+        "result": {"status": "success"},
+    },
+    "hyperliquid": {
+        "channel": "subscriptionResponse",
+        "data": {"method": "subscribe", "subscription": {"type": "candle", "coin": "X", "interval": "1m"}},
+    },
+    "kraken": {
+        "method": "subscribe",
+        "result": {"channel": "ohlc", "interval": 1, "snapshot": True, "symbol": "X"},
+        "success": True,
+        "req_id": 4,
+    },
+    "kraken_v1": {
+        "channelID": 42,
+        "channelName": "ohlc-1",
+        "event": "subscriptionStatus",
+        "pair": "X",
+        "status": "subscribed",
+        "subscription": {"interval": 1, "name": "ohlc"},
+    },
+}
+"""What follows a subscription of candles, as the venues document it."""
+
+
+@pytest.mark.parametrize("name", UNTOLD)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_one_that_was_being_made_when_the_connection_was_lost_is_not_closed_as_it_was(
+    name: str, at_once: bool
+) -> None:
+    venue, write = UNTOLD[name]
+    before, *after = (
+        write(BEGIN + second, close, False) for second, close in ((0, "2"), (180, "5"), (240, "6"))
+    )
+    told = [ACKNOWLEDGED[name], before, ACKNOWLEDGED[name], *after]
+    frames = [json.dumps(message, separators=(",", ":")) for message in told]
+    made = decoder(venue)
+    batches = [made.feed(frames)] if at_once else [made.feed([frame]) for frame in frames]
+    closed = [(second, close) for batch in batches for second, close, is_closed in seen(batch) if is_closed]
+    assert closed == [(180, 5.0)]
+
+
+def test_where_it_is_told_again_as_it_ended_it_is_closed_so() -> None:
+    rows = [(0, "4"), (60, "5"), (120, "6")]
+    snapshot = kraken(BEGIN, "1", False) | {"type": "snapshot"}
+    snapshot["data"] = [kraken(BEGIN + second, close, False)["data"][0] for second, close in rows]
+    frames = [kraken(BEGIN, "2", False), ACKNOWLEDGED["kraken"], snapshot, kraken(BEGIN + 120, "7", False)]
+    made = decoder("kraken")
+    bars = [bar for frame in frames for bar in seen(made.feed([json.dumps(frame, separators=(",", ":"))]))]
+    assert [bar[:2] for bar in bars if bar[2]] == [(0, 4.0), (60, 5.0)]
+
+
+def test_a_snapshot_that_does_not_reach_back_to_it_does_not_close_it() -> None:
+    snapshot = kraken(BEGIN + 180, "5", False) | {"type": "snapshot"}
+    frames = [kraken(BEGIN, "2", False), snapshot, kraken(BEGIN + 240, "6", False)]
+    batch = decoder("kraken").feed([json.dumps(frame, separators=(",", ":")) for frame in frames])
+    assert [bar[:2] for bar in seen(batch) if bar[2]] == [(180, 5.0)]

@@ -26,7 +26,7 @@ def label(sample: dict[str, str]) -> str:
 
 
 def rows(batch: Batch) -> int:
-    held = (batch.trades, batch.quotes, batch.depth, batch.bars)
+    held = (batch.trades, batch.quotes, batch.depth, batch.bars, batch.changes)
     return sum(len(found) for kind in held for found in kind.values())
 
 

@@ -57,6 +57,7 @@ def emitted() -> list[Event]:
         feed.depth([(100.0, 1.0)], [(100.5, 2.0)])
         feed.quotes((START + 990 * SECOND, 100.0, 1.0, 100.5, 2.0))
         feed.send("no message at all")
+        feed.send(f'{{"e":"changes","s":"{market.symbol}","r":[[{START + 990 * SECOND},5,100.5,1.0,null]]}}')
     return told
 
 

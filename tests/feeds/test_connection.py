@@ -9,10 +9,7 @@ import email.utils
 import itertools
 import json
 import logging
-import shutil
 import socket
-import ssl
-import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from mdnb.feeds.wire import WireFeed
 from mdnb.rows import Reply
 from tests.feeds.scripted import frames_of, scripted
 from tests.limits import LIMIT_SECONDS
+from tests.venues.certificates import unsigned
 
 SOON = Wall(dice=lambda: 0.0)
 """Tries again at once."""
@@ -886,14 +884,7 @@ def test_a_senseless_backoff_is_refused(bad: dict[str, float]) -> None:
 
 
 def test_a_certificate_that_does_not_hold_ends_the_feed(tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not here to make a certificate that nobody signed")
-    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    where = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    subprocess.run([openssl, *made, *where], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context = unsigned(tmp_path)
 
     async def main() -> None:
         async with scripted([answer], ssl=context) as server:

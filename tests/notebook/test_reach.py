@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from mdnb.errors import FeedError
-from mdnb.notebook.feed_table import feed_table
 from mdnb.notebook.reach import reach
 from mdnb.runtime.process.bridge import call
 from tests.venues.kraken_venue import KrakenDialect
@@ -40,10 +39,3 @@ def test_feeds_without_a_network_need_none() -> None:
     assert reach("sim")[0] == []
     with pytest.raises(FeedError, match="Did you mean 'kraken'"):
         reach("krakn")
-
-
-def test_the_table_has_a_line_for_each_feed_and_what_it_offers() -> None:
-    head, *lines = feed_table().splitlines()
-    (kraken,) = [line for line in lines if line.startswith("kraken ")]
-    assert "all trades, 720 bars of each timeframe" in kraken
-    assert kraken.index("Kraken") == head.index("venue")

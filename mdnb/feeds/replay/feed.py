@@ -16,6 +16,7 @@ from typing import Literal
 from mdnb.clock import EventClock
 from mdnb.errors import FeedError, FeedRefusedError, OptionError, SymbolError, suggest
 from mdnb.feeds.base import CHANNELS, Channel, OnFrame, OnStatus
+from mdnb.feeds.book_sums import sums_of
 from mdnb.feeds.connection import Endpoint
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
@@ -28,7 +29,7 @@ from mdnb.feeds.symbols import symbol_key
 from mdnb.feeds.timeouts import Liveness, Wall
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, TradeRow
+from mdnb.rows import BarRow, BookSum, TradeRow
 from mdnb.sessions import FIRST_CALENDAR_DAY, Sessions
 
 __all__ = ["ReplayFeed"]
@@ -251,6 +252,10 @@ class ReplayFeed(WireFeed):
         # A recording may be of many years; none has more than has been.
         last = max(first, dt.datetime.now(dt.UTC).date()) + _CALENDAR_DAYS * _DAY
         return self.instrument(symbol).sessions(FIRST_CALENDAR_DAY, last)
+
+    def book_checksum(self, symbol: str) -> tuple[BookSum, ...]:
+        """Return what the venue's checksum may be; which it is the first whole book tells."""
+        return sums_of(self.recording.dialect) if self.recording.frames is not None else ()
 
     def own_bars(self, symbol: str) -> tuple[str, ...]:
         """Return the timeframe of the symbol's bars, where the recording holds bars."""

@@ -36,6 +36,7 @@ from mdnb.feeds.intervals import COMMON_INTERVALS
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect
 from mdnb.feeds.rate_limit import RateLimit, RateLimiter
+from mdnb.feeds.rest import readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.two_streams import TwoStreamFeed
@@ -70,7 +71,7 @@ class _Listed(msgspec.Struct, rename="camel"):
 
 
 class _Listing(msgspec.Struct):
-    symbols: list[_Listed]
+    symbols: list[msgspec.Raw]
 
 
 class _Time(msgspec.Struct, rename="camel"):
@@ -136,7 +137,8 @@ class _BinanceMarkets(VenueFeed):
         answer = await self.rest.get(
             f"{asked.path}/exchangeInfo", _Listing, asked.listing, **asked.listing_query
         )
-        return [_symbol(listed) for listed in answer.symbols if listed.status == "TRADING"]
+        listed = readable(answer.symbols, _Listed, f"{self.offers.title}'s list of symbols")
+        return [_symbol(one) for one in listed if one.status == "TRADING"]
 
     async def ask_for(self, symbols: Sequence[VenueSymbol], channels: Sequence[Channel], *, on: bool) -> None:
         """Subscribe to channels of symbols, or unsubscribe."""

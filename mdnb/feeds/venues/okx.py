@@ -30,6 +30,7 @@ from mdnb.feeds.connection import WebSocketFeed
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect
 from mdnb.feeds.rate_limit import RateLimit
+from mdnb.feeds.rest import readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.two_streams import TwoStreamFeed
@@ -158,8 +159,10 @@ class OkxFeed(TwoStreamFeed):
         """Ask for the spot markets and the swaps that are traded now."""
         listed: list[VenueSymbol] = []
         for kind in ("SPOT", "SWAP"):
-            answer = await self.rest.get("/api/v5/public/instruments", _Answer[_Instrument], instType=kind)
-            listed += [_symbol(one) for one in answer.data if one.state == "live"]
+            answer = await self.rest.get("/api/v5/public/instruments", _Answer[msgspec.Raw], instType=kind)
+            # One that is announced only has no sizes yet: they are written as "".
+            found = readable(answer.data, _Instrument, "OKX's list of instruments")
+            listed += [_symbol(one) for one in found if one.state == "live"]
         return listed
 
     # -- the streams ------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 from mdnb.events.bus import EventBus
 from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
-from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, marks_of
 from mdnb.runtime.live.closed_bar import ClosedBar, by_end
 from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.price_alerts import Alert, Fired
@@ -117,7 +117,13 @@ class EventPublisher:
         engine = self.engine
         if self._wants(EventType.TICK_DATA):
             for row in rows:
-                self.emit(EventType.TICK_DATA, row[0], tick_of(row, engine.instrument, engine.tz))
+                tick = tick_of(row, engine.instrument, engine.tz, marks_of(row))
+                self.emit(EventType.TICK_DATA, row[0], tick)
+
+    def change(self, time_ns: int, data: dict[str, Any]) -> None:
+        """Emit an event for a trade that the venue has taken back or corrected."""
+        if self._wants(EventType.TRADE_CHANGED):
+            self.emit(EventType.TRADE_CHANGED, time_ns, data)
 
     def quotes(self, rows: Sequence[QuoteRow]) -> None:
         """Emit an event for each quote."""

@@ -6,6 +6,7 @@ on the background loop and takes the engine's lock a batch at a time.
 
 from __future__ import annotations
 
+import collections
 import logging
 import math
 import time
@@ -16,7 +17,16 @@ from mdnb.bars.closing import whole_us
 from mdnb.bars.lost_trades import mark_activity, mark_node, mark_to_come
 from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.events.bus import EventBus
-from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, time_of, trades_of_quotes
+from mdnb.rows import (
+    NOT_LAST,
+    BarRow,
+    DepthUpdate,
+    QuoteRow,
+    TradeRow,
+    marks_of,
+    time_of,
+    trades_of_quotes,
+)
 from mdnb.runtime.live.accounting import Accounting, ConnectionCounts, Ledger
 from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words
 from mdnb.runtime.live.edge_trades import EdgeTrades
@@ -41,6 +51,7 @@ _log = logging.getLogger("mdnb")
 _CHECKSUM_LEVELS = 25
 """No venue sums up more levels a side."""
 _LAG_SECONDS = 2.0
+_REFUSED = 1_000
 _FUTURE_NS = 60 * 1_000_000_000
 _LOOK_SECONDS = 0.25
 _NO_LIMIT = 2**63 - 1
@@ -70,10 +81,68 @@ class Pipeline:
         Called with the symbol when its order book is not the venue's any more; the symbol's lock is held.
     failures
         How often a stage raised something.
+    refused_trades
+        Id, price and size of the newest trades that validation refused: what is said of them later changes no
+        bar.
+    on_unsure_bar
+        Called with the symbol and an instant of market time when a bar may be wrong, and ticks in memory do
+        not tell; None: nobody can tell.
     on_edge
         Called when the end of the finest bar that is being made has become another one, or it has closed;
         the symbol's lock is held.
     """
+
+    # So many attributes would be a dictionary of 1.6 KB, which of a thousand symbols no cache can hold.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_bar_name",
+        "_bars_from",
+        "_bars_until",
+        "_edge",
+        "_lag_at",
+        "_lag_ms",
+        "_trades_from",
+        "_trades_until",
+        "_windowed",
+        "alerts",
+        "arrival_ns",
+        "bars_closed",
+        "batch_size",
+        "book_order",
+        "bus",
+        "clock",
+        "duplicates",
+        "edges",
+        "engine",
+        "failures",
+        "gaps",
+        "held",
+        "history_missing",
+        "import_findings",
+        "largest_batch",
+        "late_amended",
+        "ledger",
+        "live_since_ns",
+        "not_rebuilt",
+        "on_broken_book",
+        "on_edge",
+        "on_own_bars",
+        "on_unsure_bar",
+        "outage_ns",
+        "outlier_gate",
+        "own_bar",
+        "own_bars",
+        "publisher",
+        "put_back",
+        "quality",
+        "quote_price",
+        "refusals",
+        "refused_trades",
+        "rules",
+        "subscribed",
+        "told_by_bars_until",
+    )
 
     def __init__(
         self,
@@ -108,6 +177,8 @@ class Pipeline:
         self._windowed = False
         self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
         self._edge: int | None = None
+        self.refused_trades: collections.deque[tuple[int, float, float]] = collections.deque(maxlen=_REFUSED)
+        self.on_unsure_bar: Callable[[str, int], None] | None = None
         self.on_edge: Callable[[Pipeline], None] | None = None
         self.book_order = BookOrder()
         self.on_broken_book: Callable[[str], None] | None = None
@@ -194,7 +265,7 @@ class Pipeline:
             return False
         cascade, rules, config = engine.cascade, self.rules, engine.config
         with engine.lock:
-            if engine.activity or engine.alerts.prices or not config.data_validation:
+            if engine.activity or engine.alerts.prices or not config.data_validation or cascade.has_marks:
                 return False
             now = self.arrival_ns if engine.recorded else self.clock.now_ns()
             newest, edge, number = cascade.newest_ns, cascade.root.edge, duplicates.highest
@@ -251,6 +322,7 @@ class Pipeline:
                     ledger.reject(reason, int(builds))
                     self.quality.rejected(reason, row)
                     self.refusals.refuse(reason, 1)
+                    self.refused_trades.append((row[5], row[1], row[2]))
             if not rows:
                 return
             # Those with ids are known by these.
@@ -274,13 +346,14 @@ class Pipeline:
                 keep_ticks(engine, arrived, rows, held)
             else:
                 for activity in engine.activity.values():
-                    activity.push_rows(rows)
+                    activity.push_rows(engine.in_full(rows))
                 keep_ticks(engine, rows, rows, ())
             if rows:
                 self.refusals.accept(len(rows))
             # A late one changes its bar, and is no newest price.
             in_order = into_bars and engine.cascade.out_of_order == late_before
-            newest = rows if in_order else self._newest(rows)
+            counting = self._counting(rows)
+            newest = counting if in_order else self._newest(counting)
             fired = engine.alerts.take(newest, engine.last_trade)
             if newest:
                 engine.last_trade = newest[-1]
@@ -289,6 +362,13 @@ class Pipeline:
         self.publisher.fired(fired)
         self.publish(closed, amended)
         self.publisher.trades(rows)
+
+    def _counting(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+        """Note the trades that count in part; return those that count for the price."""
+        if not self.engine.has_marks:
+            return rows
+        self.ledger.in_part += sum(marks_of(row) > 0 for row in rows)
+        return [row for row in rows if not marks_of(row) & NOT_LAST]
 
     def _fresh(self, rows: Sequence[TradeRow], *, builds: bool) -> Sequence[TradeRow]:
         """Return the trades that did not come before; the others are counted."""
@@ -341,7 +421,12 @@ class Pipeline:
         self, outlier_gate: OutlierGate, rows: Sequence[TradeRow]
     ) -> tuple[Sequence[TradeRow], Sequence[TradeRow]]:
         """Build bars of what is on the market; return the rows that are in one, and those held back."""
-        kept, held, released = outlier_gate.split(rows)
+        judged = self.engine.in_full(rows)
+        kept, held, released = outlier_gate.split(judged)
+        if len(judged) < len(rows):
+            # What does not count in full is not judged: its price is often not the market's.
+            out_of_it = set(map(id, held))
+            kept = [row for row in rows if id(row) not in out_of_it]
         if released:
             outlier_gate.let_in(released)
         out = len(held) - len(released)
@@ -402,12 +487,12 @@ class Pipeline:
         if cascade.refused:
             refused = {id(row) for row in cascade.refused}
             if engine.config.enable_tick_data:
-                engine.ticks.extend(cascade.refused, flag=REFUSED)
+                engine.keep_ticks(cascade.refused, REFUSED)
             rows = [row for row in rows if id(row) not in refused]
             cascade.refused.clear()
         self.ledger.in_bars += len(rows)
         for bars in engine.activity.values():
-            bars.push_rows(rows)
+            bars.push_rows(engine.in_full(rows))
         return rows
 
     def _take_quotes(self, rows: Sequence[QuoteRow]) -> None:
@@ -546,7 +631,10 @@ class Pipeline:
         verdict = order.judge(update)
         if verdict == "apply":
             engine.apply_depth(update)
-            if update.checksum < 0 or not order.has_checksum:
+            if update.snapshot and engine.recorded:
+                # Of a recording nothing can be asked for anew: what mends its book is in it.
+                self.quality.trouble_over("book")
+            if not order.can_check(update):
                 return True
             if order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
                 return True
@@ -559,7 +647,10 @@ class Pipeline:
         return False
 
     def _tell_broken_book(self, reason: str) -> None:
-        self.quality.trouble("book", f"it is asked for anew: {reason}", self.clock.now_ns())
+        told = f"it is asked for anew: {reason}"
+        if self.engine.recorded:
+            told = f"the recording lacks some of it, and no change counts until a whole book comes: {reason}"
+        self.quality.trouble("book", told, self.clock.now_ns())
         if self.on_broken_book is not None:
             self.on_broken_book(self.engine.symbol)
 
@@ -665,7 +756,7 @@ class Pipeline:
 
     def note_lag(self, lag_ms: float) -> None:
         """Record the newest data's latency, in wall-clock milliseconds."""
-        self._lag_ms, self._lag_at = max(0.0, lag_ms), time.monotonic()
+        self._lag_ms, self._lag_at = lag_ms if lag_ms > 0.0 else 0.0, time.monotonic()
 
     def next_closing(self, until_ns: int) -> int | None:
         """Return when a recording's next bars close by themselves; None where none do until an instant.
@@ -866,6 +957,7 @@ class Pipeline:
                 late_dropped=cascade.late_dropped,
                 outside_session=cascade.outside_session,
                 amended=cascade.amended_count,
+                left_out=len(cascade.unpriced),
                 frames=frames,
                 control=control,
                 malformed=malformed,
