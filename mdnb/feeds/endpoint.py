@@ -191,7 +191,8 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
             403: ": check the credentials",
             451: ": not served in this region",
         }
-        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint.get(status, '')}") from error
+        # From nothing: where the error arose the whole address is in variables, which tracebacks show.
+        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint.get(status, '')}") from None
     return after(error.response.headers.get("Retry-After")), f"HTTP {status}"
 
 
