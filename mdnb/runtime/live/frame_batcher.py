@@ -210,7 +210,10 @@ class FrameBatcher:
         bars: dict[str, list[tuple[str, list[tuple[BarRow, bool]]]]] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
-        traded, quoted, depth, data = batch.trades, batch.quotes, batch.depth, self._health.data
+        traded, quoted, depth = batch.trades, batch.quotes, batch.depth
+        # Of whom good data came, and how late the first of it was.
+        good: list[str] = []
+        late_ms = 0.0
         beside_trades = quoted or depth or bars
         quotes: Sequence[QuoteRow] = ()
         updates: Sequence[DepthUpdate] = ()
@@ -240,4 +243,7 @@ class FrameBatcher:
                 pipeline.note_lag(lag)
                 is_good = refusals.accepted > accepted or refusals.refused == refused
                 if is_good or (trades and quotes):
-                    data(lag if timed else None, symbol)
+                    late_ms = late_ms if good else lag
+                    good.append(symbol)
+        if good:
+            self._health.data(late_ms if timed else None, *good)
