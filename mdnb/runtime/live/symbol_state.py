@@ -104,6 +104,7 @@ class SymbolState:
         "closed",
         "config",
         "depth",
+        "has_activity",
         "how_to_add",
         "last_quote",
         "last_trade",
@@ -173,6 +174,7 @@ class SymbolState:
         self._clock: Callable[[], Clock] | None = None
         parsed = [Timeframe.parse(name) for name in timeframes]
         self.activity: dict[str, ActivityBars] = {}
+        self.has_activity = False
         self.cascade = Cascade(
             [timeframe for timeframe in parsed if not timeframe.is_activity],
             sessions,
@@ -235,6 +237,7 @@ class SymbolState:
             timeframe, self._make_log(timeframe.name), self._on_activity_closed, self.cascade.closing
         )
         self.activity[timeframe.name] = made
+        self.has_activity = True
         return made
 
     def timeframes(self) -> list[str]:
@@ -362,6 +365,7 @@ class SymbolState:
             name = self.canonical(timeframe)
             if name in self.activity:
                 del self.activity[name]
+                self.has_activity = bool(self.activity)
             else:
                 self.cascade.remove(name)
             self.reader.forget()
