@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 
 from mdnb.rows import TradeRow
@@ -82,8 +81,9 @@ class TickRules:
         self.reason = "price_absurd"
         self._tick_size = tick_size or 0.0
         self.low, self.high = (0.0 if positive_prices else -_INF), _INF
-        self._recent: deque[float] = deque(maxlen=_RECENT)
-        self._absurd: list[float] = []
+        # A list that is cut now and then: a deque is several times as large, and no smaller for its limit.
+        self._recent: list[float] = []
+        self._absurd: Sequence[float] = ()
         self._batches = 0
 
     def set_deviation(self, share: float | None) -> None:
@@ -101,6 +101,7 @@ class TickRules:
     def _level(self) -> None:
         if not self._recent:
             return
+        del self._recent[:-_RECENT]
         ordered = sorted(self._recent)
         middle = ordered[len(ordered) // 2]
         if self.positive_prices:
@@ -155,7 +156,7 @@ class TickRules:
     def see(self, price: float) -> None:
         """Take a good price: the level follows it."""
         if self._absurd:
-            self._absurd.clear()
+            self._absurd = ()
         self._recent.append(price)
         self._batches += 1
         if self._batches >= _REFRESH:
@@ -189,8 +190,7 @@ class TickRules:
         self._absurd = [*agree, price]
         if len(self._absurd) < _AGREE:
             return self.reason
-        self._recent.clear()
-        self._recent.extend(self._absurd)
-        self._absurd = []
+        self._recent[:] = self._absurd
+        self._absurd = ()
         self._level()
         return None

@@ -265,7 +265,8 @@ class Pipeline:
             return False
         cascade, rules, config = engine.cascade, self.rules, engine.config
         with engine.lock:
-            if engine.activity or engine.alerts.prices or not config.data_validation or cascade.has_marks:
+            wants_each = engine.has_activity or engine.alerts.prices or cascade.has_marks
+            if wants_each or not config.data_validation:
                 return False
             now = self.arrival_ns if engine.recorded else self.clock.now_ns()
             newest, edge, number = cascade.newest_ns, cascade.root.edge, duplicates.highest
@@ -748,15 +749,15 @@ class Pipeline:
         wall_ms = self.engine.config.grace_ms
         if time.monotonic() - self._lag_at < _LAG_SECONDS:
             # Of a backlog the trades are on their way still: closed now, their bar would be amended by each.
-            wall_ms += self._lag_ms
+            wall_ms += max(0.0, self._lag_ms)
         return self._market_ns(wall_ms / 1e3)
 
     def _market_ns(self, wall_seconds: float) -> int:
         return int(wall_seconds * 1e9 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
 
-    def note_lag(self, lag_ms: float) -> None:
-        """Record the newest data's latency, in wall-clock milliseconds."""
-        self._lag_ms, self._lag_at = lag_ms if lag_ms > 0.0 else 0.0, time.monotonic()
+    def note_lag(self, lag_ms: float, at: float | None = None) -> None:
+        """Record the newest data's latency, in wall-clock milliseconds, and when it came; now by default."""
+        self._lag_ms, self._lag_at = lag_ms, time.monotonic() if at is None else at
 
     def next_closing(self, until_ns: int) -> int | None:
         """Return when a recording's next bars close by themselves; None where none do until an instant.

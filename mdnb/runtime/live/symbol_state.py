@@ -105,6 +105,7 @@ class SymbolState:
         "closed",
         "config",
         "depth",
+        "has_activity",
         "how_to_add",
         "last_quote",
         "last_trade",
@@ -174,6 +175,7 @@ class SymbolState:
         self._clock: Callable[[], Clock] | None = None
         parsed = [Timeframe.parse(name) for name in timeframes]
         self.activity: dict[str, ActivityBars] = {}
+        self.has_activity = False
         self.cascade = Cascade(
             [timeframe for timeframe in parsed if not timeframe.is_activity],
             sessions,
@@ -260,6 +262,7 @@ class SymbolState:
             timeframe, self._make_log(timeframe.name), self._on_activity_closed, self.cascade.closing
         )
         self.activity[timeframe.name] = made
+        self.has_activity = True
         return made
 
     def timeframes(self) -> list[str]:
@@ -387,6 +390,7 @@ class SymbolState:
             name = self.canonical(timeframe)
             if name in self.activity:
                 del self.activity[name]
+                self.has_activity = bool(self.activity)
             else:
                 self.cascade.remove(name)
             self.reader.forget()
