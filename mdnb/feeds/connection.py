@@ -55,6 +55,13 @@ _socket_log = logging.getLogger("mdnb.feeds.socket")
 _socket_log.setLevel(logging.WARNING)
 
 
+class _Connecting(ws.connect):
+    """Follows no redirection: who redirects may be anybody, and where to has not been checked for TLS."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 class _LostError(Exception):
     """The connection ended while a request was under way."""
 
@@ -419,7 +426,7 @@ class WebSocketFeed(Feed):
         self, endpoint: Endpoint, on_frame: OnFrame, on_status: OnStatus
     ) -> tuple[int, str]:
         """Live through one connection; return the code and reason with which it was closed."""
-        async with ws.connect(
+        async with _Connecting(
             endpoint.url,
             additional_headers=dict(endpoint.headers),
             compression=None,
