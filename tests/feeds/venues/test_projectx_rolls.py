@@ -9,6 +9,7 @@ import pytest
 
 import mdnb
 from mdnb.events.types import Event, EventType
+from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.venues.projectx import ProjectXFeed
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
@@ -22,6 +23,8 @@ TAPE = tape_of(BEFORE, LIVE, live_apart=0.5)
 BASIS = 250.0
 SECONDS = {"1sec": 1, "1min": 60}
 DAY = 86_400 * SECOND
+# No outage is meant, however slow the machine is.
+PATIENT = Liveness("frames", stale_seconds=100.0, dead_seconds=200.0)
 
 
 async def _roll(stage: Stage, dialect: ProjectXDialect) -> None:
@@ -46,7 +49,7 @@ def test_a_market_rolls_with_its_contract_and_its_recording_rolls_too(tmp_path: 
     dialect.basis = {NEW: BASIS}
     venue = StandIn(dialect, TAPE, begun=BEFORE)
     call(venue.listen())
-    stage = Stage(venue, venue.feed(), "MNQ", SECONDS, TAPE)
+    stage = Stage(venue, venue.feed(liveness=PATIENT), "MNQ", SECONDS, TAPE)
     told: list[Event] = []
     stage.market._parts.session.bus.tap(EventType.ROLL, told.append)
     try:
@@ -112,7 +115,7 @@ def test_the_first_load_reaches_over_the_contract_of_before(back_adjust: bool) -
     dialect.share = share
     venue = StandIn(dialect, tape, begun=5 * 288)
     call(venue.listen())
-    stage = Stage(venue, venue.feed(), "MNQ", {"5min": 300}, tape, initial_days=4.9)
+    stage = Stage(venue, venue.feed(liveness=PATIENT), "MNQ", {"5min": 300}, tape, initial_days=4.9)
     try:
         (roll,) = stage.market.rolls()
         assert (roll.old, roll.new, roll.difference) == (old, OLD, BASIS)
