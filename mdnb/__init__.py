@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from mdnb.suite import SuiteSymbol, TradingSuite
     from mdnb.sync_manager import SyncDataManager
     from mdnb.timeframes import Timeframe
-    from mdnb.types import Bar, MarketSnapshot, Price, Quote, Tick
+    from mdnb.types import Bar, MarketSnapshot, Price, Quote, Roll, Tick
     from mdnb.widgets.chart.chart import LiveChart
 
 __version__ = "0.1.0"
@@ -89,6 +89,7 @@ __all__ = [
     "Price",
     "Quote",
     "RealtimeDataManager",
+    "Roll",
     "RuntimeUseError",
     "Subscription",
     "SuiteSymbol",
@@ -144,6 +145,7 @@ _HOMES = {
     "Price": "mdnb.types",
     "Quote": "mdnb.types",
     "RealtimeDataManager": "mdnb.manager",
+    "Roll": "mdnb.types",
     "RuntimeUseError": "mdnb.errors",
     "Subscription": "mdnb.events.subscription",
     "SuiteSymbol": "mdnb.suite",
