@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mdnb.errors import OptionError
 from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
@@ -397,6 +397,52 @@ class Files:
         held = await self._work(read)
         return await self._put(held, Path(filename).name, overwrite=overwrite, lenient=lenient)
 
+    async def is_like_an_export(self, filename: str | os.PathLike[str]) -> bool:
+        """Return whether a file has the form of an export, which the readers of one format read in full."""
+
+        def look() -> bool:
+            from mdnb.io.recognise.exported import is_like_an_export
+
+            return is_like_an_export(filename)
+
+        return await self._work(look)
+
+    async def import_recognised(
+        self,
+        filename: str | os.PathLike[str],
+        timeframe: str | None = None,
+        *,
+        overwrite: bool = False,
+        lenient: bool = False,
+        **said: Any,
+    ) -> list[ImportResult]:
+        """Import the bars of a file that anybody wrote, of one timeframe; ``said`` as in `mdnb.read`.
+
+        Raises
+        ------
+        TimeframeError, OptionError, DataImportError
+            As `import_from_csv`; also where something has to be said that the file does not tell.
+        """
+        positive_prices = said.pop("positive_prices", None)
+        self._market.open()
+
+        def read() -> tuple[str, FileBars]:
+            from mdnb.io.recognise.given import Given
+            from mdnb.manager.recognised_files import recognised_for
+
+            wanted = self._positive_prices if positive_prices is None else positive_prices
+            given = Given(timeframe=timeframe, positive_prices=wanted, **said)
+            return recognised_for(self._market, filename, given)
+
+        name, bars = await self._work(read)
+        return await self._put(
+            {name: bars},
+            Path(filename).name,
+            overwrite=overwrite,
+            lenient=lenient,
+            positive_prices=positive_prices,
+        )
+
     @property
     def _positive_prices(self) -> bool:
         return self._market.engine.instrument.positive_prices
@@ -416,7 +462,13 @@ class Files:
         return result
 
     async def _put(
-        self, held: dict[str, FileBars], where: str, *, overwrite: bool, lenient: bool
+        self,
+        held: dict[str, FileBars],
+        where: str,
+        *,
+        overwrite: bool,
+        lenient: bool,
+        positive_prices: bool | None = None,
     ) -> list[ImportResult]:
         for option, value in (("overwrite", overwrite), ("lenient", lenient)):
             if not isinstance(value, bool):
@@ -426,7 +478,15 @@ class Files:
         # All are looked at before the first one changes anything.
         checked = [
             await self._work(
-                functools.partial(check_import, self._market, bars, name, where, lenient=lenient)
+                functools.partial(
+                    check_import,
+                    self._market,
+                    bars,
+                    name,
+                    where,
+                    lenient=lenient,
+                    positive_prices=positive_prices,
+                )
             )
             for name, bars in reversed(held.items())
         ]

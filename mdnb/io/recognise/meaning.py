@@ -17,7 +17,7 @@ from mdnb.io.recognise.arrow_table import arrow_table, parquet_table, workbook_t
 from mdnb.io.recognise.given import Given
 from mdnb.io.recognise.json_table import json_table
 from mdnb.io.recognise.layouts import layout_of
-from mdnb.io.recognise.roles import BAR_PRICES, repeated, roles_by_name
+from mdnb.io.recognise.roles import BAR_PRICES, plain_name, repeated, roles_by_name
 from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.text_table import NAME_THEM, text_table
 from mdnb.io.recognise.unpacked import Unpacked
@@ -163,9 +163,9 @@ def no_bars(table: Table, places: Mapping[str, int], where: str) -> DataImportEr
 
 
 def of_one_symbol(
-    table: Table, places: Mapping[str, int], given: Given, where: str
+    table: Table, places: Mapping[str, int], given: Given, where: str, preferred: str | None = None
 ) -> tuple[Table, tuple[str, ...]]:
-    """Return the rows of the symbol that is asked for, or of the only one.
+    """Return the rows of the symbol that is asked for, of the only one, or of the preferred one.
 
     Raises
     ------
@@ -180,12 +180,14 @@ def of_one_symbol(
     column = table.column(places["symbol"])
     column = column if pa.types.is_string(column.type) else column.cast(pa.string())
     held = tuple(str(one) for one in pc.unique(column.drop_null()).to_pylist())
-    if given.symbol is not None:
-        if given.symbol not in held:
+    alike = [one for one in held if preferred is not None and plain_name(one) == plain_name(preferred)]
+    wanted = alike[0] if given.symbol is None and len(held) > 1 and len(alike) == 1 else given.symbol
+    if wanted is not None:
+        if wanted not in held:
             raise refuse(
                 where, f"it has no symbol {given.symbol!r}", f"It has {', '.join(held[:_SYMBOLS_SHOWN])}."
             )
-        return table.where(pc.fill_null(pc.equal(column, given.symbol), fill_value=False)), (given.symbol,)
+        return table.where(pc.fill_null(pc.equal(column, wanted), fill_value=False)), (wanted,)
     if len(held) > 1:
         more = f" and {len(held) - _SYMBOLS_SHOWN} more" if len(held) > _SYMBOLS_SHOWN else ""
         problem = f"it holds {len(held)} symbols: {', '.join(held[:_SYMBOLS_SHOWN])}{more}"
