@@ -233,6 +233,78 @@ class BarFiles:
             return await files.import_recognised(filename, timeframe, **how, **zone, **of_others)
         return await self._load_export(filename, timeframe, options, how)
 
+    async def load_ticks(
+        self,
+        filename: str | Path,
+        *,
+        tz: str | None = None,
+        date_format: str | None = None,
+        overwrite: bool = False,
+        lenient: bool = False,
+        symbol: str | None = None,
+        columns: Mapping[str, str | int] | None = None,
+        header: bool | None = None,
+        separator: str | None = None,
+        decimal: str | None = None,
+        price_scale: float | None = None,
+        positive_prices: bool | None = None,
+    ) -> list[ImportResult]:
+        """Import the bars that the trades of a file make; the file may be any that `mdnb.read_ticks` reads.
+
+        Bars of the finest timeframe on a clock that is kept are made, and the coarser ones of them. The first
+        and the last are partial: what was traded before and after is not in the file. Bars of trades, volume
+        and money (``100tick``) are not made of it.
+
+        Parameters
+        ----------
+        filename
+            A file on this machine.
+        tz, date_format, overwrite, lenient
+            As in `load`.
+        symbol, columns, header, separator, decimal, price_scale
+            As in `mdnb.read_ticks`. Of several symbols the market's own is taken if ``symbol`` is None.
+        positive_prices
+            Whether prices of zero and below are refused; None: as the market has it.
+
+        Returns
+        -------
+        list of ImportResult
+            What became of the bars.
+
+        Raises
+        ------
+        OptionError, DataImportError
+            As `load`.
+
+        Warns
+        -----
+        UserWarning
+            As `load`.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import mdnb
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "ticks.csv"
+        >>> _ = path.write_text("timestamp,price,size" + chr(10) + "2020-03-04T15:00:00.5Z,10.25,2")
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=0.1) as market:
+        ...     market.load_ticks(path)[0].added
+        1
+        """
+        said: dict[str, Any] = {
+            "tz": tz,
+            "date_format": date_format,
+            "symbol": symbol,
+            "columns": columns,
+            "header": header,
+            "separator": separator,
+            "decimal": decimal,
+            "price_scale": price_scale,
+            "positive_prices": positive_prices,
+        }
+        given = {name: value for name, value in said.items() if value is not None}
+        return await self._parts.files.import_ticks(filename, overwrite=overwrite, lenient=lenient, **given)
+
     async def _load_export(
         self, filename: str | Path, timeframe: str | None, options: dict[str, Any], how: dict[str, Any]
     ) -> list[ImportResult]:

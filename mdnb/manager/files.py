@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mdnb.errors import OptionError
 from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
+from mdnb.manager.recognised_files import bars_of_ticks, recognised_for
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.symbol_market import SymbolMarket
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mdnb.io.file_bars import FileBars
+    from mdnb.io.recognise.given import Given
 
 __all__ = ["Files"]
 
@@ -423,16 +425,38 @@ class Files:
         TimeframeError, OptionError, DataImportError
             As `import_from_csv`; also where something has to be said that the file does not tell.
         """
+        return await self._import_foreign(filename, recognised_for, timeframe, overwrite, lenient, said)
+
+    async def import_ticks(
+        self, filename: str | os.PathLike[str], *, overwrite: bool = False, lenient: bool = False, **said: Any
+    ) -> list[ImportResult]:
+        """Import the bars that the trades of a file make; ``said`` as in `mdnb.read_ticks`.
+
+        Raises
+        ------
+        OptionError, DataImportError
+            As `import_recognised`.
+        """
+        return await self._import_foreign(filename, bars_of_ticks, None, overwrite, lenient, said)
+
+    async def _import_foreign(
+        self,
+        filename: str | os.PathLike[str],
+        make: Callable[[SymbolMarket, str | os.PathLike[str], Given], tuple[str, FileBars]],
+        timeframe: str | None,
+        overwrite: bool,
+        lenient: bool,
+        said: dict[str, Any],
+    ) -> list[ImportResult]:
         positive_prices = said.pop("positive_prices", None)
         self._market.open()
 
         def read() -> tuple[str, FileBars]:
             from mdnb.io.recognise.given import Given
-            from mdnb.manager.recognised_files import recognised_for
 
             wanted = self._positive_prices if positive_prices is None else positive_prices
             given = Given(timeframe=timeframe, positive_prices=wanted, **said)
-            return recognised_for(self._market, filename, given)
+            return make(self._market, filename, given)
 
         name, bars = await self._work(read)
         return await self._put(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.errors import DataImportError
+from mdnb.errors import DataImportError, OptionError
 from mdnb.runtime.past.merge_bars import fold_to
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.store.columns import PARTIAL
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from mdnb.io.file_bars import FileBars
     from mdnb.io.recognise.given import Given
+    from mdnb.io.recognise.ticks import Ticks
     from mdnb.timeframes import Grid
 
-__all__ = ["recognised_for"]
+__all__ = ["bars_of_ticks", "recognised_for"]
 
 _DAY_US = 86_400_000_000
 
@@ -185,4 +186,93 @@ def _put_together(bars: FileBars, found: str, name: str, grid: Grid) -> FileBars
         notes=notes,
         marks={"partial": partial} if partial.any() else {},
         attributes={**bars.attributes, "timeframe": name},
+    )
+
+
+def bars_of_ticks(
+    market: SymbolMarket, filename: str | os.PathLike[str], given: Given
+) -> tuple[str, FileBars]:
+    """Return the finest timeframe on a clock that is kept, and its bars made of the trades of a file.
+
+    A bar has the trades from its start to before its end; of one instant the first of the file comes first.
+    The first and the last bar are partial: nobody knows what was traded before and after.
+
+    Raises
+    ------
+    DataImportError
+        The file is not understood, holds quotes, or all its trades are outside the market's hours.
+    OptionError
+        No timeframe on a clock is kept.
+    """
+    from mdnb.io.recognise.ticks import recognised_ticks
+
+    engine, instrument = market.engine, market.engine.instrument
+    kept = [name for name in engine.timeframes() if name not in engine.activity]
+    if not kept:
+        raise OptionError(
+            f"{market.symbol} keeps no timeframe on a clock, such as 1min, which ticks could make."
+        )
+    ticks = recognised_ticks(
+        filename,
+        given,
+        known_zone=None if instrument.calendar is None else instrument.timezone,
+        preferred_symbol=market.symbol,
+    )
+    where = Path(filename).name
+    if ticks.kind != "trades":
+        raise DataImportError(
+            f"{where}: it holds quotes, and bars are made of trades. mdnb.read_ticks reads them."
+            " Nothing was imported."
+        )
+    grid = engine.grid(kept[0])
+    assert grid is not None
+    return kept[0], _bars_of(ticks, grid, kept[0], where)
+
+
+def _bars_of(ticks: Ticks, grid: Grid, name: str, where: str) -> FileBars:
+    from mdnb.io.file_bars import FileBars
+    from mdnb.io.notes import note
+
+    begins, inside = grid.starts(ticks.time_us * 1000)
+    notes = list(ticks.notes)
+    if not inside.all():
+        if not inside.any():
+            raise DataImportError(
+                f"{where}: all its {len(ticks):,} trades are outside the market's hours."
+                " Are the times in another zone (tz=)? Nothing was imported."
+            )
+        text = "trades while the venue is closed were left out"
+        notes.append(note("session_closed", text, np.flatnonzero(~inside)))
+    begins, price = begins[inside], ticks.values["price"][inside]
+    size = ticks.values["size"][inside] if "size" in ticks.values else np.zeros(len(price))
+    first = np.flatnonzero(np.concatenate(([True], begins[1:] != begins[:-1])))
+    last = np.append(first[1:], len(begins)) - 1
+    volume, money = np.add.reduceat(size, first), np.add.reduceat(size * price, first)
+    vwap = np.full(len(first), np.nan)
+    np.divide(money, volume, out=vwap, where=volume > 0)
+    partial = np.zeros(len(first), dtype=bool)
+    partial[[0, -1]] = True
+    attributes: dict[str, object] = {
+        "source": "trades",
+        "timeframe": name,
+        "understood": str(ticks.understood),
+    }
+    if len(ticks.symbols) == 1:
+        attributes["symbol"] = ticks.symbols[0]
+    notes.append(note("put_together", f"{name} bars were made of {len(price):,} trades", count=len(price)))
+    return FileBars(
+        time_us=begins[first] // 1000,
+        values={
+            "open": price[first],
+            "high": np.maximum.reduceat(price, first),
+            "low": np.minimum.reduceat(price, first),
+            "close": price[last],
+            "volume": volume,
+            "tick_count": (last - first + 1).astype(np.float64),
+            "vwap": vwap,
+        },
+        tz="UTC",
+        attributes=attributes,
+        notes=notes,
+        marks={"partial": partial},
     )

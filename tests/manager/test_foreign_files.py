@@ -272,3 +272,49 @@ def test_findings_of_the_reader_reach_the_result(shared_data: Path) -> None:
         (result,) = live.load(shared_data / "faults" / "banner_and_footer.csv", tz="UTC")
         assert {one.type for one in result.findings} == {"lines_before", "lines_left_out"}
         assert "lines before the table were left out" in repr(result)
+
+
+def test_trades_make_the_bars_that_pandas_makes(shared_data: Path) -> None:
+    path = shared_data / "bars" / "binance_xrpeth_aggtrades_20191011_ccxt.json.gz"
+    ticks = mdnb.read_ticks(path)
+    with market("1min", "5min", "1hour") as live:
+        (result,) = live.load_ticks(path)
+        assert result.timeframe == "1min"
+        assert result.understood.startswith("ccxt")
+        assert any("1min bars were made of 12,477 trades" in note for note in result.notes)
+        for name in ("1min", "5min", "1hour"):
+            grouped = ticks.groupby(ticks.index.floor(name.replace("1hour", "1h")))
+            hand = (
+                grouped["price"]
+                .ohlc()
+                .assign(volume=grouped["size"].sum(), tick_count=grouped["price"].size())
+            )
+            frame = live.data.get_data(name)
+            assert (frame.index == hand.index).all(), name
+            np.testing.assert_array_equal(frame[PRICES].to_numpy(), hand[PRICES].to_numpy())
+            np.testing.assert_allclose(frame["volume"], hand["volume"], rtol=1e-12)
+            assert frame["tick_count"].tolist() == hand["tick_count"].tolist()
+
+
+def test_trades_make_the_venues_own_bars(shared_data: Path) -> None:
+    bars = mdnb.read(shared_data / "bars" / "kraken_xbtusdt_ohlc_1m.json.gz")
+    with market("1min", symbol="XBTUSDT") as live:
+        live.load_ticks(shared_data / "bars" / "kraken_xbtusdt_trades.json.gz")
+        frame = live.data.get_data("1min").iloc[1:-1]
+        own = bars.loc[frame.index]
+        np.testing.assert_array_equal(frame[PRICES].to_numpy(), own[PRICES].to_numpy())
+        np.testing.assert_allclose(frame["volume"], own["volume"], atol=1e-8)
+
+
+def test_the_ticks_of_two_minutes(shared_data: Path) -> None:
+    with market("1min") as live:
+        live.load_ticks(shared_data / "faults" / "ticks_side.csv")
+        frame = live.data.get_data("1min")
+        assert frame[[*PRICES, "volume"]].to_numpy().tolist() == [
+            [10, 10.5, 10, 10.5, 3],
+            [11, 11, 11, 11, 1],
+        ]
+        with pytest.raises(DataImportError, match="holds quotes"):
+            live.load_ticks(shared_data / "dialects" / "histdata_tick.csv.gz")
+        with pytest.raises(DataImportError, match=r"mdnb\.read_ticks"):
+            live.load(shared_data / "faults" / "ticks_side.csv")

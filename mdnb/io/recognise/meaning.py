@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -54,7 +54,7 @@ def table_of(held: Unpacked, given: Given) -> Table:
 
 
 def meaning_of(
-    table: Table, held: Unpacked, given: Given, roles: Iterable[str], needed: Sequence[str]
+    table: Table, held: Unpacked, given: Given, roles: Sequence[str], needed: Sequence[str]
 ) -> Meaning:
     """Return what the columns mean: as the caller says, by their names, or by what stands in them.
 
@@ -73,7 +73,7 @@ def meaning_of(
         ``columns=`` names what is not there.
     """
     if given.columns is not None:
-        return Meaning(_named(table, given.columns, held.where, needed), UNKNOWN)
+        return Meaning(_named(table, given.columns, held.where, roles, needed), UNKNOWN)
     if table.has_header:
         before = " ".join(str(one["description"]) for one in table.notes)
         places = roles_by_name(table.names, roles)
@@ -105,10 +105,13 @@ def _with_sound_clock(table: Table, places: dict[str, int]) -> dict[str, int]:
 
 
 def _named(
-    table: Table, columns: Mapping[str, str | int], where: str, needed: Sequence[str]
+    table: Table,
+    columns: Mapping[str, str | int],
+    where: str,
+    roles: Sequence[str],
+    needed: Sequence[str],
 ) -> dict[str, int]:
-    allowed = (*needed, "clock", "volume", "tick_count", "vwap", "symbol", "size", "side", "id")
-    allowed = tuple(dict.fromkeys((*allowed, "bid_size", "ask_size")))
+    allowed = tuple(role for role in roles if role not in {"epoch", "timeframe", "tick_volume"})
     if not isinstance(columns, Mapping):
         raise OptionError(f"columns={columns!r}: a dictionary of our names to the file's is needed.")
     places = {
