@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mdnb.feeds.venue import VenueFeed
     from mdnb.instruments import Instrument
     from mdnb.io.recognise.read import read
+    from mdnb.io.recognise.read_ticks import read_ticks
     from mdnb.live_frame import LiveFrame
     from mdnb.manager import RealtimeDataManager
     from mdnb.market import LiveMarket, LiveSymbol, live
@@ -112,6 +113,7 @@ __all__ = [
     "make_feed",
     "play",
     "read",
+    "read_ticks",
     "run",
     "unload_ipython_extension",
 ]
@@ -164,6 +166,7 @@ _HOMES = {
     "make_feed": "mdnb.feeds.registry",
     "play": "mdnb.step_replay",
     "read": "mdnb.io.recognise.read",
+    "read_ticks": "mdnb.io.recognise.read_ticks",
     "run": "mdnb.runtime.process.bridge",
     "unload_ipython_extension": "mdnb.notebook.magics",
 }
