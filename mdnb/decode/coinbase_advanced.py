@@ -104,15 +104,31 @@ class _Candle(msgspec.Struct, gc=False):
     volume: Size
 
 
-class _Event(msgspec.Struct, gc=False):
+class _RawTradesEvent(msgspec.Struct, gc=False):
     type: _Kind
-    trades: list[msgspec.Raw] = []
-    tickers: list[msgspec.Raw] = []
-    candles: list[msgspec.Raw] = []
+    trades: list[msgspec.Raw]
 
 
-class _Events(msgspec.Struct, gc=False):
-    events: list[_Event]
+class _RawTrades(msgspec.Struct, gc=False):
+    events: list[_RawTradesEvent]
+
+
+class _TickersEvent(msgspec.Struct, gc=False):
+    type: _Kind
+    tickers: list[msgspec.Raw]
+
+
+class _Tickers(msgspec.Struct, gc=False):
+    events: list[_TickersEvent]
+
+
+class _CandlesEvent(msgspec.Struct, gc=False):
+    type: _Kind
+    candles: list[msgspec.Raw]
+
+
+class _Candles(msgspec.Struct, gc=False):
+    events: list[_CandlesEvent]
 
 
 class _Books(msgspec.Struct, gc=False):
@@ -132,7 +148,9 @@ _trade = typed(_Trade)
 _ticker = typed(_Ticker)
 _books = typed(_Books)
 _candle = typed(_Candle)
-_events = typed(_Events)
+_raw_trades = typed(_RawTrades)
+_tickers = typed(_Tickers)
+_candles = typed(_Candles)
 _envelope = typed(_Envelope)
 
 _TRADES = '{"channel":"market_trades"'
@@ -223,7 +241,7 @@ class Decoder:
             prices = (candle.open, candle.high, candle.low, candle.close)
             made.append((candle.product_id, (decimal_ns(candle.start), *prices, candle.volume, 0, _NAN)))
 
-        add_records([record for event in _events(text).events for record in event.candles], add, batch)
+        add_records([record for event in _candles(text).events for record in event.candles], add, batch)
         for symbol, row in sorted(made, key=lambda pair: pair[1][0]):
             self._bars.add(batch, symbol, _TIMEFRAME, row)
         return len(made)
@@ -236,7 +254,7 @@ def _row(trade: _Trade) -> TradeRow:
 
 def _add_trades(text: str, batch: Batch) -> int:
     total = 0
-    for event in _events(text).events:
+    for event in _raw_trades(text).events:
         made: list[tuple[str, TradeRow]] = []
 
         def add(record: str, _batch: Batch, made: list[tuple[str, TradeRow]] = made) -> None:
@@ -262,7 +280,7 @@ def _add_tickers(text: str, sent: int, batch: Batch) -> int:
             add_quote(batch, ticker.product_id, (sent, bid, bid_size, ask, ask_size))
             made += 1
 
-    add_records([record for event in _events(text).events for record in event.tickers], add, batch)
+    add_records([record for event in _tickers(text).events for record in event.tickers], add, batch)
     return made
 
 

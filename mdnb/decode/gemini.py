@@ -113,7 +113,7 @@ class _Frame(msgspec.Struct, gc=False):
 
 class _Other(msgspec.Struct, gc=False):
     type: str = ""
-    timestamp: int | UnsetType = UNSET
+    timestamp: Epoch | UnsetType = UNSET
     result: str = ""
     reason: str = ""
     message: str = ""
@@ -128,7 +128,6 @@ _change_event = typed(_ChangeEvent)
 _frame_v1 = typed(_Frame)
 _other = typed(_Other)
 
-_NOTICES = frozenset({"heartbeat", "subscribed", "unsubscribed", "subscription_ack"})
 _TAKERS = {"ask": 1, "bid": -1}
 _TOP = "top-of-book"
 _INITIAL = "initial"
@@ -175,13 +174,10 @@ class Decoder:
             self._add_candles(kind, text, batch)
         elif kind == "update":
             self._add_events(text, batch)
-        elif kind in _NOTICES:
+        elif kind == "heartbeat":
             batch.control += 1
-            if (
-                kind == "heartbeat"
-                and not isinstance(other.timestamp, UnsetType)
-                and other.timestamp > 10**12
-            ):
+            # Version 1 has none.
+            if not isinstance(other.timestamp, UnsetType):
                 batch.clock_ns = max(batch.clock_ns, epoch_ns(other.timestamp))
         elif other.result == "error":
             batch.control += 1

@@ -99,9 +99,9 @@ _other = typed(_Other)
 
 _TRADE = '{"feed":"trade",'
 _CHANGE = '{"feed":"book",'
-_EVENTS = frozenset({"info", "subscribed", "unsubscribed", "alert", "error", "challenge", "pong"})
-_REPLIES = frozenset({"subscribed", "unsubscribed", "alert", "error"})
-_FAILURES = frozenset({"alert", "error"})
+_SAID = frozenset({"info", "challenge"})
+_DONE = frozenset({"subscribed", "unsubscribed"})
+_FAILED = frozenset({"alert", "error", "subscribed_failed", "unsubscribed_failed"})
 _NOTICES = frozenset({"heartbeat"})
 
 
@@ -200,9 +200,10 @@ def _add_ticker(text: str, batch: Batch) -> None:
 
 
 def _add_event(other: _Other, batch: Batch) -> None:
-    if other.event not in _EVENTS:
+    if other.event in _FAILED:
+        batch.replies.append(Reply(0, False, reply_text(other.message)))
+    elif other.event in _DONE:
+        batch.replies.append(Reply(0, True))
+    elif other.event not in _SAID:
         raise UnusableError("unknown event")
     batch.control += 1
-    if other.event in _REPLIES:
-        failed = other.event in _FAILURES
-        batch.replies.append(Reply(0, not failed, reply_text(other.message) if failed else ""))

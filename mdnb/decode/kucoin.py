@@ -78,9 +78,9 @@ class _TradeFrame(msgspec.Struct, gc=False):
 
 
 class _Ticker(msgspec.Struct, gc=False):
-    bestBid: Price | None = None
+    bestBid: Price | None
+    bestAsk: Price | None
     bestBidSize: Size | None = None
-    bestAsk: Price | None = None
     bestAskSize: Size | None = None
     time: Identifier = 0
     Time: Identifier = 0
@@ -118,8 +118,8 @@ class _Best(msgspec.Struct, gc=False):
 
 class _Statistics(msgspec.Struct, gc=False):
     symbol: Symbol
-    buy: Price | None = None
-    sell: Price | None = None
+    buy: Price | None
+    sell: Price | None
     bidSize: Size | None = None
     askSize: Size | None = None
     datetime: Identifier = 0

@@ -194,7 +194,8 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
     status = error.response.status_code
     if status not in _RETRIED_STATUS:
         hint = _HINTS.get(status) or _HINTS.get(status // 100, "")
-        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint}") from error
+        # From nothing: where the error arose the whole address is in variables, which tracebacks show.
+        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint}") from None
     return after(error.response.headers.get("Retry-After")), f"HTTP {status}"
 
 

@@ -87,9 +87,11 @@ CASES: list[Case] = [
         [
             "pong",
             frame(event="subscribe", arg={"instType": "SPOT", "channel": "trade", "instId": "AB"}),
+            frame(event="unsubscribe", arg={"instType": "SPOT", "channel": "trade", "instId": "AB"}),
+            frame(event="login", code=0, msg=""),
             frame(event="error", code=30001, msg="instId:Q doesn't exist", op="subscribe"),
         ],
-        {"replies": [(0, True, ""), (0, False, "instId:Q doesn't exist")], "control": 3},
+        {"replies": [*[(0, True, "")] * 3, (0, False, "instId:Q doesn't exist")], "control": 5},
     ),
     # Version 1: its trades are arrays without an id, the newest first.
     (

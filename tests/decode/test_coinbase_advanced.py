@@ -181,6 +181,14 @@ CASES: list[Case] = [
         {"replies": [(0, True, ""), (0, False, "no: why")], "control": 2, "clock": SENT_NS},
     ),
     ([frame(type="error", message="no")], {"replies": [(0, False, "no")], "control": 1}),
+    # What an event has under another name may be of a kind that nobody knows.
+    *(
+        (
+            [sent(channel, {"type": "update", "news": [{}]})],
+            {"malformed": ["wrong shape at $.events[0]"]},
+        )
+        for channel in ("market_trades", "ticker", "candles", "l2_data")
+    ),
     ([sent("gossip", {})], {"malformed": ["unknown channel"]}),
     ([frame(type="gossip")], {"malformed": ["unknown message"]}),
     (

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from mdnb import venue_fields
-from mdnb.decode import fields
+from mdnb.decode import decoder, fields
 from mdnb.rows import Batch, TradeRow
+from tests.venues.recordings import samples
 
 LAST_NS = 9_214_646_399 * 10**9
 
@@ -116,3 +117,24 @@ def test_trades_that_are_listed_the_newest_first_are_turned() -> None:
     assert fields.oldest_first(pairs((9, 5), (9, 4))) == pairs((9, 4), (9, 5))
     assert fields.oldest_first(pairs((9, -1), (9, -1))) == pairs((9, -1), (9, -1))
     assert fields.oldest_first([]) == []
+
+
+@pytest.mark.parametrize("dialect", sorted({s["dialect"] for s in samples() if s["kind"] == "trades"}))
+def test_a_trade_as_its_venue_writes_it_is_not_read_a_second_time(
+    dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    look = fields.refuse_duplicates
+
+    def counted(text: str) -> None:
+        looks.append(text)
+        look(text)
+
+    monkeypatch.setattr(fields, "refuse_duplicates", counted)
+    trades = [s["frame"] for s in samples() if (s["dialect"], s["kind"]) == (dialect, "trades")]
+    again = []
+    for frame in trades:
+        looks.clear()
+        assert decoder(dialect).feed([frame]).trades
+        again.append(len(looks))
+    assert min(again) == 0

@@ -111,12 +111,18 @@ CASES: list[Case] = [
     (
         [
             frame(event="subscribed", feed="trade", product_ids=["PI_A"]),
+            frame(event="unsubscribed", feed="trade", product_ids=["PI_A"]),
+            frame(event="challenge", message="a"),
+            frame(event="subscribed_failed", feed="trade", product_ids=["PI_B"]),
             frame(event="error", message="Invalid product id"),
             frame(event="alert", message="Bad websocket message"),
         ],
         {
-            "replies": [(0, True, ""), (0, False, "Invalid product id"), (0, False, "Bad websocket message")],
-            "control": 3,
+            "replies": [
+                *[(0, True, ""), (0, True, ""), (0, False, "")],
+                *[(0, False, "Invalid product id"), (0, False, "Bad websocket message")],
+            ],
+            "control": 6,
         },
     ),
     ([frame(feed="gossip")], {"malformed": ["unknown feed"]}),

@@ -96,9 +96,10 @@ CASES: list[Case] = [
         ],
         {"quotes": {"A-B": [(NS, 1.0, 2.0, 3.0, 4.0)], "C-D": [(NS, 1.0, NAN, NAN, NAN)]}, "clock": NS},
     ),
-    ([message("/market/ticker:A-B", {"price": "2", "time": MS})], {"control": 1}),
+    ([message("/market/ticker:A-B", {"bestBid": None, "bestAsk": None, "time": MS})], {"control": 1}),
+    ([message("/market/ticker:A-B", {"price": "2", "time": MS})], {"malformed": ["wrong shape"]}),
     # What says that it is a ticker is no trade, whatever else it says.
-    ([message("/market/ticker:A-B", TRADE, "/market/match:A-B")], {"control": 1}),
+    ([message("/market/ticker:A-B", TRADE, "/market/match:A-B")], {"malformed": ["wrong shape"]}),
     (
         [
             message(
@@ -148,7 +149,27 @@ CASES: list[Case] = [
         ],
         {"quotes": {"A-B": [(NS, 1.0, NAN, 3.0, NAN)]}, "clock": NS},
     ),
-    ([message("/market/snapshot:A-B", {"data": {"symbol": "A-B", "buy": None}})], {"control": 1}),
+    (
+        [message("/market/snapshot:A-B", {"data": {"symbol": "A-B", "buy": None, "sell": None}})],
+        {"control": 1},
+    ),
+    # Without a time, or with it in capitals, as some messages have it.
+    (
+        [
+            message("/spotMarket/level2Depth5:A-B", {"asks": [], "bids": [["1", "2"]]}),
+            message("/spotMarket/level1:A-B", {"asks": ["3", "4"], "bids": ["1", "2"]}),
+            message("/market/snapshot:A-B", {"data": {"symbol": "A-B", "buy": 1, "sell": 3}}),
+            message("/market/ticker:A-B", {"bestBid": "1", "bestAsk": "3"}),
+        ],
+        {
+            "quotes": {"A-B": [(0, 1.0, 2.0, 3.0, 4.0), *[(0, 1.0, NAN, 3.0, NAN)] * 2]},
+            "depth": {"A-B": [(0, True, [(1.0, 2.0)], [])]},
+        },
+    ),
+    (
+        [message("/market/ticker:A-B", {"bestBid": "1", "bestAsk": "3", "Time": MS})],
+        {"quotes": {"A-B": [(NS, 1.0, NAN, 3.0, NAN)]}, "clock": NS},
+    ),
     # Open, close, high, low: no other venue's order.
     (
         [

@@ -49,7 +49,9 @@ def test_blanks_and_the_order_of_the_keys_make_no_other_venue_of_it(sample: dict
     assert signed_by(spaced) == [sample["dialect"]]
     if isinstance(message, dict):
         turned = json.dumps(dict(reversed(message.items())), separators=(",", ":"))
+        in_order = json.dumps(message, separators=(",", ":"), sort_keys=True)
         assert set(signed_by(turned)) <= {sample["dialect"]}
+        assert set(signed_by(in_order)) <= {sample["dialect"]}
 
 
 @pytest.mark.parametrize("name", RECORDINGS)

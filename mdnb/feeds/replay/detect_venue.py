@@ -104,7 +104,7 @@ VENUES = {
         _venue(
             "bitget",
             r"//[\w.-]*bitget\.",
-            r'"arg":\{"instType":"\w[^"]*","channel":"(?:trade|ticker|books\d*|candle\w+)"',
+            r'"arg":\{(?:"instType":"[^"]+",)?"channel":"(?:trade|ticker|books\d*|candle\w+)","instId":"\w+"',
             r'"instId":"([^"]+)"',
             r'"(?:price|lastPr)":"([\d.]+)"',
             r'"channel":"trade"',
@@ -149,7 +149,7 @@ VENUES = {
         _venue(
             "deribit",
             r"//[\w.-]*deribit\.",
-            r'^\{"jsonrpc":"2\.0","method":"subscription"',
+            r'"method":"subscription"',
             r'"instrument_name":"([^"]+)"',
             r'"(?:price|best_bid_price|last_price)":([\d.]+)',
             r'"channel":"trades\.',
@@ -167,7 +167,7 @@ VENUES = {
         _venue(
             "gemini",
             r"//[\w.-]*gemini\.",
-            r'^\{"type":"(?:l2_updates|trade","symbol|candles_\w+_updates)"|"socket_sequence":',
+            r'"type":"(?:l2_updates|candles_\w+_updates)"|"event_id":\d+|"socket_sequence":',
             r'"symbol":"([^"]+)"|^(?!.*"symbol":).*"socket_sequence":',
             r'"price":"([\d.]+)"',
             r'"type":"trade"',
@@ -185,7 +185,7 @@ VENUES = {
         _venue(
             "kraken",
             r"//[\w.-]*kraken\.com/v2",
-            r'^\{"(?:channel":"(?:heartbeat"\}|(?:trade|ohlc|book|ticker|status)","type":")|method":")',
+            r'^\{"(?:channel":"(?:heartbeat"\}|(?:trade|ohlc|book|ticker|status)","type":")|method":"(?:un)?subscribe")',
             r'"symbol":"([^"]+)"',
             r'"price":([\d.]+)',
             r'"channel":"trade"',
@@ -221,7 +221,7 @@ VENUES = {
         _venue(
             "okx",
             r"//[\w.-]*oke?x",
-            r'^\{"(?:event":"\w+",)?"?arg":\{"channel":"',
+            r'^\{"(?:event":"\w+",)?"?arg":\{"channel":"[^"]+","instId":"\w+-',
             r'"instId":"([^"]+)"',
             r'"(?:px|last)":"([\d.]+)"',
             r'"channel":"trades(?:-all)?","instId":"[^"]+"\},"data"',
