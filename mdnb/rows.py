@@ -7,21 +7,31 @@ thing that ``msgspec`` can decode into. All times are UTC epoch nanoseconds.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
 __all__ = [
+    "MARKS",
+    "NOT_LAST",
+    "NOT_RANGE",
+    "NOT_VOLUME",
     "BarRow",
     "Batch",
+    "BookSum",
+    "ContractChange",
     "Decoder",
     "DepthUpdate",
     "GonePiece",
     "Levels",
+    "MarkedTrade",
     "QuoteRow",
     "Reply",
+    "TradeChange",
     "TradeRow",
+    "marks_of",
     "shortened",
     "time_of",
     "trades_of_quotes",
@@ -37,9 +47,77 @@ TradeRow = tuple[int, float, float, int, int, int]
 ``trade_id`` is -1 where the venue gives none.
 """
 
+NOT_LAST, NOT_RANGE, NOT_VOLUME = 16, 32, 64
+"""What a trade does not count for, by its venue's rule: open and close, high and low, volume and count."""
+
+MARKS = NOT_LAST | NOT_RANGE | NOT_VOLUME
+
+
+class MarkedTrade(tuple[int, float, float, int, int, int]):  # noqa: SLOT001  # a tuple has no place for marks
+    """A `TradeRow` that does not count for all of its bar, such as an odd lot; it is equal to the plain one.
+
+    Trades that count in full are plain tuples, which cost nothing more where no venue marks any.
+
+    Attributes
+    ----------
+    marks
+        `NOT_LAST`, `NOT_RANGE` and `NOT_VOLUME`, added up.
+
+    Examples
+    --------
+    >>> odd_lot = MarkedTrade.of((5, 211.25, 40.0, 1, 0, 7), NOT_LAST | NOT_RANGE)
+    >>> odd_lot == (5, 211.25, 40.0, 1, 0, 7), odd_lot.marks, marks_of((5, 211.25, 40.0, 1, 0, 7))
+    (True, 48, 0)
+    """
+
+    marks: int
+
+    @classmethod
+    def of(cls, row: TradeRow, marks: int) -> MarkedTrade:
+        """Return a trade with marks."""
+        made = cls(row)
+        made.marks = marks
+        return made
+
+
+class TradeChange(NamedTuple):
+    """What a venue says later of a trade: it was busted, or it was another one.
+
+    Attributes
+    ----------
+    ts_ns
+        The venue's time of the message, UTC epoch nanoseconds.
+    trade_id, price, size
+        The trade as it was told; the id is -1 where the venue gives none.
+    row
+        What it is instead, its own time left as it was; None where it was cancelled.
+    """
+
+    ts_ns: int
+    trade_id: int
+    price: float
+    size: float
+    row: TradeRow | None = None
+
+
+class ContractChange(NamedTuple):
+    """A continuous symbol stands for another contract from an instant on (UTC epoch nanoseconds)."""
+
+    symbol: str
+    at_ns: int
+    old: str
+    new: str
+
+
 QuoteRow = tuple[int, float, float, float, float]
 """``(ts_ns, bid, bid_size, ask, ask_size)``; ``nan`` where a side is missing, ``ts_ns`` 0 where the venue
 gives no time."""
+
+
+def marks_of(row: TradeRow | QuoteRow) -> int:
+    """Return what a trade does not count for; 0 where it counts in full."""
+    return row.marks if isinstance(row, MarkedTrade) else 0
+
 
 BarRow = tuple[int, float, float, float, float, float, int, float]
 """``(start_ns, open, high, low, close, volume, tick_count, turnover)``; turnover is the sum of price x size,
@@ -48,6 +126,9 @@ BarRow = tuple[int, float, float, float, float, float, int, float]
 
 Levels = Sequence[tuple[float, float]]
 """Levels of one side of an order book, ``(price, size)``, best first."""
+
+BookSum = Callable[[Levels, Levels], int]
+"""What a venue's checksum is of bids and asks."""
 
 
 class GonePiece(NamedTuple):
@@ -103,6 +184,9 @@ class Reply(msgspec.Struct):
     payload: dict[str, Any] = {}
 
 
+_NO_CHANGES: Mapping[str, list[TradeChange]] = MappingProxyType({})
+
+
 class Batch:
     """Everything read from the socket at once, decoded.
 
@@ -112,6 +196,12 @@ class Batch:
         Rows in arrival order, by symbol.
     bars
         The feed's own bars, by ``(symbol, timeframe name)``: ``(row, closed)``.
+    changes
+        Trades that were corrected or cancelled, by symbol; they count after the trades. See `change`.
+    rolls
+        Of a recording: symbols that stand for another contract behind this, see `ContractChange`.
+    is_marked
+        Whether a `MarkedTrade` may be among the trades.
     replies
         Answers to our requests.
     frames
@@ -132,15 +222,18 @@ class Batch:
 
     __slots__ = (
         "bars",
+        "changes",
         "clock_ns",
         "control",
         "depth",
         "ended",
         "frames",
+        "is_marked",
         "last_malformed",
         "malformed",
         "quotes",
         "replies",
+        "rolls",
         "speed",
         "trades",
     )
@@ -150,6 +243,10 @@ class Batch:
         self.quotes: dict[str, list[QuoteRow]] = {}
         self.depth: dict[str, list[DepthUpdate]] = {}
         self.bars: dict[tuple[str, str], list[tuple[BarRow, bool]]] = {}
+        # Few venues change trades: a mapping of its own is made for those.
+        self.changes: Mapping[str, list[TradeChange]] = _NO_CHANGES
+        self.is_marked = False
+        self.rolls: Sequence[ContractChange] = ()
         self.replies: list[Reply] = []
         self.frames = 0
         self.control = 0
@@ -158,6 +255,14 @@ class Batch:
         self.clock_ns = 0
         self.speed = 0.0
         self.ended = False
+
+    def change(self, symbol: str, change: TradeChange) -> None:
+        """Append a correction or a cancellation."""
+        if self.changes is _NO_CHANGES:
+            self.changes = {}
+        assert isinstance(self.changes, dict)
+        self.changes.setdefault(symbol, []).append(change)
+        self.is_marked |= isinstance(change.row, MarkedTrade)
 
     def refuse(self, reason: str, frame: object) -> None:
         """Count a frame or record that was refused, and keep it."""

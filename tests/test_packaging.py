@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 # Imported, but brought by a dependency that cannot do without it.
 _BROUGHT = {"IPython": "ipywidgets", "traitlets": "ipywidgets", "comm": "ipywidgets"}
 # Used where it happens to be installed, and the code says what happens where it is not.
-_OPTIONAL = {"nest_asyncio2", "ipykernel"}
+_OPTIONAL = {"nest_asyncio2", "ipykernel", "openpyxl"}
 # Measured against, and asked, in environments of their own.
 _PEERS = {ROOT / "tests" / "benchmarks", ROOT / "tests" / "venues" / "clients"}
 
@@ -115,7 +115,8 @@ def _group(project: dict[str, Any], name: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("folder", ["mdnb", "tests"])
 def test_everything_imported_is_asked_for(folder: str, project: dict[str, Any]) -> None:
-    asked = list(project["project"]["dependencies"])
+    extras = project["project"]["optional-dependencies"].values()
+    asked = [*project["project"]["dependencies"], *(text for extra in extras for text in extra)]
     for group in ["demo"] if folder == "mdnb" else ["dev", "mutants"]:
         asked += _group(project, group)
     asked_names = {canonicalize_name(Requirement(text).name) for text in asked}

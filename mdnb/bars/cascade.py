@@ -9,6 +9,7 @@ same bars however they are cut into batches.
 from __future__ import annotations
 
 import collections
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,11 @@ from mdnb.bars.add_timeframe import fill_from_parent, put_below, put_between
 from mdnb.bars.bars_from_arrays import bars_of, fold_down, group_starts
 from mdnb.bars.closing import ClosingTime
 from mdnb.bars.late import amend_bars
+from mdnb.bars.marked import Unpriced, bar_with, volume_piece
 from mdnb.bars.node import BarLog, Node, OnClosed, fold_rows
-from mdnb.bars.refold import ChangedBars, OneBar, Piece, closed_rows, is_gone, put_closed
+from mdnb.bars.refold import ChangedBars, OneBar, Piece, closed_rows, held_bar, is_gone, put_closed
 from mdnb.bars.tree import parents
-from mdnb.rows import BarRow, GonePiece, TradeRow
+from mdnb.rows import MARKS, BarRow, GonePiece, MarkedTrade, TradeRow
 from mdnb.sessions import Sessions
 from mdnb.timeframes import Grid, Timeframe
 
@@ -35,6 +37,10 @@ _NO_START = 2**63 - 1
 _ARRAY_CHUNK = 65_536
 _ANY_LATENESS = 2**62
 _LATE_KEPT = 64
+
+
+def _is_marked(row: TradeRow) -> bool:
+    return isinstance(row, MarkedTrade)
 
 
 class Cascade:
@@ -73,6 +79,10 @@ class Cascade:
         ``(node, row)`` of closed bars that changed, until the caller clears the list.
     gone
         ``(node, piece)`` of what is new in closed bars that left memory, until the caller clears the list.
+    has_marks
+        Whether trades come that do not count in full: set by who gives them.
+    unpriced
+        Of these the ones that are in no bar.
     came_late
         Of the newest trades whose bar was over: when each was made, and when the newest trade before it was.
 
@@ -85,6 +95,32 @@ class Cascade:
     >>> len(cascade.node("1min").log), len(cascade.node("5min").log)
     (5, 1)
     """
+
+    # Of a thousand symbols each line of memory that a trade touches has to be fetched: the fewer, the better.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_fill",
+        "_make_log",
+        "_nodes",
+        "_on_closed",
+        "_settled",
+        "amended",
+        "amended_count",
+        "came_late",
+        "closing",
+        "gone",
+        "has_marks",
+        "late_dropped",
+        "max_lateness_ns",
+        "newest_ns",
+        "out_of_order",
+        "outside_session",
+        "refused",
+        "root",
+        "sessions",
+        "unpriced",
+    )
 
     def __init__(
         self,
@@ -103,6 +139,8 @@ class Cascade:
         self.outside_session = 0
         self.amended_count = 0
         self.out_of_order = 0
+        self.has_marks = False
+        self.unpriced = Unpriced()
         self.closing = ClosingTime()
         self.refused: list[TradeRow] = []
         self.amended: list[tuple[Node, BarRow]] = []
@@ -158,7 +196,23 @@ class Cascade:
         for node in self._nodes.values():
             node.fill = fill and not node.hidden
 
-    def add(self, timeframe: Timeframe, ticks: Callable[[], tuple[Sequence[TradeRow], bool]]) -> Node:
+    def feeder(self, timeframe: Timeframe) -> Node | None:
+        """Return what a timeframe would be made of if it was added; None where that is not there yet."""
+        wanted = [node.grid.timeframe for node in self._nodes.values()]
+        parent = parents([*wanted, timeframe], self.sessions)[timeframe]
+        return None if parent is None or timeframe.name in self._nodes else self._nodes.get(parent.name)
+
+    @property
+    def fills(self) -> bool:
+        """Whether intervals without a trade get flat bars."""
+        return self._fill
+
+    def add(
+        self,
+        timeframe: Timeframe,
+        ticks: Callable[[], tuple[Sequence[TradeRow], bool]],
+        begin: Callable[[Node], None] | None = None,
+    ) -> Node:
         """Add a timeframe, its past bars built from the bars or trades held.
 
         Parameters
@@ -168,6 +222,8 @@ class Cascade:
         ticks
             Gives the trades held, in arrival order, and whether these are all there ever were; asked only
             when the new timeframe is finer than, or does not nest on, the finest one.
+        begin
+            Puts into the new node what is older than the bars held of the one that feeds it.
         """
         if timeframe.name in self._nodes:
             node = self._nodes[timeframe.name]
@@ -181,6 +237,12 @@ class Cascade:
             self._new_root(root, *ticks(), hidden=root != timeframe)
         if timeframe.name not in self._nodes:
             node = self._attach(timeframe, tree[timeframe], hidden=False)
+            if begin is not None:
+                try:
+                    begin(node)
+                except BaseException:
+                    self.remove(node.name)
+                    raise
             fill_from_parent(node, self._settled)
             self._fill_past(node)
         return self._nodes[timeframe.name]
@@ -236,6 +298,7 @@ class Cascade:
         self, timeframe: Timeframe, ticks: Sequence[TradeRow], complete: bool, *, hidden: bool
     ) -> None:
         scratch = Cascade([timeframe], self.sessions, self._make_log, max_lateness_ns=_ANY_LATENESS)
+        scratch.has_marks = self.has_marks
         scratch.push_rows(ticks)
         # What a timer has closed is closed in the new root too: folded once more it would be a second bar.
         scratch.close_until(self._settled)
@@ -266,6 +329,20 @@ class Cascade:
 
     def push_rows(self, rows: Sequence[TradeRow]) -> None:
         """Take trades in arrival order; the live way, for batches of any length."""
+        if self.has_marks:
+            for is_marked, run in itertools.groupby(rows, key=_is_marked):
+                if is_marked:
+                    for row in run:
+                        assert isinstance(row, MarkedTrade)
+                        self._take_marked(row)
+                else:
+                    self._push_plain(list(run))
+        else:
+            self._push_plain(rows)
+        if self.closing.follows_trades:
+            self.closing.see(self.newest_ns)
+
+    def _push_plain(self, rows: Sequence[TradeRow]) -> None:
         root = self.root
         newest, edge = self.newest_ns, root.edge
         high, low, close = root.high, root.low, root.close
@@ -293,8 +370,6 @@ class Cascade:
         root.high, root.low, root.close = high, low, close
         root.volume, root.count, root.turnover = volume, count, turnover
         self.newest_ns = newest
-        if self.closing.follows_trades:
-            self.closing.see(newest)
 
     def push_inside(self, rows: Sequence[TradeRow]) -> None:
         """Take trades that are in order and inside the bar that is open, as whoever calls this has looked."""
@@ -346,25 +421,99 @@ class Cascade:
         root.count = count
         root.turnover = price * size
         self.newest_ns = max(self.newest_ns, ts_ns)
+        if self.has_marks:
+            self._add_unpriced(span[0])
+
+    def _add_unpriced(self, start_ns: int) -> None:
+        """Add the volume of trades that have waited for the bar that begins now."""
+        root = self.root
+        for row in self.unpriced.take(start_ns):
+            volume, count, turnover = volume_piece(row)
+            root.volume += volume
+            root.count += count
+            root.turnover += turnover
+
+    def _take_marked(self, row: MarkedTrade) -> None:
+        """Take a trade that does not count in full."""
+        ts_ns, root = row[0], self.root
+        if not _NEVER < ts_ns < _NO_START:
+            raise ValueError(f"a trade has the time {ts_ns}, which is no time in nanoseconds since 1970")
+        span = root.grid.span(ts_ns)
+        if span is None:
+            self.outside_session += 1
+            self.refused.append(row)
+            return
+        self.closing.see(ts_ns)
+        if row.marks == MARKS:
+            self.unpriced.keep(span[0], row)
+            return
+        self.out_of_order += ts_ns < self.newest_ns
+        if span[1] <= self._settled or span[1] <= root.start < _NO_START:
+            self._late_marked(row, span)
+            return
+        if root.start != span[0]:
+            self.close_until(ts_ns)
+            if self._fill:
+                self.fill_until(ts_ns)
+        self.newest_ns = max(self.newest_ns, ts_ns)
+        made = bar_with(root.as_row(), row, span[0])
+        if made is None:
+            self.unpriced.keep(span[0], row)
+        elif root.is_open:
+            root.take(made, span)
+        else:
+            root.begin(span, made[1], ts_ns)
+            root.take(made, span)
+            self._add_unpriced(span[0])
+
+    def _late_marked(self, row: MarkedTrade, span: tuple[int, int]) -> None:
+        if self._is_too_late(row, span):
+            self.late_dropped += 1
+            self.refused.append(row)
+            return
+        if row[0] < self.newest_ns:
+            self.came_late.append((row[0], self.newest_ns))
+        self.newest_ns = max(self.newest_ns, row[0])
+        before = held_bar(self.root, span[0])
+        made = bar_with(before, row, span[0])
+        if made is None:
+            self.unpriced.keep(span[0], row)
+        elif before is None:
+            self.note(amend_bars(self.root, self._with_unpriced(made), span[1], self._settled), 1)
+        else:
+            self.replace(made, before)
+
+    def _with_unpriced(self, piece: BarRow) -> BarRow:
+        """Return new trades of a bar, as a bar, with those that have waited for its price."""
+        if not self.has_marks or held_bar(self.root, piece[0]) is not None:
+            return piece
+        made = piece
+        for row in self.unpriced.take(piece[0]):
+            made = bar_with(made, row, piece[0]) or made
+        return made
+
+    def _is_too_late(self, row: TradeRow, span: tuple[int, int]) -> bool:
+        # The bar of the newest trade is never too old, whether or not a timer closed it in between.
+        old = self.newest_ns - row[0] > self.max_lateness_ns and self.newest_ns >= span[1]
+        is_known_late = row[0] < self.newest_ns and self.max_lateness_ns < _ANY_LATENESS
+        return old or (is_known_late and is_gone(self.root.log, span[0]))
 
     def _late(self, row: TradeRow, span: tuple[int, int]) -> None:
         ts_ns, price, size, count, _, _ = row
-        # The bar of the newest trade is never too old, whether or not a timer closed it in between.
-        old = self.newest_ns - ts_ns > self.max_lateness_ns and self.newest_ns >= span[1]
         newest = self.newest_ns if ts_ns >= self.newest_ns else None
-        gone = newest is None and self.max_lateness_ns < _ANY_LATENESS and is_gone(self.root.log, span[0])
-        if old or gone:
+        if self._is_too_late(row, span):
             self.late_dropped += 1
             self.refused.append(row)
             return
         if newest is None:
             self.came_late.append((ts_ns, self.newest_ns))
         self.newest_ns = max(self.newest_ns, ts_ns)
-        piece = (span[0], price, price, price, price, size, count, price * size)
+        piece = self._with_unpriced((span[0], price, price, price, price, size, count, price * size))
         self.note(amend_bars(self.root, piece, span[1], self._settled, newest), 1)
 
     def amend(self, piece: BarRow) -> None:
         """Merge a piece into the closed root bar that starts with it, and into every coarser bar."""
+        piece = self._with_unpriced(piece)
         span = self.root.grid.span(piece[0])
         assert span is not None
         self.note(amend_bars(self.root, piece, span[1], self._settled), 1)

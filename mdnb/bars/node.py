@@ -52,6 +52,10 @@ class BarLog(Protocol):
         """Overwrite the bar at a position."""
         ...
 
+    def remove(self, at: int) -> None:
+        """Take the bar at a position out; what it was stays known as of before."""
+        ...
+
     def replace_from(self, at: int, rows: Sequence[BarRow], flags: int, closed_ns: int) -> None:
         """Hold other bars instead of those at a position and behind it, closed at an instant."""
         ...

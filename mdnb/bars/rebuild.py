@@ -47,6 +47,8 @@ def rebuild_bars(cascade: Cascade, pieces: Sequence[Piece], ticks: TickBars | No
     found = [(span, piece) for span, piece in zip(spans, pieces, strict=True) if span is not None]
     closed = [piece for span, piece in found if span[1] <= cascade.settled_ns]
     cascade.note(put_closed(root, closed, cascade.settled_ns, ticks), len(closed))
+    for piece in closed if cascade.has_marks else ():
+        cascade.unpriced.take(piece.row[0])
     for span, piece in found[len(closed) :]:
         row = whole_bar(root, piece, span, ticks)
         # It may not have begun yet: then the bar before it is still open.
@@ -54,6 +56,8 @@ def rebuild_bars(cascade: Cascade, pieces: Sequence[Piece], ticks: TickBars | No
         if not root.is_open:
             root.begin(span, row[1], span[0])
         root.take(row, span)
+        if cascade.has_marks:
+            cascade.unpriced.take(span[0])
         cascade.see(span[0])
 
 

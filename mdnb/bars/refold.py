@@ -18,10 +18,13 @@ __all__ = [
     "OneBar",
     "Piece",
     "TickBars",
+    "bar_of_ticks",
     "closed_rows",
+    "held_bar",
     "is_gone",
     "put_closed",
     "spans_of",
+    "starts_held",
     "whole_bar",
 ]
 
@@ -215,18 +218,17 @@ def _coarse_row(
     """Return a coarser bar with what is new in it, from the finer ones, the trades, or what it was."""
     assert node.parent is not None
     finer = node.parent.log
-    # In this order: asked for its bars, a log drives out those beyond its limit.
-    if _first_start(finer) <= span[0] or finer.evicted == 0:
+    if starts_held(finer, span[0]):
         rows = closed_rows(finer, *span)
         if rows:
             return fold_rows(rows, span[0])
-    made = _of_ticks(node, span[0], end_ns, ticks)
+    made = bar_of_ticks(node, span[0], end_ns, ticks)
     if made is not None and made[6] == piece.row[6] + (0 if held is None else held[6]):
         return made
     return _joined(node, held, piece, span)
 
 
-def _of_ticks(node: Node, start_ns: int, end_ns: int, ticks: TickBars | None) -> BarRow | None:
+def bar_of_ticks(node: Node, start_ns: int, end_ns: int, ticks: TickBars | None) -> BarRow | None:
     """Return a bar made of the trades held, folded from finer to coarser as any; None without them."""
     rows = [] if ticks is None else ticks.bars(start_ns, end_ns)
     path: list[Node] = []
@@ -272,7 +274,7 @@ def _gone(node: Node, piece: Piece, span: _Span, ticks: TickBars | None) -> Gone
         piece.row[1] if piece.opens(span) else None,
         close,
         piece.is_all(span),
-        _of_ticks(node, *span, ticks),
+        bar_of_ticks(node, *span, ticks),
     )
 
 
@@ -283,6 +285,13 @@ def _held(node: Node, start_ns: int) -> BarRow | None:
         return None
     row, flags = node.log.row(at)
     return row if row[0] == start_ns and not flags & 1 else None
+
+
+def held_bar(root: Node, start_ns: int) -> BarRow | None:
+    """Return the bar of a timeframe that starts then, open or closed; None without one, or a flat one."""
+    if root.is_open and root.start == start_ns:
+        return root.as_row()
+    return _held(root, start_ns)
 
 
 def closed_rows(log: BarLog, start_ns: int, end_ns: int) -> list[BarRow]:
@@ -303,6 +312,12 @@ def is_gone(log: BarLog, start_ns: int) -> bool:
     """Return whether a bar that starts then has left memory."""
     # In this order: asked for its bars, a log drives out those beyond its limit.
     return start_ns < _first_start(log) and log.evicted > 0
+
+
+def starts_held(log: BarLog, start_ns: int) -> bool:
+    """Return whether all closed bars since an instant are in memory."""
+    # In this order: asked for its bars, a log drives out those beyond its limit.
+    return _first_start(log) <= start_ns or log.evicted == 0
 
 
 def _first_start(log: BarLog) -> int:

@@ -7,12 +7,14 @@ Sources: docs.alpaca.markets (WebSocket stream; real-time stock data), checked o
 * Nothing says which side took: it is 0. A price of zero in a quote is a side without an order.
 * A trade's number ``i`` is its exchange's own: on one exchange it is another one for each trade, and those of
   two exchanges may be alike. The stream of tests gives all of its trades the same.
-* All trades are taken, whatever their conditions ``c``: rows have no place for them. Alpaca's bars are made
-  without some (odd lots, late reports, average prices), and are not those of all trades.
+* Conditions ``c`` say of some trades that they do not count for a bar's prices (odd lots, late reports,
+  average prices) or for nothing at all: these are marked by `mdnb.sale_conditions`, as Alpaca's own bars are
+  made.
 * A bar ``b`` is closed when it comes; ``u`` is one of before with late trades, and takes its place. Its
   turnover is unknown (vwap is rounded).
-* Corrections ``c`` and cancellations ``x`` of trades are counted as control: rows have no place for them, so
-  that the trade stays as it was. So are daily bars, halts, price bands and imbalances.
+* Corrections ``c`` and cancellations ``x`` name a trade by its id, price and size. Whether their time is the
+  trade's or the message's is not said: it is taken for the message's.
+* Daily bars, halts, price bands and imbalances are counted as control.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from mdnb.decode.fields import (
     refuse_duplicates,
     reply_text,
 )
-from mdnb.rows import Batch, Reply
+from mdnb.rows import Batch, MarkedTrade, Reply, TradeChange, TradeRow
+from mdnb.sale_conditions import sale_marks
 from mdnb.venue_fields import Identifier, Price, Size, Symbol, UnusableError, iso_ns, typed
 
 __all__ = ["Decoder"]
@@ -46,6 +49,29 @@ class _Trade(msgspec.Struct, tag="t", tag_field="T", gc=False):
     s: Size
     t: str
     i: Identifier = -1
+    c: tuple[str, ...] | None = None
+    z: str = ""
+
+
+class _Correction(msgspec.Struct, tag="c", tag_field="T", gc=False):
+    S: Symbol
+    oi: Identifier
+    op: Price
+    os: Size
+    ci: Identifier
+    cp: Price
+    cs: Size
+    t: str
+    cc: tuple[str, ...] | None = None
+    z: str = ""
+
+
+class _Cancellation(msgspec.Struct, tag="x", tag_field="T", gc=False):
+    S: Symbol
+    i: Identifier
+    p: Price
+    s: Size
+    t: str
 
 
 class _Quote(msgspec.Struct, tag="q", tag_field="T", gc=False):
@@ -79,7 +105,7 @@ class _Other(msgspec.Struct, gc=False):
     t: str = ""
 
 
-_Data = _Trade | _Quote | _Bar | _UpdatedBar
+_Data = _Trade | _Quote | _Bar | _UpdatedBar | _Correction | _Cancellation
 
 _data = typed(list[_Data])
 _datum: Callable[[str], _Data] = msgspec.json.Decoder(_Data, strict=False).decode
@@ -87,9 +113,16 @@ _other = typed(_Other)
 _records = typed(list[msgspec.Raw])
 
 # The colons of a message as it is documented, with those of its time.
-_COLONS: dict[type, int] = {_Trade: 11, _Quote: 13, _Bar: 12, _UpdatedBar: 12}
-# Corrections, cancellations, daily bars, halts, price bands, imbalances; the greeting; what is subscribed.
-_NOTICES = frozenset({"c", "x", "d", "s", "l", "i", "success", "subscription", "error"})
+_COLONS: dict[type, int] = {
+    _Trade: 11,
+    _Quote: 13,
+    _Bar: 12,
+    _UpdatedBar: 12,
+    _Correction: 15,
+    _Cancellation: 11,
+}
+# Daily bars, halts, price bands, imbalances; the greeting; what is subscribed.
+_NOTICES = frozenset({"d", "s", "l", "i", "success", "subscription", "error"})
 
 
 class Decoder:
@@ -141,7 +174,7 @@ def _message(text: str, batch: Batch) -> None:
     if other.T in _NOTICES:
         _add_notice(other, batch)
         return
-    if other.T not in ("t", "q", "b", "u"):
+    if other.T not in ("t", "q", "b", "u", "c", "x"):
         raise UnusableError("unknown message")
     message = _datum(text)
     _HANDLERS[type(message)](batch, message.S, _row(message))
@@ -150,7 +183,16 @@ def _message(text: str, batch: Batch) -> None:
 def _row(message: _Data) -> Any:
     ns = iso_ns(message.t)
     if isinstance(message, _Trade):
-        return ns, message.p, message.s, 1, 0, message.i
+        row = ns, message.p, message.s, 1, 0, message.i
+        marks = sale_marks(message.z, message.c) if message.c else 0
+        return MarkedTrade.of(row, marks) if marks else row
+    if isinstance(message, _Correction):
+        now: TradeRow = ns, message.cp, message.cs, 1, 0, message.ci
+        marks = sale_marks(message.z, message.cc) if message.cc else 0
+        now = MarkedTrade.of(now, marks) if marks else now
+        return TradeChange(ns, message.oi, message.op, message.os, now)
+    if isinstance(message, _Cancellation):
+        return TradeChange(ns, message.i, message.p, message.s)
     if isinstance(message, _Quote):
         return ns, *_side(message.bp, message.bs), *_side(message.ap, message.as_)
     return ns, message.o, message.h, message.low, message.c, message.v, message.n, _NAN
@@ -164,8 +206,20 @@ def _add_minute(batch: Batch, symbol: str, row: Any) -> None:
     add_bar(batch, symbol, "1min", row, True)
 
 
+def _add_trade(batch: Batch, symbol: str, row: TradeRow) -> None:
+    batch.is_marked |= isinstance(row, MarkedTrade)
+    add_trade(batch, symbol, row)
+
+
+def _add_change(batch: Batch, symbol: str, change: TradeChange) -> None:
+    batch.change(symbol, change)
+    batch.clock_ns = max(batch.clock_ns, change.ts_ns)
+
+
 _HANDLERS: dict[type, Callable[[Batch, str, Any], None]] = {
-    _Trade: add_trade,
+    _Trade: _add_trade,
+    _Correction: _add_change,
+    _Cancellation: _add_change,
     _Quote: add_quote,
     _Bar: _add_minute,
     _UpdatedBar: _add_minute,

@@ -34,6 +34,10 @@ from mdnb.venue_fields import Identifier, Price, Size, UnusableError, decimal_ns
 __all__ = ["Decoder"]
 
 
+_MOST_DIGITS = 10
+"""Of 32 bits."""
+
+
 class _Trade(msgspec.Struct, gc=False, array_like=True):
     price: Price
     size: Size
@@ -205,7 +209,7 @@ def _add_book(symbol: str, text: str, payload: str, batch: Batch) -> None:
     parts = _book(f"[{payload}]")
     bids: list[_Level] = []
     asks: list[_Level] = []
-    snapshot, keys = False, 0
+    snapshot, keys, checksum = False, 0, -1
     for part in parts:
         snapshot = snapshot or part.all_bids is not None or part.all_asks is not None
         for held, side in (
@@ -217,7 +221,9 @@ def _add_book(symbol: str, text: str, payload: str, batch: Batch) -> None:
             if held is not None:
                 side.extend(held)
                 keys += 1
-        keys += part.c is not None
+        if part.c is not None:
+            keys += 1
+            checksum = _sum_of(part.c)
     check_keys(text, keys)
     times = {level.time for level in bids} | {level.time for level in asks}
     update = DepthUpdate(
@@ -225,6 +231,13 @@ def _add_book(symbol: str, text: str, payload: str, batch: Batch) -> None:
         snapshot,
         [(level.price, level.size) for level in bids],
         [(level.price, level.size) for level in asks],
+        checksum=checksum,
     )
     batch.depth.setdefault(symbol, []).append(update)
     batch.clock_ns = max(batch.clock_ns, update.ts_ns)
+
+
+def _sum_of(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise UnusableError("a checksum that is no number")
+    return int(text)

@@ -6,12 +6,17 @@ Each frame is a JSON object whose ``e`` says what it is::
 
     {"e":"welcome","v":1,"t":market_ns,"speed":1.0,"venue":"sim"}
     {"e":"trades","s":"MNQ","r":[[ts_ns,price,size,count,side,trade_id],...]}
+    {"e":"marked","s":"MNQ","r":[[ts_ns,price,size,count,side,trade_id,marks],...]}
+    {"e":"changes","s":"MNQ","r":[[ts_ns,trade_id,price,size,[ts_ns,price,size,count,side,trade_id,marks]],...]}
     {"e":"quotes","s":"MNQ","r":[[ts_ns,bid,bid_size,ask,ask_size],...]}
     {"e":"depth","s":"MNQ","t":ts_ns,"snap":true,"b":[[price,size],...],"a":[[price,size],...]}
     {"e":"bars","s":"MNQ","tf":"1min","closed":true,"r":[[start_ns,o,h,l,c,v,n,turnover],...]}
     {"e":"clock","t":market_ns}
     {"e":"reply","id":7,"ok":true,...}
     {"e":"end","t":ts_ns}
+
+Marked trades are those that do not count for all of their bar, and in what, as `mdnb.rows.MARKS` has it.
+Changes are what is said later of trades: what each was, and what it is instead, null where it was cancelled.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ import msgspec
 from msgspec import Meta
 
 from mdnb.decode.fields import check_keys, frame_text, refused
-from mdnb.rows import Batch, DepthUpdate, Reply
+from mdnb.rows import MARKS, Batch, DepthUpdate, MarkedTrade, Reply, TradeChange, TradeRow
 from mdnb.venue_fields import Level, Price, Size, Symbol, UnusableError
 
 __all__ = ["PROTOCOL_VERSION", "Decoder"]
@@ -44,6 +49,20 @@ _NAN = float("nan")
 class _Trades(msgspec.Struct, tag="trades", tag_field="e", gc=False):
     s: Symbol
     r: Annotated[list[tuple[_Moment, Price, Price, _Trade, _Side, _Id]], _SOME]
+
+
+_Marks = Annotated[int, Meta(ge=0, le=MARKS)]
+_Marked = tuple[_Moment, Price, Price, _Trade, _Side, _Id, _Marks]
+
+
+class _MarkedTrades(msgspec.Struct, tag="marked", tag_field="e", gc=False):
+    s: Symbol
+    r: Annotated[list[_Marked], _SOME]
+
+
+class _Changes(msgspec.Struct, tag="changes", tag_field="e", gc=False):
+    s: Symbol
+    r: Annotated[list[tuple[_Moment, _Id, Price, Size, _Marked | None]], _SOME]
 
 
 class _Quotes(msgspec.Struct, tag="quotes", tag_field="e", gc=False):
@@ -87,11 +106,23 @@ class _Reply(msgspec.Struct, tag="reply", tag_field="e", gc=False):
     error: str = ""
 
 
-_decode = msgspec.json.Decoder(_Trades | _Quotes | _Depth | _Bars | _Clock | _Welcome | _End | _Reply).decode
+_decode = msgspec.json.Decoder(
+    _Trades | _MarkedTrades | _Changes | _Quotes | _Depth | _Bars | _Clock | _Welcome | _End | _Reply
+).decode
 _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 # The colons of a frame that has each of its keys once, and no other.
-_COLONS = {_Trades: 3, _Quotes: 3, _Depth: 6, _Bars: 5, _Clock: 2, _Welcome: 5, _End: 2}
+_COLONS = {
+    _Trades: 3,
+    _MarkedTrades: 3,
+    _Changes: 3,
+    _Quotes: 3,
+    _Depth: 6,
+    _Bars: 5,
+    _Clock: 2,
+    _Welcome: 5,
+    _End: 2,
+}
 
 
 class Decoder:
@@ -141,7 +172,7 @@ class Decoder:
 
 
 class _Rows(msgspec.Struct):
-    e: Literal["trades", "quotes", "bars"]
+    e: Literal["trades", "marked", "changes", "quotes", "bars"]
     r: list[msgspec.Raw]
 
 
@@ -184,6 +215,16 @@ def _take(message: Any, text: str, batch: Batch) -> None:
     elif kind is _Trades:
         batch.trades.setdefault(message.s, []).extend(message.r)
         _tell_time(batch, message.r[-1][0])
+    elif kind is _MarkedTrades:
+        marked = [_marked(row) for row in message.r]
+        batch.is_marked = True
+        batch.trades.setdefault(message.s, []).extend(marked)
+        _tell_time(batch, marked[-1][0])
+    elif kind is _Changes:
+        for ts_ns, number, price, size, now in message.r:
+            row = None if now is None else _marked(now)
+            batch.change(message.s, TradeChange(ts_ns, number, price, size, row))
+            _tell_time(batch, ts_ns)
     elif kind is _Depth:
         update = DepthUpdate(message.t, message.snap, message.b, message.a)
         batch.depth.setdefault(message.s, []).append(update)
@@ -200,6 +241,13 @@ def _take(message: Any, text: str, batch: Batch) -> None:
         batch.ended |= kind is _End
         batch.control += 1
         _tell_time(batch, message.t)
+
+
+def _marked(given: tuple[Any, ...]) -> TradeRow:
+    *row, marks = given
+    made: TradeRow = tuple(row)
+    marks &= MARKS
+    return MarkedTrade.of(made, marks) if marks else made
 
 
 def _tell_time(batch: Batch, ts_ns: int) -> None:

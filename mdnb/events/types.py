@@ -37,12 +37,14 @@ class EventType(enum.StrEnum):
     BARS_CLOSED                mapping       END of the bars              bars (name: `Bar`), end, closed_at,
                                                                           end_ns, closed_ns
     TICK_DATA                  `Tick`        of the trade                 price, size, side, trade_id, flag
+    TRADE_CHANGED              mapping       of the trade                 action, was, now, found
     QUOTE_UPDATE               `Quote`       of the quote                 bid, bid_size, ask, ask_size, mid
     MARKET_DEPTH_UPDATE        mapping       of the book                  best_bid, best_ask, spread, ...
     DATA_GAP                   mapping       end of the gap               gap_start, gap_end, state, ...
     DATA_QUALITY_ALERT         mapping       when it was found            alert_type, description, count,
                                                                           values
     CONNECTION_STATUS_CHANGED  mapping       when it changed              status, detail
+    ROLL                       mapping       from when on it holds        old, new, roll
     ALERT                      mapping       of the trade, or the event   alert, message, direction, price,
                                                                           trade_price, event
     =========================  ============  ===========================  ==================================
@@ -83,9 +85,19 @@ class EventType(enum.StrEnum):
     BAR_UPDATED = "bar_updated"
     """The forming bar moved; at most once a batch."""
     BAR_AMENDED = "bar_amended"
-    """A closed bar changed: a late trade, or an outlier that turned out to be a jump."""
+    """A closed bar changed: a late trade, an outlier that turned out to be a jump, or a trade that the venue
+    has cancelled or corrected. A bar that has lost its last trade is gone: its prices are ``nan`` here, and
+    its ``tick_count`` 0.
+    """
     TICK_DATA = "tick_data"
     """A trade."""
+    TRADE_CHANGED = "trade_changed"
+    """The venue has taken a trade back, or corrected it: the bars are as if it had come so.
+
+    ``action``: ``cancelled`` or ``corrected``; ``was``: the `Tick` as it came; ``now``: as it is now, None of
+    a cancelled one; ``found``: whether it was in memory. Where it was not its bar is asked for anew, if the
+    feed has a history, or marked ``partial``, and `DATA_QUALITY_ALERT` tells.
+    """
     QUOTE_UPDATE = "quote_update"
     """Best bid or ask changed."""
     MARKET_DEPTH_UPDATE = "market_depth_update"
@@ -112,6 +124,12 @@ class EventType(enum.StrEnum):
     """``status``: connecting, connected, disconnected, reconnecting, reconnected, stale or closed.
 
     ``detail``: the address, or why.
+    """
+    ROLL = "roll"
+    """A continuous symbol, such as ``MNQ``, stands for another contract from now on.
+
+    ``old``, ``new``: the contracts; ``roll``: the `mdnb.Roll`, whose prices may not be known yet. Prices are
+    not adjusted: the jump is no trade's, and neither misprint nor alert. Book and quote begin anew.
     """
     ALERT = "alert"
     """An alert fired, one that was set with ``live.alert(...)``.

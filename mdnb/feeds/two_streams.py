@@ -112,7 +112,8 @@ class TwoStreamFeed(VenueFeed):
 
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request on either connection."""
-        if reply.id > _FIRST_ID_OF_SECOND:
+        # A refusal without a number is whose request waits.
+        if reply.id > _FIRST_ID_OF_SECOND or not (reply.id or self._pending):
             self._second.on_reply(reply)
         else:
             super().on_reply(reply)

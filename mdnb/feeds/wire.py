@@ -8,7 +8,7 @@ import msgspec
 
 from mdnb.errors import FeedError
 from mdnb.feeds.connection import WebSocketFeed
-from mdnb.rows import BarRow, TradeRow
+from mdnb.rows import MARKS, BarRow, MarkedTrade, TradeRow
 from mdnb.timeframes import Timeframe
 
 __all__ = ["END_REASON", "PAGE_ROWS", "PROTOCOL_VERSION", "WireFeed"]
@@ -23,6 +23,8 @@ END_REASON = "end"
 """The reason of the close frame with which a server says that a recording is at its end."""
 
 _NAN = float("nan")
+
+_SomeTrade = tuple[int, float, float, int, int, int, int]
 
 
 class WireFeed(WebSocketFeed):
@@ -63,7 +65,7 @@ class WireFeed(WebSocketFeed):
         return bars
 
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
-        """Return the trades of ``[start_ns, end_ns)``, oldest first.
+        """Return the trades of ``[start_ns, end_ns)``, oldest first, as they are known now.
 
         Raises
         ------
@@ -105,6 +107,14 @@ def _bars(rows: list[Any]) -> list[BarRow]:
 
 def _trades(rows: list[Any]) -> list[TradeRow]:
     try:
+        if any(isinstance(row, list) and len(row) == 7 for row in rows):
+            return [_trade(row) for row in msgspec.convert(rows, list[_SomeTrade])]
         return msgspec.convert(rows, list[TradeRow])
     except msgspec.ValidationError as error:
         raise FeedError(f"the server's trades are not trades: {error}") from error
+
+
+def _trade(given: _SomeTrade) -> TradeRow:
+    # The seventh is what a trade does not count for, as in the stream's frames of marked trades.
+    row, marks = given[:6], given[6] & MARKS
+    return MarkedTrade.of(row, marks) if marks else row

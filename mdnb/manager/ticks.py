@@ -8,7 +8,7 @@ from mdnb.manager.forward import immediate
 from mdnb.runtime.live.records import tick_of
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import TickStatistics
-from mdnb.store.ticks import OUTLIER
+from mdnb.store.ticks import CANCELLED, OUTLIER, STATUS
 from mdnb.types import Tick
 
 __all__ = ["TickAccess"]
@@ -27,7 +27,8 @@ class TickAccess:
         """Return the newest trades in memory, oldest first.
 
         Each says by its ``flag`` whether it is in the bars: ``ok``, ``refused`` (too late, or outside the
-        sessions), ``outlier``, or ``waiting`` for those before it that an outage cost.
+        sessions), ``outlier``, ``waiting`` for those before it that an outage cost, ``cancelled`` or
+        ``corrected`` by the venue, or for what it counts by its sale conditions, such as ``volume_only``.
 
         Raises
         ------
@@ -43,13 +44,15 @@ class TickAccess:
         (5, True, 'ok')
         """
         engine = self._market.open()
-        instrument, tz = engine.instrument, engine.tz
         rows = engine.recent(whole_number("count", count)).tolist()
+        if engine.contracts:
+            return [engine.tick(tuple(row), flag) for *row, flag in rows]
+        instrument, tz = engine.instrument, engine.tz
         return [tick_of(row, instrument, tz, flag) for *row, flag in rows]
 
     @immediate
     async def get_tick_statistics(self, minutes: float | None = None) -> TickStatistics:
-        """Return statistics of the trades in memory.
+        """Return statistics of the trades in memory; those that the venue has cancelled are none.
 
         Parameters
         ----------
@@ -75,8 +78,9 @@ class TickAccess:
         rows = engine.recent(len(engine.ticks))
         if minutes is not None and len(rows):
             rows = rows[rows["ts_ns"] >= rows["ts_ns"].max() - int(minutes * _MINUTE_NS)]
-        good = rows[rows["flag"] != OUTLIER]
-        outliers = len(rows) - len(good)
+        status = rows["flag"] & STATUS
+        good = rows[(status != OUTLIER) & (status != CANCELLED)]
+        outliers = int((status == OUTLIER).sum())
         if not len(good):
             return TickStatistics(symbol=self._market.symbol, outliers=outliers)
         seconds = (int(good["ts_ns"].max()) - int(good["ts_ns"].min())) / 1e9

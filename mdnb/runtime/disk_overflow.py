@@ -153,6 +153,8 @@ async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None =
         When the disk does not take it; nothing is lost, the bars stay in memory.
     """
     stores = list(engine.overflow.values())
+    # Also where nothing is to be written yet: what leaves memory has to have a place.
+    await workers.map([overflow.segments.see_to_folder for overflow in stores])
     written = sum(await workers.map([overflow.flush for overflow in stores]))
     before = after = 0
     if engine.config.compression_enabled if compress is None else compress:

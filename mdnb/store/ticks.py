@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.rows import QuoteRow, TradeRow
+from mdnb.rows import MARKS, MarkedTrade, QuoteRow, TradeRow, marks_of
 from mdnb.store.buffers import allocate
 
 if TYPE_CHECKING:
@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "CANCELLED",
+    "CORRECTED",
     "IN_BARS",
     "OUTLIER",
     "QUOTE_DTYPE",
     "REFUSED",
+    "STATUS",
     "TICK_DTYPE",
     "TRADE_COLUMNS",
     "WAITING",
     "RowStore",
+    "counts_in_full",
+    "is_in_bars",
     "trade_rows",
 ]
 
@@ -35,6 +40,12 @@ OUTLIER = 2
 """Flag of a trade that is kept out of the bars as an outlier."""
 WAITING = 3
 """Flag of a trade that will be in the bars once those before it, which an outage cost, are there."""
+CANCELLED = 4
+"""Flag of a trade that the venue has taken back: it is in no bar."""
+STATUS = 7
+"""Mask of these flags; what else a trade's flag has are `mdnb.rows.MARKS`, and `CORRECTED`."""
+CORRECTED = 128
+"""Is added to the flag of a trade that was another one when it came."""
 
 TICK_DTYPE = np.dtype(
     [
@@ -48,7 +59,7 @@ TICK_DTYPE = np.dtype(
     ]
 )
 """A trade: UTC epoch nanoseconds, price, size, raw trades, taker side +1/-1/0, id or -1, and `IN_BARS` or
-why it is in none."""
+why it is in none, with what it does not count for."""
 
 TRADE_COLUMNS = ("ts_ns", "price", "size", "count", "side", "trade_id")
 """Those of `TICK_DTYPE` that are the trade itself, in the order of a `TradeRow`."""
@@ -62,15 +73,43 @@ _FIRST_CAPACITY = 4096
 _MOST_STAGED = 128
 
 
+def is_in_bars(flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which ticks are in the bars, as far as they count.
+
+    Examples
+    --------
+    >>> is_in_bars(np.array([IN_BARS, OUTLIER, IN_BARS | 48], dtype=np.uint8)).tolist()
+    [True, False, True]
+    """
+    found: NDArray[np.bool_] = (flags & STATUS) == IN_BARS
+    return found
+
+
+def counts_in_full(flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which ticks are in the bars with their price and volume.
+
+    Examples
+    --------
+    >>> counts_in_full(np.array([IN_BARS, OUTLIER, IN_BARS | 48], dtype=np.uint8)).tolist()
+    [True, False, False]
+    """
+    found: NDArray[np.bool_] = (flags & (STATUS | MARKS)) == IN_BARS
+    return found
+
+
 def trade_rows(held: NDArray[np.void]) -> list[TradeRow]:
-    """Return ticks as trades, whatever their flags.
+    """Return ticks as trades, whatever became of them; those that do not count in full are marked.
 
     Examples
     --------
     >>> trade_rows(np.array([(5, 9.0, 1.0, 1, -1, 7, IN_BARS)], dtype=TICK_DTYPE))
     [(5, 9.0, 1.0, 1, -1, 7)]
     """
-    return list(zip(*(held[name].tolist() for name in TRADE_COLUMNS), strict=True))
+    rows: list[TradeRow] = list(zip(*(held[name].tolist() for name in TRADE_COLUMNS), strict=True))
+    marks = held["flag"] & MARKS
+    for at in np.flatnonzero(marks).tolist():
+        rows[at] = MarkedTrade.of(rows[at], int(marks[at]))
+    return rows
 
 
 class RowStore:
@@ -91,10 +130,25 @@ class RowStore:
     ([2, 3], 3)
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_flagged",
+        "_gone_ns",
+        "_n",
+        "_rows",
+        "_settling",
+        "_staged",
+        "_staged_flag",
+        "changes",
+        "dtype",
+        "limit",
+        "total",
+    )
+
     def __init__(self, dtype: np.dtype[np.void], limit: int) -> None:
         self.dtype = dtype
         self.limit = limit
-        self.total = 0
+        self.total = self.changes = 0
         self._n = 0
         # The newest rows as they came: in columns they are put many at once, or when somebody reads.
         self._staged: list[TradeRow | QuoteRow] = []
@@ -185,8 +239,9 @@ class RowStore:
         [1, 4, 5, 3]
         """
         held = self.tail(len(self))
-        tail = (flag,) if self._flagged else ()
-        made = np.array([(*row, *tail) for row in rows], dtype=self.dtype)
+        made = np.array(
+            [(*row, flag | marks_of(row)) if self._flagged else row for row in rows], dtype=self.dtype
+        )
         whole = np.insert(held, places, made)
         new = np.insert(np.zeros(len(held), dtype=bool), places, np.ones(len(made), dtype=bool))
         keep = min(len(whole), self.limit)
@@ -268,17 +323,47 @@ class RowStore:
         held = self._rows[max(0, self._n - self.limit) : self._n]
         wanted = {(row[0], row[1], row[2], row[5]) for row in rows}
         cleared = 0
-        for at in np.flatnonzero(held["flag"] == flag).tolist():
+        for at in np.flatnonzero((held["flag"] & STATUS) == flag).tolist():
             one = held[at]
             if (int(one["ts_ns"]), float(one["price"]), float(one["size"]), int(one["trade_id"])) in wanted:
-                held["flag"][at] = IN_BARS
+                held["flag"][at] &= ~np.uint8(STATUS)
                 cleared += 1
         return cleared
+
+    def find(self, trade_id: int, price: float, size: float) -> int | None:
+        """Return the position of the newest trade of an id, price and size that is not taken back, if held.
+
+        Examples
+        --------
+        >>> store = RowStore(TICK_DTYPE, 9)
+        >>> store.extend([(at, 9.0, 1.0, 1, 0, 7) for at in (1, 2)])
+        >>> store.find(7, 9.0, 1.0), store.find(7, 9.5, 1.0)
+        (1, None)
+        """
+        self._settle()
+        held = self._rows[max(0, self._n - self.limit) : self._n]
+        is_it = (held["trade_id"] == trade_id) & (held["price"] == price) & (held["size"] == size)
+        found = np.flatnonzero(is_it & ((held["flag"] & STATUS) != CANCELLED))
+        return int(found[-1]) if len(found) else None
+
+    def tick(self, at: int) -> tuple[TradeRow, int]:
+        """Return the trade at a position, 0 the oldest held, and its flag."""
+        self._settle()
+        *row, flag = self._rows[max(0, self._n - self.limit) + at].item()
+        made: TradeRow = tuple(row)
+        return (MarkedTrade.of(made, flag & MARKS) if flag & MARKS else made), flag
+
+    def change(self, at: int, row: TradeRow, flag: int) -> None:
+        """Hold another trade at a position, 0 the oldest held."""
+        self._settle()
+        self._rows[max(0, self._n - self.limit) + at] = (*row, flag | marks_of(row))
+        # Who shows the newest ones looks at this.
+        self.changes += 1
 
     def take_out(self, flag: int) -> None:
         """Forget the rows held with a flag, as if they had never been added."""
         held = self.tail(len(self))
-        keep = held[held["flag"] != flag]
+        keep = held[(held["flag"] & STATUS) != flag]
         self.total -= len(held) - len(keep)
         # What they drove out is gone all the same.
         self._note_gone(self._rows[: self._n - len(held)])

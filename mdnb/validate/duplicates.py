@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from mdnb.rows import TradeRow
+from mdnb.rows import MarkedTrade, TradeRow, marks_of
 
 __all__ = ["Duplicates", "Hole"]
 
@@ -98,6 +98,30 @@ class Duplicates:
     ([5, 6, 9, 8], [6], [[7]])
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_doubted",
+        "_first",
+        "_first_ns",
+        "_first_row",
+        "_given_up",
+        "_gone_ns",
+        "_kept",
+        "_order",
+        "_seen",
+        "_spans",
+        "_times",
+        "_window",
+        "doubted_above",
+        "highest",
+        "highest_ns",
+        "holes",
+        "ids",
+        "nameless",
+        "on_doubt",
+        "on_jump",
+    )
+
     def __init__(
         self, ids: Literal["sequential", "unique", "none"] = "sequential", window: int = 100_000
     ) -> None:
@@ -160,7 +184,8 @@ class Duplicates:
             elif not check(row):
                 again.append(row)
             elif number >= _TOO_HIGH or (doubted and number in doubted):
-                fresh.append((*row[:5], -1))
+                unnamed = (*row[:5], -1)
+                fresh.append(MarkedTrade.of(unnamed, marks) if (marks := marks_of(row)) else unnamed)
             else:
                 fresh.append(row)
         if len(self._order) > self._window:
@@ -170,6 +195,19 @@ class Duplicates:
     def go_on(self, row: TradeRow) -> None:
         """Take the last of rows with the next ids, none of them left out, for seen."""
         self.highest, self.highest_ns = row[5], row[0]
+
+    def note_renamed(self, row: TradeRow) -> None:
+        """Note that a trade that came is known by another id now, where ids only differ.
+
+        Examples
+        --------
+        >>> seen = Duplicates("unique")
+        >>> seen.note_renamed((5, 1.0, 1.0, 1, 0, 12))
+        >>> seen.split([(5, 1.0, 1.0, 1, 0, 12)])[0]
+        []
+        """
+        if self.ids == "unique" and row[5] >= 0:
+            self._is_new_unique(row)
 
     def has_name(self, row: TradeRow) -> bool:
         """Return whether a trade is known by its id."""

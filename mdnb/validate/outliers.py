@@ -140,6 +140,12 @@ class TrailingFilter:
         self._pending += [(self._arrived, self._kept, row) for row in rows]
         self.held += len(rows)
 
+    def forget(self, row: TradeRow) -> None:
+        """Forget a row that was held back: none that comes confirms it."""
+        at = next((at for at, one in enumerate(self._pending) if one[2] == row), None)
+        if at is not None:
+            del self._pending[at]
+
     def split(self, rows: Sequence[TradeRow]) -> OutlierSplit:
         """Return the rows that are kept, those held back, and earlier ones released.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mdnb.decode import decoder
+from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, marks_of
 from tests.venues.recordings import iso_ns, shared
 
 TRADE = {"T": "t", "S": "AAPL", "i": 7, "x": "V", "p": 211.25, "s": 40, "c": ["@", "I"], "z": "C"}
@@ -85,11 +86,51 @@ def test_a_minute_is_closed_when_it_comes_and_when_it_comes_again(kind: str) -> 
     assert batch.clock_ns == 0
 
 
-def test_corrections_and_cancellations_are_counted_and_change_no_trade() -> None:
+def test_corrections_and_cancellations_say_which_trade_it_was_and_what_it_is() -> None:
     batch = decoder("alpaca").feed([frame(TRADE, CORRECTION, CANCELLATION)])
+    at = iso_ns("2026-07-17T14:30:00.123456")
     assert batch.trades == {"AAPL": [TRADE_ROW]}
-    assert (batch.control, batch.malformed, batch.replies) == (2, [], [])
-    assert batch.clock_ns == iso_ns("2026-07-17T14:30:00.123456")
+    assert batch.changes == {
+        "AAPL": [
+            (at, 101, 211.25, 40.0, (at, 211.2, 35.0, 1, 0, 102)),
+            (at, 102, 211.2, 35.0, None),
+        ]
+    }
+    assert (batch.control, batch.malformed, batch.replies) == (0, [], [])
+    assert batch.clock_ns == at
+
+
+@pytest.mark.parametrize(
+    ("conditions", "tape", "marks"),
+    [
+        (["@"], "C", 0),
+        (["@", "I"], "C", NOT_LAST | NOT_RANGE),
+        (["@", "F", "T"], "C", 0),
+        (["Z"], "A", NOT_LAST),
+        (["B"], "A", NOT_LAST | NOT_RANGE),
+        (["B"], "C", 0),
+        (["M"], "C", MARKS),
+        (["new one"], "C", 0),
+        ([], "", 0),
+        (None, "C", 0),
+    ],
+)
+def test_conditions_say_what_a_trade_counts_for(conditions: list[str] | None, tape: str, marks: int) -> None:
+    batch = decoder("alpaca").feed([frame(TRADE | {"c": conditions, "z": tape})])
+    ((row,),) = batch.trades.values()
+    assert (row, marks_of(row), batch.is_marked) == (TRADE_ROW, marks, marks > 0)
+    corrected = decoder("alpaca").feed([frame(CORRECTION | {"cc": conditions, "z": tape})])
+    now = corrected.changes["AAPL"][0].row
+    assert now is not None
+    assert (marks_of(now), corrected.is_marked) == (marks, marks > 0)
+
+
+@pytest.mark.parametrize(
+    "bad", [CORRECTION | {"cp": "x"}, CANCELLATION | {"i": None}, {"T": "x", "S": "AAPL"}]
+)
+def test_a_change_that_cannot_be_read_is_refused(bad: dict[str, Any]) -> None:
+    batch = decoder("alpaca").feed([frame(TRADE, bad)])
+    assert (batch.trades, len(batch.malformed), dict(batch.changes)) == ({"AAPL": [TRADE_ROW]}, 1, {})
 
 
 @pytest.mark.parametrize("kind", ["d", "s", "l", "i"])

@@ -98,14 +98,53 @@ def kraken_v1(second: int, close: str, _closed: bool) -> Any:
     return [42, row, "ohlc-1", "X"]
 
 
+def bitget(second: int, close: str, _closed: bool) -> Any:
+    arg = {"instType": "SPOT", "channel": "candle1m", "instId": "X"}
+    row = [str(second * 1000), "1", "9", "1", close, "5", "7", "7"]
+    return {"action": "update", "arg": arg, "data": [row], "ts": second * 1000 + 5}
+
+
+def deribit(second: int, close: str, _closed: bool) -> Any:
+    row = {
+        "tick": second * 1000,
+        "open": 1,
+        "high": 9,
+        "low": 1,
+        "close": float(close),
+        "volume": 5,
+        "cost": 7,
+    }
+    params = {"channel": "chart.trades.X.1", "data": row}
+    return {"jsonrpc": "2.0", "method": "subscription", "params": params}
+
+
+def gemini(second: int, close: str, _closed: bool) -> Any:
+    row = [second * 1000, 1, 9, 1, float(close), 5]
+    return {"type": "candles_1m_updates", "symbol": "X", "changes": [row]}
+
+
+def kucoin(second: int, close: str, _closed: bool) -> Any:
+    data = {"symbol": "X", "candles": [str(second), "1", close, "9", "1", "5", "7"], "time": second * 10**9}
+    return {
+        "type": "message",
+        "topic": "/market/candles:X_1min",
+        "subject": "trade.candles.update",
+        "data": data,
+    }
+
+
 TOLD: dict[str, Write] = {"binance": binance, "bybit": bybit, "okx": okx, "gateio": gateio}
 """Of these venues each message says whether the bar has closed."""
 
 UNTOLD: dict[str, tuple[str, Write]] = {
+    "bitget": ("bitget", bitget),
+    "deribit": ("deribit", deribit),
     "gateio of 2021": ("gateio", gateio_before),
+    "gemini": ("gemini", gemini),
     "hyperliquid": ("hyperliquid", hyperliquid),
     "kraken": ("kraken", kraken),
     "kraken_v1": ("kraken_v1", kraken_v1),
+    "kucoin": ("kucoin", kucoin),
 }
 """Of these the next bar says it."""
 

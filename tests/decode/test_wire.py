@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from mdnb.decode import decoder
 from mdnb.decode.wire import PROTOCOL_VERSION, Decoder
 from mdnb.feeds import wire
-from mdnb.rows import Batch
+from mdnb.rows import Batch, marks_of
 
 NS = st.integers(1, 2**63 - 1)
 PRICE = st.floats(-1e12, 1e12)
@@ -183,3 +183,24 @@ def test_a_damaged_frame_is_taken_or_refused_but_never_both(data: st.DataObject)
 
 def test_an_end_stays_one_whatever_comes_behind_it() -> None:
     assert decode('{"e":"end","t":25}', '{"e":"clock","t":30}').ended
+
+
+def test_marked_trades_and_what_is_said_later_of_trades() -> None:
+    batch = decoder("mdnb").feed(
+        [
+            '{"e":"marked","s":"X","r":[[5,9.0,1.0,1,0,7,48],[6,9.5,1.0,1,0,8,0]]}',
+            '{"e":"changes","s":"X","r":[[9,7,9.0,1.0,[9,9.5,2.0,1,0,70,16]],[10,8,9.5,1.0,null]]}',
+        ]
+    )
+    assert batch.trades == {"X": [(5, 9.0, 1.0, 1, 0, 7), (6, 9.5, 1.0, 1, 0, 8)]}
+    assert [marks_of(row) for row in batch.trades["X"]] == [48, 0]
+    assert batch.changes == {"X": [(9, 7, 9.0, 1.0, (9, 9.5, 2.0, 1, 0, 70)), (10, 8, 9.5, 1.0, None)]}
+    assert marks_of(batch.changes["X"][0].row or (0, 0.0, 0.0, 0, 0, 0)) == 16
+    assert (batch.is_marked, batch.clock_ns, batch.malformed) == (True, 10, [])
+
+
+def test_one_change_that_is_none_does_not_cost_the_others() -> None:
+    batch = decoder("mdnb").feed(['{"e":"changes","s":"X","r":[[9,7,9.0,1.0,null],[9,7,"x",1.0,null]]}'])
+    assert (len(batch.changes["X"]), len(batch.malformed)) == (1, 1)
+    batch = decoder("mdnb").feed(['{"e":"marked","s":"X","r":[[5,9.0,1.0,1,0,7,128]]}'])
+    assert (batch.trades, len(batch.malformed)) == ({}, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from mdnb.feeds.venues.alpaca import AlpacaFeed
 from mdnb.rows import BarRow, TradeRow
@@ -15,7 +15,7 @@ from tests.venues.rest_server import HttpRequest
 from tests.venues.stand_in import VenueDialect, written
 from tests.venues.times import iso
 
-__all__ = ["KEY", "SECRET", "AlpacaDialect"]
+__all__ = ["KEY", "SECRET", "AlpacaDialect", "Change"]
 
 KEY, SECRET = "PKTESTKEY0123", "s3cret/of+the+test"
 _CHANNELS = ("trades", "quotes", "bars", "updatedBars")
@@ -23,8 +23,31 @@ _SECONDS = {"1Min": 60, "5Min": 300, "1Hour": 3600}
 _PAGE_ROWS = 700
 
 
+class Change(NamedTuple):
+    """What is said later of a trade, by its number on the tape.
+
+    Attributes
+    ----------
+    now
+        Price, size and conditions that are right; None where it is cancelled.
+    """
+
+    number: int
+    now: tuple[float, float, Sequence[str]] | None = None
+
+
 class AlpacaDialect(VenueDialect):
-    """Writes what Alpaca writes."""
+    """Writes what Alpaca writes.
+
+    Parameters
+    ----------
+    conditions
+        Sale conditions of trades, by their number on the tape; ``@`` of all others.
+    changes
+        What is said of trades, by the number of the trade with which it comes.
+    tape
+        The trades, where some of them are changed.
+    """
 
     adapter = AlpacaFeed
     name = "alpaca"
@@ -33,6 +56,19 @@ class AlpacaDialect(VenueDialect):
     unlisted = "AAPLE"
     tick_size = None
     options: ClassVar[Mapping[str, Any]] = {"key": Secret(KEY), "secret": Secret(SECRET)}
+
+    def __init__(
+        self,
+        conditions: Mapping[int, Sequence[str]] | None = None,
+        changes: Mapping[int, Sequence[Change]] | None = None,
+        tape: Sequence[TradeRow] = (),
+    ) -> None:
+        self.conditions = dict(conditions or {})
+        self.changes = dict(changes or {})
+        self._now = {row[5]: self._facts(row) for row in tape}
+        self._said: set[int] = set()
+        # The history's words on trades that are not as they were.
+        self._updates: dict[int, list[dict[str, Any]]] = {}
 
     def welcome(self, now_ns: int) -> str:
         """Greet who comes."""
@@ -52,8 +88,34 @@ class AlpacaDialect(VenueDialect):
         return Subscribe(reply) if asked["action"] == "subscribe" else Unsubscribe(reply)
 
     def trade(self, row: TradeRow) -> str:
-        """One trade an array, of as many as there may be."""
-        return written([{"T": "t", "S": self.symbol, **_facts(row)}]).decode()
+        """One trade an array, of as many as there may be, and what is said then of trades before it."""
+        return written([{"T": "t", "S": self.symbol, **self._facts(row)}, *self._changes_with(row)]).decode()
+
+    def _changes_with(self, row: TradeRow) -> list[dict[str, Any]]:
+        """Return what is said with a trade of others, the first time."""
+        if row[5] in self._said:
+            return []
+        self._said.add(row[5])
+        return [self._changed(change, iso(row[0])) for change in self.changes.get(row[5], ())]
+
+    def _changed(self, change: Change, at: str) -> dict[str, Any]:
+        was = self._now[change.number]
+        common = {"S": self.symbol, "x": was["x"], "t": at, "z": was["z"]}
+        history = self._updates.setdefault(change.number, [was])
+        if change.now is None:
+            history[-1] = was | {"u": "canceled"}
+            return {"T": "x", "i": was["i"], "p": was["p"], "s": was["s"], "a": "C"} | common
+        price, size, conditions = change.now
+        now = was | {"p": price, "s": size, "c": list(conditions), "i": was["i"] + 1}
+        self._now[change.number] = now
+        history[-1] = was | {"u": "incorrect"}
+        history.append(now | {"u": "corrected"})
+        said = {"oi": was["i"], "op": was["p"], "os": was["s"], "oc": was["c"]}
+        return {"T": "c"} | said | {"ci": now["i"], "cp": price, "cs": size, "cc": now["c"]} | common
+
+    def _facts(self, row: TradeRow) -> dict[str, Any]:
+        held = _facts(row)
+        return held | {"c": list(self.conditions.get(row[5], held["c"]))}
 
     def heartbeat(self, now_ns: int) -> str:
         """What else is sent: there another share's quote."""
@@ -81,7 +143,11 @@ class AlpacaDialect(VenueDialect):
     def trades_body(self, question: Question, rows: Sequence[TradeRow], *, more: bool) -> bytes:
         """Oldest first, with a token where there are more."""
         token = f"token-{rows[-1][0] + 1}" if more else None
-        return written({"trades": [*map(_facts, rows)] or None, "symbol": "AAPL", "next_page_token": token})
+        for row in rows:
+            # What was said while nobody listened.
+            self._changes_with(row)
+        held = [one for row in rows for one in self._updates.get(row[5], [self._facts(row)])]
+        return written({"trades": held or None, "symbol": "AAPL", "next_page_token": token})
 
     def bars_body(self, question: Question, bars: Sequence[BarRow], now_ns: int) -> bytes:
         """Oldest first, the one that is being made among them."""

@@ -9,6 +9,9 @@ trades and bars; working with assets).
 * Nothing comes while the exchanges are closed: an answered ping is life.
 * Trades and bars come in pages, each with a token for the next. A free account gets no trade and no bar of
   feed ``sip`` that is younger than 15 minutes: Alpaca refuses.
+* What sale conditions leave out of a bar's prices is left out by `mdnb.sale_conditions`. Of a trade that was
+  cancelled or corrected the history gives the former one too, with ``u`` (``canceled``, ``incorrect``): it is
+  passed over.
 * Bars of a day and more begin at midnight in New York, and those of several hours where Alpaca says nothing
   of: they are not asked for.
 * The stream of tests, with its one symbol FAKEPACA, has no history.
@@ -32,7 +35,8 @@ from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.feeds.venue import VenueFeed
 from mdnb.instruments import Instrument
-from mdnb.rows import BarRow, Reply, TradeRow
+from mdnb.rows import BarRow, MarkedTrade, Reply, TradeRow
+from mdnb.sale_conditions import sale_marks
 from mdnb.secret import Secret
 from mdnb.timeframes import Timeframe
 from mdnb.venue_fields import Identifier, Price, Size, iso_ns, iso_text
@@ -48,6 +52,7 @@ _CHANNELS: Mapping[Channel, tuple[str, ...]] = {
     "bars": ("bars", "updatedBars"),
 }
 _PAGE_ROWS = 10_000
+_TAKEN_BACK = frozenset({"canceled", "incorrect"})
 _FITS = f"check the key and the secret ({_KEY}, {_SECRET})"
 _SAID = {
     401: f"not logged in; {_FITS}",
@@ -74,6 +79,9 @@ class _Trade(msgspec.Struct):
     s: Size
     x: str = ""
     i: Identifier = -1
+    c: tuple[str, ...] | None = None
+    z: str = ""
+    u: str = ""
 
 
 class _Trades(msgspec.Struct):
@@ -312,7 +320,7 @@ class AlpacaFeed(VenueFeed):
         found = await collect(
             ask, "", key=lambda trade: (trade.t, trade.x, trade.i), on_page=self.on_page, sparse=True
         )
-        rows = [(iso_ns(trade.t), trade.p, trade.s, 1, 0, trade.i) for trade in found]
+        rows = [_row(trade) for trade in found if trade.u not in _TAKEN_BACK]
         return [row for row in rows if start_ns <= row[0] < end_ns]
 
     def _query(self, start_ns: int, end_ns: int, token: str) -> dict[str, str]:
@@ -328,6 +336,12 @@ class AlpacaFeed(VenueFeed):
             return None
         hint = f"; {_FITS}, and whether account='paper' or 'live'" if status in (401, 403) else ""
         return FeedRefusedError(f"Alpaca says {said!r}{hint}")
+
+
+def _row(trade: _Trade) -> TradeRow:
+    row = iso_ns(trade.t), trade.p, trade.s, 1, 0, trade.i
+    marks = sale_marks(trade.z, trade.c) if trade.c else 0
+    return MarkedTrade.of(row, marks) if marks else row
 
 
 def _without_frames(error: FeedError) -> FeedError:

@@ -29,6 +29,11 @@ class Accounting(Record):
         Those that are in a bar.
     duplicate, late_dropped, outside_session, unsubscribed
         Those that are not, and why.
+    cancelled
+        Trades that the venue has taken back since they came.
+    left_out
+        Trades that are in no bar by their sale conditions: they count for nothing, or for the volume of an
+        interval in which no trade had a price that counts.
     rejected
         Trades refused by validation, by reason.
     held_back
@@ -41,6 +46,12 @@ class Accounting(Record):
     amended, backfilled
         Late trades that changed a closed bar; trades missed by an outage and fetched from the venue's
         history. Both are in `in_bars` too.
+    corrected, in_part
+        Trades that the venue has corrected since they came; trades that count by their sale conditions for a
+        part of their bars only, or for nothing.
+    unmatched
+        Corrections and cancellations of trades that are not in memory. Each is told of, and its bar asked for
+        anew or marked partial.
     quotes, depth_updates
         Other market data received.
     depth_left_out
@@ -81,6 +92,11 @@ class Accounting(Record):
     backfilled: int = 0
     waiting: int = 0
     failed: int = 0
+    cancelled: int = 0
+    corrected: int = 0
+    in_part: int = 0
+    left_out: int = 0
+    unmatched: int = 0
     malformed_reasons: Mapping[str, int] = dataclasses.field(default_factory=dict)
     last_malformed: str = ""
     other_symbols: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -101,6 +117,7 @@ class Accounting(Record):
         elsewhere = (
             self.duplicate + self.late_dropped + self.outside_session + self.unsubscribed + self.failed
         )
+        elsewhere += self.cancelled + self.left_out
         return self.in_bars + elsewhere + self.held_back + self.waiting + self.rejected_total
 
     @property
@@ -112,10 +129,16 @@ class Accounting(Record):
         lines = [f"{self.symbol}: {self.received:,} received = {self.in_bars:,} in bars"]
         elsewhere = ("duplicate", "late_dropped", "outside_session", "unsubscribed", "held_back", "waiting")
         lines += [f"  + {self[name]:,} {name}" for name in elsewhere]
-        lines += [f"  + {self.failed:,} failed"] if self.failed else []
+        seldom = ("failed", "cancelled", "left_out")
+        lines += [f"  + {self[name]:,} {name}" for name in seldom if self[name]]
         lines += [f"  + {count:,} rejected:{reason}" for reason, count in sorted(self.rejected.items())]
         lines.append(f"  {'balanced' if self.balanced else f'NOT balanced: {self.explained:,} explained'}")
         lines.append(f"  {self.amended:,} amended a closed bar, {self.backfilled:,} came from the history")
+        if self.corrected or self.in_part or self.unmatched:
+            lines.append(
+                f"  {self.corrected:,} corrected, {self.in_part:,} count in part by their sale conditions, "
+                f"{self.unmatched:,} changes of trades not in memory"
+            )
         left_out = f", {self.depth_left_out:,} left out" if self.depth_left_out else ""
         lines.append(f"  {self.quotes:,} quotes, {self.depth_updates:,} depth updates{left_out}")
         lines.append(
@@ -185,22 +208,28 @@ class Ledger:
 
     Attributes
     ----------
+    in_bars
+        Those that were put into bars, also where their sale conditions keep them out of it.
     refused
         Trades rejected for whatever reason.
     """
 
     __slots__ = (
         "backfilled",
+        "cancelled",
+        "corrected",
         "depth_left_out",
         "depth_updates",
         "duplicate",
         "failed",
         "held_back",
         "in_bars",
+        "in_part",
         "quotes",
         "received",
         "refused",
         "rejected",
+        "unmatched",
         "unsubscribed",
         "waiting",
     )
@@ -218,6 +247,7 @@ class Ledger:
         self.waiting = 0
         self.failed = 0
         self.refused = 0
+        self.cancelled = self.corrected = self.in_part = self.unmatched = 0
         self.rejected: collections.Counter[str] = collections.Counter()
 
     def reject(self, reason: str, count: int = 1) -> None:
@@ -232,6 +262,7 @@ class Ledger:
         late_dropped: int,
         outside_session: int,
         amended: int,
+        left_out: int = 0,
         frames: int,
         control: int,
         malformed: int,
@@ -242,7 +273,7 @@ class Ledger:
         return Accounting(
             symbol=symbol,
             received=self.received,
-            in_bars=self.in_bars,
+            in_bars=self.in_bars - left_out,
             duplicate=self.duplicate,
             late_dropped=late_dropped,
             outside_session=outside_session,
@@ -259,6 +290,11 @@ class Ledger:
             backfilled=self.backfilled,
             waiting=self.waiting,
             failed=self.failed,
+            cancelled=self.cancelled,
+            corrected=self.corrected,
+            in_part=self.in_part,
+            left_out=left_out,
+            unmatched=self.unmatched,
             malformed_reasons=FrozenDict(connection.reasons),
             last_malformed=shortened(connection.last_malformed),
             other_symbols=FrozenDict(connection.others),

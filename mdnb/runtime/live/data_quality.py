@@ -117,6 +117,24 @@ class Quality:
         The finding on the feed's frames that were not understood, which is about the last of them.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_checks",
+        "_instrument",
+        "_now_ns",
+        "_quotes",
+        "_tz",
+        "alerts",
+        "bars_bad",
+        "bars_validated",
+        "detected",
+        "errors",
+        "malformed",
+        "rules",
+        "symbol",
+        "troubles",
+    )
+
     def __init__(
         self,
         symbol: str,
@@ -145,6 +163,11 @@ class Quality:
         self.rules = rules
         self._quotes = QuoteChecks(rules) if rules.check_quotes else None
         self._checks = {name: BarChecks(grid, self._instrument, rules) for name, grid in grids.items()}
+
+    def begin_anew(self) -> None:
+        """Check what comes without regard to what was before, as where another contract begins."""
+        if self.rules is not None:
+            self.enable(self.rules, {name: checks.grid for name, checks in self._checks.items()})
 
     def seed(self, timeframe: str, rows: Sequence[BarRow]) -> None:
         """Seed the checks of a timeframe with the bars before."""

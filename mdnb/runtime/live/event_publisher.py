@@ -9,14 +9,14 @@ from typing import Any
 from mdnb.events.bus import EventBus
 from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
-from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, marks_of
 from mdnb.runtime.live.closed_bar import ClosedBar, by_end
 from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.price_alerts import Alert, Fired
-from mdnb.runtime.live.records import quote_of, tick_of
+from mdnb.runtime.live.records import quote_of
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.columns import AMENDED, FILLED
-from mdnb.types import timestamp
+from mdnb.types import Roll, timestamp
 
 __all__ = ["Closed", "EventPublisher"]
 
@@ -117,7 +117,18 @@ class EventPublisher:
         engine = self.engine
         if self._wants(EventType.TICK_DATA):
             for row in rows:
-                self.emit(EventType.TICK_DATA, row[0], tick_of(row, engine.instrument, engine.tz))
+                self.emit(EventType.TICK_DATA, row[0], engine.tick(row, marks_of(row)))
+
+    def roll(self, roll: Roll) -> None:
+        """Emit an event for a symbol that stands for another contract from now on."""
+        if self._wants(EventType.ROLL):
+            data = {"old": roll.old, "new": roll.new, "roll": roll}
+            self.emit(EventType.ROLL, roll.time_ns, data)
+
+    def change(self, time_ns: int, data: dict[str, Any]) -> None:
+        """Emit an event for a trade that the venue has taken back or corrected."""
+        if self._wants(EventType.TRADE_CHANGED):
+            self.emit(EventType.TRADE_CHANGED, time_ns, data)
 
     def quotes(self, rows: Sequence[QuoteRow]) -> None:
         """Emit an event for each quote."""

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from mdnb.clock import Clock, EventClock, MarketClock
-from mdnb.rows import Batch, Decoder
+from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow
 from mdnb.runtime.live.accounting import ConnectionCounts
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.trade_changes import take_changes
 
 __all__ = ["FrameBatcher"]
 
 _MAX_FRAMES = 5000
 _ODD_FRAMES = 3
+_INF = float("inf")
 
 
 class FrameBatcher:
@@ -80,6 +83,11 @@ class FrameBatcher:
             if loop is None:
                 loop = self._loop = asyncio.get_running_loop()
             loop.call_soon(self.flush)
+
+    def newest_ns(self) -> int:
+        """Return the newest time of all symbols: UTC epoch nanoseconds, 0 before any is noted."""
+        times = (pipeline.engine.cascade.closing.now_ns for pipeline in self._pipelines.values())
+        return max(times, default=0)
 
     def hold(self) -> None:
         """Buffer market data until `release`, while history is being loaded."""
@@ -160,8 +168,16 @@ class FrameBatcher:
         if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
             # When it arrives, not when it is handed on.
             clock.arrived(batch.clock_ns)
+        if batch.is_marked:
+            self._see_marks(batch)
         self._on_batch(batch)
         return batch
+
+    def _see_marks(self, batch: Batch) -> None:
+        """Let the symbols know that they have trades that do not count in full."""
+        for symbol, pipeline in self._pipelines.items():
+            changed = [one.row for one in batch.changes.get(symbol, ()) if one.row is not None]
+            pipeline.engine.see_marks([*batch.trades.get(symbol, ()), *changed])
 
     def _note_malformed(self, count: int) -> None:
         self.malformed += count
@@ -194,7 +210,8 @@ class FrameBatcher:
     def _leave_out(self, symbol: str, batch: Batch) -> None:
         held = batch.trades.get(symbol, ()), batch.quotes.get(symbol, ()), batch.depth.get(symbol, ())
         bars = [rows for (of, _), rows in batch.bars.items() if of == symbol]
-        self.counts.leave_out(symbol, sum(map(len, (*held, *bars))))
+        changes = batch.changes.get(symbol, ())
+        self.counts.leave_out(symbol, sum(map(len, (*held, *bars, changes))))
 
     def _route(self, batch: Batch, *, timed: bool = True) -> None:
         newest = batch.clock_ns
@@ -202,27 +219,37 @@ class FrameBatcher:
         if isinstance(clock, EventClock) and newest:
             clock.advance(newest)
         pipelines = self._pipelines
-        bars: dict[
-            str,
-            list[tuple[str, list[tuple[tuple[int, float, float, float, float, float, int, float], bool]]]],
-        ] = {}
+        bars: dict[str, list[tuple[str, list[tuple[BarRow, bool]]]]] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
-        beside_trades = batch.quotes or batch.depth or bars
-        symbols = {**batch.trades, **batch.quotes, **batch.depth, **bars} if beside_trades else batch.trades
-        for symbol in symbols:
+        traded, quoted, depth, changes = batch.trades, batch.quotes, batch.depth, batch.changes
+        # Of whom good data came, and of when the first of it is.
+        good: list[str] = []
+        good_ns = 0
+        # How late it all came, by how late an instant of it did: a clock is dear to ask for each symbol.
+        told_ns, at = newest, time.monotonic()
+        lag_ms, ms_per_ns = clock.lag_ms(told_ns), clock.wall_seconds(1_000_000_000) / 1e6
+        ms_per_ns = ms_per_ns if ms_per_ns < _INF else 0.0
+        beside_trades = quoted or depth or bars or changes
+        quotes: Sequence[QuoteRow] = ()
+        updates: Sequence[DepthUpdate] = ()
+        own: Sequence[tuple[str, list[tuple[BarRow, bool]]]] = ()
+        for symbol in {**traded, **quoted, **depth, **bars, **changes} if beside_trades else traded:
             pipeline = pipelines.get(symbol)
             if pipeline is None:
                 self.unknown_symbol += 1
                 self.last_unknown = symbol
                 self._leave_out(symbol, batch)
                 continue
-            trades = batch.trades.get(symbol, ())
-            refusals, quotes = pipeline.refusals, batch.quotes.get(symbol, ())
+            trades = traded.get(symbol, ())
+            if beside_trades:
+                quotes, updates, own = quoted.get(symbol, ()), depth.get(symbol, ()), bars.get(symbol, ())
+            refusals = pipeline.refusals
             accepted, refused, received = refusals.accepted, refusals.refused, pipeline.ledger.received
-            own = bars.get(symbol, ())
             try:
-                pipeline.take(trades, quotes, batch.depth.get(symbol, ()), own)
+                pipeline.take(trades, quotes, updates, own)
+                if changes:
+                    take_changes(pipeline, changes.get(symbol, ()))
             except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
                 self._on_failure(pipeline, error)
                 self.attempt(pipeline, functools.partial(pipeline.lose_batch, received, trades, quotes, own))
@@ -230,8 +257,10 @@ class FrameBatcher:
             newest = trades[-1][0] if trades else quotes[-1][0] if quotes else 0
             # A time that is no number is none.
             if newest > 0:
-                lag = clock.lag_ms(newest)
-                pipeline.note_lag(lag)
+                pipeline.note_lag(lag_ms + (told_ns - newest) * ms_per_ns, at)
                 is_good = refusals.accepted > accepted or refusals.refused == refused
                 if is_good or (trades and quotes):
-                    self._health.data(lag if timed else None, symbol)
+                    good_ns = good_ns if good else newest
+                    good.append(symbol)
+        if good:
+            self._health.data(clock.lag_ms(good_ns) if timed else None, *good)

@@ -56,6 +56,12 @@ class HeldTrades:
         self.rows += rows
         self._on_rows(rows)
 
+    def change(self, row: TradeRow, now: TradeRow | None) -> None:
+        """Let a trade that waits be another one, or none."""
+        at = next((at for at, one in enumerate(self.rows) if one == row), None)
+        if at is not None:
+            self.rows[at : at + 1] = [] if now is None else [now]
+
     def put(self, rows: Sequence[TradeRow], order: Order) -> None:
         """Hold trades back that were missed, between those that wait already."""
         places = order.places(as_array(self.rows), rows)

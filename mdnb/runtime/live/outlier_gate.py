@@ -10,7 +10,7 @@ from mdnb.rows import TradeRow
 from mdnb.runtime.live.placing import Order
 from mdnb.runtime.live.rebuild import put_into_bars
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import IN_BARS, OUTLIER, REFUSED, trade_rows
+from mdnb.store.ticks import CANCELLED, IN_BARS, OUTLIER, REFUSED, STATUS, counts_in_full, trade_rows
 from mdnb.validate.outliers import TrailingFilter
 
 if TYPE_CHECKING:
@@ -36,12 +36,22 @@ class OutlierGate:
         self._engine = engine
         self.filter = TrailingFilter(_least_step(engine))
         held = engine.ticks.tail(_SEEDS * self.filter.window)
-        self.filter.seed(held["price"][held["flag"] == IN_BARS].tolist())
+        # Prices of another contract are no level of this one.
+        held = held[held["ts_ns"] >= engine.contracts.since_ns]
+        self.filter.seed(held["price"][counts_in_full(held["flag"])].tolist())
 
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow], list[TradeRow]]:
         """Return the rows for the bars, those held back, and earlier ones that are now confirmed."""
         split = self.filter.split(rows)
         return split.kept, split.held, split.released
+
+    def begin_anew(self) -> None:
+        """Forget the price level, as where another contract begins."""
+        self.filter = TrailingFilter(_least_step(self._engine))
+
+    def forget(self, row: TradeRow) -> None:
+        """Let nothing confirm a trade that was held back: it was taken back, or is another one now."""
+        self.filter.forget(row)
 
     def judge(self, rows: Sequence[TradeRow], order: Order) -> list[TradeRow]:
         """Return the outliers among trades that were missed, as they would have been had they come in time.
@@ -65,7 +75,7 @@ class OutlierGate:
         made = TrailingFilter(_least_step(self._engine))
         first, last = placed[0][0], placed[-1][0] + made.window
         before = held[max(0, first - _SEEDS * made.window) : first]
-        seeds = before["price"][before["flag"] == IN_BARS].tolist()
+        seeds = before["price"][counts_in_full(before["flag"])].tolist()
         made.seed(seeds if len(seeds) >= made.window else self._level(placed[0][1][0]) + seeds)
         around = list(zip(range(first, last), _arrived(held[first:last]), strict=False))
         # One that was missed comes before the one that is held where it belongs.
@@ -109,8 +119,9 @@ def _least_step(engine: SymbolState) -> float | None:
 
 def _arrived(held: NDArray[np.void]) -> list[TradeRow | None]:
     """Return ticks as trades; None for those that were refused, which say nothing."""
-    flags = held["flag"].tolist()
-    return [None if flag == REFUSED else row for row, flag in zip(trade_rows(held), flags, strict=True)]
+    flags = (held["flag"] & STATUS).tolist()
+    without = (REFUSED, CANCELLED)
+    return [None if flag in without else row for row, flag in zip(trade_rows(held), flags, strict=True)]
 
 
 def keep_ticks(
@@ -132,9 +143,9 @@ def keep_ticks(
     if not engine.config.enable_tick_data:
         return
     if not held:
-        engine.ticks.extend(good, flag=flag)
+        engine.keep_ticks(good, flag)
         return
     flags = dict.fromkeys(map(id, good), IN_BARS) | dict.fromkeys(map(id, held), OUTLIER)
     known = [row for row in arrived if id(row) in flags]
     for each, run in itertools.groupby(known, key=lambda row: flags[id(row)]):
-        engine.ticks.extend(list(run), flag=each)
+        engine.keep_ticks(list(run), each)

@@ -6,6 +6,7 @@ on the background loop and takes the engine's lock a batch at a time.
 
 from __future__ import annotations
 
+import collections
 import logging
 import math
 import time
@@ -16,7 +17,16 @@ from mdnb.bars.closing import whole_us
 from mdnb.bars.lost_trades import mark_activity, mark_node, mark_to_come
 from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.events.bus import EventBus
-from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, time_of, trades_of_quotes
+from mdnb.rows import (
+    NOT_LAST,
+    BarRow,
+    DepthUpdate,
+    QuoteRow,
+    TradeRow,
+    marks_of,
+    time_of,
+    trades_of_quotes,
+)
 from mdnb.runtime.live.accounting import Accounting, ConnectionCounts, Ledger
 from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words
 from mdnb.runtime.live.edge_trades import EdgeTrades
@@ -41,6 +51,7 @@ _log = logging.getLogger("mdnb")
 _CHECKSUM_LEVELS = 25
 """No venue sums up more levels a side."""
 _LAG_SECONDS = 2.0
+_REFUSED = 1_000
 _FUTURE_NS = 60 * 1_000_000_000
 _LOOK_SECONDS = 0.25
 _NO_LIMIT = 2**63 - 1
@@ -70,10 +81,69 @@ class Pipeline:
         Called with the symbol when its order book is not the venue's any more; the symbol's lock is held.
     failures
         How often a stage raised something.
+    refused_trades
+        Id, price and size of the newest trades that validation refused: what is said of them later changes no
+        bar.
+    on_unsure_bar
+        Called with the symbol and an instant of market time when a bar may be wrong, and ticks in memory do
+        not tell; None: nobody can tell.
     on_edge
         Called when the end of the finest bar that is being made has become another one, or it has closed;
         the symbol's lock is held.
     """
+
+    # So many attributes would be a dictionary of 1.6 KB, which of a thousand symbols no cache can hold.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_bar_name",
+        "_bars_from",
+        "_bars_until",
+        "_edge",
+        "_is_new_contract",
+        "_lag_at",
+        "_lag_ms",
+        "_trades_from",
+        "_trades_until",
+        "_windowed",
+        "alerts",
+        "arrival_ns",
+        "bars_closed",
+        "batch_size",
+        "book_order",
+        "bus",
+        "clock",
+        "duplicates",
+        "edges",
+        "engine",
+        "failures",
+        "gaps",
+        "held",
+        "history_missing",
+        "import_findings",
+        "largest_batch",
+        "late_amended",
+        "ledger",
+        "live_since_ns",
+        "not_rebuilt",
+        "on_broken_book",
+        "on_edge",
+        "on_own_bars",
+        "on_unsure_bar",
+        "outage_ns",
+        "outlier_gate",
+        "own_bar",
+        "own_bars",
+        "publisher",
+        "put_back",
+        "quality",
+        "quote_price",
+        "refusals",
+        "refused_trades",
+        "rules",
+        "subscribed",
+        "told_by_bars_until",
+    )
 
     def __init__(
         self,
@@ -108,6 +178,9 @@ class Pipeline:
         self._windowed = False
         self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
         self._edge: int | None = None
+        self._is_new_contract = False
+        self.refused_trades: collections.deque[tuple[int, float, float]] = collections.deque(maxlen=_REFUSED)
+        self.on_unsure_bar: Callable[[str, int], None] | None = None
         self.on_edge: Callable[[Pipeline], None] | None = None
         self.book_order = BookOrder()
         self.on_broken_book: Callable[[str], None] | None = None
@@ -194,7 +267,8 @@ class Pipeline:
             return False
         cascade, rules, config = engine.cascade, self.rules, engine.config
         with engine.lock:
-            if engine.activity or engine.alerts.prices or not config.data_validation:
+            wants_each = engine.has_activity or engine.alerts.prices or cascade.has_marks
+            if wants_each or not config.data_validation:
                 return False
             now = self.arrival_ns if engine.recorded else self.clock.now_ns()
             newest, edge, number = cascade.newest_ns, cascade.root.edge, duplicates.highest
@@ -251,6 +325,7 @@ class Pipeline:
                     ledger.reject(reason, int(builds))
                     self.quality.rejected(reason, row)
                     self.refusals.refuse(reason, 1)
+                    self.refused_trades.append((row[5], row[1], row[2]))
             if not rows:
                 return
             # Those with ids are known by these.
@@ -274,21 +349,40 @@ class Pipeline:
                 keep_ticks(engine, arrived, rows, held)
             else:
                 for activity in engine.activity.values():
-                    activity.push_rows(rows)
+                    activity.push_rows(engine.in_full(rows))
                 keep_ticks(engine, rows, rows, ())
             if rows:
                 self.refusals.accept(len(rows))
             # A late one changes its bar, and is no newest price.
             in_order = into_bars and engine.cascade.out_of_order == late_before
-            newest = rows if in_order else self._newest(rows)
-            fired = engine.alerts.take(newest, engine.last_trade)
-            if newest:
-                engine.last_trade = newest[-1]
+            counting = self._counting(rows)
+            newest = counting if in_order else self._newest(counting)
+            fired = self._go_on(newest)
             engine.updates += 1
             closed, amended = self.collect()
         self.publisher.fired(fired)
         self.publish(closed, amended)
         self.publisher.trades(rows)
+
+    def _counting(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+        """Note the trades that count in part; return those that count for the price."""
+        if not self.engine.has_marks:
+            return rows
+        self.ledger.in_part += sum(marks_of(row) > 0 for row in rows)
+        return [row for row in rows if not marks_of(row) & NOT_LAST]
+
+    def _go_on(self, newest: Sequence[TradeRow]) -> list[Fired]:
+        """Take the newest trades for the price; return the alerts that they fire."""
+        engine = self.engine
+        before = engine.last_trade
+        if self._is_new_contract and newest:
+            # From one contract's price to the other's nothing was traded.
+            self._see_contract(newest[0])
+            before = None
+        fired = engine.alerts.take(newest, before)
+        if newest:
+            engine.last_trade = newest[-1]
+        return fired
 
     def _fresh(self, rows: Sequence[TradeRow], *, builds: bool) -> Sequence[TradeRow]:
         """Return the trades that did not come before; the others are counted."""
@@ -341,7 +435,12 @@ class Pipeline:
         self, outlier_gate: OutlierGate, rows: Sequence[TradeRow]
     ) -> tuple[Sequence[TradeRow], Sequence[TradeRow]]:
         """Build bars of what is on the market; return the rows that are in one, and those held back."""
-        kept, held, released = outlier_gate.split(rows)
+        judged = self.engine.in_full(rows)
+        kept, held, released = outlier_gate.split(judged)
+        if len(judged) < len(rows):
+            # What does not count in full is not judged: its price is often not the market's.
+            out_of_it = set(map(id, held))
+            kept = [row for row in rows if id(row) not in out_of_it]
         if released:
             outlier_gate.let_in(released)
         out = len(held) - len(released)
@@ -402,12 +501,12 @@ class Pipeline:
         if cascade.refused:
             refused = {id(row) for row in cascade.refused}
             if engine.config.enable_tick_data:
-                engine.ticks.extend(cascade.refused, flag=REFUSED)
+                engine.keep_ticks(cascade.refused, REFUSED)
             rows = [row for row in rows if id(row) not in refused]
             cascade.refused.clear()
         self.ledger.in_bars += len(rows)
         for bars in engine.activity.values():
-            bars.push_rows(rows)
+            bars.push_rows(engine.in_full(rows))
         return rows
 
     def _take_quotes(self, rows: Sequence[QuoteRow]) -> None:
@@ -529,6 +628,40 @@ class Pipeline:
         self.book_order.forget()
         self.engine.reset_depth()
 
+    # -- another contract ---------------------------------------------------------------------------
+
+    def begin_contract(self) -> None:
+        """Begin anew with another contract: nothing of the former one stays, and the jump is no misprint.
+
+        What it is called the engine's `contracts` know already. Its first price, and the former one's last,
+        are noted as those of the seam until the venue's history tells better ones. The bar in which the seam
+        lies has prices of both: it is marked as partial.
+        """
+        engine = self.engine
+        with engine.lock:
+            self.set_time()
+            self.reset_depth()
+            engine.last_quote = None
+            self.rules.forget()
+            self.quality.begin_anew()
+            if self.outlier_gate is not None:
+                self.outlier_gate.begin_anew()
+            self._is_new_contract = True
+            root = engine.cascade.root
+            at_ns = engine.contracts.since_ns
+            is_amid = root.is_open and root.start < at_ns < root.edge
+            engine.updates += 1
+        if is_amid:
+            self.lose([(at_ns, at_ns)])
+        engine.notify()
+
+    def _see_contract(self, first: TradeRow) -> None:
+        """Note what the two contracts of the newest seam were worth, where the first trade of one comes."""
+        self._is_new_contract = False
+        contracts, last = self.engine.contracts, self.engine.last_trade
+        if contracts.rolls and last is not None and not math.isfinite(contracts.rolls[-1].difference):
+            contracts.price(-1, last[1], first[1])
+
     def _take_depth(self, updates: Sequence[DepthUpdate]) -> None:
         engine = self.engine
         self.ledger.depth_updates += len(updates)
@@ -546,7 +679,10 @@ class Pipeline:
         verdict = order.judge(update)
         if verdict == "apply":
             engine.apply_depth(update)
-            if update.checksum < 0 or not order.has_checksum:
+            if update.snapshot and engine.recorded:
+                # Of a recording nothing can be asked for anew: what mends its book is in it.
+                self.quality.trouble_over("book")
+            if not order.can_check(update):
                 return True
             if order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
                 return True
@@ -559,7 +695,10 @@ class Pipeline:
         return False
 
     def _tell_broken_book(self, reason: str) -> None:
-        self.quality.trouble("book", f"it is asked for anew: {reason}", self.clock.now_ns())
+        told = f"it is asked for anew: {reason}"
+        if self.engine.recorded:
+            told = f"the recording lacks some of it, and no change counts until a whole book comes: {reason}"
+        self.quality.trouble("book", told, self.clock.now_ns())
         if self.on_broken_book is not None:
             self.on_broken_book(self.engine.symbol)
 
@@ -657,15 +796,15 @@ class Pipeline:
         wall_ms = self.engine.config.grace_ms
         if time.monotonic() - self._lag_at < _LAG_SECONDS:
             # Of a backlog the trades are on their way still: closed now, their bar would be amended by each.
-            wall_ms += self._lag_ms
+            wall_ms += max(0.0, self._lag_ms)
         return self._market_ns(wall_ms / 1e3)
 
     def _market_ns(self, wall_seconds: float) -> int:
         return int(wall_seconds * 1e9 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
 
-    def note_lag(self, lag_ms: float) -> None:
-        """Record the newest data's latency, in wall-clock milliseconds."""
-        self._lag_ms, self._lag_at = max(0.0, lag_ms), time.monotonic()
+    def note_lag(self, lag_ms: float, at: float | None = None) -> None:
+        """Record the newest data's latency, in wall-clock milliseconds, and when it came; now by default."""
+        self._lag_ms, self._lag_at = lag_ms, time.monotonic() if at is None else at
 
     def next_closing(self, until_ns: int) -> int | None:
         """Return when a recording's next bars close by themselves; None where none do until an instant.
@@ -866,6 +1005,7 @@ class Pipeline:
                 late_dropped=cascade.late_dropped,
                 outside_session=cascade.outside_session,
                 amended=cascade.amended_count,
+                left_out=len(cascade.unpriced),
                 frames=frames,
                 control=control,
                 malformed=malformed,

@@ -9,18 +9,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdnb.bars.activity import ActivityBars
-from mdnb.bars.lost_trades import mark_node
+from mdnb.bars.lost_trades import mark_activity, mark_node
+from mdnb.bars.marked import bar_of_trades, bar_with
 from mdnb.bars.rebuild import bar_from_trades, merge_piece, rebuild_bars
-from mdnb.bars.refold import Piece
-from mdnb.rows import BarRow, TradeRow
+from mdnb.bars.refold import Piece, held_bar, is_gone
+from mdnb.bars.remake import remake_bar
+from mdnb.rows import MARKS, BarRow, TradeRow, marks_of
 from mdnb.runtime.live.placing import Order
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import IN_BARS, TICK_DTYPE, TRADE_COLUMNS, trade_rows
+from mdnb.store.ticks import IN_BARS, TICK_DTYPE, counts_in_full, is_in_bars, trade_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Between", "HeldTicks", "keep_between", "put_between", "put_into_bars"]
+__all__ = [
+    "Between",
+    "HeldTicks",
+    "keep_between",
+    "put_between",
+    "put_into_bars",
+    "put_marked",
+    "remake_activity",
+    "remake_of_ticks",
+]
 
 _NS_PER_US = 1000
 _NO_START = 2**63 - 1
@@ -53,19 +64,36 @@ class HeldTicks:
         if start_ns < self._low_ns:
             self._sort(start_ns)
         first, last = np.searchsorted(self._starts, (start_ns, end_ns)).tolist()
-        rows: list[TradeRow] = self._ticks[first:last].tolist()
+        if self._engine.has_marks:
+            return self._marked_bars(first, last)
+        rows = trade_rows(self._ticks[first:last])
         if first < last and self._starts[first] == self._starts[last - 1]:
             return [bar_from_trades(int(self._starts[first]), rows)]
         starts = self._starts[first:last].tolist()
         by_start = itertools.groupby(zip(starts, rows, strict=True), key=lambda one: one[0])
         return [bar_from_trades(start, [row for _, row in inside]) for start, inside in by_start]
 
+    def _marked_bars(self, first: int, last: int) -> list[BarRow]:
+        starts, rows = self._starts[first:last].tolist(), trade_rows(self._ticks[first:last])
+        by_start = itertools.groupby(zip(starts, rows, strict=True), key=lambda one: one[0])
+        made = (bar_of_trades(start, [row for _, row in inside]) for start, inside in by_start)
+        return [bar for bar in made if bar is not None]
+
+    def trades(self, start_ns: int, end_ns: int) -> list[TradeRow]:
+        """Return the trades of bars that start in ``[start_ns, end_ns)``; none where not all are held."""
+        if start_ns <= self._gone_ns:
+            return []
+        if start_ns < self._low_ns:
+            self._sort(start_ns)
+        first, last = np.searchsorted(self._starts, (start_ns, end_ns)).tolist()
+        return trade_rows(self._ticks[first:last])
+
     def _sort(self, low_ns: int) -> None:
         """Sort the ticks since an instant by their bars; those of one stay in their order of arrival."""
         held = self._engine.ticks.between(low_ns, _NO_START)
-        held = held[held["flag"] == IN_BARS]
+        held = held[is_in_bars(held["flag"])]
         starts, inside = self._engine.cascade.root.grid.starts(held["ts_ns"])
-        held, starts = held[inside][list(TRADE_COLUMNS)], starts[inside]
+        held, starts = held[inside], starts[inside]
         order = np.argsort(starts, kind="stable")
         self._low_ns, self._starts, self._ticks = low_ns, starts[order], held[order]
 
@@ -91,13 +119,16 @@ def put_into_bars(engine: SymbolState, rows: Sequence[TradeRow], *, stored: bool
     for start, new in sorted(by_start.items()):
         span = grid.span(start)
         assert span is not None
+        if _takes_marked(engine, start):
+            put_marked(engine, start, new, ticks if stored else None)
+            continue
         piece = bar_from_trades(start, new)
         if stored and engine.ticks.reaches(start):
             rebuild_bars(engine.cascade, [Piece.late(piece, span[1])], ticks)
         else:
             merge_piece(engine.cascade, piece)
     for bars in engine.activity.values():
-        bars.push_rows(rows)
+        bars.push_rows(engine.in_full(rows))
 
 
 def put_between(engine: SymbolState, rows: Sequence[Between], order: Order, *, stored: bool) -> list[str]:
@@ -127,22 +158,82 @@ def put_between(engine: SymbolState, rows: Sequence[Between], order: Order, *, s
         span = grid.span(between[0][0])
         assert span is not None
         by_start.setdefault(span[0], []).append(between)
-    pieces = [
-        Piece(
-            bar_from_trades(start, [row for row, _, _ in inside]),
-            inside[0][1],
-            inside[-1][2],
-            max(before for _, before, _ in inside),
-            min(after for _, _, after in inside),
-        )
-        for start, inside in sorted(by_start.items())
-    ]
-    rebuild_bars(engine.cascade, pieces, HeldTicks(engine) if stored else None)
+    held = HeldTicks(engine) if stored else None
+    pieces = []
+    for start, inside in sorted(by_start.items()):
+        if _takes_marked(engine, start):
+            put_marked(engine, start, [row for row, _, _ in inside], held)
+        else:
+            pieces.append(_piece(start, inside))
+    rebuild_bars(engine.cascade, pieces, held)
     if trades:
         # They may be newer than all that came: what comes next is not the first of its bar.
         engine.cascade.see(max(row[0] for row in trades))
     vague = _mark_vague(engine, list(by_start), stored=stored)
     return vague + [bars.name for bars in _rebuild_activity(engine, trades, new)]
+
+
+def _piece(start: int, inside: Sequence[Between]) -> Piece:
+    return Piece(
+        bar_from_trades(start, [row for row, _, _ in inside]),
+        inside[0][1],
+        inside[-1][2],
+        max(before for _, before, _ in inside),
+        min(after for _, _, after in inside),
+    )
+
+
+def _takes_marked(engine: SymbolState, start_ns: int) -> bool:
+    """Return whether a bar has to be made with regard to trades that do not count in full."""
+    return engine.has_marks and not is_gone(engine.cascade.root.log, start_ns)
+
+
+def put_marked(
+    engine: SymbolState, start_ns: int, new: Sequence[TradeRow], ticks: HeldTicks | None
+) -> list[str]:
+    """Put trades, marked ones among them, into the bar that starts then, and make the coarser ones anew.
+
+    Parameters
+    ----------
+    ticks
+        Those held, the new ones among them. Where they do not reach so far the new ones count as the newest.
+
+    Returns
+    -------
+    list of str
+        Timeframes of which the bar could not be made anew.
+    """
+    cascade = engine.cascade
+    cascade.unpriced.uncounted += sum(marks_of(row) == MARKS for row in new)
+    if ticks is not None and engine.ticks.reaches(start_ns):
+        return remake_of_ticks(engine, start_ns, ticks)
+    made = held_bar(cascade.root, start_ns)
+    waiting = cascade.unpriced.take(start_ns)
+    for row in [*waiting, *new] if made is None else new:
+        made = bar_with(made, row, start_ns)
+        if made is None and marks_of(row) != MARKS:
+            cascade.unpriced.keep(start_ns, row)
+    return [] if made is None else remake_bar(cascade, start_ns, made, ticks)
+
+
+def remake_of_ticks(engine: SymbolState, start_ns: int, ticks: HeldTicks) -> list[str]:
+    """Make a bar of the finest timeframe, and the coarser ones, anew of the ticks held, as they are now.
+
+    Returns
+    -------
+    list of str
+        Timeframes of which the bar could not be made anew.
+    """
+    cascade = engine.cascade
+    span = cascade.root.grid.span(start_ns)
+    assert span is not None
+    rows = ticks.trades(*span)
+    made = bar_of_trades(span[0], rows)
+    waiting = [row for row in rows if marks_of(row) != MARKS] if made is None else []
+    cascade.unpriced.put(span[0], waiting)
+    if made is None and held_bar(cascade.root, span[0]) is None:
+        return []
+    return remake_bar(cascade, span[0], made, ticks)
 
 
 def _mark_vague(engine: SymbolState, starts: Sequence[int], *, stored: bool) -> list[str]:
@@ -176,7 +267,7 @@ def _rebuild_activity(
     new
         Which of the ticks they are; None where they are not kept.
     """
-    if not engine.activity or not rows:
+    if not engine.activity or not engine.in_full(rows):
         return []
     held = engine.ticks.tail(len(engine.ticks))
     is_whole = new is not None and np.count_nonzero(new) == len(rows)
@@ -184,20 +275,65 @@ def _rebuild_activity(
     for bars in engine.activity.values():
         since = _since(bars, held, new) if is_whole and new is not None else None
         if since is None:
-            bars.push_unplaced(rows)
+            bars.push_unplaced(engine.in_full(rows))
             unplaced.append(bars)
         else:
             at, begin = since
             behind = held[begin:]
-            changed = bars.rebuild(at, trade_rows(behind[behind["flag"] == IN_BARS]))
+            changed = bars.rebuild(at, trade_rows(behind[counts_in_full(behind["flag"])]))
             engine.amended += [(bars.name, row) for row in changed]
     return unplaced
+
+
+def remake_activity(engine: SymbolState, at: int, was: int) -> list[str]:
+    """Make tick, volume and dollar bars anew since a trade that is another one now, or none.
+
+    Parameters
+    ----------
+    at
+        Its position among the ticks held.
+    was
+        How many raw trades it stood for in these bars before; 0 where it was in none.
+
+    Returns
+    -------
+    list of str
+        Those that cannot be made anew: the bars since then are marked as partial.
+    """
+    if not engine.activity:
+        return []
+    held = engine.ticks.tail(len(engine.ticks))
+    full = counts_in_full(held["flag"])
+    counts = np.where(full, held["count"], 0).astype(np.int64)
+    unmade = []
+    for bars in engine.activity.values():
+        behind = int(counts[at + 1 :].sum()) + was
+        found = bars.holding(behind)
+        begin = _begin_of(counts, at, None if found is None else found[1] - behind)
+        if found is None or begin is None:
+            engine.amended += mark_activity(bars, int(held["ts_ns"][at]), int(held["ts_ns"][at]))
+            unmade.append(bars.name)
+            continue
+        changed = bars.rebuild(found[0], trade_rows(held[begin:][full[begin:]]))
+        engine.amended += [(bars.name, row) for row in changed]
+    return unmade
+
+
+def _begin_of(counts: NDArray[np.int64], at: int, before: int | None) -> int | None:
+    """Return the position behind which, up to another one, so many trades lie; None where there is none."""
+    if before is None:
+        return None
+    sums = np.cumsum(counts[:at][::-1])
+    back = 0 if before == 0 else int(np.searchsorted(sums, before)) + 1
+    if before and (back > len(sums) or sums[back - 1] != before):
+        return None
+    return at - back
 
 
 def _since(bars: ActivityBars, held: NDArray[np.void], new: NDArray[np.bool_]) -> tuple[int, int] | None:
     """Return the position of the first bar that new ticks change, and that of its first tick, if held."""
     first = int(np.argmax(new))
-    in_bars = held["flag"] == IN_BARS
+    in_bars = counts_in_full(held["flag"])
     counts = np.where(in_bars & ~new, held["count"], 0).astype(np.int64)
     behind = int(counts[first:].sum())
     found = bars.holding(behind)

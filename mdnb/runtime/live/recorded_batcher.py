@@ -189,7 +189,7 @@ class RecordedBatcher(FrameBatcher):
     def _whole(self, at_ns: int, batch: Batch) -> Iterator[bool]:
         """Take a frame, all of which came at one instant."""
         bars = dict.fromkeys(symbol for symbol, _ in batch.bars)
-        for symbol in {**batch.trades, **batch.quotes, **batch.depth, **bars}:
+        for symbol in {**batch.trades, **batch.quotes, **batch.depth, **bars, **batch.changes}:
             pipeline = self._pipelines.get(symbol)
             if pipeline is not None:
                 # What stamps ahead of the receiver's clock close is known at once, too.
@@ -206,6 +206,10 @@ class RecordedBatcher(FrameBatcher):
             yield from self._row_by_row(symbol, trades, _batch_of_trades)
         for symbol, quotes in batch.quotes.items():
             yield from self._row_by_row(symbol, quotes, _batch_of_quotes)
+        for symbol, changes in batch.changes.items():
+            part = Batch()
+            part.changes = {symbol: changes}
+            yield from self._alone(symbol, changes[-1].ts_ns, part)
         for (symbol, name), bars in batch.bars.items():
             length_ns = Timeframe.parse(name).step_ns
             for row, closed in bars:

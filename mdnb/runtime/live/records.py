@@ -8,26 +8,56 @@ from __future__ import annotations
 
 from mdnb.depth import BookLevel, OrderBookView
 from mdnb.instruments import Instrument
-from mdnb.rows import BarRow, QuoteRow, TradeRow
+from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, NOT_VOLUME, BarRow, QuoteRow, TradeRow
 from mdnb.store.book import OrderBook
 from mdnb.store.columns import AMENDED, FILLED, PARTIAL
-from mdnb.store.ticks import IN_BARS, OUTLIER, REFUSED, WAITING
+from mdnb.store.ticks import CANCELLED, CORRECTED, IN_BARS, OUTLIER, REFUSED, STATUS, WAITING
 from mdnb.types import Bar, Price, Quote, Tick
 
-__all__ = ["bar_of", "order_book_of", "price_of", "quote_of", "tick_of", "volume_of"]
+__all__ = ["bar_of", "flag_name", "order_book_of", "price_of", "quote_of", "tick_of", "volume_of"]
 
 _NAN = float("nan")
 _SIDES = {1: "buy", -1: "sell", 0: None}
-_FLAGS = {IN_BARS: "ok", REFUSED: "refused", OUTLIER: "outlier", WAITING: "waiting"}
+_FLAGS = {
+    IN_BARS: "ok",
+    REFUSED: "refused",
+    OUTLIER: "outlier",
+    WAITING: "waiting",
+    CANCELLED: "cancelled",
+}
+_COUNTS_FOR = {
+    NOT_LAST: "not_last",
+    NOT_RANGE: "not_range",
+    NOT_LAST | NOT_RANGE: "volume_only",
+    NOT_VOLUME: "no_volume",
+    NOT_LAST | NOT_VOLUME: "range_only",
+    NOT_RANGE | NOT_VOLUME: "last_only",
+    MARKS: "not_counted",
+}
 
 
-def tick_of(row: TradeRow, instrument: Instrument, tz: str, flag: int = IN_BARS) -> Tick:
+def flag_name(flag: int) -> str:
+    """Return what a tick's flag says, in a word.
+
+    Examples
+    --------
+    >>> flag_name(IN_BARS), flag_name(IN_BARS | NOT_LAST | NOT_RANGE), flag_name(OUTLIER | NOT_LAST)
+    ('ok', 'volume_only', 'outlier')
+    """
+    if flag & STATUS != IN_BARS:
+        return _FLAGS[flag & STATUS]
+    if flag & MARKS:
+        return _COUNTS_FOR[flag & MARKS]
+    return "corrected" if flag & CORRECTED else "ok"
+
+
+def tick_of(row: TradeRow, instrument: Instrument, tz: str, flag: int = IN_BARS, contract: str = "") -> Tick:
     """Return a trade as a record.
 
     Parameters
     ----------
     flag
-        Whether it is in the bars: one of `mdnb.store.ticks`.
+        Whether it is in the bars, and for what it counts there: as `mdnb.store.ticks` has it.
 
     Examples
     --------
@@ -44,7 +74,8 @@ def tick_of(row: TradeRow, instrument: Instrument, tz: str, flag: int = IN_BARS)
         side=_SIDES[side],
         trade_id=trade_id,
         count=count,
-        flag=_FLAGS[flag],
+        flag=flag_name(flag) if flag else "ok",
+        contract=contract,
         tz=tz,
         decimals=instrument.decimals,
     )
@@ -88,6 +119,7 @@ def bar_of(
     flags: int = 0,
     end_ns: int = 0,
     closed_ns: int = 0,
+    contract: str = "",
 ) -> Bar:
     """Return a bar as a record; ``flags`` are those of `mdnb.store.columns`."""
     start, open_, high, low, close, volume, count, turnover = row
@@ -108,6 +140,7 @@ def bar_of(
         partial=bool(flags & PARTIAL),
         end_ns=end_ns,
         closed_ns=closed_ns,
+        contract=contract,
         tz=tz,
         decimals=instrument.decimals,
     )

@@ -6,6 +6,8 @@ happens to a batch, and in which order, is in `mdnb.runtime.live.pipeline`.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
@@ -23,20 +25,22 @@ from mdnb.depth import OrderBookView
 from mdnb.errors import TimeframeError
 from mdnb.forked import refuse_in_children
 from mdnb.instruments import Instrument
-from mdnb.rows import BarRow, DepthUpdate, GonePiece, QuoteRow, TradeRow
+from mdnb.rows import BarRow, DepthUpdate, GonePiece, MarkedTrade, QuoteRow, TradeRow, marks_of
 from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.closed_bar import ClosedBar
+from mdnb.runtime.live.contracts import Contracts
 from mdnb.runtime.live.countdown import seconds_left
+from mdnb.runtime.live.older_bars import OlderBars
 from mdnb.runtime.live.price_alerts import PriceAlerts
 from mdnb.runtime.live.price_decimals import InstrumentDecimals
-from mdnb.runtime.live.records import bar_of, order_book_of
+from mdnb.runtime.live.records import bar_of, order_book_of, tick_of
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns, BarStore
 from mdnb.store.book import OrderBook
 from mdnb.store.overflow import Overflow
-from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, trade_rows
+from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, is_in_bars, trade_rows
 from mdnb.timeframes import Grid, Timeframe
-from mdnb.types import Bar
+from mdnb.types import Bar, Tick
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +89,46 @@ class SymbolState:
         How many levels a side of the order book are kept; None for all.
     """
 
+    # So many attributes would be a dictionary of 1.6 KB, which of a thousand symbols no cache can hold.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_clock",
+        "_decimals",
+        "_instrument",
+        "_listeners",
+        "_state",
+        "activity",
+        "alerts",
+        "amended",
+        "bars_wait",
+        "cascade",
+        "closed",
+        "config",
+        "contracts",
+        "depth",
+        "has_activity",
+        "how_to_add",
+        "last_quote",
+        "last_trade",
+        "lock",
+        "made_of",
+        "on_due",
+        "on_wanted",
+        "open_overflow",
+        "overflow",
+        "quotes",
+        "reader",
+        "recorded",
+        "sessions",
+        "source",
+        "symbol",
+        "ticks",
+        "tz",
+        "updates",
+        "venue",
+    )
+
     def __init__(
         self,
         instrument: Instrument,
@@ -127,12 +171,14 @@ class SymbolState:
         )
         self.alerts = PriceAlerts(self.symbol, instrument.decimals, tz, self.lock, self.touch)
         self.how_to_add = "Add it with add_timeframe({name!r})."
+        self.contracts = Contracts()
         self.made_of = MadeOf(self.symbol, source, sessions)
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
         self._clock: Callable[[], Clock] | None = None
         parsed = [Timeframe.parse(name) for name in timeframes]
         self.activity: dict[str, ActivityBars] = {}
+        self.has_activity = False
         self.cascade = Cascade(
             [timeframe for timeframe in parsed if not timeframe.is_activity],
             sessions,
@@ -147,6 +193,30 @@ class SymbolState:
         for timeframe in parsed:
             if timeframe.is_activity:
                 self._add_activity(timeframe)
+
+    # -- trades that do not count in full ------------------------------------------------------------
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether trades came that do not count for all of their bars."""
+        return self.cascade.has_marks
+
+    def see_marks(self, rows: Sequence[TradeRow]) -> None:
+        """Note whether marked trades are among those that are about to be taken."""
+        if not self.cascade.has_marks and any(isinstance(row, MarkedTrade) for row in rows):
+            self.cascade.has_marks = True
+
+    def in_full(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+        """Return the trades that count for all of their bars, of which activity bars are made."""
+        return [row for row in rows if not marks_of(row)] if self.cascade.has_marks else rows
+
+    def keep_ticks(self, rows: Sequence[TradeRow], flag: int = IN_BARS) -> None:
+        """Store trades in order of arrival, with what they do not count for."""
+        if not self.cascade.has_marks:
+            self.ticks.extend(rows, flag=flag)
+            return
+        for marks, run in itertools.groupby(rows, key=marks_of):
+            self.ticks.extend(list(run), flag=flag | marks)
 
     # -- timeframes ---------------------------------------------------------------------------------
 
@@ -195,6 +265,7 @@ class SymbolState:
             timeframe, self._make_log(timeframe.name), self._on_activity_closed, self.cascade.closing
         )
         self.activity[timeframe.name] = made
+        self.has_activity = True
         return made
 
     def timeframes(self) -> list[str]:
@@ -245,8 +316,19 @@ class SymbolState:
         return True
 
     def add_timeframe(self, timeframe: object) -> str:
-        """Add a timeframe, its past bars built from the bars or trades held; return its canonical name."""
+        """Add a timeframe, its past bars built from the bars or trades held; return its canonical name.
+
+        Bars that have left memory are read from disk: call it on a worker thread.
+
+        Raises
+        ------
+        TimeframeError
+            When it is not understood, or what is held cannot be made into it.
+        DataImportError
+            When the disk does not give the bars; nothing was added.
+        """
         parsed = Timeframe.parse(timeframe)
+        older = self._older_bars(parsed)
         with self.lock:
             if self.has_timeframe(parsed):
                 return parsed.name
@@ -257,10 +339,14 @@ class SymbolState:
                 listener, bars.on_closed = bars.on_closed, None
                 closing, bars.closing = bars.closing, ClosingTime()
                 bars.closing.history_ns = self.grace_ns
-                bars.push_rows(self._held_rows()[0])
+                bars.push_rows(self.in_full(self._held_rows()[0]))
                 bars.on_closed, bars.closing = listener, closing
             else:
-                self.cascade.add(parsed, self._held_rows)
+                try:
+                    self.cascade.add(parsed, self._held_rows, functools.partial(self._begin_older, older))
+                except BaseException:
+                    self._leave_overflow()
+                    raise
             self.reader.note_known([name for name in self.all_names() if name not in before], now_ns)
             self.updates += 1
         if self.on_due is not None:
@@ -268,18 +354,50 @@ class SymbolState:
         self.notify()
         return parsed.name
 
+    def _older_bars(self, timeframe: Timeframe) -> OlderBars | None:
+        """Return what a timeframe that is to be added has of bars that have left memory; hold no lock."""
+        with self.lock:
+            if timeframe.is_activity or self.has_timeframe(timeframe):
+                return None
+            finer = self.cascade.feeder(timeframe)
+            overflow = None if finer is None else self.overflow.get(finer.name)
+            if finer is None or overflow is None:
+                return None
+            made = OlderBars(finer, overflow, Grid(timeframe, self.sessions), fill=self.cascade.fills)
+            log = self.log(finer.name)
+            # In this order: asked how many it holds, a store drives out those beyond its limit.
+            first_ns = log.first_start_ns() if len(log) else None
+        made.read(first_ns)
+        return made
+
+    def _begin_older(self, older: OlderBars | None, node: Node) -> None:
+        """Put what has left memory into a timeframe that is being added; hold the lock."""
+        finer = node.parent
+        overflow = None if finer is None else self.overflow.get(finer.name)
+        if finer is None or overflow is None:
+            return
+        if older is None or not older.is_of(finer, overflow):
+            # Another thread has added or removed something since it was read.
+            older = OlderBars(finer, overflow, node.grid, fill=self.cascade.fills)
+        older.put_into(node)
+
+    def _leave_overflow(self) -> None:
+        """Let go of the folders of timeframes that are there no more; hold the lock."""
+        # One that feeds others goes on unseen, and its bars still leave memory.
+        for other in self.overflow.keys() - set(self.all_names()):
+            self.overflow.pop(other).segments.close()
+
     def remove_timeframe(self, timeframe: object) -> str:
         """Stop keeping a timeframe; return its canonical name."""
         with self.lock:
             name = self.canonical(timeframe)
             if name in self.activity:
                 del self.activity[name]
+                self.has_activity = bool(self.activity)
             else:
                 self.cascade.remove(name)
             self.reader.forget()
-            # One that feeds others goes on unseen, and its bars still leave memory.
-            for other in self.overflow.keys() - set(self.all_names()):
-                self.overflow.pop(other).segments.close()
+            self._leave_overflow()
             self.updates += 1
         self.notify()
         return name
@@ -289,7 +407,7 @@ class SymbolState:
         if self.source != "trades":
             return [], False
         held = self.ticks.tail(len(self.ticks))
-        rows = trade_rows(held[held["flag"] == IN_BARS])
+        rows = trade_rows(held[is_in_bars(held["flag"])])
         root = self.cascade.root.log
         complete = self.ticks.total == len(self.ticks) and len(root) + root.evicted == 0
         return rows, complete
@@ -448,7 +566,13 @@ class SymbolState:
             flags=flags,
             end_ns=end_ns,
             closed_ns=closed_ns,
+            contract=self.contracts.of(row[0]) if self.contracts else "",
         )
+
+    def tick(self, row: TradeRow, flag: int = IN_BARS) -> Tick:
+        """Return a trade as a `Tick`; its flag as `mdnb.store.ticks` has it."""
+        contract = self.contracts.of(row[0]) if self.contracts else ""
+        return tick_of(row, self.instrument, self.tz, flag, contract)
 
     @property
     def instrument(self) -> Instrument:

@@ -6,7 +6,7 @@ import collections
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mdnb.rows import BarRow, TradeRow
+from mdnb.rows import NOT_LAST, BarRow, TradeRow, marks_of
 from mdnb.runtime.live.placing import InAnswer, InIds
 from mdnb.runtime.live.rebuild import Between, keep_between, put_between
 from mdnb.store.ticks import OUTLIER, WAITING
@@ -53,13 +53,15 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
         if pipeline.duplicates.nameless and rows:
             pipeline.edges.see(rows, None)
             pipeline.edges.expect(rows, engine.cascade.max_lateness_ns)
-        engine.ticks.extend(rows)
+        engine.see_marks(rows)
+        engine.keep_ticks(rows)
         for bars in engine.activity.values():
-            bars.push_rows(rows)
+            bars.push_rows(engine.in_full(rows))
         newer = [row for row in rows if row[0] >= boundary_ns]
         engine.cascade.push_rows(newer)
         if rows:
-            engine.last_trade = rows[-1]
+            last = [row for row in rows if not marks_of(row) & NOT_LAST]
+            engine.last_trade = last[-1] if last else engine.last_trade
             pipeline.rules.seed([row[1] for row in rows[-64:]])
         engine.cascade.refused.clear()
         engine.cascade.amended.clear()
@@ -72,6 +74,7 @@ def backfill(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
     cascade, ledger = pipeline.engine.cascade, pipeline.ledger
     lateness, cascade.max_lateness_ns = cascade.max_lateness_ns, _NO_LIMIT
     received, before = ledger.received, ledger.duplicate
+    pipeline.engine.see_marks(rows)
     pipeline.refusals.asked_for = True
     try:
         pipeline.take_trades(rows)
@@ -291,6 +294,8 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order) -> in
         return 0
     engine, ledger, held = pipeline.engine, pipeline.ledger, pipeline.held
     with engine.lock:
+        engine.see_marks([one.between[0] for one in rows])
+        ledger.in_part += sum(marks_of(one.between[0]) > 0 for one in rows)
         ledger.received += len(rows)
         ledger.backfilled += len(rows)
         nameless = [row for row, *_ in (one.between for one in rows) if not pipeline.duplicates.has_name(row)]
@@ -355,7 +360,7 @@ def _without_outliers(
     gate = pipeline.outlier_gate
     if gate is None or not rows:
         return rows, []
-    out = gate.judge([row for row, _, _ in rows], order)
+    out = gate.judge(pipeline.engine.in_full([row for row, _, _ in rows]), order)
     pipeline.ledger.held_back += len(out)
     for row in out:
         pipeline.quality.outlier(row)

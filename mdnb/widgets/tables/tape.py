@@ -8,8 +8,9 @@ from collections.abc import Hashable
 from typing import Any
 
 from mdnb.number_format import SIZE_DECIMALS, decimals_needed
+from mdnb.runtime.live.records import flag_name
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import OUTLIER, REFUSED
+from mdnb.store.ticks import IN_BARS
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.tables.base import LiveTable, row_limit
 from mdnb.widgets.tables.cell_format import DASH, clock_text, number
@@ -18,7 +19,16 @@ from mdnb.widgets.tables.state import Cell, Column, Row, TableState, Tone
 __all__ = ["Tape"]
 
 _SIDES: dict[int, tuple[str, Tone]] = {1: ("▲ buy", "up"), -1: ("▼ sell", "down"), 0: (DASH, "muted")}
-_IN_NO_BAR = {REFUSED: "in no bar: too late, or outside the sessions", OUTLIER: "in no bar: an outlier"}
+_MARKED = {
+    "refused": (" !", "in no bar: too late, or outside the sessions"),
+    "outlier": (" !", "in no bar: an outlier"),
+    "cancelled": (" cancelled", "in no bar: the venue has taken it back"),
+    "corrected": (" corrected", "corrected by the venue since it came"),
+    "volume_only": (" ·", "counts for volume, and for no price of its bar, by its sale conditions"),
+    "not_last": (" ·", "counts for high and low, not for open and close, by its sale conditions"),
+    "not_counted": (" ·", "in no bar, by its sale conditions"),
+}
+_IN_PART = (" ·", "counts for a part of its bar, by its sale conditions")
 _LATE = "late: older than a trade that came before it, so never the newest price"
 _MS_DIGITS = 3
 
@@ -27,8 +37,9 @@ class Tape(LiveTable):
     """Time and sales of one symbol: the newest trades in the order of their arrival, the newest on top.
 
     Time (the venue's, in the suite's zone), price, size, and the taker's side as a word with an arrow and as
-    a colour. A trade that is in no bar has a ``!`` and says why on hovering. One that is older than a trade
-    that came before it is marked ``late``.
+    a colour. A trade that is in no bar has a ``!`` and says why on hovering, one that the venue took back or
+    made another is marked ``cancelled`` or ``corrected``, one that counts for a part of its bar by its sale
+    conditions has a ``·``. One that is older than a trade that came before it is marked ``late``.
 
     Parameters
     ----------
@@ -55,7 +66,7 @@ class Tape(LiveTable):
 
     def _version(self) -> Hashable:
         ticks = self._engine.ticks
-        return ticks.total, len(ticks), self._status()
+        return ticks.total, ticks.changes, len(ticks), self._status()
 
     def state(self) -> TableState:
         """Return the newest trades."""
@@ -71,8 +82,9 @@ class Tape(LiveTable):
             reversed(held.tolist()), reversed(late.tolist()), strict=True
         ):
             name, tone = _SIDES[side]
-            why = _IN_NO_BAR.get(flag, "")
-            mark, hint = (" !", why) if why else (" late", _LATE) if is_late else ("", "")
+            mark, hint = (" late", _LATE) if is_late else ("", "")
+            if flag != IN_BARS and (word := flag_name(flag)) != "waiting":
+                mark, hint = _MARKED.get(word, _IN_PART)
             rows.append(
                 Row(
                     (

@@ -105,6 +105,7 @@ def staged() -> Iterator[Callable[..., Stage]]:
 def test_history_and_live_join_without_a_lost_or_doubled_trade(staged: Callable[..., Stage]) -> None:
     stage = staged(initial_days=1)
     assert stage.feed.instrument("BTC/USD").tick_size == 0.01
+    assert stage.market.data.engine.venue == "Kraken (ccxt)"
     stage.play()
     stage.check_candles()
     assert stage.market.accounting().balanced
