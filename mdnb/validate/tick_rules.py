@@ -92,6 +92,12 @@ class TickRules:
         self.reason = "price_absurd" if share is None else "price_deviation"
         self._level()
 
+    def forget(self) -> None:
+        """Forget the level, as where another contract begins: the next prices are a new one."""
+        self._recent.clear()
+        self._absurd = ()
+        self.low, self.high = (0.0 if self.positive_prices else -_INF), _INF
+
     def seed(self, prices: Sequence[float]) -> None:
         """Seed with prices known to be good, such as those of the history."""
         low = 0.0 if self.positive_prices else -_INF

@@ -28,18 +28,19 @@ from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, DepthUpdate, GonePiece, MarkedTrade, QuoteRow, TradeRow, marks_of
 from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.closed_bar import ClosedBar
+from mdnb.runtime.live.contracts import Contracts
 from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.older_bars import OlderBars
 from mdnb.runtime.live.price_alerts import PriceAlerts
 from mdnb.runtime.live.price_decimals import InstrumentDecimals
-from mdnb.runtime.live.records import bar_of, order_book_of
+from mdnb.runtime.live.records import bar_of, order_book_of, tick_of
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns, BarStore
 from mdnb.store.book import OrderBook
 from mdnb.store.overflow import Overflow
 from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, is_in_bars, trade_rows
 from mdnb.timeframes import Grid, Timeframe
-from mdnb.types import Bar
+from mdnb.types import Bar, Tick
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,6 +105,7 @@ class SymbolState:
         "cascade",
         "closed",
         "config",
+        "contracts",
         "depth",
         "has_activity",
         "how_to_add",
@@ -169,6 +171,7 @@ class SymbolState:
         )
         self.alerts = PriceAlerts(self.symbol, instrument.decimals, tz, self.lock, self.touch)
         self.how_to_add = "Add it with add_timeframe({name!r})."
+        self.contracts = Contracts()
         self.made_of = MadeOf(self.symbol, source, sessions)
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
@@ -563,7 +566,13 @@ class SymbolState:
             flags=flags,
             end_ns=end_ns,
             closed_ns=closed_ns,
+            contract=self.contracts.of(row[0]) if self.contracts else "",
         )
+
+    def tick(self, row: TradeRow, flag: int = IN_BARS) -> Tick:
+        """Return a trade as a `Tick`; its flag as `mdnb.store.ticks` has it."""
+        contract = self.contracts.of(row[0]) if self.contracts else ""
+        return tick_of(row, self.instrument, self.tz, flag, contract)
 
     @property
     def instrument(self) -> Instrument:
