@@ -95,7 +95,7 @@ class TickRules:
     def forget(self) -> None:
         """Forget the level, as where another contract begins: the next prices are a new one."""
         self._recent.clear()
-        self._absurd = ()
+        self._absurd = []
         self.low, self.high = (0.0 if self.positive_prices else -_INF), _INF
 
     def seed(self, prices: Sequence[float]) -> None:
