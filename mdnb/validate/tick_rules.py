@@ -83,7 +83,7 @@ class TickRules:
         self.low, self.high = (0.0 if positive_prices else -_INF), _INF
         # A list that is cut now and then: a deque is several times as large, and no smaller for its limit.
         self._recent: list[float] = []
-        self._absurd: Sequence[float] = ()
+        self._absurd: list[float] = []
         self._batches = 0
 
     def set_deviation(self, share: float | None) -> None:
@@ -95,7 +95,7 @@ class TickRules:
     def forget(self) -> None:
         """Forget the level, as where another contract begins: the next prices are a new one."""
         self._recent.clear()
-        self._absurd = ()
+        self._absurd = []
         self.low, self.high = (0.0 if self.positive_prices else -_INF), _INF
 
     def seed(self, prices: Sequence[float]) -> None:
@@ -162,7 +162,7 @@ class TickRules:
     def see(self, price: float) -> None:
         """Take a good price: the level follows it."""
         if self._absurd:
-            self._absurd = ()
+            self._absurd.clear()
         self._recent.append(price)
         self._batches += 1
         if self._batches >= _REFRESH:
@@ -197,6 +197,6 @@ class TickRules:
         if len(self._absurd) < _AGREE:
             return self.reason
         self._recent[:] = self._absurd
-        self._absurd = ()
+        self._absurd = []
         self._level()
         return None
