@@ -161,13 +161,15 @@ class FrameBatcher:
         if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
             # When it arrives, not when it is handed on.
             clock.arrived(batch.clock_ns)
-        if batch.is_marked:
+        if batch.rare is not None:
             self._see_marks(batch)
         self._on_batch(batch)
         return batch
 
     def _see_marks(self, batch: Batch) -> None:
         """Let the symbols know that they have trades that do not count in full."""
+        if not batch.is_marked:
+            return
         for symbol, pipeline in self._pipelines.items():
             changed = [one.row for one in batch.changes.get(symbol, ()) if one.row is not None]
             pipeline.engine.see_marks([*batch.trades.get(symbol, ()), *changed])
@@ -218,7 +220,7 @@ class FrameBatcher:
         ] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
-        beside_trades = batch.quotes or batch.depth or bars or batch.changes
+        beside_trades = batch.quotes or batch.depth or bars or batch.rare
         symbols = (
             {**batch.trades, **batch.quotes, **batch.depth, **bars, **batch.changes}
             if beside_trades
@@ -237,7 +239,7 @@ class FrameBatcher:
             own = bars.get(symbol, ())
             try:
                 pipeline.take(trades, quotes, batch.depth.get(symbol, ()), own)
-                if batch.changes:
+                if batch.rare is not None:
                     take_changes(pipeline, batch.changes.get(symbol, ()))
             except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
                 self._on_failure(pipeline, error)
