@@ -91,7 +91,7 @@ class _Bar(msgspec.Struct, tag="b", tag_field="T", gc=False):
     v: Size
     t: str
     low: Price = msgspec.field(name="l")
-    n: Identifier = 0
+    n: Identifier | None = 0
 
 
 class _UpdatedBar(_Bar, tag="u", tag_field="T", gc=False):
@@ -195,7 +195,7 @@ def _row(message: _Data) -> Any:
         return TradeChange(ns, message.i, message.p, message.s)
     if isinstance(message, _Quote):
         return ns, *_side(message.bp, message.bs), *_side(message.ap, message.as_)
-    return ns, message.o, message.h, message.low, message.c, message.v, message.n, _NAN
+    return ns, message.o, message.h, message.low, message.c, message.v, message.n or 0, _NAN
 
 
 def _number(said: int | None) -> int:

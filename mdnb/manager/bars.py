@@ -84,7 +84,8 @@ class BarAccess:
             ``back_adjust`` is no way to adjust.
         NoDataError
             When more bars were amended since ``as_of`` than is kept, or bars known then have left memory;
-            where it is not known what the contracts were worth at a seam.
+            where it is not known what the contracts were worth at a seam, or a ratio is asked for and they
+            were not worth more than nothing.
 
         Examples
         --------

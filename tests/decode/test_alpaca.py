@@ -191,7 +191,9 @@ def test_a_null_in_what_may_be_missing_costs_no_trade() -> None:
     said = {"S": "A", "t": "2026-09-15T11:01:53Z", "z": None}
     trade = said | {"T": "t", "i": None, "p": 1, "s": 3, "c": ["I"]}
     change = said | {"T": "c", "oi": 4, "op": 1, "os": 3, "ci": None, "cp": 2, "cs": 3, "cc": None}
-    batch = decoder("alpaca").feed([json.dumps([trade, change])])
+    bar = BAR | {"S": "A", "n": None}
+    batch = decoder("alpaca").feed([json.dumps([trade, change, bar])])
+    assert batch.bars["A", "1min"][0][0][6] == 0
     ((row,), (made,)) = batch.trades["A"], batch.changes["A"]
     assert (row[1:], made.trade_id, made.row and made.row[1:]) == (
         (1.0, 3.0, 1, 0, -1),

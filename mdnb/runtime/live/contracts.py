@@ -140,7 +140,8 @@ class Contracts:
         Raises
         ------
         NoDataError
-            When it is not known what both contracts of a seam inside the frame were worth.
+            When it is not known what both contracts of a seam inside the frame were worth, or one of them
+            was worth nothing or less, which has no ratio.
         """
         times = frame.index.as_unit("ns").asi8  # type: ignore[attr-defined]  # the index of bars is of times
         shift = np.zeros(len(times)) if how == "difference" else np.ones(len(times))
@@ -148,6 +149,12 @@ class Contracts:
             before = times < roll.time_ns
             if not before.any():
                 continue
+            if how == "ratio" and (roll.old_price <= 0 or roll.new_price <= 0):
+                raise NoDataError(
+                    f"{roll.symbol} rolled at {roll.time} from {roll.old}, worth {roll.old_price:g}, to "
+                    f"{roll.new}, worth {roll.new_price:g}: there is no ratio of prices that are not above"
+                    " zero; ask for back_adjust='difference'"
+                )
             step = roll.difference if how == "difference" else roll.ratio
             if not math.isfinite(step):
                 raise NoDataError(

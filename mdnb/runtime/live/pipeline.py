@@ -22,6 +22,7 @@ from mdnb.rows import (
     BarRow,
     DepthUpdate,
     QuoteRow,
+    TradeChange,
     TradeRow,
     marks_of,
     time_of,
@@ -52,6 +53,7 @@ _CHECKSUM_LEVELS = 25
 """No venue sums up more levels a side."""
 _LAG_SECONDS = 2.0
 _REFUSED = 1_000
+_TOLD_CHANGES = 1_000
 _FUTURE_NS = 60 * 1_000_000_000
 _LOOK_SECONDS = 0.25
 _NO_LIMIT = 2**63 - 1
@@ -130,6 +132,7 @@ class Pipeline:
         "on_edge",
         "on_own_bars",
         "on_unsure_bar",
+        "told_changes",
         "outage_ns",
         "outlier_gate",
         "own_bar",
@@ -180,6 +183,8 @@ class Pipeline:
         self._edge: int | None = None
         self._is_new_contract = False
         self.refused_trades: collections.deque[tuple[int, float, float]] = collections.deque(maxlen=_REFUSED)
+        # The newest corrections and cancellations: a history may not have them yet.
+        self.told_changes: collections.deque[TradeChange] = collections.deque(maxlen=_TOLD_CHANGES)
         self.on_unsure_bar: Callable[[str, int], None] | None = None
         self.on_edge: Callable[[Pipeline], None] | None = None
         self.book_order = BookOrder()

@@ -22,7 +22,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import CANCELLED, CORRECTED, IN_BARS, OUTLIER, REFUSED, STATUS, WAITING
 from mdnb.validate.findings import QualityFinding
 
-__all__ = ["take_changes"]
+__all__ = ["as_changed", "take_changes"]
 
 _NEAR = 1e-9
 _NO_LIMIT = 2**62
@@ -41,6 +41,7 @@ def take_changes(pipeline: Pipeline, changes: Sequence[TradeChange]) -> None:
     engine = pipeline.engine
     with engine.lock:
         pipeline.set_time()
+        pipeline.told_changes.extend(changes)
         made = [_Change(pipeline, change) for change in changes]
         for one in made:
             one.apply()
@@ -50,6 +51,32 @@ def take_changes(pipeline: Pipeline, changes: Sequence[TradeChange]) -> None:
     for one in made:
         one.tell()
     engine.notify()
+
+
+def as_changed(pipeline: Pipeline, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+    """Return a history's trades as they are since the newest corrections and cancellations.
+
+    It may have been asked before these came, or be behind them.
+    """
+    told = pipeline.told_changes
+    known = {(one.trade_id, one.price, one.size) for one in told}
+    if not any((row[5], row[1], row[2]) in known for row in rows):
+        return rows
+    made: list[TradeRow] = []
+    for row in rows:
+        now: TradeRow | None = row
+        for one in told if (row[5], row[1], row[2]) in known else ():
+            if now is not None and (now[5], now[1], now[2]) == (one.trade_id, one.price, one.size):
+                now = None if one.row is None else _corrected(now, one.row)
+        if now is not None:
+            made.append(now)
+    return made
+
+
+def _corrected(was: TradeRow, now: TradeRow) -> TradeRow:
+    """Return a corrected trade at the time, and with the side, of the one that it was."""
+    made = (was[0], now[1], now[2], was[3], was[4], now[5] if now[5] >= 0 else was[5])
+    return MarkedTrade.of(made, marks) if (marks := marks_of(now)) else made
 
 
 class _Change:
@@ -116,16 +143,14 @@ class _Change:
         self._change_newest()
 
     def _in_place(self, row: TradeRow | None) -> TradeRow | None:
-        """Return the corrected trade at the time, and with the side, of the one that it was."""
+        """Return the corrected trade in the place of the one that it was; its new id is known from now on."""
         if row is None:
             return None
-        was = self._was
-        number = row[5] if row[5] >= 0 else was[5]
-        if number != was[5]:
+        was, made = self._was, _corrected(self._was, row)
+        if made[5] != was[5]:
             # The history knows it by that.
-            self._pipeline.duplicates.note_renamed((*was[:5], number))
-        made = (was[0], row[1], row[2], was[3], was[4], number)
-        return MarkedTrade.of(made, marks) if (marks := marks_of(row)) else made
+            self._pipeline.duplicates.note_renamed((*was[:5], made[5]))
+        return made
 
     def _come_in(self) -> None:
         """Take the right one of a trade that validation has refused."""

@@ -18,6 +18,7 @@ from mdnb.feeds.timeouts import Backoff
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.rebuild import HeldTicks
+from mdnb.runtime.live.trade_changes import as_changed
 from mdnb.validate.findings import QualityFinding
 
 __all__ = ["BarRenewal"]
@@ -96,6 +97,7 @@ def _put(pipeline: Pipeline, span: tuple[int, int], rows: Sequence[TradeRow]) ->
     with engine.lock:
         cascade = engine.cascade
         before = held_bar(cascade.root, span[0])
+        rows = as_changed(pipeline, rows)
         made = bar_of_trades(span[0], rows)
         if span[1] > cascade.settled_ns or made is None or (before is not None and made[6] * 2 < before[6]):
             return False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mdnb.rows import NOT_LAST, BarRow, TradeRow, marks_of
 from mdnb.runtime.live.placing import InAnswer, InIds
 from mdnb.runtime.live.rebuild import Between, keep_between, put_between
+from mdnb.runtime.live.trade_changes import as_changed
 from mdnb.store.ticks import OUTLIER, WAITING
 from mdnb.validate.findings import QualityFinding
 
@@ -129,6 +130,7 @@ def put_back_by_time(
         Where ids rise by one a trade, the one before the outage.
     """
     seen = pipeline.duplicates
+    rows = as_changed(pipeline, rows)
     inside = _in_order([row for row in rows if low_ns <= row[0] <= high_ns])
     if seen.ids == "sequential":
         inside = [row for row in inside if row[5] < 0 or row[5] > seen.highest or _is_held(seen, row[5])]

@@ -130,6 +130,19 @@ def test_a_series_is_shifted_by_all_seams_behind_a_bar(how: bool | str) -> None:
             live.data.get_data("1min", back_adjust="sum")  # type: ignore[arg-type]  # that is the point
 
 
+@pytest.mark.parametrize(("old", "new"), [(-2.0, 3.0), (3.0, 0.0), (0.0, 3.0), (-2.0, -4.0)])
+def test_prices_that_are_not_above_zero_have_a_difference_and_no_ratio(old: float, new: float) -> None:
+    feed = HandFeed(minutes(-30, 30, lambda _: 5.0), clock=EventClock(START), trades=[])
+    feed.contracts = ContractHistory()
+    feed.contracts.begin("X", NEW)
+    feed.contracts.before("X", OLD, START, (old, new))
+    with market(feed) as (live, _):
+        made = live.data.get_data("1min", count=30, back_adjust="difference")
+        assert set(made["close"]) == {5.0 + new - old}
+        with pytest.raises(NoDataError, match="above zero; ask for back_adjust='difference'"):
+            live.data.get_data("1min", count=30, back_adjust="ratio")
+
+
 def test_a_symbol_without_contracts_has_none_of_it() -> None:
     with mdnb.live("MNQ", ["1min"], initial_days=0.1, progress=False) as live:
         frame = live.data.get_data("1min", count=3, with_contract=True, back_adjust=True)

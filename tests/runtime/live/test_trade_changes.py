@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.records import flag_name
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.missed_trades import put_back_by_time
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarStore
 from mdnb.timeframes import Timeframe
@@ -314,6 +315,31 @@ def test_what_is_older_than_a_bar_that_a_correction_opens_is_not_in_it() -> None
         (300, 107.0, 107.0, 107.0, 107.0, 1.0, 1.0),
         (600, 104.0, 104.0, 104.0, 104.0, 1.0, 1.0),
     ]
+    rig.accounting()
+
+
+@pytest.mark.parametrize("ids", ["unique", "none"])
+def test_a_history_that_was_asked_before_a_change_came_does_not_undo_it(
+    ids: Literal["unique", "none"],
+) -> None:
+    rig = Rig()
+    rig.pipeline.duplicates.ids = ids
+    rig.pipeline.duplicates.nameless = ids == "none"
+    rig.trade(1 * SECOND, 100.0, 1, 1)
+    rig.pipeline.outage_ns = START + 1 * SECOND
+    rig.trade(30 * SECOND, 101.0, 1, 9)
+    rig.pipeline.outage_ns = None
+    # Both were made in the outage; one is corrected twice.
+    rig.cancel(5, 250.0, 2)
+    rig.correct(6, 260.0, 2, (240.0, 3, 7))
+    rig.correct(7, 240.0, 3, (103.0, 4, 8))
+    said = [(1, 100.0, 1, 1), (10, 250.0, 2, 5), (11, 260.0, 2, 6), (12, 102.0, 1, 4), (30, 101.0, 1, 9)]
+    rows: list[TradeRow] = [
+        (START + at * SECOND, price, float(size), 1, 0, number) for at, price, size, number in said
+    ]
+    for _ in range(2):
+        put_back_by_time(rig.pipeline, rows, START + 1 * SECOND, START + 30 * SECOND)
+        assert rig.bars() == [(0, 100.0, 103.0, 100.0, 101.0, 7.0, 4.0)]
     rig.accounting()
 
 

@@ -16,11 +16,13 @@ ROWS = [trade(i * 0.04, 100.0 + i % 5, 2.0, i) for i in range(1400)]
 LATER = [trade(70 + i * 0.04, 101.0, 1.0, 1400 + i) for i in range(1000)]
 
 
-@pytest.mark.parametrize("has_history", [True, False])
-def test_the_bar_of_a_cancelled_trade_is_made_of_the_history_or_marked(has_history: bool) -> None:
+@pytest.mark.parametrize(("has_history", "is_behind"), [(True, False), (True, True), (False, False)])
+def test_the_bar_of_a_cancelled_trade_is_made_of_the_history_or_marked(
+    has_history: bool, is_behind: bool
+) -> None:
     clock = EventClock(START)
     busted: TradeRow = ROWS[0]
-    feed = HandFeed(clock=clock, trades=[*ROWS[1:], *LATER] if has_history else None)
+    feed = HandFeed(clock=clock, trades=[*ROWS[not is_behind :], *LATER] if has_history else None)
     told, said = threading.Event(), []
     with open_market(feed, "1min", "5min", max_ticks=1000) as market:
         bus = market._parts.session.bus
