@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mdnb.feeds.venue import VenueFeed
     from mdnb.instruments import Instrument
     from mdnb.io.recognise.read import read
+    from mdnb.io.recognise.read_ticks import read_ticks
     from mdnb.live_frame import LiveFrame
     from mdnb.manager import RealtimeDataManager
     from mdnb.market import LiveMarket, LiveSymbol, live
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from mdnb.suite import SuiteSymbol, TradingSuite
     from mdnb.sync_manager import SyncDataManager
     from mdnb.timeframes import Timeframe
-    from mdnb.types import Bar, MarketSnapshot, Price, Quote, Tick
+    from mdnb.types import Bar, MarketSnapshot, Price, Quote, Roll, Tick
     from mdnb.widgets.chart.chart import LiveChart
 
 __version__ = "0.1.0"
@@ -89,6 +90,7 @@ __all__ = [
     "Price",
     "Quote",
     "RealtimeDataManager",
+    "Roll",
     "RuntimeUseError",
     "Subscription",
     "SuiteSymbol",
@@ -111,6 +113,7 @@ __all__ = [
     "make_feed",
     "play",
     "read",
+    "read_ticks",
     "run",
     "unload_ipython_extension",
 ]
@@ -144,6 +147,7 @@ _HOMES = {
     "Price": "mdnb.types",
     "Quote": "mdnb.types",
     "RealtimeDataManager": "mdnb.manager",
+    "Roll": "mdnb.types",
     "RuntimeUseError": "mdnb.errors",
     "Subscription": "mdnb.events.subscription",
     "SuiteSymbol": "mdnb.suite",
@@ -162,6 +166,7 @@ _HOMES = {
     "make_feed": "mdnb.feeds.registry",
     "play": "mdnb.step_replay",
     "read": "mdnb.io.recognise.read",
+    "read_ticks": "mdnb.io.recognise.read_ticks",
     "run": "mdnb.runtime.process.bridge",
     "unload_ipython_extension": "mdnb.notebook.magics",
 }

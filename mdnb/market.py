@@ -153,6 +153,7 @@ class LiveSymbol(Face):
     remove_timeframe = Plain("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Plain("_parts.files", BarFiles.export)
     load = Plain("_parts.files", BarFiles.load)
+    load_ticks = Plain("_parts.files", BarFiles.load_ticks)
     record = Plain("_parts.connection", ConnectionView.record)
     depth = Plain("_parts.tables", TableOpener.depth, TableOpener.receive_depth)
     on = Forward("_parts.plain_events", PlainEvents.on)

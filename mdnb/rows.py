@@ -21,6 +21,7 @@ __all__ = [
     "BarRow",
     "Batch",
     "BookSum",
+    "ContractChange",
     "Decoder",
     "DepthUpdate",
     "GonePiece",
@@ -97,6 +98,15 @@ class TradeChange(NamedTuple):
     price: float
     size: float
     row: TradeRow | None = None
+
+
+class ContractChange(NamedTuple):
+    """A continuous symbol stands for another contract from an instant on (UTC epoch nanoseconds)."""
+
+    symbol: str
+    at_ns: int
+    old: str
+    new: str
 
 
 QuoteRow = tuple[int, float, float, float, float]
@@ -188,6 +198,8 @@ class Batch:
         The feed's own bars, by ``(symbol, timeframe name)``: ``(row, closed)``.
     changes
         Trades that were corrected or cancelled, by symbol; they count after the trades. See `change`.
+    rolls
+        Of a recording: symbols that stand for another contract behind this, see `ContractChange`.
     is_marked
         Whether a `MarkedTrade` may be among the trades.
     replies
@@ -221,6 +233,7 @@ class Batch:
         "malformed",
         "quotes",
         "replies",
+        "rolls",
         "speed",
         "trades",
     )
@@ -233,6 +246,7 @@ class Batch:
         # Few venues change trades: a mapping of its own is made for those.
         self.changes: Mapping[str, list[TradeChange]] = _NO_CHANGES
         self.is_marked = False
+        self.rolls: Sequence[ContractChange] = ()
         self.replies: list[Reply] = []
         self.frames = 0
         self.control = 0

@@ -113,6 +113,8 @@ class ImportResult(Record):
 
     Attributes
     ----------
+    understood
+        What a file of others was taken for, in one line; empty where its form was known.
     timeframe
         Which bars were imported.
     rows
@@ -132,7 +134,7 @@ class ImportResult(Record):
     first, last
         Start of the file's first and last bar.
     findings
-        What was left out, and why.
+        What was left out, put right or assumed, and why.
     notes
         In words: why bars were refused, that the file names another symbol, which rows contradict others of
         the same time, that bars are later than the market; these are warned of, too. Also that partial bars
@@ -149,6 +151,7 @@ class ImportResult(Record):
     (True, 0)
     """
 
+    understood: str = ""
     symbol: str
     timeframe: str
     rows: int

@@ -73,6 +73,7 @@ class SuiteSymbol(Face):
     remove_timeframe = Forward("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Forward("_parts.files", BarFiles.export)
     load = Forward("_parts.files", BarFiles.load)
+    load_ticks = Forward("_parts.files", BarFiles.load_ticks)
     record = Forward("_parts.connection", ConnectionView.record)
     depth = Forward("_parts.tables", TableOpener.depth)
     on = Forward("_parts.awaited_events", AwaitedEvents.on)

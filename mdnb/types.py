@@ -25,6 +25,7 @@ __all__ = [
     "Price",
     "Quote",
     "Record",
+    "Roll",
     "Tick",
     "timestamp",
 ]
@@ -55,6 +56,8 @@ class Tick(Record):
         ``volume_only`` (an odd lot, an average price), ``not_last`` (reported late: for high, low and volume,
         and not for open and close), ``not_counted`` at all; see `mdnb.sale_conditions`. Rarer are
         ``not_range``, ``no_volume``, ``range_only`` and ``last_only``.
+    contract
+        Which one of a continuous symbol it is of; empty where the symbol is none.
     tz, decimals
         How times and prices are shown; None takes as many decimals as the prices need.
 
@@ -73,6 +76,7 @@ class Tick(Record):
     trade_id: int = -1
     count: int = 1
     flag: str = "ok"
+    contract: str = dataclasses.field(default="", repr=False, kw_only=True)
     tz: str = dataclasses.field(default="UTC", repr=False)
     decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
@@ -173,6 +177,8 @@ class Bar(Record):
     closed_ns
         Market time at which it was closed here, UTC epoch nanoseconds: from then on it could be acted upon. 0
         for the forming bar, and where that was not noted.
+    contract
+        Of a continuous symbol the one that its start is of; empty where the symbol is none.
     tz, decimals
         As in `Tick`.
 
@@ -199,6 +205,7 @@ class Bar(Record):
     partial: bool = False
     end_ns: int = dataclasses.field(default=0, repr=False, kw_only=True)
     closed_ns: int = dataclasses.field(default=0, repr=False, kw_only=True)
+    contract: str = dataclasses.field(default="", repr=False, kw_only=True)
     tz: str = dataclasses.field(default="UTC", repr=False)
     decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
@@ -344,6 +351,63 @@ class Gap(Record):
             "trades": self.trades,
             "not_rebuilt": self.not_rebuilt,
         }
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Roll(Record):
+    """The seam at which a continuous symbol went from one contract to the next.
+
+    Prices are as they were traded, on both sides.
+
+    Attributes
+    ----------
+    time_ns
+        From when on the new contract counts, UTC epoch nanoseconds. The bar in which that lies, if it is no
+        start of one, has prices of both, and is marked as partial.
+    old, new
+        The contracts, as the venue calls them.
+    old_price, new_price
+        What both were worth at one time just before, by the venue's history; where it does not tell, the
+        last price of the one and the first of the other. ``nan`` where not even these are known.
+
+    Examples
+    --------
+    >>> roll = Roll("MNQ", 1_765_000_000_000_000_000, "MNQZ5", "MNQH6", 25_000.0, 25_250.0)
+    >>> roll.difference, roll.ratio
+    (250.0, 1.01)
+    """
+
+    symbol: str
+    time_ns: int
+    old: str
+    new: str
+    old_price: float = float("nan")
+    new_price: float = float("nan")
+    tz: str = dataclasses.field(default="UTC", repr=False)
+
+    @property
+    def difference(self) -> float:
+        """How much the new contract was worth more than the old one, in price units."""
+        return self.new_price - self.old_price
+
+    @property
+    def ratio(self) -> float:
+        """How many times as much the new contract was worth."""
+        return self.new_price / self.old_price if self.old_price else float("nan")
+
+    @property
+    def timestamp(self) -> pd.Timestamp:
+        """`time_ns` in the suite's zone."""
+        return timestamp(self.time_ns, self.tz)
+
+    @property
+    def time(self) -> pd.Timestamp:
+        """Same as `timestamp`."""
+        return timestamp(self.time_ns, self.tz)
+
+    def priced(self, old_price: float, new_price: float) -> Roll:
+        """Return it with what both contracts were worth."""
+        return dataclasses.replace(self, old_price=old_price, new_price=new_price)
 
 
 class Price(float):

@@ -16,8 +16,6 @@ from mdnb.rows import BarRow, Batch, DepthUpdate, QuoteRow, TradeRow
 from mdnb.timeframes import Timeframe
 from mdnb.venue_fields import UnusableError
 
-_NAN = float("nan")
-
 __all__ = [
     "OpenBars",
     "add_bar",
@@ -36,6 +34,7 @@ __all__ = [
     "timeframe_name",
 ]
 
+_NAN = float("nan")
 _ESCAPED_COLON = "\\u003"
 _decode_any = msgspec.json.Decoder().decode
 _encode_any = msgspec.json.Encoder().encode

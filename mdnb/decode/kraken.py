@@ -52,13 +52,24 @@ class _Trades(msgspec.Struct, gc=False):
     data: list[_Trade]
 
 
+class _AnyTrade(msgspec.Struct, gc=False):
+    """What of a trade is used, for one that lacks something else."""
+
+    symbol: Symbol
+    side: Literal["buy", "sell"]
+    price: Price
+    qty: Size
+    trade_id: Identifier
+    timestamp: str
+
+
 class _Ticker(msgspec.Struct, gc=False):
     symbol: Symbol
-    bid: Price
-    bid_qty: Size
-    ask: Price
-    ask_qty: Size
-    timestamp: str = ""
+    bid: Price | None = None
+    bid_qty: Size | None = None
+    ask: Price | None = None
+    ask_qty: Size | None = None
+    timestamp: str | None = None
 
 
 class _Candle(msgspec.Struct, gc=False):
@@ -105,13 +116,13 @@ class _Envelope(msgspec.Struct, gc=False):
     timestamp: str = ""
     data: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
     success: bool = True
-    error: str = ""
-    req_id: Identifier = 0
+    error: str | None = None
+    req_id: Identifier | None = None
     result: _Subscription | None = None
 
 
 _trades = typed(_Trades)
-_trade = typed(_Trade)
+_trade = typed(_AnyTrade)
 _ticker = typed(_Ticker)
 _candle = typed(_Candle)
 _books = typed(_Books)
@@ -166,10 +177,12 @@ class Decoder:
         channel = envelope.channel
         if channel in _NOTICES:
             batch.control += 1
-        elif envelope.method in _METHODS and not channel:
+        elif not channel and (envelope.method in _METHODS or (envelope.error and not envelope.method)):
+            # A request that could not be read is refused without a word of what it was.
+            error = envelope.error or ""
             batch.control += 1
-            is_done = envelope.success and not envelope.error
-            batch.replies.append(Reply(envelope.req_id, is_done, reply_text(envelope.error)))
+            is_done = envelope.success and not error
+            batch.replies.append(Reply(envelope.req_id or 0, is_done, reply_text(error)))
             told = envelope.result
             if is_done and told is not None and (envelope.method, told.channel) == ("subscribe", "ohlc"):
                 self._bars.forget(told.symbol, _timeframe(told.interval) if told.interval else "")
@@ -209,7 +222,7 @@ def _timeframe(minutes: int) -> str:
     return timeframe_name(f"{minutes}min")
 
 
-def _row(trade: _Trade) -> tuple[int, float, float, int, int, int]:
+def _row(trade: _Trade | _AnyTrade) -> tuple[int, float, float, int, int, int]:
     side = 1 if trade.side == "buy" else -1
     return iso_ns(trade.timestamp), trade.price, trade.qty, 1, side, trade.trade_id
 
@@ -222,7 +235,11 @@ def _add_one(text: str, batch: Batch) -> None:
 def _add_ticker(text: str, batch: Batch) -> None:
     ticker = _ticker(text)
     ns = iso_ns(ticker.timestamp) if ticker.timestamp else 0
-    add_quote(batch, ticker.symbol, (ns, ticker.bid, ticker.bid_qty, ticker.ask, ticker.ask_qty))
+    sides = (ticker.bid, ticker.bid_qty, ticker.ask, ticker.ask_qty)
+    if sides == (None,) * 4:
+        raise UnusableError("a quote without a price")
+    bid, bid_size, ask, ask_size = (float("nan") if one is None else one for one in sides)
+    add_quote(batch, ticker.symbol, (ns, bid, bid_size, ask, ask_size))
 
 
 def _add_books(text: str, batch: Batch) -> None:

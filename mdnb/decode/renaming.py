@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TypeVar
 
-from mdnb.rows import Batch, Decoder
+import msgspec
 
-__all__ = ["RenamingDecoder"]
+from mdnb.rows import Batch, ContractChange, Decoder
+
+__all__ = ["RenamingDecoder", "RollingDecoder", "roll_frame"]
 
 _Rows = TypeVar("_Rows")
 
@@ -49,6 +51,71 @@ class RenamingDecoder:
         if batch.bars:
             batch.bars = {(names.get(name, name), tf): rows for (name, tf), rows in batch.bars.items()}
         return batch
+
+
+class RollingDecoder:
+    """Decodes the frames of a recording in which symbols went from one contract to the next.
+
+    Such a roll is a frame of the recording's own, which no venue sends; see `roll_frame`.
+
+    Parameters
+    ----------
+    decoder
+        Decodes the venue's frames.
+    names
+        A venue's name to the one that it was asked for by: what the decoder goes by. It is changed.
+
+    Examples
+    --------
+    >>> from mdnb.decode.wire import Decoder as WireDecoder
+    >>> names = {"Z25": "MNQ"}
+    >>> made = RollingDecoder(RenamingDecoder(WireDecoder(), names), names)
+    >>> made.feed([roll_frame(ContractChange("MNQ", 7, "Z25", "H26"))]).rolls[0].new, names
+    ('H26', {'H26': 'MNQ'})
+    """
+
+    __slots__ = ("_decoder", "_names")
+
+    def __init__(self, decoder: Decoder, names: MutableMapping[str, str]) -> None:
+        self._decoder = decoder
+        self._names = names
+
+    def feed(self, frames: Sequence[str | bytes]) -> Batch:
+        """Decode frames that were read together: those of a venue, or one roll."""
+        change = _roll_of(frames[0]) if len(frames) == 1 else None
+        if change is None:
+            return self._decoder.feed(frames)
+        self._names.pop(change.old, None)
+        self._names[change.new] = change.symbol
+        batch = Batch()
+        batch.frames = batch.control = 1
+        batch.rolls = (change,)
+        return batch
+
+
+_ROLL = '{"mdnb_roll":'
+
+
+class _Roll(msgspec.Struct):
+    mdnb_roll: ContractChange
+
+
+_read = msgspec.json.Decoder(_Roll).decode
+
+
+def roll_frame(change: ContractChange) -> str:
+    """Return a roll as a frame of a recording."""
+    return msgspec.json.encode(_Roll(change)).decode()
+
+
+def _roll_of(frame: object) -> ContractChange | None:
+    if not isinstance(frame, str) or not frame.startswith(_ROLL):
+        return None
+    try:
+        return _read(frame).mdnb_roll
+    except msgspec.DecodeError:
+        # The venue's decoder says what is wrong with it.
+        return None
 
 
 def _renamed(rows: dict[str, _Rows], names: Mapping[str, str]) -> dict[str, _Rows]:

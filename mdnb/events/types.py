@@ -44,6 +44,7 @@ class EventType(enum.StrEnum):
     DATA_QUALITY_ALERT         mapping       when it was found            alert_type, description, count,
                                                                           values
     CONNECTION_STATUS_CHANGED  mapping       when it changed              status, detail
+    ROLL                       mapping       from when on it holds        old, new, roll
     ALERT                      mapping       of the trade, or the event   alert, message, direction, price,
                                                                           trade_price, event
     =========================  ============  ===========================  ==================================
@@ -123,6 +124,12 @@ class EventType(enum.StrEnum):
     """``status``: connecting, connected, disconnected, reconnecting, reconnected, stale or closed.
 
     ``detail``: the address, or why.
+    """
+    ROLL = "roll"
+    """A continuous symbol, such as ``MNQ``, stands for another contract from now on.
+
+    ``old``, ``new``: the contracts; ``roll``: the `mdnb.Roll`, whose prices may not be known yet. Prices are
+    not adjusted: the jump is no trade's, and neither misprint nor alert. Book and quote begin anew.
     """
     ALERT = "alert"
     """An alert fired, one that was set with ``live.alert(...)``.

@@ -8,6 +8,7 @@ from mdnb.runtime.live.accounting import Accounting
 from mdnb.runtime.market_recording import MarketRecording
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.session import MarketSession
+from mdnb.types import Roll
 
 __all__ = ["ConnectionView"]
 
@@ -48,6 +49,31 @@ class ConnectionView:
         True
         """
         return self._session.market(symbol or self._symbol).accounting()
+
+    def rolls(self, symbol: str | None = None) -> tuple[Roll, ...]:
+        """Return the seams at which a continuous symbol went from one contract to the next, oldest first.
+
+        Empty for a symbol that stands for one contract, or is none. ``get_data(..., back_adjust=True)`` has
+        bars without the jumps at them.
+
+        Parameters
+        ----------
+        symbol
+            One that is followed; default this one.
+
+        Raises
+        ------
+        SymbolError
+            When the symbol is not followed.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.1) as market:
+        ...     market.rolls()
+        ()
+        """
+        return self._session.market(symbol or self._symbol).engine.contracts.rolls
 
     def start(self) -> None:
         """Begin to play a recording at ``speed=max``; of any other feed, and again, it does nothing.

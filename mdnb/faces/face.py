@@ -44,6 +44,7 @@ class Face:
 
     start = Forward("_parts.connection", ConnectionView.start)
     accounting = Forward("_parts.connection", ConnectionView.accounting)
+    rolls = Forward("_parts.connection", ConnectionView.rolls)
     alert = Forward("_parts.alerts", AlertSetter.alert)
     alerts = Forward("_parts.alerts", AlertSetter.alerts)
     chart = Forward("_parts.charts", ChartOpener.chart)

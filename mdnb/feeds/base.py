@@ -11,9 +11,10 @@ from mdnb.clock import Clock, MarketClock
 from mdnb.errors import FeedError, MdnbError, OptionError, suggest
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
+from mdnb.feeds.rolls import Seam
 from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, BookSum, Decoder, Reply, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, TradeRow
 from mdnb.sessions import Sessions
 
 __all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels", "feed_error"]
@@ -27,6 +28,10 @@ OnFrame = Callable[[str | bytes], None]
 OnStatus = Callable[[str, str], None]
 """Called with ``(status, detail)``; status is connecting, connected, disconnected, reconnecting,
 reconnected, stale or closed. "connected" after "disconnected" is "reconnected"; another word is told of."""
+
+
+def _nobody_follows(symbol: str, is_done: bool) -> None:  # as feeds call it
+    """Stand for whoever is told of rolls, where nobody is."""
 
 
 def _nobody_asks() -> None:
@@ -82,6 +87,10 @@ class Feed(abc.ABC):
         How long the newest ping took; ``nan`` where there is none.
     lacks
         Channels on which, as is known beforehand, nothing will come.
+    on_roll
+        To be called with a symbol that stands for one contract after the other: with False when it is about
+        to stand for another one, before any data of that comes, or stays with the former after all; with
+        True once it does.
     is_taken
         Whether it is, or was, a market's: each has a feed of its own.
     is_local
@@ -145,6 +154,7 @@ class Feed(abc.ABC):
     is_local: bool = False
     liveness: Liveness = Liveness()
     on_page: Callable[[], None] = staticmethod(_nobody_asks)
+    on_roll: Callable[[str, bool], None] = staticmethod(_nobody_follows)
     round_trip_ms: float = float("nan")
     lacks: frozenset[Channel] = frozenset()
     is_taken: bool = False
@@ -212,6 +222,23 @@ class Feed(abc.ABC):
         None where it tells none. Several where it is not known by which of them it goes, such as with how
         many decimals numbers are written: it is one that the first whole book adds up to.
         """
+        return None
+
+    @property
+    def rolls(self) -> tuple[Seam, ...]:
+        """Seams of symbols that stand for one contract after the other, of each symbol the oldest first."""
+        return ()
+
+    def contract(self, symbol: str, at_ns: int | None = None) -> str:
+        """Return the contract that a symbol stands for, now or at an instant; ``""`` where there is none."""
+        return ""
+
+    def take_roll(self, change: ContractChange) -> None:
+        """Take a seam that a recording has; only replays pass any."""
+        return
+
+    async def roll_prices(self, roll: Seam) -> tuple[float, float] | None:
+        """Return what both contracts of a roll were worth at one time just before it; None: not known."""
         return None
 
     def own_bars(self, symbol: str) -> tuple[str, ...]:

@@ -24,10 +24,10 @@ import msgspec
 import websockets.asyncio.client as ws
 from websockets.exceptions import (
     ConnectionClosed,
-    InvalidHandshake,
     InvalidProxy,
     InvalidStatus,
     InvalidURI,
+    WebSocketException,
 )
 
 from mdnb.clock import MarketClock
@@ -53,6 +53,13 @@ _log = logging.getLogger("mdnb.feeds")
 # At DEBUG level websockets logs query strings, the Authorization header and every frame: no credentials here.
 _socket_log = logging.getLogger("mdnb.feeds.socket")
 _socket_log.setLevel(logging.WARNING)
+
+
+class _Connecting(ws.connect):
+    """Follows no redirection: who redirects may be anybody, and where to has not been checked for TLS."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
 
 
 class _LostError(Exception):
@@ -396,21 +403,22 @@ class WebSocketFeed(Feed):
             code, detail = await self._connect_once(endpoint, on_frame, on_status)
             if self.is_end(code, detail):
                 return None
+        # Refusals come from nothing: where they arose addresses are in variables, which tracebacks show.
         except InvalidStatus as error:
             if self.renews_credentials(error.response.status_code):
                 return 0.0, f"HTTP {error.response.status_code}: the credentials are renewed"
             return after_refusal(error, endpoint)
         except (InvalidProxy, ImportError) as error:
             raise proxy_refused(error) from None
-        except InvalidURI as error:
-            raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from error
+        except InvalidURI:
+            raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from None
         except ssl.SSLCertVerificationError as error:
             raise FeedRefusedError(
                 f"{endpoint!r}: the certificate does not hold: {error.verify_message}"
-            ) from error
+            ) from None
         except FeedRefusedError:
             raise
-        except (OSError, InvalidHandshake, ConnectionClosed, FeedError) as error:
+        except (OSError, WebSocketException, FeedError) as error:
             return 0.0, why_lost(error, tls=endpoint.url.startswith("wss:"))
         return 0.0, f"connection closed ({code}{': ' * bool(detail)}{detail})"
 
@@ -418,7 +426,7 @@ class WebSocketFeed(Feed):
         self, endpoint: Endpoint, on_frame: OnFrame, on_status: OnStatus
     ) -> tuple[int, str]:
         """Live through one connection; return the code and reason with which it was closed."""
-        async with ws.connect(
+        async with _Connecting(
             endpoint.url,
             additional_headers=dict(endpoint.headers),
             compression=None,

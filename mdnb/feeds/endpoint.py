@@ -28,6 +28,13 @@ __all__ = [
     "with_path",
 ]
 
+_HINTS = {
+    2: ": a page of the web is there, and no WebSocket",
+    3: ": it has moved, and redirections are not followed; give the new address as url=",
+    401: ": check the credentials",
+    403: ": check the credentials",
+    451: ": not served in this region",
+}
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
 _SHORTEST_SECRET = 4
@@ -186,12 +193,9 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
     """Return the seconds to wait that the server asks for, and why; raise where it refuses for good."""
     status = error.response.status_code
     if status not in _RETRIED_STATUS:
-        hint = {
-            401: ": check the credentials",
-            403: ": check the credentials",
-            451: ": not served in this region",
-        }
-        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint.get(status, '')}") from error
+        hint = _HINTS.get(status) or _HINTS.get(status // 100, "")
+        # From nothing: where the error arose the whole address is in variables, which tracebacks show.
+        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint}") from None
     return after(error.response.headers.get("Retry-After")), f"HTTP {status}"
 
 

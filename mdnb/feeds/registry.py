@@ -181,7 +181,13 @@ def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Para
             return _convert(allowed, text)
         except ValueError:
             continue
-    raise FeedError(f"option {key!r} of feed {kind!r} must be {_spelled(annotation)}; got {_shown(text)}")
+    spelled = _spelled(annotation)
+    if not spelled:
+        # It may be a credential.
+        raise FeedError(
+            f"option {key!r} of feed {kind!r} must be given as an argument of make_feed, not in its name"
+        )
+    raise FeedError(f"option {key!r} of feed {kind!r} must be {spelled}; got {_shown(text)}")
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
@@ -217,7 +223,7 @@ def _spelled(annotation: Any) -> str:
             spelled += [repr(value) for value in typing.get_args(allowed)]
         elif allowed in names:
             spelled.append(names[allowed])
-    return " or ".join(spelled) or "given as an argument of make_feed, not in its name"
+    return " or ".join(spelled)
 
 
 def _shown(text: str) -> str:

@@ -34,6 +34,7 @@ Complaint = Callable[[int, bytes], FeedError | None]
 
 _BUSY = frozenset({408, 418, 425, 429, *range(500, 600)})
 _HINTS = {
+    3: "it has moved, and redirections are not followed; give the new address as rest=",
     401: "check the credentials",
     403: "check the credentials, or whether the venue serves your region",
     451: "not served in this region",
@@ -213,7 +214,8 @@ class Rest:
         if said is not None:
             raise said
         if not 200 <= status < 300:
-            hint = f": {_HINTS[status]}" if status in _HINTS else ""
+            said_of = _HINTS.get(status) or _HINTS.get(status // 100)
+            hint = f": {said_of}" if said_of else ""
             raise FeedRefusedError(f"{self._where(path)} refused with HTTP {status}{hint}")
 
     def __repr__(self) -> str:

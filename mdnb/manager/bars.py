@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
+from mdnb.runtime.live.contracts import Adjustment, adjustment
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
 
@@ -33,6 +34,8 @@ class BarAccess:
         closed_only: bool = False,
         as_of: When = None,
         with_times: bool = False,
+        with_contract: bool = False,
+        back_adjust: bool | Adjustment = False,
     ) -> pd.DataFrame:
         """Return bars of a timeframe, oldest first.
 
@@ -55,6 +58,14 @@ class BarAccess:
             With two more columns, datetime64[us, tz]: ``end`` of each bar's interval, and ``closed_at``, the
             market time at which it was closed here and could be acted upon, ``NaT`` for the forming bar. Bars
             of a history, which came without times of arrival, count as closed at their end and the grace.
+        with_contract
+            With one more column, ``contract``: of which one of a continuous symbol each bar's start is. There
+            is none for a symbol that is no such one. ``frame.attrs["contracts"]`` says the same in any case.
+        back_adjust
+            Prices without the jumps of a continuous symbol's rolls: True or ``"difference"`` adds to all bars
+            before a seam what the new contract was worth more than the old one, ``"ratio"`` multiplies by how
+            many times as much. By default prices are as they were traded, with the seams of `rolls` in them;
+            ``frame.attrs["back_adjusted"]`` names what was done.
 
         Returns
         -------
@@ -69,9 +80,11 @@ class BarAccess:
         TimeframeError
             When the timeframe is not kept; the message names the ones kept.
         OptionError
-            When ``count`` is negative or a time is none, or ``as_of`` is later than the market's time.
+            When ``count`` is negative, a time is none, ``as_of`` is later than the market's time, or
+            ``back_adjust`` is no way to adjust.
         NoDataError
-            When more bars were amended since ``as_of`` than is kept, or bars known then have left memory.
+            When more bars were amended since ``as_of`` than is kept, or bars known then have left memory;
+            where it is not known what the contracts were worth at a seam.
 
         Examples
         --------
@@ -83,6 +96,36 @@ class BarAccess:
         """
         if count is not None and (type(count) is not int or count < 0):
             count = whole_number("count", count)
+        if with_contract or back_adjust is not False:
+            how = adjustment(back_adjust)
+            made = self._plain(timeframe, count, start_time, end_time, closed_only, as_of, with_times)
+            return self._of_contracts(made, how, with_contract=with_contract)
+        return self._plain(timeframe, count, start_time, end_time, closed_only, as_of, with_times)
+
+    def _of_contracts(
+        self, frame: pd.DataFrame, how: Adjustment | None, *, with_contract: bool
+    ) -> pd.DataFrame:
+        engine = self._market.engine
+        with engine.lock:
+            contracts = engine.contracts
+            if with_contract and contracts:
+                times = frame.index.as_unit("ns").asi8  # type: ignore[attr-defined]  # an index of times
+                frame["contract"] = contracts.column(times)
+            if how is not None:
+                frame = contracts.adjust(frame, how)
+                frame.attrs["back_adjusted"] = how
+        return frame
+
+    def _plain(
+        self,
+        timeframe: str,
+        count: int | None,
+        start_time: When,
+        end_time: When,
+        closed_only: bool,
+        as_of: When,
+        with_times: bool,
+    ) -> pd.DataFrame:
         if as_of is not None or with_times:
             return self._timed(timeframe, count, start_time, end_time, closed_only, as_of, with_times)
         if start_time is None is end_time:

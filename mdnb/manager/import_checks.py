@@ -29,9 +29,15 @@ _MOST_TRADES = 2**32
 
 
 def fit_to_grid(
-    engine: SymbolState, name: str, columns: BarColumns, where: str
+    engine: SymbolState, name: str, columns: BarColumns, where: str, *, may_be_off: bool = False
 ) -> tuple[BarColumns, list[QualityFinding]]:
     """Return the bars inside sessions, and a finding for those outside.
+
+    Parameters
+    ----------
+    may_be_off
+        Whether bars may begin between those of the grid, each less than a bar after the one before and fewer
+        than the others: as where an exchange has a break of a quarter of an hour at 10:15.
 
     Raises
     ------
@@ -44,14 +50,14 @@ def fit_to_grid(
     time = columns.time_us * 1000
     starts, inside = grid.starts(time)
     off = inside & (starts != time)
-    if off.any():
+    if off.any() and not (may_be_off and _are_after_breaks(time, off, grid.timeframe.step_ns)):
         shown = ", ".join(timestamp(int(at), engine.tz).isoformat() for at in time[off][:_SHOWN])
         raise DataImportError(
             f"{where}: {int(off.sum()):,} of {len(columns):,} bars do not start where {name} bars of"
             f" {engine.symbol} do ({shown}). Is it another timeframe, or are the times in another zone (tz=)?"
         )
     step = grid.timeframe.step_ns
-    apart = int(np.gcd.reduce(np.diff(time))) if len(time) > _SHOWN else 0
+    apart = int(np.gcd.reduce(np.diff(time[~off]))) if len(time) > _SHOWN else 0
     if step and apart > step:
         raise DataImportError(
             f"{where}: its bars are {apart / 1e9:g} s apart or multiples of that, not {name};"
@@ -62,6 +68,15 @@ def fit_to_grid(
     count, first = int(np.count_nonzero(~inside)), int(time[~inside][0])
     finding = QualityFinding("session_closed", "starts while the venue is closed", first, {}, count)
     return columns.where(inside), [finding]
+
+
+def _are_after_breaks(time: NDArray[np.int64], off: NDArray[np.bool_], step: int) -> bool:
+    """Whether the file's own spacing explains bars off the grid: a bar before each was cut short."""
+    if not step or 2 * np.count_nonzero(off) > len(time):
+        return False
+    before = np.diff(time, prepend=time[0] - step)
+    first = off & np.concatenate(([True], ~off[:-1]))
+    return bool((before[first] < step).all())
 
 
 def leave_out_impossible(

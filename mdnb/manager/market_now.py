@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mdnb.errors import NoDataError
-from mdnb.runtime.live.records import price_of, quote_of, tick_of, volume_of
+from mdnb.runtime.live.records import price_of, quote_of, volume_of
 from mdnb.runtime.symbol_market import DEFAULT_TIMEOUT, SymbolMarket
 from mdnb.types import MarketSnapshot, Price, Quote, Tick
 
@@ -92,7 +92,7 @@ class CurrentData:
         """
         market = self._market
         row = await market.first(lambda: market.engine.last_trade, "tick", timeout)
-        return tick_of(row, market.engine.instrument, market.engine.tz)
+        return market.engine.tick(row)
 
     async def get_market_snapshot(self, timeout: float = DEFAULT_TIMEOUT) -> MarketSnapshot:
         """Return the current session at a glance: open, high, low, close, volume, last, bid, ask, time.

@@ -44,8 +44,10 @@ class TickAccess:
         (5, True, 'ok')
         """
         engine = self._market.open()
-        instrument, tz = engine.instrument, engine.tz
         rows = engine.recent(whole_number("count", count)).tolist()
+        if engine.contracts:
+            return [engine.tick(tuple(row), flag) for *row, flag in rows]
+        instrument, tz = engine.instrument, engine.tz
         return [tick_of(row, instrument, tz, flag) for *row, flag in rows]
 
     @immediate

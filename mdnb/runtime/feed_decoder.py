@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mdnb.decode import decoder
-from mdnb.decode.renaming import RenamingDecoder
+from mdnb.decode.renaming import RenamingDecoder, RollingDecoder
 from mdnb.feeds.base import Feed
 from mdnb.rows import Decoder
 
@@ -19,5 +19,8 @@ def decoder_of(feed: Feed) -> Decoder:
         When nothing understands its dialect.
     """
     made = feed.decoder() or decoder(feed.dialect)
+    if feed.playback is not None and isinstance(feed.names, dict):
+        # Of a recording the names change where a symbol went over to another contract.
+        return RollingDecoder(RenamingDecoder(made, feed.names), feed.names)
     # Most have the names they are asked for by; one that has others may know them once it is opened.
     return made if feed.names is Feed.names else RenamingDecoder(made, feed.names)

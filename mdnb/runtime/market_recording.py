@@ -44,6 +44,10 @@ class MarketRecording:
         """How many frames are in it."""
         return self._recorder.frames
 
+    def take(self, frame: str) -> None:
+        """Write a frame of the recording's own, such as a roll; on the background loop."""
+        self._take([frame])
+
     def close(self) -> None:
         """End the recording; calling it again does nothing.
 

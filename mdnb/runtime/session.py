@@ -17,6 +17,7 @@ from pathlib import Path
 from mdnb.bars.made_of import made_of
 from mdnb.clock import EventClock, MarketClock
 from mdnb.config import DataManagerConfig
+from mdnb.decode.renaming import roll_frame
 from mdnb.errors import (
     ClosedError,
     DataExportError,
@@ -32,7 +33,7 @@ from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.playback import Playback
 from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import seconds_to_wait
-from mdnb.rows import Batch, shortened
+from mdnb.rows import Batch, ContractChange, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
 from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.housekeeping import Housekeeping
@@ -67,6 +68,8 @@ _REGISTERING_SECONDS = 0.1
 
 _REASONS_LOGGED = 5
 _UNSURE_TIMES = 10
+_NO_LIMIT = 2**63 - 1
+_ROLL_ATTEMPTS, _ROLL_SECONDS = 4, 2.0
 _CHANNELS: dict[str, tuple[Channel, ...]] = {
     "trades": ("trades", "quotes"),
     "quotes": ("quotes",),
@@ -165,6 +168,7 @@ class MarketSession:
         self._recordings: list[MarketRecording] = []
         self.waited_ns = 0
         self._judges_times = True
+        self._pricing: list[asyncio.Task[None]] = []
         self._deadline: float | None = None
         self._up = asyncio.Event()
         self.batcher = self._make_batcher()
@@ -201,6 +205,7 @@ class MarketSession:
             await self.open()
             self._make_markets()
             self.batcher.hold()
+            self.feed.on_roll = self._on_roll
             async with self._in_time():
                 for symbol in self.symbols:
                     await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
@@ -210,6 +215,9 @@ class MarketSession:
             options = self.options
             limit = seconds_to_wait(options.connect_timeout)
             await load_history(self.feed, self._pipelines, options.initial_days, options.progress, limit)
+            for market in self.markets.values():
+                # Of contracts of before the history has told.
+                market.sync_contracts()
             self._loop = asyncio.get_running_loop()
             self._waiting = self.feed.playback if _waits_to_begin(self.feed) else None
             for market in self.markets.values():
@@ -266,6 +274,7 @@ class MarketSession:
                 batcher=self.batcher,
                 positive_prices=self.options.positive_prices.get(symbol),
             )
+            market.sync_contracts()
             self.markets[symbol] = market
             self._pipelines[symbol] = market.pipeline
             if self.feed.playback is None:
@@ -417,6 +426,8 @@ class MarketSession:
         self.backfill.close()
         self.book_renewal.close()
         self.bar_renewal.close()
+        for task in self._pricing:
+            task.cancel()
         self.batcher.leave()
         await self.feed.close()
         if self._run is not None and self._run is not asyncio.current_task():
@@ -510,8 +521,68 @@ class MarketSession:
             self.feed.on_reply(reply)
         if batch.malformed:
             self._tell_malformed(batch)
+        for change in batch.rolls:
+            self.feed.take_roll(change)
         if self._judges_times and (batch.trades or batch.quotes or batch.bars):
             self._judge_times(batch)
+
+    # -- contracts ------------------------------------------------------------------------------------
+
+    def _on_roll(self, symbol: str, is_done: bool) -> None:  # as feeds call it
+        """Go over to another contract of a symbol; once that is done tell of it."""
+        market = self.markets.get(symbol)
+        if market is None:
+            return
+        if not is_done:
+            if self.feed.playback is None:
+                # What came of the former one is taken in as its own; nothing of the next has come yet.
+                self.batcher.flush_all()
+                self._record_roll(symbol)
+            self.batcher.in_order(functools.partial(self._begin_contract, market))
+        else:
+            self.batcher.in_order(functools.partial(self._tell_roll, market))
+
+    def _record_roll(self, symbol: str) -> None:
+        rolls = [roll for roll in self.feed.rolls if roll.symbol == symbol]
+        before = self.markets[symbol].engine.contracts.of(_NO_LIMIT)
+        now = self.feed.contract(symbol)
+        at_ns = rolls[-1].at_ns if rolls else self.feed.clock.now_ns()
+        frame = roll_frame(ContractChange(symbol, at_ns, before, now))
+        for recording in self._recordings:
+            recording.take(frame)
+
+    def _begin_contract(self, market: SymbolMarket) -> None:
+        seams = len(market.engine.contracts.rolls)
+        market.sync_contracts()
+        market.pipeline.begin_contract()
+        is_back = len(market.engine.contracts.rolls) < seams
+        if is_back and "depth" in market.pipeline.subscribed:
+            # Of the contract that stays no book comes by itself.
+            self.book_renewal.renew(market.symbol)
+
+    def _tell_roll(self, market: SymbolMarket) -> None:
+        roll = market.engine.contracts.rolls[-1]
+        told = f"{market.symbol} rolled from {roll.old} to {roll.new}; prices are as they were traded"
+        market.pipeline.quality.note(QualityFinding("roll", told, roll.time_ns, {}), alert=False)
+        market.pipeline.publisher.roll(roll)
+        self._pricing = [task for task in self._pricing if not task.done()]
+        self._pricing.append(asyncio.create_task(self._price_roll(market), name="mdnb-roll"))
+
+    async def _price_roll(self, market: SymbolMarket) -> None:
+        """Ask what both contracts were worth; the newest prices of both stand in until it is known."""
+        seam = next(roll for roll in reversed(self.feed.rolls) if roll.symbol == market.symbol)
+        for attempt in range(_ROLL_ATTEMPTS):
+            try:
+                prices = await self.feed.roll_prices(seam)
+            except Exception as error:  # noqa: BLE001  # an adapter may raise anything
+                _log.info("what %s was worth at its roll could not be fetched: %r", market.symbol, error)
+                await asyncio.sleep(_ROLL_SECONDS * 2**attempt)
+                continue
+            if prices is not None:
+                with market.engine.lock:
+                    market.engine.contracts.price(-1, *prices)
+                market.engine.touch()
+            return
 
     def _judge_times(self, batch: Batch) -> None:
         """Look once whether the feed's times are in the unit that is meant."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from mdnb.clock import EventClock
 from mdnb.events.types import Event, EventType
+from mdnb.feeds.rolls import ContractHistory
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import SECOND, START, HandFeed, open_market, trade
 
@@ -41,6 +42,8 @@ def emitted() -> list[Event]:
     feed = HandFeed(clock=clock, trades=rows)
     told: list[Event] = []
     found = threading.Event()
+    feed.contracts = ContractHistory()
+    feed.contracts.begin("X", "H26")
     with open_market(feed, "1min", "5min") as market:
         for kind in EventType:
             market._parts.session.bus.tap(kind, told.append)
@@ -57,6 +60,7 @@ def emitted() -> list[Event]:
         feed.depth([(100.0, 1.0)], [(100.5, 2.0)])
         feed.quotes((START + 990 * SECOND, 100.0, 1.0, 100.5, 2.0))
         feed.send("no message at all")
+        feed.roll("M26")
         feed.send(f'{{"e":"changes","s":"{market.symbol}","r":[[{START + 990 * SECOND},5,100.5,1.0,null]]}}')
     return told
 

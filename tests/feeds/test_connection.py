@@ -203,6 +203,26 @@ def test_credentials_that_were_renewed_are_tried_and_others_are_not() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (302, {"Location": "ws://elsewhere.example/"}, "HTTP 302: it has moved, and redirections are not"),
+        (308, {"Location": "/v2"}, "HTTP 308: it has moved"),
+        (200, {}, "HTTP 200: a page of the web is there, and no WebSocket"),
+    ],
+)
+def test_a_redirection_is_not_followed(status: int, headers: dict[str, str], words: str) -> None:
+    async def main() -> None:
+        async with scripted([(status, headers), answer]) as server:
+            feed = Venue(server.url)
+            with pytest.raises(FeedRefusedError, match=words) as caught:
+                await feed.run(feed.on_frame, feed.on_status)
+            assert "elsewhere" not in str(caught.value)
+            assert len(server.opened) == 1
+
+    asyncio.run(main())
+
+
 def test_after_a_drop_it_reconnects_and_asks_for_all_it_had() -> None:
     async def main() -> None:
         async with scripted([dropping_after(3), answer]) as server:

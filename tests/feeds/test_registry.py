@@ -169,3 +169,9 @@ def test_annotations_for_the_type_checker_alone_do_no_harm(monkeypatch: pytest.M
 
 def test_a_feed_that_was_made_but_never_run_can_be_closed() -> None:
     asyncio.run(make_feed("sim").close())
+
+
+def test_what_may_be_a_credential_is_not_repeated() -> None:
+    with pytest.raises(FeedError, match="'key' of feed 'alpaca' must be given as an argument") as caught:
+        make_feed("alpaca://?key=s3cret&secret=s3cret")
+    assert "s3cret" not in str(caught.value)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mdnb.errors import SymbolError
-from mdnb.feeds.rolls import ContractHistory, Roll
+from mdnb.feeds.rolls import ContractHistory, Seam
 
 
 def test_each_symbol_has_its_own_rolls() -> None:
@@ -14,7 +14,7 @@ def test_each_symbol_has_its_own_rolls() -> None:
     contracts.begin("MNQ", "Z25")
     contracts.begin("MES", "Z25")
     roll = contracts.roll("MNQ", "H26", 10)
-    assert contracts.rolls == (roll,) == (Roll("MNQ", 10, "Z25", "H26"),)
+    assert contracts.rolls == (roll,) == (Seam("MNQ", 10, "Z25", "H26"),)
     assert (contracts.contract("MNQ"), contracts.contract("MES")) == ("H26", "Z25")
     assert contracts.spans("MES", 0, 20) == [("Z25", 0, 20)]
     with pytest.raises(SymbolError, match="open the feed for it first"):

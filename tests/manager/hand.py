@@ -12,6 +12,7 @@ from mdnb.clock import Clock, EventClock
 from mdnb.config import DataManagerConfig
 from mdnb.errors import FeedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
+from mdnb.feeds.rolls import ContractHistory, Seam
 from mdnb.instruments import Instrument
 from mdnb.market import LiveMarket
 from mdnb.rows import BarRow, TradeRow
@@ -80,6 +81,8 @@ class HandFeed(Feed):
         self.asked: list[tuple[int, int]] = []
         self._sessions = sessions or Sessions.always()
         self._instrument = instrument or Instrument("X", 0.25)
+        self.contracts: ContractHistory | None = None
+        self.worth: tuple[float, float] | None = None
         self._on_frame: OnFrame | None = None
         self._on_status: OnStatus | None = None
         self._done = asyncio.Event()
@@ -114,6 +117,19 @@ class HandFeed(Feed):
         """As given."""
         return self._sessions
 
+    @property
+    def rolls(self) -> tuple[Seam, ...]:
+        """As made by `roll`, or given."""
+        return () if self.contracts is None else self.contracts.rolls
+
+    def contract(self, symbol: str, at_ns: int | None = None) -> str:
+        """As given."""
+        return "" if self.contracts is None else self.contracts.contract(symbol, at_ns)
+
+    async def roll_prices(self, roll: Seam) -> tuple[float, float] | None:
+        """As given."""
+        return self.worth
+
     def own_bars(self, symbol: str) -> tuple[str, ...]:
         """As given."""
         return self.offered
@@ -145,6 +161,18 @@ class HandFeed(Feed):
         for frame in frames:
             self._on_frame(frame)
         for _ in range(3 + len(frames)):
+            await asyncio.sleep(0)
+
+    def roll(self, new: str) -> None:
+        """Go over to another contract at the market's time."""
+        call(self._roll(new))
+
+    async def _roll(self, new: str) -> None:
+        assert self.contracts is not None
+        self.contracts.roll("X", new, self.clock.now_ns())
+        self.on_roll("X", False)
+        self.on_roll("X", True)
+        for _ in range(3):
             await asyncio.sleep(0)
 
     def status(self, status: str) -> None:

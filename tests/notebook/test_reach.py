@@ -39,3 +39,10 @@ def test_feeds_without_a_network_need_none() -> None:
     assert reach("sim")[0] == []
     with pytest.raises(FeedError, match="Did you mean 'kraken'"):
         reach("krakn")
+
+
+def test_of_a_feed_that_is_no_venue_of_ours_it_is_asked_whether_it_can_be_opened() -> None:
+    pytest.importorskip("ccxt.pro", reason="the extra ccxt is not installed: pip install 'mdnb[ccxt]'")
+    problems, lines = reach("ccxt:krakn")
+    assert lines[0] == "CcxtFeed('krakn')"
+    assert "ccxt.pro has no venue 'krakn'. Did you mean 'kraken'" in problems[0]

@@ -13,6 +13,7 @@ import pytest
 from mdnb.errors import DataExportError
 from mdnb.market import LiveMarket
 from mdnb.runtime.process.bridge import call
+from mdnb.store.segments import SegmentStore
 from tests.manager.hand import HandFeed, minutes, open_market, trade
 from tests.runtime.test_troubles import Bench
 
@@ -206,3 +207,21 @@ def test_without_a_cleanup_of_its_own_a_folder_that_is_back_is_told_as_well(tmp_
         mend()
         bench.look()
         assert market.data.get_stats().troubles == ()
+
+
+def test_a_timeframe_that_is_removed_while_the_disk_is_tidied_is_no_trouble(bench: Bench) -> None:
+    market, session = bench.market, bench.market._parts.session.markets["X"]
+    market.add_timeframe("5min")
+    see_to_folder, removed = SegmentStore.see_to_folder, []
+
+    def remove_and_see(store: SegmentStore) -> None:
+        if not removed:
+            removed.append(market.data.engine.remove_timeframe("5min"))
+        see_to_folder(store)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SegmentStore, "see_to_folder", remove_and_see)
+        call(session.tidy())
+        call(session.look_at_disk())
+    assert removed == ["5min"]
+    assert market.data.get_stats().troubles == ()

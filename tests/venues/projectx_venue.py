@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -71,6 +71,10 @@ class ProjectXDialect(VenueDialect):
         self.tokens: list[str] = []
         self.logins = {"loginKey": 0, "validate": 0}
         self.trading = "CON.F.US.MNQ.H26"
+        # By contract: what its prices are more than the tape's, and how many times as much is traded of it.
+        self.basis: dict[str, float] = {}
+        self.share: Callable[[str, int], float] = lambda contract_id, start_ns: 1.0
+        self._asked_of = ""
 
     # -- the hub ----------------------------------------------------------------------------------------
 
@@ -105,7 +109,7 @@ class ProjectXDialect(VenueDialect):
         at, price, size, _, side, number = row
         data = {
             "symbolId": "F.US.MNQ",
-            "price": price,
+            "price": price + self.basis.get(self.trading, 0.0),
             "timestamp": iso(at).replace("Z", "0+00:00"),
             "type": 0 if side > 0 else 1,
             "volume": size,
@@ -139,6 +143,7 @@ class ProjectXDialect(VenueDialect):
             return _said(contract=found[0]) if found else _said(1, contract=None)
         if request.path == "/api/History/retrieveBars":
             assert asked["includePartialBar"] is False
+            self._asked_of = asked["contractId"]
             return Question(
                 _ns(asked["startTime"]),
                 _ns(asked["endTime"]),
@@ -159,11 +164,13 @@ class ProjectXDialect(VenueDialect):
 
     def bars_body(self, question: Question, bars: Sequence[BarRow], now_ns: int) -> bytes:
         """Newest first; the one that is being made was not asked for."""
-        rows = [
-            {"t": iso(bar[0])[:19] + "+00:00", **dict(zip("ohlcv", bar[1:6], strict=True))}
-            for bar in reversed(bars)
-            if bar[0] + question.bar_seconds * SECOND <= now_ns
-        ]
+        of, rows = self._asked_of, []
+        for bar in reversed(bars):
+            if bar[0] + question.bar_seconds * SECOND <= now_ns:
+                prices = [price + self.basis.get(of, 0.0) for price in bar[1:5]]
+                volume = bar[5] * self.share(of, bar[0])
+                values = dict(zip("ohlcv", (*prices, volume), strict=True))
+                rows.append({"t": iso(bar[0])[:19] + "+00:00", **values})
         return _said(bars=rows)
 
 

@@ -182,16 +182,19 @@ class Stage:
         lost = self.not_held(since)
         told = [gap[-1].data for gap in gaps if not gap[-1].repaired]
         for row in lost:
-            assert any(gap["gap_start"].value < row[0] < gap["gap_end"].value for gap in told), row
+            assert any(gap["gap_start"].value <= row[0] < gap["gap_end"].value for gap in told), row
         self.check_bars(frozenset(row[5] for row in lost), since)
 
     def _check_gaps(self, gaps: Sequence[mdnb.Event], since: int, *, repairs: bool) -> None:
-        """Check that each trade that did not come by itself is in one gap, and no gap is without a reason."""
+        """Check that each trade that did not come by itself is in one gap, and no gap is without a reason.
+
+        One begins with the last trade that came, or with the clock where none had come yet.
+        """
         if not self.came:
             return
         spans = [(gap.data["gap_start"].value, gap.data["gap_end"].value) for gap in gaps]
         missed = [row for place, row in enumerate(self.tape) if place >= since and place not in self.came]
-        inside = [[row for row in missed if start < row[0] < end] for start, end in spans]
+        inside = [[row for row in missed if start <= row[0] < end] for start, end in spans]
         for row in missed:
             assert sum(row in rows for rows in inside) == 1, (row, spans)
         for gap, rows in zip(gaps, inside, strict=True):

@@ -25,11 +25,12 @@ from mdnb.feeds.replay.formats import dialect_of, names_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
 from mdnb.feeds.replay.recording import QUOTE_FIELDS, Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
+from mdnb.feeds.rolls import ContractHistory, Seam
 from mdnb.feeds.symbols import symbol_key
 from mdnb.feeds.timeouts import Liveness, Wall
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, BookSum, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, TradeRow
 from mdnb.sessions import FIRST_CALENDAR_DAY, Sessions
 
 __all__ = ["ReplayFeed"]
@@ -149,6 +150,7 @@ class ReplayFeed(WireFeed):
         self._at_end = False
         self._started_ns = 0
         self.playback = self._playback = Playback()
+        self._contracts = ContractHistory()
 
     def __repr__(self) -> str:
         return f"ReplayFeed({self.path.name!r}, speed={self.speed:g})"
@@ -316,6 +318,24 @@ class ReplayFeed(WireFeed):
         """Return whether the server has played the recording to its end."""
         self._at_end = super().is_end(code, reason)
         return self._at_end
+
+    @property
+    def rolls(self) -> tuple[Seam, ...]:
+        """Seams between contracts that were passed so far."""
+        return self._contracts.rolls
+
+    def contract(self, symbol: str, at_ns: int | None = None) -> str:
+        """Return the contract that a symbol stands for; ``""`` until one of its seams was passed."""
+        held = any(roll.symbol == symbol for roll in self.rolls)
+        return self._contracts.contract(symbol, at_ns) if held else ""
+
+    def take_roll(self, change: ContractChange) -> None:
+        """Pass a seam between two contracts."""
+        if not self.contract(change.symbol):
+            self._contracts.begin(change.symbol, change.old)
+        self._contracts.roll(change.symbol, change.new, change.at_ns)
+        self.on_roll(change.symbol, False)
+        self.on_roll(change.symbol, True)
 
     async def close(self) -> None:
         """Close the connection and the server; calling it again does nothing."""

@@ -101,10 +101,10 @@ class _Trade(msgspec.Struct, rename="camel"):
 
 class _Complaint(msgspec.Struct, rename="camel"):
     ret_code: int
-    ret_msg: str = ""
+    ret_msg: str | None = None
 
 
-_complaint = msgspec.json.Decoder(_Complaint).decode
+_complaint = msgspec.json.Decoder(_Complaint, strict=False).decode
 
 
 class BybitFeed(VenueFeed):

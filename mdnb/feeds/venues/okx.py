@@ -88,8 +88,8 @@ class _Trade(msgspec.Struct, rename="camel"):
 
 
 class _Complaint(msgspec.Struct):
-    code: str
-    msg: str = ""
+    code: str | int
+    msg: str | None = None
 
 
 _complaint = msgspec.json.Decoder(_Complaint).decode
@@ -243,10 +243,11 @@ class OkxFeed(TwoStreamFeed):
         except ValueError:
             # A page of a proxy: its status says enough.
             return None
-        if said.code == "0":
+        code = str(said.code)
+        if code == "0":
             return None
-        words = f"OKX says {said.msg or 'no'} ({said.code})"
-        if said.code in _BUSY:
+        words = f"OKX says {said.msg or 'no'} ({code})"
+        if code in _BUSY:
             return FeedBusyError(words, self.rate_limit.seconds)
         return FeedRefusedError(words)
 

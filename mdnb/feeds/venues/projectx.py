@@ -7,6 +7,8 @@ they are silent, TexasCoding/project-x-py. No account was at hand: proved on loo
 * A token is given for user name and API key, holds for 24 hours and stands in the hub's address.
 * ``MNQ`` stands for the contract that is active, which is asked for again each hour and after each loss of
   the connection; when it is another one, the symbol rolls. ``MNQZ5`` and ``CON.F.US.MNQ.Z25`` never do.
+* When earlier contracts gave way to the next is not told: the first load takes the session since which the
+  next one's volume was the larger, of the contracts that the venue still lists.
 * No trade ids and no history of trades: what was missed is told, and the history's bars are what there is.
 * Bars come newest first, 20,000 at a time. The documents have said 30 requests in 30 s, and 50 since; the
   stricter holds for all requests here.
@@ -33,7 +35,7 @@ from mdnb.feeds.login import Login
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect
 from mdnb.feeds.rate_limit import RateLimit
-from mdnb.feeds.rolls import ContractHistory, Roll
+from mdnb.feeds.rolls import ContractHistory, Seam
 from mdnb.feeds.signalr import HANDSHAKE, PING, PING_SECONDS, TIMEOUT_SECONDS, Hub, invocation
 from mdnb.feeds.symbols import SymbolList, VenueSymbol
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
@@ -42,6 +44,7 @@ from mdnb.instruments import Instrument, known_instrument
 from mdnb.rows import BarRow
 from mdnb.secret import Secret
 from mdnb.sessions import Sessions
+from mdnb.timeframes import Grid, Timeframe
 from mdnb.venue_fields import Price, Size, iso_ns
 
 __all__ = ["API_KEY", "LOOK_SECONDS", "USERNAME", "ProjectXFeed"]
@@ -56,6 +59,11 @@ LOOK_SECONDS = 3600.0
 _RENEW_SECONDS = 20 * 3600.0
 _PAGE_BARS = 20_000
 _SECOND = 1_000_000_000
+_MINUTE, _HOUR = 60 * _SECOND, 3600 * _SECOND
+_EVER = 2**63 - 1
+# How far back a roll is looked for; over how long both contracts' closes, first the shorter time.
+_SEAM_DAYS = 200
+_SEAM_SECONDS = (3600, 3 * 86400)
 _HOURS_BACK_YEARS = 10
 _HOURS_AHEAD_YEARS = 2
 
@@ -215,7 +223,7 @@ class ProjectXFeed(VenueFeed):
     }
     offers = Offers(
         title="ProjectX Gateway",
-        history="bars of the contract, no trades",
+        history="bars of the contract and of those before it, no trades",
         key=f"user name and API key: {USERNAME}, {API_KEY}",
     )
 
@@ -246,12 +254,15 @@ class ProjectXFeed(VenueFeed):
         self._contracts: dict[str, _Contract] = {}
         self._history = ContractHistory()
         self._hours: dict[str, Sessions] = {}
+        # By symbol: since when its contracts are known, and who looks for earlier ones.
+        self._reached: dict[str, int] = {}
+        self._reaching: dict[str, asyncio.Lock] = {}
         self._is_back = asyncio.Event()
 
     # -- contracts --------------------------------------------------------------------------------------
 
     @property
-    def rolls(self) -> tuple[Roll, ...]:
+    def rolls(self) -> tuple[Seam, ...]:
         """Seams of the symbols that followed their active contract to another one, oldest first."""
         return self._history.rolls
 
@@ -385,27 +396,103 @@ class ProjectXFeed(VenueFeed):
         if found is None:
             _log.warning("%s has no active contract now; it stays with %s", symbol, held.id)
         elif found.id != held.id and self._open.is_set():
-            roll = self._history.roll(symbol, found.id, await self._roll(symbol, held, found))
+            roll = await self._roll(symbol, held, found)
+            self.on_roll(symbol, True)
             told = f"{symbol} rolled from {roll.old} to {roll.new}"
             _log.warning("%s; prices are not adjusted", told)
             if self._socket is not None and self._open.is_set():
                 on_status("connected", told)
 
-    async def _roll(self, symbol: str, old: _Contract, new: _Contract) -> int:
-        """Follow another contract; return from when on what comes of the old one is left out."""
+    async def _roll(self, symbol: str, old: _Contract, new: _Contract) -> Seam:
+        """Follow another contract; return the seam, from which on what comes of the old one is left out."""
         self._take(symbol, old, new)
-        at_ns = self.clock.now_ns()
+        made = self._history.roll(symbol, new.id, self.clock.now_ns())
+        self.on_roll(symbol, False)
         channels = self._wanted.get(symbol, ())
         try:
             await self.ask_for([new.symbol()], channels, on=True)
         except FeedError:
             self._take(symbol, new, old)
+            self._history.take_back(symbol)
+            self.on_roll(symbol, False)
             raise
         try:
             await self.ask_for([old.symbol()], channels, on=False)
         except FeedError as error:
             _log.warning("%s was not unsubscribed: %s", old.id, error)
-        return at_ns
+        return made
+
+    async def roll_prices(self, roll: Seam) -> tuple[float, float] | None:
+        """Return both contracts' closes of the last minute before a roll in which both were traded."""
+        last = roll.at_ns // _MINUTE * _MINUTE
+        for seconds in _SEAM_SECONDS:
+            first = last - seconds * _SECOND
+            old, new = [
+                {bar[0]: bar[4] for bar in await self._bars_of(contract, "2 1", first, last)}
+                for contract in (roll.old, roll.new)
+            ]
+            both = old.keys() & new.keys()
+            if both:
+                self._history.price(roll, old[max(both)], new[max(both)])
+                return old[max(both)], new[max(both)]
+        return None
+
+    # -- contracts of before ------------------------------------------------------------------------------
+
+    async def _reach_back(self, symbol: str, start_ns: int) -> None:
+        """Find the contracts that a symbol stood for since an instant, as far as the venue lists them."""
+        held = self._contracts[symbol]
+        if held.is_named(symbol.strip().upper()):
+            return
+        async with self._reaching.setdefault(symbol, asyncio.Lock()):
+            listed: list[_Contract] | None = None
+            while start_ns < self._reached.get(symbol, _EVER):
+                if listed is None:
+                    listed = await self._of_kind(held)
+                first = self._history.first(symbol)
+                before = [one for one in listed if _order(one.expiry) < _order(first.rpartition(".")[2])]
+                earlier = max(before, key=lambda one: _order(one.expiry), default=None)
+                seam = None if earlier is None else await self._seam(symbol, earlier.id, first)
+                if earlier is None or seam is None:
+                    self._reached[symbol] = -_EVER
+                    return
+                at_ns, prices = seam
+                self._history.before(symbol, earlier.id, at_ns, prices)
+                self._reached[symbol] = at_ns
+
+    async def _of_kind(self, held: _Contract) -> list[_Contract]:
+        body = {"searchText": held.root, "live": self._live}
+        found = (await self._post("/api/Contract/search", _Contracts, body)).contracts
+        return [
+            one for one in found if (one.root, one.symbol_id) == (held.root, held.symbol_id) and one.expiry
+        ]
+
+    async def _seam(self, symbol: str, old: str, new: str) -> tuple[int, tuple[float, float]] | None:
+        """Return when a contract gave way to the next, and what both were worth; None where that is not seen.
+
+        That is the start of the session since which the next one's volume was the larger.
+        """
+        now = self.clock.now_ns()
+        known = [roll.at_ns for roll in self._history.rolls if roll.symbol == symbol]
+        end = min([now, *known]) // _HOUR * _HOUR
+        first = end - _SEAM_DAYS * 24 * _HOUR
+        olds, news = [await self._bars_of(one, "3 1", first, end) for one in (old, new)]
+        grid = Grid(Timeframe.parse("1day"), self._hours[symbol])
+        volumes: dict[int, list[float]] = {}
+        for which, bars in enumerate((olds, news)):
+            for bar in bars:
+                span = grid.span(bar[0])
+                if span is not None:
+                    volumes.setdefault(span[0], [0.0, 0.0])[which] += bar[5]
+        ahead = [day for day, (former, latter) in sorted(volumes.items()) if former >= latter]
+        later = [day for day in sorted(volumes) if ahead and day > ahead[-1]]
+        if not later:
+            return None
+        closes = [{bar[0]: bar[4] for bar in bars if bar[0] < later[0]} for bars in (olds, news)]
+        both = closes[0].keys() & closes[1].keys()
+        nan = float("nan")
+        prices = (closes[0][max(both)], closes[1][max(both)]) if both else (nan, nan)
+        return later[0], prices
 
     def _take(self, symbol: str, old: _Contract, new: _Contract) -> None:
         self.follow(symbol, new.symbol())
@@ -500,12 +587,17 @@ class ProjectXFeed(VenueFeed):
 
     async def ask_bars(self, symbol: VenueSymbol, interval: str, start_ns: int, end_ns: int) -> list[BarRow]:
         """Return closed bars that start in ``[start_ns, end_ns)``, oldest first, of their time's contract."""
+        name = self.names[symbol.name]
+        await self._reach_back(name, start_ns)
         rows: list[BarRow] = []
-        for contract_id, first, last in self._history.spans(self.names[symbol.name], start_ns, end_ns):
-            ask = functools.partial(self._bars, contract_id, interval, first)
-            bars = await collect(ask, last, key=lambda row: row[0], on_page=self.on_page, newest_first=True)
-            rows += [bar for bar in bars if first <= bar[0] < last]
+        for contract_id, first, last in self._history.spans(name, start_ns, end_ns):
+            rows += await self._bars_of(contract_id, interval, first, last)
         return rows
+
+    async def _bars_of(self, contract_id: str, interval: str, first_ns: int, last_ns: int) -> list[BarRow]:
+        ask = functools.partial(self._bars, contract_id, interval, first_ns)
+        bars = await collect(ask, last_ns, key=lambda row: row[0], on_page=self.on_page, newest_first=True)
+        return [bar for bar in bars if first_ns <= bar[0] < last_ns]
 
     async def _bars(self, contract_id: str, interval: str, start_ns: int, end_ns: int) -> Page[BarRow, int]:
         unit, number = map(int, interval.split())

@@ -69,7 +69,11 @@ class Recognised:
 
 
 def recognised_bars(
-    filename: str | os.PathLike[str], given: Given, *, known_zone: str | None = None
+    filename: str | os.PathLike[str],
+    given: Given,
+    *,
+    known_zone: str | None = None,
+    preferred_symbol: str | None = None,
 ) -> Recognised:
     """Return the bars of a file, and what it was taken for.
 
@@ -77,6 +81,8 @@ def recognised_bars(
     ----------
     known_zone
         In which times without an offset are taken where neither caller nor vendor says it; None asks for it.
+    preferred_symbol
+        Which one to take of several where the caller says none, if it is there; signs do not count.
 
     Raises
     ------
@@ -92,7 +98,7 @@ def recognised_bars(
     places, vendor = meaning_of(table, held, given, _ROLES, ("time", *BAR_PRICES))
     if not set(BAR_PRICES) <= places.keys():
         raise no_bars(table, places, where)
-    table, symbols = of_one_symbol(table, places, given, where)
+    table, symbols = of_one_symbol(table, places, given, where, preferred_symbol)
     table = without_footer(table, places, BAR_PRICES)
     if not len(table):
         raise refuse(where, "it holds no bars", "A file of bars is needed.")

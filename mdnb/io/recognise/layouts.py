@@ -25,6 +25,7 @@ _CLOCK: Final = r"^\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?$"
 _DATE: Final = re.compile(r"^[12]\d{3}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$")
 _DAY_MS: Final = 86_400_000
 _NUMBER: Final = r"^[(]?[-+]?[$€£¥₿]?[-+]?[\d][\d.,' \x{00a0}\x{202f}]*(?:[eE][-+]?\d+)?[KMBTkmbt)]?$"
+_EPOCH: Final = r"^\d{9,19}(?:\.\d+)?$"
 _ROWS: Final = 2000
 _ORDERS: Final = (
     ("open", "high", "low", "close"),
@@ -63,8 +64,8 @@ def layout_of(columns: Sequence[Any], said: str = "") -> Layout | None:
     time = 0 if symbol is None else 1
     if time >= len(heads):
         return None
-    if (lean := _lean(heads, said)) is not None:
-        return lean
+    if (known := _lean(heads, said) or _trades(heads)) is not None:
+        return known
     if not _all(heads[time], _TIME):
         return None
     places = {} if symbol is None else {"symbol": symbol}
@@ -130,9 +131,29 @@ def _ticks(
 ) -> Layout | None:
     if len(heads) == 4 and _all(heads[0], r"^\d{8} \d{9}$"):
         return Layout({**places, "bid": 1, "ask": 2}, HISTDATA)
-    if len(heads) in (3, 4) and all(column is not None for column in numbers[:2]):
+    if len(heads) - at in {2, 3} and numbers[0] is not None and numbers[1] is not None:
+        if _are_alike(numbers[0], numbers[1]):
+            return None  # a bid and an ask, or a price and sizes that happen to be near: nobody knows
         vendor = KRAKEN if len(heads) == 3 and _all(heads[0], r"^\d{10}(?:\.\d+)?$") else UNKNOWN
         return Layout({**places, "price": at, "size": at + 1}, vendor)
+    return None
+
+
+def _are_alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return len(one) == len(other) and bool((np.abs(one - other) <= 0.05 * np.abs(one)).all())
+
+
+def _trades(heads: Sequence[list[str]]) -> Layout | None:
+    """Trades whose first column is an id or the price: data.binance.vision, Kraken's and ccxt's lists."""
+    count, boolean = len(heads), r"^(?i:true|false)$"
+    if count == 7 and _all(heads[4], _EPOCH) and _all(heads[5], boolean):
+        return Layout({"id": 0, "price": 1, "size": 2, "time": 4, "side": 5}, BINANCE)
+    if count == 8 and _all(heads[5], _EPOCH) and _all(heads[6], boolean):
+        return Layout({"id": 0, "price": 1, "size": 2, "time": 5, "side": 6}, BINANCE)
+    if count == 7 and _all(heads[2], _EPOCH) and _all(heads[3], "^[bs]$"):
+        return Layout({"price": 0, "size": 1, "time": 2, "side": 3, "id": 6}, KRAKEN)
+    if count == 7 and _all(heads[0], _EPOCH) and _all(heads[3], "^(?:buy|sell)$"):
+        return Layout({"time": 0, "id": 1, "side": 3, "price": 4, "size": 5}, Vendor("ccxt", "UTC"))
     return None
 
 

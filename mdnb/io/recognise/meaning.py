@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,7 +17,7 @@ from mdnb.io.recognise.arrow_table import arrow_table, parquet_table, workbook_t
 from mdnb.io.recognise.given import Given
 from mdnb.io.recognise.json_table import json_table
 from mdnb.io.recognise.layouts import layout_of
-from mdnb.io.recognise.roles import BAR_PRICES, repeated, roles_by_name
+from mdnb.io.recognise.roles import BAR_PRICES, plain_name, repeated, roles_by_name
 from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.text_table import NAME_THEM, text_table
 from mdnb.io.recognise.unpacked import Unpacked
@@ -54,7 +54,7 @@ def table_of(held: Unpacked, given: Given) -> Table:
 
 
 def meaning_of(
-    table: Table, held: Unpacked, given: Given, roles: Iterable[str], needed: Sequence[str]
+    table: Table, held: Unpacked, given: Given, roles: Sequence[str], needed: Sequence[str]
 ) -> Meaning:
     """Return what the columns mean: as the caller says, by their names, or by what stands in them.
 
@@ -73,7 +73,7 @@ def meaning_of(
         ``columns=`` names what is not there.
     """
     if given.columns is not None:
-        return Meaning(_named(table, given.columns, held.where, needed), UNKNOWN)
+        return Meaning(_named(table, given.columns, held.where, roles, needed), UNKNOWN)
     if table.has_header:
         before = " ".join(str(one["description"]) for one in table.notes)
         places = roles_by_name(table.names, roles)
@@ -105,10 +105,13 @@ def _with_sound_clock(table: Table, places: dict[str, int]) -> dict[str, int]:
 
 
 def _named(
-    table: Table, columns: Mapping[str, str | int], where: str, needed: Sequence[str]
+    table: Table,
+    columns: Mapping[str, str | int],
+    where: str,
+    roles: Sequence[str],
+    needed: Sequence[str],
 ) -> dict[str, int]:
-    allowed = (*needed, "clock", "volume", "tick_count", "vwap", "symbol", "size", "side", "id")
-    allowed = tuple(dict.fromkeys((*allowed, "bid_size", "ask_size")))
+    allowed = tuple(role for role in roles if role not in {"epoch", "timeframe", "tick_volume"})
     if not isinstance(columns, Mapping):
         raise OptionError(f"columns={columns!r}: a dictionary of our names to the file's is needed.")
     places = {
@@ -163,9 +166,9 @@ def no_bars(table: Table, places: Mapping[str, int], where: str) -> DataImportEr
 
 
 def of_one_symbol(
-    table: Table, places: Mapping[str, int], given: Given, where: str
+    table: Table, places: Mapping[str, int], given: Given, where: str, preferred: str | None = None
 ) -> tuple[Table, tuple[str, ...]]:
-    """Return the rows of the symbol that is asked for, or of the only one.
+    """Return the rows of the symbol that is asked for, of the only one, or of the preferred one.
 
     Raises
     ------
@@ -180,12 +183,14 @@ def of_one_symbol(
     column = table.column(places["symbol"])
     column = column if pa.types.is_string(column.type) else column.cast(pa.string())
     held = tuple(str(one) for one in pc.unique(column.drop_null()).to_pylist())
-    if given.symbol is not None:
-        if given.symbol not in held:
+    alike = [one for one in held if preferred is not None and plain_name(one) == plain_name(preferred)]
+    wanted = alike[0] if given.symbol is None and len(held) > 1 and len(alike) == 1 else given.symbol
+    if wanted is not None:
+        if wanted not in held:
             raise refuse(
                 where, f"it has no symbol {given.symbol!r}", f"It has {', '.join(held[:_SYMBOLS_SHOWN])}."
             )
-        return table.where(pc.fill_null(pc.equal(column, given.symbol), fill_value=False)), (given.symbol,)
+        return table.where(pc.fill_null(pc.equal(column, wanted), fill_value=False)), (wanted,)
     if len(held) > 1:
         more = f" and {len(held) - _SYMBOLS_SHOWN} more" if len(held) > _SYMBOLS_SHOWN else ""
         problem = f"it holds {len(held)} symbols: {', '.join(held[:_SYMBOLS_SHOWN])}{more}"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from mdnb.runtime.live.contracts import Contracts
     from mdnb.store.overflow import Overflow
     from mdnb.timeframes import Grid
 
@@ -42,6 +43,7 @@ class HeldBars(Protocol):
     tz: str
     source: str
     lock: threading.RLock
+    contracts: Contracts
 
     @property
     def overflow(self) -> Mapping[str, Overflow]:
@@ -429,6 +431,8 @@ def _labelled(
     attrs["forming"] = forming
     attrs["source"] = engine.source
     attrs["partial"] = partial
+    if engine.contracts:
+        attrs["contracts"] = engine.contracts.stretches(engine.tz)
     return made
 
 

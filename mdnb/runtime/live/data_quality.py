@@ -164,6 +164,11 @@ class Quality:
         self._quotes = QuoteChecks(rules) if rules.check_quotes else None
         self._checks = {name: BarChecks(grid, self._instrument, rules) for name, grid in grids.items()}
 
+    def begin_anew(self) -> None:
+        """Check what comes without regard to what was before, as where another contract begins."""
+        if self.rules is not None:
+            self.enable(self.rules, {name: checks.grid for name, checks in self._checks.items()})
+
     def seed(self, timeframe: str, rows: Sequence[BarRow]) -> None:
         """Seed the checks of a timeframe with the bars before."""
         self._checks[timeframe].seed(rows)

@@ -13,10 +13,10 @@ from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow, marks_of
 from mdnb.runtime.live.closed_bar import ClosedBar, by_end
 from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.price_alerts import Alert, Fired
-from mdnb.runtime.live.records import quote_of, tick_of
+from mdnb.runtime.live.records import quote_of
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.columns import AMENDED, FILLED
-from mdnb.types import timestamp
+from mdnb.types import Roll, timestamp
 
 __all__ = ["Closed", "EventPublisher"]
 
@@ -117,8 +117,13 @@ class EventPublisher:
         engine = self.engine
         if self._wants(EventType.TICK_DATA):
             for row in rows:
-                tick = tick_of(row, engine.instrument, engine.tz, marks_of(row))
-                self.emit(EventType.TICK_DATA, row[0], tick)
+                self.emit(EventType.TICK_DATA, row[0], engine.tick(row, marks_of(row)))
+
+    def roll(self, roll: Roll) -> None:
+        """Emit an event for a symbol that stands for another contract from now on."""
+        if self._wants(EventType.ROLL):
+            data = {"old": roll.old, "new": roll.new, "roll": roll}
+            self.emit(EventType.ROLL, roll.time_ns, data)
 
     def change(self, time_ns: int, data: dict[str, Any]) -> None:
         """Emit an event for a trade that the venue has taken back or corrected."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from mdnb.clock import Clock, EventClock, MarketClock
@@ -21,6 +22,7 @@ __all__ = ["FrameBatcher"]
 
 _MAX_FRAMES = 5000
 _ODD_FRAMES = 3
+_INF = float("inf")
 
 
 class FrameBatcher:
@@ -220,8 +222,14 @@ class FrameBatcher:
         bars: dict[str, list[tuple[str, list[tuple[BarRow, bool]]]]] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
-        traded, quoted, depth, data = batch.trades, batch.quotes, batch.depth, self._health.data
-        changes = batch.changes
+        traded, quoted, depth, changes = batch.trades, batch.quotes, batch.depth, batch.changes
+        # Of whom good data came, and of when the first of it is.
+        good: list[str] = []
+        good_ns = 0
+        # How late it all came, by how late an instant of it did: a clock is dear to ask for each symbol.
+        told_ns, at = newest, time.monotonic()
+        lag_ms, ms_per_ns = clock.lag_ms(told_ns), clock.wall_seconds(1_000_000_000) / 1e6
+        ms_per_ns = ms_per_ns if ms_per_ns < _INF else 0.0
         beside_trades = quoted or depth or bars or changes
         quotes: Sequence[QuoteRow] = ()
         updates: Sequence[DepthUpdate] = ()
@@ -249,8 +257,10 @@ class FrameBatcher:
             newest = trades[-1][0] if trades else quotes[-1][0] if quotes else 0
             # A time that is no number is none.
             if newest > 0:
-                lag = clock.lag_ms(newest)
-                pipeline.note_lag(lag)
+                pipeline.note_lag(lag_ms + (told_ns - newest) * ms_per_ns, at)
                 is_good = refusals.accepted > accepted or refusals.refused == refused
                 if is_good or (trades and quotes):
-                    data(lag if timed else None, symbol)
+                    good_ns = good_ns if good else newest
+                    good.append(symbol)
+        if good:
+            self._health.data(clock.lag_ms(good_ns) if timed else None, *good)

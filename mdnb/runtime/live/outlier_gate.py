@@ -36,12 +36,18 @@ class OutlierGate:
         self._engine = engine
         self.filter = TrailingFilter(_least_step(engine))
         held = engine.ticks.tail(_SEEDS * self.filter.window)
+        # Prices of another contract are no level of this one.
+        held = held[held["ts_ns"] >= engine.contracts.since_ns]
         self.filter.seed(held["price"][counts_in_full(held["flag"])].tolist())
 
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow], list[TradeRow]]:
         """Return the rows for the bars, those held back, and earlier ones that are now confirmed."""
         split = self.filter.split(rows)
         return split.kept, split.held, split.released
+
+    def begin_anew(self) -> None:
+        """Forget the price level, as where another contract begins."""
+        self.filter = TrailingFilter(_least_step(self._engine))
 
     def forget(self, row: TradeRow) -> None:
         """Let nothing confirm a trade that was held back: it was taken back, or is another one now."""

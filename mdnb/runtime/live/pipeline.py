@@ -100,6 +100,7 @@ class Pipeline:
         "_bars_from",
         "_bars_until",
         "_edge",
+        "_is_new_contract",
         "_lag_at",
         "_lag_ms",
         "_trades_from",
@@ -177,6 +178,7 @@ class Pipeline:
         self._windowed = False
         self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
         self._edge: int | None = None
+        self._is_new_contract = False
         self.refused_trades: collections.deque[tuple[int, float, float]] = collections.deque(maxlen=_REFUSED)
         self.on_unsure_bar: Callable[[str, int], None] | None = None
         self.on_edge: Callable[[Pipeline], None] | None = None
@@ -265,7 +267,8 @@ class Pipeline:
             return False
         cascade, rules, config = engine.cascade, self.rules, engine.config
         with engine.lock:
-            if engine.activity or engine.alerts.prices or not config.data_validation or cascade.has_marks:
+            wants_each = engine.has_activity or engine.alerts.prices or cascade.has_marks
+            if wants_each or not config.data_validation:
                 return False
             now = self.arrival_ns if engine.recorded else self.clock.now_ns()
             newest, edge, number = cascade.newest_ns, cascade.root.edge, duplicates.highest
@@ -354,9 +357,7 @@ class Pipeline:
             in_order = into_bars and engine.cascade.out_of_order == late_before
             counting = self._counting(rows)
             newest = counting if in_order else self._newest(counting)
-            fired = engine.alerts.take(newest, engine.last_trade)
-            if newest:
-                engine.last_trade = newest[-1]
+            fired = self._go_on(newest)
             engine.updates += 1
             closed, amended = self.collect()
         self.publisher.fired(fired)
@@ -369,6 +370,19 @@ class Pipeline:
             return rows
         self.ledger.in_part += sum(marks_of(row) > 0 for row in rows)
         return [row for row in rows if not marks_of(row) & NOT_LAST]
+
+    def _go_on(self, newest: Sequence[TradeRow]) -> list[Fired]:
+        """Take the newest trades for the price; return the alerts that they fire."""
+        engine = self.engine
+        before = engine.last_trade
+        if self._is_new_contract and newest:
+            # From one contract's price to the other's nothing was traded.
+            self._see_contract(newest[0])
+            before = None
+        fired = engine.alerts.take(newest, before)
+        if newest:
+            engine.last_trade = newest[-1]
+        return fired
 
     def _fresh(self, rows: Sequence[TradeRow], *, builds: bool) -> Sequence[TradeRow]:
         """Return the trades that did not come before; the others are counted."""
@@ -614,6 +628,40 @@ class Pipeline:
         self.book_order.forget()
         self.engine.reset_depth()
 
+    # -- another contract ---------------------------------------------------------------------------
+
+    def begin_contract(self) -> None:
+        """Begin anew with another contract: nothing of the former one stays, and the jump is no misprint.
+
+        What it is called the engine's `contracts` know already. Its first price, and the former one's last,
+        are noted as those of the seam until the venue's history tells better ones. The bar in which the seam
+        lies has prices of both: it is marked as partial.
+        """
+        engine = self.engine
+        with engine.lock:
+            self.set_time()
+            self.reset_depth()
+            engine.last_quote = None
+            self.rules.forget()
+            self.quality.begin_anew()
+            if self.outlier_gate is not None:
+                self.outlier_gate.begin_anew()
+            self._is_new_contract = True
+            root = engine.cascade.root
+            at_ns = engine.contracts.since_ns
+            is_amid = root.is_open and root.start < at_ns < root.edge
+            engine.updates += 1
+        if is_amid:
+            self.lose([(at_ns, at_ns)])
+        engine.notify()
+
+    def _see_contract(self, first: TradeRow) -> None:
+        """Note what the two contracts of the newest seam were worth, where the first trade of one comes."""
+        self._is_new_contract = False
+        contracts, last = self.engine.contracts, self.engine.last_trade
+        if contracts.rolls and last is not None and not math.isfinite(contracts.rolls[-1].difference):
+            contracts.price(-1, last[1], first[1])
+
     def _take_depth(self, updates: Sequence[DepthUpdate]) -> None:
         engine = self.engine
         self.ledger.depth_updates += len(updates)
@@ -748,15 +796,15 @@ class Pipeline:
         wall_ms = self.engine.config.grace_ms
         if time.monotonic() - self._lag_at < _LAG_SECONDS:
             # Of a backlog the trades are on their way still: closed now, their bar would be amended by each.
-            wall_ms += self._lag_ms
+            wall_ms += max(0.0, self._lag_ms)
         return self._market_ns(wall_ms / 1e3)
 
     def _market_ns(self, wall_seconds: float) -> int:
         return int(wall_seconds * 1e9 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
 
-    def note_lag(self, lag_ms: float) -> None:
-        """Record the newest data's latency, in wall-clock milliseconds."""
-        self._lag_ms, self._lag_at = lag_ms if lag_ms > 0.0 else 0.0, time.monotonic()
+    def note_lag(self, lag_ms: float, at: float | None = None) -> None:
+        """Record the newest data's latency, in wall-clock milliseconds, and when it came; now by default."""
+        self._lag_ms, self._lag_at = lag_ms, time.monotonic() if at is None else at
 
     def next_closing(self, until_ns: int) -> int | None:
         """Return when a recording's next bars close by themselves; None where none do until an instant.

@@ -51,7 +51,7 @@ def flag_name(flag: int) -> str:
     return "corrected" if flag & CORRECTED else "ok"
 
 
-def tick_of(row: TradeRow, instrument: Instrument, tz: str, flag: int = IN_BARS) -> Tick:
+def tick_of(row: TradeRow, instrument: Instrument, tz: str, flag: int = IN_BARS, contract: str = "") -> Tick:
     """Return a trade as a record.
 
     Parameters
@@ -75,6 +75,7 @@ def tick_of(row: TradeRow, instrument: Instrument, tz: str, flag: int = IN_BARS)
         trade_id=trade_id,
         count=count,
         flag=flag_name(flag) if flag else "ok",
+        contract=contract,
         tz=tz,
         decimals=instrument.decimals,
     )
@@ -118,6 +119,7 @@ def bar_of(
     flags: int = 0,
     end_ns: int = 0,
     closed_ns: int = 0,
+    contract: str = "",
 ) -> Bar:
     """Return a bar as a record; ``flags`` are those of `mdnb.store.columns`."""
     start, open_, high, low, close, volume, count, turnover = row
@@ -138,6 +140,7 @@ def bar_of(
         partial=bool(flags & PARTIAL),
         end_ns=end_ns,
         closed_ns=closed_ns,
+        contract=contract,
         tz=tz,
         decimals=instrument.decimals,
     )

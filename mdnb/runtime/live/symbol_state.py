@@ -28,18 +28,19 @@ from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, DepthUpdate, GonePiece, MarkedTrade, QuoteRow, TradeRow, marks_of
 from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.closed_bar import ClosedBar
+from mdnb.runtime.live.contracts import Contracts
 from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.older_bars import OlderBars
 from mdnb.runtime.live.price_alerts import PriceAlerts
 from mdnb.runtime.live.price_decimals import InstrumentDecimals
-from mdnb.runtime.live.records import bar_of, order_book_of
+from mdnb.runtime.live.records import bar_of, order_book_of, tick_of
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns, BarStore
 from mdnb.store.book import OrderBook
 from mdnb.store.overflow import Overflow
 from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, is_in_bars, trade_rows
 from mdnb.timeframes import Grid, Timeframe
-from mdnb.types import Bar
+from mdnb.types import Bar, Tick
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +105,9 @@ class SymbolState:
         "cascade",
         "closed",
         "config",
+        "contracts",
         "depth",
+        "has_activity",
         "how_to_add",
         "last_quote",
         "last_trade",
@@ -168,12 +171,14 @@ class SymbolState:
         )
         self.alerts = PriceAlerts(self.symbol, instrument.decimals, tz, self.lock, self.touch)
         self.how_to_add = "Add it with add_timeframe({name!r})."
+        self.contracts = Contracts()
         self.made_of = MadeOf(self.symbol, source, sessions)
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
         self._clock: Callable[[], Clock] | None = None
         parsed = [Timeframe.parse(name) for name in timeframes]
         self.activity: dict[str, ActivityBars] = {}
+        self.has_activity = False
         self.cascade = Cascade(
             [timeframe for timeframe in parsed if not timeframe.is_activity],
             sessions,
@@ -260,6 +265,7 @@ class SymbolState:
             timeframe, self._make_log(timeframe.name), self._on_activity_closed, self.cascade.closing
         )
         self.activity[timeframe.name] = made
+        self.has_activity = True
         return made
 
     def timeframes(self) -> list[str]:
@@ -387,6 +393,7 @@ class SymbolState:
             name = self.canonical(timeframe)
             if name in self.activity:
                 del self.activity[name]
+                self.has_activity = bool(self.activity)
             else:
                 self.cascade.remove(name)
             self.reader.forget()
@@ -559,7 +566,13 @@ class SymbolState:
             flags=flags,
             end_ns=end_ns,
             closed_ns=closed_ns,
+            contract=self.contracts.of(row[0]) if self.contracts else "",
         )
+
+    def tick(self, row: TradeRow, flag: int = IN_BARS) -> Tick:
+        """Return a trade as a `Tick`; its flag as `mdnb.store.ticks` has it."""
+        contract = self.contracts.of(row[0]) if self.contracts else ""
+        return tick_of(row, self.instrument, self.tz, flag, contract)
 
     @property
     def instrument(self) -> Instrument:

@@ -18,7 +18,6 @@ from mdnb.bars.remake import remake_bar
 from mdnb.rows import MARKS, NOT_LAST, BarRow, MarkedTrade, TradeChange, TradeRow, marks_of
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.rebuild import HeldTicks, remake_activity, remake_of_ticks
-from mdnb.runtime.live.records import tick_of
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import CANCELLED, CORRECTED, IN_BARS, OUTLIER, REFUSED, STATUS, WAITING
 from mdnb.validate.findings import QualityFinding
@@ -211,13 +210,10 @@ class _Change:
         """Emit the event; where a bar may be wrong have it asked for anew, or mark it, and tell."""
         engine, pipeline = self._engine, self._pipeline
         action: Literal["cancelled", "corrected"] = "cancelled" if self._said.row is None else "corrected"
-        instrument, tz = engine.instrument, engine.tz
-        now = None
-        if self._now is not None:
-            now = tick_of(self._now, instrument, tz, marks_of(self._now) | CORRECTED)
+        now = None if self._now is None else engine.tick(self._now, marks_of(self._now) | CORRECTED)
         data = {
             "action": action,
-            "was": tick_of(self._was, instrument, tz, marks_of(self._was)),
+            "was": engine.tick(self._was, marks_of(self._was)),
             "now": now,
             "found": self._is_found,
         }

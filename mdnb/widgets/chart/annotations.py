@@ -11,8 +11,10 @@ from typing import Any
 
 from mdnb.errors import OptionError
 from mdnb.events.types import EventType
+from mdnb.runtime.live.contracts import Contracts
 from mdnb.runtime.live.price_alerts import Alert, PriceAlerts
 from mdnb.store.columns import BarColumns
+from mdnb.types import Roll
 from mdnb.widgets.chart.look import look_of
 from mdnb.widgets.chart.marks import Marks
 from mdnb.widgets.chart.state import ChartState
@@ -37,11 +39,15 @@ class Annotations:
     """
 
     def __init__(self, figure: Any, state: ChartState, wants: Callable[[], bool]) -> None:
-        self.marks = Marks(lambda: state.source.symbol, state.zone, self._changed)
+        self.marks = Marks(lambda: state.source.symbol, state.zone, self._changed, self._rolls)
         self._figure = figure
         self._state = state
         self._wants = wants
         self._sent = self._version()
+
+    def _rolls(self) -> Sequence[Roll]:
+        held = getattr(self._state.source, "contracts", None)
+        return held.rolls if isinstance(held, Contracts) else ()
 
     def _book(self) -> PriceAlerts | None:
         held = getattr(self._state.source, "alerts", None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mdnb.errors import OptionError, suggest
 from mdnb.manager.arguments import When, to_ns
+from mdnb.types import Roll
 from mdnb.widgets.figure.mark import SIDES, Mark
 
 if TYPE_CHECKING:
@@ -34,10 +35,21 @@ class Marks:
         Zone of times.
     changed
         Called after each change, from the thread that made it.
+    rolls
+        Returns the seams at which the symbol shown went from one contract to the next: each is marked by
+        itself, and no caller's mark.
     """
 
-    def __init__(self, symbol: Callable[[], str], tz: str, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        symbol: Callable[[], str],
+        tz: str,
+        changed: Callable[[], None],
+        rolls: Callable[[], Sequence[Roll]] = tuple,
+    ) -> None:
         self.tz = tz
+        self._rolls = rolls
+        self._marked: set[tuple[str, int, str]] = set()
         self._symbol = symbol
         self._changed = changed
         self._held: dict[str, list[Mark]] = {}
@@ -48,14 +60,28 @@ class Marks:
         """Return ``(symbol, epoch, count)``: in one epoch marks are only added, behind those held."""
         with self._lock:
             symbol = self._symbol()
+            self._mark_rolls(symbol)
             return symbol, self._epoch, len(self._held.get(symbol, ()))
 
     def held(self) -> tuple[tuple[str, int, int], list[Mark]]:
         """Return the version and the marks of the symbol shown, in the order they were made."""
         with self._lock:
             symbol = self._symbol()
+            self._mark_rolls(symbol)
             marks = list(self._held.get(symbol, ()))
             return (symbol, self._epoch, len(marks)), marks
+
+    def _mark_rolls(self, symbol: str) -> None:
+        """Mark the seams of contracts that are not marked yet; hold the lock."""
+        for roll in self._rolls():
+            key = (symbol, roll.time_ns, roll.new)
+            if key not in self._marked:
+                self._marked.add(key)
+                text = f"{roll.old} → {roll.new}"[:_TEXT_LENGTH]
+                made = Mark(
+                    symbol=symbol, time_ns=roll.time_ns, text=text, side="note", price=None, _marks=self
+                )
+                self._held.setdefault(symbol, []).append(made)
 
     def mark(self, time: When, text: str = "", *, side: str = "note", price: float | None = None) -> Mark:
         """Mark the bar that holds an instant.

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import mdnb
+from mdnb.feeds.timeouts import Liveness
 from mdnb.rows import TradeRow
 from mdnb.runtime.process.bridge import call
 from mdnb.store.ticks import CANCELLED
@@ -18,6 +19,8 @@ from tests.venues.stage import Stage
 from tests.venues.stand_in import StandIn, tape_of
 
 BEGUN = 10
+# No outage is meant but those of the test, however slow the machine is.
+PATIENT = Liveness(stale_seconds=100.0, dead_seconds=200.0)
 TAPE = tape_of(BEGUN, 300, live_apart=0.1)
 SECONDS = {"1sec": 1, "5sec": 5}
 CONDITIONS = {
@@ -75,7 +78,7 @@ def expected(seconds: int, since: int = BEGUN) -> list[tuple[float, ...]]:
 def staged(*faults: Any) -> Stage:
     venue = StandIn(AlpacaDialect(CONDITIONS, CHANGES, TAPE), TAPE, faults, begun=BEGUN)
     call(venue.listen())
-    return Stage(venue, venue.feed(), "AAPL", SECONDS, TAPE)
+    return Stage(venue, venue.feed(liveness=PATIENT), "AAPL", SECONDS, TAPE)
 
 
 def _is_over(stage: Stage) -> bool:

@@ -1,0 +1,139 @@
+"""A continuous symbol rolls: what of the former contract ends, what bars and ticks are of, and the seams."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import mdnb
+from mdnb.clock import EventClock
+from mdnb.errors import NoDataError, OptionError
+from mdnb.events.types import Event, EventType
+from mdnb.feeds.rolls import ContractHistory
+from mdnb.market import LiveMarket
+from tests.manager.hand import MINUTE, SECOND, START, HandFeed, minutes, open_market, trade
+
+OLD, NEW = "CON.H26", "CON.M26"
+
+
+@contextlib.contextmanager
+def market(feed: HandFeed, **config: object) -> Iterator[tuple[LiveMarket, list[Event]]]:
+    feed.contracts = feed.contracts or ContractHistory()
+    if not feed.rolls:
+        feed.contracts.begin("X", OLD)
+    told: list[Event] = []
+    with open_market(feed, "1min", "5min", **config) as made:
+        for kind in (EventType.ROLL, EventType.DATA_QUALITY_ALERT, EventType.ALERT):
+            made._parts.session.bus.tap(kind, told.append)
+        yield made, told
+
+
+def play(feed: HandFeed, first: int, count: int, price: float) -> None:
+    """Send a trade a second, near a price."""
+    for number in range(first, first + count):
+        assert isinstance(feed.clock, EventClock)
+        feed.clock.advance(START + number * SECOND)
+        feed.trades(trade(number, price + 0.25 * (number % 3), 1.0, number))
+        feed.clock.advance(START + number * SECOND + SECOND // 2)
+
+
+def test_a_roll_ends_the_book_the_quote_and_the_level_and_the_jump_is_no_misprint() -> None:
+    feed = HandFeed(clock=EventClock(START))
+    with market(feed, remove_outliers=True) as (live, told):
+        live.data.subscribe_to_level2()
+        live.data.enable_validation(max_price_deviation=None)
+        live.alert(above=105.0)
+        feed.depth([(100.0, 1.0)], [(100.5, 2.0)])
+        feed.quotes((START, 100.0, 1.0, 100.5, 2.0))
+        play(feed, 0, 90, 100.0)
+        feed.roll(NEW)
+        engine = live.data.engine
+        assert engine.last_quote is None
+        assert engine.book() == ([], [])
+        # Ten times the price would have been refused, and any such jump held back.
+        play(feed, 90, 60, 2_000.0)
+        ticks = live.data.get_recent_ticks(count=500)
+        assert {tick.flag for tick in ticks} == {"ok"}
+        assert [tick.contract for tick in ticks] == [OLD] * 90 + [NEW] * 60
+        accounting = live.accounting()
+        assert (accounting.in_bars, accounting.rejected_total, accounting.held_back) == (150, 0, 0)
+        kinds = [event.type for event in told]
+        assert kinds == [EventType.ROLL]
+        assert (told[0].old, told[0].new, told[0].time_ns) == (OLD, NEW, START + 89 * SECOND + SECOND // 2)
+        (fault,) = live.data.get_validation_errors(type="roll")
+        assert f"from {OLD} to {NEW}" in fault.description
+
+
+def test_bars_say_their_contract_and_the_one_with_the_seam_is_partial() -> None:
+    feed = HandFeed(clock=EventClock(START))
+    with market(feed) as (live, _):
+        play(feed, 0, 90, 100.0)
+        feed.roll(NEW)
+        play(feed, 90, 90, 110.0)
+        frame = live.data.get_data("1min", with_contract=True)
+        assert frame["contract"].tolist() == [OLD, OLD, NEW]
+        seam = str(live.rolls()[0].time)
+        assert frame.attrs["contracts"] == (("", OLD), (seam, NEW))
+        assert "contract" not in live.data.get_data("1min")
+        assert frame.attrs["partial"] == (1,)
+        forming = live["1min"].forming
+        assert forming is not None
+        assert forming.contract == NEW
+
+
+def test_seams_have_the_prices_seen_until_the_history_tells_better_ones() -> None:
+    feed = HandFeed(clock=EventClock(START))
+    with market(feed) as (live, _):
+        play(feed, 0, 61, 100.0)
+        feed.roll(NEW)
+        (roll,) = live.rolls()
+        assert np.isnan(roll.difference)
+        with pytest.raises(NoDataError, match="back_adjust"):
+            live.data.get_data("1min", back_adjust=True)
+        play(feed, 61, 60, 110.0)
+        (roll,) = live.rolls()
+        assert (roll.old_price, roll.new_price) == (100.0, 110.25)
+    feed = HandFeed(clock=EventClock(START))
+    feed.worth = (100.0, 112.0)
+    with market(feed) as (live, _):
+        play(feed, 0, 61, 100.0)
+        feed.roll(NEW)
+        play(feed, 61, 60, 110.0)
+        assert live.rolls()[0].difference == 12.0
+
+
+@pytest.mark.parametrize("how", [True, "difference", "ratio"])
+def test_a_series_is_shifted_by_all_seams_behind_a_bar(how: bool | str) -> None:
+    feed = HandFeed(minutes(-30, 30, lambda _: 100.0), clock=EventClock(START), trades=[])
+    feed.contracts = ContractHistory()
+    feed.contracts.begin("X", NEW)
+    feed.contracts.before("X", OLD, START - 10 * MINUTE, (100.0, 125.0))
+    feed.contracts.before("X", "CON.Z25", START - 20 * MINUTE, (100.0, 110.0))
+    with market(feed) as (live, _):
+        plain = live.data.get_data("1min", count=30)
+        assert set(plain["close"]) == {100.0}
+        made = live.data.get_data("1min", count=30, back_adjust=how)  # type: ignore[call-overload, unused-ignore]  # as parametrized
+        steps = [(1.1 * 1.25, 1.25, 1.0), (35.0, 25.0, 0.0)][how != "ratio"]
+        wanted = [100.0 * step if how == "ratio" else 100.0 + step for step in steps for _ in range(10)]
+        assert made["close"].tolist() == pytest.approx(wanted)
+        assert made["high"].tolist() == pytest.approx(
+            [101.0 * step if how == "ratio" else 101.0 + step for step in steps for _ in range(10)]
+        )
+        assert made["volume"].tolist() == plain["volume"].tolist()
+        assert made.attrs["back_adjusted"] == ("ratio" if how == "ratio" else "difference")
+        # The engine's own bars are as they were.
+        assert set(live.data.get_data("1min", count=30)["close"]) == {100.0}
+        with pytest.raises(OptionError, match="back_adjust must be"):
+            live.data.get_data("1min", back_adjust="sum")  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_symbol_without_contracts_has_none_of_it() -> None:
+    with mdnb.live("MNQ", ["1min"], initial_days=0.1, progress=False) as live:
+        frame = live.data.get_data("1min", count=3, with_contract=True, back_adjust=True)
+        assert "contract" not in frame
+        assert "contracts" not in frame.attrs
+        assert live.rolls() == ()
+        assert live.data.get_latest_tick().contract == ""
