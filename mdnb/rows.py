@@ -187,6 +187,15 @@ class Reply(msgspec.Struct):
 _NO_CHANGES: Mapping[str, list[TradeChange]] = MappingProxyType({})
 
 
+class _Rare:
+    __slots__ = ("changes", "is_marked", "rolls")
+
+    def __init__(self) -> None:
+        self.changes: dict[str, list[TradeChange]] = {}
+        self.is_marked = False
+        self.rolls: Sequence[ContractChange] = ()
+
+
 class Batch:
     """Everything read from the socket at once, decoded.
 
@@ -196,12 +205,8 @@ class Batch:
         Rows in arrival order, by symbol.
     bars
         The feed's own bars, by ``(symbol, timeframe name)``: ``(row, closed)``.
-    changes
-        Trades that were corrected or cancelled, by symbol; they count after the trades. See `change`.
-    rolls
-        Of a recording: symbols that stand for another contract behind this, see `ContractChange`.
-    is_marked
-        Whether a `MarkedTrade` may be among the trades.
+    rare
+        What few venues send, and costs nothing where they do not: changes, marked trades, rolls; else None.
     replies
         Answers to our requests.
     frames
@@ -222,18 +227,16 @@ class Batch:
 
     __slots__ = (
         "bars",
-        "changes",
         "clock_ns",
         "control",
         "depth",
         "ended",
         "frames",
-        "is_marked",
         "last_malformed",
         "malformed",
         "quotes",
+        "rare",
         "replies",
-        "rolls",
         "speed",
         "trades",
     )
@@ -243,10 +246,7 @@ class Batch:
         self.quotes: dict[str, list[QuoteRow]] = {}
         self.depth: dict[str, list[DepthUpdate]] = {}
         self.bars: dict[tuple[str, str], list[tuple[BarRow, bool]]] = {}
-        # Few venues change trades: a mapping of its own is made for those.
-        self.changes: Mapping[str, list[TradeChange]] = _NO_CHANGES
-        self.is_marked = False
-        self.rolls: Sequence[ContractChange] = ()
+        self.rare: _Rare | None = None
         self.replies: list[Reply] = []
         self.frames = 0
         self.control = 0
@@ -256,13 +256,44 @@ class Batch:
         self.speed = 0.0
         self.ended = False
 
+    @property
+    def changes(self) -> Mapping[str, Sequence[TradeChange]]:
+        """Trades that were corrected or cancelled, by symbol; they count after the trades. See `change`."""
+        return _NO_CHANGES if self.rare is None else self.rare.changes
+
+    @changes.setter
+    def changes(self, changes: Mapping[str, Sequence[TradeChange]]) -> None:
+        self._with_rare().changes = {symbol: list(held) for symbol, held in changes.items()}
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether a `MarkedTrade` may be among the trades."""
+        return self.rare is not None and self.rare.is_marked
+
+    @is_marked.setter
+    def is_marked(self, is_marked: bool) -> None:
+        if is_marked or self.rare is not None:
+            self._with_rare().is_marked = is_marked
+
+    @property
+    def rolls(self) -> Sequence[ContractChange]:
+        """Of a recording: symbols that stand for another contract behind this, see `ContractChange`."""
+        return () if self.rare is None else self.rare.rolls
+
+    @rolls.setter
+    def rolls(self, rolls: Sequence[ContractChange]) -> None:
+        self._with_rare().rolls = rolls
+
+    def _with_rare(self) -> _Rare:
+        if self.rare is None:
+            self.rare = _Rare()
+        return self.rare
+
     def change(self, symbol: str, change: TradeChange) -> None:
         """Append a correction or a cancellation."""
-        if self.changes is _NO_CHANGES:
-            self.changes = {}
-        assert isinstance(self.changes, dict)
-        self.changes.setdefault(symbol, []).append(change)
-        self.is_marked |= isinstance(change.row, MarkedTrade)
+        rare = self._with_rare()
+        rare.changes.setdefault(symbol, []).append(change)
+        rare.is_marked |= isinstance(change.row, MarkedTrade)
 
     def refuse(self, reason: str, frame: object) -> None:
         """Count a frame or record that was refused, and keep it."""

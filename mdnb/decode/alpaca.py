@@ -207,7 +207,8 @@ def _add_minute(batch: Batch, symbol: str, row: Any) -> None:
 
 
 def _add_trade(batch: Batch, symbol: str, row: TradeRow) -> None:
-    batch.is_marked |= isinstance(row, MarkedTrade)
+    if isinstance(row, MarkedTrade):
+        batch.is_marked = True
     add_trade(batch, symbol, row)
 
 

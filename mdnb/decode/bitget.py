@@ -10,7 +10,8 @@ was checked on the beginning of a recording of 2022 that bmoscon/cryptofeed keep
 * ``books`` sends a snapshot, then changes, numbered by ``seq`` where the venue says it; ``books1``,
   ``books5`` and ``books15`` are whole books.
 * Candles have no closed flag and no number of trades: one is closed once the next begins. Their first frame
-  has past ones. The turnover of contracts that are settled in coins is unknown.
+  has past ones; it, and the acknowledgement before it, forget the one that was being made when the
+  connection was lost. The turnover of contracts that are settled in coins is unknown.
 * Version 1 writes a trade as ``[time, price, size, side]``, without an id; its ticker has ``bestBid`` and
   ``bestAsk``.
 * A spot pair and a contract may have the same ``instId``. A recording holds one of them under it: what
@@ -200,6 +201,8 @@ class Decoder:
                 raise UnusableError("unknown event")
             failed = envelope.event == "error"
             batch.control += 1
+            if envelope.event == "subscribe" and envelope.arg is not None:
+                self._forget_candles(envelope.arg)
             batch.replies.append(Reply(0, not failed, reply_text(envelope.msg) if failed else ""))
         elif envelope.arg is None or envelope.data is None:
             raise UnusableError("unknown message")
@@ -220,10 +223,16 @@ class Decoder:
             whole = action == "snapshot" or channel != "books"
             add_records(data, lambda text, to: _add_book(symbol, whole, text, to), batch)
         else:
+            if action == "snapshot":
+                self._forget_candles(arg)
             self._add_candles(arg, data, batch)
 
+    def _forget_candles(self, arg: _Argument) -> None:
+        if arg.channel.startswith("candle"):
+            self._bars.forget(arg.instId, _timeframe(arg.channel))
+
     def _add_candles(self, arg: _Argument, data: list[msgspec.Raw], batch: Batch) -> None:
-        timeframe = timeframe_name(arg.channel.removeprefix("candle").removesuffix("utc"))
+        timeframe = _timeframe(arg.channel)
         made: list[BarRow] = []
 
         def add(text: str, _batch: Batch) -> None:
@@ -235,6 +244,10 @@ class Decoder:
         add_records(data, add, batch)
         for row in sorted(made, key=lambda row: row[0]):
             self._bars.add(batch, arg.instId, timeframe, row)
+
+
+def _timeframe(channel: str) -> str:
+    return timeframe_name(channel.removeprefix("candle").removesuffix("utc"))
 
 
 def _row(trade: _Trade) -> TradeRow:

@@ -10,7 +10,8 @@ that public repositories keep; no whole recording was at hand.
   ``ticker_batch`` may leave the best prices out.
 * A level's ``event_time`` is 1970 in a snapshot. ``sequence_num`` counts the messages of a connection, of
   all its channels, so that it numbers no book.
-* Candles are of five minutes, have no closed flag, and no number of trades.
+* Candles are of five minutes, have no closed flag, and no number of trades. A snapshot of past ones forgets
+  the one that was being made when the connection was lost.
 """
 
 from __future__ import annotations
@@ -234,17 +235,23 @@ class Decoder:
         batch.control += not made and len(batch.malformed) == refusals
 
     def _add_candles(self, text: str, batch: Batch) -> int:
-        made: list[tuple[str, BarRow]] = []
+        total = 0
+        for event in _candles(text).events:
+            made: list[tuple[str, BarRow]] = []
 
-        def add(record: str, _batch: Batch) -> None:
-            candle = _candle(record)
-            prices = (candle.open, candle.high, candle.low, candle.close)
-            made.append((candle.product_id, (decimal_ns(candle.start), *prices, candle.volume, 0, _NAN)))
+            def add(record: str, _batch: Batch, made: list[tuple[str, BarRow]] = made) -> None:
+                candle = _candle(record)
+                prices = (candle.open, candle.high, candle.low, candle.close)
+                made.append((candle.product_id, (decimal_ns(candle.start), *prices, candle.volume, 0, _NAN)))
 
-        add_records([record for event in _candles(text).events for record in event.candles], add, batch)
-        for symbol, row in sorted(made, key=lambda pair: pair[1][0]):
-            self._bars.add(batch, symbol, _TIMEFRAME, row)
-        return len(made)
+            add_records(event.candles, add, batch)
+            if event.type == "snapshot":
+                for symbol in {symbol for symbol, _ in made}:
+                    self._bars.forget(symbol)
+            for symbol, row in sorted(made, key=lambda pair: pair[1][0]):
+                self._bars.add(batch, symbol, _TIMEFRAME, row)
+            total += len(made)
+        return total
 
 
 def _row(trade: _Trade) -> TradeRow:

@@ -10,13 +10,14 @@ repositories keep; ``quote``, ``chart.trades`` and books in groups are from the 
   coins.
 * A level is ``[action, price, amount]``; a book in groups has ``[price, amount]``, and is whole each time.
 * A side in which nobody is has the price and the amount 0.
-* ``chart.trades`` has no closed flag, and no number of trades.
+* ``chart.trades`` has no closed flag, and no number of trades. The answer to a subscription forgets the one
+  that was being made when the connection was lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -131,7 +132,7 @@ class _Envelope(msgspec.Struct, gc=False):
     method: str = ""
     params: _Params | UnsetType = UNSET
     id: int | str | None = None
-    result: msgspec.Raw | UnsetType = UNSET
+    result: Any = UNSET
     error: _Error | UnsetType = UNSET
 
 
@@ -144,6 +145,7 @@ _candle = typed(_Candle)
 _envelope = typed(_Envelope)
 _records = typed(list[msgspec.Raw])
 
+_CANDLES = "chart.trades."
 _TRADES = '{"jsonrpc":"2.0","method":"subscription","params":{"channel":"trades.'
 _NOTICES = frozenset(
     {
@@ -203,6 +205,8 @@ class Decoder:
             number = envelope.id if isinstance(envelope.id, int) and 0 <= envelope.id < 2**63 else 0
             batch.replies.append(Reply(number, not failed, reply_text(words)))
             batch.control += 1
+            if isinstance(envelope.result, list):
+                self._forget_candles(envelope.result)
         else:
             raise UnusableError("unknown message")
 
@@ -228,15 +232,25 @@ class Decoder:
         else:
             raise UnusableError("unknown channel")
 
+    def _forget_candles(self, channels: list[Any]) -> None:
+        for channel in channels:
+            if isinstance(channel, str) and channel.startswith(_CANDLES):
+                symbol, _, resolution = channel.removeprefix(_CANDLES).rpartition(".")
+                self._bars.forget(symbol, _timeframe(resolution))
+
     def _add_candle(self, rest: str, text: str, batch: Batch) -> None:
         symbol, _, resolution = rest.rpartition(".")
         if not 0 < len(symbol) <= 64:
             raise UnusableError("unknown channel")
         candle = _candle(text)
-        timeframe = timeframe_name(f"{resolution}min" if resolution.isdigit() else resolution)
+        timeframe = _timeframe(resolution)
         prices = (candle.open, candle.high, candle.low, candle.close)
         row = (epoch_ns(candle.tick), *prices, candle.volume, 0, candle.cost)
         self._bars.add(batch, symbol, timeframe, row)
+
+
+def _timeframe(resolution: str) -> str:
+    return timeframe_name(f"{resolution}min" if resolution.isdigit() else resolution)
 
 
 def _colons(trade: _Trade) -> int:

@@ -12,7 +12,8 @@ messages of 2018 and 2026 that public repositories keep; candles are from the do
 * A frame of version 1 does not name its symbol, for a connection has one: it is ``""`` here, and a replay
   gives it the name that it is opened by. (``multimarketdata`` names it at each event.)
 * With ``top_of_book=true`` version 1 sends the best bid or the best ask: a quote of both is made.
-* Candles are listed the newest first, have no closed flag, and no number of trades.
+* Candles are listed the newest first, have no closed flag, and no number of trades. The first message after a
+  subscription has past ones: by it the one that was being made when the connection was lost is forgotten.
 """
 
 from __future__ import annotations
@@ -186,8 +187,10 @@ class Decoder:
             raise UnusableError("unknown message")
 
     def _add_candles(self, kind: str, text: str, batch: Batch) -> None:
-        candles = _candles(text)
         timeframe = timeframe_name(kind.removeprefix("candles_").removesuffix("_updates"))
+        candles = _candles(text)
+        if len(candles.changes) > 1:
+            self._bars.forget(candles.symbol, timeframe)
         for candle in sorted(candles.changes, key=lambda candle: candle.start):
             prices = (candle.open, candle.high, candle.low, candle.close)
             row = (epoch_ns(candle.start), *prices, candle.volume, 0, _NAN)

@@ -13,7 +13,7 @@ repositories keep; fixed depths, ``/market/snapshot`` and candles are from the d
   fetched over HTTP, and is no part of a recording. A level at the price 0 only moves the number.
 * ``/spotMarket/level2Depth5`` and ``level2Depth50`` are whole books, ``/spotMarket/level1`` is a quote.
 * A candle is ``[start, open, close, high, low, volume, turnover]``; it has no closed flag, and no number of
-  trades.
+  trades. The welcome to a new connection forgets those that were being made before it.
 """
 
 from __future__ import annotations
@@ -222,6 +222,8 @@ class Decoder:
         envelope = _envelope(text)
         if envelope.type != "message":
             _add_notice(envelope, batch)
+            if envelope.type == "welcome":
+                self._bars.forget()
             return
         if isinstance(envelope.data, UnsetType):
             raise UnusableError("unknown message")

@@ -183,18 +183,23 @@ class _OneStatus:
         self._on_status = on_status
         self._is_up = False
         self._lost = ""
+        self._refused = ""
 
     def of_first(self, status: str, detail: str) -> None:
         self._is_up = status in ("connected", "reconnected")
-        self._on_status(status, detail)
+        refused = self._refused if self._is_up else ""
+        self._on_status(status, "; ".join(filter(None, (detail, refused))))
         if self._is_up and self._lost:
             self._on_status("stale", self._lost)
 
     def of_second(self, status: str, detail: str) -> None:
         if status in ("connected", "reconnected"):
             was_lost, self._lost = self._lost, ""
-            if was_lost and self._is_up:
-                self._on_status("connected", f"quotes and depth are back{': ' * bool(detail)}{detail}")
+            # What is refused of a connection that is there, its detail says.
+            self._refused = detail
+            if self._is_up and (was_lost or detail):
+                words = "quotes and depth are back" if was_lost else "quotes and depth"
+                self._on_status("connected", f"{words}{': ' * bool(detail)}{detail}")
         elif status in ("disconnected", "stale") or (status == "closed" and detail):
             self._lost = f"no quotes and no depth: {detail}"
             if self._is_up:

@@ -521,8 +521,9 @@ class MarketSession:
             self.feed.on_reply(reply)
         if batch.malformed:
             self._tell_malformed(batch)
-        for change in batch.rolls:
-            self.feed.take_roll(change)
+        if batch.rare is not None:
+            for change in batch.rolls:
+                self.feed.take_roll(change)
         if self._judges_times and (batch.trades or batch.quotes or batch.bars):
             self._judge_times(batch)
 

@@ -228,6 +228,9 @@ def test_open_bars_are_those_that_no_later_bar_of_their_kind_followed(
 
 
 ACKNOWLEDGED: dict[str, Any] = {
+    "bitget": {"event": "subscribe", "arg": {"instType": "SPOT", "channel": "candle1m", "instId": "X"}},
+    "deribit": {"jsonrpc": "2.0", "id": 4, "result": ["trades.X.raw", "chart.trades.X.1"], "testnet": False},
+    "kucoin": {"id": "NSkIrWGB1s", "type": "welcome"},
     "gateio of 2021": {
         "time": BEGIN,
         "channel": "spot.candlesticks",
@@ -253,10 +256,10 @@ ACKNOWLEDGED: dict[str, Any] = {
         "subscription": {"interval": 1, "name": "ohlc"},
     },
 }
-"""What follows a subscription of candles, as the venues document it."""
+"""What follows a subscription of candles, or a connection, as the venues document it."""
 
 
-@pytest.mark.parametrize("name", UNTOLD)
+@pytest.mark.parametrize("name", ACKNOWLEDGED)
 @pytest.mark.parametrize("at_once", [True, False])
 def test_one_that_was_being_made_when_the_connection_was_lost_is_not_closed_as_it_was(
     name: str, at_once: bool
@@ -288,3 +291,42 @@ def test_a_snapshot_that_does_not_reach_back_to_it_does_not_close_it() -> None:
     frames = [kraken(BEGIN, "2", False), snapshot, kraken(BEGIN + 240, "6", False)]
     batch = decoder("kraken").feed([json.dumps(frame, separators=(",", ":")) for frame in frames])
     assert [bar[:2] for bar in seen(batch) if bar[2]] == [(180, 5.0)]
+
+
+def bitget_snapshot(*rows: tuple[int, str]) -> Any:
+    made = bitget(BEGIN, "1", False) | {"action": "snapshot"}
+    return made | {"data": [bitget(BEGIN + second, close, False)["data"][0] for second, close in rows]}
+
+
+def gemini_snapshot(*rows: tuple[int, str]) -> Any:
+    held = [gemini(BEGIN + second, close, False)["changes"][0] for second, close in rows]
+    return gemini(BEGIN, "1", False) | {"changes": held[::-1]}
+
+
+@pytest.mark.parametrize(
+    ("venue", "write", "snapshot"), [("bitget", bitget, bitget_snapshot), ("gemini", gemini, gemini_snapshot)]
+)
+def test_past_candles_close_what_they_reach_back_to(
+    venue: str, write: Write, snapshot: Callable[..., Any]
+) -> None:
+    for rows, closed in (
+        ([(0, "4"), (60, "5"), (120, "6")], [(0, 4.0), (60, 5.0)]),
+        ([(120, "6"), (180, "7")], [(120, 6.0)]),
+    ):
+        frames = [write(BEGIN, "2", False), snapshot(*rows)]
+        batch = decoder(venue).feed([json.dumps(frame, separators=(",", ":")) for frame in frames])
+        assert [bar[:2] for bar in seen(batch) if bar[2]] == closed
+
+
+def test_past_candles_of_coinbase_advanced_close_what_they_reach_back_to() -> None:
+    def message(kind: str, *starts: int) -> str:
+        prices = {"high": "9", "low": "1", "open": "1", "close": "2", "volume": "5", "product_id": "X"}
+        event = {"type": kind, "candles": [prices | {"start": str(start)} for start in starts]}
+        return json.dumps(
+            {"channel": "candles", "timestamp": iso(BEGIN), "sequence_num": 1, "events": [event]}
+        )
+
+    made = decoder("coinbase_advanced")
+    frames = [message("update", 300), message("snapshot", 1500, 1200), message("update", 1800)]
+    bars = made.feed(frames).bars["X", "5min"]
+    assert [row[0] // 10**9 for row, is_closed in bars if is_closed] == [1200, 1500]

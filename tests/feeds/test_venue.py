@@ -132,6 +132,20 @@ def test_a_refusal_without_a_number_is_that_of_the_request_that_waits(
     assert "cannot be read" in asyncio.run(main())
 
 
+def test_such_a_refusal_reaches_the_second_of_two_connections() -> None:
+    async def main() -> None:
+        wanted: dict[str, list[Any]] = {"BTC/USD": ["quotes"]}
+        refusal = json.dumps({"event": "error", "code": "60012", "msg": "cannot be read"})
+        patience = Timeouts(reply=2 * LIMIT_SECONDS)
+        async with streaming(OkxFeed, okx(), lambda _: [refusal], wanted, timeouts=patience) as (_, stream):
+            # All at once, and then symbol by symbol, on the same connection.
+            await stream.until(lambda: any("cannot be read" in detail for _, detail in stream.statuses))
+            assert len(stream.heard["/public"]) == 2
+            assert {status for status, _ in stream.statuses} == {"connecting", "connected"}
+
+    asyncio.run(main())
+
+
 # -- closed in the midst ------------------------------------------------------------------------------------
 
 

@@ -86,7 +86,7 @@ VENUES = {
         _venue(
             "alpaca",
             r"//[\w.-]*alpaca",
-            r'^\[\{"T":"(?:t|q|b|u|success|subscription)"',
+            r'^\[\{"T":"(?:t|q|b|u|c|x|success|subscription)"',
             r'"S":"([^"]+)"',
             r'"(?:p|bp|c)":([\d.]+)',
             r'"T":"t"',

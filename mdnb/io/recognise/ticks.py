@@ -23,7 +23,7 @@ from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.understood import Understood
 from mdnb.io.recognise.unpacked import unpacked
 
-__all__ = ["Ticks", "recognised_ticks"]
+__all__ = ["FileTicks", "recognised_ticks"]
 
 _ROLES: Final = (
     "epoch",
@@ -45,7 +45,7 @@ _NUMBERS: Final = {"trades": ("price", "size"), "quotes": ("bid", "ask", "bid_si
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Ticks:
+class FileTicks:
     """Trades or quotes, oldest first; those of one instant in the order of the file.
 
     Attributes
@@ -85,7 +85,7 @@ def recognised_ticks(
     *,
     known_zone: str | None = None,
     preferred_symbol: str | None = None,
-) -> Ticks:
+) -> FileTicks:
     """Return the trades or quotes of a file.
 
     Parameters
@@ -136,7 +136,7 @@ def recognised_ticks(
         text_ids = column if pa.types.is_string(column.type) else column.cast(pa.string())
         ids = text_ids.to_numpy(zero_copy_only=False)
     rows, more = _order(times.time_us, ids)
-    return Ticks(
+    return FileTicks(
         kind=kind,
         time_us=times.time_us[rows],
         values={name: values[name][rows] for name in names if name in values},

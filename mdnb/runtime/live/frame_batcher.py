@@ -168,13 +168,15 @@ class FrameBatcher:
         if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
             # When it arrives, not when it is handed on.
             clock.arrived(batch.clock_ns)
-        if batch.is_marked:
+        if batch.rare is not None:
             self._see_marks(batch)
         self._on_batch(batch)
         return batch
 
     def _see_marks(self, batch: Batch) -> None:
         """Let the symbols know that they have trades that do not count in full."""
+        if not batch.is_marked:
+            return
         for symbol, pipeline in self._pipelines.items():
             changed = [one.row for one in batch.changes.get(symbol, ()) if one.row is not None]
             pipeline.engine.see_marks([*batch.trades.get(symbol, ()), *changed])
@@ -222,7 +224,7 @@ class FrameBatcher:
         bars: dict[str, list[tuple[str, list[tuple[BarRow, bool]]]]] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
-        traded, quoted, depth, changes = batch.trades, batch.quotes, batch.depth, batch.changes
+        traded, quoted, depth, rare = batch.trades, batch.quotes, batch.depth, batch.rare
         # Of whom good data came, and of when the first of it is.
         good: list[str] = []
         good_ns = 0
@@ -230,11 +232,11 @@ class FrameBatcher:
         told_ns, at = newest, time.monotonic()
         lag_ms, ms_per_ns = clock.lag_ms(told_ns), clock.wall_seconds(1_000_000_000) / 1e6
         ms_per_ns = ms_per_ns if ms_per_ns < _INF else 0.0
-        beside_trades = quoted or depth or bars or changes
+        beside_trades = quoted or depth or bars or rare is not None
         quotes: Sequence[QuoteRow] = ()
         updates: Sequence[DepthUpdate] = ()
         own: Sequence[tuple[str, list[tuple[BarRow, bool]]]] = ()
-        for symbol in {**traded, **quoted, **depth, **bars, **changes} if beside_trades else traded:
+        for symbol in {**traded, **quoted, **depth, **bars, **batch.changes} if beside_trades else traded:
             pipeline = pipelines.get(symbol)
             if pipeline is None:
                 self.unknown_symbol += 1
@@ -248,8 +250,8 @@ class FrameBatcher:
             accepted, refused, received = refusals.accepted, refusals.refused, pipeline.ledger.received
             try:
                 pipeline.take(trades, quotes, updates, own)
-                if changes:
-                    take_changes(pipeline, changes.get(symbol, ()))
+                if rare is not None:
+                    take_changes(pipeline, batch.changes.get(symbol, ()))
             except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
                 self._on_failure(pipeline, error)
                 self.attempt(pipeline, functools.partial(pipeline.lose_batch, received, trades, quotes, own))
