@@ -20,6 +20,7 @@ from mdnb.feeds.registry import make_feed
 from mdnb.feeds.replay.feed import ReplayFeed
 from mdnb.feeds.replay.server import FrameSource, RowSource
 from mdnb.instruments import with_prices
+from mdnb.rows import Batch
 from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.live.accounting import counted
 from mdnb.runtime.live.health import Health
@@ -142,6 +143,13 @@ def play(
     return _steps(feed, source_of_frames, name, kept)
 
 
+def _take_rolls(batch: Batch, feed: ReplayFeed, pipeline: Pipeline) -> None:
+    for change in batch.rolls:
+        feed.take_roll(change)
+        pipeline.engine.contracts.follow(feed, change.symbol, pipeline.engine.tz)
+        pipeline.begin_contract()
+
+
 def _feed(source: str | Path, options: dict[str, Any]) -> ReplayFeed:
     """Return the feed; one that is made by its name knows which options there are."""
     named = isinstance(source, str) and source.startswith("replay:")
@@ -171,6 +179,7 @@ def _steps(
         kept.tz,
         feed.source,
     )
+    engine.contracts.follow(feed, name, kept.tz)
     engine.how_to_add = "Name it in the timeframes= of mdnb.play."
     engine.recorded = engine.cascade.closing.follows_trades = True
     engine.bind_state(lambda: ("connected", 0.0), lambda: feed.clock)
@@ -183,7 +192,7 @@ def _steps(
         {name: pipeline},
         lambda: feed.clock,
         Health(),
-        lambda _batch: None,
+        lambda batch: _take_rolls(batch, feed, pipeline),
         playback,
         on_failure=_raise,
     )

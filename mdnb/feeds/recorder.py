@@ -8,8 +8,9 @@ The file is JSON lines, packed with gzip where its name ends in ``.gz``::
 
 Each line after the first holds the time of receipt in UTC epoch nanoseconds, by the market's clock where it
 is known, and the frame as it came; one that came as bytes is kept in base64. Only what was received is
-written, so no credential of ours can get in. A file has one writer at a time; the lock is let go of when its
-process ends, however that does.
+written, so no credential of ours can get in; but for a frame of the recording's own,
+``{"mdnb_roll":[symbol, at_ns, old, new]}``, where a continuous symbol goes from one contract to the next. A
+file has one writer at a time; the lock is let go of when its process ends, however that does.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class Recorder:
     names
         The venue's name of each to the one it was asked for by, where they differ: a replay goes by the
         latter.
+    contracts
+        Of continuous symbols the contracts that they stand for now.
     venue, channels
         The venue's name and what was subscribed, for people.
     append
@@ -97,6 +100,7 @@ class Recorder:
         symbols: Sequence[str] = (),
         *,
         names: Mapping[str, str] | None = None,
+        contracts: Mapping[str, str] | None = None,
         venue: str = "",
         channels: Sequence[str] = (),
         append: bool = False,
@@ -130,7 +134,8 @@ class Recorder:
         self._file: io.BufferedWriter | gzip.GzipFile = (
             gzip.GzipFile("", "ab", _PACK_LEVEL, self._raw, mtime=0) if packed else self._raw
         )
-        told: dict[str, object] = {"names": dict(names or {}), "venue": venue, "channels": list(channels)}
+        told: dict[str, object] = {"names": dict(names or {}), "contracts": dict(contracts or {})}
+        told |= {"venue": venue, "channels": list(channels)}
         opening = _encode(
             {"mdnb_recording": 1, "dialect": dialect, "symbols": list(symbols)}
             | {name: value for name, value in told.items() if value}

@@ -55,6 +55,10 @@ class ContractHistory:
         self.rolls: tuple[Seam, ...] = ()
         self._now: dict[str, str] = {}
 
+    def knows(self, symbol: str) -> bool:
+        """Return whether a symbol stands for contracts."""
+        return symbol in self._now
+
     def begin(self, symbol: str, contract: str) -> None:
         """Let a symbol stand for a contract, from the beginning on."""
         self._now[symbol] = contract

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mdnb.clock import MarketClock
+from mdnb.decode.renaming import roll_frame
 from mdnb.errors import FeedError, MdnbError, OptionError
 from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.recorder import Recorder, refuse_unfit
 from mdnb.feeds.registry import make_feed
+from mdnb.rows import ContractChange
 from mdnb.runtime.feed_decoder import decoder_of
 
 __all__ = ["record", "recorder_of"]
@@ -37,11 +39,13 @@ def recorder_of(
         When the file is there already, is another's or somebody else's just now, or cannot be written.
     """
     names = {name: asked for name, asked in feed.names.items() if name != asked and asked in symbols}
+    contracts = {symbol: contract for symbol in symbols if (contract := feed.contract(symbol))}
     return Recorder(
         file,
         feed.dialect,
         symbols,
         names=names,
+        contracts=contracts,
         venue=feed.offers.title if feed.offers else "",
         channels=channels,
         append=append,
@@ -111,6 +115,7 @@ async def record(
             source, [symbol], _CHANNELS, file, append=append, on_failure=refused.set
         ) as recorder:
             keep = _keep(source, recorder)
+            source.on_roll = _roll_keeper(source, recorder)
             begun()
             await ended(asyncio.create_task(source.run(keep, lambda _status, _detail: None)), seconds)
         return recorder.frames
@@ -126,6 +131,22 @@ async def record(
 async def _open(source: Feed, symbol: str) -> None:
     await source.open([symbol])
     await source.subscribe(symbol, _CHANNELS)
+
+
+def _roll_keeper(source: Feed, recorder: Recorder) -> Callable[[str, bool], None]:
+    """Return what takes a feed's rolls into the recording."""
+    held: dict[str, str] = {}
+
+    def keep(symbol: str, is_done: bool) -> None:  # as feeds call it
+        now = source.contract(symbol)
+        rolls = [roll for roll in source.rolls if roll.symbol == symbol]
+        before = held.get(symbol) or (rolls[-1].old if rolls else "")
+        held[symbol] = now
+        if not is_done and before:
+            at_ns = source.clock.now_ns()
+            recorder.frame(at_ns, roll_frame(ContractChange(symbol, at_ns, before, now)))
+
+    return keep
 
 
 def _keep(source: Feed, recorder: Recorder) -> Callable[[str | bytes], None]:

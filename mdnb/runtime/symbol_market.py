@@ -25,7 +25,6 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
 from mdnb.timeframes import Timeframe
-from mdnb.types import Roll
 from mdnb.validate.book_order import BookOrder
 
 __all__ = ["DEFAULT_TIMEOUT", "SymbolMarket"]
@@ -121,24 +120,8 @@ class SymbolMarket:
 
     def sync_contracts(self) -> None:
         """Take over which contracts the symbol stands for, as the feed says it."""
-        feed, tz = self.feed, self.engine.tz
-        now = feed.contract(self.symbol)
-        if now:
-            seams = [
-                Roll(
-                    symbol=self.symbol,
-                    time_ns=roll.at_ns,
-                    old=roll.old,
-                    new=roll.new,
-                    old_price=roll.old_price,
-                    new_price=roll.new_price,
-                    tz=tz,
-                )
-                for roll in feed.rolls
-                if roll.symbol == self.symbol
-            ]
-            with self.engine.lock:
-                self.engine.contracts.set(now, seams)
+        with self.engine.lock:
+            self.engine.contracts.follow(self.feed, self.symbol, self.engine.tz)
 
     def open(self) -> SymbolState:
         """Return the symbol's state; raise where the market was closed.

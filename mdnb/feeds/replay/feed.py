@@ -20,7 +20,7 @@ from mdnb.feeds.connection import Endpoint
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.clock import PlaybackClock
-from mdnb.feeds.replay.formats import dialect_of, names_of, open_recording
+from mdnb.feeds.replay.formats import contracts_of, dialect_of, names_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
 from mdnb.feeds.replay.recording import Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
@@ -147,6 +147,8 @@ class ReplayFeed(WireFeed):
         self._started_ns = 0
         self.playback = self._playback = Playback()
         self._contracts = ContractHistory()
+        for known, contract in contracts_of(self.path).items():
+            self._contracts.begin(known, contract)
 
     def __repr__(self) -> str:
         return f"ReplayFeed({self.path.name!r}, speed={self.speed:g})"
@@ -315,9 +317,8 @@ class ReplayFeed(WireFeed):
         return self._contracts.rolls
 
     def contract(self, symbol: str, at_ns: int | None = None) -> str:
-        """Return the contract that a symbol stands for; ``""`` until one of its seams was passed."""
-        held = any(roll.symbol == symbol for roll in self.rolls)
-        return self._contracts.contract(symbol, at_ns) if held else ""
+        """Return the contract that a symbol stands for; ``""`` where the recording names none."""
+        return self._contracts.contract(symbol, at_ns) if self._contracts.knows(symbol) else ""
 
     def take_roll(self, change: ContractChange) -> None:
         """Pass a seam between two contracts."""

@@ -26,7 +26,7 @@ from mdnb.feeds.replay.quantconnect_lean import Price, lean_tracks
 from mdnb.feeds.replay.recording import Damage, Frame, Recording, Row, Track
 from mdnb.timeframes import Timeframe
 
-__all__ = ["UNDERSTOOD", "dialect_of", "names_of", "open_recording"]
+__all__ = ["UNDERSTOOD", "contracts_of", "dialect_of", "names_of", "open_recording"]
 
 UNDERSTOOD = (
     "recordings of mdnb (Recorder), of hftbacktest (lines '<ns> <json>') and of cryptofeed "
@@ -47,6 +47,11 @@ class _FrameFile(NamedTuple):
     venue: Venue
     symbols: tuple[str, ...] = ()
     names: Mapping[str, str] = types.MappingProxyType({})
+
+
+def contracts_of(path: Path) -> Mapping[str, str]:
+    """Return the contracts that symbols of a recording stood for at its beginning."""
+    return mdnb_header(path).contracts if _MDNB.match(_start(path)) else {}
 
 
 def names_of(path: Path) -> Mapping[str, str]:

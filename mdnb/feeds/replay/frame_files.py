@@ -34,6 +34,8 @@ class Header(msgspec.Struct, rename={"version": "mdnb_recording"}):
     symbols: list[str] = []
     names: dict[str, str] = {}
     """The venue's name of a symbol to the one it was recorded under, where they differ."""
+    contracts: dict[str, str] = {}
+    """Of continuous symbols the contracts that they stood for at the beginning."""
     venue: str = ""
     channels: list[str] = []
 

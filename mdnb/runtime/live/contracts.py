@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from mdnb.errors import NoDataError, OptionError
+from mdnb.feeds.base import Feed
 from mdnb.types import Roll, timestamp
 
 if TYPE_CHECKING:
@@ -87,6 +88,25 @@ class Contracts:
         )
         self._now = now
         self._seams = [roll.time_ns for roll in self.rolls]
+
+    def follow(self, feed: Feed, symbol: str, tz: str) -> None:
+        """Take over which contracts a symbol stands for, as its feed says it; ``tz``: as of `mdnb.Roll`."""
+        now = feed.contract(symbol)
+        seams = [
+            Roll(
+                symbol=symbol,
+                time_ns=roll.at_ns,
+                old=roll.old,
+                new=roll.new,
+                old_price=roll.old_price,
+                new_price=roll.new_price,
+                tz=tz,
+            )
+            for roll in feed.rolls
+            if roll.symbol == symbol
+        ]
+        if now:
+            self.set(now, seams)
 
     def price(self, at: int, old_price: float, new_price: float) -> None:
         """Note what both contracts of a seam were worth; ``at`` counts the seams, -1 is the last."""

@@ -91,6 +91,11 @@ def test_a_market_rolls_with_its_contract_and_its_recording_rolls_too(tmp_path: 
         # The first and the last second may have begun or ended elsewhere.
         assert frame["close"].tolist()[1:-1] == live["close"].tolist()[1 : len(frame) - 1]
         assert again.accounting().in_bars == len(ticks)
+        closes = frame["close"].tolist()
+    steps = [bars["1sec"] for _, _, bars in mdnb.play(file, ["1sec"], symbol="MNQ") if "1sec" in bars]
+    assert [bar.close for bar in steps] == closes
+    assert [bar.contract for bar in steps] == frame["contract"].tolist()
+    assert [bar.partial for bar in steps] == [at in frame.attrs["partial"] for at in range(len(frame))]
 
 
 def _last(stage: Stage) -> int:
