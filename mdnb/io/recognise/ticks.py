@@ -17,6 +17,7 @@ from mdnb.io.recognise.bar_sizes import order_of
 from mdnb.io.recognise.bar_values import numbers_of, scaled
 from mdnb.io.recognise.file_times import times_of
 from mdnb.io.recognise.given import Given
+from mdnb.io.recognise.guarded import told_as_refusal
 from mdnb.io.recognise.meaning import meaning_of, of_one_symbol, shown_columns, table_of, without_footer
 from mdnb.io.recognise.roles import BAR_PRICES, roles_by_name
 from mdnb.io.recognise.table import Table
@@ -101,6 +102,13 @@ def recognised_ticks(
         The file is not understood; or it needs something said that cannot be known from it: the message names
         the argument to give.
     """
+    with told_as_refusal(filename):
+        return _recognised_ticks(filename, given, known_zone, preferred_symbol)
+
+
+def _recognised_ticks(
+    filename: str | os.PathLike[str], given: Given, known_zone: str | None, preferred_symbol: str | None
+) -> Ticks:
     held = unpacked(filename)
     where = held.where
     table = table_of(held, given)
