@@ -24,7 +24,7 @@ from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.understood import Understood
 from mdnb.io.recognise.unpacked import unpacked
 
-__all__ = ["Ticks", "recognised_ticks"]
+__all__ = ["FileTicks", "recognised_ticks"]
 
 _ROLES: Final = (
     "epoch",
@@ -46,7 +46,7 @@ _NUMBERS: Final = {"trades": ("price", "size"), "quotes": ("bid", "ask", "bid_si
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Ticks:
+class FileTicks:
     """Trades or quotes, oldest first; those of one instant in the order of the file.
 
     Attributes
@@ -86,7 +86,7 @@ def recognised_ticks(
     *,
     known_zone: str | None = None,
     preferred_symbol: str | None = None,
-) -> Ticks:
+) -> FileTicks:
     """Return the trades or quotes of a file.
 
     Parameters
@@ -108,7 +108,7 @@ def recognised_ticks(
 
 def _recognised_ticks(
     filename: str | os.PathLike[str], given: Given, known_zone: str | None, preferred_symbol: str | None
-) -> Ticks:
+) -> FileTicks:
     held = unpacked(filename)
     where = held.where
     table = table_of(held, given)
@@ -122,7 +122,7 @@ def _recognised_ticks(
         raise refuse(where, f"it holds no {kind}", "A file of trades or quotes is needed.")
     times = times_of(table, places, vendor, given, held, known_zone)
     if times.are_dates:
-        raise refuse(where, "its times are dates alone", "Ticks have a time of day.")
+        raise refuse(where, "its times are dates alone", "FileTicks have a time of day.")
     values, style = numbers_of(table, places, names, vendor, given, where)
     notes = [*table.notes, *times.notes]
     _check(values, needed, where, positive_prices=given.positive_prices)
@@ -144,7 +144,7 @@ def _recognised_ticks(
         text_ids = column if pa.types.is_string(column.type) else column.cast(pa.string())
         ids = text_ids.to_numpy(zero_copy_only=False)
     rows, more = _order(times.time_us, ids)
-    return Ticks(
+    return FileTicks(
         kind=kind,
         time_us=times.time_us[rows],
         values={name: values[name][rows] for name in names if name in values},
