@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mdnb.errors import OptionError
+from mdnb.errors import DataImportError, OptionError
 from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
@@ -318,12 +318,19 @@ class BarFiles:
         results: list[ImportResult] = []
         if not names and kind == "parquet":
             results = await files.import_kept(filename, **how)
-        if not names and not results:
-            raise OptionError(
-                f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
-            )
         if results:
             return results
+        if not names:
+            try:
+                name, found = await files.timeframe_of(filename, tz=options.get("tz"))
+            except DataImportError as error:
+                raise OptionError(
+                    f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
+                ) from error
+            if name != found:
+                zone = {name: options[name] for name in ("tz", "date_format") if name in options}
+                return await files.import_recognised(filename, None, **how, **zone)
+            names = [name]
         if kind == "parquet":
             return [await files.import_from_parquet(filename, names[0], **how)]
         if kind == "json":

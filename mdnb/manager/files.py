@@ -409,6 +409,27 @@ class Files:
 
         return await self._work(look)
 
+    async def timeframe_of(
+        self, filename: str | os.PathLike[str], *, tz: str | None = None
+    ) -> tuple[str, str | None]:
+        """Return the kept timeframe that a file's bars go to, and the one that they are of.
+
+        Raises
+        ------
+        DataImportError
+            As `import_recognised`.
+        """
+
+        def read() -> tuple[str, str | None]:
+            from mdnb.io.recognise.given import Given
+
+            given = Given(tz=tz or self._market.engine.tz, on_conflict="replace", positive_prices=False)
+            name, bars = recognised_for(self._market, filename, given)
+            made = any(said["type"] == "put_together" for said in bars.notes)
+            return name, None if made else name
+
+        return await self._work(read)
+
     async def import_recognised(
         self,
         filename: str | os.PathLike[str],
