@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mdnb.errors import DataImportError, OptionError
+from mdnb.errors import OptionError
 from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
@@ -229,7 +229,9 @@ class BarFiles:
         engine = self._parts.market.open()
         if timeframe is None:
             engine.finest()  # raises where none is kept
-        if of_others or not (named or await files.is_like_an_export(filename)):
+        # Where its timeframe is to be found a file of others goes the other way, whatever it calls its times.
+        unclear = timeframe is None and len(engine.timeframes()) > 1
+        if of_others or not (named or await files.is_like_an_export(filename, strictly=unclear)):
             return await files.import_recognised(filename, timeframe, **how, **zone, **of_others)
         return await self._load_export(filename, timeframe, options, how)
 
@@ -321,16 +323,9 @@ class BarFiles:
         if results:
             return results
         if not names:
-            try:
-                name, found = await files.timeframe_of(filename, tz=options.get("tz"))
-            except DataImportError as error:
-                raise OptionError(
-                    f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
-                ) from error
-            if name != found:
-                zone = {name: options[name] for name in ("tz", "date_format") if name in options}
-                return await files.import_recognised(filename, None, **how, **zone)
-            names = [name]
+            raise OptionError(
+                f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
+            )
         if kind == "parquet":
             return [await files.import_from_parquet(filename, names[0], **how)]
         if kind == "json":

@@ -399,36 +399,15 @@ class Files:
         held = await self._work(read)
         return await self._put(held, Path(filename).name, overwrite=overwrite, lenient=lenient)
 
-    async def is_like_an_export(self, filename: str | os.PathLike[str]) -> bool:
+    async def is_like_an_export(self, filename: str | os.PathLike[str], *, strictly: bool = False) -> bool:
         """Return whether a file has the form of an export, which the readers of one format read in full."""
 
         def look() -> bool:
             from mdnb.io.recognise.exported import is_like_an_export
 
-            return is_like_an_export(filename)
+            return is_like_an_export(filename, strictly=strictly)
 
         return await self._work(look)
-
-    async def timeframe_of(
-        self, filename: str | os.PathLike[str], *, tz: str | None = None
-    ) -> tuple[str, str | None]:
-        """Return the kept timeframe that a file's bars go to, and the one that they are of.
-
-        Raises
-        ------
-        DataImportError
-            As `import_recognised`.
-        """
-
-        def read() -> tuple[str, str | None]:
-            from mdnb.io.recognise.given import Given
-
-            given = Given(tz=tz or self._market.engine.tz, on_conflict="replace", positive_prices=False)
-            name, bars = recognised_for(self._market, filename, given)
-            made = any(said["type"] == "put_together" for said in bars.notes)
-            return name, None if made else name
-
-        return await self._work(read)
 
     async def import_recognised(
         self,

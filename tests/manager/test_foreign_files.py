@@ -265,16 +265,15 @@ def test_our_own_exports_go_the_way_they_went(tmp_path: Path, kind: str) -> None
         assert (result.added, result.understood) == (10, "")
 
 
-def test_our_own_export_goes_to_its_timeframe_of_several(tmp_path: Path) -> None:
-    with market("1min", "5min") as live:
-        live.load(minutes(tmp_path / "bars.csv", 30))
-        fine, coarse = live.export(tmp_path / "1.csv", "1min"), live.export(tmp_path / "5.json", "5min")
-        five = live.data.get_data("5min")
-    for files, kept in (((fine, coarse), ("1min", "5min")), ((fine,), ("5min", "15min"))):
+def test_a_foreign_file_under_our_name_of_times_goes_to_its_timeframe(tmp_path: Path) -> None:
+    path = minutes(tmp_path / "bars.csv")
+    path.write_text(
+        path.read_text().replace("Date,Open,High,Low,Last,Vol", "timestamp,open,high,low,close,volume")
+    )
+    for kept, name in ((("1min", "5min"), "1min"), (("5min", "15min"), "5min")):
         with market(*kept) as live:
-            assert [live.load(file)[0].timeframe for file in files] == list(kept[: len(files)])
-            same = live.data.get_data("5min")
-            assert same["close"].tolist() == five["close"].tolist()
+            (result,) = live.load(path)
+            assert result.timeframe == name
 
 
 def test_findings_of_the_reader_reach_the_result(shared_data: Path) -> None:
