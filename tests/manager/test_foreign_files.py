@@ -265,6 +265,17 @@ def test_our_own_exports_go_the_way_they_went(tmp_path: Path, kind: str) -> None
         assert (result.added, result.understood) == (10, "")
 
 
+def test_a_foreign_file_under_our_name_of_times_goes_to_its_timeframe(tmp_path: Path) -> None:
+    path = minutes(tmp_path / "bars.csv")
+    path.write_text(
+        path.read_text().replace("Date,Open,High,Low,Last,Vol", "timestamp,open,high,low,close,volume")
+    )
+    for kept, name in ((("1min", "5min"), "1min"), (("5min", "15min"), "5min")):
+        with market(*kept) as live:
+            (result,) = live.load(path)
+            assert result.timeframe == name
+
+
 def test_findings_of_the_reader_reach_the_result(shared_data: Path) -> None:
     with market("1min") as live:
         (result,) = live.load(shared_data / "faults" / "utf16_tabs.txt", "1min")
@@ -349,3 +360,27 @@ def test_two_closes_and_several_symbols_are_refused_under_our_own_names_too(tmp_
         )
         with pytest.raises(DataImportError, match="2 symbols: A, B"):
             live.load(path)
+
+
+def test_read_understands_our_own_exports(tmp_path: Path) -> None:
+    with market("1min", "5min") as live:
+        live.load(minutes(tmp_path / "bars.csv", 30))
+        held = {name: live.data.get_data(name) for name in ("1min", "5min")}
+        both = live.export(tmp_path / "both.parquet")
+        one = live.export(tmp_path / "one.json", "5min")
+    with pytest.raises(DataImportError, match=r"several timeframes: 1min, 5min\. Give timeframe="):
+        mdnb.read(both)
+    for name, frame in held.items():
+        read = mdnb.read(both, name)
+        assert (read.index == frame.index).all()
+        assert read["close"].tolist() == frame["close"].tolist()
+        assert read.attrs["timeframe"] == name
+    assert mdnb.read(one)["close"].tolist() == held["5min"]["close"].tolist()
+    path = tmp_path / "forming.csv"
+    path.write_text(
+        "timestamp,open,high,low,close,volume,forming\n2024-03-04T15:00:00Z,10,11,9,10,1,False\n"
+        "2024-03-04T15:01:00Z,10,11,9,10,1,True\n"
+    )
+    read = mdnb.read(path)
+    assert len(read) == 1
+    assert [note["type"] for note in read.attrs["notes"]] == ["forming"]

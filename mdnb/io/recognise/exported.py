@@ -23,9 +23,16 @@ _TIME: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^-?\d{9,19}(\.\d+)?$")
 _NUMBER: Final = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 
 
-def is_like_an_export(filename: str | os.PathLike[str]) -> bool:
+def is_like_an_export(filename: str | os.PathLike[str], *, strictly: bool = False) -> bool:
     """Return whether the beginning of a file is what `write_bars` or a like program writes.
 
+    Parameters
+    ----------
+    strictly
+        Only of text with a column ``tick_count``, which others do not call so.
+
+    Notes
+    -----
     One that is damaged counts as one: its reader says what is wrong. Of Parquet the columns decide.
     """
     try:
@@ -44,6 +51,8 @@ def is_like_an_export(filename: str | os.PathLike[str]) -> bool:
     except (OSError, EOFError, zlib.error):
         return True
     text = head.decode("utf-8", "replace").lstrip("\ufeff\r\n ")
+    if strictly and text and "tick_count" not in text[:1000]:
+        return False
     return _is_json(text) if kind == "json" else _is_table(text)
 
 
