@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     from mdnb.events.subscription import Subscription
     from mdnb.events.types import Event, EventType
     from mdnb.feeds.base import Feed
-    from mdnb.feeds.registry import feed_names, make_feed
+    from mdnb.feeds.feed_names import feed_names
+    from mdnb.feeds.registry import make_feed
     from mdnb.feeds.venue import VenueFeed
     from mdnb.instruments import Instrument
+    from mdnb.io.recognise.read import read
+    from mdnb.io.recognise.read_ticks import read_ticks
     from mdnb.live_frame import LiveFrame
     from mdnb.manager import RealtimeDataManager
     from mdnb.market import LiveMarket, LiveSymbol, live
@@ -109,6 +112,8 @@ __all__ = [
     "load_ipython_extension",
     "make_feed",
     "play",
+    "read",
+    "read_ticks",
     "run",
     "unload_ipython_extension",
 ]
@@ -155,11 +160,13 @@ _HOMES = {
     "TradingSuite": "mdnb.suite",
     "VenueFeed": "mdnb.feeds.venue",
     "WaitTimeoutError": "mdnb.errors",
-    "feed_names": "mdnb.feeds.registry",
+    "feed_names": "mdnb.feeds.feed_names",
     "live": "mdnb.market",
     "load_ipython_extension": "mdnb.notebook.magics",
     "make_feed": "mdnb.feeds.registry",
     "play": "mdnb.step_replay",
+    "read": "mdnb.io.recognise.read",
+    "read_ticks": "mdnb.io.recognise.read_ticks",
     "run": "mdnb.runtime.process.bridge",
     "unload_ipython_extension": "mdnb.notebook.magics",
 }

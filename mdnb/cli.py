@@ -10,9 +10,13 @@ import sys
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mdnb import __version__
 from mdnb.errors import OptionError
+
+if TYPE_CHECKING:
+    from mdnb.feeds.recorder import Recorder
 
 __all__ = ["main"]
 
@@ -63,9 +67,9 @@ def _run(given: argparse.Namespace) -> int:
         feed, symbol, file = _recorded(given)
         return asyncio.run(_record(symbol, file, feed, given.seconds, given.append))
     if given.command == "feeds":
-        from mdnb.notebook.feed_table import feed_table
+        from mdnb.feeds.feed_names import feed_names
 
-        print(feed_table())  # noqa: T201  # this is a command line
+        print(feed_names().table())  # noqa: T201  # this is a command line
         return 0
     return _doctor(given.feed, quiet=given.quiet)
 
@@ -119,12 +123,21 @@ def _doctor(feed: str | None, *, quiet: bool) -> int:
 async def _record(symbol: str, file: Path, feed: str | None, seconds: float, append: bool) -> int:
     stop = asyncio.Event()
     with _stopped_by_signals(stop):
+        from mdnb.notebook.recording_progress import show_progress
         from mdnb.runtime.recording import record
 
-        def begun() -> None:
-            print(f"recording {symbol}; Ctrl-C ends it", file=sys.stderr, flush=True)  # noqa: T201  # as above
+        shown: list[asyncio.Task[None]] = []
 
-        frames = await record(symbol, file, feed, seconds, append=append, stop=stop, begun=begun)
+        def begun(recorder: Recorder) -> None:
+            print(f"recording {symbol}; Ctrl-C ends it", file=sys.stderr, flush=True)  # noqa: T201  # as above
+            shown.append(asyncio.create_task(show_progress(recorder, sys.stderr)))
+
+        try:
+            frames = await record(symbol, file, feed, seconds, append=append, stop=stop, begun=begun)
+        finally:
+            for task in shown:
+                task.cancel()
+            await asyncio.gather(*shown, return_exceptions=True)
     done = f"{frames:,} frames of {symbol} in {file}; play them with feed='replay:{file}'"
     print(done if frames else f"no frame of {symbol} came")  # noqa: T201  # this is a command line
     return 0

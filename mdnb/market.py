@@ -134,13 +134,14 @@ class LiveSymbol(Face):
     ('MES', ['1min'], True)
     """
 
+    data: SyncDataManager
     _word = _market = "live"
     _called = "live[...]"
     _ends = "live.close(), which ends all symbols"
 
     def __init__(self, parts: FaceParts) -> None:
         super().__init__(parts)
-        self.data: SyncDataManager = parts.sync_data
+        self._keep(data=parts.sync_data)
 
     price = PlainValue("_parts.newest", NewestValues.price)
     last = PlainValue("_parts.newest", NewestValues.last)
@@ -152,6 +153,7 @@ class LiveSymbol(Face):
     remove_timeframe = Plain("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Plain("_parts.files", BarFiles.export)
     load = Plain("_parts.files", BarFiles.load)
+    load_ticks = Plain("_parts.files", BarFiles.load_ticks)
     record = Plain("_parts.connection", ConnectionView.record)
     depth = Plain("_parts.tables", TableOpener.depth, TableOpener.receive_depth)
     on = Forward("_parts.plain_events", PlainEvents.on)
@@ -199,13 +201,14 @@ class LiveMarket(LiveSymbol):
     ['1min', '5min', '15min']
     """
 
+    name: str
     _called = "live"
     _ends = "live.close()"
 
     def __init__(self, parts: dict[str, FaceParts], name: str) -> None:
         first = next(iter(parts.values()))
         super().__init__(first.for_all())
-        self.name = name
+        self._keep(name=name)
         self._symbols = {symbol: LiveSymbol(each) for symbol, each in parts.items()}
         self._finalizer = weakref.finalize(self, drop_session, first.session)
         # At the end of Python all that runs is closed together, and a loop cannot be started any more.

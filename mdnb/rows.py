@@ -7,7 +7,7 @@ thing that ``msgspec`` can decode into. All times are UTC epoch nanoseconds.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -20,6 +20,7 @@ __all__ = [
     "NOT_VOLUME",
     "BarRow",
     "Batch",
+    "BookSum",
     "ContractChange",
     "Decoder",
     "DepthUpdate",
@@ -125,6 +126,9 @@ BarRow = tuple[int, float, float, float, float, float, int, float]
 
 Levels = Sequence[tuple[float, float]]
 """Levels of one side of an order book, ``(price, size)``, best first."""
+
+BookSum = Callable[[Levels, Levels], int]
+"""What a venue's checksum is of bids and asks."""
 
 
 class GonePiece(NamedTuple):

@@ -113,6 +113,8 @@ class ImportResult(Record):
 
     Attributes
     ----------
+    understood
+        What a file of others was taken for, in one line; empty where its form was known.
     timeframe
         Which bars were imported.
     rows
@@ -132,7 +134,7 @@ class ImportResult(Record):
     first, last
         Start of the file's first and last bar.
     findings
-        What was left out, and why.
+        What was left out, put right or assumed, and why.
     notes
         In words: why bars were refused, that the file names another symbol, which rows contradict others of
         the same time, that bars are later than the market; these are warned of, too. Also that partial bars
@@ -149,6 +151,7 @@ class ImportResult(Record):
     (True, 0)
     """
 
+    understood: str = ""
     symbol: str
     timeframe: str
     rows: int
@@ -314,16 +317,17 @@ class TimeframeStatistics(Record):
     Attributes
     ----------
     bars_in_memory, bars_on_disk
-        Bars held; in memory with the forming one.
+        Bars held; in memory with the forming one, on disk those that can be read.
     last_update_ns
         Market time of the newest trade in a bar.
     first_bar_ns
         Start of the oldest bar held.
     completeness
         Share of the intervals inside sessions, from the first bar in memory to now, that have a bar or in
-        which the feed was live and nothing traded; 0..100.
+        which the feed was live and nothing traded; of the bars that were written to disk, those that can be
+        read. 0..100.
     missing_bars
-        The intervals that are lacking.
+        The intervals that are lacking, and the bars on disk that cannot be read any more.
     history_missing_days
         Of the days of history asked for (``initial_days``), those that the feed did not have.
     memory_usage_mb

@@ -56,7 +56,7 @@ def _counters(data: SyncDataManager) -> _Rows:
     waiting = f"; {taken.waiting:,} wait for those before them" if taken.waiting else ""
     wrong = clock_sentence(stats.clock_offset_ms / 1e3)
     lacking = ", ".join(_lacking(data))
-    disk = f", {memory.disk_usage_mb:.2f} MB on disk" if memory.bars_on_disk else ""
+    disk = f", {memory.disk_usage_mb:.2f} MB on disk" if memory.bars_on_disk or data.engine.overflow else ""
     return [
         *([("clock", wrong)] if wrong else []),
         *(("trouble", sentence) for sentence in stats.troubles),

@@ -53,6 +53,7 @@ class SuiteSymbol(Face):
     ('MES', True)
     """
 
+    data: RealtimeDataManager
     _word = "TradingSuite"
     _market = "suite"
     _called = "suite[...]"
@@ -60,7 +61,7 @@ class SuiteSymbol(Face):
 
     def __init__(self, parts: FaceParts) -> None:
         super().__init__(parts)
-        self.data: RealtimeDataManager = parts.data
+        self._keep(data=parts.data)
 
     price = LaterValue("_parts.newest", NewestValues.price)
     last = LaterValue("_parts.newest", NewestValues.last)
@@ -72,6 +73,7 @@ class SuiteSymbol(Face):
     remove_timeframe = Forward("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Forward("_parts.files", BarFiles.export)
     load = Forward("_parts.files", BarFiles.load)
+    load_ticks = Forward("_parts.files", BarFiles.load_ticks)
     record = Forward("_parts.connection", ConnectionView.record)
     depth = Forward("_parts.tables", TableOpener.depth)
     on = Forward("_parts.awaited_events", AwaitedEvents.on)

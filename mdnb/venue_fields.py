@@ -103,7 +103,10 @@ def decimal_ns(text: str, digits: int = 9) -> int:
     """
     whole, _, fraction = text.partition(".")
     joined = whole + fraction[:digits].ljust(digits, "0")
-    if whole and len(joined) <= 20 and joined.isascii() and joined.isdigit():
+    # What is cut off is looked at, too: 1.5e9 is no such decimal.
+    rest = fraction[digits:]
+    good = joined.isdigit() and (not rest or rest.isdigit())
+    if whole and len(joined) <= 20 and joined.isascii() and rest.isascii() and good:
         made = int(joined)
         if 0 < made <= MAX_NS:
             return made
@@ -135,7 +138,7 @@ def iso_ns(text: str) -> int:
         start = _second_ns(text[:19]) - _offset_ns(text[-6:])
     if fraction:
         digits = fraction[1:10]
-        if fraction[0] != "." or not (digits.isascii() and digits.isdigit()):
+        if fraction[0] != "." or not (fraction.isascii() and fraction[1:].isdigit()):
             raise UnusableError("wrong time")
         start += int(digits) * _NS_OF_LAST_DIGIT[len(digits)]
     if start > 0:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 
 from mdnb.errors import did_you_mean, suggest
 
-__all__ = ["missing_chart_name", "missing_data_name", "missing_name"]
+__all__ = ["missing_chart_name", "missing_data_name", "missing_name", "not_to_be_set"]
 
 _MEANT = {
     "df": 'X["1min"].frame',
@@ -111,6 +112,15 @@ _OF_CHARTS = {
 }
 """Names that other charts have, and what is meant of ours."""
 
+_INSTEAD = {
+    "symbol": "A market follows the symbols that it was made with: mdnb.live([...]).",
+    "symbols": "A market follows the symbols that it was made with: mdnb.live([...]).",
+    "timeframes": "Write X.add_timeframe('15min') or X.remove_timeframe('15min').",
+    "config": "Write X.configure_memory_management(...), and the other configure_ methods.",
+}
+"""What does what setting an attribute was meant to."""
+
+_MOST_SHOWN = 60
 _ENDS = ("stop", "close", "disconnect", "shutdown", "terminate", "end", "quit", "unsubscribe")
 
 
@@ -139,6 +149,36 @@ def missing_name(kind: str, called: str, name: str, ends: str, own: Iterable[str
     if hasattr(data, name):
         return f"{kind} has no {name!r}. It is the data manager's: {called}.data.{name}"
     return f"{kind} has no {name!r}. {suggest(name, sorted(own))}"
+
+
+def not_to_be_set(owner: object, called: str, name: str, value: object) -> str:
+    """Return the message of an AttributeError of what takes no attributes, when one is set.
+
+    Parameters
+    ----------
+    owner
+        Whose attribute is set.
+    called
+        What it is called in the sentence, such as ``live``.
+    name, value
+        What is set.
+    """
+    there = inspect.getattr_static(owner, name, None)
+    given = _shortened(value)
+    if name in _INSTEAD and there is not None:
+        return f"{called}.{name} cannot be set; got {given}. {_INSTEAD[name].replace('X', called)}"
+    if there is None:
+        public = [each for each in {*dir(type(owner)), *vars(owner)} if not each.startswith("_")]
+        kept = f"It takes no attributes: keep what is yours in a variable. {suggest(name, sorted(public))}"
+        return f"{type(owner).__name__} has no {name!r}; got {given}. {kept}"
+    if callable(getattr(type(owner), name, None)):
+        return f"{called}.{name}(...) is there to be called and cannot be replaced; got {given}."
+    return f"{called}.{name} tells what is and cannot be set; got {given}."
+
+
+def _shortened(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
 
 
 def missing_data_name(manager: object, name: str) -> str:

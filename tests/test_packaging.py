@@ -27,9 +27,9 @@ ROOT = Path(__file__).parents[1]
 # Imported, but brought by a dependency that cannot do without it.
 _BROUGHT = {"IPython": "ipywidgets", "traitlets": "ipywidgets", "comm": "ipywidgets"}
 # Used where it happens to be installed, and the code says what happens where it is not.
-_OPTIONAL = {"nest_asyncio2", "ipykernel"}
-# Measured against, in environments of their own.
-_PEERS = ROOT / "tests" / "benchmarks"
+_OPTIONAL = {"nest_asyncio2", "ipykernel", "openpyxl"}
+# Measured against, and asked, in environments of their own.
+_PEERS = {ROOT / "tests" / "benchmarks", ROOT / "tests" / "venues" / "clients"}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_every_runtime_dependency_says_why_it_is_there() -> None:
 def _imported(folder: Path) -> Iterator[tuple[str, str]]:
     """Give (top-level package, file) for each absolute import."""
     for path in sorted(folder.rglob("*.py")):
-        if _PEERS in path.parents:
+        if _PEERS & {*path.parents}:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -115,7 +115,8 @@ def _group(project: dict[str, Any], name: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("folder", ["mdnb", "tests"])
 def test_everything_imported_is_asked_for(folder: str, project: dict[str, Any]) -> None:
-    asked = list(project["project"]["dependencies"])
+    extras = project["project"]["optional-dependencies"].values()
+    asked = [*project["project"]["dependencies"], *(text for extra in extras for text in extra)]
     for group in ["demo"] if folder == "mdnb" else ["dev", "mutants"]:
         asked += _group(project, group)
     asked_names = {canonicalize_name(Requirement(text).name) for text in asked}

@@ -1,25 +1,35 @@
-"""A token in the path of an address is nowhere but on the way: not shown, logged, recorded or exported."""
+"""A token of an address, or a key, is nowhere but on the way: not shown, logged, recorded or exported."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import dataclasses
+import functools
 import logging
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
 
+import nbformat as _nbformat
 import pytest
 from IPython.core.ultratb import VerboseTB
+from nbclient import NotebookClient
 
 import mdnb
 from mdnb.feeds.venues.kraken import KrakenFeed
 from mdnb.runtime.process.bridge import call
+from tests.limits import LIMIT_SECONDS
 from tests.venues import faults
 from tests.venues.kraken_venue import KrakenDialect
+from tests.venues.projectx_venue import ProjectXDialect
 from tests.venues.rest_server import HttpAnswer, HttpRequest
 from tests.venues.stage import Stage
 from tests.venues.stand_in import StandIn, tape_of
 
+nbformat: Any = _nbformat
 TOKEN = "t0k3n-in-the-path"
 BEFORE = 50
 TAPE = tape_of(BEFORE, 300)
@@ -97,3 +107,147 @@ def test_no_traceback_has_it_either() -> None:
     error = caught.value
     lines = VerboseTB().structured_traceback(type(error), error, error.__traceback__)
     assert TOKEN not in "\n".join(lines)
+
+
+# -- a notebook ---------------------------------------------------------------------------------------------
+
+LOUD = """\
+import logging, os
+import mdnb
+logging.basicConfig(level=logging.DEBUG)
+%xmode Verbose"""
+FEED = """\
+feed = mdnb.make_feed({name!r}, **{{key: os.environ[f"PLANTED_{{key}}"] for key in {given!r}}})
+wrong = mdnb.make_feed({name!r}, **{{key: os.environ[f"WRONG_{{key}}"] for key in {given!r}}})
+other = mdnb.make_feed({name!r}, **{{key: os.environ[f"PLANTED_{{key}}"] for key in {given!r}}})"""
+SHOW = (
+    "live = mdnb.live({symbol!r}, ['1sec', '1min'], feed=feed, initial_days=0.01)\nlive",
+    "print(live)\nlive.wait_for('new_bar', timeout=300)",
+    "live.chart('1sec')",
+    "live.data.get_stats(), live.accounting(), live.data.get_validation_errors(), repr(live), live.status",
+    "feed, feed.rest, feed.address, vars(feed.rest.limiter), [str(feed), repr(feed)]",
+    "%whos",
+    "live.dashboard()",
+    "live['7weeks']",
+    "mdnb.live({symbol!r}, '1sec', feed=wrong)",
+    "mdnb.live('NONE/SUCH', '1sec', feed=other)",
+    "live.close()",
+)
+RAISING = (7, 8, 9)
+
+
+@dataclasses.dataclass(frozen=True)
+class Planted:
+    """A venue with a secret, and what its adapter is given.
+
+    Attributes
+    ----------
+    secrets
+        What must not be found.
+    right, wrong
+        Options with the secret, and with one that is refused.
+    """
+
+    venue: StandIn
+    name: str
+    secrets: tuple[str, ...]
+    right: Mapping[str, str]
+    wrong: Mapping[str, str]
+
+
+class TokenedDialect(KrakenDialect):
+    """Takes in who has the token in its path or its query."""
+
+    def admits(self, path: str) -> int:
+        """Turn away who has not."""
+        return 0 if f"/{TOKEN}/" in path or f"={TOKEN}" in path else 401
+
+
+def in_the_path(wrong: str) -> Planted:
+    venue = BehindProxy(TokenedDialect(), TAPE, begun=BEFORE)
+    call(venue.listen())
+    right = {"url": f"{venue.stream.url}/{TOKEN}/v2", "rest": f"{venue.rest.url}/{TOKEN}"}
+    refused = {wrong: right[wrong].replace(TOKEN, f"wrong-{TOKEN}")}
+    return Planted(venue, "kraken", (TOKEN,), right, right | refused)
+
+
+def in_the_query() -> Planted:
+    venue = StandIn(TokenedDialect(), TAPE, begun=BEFORE)
+    call(venue.listen())
+    right = {"url": f"{venue.stream.url}/v2?token={TOKEN}", "rest": venue.rest.url}
+    refused = {"url": right["url"].replace(TOKEN, f"wrong-{TOKEN}")}
+    return Planted(venue, "kraken", (TOKEN,), right, right | refused)
+
+
+def as_a_key() -> Planted:
+    dialect = ProjectXDialect()
+    venue = StandIn(dialect, TAPE, begun=BEFORE)
+    call(venue.listen())
+    key = f"{TOKEN}/of+the=account"
+    dialect.options = {"username": "somebody-of-mine", "api_key": key}
+    right = {"url": venue.stream.url, "rest": venue.rest.url, **dialect.options}
+    # The session's tokens, which it was given for the key, are as secret.
+    return Planted(venue, "projectx", (key, TOKEN, "t0ken/"), right, right | {"api_key": f"wrong-{key}"})
+
+
+def texts_of(held: object) -> Iterator[str]:
+    """Give all texts of a notebook, those that are packed as base64 too."""
+    if isinstance(held, Mapping):
+        for name, value in held.items():
+            yield str(name)
+            yield from texts_of(value)
+    elif isinstance(held, list):
+        for value in held:
+            yield from texts_of(value)
+    elif isinstance(held, str):
+        yield held
+        with contextlib.suppress(ValueError):
+            yield base64.b64decode(held, validate=True).decode("latin-1")
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    "plant",
+    [
+        functools.partial(in_the_path, "url"),
+        functools.partial(in_the_path, "rest"),
+        in_the_query,
+        as_a_key,
+    ],
+    ids=["path of the stream", "path of the history", "query", "key"],
+)
+def test_no_output_of_a_notebook_has_it(
+    plant: Callable[[], Planted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = plant()
+    for name, value in planted.right.items():
+        monkeypatch.setenv(f"PLANTED_{name}", value)
+        monkeypatch.setenv(f"WRONG_{name}", planted.wrong[name])
+    words = {"name": planted.name, "given": list(planted.right), "symbol": planted.venue.dialect.symbol}
+    cells = [LOUD, FEED.format(**words), *(cell.format(**words) for cell in SHOW)]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    limit = int(LIMIT_SECONDS)
+    try:
+        call(_begin(planted.venue))
+        NotebookClient(
+            book, timeout=limit, startup_timeout=limit, kernel_name="python3", allow_errors=True
+        ).execute()
+    finally:
+        call(planted.venue.close())
+    raised = [
+        place for place, cell in enumerate(book.cells[2:]) if any("ename" in one for one in cell.outputs)
+    ]
+    assert raised == list(RAISING)
+    assert "FeedRefusedError" in str(book.cells[2 + RAISING[1]].outputs)
+    for place, cell in enumerate(book.cells):
+        # What the cell itself says is nobody else's.
+        for text in texts_of([cell.outputs, cell.metadata]):
+            for secret in planted.secrets:
+                for form in (secret, quote(secret, safe=""), quote_plus(secret)):
+                    assert form not in text, (place, cell.source, text[:2000])
+    for text in texts_of(book.metadata):
+        assert not any(secret in text for secret in planted.secrets)
+
+
+async def _begin(venue: StandIn) -> None:
+    venue.stream.play()

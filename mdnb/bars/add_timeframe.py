@@ -1,12 +1,15 @@
-"""Adding a timeframe to a running cascade: its bars are built from the bars or trades in memory."""
+"""Adding a timeframe to a running cascade: its bars are built from finer ones, or from the trades held."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from mdnb.bars.closing import ClosingTime
 from mdnb.bars.node import BarLog, Node, fold_rows
 from mdnb.bars.refold import closed_rows
+from mdnb.rows import BarRow
 
-__all__ = ["fill_from_parent", "put_below", "put_between"]
+__all__ = ["fill_from_parent", "fold_closed", "put_below", "put_between"]
 
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
@@ -25,14 +28,19 @@ def fill_from_parent(node: Node, settled_ns: int) -> None:
     # Its bars were over when they were over, and not when somebody asked for them.
     closing, node.closing = node.closing, ClosingTime()
     lacking = _partial_starts(node.parent.log)
-    for row in closed_rows(node.parent.log, _NEVER, _NO_START):
-        if node.is_open and row[0] >= node.edge:
-            node.finish(row[0])
-        node.fold(row)
-        node.partial = node.partial or row[0] in lacking
+    fold_closed(node, ((row, row[0] in lacking) for row in closed_rows(node.parent.log, _NEVER, _NO_START)))
     if node.is_open and node.edge <= settled_ns:
         node.finish(settled_ns)
     node.on_closed, node.closing = listener, closing
+
+
+def fold_closed(node: Node, rows: Iterable[tuple[BarRow, bool]]) -> None:
+    """Fold closed bars of a finer timeframe into a node, each with whether it is partial."""
+    for row, is_partial in rows:
+        if node.is_open and row[0] >= node.edge:
+            node.finish(row[0])
+        node.fold(row)
+        node.partial = node.partial or is_partial
 
 
 def _partial_starts(log: BarLog) -> set[int]:

@@ -96,6 +96,32 @@ class Cascade:
     (5, 1)
     """
 
+    # Of a thousand symbols each line of memory that a trade touches has to be fetched: the fewer, the better.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_fill",
+        "_make_log",
+        "_nodes",
+        "_on_closed",
+        "_settled",
+        "amended",
+        "amended_count",
+        "came_late",
+        "closing",
+        "gone",
+        "has_marks",
+        "late_dropped",
+        "max_lateness_ns",
+        "newest_ns",
+        "out_of_order",
+        "outside_session",
+        "refused",
+        "root",
+        "sessions",
+        "unpriced",
+    )
+
     def __init__(
         self,
         timeframes: Sequence[str | Timeframe],
@@ -170,7 +196,23 @@ class Cascade:
         for node in self._nodes.values():
             node.fill = fill and not node.hidden
 
-    def add(self, timeframe: Timeframe, ticks: Callable[[], tuple[Sequence[TradeRow], bool]]) -> Node:
+    def feeder(self, timeframe: Timeframe) -> Node | None:
+        """Return what a timeframe would be made of if it was added; None where that is not there yet."""
+        wanted = [node.grid.timeframe for node in self._nodes.values()]
+        parent = parents([*wanted, timeframe], self.sessions)[timeframe]
+        return None if parent is None or timeframe.name in self._nodes else self._nodes.get(parent.name)
+
+    @property
+    def fills(self) -> bool:
+        """Whether intervals without a trade get flat bars."""
+        return self._fill
+
+    def add(
+        self,
+        timeframe: Timeframe,
+        ticks: Callable[[], tuple[Sequence[TradeRow], bool]],
+        begin: Callable[[Node], None] | None = None,
+    ) -> Node:
         """Add a timeframe, its past bars built from the bars or trades held.
 
         Parameters
@@ -180,6 +222,8 @@ class Cascade:
         ticks
             Gives the trades held, in arrival order, and whether these are all there ever were; asked only
             when the new timeframe is finer than, or does not nest on, the finest one.
+        begin
+            Puts into the new node what is older than the bars held of the one that feeds it.
         """
         if timeframe.name in self._nodes:
             node = self._nodes[timeframe.name]
@@ -193,6 +237,12 @@ class Cascade:
             self._new_root(root, *ticks(), hidden=root != timeframe)
         if timeframe.name not in self._nodes:
             node = self._attach(timeframe, tree[timeframe], hidden=False)
+            if begin is not None:
+                try:
+                    begin(node)
+                except BaseException:
+                    self.remove(node.name)
+                    raise
             fill_from_parent(node, self._settled)
             self._fill_past(node)
         return self._nodes[timeframe.name]

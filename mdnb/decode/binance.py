@@ -40,6 +40,9 @@ __all__ = ["Decoder"]
 # check_keys counts them.
 
 
+_Some = Raw | UnsetType
+
+
 class _Trade(msgspec.Struct, gc=False, tag_field="e", tag="trade"):
     E: Epoch
     s: Symbol
@@ -70,8 +73,6 @@ class _Candle(msgspec.Struct, gc=False):
     T: Epoch
     s: Symbol
     i: str
-    f: int
-    L: int
     o: Price
     c: Price
     h: Price
@@ -80,9 +81,12 @@ class _Candle(msgspec.Struct, gc=False):
     n: Identifier
     x: bool
     q: Size
-    V: Size
-    Q: Size
-    B: str
+    # Not looked at, but counted.
+    f: _Some = UNSET
+    L: _Some = UNSET
+    V: _Some = UNSET
+    Q: _Some = UNSET
+    B: _Some = UNSET
 
 
 class _Kline(msgspec.Struct, gc=False, tag_field="e", tag="kline"):
@@ -307,7 +311,8 @@ def _add_aggregate(event: _AggTrade, batch: Batch) -> None:
 def _colons(event: _Event) -> int:
     """Return how many colons such a message has, a negative number where it has keys that we do not list."""
     if isinstance(event, _Kline):
-        return 21
+        k = event.k
+        return 16 + sum(field is not UNSET for field in (k.f, k.L, k.V, k.Q, k.B))
     if isinstance(event, _Depth):
         return 7 + (event.T is not UNSET) + (event.pu is not UNSET)
     return 9 if isinstance(event, _FuturesQuote) else -1000

@@ -122,8 +122,8 @@ class _Other(msgspec.Struct, gc=False):
     topic: str = ""
     op: str = ""
     success: bool | None = None
-    ret_msg: str = ""
-    req_id: str = ""
+    ret_msg: str | None = None
+    req_id: str | int | None = None
 
 
 _trades = typed(_Trades)
@@ -296,5 +296,5 @@ def _add_reply(other: _Other, batch: Batch) -> None:
     if other.topic or other.success is None:
         raise UnusableError("unknown message")
     batch.control += 1
-    error = "" if other.success else reply_text(other.ret_msg)
-    batch.replies.append(Reply(reply_number(other.req_id), other.success, error))
+    error = "" if other.success else reply_text(other.ret_msg or "")
+    batch.replies.append(Reply(reply_number(str(other.req_id)), other.success, error))

@@ -17,7 +17,16 @@ import msgspec
 
 from mdnb.decode.fields import add_quote, add_trade, check_keys, decode_frames, refuse_duplicates, reply_text
 from mdnb.rows import Batch, DepthUpdate, Reply
-from mdnb.venue_fields import Identifier, Level, Price, Size, Symbol, UnusableError, iso_ns, typed
+from mdnb.venue_fields import (
+    Identifier,
+    Level,
+    Price,
+    Size,
+    Symbol,
+    UnusableError,
+    iso_ns,
+    typed,
+)
 
 __all__ = ["Decoder"]
 
@@ -35,12 +44,24 @@ class _Match(msgspec.Struct, gc=False):
     time: str
 
 
+class _AnyMatch(msgspec.Struct, gc=False):
+    """What of a match is used, for one that lacks something else."""
+
+    trade_id: Identifier
+    side: Literal["buy", "sell"]
+    size: Size
+    price: Price
+    product_id: Symbol
+    time: str
+
+
 class _Ticker(msgspec.Struct, gc=False):
     product_id: Symbol
-    best_bid: Price
-    best_ask: Price
-    best_bid_size: Size = float("nan")
-    best_ask_size: Size = float("nan")
+    # Empty, or zero, where nobody is on that side.
+    best_bid: Price | Literal[""] | None
+    best_ask: Price | Literal[""] | None
+    best_bid_size: Size | Literal[""] | None = None
+    best_ask_size: Size | Literal[""] | None = None
     time: str = ""
 
 
@@ -67,12 +88,13 @@ class _Snapshot(msgspec.Struct, gc=False):
 
 class _Other(msgspec.Struct, gc=False):
     type: str
-    message: str = ""
-    reason: str = ""
-    time: str = ""
+    message: str | None = None
+    reason: str | None = None
+    time: str | None = None
 
 
 _match = typed(_Match)
+_any_match = typed(_AnyMatch)
 _ticker = typed(_Ticker)
 _update = typed(_Update)
 _snapshot = typed(_Snapshot)
@@ -119,8 +141,9 @@ def _frame(text: str, batch: Batch) -> None:
         refuse_duplicates(text)
         ticker = _ticker(text)
         ns = iso_ns(ticker.time) if ticker.time else 0
-        row = (ns, ticker.best_bid, ticker.best_bid_size, ticker.best_ask, ticker.best_ask_size)
-        add_quote(batch, ticker.product_id, row)
+        sides = (ticker.best_bid, ticker.best_bid_size, ticker.best_ask, ticker.best_ask_size)
+        bid, bid_size, ask, ask_size = (float("nan") if one is None or one == "" else one for one in sides)
+        add_quote(batch, ticker.product_id, (ns, bid, bid_size, ask, ask_size))
     elif kind == "snapshot":
         book = _snapshot(text)
         check_keys(text, 7 if book.time else 4)
@@ -131,8 +154,13 @@ def _frame(text: str, batch: Batch) -> None:
 
 
 def _add_match(text: str, batch: Batch) -> None:
-    match = _match(text)
-    check_keys(text, 12)
+    match: _Match | _AnyMatch
+    try:
+        match = _match(text)
+        check_keys(text, 12)
+    except msgspec.ValidationError:
+        match = _any_match(text)
+        refuse_duplicates(text)
     side = 1 if match.side == "sell" else -1
     add_trade(batch, match.product_id, (iso_ns(match.time), match.price, match.size, 1, side, match.trade_id))
 
@@ -147,7 +175,7 @@ def _add_notice(kind: str, text: str, batch: Batch) -> None:
     refuse_duplicates(text)
     other = _other(text)
     if kind == "error":
-        words = f"{other.message}: {other.reason}" if other.reason else other.message
+        words = ": ".join(filter(None, (other.message, other.reason)))
         batch.replies.append(Reply(0, False, reply_text(words)))
     elif kind == "subscriptions":
         batch.replies.append(Reply(0, True))

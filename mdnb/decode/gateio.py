@@ -5,7 +5,8 @@ Sources: www.gate.io/docs/developers/apiv4/ws, checked on a recording of 2021.
 * ``create_time_ms`` is a decimal with a fraction of a millisecond, read exactly.
 * A candle's ``v`` is in the *quote* currency (our turnover); its volume in the base currency, ``a``, is
   missing from older recordings: ``nan`` then. It has no number of trades: 0. ``w`` says that it is closed;
-  where that is missing, the next candle closes it.
+  where that is missing, the next candle closes it. An acknowledgement does not name what is subscribed: one
+  of candles, as after an outage, forgets all that were being made.
 * ``spot.tickers`` has no sizes, and a time in whole seconds unless ``time_ms`` is there.
 """
 
@@ -162,6 +163,8 @@ class Decoder:
         channel, event = envelope.channel, envelope.event
         if event not in ("update", "all") or envelope.error is not None:
             _add_notice(envelope, text, batch)
+            if (channel, event) == ("spot.candlesticks", "subscribe") and envelope.error is None:
+                self._bars.forget()
         elif channel == "spot.trades":
             trade = _trade(text).result
             check_keys(text, 11)

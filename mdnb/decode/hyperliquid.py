@@ -47,6 +47,17 @@ class _Trade(msgspec.Struct, gc=False):
     users: list[str]
 
 
+class _AnyTrade(msgspec.Struct, gc=False):
+    """What of a trade is used, for one that lacks something else."""
+
+    coin: Symbol
+    px: Price
+    side: Literal["A", "B"]
+    sz: Size
+    tid: Identifier
+    time: Epoch
+
+
 class _Trades(msgspec.Struct, gc=False):
     channel: Literal["trades"]
     data: list[_Trade]
@@ -96,25 +107,26 @@ class _CandleFrame(msgspec.Struct, gc=False):
 
 
 class _Subscription(msgspec.Struct, gc=False):
-    type: str = ""
-    coin: str = ""
-    interval: str = ""
+    type: str | None = None
+    coin: str | None = None
+    interval: str | None = None
 
 
 class _Ack(msgspec.Struct, gc=False):
     """What was asked for, or the subscription alone, as errors have it."""
 
-    method: str = ""
+    method: str | None = None
     subscription: _Subscription | None = None
-    type: str = ""
-    coin: str = ""
-    interval: str = ""
+    type: str | None = None
+    coin: str | None = None
+    interval: str | None = None
 
     @property
     def payload(self) -> dict[str, Any]:
         """What a reply says of it."""
         said = self.subscription or _Subscription(self.type, self.coin, self.interval)
-        return {"method": self.method, "subscription": msgspec.structs.asdict(said)}
+        subscription = {name: value or "" for name, value in msgspec.structs.asdict(said).items()}
+        return {"method": self.method or "", "subscription": subscription}
 
 
 class _Records(msgspec.Struct, gc=False):
@@ -127,7 +139,7 @@ class _Other(msgspec.Struct, gc=False):
 
 
 _trades = typed(_Trades)
-_trade = typed(_Trade)
+_trade = typed(_AnyTrade)
 _records = typed(_Records)
 _book = typed(_BookFrame)
 _best = typed(_BestFrame)
@@ -202,13 +214,14 @@ class Decoder:
             told = _ack(held or "{}")
             batch.replies.append(Reply(0, True, payload=told.payload))
             if told.subscription is not None and told.subscription.type == "candle":
-                self._bars.forget(told.subscription.coin, timeframe_name(told.subscription.interval))
+                name = timeframe_name(told.subscription.interval or "")
+                self._bars.forget(told.subscription.coin or "", name)
         elif other.channel not in _NOTICES:
             raise UnusableError("unknown channel")
         batch.control += 1
 
 
-def _row(trade: _Trade) -> tuple[int, float, float, int, int, int]:
+def _row(trade: _Trade | _AnyTrade) -> tuple[int, float, float, int, int, int]:
     return epoch_ns(trade.time), trade.px, trade.sz, 1, 1 if trade.side == "B" else -1, trade.tid
 
 

@@ -5,13 +5,14 @@ Sources: docs.kraken.com (Websockets v2), checked on messages captured in 2025 a
 * Several trades share a frame, often with one time stamp; their order is the order of the array. Ids rise
   by one. A frame of type ``snapshot`` repeats trades from before the subscription.
 * A candle has no closed flag: it is closed once the next one begins. Its turnover is unknown (vwap is
-  rounded).
+  rounded). The one that was being made when the connection was lost has gone on unseen: the acknowledgement
+  of a new subscription, and its snapshot, forget it.
 * Prices are JSON numbers, read as the float nearest to what is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -51,13 +52,24 @@ class _Trades(msgspec.Struct, gc=False):
     data: list[_Trade]
 
 
+class _AnyTrade(msgspec.Struct, gc=False):
+    """What of a trade is used, for one that lacks something else."""
+
+    symbol: Symbol
+    side: Literal["buy", "sell"]
+    price: Price
+    qty: Size
+    trade_id: Identifier
+    timestamp: str
+
+
 class _Ticker(msgspec.Struct, gc=False):
     symbol: Symbol
-    bid: Price
-    bid_qty: Size
-    ask: Price
-    ask_qty: Size
-    timestamp: str = ""
+    bid: Price | None = None
+    bid_qty: Size | None = None
+    ask: Price | None = None
+    ask_qty: Size | None = None
+    timestamp: str | None = None
 
 
 class _Candle(msgspec.Struct, gc=False):
@@ -91,18 +103,26 @@ class _Books(msgspec.Struct, gc=False):
     data: list[_Book]
 
 
+class _Subscription(msgspec.Struct, gc=False):
+    channel: str = ""
+    symbol: str = ""
+    interval: int = 0
+
+
 class _Envelope(msgspec.Struct, gc=False):
     channel: str = ""
+    type: str = ""
     method: str = ""
     timestamp: str = ""
     data: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
     success: bool = True
-    error: str = ""
-    req_id: Identifier = 0
+    error: str | None = None
+    req_id: Identifier | None = None
+    result: _Subscription | None = None
 
 
 _trades = typed(_Trades)
-_trade = typed(_Trade)
+_trade = typed(_AnyTrade)
 _ticker = typed(_Ticker)
 _candle = typed(_Candle)
 _books = typed(_Books)
@@ -157,17 +177,24 @@ class Decoder:
         channel = envelope.channel
         if channel in _NOTICES:
             batch.control += 1
-        elif envelope.method in _METHODS and not channel:
+        elif not channel and (envelope.method in _METHODS or (envelope.error and not envelope.method)):
+            # A request that could not be read is refused without a word of what it was.
+            error = envelope.error or ""
             batch.control += 1
-            batch.replies.append(
-                Reply(envelope.req_id, envelope.success and not envelope.error, reply_text(envelope.error))
-            )
+            is_done = envelope.success and not error
+            batch.replies.append(Reply(envelope.req_id or 0, is_done, reply_text(error)))
+            told = envelope.result
+            if is_done and told is not None and (envelope.method, told.channel) == ("subscribe", "ohlc"):
+                self._bars.forget(told.symbol, _timeframe(told.interval) if told.interval else "")
         elif channel == "book":
             _add_books(text, batch)
         elif channel not in ("trade", "ticker", "ohlc") or isinstance(envelope.data, msgspec.UnsetType):
             raise UnusableError("unknown channel" if channel else "unknown message")
         else:
+            handle: Callable[[str, Batch], None]
             handle = {"trade": _add_one, "ticker": _add_ticker, "ohlc": self._add_candle}[channel]
+            if channel == "ohlc" and envelope.type == "snapshot":
+                handle = self._add_candle_of_snapshot(set())
             add_records(envelope.data, handle, batch)
             batch.control += not envelope.data
             if envelope.timestamp:
@@ -177,10 +204,25 @@ class Decoder:
         candle = _candle(text)
         prices = (candle.open, candle.high, candle.low, candle.close)
         row = (iso_ns(candle.interval_begin), *prices, candle.volume, candle.trades, float("nan"))
-        self._bars.add(batch, candle.symbol, timeframe_name(f"{candle.interval}min"), row)
+        self._bars.add(batch, candle.symbol, _timeframe(candle.interval), row)
+
+    def _add_candle_of_snapshot(self, forgotten: set[tuple[str, int]]) -> Callable[[str, Batch], None]:
+        def add(text: str, batch: Batch) -> None:
+            candle = _candle(text)
+            key = candle.symbol, candle.interval
+            if key not in forgotten:
+                forgotten.add(key)
+                self._bars.forget(candle.symbol, _timeframe(candle.interval))
+            self._add_candle(text, batch)
+
+        return add
 
 
-def _row(trade: _Trade) -> tuple[int, float, float, int, int, int]:
+def _timeframe(minutes: int) -> str:
+    return timeframe_name(f"{minutes}min")
+
+
+def _row(trade: _Trade | _AnyTrade) -> tuple[int, float, float, int, int, int]:
     side = 1 if trade.side == "buy" else -1
     return iso_ns(trade.timestamp), trade.price, trade.qty, 1, side, trade.trade_id
 
@@ -193,7 +235,11 @@ def _add_one(text: str, batch: Batch) -> None:
 def _add_ticker(text: str, batch: Batch) -> None:
     ticker = _ticker(text)
     ns = iso_ns(ticker.timestamp) if ticker.timestamp else 0
-    add_quote(batch, ticker.symbol, (ns, ticker.bid, ticker.bid_qty, ticker.ask, ticker.ask_qty))
+    sides = (ticker.bid, ticker.bid_qty, ticker.ask, ticker.ask_qty)
+    if sides == (None,) * 4:
+        raise UnusableError("a quote without a price")
+    bid, bid_size, ask, ask_size = (float("nan") if one is None else one for one in sides)
+    add_quote(batch, ticker.symbol, (ns, bid, bid_size, ask, ask_size))
 
 
 def _add_books(text: str, batch: Batch) -> None:

@@ -5,6 +5,8 @@ Sources: docs.kraken.com (Websockets v1, frozen), checked on recordings of 2021.
 * Times are decimal seconds in strings, read exactly. Trades have no id; several share a frame, in order.
 * The payload of a book may come in two parts; a level may carry a fourth element (``"r"``: republished).
 * A ticker carries no time: such quotes have ``ts_ns`` 0.
+* A candle has no closed flag: it is closed once the next one begins. A new subscription, as after an outage,
+  forgets the one that was being made.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ from mdnb.timeframes import Timeframe
 from mdnb.venue_fields import Identifier, Price, Size, UnusableError, decimal_ns, typed
 
 __all__ = ["Decoder"]
+
+
+_MOST_DIGITS = 10
+"""Of 32 bits."""
 
 
 class _Trade(msgspec.Struct, gc=False, array_like=True):
@@ -86,8 +92,15 @@ class _Ticker(msgspec.Struct, gc=False):
     b: _Side
 
 
+class _Subscription(msgspec.Struct, gc=False):
+    name: str = ""
+    interval: int = 1
+
+
 class _Event(msgspec.Struct, gc=False):
     event: str
+    pair: str = ""
+    subscription: _Subscription | None = None
     reqid: Identifier = 0
     status: str = ""
     errorMessage: str = ""
@@ -124,7 +137,7 @@ class Decoder:
 
     def _frame(self, text: str, batch: Batch) -> None:
         if not text.startswith("["):
-            _add_event(text, batch)
+            self._add_event(text, batch)
             return
         # Split by hand: the payload's type depends on the channel, which comes after it.
         head, _, rest = text.partition(",")
@@ -165,16 +178,18 @@ class Decoder:
         self._bars.add(batch, symbol, timeframe, (start, *prices, candle.volume, candle.count, float("nan")))
         batch.clock_ns = max(batch.clock_ns, decimal_ns(candle.time))
 
-
-def _add_event(text: str, batch: Batch) -> None:
-    event = _event(text)
-    if event.event not in _NOTICES:
-        raise UnusableError("unknown event")
-    if event.event != "heartbeat" or text.count(":") != 1:
-        refuse_duplicates(text)
-    batch.control += 1
-    if event.errorMessage or event.status in ("subscribed", "unsubscribed"):
-        batch.replies.append(Reply(event.reqid, not event.errorMessage, reply_text(event.errorMessage)))
+    def _add_event(self, text: str, batch: Batch) -> None:
+        event = _event(text)
+        if event.event not in _NOTICES:
+            raise UnusableError("unknown event")
+        if event.event != "heartbeat" or text.count(":") != 1:
+            refuse_duplicates(text)
+        batch.control += 1
+        if event.errorMessage or event.status in ("subscribed", "unsubscribed"):
+            batch.replies.append(Reply(event.reqid, not event.errorMessage, reply_text(event.errorMessage)))
+        told = event.subscription
+        if event.status == "subscribed" and told is not None and told.name == "ohlc":
+            self._bars.forget(event.pair, timeframe_name(f"{told.interval}min"))
 
 
 def _add_trades(symbol: str, payload: str, batch: Batch) -> None:
@@ -194,7 +209,7 @@ def _add_book(symbol: str, text: str, payload: str, batch: Batch) -> None:
     parts = _book(f"[{payload}]")
     bids: list[_Level] = []
     asks: list[_Level] = []
-    snapshot, keys = False, 0
+    snapshot, keys, checksum = False, 0, -1
     for part in parts:
         snapshot = snapshot or part.all_bids is not None or part.all_asks is not None
         for held, side in (
@@ -206,7 +221,9 @@ def _add_book(symbol: str, text: str, payload: str, batch: Batch) -> None:
             if held is not None:
                 side.extend(held)
                 keys += 1
-        keys += part.c is not None
+        if part.c is not None:
+            keys += 1
+            checksum = _sum_of(part.c)
     check_keys(text, keys)
     times = {level.time for level in bids} | {level.time for level in asks}
     update = DepthUpdate(
@@ -214,6 +231,13 @@ def _add_book(symbol: str, text: str, payload: str, batch: Batch) -> None:
         snapshot,
         [(level.price, level.size) for level in bids],
         [(level.price, level.size) for level in asks],
+        checksum=checksum,
     )
     batch.depth.setdefault(symbol, []).append(update)
     batch.clock_ns = max(batch.clock_ns, update.ts_ns)
+
+
+def _sum_of(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise UnusableError("a checksum that is no number")
+    return int(text)

@@ -107,8 +107,8 @@ class _Envelope(msgspec.Struct, gc=False):
     data: list[msgspec.Raw] | None = None
     action: str = ""
     event: str = ""
-    msg: str = ""
-    id: str = ""
+    msg: str | None = None
+    id: str | int | None = None
 
 
 _NOBODY = _Level(float("nan"), float("nan"))
@@ -172,7 +172,9 @@ def _rest(text: str, batch: Batch) -> None:
         failed = envelope.event == "error"
         batch.control += 1
         batch.replies.append(
-            Reply(reply_number(envelope.id), not failed, reply_text(envelope.msg) if failed else "")
+            Reply(
+                reply_number(str(envelope.id)), not failed, reply_text(envelope.msg or "") if failed else ""
+            )
         )
     elif envelope.arg is None or envelope.data is None:
         raise UnusableError("unknown message")

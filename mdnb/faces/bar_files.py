@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,23 +133,41 @@ class BarFiles:
         date_format: str | None = None,
         overwrite: bool = False,
         lenient: bool = False,
+        symbol: str | None = None,
+        columns: Mapping[str, str | int] | None = None,
+        header: bool | None = None,
+        separator: str | None = None,
+        decimal: str | None = None,
+        price_scale: float | None = None,
+        positive_prices: bool | None = None,
+        on_conflict: str | None = None,
     ) -> list[ImportResult]:
-        """Import the bars of a CSV, JSON or Parquet file.
+        """Import the bars of a file: one that was exported, or any that `mdnb.read` reads.
+
+        What it is is recognised; the results say what it was taken for. Finer bars than those kept are put
+        together, coarser ones refused. Dates of daily bars go to the market's trading days. Times without a
+        zone are those of the market's exchange, where it is known, which is said; else ``tz`` is asked for.
 
         Parameters
         ----------
         filename
-            A file on this machine; its ending decides the format.
+            A file on this machine.
         timeframe
-            The timeframe the bars are of. None takes every timeframe of a Parquet file that is kept, or the
-            only one kept.
-        date_column, price_columns, volume_column, tz, date_format
-            As in ``data.import_from_csv``; of a CSV or JSON file only, ``date_format`` of a CSV file only.
+            The timeframe that gets the bars. None takes every timeframe of a Parquet file that is kept, the
+            only one kept, or that which a file of others has.
+        date_column, price_columns, volume_column
+            As in ``data.import_from_csv``, for files in the form of an export, of CSV and JSON only.
+        tz, date_format
+            As in ``data.import_from_csv`` and `mdnb.read`.
         overwrite
             Bars of the file replace those held; else only intervals without a bar, or with a partial one, are
             filled.
         lenient
             Take the bars that fit even where most are refused.
+        symbol, columns, header, separator, decimal, price_scale, on_conflict
+            As in `mdnb.read`. Of several symbols the market's own is taken if ``symbol`` is None.
+        positive_prices
+            Whether prices of zero and below are refused; None: as the market has it.
 
         Returns
         -------
@@ -181,15 +199,6 @@ class BarFiles:
         ...         [result.timeframe for result in market.load(path)]
         ['1min']
         """
-        from mdnb.io.formats import format_of
-
-        files = self._parts.files
-        kind = format_of(filename)
-        engine = self._parts.market.open()
-        if timeframe is None:
-            engine.finest()  # raises where none is kept
-        kept = engine.timeframes()
-        names = [timeframe] if timeframe is not None else kept if len(kept) == 1 else []
         given: dict[str, Any] = {
             "date_column": date_column,
             "price_columns": price_columns,
@@ -197,11 +206,118 @@ class BarFiles:
             "tz": tz,
             "date_format": date_format,
         }
+        said: dict[str, Any] = {
+            "symbol": symbol,
+            "columns": columns,
+            "header": header,
+            "separator": separator,
+            "decimal": decimal,
+            "price_scale": price_scale,
+            "positive_prices": positive_prices,
+            "on_conflict": on_conflict,
+        }
         options = {name: value for name, value in given.items() if not _is_default(name, value)}
+        of_others = {name: value for name, value in said.items() if value is not None}
+        how: dict[str, Any] = {"overwrite": overwrite, "lenient": lenient}
+        named = [name for name in options if name.endswith(("column", "columns"))]
+        if of_others and named:
+            raise OptionError(
+                f"{named[0]}= and {next(iter(of_others))}= do not go together: name columns by columns=."
+            )
+        files = self._parts.files
+        zone = {name: options[name] for name in ("tz", "date_format") if name in options}
+        engine = self._parts.market.open()
+        if timeframe is None:
+            engine.finest()  # raises where none is kept
+        if of_others or not (named or await files.is_like_an_export(filename)):
+            return await files.import_recognised(filename, timeframe, **how, **zone, **of_others)
+        return await self._load_export(filename, timeframe, options, how)
+
+    async def load_ticks(
+        self,
+        filename: str | Path,
+        *,
+        tz: str | None = None,
+        date_format: str | None = None,
+        overwrite: bool = False,
+        lenient: bool = False,
+        symbol: str | None = None,
+        columns: Mapping[str, str | int] | None = None,
+        header: bool | None = None,
+        separator: str | None = None,
+        decimal: str | None = None,
+        price_scale: float | None = None,
+        positive_prices: bool | None = None,
+    ) -> list[ImportResult]:
+        """Import the bars that the trades of a file make; the file may be any that `mdnb.read_ticks` reads.
+
+        Bars of the finest timeframe on a clock that is kept are made, and the coarser ones of them. The first
+        and the last are partial: what was traded before and after is not in the file. Bars of trades, volume
+        and money (``100tick``) are not made of it.
+
+        Parameters
+        ----------
+        filename
+            A file on this machine.
+        tz, date_format, overwrite, lenient
+            As in `load`.
+        symbol, columns, header, separator, decimal, price_scale
+            As in `mdnb.read_ticks`. Of several symbols the market's own is taken if ``symbol`` is None.
+        positive_prices
+            Whether prices of zero and below are refused; None: as the market has it.
+
+        Returns
+        -------
+        list of ImportResult
+            What became of the bars.
+
+        Raises
+        ------
+        OptionError, DataImportError
+            As `load`.
+
+        Warns
+        -----
+        UserWarning
+            As `load`.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import mdnb
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "ticks.csv"
+        >>> _ = path.write_text("timestamp,price,size" + chr(10) + "2020-03-04T15:00:00.5Z,10.25,2")
+        >>> with mdnb.live("BTC-USD", ["1min"], initial_days=0.1) as market:
+        ...     market.load_ticks(path)[0].added
+        1
+        """
+        said: dict[str, Any] = {
+            "tz": tz,
+            "date_format": date_format,
+            "symbol": symbol,
+            "columns": columns,
+            "header": header,
+            "separator": separator,
+            "decimal": decimal,
+            "price_scale": price_scale,
+            "positive_prices": positive_prices,
+        }
+        given = {name: value for name, value in said.items() if value is not None}
+        return await self._parts.files.import_ticks(filename, overwrite=overwrite, lenient=lenient, **given)
+
+    async def _load_export(
+        self, filename: str | Path, timeframe: str | None, options: dict[str, Any], how: dict[str, Any]
+    ) -> list[ImportResult]:
+        """Import a file in the form of an export, its format by its ending."""
+        from mdnb.io.formats import format_of
+
+        files, kept = self._parts.files, self._parts.market.open().timeframes()
+        kind = format_of(filename)
+        names = [timeframe] if timeframe is not None else kept if len(kept) == 1 else []
         _check_options(kind, options)
         results: list[ImportResult] = []
         if not names and kind == "parquet":
-            results = await files.import_kept(filename, overwrite=overwrite, lenient=lenient)
+            results = await files.import_kept(filename, **how)
         if not names and not results:
             raise OptionError(
                 f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
@@ -209,16 +325,10 @@ class BarFiles:
         if results:
             return results
         if kind == "parquet":
-            return [await files.import_from_parquet(filename, names[0], overwrite=overwrite, lenient=lenient)]
+            return [await files.import_from_parquet(filename, names[0], **how)]
         if kind == "json":
-            return [
-                await files.import_from_json(
-                    filename, names[0], overwrite=overwrite, lenient=lenient, **options
-                )
-            ]
-        return [
-            await files.import_from_csv(filename, names[0], overwrite=overwrite, lenient=lenient, **options)
-        ]
+            return [await files.import_from_json(filename, names[0], **how, **options)]
+        return [await files.import_from_csv(filename, names[0], **how, **options)]
 
 
 def _is_default(name: str, value: Any) -> bool:

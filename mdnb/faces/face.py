@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mdnb.errors import SymbolError, TimeframeError, did_you_mean
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.face_parts import FaceParts
 from mdnb.live_frame import LiveFrame
-from mdnb.manager.forward import Forward
+from mdnb.manager.forward import Forward, LaterValue, PlainValue
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.set_alerts import AlertSetter
 from mdnb.status_card import status_html, status_text
@@ -17,7 +18,7 @@ from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.open_charts import ChartOpener
 from mdnb.widgets.open_tables import TableOpener
-from mdnb.wrong_names import missing_name
+from mdnb.wrong_names import missing_name, not_to_be_set
 
 __all__ = ["Face"]
 
@@ -31,6 +32,7 @@ class Face:
         Whose market it is; of several the first one.
     """
 
+    symbol: str
     _word = "market"
     _market = "market"
     _called = "market"
@@ -38,7 +40,7 @@ class Face:
 
     def __init__(self, parts: FaceParts) -> None:
         self._parts = parts
-        self.symbol = parts.manager.market.symbol
+        self._keep(symbol=parts.manager.market.symbol)
 
     start = Forward("_parts.connection", ConnectionView.start)
     accounting = Forward("_parts.connection", ConnectionView.accounting)
@@ -114,6 +116,19 @@ class Face:
         own = [each for each in {*dir(type(self)), *vars(self)} if not each.startswith("_")]
         kind, data = type(self).__name__, type(self._parts.data)
         raise AttributeError(missing_name(kind, self._called, name, self._ends, own, data))
+
+    def _keep(self, **values: object) -> None:
+        """Set attributes that users read."""
+        vars(self).update(values)
+
+    if not TYPE_CHECKING:  # a type checker would take it for leave to set anything
+
+        def __setattr__(self, name: str, value: object) -> None:
+            there = inspect.getattr_static(type(self), name, None)
+            if name.startswith("_") or isinstance(there, (LaterValue, PlainValue)):
+                super().__setattr__(name, value)
+                return
+            raise AttributeError(not_to_be_set(self, self._called, name, value))
 
     def __str__(self) -> str:
         return status_text(*self._card())

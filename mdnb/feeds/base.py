@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from mdnb.clock import Clock, MarketClock
 from mdnb.errors import FeedError, MdnbError, OptionError, suggest
@@ -14,7 +14,7 @@ from mdnb.feeds.playback import Playback
 from mdnb.feeds.rolls import Seam
 from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, ContractChange, Decoder, Levels, Reply, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, TradeRow
 from mdnb.sessions import Sessions
 
 __all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels", "feed_error"]
@@ -143,7 +143,7 @@ class Feed(abc.ABC):
     """
 
     dialect: str = "mdnb"
-    offers: ClassVar[Offers | None] = None
+    offers: Offers | None = None
     names: Mapping[str, str] = types.MappingProxyType({})
     ids: Literal["sequential", "unique", "none"] = "none"
     book_levels: int | None = None
@@ -216,10 +216,11 @@ class Feed(abc.ABC):
         """Return the hours in which the symbol trades."""
         return Sessions.always()
 
-    def book_checksum(self, symbol: str) -> Callable[[Levels, Levels], int] | None:
+    def book_checksum(self, symbol: str) -> BookSum | Sequence[BookSum] | None:
         """Return what a venue's checksum is of bids and asks, each ``(price, size)`` and best first.
 
-        None where it tells none.
+        None where it tells none. Several where it is not known by which of them it goes, such as with how
+        many decimals numbers are written: it is one that the first whole book adds up to.
         """
         return None
 

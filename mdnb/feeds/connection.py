@@ -22,12 +22,25 @@ from typing import Any
 
 import msgspec
 import websockets.asyncio.client as ws
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
 
 from mdnb.clock import MarketClock
 from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels
-from mdnb.feeds.endpoint import Endpoint, after, after_refusal, server_time_ns, why_lost
+from mdnb.feeds.endpoint import (
+    Endpoint,
+    after,
+    after_refusal,
+    proxy_refused,
+    server_time_ns,
+    why_lost,
+)
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.rows import Reply
 
@@ -40,6 +53,13 @@ _log = logging.getLogger("mdnb.feeds")
 # At DEBUG level websockets logs query strings, the Authorization header and every frame: no credentials here.
 _socket_log = logging.getLogger("mdnb.feeds.socket")
 _socket_log.setLevel(logging.WARNING)
+
+
+class _Connecting(ws.connect):
+    """Follows no redirection: who redirects may be anybody, and where to has not been checked for TLS."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
 
 
 class _LostError(Exception):
@@ -242,6 +262,9 @@ class WebSocketFeed(Feed):
         number = reply.id
         if not self.numbers_replies:
             number = self._unanswered.popleft() if self._unanswered else 0
+        elif not number and not reply.ok:
+            # A request that a venue could not read is refused without its number: the oldest that waits.
+            number = min(self._pending, default=0)
         future = self._pending.get(number)
         if future is None:
             self.on_stray_reply(reply)
@@ -380,19 +403,22 @@ class WebSocketFeed(Feed):
             code, detail = await self._connect_once(endpoint, on_frame, on_status)
             if self.is_end(code, detail):
                 return None
+        # Refusals come from nothing: where they arose addresses are in variables, which tracebacks show.
         except InvalidStatus as error:
             if self.renews_credentials(error.response.status_code):
                 return 0.0, f"HTTP {error.response.status_code}: the credentials are renewed"
             return after_refusal(error, endpoint)
-        except InvalidURI as error:
-            raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from error
+        except (InvalidProxy, ImportError) as error:
+            raise proxy_refused(error) from None
+        except InvalidURI:
+            raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from None
         except ssl.SSLCertVerificationError as error:
             raise FeedRefusedError(
                 f"{endpoint!r}: the certificate does not hold: {error.verify_message}"
-            ) from error
+            ) from None
         except FeedRefusedError:
             raise
-        except (OSError, InvalidHandshake, ConnectionClosed, FeedError) as error:
+        except (OSError, WebSocketException, FeedError) as error:
             return 0.0, why_lost(error, tls=endpoint.url.startswith("wss:"))
         return 0.0, f"connection closed ({code}{': ' * bool(detail)}{detail})"
 
@@ -400,7 +426,7 @@ class WebSocketFeed(Feed):
         self, endpoint: Endpoint, on_frame: OnFrame, on_status: OnStatus
     ) -> tuple[int, str]:
         """Live through one connection; return the code and reason with which it was closed."""
-        async with ws.connect(
+        async with _Connecting(
             endpoint.url,
             additional_headers=dict(endpoint.headers),
             compression=None,

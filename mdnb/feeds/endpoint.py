@@ -10,14 +10,31 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from mdnb.errors import FeedError, FeedRefusedError
 
-__all__ = ["Endpoint", "after", "after_refusal", "is_loopback", "server_time_ns", "why_lost"]
+__all__ = [
+    "Endpoint",
+    "after",
+    "after_refusal",
+    "is_loopback",
+    "proxy_refused",
+    "server_time_ns",
+    "split_address",
+    "why_lost",
+    "with_path",
+]
 
+_HINTS = {
+    2: ": a page of the web is there, and no WebSocket",
+    3: ": it has moved, and redirections are not followed; give the new address as url=",
+    401: ": check the credentials",
+    403: ": check the credentials",
+    451: ": not served in this region",
+}
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
 _SHORTEST_SECRET = 4
@@ -63,7 +80,7 @@ class Endpoint:
     ) -> None:
         self.url = url
         self.headers: Mapping[str, str] = headers or {}
-        parts = urlsplit(url)
+        parts = split_address(url)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
             raise FeedError("a feed's address must begin with ws:// or wss:// and name a host")
         if parts.scheme == "ws" and not self.is_loopback:
@@ -103,6 +120,64 @@ class Endpoint:
         return f"Endpoint({self})"
 
 
+def split_address(url: str) -> SplitResult:
+    """Return the parts of an address.
+
+    Raises
+    ------
+    FeedError
+        When it is none: `urllib` finds out about a port only when that is asked for, and drops line breaks.
+
+    Examples
+    --------
+    >>> split_address("ws://127.0.0.1:9000/v2").port
+    9000
+    >>> split_address("ws://127.0.0.1:99999/v2")
+    Traceback (most recent call last):
+        ...
+    mdnb.errors.FeedError: an address such as wss://HOST:PORT/PATH was expected: Port out of range 0-65535
+    """
+    try:
+        parts = urlsplit(url)
+        # Asked for what it raises.
+        _ = parts.port
+    except ValueError as error:
+        # What it says of a port may be anything that was written there.
+        words = str(error) if "out of range" in str(error) or "IPv6" in str(error) else "wrong port"
+        raise FeedError(f"an address such as wss://HOST:PORT/PATH was expected: {words}") from None
+    if any(letter.isspace() or not letter.isprintable() for letter in url):
+        raise FeedError("an address has no blanks and no line breaks; one was given that has some")
+    return parts
+
+
+def with_path(url: str, path: str) -> str:
+    """Return an address with a path behind its own; a token may stand behind the question mark.
+
+    Examples
+    --------
+    >>> with_path("wss://venue.example/v5/?token=s3cret", "/public")
+    'wss://venue.example/v5/public?token=s3cret'
+    """
+    parts = split_address(url)
+    return parts._replace(path=f"{parts.path.rstrip('/')}{path}").geturl() if path else url
+
+
+def proxy_refused(error: Exception) -> FeedRefusedError:
+    """Return that the proxy of the environment cannot be used, without its address: it may hold a password.
+
+    Examples
+    --------
+    >>> proxy_refused(ValueError("Unknown scheme for proxy URL 'foo://me:s3cret@proxy'"))
+    FeedRefusedError('HTTPS_PROXY or ALL_PROXY of the environment name no usable proxy (ValueError)')
+    """
+    names = "HTTPS_PROXY or ALL_PROXY of the environment name"
+    if isinstance(error, ImportError):
+        return FeedRefusedError(
+            f"{names} a SOCKS proxy, which needs more packages: pip install 'httpx[socks]' python-socks"
+        )
+    return FeedRefusedError(f"{names} no usable proxy ({type(error).__name__})")
+
+
 def is_loopback(url: str) -> bool:
     """Return whether an address is on this machine.
 
@@ -118,12 +193,9 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
     """Return the seconds to wait that the server asks for, and why; raise where it refuses for good."""
     status = error.response.status_code
     if status not in _RETRIED_STATUS:
-        hint = {
-            401: ": check the credentials",
-            403: ": check the credentials",
-            451: ": not served in this region",
-        }
-        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint.get(status, '')}") from error
+        hint = _HINTS.get(status) or _HINTS.get(status // 100, "")
+        # From nothing: where the error arose the whole address is in variables, which tracebacks show.
+        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint}") from None
     return after(error.response.headers.get("Retry-After")), f"HTTP {status}"
 
 

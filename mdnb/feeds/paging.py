@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
+from mdnb.venue_fields import UnusableError
 
-__all__ = ["Page", "collect"]
+__all__ = ["Page", "collect", "rows_of"]
 
 _Row = TypeVar("_Row")
 _Cursor = TypeVar("_Cursor")
+_Record = TypeVar("_Record")
 
 _ATTEMPTS = 5
 _LONGEST_PAUSE = 60.0
@@ -73,15 +75,43 @@ async def collect(
     while cursor is not None:
         page = await _patiently(ask, cursor)
         on_page()
-        fresh = [row for row in page.rows if key(row) not in seen]
+        fresh: list[_Row] = []
+        for row in page.rows:
+            its_key = key(row)
+            if its_key not in seen:
+                seen.add(its_key)
+                fresh.append(row)
         if page.further is not None and (not (fresh or sparse) or page.further == cursor):
             raise FeedError("the venue's history cannot be paged on: a page has nothing that is new")
-        seen.update(map(key, fresh))
         pages.append(fresh)
         cursor = page.further
     if newest_first:
         pages.reverse()
     return [row for rows in pages for row in rows]
+
+
+def rows_of(make: Callable[[_Record], _Row], records: Iterable[_Record]) -> list[_Row]:
+    """Return the rows that records of an answer stand for.
+
+    Raises
+    ------
+    FeedError
+        When one has a time or an id that cannot be read.
+
+    Examples
+    --------
+    >>> from mdnb.venue_fields import iso_ns
+    >>> rows_of(iso_ns, ["1970-01-01T00:00:01Z"])
+    [1000000000]
+    >>> rows_of(iso_ns, ["yesterday"])
+    Traceback (most recent call last):
+        ...
+    mdnb.errors.FeedError: the venue's history is not what was expected: wrong time
+    """
+    try:
+        return [make(record) for record in records]
+    except UnusableError as error:
+        raise FeedError(f"the venue's history is not what was expected: {error}") from None
 
 
 async def _patiently(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import collections
 import dataclasses
+import threading
+import weakref
 
 from mdnb.errors import OptionError
 from mdnb.feeds.timeouts import Wall
 
-__all__ = ["RateLimit", "RateLimiter"]
+__all__ = ["RateLimit", "RateLimiter", "shared_limiter"]
 
 _ROUNDING = 1e-6
 """Seconds; a rest of less is rounding, which no sleep would end."""
@@ -41,10 +43,10 @@ class RateLimit:
 
 
 class RateLimiter:
-    """Lets requests through as a venue allows, first come, first served.
+    """Lets requests through as a venue allows, first come, first served within an event loop.
 
     It counts in a sliding window: a bucket that is filled at the venue's rate would let through up to twice
-    its number in one window.
+    its number in one window. It may be used on several event loops at once, each in a thread of its own.
 
     Parameters
     ----------
@@ -60,7 +62,10 @@ class RateLimiter:
         self._spent: collections.deque[tuple[float, int]] = collections.deque()
         self._weight = 0
         self._not_before = 0.0
-        self._turn = asyncio.Lock()
+        self._counting = threading.Lock()
+        # An asyncio.Lock belongs to one loop.
+        self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+        self._turns = weakref.WeakKeyDictionary()
 
     async def wait(self, weight: int = 1) -> None:
         """Wait until a request of this weight may be sent, and count it as sent.
@@ -72,15 +77,27 @@ class RateLimiter:
         """
         if weight > self.limit.requests:
             raise OptionError(f"a request may weigh up to {self.limit.requests}; got {weight}")
-        async with self._turn:
-            while (pause := self._pause(weight)) > 0:
+        async with self._turn():
+            while (pause := self._count_or_pause(weight)) > 0:
                 await self._wall.sleep(pause)
-            self._spent.append((self._wall.monotonic(), weight))
-            self._weight += weight
 
     def hold(self, seconds: float) -> None:
         """Let nothing through for so long: the venue said so."""
-        self._not_before = max(self._not_before, self._wall.monotonic() + seconds)
+        with self._counting:
+            self._not_before = max(self._not_before, self._wall.monotonic() + seconds)
+
+    def _turn(self) -> asyncio.Lock:
+        with self._counting:
+            return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+    def _count_or_pause(self, weight: int) -> float:
+        """Count a request as sent, and return 0; or how long it has to wait."""
+        with self._counting:
+            pause = self._pause(weight)
+            if not pause:
+                self._spent.append((self._wall.monotonic(), weight))
+                self._weight += weight
+            return pause
 
     def _pause(self, weight: int) -> float:
         now = self._wall.monotonic()
@@ -91,3 +108,35 @@ class RateLimiter:
             full = self._spent[0][0] + self.limit.seconds - now
         pause = max(full, self._not_before - now)
         return pause if pause > _ROUNDING else 0.0
+
+
+_Key = tuple[str, RateLimit, Wall]
+
+# What is shared is held by those who share it, and gone with the last of them.
+_shared: weakref.WeakValueDictionary[_Key, RateLimiter] = weakref.WeakValueDictionary()
+_sharing = threading.Lock()
+
+
+def shared_limiter(host: str, limit: RateLimit, wall: Wall | None = None) -> RateLimiter:
+    """Return the limiter of all in this process who ask one host.
+
+    A venue counts what comes from one address, whoever asks there.
+
+    Parameters
+    ----------
+    host
+        Who is asked, as it may be shown.
+    limit, wall
+        As `RateLimiter` has them; with another limit or clock it is another limiter.
+
+    Examples
+    --------
+    >>> first = shared_limiter("https://venue.example", RateLimit(1, 1.0))
+    >>> first is shared_limiter("https://venue.example", RateLimit(1, 1.0))
+    True
+    >>> first is shared_limiter("https://other.example", RateLimit(1, 1.0))
+    False
+    """
+    key = (host, limit, wall or Wall())
+    with _sharing:
+        return _shared.setdefault(key, RateLimiter(limit, wall))

@@ -30,9 +30,9 @@ import msgspec
 
 from mdnb.errors import DataExportError, FeedError
 from mdnb.feeds.file_lock import lock_for_writing
-from mdnb.feeds.replay.files import head, lines
+from mdnb.feeds.replay.files import head
 from mdnb.feeds.replay.frame_files import mdnb_header
-from mdnb.feeds.replay.recording import Damage
+from mdnb.feeds.torn_gzip import close_torn_gzip
 
 __all__ = ["FLUSH_SECONDS", "Recorder", "refuse_unfit"]
 
@@ -75,6 +75,8 @@ class Recorder:
     ----------
     frames
         Frames written so far.
+    size
+        Bytes of the file, as of the last time that was written to the disk's cache.
 
     Raises
     ------
@@ -108,7 +110,7 @@ class Recorder:
     ) -> None:
         self.path = Path(path)
         self.frames = 0
-        self._size = 0
+        self.size = 0
         self._timer: asyncio.TimerHandle | None = None
         self._failure: DataExportError | None = None
         self._on_failure = on_failure
@@ -124,7 +126,7 @@ class Recorder:
             lock_for_writing(self._raw, self.path)
             # Looked at under the lock: what was written since somebody looked first is there to be seen.
             refuse_unfit(self.path, dialect, symbols, append=append)
-            separator = _separator(self.path, packed)
+            before = _mended(self._raw, self.path, packed)
         except DataExportError:
             self._raw.close()
             raise
@@ -141,7 +143,7 @@ class Recorder:
             | {name: value for name, value in told.items() if value}
         )
         try:
-            self._file.write(separator + opening + b"\n")
+            self._file.write(before + opening + b"\n")
             self._file.flush()
         except OSError as error:
             self._close_files()
@@ -185,9 +187,9 @@ class Recorder:
         held = os.fstat(self._raw.fileno())
         if held.st_nlink == 0:
             raise OSError(errno.ENOENT, "the file was deleted meanwhile")
-        if held.st_size < self._size:
+        if held.st_size < self.size:
             raise OSError(errno.EIO, "the file was cut meanwhile")
-        self._size = held.st_size
+        self.size = held.st_size
 
     def close(self) -> None:
         """Write what is left and close the file; calling it again does nothing.
@@ -294,21 +296,20 @@ def _holds_something(path: Path) -> bool:
     return path.exists() and bool(path.is_dir() or path.stat().st_size)
 
 
-def _separator(path: Path, packed: bool) -> bytes:
-    """Return what has to come before the next line; refuse a packed file that cannot be continued."""
+def _mended(file: io.BufferedWriter, path: Path, packed: bool) -> bytes:
+    """End properly what a writer that was killed left; return what has to come before the next line.
+
+    A line that was torn must not swallow ours.
+    """
     if not _holds_something(path):
         return b""
     if not packed:
-        with path.open("rb") as file:
-            file.seek(-1, io.SEEK_END)
-            # A line that was torn when its writer was killed must not swallow ours.
-            return b"" if file.read(1) == b"\n" else b"\n"
-    damage = Damage()
-    for _ in lines(path, damage):
-        pass
-    if damage.count:
+        with path.open("rb") as held:
+            held.seek(-1, io.SEEK_END)
+            return b"" if held.read(1) == b"\n" else b"\n"
+    rest = close_torn_gzip(file, path)
+    if rest is None:
         raise DataExportError(
-            f"{path} was torn when its writer was killed: it can be replayed, but not continued; "
-            "record to another file"
+            f"{path} is damaged: it can be replayed up to there, but not continued; record to another file"
         )
-    return b""
+    return rest if rest.endswith(b"\n") or not rest else rest + b"\n"

@@ -21,7 +21,15 @@ from urllib.parse import unquote
 from mdnb.errors import FeedError, suggest
 from mdnb.feeds.base import Feed
 
-__all__ = ["BUILT_IN", "DEFAULT_FEED", "ENTRY_POINTS", "ENVIRONMENT", "feed_class", "feed_names", "make_feed"]
+__all__ = [
+    "BUILT_IN",
+    "DEFAULT_FEED",
+    "ENTRY_POINTS",
+    "ENVIRONMENT",
+    "feed_class",
+    "known_feeds",
+    "make_feed",
+]
 
 BUILT_IN: dict[str, str] = {
     "alpaca": "mdnb.feeds.venues.alpaca:AlpacaFeed",
@@ -88,7 +96,7 @@ def make_feed(name: str | None = None, **overrides: Any) -> Feed:
     head, _, query = given.partition("?")
     match = _NAME.fullmatch(head)
     if match is None:
-        raise FeedError(f"{_shown(head)} is not the name of a feed. {suggest(head, feed_names())}")
+        raise FeedError(f"{_shown(head)} is not the name of a feed. {suggest(head, known_feeds())}")
     kind, target = match["name"], match["target"] or ""
     made = feed_class(kind)
     accepted = _accepted(made)
@@ -113,12 +121,12 @@ def make_feed(name: str | None = None, **overrides: Any) -> Feed:
     return made(**options)
 
 
-def feed_names() -> list[str]:
+def known_feeds() -> list[str]:
     """Return the names of all feeds that are installed.
 
     Examples
     --------
-    >>> "sim" in feed_names()
+    >>> "sim" in known_feeds()
     True
     """
     return sorted({*BUILT_IN, *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))})
@@ -138,7 +146,7 @@ def feed_class(name: str) -> type[Feed]:
     else:
         points = importlib.metadata.entry_points(group=ENTRY_POINTS, name=name)
         if not points:
-            raise FeedError(f"there is no feed {name!r}. {suggest(name, feed_names())}")
+            raise FeedError(f"there is no feed {name!r}. {suggest(name, known_feeds())}")
         point = next(iter(points))
         try:
             found = point.load()
@@ -173,7 +181,13 @@ def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Para
             return _convert(allowed, text)
         except ValueError:
             continue
-    raise FeedError(f"option {key!r} of feed {kind!r} must be {_spelled(annotation)}; got {_shown(text)}")
+    spelled = _spelled(annotation)
+    if not spelled:
+        # It may be a credential.
+        raise FeedError(
+            f"option {key!r} of feed {kind!r} must be given as an argument of make_feed, not in its name"
+        )
+    raise FeedError(f"option {key!r} of feed {kind!r} must be {spelled}; got {_shown(text)}")
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
@@ -209,7 +223,7 @@ def _spelled(annotation: Any) -> str:
             spelled += [repr(value) for value in typing.get_args(allowed)]
         elif allowed in names:
             spelled.append(names[allowed])
-    return " or ".join(spelled) or "given as an argument of make_feed, not in its name"
+    return " or ".join(spelled)
 
 
 def _shown(text: str) -> str:

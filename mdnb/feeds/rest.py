@@ -6,21 +6,23 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
-from mdnb.feeds.endpoint import after, is_loopback, why_lost
-from mdnb.feeds.rate_limit import RateLimit, RateLimiter
+from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError
+from mdnb.feeds.endpoint import after, is_loopback, proxy_refused, split_address, why_lost
+from mdnb.feeds.rate_limit import RateLimit, shared_limiter
 from mdnb.feeds.timeouts import Timeouts, Wall
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["MAX_ANSWER_BYTES", "Complaint", "Rest", "message_of"]
+__all__ = ["MAX_ANSWER_BYTES", "Complaint", "Rest", "message_of", "readable"]
+
+_log = logging.getLogger("mdnb.feeds")
 
 MAX_ANSWER_BYTES = 2**26
 """Larger answers, unpacked, are broken off before they can fill the memory."""
@@ -32,6 +34,7 @@ Complaint = Callable[[int, bytes], FeedError | None]
 
 _BUSY = frozenset({408, 418, 425, 429, *range(500, 600)})
 _HINTS = {
+    3: "it has moved, and redirections are not followed; give the new address as rest=",
     401: "check the credentials",
     403: "check the credentials, or whether the venue serves your region",
     451: "not served in this region",
@@ -67,7 +70,7 @@ class Rest:
     ban_seconds
         For how long nothing is asked after a refusal for too many requests that names no time.
     limiter
-        Keeps to the rate limit.
+        Keeps to the rate limit, together with all others in this process who ask the same host.
 
     Raises
     ------
@@ -96,12 +99,14 @@ class Rest:
     ) -> None:
         self.host = _checked(url)
         self._url = url.rstrip("/")
-        self.limiter = RateLimiter(rate_limit, wall)
+        self.limiter = shared_limiter(self.host, rate_limit, wall)
         self._complaint = complaint
         self._headers = headers
         self._timeouts = timeouts or Timeouts()
         self.ban_seconds = 5.0
         self._client: httpx.AsyncClient | None = None
+        self._is_closed = False
+        self._under_way: set[asyncio.Timeout] = set()
 
     async def get(self, path: str, into: type[_T], weight: int = 1, **query: str | float) -> _T:
         """Return the answer to a GET, as a type of msgspec.
@@ -125,6 +130,8 @@ class Rest:
             When it will not.
         FeedError
             When it cannot be reached, or answers something else.
+        ClosedError
+            When `close` was called, before or meanwhile.
         """
         return _typed(await self._ask("GET", path, weight, params=query), into, self._where(path))
 
@@ -134,7 +141,10 @@ class Rest:
         return _typed(await self._ask("POST", path, weight, **content), into, self._where(path))
 
     async def close(self) -> None:
-        """Close the connections; calling it again does nothing."""
+        """Close the connections; who waits for an answer, or to ask, is told; again it does nothing."""
+        self._is_closed = True
+        for one in self._under_way:
+            one.reschedule(0.0)
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -143,12 +153,24 @@ class Rest:
         return f"{urlsplit(self.host).netloc}{path}"
 
     async def _ask(self, method: str, path: str, weight: int, **given: Any) -> bytes:
+        try:
+            async with asyncio.timeout(None) as within:
+                if self._is_closed:
+                    within.reschedule(0.0)
+                self._under_way.add(within)
+                try:
+                    return await self._ask_open(method, path, weight, **given)
+                finally:
+                    self._under_way.discard(within)
+        except TimeoutError:
+            raise ClosedError(f"{self._where(path)} is not asked: the feed was closed") from None
+
+    async def _ask_open(self, method: str, path: str, weight: int, **given: Any) -> bytes:
         import httpx
 
-        if self._client is None:
-            seconds = httpx.Timeout(self._timeouts.reply, connect=self._timeouts.open)
-            self._client = httpx.AsyncClient(timeout=seconds, trust_env=not is_loopback(self.host))
         await self.limiter.wait(weight)
+        if self._client is None:
+            self._client = self._connect()
         try:
             # A server that sends a byte now and then holds a timeout of each read up for ever.
             async with (
@@ -160,6 +182,19 @@ class Rest:
             raise _failure(error, self._where(path)) from None
         self._judge(answer.status_code, answer.headers.get("Retry-After"), body, path)
         return body
+
+    def _connect(self) -> httpx.AsyncClient:
+        import httpx
+
+        seconds = httpx.Timeout(self._timeouts.reply, connect=self._timeouts.open)
+        try:
+            return httpx.AsyncClient(timeout=seconds, trust_env=not is_loopback(self.host))
+        except OSError as error:
+            raise FeedRefusedError(
+                f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR name cannot be read: {error.strerror}"
+            ) from None
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise proxy_refused(error) from None
 
     def _signed(self, request: httpx.Request) -> httpx.Request:
         # Here and in no variable of `_ask`, which tracebacks show: these may be credentials.
@@ -179,7 +214,8 @@ class Rest:
         if said is not None:
             raise said
         if not 200 <= status < 300:
-            hint = f": {_HINTS[status]}" if status in _HINTS else ""
+            said_of = _HINTS.get(status) or _HINTS.get(status // 100)
+            hint = f": {said_of}" if said_of else ""
             raise FeedRefusedError(f"{self._where(path)} refused with HTTP {status}{hint}")
 
     def __repr__(self) -> str:
@@ -204,9 +240,42 @@ def message_of(body: bytes) -> str | None:
         return None
 
 
+def readable(records: Iterable[msgspec.Raw], into: type[_T], where: str) -> list[_T]:
+    """Return those records of a list that can be read: one that is odd must not cost all others.
+
+    Parameters
+    ----------
+    where
+        Of what they are, for the error.
+
+    Raises
+    ------
+    FeedError
+        When there are some, and none of them can be read.
+
+    Examples
+    --------
+    >>> readable([msgspec.Raw(b'"0.5"'), msgspec.Raw(b'""')], float, "OKX's list")
+    [0.5]
+    """
+    decode = msgspec.json.Decoder(into, strict=False).decode
+    read: list[_T] = []
+    odd: list[ValueError] = []
+    for record in records:
+        try:
+            read.append(decode(record))
+        except ValueError as error:
+            odd.append(error)
+    if odd and not read:
+        raise FeedError(f"{where} is not what was expected: {odd[-1]}")
+    if odd:
+        _log.info("%s: %d of %d are left out: %s", where, len(odd), len(odd) + len(read), odd[-1])
+    return read
+
+
 def _checked(url: str) -> str:
     """Return an address as it may be shown: without its path, which may hold a token."""
-    parts = urlsplit(url)
+    parts = split_address(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise FeedError("a REST interface's address must begin with https:// or http:// and name a host")
     if parts.query or parts.fragment or parts.username or parts.password:

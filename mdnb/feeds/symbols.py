@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
 from mdnb.errors import SymbolError
 from mdnb.instruments import Instrument
 
-__all__ = ["SymbolList", "VenueSymbol"]
+__all__ = ["SymbolList", "VenueSymbol", "symbol_key"]
 
 _SEPARATORS = re.compile(r"[-/_:\s]")
 _OTHER_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
@@ -97,11 +98,11 @@ class SymbolList:
     def __init__(self, venue: str, listed: Iterable[VenueSymbol]) -> None:
         self.venue = venue
         self._listed: dict[str, VenueSymbol] = {}
-        self._found: dict[str, VenueSymbol] = {}
+        self._found: dict[str, list[VenueSymbol]] = {}
         for symbol in listed:
             self._listed.setdefault(symbol.name, symbol)
-            self._found.setdefault(_key(symbol.spelling), symbol)
-            self._found.setdefault(_key(symbol.name), symbol)
+            self._found.setdefault(symbol_key(symbol.spelling), []).append(symbol)
+            self._found.setdefault(symbol_key(symbol.name), []).append(symbol)
 
     def __iter__(self) -> Iterator[VenueSymbol]:
         return iter(self._listed.values())
@@ -117,22 +118,40 @@ class SymbolList:
         SymbolError
             When the venue does not list it; the message names what is near.
         """
-        found = self._listed.get(text) or self._found.get(_key(text))
-        if found is None:
-            raise SymbolError(f"{self.venue} does not list {text!r}. {self._near(text)}")
-        return found
+        if text in self._listed:
+            return self._listed[text]
+        asked = _parted(text)
+        for found in self._found.get(symbol_key(text), ()):
+            # EUR/TUSD is not EURT/USD.
+            if asked <= _parted(found.spelling) or asked <= _parted(found.name):
+                return found
+        raise SymbolError(f"{self.venue} does not list {text!r}. {self._near(text)}")
 
     def _near(self, text: str) -> str:
-        close = difflib.get_close_matches(_key(text), self._found, n=3, cutoff=0.6)
-        names = list(dict.fromkeys(repr(self._found[key].spelling) for key in close))
+        close = difflib.get_close_matches(symbol_key(text), self._found, n=3, cutoff=0.6)
+        names = list(dict.fromkeys(repr(self._found[key][0].spelling) for key in close))
         meant = f"Did you mean {' or '.join(names)}? " if names else ""
         return f"{meant}It lists {len(self)} symbols."
 
 
-def _key(text: str) -> str:
-    """Return a spelling without what differs from venue to venue."""
-    parts = [part for part in _SEPARATORS.split(text.upper()) if part]
-    joined = "".join(_OTHER_NAMES.get(part, part) for part in parts)
+def _parts(text: str) -> list[str]:
+    return [_OTHER_NAMES.get(part, part) for part in _SEPARATORS.split(text.upper()) if part]
+
+
+def _parted(text: str) -> frozenset[int]:
+    """Return where a spelling has its separators, as places in what `symbol_key` makes of it."""
+    return frozenset(itertools.accumulate(map(len, _parts(text)[:-1])))
+
+
+def symbol_key(text: str) -> str:
+    """Return a spelling without what differs from venue to venue.
+
+    Examples
+    --------
+    >>> symbol_key("BTC/USD"), symbol_key("xbt-usd"), symbol_key("BTCUSD")
+    ('BTCUSD', 'BTCUSD', 'BTCUSD')
+    """
+    joined = "".join(_parts(text))
     for other, usual in _OTHER_NAMES.items():
         if joined.startswith(other):
             joined = usual + joined.removeprefix(other)

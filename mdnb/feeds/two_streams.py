@@ -8,6 +8,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from mdnb.errors import FeedError
 from mdnb.feeds.base import Channel, OnFrame, OnStatus, check_channels
 from mdnb.feeds.connection import Endpoint, WebSocketFeed
 from mdnb.feeds.symbols import VenueSymbol
@@ -67,12 +68,25 @@ class TwoStreamFeed(VenueFeed):
         told = _OneStatus(on_status)
         self._second.clock = self.clock
         second = asyncio.create_task(self._second.run(on_frame, told.of_second))
+        second.add_done_callback(self._end_where_failed)
         try:
             await super().run(on_frame, told.of_first)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if _failure(second) is None or (task is not None and task.cancelling()):
+                raise
         finally:
             second.cancel()
-            # How it ended was told as a status.
+            # How a connection ended was told as a status.
             await asyncio.gather(second, return_exceptions=True)
+        failure = _failure(second)
+        if failure is not None:
+            raise failure
+
+    def _end_where_failed(self, second: asyncio.Task[None]) -> None:
+        """End the first connection where the second has failed by what is no matter of the venue's."""
+        if _failure(second) is not None and self._work is not None:
+            self._work.cancel()
 
     async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
         """Subscribe to channels of a symbol, also after reconnects.
@@ -98,7 +112,8 @@ class TwoStreamFeed(VenueFeed):
 
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request on either connection."""
-        if reply.id > _FIRST_ID_OF_SECOND:
+        # A refusal without a number is whose request waits.
+        if reply.id > _FIRST_ID_OF_SECOND or not (reply.id or self._pending):
             self._second.on_reply(reply)
         else:
             super().on_reply(reply)
@@ -168,22 +183,33 @@ class _OneStatus:
         self._on_status = on_status
         self._is_up = False
         self._lost = ""
+        self._refused = ""
 
     def of_first(self, status: str, detail: str) -> None:
         self._is_up = status in ("connected", "reconnected")
-        self._on_status(status, detail)
+        refused = self._refused if self._is_up else ""
+        self._on_status(status, "; ".join(filter(None, (detail, refused))))
         if self._is_up and self._lost:
             self._on_status("stale", self._lost)
 
     def of_second(self, status: str, detail: str) -> None:
         if status in ("connected", "reconnected"):
             was_lost, self._lost = self._lost, ""
-            if was_lost and self._is_up:
-                self._on_status("connected", f"quotes and depth are back{': ' * bool(detail)}{detail}")
+            # What is refused of a connection that is there, its detail says.
+            self._refused = detail
+            if self._is_up and (was_lost or detail):
+                words = "quotes and depth are back" if was_lost else "quotes and depth"
+                self._on_status("connected", f"{words}{': ' * bool(detail)}{detail}")
         elif status in ("disconnected", "stale") or (status == "closed" and detail):
             self._lost = f"no quotes and no depth: {detail}"
             if self._is_up:
                 self._on_status("stale", self._lost)
+
+
+def _failure(second: asyncio.Task[None]) -> BaseException | None:
+    """Return what ended a connection, where that is no FeedError, of which a status has told."""
+    error = second.exception() if second.done() and not second.cancelled() else None
+    return None if isinstance(error, FeedError) else error
 
 
 def _apart(channels: Sequence[Channel]) -> tuple[list[Channel], list[Channel]]:

@@ -11,6 +11,7 @@ from typing import ClassVar, TypeVar
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError, OptionError, SymbolError
 from mdnb.feeds.base import CHANNELS, Channel
 from mdnb.feeds.connection import Endpoint, WebSocketFeed
+from mdnb.feeds.endpoint import with_path
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.rate_limit import RateLimit
 from mdnb.feeds.rest import Rest
@@ -87,7 +88,7 @@ class VenueFeed(WebSocketFeed):
     mdnb.errors.FeedError: plain ws:// is for this machine only; write wss:// for venue.example
     """
 
-    offers: ClassVar[Offers]
+    offers: Offers
     stream_url: ClassVar[str]
     stream_path: ClassVar[str] = ""
     rest_url: ClassVar[str]
@@ -173,7 +174,7 @@ class VenueFeed(WebSocketFeed):
 
     def stream_at(self, path: str) -> Endpoint:
         """Return where the stream is that has a path behind the address of all."""
-        return Endpoint(f"{self._stream.rstrip('/')}{path}" if path else self._stream, public=True)
+        return Endpoint(with_path(self._stream, path), public=True)
 
     async def open(self, symbols: Sequence[str]) -> None:
         """Look the symbols up in the venue's list.

@@ -99,7 +99,7 @@ def _unpacked(told: Mapping[str, Any]) -> Changes:
     )
     if not sound or check_times(rows["known_us"]) or check_times(rows["time_us"]):
         raise ValueError("data")
-    if (rows["tick_count"] >= 2**31).any() or (rows["flags"] > _FLAGS).any():
+    if (rows["tick_count"] >= 2**32).any() or (rows["flags"] > _FLAGS).any():
         raise ValueError("data")
     if (rows["known_us"] <= 0).any() or (np.diff(rows["known_us"]) < 0).any():
         raise ValueError("data")

@@ -21,6 +21,7 @@ from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import parse_closings, parse_times
 from mdnb.io.marks import parse_marks
 from mdnb.io.notes import Note, note, refuse
+from mdnb.io.paths import is_tabbed
 from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
 from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, PRICES, export_columns
 from mdnb.io.source import check_zone, read_text_bytes
@@ -53,7 +54,8 @@ def write_csv(
     frame
         A bar frame; see :func:`mdnb.io.schema.normalise`.
     filename
-        Where to write, whole or not at all; ``.gz`` at the end packs it. None returns the text.
+        Where to write, whole or not at all; ``.gz`` at the end packs it, and ``.tsv`` separates by tabs. None
+        returns the text.
     include_volume
         Whether the column ``volume`` is written.
     include_header
@@ -98,15 +100,16 @@ def write_csv(
     if date_format.startswith((*_FORMULA, "%z")):
         raise OptionError(f"date_format={date_format!r}: a spreadsheet would take the times for formulas.")
     check_finite(chosen)
-    around = '"' if "," in date_format else ""
+    sign = "\t" if filename is not None and is_tabbed(filename) else ","
+    around = '"' if sign in date_format else ""
     texts = column_texts(chosen, index, date_format, missing="", quote=_cell, around=around)
     with text_or_file(filename) as (file, result):
         if include_header:
-            file.write((",".join([INDEX_NAME, *map(_cell, chosen)]) + "\n").encode())
+            file.write((sign.join([INDEX_NAME, *map(_cell, chosen)]) + "\n").encode())
         for start, stop in chunks(index):
             pieces: list[Any] = [around, times(start, stop), around]
             for text in texts.values():
-                pieces += [",", text(start, stop)]
+                pieces += [sign, text(start, stop)]
             file.write(joined([*pieces, "\n"], stop - start))
     return result[0]
 
@@ -240,7 +243,7 @@ def _cell(text: str) -> str:
     """Return ``text`` as a cell that no spreadsheet takes for a formula, quoted where it must be."""
     if text.startswith(_FORMULA):
         text = "'" + text
-    if any(character in text for character in ',"\r\n'):
+    if any(character in text for character in ',"\t\r\n'):
         text = '"' + text.replace('"', '""') + '"'
     return text
 

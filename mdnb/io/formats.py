@@ -22,10 +22,13 @@ _FORMATS: Final = {
     ".csv.gz": "csv",
     ".txt": "csv",
     ".tsv": "csv",
+    ".tsv.gz": "csv",
     ".json": "json",
     ".json.gz": "json",
     ".jsonl": "json",
+    ".jsonl.gz": "json",
     ".ndjson": "json",
+    ".ndjson.gz": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
 }

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mdnb.errors import OptionError, suggest
 from mdnb.io.json_read import read_json
+from mdnb.io.paths import is_lines
 from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
 from mdnb.io.schema import INDEX_NAME, export_columns, plain_attributes
 from mdnb.io.times import EPOCHS, TimeText, time_text
@@ -42,7 +43,8 @@ def write_json(
     frame
         A bar frame; see :func:`mdnb.io.schema.normalise`.
     filename
-        Where to write, whole or not at all; ``.gz`` at the end packs it. None returns the text.
+        Where to write, whole or not at all; ``.gz`` at the end packs it, and ``.jsonl`` or ``.ndjson`` writes
+        one bar a line. None returns the text.
     orient
         ``"records"``: a list with one object a bar. ``"columns"``: an object with one list a column,
         ``timestamp`` among them. ``"split"``: ``columns``, ``index`` (the times) and ``data`` (a list a
@@ -82,6 +84,12 @@ def write_json(
     """
     if orient not in _ORIENTS:
         raise OptionError(f"orient={orient!r} is not known. {suggest(str(orient), _ORIENTS)}")
+    lines = filename is not None and is_lines(filename)
+    if lines and (orient != "records" or pretty_format or envelope):
+        raise OptionError(
+            f"{filename!r} holds one bar a line: orient='records', without pretty_format and envelope. "
+            "Give the file the ending .json for others."
+        )
     index, chosen = export_columns(frame, columns, include_volume=include_volume)
     around = "" if date_format in EPOCHS else '"'
     times = _between(time_text(index, date_format), around)
@@ -93,7 +101,8 @@ def write_json(
         if envelope:
             depth = 1
             writer.envelope(plain_attributes(frame.attrs))
-        {"records": writer.records, "columns": writer.columns, "split": writer.split}[orient](depth)
+        form = writer.lines if lines else getattr(writer, orient)
+        form(depth)
         if envelope:
             writer.put(f"{writer.line(0)}}}")
     return result[0]
@@ -141,15 +150,21 @@ class _Writer:
         self.put("{" + "".join(items) + self.line(1) + self.key("bars"))
 
     def records(self, depth: int) -> None:
-        inner = self.line(depth + 2)
+        self._list(self._object(self.line(depth + 2), self.line(depth + 1)), depth)
 
+    def _object(self, inner: str, outer: str) -> _Pieces:
         def pieces(start: int, stop: int) -> list[Any]:
             row: list[Any] = [f"{{{inner}{self.key(INDEX_NAME)}", *self.times(start, stop)]
             for name, text in self.chosen.items():
                 row += [f",{inner}{self.key(name)}", text(start, stop)]
-            return [*row, f"{self.line(depth + 1)}}}"]
+            return [*row, f"{outer}}}"]
 
-        self._list(pieces, depth)
+        return pieces
+
+    def lines(self, _depth: int) -> None:
+        pieces = self._object("", "")
+        for start, stop in chunks(self.index):
+            self.file.write(memoryview(joined([*pieces(start, stop), "\n"], stop - start)))
 
     def columns(self, depth: int) -> None:
         self.put(f"{{{self.line(depth + 1)}{self.key(INDEX_NAME)}")

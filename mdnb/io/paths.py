@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from mdnb.errors import OptionError, SymbolError
 
-__all__ = ["default_name", "inside", "local_path", "safe_name", "symbol_of"]
+__all__ = ["default_name", "inside", "is_lines", "is_tabbed", "local_path", "safe_name", "symbol_of"]
 
 _LONGEST_NAME: Final = 120
 _RESERVED: Final = re.compile(
@@ -85,6 +85,32 @@ def inside(folder: str | os.PathLike[str], name: str) -> Path:
     if path == base or path.parent != base or not path.resolve().is_relative_to(base):
         raise OptionError(f"{name!r} is not a plain file name inside {base}; make one with safe_name().")
     return path
+
+
+def is_tabbed(filename: str | os.PathLike[str]) -> bool:
+    """Return whether the name says that tabs separate the cells.
+
+    Examples
+    --------
+    >>> is_tabbed("bars.tsv.gz"), is_tabbed("bars.csv")
+    (True, False)
+    """
+    return _ends(filename, (".tsv",))
+
+
+def is_lines(filename: str | os.PathLike[str]) -> bool:
+    """Return whether the name says that each line is a JSON object of its own.
+
+    Examples
+    --------
+    >>> is_lines("bars.jsonl"), is_lines("bars.ndjson.gz"), is_lines("bars.json")
+    (True, True, False)
+    """
+    return _ends(filename, (".jsonl", ".ndjson"))
+
+
+def _ends(filename: str | os.PathLike[str], endings: tuple[str, ...]) -> bool:
+    return os.fsdecode(filename).lower().removesuffix(".gz").endswith(endings)
 
 
 def local_path(filename: str | os.PathLike[str]) -> Path:

@@ -6,7 +6,7 @@ never wait and never hop to another thread; the few calls that may have to wait 
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mdnb.config import DataManagerConfig
 from mdnb.manager.alignment import Alignment
@@ -24,7 +24,7 @@ from mdnb.manager.subscriptions import Subscriptions
 from mdnb.manager.ticks import TickAccess
 from mdnb.manager.validation import Validation
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.wrong_names import missing_data_name
+from mdnb.wrong_names import missing_data_name, not_to_be_set
 
 __all__ = ["RealtimeDataManager"]
 
@@ -50,9 +50,11 @@ class RealtimeDataManager:
     (3, ['1min'])
     """
 
+    symbol: str
+
     def __init__(self, parts: ManagerParts) -> None:
         self._parts = parts
-        self.symbol = parts.market.symbol
+        vars(self)["symbol"] = parts.market.symbol
 
     get_current_price = Forward("_parts.current", CurrentData.get_current_price)
     get_current_quote = Forward("_parts.current", CurrentData.get_current_quote)
@@ -124,6 +126,13 @@ class RealtimeDataManager:
     def __getattr__(self, name: str) -> NoReturn:
         # Only reached for names that are not there.
         raise AttributeError(name if name.startswith("_") else missing_data_name(self, name))
+
+    if not TYPE_CHECKING:  # a type checker would take it for leave to set anything
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if not name.startswith("_"):
+                raise AttributeError(not_to_be_set(self, "suite.data", name, value))
+            super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         market = self._parts.market

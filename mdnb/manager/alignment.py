@@ -78,7 +78,7 @@ class Alignment:
         TimeframeError
             When a timeframe is not kept.
         OptionError
-            When an option is outside what is allowed.
+            When an option is outside what is allowed, or ``as_of`` later than the market's time.
 
         Examples
         --------
@@ -92,6 +92,8 @@ class Alignment:
         engine = self._market.engine
         window, minimum = whole_number("window", window, 3), whole_number("minimum", minimum, 3)
         until = to_ns(as_of, engine.tz)
+        if until is not None:
+            self._market.refuse_future(until)
         with engine.lock:
             now = engine.read_ns()
             instant = now if until is None else until

@@ -80,7 +80,8 @@ class BarAccess:
         TimeframeError
             When the timeframe is not kept; the message names the ones kept.
         OptionError
-            When ``count`` is negative, a time is none, or ``back_adjust`` is no way to adjust.
+            When ``count`` is negative, a time is none, ``as_of`` is later than the market's time, or
+            ``back_adjust`` is no way to adjust.
         NoDataError
             When more bars were amended since ``as_of`` than is kept, or bars known then have left memory;
             where it is not known what the contracts were worth at a seam.
@@ -149,6 +150,7 @@ class BarAccess:
         reader, instant = self._market.open().reader, to_ns(as_of, tz)
         if instant is None:
             return reader.frame_with_times(timeframe, window)
+        self._market.refuse_future(instant)
         return reader.known_frame(timeframe, instant, window, with_times=with_times)
 
     @immediate
@@ -194,7 +196,9 @@ class BarAccess:
         return self._market.engine.has_timeframe(timeframe)
 
     async def add_timeframe(self, timeframe: str) -> str:
-        """Add a timeframe; its past bars are built at once, on a worker thread, from the bars or trades held.
+        """Add a timeframe; its past bars are built at once, on a worker thread.
+
+        They are made of the finer bars held, in memory and on disk, or else of the trades in memory.
 
         Returns
         -------
@@ -205,6 +209,8 @@ class BarAccess:
         ------
         TimeframeError
             When the name is not understood or makes no sense.
+        DataImportError
+            When the disk does not give the bars that left memory; nothing was added.
 
         Examples
         --------

@@ -6,10 +6,12 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mdnb.errors import OptionError
+from mdnb.manager.arguments import whole_number
 from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
+from mdnb.manager.recognised_files import bars_of_ticks, recognised_for
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.symbol_market import SymbolMarket
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mdnb.io.file_bars import FileBars
+    from mdnb.io.recognise.given import Given
 
 __all__ = ["Files"]
 
@@ -203,6 +206,7 @@ class Files:
     ) -> pd.DataFrame:
         if not isinstance(with_times, bool):
             raise OptionError(f"with_times must be True or False; got {with_times!r}")
+        count = None if count is None else whole_number("count", count, 0)
         reader = self._market.open().reader
         return reader.frame_for_file(timeframe, count, closed_only=not include_forming, with_times=with_times)
 
@@ -397,6 +401,74 @@ class Files:
         held = await self._work(read)
         return await self._put(held, Path(filename).name, overwrite=overwrite, lenient=lenient)
 
+    async def is_like_an_export(self, filename: str | os.PathLike[str]) -> bool:
+        """Return whether a file has the form of an export, which the readers of one format read in full."""
+
+        def look() -> bool:
+            from mdnb.io.recognise.exported import is_like_an_export
+
+            return is_like_an_export(filename)
+
+        return await self._work(look)
+
+    async def import_recognised(
+        self,
+        filename: str | os.PathLike[str],
+        timeframe: str | None = None,
+        *,
+        overwrite: bool = False,
+        lenient: bool = False,
+        **said: Any,
+    ) -> list[ImportResult]:
+        """Import the bars of a file that anybody wrote, of one timeframe; ``said`` as in `mdnb.read`.
+
+        Raises
+        ------
+        TimeframeError, OptionError, DataImportError
+            As `import_from_csv`; also where something has to be said that the file does not tell.
+        """
+        return await self._import_foreign(filename, recognised_for, timeframe, overwrite, lenient, said)
+
+    async def import_ticks(
+        self, filename: str | os.PathLike[str], *, overwrite: bool = False, lenient: bool = False, **said: Any
+    ) -> list[ImportResult]:
+        """Import the bars that the trades of a file make; ``said`` as in `mdnb.read_ticks`.
+
+        Raises
+        ------
+        OptionError, DataImportError
+            As `import_recognised`.
+        """
+        return await self._import_foreign(filename, bars_of_ticks, None, overwrite, lenient, said)
+
+    async def _import_foreign(
+        self,
+        filename: str | os.PathLike[str],
+        make: Callable[[SymbolMarket, str | os.PathLike[str], Given], tuple[str, FileBars]],
+        timeframe: str | None,
+        overwrite: bool,
+        lenient: bool,
+        said: dict[str, Any],
+    ) -> list[ImportResult]:
+        positive_prices = said.pop("positive_prices", None)
+        self._market.open()
+
+        def read() -> tuple[str, FileBars]:
+            from mdnb.io.recognise.given import Given
+
+            wanted = self._positive_prices if positive_prices is None else positive_prices
+            given = Given(timeframe=timeframe, positive_prices=wanted, **said)
+            return make(self._market, filename, given)
+
+        name, bars = await self._work(read)
+        return await self._put(
+            {name: bars},
+            Path(filename).name,
+            overwrite=overwrite,
+            lenient=lenient,
+            positive_prices=positive_prices,
+        )
+
     @property
     def _positive_prices(self) -> bool:
         return self._market.engine.instrument.positive_prices
@@ -416,7 +488,13 @@ class Files:
         return result
 
     async def _put(
-        self, held: dict[str, FileBars], where: str, *, overwrite: bool, lenient: bool
+        self,
+        held: dict[str, FileBars],
+        where: str,
+        *,
+        overwrite: bool,
+        lenient: bool,
+        positive_prices: bool | None = None,
     ) -> list[ImportResult]:
         for option, value in (("overwrite", overwrite), ("lenient", lenient)):
             if not isinstance(value, bool):
@@ -426,7 +504,15 @@ class Files:
         # All are looked at before the first one changes anything.
         checked = [
             await self._work(
-                functools.partial(check_import, self._market, bars, name, where, lenient=lenient)
+                functools.partial(
+                    check_import,
+                    self._market,
+                    bars,
+                    name,
+                    where,
+                    lenient=lenient,
+                    positive_prices=positive_prices,
+                )
             )
             for name, bars in reversed(held.items())
         ]

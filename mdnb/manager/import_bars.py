@@ -7,8 +7,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mdnb.errors import DataImportError
-from mdnb.manager.import_checks import fit_to_grid, leave_out_impossible, leave_out_outliers
-from mdnb.manager.import_notes import conflicts, later_ones, to_tell, to_warn_of, what_to_do, why_refused
+from mdnb.manager.import_checks import (
+    fit_to_grid,
+    leave_out_impossible,
+    leave_out_outliers,
+    leave_out_uncountable,
+)
+from mdnb.manager.import_notes import (
+    conflicts,
+    later_ones,
+    of_reading,
+    to_tell,
+    to_warn_of,
+    what_to_do,
+    why_refused,
+)
 from mdnb.runtime.past.merge_bars import Merged, all_are_later, merge_bars
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ImportResult
@@ -59,7 +72,13 @@ class CheckedBars:
 
 
 def check_import(
-    market: SymbolMarket, bars: FileBars, name: str, where: str, *, lenient: bool
+    market: SymbolMarket,
+    bars: FileBars,
+    name: str,
+    where: str,
+    *,
+    lenient: bool,
+    positive_prices: bool | None = None,
 ) -> CheckedBars:
     """Return the bars of a file that fit a timeframe; nothing is changed.
 
@@ -73,6 +92,8 @@ def check_import(
         The file's name, for messages.
     lenient
         Take those that fit even where most do not.
+    positive_prices
+        Whether prices of zero and below are refused; None: as the market has it.
 
     Raises
     ------
@@ -81,11 +102,15 @@ def check_import(
     """
     engine, config = market.engine, market.engine.config
     bars, open_us = bars.closed(), bars.time_us[bars.forming()]
-    columns, outside = fit_to_grid(engine, name, bars.columns(), where)
+    positive = engine.instrument.positive_prices if positive_prices is None else positive_prices
+    # Only who recognised a file looked at how its bars are apart.
+    may_be_off = any(said["type"] == "off_grid" for said in bars.notes)
+    columns, outside = fit_to_grid(engine, name, bars.columns(), where, may_be_off=may_be_off)
+    columns, uncountable = leave_out_uncountable(columns)
     impossible: list[QualityFinding] = []
     outliers: list[QualityFinding] = []
     if config.validate_bars:
-        columns, impossible = leave_out_impossible(columns, positive_prices=engine.instrument.positive_prices)
+        columns, impossible = leave_out_impossible(columns, positive_prices=positive)
     if config.remove_outliers:
         columns, outliers = leave_out_outliers(engine, name, columns)
     checked = CheckedBars(
@@ -93,7 +118,7 @@ def check_import(
         bars=bars,
         open_us=open_us,
         columns=columns,
-        left_out=(*outside, *impossible),
+        left_out=(*outside, *uncountable, *impossible),
         outliers=outliers,
     )
     if not lenient and 2 * checked.refused > len(bars):
@@ -161,7 +186,7 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
             merged = merge_bars(engine, name, columns, overwrite=overwrite, changes=bars.changes, **until)
             engine.reader.note_known(engine.all_names(), now_ns)
     later = later_ones(merged, engine.tz)
-    findings = (*conflicts(bars), *checked.left_out, *outliers, *later)
+    findings = (*conflicts(bars), *of_reading(bars), *checked.left_out, *outliers, *later)
     market.pipeline.import_findings[name] = findings
     for one in findings:
         market.pipeline.quality.note(one, name, alert=False)
@@ -174,6 +199,7 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
             f"partial bars held were replaced: {merged.replaced:,}; overwrite=False keeps whole ones"
         )
     result = ImportResult(
+        understood=str(bars.attributes.get("understood", "")),
         symbol=market.symbol,
         timeframe=name,
         rows=rows,

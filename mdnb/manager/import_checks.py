@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -19,15 +20,24 @@ from mdnb.validate.live_checks import bar_faults
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["fit_to_grid", "leave_out_impossible", "leave_out_outliers"]
+__all__ = ["fit_to_grid", "leave_out_impossible", "leave_out_outliers", "leave_out_uncountable"]
 
 _SHOWN = 3
+_NOISE_ULPS = 8
+_MOST_TRADES = 2**32
+"""More than a bar's count of trades can hold."""
 
 
 def fit_to_grid(
-    engine: SymbolState, name: str, columns: BarColumns, where: str
+    engine: SymbolState, name: str, columns: BarColumns, where: str, *, may_be_off: bool = False
 ) -> tuple[BarColumns, list[QualityFinding]]:
     """Return the bars inside sessions, and a finding for those outside.
+
+    Parameters
+    ----------
+    may_be_off
+        Whether bars may begin between those of the grid, each less than a bar after the one before and fewer
+        than the others: as where an exchange has a break of a quarter of an hour at 10:15.
 
     Raises
     ------
@@ -40,14 +50,14 @@ def fit_to_grid(
     time = columns.time_us * 1000
     starts, inside = grid.starts(time)
     off = inside & (starts != time)
-    if off.any():
+    if off.any() and not (may_be_off and _are_after_breaks(time, off, grid.timeframe.step_ns)):
         shown = ", ".join(timestamp(int(at), engine.tz).isoformat() for at in time[off][:_SHOWN])
         raise DataImportError(
             f"{where}: {int(off.sum()):,} of {len(columns):,} bars do not start where {name} bars of"
             f" {engine.symbol} do ({shown}). Is it another timeframe, or are the times in another zone (tz=)?"
         )
     step = grid.timeframe.step_ns
-    apart = int(np.gcd.reduce(np.diff(time))) if len(time) > _SHOWN else 0
+    apart = int(np.gcd.reduce(np.diff(time[~off]))) if len(time) > _SHOWN else 0
     if step and apart > step:
         raise DataImportError(
             f"{where}: its bars are {apart / 1e9:g} s apart or multiples of that, not {name};"
@@ -60,10 +70,24 @@ def fit_to_grid(
     return columns.where(inside), [finding]
 
 
+def _are_after_breaks(time: NDArray[np.int64], off: NDArray[np.bool_], step: int) -> bool:
+    """Whether the file's own spacing explains bars off the grid: a bar before each was cut short."""
+    if not step or 2 * np.count_nonzero(off) > len(time):
+        return False
+    before = np.diff(time, prepend=time[0] - step)
+    first = off & np.concatenate(([True], ~off[:-1]))
+    return bool((before[first] < step).all())
+
+
 def leave_out_impossible(
     columns: BarColumns, *, positive_prices: bool
 ) -> tuple[BarColumns, list[QualityFinding]]:
-    """Return the valid bars, and a finding for each invalid one."""
+    """Return the valid bars, and a finding for each invalid one.
+
+    A high or low that misses open or close by the last bits of a float is widened to it: prices that were
+    scaled or adjusted are so.
+    """
+    columns = _widened(columns)
     top = np.maximum(columns.open, columns.close)
     bottom = np.minimum(columns.open, columns.close)
     good = (columns.high >= top) & (columns.low <= bottom) & (columns.volume >= 0)
@@ -80,6 +104,28 @@ def leave_out_impossible(
         values = {"open": o, "high": h, "low": low, "close": c, "volume": v}
         found.append(QualityFinding(kind, f"a bar was refused: {kind}", time_ns, values))
     return (columns if good.all() else columns.where(good)), found
+
+
+def leave_out_uncountable(columns: BarColumns) -> tuple[BarColumns, list[QualityFinding]]:
+    """Return the bars whose trades a bar can count, and a finding of the others."""
+    good = columns.tick_count < _MOST_TRADES
+    if good.all():
+        return columns, []
+    first, count = int(columns.time_us[np.argmin(good)]) * 1000, int(np.count_nonzero(~good))
+    text = f"a bar counts up to {_MOST_TRADES - 1:,} trades"
+    return columns.where(good), [QualityFinding("too_many_trades", text, first, {}, count)]
+
+
+def _widened(columns: BarColumns) -> BarColumns:
+    top = np.maximum(columns.open, columns.close)
+    bottom = np.minimum(columns.open, columns.close)
+    slack = _NOISE_ULPS * np.spacing(np.maximum(np.abs(top), np.abs(bottom)))
+    above = (columns.high < top) & (columns.high >= top - slack)
+    below = (columns.low > bottom) & (columns.low <= bottom + slack)
+    if not (above | below).any():
+        return columns
+    high, low = np.where(above, top, columns.high), np.where(below, bottom, columns.low)
+    return dataclasses.replace(columns, high=high, low=low)
 
 
 def leave_out_outliers(

@@ -17,10 +17,12 @@ from mdnb.validate.findings import QualityFinding
 if TYPE_CHECKING:
     from mdnb.io.file_bars import FileBars
 
-__all__ = ["conflicts", "later_ones", "to_tell", "to_warn_of", "what_to_do", "why_refused"]
+__all__ = ["conflicts", "later_ones", "of_reading", "to_tell", "to_warn_of", "what_to_do", "why_refused"]
 
 _NS = 1_000_000_000
 _CONFLICT = "conflicting_duplicate"
+# The first two the market finds by itself; by the others no value is changed or lost.
+_TOLD_OTHERWISE = {_CONFLICT, "ohlc_inconsistent", "unsorted", "newest_first", "duplicate", "put_together"}
 
 
 def conflicts(bars: FileBars) -> list[QualityFinding]:
@@ -35,6 +37,16 @@ def conflicts(bars: FileBars) -> list[QualityFinding]:
         )
         for said in bars.notes
         if said["type"] == _CONFLICT
+    ]
+
+
+def of_reading(bars: FileBars) -> list[QualityFinding]:
+    """Return a finding of each thing that reading the file put right, left out or assumed."""
+    first_ns = int(bars.time_us[0]) * 1000 if len(bars) else 0
+    return [
+        QualityFinding(str(said["type"]), str(said["description"]), first_ns, {}, int(str(said["count"])))
+        for said in bars.notes
+        if said["type"] not in _TOLD_OTHERWISE
     ]
 
 

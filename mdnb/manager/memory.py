@@ -90,12 +90,14 @@ class Memory:
             evicted = sum(engine.log(name).evicted for name in held)
             stores = list(engine.overflow.values())
             ticks, quotes = len(engine.ticks), len(engine.quotes)
+        for overflow in stores:
+            overflow.look()
         on_disk = sum(overflow.segments.nbytes for overflow in stores)
         raw = sum(overflow.segments.raw_bytes for overflow in stores)
         return MemoryStatistics(
             symbol=self._market.symbol,
             total_bars=sum(held.values()),
-            bars_on_disk=sum(len(overflow) for overflow in stores),
+            bars_on_disk=sum(overflow.readable_rows for overflow in stores),
             total_ticks=ticks,
             total_quotes=quotes,
             memory_usage_mb=engine.nbytes() / _MB,

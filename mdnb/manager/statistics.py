@@ -11,6 +11,8 @@ from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import DataStatistics, TimeframeStatistics
 from mdnb.store.bars import ROW_BYTES
 from mdnb.store.columns import AMENDED, FILLED, PARTIAL
+from mdnb.store.overflow import Overflow
+from mdnb.timeframes import Grid
 
 __all__ = ["Statistics", "completeness"]
 
@@ -44,6 +46,7 @@ class Statistics:
         engine, pipeline, health = market.engine, market.pipeline, market.health
         taken = market.accounting()
         seconds = max(health.seconds_since_start(), 1e-9)
+        _look_at_disk(engine)
         with engine.lock:
             # In one go: another thread may remove a timeframe.
             names = engine.timeframes()
@@ -106,6 +109,7 @@ class Statistics:
         (True, True)
         """
         engine = self._market.open()
+        _look_at_disk(engine)
         with engine.lock:
             return self._timeframe(engine.canonical(timeframe))
 
@@ -124,7 +128,7 @@ class Statistics:
             symbol=market.symbol,
             timeframe=name,
             bars_in_memory=min(len(flags) + (forming is not None), log.limit),
-            bars_on_disk=0 if overflow is None else len(overflow),
+            bars_on_disk=0 if overflow is None else overflow.readable_rows,
             last_update_ns=None if last is None else last[0],
             first_bar_ns=forming[0] if first is None and forming is not None else first,
             completeness=100.0 * share,
@@ -157,7 +161,8 @@ def completeness(
     """Return the share of a timeframe's intervals that are known, and how many are not.
 
     Counted are the intervals inside sessions from the first bar in memory to the one that is being made. An
-    interval is known when it has a bar, or when the feed was live through all of it and nothing traded.
+    interval is known when it has a bar, or when the feed was live through all of it and nothing traded. The
+    bars on disk count, too, and are lacking where they cannot be read any more.
 
     Parameters
     ----------
@@ -171,8 +176,10 @@ def completeness(
         log = engine.log(name)
         forming = engine.forming_of(name)
         time = log.columns(0, len(log), forming).time_us * 1000
+        overflow = engine.overflow.get(name)
+    readable, lost = (0, 0) if overflow is None else (overflow.readable_rows, _lost_bars(overflow, grid))
     if grid is None or not len(time):
-        return 1.0, 0
+        return 1.0 - lost / max(1, readable + lost), lost
     first = int(time[0])
     now = grid.span(now_ns)
     end = max(int(time[-1]) + 1, now[0] if now is not None else now_ns)
@@ -184,5 +191,20 @@ def completeness(
         if a < b:
             held = int(np.searchsorted(time, b) - np.searchsorted(time, a))
             missing -= max(0, grid.count(a, b) - held)
-    missing = max(0, missing)
-    return 1.0 - missing / max(1, expected), missing
+    missing = max(0, missing) + lost
+    return 1.0 - missing / max(1, expected + readable + lost), missing
+
+
+def _lost_bars(overflow: Overflow, grid: Grid | None) -> int:
+    """Return how many bars were written to disk and cannot be read, as far as it was looked at."""
+    # Of a file of which the older part would have been deleted by now no more than there are intervals left.
+    return sum(
+        rows if grid is None else min(rows, grid.count(first, last + 1))
+        for first, last, rows in overflow.lost()
+    )
+
+
+def _look_at_disk(engine: SymbolState) -> None:
+    """Find out what can be read of the bars on disk; before the lock is taken, for a disk may be slow."""
+    for overflow in list(engine.overflow.values()):
+        overflow.look()

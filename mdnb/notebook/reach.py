@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 
 from mdnb.errors import MdnbError
+from mdnb.feeds.base import Feed
 from mdnb.feeds.registry import make_feed
 from mdnb.feeds.venue import VenueFeed
 
 __all__ = ["reach"]
 
 _SECONDS = 20.0
+_Try = tuple[str, Callable[[], Awaitable[str]]]
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -35,20 +38,19 @@ def reach(name: str) -> tuple[list[str], list[str]]:
     feed = make_feed(name)
     if feed.is_local:
         return [], [f"{name} needs no network: it runs on this machine"]
-    if not isinstance(feed, VenueFeed):
-        return [], [f"{name} is a feed of another package, which does not say how to find out"]
     return asyncio.run(_reach(feed))
 
 
-async def _reach(feed: VenueFeed) -> tuple[list[str], list[str]]:
-    lines = [f"{feed.offers.title}: {feed.address}, {feed.rest.host}", *_environment()]
+async def _reach(feed: Feed) -> tuple[list[str], list[str]]:
+    title, tried = _tried(feed)
+    lines = [title, *_environment()]
     problems = []
     try:
-        for what, ask in (("its history", _history), ("its stream", _stream)):
+        for what, ask in tried:
             began = time.monotonic()
             try:
                 async with asyncio.timeout(_SECONDS):
-                    said = await ask(feed)
+                    said = await ask()
             except (MdnbError, OSError, TimeoutError) as error:
                 why = str(error) or f"no answer within {_SECONDS:g} s"
                 problems.append(f"  {what} cannot be asked: {why}")
@@ -56,9 +58,23 @@ async def _reach(feed: VenueFeed) -> tuple[list[str], list[str]]:
                 lines.append(f"  {what}: {said} ({time.monotonic() - began:.1f} s)")
     finally:
         await feed.close()
-    if problems and not feed.offers.binder:
+    if problems and isinstance(feed, VenueFeed) and not feed.offers.binder:
         problems.append("  from mybinder.org it cannot be reached: only ports 80 and 443 are open there")
     return problems, lines + problems
+
+
+def _tried(feed: Feed) -> tuple[str, list[_Try]]:
+    """Return what a feed is called, and what is asked of it by which function."""
+    if isinstance(feed, VenueFeed):
+        asked: list[_Try] = [("its history", lambda: _history(feed)), ("its stream", lambda: _stream(feed))]
+        return f"{feed.offers.title}: {feed.address}, {feed.rest.host}", asked
+    # What stands behind it only it knows: its list of symbols is asked for by most.
+    return repr(feed), [("what it lists", lambda: _opened(feed))]
+
+
+async def _opened(feed: Feed) -> str:
+    await feed.open([])
+    return "it can be opened"
 
 
 async def _history(feed: VenueFeed) -> str:

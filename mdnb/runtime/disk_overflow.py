@@ -7,10 +7,11 @@ import functools
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from mdnb.errors import MdnbError
+from mdnb.errors import ClosedError, MdnbError
 from mdnb.io.paths import safe_name
 from mdnb.records import Record
 from mdnb.runtime.live.symbol_state import SymbolState
@@ -21,6 +22,8 @@ from mdnb.store.segments import SegmentStore
 from mdnb.timeframes import Timeframe
 
 __all__ = ["CleanupReport", "DiskOverflow", "tidy"]
+
+T = TypeVar("T")
 
 _GB = 1_000_000_000
 _log = logging.getLogger("mdnb")
@@ -153,14 +156,28 @@ async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None =
         When the disk does not take it; nothing is lost, the bars stay in memory.
     """
     stores = list(engine.overflow.values())
-    written = sum(await workers.map([overflow.flush for overflow in stores]))
+    # Also where nothing is to be written yet: what leaves memory has to have a place.
+    await workers.map([_unless_closed(overflow.segments.see_to_folder, None) for overflow in stores])
+    written = sum(await workers.map([_unless_closed(overflow.flush, 0) for overflow in stores]))
     before = after = 0
     if engine.config.compression_enabled if compress is None else compress:
-        sizes = await workers.map([overflow.segments.compress for overflow in stores])
+        sizes = await workers.map([_unless_closed(overflow.segments.compress, (0, 0)) for overflow in stores])
         before, after = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0)
     limit = int(engine.config.max_disk_cache_gb * _GB)
-    removed = await workers.run(functools.partial(_shrink, stores, limit))
+    removed = await workers.run(_unless_closed(functools.partial(_shrink, stores, limit), 0))
     return CleanupReport(bars_written=written, bars_removed=removed, bytes_before=before, bytes_after=after)
+
+
+def _unless_closed(work: Callable[[], T], otherwise: T) -> Callable[[], T]:
+    """Return what does some work on a folder, and nothing where another thread removed its timeframe."""
+
+    def attempt() -> T:
+        try:
+            return work()
+        except ClosedError:
+            return otherwise
+
+    return attempt
 
 
 def _shrink(stores: list[Overflow], limit: int) -> int:

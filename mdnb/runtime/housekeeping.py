@@ -22,6 +22,7 @@ _log = logging.getLogger("mdnb")
 _SECONDS = 1.0
 _MOST_WAITING = 8192
 _MENDED_SECONDS = 60.0
+_DISK_SECONDS = 10.0
 
 
 class Housekeeping:
@@ -41,6 +42,7 @@ class Housekeeping:
         self._markets = markets
         self._now = now
         self._tidied: dict[str, float] = {}
+        self._looked: dict[str, float] = {}
         self._stale: dict[str, bool] = {}
         self._clock_told = self._others_told = self._some_told = False
         self._refused: dict[str, bool] = {}
@@ -67,6 +69,8 @@ class Housekeeping:
                 market.tell_trouble("background", failure)
             if self._is_due(market):
                 await self._tidy(market)
+            elif self._is_disk_due(market):
+                await self._look_at_disk(market)
 
     def _attempt(self, work: Callable[[], None]) -> Exception | None:
         try:
@@ -90,7 +94,6 @@ class Housekeeping:
         if seconds and not self._refused.get(market.symbol, False):
             self._tell_refused(market, seconds)
         self._refused[market.symbol] = seconds > 0
-        self._look_at_disk(market)
         self._look_at_intake(market)
         self.look_at_share(market)
         market.pipeline.alerts.flush()
@@ -103,6 +106,17 @@ class Housekeeping:
             self._tidied[market.symbol] = now
             return True
         return False
+
+    def _is_disk_due(self, market: SymbolMarket) -> bool:
+        """Return whether it is time to see what can be read of the bars on disk; `_tidy` does so, too."""
+        now = self._now()
+        if (
+            not market.engine.overflow
+            or now - self._looked.get(market.symbol, -_DISK_SECONDS) < _DISK_SECONDS
+        ):
+            return False
+        self._looked[market.symbol] = now
+        return True
 
     def _tell_clock(self) -> None:
         """Say once that this computer's clock is wrong."""
@@ -182,6 +196,14 @@ class Housekeeping:
         # It is told where it is met; what is not written stays in memory, and is tried again.
         with contextlib.suppress(Exception):
             await market.tidy()
+        self._looked[market.symbol] = self._now()
+        await self._look_at_disk(market)
+
+    async def _look_at_disk(self, market: SymbolMarket) -> None:
+        try:
+            await market.look_at_disk()
+        except Exception as error:  # noqa: BLE001  # who looks after a market must outlive what it finds
+            market.tell_trouble("disk", error)
 
     def _look_at_intake(self, market: SymbolMarket) -> None:
         """Say that data is taken in again: some was, and for a minute none failed."""
@@ -201,22 +223,6 @@ class Housekeeping:
             market.tell_trouble("refused", sentence)
         elif not share.is_large:
             market.end_trouble("refused")
-
-    def _look_at_disk(self, market: SymbolMarket) -> None:
-        """Tell of files whose bars cannot be read any more."""
-        damaged = {
-            path: why
-            for overflow in market.engine.overflow.values()
-            for path, why in overflow.segments.damaged.items()
-        }
-        if not damaged:
-            market.end_trouble("disk_unreadable")
-            return
-        path, why = next(iter(damaged.items()))
-        more = f", and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
-        market.tell_trouble(
-            "disk_unreadable", f"bars on disk are left out, {path} does not read: {why}{more}"
-        )
 
 
 def _seconds(seconds: float) -> str:

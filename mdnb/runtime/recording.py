@@ -61,7 +61,7 @@ async def record(
     *,
     append: bool = False,
     stop: asyncio.Event | None = None,
-    begun: Callable[[], None] = lambda: None,
+    begun: Callable[[Recorder], None] = lambda _recorder: None,
 ) -> int:
     """Record a symbol's trades and quotes for a while; return how many frames came.
 
@@ -78,7 +78,7 @@ async def record(
     stop
         Ends it earlier, as after its time, also while the feed is still being opened.
     begun
-        Called once the feed is open and the file is there.
+        Called with the recorder once the feed is open and the file is there.
 
     Raises
     ------
@@ -116,7 +116,7 @@ async def record(
         ) as recorder:
             keep = _keep(source, recorder)
             source.on_roll = _roll_keeper(source, recorder)
-            begun()
+            begun(recorder)
             await ended(asyncio.create_task(source.run(keep, lambda _status, _detail: None)), seconds)
         return recorder.frames
     finally:

@@ -277,8 +277,8 @@ class MarketSession:
             market.sync_contracts()
             self.markets[symbol] = market
             self._pipelines[symbol] = market.pipeline
-            market.pipeline.on_broken_book = self.book_renewal.renew
             if self.feed.playback is None:
+                market.pipeline.on_broken_book = self.book_renewal.renew
                 market.pipeline.on_unsure_bar = self.bar_renewal.renew
             begin_config(market)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from mdnb.bars.made_of import made_of
-from mdnb.clock import MarketClock
+from mdnb.clock import MarketClock, clock_sentence
 from mdnb.config import DataManagerConfig
-from mdnb.errors import ClosedError, FeedError, NoDataError
+from mdnb.errors import ClosedError, FeedError, NoDataError, OptionError
 from mdnb.events.bus import EventBus
 from mdnb.feeds.base import Channel, Feed
 from mdnb.forked import refuse_in_children
@@ -25,6 +26,7 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
 from mdnb.timeframes import Timeframe
+from mdnb.types import timestamp
 from mdnb.validate.book_order import BookOrder
 
 __all__ = ["DEFAULT_TIMEOUT", "SymbolMarket"]
@@ -117,6 +119,7 @@ class SymbolMarket:
             lambda: (quality.state(health.status), health.latency_ms()), lambda: feed.clock
         )
         self.disk = DiskOverflow(self.engine)
+        self._has_no_folder = False
 
     def sync_contracts(self) -> None:
         """Take over which contracts the symbol stands for, as the feed says it."""
@@ -195,6 +198,41 @@ class SymbolMarket:
         self.end_trouble("disk")
         return report
 
+    async def look_at_disk(self) -> None:
+        """Find out whether bars on disk can be read, and whether there is a place for more; tell where not.
+
+        What is found stands until it is over, such as when a folder can be made again.
+        """
+        stores = [overflow.segments for overflow in self.engine.overflow.values()]
+        unwritable: OSError | None = None
+        unreadable: dict[Path, str] = {}
+        lost = 0
+        for store in stores:
+            try:
+                await self.workers.run(store.look)
+                await self.workers.run(store.see_to_folder)
+            except OSError as error:
+                unwritable = error
+            except ClosedError:
+                continue  # another thread removed the timeframe since
+            unreadable |= store.unreadable
+            lost += sum(rows for _, _, rows in store.lost())
+        if unwritable is not None:
+            self._has_no_folder = True
+            self.tell_trouble("disk", unwritable)
+        elif self._has_no_folder:
+            self._has_no_folder = False
+            self.end_trouble("disk")
+        if not unreadable:
+            self.end_trouble("disk_unreadable")
+            return
+        path, why = next(iter(unreadable.items()))
+        more = f", and {len(unreadable) - 1:,} more" if len(unreadable) > 1 else ""
+        count = f"{lost:,} bars" if lost else "bars"
+        self.tell_trouble(
+            "disk_unreadable", f"{count} on disk are left out, {path} does not read: {why}{more}"
+        )
+
     def tell_trouble(self, kind: str, error: BaseException | str) -> None:
         """Tell of a failure in the background; charts show it."""
         if self.pipeline.quality.trouble(kind, error, self.feed.clock.now_ns()):
@@ -251,6 +289,38 @@ class SymbolMarket:
             ) from None
         finally:
             listener.close()
+
+    def refuse_future(self, as_of_ns: int) -> None:
+        """Refuse to tell what will be known at an instant that is still to come.
+
+        Raises
+        ------
+        OptionError
+            When it is later than the market's time. After the end of a recording nothing more will be known.
+        """
+        engine, playback = self.engine, self.feed.playback
+        engine.wanted()
+        if self.ended and playback is not None:
+            return
+        with engine.lock:
+            # What is closed from now on is later than that: asked again, the same is found.
+            now = engine.read_ns()
+        if playback is not None:
+            # Of several symbols that of which something came last tells the time.
+            now = max(now, self.batcher.newest_ns()) or self.feed.clock.now_ns()
+        if not now or as_of_ns <= now:
+            return
+        asked, stands = (timestamp(ns, engine.tz) for ns in (as_of_ns, now))
+        hint = "Leave as_of out for what is known now."
+        clock = self.feed.clock
+        wrong = clock_sentence(clock.lead_seconds) if isinstance(clock, MarketClock) else None
+        if playback is not None:
+            hint = "Wait until the replay is there, or until its end: wait_ended()."
+        elif wrong is not None:
+            hint = f"{hint} Mind that {wrong}."
+        raise OptionError(
+            f"as_of is {asked}, and the market stands at {stands}: what will be known then is not yet. {hint}"
+        )
 
     def refuse_lacking(self, channel: Channel, what: str) -> None:
         """Refuse to wait for what will not come.

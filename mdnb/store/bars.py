@@ -1,6 +1,6 @@
 """The bars of one timeframe, in columns (hot path, guarded by ``tests/benchmarks``).
 
-A closed bar costs 69 bytes: int64 start and closing time, six float64 columns, int32 count, uint8 flags.
+A closed bar costs 69 bytes: int64 start and closing time, six float64 columns, uint32 count, uint8 flags.
 Rows are staged in a list while a batch is handled and written to the columns at once. Appending writes in
 place; every other change (a late trade, older history, sliding at the limit) makes new buffers, because
 frames that were handed out share the old time column. Not thread-safe: the engine holds its lock around
@@ -468,7 +468,7 @@ class BarStore:
         self._capacity = capacity
         self._time: NDArray[np.int64] = allocate("i8", capacity)
         self._floats: NDArray[np.float64] = allocate("f8", (_FLOATS, capacity))
-        self._count: NDArray[np.int32] = allocate("i4", capacity)
+        self._count: NDArray[np.uint32] = allocate("u4", capacity)
         self._flags: NDArray[np.uint8] = allocate("u1", capacity)
         self._closed: NDArray[np.int64] = allocate("i8", capacity)
         self._from = 0

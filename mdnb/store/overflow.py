@@ -43,10 +43,16 @@ class Overflow:
     ----------
     segments
         Where they go; whether starts may repeat is told there.
+
+    Attributes
+    ----------
+    changes
+        How often bars that had been taken were changed, or others were put between them.
     """
 
     def __init__(self, segments: SegmentStore) -> None:
         self.segments = segments
+        self.changes = 0
         self._waiting: list[BarColumns] = []
         self._pieces: list[tuple[int, GonePiece]] = []
         self._amended = columns_from_rows([])
@@ -63,6 +69,25 @@ class Overflow:
         with self._lock:
             return sum(len(part) for part in self._waiting)
 
+    @property
+    def readable_rows(self) -> int:
+        """How many rows can be read: on disk, as far as `look` found them there, and those that wait."""
+        return self.segments.readable_rows + self.waiting_rows
+
+    def look(self) -> None:
+        """Find out which files can be read now; see `SegmentStore.look`."""
+        self.segments.look()
+
+    def lost(self) -> list[tuple[int, int, int]]:
+        """Return which bars that were written cannot be read, nor wait; see `SegmentStore.lost`."""
+        lost = self.segments.lost()
+        if not lost:
+            return []
+        with self._lock:
+            waiting = join_columns(list(self._waiting))
+        found = ((first, last, rows - len(_cut(waiting, None, first, last))) for first, last, rows in lost)
+        return [one for one in found if one[2] > 0]
+
     def take(self, columns: BarColumns) -> None:
         """Take bars that leave memory, oldest first; they are written by the next `flush`."""
         with self._lock:
@@ -72,6 +97,7 @@ class Overflow:
         """Take bars that are older than all that are waiting."""
         with self._flushing, self._lock:
             self._waiting.insert(0, columns)
+            self.changes += 1
 
     def gone(self) -> Gone:
         """Return what has left memory by now; hold the lock that keeps bars from leaving it."""
@@ -90,6 +116,7 @@ class Overflow:
         """
         with self._lock:
             self._pieces += [(known_ns // _NS_PER_US, piece) for piece in pieces]
+            self.changes += 1
 
     def _settle(self) -> None:
         """Make whole bars of the pieces; hold the lock of `flush`, so that none is counted twice."""
@@ -210,6 +237,7 @@ class Overflow:
             self.flush()
             before = len(self.segments)
             self.segments.replace(columns)
+            self.changes += 1
             if len(columns) and int(columns.time_us[-1]) >= self._written[0]:
                 with self._lock:
                     self._written = _end_of(columns)
@@ -218,7 +246,9 @@ class Overflow:
     def drop_before(self, ts_ns: int) -> int:
         """Forget bars that start before an instant; return how many."""
         self.flush()
-        return self.segments.drop_before(ts_ns)
+        gone = self.segments.drop_before(ts_ns)
+        self.changes += 1
+        return gone
 
 
 def _end_of(columns: BarColumns) -> tuple[int, int]:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 from mdnb.errors import ClosedError, DataImportError
 from mdnb.store.columns import BarColumns
-from mdnb.store.segment_file import DamagedSegmentError, Segment, read_segment, write_segment
+from mdnb.store.segment_file import (
+    DamagedSegmentError,
+    Segment,
+    check_segment,
+    described_by_name,
+    read_segment,
+    write_segment,
+)
 from mdnb.store.segment_folder import (
     is_locked,
     lock_folder,
@@ -53,6 +62,10 @@ class SegmentCatalogue:
         self._segments: list[Segment] = []
         self._damaged: dict[Path, str] = {}
         self._leftover: list[Path] = []
+        # What the files held that were set aside; which cannot be reached now; how each looked last.
+        self._lost: dict[Path, Segment] = {}
+        self._away: dict[Path, str] = {}
+        self._looks: dict[Path, _Look] = {}
         self._generation = 0
         make_folder(folder)
         self._release = weakref.finalize(self, os.close, lock_folder(folder))
@@ -76,6 +89,8 @@ class SegmentCatalogue:
                 aside[error.path] = error.reason
                 continue
             self._segments, gone, self._generation = found
+            self._lost = {path: held for path in self._damaged if (held := described_by_name(path))}
+            self._looks = dict(_looks(self._segments))
             self._unlink(gone)
             return
 
@@ -86,6 +101,25 @@ class SegmentCatalogue:
         """Files that do not read, and why."""
         with self._lock:
             return dict(self._damaged)
+
+    @property
+    def away(self) -> dict[Path, str]:
+        """Files that could not be reached when last looked at, and why."""
+        with self._lock:
+            return dict(self._away)
+
+    def lost(self) -> list[Segment]:
+        """Return what the files held that were set aside, oldest first; each range of bars once.
+
+        Files whose names tell nothing of what they held are not among them.
+        """
+        with self._lock:
+            lost = sorted(self._lost.values(), key=lambda segment: segment.generation, reverse=True)
+        found: list[Segment] = []
+        for one in lost:
+            if not any(_overlap(one, other) for other in found):
+                found.append(one)
+        return sorted(found, key=lambda segment: segment.first_ns)
 
     @property
     def leftover(self) -> list[Path]:
@@ -162,25 +196,83 @@ class SegmentCatalogue:
 
     def _set_aside(self, path: Path, reason: str) -> None:
         with self._lock:
-            left = [segment for segment in self._segments if segment.path != path]
-            if len(left) < len(self._segments):  # else it was replaced meanwhile
-                self._segments = left
+            gone = [segment for segment in self._segments if segment.path == path]
+            if gone:  # else it was replaced meanwhile
+                self._segments = [segment for segment in self._segments if segment.path != path]
                 self._damaged[path] = reason
+                self._lost[path] = gone[0]
+                self._looks.pop(path, None)
+
+    # -- looking whether they are there -------------------------------------------------------------
+
+    def look(self) -> None:
+        """Find out which files have gone, have changed or cannot be reached, and which are back.
+
+        A file that looks as it did last is not read again.
+        """
+        away: dict[Path, str] = {}
+        for segment in self.segments():
+            path = segment.path
+            try:
+                look = _look_at(path)
+                if self._looks.get(path) != look:
+                    check_segment(path)
+                    self._looks[path] = look
+            except FileNotFoundError:
+                self._set_aside(path, _GONE)
+            except DamagedSegmentError as error:
+                self._set_aside(path, error.reason)
+            except OSError as error:
+                away[path] = error.strerror or str(error)
+        with self._lock:
+            self._away = away
+        if self._lost and self._writing.acquire(blocking=False):  # whoever changes something goes first
+            try:
+                self._take_back()
+            finally:
+                self._writing.release()
+
+    def _take_back(self) -> None:
+        """Hold again what reads again: a disk may have been away for a while."""
+        for lost in list(self._lost.values()):
+            with contextlib.suppress(OSError, DamagedSegmentError):
+                look = _look_at(lost.path)
+                if self._looks.get(lost.path) == look:
+                    continue  # it has been found damaged as it is
+                self._looks[lost.path] = look
+                found = check_segment(lost.path)
+                with self._lock:
+                    # What has been written in its place meanwhile is newer.
+                    if not any(_overlap(found, held) for held in self._segments):
+                        self._segments = sorted(
+                            [*self._segments, found], key=lambda segment: segment.first_ns
+                        )
+                        del self._lost[lost.path], self._damaged[lost.path]
+
+    def forget_lost(self, before_ns: int | None = None) -> None:
+        """Mourn no bars that start before an instant, or none at all: they would have been deleted by now."""
+        with self._lock:
+            for path, lost in list(self._lost.items()):
+                if before_ns is None or lost.last_ns < before_ns:
+                    del self._lost[path]
+                elif lost.first_ns < before_ns:
+                    self._lost[path] = dataclasses.replace(lost, first_ns=before_ns)
 
     # -- changing: within alone() only --------------------------------------------------------------
 
     def add(self, columns: BarColumns) -> Segment:
         """Write bars that are newer than all as one uncompressed segment."""
-        self._see_to_folder()
+        self.see_to_folder()
         self._generation += 1
         made = write_segment(self.folder, columns, self._generation, compressed=False)
+        self._looks.update(_looks([made]))
         self._swap([], [made])
         return made
 
     def exchange(self, old: Sequence[Segment], parts: Iterable[tuple[BarColumns, bool]]) -> list[Segment]:
         """Put segments of ``parts``, columns and whether compressed, in the place of ``old``: all or none."""
         made: list[Segment] = []
-        self._see_to_folder()
+        self.see_to_folder()
         try:
             for columns, compressed in parts:
                 for piece in split(columns):
@@ -189,10 +281,11 @@ class SegmentCatalogue:
         except BaseException:  # an interrupt too must not leave bars that are there twice
             self._unlink(segment.path for segment in made)
             raise
+        self._looks.update(_looks(made))
         self._swap(old, made)
         return made
 
-    def _see_to_folder(self) -> None:
+    def see_to_folder(self) -> None:
         """Make the folder anew where it was deleted; what was in it is damaged: it has gone.
 
         Raises
@@ -215,6 +308,8 @@ class SegmentCatalogue:
         with self._lock:
             stay = [segment for segment in self._segments if segment.path not in gone]
             self._segments = sorted([*stay, *new], key=lambda segment: segment.first_ns)
+        for path in gone:
+            self._looks.pop(path, None)
         self._unlink(gone)
 
     def _unlink(self, paths: Iterable[Path]) -> None:
@@ -233,3 +328,22 @@ class SegmentCatalogue:
             if not self.closed:
                 self._unlink([])
                 self._release()
+
+
+_Look = tuple[int, int, int]
+
+
+def _look_at(path: Path) -> _Look:
+    """Return what a file looks like without being read: its size, when it changed, which one it is."""
+    status = path.lstat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _looks(segments: Iterable[Segment]) -> Iterator[tuple[Path, _Look]]:
+    for segment in segments:
+        with contextlib.suppress(OSError):  # then the next look reads it
+            yield segment.path, _look_at(segment.path)
+
+
+def _overlap(one: Segment, other: Segment) -> bool:
+    return one.first_ns <= other.last_ns and other.first_ns <= one.last_ns

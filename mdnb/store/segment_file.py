@@ -32,6 +32,7 @@ __all__ = [
     "DamagedSegmentError",
     "Segment",
     "check_segment",
+    "described_by_name",
     "parse_name",
     "read_segment",
     "write_segment",
@@ -134,6 +135,20 @@ def parse_name(name: str) -> _Name:
     if str(found) != name or found.first_us > found.last_us or not 0 < found.rows <= _MOST_ROWS:
         raise ValueError(f"{name[:80]!r} is not the name of a segment")
     return found
+
+
+def described_by_name(path: Path) -> Segment | None:
+    """Return what a file held by its name, with a size of 0; None where that tells nothing.
+
+    Examples
+    --------
+    >>> described_by_name(Path("bars-60000000-120000000-7-2-00c0ffee.arrow")).rows
+    2
+    """
+    try:
+        return _segment(path, parse_name(path.name), 0)
+    except ValueError:
+        return None
 
 
 def _segment(path: Path, name: _Name, size: int) -> Segment:

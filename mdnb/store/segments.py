@@ -6,16 +6,17 @@ may be killed at any moment: what a call that returned had written is there, and
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from mdnb.errors import DataExportError, OptionError
+from mdnb.errors import ClosedError, DataExportError, DataImportError, OptionError
 from mdnb.store.columns import BarColumns
 from mdnb.store.segment_catalogue import SegmentCatalogue
-from mdnb.store.segment_file import Segment
+from mdnb.store.segment_file import Segment, described_by_name
 from mdnb.store.segment_layout import cut, join, rows_between
 from mdnb.store.segment_plan import find_group, merge, place_rows
 
@@ -105,6 +106,73 @@ class SegmentStore:
     def damaged(self) -> dict[Path, str]:
         """Files that do not read, and why. They are left where they are."""
         return self._held.damaged
+
+    def look(self) -> None:
+        """Find out which files can be read now: `damaged`, `unreadable` and `lost` tell it afterwards.
+
+        Of a file that has changed the checksum is computed; others are not read. A closed store is let be.
+        """
+        if not self.closed:
+            self._held.look()
+
+    @property
+    def unreadable(self) -> dict[Path, str]:
+        """Files whose bars are missed, and why: damaged, gone, or out of reach when last looked at.
+
+        Unlike :attr:`damaged` without those whose bars were written anew or have been deleted since.
+        """
+        lost, damaged = {segment.path for segment, _ in self._lost()}, self.damaged
+        # A name that tells nothing may be of anything.
+        told = {path: why for path, why in damaged.items() if path in lost or not described_by_name(path)}
+        return told | self._held.away
+
+    def lost(self) -> list[tuple[int, int, int]]:
+        """Return which bars that were written cannot be read: start of the first and last one, and how many.
+
+        UTC epoch nanoseconds, oldest first. What was written in their places since is not missed.
+        """
+        away = self._held.away
+        out_of_reach = [(segment, segment.rows) for segment in self.segments() if segment.path in away]
+        return sorted(
+            (segment.first_ns, segment.last_ns, rows) for segment, rows in self._lost() + out_of_reach
+        )
+
+    @property
+    def readable_rows(self) -> int:
+        """How many bars there are in files that could be reached when last looked at."""
+        away = self._held.away
+        return sum(segment.rows for segment in self.segments() if segment.path not in away)
+
+    def _lost(self) -> list[tuple[Segment, int]]:
+        """Return the files that were set aside whose bars are missed, and how many these are."""
+        found = []
+        for lost in self._held.lost():
+            inside = [
+                segment
+                for segment in self.segments()
+                if segment.first_ns <= lost.last_ns and lost.first_ns <= segment.last_ns
+            ]
+            again = 0
+            if inside:
+                with contextlib.suppress(
+                    DataImportError, ClosedError
+                ):  # what does not read is missed as well
+                    again = len(self.read(lost.first_ns, lost.last_ns))
+            if lost.rows > again:
+                found.append((lost, lost.rows - again))
+        return found
+
+    def see_to_folder(self) -> None:
+        """Make the folder anew where it was deleted.
+
+        Raises
+        ------
+        DataExportError
+            It cannot be made, such as where a file is in its place.
+        ClosedError
+            The store was closed.
+        """
+        self._held.alone(self._held.see_to_folder)
 
     @property
     def closed(self) -> bool:
@@ -325,6 +393,7 @@ class SegmentStore:
                 part = rows_between(columns, -(-ts_ns // _NS_PER_US), None)
                 stays.append((cut(columns, part), touched[-1].compressed))
             self._held.exchange(touched, stays)
+            self._held.forget_lost(ts_ns)
             return rows - sum(len(columns) for columns, _ in stays)
 
         return self._held.alone(drop)
@@ -350,6 +419,8 @@ class SegmentStore:
                 over -= sizes[count]
                 count += 1
             self._held.exchange(held[:count], [])
+            if count:
+                self._held.forget_lost(held[count].first_ns if count < len(held) else None)
             return sum(segment.rows for segment in held[:count])
 
         return self._held.alone(shrink)
@@ -365,6 +436,7 @@ class SegmentStore:
             The store was closed.
         """
         self._held.alone(lambda: self._held.exchange(self.segments(), []))
+        self._held.forget_lost()
         if self._held.leftover:
             names = ", ".join(path.name for path in self._held.leftover[:3])
             raise DataExportError(f"{names} cannot be deleted. Delete the folder by hand.")

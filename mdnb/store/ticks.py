@@ -130,6 +130,21 @@ class RowStore:
     ([2, 3], 3)
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_flagged",
+        "_gone_ns",
+        "_n",
+        "_rows",
+        "_settling",
+        "_staged",
+        "_staged_flag",
+        "changes",
+        "dtype",
+        "limit",
+        "total",
+    )
+
     def __init__(self, dtype: np.dtype[np.void], limit: int) -> None:
         self.dtype = dtype
         self.limit = limit

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Literal
 
-from mdnb.rows import DepthUpdate, Levels
+from mdnb.rows import BookSum, DepthUpdate, Levels
 
 __all__ = ["BookOrder", "Verdict"]
 
@@ -23,8 +23,9 @@ class BookOrder:
 
     Parameters
     ----------
-    checksum
-        What the venue's checksum is of bids and asks, best first; None where it has none.
+    sums
+        What the venue's checksum is of bids and asks, best first. Several where it is not known by which of
+        them it goes: it is one that the first whole book adds up to. None where it has no checksum.
 
     Attributes
     ----------
@@ -34,6 +35,8 @@ class BookOrder:
         How often it did.
     is_broken
         Whether it did and no snapshot came since.
+    is_whole
+        Whether it began with a snapshot: a sum says nothing of one that did not.
 
     Examples
     --------
@@ -48,11 +51,11 @@ class BookOrder:
     'old'
     """
 
-    def __init__(self, checksum: Callable[[Levels, Levels], int] | None = None) -> None:
+    def __init__(self, sums: BookSum | Sequence[BookSum] | None = None) -> None:
         self.reason = ""
         self.breaks = 0
-        self.is_broken = False
-        self._checksum = checksum
+        self.is_broken = self.is_whole = False
+        self._sums = () if sums is None else (sums,) if callable(sums) else tuple(sums)
         self._last_id = -1
         self._old_in_a_row = 0
 
@@ -63,6 +66,7 @@ class BookOrder:
         """
         if update.snapshot:
             self.is_broken, self._last_id, self._old_in_a_row = False, update.last_id, 0
+            self.is_whole = True
             return "apply"
         if self.is_broken:
             return "old"
@@ -87,22 +91,27 @@ class BookOrder:
 
     def agrees(self, update: DepthUpdate, bids: Levels, asks: Levels) -> bool:
         """Return whether the book adds up to what an update, now applied, says; a break if not."""
-        if update.checksum < 0 or self._checksum is None:
+        if update.checksum < 0 or not self._sums:
             return True
-        found = self._checksum(bids, asks)
-        if found == update.checksum:
+        found = [made(bids, asks) for made in self._sums]
+        if update.checksum in found:
+            if len(found) > 1:
+                self._sums = tuple(
+                    made for made, one in zip(self._sums, found, strict=True) if one == update.checksum
+                )
             return True
-        self._break(f"its checksum is {found}, and the venue's {update.checksum}")
+        own = f"is {found[0]}" if len(found) == 1 else "is another, however its numbers are written"
+        self._break(f"its checksum {own}, and the venue's {update.checksum}")
         return False
 
-    @property
-    def has_checksum(self) -> bool:
-        """Whether what is held can be checked against the venue's sum."""
-        return self._checksum is not None
+    def can_check(self, update: DepthUpdate) -> bool:
+        """Return whether what is held can be checked against the sum of an update."""
+        return update.checksum >= 0 and bool(self._sums) and self.is_whole
 
     def forget(self) -> None:
         """Begin anew: the connection was lost, or the channel given up."""
         self._last_id, self.is_broken, self._old_in_a_row = -1, False, 0
+        self.is_whole = False
 
     def _break(self, reason: str) -> Verdict:
         self.is_broken, self.reason = True, reason

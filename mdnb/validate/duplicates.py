@@ -98,6 +98,30 @@ class Duplicates:
     ([5, 6, 9, 8], [6], [[7]])
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_doubted",
+        "_first",
+        "_first_ns",
+        "_first_row",
+        "_given_up",
+        "_gone_ns",
+        "_kept",
+        "_order",
+        "_seen",
+        "_spans",
+        "_times",
+        "_window",
+        "doubted_above",
+        "highest",
+        "highest_ns",
+        "holes",
+        "ids",
+        "nameless",
+        "on_doubt",
+        "on_jump",
+    )
+
     def __init__(
         self, ids: Literal["sequential", "unique", "none"] = "sequential", window: int = 100_000
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 
 from mdnb.rows import TradeRow
@@ -61,6 +60,19 @@ class TickRules:
     (2, ['price_absurd'])
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_absurd",
+        "_batches",
+        "_recent",
+        "_tick_size",
+        "factor",
+        "high",
+        "low",
+        "positive_prices",
+        "reason",
+    )
+
     def __init__(
         self, factor: float = _FACTOR, *, positive_prices: bool = True, tick_size: float | None = None
     ) -> None:
@@ -69,7 +81,8 @@ class TickRules:
         self.reason = "price_absurd"
         self._tick_size = tick_size or 0.0
         self.low, self.high = (0.0 if positive_prices else -_INF), _INF
-        self._recent: deque[float] = deque(maxlen=_RECENT)
+        # A list that is cut now and then: a deque is several times as large, and no smaller for its limit.
+        self._recent: list[float] = []
         self._absurd: list[float] = []
         self._batches = 0
 
@@ -82,7 +95,7 @@ class TickRules:
     def forget(self) -> None:
         """Forget the level, as where another contract begins: the next prices are a new one."""
         self._recent.clear()
-        self._absurd.clear()
+        self._absurd = []
         self.low, self.high = (0.0 if self.positive_prices else -_INF), _INF
 
     def seed(self, prices: Sequence[float]) -> None:
@@ -94,6 +107,7 @@ class TickRules:
     def _level(self) -> None:
         if not self._recent:
             return
+        del self._recent[:-_RECENT]
         ordered = sorted(self._recent)
         middle = ordered[len(ordered) // 2]
         if self.positive_prices:
@@ -182,8 +196,7 @@ class TickRules:
         self._absurd = [*agree, price]
         if len(self._absurd) < _AGREE:
             return self.reason
-        self._recent.clear()
-        self._recent.extend(self._absurd)
+        self._recent[:] = self._absurd
         self._absurd = []
         self._level()
         return None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import engine, path, stores, symbols
+from tests.benchmarks import engine, fields, path, stores, symbols
 from tests.benchmarks.bench import Bench, Sizes
 from tests.benchmarks.beside import BesideBench
 from tests.benchmarks.chart.group import chart
@@ -30,6 +30,7 @@ GROUPS: dict[str, Callable[[Bench], Group]] = {
     "frames": stores.frames,
     "memory": stores.memory,
     "venues": path.venues,
+    "fields": fields.fields,
     "latency": path.latency,
     "chart": chart,
 }

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.benchmarks import __main__ as command, ours, ours_path, ours_stores, ours_symbols
+from tests.benchmarks import __main__ as command, ours, ours_fields, ours_path, ours_stores, ours_symbols
 from tests.benchmarks.bench import Bench, MeasureError, Samples, Sizes, Task
 from tests.benchmarks.environments import InstallError, Peer, environment
 from tests.benchmarks.path import server
@@ -81,6 +81,14 @@ def test_latency_is_measured_for_every_trade(ticks: str, load: str) -> None:
         answer = ours_path.latency(f"{address}/paced/100/2000", 100, load)
     assert answer["wrong"] == ""
     assert 0 < answer["p50"] <= answer["p99"] <= answer["max"]
+
+
+@pytest.mark.parametrize("dialect", ours_fields.VENUES)
+def test_a_field_that_nobody_knows_is_measured_with_the_same_trades(dialect: str) -> None:
+    frame = ours_fields.trade_frame(dialect)
+    assert "brandNew" in ours_fields.grown(frame)
+    for unknown in (False, True):
+        assert ours_fields.decode(dialect, 200, unknown=unknown)["wrong"] == ""
 
 
 def test_stores_are_measured() -> None:

@@ -98,14 +98,53 @@ def kraken_v1(second: int, close: str, _closed: bool) -> Any:
     return [42, row, "ohlc-1", "X"]
 
 
+def bitget(second: int, close: str, _closed: bool) -> Any:
+    arg = {"instType": "SPOT", "channel": "candle1m", "instId": "X"}
+    row = [str(second * 1000), "1", "9", "1", close, "5", "7", "7"]
+    return {"action": "update", "arg": arg, "data": [row], "ts": second * 1000 + 5}
+
+
+def deribit(second: int, close: str, _closed: bool) -> Any:
+    row = {
+        "tick": second * 1000,
+        "open": 1,
+        "high": 9,
+        "low": 1,
+        "close": float(close),
+        "volume": 5,
+        "cost": 7,
+    }
+    params = {"channel": "chart.trades.X.1", "data": row}
+    return {"jsonrpc": "2.0", "method": "subscription", "params": params}
+
+
+def gemini(second: int, close: str, _closed: bool) -> Any:
+    row = [second * 1000, 1, 9, 1, float(close), 5]
+    return {"type": "candles_1m_updates", "symbol": "X", "changes": [row]}
+
+
+def kucoin(second: int, close: str, _closed: bool) -> Any:
+    data = {"symbol": "X", "candles": [str(second), "1", close, "9", "1", "5", "7"], "time": second * 10**9}
+    return {
+        "type": "message",
+        "topic": "/market/candles:X_1min",
+        "subject": "trade.candles.update",
+        "data": data,
+    }
+
+
 TOLD: dict[str, Write] = {"binance": binance, "bybit": bybit, "okx": okx, "gateio": gateio}
 """Of these venues each message says whether the bar has closed."""
 
 UNTOLD: dict[str, tuple[str, Write]] = {
+    "bitget": ("bitget", bitget),
+    "deribit": ("deribit", deribit),
     "gateio of 2021": ("gateio", gateio_before),
+    "gemini": ("gemini", gemini),
     "hyperliquid": ("hyperliquid", hyperliquid),
     "kraken": ("kraken", kraken),
     "kraken_v1": ("kraken_v1", kraken_v1),
+    "kucoin": ("kucoin", kucoin),
 }
 """Of these the next bar says it."""
 
@@ -186,3 +225,108 @@ def test_open_bars_are_those_that_no_later_bar_of_their_kind_followed(
             before.append(row)
             bars.add(batch, symbol, timeframe, row)
         assert batch.bars == expected
+
+
+ACKNOWLEDGED: dict[str, Any] = {
+    "bitget": {"event": "subscribe", "arg": {"instType": "SPOT", "channel": "candle1m", "instId": "X"}},
+    "deribit": {"jsonrpc": "2.0", "id": 4, "result": ["trades.X.raw", "chart.trades.X.1"], "testnet": False},
+    "kucoin": {"id": "NSkIrWGB1s", "type": "welcome"},
+    "gateio of 2021": {
+        "time": BEGIN,
+        "channel": "spot.candlesticks",
+        "event": "subscribe",
+        "result": {"status": "success"},
+    },
+    "hyperliquid": {
+        "channel": "subscriptionResponse",
+        "data": {"method": "subscribe", "subscription": {"type": "candle", "coin": "X", "interval": "1m"}},
+    },
+    "kraken": {
+        "method": "subscribe",
+        "result": {"channel": "ohlc", "interval": 1, "snapshot": True, "symbol": "X"},
+        "success": True,
+        "req_id": 4,
+    },
+    "kraken_v1": {
+        "channelID": 42,
+        "channelName": "ohlc-1",
+        "event": "subscriptionStatus",
+        "pair": "X",
+        "status": "subscribed",
+        "subscription": {"interval": 1, "name": "ohlc"},
+    },
+}
+"""What follows a subscription of candles, or a connection, as the venues document it."""
+
+
+@pytest.mark.parametrize("name", ACKNOWLEDGED)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_one_that_was_being_made_when_the_connection_was_lost_is_not_closed_as_it_was(
+    name: str, at_once: bool
+) -> None:
+    venue, write = UNTOLD[name]
+    before, *after = (
+        write(BEGIN + second, close, False) for second, close in ((0, "2"), (180, "5"), (240, "6"))
+    )
+    told = [ACKNOWLEDGED[name], before, ACKNOWLEDGED[name], *after]
+    frames = [json.dumps(message, separators=(",", ":")) for message in told]
+    made = decoder(venue)
+    batches = [made.feed(frames)] if at_once else [made.feed([frame]) for frame in frames]
+    closed = [(second, close) for batch in batches for second, close, is_closed in seen(batch) if is_closed]
+    assert closed == [(180, 5.0)]
+
+
+def test_where_it_is_told_again_as_it_ended_it_is_closed_so() -> None:
+    rows = [(0, "4"), (60, "5"), (120, "6")]
+    snapshot = kraken(BEGIN, "1", False) | {"type": "snapshot"}
+    snapshot["data"] = [kraken(BEGIN + second, close, False)["data"][0] for second, close in rows]
+    frames = [kraken(BEGIN, "2", False), ACKNOWLEDGED["kraken"], snapshot, kraken(BEGIN + 120, "7", False)]
+    made = decoder("kraken")
+    bars = [bar for frame in frames for bar in seen(made.feed([json.dumps(frame, separators=(",", ":"))]))]
+    assert [bar[:2] for bar in bars if bar[2]] == [(0, 4.0), (60, 5.0)]
+
+
+def test_a_snapshot_that_does_not_reach_back_to_it_does_not_close_it() -> None:
+    snapshot = kraken(BEGIN + 180, "5", False) | {"type": "snapshot"}
+    frames = [kraken(BEGIN, "2", False), snapshot, kraken(BEGIN + 240, "6", False)]
+    batch = decoder("kraken").feed([json.dumps(frame, separators=(",", ":")) for frame in frames])
+    assert [bar[:2] for bar in seen(batch) if bar[2]] == [(180, 5.0)]
+
+
+def bitget_snapshot(*rows: tuple[int, str]) -> Any:
+    made = bitget(BEGIN, "1", False) | {"action": "snapshot"}
+    return made | {"data": [bitget(BEGIN + second, close, False)["data"][0] for second, close in rows]}
+
+
+def gemini_snapshot(*rows: tuple[int, str]) -> Any:
+    held = [gemini(BEGIN + second, close, False)["changes"][0] for second, close in rows]
+    return gemini(BEGIN, "1", False) | {"changes": held[::-1]}
+
+
+@pytest.mark.parametrize(
+    ("venue", "write", "snapshot"), [("bitget", bitget, bitget_snapshot), ("gemini", gemini, gemini_snapshot)]
+)
+def test_past_candles_close_what_they_reach_back_to(
+    venue: str, write: Write, snapshot: Callable[..., Any]
+) -> None:
+    for rows, closed in (
+        ([(0, "4"), (60, "5"), (120, "6")], [(0, 4.0), (60, 5.0)]),
+        ([(120, "6"), (180, "7")], [(120, 6.0)]),
+    ):
+        frames = [write(BEGIN, "2", False), snapshot(*rows)]
+        batch = decoder(venue).feed([json.dumps(frame, separators=(",", ":")) for frame in frames])
+        assert [bar[:2] for bar in seen(batch) if bar[2]] == closed
+
+
+def test_past_candles_of_coinbase_advanced_close_what_they_reach_back_to() -> None:
+    def message(kind: str, *starts: int) -> str:
+        prices = {"high": "9", "low": "1", "open": "1", "close": "2", "volume": "5", "product_id": "X"}
+        event = {"type": kind, "candles": [prices | {"start": str(start)} for start in starts]}
+        return json.dumps(
+            {"channel": "candles", "timestamp": iso(BEGIN), "sequence_num": 1, "events": [event]}
+        )
+
+    made = decoder("coinbase_advanced")
+    frames = [message("update", 300), message("snapshot", 1500, 1200), message("update", 1800)]
+    bars = made.feed(frames).bars["X", "5min"]
+    assert [row[0] // 10**9 for row, is_closed in bars if is_closed] == [1200, 1500]

@@ -9,37 +9,9 @@ from typing import Any
 import pytest
 
 from mdnb.decode import decoder
-from mdnb.rows import Batch
+from tests.decode.batches import ISO, ISO_NS, MS, NS, frame, objects_of, told
 
 NAN = math.nan
-MS = 1_700_000_000_123
-NS = MS * 1_000_000
-ISO, ISO_NS = "2023-11-14T22:13:20.123456Z", 1_700_000_000_123_456_000
-
-
-def told(batch: Batch) -> dict[str, Any]:
-    """Return all of a batch that is not empty."""
-    depth = {
-        symbol: [(update.ts_ns, update.snapshot, update.bids, update.asks) for update in updates]
-        for symbol, updates in batch.depth.items()
-    }
-    replies = [(reply.id, reply.ok, reply.error) for reply in batch.replies]
-    found = {
-        "trades": batch.trades,
-        "quotes": batch.quotes,
-        "depth": depth,
-        "bars": batch.bars,
-        "replies": replies,
-        "control": batch.control,
-        "clock": batch.clock_ns,
-        "malformed": batch.malformed,
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def frame(**fields: Any) -> str:
-    return json.dumps(fields, separators=(",", ":"))
-
 
 # Binance
 
@@ -999,12 +971,6 @@ def test_a_clock_that_is_ahead_does_not_go_back(
     assert both.clock_ns == made.feed(ahead).clock_ns
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    found = [one for held in inner for one in _objects(held)]
-    return [value, *found] if isinstance(value, dict) and value else found
-
-
 DATA = [
     (dialect, text)
     for dialect, frames, expected in CASES
@@ -1015,9 +981,9 @@ DATA = [
 
 @pytest.mark.parametrize(("dialect", "text"), DATA, ids=[f"{one[0]}-{at}" for at, one in enumerate(DATA)])
 def test_a_key_that_stands_twice_in_any_object_is_refused(dialect: str, text: str) -> None:
-    for at in range(len(_objects(json.loads(text)))):
+    for at in range(len(objects_of(json.loads(text)))):
         value = json.loads(text)
-        one = _objects(value)[at]
+        one = objects_of(value)[at]
         name = next(iter(one))
         one["\x00"] = one[name]
         twice = json.dumps(value, separators=(",", ":")).replace("\\u0000", name)

@@ -9,10 +9,7 @@ import email.utils
 import itertools
 import json
 import logging
-import shutil
 import socket
-import ssl
-import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from mdnb.feeds.wire import WireFeed
 from mdnb.rows import Reply
 from tests.feeds.scripted import frames_of, scripted
 from tests.limits import LIMIT_SECONDS
+from tests.venues.certificates import unsigned
 
 SOON = Wall(dice=lambda: 0.0)
 """Tries again at once."""
@@ -201,6 +199,26 @@ def test_credentials_that_were_renewed_are_tried_and_others_are_not() -> None:
             with pytest.raises(FeedRefusedError, match="HTTP 401"):
                 await feed.run(feed.on_frame, feed.on_status)
             assert len(server.opened) == 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (302, {"Location": "ws://elsewhere.example/"}, "HTTP 302: it has moved, and redirections are not"),
+        (308, {"Location": "/v2"}, "HTTP 308: it has moved"),
+        (200, {}, "HTTP 200: a page of the web is there, and no WebSocket"),
+    ],
+)
+def test_a_redirection_is_not_followed(status: int, headers: dict[str, str], words: str) -> None:
+    async def main() -> None:
+        async with scripted([(status, headers), answer]) as server:
+            feed = Venue(server.url)
+            with pytest.raises(FeedRefusedError, match=words) as caught:
+                await feed.run(feed.on_frame, feed.on_status)
+            assert "elsewhere" not in str(caught.value)
+            assert len(server.opened) == 1
 
     asyncio.run(main())
 
@@ -886,14 +904,7 @@ def test_a_senseless_backoff_is_refused(bad: dict[str, float]) -> None:
 
 
 def test_a_certificate_that_does_not_hold_ends_the_feed(tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not here to make a certificate that nobody signed")
-    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    where = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    subprocess.run([openssl, *made, *where], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context = unsigned(tmp_path)
 
     async def main() -> None:
         async with scripted([answer], ssl=context) as server:

@@ -35,6 +35,14 @@ def test_pages_that_overlap_give_each_row_once_and_in_order(steps: list[int], li
     assert asyncio.run(collected(rows, limit)) == rows
 
 
+def test_a_row_that_comes_twice_in_one_page_is_taken_once() -> None:
+    async def ask(_: int) -> Page[Row, int]:
+        return Page([(5, 1), (5, 1), (6, 2)])
+
+    rows = asyncio.run(collect(ask, 0, key=lambda row: row[1], on_page=lambda: None))
+    assert rows == [(5, 1), (6, 2)]
+
+
 def test_an_instant_with_more_rows_than_a_page_is_an_error_and_not_a_hole() -> None:
     with pytest.raises(FeedError, match="cannot be paged on"):
         asyncio.run(collected([(5, number) for number in range(7)], 3))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import queue
+import threading
+import weakref
 
 import pytest
 from hypothesis import given, strategies as st
 
 from mdnb.errors import OptionError
-from mdnb.feeds.rate_limit import RateLimit, RateLimiter
+from mdnb.feeds.rate_limit import RateLimit, RateLimiter, shared_limiter
 from mdnb.feeds.timeouts import Wall
 
 
@@ -81,3 +86,50 @@ def test_a_request_that_is_too_heavy_is_refused_at_once() -> None:
 def test_a_senseless_limit_is_refused(bad: tuple[int, float]) -> None:
     with pytest.raises(OptionError, match="requests >= 1 and seconds > 0"):
         RateLimit(*bad)
+
+
+def test_all_who_ask_one_host_share_its_limit_and_what_is_shared_is_gone_with_them() -> None:
+    watch = Watch()
+    wall, limit = watch.wall(), RateLimit(2, 10.0)
+    first, second = (shared_limiter("https://venue.example", limit, wall) for _ in range(2))
+    other = shared_limiter("https://other.example", limit, wall)
+
+    order = [first, second, first, other, second]
+
+    async def main() -> list[float]:
+        sent = []
+        for pacer in order:
+            await pacer.wait()
+            sent.append(watch.now)
+        return sent
+
+    # The third waits for the first two, although each was asked once; the other host's has none to wait for.
+    assert asyncio.run(main()) == pytest.approx([0.0, 0.0, 10.0, 10.0, 10.0], abs=1e-5)
+    held = weakref.ref(first)
+    order.clear()
+    del first, second
+    gc.collect()
+    assert held() is None
+
+
+def test_loops_of_several_threads_share_one_limiter() -> None:
+    requests, loops = 4, 4
+    pacer = RateLimiter(RateLimit(requests, 3600.0))
+    sent: queue.Queue[int] = queue.Queue()
+    starts = threading.Barrier(loops)
+
+    async def ask(number: int) -> None:
+        starts.wait()
+        # Those that have to wait do so for an hour.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                for _ in range(requests):
+                    await pacer.wait()
+                    sent.put(number)
+
+    threads = [threading.Thread(target=asyncio.run, args=[ask(number)]) for number in range(loops)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sent.qsize() == requests

@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -132,16 +133,31 @@ def test_a_torn_last_line_is_left_out_with_a_count_and_does_not_swallow_the_next
     assert [at_ns for at_ns, _ in read(path)] == [10**18, 10**18 + 1, 10**18 + 9]
 
 
-def test_a_torn_packed_recording_can_be_played_but_not_continued(tmp_path: Path) -> None:
-    path = tmp_path / "day.jsonl.gz"
+def torn(folder: Path, tear: Callable[[bytes], bytes]) -> Path:
+    path = folder / "day.jsonl.gz"
     with Recorder(path, "binance", ["A"]) as recorder:
         for number in range(3):
             recorder.frame(10**18 + number, TRADE)
-    path.write_bytes(path.read_bytes()[:-4])
+    path.write_bytes(tear(path.read_bytes()))
+    return path
+
+
+def test_a_torn_packed_recording_is_played_and_continued(tmp_path: Path) -> None:
+    path = torn(tmp_path, lambda packed: packed[:-4])
     assert len(read(path)) == 3
     assert played(path, "A") == [TRADE] * 3
-    with pytest.raises(DataExportError, match="can be replayed, but not continued"):
+    with Recorder(path, "binance", ["A"], append=True) as recorder:
+        recorder.frame(10**18 + 3, TRADE)
+    assert played(path, "A") == [TRADE] * 4
+
+
+def test_a_damaged_packed_recording_is_played_up_to_there_and_not_continued(tmp_path: Path) -> None:
+    path = torn(tmp_path, lambda packed: packed[:-8] + bytes(8))
+    before = path.read_bytes()
+    assert len(read(path)) == 3
+    with pytest.raises(DataExportError, match=r"is damaged: .* not continued; record to another file"):
         Recorder(path, "binance", append=True)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

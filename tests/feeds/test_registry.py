@@ -13,7 +13,7 @@ import pytest
 from mdnb.errors import FeedError, OptionError
 from mdnb.feeds import registry
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
-from mdnb.feeds.registry import BUILT_IN, ENVIRONMENT, feed_names, make_feed
+from mdnb.feeds.registry import BUILT_IN, ENVIRONMENT, known_feeds, make_feed
 from mdnb.feeds.simulator import SimulatorFeed
 
 
@@ -137,7 +137,7 @@ def test_a_replay_takes_a_path(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_other_packages_register_feeds() -> None:
-    assert set(feed_names()) == {*BUILT_IN, "foreign", "gone", "nofeed"}
+    assert set(known_feeds()) == {*BUILT_IN, "foreign", "gone", "nofeed"}
     made = make_feed("foreign:bybit?depth=3&fast=Yes&pause=1.5&mode=future")
     assert isinstance(made, Foreign)
     assert made.got == ("bybit", 3, True, 1.5, "future", ())
@@ -169,3 +169,9 @@ def test_annotations_for_the_type_checker_alone_do_no_harm(monkeypatch: pytest.M
 
 def test_a_feed_that_was_made_but_never_run_can_be_closed() -> None:
     asyncio.run(make_feed("sim").close())
+
+
+def test_what_may_be_a_credential_is_not_repeated() -> None:
+    with pytest.raises(FeedError, match="'key' of feed 'alpaca' must be given as an argument") as caught:
+        make_feed("alpaca://?key=s3cret&secret=s3cret")
+    assert "s3cret" not in str(caught.value)

@@ -6,9 +6,6 @@ import asyncio
 import gzip
 import json
 import logging
-import shutil
-import ssl
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from mdnb.feeds import rest as rest_module
 from mdnb.feeds.rate_limit import RateLimit
 from mdnb.feeds.rest import Rest
 from mdnb.feeds.timeouts import Timeouts, Wall
+from tests.venues.certificates import unsigned
 from tests.venues.rest_server import HttpAnswer, HttpRequest, RestServer, serving
 
 FAST = RateLimit(1000, 1.0)
@@ -97,6 +95,32 @@ def test_who_was_told_to_wait_does_so_before_the_next_question() -> None:
         ask,
         wall=Wall(monotonic=lambda: now[0], sleep=sleep),
     )
+    assert slept == [7.0]
+
+
+def test_who_was_told_to_wait_holds_all_back_who_ask_the_same_host() -> None:
+    slept: list[float] = []
+    now = [0.0]
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    wall = Wall(monotonic=lambda: now[0], sleep=sleep)
+
+    async def handle(_: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(b"{}") if slept else HttpAnswer(b"", 429, {"Retry-After": "7"})
+
+    async def main() -> None:
+        async with serving(handle) as server:
+            refused, other = (Rest(f"{server.url}{path}", FAST, wall=wall) for path in ("/one", "/two"))
+            with pytest.raises(FeedBusyError):
+                await refused.get("/x", dict)
+            assert await other.get("/x", dict) == {}
+            await refused.close()
+            await other.close()
+
+    asyncio.run(main())
     assert slept == [7.0]
 
 
@@ -237,14 +261,7 @@ def test_it_can_be_cancelled_while_it_waits() -> None:
 
 
 def test_a_certificate_that_does_not_hold_is_refused(tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not here to make a certificate that nobody signed")
-    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    where = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-    subprocess.run([openssl, *made, *where], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context = unsigned(tmp_path)
 
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()

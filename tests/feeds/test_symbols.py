@@ -52,6 +52,23 @@ def test_what_is_not_listed_is_answered_with_what_is_near_and_not_with_all() -> 
     assert len(said) < 200
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        *[("EURT/USD", "EURT/USD"), ("EUR/TUSD", None), ("BTCB-USD", "BTCB/USD")],
+        *[("BTC/BUSD", "BTCBUSD"), ("btc_busd", "BTCBUSD"), ("XBT/BUSD", "BTCBUSD")],
+    ],
+)
+def test_two_pairs_whose_letters_are_alike_are_told_apart(text: str, name: str | None) -> None:
+    pairs = [("EURT/USD", "EURT", "USD"), ("BTCB/USD", "BTCB", "USD"), ("BTCBUSD", "BTC", "BUSD")]
+    listed = SymbolList("Venue", [VenueSymbol(*pair) for pair in pairs])
+    if name is None:
+        with pytest.raises(SymbolError, match=r"does not list 'EUR/TUSD'\. Did you mean 'EURT/USD'"):
+            listed.find(text)
+    else:
+        assert listed.find(text).name == name
+
+
 @pytest.mark.parametrize("text", ["", "/", "☃", "A" * 500, "BTC/USD\n"])
 def test_whatever_is_asked_for_is_answered_in_a_sentence(text: str) -> None:
     with pytest.raises(SymbolError, match="does not list"):

@@ -24,7 +24,7 @@ ROW = st.tuples(
     st.integers(-(10**9), 9 * 10**9).map(lambda second: second * 10**9),
     *[PRICE] * 4,
     st.floats(0, 1e12),
-    st.integers(0, 2**31 - 1),
+    st.integers(0, 2**32 - 1),
     PRICE,
 )
 

@@ -557,3 +557,15 @@ def test_real_files_read_as_pandas_reads_them(name: str, options: dict[str, str]
     for column in ("open", "high", "low", "close"):
         assert list(frame[column]) == list(judge[column])
     assert list(frame["volume"]) == list(judge[options.get("volume_column", "volume").lower()])
+
+
+@pytest.mark.parametrize("name", ["bars.tsv", "bars.tsv.gz"])
+def test_a_file_whose_name_says_tabs_has_tabs(tmp_path: Path, name: str) -> None:
+    frame = bars(50)
+    path = write_csv(frame, tmp_path / name)
+    held = pd.read_csv(path, sep="\t")
+    assert list(held.columns) == ["timestamp", *frame.columns]
+    assert held["close"].tolist() == frame["close"].tolist()
+    same(read_csv(path, tz="America/Chicago"), frame)
+    with_comma = write_csv(frame, tmp_path / name, date_format="%Y-%m-%d, %H:%M:%S%z")
+    same(read_csv(with_comma, tz="America/Chicago", date_format="%Y-%m-%d, %H:%M:%S%z"), frame)

@@ -385,3 +385,22 @@ def test_a_real_recording(tmp_path: Path) -> None:
     assert list(frame.index) == list(judge.index)
     for column in ("open", "high", "low", "close", "volume"):
         assert list(frame[column]) == list(judge[column])
+
+
+@pytest.mark.parametrize("name", ["bars.jsonl", "bars.ndjson.gz"])
+def test_a_file_whose_name_says_lines_holds_one_bar_a_line(tmp_path: Path, name: str) -> None:
+    frame = bars(50)
+    path = write_json(frame, tmp_path / name)
+    held = pd.read_json(path, lines=True, precise_float=True)
+    assert held["close"].tolist() == frame["close"].tolist()
+    assert len(held) == 50
+    same(read_json(path, tz="America/Chicago"), frame)
+    empty = write_json(frame.iloc[:0], tmp_path / name)
+    assert pd.read_json(empty, lines=True).empty
+
+
+@pytest.mark.parametrize("options", [{"orient": "split"}, {"pretty_format": True}, {"envelope": True}])
+def test_lines_have_no_other_form(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"holds one bar a line: orient='records'.*ending \.json"):
+        write_json(bars(5), tmp_path / "bars.jsonl", **options)
+    assert not list(tmp_path.iterdir())

@@ -618,6 +618,7 @@ def lived(tz: str = "UTC", **config: Any) -> tuple[mdnb.LiveMarket, HandFeed]:
         seconds = number * 13.7
         clock.advance(START + round((seconds + 0.031 * (number % 9)) * 1e9))
         feed.trades(trade(seconds, 100.25 + 0.5 * (number % 3), 2.0, trade_id))
+    clock.advance(START + 22 * MINUTE)  # what was known then is asked for
     return market, feed
 
 
@@ -1058,3 +1059,41 @@ def test_bars_that_left_memory_after_others_were_replaced_are_no_empty_answer(tm
         for count in (None, 3):
             with pytest.raises(NoDataError, match="have left memory"):
                 market.data.get_data("1min", as_of=START / 1e9 + 302, count=count)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_no_file_is_written_of_less_than_no_bars(tmp_path: Path, kind: str) -> None:
+    with open_market(HandFeed(minutes(-100, 100)), "1min") as market:
+        write = getattr(market.data, f"export_to_{kind}")
+        with pytest.raises(OptionError, match="count must be a whole number of at least 0; got -1"):
+            write("1min", tmp_path / f"bars.{kind}", count=-1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_four_thousand_million_trades_in_a_bar_are_held_as_such(tmp_path: Path) -> None:
+    with open_market(HandFeed(minutes(-100, 100)), "1min") as market:
+        frame = market.data.get_data("1min")
+        frame["tick_count"] = float(2**32 - 1)
+        write_bars(frame, tmp_path / "bars.parquet")
+        market.load(tmp_path / "bars.parquet", "1min", overwrite=True)
+        assert set(market.data.get_data("1min")["tick_count"]) == {2**32 - 1}
+        frame.iloc[3, frame.columns.get_loc("tick_count")] = float(2**32)
+        write_bars(frame, tmp_path / "bars.parquet")
+        with pytest.warns(UserWarning, match="1 too_many_trades"):
+            market.load(tmp_path / "bars.parquet", "1min", overwrite=True)
+
+
+def test_a_high_that_misses_the_close_by_the_last_bits_of_a_float_is_widened_to_it(tmp_path: Path) -> None:
+    with open_market(HandFeed(minutes(-100, 100)), "1min") as market:
+        frame = market.data.get_data("1min")
+        close, low = 151.23456789012349, 150.90000000000003
+        frame.loc[frame.index[3], ["open", "high", "low", "close"]] = (
+            low - 3e-14,
+            151.23456789012346,
+            low,
+            close,
+        )
+        write_bars(frame, tmp_path / "bars.csv")
+        market.load(tmp_path / "bars.csv", "1min", overwrite=True)
+        row = market.data.get_data("1min").iloc[3]
+        assert (row["high"], row["low"]) == (close, low - 3e-14)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from mdnb.errors import FeedError
-from mdnb.notebook.feed_table import feed_table
 from mdnb.notebook.reach import reach
 from mdnb.runtime.process.bridge import call
 from tests.venues.kraken_venue import KrakenDialect
@@ -42,8 +41,8 @@ def test_feeds_without_a_network_need_none() -> None:
         reach("krakn")
 
 
-def test_the_table_has_a_line_for_each_feed_and_what_it_offers() -> None:
-    head, *lines = feed_table().splitlines()
-    (kraken,) = [line for line in lines if line.startswith("kraken ")]
-    assert "all trades, 720 bars of each timeframe" in kraken
-    assert kraken.index("Kraken") == head.index("venue")
+def test_of_a_feed_that_is_no_venue_of_ours_it_is_asked_whether_it_can_be_opened() -> None:
+    pytest.importorskip("ccxt.pro", reason="the extra ccxt is not installed: pip install 'mdnb[ccxt]'")
+    problems, lines = reach("ccxt:krakn")
+    assert lines[0] == "CcxtFeed('krakn')"
+    assert "ccxt.pro has no venue 'krakn'. Did you mean 'kraken'" in problems[0]

@@ -7,7 +7,7 @@ import zlib
 
 from hypothesis import given, strategies as st
 
-from mdnb.rows import DepthUpdate
+from mdnb.rows import BookSum, DepthUpdate
 from mdnb.validate.book_order import BookOrder
 
 
@@ -72,3 +72,23 @@ def test_a_sum_that_differs_breaks_the_book() -> None:
     assert order.judge(update(-1, -1)) == "old"
     order.forget()
     assert order.judge(update(-1, -1)) == "apply"
+
+
+def test_of_several_sums_the_first_whole_book_tells_which_it_is() -> None:
+    def written(places: int) -> BookSum:
+        return lambda bids, asks: zlib.crc32(f"{bids[0][0]:.{places}f}".encode())
+
+    order = BookOrder([written(places) for places in range(5)])
+    assert not order.can_check(update(-1, -1, checksum=1)), "what did not begin whole adds up to anything"
+    assert order.judge(update(-1, -1, snapshot=True)) == "apply"
+    assert not order.can_check(update(-1, -1))
+    assert order.can_check(update(-1, -1, checksum=1))
+    assert order.agrees(update(-1, -1, checksum=zlib.crc32(b"1.50")), [(1.5, 1.0)], [])
+    # From then on it is that one.
+    assert not order.agrees(update(-1, -1, checksum=zlib.crc32(b"2.500")), [(2.5, 1.0)], [])
+    assert order.reason == f"its checksum is {zlib.crc32(b'2.50')}, and the venue's {zlib.crc32(b'2.500')}"
+    other = BookOrder([written(places) for places in range(5)])
+    assert not other.agrees(update(-1, -1, checksum=7), [(2.5, 1.0)], [])
+    assert other.reason == "its checksum is another, however its numbers are written, and the venue's 7"
+    order.forget()
+    assert not order.can_check(update(-1, -1, checksum=1))

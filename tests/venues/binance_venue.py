@@ -11,11 +11,12 @@ from mdnb.feeds.venues.binance import BinanceFeed, BinanceFuturesFeed
 from mdnb.rows import BarRow, TradeRow
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.rest_server import HttpAnswer, HttpRequest
-from tests.venues.stand_in import SECOND, VenueDialect, written
+from tests.venues.stand_in import BOOK, SECOND, VenueDialect, written
 
 __all__ = ["BinanceDialect", "BinanceFuturesDialect"]
 
 _MS = 1_000_000
+_LATEST_MS = 2**43
 _SECONDS = {"1m": 60, "5m": 300, "1h": 3600}
 
 
@@ -59,16 +60,27 @@ class BinanceDialect(VenueDialect):
             return written({"timezone": "UTC", "symbols": self.listing})
         if page == "/time":
             return written({"serverTime": self.now_ns // _MS})
-        if query.get("symbol") != "BTCUSDT" or page not in ("/klines", "/aggTrades"):
+        if query.get("symbol") != "BTCUSDT" or page not in ("/klines", "/aggTrades", "/depth"):
             return None
-        limit = int(query["limit"])
+        if page == "/depth":
+            sides = [[[f"{price:.8f}", f"{size:.8f}"] for price, size in side] for side in BOOK]
+            return written({"lastUpdateId": 1027024, "bids": sides[0], "asks": sides[1]})
+        limit = int(query.get("limit", 500))
+        assert limit <= 1000
         if "fromId" in query:
             return Question(first_id=int(query["fromId"]), limit=limit)
-        start, end = int(query["startTime"]), int(query["endTime"])
+        start, end = int(query.get("startTime", 0)), int(query.get("endTime", _LATEST_MS))
         seconds = _SECONDS[query["interval"]] if page == "/klines" else 0
-        assert limit <= 1000
+        if "startTime" not in query:
+            return Question(0, (end + 1) * _MS, limit, newest=True, bar_seconds=seconds)
         assert seconds or end - start < 3_600_000, "no more than an hour of trades"
         return Question(start * _MS, (end + 1) * _MS, limit, bar_seconds=seconds)
+
+    def at_path(self, path: str, frame: str) -> str:
+        """At ``/ws`` the bare events, elsewhere those of several streams with their names."""
+        if not path.startswith("/ws"):
+            return frame
+        return json.dumps(json.loads(frame)["data"], separators=(",", ":"))
 
     def trades_body(self, question: Question, rows: Sequence[TradeRow], *, more: bool) -> bytes:
         """Prices and sizes are texts."""

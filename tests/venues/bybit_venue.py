@@ -12,11 +12,12 @@ from mdnb.feeds.venues.bybit import BybitFeed
 from mdnb.rows import BarRow, TradeRow
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.rest_server import HttpRequest
-from tests.venues.stand_in import SECOND, VenueDialect, written
+from tests.venues.stand_in import BOOK, SECOND, VenueDialect, written
 
 __all__ = ["BybitLinearDialect", "BybitSpotDialect"]
 
 _MS = 1_000_000
+_LATEST_MS = 2**43
 _STEPS = {"1": 60, "5": 300, "60": 3600}
 
 
@@ -76,12 +77,17 @@ class _BybitDialect(VenueDialect):
         if query.get("symbol") != "BTCUSDT":
             return written({"retCode": 10001, "retMsg": "Not supported symbols", "result": {}, "time": 1})
         if request.path == "/v5/market/recent-trade":
-            return Question(limit=min(int(query["limit"]), self.newest_trades), newest=True)
+            limit = int(query.get("limit", self.newest_trades))
+            return Question(limit=min(limit, self.newest_trades), newest=True)
+        if request.path == "/v5/market/orderbook":
+            sides = [[[str(price), str(size)] for price, size in side] for side in BOOK]
+            book = {"s": "BTCUSDT", "b": sides[0], "a": sides[1], "ts": self.now_ns // _MS, "u": 9, "seq": 7}
+            return written({"retCode": 0, "retMsg": "OK", "result": book, "time": self.now_ns // _MS})
         if request.path == "/v5/market/kline":
             return Question(
-                int(query["start"]) * _MS,
-                int(query["end"]) * _MS + 1,
-                limit=int(query["limit"]),
+                int(query.get("start", 0)) * _MS,
+                int(query.get("end", _LATEST_MS)) * _MS + 1,
+                limit=int(query.get("limit", 200)),
                 newest=True,
                 bar_seconds=_STEPS[query["interval"]],
             )

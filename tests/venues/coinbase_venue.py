@@ -11,7 +11,7 @@ from mdnb.rows import BarRow, TradeRow
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.recordings import iso_ns
 from tests.venues.rest_server import HttpAnswer, HttpRequest
-from tests.venues.stand_in import SECOND, VenueDialect, written
+from tests.venues.stand_in import BOOK, SECOND, VenueDialect, written
 from tests.venues.times import iso
 
 __all__ = ["CoinbaseDialect"]
@@ -22,6 +22,7 @@ class CoinbaseDialect(VenueDialect):
 
     adapter = CoinbaseFeed
     name = "coinbase"
+    nothing_here = b'{"message":"NotFound"}'
 
     def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | None:
         """Acknowledge a subscription by what is subscribed now."""
@@ -52,7 +53,10 @@ class CoinbaseDialect(VenueDialect):
             return written(_PRODUCTS)
         if request.path == "/products/BTC-USD/trades":
             last = int(query.get("after", 2**63 - 1)) - 1
-            return Question(last_id=last, limit=int(query["limit"]), newest=True)
+            return Question(last_id=last, limit=int(query.get("limit", 1000)), newest=True)
+        if request.path == "/products/BTC-USD/book":
+            sides = [[[f"{price:.2f}", f"{size:.8f}", 1] for price, size in side] for side in BOOK]
+            return written({"bids": sides[0], "asks": sides[1], "sequence": 9, "time": iso(self.now_ns)})
         if request.path == "/products/BTC-USD/candles":
             step, first, last = int(query["granularity"]), iso_ns(query["start"]), iso_ns(query["end"])
             if (last - first) // SECOND // step >= 300:

@@ -5,23 +5,30 @@ from __future__ import annotations
 import dataclasses
 
 __all__ = [
+    "Bomb",
     "Busy",
     "ClockOffset",
     "Drop",
     "Duplicate",
     "Expiry",
     "Fault",
+    "Fragment",
     "HalfOpen",
     "HistoryFault",
     "Lacks",
     "Loss",
     "Malformed",
+    "Merge",
     "Mute",
+    "Oversize",
+    "Refuse",
     "Reorder",
+    "Repeat",
     "Restart",
     "SequenceGap",
     "Slow",
     "SlowHistory",
+    "Split",
     "Stretch",
     "TapeFault",
 ]
@@ -78,6 +85,13 @@ class Restart(Loss):
     """The connection is closed properly (1012), and nobody listens at all meanwhile."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Refuse(Loss):
+    """The connection breaks, and the handshake of the next ones is refused with an HTTP status."""
+
+    status: int = 500
+
+
 class HalfOpen(TapeFault):
     """The connection stands, and nothing comes over it any more; whoever connects anew is served."""
 
@@ -130,6 +144,39 @@ class ClockOffset(TapeFault):
     """From here on all times are so many seconds off."""
 
     seconds: float
+
+
+class Split(Stretch):
+    """While so many trades are sent, what goes over the line goes a few bytes at a time."""
+
+
+class Merge(Stretch):
+    """While so many trades are sent nothing goes over the line; then all frames go as one piece."""
+
+
+class Fragment(Stretch):
+    """So many trades come in messages of several WebSocket frames each, a few letters a frame."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Oversize(TapeFault):
+    """A frame of so many bytes."""
+
+    size: int = 2**25
+
+
+@dataclasses.dataclass(frozen=True)
+class Bomb(TapeFault):
+    """A packed frame, as of permessage-deflate, which nobody agreed to; unpacked it has so many bytes."""
+
+    size: int = 10**8
+
+
+@dataclasses.dataclass(frozen=True)
+class Repeat(TapeFault):
+    """Whoever subscribes from here on is sent the newest so many trades of before once more."""
+
+    count: int = 30
 
 
 # Of the history

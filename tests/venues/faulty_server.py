@@ -17,6 +17,8 @@ import bisect
 import contextlib
 import dataclasses
 import http
+import ssl
+import zlib
 from collections.abc import AsyncIterator, Sequence
 
 from websockets.asyncio.server import Request, Response, Server, ServerConnection, serve
@@ -25,28 +27,39 @@ from websockets.exceptions import ConnectionClosed
 
 from mdnb.rows import TradeRow
 from tests.venues.faults import (
+    Bomb,
     Busy,
     ClockOffset,
     Duplicate,
     Expiry,
     Fault,
+    Fragment,
     HalfOpen,
     HistoryFault,
     Lacks,
     Loss,
     Malformed,
+    Merge,
     Mute,
+    Oversize,
+    Refuse,
     Reorder,
+    Repeat,
     Restart,
     SequenceGap,
     Slow,
     SlowHistory,
+    Split,
+    Stretch,
+    TapeFault,
 )
+from tests.venues.segments import Cut, SegmentedTransport
 
-__all__ = ["Dialect", "FaultyServer", "Question", "Subscribe", "Unsubscribe", "faulty"]
+__all__ = ["Dialect", "FaultyServer", "Question", "Subscribe", "Unsubscribe", "faulty", "packed_frame"]
 
 _SECOND = 1_000_000_000
 _EVER = 2**63 - 1
+_PART = 2**20
 
 
 # What a venue's dialect gives
@@ -127,6 +140,10 @@ class Dialect(abc.ABC):
         """Return the frame that is sent where nothing trades."""
         return None
 
+    def at_path(self, path: str, frame: str) -> str:
+        """Return a frame as it is written to those who came in by a path."""
+        return frame
+
     def page(self, question: Question, rows: Sequence[TradeRow], *, more: bool) -> str:
         """Return an answer of the history over the socket."""
         raise NotImplementedError
@@ -159,9 +176,15 @@ class FaultyServer:
         Seconds between two trades.
     begun
         How many trades have been when it is opened.
+    tls
+        What it has of TLS; by default none.
 
     Attributes
     ----------
+    refusing
+        With which HTTP status all are turned away; 0: none is.
+    handshakes
+        How many asked to come in, all told.
     at
         How many trades of the tape have been.
     questions
@@ -170,6 +193,8 @@ class FaultyServer:
         How many clients came in, all told.
     heard
         Messages of clients that asked for something.
+    joined
+        At which trade of the tape somebody subscribed.
     """
 
     def __init__(
@@ -179,11 +204,16 @@ class FaultyServer:
         faults: Sequence[Fault] = (),
         pace: float = 0.001,
         begun: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.at = begun
+        self.refusing = 0
+        self.handshakes = 0
+        self._tls = tls
         self.questions: list[Question] = []
         self.connections = 0
         self.heard: list[str] = []
+        self.joined: list[int] = []
         self._beats = 0
         self.over = asyncio.Event()
         self._dialect = dialect
@@ -204,6 +234,8 @@ class FaultyServer:
         self._gone: set[ServerConnection] = set()
         self._held: list[str] | None = None
         self._closed_until = 0
+        self._closed_status = 503
+        self._repeats = 0
         self._moved = asyncio.Condition()
         self._subscribed = asyncio.Event()
         self._playing: asyncio.Task[None] | None = None
@@ -211,7 +243,7 @@ class FaultyServer:
     @property
     def url(self) -> str:
         """Where to connect."""
-        return f"ws://127.0.0.1:{self._port}"
+        return f"{'wss' if self._tls else 'ws'}://127.0.0.1:{self._port}"
 
     # -- listening --------------------------------------------------------------------------------------
 
@@ -225,6 +257,7 @@ class FaultyServer:
             compression=None,
             ping_interval=None,
             close_timeout=0.1,
+            ssl=self._tls,
         )
         self._port = self._server.sockets[0].getsockname()[1]
 
@@ -238,9 +271,10 @@ class FaultyServer:
     async def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
         if "Upgrade" not in request.headers:
             return await self._get(request.path)
+        self.handshakes += 1
         if self.at < self._closed_until:
-            return _response(503, b"not yet\n")
-        refused = self._dialect.admits(request.path)
+            return _response(self._closed_status, b"not yet\n")
+        refused = self.refusing or self._dialect.admits(request.path)
         return _response(refused, b"no\n") if refused else None
 
     async def _get(self, path: str) -> Response:
@@ -255,6 +289,7 @@ class FaultyServer:
 
     async def _serve(self, socket: ServerConnection) -> None:
         self.connections += 1
+        socket.transport = SegmentedTransport(socket.transport)  # type: ignore[assignment]
         # The client is the one under test: that it left is no news here.
         with contextlib.suppress(ConnectionClosed):
             hello = self._dialect.welcome(self._now_ns())
@@ -270,8 +305,11 @@ class FaultyServer:
             self.heard.append(text)
         if isinstance(heard, Subscribe):
             await _send_each(socket, heard.reply)
-            for frame in self._dialect.at_subscribe(self._tape[: self.at]):
-                await socket.send(frame)
+            self.joined.append(self.at)
+            past = self._tape[: self.at]
+            repeated = [self._dialect.trade(row) for row in past[-self._repeats :]] if self._repeats else None
+            for frame in repeated or self._dialect.at_subscribe(past):
+                await socket.send(self._dialect.at_path(_path(socket), frame))
             self._clients.add(socket)
             self._subscribed.set()
         elif isinstance(heard, Unsubscribe):
@@ -351,12 +389,13 @@ class FaultyServer:
         for number in self._order()[self.at :]:
             await self._before(self.at)
             if number is not None:
-                await self._send(self._frames(number))
+                await self._send(self._frames(number), in_fragments=self._goes_on(Fragment))
             async with self._moved:
                 self.at += 1
                 self._moved.notify_all()
             await asyncio.sleep(self._pace)
         await self._let_in()
+        self._cut()
         self.over.set()
         while True:
             beat = self._dialect.heartbeat(self._now_ns())
@@ -379,8 +418,21 @@ class FaultyServer:
                 order[part] = [None] * len(order[part])
         return order
 
+    def _goes_on(self, kind: type[Stretch]) -> bool:
+        return any(isinstance(fault, kind) and fault.covers(self.at) for fault in self._faults)
+
+    def _cut(self) -> None:
+        """Let what is written from here on be cut as the faults say."""
+        cut: Cut = "split" if self._goes_on(Split) else "merge" if self._goes_on(Merge) else "whole"
+        for socket in self._clients:
+            assert isinstance(socket.transport, SegmentedTransport)
+            if socket.transport.cut != cut:
+                socket.transport.flush()
+                socket.transport.cut = cut
+
     async def _before(self, place: int) -> None:
         await self._let_in()
+        self._cut()
         for fault in self._faults:
             if isinstance(fault, Mute) and place == fault.at + fault.count:
                 held, self._held = self._held or [], None
@@ -389,23 +441,35 @@ class FaultyServer:
                 await asyncio.sleep(fault.seconds)
             if isinstance(fault, HistoryFault) or fault.at != place:
                 continue
-            if isinstance(fault, Loss):
-                await self._lose(fault)
-            elif isinstance(fault, HalfOpen):
-                for socket in self._clients:
-                    # Whoever is gone answers no ping either.
-                    socket.transport.pause_reading()
-                self._gone |= self._clients
-                self._clients.clear()
-            elif isinstance(fault, Mute):
-                self._held = []
-            elif isinstance(fault, Expiry):
-                self._dialect.expire()
-            elif isinstance(fault, Malformed):
-                await self._send([fault.text])
+            await self._begin(fault)
+
+    async def _begin(self, fault: TapeFault) -> None:
+        """Let a fault begin whose place has come."""
+        if isinstance(fault, Loss):
+            await self._lose(fault)
+        elif isinstance(fault, HalfOpen):
+            for socket in self._clients:
+                # Whoever is gone answers no ping either.
+                socket.transport.pause_reading()
+            self._gone |= self._clients
+            self._clients.clear()
+        elif isinstance(fault, Mute):
+            self._held = []
+        elif isinstance(fault, Expiry):
+            self._dialect.expire()
+        elif isinstance(fault, Malformed):
+            await self._send([fault.text])
+        elif isinstance(fault, Oversize):
+            await self._send(["x" * fault.size])
+        elif isinstance(fault, Bomb):
+            for socket in self._clients:
+                socket.transport.write(packed_frame(fault.size))
+        elif isinstance(fault, Repeat):
+            self._repeats = fault.count
 
     async def _lose(self, fault: Loss) -> None:
         self._closed_until = fault.at + fault.misses
+        self._closed_status = fault.status if isinstance(fault, Refuse) else 503
         clients = list(self._clients)
         self._clients.clear()
         if isinstance(fault, Restart):
@@ -422,14 +486,34 @@ class FaultyServer:
         times = 1 + sum(one.times for one in self._faults if isinstance(one, Duplicate) and one.at == number)
         return [self._dialect.trade(self._tape[number])] * times
 
-    async def _send(self, frames: Sequence[str]) -> None:
+    async def _send(self, frames: Sequence[str], *, in_fragments: bool = False) -> None:
         if self._held is not None:
             self._held += frames
             return
         for socket in list(self._clients):
             with contextlib.suppress(ConnectionClosed):
                 for frame in frames:
-                    await socket.send(frame)
+                    text = self._dialect.at_path(_path(socket), frame)
+                    await socket.send(_fragments(text) if in_fragments else text)
+
+
+def _path(socket: ServerConnection) -> str:
+    return "" if socket.request is None else socket.request.path
+
+
+def _fragments(text: str, size: int = 16) -> list[str]:
+    return [text[first : first + size] for first in range(0, len(text), size)]
+
+
+def packed_frame(size: int) -> bytes:
+    """Return the frame of a text of so many letters, as RFC 7692 has it packed."""
+    packer = zlib.compressobj(wbits=-15)
+    # Not even here it is held as a whole.
+    parts = (b" " * min(_PART, size - first) for first in range(0, size, _PART))
+    packed = b"".join(map(packer.compress, parts)) + packer.flush(zlib.Z_SYNC_FLUSH)
+    packed = packed.removesuffix(b"\x00\x00\xff\xff")
+    # FIN, RSV1 and the opcode of text; a length of 64 bits.
+    return b"\xc1\x7f" + len(packed).to_bytes(8) + packed
 
 
 async def _send_each(socket: ServerConnection, reply: str | tuple[str, ...] | None) -> None:

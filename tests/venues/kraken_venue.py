@@ -10,7 +10,7 @@ from mdnb.feeds.venues.kraken import KrakenFeed
 from mdnb.rows import BarRow, TradeRow
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.rest_server import HttpAnswer, HttpRequest
-from tests.venues.stand_in import SECOND, VenueDialect, written
+from tests.venues.stand_in import BOOK, SECOND, START, VenueDialect, written
 from tests.venues.times import iso
 
 __all__ = ["KrakenDialect"]
@@ -22,14 +22,24 @@ class KrakenDialect(VenueDialect):
     adapter = KrakenFeed
     name = "kraken"
 
-    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | None:
-        """Acknowledge a subscription."""
+    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | tuple[str, ...] | None:
+        """Acknowledge a subscription, symbol by symbol, and answer a ping."""
         asked = json.loads(text)
-        channel = asked["params"].get("channel")
-        reply = json.dumps({"method": asked["method"], "success": True, "req_id": asked["req_id"]})
-        if channel != "trade":
-            return reply
-        return Subscribe(reply) if asked["method"] == "subscribe" else Unsubscribe(reply)
+        if "symbol" not in asked.get("params", {}):
+            return json.dumps({"method": "pong", "time_in": iso(START)})
+        told = {name: value for name, value in asked["params"].items() if name != "symbol"}
+        said = {
+            "method": asked["method"],
+            "success": True,
+            "req_id": asked.get("req_id", 0),
+            "time_in": iso(START),
+        }
+        replies = tuple(
+            json.dumps(said | {"result": told | {"symbol": symbol}}) for symbol in asked["params"]["symbol"]
+        )
+        if told.get("channel") != "trade":
+            return replies
+        return Subscribe(replies) if asked["method"] == "subscribe" else Unsubscribe(replies)
 
     def trade(self, row: TradeRow) -> str:
         """One trade a frame."""
@@ -50,18 +60,31 @@ class KrakenDialect(VenueDialect):
         return '{"channel":"heartbeat"}'
 
     def asked(self, request: HttpRequest) -> Question | bytes | None:
-        """Understand the three pages that are asked for."""
+        """Understand the pages that are asked for, and how others ask for them."""
         query = request.query
         if request.path == "/0/public/AssetPairs":
             return written({"error": [], "result": _PAIRS})
-        if query.get("pair") != "XBTUSD":
+        if request.path == "/0/public/Assets":
+            return written({"error": [], "result": _ASSETS})
+        if query.get("pair") not in _NAMES:
             return written({"error": ["EQuery:Unknown asset pair"]})
-        since = int(query["since"])
+        if request.path == "/0/public/Depth":
+            sides = {
+                name: [[f"{price:.2f}", f"{size:.3f}", self.now_ns // SECOND] for price, size in side]
+                for name, side in zip(("bids", "asks"), BOOK, strict=True)
+            }
+            return written({"error": [], "result": {"XXBTZUSD": sides}})
         if request.path == "/0/public/Trades":
-            return Question(since + 1, limit=int(query["count"]))
+            limit = int(query.get("count", 1000))
+            if "since" not in query:
+                return Question(limit=limit, newest=True)
+            return Question(_since(query["since"]) + 1, limit=limit)
         if request.path == "/0/public/OHLC":
             return Question(
-                (since + 1) * SECOND, limit=720, newest=True, bar_seconds=60 * int(query["interval"])
+                (int(query.get("since", 0)) + 1) * SECOND,
+                limit=720,
+                newest=True,
+                bar_seconds=60 * int(query["interval"]),
             )
         return None
 
@@ -92,11 +115,16 @@ class KrakenDialect(VenueDialect):
         return super().refusal_answer(status, retry_after)
 
 
-def _pair(altname: str, wsname: str) -> dict[str, Any]:
+def _since(text: str) -> int:
+    """Return a time in nanoseconds, which may be told in seconds."""
+    return int(text) if len(text) > 12 else int(text) * SECOND
+
+
+def _pair(altname: str, wsname: str, base: str) -> dict[str, Any]:
     return {
         "altname": altname,
         "wsname": wsname,
-        "base": "XXBT",
+        "base": base,
         "quote": "ZUSD",
         "pair_decimals": 2,
         "lot_decimals": 8,
@@ -105,8 +133,13 @@ def _pair(altname: str, wsname: str) -> dict[str, Any]:
     }
 
 
+_NAMES = frozenset({"XBTUSD", "XXBTZUSD", "XBT/USD"})
+_ASSETS: dict[str, Any] = {
+    name: {"aclass": "currency", "altname": alt, "decimals": 10, "display_decimals": 5, "status": "enabled"}
+    for name, alt in (("XXBT", "XBT"), ("XETH", "ETH"), ("XXDG", "XDG"), ("ZUSD", "USD"))
+}
 _PAIRS: dict[str, Any] = {
-    "XXBTZUSD": _pair("XBTUSD", "XBT/USD"),
-    "XETHZUSD": _pair("ETHUSD", "ETH/USD"),
-    "XXDGZUSD": _pair("XDGUSD", "XDG/USD") | {"status": "cancel_only"},
+    "XXBTZUSD": _pair("XBTUSD", "XBT/USD", "XXBT"),
+    "XETHZUSD": _pair("ETHUSD", "ETH/USD", "XETH"),
+    "XXDGZUSD": _pair("XDGUSD", "XDG/USD", "XXDG") | {"status": "cancel_only"},
 }

@@ -57,6 +57,7 @@ class ProjectXDialect(VenueDialect):
     unlisted = "MNQX"
     has_trades_history = False
     symbols_a_message = 1
+    has_tokens = True
     options: ClassVar[dict[str, Any]] = {"username": "me", "api_key": "k3y"}
 
     def __init__(self) -> None:
@@ -95,7 +96,7 @@ class ProjectXDialect(VenueDialect):
         if record["type"] != 1:
             return None
         target, (contract_id,) = record["target"], record["arguments"]
-        answer: dict[str, Any] = {"type": 3, "invocationId": record["invocationId"]}
+        answer: dict[str, Any] = {"type": 3, "invocationId": record.get("invocationId")}
         if contract_id not in {listed["id"] for listed in self.contracts}:
             return written(answer | {"error": f"no contract {contract_id}"}).decode() + END
         reply = written(answer | {"result": None}).decode() + END

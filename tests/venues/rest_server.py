@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -39,13 +40,21 @@ Handler = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 class RestServer:
     """Answers requests on loopback.
 
+    Parameters
+    ----------
+    handler
+        Answers.
+    tls
+        What it has of TLS; by default none.
+
     Attributes
     ----------
     requests
         What was asked, in order.
     """
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.requests: list[HttpRequest] = []
         self._handler = handler
         self._server: asyncio.Server | None = None
@@ -55,11 +64,11 @@ class RestServer:
     def url(self) -> str:
         """Where to ask."""
         assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def listen(self) -> None:
         """Accept clients."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
 
     async def close(self) -> None:
         """Accept nobody, and end the connections that are open."""

@@ -64,12 +64,35 @@ class Stage:
         self.market: LiveMarket = mdnb.live(
             symbol, list(timeframes), feed=feed, initial_days=initial_days, progress=False
         )
+        self.came: set[int] = set()
+        self.losses = 0
+        self._was_up = True
+        if isinstance(venue, StandIn):
+            self._tell_what_comes(venue)
         self.told: queue.Queue[mdnb.Event] = queue.Queue()
         self.market.on("data_gap", self.told.put)
         self.pipeline = self.market._parts.session.market(symbol).pipeline
         self.repair = self.market._parts.session.backfill.repairs[symbol]
         quick: dict[str, Any] = {"comes_late": 0.05, "settle": 0.05, "backoff": Backoff(0.01, 1.5, 0.1)}
         self.repair.patience = Patience(**(quick | patience))
+
+    def _tell_what_comes(self, venue: StandIn) -> None:
+        """Note which trades of the tape come by themselves, and how often the line is lost."""
+        dialect, batcher = venue.dialect, self.market._parts.session.batcher
+        places = {_plain(dialect.trade(row)): place for place, row in enumerate(self.tape)}
+        for place, row in enumerate(self.tape):
+            places |= {_plain(frame): place for frame in dialect.at_subscribe([row])}
+
+        def note(frames: list[str | bytes]) -> None:
+            self.came.update(places[text] for text in map(_plain, frames) if text in places)
+
+        def count(event: mdnb.Event) -> None:
+            status = event.data["status"]
+            self.losses += status == "disconnected" and self._was_up
+            self._was_up = status in ("connected", "reconnected", "stale")
+
+        batcher.taps.append(note)
+        self.market._parts.session.bus.tap(mdnb.EventType.CONNECTION_STATUS_CHANGED, count)
 
     def play(self) -> None:
         """Play the tape to its end, and wait until everything is settled."""
@@ -151,6 +174,7 @@ class Stage:
             Whether what is missed can be had trade by trade.
         """
         gaps = self.gaps()
+        self._check_gaps([gap[-1] for gap in gaps], since, repairs=repairs)
         if repairs:
             self.check_bars(since=since)
             assert all(gap[-1].repaired for gap in gaps)
@@ -158,8 +182,29 @@ class Stage:
         lost = self.not_held(since)
         told = [gap[-1].data for gap in gaps if not gap[-1].repaired]
         for row in lost:
-            assert any(gap["gap_start"].value < row[0] < gap["gap_end"].value for gap in told), row
+            assert any(gap["gap_start"].value <= row[0] < gap["gap_end"].value for gap in told), row
         self.check_bars(frozenset(row[5] for row in lost), since)
+
+    def _check_gaps(self, gaps: Sequence[mdnb.Event], since: int, *, repairs: bool) -> None:
+        """Check that each trade that did not come by itself is in one gap, and no gap is without a reason.
+
+        One begins with the last trade that came, or with the clock where none had come yet.
+        """
+        if not self.came:
+            return
+        spans = [(gap.data["gap_start"].value, gap.data["gap_end"].value) for gap in gaps]
+        missed = [row for place, row in enumerate(self.tape) if place >= since and place not in self.came]
+        inside = [[row for row in missed if start <= row[0] < end] for start, end in spans]
+        for row in missed:
+            assert sum(row in rows for rows in inside) == 1, (row, spans)
+        for gap, rows in zip(gaps, inside, strict=True):
+            # Of a loss of the line nobody knows whether trades were missed until the history says so.
+            assert rows or gap.reason == "reconnect", gap.data
+            if repairs:
+                assert gap.data["trades"] == len(rows), (gap.data, rows)
+        assert sum(gap.reason == "reconnect" for gap in gaps) <= self.losses
+        if repairs:
+            assert self.market.accounting().backfilled == len(missed)
 
     def check_bars(self, lacking: frozenset[int] = frozenset(), since: int = 0) -> None:
         """Compare the bars with those of the tape, from the first whole one after its trade ``since`` on."""
@@ -170,3 +215,8 @@ class Stage:
             found = [bar for bar in held_bars(self.pipeline, name) if not since or bar[0] >= first]
             assert found == bars, name
         assert self.market.accounting().balanced
+
+
+def _plain(frame: str | bytes) -> str:
+    """Return a frame as a text, without the sign that ends a record of a hub."""
+    return (frame if isinstance(frame, str) else frame.decode()).removesuffix("\x1e")

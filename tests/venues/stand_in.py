@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -20,10 +21,12 @@ from tests.venues.faults import Fault
 from tests.venues.faulty_server import Dialect, FaultyServer, Question
 from tests.venues.rest_server import HttpAnswer, HttpRequest, RestServer
 
-__all__ = ["SECOND", "START", "StandIn", "VenueDialect", "tape_of", "written"]
+__all__ = ["BOOK", "SECOND", "START", "StandIn", "VenueDialect", "tape_of", "written"]
 
 SECOND = 1_000_000_000
 START = 1_772_460_000 * SECOND
+BOOK = (((30_000.0, 1.5), (29_999.75, 0.25)), ((30_000.25, 2.0), (30_001.0, 0.125)))
+"""The order book that the history tells: bids, then asks, best first."""
 
 
 def tape_of(
@@ -72,6 +75,10 @@ class VenueDialect(Dialect):
         Whether trades that were missed can be had again.
     symbols_a_message
         How many it lets subscribe at once.
+    nothing_here
+        Its answer to who asks for a page that there is not.
+    has_tokens
+        Whether who logs in gets a token that may expire.
     """
 
     adapter: ClassVar[type[VenueFeed]]
@@ -85,6 +92,8 @@ class VenueDialect(Dialect):
     unlisted: ClassVar[str] = "BTC/UST"
     tick_size: ClassVar[float | None] = 0.25
     symbols_a_message: ClassVar[int] = 100
+    has_tokens: ClassVar[bool] = False
+    nothing_here: ClassVar[bytes] = b"{}"
     options: ClassVar[Mapping[str, Any]] = {}
 
     @abc.abstractmethod
@@ -98,6 +107,10 @@ class VenueDialect(Dialect):
     @abc.abstractmethod
     def bars_body(self, question: Question, bars: Sequence[BarRow], now_ns: int) -> bytes:
         """Return a page of bars; the one that is being made may be among them, where the venue gives it."""
+
+    def trade_id(self, number: int) -> str:
+        """Return how the venue names a trade of the tape."""
+        return str(number)
 
     def refusal_answer(self, status: int, retry_after: float | None) -> HttpAnswer:
         """Return a refusal of the history."""
@@ -118,6 +131,8 @@ class StandIn:
         What goes wrong.
     begun
         How many trades have been when it is opened.
+    stream_tls, rest_tls
+        What its two ports have of TLS; by default none.
 
     Attributes
     ----------
@@ -125,6 +140,8 @@ class StandIn:
         Plays the tape.
     rest
         Answers requests.
+    refusing
+        With which HTTP status all requests are refused; 0: none is.
     """
 
     def __init__(
@@ -135,11 +152,14 @@ class StandIn:
         *,
         begun: int = 0,
         pace: float = 0.001,
+        stream_tls: ssl.SSLContext | None = None,
+        rest_tls: ssl.SSLContext | None = None,
     ) -> None:
         self.dialect = dialect
         self.tape = list(tape)
-        self.stream = FaultyServer(dialect, tape, faults, pace, begun)
-        self.rest = RestServer(self._answer)
+        self.refusing = 0
+        self.stream = FaultyServer(dialect, tape, faults, pace, begun, stream_tls)
+        self.rest = RestServer(self._answer, rest_tls)
 
     @property
     def now_ns(self) -> int:
@@ -171,10 +191,12 @@ class StandIn:
         return made
 
     async def _answer(self, request: HttpRequest) -> HttpAnswer:
+        if self.refusing:
+            return HttpAnswer(b"no", self.refusing)
         self.dialect.now_ns = self.now_ns
         question = self.dialect.asked(request)
         if question is None:
-            return HttpAnswer(b"{}", 404)
+            return HttpAnswer(self.dialect.nothing_here, 404)
         if isinstance(question, HttpAnswer):
             return question
         if isinstance(question, bytes):

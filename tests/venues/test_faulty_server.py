@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from mdnb.rows import TradeRow
 from tests.limits import LIMIT_SECONDS
 from tests.venues import faults
-from tests.venues.faulty_server import FaultyServer, faulty
+from tests.venues.faulty_server import FaultyServer, faulty, packed_frame
 from tests.venues.mdnb_venue import MdnbDialect, get
 
 SECOND = 1_000_000_000
@@ -29,7 +31,7 @@ class Client:
         self.code: int | None = None
 
     async def read(self, server: FaultyServer) -> None:
-        async with ws.connect(server.url) as socket:
+        async with ws.connect(server.url, close_timeout=0.1) as socket:
             await socket.send(json.dumps({"op": "subscribe", "id": 1, "symbol": "X"}))
             try:
                 async for frame in socket:
@@ -37,7 +39,8 @@ class Client:
                     if server.over.is_set() and '"clock"' in str(frame):
                         return
             except ConnectionClosed as error:
-                self.code = error.rcvd.code if error.rcvd else 1006
+                said = error.rcvd or error.sent
+                self.code = said.code if said else 1006
 
     @property
     def ids(self) -> list[int]:
@@ -67,6 +70,7 @@ def played(*wrong: faults.Fault) -> Client:
         ([faults.SequenceGap(3, 2), faults.SequenceGap(18)], [0, 1, 2, *range(5, 18), 19]),
         ([faults.Mute(3, 5), faults.Slow(10, 2, 0.01)], range(20)),
         ([faults.Malformed(3)], range(20)),
+        ([faults.Split(3, 5), faults.Merge(9, 5), faults.Fragment(15, 3)], range(20)),
     ],
     ids=str,
 )
@@ -79,7 +83,14 @@ def test_the_tape_comes_as_its_faults_say(wrong: list[faults.Fault], ids: Sequen
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [(faults.Drop(5, 4), 1006), (faults.Restart(5, 4), 1012)], ids=str
+    ("fault", "code"),
+    [
+        (faults.Drop(5, 4), 1006),
+        (faults.Restart(5, 4), 1012),
+        (faults.Refuse(5, 4, 500), 1006),
+        (faults.Oversize(5), 1009),
+    ],
+    ids=str,
 )
 def test_after_a_loss_the_tape_goes_on_and_later_there_is_a_connection(
     fault: faults.Fault, code: int
@@ -94,7 +105,7 @@ def test_after_a_loss_the_tape_goes_on_and_later_there_is_a_connection(
                     await second.read(server)
                 except (OSError, InvalidStatus):
                     await asyncio.sleep(0)
-            assert min(second.ids, default=9) >= 9
+            assert min(second.ids, default=9) >= 5 + getattr(fault, "misses", 0)
             assert second.ids == list(range(20))[20 - len(second.ids) :]
 
     asyncio.run(main())
@@ -168,3 +179,33 @@ def test_the_history_answers_over_the_socket_too() -> None:
     busy, well = asyncio.run(main())
     assert (busy["id"], busy["ok"], busy["retry_after"]) == (7, False, 2.0)
     assert (well["id"], [row[5] for row in well["rows"]], well["more"]) == (8, [0, 1], False)
+
+
+def test_what_is_repeated_comes_to_whoever_subscribes_anew() -> None:
+    async def main() -> None:
+        wrong = [faults.Repeat(0, 3), faults.Drop(5, 4)]
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, wrong, pace=0.02) as server:
+            first, second = Client(), Client()
+            await first.read(server)
+            while not second.ids:
+                with contextlib.suppress(OSError, InvalidStatus):
+                    await second.read(server)
+            assert second.ids == list(range(20))[20 - len(second.ids) :]
+            assert min(second.ids) == server.joined[-1] - 3
+
+    asyncio.run(main())
+
+
+def test_a_packed_frame_is_small_and_unpacks_to_much() -> None:
+    async def main() -> None:
+        wrong = [faults.Bomb(5, 10**7)]
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, wrong) as server:
+            plain = Client()
+            await plain.read(server)
+            # Nobody agreed to packed frames.
+            assert (plain.ids, plain.code) == (list(range(5)), 1002)
+
+    asyncio.run(main())
+    unpacked = zlib.decompressobj(-15).decompress(packed_frame(10**7)[10:])
+    assert len(packed_frame(10**7)) < 20_000
+    assert unpacked == b" " * 10**7

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
 from mdnb.feeds.replay.recording import Frame
+from mdnb.feeds.symbols import symbol_key
 
 __all__ = ["VENUES", "Survey", "Venue", "by_address", "by_frames", "survey", "unmarked"]
 
@@ -37,7 +38,8 @@ class Venue:
     sign
         Pattern of a frame that only this venue sends.
     symbol, price
-        Patterns whose first group is a symbol, and a price, in a frame with market data.
+        Patterns whose first group is a symbol, and a price, in a frame with market data. Where a venue's
+        frames do not name their symbol, the first matches without a group.
     trade
         Pattern of a frame with trades.
     ids
@@ -84,7 +86,7 @@ VENUES = {
         _venue(
             "alpaca",
             r"//[\w.-]*alpaca",
-            r'^\[\{"T":"(?:t|q|b|u|success|subscription)"',
+            r'^\[\{"T":"(?:t|q|b|u|c|x|success|subscription)"',
             r'"S":"([^"]+)"',
             r'"(?:p|bp|c)":([\d.]+)',
             r'"T":"t"',
@@ -98,6 +100,15 @@ VENUES = {
             r'"[pba]":"([\d.]+)"',
             r'"e":"(?:trade|aggTrade)"',
             "sequential",
+        ),
+        _venue(
+            "bitget",
+            r"//[\w.-]*bitget\.",
+            r'"arg":\{(?:"instType":"[^"]+",)?"channel":"(?:trade|ticker|books\d*|candle\w+)","instId":"\w+"',
+            r'"instId":"([^"]+)"',
+            r'"(?:price|lastPr)":"([\d.]+)"',
+            r'"channel":"trade"',
+            "unique",
         ),
         _venue(
             "bitstamp",
@@ -118,12 +129,30 @@ VENUES = {
             "unique",
         ),
         _venue(
+            "coinbase_advanced",
+            r"//advanced-trade[\w.-]*coinbase",
+            r'^\{"channel":"\w+",.*"(?:sequence_num|events)":',
+            r'"product_id":"([^"]+)"',
+            r'"(?:price|price_level|best_bid|close)":"([\d.]+)"',
+            r'"channel":"market_trades"',
+            "sequential",
+        ),
+        _venue(
             "coinbase",
             r"//[\w.-]*(?:coinbase|gdax)",
-            r'"type":"(?:match|last_match|l2update|subscriptions|ticker)"',
+            r'^\{"type":"(?:match|last_match|l2update|subscriptions|ticker|snapshot","product_id)"',
             r'"product_id":"([^"]+)"',
             r'"price":"([\d.]+)"',
             r'"type":"(?:match|last_match)"',
+            "sequential",
+        ),
+        _venue(
+            "deribit",
+            r"//[\w.-]*deribit\.",
+            r'"method":"subscription"',
+            r'"instrument_name":"([^"]+)"',
+            r'"(?:price|best_bid_price|last_price)":([\d.]+)',
+            r'"channel":"trades\.',
             "sequential",
         ),
         _venue(
@@ -133,6 +162,15 @@ VENUES = {
             r'"(?:currency_pair|s)":"([^"]+)"',
             r'"price":"([\d.]+)"',
             r'"channel":"spot\.trades","event":"update"',
+            "unique",
+        ),
+        _venue(
+            "gemini",
+            r"//[\w.-]*gemini\.",
+            r'"type":"(?:l2_updates|candles_\w+_updates)"|"event_id":\d+|"socket_sequence":',
+            r'"symbol":"([^"]+)"|^(?!.*"symbol":).*"socket_sequence":',
+            r'"price":"([\d.]+)"',
+            r'"type":"trade"',
             "unique",
         ),
         _venue(
@@ -147,10 +185,19 @@ VENUES = {
         _venue(
             "kraken",
             r"//[\w.-]*kraken\.com/v2",
-            r'^\{"(?:channel":"(?:trade|ohlc|book|ticker|heartbeat|status)"|method":")',
+            r'^\{"(?:channel":"(?:heartbeat"\}|(?:trade|ohlc|book|ticker|status)","type":")|method":"(?:un)?subscribe")',
             r'"symbol":"([^"]+)"',
             r'"price":([\d.]+)',
             r'"channel":"trade"',
+            "sequential",
+        ),
+        _venue(
+            "kraken_futures",
+            r"//[\w.-]*(?:futures\.kraken\.com|cryptofacilities\.)",
+            r'"feed":"(?:trade|book|ticker)(?:_snapshot|_lite)?","product_id',
+            r'"product_id":"([^"]+)"',
+            r'"(?:price|bid|last)":([\d.]+)',
+            r'"feed":"trade',
             "sequential",
         ),
         _venue(
@@ -163,9 +210,18 @@ VENUES = {
             "none",
         ),
         _venue(
+            "kucoin",
+            r"//[\w.-]*kucoin\.",
+            r'"topic":"/(?:market|spotMarket)/(?:match|ticker|level\d|level2Depth\d+|candles|snapshot):',
+            r'"topic":"/(?:market|spotMarket)/\w+:([\w-]+?)(?:_\d+\w+)?"',
+            r'"(?:price|bestBid)":"([\d.]+)"',
+            r'"topic":"/market/match:',
+            "unique",
+        ),
+        _venue(
             "okx",
             r"//[\w.-]*oke?x",
-            r'^\{"(?:event":"\w+",)?"?arg":\{"channel":"',
+            r'^\{"(?:event":"\w+",)?"?arg":\{"channel":"[^"]+","instId":"\w+-',
             r'"instId":"([^"]+)"',
             r'"(?:px|last)":"([\d.]+)"',
             r'"channel":"trades(?:-all)?","instId":"[^"]+"\},"data"',
@@ -226,7 +282,7 @@ class Survey:
     Attributes
     ----------
     symbols
-        In order of appearance.
+        In order of appearance; ``""`` where frames do not name theirs.
     has_trades
         Whether there was any trade.
     prices
@@ -248,18 +304,23 @@ def survey(frames: Iterator[Frame], venue: Venue, wanted: Collection[str] = ()) 
     venue
         Whose they are.
     wanted
-        Symbols to look for: the search goes on until each is found, up to 200,000 frames.
+        Symbols to look for, in any spelling: the search goes on until each is found, up to 200,000 frames.
     """
+    missing = {symbol_key(symbol) for symbol in wanted}
     prices: dict[str, list[str]] = {}
     has_trades = False
     for number, (_, frame) in enumerate(itertools.islice(frames, _SURVEY_FRAMES)):
-        if number >= _ENOUGH_FRAMES and has_trades and all(symbol in prices for symbol in wanted):
+        if number >= _ENOUGH_FRAMES and has_trades and not missing:
             break
         text = _text(frame)
         found = venue.symbol.search(text)
         if found is None:
             continue
-        kept = prices.setdefault(found.group(1), [])
+        name = found.group(1) or ""
+        if name not in prices:
+            prices[name] = []
+            missing.discard(symbol_key(name))
+        kept = prices[name]
         if len(kept) < _PRICES_KEPT:
             kept += venue.price.findall(text)[:1]
         has_trades = has_trades or venue.trade.search(text) is not None

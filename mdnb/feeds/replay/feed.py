@@ -16,19 +16,21 @@ from typing import Literal
 from mdnb.clock import EventClock
 from mdnb.errors import FeedError, FeedRefusedError, OptionError, SymbolError, suggest
 from mdnb.feeds.base import CHANNELS, Channel, OnFrame, OnStatus
+from mdnb.feeds.book_sums import sums_of
 from mdnb.feeds.connection import Endpoint
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.formats import contracts_of, dialect_of, names_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
-from mdnb.feeds.replay.recording import Recording, Track, tick_size
+from mdnb.feeds.replay.recording import QUOTE_FIELDS, Recording, Track, tick_size
 from mdnb.feeds.replay.server import FrameSource, ReplayServer, RowSource
 from mdnb.feeds.rolls import ContractHistory, Seam
+from mdnb.feeds.symbols import symbol_key
 from mdnb.feeds.timeouts import Liveness, Wall
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, ContractChange, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, TradeRow
 from mdnb.sessions import FIRST_CALENDAR_DAY, Sessions
 
 __all__ = ["ReplayFeed"]
@@ -57,7 +59,8 @@ class ReplayFeed(WireFeed):
     symbol
         What to play of a file with several symbols: then every name that is opened stands for it. Without
         it, a future's root (``GC``) stands for its busiest expiry, and a file that names no symbol
-        answers to any name.
+        answers to any name. Symbols of a venue's own frames are found in any spelling, ``BTC/USD`` for
+        ``BTC-USD``, and arrive under the name that they were opened by.
     price
         ``bid``, ``ask`` or ``mid``: what a recording without trades builds bars of.
     start, end
@@ -135,8 +138,9 @@ class ReplayFeed(WireFeed):
         self._timezone, self._dialect = timezone, dialect
         # Known before anything is opened, for whoever makes the decoder.
         self.dialect = dialect_of(self.path, dialect)
-        if names := names_of(self.path):
-            self.names = names
+        # Of a venue's frames; `open` adds what is asked for in another spelling than the venue's.
+        self.names: dict[str, str] = dict(names_of(self.path))
+        self._spelled: dict[str, str] = {}
         self.source: Literal["trades", "quotes", "bars"] = "trades"
         self._recording: Recording | None = None
         self._tracks: dict[str, Track] = {}
@@ -218,6 +222,8 @@ class ReplayFeed(WireFeed):
         self.has_trades = recording.has_trades
         self.ids = recording.ids  # type: ignore[assignment]  # a WireFeed's are sequential, a file's need not be
         kinds = {track.channel for track in self._tracks.values()}
+        if any(track.has_quotes for track in self._tracks.values()):
+            kinds.add("quotes")
         if kinds:
             self.has_trades = "trades" in kinds
         self.source = "trades" if self.has_trades else "bars" if kinds == {"bars"} else "quotes"
@@ -250,6 +256,10 @@ class ReplayFeed(WireFeed):
         # A recording may be of many years; none has more than has been.
         last = max(first, dt.datetime.now(dt.UTC).date()) + _CALENDAR_DAYS * _DAY
         return self.instrument(symbol).sessions(FIRST_CALENDAR_DAY, last)
+
+    def book_checksum(self, symbol: str) -> tuple[BookSum, ...]:
+        """Return what the venue's checksum may be; which it is the first whole book tells."""
+        return sums_of(self.recording.dialect) if self.recording.frames is not None else ()
 
     def own_bars(self, symbol: str) -> tuple[str, ...]:
         """Return the timeframe of the symbol's bars, where the recording holds bars."""
@@ -346,9 +356,16 @@ class ReplayFeed(WireFeed):
         if recording.frames is not None:
             if wanted != symbol:
                 raise SymbolError(f"a venue's frames are played as they are: open {wanted!r}, not {symbol!r}")
-            if symbol not in recording.symbols:
-                raise _unknown(symbol, recording)
-            prices = [float(price) for price in recording.prices.get(symbol, ())]
+            held = _held(symbol, recording)
+            if (other := self._spelled.setdefault(held, symbol)) != symbol:
+                raise SymbolError(
+                    f"{recording.path.name} holds one symbol for {other!r} and {symbol!r}: open one of them"
+                )
+            if held != symbol:
+                # The venue's own name, or the one that it was recorded under.
+                names = [name for name, recorded in self.names.items() if recorded == held] or [held]
+                self.names.update(dict.fromkeys(names, symbol))
+            prices = [float(price) for price in recording.prices.get(held, ())]
             self._instruments[symbol] = self._described(symbol, symbol, prices, whole=False)
             return
         name = wanted.casefold()
@@ -364,7 +381,8 @@ class ReplayFeed(WireFeed):
         sample = track.sample()
         fields = slice(1, 5) if track.channel == "bars" else slice(1, 2)
         size = {"trades": 2, "bars": 5, "quotes": 0}[track.channel]
-        whole = bool(track.root and size) and all(float(row[size]).is_integer() for row in sample)
+        traded = [row for row in sample if track.channel != "trades" or len(row) != QUOTE_FIELDS]
+        whole = bool(track.root and size) and all(float(row[size]).is_integer() for row in traded)
         prices = [price for row in sample for price in row[fields]]
         self._instruments[symbol] = self._described(symbol, track.root or track.symbol, prices, whole=whole)
 
@@ -410,6 +428,24 @@ class ReplayFeed(WireFeed):
             f"the recording {self.path.name} holds {_shown(first)} to {_shown(last)}; nothing to play"
             f"{begin}{end}"
         )
+
+
+def _held(symbol: str, recording: Recording) -> str:
+    """Return the name under which a venue's frames hold a symbol, ``""`` where they do not name it.
+
+    Raises
+    ------
+    SymbolError
+        When they do not hold it, or several that are spelled like it.
+    """
+    if symbol in recording.symbols:
+        return symbol
+    if not recording.symbols and "" in recording.prices:
+        return ""
+    same = [name for name in recording.symbols if symbol_key(name) == symbol_key(symbol)]
+    if len(same) != 1:
+        raise _unknown(symbol, recording)
+    return same[0]
 
 
 def _unknown(symbol: str, recording: Recording) -> SymbolError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mdnb.errors import FeedError, suggest
+from mdnb.feeds.replay.dbn import dbn_tracks, is_dbn
 from mdnb.feeds.replay.detect_venue import VENUES, Venue, by_address, by_frames, survey, unmarked
 from mdnb.feeds.replay.files import head
 from mdnb.feeds.replay.frame_files import (
@@ -31,7 +32,8 @@ __all__ = ["UNDERSTOOD", "contracts_of", "dialect_of", "names_of", "open_recordi
 UNDERSTOOD = (
     "recordings of mdnb (Recorder), of hftbacktest (lines '<ns> <json>') and of cryptofeed "
     "('<seconds>: <frame>'), all of a known venue; LEAN zips of ticks, seconds or minutes; Kraken's REST "
-    "Trades and OHLC; ccxt trades; lists of candles (ccxt, freqtrade, Binance's klines); plain or gzip"
+    "Trades and OHLC; ccxt trades; lists of candles (ccxt, freqtrade, Binance's klines); plain or gzip; "
+    "Databento's DBN, also packed with zstd (pip install 'mdnb[databento]')"
 )
 
 _HFTBACKTEST = re.compile(rb"\d{16,19} [\[{]")
@@ -69,7 +71,7 @@ def dialect_of(path: Path, dialect: str | None = None) -> str:
     """
     start = _start(path)
     frames = _frame_file(path, start, dialect)
-    if frames is None and start[:1] not in (b"P", b"{", b"["):
+    if frames is None and start[:1] not in (b"P", b"{", b"[") and not is_dbn(path, start):
         raise _unknown(path)
     return frames.venue.dialect if frames else "mdnb"
 
@@ -107,6 +109,8 @@ def open_recording(
     damage = Damage()
     if start.startswith(_ZIP):
         return _rows(path, "LEAN zip", lean_tracks(path, price, timezone, damage), "none", damage)
+    if is_dbn(path, start):
+        return _rows(path, "Databento DBN", dbn_tracks(path, damage), "none", damage)
     if start[:1] in (b"{", b"["):
         return _json(path, head(path).decode("utf-8", "replace"), damage)
     raise _unknown(path)
@@ -158,7 +162,7 @@ def _frames(path: Path, file: _FrameFile, wanted: Collection[str]) -> Recording:
         dialect=file.venue.dialect,
         ids=file.venue.ids,
         has_trades=found.has_trades or file.venue.dialect not in VENUES,
-        symbols=(*prices, *named),
+        symbols=(*filter(None, prices), *named),
         frames=functools.partial(file.read, path, damage),
         prices=prices,
         damage=damage,

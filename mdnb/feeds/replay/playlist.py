@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections.abc import Iterator, Mapping
 
-from mdnb.feeds.replay.recording import Row, Track
+from mdnb.feeds.replay.recording import QUOTE_FIELDS, Row, Track
 
 __all__ = ["Timed", "looped_rows", "merged_rows"]
 
@@ -43,7 +43,7 @@ def looped_rows(tracks: Mapping[str, Track], start_ns: int, end_ns: int) -> Iter
         first, last = -1, -1
         for at_ns, symbol, row in merged_rows(tracks, start_ns, end_ns):
             first, last = at_ns if first < 0 else first, at_ns
-            if tracks[symbol].channel != "trades":
+            if tracks[symbol].channel != "trades" or len(row) == QUOTE_FIELDS:
                 yield at_ns + shift, symbol, (row[0] + shift, *row[1:])
                 continue
             number = row[_TRADE_ID]

@@ -13,10 +13,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Damage", "Frame", "Recording", "Row", "RowChannel", "Track", "tick_size"]
+__all__ = ["QUOTE_FIELDS", "Damage", "Frame", "Recording", "Row", "RowChannel", "Track", "tick_size"]
 
 Row = tuple[Any, ...]
 """A TradeRow, a QuoteRow or a BarRow; a bar that is not closed has a ninth element, False."""
+
+QUOTE_FIELDS = 5
+"""How many elements a quote has: by these it is told from the trades that it may stand among."""
 
 Frame = tuple[int, str | bytes]
 """``(time of receipt in UTC epoch ns, frame)``."""
@@ -66,6 +69,8 @@ class Track:
         Grows with the amount of data; decides which track is the busiest.
     root
         A future's root symbol, ``""`` for all else.
+    has_quotes
+        Whether quotes stand among its trades.
     """
 
     symbol: str
@@ -75,6 +80,7 @@ class Track:
     step_ns: int = 0
     weight: int = 0
     root: str = ""
+    has_quotes: bool = False
 
     def sample(self) -> list[Row]:
         """Return the first rows."""
@@ -96,13 +102,15 @@ class Recording:
     has_trades
         False where it holds quotes or bars only.
     symbols
-        Those known to be in it; more may follow later in a frame recording.
+        Those known to be in it; more may follow later in a frame recording. None where it does not name its
+        only one: any name will do.
     tracks
         Of a row recording.
     frames
         Of a frame recording: opens the file and yields each frame, in constant memory.
     prices
-        Of a frame recording: some prices of each symbol, as the venue wrote them.
+        Of a frame recording: some prices of each symbol, as the venue wrote them; those of frames that do not
+        name theirs under ``""``.
     damage
         What reading has left out so far.
     """

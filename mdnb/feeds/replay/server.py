@@ -26,7 +26,7 @@ from mdnb.feeds.connection import MAX_FRAME_BYTES
 from mdnb.feeds.playback import Playback
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.playlist import Timed
-from mdnb.feeds.replay.recording import Damage, Frame, Row, Track
+from mdnb.feeds.replay.recording import QUOTE_FIELDS, Damage, Frame, Row, Track
 from mdnb.feeds.timeouts import Wall
 from mdnb.feeds.wire import END_REASON
 
@@ -145,6 +145,7 @@ class RowSource:
             The market's time now; None for as fast as possible.
         """
         packed: dict[tuple[str, bool], list[Row]] = {}
+        kinds: dict[str, bool] = {}
         at_ns = from_ns = 0
         for taken in range(FRAME_ROWS):
             held = self._held or next(self._rows, None)
@@ -152,9 +153,16 @@ class RowSource:
                 if not taken:
                     return None
                 break
-            if taken and (held[0] < at_ns or (due_ns is not None and held[0] > max(due_ns, at_ns))):
+            is_quote = len(held[2]) == QUOTE_FIELDS
+            if taken and (
+                held[0] < at_ns
+                or (due_ns is not None and held[0] > max(due_ns, at_ns))
+                # A quote among trades stays where it was.
+                or kinds.setdefault(held[1], is_quote) != is_quote
+            ):
                 self._held = held
                 break
+            kinds[held[1]] = is_quote
             self._held = None
             at_ns, symbol, row = held
             self._newest_ns = max(self._newest_ns, at_ns)
@@ -170,8 +178,9 @@ class RowSource:
 
     def _frame(self, symbol: str, closed: bool, rows: list[Row]) -> str | bytes:
         track = self._tracks[symbol]
-        fields: dict[str, object] = {"e": track.channel, "s": symbol}
-        if track.channel == "bars":
+        channel = "quotes" if len(rows[0]) == QUOTE_FIELDS else track.channel
+        fields: dict[str, object] = {"e": channel, "s": symbol}
+        if channel == "bars":
             fields |= {"tf": track.timeframe, "closed": closed}
         return _encode({**fields, "r": rows}).decode()
 

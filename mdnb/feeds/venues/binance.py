@@ -14,6 +14,8 @@ developers.binance.com (USDⓈ-M futures: market streams, market data, "Importan
   quotes and the book. A route acknowledges what belongs to the other, and never sends it.
 * A message of more than 4096 bytes is never answered (github.com/binance/binance-connector-rust/issues/27);
   spot takes five messages a second, pings among them, futures ten.
+* Of rows asked for by their times the limit has counted from the end (binance-spot-api-docs/issues/10): where
+  as many come as were asked for, it is looked whether there are some before.
 * The book is sent whole, of its best 20 levels, ten times a second.
 * A candle is closed once the venue's own time is past its end; there is one of each interval, also of those
   without a trade.
@@ -36,6 +38,7 @@ from mdnb.feeds.intervals import COMMON_INTERVALS
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect
 from mdnb.feeds.rate_limit import RateLimit, RateLimiter
+from mdnb.feeds.rest import readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.two_streams import TwoStreamFeed
@@ -70,7 +73,7 @@ class _Listed(msgspec.Struct, rename="camel"):
 
 
 class _Listing(msgspec.Struct):
-    symbols: list[_Listed]
+    symbols: list[msgspec.Raw]
 
 
 class _Time(msgspec.Struct, rename="camel"):
@@ -93,8 +96,8 @@ class _Aggregate(msgspec.Struct):
     number: Identifier = msgspec.field(name="a")
     price: Price = msgspec.field(name="p")
     size: Size = msgspec.field(name="q")
-    first: Identifier = msgspec.field(name="f")
-    last: Identifier = msgspec.field(name="l")
+    first: int = msgspec.field(name="f")
+    last: int = msgspec.field(name="l")
     made: Epoch = msgspec.field(name="T")
     buyer_waited: bool = msgspec.field(name="m")
 
@@ -136,7 +139,8 @@ class _BinanceMarkets(VenueFeed):
         answer = await self.rest.get(
             f"{asked.path}/exchangeInfo", _Listing, asked.listing, **asked.listing_query
         )
-        return [_symbol(listed) for listed in answer.symbols if listed.status == "TRADING"]
+        listed = readable(answer.symbols, _Listed, f"{self.offers.title}'s list of symbols")
+        return [_symbol(one) for one in listed if one.status == "TRADING"]
 
     async def ask_for(self, symbols: Sequence[VenueSymbol], channels: Sequence[Channel], *, on: bool) -> None:
         """Subscribe to channels of symbols, or unsubscribe."""
@@ -198,17 +202,38 @@ class _BinanceMarkets(VenueFeed):
             return Page(rows, None if is_last else rows[-1].number + 1)
 
         rows = await collect(ask, first_id, key=lambda row: row.number, on_page=self.on_page)
-        return [trade for row in rows if start_ns <= (trade := _trade(row))[0] < end_ns]
+        # Rows of no trade, numbered -1 to -1, stand among the oldest.
+        made = [_trade(row) for row in rows if 0 <= row.first <= row.last]
+        return [row for row in made if start_ns <= row[0] < end_ns]
 
     async def _first_id(self, name: str, start_ms: int, last_ms: int) -> int | None:
         # No more than an hour may be asked for by its times.
         for start in range(start_ms, last_ms + 1, _HOUR_MS):
             end = min(start + _HOUR_MS - 1, last_ms)
-            rows = await self._aggregates(name, startTime=start, endTime=end, limit=1)
+            rows = await self._aggregates(name, startTime=start, endTime=end, limit=_PAGE_ROWS)
             self.on_page()
+            if len(rows) == _PAGE_ROWS:
+                return await self._id_before(name, rows[0].number, start_ms)
             if rows:
                 return rows[0].number
         return None
+
+    async def _id_before(self, name: str, number: int, start_ms: int) -> int:
+        """Return a number that is not above this one's, before which no row is of the start or later."""
+        step = 1
+        while number > 0:
+            before = max(number - step, 0)
+            try:
+                rows = await self._aggregates(name, fromId=before, limit=1)
+            except FeedRefusedError:
+                # Of futures it goes back some days only.
+                break
+            self.on_page()
+            if not rows or rows[0].made < start_ms:
+                return number if step == 1 else before
+            number = min(rows[0].number, before)
+            step = max(2 * step, _PAGE_ROWS)
+        return number
 
     async def _aggregates(self, name: str, **asked: int) -> list[_Aggregate]:
         path, weight = f"{self.interface.path}/aggTrades", self.interface.trades

@@ -22,9 +22,11 @@ import msgspec
 
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError, OptionError
 from mdnb.feeds.base import Channel
+from mdnb.feeds.endpoint import with_path
 from mdnb.feeds.offers import Offers
-from mdnb.feeds.paging import Page, collect
+from mdnb.feeds.paging import Page, collect, rows_of
 from mdnb.feeds.rate_limit import RateLimit
+from mdnb.feeds.rest import readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.feeds.venue import VenueFeed
@@ -50,7 +52,7 @@ _T = TypeVar("_T")
 
 class _Listed(msgspec.Struct, Generic[_T], rename="camel"):
     rows: list[_T] = msgspec.field(default_factory=list, name="list")
-    next_page_cursor: str = ""
+    next_page_cursor: str | None = ""
 
 
 class _Answer(msgspec.Struct, Generic[_T]):
@@ -99,10 +101,10 @@ class _Trade(msgspec.Struct, rename="camel"):
 
 class _Complaint(msgspec.Struct, rename="camel"):
     ret_code: int
-    ret_msg: str = ""
+    ret_msg: str | None = None
 
 
-_complaint = msgspec.json.Decoder(_Complaint).decode
+_complaint = msgspec.json.Decoder(_Complaint, strict=False).decode
 
 
 class BybitFeed(VenueFeed):
@@ -175,28 +177,29 @@ class BybitFeed(VenueFeed):
     ) -> None:
         if market not in _NEWEST_TRADES:
             raise OptionError(f"Bybit's market is 'spot' or 'linear'; got {market!r}")
-        base = (url or self.stream_url).rstrip("/")
-        super().__init__(
-            f"{base}/{market}", rest, depth, backoff=backoff, timeouts=timeouts, wall=wall, liveness=liveness
-        )
+        at = with_path(url or self.stream_url, f"/{market}")
+        super().__init__(at, rest, depth, backoff=backoff, timeouts=timeouts, wall=wall, liveness=liveness)
         self.market: _Market = market
 
     async def list_symbols(self) -> list[VenueSymbol]:
         """Ask for the instruments that are traded now."""
         listed: list[VenueSymbol] = []
         more: dict[str, Any] = {}
+        cursors: set[str] = set()
         while True:
             answer = await self.rest.get(
                 "/v5/market/instruments-info",
-                _Answer[_Instrument],
+                _Answer[msgspec.Raw],
                 category=self.market,
                 limit=_PAGE_SYMBOLS,
                 **more,
             )
-            listed += [_symbol(one) for one in answer.result.rows if one.status == "Trading"]
+            found = readable(answer.result.rows, _Instrument, "Bybit's list of instruments")
+            listed += [_symbol(one) for one in found if one.status == "Trading"]
             cursor = answer.result.next_page_cursor
-            if not cursor or not answer.result.rows or more == {"cursor": cursor}:
+            if not cursor or not answer.result.rows or cursor in cursors:
                 return listed
+            cursors.add(cursor)
             more = {"cursor": cursor}
 
     # -- the stream -------------------------------------------------------------------------------------
@@ -224,7 +227,7 @@ class BybitFeed(VenueFeed):
 
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request; one that names none answers the oldest that waits."""
-        if not reply.id and self._pending:
+        if not reply.id and reply.ok and self._pending:
             reply = msgspec.structs.replace(reply, id=min(self._pending))
         super().on_reply(reply)
 
@@ -273,7 +276,7 @@ class BybitFeed(VenueFeed):
             limit=_NEWEST_TRADES[self.market],
         )
         self.on_page()
-        rows = [_trade(row) for row in reversed(answer.result.rows)]
+        rows = rows_of(_trade, reversed(answer.result.rows))
         return [row for row in rows if start_ns <= row[0] < end_ns]
 
     def complaint(self, status: int, body: bytes) -> FeedError | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import hashlib
 import importlib
 import importlib.util
@@ -101,6 +102,7 @@ class CcxtFeed(Feed):
                 f"the feed 'ccxt:{venue}' needs ccxt, which is not installed: pip install 'mdnb[ccxt]'"
             )
         self.venue = venue
+        self._call_it(venue)
         self.book_levels = depth
         self.lacks = frozenset({"bars"})
         self._patience = liveness
@@ -155,6 +157,7 @@ class CcxtFeed(Feed):
                 raise FeedError(f"ccxt.pro has no venue {self.venue!r}. {suggest(self.venue, pro.exchanges)}")
             self._client = getattr(pro, self.venue)({"newUpdates": True})
             self._client.options["tradesLimit"] = _TRADES_KEPT
+        self._call_it(self._client.name)
         markets = await self._ask(self._client.load_markets())
         missing = {channel for channel in _METHODS if self._method(channel) is None}
         self.lacks |= missing
@@ -164,6 +167,9 @@ class CcxtFeed(Feed):
         mode = self._client.precisionMode
         listed = [_symbol(market, mode) for market in markets.values() if market.get("active") is not False]
         return SymbolList(self.venue, listed)
+
+    def _call_it(self, venue: str) -> None:
+        self.offers = dataclasses.replace(CcxtFeed.offers, title=f"{venue} (ccxt)")
 
     def _method(self, channel: Channel) -> str | None:
         """Return by which of ccxt's methods a channel is had of this venue; None where by none."""

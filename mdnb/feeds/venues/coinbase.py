@@ -26,9 +26,9 @@ import msgspec
 from mdnb.errors import FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel
 from mdnb.feeds.offers import Offers
-from mdnb.feeds.paging import Page, collect
+from mdnb.feeds.paging import Page, collect, rows_of
 from mdnb.feeds.rate_limit import RateLimit
-from mdnb.feeds.rest import message_of
+from mdnb.feeds.rest import message_of, readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.venue import VenueFeed
@@ -60,8 +60,13 @@ class _Trade(msgspec.Struct):
     time: str
 
 
-# When it begins, then low, high, open, close, volume.
-_Candle = tuple[int, Price, Price, Price, Price, Size]
+class _Candle(msgspec.Struct, array_like=True):
+    begins: int
+    low: Price
+    high: Price
+    open: Price
+    close: Price
+    volume: Size
 
 
 class CoinbaseFeed(VenueFeed):
@@ -107,7 +112,7 @@ class CoinbaseFeed(VenueFeed):
 
     async def list_symbols(self) -> list[VenueSymbol]:
         """Ask for the products that are online."""
-        products = await self.rest.get("/products", list[_Product])
+        answer = await self.rest.get("/products", list[msgspec.Raw])
         return [
             VenueSymbol(
                 product.id,
@@ -116,7 +121,7 @@ class CoinbaseFeed(VenueFeed):
                 product.quote_increment,
                 product.base_increment,
             )
-            for product in products
+            for product in readable(answer, _Product, "Coinbase's list of products")
             if product.status == "online"
         ]
 
@@ -147,10 +152,10 @@ class CoinbaseFeed(VenueFeed):
                 end=iso_text(last, 0),
             )
             rows = [
-                (at * _SECOND, o, high, low, close, volume, 0, float("nan"))
-                for at, low, high, o, close, volume in reversed(answer)
+                _bar(row)
+                for row in reversed(answer)
                 # Some of before the start may come, too.
-                if first <= at * _SECOND < end
+                if first <= row.begins * _SECOND < end
             ]
             return Page(rows, last + step if last + step < end else None)
 
@@ -197,12 +202,17 @@ class CoinbaseFeed(VenueFeed):
         """Return the newest trades, oldest first; with ``below`` those that have lower ids."""
         query = {} if below is None else {"after": below}
         answer = await self.rest.get(path, list[_Trade], limit=limit, **query)
-        return [_row(trade) for trade in reversed(answer)]
+        return rows_of(_row, reversed(answer))
 
     def complaint(self, status: int, body: bytes) -> FeedError | None:
         """Return the error that Coinbase puts into words."""
         said = message_of(body) if status >= 400 else None
         return None if said is None else FeedRefusedError(f"Coinbase says {said!r}")
+
+
+def _bar(row: _Candle) -> BarRow:
+    prices = row.open, row.high, row.low, row.close
+    return row.begins * _SECOND, *prices, row.volume, 0, float("nan")
 
 
 def _row(trade: _Trade) -> TradeRow:

@@ -29,6 +29,7 @@ from mdnb.feeds.intervals import COMMON_INTERVALS
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect
 from mdnb.feeds.rate_limit import RateLimit
+from mdnb.feeds.rest import readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.feeds.venue import VenueFeed
@@ -59,7 +60,7 @@ class _Perp(msgspec.Struct, rename="camel"):
 
 
 class _Perps(msgspec.Struct):
-    universe: list[_Perp]
+    universe: list[msgspec.Raw]
 
 
 class _Token(msgspec.Struct, rename="camel"):
@@ -74,8 +75,8 @@ class _Pair(msgspec.Struct):
 
 
 class _Pairs(msgspec.Struct):
-    tokens: list[_Token]
-    universe: list[_Pair]
+    tokens: list[msgspec.Raw]
+    universe: list[msgspec.Raw]
 
 
 class _Candle(msgspec.Struct):
@@ -146,9 +147,12 @@ class HyperliquidFeed(VenueFeed):
         """Ask for the perpetuals that are listed now, and for the spot pairs."""
         perps = await self._ask_info(_Perps, {"type": "meta"})
         pairs = await self._ask_info(_Pairs, {"type": "spotMeta"})
-        tokens = {token.index: token for token in pairs.tokens}
-        listed = [one for perp in perps.universe if not perp.is_delisted for one in _perpetual(perp)]
-        return listed + [_spot(pair, tokens) for pair in pairs.universe if tokens.keys() >= {*pair.tokens}]
+        tokens = {token.index: token for token in readable(pairs.tokens, _Token, "Hyperliquid's tokens")}
+        listed = readable(perps.universe, _Perp, "Hyperliquid's list of perpetuals")
+        spot = readable(pairs.universe, _Pair, "Hyperliquid's list of pairs")
+        return [one for perp in listed if not perp.is_delisted for one in _perpetual(perp)] + [
+            _spot(pair, tokens) for pair in spot if tokens.keys() >= {*pair.tokens}
+        ]
 
     async def _ask_info(self, into: type[Any], body: Mapping[str, Any], bars: int = 0) -> Any:
         return await self.rest.post("/info", into, body, weight=_WEIGHT + math.ceil(bars / _BARS_A_WEIGHT))
@@ -181,6 +185,10 @@ class HyperliquidFeed(VenueFeed):
         numbers = [
             number for method in methods for number in self._waiting.pop(_asked(method, subscription), ())
         ]
+        if not numbers and subscription.get("type"):
+            # Of a subscription that nobody waits for: no answer to those who wait for others.
+            self.on_stray_reply(reply)
+            return
         for number in numbers or [reply.id]:
             super().on_reply(Reply(number, reply.ok, reply.error, said))
 

@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import functools
 import json
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.base import Channel
+from mdnb.feeds.book_sums import kraken_sum
 from mdnb.feeds.offers import Offers
-from mdnb.feeds.paging import Page, collect
+from mdnb.feeds.paging import Page, collect, rows_of
 from mdnb.feeds.rate_limit import RateLimit
+from mdnb.feeds.rest import readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.venue import VenueFeed
-from mdnb.rows import BarRow, Levels, TradeRow
+from mdnb.rows import BarRow, BookSum, TradeRow
 from mdnb.venue_fields import Identifier, Price, Size, decimal_ns
 
 __all__ = ["KrakenFeed"]
@@ -46,18 +47,36 @@ class _Pair(msgspec.Struct):
 
 
 class _Pairs(msgspec.Struct):
-    result: dict[str, _Pair] = {}
+    result: dict[str, msgspec.Raw]
 
 
-_Trade = tuple[Price, Size, msgspec.Raw, Literal["b", "s"], str, str, Identifier]
-_Candle = tuple[int, Price, Price, Price, Price, Price, Size, Identifier]
+class _Trade(msgspec.Struct, array_like=True):
+    price: Price
+    size: Size
+    made: msgspec.Raw
+    side: Literal["b", "s"]
+    kind: str
+    misc: str
+    number: Identifier
+
+
+class _Candle(msgspec.Struct, array_like=True):
+    begins: int
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    vwap: Price
+    volume: Size
+    trades: Identifier
 
 
 _Row = TypeVar("_Row", _Trade, _Candle)
+_Held = TypeVar("_Held")
 
 
 class _Answer(msgspec.Struct):
-    result: dict[str, msgspec.Raw] = {}
+    result: dict[str, msgspec.Raw]
 
 
 class KrakenFeed(VenueFeed):
@@ -110,7 +129,8 @@ class KrakenFeed(VenueFeed):
     async def list_symbols(self) -> list[VenueSymbol]:
         """Ask for the asset pairs that are traded now."""
         answer = await self.rest.get("/0/public/AssetPairs", _Pairs)
-        traded = [pair for pair in answer.result.values() if pair.wsname and pair.status == "online"]
+        listed = readable(answer.result.values(), _Pair, "Kraken's list of pairs")
+        traded = [pair for pair in listed if "/" in pair.wsname and pair.status == "online"]
         symbols = [_symbol(pair) for pair in traded]
         self._digits = {
             symbol.name: (pair.pair_decimals, pair.lot_decimals)
@@ -119,14 +139,15 @@ class KrakenFeed(VenueFeed):
         return symbols
 
     async def ask_for(self, symbols: Sequence[VenueSymbol], channels: Sequence[Channel], *, on: bool) -> None:
-        """Subscribe to channels of symbols, or unsubscribe: one message a channel."""
+        """Subscribe to channels of symbols, or unsubscribe: one message a channel, an answer a symbol."""
         names = [symbol.name for symbol in symbols]
+        op = "subscribe" if on else "unsubscribe"
         for channel in channels:
-            await self.request("subscribe" if on else "unsubscribe", **self._params(channel), symbol=names)
+            await self.request(op, answers=len(names), **self._params(channel), symbol=names)
 
-    def book_checksum(self, symbol: str) -> Callable[[Levels, Levels], int] | None:
-        """Return Kraken's sum of the ten best levels a side (docs.kraken.com, book checksum of v2)."""
-        return functools.partial(_checksum, self._digits[self.listed(symbol).name])
+    def book_checksum(self, symbol: str) -> BookSum:
+        """Return Kraken's sum of the ten best levels a side."""
+        return functools.partial(kraken_sum, self._digits[self.listed(symbol).name])
 
     def _params(self, channel: Channel) -> dict[str, Any]:
         # What was traded before is asked of the history, by id.
@@ -152,13 +173,10 @@ class KrakenFeed(VenueFeed):
             since=max(start_ns // _SECOND - 1, 0),
         )
         self.on_page()
-        committed = int(bytes(answer.result.pop("last", b"0")))
+        last = answer.result.pop("last", None)
         rows = _rows(answer, list[_Candle])
-        return [
-            (at * _SECOND, o, h, low, c, volume, count, float("nan"))
-            for at, o, h, low, c, _vwap, volume, count in rows
-            if at <= committed
-        ]
+        committed = max((row.begins for row in rows[:-1]), default=0) if last is None else _read(last, int)
+        return [_bar(row) for row in rows if row.begins <= committed]
 
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
         """Return the trades of ``[start_ns, end_ns)``, oldest first."""
@@ -169,7 +187,7 @@ class KrakenFeed(VenueFeed):
                 "/0/public/Trades", _Answer, pair=pair, since=since, count=_PAGE_ROWS
             )
             answer.result.pop("last", None)
-            rows = [_trade(row) for row in _rows(answer, list[_Trade])]
+            rows = rows_of(_trade, _rows(answer, list[_Trade]))
             is_last = len(rows) < _PAGE_ROWS or rows[-1][0] >= end_ns
             # The next page begins with the trades of this one's last instant, which may go on there.
             return Page(rows, None if is_last else rows[-1][0] - 1)
@@ -179,20 +197,31 @@ class KrakenFeed(VenueFeed):
 
     def complaint(self, status: int, body: bytes) -> FeedError | None:
         """Return the error that Kraken names, which it does with status 200."""
-        if not body.startswith(b'{"error":["'):
+        if body.startswith(b'{"error":[],'):
             return None
-        said = ", ".join(msgspec.json.decode(body, type=_Complaint).error)
+        try:
+            errors = msgspec.json.decode(body, type=_Complaint).error
+        except ValueError:
+            # A page of whatever stands before Kraken.
+            return None
+        # What begins with a W is a warning.
+        said = ", ".join(error for error in errors if not error.startswith("W"))
+        if not said:
+            return None
         kind = FeedBusyError if said.startswith(_BUSY) else FeedRefusedError
         return kind(f"Kraken says {said}")
 
 
 class _Complaint(msgspec.Struct):
-    error: list[str]
+    error: list[str] = []
 
 
 def _rows(answer: _Answer, into: type[list[_Row]]) -> list[_Row]:
     """Return what stands beside ``last``, under whatever name the pair has there."""
-    held = next(iter(answer.result.values()), b"[]")
+    return _read(next(iter(answer.result.values()), b"[]"), into)
+
+
+def _read(held: bytes | msgspec.Raw, into: type[_Held]) -> _Held:
     try:
         return msgspec.json.decode(held, type=into, strict=False)
     except msgspec.ValidationError as error:
@@ -200,18 +229,13 @@ def _rows(answer: _Answer, into: type[list[_Row]]) -> list[_Row]:
 
 
 def _trade(row: _Trade) -> TradeRow:
-    return decimal_ns(str(row[2], "ascii")), row[0], row[1], 1, 1 if row[3] == "b" else -1, row[6]
+    made = decimal_ns(str(row.made, "ascii").strip('"'))
+    return made, row.price, row.size, 1, 1 if row.side == "b" else -1, row.number
 
 
-def _checksum(digits: tuple[int, int], bids: Levels, asks: Levels) -> int:
-    """Return the CRC-32 of prices and sizes, asks first, without points and leading zeros."""
-    text = "".join(
-        f"{value:.{places}f}".replace(".", "").lstrip("0")
-        for side in (asks, bids)
-        for level in side[:10]
-        for value, places in zip(level, digits, strict=True)
-    )
-    return zlib.crc32(text.encode())
+def _bar(row: _Candle) -> BarRow:
+    prices = row.open, row.high, row.low, row.close
+    return row.begins * _SECOND, *prices, row.volume, row.trades, float("nan")
 
 
 def _symbol(pair: _Pair) -> VenueSymbol:

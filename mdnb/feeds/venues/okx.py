@@ -30,6 +30,7 @@ from mdnb.feeds.connection import WebSocketFeed
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect
 from mdnb.feeds.rate_limit import RateLimit
+from mdnb.feeds.rest import readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Liveness
 from mdnb.feeds.two_streams import TwoStreamFeed
@@ -87,8 +88,8 @@ class _Trade(msgspec.Struct, rename="camel"):
 
 
 class _Complaint(msgspec.Struct):
-    code: str
-    msg: str = ""
+    code: str | int
+    msg: str | None = None
 
 
 _complaint = msgspec.json.Decoder(_Complaint).decode
@@ -158,8 +159,10 @@ class OkxFeed(TwoStreamFeed):
         """Ask for the spot markets and the swaps that are traded now."""
         listed: list[VenueSymbol] = []
         for kind in ("SPOT", "SWAP"):
-            answer = await self.rest.get("/api/v5/public/instruments", _Answer[_Instrument], instType=kind)
-            listed += [_symbol(one) for one in answer.data if one.state == "live"]
+            answer = await self.rest.get("/api/v5/public/instruments", _Answer[msgspec.Raw], instType=kind)
+            # One that is announced only has no sizes yet: they are written as "".
+            found = readable(answer.data, _Instrument, "OKX's list of instruments")
+            listed += [_symbol(one) for one in found if one.state == "live"]
         return listed
 
     # -- the streams ------------------------------------------------------------------------------------
@@ -240,10 +243,11 @@ class OkxFeed(TwoStreamFeed):
         except ValueError:
             # A page of a proxy: its status says enough.
             return None
-        if said.code == "0":
+        code = str(said.code)
+        if code == "0":
             return None
-        words = f"OKX says {said.msg or 'no'} ({said.code})"
-        if said.code in _BUSY:
+        words = f"OKX says {said.msg or 'no'} ({code})"
+        if code in _BUSY:
             return FeedBusyError(words, self.rate_limit.seconds)
         return FeedRefusedError(words)
 

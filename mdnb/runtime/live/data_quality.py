@@ -117,6 +117,24 @@ class Quality:
         The finding on the feed's frames that were not understood, which is about the last of them.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_checks",
+        "_instrument",
+        "_now_ns",
+        "_quotes",
+        "_tz",
+        "alerts",
+        "bars_bad",
+        "bars_validated",
+        "detected",
+        "errors",
+        "malformed",
+        "rules",
+        "symbol",
+        "troubles",
+    )
+
     def __init__(
         self,
         symbol: str,

@@ -57,6 +57,21 @@ class EdgeTrades:
     [2, 7, 7]
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_afterwards",
+        "_among_ids",
+        "_instant",
+        "_left",
+        "_newest",
+        "_outages",
+        "_put",
+        "_put_late_ns",
+        "_put_until",
+        "_until",
+        "began_ns",
+    )
+
     def __init__(self, afterwards: int = _AFTERWARDS, *, among_ids: bool = False) -> None:
         self._afterwards = afterwards
         self._among_ids = among_ids

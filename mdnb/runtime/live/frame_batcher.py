@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from mdnb.clock import Clock, EventClock, MarketClock
-from mdnb.rows import Batch, Decoder
+from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow, TradeChange
 from mdnb.runtime.live.accounting import ConnectionCounts
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
@@ -21,6 +22,8 @@ __all__ = ["FrameBatcher"]
 
 _MAX_FRAMES = 5000
 _ODD_FRAMES = 3
+_NO_CHANGES: Mapping[str, Sequence[TradeChange]] = {}
+_INF = float("inf")
 
 
 class FrameBatcher:
@@ -81,6 +84,11 @@ class FrameBatcher:
             if loop is None:
                 loop = self._loop = asyncio.get_running_loop()
             loop.call_soon(self.flush)
+
+    def newest_ns(self) -> int:
+        """Return the newest time of all symbols: UTC epoch nanoseconds, 0 before any is noted."""
+        times = (pipeline.engine.cascade.closing.now_ns for pipeline in self._pipelines.values())
+        return max(times, default=0)
 
     def hold(self) -> None:
         """Buffer market data until `release`, while history is being loaded."""
@@ -214,33 +222,38 @@ class FrameBatcher:
         if isinstance(clock, EventClock) and newest:
             clock.advance(newest)
         pipelines = self._pipelines
-        bars: dict[
-            str,
-            list[tuple[str, list[tuple[tuple[int, float, float, float, float, float, int, float], bool]]]],
-        ] = {}
+        bars: dict[str, list[tuple[str, list[tuple[BarRow, bool]]]]] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
-        beside_trades = batch.quotes or batch.depth or bars or batch.rare
-        symbols = (
-            {**batch.trades, **batch.quotes, **batch.depth, **bars, **batch.changes}
-            if beside_trades
-            else batch.trades
-        )
-        for symbol in symbols:
+        traded, quoted, depth = batch.trades, batch.quotes, batch.depth
+        changes = _NO_CHANGES if batch.rare is None else batch.changes
+        # Of whom good data came, and of when the first of it is.
+        good: list[str] = []
+        good_ns = 0
+        # How late it all came, by how late an instant of it did: a clock is dear to ask for each symbol.
+        told_ns, at = newest, time.monotonic()
+        lag_ms, ms_per_ns = clock.lag_ms(told_ns), clock.wall_seconds(1_000_000_000) / 1e6
+        ms_per_ns = ms_per_ns if ms_per_ns < _INF else 0.0
+        beside_trades = quoted or depth or bars or changes
+        quotes: Sequence[QuoteRow] = ()
+        updates: Sequence[DepthUpdate] = ()
+        own: Sequence[tuple[str, list[tuple[BarRow, bool]]]] = ()
+        for symbol in {**traded, **quoted, **depth, **bars, **changes} if beside_trades else traded:
             pipeline = pipelines.get(symbol)
             if pipeline is None:
                 self.unknown_symbol += 1
                 self.last_unknown = symbol
                 self._leave_out(symbol, batch)
                 continue
-            trades = batch.trades.get(symbol, ())
-            refusals, quotes = pipeline.refusals, batch.quotes.get(symbol, ())
+            trades = traded.get(symbol, ())
+            if beside_trades:
+                quotes, updates, own = quoted.get(symbol, ()), depth.get(symbol, ()), bars.get(symbol, ())
+            refusals = pipeline.refusals
             accepted, refused, received = refusals.accepted, refusals.refused, pipeline.ledger.received
-            own = bars.get(symbol, ())
             try:
-                pipeline.take(trades, quotes, batch.depth.get(symbol, ()), own)
-                if batch.rare is not None:
-                    take_changes(pipeline, batch.changes.get(symbol, ()))
+                pipeline.take(trades, quotes, updates, own)
+                if changes:
+                    take_changes(pipeline, changes.get(symbol, ()))
             except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
                 self._on_failure(pipeline, error)
                 self.attempt(pipeline, functools.partial(pipeline.lose_batch, received, trades, quotes, own))
@@ -248,8 +261,10 @@ class FrameBatcher:
             newest = trades[-1][0] if trades else quotes[-1][0] if quotes else 0
             # A time that is no number is none.
             if newest > 0:
-                lag = clock.lag_ms(newest)
-                pipeline.note_lag(lag)
+                pipeline.note_lag(lag_ms + (told_ns - newest) * ms_per_ns, at)
                 is_good = refusals.accepted > accepted or refusals.refused == refused
                 if is_good or (trades and quotes):
-                    self._health.data(lag if timed else None, symbol)
+                    good_ns = good_ns if good else newest
+                    good.append(symbol)
+        if good:
+            self._health.data(clock.lag_ms(good_ns) if timed else None, *good)

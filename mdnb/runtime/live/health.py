@@ -115,12 +115,13 @@ class Health:
         since, last = self._refused[symbol]
         return now - last <= max(self.stale_seconds, last - since)
 
-    def data(self, lag_ms: float | None, symbol: str = "") -> None:
-        """Record that good data arrived, and its latency in wall-clock milliseconds where known."""
+    def data(self, lag_ms: float | None, *symbols: str) -> None:
+        """Record that good data of symbols arrived, and its latency in wall-clock milliseconds if known."""
         now = self._now()
-        self._last_data[symbol] = now
+        self._last_data.update(dict.fromkeys(symbols, now))
         if self._refused:
-            self._refused.pop(symbol, None)
+            for symbol in symbols:
+                self._refused.pop(symbol, None)
         # A hundred samples a second are enough.
         if lag_ms is not None and now >= self._next_sample:
             self._next_sample = now + 0.01

@@ -92,6 +92,59 @@ class Pipeline:
         the symbol's lock is held.
     """
 
+    # So many attributes would be a dictionary of 1.6 KB, which of a thousand symbols no cache can hold.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_bar_name",
+        "_bars_from",
+        "_bars_until",
+        "_edge",
+        "_is_new_contract",
+        "_lag_at",
+        "_lag_ms",
+        "_trades_from",
+        "_trades_until",
+        "_windowed",
+        "alerts",
+        "arrival_ns",
+        "bars_closed",
+        "batch_size",
+        "book_order",
+        "bus",
+        "clock",
+        "duplicates",
+        "edges",
+        "engine",
+        "failures",
+        "gaps",
+        "held",
+        "history_missing",
+        "import_findings",
+        "largest_batch",
+        "late_amended",
+        "ledger",
+        "live_since_ns",
+        "not_rebuilt",
+        "on_broken_book",
+        "on_edge",
+        "on_own_bars",
+        "on_unsure_bar",
+        "outage_ns",
+        "outlier_gate",
+        "own_bar",
+        "own_bars",
+        "publisher",
+        "put_back",
+        "quality",
+        "quote_price",
+        "refusals",
+        "refused_trades",
+        "rules",
+        "subscribed",
+        "told_by_bars_until",
+    )
+
     def __init__(
         self,
         engine: SymbolState,
@@ -214,7 +267,8 @@ class Pipeline:
             return False
         cascade, rules, config = engine.cascade, self.rules, engine.config
         with engine.lock:
-            if engine.activity or engine.alerts.prices or not config.data_validation or cascade.has_marks:
+            wants_each = engine.has_activity or engine.alerts.prices or cascade.has_marks
+            if wants_each or not config.data_validation:
                 return False
             now = self.arrival_ns if engine.recorded else self.clock.now_ns()
             newest, edge, number = cascade.newest_ns, cascade.root.edge, duplicates.highest
@@ -625,7 +679,10 @@ class Pipeline:
         verdict = order.judge(update)
         if verdict == "apply":
             engine.apply_depth(update)
-            if update.checksum < 0 or not order.has_checksum:
+            if update.snapshot and engine.recorded:
+                # Of a recording nothing can be asked for anew: what mends its book is in it.
+                self.quality.trouble_over("book")
+            if not order.can_check(update):
                 return True
             if order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
                 return True
@@ -638,7 +695,10 @@ class Pipeline:
         return False
 
     def _tell_broken_book(self, reason: str) -> None:
-        self.quality.trouble("book", f"it is asked for anew: {reason}", self.clock.now_ns())
+        told = f"it is asked for anew: {reason}"
+        if self.engine.recorded:
+            told = f"the recording lacks some of it, and no change counts until a whole book comes: {reason}"
+        self.quality.trouble("book", told, self.clock.now_ns())
         if self.on_broken_book is not None:
             self.on_broken_book(self.engine.symbol)
 
@@ -736,15 +796,15 @@ class Pipeline:
         wall_ms = self.engine.config.grace_ms
         if time.monotonic() - self._lag_at < _LAG_SECONDS:
             # Of a backlog the trades are on their way still: closed now, their bar would be amended by each.
-            wall_ms += self._lag_ms
+            wall_ms += max(0.0, self._lag_ms)
         return self._market_ns(wall_ms / 1e3)
 
     def _market_ns(self, wall_seconds: float) -> int:
         return int(wall_seconds * 1e9 / max(self.clock.wall_seconds(1_000_000_000), 1e-9))
 
-    def note_lag(self, lag_ms: float) -> None:
-        """Record the newest data's latency, in wall-clock milliseconds."""
-        self._lag_ms, self._lag_at = max(0.0, lag_ms), time.monotonic()
+    def note_lag(self, lag_ms: float, at: float | None = None) -> None:
+        """Record the newest data's latency, in wall-clock milliseconds, and when it came; now by default."""
+        self._lag_ms, self._lag_at = lag_ms, time.monotonic() if at is None else at
 
     def next_closing(self, until_ns: int) -> int | None:
         """Return when a recording's next bars close by themselves; None where none do until an instant.

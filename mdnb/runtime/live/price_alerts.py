@@ -147,6 +147,21 @@ class PriceAlerts:
         Rises with each change.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_decimals",
+        "_done",
+        "_lock",
+        "_on_change",
+        "_open",
+        "prices",
+        "symbol",
+        "tz",
+        "version",
+        "watch",
+    )
+
     def __init__(
         self,
         symbol: str,

@@ -6,6 +6,7 @@ happens to a batch, and in which order, is in `mdnb.runtime.live.pipeline`.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 from collections.abc import Callable, Hashable, Sequence
@@ -29,6 +30,7 @@ from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.closed_bar import ClosedBar
 from mdnb.runtime.live.contracts import Contracts
 from mdnb.runtime.live.countdown import seconds_left
+from mdnb.runtime.live.older_bars import OlderBars
 from mdnb.runtime.live.price_alerts import PriceAlerts
 from mdnb.runtime.live.price_decimals import InstrumentDecimals
 from mdnb.runtime.live.records import bar_of, order_book_of, tick_of
@@ -87,6 +89,46 @@ class SymbolState:
         How many levels a side of the order book are kept; None for all.
     """
 
+    # So many attributes would be a dictionary of 1.6 KB, which of a thousand symbols no cache can hold.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_clock",
+        "_decimals",
+        "_instrument",
+        "_listeners",
+        "_state",
+        "activity",
+        "alerts",
+        "amended",
+        "bars_wait",
+        "cascade",
+        "closed",
+        "config",
+        "contracts",
+        "depth",
+        "has_activity",
+        "how_to_add",
+        "last_quote",
+        "last_trade",
+        "lock",
+        "made_of",
+        "on_due",
+        "on_wanted",
+        "open_overflow",
+        "overflow",
+        "quotes",
+        "reader",
+        "recorded",
+        "sessions",
+        "source",
+        "symbol",
+        "ticks",
+        "tz",
+        "updates",
+        "venue",
+    )
+
     def __init__(
         self,
         instrument: Instrument,
@@ -136,6 +178,7 @@ class SymbolState:
         self._clock: Callable[[], Clock] | None = None
         parsed = [Timeframe.parse(name) for name in timeframes]
         self.activity: dict[str, ActivityBars] = {}
+        self.has_activity = False
         self.cascade = Cascade(
             [timeframe for timeframe in parsed if not timeframe.is_activity],
             sessions,
@@ -222,6 +265,7 @@ class SymbolState:
             timeframe, self._make_log(timeframe.name), self._on_activity_closed, self.cascade.closing
         )
         self.activity[timeframe.name] = made
+        self.has_activity = True
         return made
 
     def timeframes(self) -> list[str]:
@@ -272,8 +316,19 @@ class SymbolState:
         return True
 
     def add_timeframe(self, timeframe: object) -> str:
-        """Add a timeframe, its past bars built from the bars or trades held; return its canonical name."""
+        """Add a timeframe, its past bars built from the bars or trades held; return its canonical name.
+
+        Bars that have left memory are read from disk: call it on a worker thread.
+
+        Raises
+        ------
+        TimeframeError
+            When it is not understood, or what is held cannot be made into it.
+        DataImportError
+            When the disk does not give the bars; nothing was added.
+        """
         parsed = Timeframe.parse(timeframe)
+        older = self._older_bars(parsed)
         with self.lock:
             if self.has_timeframe(parsed):
                 return parsed.name
@@ -287,7 +342,11 @@ class SymbolState:
                 bars.push_rows(self.in_full(self._held_rows()[0]))
                 bars.on_closed, bars.closing = listener, closing
             else:
-                self.cascade.add(parsed, self._held_rows)
+                try:
+                    self.cascade.add(parsed, self._held_rows, functools.partial(self._begin_older, older))
+                except BaseException:
+                    self._leave_overflow()
+                    raise
             self.reader.note_known([name for name in self.all_names() if name not in before], now_ns)
             self.updates += 1
         if self.on_due is not None:
@@ -295,18 +354,50 @@ class SymbolState:
         self.notify()
         return parsed.name
 
+    def _older_bars(self, timeframe: Timeframe) -> OlderBars | None:
+        """Return what a timeframe that is to be added has of bars that have left memory; hold no lock."""
+        with self.lock:
+            if timeframe.is_activity or self.has_timeframe(timeframe):
+                return None
+            finer = self.cascade.feeder(timeframe)
+            overflow = None if finer is None else self.overflow.get(finer.name)
+            if finer is None or overflow is None:
+                return None
+            made = OlderBars(finer, overflow, Grid(timeframe, self.sessions), fill=self.cascade.fills)
+            log = self.log(finer.name)
+            # In this order: asked how many it holds, a store drives out those beyond its limit.
+            first_ns = log.first_start_ns() if len(log) else None
+        made.read(first_ns)
+        return made
+
+    def _begin_older(self, older: OlderBars | None, node: Node) -> None:
+        """Put what has left memory into a timeframe that is being added; hold the lock."""
+        finer = node.parent
+        overflow = None if finer is None else self.overflow.get(finer.name)
+        if finer is None or overflow is None:
+            return
+        if older is None or not older.is_of(finer, overflow):
+            # Another thread has added or removed something since it was read.
+            older = OlderBars(finer, overflow, node.grid, fill=self.cascade.fills)
+        older.put_into(node)
+
+    def _leave_overflow(self) -> None:
+        """Let go of the folders of timeframes that are there no more; hold the lock."""
+        # One that feeds others goes on unseen, and its bars still leave memory.
+        for other in self.overflow.keys() - set(self.all_names()):
+            self.overflow.pop(other).segments.close()
+
     def remove_timeframe(self, timeframe: object) -> str:
         """Stop keeping a timeframe; return its canonical name."""
         with self.lock:
             name = self.canonical(timeframe)
             if name in self.activity:
                 del self.activity[name]
+                self.has_activity = bool(self.activity)
             else:
                 self.cascade.remove(name)
             self.reader.forget()
-            # One that feeds others goes on unseen, and its bars still leave memory.
-            for other in self.overflow.keys() - set(self.all_names()):
-                self.overflow.pop(other).segments.close()
+            self._leave_overflow()
             self.updates += 1
         self.notify()
         return name

@@ -493,6 +493,8 @@ class SymbolRepair:
         newest_id = max((row[5] for row in rows), default=-1)
         newest_ns = max((row[0] for row in rows), default=-1)
         rows = [row for row in rows if row[5] <= max(highest, last)]
+        for hole in self._holes_of_others(wanted):
+            rows = [row for row in rows if not hole.low_id < row[5] < hole.high_id]
         nameless = seen.nameless or any(row[5] < 0 for row in rows)
         put_back(self._pipeline, rows, ahead=not nameless)
         for stretch in wanted:
@@ -512,6 +514,22 @@ class SymbolRepair:
             back = stretch.back_ns
             covers = newest_id >= stretch.high_id if stretch.ends else back is not None and newest_ns >= back
             stretch.note((lacking, stretch.put), covers=covers)
+
+    def _holes_of_others(self, wanted: Sequence[Stretch]) -> list[Hole]:
+        """Return what is missing elsewhere, and may yet come late or has a question of its own.
+
+        Put back with the stretches asked for, nobody would be told that it was missed.
+        """
+        asked = set(map(id, wanted))
+        others = [one for one in self.stretches if id(one) not in asked and one.ends and self._can_ask(one)]
+        if not others:
+            return []
+        ours = {hole for one in wanted for hole in self._holes_of(one)}
+        return [hole for one in others for hole in self._holes_of(one) if hole not in ours]
+
+    def _holes_of(self, stretch: Stretch) -> Sequence[Hole]:
+        high_id = stretch.high_id if stretch.ends else max(self._seen.highest, stretch.high_id)
+        return self._seen.holes_between(stretch.low_id, high_id)
 
     def _believed(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
         """Leave out trades whose ids are far from all others: whether they came nobody can tell."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 import zoneinfo
 from collections.abc import Sequence
@@ -54,7 +55,10 @@ def time_labels(
         for i in days[::step]:
             ticks[i] = _date(stamps[i], stamps[i].year != stamps[0].year)
         return [first + i for i in ticks], list(ticks.values())
-    for i in days:
+    gap = max(1, count // (2 * wanted))
+    for i, following in itertools.zip_longest(days, days[1:]):
+        if following is not None and following - i < gap:
+            continue  # no room for the label of a day of a few bars, as a Sunday evening's
         text = _date(stamps[i], long=False)
         ticks[i] = f"<b>{text}</b>" if bold else text
     for step in _STEPS_MINUTES:
@@ -63,9 +67,8 @@ def time_labels(
         ]
         if len(marks) + len(days) <= wanted:
             break
-    gap = max(1, count // (2 * wanted))
     for i in marks:
-        if all(abs(i - other) >= gap for other in ticks):
+        if all(abs(i - other) >= gap for other in (*ticks, *days)):
             ticks[i] = stamps[i].strftime("%H:%M")
     if not ticks:
         step = max(1, count // wanted)

@@ -357,8 +357,48 @@ def test_trades_are_found_after_quiet_hours_and_paged_by_id_over_equal_times(
                 for row in tape
                 if row["T"] < end
             ]
-            assert len(rest.requests) == 1 + 4 + 3
+            # Four hours, what was before the first row, which nothing was, and three pages.
+            assert len(rest.requests) == 1 + 4 + 2 + 3
             assert await feed.history_trades(symbol, FIRST_MS * MS, (FIRST_MS + 1_000) * MS) == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("counts_from", ["start", "end"])
+@pytest.mark.parametrize("trades", [999, 1_000, 1_001, 7_500])
+def test_no_trade_is_missed_wherever_the_limit_of_an_answer_counts_from(
+    counts_from: str, trades: int
+) -> None:
+    """As github.com/binance/binance-spot-api-docs/issues/10 has seen it, of times it counts from the end."""
+    earlier = [aggregate(n, FIRST_MS - 5_000 + n) for n in range(3_000)]
+    tape = earlier + [aggregate(3_000 + n, FIRST_MS + n) for n in range(trades)]
+
+    def answer(page: str, query: dict[str, str]) -> object:
+        limit = int(query["limit"])
+        if "fromId" in query:
+            return [row for row in tape if row["a"] >= int(query["fromId"])][:limit]
+        held = [row for row in tape if int(query["startTime"]) <= row["T"] <= int(query["endTime"])]
+        return held[:limit] if counts_from == "start" else held[-limit:]
+
+    async def main() -> None:
+        async with asked(BinanceFeed, BinanceDialect.listing, answer) as (feed, _):
+            symbol = next(iter(feed.names.values()))
+            rows = await feed.history_trades(symbol, FIRST_MS * MS, (FIRST_MS + 10_000) * MS)
+            assert rows is not None
+            assert [row[5] for row in rows] == list(range(3_000, 3_000 + trades))
+
+    run(main())
+
+
+def test_rows_of_no_trade_are_left_out() -> None:
+    none = aggregate(6, FIRST_MS + 1) | {"p": "0", "q": "0", "f": -1, "l": -1}
+    tape = [aggregate(5, FIRST_MS), none, aggregate(7, FIRST_MS + 2)]
+
+    async def main() -> None:
+        async with asked(BinanceFeed, BinanceDialect.listing, lambda *_: tape) as (feed, _):
+            rows = await feed.history_trades("BTC/USDT", FIRST_MS * MS, (FIRST_MS + 10) * MS)
+            assert rows is not None
+            assert [row[5] for row in rows] == [5, 7]
 
     run(main())
 

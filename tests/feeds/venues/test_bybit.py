@@ -291,3 +291,14 @@ def test_a_refusal_without_a_number_is_that_of_what_was_asked_and_costs_nobody_e
             assert topics == [[f"publicTrade.{base}USDT"] for base in BASES[:3]]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"retCode":"10001","retMsg":"no such instrument","result":{}}',
+        b'{"result":{},"retMsg":null,"retCode":10001}',
+    ],
+)
+def test_an_error_is_one_however_its_number_is_written_and_wherever_it_stands(body: bytes) -> None:
+    assert isinstance(BybitFeed().complaint(200, body), FeedRefusedError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -21,9 +20,8 @@ from tests.venues import faults
 from tests.venues.bars import bars_of
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.kraken_venue import KrakenDialect
-from tests.venues.rest_server import HttpRequest
 from tests.venues.stage import Stage
-from tests.venues.stand_in import StandIn, tape_of, written
+from tests.venues.stand_in import StandIn, tape_of
 
 BEFORE = 600
 TAPE: list[TradeRow] = tape_of(BEFORE, 300)
@@ -52,34 +50,15 @@ def test_ids_that_are_whole_numbers_stay_and_others_become_some() -> None:
 
 
 class KrakenForCcxt(KrakenDialect):
-    """Kraken as ccxt asks it: with names and questions of its own."""
+    """Kraken with a quote and a book."""
 
-    def asked(self, request: HttpRequest) -> Question | bytes | None:
-        if request.path == "/0/public/Assets":
-            return written({"error": [], "result": {}})
-        if request.path == "/0/public/AssetPairs":
-            return written({"error": [], "result": _PAIRS})
-        query = {"count": "1000", "since": "0", **request.query, "pair": "XBTUSD"}
-        return super().asked(dataclasses.replace(request, query=query))
-
-    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | None:
+    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | tuple[str, ...] | None:
         assert '"symbol":["BTC/USD"]' in text or '"ping"' in text
         if '"subscribe"' in text and '"ticker"' in text:
             return json.dumps({"channel": "ticker", "type": "snapshot", "data": [_TICKER]})
         if '"subscribe"' in text and '"book"' in text:
             return json.dumps({"channel": "book", "type": "snapshot", "data": [_BOOK]})
-        return super().hear(text) if '"symbol"' in text else '{"method":"pong"}'
-
-
-def _pair(base: str, name: str) -> dict[str, Any]:
-    known = {
-        "altname": name.replace("/", ""),
-        "wsname": name,
-        "base": base,
-        "quote": "ZUSD",
-        "status": "online",
-    }
-    return known | {"pair_decimals": 2, "lot_decimals": 8}
+        return super().hear(text)
 
 
 _AT = "2026-03-02T14:50:00.123456Z"
@@ -98,7 +77,6 @@ _BOOK = {
     "checksum": 0,
     "timestamp": _AT,
 }
-_PAIRS = {"XXBTZUSD": _pair("XXBT", "XBT/USD"), "XETHZUSD": _pair("XETH", "ETH/USD")}
 
 
 @pytest.fixture
@@ -127,6 +105,7 @@ def staged() -> Iterator[Callable[..., Stage]]:
 def test_history_and_live_join_without_a_lost_or_doubled_trade(staged: Callable[..., Stage]) -> None:
     stage = staged(initial_days=1)
     assert stage.feed.instrument("BTC/USD").tick_size == 0.01
+    assert stage.market.data.engine.venue == "Kraken (ccxt)"
     stage.play()
     stage.check_candles()
     assert stage.market.accounting().balanced

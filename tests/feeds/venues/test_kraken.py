@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 import mdnb
-from mdnb.feeds.venues.kraken import KrakenFeed, _checksum
+from mdnb.feeds.book_sums import kraken_sum
+from mdnb.feeds.venues.kraken import KrakenFeed
 from mdnb.runtime.process.bridge import call
+from tests.feeds.venue_ends import Page, asking, followed
+from tests.venues.faulty_server import Subscribe
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.recordings import received, recording
+from tests.venues.rest_server import HttpAnswer, HttpRequest
 from tests.venues.stage import Stage
 from tests.venues.stand_in import StandIn, tape_of
 
@@ -59,7 +63,7 @@ def test_the_checksum_is_that_of_real_books() -> None:
         )
         price, size = (len(text.partition(".")[2]) for text in asks[0])
         numbers = ([(float(one), float(other)) for one, other in side] for side in (bids, asks))
-        assert _checksum((price, size), *numbers) == told
+        assert kraken_sum((price, size), *numbers) == told
         checked += 1
     assert checked > 300
 
@@ -101,7 +105,7 @@ class BookDialect(KrakenDialect):
         if not self.books:
             return super().heartbeat(now_ns)
         bids, asks = [[100.0, 1.5]], [[100.25, 2.0]]
-        right = _checksum((2, 8), [(100.0, 1.5)], [(100.25, 2.0)])
+        right = kraken_sum((2, 8), [(100.0, 1.5)], [(100.25, 2.0)])
         told = right if self.books > 1 else right + 1
         data = {
             "symbol": "BTC/USD",
@@ -165,6 +169,9 @@ def test_its_older_names_are_understood(symbol: str) -> None:
         (b'{"error":["EAPI:Rate limit exceeded"]}', mdnb.FeedBusyError),
         (b'{"error":["EService:Unavailable"]}', mdnb.FeedBusyError),
         (b'{"error":["EQuery:Unknown asset pair"]}', mdnb.FeedRefusedError),
+        (b'{"error": [ "EQuery:Unknown asset pair" ] }', mdnb.FeedRefusedError),
+        (b'{"result":{},"error":["WGeneral:Old","EService:Busy"]}', mdnb.FeedBusyError),
+        (b'{"error":["WGeneral:This page is old"],"result":{}}', None),
         (b'{"error":[],"result":{}}', None),
         (b"<html>", None),
     ],
@@ -179,6 +186,68 @@ def test_a_depth_that_there_is_not_is_refused() -> None:
         KrakenFeed(depth=7)
 
 
+def listed_and(answer: str) -> Page:
+    """Answer the list of pairs, and everything else with a text."""
+
+    def page(request: HttpRequest) -> object:
+        if request.path == "/0/public/AssetPairs":
+            return {"error": [], "result": {"XXBTZUSD": {"altname": "XBTUSD", "wsname": "XBT/USD"}}}
+        return HttpAnswer(answer.encode())
+
+    return page
+
+
+@pytest.mark.parametrize(
+    ("trade", "made_ns"),
+    [
+        ('["1.5","2",1772460001.5,"b","m","",7]', 1_772_460_001_500_000_000),
+        ('["1.5","2","1772460001.5","b","m","","7"]', 1_772_460_001_500_000_000),
+        # A seventh column came in 2023; an eighth may.
+        ('[1.5,2,1772460001.5,"b","m","",7,"new"]', 1_772_460_001_500_000_000),
+    ],
+)
+def test_numbers_may_be_text_and_columns_may_be_added(trade: str, made_ns: int) -> None:
+    async def main() -> None:
+        answer = f'{{"error":[],"result":{{"X":[{trade},{trade}],"last":"1"}}}}'
+        async with asking(KrakenFeed, listed_and(answer), ["BTC/USD"]) as (feed, _):
+            rows = await feed.history_trades("BTC/USD", 0, 2**62)
+            assert rows == [(made_ns, 1.5, 2.0, 1, 1, 7)]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("last", ['"last":1772460000,', '"last":"1772460000",', ""])
+def test_the_bar_that_is_being_made_is_left_out_however_that_is_written(last: str) -> None:
+    bars = '[[1772460000,"1","2","0.5","1.5","1","9",3,"new"],[1772460060,"1","1","1","1","1","1",1]]'
+
+    async def main() -> None:
+        page = listed_and(f'{{"error":[],"result":{{{last}"X":{bars}}}}}')
+        async with asking(KrakenFeed, page, ["BTC/USD"]) as (feed, _):
+            rows = await feed.history_bars("BTC/USD", "1min", 0, 2**62)
+            assert rows is not None
+            assert [row[:7] for row in rows] == [(1_772_460_000 * 10**9, 1.0, 2.0, 0.5, 1.5, 9.0, 3)]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{}",
+        '{"error":[],"result":null}',
+        '{"error":[],"result":{"X":[["1","1",1.7e9,"b","m","",1]],"last":"1"}}',
+        '{"error":[],"result":{"X":[["1","1","soon","b","m","",1]],"last":"1"}}',
+    ],
+)
+def test_what_is_no_history_is_an_error_and_not_an_empty_one(answer: str) -> None:
+    async def main() -> None:
+        async with asking(KrakenFeed, listed_and(answer), ["BTC/USD"]) as (feed, _):
+            with pytest.raises(mdnb.FeedError, match="not what was expected"):
+                await feed.history_trades("BTC/USD", 0, 2**62)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("rows", ['[["x"]]', '{"a":1}'])
 def test_a_history_that_is_something_else_is_an_error_in_a_sentence(
     rows: str, monkeypatch: pytest.MonkeyPatch
@@ -187,3 +256,35 @@ def test_a_history_that_is_something_else_is_an_error_in_a_sentence(
     monkeypatch.setattr(KrakenDialect, "trades_body", lambda *_, **__: body)
     with pytest.raises(mdnb.FeedError, match="Kraken's history is not what was expected"):
         asked(lambda feed: feed.history_trades("BTC/USD", 0, 2**62))
+
+
+class HalfGone(KrakenDialect):
+    """Lists a pair that its stream does not know any more."""
+
+    def hear(self, text: str) -> Any:
+        """Refuse one symbol of those that are asked for, after the other one was taken."""
+        taken = super().hear(text)
+        asked = json.loads(text)
+        if "ETH/USD" not in asked["params"]["symbol"] or not isinstance(taken, Subscribe):
+            return taken
+        assert isinstance(taken.reply, tuple)
+        error = {"error": "Currency pair not supported ETH/USD", "symbol": "ETH/USD", "success": False}
+        refusal = json.dumps({"method": "subscribe", "req_id": asked["req_id"], **error})
+        return (*taken.reply[:-1], refusal)
+
+
+def test_the_refusal_of_one_symbol_is_told_although_another_is_answered_before() -> None:
+    async def main() -> str:
+        venue = StandIn(HalfGone(), tape_of(5, 0), begun=5)
+        await venue.listen()
+        feed = venue.feed()
+        await feed.open(["BTC/USD", "ETH/USD"])
+        try:
+            async with followed(feed, ["BTC/USD", "ETH/USD"], ["trades"]) as follower:
+                return await follower.until_told("connected")
+        finally:
+            await venue.close()
+
+    assert asyncio.run(main()) == (
+        "ETH/USD: the venue refused 'subscribe': Currency pair not supported ETH/USD"
+    )

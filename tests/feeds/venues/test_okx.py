@@ -329,3 +329,14 @@ def test_ids_rise_by_one_a_trade_and_symbol() -> None:
     assert sum(map(len, ids.values())) == 74
     for numbers in ids.values():
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"code":51001,"msg":"no such instrument","data":[]}',
+        b'{"data":[],"msg":"no such instrument","code":"51001"}',
+    ],
+)
+def test_an_error_is_one_however_its_number_is_written_and_wherever_it_stands(body: bytes) -> None:
+    assert isinstance(OkxFeed().complaint(200, body), FeedRefusedError)

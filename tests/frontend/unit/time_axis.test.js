@@ -142,3 +142,15 @@ test("sessions begin at the first bar from their opening on; days by the zone's 
   assert.deepEqual(beginnings(bars, new Zone("UTC"), opens, 0, 180), { days: [120], sessions: [60] });
   assert.deepEqual(beginnings(bars, new Zone("UTC"), opens, 61, 180), { days: [120], sessions: [] });
 });
+
+test("a day of a few bars leaves the label's room to the next one", () => {
+  // Sunday's last hour, then Monday: as futures begin their week.
+  const sunday = Date.UTC(2026, 10, 29, 23);
+  const friday = Date.UTC(2026, 10, 27);
+  const rows = rowsOf(dice(9), 320).map((row, i) => [
+    i < 200 ? friday + i * 5 * MINUTE : sunday + (i - 200) * 5 * MINUTE,
+    ...row.slice(1),
+  ]);
+  const { ticktext } = timeTicks(storeOf(rows, 0), new Zone("UTC"), 0, 319, 8);
+  assert.deepEqual(ticktext.filter((text) => text.startsWith("<b>")), ["<b>Mon 30</b>"]);
+});

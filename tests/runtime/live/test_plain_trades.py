@@ -12,6 +12,7 @@ from mdnb.events.types import Event, EventType
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.validate.duplicates import Hole
+from tests.manager.hand import HandFeed, open_market, trade
 from tests.runtime.live.test_pipeline import SECOND, START, Rig
 from tests.virtual_time import HandClock
 
@@ -158,3 +159,22 @@ def test_usual_trades_go_the_short_way() -> None:
     forming = rig.engine.forming("1min")
     assert forming is not None
     assert forming[6] == 100
+
+
+def test_what_each_trade_touches_has_its_attributes_in_slots() -> None:
+    """A name that is missing among the slots would be in a dictionary, which each trade looks into."""
+    feed = HandFeed()
+    with open_market(feed, "1min", "5min", "10tick") as market:
+        feed.trades(*(trade(20 * i, 100.0 + i % 5, number=i) for i in range(40)))
+        feed.quotes((START, 99.0, 1.0, 101.0, 1.0))
+        market.data.enable_validation(check_gaps=True)
+        market.data.subscribe_to_level2()
+        feed.status("disconnected")
+        feed.status("connected")
+        market.remove_timeframe("5min")
+        pipeline = market._parts.session.markets["X"].pipeline
+        engine = pipeline.engine
+        for one in (pipeline, engine, engine.cascade):
+            assert vars(one) == {}, type(one).__name__
+        for one in (engine.ticks, pipeline.duplicates, pipeline.rules, pipeline.quality, pipeline.edges):
+            assert not hasattr(one, "__dict__"), type(one).__name__

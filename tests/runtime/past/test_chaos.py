@@ -41,12 +41,14 @@ def late_trades(
 ) -> tuple[tuple[TradeRow, ...], tuple[tuple[int, float], ...]]:
     """Make some of the first trades after an outage late ones: made before what comes with them."""
     made, late = list(trades), {}
+    # Of what was traded before the first trade that came nobody can tell.
+    first = trades[0][0] + SECOND // 100
     for _, stop in downs:
         at = next((row[5] for row in trades if row[0] >= START + round(stop * SECOND)), 0)
         seconds = draw(st.sampled_from((0.0, 0.0, 0.35, 1.55, 3.45)))
         if seconds and at and at not in late and at < len(trades) - 1:
             late[at] = seconds
-            made[at] = (max(START, made[at][0] - round(seconds * SECOND)), *made[at][1:])
+            made[at] = (max(first, made[at][0] - round(seconds * SECOND)), *made[at][1:])
             late[at] = (trades[at][0] - made[at][0]) / SECOND
     return tuple(made), tuple(late.items())
 

@@ -132,6 +132,24 @@ def test_a_history_that_never_has_a_trade_puts_nothing_back(ids: Ids) -> None:
     )
 
 
+@pytest.mark.parametrize("lost", [(24,), (24, 25), (22, 24, 27)])
+def test_what_is_missed_just_after_an_outage_is_told_although_the_next_answer_has_it(
+    lost: tuple[int, ...],
+) -> None:
+    # Ten a second: the answer that has the outage's trades comes before an id that was jumped over counts as
+    # missing.
+    trades = tuple((START + i * SECOND // 10, *row[1:5], i) for i, row in enumerate(TRADES))
+    answers = Answer(0, "down"), Answer(2.3, "ok")
+    script = Script(trades, downs=((0.95, 1.95),), lost=frozenset(lost), answers=answers, patience=CALM)
+    outcome = play(script)
+    assert right(outcome)
+    spans = [(gap.start_ns, gap.end_ns, gap.trades) for gap in outcome.pipeline.gaps]
+    missed = [row for row in trades if not script.comes_live(row)]
+    for row in missed:
+        assert sum(start < row[0] < end for start, end, _ in spans) == 1, row
+    assert sum(put for _, _, put in spans) == outcome.pipeline.accounting(0, 0, 0).backfilled == len(missed)
+
+
 def test_trades_that_the_rules_refuse_are_refused_in_the_history_too() -> None:
     wrong: TradeRow = (*TRADES[12][:1], -5.0, *TRADES[12][2:])
     outcome = play(

@@ -79,3 +79,14 @@ def test_prices_are_labelled_at_multiples_of_a_round_step(low: float, height: fl
     # A step so small beside its prices has few digits of its own: 9.99999e-8 is 1e-7.
     first = step / 10 ** np.floor(np.log10(step * (1 + 1e-4)))
     assert min(abs(first - round_one) for round_one in (1, 2, 5)) < 1e-3
+
+
+def test_a_day_of_a_few_bars_leaves_the_labels_room_to_the_next_one() -> None:
+    # Sunday's last hour, then Monday: as futures begin their week.
+    friday = pd.date_range("2026-11-27", periods=200, freq="5min", tz="UTC")
+    sunday = pd.date_range("2026-11-29 23:00", periods=120, freq="5min", tz="UTC")
+    times = friday.append(sunday).as_unit("us").asi8.tolist()
+    _, texts = time_labels(times, 0, "UTC", 8)
+    assert [text for text in texts if text.startswith("<b>")] == ["<b>Mon 30</b>"]
+    _, wide = time_labels(times, 0, "UTC", 40)
+    assert [text for text in wide if text.startswith("<b>")] == ["<b>Sun 29</b>", "<b>Mon 30</b>"]

@@ -102,8 +102,11 @@ export function timeTicks(bars, zone, from, to, wanted) {
     const step = Math.ceil(days.length / wanted);
     for (let i = 0; i < days.length; i += step) ticks.set(days[i], zone.date(local[days[i]], true));
   } else {
-    for (const i of days) ticks.set(i, `<b>${zone.date(local[i])}</b>`);
     const gap = Math.max(1, Math.floor(count / (2 * wanted)));
+    // Of a day of a few bars, as a Sunday evening's, there is no room for the label before the next one's.
+    for (const [n, i] of days.entries()) {
+      if (n + 1 === days.length || days[n + 1] - i >= gap) ticks.set(i, `<b>${zone.date(local[i])}</b>`);
+    }
     for (const i of roundTimes(local, wanted - days.length)) {
       if (days.every((day) => Math.abs(day - i) >= gap)) ticks.set(i, zone.clock(local[i]));
     }

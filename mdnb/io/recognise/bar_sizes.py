@@ -1,0 +1,81 @@
+"""The bar size of a file, by how far its bars are apart."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from mdnb.io.notes import Note, note
+from mdnb.timeframes import Timeframe
+
+__all__ = ["bar_size", "off_grid", "order_of"]
+
+_DAY_US: Final = 86_400_000_000
+_SECOND_US: Final = 1_000_000
+
+
+def bar_size(time_us: np.ndarray, *, are_dates: bool) -> str | None:
+    """Return the bar size that most of the times are apart; None where it does not show.
+
+    Parameters
+    ----------
+    time_us
+        Oldest first, UTC microseconds.
+    are_dates
+        Whether they are days without a time of day.
+
+    Examples
+    --------
+    >>> minutes = np.array([0, 1, 2, 7, 8]) * 60_000_000
+    >>> bar_size(minutes, are_dates=False), bar_size(minutes * 1440, are_dates=True)
+    ('1min', '1day')
+    """
+    steps = np.diff(time_us)
+    steps = steps[steps > 0]
+    if are_dates:
+        return _of_days(np.round(steps / _DAY_US).astype(np.int64))
+    if not len(steps):
+        return None
+    sizes, counts = np.unique(steps, return_counts=True)
+    usual_us = int(sizes[np.argmax(counts)])
+    if usual_us % _SECOND_US or usual_us > 31 * _DAY_US:
+        return None
+    if usual_us % _DAY_US == 0:
+        days_apart = usual_us // _DAY_US
+        return {1: "1day", 7: "1week"}.get(days_apart, f"{days_apart}day")
+    return str(Timeframe.of_seconds(usual_us // _SECOND_US))
+
+
+def _of_days(days: np.ndarray) -> str:
+    if not len(days):
+        return "1day"
+    least, usual = int(days.min()), int(np.median(days))
+    if least >= 28:
+        return "1month" if usual <= 31 else f"{round(usual / 30.44)}month"
+    return "1week" if least == usual == 7 else "1day"
+
+
+def off_grid(time_us: np.ndarray, timeframe: str) -> list[Note]:
+    """Return a note of bars that begin elsewhere than most of their size, such as after a break at 10:15."""
+    step = Timeframe.parse(timeframe).step_ns // 1000
+    if not step or step >= _DAY_US or not len(time_us):
+        return []
+    rests, counts = np.unique(time_us % step, return_counts=True)
+    off = np.flatnonzero(time_us % step != rests[np.argmax(counts)])
+    text = f"bars do not begin where {timeframe} bars do; they were kept"
+    return [note("off_grid", text, off)] if len(off) else []
+
+
+def order_of(time_us: np.ndarray) -> str:
+    """Return in which order times are.
+
+    Examples
+    --------
+    >>> order_of(np.array([3, 2, 1])), order_of(np.array([1, 3, 2]))
+    ('newest first', 'unsorted')
+    """
+    steps = np.diff(time_us)
+    if (steps >= 0).all():
+        return "oldest first"
+    return "newest first" if (steps <= 0).all() else "unsorted"

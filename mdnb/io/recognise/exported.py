@@ -1,0 +1,81 @@
+"""Whether a file has the form of an export of ours, which the plain readers read quickest and in full."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import re
+import zlib
+from typing import Final
+
+from mdnb.errors import DataImportError, OptionError
+from mdnb.io.formats import format_of
+from mdnb.io.recognise.roles import ROLES
+from mdnb.io.source import open_plain
+
+__all__ = ["is_like_an_export"]
+
+_LOOKED_AT: Final = 8192
+_NEEDED: Final = frozenset({"timestamp", "open", "high", "low", "close"})
+_SYMBOLS: Final = frozenset(ROLES["symbol"])
+_TIME: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^-?\d{9,19}(\.\d+)?$")
+_NUMBER: Final = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
+
+
+def is_like_an_export(filename: str | os.PathLike[str]) -> bool:
+    """Return whether the beginning of a file is what `write_bars` or a like program writes.
+
+    A file that cannot be opened counts as one: its reader says what is wrong. Of Parquet the columns decide.
+    """
+    try:
+        kind = format_of(filename)
+    except OptionError:
+        return False
+    try:
+        file, path, _ = open_plain(filename)
+        with file:
+            if kind == "parquet":
+                return _has_columns(file)
+            packed = path.suffix.lower() == ".gz"
+            head = gzip.GzipFile(fileobj=file).read(_LOOKED_AT) if packed else file.read(_LOOKED_AT)
+    except (DataImportError, OSError, EOFError, zlib.error):
+        return True
+    text = head.decode("utf-8", "replace").lstrip("\ufeff\r\n ")
+    return _is_json(text) if kind == "json" else _is_table(text)
+
+
+def _has_columns(file: object) -> bool:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        names = {name.casefold() for name in parquet.ParquetFile(file).schema_arrow.names}
+    except (pa.ArrowException, OSError):
+        return True
+    return names >= _NEEDED
+
+
+def _is_json(text: str) -> bool:
+    if not text:
+        return True
+    return all(f'"{name}"' in text for name in _NEEDED) and not any(f'"{name}"' in text for name in _SYMBOLS)
+
+
+def _is_table(text: str) -> bool:
+    lines = text.splitlines()
+    if not lines:
+        return True
+    try:
+        rows = list(csv.reader(lines[:2]))
+    except csv.Error:
+        return False
+    names = [name.strip().casefold() for name in rows[0]]
+    if not set(names) >= _NEEDED or len(names) > len(set(names)) or _SYMBOLS & set(names):
+        return False
+    if len(rows) < 2 or len(rows[1]) != len(names):
+        return True
+    cells = dict(zip(names, rows[1], strict=True))
+    return _TIME.match(cells["timestamp"].strip()) is not None and all(
+        _NUMBER.match(cells[name]) for name in _NEEDED - {"timestamp"}
+    )

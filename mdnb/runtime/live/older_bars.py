@@ -1,0 +1,109 @@
+"""Bars of a timeframe that is added, made of the finer ones that have left memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mdnb.bars.add_timeframe import fold_closed
+from mdnb.bars.node import Node
+from mdnb.rows import BarRow
+from mdnb.store.bars import BarStore
+from mdnb.store.columns import FILLED, PARTIAL, BarColumns
+from mdnb.store.overflow import Overflow
+from mdnb.timeframes import Grid
+
+__all__ = ["OlderBars"]
+
+_NS_PER_US = 1000
+
+
+class OlderBars:
+    """What a new timeframe has before the bars in memory of the one that feeds it.
+
+    Parameters
+    ----------
+    finer
+        The one that feeds it.
+    overflow
+        Where that one's older bars are.
+    grid
+        Of the new timeframe.
+    fill
+        Whether intervals without a trade get flat bars.
+    """
+
+    def __init__(self, finer: Node, overflow: Overflow, grid: Grid, *, fill: bool) -> None:
+        self._finer, self._overflow, self._grid, self._fill = finer, overflow, grid, fill
+        self._changes = -1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._log = BarStore(1)
+        self._node = Node(self._grid, self._log)
+        self._node.fill = self._fill
+        self._until_ns: int | None = None
+
+    def is_of(self, finer: Node, overflow: Overflow) -> bool:
+        """Return whether it is made of these bars."""
+        return self._finer is finer and self._overflow is overflow
+
+    def read(self, first_ns: int | None) -> None:
+        """Fold what has left memory; slow, so hold no lock.
+
+        Parameters
+        ----------
+        first_ns
+            Start of the oldest finer bar in memory; None where there is none.
+
+        Raises
+        ------
+        DataImportError
+            The disk does not give the bars.
+        """
+        self._changes = self._overflow.changes
+        self._fold(self._overflow.before(first_ns))
+
+    def _fold(self, columns: BarColumns) -> None:
+        if not len(columns):
+            return
+        self._until_ns = int(columns.time_us[-1]) * _NS_PER_US
+        self._log.set_limit(self._log.limit + len(columns))
+        fold_closed(self._node, _rows(columns))
+
+    def put_into(self, node: Node) -> None:
+        """Put what is older than the bars in memory into the new node; hold the lock.
+
+        Raises
+        ------
+        DataImportError
+            The disk does not give the bars.
+        """
+        if self._changes != self._overflow.changes:
+            # What has left memory was changed since it was read.
+            self._changes = self._overflow.changes
+            self._begin()
+        finer, log = self._finer.log, node.log
+        assert isinstance(finer, BarStore)
+        assert isinstance(log, BarStore)
+        # In this order: asked how many it holds, a store drives out those beyond its limit.
+        first_ns = finer.first_start_ns() if len(finer) else None
+        start_ns = None if self._until_ns is None else self._until_ns + 1
+        self._fold(self._overflow.before(first_ns, start_ns))
+        made, own = self._node, self._log
+        if len(own):
+            log.extend(own.columns(0, len(own)))
+        node.closed_to, node.last_close, node.partial = made.closed_to, made.last_close, made.partial
+        if (row := made.as_row()) is not None:
+            node.take(row, (made.start, made.edge))
+
+
+def _rows(columns: BarColumns) -> Iterator[tuple[BarRow, bool]]:
+    """Yield bars as rows, each with whether it is partial; flat ones are left out."""
+    bars = columns.where((columns.flags & FILLED) == 0)
+    turnover = np.where(bars.volume != 0, bars.turnover, 0.0)
+    prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    values = (bars.time_us * _NS_PER_US, *prices, bars.tick_count, turnover)
+    partial = ((bars.flags & PARTIAL) > 0).tolist()
+    yield from zip(zip(*(column.tolist() for column in values), strict=True), partial, strict=True)

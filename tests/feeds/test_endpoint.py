@@ -1,0 +1,77 @@
+"""Addresses as somebody may write them, and proxies as an environment may name them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import mdnb
+from mdnb.errors import FeedError, FeedRefusedError
+from mdnb.feeds.venue import VenueFeed
+
+
+@pytest.mark.parametrize("option", ["url", "rest"])
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("{}://127.0.0.1:99999/", "Port out of range"),
+        ("{}://127.0.0.1:s3cret", "wrong port"),
+        ("{}://[::1", "IPv6"),
+        ("{}s://venue.example/v2\n", "no blanks and no line breaks"),
+        (" {}://127.0.0.1:9", "begin with|no blanks"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_in_words(option: str, address: str, words: str) -> None:
+    scheme = "ws" if option == "url" else "http"
+    with pytest.raises(FeedError, match=words) as caught:
+        mdnb.make_feed("kraken", **{option: address.format(scheme)})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("binance", "/v1/stream"),
+        ("binance_futures", "/v1/market/stream"),
+        ("bybit", "/v1/spot"),
+        ("okx", "/v1/business"),
+    ],
+)
+def test_a_path_stands_before_the_question_mark(name: str, path: str) -> None:
+    feed = mdnb.make_feed(name, url="wss://venue.example/v1/?token=abc")
+    assert isinstance(feed, VenueFeed)
+    assert feed.address.url == f"wss://venue.example{path}?token=abc"
+
+
+@pytest.mark.parametrize(
+    "proxy", ["foo://me:s3cret@127.0.0.1:1", "socks5://me:s3cret@127.0.0.1:1", "http://:s3cret@"]
+)
+def test_a_proxy_that_cannot_be_used_is_told_of_without_its_password(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy)
+    feed = mdnb.make_feed("kraken", url="wss://venue.invalid", rest="https://venue.invalid")
+    assert isinstance(feed, VenueFeed)
+
+    async def main() -> None:
+        with pytest.raises(FeedRefusedError, match="HTTPS_PROXY or ALL_PROXY") as caught:
+            await feed.run(lambda _: None, lambda *_: None)
+        assert "s3cret" not in repr(caught.value)
+        assert caught.value.__cause__ is None
+        # What the REST client takes for an address of a proxy is its own matter.
+        with pytest.raises(FeedError) as caught_of_rest:
+            await feed.rest.get("/x", dict)
+        assert "s3cret" not in repr(caught_of_rest.value)
+        await feed.close()
+
+    asyncio.run(main())
+
+
+def test_certificates_that_are_not_there_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
+    feed = mdnb.make_feed("kraken")
+    assert isinstance(feed, VenueFeed)
+    with pytest.raises(FeedRefusedError, match="certificates that SSL_CERT_FILE"):
+        asyncio.run(feed.open(["BTC/USD"]))

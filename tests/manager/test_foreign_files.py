@@ -1,0 +1,320 @@
+"""Files of others, loaded into a market: recognised, put where they belong, or asked about."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mdnb
+from mdnb.clock import EventClock
+from mdnb.errors import DataImportError, OptionError
+from mdnb.instruments import Instrument
+from tests.manager.hand import HandFeed
+
+LATER = pd.Timestamp("2026-01-01", tz="UTC").value
+PRICES = ["open", "high", "low", "close"]
+
+
+def market(*timeframes: str, instrument: Instrument | None = None, symbol: str = "X") -> Any:
+    made = instrument or Instrument(symbol)
+    sessions = made.sessions(dt.date(2023, 1, 1), dt.date(2026, 2, 1))
+    feed = HandFeed(clock=EventClock(LATER), instrument=made, sessions=sessions)
+    return mdnb.live(symbol, list(timeframes), feed=feed, initial_days=0, progress=False)
+
+
+CME = Instrument("X", calendar="CME Globex Equity", timezone="America/Chicago", tick_size=0.25)
+SHANGHAI = Instrument("X", timezone="Asia/Shanghai")
+
+
+def minutes(
+    path: Path, count: int = 10, start: str = "2024-03-04 15:00", form: str = "%Y-%m-%dT%H:%M:%SZ"
+) -> Path:
+    index = pd.date_range(start, periods=count, freq="1min")
+    rows = [
+        f"{time.strftime(form)},{10 + at},{11 + at},{9 + at},{10.5 + at},{at}"
+        for at, time in enumerate(index)
+    ]
+    path.write_text("\n".join(["Date,Open,High,Low,Last,Vol", *rows]) + "\n")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _warnings_are_told() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def test_the_timeframe_that_is_found_gets_the_bars(tmp_path: Path) -> None:
+    path = minutes(tmp_path / "bars.csv")
+    with market("1min", "5min") as live:
+        (result,) = live.load(path)
+        assert (result.timeframe, result.rows, result.added) == ("1min", 10, 10)
+        assert result.understood.startswith("text, separated by commas; columns time=Date")
+        assert repr(result).startswith("ImportResult(understood='text, separated by commas")
+        assert live.data.get_data("1min")["close"].tolist() == [10.5 + at for at in range(10)]
+        assert live.data.get_data("5min")["volume"].tolist() == [10.0, 35.0]
+
+
+def test_finer_bars_are_put_together_as_pandas_does(tmp_path: Path) -> None:
+    path = minutes(tmp_path / "bars.csv", 23, "2024-03-04 15:02")
+    with market("5min", "15min") as live:
+        (result,) = live.load(path)
+        assert (result.timeframe, result.added) == ("5min", 5)
+        raw = pd.read_csv(path, index_col=0, parse_dates=True)
+        how: Any = {"Open": "first", "High": "max", "Low": "min", "Last": "last", "Vol": "sum"}
+        hand = raw.resample("5min").agg(how)
+        frame = live.data.get_data("5min")
+        assert (frame.index == hand.index).all()
+        np.testing.assert_array_equal(frame[[*PRICES, "volume"]].to_numpy(), hand.to_numpy(float))
+        assert any("5min bars were made of 23 1min bars" in note for note in result.notes)
+        # The first one lacks two minutes; the file ends with the last one.
+        own = pd.read_csv(live.export(tmp_path / "own.csv", "5min"))
+        assert own["partial"].tolist() == [True, False, False, False, False]
+
+
+def test_coarser_bars_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "days.csv"
+    path.write_text("Date,Open,High,Low,Close\n2024-03-04,1,2,1,2\n2024-03-05,1,2,1,2\n")
+    with market("1min", "5min") as live:
+        with pytest.raises(DataImportError, match=r"bars are 1day, and 1min bars .* add_timeframe\('1day'\)"):
+            live.load(path)
+        with pytest.raises(DataImportError, match=r"bars are 1day, and 5min bars"):
+            live.load(path, "5min")
+        assert not len(live.data.get_data("1min"))
+
+
+def test_a_zone_is_that_of_the_exchange_and_said_or_asked_for(tmp_path: Path) -> None:
+    path = minutes(tmp_path / "bars.csv", form="%m/%d/%Y %H:%M", start="2024-03-14 09:30")
+    with market("1min", instrument=CME) as live:
+        (result,) = live.load(path)
+        assert result.first == pd.Timestamp("2024-03-14 09:30", tz="America/Chicago")
+        assert [one.type for one in result.findings] == ["assumed_zone"]
+        assert any("America/Chicago was assumed" in note for note in result.notes)
+        assert "America/Chicago (assumed)" in result.understood
+    with market("1min") as live:
+        with pytest.raises(DataImportError, match="Give tz="):
+            live.load(path)
+        (result,) = live.load(path, tz="Europe/Berlin")
+        assert result.first == pd.Timestamp("2024-03-14 09:30", tz="Europe/Berlin")
+        assert not result.findings
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["2024-03-08", "2024-03-11", "2024-03-12"],
+        ["2024-03-08 00:00:00-05:00", "2024-03-11 00:00:00-04:00", "2024-03-12 00:00:00-04:00"],
+        ["2024-03-08T00:00:00Z", "2024-03-11T00:00:00Z", "2024-03-12T00:00:00Z"],
+        ["1709856000", "1710115200", "1710201600"],
+        ["08.03.2024", "11.03.2024", "12.03.2024"],
+    ],
+)
+def test_days_go_to_their_trading_days(tmp_path: Path, rows: list[str]) -> None:
+    path = tmp_path / "days.csv"
+    lines = [f"{day},{10 + at},{12 + at},{9 + at},{11 + at},{at}" for at, day in enumerate(rows)]
+    path.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *lines]) + "\n")
+    with market("1day", instrument=CME) as live:
+        (result,) = live.load(path)
+        assert (result.added, result.refused) == (3, 0)
+        frame = live.data.get_data("1day")
+        # Friday's session began on Thursday at five in Chicago, Monday's on Sunday, after the clocks changed.
+        hand = ["2024-03-07 17:00-06:00", "2024-03-10 17:00-05:00", "2024-03-11 17:00-05:00"]
+        assert list(frame.index) == list(pd.to_datetime(hand, utc=True))
+        assert frame["close"].tolist() == [11.0, 12.0, 13.0]
+    with market("1day") as live:
+        live.load(path)
+        assert [str(day.date()) for day in live.data.get_data("1day").index] == [
+            "2024-03-08",
+            "2024-03-11",
+            "2024-03-12",
+        ]
+
+
+def test_dates_that_are_no_trading_days_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "days.csv"
+    days = ["2024-03-08", "2024-03-09", "2024-03-11"]
+    path.write_text("Date,Open,High,Low,Close\n" + "".join(f"{day},10,12,9,11\n" for day in days))
+    with market("1day", instrument=CME) as live:
+        (result,) = live.load(path)
+        assert result.added == 2
+        assert [(one.type, one.count) for one in result.findings] == [("no_trading_day", 1)]
+        path.write_text("Date,Open,High,Low,Close\n2024-03-09,10,12,9,11\n2024-03-10,10,12,9,11\n")
+        with pytest.raises(DataImportError, match="none of its 2 dates is a trading day"):
+            live.load(path)
+
+
+def test_every_daily_file_of_the_collection_lands_on_its_days(shared_data: Path) -> None:
+    for folder, pattern in (
+        ("defects", "*-1d-*.csv"),
+        ("dialects", "yfinance_tz.csv"),
+        ("dialects", "yahoo_spy.csv"),
+    ):
+        for path in (shared_data / folder).glob(pattern):
+            raw = pd.read_csv(path)
+            with market("1day") as live:
+                live.data.configure_bar_processing(remove_outliers=False, validate_bars=False)
+                (result,) = live.load(path)
+                assert result.added == len(raw), path.name
+                days = [str(day.date()) for day in live.data.get_data("1day").index]
+                assert days == sorted(raw["Date"].str[:10]), path.name
+
+
+def test_the_markets_own_symbol_is_taken_of_several(shared_data: Path) -> None:
+    path = shared_data / "faults" / "two_symbols.csv"
+    with market("1min", symbol="BB") as live:
+        (result,) = live.load(path)
+        assert live.data.get_data("1min")["close"].tolist() == [205.0, 205.0]
+        assert "of BB" in result.understood
+    with market("1min") as live:
+        with pytest.raises(DataImportError, match="2 symbols: AA, BB"):
+            live.load(path)
+        with pytest.warns(UserWarning, match="the file says AA, the market is X"):
+            live.load(path, symbol="AA")
+
+
+def test_bars_after_a_break_are_kept_where_the_spacing_explains_them(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    path = shared_data / "faults" / "off_grid_breaks.csv"
+    with market("30min") as live:
+        (result,) = live.load(path, tz="Asia/Shanghai")
+        assert result.added == 7
+        assert "off_grid" in [one.type for one in result.findings]
+        frame = live.data.get_data("30min")
+        assert [f"{time.tz_convert('Asia/Shanghai'):%H:%M}" for time in frame.index][2:5] == [
+            "10:00",
+            "10:15",
+            "10:30",
+        ]
+    shifted = tmp_path / "shifted.csv"
+    shifted.write_text(path.read_text().replace(":00:00,", ":07:00,").replace(":30:00,", ":37:00,"))
+    with market("30min") as live, pytest.raises(DataImportError, match="do not start where 30min bars"):
+        live.load(shifted, tz="Asia/Shanghai")
+
+
+def test_conflicts_signs_and_scales_have_their_arguments(shared_data: Path, tmp_path: Path) -> None:
+    faults = shared_data / "faults"
+    text = (faults / "conflicting_duplicates.csv").read_text().replace("timestamp", "Time")
+    path = tmp_path / "conflict.csv"
+    path.write_text(text)
+    with market("1min") as live:
+        with pytest.raises(DataImportError, match="on_conflict='keep'"):
+            live.load(path)
+        with pytest.warns(UserWarning, match="the first valid row"):
+            (result,) = live.load(path, on_conflict="keep")
+        assert [(one.type, one.count) for one in result.findings] == [("duplicate_conflicting", 1)]
+        assert live.data.get_data("1min")["close"].iloc[0] == 10.5
+    with market("1min") as live:
+        with pytest.raises(DataImportError, match="positive_prices=False"):
+            live.load(faults / "negative_prices.csv")
+        (result,) = live.load(faults / "negative_prices.csv", positive_prices=False)
+        assert live.data.get_data("1min")["close"].tolist() == [-37.63, -10.0]
+    with market("1day") as live:
+        with pytest.raises(DataImportError, match="price_scale="):
+            live.load(shared_data / "dialects" / "mt5_python.csv.gz")
+        live.load(shared_data / "dialects" / "mt5_python.csv.gz", price_scale=1e-5)
+        assert live.data.get_data("1day")["close"].iloc[-1] < 2
+    with market("5min") as live:
+        (result,) = live.load(
+            faults / "date_and_time_columns.csv", tz="Europe/Berlin", decimal=",", separator=";"
+        )
+        assert live.data.get_data("5min")["close"].tolist() == [11.0, 11.25, 11.75]
+
+
+def test_columns_may_be_named_and_headers_missing(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("1709564400,10.5,9,11,10\n1709564460,11,10,12,10.5\n")
+    places: dict[str, str | int] = {"time": 0, "close": 1, "low": 2, "high": 3, "open": 4}
+    with market("1min") as live:
+        live.load(path, columns=places, header=False)
+        assert live.data.get_data("1min")[PRICES].to_numpy().tolist() == [
+            [10, 11, 9, 10.5],
+            [10.5, 12, 10, 11],
+        ]
+        with pytest.raises(OptionError, match="do not go together"):
+            live.load(path, date_column="x", columns=places)
+
+
+def test_what_is_no_bar_size_asks_for_the_timeframe(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("time,o,h,l,c\n1709564400,10,11,9,10\n")
+    with market("1min", "5min") as live:
+        with pytest.raises(DataImportError, match=r"do not show which timeframe .* timeframe='1min'"):
+            live.load(path)
+        (result,) = live.load(path, "5min")
+        assert (result.timeframe, result.added) == ("5min", 1)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_our_own_exports_go_the_way_they_went(tmp_path: Path, kind: str) -> None:
+    path = minutes(tmp_path / "bars.csv")
+    with market("1min") as live:
+        live.load(path)
+        own = live.export(tmp_path / f"own.{kind}", with_times=True)
+    with market("1min") as live:
+        (result,) = live.load(own)
+        assert (result.added, result.understood) == (10, "")
+
+
+def test_findings_of_the_reader_reach_the_result(shared_data: Path) -> None:
+    with market("1min") as live:
+        (result,) = live.load(shared_data / "faults" / "utf16_tabs.txt", "1min")
+        assert result.added == 1
+    with market("1min", symbol="AA") as live:
+        (result,) = live.load(shared_data / "faults" / "banner_and_footer.csv", tz="UTC")
+        assert {one.type for one in result.findings} == {"lines_before", "lines_left_out"}
+        assert "lines before the table were left out" in repr(result)
+
+
+def test_trades_make_the_bars_that_pandas_makes(shared_data: Path) -> None:
+    path = shared_data / "bars" / "binance_xrpeth_aggtrades_20191011_ccxt.json.gz"
+    ticks = mdnb.read_ticks(path)
+    with market("1min", "5min", "1hour") as live:
+        (result,) = live.load_ticks(path)
+        assert result.timeframe == "1min"
+        assert result.understood.startswith("ccxt")
+        assert any("1min bars were made of 12,477 trades" in note for note in result.notes)
+        for name in ("1min", "5min", "1hour"):
+            grouped = ticks.groupby(ticks.index.floor(name.replace("1hour", "1h")))
+            hand = (
+                grouped["price"]
+                .ohlc()
+                .assign(volume=grouped["size"].sum(), tick_count=grouped["price"].size())
+            )
+            frame = live.data.get_data(name)
+            assert (frame.index == hand.index).all(), name
+            np.testing.assert_array_equal(frame[PRICES].to_numpy(), hand[PRICES].to_numpy())
+            np.testing.assert_allclose(frame["volume"], hand["volume"], rtol=1e-12)
+            assert frame["tick_count"].tolist() == hand["tick_count"].tolist()
+
+
+def test_trades_make_the_venues_own_bars(shared_data: Path) -> None:
+    bars = mdnb.read(shared_data / "bars" / "kraken_xbtusdt_ohlc_1m.json.gz")
+    with market("1min", symbol="XBTUSDT") as live:
+        live.load_ticks(shared_data / "bars" / "kraken_xbtusdt_trades.json.gz")
+        frame = live.data.get_data("1min").iloc[1:-1]
+        own = bars.loc[frame.index]
+        np.testing.assert_array_equal(frame[PRICES].to_numpy(), own[PRICES].to_numpy())
+        np.testing.assert_allclose(frame["volume"], own["volume"], atol=1e-8)
+
+
+def test_the_ticks_of_two_minutes(shared_data: Path) -> None:
+    with market("1min") as live:
+        live.load_ticks(shared_data / "faults" / "ticks_side.csv")
+        frame = live.data.get_data("1min")
+        assert frame[[*PRICES, "volume"]].to_numpy().tolist() == [
+            [10, 10.5, 10, 10.5, 3],
+            [11, 11, 11, 11, 1],
+        ]
+        with pytest.raises(DataImportError, match="holds quotes"):
+            live.load_ticks(shared_data / "dialects" / "histdata_tick.csv.gz")
+        with pytest.raises(DataImportError, match=r"mdnb\.read_ticks"):
+            live.load(shared_data / "faults" / "ticks_side.csv")
