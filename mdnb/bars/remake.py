@@ -45,6 +45,8 @@ def remake_bar(cascade: Cascade, start_ns: int, made: BarRow | None, ticks: Tick
         cascade.close_until(span[0])
         root.begin(span, made[1], span[0])
         root.take(made, span)
+        # What is older than an open bar is never inside it.
+        cascade.see(span[0])
         return []
     unmade: list[str] = []
     if is_gone(root.log, span[0]):

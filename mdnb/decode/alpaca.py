@@ -48,9 +48,9 @@ class _Trade(msgspec.Struct, tag="t", tag_field="T", gc=False):
     p: Price
     s: Size
     t: str
-    i: Identifier = -1
+    i: Identifier | None = -1
     c: tuple[str, ...] | None = None
-    z: str = ""
+    z: str | None = ""
 
 
 class _Correction(msgspec.Struct, tag="c", tag_field="T", gc=False):
@@ -58,12 +58,12 @@ class _Correction(msgspec.Struct, tag="c", tag_field="T", gc=False):
     oi: Identifier
     op: Price
     os: Size
-    ci: Identifier
+    ci: Identifier | None
     cp: Price
     cs: Size
     t: str
     cc: tuple[str, ...] | None = None
-    z: str = ""
+    z: str | None = ""
 
 
 class _Cancellation(msgspec.Struct, tag="x", tag_field="T", gc=False):
@@ -100,9 +100,9 @@ class _UpdatedBar(_Bar, tag="u", tag_field="T", gc=False):
 
 class _Other(msgspec.Struct, gc=False):
     T: str
-    msg: str = ""
-    code: int = 0
-    t: str = ""
+    msg: str | None = ""
+    code: Any = 0
+    t: str | None = ""
 
 
 _Data = _Trade | _Quote | _Bar | _UpdatedBar | _Correction | _Cancellation
@@ -183,12 +183,12 @@ def _message(text: str, batch: Batch) -> None:
 def _row(message: _Data) -> Any:
     ns = iso_ns(message.t)
     if isinstance(message, _Trade):
-        row = ns, message.p, message.s, 1, 0, message.i
-        marks = sale_marks(message.z, message.c) if message.c else 0
+        row = ns, message.p, message.s, 1, 0, _number(message.i)
+        marks = sale_marks(message.z or "", message.c) if message.c else 0
         return MarkedTrade.of(row, marks) if marks else row
     if isinstance(message, _Correction):
-        now: TradeRow = ns, message.cp, message.cs, 1, 0, message.ci
-        marks = sale_marks(message.z, message.cc) if message.cc else 0
+        now: TradeRow = ns, message.cp, message.cs, 1, 0, _number(message.ci)
+        marks = sale_marks(message.z or "", message.cc) if message.cc else 0
         now = MarkedTrade.of(now, marks) if marks else now
         return TradeChange(ns, message.oi, message.op, message.os, now)
     if isinstance(message, _Cancellation):
@@ -196,6 +196,10 @@ def _row(message: _Data) -> Any:
     if isinstance(message, _Quote):
         return ns, *_side(message.bp, message.bs), *_side(message.ap, message.as_)
     return ns, message.o, message.h, message.low, message.c, message.v, message.n, _NAN
+
+
+def _number(said: int | None) -> int:
+    return -1 if said is None else said
 
 
 def _side(price: float, size: float) -> tuple[float, float]:
@@ -227,10 +231,15 @@ _HANDLERS: dict[type, Callable[[Batch, str, Any], None]] = {
 }
 
 
+def _code(said: object) -> int:
+    """Return an error's number, which may be text; 0 where it has none."""
+    return int(said) if isinstance(said, int) or (isinstance(said, str) and said.isdecimal()) else 0
+
+
 def _add_notice(other: _Other, batch: Batch) -> None:
     ns = iso_ns(other.t) if other.t else 0
     if other.T == "error":
-        batch.replies.append(Reply(0, False, reply_text(other.msg), {"code": other.code}))
+        batch.replies.append(Reply(0, False, reply_text(other.msg or ""), {"code": _code(other.code)}))
     elif other.T == "subscription" or (other.T == "success" and other.msg != "connected"):
         batch.replies.append(Reply(0, True))
     batch.control += 1

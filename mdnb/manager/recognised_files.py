@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mdnb.io.file_bars import FileBars
     from mdnb.io.recognise.given import Given
-    from mdnb.io.recognise.ticks import Ticks
+    from mdnb.io.recognise.ticks import FileTicks
     from mdnb.timeframes import Grid
 
 __all__ = ["bars_of_ticks", "recognised_for"]
@@ -229,7 +229,7 @@ def bars_of_ticks(
     return kept[0], _bars_of(ticks, grid, kept[0], where)
 
 
-def _bars_of(ticks: Ticks, grid: Grid, name: str, where: str) -> FileBars:
+def _bars_of(ticks: FileTicks, grid: Grid, name: str, where: str) -> FileBars:
     from mdnb.io.file_bars import FileBars
     from mdnb.io.notes import note
 

@@ -177,3 +177,26 @@ def test_who_is_greeted_was_not_answered_and_who_is_let_in_was() -> None:
         (False, "auth failed", {"code": 402}),
     ]
     assert batch.control == 4
+
+
+@pytest.mark.parametrize(("code", "number"), [(None, 0), ("402", 402), ("x", 0), ([], 0), (402, 402)])
+def test_an_error_is_one_however_its_number_is_written(code: object, number: int) -> None:
+    batch = decoder("alpaca").feed([json.dumps([{"T": "error", "code": code, "msg": "auth failed"}])])
+    (reply,) = batch.replies
+    assert (reply.ok, reply.error, reply.payload) == (False, "auth failed", {"code": number})
+    assert not batch.malformed
+
+
+def test_a_null_in_what_may_be_missing_costs_no_trade() -> None:
+    said = {"S": "A", "t": "2026-09-15T11:01:53Z", "z": None}
+    trade = said | {"T": "t", "i": None, "p": 1, "s": 3, "c": ["I"]}
+    change = said | {"T": "c", "oi": 4, "op": 1, "os": 3, "ci": None, "cp": 2, "cs": 3, "cc": None}
+    batch = decoder("alpaca").feed([json.dumps([trade, change])])
+    ((row,), (made,)) = batch.trades["A"], batch.changes["A"]
+    assert (row[1:], made.trade_id, made.row and made.row[1:]) == (
+        (1.0, 3.0, 1, 0, -1),
+        4,
+        (2.0, 3.0, 1, 0, -1),
+    )
+    assert marks_of(row)
+    assert not batch.malformed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 import mdnb
 from mdnb.clock import EventClock
-from mdnb.errors import DataImportError, OptionError
+from mdnb.errors import DataImportError, FeedError, OptionError
 from mdnb.instruments import Instrument
 from tests.manager.hand import HandFeed
 
@@ -318,3 +319,33 @@ def test_the_ticks_of_two_minutes(shared_data: Path) -> None:
             live.load_ticks(shared_data / "dialects" / "histdata_tick.csv.gz")
         with pytest.raises(DataImportError, match=r"mdnb\.read_ticks"):
             live.load(shared_data / "faults" / "ticks_side.csv")
+
+
+def test_what_is_no_file_of_bars_is_refused_by_every_way_in(tmp_path: Path) -> None:
+    deep = tmp_path / "deep.json"
+    deep.write_bytes(b"[" * 3_000_000)
+    names = [str(deep), "~nosuchuser/x.csv", "a\0b.csv"]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.csv")
+        names.append(str(tmp_path / "pipe.csv"))
+    with market("1min", "5min") as live:
+        for name in names:
+            for load in (live.load, live.load_ticks):
+                with pytest.raises(DataImportError):
+                    load(name)
+            with pytest.raises(FeedError):
+                mdnb.live("X", "1min", feed=f"replay:{name}", progress=False)
+
+
+def test_two_closes_and_several_symbols_are_refused_under_our_own_names_too(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("timestamp,open,high,low,close,close,volume\n2024-03-04T15:00:00Z,10,11,9,10,9.5,1\n")
+    with market("1min") as live:
+        with pytest.raises(DataImportError, match="several columns for 'close'"):
+            live.load(path)
+        path.write_text(
+            "timestamp,symbol,open,high,low,close,volume\n2024-03-04T15:00:00Z,A,10,11,9,10,1\n"
+            "2024-03-04T15:00:00Z,B,20,21,19,20,1\n"
+        )
+        with pytest.raises(DataImportError, match="2 symbols: A, B"):
+            live.load(path)

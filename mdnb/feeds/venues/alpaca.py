@@ -28,9 +28,9 @@ import msgspec
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError, OptionError
 from mdnb.feeds.base import Channel
 from mdnb.feeds.offers import Offers
-from mdnb.feeds.paging import Page, collect
+from mdnb.feeds.paging import Page, collect, rows_of
 from mdnb.feeds.rate_limit import RateLimit
-from mdnb.feeds.rest import Rest, message_of
+from mdnb.feeds.rest import Rest, message_of, readable
 from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.feeds.venue import VenueFeed
@@ -70,7 +70,7 @@ _RETRY_SECONDS = 5.0
 
 class _Asset(msgspec.Struct):
     symbol: str
-    name: str = ""
+    name: str | None = ""
 
 
 class _Trade(msgspec.Struct):
@@ -78,10 +78,10 @@ class _Trade(msgspec.Struct):
     p: Price
     s: Size
     x: str = ""
-    i: Identifier = -1
+    i: Identifier | None = -1
     c: tuple[str, ...] | None = None
-    z: str = ""
-    u: str = ""
+    z: str | None = ""
+    u: str | None = ""
 
 
 class _Trades(msgspec.Struct):
@@ -96,7 +96,7 @@ class _Bar(msgspec.Struct):
     c: Price
     v: Size
     low: Price = msgspec.field(name="l")
-    n: Identifier = 0
+    n: Identifier | None = 0
 
 
 class _Bars(msgspec.Struct):
@@ -245,7 +245,11 @@ class AlpacaFeed(VenueFeed):
         """Handle the reply to a request, an error in plain words."""
         if not reply.ok:
             code = reply.payload.get("code", 0)
-            words = f"{_SAID[code]} ({code} {reply.error})" if code in _SAID else f"{code} {reply.error}"
+            words = (
+                f"{_SAID[code]} ({code} {reply.error})"
+                if code in _SAID
+                else f"{code or ''} {reply.error}".strip()
+            )
             payload = {"retry_after": _RETRY_SECONDS} if code in _RETRIED else {}
             reply = Reply(reply.id, False, words, payload)
         super().on_reply(reply)
@@ -256,8 +260,11 @@ class AlpacaFeed(VenueFeed):
         """Ask for the shares that are traded now."""
         if self.stream == "test":
             return [VenueSymbol("FAKEPACA", "FAKEPACA", "", description="Alpaca's stream of tests")]
-        assets = await self._trading.get("/v2/assets", list[_Asset], status="active", asset_class="us_equity")
-        return [VenueSymbol(asset.symbol, asset.symbol, "", description=asset.name) for asset in assets]
+        answer = await self._trading.get(
+            "/v2/assets", list[msgspec.Raw], status="active", asset_class="us_equity"
+        )
+        assets = readable(answer, _Asset, "Alpaca's list of shares")
+        return [VenueSymbol(asset.symbol, asset.symbol, "", description=asset.name or "") for asset in assets]
 
     def instrument(self, symbol: str) -> Instrument:
         """Return what Alpaca lists of the symbol; it does not say in what steps prices are."""
@@ -294,11 +301,7 @@ class AlpacaFeed(VenueFeed):
         async def ask(token: str) -> Page[BarRow, str]:
             query = self._query(start_ns, end, token) | {"timeframe": interval, "adjustment": "raw"}
             answer = await self.rest.get(f"/v2/stocks/{symbol.name}/bars", _Bars, 1, **query)
-            rows = [
-                (iso_ns(bar.t), bar.o, bar.h, bar.low, bar.c, bar.v, bar.n, float("nan"))
-                for bar in answer.bars or []
-            ]
-            return Page(rows, answer.next_page_token or None)
+            return Page(rows_of(_bar_row, answer.bars or []), answer.next_page_token or None)
 
         rows = await collect(ask, "", key=lambda row: row[0], on_page=self.on_page, sparse=True)
         return [row for row in rows if row[0] < end]
@@ -320,7 +323,7 @@ class AlpacaFeed(VenueFeed):
         found = await collect(
             ask, "", key=lambda trade: (trade.t, trade.x, trade.i), on_page=self.on_page, sparse=True
         )
-        rows = [_row(trade) for trade in found if trade.u not in _TAKEN_BACK]
+        rows = rows_of(_row, [trade for trade in found if trade.u not in _TAKEN_BACK])
         return [row for row in rows if start_ns <= row[0] < end_ns]
 
     def _query(self, start_ns: int, end_ns: int, token: str) -> dict[str, str]:
@@ -339,9 +342,13 @@ class AlpacaFeed(VenueFeed):
 
 
 def _row(trade: _Trade) -> TradeRow:
-    row = iso_ns(trade.t), trade.p, trade.s, 1, 0, trade.i
-    marks = sale_marks(trade.z, trade.c) if trade.c else 0
+    row = iso_ns(trade.t), trade.p, trade.s, 1, 0, -1 if trade.i is None else trade.i
+    marks = sale_marks(trade.z or "", trade.c) if trade.c else 0
     return MarkedTrade.of(row, marks) if marks else row
+
+
+def _bar_row(bar: _Bar) -> BarRow:
+    return iso_ns(bar.t), bar.o, bar.h, bar.low, bar.c, bar.v, bar.n or 0, float("nan")
 
 
 def _without_frames(error: FeedError) -> FeedError:

@@ -33,8 +33,9 @@ from mdnb.feeds.base import Channel, OnFrame, OnStatus
 from mdnb.feeds.endpoint import Endpoint
 from mdnb.feeds.login import Login
 from mdnb.feeds.offers import Offers
-from mdnb.feeds.paging import Page, collect
+from mdnb.feeds.paging import Page, collect, rows_of
 from mdnb.feeds.rate_limit import RateLimit
+from mdnb.feeds.rest import readable
 from mdnb.feeds.rolls import ContractHistory, Seam
 from mdnb.feeds.signalr import HANDSHAKE, PING, PING_SECONDS, TIMEOUT_SECONDS, Hub, invocation
 from mdnb.feeds.symbols import SymbolList, VenueSymbol
@@ -96,7 +97,7 @@ class _Contract(msgspec.Struct, frozen=True, rename="camel"):
     tick_value: Price
     active_contract: bool = False
     symbol_id: str = ""
-    description: str = ""
+    description: str | None = ""
 
     @property
     def root(self) -> str:
@@ -121,12 +122,22 @@ class _Contract(msgspec.Struct, frozen=True, rename="camel"):
     def symbol(self) -> VenueSymbol:
         """Return it as it is listed."""
         return VenueSymbol(
-            self.id, self.root, "", self.tick_size, 1.0, history_name=self.id, description=self.description
+            self.id,
+            self.root,
+            "",
+            self.tick_size,
+            1.0,
+            history_name=self.id,
+            description=self.description or "",
         )
 
 
 class _Contracts(msgspec.Struct):
-    contracts: list[_Contract] = []
+    contracts: list[msgspec.Raw] | None = None
+
+    def read(self) -> list[_Contract]:
+        """Return those that can be read."""
+        return readable(self.contracts or [], _Contract, "ProjectX's list of contracts")
 
 
 class _OneContract(msgspec.Struct):
@@ -153,9 +164,9 @@ class _Bars(msgspec.Struct):
 
 class _Complaint(msgspec.Struct, rename="camel"):
     success: bool = True
-    error_code: int = 0
-    error_message: str | None = None
-    token: str | msgspec.UnsetType | None = msgspec.UNSET
+    error_code: Any = 0
+    error_message: Any = None
+    token: Any = msgspec.UNSET
 
 
 class _SaidNoError(FeedRefusedError):
@@ -295,7 +306,7 @@ class ProjectXFeed(VenueFeed):
             calendar=known.calendar,
             timezone=known.timezone,
             point_value=contract.tick_value / contract.tick_size if contract.tick_size else None,
-            description=contract.description,
+            description=contract.description or "",
             positive_prices=known.positive_prices,
         )
 
@@ -328,7 +339,7 @@ class ProjectXFeed(VenueFeed):
         return [contract.symbol() for contract in await self._available() if contract.active_contract]
 
     async def _available(self) -> list[_Contract]:
-        return (await self._post("/api/Contract/available", _Contracts, {"live": self._live})).contracts
+        return (await self._post("/api/Contract/available", _Contracts, {"live": self._live})).read()
 
     async def _find(self, symbol: str) -> _Contract:
         wanted = symbol.strip().upper()
@@ -347,7 +358,7 @@ class ProjectXFeed(VenueFeed):
 
     async def _search(self, wanted: str) -> _Contract | None:
         body = {"searchText": wanted, "live": self._live}
-        return _meant(wanted, (await self._post("/api/Contract/search", _Contracts, body)).contracts)
+        return _meant(wanted, (await self._post("/api/Contract/search", _Contracts, body)).read())
 
     async def _contract_of(self, contract_id: str) -> _Contract:
         try:
@@ -462,7 +473,7 @@ class ProjectXFeed(VenueFeed):
 
     async def _of_kind(self, held: _Contract) -> list[_Contract]:
         body = {"searchText": held.root, "live": self._live}
-        found = (await self._post("/api/Contract/search", _Contracts, body)).contracts
+        found = (await self._post("/api/Contract/search", _Contracts, body)).read()
         return [
             one for one in found if (one.root, one.symbol_id) == (held.root, held.symbol_id) and one.expiry
         ]
@@ -613,7 +624,7 @@ class ProjectXFeed(VenueFeed):
         }
         answer = await self._post("/api/History/retrieveBars", _Bars, body)
         # That they come newest first is seen in the documents, and not promised.
-        rows = sorted(map(_bar_row, answer.bars or []))
+        rows = sorted(rows_of(_bar_row, answer.bars or []))
         is_last = len(rows) < _PAGE_BARS or rows[0][0] <= start_ns
         return Page(rows, None if is_last else rows[0][0])
 
@@ -658,14 +669,16 @@ class ProjectXFeed(VenueFeed):
         if status != 200:
             return None
         try:
-            said = msgspec.json.decode(body, type=_Complaint)
-        except msgspec.DecodeError:
+            said = msgspec.json.decode(body, type=_Complaint, strict=False)
+        except ValueError:
             return None
         if said.success:
             return None
-        of_login = _LOGIN_ERRORS.get(said.error_code, "") if said.token is not msgspec.UNSET else ""
+        code = _code(said.error_code)
+        of_login = _LOGIN_ERRORS.get(code, "") if said.token is not msgspec.UNSET else ""
         words = said.error_message or of_login or "no"
-        return _SaidNoError(f"ProjectX says {words} (error {said.error_code})", said.error_code)
+        named = f" (error {said.error_code})" if said.error_code else ""
+        return _SaidNoError(f"ProjectX says {words}{named}", code)
 
 
 def _meant(wanted: str, listed: Sequence[_Contract]) -> _Contract | None:
@@ -679,6 +692,11 @@ def _secret(given: str | Secret, variable: str) -> Secret | None:
     if isinstance(given, Secret):
         return given
     return Secret(given) if given else Secret.from_environment(variable)
+
+
+def _code(said: object) -> int:
+    """Return an error's number, which may be text; 0 where it has none."""
+    return int(said) if isinstance(said, int) or (isinstance(said, str) and said.isdecimal()) else 0
 
 
 def _token(text: str | None) -> Secret:

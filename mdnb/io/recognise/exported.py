@@ -26,7 +26,7 @@ _NUMBER: Final = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 def is_like_an_export(filename: str | os.PathLike[str]) -> bool:
     """Return whether the beginning of a file is what `write_bars` or a like program writes.
 
-    A file that cannot be opened counts as one: its reader says what is wrong. Of Parquet the columns decide.
+    One that is damaged counts as one: its reader says what is wrong. Of Parquet the columns decide.
     """
     try:
         kind = format_of(filename)
@@ -39,7 +39,9 @@ def is_like_an_export(filename: str | os.PathLike[str]) -> bool:
                 return _has_columns(file)
             packed = path.suffix.lower() == ".gz"
             head = gzip.GzipFile(fileobj=file).read(_LOOKED_AT) if packed else file.read(_LOOKED_AT)
-    except (DataImportError, OSError, EOFError, zlib.error):
+    except DataImportError:
+        return False
+    except (OSError, EOFError, zlib.error):
         return True
     text = head.decode("utf-8", "replace").lstrip("\ufeff\r\n ")
     return _is_json(text) if kind == "json" else _is_table(text)

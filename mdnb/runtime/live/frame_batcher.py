@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from mdnb.clock import Clock, EventClock, MarketClock
-from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow, TradeChange
+from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow
 from mdnb.runtime.live.accounting import ConnectionCounts
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
@@ -22,7 +22,6 @@ __all__ = ["FrameBatcher"]
 
 _MAX_FRAMES = 5000
 _ODD_FRAMES = 3
-_NO_CHANGES: Mapping[str, Sequence[TradeChange]] = {}
 _INF = float("inf")
 
 
@@ -225,8 +224,7 @@ class FrameBatcher:
         bars: dict[str, list[tuple[str, list[tuple[BarRow, bool]]]]] = {}
         for (symbol, name), rows in batch.bars.items():
             bars.setdefault(symbol, []).append((name, rows))
-        traded, quoted, depth = batch.trades, batch.quotes, batch.depth
-        changes = _NO_CHANGES if batch.rare is None else batch.changes
+        traded, quoted, depth, rare = batch.trades, batch.quotes, batch.depth, batch.rare
         # Of whom good data came, and of when the first of it is.
         good: list[str] = []
         good_ns = 0
@@ -234,11 +232,11 @@ class FrameBatcher:
         told_ns, at = newest, time.monotonic()
         lag_ms, ms_per_ns = clock.lag_ms(told_ns), clock.wall_seconds(1_000_000_000) / 1e6
         ms_per_ns = ms_per_ns if ms_per_ns < _INF else 0.0
-        beside_trades = quoted or depth or bars or changes
+        beside_trades = quoted or depth or bars or rare is not None
         quotes: Sequence[QuoteRow] = ()
         updates: Sequence[DepthUpdate] = ()
         own: Sequence[tuple[str, list[tuple[BarRow, bool]]]] = ()
-        for symbol in {**traded, **quoted, **depth, **bars, **changes} if beside_trades else traded:
+        for symbol in {**traded, **quoted, **depth, **bars, **batch.changes} if beside_trades else traded:
             pipeline = pipelines.get(symbol)
             if pipeline is None:
                 self.unknown_symbol += 1
@@ -252,8 +250,8 @@ class FrameBatcher:
             accepted, refused, received = refusals.accepted, refusals.refused, pipeline.ledger.received
             try:
                 pipeline.take(trades, quotes, updates, own)
-                if changes:
-                    take_changes(pipeline, changes.get(symbol, ()))
+                if rare is not None:
+                    take_changes(pipeline, batch.changes.get(symbol, ()))
             except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing
                 self._on_failure(pipeline, error)
                 self.attempt(pipeline, functools.partial(pipeline.lose_batch, received, trades, quotes, own))

@@ -193,6 +193,42 @@ def test_a_refusal_is_in_alpacas_words(status: int, body: bytes, words: str) -> 
     asyncio.run(main())
 
 
+def test_an_odd_share_in_the_list_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        globals(), "ASSETS", [{"symbol": None}, {"symbol": "AAPL", "name": None}, *ASSETS[1:]]
+    )
+
+    async def main() -> None:
+        async with opened(lambda _: {}) as (feed, _):
+            assert feed.instrument("AAPL").description == ""
+            assert [one.name for one in await feed.list_symbols()] == ["AAPL", "BRK.B"]
+
+    asyncio.run(main())
+
+
+def test_a_history_with_an_odd_time_is_refused_and_one_with_nulls_is_not() -> None:
+    good: dict[str, Any] = {"t": "2026-03-02T14:00:00Z", "p": 10.5, "s": 1, "i": None, "z": None, "u": None}
+    bar: dict[str, Any] = {"t": "2026-03-02T14:00:00Z", "n": None, **dict.fromkeys("ohlcv", 2)}
+    odd = {"t": "yesterday"}
+    begin = iso_ns("2026-03-02T14:00:00")
+
+    async def main() -> None:
+        rows = {"trades": [good], "bars": [bar]}
+        async with opened(lambda _: rows) as (feed, _):
+            end = begin + 3600 * SECOND
+            assert await feed.history_trades("AAPL", begin, end) == [(begin, 10.5, 1.0, 1, 0, -1)]
+            bars = await feed.history_bars("AAPL", "1min", begin, end)
+            assert bars is not None
+            assert bars[0][:7] == (begin, 2.0, 2.0, 2.0, 2.0, 2.0, 0)
+            rows |= {"trades": [good, good | odd], "bars": [bar, bar | odd]}
+            with pytest.raises(FeedError, match="history is not what was expected: wrong time"):
+                await feed.history_trades("AAPL", begin, end)
+            with pytest.raises(FeedError, match="history is not what was expected: wrong time"):
+                await feed.history_bars("AAPL", "1min", begin, end)
+
+    asyncio.run(main())
+
+
 # -- the stream ---------------------------------------------------------------------------------------------
 
 

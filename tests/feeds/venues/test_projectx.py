@@ -98,6 +98,23 @@ def test_of_several_active_contracts_the_one_that_expires_first_counts() -> None
     run(main)
 
 
+def test_an_odd_contract_in_the_list_costs_itself_alone() -> None:
+    async def main() -> None:
+        async with venue() as made:
+            dialect_of(made).contracts[:0] = [
+                contract("MNQ", "F26") | {"tickSize": None},
+                contract("QQ", "H26") | {"description": None},
+            ]
+            feed = feed_of(made)
+            await feed.open(["MNQ", "QQ"])
+            assert feed.contract("MNQ") == OLD
+            assert feed.instrument("QQ").description == ""
+            assert OLD in [one.name for one in await feed.list_symbols()]
+            await feed.close()
+
+    run(main)
+
+
 def test_what_is_not_listed_or_named_twice_is_refused() -> None:
     async def main() -> None:
         async with venue() as made:
@@ -721,6 +738,14 @@ def test_bars_of_several_pages_come_once_each_oldest_first(count: int, end_inclu
             {"success": False, "errorCode": 1, "errorMessage": "none"},
             FeedRefusedError,
             "says none .error 1",
+        ),
+        (200, {"success": False, "errorCode": None, "errorMessage": "shut"}, FeedRefusedError, "says shut$"),
+        (200, {"success": False, "errorCode": "4", "errorMessage": 7}, FeedRefusedError, "says 7 .error 4"),
+        (
+            200,
+            {"bars": [{"t": "soon", **dict.fromkeys("ohlcv", 1)}]},
+            FeedError,
+            "history is not .* wrong time",
         ),
         (429, {}, mdnb.FeedBusyError, "HTTP 429"),
         (503, {}, mdnb.FeedBusyError, "HTTP 503"),

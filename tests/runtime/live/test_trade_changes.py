@@ -297,6 +297,19 @@ def test_a_correction_to_what_cannot_be_takes_the_trade_back() -> None:
     assert rig.accounting().cancelled == 1
 
 
+def test_what_is_older_than_a_bar_that_a_correction_opens_is_not_in_it() -> None:
+    rig = Rig()
+    # An official open, which counts for nothing until it is another trade.
+    rig.trade(639 * SECOND, 100.0, 4, 0, MARKS)
+    rig.correct(0, 100.0, 4, (104.0, 1, 0))
+    rig.trade(350 * SECOND, 107.0, 1, 1)
+    assert rig.bars() == [
+        (300, 107.0, 107.0, 107.0, 107.0, 1.0, 1.0),
+        (600, 104.0, 104.0, 104.0, 104.0, 1.0, 1.0),
+    ]
+    rig.accounting()
+
+
 class Plan(NamedTuple):
     """Trades in their order of arrival, and what is said of them later."""
 
