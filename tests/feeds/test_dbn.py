@@ -187,6 +187,29 @@ def test_each_instrument_has_the_name_of_its_day(writer: Writer) -> None:
     assert [track.root for track in opened.tracks][:2] == ["ES", "NQ"]
 
 
+def test_what_has_no_price_size_or_time_is_left_out_and_counted(writer: Writer) -> None:
+    dbn = writer.dbn
+    price, timestamp = dbn.UNDEF_PRICE, dbn.UNDEF_TIMESTAMP
+    trades = [
+        writer.trade(1, price),
+        writer.trade(2, SECOND, size=dbn.UNDEF_ORDER_SIZE),
+        writer.trade(3, SECOND, ts_event=timestamp, ts_recv=timestamp),
+        writer.trade(4, SECOND, ts_event=0),
+        writer.trade(5, 3 * SECOND),
+    ]
+    opened = open_recording(writer.file(trades))
+    assert opened.symbols == ("ESZ3",)
+    assert rows(opened) == [(START + 5, 3.0, 2.0, 1, 1, -1)]
+    assert (opened.damage.count, opened.damage.first) == (4, "a record of x.dbn without a price")
+    minute = dbn.RType.OHLCV_1M
+    bars = [writer.bar(0, minute, *[price] * 4), writer.bar(60 * SECOND, minute, *[SECOND] * 4)]
+    opened = open_recording(writer.file(bars))
+    assert [row[1:6] for row in rows(opened)] == [(1.0, 1.0, 1.0, 1.0, 9.0)]
+    assert opened.damage.count == 1
+    opened = open_recording(writer.file([writer.best(1, SECOND, 2 * SECOND, trade=price)]))
+    assert rows(opened) == [(START + 1, 1.0, 3.0, 2.0, 4.0)]
+
+
 def test_names_may_stand_between_the_records(writer: Writer) -> None:
     dbn = writer.dbn
     told = dbn.SymbolMappingMsg(

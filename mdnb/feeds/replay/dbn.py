@@ -47,6 +47,9 @@ _SURVEY_RECORDS = 200_000
 
 _NO_PRICE = 2**63 - 1
 _NO_TIME = 2**64 - 1
+_NO_SIZE = 2**32 - 1
+_LAST_NS = 2**63 - 1
+_TIME = "a time"
 _SCALE = 1_000_000_000
 _DAY_NS = 86_400 * _SCALE
 _EPOCH = dt.date(1970, 1, 1)
@@ -222,16 +225,37 @@ def _rows(path: Path, damage: Damage, limit: int | None = None) -> Iterator[_Fou
         if hasattr(record, "stype_out_symbol"):
             names.learn(record)
             continue
-        made = _rows_of(record, last)
+        lacking = _lacking(record)
+        if lacking:
+            damage.note(f"a record of {path.name} without {lacking}")
+        # The best prices of a trade without a price are good ones.
+        made = [] if lacking == _TIME else _rows_of(record, last)
         if made:
             symbol = names.of(record.instrument_id, _time(record))
             for timeframe, row in made:
                 yield symbol, timeframe, row
 
 
+def _lacking(record: Any) -> str:
+    """Return what a trade, a quote or a bar is of no use without; empty where it has all."""
+    is_bar = hasattr(record, "volume") and hasattr(record, "open")
+    is_trade = str(getattr(record, "action", "")) == "T"
+    if not (is_bar or is_trade or hasattr(record, "levels")):
+        return ""
+    if not 0 < _time(record) < _LAST_NS:
+        return _TIME
+    if is_bar and _NO_PRICE in (record.open, record.high, record.low, record.close):
+        return "prices"
+    if is_trade and record.price == _NO_PRICE:
+        return "a price"
+    return "a size" if is_trade and record.size == _NO_SIZE else ""
+
+
 def _rows_of(record: Any, last: dict[int, tuple[float, float, float, float]]) -> list[tuple[str, Row]]:
     """Return what a record tells: nothing, a bar, a quote, a trade, or a quote and a trade."""
     if hasattr(record, "volume") and hasattr(record, "open"):
+        if _NO_PRICE in (record.open, record.high, record.low, record.close):
+            return []
         timeframe, _ = _TIMEFRAMES.get(int(record.rtype), _DAILY)
         prices = [price / _SCALE for price in (record.open, record.high, record.low, record.close)]
         return [(timeframe, (record.ts_event, *prices, float(record.volume), 0, _NAN))]
@@ -245,7 +269,8 @@ def _rows_of(record: Any, last: dict[int, tuple[float, float, float, float]]) ->
         if repr(quote) != repr(known) and (quote[0] == quote[0] or quote[2] == quote[2]):
             last[record.instrument_id] = quote
             made.append(("", (_time(record), *quote)))
-    if str(getattr(record, "action", "")) == "T" and record.price != _NO_PRICE:
+    is_trade = str(getattr(record, "action", "")) == "T"
+    if is_trade and record.price != _NO_PRICE and record.size != _NO_SIZE:
         side = _SIDES.get(str(record.side), 0)
         made.append(("", (_time(record), record.price / _SCALE, float(record.size), 1, side, -1)))
     return made
@@ -260,7 +285,9 @@ def _time(record: Any) -> int:
 
 
 def _side(price: int, size: int) -> tuple[float, float]:
-    return (_NAN, _NAN) if price == _NO_PRICE else (price / _SCALE, float(size))
+    if price == _NO_PRICE:
+        return _NAN, _NAN
+    return price / _SCALE, _NAN if size == _NO_SIZE else float(size)
 
 
 class _Names:

@@ -198,8 +198,15 @@ class _Change:
         if count > 0:
             made: BarRow = (start_ns, open_, high, low, close, volume, count, turnover)
             self._unsure = remake_bar(cascade, start_ns, made, HeldTicks(engine))
-        if touched or count <= 0 or not was_in:
+        if touched or count <= 0 or not was_in or self._may_open_or_close():
             self._unsure = engine.timeframes()
+
+    def _may_open_or_close(self) -> bool:
+        """Return whether the trade counts for open or close only now: its place is not known."""
+        if self._now is None:
+            return False
+        was, now = marks_of(self._was), marks_of(self._now)
+        return bool(was & ~now & NOT_LAST) or has_price(now) > has_price(was)
 
     # -- the newest price -------------------------------------------------------------------------------
 

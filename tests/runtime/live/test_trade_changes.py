@@ -246,6 +246,25 @@ def test_a_bar_not_all_of_whose_ticks_are_held_is_right_or_marked() -> None:
     rig.accounting()
 
 
+@pytest.mark.parametrize(("was", "now"), [(VOLUME_ONLY, 0), (MARKS, NOT_LAST), (NOT_LAST, 0)])
+def test_where_a_trade_that_counts_for_more_now_stands_in_its_bar_is_told_as_not_known(
+    was: int, now: int
+) -> None:
+    rig = Rig(max_ticks=1000)
+    rig.trade(0, 50.0, 1, 0)
+    rig.trade(1, 150.0, 1, 1)
+    for i in range(2, 1100):
+        rig.trade(i * SECOND // 100, 100.0 + i % 3, 1, i)
+    rig.trade(20 * SECOND, 101.0, 1, 2000, was)
+    rig.correct(2000, 101.0, 1, (120.0, 1, 2001), now)
+    # It is the newest: is it the close?
+    assert rig.engine.cascade.root.partial
+    assert [one.alert_type for one in rig.told if one.type is EventType.DATA_QUALITY_ALERT] == [
+        "trade_change_unsure"
+    ]
+    rig.accounting()
+
+
 def test_a_misprint_that_was_held_back_comes_in_once_it_is_corrected() -> None:
     rig = Rig(data_validation=True)
     rig.pipeline.outlier_gate = OutlierGate(rig.engine)
