@@ -713,3 +713,9 @@ def test_what_ends_a_feed_is_told_also_where_it_said_before_that_it_closes() -> 
         ("closed", "by the venue"),
         ("closed", "the key has run out"),
     ]
+
+
+@pytest.mark.parametrize("symbol", [None, 5, [], ["MNQ", ""], ""])
+def test_what_names_no_symbol_is_answered_with_what_does(symbol: Any) -> None:
+    with pytest.raises(SymbolError, match=r"name one symbol such as 'MNQ', or a list of them; got"):
+        mdnb.live(symbol, progress=False)
