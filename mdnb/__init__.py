@@ -170,7 +170,7 @@ _HOMES = {
     "run": "mdnb.runtime.process.bridge",
     "unload_ipython_extension": "mdnb.notebook.magics",
 }
-_ROOMS = ("analysis", "datasets", "errors")
+_ROOMS = ("analysis", "datasets", "errors", "sale_conditions")
 """Modules that are reached as attributes: ``mdnb.datasets.path(...)``."""
 
 

@@ -103,7 +103,15 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _recorded(given: argparse.Namespace) -> tuple[str | None, str, Path]:
     """Return feed, symbol and file of either way to name them."""
+    from mdnb.feeds.registry import known_feeds
+
     if given.out is None:
+        name = given.first.partition(":")[0].partition("?")[0]
+        if name in known_feeds() and given.feed is None:
+            raise OptionError(
+                f"{name!r} is a feed, and no file is named:"
+                f" mdnb record {given.first} {given.second} --out FILE"
+            )
         return given.feed, given.first, Path(given.second)
     if given.feed is not None:
         raise OptionError("name the feed once: mdnb record FEED SYMBOL --out FILE, without --feed")

@@ -67,6 +67,12 @@ def test_what_cannot_be_recorded_is_told_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_feed_without_a_file_says_how_to_name_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["record", "kraken", "BTC/USD"]) == 1
+    told = capsys.readouterr().err
+    assert "'kraken' is a feed, and no file is named: mdnb record kraken BTC/USD --out FILE" in told
+
+
 def test_a_recording_that_is_there_is_continued_only_when_told_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -242,7 +242,10 @@ class Decoder:
             add_bar(batch, event.s, timeframe, (epoch_ns(k.t), k.o, k.h, k.l, k.c, k.v, k.n, k.q), k.x)
         elif isinstance(event, _Depth):
             ns = epoch_ns(event.E if isinstance(event.T, UnsetType) else event.T)
-            update = DepthUpdate(ns, _is_partial_book(stream), event.b, event.a)
+            whole = _is_partial_book(stream)
+            # Changes of futures say what they follow; those of spot begin with the number after it.
+            previous = -1 if whole else event.U - 1 if isinstance(event.pu, UnsetType) else event.pu
+            update = DepthUpdate(ns, whole, event.b, event.a, previous, event.u)
             batch.depth.setdefault(event.s, []).append(update)
             self._symbols.add(event.s)
         else:

@@ -229,7 +229,9 @@ class BarFiles:
         engine = self._parts.market.open()
         if timeframe is None:
             engine.finest()  # raises where none is kept
-        if of_others or not (named or await files.is_like_an_export(filename)):
+        # Where its timeframe is to be found a file of others goes the other way, whatever it calls its times.
+        unclear = timeframe is None and len(engine.timeframes()) > 1
+        if of_others or not (named or await files.is_like_an_export(filename, strictly=unclear)):
             return await files.import_recognised(filename, timeframe, **how, **zone, **of_others)
         return await self._load_export(filename, timeframe, options, how)
 
@@ -318,12 +320,12 @@ class BarFiles:
         results: list[ImportResult] = []
         if not names and kind == "parquet":
             results = await files.import_kept(filename, **how)
-        if not names and not results:
+        if results:
+            return results
+        if not names:
             raise OptionError(
                 f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
             )
-        if results:
-            return results
         if kind == "parquet":
             return [await files.import_from_parquet(filename, names[0], **how)]
         if kind == "json":

@@ -456,6 +456,11 @@ class WebSocketFeed(Feed):
             ]
             try:
                 closed = await self._read(socket, on_frame, on_status)
+            except asyncio.CancelledError:
+                if self._closed.is_set():
+                    # Else the other end is told of an internal error (1011) where all is well.
+                    await socket.close()
+                raise
             finally:
                 self._socket = None
                 self._open.clear()

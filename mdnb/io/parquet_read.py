@@ -36,6 +36,7 @@ from mdnb.store.amendments import Changes
 __all__ = [
     "METADATA_KEY",
     "TIMEFRAME_COLUMN",
+    "check_rows",
     "parquet_bars",
     "parquet_bars_of",
     "read_parquet",
@@ -194,7 +195,7 @@ def _opened(filename: str | os.PathLike[str]) -> Iterator[_Source]:
     with handle:
         try:
             footer = read_footer(handle, size, where)
-            _check_rows(footer, size, where)
+            check_rows(footer, size, where)
             about = _about(footer)
             groups = _groups(footer, about, where)
             file = pq.ParquetFile(handle, page_checksum_verification=True, arrow_extensions_enabled=False)
@@ -210,7 +211,8 @@ def _opened(filename: str | os.PathLike[str]) -> Iterator[_Source]:
             ) from error
 
 
-def _check_rows(footer: Footer, size: int, where: str) -> None:
+def check_rows(footer: Footer, size: int, where: str) -> None:
+    """Refuse a file that claims more rows than one of its size has."""
     limit = min(max(_FREE_ROWS, _ROWS_A_BYTE * size), _MOST_ROWS)
     if footer.rows > limit:
         problem = f"its {size:,} bytes claim {footer.rows:,} rows; at most {limit:,} are read"

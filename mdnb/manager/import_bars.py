@@ -13,6 +13,7 @@ from mdnb.manager.import_checks import (
     leave_out_outliers,
     leave_out_uncountable,
 )
+from mdnb.manager.import_level import off_level
 from mdnb.manager.import_notes import (
     conflicts,
     later_ones,
@@ -177,20 +178,22 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
     engine, name = market.engine, checked.name
     bars, columns, open_us = checked.bars, checked.columns, checked.open_us
     outliers, refused, rows = checked.outliers, checked.refused, len(checked.bars)
-    merged = Merged()
+    merged, off = Merged(), list[QualityFinding]()
     if len(columns):
         with engine.lock:
+            off = off_level(columns, engine.reader.columns(name), engine.tz)
             # What was read before it stays as it was.
             now_ns = engine.change_ns()
             until = _until(market)
             merged = merge_bars(engine, name, columns, overwrite=overwrite, changes=bars.changes, **until)
             engine.reader.note_known(engine.all_names(), now_ns)
     later = later_ones(merged, engine.tz)
-    findings = (*conflicts(bars), *of_reading(bars), *checked.left_out, *outliers, *later)
+    findings = (*conflicts(bars), *of_reading(bars), *checked.left_out, *outliers, *off, *later)
     market.pipeline.import_findings[name] = findings
     for one in findings:
         market.pipeline.quality.note(one, name, alert=False)
     notes = [why_refused(refused, rows, checked.left_out)] if refused else []
+    notes += [one.description for one in off]
     notes += to_warn_of(bars, market.symbol, later, engine.tz)
     warned = f"{name}: {'; '.join(notes)}" if notes else ""
     notes += to_tell(bars, columns, open_us, engine.tz)

@@ -88,7 +88,7 @@ async def record(
         When the file is there already, is another's, or cannot be written; at once, also if that is in the
         midst of the recording.
     FeedError, SymbolError
-        When the feed cannot be opened, or ends with an error.
+        When the feed cannot be opened, never came to be connected, or ends with an error.
     """
     if not seconds > 0:
         raise OptionError(f"seconds must be above 0; got {seconds:g}")
@@ -98,6 +98,11 @@ async def record(
     refused = asyncio.Event()
     ends = [asyncio.create_task(event.wait()) for event in (stop or asyncio.Event(), refused)]
     tasks: list[asyncio.Task[None]] = []
+    # What was told last of each status of the connection.
+    told: dict[str, str] = {}
+
+    def on_status(status: str, detail: str) -> None:
+        told[status] = detail
 
     async def ended(task: asyncio.Task[None], limit: float = math.inf) -> bool:
         tasks.append(task)
@@ -117,7 +122,9 @@ async def record(
             keep = _keep(source, recorder)
             source.on_roll = _roll_keeper(source, recorder)
             begun(recorder)
-            await ended(asyncio.create_task(source.run(keep, lambda _status, _detail: None)), seconds)
+            await ended(asyncio.create_task(source.run(keep, on_status)), seconds)
+        if not recorder.frames and "disconnected" in told and "connected" not in told:
+            raise FeedError(f"no connection came about, nothing was recorded: {told['disconnected']}")
         return recorder.frames
     finally:
         for end in ends:

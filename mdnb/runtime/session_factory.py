@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mdnb.config import DataManagerConfig
 from mdnb.errors import FeedError, OptionError, RuntimeUseError, SymbolError, not_followed
@@ -31,7 +31,8 @@ def make_session(
     positive_prices: bool | Mapping[str, bool] | None = None,
 ) -> MarketSession:
     """Return a session that is not started yet; both faces make theirs here."""
-    symbols = [symbol] if isinstance(symbol, str) else list(symbol)
+    given = [symbol] if isinstance(symbol, str) else symbol
+    symbols = list(given) if isinstance(given, Iterable) else []
     if not symbols or not all(symbols):
         raise SymbolError(f"name one symbol such as 'MNQ', or a list of them; got {symbol!r}")
     wanted = named_timeframes(_DEFAULT_TIMEFRAMES if timeframes is None else timeframes)

@@ -34,7 +34,7 @@ class BookOrder:
     breaks
         How often it did.
     is_broken
-        Whether it did and no snapshot came since.
+        Whether it did and no snapshot came since; a hole in one that began without is where another begins.
     is_whole
         Whether it began with a snapshot: a sum says nothing of one that did not.
 
@@ -81,10 +81,14 @@ class BookOrder:
                     )
                 return "old"
             if update.previous_id > self._last_id:
-                return self._break(
+                reason = (
                     f"an update follows number {update.previous_id},"
                     f" and the newest that came is {self._last_id}"
                 )
+                self._break(reason)
+                # To one that began without a snapshot none may ever come: with this one another begins.
+                self.is_broken, self._last_id = self.is_whole, update.last_id
+                return "broken"
         self._old_in_a_row = 0
         self._last_id = update.last_id
         return "apply"

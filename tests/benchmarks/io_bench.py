@@ -15,10 +15,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mdnb import read
 from mdnb.io import read_csv, read_json, read_parquet, write_csv, write_json, write_parquet
 
 PAGE_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -106,6 +108,27 @@ def text_formats(frame: pd.DataFrame, folder: Path) -> None:
         check(frame, row(f"{name} read", lambda: read_json(json, tz=ZONE), lambda: pandas_json(json)))
 
 
+def foreign(frame: pd.DataFrame, folder: Path) -> None:
+    """Read what others write by recognition, beside pandas that is told what it is."""
+    held = frame.rename(columns=str.title)[["Open", "High", "Low", "Close", "Volume"]].tz_convert("UTC")
+    wall = held.index.strftime("%d.%m.%Y %H:%M")
+    dates: dict[str, Any] = {"parse_dates": ["Date"]}
+    forms: dict[str, tuple[Any, str, str, dict[str, Any], dict[str, Any]]] = {
+        # an index, the signs, what has to be said, what pandas has to be told beside the signs
+        "ISO 8601": (held.index, ",", ".", {}, dates),
+        "epoch_ms": (held.index.as_unit("ms").asi8, ",", ".", {}, {}),
+        "German": (wall, ";", ",", {"tz": "UTC"}, {**dates, "date_format": "%d.%m.%Y %H:%M"}),
+    }
+    for name, (index, separator, decimal, said, told) in forms.items():
+        path = folder / f"{name}.csv"
+        held.set_axis(index).to_csv(path, sep=separator, decimal=decimal, index_label="Date")
+        theirs = partial(pd.read_csv, path, sep=separator, decimal=decimal, **told)
+        given = row(f"CSV of others, {name}", partial(read, path, **said), theirs)
+        assert isinstance(given, pd.DataFrame)
+        assert np.array_equal(given["close"], frame["close"])
+        assert (given.index == held.index).all()
+
+
 def parquet(frame: pd.DataFrame, folder: Path, compression: str) -> None:
     """Measure Parquet with one compression."""
     ours, theirs = folder / f"ours.{compression}", folder / f"theirs.{compression}"
@@ -128,6 +151,7 @@ def main(rows: int) -> None:
     print(f"{rows:,} bars{'':20s} CPU s  wall s  pandas CPU   wall  ratio CPU, wall")
     with tempfile.TemporaryDirectory() as name:
         text_formats(frame, Path(name))
+        foreign(frame, Path(name))
         for compression in ("snappy", "zstd"):
             parquet(frame, Path(name), compression)
 

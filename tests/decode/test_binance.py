@@ -195,3 +195,19 @@ def test_an_aggregate_counts_from_its_first_to_its_last_trade_and_one_of_none_is
     assert batch.malformed == ["aggregate of no trade"]
     spaced = json.dumps(json.loads(made.format(10, 14)), indent=1)
     assert decoder("binance").feed([spaced]).trades == batch.trades
+
+
+@pytest.mark.parametrize(("pu", "previous"), [(None, 156), (149, 149)])
+def test_a_change_of_the_book_says_which_one_it_follows(pu: int | None, previous: int) -> None:
+    # developers.binance.com: of spot U is the last u + 1; of futures pu is the u of the event before.
+    event = {
+        "e": "depthUpdate",
+        "E": 1672515782136,
+        "s": "BNBBTC",
+        "U": 157,
+        "u": 160,
+        "b": [["0.0024", "10"]],
+    }
+    event |= {"a": []} | ({} if pu is None else {"T": 1672515782130, "pu": pu})
+    [update] = decoder("binance").feed([json.dumps(event, separators=(",", ":"))]).depth["BNBBTC"]
+    assert (update.previous_id, update.last_id, update.snapshot) == (previous, 160, False)

@@ -54,7 +54,11 @@ CASES: list[Case] = [
         [sent("trade", TRADE | {"size": "-1"}, TRADE)],
         {"trades": {"AB": [ROW]}, "clock": NS, "malformed": ["wrong shape at $.size"]},
     ),
-    ([sent("trade")], {"control": 1}),
+    ([sent("trade"), sent("ticker"), sent("candle1m")], {"control": 3}),
+    (
+        [sent(channel, BOOK) for channel in ("books1", "books15")],
+        {"depth": {"AB": [(NS, True, [(1.0, 2.0)], [(3.0, 4.0)])] * 2}, "clock": NS},
+    ),
     ([sent("ticker", TICKER)], {"quotes": {"AB": [(NS, 1.0, 2.0, 3.0, 4.0)]}, "clock": NS}),
     (
         [sent("ticker", TICKER | {"bidPr": "", "bidSz": ""}, action="snapshot")],

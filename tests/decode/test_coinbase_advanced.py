@@ -180,6 +180,11 @@ CASES: list[Case] = [
         [sent("subscriptions", {"subscriptions": {}}), frame(type="error", message="no", reason="why")],
         {"replies": [(0, True, ""), (0, False, "no: why")], "control": 2, "clock": SENT_NS},
     ),
+    # A message without a time of its own.
+    (
+        [frame(channel="ticker", sequence_num=7, events=[{"type": "update", "tickers": [TICKER]}])],
+        {"quotes": {"BTC-USD": [(0, 1.0, 2.0, 3.0, 4.0)]}},
+    ),
     ([frame(type="error", message="no")], {"replies": [(0, False, "no")], "control": 1}),
     # What an event has under another name may be of a kind that nobody knows.
     *(

@@ -755,6 +755,26 @@ def test_closing_works_at_any_moment() -> None:
     asyncio.run(main())
 
 
+def test_the_other_end_is_told_of_a_normal_end() -> None:
+    async def main() -> None:
+        codes: list[int | None] = []
+
+        async def watch(connection: ServerConnection) -> None:
+            await connection.wait_closed()
+            codes.append(connection.close_code)
+
+        async with scripted([watch]) as server:
+            feed = Venue(server.url)
+            running = asyncio.create_task(feed.run(feed.on_frame, feed.on_status))
+            await feed.until(lambda: "connected" in feed.names)
+            async with asyncio.timeout(TIMEOUT):
+                await feed.close()
+                await running
+        assert codes == [1000]
+
+    asyncio.run(main())
+
+
 def test_cancelling_the_run_closes_the_socket() -> None:
     async def main() -> None:
         gone = asyncio.Event()

@@ -32,3 +32,20 @@ def test_spans_are_the_contracts_of_each_instant(seams: list[int], start: int, e
     spans = contracts.spans("X", start, end)
     assert [name for name, first, last in spans for _ in range(first, last)] == expected
     assert len({name for name, _, _ in spans}) == len(spans)
+
+
+def test_a_roll_that_did_not_come_off_is_taken_back_and_prices_are_noted() -> None:
+    contracts = ContractHistory()
+    contracts.begin("MNQ", "Z25")
+    contracts.begin("MES", "Z25")
+    first, other = contracts.roll("MNQ", "H26", 10), contracts.roll("MES", "H26", 12)
+    contracts.roll("MNQ", "M26", 20)
+    contracts.take_back("MNQ")
+    assert (contracts.rolls, contracts.contract("MNQ")) == ((first, other), "H26")
+    contracts.price(first, 100.0, 103.0)
+    assert [(roll.symbol, roll.old_price, roll.new_price) for roll in contracts.rolls[:1]] == [
+        ("MNQ", 100.0, 103.0)
+    ]
+    contracts.before("MNQ", "U25", 5)
+    assert contracts.spans("MNQ", 0, 15) == [("U25", 0, 5), ("Z25", 5, 10), ("H26", 10, 15)]
+    assert (contracts.knows("MNQ"), contracts.knows("NQ")) == (True, False)

@@ -1097,3 +1097,33 @@ def test_a_high_that_misses_the_close_by_the_last_bits_of_a_float_is_widened_to_
         market.load(tmp_path / "bars.csv", "1min", overwrite=True)
         row = market.data.get_data("1min").iloc[3]
         assert (row["high"], row["low"]) == (close, low - 3e-14)
+
+
+@pytest.mark.parametrize("factor", [0.28, 2.9, 1e-3])
+def test_bars_at_another_level_than_the_markets_are_warned_of(tmp_path: Path, factor: float) -> None:
+    with open_market(HandFeed(minutes(-100, 100)), "1min", "5min") as market:
+        frame = market.data.get_data("1min")
+        frame[["open", "high", "low", "close"]] *= factor
+        write_bars(frame, tmp_path / "bars.csv")
+        with pytest.warns(UserWarning, match=rf"closes of 100 times .* are {factor:.3g} times the market's"):
+            (result,) = market.load(tmp_path / "bars.csv", "1min")
+        assert [one.type for one in result.findings] == ["off_level"]
+        assert market.data.get_validation_errors(type="off_level")
+
+
+def test_bars_of_long_ago_are_compared_with_the_nearest_and_a_market_that_grew_is_none_of_another_one(
+    tmp_path: Path,
+) -> None:
+    with open_market(HandFeed(minutes(-100, 100)), "1min", "5min") as market:
+        frame = market.data.get_data("1min")
+        frame.index -= pd.Timedelta(days=400)
+        frame[["open", "high", "low", "close"]] /= 5
+        write_bars(frame, tmp_path / "old.csv")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            market.load(tmp_path / "old.csv", "1min")
+        frame[["open", "high", "low", "close"]] /= 300
+        frame.index -= pd.Timedelta(days=1)
+        write_bars(frame, tmp_path / "other.csv")
+        with pytest.warns(UserWarning, match="the bar nearest in time, are"):
+            market.load(tmp_path / "other.csv", "1min")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 import mdnb
 from mdnb.clock import EventClock
-from mdnb.errors import DataImportError, OptionError
+from mdnb.errors import DataImportError, FeedError, OptionError
 from mdnb.instruments import Instrument
 from tests.manager.hand import HandFeed
 
@@ -264,6 +265,17 @@ def test_our_own_exports_go_the_way_they_went(tmp_path: Path, kind: str) -> None
         assert (result.added, result.understood) == (10, "")
 
 
+def test_a_foreign_file_under_our_name_of_times_goes_to_its_timeframe(tmp_path: Path) -> None:
+    path = minutes(tmp_path / "bars.csv")
+    path.write_text(
+        path.read_text().replace("Date,Open,High,Low,Last,Vol", "timestamp,open,high,low,close,volume")
+    )
+    for kept, name in ((("1min", "5min"), "1min"), (("5min", "15min"), "5min")):
+        with market(*kept) as live:
+            (result,) = live.load(path)
+            assert result.timeframe == name
+
+
 def test_findings_of_the_reader_reach_the_result(shared_data: Path) -> None:
     with market("1min") as live:
         (result,) = live.load(shared_data / "faults" / "utf16_tabs.txt", "1min")
@@ -318,3 +330,57 @@ def test_the_ticks_of_two_minutes(shared_data: Path) -> None:
             live.load_ticks(shared_data / "dialects" / "histdata_tick.csv.gz")
         with pytest.raises(DataImportError, match=r"mdnb\.read_ticks"):
             live.load(shared_data / "faults" / "ticks_side.csv")
+
+
+def test_what_is_no_file_of_bars_is_refused_by_every_way_in(tmp_path: Path) -> None:
+    deep = tmp_path / "deep.json"
+    deep.write_bytes(b"[" * 3_000_000)
+    names = [str(deep), "~nosuchuser/x.csv", "a\0b.csv"]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.csv")
+        names.append(str(tmp_path / "pipe.csv"))
+    with market("1min", "5min") as live:
+        for name in names:
+            for load in (live.load, live.load_ticks):
+                with pytest.raises(DataImportError):
+                    load(name)
+            with pytest.raises(FeedError):
+                mdnb.live("X", "1min", feed=f"replay:{name}", progress=False)
+
+
+def test_two_closes_and_several_symbols_are_refused_under_our_own_names_too(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("timestamp,open,high,low,close,close,volume\n2024-03-04T15:00:00Z,10,11,9,10,9.5,1\n")
+    with market("1min") as live:
+        with pytest.raises(DataImportError, match="several columns for 'close'"):
+            live.load(path)
+        path.write_text(
+            "timestamp,symbol,open,high,low,close,volume\n2024-03-04T15:00:00Z,A,10,11,9,10,1\n"
+            "2024-03-04T15:00:00Z,B,20,21,19,20,1\n"
+        )
+        with pytest.raises(DataImportError, match="2 symbols: A, B"):
+            live.load(path)
+
+
+def test_read_understands_our_own_exports(tmp_path: Path) -> None:
+    with market("1min", "5min") as live:
+        live.load(minutes(tmp_path / "bars.csv", 30))
+        held = {name: live.data.get_data(name) for name in ("1min", "5min")}
+        both = live.export(tmp_path / "both.parquet")
+        one = live.export(tmp_path / "one.json", "5min")
+    with pytest.raises(DataImportError, match=r"several timeframes: 1min, 5min\. Give timeframe="):
+        mdnb.read(both)
+    for name, frame in held.items():
+        read = mdnb.read(both, name)
+        assert (read.index == frame.index).all()
+        assert read["close"].tolist() == frame["close"].tolist()
+        assert read.attrs["timeframe"] == name
+    assert mdnb.read(one)["close"].tolist() == held["5min"]["close"].tolist()
+    path = tmp_path / "forming.csv"
+    path.write_text(
+        "timestamp,open,high,low,close,volume,forming\n2024-03-04T15:00:00Z,10,11,9,10,1,False\n"
+        "2024-03-04T15:01:00Z,10,11,9,10,1,True\n"
+    )
+    read = mdnb.read(path)
+    assert len(read) == 1
+    assert [note["type"] for note in read.attrs["notes"]] == ["forming"]

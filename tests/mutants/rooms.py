@@ -89,6 +89,7 @@ ROOMS = {
                 "tests/runtime/past/test_chaos.py",
                 "tests/runtime/past/test_import_meets_live.py",
                 "tests/runtime/past/test_outages_on_sockets.py",
+                f"{_SESSION}::test_a_venue_that_cannot_be_reached_is_an_error_with_address_and_reason",
             ),
         ),
         Room("runtime/past", 85.0, ("tests/runtime/past",), without=("tests/runtime/past/test_chaos.py",)),

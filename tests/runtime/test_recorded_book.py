@@ -215,3 +215,26 @@ def _first_new_best_bid(messages: Sequence[Any], least: int) -> int:
                         return number
                     bids[float(price)] = float(size)
     raise AssertionError("the bids only fall")
+
+
+def test_a_change_that_is_taken_out_of_binances_is_found_by_its_numbers(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    source = shared_data / "ws" / "binance_futures.txt.gz"
+    lines = gzip.decompress(source.read_bytes()).decode().splitlines()
+    of_changes = [at for at, line in enumerate(lines) if '"depthUpdate"' in line]
+    changes = [json.loads(lines[at][lines[at].index("{") :])["data"] for at in of_changes]
+    symbol = changes[0]["s"]
+    own = [at for at, one in zip(of_changes, changes, strict=True) if one["s"] == symbol]
+    assert len(own) > 20
+    for left_out in (None, own[len(own) // 2]):
+        path = tmp_path / f"binance_futures_{left_out}.txt"
+        path.write_text("\n".join(line for at, line in enumerate(lines) if at != left_out) + "\n")
+        with played(path, symbol) as live:
+            errors = live.data.get_validation_errors(type="book")
+            assert len(errors) == (left_out is not None)
+            # Of changes alone none says what the book was: it goes on with those that come.
+            assert live.accounting().depth_left_out == (left_out is not None)
+            assert live.data.engine.depth.updates > 0
+            for error in errors:
+                assert "what is shown begins anew there, as no whole book has come" in error.description

@@ -182,3 +182,32 @@ def test_a_feed_that_ends_with_an_error_is_told_and_its_frames_are_kept(
     with pytest.raises(FeedError, match="closed for good"):
         asyncio.run(record("X", tmp_path / "day.jsonl", "failing"))
     assert len((tmp_path / "day.jsonl").read_text().splitlines()) == 11
+
+
+class _Down(_Ahead):
+    """A venue whose stream nobody answers."""
+
+    begun: asyncio.Event
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Try for ever."""
+        on_status("connecting", "wss://venue")
+        on_status("disconnected", "refused: nothing listens on that port")
+        on_status("connecting", "wss://venue")
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+def test_a_stream_that_never_came_about_is_an_error_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "down", f"{__name__}:_Down")
+
+    async def main() -> int:
+        _Down.begun = stop = asyncio.Event()
+        return await asyncio.wait_for(
+            record("X", tmp_path / "day.jsonl", "down", math.inf, stop=stop), LIMIT_SECONDS
+        )
+
+    with pytest.raises(FeedError, match="nothing was recorded: refused: nothing listens on that port"):
+        asyncio.run(main())

@@ -92,3 +92,11 @@ def test_of_several_sums_the_first_whole_book_tells_which_it_is() -> None:
     assert other.reason == "its checksum is another, however its numbers are written, and the venue's 7"
     order.forget()
     assert not order.can_check(update(-1, -1, checksum=1))
+
+
+def test_a_book_that_began_without_a_snapshot_begins_anew_after_a_hole() -> None:
+    order = BookOrder()
+    verdicts = [order.judge(update(*one)) for one in ((4, 5), (5, 9), (12, 13), (13, 14), (13, 14), (17, 20))]
+    assert verdicts == ["apply", "apply", "broken", "apply", "old", "broken"]
+    assert (order.breaks, order.is_broken) == (2, False)
+    assert order.reason == "an update follows number 17, and the newest that came is 14"

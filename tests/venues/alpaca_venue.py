@@ -66,7 +66,7 @@ class AlpacaDialect(VenueDialect):
         self.conditions = dict(conditions or {})
         self.changes = dict(changes or {})
         self._now = {row[5]: self._facts(row) for row in tape}
-        self._said: set[int] = set()
+        self._said: dict[int, list[dict[str, Any]]] = {}
         # The history's words on trades that are not as they were.
         self._updates: dict[int, list[dict[str, Any]]] = {}
 
@@ -92,11 +92,11 @@ class AlpacaDialect(VenueDialect):
         return written([{"T": "t", "S": self.symbol, **self._facts(row)}, *self._changes_with(row)]).decode()
 
     def _changes_with(self, row: TradeRow) -> list[dict[str, Any]]:
-        """Return what is said with a trade of others, the first time."""
-        if row[5] in self._said:
-            return []
-        self._said.add(row[5])
-        return [self._changed(change, iso(row[0])) for change in self.changes.get(row[5], ())]
+        """Return what is said with a trade of others; the same each time it is asked for."""
+        if row[5] not in self._said:
+            changes = self.changes.get(row[5], ())
+            self._said[row[5]] = [self._changed(change, iso(row[0])) for change in changes]
+        return self._said[row[5]]
 
     def _changed(self, change: Change, at: str) -> dict[str, Any]:
         was = self._now[change.number]

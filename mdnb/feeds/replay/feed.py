@@ -459,7 +459,10 @@ def _file(path: str | Path) -> Path:
         from mdnb import datasets
 
         return datasets.path(path.removeprefix(_DATASET))
-    return Path(path).expanduser()
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise FeedError(f"cannot open the recording {path!r}: {error}") from error
 
 
 def _shown(time_ns: int) -> str:

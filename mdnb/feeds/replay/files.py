@@ -38,10 +38,15 @@ def open_binary(path: Path) -> gzip.GzipFile | io.BufferedReader:
     FeedError
         When it cannot be opened.
     """
+    # A pipe without a writer would block for ever.
+    if path.exists() and not path.is_file():
+        raise FeedError(f"cannot open the recording {path}: it is a folder, a pipe or a device, not a file")
     try:
         with path.open("rb") as file:
             packed = file.read(2) == _GZIP
         return gzip.open(path, "rb") if packed else path.open("rb")
+    except ValueError as error:  # a NUL character in its name
+        raise FeedError(f"cannot open the recording {str(path)!r}: {error}") from error
     except OSError as error:
         named = str(path) in datasets.names() and not path.exists()
         hint = f". Did you mean 'dataset:{path}'?" if named else ""
@@ -97,6 +102,8 @@ def array_elements(path: Path, damage: Damage, skip: int = 0) -> Iterator[Any]:
                 return
             try:
                 element, at = _JSON.raw_decode(held, at)
+            except RecursionError as error:
+                raise FeedError(f"{path.name} is nested too deep: no recording") from error
             except ValueError:
                 more = next(parts, "")
                 if not more or len(held) - at > MAX_LINE:

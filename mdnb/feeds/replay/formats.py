@@ -229,5 +229,5 @@ def _first_element(text: str) -> Any:
     inner = text[text.find("[") + 1 :].lstrip()
     try:
         return json.JSONDecoder().raw_decode(inner)[0]
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

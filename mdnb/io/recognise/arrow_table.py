@@ -4,54 +4,97 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import zipfile
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mdnb.errors import MissingExtraError
 from mdnb.io.notes import refuse
+from mdnb.io.parquet_footer import read_footer
+from mdnb.io.parquet_read import check_rows
+from mdnb.io.recognise.roles import ROLES, roles_by_name
 from mdnb.io.recognise.table import Table
 
 __all__ = ["arrow_table", "parquet_table", "workbook_table"]
 
 _MOST_COLUMNS: Final = 1_000
+_LONGEST_TEXT: Final = 256
+_FREE_BYTES: Final = 64 * 1024**2
+_HIGHEST_RATIO: Final = 100
+_MOST_ROWS: Final = 1_048_576  # what a sheet can hold
 
 
-def parquet_table(data: bytes, where: str) -> Table:
-    """Return the columns of a Parquet file that others wrote.
+def parquet_table(data: bytes, where: str, named: Collection[object] = ()) -> Table:
+    """Return the columns of a Parquet file that others wrote; those that cannot be of bars are not read.
+
+    Parameters
+    ----------
+    named
+        Names and places of columns that the caller means.
 
     Raises
     ------
     DataImportError
-        It is damaged, or has more columns than a table of bars may have.
+        It is damaged, or made to fill the memory.
     """
     from pyarrow import parquet
 
+    check_rows(read_footer(io.BytesIO(data), len(data), where), len(data), where)
     try:
-        file = parquet.ParquetFile(pa.BufferReader(data))
-        _refuse_wide(file.schema_arrow.names, where)
-        held = file.read(use_threads=True)
+        names = parquet.read_schema(pa.BufferReader(data)).names
+        kept = _wanted(names, named)
+        texts = [names[at] for at in kept]
+        # As dictionaries, so that one long text in every row is one long text.
+        file = parquet.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
+        held = file.read(columns=texts, use_threads=True)
+        rows = file.metadata.num_rows
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise refuse(where, f"it is no sound Parquet file ({error})", "Fetch it again.") from error
-    return _made(held, "Parquet")
+    columns = {at: held.column(names[at]) for at in kept if names.count(names[at]) == 1}
+    return _made(names, columns, rows, "Parquet", where)
 
 
-def arrow_table(data: bytes, where: str) -> Table:
-    """Return the columns of a Feather file (of version 2) or an Arrow file or stream.
+def arrow_table(data: bytes, where: str, named: Collection[object] = ()) -> Table:
+    """Return the columns of a Feather file (of version 2) or an Arrow file or stream; as `parquet_table`.
 
     Raises
     ------
     DataImportError
-        It is damaged, or has more columns than a table of bars may have.
+        It is damaged.
     """
     try:
         opened = pa.ipc.open_file if data.startswith(b"ARROW1") else pa.ipc.open_stream
         with opened(pa.BufferReader(data)) as reader:
-            _refuse_wide(reader.schema.names, where)
+            names = list(reader.schema.names)
             held = reader.read_all()
+        # pyarrow believes what is in such a file, and ends the process where that is wrong.
+        held.validate(full=True)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise refuse(where, f"it is no sound Arrow file ({error})", "Fetch it again.") from error
-    return _made(held, "Arrow")
+    columns = {at: held.column(at) for at in _wanted(names, named)}
+    return _made(names, columns, held.num_rows, "Arrow", where)
+
+
+def _wanted(names: Sequence[str], named: Collection[object]) -> list[int]:
+    """Return the places of columns that may be of bars or ticks, or that are named."""
+    places: set[int] = set()
+    for role in ROLES:
+        places |= set(roles_by_name(names, [role]).values())
+    places |= set(roles_by_name(names, ["time", "clock"]).values())
+    places |= {one for one in named if isinstance(one, int) and 0 <= one < len(names)}
+    places |= {
+        at
+        for at, name in enumerate(names)
+        if name in named or name == "forming" or name.startswith("__index_level_")
+    }
+    return sorted(places)
 
 
 def workbook_table(data: bytes, where: str) -> Table:
@@ -62,18 +105,22 @@ def workbook_table(data: bytes, where: str) -> Table:
     MissingExtraError
         openpyxl is not installed.
     DataImportError
-        It is damaged or empty.
+        It is damaged, empty, or made to fill the memory.
     """
     if importlib.util.find_spec("openpyxl") is None:
         raise MissingExtraError(f"{where}: a workbook needs openpyxl: pip install 'mdnb[xlsx]'")
     import openpyxl
 
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = sum(one.file_size for one in archive.infolist())
+    if size > max(_FREE_BYTES, _HIGHEST_RATIO * len(data)):
+        raise refuse(where, f"its {len(data):,} bytes unpack to {size:,}", "Save it as CSV.")
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        rows = [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
+        sheet = book.worksheets[0].iter_rows(values_only=True, max_col=_MOST_COLUMNS, max_row=_MOST_ROWS)
+        rows = [row for row in sheet if any(cell is not None for cell in row)]
     except Exception as error:  # openpyxl raises what its parts raise
         raise refuse(where, f"it is no sound workbook ({error})", "Save it again.") from error
-    rows = [row for row in rows if any(cell is not None for cell in row)]
     if len(rows) < 2:
         raise refuse(where, "its first sheet holds no table", "A sheet of bars is needed.")
     names = ["" if cell is None else str(cell) for cell in rows[0]]
@@ -82,40 +129,44 @@ def workbook_table(data: bytes, where: str) -> Table:
 
 
 def _cells(values: list[Any]) -> Any:
-    for kind in (None, pa.string()):
-        try:
-            return pa.array(
-                values if kind is None else [None if one is None else str(one) for one in values], kind
-            )
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            continue
-    raise AssertionError("text holds everything")
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if one is None else str(one) for one in values], pa.string())
 
 
-def _refuse_wide(names: list[str], where: str) -> None:
-    if len(names) > _MOST_COLUMNS:
-        problem = f"it has {len(names):,} columns; at most {_MOST_COLUMNS:,} are looked at"
-        raise refuse(where, problem, "Write a file with the columns of bars alone.")
-
-
-def _made(held: Any, kind: str) -> Table:
-    held = held.combine_chunks()
-    columns = [_plain(column) for column in held.columns]
-    names = ["" if name.startswith("__index_level_") else name for name in held.column_names]
-    if "" in names:
+def _made(names: Sequence[str], columns: dict[int, Any], rows: int, kind: str, where: str) -> Table:
+    missing = pa.nulls(rows)
+    made = [_plain(columns[at], name, where) if at in columns else missing for at, name in enumerate(names)]
+    shown = ["" if name.startswith("__index_level_") else name for name in names]
+    if "" in shown:
         # pandas puts its index last.
-        at = names.index("")
-        names.insert(0, names.pop(at))
-        columns.insert(0, columns.pop(at))
-    return Table(names=tuple(names), columns=tuple(columns), has_header=True, said=(kind,))
+        at = shown.index("")
+        shown.insert(0, shown.pop(at))
+        made.insert(0, made.pop(at))
+    return Table(names=tuple(shown), columns=tuple(made), has_header=True, said=(kind,))
 
 
-def _plain(column: Any) -> Any:
+def _plain(column: Any, name: str, where: str) -> Any:
     held = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(held, pa.ChunkedArray):
         held = pa.concat_arrays(held.chunks) if held.num_chunks else pa.array([], held.type)
-    if pa.types.is_dictionary(held.type):
+    kind = held.type
+    if pa.types.is_dictionary(kind):
+        longest = _longest(held.dictionary)
+        if longest > _LONGEST_TEXT:
+            raise refuse(where, f"a text in {name!r} has {longest:,} bytes", "Leave this column out.")
         held = held.dictionary_decode()
-    if pa.types.is_large_string(held.type) or pa.types.is_string_view(held.type):
-        held = held.cast(pa.string())
-    return held.cast(pa.float64()) if pa.types.is_decimal(held.type) else held
+        kind = held.type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_binary(kind):
+        return held.cast(pa.string())
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        return held.cast(pa.float64())
+    return pa.nulls(len(held)) if pa.types.is_nested(kind) else held
+
+
+def _longest(texts: Any) -> int:
+    kind = texts.type
+    if not any(one(kind) for one in (pa.types.is_string, pa.types.is_binary, pa.types.is_large_string)):
+        return 0
+    return int(pc.max(pc.binary_length(texts)).as_py() or 0)

@@ -85,6 +85,9 @@ def _is_mostly_nought(volume: np.ndarray | None, ticks: np.ndarray) -> bool:
 def _known_scale(
     values: Mapping[str, np.ndarray], vendor: Vendor, where: str, *, has_tick_volume: bool
 ) -> float | None:
+    first = values["open"][:1000]
+    if (np.abs(first - np.round(first)) > 1e-6).any():
+        return None
     prices = np.concatenate([values[name] for name in BAR_PRICES])
     prices = prices[np.isfinite(prices)]
     if not len(prices) or (np.abs(prices - np.round(prices)) > 1e-6).any():

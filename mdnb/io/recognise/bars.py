@@ -18,13 +18,16 @@ from mdnb.io.recognise.bar_sizes import bar_size, off_grid, order_of
 from mdnb.io.recognise.bar_values import values_of
 from mdnb.io.recognise.file_times import times_of
 from mdnb.io.recognise.given import Given
+from mdnb.io.recognise.guarded import told_as_refusal
 from mdnb.io.recognise.meaning import (
     meaning_of,
     no_bars,
     of_one_symbol,
+    of_one_timeframe,
     shown_columns,
     table_of,
     without_footer,
+    without_forming,
 )
 from mdnb.io.recognise.roles import BAR_PRICES
 from mdnb.io.recognise.table import Table
@@ -92,6 +95,13 @@ def recognised_bars(
         The file is not understood; or it needs something said that cannot be known from it: the message names
         the argument to give.
     """
+    with told_as_refusal(filename):
+        return _recognised_bars(filename, given, known_zone, preferred_symbol)
+
+
+def _recognised_bars(
+    filename: str | os.PathLike[str], given: Given, known_zone: str | None, preferred_symbol: str | None
+) -> Recognised:
     held = unpacked(filename)
     where = held.where
     table = table_of(held, given)
@@ -99,6 +109,7 @@ def recognised_bars(
     if not set(BAR_PRICES) <= places.keys():
         raise no_bars(table, places, where)
     table, symbols = of_one_symbol(table, places, given, where, preferred_symbol)
+    table = without_forming(of_one_timeframe(table, places, given, where))
     table = without_footer(table, places, BAR_PRICES)
     if not len(table):
         raise refuse(where, "it holds no bars", "A file of bars is needed.")

@@ -23,10 +23,17 @@ _TIME: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^-?\d{9,19}(\.\d+)?$")
 _NUMBER: Final = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 
 
-def is_like_an_export(filename: str | os.PathLike[str]) -> bool:
+def is_like_an_export(filename: str | os.PathLike[str], *, strictly: bool = False) -> bool:
     """Return whether the beginning of a file is what `write_bars` or a like program writes.
 
-    A file that cannot be opened counts as one: its reader says what is wrong. Of Parquet the columns decide.
+    Parameters
+    ----------
+    strictly
+        Only of text with a column ``tick_count``, which others do not call so.
+
+    Notes
+    -----
+    One that is damaged counts as one: its reader says what is wrong. Of Parquet the columns decide.
     """
     try:
         kind = format_of(filename)
@@ -39,9 +46,13 @@ def is_like_an_export(filename: str | os.PathLike[str]) -> bool:
                 return _has_columns(file)
             packed = path.suffix.lower() == ".gz"
             head = gzip.GzipFile(fileobj=file).read(_LOOKED_AT) if packed else file.read(_LOOKED_AT)
-    except (DataImportError, OSError, EOFError, zlib.error):
+    except DataImportError:
+        return False
+    except (OSError, EOFError, zlib.error):
         return True
     text = head.decode("utf-8", "replace").lstrip("\ufeff\r\n ")
+    if strictly and text and "tick_count" not in text[:1000]:
+        return False
     return _is_json(text) if kind == "json" else _is_table(text)
 
 

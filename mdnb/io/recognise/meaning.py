@@ -23,7 +23,17 @@ from mdnb.io.recognise.text_table import NAME_THEM, text_table
 from mdnb.io.recognise.unpacked import Unpacked
 from mdnb.io.recognise.vendors import UNKNOWN, Vendor, vendor_by_names
 
-__all__ = ["Meaning", "meaning_of", "no_bars", "of_one_symbol", "shown_columns", "table_of", "without_footer"]
+__all__ = [
+    "Meaning",
+    "meaning_of",
+    "no_bars",
+    "of_one_symbol",
+    "of_one_timeframe",
+    "shown_columns",
+    "table_of",
+    "without_footer",
+    "without_forming",
+]
 
 _CLOCK: Final = r"^\d{1,2}:\d{2}|^\d{1,6}$|^\d{9}$|^\d{1,2}[- ]?[AaPp][Mm]$"
 _FOOTER_ROWS: Final = 20
@@ -40,10 +50,11 @@ class Meaning(NamedTuple):
 def table_of(held: Unpacked, given: Given) -> Table:
     """Return the columns of what a file holds, by its first bytes."""
     data, where = held.data, held.where
+    named = list(given.columns.values()) if isinstance(given.columns, Mapping) else []
     if data.startswith(b"PAR1"):
-        return parquet_table(data, where)
+        return parquet_table(data, where, named)
     if data.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
-        return arrow_table(data, where)
+        return arrow_table(data, where, named)
     if data.startswith(b"PK\x03\x04"):
         return workbook_table(data, where)
     body = data[:4096].lstrip()
@@ -196,6 +207,42 @@ def of_one_symbol(
         problem = f"it holds {len(held)} symbols: {', '.join(held[:_SYMBOLS_SHOWN])}{more}"
         raise refuse(where, problem, f"Give symbol=, such as symbol={held[0]!r}.")
     return table, held
+
+
+def of_one_timeframe(table: Table, places: Mapping[str, int], given: Given, where: str) -> Table:
+    """Return the rows of the timeframe that is asked for, where a column tells of several.
+
+    Raises
+    ------
+    DataImportError
+        There are several, and none of them is asked for.
+    """
+    if "timeframe" not in places:
+        return table
+    column = table.column(places["timeframe"])
+    column = column if pa.types.is_string(column.type) else column.cast(pa.string())
+    held = [str(one) for one in pc.unique(column.drop_null()).to_pylist()]
+    if len(held) < 2:
+        return table
+    if given.timeframe not in held:
+        shown = ", ".join(held[:_SYMBOLS_SHOWN])
+        remedy = f"Give timeframe=, such as timeframe={held[0]!r}."
+        raise refuse(where, f"it holds bars of several timeframes: {shown}", remedy)
+    return table.where(pc.fill_null(pc.equal(column, given.timeframe), fill_value=False))
+
+
+def without_forming(table: Table) -> Table:
+    """Leave out bars that were being made when the file was written, where a column of ours marks them."""
+    if "forming" not in table.names:
+        return table
+    column = table.column(table.names.index("forming"))
+    texts = column if pa.types.is_string(column.type) else column.cast(pa.string())
+    forming = pc.fill_null(pc.equal(pc.utf8_lower(texts), "true"), fill_value=False)
+    count = pc.sum(forming).as_py() or 0
+    if not count:
+        return table
+    said = note("forming", "bars that were being made when the file was written were left out", count=count)
+    return dataclasses.replace(table.where(pc.invert(forming)), notes=(*table.notes, said))
 
 
 def without_footer(table: Table, places: Mapping[str, int], prices: Sequence[str]) -> Table:

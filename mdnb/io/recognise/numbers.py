@@ -169,6 +169,10 @@ def _numbers(column: Any, name: str, style: Style, where: str) -> np.ndarray:
         return made
     if style.is_plain and (fast := _cast(column)) is not None:
         return fast
+    if not style.thousands or not pc.any(pc.match_substring(column, style.thousands)).as_py():
+        plain = pc.replace_substring(column, ",", ".") if style.decimal == "," else column
+        if (fast := _cast(plain)) is not None:
+            return fast
     texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(column, _CURRENCY, ""))
     for _ in range(4):  # one between three digits each
         texts = pc.replace_substring_regex(texts, _BLANK, r"\1\2")

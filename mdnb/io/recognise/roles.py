@@ -156,12 +156,13 @@ def roles_by_name(names: Sequence[str], wanted: Iterable[str]) -> dict[str, int]
     {'time': 0, 'clock': 1, 'open': 2, 'close': 3}
     """
     plain = [plain_name(name) for name in names]
+    exact = {name: place for place, name in reversed(list(enumerate(names)))}
     places: dict[str, int] = {}
     for role in wanted:
         taken = set(places.values())
         free = {name: place for place, name in reversed(list(enumerate(plain))) if place not in taken}
         # Of Binance's "L" and "l" the small one is the low.
-        free |= {name: names.index(name) for name in free if name in names and names.index(name) not in taken}
+        free |= {name: exact[name] for name in free.keys() & exact.keys() if exact[name] not in taken}
         # A clock stands beside a date, and only there.
         if role == "clock" and ("time" not in places or plain[places["time"]] not in _DATES):
             continue

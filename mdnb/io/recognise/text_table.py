@@ -36,6 +36,7 @@ _PLAIN: Final = re.compile(r"^-?(?:0|[1-9]\d{0,14})?(?:\.\d*)?(?:[eE][+-]?\d{1,3
 _GROUPED: Final = re.compile(r"^-?\d{1,3}(?:\.\d{3})+$")
 _CLOCK: Final = re.compile(r"^\d{1,2}:\d{2}|^\d{4}$|^\d{6}$")
 _MOST_COLUMNS: Final = 1_000
+_BLANK_LINES: Final = re.compile(rb"\n[\r\n]{2,}")
 _COMMENT: Final = ("#", "//", "%", "<!--")
 _MISSING: Final = ["", "NaN", "nan", "null", "NULL", "None", "N/A", "NA", "-"]
 _SAID_SYMBOL: Final = re.compile(
@@ -91,7 +92,11 @@ def text_table(data: bytes, where: str, *, separator: str | None = None, header:
         encoding = "utf-8" if error.start > _HEAD_BYTES - 4 else "latin-1"
     if b"\r" in data[:_HEAD_BYTES] and b"\n" not in data[:_HEAD_BYTES]:
         data = data.replace(b"\r", b"\n")
-    data = data.lstrip(b"\r\n")
+    if data[:1] in {b"\r", b"\n"}:
+        data = data.lstrip(b"\r\n")
+    if b"\n\n\n" in data or b"\n\r\n\r\n" in data:
+        # Arrow takes minutes for millions of them.
+        data = _BLANK_LINES.sub(b"\n", data)
     lines, starts = _first_lines(data, encoding)
     if not lines:
         raise refuse(where, "it is empty", "A file of bars is needed.")

@@ -17,6 +17,7 @@ from mdnb.io.recognise.bar_sizes import order_of
 from mdnb.io.recognise.bar_values import numbers_of, scaled
 from mdnb.io.recognise.file_times import times_of
 from mdnb.io.recognise.given import Given
+from mdnb.io.recognise.guarded import told_as_refusal
 from mdnb.io.recognise.meaning import meaning_of, of_one_symbol, shown_columns, table_of, without_footer
 from mdnb.io.recognise.roles import BAR_PRICES, roles_by_name
 from mdnb.io.recognise.table import Table
@@ -101,6 +102,13 @@ def recognised_ticks(
         The file is not understood; or it needs something said that cannot be known from it: the message names
         the argument to give.
     """
+    with told_as_refusal(filename):
+        return _recognised_ticks(filename, given, known_zone, preferred_symbol)
+
+
+def _recognised_ticks(
+    filename: str | os.PathLike[str], given: Given, known_zone: str | None, preferred_symbol: str | None
+) -> FileTicks:
     held = unpacked(filename)
     where = held.where
     table = table_of(held, given)
@@ -114,7 +122,7 @@ def recognised_ticks(
         raise refuse(where, f"it holds no {kind}", "A file of trades or quotes is needed.")
     times = times_of(table, places, vendor, given, held, known_zone)
     if times.are_dates:
-        raise refuse(where, "its times are dates alone", "Ticks have a time of day.")
+        raise refuse(where, "its times are dates alone", "FileTicks have a time of day.")
     values, style = numbers_of(table, places, names, vendor, given, where)
     notes = [*table.notes, *times.notes]
     _check(values, needed, where, positive_prices=given.positive_prices)

@@ -176,6 +176,8 @@ def not_understood(shown: str, where: str, column: str) -> DataImportError:
 
 def wall_of(texts: Any, form: str) -> np.ndarray | None:
     """Return wall-clock microseconds, or None where some do not match or are no dates of markets."""
+    if (parts := _by_parts(texts, form)) is not None:
+        return parts
     try:
         made = pd.DatetimeIndex(pd.to_datetime(texts.to_pandas(), format=form, errors="coerce"))
     except (ValueError, TypeError):
@@ -188,3 +190,29 @@ def wall_of(texts: Any, form: str) -> np.ndarray | None:
 
 def _is_of_markets(times: pd.DatetimeIndex) -> bool:
     return not len(times) or (times.year.min() >= _FIRST_YEAR and times.year.max() <= _LAST_YEAR)
+
+
+def _by_parts(texts: Any, form: str) -> np.ndarray | None:
+    """Return the same quicker where it can be: each day and each time of day that occurs is parsed once."""
+    at = min((place for sign in ("%H", "%I") if (place := form.find(sign)) > 0), default=0)
+    if not at or not len(texts):
+        return None
+    clock = re.search(r"\d{1,2}:.*$|\d{4,9}$", str(texts[0].as_py()))
+    widths = pc.min_max(pc.utf8_length(texts)).as_py()
+    if clock is None or not clock.start() or widths["min"] != widths["max"]:
+        return None
+    total = np.zeros(len(texts), np.int64)
+    halves = ((0, clock.start(), form[:at], ""), (clock.start(), None, form[at:], "1970-01-01 "))
+    for start, stop, half, before in halves:
+        held = pc.utf8_slice_codeunits(texts, start, stop).dictionary_encode()
+        words = [before + word for word in held.dictionary.to_pylist()]
+        try:
+            made = pd.DatetimeIndex(
+                pd.to_datetime(words, format=("%Y-%m-%d " if before else "") + half, errors="coerce")
+            )
+        except (ValueError, TypeError):
+            return None
+        if made.isna().any() or not (before or _is_of_markets(made)):
+            return None
+        total += made.as_unit("us").asi8[held.indices.to_numpy(zero_copy_only=False)]
+    return total

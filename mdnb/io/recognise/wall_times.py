@@ -23,6 +23,7 @@ _DAY_US: Final = 86_400_000_000
 _EPOCH_NUMBER: Final = r"^-?\d+(?:\.\d*)?$"
 _EXCEL_FROM, _EXCEL_TO = 18_264, 109_576  # 1950 to 2200, days since 1899-12-30
 _ISO: Final = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
+_MIDNIGHT: Final = r"[T ]00:00(?::00(?:\.0+)?)?(?:[zZ]|[+-]\d{2}:?\d{2})$"
 _OFFSET: Final = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
 _SPELLED: Final = (
     # What ISO 8601 has not, as it has it: "15:00 UTC", "15:00 +01:00", "15:00 GMT+0100", "15:00+01"
@@ -106,9 +107,36 @@ def read_times(
         return _of_text(pc.binary_join_element_wise(texts, _padded(clocks), " "), asked)
     if date_format in EPOCHS:
         return _parsed(texts, asked, date_format, f"counts since 1970 ({date_format})")
+    if date_format is None and (quick := _quickly(texts, asked)) is not None:
+        return quick
     if date_format is None and pc.all(pc.match_substring_regex(texts, _EPOCH_NUMBER)).as_py():
         return _of_digits(texts, asked)
     return _of_text(texts, asked)
+
+
+def _quickly(texts: Any, asked: _Asked) -> FileTimes | None:
+    """Take the two forms of long files at once: ISO 8601 with offsets, and whole counts since 1970."""
+    first = str(texts[0].as_py()) if len(texts) else ""
+    # Midnights of a zone, all of them, are days.
+    is_clock = not all(re.search(_MIDNIGHT, str(text)) for text in texts[:2].to_pylist())
+    if is_clock and re.match(_ISO + ".*" + _OFFSET, first):
+        try:
+            held = texts.cast(pa.timestamp("us", "UTC"))
+        except pa.ArrowInvalid:
+            return None
+        return FileTimes(held.cast(pa.int64()).to_numpy(), "times with their offset")
+    if not re.match(r"^\d{9,19}$", first):
+        return None
+    try:
+        counts = texts.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+    lengths = {len(str(one)) for one in pc.min_max(counts).as_py().values()}
+    # Of other lengths they may be dates.
+    if not lengths <= {9, 13, 15, 16, 18, 19}:
+        return None
+    made = parse_times(counts, date_format=None, tz=asked.tz, where=asked.where, column=asked.column)
+    return FileTimes(made.time_us, f"{_unit(texts)} since 1970", tuple(made.notes))
 
 
 def _refuse_empty(texts: Any, name: str, where: str) -> None:

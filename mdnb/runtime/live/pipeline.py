@@ -702,7 +702,10 @@ class Pipeline:
     def _tell_broken_book(self, reason: str) -> None:
         told = f"it is asked for anew: {reason}"
         if self.engine.recorded:
-            told = f"the recording lacks some of it, and no change counts until a whole book comes: {reason}"
+            then = "no change counts until a whole book comes"
+            if not self.book_order.is_broken:
+                then = "what is shown begins anew there, as no whole book has come"
+            told = f"the recording lacks some of it, and {then}: {reason}"
         self.quality.trouble("book", told, self.clock.now_ns())
         if self.on_broken_book is not None:
             self.on_broken_book(self.engine.symbol)

@@ -116,7 +116,7 @@ class _Change:
             return
         self._is_found = True
         self._was, flag = engine.ticks.tick(at)
-        self._now = self._in_place(self._now)
+        self._now = None if self._has_come(self._now) else self._in_place(self._now)
         status = flag & STATUS
         if status != REFUSED:
             ledger.cancelled += self._now is None
@@ -141,6 +141,12 @@ class _Change:
             self._write(at, IN_BARS)
             self._change_activity(at, was_in=True)
         self._change_newest()
+
+    def _has_come(self, row: TradeRow | None) -> bool:
+        """Return whether the history has given the corrected trade already, by its new id."""
+        if row is None or row[5] < 0 or row[5] == self._was[5]:
+            return False
+        return self._engine.ticks.find(row[5], row[1], row[2]) is not None
 
     def _in_place(self, row: TradeRow | None) -> TradeRow | None:
         """Return the corrected trade in the place of the one that it was; its new id is known from now on."""

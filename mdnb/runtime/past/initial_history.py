@@ -31,6 +31,7 @@ from mdnb.runtime.past.venue_bars import VenueBars
 from mdnb.sessions import DAY_NS
 from mdnb.store.columns import columns_from_rows
 from mdnb.timeframes import Timeframe
+from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
 
 __all__ = ["load_history"]
@@ -259,6 +260,26 @@ class _Loader:
             if known - begins >= _SLIGHT_NS:
                 late.append(node.name)
         if not short:
-            return []
+            return self._beyond_limit()
         said = f"history of {self._symbol}: of {self._days:g} days the venue has {', '.join(short)}"
-        return [said + (f"; the open bars of {', '.join(late)} lack their beginning" if late else "")]
+        said += f"; the open bars of {', '.join(late)} lack their beginning" if late else ""
+        return [said, *self._beyond_limit()]
+
+    def _beyond_limit(self) -> list[str]:
+        """Return the sentence that says which timeframes have more history than memory holds."""
+        engine = self._engine
+        with engine.lock:
+            cut = [
+                f"{name} from {timestamp(first_ns, engine.tz)} on"
+                for name in engine.timeframes()
+                if (log := engine.log(name)).evicted
+                and name not in engine.overflow
+                and (first_ns := log.first_start_ns()) is not None
+            ]
+        if not cut:
+            return []
+        limit = engine.config.max_bars_per_timeframe
+        said = f"history of {self._symbol}: memory holds {limit:,} bars of a timeframe, {', '.join(cut)}"
+        return [
+            f"{said}; max_bars_per_timeframe= holds more, enable_disk_overflow=True keeps the others on disk"
+        ]

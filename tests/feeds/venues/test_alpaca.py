@@ -21,6 +21,7 @@ from mdnb.feeds.rate_limit import RateLimit
 from mdnb.feeds.registry import make_feed
 from mdnb.feeds.timeouts import Backoff
 from mdnb.feeds.venues.alpaca import AlpacaFeed
+from mdnb.rows import NOT_LAST, NOT_RANGE, marks_of
 from mdnb.secret import Secret
 from tests.limits import LIMIT_SECONDS
 from tests.venues.alpaca_venue import KEY, SECRET
@@ -101,6 +102,27 @@ def test_trades_are_paged_by_token_with_all_of_one_instant_and_of_two_exchanges(
             assert (query["start"], query["end"], query["feed"], query["sort"]) == (at, at, "sip", "asc")
             assert requests[1].path == "/v2/stocks/AAPL/trades"
             assert await feed.history_trades("AAPL", ns, ns) == []
+
+    asyncio.run(main())
+
+
+def test_trades_that_were_taken_back_are_passed_over_and_odd_lots_are_marked() -> None:
+    at = "2026-03-02T14:00:00.000000001Z"
+    plain = {"t": at, "x": "V", "p": 10.5, "s": 100, "c": ["@"], "i": 5, "z": "C"}
+    rows = [
+        plain | {"i": 1, "u": "canceled"},
+        plain | {"i": 2, "u": "incorrect"},
+        plain | {"i": 3, "u": "corrected", "p": 10.25},
+        plain | {"i": 4, "c": ["@", "I"]},
+        plain,
+    ]
+
+    async def main() -> None:
+        async with opened(lambda _: {"trades": rows, "next_page_token": None}) as (feed, _):
+            ns = iso_ns(at)
+            found = await feed.history_trades("AAPL", ns, ns + 1)
+            assert found == [(ns, price, 100.0, 1, 0, n) for price, n in ((10.25, 3), (10.5, 4), (10.5, 5))]
+            assert [marks_of(row) for row in found] == [0, NOT_LAST | NOT_RANGE, 0]
 
     asyncio.run(main())
 

@@ -283,6 +283,18 @@ def test_a_misprint_that_was_held_back_comes_in_once_it_is_corrected() -> None:
     assert (accounting.held_back, accounting.corrected, accounting.cancelled) == (0, 1, 1)
 
 
+def test_a_corrected_trade_that_the_history_gave_already_counts_once() -> None:
+    rig = Rig()
+    rig.trade(1 * SECOND, 100.0, 1, 1)
+    rig.trade(2 * SECOND, 180.0, 2, 2)
+    # As an outage's history gives it, before the correction is heard of.
+    rig.trade(2 * SECOND, 108.0, 5, 12)
+    rig.correct(2, 180.0, 2, (108.0, 5, 12))
+    assert rig.bars() == [(0, 100.0, 108.0, 100.0, 108.0, 6.0, 2.0)]
+    accounting = rig.accounting()
+    assert (accounting.in_bars, accounting.cancelled) == (2, 1)
+
+
 def test_what_validation_refused_changes_no_bar_when_it_is_taken_back() -> None:
     rig = Rig(data_validation=True)
     for i in range(20):

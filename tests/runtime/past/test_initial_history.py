@@ -382,3 +382,12 @@ def test_a_history_in_another_unit_of_time_is_told_of_once(caplog: pytest.LogCap
     said = [record for record in caplog.records if "history of X: " in record.getMessage()]
     assert said[0].getMessage().startswith("the history of X: ")
     assert said[0].levelname == "WARNING"
+
+
+def test_history_that_memory_does_not_hold_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    feed = HandFeed(minutes(-300, 300))
+    with open_market(feed, "1min", "5min", max_bars_per_timeframe=100) as market:
+        first = market.data.get_data("1min").index[0]
+        assert (len(market.data.get_data("1min")), len(market.data.get_data("5min"))) == (100, 60)
+    (said,) = [text for text in caplog.messages if "memory holds" in text]
+    assert f"memory holds 100 bars of a timeframe, 1min from {first} on; max_bars_per_timeframe=" in said
