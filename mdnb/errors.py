@@ -218,10 +218,10 @@ class DataImportError(MdnbError, ValueError):
     >>> import mdnb
     >>> with tempfile.TemporaryDirectory() as folder, mdnb.live("MNQ", "1min", initial_days=0) as live:
     ...     file = pathlib.Path(folder, "prices.csv")
-    ...     _ = file.write_text("a,b")
+    ...     _ = file.write_text("a,b,c")
     ...     live.load(file, "1min")
     Traceback (most recent call last):
-    mdnb.errors.DataImportError: ...prices.csv: there is no column 'timestamp'; found 'a', 'b'. Say what ...
+    mdnb.errors.DataImportError: ...prices.csv: it holds names of columns and no rows. A file of bars ...
     """
 
 

@@ -288,7 +288,7 @@ class BarFiles:
         >>> import pathlib, tempfile
         >>> import mdnb
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "ticks.csv"
-        >>> _ = path.write_text("timestamp,price,size" + chr(10) + "2020-03-04T15:00:00.5Z,10.25,2")
+        >>> _ = path.write_text("timestamp,price,size" + chr(10) + "2020-03-04T15:00:00.5Z,9120.25,2")
         >>> with mdnb.live("BTC-USD", ["1min"], initial_days=0.1) as market:
         ...     market.load_ticks(path)[0].added
         1
