@@ -181,7 +181,9 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
     merged, off = Merged(), list[QualityFinding]()
     if len(columns):
         with engine.lock:
-            off = off_level(columns, engine.reader.columns(name), engine.tz)
+            # Not by the reader: to read the market would begin a recording.
+            log = engine.log(name)
+            off = off_level(columns, log.columns(0, len(log)), engine.tz)
             # What was read before it stays as it was.
             now_ns = engine.change_ns()
             until = _until(market)
