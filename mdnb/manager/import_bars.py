@@ -183,7 +183,7 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
         with engine.lock:
             # Not by the reader: to read the market would begin a recording.
             log = engine.log(name)
-            off = off_level(columns, log.columns(0, len(log)), engine.tz)
+            off = off_level(columns, log.columns(0, len(log), engine.forming_of(name)), engine.tz)
             # What was read before it stays as it was.
             now_ns = engine.change_ns()
             until = _until(market)
