@@ -7,7 +7,7 @@ import dataclasses
 import gc
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -57,12 +57,16 @@ class Market:
 
     @classmethod
     def make(
-        cls, timeframes: dict[str, int], clock: Clock | None = None, read: Decoder | None = None
+        cls,
+        timeframes: dict[str, int],
+        clock: Clock | None = None,
+        read: Decoder | None = None,
+        ids: Literal["sequential", "unique", "none"] = "sequential",
     ) -> Market:
         """Return an empty one with default options, for frames of mdnb's own where ``read`` is not given."""
         clock = clock or EventClock()
         engine = SymbolState(known_instrument(SYMBOL), Sessions.always(), list(timeframes))
-        pipeline = Pipeline(engine, EventBus(), clock, ids="sequential")
+        pipeline = Pipeline(engine, EventBus(), clock, ids=ids)
         read = read or decoder("mdnb")
         drain = FrameBatcher(read, {SYMBOL: pipeline}, lambda: clock, Health(), lambda batch: None)
         return cls(engine, pipeline, drain)
@@ -120,11 +124,11 @@ class _OneName(dict[str, str]):
         return SYMBOL
 
 
-def venue(url: str, path: str, count: int, timeframes: dict[str, int], name: str) -> dict[str, Any]:
-    """Do the same with a venue's frames, by the decoder of its adapter."""
-    (dialect,) = (one for one in DIALECTS if one.name == name)
-    read = RenamingDecoder(decoder(dialect.adapter.dialect), _OneName())
-    return _received(Market.make(timeframes, read=read), url, path, count, timeframes)
+def venue(url: str, path: str, count: int, timeframes: dict[str, int], number: int) -> dict[str, Any]:
+    """Do the same with a venue's frames, by the decoder of its adapter; its number is that in `DIALECTS`."""
+    adapter = DIALECTS[number].adapter
+    read = RenamingDecoder(decoder(adapter.dialect), _OneName())
+    return _received(Market.make(timeframes, read=read, ids=adapter.ids), url, path, count, timeframes)
 
 
 def _received(market: Market, url: str, path: str, count: int, timeframes: dict[str, int]) -> dict[str, Any]:
