@@ -102,7 +102,8 @@ export function timeTicks(bars, zone, from, to, wanted) {
     const step = Math.ceil(days.length / wanted);
     for (let i = 0; i < days.length; i += step) ticks.set(days[i], zone.date(local[days[i]], true));
   } else {
-    const gap = Math.max(1, Math.floor(count / (2 * wanted)));
+    // By the range, which may reach beyond the bars.
+    const gap = Math.max(1, Math.floor((to - from) / (2 * wanted)));
     // Of a day of a few bars, as a Sunday evening's, there is no room for the label before the next one's.
     for (const [n, i] of days.entries()) {
       if (n + 1 === days.length || days[n + 1] - i >= gap) ticks.set(i, `<b>${zone.date(local[i])}</b>`);
