@@ -240,7 +240,7 @@ class Cascade:
             if begin is not None:
                 try:
                     begin(node)
-                except BaseException:
+                except BaseException:  # whatever it was, half a timeframe must not stay
                     self.remove(node.name)
                     raise
             fill_from_parent(node, self._settled)

@@ -122,7 +122,7 @@ def _recognised_ticks(
         raise refuse(where, f"it holds no {kind}", "A file of trades or quotes is needed.")
     times = times_of(table, places, vendor, given, held, known_zone)
     if times.are_dates:
-        raise refuse(where, "its times are dates alone", "FileTicks have a time of day.")
+        raise refuse(where, "its times are dates alone", "Trades and quotes have a time of day.")
     values, style = numbers_of(table, places, names, vendor, given, where)
     notes = [*table.notes, *times.notes]
     _check(values, needed, where, positive_prices=given.positive_prices)

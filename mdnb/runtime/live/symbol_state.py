@@ -344,7 +344,9 @@ class SymbolState:
             else:
                 try:
                     self.cascade.add(parsed, self._held_rows, functools.partial(self._begin_older, older))
-                except BaseException:
+                except (
+                    BaseException
+                ):  # whatever it was, nothing was added, and no folder must stay open for it
                     self._leave_overflow()
                     raise
             self.reader.note_known([name for name in self.all_names() if name not in before], now_ns)

@@ -131,7 +131,7 @@ def test_newest_first_is_turned_also_within_one_instant(tmp_path: Path) -> None:
         ("time,open,high,low,close\n1709564400,1,1,1,1\n", "Read it with mdnb.read"),
         ("1709564400,10.5,10.6,1\n1709564401,10.5,10.6,1\n", "Give their places: columns="),
         ("time,a,b\n1709564400,1,1\n", "Name them: columns="),
-        ("date,price,size\n2024-03-04,1,1\n", "dates alone"),
+        ("date,price,size\n2024-03-04,1,1\n", "dates alone. Trades and quotes have a time of day"),
     ],
 )
 def test_what_is_not_clear_is_asked_for(tmp_path: Path, text: str, said: str) -> None:
