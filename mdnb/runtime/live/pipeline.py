@@ -199,8 +199,8 @@ class Pipeline:
         self.on_broken_book: Callable[[str], None] | None = None
         self.live_since_ns = clock.now_ns()
         self.outage_ns: int | None = None
-        # Timeframes of which bars could not be made anew, until the gap takes their names.
-        self.not_rebuilt: set[str] = set()
+        # Timeframes of which bars could not be made anew, and between which times, until a repair takes them.
+        self.not_rebuilt: list[tuple[str, int, int]] = []
         # Until when the bars of a history have all trades; of a venue without a history of trades alone.
         self.told_by_bars_until: int | None = None
         self.gaps = GapBook()
