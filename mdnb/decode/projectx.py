@@ -40,7 +40,7 @@ _NAN = float("nan")
 _UNSET = msgspec.UNSET
 _Unset = msgspec.UnsetType
 
-_SIDES = {0: 1, 1: -1}
+_SIDES: dict[object, int] = {0: 1, 1: -1}
 _ASKS = frozenset((1, 3, 10))
 _BIDS = frozenset((2, 4, 9))
 _RESET = 6
@@ -118,18 +118,23 @@ class Decoder:
         return decode_frames(frames, self._frame)
 
     def _frame(self, text: str, batch: Batch) -> None:
-        *ended, last = text.split(_SEPARATOR)
-        if not ended:
-            self._take(last, batch)
-            return
-        for record in ended if not last else [*ended, last]:
-            try:
-                if record == "{}":
-                    self._begin(batch)
-                else:
-                    self._take(record, batch)
-            except (ValueError, RecursionError) as error:
-                batch.refuse(refused(error), record)
+        end = text.find(_SEPARATOR)
+        if end < 0:
+            self._take(text, batch)
+        elif end == len(text) - 1:
+            self._try(text[:-1], batch)
+        else:
+            for record in text.removesuffix(_SEPARATOR).split(_SEPARATOR):
+                self._try(record, batch)
+
+    def _try(self, record: str, batch: Batch) -> None:
+        try:
+            if record == "{}":
+                self._begin(batch)
+            else:
+                self._take(record, batch)
+        except (ValueError, RecursionError) as error:
+            batch.refuse(refused(error), record)
 
     def _begin(self, batch: Batch) -> None:
         # The answer to the handshake: what was told on another connection may not hold any more.
@@ -141,8 +146,13 @@ class Decoder:
             try:
                 contract, held = _trades(text).arguments
                 trades = held if isinstance(held, list) else [held]
-                check_keys(text, 3 + sum(map(_colons, trades)))
+                if len(trades) == 1:
+                    row = _row(trades[0])
+                    check_keys(text, 3 + _colons(trades[0]))
+                    add_trade(batch, contract, row)
+                    return
                 rows = [_row(trade) for trade in trades]
+                check_keys(text, 3 + sum(map(_colons, trades)))
             except ValueError:
                 self._rest(text, batch)
                 return
@@ -205,11 +215,12 @@ class Decoder:
 
 def _colons(trade: _Trade) -> int:
     told = (trade.type is not _UNSET) + (trade.symbolId is not _UNSET)
-    return 3 + told + trade.timestamp.count(":")
+    # What `iso_ns` takes for a time has one between hours, minutes and seconds, and one in its zone.
+    return 3 + told + (2 if trade.timestamp[-1] == "Z" else 3)
 
 
 def _row(trade: _Trade) -> TradeRow:
-    side = _SIDES.get(trade.type, 0) if isinstance(trade.type, int) else 0
+    side = _SIDES.get(trade.type, 0)
     return iso_ns(trade.timestamp), trade.price, trade.volume, 1, side, -1
 
 
