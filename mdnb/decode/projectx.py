@@ -36,6 +36,7 @@ from mdnb.venue_fields import Price, Size, Symbol, UnusableError, iso_ns, typed
 __all__ = ["Decoder"]
 
 _SEPARATOR = "\x1e"
+_TRADE = '{"type":1,"target":"GatewayTrade"'
 _NAN = float("nan")
 _UNSET = msgspec.UNSET
 _Unset = msgspec.UnsetType
@@ -118,23 +119,20 @@ class Decoder:
         return decode_frames(frames, self._frame)
 
     def _frame(self, text: str, batch: Batch) -> None:
-        end = text.find(_SEPARATOR)
-        if end < 0:
-            self._take(text, batch)
-        elif end == len(text) - 1:
-            self._try(text[:-1], batch)
-        else:
-            for record in text.removesuffix(_SEPARATOR).split(_SEPARATOR):
-                self._try(record, batch)
-
-    def _try(self, record: str, batch: Batch) -> None:
-        try:
-            if record == "{}":
-                self._begin(batch)
-            else:
-                self._take(record, batch)
-        except (ValueError, RecursionError) as error:
-            batch.refuse(refused(error), record)
+        if text.startswith(_TRADE) and _add_whole(text.removesuffix(_SEPARATOR), batch):
+            return
+        *ended, last = text.split(_SEPARATOR)
+        if not ended:
+            self._take(last, batch)
+            return
+        for record in ended if not last else [*ended, last]:
+            try:
+                if record == "{}":
+                    self._begin(batch)
+                else:
+                    self._take(record, batch)
+            except (ValueError, RecursionError) as error:
+                batch.refuse(refused(error), record)
 
     def _begin(self, batch: Batch) -> None:
         # The answer to the handshake: what was told on another connection may not hold any more.
@@ -142,26 +140,9 @@ class Decoder:
         batch.control += 1
 
     def _take(self, text: str, batch: Batch) -> None:
-        if text.startswith('{"type":1,"target":"GatewayTrade"'):
-            try:
-                contract, held = _trades(text).arguments
-                trades = held if isinstance(held, list) else [held]
-                if len(trades) == 1:
-                    row = _row(trades[0])
-                    check_keys(text, 3 + _colons(trades[0]))
-                    add_trade(batch, contract, row)
-                    return
-                rows = [_row(trade) for trade in trades]
-                check_keys(text, 3 + sum(map(_colons, trades)))
-            except ValueError:
-                self._rest(text, batch)
-                return
-            for row in rows:
-                add_trade(batch, contract, row)
-            batch.control += not rows
-        elif text == '{"type":6}':
+        if text == '{"type":6}':
             batch.control += 1
-        else:
+        elif not (text.startswith(_TRADE) and _add_whole(text, batch)):
             self._rest(text, batch)
 
     def _rest(self, text: str, batch: Batch) -> None:
@@ -211,6 +192,26 @@ class Decoder:
 
         add_records(entries, add, batch)
         batch.control += len(batch.quotes.get(contract, ())) + len(batch.malformed) == before
+
+
+def _add_whole(text: str, batch: Batch) -> bool:
+    """Add the trades of a record; return False, and add none, where anything in it is not as it should be."""
+    try:
+        contract, held = _trades(text).arguments
+        trades = held if isinstance(held, list) else [held]
+        if len(trades) == 1:
+            row = _row(trades[0])
+            check_keys(text, 3 + _colons(trades[0]))
+            add_trade(batch, contract, row)
+            return True
+        rows = [_row(trade) for trade in trades]
+        check_keys(text, 3 + sum(map(_colons, trades)))
+    except (ValueError, RecursionError):
+        return False
+    for row in rows:
+        add_trade(batch, contract, row)
+    batch.control += not rows
+    return True
 
 
 def _colons(trade: _Trade) -> int:

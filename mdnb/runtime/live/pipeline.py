@@ -278,7 +278,7 @@ class Pipeline:
             now = self.arrival_ns if engine.recorded else self.clock.now_ns()
             newest, edge, until = cascade.newest_ns, cascade.root.edge, self.told_by_bars_until
             low, high = rules.low, rules.high
-            if high == _INF or (until is not None and newest < until):
+            if high == _INF or rows[-1][0] >= edge or (until is not None and newest < until):
                 return False
             for ts_ns, price, size, _, _, _ in rows:
                 if not (newest <= ts_ns < edge and low < price < high and 0.0 <= size < _INF):
