@@ -47,6 +47,7 @@ ROOMS = {
                 "tests/bars",
                 "tests/manager/test_bar_processing.py",
                 "tests/runtime/live/test_rebuild.py",
+                "tests/runtime/live/test_trade_changes.py",
                 "tests/runtime/past/test_merge_changes.py",
             ),
         ),
