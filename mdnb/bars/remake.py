@@ -68,7 +68,7 @@ def _refold(node: Node, start_ns: int, cascade: Cascade, ticks: TickBars | None,
     row: BarRow | None
     if not is_open and is_gone(node.log, span[0]):
         unmade.append(node.name)
-    elif starts_held(finer, span[0]):
+    elif starts_held(finer, span[0]) and node.parent.name not in unmade:
         rows = closed_rows(finer, *span)
         row = fold_rows(rows, span[0]) if rows else None
         _put(node, span, row, cascade, is_open=is_open)

@@ -269,7 +269,7 @@ def test_a_bar_made_anew_is_the_one_of_the_trades_left(
         cascade.unpriced.put(start, [row for row in inside if marks_of(row) != MARKS] if made is None else [])
         before = cascade.amended_count
         is_held = start in all_of(cascade, "1min")
-        is_gone = start < min(told.stored("1min"), default=0)
+        is_gone = cascade.root.log.evicted > 0 and start < min(told.stored("1min"))
         if made is None and not is_held and not is_gone:
             continue
         is_closed = start != cascade.root.start
@@ -313,3 +313,17 @@ def test_where_empty_intervals_are_filled_a_bar_that_loses_all_its_trades_is_a_f
     remake_bar(told.cascade, START, None, None)
     told.read()
     assert min(told.stored("1min")) == START + MINUTE
+
+
+def test_what_is_made_of_a_bar_that_cannot_be_made_anew_is_said_to_be_as_it_was() -> None:
+    for end in (4, 6):
+        told = Told(["1min", "5min", "15min"], held=2)
+        told.push(*(at(60 * minute, 10.0) for minute in range(end)))
+        assert remake_bar(told.cascade, START, None, None) == ["1min", "5min", "15min"]
+        assert all_of(told.cascade, "15min")[START][5] == end
+        told.check()
+    # Those of the trades are right whatever is held of the finer ones.
+    left = [at(60 * minute, 10.0) for minute in range(1, end)]
+    assert remake_bar(told.cascade, START, None, Held(left)) == ["1min"]
+    assert all_of(told.cascade, "5min") == bars_of(left, FIVE)
+    assert all_of(told.cascade, "15min") == bars_of(left, 3 * FIVE)
