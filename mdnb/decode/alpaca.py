@@ -23,6 +23,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import astuple
 
 from mdnb.decode.fields import (
     add_bar,
@@ -48,9 +50,10 @@ class _Trade(msgspec.Struct, tag="t", tag_field="T", gc=False):
     p: Price
     s: Size
     t: str
-    i: Identifier | None = -1
-    c: tuple[str, ...] | None = None
-    z: str | None = ""
+    i: Identifier | UnsetType | None = UNSET
+    c: tuple[str, ...] | UnsetType | None = UNSET
+    z: str | UnsetType | None = UNSET
+    x: Any = UNSET
 
 
 class _Correction(msgspec.Struct, tag="c", tag_field="T", gc=False):
@@ -62,8 +65,10 @@ class _Correction(msgspec.Struct, tag="c", tag_field="T", gc=False):
     cp: Price
     cs: Size
     t: str
-    cc: tuple[str, ...] | None = None
-    z: str | None = ""
+    cc: tuple[str, ...] | UnsetType | None = UNSET
+    z: str | UnsetType | None = UNSET
+    x: Any = UNSET
+    oc: Any = UNSET
 
 
 class _Cancellation(msgspec.Struct, tag="x", tag_field="T", gc=False):
@@ -72,6 +77,9 @@ class _Cancellation(msgspec.Struct, tag="x", tag_field="T", gc=False):
     p: Price
     s: Size
     t: str
+    x: Any = UNSET
+    a: Any = UNSET
+    z: Any = UNSET
 
 
 class _Quote(msgspec.Struct, tag="q", tag_field="T", gc=False):
@@ -81,6 +89,10 @@ class _Quote(msgspec.Struct, tag="q", tag_field="T", gc=False):
     ap: Price
     as_: Size = msgspec.field(name="as")
     t: str
+    bx: Any = UNSET
+    ax: Any = UNSET
+    c: Any = UNSET
+    z: Any = UNSET
 
 
 class _Bar(msgspec.Struct, tag="b", tag_field="T", gc=False):
@@ -91,7 +103,8 @@ class _Bar(msgspec.Struct, tag="b", tag_field="T", gc=False):
     v: Size
     t: str
     low: Price = msgspec.field(name="l")
-    n: Identifier | None = 0
+    n: Identifier | UnsetType | None = UNSET
+    vw: Any = UNSET
 
 
 class _UpdatedBar(_Bar, tag="u", tag_field="T", gc=False):
@@ -146,7 +159,7 @@ class Decoder:
 def _frame(text: str, batch: Batch) -> None:
     try:
         messages = _data(text)
-        check_keys(text, sum(_COLONS[type(message)] for message in messages))
+        check_keys(text, sum(map(_colons, messages)))
         rows = [_row(message) for message in messages]
     except ValueError:
         # Of another kind, or one of them is wrong.
@@ -155,6 +168,10 @@ def _frame(text: str, batch: Batch) -> None:
         _HANDLERS[type(message)](batch, message.S, row)
     if not rows:
         _one_by_one(text, batch)
+
+
+def _colons(message: _Data) -> int:
+    return _COLONS[type(message)] - astuple(message).count(UNSET)
 
 
 def _one_by_one(text: str, batch: Batch) -> None:
@@ -198,8 +215,8 @@ def _row(message: _Data) -> Any:
     return ns, message.o, message.h, message.low, message.c, message.v, message.n or 0, _NAN
 
 
-def _number(said: int | None) -> int:
-    return -1 if said is None else said
+def _number(said: int | UnsetType | None) -> int:
+    return said if isinstance(said, int) else -1
 
 
 def _side(price: float, size: float) -> tuple[float, float]:

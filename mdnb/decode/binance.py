@@ -151,6 +151,7 @@ class _SpotQuoteFrame(msgspec.Struct, gc=False):
 class _Book(msgspec.Struct, gc=False):
     bids: list[Level]
     asks: list[Level]
+    lastUpdateId: int | UnsetType = UNSET
 
 
 class _BookFrame(msgspec.Struct, gc=False):
@@ -210,7 +211,7 @@ class Decoder:
                 return
             if text.find("@depth", 0, 60) > 0 and '"e":' not in text:
                 partial = _book_frame(text)
-                check_keys(text, 5)
+                check_keys(text, 4 + (partial.data.lastUpdateId is not UNSET))
                 _add_book(partial.data, _symbol_of(partial.stream), batch)
                 return
             if text.startswith('{"e":"'):

@@ -63,8 +63,12 @@ class _Argument(msgspec.Struct, gc=False):
     instId: Symbol = "*"
 
 
+class _WholeArgument(_Argument, gc=False, kw_only=True):
+    instId: Symbol
+
+
 class _Trades(msgspec.Struct, gc=False):
-    arg: _Argument
+    arg: _WholeArgument
     data: list[_Trade]
 
 
