@@ -54,7 +54,7 @@ ROOMS = {
         Room(
             "decode",
             85.0,
-            ("tests/decode", "tests/test_venue_fields.py"),
+            ("tests/decode", "tests/test_rows.py", "tests/test_venue_fields.py"),
             beside=("mdnb/rows.py", "mdnb/sale_conditions.py", "mdnb/venue_fields.py"),
         ),
         Room(
@@ -73,6 +73,7 @@ ROOMS = {
                 "tests/runtime/live",
                 "tests/runtime/past",
                 "tests/runtime/process/test_scripts.py",
+                "tests/runtime/test_soak.py",
                 "tests/runtime/test_equal_at_any_speed.py",
                 f"{_SESSION}::test_a_venue_that_cannot_be_reached_is_an_error_with_address_and_reason",
             ),
