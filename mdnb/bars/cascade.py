@@ -661,8 +661,7 @@ class Cascade:
         """Append the flat bars of intervals that ended by ``ts_ns`` without a trade, where filling is on."""
         for node in self._nodes.values():
             if node.fill and not node.is_open and node.closed_to != _NEVER:
-                limit = self.root.start if self.root.is_open else ts_ns
-                node.fill_to(min(ts_ns, limit))
+                node.fill_to(min(ts_ns, self.root.start))
 
     def next_edge(self) -> int | None:
         """Return when the next bar is due to close (or a flat one to be made); None while nothing is open."""
