@@ -389,3 +389,23 @@ def test_frames_read_together_are_those_read_one_by_one(dialect: str) -> None:
     assert str(together.replies) == str([reply for batch in batches for reply in batch.replies])
     assert together.clock_ns == max(batch.clock_ns for batch in batches)
     assert together.is_marked == any(batch.is_marked for batch in batches)
+
+
+def _symbols_of(batch: Batch) -> set[str]:
+    return {key[0] if isinstance(key, tuple) else key for _, key in _rows_of(batch)}
+
+
+@pytest.mark.parametrize("sample", MARKET_DATA, ids=label)
+def test_a_symbol_has_one_letter_at_least_and_64_at_most(sample: dict[str, str]) -> None:
+    (symbol,) = _symbols_of(check(sample["dialect"], sample["frame"]))
+    # Gemini's first version names none: there is one a connection. In Binance's streams they are lower-case.
+    written = symbol if symbol in sample["frame"] else symbol.lower()
+    for letters in (1, 64) if symbol else ():
+        other = "A" * letters if written.isupper() else "a" * letters
+        batch = check(sample["dialect"], sample["frame"].replace(written, other))
+        assert batch.malformed == []
+        assert _symbols_of(batch) == {other.upper() if symbol.isupper() else other}
+    for letters in (0, 65) if symbol else ():
+        batch = check(sample["dialect"], sample["frame"].replace(written, "A" * letters))
+        assert not _rows_of(batch)
+        assert batch.malformed
