@@ -459,11 +459,8 @@ class Cascade:
         made = bar_with(root.as_row(), row, span[0])
         if made is None:
             self.unpriced.keep(span[0], row)
-        elif root.is_open:
-            root.take(made, span)
         else:
-            root.begin(span, made[1], ts_ns)
-            root.take(made, span)
+            root.renew(made, span, ts_ns)
             self._add_unpriced(span[0])
 
     def _late_marked(self, row: MarkedTrade, span: tuple[int, int]) -> None:
@@ -618,7 +615,7 @@ class Cascade:
             if span[1] <= self._settled or start < root.start < _NO_START:
                 self.amend((span[0], *row[1:]))
                 continue
-            if not root.is_open or start >= root.edge:
+            if start >= root.edge:
                 self.close_until(start)
             root.fold(row)
             self.newest_ns = max(self.newest_ns, start)
@@ -642,6 +639,8 @@ class Cascade:
             if span is None:
                 continue
             self._settled = max(self._settled, span[1])
+            # When its trades were made is not known: one that comes now was not made before all of them.
+            self.see(span[0])
             if _NEVER < node.closed_to < span[1]:
                 node.closed_to, node.last_close = span[1], last[4]
 

@@ -180,6 +180,12 @@ class Node:
         self.volume = self.turnover = 0.0
         self.count = 0
 
+    def renew(self, row: BarRow, span: tuple[int, int], at_ns: int) -> None:
+        """Make ``row`` the open bar; where none is, it begins at ``span`` with data of an instant."""
+        if self.start == _NO_START:
+            self.begin(span, row[1], at_ns)
+        self.take(row, span)
+
     def fold(self, row: BarRow) -> None:
         """Merge a finer bar that closed."""
         start, open_, high, low, close, volume, count, turnover = row

@@ -41,9 +41,11 @@ class Told:
         )
         self.cascade.has_marks = True
 
-    def _on_closed(self, node: Any, row: BarRow, *_: int) -> None:
+    def _on_closed(self, node: Any, row: BarRow, flags: int, end_ns: int, closed_ns: int) -> None:
         # Each is told once, in the order of their times.
         assert row[0] > max(self.bars[node.name], default=0)
+        assert not flags & FILLED or (row[5:] == (0.0, 0, 0.0) and len(set(row[1:5])) == 1)
+        assert (end_ns, closed_ns) == (node.grid.span(row[0])[1], self.cascade.closing.now_ns)
         self.bars[node.name][row[0]] = near(row)
 
     def push(self, *rows: TradeRow) -> None:
@@ -160,6 +162,22 @@ def test_each_trade_counts_for_what_its_marks_leave(rows: list[TradeRow], in_ord
     before = [max(counted[:number], default=0) for number in range(len(counted))]
     assert cascade.out_of_order == sum(ts_ns < newest for ts_ns, newest in zip(counted, before, strict=True))
     assert (cascade.late_dropped, cascade.outside_session, cascade.refused) == (0, 0, [])
+    late = [(ts_ns, newest) for ts_ns, newest in zip(counted, before, strict=True) if _is_over(ts_ns, newest)]
+    assert list(cascade.came_late) == late
+    # One that waits for a price changes no bar.
+    changed = 0
+    newest = 0
+    for number, row in enumerate(rows):
+        if marks_of(row) != MARKS:
+            minute = row[0] // MINUTE * MINUTE
+            changed += _is_over(row[0], newest) and minute in bars_of(rows[: number + 1])
+            newest = max(newest, row[0])
+    assert cascade.amended_count == changed
+
+
+def _is_over(ts_ns: int, newest_ns: int) -> bool:
+    """Return whether a trade is of a minute before the newest one's."""
+    return ts_ns // MINUTE < newest_ns // MINUTE
 
 
 @given(_rows)
@@ -234,7 +252,14 @@ class Held:
 
 @given(
     _rows,
-    st.lists(st.tuples(st.integers(0, 29), st.sampled_from([None, 97.0, 100.0, 105.0])), max_size=8),
+    st.lists(
+        st.tuples(
+            st.integers(0, 29),
+            st.sampled_from([None, 97.0, 100.0, 105.0]),
+            st.sampled_from([None, None, 0, PRICELESS, NOT_LAST, MARKS]),
+        ),
+        max_size=8,
+    ),
     st.booleans(),
     st.sampled_from([1_000, 1_000, 2, 4]),
     st.booleans(),
@@ -242,13 +267,13 @@ class Held:
 )
 def test_a_bar_made_anew_is_the_one_of_the_trades_left(
     rows: list[TradeRow],
-    changes: list[tuple[int, float | None]],
+    changes: list[tuple[int, float | None, int | None]],
     in_order: bool,
     held: int,
     ticks: bool,
     names: list[str],
 ) -> None:
-    """One trade after the other is taken back, or has another price; each time its minute is made anew."""
+    """One trade after the other is taken back, has another price, or counts for more or for less."""
     told = Told(names, held=held)
     cascade = told.cascade
     # What comes late to a bar that has left memory is refused.
@@ -256,11 +281,13 @@ def test_a_bar_made_anew_is_the_one_of_the_trades_left(
     told.push(*rows)
     steps = {"1min": MINUTE, "5min": FIVE, "15min": 3 * FIVE}
     wrong: set[tuple[str, int]] = set()
-    for number, price in changes:
+    for number, price, marks in changes:
         if number >= len(rows):
             continue
         was = rows[number]
-        now = [] if price is None else [trade(was[0], price, 2.0, 1, marks_of(was))]
+        now = (
+            [] if price is None else [trade(was[0], price, 2.0, 1, marks_of(was) if marks is None else marks)]
+        )
         rows = [*rows[:number], *now, *rows[number + 1 :]]
         start = was[0] // MINUTE * MINUTE
         inside = [row for row in rows if row[0] // MINUTE * MINUTE == start]
@@ -272,7 +299,7 @@ def test_a_bar_made_anew_is_the_one_of_the_trades_left(
         is_gone = cascade.root.log.evicted > 0 and start < min(told.stored("1min"))
         if made is None and not is_held and not is_gone:
             continue
-        is_closed = start != cascade.root.start
+        is_closed = start + MINUTE <= cascade.settled_ns
         unmade = remake_bar(cascade, start, made, Held(rows) if ticks else None)
         assert cascade.amended_count == before + (is_closed and not is_gone)
         told.read()
@@ -327,3 +354,41 @@ def test_what_is_made_of_a_bar_that_cannot_be_made_anew_is_said_to_be_as_it_was(
     assert remake_bar(told.cascade, START, None, Held(left)) == ["1min"]
     assert all_of(told.cascade, "5min") == bars_of(left, FIVE)
     assert all_of(told.cascade, "15min") == bars_of(left, 3 * FIVE)
+
+
+def test_where_finer_bars_have_left_memory_a_coarse_one_changes_by_what_is_different() -> None:
+    told = Told(["1min", "5min"], held=3)
+    rows = [at(60 * minute, 10.0 + minute, 2.0) for minute in range(8)]
+    told.push(*rows)
+    late = at(6 * 60 + 7, 30.0, 5.0, marks=NOT_LAST)
+    told.push(late)
+    told.check()
+    rows.insert(7, late)
+    assert all_of(told.cascade, "5min") == bars_of(rows, FIVE)
+    # Of five minutes of which but one is held.
+    told = Told(["1min", "5min"], held=1)
+    rows = [at(60 * minute, 10.0 + minute, 2.0) for minute in range(4)]
+    told.push(*rows, late := at(2 * 60 + 7, 30.0, 5.0, marks=NOT_LAST))
+    assert all_of(told.cascade, "5min") == bars_of([*rows[:3], late, rows[3]], FIVE)
+
+
+def test_more_than_one_trade_may_lack_among_those_held_where_a_count_differs_by_more() -> None:
+    for count, unmade in ((1, ["1min"]), (2, ["1min", "5min"]), (3, ["1min", "5min"])):
+        told = Told(["1min", "5min"], held=2)
+        first = trade(START, 10.0, 1.0, count)
+        rows = [at(60 * minute + 1, 10.0) for minute in range(6)]
+        told.push(first, *rows)
+        assert remake_bar(told.cascade, START, (*bar_start(rows[0]), 1, 10.0), Held(rows)) == unmade
+
+
+def bar_start(row: TradeRow) -> tuple[int, float, float, float, float, float]:
+    return (START, row[1], row[1], row[1], row[1], row[2])
+
+
+def test_a_trade_tells_the_time_whatever_it_counts_for() -> None:
+    for marks in (0, NOT_LAST, PRICELESS, MARKS):
+        told = Told(["1min"])
+        told.cascade.closing.follows_trades = True
+        told.push(at(1, 10.0))
+        told.push(at(61, 11.0, marks=marks))
+        assert told.cascade.closing.now_ns == START + 61 * SECOND
