@@ -65,12 +65,17 @@ class Told:
         log = self.cascade.node(name).log
         return {row[0]: near(row) for row, _ in map(log.row, range(len(log)))}
 
+    def since(self, name: str) -> int:
+        """Return the first start since which all bars are in memory."""
+        evicted = self.cascade.node(name).log.evicted > 0
+        return min(self.stored(name), default=2**63 - 1) if evicted else 0
+
     def check(self) -> None:
         """Hold that what was told is what is stored, as far as that goes back."""
         for name, told in self.bars.items():
-            stored = self.stored(name)
-            first = min(stored, default=0)
-            assert {start: row for start, row in sorted(told.items()) if start >= first} == stored
+            first = self.since(name)
+            kept = {start: row for start, row in sorted(told.items()) if start >= first}
+            assert kept == self.stored(name)
 
 
 def trade(at_ns: int, price: float, size: float = 1.0, count: int = 1, marks: int = 0) -> TradeRow:
@@ -180,11 +185,15 @@ def _is_over(ts_ns: int, newest_ns: int) -> bool:
     return ts_ns // MINUTE < newest_ns // MINUTE
 
 
-@given(_rows)
-def test_between_bars_of_trades_that_count_in_part_there_are_flat_ones(rows: list[TradeRow]) -> None:
-    rows = _in_order(rows, in_order=True)
+@given(_rows, st.booleans(), st.integers(1, 9))
+def test_between_bars_of_trades_that_count_in_part_there_are_flat_ones(
+    rows: list[TradeRow], in_order: bool, cut: int
+) -> None:
+    rows = _in_order(rows, in_order)
     told = Told(["1min", "5min"], fill=True)
-    told.push(*rows)
+    told.cascade.closing.advance(START + 30 * MINUTE)
+    for begin in range(0, len(rows), cut):
+        told.push(*rows[begin : begin + cut])
     told.cascade.close_until(START + 20 * MINUTE)
     told.cascade.fill_until(START + 20 * MINUTE)
     told.check()
@@ -195,6 +204,12 @@ def test_between_bars_of_trades_that_count_in_part_there_are_flat_ones(rows: lis
             close = expected[start - step][3] if expected else 0.0
             expected[start] = made.get(start, (close, close, close, close, 0.0, 0, 0.0))
         assert told.stored(name) == expected
+        log: Any = told.cascade.node(name).log
+        flags = [log.row(number)[1] for number in range(len(log))]
+        assert [bool(flag & FILLED) for flag in flags] == [start not in made for start in expected]
+        if in_order:
+            closed_us = {START // 1_000 + 30 * MINUTE // 1_000}
+            assert set(log.columns(0, len(log)).closed_us.tolist()) <= closed_us
 
 
 def test_what_is_too_late_or_outside_the_hours_is_in_no_bar_whatever_it_counts_for() -> None:
@@ -296,7 +311,7 @@ def test_a_bar_made_anew_is_the_one_of_the_trades_left(
         cascade.unpriced.put(start, [row for row in inside if marks_of(row) != MARKS] if made is None else [])
         before = cascade.amended_count
         is_held = start in all_of(cascade, "1min")
-        is_gone = cascade.root.log.evicted > 0 and start < min(told.stored("1min"))
+        is_gone = start < told.since("1min")
         if made is None and not is_held and not is_gone:
             continue
         is_closed = start + MINUTE <= cascade.settled_ns
@@ -309,11 +324,11 @@ def test_a_bar_made_anew_is_the_one_of_the_trades_left(
         for name in names:
             expected = bars_of(rows, steps[name])
             mine = all_of(cascade, name)
-            first = min(told.stored(name), default=0)
-            sure = {begin: bar for begin, bar in expected.items() if (name, begin) not in wrong}
+            opened = cascade.forming(name)
+            first = min(told.since(name), 2**63 - 1 if opened is None else opened[0])
             # What has left memory has, and nothing of what is held is wrong unless that was said.
             assert {begin: bar for begin, bar in mine.items() if (name, begin) not in wrong} == {
-                begin: bar for begin, bar in sure.items() if begin >= first or not told.stored(name)
+                begin: bar for begin, bar in expected.items() if begin >= first and (name, begin) not in wrong
             }
         told.check()
 
