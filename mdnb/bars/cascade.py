@@ -594,10 +594,9 @@ class Cascade:
                 self.close_until(row[0])
                 if self._fill:
                     self.fill_until(row[0])
-                span = root.grid.span(row[0])
-                assert span is not None
-                root.begin(span, row[1], int(ts_ns[0]))
-            root.take(row, (root.start, root.edge))
+            span = root.grid.span(row[0])
+            assert span is not None
+            root.renew(row, span, int(ts_ns[0]))
         self.newest_ns, self._settled = newest, max(self._settled, settled)
 
     def push_bars(self, rows: Sequence[BarRow]) -> None:

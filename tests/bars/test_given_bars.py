@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
@@ -172,6 +173,36 @@ def test_what_would_feed_a_timeframe_is_told_by_the_venues_hours() -> None:
     feeder_of_days = hours.feeder(Timeframe.parse("1day"))
     assert feeder_of_days is not None
     assert feeder_of_days.name == "30min" or feeder_of_days.name == "2hour"
+
+
+def test_a_closed_bar_takes_what_is_five_seconds_late_if_nothing_is_said() -> None:
+    cascade = Cascade(["1min"], Sessions.always(), lambda name: BarStore(10))
+    for begin in (START, START + 5 * MINUTE):
+        cascade.push(begin + 59 * SECOND, 9.0, 1.0)
+        cascade.push(begin + 64 * SECOND, 9.0, 1.0)
+        cascade.push(begin + 59 * SECOND, 10.0, 1.0)
+        cascade.push(begin + 59 * SECOND - 1, 11.0, 1.0, 3)
+    assert (cascade.amended_count, cascade.late_dropped) == (2, 2)
+    # As rows: of one that was given by its fields nothing else is known.
+    assert cascade.refused[0] == (START + 59 * SECOND - 1, 11.0, 1.0, 3, 0, -1)
+
+
+def test_rows_of_arrays_that_are_refused_say_nothing_that_arrays_do_not() -> None:
+    cascade = make("1min", sessions=HOURS)
+    begin = int(HOURS.opens[1])
+    times, ones = np.array([begin - SECOND, begin]), np.ones(2)
+    for count in (None, np.array([2, 3])):
+        cascade.push_arrays(times, ones * 9.0, ones, count)
+        assert cascade.refused == [(begin - SECOND, 9.0, 1.0, 1 if count is None else 2, 0, 0)]
+        cascade.refused.clear()
+
+
+def test_what_is_no_time_is_an_error_and_changes_nothing() -> None:
+    cascade = make("1min")
+    for wrong in (-(2**63), 2**63 - 1, 2**63):
+        with pytest.raises(ValueError, match=f"a trade has the time {wrong}, which is no time in nanosec"):
+            cascade.push(wrong, 9.0, 1.0)
+    assert (cascade.newest_ns, seen(cascade, "1min"), cascade.out_of_order) == (-(2**63), [], 0)
 
 
 def test_half_a_timeframe_does_not_stay() -> None:
