@@ -162,3 +162,22 @@ def test_what_was_given_up_begins_as_a_new_one_does() -> None:
     assert BookOrder().reason == ""
     assert BookOrder().breaks == 0
     assert not BookOrder().can_check(update(-1, 1, snapshot=True, checksum=1))
+
+
+def test_one_that_says_that_it_follows_what_is_held_does_whatever_its_own_number_is() -> None:
+    for held in (0, 1, 5):
+        order = BookOrder()
+        order.judge(update(-1, held, snapshot=True))
+        assert order.judge(update(held, held)) == "apply"
+        assert order.judge(update(held, 0)) == "apply"
+        assert order.judge(update(0, 1)) == "apply"
+
+
+def test_of_two_sums_too_the_first_whole_book_tells_which_it_is() -> None:
+    order = BookOrder([lambda bids, asks: len(bids), lambda bids, asks: len(asks)])
+    level = (1.0, 1.0)
+    # Of both alike it tells nothing.
+    assert order.agrees(update(-1, -1, checksum=1), [level], [level])
+    assert order.agrees(update(-1, -1, checksum=2), [level], [level, level])
+    assert not order.agrees(update(-1, -1, checksum=1), [level], [level, level])
+    assert order.reason == "its checksum is 2, and the venue's 1"

@@ -573,3 +573,12 @@ def test_holes_that_were_given_up_are_remembered_up_to_so_many() -> None:
     assert check.holes == []
     # The lowest of them are known no more, and count as told again.
     assert ids_of(check.split(trades([299_997, 299_997, 1]))[0]) == [299_997]
+
+
+def test_who_has_looked_that_ids_run_on_says_where_they_are() -> None:
+    check = Duplicates("sequential")
+    rows = ten_a_second(range(5, 9))
+    check.split(rows[:2])
+    check.go_on(rows[3])
+    assert (check.highest, check.highest_ns, check.first, check.holes) == (8, rows[3][0], 5, [])
+    assert check.split(rows) == ([], rows)
