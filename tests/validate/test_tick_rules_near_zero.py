@@ -163,3 +163,10 @@ def test_those_that_agree_are_forgotten_with_the_level() -> None:
         # A good one between them, too.
         assert refused(rules, [100.0, *[1e6] * 9]) == [1e6] * 9
         assert refused(rules, [1e6, 1e6]) == []
+
+
+@pytest.mark.parametrize("price", [1e-300, 1e-8, 0.5, 1.0, 1e9, 1e300])
+def test_the_first_price_of_all_may_be_any_that_is_positive(price: float) -> None:
+    rules = TickRules()
+    assert refused(rules, [price] * 3) == []
+    assert refused(rules, [price * 10, price / 10, price * 9.99, price / 9.99]) == [price * 10, price / 10]
