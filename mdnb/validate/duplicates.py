@@ -404,10 +404,10 @@ class Duplicates:
         >>> seen.neighbours_of((40, 1.0, 1.0, 1, 0, 6))
         Hole(low_id=-1, low_ns=0, high_id=7, high_ns=50)
         """
-        number = row[5]
-        if 0 <= number < self.first:
-            is_new = number not in self._seen and number not in self._doubted and self._is_near_first(row)
-            return Hole(-1, 0, self.first, self._first_ns) if is_new else None
+        number, first = row[5], self._first
+        if first is not None and 0 <= number < first[5]:
+            is_new = number not in self._seen and number not in self._doubted and _is_near(row, first)
+            return Hole(-1, 0, first[5], first[0]) if is_new else None
         return _hole_in(self.holes, number) or _hole_in(self._given_up, number)
 
     def holes_between(self, low_id: int, high_id: int) -> list[Hole]:
