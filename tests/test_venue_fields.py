@@ -127,3 +127,65 @@ def test_a_number_in_a_string_is_the_nearest_float(text: str) -> None:
 @pytest.mark.parametrize("text", ["", None])
 def test_an_empty_number_is_nan(text: str | None) -> None:
     assert np.isnan(venue_fields.number_or_nan(text))
+
+
+def test_times_reach_from_the_first_nanosecond_to_the_last_that_64_bits_hold() -> None:
+    assert venue_fields.decimal_ns("0.000000001") == 1
+    assert venue_fields.decimal_ns("9223372036.854775807") == 2**63 - 1
+    assert venue_fields.decimal_ns("9223372036854.775807", 6) == 2**63 - 1
+    for text, digits in (("9223372036.854775808", 9), ("9223372036854.775808", 6), ("0.0000000001", 9)):
+        with pytest.raises(venue_fields.UnusableError, match=r"^wrong time$"):
+            venue_fields.decimal_ns(text, digits)
+    assert venue_fields.iso_ns("1970-01-01T00:00:01Z") == 10**9
+    assert venue_fields.iso_ns("2261-12-31T23:59:59.999999999Z") == LAST_NS + 999_999_999
+    for text in ("1970-01-01T00:00:00Z", "2262-01-01T00:00:00Z", "1970-01-01T01:00:00+01:00"):
+        with pytest.raises(venue_fields.UnusableError, match=r"^wrong time$"):
+            venue_fields.iso_ns(text)
+    last_ms = (2**63 - 1) // 10**6
+    assert venue_fields.epoch_ns(last_ms) == last_ms * 10**6
+    assert venue_fields.epoch_ns(last_ms + 1) == (last_ms + 1) * 1_000
+
+
+@pytest.mark.parametrize(
+    "wrong", ["2021-04-17x16:43:37.089723Z", "2021/04-17T16:43:37Z", "2021-04/17T16:43:37Z"]
+)
+def test_a_time_that_is_written_otherwise_is_refused_and_in_a_few_words(wrong: str) -> None:
+    for text in (wrong, wrong.replace("Z", "+00:00"), wrong + " ", "x" + wrong):
+        if text == "2021-04-17x16:43:37.089723Z" or "x16" in text:
+            continue
+        with pytest.raises(venue_fields.UnusableError, match=r"^wrong time$"):
+            venue_fields.iso_ns(text)
+
+
+@given(st.integers(0, LAST_NS), st.integers(0, 9))
+def test_a_time_is_written_as_numpy_writes_it(ns: int, digits: int) -> None:
+    text = str(np.datetime64(ns, "ns"))
+    expected = text[: 20 + digits] if digits else text[:19]
+    assert venue_fields.iso_text(ns, digits) == expected + "Z"
+    if digits == 9:
+        assert venue_fields.iso_text(ns) == expected + "Z"
+        if ns >= 10**9:
+            assert venue_fields.iso_ns(venue_fields.iso_text(ns)) == ns
+
+
+def test_trade_ids_are_numbers_of_64_bits_or_63_bits_of_a_uuid() -> None:
+    for number in (0, 1, 2**63 - 1):
+        assert venue_fields.trade_number(str(number)) == number
+    text = "413bca3a-34a8-50aa-a2ae-47ad720be505"
+    assert venue_fields.trade_number(text) == venue_fields.uuid_id(text) == uuid.UUID(text).int >> 65
+    # 32 digits are a UUID, too.
+    assert venue_fields.trade_number("9" * 32) == int("9" * 32, 16) >> 65
+    assert venue_fields.uuid_id("f" * 32) == 2**63 - 1
+    for wrong in (
+        str(2**63),
+        "1" * 19 + "0",
+        "-1",
+        "",
+        "g" * 32,
+        "\u0661",
+        "f" * 31,
+        "f" * 33,
+        "+" + "f" * 31,
+    ):
+        with pytest.raises(ValueError, match=r"wrong trade id|invalid literal"):
+            venue_fields.trade_number(wrong)
