@@ -176,8 +176,9 @@ class MemoryStatistics(Record):
     ----------
     total_bars
         Closed bars in memory, of all timeframes.
-    bars_on_disk
-        Bars that left memory and can still be read, those not written yet included.
+    bars_on_disk, bars_waiting
+        Bars that left memory: those that can be read from disk, which outlive this process, and those that
+        wait to be written.
     total_ticks, total_quotes
         Trades and quotes in memory.
     memory_usage_mb
@@ -197,6 +198,7 @@ class MemoryStatistics(Record):
     symbol: str
     total_bars: int
     bars_on_disk: int
+    bars_waiting: int
     total_ticks: int
     total_quotes: int
     memory_usage_mb: float
@@ -316,18 +318,20 @@ class TimeframeStatistics(Record):
 
     Attributes
     ----------
-    bars_in_memory, bars_on_disk
-        Bars held; in memory with the forming one, on disk those that can be read.
+    bars_in_memory, bars_on_disk, bars_waiting
+        Bars held: in memory with the forming one; on disk those that can be read; and those that left memory
+        and wait to be written.
     last_update_ns
         Market time of the newest trade in a bar.
     first_bar_ns
         Start of the oldest bar held.
     completeness
-        Share of the intervals inside sessions, from the first bar in memory to now, that have a bar or in
-        which the feed was live and nothing traded; of the bars that were written to disk, those that can be
-        read. 0..100.
+        Share of the intervals inside sessions, from the oldest bar held (in memory or on disk) to now, that
+        have a bar which can be read, or in which the feed was live and nothing traded. Between older bars
+        that were loaded from a file and what the market had itself nothing is expected. Of bars of trades,
+        those that were held and can be read; a hole counts for one. 0..100.
     missing_bars
-        The intervals that are lacking, and the bars on disk that cannot be read any more.
+        The intervals that are lacking, those of bars on disk that cannot be read any more among them.
     history_missing_days
         Of the days of history asked for (``initial_days``), those that the feed did not have.
     memory_usage_mb
@@ -341,6 +345,7 @@ class TimeframeStatistics(Record):
     timeframe: str
     bars_in_memory: int
     bars_on_disk: int
+    bars_waiting: int
     last_update_ns: int | None
     first_bar_ns: int | None
     completeness: float
