@@ -187,8 +187,10 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
             # What was read before it stays as it was.
             now_ns = engine.change_ns()
             until = _until(market)
+            began = _begins(market, name)
             merged = merge_bars(engine, name, columns, overwrite=overwrite, changes=bars.changes, **until)
             engine.reader.note_known(engine.all_names(), now_ns)
+            _note_apart(market, began, columns)
     later = later_ones(merged, engine.tz)
     findings = (*conflicts(bars), *of_reading(bars), *checked.left_out, *outliers, *off, *later)
     market.pipeline.import_findings[name] = findings
@@ -221,3 +223,28 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
         notes=tuple(notes),
     )
     return result, warned
+
+
+def _begins(market: SymbolMarket, name: str) -> dict[str, int]:
+    """Return the start of what is held, of the timeframes that an import may change; hold the lock."""
+    engine, found = market.engine, dict[str, int]()
+    names = engine.timeframes()
+    for one in names[names.index(name) :] if engine.grid(name) is not None else ():
+        if engine.grid(one) is None:
+            continue
+        first, overflow = engine.reader.first_ns(one), engine.overflow.get(one)
+        older = None if overflow is None else overflow.first_ns(first)
+        held = [ns for ns in (first, older, market.pipeline.live_since_ns) if ns is not None]
+        found[one] = min(held)
+    return found
+
+
+def _note_apart(market: SymbolMarket, began: dict[str, int], columns: BarColumns) -> None:
+    """Note that nothing is expected between older bars of a file and what was held; hold the lock."""
+    engine = market.engine
+    last_ns = int(columns.time_us[-1]) * 1000
+    for name, first_ns in began.items():
+        grid = engine.grid(name)
+        span = None if grid is None else grid.span(last_ns)
+        if span is not None and span[1] < first_ns:
+            engine.apart.setdefault(name, []).append((span[1], first_ns))
