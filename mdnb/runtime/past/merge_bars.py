@@ -175,7 +175,10 @@ def _open_from(engine: SymbolState, name: str, until_ns: int) -> int:
 
 
 def _firsts(engine: SymbolState, name: str) -> int | None:
-    return engine.log(name).first_start_ns()
+    """Return the start of the oldest closed bar held, in memory or on disk."""
+    first, overflow = engine.log(name).first_start_ns(), engine.overflow.get(name)
+    older = None if overflow is None else overflow.first_ns(first)
+    return first if older is None else older
 
 
 def _put(
@@ -315,6 +318,10 @@ def _refold(
     folded = _mark_partial(folded, source)
     log, held_before = engine.log(name), _firsts(engine, name)
     held = log.columns(0, len(log))
+    overflow = engine.overflow.get(name)
+    if overflow is not None and len(folded):
+        first, stop = (int(folded.time_us[at]) * _NS_PER_US for at in (0, -1))
+        held = join_columns([overflow.before(log.first_start_ns(), first, stop), held])
     has = np.isin(folded.time_us, held.time_us)
     # A bar whose finer ones are not held any more knows more than what was imported.
     whole = folded.time_us * _NS_PER_US >= (_ANY_TIME if before is None else before)
