@@ -319,7 +319,7 @@ class BarFiles:
         _check_options(kind, options)
         results: list[ImportResult] = []
         if not names and kind == "parquet":
-            results = await files.import_kept(filename, **how)
+            results = await files.import_kept(filename, **options, **how)
         if results:
             return results
         if not names:
@@ -327,7 +327,7 @@ class BarFiles:
                 f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
             )
         if kind == "parquet":
-            return [await files.import_from_parquet(filename, names[0], **how)]
+            return [await files.import_from_parquet(filename, names[0], **options, **how)]
         if kind == "json":
             return [await files.import_from_json(filename, names[0], **how, **options)]
         return [await files.import_from_csv(filename, names[0], **how, **options)]
@@ -339,7 +339,9 @@ def _is_default(name: str, value: Any) -> bool:
 
 
 def _check_options(kind: str, given: dict[str, Any]) -> None:
-    unfit = {"csv": (), "json": ("date_format",), "parquet": tuple(given)}[kind]
+    unfit = {"csv": (), "json": ("date_format",), "parquet": tuple(name for name in given if name != "tz")}[
+        kind
+    ]
     for name in unfit:
         if name in given:
             raise OptionError(

@@ -158,7 +158,11 @@ def parquet_bars(
 
 
 def parquet_bars_of(
-    filename: str | os.PathLike[str], kept: Collection[str], *, positive_prices: bool = True
+    filename: str | os.PathLike[str],
+    kept: Collection[str],
+    *,
+    tz: str | tzinfo | None = None,
+    positive_prices: bool = True,
 ) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a file names and that is kept, in columns, by timeframe.
 
@@ -169,9 +173,10 @@ def parquet_bars_of(
     DataImportError
         As :func:`read_parquet`.
     """
+    check_zone(tz)
     with _opened(filename) as source:
         return {
-            name: _bars(source, name, ColumnNames(), None, positive_prices=positive_prices)
+            name: _bars(source, name, ColumnNames(), tz, positive_prices=positive_prices)
             for name in source.groups
             if name in kept
         }

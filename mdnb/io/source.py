@@ -15,7 +15,7 @@ from mdnb.io.notes import refuse
 from mdnb.io.paths import local_path
 from mdnb.io.schema import zone_dtype
 
-__all__ = ["LARGEST_FILE_BYTES", "check_zone", "open_plain", "read_text_bytes"]
+__all__ = ["LARGEST_FILE_BYTES", "AssumedZone", "check_zone", "open_plain", "read_text_bytes"]
 
 LARGEST_FILE_BYTES: Final = 2 * 1024**3
 _FREE_BYTES: Final = 64 * 1024**2
@@ -32,6 +32,12 @@ _MAGIC: Final = {
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
 }
+
+
+class AssumedZone(str):
+    """The name of a zone that nobody gave: of times that are taken for its own it is said."""
+
+    __slots__ = ()
 
 
 def check_zone(tz: str | tzinfo | None) -> None:

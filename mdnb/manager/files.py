@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mdnb.io.file_bars import FileBars
     from mdnb.io.recognise.given import Given
+    from mdnb.io.source import AssumedZone
 
 __all__ = ["Files"]
 
@@ -291,7 +292,7 @@ class Files:
             return csv_bars(
                 filename,
                 ColumnNames.of(date_column, price_columns, volume_column),
-                tz=tz or self._market.engine.tz,
+                tz=tz or self._assumed_zone(),
                 date_format=date_format,
                 positive_prices=self._positive_prices,
                 timeframe=timeframe,
@@ -337,7 +338,7 @@ class Files:
             return json_bars(
                 filename,
                 ColumnNames.of(date_column, price_columns, volume_column),
-                tz=tz or self._market.engine.tz,
+                tz=tz or self._assumed_zone(),
                 positive_prices=self._positive_prices,
                 timeframe=timeframe,
             )
@@ -349,12 +350,14 @@ class Files:
         filename: str | os.PathLike[str],
         timeframe: str,
         *,
+        tz: str | None = None,
         overwrite: bool = False,
         lenient: bool = False,
     ) -> ImportResult:
         """Import the bars of a Parquet file; see `import_from_csv`.
 
-        A file that holds several timeframes gives the one asked for.
+        A file that holds several timeframes gives the one asked for. ``tz`` is the zone of times that have
+        none, as in a text file.
 
         Raises
         ------
@@ -377,12 +380,18 @@ class Files:
             from mdnb.io.parquet_read import parquet_bars
 
             name = self._market.engine.canonical(timeframe)
-            return parquet_bars(filename, name, positive_prices=self._positive_prices)
+            zone = tz or self._assumed_zone()
+            return parquet_bars(filename, name, tz=zone, positive_prices=self._positive_prices)
 
         return await self._import(read, filename, timeframe, overwrite=overwrite, lenient=lenient)
 
     async def import_kept(
-        self, filename: str | os.PathLike[str], *, overwrite: bool = False, lenient: bool = False
+        self,
+        filename: str | os.PathLike[str],
+        *,
+        tz: str | None = None,
+        overwrite: bool = False,
+        lenient: bool = False,
     ) -> list[ImportResult]:
         """Import every timeframe of a Parquet file that is kept here.
 
@@ -396,7 +405,8 @@ class Files:
         def read() -> dict[str, FileBars]:
             from mdnb.io.parquet_read import parquet_bars_of
 
-            return parquet_bars_of(filename, kept, positive_prices=self._positive_prices)
+            zone = tz or self._assumed_zone()
+            return parquet_bars_of(filename, kept, tz=zone, positive_prices=self._positive_prices)
 
         held = await self._work(read)
         return await self._put(held, Path(filename).name, overwrite=overwrite, lenient=lenient)
@@ -468,6 +478,11 @@ class Files:
             lenient=lenient,
             positive_prices=positive_prices,
         )
+
+    def _assumed_zone(self) -> AssumedZone:
+        from mdnb.io.source import AssumedZone
+
+        return AssumedZone(self._market.engine.tz)
 
     @property
     def _positive_prices(self) -> bool:

@@ -201,6 +201,8 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
     notes += to_warn_of(bars, market.symbol, later, engine.tz)
     warned = f"{name}: {'; '.join(notes)}" if notes else ""
     notes += to_tell(bars, columns, open_us, engine.tz)
+    if merged.begun:
+        notes.append("the file's bar of the interval that is being made was left out: it is made live")
     if merged.replaced and not overwrite:
         notes.append(
             f"partial bars held were replaced: {merged.replaced:,}; overwrite=False keeps whole ones"

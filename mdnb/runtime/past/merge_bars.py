@@ -47,7 +47,8 @@ class Merged:
     """How many bars were added, replaced others, were not needed, did not fit, or are later than the market.
 
     ``later_us`` is the start of the first one that begins after the bar that is being made; where none is, of
-    the first one that is not over at ``until_ns``, which is 0 else.
+    the first one that is not over at ``until_ns``, which is 0 else. ``begun`` is 1 where that of the
+    bar that is being made is among those that were not needed.
     """
 
     added: int = 0
@@ -57,6 +58,7 @@ class Merged:
     later: int = 0
     later_us: int = 0
     until_ns: int = 0
+    begun: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,10 +136,11 @@ def merge_bars(
         engine.updates += 1
     engine.notify()
     if not len(later_us):
-        return dataclasses.replace(merged, kept=merged.kept + begun)
+        return dataclasses.replace(merged, kept=merged.kept + begun, begun=begun)
     return dataclasses.replace(
         merged,
         kept=merged.kept + begun,
+        begun=begun,
         later=len(later_us),
         later_us=int(later_us[0]),
         until_ns=0 if is_forming else until_ns,
