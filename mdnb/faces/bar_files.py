@@ -164,10 +164,15 @@ class BarFiles:
             filled.
         lenient
             Take the bars that fit even where most are refused.
-        symbol, columns, header, separator, decimal, price_scale, on_conflict
+        symbol, columns, header, separator, decimal, price_scale
             As in `mdnb.read`. Of several symbols the market's own is taken if ``symbol`` is None.
         positive_prices
             Whether prices of zero and below are refused; None: as the market has it.
+        on_conflict
+            What becomes of bars of one time that differ, both of the file or one of them held: ``"error"``
+            refuses the file; ``"keep"`` takes the first of the file, and leaves the one held; ``"replace"``
+            takes the last of the file, which replaces the one held. None refuses a file of others that
+            contradicts itself, and does with bars held as ``overwrite`` says.
 
         Returns
         -------
@@ -214,11 +219,10 @@ class BarFiles:
             "decimal": decimal,
             "price_scale": price_scale,
             "positive_prices": positive_prices,
-            "on_conflict": on_conflict,
         }
         options = {name: value for name, value in given.items() if not _is_default(name, value)}
         of_others = {name: value for name, value in said.items() if value is not None}
-        how: dict[str, Any] = {"overwrite": overwrite, "lenient": lenient}
+        how: dict[str, Any] = {"overwrite": overwrite, "lenient": lenient, "on_conflict": on_conflict}
         named = [name for name in options if name.endswith(("column", "columns"))]
         if of_others and named:
             raise OptionError(
@@ -231,7 +235,8 @@ class BarFiles:
             engine.finest()  # raises where none is kept
         # Where its timeframe is to be found a file of others goes the other way, whatever it calls its times.
         unclear = timeframe is None and len(engine.timeframes()) > 1
-        if of_others or not (named or await files.is_like_an_export(filename, strictly=unclear)):
+        is_ours = not of_others and (named or await files.is_like_an_export(filename, strictly=unclear))
+        if not is_ours:
             return await files.import_recognised(filename, timeframe, **how, **zone, **of_others)
         return await self._load_export(filename, timeframe, options, how)
 
@@ -250,6 +255,7 @@ class BarFiles:
         decimal: str | None = None,
         price_scale: float | None = None,
         positive_prices: bool | None = None,
+        on_conflict: str | None = None,
     ) -> list[ImportResult]:
         """Import the bars that the trades of a file make; the file may be any that `mdnb.read_ticks` reads.
 
@@ -267,6 +273,8 @@ class BarFiles:
             As in `mdnb.read_ticks`. Of several symbols the market's own is taken if ``symbol`` is None.
         positive_prices
             Whether prices of zero and below are refused; None: as the market has it.
+        on_conflict
+            As in `load`, of bars held.
 
         Returns
         -------
@@ -305,7 +313,8 @@ class BarFiles:
             "positive_prices": positive_prices,
         }
         given = {name: value for name, value in said.items() if value is not None}
-        return await self._parts.files.import_ticks(filename, overwrite=overwrite, lenient=lenient, **given)
+        how: dict[str, Any] = {"overwrite": overwrite, "lenient": lenient, "on_conflict": on_conflict}
+        return await self._parts.files.import_ticks(filename, **how, **given)
 
     async def _load_export(
         self, filename: str | Path, timeframe: str | None, options: dict[str, Any], how: dict[str, Any]

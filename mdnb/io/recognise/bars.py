@@ -172,12 +172,6 @@ def _checked(
         problem = f"{conflict['count']} rows contradict another one of the same time"
         remedy = "Give on_conflict='keep' for the first of them, or on_conflict='replace' for the last."
         raise refuse(where, f"{problem} ({row_list(np.array(rows) - 1)})", remedy)
-    if conflict is not None and given.on_conflict == "keep":
-        turned = {name: column[::-1] for name, column in held.items()}
-        kept = _assembled(time_us[::-1], turned, attributes, given, where)
-        text = "one time, different bars: the first valid row in the file counts"
-        others = [one for one in bars.notes if one is not conflict]
-        bars = dataclasses.replace(kept, notes=[dict(conflict) | {"description": text}, *others])
     return dataclasses.replace(bars, notes=[*notes, *bars.notes])
 
 
@@ -216,4 +210,5 @@ def _assembled(
         positive_prices=given.positive_prices,
         attributes=attributes,
         timeframe=given.timeframe,
+        first_counts=given.on_conflict == "keep",
     )

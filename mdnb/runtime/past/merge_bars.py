@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from mdnb.rows import BarRow
 
-__all__ = ["Merged", "all_are_later", "fold_to", "merge_bars"]
+__all__ = ["Merged", "all_are_later", "contradicting", "fold_to", "merge_bars"]
 
 _NS_PER_US = 1000
 _ANY_TIME = 2**62
@@ -151,6 +151,33 @@ def all_are_later(engine: SymbolState, name: str, columns: BarColumns, until_ns:
     """Return whether `merge_bars` would leave out every bar, for they are later than the market."""
     with engine.lock:
         return bool(_are_later(engine, name, columns, _over_until(engine, until_ns)).all())
+
+
+def contradicting(engine: SymbolState, name: str, columns: BarColumns) -> NDArray[np.bool_]:
+    """Return which bars have other values than the closed ones held at the same times.
+
+    A partial bar, of either, says nothing against another one; nor does a count of trades that is not known.
+    """
+    with engine.lock:
+        log, overflow = engine.log(name), engine.overflow.get(name)
+        known = log.columns(0, len(log))
+        if overflow is not None and len(columns):
+            first, last = (int(columns.time_us[at]) * _NS_PER_US for at in (0, -1))
+            known = join_columns([overflow.before(log.first_start_ns(), first, last), known])
+        is_activity = name in engine.activity
+    mine, theirs = places_of(known, columns) if is_activity else (known.time_us, columns.time_us)
+    at = np.searchsorted(mine, theirs)
+    both = np.flatnonzero(at < len(known))
+    both = both[mine[at[both]] == theirs[both]]
+    held, given = known.where(at[both]), columns.where(both)
+    unlike = ~np.isclose(held.volume, given.volume, rtol=1e-12, atol=0.0)
+    for price in ("open", "high", "low", "close"):
+        unlike |= getattr(held, price) != getattr(given, price)
+    unlike |= (held.tick_count != given.tick_count) & (held.tick_count > 0) & (given.tick_count > 0)
+    unlike &= ((held.flags | given.flags) & PARTIAL) == 0
+    found = np.zeros(len(columns), dtype=bool)
+    found[both[unlike]] = True
+    return found
 
 
 def _over_until(engine: SymbolState, until_ns: int) -> int:
