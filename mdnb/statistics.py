@@ -88,6 +88,34 @@ class ValidationStatistics(Record):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class BarRepair(Record):
+    """One value of one bar that `validate_imported_data` put right.
+
+    Attributes
+    ----------
+    type
+        ``unit_change`` (a price was in another unit than the newest ones), ``split_not_applied``, or both,
+        with ``+`` between.
+    field
+        ``open``, ``high``, ``low``, ``close``, ``volume`` or ``vwap``.
+    before, after
+        The value.
+    """
+
+    type: str
+    time_ns: int
+    field: str
+    before: float
+    after: float
+    tz: str = dataclasses.field(default="UTC", repr=False)
+
+    @property
+    def time(self) -> pd.Timestamp:
+        """Start of the bar in the suite's zone."""
+        return timestamp(self.time_ns, self.tz)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ValidationResult(Record):
     """What `validate_imported_data` found in the bars of a timeframe.
 
@@ -98,13 +126,17 @@ class ValidationResult(Record):
     bars
         Bars looked at.
     errors
-        Findings, oldest first; each has ``type``, ``description``, ``time_ns``, ``values``.
+        Findings, oldest first; each has ``type``, ``description``, ``time_ns``, ``values``. With
+        ``repair=True`` those that are left.
+    repairs
+        Each value that was put right, oldest first.
     """
 
     timeframe: str
     success: bool
     bars: int
     errors: tuple[Any, ...]
+    repairs: tuple[BarRepair, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -141,7 +141,7 @@ def refuse_what_is_later(market: SymbolMarket, checked: Sequence[CheckedBars], w
     """
     engine = market.engine
     with engine.lock:
-        until = _until(market)
+        until = over_until(market)
     parts = [one for one in checked if len(one.columns)]
     if not parts or not all(all_are_later(engine, one.name, one.columns, **until) for one in parts):
         return
@@ -156,7 +156,7 @@ def refuse_what_is_later(market: SymbolMarket, checked: Sequence[CheckedBars], w
     )
 
 
-def _until(market: SymbolMarket) -> dict[str, int]:
+def over_until(market: SymbolMarket) -> dict[str, int]:
     """Return by when bars that are over have ended: of a market at its end, any may be."""
     # Where nothing more will come nothing can come twice.
     return {} if market.ended else {"until_ns": market.engine.over_ns()}
@@ -186,7 +186,7 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
             off = off_level(columns, log.columns(0, len(log), engine.forming_of(name)), engine.tz)
             # What was read before it stays as it was.
             now_ns = engine.change_ns()
-            until = _until(market)
+            until = over_until(market)
             began = _begins(market, name)
             merged = merge_bars(engine, name, columns, overwrite=overwrite, changes=bars.changes, **until)
             engine.reader.note_known(engine.all_names(), now_ns)
