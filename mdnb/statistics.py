@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "BarRepair",
     "DataStatistics",
     "ImportResult",
     "MemoryStatistics",

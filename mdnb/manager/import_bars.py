@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from mdnb.io.file_bars import FileBars
 
-__all__ = ["CheckedBars", "check_import", "import_bars", "refuse_what_is_later"]
+__all__ = ["CheckedBars", "check_import", "import_bars", "over_until", "refuse_what_is_later"]
 
 _NS = 1_000_000_000
 
