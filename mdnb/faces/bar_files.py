@@ -48,7 +48,7 @@ class BarFiles:
         include_forming: bool = False,
         with_times: bool | None = None,
     ) -> Path:
-        """Write the symbol's bars into a file: all timeframes into one Parquet file, one into CSV or JSON.
+        """Write the symbol's bars into a file: all timeframes into one of types, one into CSV or JSON.
 
         A file holds one symbol. A market of several writes its first one, and warns of the others:
         ``live["MES"].export(...)`` writes those.
@@ -56,15 +56,17 @@ class BarFiles:
         Parameters
         ----------
         filename
-            Ends in ``.parquet``, ``.csv`` or ``.json``.
+            Its ending says the format: ``.parquet``, ``.feather`` or ``.arrow``, ``.xlsx`` (a sheet a
+            timeframe; needs ``mdnb[xlsx]``), ``.csv``, ``.tsv``, ``.json`` or ``.jsonl``, the last four also
+            packed, with ``.gz`` or ``.zst`` behind.
         timeframe
             Only this one; CSV and JSON hold one timeframe and need it unless just one is kept.
         include_forming
             With the bar that is being made, which is no whole one.
         with_times
             With the column ``closed_at``, when each bar was closed, which ``load`` brings back, and in
-            Parquet with what bars were before later trades changed them, for which CSV and JSON have no
-            place. None: in Parquet, not in CSV and JSON.
+            Parquet and Arrow with what bars were before later trades changed them, for which the others have
+            no place. None: in Parquet and Arrow, not in the others.
 
         Returns
         -------
@@ -92,7 +94,7 @@ class BarFiles:
         from mdnb.io.formats import format_of, write_bars
 
         if with_times is None:
-            with_times = format_of(filename) == "parquet"
+            with_times = format_of(filename) in ("parquet", "arrow")
         elif not isinstance(with_times, bool):
             raise OptionError(f"with_times must be True, False or None; got {with_times!r}")
         market = self._parts.market
@@ -327,7 +329,7 @@ class BarFiles:
         names = [timeframe] if timeframe is not None else kept if len(kept) == 1 else []
         _check_options(kind, options)
         results: list[ImportResult] = []
-        if not names and kind == "parquet":
+        if not names and kind in ("parquet", "arrow"):
             results = await files.import_kept(filename, **options, **how)
         if results:
             return results
@@ -335,8 +337,8 @@ class BarFiles:
             raise OptionError(
                 f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
             )
-        if kind == "parquet":
-            return [await files.import_from_parquet(filename, names[0], **options, **how)]
+        if kind in ("parquet", "arrow"):
+            return await files.import_kept(filename, names[0], **options, **how)
         if kind == "json":
             return [await files.import_from_json(filename, names[0], **how, **options)]
         return [await files.import_from_csv(filename, names[0], **how, **options)]
@@ -348,10 +350,8 @@ def _is_default(name: str, value: Any) -> bool:
 
 
 def _check_options(kind: str, given: dict[str, Any]) -> None:
-    unfit = {"csv": (), "json": ("date_format",), "parquet": tuple(name for name in given if name != "tz")}[
-        kind
-    ]
-    for name in unfit:
+    unfit: dict[str, Sequence[str]] = {"csv": (), "json": ("date_format",)}
+    for name in unfit.get(kind, [one for one in given if one != "tz"]):
         if name in given:
             raise OptionError(
                 f"a {kind} file takes no {name}=; got {given[name]!r}. Leave it out: the file itself says so."

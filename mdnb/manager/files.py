@@ -415,29 +415,31 @@ class Files:
     async def import_kept(
         self,
         filename: str | os.PathLike[str],
+        timeframe: str | None = None,
         *,
         tz: str | None = None,
         overwrite: bool = False,
         lenient: bool = False,
         on_conflict: str | None = None,
     ) -> list[ImportResult]:
-        """Import every timeframe of a Parquet file that is kept here.
+        """Import a timeframe of a Parquet or Arrow file, or every one of it that is kept here.
 
         Raises
         ------
         DataImportError
             As `import_from_csv`; nothing was changed where the file itself is not sound.
         """
-        kept = self._market.open().timeframes()
+        engine = self._market.open()
+        kept = engine.timeframes()
+        only = None if timeframe is None else engine.canonical(timeframe)
 
         def read() -> dict[str, FileBars]:
-            from mdnb.io.parquet_read import parquet_bars_of
+            from mdnb.io.formats import bars_of_timeframes
 
-            zone = tz or self._assumed_zone()
-            return parquet_bars_of(
+            return bars_of_timeframes(
                 filename,
-                kept,
-                tz=zone,
+                kept if only is None else only,
+                tz=tz or self._assumed_zone(),
                 positive_prices=self._positive_prices,
                 first_counts=on_conflict == "keep",
             )
