@@ -62,7 +62,7 @@ class _Ticker(msgspec.Struct, gc=False):
     best_ask: Price | Literal[""] | None
     best_bid_size: Size | Literal[""] | None = None
     best_ask_size: Size | Literal[""] | None = None
-    time: str = ""
+    time: str | None = ""
 
 
 class _Change(msgspec.Struct, gc=False, array_like=True):
