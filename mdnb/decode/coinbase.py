@@ -6,6 +6,7 @@ Sources: docs.cdp.coinbase.com/exchange (web socket channels), checked on a reco
 * ``last_match``, sent once a product at subscribe, is an *old* trade; its id tells the next one expected.
 * ``trade_id`` rises by one a trade and product.
 * ``ticker`` repeats the last trade beside the best prices: it is a quote here, never a second trade.
+* Updates of a book have no number: of ``level2`` the venue promises that each comes.
 """
 
 from __future__ import annotations

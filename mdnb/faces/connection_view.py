@@ -123,7 +123,8 @@ class ConnectionView:
         Raises
         ------
         OptionError
-            When the market plays a recording itself.
+            When the market plays a recording itself; for one symbol, too, where the venue numbers the
+            messages of all of them together.
         DataExportError
             When the file is there already, is recorded to by somebody else, or cannot be written.
         ClosedError

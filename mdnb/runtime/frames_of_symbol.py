@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from mdnb.decode.message_numbers import COUNTED
+from mdnb.errors import OptionError
+from mdnb.feeds.base import Feed
 from mdnb.rows import Batch, Decoder
+from mdnb.runtime.feed_decoder import decoder_of
 
-__all__ = ["FramesOfSymbol"]
+__all__ = ["FramesOfSymbol", "frames_of"]
+
+
+def frames_of(feed: Feed, symbol: str, followed: Collection[str]) -> FramesOfSymbol:
+    """Return what tells which of a feed's frames are one symbol's.
+
+    Raises
+    ------
+    OptionError
+        When the venue numbers the frames of a connection, so that a part of them would look torn.
+    """
+    if feed.dialect in COUNTED:
+        raise OptionError(
+            f"the messages of this feed are numbered through all symbols: those of {symbol} alone would"
+            " look as if some were lost. Record all with live.record(path), or follow it in another market"
+        )
+    return FramesOfSymbol(decoder_of(feed), symbol, followed, feed.names)
 
 
 class FramesOfSymbol:

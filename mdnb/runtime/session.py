@@ -36,7 +36,7 @@ from mdnb.interruptible_wait import seconds_to_wait
 from mdnb.rows import Batch, ContractChange, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
 from mdnb.runtime.feed_decoder import decoder_of
-from mdnb.runtime.frames_of_symbol import FramesOfSymbol
+from mdnb.runtime.frames_of_symbol import frames_of
 from mdnb.runtime.housekeeping import Housekeeping
 from mdnb.runtime.live.book_renewal import BookRenewal
 from mdnb.runtime.live.closing_timer import UNSURE_SECONDS, ClosingTimer
@@ -685,7 +685,7 @@ class MarketSession:
         Raises
         ------
         OptionError
-            When what is followed is a recording itself.
+            When what is followed is a recording itself, or one symbol's frames make no recording.
         ClosedError
             When the market is closed.
         DataExportError
@@ -698,7 +698,7 @@ class MarketSession:
         channels = _CHANNELS[self.feed.source]
         keeps = None
         if len(symbols) < len(self.symbols):
-            keeps = FramesOfSymbol(decoder_of(self.feed), symbols[0], self.symbols, self.feed.names)
+            keeps = frames_of(self.feed, symbols[0], self.symbols)
         recorder = recorder_of(self.feed, symbols, channels, file, append=append)
         made = MarketRecording(recorder, symbols, self._now_ns, self.batcher.taps, keeps)
         self._recordings.append(made)

@@ -88,7 +88,7 @@ BEGIN = 1_700_000_100 * SECOND
 class _Shared(Feed):
     """A connection that several symbols share, which says what it is told to; MNQ stands for contracts."""
 
-    dialect = "alpaca"
+    dialect: str = "alpaca"
     is_local = True
 
     def __init__(self) -> None:
@@ -158,6 +158,20 @@ def test_a_symbol_of_several_is_recorded_by_itself(tmp_path: Path) -> None:
     assert mes == [of_all[0], *of_mes, of_all[1]]
     # A frame with data of both is both's.
     assert mnq == [of_all[0], of_mes[1], of_nobody_else[0], of_mnq[0], of_all[1], *rolls, of_mnq[1]]
+
+
+def test_a_symbol_whose_messages_are_numbered_with_others_is_not_recorded_by_itself(tmp_path: Path) -> None:
+    feed = _Shared()
+    feed.dialect = "coinbase_advanced"
+    with mdnb.live(["MNQ", "MES"], "1sec", feed=feed, initial_days=0, progress=False) as live:
+        with pytest.raises(mdnb.OptionError, match=r"numbered through all symbols.*live\.record\(path\)"):
+            live["MES"].record(tmp_path / "mes.jsonl")
+        assert not (tmp_path / "mes.jsonl").exists()
+        live.record(tmp_path / "all.jsonl").close()
+    alone = _Shared()
+    alone.dialect = "coinbase_advanced"
+    with mdnb.live("MES", "1sec", feed=alone, initial_days=0, progress=False) as live:
+        live["MES"].record(tmp_path / "one.jsonl").close()
 
 
 async def _say(feed: _Shared) -> None:
