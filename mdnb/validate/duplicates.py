@@ -395,8 +395,26 @@ class Duplicates:
 
     def hole_of(self, trade_id: int) -> Hole | None:
         """Return the hole that an id is in; None where it is in none."""
-        at = bisect.bisect_left(self.holes, trade_id, key=_low_id) - 1
-        return self.holes[at] if at >= 0 and trade_id < self.holes[at].high_id else None
+        return _hole_in(self.holes, trade_id)
+
+    def neighbours_of(self, row: TradeRow) -> Hole | None:
+        """Return the hole that a trade fills that comes by itself; None where it fills none.
+
+        One that nobody asks for any more counts too, and so does what is before the first id.
+
+        Examples
+        --------
+        >>> seen = Duplicates("sequential")
+        >>> seen.split([(50, 1.0, 1.0, 1, 0, 7)])[1]
+        []
+        >>> seen.neighbours_of((40, 1.0, 1.0, 1, 0, 6))
+        Hole(low_id=-1, low_ns=0, high_id=7, high_ns=50)
+        """
+        number = row[5]
+        if 0 <= number < self.first:
+            is_new = number not in self._seen and number not in self._doubted and self._is_near_first(row)
+            return Hole(-1, 0, self.first, self._first_ns) if is_new else None
+        return _hole_in(self.holes, number) or _hole_in(self._given_up, number)
 
     def holes_between(self, low_id: int, high_id: int) -> list[Hole]:
         """Return the holes with both neighbours in ``[low_id, high_id]``."""
@@ -463,6 +481,11 @@ class Duplicates:
         self._order.append(trade_id)
         self._times.append(row[0])
         return True
+
+
+def _hole_in(holes: Sequence[Hole], number: int) -> Hole | None:
+    at = bisect.bisect_left(holes, number, key=_low_id) - 1
+    return holes[at] if at >= 0 and number < holes[at].high_id else None
 
 
 def _fill(holes: list[Hole], row: TradeRow) -> bool:

@@ -84,7 +84,9 @@ class Stage:
             places |= {_plain(frame): place for frame in dialect.at_subscribe([row])}
 
         def note(frames: list[str | bytes]) -> None:
-            self.came.update(places[text] for text in map(_plain, frames) if text in places)
+            came = [places[text] for text in map(_plain, frames) if text in places]
+            # What the history has given before it came was missed all the same.
+            self.came.update(place for place in came if not self._is_held(self.tape[place]))
 
         def count(event: mdnb.Event) -> None:
             status = event.data["status"]
@@ -93,6 +95,9 @@ class Stage:
 
         batcher.taps.append(note)
         self.market._parts.session.bus.tap(mdnb.EventType.CONNECTION_STATUS_CHANGED, count)
+
+    def _is_held(self, row: TradeRow) -> bool:
+        return bool(len(self.pipeline.engine.ticks.between(row[0], row[0] + 1)))
 
     def play(self) -> None:
         """Play the tape to its end, and wait until everything is settled."""

@@ -34,6 +34,7 @@ from mdnb.runtime.live.edge_trades import EdgeTrades
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.gap_book import GapBook
 from mdnb.runtime.live.held_trades import HeldTrades
+from mdnb.runtime.live.outage_ids import OutageIds
 from mdnb.runtime.live.outlier_gate import OutlierGate, keep_ticks
 from mdnb.runtime.live.own_bars import OwnBars
 from mdnb.runtime.live.price_alerts import Fired
@@ -89,6 +90,9 @@ class Pipeline:
     on_unsure_bar
         Called with the symbol and an instant of market time when a bar may be wrong, and ticks in memory do
         not tell; None: nobody can tell.
+    put_in_place
+        Called with trades that an outage had left out and that come by themselves: each belongs where its id
+        says.
     on_edge
         Called when the end of the finest bar that is being made has become another one, or it has closed;
         the symbol's lock is held.
@@ -133,12 +137,14 @@ class Pipeline:
         "on_own_bars",
         "on_unsure_bar",
         "told_changes",
+        "outage_ids",
         "outage_ns",
         "outlier_gate",
         "own_bar",
         "own_bars",
         "publisher",
         "put_back",
+        "put_in_place",
         "quality",
         "quote_price",
         "refusals",
@@ -163,6 +169,8 @@ class Pipeline:
         self.ledger = Ledger()
         self.refusals = Refusals()
         self.duplicates = Duplicates(ids)
+        self.outage_ids = OutageIds(self.duplicates)
+        self.put_in_place: Callable[[Pipeline, Sequence[TradeRow]], None] | None = None
         self.rules = TickRules(
             positive_prices=engine.instrument.positive_prices, tick_size=engine.instrument.tick_size
         )
@@ -238,7 +246,7 @@ class Pipeline:
         if len(trades) <= size and not self._windowed:
             builds = self.engine.source == "trades"
             if not (builds and self._take_plain(trades)):
-                self._take_trades(trades, builds=builds)
+                self._take_placed(trades, builds=builds)
             return
         for a in range(0, len(trades), size):
             rows = trades[a : a + size]
@@ -246,7 +254,24 @@ class Pipeline:
             for builds in (True, False):
                 part = [row for row, is_in in zip(rows, inside, strict=True) if is_in is builds]
                 if part:
-                    self._take_trades(part, builds=builds)
+                    self._take_placed(part, builds=builds)
+
+    def _take_placed(self, rows: Sequence[TradeRow], *, builds: bool) -> None:
+        """Take trades; what an outage left out is put where it belongs."""
+        if self.put_in_place is None or not builds or "trades" not in self.subscribed:
+            self._take_trades(rows, builds=builds)
+            return
+        seen = self.duplicates
+        if len(rows) > 1 and (self.outage_ns is not None or seen.first < 0):
+            # The first one after an outage shows what it left out, some of which may follow at once.
+            first = 1 + next((at for at, row in enumerate(rows) if row[5] > seen.highest), len(rows))
+            self._take_trades(rows[:first], builds=builds)
+            rows = rows[first:]
+        rows, left_out = self.outage_ids.split(rows, self.told_by_bars_until)
+        if left_out:
+            self.put_in_place(self, left_out)
+        if rows:
+            self._take_trades(rows, builds=builds)
 
     def _take_plain(self, rows: Sequence[TradeRow]) -> bool:
         """Take trades as nearly all are: the next ids, near the last price, inside the bar that is open.

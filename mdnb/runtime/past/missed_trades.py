@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from mdnb.runtime.live.placing import Order
     from mdnb.validate.duplicates import Duplicates
 
-__all__ = ["backfill", "load_bars", "load_trades", "put_back", "put_back_by_time", "undecided"]
+__all__ = [
+    "backfill",
+    "load_bars",
+    "load_trades",
+    "put_back",
+    "put_back_by_time",
+    "put_in_place",
+    "undecided",
+]
 
 _NO_LIMIT = 2**63 - 1
 _JITTER_NS = 1_000_000_000
@@ -111,6 +119,19 @@ def put_back(pipeline: Pipeline, rows: Sequence[TradeRow], *, ahead: bool = True
     missed = [_Missed((row, hole.low_ns, hole.high_ns), hole.low_id) for row, hole in holes]
     put = _put_behind(pipeline, missed, InIds())
     return put + (backfill(pipeline, newer) if newer else 0)
+
+
+def put_in_place(pipeline: Pipeline, rows: Sequence[TradeRow]) -> None:
+    """Take trades that came by themselves after an outage had left them out, each where its id says."""
+    seen, ledger = pipeline.duplicates, pipeline.ledger
+    holes = {row[5]: hole for row in rows if (hole := seen.neighbours_of(row)) is not None}
+    fresh, again = seen.split(sorted(rows, key=lambda row: row[5]))
+    ledger.received += len(again)
+    ledger.duplicate += len(again)
+    around = [(row, holes[row[5]]) for row in fresh]
+    came = [_Missed((row, hole.low_ns, hole.high_ns), hole.low_id) for row, hole in around]
+    pipeline.refusals.accept(len(came))
+    _put_behind(pipeline, came, InIds(), came=True)
 
 
 def put_back_by_time(
@@ -289,8 +310,14 @@ def _not_held(pipeline: Pipeline, rows: Sequence[TradeRow], begin_ns: int) -> li
     return [rows[at] for at in sorted(fresh)]
 
 
-def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order) -> int:
-    """Put new trades, in their order, between those held, or to those whose bars wait; return how many."""
+def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order, *, came: bool = False) -> int:
+    """Put new trades, in their order, between those held, or to those whose bars wait; return how many.
+
+    Parameters
+    ----------
+    came
+        Whether they came by themselves, so that nothing was put back.
+    """
     rows = [one for one in rows if pipeline.builds_bar_at(one.between[0][0])]
     if not rows:
         return 0
@@ -299,7 +326,7 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order) -> in
         engine.see_marks([one.between[0] for one in rows])
         ledger.in_part += sum(marks_of(one.between[0]) > 0 for one in rows)
         ledger.received += len(rows)
-        ledger.backfilled += len(rows)
+        ledger.backfilled += 0 if came else len(rows)
         nameless = [row for row, *_ in (one.between for one in rows) if not pipeline.duplicates.has_name(row)]
         if nameless:
             pipeline.duplicates.nameless = True
@@ -309,7 +336,7 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order) -> in
             for reason, row in rejected:
                 ledger.reject(reason)
                 pipeline.quality.rejected(reason, row)
-            ledger.backfilled -= len(rejected)
+            ledger.backfilled -= 0 if came else len(rejected)
             kept = set(map(id, good))
             rows = [one for one in rows if id(one.between[0]) in kept]
         now = [one.between for one in rows if held is None or one.base < held.base]

@@ -21,7 +21,7 @@ from mdnb.feeds.endpoint import after
 from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
-from mdnb.runtime.past.missed_trades import put_back, put_back_by_time, undecided
+from mdnb.runtime.past.missed_trades import put_back, put_back_by_time, put_in_place, undecided
 from mdnb.runtime.past.stretches import Patience, Stretch
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Gap
@@ -86,6 +86,8 @@ class SymbolRepair:
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._seen.on_jump = self._on_jump
+        if self._by_id:
+            pipeline.put_in_place = put_in_place
         for hole in list(self._seen.holes):
             self._on_jump(hole)
 
@@ -159,6 +161,8 @@ class SymbolRepair:
 
     def _end(self, tail: Stretch, number: int, time_ns: int) -> None:
         """Note the first live trade after a stretch."""
+        if self._by_id:
+            self._pipeline.outage_ids.add(tail.low_id, number)
         tail.end(number, time_ns)
         self._pipeline.outage_ns = self._pipeline.on_own_bars = None
         self._keep_ids()

@@ -101,6 +101,8 @@ class Script:
         How many ids are remembered where they only differ; 0 for as many as ever.
     outliers
         Whether outliers are kept out of the bars.
+    together
+        Whether what arrives at one instant comes as one batch, late trades after the others.
     """
 
     trades: tuple[TradeRow, ...] = dataclasses.field(repr=False)
@@ -120,6 +122,7 @@ class Script:
     nameless: frozenset[int] = frozenset()
     window: int = 0
     outliers: bool = False
+    together: bool = False
 
     def arrives(self, row: TradeRow) -> int:
         """Return when a trade is published."""
@@ -270,7 +273,8 @@ async def _play(script: Script) -> Outcome:
     backfill.start()
     end = max(((script.arrives(row) - START) / SECOND for row in script.trades), default=0.0)
     happens: list[tuple[float, int, object]] = [
-        ((script.arrives(row) - START) / SECOND, 2, row) for row in script.trades[script.starts :]
+        ((arrival - START) / SECOND, 2, rows)
+        for arrival, rows in _batches(script, script.trades[script.starts :])
     ]
     for start, stop in script.downs:
         happens += [(start, 0, "disconnected"), (stop, 1, "reconnected")]
@@ -280,8 +284,10 @@ async def _play(script: Script) -> Outcome:
         await asyncio.sleep(at - loop.time())
         if isinstance(what, str):
             backfill.on_status(what)
-        elif isinstance(what, tuple) and script.comes_live(what):
-            pipeline.take([venue._named(what)])
+        elif isinstance(what, list):
+            rows = [venue._named(row) for row in what if script.comes_live(row)]
+            if rows:
+                pipeline.take(rows)
     await asyncio.sleep(end + _SOON - loop.time())
     timer.cancel()
     await asyncio.sleep(_AFTERWARDS)
@@ -289,6 +295,17 @@ async def _play(script: Script) -> Outcome:
     outcome.kept = {name: engine.reader.everything(name) for name in script.timeframes}
     disk.close()
     return outcome
+
+
+def _batches(script: Script, trades: Sequence[TradeRow]) -> list[tuple[int, list[TradeRow]]]:
+    """Return what arrives at once, and when."""
+    if not script.together:
+        return [(script.arrives(row), [row]) for row in trades]
+    late = {number for number, _ in script.late}
+    batches: dict[int, list[TradeRow]] = {}
+    for row in sorted(trades, key=lambda row: row[5] in late):
+        batches.setdefault(script.arrives(row), []).append(row)
+    return list(batches.items())
 
 
 async def _close_bars(pipeline: Pipeline) -> None:

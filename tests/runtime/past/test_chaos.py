@@ -54,7 +54,7 @@ def late_trades(
 
 
 @st.composite
-def scripts(draw: st.DrawFn) -> Script:
+def scripts(draw: st.DrawFn, *, late: bool = True) -> Script:
     """Outages that follow, nest and flap; trades that are late or lost; a history with all faults of one."""
     count = draw(st.integers(5, 90))
     chance = draw(st.integers(0, 2**32))
@@ -69,10 +69,10 @@ def scripts(draw: st.DrawFn) -> Script:
     # In the end the history is well again: within the minutes in which it is asked.
     answers.append(Answer(tenths / 10 + draw(st.integers(0, 60)), "ok"))
     downs = tuple(zip(edges[::2], edges[1::2], strict=False))
-    trades, late = draw(late_trades(trades, downs))
+    trades, made_late = draw(late_trades(trades, downs)) if late else (trades, ())
     return Script(
         trades=trades,
-        late=late,
+        late=made_late,
         downs=downs,
         lost=draw(ids),
         never=draw(ids),
@@ -131,9 +131,16 @@ def holes_of(outcome: Outcome) -> list[tuple[int, int]]:
     return [(low[0], high[0]) for low, high in pairs if high[5] - low[5] > 1]
 
 
-def check(outcome: Outcome) -> None:
-    """Compare bars, gaps and what was told with what the script says."""
+def check(outcome: Outcome, *, exact: bool = False) -> None:
+    """Compare bars, gaps and what was told with what the script says.
+
+    Parameters
+    ----------
+    exact
+        Whether each late trade has its place all the same.
+    """
     script = outcome.script
+    exact = exact and script.ticks >= len(script.trades)
     held: list[TradeRow] = [row for row in script.trades if row[5] in outcome.held_ids]
     assert not outcome.wrong
     live = [row[5] for row in script.trades if script.comes_live(row)]
@@ -141,6 +148,8 @@ def check(outcome: Outcome) -> None:
         # Of what was traded before the first trade that came, and after the last one, nobody can tell.
         for name in script.timeframes:
             wanted = bars_of(_told(outcome, held), SECONDS[name])
+            if exact:
+                assert outcome.bars(name) == wanted, name
             assert vague(outcome, name, outcome.bars(name)) == vague(outcome, name, wanted), name
     check_gaps(outcome)
     assert outcome.pipeline.accounting(0, 0, 0).balanced
@@ -228,6 +237,29 @@ def vague(outcome: Outcome, name: str, bars: list[Any]) -> list[Any]:
 @given(scripts())
 def test_after_any_outages_the_bars_are_right_and_each_hole_is_told(script: Script) -> None:
     check(play(script))
+
+
+@st.composite
+def scripts_told_ahead(draw: st.DrawFn) -> Script:
+    """After an outage the newest trade is told first, as some venues do, and some before it come then."""
+    script = draw(scripts(late=False))
+    late: dict[int, float] = {}
+    after = draw(st.sampled_from((0.0, 0.03)))
+    for start, stop in script.downs:
+        newest = next((row for row in script.trades if row[0] >= START + round(stop * SECOND)), None)
+        for back in range(draw(st.integers(0, 4)), 0, -1) if newest is not None else ():
+            number = newest[5] - back
+            made = (script.trades[number][0] - START) / SECOND if number > 0 else 0.0
+            if start <= made < stop:
+                late[number] = (newest[0] - START) / SECOND - made + after - after * back / 30
+    lost = script.lost - late.keys()
+    return dataclasses.replace(script, late=tuple(late.items()), lost=lost, together=not after)
+
+
+@settings(max_examples=100, print_blob=True)
+@given(scripts_told_ahead())
+def test_what_comes_after_a_trade_that_is_told_ahead_is_where_it_belongs(script: Script) -> None:
+    check(play(script), exact=True)
 
 
 def check_without_numbers(outcome: Outcome) -> None:

@@ -653,3 +653,25 @@ def test_a_bar_that_missed_trades_begin_does_not_open_with_the_next_one() -> Non
     )
     outcome = play(script)
     assert outcome.bars("5sec")[-1] == bars_of(trades, 5)[-1]
+
+
+@pytest.mark.parametrize("answer", ["ok", "slow", "none"])
+@pytest.mark.parametrize("closing", [0, 1])
+@pytest.mark.parametrize("together", [False, True])
+def test_what_an_outage_left_out_belongs_where_its_id_says_when_it_comes_by_itself(
+    answer: Kind, closing: int, together: bool
+) -> None:
+    # Just after the outage comes the newest trade, as some venues tell it at once, then those before it: some
+    # are of its bar, which they begin, others of the bar before it.
+    first = 22 - closing
+    after = 0.0 if together else 0.01
+    late = tuple((number, first - number + after * number) for number in range(18, first))
+    script = Script(TRADES, downs=((9.5, first - 0.5),), late=late, patience=CALM, together=together)
+    outcome = play(dataclasses.replace(script, answers=(Answer(0, answer, 3.0),)))
+    lacking = tuple(range(10, 18)) if answer == "none" else ()
+    assert right(outcome, lacking)
+    assert not outcome.wrong
+    assert states(outcome) == [("X-1", "repairing"), ("X-1", "lost" if lacking else "repaired")]
+    accounting = outcome.pipeline.accounting(0, 0, 0)
+    assert accounting.balanced
+    assert accounting.backfilled == (0 if lacking else 8)
