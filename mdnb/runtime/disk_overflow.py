@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from typing import TypeVar
 from mdnb.errors import ClosedError, MdnbError
 from mdnb.io.paths import safe_name
 from mdnb.records import Record
+from mdnb.runtime.contracts_on_disk import keep_contracts, learn_contracts
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
 from mdnb.store.columns import BarColumns
@@ -67,6 +69,7 @@ class DiskOverflow:
     def __init__(self, engine: SymbolState) -> None:
         self._engine = engine
         self._temporary: Path | None = None
+        self._learned: str | os.PathLike[str] | None = None
 
     def start(self) -> None:
         """Write bars that leave memory to disk from now on."""
@@ -76,6 +79,10 @@ class DiskOverflow:
             for name in engine.all_names():
                 if name not in engine.overflow:
                     engine.attach_overflow(name)
+        root = engine.config.disk_cache_path
+        if root is not None and self._learned != root:
+            self._learned = root
+            learn_contracts(engine, self._folder(Path(root)))
 
     def stop(self) -> None:
         """Drop bars that leave memory from now on; those on disk are not read, and deleted if temporary."""
@@ -109,6 +116,9 @@ class DiskOverflow:
         for overflow in self._engine.overflow.values():
             if self._temporary is None:
                 self._write_last(overflow)
+        if self._temporary is None:
+            keep_contracts(self._engine)
+        for overflow in self._engine.overflow.values():
             overflow.segments.close()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
@@ -128,14 +138,16 @@ class DiskOverflow:
             if self._temporary is None:
                 self._temporary = Path(tempfile.mkdtemp(prefix="mdnb-"))
             root = self._temporary
-        folder = Path(root) / safe_name(self._engine.symbol) / safe_name(name)
         return Overflow(
             SegmentStore(
-                folder,
+                self._folder(Path(root)) / safe_name(name),
                 memory_map=config.use_memory_mapping,
                 repeated_starts=Timeframe.parse(name).is_activity,
             )
         )
+
+    def _folder(self, root: Path) -> Path:
+        return root / safe_name(self._engine.symbol)
 
 
 async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None = None) -> CleanupReport:
@@ -159,6 +171,8 @@ async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None =
     # Also where nothing is to be written yet: what leaves memory has to have a place.
     await workers.map([_unless_closed(overflow.segments.see_to_folder, None) for overflow in stores])
     written = sum(await workers.map([_unless_closed(overflow.flush, 0) for overflow in stores]))
+    if written:
+        await workers.run(functools.partial(keep_contracts, engine))
     before = after = 0
     if engine.config.compression_enabled if compress is None else compress:
         sizes = await workers.map([_unless_closed(overflow.segments.compress, (0, 0)) for overflow in stores])
