@@ -368,7 +368,8 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> None:
             keep_between(engine, out, order, OUTLIER)
         engine.updates += 1
         closed, amended = pipeline.collect()
-    pipeline.not_rebuilt.update(unplaced)
+    times = [row[0] for row, *_ in inside]
+    pipeline.not_rebuilt += [(name, min(times), max(times)) for name in unplaced]
     for name in unplaced:
         pipeline.quality.note(
             QualityFinding(

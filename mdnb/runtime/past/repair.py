@@ -36,6 +36,7 @@ _log = logging.getLogger("mdnb")
 _FURTHER_NS = 10 * 1_000_000_000
 _NO_LIMIT = 2**63 - 1
 _ODD_KEPT = 100
+_NOT_REBUILT_KEPT = 1_000
 
 _State = Literal["repairing", "repaired", "lost"]
 
@@ -83,6 +84,10 @@ class SymbolRepair:
         self._told = 0
         self._failures: set[type[BaseException]] = set()
         self._odd: collections.deque[TradeRow] = collections.deque(maxlen=_ODD_KEPT)
+        # Timeframes of which bars could not be made anew, and between which times.
+        self._not_rebuilt: collections.deque[tuple[str, int, int]] = collections.deque(
+            maxlen=_NOT_REBUILT_KEPT
+        )
         self._begins_ns = pipeline.newest_ns()
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -488,9 +493,10 @@ class SymbolRepair:
                     self._put_by_time(rows, stretch)
         finally:
             self._answering = False
-            not_rebuilt, self._pipeline.not_rebuilt = self._pipeline.not_rebuilt, set()
+            not_rebuilt, self._pipeline.not_rebuilt = self._pipeline.not_rebuilt, []
             for stretch in wanted:
-                stretch.not_rebuilt |= not_rebuilt
+                stretch.not_rebuilt.update(name for name, *_ in not_rebuilt)
+            self._not_rebuilt += not_rebuilt
         if sum(stretch.put for stretch in wanted) > had:
             self._attempt = 0
 
@@ -704,6 +710,20 @@ class SymbolRepair:
         stretch.gap_id = f"{self._pipeline.engine.symbol}-{self._told}"
         self._tell(stretch, "repairing")
 
+    def _not_rebuilt_in(self, stretch: Stretch) -> set[str]:
+        """Return the timeframes of which a bar that is part of a stretch could not be made anew."""
+        start, end = stretch.low_ns, self._end_of(stretch)
+        engine = self._pipeline.engine
+        found = set()
+        for name, low, high in self._not_rebuilt:
+            grid = engine.grid(name) if name in engine.all_names() else None
+            first, last = (None, None) if grid is None else (grid.span(low), grid.span(high))
+            if start < (high + 1 if last is None else last[1]) and end >= (
+                low if first is None else first[0]
+            ):
+                found.add(name)
+        return found
+
     def _finish(self, stretch: Stretch, state: _State) -> None:
         if state == "lost" or stretch.put or stretch.gap_id:
             stretch.unknown = stretch.unknown or state == "lost"
@@ -721,11 +741,13 @@ class SymbolRepair:
         self.stretches.remove(stretch)
         self._keep_ids()
         if stretch.back_ns is not None or not stretch.ends:
-            self._pipeline.outage_ns = None
+            tail = self._open_end()
+            self._pipeline.outage_ns = None if tail is None else tail.low_ns
         if not stretch.ends:
             # It was given up.
             self._pipeline.on_own_bars = None
         if stretch.gap_id:
+            stretch.not_rebuilt |= self._not_rebuilt_in(stretch)
             if stretch.put and self._pipeline.held is not None and self._pipeline.held.rows:
                 # Who is told that it is repaired finds it so.
                 self._release()

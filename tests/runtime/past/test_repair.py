@@ -579,6 +579,12 @@ def test_what_nobody_remembers_is_not_put_back_twice_and_told(ticks: int) -> Non
     assert [row[5:7] for row in outcome.bars("1min")] == [row[5:7] for row in bars_of(trades, 60)]
     found = outcome.pipeline.quality.detected["missed_trades_undecided"]
     assert (next(iter(outcome.pipeline.gaps)).state, found) == (("repaired", 0) if ticks else ("lost", 1))
+    told = [
+        one.description for one in outcome.pipeline.quality.errors if one.type == "missed_trades_undecided"
+    ]
+    assert told == found * [
+        "trades of the history may have come or not: what came then is not remembered any more"
+    ]
 
 
 def market_at(levels: dict[int, float]) -> tuple[TradeRow, ...]:
@@ -675,3 +681,15 @@ def test_what_an_outage_left_out_belongs_where_its_id_says_when_it_comes_by_itse
     accounting = outcome.pipeline.accounting(0, 0, 0)
     assert accounting.balanced
     assert accounting.backfilled == (0 if lacking else 8)
+
+
+def test_an_outage_goes_on_when_the_one_before_it_is_repaired_meanwhile() -> None:
+    # The answer comes at 22.5 s, in the second outage; after that a bar begins with trades told after a
+    # newer one.
+    script = Script(
+        TRADES, downs=((9.5, 19.5), (22.1, 27.5)), answers=(Answer(0, "slow", 3.0),), patience=CALM
+    )
+    outcome = play(dataclasses.replace(script, late=((25, 3.0), (26, 2.0), (27, 1.0)), together=True))
+    assert right(outcome)
+    assert {event.state for _, event in outcome.events} == {"repairing", "repaired"}
+    assert [gap.trades for gap in outcome.pipeline.gaps] == [10, 2]
