@@ -169,8 +169,8 @@ def frames_schema(
     """
     if isinstance(frames, pd.DataFrame):
         one = normalise(frames)
-        about = {"format": 1, "mdnb": _version(), **plain_attributes(one.attrs), **_contracts(one)}
-        return _schema(one.iloc[:0], about), {"": one}
+        told = {"format": 1, "mdnb": _version(), **plain_attributes(one.attrs), **_contracts(one)}
+        return _schema(one.iloc[:0], told), {"": one}
     bars = {_timeframe(name): normalise(frame) for name, frame in frames.items()}
     if not bars or len(bars) > _MOST_TIMEFRAMES:
         raise OptionError(f"{len(bars)} timeframes given; a file holds 1 to {_MOST_TIMEFRAMES}.")

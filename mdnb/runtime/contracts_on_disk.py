@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
 from mdnb.errors import MdnbError
 from mdnb.io.atomic import atomic_write
+from mdnb.io.paths import safe_name
+from mdnb.runtime.cache_folder import CacheFolder
 from mdnb.runtime.live.symbol_state import SymbolState
 
 __all__ = ["keep_contracts", "learn_contracts"]
@@ -29,7 +30,8 @@ _read = msgspec.json.Decoder(_Kept).decode
 
 def keep_contracts(engine: SymbolState) -> None:
     """Write of which contracts the bars on disk are, where the symbol stands for such."""
-    stores = [overflow.segments for overflow in engine.overflow.values()]
+    with engine.lock:
+        stores = [overflow.segments for overflow in engine.overflow.values()]
     until_ns = max((last for store in stores if (last := store.last_ns) is not None), default=None)
     with engine.lock:
         spans = engine.contracts.spans(until_ns) if until_ns is not None and engine.contracts else []
@@ -42,9 +44,11 @@ def keep_contracts(engine: SymbolState) -> None:
         _log.warning("%s: of which contracts the bars on disk are is not kept: %s", engine.symbol, error)
 
 
-def learn_contracts(engine: SymbolState, folder: Path) -> None:
+def learn_contracts(engine: SymbolState, folder: CacheFolder) -> None:
     """Take over of which contracts the bars in a symbol's folder are; of one that says nothing, nothing."""
-    path = folder / _NAME
+    if folder.is_temporary:
+        return
+    path = folder.root / safe_name(engine.symbol) / _NAME
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST_BYTES:
             return

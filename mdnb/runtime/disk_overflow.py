@@ -98,7 +98,7 @@ class DiskOverflow:
             engine.open_overflow = self._open
             for name in engine.all_names():
                 engine.attach_overflow(name)
-        self._learn(folder)
+        learn_contracts(engine, folder)
 
     def move(self, folder: CacheFolder) -> None:
         """Go on in another folder, with all that was held in this one; slow, so hold no lock.
@@ -119,7 +119,7 @@ class DiskOverflow:
             raise
         with engine.lock:
             engine.reader.forget()
-        self._learn(folder)
+        learn_contracts(engine, folder)
 
     def _move(self, folder: CacheFolder, empty: list[SegmentStore]) -> bool:
         engine = self._engine
@@ -189,13 +189,8 @@ class DiskOverflow:
                     f"{overflow.waiting_rows:,}",
                     error,
                 )
-        if not folder.is_temporary:
-            keep_contracts(self._engine)
+        keep_contracts(self._engine)
         folder.close()
-
-    def _learn(self, folder: CacheFolder) -> None:
-        if not folder.is_temporary:
-            learn_contracts(self._engine, folder.of_symbol)
 
     def _open(self, name: str) -> Overflow:
         assert self._folder is not None

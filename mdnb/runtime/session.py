@@ -284,6 +284,8 @@ class MarketSession:
             if self.feed.playback is None:
                 market.pipeline.on_broken_book = self.book_renewal.renew
                 market.pipeline.on_unsure_bar = self.bar_renewal.renew
+                if self.feed.changes_back > 0:
+                    market.pipeline.on_unplaced_change = self.bar_renewal.place
             begin_config(market)
 
     async def _until_up(self) -> None:

@@ -15,7 +15,8 @@ from mdnb.io.parquet import read_timeframes
 from mdnb.io.schema import CONTRACT
 
 NAMES = ["CON.Z25"] * 3 + ["CON.H26"] * 2
-ENDINGS = [".csv", ".csv.gz", ".tsv", ".json", ".jsonl", ".ndjson.gz", ".parquet"]
+ENDINGS = [".csv", ".csv.gz", ".tsv", ".json", ".jsonl", ".ndjson.gz", ".parquet", ".arrow"]
+BINARY = (".parquet", ".arrow")
 
 
 def bars(names: list[Any] | None = None, *, minutes: int = 1, **more: Any) -> pd.DataFrame:
@@ -37,7 +38,7 @@ def test_contracts_come_back_from_every_format(ending: str, tmp_path: Path) -> N
     path = tmp_path / f"mnq{ending}"
     given = bars(NAMES)
     write_bars(given, path)
-    made = read_bars(path, **({} if ending == ".parquet" else {"tz": "America/Chicago"}))
+    made = read_bars(path, **({} if ending in BINARY else {"tz": "America/Chicago"}))
     pd.testing.assert_frame_equal(made, given, check_freq=False)
     write_bars(bars(), path)
     assert CONTRACT not in read_bars(path)
@@ -67,11 +68,13 @@ def test_what_is_no_name_of_a_contract_is_not_taken_for_one(ending: str, tmp_pat
     frame = bars().iloc[:3].assign(contract=odd)
     if ending == ".parquet":
         frame.to_parquet(path)
+    elif ending == ".arrow":
+        frame.reset_index().to_feather(path)
     else:
         write_bars(frame, path)
     made = read_bars(path)
     assert CONTRACT not in made
-    if ending != ".parquet":
+    if ending not in BINARY:
         assert [one["type"] for one in made.attrs["notes"] if one["type"] == "odd_contract"]
 
 

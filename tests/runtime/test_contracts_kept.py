@@ -51,7 +51,7 @@ def contracts(live: LiveMarket, timeframe: str = "1min") -> pd.Series[str]:
     return made
 
 
-@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
+@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet", ".arrow", ".xlsx", ".csv.zst"])
 def test_bars_that_are_exported_and_loaded_know_their_contracts(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"x{ending}"
     with rolled() as live:

@@ -149,12 +149,6 @@ def _recognised_bars(
     return Recognised(bars, understood, times.are_dates)
 
 
-def _marks(table: Table) -> BarMarks:
-    """Return which bars are no whole ones, as exports of ours mark them; an open one has been left out."""
-    names = [name for name in MARKS if name != "forming" and table.names.count(name) == 1]
-    return parse_marks({name: table.column(table.names.index(name)) for name in names})
-
-
 def _own_contracts(table: Table, places: dict[str, int], given: Given) -> int | None:
     """Return where a file of ours says of which contracts its bars are, which are no symbols of their own."""
     at = places.get("symbol")
@@ -164,6 +158,12 @@ def _own_contracts(table: Table, places: dict[str, int], given: Given) -> int | 
     if not table.has_header or "tick_count" not in names or names[at] != CONTRACT:
         return None
     return places.pop("symbol")
+
+
+def _marks(table: Table) -> BarMarks:
+    """Return which bars are no whole ones, as exports of ours mark them; an open one has been left out."""
+    names = [name for name in MARKS if name != "forming" and table.names.count(name) == 1]
+    return parse_marks({name: table.column(table.names.index(name)) for name in names})
 
 
 def _forming(table: Table, bars: FileBars) -> list[Note]:
