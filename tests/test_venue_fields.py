@@ -42,7 +42,8 @@ def test_iso_times_are_exact(ns: int, places: int, zone: str) -> None:
         *("1969-12-31T23:59:59Z", "2021-04-17T16:43:37.+1Z", "2021-04-17T16:43:37.\u0661Z"),
         *("2021-04-17T16:43:61Z", "2300-01-01T00:00:00Z", "2021-W15-6T16:43:37Z"),
         *("2021-04-17T16:43:37+99:99", "2021-04-17T16:43:37 0000", "2021-04-17T16:43:37.123456789xZ"),
-        "1970-01-01T00:30:00+05:30",
+        *("1970-01-01T00:30:00+05:30", "2021-04-17T164337.1Z", "2021-04-17T16:43:37:123Z"),
+        *("2021-04-17T16:43:37.+00:00", "2021-04-17T16:43:37.\u0661+00:00", "2021-04-17T16:43:37123+00:00"),
     ],
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
@@ -72,6 +73,31 @@ def test_milliseconds_and_microseconds_of_our_times_are_told_apart(number: int) 
     micros = (when - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
     assert venue_fields.epoch_ns(micros) == micros * 1000
     assert venue_fields.epoch_ns(micros // 1000) == micros // 1000 * 10**6
+
+
+@given(st.uuids())
+def test_a_trade_of_a_uuid_has_the_first_63_bits_of_it(made: uuid.UUID) -> None:
+    assert venue_fields.trade_number(str(made)) == made.int >> 65
+    assert venue_fields.trade_number(made.hex.upper()) == made.int >> 65
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_a_trade_of_a_number_has_it(number: int) -> None:
+    assert venue_fields.trade_number(str(number)) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "-", "-1", "1_0", "1.5", "\u0661", "9" * 19, "9" * 40),
+        *("413bca3a-34a8-50aa-a2ae-47ad720be50g", "413bca3a-34a8-50aa-a2ae-47ad720be5 5"),
+        *("413bca3a 34a8 50aa a2ae 47ad720be505", "413bca3a-34a8-50aa-a2ae-47ad720be505ab"),
+        *("413bca3a-34a8-50aa-a2ae-47ad720be5\u06615", "0x3bca3a-34a8-50aa-a2ae-47ad720be505"),
+    ],
+)
+def test_what_numbers_no_trade_is_refused(text: str) -> None:
+    with pytest.raises(venue_fields.UnusableError, match="wrong trade id"):
+        venue_fields.trade_number(text)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20))

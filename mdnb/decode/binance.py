@@ -151,7 +151,7 @@ class _SpotQuoteFrame(msgspec.Struct, gc=False):
 class _Book(msgspec.Struct, gc=False):
     bids: list[Level]
     asks: list[Level]
-    lastUpdateId: int | UnsetType = UNSET
+    lastUpdateId: _Some = UNSET
 
 
 class _BookFrame(msgspec.Struct, gc=False):

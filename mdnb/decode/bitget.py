@@ -78,7 +78,7 @@ class _Argument(msgspec.Struct, gc=False):
     instId: Symbol = "*"
 
 
-class _WholeArgument(_Argument, gc=False, kw_only=True):
+class _WholeArgument(_Argument, kw_only=True, gc=False):
     instId: Symbol
 
 

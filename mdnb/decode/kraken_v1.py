@@ -12,11 +12,9 @@ Sources: docs.kraken.com (Websockets v1, frozen), checked on recordings of 2021.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import UNSET
-from msgspec.structs import astuple
 
 from mdnb.decode.fields import (
     OpenBars,
@@ -92,13 +90,6 @@ class _Side(msgspec.Struct, gc=False, array_like=True):
 class _Ticker(msgspec.Struct, gc=False):
     a: _Side
     b: _Side
-    c: Any = UNSET
-    v: Any = UNSET
-    p: Any = UNSET
-    t: Any = UNSET
-    low: Any = msgspec.field(name="l", default=UNSET)
-    h: Any = UNSET
-    o: Any = UNSET
 
 
 class _Subscription(msgspec.Struct, gc=False):
@@ -167,8 +158,8 @@ class Decoder:
         elif kind == "book":
             _add_book(symbol, text, payload, batch)
         elif kind == "ticker":
+            refuse_duplicates(text)
             ticker = _ticker(payload)
-            check_keys(text, 9 - astuple(ticker).count(UNSET))
             add_quote(batch, symbol, (0, ticker.b.price, ticker.b.size, ticker.a.price, ticker.a.size))
         elif kind == "spread":
             spread = _spread(payload)

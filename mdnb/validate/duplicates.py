@@ -158,21 +158,8 @@ class Duplicates:
 
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow]]:
         """Return the rows that are new, and those whose id was seen before."""
-        if self.ids == "none" or not rows:
+        if not rows or self.take_new(rows):
             return rows, []
-        if self.ids == "sequential":
-            # The usual case in one glance: the next ids, in order, none twice.
-            first, last = rows[0][5], rows[-1][5]
-            if (
-                first == self.highest + 1
-                and last - first == len(rows) - 1
-                and last < self.doubted_above
-                and self._runs(rows)
-            ):
-                self.highest, self.highest_ns = last, rows[-1][0]
-                if self._first is None:
-                    self._first = rows[0]
-                return rows, []
         fresh: list[TradeRow] = []
         again: list[TradeRow] = []
         is_sequential, doubted = self.ids == "sequential", self._doubted
@@ -193,9 +180,45 @@ class Duplicates:
             self._slide()
         return fresh, again
 
-    def go_on(self, row: TradeRow) -> None:
-        """Take the last of rows with the next ids, none of them left out, for seen."""
-        self.highest, self.highest_ns = row[5], row[0]
+    def take_new(self, rows: Sequence[TradeRow]) -> bool:
+        """Take rows that one glance shows to be new, as nearly all are: with the next ids, or others.
+
+        Returns
+        -------
+        bool
+            False where they need a closer look, which `split` takes: nothing is remembered of them then.
+
+        Examples
+        --------
+        >>> seen = Duplicates("unique")
+        >>> rows = [(0, 1.0, 1.0, 1, 0, number) for number in (5, 9, 9)]
+        >>> seen.take_new(rows[:2]), seen.take_new(rows[2:])
+        (True, False)
+        """
+        if self.ids == "none":
+            return True
+        if self.ids == "sequential":
+            number, last = self.highest, rows[-1]
+            if last[5] != number + len(rows) or last[5] >= self.doubted_above:
+                return False
+            for row in rows:
+                number += 1
+                if row[5] != number:
+                    return False
+            self.highest, self.highest_ns = number, last[0]
+            if self._first is None:
+                self._first = rows[0]
+            return True
+        numbers = [row[5] for row in rows]
+        new = set(numbers)
+        if len(new) < len(rows) or min(new) < 0 or max(new) >= _TOO_HIGH or not new.isdisjoint(self._seen):
+            return False
+        self._seen |= new
+        self._order += numbers
+        self._times += [row[0] for row in rows]
+        if len(self._order) > self._window:
+            self._slide()
+        return True
 
     def note_renamed(self, row: TradeRow) -> None:
         """Note that a trade that came is known by another id now, where ids only differ.
@@ -253,8 +276,14 @@ class Duplicates:
 
     def _slide(self) -> None:
         """Forget what is older than the window."""
-        for _ in range(len(self._order) - self._window):
-            self._forget_or_keep(self._order.popleft(), self._times.popleft())
+        order, times = self._order, self._times
+        if self._spans:
+            for _ in range(len(order) - self._window):
+                self._forget_or_keep(order.popleft(), times.popleft())
+            return
+        gone = range(len(order) - self._window)
+        self._seen.difference_update([order.popleft() for _ in gone])
+        self._gone_ns = max(self._gone_ns, *(times.popleft() for _ in gone))
 
     def _forget_or_keep(self, number: int, at: int) -> None:
         if self._spans and any(since <= at <= end for since, end in self._spans):
@@ -265,17 +294,6 @@ class Duplicates:
             self._spans = [(max(since, at + 1), end) for since, end in self._spans]
         self._seen.discard(number)
         self._gone_ns = max(self._gone_ns, at)
-
-    @staticmethod
-    def _runs(rows: Sequence[TradeRow]) -> bool:
-        if len(rows) == 1:
-            return True
-        expected = rows[0][5]
-        for row in rows:
-            if row[5] != expected:
-                return False
-            expected += 1
-        return True
 
     @property
     def _alone(self) -> TradeRow | None:

@@ -141,14 +141,19 @@ def test_what_is_no_message(dialect: str, frame: str | bytes) -> None:
     assert rows(batch) == 0
 
 
-def copies_with_a_repeated_key(text: str) -> Iterator[str]:
-    """Yield the message with one key of one object written twice, for each key of each object."""
+def copies_with_a_repeated_key(text: str, *, lacking: bool = False) -> Iterator[str]:
+    """Yield the message with one key of one object written twice, for each key of each object.
+
+    Where it is to be lacking something, the object has not got another one of its keys, each in turn.
+    """
     mark = "\x00"
 
     def walk(value: Any) -> Iterator[Any]:
         if isinstance(value, dict):
             for key, held in value.items():
-                yield {**value, mark + key: held}
+                others = [other for other in value if other != key] if lacking else [mark]
+                for gone in others:
+                    yield {**{name: one for name, one in value.items() if name != gone}, mark + key: held}
                 for inner in walk(held):
                     yield {**value, key: inner}
         elif isinstance(value, list):
@@ -165,6 +170,14 @@ def test_a_key_written_twice_is_refused(sample: dict[str, str]) -> None:
     for copy in copies_with_a_repeated_key(sample["frame"]):
         batch = check(sample["dialect"], copy)
         assert batch.malformed == ["duplicate key"], copy
+        assert rows(batch) == 0
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=label)
+def test_a_key_written_twice_does_not_stand_in_for_one_that_is_missing(sample: dict[str, str]) -> None:
+    for copy in copies_with_a_repeated_key(sample["frame"], lacking=True):
+        batch = check(sample["dialect"], copy)
+        assert batch.malformed, copy
         assert rows(batch) == 0
 
 

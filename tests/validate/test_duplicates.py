@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import random
+from collections import deque
 from collections.abc import Sequence
+from typing import Literal
+from unittest import mock
 
 from hypothesis import given, strategies as st
 
@@ -575,10 +578,41 @@ def test_holes_that_were_given_up_are_remembered_up_to_so_many() -> None:
     assert ids_of(check.split(trades([299_997, 299_997, 1]))[0]) == [299_997]
 
 
-def test_who_has_looked_that_ids_run_on_says_where_they_are() -> None:
+def test_the_next_ids_are_taken_at_a_glance() -> None:
     check = Duplicates("sequential")
     rows = ten_a_second(range(5, 9))
+    assert not check.take_new(rows[:2]), "the first ids of all are no next ones"
     check.split(rows[:2])
-    check.go_on(rows[3])
+    assert check.take_new(rows[2:])
     assert (check.highest, check.highest_ns, check.first, check.holes) == (8, rows[3][0], 5, [])
     assert check.split(rows) == ([], rows)
+
+
+def _state(check: Duplicates) -> dict[str, object]:
+    names = [name for name in Duplicates.__slots__ if not name.startswith("__")]
+    held = {name: copy.copy(getattr(check, name)) for name in names}
+    return {name: list(value) if isinstance(value, deque) else value for name, value in held.items()}
+
+
+@given(
+    st.sampled_from(["sequential", "unique", "none"]),
+    st.lists(
+        st.lists(st.integers(-1, 25) | st.sampled_from([ABSURD, 2**63]), min_size=1, max_size=6), max_size=12
+    ),
+    st.integers(1, 8),
+)
+def test_what_is_new_at_a_glance_is_new_at_a_closer_look_and_else_nothing_is_remembered(
+    ids: Literal["sequential", "unique", "none"], batches: list[list[int]], window: int
+) -> None:
+    check = Duplicates(ids, window=window)
+    for batch in batches:
+        before, other = _state(check), copy.deepcopy(check)
+        with mock.patch.object(Duplicates, "take_new", return_value=False):
+            again = other.split(trades(batch))[1] if ids != "none" else []
+        if check.take_new(trades(batch)):
+            assert again == []
+            assert _state(check) == _state(other)
+        else:
+            assert _state(check) == before
+            check.split(trades(batch))
+            assert _state(check) == _state(other)
