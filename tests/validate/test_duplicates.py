@@ -616,3 +616,12 @@ def test_what_is_new_at_a_glance_is_new_at_a_closer_look_and_else_nothing_is_rem
             assert _state(check) == before
             check.split(trades(batch))
             assert _state(check) == _state(other)
+
+
+def test_if_nothing_is_said_ids_are_sequential_and_a_hundred_thousand_others_are_remembered() -> None:
+    assert Duplicates().ids == "sequential"
+    check = Duplicates("unique")
+    check.split(trades(range(100_000)))
+    assert [check.is_known(row) for row in trades([0, 99_999])] == [True, True]
+    check.split(trades([100_000]))
+    assert [check.is_known(row) for row in trades([0, 1, 100_000])] == [False, True, True]
