@@ -157,7 +157,9 @@ def _checked(name: str, kind: str, known: Option, value: Any) -> Any:
         return float(value)
     if value is not None and not isinstance(value, (str, os.PathLike)):
         raise OptionError(f"{name} must be a folder, or None for a temporary one; got {value!r}")
-    return None if value is None else Path(value)
+    if value is not None and "\0" in os.fsdecode(value):
+        raise OptionError(f"{name} has a NUL character in it, which no file system takes; got {value!r}")
+    return None if value is None else Path(os.fsdecode(value))
 
 
 def documented(kind: type[_T]) -> type[_T]:

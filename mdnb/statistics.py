@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "BarRepair",
     "DataStatistics",
     "ImportResult",
     "MemoryStatistics",
@@ -88,6 +89,34 @@ class ValidationStatistics(Record):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class BarRepair(Record):
+    """One value of one bar that `validate_imported_data` put right.
+
+    Attributes
+    ----------
+    type
+        ``unit_change`` (a price was in another unit than the newest ones), ``split_not_applied``, or both,
+        with ``+`` between.
+    field
+        ``open``, ``high``, ``low``, ``close``, ``volume`` or ``vwap``.
+    before, after
+        The value.
+    """
+
+    type: str
+    time_ns: int
+    field: str
+    before: float
+    after: float
+    tz: str = dataclasses.field(default="UTC", repr=False)
+
+    @property
+    def time(self) -> pd.Timestamp:
+        """Start of the bar in the suite's zone."""
+        return timestamp(self.time_ns, self.tz)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ValidationResult(Record):
     """What `validate_imported_data` found in the bars of a timeframe.
 
@@ -98,13 +127,17 @@ class ValidationResult(Record):
     bars
         Bars looked at.
     errors
-        Findings, oldest first; each has ``type``, ``description``, ``time_ns``, ``values``.
+        Findings, oldest first; each has ``type``, ``description``, ``time_ns``, ``values``. With
+        ``repair=True`` those that are left.
+    repairs
+        Each value that was put right, oldest first.
     """
 
     timeframe: str
     success: bool
     bars: int
     errors: tuple[Any, ...]
+    repairs: tuple[BarRepair, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -176,8 +209,9 @@ class MemoryStatistics(Record):
     ----------
     total_bars
         Closed bars in memory, of all timeframes.
-    bars_on_disk
-        Bars that left memory and can still be read, those not written yet included.
+    bars_on_disk, bars_waiting
+        Bars that left memory: those that can be read from disk, which outlive this process, and those that
+        wait to be written.
     total_ticks, total_quotes
         Trades and quotes in memory.
     memory_usage_mb
@@ -197,6 +231,7 @@ class MemoryStatistics(Record):
     symbol: str
     total_bars: int
     bars_on_disk: int
+    bars_waiting: int
     total_ticks: int
     total_quotes: int
     memory_usage_mb: float
@@ -316,18 +351,20 @@ class TimeframeStatistics(Record):
 
     Attributes
     ----------
-    bars_in_memory, bars_on_disk
-        Bars held; in memory with the forming one, on disk those that can be read.
+    bars_in_memory, bars_on_disk, bars_waiting
+        Bars held: in memory with the forming one; on disk those that can be read; and those that left memory
+        and wait to be written.
     last_update_ns
         Market time of the newest trade in a bar.
     first_bar_ns
         Start of the oldest bar held.
     completeness
-        Share of the intervals inside sessions, from the first bar in memory to now, that have a bar or in
-        which the feed was live and nothing traded; of the bars that were written to disk, those that can be
-        read. 0..100.
+        Share of the intervals inside sessions, from the oldest bar held (in memory or on disk) to now, that
+        have a bar which can be read, or in which the feed was live and nothing traded. Between older bars
+        that were loaded from a file and what the market had itself nothing is expected. Of bars of trades,
+        those that were held and can be read; a hole counts for one. 0..100.
     missing_bars
-        The intervals that are lacking, and the bars on disk that cannot be read any more.
+        The intervals that are lacking, those of bars on disk that cannot be read any more among them.
     history_missing_days
         Of the days of history asked for (``initial_days``), those that the feed did not have.
     memory_usage_mb
@@ -341,6 +378,7 @@ class TimeframeStatistics(Record):
     timeframe: str
     bars_in_memory: int
     bars_on_disk: int
+    bars_waiting: int
     last_update_ns: int | None
     first_bar_ns: int | None
     completeness: float

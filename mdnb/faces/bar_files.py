@@ -48,7 +48,7 @@ class BarFiles:
         include_forming: bool = False,
         with_times: bool | None = None,
     ) -> Path:
-        """Write the symbol's bars into a file: all timeframes into one Parquet file, one into CSV or JSON.
+        """Write the symbol's bars into a file: all timeframes into one of types, one into CSV or JSON.
 
         A file holds one symbol. A market of several writes its first one, and warns of the others:
         ``live["MES"].export(...)`` writes those.
@@ -56,15 +56,17 @@ class BarFiles:
         Parameters
         ----------
         filename
-            Ends in ``.parquet``, ``.csv`` or ``.json``.
+            Its ending says the format: ``.parquet``, ``.feather`` or ``.arrow``, ``.xlsx`` (a sheet a
+            timeframe; needs ``mdnb[xlsx]``), ``.csv``, ``.tsv``, ``.json`` or ``.jsonl``, the last four also
+            packed, with ``.gz`` or ``.zst`` behind.
         timeframe
             Only this one; CSV and JSON hold one timeframe and need it unless just one is kept.
         include_forming
             With the bar that is being made, which is no whole one.
         with_times
             With the column ``closed_at``, when each bar was closed, which ``load`` brings back, and in
-            Parquet with what bars were before later trades changed them, for which CSV and JSON have no
-            place. None: in Parquet, not in CSV and JSON.
+            Parquet and Arrow with what bars were before later trades changed them, for which the others have
+            no place. None: in Parquet and Arrow, not in the others.
 
         Returns
         -------
@@ -92,7 +94,7 @@ class BarFiles:
         from mdnb.io.formats import format_of, write_bars
 
         if with_times is None:
-            with_times = format_of(filename) == "parquet"
+            with_times = format_of(filename) in ("parquet", "arrow")
         elif not isinstance(with_times, bool):
             raise OptionError(f"with_times must be True, False or None; got {with_times!r}")
         market = self._parts.market
@@ -164,10 +166,15 @@ class BarFiles:
             filled.
         lenient
             Take the bars that fit even where most are refused.
-        symbol, columns, header, separator, decimal, price_scale, on_conflict
+        symbol, columns, header, separator, decimal, price_scale
             As in `mdnb.read`. Of several symbols the market's own is taken if ``symbol`` is None.
         positive_prices
             Whether prices of zero and below are refused; None: as the market has it.
+        on_conflict
+            What becomes of bars of one time that differ, both of the file or one of them held: ``"error"``
+            refuses the file; ``"keep"`` takes the first of the file, and leaves the one held; ``"replace"``
+            takes the last of the file, which replaces the one held. None refuses a file of others that
+            contradicts itself, and does with bars held as ``overwrite`` says.
 
         Returns
         -------
@@ -214,11 +221,10 @@ class BarFiles:
             "decimal": decimal,
             "price_scale": price_scale,
             "positive_prices": positive_prices,
-            "on_conflict": on_conflict,
         }
         options = {name: value for name, value in given.items() if not _is_default(name, value)}
         of_others = {name: value for name, value in said.items() if value is not None}
-        how: dict[str, Any] = {"overwrite": overwrite, "lenient": lenient}
+        how: dict[str, Any] = {"overwrite": overwrite, "lenient": lenient, "on_conflict": on_conflict}
         named = [name for name in options if name.endswith(("column", "columns"))]
         if of_others and named:
             raise OptionError(
@@ -231,7 +237,8 @@ class BarFiles:
             engine.finest()  # raises where none is kept
         # Where its timeframe is to be found a file of others goes the other way, whatever it calls its times.
         unclear = timeframe is None and len(engine.timeframes()) > 1
-        if of_others or not (named or await files.is_like_an_export(filename, strictly=unclear)):
+        is_ours = not of_others and (named or await files.is_like_an_export(filename, strictly=unclear))
+        if not is_ours:
             return await files.import_recognised(filename, timeframe, **how, **zone, **of_others)
         return await self._load_export(filename, timeframe, options, how)
 
@@ -250,6 +257,7 @@ class BarFiles:
         decimal: str | None = None,
         price_scale: float | None = None,
         positive_prices: bool | None = None,
+        on_conflict: str | None = None,
     ) -> list[ImportResult]:
         """Import the bars that the trades of a file make; the file may be any that `mdnb.read_ticks` reads.
 
@@ -267,6 +275,8 @@ class BarFiles:
             As in `mdnb.read_ticks`. Of several symbols the market's own is taken if ``symbol`` is None.
         positive_prices
             Whether prices of zero and below are refused; None: as the market has it.
+        on_conflict
+            As in `load`, of bars held.
 
         Returns
         -------
@@ -305,7 +315,8 @@ class BarFiles:
             "positive_prices": positive_prices,
         }
         given = {name: value for name, value in said.items() if value is not None}
-        return await self._parts.files.import_ticks(filename, overwrite=overwrite, lenient=lenient, **given)
+        how: dict[str, Any] = {"overwrite": overwrite, "lenient": lenient, "on_conflict": on_conflict}
+        return await self._parts.files.import_ticks(filename, **how, **given)
 
     async def _load_export(
         self, filename: str | Path, timeframe: str | None, options: dict[str, Any], how: dict[str, Any]
@@ -318,16 +329,16 @@ class BarFiles:
         names = [timeframe] if timeframe is not None else kept if len(kept) == 1 else []
         _check_options(kind, options)
         results: list[ImportResult] = []
-        if not names and kind == "parquet":
-            results = await files.import_kept(filename, **how)
+        if not names and kind in ("parquet", "arrow"):
+            results = await files.import_kept(filename, **options, **how)
         if results:
             return results
         if not names:
             raise OptionError(
                 f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
             )
-        if kind == "parquet":
-            return [await files.import_from_parquet(filename, names[0], **how)]
+        if kind in ("parquet", "arrow"):
+            return await files.import_kept(filename, names[0], **options, **how)
         if kind == "json":
             return [await files.import_from_json(filename, names[0], **how, **options)]
         return [await files.import_from_csv(filename, names[0], **how, **options)]
@@ -339,8 +350,8 @@ def _is_default(name: str, value: Any) -> bool:
 
 
 def _check_options(kind: str, given: dict[str, Any]) -> None:
-    unfit = {"csv": (), "json": ("date_format",), "parquet": tuple(given)}[kind]
-    for name in unfit:
+    unfit: dict[str, Sequence[str]] = {"csv": (), "json": ("date_format",)}
+    for name in unfit.get(kind, [one for one in given if one != "tz"]):
         if name in given:
             raise OptionError(
                 f"a {kind} file takes no {name}=; got {given[name]!r}. Leave it out: the file itself says so."

@@ -151,6 +151,7 @@ def to_bars(
     positive_prices: bool = True,
     attributes: Mapping[str, object] | None = None,
     timeframe: str | None = None,
+    first_counts: bool = False,
 ) -> FileBars:
     """Return the bars of columns that were read: checked, oldest first.
 
@@ -174,6 +175,8 @@ def to_bars(
         What the file says of them.
     timeframe
         What they are of, where the caller says so; else the file may.
+    first_counts
+        Of different bars at one time the first valid one counts; else the last.
 
     Raises
     ------
@@ -193,7 +196,9 @@ def to_bars(
     columns |= marked.values
     about = dict(attributes or {})
     every_row = _is_activity(about.get("timeframe") if timeframe is None else timeframe)
-    time_us, columns, notes = _in_order(instants.time_us, columns, every_row=every_row)
+    time_us, columns, notes = _in_order(
+        instants.time_us, columns, every_row=every_row, first_counts=first_counts
+    )
     marked_rows = {name: columns.pop(name) for name in marked.values}
     if "forming" in marked_rows:
         about["forming"] = bool(marked_rows["forming"][-1:].any())
@@ -244,9 +249,14 @@ def _is_activity(timeframe: object) -> bool:
 
 
 def _in_order(
-    time_us: np.ndarray, columns: dict[str, np.ndarray], *, every_row: bool = False
+    time_us: np.ndarray,
+    columns: dict[str, np.ndarray],
+    *,
+    every_row: bool = False,
+    first_counts: bool = False,
 ) -> tuple[np.ndarray, dict[str, np.ndarray], list[Note]]:
-    """Sort by time and keep the last valid row of each time, or all; say so where anything was to be done."""
+    """Sort by time and keep one valid row of each time, or all; say so where anything was to be done."""
+    which = "first" if first_counts else "last"
     steps = np.diff(time_us)
     notes: list[Note] = []
     rows = np.arange(len(time_us))
@@ -266,7 +276,7 @@ def _in_order(
             (
                 "conflicting_duplicate",
                 repeats & ~same,
-                "one time, different bars: the last valid row in the file counts",
+                f"one time, different bars: the {which} valid row in the file counts",
             ),
         ):
             if mask.any():
@@ -274,7 +284,11 @@ def _in_order(
                 if kind == "conflicting_duplicate":
                     said["time_us"] = int(time_us[1:][mask][0])
                 notes.append(said)
-        chosen = _last_valid(~repeats, _possible({name: column[rows] for name, column in columns.items()}))
+        possible = _possible({name: column[rows] for name, column in columns.items()})
+        if first_counts:
+            chosen = (len(rows) - 1 - _last_valid(~repeats[::-1], possible[::-1]))[::-1]
+        else:
+            chosen = _last_valid(~repeats, possible)
         rows, time_us = rows[chosen], time_us[chosen]
     if notes:
         columns = {name: column[rows] for name, column in columns.items()}

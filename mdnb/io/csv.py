@@ -199,6 +199,7 @@ def csv_bars(
     header: bool = True,
     positive_prices: bool = True,
     timeframe: str | None = None,
+    first_counts: bool = False,
 ) -> FileBars:
     """Return the bars of a CSV file in columns; see :func:`read_csv`."""
     check_zone(tz)
@@ -236,6 +237,7 @@ def csv_bars(
         positive_prices=positive_prices,
         attributes={"source": "csv"},
         timeframe=timeframe,
+        first_counts=first_counts,
     )
 
 

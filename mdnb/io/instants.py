@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from mdnb.errors import DataImportError
 from mdnb.io.notes import Note, note, refuse, row_list
 from mdnb.io.schema import CLOSED_AT, NOT_A_TIME, check_times, zone_dtype
+from mdnb.io.source import AssumedZone
 from mdnb.io.times import EPOCHS
 
 __all__ = ["Closings", "Instants", "parse_closings", "parse_times"]
@@ -277,11 +278,13 @@ def _from_format(array: Any, asked: _Asked) -> Instants:
 
 def _localised(wall_us: np.ndarray, asked: _Asked) -> Instants:
     """Take wall-clock times for those of the zone; in a repeated hour, the order of rows counts."""
+    taken = "UTC" if asked.tz is None else f"those of {asked.tz}"
+    text = f"the times in {asked.column!r} have no UTC offset and were taken as {taken}; tz= says otherwise"
     if asked.tz is None:
         if not len(wall_us):
             return Instants(wall_us, [])
-        text = f"the times in {asked.column!r} have no UTC offset and were taken as UTC; tz= says otherwise"
         return Instants(wall_us, [note("naive_times", text, count=len(wall_us))])
+    notes = [note("naive_times", text, count=len(wall_us))] if isinstance(asked.tz, AssumedZone) else []
     zone = zone_dtype(asked.tz).tz
     wall = pd.DatetimeIndex(wall_us.view("datetime64[us]"))
     if asked.near is not None:
@@ -299,7 +302,7 @@ def _localised(wall_us: np.ndarray, asked: _Asked) -> Instants:
             "Write the times with their UTC offset.",
         ) from None
     instants = local[::-1] if newest_first else local
-    return Instants(instants.as_unit("us").asi8, [])
+    return Instants(instants.as_unit("us").asi8, notes)
 
 
 def _nearest(wall: pd.DatetimeIndex, zone: Any, near_us: np.ndarray, asked: _Asked) -> Instants:

@@ -106,6 +106,7 @@ def json_bars(
     date_format: str | None = None,
     positive_prices: bool = True,
     timeframe: str | None = None,
+    first_counts: bool = False,
 ) -> FileBars:
     """Return the bars of a JSON file in columns; see :func:`read_json`."""
     check_zone(tz)
@@ -145,6 +146,7 @@ def json_bars(
         positive_prices=positive_prices,
         attributes={"source": "json", **found.attributes},
         timeframe=timeframe,
+        first_counts=first_counts,
     )
 
 

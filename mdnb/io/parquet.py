@@ -27,7 +27,14 @@ from mdnb.io.paths import local_path
 from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, NOT_A_TIME, normalise, plain_attributes
 from mdnb.store.amendments import Changes
 
-__all__ = ["read_parquet", "read_timeframes", "write_parquet", "write_timeframes"]
+__all__ = [
+    "frames_schema",
+    "frames_tables",
+    "read_parquet",
+    "read_timeframes",
+    "write_parquet",
+    "write_timeframes",
+]
 
 _COMPRESSIONS: Final = ("snappy", "zstd", "gzip", "brotli", "lz4", "none")
 _STRONG: Final = frozenset({"zstd", "gzip", "brotli"})
@@ -82,11 +89,9 @@ def write_parquet(
     >>> pd.read_parquet(path).index.dtype
     datetime64[us, America/Chicago]
     """
-    bars = normalise(frame)
-    about = {"format": 1, "mdnb": _version(), **plain_attributes(bars.attrs)}
-    schema = _schema(bars.iloc[:0], about)
+    schema, bars = frames_schema(frame)
     told = None if changes is None else {"": changes}
-    return _write(filename, schema, iter([_table(bars, schema)]), bars, compression, told)
+    return _write(filename, schema, frames_tables(bars, schema), bars[""], compression, told)
 
 
 def write_timeframes(
@@ -135,6 +140,28 @@ def write_timeframes(
     >>> {name: len(frame) for name, frame in read_timeframes(path).items()}
     {'1min': 2, '5min': 1}
     """
+    schema, bars = frames_schema(frames, symbol)
+    longest = max(bars.values(), key=len)
+    return _write(filename, schema, frames_tables(bars, schema), longest, compression, changes)
+
+
+def frames_schema(
+    frames: pd.DataFrame | Mapping[str, pd.DataFrame], symbol: str | None = None
+) -> tuple[Any, dict[str, pd.DataFrame]]:
+    """Return the Arrow schema of one frame, or of several by timeframe, and these as bar frames.
+
+    Of one frame the name is ``""``. The schema's metadata tell pandas and mdnb what they need to know.
+
+    Raises
+    ------
+    OptionError
+        As `write_timeframes`.
+    """
+    if isinstance(frames, pd.DataFrame):
+        one = normalise(frames)
+        return _schema(one.iloc[:0], {"format": 1, "mdnb": _version(), **plain_attributes(one.attrs)}), {
+            "": one
+        }
     bars = {_timeframe(name): normalise(frame) for name, frame in frames.items()}
     if not bars or len(bars) > _MOST_TIMEFRAMES:
         raise OptionError(f"{len(bars)} timeframes given; a file holds 1 to {_MOST_TIMEFRAMES}.")
@@ -169,10 +196,12 @@ def write_timeframes(
     sample.insert(
         0, TIMEFRAME_COLUMN, pd.Series(pd.Categorical([], categories=list(bars)), index=sample.index)
     )
-    schema = _schema(sample, about)
-    tables = (_table(frame, schema, name) for name, frame in bars.items())
-    longest = max(bars.values(), key=len)
-    return _write(filename, schema, tables, longest, compression, changes)
+    return _schema(sample, about), bars
+
+
+def frames_tables(bars: Mapping[str, pd.DataFrame], schema: Any) -> Iterator[Any]:
+    """Yield an Arrow table of each bar frame, with the columns that the schema of all has."""
+    return (_table(frame, schema, name) for name, frame in bars.items())
 
 
 def _timeframe(name: str) -> str:

@@ -148,17 +148,31 @@ def parquet_bars(
     *,
     tz: str | tzinfo | None = None,
     positive_prices: bool = True,
+    first_counts: bool = False,
 ) -> FileBars:
     """Return the bars of one timeframe of a Parquet file in columns; see :func:`read_parquet`."""
     check_zone(tz)
     with _opened(filename) as source:
         wanted = _wanted(source, timeframe)
         names = names or ColumnNames()
-        return _bars(source, wanted, names, tz, positive_prices=positive_prices, of=timeframe or wanted)
+        return _bars(
+            source,
+            wanted,
+            names,
+            tz,
+            positive_prices=positive_prices,
+            of=timeframe or wanted,
+            first_counts=first_counts,
+        )
 
 
 def parquet_bars_of(
-    filename: str | os.PathLike[str], kept: Collection[str], *, positive_prices: bool = True
+    filename: str | os.PathLike[str],
+    kept: Collection[str],
+    *,
+    tz: str | tzinfo | None = None,
+    positive_prices: bool = True,
+    first_counts: bool = False,
 ) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a file names and that is kept, in columns, by timeframe.
 
@@ -169,9 +183,12 @@ def parquet_bars_of(
     DataImportError
         As :func:`read_parquet`.
     """
+    check_zone(tz)
     with _opened(filename) as source:
         return {
-            name: _bars(source, name, ColumnNames(), None, positive_prices=positive_prices)
+            name: _bars(
+                source, name, ColumnNames(), tz, positive_prices=positive_prices, first_counts=first_counts
+            )
             for name in source.groups
             if name in kept
         }
@@ -295,6 +312,7 @@ def _bars(
     *,
     positive_prices: bool = True,
     of: str | None = None,
+    first_counts: bool = False,
 ) -> FileBars:
     where, groups = source.where, source.groups[timeframe]
     schema = source.file.schema_arrow
@@ -348,6 +366,7 @@ def _bars(
         positive_prices=positive_prices,
         attributes=attributes,
         timeframe=of or timeframe,
+        first_counts=first_counts,
     )
     return dataclasses.replace(made, changes=told, notes=[*made.notes, *damaged])
 

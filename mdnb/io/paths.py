@@ -110,7 +110,7 @@ def is_lines(filename: str | os.PathLike[str]) -> bool:
 
 
 def _ends(filename: str | os.PathLike[str], endings: tuple[str, ...]) -> bool:
-    return os.fsdecode(filename).lower().removesuffix(".gz").endswith(endings)
+    return os.fsdecode(filename).lower().removesuffix(".gz").removesuffix(".zst").endswith(endings)
 
 
 def local_path(filename: str | os.PathLike[str]) -> Path:

@@ -151,7 +151,7 @@ def joined(pieces: Sequence[Any], count: int) -> pa.Buffer:
 def text_or_file(filename: str | os.PathLike[str] | None) -> Iterator[tuple[BinaryIO, list[str | Path]]]:
     """Yield where to write, and a list that holds the result afterwards: the text, or the path.
 
-    A name that ends in ``.gz`` is packed with gzip.
+    A name that ends in ``.gz`` is packed with gzip, one that ends in ``.zst`` with zstd.
     """
     result: list[str | Path] = []
     if filename is None:
@@ -168,9 +168,30 @@ def text_or_file(filename: str | os.PathLike[str] | None) -> Iterator[tuple[Bina
             # No name and no time inside: the same bars give the same file.
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as packed:
                 yield packed, result  # type: ignore[misc]  # a GzipFile is a binary file in all but name
+        elif path.suffix.lower() == ".zst":
+            with pa.CompressedOutputStream(pa.PythonFile(_LeftOpen(file), "wb"), "zstd") as packed:
+                yield packed, result
         else:
             yield file, result
     result.append(path)
+
+
+class _LeftOpen:
+    """A file that pyarrow does not close with the stream that it writes into it."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        """Whoever opened it does that."""
 
 
 def chunks(index: pd.DatetimeIndex) -> Iterator[tuple[int, int]]:

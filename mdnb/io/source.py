@@ -8,30 +8,37 @@ import stat
 import zlib
 from datetime import tzinfo
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from mdnb.errors import DataImportError, OptionError
 from mdnb.io.notes import refuse
 from mdnb.io.paths import local_path
 from mdnb.io.schema import zone_dtype
 
-__all__ = ["LARGEST_FILE_BYTES", "check_zone", "open_plain", "read_text_bytes"]
+__all__ = ["LARGEST_FILE_BYTES", "AssumedZone", "check_zone", "open_plain", "read_text_bytes"]
 
 LARGEST_FILE_BYTES: Final = 2 * 1024**3
 _FREE_BYTES: Final = 64 * 1024**2
 _HIGHEST_RATIO: Final = 100
 _CHUNK_BYTES: Final = 1024**2
+_PACKED: Final = {".gz": "gzip", ".zst": "zstd"}
 _MAGIC: Final = {
     b"PAR1": "a Parquet file",
     b"\x1f\x8b": "compressed with gzip; its name must end in .gz",
     b"PK\x03\x04": "a zip archive or a spreadsheet; save it as plain text",
     b"ARROW1": "an Arrow file",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd; its name must end in .zst",
     b"BZh": "compressed with bzip2; unpack it",
     b"\xfd7zXZ": "compressed with xz; unpack it",
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
 }
+
+
+class AssumedZone(str):
+    """The name of a zone that nobody gave: of times that are taken for its own it is said."""
+
+    __slots__ = ()
 
 
 def check_zone(tz: str | tzinfo | None) -> None:
@@ -74,8 +81,8 @@ def open_plain(filename: str | os.PathLike[str]) -> tuple[BinaryIO, Path, int]:
 def read_text_bytes(filename: str | os.PathLike[str]) -> tuple[bytes, str]:
     """Return the bytes of a text file, and its path for messages.
 
-    A name that ends in ``.gz`` is unpacked, up to 64 MiB or 100 times its size, whichever is more. Nothing
-    else is unpacked, whatever the content looks like.
+    A name that ends in ``.gz`` or ``.zst`` is unpacked, up to 64 MiB or 100 times its size, whichever is
+    more. Nothing else is unpacked, whatever the content looks like.
 
     Raises
     ------
@@ -86,7 +93,8 @@ def read_text_bytes(filename: str | os.PathLike[str]) -> tuple[bytes, str]:
     where = str(path)
     with file:
         try:
-            data = _unpacked(file, where, size) if path.suffix.lower() == ".gz" else file.read(size + 1)
+            ending = path.suffix.lower()
+            data = _unpacked(file, where, size, ending) if ending in _PACKED else file.read(size + 1)
         except OSError as error:
             raise refuse(where, f"it cannot be read ({error.strerror})", "Try again.") from error
         except MemoryError as error:
@@ -102,11 +110,12 @@ def read_text_bytes(filename: str | os.PathLike[str]) -> tuple[bytes, str]:
     return data, where
 
 
-def _unpacked(file: BinaryIO, where: str, size: int) -> bytes:
+def _unpacked(file: BinaryIO, where: str, size: int, ending: str) -> bytes:
     limit = min(max(_FREE_BYTES, _HIGHEST_RATIO * size), LARGEST_FILE_BYTES)
     unpacked = bytearray()
+    kind = _PACKED[ending]
     try:
-        with gzip.GzipFile(fileobj=file, mode="rb") as stream:
+        with _opened(file, kind) as stream:
             while part := stream.read(_CHUNK_BYTES):
                 if len(unpacked) + len(part) > limit:
                     raise refuse(
@@ -115,6 +124,18 @@ def _unpacked(file: BinaryIO, where: str, size: int) -> bytes:
                         "Unpack it yourself, then look.",
                     )
                 unpacked += part
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise refuse(where, f"it is not a sound gzip file ({error})", "Fetch it again.") from error
+    except DataImportError:
+        raise
+    except (EOFError, OSError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk says so, and not the content
+        raise refuse(where, f"it is not a sound {kind} file ({error})", "Fetch it again.") from error
     return bytes(unpacked)
+
+
+def _opened(file: BinaryIO, kind: str) -> Any:
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=file, mode="rb")
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(pa.PythonFile(file, "rb"), "zstd")

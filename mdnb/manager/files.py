@@ -6,11 +6,12 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mdnb.errors import OptionError
 from mdnb.manager.arguments import whole_number
 from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
+from mdnb.manager.import_conflicts import refuse_conflicts, replaces
 from mdnb.manager.recognised_files import bars_of_ticks, recognised_for
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
@@ -22,12 +23,21 @@ if TYPE_CHECKING:
 
     from mdnb.io.file_bars import FileBars
     from mdnb.io.recognise.given import Given
+    from mdnb.io.source import AssumedZone
 
 __all__ = ["Files"]
 
 T = TypeVar("T")
 
 _PRICES = ("open", "high", "low", "close")
+
+
+class _How(NamedTuple):
+    """How the bars of a file meet those held."""
+
+    overwrite: bool
+    lenient: bool
+    on_conflict: str | None
 
 
 class Files:
@@ -227,6 +237,7 @@ class Files:
         date_format: str | None = None,
         overwrite: bool = False,
         lenient: bool = False,
+        on_conflict: str | None = None,
     ) -> ImportResult:
         """Import the bars of a CSV file; coarser timeframes are rebuilt from them.
 
@@ -251,6 +262,10 @@ class Files:
             filled.
         lenient
             Take the bars that fit even where most are refused.
+        on_conflict
+            ``"error"`` refuses the file where a bar of it differs from the one held at its time, or from
+            another one of the file; ``"keep"`` is ``overwrite=False``, and of different rows of one time the
+            first counts; ``"replace"`` is ``overwrite=True``, and the last counts, as without.
 
         Returns
         -------
@@ -291,13 +306,15 @@ class Files:
             return csv_bars(
                 filename,
                 ColumnNames.of(date_column, price_columns, volume_column),
-                tz=tz or self._market.engine.tz,
+                tz=tz or self._assumed_zone(),
                 date_format=date_format,
                 positive_prices=self._positive_prices,
                 timeframe=timeframe,
+                first_counts=on_conflict == "keep",
             )
 
-        return await self._import(read, filename, timeframe, overwrite=overwrite, lenient=lenient)
+        how = _How(overwrite, lenient, on_conflict)
+        return await self._import(read, filename, timeframe, how)
 
     async def import_from_json(
         self,
@@ -310,6 +327,7 @@ class Files:
         tz: str | None = None,
         overwrite: bool = False,
         lenient: bool = False,
+        on_conflict: str | None = None,
     ) -> ImportResult:
         """Import the bars of a JSON file; see `import_from_csv`.
 
@@ -337,24 +355,29 @@ class Files:
             return json_bars(
                 filename,
                 ColumnNames.of(date_column, price_columns, volume_column),
-                tz=tz or self._market.engine.tz,
+                tz=tz or self._assumed_zone(),
                 positive_prices=self._positive_prices,
                 timeframe=timeframe,
+                first_counts=on_conflict == "keep",
             )
 
-        return await self._import(read, filename, timeframe, overwrite=overwrite, lenient=lenient)
+        how = _How(overwrite, lenient, on_conflict)
+        return await self._import(read, filename, timeframe, how)
 
     async def import_from_parquet(
         self,
         filename: str | os.PathLike[str],
         timeframe: str,
         *,
+        tz: str | None = None,
         overwrite: bool = False,
         lenient: bool = False,
+        on_conflict: str | None = None,
     ) -> ImportResult:
         """Import the bars of a Parquet file; see `import_from_csv`.
 
-        A file that holds several timeframes gives the one asked for.
+        A file that holds several timeframes gives the one asked for. ``tz`` is the zone of times that have
+        none, as in a text file.
 
         Raises
         ------
@@ -377,29 +400,52 @@ class Files:
             from mdnb.io.parquet_read import parquet_bars
 
             name = self._market.engine.canonical(timeframe)
-            return parquet_bars(filename, name, positive_prices=self._positive_prices)
+            zone = tz or self._assumed_zone()
+            return parquet_bars(
+                filename,
+                name,
+                tz=zone,
+                positive_prices=self._positive_prices,
+                first_counts=on_conflict == "keep",
+            )
 
-        return await self._import(read, filename, timeframe, overwrite=overwrite, lenient=lenient)
+        how = _How(overwrite, lenient, on_conflict)
+        return await self._import(read, filename, timeframe, how)
 
     async def import_kept(
-        self, filename: str | os.PathLike[str], *, overwrite: bool = False, lenient: bool = False
+        self,
+        filename: str | os.PathLike[str],
+        timeframe: str | None = None,
+        *,
+        tz: str | None = None,
+        overwrite: bool = False,
+        lenient: bool = False,
+        on_conflict: str | None = None,
     ) -> list[ImportResult]:
-        """Import every timeframe of a Parquet file that is kept here.
+        """Import a timeframe of a Parquet or Arrow file, or every one of it that is kept here.
 
         Raises
         ------
         DataImportError
             As `import_from_csv`; nothing was changed where the file itself is not sound.
         """
-        kept = self._market.open().timeframes()
+        engine = self._market.open()
+        kept = engine.timeframes()
+        only = None if timeframe is None else engine.canonical(timeframe)
 
         def read() -> dict[str, FileBars]:
-            from mdnb.io.parquet_read import parquet_bars_of
+            from mdnb.io.formats import bars_of_timeframes
 
-            return parquet_bars_of(filename, kept, positive_prices=self._positive_prices)
+            return bars_of_timeframes(
+                filename,
+                kept if only is None else only,
+                tz=tz or self._assumed_zone(),
+                positive_prices=self._positive_prices,
+                first_counts=on_conflict == "keep",
+            )
 
         held = await self._work(read)
-        return await self._put(held, Path(filename).name, overwrite=overwrite, lenient=lenient)
+        return await self._put(held, Path(filename).name, _How(overwrite, lenient, on_conflict))
 
     async def is_like_an_export(self, filename: str | os.PathLike[str], *, strictly: bool = False) -> bool:
         """Return whether a file has the form of an export, which the readers of one format read in full."""
@@ -418,6 +464,7 @@ class Files:
         *,
         overwrite: bool = False,
         lenient: bool = False,
+        on_conflict: str | None = None,
         **said: Any,
     ) -> list[ImportResult]:
         """Import the bars of a file that anybody wrote, of one timeframe; ``said`` as in `mdnb.read`.
@@ -427,10 +474,19 @@ class Files:
         TimeframeError, OptionError, DataImportError
             As `import_from_csv`; also where something has to be said that the file does not tell.
         """
-        return await self._import_foreign(filename, recognised_for, timeframe, overwrite, lenient, said)
+        how = _How(overwrite, lenient, on_conflict)
+        if on_conflict is not None:
+            said["on_conflict"] = on_conflict
+        return await self._import_foreign(filename, recognised_for, timeframe, how, said)
 
     async def import_ticks(
-        self, filename: str | os.PathLike[str], *, overwrite: bool = False, lenient: bool = False, **said: Any
+        self,
+        filename: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        lenient: bool = False,
+        on_conflict: str | None = None,
+        **said: Any,
     ) -> list[ImportResult]:
         """Import the bars that the trades of a file make; ``said`` as in `mdnb.read_ticks`.
 
@@ -439,15 +495,15 @@ class Files:
         OptionError, DataImportError
             As `import_recognised`.
         """
-        return await self._import_foreign(filename, bars_of_ticks, None, overwrite, lenient, said)
+        how = _How(overwrite, lenient, on_conflict)
+        return await self._import_foreign(filename, bars_of_ticks, None, how, said)
 
     async def _import_foreign(
         self,
         filename: str | os.PathLike[str],
         make: Callable[[SymbolMarket, str | os.PathLike[str], Given], tuple[str, FileBars]],
         timeframe: str | None,
-        overwrite: bool,
-        lenient: bool,
+        how: _How,
         said: dict[str, Any],
     ) -> list[ImportResult]:
         positive_prices = said.pop("positive_prices", None)
@@ -461,13 +517,12 @@ class Files:
             return make(self._market, filename, given)
 
         name, bars = await self._work(read)
-        return await self._put(
-            {name: bars},
-            Path(filename).name,
-            overwrite=overwrite,
-            lenient=lenient,
-            positive_prices=positive_prices,
-        )
+        return await self._put({name: bars}, Path(filename).name, how, positive_prices=positive_prices)
+
+    def _assumed_zone(self) -> AssumedZone:
+        from mdnb.io.source import AssumedZone
+
+        return AssumedZone(self._market.engine.tz)
 
     @property
     def _positive_prices(self) -> bool:
@@ -478,27 +533,24 @@ class Files:
         read: Callable[[], FileBars],
         filename: str | os.PathLike[str],
         timeframe: str,
-        *,
-        overwrite: bool,
-        lenient: bool,
+        how: _How,
     ) -> ImportResult:
         name = self._market.open().canonical(timeframe)
         held = {name: await self._work(read)}
-        (result,) = await self._put(held, Path(filename).name, overwrite=overwrite, lenient=lenient)
+        (result,) = await self._put(held, Path(filename).name, how)
         return result
 
     async def _put(
         self,
         held: dict[str, FileBars],
         where: str,
+        how: _How,
         *,
-        overwrite: bool,
-        lenient: bool,
         positive_prices: bool | None = None,
     ) -> list[ImportResult]:
-        for option, value in (("overwrite", overwrite), ("lenient", lenient)):
-            if not isinstance(value, bool):
-                raise OptionError(f"{option} must be True or False; got {value!r}")
+        overwrite, lenient = replaces(how.overwrite, how.on_conflict), how.lenient
+        if not isinstance(lenient, bool):
+            raise OptionError(f"lenient must be True or False; got {lenient!r}")
         results: list[ImportResult] = []
         warned: list[str] = []
         # All are looked at before the first one changes anything.
@@ -518,6 +570,8 @@ class Files:
         ]
         if not lenient:
             await self._work(functools.partial(refuse_what_is_later, self._market, checked, where))
+        if how.on_conflict == "error":
+            await self._work(functools.partial(refuse_conflicts, self._market, checked, where))
         # Coarsest first: what a file tells of a bar counts for more than what its finer ones add up to.
         for bars in checked:
             put = functools.partial(import_bars, self._market, bars, overwrite=overwrite)

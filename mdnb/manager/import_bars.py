@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from mdnb.io.file_bars import FileBars
 
-__all__ = ["CheckedBars", "check_import", "import_bars", "refuse_what_is_later"]
+__all__ = ["CheckedBars", "check_import", "import_bars", "over_until", "refuse_what_is_later"]
 
 _NS = 1_000_000_000
 
@@ -141,7 +141,7 @@ def refuse_what_is_later(market: SymbolMarket, checked: Sequence[CheckedBars], w
     """
     engine = market.engine
     with engine.lock:
-        until = _until(market)
+        until = over_until(market)
     parts = [one for one in checked if len(one.columns)]
     if not parts or not all(all_are_later(engine, one.name, one.columns, **until) for one in parts):
         return
@@ -156,7 +156,7 @@ def refuse_what_is_later(market: SymbolMarket, checked: Sequence[CheckedBars], w
     )
 
 
-def _until(market: SymbolMarket) -> dict[str, int]:
+def over_until(market: SymbolMarket) -> dict[str, int]:
     """Return by when bars that are over have ended: of a market at its end, any may be."""
     # Where nothing more will come nothing can come twice.
     return {} if market.ended else {"until_ns": market.engine.over_ns()}
@@ -186,9 +186,11 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
             off = off_level(columns, log.columns(0, len(log), engine.forming_of(name)), engine.tz)
             # What was read before it stays as it was.
             now_ns = engine.change_ns()
-            until = _until(market)
+            until = over_until(market)
+            began = _begins(market, name)
             merged = merge_bars(engine, name, columns, overwrite=overwrite, changes=bars.changes, **until)
             engine.reader.note_known(engine.all_names(), now_ns)
+            _note_apart(market, began, columns)
     later = later_ones(merged, engine.tz)
     findings = (*conflicts(bars), *of_reading(bars), *checked.left_out, *outliers, *off, *later)
     market.pipeline.import_findings[name] = findings
@@ -199,6 +201,8 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
     notes += to_warn_of(bars, market.symbol, later, engine.tz)
     warned = f"{name}: {'; '.join(notes)}" if notes else ""
     notes += to_tell(bars, columns, open_us, engine.tz)
+    if merged.begun:
+        notes.append("the file's bar of the interval that is being made was left out: it is made live")
     if merged.replaced and not overwrite:
         notes.append(
             f"partial bars held were replaced: {merged.replaced:,}; overwrite=False keeps whole ones"
@@ -221,3 +225,28 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
         notes=tuple(notes),
     )
     return result, warned
+
+
+def _begins(market: SymbolMarket, name: str) -> dict[str, int]:
+    """Return the start of what is held, of the timeframes that an import may change; hold the lock."""
+    engine, found = market.engine, dict[str, int]()
+    names = engine.timeframes()
+    for one in names[names.index(name) :] if engine.grid(name) is not None else ():
+        if engine.grid(one) is None:
+            continue
+        first, overflow = engine.reader.first_ns(one), engine.overflow.get(one)
+        older = None if overflow is None else overflow.first_ns(first)
+        held = [ns for ns in (first, older, market.pipeline.live_since_ns) if ns is not None]
+        found[one] = min(held)
+    return found
+
+
+def _note_apart(market: SymbolMarket, began: dict[str, int], columns: BarColumns) -> None:
+    """Note that nothing is expected between older bars of a file and what was held; hold the lock."""
+    engine = market.engine
+    last_ns = int(columns.time_us[-1]) * 1000
+    for name, first_ns in began.items():
+        grid = engine.grid(name)
+        span = None if grid is None else grid.span(last_ns)
+        if span is not None and span[1] < first_ns:
+            engine.apart.setdefault(name, []).append((span[1], first_ns))

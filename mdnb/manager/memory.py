@@ -88,16 +88,17 @@ class Memory:
         with engine.lock:
             held = {name: len(engine.log(name)) for name in engine.timeframes()}
             evicted = sum(engine.log(name).evicted for name in held)
-            stores = list(engine.overflow.values())
+            stores = [(one, engine.reader.first_ns(name)) for name, one in engine.overflow.items()]
             ticks, quotes = len(engine.ticks), len(engine.quotes)
-        for overflow in stores:
+        for overflow, _ in stores:
             overflow.look()
-        on_disk = sum(overflow.segments.nbytes for overflow in stores)
-        raw = sum(overflow.segments.raw_bytes for overflow in stores)
+        on_disk = sum(overflow.segments.nbytes for overflow, _ in stores)
+        raw = sum(overflow.segments.raw_bytes for overflow, _ in stores)
         return MemoryStatistics(
             symbol=self._market.symbol,
             total_bars=sum(held.values()),
-            bars_on_disk=sum(overflow.readable_rows for overflow in stores),
+            bars_on_disk=sum(overflow.rows_on_disk(first_ns) for overflow, first_ns in stores),
+            bars_waiting=sum(overflow.waiting_rows for overflow, _ in stores),
             total_ticks=ticks,
             total_quotes=quotes,
             memory_usage_mb=engine.nbytes() / _MB,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from mdnb.manager.forward import immediate
@@ -13,6 +16,9 @@ from mdnb.store.bars import ROW_BYTES
 from mdnb.store.columns import AMENDED, FILLED, PARTIAL
 from mdnb.store.overflow import Overflow
 from mdnb.timeframes import Grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Statistics", "completeness"]
 
@@ -122,13 +128,15 @@ class Statistics:
             first = log.first_start_ns()
             last = engine.last_trade
             overflow = engine.overflow.get(name)
+            before = engine.reader.first_ns(name)
         now = market.feed.clock.now_ns()
         share, missing = completeness(engine, name, market.pipeline.live_spans(now), now)
         return TimeframeStatistics(
             symbol=market.symbol,
             timeframe=name,
             bars_in_memory=min(len(flags) + (forming is not None), log.limit),
-            bars_on_disk=0 if overflow is None else overflow.readable_rows,
+            bars_on_disk=0 if overflow is None else overflow.rows_on_disk(before),
+            bars_waiting=0 if overflow is None else overflow.waiting_rows,
             last_update_ns=None if last is None else last[0],
             first_bar_ns=forming[0] if first is None and forming is not None else first,
             completeness=100.0 * share,
@@ -160,9 +168,10 @@ def completeness(
 ) -> tuple[float, int]:
     """Return the share of a timeframe's intervals that are known, and how many are not.
 
-    Counted are the intervals inside sessions from the first bar in memory to the one that is being made. An
-    interval is known when it has a bar, or when the feed was live through all of it and nothing traded. The
-    bars on disk count, too, and are lacking where they cannot be read any more.
+    Counted are the intervals inside sessions from the oldest bar held, in memory or on disk, to the one that
+    is being made. An interval is known when it has a bar that can be read, or when the feed was live through
+    all of it and nothing traded. Between bars that were loaded from a file and what the market itself had,
+    no interval is expected; nor is anything known of the time before.
 
     Parameters
     ----------
@@ -176,32 +185,81 @@ def completeness(
         log = engine.log(name)
         forming = engine.forming_of(name)
         time = log.columns(0, len(log), forming).time_us * 1000
-        overflow = engine.overflow.get(name)
-    readable, lost = (0, 0) if overflow is None else (overflow.readable_rows, _lost_bars(overflow, grid))
-    if grid is None or not len(time):
-        return 1.0 - lost / max(1, readable + lost), lost
-    first = int(time[0])
+        overflow, apart = engine.overflow.get(name), list(engine.apart.get(name, ()))
+        holes = list(engine.holes.get(name, ()))
+    first = int(time[0]) if len(time) else None
+    lost = [] if overflow is None else _lost_bars(overflow, grid)
+    missed = sum(rows for *_, rows in lost)
+    if grid is None:
+        older = None if overflow is None else overflow.first_ns(first)
+        # Nobody knows how many bars of trades a hole would have held: each counts for one.
+        missed += sum(older is not None and after >= older for after in holes)
+        rows = 0 if overflow is None else overflow.rows_on_disk(first) + overflow.waiting_rows
+        return 1.0 - missed / max(1, len(time) + rows + missed), missed
+    held = _HeldIntervals(time, overflow, first, lost)
+    begin = min([one[0] for one in lost] + held.firsts, default=None)
+    if begin is None:
+        return 1.0, 0
     now = grid.span(now_ns)
-    end = max(int(time[-1]) + 1, now[0] if now is not None else now_ns)
-    expected = grid.count(first, end)
-    missing = expected - int(np.count_nonzero(time < end))
+    end = max(held.last_ns + 1, now[0] if now is not None else now_ns)
+    expected = grid.count(begin, end) - sum(held.lacking(grid, a, b) for a, b in _within(apart, begin, end))
+    missing = held.lacking(grid, begin, end)
     # Where the feed was live, an interval without a bar had no trade.
-    for start, stop in live if missing > 0 else ():
-        a, b = max(start, first), min(stop, end)
-        if a < b:
-            held = int(np.searchsorted(time, b) - np.searchsorted(time, a))
-            missing -= max(0, grid.count(a, b) - held)
-    missing = max(0, missing) + lost
-    return 1.0 - missing / max(1, expected + readable + lost), missing
+    for a, b in _within([*live, *apart], begin, end) if missing > 0 else ():
+        missing -= held.lacking(grid, a, b)
+    missing = max(0, missing) + missed
+    return 1.0 - missing / max(1, expected), missing
 
 
-def _lost_bars(overflow: Overflow, grid: Grid | None) -> int:
-    """Return how many bars were written to disk and cannot be read, as far as it was looked at."""
+class _HeldIntervals:
+    """The intervals of a timeframe that have a bar, or had one that is lost on disk."""
+
+    def __init__(
+        self,
+        time_ns: NDArray[np.int64],
+        overflow: Overflow | None,
+        first_ns: int | None,
+        lost: list[tuple[int, int, int]],
+    ) -> None:
+        self._time, self._overflow, self._first, self._lost = time_ns, overflow, first_ns, lost
+        older = None if overflow is None else overflow.first_ns(first_ns)
+        self.firsts = [one for one in (first_ns, older) if one is not None]
+        self.last_ns = max([first_ns or 0, *(last for _, last, _ in lost)])
+        if len(time_ns):
+            self.last_ns = int(time_ns[-1])
+        elif overflow is not None:
+            self.last_ns = max(self.last_ns, overflow.last_ns() or 0)
+
+    def lacking(self, grid: Grid, start_ns: int, end_ns: int) -> int:
+        """Return how many intervals that begin in ``[start_ns, end_ns)`` have and had no bar."""
+        first, stop = (int(at) for at in np.searchsorted(self._time, [start_ns, end_ns]))
+        held = stop - first
+        if self._overflow is not None:
+            held += self._overflow.count(start_ns, end_ns, self._first)
+        for begin, last, rows in self._lost:
+            a, b = max(begin, start_ns), min(last + 1, end_ns)
+            held += min(rows, grid.count(a, b)) if a < b else 0
+        return max(0, grid.count(start_ns, end_ns) - held)
+
+
+def _within(spans: Sequence[tuple[int, int]], begin: int, end: int) -> list[tuple[int, int]]:
+    """Return stretches of time as far as they lie in one, those that meet joined into one."""
+    joined: list[tuple[int, int]] = []
+    for a, b in sorted((max(a, begin), min(b, end)) for a, b in spans):
+        if a < b and joined and a <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(b, joined[-1][1])
+        elif a < b:
+            joined.append((a, b))
+    return joined
+
+
+def _lost_bars(overflow: Overflow, grid: Grid | None) -> list[tuple[int, int, int]]:
+    """Return which bars were written to disk and cannot be read, as far as it was looked at."""
     # Of a file of which the older part would have been deleted by now no more than there are intervals left.
-    return sum(
-        rows if grid is None else min(rows, grid.count(first, last + 1))
+    return [
+        (first, last, rows if grid is None else min(rows, grid.count(first, last + 1)))
         for first, last, rows in overflow.lost()
-    )
+    ]
 
 
 def _look_at_disk(engine: SymbolState) -> None:

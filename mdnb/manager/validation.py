@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mdnb.errors import NoDataError
+from mdnb.errors import NoDataError, OptionError
 from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
+from mdnb.manager.repair_bars import repair_bars
 from mdnb.records import FrozenDict
 from mdnb.runtime.live.kept_faults import DataFault
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
-from mdnb.statistics import ValidationResult, ValidationStatistics
+from mdnb.statistics import BarRepair, ValidationResult, ValidationStatistics
 from mdnb.store.columns import FILLED, PARTIAL, BarColumns
 from mdnb.timeframes import Grid
 from mdnb.validate import bar_times
@@ -181,8 +182,17 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         ]
         return held[:wanted]
 
-    async def validate_imported_data(self, timeframe: str) -> ValidationResult:
+    async def validate_imported_data(self, timeframe: str, *, repair: bool = False) -> ValidationResult:
         """Run every check on all bars of a timeframe, imported ones included.
+
+        Parameters
+        ----------
+        timeframe
+            A timeframe that is kept.
+        repair
+            Put right what can be: prices a power of 100 off the newest ones' unit, and splits that were not
+            applied to older bars (``unit_change``, ``split_not_applied``). The bars are replaced, in memory
+            and on disk, the coarser ones follow, and the result lists each value. Finer bars stay.
 
         Raises
         ------
@@ -190,6 +200,8 @@ check_spikes, check_stale, check_gaps, check_children, check_units
             When the timeframe is not kept.
         NoDataError
             When no bar of it is held.
+        OptionError
+            When ``repair`` is not a bool.
 
         Examples
         --------
@@ -199,17 +211,25 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         >>> result.bars > 100, len(result.errors) == 0 or not result.success
         (True, True)
         """
+        if not isinstance(repair, bool):
+            raise OptionError(f"repair must be True or False; got {repair!r}")
         market = self._market
         engine = market.open()
         name = engine.canonical(timeframe)
         columns = engine.reader.everything(name)
         if not len(columns):
             raise NoDataError(f"no {name} bar of {market.symbol} is held; import some first")
+        repairs: tuple[BarRepair, ...] = ()
+        if repair and engine.instrument.positive_prices:
+            repairs = await await_call(market.workers.run(lambda: repair_bars(market, name, columns)))
+            columns = engine.reader.everything(name)
         check = _checker(market, name, columns, {})
         found = await await_call(market.workers.run(check))
         imported = market.pipeline.import_findings.get(name, ())
         errors = tuple(sorted((*imported, *found), key=lambda one: one.time_ns))
-        return ValidationResult(timeframe=name, success=not errors, bars=len(columns), errors=errors)
+        return ValidationResult(
+            timeframe=name, success=not errors, bars=len(columns), errors=errors, repairs=repairs
+        )
 
 
 def _checker(

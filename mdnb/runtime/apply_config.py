@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Final
 
 from mdnb.config import DataManagerConfig
+from mdnb.runtime.cache_folder import CacheFolder
 from mdnb.runtime.live.bar_source_switch import switch_source
 from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.symbol_market import SymbolMarket
-from mdnb.store.columns import BarColumns
 from mdnb.store.ticks import TICK_DTYPE, RowStore
 
 __all__ = ["EFFECTS", "IN_ORDER", "READ_WHERE_USED", "apply_config", "begin_config"]
@@ -40,31 +41,54 @@ async def apply_config(market: SymbolMarket, config: DataManagerConfig, *, first
     ------
     OptionError
         When the feed has no bars of its own to build from; nothing was changed.
+    DataExportError
+        When the folder on disk cannot be opened, or does not take the bars that are to go there; nothing was
+        changed, and what was held on disk is read where it is.
     FeedRefusedError
         When the venue refuses the order book; nothing was changed.
     """
-    engine = market.engine
-    old = DataManagerConfig() if first else engine.config
-    if config.use_tick_data != old.use_tick_data:
-        await switch_source(market.feed, market.pipeline, "trades" if config.use_tick_data else "bars")
-    if first and config.enable_level2_data:
-        market.pipeline.subscribed.add("depth")
-        await market.feed.subscribe(market.symbol, ["depth"])
-    disk = market.disk
-    carried: dict[str, BarColumns] = {}
-    if not first and _disk_of(old) != _disk_of(config) and old.disk_cache_enabled:
-        if config.disk_cache_enabled:
-            carried = await market.workers.run(disk.everything)
+    old = DataManagerConfig() if first else market.engine.config
+    # What may be refused comes before anything is changed.
+    folder = None if first else await _folder_of(market, old, config)
+    try:
+        if config.use_tick_data != old.use_tick_data:
+            await switch_source(market.feed, market.pipeline, "trades" if config.use_tick_data else "bars")
+        if first and config.enable_level2_data:
+            market.pipeline.subscribed.add("depth")
+            await market.feed.subscribe(market.symbol, ["depth"])
+        if folder is not None and old.disk_cache_enabled:
+            await market.workers.run(functools.partial(market.disk.move, folder))
+    except BaseException:
+        if folder is not None:
+            folder.close()
+        raise
+    _take_effect(market, old, config, folder)
+
+
+async def _folder_of(
+    market: SymbolMarket, old: DataManagerConfig, config: DataManagerConfig
+) -> CacheFolder | None:
+    """Return the folder, opened, into which bars are to go from now on; None where it stays as it is."""
+    if not config.disk_cache_enabled or _disk_of(old) == _disk_of(config):
+        return None
+    return await market.workers.run(functools.partial(market.disk.open_folder, config))
+
+
+def _take_effect(
+    market: SymbolMarket, old: DataManagerConfig, config: DataManagerConfig, folder: CacheFolder | None
+) -> None:
+    engine, disk = market.engine, market.disk
+    if old.disk_cache_enabled and not config.disk_cache_enabled:
         disk.stop()
     with engine.lock:
+        if folder is not None and not old.disk_cache_enabled:
+            # Before the limit falls, so that what it drives out has a place to go.
+            disk.begin(folder)
         engine.config = config
         for name, effect in EFFECTS.items():
             if getattr(config, name) != getattr(old, name):
                 effect(market, config)
         engine.updates += 1
-    if config.disk_cache_enabled:
-        disk.start()
-        disk.carry(carried)
     disk.set_memory_map(config.use_memory_mapping)
 
 
@@ -78,9 +102,6 @@ def _disk_of(config: DataManagerConfig) -> tuple[bool, str]:
 
 def _hold_bars(market: SymbolMarket, config: DataManagerConfig) -> None:
     engine = market.engine
-    if config.disk_cache_enabled:
-        # Before the limit falls, so that what it drives out has a place to go.
-        market.disk.start()
     for name in engine.all_names():
         engine.log(name).set_limit(config.max_bars_per_timeframe)
     engine.reader.forget()

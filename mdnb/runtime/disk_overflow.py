@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import logging
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import TypeVar
 
+from mdnb.config import DataManagerConfig
 from mdnb.errors import ClosedError, MdnbError
-from mdnb.io.paths import safe_name
 from mdnb.records import Record
+from mdnb.runtime.cache_folder import CacheFolder
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
-from mdnb.store.columns import BarColumns
 from mdnb.store.overflow import Overflow
 from mdnb.store.segments import SegmentStore
-from mdnb.timeframes import Timeframe
 
 __all__ = ["CleanupReport", "DiskOverflow", "tidy"]
 
@@ -66,21 +63,91 @@ class DiskOverflow:
 
     def __init__(self, engine: SymbolState) -> None:
         self._engine = engine
-        self._temporary: Path | None = None
+        self._folder: CacheFolder | None = None
 
     def start(self) -> None:
-        """Write bars that leave memory to disk from now on."""
+        """Write bars that leave memory to disk from now on.
+
+        Raises
+        ------
+        DataExportError
+            The folder cannot be opened; nothing was changed.
+        """
+        if self._folder is None:
+            self.begin(self.open_folder(self._engine.config))
+
+    def open_folder(self, config: DataManagerConfig) -> CacheFolder:
+        """Return the folder that a configuration names, opened for every timeframe; slow.
+
+        Raises
+        ------
+        DataExportError
+            It cannot be opened; nothing was changed.
+        """
         engine = self._engine
         with engine.lock:
+            names = engine.all_names()
+        return CacheFolder(engine.symbol, names, config)
+
+    def begin(self, folder: CacheFolder) -> None:
+        """Write bars that leave memory into a folder from now on."""
+        engine = self._engine
+        with engine.lock:
+            self._folder = folder
             engine.open_overflow = self._open
             for name in engine.all_names():
-                if name not in engine.overflow:
-                    engine.attach_overflow(name)
+                engine.attach_overflow(name)
+
+    def move(self, folder: CacheFolder) -> None:
+        """Go on in another folder, with all that was held in this one; slow, so hold no lock.
+
+        Raises
+        ------
+        DataExportError, DataImportError
+            The bars cannot be written there, or read here. Nothing was changed.
+        """
+        engine, empty = self._engine, list[SegmentStore]()
+        try:
+            while self._move(folder, empty):
+                pass  # another thread may have added a timeframe
+        except BaseException:
+            for store in empty:
+                with contextlib.suppress(OSError, MdnbError):
+                    store.clear()
+            raise
+        with engine.lock:
+            engine.reader.forget()
+
+    def _move(self, folder: CacheFolder, empty: list[SegmentStore]) -> bool:
+        engine = self._engine
+        with engine.lock:
+            rest = {
+                name: overflow
+                for name, overflow in engine.overflow.items()
+                if overflow.segments is not folder.store(name)
+            }
+            if not rest:
+                before, self._folder = self._folder, folder
+        if not rest:
+            if before is not None:
+                before.close()
+            return False
+        with contextlib.ExitStack() as still:
+            for overflow in rest.values():
+                still.enter_context(overflow.held_still())
+            for name, overflow in rest.items():
+                store = folder.store(name)
+                empty += [store] if not len(store) else []
+                with contextlib.suppress(ClosedError):  # another thread removed the timeframe since
+                    overflow.copy_to(store)
+            for name, overflow in rest.items():
+                overflow.go_to(folder.store(name))
+        return True
 
     def stop(self) -> None:
         """Drop bars that leave memory from now on; those on disk are not read, and deleted if temporary."""
         engine = self._engine
-        self.close()
+        self._leave()
         with engine.lock:
             engine.open_overflow = None
             for name in engine.overflow:
@@ -88,54 +155,42 @@ class DiskOverflow:
             engine.overflow.clear()
             engine.reader.forget()
 
-    def everything(self) -> dict[str, BarColumns]:
-        """Return the bars that left memory, by timeframe, to move them to another folder."""
-        return {name: overflow.before(None) for name, overflow in self._engine.overflow.items()}
-
-    def carry(self, bars: Mapping[str, BarColumns]) -> None:
-        """Add bars that were kept in another folder."""
-        with self._engine.lock:
-            for name, columns in bars.items():
-                if name in self._engine.overflow and len(columns):
-                    self._engine.overflow[name].take_older(columns)
-
     def set_memory_map(self, memory_map: bool) -> None:
         """Read files through memory maps, or whole."""
         for overflow in self._engine.overflow.values():
             overflow.segments.memory_map = memory_map
 
     def close(self) -> None:
-        """Write pending bars into a permanent folder; delete a temporary one."""
-        for overflow in self._engine.overflow.values():
-            if self._temporary is None:
-                self._write_last(overflow)
-            overflow.segments.close()
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-            self._temporary = None
+        """Write all closed bars into a permanent folder, those in memory, too; delete a temporary one."""
+        if self._folder is not None and not self._folder.is_temporary:
+            engine = self._engine
+            with engine.lock:
+                for name, overflow in engine.overflow.items():
+                    log = engine.log(name)
+                    if len(log):
+                        overflow.take(log.columns(0, len(log)))
+        self._leave()
 
-    def _write_last(self, overflow: Overflow) -> None:
-        try:
-            overflow.flush()
-        except (MdnbError, OSError) as error:
-            # Nobody is there any more who could try again.
-            _log.error("%s: bars that had left memory are lost: %s", self._engine.symbol, error)
+    def _leave(self) -> None:
+        folder, self._folder = self._folder, None
+        if folder is None:
+            return
+        for overflow in [] if folder.is_temporary else list(self._engine.overflow.values()):
+            try:
+                overflow.flush()
+            except (MdnbError, OSError) as error:
+                # Nobody is there any more who could try again.
+                _log.error(
+                    "%s: %s bars are not on disk and lost with this process: %s",
+                    self._engine.symbol,
+                    f"{overflow.waiting_rows:,}",
+                    error,
+                )
+        folder.close()
 
     def _open(self, name: str) -> Overflow:
-        config = self._engine.config
-        root = config.disk_cache_path
-        if root is None:
-            if self._temporary is None:
-                self._temporary = Path(tempfile.mkdtemp(prefix="mdnb-"))
-            root = self._temporary
-        folder = Path(root) / safe_name(self._engine.symbol) / safe_name(name)
-        return Overflow(
-            SegmentStore(
-                folder,
-                memory_map=config.use_memory_mapping,
-                repeated_starts=Timeframe.parse(name).is_activity,
-            )
-        )
+        assert self._folder is not None
+        return Overflow(self._folder.store(name))
 
 
 async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None = None) -> CleanupReport:
@@ -155,7 +210,10 @@ async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None =
     DataExportError
         When the disk does not take it; nothing is lost, the bars stay in memory.
     """
-    stores = list(engine.overflow.values())
+    with engine.lock:
+        for name in engine.overflow:
+            len(engine.log(name))  # asked, it lets go of those beyond its limit
+        stores = list(engine.overflow.values())
     # Also where nothing is to be written yet: what leaves memory has to have a place.
     await workers.map([_unless_closed(overflow.segments.see_to_folder, None) for overflow in stores])
     written = sum(await workers.map([_unless_closed(overflow.flush, 0) for overflow in stores]))

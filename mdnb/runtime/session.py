@@ -35,6 +35,7 @@ from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import seconds_to_wait
 from mdnb.rows import Batch, ContractChange, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
+from mdnb.runtime.cache_folder import stale_folders, sweep_stale
 from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.housekeeping import Housekeeping
 from mdnb.runtime.live.book_renewal import BookRenewal
@@ -203,6 +204,8 @@ class MarketSession:
         """
         try:
             await self.open()
+            if left := stale_folders():
+                await self.workers.run(functools.partial(sweep_stale, left))
             self._make_markets()
             self.batcher.hold()
             self.feed.on_roll = self._on_roll

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from mdnb.errors import ClosedError
 from mdnb.rows import GonePiece
 from mdnb.store.amended_bars import amended_bars
 from mdnb.store.columns import BarColumns, columns_from_rows, join_columns
@@ -15,6 +17,8 @@ from mdnb.store.pair_bars import places_of
 from mdnb.store.segments import SegmentStore
 
 __all__ = ["Gone", "Overflow"]
+
+_T = TypeVar("_T")
 
 _NS_PER_US = 1000
 _NONE_WRITTEN = -(2**63), 0
@@ -69,10 +73,97 @@ class Overflow:
         with self._lock:
             return sum(len(part) for part in self._waiting)
 
-    @property
-    def readable_rows(self) -> int:
-        """How many rows can be read: on disk, as far as `look` found them there, and those that wait."""
-        return self.segments.readable_rows + self.waiting_rows
+    def rows_on_disk(self, first_ns: int | None) -> int:
+        """Return how many rows on disk are read, as far as `look` found them there.
+
+        A folder that was used before may hold others: those that wait or are in memory count instead.
+
+        Parameters
+        ----------
+        first_ns
+            Start of the oldest in memory; None where there is none.
+        """
+        with self._lock:
+            stop_ns = self._stop_ns(first_ns)
+            written_us, rows = self._written
+        found = self._count_on_disk(None, stop_ns)
+        is_amid = found > 0 and self.segments.repeated_starts and stop_ns is not None
+        return found + (rows if is_amid and stop_ns == written_us * _NS_PER_US else 0)
+
+    def count(self, start_ns: int, end_ns: int, first_ns: int | None) -> int:
+        """Return how many rows start in ``[start_ns, end_ns)``, on disk or waiting; see `rows_on_disk`."""
+        with self._lock:
+            stop_ns = self._stop_ns(first_ns)
+            waiting = join_columns(list(self._waiting)).time_us
+        bounds = [-(-ns // _NS_PER_US) for ns in (start_ns, end_ns)]
+        first, stop = (int(at) for at in np.searchsorted(waiting, bounds))
+        until = end_ns if stop_ns is None else min(end_ns, stop_ns)
+        return stop - first + (self._count_on_disk(start_ns, until) if start_ns < until else 0)
+
+    def first_ns(self, first_ns: int | None) -> int | None:
+        """Return the start of the oldest row that can be read; None where memory has the oldest."""
+        with self._lock:
+            stop_ns = self._stop_ns(first_ns)
+            waits = stop_ns if any(len(part) for part in self._waiting) else None
+        found = None if self.segments.closed else self.segments.first_ns
+        return waits if found is None or (stop_ns is not None and found >= stop_ns) else found
+
+    def last_ns(self) -> int | None:
+        """Return the start of the newest row that can be read; None where there is none."""
+        with self._lock:
+            waits = next((int(part.time_us[-1]) for part in reversed(self._waiting) if len(part)), None)
+        if waits is not None:
+            return waits * _NS_PER_US
+        return None if self.segments.closed else self.segments.last_ns
+
+    def _count_on_disk(self, start_ns: int | None, end_ns: int | None) -> int:
+        if self.segments.closed:
+            return 0
+        return self._of_disk(lambda segments: segments.count(start_ns, end_ns))
+
+    def _stop_ns(self, first_ns: int | None) -> int | None:
+        """Return the start of the oldest that waits, or else of that in memory; hold the lock."""
+        return next((int(part.time_us[0]) * _NS_PER_US for part in self._waiting if len(part)), first_ns)
+
+    def _of_disk(self, read: Callable[[SegmentStore], _T]) -> _T:
+        """Return what is read of the folder; again where all of it has moved to another meanwhile."""
+        while True:
+            segments = self.segments
+            try:
+                found = read(segments)
+            except ClosedError:
+                if segments is self.segments:
+                    raise
+                continue
+            if segments is self.segments:
+                return found
+
+    def _read(self, start_ns: int | None = None, end_ns: int | None = None) -> BarColumns:
+        return self._of_disk(lambda segments: segments.read(start_ns, end_ns))
+
+    def held_still(self) -> contextlib.AbstractContextManager[object]:
+        """Return what keeps everybody from changing what is on disk, as for `copy_to` and `go_to`."""
+        return self._flushing
+
+    def copy_to(self, segments: SegmentStore) -> None:
+        """Write what is on disk into another folder, too; use it within `held_still`.
+
+        Raises
+        ------
+        DataExportError
+            It cannot be written.
+        DataImportError
+            What is held cannot be read.
+        """
+        held = self.segments.read()
+        if len(held):
+            segments.replace(held)
+
+    def go_to(self, segments: SegmentStore) -> None:
+        """Go on in another folder, into which all was copied; use it within `held_still`."""
+        with self._lock:
+            self.segments = segments
+            self.changes += 1
 
     def look(self) -> None:
         """Find out which files can be read now; see `SegmentStore.look`."""
@@ -92,12 +183,6 @@ class Overflow:
         """Take bars that leave memory, oldest first; they are written by the next `flush`."""
         with self._lock:
             self._waiting.append(columns)
-
-    def take_older(self, columns: BarColumns) -> None:
-        """Take bars that are older than all that are waiting."""
-        with self._flushing, self._lock:
-            self._waiting.insert(0, columns)
-            self.changes += 1
 
     def gone(self) -> Gone:
         """Return what has left memory by now; hold the lock that keeps bars from leaving it."""
@@ -126,7 +211,7 @@ class Overflow:
             return
         first_ns = min(piece.row[0] for _, piece in pieces)
         memory = join_columns(waiting)
-        rows = _overlay(_overlay(self.segments.read(first_ns), memory), self._amended)
+        rows = _overlay(_overlay(self._read(first_ns), memory), self._amended)
         rows = _cut(rows, None, first_ns, None)
         changed = amended_bars(rows, pieces)
         with self._lock:
@@ -171,7 +256,7 @@ class Overflow:
     def _among_written(self, rows: BarColumns) -> tuple[BarColumns, tuple[int, int]]:
         """Return bars to be written with those held of the same starts, and where they end; see `Gone`."""
         first_us, last_us = int(rows.time_us[0]), int(rows.time_us[-1])
-        held = self.segments.read(first_us * _NS_PER_US, last_us * _NS_PER_US)
+        held = self._read(first_us * _NS_PER_US, last_us * _NS_PER_US)
         held = held.where(np.isin(held.time_us, rows.time_us))
         count = _count_before(held, first_us, *self._written)
         before, held = held.part(0, count), held.part(count, len(held))
@@ -213,7 +298,7 @@ class Overflow:
         memory = join_columns(waiting)
         stop_ns = int(memory.time_us[0]) * _NS_PER_US if len(memory) else first_ns
         until = end_ns if stop_ns is None else min(stop_ns - 1, stop_ns if end_ns is None else end_ns)
-        disk = self.segments.read(start_ns, until)
+        disk = self._read(start_ns, until)
         rows = _overlay(join_columns([disk, memory]), _cut(amended, first_ns, start_ns, end_ns))
         return _cut(rows, first_ns, start_ns, end_ns)
 
@@ -223,7 +308,7 @@ class Overflow:
         waiting = join_columns(gone.waiting)
         stop_ns = int(waiting.time_us[0]) * _NS_PER_US if len(waiting) else first_ns
         until = end_ns if stop_ns is None else min(stop_ns, stop_ns if end_ns is None else end_ns)
-        disk = self.segments.read(start_ns, until)
+        disk = self._read(start_ns, until)
         if stop_ns is not None:
             disk = disk.part(0, _count_before(disk, stop_ns // _NS_PER_US, gone.start_us, gone.rows))
         return _cut(join_columns([disk, waiting]), None, start_ns, end_ns)

@@ -46,6 +46,8 @@ class SegmentCatalogue:
     ----------
     folder
         Made if it is not there, kept from others until :meth:`close`, put right after a killed process.
+    root
+        The highest folder that must not be a link; by default the folder itself.
 
     Raises
     ------
@@ -55,8 +57,9 @@ class SegmentCatalogue:
         The folder cannot be listed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, root: Path | None = None) -> None:
         self.folder = folder
+        self._root = root
         self._lock = threading.Lock()  # around the list, never while a file is read or written
         self._writing = threading.RLock()  # one change at a time
         self._segments: list[Segment] = []
@@ -67,7 +70,7 @@ class SegmentCatalogue:
         self._away: dict[Path, str] = {}
         self._looks: dict[Path, _Look] = {}
         self._generation = 0
-        make_folder(folder)
+        make_folder(folder, root)
         self._release = weakref.finalize(self, os.close, lock_folder(folder))
         try:
             sweep(folder)
@@ -295,7 +298,7 @@ class SegmentCatalogue:
         """
         if is_locked(self.folder):
             return
-        make_folder(self.folder)
+        make_folder(self.folder, self._root)
         before = self._release
         self._release = weakref.finalize(self, os.close, lock_folder(self.folder))
         before()

@@ -216,8 +216,7 @@ def write_segment(folder: Path, columns: BarColumns, generation: int, *, compres
         if isinstance(error, OSError):
             reason = error.strerror or str(error)
             raise DataExportError(
-                f"{len(times):,} bars were not written to {folder}: {reason}. What was there is intact."
-                f" {_advice(error)}"
+                f"{len(times):,} bars were not written to {folder}: {reason}. {_advice(error)}"
             ) from error
         raise
     return _segment(path, name, len(content))
@@ -225,10 +224,10 @@ def write_segment(folder: Path, columns: BarColumns, generation: int, *, compres
 
 def _advice(error: OSError) -> str:
     if error.errno in _FULL:
-        return "Free some space, or give another folder with disk_cache_path."
+        return "What was there is intact. Free some space, or give another folder with disk_cache_path."
     if error.errno == errno.ENOENT:
-        return "The folder was deleted; it is made anew with the next attempt."
-    return "Let the folder be written to, or give another one with disk_cache_path."
+        return "The folder was deleted, with what was in it; it is made anew with the next attempt."
+    return "What was there is intact. Let the folder be written to, or give another one with disk_cache_path."
 
 
 def _sync_folder(folder: Path) -> None:

@@ -27,6 +27,7 @@ from mdnb.store.segment_layout import cut
 
 __all__ = [
     "is_locked",
+    "lock_file",
     "lock_folder",
     "make_folder",
     "newest_generation",
@@ -41,14 +42,26 @@ _BUSY: Final = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.E
 _NS_PER_US: Final = 1000
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, root: Path | None = None) -> None:
     """Create a folder and those above it.
+
+    Parameters
+    ----------
+    root
+        The highest one that must not be a link; by default the folder itself.
 
     Raises
     ------
     DataExportError
         It cannot be made, or it is a link: bars are never written through one.
     """
+    above = folder.parents[: folder.parents.index(root) + 1] if root in folder.parents else ()
+    for one in (folder, *above):
+        if one.is_symlink():
+            raise DataExportError(
+                f"{one} is a link; bars are not written through one."
+                " Give the folder itself (disk_cache_path)."
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -56,10 +69,6 @@ def make_folder(folder: Path) -> None:
         raise DataExportError(
             f"{folder} cannot be made: {reason}. Give a folder of your own (disk_cache_path)."
         ) from error
-    if folder.is_symlink():
-        raise DataExportError(
-            f"{folder} is a link; bars are not written through one. Give the folder itself."
-        )
 
 
 def lock_folder(folder: Path) -> int:
@@ -71,20 +80,43 @@ def lock_folder(folder: Path) -> int:
         Another process, or another store of this one, has it; or its lock cannot be written.
     """
     try:
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(folder / _LOCK_NAME, flags, 0o666)
+        descriptor = lock_file(folder / _LOCK_NAME)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataExportError(f"{folder} cannot be written to: {reason}. Give another folder.") from error
+    if descriptor is None:
+        raise DataExportError(
+            f"{folder} is in use by another process or another store. Close it, or give another folder."
+        )
+    return descriptor
+
+
+def lock_file(path: Path, *, make: bool = True, insist: bool = False) -> int | None:
+    """Return the descriptor of a file that nobody else has locked; None where somebody has.
+
+    Parameters
+    ----------
+    make
+        Make the file where it is not there.
+    insist
+        Raise where the file system has no locks. Else nobody can hold one there, and all is well.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened, or as ``insist`` says.
+    """
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if make else 0)
+    descriptor = os.open(path, flags, 0o666)
     try:
         _LOCKS[os.name](descriptor)
     except OSError as error:
-        if error.errno in _BUSY:
-            os.close(descriptor)
-            raise DataExportError(
-                f"{folder} is in use by another process or another store. Close it, or give another folder."
-            ) from error
-        # Else the file system has no locks; then nobody else can hold one either.
+        if error.errno not in _BUSY and not insist:
+            return descriptor
+        os.close(descriptor)
+        if error.errno not in _BUSY:
+            raise
+        return None
     return descriptor
 
 

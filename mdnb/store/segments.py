@@ -36,6 +36,8 @@ class SegmentStore:
     folder
         Where the segments are; made if it is not there. What a killed process left is put right, and files
         that do not read are left where they are; see :attr:`damaged`.
+    root
+        The highest folder above it that must not be a link; by default the folder itself.
     memory_map
         Map uncompressed segments instead of reading them whole; may be switched at any time.
     repeated_starts
@@ -65,10 +67,17 @@ class SegmentStore:
     >>> store.close()
     """
 
-    def __init__(self, folder: Path, *, memory_map: bool = False, repeated_starts: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        root: Path | None = None,
+        memory_map: bool = False,
+        repeated_starts: bool = False,
+    ) -> None:
         self.memory_map = memory_map
         self.repeated_starts = repeated_starts
-        self._held = SegmentCatalogue(Path(folder))
+        self._held = SegmentCatalogue(Path(folder), root)
 
     # -- what there is ------------------------------------------------------------------------------
 
@@ -142,6 +151,31 @@ class SegmentStore:
         """How many bars there are in files that could be reached when last looked at."""
         away = self._held.away
         return sum(segment.rows for segment in self.segments() if segment.path not in away)
+
+    def count(self, start_ns: int | None, end_ns: int | None) -> int:
+        """Return how many bars that can be reached start in ``[start_ns, end_ns)``; None is no bound.
+
+        Only files that lie across a bound are read.
+        """
+
+        def gather() -> int:
+            away, found = self._held.away, 0
+            for segment in self.segments():
+                late = end_ns is not None and segment.first_ns >= end_ns
+                if late or segment.path in away or (start_ns is not None and segment.last_ns < start_ns):
+                    continue
+                begins = start_ns is None or segment.first_ns >= start_ns
+                if begins and (end_ns is None or segment.last_ns < end_ns):
+                    found += segment.rows
+                    continue
+                times = self._load(segment).time_us
+                bounds = [_up_to_us(ns) for ns in (start_ns, end_ns) if ns is not None]
+                places = np.searchsorted(times, bounds).tolist()
+                first = 0 if start_ns is None else places[0]
+                found += (len(times) if end_ns is None else places[-1]) - first
+            return found
+
+        return self._held.gathered(gather)
 
     def _lost(self) -> list[tuple[Segment, int]]:
         """Return the files that were set aside whose bars are missed, and how many these are."""
@@ -444,6 +478,10 @@ class SegmentStore:
     def close(self) -> None:
         """Let go of the folder; what is in it stays. Closing twice is harmless."""
         self._held.close()
+
+
+def _up_to_us(time_ns: int) -> int:
+    return -(-time_ns // _NS_PER_US)
 
 
 def _bytes_of(path: Path) -> int:

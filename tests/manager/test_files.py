@@ -235,7 +235,8 @@ def test_the_bar_that_is_being_made_is_the_live_ones(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="4 of 10 bars were left out: they begin after the bar that is"):
             result = market.data.import_from_csv(path, "1min")
         said = "4 of 10 bars were left out: they begin after the bar that is being made, from "
-        assert result.notes == (f"{said}2026-03-02 14:01:00+00:00 on",)
+        begun = "the file's bar of the interval that is being made was left out: it is made live"
+        assert result.notes == (f"{said}2026-03-02 14:01:00+00:00 on", begun)
         assert [(one.type, one.count, one.time_ns) for one in result.findings] == [
             ("after_the_market", 4, START + MINUTE)
         ]

@@ -229,7 +229,7 @@ def test_bars_that_cannot_be_written_in_closing_are_told(
     replaced_by_a_file(bench)
     with caplog.at_level(logging.INFO, "mdnb"):
         bench.market.close()
-    assert any("bars that had left memory are lost" in record.getMessage() for record in caplog.records)
+    assert any("bars are not on disk and lost" in record.getMessage() for record in caplog.records)
 
 
 def test_a_recording_ends_when_its_disk_is_full(

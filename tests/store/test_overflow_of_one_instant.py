@@ -246,13 +246,18 @@ def test_a_flush_that_fails_amid_an_instant_is_made_good_by_the_next(
     assert bars_of(overflow.before(bars[10][0] * 1000)) == bars[:10] == bars_of(overflow.segments.read())
 
 
-def test_bars_that_are_carried_along_come_before_those_that_wait(overflow: Overflow) -> None:
+def test_bars_of_one_instant_go_along_into_another_folder(overflow: Overflow, tmp_path: Path) -> None:
     bars: list[Bar] = [(SAME, 1.0, 1.0 + n) for n in range(5)]
+    overflow.take(columns_of(bars[:3]))
+    overflow.flush()
     overflow.take(columns_of(bars[3:]))
-    overflow.take_older(columns_of(bars[:3]))
+    other = SegmentStore(tmp_path / "other", repeated_starts=True)
+    with overflow.held_still():
+        overflow.copy_to(other)
+        overflow.go_to(other)
     assert bars_of(overflow.before(SAME * 1000)) == bars
     overflow.flush()
-    assert bars_of(overflow.before(SAME * 1000)) == bars
+    assert bars_of(overflow.before(SAME * 1000)) == bars == bars_of(other.read())
 
 
 @pytest.mark.usefixtures("small_segments")

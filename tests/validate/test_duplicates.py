@@ -428,6 +428,36 @@ def test_of_very_many_doubted_ids_the_newest_are_remembered() -> None:
     assert (check.holes, check.highest) == ([], 19)
 
 
+def _state(check: Duplicates) -> dict[str, object]:
+    names = [name for name in Duplicates.__slots__ if not name.startswith("__")]
+    held = {name: copy.copy(getattr(check, name)) for name in names}
+    return {name: list(value) if isinstance(value, deque) else value for name, value in held.items()}
+
+
+@given(
+    st.sampled_from(["sequential", "unique", "none"]),
+    st.lists(
+        st.lists(st.integers(-1, 25) | st.sampled_from([ABSURD, 2**63]), min_size=1, max_size=6), max_size=12
+    ),
+    st.integers(1, 8),
+)
+def test_what_is_new_at_a_glance_is_new_at_a_closer_look_and_else_nothing_is_remembered(
+    ids: Literal["sequential", "unique", "none"], batches: list[list[int]], window: int
+) -> None:
+    check = Duplicates(ids, window=window)
+    for batch in batches:
+        before, other = _state(check), copy.deepcopy(check)
+        with mock.patch.object(Duplicates, "take_new", return_value=False):
+            again = other.split(trades(batch))[1] if ids != "none" else []
+        if check.take_new(trades(batch)):
+            assert again == []
+            assert _state(check) == _state(other)
+        else:
+            assert _state(check) == before
+            check.split(trades(batch))
+            assert _state(check) == _state(other)
+
+
 def test_before_any_trade_nothing_is_known() -> None:
     check = Duplicates("sequential")
     assert (check.first, check.highest, check.highest_ns, check.doubted_above) == (-1, -1, 0, 2**63)
@@ -586,36 +616,6 @@ def test_the_next_ids_are_taken_at_a_glance() -> None:
     assert check.take_new(rows[2:])
     assert (check.highest, check.highest_ns, check.first, check.holes) == (8, rows[3][0], 5, [])
     assert check.split(rows) == ([], rows)
-
-
-def _state(check: Duplicates) -> dict[str, object]:
-    names = [name for name in Duplicates.__slots__ if not name.startswith("__")]
-    held = {name: copy.copy(getattr(check, name)) for name in names}
-    return {name: list(value) if isinstance(value, deque) else value for name, value in held.items()}
-
-
-@given(
-    st.sampled_from(["sequential", "unique", "none"]),
-    st.lists(
-        st.lists(st.integers(-1, 25) | st.sampled_from([ABSURD, 2**63]), min_size=1, max_size=6), max_size=12
-    ),
-    st.integers(1, 8),
-)
-def test_what_is_new_at_a_glance_is_new_at_a_closer_look_and_else_nothing_is_remembered(
-    ids: Literal["sequential", "unique", "none"], batches: list[list[int]], window: int
-) -> None:
-    check = Duplicates(ids, window=window)
-    for batch in batches:
-        before, other = _state(check), copy.deepcopy(check)
-        with mock.patch.object(Duplicates, "take_new", return_value=False):
-            again = other.split(trades(batch))[1] if ids != "none" else []
-        if check.take_new(trades(batch)):
-            assert again == []
-            assert _state(check) == _state(other)
-        else:
-            assert _state(check) == before
-            check.split(trades(batch))
-            assert _state(check) == _state(other)
 
 
 def test_if_nothing_is_said_ids_are_sequential_and_a_hundred_thousand_others_are_remembered() -> None:

@@ -17,6 +17,7 @@ from mdnb.io.parquet_footer import read_footer
 from mdnb.io.parquet_read import check_rows
 from mdnb.io.recognise.roles import ROLES, roles_by_name
 from mdnb.io.recognise.table import Table
+from mdnb.io.schema import MARKS
 
 __all__ = ["arrow_table", "parquet_table", "workbook_table"]
 
@@ -92,7 +93,7 @@ def _wanted(names: Sequence[str], named: Collection[object]) -> list[int]:
     places |= {
         at
         for at, name in enumerate(names)
-        if name in named or name == "forming" or name.startswith("__index_level_")
+        if name in named or name in MARKS or name.startswith("__index_level_")
     }
     return sorted(places)
 

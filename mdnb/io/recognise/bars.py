@@ -13,6 +13,7 @@ import pandas as pd
 from mdnb.io.assemble import to_bars
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Instants
+from mdnb.io.marks import BarMarks, parse_marks
 from mdnb.io.notes import Note, note, refuse, row_list
 from mdnb.io.recognise.bar_sizes import bar_size, off_grid, order_of
 from mdnb.io.recognise.bar_values import values_of
@@ -34,6 +35,7 @@ from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.understood import Understood
 from mdnb.io.recognise.unpacked import unpacked
 from mdnb.io.recognise.wall_times import FileTimes
+from mdnb.io.schema import MARKS
 
 __all__ = ["Recognised", "recognised_bars"]
 
@@ -118,7 +120,7 @@ def _recognised_bars(
     attributes: dict[str, object] = {"source": vendor.name or "file"}
     if len(symbols) == 1:
         attributes["symbol"] = symbols[0]
-    bars = _checked(times, values, attributes, given, where)
+    bars = _checked(times, values, _marks(table), attributes, given, where)
     found = given.timeframe or bar_size(bars.time_us, are_dates=times.are_dates)
     if found:
         attributes["timeframe"] = found
@@ -141,6 +143,12 @@ def _recognised_bars(
     return Recognised(bars, understood, times.are_dates)
 
 
+def _marks(table: Table) -> BarMarks:
+    """Return which bars are no whole ones, as exports of ours mark them; an open one has been left out."""
+    names = [name for name in MARKS if name != "forming" and table.names.count(name) == 1]
+    return parse_marks({name: table.column(table.names.index(name)) for name in names})
+
+
 def _forming(table: Table, bars: FileBars) -> list[Note]:
     """Say of Kraken's answers that their last row is of a bar in the making: `last` is the one before."""
     last = table.about.get("last", "")
@@ -154,6 +162,7 @@ def _forming(table: Table, bars: FileBars) -> list[Note]:
 def _checked(
     times: FileTimes,
     values: Mapping[str, np.ndarray],
+    marks: BarMarks,
     attributes: Mapping[str, object],
     given: Given,
     where: str,
@@ -164,7 +173,7 @@ def _checked(
         days = pd.DatetimeIndex(time_us.view("datetime64[us]"))
         local = days.tz_localize(given.tz, nonexistent="shift_forward", ambiguous=np.ones(len(days), bool))
         time_us = local.as_unit("us").asi8
-    bars = _assembled(time_us, held, attributes, given, where)
+    bars = _assembled(time_us, held, marks, attributes, given, where)
     conflict = next((one for one in bars.notes if one["type"] == "conflicting_duplicate"), None)
     if conflict is not None and given.on_conflict == "error":
         rows = conflict["rows"]
@@ -172,12 +181,6 @@ def _checked(
         problem = f"{conflict['count']} rows contradict another one of the same time"
         remedy = "Give on_conflict='keep' for the first of them, or on_conflict='replace' for the last."
         raise refuse(where, f"{problem} ({row_list(np.array(rows) - 1)})", remedy)
-    if conflict is not None and given.on_conflict == "keep":
-        turned = {name: column[::-1] for name, column in held.items()}
-        kept = _assembled(time_us[::-1], turned, attributes, given, where)
-        text = "one time, different bars: the first valid row in the file counts"
-        others = [one for one in bars.notes if one is not conflict]
-        bars = dataclasses.replace(kept, notes=[dict(conflict) | {"description": text}, *others])
     return dataclasses.replace(bars, notes=[*notes, *bars.notes])
 
 
@@ -204,6 +207,7 @@ def _without_noise(values: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarr
 def _assembled(
     time_us: np.ndarray,
     values: Mapping[str, np.ndarray],
+    marks: BarMarks,
     attributes: Mapping[str, object],
     given: Given,
     where: str,
@@ -211,9 +215,11 @@ def _assembled(
     return to_bars(
         Instants(time_us, []),
         values,
+        marks=marks,
         tz=given.tz,
         where=where,
         positive_prices=given.positive_prices,
         attributes=attributes,
         timeframe=given.timeframe,
+        first_counts=given.on_conflict == "keep",
     )

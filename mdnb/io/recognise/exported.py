@@ -7,7 +7,7 @@ import gzip
 import os
 import re
 import zlib
-from typing import Final
+from typing import BinaryIO, Final
 
 from mdnb.errors import DataImportError, OptionError
 from mdnb.io.formats import format_of
@@ -39,29 +39,46 @@ def is_like_an_export(filename: str | os.PathLike[str], *, strictly: bool = Fals
         kind = format_of(filename)
     except OptionError:
         return False
+    if kind == "xlsx":
+        return False  # whoever reads workbooks of others reads ours
     try:
         file, path, _ = open_plain(filename)
         with file:
-            if kind == "parquet":
-                return _has_columns(file)
-            packed = path.suffix.lower() == ".gz"
-            head = gzip.GzipFile(fileobj=file).read(_LOOKED_AT) if packed else file.read(_LOOKED_AT)
+            if kind in ("parquet", "arrow"):
+                return _has_columns(file, kind)
+            head = _head(file, path.suffix.lower())
     except DataImportError:
         return False
     except (OSError, EOFError, zlib.error):
         return True
     text = head.decode("utf-8", "replace").lstrip("\ufeff\r\n ")
-    if strictly and text and "tick_count" not in text[:1000]:
-        return False
-    return _is_json(text) if kind == "json" else _is_table(text)
+    is_strange = strictly and bool(text) and "tick_count" not in text[:1000]
+    return not is_strange and (_is_json(text) if kind == "json" else _is_table(text))
 
 
-def _has_columns(file: object) -> bool:
+def _head(file: BinaryIO, ending: str) -> bytes:
+    if ending == ".gz":
+        return gzip.GzipFile(fileobj=file).read(_LOOKED_AT)
+    if ending == ".zst":
+        import pyarrow as pa
+
+        return bytes(pa.CompressedInputStream(pa.PythonFile(file, "rb"), "zstd").read(_LOOKED_AT))
+    return file.read(_LOOKED_AT)
+
+
+def _has_columns(file: BinaryIO, kind: str) -> bool:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        names = {name.casefold() for name in parquet.ParquetFile(file).schema_arrow.names}
+        if kind == "parquet":
+            schema = parquet.ParquetFile(file).schema_arrow
+        else:
+            if file.read(6) != b"ARROW1":
+                return False  # a stream, which others write
+            file.seek(0)
+            schema = pa.ipc.open_file(pa.PythonFile(file, "rb")).schema
+        names = {name.casefold() for name in schema.names}
     except (pa.ArrowException, OSError):
         return True
     return names >= _NEEDED
@@ -78,7 +95,7 @@ def _is_table(text: str) -> bool:
     if not lines:
         return True
     try:
-        rows = list(csv.reader(lines[:2]))
+        rows = list(csv.reader(lines[:2], delimiter="\t" if "\t" in lines[0] else ","))
     except csv.Error:
         return False
     names = [name.strip().casefold() for name in rows[0]]

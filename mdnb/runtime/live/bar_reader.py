@@ -231,7 +231,7 @@ class BarReader:
             whole: Window = (None, start_ns, end_ns, closed_only)
             start, stop, forming = self._place(name, log, whole, limited=False)
             held = log.columns(start, stop, forming)
-            first, gone = log.first_start_ns(), older.gone()
+            first, gone = self.first_ns(name), older.gone()
         columns = join_columns([older.before(first, start_ns, end_ns, gone), held])
         return columns if count is None else columns.part(max(0, len(columns) - count), len(columns))
 
@@ -345,13 +345,25 @@ class BarReader:
         made = self._frame_of(name, log, columns)
         return _timed(made, columns, grid, grace_us) if with_times else made
 
+    def first_ns(self, name: str) -> int | None:
+        """Return the start of the oldest bar in memory, the forming one included; hold the lock.
+
+        Bars on disk come before it: a folder that was used before may hold later ones, as of a recording
+        that is played again.
+        """
+        first = self._engine.log(name).first_start_ns()
+        if first is not None:
+            return first
+        forming = self._engine.forming_of(name)
+        return None if forming is None else forming[0]
+
     def everything(self, name: str) -> BarColumns:
         """Return every closed bar of a timeframe, on disk and in memory, oldest first."""
         engine = self._engine
         with engine.lock:
             log = engine.log(name)
             held = log.columns(0, len(log))
-            first = log.first_start_ns()
+            first = self.first_ns(name)
             older = engine.overflow.get(name)
             gone = None if older is None else older.gone()
         return held if older is None else join_columns([older.before(first, gone=gone), held])

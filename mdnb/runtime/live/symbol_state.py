@@ -101,6 +101,7 @@ class SymbolState:
         "activity",
         "alerts",
         "amended",
+        "apart",
         "bars_wait",
         "cascade",
         "closed",
@@ -108,6 +109,7 @@ class SymbolState:
         "contracts",
         "depth",
         "has_activity",
+        "holes",
         "how_to_add",
         "last_quote",
         "last_trade",
@@ -165,6 +167,10 @@ class SymbolState:
         self.quotes = RowStore(QUOTE_DTYPE, self.config.max_ticks)
         self.overflow: dict[str, Overflow] = {}
         self.open_overflow: Callable[[str], Overflow] | None = None
+        # By timeframe the stretches between bars of files and what the market had: nobody promised these.
+        self.apart: dict[str, list[tuple[int, int]]] = {}
+        # By timeframe the starts of bars of trades after which some lack; nobody knows how many.
+        self.holes: dict[str, list[int]] = {}
         self.reader = BarReader(self)
         self.depth = OrderBook(
             instrument.tick_size, limit=book_levels, positive_prices=instrument.positive_prices
@@ -339,7 +345,14 @@ class SymbolState:
                 listener, bars.on_closed = bars.on_closed, None
                 closing, bars.closing = bars.closing, ClosingTime()
                 bars.closing.history_ns = self.grace_ns
-                bars.push_rows(self.in_full(self._held_rows()[0]))
+                rows, complete = self._held_rows()
+                held = self.overflow.get(parsed.name)
+                last_ns = None if held is None else held.segments.last_ns
+                if not complete and last_ns is not None:
+                    # Its folder has bars of before it was removed, and nobody kept what lies between.
+                    bars.mark_next()
+                    self.holes.setdefault(parsed.name, []).append(last_ns)
+                bars.push_rows(self.in_full(rows))
                 bars.on_closed, bars.closing = listener, closing
             else:
                 try:

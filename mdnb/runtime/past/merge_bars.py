@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from mdnb.rows import BarRow
 
-__all__ = ["Merged", "all_are_later", "fold_to", "merge_bars"]
+__all__ = ["Merged", "all_are_later", "contradicting", "fold_to", "merge_bars"]
 
 _NS_PER_US = 1000
 _ANY_TIME = 2**62
@@ -47,7 +47,8 @@ class Merged:
     """How many bars were added, replaced others, were not needed, did not fit, or are later than the market.
 
     ``later_us`` is the start of the first one that begins after the bar that is being made; where none is, of
-    the first one that is not over at ``until_ns``, which is 0 else.
+    the first one that is not over at ``until_ns``, which is 0 else. ``begun`` is 1 where that of the
+    bar that is being made is among those that were not needed.
     """
 
     added: int = 0
@@ -57,6 +58,7 @@ class Merged:
     later: int = 0
     later_us: int = 0
     until_ns: int = 0
+    begun: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,10 +136,11 @@ def merge_bars(
         engine.updates += 1
     engine.notify()
     if not len(later_us):
-        return dataclasses.replace(merged, kept=merged.kept + begun)
+        return dataclasses.replace(merged, kept=merged.kept + begun, begun=begun)
     return dataclasses.replace(
         merged,
         kept=merged.kept + begun,
+        begun=begun,
         later=len(later_us),
         later_us=int(later_us[0]),
         until_ns=0 if is_forming else until_ns,
@@ -148,6 +151,33 @@ def all_are_later(engine: SymbolState, name: str, columns: BarColumns, until_ns:
     """Return whether `merge_bars` would leave out every bar, for they are later than the market."""
     with engine.lock:
         return bool(_are_later(engine, name, columns, _over_until(engine, until_ns)).all())
+
+
+def contradicting(engine: SymbolState, name: str, columns: BarColumns) -> NDArray[np.bool_]:
+    """Return which bars have other values than the closed ones held at the same times.
+
+    A partial bar, of either, says nothing against another one; nor does a count of trades that is not known.
+    """
+    with engine.lock:
+        log, overflow = engine.log(name), engine.overflow.get(name)
+        known = log.columns(0, len(log))
+        if overflow is not None and len(columns):
+            first, last = (int(columns.time_us[at]) * _NS_PER_US for at in (0, -1))
+            known = join_columns([overflow.before(log.first_start_ns(), first, last), known])
+        is_activity = name in engine.activity
+    mine, theirs = places_of(known, columns) if is_activity else (known.time_us, columns.time_us)
+    at = np.searchsorted(mine, theirs)
+    both = np.flatnonzero(at < len(known))
+    both = both[mine[at[both]] == theirs[both]]
+    held, given = known.where(at[both]), columns.where(both)
+    unlike = ~np.isclose(held.volume, given.volume, rtol=1e-12, atol=0.0)
+    for price in ("open", "high", "low", "close"):
+        unlike |= getattr(held, price) != getattr(given, price)
+    unlike |= (held.tick_count != given.tick_count) & (held.tick_count > 0) & (given.tick_count > 0)
+    unlike &= ((held.flags | given.flags) & PARTIAL) == 0
+    found = np.zeros(len(columns), dtype=bool)
+    found[both[unlike]] = True
+    return found
 
 
 def _over_until(engine: SymbolState, until_ns: int) -> int:
@@ -175,7 +205,10 @@ def _open_from(engine: SymbolState, name: str, until_ns: int) -> int:
 
 
 def _firsts(engine: SymbolState, name: str) -> int | None:
-    return engine.log(name).first_start_ns()
+    """Return the start of the oldest closed bar held, in memory or on disk."""
+    first, overflow = engine.log(name).first_start_ns(), engine.overflow.get(name)
+    older = None if overflow is None else overflow.first_ns(first)
+    return first if older is None else older
 
 
 def _put(
@@ -315,6 +348,10 @@ def _refold(
     folded = _mark_partial(folded, source)
     log, held_before = engine.log(name), _firsts(engine, name)
     held = log.columns(0, len(log))
+    overflow = engine.overflow.get(name)
+    if overflow is not None and len(folded):
+        first, stop = (int(folded.time_us[at]) * _NS_PER_US for at in (0, -1))
+        held = join_columns([overflow.before(log.first_start_ns(), first, stop), held])
     has = np.isin(folded.time_us, held.time_us)
     # A bar whose finer ones are not held any more knows more than what was imported.
     whole = folded.time_us * _NS_PER_US >= (_ANY_TIME if before is None else before)

@@ -246,3 +246,17 @@ def test_a_live_market_by_hand_takes_what_is_over_and_no_more(tmp_path: Path) ->
             101.0,
         ]
         assert live["5min"].frame.index.is_unique
+
+
+def test_the_bar_of_a_file_that_is_being_made_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    feed = HandFeed(clock=EventClock(START + 20 * SECOND))
+    with open_market(feed, "1min") as market:
+        feed.trades(trade(21, 200.0, number=1))
+        path = tmp_path / "now.csv"
+        lines = [f"{(START + at * MINUTE) // SECOND},100,101,99,100,7" for at in range(-5, 1)]
+        path.write_text("\n".join(["timestamp,open,high,low,close,volume", *lines]))
+        [result] = market.load(path, "1min")
+        assert (result.rows, result.added, result.kept, result.later) == (6, 5, 1, 0)
+        [said] = [note for note in result.notes if "being made" in note]
+        assert "left out" in said
+        assert market.data.get_data("1min").iloc[-1]["close"] == 200.0
