@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mdnb.errors import OptionError
+from mdnb.errors import NoDataError, OptionError
 from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.statistics import ImportResult
+from mdnb.store.ticks import is_in_bars
 
 __all__ = ["BarFiles"]
 
@@ -47,6 +48,7 @@ class BarFiles:
         *,
         include_forming: bool = False,
         with_times: bool | None = None,
+        what: str = "bars",
     ) -> Path:
         """Write the symbol's bars into a file: all timeframes into one of types, one into CSV or JSON.
 
@@ -67,6 +69,10 @@ class BarFiles:
             With the column ``closed_at``, when each bar was closed, which ``load`` brings back, and in
             Parquet and Arrow with what bars were before later trades changed them, for which the others have
             no place. None: in Parquet and Arrow, not in the others.
+        what
+            ``"bars"``; ``"ticks"`` or ``"quotes"``: those in memory, with times to the nanosecond, for
+            `mdnb.read_ticks` and `load_ticks`. Trades that are kept out of the bars (late, far off the
+            market, taken back) are not among them.
 
         Returns
         -------
@@ -78,7 +84,9 @@ class BarFiles:
         TimeframeError
             When the timeframe is not kept.
         OptionError
-            When the file's ending is not known or several timeframes do not fit.
+            When the file's ending is not known, several timeframes do not fit, or an option is not allowed.
+        NoDataError
+            When no tick or quote is held.
         DataExportError
             When it cannot be written; a file that stood there is intact.
 
@@ -93,18 +101,17 @@ class BarFiles:
         """
         from mdnb.io.formats import format_of, write_bars
 
+        if what != "bars":
+            if timeframe is not None or include_forming or with_times is not None:
+                raise OptionError(f"timeframe=, include_forming= and with_times= are of bars, not of {what}")
+            return await self._export_ticks(filename, what)
         if with_times is None:
             with_times = format_of(filename) in ("parquet", "arrow")
         elif not isinstance(with_times, bool):
             raise OptionError(f"with_times must be True, False or None; got {with_times!r}")
         market = self._parts.market
         engine = market.engine
-        if self._others:
-            other = self._others[0]
-            warn_user(
-                f"{Path(filename).name} gets the bars of {market.symbol} alone, not those of "
-                f"{', '.join(self._others)}; for those: live[{other!r}].export(...)"
-            )
+        self._warn_of_others(filename, what)
         with engine.lock:
             # In one go: another thread may remove a timeframe.
             if timeframe is None:
@@ -122,6 +129,33 @@ class BarFiles:
         if market.closed:
             return write()
         return await await_call(market.workers.run(write))
+
+    def _warn_of_others(self, filename: str | Path, what: str) -> None:
+        if self._others:
+            warn_user(
+                f"{Path(filename).name} gets the {what} of {self._parts.market.symbol} alone, not those of "
+                f"{', '.join(self._others)}; for those: live[{self._others[0]!r}].export(...)"
+            )
+
+    async def _export_ticks(self, filename: str | Path, what: str) -> Path:
+        if what not in ("ticks", "quotes"):
+            raise OptionError(f"what={what!r}: one of bars, ticks, quotes is needed")
+        from mdnb.io.tick_files import quotes_table, trades_table, write_ticks
+
+        market = self._parts.market
+        engine = market.engine
+        with engine.lock:
+            held = engine.ticks if what == "ticks" else engine.quotes
+            rows = held.tail(len(held))
+        if what == "ticks":
+            rows = rows[is_in_bars(rows["flag"])]
+        if not len(rows):
+            raise NoDataError(f"no {what} of {market.symbol} are held; nothing was written")
+        self._warn_of_others(filename, what)
+        make = trades_table if what == "ticks" else quotes_table
+        table = make(rows, engine.tz, {"symbol": market.symbol, "source": engine.source})
+        write = functools.partial(write_ticks, table, filename)
+        return write() if market.closed else await await_call(market.workers.run(write))
 
     async def load(
         self,
