@@ -45,8 +45,12 @@ class FaceParts:
             plain_events=PlainEvents(session, None),
             alerts=AlertSetter(session, symbols),
             tables=TableOpener(session, symbols[0], symbols),
-            files=BarFiles(self.manager, symbols[1:]),
+            files=BarFiles(self.manager, [_files_of(session, symbol) for symbol in symbols[1:]]),
         )
+
+
+def _files_of(session: MarketSession, symbol: str) -> BarFiles:
+    return BarFiles(ManagerParts.of(session.market(symbol)))
 
 
 def all_parts(session: MarketSession) -> dict[str, FaceParts]:

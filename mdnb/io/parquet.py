@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +23,16 @@ from mdnb.io.atomic import atomic_write
 from mdnb.io.change_log import CHANGES_KEY, changes_text
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN, read_parquet, read_timeframes
 from mdnb.io.paths import local_path
-from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, NOT_A_TIME, normalise, plain_attributes
+from mdnb.io.schema import (
+    CLOSED_AT,
+    COLUMNS,
+    INDEX_NAME,
+    MARKS,
+    NOT_A_TIME,
+    normalise,
+    plain_attributes,
+    version,
+)
 from mdnb.store.amendments import Changes
 
 __all__ = [
@@ -159,7 +167,7 @@ def frames_schema(
     """
     if isinstance(frames, pd.DataFrame):
         one = normalise(frames)
-        return _schema(one.iloc[:0], {"format": 1, "mdnb": _version(), **plain_attributes(one.attrs)}), {
+        return _schema(one.iloc[:0], {"format": 1, "mdnb": version(), **plain_attributes(one.attrs)}), {
             "": one
         }
     bars = {_timeframe(name): normalise(frame) for name, frame in frames.items()}
@@ -176,7 +184,7 @@ def frames_schema(
     marks = [name for name in MARKS if any(name in frame for frame in bars.values())]
     about = {
         "format": 1,
-        "mdnb": _version(),
+        "mdnb": version(),
         **plain_attributes({"symbol": symbol if symbol is not None else next(iter(symbols), None)}),
         "timeframes": {
             name: {
@@ -213,13 +221,6 @@ def _timeframe(name: str) -> str:
 def _own_attributes(frame: pd.DataFrame) -> dict[str, object]:
     plain = plain_attributes(frame.attrs)
     return {name: plain[name] for name in ("forming", "source") if name in plain}
-
-
-def _version() -> str:
-    try:
-        return metadata.version("mdnb")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def _schema(sample: pd.DataFrame, about: Mapping[str, object]) -> Any:
