@@ -310,7 +310,7 @@ def shortened(frame: object, most: int = 120) -> str:
     ('{"e":"trades"}', 'abab…', "{'e': 'trades'}")
     """
     if isinstance(frame, (bytes, bytearray)):
-        frame = bytes(frame[: 4 * most]).decode("utf-8", "replace")
+        frame = bytes(frame[: 4 * (most + 1)]).decode("utf-8", "replace")
     text = frame if isinstance(frame, str) else reprlib.repr(frame)
     return text if len(text) <= most else text[:most] + "…"
 

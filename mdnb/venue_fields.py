@@ -126,10 +126,10 @@ def iso_ns(text: str) -> int:
     >>> iso_ns("2021-04-17T16:43:37.089723Z"), iso_ns("2023-10-04T18:26:30.524394914+02:00")
     (1618677817089723000, 1696436790524394914)
     """
-    digits = text[20:26]
-    if len(text) == 27 and text[26] == "Z" and text[19] == "." and digits.isascii() and digits.isdigit():
-        # Microseconds and Z, which is what nearly all venues write.
-        return _second_ns(text[:19]) + int(digits) * 1000
+    # A fraction of a second and UTC, which is what nearly all venues write.
+    digits = text[20:-1] if text[-1:] == "Z" else text[20:-6] if text[-6:] == "+00:00" else ""
+    if digits.isdigit() and digits.isascii() and len(digits) < 10:
+        return _dotted_ns(text[:20]) + int(digits) * _NS_OF_LAST_DIGIT[len(digits)]
     if text[-1:] == "Z":
         fraction = text[19:-1]
         start = _second_ns(text[:19])
@@ -167,7 +167,8 @@ def iso_text(ns: int, digits: int = 9) -> str:
     return f"{text}{fraction}Z"
 
 
-_NS_OF_LAST_DIGIT = tuple(10 ** (9 - digits) for digits in range(10))
+_MARKS = ("-", "-", ":", ":")
+_NS_OF_LAST_DIGIT: tuple[int, ...] = tuple(10 ** (9 - digits) for digits in range(10))
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DECIMAL = re.compile(r"-?\d{1,400}(\.\d{0,400})?([eE][-+]?\d{1,3})?", re.ASCII)
 
@@ -175,7 +176,7 @@ _DECIMAL = re.compile(r"-?\d{1,400}(\.\d{0,400})?([eE][-+]?\d{1,3})?", re.ASCII)
 @functools.lru_cache(maxsize=64)
 def _second_ns(text: str) -> int:
     # Consecutive messages mostly share their second, so nearly every call is a hit.
-    if len(text) != 19 or text[4] != "-" or text[7] != "-":
+    if len(text) != 19 or (text[4], text[7], text[13], text[16]) != _MARKS:
         raise UnusableError("wrong time")
     try:
         since = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC) - _EPOCH
@@ -185,6 +186,13 @@ def _second_ns(text: str) -> int:
     # Int64 nanoseconds end in April 2262.
     if 0 < seconds < _END_OF_2261:
         return seconds * 1_000_000_000
+    raise UnusableError("wrong time")
+
+
+@functools.lru_cache(maxsize=64)
+def _dotted_ns(text: str) -> int:
+    if text[19] == ".":
+        return _second_ns(text[:19])
     raise UnusableError("wrong time")
 
 
@@ -229,9 +237,13 @@ def uuid_id(text: str) -> int:
     2350286493715802197
     """
     digits = text.replace("-", "")
-    if len(digits) != 32 or not digits.isascii() or not digits.isalnum():
-        raise UnusableError("wrong trade id")
-    return int(digits, 16) >> 65
+    try:
+        # White space is skipped, and does not count.
+        if len(digits) == 32 and len(bytes.fromhex(digits)) == 16:
+            return int(digits, 16) >> 65
+    except ValueError:
+        pass
+    raise UnusableError("wrong trade id")
 
 
 def trade_number(text: str) -> int:
@@ -242,7 +254,7 @@ def trade_number(text: str) -> int:
     >>> trade_number("2100000000188691524"), trade_number("413bca3a-34a8-50aa-a2ae-47ad720be505")
     (2100000000188691524, 2350286493715802197)
     """
-    if text.isascii() and text.isdigit() and len(text) < 20:
+    if len(text) < 20 and text.isascii() and text.isdigit():
         number = int(text)
         if number <= MAX_NS:
             return number

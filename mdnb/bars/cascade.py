@@ -459,11 +459,8 @@ class Cascade:
         made = bar_with(root.as_row(), row, span[0])
         if made is None:
             self.unpriced.keep(span[0], row)
-        elif root.is_open:
-            root.take(made, span)
         else:
-            root.begin(span, made[1], ts_ns)
-            root.take(made, span)
+            root.renew(made, span, ts_ns)
             self._add_unpriced(span[0])
 
     def _late_marked(self, row: MarkedTrade, span: tuple[int, int]) -> None:
@@ -597,10 +594,9 @@ class Cascade:
                 self.close_until(row[0])
                 if self._fill:
                     self.fill_until(row[0])
-                span = root.grid.span(row[0])
-                assert span is not None
-                root.begin(span, row[1], int(ts_ns[0]))
-            root.take(row, (root.start, root.edge))
+            span = root.grid.span(row[0])
+            assert span is not None
+            root.renew(row, span, int(ts_ns[0]))
         self.newest_ns, self._settled = newest, max(self._settled, settled)
 
     def push_bars(self, rows: Sequence[BarRow]) -> None:
@@ -618,7 +614,7 @@ class Cascade:
             if span[1] <= self._settled or start < root.start < _NO_START:
                 self.amend((span[0], *row[1:]))
                 continue
-            if not root.is_open or start >= root.edge:
+            if start >= root.edge:
                 self.close_until(start)
             root.fold(row)
             self.newest_ns = max(self.newest_ns, start)
@@ -642,6 +638,8 @@ class Cascade:
             if span is None:
                 continue
             self._settled = max(self._settled, span[1])
+            # When its trades were made is not known: one that comes now was not made before all of them.
+            self.see(span[0])
             if _NEVER < node.closed_to < span[1]:
                 node.closed_to, node.last_close = span[1], last[4]
 
@@ -661,8 +659,7 @@ class Cascade:
         """Append the flat bars of intervals that ended by ``ts_ns`` without a trade, where filling is on."""
         for node in self._nodes.values():
             if node.fill and not node.is_open and node.closed_to != _NEVER:
-                limit = self.root.start if self.root.is_open else ts_ns
-                node.fill_to(min(ts_ns, limit))
+                node.fill_to(min(ts_ns, self.root.start))
 
     def next_edge(self) -> int | None:
         """Return when the next bar is due to close (or a flat one to be made); None while nothing is open."""

@@ -180,6 +180,12 @@ class Node:
         self.volume = self.turnover = 0.0
         self.count = 0
 
+    def renew(self, row: BarRow, span: tuple[int, int], at_ns: int) -> None:
+        """Make ``row`` the open bar; where none is, it begins at ``span`` with data of an instant."""
+        if self.start == _NO_START:
+            self.begin(span, row[1], at_ns)
+        self.take(row, span)
+
     def fold(self, row: BarRow) -> None:
         """Merge a finer bar that closed."""
         start, open_, high, low, close, volume, count, turnover = row
@@ -270,6 +276,9 @@ class Node:
             self.last_close = row[4]
             self._close_to(row[0])
         self._close_to(rows[-1][0])
+        if self.fill and self.start != _NO_START:
+            # It began when nothing had closed before it.
+            self.fill_to(self.start)
         for row in rows:
             if row[0] in self.lacking:
                 self.lacking.remove(row[0])
@@ -280,9 +289,10 @@ class Node:
     def fill_before(self, first_ns: int, rows: Sequence[BarRow]) -> list[BarRow]:
         """Put flat bars between those put before the first one that there was, and it; return them."""
         by_start = {row[0]: row for row in rows if row[0] < first_ns}
+        if not by_start:
+            return []
         flats: list[BarRow] = []
-        close = rows[0][4] if by_start else 0.0
-        span = self.grid.span(rows[0][0]) if by_start else None
+        close, span = rows[0][4], self.grid.span(rows[0][0])
         while span is not None and span[0] < first_ns:
             if span[0] in by_start:
                 close = by_start[span[0]][4]

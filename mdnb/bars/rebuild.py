@@ -53,9 +53,7 @@ def rebuild_bars(cascade: Cascade, pieces: Sequence[Piece], ticks: TickBars | No
         row = whole_bar(root, piece, span, ticks)
         # It may not have begun yet: then the bar before it is still open.
         cascade.close_until(span[0])
-        if not root.is_open:
-            root.begin(span, row[1], span[0])
-        root.take(row, span)
+        root.renew(row, span, span[0])
         if cascade.has_marks:
             cascade.unpriced.take(span[0])
         cascade.see(span[0])

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _FEW = 16
+_NEAR = 1e-9
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
 
@@ -204,12 +205,11 @@ def _put_open(node: Node, piece: Piece, span: _Span, job: _Job) -> None:
     """Put what is new in closed finer bars into the open bar."""
     assert node.parent is not None
     held = node.as_row()
-    if held is None:
-        node.begin(span, piece.row[1], piece.row[0])
     # It holds what the finer timeframe has closed.
     finer = node.parent.grid.span(job.settled_ns)
     end = job.settled_ns if finer is None else finer[0]
-    node.take(_coarse_row(node, held, piece, span, min(end, span[1]), job.ticks), span)
+    row = _coarse_row(node, held, piece, span, min(end, span[1]), job.ticks)
+    node.renew(row, span, piece.row[0])
 
 
 def _coarse_row(
@@ -218,14 +218,19 @@ def _coarse_row(
     """Return a coarser bar with what is new in it, from the finer ones, the trades, or what it was."""
     assert node.parent is not None
     finer = node.parent.log
-    if starts_held(finer, span[0]):
-        rows = closed_rows(finer, *span)
-        if rows:
-            return fold_rows(rows, span[0])
+    if starts_held(finer, span[0]) and (rows := closed_rows(finer, *span)):
+        folded = fold_rows(rows, span[0])
+        if held is None or not _has_more(held, piece.row, folded):
+            return folded
     made = bar_of_ticks(node, span[0], end_ns, ticks)
     if made is not None and made[6] == piece.row[6] + (0 if held is None else held[6]):
         return made
     return _joined(node, held, piece, span)
+
+
+def _has_more(held: BarRow, new: BarRow, folded: BarRow) -> bool:
+    """Return whether a coarse bar has trades that its finer ones lack, since it came as a bar itself."""
+    return held[6] + new[6] > folded[6] or (held[5] + new[5]) * (1 - _NEAR) > folded[5]
 
 
 def bar_of_ticks(node: Node, start_ns: int, end_ns: int, ticks: TickBars | None) -> BarRow | None:

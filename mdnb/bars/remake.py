@@ -43,8 +43,7 @@ def remake_bar(cascade: Cascade, start_ns: int, made: BarRow | None, ticks: Tick
         return []
     if made is not None and span[1] > cascade.settled_ns:
         cascade.close_until(span[0])
-        root.begin(span, made[1], span[0])
-        root.take(made, span)
+        root.renew(made, span, span[0])
         # What is older than an open bar is never inside it.
         cascade.see(span[0])
         return []
@@ -68,7 +67,7 @@ def _refold(node: Node, start_ns: int, cascade: Cascade, ticks: TickBars | None,
     row: BarRow | None
     if not is_open and is_gone(node.log, span[0]):
         unmade.append(node.name)
-    elif starts_held(finer, span[0]):
+    elif starts_held(finer, span[0]) and node.parent.name not in unmade:
         rows = closed_rows(finer, *span)
         row = fold_rows(rows, span[0]) if rows else None
         _put(node, span, row, cascade, is_open=is_open)
@@ -98,9 +97,7 @@ def _put(node: Node, span: _Span, row: BarRow | None, cascade: Cascade, *, is_op
     elif row is None:
         node.clear()
     else:
-        if not node.is_open:
-            node.begin(span, row[1], row[0])
-        node.take(row, span)
+        node.renew(row, span, row[0])
 
 
 def _write(node: Node, span: _Span, row: BarRow | None, cascade: Cascade) -> None:

@@ -20,7 +20,7 @@ Sources: docs.alpaca.markets (WebSocket stream; real-time stock data), checked o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -52,6 +52,14 @@ class _Trade(msgspec.Struct, tag="t", tag_field="T", gc=False):
     c: tuple[str, ...] | None = None
     z: str | None = ""
 
+    def add_to(self, batch: Batch, ns: int) -> None:
+        number = self.i
+        row = ns, self.p, self.s, 1, 0, -1 if number is None else number
+        if self.c and (marks := sale_marks(self.z or "", self.c)):
+            row = MarkedTrade.of(row, marks)
+            batch.is_marked = True
+        add_trade(batch, self.S, row)
+
 
 class _Correction(msgspec.Struct, tag="c", tag_field="T", gc=False):
     S: Symbol
@@ -65,6 +73,12 @@ class _Correction(msgspec.Struct, tag="c", tag_field="T", gc=False):
     cc: tuple[str, ...] | None = None
     z: str | None = ""
 
+    def add_to(self, batch: Batch, ns: int) -> None:
+        now: TradeRow = ns, self.cp, self.cs, 1, 0, -1 if self.ci is None else self.ci
+        marks = sale_marks(self.z or "", self.cc) if self.cc else 0
+        now = MarkedTrade.of(now, marks) if marks else now
+        _add_change(batch, self.S, TradeChange(ns, self.oi, self.op, self.os, now))
+
 
 class _Cancellation(msgspec.Struct, tag="x", tag_field="T", gc=False):
     S: Symbol
@@ -72,6 +86,9 @@ class _Cancellation(msgspec.Struct, tag="x", tag_field="T", gc=False):
     p: Price
     s: Size
     t: str
+
+    def add_to(self, batch: Batch, ns: int) -> None:
+        _add_change(batch, self.S, TradeChange(ns, self.i, self.p, self.s))
 
 
 class _Quote(msgspec.Struct, tag="q", tag_field="T", gc=False):
@@ -81,6 +98,9 @@ class _Quote(msgspec.Struct, tag="q", tag_field="T", gc=False):
     ap: Price
     as_: Size = msgspec.field(name="as")
     t: str
+
+    def add_to(self, batch: Batch, ns: int) -> None:
+        add_quote(batch, self.S, (ns, *_side(self.bp, self.bs), *_side(self.ap, self.as_)))
 
 
 class _Bar(msgspec.Struct, tag="b", tag_field="T", gc=False):
@@ -93,8 +113,45 @@ class _Bar(msgspec.Struct, tag="b", tag_field="T", gc=False):
     low: Price = msgspec.field(name="l")
     n: Identifier | None = 0
 
+    def add_to(self, batch: Batch, ns: int) -> None:
+        row = ns, self.o, self.h, self.low, self.c, self.v, self.n or 0, _NAN
+        add_bar(batch, self.S, "1min", row, True)
+
 
 class _UpdatedBar(_Bar, tag="u", tag_field="T", gc=False):
+    pass
+
+
+# What keeps to the documents: with all of its fields, so that the number of its colons is known.
+_Some = msgspec.Raw
+
+
+class _WholeTrade(_Trade, tag="t", tag_field="T", kw_only=True, gc=False):
+    i: Identifier | None
+    c: tuple[str, ...] | None
+    z: str | None
+    x: _Some
+
+    colons: ClassVar[int] = 11
+
+
+class _WholeQuote(_Quote, tag="q", tag_field="T", kw_only=True, gc=False):
+    ax: _Some
+    bx: _Some
+    c: _Some
+    z: _Some
+
+    colons: ClassVar[int] = 13
+
+
+class _WholeBar(_Bar, tag="b", tag_field="T", kw_only=True, gc=False):
+    n: Identifier | None
+    vw: _Some
+
+    colons: ClassVar[int] = 12
+
+
+class _WholeUpdatedBar(_WholeBar, tag="u", tag_field="T", kw_only=True, gc=False):
     pass
 
 
@@ -105,22 +162,14 @@ class _Other(msgspec.Struct, gc=False):
     t: str | None = ""
 
 
+_Whole = _WholeTrade | _WholeQuote | _WholeBar | _WholeUpdatedBar
 _Data = _Trade | _Quote | _Bar | _UpdatedBar | _Correction | _Cancellation
 
-_data = typed(list[_Data])
+_data = typed(list[_Whole])
 _datum: Callable[[str], _Data] = msgspec.json.Decoder(_Data, strict=False).decode
 _other = typed(_Other)
 _records = typed(list[msgspec.Raw])
 
-# The colons of a message as it is documented, with those of its time.
-_COLONS: dict[type, int] = {
-    _Trade: 11,
-    _Quote: 13,
-    _Bar: 12,
-    _UpdatedBar: 12,
-    _Correction: 15,
-    _Cancellation: 11,
-}
 # Daily bars, halts, price bands, imbalances; the greeting; what is subscribed.
 _NOTICES = frozenset({"d", "s", "l", "i", "success", "subscription", "error"})
 
@@ -144,16 +193,23 @@ class Decoder:
 
 
 def _frame(text: str, batch: Batch) -> None:
+    messages: Sequence[_Whole] = ()
+    times: Sequence[int] = ()
     try:
         messages = _data(text)
-        check_keys(text, sum(_COLONS[type(message)] for message in messages))
-        rows = [_row(message) for message in messages]
+        if len(messages) == 1:
+            message = messages[0]
+            check_keys(text, message.colons)
+            message.add_to(batch, iso_ns(message.t))
+            return
+        check_keys(text, sum(message.colons for message in messages))
+        times = [iso_ns(message.t) for message in messages]
     except ValueError:
-        # Of another kind, or one of them is wrong.
-        messages, rows = [], []
-    for message, row in zip(messages, rows, strict=True):
-        _HANDLERS[type(message)](batch, message.S, row)
-    if not rows:
+        # Of another kind, or with other fields; or one of them is wrong.
+        messages = ()
+    for message, ns in zip(messages, times, strict=False):
+        message.add_to(batch, ns)
+    if not messages:
         _one_by_one(text, batch)
 
 
@@ -177,58 +233,16 @@ def _message(text: str, batch: Batch) -> None:
     if other.T not in ("t", "q", "b", "u", "c", "x"):
         raise UnusableError("unknown message")
     message = _datum(text)
-    _HANDLERS[type(message)](batch, message.S, _row(message))
-
-
-def _row(message: _Data) -> Any:
-    ns = iso_ns(message.t)
-    if isinstance(message, _Trade):
-        row = ns, message.p, message.s, 1, 0, _number(message.i)
-        marks = sale_marks(message.z or "", message.c) if message.c else 0
-        return MarkedTrade.of(row, marks) if marks else row
-    if isinstance(message, _Correction):
-        now: TradeRow = ns, message.cp, message.cs, 1, 0, _number(message.ci)
-        marks = sale_marks(message.z or "", message.cc) if message.cc else 0
-        now = MarkedTrade.of(now, marks) if marks else now
-        return TradeChange(ns, message.oi, message.op, message.os, now)
-    if isinstance(message, _Cancellation):
-        return TradeChange(ns, message.i, message.p, message.s)
-    if isinstance(message, _Quote):
-        return ns, *_side(message.bp, message.bs), *_side(message.ap, message.as_)
-    return ns, message.o, message.h, message.low, message.c, message.v, message.n or 0, _NAN
-
-
-def _number(said: int | None) -> int:
-    return -1 if said is None else said
+    message.add_to(batch, iso_ns(message.t))
 
 
 def _side(price: float, size: float) -> tuple[float, float]:
     return (price, size) if price else (_NAN, _NAN)
 
 
-def _add_minute(batch: Batch, symbol: str, row: Any) -> None:
-    add_bar(batch, symbol, "1min", row, True)
-
-
-def _add_trade(batch: Batch, symbol: str, row: TradeRow) -> None:
-    if isinstance(row, MarkedTrade):
-        batch.is_marked = True
-    add_trade(batch, symbol, row)
-
-
 def _add_change(batch: Batch, symbol: str, change: TradeChange) -> None:
     batch.change(symbol, change)
     batch.clock_ns = max(batch.clock_ns, change.ts_ns)
-
-
-_HANDLERS: dict[type, Callable[[Batch, str, Any], None]] = {
-    _Trade: _add_trade,
-    _Correction: _add_change,
-    _Cancellation: _add_change,
-    _Quote: add_quote,
-    _Bar: _add_minute,
-    _UpdatedBar: _add_minute,
-}
 
 
 def _code(said: object) -> int:

@@ -151,6 +151,7 @@ class _SpotQuoteFrame(msgspec.Struct, gc=False):
 class _Book(msgspec.Struct, gc=False):
     bids: list[Level]
     asks: list[Level]
+    lastUpdateId: _Some = UNSET
 
 
 class _BookFrame(msgspec.Struct, gc=False):
@@ -210,7 +211,7 @@ class Decoder:
                 return
             if text.find("@depth", 0, 60) > 0 and '"e":' not in text:
                 partial = _book_frame(text)
-                check_keys(text, 5)
+                check_keys(text, 4 + (partial.data.lastUpdateId is not UNSET))
                 _add_book(partial.data, _symbol_of(partial.stream), batch)
                 return
             if text.startswith('{"e":"'):
@@ -266,7 +267,7 @@ class Decoder:
                 raise UnusableError("unknown event")
             batch.control += 1
         elif other.lastUpdateId is not UNSET:
-            _add_book(_book(text), _symbol_of(stream) or self._only_symbol(), batch)
+            _add_book(_book(text), _symbol_of(stream) if stream else self._only_symbol(), batch)
         elif other.u is not UNSET:
             quote = _spot_quote(text)
             add_quote(batch, quote.s, (0, quote.b, quote.B, quote.a, quote.A))
@@ -283,7 +284,10 @@ class Decoder:
 
 
 def _symbol_of(stream: str) -> str:
-    return stream.partition("@")[0].upper()
+    symbol = stream.partition("@")[0].upper()
+    if not 0 < len(symbol) <= 64:
+        raise UnusableError("depth without a symbol")
+    return symbol
 
 
 def _is_partial_book(stream: str) -> bool:

@@ -78,9 +78,13 @@ class _Argument(msgspec.Struct, gc=False):
     instId: Symbol = "*"
 
 
+class _WholeArgument(_Argument, kw_only=True, gc=False):
+    instId: Symbol
+
+
 class _Trades(msgspec.Struct, gc=False):
     action: str
-    arg: _Argument
+    arg: _WholeArgument
     data: list[_Trade]
     ts: Epoch | UnsetType = UNSET
 

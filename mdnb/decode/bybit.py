@@ -248,9 +248,13 @@ def _change(side: dict[float, float], levels: Sequence[tuple[float, float]]) -> 
 def _add_trades(text: str, batch: Batch) -> None:
     try:
         frame = _trades(text)
-        outer = 2 + (frame.type is not _NONE) + (frame.ts is not _NONE)
-        check_keys(text, outer + sum(map(_colons, frame.data)))
-        rows = [(trade.s, _row(trade)) for trade in frame.data]
+        trades, colons = frame.data, 2 + (frame.type is not _NONE) + (frame.ts is not _NONE)
+        if len(trades) == 1:
+            check_keys(text, colons + _colons(trades[0]))
+            add_trade(batch, trades[0].s, _row(trades[0]))
+            return
+        check_keys(text, colons + sum(map(_colons, trades)))
+        rows = [(trade.s, _row(trade)) for trade in trades]
     except ValueError:
         refuse_duplicates(text)
         add_records(_records(text).data, _add_one, batch)
@@ -261,8 +265,8 @@ def _add_trades(text: str, batch: Batch) -> None:
 
 
 def _colons(trade: _Trade) -> int:
-    extra = (trade.L, trade.BT, trade.seq, trade.RPI)
-    return 6 + sum(field is not _NONE for field in extra)
+    told = (trade.L is not _NONE) + (trade.BT is not _NONE)
+    return 6 + told + (trade.seq is not _NONE) + (trade.RPI is not _NONE)
 
 
 def _row(trade: _Trade) -> TradeRow:

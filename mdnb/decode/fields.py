@@ -116,7 +116,7 @@ def refused(error: ValueError | RecursionError) -> str:
     if isinstance(error, msgspec.ValidationError):
         path = str(error).rpartition(" - at ")[2].strip("`")
         return f"wrong shape at {path}" if path.startswith("$") else "wrong shape"
-    if isinstance(error, msgspec.DecodeError):
+    if isinstance(error, (msgspec.DecodeError, json.JSONDecodeError)):
         return "not JSON"
     if isinstance(error, UnicodeError):
         return "not UTF-8"

@@ -155,9 +155,12 @@ class Decoder:
     def _frame(self, text: str, batch: Batch) -> None:
         if text.startswith('{"channel":"trade"'):
             try:
-                frame = _trades(text)
-                check_keys(text, 3 + 9 * len(frame.data))
-                rows = [(trade.symbol, _row(trade)) for trade in frame.data]
+                trades = _trades(text).data
+                check_keys(text, 3 + 9 * len(trades))
+                if len(trades) == 1:
+                    add_trade(batch, trades[0].symbol, _row(trades[0]))
+                    return
+                rows = [(trade.symbol, _row(trade)) for trade in trades]
             except ValueError:
                 self._rest(text, batch)
                 return

@@ -158,7 +158,7 @@ class Decoder:
         elif kind == "book":
             _add_book(symbol, text, payload, batch)
         elif kind == "ticker":
-            check_keys(text, 9)
+            refuse_duplicates(text)
             ticker = _ticker(payload)
             add_quote(batch, symbol, (0, ticker.b.price, ticker.b.size, ticker.a.price, ticker.a.size))
         elif kind == "spread":

@@ -46,6 +46,9 @@ from mdnb.venue_fields import (
 __all__ = ["Decoder"]
 
 
+_NONE = msgspec.UNSET
+
+
 class _Trade(msgspec.Struct, gc=False):
     instId: Symbol
     tradeId: Identifier
@@ -55,7 +58,7 @@ class _Trade(msgspec.Struct, gc=False):
     ts: Epoch
     count: Identifier = 0
     source: str = ""
-    seqId: int | msgspec.UnsetType = msgspec.UNSET
+    seqId: int | msgspec.UnsetType = _NONE
 
 
 class _Argument(msgspec.Struct, gc=False):
@@ -63,8 +66,13 @@ class _Argument(msgspec.Struct, gc=False):
     instId: Symbol = "*"
 
 
+class _WholeArgument(msgspec.Struct, gc=False):
+    channel: str
+    instId: Symbol
+
+
 class _Trades(msgspec.Struct, gc=False):
-    arg: _Argument
+    arg: _WholeArgument
     data: list[_Trade]
 
 
@@ -124,7 +132,7 @@ _BOOKS = frozenset({"books", "books5", "books-l2-tbt", "books50-l2-tbt"})
 _EVENTS = frozenset(
     {"subscribe", "unsubscribe", "login", "error", "notice", "channel-conn-count", "channel-conn-count-error"}
 )
-_TRADES = '{"arg":{"channel":"trades","'
+_TRADES = '{"arg":{"channel":"trades","', '{"arg":{"channel":"trades-all","'
 
 
 class Decoder:
@@ -155,7 +163,7 @@ def _frame(text: str, batch: Batch) -> None:
         except msgspec.ValidationError:
             _rest(text, batch)
             return
-        check_keys(text, 4 + sum(map(_colons, trades)))
+        check_keys(text, 4 + (_colons(trades[0]) if len(trades) == 1 else sum(map(_colons, trades))))
         for trade in trades:
             add_trade(batch, trade.instId, _row(trade))
         batch.control += not trades
@@ -202,7 +210,7 @@ def _handler(arg: _Argument, action: str) -> Callable[[str, Batch], None]:
 
 
 def _colons(trade: _Trade) -> int:
-    return 6 + (trade.count > 0) + bool(trade.source) + (trade.seqId is not msgspec.UNSET)
+    return 6 + (trade.count > 0) + (trade.source != "") + (trade.seqId is not _NONE)
 
 
 def _row(trade: _Trade) -> tuple[int, float, float, int, int, int]:

@@ -36,11 +36,12 @@ from mdnb.venue_fields import Price, Size, Symbol, UnusableError, iso_ns, typed
 __all__ = ["Decoder"]
 
 _SEPARATOR = "\x1e"
+_TRADE = '{"type":1,"target":"GatewayTrade"'
 _NAN = float("nan")
 _UNSET = msgspec.UNSET
 _Unset = msgspec.UnsetType
 
-_SIDES = {0: 1, 1: -1}
+_SIDES: dict[object, int] = {0: 1, 1: -1}
 _ASKS = frozenset((1, 3, 10))
 _BIDS = frozenset((2, 4, 9))
 _RESET = 6
@@ -118,6 +119,8 @@ class Decoder:
         return decode_frames(frames, self._frame)
 
     def _frame(self, text: str, batch: Batch) -> None:
+        if text.startswith(_TRADE) and _add_whole(text.removesuffix(_SEPARATOR), batch):
+            return
         *ended, last = text.split(_SEPARATOR)
         if not ended:
             self._take(last, batch)
@@ -137,21 +140,9 @@ class Decoder:
         batch.control += 1
 
     def _take(self, text: str, batch: Batch) -> None:
-        if text.startswith('{"type":1,"target":"GatewayTrade"'):
-            try:
-                contract, held = _trades(text).arguments
-                trades = held if isinstance(held, list) else [held]
-                check_keys(text, 3 + sum(map(_colons, trades)))
-                rows = [_row(trade) for trade in trades]
-            except ValueError:
-                self._rest(text, batch)
-                return
-            for row in rows:
-                add_trade(batch, contract, row)
-            batch.control += not rows
-        elif text == '{"type":6}':
+        if text == '{"type":6}':
             batch.control += 1
-        else:
+        elif not (text.startswith(_TRADE) and _add_whole(text, batch)):
             self._rest(text, batch)
 
     def _rest(self, text: str, batch: Batch) -> None:
@@ -203,13 +194,34 @@ class Decoder:
         batch.control += len(batch.quotes.get(contract, ())) + len(batch.malformed) == before
 
 
+def _add_whole(text: str, batch: Batch) -> bool:
+    """Add the trades of a record; return False, and add none, where anything in it is not as it should be."""
+    try:
+        contract, held = _trades(text).arguments
+        trades = held if isinstance(held, list) else [held]
+        if len(trades) == 1:
+            row = _row(trades[0])
+            check_keys(text, 3 + _colons(trades[0]))
+            add_trade(batch, contract, row)
+            return True
+        rows = [_row(trade) for trade in trades]
+        check_keys(text, 3 + sum(map(_colons, trades)))
+    except (ValueError, RecursionError):
+        return False
+    for row in rows:
+        add_trade(batch, contract, row)
+    batch.control += not rows
+    return True
+
+
 def _colons(trade: _Trade) -> int:
     told = (trade.type is not _UNSET) + (trade.symbolId is not _UNSET)
-    return 3 + told + trade.timestamp.count(":")
+    # What `iso_ns` takes for a time has one between hours, minutes and seconds, and one in its zone.
+    return 3 + told + (2 if trade.timestamp[-1] == "Z" else 3)
 
 
 def _row(trade: _Trade) -> TradeRow:
-    side = _SIDES.get(trade.type, 0) if isinstance(trade.type, int) else 0
+    side = _SIDES.get(trade.type, 0)
     return iso_ns(trade.timestamp), trade.price, trade.volume, 1, side, -1
 
 

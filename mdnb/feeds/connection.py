@@ -479,9 +479,10 @@ class WebSocketFeed(Feed):
     async def _read(
         self, socket: ws.ClientConnection, on_frame: OnFrame, on_status: OnStatus
     ) -> tuple[int, str]:
-        monotonic = self._wall.monotonic
+        monotonic, receive = self._wall.monotonic, socket.recv
         try:
-            async for frame in socket:
+            while True:
+                frame = await receive()
                 self._last_sign = monotonic()
                 if self._unheard:
                     self._hear(on_status)
@@ -490,7 +491,6 @@ class WebSocketFeed(Feed):
             # What the other end said, or else what we did not like about it.
             frame_of_close = error.rcvd or error.sent
             return (frame_of_close.code, frame_of_close.reason) if frame_of_close else (1006, "")
-        return socket.close_code or 1006, socket.close_reason or ""
 
     async def _settle(self, socket: ws.ClientConnection, on_status: OnStatus) -> None:
         try:

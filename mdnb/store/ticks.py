@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -135,6 +136,7 @@ class RowStore:
         "_flagged",
         "_gone_ns",
         "_n",
+        "_names",
         "_rows",
         "_settling",
         "_staged",
@@ -156,6 +158,7 @@ class RowStore:
         self._settling = threading.Lock()
         self._gone_ns = -(2**63)
         self._flagged = "flag" in (dtype.names or ())
+        self._names = tuple(name for name in dtype.names or () if name != "flag")
         self._rows: NDArray[np.void] = allocate(dtype, min(_FIRST_CAPACITY, self._largest()))
 
     def __len__(self) -> int:
@@ -195,8 +198,13 @@ class RowStore:
             if len(rows) == 1:
                 view[0] = (*rows[0], self._staged_flag) if self._flagged else rows[0]
             elif rows:
-                for name, column in zip(self.dtype.names or (), zip(*rows, strict=True), strict=False):
-                    view[name] = column
+                # One iterator after the other: one of each row at once has the garbage collector at work.
+                names = self._names
+                values = list(itertools.chain.from_iterable(rows))
+                if len(values) != len(names) * len(rows):
+                    raise ValueError(f"each row has to have {len(names)} values: {', '.join(names)}")
+                for at, name in enumerate(names):
+                    view[name] = values[at :: len(names)]
                 if self._flagged:
                     view["flag"] = self._staged_flag
             self._n = b

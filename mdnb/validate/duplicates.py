@@ -54,6 +54,11 @@ def _explains(elapsed_ns: int, ids: int) -> bool:
     return abs(ids) <= _LEFT_OUT + abs(elapsed_ns) * _TRADES_A_SECOND // _SECOND_NS
 
 
+def _is_near(row: TradeRow, other: TradeRow) -> bool:
+    """Return whether the trades between two may all have been made between them."""
+    return _explains(row[0] - other[0], row[5] - other[5])
+
+
 def _follows(row: TradeRow, other: TradeRow) -> bool:
     """Return whether two trades belong to one run of ids."""
     return _explains(min(abs(row[0] - other[0]), _FOLLOWS_NS), row[5] - other[5])
@@ -79,7 +84,7 @@ class Duplicates:
     holes
         For ``sequential``: stretches of ids that were jumped over and have not come since, lowest first.
     highest, highest_ns
-        For ``sequential``: the highest id seen, -1 before any, and when its trade was made.
+        For ``sequential``: the highest id seen and when its trade was made; -1 and 0 before any.
     doubted_above
         The lowest id above the highest that was seen and is not believed.
     on_jump
@@ -102,8 +107,6 @@ class Duplicates:
         "__weakref__",
         "_doubted",
         "_first",
-        "_first_ns",
-        "_first_row",
         "_given_up",
         "_gone_ns",
         "_kept",
@@ -130,15 +133,13 @@ class Duplicates:
         self.on_jump: Callable[[Hole], None] | None = None
         self.on_doubt: Callable[[TradeRow], None] | None = None
         self._window = window
-        self._first: int | None = None
-        self._first_ns = 0
-        self._first_row: TradeRow | None = None
+        self._first: TradeRow | None = None
         self.highest = -1
         self.highest_ns = 0
         # Holes that nobody asks for any more: what comes by itself is new all the same.
         self._given_up: list[Hole] = []
         # By id: the trades that are not believed to have theirs; and the lowest of these above the highest.
-        self._doubted: dict[int, TradeRow | None] = {}
+        self._doubted: dict[int, TradeRow] = {}
         self.doubted_above = _TOO_HIGH
         self.nameless = ids == "none"
         self._seen: set[int] = set()
@@ -153,25 +154,12 @@ class Duplicates:
     @property
     def first(self) -> int:
         """The id seen first with sequential ids, -1 before any."""
-        return -1 if self._first is None else self._first
+        return -1 if self._first is None else self._first[5]
 
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow]]:
         """Return the rows that are new, and those whose id was seen before."""
-        if self.ids == "none" or not rows:
+        if not rows or self.take_new(rows):
             return rows, []
-        if self.ids == "sequential":
-            # The usual case in one glance: the next ids, in order, none twice.
-            first, last = rows[0][5], rows[-1][5]
-            if (
-                first == self.highest + 1
-                and last - first == len(rows) - 1
-                and last < self.doubted_above
-                and self._runs(rows)
-            ):
-                self.highest, self.highest_ns = last, rows[-1][0]
-                if self._first is None:
-                    self._begin(rows[0])
-                return rows, []
         fresh: list[TradeRow] = []
         again: list[TradeRow] = []
         is_sequential, doubted = self.ids == "sequential", self._doubted
@@ -192,9 +180,45 @@ class Duplicates:
             self._slide()
         return fresh, again
 
-    def go_on(self, row: TradeRow) -> None:
-        """Take the last of rows with the next ids, none of them left out, for seen."""
-        self.highest, self.highest_ns = row[5], row[0]
+    def take_new(self, rows: Sequence[TradeRow]) -> bool:
+        """Take rows that one glance shows to be new, as nearly all are: with the next ids, or others.
+
+        Returns
+        -------
+        bool
+            False where they need a closer look, which `split` takes: nothing is remembered of them then.
+
+        Examples
+        --------
+        >>> seen = Duplicates("unique")
+        >>> rows = [(0, 1.0, 1.0, 1, 0, number) for number in (5, 9, 9)]
+        >>> seen.take_new(rows[:2]), seen.take_new(rows[2:])
+        (True, False)
+        """
+        if self.ids == "none":
+            return True
+        if self.ids == "sequential":
+            number, last = self.highest, rows[-1]
+            if last[5] != number + len(rows) or last[5] >= self.doubted_above:
+                return False
+            for row in rows:
+                number += 1
+                if row[5] != number:
+                    return False
+            self.highest, self.highest_ns = number, last[0]
+            if self._first is None:
+                self._first = rows[0]
+            return True
+        numbers = [row[5] for row in rows]
+        new = set(numbers)
+        if len(new) < len(rows) or min(new) < 0 or max(new) >= _TOO_HIGH or not new.isdisjoint(self._seen):
+            return False
+        self._seen |= new
+        self._order += numbers
+        self._times += [row[0] for row in rows]
+        if len(self._order) > self._window:
+            self._slide()
+        return True
 
     def note_renamed(self, row: TradeRow) -> None:
         """Note that a trade that came is known by another id now, where ids only differ.
@@ -252,8 +276,14 @@ class Duplicates:
 
     def _slide(self) -> None:
         """Forget what is older than the window."""
-        for _ in range(len(self._order) - self._window):
-            self._forget_or_keep(self._order.popleft(), self._times.popleft())
+        order, times = self._order, self._times
+        if self._spans:
+            for _ in range(len(order) - self._window):
+                self._forget_or_keep(order.popleft(), times.popleft())
+            return
+        gone = range(len(order) - self._window)
+        self._seen.difference_update([order.popleft() for _ in gone])
+        self._gone_ns = max(self._gone_ns, *(times.popleft() for _ in gone))
 
     def _forget_or_keep(self, number: int, at: int) -> None:
         if self._spans and any(since <= at <= end for since, end in self._spans):
@@ -265,27 +295,10 @@ class Duplicates:
         self._seen.discard(number)
         self._gone_ns = max(self._gone_ns, at)
 
-    @staticmethod
-    def _runs(rows: Sequence[TradeRow]) -> bool:
-        if len(rows) == 1:
-            return True
-        expected = rows[0][5]
-        for row in rows:
-            if row[5] != expected:
-                return False
-            expected += 1
-        return True
-
-    def _begin(self, row: TradeRow) -> None:
-        self._first, self._first_ns, self._first_row = row[5], row[0], row
-
     @property
-    def _is_alone(self) -> bool:
-        """Whether one trade alone says where the ids are."""
-        return self._first == self.highest
-
-    def _is_near_first(self, row: TradeRow) -> bool:
-        return self._first is not None and _explains(row[0] - self._first_ns, self._first - row[5])
+    def _alone(self) -> TradeRow | None:
+        """The first trade where it alone says where the ids are."""
+        return self._first if self.first == self.highest else None
 
     def _is_new_sequential(self, row: TradeRow) -> bool:
         number = row[5]
@@ -293,13 +306,14 @@ class Duplicates:
             # What is not believed to name anything names no other trade either.
             return row != self._doubted[number]
         if self._first is None and number < _TOO_HIGH:
-            self._begin(row)
+            self._first = row
         elif self._first is None or number >= _TOO_HIGH:
             return self._doubt(row)
         elif number <= self.highest:
-            if number >= self._first:
+            if number >= self._first[5]:
                 return self._fills(row)
-            is_odd = self._is_alone and not self._is_near_first(row)
+            alone = self._alone
+            is_odd = alone is not None and not _is_near(row, alone)
             return self._doubt(row) if is_odd else self._is_new_unique(row)
         elif not _explains(row[0] - self.highest_ns, number - self.highest - 1):
             return self._doubt(row)
@@ -310,7 +324,7 @@ class Duplicates:
         """Take a trade whose id is far from all others, unless it follows another one of these."""
         number = row[5]
         for other in self._doubted.values():
-            if other is not None and number < _TOO_HIGH and other[5] < _TOO_HIGH and _follows(row, other):
+            if number < _TOO_HIGH and other[5] < _TOO_HIGH and _follows(row, other):
                 self._believe(*sorted((row, other), key=lambda one: one[5]))
                 return True
         self._doubted[number] = row
@@ -328,10 +342,10 @@ class Duplicates:
         missing = low[5] - self.highest - 1
         if 0 <= missing <= _LOST_AT_MOST or (missing > 0 and _explains(low[0] - self.highest_ns, missing)):
             self._go_on_to(low[5], low[0])
-        elif self._is_alone:
+        elif (alone := self._alone) is not None:
             # The one that came first was the odd one.
-            self._doubted[self.highest] = self._first_row
-            self._begin(low)
+            self._doubted[alone[5]] = alone
+            self._first = low
             self.highest, self.highest_ns = low[5], low[0]
         else:
             self._give_up([Hole(self.highest, self.highest_ns, low[5], low[0])])
@@ -344,19 +358,17 @@ class Duplicates:
             self._step_to(number, at_ns)
             return
         for one in sorted(one for one in self._doubted if self.highest < one < number):
-            row = self._doubted.pop(one)
-            self._step_to(one, self.highest_ns if row is None else row[0])
+            self._step_to(one, self._doubted.pop(one)[0])
         self._step_to(number, at_ns)
         while self.highest + 1 in self._doubted:
-            row = self._doubted.pop(self.highest + 1)
-            self._step_to(self.highest + 1, self.highest_ns if row is None else row[0])
+            self._step_to(self.highest + 1, self._doubted.pop(self.highest + 1)[0])
         self._look_above()
 
     def _look_above(self) -> None:
         self.doubted_above = min((one for one in self._doubted if one > self.highest), default=_TOO_HIGH)
 
     def _step_to(self, number: int, at_ns: int) -> None:
-        if number > self.highest + 1 and self._first != number:
+        if number > self.highest + 1 and self.first != number:
             self._jump(Hole(self.highest, self.highest_ns, number, at_ns))
         self.highest, self.highest_ns = number, at_ns
 
@@ -386,11 +398,11 @@ class Duplicates:
         ([], [5, 6, 7])
         """
         check = Duplicates("sequential")
-        check._first, check._first_ns, check._first_row = self._first, self._first_ns, self._first_row
-        check.highest, check.highest_ns = self.highest, self.highest_ns
+        check._first, check.highest, check.highest_ns = self._first, self.highest, self.highest_ns
         check.split(sorted(row for row in rows if row[5] >= 0))
         doubted = set(check._doubted)
-        doubted |= {row[5] for row in rows if 0 <= row[5] < check.first and not check._is_near_first(row)}
+        if (first := check._first) is not None:
+            doubted |= {row[5] for row in rows if 0 <= row[5] < first[5] and not _is_near(row, first)}
         return [row for row in rows if row[5] not in doubted] if doubted else rows
 
     def hole_of(self, trade_id: int) -> Hole | None:
@@ -410,10 +422,10 @@ class Duplicates:
         >>> seen.neighbours_of((40, 1.0, 1.0, 1, 0, 6))
         Hole(low_id=-1, low_ns=0, high_id=7, high_ns=50)
         """
-        number = row[5]
-        if 0 <= number < self.first:
-            is_new = number not in self._seen and number not in self._doubted and self._is_near_first(row)
-            return Hole(-1, 0, self.first, self._first_ns) if is_new else None
+        number, first = row[5], self._first
+        if first is not None and 0 <= number < first[5]:
+            is_new = number not in self._seen and number not in self._doubted and _is_near(row, first)
+            return Hole(-1, 0, first[5], first[0]) if is_new else None
         return _hole_in(self.holes, number) or _hole_in(self._given_up, number)
 
     def holes_between(self, low_id: int, high_id: int) -> list[Hole]:
@@ -458,19 +470,20 @@ class Duplicates:
         >>> seen.first, [list(hole.ids) for hole in seen.holes]
         (5, [[5, 6]])
         """
-        if self._first is None or first >= self._first:
-            return
         old = self._first
-        if self._is_alone and not _explains(self._first_ns - before_ns, old - first):
+        if old is None or first >= old[5]:
+            return
+        begin = (before_ns, 0.0, 0.0, 0, 0, first)
+        if self._alone is not None and not _is_near(begin, old):
             # Of the two it is the one that nothing else speaks for.
-            self._doubted[old] = self._first_row
+            self._doubted[old[5]] = old
             self._first, self.highest, self.highest_ns = None, -1, 0
             self._look_above()
             return
         # No trade was before them.
-        self.holes.insert(0, Hole(first - 1, 0, old, self._first_ns))
-        self._first, self._first_ns = first, before_ns
-        for number in sorted(number for number in self._seen if first <= number < old):
+        self.holes.insert(0, Hole(first - 1, 0, old[5], old[0]))
+        self._first = begin
+        for number in sorted(number for number in self._seen if first <= number < old[5]):
             self._fills((before_ns, 0.0, 0.0, 0, 0, number))
 
     def _is_new_unique(self, row: TradeRow) -> bool:

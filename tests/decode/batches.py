@@ -24,11 +24,17 @@ def told(batch: Batch) -> dict[str, Any]:
         symbol: [(update.ts_ns, update.snapshot, update.bids, update.asks) for update in updates]
         for symbol, updates in batch.depth.items()
     }
+    numbers = {
+        symbol: [(update.previous_id, update.last_id, update.checksum) for update in updates]
+        for symbol, updates in batch.depth.items()
+    }
+    unnumbered = {(-1, -1, -1)}
     replies = [(reply.id, reply.ok, reply.error) for reply in batch.replies]
     found = {
         "trades": batch.trades,
         "quotes": batch.quotes,
         "depth": depth,
+        "numbers": {symbol: said for symbol, said in numbers.items() if set(said) != unnumbered},
         "bars": batch.bars,
         "replies": replies,
         "control": batch.control,

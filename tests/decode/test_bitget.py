@@ -57,7 +57,11 @@ CASES: list[Case] = [
     ([sent("trade"), sent("ticker"), sent("candle1m")], {"control": 3}),
     (
         [sent(channel, BOOK) for channel in ("books1", "books15")],
-        {"depth": {"AB": [(NS, True, [(1.0, 2.0)], [(3.0, 4.0)])] * 2}, "clock": NS},
+        {
+            "depth": {"AB": [(NS, True, [(1.0, 2.0)], [(3.0, 4.0)])] * 2},
+            "clock": NS,
+            "numbers": {"AB": [(-1, 7, -1), (-1, 7, -1)]},
+        },
     ),
     ([sent("ticker", TICKER)], {"quotes": {"AB": [(NS, 1.0, 2.0, 3.0, 4.0)]}, "clock": NS}),
     (
@@ -75,6 +79,7 @@ CASES: list[Case] = [
                 ]
             },
             "clock": NS,
+            "numbers": {"AB": [(-1, 7, -1), (-1, 7, -1), (-1, 7, -1)]},
         },
     ),
     # Past candles, then the current one.

@@ -102,6 +102,7 @@ CASES: list[Case] = [
                 ]
             },
             "clock": NS,
+            "numbers": {"A-P": [(-1, 7, -1), (-1, 7, -1)]},
         },
     ),
     (
@@ -117,7 +118,11 @@ CASES: list[Case] = [
                 },
             )
         ],
-        {"depth": {"A-P": [(NS, True, [(1.0, 2.0)], [(3.0, 4.0)])]}, "clock": NS},
+        {
+            "depth": {"A-P": [(NS, True, [(1.0, 2.0)], [(3.0, 4.0)])]},
+            "clock": NS,
+            "numbers": {"A-P": [(-1, 7, -1)]},
+        },
     ),
     (
         [sent("chart.trades.A-P.1", CANDLE), sent("chart.trades.A-P.1", CANDLE | {"tick": 120_000})],

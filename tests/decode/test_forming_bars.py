@@ -330,3 +330,31 @@ def test_past_candles_of_coinbase_advanced_close_what_they_reach_back_to() -> No
     frames = [message("update", 300), message("snapshot", 1500, 1200), message("update", 1800)]
     bars = made.feed(frames).bars["X", "5min"]
     assert [row[0] // 10**9 for row, is_closed in bars if is_closed] == [1200, 1500]
+
+
+OF_FIVE_MINUTES = {
+    "bitget": ("candle1m", "candle5m"),
+    "hyperliquid": ('"i":"1m"', '"i":"5m"'),
+    "kraken": ('"interval":1', '"interval":5'),
+    "kraken_v1": ("ohlc-1", "ohlc-5"),
+}
+"""How a candle of five minutes differs, of venues that acknowledge each kind of candle by itself."""
+
+
+@pytest.mark.parametrize("name", OF_FIVE_MINUTES)
+@pytest.mark.parametrize("is_another_symbol", [True, False])
+def test_what_is_acknowledged_of_one_kind_of_candle_says_nothing_of_another(
+    name: str, is_another_symbol: bool
+) -> None:
+    venue, write = UNTOLD[name]
+    change = ('"X"', '"Y"') if is_another_symbol else OF_FIVE_MINUTES[name]
+    candles = [
+        json.dumps(write(BEGIN + second, close, False), separators=(",", ":"))
+        for second, close in ((0, "2"), (360, "5"))
+    ]
+    acknowledged = json.dumps(ACKNOWLEDGED[name], separators=(",", ":"))
+    other = [candle.replace(*change) for candle in candles]
+    batch = decoder(venue).feed([candles[0], other[0], acknowledged, candles[1], other[1]])
+    assert batch.malformed == []
+    closed = {key: [row[4] for row, is_closed in rows if is_closed] for key, rows in batch.bars.items()}
+    assert closed == {("X", "1min"): [], (("Y", "1min") if is_another_symbol else ("X", "5min")): [2.0]}

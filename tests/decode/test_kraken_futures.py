@@ -92,6 +92,7 @@ CASES: list[Case] = [
                 ]
             },
             "clock": NS + 10**6,
+            "numbers": {"PI_A": [(-1, 6, -1), (6, 7, -1)]},
         },
     ),
     (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,20 @@ from tests.venues.recordings import RECORDINGS, frames, samples, shared
 VENUES = sorted(set(DIALECTS) - {"mdnb"})
 SAMPLES = samples()
 MARKET_DATA = [sample for sample in SAMPLES if sample["kind"] != "control"]
+
+REASONS = {
+    *("not JSON", "not UTF-8", "nested too deep", "wrong shape", "wrong value", "duplicate key"),
+    *("wrong time", "wrong number", "wrong trade id", "aggregate of no trade", "no message in the frame"),
+    *(
+        f"unknown {what}"
+        for what in ("action", "candle", "channel", "event", "feed", "message", "target", "topic")
+    ),
+    *("unknown type", "depth without a symbol", "depth without levels", "a level without its size"),
+    *("a level without price or size", "a quote without a price", "a ticker without prices"),
+    *("a change without what it changes", "a checksum that is no number", "an answer to nothing"),
+    *("an answer with a result and an error", "another market's symbol of the same name"),
+}
+"""The few words that refusals are counted by."""
 
 
 def label(sample: dict[str, str]) -> str:
@@ -52,11 +67,15 @@ def check(dialect: str, frame: str | bytes) -> Batch:
     for updates in batch.depth.values():
         for update in updates:
             assert 0 <= update.ts_ns < 2**63
+            numbers = (update.previous_id, update.last_id, update.checksum)
+            assert all(type(number) is int and number >= -1 for number in numbers)
             assert all(math.isfinite(p) and 0 <= s < math.inf for p, s in update.bids + update.asks)
     for bars in batch.bars.values():
         for row, _ in bars:
             assert all(math.isfinite(value) for value in row[:5])
-    assert all(len(reason) < 100 for reason in batch.malformed)
+    for reason in batch.malformed:
+        said, _, path = reason.partition(" at $")
+        assert reason in REASONS or (said == "wrong shape" and re.fullmatch(r"[\w.\[\]]*", path)), reason
     return batch
 
 
@@ -122,14 +141,19 @@ def test_what_is_no_message(dialect: str, frame: str | bytes) -> None:
     assert rows(batch) == 0
 
 
-def copies_with_a_repeated_key(text: str) -> Iterator[str]:
-    """Yield the message with one key of one object written twice, for each key of each object."""
+def copies_with_a_repeated_key(text: str, *, lacking: bool = False) -> Iterator[str]:
+    """Yield the message with one key of one object written twice, for each key of each object.
+
+    Where it is to be lacking something, the object has not got another one of its keys, each in turn.
+    """
     mark = "\x00"
 
     def walk(value: Any) -> Iterator[Any]:
         if isinstance(value, dict):
             for key, held in value.items():
-                yield {**value, mark + key: held}
+                others = [other for other in value if other != key] if lacking else [mark]
+                for gone in others:
+                    yield {**{name: one for name, one in value.items() if name != gone}, mark + key: held}
                 for inner in walk(held):
                     yield {**value, key: inner}
         elif isinstance(value, list):
@@ -146,6 +170,14 @@ def test_a_key_written_twice_is_refused(sample: dict[str, str]) -> None:
     for copy in copies_with_a_repeated_key(sample["frame"]):
         batch = check(sample["dialect"], copy)
         assert batch.malformed == ["duplicate key"], copy
+        assert rows(batch) == 0
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=label)
+def test_a_key_written_twice_does_not_stand_in_for_one_that_is_missing(sample: dict[str, str]) -> None:
+    for copy in copies_with_a_repeated_key(sample["frame"], lacking=True):
+        batch = check(sample["dialect"], copy)
+        assert batch.malformed, copy
         assert rows(batch) == 0
 
 
@@ -341,3 +373,52 @@ def test_a_trade_of_a_kind_that_nobody_knows_is_told(dialect: str) -> None:
         batch = check(dialect, frame.replace(kind, new))
         assert (batch.trades, batch.control) == ({}, 0)
         assert batch.malformed[0].startswith("unknown "), frame.replace(kind, new)
+
+
+def _rows_of(batch: Batch) -> dict[tuple[str, Any], list[str]]:
+    kinds = ("trades", "quotes", "depth", "bars", "changes")
+    # As text, for nan is not equal to itself.
+    return {
+        (kind, key): [repr(row) for row in found]
+        for kind in kinds
+        for key, found in getattr(batch, kind).items()
+    }
+
+
+@pytest.mark.parametrize("dialect", VENUES)
+def test_frames_read_together_are_those_read_one_by_one(dialect: str) -> None:
+    given = [sample["frame"] for sample in SAMPLES if sample["dialect"] == dialect]
+    given = [*given, "{oops", *given]
+    together, one_by_one = decoder(dialect).feed(given), decoder(dialect)
+    batches = [one_by_one.feed([frame]) for frame in given]
+    found: dict[tuple[str, Any], list[str]] = {}
+    for batch in batches:
+        for key, held in _rows_of(batch).items():
+            found.setdefault(key, []).extend(held)
+    assert _rows_of(together) == found
+    assert together.frames == len(given)
+    assert together.control == sum(batch.control for batch in batches)
+    assert together.malformed == [reason for batch in batches for reason in batch.malformed] == ["not JSON"]
+    assert str(together.replies) == str([reply for batch in batches for reply in batch.replies])
+    assert together.clock_ns == max(batch.clock_ns for batch in batches)
+    assert together.is_marked == any(batch.is_marked for batch in batches)
+
+
+def _symbols_of(batch: Batch) -> set[str]:
+    return {key[0] if isinstance(key, tuple) else key for _, key in _rows_of(batch)}
+
+
+@pytest.mark.parametrize("sample", MARKET_DATA, ids=label)
+def test_a_symbol_has_one_letter_at_least_and_64_at_most(sample: dict[str, str]) -> None:
+    (symbol,) = _symbols_of(check(sample["dialect"], sample["frame"]))
+    # Gemini's first version names none: there is one a connection. In Binance's streams they are lower-case.
+    written = symbol if symbol in sample["frame"] else symbol.lower()
+    for letters in (1, 64) if symbol else ():
+        other = "A" * letters if written.isupper() else "a" * letters
+        batch = check(sample["dialect"], sample["frame"].replace(written, other))
+        assert batch.malformed == []
+        assert _symbols_of(batch) == {other.upper() if symbol.isupper() else other}
+    for letters in (0, 65) if symbol else ():
+        batch = check(sample["dialect"], sample["frame"].replace(written, "A" * letters))
+        assert not _rows_of(batch)
+        assert batch.malformed

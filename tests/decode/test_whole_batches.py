@@ -58,11 +58,22 @@ BINANCE: list[tuple[list[str], dict[str, Any]]] = [
         [frame(**KLINE)],
         {"bars": {("A", "1hour"): [((NS, 1.0, 3.0, 0.5, 2.0, 10.0, 4, 11.0), True)]}, "clock": NS},
     ),
-    ([frame(**DEPTH)], {"depth": {"A": [(NS, False, [(1.0, 2.0)], [(3.0, 4.0)])]}, "clock": NS}),
+    (
+        [frame(**DEPTH)],
+        {
+            "depth": {"A": [(NS, False, [(1.0, 2.0)], [(3.0, 4.0)])]},
+            "clock": NS,
+            "numbers": {"A": [(0, 2, -1)]},
+        },
+    ),
     # A futures' change of the book has its own time beside that of the message.
     (
         [stream("a@depth", DEPTH | {"T": MS - 7, "pu": 0})],
-        {"depth": {"A": [(NS - 7_000_000, False, [(1.0, 2.0)], [(3.0, 4.0)])]}, "clock": NS},
+        {
+            "depth": {"A": [(NS - 7_000_000, False, [(1.0, 2.0)], [(3.0, 4.0)])]},
+            "clock": NS,
+            "numbers": {"A": [(0, 2, -1)]},
+        },
     ),
     (
         [frame(**{"e": "bookTicker"} | BEST | {"T": MS - 5, "E": MS})],
@@ -127,6 +138,19 @@ OKX: list[tuple[list[str], dict[str, Any]]] = [
         },
     ),
     ([okx("books5", OKX_BOOK)], {"depth": {"A-B": [(NS, True, [(1.0, 2.0)], [(3.0, 4.0)])]}, "clock": NS}),
+    (
+        [
+            okx("books", OKX_BOOK | {"seqId": 7, "prevSeqId": -1}, action="snapshot"),
+            okx("books", OKX_BOOK | {"seqId": 9, "prevSeqId": 7}, action="update"),
+        ],
+        {
+            "depth": {
+                "A-B": [(NS, whole, [(1.0, 2.0)], [(3.0, 4.0)]) for whole in (True, False)],
+            },
+            "numbers": {"A-B": [(-1, 7, -1), (7, 9, -1)]},
+            "clock": NS,
+        },
+    ),
     # The best of a book is a quote: as a book it would take the place of the whole one.
     (
         [okx("bbo-tbt", OKX_BOOK, OKX_BOOK | {"asks": [], "seqId": 9})],
@@ -351,6 +375,7 @@ KRAKEN: list[tuple[list[str], dict[str, Any]]] = [
                 "A/B": [(0, True, [(1.0, 2.0)], [(3.0, 4.0)]), (ISO_NS, False, [(1.0, 2.0)], [(3.0, 4.0)])]
             },
             "clock": ISO_NS,
+            "numbers": {"A/B": [(-1, -1, -1), (-1, -1, 5)]},
         },
     ),
     (
@@ -440,7 +465,11 @@ KRAKEN_V1: list[tuple[list[str], dict[str, Any]]] = [
     ),
     (
         [v1(({"a": [["3", "4", "5.0"]]}, {"b": [["1", "2", "6.0", "r"]], "c": "1"}), "book-10")],
-        {"depth": {"A/B": [(6 * 10**9, False, [(1.0, 2.0)], [(3.0, 4.0)])]}, "clock": 6 * 10**9},
+        {
+            "depth": {"A/B": [(6 * 10**9, False, [(1.0, 2.0)], [(3.0, 4.0)])]},
+            "clock": 6 * 10**9,
+            "numbers": {"A/B": [(-1, -1, 1)]},
+        },
     ),
     ([v1({"bs": []}, "book-10")], {"depth": {"A/B": [(0, True, [], [])]}}),
     ([v1({"as": []}, "book-10")], {"depth": {"A/B": [(0, True, [], [])]}}),

@@ -11,19 +11,21 @@ __all__ = ["ROOMS", "Room", "room_of"]
 class Room:
     """A folder of the package, the tests run against each fault in it, and the least share to be noticed.
 
-    A folder in it that is a room of its own is not part of it. `without` names those of the tests that are
-    not run: they take too long to be run once a fault, or wait so many seconds of the wall clock.
+    A folder in it that is a room of its own is not part of it. `beside` names files that do the same work and
+    stand outside the folder, since others import them, too. `without` names those of the tests that are not
+    run: they take too long to be run once a fault, or wait so many seconds of the wall clock.
     """
 
     name: str
     wanted: float
     tests: tuple[str, ...]
     without: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
-    def files(self) -> str:
-        """A pattern of the files in the room's folder."""
-        return f"mdnb/{self.name}/*"
+    def files(self) -> tuple[str, ...]:
+        """Patterns of the files in the room's folder and beside it."""
+        return (f"mdnb/{self.name}/*", *self.beside)
 
     def inner(self) -> list[Room]:
         """Return the rooms inside this one."""
@@ -45,10 +47,16 @@ ROOMS = {
                 "tests/bars",
                 "tests/manager/test_bar_processing.py",
                 "tests/runtime/live/test_rebuild.py",
+                "tests/runtime/live/test_trade_changes.py",
                 "tests/runtime/past/test_merge_changes.py",
             ),
         ),
-        Room("decode", 85.0, ("tests/decode",)),
+        Room(
+            "decode",
+            85.0,
+            ("tests/decode", "tests/test_rows.py", "tests/test_venue_fields.py"),
+            beside=("mdnb/rows.py", "mdnb/sale_conditions.py", "mdnb/venue_fields.py"),
+        ),
         Room(
             "runtime",
             85.0,
@@ -65,6 +73,7 @@ ROOMS = {
                 "tests/runtime/live",
                 "tests/runtime/past",
                 "tests/runtime/process/test_scripts.py",
+                "tests/runtime/test_soak.py",
                 "tests/runtime/test_equal_at_any_speed.py",
                 f"{_SESSION}::test_a_venue_that_cannot_be_reached_is_an_error_with_address_and_reason",
             ),
@@ -98,6 +107,6 @@ ROOMS = {
 
 
 def room_of(file: str) -> Room | None:
-    """Return the innermost room that a file of the package is in; None where no faults are put."""
-    around = [room for room in ROOMS.values() if file.startswith(f"mdnb/{room.name}/")]
+    """Return the innermost room that a file of the package belongs to; None where no faults are put."""
+    around = [room for room in ROOMS.values() if file.startswith(f"mdnb/{room.name}/") or file in room.beside]
     return max(around, key=lambda room: len(room.name), default=None)

@@ -96,8 +96,8 @@ def _link_tree(folder: Path, room: Room) -> None:
             (folder / name).symlink_to(ROOT / name, target_is_directory=True)
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     settings += _SETTINGS.format(
-        files=json.dumps([room.files]),
-        others=json.dumps([inner.files for inner in room.inner()]),
+        files=json.dumps(room.files),
+        others=json.dumps([pattern for inner in room.inner() for pattern in inner.files]),
         tests=json.dumps(room.tests),
         without="".join(f'"--deselect={test}", ' for test in room.without),
     )
@@ -123,7 +123,7 @@ def read_mutants(room: Room) -> Iterator[Mutant]:
     from mutmut.stats import status_by_exit_code
 
     folder = _folder(room) / "mutants"
-    for path in sorted((folder / "mdnb" / room.name).rglob("*.py.meta")):
+    for path in sorted((folder / "mdnb").rglob("*.py.meta")):
         codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
         file = path.relative_to(folder).as_posix().removesuffix(".meta")
         if room_of(file) != room:

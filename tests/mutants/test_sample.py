@@ -52,4 +52,5 @@ def test_a_file_is_of_the_innermost_room() -> None:
     assert room_of("mdnb/runtime/live/pipeline.py") == ROOMS["runtime/live"]
     assert room_of("mdnb/runtime/process/loop.py") == room_of("mdnb/runtime/session.py") == ROOMS["runtime"]
     assert room_of("mdnb/widgets/chart/chart.py") is None
+    assert room_of("mdnb/venue_fields.py") == room_of("mdnb/decode/okx.py") == ROOMS["decode"]
     assert ROOMS["runtime"].inner() == [ROOMS["runtime/live"], ROOMS["runtime/past"]]

@@ -387,6 +387,13 @@ def test_splits_multiply_backwards(ratio: float, factor: float) -> None:
         getattr(bars, column)[:50] *= 3
     expected = np.repeat([3 * factor, factor, 1.0], [50, 150, 100])
     assert np.allclose(scale_rules.split_factors(bars), expected)
+    # Whatever a share costs: a cent, or a hundred thousand.
+    for scale in (1e-4, 1e3):
+        scaled = dataclasses.replace(
+            bars, **{name: getattr(bars, name) * scale for name in ("open", "high", "low", "close")}
+        )
+        assert np.allclose(scale_rules.split_factors(scaled), expected)
+        assert np.array_equal(scale_rules.unit_factors(scaled), scale_rules.unit_factors(bars))
 
 
 # Findings

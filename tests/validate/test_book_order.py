@@ -100,3 +100,84 @@ def test_a_book_that_began_without_a_snapshot_begins_anew_after_a_hole() -> None
     assert verdicts == ["apply", "apply", "broken", "apply", "old", "broken"]
     assert (order.breaks, order.is_broken) == (2, False)
     assert order.reason == "an update follows number 17, and the newest that came is 14"
+
+
+def test_numbers_begin_with_zero_as_with_any_other() -> None:
+    for first in (0, 1, 7):
+        order = BookOrder()
+        assert order.judge(update(first - 1, first, snapshot=True)) == "apply"
+        assert order.judge(update(first - 1, first)) == "old"
+        assert order.judge(update(first, first + 1)) == "apply"
+        assert order.judge(update(first + 2, first + 3)) == "broken"
+        wrong, held = first + 2, first + 1
+        assert order.reason == f"an update follows number {wrong}, and the newest that came is {held}"
+        # One without a snapshot begins with whatever comes.
+        other = BookOrder()
+        assert [other.judge(update(*one)) for one in ((5, first), (first, 9))] == ["apply", "apply"]
+    order = BookOrder()
+    assert [order.judge(update(-1, last)) for last in (0, 0, 1)] == ["apply", "old", "apply"]
+
+
+def test_an_update_without_a_number_is_taken_as_it_comes_among_others() -> None:
+    order = BookOrder()
+    order.judge(update(-1, 10, snapshot=True))
+    assert order.judge(update(-1, -1)) == "apply"
+    assert order.judge(update(20, 21)) == "apply"
+    assert order.judge(update(22, 23)) == "broken"
+
+
+def test_so_many_old_ones_in_a_row_are_no_leftovers_and_fewer_are() -> None:
+    order = BookOrder()
+    order.judge(update(-1, 1_000, snapshot=True))
+    for again in (update(-1, 1_000, snapshot=True), update(1_000, 1_000), update(-1, 1_000, snapshot=True)):
+        assert order.judge(again) == "apply"
+        assert [order.judge(update(1, 2)) for _ in range(200)] == ["old"] * 200
+        assert not order.is_broken
+    assert order.judge(update(1, 2)) == "broken"
+    assert order.reason == "updates have numbers up to 2, and what is held has 1000"
+    assert (order.breaks, order.is_broken, order.is_whole) == (1, True, True)
+    # A snapshot heals it, and none of the old ones counts any more.
+    order.judge(update(-1, 1_000, snapshot=True))
+    assert [order.judge(update(1, 2)) for _ in range(200)] == ["old"] * 200
+
+
+def test_what_was_given_up_begins_as_a_new_one_does() -> None:
+    def checksum(bids: object, asks: object) -> int:
+        return 5
+
+    for order in (BookOrder(checksum), BookOrder([checksum])):
+        for _ in range(2):
+            assert (order.is_broken, order.is_whole) == (False, False)
+            assert not order.can_check(update(-1, -1, checksum=0))
+            # Numbers of before it say nothing.
+            assert order.judge(update(3, 4)) == "apply"
+            assert order.judge(update(6, 7)) == "broken"
+            assert order.judge(update(-1, 9, snapshot=True, checksum=0)) == "apply"
+            assert order.can_check(update(-1, -1, checksum=0))
+            assert not order.agrees(update(-1, -1, checksum=0), [], [])
+            assert order.agrees(update(-1, -1), [], [])
+            assert order.is_broken
+            order.forget()
+        assert order.breaks == 4
+    assert BookOrder().reason == ""
+    assert BookOrder().breaks == 0
+    assert not BookOrder().can_check(update(-1, 1, snapshot=True, checksum=1))
+
+
+def test_one_that_says_that_it_follows_what_is_held_does_whatever_its_own_number_is() -> None:
+    for held in (0, 1, 5):
+        order = BookOrder()
+        order.judge(update(-1, held, snapshot=True))
+        assert order.judge(update(held, held)) == "apply"
+        assert order.judge(update(held, 0)) == "apply"
+        assert order.judge(update(0, 1)) == "apply"
+
+
+def test_of_two_sums_too_the_first_whole_book_tells_which_it_is() -> None:
+    order = BookOrder([lambda bids, asks: len(bids), lambda bids, asks: len(asks)])
+    level = (1.0, 1.0)
+    # Of both alike it tells nothing.
+    assert order.agrees(update(-1, -1, checksum=1), [level], [level])
+    assert order.agrees(update(-1, -1, checksum=2), [level], [level, level])
+    assert not order.agrees(update(-1, -1, checksum=1), [level], [level, level])
+    assert order.reason == "its checksum is 2, and the venue's 1"

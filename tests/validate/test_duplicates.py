@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import random
+from collections import deque
 from collections.abc import Sequence
+from typing import Literal
+from unittest import mock
 
 from hypothesis import given, strategies as st
 
-from mdnb.rows import TradeRow
+from mdnb.rows import NOT_LAST, NOT_RANGE, MarkedTrade, TradeRow, marks_of
 from mdnb.validate.duplicates import Duplicates, Hole
 
 SECOND = 1_000_000_000
+EPOCH = 1_723_000_000 * SECOND
 ABSURD = 2**62
 
 
@@ -138,7 +142,7 @@ def test_numbers_of_the_stretches_that_are_wanted_stay_known() -> None:
 
 
 def ten_a_second(ids: Sequence[int], since: int = 0) -> list[TradeRow]:
-    return [((since + at) * SECOND // 10, 100.0, 1.0, 1, 0, number) for at, number in enumerate(ids)]
+    return [(EPOCH + (since + at) * SECOND // 10, 100.0, 1.0, 1, 0, number) for at, number in enumerate(ids)]
 
 
 def test_of_one_absurd_id_all_that_follow_are_new() -> None:
@@ -193,7 +197,7 @@ def test_a_jump_that_two_trades_make_is_believed() -> None:
     after = ten_a_second([300_000, 300_002, 300_001], since=20)
     fresh = [row for row in after for row in check.split([row])[0]]
     assert ids_of(fresh) == [-1, 300_002, 300_001]
-    assert told[0] == Hole(19, 19 * SECOND // 10, 300_000, 2 * SECOND)
+    assert told[0] == Hole(19, EPOCH + 19 * SECOND // 10, 300_000, EPOCH + 2 * SECOND)
     assert (check.highest, missing(check)) == (300_002, set(range(20, 300_000)))
     assert check.split(after)[0] == []
     assert ids_of(check.split(ten_a_second([150_000], since=30))[0]) == [150_000]
@@ -422,3 +426,183 @@ def test_of_very_many_doubted_ids_the_newest_are_remembered() -> None:
     assert ids_of(check.split(odd[-3:])[0]) == []
     assert ids_of(check.split(odd[:1])[0]) == [-1]
     assert (check.holes, check.highest) == ([], 19)
+
+
+def _state(check: Duplicates) -> dict[str, object]:
+    names = [name for name in Duplicates.__slots__ if not name.startswith("__")]
+    held = {name: copy.copy(getattr(check, name)) for name in names}
+    return {name: list(value) if isinstance(value, deque) else value for name, value in held.items()}
+
+
+@given(
+    st.sampled_from(["sequential", "unique", "none"]),
+    st.lists(
+        st.lists(st.integers(-1, 25) | st.sampled_from([ABSURD, 2**63]), min_size=1, max_size=6), max_size=12
+    ),
+    st.integers(1, 8),
+)
+def test_what_is_new_at_a_glance_is_new_at_a_closer_look_and_else_nothing_is_remembered(
+    ids: Literal["sequential", "unique", "none"], batches: list[list[int]], window: int
+) -> None:
+    check = Duplicates(ids, window=window)
+    for batch in batches:
+        before, other = _state(check), copy.deepcopy(check)
+        with mock.patch.object(Duplicates, "take_new", return_value=False):
+            again = other.split(trades(batch))[1] if ids != "none" else []
+        if check.take_new(trades(batch)):
+            assert again == []
+            assert _state(check) == _state(other)
+        else:
+            assert _state(check) == before
+            check.split(trades(batch))
+            assert _state(check) == _state(other)
+
+
+def test_before_any_trade_nothing_is_known() -> None:
+    check = Duplicates("sequential")
+    assert (check.first, check.highest, check.highest_ns, check.doubted_above) == (-1, -1, 0, 2**63)
+    assert (check.holes, check.nameless) == ([], False)
+    assert Duplicates("none").nameless
+    check.reopen(5, EPOCH)
+    assert (check.first, check.holes) == (-1, [])
+    check.split([(EPOCH, 100.0, 1.0, 1, 0, -1)])
+    assert (check.first, check.highest, check.nameless) == (-1, -1, True)
+    # Of the first one nothing is missing, wherever it begins.
+    for first in (0, 1, 2, 10**9):
+        check = Duplicates("sequential")
+        check.split(ten_a_second([first]))
+        assert (check.first, check.highest, check.highest_ns, check.holes) == (first, first, EPOCH, [])
+
+
+def test_an_id_that_no_table_holds_begins_nothing() -> None:
+    for first in (2**63, 2**63 + 1):
+        check = Duplicates("sequential")
+        rows = ten_a_second([first, first + 1, 7, 8])
+        assert ids_of(check.split(rows)[0]) == [-1, -1, 7, 8]
+        assert (check.first, check.highest, check.holes) == (7, 8, [])
+        assert check.split(rows) == ([], rows)
+    check = Duplicates("sequential")
+    assert ids_of(check.split(ten_a_second([2**63 - 1]))[0]) == [2**63 - 1]
+    assert (check.first, check.highest) == (2**63 - 1, 2**63 - 1)
+
+
+def test_the_number_zero_is_a_name_as_any_other() -> None:
+    row, none = ((5, 1.0, 1.0, 1, 0, number) for number in (0, -1))
+    for ids in ("sequential", "unique"):
+        check = Duplicates(ids)  # type: ignore[arg-type]  # one of the three
+        assert (check.has_name(row), check.has_name(none)) == (True, False)
+        assert (check.split([row]), check.split([row])) == (([row], []), ([], [row]))
+    assert not Duplicates("none").has_name(row)
+    check = Duplicates("unique")
+    check.note_renamed(row)
+    check.note_renamed(none)
+    assert (check.is_known(row), check.is_known(none)) == (True, False)
+    check = Duplicates("sequential")
+    check.note_renamed(row)
+    assert (check.is_known(row), check.split([row])[1]) == (False, [])
+    # What is told of the past may have it, too.
+    check.split(ten_a_second([10**9, 10**9 + 1]))
+    assert ids_of(check.believed(ten_a_second([-1, 10**9 + 2]))) == [-1, 10**9 + 2]
+
+
+def test_a_trade_that_loses_an_absurd_id_keeps_what_it_counts_for() -> None:
+    check = Duplicates("sequential")
+    check.split(ten_a_second(range(20)))
+    marks = NOT_LAST | NOT_RANGE
+    odd, plain = ten_a_second([ABSURD, 2**61], since=20)
+    fresh, _ = check.split([MarkedTrade.of(odd, marks), plain])
+    assert ids_of(fresh) == [-1, -1]
+    assert [marks_of(row) for row in fresh] == [marks, 0]
+
+
+def test_two_that_follow_each_other_are_put_in_the_order_of_their_ids() -> None:
+    """Whichever of them came, or was made, first; and whatever lies between them is missing."""
+    for ids in ([10**9, 10**9 + 40], [10**9 + 40, 10**9]):
+        check = Duplicates("sequential")
+        check.split(ten_a_second(range(20)))
+        rows = ten_a_second(ids, since=20)
+        when = {row[5]: row[0] for row in rows}
+        assert [row[5] for one in rows for row in check.split([one])[0]] == [-1, ids[1]]
+        assert check.holes == [Hole(10**9, when[10**9], 10**9 + 40, when[10**9 + 40])]
+        assert (check.highest, check.highest_ns) == (10**9 + 40, when[10**9 + 40])
+        assert check.split(rows) == ([], rows)
+
+
+def test_a_jump_is_asked_for_up_to_what_a_line_loses_at_most() -> None:
+    for missing, is_asked in ((1_000_000, True), (1_000_001, False)):
+        for begin in (0, 10**9):
+            check = Duplicates("sequential")
+            check.split(ten_a_second(range(begin, begin + 20)))
+            low = begin + 20 + missing
+            check.split(ten_a_second([low, low + 1], since=20))
+            assert check.highest == low + 1
+            assert [len(hole.ids) for hole in check.holes] == ([missing] if is_asked else [])
+            # Those that come by themselves are new all the same, once.
+            late = ten_a_second([begin + 20, low - 1], since=30)
+            assert check.split(late) == (late, [])
+            assert check.split(late) == ([], late)
+
+
+def test_what_a_stretch_of_time_explains_is_exact() -> None:
+    """So many ids may be left out: a thousand, and ten thousand a second."""
+    for elapsed in (0, SECOND // 10_000, SECOND, 60 * SECOND):
+        most = 1_000 + elapsed * 10_000 // SECOND
+        for more, is_believed in ((0, True), (1, False)):
+            check = Duplicates("sequential")
+            check.split([(EPOCH, 100.0, 1.0, 1, 0, 10**9)])
+            number = 10**9 + 1 + most + more
+            fresh, _ = check.split([(EPOCH + elapsed, 100.0, 1.0, 1, 0, number)])
+            assert ids_of(fresh) == [number if is_believed else -1]
+            assert check.doubted_above == (2**63 if is_believed else number)
+
+
+def test_two_doubted_ones_follow_each_other_only_where_their_times_explain_it() -> None:
+    # Ten seconds apart count at most.
+    at_most = {0: 1_000, 9: 91_000, 10: 101_000, 60: 101_000}
+    for elapsed, more in ((elapsed, most + over) for elapsed, most in at_most.items() for over in (0, 1)):
+        is_believed = more <= at_most[elapsed]
+        check = Duplicates("sequential")
+        check.split(ten_a_second(range(20)))
+        low = (EPOCH + 2 * SECOND, 100.0, 1.0, 1, 0, 10**12)
+        high = (low[0] + elapsed * SECOND, 100.0, 1.0, 1, 0, 10**12 + more)
+        fresh = [row for one in (low, high) for row in check.split([one])[0]]
+        assert ids_of(fresh) == [-1, high[5] if is_believed else -1]
+
+
+def test_ids_of_before_the_first_are_believed_as_far_as_time_explains_them() -> None:
+    for ids, is_near in (([10**9 - 1_000], True), ([10**9 - 1_001], False)):
+        check = Duplicates("sequential")
+        check.split(ten_a_second([10**9]))
+        rows = [(EPOCH, 100.0, 1.0, 1, 0, number) for number in ids]
+        assert bool(check.believed(rows)) is is_near
+        fresh, _ = check.split(rows)
+        assert ids_of(fresh) == (ids if is_near else [-1])
+        assert check.is_known(rows[0]) is is_near
+        check = Duplicates("sequential")
+        check.split(ten_a_second([10**9]))
+        check.reopen(ids[0], EPOCH)
+        if is_near:
+            assert check.holes == [Hole(ids[0] - 1, 0, 10**9, EPOCH)]
+            assert (check.first, check.highest, check.highest_ns) == (ids[0], 10**9, EPOCH)
+        else:
+            assert (check.first, check.highest, check.highest_ns, check.holes) == (-1, -1, 0, [])
+            assert check.doubted_above == 10**9
+
+
+def test_a_copy_judges_the_history_by_what_is_known() -> None:
+    check = Duplicates("sequential")
+    check.split(ten_a_second([10**9]))
+    later = [(EPOCH + 3600 * SECOND, 100.0, 1.0, 1, 0, 10**9 + number) for number in (9_000_000, 36_001_002)]
+    assert ids_of(check.believed(later)) == [10**9 + 9_000_000]
+    assert (check.highest, check.holes) == (10**9, [])
+
+
+def test_holes_that_were_given_up_are_remembered_up_to_so_many() -> None:
+    check = Duplicates("sequential")
+    check.split(trades(range(0, 240_000, 2)))
+    check.forget(0, 10**9)
+    check.split(trades(range(240_000, 300_000, 2)))
+    check.forget(0, 10**9)
+    assert check.holes == []
+    # The lowest of them are known no more, and count as told again.
+    assert ids_of(check.split(trades([299_997, 299_997, 1]))[0]) == [299_997]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import statistics
 from typing import Any
 
 import pandas as pd
@@ -281,3 +282,53 @@ def test_bars_in_which_nobody_traded_say_nothing_of_the_usual_volume() -> None:
         assert live.check(bar(number, volume=0.0 if number % 2 else 10.0)) == []
     assert live.check(bar(100, volume=80.0)) == []
     assert [found.type for found in live.check(bar(101, volume=100_000.0))] == ["volume_spike"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-8, 8), st.sampled_from([0, 1, 1, 2, 9, 40]), st.sampled_from([0, 1, 8, 40, 90])
+        ),
+        min_size=20,
+        max_size=70,
+    ),
+    st.booleans(),
+)
+def test_a_spike_is_one_by_the_medians_of_the_bars_before_it(
+    steps: list[tuple[int, int, int]], calm: bool
+) -> None:
+    """Against the rule as it is written: no state, each bar judged from the list of those before it."""
+    bars: list[BarRow] = []
+    close = 1_000.0
+    for number, (step, wide, spike) in enumerate(steps):
+        open_, close = close, close + step * (0.25 if calm else 2.0)
+        top = max(open_, close) + wide * 0.25 + (spike if number % 9 == 8 else 0)
+        bars.append((number * MINUTE, open_, top, min(open_, close) - wide * 0.25, close, 5.0, 1, 5.0))
+    made = BarChecks(None, Instrument("X", 0.25), ValidationRules())
+    for number, bar in enumerate(bars):
+        before = bars[max(0, number - 50) : number]
+        expected = []
+        if len(before) >= 25:
+            closes = [one[4] for one in before]
+            middle = statistics.median_high(closes)
+            deviation = statistics.fmean(abs(one - middle) for one in closes)
+            usual = statistics.median_high([one[2] - one[3] for one in before])
+            off = min(max(bar[2] - level, level - bar[3]) for level in (middle, closes[-1], bar[1]))
+            if off > 10 * max(deviation, usual, 0.125):
+                expected = [{"off": off}]
+        found = [dict(one.values) for one in made.check(bar) if one.type == "price_spike"]
+        assert found == expected
+
+
+def test_a_bar_with_an_infinite_price_teaches_nothing() -> None:
+    good = [(at * MINUTE, 100.0, 100.5, 100.0, 100.25, 5.0, 1, 5.0) for at in range(30)]
+    for place in (2, 3, 4):
+        for wrong in (INFINITE, -INFINITE, NAN):
+            made = BarChecks(None, Instrument("X", 0.25), ValidationRules())
+            made.seed(good)
+            for at in range(30, 60):
+                bad = list(good[0])
+                bad[0], bad[place] = at * MINUTE, wrong
+                made.check(tuple(bad))  # type: ignore[arg-type]  # a row
+            far = made.check((60 * MINUTE, 100.0, 140.0, 100.0, 100.25, 5.0, 1, 5.0))
+            assert [one.type for one in far] == ["price_spike"]

@@ -201,3 +201,27 @@ def test_real_trades_are_the_market(shared_data: Path) -> None:
     assert not _left_out(TrailingFilter(None), _rows(bitcoin), 20)
     # Trades reported out of sequence are on this tape: at most one in ten thousand.
     assert len(_left_out(TrailingFilter(0.01), _rows(ibm), 20)) / len(ibm) <= 1e-4
+
+
+def test_a_held_trade_that_is_forgotten_is_confirmed_by_none_and_confirms_none() -> None:
+    def filter_of() -> tuple[TrailingFilter, list[TradeRow]]:
+        made = TrailingFilter(0.25)
+        made.seed([100.0, 100.25] * 25)
+        rows: list[TradeRow] = [(at, price, 1.0, 1, 0, at) for at, price in enumerate((140.0, 90.0, 140.25))]
+        assert made.split(rows).held == rows
+        return made, rows
+
+    third: TradeRow = (9, 140.5, 1.0, 1, 0, 9)
+    made, rows = filter_of()
+    assert made.split([third]).released == [rows[0], rows[2]]
+    for which in (0, 2):
+        made, rows = filter_of()
+        made.forget(rows[which])
+        assert made.pending == [row for row in rows if row != rows[which]]
+        split = made.split([third])
+        assert (split.held, split.released) == ([third], [])
+    made, rows = filter_of()
+    made.forget(third)
+    assert made.pending == rows
+    assert TrailingFilter(0.25).pending == []
+    TrailingFilter(0.25).forget(third)

@@ -98,3 +98,75 @@ def test_a_market_that_has_grown_wild_since_the_level_was_looked_at_is_taken() -
     # The level is looked at every 32 prices; since then the market has a range of 16 points.
     assert refused(rules, [9.0, -7.0] * 10) == []
     assert refused(rules, [50.0]) == []
+
+
+def _far(known: Sequence[float], factor: float, ranges: float, ticks: float) -> tuple[float, float]:
+    """Return what lies as far off the level of known prices as is allowed, by the words of the class."""
+    ordered = sorted(known[-31:])
+    level = ordered[len(ordered) // 2]
+    few = len(ordered) // 8
+    wide = ordered[len(ordered) - 1 - few] - ordered[few]
+    reach = max((factor - 1) * abs(level), ranges * wide, ticks * 0.25)
+    return level - reach, level + reach
+
+
+@given(
+    st.lists(st.integers(-40, 40).map(lambda n: n / 4), min_size=10, max_size=60),
+    st.sampled_from([0.0, 0.0, 300.0, -300.0]),
+    st.sampled_from([None, 0.05, 0.5]),
+)
+def test_how_far_a_price_may_be_is_the_largest_of_level_ranges_and_ticks(
+    known: list[float], level: float, share: float | None
+) -> None:
+    known = [level + price for price in known]
+    far = (10.0, 100.0, 1_000.0) if share is None else (1.0 + share, 10.0, 10.0)
+    for begin in (0, 1):
+        rules = TickRules(positive_prices=False, tick_size=0.25)
+        if begin:
+            rules.set_deviation(share)
+        rules.seed(known)
+        rules.set_deviation(share)
+        low, high = _far(known, *far)
+        assert (rules.low, rules.high) == pytest.approx((low, high))
+        # Exactly as far is too far.
+        exact = [rules.low, rules.high, np.nextafter(rules.low, 0.0), np.nextafter(rules.high, 0.0)]
+        reasons = {reason for reason, _ in rules.split(rows(exact))[1]}
+        assert reasons == {"price_absurd" if share is None else "price_deviation"}
+        assert refused(TickRules(positive_prices=False), known) == []
+
+
+def test_until_ten_prices_are_known_none_is_too_far_and_none_again_after_they_are_forgotten() -> None:
+    rules = TickRules(positive_prices=False, tick_size=0.25)
+    for _ in range(2):
+        assert (rules.low, rules.high) == (-np.inf, np.inf)
+        assert refused(rules, [0.25] * 9 + [1e9]) == []
+        rules.forget()
+        assert refused(rules, [0.25] * 10 + [1e9]) == [1e9]
+        rules.forget()
+    positive = TickRules()
+    positive.seed([100.0] * 40)
+    assert (positive.low, positive.high) == (10.0, 1_000.0)
+    positive.forget()
+    assert (positive.low, positive.high) == (0.0, np.inf)
+    # What is no price of its kind teaches nothing.
+    positive.seed([0.0, -1.0, np.inf, np.nan])
+    assert (positive.low, positive.high) == (0.0, np.inf)
+
+
+def test_those_that_agree_are_forgotten_with_the_level() -> None:
+    for rules in (TickRules(), TickRules(positive_prices=False, tick_size=0.01)):
+        rules.seed([100.0] * 40)
+        assert refused(rules, [1e6] * 9) == [1e6] * 9
+        rules.forget()
+        rules.seed([100.0] * 40)
+        assert refused(rules, [1e6] * 9) == [1e6] * 9
+        # A good one between them, too.
+        assert refused(rules, [100.0, *[1e6] * 9]) == [1e6] * 9
+        assert refused(rules, [1e6, 1e6]) == []
+
+
+@pytest.mark.parametrize("price", [1e-300, 1e-8, 0.5, 1.0, 1e9, 1e300])
+def test_the_first_price_of_all_may_be_any_that_is_positive(price: float) -> None:
+    rules = TickRules()
+    assert refused(rules, [price] * 3) == []
+    assert refused(rules, [price * 10, price / 10, price * 9.99, price / 9.99]) == [price * 10, price / 10]

@@ -94,9 +94,10 @@ class EdgeTrades:
         """
         if outage_ns != self.began_ns:
             self.begin(outage_ns)
-        if not rows:
+        rows = self._own(rows)
+        if not rows or self._see_usual(rows):
             return
-        for row in self._own(rows):
+        for row in rows:
             if self._left > 0:
                 self._left -= 1
                 self._until = max(self._until, row[0])
@@ -111,6 +112,28 @@ class EdgeTrades:
                 self._outages[-1].rows.append(row)
             elif row[0] == self._newest:
                 self._instant.append(row)
+
+    def _see_usual(self, rows: Sequence[TradeRow]) -> bool:
+        """Take trades that are far from any outage and come in their order; False where they are not."""
+        newest = self._newest
+        if self._left > 0 or not rows[0][0] > self._until:
+            return False
+        for row in rows:
+            if not newest <= row[0]:
+                return False
+            newest = row[0]
+        if newest != self._newest:
+            self._newest, self._instant = newest, []
+        at = len(rows)
+        while at and rows[at - 1][0] == newest:
+            at -= 1
+        self._instant += rows[at:]
+        return True
+
+    @property
+    def expects(self) -> bool:
+        """Whether a trade that comes may be one of the history's that were put back."""
+        return bool(self._put)
 
     def begin(self, outage_ns: int | None) -> None:
         """Note since when there is no data, as for `see`; the same outage may be told again."""

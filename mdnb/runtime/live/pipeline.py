@@ -274,7 +274,7 @@ class Pipeline:
             self._take_trades(rows, builds=builds)
 
     def _take_plain(self, rows: Sequence[TradeRow]) -> bool:
-        """Take trades as nearly all are: the next ids, near the last price, inside the bar that is open.
+        """Take trades as nearly all are: all of them new, near the last price, inside the bar that is open.
 
         Returns
         -------
@@ -283,15 +283,15 @@ class Pipeline:
             otherwise is what `_take_trades` does with them, which costs several times as much where a market
             brings one trade at a time.
         """
-        engine, duplicates = self.engine, self.duplicates
+        engine, duplicates, edges = self.engine, self.duplicates, self.edges
         if (
-            duplicates.ids != "sequential"
-            or duplicates.nameless
-            or self.held is not None
+            self.held is not None
             or self.outlier_gate is not None
             or self.quality.rules is not None
             or self.outage_ns is not None
-            or self.edges.began_ns is not None
+            or edges.began_ns is not None
+            or (edges.expects and duplicates.nameless)
+            or self._is_new_contract
             or "trades" not in self.subscribed
         ):
             return False
@@ -301,25 +301,20 @@ class Pipeline:
             if wants_each or not config.data_validation:
                 return False
             now = self.arrival_ns if engine.recorded else self.clock.now_ns()
-            newest, edge, number = cascade.newest_ns, cascade.root.edge, duplicates.highest
+            newest, edge, until = cascade.newest_ns, cascade.root.edge, self.told_by_bars_until
             low, high = rules.low, rules.high
-            if number < 0 or high == _INF or rows[-1][5] >= duplicates.doubted_above:
+            if high == _INF or rows[-1][0] >= edge or (until is not None and newest < until):
                 return False
-            for ts_ns, price, size, _, _, trade_id in rows:
-                number += 1
-                if not (
-                    newest <= ts_ns < edge
-                    and trade_id == number
-                    and low < price < high
-                    and 0.0 <= size < _INF
-                ):
+            for ts_ns, price, size, _, _, _ in rows:
+                if not (newest <= ts_ns < edge and low < price < high and 0.0 <= size < _INF):
                     return False
                 newest = ts_ns
-            if newest > now and not engine.recorded:
+            if (newest > now and not engine.recorded) or not duplicates.take_new(rows):
                 return False
+            if duplicates.nameless:
+                edges.see(rows, None)
             cascade.closing.advance(now)
             last = rows[-1]
-            duplicates.go_on(last)
             rules.see(last[1])
             cascade.push_inside(rows)
             if config.enable_tick_data:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
+from hypothesis import given, strategies as st
+
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.edge_trades import EdgeTrades
 
@@ -60,3 +64,23 @@ def test_among_trades_with_ids_only_those_without_are_remembered() -> None:
     assert edges.split(only)[0] is only, "of trades with ids the ids tell"
     edges.expect([named, trade(2)])
     assert edges.split([named, trade(2), trade(2)]) == ([named, trade(2)], [trade(2)])
+
+
+_batch = st.tuples(st.lists(st.integers(1, 12), max_size=5), st.sampled_from([None, None, None, 3, 5]))
+
+
+@given(st.lists(_batch, max_size=15), st.integers(1, 4))
+def test_usual_trades_are_remembered_as_any_others(
+    batches: list[tuple[list[int], int | None]], afterwards: int
+) -> None:
+    """Times rise from batch to batch, give or take some; each trade's price is another one."""
+    found = []
+    for usual in (EdgeTrades._see_usual, lambda *_: False):
+        edges = EdgeTrades(afterwards)
+        with mock.patch.object(EdgeTrades, "_see_usual", usual):
+            for number, (times, outage) in enumerate(batches):
+                rows = [trade(at + 4 * number, 100.0 * number + place) for place, at in enumerate(times)]
+                edges.see(rows, None if outage is None else outage + 4 * number)
+        decided = [at for at in range(80) if edges.decides(at)]
+        found.append((edges.between(0, 99), decided, edges._newest, edges._instant, edges._left))
+    assert found[0] == found[1]

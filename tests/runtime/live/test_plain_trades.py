@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 from unittest import mock
 
 import pytest
@@ -27,17 +28,47 @@ _step = st.tuples(
 )
 
 
-def _trades(steps: list[tuple[int, int, float, float]]) -> list[TradeRow]:
+_Ids = Literal["sequential", "unique", "none"]
+_ids = st.sampled_from(["sequential", "unique", "none"])
+
+
+def _trades(steps: list[tuple[int, int, float, float]], ids: _Ids = "sequential") -> list[TradeRow]:
     rows, number, at = [], 0, START
     for up, later, price, size in steps:
         number, at = number + up, at + later * 1_000_000
-        rows.append((at, price, size, 1, 1, number))
+        # Those that only differ are in no order.
+        told = {"sequential": number, "unique": number * 37 % 101, "none": -1}[ids]
+        rows.append((at, price, size, 1, 1, told))
     return rows
 
 
-def _outcome(batches: list[list[TradeRow]], *, plain: bool, heard: bool, ahead: int) -> Any:
+def _outcome(
+    batches: list[list[TradeRow]],
+    *,
+    plain: bool,
+    heard: bool,
+    ahead: int,
+    ids: _Ids = "sequential",
+    until: int | None = None,
+    expected: Sequence[TradeRow] = (),
+) -> Any:
+    """Return all that some trades have made.
+
+    Parameters
+    ----------
+    until, expected
+        Until when the bars of a history have them; those that the history had and that are put back.
+    """
     rig = Rig(["15sec", "1min"], max_ticks=50)
+    rig.pipeline = Pipeline(rig.engine, rig.bus, rig.clock, ids)
     clock = rig.pipeline.clock = HandClock(START)
+    rig.pipeline.duplicates._window = 12
+    if until is not None:
+        # A bar of a finer timeframe than those that are kept, in what is the open bar for these.
+        rig.engine.cascade.push_bars([(until - 5 * SECOND, 100.0, 100.0, 100.0, 100.0, 9.0, 5, 900.0)])
+        rig.pipeline.rules.seed([100.0] * 10)
+        rig.pipeline.told_by_bars_until = until
+    rig.pipeline.edges.expect(expected)
     told: list[Any] = []
     holes: list[Hole] = []
     rig.pipeline.duplicates.on_jump = holes.append
@@ -66,7 +97,7 @@ def _outcome(batches: list[list[TradeRow]], *, plain: bool, heard: bool, ahead: 
         name: engine.frame(name, closed_only=True).reset_index().values.tolist()
         for name in engine.timeframes()
     }
-    rules, seen = rig.pipeline.rules, rig.pipeline.duplicates
+    rules, seen, edges = rig.pipeline.rules, rig.pipeline.duplicates, rig.pipeline.edges
     return (
         repr(states),
         repr(frames),
@@ -75,7 +106,9 @@ def _outcome(batches: list[list[TradeRow]], *, plain: bool, heard: bool, ahead: 
         rig.accounting(),
         told,
         (rules.low, rules.high, list(rules._recent), rules._absurd),
-        (seen.first, seen.highest, seen.highest_ns, seen.holes, holes),
+        (seen.first, seen.highest, seen.highest_ns, seen.holes, holes, seen.nameless),
+        (seen._seen, list(seen._order), list(seen._times), seen._gone_ns),
+        (edges._newest, repr(edges._instant), edges._put, edges.between(0, 2**62)),
         rig.pipeline.largest_batch,
     )
 
@@ -85,15 +118,33 @@ def _outcome(batches: list[list[TradeRow]], *, plain: bool, heard: bool, ahead: 
     st.integers(1, 9),
     st.booleans(),
     st.sampled_from([0, SECOND, -SECOND, -90 * SECOND]),
+    _ids,
+    st.integers(0, 70) | st.just(0),
+    st.sampled_from([None, None, START, START + 5 * SECOND]),
+    st.sets(st.integers(0, 59), max_size=3),
 )
 @settings(deadline=None)
 def test_it_makes_no_difference(
-    steps: list[tuple[int, int, float, float]], size: int, heard: bool, ahead: int
+    steps: list[tuple[int, int, float, float]],
+    size: int,
+    heard: bool,
+    ahead: int,
+    ids: _Ids,
+    nameless: int,
+    until: int | None,
+    expected: set[int],
 ) -> None:
-    rows = _trades(steps)
+    rows = _trades(steps, ids)
+    if nameless:
+        # Every so many has no id.
+        rows = [(*row[:5], -1) if at % nameless == 0 else row for at, row in enumerate(rows, start=1)]
     batches = [rows[a : a + size] for a in range(0, len(rows), size)]
-    short = _outcome(batches, plain=True, heard=heard, ahead=ahead)
-    assert short == _outcome(batches, plain=False, heard=heard, ahead=ahead)
+    missed = [(*row[:5], -1) for at, row in enumerate(rows) if at in expected]
+
+    def outcome(*, plain: bool) -> Any:
+        return _outcome(batches, plain=plain, heard=heard, ahead=ahead, ids=ids, until=until, expected=missed)
+
+    assert outcome(plain=True) == outcome(plain=False)
 
 
 _USUAL = (1, 10, 100.0, 1.0)
@@ -119,13 +170,25 @@ _ODD = {
 
 @pytest.mark.parametrize("odd", _ODD)
 @pytest.mark.parametrize("size", [1, 3, 4])
-def test_one_odd_trade_among_usual_ones_makes_no_difference(odd: str, size: int) -> None:
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+def test_one_odd_trade_among_usual_ones_makes_no_difference(odd: str, size: int, ids: _Ids) -> None:
     # The eighth is in the middle of three, and the last of four.
-    rows = _trades([_USUAL] * 7 + [_ODD[odd]] + [_USUAL] * 12)
+    rows = _trades([_USUAL] * 7 + [_ODD[odd]] + [_USUAL] * 12, ids)
     batches = [rows[a : a + size] for a in range(0, len(rows), size)]
     for ahead in (0, SECOND):
-        short = _outcome(batches, plain=True, heard=True, ahead=ahead)
-        assert short == _outcome(batches, plain=False, heard=True, ahead=ahead)
+        short = _outcome(batches, plain=True, heard=True, ahead=ahead, ids=ids)
+        assert short == _outcome(batches, plain=False, heard=True, ahead=ahead, ids=ids)
+
+
+def test_what_the_bars_of_a_history_have_is_not_counted_twice_the_short_way() -> None:
+    until = START + 5 * SECOND
+    rows = _trades([(1, 500, 100.0, 1.0)] * 30)
+    # The bar has nine, and these come beside it.
+    later = sum(row[0] >= until for row in rows)
+    for plain in (True, False):
+        found = _outcome([[row] for row in rows], plain=plain, heard=False, ahead=SECOND, until=until)
+        assert found[4].in_bars == later
+        assert found[4].duplicate == len(rows) - later
 
 
 def test_misprints_between_usual_trades_never_become_the_level_the_short_way() -> None:
@@ -147,10 +210,11 @@ def test_misprints_between_usual_trades_never_become_the_level_the_short_way() -
     assert forming[1:5] == (100.0, 100.25, 100.0, 100.25)
 
 
-def test_usual_trades_go_the_short_way() -> None:
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+def test_usual_trades_go_the_short_way(ids: _Ids) -> None:
     rig = Rig(["15sec", "1min"])
-    rig.pipeline.clock = HandClock(START + SECOND)
-    rows = [(START + i, 100.0, 1.0, 1, 1, i) for i in range(100)]
+    rig.pipeline = Pipeline(rig.engine, rig.bus, HandClock(START + SECOND), ids)
+    rows = _trades([(1, 0, 100.0, 1.0)] * 100, ids)
     rig.pipeline.take(rows[:40])
     with mock.patch.object(Pipeline, "_take_trades", side_effect=AssertionError("the long way")):
         for row in rows[40:]:

@@ -296,9 +296,11 @@ def test_bars_of_trades_that_cannot_be_made_anew_say_so(
     assert frame["tick_count"].sum() == 45
     # The one that ended before the outage is whole, and the rest is not.
     assert frame.attrs["partial"] == tuple(range(1, 9))
-    assert {fault.timeframe for fault in mine.quality.errors if fault.type == "bars_not_rebuilt"} == set(
-        ACTIVITY
-    )
+    told = [fault for fault in mine.quality.errors if fault.type == "bars_not_rebuilt"]
+    assert {fault.timeframe for fault in told} == set(ACTIVITY)
+    assert {fault.description for fault in told} == {
+        "trades that were missed count as the newest: those after them are not held any more"
+    }
     mine.take(TRADES[48:])
     frame = mine.engine.frame("5tick", closed_only=True)
     assert frame.attrs["partial"] == tuple(range(1, 10))

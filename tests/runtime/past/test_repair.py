@@ -579,6 +579,12 @@ def test_what_nobody_remembers_is_not_put_back_twice_and_told(ticks: int) -> Non
     assert [row[5:7] for row in outcome.bars("1min")] == [row[5:7] for row in bars_of(trades, 60)]
     found = outcome.pipeline.quality.detected["missed_trades_undecided"]
     assert (next(iter(outcome.pipeline.gaps)).state, found) == (("repaired", 0) if ticks else ("lost", 1))
+    told = [
+        one.description for one in outcome.pipeline.quality.errors if one.type == "missed_trades_undecided"
+    ]
+    assert told == found * [
+        "trades of the history may have come or not: what came then is not remembered any more"
+    ]
 
 
 def market_at(levels: dict[int, float]) -> tuple[TradeRow, ...]:
