@@ -54,7 +54,7 @@ _FREE_ROWS: Final = 2_000_000
 _ROWS_A_BYTE: Final = 8
 _BYTES_A_ROW: Final = 24  # of one column as the footer states it; the widest type read has 16
 _FREE_CHUNK_BYTES: Final = 4 * 1024**2
-_LARGEST_METADATA_BYTES: Final = 65_536
+_LARGEST_METADATA_BYTES: Final = 1024**2
 _BATCH_ROWS: Final = 65_536
 _LONGEST_TEXT: Final = 64
 
