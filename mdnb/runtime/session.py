@@ -700,13 +700,17 @@ class MarketSession:
             raise OptionError("this market plays a recording: copy its file instead of recording it again")
         if self.closed or self.ended.is_set():
             raise ClosedError("this market is over: nothing more comes that could be recorded")
-        channels = _CHANNELS[self.feed.source]
+        has_book = any("depth" in self.market(symbol).pipeline.subscribed for symbol in symbols)
+        channels: tuple[Channel, ...] = (*_CHANNELS[self.feed.source], *(("depth",) if has_book else ()))
         keeps = None
         if len(symbols) < len(self.symbols):
             keeps = frames_of(self.feed, symbols[0], self.symbols)
         recorder = recorder_of(self.feed, symbols, channels, file, append=append)
         made = MarketRecording(recorder, symbols, self._now_ns, self.batcher.taps, keeps)
         self._recordings.append(made)
+        for symbol in symbols if self._run is not None else ():
+            # What changes go on from may have come before.
+            self.book_renewal.ask_again(symbol)
         return made
 
     def _now_ns(self) -> int:
