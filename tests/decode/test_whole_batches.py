@@ -809,6 +809,7 @@ BYBIT: list[tuple[list[str], dict[str, Any]]] = [
                 ]
             },
             "clock": NS,
+            "numbers": {"AB": [(-1, 5, -1), (4, 5, -1)]},
         },
     ),
     (
