@@ -91,6 +91,8 @@ class TradeChange(NamedTuple):
         The trade as it was told; the id is -1 where the venue gives none.
     row
         What it is instead, its own time left as it was; None where it was cancelled.
+    trade_ns
+        When the trade was made, UTC epoch nanoseconds; 0 where that is not said.
     """
 
     ts_ns: int
@@ -98,6 +100,7 @@ class TradeChange(NamedTuple):
     price: float
     size: float
     row: TradeRow | None = None
+    trade_ns: int = 0
 
 
 class ContractChange(NamedTuple):

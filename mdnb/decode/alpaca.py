@@ -13,7 +13,7 @@ Sources: docs.alpaca.markets (WebSocket stream; real-time stock data), checked o
 * A bar ``b`` is closed when it comes; ``u`` is one of before with late trades, and takes its place. Its
   turnover is unknown (vwap is rounded).
 * Corrections ``c`` and cancellations ``x`` name a trade by its id, price and size. Whether their time is the
-  trade's or the message's is not said: it is taken for the message's.
+  trade's or the message's is not said: it is taken for the message's. When the trade was made is not known.
 * Daily bars, halts, price bands and imbalances are counted as control.
 """
 

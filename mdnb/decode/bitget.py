@@ -119,7 +119,7 @@ class _Candle(msgspec.Struct, gc=False, array_like=True):
     low: Price
     close: Price
     volume: Size
-    volume_quote: Size = float("nan")
+    volume_quote: Size | None = None
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -242,7 +242,8 @@ class Decoder:
         def add(text: str, _batch: Batch) -> None:
             candle = _candle(text)
             prices = (candle.open, candle.high, candle.low, candle.close)
-            turnover = _NAN if arg.instType.startswith("COIN") else candle.volume_quote
+            told = candle.volume_quote
+            turnover = _NAN if told is None or arg.instType.startswith("COIN") else told
             made.append((epoch_ns(candle.ts), *prices, candle.volume, 0, turnover))
 
         add_records(data, add, batch)

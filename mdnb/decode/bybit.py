@@ -9,6 +9,8 @@ Sources: bybit-exchange.github.io (v5: websocket, public; v2), checked on record
 * Version 5 names its topics ``publicTrade``, ``orderbook.DEPTH``, ``tickers``, ``kline.INTERVAL``. Of
   ``orderbook.1`` and ``tickers`` the best bid and ask are taken for quotes; both may send changes, so that
   what stays as it is must be remembered. All other depths are books: a snapshot, then changes.
+* Of a book ``u`` rises by one an update and topic. At 1 the venue begins to count anew, and what comes is
+  whole. ``seq`` tells what is later of two depths, and has holes of its own.
 * ``cts`` is when the matching engine made it, ``ts`` when it was sent.
 * Before version 5: ``trade``, and ``orderBookL2_25``: a snapshot, then deleted, updated and inserted levels.
 """
@@ -79,6 +81,7 @@ class _Book(msgspec.Struct, gc=False):
     s: Symbol
     b: list[Level]
     a: list[Level]
+    u: int = -1
 
 
 class _Books(msgspec.Struct, gc=False):
@@ -199,7 +202,9 @@ class Decoder:
         frame = _books(text)
         book, ns = frame.data, epoch_ns(frame.cts or frame.ts)
         if depth != "1":
-            update = DepthUpdate(ns, frame.type == "snapshot", book.b, book.a)
+            whole = frame.type == "snapshot" or book.u == 1
+            previous = -1 if whole or book.u < 0 else book.u - 1
+            update = DepthUpdate(ns, whole, book.b, book.a, previous, book.u)
             batch.depth.setdefault(book.s, []).append(update)
             batch.clock_ns = max(batch.clock_ns, ns)
             return

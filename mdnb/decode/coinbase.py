@@ -6,6 +6,7 @@ Sources: docs.cdp.coinbase.com/exchange (web socket channels), checked on a reco
 * ``last_match``, sent once a product at subscribe, is an *old* trade; its id tells the next one expected.
 * ``trade_id`` rises by one a trade and product.
 * ``ticker`` repeats the last trade beside the best prices: it is a quote here, never a second trade.
+* Updates of a book have no number: of ``level2`` the venue promises that each comes.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class _Ticker(msgspec.Struct, gc=False):
     best_ask: Price | Literal[""] | None
     best_bid_size: Size | Literal[""] | None = None
     best_ask_size: Size | Literal[""] | None = None
-    time: str = ""
+    time: str | None = ""
 
 
 class _Change(msgspec.Struct, gc=False, array_like=True):

@@ -9,7 +9,7 @@ that public repositories keep; no whole recording was at hand.
 * ``ticker`` has no time of its own: that of its message. It is a quote here, never a trade;
   ``ticker_batch`` may leave the best prices out.
 * A level's ``event_time`` is 1970 in a snapshot. ``sequence_num`` counts the messages of a connection, of
-  all its channels, so that it numbers no book.
+  all its channels: after one that is left out each book goes on from what never came.
 * Candles are of five minutes, have no closed flag, and no number of trades. A snapshot of past ones forgets
   the one that was being made when the connection was lost.
 """
@@ -34,6 +34,7 @@ from mdnb.decode.fields import (
     refuse_duplicates,
     reply_text,
 )
+from mdnb.decode.message_numbers import MessageNumbers
 from mdnb.rows import BarRow, Batch, DepthUpdate, Reply, TradeRow
 from mdnb.venue_fields import (
     Identifier,
@@ -139,6 +140,7 @@ class _Books(msgspec.Struct, gc=False):
 class _Envelope(msgspec.Struct, gc=False):
     channel: str = ""
     timestamp: str = ""
+    sequence_num: Identifier | None = None
     type: str = ""
     message: str = ""
     reason: str = ""
@@ -177,6 +179,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._bars = OpenBars()
+        self._numbers = MessageNumbers()
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together, in order."""
@@ -196,6 +199,10 @@ class Decoder:
         except ValueError:
             self._rest(text, batch)
             return
+        if frame.sequence_num == self._numbers.awaited:
+            self._numbers.awaited += 1
+        else:
+            self._numbers.see(frame.sequence_num)
         for rows in made:
             for symbol, row in oldest_first(rows):
                 add_trade(batch, symbol, row)
@@ -212,6 +219,7 @@ class Decoder:
             return
         if not envelope.channel:
             raise UnusableError("unknown message")
+        self._numbers.see(-1 if envelope.sequence_num is None else envelope.sequence_num)
         sent = iso_ns(envelope.timestamp) if envelope.timestamp else 0
         self._add(envelope.channel, text, sent, batch)
         batch.clock_ns = max(batch.clock_ns, sent)
@@ -229,7 +237,7 @@ class Decoder:
         elif channel == "candles":
             made = self._add_candles(text, batch)
         elif channel == "l2_data":
-            made = _add_books(text, sent, batch)
+            made = self._add_books(text, sent, batch)
         else:
             raise UnusableError("unknown channel")
         batch.control += not made and len(batch.malformed) == refusals
@@ -252,6 +260,19 @@ class Decoder:
                 self._bars.add(batch, symbol, _TIMEFRAME, row)
             total += len(made)
         return total
+
+    def _add_books(self, text: str, sent: int, batch: Batch) -> int:
+        made = []
+        for book in _books(text).events:
+            times = {level.event_time for level in book.updates if level.event_time[:5] not in _UNTOLD}
+            ns = max(map(iso_ns, times), default=sent)
+            bids = [(level.price_level, level.new_quantity) for level in book.updates if level.side == "bid"]
+            asks = [(level.price_level, level.new_quantity) for level in book.updates if level.side != "bid"]
+            made.append((book.product_id, ns, book.type == "snapshot", bids, asks))
+        for symbol, ns, whole, bids, asks in made:
+            previous, number = self._numbers.ids(symbol, whole=whole)
+            add_depth(batch, symbol, DepthUpdate(ns, whole, bids, asks, previous, number))
+        return len(made)
 
 
 def _row(trade: _Trade) -> TradeRow:
@@ -289,16 +310,3 @@ def _add_tickers(text: str, sent: int, batch: Batch) -> int:
 
     add_records([record for event in _tickers(text).events for record in event.tickers], add, batch)
     return made
-
-
-def _add_books(text: str, sent: int, batch: Batch) -> int:
-    made = []
-    for book in _books(text).events:
-        times = {level.event_time for level in book.updates if level.event_time[:5] not in _UNTOLD}
-        ns = max(map(iso_ns, times), default=sent)
-        bids = [(level.price_level, level.new_quantity) for level in book.updates if level.side == "bid"]
-        asks = [(level.price_level, level.new_quantity) for level in book.updates if level.side != "bid"]
-        made.append((book.product_id, DepthUpdate(ns, book.type == "snapshot", bids, asks)))
-    for symbol, update in made:
-        add_depth(batch, symbol, update)
-    return len(made)

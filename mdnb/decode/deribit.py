@@ -128,7 +128,7 @@ class _Error(msgspec.Struct, gc=False):
 
 
 class _Envelope(msgspec.Struct, gc=False):
-    jsonrpc: str = ""
+    jsonrpc: str | None = ""
     method: str = ""
     params: _Params | UnsetType = UNSET
     id: int | str | None = None

@@ -7,6 +7,8 @@ Sources: www.gate.io/docs/developers/apiv4/ws, checked on a recording of 2021.
   missing from older recordings: ``nan`` then. It has no number of trades: 0. ``w`` says that it is closed;
   where that is missing, the next candle closes it. An acknowledgement does not name what is subscribed: one
   of candles, as after an outage, forgets all that were being made.
+* ``spot.order_book_update`` has changes, numbered ``U`` to ``u`` without a hole; the whole book is fetched
+  over HTTP, and is no part of a recording. The number of ``spot.order_book`` is ``lastUpdateId``.
 * ``spot.tickers`` has no sizes, and a time in whole seconds unless ``time_ms`` is there.
 """
 
@@ -110,6 +112,9 @@ class _Book(msgspec.Struct, gc=False):
     bids: list[Level] | None = None
     asks: list[Level] | None = None
     full: bool = False
+    U: int = -1
+    u: int = -1
+    lastUpdateId: int = -1
 
 
 class _BookFrame(msgspec.Struct, gc=False):
@@ -210,7 +215,10 @@ def _add_depth(book: _Book, channel: str, batch: Batch) -> None:
     if bids is None and asks is None:
         raise UnusableError("depth without levels")
     ns = epoch_ns(book.t)
-    update = DepthUpdate(ns, book.full or not changes, bids or [], asks or [])
+    whole = book.full or not changes
+    previous = -1 if whole or book.U < 0 else book.U - 1
+    number = book.u if changes else book.lastUpdateId
+    update = DepthUpdate(ns, whole, bids or [], asks or [], previous, number)
     batch.depth.setdefault(book.s, []).append(update)
     batch.clock_ns = max(batch.clock_ns, ns)
 

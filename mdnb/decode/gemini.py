@@ -11,6 +11,7 @@ messages of 2018 and 2026 that public repositories keep; candles are from the do
 * ``event_id`` and ``tid`` only differ from trade to trade.
 * A frame of version 1 does not name its symbol, for a connection has one: it is ``""`` here, and a replay
   gives it the name that it is opened by. (``multimarketdata`` names it at each event.)
+* ``socket_sequence`` of version 1 counts the messages of a connection; version 2 numbers nothing.
 * With ``top_of_book=true`` version 1 sends the best bid or the best ask: a quote of both is made.
 * Candles are listed the newest first, have no closed flag, and no number of trades. The first message after a
   subscription has past ones: by it the one that was being made when the connection was lost is forgotten.
@@ -37,6 +38,7 @@ from mdnb.decode.fields import (
     reply_text,
     timeframe_name,
 )
+from mdnb.decode.message_numbers import MessageNumbers
 from mdnb.rows import Batch, DepthUpdate, Reply, TradeRow
 from mdnb.venue_fields import MAX_NS, Epoch, Identifier, Price, Size, Symbol, UnusableError, epoch_ns, typed
 
@@ -114,6 +116,7 @@ class _Frame(msgspec.Struct, gc=False):
 
 class _Other(msgspec.Struct, gc=False):
     type: str = ""
+    socket_sequence: Identifier | None = None
     timestamp: Epoch | UnsetType = UNSET
     result: str = ""
     reason: str = ""
@@ -152,6 +155,7 @@ class Decoder:
     def __init__(self) -> None:
         self._bars = OpenBars()
         self._best: dict[str, tuple[float, float, float, float]] = {}
+        self._numbers = MessageNumbers()
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together, in order."""
@@ -167,6 +171,7 @@ class Decoder:
         refuse_duplicates(text)
         other = _other(text)
         kind = other.type
+        self._numbers.see(-1 if other.socket_sequence is None else other.socket_sequence)
         if kind == "trade":
             _add_trade(text, batch)
         elif kind == "l2_updates":
@@ -216,9 +221,12 @@ class Decoder:
                     self._add_best(change, ns, batch)
                     made += 1
                     return
-                # Its first frame has the whole book.
-                new = DepthUpdate(ns, change.reason == _INITIAL, [], [])
-                book = books.setdefault(change.symbol, new)
+                book = books.get(change.symbol)
+                if book is None:
+                    # Its first frame has the whole book.
+                    whole = change.reason == _INITIAL
+                    ids = self._numbers.ids(change.symbol, whole=whole)
+                    book = books[change.symbol] = DepthUpdate(ns, whole, [], [], *ids)
                 (book.bids if change.side == "bid" else book.asks).append((change.price, change.remaining))
             elif not kind.startswith("auction"):
                 raise UnusableError("unknown event")

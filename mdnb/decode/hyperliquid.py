@@ -209,6 +209,7 @@ class Decoder:
         other = _other(text)
         held = str(other.data, "utf-8") if isinstance(other.data, msgspec.Raw) else ""
         if other.channel == "error":
+            held = "" if held == "null" else held
             batch.replies.append(_refusal(_words(held) if held.startswith('"') else held))
         elif other.channel == "subscriptionResponse":
             told = _ack(held or "{}")

@@ -82,8 +82,8 @@ class _Ticker(msgspec.Struct, gc=False):
     bestAsk: Price | None
     bestBidSize: Size | None = None
     bestAskSize: Size | None = None
-    time: Identifier = 0
-    Time: Identifier = 0
+    time: Identifier | None = 0
+    Time: Identifier | None = 0
 
 
 class _Level(msgspec.Struct, gc=False, array_like=True):
@@ -122,7 +122,7 @@ class _Statistics(msgspec.Struct, gc=False):
     sell: Price | None
     bidSize: Size | None = None
     askSize: Size | None = None
-    datetime: Identifier = 0
+    datetime: Identifier | None = 0
 
 
 class _Snapshot(msgspec.Struct, gc=False):
@@ -148,9 +148,9 @@ class _Candle(msgspec.Struct, gc=False):
 class _Envelope(msgspec.Struct, gc=False):
     type: str = ""
     topic: str = ""
-    subject: str = ""
+    subject: str | None = ""
     data: msgspec.Raw | UnsetType = UNSET
-    id: str | int = ""
+    id: str | int | None = ""
 
 
 _trade_frame = typed(_TradeFrame)
@@ -229,7 +229,7 @@ class Decoder:
             raise UnusableError("unknown message")
         channel, _, symbol = envelope.topic.partition(":")
         if symbol == "all":
-            symbol = envelope.subject
+            symbol = envelope.subject or ""
         data = str(envelope.data, "utf-8")
         if channel == "/market/match":
             # As a whole it was refused before; now it says where.
@@ -326,7 +326,7 @@ def _add_notice(envelope: _Envelope, batch: Batch) -> None:
     batch.control += 1
     if kind == "error":
         data = "" if isinstance(envelope.data, UnsetType) else str(envelope.data, "utf-8")
-        words = _words(data) if data.startswith('"') else data
+        words = _words(data) if data.startswith('"') else "" if data == "null" else data
         batch.replies.append(Reply(reply_number(str(envelope.id)), False, reply_text(words)))
     elif kind == "ack":
         batch.replies.append(Reply(reply_number(str(envelope.id)), True))

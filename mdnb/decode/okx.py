@@ -105,9 +105,9 @@ class _Candle(msgspec.Struct, gc=False, array_like=True):
     low: Price
     close: Price
     volume: Size
-    volume_currency: Size = 0.0
-    volume_quote: Size = float("nan")
-    confirm: Literal["0", "1"] = "0"
+    volume_currency: Size | None = None
+    volume_quote: Size | None = None
+    confirm: Literal["0", "1"] | None = None
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -251,6 +251,7 @@ def _add_candle(symbol: str, timeframe: str, text: str, batch: Batch) -> None:
     candle = _candle(text)
     prices = (candle.open, candle.high, candle.low, candle.close)
     is_spot = symbol.count("-") == 1
-    turnover = candle.volume_quote if is_spot else float("nan")
+    told = candle.volume_quote
+    turnover = told if is_spot and told is not None else float("nan")
     row: BarRow = (epoch_ns(candle.ts), *prices, candle.volume, 0, turnover)
     add_bar(batch, symbol, timeframe, row, candle.confirm == "1")

@@ -26,8 +26,8 @@ from mdnb.decode.fields import (
     add_trade,
     check_keys,
     decode_frames,
+    read_again,
     refuse_duplicates,
-    refused,
     reply_text,
 )
 from mdnb.rows import Batch, DepthUpdate, Reply, TradeRow
@@ -132,7 +132,7 @@ class Decoder:
                 else:
                     self._take(record, batch)
             except (ValueError, RecursionError) as error:
-                batch.refuse(refused(error), record)
+                read_again(record, self._take, error, batch)
 
     def _begin(self, batch: Batch) -> None:
         # The answer to the handshake: what was told on another connection may not hold any more.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mdnb.runtime.live.accounting import Accounting
@@ -22,11 +23,14 @@ class ConnectionView:
         Whose connection.
     symbol
         The one meant where none is named.
+    recorded
+        The symbols whose frames are recorded.
     """
 
-    def __init__(self, session: MarketSession, symbol: str) -> None:
+    def __init__(self, session: MarketSession, symbol: str, recorded: Sequence[str]) -> None:
         self._session = session
         self._symbol = symbol
+        self._recorded = recorded
 
     def accounting(self, symbol: str | None = None) -> Accounting:
         """Return the accounting: where each trade that arrived went.
@@ -99,6 +103,10 @@ class ConnectionView:
     async def record(self, path: str | Path, *, append: bool = False) -> MarketRecording:
         """Record all that the market receives, as it came, until the recording or the market is closed.
 
+        ``live["MES"].record(...)`` records that symbol alone, of a market of several: the frames that have
+        data of it, whole, also where a venue puts data of others into the same frame, and those that have
+        nobody's, such as heartbeats. ``live.record(...)`` records all symbols into one file.
+
         Parameters
         ----------
         path
@@ -115,7 +123,8 @@ class ConnectionView:
         Raises
         ------
         OptionError
-            When the market plays a recording itself.
+            When the market plays a recording itself; for one symbol, too, where the venue numbers the
+            messages of all of them together.
         DataExportError
             When the file is there already, is recorded to by somebody else, or cannot be written.
         ClosedError
@@ -123,7 +132,7 @@ class ConnectionView:
         """
 
         async def begin() -> MarketRecording:
-            return self._session.record(Path(path), append=append)
+            return self._session.record(Path(path), self._recorded, append=append)
 
         return await await_call(begin())
 

@@ -37,12 +37,13 @@ class FaceParts:
     tables: TableOpener
 
     def for_all(self) -> FaceParts:
-        """Return the parts of the whole market: this symbol's, and events, alerts and tables of all."""
+        """Return the parts of the whole market: this symbol's, and what is of all symbols."""
         session, symbols = self.session, self.session.symbols
         return dataclasses.replace(
             self,
             awaited_events=AwaitedEvents(session, None),
             plain_events=PlainEvents(session, None),
+            connection=ConnectionView(session, symbols[0], symbols),
             alerts=AlertSetter(session, symbols),
             tables=TableOpener(session, symbols[0], symbols),
             files=BarFiles(self.manager, [_files_of(session, symbol) for symbol in symbols[1:]]),
@@ -67,7 +68,7 @@ def all_parts(session: MarketSession) -> dict[str, FaceParts]:
             files=BarFiles(parts),
             awaited_events=AwaitedEvents(session, symbol),
             plain_events=PlainEvents(session, symbol),
-            connection=ConnectionView(session, symbol),
+            connection=ConnectionView(session, symbol, [symbol]),
             alerts=AlertSetter(session, [symbol]),
             charts=ChartOpener(plain, symbol),
             tables=TableOpener(session, symbol, [symbol]),

@@ -14,7 +14,7 @@ from mdnb.feeds.playback import Playback
 from mdnb.feeds.rolls import Seam
 from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, TradeChange, TradeRow
 from mdnb.sessions import Sessions
 
 __all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels", "feed_error"]
@@ -85,6 +85,9 @@ class Feed(abc.ABC):
         What shows that it is alive, when it is stale and when dead.
     round_trip_ms
         How long the newest ping took; ``nan`` where there is none.
+    changes_back
+        How many seconds of trades before an outage the history is asked what was taken back or corrected of
+        them meanwhile; 0 where it does not tell that.
     lacks
         Channels on which, as is known beforehand, nothing will come.
     on_roll
@@ -156,6 +159,7 @@ class Feed(abc.ABC):
     on_page: Callable[[], None] = staticmethod(_nobody_asks)
     on_roll: Callable[[str, bool], None] = staticmethod(_nobody_follows)
     round_trip_ms: float = float("nan")
+    changes_back: float = 0.0
     lacks: frozenset[Channel] = frozenset()
     is_taken: bool = False
 
@@ -270,6 +274,14 @@ class Feed(abc.ABC):
         Each is a tuple ``(time_ns, price, size, count, side, trade_id)``: when it was made in UTC epoch
         nanoseconds, the price, the size, for how many trades it stands (1), its side (1 where the taker
         bought, -1 where it sold, 0 unknown), and its id (-1 where it has none).
+        """
+        return None
+
+    async def history_changes(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeChange] | None:
+        """Return what was taken back or corrected of the trades made in ``[start_ns, end_ns)``.
+
+        Each says when the trade was made (`TradeChange.trade_ns`). None where the history does not tell it.
+        It is asked after an outage, in which such messages may have been sent, where `changes_back` is set.
         """
         return None
 

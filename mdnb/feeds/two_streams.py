@@ -67,7 +67,7 @@ class TwoStreamFeed(VenueFeed):
         """
         told = _OneStatus(on_status)
         self._second.clock = self.clock
-        second = asyncio.create_task(self._second.run(on_frame, told.of_second))
+        second = asyncio.create_task(self._run_second(on_frame, told.of_second))
         second.add_done_callback(self._end_where_failed)
         try:
             await super().run(on_frame, told.of_first)
@@ -82,6 +82,14 @@ class TwoStreamFeed(VenueFeed):
         failure = _failure(second)
         if failure is not None:
             raise failure
+
+    async def _run_second(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        await self._second.is_wanted.wait()
+        await self._second.run(on_frame, on_status)
+
+    def streams(self) -> dict[str, WebSocketFeed]:
+        """Return both connections, each by what comes on it."""
+        return {"its stream of trades and bars": self, "its stream of quotes and depth": self._second}
 
     def _end_where_failed(self, second: asyncio.Task[None]) -> None:
         """End the first connection where the second has failed by what is no matter of the venue's."""
@@ -131,7 +139,7 @@ class _SecondStream(WebSocketFeed):
         super().__init__(first.backoff, first.timeouts, first._wall, first.liveness)
         self.max_frame_bytes = first.max_frame_bytes
         self._first = first
-        self._is_wanted = asyncio.Event()
+        self.is_wanted = asyncio.Event()
         # Replies of both connections come out of one decoder.
         self._last_id = _FIRST_ID_OF_SECOND
 
@@ -145,12 +153,8 @@ class _SecondStream(WebSocketFeed):
     async def endpoint(self) -> Endpoint:
         return self._first.stream_at(self._first.second_path)
 
-    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
-        await self._is_wanted.wait()
-        await super().run(on_frame, on_status)
-
     async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
-        self._is_wanted.set()
+        self.is_wanted.set()
         await super().subscribe(symbol, channels)
 
     def on_stray_reply(self, reply: Reply) -> None:

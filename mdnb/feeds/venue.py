@@ -176,6 +176,13 @@ class VenueFeed(WebSocketFeed):
         """Return where the stream is that has a path behind the address of all."""
         return Endpoint(with_path(self._stream, path), public=True)
 
+    def streams(self) -> dict[str, WebSocketFeed]:
+        """Return the connections of the feed, each by what it is to be called, such as ``its stream``.
+
+        Each can be run by itself, to see whether it comes about.
+        """
+        return {"its stream": self}
+
     async def open(self, symbols: Sequence[str]) -> None:
         """Look the symbols up in the venue's list.
 

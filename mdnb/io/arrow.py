@@ -22,13 +22,14 @@ from mdnb.errors import OptionError, suggest
 from mdnb.io.assemble import ColumnNames, to_bars
 from mdnb.io.atomic import atomic_write
 from mdnb.io.change_log import CHANGES_KEY, changes_from_text, changes_text
+from mdnb.io.contract_names import contracts_of_runs
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Closings, parse_closings, parse_times
 from mdnb.io.marks import parse_marks
 from mdnb.io.notes import note, refuse
 from mdnb.io.parquet import frames_schema, frames_tables
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN
-from mdnb.io.schema import CLOSED_AT, INDEX_NAME, MARKS, plain_attributes
+from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 from mdnb.store.amendments import Changes
 
@@ -197,6 +198,7 @@ def _bars(
     for name in ("vwap", CLOSED_AT, *MARKS):
         if own.get(name) is False:
             places.pop(name, None)  # only there because another timeframe of the file has it
+    places.pop(CONTRACT, None)  # text; the metadata has it, too
     columns = {name: table.column(place).combine_chunks() for name, place in places.items()}
     times = columns.pop(INDEX_NAME)
     zone = tz
@@ -226,6 +228,8 @@ def _bars(
         timeframe=of or timeframe or None,
         first_counts=first,
     )
+    contracts = contracts_of_runs((own or about).get("contracts"), made.time_us)
+    made = dataclasses.replace(made, contracts=contracts)
     raw = (table.schema.metadata or {}).get(CHANGES_KEY)
     if raw is None:
         return made

@@ -20,13 +20,13 @@ from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Closings, Instants
 from mdnb.io.marks import BarMarks
 from mdnb.io.notes import Note, note, refuse, row_list
-from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, PRICES
+from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, MARKS, PRICES
 from mdnb.timeframes import Timeframe
 
 __all__ = ["OPTIONAL", "ColumnNames", "numbers_from_text", "to_bars"]
 
 _NUMBER: Final = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,6})?\s*$"
-OPTIONAL: Final = ("tick_count", "vwap", CLOSED_AT, *MARKS)
+OPTIONAL: Final = ("tick_count", "vwap", CLOSED_AT, CONTRACT, *MARKS)
 _NAMES_SHOWN: Final = 30
 
 
@@ -77,8 +77,8 @@ class ColumnNames:
         """Return the place in ``found`` of each column, by our own name.
 
         A name is matched exactly or, where that fails and only one fits, without regard to case and blanks
-        around it. ``tick_count``, ``vwap``, ``closed_at`` and marks are taken where they are, the last two
-        unless the caller means another column by them.
+        around it. ``tick_count``, ``vwap``, ``closed_at``, ``contract`` and marks are taken where they are,
+        the last three unless the caller means another column by them.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class ColumnNames:
         return {
             ours: place
             for ours, place in places.items()
-            if ours not in (CLOSED_AT, *MARKS) or place not in meant
+            if ours not in (CLOSED_AT, CONTRACT, *MARKS) or place not in meant
         }
 
     def _missing(self, ours: str, theirs: str, found: Sequence[str], where: str) -> Exception:
@@ -146,6 +146,7 @@ def to_bars(
     *,
     closings: Closings | None = None,
     marks: BarMarks | None = None,
+    contracts: np.ndarray | None = None,
     tz: str | tzinfo | None,
     where: str,
     positive_prices: bool = True,
@@ -167,6 +168,8 @@ def to_bars(
         When each bar was closed; None where the file does not tell.
     marks
         Which bars are no whole ones; None where the file does not tell.
+    contracts
+        Of which contract each is; None where the file does not tell.
     tz
         The zone of a frame made of them; None: UTC.
     positive_prices
@@ -194,12 +197,16 @@ def to_bars(
         columns[CLOSED_AT] = told.time_us
     marked = BarMarks({}, []) if marks is None else marks
     columns |= marked.values
+    names = np.empty(0, object)
+    if contracts is not None:
+        names, columns[CONTRACT] = np.unique(contracts.astype(str), return_inverse=True)
     about = dict(attributes or {})
     every_row = _is_activity(about.get("timeframe") if timeframe is None else timeframe)
     time_us, columns, notes = _in_order(
         instants.time_us, columns, every_row=every_row, first_counts=first_counts
     )
     marked_rows = {name: columns.pop(name) for name in marked.values}
+    codes = columns.pop(CONTRACT, None)
     if "forming" in marked_rows:
         about["forming"] = bool(marked_rows["forming"][-1:].any())
     return FileBars(
@@ -210,6 +217,7 @@ def to_bars(
         attributes=about,
         notes=[*instants.notes, *told.notes, *marked.notes, *notes],
         marks=marked_rows,
+        contracts=None if codes is None else names[codes].astype(object),
     )
 
 

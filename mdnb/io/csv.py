@@ -17,13 +17,14 @@ import pyarrow.csv as arrow_csv
 
 from mdnb.errors import DataImportError, OptionError
 from mdnb.io.assemble import ColumnNames, numbers_from_text, to_bars
+from mdnb.io.contract_names import parse_contracts
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import parse_closings, parse_times
 from mdnb.io.marks import parse_marks
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.paths import is_tabbed
 from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
-from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, PRICES, export_columns
+from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, MARKS, PRICES, export_columns
 from mdnb.io.source import check_zone, read_text_bytes
 from mdnb.io.times import time_text
 
@@ -59,7 +60,7 @@ def write_csv(
     include_volume
         Whether the column ``volume`` is written.
     include_header
-        Whether the first line names the columns; without it the marks of bars are left out.
+        Whether the first line names the columns; without it marks and contracts of bars are left out.
     date_format
         ``"iso"`` writes ``2026-03-02T09:30:00-06:00``, the wall clock of the frame's zone with its UTC
         offset: exact, also when clocks change. ``"epoch_s"``, ``"epoch_ms"``, ``"epoch_us"`` and
@@ -95,7 +96,7 @@ def write_csv(
     index, chosen = export_columns(frame, columns, include_volume=include_volume)
     if columns is None and not include_header:
         # Nothing would tell a reader what they are.
-        chosen = {name: values for name, values in chosen.items() if name not in MARKS}
+        chosen = {name: values for name, values in chosen.items() if name not in (CONTRACT, *MARKS)}
     times = time_text(index, date_format)
     if date_format.startswith((*_FORMULA, "%z")):
         raise OptionError(f"date_format={date_format!r}: a spreadsheet would take the times for formulas.")
@@ -138,8 +139,9 @@ def read_csv(
         Open, high, low and close, in this order.
     volume_column
         None where the file has none; the volume is then 0. The columns ``tick_count``, ``vwap``,
-        ``closed_at`` and the marks ``partial``, ``filled``, ``amended`` and ``forming`` (true or false) are
-        taken where they are; without the first it is 0, which means unknown. Others are not read.
+        ``closed_at``, ``contract`` and the marks ``partial``, ``filled``, ``amended`` and ``forming`` (true
+        or false) are taken where they are; without the first it is 0, which means unknown. Others are not
+        read.
         ``closed_at`` is read as the times are, where it holds times at all; of an hour that occurs twice it
         is the one nearer to the bar.
     tz
@@ -219,19 +221,24 @@ def csv_bars(
     values = {
         name: _numbers(table[name], labels.get(name, name), where)
         for name in places
-        if name not in {INDEX_NAME, CLOSED_AT, *MARKS}
+        if name not in {INDEX_NAME, CLOSED_AT, CONTRACT, *MARKS}
     }
     closings = None
     if CLOSED_AT in places:
         closings = parse_closings(
             table[CLOSED_AT], times.time_us, date_format=date_format, tz=tz, where=where
         )
+    contracts = None
+    if CONTRACT in places:
+        contracts, said = parse_contracts(table[CONTRACT])
+        notes += said
     times.notes[:0] = notes
     return to_bars(
         times,
         values,
         closings=closings,
         marks=parse_marks({name: table[name] for name in MARKS if name in places}),
+        contracts=contracts,
         tz=tz,
         where=where,
         positive_prices=positive_prices,
@@ -343,7 +350,7 @@ def _read(
     slow = on_bad_row is not None
     names = [f"column{place}" for place in range(width)]
     types = {names[place]: number for place in places.values()}
-    for name in (INDEX_NAME, CLOSED_AT, *MARKS):
+    for name in (INDEX_NAME, CLOSED_AT, CONTRACT, *MARKS):
         if name in places:
             types[names[places[name]]] = pa.string()
     table = arrow_csv.read_csv(

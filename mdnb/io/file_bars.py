@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mdnb.io.notes import Note
-from mdnb.io.schema import CLOSED_AT, INDEX_NAME, MARKS, zone_dtype
+from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, zone_dtype
 from mdnb.store.amendments import Changes
 from mdnb.store.columns import AMENDED, FILLED, PARTIAL, BarColumns
 
@@ -41,6 +41,9 @@ class FileBars:
         None where the file does not tell.
     marks
         bool, shape (n,), by the names in `MARKS`: what is not so of whole bars; only those the file has.
+    contracts
+        Text, shape (n,): of which contract of a continuous symbol each is, ``""`` where that is not told;
+        None where the file does not tell it of any.
     changes
         What they were before they changed; None where the file does not tell.
     """
@@ -52,6 +55,7 @@ class FileBars:
     notes: list[Note]
     closed_us: np.ndarray | None = None
     marks: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    contracts: np.ndarray | None = None
     changes: Changes | None = None
 
     def __len__(self) -> int:
@@ -64,6 +68,8 @@ class FileBars:
         for name in MARKS:
             if name in self.marks:
                 made[name] = self.marks[name]
+        if self.contracts is not None:
+            made[CONTRACT] = pd.Series(self.contracts, index=index, dtype="str")
         if self.closed_us is not None:
             made[CLOSED_AT] = pd.DatetimeIndex(self.closed_us, dtype=index.dtype)
         made.attrs = {"notes": self.notes}
@@ -85,6 +91,7 @@ class FileBars:
             values={name: held[~forming] for name, held in self.values.items()},
             closed_us=None if self.closed_us is None else self.closed_us[~forming],
             marks={name: held[~forming] for name, held in self.marks.items()},
+            contracts=None if self.contracts is None else self.contracts[~forming],
         )
 
     def forming(self) -> np.ndarray:

@@ -21,11 +21,12 @@ import pyarrow.json as arrow_json
 
 from mdnb.errors import OptionError
 from mdnb.io.assemble import OPTIONAL, ColumnNames, numbers_from_text, to_bars
+from mdnb.io.contract_names import parse_contracts
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Closings, parse_closings, parse_times
 from mdnb.io.marks import parse_marks
 from mdnb.io.notes import refuse
-from mdnb.io.schema import CLOSED_AT, INDEX_NAME, MARKS, PRICES, plain_attributes
+from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, read_text_bytes
 
 __all__ = ["json_bars", "read_json"]
@@ -125,7 +126,7 @@ def json_bars(
     values = {
         name: _numbers(column, labels.get(name, name), where)
         for name, column in found.columns.items()
-        if name not in {INDEX_NAME, CLOSED_AT, *MARKS}
+        if name not in {INDEX_NAME, CLOSED_AT, CONTRACT, *MARKS}
     }
     closings: Closings | None = None
     if CLOSED_AT in found.columns:
@@ -136,11 +137,16 @@ def json_bars(
             tz=zone,
             where=where,
         )
+    contracts = None
+    if CONTRACT in found.columns:
+        contracts, said = parse_contracts(found.columns[CONTRACT])
+        times.notes[:0] = said
     return to_bars(
         times,
         values,
         closings=closings,
         marks=parse_marks(found.columns),
+        contracts=contracts,
         tz=zone,
         where=where,
         positive_prices=positive_prices,
@@ -169,14 +175,14 @@ def _fast(body: bytes, names: ColumnNames, where: str) -> _Columns | None:
         for name in OPTIONAL
         if name not in keys
         and name not in keys.values()
-        and (name not in MARKS or f'"{name}"'.encode() in inner)
+        and (name not in (CONTRACT, *MARKS) or f'"{name}"'.encode() in inner)
     ]
     keys.update({name: name for name in later})
     kind = {str: pa.string(), int: pa.int64()}.get(type(first[keys[INDEX_NAME]]))
     if kind is None:
         return None
     times = {INDEX_NAME, CLOSED_AT}  # of one kind, else the slow way looks at each
-    kinds = {**dict.fromkeys(times, kind), **dict.fromkeys(MARKS, pa.bool_())}
+    kinds = {**dict.fromkeys(times, kind), **dict.fromkeys(MARKS, pa.bool_()), CONTRACT: pa.string()}
     schema = pa.schema([(key, kinds.get(ours, pa.float64())) for ours, key in keys.items()])
     between = _BETWEEN.search(inner)
     # The first gap stands for all; where another looks different, Arrow refuses and the slow way reads it.
@@ -330,7 +336,7 @@ def _from_columns(loaded: Mapping[str, Any], names: ColumnNames, where: str) -> 
         loaded = {names.time: index, **{name: list(column.values()) for name, column in loaded.items()}}
     places = names.locate(list(loaded), where)
     columns = {ours: list(loaded.values())[place] for ours, place in places.items()}
-    for name in (CLOSED_AT, *MARKS):
+    for name in (CLOSED_AT, CONTRACT, *MARKS):
         if _length(columns.get(name)) != _length(columns[INDEX_NAME]):
             columns.pop(name, None)  # not a column at all
     if not all(isinstance(column, list) for column in columns.values()):

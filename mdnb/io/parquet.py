@@ -21,11 +21,13 @@ import pyarrow.parquet as pq
 from mdnb.errors import DataExportError, OptionError, suggest
 from mdnb.io.atomic import atomic_write
 from mdnb.io.change_log import CHANGES_KEY, changes_text
+from mdnb.io.contract_names import runs_of_contracts
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN, read_parquet, read_timeframes
 from mdnb.io.paths import local_path
 from mdnb.io.schema import (
     CLOSED_AT,
     COLUMNS,
+    CONTRACT,
     INDEX_NAME,
     MARKS,
     NOT_A_TIME,
@@ -167,9 +169,8 @@ def frames_schema(
     """
     if isinstance(frames, pd.DataFrame):
         one = normalise(frames)
-        return _schema(one.iloc[:0], {"format": 1, "mdnb": version(), **plain_attributes(one.attrs)}), {
-            "": one
-        }
+        told = {"format": 1, "mdnb": version(), **plain_attributes(one.attrs), **_contracts(one)}
+        return _schema(one.iloc[:0], told), {"": one}
     bars = {_timeframe(name): normalise(frame) for name, frame in frames.items()}
     if not bars or len(bars) > _MOST_TIMEFRAMES:
         raise OptionError(f"{len(bars)} timeframes given; a file holds 1 to {_MOST_TIMEFRAMES}.")
@@ -191,6 +192,7 @@ def frames_schema(
                 "rows": len(frame),
                 **{column: column in frame for column in ("vwap", CLOSED_AT, *marks)},
                 **_own_attributes(frame),
+                **_contracts(frame),
             }
             for name, frame in bars.items()
         },
@@ -199,6 +201,8 @@ def frames_schema(
     if any("vwap" in frame for frame in bars.values()):
         sample = sample.assign(vwap=np.empty(0))
     sample = sample.assign(**{name: np.empty(0, bool) for name in marks})
+    if any(CONTRACT in frame for frame in bars.values()):
+        sample[CONTRACT] = pd.Series([], index=sample.index, dtype="str")
     if any(CLOSED_AT in frame for frame in bars.values()):
         sample[CLOSED_AT] = sample.index
     sample.insert(
@@ -221,6 +225,12 @@ def _timeframe(name: str) -> str:
 def _own_attributes(frame: pd.DataFrame) -> dict[str, object]:
     plain = plain_attributes(frame.attrs)
     return {name: plain[name] for name in ("forming", "source") if name in plain}
+
+
+def _contracts(bars: pd.DataFrame) -> dict[str, object]:
+    # The column is for others: our reader decodes no text.
+    runs = runs_of_contracts(bars)
+    return {"contracts": runs} if runs else {}
 
 
 def _schema(sample: pd.DataFrame, about: Mapping[str, object]) -> Any:
@@ -251,6 +261,9 @@ def _table(frame: pd.DataFrame, schema: Any, timeframe: str = "") -> Any:
             array = pa.DictionaryArray.from_arrays(codes, pa.array([timeframe], field.type.value_type))
         elif field.name == CLOSED_AT:
             array = _closings(frame, field.type)
+        elif field.name == CONTRACT:
+            names = frame[CONTRACT] if CONTRACT in frame.columns else [""] * len(frame)
+            array = pa.array(names, pa.string())
         elif field.name in frame.columns:
             array = pa.array(frame[field.name].to_numpy())
         elif field.name in MARKS:
@@ -270,10 +283,10 @@ def _closings(frame: pd.DataFrame, kind: Any) -> Any:
 
 def _encodings(bars: pd.DataFrame, compression: str) -> tuple[list[str], dict[str, str]]:
     """Return the columns worth a dictionary, and the encoding of each other one."""
-    dictionary = [TIMEFRAME_COLUMN]
+    dictionary = [TIMEFRAME_COLUMN, CONTRACT]
     encodings = {INDEX_NAME: "DELTA_BINARY_PACKED", CLOSED_AT: "DELTA_BINARY_PACKED"}
     encodings |= dict.fromkeys(MARKS, "PLAIN")
-    for name in bars.columns.difference([CLOSED_AT, *MARKS], sort=False):
+    for name in bars.columns.difference([CLOSED_AT, CONTRACT, *MARKS], sort=False):
         sample = bars[name].to_numpy()[:_SAMPLE_ROWS]
         grid = len(pd.unique(sample)) * _GRID_SHARE <= len(sample)
         if grid and (name in ("volume", "tick_count") or compression not in _STRONG):

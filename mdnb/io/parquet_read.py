@@ -24,12 +24,13 @@ import pyarrow.parquet as pq
 from mdnb.errors import DataImportError, OptionError
 from mdnb.io.assemble import ColumnNames, to_bars
 from mdnb.io.change_log import CHANGES_KEY, changes_from_text
+from mdnb.io.contract_names import contracts_of_runs
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Closings, parse_closings, parse_times
 from mdnb.io.marks import BarMarks, parse_marks
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.parquet_footer import Footer, read_footer
-from mdnb.io.schema import CLOSED_AT, COLUMNS, INDEX_NAME, MARKS, PRICES, plain_attributes
+from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 from mdnb.store.amendments import Changes
 
@@ -318,6 +319,7 @@ def _bars(
     schema = source.file.schema_arrow
     places = names.locate(schema.names, where)
     own = _described(source.about).get(timeframe)
+    places.pop(CONTRACT, None)  # text; the metadata has it, too
     for name in ("vwap", CLOSED_AT, *MARKS):
         if isinstance(own, dict) and own.get(name) is False:
             places.pop(name, None)  # only there because another timeframe of the file has it
@@ -368,7 +370,9 @@ def _bars(
         timeframe=of or timeframe,
         first_counts=first_counts,
     )
-    return dataclasses.replace(made, changes=told, notes=[*made.notes, *damaged])
+    runs = (own if isinstance(own, dict) else source.about).get("contracts")
+    contracts = contracts_of_runs(runs, made.time_us)
+    return dataclasses.replace(made, changes=told, contracts=contracts, notes=[*made.notes, *damaged])
 
 
 def _changes(source: _Source, timeframe: str) -> tuple[Changes | None, list[Note]]:

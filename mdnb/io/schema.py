@@ -4,7 +4,8 @@ A bar frame has a timezone-aware ``DatetimeIndex`` named ``timestamp`` (``dateti
 time of each bar), the columns ``open high low close volume tick_count``, and ``vwap`` (``nan`` where
 unknown) where the source gives it. All are float64, as in the frames of a running market, so that one that
 is exported and read again equals itself; text files hold ``tick_count`` as whole numbers. Then come
-the columns `MARKS` (bool) that are true of any bar, and last ``closed_at`` (``datetime64[us, tz]``, ``NaT``
+the columns `MARKS` (bool) that are true of any bar, ``contract`` (text) where the symbol is a continuous one
+that stands for one contract after the other, and last ``closed_at`` (``datetime64[us, tz]``, ``NaT``
 where unknown), when each bar was closed, where that is told.
 ``frame.attrs`` holds ``symbol``, ``timeframe``, ``forming`` and ``source`` as far as they are known.
 """
@@ -26,6 +27,7 @@ __all__ = [
     "ATTRIBUTES",
     "CLOSED_AT",
     "COLUMNS",
+    "CONTRACT",
     "INDEX_NAME",
     "MARKS",
     "NOT_A_TIME",
@@ -43,6 +45,7 @@ INDEX_NAME: Final = "timestamp"
 PRICES: Final = ("open", "high", "low", "close")
 COLUMNS: Final = (*PRICES, "volume", "tick_count")
 CLOSED_AT: Final = "closed_at"
+CONTRACT: Final = "contract"
 MARKS: Final = ("partial", "filled", "amended", "forming")
 """Columns of bool, there only where it is true of a bar: the feed did not cover its whole interval; nobody
 traded in it; it changed after it had closed; it was being made when the file was written."""
@@ -116,7 +119,7 @@ def normalise(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) -> pd.Data
         Has the columns ``open high low close volume`` of any numeric dtype, and timezone-aware times in
         its index or in a column ``timestamp``. A missing ``tick_count`` becomes 0, which means unknown.
         Other columns than those of a bar frame are left out, and so are a ``closed_at`` of another type than
-        times and marks that are not bool.
+        times, marks that are not bool and a ``contract`` that is no text.
     tz
         The zone to convert to; by default the frame's own.
 
@@ -158,6 +161,9 @@ def normalise(frame: pd.DataFrame, *, tz: str | tzinfo | None = None) -> pd.Data
         # By such a name another program may mean anything.
         if name in frame.columns and isinstance(frame[name], pd.Series) and frame[name].dtype == np.bool_:
             bars[name] = frame[name].to_numpy()
+    named = frame[CONTRACT] if CONTRACT in frame.columns else None
+    if isinstance(named, pd.Series) and pd.api.types.is_string_dtype(named.dtype) and named.notna().all():
+        bars[CONTRACT] = named.astype("str").to_numpy()
     closed = _closings(frame)
     if closed is not None:
         bars[CLOSED_AT] = closed.tz_convert(index.tz)
@@ -295,7 +301,7 @@ def _closings(frame: pd.DataFrame) -> pd.DatetimeIndex | None:
 def _values(bars: pd.DataFrame, name: str) -> np.ndarray:
     if name == CLOSED_AT:
         return pd.DatetimeIndex(bars[name]).asi8.view("datetime64[us]")
-    return bars[name].to_numpy()
+    return bars[name].to_numpy(object if name == CONTRACT else None)
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:

@@ -191,6 +191,8 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
             merged = merge_bars(engine, name, columns, overwrite=overwrite, changes=bars.changes, **until)
             engine.reader.note_known(engine.all_names(), now_ns)
             _note_apart(market, began, columns)
+            if bars.contracts is not None and merged.added + merged.replaced:
+                engine.contracts.learn_of(bars.time_us * 1000, bars.contracts)
     later = later_ones(merged, engine.tz)
     findings = (*conflicts(bars), *of_reading(bars), *checked.left_out, *outliers, *off, *later)
     market.pipeline.import_findings[name] = findings

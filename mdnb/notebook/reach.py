@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import time
 from collections.abc import Awaitable, Callable
 
 from mdnb.errors import MdnbError
 from mdnb.feeds.base import Feed
+from mdnb.feeds.connection import WebSocketFeed
 from mdnb.feeds.registry import make_feed
 from mdnb.feeds.venue import VenueFeed
 
@@ -66,7 +68,8 @@ async def _reach(feed: Feed) -> tuple[list[str], list[str]]:
 def _tried(feed: Feed) -> tuple[str, list[_Try]]:
     """Return what a feed is called, and what is asked of it by which function."""
     if isinstance(feed, VenueFeed):
-        asked: list[_Try] = [("its history", lambda: _history(feed)), ("its stream", lambda: _stream(feed))]
+        asked: list[_Try] = [("its history", functools.partial(_history, feed))]
+        asked += [(what, functools.partial(_stream, stream)) for what, stream in feed.streams().items()]
         return f"{feed.offers.title}: {feed.address}, {feed.rest.host}", asked
     # What stands behind it only it knows: its list of symbols is asked for by most.
     return repr(feed), [("what it lists", lambda: _opened(feed))]
@@ -81,7 +84,7 @@ async def _history(feed: VenueFeed) -> str:
     return f"{len(await feed.list_symbols()):,} symbols"
 
 
-async def _stream(feed: VenueFeed) -> str:
+async def _stream(feed: WebSocketFeed) -> str:
     up, down = asyncio.Event(), asyncio.Event()
     told: list[str] = []
 

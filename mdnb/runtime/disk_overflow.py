@@ -13,6 +13,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import ClosedError, MdnbError
 from mdnb.records import Record
 from mdnb.runtime.cache_folder import CacheFolder
+from mdnb.runtime.contracts_on_disk import keep_contracts, learn_contracts
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
 from mdnb.store.overflow import Overflow
@@ -97,6 +98,7 @@ class DiskOverflow:
             engine.open_overflow = self._open
             for name in engine.all_names():
                 engine.attach_overflow(name)
+        learn_contracts(engine, folder)
 
     def move(self, folder: CacheFolder) -> None:
         """Go on in another folder, with all that was held in this one; slow, so hold no lock.
@@ -117,6 +119,7 @@ class DiskOverflow:
             raise
         with engine.lock:
             engine.reader.forget()
+        learn_contracts(engine, folder)
 
     def _move(self, folder: CacheFolder, empty: list[SegmentStore]) -> bool:
         engine = self._engine
@@ -186,6 +189,7 @@ class DiskOverflow:
                     f"{overflow.waiting_rows:,}",
                     error,
                 )
+        keep_contracts(self._engine)
         folder.close()
 
     def _open(self, name: str) -> Overflow:
@@ -217,6 +221,8 @@ async def tidy(engine: SymbolState, workers: Workers, *, compress: bool | None =
     # Also where nothing is to be written yet: what leaves memory has to have a place.
     await workers.map([_unless_closed(overflow.segments.see_to_folder, None) for overflow in stores])
     written = sum(await workers.map([_unless_closed(overflow.flush, 0) for overflow in stores]))
+    if written:
+        await workers.run(functools.partial(keep_contracts, engine))
     before = after = 0
     if engine.config.compression_enabled if compress is None else compress:
         sizes = await workers.map([_unless_closed(overflow.segments.compress, (0, 0)) for overflow in stores])

@@ -14,12 +14,27 @@ __all__ = ["MarketRecording"]
 
 
 class MarketRecording:
-    """A recording that a market writes: all frames that it receives, until it is closed or the market is.
+    """A recording that a market writes: the frames that it receives, until it is closed or the market is.
+
+    Parameters
+    ----------
+    recorder
+        Writes.
+    symbols
+        Whose frames.
+    now_ns
+        The market's time.
+    taps
+        Get what is received.
+    keeps
+        Which frames; None: all.
 
     Attributes
     ----------
     path
         The file; ``replay:PATH`` plays it.
+    symbols
+        What it is a recording of.
 
     Examples
     --------
@@ -32,11 +47,20 @@ class MarketRecording:
     True
     """
 
-    def __init__(self, recorder: Recorder, now_ns: Callable[[], int], taps: list[Any]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        symbols: Sequence[str],
+        now_ns: Callable[[], int],
+        taps: list[Any],
+        keeps: Callable[[str | bytes], bool] | None = None,
+    ) -> None:
         self.path = recorder.path
+        self.symbols = tuple(symbols)
         self._recorder = recorder
         self._now_ns = now_ns
         self._taps = taps
+        self._keeps = keeps
         taps.append(self._take)
 
     @property
@@ -46,7 +70,7 @@ class MarketRecording:
 
     def take(self, frame: str) -> None:
         """Write a frame of the recording's own, such as a roll; on the background loop."""
-        self._take([frame])
+        self._recorder.frame(self._now_ns(), frame)
 
     def close(self) -> None:
         """End the recording; calling it again does nothing.
@@ -72,7 +96,7 @@ class MarketRecording:
 
     def _take(self, frames: Sequence[str | bytes]) -> None:
         now_ns, keep = self._now_ns(), self._recorder.frame
-        for frame in frames:
+        for frame in frames if self._keeps is None else filter(self._keeps, frames):
             keep(now_ns, frame)
 
     def __enter__(self) -> MarketRecording:

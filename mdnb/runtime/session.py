@@ -37,6 +37,7 @@ from mdnb.rows import Batch, ContractChange, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
 from mdnb.runtime.cache_folder import stale_folders, sweep_stale
 from mdnb.runtime.feed_decoder import decoder_of
+from mdnb.runtime.frames_of_symbol import frames_of
 from mdnb.runtime.housekeeping import Housekeeping
 from mdnb.runtime.live.book_renewal import BookRenewal
 from mdnb.runtime.live.closing_timer import UNSURE_SECONDS, ClosingTimer
@@ -283,6 +284,8 @@ class MarketSession:
             if self.feed.playback is None:
                 market.pipeline.on_broken_book = self.book_renewal.renew
                 market.pipeline.on_unsure_bar = self.bar_renewal.renew
+                if self.feed.changes_back > 0:
+                    market.pipeline.on_unplaced_change = self.bar_renewal.place
             begin_config(market)
 
     async def _until_up(self) -> None:
@@ -553,7 +556,8 @@ class MarketSession:
         at_ns = rolls[-1].at_ns if rolls else self.feed.clock.now_ns()
         frame = roll_frame(ContractChange(symbol, at_ns, before, now))
         for recording in self._recordings:
-            recording.take(frame)
+            if symbol in recording.symbols:
+                recording.take(frame)
 
     def _begin_contract(self, market: SymbolMarket) -> None:
         seams = len(market.engine.contracts.rolls)
@@ -675,13 +679,18 @@ class MarketSession:
 
     # -- for the faces --------------------------------------------------------------------------------
 
-    def record(self, file: Path, *, append: bool) -> MarketRecording:
-        """Record all frames from now on until the recording or the market is closed; on the loop.
+    def record(self, file: Path, symbols: Sequence[str], *, append: bool) -> MarketRecording:
+        """Record frames from now on until the recording or the market is closed; on the loop.
+
+        Parameters
+        ----------
+        symbols
+            Whose: all that are followed, or one.
 
         Raises
         ------
         OptionError
-            When what is followed is a recording itself.
+            When what is followed is a recording itself, or one symbol's frames make no recording.
         ClosedError
             When the market is closed.
         DataExportError
@@ -692,8 +701,11 @@ class MarketSession:
         if self.closed or self.ended.is_set():
             raise ClosedError("this market is over: nothing more comes that could be recorded")
         channels = _CHANNELS[self.feed.source]
-        recorder = recorder_of(self.feed, self.symbols, channels, file, append=append)
-        made = MarketRecording(recorder, self._now_ns, self.batcher.taps)
+        keeps = None
+        if len(symbols) < len(self.symbols):
+            keeps = frames_of(self.feed, symbols[0], self.symbols)
+        recorder = recorder_of(self.feed, symbols, channels, file, append=append)
+        made = MarketRecording(recorder, symbols, self._now_ns, self.batcher.taps, keeps)
         self._recordings.append(made)
         return made
 

@@ -28,8 +28,8 @@ def okx(channel: str, action: str = "") -> Any:
     return {"arg": {"channel": channel, "instId": "X"}, **said, "data": [row]}
 
 
-def bybit(kind: str) -> Any:
-    data = {"s": "X", "b": BIDS, "a": ASKS, "u": 1, "seq": 9}
+def bybit(kind: str, number: int = 7) -> Any:
+    data = {"s": "X", "b": BIDS, "a": ASKS, "u": number, "seq": 9}
     return {"topic": "orderbook.50.X", "type": kind, "ts": MS + 4, "data": data, "cts": MS}
 
 
@@ -62,6 +62,8 @@ CASES: list[tuple[str, Any, bool, bool, bool]] = [
     ("okx", okx("books5"), True, True, True),
     ("bybit", bybit("snapshot"), True, True, True),
     ("bybit", bybit("delta"), False, True, True),
+    # Its service began anew.
+    ("bybit", bybit("delta", 1), True, True, True),
     ("bitstamp", bitstamp("order_book"), True, True, True),
     ("bitstamp", bitstamp("detail_order_book"), True, True, True),
     ("bitstamp", bitstamp("diff_order_book"), False, True, True),

@@ -65,6 +65,7 @@ class AlpacaDialect(VenueDialect):
     ) -> None:
         self.conditions = dict(conditions or {})
         self.changes = dict(changes or {})
+        self._tape = tape
         self._now = {row[5]: self._facts(row) for row in tape}
         self._said: dict[int, list[dict[str, Any]]] = {}
         # The history's words on trades that are not as they were.
@@ -143,9 +144,10 @@ class AlpacaDialect(VenueDialect):
     def trades_body(self, question: Question, rows: Sequence[TradeRow], *, more: bool) -> bytes:
         """Oldest first, with a token where there are more."""
         token = f"token-{rows[-1][0] + 1}" if more else None
-        for row in rows:
+        for row in self._tape:
             # What was said while nobody listened.
-            self._changes_with(row)
+            if row[0] < self.now_ns:
+                self._changes_with(row)
         held = [one for row in rows for one in self._updates.get(row[5], [self._facts(row)])]
         return written({"trades": held or None, "symbol": "AAPL", "next_page_token": token})
 

@@ -12,7 +12,7 @@ from mdnb.feeds.venues.bybit import BybitFeed
 from mdnb.rows import BarRow, TradeRow
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.rest_server import HttpRequest
-from tests.venues.stand_in import BOOK, SECOND, VenueDialect, written
+from tests.venues.stand_in import BOOK, SECOND, VenueDialect, changed_book, written
 
 __all__ = ["BybitLinearDialect", "BybitSpotDialect"]
 
@@ -38,9 +38,9 @@ class _BybitDialect(VenueDialect):
         if asked["op"] == "ping":
             return '{"success":true,"ret_msg":"pong","conn_id":"x","req_id":"","op":"ping"}'
         reply = {"success": True, "ret_msg": "", "conn_id": "x", "req_id": asked["req_id"], "op": asked["op"]}
-        if not any(topic.startswith("publicTrade.") for topic in asked["args"]):
-            return json.dumps(reply)
-        return (Subscribe if asked["op"] == "subscribe" else Unsubscribe)(json.dumps(reply))
+        kinds = {topic.rpartition(".")[0] for topic in asked["args"]}
+        trades, book = "publicTrade" in kinds, bool(kinds & {"orderbook.50", "orderbook.200"})
+        return (Subscribe if asked["op"] == "subscribe" else Unsubscribe)(json.dumps(reply), trades, book)
 
     def trade(self, row: TradeRow) -> str:
         """One trade a frame."""
@@ -56,6 +56,16 @@ class _BybitDialect(VenueDialect):
             "seq": 7_000 + number,
         }
         topic = {"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": at // _MS + 3, "data": [data]}
+        return json.dumps(topic, separators=(",", ":"))
+
+    def book(self, at: int, *, whole: bool) -> str:
+        """A snapshot, then changes that are numbered by ``u``."""
+        last, bids, asks = changed_book(at)
+        sides = {"b": bids, "a": asks} if whole else {"b": [last], "a": []}
+        data = {"s": "BTCUSDT", **{side: _levels(levels) for side, levels in sides.items()}}
+        data |= {"u": 18_521_288 + at, "seq": 7_961_638_724 + 7 * at}
+        topic = {"topic": "orderbook.50.BTCUSDT", "type": "snapshot" if whole else "delta"}
+        topic |= {"ts": self.now_ns // _MS + 3, "data": data, "cts": self.now_ns // _MS}
         return json.dumps(topic, separators=(",", ":"))
 
     def trade_id(self, number: int) -> str:
@@ -80,7 +90,7 @@ class _BybitDialect(VenueDialect):
             limit = int(query.get("limit", self.newest_trades))
             return Question(limit=min(limit, self.newest_trades), newest=True)
         if request.path == "/v5/market/orderbook":
-            sides = [[[str(price), str(size)] for price, size in side] for side in BOOK]
+            sides = [_levels(side) for side in BOOK]
             book = {"s": "BTCUSDT", "b": sides[0], "a": sides[1], "ts": self.now_ns // _MS, "u": 9, "seq": 7}
             return written({"retCode": 0, "retMsg": "OK", "result": book, "time": self.now_ns // _MS})
         if request.path == "/v5/market/kline":
@@ -117,6 +127,10 @@ class _BybitDialect(VenueDialect):
     def _body(self, listed: list[Any], now_ns: int) -> bytes:
         result = {"category": self.market, "list": listed, "nextPageCursor": ""}
         return written({"retCode": 0, "retMsg": "OK", "result": result, "time": now_ns // _MS})
+
+
+def _levels(levels: Sequence[tuple[float, float]]) -> list[list[str]]:
+    return [[str(price), str(size)] for price, size in levels]
 
 
 class BybitLinearDialect(_BybitDialect):

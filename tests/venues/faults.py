@@ -17,6 +17,7 @@ __all__ = [
     "HistoryFault",
     "Lacks",
     "Loss",
+    "LostBook",
     "Malformed",
     "Merge",
     "Mute",
@@ -135,6 +136,13 @@ class Malformed(TapeFault):
 @dataclasses.dataclass(frozen=True)
 class SequenceGap(Stretch):
     """So many trades never come live."""
+
+    count: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class LostBook(Stretch):
+    """So many changes of the order book never come."""
 
     count: int = 1
 

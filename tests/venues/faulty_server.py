@@ -38,6 +38,7 @@ from tests.venues.faults import (
     HistoryFault,
     Lacks,
     Loss,
+    LostBook,
     Malformed,
     Merge,
     Mute,
@@ -67,16 +68,22 @@ _PART = 2**20
 
 @dataclasses.dataclass(frozen=True)
 class Subscribe:
-    """A client's message that subscribes to the trades, and what it is answered."""
+    """A client's message that subscribes, and what it is answered.
+
+    Attributes
+    ----------
+    trades, book
+        To what: the trades, the order book.
+    """
 
     reply: str | tuple[str, ...] | None = None
+    trades: bool = True
+    book: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
-class Unsubscribe:
+class Unsubscribe(Subscribe):
     """A client's message that ends that, and what it is answered."""
-
-    reply: str | tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +142,10 @@ class Dialect(abc.ABC):
     @abc.abstractmethod
     def trade(self, row: TradeRow) -> str:
         """Return the frame of a trade."""
+
+    def book(self, at: int, *, whole: bool) -> str:
+        """Return the frame of the order book after so many trades, or of what the last one changed."""
+        raise NotImplementedError
 
     def heartbeat(self, now_ns: int) -> str | None:
         """Return the frame that is sent where nothing trades."""
@@ -231,6 +242,7 @@ class FaultyServer:
         self._port = 0
         self._server: Server | None = None
         self._clients: set[ServerConnection] = set()
+        self._readers: set[ServerConnection] = set()
         self._gone: set[ServerConnection] = set()
         self._held: list[str] | None = None
         self._closed_until = 0
@@ -298,23 +310,25 @@ class FaultyServer:
             async for frame in socket:
                 await self._answer(socket, frame if isinstance(frame, str) else frame.decode())
         self._clients.discard(socket)
+        self._readers.discard(socket)
 
     async def _answer(self, socket: ServerConnection, text: str) -> None:
         heard = None if socket in self._gone else self._dialect.hear(text)
         if heard is not None:
             self.heard.append(text)
-        if isinstance(heard, Subscribe):
+        if isinstance(heard, Unsubscribe):
+            if heard.trades:
+                self._clients.discard(socket)
+            if heard.book:
+                self._readers.discard(socket)
             await _send_each(socket, heard.reply)
-            self.joined.append(self.at)
-            past = self._tape[: self.at]
-            repeated = [self._dialect.trade(row) for row in past[-self._repeats :]] if self._repeats else None
-            for frame in repeated or self._dialect.at_subscribe(past):
-                await socket.send(self._dialect.at_path(_path(socket), frame))
-            self._clients.add(socket)
-            self._subscribed.set()
-        elif isinstance(heard, Unsubscribe):
-            self._clients.discard(socket)
+        elif isinstance(heard, Subscribe):
             await _send_each(socket, heard.reply)
+            if heard.book:
+                self._readers.add(socket)
+                await socket.send(self._dialect.book(self.at, whole=True))
+            if heard.trades:
+                await self._begin_trades(socket)
         elif isinstance(heard, Question):
             refused = await self.hear(heard)
             if refused is not None:
@@ -324,6 +338,15 @@ class FaultyServer:
                 await socket.send(self._dialect.page(heard, rows, more=more))
         else:
             await _send_each(socket, heard)
+
+    async def _begin_trades(self, socket: ServerConnection) -> None:
+        self.joined.append(self.at)
+        past = self._tape[: self.at]
+        repeated = [self._dialect.trade(row) for row in past[-self._repeats :]] if self._repeats else None
+        for frame in repeated or self._dialect.at_subscribe(past):
+            await socket.send(self._dialect.at_path(_path(socket), frame))
+        self._clients.add(socket)
+        self._subscribed.set()
 
     # -- the history ------------------------------------------------------------------------------------
 
@@ -393,6 +416,7 @@ class FaultyServer:
             async with self._moved:
                 self.at += 1
                 self._moved.notify_all()
+            await self._send_book()
             await asyncio.sleep(self._pace)
         await self._let_in()
         self._cut()
@@ -453,6 +477,7 @@ class FaultyServer:
                 socket.transport.pause_reading()
             self._gone |= self._clients
             self._clients.clear()
+            self._readers.clear()
         elif isinstance(fault, Mute):
             self._held = []
         elif isinstance(fault, Expiry):
@@ -472,6 +497,7 @@ class FaultyServer:
         self._closed_status = fault.status if isinstance(fault, Refuse) else 503
         clients = list(self._clients)
         self._clients.clear()
+        self._readers.clear()
         if isinstance(fault, Restart):
             await self.deafen()
         else:
@@ -495,6 +521,14 @@ class FaultyServer:
                 for frame in frames:
                     text = self._dialect.at_path(_path(socket), frame)
                     await socket.send(_fragments(text) if in_fragments else text)
+
+    async def _send_book(self) -> None:
+        """Send what the trade before changed of the order book, unless that is lost."""
+        if any(isinstance(fault, LostBook) and fault.covers(self.at) for fault in self._faults):
+            return
+        for socket in list(self._readers):
+            with contextlib.suppress(ConnectionClosed):
+                await socket.send(self._dialect.book(self.at, whole=False))
 
 
 def _path(socket: ServerConnection) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from mdnb.feeds.venues.kraken import KrakenFeed
 from mdnb.rows import BarRow, TradeRow
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.rest_server import HttpAnswer, HttpRequest
-from tests.venues.stand_in import BOOK, SECOND, START, VenueDialect, written
+from tests.venues.stand_in import BOOK, SECOND, START, VenueDialect, changed_book, written
 from tests.venues.times import iso
 
 __all__ = ["KrakenDialect"]
@@ -37,9 +38,9 @@ class KrakenDialect(VenueDialect):
         replies = tuple(
             json.dumps(said | {"result": told | {"symbol": symbol}}) for symbol in asked["params"]["symbol"]
         )
-        if told.get("channel") != "trade":
-            return replies
-        return Subscribe(replies) if asked["method"] == "subscribe" else Unsubscribe(replies)
+        channel = told.get("channel")
+        made = Subscribe if asked["method"] == "subscribe" else Unsubscribe
+        return made(replies, channel == "trade", channel == "book")
 
     def trade(self, row: TradeRow) -> str:
         """One trade a frame."""
@@ -54,6 +55,25 @@ class KrakenDialect(VenueDialect):
             "timestamp": iso(at),
         }
         return json.dumps({"channel": "trade", "type": "update", "data": [data]}, separators=(",", ":"))
+
+    def book(self, at: int, *, whole: bool) -> str:
+        """A snapshot, then changes, each with the sum of the ten best levels of both sides."""
+        last, bids, asks = changed_book(at)
+        digits = [
+            f"{value:.{places}f}"
+            for levels in (asks, bids)
+            for level in levels
+            for value, places in zip(level, (2, 8), strict=True)
+        ]
+        data = {
+            "symbol": self.symbol,
+            "bids": [{"price": price, "qty": size} for price, size in (bids if whole else [last])],
+            "asks": [{"price": price, "qty": size} for price, size in (asks if whole else [])],
+            "checksum": zlib.crc32("".join(text.replace(".", "").lstrip("0") for text in digits).encode()),
+            "timestamp": iso(self.now_ns),
+        }
+        frame = {"channel": "book", "type": "snapshot" if whole else "update", "data": [data]}
+        return json.dumps(frame, separators=(",", ":"))
 
     def heartbeat(self, now_ns: int) -> str:
         """Once a second there."""

@@ -11,7 +11,7 @@ from mdnb.feeds.venues.okx import OkxFeed
 from mdnb.rows import BarRow, TradeRow
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.rest_server import HttpRequest
-from tests.venues.stand_in import VenueDialect, written
+from tests.venues.stand_in import VenueDialect, changed_book, written
 
 __all__ = ["OkxDialect"]
 
@@ -36,9 +36,10 @@ class OkxDialect(VenueDialect):
         asked = json.loads(text)
         said = {"id": asked["id"], "event": asked["op"], "connId": "x"}
         replies = tuple(json.dumps({**said, "arg": arg}) for arg in asked["args"])
-        if all(arg["channel"] != "trades-all" for arg in asked["args"]):
-            return replies
-        return Subscribe(replies) if asked["op"] == "subscribe" else Unsubscribe(replies)
+        kinds = {arg["channel"] for arg in asked["args"]}
+        return (Subscribe if asked["op"] == "subscribe" else Unsubscribe)(
+            replies, "trades-all" in kinds, "books" in kinds
+        )
 
     def at_subscribe(self, past: Sequence[TradeRow]) -> Sequence[str]:
         """The last trade, once more."""
@@ -49,6 +50,22 @@ class OkxDialect(VenueDialect):
         arg = {"channel": "trades-all", "instId": "BTC-USDT"}
         data = {"instId": "BTC-USDT", **_written_trade(row), "source": "0"}
         return json.dumps({"arg": arg, "data": [data]}, separators=(",", ":"))
+
+    def book(self, at: int, *, whole: bool) -> str:
+        """A snapshot, then changes that each say which one they follow."""
+        last, bids, asks = changed_book(at)
+        sides = {"bids": bids, "asks": asks} if whole else {"bids": [last], "asks": []}
+        data: dict[str, Any] = {
+            side: [[str(price), str(size), "0", "1"] for price, size in levels]
+            for side, levels in sides.items()
+        }
+        data |= {"ts": str(self.now_ns // _MS), "seqId": 100 + 3 * at}
+        data["prevSeqId"] = -1 if whole else 100 + 3 * (at - 1)
+        said = {
+            "arg": {"channel": "books", "instId": "BTC-USDT"},
+            "action": "snapshot" if whole else "update",
+        }
+        return json.dumps(said | {"data": [data]}, separators=(",", ":"))
 
     def asked(self, request: HttpRequest) -> Question | bytes | None:
         """Understand the three pages that are asked for."""

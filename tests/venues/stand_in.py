@@ -21,7 +21,7 @@ from tests.venues.faults import Fault
 from tests.venues.faulty_server import Dialect, FaultyServer, Question
 from tests.venues.rest_server import HttpAnswer, HttpRequest, RestServer
 
-__all__ = ["BOOK", "SECOND", "START", "StandIn", "VenueDialect", "tape_of", "written"]
+__all__ = ["BOOK", "SECOND", "START", "StandIn", "VenueDialect", "changed_book", "tape_of", "written"]
 
 SECOND = 1_000_000_000
 START = 1_772_460_000 * SECOND
@@ -46,6 +46,17 @@ def tape_of(
         out.append((at, price, 0.125 * (1 + number % 5), 1, 1 if number % 3 else -1, 1 + number))
         at += round((apart if number < before else live_apart) * 1000) * 1_000_000
     return out
+
+
+def changed_book(at: int) -> tuple[tuple[float, float], list[tuple[float, float]], list[tuple[float, float]]]:
+    """Return the bid that the last of so many trades changed, and all bids and asks after it, best first.
+
+    Of five bids each trade changes the next one: what a lost change leaves wrong stays so for a while.
+    """
+    sizes = {30_000.0 - 0.25 * (place % 5): float(1 + place) for place in range(max(0, at - 5), at + 1)}
+    bids = sorted(sizes.items(), reverse=True)
+    price = 30_000.0 - 0.25 * (at % 5)
+    return (price, sizes[price]), bids, list(BOOK[1])
 
 
 class VenueDialect(Dialect):

@@ -35,7 +35,7 @@ from mdnb.feeds.symbols import VenueSymbol
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts, Wall
 from mdnb.feeds.venue import VenueFeed
 from mdnb.instruments import Instrument
-from mdnb.rows import BarRow, MarkedTrade, Reply, TradeRow
+from mdnb.rows import BarRow, MarkedTrade, Reply, TradeChange, TradeRow
 from mdnb.sale_conditions import sale_marks
 from mdnb.secret import Secret
 from mdnb.timeframes import Timeframe
@@ -159,6 +159,7 @@ class AlpacaFeed(VenueFeed):
         key=f"a free account's {_KEY} and {_SECRET}",
     )
     numbers_replies = False
+    changes_back = 900.0
 
     def __init__(
         self,
@@ -308,9 +309,24 @@ class AlpacaFeed(VenueFeed):
 
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
         """Return the trades of ``[start_ns, end_ns)``, oldest first."""
-        name = self.listed(symbol).name
         if self.stream == "test":
             return None
+        found = await self._trades(symbol, start_ns, end_ns)
+        rows = rows_of(_row, [trade for trade in found if trade.u not in _TAKEN_BACK])
+        return [row for row in rows if start_ns <= row[0] < end_ns]
+
+    async def history_changes(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeChange] | None:
+        """Return what was taken back or corrected of the trades of ``[start_ns, end_ns)``, by their times.
+
+        The history does not say which trade a corrected one takes the place of: it is that of its instant and
+        exchange. One without such a trade counts as taken back.
+        """
+        if self.stream == "test":
+            return None
+        return _changes(await self._trades(symbol, start_ns, end_ns))
+
+    async def _trades(self, symbol: str, start_ns: int, end_ns: int) -> list[_Trade]:
+        name = self.listed(symbol).name
         if end_ns <= start_ns:
             return []
 
@@ -320,11 +336,9 @@ class AlpacaFeed(VenueFeed):
             return Page(answer.trades or [], answer.next_page_token or None)
 
         # Ids are those of exchanges; pages do not overlap.
-        found = await collect(
+        return await collect(
             ask, "", key=lambda trade: (trade.t, trade.x, trade.i), on_page=self.on_page, sparse=True
         )
-        rows = rows_of(_row, [trade for trade in found if trade.u not in _TAKEN_BACK])
-        return [row for row in rows if start_ns <= row[0] < end_ns]
 
     def _query(self, start_ns: int, end_ns: int, token: str) -> dict[str, str]:
         # Both ends are included.
@@ -345,6 +359,21 @@ def _row(trade: _Trade) -> TradeRow:
     row = iso_ns(trade.t), trade.p, trade.s, 1, 0, -1 if trade.i is None else trade.i
     marks = sale_marks(trade.z or "", trade.c) if trade.c else 0
     return MarkedTrade.of(row, marks) if marks else row
+
+
+def _changes(trades: Sequence[_Trade]) -> list[TradeChange]:
+    corrected: dict[tuple[str, str], list[_Trade]] = {}
+    for trade in trades:
+        if trade.u == "corrected":
+            corrected.setdefault((trade.t, trade.x), []).append(trade)
+    made = []
+    for trade in trades:
+        if trade.u in _TAKEN_BACK:
+            new = corrected.get((trade.t, trade.x), []) if trade.u == "incorrect" else []
+            was = _row(trade)
+            now = _row(new[0]) if len(new) == 1 else None
+            made.append(TradeChange(was[0], was[5], was[1], was[2], now, was[0]))
+    return made
 
 
 def _bar_row(bar: _Bar) -> BarRow:

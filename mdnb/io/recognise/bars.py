@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mdnb.io.assemble import to_bars
+from mdnb.io.contract_names import parse_contracts
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Instants
 from mdnb.io.marks import BarMarks, parse_marks
@@ -35,7 +36,7 @@ from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.understood import Understood
 from mdnb.io.recognise.unpacked import unpacked
 from mdnb.io.recognise.wall_times import FileTimes
-from mdnb.io.schema import MARKS
+from mdnb.io.schema import CONTRACT, MARKS
 
 __all__ = ["Recognised", "recognised_bars"]
 
@@ -110,6 +111,7 @@ def _recognised_bars(
     places, vendor = meaning_of(table, held, given, _ROLES, ("time", *BAR_PRICES))
     if not set(BAR_PRICES) <= places.keys():
         raise no_bars(table, places, where)
+    at_contract = _own_contracts(table, places, given)
     table, symbols = of_one_symbol(table, places, given, where, preferred_symbol)
     table = without_forming(of_one_timeframe(table, places, given, where))
     table = without_footer(table, places, BAR_PRICES)
@@ -117,6 +119,10 @@ def _recognised_bars(
         raise refuse(where, "it holds no bars", "A file of bars is needed.")
     times = times_of(table, places, vendor, given, held, known_zone)
     values, style, notes = values_of(table, places, vendor, given, where)
+    if at_contract is not None:
+        contracts, said = parse_contracts(table.column(at_contract).to_pylist())
+        notes += said
+        values |= {} if contracts is None else {CONTRACT: contracts}
     attributes: dict[str, object] = {"source": vendor.name or "file"}
     if len(symbols) == 1:
         attributes["symbol"] = symbols[0]
@@ -141,6 +147,17 @@ def _recognised_bars(
         rows=len(bars),
     )
     return Recognised(bars, understood, times.are_dates)
+
+
+def _own_contracts(table: Table, places: dict[str, int], given: Given) -> int | None:
+    """Return where a file of ours says of which contracts its bars are, which are no symbols of their own."""
+    at = places.get("symbol")
+    names = [name.strip().casefold() for name in table.names]
+    if at is None or given.symbol is not None or "symbol" in (given.columns or ()):
+        return None
+    if not table.has_header or "tick_count" not in names or names[at] != CONTRACT:
+        return None
+    return places.pop("symbol")
 
 
 def _marks(table: Table) -> BarMarks:
@@ -218,6 +235,7 @@ def _assembled(
         marks=marks,
         tz=given.tz,
         where=where,
+        contracts=values.get(CONTRACT),
         positive_prices=given.positive_prices,
         attributes=attributes,
         timeframe=given.timeframe,

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 from mdnb.errors import DataImportError, OptionError
 from mdnb.io.formats import format_of
 from mdnb.io.recognise.roles import ROLES
+from mdnb.io.schema import CONTRACT
 from mdnb.io.source import open_plain
 
 __all__ = ["is_like_an_export"]
@@ -19,6 +20,7 @@ __all__ = ["is_like_an_export"]
 _LOOKED_AT: Final = 8192
 _NEEDED: Final = frozenset({"timestamp", "open", "high", "low", "close"})
 _SYMBOLS: Final = frozenset(ROLES["symbol"])
+_OURS: Final = "tick_count"
 _TIME: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^-?\d{9,19}(\.\d+)?$")
 _NUMBER: Final = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 
@@ -52,7 +54,7 @@ def is_like_an_export(filename: str | os.PathLike[str], *, strictly: bool = Fals
     except (OSError, EOFError, zlib.error):
         return True
     text = head.decode("utf-8", "replace").lstrip("\ufeff\r\n ")
-    is_strange = strictly and bool(text) and "tick_count" not in text[:1000]
+    is_strange = strictly and bool(text) and _OURS not in text[:1000]
     return not is_strange and (_is_json(text) if kind == "json" else _is_table(text))
 
 
@@ -87,7 +89,13 @@ def _has_columns(file: BinaryIO, kind: str) -> bool:
 def _is_json(text: str) -> bool:
     if not text:
         return True
-    return all(f'"{name}"' in text for name in _NEEDED) and not any(f'"{name}"' in text for name in _SYMBOLS)
+    symbols = _names_of_symbols(ours=f'"{_OURS}"' in text)
+    return all(f'"{name}"' in text for name in _NEEDED) and not any(f'"{name}"' in text for name in symbols)
+
+
+def _names_of_symbols(*, ours: bool) -> frozenset[str]:
+    # Our own files say in such a column which contract of their one symbol a bar is of.
+    return _SYMBOLS - {CONTRACT} if ours else _SYMBOLS
 
 
 def _is_table(text: str) -> bool:
@@ -99,7 +107,8 @@ def _is_table(text: str) -> bool:
     except csv.Error:
         return False
     names = [name.strip().casefold() for name in rows[0]]
-    if not set(names) >= _NEEDED or len(names) > len(set(names)) or _SYMBOLS & set(names):
+    symbols = _names_of_symbols(ours=_OURS in names)
+    if not set(names) >= _NEEDED or len(names) > len(set(names)) or symbols & set(names):
         return False
     if len(rows) < 2 or len(rows[1]) != len(names):
         return True

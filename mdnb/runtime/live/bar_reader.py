@@ -165,6 +165,7 @@ class BarReader:
     ) -> pd.DataFrame:
         """Return bars from memory and disk as a frame, with the column ``closed_at`` where asked for.
 
+        One of a symbol that stands for contracts has the column ``contract``.
         Columns of bool mark bars that are no whole ones: ``partial``, ``filled`` and ``forming``, and with
         the times ``amended``; each is there only where it is true of a bar.
         """
@@ -177,6 +178,9 @@ class BarReader:
         made = self._frame_of(name, log, columns)
         for mark, bars in _marks(columns, with_amended=with_times).items():
             made[mark] = bars
+        if engine.contracts:
+            made["contract"] = engine.contracts.column(columns.time_us * _NS_PER_US)
+            made["contract"] = made["contract"].astype("str")
         if with_times:
             _timed(made, columns, grid, grace_us)
             del made["end"]  # the timeframe tells it

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Adjustment", "Contracts", "adjustment"]
+__all__ = ["Adjustment", "Contracts", "Span", "adjustment"]
 
 Adjustment: TypeAlias = Literal["difference", "ratio"]
 
+Span: TypeAlias = tuple[int, str]
+"""Since when a contract counts, UTC epoch nanoseconds, and its name."""
+
 _PRICES = ("open", "high", "low", "close", "vwap")
-_NEVER = -(2**63)
+_NEVER, _NO_LIMIT = -(2**63), 2**63 - 1
 
 
 def adjustment(given: object) -> Adjustment | None:
@@ -50,10 +53,13 @@ def adjustment(given: object) -> Adjustment | None:
 class Contracts:
     """The contracts of one symbol; false where it is one itself, or nothing of the kind.
 
+    What the feed says counts from its first seam on. Of bars of before, and of a feed that says nothing, that
+    counts which files said that they came from.
+
     Attributes
     ----------
     rolls
-        Its seams, oldest first.
+        Its seams as far as the feed tells them, oldest first.
 
     Examples
     --------
@@ -66,15 +72,19 @@ class Contracts:
     def __init__(self) -> None:
         self.rolls: tuple[Roll, ...] = ()
         self._now = ""
+        self._told: list[Span] = []
+        self._told_until_ns = _NEVER
+        # Since when each but the first of these names counts.
         self._seams: list[int] = []
+        self._names = [""]
 
     def __bool__(self) -> bool:
-        return bool(self._now)
+        return bool(self._now or self._told)
 
     @property
     def since_ns(self) -> int:
         """Since when it stands for the contract of now."""
-        return self._seams[-1] if self._seams else _NEVER
+        return self.rolls[-1].time_ns if self.rolls else _NEVER
 
     def set(self, now: str, rolls: Sequence[Roll]) -> None:
         """Take what the feed says: the contract of now, and the seams, oldest first.
@@ -87,7 +97,57 @@ class Contracts:
             for roll in rolls
         )
         self._now = now
-        self._seams = [roll.time_ns for roll in self.rolls]
+        self._put_together()
+
+    def learn(self, spans: Sequence[Span], until_ns: int) -> None:
+        """Take what is written with older bars: of which contracts they are.
+
+        Parameters
+        ----------
+        spans
+            The start of the first bar of each contract, UTC epoch nanoseconds, and its name; oldest first.
+        until_ns
+            The start of the last of these bars.
+
+        Examples
+        --------
+        >>> contracts = Contracts()
+        >>> contracts.set("H26", [])
+        >>> contracts.learn([(10, "U25"), (20, "Z25")], 30)
+        >>> [contracts.of(ns) for ns in (10, 25, 30, 31)], contracts.rolls
+        (['U25', 'Z25', 'Z25', 'H26'], ())
+        """
+        self._told = sorted({*self._told, *spans})
+        self._told_until_ns = max(self._told_until_ns, until_ns)
+        self._put_together()
+
+    def learn_of(self, times_ns: NDArray[np.int64], names: NDArray[np.object_]) -> None:
+        """Take of which contract each of some bars is, oldest first; ``""`` where that is not told."""
+        begins = np.flatnonzero(np.concatenate(([True], names[1:] != names[:-1]))) if len(names) else ()
+        spans = [(int(times_ns[at]), str(names[at])) for at in begins if names[at]]
+        if spans:
+            self.learn(spans, int(times_ns[-1]))
+
+    def spans(self, until_ns: int) -> list[Span]:
+        """Return each contract with since when it counts, up to an instant; the first one always did."""
+        starts = [_NEVER, *self._seams]
+        return [span for span in zip(starts, self._names, strict=True) if span[0] <= until_ns]
+
+    def _put_together(self) -> None:
+        """Make one series of what the feed says and of what was written with older bars."""
+        seams = [roll.time_ns for roll in self.rolls]
+        names = [*(roll.old for roll in self.rolls), self._now]
+        until = seams[0] if seams else _NO_LIMIT
+        told = [(start, name) for start, name in self._told if start < until]
+        if told:
+            # Behind the last of these bars the feed counts, though its first seam may be later still.
+            end = min(self._told_until_ns + 1, until)
+            seams = [*(start for start, _ in told[1:]), end, *(seam for seam in seams if seam > end)]
+            later = names[len(names) - (len(seams) - len(told)) - 1 :]
+            names = [*(name for _, name in told), *later]
+        changes = [at for at in range(1, len(names)) if names[at] != names[at - 1]]
+        self._names = [names[0], *(names[at] for at in changes)]
+        self._seams = [seams[at - 1] for at in changes]
 
     def follow(self, feed: Feed, symbol: str, tz: str) -> None:
         """Take over which contracts a symbol stands for, as its feed says it; ``tz``: as of `mdnb.Roll`."""
@@ -117,20 +177,18 @@ class Contracts:
 
     def of(self, ts_ns: int) -> str:
         """Return the contract of an instant."""
-        at = bisect.bisect_right(self._seams, ts_ns)
-        return self._now if at == len(self.rolls) else self.rolls[at].old
+        return self._names[bisect.bisect_right(self._seams, ts_ns)]
 
     def column(self, times_ns: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return the contract of each of several instants."""
-        names = np.array([*(roll.old for roll in self.rolls), self._now], dtype=object)
+        names = np.array(self._names, dtype=object)
         found: NDArray[np.object_] = names[np.searchsorted(self._seams, times_ns, side="right")]
         return found
 
     def stretches(self, tz: str) -> tuple[tuple[str, str], ...]:
         """Return each contract with when it began, as text; the first one's is empty: it is not known."""
-        begins = ["", *(str(timestamp(roll.time_ns, tz)) for roll in self.rolls)]
-        names = [*(roll.old for roll in self.rolls), self._now]
-        return tuple(zip(begins, names, strict=True))
+        begins = ["", *(str(timestamp(seam, tz)) for seam in self._seams)]
+        return tuple(zip(begins, self._names, strict=True))
 
     def adjust(self, frame: pd.DataFrame, how: Adjustment) -> pd.DataFrame:
         """Shift the prices before each seam, in place, so that the series has no jump there.
@@ -144,6 +202,14 @@ class Contracts:
             was worth nothing or less, which has no ratio.
         """
         times = frame.index.as_unit("ns").asi8  # type: ignore[attr-defined]  # the index of bars is of times
+        known = {roll.time_ns for roll in self.rolls}
+        for seam, old, new in zip(self._seams, self._names, self._names[1:], strict=False):
+            if seam not in known and (times < seam).any() and (times >= seam).any():
+                raise NoDataError(
+                    f"these bars are of {old} and of {new or 'a contract that is not known'}, by the file"
+                    " that they came from, and what both were worth where they meet is not known: ask for"
+                    " bars of one of them, start_time=, end_time=, or without back_adjust"
+                )
         shift = np.zeros(len(times)) if how == "difference" else np.ones(len(times))
         for roll in self.rolls:
             before = times < roll.time_ns

@@ -16,7 +16,7 @@ from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow
 from mdnb.runtime.live.accounting import ConnectionCounts
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
-from mdnb.runtime.live.trade_changes import take_changes
+from mdnb.runtime.live.trade_changes import take_changes, take_early_changes
 
 __all__ = ["FrameBatcher"]
 
@@ -250,6 +250,8 @@ class FrameBatcher:
             accepted, refused, received = refusals.accepted, refusals.refused, pipeline.ledger.received
             try:
                 pipeline.take(trades, quotes, updates, own)
+                if pipeline.early_changes and trades:
+                    take_early_changes(pipeline, trades)
                 if rare is not None:
                     take_changes(pipeline, batch.changes.get(symbol, ()))
             except Exception as error:  # noqa: BLE001  # one symbol's fault costs the others nothing

@@ -87,9 +87,16 @@ class Pipeline:
     refused_trades
         Id, price and size of the newest trades that validation refused: what is said of them later changes no
         bar.
+    told_changes
+        The newest corrections and cancellations: a history may not have them yet.
+    early_changes
+        Those of them whose trades had not come by then, as far as these may still come.
     on_unsure_bar
         Called with the symbol and an instant of market time when a bar may be wrong, and ticks in memory do
         not tell; None: nobody can tell.
+    on_unplaced_change
+        Called with the symbol and what the venue says of a trade that is not in memory, where it does not say
+        when that was made; None: nobody can tell.
     put_in_place
         Called with trades that an outage had left out and that come by themselves: each belongs where its id
         says.
@@ -135,6 +142,8 @@ class Pipeline:
         "on_broken_book",
         "on_edge",
         "on_own_bars",
+        "early_changes",
+        "on_unplaced_change",
         "on_unsure_bar",
         "told_changes",
         "outage_ids",
@@ -186,14 +195,14 @@ class Pipeline:
         self._trades_until = _NO_LIMIT if engine.source == "trades" else -_NO_LIMIT
         self._bars_until = _NO_LIMIT if engine.source == "bars" else -_NO_LIMIT
         self._bar_name: str | None = None
-        self._windowed = False
+        self._windowed = self._is_new_contract = False
         self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
         self._edge: int | None = None
-        self._is_new_contract = False
-        self.refused_trades: collections.deque[tuple[int, float, float]] = collections.deque(maxlen=_REFUSED)
-        # The newest corrections and cancellations: a history may not have them yet.
-        self.told_changes: collections.deque[TradeChange] = collections.deque(maxlen=_TOLD_CHANGES)
+        self.refused_trades = collections.deque[tuple[int, float, float]](maxlen=_REFUSED)
+        self.told_changes = collections.deque[TradeChange](maxlen=_TOLD_CHANGES)
+        self.early_changes = list[TradeChange]()
         self.on_unsure_bar: Callable[[str, int], None] | None = None
+        self.on_unplaced_change: Callable[[str, TradeChange], None] | None = None
         self.on_edge: Callable[[Pipeline], None] | None = None
         self.book_order = BookOrder()
         self.on_broken_book: Callable[[str], None] | None = None
@@ -264,6 +273,7 @@ class Pipeline:
         seen = self.duplicates
         if len(rows) > 1 and (self.outage_ns is not None or seen.first < 0):
             # The first one after an outage shows what it left out, some of which may follow at once.
+            self.largest_batch = max(self.largest_batch, len(rows))
             first = 1 + next((at for at, row in enumerate(rows) if row[5] > seen.highest), len(rows))
             self._take_trades(rows[:first], builds=builds)
             rows = rows[first:]

@@ -2,12 +2,13 @@
 
 The bars are as if it had come so. A bar whose ticks are all in memory is made anew from them, and the coarser
 ones from it. Where they are not, what is certain is changed; a bar whose prices may have come from the trade
-is asked for anew, or marked as partial, and told of.
+is asked for anew, or marked as partial, and told of. What is said of a trade before it comes holds when it
+does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import numpy as np
@@ -22,27 +23,35 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import CANCELLED, CORRECTED, IN_BARS, OUTLIER, REFUSED, STATUS, WAITING
 from mdnb.validate.findings import QualityFinding
 
-__all__ = ["as_changed", "take_changes"]
+__all__ = ["as_changed", "learn_changes", "take_changes", "take_early_changes"]
 
 _NEAR = 1e-9
+_EARLY_NS = 60_000_000_000
+"""How much later than what is said of it a trade may come."""
+
+_MOST_EARLY = 100
+
 _NO_LIMIT = 2**62
 
 
-def take_changes(pipeline: Pipeline, changes: Sequence[TradeChange]) -> None:
+def take_changes(pipeline: Pipeline, changes: Sequence[TradeChange], *, again: bool = False) -> None:
     """Correct and cancel trades of one symbol, in the order of the messages.
 
     Parameters
     ----------
     pipeline
         The symbol's, which has taken all trades that came before them.
+    again
+        Whether they were told already: when their trades had not come.
     """
     if not changes or "trades" not in pipeline.subscribed:
         return
     engine = pipeline.engine
     with engine.lock:
         pipeline.set_time()
+        told = set() if again else {(one.trade_id, one.price, one.size) for one in pipeline.told_changes}
         pipeline.told_changes.extend(changes)
-        made = [_Change(pipeline, change) for change in changes]
+        made = [_Change(pipeline, change, told) for change in changes]
         for one in made:
             one.apply()
         engine.updates += 1
@@ -51,6 +60,52 @@ def take_changes(pipeline: Pipeline, changes: Sequence[TradeChange]) -> None:
     for one in made:
         one.tell()
     engine.notify()
+
+
+def take_early_changes(pipeline: Pipeline, trades: Sequence[TradeRow]) -> None:
+    """Correct and cancel trades that have just come, and of which it was said before they did."""
+    until_ns = trades[-1][0] - _EARLY_NS
+    came = {(row[5], row[1], row[2]) for row in trades}
+    early = [one for one in pipeline.early_changes if one.ts_ns >= until_ns]
+    matched = [one for one in early if (one.trade_id, one.price, one.size) in came]
+    pipeline.early_changes = [one for one in early if one not in matched]
+    if matched:
+        pipeline.ledger.unmatched -= len(matched)
+        take_changes(pipeline, [*dict.fromkeys(matched)], again=True)
+
+
+def learn_changes(pipeline: Pipeline, changes: Sequence[TradeChange], before_ns: int) -> None:
+    """Take what the history says now of trades that were made before an outage.
+
+    Parameters
+    ----------
+    changes
+        Of which some may be known already, and some of trades that never came.
+    before_ns
+        When the outage began: of later trades the history has what they are now.
+    """
+    engine = pipeline.engine
+    told = {(one.trade_id, one.price, one.size) for one in pipeline.told_changes}
+    with engine.lock:
+        new = [
+            one
+            for one in changes
+            if one.trade_ns <= before_ns
+            and (one.trade_id, one.price, one.size) not in told
+            and _may_be_held(engine, one)
+        ]
+    take_changes(pipeline, new)
+
+
+def _may_be_held(engine: SymbolState, change: TradeChange) -> bool:
+    """Return whether the bars may have a trade as it was."""
+    ticks, now = engine.ticks, change.row
+    if ticks.find(change.trade_id, change.price, change.size) is not None:
+        return True
+    if now is not None and ticks.find(now[5], now[1], now[2]) is not None:
+        return False
+    # It has left memory; or, where none of its time has, it never came.
+    return len(ticks) > 0 and not ticks.reaches(change.trade_ns)
 
 
 def as_changed(pipeline: Pipeline, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
@@ -82,13 +137,20 @@ def _corrected(was: TradeRow, now: TradeRow) -> TradeRow:
 class _Change:
     """One correction or cancellation while it is applied; the symbol's lock is held until it is told."""
 
-    def __init__(self, pipeline: Pipeline, change: TradeChange) -> None:
+    def __init__(
+        self, pipeline: Pipeline, change: TradeChange, told: Collection[tuple[int, float, float]]
+    ) -> None:
         self._pipeline = pipeline
         self._engine = pipeline.engine
         self._said = change
-        self._was: TradeRow = (change.ts_ns, change.price, change.size, 1, 0, change.trade_id)
+        # Unless it is found, its time is known only where it is said.
+        at_ns = change.trade_ns or change.ts_ns
+        self._was: TradeRow = (at_ns, change.price, change.size, 1, 0, change.trade_id)
         self._now = self._possible(change.row)
         self._is_found = False
+        # What the history told before the message came.
+        self._told = told
+        self._is_known = False
         # Timeframes whose bars may be wrong.
         self._unsure: list[str] = []
 
@@ -111,8 +173,14 @@ class _Change:
                 self._is_found = True
                 self._come_in()
                 return
+            self._is_known = key in self._told
+            if self._is_known:
+                return
             ledger.unmatched += 1
             self._unsure = engine.timeframes()
+            if said.trade_id >= 0 and engine.config.enable_tick_data:
+                early = self._pipeline.early_changes
+                self._pipeline.early_changes = [*early[1 - _MOST_EARLY :], said]
             return
         self._is_found = True
         self._was, flag = engine.ticks.tick(at)
@@ -247,6 +315,8 @@ class _Change:
     def tell(self) -> None:
         """Emit the event; where a bar may be wrong have it asked for anew, or mark it, and tell."""
         engine, pipeline = self._engine, self._pipeline
+        if self._is_known:
+            return
         action: Literal["cancelled", "corrected"] = "cancelled" if self._said.row is None else "corrected"
         now = None if self._now is None else engine.tick(self._now, marks_of(self._now) | CORRECTED)
         data = {
@@ -261,14 +331,22 @@ class _Change:
 
     def _tell_unsure(self, action: str) -> None:
         said, pipeline = self._said, self._pipeline
-        why = "its bar is not made of ticks in memory" if self._is_found else "it is not in memory any more"
+        why = "its bar is not made of ticks in memory" if self._is_found else "it is not in memory"
         asks = pipeline.on_unsure_bar is not None
+        is_placed = self._is_found or said.trade_ns > 0
         then = "the bar is asked for anew" if asks else "the bar of that time is marked partial"
+        if not is_placed:
+            asks = pipeline.on_unplaced_change is not None
+            then = "which bar it is in is not said, so that none is marked"
+            then = "its bar is looked for in the venue's history" if asks else then
         sentence = f"the venue has {action} a trade, and {why}: {then}"
         values = {"trade_id": said.trade_id, "price": said.price, "size": said.size}
         kind = "trade_change_unmatched" if not self._is_found else "trade_change_unsure"
         pipeline.quality.note(QualityFinding(kind, sentence, self._was[0], values))
-        if pipeline.on_unsure_bar is not None:
+        if not is_placed:
+            if pipeline.on_unplaced_change is not None:
+                pipeline.on_unplaced_change(self._engine.symbol, said)
+        elif pipeline.on_unsure_bar is not None:
             pipeline.on_unsure_bar(self._engine.symbol, self._was[0])
         else:
             pipeline.lose([(self._was[0], self._was[0])])

@@ -15,7 +15,7 @@ from mdnb.bars.remake import remake_bar
 from mdnb.feeds.base import Feed
 from mdnb.feeds.history_rows import TRADE_FIELDS, checked_rows
 from mdnb.feeds.timeouts import Backoff
-from mdnb.rows import TradeRow
+from mdnb.rows import TradeChange, TradeRow
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.rebuild import HeldTicks
 from mdnb.runtime.live.trade_changes import as_changed
@@ -52,6 +52,7 @@ class BarRenewal:
         self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
         # What has changed since it was asked.
         self._again: set[tuple[str, int]] = set()
+        self._looking: dict[tuple[str, int, float, float], asyncio.Task[None]] = {}
 
     def renew(self, symbol: str, ts_ns: int) -> None:
         """Make the bar anew in which an instant lies, unless that is being done; on the loop."""
@@ -65,10 +66,43 @@ class BarRenewal:
         else:
             self._again.add((symbol, span[0]))
 
+    def place(self, symbol: str, change: TradeChange) -> None:
+        """Make the bar of a changed trade anew, if the history tells when that was made; on the loop."""
+        key = symbol, change.trade_id, change.price, change.size
+        if key not in self._looking:
+            self._looking[key] = asyncio.create_task(self._place(symbol, change), name="mdnb-change")
+            self._looking[key].add_done_callback(lambda _: self._looking.pop(key, None))
+
     def close(self) -> None:
         """Ask for nothing any more."""
-        for task in self._tasks.values():
+        for task in [*self._tasks.values(), *self._looking.values()]:
             task.cancel()
+
+    async def _place(self, symbol: str, change: TradeChange) -> None:
+        pipeline = self._pipelines[symbol]
+        back_ns = round(self._feed.changes_back * 1e9)
+        for attempt in range(self.attempts):
+            # The history is behind the stream.
+            await asyncio.sleep(self.backoff.delay(attempt, dice=1.0))
+            if _has_come(pipeline, change):
+                return
+            try:
+                span = change.ts_ns - back_ns, change.ts_ns + 1
+                told = await self._feed.history_changes(symbol, *span) or []
+            except Exception as error:  # noqa: BLE001  # an adapter may raise anything, and is asked again
+                _log.info("a changed trade of %s could not be looked for yet: %r", symbol, error)
+                continue
+            found = [one.trade_ns for one in told if one[1:4] == change[1:4]]
+            if found:
+                self.renew(symbol, found[-1])
+                return
+        sentence = (
+            "the venue has changed a trade that is not in memory, nor made in the last "
+            f"{self._feed.changes_back:g} s by its history: which bar it is in is not known, and none is"
+            " marked"
+        )
+        values = {"trade_id": change.trade_id, "price": change.price, "size": change.size}
+        pipeline.quality.note(QualityFinding("trade_change_unmatched", sentence, change.ts_ns, values))
 
     async def _renew(self, symbol: str, span: tuple[int, int]) -> None:
         pipeline = self._pipelines[symbol]
@@ -86,6 +120,14 @@ class BarRenewal:
                     return
             await asyncio.sleep(self.backoff.delay(attempt, dice=1.0))
         pipeline.lose([(span[0], span[0])])
+
+
+def _has_come(pipeline: Pipeline, change: TradeChange) -> bool:
+    """Return whether the trade came after what was said of it."""
+    engine = pipeline.engine
+    with engine.lock:
+        held = engine.ticks.tail(len(engine.ticks))
+        return change.trade_id >= 0 and bool((held["trade_id"] == change.trade_id).any())
 
 
 def _put(pipeline: Pipeline, span: tuple[int, int], rows: Sequence[TradeRow]) -> bool:

@@ -21,6 +21,7 @@ from mdnb.feeds.endpoint import after
 from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.trade_changes import learn_changes
 from mdnb.runtime.past.missed_trades import put_back, put_back_by_time, put_in_place, undecided
 from mdnb.runtime.past.stretches import Patience, Stretch
 from mdnb.timeframes import Grid, Timeframe
@@ -428,6 +429,7 @@ class SymbolRepair:
         try:
             async with asyncio.timeout(self.patience.answer):
                 rows = await self._feed.history_trades(symbol, start, end)
+                await self._learn_changes(start, end, wanted)
         except FeedRefusedError as error:
             _log.warning("the history of %s is refused: %s", symbol, error)
             for stretch in wanted:
@@ -450,6 +452,18 @@ class SymbolRepair:
             self._failures.clear()
             return True, rows
         return False, None
+
+    async def _learn_changes(self, start: int, end: int, wanted: Sequence[Stretch]) -> None:
+        """Ask what was said in an outage of trades that were made before it."""
+        back_ns = round(self._feed.changes_back * 1e9)
+        new = [stretch for stretch in wanted if stretch.reason != "missing_ids" and not stretch.has_changes]
+        if not back_ns or not new:
+            return
+        symbol = self._pipeline.engine.symbol
+        told = await self._feed.history_changes(symbol, max(0, start - back_ns), end)
+        learn_changes(self._pipeline, told or (), min(stretch.low_ns for stretch in new))
+        for stretch in new:
+            stretch.has_changes = True
 
     def _note_failure(self, error: BaseException) -> None:
         known = isinstance(error, (MdnbError, OSError))

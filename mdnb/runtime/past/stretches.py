@@ -113,6 +113,8 @@ class Stretch:
         Up to where what came and what the history has follow each other without a hole, where that is known.
     short
         Whether the history begins only after that: it keeps the newest trades alone.
+    has_changes
+        Whether it is known what was taken back or corrected meanwhile of trades before it.
 
     Examples
     --------
@@ -148,6 +150,7 @@ class Stretch:
     undecided: bool = False
     joins_ns: int | None = None
     short: bool = False
+    has_changes: bool = False
 
     @classmethod
     def of(cls, hole: Hole, found: float) -> Stretch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,14 @@ def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
 
 
-def expected(seconds: int, since: int = BEGUN) -> list[tuple[float, ...]]:
+def expected(
+    seconds: int, since: int = BEGUN, said: Mapping[int, Sequence[Change]] = CHANGES
+) -> list[tuple[float, ...]]:
     """Return the bars of the tape as it is in the end, by pandas and the two lists above alone."""
     left: dict[int, tuple[TradeRow, Any]] = {
         row[5]: (row, CONDITIONS.get(row[5], ["@"])) for row in TAPE[since:]
     }
-    for changes in CHANGES.values():
+    for changes in said.values():
         for change in changes:
             row, _ = left.pop(change.number)
             if change.now is not None:
@@ -75,8 +78,8 @@ def expected(seconds: int, since: int = BEGUN) -> list[tuple[float, ...]]:
     ]
 
 
-def staged(*faults: Any) -> Stage:
-    venue = StandIn(AlpacaDialect(CONDITIONS, CHANGES, TAPE), TAPE, faults, begun=BEGUN)
+def staged(*faults: Any, said: Mapping[int, Sequence[Change]] = CHANGES) -> Stage:
+    venue = StandIn(AlpacaDialect(CONDITIONS, said, TAPE), TAPE, faults, begun=BEGUN)
     call(venue.listen())
     return Stage(venue, venue.feed(liveness=PATIENT), "AAPL", SECONDS, TAPE)
 
@@ -144,3 +147,56 @@ def test_what_an_outage_cost_comes_back_as_it_is_by_then() -> None:
         assert accounting.backfilled >= 60
     finally:
         stage.close()
+
+
+# Of trades before an outage, from 101 to 170: said before it, in it and after it; and of one that is in it.
+SAID_IN_OUTAGE = {
+    80: [Change(55), Change(56, (30_007.0, 2.0, ["@"]))],
+    120: [Change(95), Change(96, (30_050.0, 2.0, ["@"])), Change(57, (29_900.0, 1.0, ["@", "I"]))],
+    140: [Change(96, (30_040.0, 5.0, ["@"])), Change(110)],
+    200: [Change(94), Change(97, (29_950.0, 1.0, ["@"]))],
+    310: [Change(310)],
+}
+
+
+def test_what_is_said_in_an_outage_of_trades_before_it_is_learned_from_the_history() -> None:
+    stage = staged(Drop(at=100, misses=70), said=SAID_IN_OUTAGE)
+    try:
+        stage.begin()
+        call(stage.until(lambda: _is_over(stage)))
+        for name, seconds in SECONDS.items():
+            assert stage.candles(name) == expected(seconds, said=SAID_IN_OUTAGE)
+        accounting = stage.market.accounting()
+        assert accounting.balanced
+        # Each once, those of the outage as they are by then.
+        said = accounting.cancelled, accounting.corrected, accounting.unmatched
+        assert said == (4, 4, 0)
+        assert stage.market.data.get_validation_errors(type="trade_change_unmatched") == []
+    finally:
+        stage.close()
+
+
+def test_the_history_tells_what_was_changed_and_when_the_trade_was_made() -> None:
+    tape = TAPE[:40]
+    said = {30: [Change(20), Change(21, (99.5, 3.0, ["@"]))], 35: [Change(21, (98.5, 2.0, ["@", "I"]))]}
+    venue = StandIn(AlpacaDialect(tape=tape, changes=said), tape, begun=40)
+    call(venue.listen())
+
+    async def ask() -> Any:
+        feed = venue.feed()
+        await feed.open(["AAPL"])
+        try:
+            return await feed.history_changes("AAPL", tape[0][0], tape[-1][0] + 1)
+        finally:
+            await feed.close()
+
+    try:
+        told = call(ask())
+    finally:
+        call(venue.close())
+    made = {number: tape[number - 1] for number in (20, 21)}
+    assert [(one.trade_ns, one.price, one.row and one.row[1:3]) for one in told] == [
+        (made[20][0], made[20][1], None),
+        (made[21][0], made[21][1], (98.5, 2.0)),
+        (made[21][0], 99.5, (98.5, 2.0)),
+    ]

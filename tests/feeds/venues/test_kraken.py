@@ -14,7 +14,7 @@ from mdnb.feeds.book_sums import kraken_sum
 from mdnb.feeds.venues.kraken import KrakenFeed
 from mdnb.runtime.process.bridge import call
 from tests.feeds.venue_ends import Page, asking, followed
-from tests.venues.faulty_server import Subscribe
+from tests.venues.faulty_server import Subscribe, Unsubscribe
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.recordings import received, recording
 from tests.venues.rest_server import HttpAnswer, HttpRequest
@@ -94,11 +94,12 @@ class BookDialect(KrakenDialect):
         self.books = 0
 
     def hear(self, text: str) -> Any:
-        """Answer a subscription of the book with frames."""
-        asked = json.loads(text)
-        if asked["method"] == "subscribe" and asked["params"]["channel"] == "book":
-            self.books += 1
-        return super().hear(text)
+        """Count the subscriptions of the book, which comes with the heartbeats here."""
+        heard = super().hear(text)
+        if not isinstance(heard, Subscribe) or not heard.book:
+            return heard
+        self.books += not isinstance(heard, Unsubscribe)
+        return heard.reply
 
     def heartbeat(self, now_ns: int) -> str:
         """Say what the book is."""

@@ -17,7 +17,7 @@ from mdnb.decode import decoder
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event, EventType
 from mdnb.instruments import Instrument
-from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, TradeRow
+from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, TradeChange, TradeRow
 from mdnb.runtime.live.accounting import Accounting
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
@@ -25,6 +25,7 @@ from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.records import flag_name
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.live.trade_changes import take_changes
 from mdnb.runtime.past.missed_trades import put_back_by_time
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarStore
@@ -210,18 +211,52 @@ def test_without_a_price_of_its_interval_an_odd_lot_is_in_no_bar() -> None:
     assert (accounting.left_out, accounting.cancelled, accounting.in_bars) == (1, 1, 2)
 
 
-def test_a_cancelled_trade_that_is_not_in_memory_is_told_once_and_its_bar_marked() -> None:
+@pytest.mark.parametrize("trade_ns", [START + 5 * SECOND, 0])
+def test_a_cancelled_trade_that_is_not_in_memory_is_told_once_and_its_bar_marked(trade_ns: int) -> None:
     rig = Rig(max_ticks=1000)
     for i in range(1001):
         rig.trade(i * SECOND // 100, 100.0 + i % 3, 1, i)
     rig.trade(61 * SECOND, 100.0, 1, 5000)
-    rig.cancel(0, 100.0, 1, 5 * SECOND)
+    rig.trade(122 * SECOND, 100.0, 1, 5001)
+    # Said two bars later: the bar of that time has nothing to do with it.
+    take_changes(rig.pipeline, [TradeChange(START + 122 * SECOND, 0, 100.0, 1.0, None, trade_ns)])
     accounting = rig.accounting()
     assert (accounting.unmatched, accounting.cancelled) == (1, 0)
     (alert,) = [one for one in rig.told if one.type is EventType.DATA_QUALITY_ALERT]
     assert alert.alert_type == "trade_change_unmatched"
-    assert rig.engine.flags_of("1min", START) & 4
+    assert ("marked partial" in alert.description) == (trade_ns > 0)
+    assert ("which bar it is in is not said" in alert.description) == (trade_ns == 0)
+    marked = [bool(rig.engine.flags_of("1min", START + at * MINUTE) & 4) for at in range(2)]
+    assert marked == [trade_ns > 0, False]
+    assert not rig.engine.cascade.root.partial
     assert rig.bars()[0][6] == 1001
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_is_said_of_a_trade_before_it_comes_holds_when_it_does(together: bool) -> None:
+    rig = Rig()
+    rig.trade(0, 100.0, 1, 0)
+    rig.cancel(1, 90.0, 2, SECOND)
+    rig.correct(2, 80.0, 3, (101.0, 4, 2))
+    assert rig.accounting().unmatched == 2
+    late = [
+        (START + at, price, size, 1, 0, number)
+        for at, price, size, number in ((2, 90.0, 2, 1), (3, 80.0, 3, 2), (4, 99.0, 1, 3))
+    ]
+    if together:
+        rig.feed(*(_trade(row, 0) for row in late))
+    else:
+        for row in late:
+            rig.feed(_trade(row, 0))
+    assert rig.bars() == [(0, 100.0, 101.0, 99.0, 99.0, 6.0, 3)]
+    accounting = rig.accounting()
+    assert (accounting.unmatched, accounting.cancelled, accounting.corrected) == (0, 1, 1)
+    assert rig.flags() == ["ok", "cancelled", "corrected", "ok"]
+    assert rig.pipeline.early_changes == []
+    # The same words would hold for no trade that comes a minute later.
+    rig.cancel(9, 100.0, 1, 10 * SECOND)
+    rig.trade(80 * SECOND, 100.0, 1, 9)
+    assert rig.flags()[-1] == "ok"
 
 
 def test_a_bar_not_all_of_whose_ticks_are_held_is_right_or_marked() -> None:

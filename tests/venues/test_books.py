@@ -1,0 +1,75 @@
+"""A lost change of an order book is found, told and mended at each venue that numbers or adds up."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from mdnb.runtime.process.bridge import call
+from tests.venues.bybit_venue import BybitLinearDialect, BybitSpotDialect
+from tests.venues.faults import Fault, LostBook
+from tests.venues.kraken_venue import KrakenDialect
+from tests.venues.okx_venue import OkxDialect
+from tests.venues.stage import Stage
+from tests.venues.stand_in import StandIn, VenueDialect, changed_book, tape_of
+
+BEGUN, TRADES = 20, 120
+TAPE = tape_of(BEGUN, TRADES)
+LOST = BEGUN + 40
+VENUES = (KrakenDialect, OkxDialect, BybitSpotDialect, BybitLinearDialect)
+WHY = {"kraken": "its checksum is"}
+
+
+def followed(dialect: type[VenueDialect], *faults: Fault) -> Stage:
+    """Follow the book of a venue to the end of its tape."""
+    venue = StandIn(dialect(), TAPE, faults, begun=BEGUN)
+    call(venue.listen())
+    stage = Stage(venue, venue.feed(), dialect.symbol, {"1sec": 1}, TAPE)
+    stage.market._parts.session.book_renewal.well_seconds = 0.05
+    stage.market.data.subscribe_to_level2()
+    stage.play()
+    return stage
+
+
+def levels(stage: Stage) -> tuple[list[tuple[float, float]], ...]:
+    """Return the bids and asks that are held, best first."""
+    return tuple(map(list, stage.pipeline.engine.depth.levels(50)))
+
+
+def asked_for_book(stage: Stage) -> int:
+    """Return how often the venue was asked for a book."""
+    asked = [text for text in stage.stream.heard if "unsubscribe" not in text]
+    return sum(any(name in text for name in ('"book"', '"books"', "orderbook.50")) for text in asked)
+
+
+@pytest.mark.parametrize("dialect", VENUES)
+def test_a_book_of_which_nothing_is_lost_holds(dialect: type[VenueDialect]) -> None:
+    stage = followed(dialect)
+    try:
+        call(stage.until(lambda: levels(stage) == changed_book(len(TAPE))[1:]))
+        assert stage.market.accounting().depth_left_out == 0
+        assert stage.market.data.get_validation_errors(type="book") == []
+        assert asked_for_book(stage) == 1
+    finally:
+        stage.close()
+
+
+@pytest.mark.parametrize("dialect", VENUES)
+def test_a_change_of_a_book_that_is_lost_is_found_and_the_book_is_asked_for_anew(
+    dialect: type[VenueDialect], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "mdnb"):
+        stage = followed(dialect, LostBook(LOST))
+        try:
+            call(stage.until(lambda: levels(stage) == changed_book(len(TAPE))[1:]))
+            call(stage.until(lambda: stage.pipeline.quality.in_words() == ()))
+            [error] = stage.market.data.get_validation_errors(type="book")
+            assert WHY.get(dialect.name, "an update follows number") in error.description
+            assert "it is asked for anew" in error.description
+            assert stage.market.accounting().depth_left_out > 0
+            assert asked_for_book(stage) == 2
+        finally:
+            stage.close()
+    told = [message for message in caplog.messages if "order book broken" in message]
+    assert [message.endswith("that is over") for message in told] == [False, True]
