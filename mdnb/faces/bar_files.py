@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mdnb.errors import OptionError
+from mdnb.errors import DataExportError, NoDataError, OptionError
 from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.statistics import ImportResult
+from mdnb.store.ticks import is_in_bars
 
 __all__ = ["BarFiles"]
 
@@ -33,10 +35,10 @@ class BarFiles:
     parts
         Of the symbol.
     others
-        The symbols beside it, whose bars a file does not hold.
+        Those of the symbols beside it, whose bars a file does not hold.
     """
 
-    def __init__(self, parts: ManagerParts, others: Sequence[str] = ()) -> None:
+    def __init__(self, parts: ManagerParts, others: Sequence[BarFiles] = ()) -> None:
         self._parts = parts
         self._others = others
 
@@ -47,18 +49,21 @@ class BarFiles:
         *,
         include_forming: bool = False,
         with_times: bool | None = None,
+        what: str = "bars",
+        envelope: bool = False,
     ) -> Path:
         """Write the symbol's bars into a file: all timeframes into one of types, one into CSV or JSON.
 
         A file holds one symbol. A market of several writes its first one, and warns of the others:
-        ``live["MES"].export(...)`` writes those.
+        ``live["MES"].export(...)`` writes those, and a folder gets a file of each.
 
         Parameters
         ----------
         filename
             Its ending says the format: ``.parquet``, ``.feather`` or ``.arrow``, ``.xlsx`` (a sheet a
             timeframe; needs ``mdnb[xlsx]``), ``.csv``, ``.tsv``, ``.json`` or ``.jsonl``, the last four also
-            packed, with ``.gz`` or ``.zst`` behind.
+            packed, with ``.gz`` or ``.zst`` behind. A folder, or a name that ends in ``/``, gets a Parquet
+            file of each symbol, named by it.
         timeframe
             Only this one; CSV and JSON hold one timeframe and need it unless just one is kept.
         include_forming
@@ -67,18 +72,28 @@ class BarFiles:
             With the column ``closed_at``, when each bar was closed, which ``load`` brings back, and in
             Parquet and Arrow with what bars were before later trades changed them, for which the others have
             no place. None: in Parquet and Arrow, not in the others.
+        what
+            ``"bars"``; ``"ticks"`` or ``"quotes"``: those in memory, with times to the nanosecond, for
+            `mdnb.read_ticks` and `load_ticks`. Trades that are kept out of the bars (late, far off the
+            market, taken back) are not among them.
+        envelope
+            Wrap the bars of a ``.json`` file into an object that tells symbol, timeframe, zone, source and
+            version; Parquet and Arrow files tell it always.
 
         Returns
         -------
         pathlib.Path
-            The file; ``pandas.read_parquet`` reads it plainly, with a column ``timeframe``.
+            The file, or the folder; ``pandas.read_parquet`` reads one of Parquet plainly, with a column
+            ``timeframe``.
 
         Raises
         ------
         TimeframeError
             When the timeframe is not kept.
         OptionError
-            When the file's ending is not known or several timeframes do not fit.
+            When the file's ending is not known, several timeframes do not fit, or an option is not allowed.
+        NoDataError
+            When no tick or quote is held.
         DataExportError
             When it cannot be written; a file that stood there is intact.
 
@@ -92,19 +107,26 @@ class BarFiles:
         'btc.csv'
         """
         from mdnb.io.formats import format_of, write_bars
+        from mdnb.io.paths import is_lines
 
+        if _is_folder(filename):
+            how = {"include_forming": include_forming, "with_times": with_times}
+            how["envelope"] = envelope
+            return await self._export_each(Path(filename), timeframe, how, what)
+        if what != "bars":
+            if timeframe is not None or include_forming or with_times is not None:
+                raise OptionError(f"timeframe=, include_forming= and with_times= are of bars, not of {what}")
+            return await self._export_ticks(filename, what)
+        options = {"envelope": True} if envelope else {}
+        if envelope and (format_of(filename) != "json" or is_lines(filename)):
+            raise OptionError("envelope= is of .json files; Parquet and Arrow tell the same without")
         if with_times is None:
             with_times = format_of(filename) in ("parquet", "arrow")
         elif not isinstance(with_times, bool):
             raise OptionError(f"with_times must be True, False or None; got {with_times!r}")
         market = self._parts.market
         engine = market.engine
-        if self._others:
-            other = self._others[0]
-            warn_user(
-                f"{Path(filename).name} gets the bars of {market.symbol} alone, not those of "
-                f"{', '.join(self._others)}; for those: live[{other!r}].export(...)"
-            )
+        self._warn_of_others(filename, what)
         with engine.lock:
             # In one go: another thread may remove a timeframe.
             if timeframe is None:
@@ -118,10 +140,58 @@ class BarFiles:
             }
             told = {name: engine.reader.changes_for_file(name, frame) for name, frame in frames.items()}
         changes = {name: one for name, one in told.items() if one is not None}
-        write = functools.partial(write_bars, frames, filename, changes=changes or None)
+        write = functools.partial(write_bars, frames, filename, changes=changes or None, **options)
         if market.closed:
             return write()
         return await await_call(market.workers.run(write))
+
+    @property
+    def symbol(self) -> str:
+        """Whose files these are."""
+        return self._parts.market.symbol
+
+    async def _export_each(self, folder: Path, timeframe: str | None, how: dict[str, Any], what: str) -> Path:
+        """Write a Parquet file of each symbol into a folder, which is made where it is not there."""
+        from mdnb.io.paths import local_path, safe_name
+
+        folder = local_path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DataExportError(f"the folder {folder} cannot be made: {reason}") from error
+        ending = ".parquet" if what == "bars" else f"_{what}.parquet"
+        for files in (BarFiles(self._parts), *self._others):
+            await files.export(folder / (safe_name(files.symbol) + ending), timeframe, what=what, **how)
+        return folder
+
+    def _warn_of_others(self, filename: str | Path, what: str) -> None:
+        if self._others:
+            names = [other.symbol for other in self._others]
+            warn_user(
+                f"{Path(filename).name} gets the {what} of {self.symbol} alone, not those of "
+                f"{', '.join(names)}; for those: live[{names[0]!r}].export(...), or give a folder"
+            )
+
+    async def _export_ticks(self, filename: str | Path, what: str) -> Path:
+        if what not in ("ticks", "quotes"):
+            raise OptionError(f"what={what!r}: one of bars, ticks, quotes is needed")
+        from mdnb.io.tick_files import quotes_table, trades_table, write_ticks
+
+        market = self._parts.market
+        engine = market.engine
+        with engine.lock:
+            held = engine.ticks if what == "ticks" else engine.quotes
+            rows = held.tail(len(held))
+        if what == "ticks":
+            rows = rows[is_in_bars(rows["flag"])]
+        if not len(rows):
+            raise NoDataError(f"no {what} of {market.symbol} are held; nothing was written")
+        self._warn_of_others(filename, what)
+        make = trades_table if what == "ticks" else quotes_table
+        table = make(rows, engine.tz, {"symbol": market.symbol, "source": engine.source})
+        write = functools.partial(write_ticks, table, filename)
+        return write() if market.closed else await await_call(market.workers.run(write))
 
     async def load(
         self,
@@ -342,6 +412,10 @@ class BarFiles:
         if kind == "json":
             return [await files.import_from_json(filename, names[0], **how, **options)]
         return [await files.import_from_csv(filename, names[0], **how, **options)]
+
+
+def _is_folder(filename: str | Path) -> bool:
+    return str(filename).endswith(("/", os.sep)) or Path(filename).is_dir()
 
 
 def _is_default(name: str, value: Any) -> bool:

@@ -46,8 +46,12 @@ class FaceParts:
             connection=ConnectionView(session, symbols[0], symbols),
             alerts=AlertSetter(session, symbols),
             tables=TableOpener(session, symbols[0], symbols),
-            files=BarFiles(self.manager, symbols[1:]),
+            files=BarFiles(self.manager, [_files_of(session, symbol) for symbol in symbols[1:]]),
         )
+
+
+def _files_of(session: MarketSession, symbol: str) -> BarFiles:
+    return BarFiles(ManagerParts.of(session.market(symbol)))
 
 
 def all_parts(session: MarketSession) -> dict[str, FaceParts]:

@@ -15,7 +15,7 @@ from mdnb.errors import OptionError, suggest
 from mdnb.io.json_read import read_json
 from mdnb.io.paths import is_lines
 from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
-from mdnb.io.schema import INDEX_NAME, export_columns, plain_attributes
+from mdnb.io.schema import INDEX_NAME, export_columns, plain_attributes, version
 from mdnb.io.times import EPOCHS, TimeText, time_text
 
 __all__ = ["read_json", "write_json"]
@@ -145,6 +145,7 @@ class _Writer:
             "timezone": str(self.index.tz),
             "source": attributes.get("source"),
             "forming": attributes.get("forming", False),
+            "mdnb": version(),
         }
         items = [f"{self.line(1)}{self.key(name)}{json.dumps(value)}," for name, value in about.items()]
         self.put("{" + "".join(items) + self.line(1) + self.key("bars"))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from mdnb.io.schema import (
     NOT_A_TIME,
     normalise,
     plain_attributes,
+    version,
 )
 from mdnb.store.amendments import Changes
 
@@ -169,7 +169,7 @@ def frames_schema(
     """
     if isinstance(frames, pd.DataFrame):
         one = normalise(frames)
-        told = {"format": 1, "mdnb": _version(), **plain_attributes(one.attrs), **_contracts(one)}
+        told = {"format": 1, "mdnb": version(), **plain_attributes(one.attrs), **_contracts(one)}
         return _schema(one.iloc[:0], told), {"": one}
     bars = {_timeframe(name): normalise(frame) for name, frame in frames.items()}
     if not bars or len(bars) > _MOST_TIMEFRAMES:
@@ -185,7 +185,7 @@ def frames_schema(
     marks = [name for name in MARKS if any(name in frame for frame in bars.values())]
     about = {
         "format": 1,
-        "mdnb": _version(),
+        "mdnb": version(),
         **plain_attributes({"symbol": symbol if symbol is not None else next(iter(symbols), None)}),
         "timeframes": {
             name: {
@@ -231,13 +231,6 @@ def _contracts(bars: pd.DataFrame) -> dict[str, object]:
     # The column is for others: our reader decodes no text.
     runs = runs_of_contracts(bars)
     return {"contracts": runs} if runs else {}
-
-
-def _version() -> str:
-    try:
-        return metadata.version("mdnb")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def _schema(sample: pd.DataFrame, about: Mapping[str, object]) -> Any:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
+from importlib import metadata
 from typing import Final
 
 import numpy as np
@@ -36,6 +37,7 @@ __all__ = [
     "export_columns",
     "normalise",
     "plain_attributes",
+    "version",
     "zone_dtype",
 ]
 
@@ -56,6 +58,14 @@ _EARLIEST_US: Final = -9_214_560_000_000_000  # 1678-01-01, the engine counts in
 _LATEST_US: Final = 9_214_646_400_000_000  # 2262-01-01
 NOT_A_TIME: Final = int(np.iinfo(np.int64).min)
 """What stands for a missing time among int64 microseconds, as in pandas."""
+
+
+def version() -> str:
+    """Return the version of mdnb, as files tell which one wrote them."""
+    try:
+        return metadata.version("mdnb")
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def zone_dtype(tz: str | tzinfo) -> pd.DatetimeTZDtype:

@@ -59,6 +59,11 @@ class CacheFolder:
             self.close()
             raise
 
+    @property
+    def of_symbol(self) -> Path:
+        """The symbol's folder, in which those of its timeframes are."""
+        return self.root / safe_name(self._symbol)
+
     def store(self, name: str) -> SegmentStore:
         """Return the open store of a timeframe.
 
@@ -70,7 +75,7 @@ class CacheFolder:
         held = self._stores.get(name)
         if held is None or held.closed:
             held = self._stores[name] = SegmentStore(
-                self.root / safe_name(self._symbol) / safe_name(name),
+                self.of_symbol / safe_name(name),
                 root=self.root,
                 memory_map=self._memory_map,
                 repeated_starts=Timeframe.parse(name).is_activity,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,7 @@ def test_each_option_shows() -> None:
         "timezone": "America/Chicago",
         "source": "trades",
         "forming": True,
+        "mdnb": metadata.version("mdnb"),
     }
     assert set(json.loads(str(write_json(frame, orient="columns")))) == {*loaded[0]}
     assert set(json.loads(str(write_json(frame, orient="split")))) == {"columns", "index", "data"}

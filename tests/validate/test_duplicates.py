@@ -606,3 +606,22 @@ def test_holes_that_were_given_up_are_remembered_up_to_so_many() -> None:
     assert check.holes == []
     # The lowest of them are known no more, and count as told again.
     assert ids_of(check.split(trades([299_997, 299_997, 1]))[0]) == [299_997]
+
+
+def test_the_next_ids_are_taken_at_a_glance() -> None:
+    check = Duplicates("sequential")
+    rows = ten_a_second(range(5, 9))
+    assert not check.take_new(rows[:2]), "the first ids of all are no next ones"
+    check.split(rows[:2])
+    assert check.take_new(rows[2:])
+    assert (check.highest, check.highest_ns, check.first, check.holes) == (8, rows[3][0], 5, [])
+    assert check.split(rows) == ([], rows)
+
+
+def test_if_nothing_is_said_ids_are_sequential_and_a_hundred_thousand_others_are_remembered() -> None:
+    assert Duplicates().ids == "sequential"
+    check = Duplicates("unique")
+    check.split(trades(range(100_000)))
+    assert [check.is_known(row) for row in trades([0, 99_999])] == [True, True]
+    check.split(trades([100_000]))
+    assert [check.is_known(row) for row in trades([0, 1, 100_000])] == [False, True, True]

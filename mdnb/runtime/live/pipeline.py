@@ -273,6 +273,7 @@ class Pipeline:
         seen = self.duplicates
         if len(rows) > 1 and (self.outage_ns is not None or seen.first < 0):
             # The first one after an outage shows what it left out, some of which may follow at once.
+            self.largest_batch = max(self.largest_batch, len(rows))
             first = 1 + next((at for at, row in enumerate(rows) if row[5] > seen.highest), len(rows))
             self._take_trades(rows[:first], builds=builds)
             rows = rows[first:]
