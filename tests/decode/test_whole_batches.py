@@ -810,7 +810,6 @@ BYBIT: list[tuple[list[str], dict[str, Any]]] = [
             },
             "numbers": {"AB": [(-1, 5, -1), (4, 5, -1)]},
             "clock": NS,
-            "numbers": {"AB": [(-1, 5, -1), (4, 5, -1)]},
         },
     ),
     (
