@@ -160,6 +160,25 @@ def test_a_number_that_is_not_told_says_nothing() -> None:
     assert verdicts(decoder("bybit").feed([texts[0], *texts[2:]])) == ["apply"] * (COUNT - 1)
 
 
+def test_of_books_of_several_depths_the_one_with_the_newest_snapshot_is_followed() -> None:
+    def deep(number: int, kind: str = "delta") -> str:
+        data = {"s": "X", "b": [["1", f"{number}"]], "a": [], "u": 9000 + number}
+        return frame(topic="orderbook.200.X", type=kind, ts=MS, data=data, cts=MS)
+
+    changes = [text for number in range(1, COUNT) for text in (bybit(number), deep(number))]
+    for begun, last in (
+        ([deep(0, "snapshot"), bybit(0, "snapshot")], 100),
+        ([bybit(0, "snapshot"), deep(0, "snapshot")], 9000),
+    ):
+        batch = decoder("bybit").feed([*begun, *changes])
+        assert verdicts(batch) == ["apply"] * (COUNT + 1)
+        assert batch.depth["X"][-1].last_id == last + COUNT - 1
+        assert batch.control == COUNT - 1
+    # Followed in another depth from then on.
+    batch = decoder("bybit").feed([*FRAMES["bybit"], deep(0, "snapshot"), deep(1), bybit(COUNT), deep(2)])
+    assert verdicts(batch) == ["apply"] * (COUNT + 3)
+
+
 def test_gate_numbers_its_real_updates_without_a_hole(shared_data: Path) -> None:
     text = gzip.decompress((shared_data / "ws" / "gateio.txt.gz").read_bytes()).decode()
     texts = [line.partition(": ")[2] for line in text.splitlines() if " <-" not in line]
