@@ -22,7 +22,7 @@ from mdnb.sessions import DAY_NS, Sessions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Grid", "Timeframe", "TimeframeName", "named_timeframes"]
+__all__ = ["Grid", "Timeframe", "TimeframeName", "is_same_timeframe", "named_timeframes"]
 
 TimeframeName = Literal[
     "1sec", "5sec", "10sec", "15sec", "30sec",
@@ -410,6 +410,22 @@ def _calendar_edges(timeframe: Timeframe, sessions: Sessions) -> tuple[NDArray[n
     first = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
     last = np.append(first[1:], len(group)) - 1
     return opened[first], closed[last]
+
+
+def is_same_timeframe(one: str, other: str) -> bool:
+    """Return whether two names mean one timeframe; what is none is the same as itself alone.
+
+    Examples
+    --------
+    >>> is_same_timeframe("1m", "1min"), is_same_timeframe("1m", "none"), is_same_timeframe("none", "none")
+    (True, False, True)
+    """
+    if one == other:
+        return True
+    try:
+        return Timeframe.parse(one).name == Timeframe.parse(other).name
+    except TimeframeError:
+        return False
 
 
 def named_timeframes(timeframes: object) -> tuple[Timeframe, ...]:
