@@ -40,6 +40,7 @@ __all__ = [
     "check_rows",
     "parquet_bars",
     "parquet_bars_of",
+    "parquet_timeframes",
     "read_parquet",
     "read_timeframes",
 ]
@@ -193,6 +194,12 @@ def parquet_bars_of(
             for name in source.groups
             if name in kept
         }
+
+
+def parquet_timeframes(filename: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the timeframes that a file names."""
+    with _opened(filename) as source:
+        return tuple(source.groups)
 
 
 class _Source(NamedTuple):

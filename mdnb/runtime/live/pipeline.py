@@ -41,6 +41,7 @@ from mdnb.runtime.live.price_alerts import Fired
 from mdnb.runtime.live.refusals import Refusals
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import REFUSED, WAITING
+from mdnb.timeframes import is_same_timeframe
 from mdnb.validate.book_order import BookOrder
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
@@ -601,10 +602,12 @@ class Pipeline:
 
     def _take_bars(self, name: str, rows: list[tuple[BarRow, bool]]) -> None:
         engine = self.engine
-        if self._bar_name not in (None, name):
-            return
-        start, end = self._bars_from, self._bars_until
-        done = [row for row, closed in rows if closed and start <= row[0] < end]
+        closed_rows = [row for row, closed in rows if closed]
+        done = self._own_of(name, closed_rows, lambda row: row[0])
+        # While the source is changed, those of before are in the bars of the trades.
+        left_out = len(closed_rows) - len(done)
+        if left_out and (engine.source != "bars" or not self._takes_bars(name)):
+            self.ledger.leave_bars(name, left_out)
         if not done:
             return
         if self.on_own_bars is not None:
@@ -636,6 +639,19 @@ class Pipeline:
             closed, amended = self.collect()
         self.publisher.fired(fired)
         self.publish(closed, amended)
+
+    def _takes_bars(self, name: str) -> bool:
+        """Return whether bars are made of the feed's bars of a timeframe: all of them would count twice."""
+        if self._bar_name is None and self.engine.source == "bars":
+            own = self.engine.made_of.bars
+            self._bar_name = name if own is None else own.name
+        return self._bar_name is None or is_same_timeframe(name, self._bar_name)
+
+    def _own_of(self, name: str, rows: Sequence[BarRow], time: Callable[[BarRow], int]) -> list[BarRow]:
+        """Return those of the feed's closed bars that go into the bars here."""
+        if not self._takes_bars(name):
+            return []
+        return [row for row in rows if self._bars_from <= time(row) < self._bars_until]
 
     def note_own_bar(self, name: str, start_ns: int) -> None:
         """Note the newest of the feed's own bars."""
@@ -804,9 +820,9 @@ class Pipeline:
             own = [
                 row
                 for name, rows in bars
-                if self._bar_name in (None, name)
-                for row, is_closed in rows
-                if is_closed and self._bars_from <= time_of(row, now) < self._bars_until
+                for row in self._own_of(
+                    name, [row for row, is_closed in rows if is_closed], lambda row: time_of(row, now)
+                )
             ]
             ledger.received = received + len(times) + len(own)
             ledger.failed += max(0, ledger.received - self.accounting(0, 0, 0).explained)
