@@ -16,6 +16,7 @@ from mdnb.validate.findings import QualityFinding
 if TYPE_CHECKING:
     from mdnb.runtime.live.pipeline import Pipeline
     from mdnb.runtime.live.placing import Order
+    from mdnb.runtime.live.price_alerts import Fired
     from mdnb.validate.duplicates import Duplicates
 
 __all__ = [
@@ -130,7 +131,6 @@ def put_in_place(pipeline: Pipeline, rows: Sequence[TradeRow]) -> None:
     ledger.duplicate += len(again)
     around = [(row, holes[row[5]]) for row in fresh]
     came = [_Missed((row, hole.low_ns, hole.high_ns), hole.low_id) for row, hole in around]
-    pipeline.refusals.accept(len(came))
     _put_behind(pipeline, came, InIds(), came=True)
 
 
@@ -332,28 +332,39 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order, *, ca
             pipeline.duplicates.nameless = True
             pipeline.edges.add(nameless, engine.cascade.max_lateness_ns)
         if engine.config.data_validation:
-            good, rejected = pipeline.rules.split([one.between[0] for one in rows])
-            for reason, row in rejected:
-                ledger.reject(reason)
-                pipeline.quality.rejected(reason, row)
-            ledger.backfilled -= 0 if came else len(rejected)
-            kept = set(map(id, good))
+            pipeline.refusals.asked_for = not came
+            kept = set(map(id, pipeline.possible_trades([one.between[0] for one in rows])))
+            pipeline.refusals.asked_for = False
+            ledger.backfilled -= 0 if came else len(rows) - len(kept)
             rows = [one for one in rows if id(one.between[0]) in kept]
+        if came:
+            pipeline.refusals.accept(len(rows))
         now = [one.between for one in rows if held is None or one.base < held.base]
+        fired: list[Fired] = []
         if held is not None and len(now) < len(rows):
             waiting = [one.between[0] for one in rows if one.base >= held.base]
             ledger.waiting += len(waiting)
             if engine.config.enable_tick_data:
                 keep_between(engine, waiting, order, WAITING)
             held.put(waiting, order)
+            fired = _go_on(pipeline, [one.between for one in rows if one.base >= held.base])
     if now:
-        _put_now(pipeline, now, order)
+        fired += _put_now(pipeline, now, order)
+    pipeline.publisher.fired(fired)
     pipeline.publisher.trades([one.between[0] for one in rows])
     engine.notify()
     return len(rows)
 
 
-def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> None:
+def _go_on(pipeline: Pipeline, rows: Sequence[Between]) -> list[Fired]:
+    """Take for the price what is newer than all that came; of one instant, what nothing follows in it."""
+    last = pipeline.engine.last_trade
+    newest_ns = -_NO_LIMIT if last is None else last[0]
+    newer = [row for row, _, after_ns in rows if row[0] > newest_ns or newest_ns == row[0] < after_ns]
+    return pipeline.take_for_price(newer)
+
+
+def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> list[Fired]:
     engine, ledger = pipeline.engine, pipeline.ledger
     grid = engine.cascade.root.grid
     with engine.lock:
@@ -366,6 +377,7 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> None:
         unplaced = put_between(engine, inside, order, stored=engine.config.enable_tick_data)
         if out and engine.config.enable_tick_data:
             keep_between(engine, out, order, OUTLIER)
+        fired = _go_on(pipeline, inside)
         engine.updates += 1
         closed, amended = pipeline.collect()
     times = [row[0] for row, *_ in inside]
@@ -381,6 +393,7 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> None:
             name,
         )
     pipeline.publish(closed, amended)
+    return fired
 
 
 def _without_outliers(

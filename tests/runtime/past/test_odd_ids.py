@@ -72,3 +72,27 @@ def test_trades_that_come_after_they_were_given_up_are_no_duplicates() -> None:
     assert [event.state for _, event in outcome.events] == ["repairing", "lost"]
     taken = outcome.pipeline.accounting(0, 0, 0)
     assert (taken.duplicate, taken.late_dropped + taken.in_bars) == (0, 60)
+
+
+def test_an_absurd_id_first_in_a_batch_after_an_outage_hides_not_what_is_told_ahead() -> None:
+    # At 3.0 s three trades come at once: one with an absurd id, the newest one, and one that was made before it.
+    trades = list(TRADES)
+    odd = trades.pop(20)
+    made = {number: number / 10 for number in range(250)}
+    trades = [(START + round(made[row[5]] * SECOND), *row[1:]) for row in trades]
+    arrives = START + 3 * SECOND
+    odd = (arrives, *odd[1:])
+    late = tuple((number, (arrives - trades[number][0]) / SECOND) for number in (28, 29))
+    first, rest = trades[:30], trades[30:]
+    script = Script(
+        (*first, odd, *rest),
+        downs=((1.05, 2.95),),
+        answers=(Answer(0, "none"),),
+        late=late,
+        patience=CALM,
+        together=True,
+    )
+    outcome = play(script)
+    known = [*first[:11], *first[28:], odd, *rest]
+    names = zip(outcome.script.timeframes, (5, 15, 60), strict=True)
+    assert all(outcome.bars(name) == bars_of(known, seconds) for name, seconds in names)
