@@ -75,24 +75,20 @@ def test_trades_that_come_after_they_were_given_up_are_no_duplicates() -> None:
 
 
 def test_an_absurd_id_first_in_a_batch_after_an_outage_hides_not_what_is_told_ahead() -> None:
-    # At 3.0 s three trades come at once: one with an absurd id, the newest one, and one that was made before it.
-    trades = list(TRADES)
-    odd = trades.pop(20)
-    made = {number: number / 10 for number in range(250)}
-    trades = [(START + round(made[row[5]] * SECOND), *row[1:]) for row in trades]
-    arrives = START + 3 * SECOND
-    odd = (arrives, *odd[1:])
-    late = tuple((number, (arrives - trades[number][0]) / SECOND) for number in (28, 29))
-    first, rest = trades[:30], trades[30:]
-    script = Script(
-        (*first, odd, *rest),
-        downs=((1.05, 2.95),),
-        answers=(Answer(0, "none"),),
-        late=late,
-        patience=CALM,
-        together=True,
+    # At 5.3 s four trades come at once: one with an absurd id, the newest one, and those that begin its bar.
+    named = tuple((START + row[5] * SECOND // 10, *row[1:]) for row in TRADES if row[5] != ABSURD)
+    arrives = named[53][0]
+    odd = (arrives, 106.25, 1.0, 1, 1, ABSURD)
+    outcome = play(
+        Script(
+            (*named[:53], odd, *named[53:]),
+            downs=((1.05, 5.25),),
+            answers=(Answer(0, "none"),),
+            late=((51, 0.2), (52, 0.1)),
+            patience=CALM,
+            together=True,
+        )
     )
-    outcome = play(script)
-    known = [*first[:11], *first[28:], odd, *rest]
+    known = [*named[:11], *named[51:53], odd, *named[53:]]
     names = zip(outcome.script.timeframes, (5, 15, 60), strict=True)
     assert all(outcome.bars(name) == bars_of(known, seconds) for name, seconds in names)
