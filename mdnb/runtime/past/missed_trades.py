@@ -23,6 +23,7 @@ __all__ = [
     "backfill",
     "load_bars",
     "load_trades",
+    "place_by_ids",
     "put_back",
     "put_back_by_time",
     "put_in_place",
@@ -120,6 +121,12 @@ def put_back(pipeline: Pipeline, rows: Sequence[TradeRow], *, ahead: bool = True
     missed = [_Missed((row, hole.low_ns, hole.high_ns), hole.low_id) for row, hole in holes]
     put = _put_behind(pipeline, missed, InIds())
     return put + (backfill(pipeline, newer) if newer else 0)
+
+
+def place_by_ids(pipeline: Pipeline) -> None:
+    """Have trades that come after newer ones put where their ids say, where these rise by one a trade."""
+    if pipeline.duplicates.ids == "sequential" and pipeline.engine.source == "trades":
+        pipeline.put_in_place = put_in_place
 
 
 def put_in_place(pipeline: Pipeline, rows: Sequence[TradeRow]) -> None:
