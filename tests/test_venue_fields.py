@@ -189,3 +189,12 @@ def test_trade_ids_are_numbers_of_64_bits_or_63_bits_of_a_uuid() -> None:
     ):
         with pytest.raises(ValueError, match=r"wrong trade id|invalid literal"):
             venue_fields.trade_number(wrong)
+
+
+def test_numbers_are_read_up_to_so_many_digits_zeros_before_them_too() -> None:
+    assert venue_fields.decimal_ns("0" * 10 + "1.5") == 1_500_000_000
+    with pytest.raises(venue_fields.UnusableError, match=r"^wrong time$"):
+        venue_fields.decimal_ns("0" * 11 + "1.5")
+    assert venue_fields.trade_number("0" * 18 + "1") == 1
+    with pytest.raises(venue_fields.UnusableError, match=r"^wrong trade id$"):
+        venue_fields.trade_number("0" * 19 + "1")

@@ -203,6 +203,7 @@ def _add_trades(symbol: str, payload: str, batch: Batch) -> None:
         return
     for made in rows:
         add_trade(batch, symbol, made)
+    batch.control += not rows
 
 
 def _add_book(symbol: str, text: str, payload: str, batch: Batch) -> None:

@@ -75,7 +75,7 @@ def write_arrow(
     >>> bars = pd.DataFrame({"open": 1.5, "high": 2, "low": 1, "close": 2, "volume": 7}, index=times)
     >>> path = write_arrow(bars, pathlib.Path(tempfile.mkdtemp()) / "bars.feather")
     >>> pd.read_feather(path).columns[0], read_arrow(path).index.dtype
-    ('timestamp', datetime64[us, America/Chicago])
+    ('open', datetime64[us, America/Chicago])
     """
     if compression not in _COMPRESSIONS:
         raise OptionError(

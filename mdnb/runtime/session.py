@@ -157,6 +157,7 @@ class MarketSession:
         self.closed = False
         self._opened = self._at_end = False
         self._run: asyncio.Task[None] | None = None
+        self._sweep: asyncio.Task[int] | None = None
         self._housekeeping_task: asyncio.Task[None] | None = None
         self._failure: FeedError | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -206,7 +207,8 @@ class MarketSession:
         try:
             await self.open()
             if left := stale_folders():
-                await self.workers.run(functools.partial(sweep_stale, left))
+                # Nobody waits for it.
+                self._sweep = asyncio.create_task(self.workers.run(functools.partial(sweep_stale, left)))
             self._make_markets()
             self.batcher.hold()
             self.feed.on_roll = self._on_roll

@@ -92,8 +92,8 @@ def test_corrections_and_cancellations_say_which_trade_it_was_and_what_it_is() -
     assert batch.trades == {"AAPL": [TRADE_ROW]}
     assert batch.changes == {
         "AAPL": [
-            (at, 101, 211.25, 40.0, (at, 211.2, 35.0, 1, 0, 102)),
-            (at, 102, 211.2, 35.0, None),
+            (at, 101, 211.25, 40.0, (at, 211.2, 35.0, 1, 0, 102), 0),
+            (at, 102, 211.2, 35.0, None, 0),
         ]
     }
     assert (batch.control, batch.malformed, batch.replies) == (0, [], [])

@@ -142,7 +142,11 @@ CASES: list[Case] = [
                 },
             )
         ],
-        {"depth": {"A-B": [(SENT_NS, True, [(1.0, 2.0)], [(3.0, 4.0)])]}, "clock": SENT_NS},
+        {
+            "depth": {"A-B": [(SENT_NS, True, [(1.0, 2.0)], [(3.0, 4.0)])]},
+            "clock": SENT_NS,
+            "numbers": {"A-B": [(-1, 7, -1)]},
+        },
     ),
     # The engine's time where there is one, the latest of those told; some write ask for offer.
     (
@@ -156,7 +160,11 @@ CASES: list[Case] = [
                 },
             )
         ],
-        {"depth": {"A-B": [(ISO_NS, False, [(1.0, 0.0)], [(3.0, 0.0)])]}, "clock": SENT_NS},
+        {
+            "depth": {"A-B": [(ISO_NS, False, [(1.0, 0.0)], [(3.0, 0.0)])]},
+            "clock": SENT_NS,
+            "numbers": {"A-B": [(-1, 7, -1)]},
+        },
     ),
     # Past candles come the newest first; each is closed by the next.
     (

@@ -126,6 +126,7 @@ CASES: list[Case] = [
             "trades": {"": [ROW, (*ROW[:4], 1, 7)]},
             "depth": {"": [(NS, False, [(1.0, 2.0)], [])]},
             "clock": NS,
+            "numbers": {"": [(-1, 5, -1)]},
         },
     ),
     (
@@ -141,6 +142,7 @@ CASES: list[Case] = [
         {
             "depth": {"": [(0, True, [(1.0, 2.0)], [(3.0, 4.0)]), (NS, False, [(1.0, 0.0)], [(3.0, 4.0)])]},
             "clock": NS,
+            "numbers": {"": [(-1, 0, -1), (4, 5, -1)]},
         },
     ),
     (
@@ -153,7 +155,12 @@ CASES: list[Case] = [
     # All markets over one connection: each event names its own.
     (
         [update(OLD_TRADE | {"symbol": "AB"}, CHANGE | {"symbol": "CD"})],
-        {"trades": {"AB": [ROW]}, "depth": {"CD": [(NS, False, [(1.0, 2.0)], [])]}, "clock": NS},
+        {
+            "trades": {"AB": [ROW]},
+            "depth": {"CD": [(NS, False, [(1.0, 2.0)], [])]},
+            "clock": NS,
+            "numbers": {"CD": [(-1, 5, -1)]},
+        },
     ),
     ([initial(OLD_TRADE)], {"malformed": ["wrong time"]}),
     (

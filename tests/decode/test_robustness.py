@@ -422,3 +422,23 @@ def test_a_symbol_has_one_letter_at_least_and_64_at_most(sample: dict[str, str])
         batch = check(sample["dialect"], sample["frame"].replace(written, "A" * letters))
         assert not _rows_of(batch)
         assert batch.malformed
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=label)
+def test_a_list_in_which_nothing_is_loses_no_frame(sample: dict[str, str]) -> None:
+    def emptied(value: Any) -> Iterator[Any]:
+        if isinstance(value, dict):
+            for key, held in value.items():
+                for inner in emptied(held):
+                    yield {**value, key: inner}
+        elif isinstance(value, list) and value:
+            yield []
+            for index, held in enumerate(value):
+                for inner in emptied(held):
+                    yield [*value[:index], inner, *value[index + 1 :]]
+
+    for copy in emptied(json.loads(sample["frame"])):
+        text = json.dumps(copy, separators=(",", ":"))
+        check(sample["dialect"], text)
+        both = decoder(sample["dialect"]).feed([text, text])
+        assert both.control in (0, 2)

@@ -808,6 +808,7 @@ BYBIT: list[tuple[list[str], dict[str, Any]]] = [
                     (NS - 3_000_000, False, [(1.0, 0.0)], []),
                 ]
             },
+            "numbers": {"AB": [(-1, 5, -1), (4, 5, -1)]},
             "clock": NS,
         },
     ),

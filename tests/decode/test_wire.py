@@ -194,7 +194,8 @@ def test_marked_trades_and_what_is_said_later_of_trades() -> None:
     )
     assert batch.trades == {"X": [(5, 9.0, 1.0, 1, 0, 7), (6, 9.5, 1.0, 1, 0, 8)]}
     assert [marks_of(row) for row in batch.trades["X"]] == [48, 0]
-    assert batch.changes == {"X": [(9, 7, 9.0, 1.0, (9, 9.5, 2.0, 1, 0, 70)), (10, 8, 9.5, 1.0, None)]}
+    corrected, cancelled = (9, 7, 9.0, 1.0, (9, 9.5, 2.0, 1, 0, 70), 0), (10, 8, 9.5, 1.0, None, 0)
+    assert batch.changes == {"X": [corrected, cancelled]}
     assert marks_of(batch.changes["X"][0].row or (0, 0.0, 0.0, 0, 0, 0)) == 16
     assert (batch.is_marked, batch.clock_ns, batch.malformed) == (True, 10, [])
 

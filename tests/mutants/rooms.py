@@ -63,6 +63,7 @@ ROOMS = {
             (
                 "tests/runtime",
                 "tests/faces/test_last_events.py",
+                "tests/feeds/venues/test_projectx_rolls.py",
                 "tests/faces/test_what_is_meant.py",
                 "tests/manager/test_arguments.py",
                 "tests/manager/test_options.py",

@@ -194,7 +194,9 @@ def test_what_is_recorded_of_one_symbol_plays_as_it_does_out_of_the_whole(tmp_pa
         with mdnb.live("MES", "1sec", feed=f"replay:{file}?speed=max", initial_days=0) as again:
             again.wait_ended()
             bars.append(again["1sec"].frame)
-    assert len(bars[1]) >= 5
-    assert bars[0].equals(bars[1])
+    # Something may have come between the two beginnings.
+    since = bars[1].index[1:]
+    assert len(since) >= 4
+    assert bars[0].loc[since].equals(bars[1].loc[since])
     with pytest.raises(mdnb.SymbolError, match="MES"):
         mdnb.live("MNQ", "1sec", feed=f"replay:{part}?speed=max", initial_days=0)

@@ -57,7 +57,7 @@ def test_bars_for_which_there_is_no_room_change_nothing() -> None:
 def test_bars_before_the_one_that_is_being_made_are_in_the_coarser_ones_that_are_open() -> None:
     engine = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min", "15min"])
     engine.cascade.push_bars(minutes(7, 1))
-    assert merge_bars(engine, "1min", columns_from_rows(minutes(3, 5))) == Merged(added=4, kept=1)
+    assert merge_bars(engine, "1min", columns_from_rows(minutes(3, 5))) == Merged(added=4, kept=1, begun=1)
     fine = engine.frame("1min")
     assert len(fine) == 5
     for name, partial in (("5min", (0,)), ("15min", ())):
@@ -190,5 +190,5 @@ def test_bars_that_are_not_over_and_later_ones_are_left_out_and_told() -> None:
     engine.cascade.push_bars(minutes(5, 1))
     told = merge_bars(engine, "1min", given, until_ns=START + 8 * MINUTE)
     # The bar that is being made is no later one.
-    assert told == Merged(kept=6, later=2, later_us=first_later_us + 60_000_000)
+    assert told == Merged(kept=6, later=2, later_us=first_later_us + 60_000_000, begun=1)
     assert len(engine.frame("1min")) == 6
