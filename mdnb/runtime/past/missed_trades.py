@@ -61,6 +61,8 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
     engine = pipeline.engine
     with engine.lock:
         rows, _ = pipeline.duplicates.split(rows)
+        if engine.config.data_validation and rows:
+            rows = _possible(pipeline, rows)
         if pipeline.duplicates.nameless and rows:
             pipeline.edges.see(rows, None)
             pipeline.edges.expect(rows, engine.cascade.max_lateness_ns)
@@ -71,13 +73,25 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
         newer = [row for row in rows if row[0] >= boundary_ns]
         engine.cascade.push_rows(newer)
         if rows:
-            last = [row for row in rows if not marks_of(row) & NOT_LAST]
-            engine.last_trade = last[-1] if last else engine.last_trade
+            last = [row for row in reversed(rows) if not marks_of(row) & NOT_LAST]
+            engine.last_trade = max(last, key=lambda row: row[0], default=engine.last_trade)
             pipeline.rules.seed([row[1] for row in rows[-64:]])
         engine.cascade.refused.clear()
         engine.cascade.amended.clear()
         engine.closed.clear()
         engine.updates += 1
+
+
+def _possible(pipeline: Pipeline, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+    """Return the trades of the history at the start that the rules let through.
+
+    Of these only what is refused is counted, on both sides of the account.
+    """
+    pipeline.refusals.asked_for = True
+    good = pipeline.possible_trades(rows)
+    pipeline.refusals.asked_for = False
+    pipeline.ledger.received += len(rows) - len(good)
+    return good
 
 
 def backfill(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:

@@ -12,7 +12,7 @@ from mdnb.instruments import Instrument
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.runtime.past.missed_trades import put_back, put_in_place
+from mdnb.runtime.past.missed_trades import load_trades, put_back, put_in_place
 from mdnb.runtime.past.stretches import Patience
 from mdnb.sessions import Sessions
 from tests.runtime.past.outages import SECOND, START, Answer, Ids, Script, play
@@ -99,3 +99,31 @@ def test_a_trade_of_an_outage_that_was_made_after_the_one_told_first_is_the_pric
     pipeline.take([(TRADES[10][0], 80.0, 1.0, 1, 1, 7)])
     assert pipeline.engine.last_trade == newer
     assert older.active
+
+
+@pytest.mark.parametrize("ids", ["sequential", "none"])
+def test_what_the_history_at_the_start_cannot_have_is_refused(ids: Ids) -> None:
+    engine = SymbolState(Instrument("X", 0.25), Sessions.always(), ("5sec", "2tick"), DataManagerConfig())
+    pipeline = Pipeline(engine, EventBus(), HandClock(START + 30 * SECOND), ids)
+    odd = [
+        (START + 1_000_000 * SECOND, 101.0, 1.0, 1, 1, 4),
+        (TRADES[5][0], -1.0, 1.0, 1, 1, 5),
+        (TRADES[6][0], float("nan"), 1.0, 1, 1, 6),
+    ]
+    rows = [*TRADES[:4], *odd, TRADES[8], TRADES[7]]
+    load_trades(pipeline, rows if ids == "sequential" else [(*row[:5], -1) for row in rows], 0)
+    pipeline.take(TRADES[9:12] if ids == "sequential" else [(*row[:5], -1) for row in TRADES[9:12]])
+    taken = pipeline.accounting(0, 0, 0)
+    assert taken.rejected == {"time_in_future": 1, "price_not_positive": 1, "not_finite": 1}
+    assert (taken.received, taken.in_bars, taken.balanced) == (6, 3, True)
+    assert engine.cascade.newest_ns == TRADES[11][0]
+    assert len(engine.ticks) == 9
+    first = engine.frame("5sec").iloc[0]
+    assert (first["volume"], first["low"]) == (sum(row[2] for row in (*TRADES[:4], *TRADES[7:10])), 100.0)
+
+
+def test_the_price_of_a_history_that_is_not_in_order_is_that_of_its_newest_trade() -> None:
+    engine = SymbolState(Instrument("X", 0.25), Sessions.always(), ("5sec",), DataManagerConfig())
+    pipeline = Pipeline(engine, EventBus(), HandClock(START + 30 * SECOND), "unique")
+    load_trades(pipeline, [TRADES[0], TRADES[2], TRADES[1]], 0)
+    assert engine.last_trade == TRADES[2]
