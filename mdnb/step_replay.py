@@ -31,6 +31,7 @@ from mdnb.runtime.live.recorded_bars import bars_alone
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.live.refused_share import RefusedShare
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.missed_trades import place_by_ids
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.session import SessionOptions
 from mdnb.timeframes import named_timeframes
@@ -188,6 +189,7 @@ def _steps(
     closed: collections.deque[Event] = collections.deque()
     bus.tap(EventType.BARS_CLOSED, closed.append)
     pipeline = Pipeline(engine, bus, feed.clock, feed.ids, feed.quote_price)
+    place_by_ids(pipeline)
     batcher = RecordedBatcher(
         decoder_of(feed),
         {name: pipeline},

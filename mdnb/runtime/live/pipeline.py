@@ -273,8 +273,9 @@ class Pipeline:
             return
         seen = self.duplicates
         if len(rows) > 1 and (self.outage_ns is not None or seen.first < 0):
-            # The first one after an outage shows what it left out, some of which may follow at once.
             self.largest_batch = max(self.largest_batch, len(rows))
+        while len(rows) > 1 and (self.outage_ns is not None or seen.first < 0):
+            # The first one after an outage shows what it left out, some of which may follow at once.
             first = 1 + next((at for at, row in enumerate(rows) if row[5] > seen.highest), len(rows))
             self._take_trades(rows[:first], builds=builds)
             rows = rows[first:]
@@ -356,12 +357,7 @@ class Pipeline:
                 return
             rows = self._fresh(rows, builds=builds)
             if engine.config.data_validation and rows:
-                rows, rejected = self.rules.split(rows, self._latest_ns())
-                for reason, row in rejected:
-                    ledger.reject(reason, int(builds))
-                    self.quality.rejected(reason, row)
-                    self.refusals.refuse(reason, 1)
-                    self.refused_trades.append((row[5], row[1], row[2]))
+                rows = self.possible_trades(rows, builds=builds)
             if not rows:
                 return
             # Those with ids are known by these.
@@ -399,6 +395,20 @@ class Pipeline:
         self.publisher.fired(fired)
         self.publish(closed, amended)
         self.publisher.trades(rows)
+
+    def possible_trades(self, rows: Sequence[TradeRow], *, builds: bool = True) -> Sequence[TradeRow]:
+        """Return the trades that the rules let through; of the others each is counted and said."""
+        good, rejected = self.rules.split(rows, self._latest_ns())
+        for reason, row in rejected:
+            self.ledger.reject(reason, int(builds))
+            self.quality.rejected(reason, row)
+            self.refusals.refuse(reason, 1)
+            self.refused_trades.append((row[5], row[1], row[2]))
+        return good
+
+    def take_for_price(self, rows: Sequence[TradeRow]) -> list[Fired]:
+        """Take what was put where it belongs for the price, as far as it is newer; hold the symbol's lock."""
+        return self._go_on(self._newest([row for row in rows if not marks_of(row) & NOT_LAST]))
 
     def _counting(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
         """Note the trades that count in part; return those that count for the price."""
