@@ -663,7 +663,8 @@ class SymbolRepair:
     def _state_by_id(self, stretch: Stretch, give_up: bool) -> _State | None:
         lacking = self._lacking(stretch)
         nameless = self._asks_for_nameless(stretch)
-        if not stretch.blind and not lacking and not nameless and (stretch.ends or stretch.covers):
+        is_over = stretch.covers or (stretch.ends and not self._ends_late(stretch))
+        if not stretch.blind and not lacking and not nameless and is_over:
             return "lost" if stretch.undecided else "repaired"
         # Where there is no history the next trade's id tells.
         hopeless = not self._has_history and stretch.ends and self._is_ready(stretch)
@@ -673,6 +674,13 @@ class SymbolRepair:
             return None
         unknown = stretch.unknown and (stretch.blind or not stretch.ends or nameless)
         return "lost" if lacking or unknown or stretch.undecided else "repaired"
+
+    def _ends_late(self, stretch: Stretch) -> bool:
+        """Return whether all that came since was made in the outage, of which the history may have more."""
+        back = stretch.back_ns
+        if not stretch.ended_late or back is None or self._seen.highest_ns >= back:
+            return False
+        return self._has_history and stretch.answered < stretch.back_at
 
     def _asks_for_nameless(self, stretch: Stretch) -> bool:
         """Return whether an outage may have cost trades that have no id, of which no later id tells."""

@@ -89,8 +89,9 @@ class Stretch:
         Whether something must be taken for missed, since nothing tells that it was not.
     gap_id
         Set once it was told.
-    asked, latest
-        When the history was first asked for it, since the connection is up, and when last.
+    asked, latest, answered
+        When the history was first asked for it, since the connection is up, and when last; and when that was
+        asked of which the answer has come.
     named
         When the venue was ready to answer, by its own words.
     refused
@@ -111,6 +112,8 @@ class Stretch:
         Whether the history has trades of which nobody can tell any more whether they came.
     joins_ns
         Up to where what came and what the history has follow each other without a hole, where that is known.
+    ended_late
+        Whether the trade after it was made before the connection was there again.
     short
         Whether the history begins only after that: it keeps the newest trades alone.
     has_changes
@@ -137,6 +140,7 @@ class Stretch:
     gap_id: str = ""
     asked: float | None = None
     latest: float = -math.inf
+    answered: float = -math.inf
     named: float = -math.inf
     refused: bool = False
     reach_ns: int = 0
@@ -150,6 +154,7 @@ class Stretch:
     undecided: bool = False
     joins_ns: int | None = None
     short: bool = False
+    ended_late: bool = False
     has_changes: bool = False
 
     @classmethod
@@ -186,6 +191,7 @@ class Stretch:
     def end(self, number: int, time_ns: int) -> None:
         """Note the first live trade after it; one that was late does not show what was missed since."""
         self.high_id, self.ends = number, True
+        self.ended_late = self.back_ns is not None and time_ns < self.back_ns
         self.high_ns = max(time_ns, self.low_ns if self.back_ns is None else self.back_ns)
         # Now it is known what is missing: the history has its minutes anew.
         self.asked = None
@@ -220,6 +226,7 @@ class Stretch:
         if lacks != self.lacks or covers != self.covers:
             self.same, self.since = 0, self.latest
         self.same += 1
+        self.answered = self.latest
         self.same_for = self.latest - self.since
         self.lacks, self.covers = lacks, covers
         self.unknown = False
