@@ -189,7 +189,11 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
             now_ns = engine.change_ns()
             until = over_until(market)
             began = _begins(market, name)
-            merged = merge_bars(engine, name, columns, overwrite=overwrite, changes=bars.changes, **until)
+            merged = merge_bars(
+                engine, name, columns, overwrite=overwrite, changes=bars.changes, of_file=True, **until
+            )
+            if merged.added and engine.grid(name) is not None:
+                engine.file_spans.append((int(columns.time_us[0]) * 1000, int(columns.time_us[-1]) * 1000))
             engine.reader.note_known(engine.all_names(), now_ns)
             _note_apart(market, began, columns)
             if bars.contracts is not None and merged.added + merged.replaced:
