@@ -170,8 +170,9 @@ class ImportResult(Record):
         What was left out, put right or assumed, and why.
     notes
         In words: why bars were refused, that the file names another symbol, which rows contradict others of
-        the same time, that bars are later than the market; these are warned of, too. Also that partial bars
-        were replaced, that the bar that was being made was left out, and what reading the file put right.
+        the same time, that bars are later than the market or over the limit; these are warned of, too. Also
+        that partial bars were replaced, that the bar that was being made was left out, and what reading the
+        file put right.
 
     Examples
     --------

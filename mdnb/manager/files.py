@@ -285,8 +285,8 @@ class Files:
         -----
         UserWarning
             When bars were refused, with the reasons, the file names another symbol, rows of one time
-            contradict each other, or bars begin after the one that is being made or, where none is, are not
-            over at the market's time: they are left out.
+            contradict each other, memory has no place for all bars, or bars begin after the one that is being
+            made or, where none is, are not over at the market's time: they are left out.
 
         Examples
         --------

@@ -18,6 +18,7 @@ from mdnb.manager.import_notes import (
     conflicts,
     later_ones,
     of_reading,
+    over_the_limit,
     to_tell,
     to_warn_of,
     what_to_do,
@@ -188,18 +189,23 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
             now_ns = engine.change_ns()
             until = over_until(market)
             began = _begins(market, name)
-            merged = merge_bars(engine, name, columns, overwrite=overwrite, changes=bars.changes, **until)
+            merged = merge_bars(
+                engine, name, columns, overwrite=overwrite, changes=bars.changes, of_file=True, **until
+            )
+            if merged.added and engine.grid(name) is not None:
+                engine.file_spans.append((int(columns.time_us[0]) * 1000, int(columns.time_us[-1]) * 1000))
             engine.reader.note_known(engine.all_names(), now_ns)
             _note_apart(market, began, columns)
             if bars.contracts is not None and merged.added + merged.replaced:
                 engine.contracts.learn_of(bars.time_us * 1000, bars.contracts)
     later = later_ones(merged, engine.tz)
-    findings = (*conflicts(bars), *of_reading(bars), *checked.left_out, *outliers, *off, *later)
+    over = over_the_limit(merged, columns, engine.log(name).limit)
+    findings = (*conflicts(bars), *of_reading(bars), *checked.left_out, *outliers, *off, *later, *over)
     market.pipeline.import_findings[name] = findings
     for one in findings:
         market.pipeline.quality.note(one, name, alert=False)
     notes = [why_refused(refused, rows, checked.left_out)] if refused else []
-    notes += [one.description for one in off]
+    notes += [one.description for one in (*off, *over)]
     notes += to_warn_of(bars, market.symbol, later, engine.tz)
     warned = f"{name}: {'; '.join(notes)}" if notes else ""
     notes += to_tell(bars, columns, open_us, engine.tz)

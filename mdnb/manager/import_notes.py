@@ -23,6 +23,7 @@ __all__ = [
     "conflicts",
     "later_ones",
     "of_reading",
+    "over_the_limit",
     "to_tell",
     "to_warn_of",
     "what_to_do",
@@ -70,6 +71,18 @@ def later_ones(merged: Merged, tz: str) -> list[QualityFinding]:
         second = merged.until_ns // _NS * _NS
         why = f"they are not over at the market's time, {timestamp(second, tz)}"
     return [QualityFinding("after_the_market", why, merged.later_us * 1000, {}, merged.later)]
+
+
+def over_the_limit(merged: Merged, columns: BarColumns, limit: int) -> list[QualityFinding]:
+    """Return a finding of the bars that memory has no place for while nothing goes to disk."""
+    if not merged.over_limit:
+        return []
+    why = (
+        f"{merged.over_limit:,} of {len(columns):,} bars were not kept: memory holds the newest {limit:,}."
+        " Hold more with DataManagerConfig(max_bars_per_timeframe=...), or all on disk with"
+        " DataManagerConfig(enable_disk_overflow=True)"
+    )
+    return [QualityFinding("over_limit", why, int(columns.time_us[0]) * 1000, {}, merged.over_limit)]
 
 
 def with_left_out(

@@ -51,7 +51,7 @@ def repair_bars(market: SymbolMarket, name: str, columns: BarColumns) -> tuple[B
     with engine.lock:
         # What was read before it stays as it was.
         now_ns = engine.change_ns()
-        merge_bars(engine, name, after, overwrite=True, changes=None, **over_until(market))
+        merge_bars(engine, name, after, overwrite=True, changes=None, of_file=False, **over_until(market))
         engine.reader.note_known(engine.all_names(), now_ns)
     return tuple(_told(before, after, found, engine.tz))
 

@@ -296,15 +296,17 @@ class SymbolMarket:
         Raises
         ------
         OptionError
-            When it is later than the market's time. After the end of a recording nothing more will be known.
+            When it is later than the market's time; of a recording that is at its end, than when the last of
+            what is held was known.
         """
         engine, playback = self.engine, self.feed.playback
         engine.wanted()
-        if self.ended and playback is not None:
-            return
+        is_over = self.ended and playback is not None
         with engine.lock:
             # What is closed from now on is later than that: asked again, the same is found.
             now = engine.read_ns()
+            if is_over:
+                now = max(now, engine.reader.last_known_ns(engine.all_names()))
         if playback is not None:
             # Of several symbols that of which something came last tells the time.
             now = max(now, self.batcher.newest_ns()) or self.feed.clock.now_ns()
@@ -314,13 +316,14 @@ class SymbolMarket:
         hint = "Leave as_of out for what is known now."
         clock = self.feed.clock
         wrong = clock_sentence(clock.lead_seconds) if isinstance(clock, MarketClock) else None
-        if playback is not None:
+        if is_over:
+            hint = f"The replay is at its end: nothing later is known. {hint}"
+        elif playback is not None:
             hint = "Wait until the replay is there, or until its end: wait_ended()."
         elif wrong is not None:
             hint = f"{hint} Mind that {wrong}."
-        raise OptionError(
-            f"as_of is {asked}, and the market stands at {stands}: what will be known then is not yet. {hint}"
-        )
+        unknown = "" if is_over else " what will be known then is not yet."
+        raise OptionError(f"as_of is {asked}, and the market stands at {stands}:{unknown} {hint}")
 
     def refuse_lacking(self, channel: Channel, what: str) -> None:
         """Refuse to wait for what will not come.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -93,11 +94,35 @@ def test_a_replay_knows_its_own_future_only_when_it_is_there() -> None:
         assert handler.last_error is None
         assert len(asked) >= 40
         assert "Wait until the replay is there, or until its end: wait_ended()" in asked[0]
-        # Nothing more will come: what is known then is what is known.
+        # What is known at the end is known as of then, and nothing is as of later.
         whole = live.data.get_data("1min", closed_only=True)
-        for later in (end, end + pd.Timedelta("3650D")):
-            pd.testing.assert_frame_equal(live.data.get_data("1min", as_of=later), whole)
-            assert live.alignment(as_of=later).score == live.alignment().score
+        last = live.data.get_data("1min", with_times=True)["closed_at"].iloc[-1]
+        pd.testing.assert_frame_equal(live.data.get_data("1min", as_of=last), whole)
+        assert live.alignment(as_of=last).score == live.alignment().score
+        for later in (last + pd.Timedelta("1us"), end, pd.Timestamp("2030-01-01", tz="UTC")):
+            for read in (
+                lambda at=later: live.data.get_data("1min", as_of=at),
+                lambda at=later: live.alignment(as_of=at),
+            ):
+                with pytest.raises(OptionError, match=r"2013-10-07 20:29:34.*is at its end: nothing"):
+                    read()
+
+
+def test_what_is_loaded_when_a_replay_is_over_is_known_when_its_bars_are() -> None:
+    frame = pd.DataFrame(
+        {"open": 1300.0, "high": 1301.0, "low": 1299.0, "close": 1300.0, "volume": 1.0},
+        index=pd.date_range("2013-10-07T20:40", periods=5, freq="1min", tz="UTC", name="timestamp"),
+    )
+    with mdnb.live("GC", "1min", feed=GOLD, initial_days=0, progress=False) as live:
+        live.wait_ended(LIMIT_SECONDS)
+        count = len(live["1min"])
+        with tempfile.TemporaryDirectory() as folder:
+            frame.to_csv(f"{folder}/later.csv")
+            live.data.import_from_csv(f"{folder}/later.csv", "1min")
+        read = live.data.get_data("1min", as_of="2013-10-07T20:45:00.5")
+        assert len(read) == count + 5
+        with pytest.raises(OptionError, match=r"stands at 2013-10-07 20:45:00\.5"):
+            live.data.get_data("1min", as_of="2013-10-07T20:45:01")
 
 
 def test_a_replay_that_has_not_begun_knows_nothing_of_what_it_holds() -> None:

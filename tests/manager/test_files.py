@@ -180,9 +180,17 @@ def test_more_than_the_limit_goes_to_disk_or_is_counted(overflow: bool, tmp_path
     with open_market(
         feed, "1min", "5min", max_bars_per_timeframe=100, enable_disk_overflow=overflow
     ) as market:
-        result = market.data.import_from_csv(path, "1min")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = market.data.import_from_csv(path, "1min")
         assert result.added + result.over_limit == 400
         assert result.over_limit == (0 if overflow else 350)
+        said = [] if overflow else ["350 of 400 bars were not kept: memory holds the newest 100. Hold more"]
+        assert [note[: len(said[0])] for note in result.notes] == said
+        assert [str(one.message) for one in caught] == [f"bars.csv, 1min: {note}" for note in result.notes]
+        assert [(one.type, one.count) for one in result.findings] == [("over_limit", 350) for _ in said]
+        for option in ("max_bars_per_timeframe=", "enable_disk_overflow=True"):
+            assert all(option in note for note in result.notes)
         assert len(market.data.get_data("1min")) == 100
         everything = market.data.get_all_data("1min")
         assert len(everything) == (450 if overflow else 100)

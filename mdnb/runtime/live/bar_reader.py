@@ -349,6 +349,19 @@ class BarReader:
         made = self._frame_of(name, log, columns)
         return _timed(made, columns, grid, grace_us) if with_times else made
 
+    def last_known_ns(self, names: Iterable[str]) -> int:
+        """Return when the newest closed bar of timeframes was known, 0 where none is held; hold the lock."""
+        engine, latest = self._engine, 0
+        for name in names:
+            log, grid = engine.log(name), engine.grid(name)
+            held = log.columns(max(0, len(log) - 1), len(log))
+            span = None if grid is None or not len(held) else grid.span(int(held.time_us[0]) * _NS_PER_US)
+            if len(held) and held.closed_us[0]:
+                latest = max(latest, int(held.closed_us[0]) * _NS_PER_US)
+            elif span is not None:
+                latest = max(latest, span[1] + engine.grace_ns)
+        return latest
+
     def first_ns(self, name: str) -> int | None:
         """Return the start of the oldest bar in memory, the forming one included; hold the lock.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from mdnb.bars.add_timeframe import fold_closed
+from mdnb.bars.closing import ClosingTime
+from mdnb.bars.file_edges import find_edges, has_any, overlap
 from mdnb.bars.node import Node
 from mdnb.rows import BarRow
 from mdnb.store.bars import BarStore
@@ -14,7 +16,7 @@ from mdnb.store.columns import FILLED, PARTIAL, BarColumns
 from mdnb.store.overflow import Overflow
 from mdnb.timeframes import Grid
 
-__all__ = ["OlderBars"]
+__all__ = ["OlderBars", "mark_at_file_edges"]
 
 _NS_PER_US = 1000
 
@@ -97,6 +99,50 @@ class OlderBars:
         node.closed_to, node.last_close, node.partial = made.closed_to, made.last_close, made.partial
         if (row := made.as_row()) is not None:
             node.take(row, (made.start, made.edge))
+
+
+def mark_at_file_edges(
+    node: Node, spans: Sequence[tuple[int, int]], forming_ns: int | None, over_ns: int
+) -> None:
+    """Mark the bars of a timeframe just added in which bars of a file end, or that are at a hole of them.
+
+    Parameters
+    ----------
+    spans
+        Starts of the first and last bar of each file.
+    forming_ns
+        Start of the finer bar that is being made; None without one.
+    over_ns
+        By when bars that are over have ended: an open one that goes on is not partial for what is to come,
+        and one of a file that does not is closed.
+    """
+    if node.parent is None or not spans:
+        return
+    finer, log = node.parent.log, node.log
+    assert isinstance(finer, BarStore)
+    assert isinstance(log, BarStore)
+    starts = finer.columns(0, len(finer)).time_us * _NS_PER_US
+    if not len(starts):
+        return
+    if node.is_open and not node.children and node.edge <= min(over_ns, forming_ns or over_ns):
+        _close(node)
+    bars = starts, node.parent.grid.ends(starts)
+    before = int(starts[0]) if finer.evicted else None
+    edges = find_edges(bars, node.grid, before, forming_ns)
+    lasts = np.array(sorted(last for _, last in spans), dtype=np.int64)
+    lacks = (edges.at_hole & overlap(spans, bars)) | (edges.is_last & has_any(lasts, bars))
+    for start in np.unique(edges.begins[lacks]).tolist():
+        at = log.find(start)
+        if at < len(log) and log.row(at)[0][0] == start:
+            log.mark(at, PARTIAL, at + 1)
+
+
+def _close(node: Node) -> None:
+    """Close an open bar of the past; emits no event, for it was over when it was over."""
+    listener, node.on_closed = node.on_closed, None
+    closing, node.closing = node.closing, ClosingTime()
+    node.finish(node.edge)
+    node.on_closed, node.closing = listener, closing
 
 
 def _rows(columns: BarColumns) -> Iterator[tuple[BarRow, bool]]:

@@ -30,7 +30,7 @@ from mdnb.runtime.live.bar_reader import BarReader
 from mdnb.runtime.live.closed_bar import ClosedBar
 from mdnb.runtime.live.contracts import Contracts
 from mdnb.runtime.live.countdown import seconds_left
-from mdnb.runtime.live.older_bars import OlderBars
+from mdnb.runtime.live.older_bars import OlderBars, mark_at_file_edges
 from mdnb.runtime.live.price_alerts import PriceAlerts
 from mdnb.runtime.live.price_decimals import InstrumentDecimals
 from mdnb.runtime.live.records import bar_of, order_book_of, tick_of
@@ -108,6 +108,7 @@ class SymbolState:
         "config",
         "contracts",
         "depth",
+        "file_spans",
         "has_activity",
         "holes",
         "how_to_add",
@@ -168,6 +169,8 @@ class SymbolState:
         self.overflow: dict[str, Overflow] = {}
         self.open_overflow: Callable[[str], Overflow] | None = None
         # By timeframe the stretches between bars of files and what the market had: nobody promised these.
+        # Starts of the first and the last bar of each file that brought some.
+        self.file_spans: list[tuple[int, int]] = []
         self.apart: dict[str, list[tuple[int, int]]] = {}
         # By timeframe the starts of bars of trades after which some lack; nobody knows how many.
         self.holes: dict[str, list[int]] = {}
@@ -362,6 +365,7 @@ class SymbolState:
                 ):  # whatever it was, nothing was added, and no folder must stay open for it
                     self._leave_overflow()
                     raise
+                self._mark_at_file_edges(self.cascade.node(parsed.name))
                 self._note_apart(self.cascade.node(parsed.name))
             self.reader.note_known([name for name in self.all_names() if name not in before], now_ns)
             self.updates += 1
@@ -405,6 +409,10 @@ class SymbolState:
             # Another thread has added or removed something since it was read.
             older = OlderBars(finer, overflow, node.grid, fill=self.cascade.fills)
         older.put_into(node)
+
+    def _mark_at_file_edges(self, node: Node) -> None:
+        forming = None if node.parent is None else self.forming_of(node.parent.name)
+        mark_at_file_edges(node, self.file_spans, None if forming is None else forming[0], self.over_ns())
 
     def _leave_overflow(self) -> None:
         """Let go of the folders of timeframes that are there no more; hold the lock."""

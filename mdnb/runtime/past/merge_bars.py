@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mdnb.bars.file_edges import Edges, find_edges, has_any
 from mdnb.bars.node import Node, fold_rows
 from mdnb.bars.refold import closed_rows
 from mdnb.runtime.live.symbol_state import SymbolState
@@ -16,6 +17,7 @@ from mdnb.runtime.past.open_partial import finer_partials, is_still_partial
 from mdnb.store.amendments import Changes
 from mdnb.store.columns import (
     AMENDED,
+    FILLED,
     PARTIAL,
     BarColumns,
     columns_from_rows,
@@ -67,13 +69,15 @@ class _Import:
 
     Before ``lost_us`` nobody can tell what the finer ones were, and so of what is made of them. By
     ``until_ns`` bars that are over have ended. The open bars of the timeframes ``by_finer`` had partial ones
-    among their finer bars before.
+    among their finer bars before. At ``new_ns`` begin those of a file where none was held: where the file
+    ends, nobody knows what the market did.
     """
 
     columns: BarColumns
     lost_us: int
     until_ns: int
     by_finer: Collection[str]
+    new_ns: NDArray[np.int64]
 
 
 def merge_bars(
@@ -84,6 +88,7 @@ def merge_bars(
     overwrite: bool = False,
     changes: Changes | None = None,
     until_ns: int = _ANY_TIME,
+    of_file: bool = False,
 ) -> Merged:
     """Merge closed bars of a timeframe with those held, and rebuild the coarser bars around them.
 
@@ -101,6 +106,9 @@ def merge_bars(
     until_ns
         By when bars that are over have ended: the others are left out where no bar is being made. A coarser
         bar that is not over then is the one that is being made.
+    of_file
+        Coarser bars in which the bars end, or that are at a hole of them longer than themselves, are partial.
+        Of a venue's answer what is not there was not traded.
 
     Returns
     -------
@@ -117,6 +125,7 @@ def merge_bars(
         before, began_us = _firsts(engine, name), engine.cascade.closing.began_ns // _NS_PER_US
         children = [] if name in engine.activity else engine.cascade.node(name).children
         by_finer = finer_partials(children)
+        new_ns = _new_ns(engine, name, columns) if of_file and children else _NONE
         merged, touched = _put(engine, name, columns, overwrite=overwrite)
         # First, for these tell when the coarser bars were closed.
         took = _NO_CHANGES
@@ -125,7 +134,9 @@ def merge_bars(
                 engine.log(name), changes, columns, touched, added=merged.added > 0, began_us=began_us
             )
         for child in children if len(touched) else ():
-            _refold(engine, child, touched, before, _Import(columns, took.lost_us, until_ns, by_finer))
+            _refold(
+                engine, child, touched, before, _Import(columns, took.lost_us, until_ns, by_finer, new_ns)
+            )
         engine.cascade.follow_logs()
         changed = {one.row[0] for one in took.kept}
         if (columns.flags & AMENDED).any():
@@ -341,7 +352,11 @@ def _refold(
     last = node.grid.span(int(starts[-1])) if len(starts) else None
     if last is None:
         return
-    finer = _range(engine, node.parent.name, int(starts[0]), last[1])
+    finer = _range(engine, node.parent.name, int(starts[0]), last[1], with_flat=True)
+    edges = _edges(engine, node, finer)
+    flat = (finer.flags & FILLED) > 0
+    finer_ns = finer.time_us * _NS_PER_US, node.parent.grid.ends(finer.time_us * _NS_PER_US)
+    finer = finer.where(~flat)
     closed_before = engine.log(node.parent.name).amendments.closed_before()
     folded = fold_to(finer, node.grid, closed_before, engine.grace_ns)
     folded = folded.where(np.isin(folded.time_us * _NS_PER_US, starts))
@@ -353,6 +368,11 @@ def _refold(
         first, stop = (int(folded.time_us[at]) * _NS_PER_US for at in (0, -1))
         held = join_columns([overflow.before(log.first_start_ns(), first, stop), held])
     has = np.isin(folded.time_us, held.time_us)
+    is_new = has_any(brought.new_ns, finer_ns)
+    was_partial = np.isin(edges.begins, held.time_us[(held.flags & PARTIAL) > 0] * _NS_PER_US)
+    lacks = edges.at_hole & (is_new | was_partial)
+    lacks |= edges.is_last & has_any(brought.new_ns[-1:], finer_ns)
+    folded = _flagged(folded, edges.begins[lacks])
     # A bar whose finer ones are not held any more knows more than what was imported.
     whole = folded.time_us * _NS_PER_US >= (_ANY_TIME if before is None else before)
     partial = np.isin(folded.time_us, held.time_us[(held.flags & PARTIAL) > 0])
@@ -363,6 +383,38 @@ def _refold(
         log.amendments.take(Changes((), brought.lost_us), engine.cascade.closing.began_ns // _NS_PER_US)
         for child in node.children:
             _refold(engine, child, changed, held_before, brought)
+
+
+def _new_ns(engine: SymbolState, name: str, columns: BarColumns) -> NDArray[np.int64]:
+    """Return the starts of the bars that none is held at."""
+    if not len(columns):
+        return _NONE
+    first, last = (int(columns.time_us[at]) * _NS_PER_US for at in (0, -1))
+    held = _range(engine, name, first, last + 1)
+    return columns.time_us[~np.isin(columns.time_us, held.time_us)] * _NS_PER_US
+
+
+def _edges(engine: SymbolState, node: Node, finer: BarColumns) -> Edges:
+    """Return where the closed finer bars, flat ones included, begin and end amid the bars of a node."""
+    assert node.parent is not None
+    grid, log, name = node.parent.grid, node.parent.log, node.parent.name
+    starts = finer.time_us * _NS_PER_US
+    before = after = None
+    if len(starts):
+        at, stop = log.find(int(starts[0])), log.find(int(starts[-1]) + 1)
+        # What is older than memory is on disk; that there is no hole before it is taken for granted.
+        before = int(grid.ends(np.array([log.row(at - 1)[0][0]]))[0]) if at else None
+        if not at and engine.overflow.get(name) is not None:
+            before = int(starts[0])
+        forming = engine.forming_of(name)
+        after = log.row(stop)[0][0] if stop < len(log) else None if forming is None else forming[0]
+    return find_edges((starts, grid.ends(starts)), node.grid, before, after)
+
+
+def _flagged(folded: BarColumns, begins_ns: NDArray[np.int64]) -> BarColumns:
+    """Flag the bars of some starts as partial."""
+    flags = folded.flags | np.where(np.isin(folded.time_us * _NS_PER_US, begins_ns), PARTIAL, 0)
+    return dataclasses.replace(folded, flags=flags.astype(np.uint8))
 
 
 def _is_whole(finer: Node, start_ns: int, rows: Sequence[BarRow], until_ns: int) -> bool:
@@ -383,13 +435,15 @@ def _stay(folded: BarColumns, held: BarColumns) -> NDArray[np.bool_]:
     return same
 
 
-def _range(engine: SymbolState, name: str, start_ns: int, end_ns: int) -> BarColumns:
-    """Return the closed bars that start in ``[start_ns, end_ns)``, without flat ones."""
+def _range(
+    engine: SymbolState, name: str, start_ns: int, end_ns: int, *, with_flat: bool = False
+) -> BarColumns:
+    """Return the closed bars that start in ``[start_ns, end_ns)``, by default without flat ones."""
     log, overflow = engine.log(name), engine.overflow.get(name)
     held = log.columns(log.find(start_ns), log.find(end_ns))
     if overflow is not None:
         held = join_columns([overflow.before(log.first_start_ns(), start_ns, end_ns - 1), held])
-    return held.where((held.flags & 1) == 0)
+    return held if with_flat else held.where((held.flags & FILLED) == 0)
 
 
 def fold_to(
