@@ -276,6 +276,35 @@ def test_a_foreign_file_under_our_name_of_times_goes_to_its_timeframe(tmp_path: 
             assert result.timeframe == name
 
 
+@pytest.mark.parametrize("kept", [("1min",), ("5min",), ("1min", "5min")])
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_a_foreign_file_under_our_names_is_one_with_one_timeframe_too(
+    tmp_path: Path, kept: tuple[str, ...], kind: str
+) -> None:
+    first = pd.Timestamp("2024-03-14 09:30")
+    index = pd.date_range(first, periods=10, freq="1min", name="timestamp")
+    frame = pd.DataFrame({"open": 10.0, "high": 11.0, "low": 9.0, "close": 10.5, "volume": 2.0}, index=index)
+
+    def written(frame: pd.DataFrame, name: str) -> Path:
+        path = tmp_path / f"{name}.{kind}"
+        if kind == "parquet":
+            frame.to_parquet(path)
+        elif kind == "csv":
+            frame.to_csv(path)
+        else:
+            frame.reset_index().astype({"timestamp": str}).to_json(path, orient="records")
+        return path
+
+    with market(*kept, instrument=CME) as live:
+        (result,) = live.load(written(frame, "bars"))
+        assert result.timeframe == kept[0]
+        assert result.first == first.tz_localize("America/Chicago")
+        assert live.data.get_data(kept[0])["volume"].sum() == 20
+    twice = pd.concat([frame, frame[-1:].assign(close=9.5)])
+    with market(*kept, instrument=CME) as live, pytest.raises(DataImportError, match="contradict"):
+        live.load(written(twice, "twice"))
+
+
 def test_findings_of_the_reader_reach_the_result(shared_data: Path) -> None:
     with market("1min") as live:
         (result,) = live.load(shared_data / "faults" / "utf16_tabs.txt", "1min")
