@@ -305,6 +305,70 @@ def test_a_foreign_file_under_our_names_is_one_with_one_timeframe_too(
         live.load(written(twice, "twice"))
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 20])
+@pytest.mark.parametrize(
+    ("step", "said", "is_refused"),
+    [
+        ("1min", "5min", True),
+        ("1D", "1week", True),
+        ("1h", "1day", True),
+        ("1D", "1hour", True),
+        ("5min", "1min", True),
+        ("1min", "60s", False),
+        ("1D", "8hour", False),
+        ("7D", "1week", False),
+        ("MS", "1month", False),
+        ("1min", "100tick", False),
+    ],
+)
+def test_bars_of_another_size_than_is_said_are_refused(
+    tmp_path: Path, step: str, said: str, is_refused: bool, count: int
+) -> None:
+    index = pd.date_range("2024-03-01", periods=count, freq=step, tz="UTC", name="time")
+    path = tmp_path / "bars.csv"
+    pd.DataFrame({"open": 10.0, "high": 11.0, "low": 9.0, "close": 10.5}, index=index).to_csv(path)
+    is_coarser = pd.Timedelta(said) < pd.Timedelta(step) if is_refused and said != "1week" else False
+    # Two bars that are far apart may have a gap between them.
+    if is_refused and count > (3 if is_coarser else 1):
+        with pytest.raises(
+            DataImportError, match=f"its bars are {mdnb.read(path).attrs['timeframe']} and not {said}"
+        ):
+            mdnb.read(path, timeframe=said)
+    else:
+        assert len(mdnb.read(path, timeframe=said)) == count
+
+
+def test_a_size_that_the_file_names_counts(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("time,timeframe,open,high,low,close\n2024-03-01T10:00Z,5min,10,11,9,10\n")
+    assert len(mdnb.read(path, timeframe="5m")) == 1
+    with pytest.raises(DataImportError, match="its bars are 5min and not 1hour"):
+        mdnb.read(path, timeframe="1hour")
+
+
+def test_gaps_breaks_and_holidays_are_no_other_size(tmp_path: Path) -> None:
+    noon = [f"2024-03-{day:02}T{clock}+08:00" for day in range(4, 9) for clock in ("09:30", "13:00")]
+    weeks = ["2024-03-01", "2024-03-08", "2024-03-15", "2024-03-22", "2024-03-28", "2024-04-05"]
+    thin = [f"2024-03-04T10:{minute:02}Z" for minute in (0, 2, 4, 6, 7, 9, 11)]
+    for times, said in ((noon, "2hour"), (weeks, "1week"), (thin, "1min")):
+        path = tmp_path / "bars.csv"
+        path.write_text("\n".join(["time,open,high,low,close", *(f"{one},10,11,9,10" for one in times)]))
+        assert len(mdnb.read(path, timeframe=said)) == len(times)
+
+
+def test_the_sheet_of_a_timeframe_is_read(tmp_path: Path) -> None:
+    with market("1min", "5min") as live:
+        live.load(minutes(tmp_path / "bars.csv", 30))
+        held = {name: live.data.get_data(name) for name in ("1min", "5min")}
+        path = live.export(tmp_path / "all.xlsx")
+    for name, frame in held.items():
+        read = mdnb.read(path, timeframe=name)
+        assert (read.index == frame.index).all()
+        assert read["close"].tolist() == frame["close"].tolist()
+    with pytest.raises(DataImportError, match="its bars are 1min and not 15min"):
+        mdnb.read(path, timeframe="15min")
+
+
 def test_findings_of_the_reader_reach_the_result(shared_data: Path) -> None:
     with market("1min") as live:
         (result,) = live.load(shared_data / "faults" / "utf16_tabs.txt", "1min")
