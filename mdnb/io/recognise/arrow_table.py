@@ -18,6 +18,7 @@ from mdnb.io.parquet_read import check_rows
 from mdnb.io.recognise.bar_sizes import named_size
 from mdnb.io.recognise.roles import ROLES, roles_by_name
 from mdnb.io.recognise.table import Table
+from mdnb.io.recognise.unfinished import is_mark
 from mdnb.io.schema import MARKS
 from mdnb.timeframes import Timeframe
 
@@ -95,7 +96,7 @@ def _wanted(names: Sequence[str], named: Collection[object]) -> list[int]:
     places |= {
         at
         for at, name in enumerate(names)
-        if name in named or name in MARKS or name.startswith("__index_level_")
+        if name in named or name in MARKS or is_mark(name) or name.startswith("__index_level_")
     }
     return sorted(places)
 
