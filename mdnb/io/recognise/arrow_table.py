@@ -15,12 +15,10 @@ from mdnb.errors import MissingExtraError
 from mdnb.io.notes import refuse
 from mdnb.io.parquet_footer import read_footer
 from mdnb.io.parquet_read import check_rows
-from mdnb.io.recognise.bar_sizes import named_size
 from mdnb.io.recognise.roles import ROLES, roles_by_name
 from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.unfinished import is_mark
 from mdnb.io.schema import MARKS
-from mdnb.timeframes import Timeframe
 
 __all__ = ["arrow_table", "parquet_table", "workbook_table"]
 
@@ -101,13 +99,8 @@ def _wanted(names: Sequence[str], named: Collection[object]) -> list[int]:
     return sorted(places)
 
 
-def workbook_table(data: bytes, where: str, timeframe: str | None = None) -> Table:
+def workbook_table(data: bytes, where: str) -> Table:
     """Return the columns of the first sheet of a workbook; its first row names them.
-
-    Parameters
-    ----------
-    timeframe
-        Which sheet to take where they are called after timeframes, as in our exports.
 
     Raises
     ------
@@ -126,23 +119,15 @@ def workbook_table(data: bytes, where: str, timeframe: str | None = None) -> Tab
         raise refuse(where, f"its {len(data):,} bytes unpack to {size:,}", "Save it as CSV.")
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        chosen = _sheet_of(book.worksheets, timeframe)
-        sheet = chosen.iter_rows(values_only=True, max_col=_MOST_COLUMNS, max_row=_MOST_ROWS)
+        sheet = book.worksheets[0].iter_rows(values_only=True, max_col=_MOST_COLUMNS, max_row=_MOST_ROWS)
         rows = [row for row in sheet if any(cell is not None for cell in row)]
     except Exception as error:  # openpyxl raises what its parts raise
         raise refuse(where, f"it is no sound workbook ({error})", "Save it again.") from error
     if len(rows) < 2:
-        which = "its first sheet" if chosen is book.worksheets[0] else f"its sheet {chosen.title!r}"
-        raise refuse(where, f"{which} holds no table", "A sheet of bars is needed.")
+        raise refuse(where, "its first sheet holds no table", "A sheet of bars is needed.")
     names = ["" if cell is None else str(cell) for cell in rows[0]]
     columns = [_cells(list(column)) for column in zip(*rows[1:], strict=True)]
-    about = {} if named_size(chosen.title) is None else {"timeframe": chosen.title}
-    return Table(names=tuple(names), columns=tuple(columns), has_header=True, said=("xlsx",), about=about)
-
-
-def _sheet_of(sheets: Sequence[Any], timeframe: str | None) -> Any:
-    wanted = None if timeframe is None else Timeframe.parse(timeframe)
-    return next((one for one in sheets if wanted and named_size(one.title) == wanted), sheets[0])
+    return Table(names=tuple(names), columns=tuple(columns), has_header=True, said=("xlsx",))
 
 
 def _cells(values: list[Any]) -> Any:

@@ -6,15 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from mdnb.errors import DataImportError, TimeframeError
-from mdnb.io.notes import Note, note, refuse
+from mdnb.io.notes import Note, note
 from mdnb.timeframes import Timeframe
 
-__all__ = ["bar_size", "named_size", "off_grid", "order_of", "refuse_other_size", "refuse_other_steps"]
+__all__ = ["bar_size", "off_grid", "order_of"]
 
 _DAY_US: Final = 86_400_000_000
 _SECOND_US: Final = 1_000_000
-_FEW: Final = 3  # so few bars may be far apart by chance
 
 
 def bar_size(time_us: np.ndarray, *, are_dates: bool) -> str | None:
@@ -56,70 +54,6 @@ def _of_days(days: np.ndarray) -> str:
     if least >= 28:
         return "1month" if usual <= 31 else f"{round(usual / 30.44)}month"
     return "1week" if least == usual == 7 else "1day"
-
-
-def named_size(name: str) -> Timeframe | None:
-    """Return the timeframe that a file names; None where it means something else.
-
-    Examples
-    --------
-    >>> named_size("5min"), named_size("Sheet1"), named_size("5")
-    (Timeframe(name='5min', kind='intraday', size=300), None, None)
-    """
-    try:
-        return Timeframe.parse(name) if name[:1].isdigit() else None
-    except TimeframeError:
-        return None
-
-
-def refuse_other_size(wanted: str | None, named: str | None, where: str) -> None:
-    """Refuse a file that names another timeframe than the one that is asked for.
-
-    Raises
-    ------
-    DataImportError
-        That is so.
-    """
-    size = None if named is None else named_size(named)
-    if wanted is not None and size is not None and size != Timeframe.parse(wanted):
-        raise _other(wanted, size.name, where)
-
-
-def refuse_other_steps(wanted: str | None, time_us: np.ndarray, *, are_dates: bool, where: str) -> None:
-    """Refuse bars that are nearer to each other than those asked for, or all much farther apart.
-
-    Parameters
-    ----------
-    time_us
-        Oldest first, UTC microseconds.
-
-    Raises
-    ------
-    DataImportError
-        That is so.
-    """
-    size = None if wanted is None else Timeframe.parse(wanted)
-    found = bar_size(time_us, are_dates=are_dates)
-    steps = np.diff(time_us)
-    steps = steps[steps > 0]
-    if size is None or size.is_activity or found is None or not len(steps):
-        return
-    usual_us = np.median(steps) if are_dates else Timeframe.parse(found).seconds * _SECOND_US
-    if Timeframe.parse(found) == size:
-        return
-    # Between bars on the clock there may be a break at noon, between days a change of the clocks.
-    least_us = steps.min() if usual_us >= _DAY_US else np.gcd.reduce(steps)
-    step_us = size.seconds * _SECOND_US
-    # In short sessions bars of eight hours are a day apart.
-    farthest_us = max(1.1 * step_us, _DAY_US if 4 * 3600 * _SECOND_US <= step_us < _DAY_US else 0)
-    is_coarser = len(time_us) > _FEW and usual_us > farthest_us and least_us > 1.1 * step_us
-    if usual_us < 0.9 * step_us or is_coarser:
-        raise _other(size.name, found, where)
-
-
-def _other(wanted: str, found: str, where: str) -> DataImportError:
-    remedy = "Leave timeframe= out; market.load makes coarser bars of finer ones."
-    return refuse(where, f"its bars are {found} and not {wanted}", remedy)
 
 
 def off_grid(time_us: np.ndarray, timeframe: str) -> list[Note]:

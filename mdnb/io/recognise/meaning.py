@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from mdnb.errors import DataImportError, OptionError, suggest
 from mdnb.io.notes import note, refuse
 from mdnb.io.recognise.arrow_table import arrow_table, parquet_table, workbook_table
-from mdnb.io.recognise.bar_sizes import refuse_other_size
 from mdnb.io.recognise.given import Given
 from mdnb.io.recognise.json_table import json_table
 from mdnb.io.recognise.layouts import layout_of
@@ -57,7 +56,7 @@ def table_of(held: Unpacked, given: Given) -> Table:
     if data.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
         return arrow_table(data, where, named)
     if data.startswith(b"PK\x03\x04"):
-        return workbook_table(data, where, given.timeframe)
+        return workbook_table(data, where)
     body = data[:4096].lstrip()
     if body[:1] in {b"{", b"["}:
         return json_table(data, where)
@@ -216,16 +215,14 @@ def of_one_timeframe(table: Table, places: Mapping[str, int], given: Given, wher
     Raises
     ------
     DataImportError
-        There are several, and none of them is asked for; or the file names another one.
+        There are several, and none of them is asked for.
     """
     if "timeframe" not in places:
-        refuse_other_size(given.timeframe, table.about.get("timeframe"), where)
         return table
     column = table.column(places["timeframe"])
     column = column if pa.types.is_string(column.type) else column.cast(pa.string())
     held = [str(one) for one in pc.unique(column.drop_null()).to_pylist()]
     if len(held) < 2:
-        refuse_other_size(given.timeframe, held[0] if held else None, where)
         return table
     if given.timeframe not in held:
         shown = ", ".join(held[:_SYMBOLS_SHOWN])

@@ -62,8 +62,7 @@ def read(
     filename
         A file on this machine.
     timeframe
-        What the bars are of; by default the bar size found. Of a file or workbook of several it says which
-        one. Bars are not put together: a market's ``load`` does that.
+        What the bars are of; by default the bar size found.
     symbol
         Which one, where the file holds several.
     tz
@@ -101,8 +100,8 @@ def read(
     OptionError
         An argument is not allowed.
     DataImportError
-        The file is not understood, its bars are of another timeframe, a value is not possible, or something
-        has to be said that the file does not tell: the message names the argument.
+        The file is not understood, a value is not possible, or something has to be said that the file does
+        not tell: the message names the argument.
 
     Examples
     --------
