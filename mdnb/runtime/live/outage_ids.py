@@ -43,8 +43,10 @@ class OutageIds:
         self._below = -1
 
     def add(self, low_id: int, high_id: int) -> None:
-        """Note the trades around an outage: the last one before it, and the first one that came after it."""
+        """Note the trades around an outage: the last one before it, and the first one known after it."""
         if high_id - low_id > 1:
+            if self._spans and self._spans[-1][0] == low_id:
+                self._spans.pop()
             self._spans.append((low_id, high_id))
             self._below = max(self._below, high_id)
 

@@ -22,7 +22,7 @@ from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.trade_changes import learn_changes
-from mdnb.runtime.past.missed_trades import put_back, put_back_by_time, put_in_place, undecided
+from mdnb.runtime.past.missed_trades import place_by_ids, put_back, put_back_by_time, undecided
 from mdnb.runtime.past.stretches import Patience, Stretch
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Gap
@@ -92,8 +92,8 @@ class SymbolRepair:
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._seen.on_jump = self._on_jump
-        if self._by_id:
-            pipeline.put_in_place = put_in_place
+        if self._repairs:
+            place_by_ids(pipeline)
         for hole in list(self._seen.holes):
             self._on_jump(hole)
 
@@ -510,7 +510,7 @@ class SymbolRepair:
                 if seen.first >= 0:
                     stretch.low_id = min(stretch.low_id, seen.first - 1)
         # What is newer than all that came was missed only without a connection; the rest comes by itself.
-        reach = max((stretch.reach_ns for stretch in wanted if not stretch.ends), default=-1)
+        reach = max(map(self._without_line_until, wanted), default=-1)
         last = max((row[5] for row in rows if row[0] <= reach), default=-1)
         before = {id(stretch): self._lacking(stretch) for stretch in wanted}
         highest = seen.highest
@@ -529,8 +529,13 @@ class SymbolRepair:
                 self._put_between(rows, stretch, low, high, stretch.low_id)
             elif not stretch.ends:
                 stretch.put += seen.highest - (highest if highest >= 0 else max(seen.first, 0) - 1)
-            if not stretch.ends:
+            went_on = seen.highest > highest and self._without_line_until(stretch) == reach
+            if stretch.ends and went_on and not nameless:
+                # A trade that came late had ended it.
+                stretch.put += seen.highest - highest
+            if not stretch.ends or went_on:
                 stretch.high_id, stretch.high_ns = seen.highest, max(seen.highest_ns, stretch.low_ns)
+                self._pipeline.outage_ids.add(stretch.low_id, stretch.high_id)
             lacking = self._lacking(stretch)
             if not nameless:
                 stretch.put += before[id(stretch)] - lacking
@@ -538,6 +543,12 @@ class SymbolRepair:
             back = stretch.back_ns
             covers = newest_id >= stretch.high_id if stretch.ends else back is not None and newest_ns >= back
             stretch.note((lacking, stretch.put), covers=covers)
+
+    def _without_line_until(self, stretch: Stretch) -> int:
+        """Return up to when trades were made that could not come by themselves; -1 where nobody knows."""
+        if not stretch.ends:
+            return stretch.reach_ns
+        return -1 if stretch.back_ns is None else stretch.back_ns
 
     def _holes_of_others(self, wanted: Sequence[Stretch]) -> list[Hole]:
         """Return what is missing elsewhere, and may yet come late or has a question of its own.

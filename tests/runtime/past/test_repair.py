@@ -693,3 +693,16 @@ def test_an_outage_goes_on_when_the_one_before_it_is_repaired_meanwhile() -> Non
     assert right(outcome)
     assert {event.state for _, event in outcome.events} == {"repairing", "repaired"}
     assert [gap.trades for gap in outcome.pipeline.gaps] == [10, 2]
+
+
+@pytest.mark.parametrize("answer", ["ok", "slow", "down"])
+def test_what_was_made_after_a_late_trade_is_missed_too_where_nobody_trades_again(answer: Kind) -> None:
+    # Of the trades of the outage one comes late; it ends the outage, and those after it never come.
+    answers = (Answer(0, answer, 3.0), Answer(40, "ok"))
+    outcome = play(
+        Script(TRADES[:20], downs=((9.5, 19.5),), late=((16, 3.7),), answers=answers, patience=CALM)
+    )
+    assert not outcome.wrong
+    assert right(outcome)
+    (gap,) = outcome.pipeline.gaps
+    assert (gap.state, gap.trades, gap.end_ns) == ("repaired", 9, TRADES[19][0])
