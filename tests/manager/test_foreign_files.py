@@ -335,7 +335,7 @@ def test_a_last_bar_that_is_called_unfinished_is_left_out(
         {"time": index.strftime("%Y-%m-%dT%H:%M:%SZ"), "open": 10.0, "high": 11.0, "low": 9.0}
     )
     frame = frame.assign(close=[10.0, 10.25, 10.5, 10.75], volume=1.0)
-    frame[name] = [whole] * 3 + [open_one]
+    frame[name] = pd.Series([whole, whole, whole, open_one])
     frame = frame[::-1].reset_index(drop=True) if newest_first else frame
     path = tmp_path / f"bars.{kind}"
     if kind == "csv":
