@@ -95,7 +95,7 @@ class BarRepair(Record):
     Attributes
     ----------
     type
-        ``unit_change`` (a price was in another unit than the newest ones), ``split_not_applied``, or both,
+        ``unit_change`` (a price was in another unit than the others), ``split_not_applied``, or both,
         with ``+`` between.
     field
         ``open``, ``high``, ``low``, ``close``, ``volume`` or ``vwap``.

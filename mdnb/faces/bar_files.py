@@ -306,9 +306,8 @@ class BarFiles:
         engine = self._parts.market.open()
         if timeframe is None:
             engine.finest()  # raises where none is kept
-        # Where its timeframe is to be found a file of others goes the other way, whatever it calls its times.
-        unclear = timeframe is None and len(engine.timeframes()) > 1
-        is_ours = not of_others and (named or await files.is_like_an_export(filename, strictly=unclear))
+        # A file of others goes the other way, whatever it calls its times.
+        is_ours = not of_others and (named or await files.is_like_an_export(filename))
         if not is_ours:
             return await files.import_recognised(filename, timeframe, **how, **zone, **of_others)
         return await self._load_export(filename, timeframe, options, how)

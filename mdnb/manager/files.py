@@ -448,13 +448,13 @@ class Files:
         held = await self._work(read)
         return await self._put(held, Path(filename).name, _How(overwrite, lenient, on_conflict))
 
-    async def is_like_an_export(self, filename: str | os.PathLike[str], *, strictly: bool = False) -> bool:
+    async def is_like_an_export(self, filename: str | os.PathLike[str]) -> bool:
         """Return whether a file has the form of an export, which the readers of one format read in full."""
 
         def look() -> bool:
             from mdnb.io.recognise.exported import is_like_an_export
 
-            return is_like_an_export(filename, strictly=strictly)
+            return is_like_an_export(filename)
 
         return await self._work(look)
 

@@ -190,8 +190,9 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         timeframe
             A timeframe that is kept.
         repair
-            Put right what can be: prices a power of 100 off the newest ones' unit, and splits that were not
-            applied to older bars (``unit_change``, ``split_not_applied``). The bars are replaced, in memory
+            Put right what can be: prices a power of 100 off the newest ones' unit, single bars and short runs
+            off those around by a round ratio (``unit_change``), and splits that were not applied to older
+            bars (``split_not_applied``). The bars are replaced, in memory
             and on disk, the coarser ones follow, and the result lists each value. Finer bars stay.
 
         Raises

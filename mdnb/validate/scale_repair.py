@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from mdnb.validate.scale_rules import split_factors, unit_factors
+from mdnb.validate.scale_rules import misprint_factors, split_factors, unit_factors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,8 @@ class RepairedBars(NamedTuple):
 def repair_scale(bars: Bars) -> RepairedBars:
     """Return bars in the unit of the newest ones, with later splits applied to the older ones.
 
-    Prices are divided by their factors, volumes multiplied with those of splits. Where only some prices of a
+    Prices are divided by their factors, volumes multiplied with those of splits alone: of single bars in
+    another unit they are right. Where only some prices of a
     bar were off, its high and low are widened to hold the others.
 
     Examples
@@ -56,10 +57,12 @@ def repair_scale(bars: Bars) -> RepairedBars:
     for name, widest in (("high", np.fmax), ("low", np.fmin)):
         others = widest(widest(fixed["open"], fixed["close"]), fixed[name])
         fixed[name] = np.where(mixed, others, fixed[name])
-    splits = split_factors(_Columns(**fixed, volume=held["volume"]))
-    fixed = {name: column / splits for name, column in fixed.items()}
-    changed = (units != 1).any(axis=1) | (splits != 1)
+    in_units = _Columns(**fixed, volume=held["volume"])
+    splits, misprints = split_factors(in_units), misprint_factors(in_units)
+    fixed = {name: column / (splits * misprints) for name, column in fixed.items()}
     farthest = np.take_along_axis(units, np.argmax(np.abs(np.log(units)), axis=1)[:, None], axis=1)[:, 0]
+    farthest = np.where(misprints != 1, farthest * misprints, farthest)
+    changed = (units != 1).any(axis=1) | (splits != 1) | (misprints != 1)
     return RepairedBars(
         **fixed, volume=held["volume"] * splits, units=farthest, splits=splits, changed=changed
     )

@@ -465,7 +465,7 @@ def test_bars_that_contradict_others_of_the_same_time_are_told_and_the_last_vali
     frame = pd.read_csv(
         write(tmp_path / "rows.csv", [*first, *again, *impossible, first[0]]), index_col=0, parse_dates=True
     )
-    path = of_pandas(frame, tmp_path / f"bars.{kind}")
+    path = of_pandas(frame.assign(tick_count=1), tmp_path / f"bars.{kind}")
     said = "one time, different bars: the last valid row in the file counts: 4 (data rows 11, 12, 13, 14)"
     with open_market(HandFeed(clock=EventClock(START)), "1min") as market:
         with pytest.warns(UserWarning, match=re.escape(f"bars.{kind}, 1min: {said}")):

@@ -276,6 +276,96 @@ def test_a_foreign_file_under_our_name_of_times_goes_to_its_timeframe(tmp_path: 
             assert result.timeframe == name
 
 
+@pytest.mark.parametrize("kept", [("1min",), ("5min",), ("1min", "5min")])
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_a_foreign_file_under_our_names_is_one_with_one_timeframe_too(
+    tmp_path: Path, kept: tuple[str, ...], kind: str
+) -> None:
+    first = pd.Timestamp("2024-03-14 09:30")
+    index = pd.date_range(first, periods=10, freq="1min", name="timestamp")
+    frame = pd.DataFrame({"open": 10.0, "high": 11.0, "low": 9.0, "close": 10.5, "volume": 2.0}, index=index)
+
+    def written(frame: pd.DataFrame, name: str) -> Path:
+        path = tmp_path / f"{name}.{kind}"
+        if kind == "parquet":
+            frame.to_parquet(path)
+        elif kind == "csv":
+            frame.to_csv(path)
+        else:
+            frame.reset_index().astype({"timestamp": str}).to_json(path, orient="records")
+        return path
+
+    with market(*kept, instrument=CME) as live:
+        (result,) = live.load(written(frame, "bars"))
+        assert result.timeframe == kept[0]
+        assert result.first == first.tz_localize("America/Chicago")
+        assert live.data.get_data(kept[0])["volume"].sum() == 20
+    twice = pd.concat([frame, frame[-1:].assign(close=9.5)])
+    with market(*kept, instrument=CME) as live, pytest.raises(DataImportError, match="contradict"):
+        live.load(written(twice, "twice"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(
+    ("name", "whole", "open_one", "is_mark"),
+    [
+        ("complete", True, False, True),
+        ("is_final", "true", "false", True),
+        ("isClosed", "True", "False", True),
+        ("closed", "yes", "no", True),
+        ("confirm", "1", "0", True),
+        ("confirm", 1, 0, True),
+        ("x", True, False, True),
+        ("Forming", 0, 1, True),
+        ("Forming", "no", "yes", True),
+        ("forming", "0", "1", True),
+        ("x", 1, 0, False),
+        ("X", True, False, False),
+        ("closed", "3", "0", False),
+        ("complete", "all", "half", False),
+        ("finished", True, False, False),
+    ],
+)
+def test_a_last_bar_that_is_called_unfinished_is_left_out(
+    tmp_path: Path, kind: str, newest_first: bool, name: str, whole: object, open_one: object, is_mark: bool
+) -> None:
+    index = pd.date_range("2024-03-04 15:00", periods=4, freq="1min", tz="UTC")
+    frame = pd.DataFrame(
+        {"time": index.strftime("%Y-%m-%dT%H:%M:%SZ"), "open": 10.0, "high": 11.0, "low": 9.0}
+    )
+    frame = frame.assign(close=[10.0, 10.25, 10.5, 10.75], volume=1.0)
+    frame[name] = pd.Series([whole, whole, whole, open_one])
+    frame = frame[::-1].reset_index(drop=True) if newest_first else frame
+    path = tmp_path / f"bars.{kind}"
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    elif kind == "json":
+        frame.to_json(path, orient="records")
+    else:
+        frame.to_parquet(path)
+    read = mdnb.read(path)
+    assert read["close"].tolist() == [10.0, 10.25, 10.5, 10.75][: 3 if is_mark else 4]
+    assert ("forming" in {one["type"] for one in read.attrs["notes"]}) == is_mark
+    assert "forming" not in read.columns
+    with market("1min") as live:
+        (result,) = live.load(path)
+        assert result.added == (3 if is_mark else 4)
+        assert any("was left out" in one for one in result.notes) == is_mark
+
+
+def test_only_the_last_bar_can_be_in_the_making(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    rows = [f"2024-03-04T15:0{at}:00Z,10,11,9,10,{at != 1}" for at in range(4)]
+    path.write_text("\n".join(["time,open,high,low,close,complete", *rows]))
+    read = mdnb.read(path)
+    assert len(read) == 4
+    assert [(one["type"], one["count"]) for one in read.attrs["notes"]] == [("unfinished", 1)]
+    path.write_text("time,open,high,low,close,complete\n2024-03-04T15:00:00Z,10,11,9,10,false\n")
+    with pytest.raises(DataImportError, match="only bar was being made"):
+        mdnb.read(path)
+
+
 def test_findings_of_the_reader_reach_the_result(shared_data: Path) -> None:
     with market("1min") as live:
         (result,) = live.load(shared_data / "faults" / "utf16_tabs.txt", "1min")

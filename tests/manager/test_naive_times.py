@@ -13,9 +13,9 @@ from tests.manager.hand import HandFeed
 
 
 def written(path: Path) -> Path:
-    """Write five bars of 09:30 by some wall clock, as pandas does."""
+    """Write five bars of 09:30 by some wall clock, under the names of our exports, as pandas does."""
     index = pd.date_range("2026-03-01 09:30", periods=5, freq="1min", name="timestamp")
-    columns = {"open": 100.0, "high": 101.0, "low": 99.0, "close": 100.5, "volume": 3.0}
+    columns = {"open": 100.0, "high": 101.0, "low": 99.0, "close": 100.5, "volume": 3.0, "tick_count": 2}
     frame = pd.DataFrame(columns, index=index)
     if path.suffix == ".parquet":
         frame.to_parquet(path)

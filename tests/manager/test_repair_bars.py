@@ -121,6 +121,24 @@ def test_what_was_done_to_a_walk_is_undone(
     pd.testing.assert_frame_equal(held[COLUMNS], right, rtol=1e-9, check_freq=False)
 
 
+@pytest.mark.parametrize("ratio", [10.0, 0.1, 2.0, 9.0])
+@pytest.mark.parametrize(("at", "count"), [(15, 1), (1, 1), (28, 1), (10, 5)])
+def test_a_few_bars_in_another_unit_are_no_split(tmp_path: Path, ratio: float, at: int, count: int) -> None:
+    right = walk(3, 30)
+    wrong = right.copy()
+    wrong.iloc[at : at + count, :4] *= ratio
+    wrong.to_parquet(tmp_path / "bars.parquet")
+    with market_of(tmp_path / "bars.parquet", "1min") as market:
+        found = market.data.validate_imported_data("1min")
+        assert "split_not_applied" not in {one.type for one in found.errors}
+        assert [one.count for one in found.errors if one.type == "unit_change"] == [count]
+        result = market.data.validate_imported_data("1min", repair=True)
+        held = market.data.get_all_data("1min")
+    assert {one.type for one in result.repairs} == {"unit_change"}
+    assert "volume" not in {one.field for one in result.repairs}
+    pd.testing.assert_frame_equal(held[COLUMNS], right, rtol=1e-9, check_freq=False)
+
+
 def test_prices_that_may_be_negative_are_left_alone(tmp_path: Path) -> None:
     frame = walk(1, 60)
     frame.iloc[:30, :4] *= 100.0

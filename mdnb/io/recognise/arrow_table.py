@@ -18,6 +18,7 @@ from mdnb.io.parquet_footer import read_footer
 from mdnb.io.parquet_read import check_rows
 from mdnb.io.recognise.roles import ROLES, roles_by_name
 from mdnb.io.recognise.table import Table
+from mdnb.io.recognise.unfinished import is_mark
 from mdnb.io.recognise.unpacked import unpacked
 from mdnb.io.schema import MARKS
 from mdnb.timeframes import Timeframe, in_order
@@ -96,7 +97,7 @@ def _wanted(names: Sequence[str], named: Collection[object]) -> list[int]:
     places |= {
         at
         for at, name in enumerate(names)
-        if name in named or name in MARKS or name.startswith("__index_level_")
+        if name in named or name in MARKS or is_mark(name) or name.startswith("__index_level_")
     }
     return sorted(places)
 

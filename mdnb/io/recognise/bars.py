@@ -34,6 +34,7 @@ from mdnb.io.recognise.meaning import (
 from mdnb.io.recognise.roles import BAR_PRICES
 from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.understood import Understood
+from mdnb.io.recognise.unfinished import unfinished_rows, without_unfinished
 from mdnb.io.recognise.unpacked import unpacked
 from mdnb.io.recognise.wall_times import FileTimes
 from mdnb.io.schema import CONTRACT, MARKS
@@ -126,7 +127,8 @@ def _recognised_bars(
     attributes: dict[str, object] = {"source": vendor.name or "file"}
     if len(symbols) == 1:
         attributes["symbol"] = symbols[0]
-    bars = _checked(times, values, _marks(table), attributes, given, where)
+    marks = _marks(table, unfinished_rows(table, places.values()))
+    bars = without_unfinished(_checked(times, values, marks, attributes, given, where), where)
     refuse_finer(bars.time_us, given.timeframe, where)
     found = given.timeframe or bar_size(bars.time_us, are_dates=times.are_dates)
     if found:
@@ -161,10 +163,13 @@ def _own_contracts(table: Table, places: dict[str, int], given: Given) -> int | 
     return places.pop("symbol")
 
 
-def _marks(table: Table) -> BarMarks:
-    """Return which bars are no whole ones, as exports of ours mark them; an open one has been left out."""
+def _marks(table: Table, unfinished: np.ndarray | None) -> BarMarks:
+    """Return which bars are no whole ones, as exports of ours mark them; and those that vendors call open."""
     names = [name for name in MARKS if name != "forming" and table.names.count(name) == 1]
-    return parse_marks({name: table.column(table.names.index(name)) for name in names})
+    made = parse_marks({name: table.column(table.names.index(name)) for name in names})
+    if unfinished is None:
+        return made
+    return dataclasses.replace(made, values={**made.values, "forming": unfinished})
 
 
 def _forming(table: Table, bars: FileBars) -> list[Note]:

@@ -18,20 +18,16 @@ from mdnb.io.source import open_plain
 __all__ = ["is_like_an_export"]
 
 _LOOKED_AT: Final = 8192
-_NEEDED: Final = frozenset({"timestamp", "open", "high", "low", "close"})
-_SYMBOLS: Final = frozenset(ROLES["symbol"])
-_OURS: Final = "tick_count"
+_OURS: Final = "tick_count"  # others do not call it so
+_NEEDED: Final = frozenset({"timestamp", "open", "high", "low", "close", _OURS})
+# Our own files say in such a column which contract of their one symbol a bar is of.
+_SYMBOLS: Final = frozenset(ROLES["symbol"]) - {CONTRACT}
 _TIME: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^-?\d{9,19}(\.\d+)?$")
 _NUMBER: Final = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 
 
-def is_like_an_export(filename: str | os.PathLike[str], *, strictly: bool = False) -> bool:
-    """Return whether the beginning of a file is what `write_bars` or a like program writes.
-
-    Parameters
-    ----------
-    strictly
-        Only of text with a column ``tick_count``, which others do not call so.
+def is_like_an_export(filename: str | os.PathLike[str]) -> bool:
+    """Return whether the beginning of a file is what `write_bars` writes: it has a column ``tick_count``.
 
     Notes
     -----
@@ -54,8 +50,7 @@ def is_like_an_export(filename: str | os.PathLike[str], *, strictly: bool = Fals
     except (OSError, EOFError, zlib.error):
         return True
     text = head.decode("utf-8", "replace").lstrip("\ufeff\r\n ")
-    is_strange = strictly and bool(text) and _OURS not in text[:1000]
-    return not is_strange and (_is_json(text) if kind == "json" else _is_table(text))
+    return _is_json(text) if kind == "json" else _is_table(text)
 
 
 def _head(file: BinaryIO, ending: str) -> bytes:
@@ -89,13 +84,7 @@ def _has_columns(file: BinaryIO, kind: str) -> bool:
 def _is_json(text: str) -> bool:
     if not text:
         return True
-    symbols = _names_of_symbols(ours=f'"{_OURS}"' in text)
-    return all(f'"{name}"' in text for name in _NEEDED) and not any(f'"{name}"' in text for name in symbols)
-
-
-def _names_of_symbols(*, ours: bool) -> frozenset[str]:
-    # Our own files say in such a column which contract of their one symbol a bar is of.
-    return _SYMBOLS - {CONTRACT} if ours else _SYMBOLS
+    return all(f'"{name}"' in text for name in _NEEDED) and not any(f'"{name}"' in text for name in _SYMBOLS)
 
 
 def _is_table(text: str) -> bool:
@@ -107,8 +96,7 @@ def _is_table(text: str) -> bool:
     except csv.Error:
         return False
     names = [name.strip().casefold() for name in rows[0]]
-    symbols = _names_of_symbols(ours=_OURS in names)
-    if not set(names) >= _NEEDED or len(names) > len(set(names)) or symbols & set(names):
+    if not set(names) >= _NEEDED or len(names) > len(set(names)) or _SYMBOLS & set(names):
         return False
     if len(rows) < 2 or len(rows[1]) != len(names):
         return True
