@@ -1,15 +1,19 @@
-"""What a market finds in a cache folder that another one left: what is broken there is told at once."""
+"""What a market finds in a cache folder that another one left: bars, what was known when, broken files."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from mdnb.clock import EventClock
+from mdnb.errors import NoDataError
 from mdnb.market import LiveMarket
-from tests.manager.hand import MINUTE, START, HandFeed, minutes, open_market
+from mdnb.runtime.process.bridge import call
+from tests.manager.hand import MINUTE, SECOND, START, HandFeed, minutes, open_market, trade
 
 BARS = 300
 
@@ -77,3 +81,100 @@ def test_what_a_killed_process_left_half_written_is_no_trouble(tmp_path: Path) -
     with opened(tmp_path) as market:
         assert len(market.data.get_all_data("1min")) == BARS
         assert market.data.get_stats().troubles == ()
+
+
+def traded(feed: HandFeed, market: LiveMarket, clock: EventClock) -> None:
+    """Let half an hour of trades come, one every ten seconds."""
+    for number in range(180):
+        clock.advance(START + number * 10 * SECOND)
+        feed.trades(trade(number * 10, 100.0 + number % 13, number=number))
+    assert len(market.data.get_data("1min", closed_only=True))
+
+
+@pytest.mark.parametrize("timeframe", ["1min", "7tick"])
+def test_a_past_moment_reads_after_a_restart_as_it_did_before(timeframe: str, tmp_path: Path) -> None:
+    clock = EventClock(START)
+    feed = HandFeed(clock=clock)
+    moments = [pd.Timestamp(START + minute * MINUTE, tz="UTC") for minute in (0, 1, 5, 17, 29)]
+    windows: list[dict[str, Any]] = [
+        {},
+        {"count": 4},
+        {"start_time": moments[1], "end_time": moments[3]},
+        {"end_time": moments[2]},
+    ]
+    with opened(tmp_path, feed, "1min", timeframe) as market:
+        traded(feed, market, clock)
+        before = [
+            market.data.get_data(timeframe, as_of=moment, with_times=True, **window)
+            for moment in moments
+            for window in windows
+        ]
+        scores = [market.alignment(as_of=moment).score for moment in moments]
+    assert len(before[-4]) > 20
+    with opened(tmp_path, None, "1min", timeframe) as market:
+        after = [
+            market.data.get_data(timeframe, as_of=moment, with_times=True, **window)
+            for moment in moments
+            for window in windows
+        ]
+        for one, other in zip(before, after, strict=True):
+            # When a bar of trades was over the next one tells, which memory held.
+            drop = ["end"] if timeframe == "7tick" else []
+            pd.testing.assert_frame_equal(one.drop(columns=drop), other.drop(columns=drop))
+        assert [market.alignment(as_of=moment).score for moment in moments] == scores
+
+
+def test_a_moment_before_bars_that_an_earlier_market_amended_is_refused(tmp_path: Path) -> None:
+    clock = EventClock(START)
+    feed = HandFeed(clock=clock)
+    with opened(tmp_path, feed) as market:
+        traded(feed, market, clock)
+        clock.advance(START + 30 * MINUTE + SECOND)
+        feed.trades(trade(1801, 100.0, number=180), trade(1799, 113.0, number=181))
+        assert market.data.get_data("1min")["high"].max() == 113.0
+    then, amended = (pd.Timestamp(START + int(minute * MINUTE), tz="UTC") for minute in (30.5, 29))
+    with opened(tmp_path) as market:
+        with pytest.raises(NoDataError, match="some of those on disk were amended"):
+            market.data.get_data("1min", as_of=then)
+        assert len(market.data.get_data("1min", 5, as_of=amended)) == 5
+
+
+def test_a_moment_of_which_the_disk_lost_the_bars_is_refused(tmp_path: Path) -> None:
+    [path] = left_behind(tmp_path, compressed=False)
+    path.write_bytes(b"")
+    moment = pd.Timestamp(START, tz="UTC")
+    with opened(tmp_path) as market:
+        for read in (market.data.get_data, lambda *_, **when: market.alignment(**when)):
+            with pytest.raises(NoDataError, match="have left memory"):
+                read("1min", as_of=moment)
+
+
+def test_a_past_moment_reads_from_disk_as_it_would_from_memory_though_bars_were_amended(
+    tmp_path: Path,
+) -> None:
+    moments = [START + second * SECOND for second in range(70, 1790, 61)]
+    found = []
+    for held in (5, 1000):
+        clock = EventClock(START)
+        feed = HandFeed(clock=clock)
+        with open_market(
+            feed,
+            "1min",
+            max_bars_per_timeframe=held,
+            disk_cache_enabled=True,
+            disk_cache_path=str(tmp_path / f"{held}"),
+        ) as market:
+            for number in range(1800):
+                clock.advance(START + number * SECOND)
+                # Of every minute the last trade comes late, when its bar has been closed.
+                late = 2 if number % 60 == 1 and number > 60 else 0
+                price = 110.0 + number % 7 if late else 100.0 + number % 13 / 4
+                feed.trades(trade(number - late, price, number=number))
+            market.data.get_data("1min")
+            call(market._parts.session.markets["X"].tidy())
+            at = [pd.Timestamp(ns, tz="UTC") for ns in moments]
+            found.append([market.data.get_data("1min", 4, as_of=one, with_times=True) for one in at])
+            assert (market.data.get_memory_stats().bars_on_disk > 0) == (held == 5)
+            assert market.accounting().amended > 20
+    for one, other in zip(*found, strict=True):
+        pd.testing.assert_frame_equal(one, other)
