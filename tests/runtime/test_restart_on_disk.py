@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+import mdnb
 from mdnb.clock import EventClock
-from mdnb.errors import NoDataError
+from mdnb.config import DataManagerConfig
+from mdnb.errors import DataExportError, NoDataError
+from mdnb.feeds.offers import Offers
 from mdnb.market import LiveMarket
 from mdnb.runtime.process.bridge import call
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, minutes, open_market, trade
@@ -178,3 +182,68 @@ def test_a_past_moment_reads_from_disk_as_it_would_from_memory_though_bars_were_
             assert market.accounting().amended > 20
     for one, other in zip(*found, strict=True):
         pd.testing.assert_frame_equal(one, other)
+
+
+class OtherFeed(HandFeed):
+    """A feed of the same symbol that is another one by its name."""
+
+    offers = Offers(title="Elsewhere", history="none")
+
+
+def test_another_feed_of_the_same_symbol_is_refused_and_named(tmp_path: Path) -> None:
+    left_behind(tmp_path, compressed=False)
+    other = OtherFeed(minutes(-BARS, BARS, lambda _: 7.0), clock=EventClock(START))
+    said = re.escape(f"{tmp_path / 'X'} holds bars of HandFeed (bars of trades), and these are of Elsewhere")
+    with pytest.raises(DataExportError, match=f"{said}.*another folder.*disk_cache_path"):
+        opened(tmp_path, other)
+    with opened(tmp_path) as market:
+        assert len(market.data.get_all_data("1min")) == BARS
+        assert 7.0 not in set(market.data.get_all_data("1min")["close"])
+
+
+def test_a_folder_that_is_chosen_while_the_market_runs_is_refused_as_well(tmp_path: Path) -> None:
+    left_behind(tmp_path / "a", compressed=False)
+    with opened(tmp_path / "b", OtherFeed(minutes(-9, 9), clock=EventClock(START))) as market:
+        with pytest.raises(DataExportError, match="they would be mixed"):
+            market.data.configure_memory_management(disk_cache_path=str(tmp_path / "a"))
+        assert market.data.engine.overflow["1min"].segments.folder.is_relative_to(tmp_path / "b")
+
+
+@pytest.mark.parametrize("note", [None, b"", b"[1]"])
+def test_a_folder_that_does_not_say_whose_bars_it_holds_is_taken_and_marked(
+    note: bytes | None, tmp_path: Path
+) -> None:
+    left_behind(tmp_path, compressed=False)
+    mark = tmp_path / "X" / "feed.json"
+    kept = mark.read_bytes()
+    mark.unlink()
+    if note is not None:
+        mark.write_bytes(note)
+    with opened(tmp_path) as market:
+        assert len(market.data.get_all_data("1min")) == BARS
+    assert mark.read_bytes() == kept
+
+
+def test_the_same_feed_with_other_options_is_the_same(tmp_path: Path) -> None:
+    for query in ("speed=60&seed=1", "speed=90&seed=2"):
+        options = DataManagerConfig(disk_cache_enabled=True, disk_cache_path=str(tmp_path))
+        mdnb.live(
+            "MNQ", "1min", feed=f"sim://?{query}", data_manager_config=options, initial_days=1, progress=False
+        ).close()
+    with pytest.raises(DataExportError, match=r"Embedded simulator \(bars of trades\)"):
+        mdnb.live(
+            "MNQ",
+            "1min",
+            feed=OtherFeed(instrument=mdnb.Instrument("MNQ", 0.25)),
+            data_manager_config=options,
+            initial_days=0,
+            progress=False,
+        )
+
+
+def test_a_folder_without_bars_is_anybodys(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    with opened(tmp_path, OtherFeed(minutes(-9, 9), clock=EventClock(START))):
+        pass
+    with pytest.raises(DataExportError, match="holds bars of Elsewhere"):
+        opened(tmp_path)
