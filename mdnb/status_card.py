@@ -50,6 +50,7 @@ def _counters(data: SyncDataManager) -> _Rows:
     malformed = data.get_validation_errors(1, "malformed")
     refused = [] if stats.freshness else data.get_validation_errors(1, "all_refused")
     odd = data.get_validation_errors(1, "odd_trade_id")
+    unused = data.get_validation_errors(1, "unused_bars")
     left = stats.gaps - stats.gaps_repaired - stats.gaps_repairing
     states = {"repaired": stats.gaps_repaired, "being repaired": stats.gaps_repairing, "lost": left}
     gaps = ", ".join([f"{stats.gaps}", *(f"{count} {state}" for state, count in states.items() if count)])
@@ -69,6 +70,7 @@ def _counters(data: SyncDataManager) -> _Rows:
         ),
         *([("malformed", _malformed(taken, malformed[0]))] if malformed else []),
         *([("others", _others(data, taken))] if taken.other_symbols else []),
+        *([("own bars", unused[0].description)] if unused else []),
         *([("refused", refused[0].description)] if refused else []),
         *([("trade ids", odd[0].description)] if odd else []),
         ("gaps", gaps if stats.gaps else "none"),

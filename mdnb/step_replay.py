@@ -27,9 +27,11 @@ from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.receipt_clock import receipt_lead
+from mdnb.runtime.live.recorded_bars import bars_alone
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.live.refused_share import RefusedShare
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.missed_trades import place_by_ids
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.session import SessionOptions
 from mdnb.timeframes import named_timeframes
@@ -137,7 +139,7 @@ def play(
     kept = dataclasses.replace(kept, positive_prices=told)
     playback = feed.playback
     assert playback is not None
-    playback.receipt_lead = receipt_lead
+    playback.receipt_lead, playback.bars_alone = receipt_lead, bars_alone
     source_of_frames = feed.load([name])
     made_of(feed, name).check(kept.timeframes)
     return _steps(feed, source_of_frames, name, kept)
@@ -187,6 +189,7 @@ def _steps(
     closed: collections.deque[Event] = collections.deque()
     bus.tap(EventType.BARS_CLOSED, closed.append)
     pipeline = Pipeline(engine, bus, feed.clock, feed.ids, feed.quote_price)
+    place_by_ids(pipeline)
     batcher = RecordedBatcher(
         decoder_of(feed),
         {name: pipeline},

@@ -20,7 +20,7 @@ from mdnb.manager.subscriptions import Subscriptions
 from mdnb.manager.ticks import TickAccess
 from mdnb.manager.validation import Validation
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.wrong_names import missing_data_name, not_to_be_set
+from mdnb.wrong_names import missing_data_name, not_to_be_deleted, not_to_be_set
 
 __all__ = ["SyncDataManager"]
 
@@ -126,6 +126,11 @@ class SyncDataManager:
             if not name.startswith("_"):
                 raise AttributeError(not_to_be_set(self, "live.data", name, value))
             super().__setattr__(name, value)
+
+        def __delattr__(self, name: str) -> None:
+            if not name.startswith("_"):
+                raise AttributeError(not_to_be_deleted("live.data", name))
+            super().__delattr__(name)
 
     def __repr__(self) -> str:
         market = self._parts.market

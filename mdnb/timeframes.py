@@ -7,6 +7,7 @@ never closes are floored in the UTC epoch; of a venue with sessions, at each ses
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
@@ -22,7 +23,7 @@ from mdnb.sessions import DAY_NS, Sessions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Grid", "Timeframe", "TimeframeName", "named_timeframes"]
+__all__ = ["Grid", "Timeframe", "TimeframeName", "in_order", "is_same_timeframe", "named_timeframes"]
 
 TimeframeName = Literal[
     "1sec", "5sec", "10sec", "15sec", "30sec",
@@ -410,6 +411,37 @@ def _calendar_edges(timeframe: Timeframe, sessions: Sessions) -> tuple[NDArray[n
     first = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
     last = np.append(first[1:], len(group)) - 1
     return opened[first], closed[last]
+
+
+def is_same_timeframe(one: str, other: str) -> bool:
+    """Return whether two names mean one timeframe; what is none is the same as itself alone.
+
+    Examples
+    --------
+    >>> is_same_timeframe("1m", "1min"), is_same_timeframe("1m", "none"), is_same_timeframe("none", "none")
+    (True, False, True)
+    """
+    if one == other:
+        return True
+    try:
+        return Timeframe.parse(one).name == Timeframe.parse(other).name
+    except TimeframeError:
+        return False
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that are timeframes, as they are called here, finest first.
+
+    Examples
+    --------
+    >>> in_order(["1h", "notes", "1m"])
+    ('1min', '1hour')
+    """
+    known: set[Timeframe] = set()
+    for name in names:
+        with contextlib.suppress(TimeframeError):
+            known.add(Timeframe.parse(name))
+    return tuple(one.name for one in sorted(known, key=lambda one: one.sort_key))
 
 
 def named_timeframes(timeframes: object) -> tuple[Timeframe, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from mdnb.errors import did_you_mean, suggest
 
-__all__ = ["missing_chart_name", "missing_data_name", "missing_name", "not_to_be_set"]
+__all__ = ["missing_chart_name", "missing_data_name", "missing_name", "not_to_be_deleted", "not_to_be_set"]
 
 _MEANT = {
     "df": 'X["1min"].frame',
@@ -174,6 +174,11 @@ def not_to_be_set(owner: object, called: str, name: str, value: object) -> str:
     if callable(getattr(type(owner), name, None)):
         return f"{called}.{name}(...) is there to be called and cannot be replaced; got {given}."
     return f"{called}.{name} tells what is and cannot be set; got {given}."
+
+
+def not_to_be_deleted(called: str, name: str) -> str:
+    """Return the message of an AttributeError of what keeps its attributes, when one is deleted."""
+    return f"{called}.{name} cannot be deleted: it stays as long as the market. close() ends that."
 
 
 def _shortened(value: object) -> str:

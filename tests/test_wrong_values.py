@@ -81,6 +81,16 @@ def test_nothing_that_is_there_can_be_replaced(faces: dict[str, Any], called: st
         assert inspect.getattr_static(face, name) is before
 
 
+@pytest.mark.parametrize("called", ["live", "live[...]", "suite", "suite[...]", "live.data", "suite.data"])
+def test_nothing_that_is_there_can_be_deleted(faces: dict[str, Any], called: str) -> None:
+    face = faces[called]
+    for name in [each for each in dir(face) if not each.startswith("_")]:
+        before = inspect.getattr_static(face, name)
+        with pytest.raises(AttributeError, match=rf"\.{name} cannot be deleted: "):
+            delattr(face, name)
+        assert inspect.getattr_static(face, name) is before
+
+
 def test_what_was_meant_by_setting_something_is_told(faces: dict[str, Any]) -> None:
     with pytest.raises(AttributeError, match=r"Write live\.add_timeframe\('15min'\)"):
         faces["live"].timeframes = ["1min", "15min"]

@@ -10,7 +10,8 @@ Sources: bybit-exchange.github.io (v5: websocket, public; v2), checked on record
   ``orderbook.1`` and ``tickers`` the best bid and ask are taken for quotes; both may send changes, so that
   what stays as it is must be remembered. All other depths are books: a snapshot, then changes.
 * Of a book ``u`` rises by one an update and topic. At 1 the venue begins to count anew, and what comes is
-  whole. ``seq`` tells what is later of two depths, and has holes of its own.
+  whole. ``seq`` tells what is later of two depths, and has holes of its own: of several depths that of the
+  newest snapshot is the book, and changes of others are counted as control.
 * ``cts`` is when the matching engine made it, ``ts`` when it was sent.
 * Before version 5: ``trade``, and ``orderBookL2_25``: a snapshot, then deleted, updated and inserted levels.
 """
@@ -163,6 +164,8 @@ class Decoder:
     """
 
     def __init__(self) -> None:
+        # By symbol: the topic of its book, which the newest snapshot is of.
+        self._topics: dict[str, str] = {}
         # By topic: what the next change goes on from.
         self._sides: dict[str, tuple[dict[float, float], dict[float, float]]] = {}
         self._best: dict[str, _Best] = {}
@@ -203,6 +206,13 @@ class Decoder:
         book, ns = frame.data, epoch_ns(frame.cts or frame.ts)
         if depth != "1":
             whole = frame.type == "snapshot" or book.u == 1
+            if whole:
+                self._topics[book.s] = topic
+            elif self._topics.setdefault(book.s, topic) != topic:
+                # Of another depth, which has numbers of its own.
+                batch.control += 1
+                batch.clock_ns = max(batch.clock_ns, ns)
+                return
             previous = -1 if whole or book.u < 0 else book.u - 1
             update = DepthUpdate(ns, whole, book.b, book.a, previous, book.u)
             batch.depth.setdefault(book.s, []).append(update)

@@ -237,7 +237,11 @@ class Decoder:
         elif channel == "candles":
             made = self._add_candles(text, batch)
         elif channel == "l2_data":
-            made = self._add_books(text, sent, batch)
+            try:
+                made = self._add_books(text, sent, batch)
+            except ValueError:
+                self._numbers.refuse()
+                raise
         else:
             raise UnusableError("unknown channel")
         batch.control += not made and len(batch.malformed) == refusals

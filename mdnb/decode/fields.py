@@ -184,14 +184,15 @@ def check_keys(text: str, colons: int) -> None:
 
     A frame whose required keys are all there, and that holds exactly as many colons as they and its
     time stamps need, has no room for a key twice. Any other count is looked at by `refuse_duplicates`: a
-    venue added a field, or somebody plays tricks.
+    venue added a field, or somebody plays tricks. So is a colon that is written as an escape: a time stamp
+    with one leaves room for another key's.
 
     Raises
     ------
     UnusableError
         When a key occurs twice in one object.
     """
-    if text.count(":") != colons:
+    if text.count(":") != colons or _ESCAPED_COLON in text:
         refuse_duplicates(text)
 
 

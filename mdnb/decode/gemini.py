@@ -135,6 +135,7 @@ _other = typed(_Other)
 _TAKERS = {"ask": 1, "bid": -1}
 _TOP = "top-of-book"
 _INITIAL = "initial"
+_UNKNOWN_EVENT = "unknown event"
 _NAN = float("nan")
 _NOBODY = (_NAN, _NAN)
 
@@ -203,7 +204,11 @@ class Decoder:
         batch.control += not candles.changes
 
     def _add_events(self, text: str, batch: Batch) -> None:
-        frame = _frame_v1(text)
+        try:
+            frame = _frame_v1(text)
+        except ValueError:
+            self._numbers.refuse()
+            raise
         ns = 0 if isinstance(frame.timestampms, UnsetType) else epoch_ns(frame.timestampms)
         before = len(batch.malformed)
         books: dict[str, DepthUpdate] = {}
@@ -229,9 +234,13 @@ class Decoder:
                     book = books[change.symbol] = DepthUpdate(ns, whole, [], [], *ids)
                 (book.bids if change.side == "bid" else book.asks).append((change.price, change.remaining))
             elif not kind.startswith("auction"):
-                raise UnusableError("unknown event")
+                raise UnusableError(_UNKNOWN_EVENT)
 
         add_records(frame.events, add, batch)
+        if any(reason != _UNKNOWN_EVENT for reason in batch.malformed[before:]):
+            # A part of a change makes no book right.
+            books.clear()
+            self._numbers.refuse()
         for symbol, book in books.items():
             if book.snapshot:
                 self._best[symbol] = (*max(book.bids, default=_NOBODY), *min(book.asks, default=_NOBODY))

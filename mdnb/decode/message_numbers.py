@@ -53,6 +53,22 @@ class MessageNumbers:
             self._lost = number - 1
         self.awaited = number + 1
 
+    def refuse(self) -> None:
+        """Take the message that was seen last for one that never came: what it said of a book is not known.
+
+        Examples
+        --------
+        >>> numbers = MessageNumbers()
+        >>> numbers.see(0)
+        >>> numbers.ids("BTC-USD", whole=True)
+        (-1, 0)
+        >>> numbers.see(1), numbers.refuse(), numbers.see(2)
+        (None, None, None)
+        >>> numbers.ids("BTC-USD", whole=False)
+        (1, 2)
+        """
+        self.awaited = max(self.awaited - 1, -1)
+
     def ids(self, symbol: str, *, whole: bool) -> tuple[int, int]:
         """Return the numbers of the update that one in this message follows, and of this one.
 

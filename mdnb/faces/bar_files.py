@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mdnb.errors import DataExportError, NoDataError, OptionError
+from mdnb.manager.import_notes import with_left_out
 from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
@@ -402,13 +403,15 @@ class BarFiles:
         if not names and kind in ("parquet", "arrow"):
             results = await files.import_kept(filename, **options, **how)
         if results:
-            return results
+            return with_left_out(results, await files.timeframes_in(filename), kept)
         if not names:
             raise OptionError(
                 f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
             )
         if kind in ("parquet", "arrow"):
-            return await files.import_kept(filename, names[0], **options, **how)
+            results = await files.import_kept(filename, names[0], **options, **how)
+            held = await files.timeframes_in(filename) if timeframe is None else ()
+            return with_left_out(results, held, names)
         if kind == "json":
             return [await files.import_from_json(filename, names[0], **how, **options)]
         return [await files.import_from_csv(filename, names[0], **how, **options)]

@@ -105,7 +105,8 @@ class ConnectionView:
 
         ``live["MES"].record(...)`` records that symbol alone, of a market of several: the frames that have
         data of it, whole, also where a venue puts data of others into the same frame, and those that have
-        nobody's, such as heartbeats. ``live.record(...)`` records all symbols into one file.
+        nobody's, such as heartbeats. ``live.record(...)`` records all symbols into one file. An order book
+        that is followed is asked for anew, so that the recording has all that later changes go on from.
 
         Parameters
         ----------

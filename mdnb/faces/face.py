@@ -18,7 +18,7 @@ from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.open_charts import ChartOpener
 from mdnb.widgets.open_tables import TableOpener
-from mdnb.wrong_names import missing_name, not_to_be_set
+from mdnb.wrong_names import missing_name, not_to_be_deleted, not_to_be_set
 
 __all__ = ["Face"]
 
@@ -129,6 +129,11 @@ class Face:
                 super().__setattr__(name, value)
                 return
             raise AttributeError(not_to_be_set(self, self._called, name, value))
+
+        def __delattr__(self, name: str) -> None:
+            if not name.startswith("_"):
+                raise AttributeError(not_to_be_deleted(self._called, name))
+            super().__delattr__(name)
 
     def __str__(self) -> str:
         return status_text(*self._card())

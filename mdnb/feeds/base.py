@@ -88,6 +88,8 @@ class Feed(abc.ABC):
     changes_back
         How many seconds of trades before an outage the history is asked what was taken back or corrected of
         them meanwhile; 0 where it does not tell that.
+    changing
+        Channels on which changes of what came before are sent, which is whole after a subscription alone.
     lacks
         Channels on which, as is known beforehand, nothing will come.
     on_roll
@@ -160,6 +162,7 @@ class Feed(abc.ABC):
     on_roll: Callable[[str, bool], None] = staticmethod(_nobody_follows)
     round_trip_ms: float = float("nan")
     changes_back: float = 0.0
+    changing: frozenset[Channel] = frozenset({"depth"})
     lacks: frozenset[Channel] = frozenset()
     is_taken: bool = False
 

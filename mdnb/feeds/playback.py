@@ -32,6 +32,9 @@ class Playback:
     receipt_lead
         Asked by the recording when it is opened, with its frames and their dialect: how many nanoseconds are
         to be added to their times of receipt, which a wrong clock told.
+    bars_alone
+        Asked by a recording without trades when it is opened, with the same: the finest timeframe of each
+        symbol's bars, where there is nothing else to make bars of.
     in_single_rows
         Asked by the recording: whether rows are to be sent one by one, because somebody handles each.
     waits_to_begin
@@ -59,6 +62,9 @@ class Playback:
     dated_rows: bool = False
     on_time: Callable[[int], None] = lambda _now_ns: None
     receipt_lead: Callable[[Iterator[tuple[int, str | bytes]], str], int] = lambda _frames, _dialect: 0
+    bars_alone: Callable[[Iterator[tuple[int, str | bytes]], str], dict[str, str]] = (
+        lambda _frames, _dialect: {}
+    )
     in_single_rows: Callable[[], bool] = lambda: False
     waits_to_begin: bool = False
     unreadable: Callable[[], tuple[int, str]] = lambda: (0, "")

@@ -33,7 +33,7 @@ from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, plain_attribu
 from mdnb.io.source import check_zone, open_plain
 from mdnb.store.amendments import Changes
 
-__all__ = ["arrow_bars", "arrow_bars_of", "read_arrow", "write_arrow"]
+__all__ = ["arrow_bars", "arrow_bars_of", "arrow_timeframes", "read_arrow", "write_arrow"]
 
 _COMPRESSIONS: Final = ("lz4", "zstd", "none")
 _MOST_ROWS_A_BYTE: Final = 64
@@ -146,6 +146,12 @@ def arrow_bars_of(
         for name in _timeframes(table, about)
         if name in kept
     }
+
+
+def arrow_timeframes(filename: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the timeframes that a file names."""
+    table, about, _ = _opened(filename, None)
+    return tuple(_timeframes(table, about))
 
 
 def _opened(filename: str | os.PathLike[str], tz: str | tzinfo | None) -> tuple[Any, dict[str, Any], str]:

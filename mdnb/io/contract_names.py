@@ -13,7 +13,7 @@ from mdnb.io.notes import Note, note
 __all__ = ["contracts_of_runs", "parse_contracts", "runs_of_contracts"]
 
 _LONGEST: Final = 64
-_MOST_RUNS: Final = 200
+_MOST_RUNS: Final = 1_000
 
 
 def parse_contracts(column: Any) -> tuple[np.ndarray | None, list[Note]]:

@@ -10,16 +10,17 @@ from typing import Any, Final
 import pandas as pd
 
 from mdnb.errors import OptionError
-from mdnb.io.arrow import arrow_bars, arrow_bars_of, read_arrow, write_arrow
+from mdnb.io.arrow import arrow_bars, arrow_bars_of, arrow_timeframes, read_arrow, write_arrow
 from mdnb.io.csv import read_csv, write_csv
 from mdnb.io.file_bars import FileBars
 from mdnb.io.json import read_json, write_json
 from mdnb.io.parquet import read_parquet, write_parquet, write_timeframes
-from mdnb.io.parquet_read import parquet_bars, parquet_bars_of
+from mdnb.io.parquet_read import parquet_bars, parquet_bars_of, parquet_timeframes
 from mdnb.io.xlsx import write_xlsx
 from mdnb.store.amendments import Changes
+from mdnb.timeframes import in_order
 
-__all__ = ["bars_of_timeframes", "format_of", "read_bars", "write_bars"]
+__all__ = ["bars_of_timeframes", "format_of", "read_bars", "timeframes_in", "write_bars"]
 
 _PACKED: Final = ("", ".gz", ".zst")
 _FORMATS: Final = {
@@ -106,6 +107,27 @@ def bars_of_timeframes(
     if isinstance(wanted, str):
         return {wanted: of_one(filename, wanted, **options)}
     return of_several(filename, wanted, **options)
+
+
+def timeframes_in(filename: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the timeframes that a Parquet or Arrow file names, finest first; of others none.
+
+    Raises
+    ------
+    DataImportError
+        The file cannot be read.
+    """
+    try:
+        kind = format_of(filename)
+    except OptionError:
+        return ()
+    if kind == "parquet":
+        found = parquet_timeframes(filename)
+    elif kind == "arrow":
+        found = arrow_timeframes(filename)
+    else:
+        found = ()
+    return in_order(found)
 
 
 def write_bars(

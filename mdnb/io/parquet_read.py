@@ -40,6 +40,7 @@ __all__ = [
     "check_rows",
     "parquet_bars",
     "parquet_bars_of",
+    "parquet_timeframes",
     "read_parquet",
     "read_timeframes",
 ]
@@ -54,7 +55,7 @@ _FREE_ROWS: Final = 2_000_000
 _ROWS_A_BYTE: Final = 8
 _BYTES_A_ROW: Final = 24  # of one column as the footer states it; the widest type read has 16
 _FREE_CHUNK_BYTES: Final = 4 * 1024**2
-_LARGEST_METADATA_BYTES: Final = 65_536
+_LARGEST_METADATA_BYTES: Final = 1024**2
 _BATCH_ROWS: Final = 65_536
 _LONGEST_TEXT: Final = 64
 
@@ -193,6 +194,12 @@ def parquet_bars_of(
             for name in source.groups
             if name in kept
         }
+
+
+def parquet_timeframes(filename: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the timeframes that a file names."""
+    with _opened(filename) as source:
+        return tuple(source.groups)
 
 
 class _Source(NamedTuple):

@@ -24,7 +24,7 @@ from mdnb.manager.subscriptions import Subscriptions
 from mdnb.manager.ticks import TickAccess
 from mdnb.manager.validation import Validation
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.wrong_names import missing_data_name, not_to_be_set
+from mdnb.wrong_names import missing_data_name, not_to_be_deleted, not_to_be_set
 
 __all__ = ["RealtimeDataManager"]
 
@@ -133,6 +133,11 @@ class RealtimeDataManager:
             if not name.startswith("_"):
                 raise AttributeError(not_to_be_set(self, "suite.data", name, value))
             super().__setattr__(name, value)
+
+        def __delattr__(self, name: str) -> None:
+            if not name.startswith("_"):
+                raise AttributeError(not_to_be_deleted("suite.data", name))
+            super().__delattr__(name)
 
     def __repr__(self) -> str:
         market = self._parts.market

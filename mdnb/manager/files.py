@@ -12,6 +12,7 @@ from mdnb.errors import OptionError
 from mdnb.manager.arguments import whole_number
 from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
 from mdnb.manager.import_conflicts import refuse_conflicts, replaces
+from mdnb.manager.import_notes import with_left_out
 from mdnb.manager.recognised_files import bars_of_ticks, recognised_for
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
@@ -477,7 +478,28 @@ class Files:
         how = _How(overwrite, lenient, on_conflict)
         if on_conflict is not None:
             said["on_conflict"] = on_conflict
-        return await self._import_foreign(filename, recognised_for, timeframe, how, said)
+        if timeframe is not None:
+            return await self._import_foreign(filename, recognised_for, [timeframe], how, said)
+        is_book = Path(filename).suffix.lower() == ".xlsx"
+        held = await self.timeframes_in(filename) if is_book else ()
+        kept = self._market.open().timeframes()
+        named: list[str | None] = [name for name in held if name in kept]
+        if len(held) > 1 and not named:
+            said["prefers"] = held[0]
+        results = await self._import_foreign(filename, recognised_for, named or [None], how, said)
+        return with_left_out(results, held, named or held[:1])
+
+    async def timeframes_in(self, filename: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Return the timeframes that a Parquet or Arrow file or a workbook names, finest first."""
+
+        def look() -> tuple[str, ...]:
+            from mdnb.io.formats import timeframes_in
+            from mdnb.io.recognise.arrow_table import sheets_of_timeframes
+
+            is_book = Path(filename).suffix.lower() == ".xlsx"
+            return sheets_of_timeframes(filename) if is_book else timeframes_in(filename)
+
+        return await self._work(look)
 
     async def import_ticks(
         self,
@@ -496,28 +518,28 @@ class Files:
             As `import_recognised`.
         """
         how = _How(overwrite, lenient, on_conflict)
-        return await self._import_foreign(filename, bars_of_ticks, None, how, said)
+        return await self._import_foreign(filename, bars_of_ticks, [None], how, said)
 
     async def _import_foreign(
         self,
         filename: str | os.PathLike[str],
         make: Callable[[SymbolMarket, str | os.PathLike[str], Given], tuple[str, FileBars]],
-        timeframe: str | None,
+        timeframes: Sequence[str | None],
         how: _How,
         said: dict[str, Any],
     ) -> list[ImportResult]:
         positive_prices = said.pop("positive_prices", None)
         self._market.open()
 
-        def read() -> tuple[str, FileBars]:
+        def read() -> dict[str, FileBars]:
             from mdnb.io.recognise.given import Given
 
             wanted = self._positive_prices if positive_prices is None else positive_prices
-            given = Given(timeframe=timeframe, positive_prices=wanted, **said)
-            return make(self._market, filename, given)
+            given = [Given(timeframe=name, positive_prices=wanted, **said) for name in timeframes]
+            return dict(make(self._market, filename, each) for each in given)
 
-        name, bars = await self._work(read)
-        return await self._put({name: bars}, Path(filename).name, how, positive_prices=positive_prices)
+        held = await self._work(read)
+        return await self._put(held, Path(filename).name, how, positive_prices=positive_prices)
 
     def _assumed_zone(self) -> AssumedZone:
         from mdnb.io.source import AssumedZone

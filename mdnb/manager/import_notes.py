@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from mdnb.io.notes import in_words
 from mdnb.runtime.live.data_quality import POSITIVE_PRICES_HINT
 from mdnb.runtime.past.merge_bars import Merged
+from mdnb.statistics import ImportResult
 from mdnb.store.columns import AMENDED, BarColumns
 from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
@@ -17,7 +19,16 @@ from mdnb.validate.findings import QualityFinding
 if TYPE_CHECKING:
     from mdnb.io.file_bars import FileBars
 
-__all__ = ["conflicts", "later_ones", "of_reading", "to_tell", "to_warn_of", "what_to_do", "why_refused"]
+__all__ = [
+    "conflicts",
+    "later_ones",
+    "of_reading",
+    "to_tell",
+    "to_warn_of",
+    "what_to_do",
+    "why_refused",
+    "with_left_out",
+]
 
 _NS = 1_000_000_000
 _CONFLICT = "conflicting_duplicate"
@@ -59,6 +70,18 @@ def later_ones(merged: Merged, tz: str) -> list[QualityFinding]:
         second = merged.until_ns // _NS * _NS
         why = f"they are not over at the market's time, {timestamp(second, tz)}"
     return [QualityFinding("after_the_market", why, merged.later_us * 1000, {}, merged.later)]
+
+
+def with_left_out(
+    results: Sequence[ImportResult], held: Sequence[str], taken: Sequence[str | None]
+) -> list[ImportResult]:
+    """Return the results of a file, the first with a note of the timeframes of which nothing was taken."""
+    others = [name for name in held if name not in taken]
+    if not others or not results:
+        return list(results)
+    said = f"it holds {', '.join(others)} bars, too, which were left out: that is not kept here"
+    remedy = f"; live.add_timeframe({others[0]!r}) before it is loaded keeps them"
+    return [dataclasses.replace(results[0], notes=(*results[0].notes, said + remedy)), *results[1:]]
 
 
 def to_warn_of(bars: FileBars, symbol: str, later: Sequence[QualityFinding], tz: str) -> list[str]:

@@ -48,9 +48,11 @@ def recognised_for(
     engine = market.engine
     instrument = engine.instrument
     wanted = None if given.timeframe is None else engine.canonical(given.timeframe)
+    if wanted not in engine.activity:
+        given = dataclasses.replace(given, timeframe=None, prefers=wanted or given.prefers)
     made = recognised_bars(
         filename,
-        given if wanted in engine.activity else dataclasses.replace(given, timeframe=None),
+        given,
         # Of a market that never closes nobody knows in whose time others write it.
         known_zone=None if instrument.calendar is None else instrument.timezone,
         preferred_symbol=market.symbol,

@@ -16,7 +16,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 __all__ = ["keep_contracts", "learn_contracts"]
 
 _NAME = "contracts.json"
-_LARGEST_BYTES = 65_536
+_LARGEST_BYTES = 262_144
 _log = logging.getLogger("mdnb")
 
 

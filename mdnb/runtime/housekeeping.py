@@ -23,6 +23,7 @@ _SECONDS = 1.0
 _MOST_WAITING = 8192
 _MENDED_SECONDS = 60.0
 _DISK_SECONDS = 10.0
+_BARS_WITHOUT_TRADES = 3
 
 
 class Housekeeping:
@@ -46,6 +47,7 @@ class Housekeeping:
         self._stale: dict[str, bool] = {}
         self._clock_told = self._others_told = self._some_told = False
         self._refused: dict[str, bool] = {}
+        self._unused_told: set[str] = set()
         self._shares: dict[str, RefusedShare] = {}
         # By symbol how often its data was not taken in, how much had been taken then, and when.
         self._failed: dict[str, tuple[int, int, float]] = {}
@@ -96,6 +98,7 @@ class Housekeeping:
         self._refused[market.symbol] = seconds > 0
         self._look_at_intake(market)
         self.look_at_share(market)
+        self.tell_unused(market)
         market.pipeline.alerts.flush()
 
     def _is_due(self, market: SymbolMarket) -> bool:
@@ -162,6 +165,35 @@ class Housekeeping:
         for market in markets:
             found = QualityFinding("other_symbols", sentence, market.feed.clock.now_ns(), {})
             market.pipeline.quality.note(found)
+
+    def tell_unused(self, market: SymbolMarket, *, at_end: bool = False) -> None:
+        """Say once that the feed sends bars of which none is made, where that is not what it offers.
+
+        Parameters
+        ----------
+        at_end
+            Nothing more will come. Before, trades may only be late: their first bar is known after them.
+        """
+        ledger, source, symbol = market.pipeline.ledger, market.engine.source, market.symbol
+        offered = market.feed.own_bars(symbol)
+        unused = {name: count for name, count in ledger.unused_bars.items() if name not in offered}
+        if not unused or symbol in self._unused_told:
+            return
+        if source == "bars":
+            sentence = f"bars of the feed are left out: {counted(unused)}; those here are made of its others"
+        elif not ledger.received and (at_end or sum(unused.values()) >= _BARS_WITHOUT_TRADES):
+            sentence = (
+                f"the feed sends bars ({counted(unused)}) and no {source}, of which bars are made here: so"
+                ' there are none. A feed of bars has source = "bars", and own_bars() tells which'
+            )
+        else:
+            return
+        self._unused_told.add(symbol)
+        # A recording of bars has those of several timeframes in it by its nature.
+        is_usual = source == "bars" and market.feed.playback is not None
+        _log.log(logging.INFO if is_usual else logging.WARNING, "%s: %s", symbol, sentence)
+        found = QualityFinding("unused_bars", sentence, market.feed.clock.now_ns(), {})
+        market.pipeline.quality.note(found)
 
     def _tell_stale(self, market: SymbolMarket) -> None:
         quality, health = market.pipeline.quality, market.health

@@ -46,6 +46,7 @@ from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.receipt_clock import receipt_lead
+from mdnb.runtime.live.recorded_bars import bars_alone
 from mdnb.runtime.live.recorded_batcher import STEP_SECONDS, RecordedBatcher
 from mdnb.runtime.live.time_unit import wrong_unit
 from mdnb.runtime.market_recording import MarketRecording
@@ -189,7 +190,7 @@ class MarketSession:
             return FrameBatcher(*parts)
         made = RecordedBatcher(*parts, playback, self.bus)
         playback.on_time = made.on_time
-        playback.receipt_lead = receipt_lead
+        playback.receipt_lead, playback.bars_alone = receipt_lead, bars_alone
         playback.in_single_rows = lambda: made.in_step
         playback.waits_to_begin = self.options.waits_to_begin
         return made
@@ -405,6 +406,7 @@ class MarketSession:
             self.bus.end(failure)
             for market in self.markets.values():
                 self.housekeeping.look_at_share(market, at_end=True)
+                self.housekeeping.tell_unused(market, at_end=True)
                 market.failure = failure
                 market.ended = True
                 market.engine.notify()
@@ -702,13 +704,17 @@ class MarketSession:
             raise OptionError("this market plays a recording: copy its file instead of recording it again")
         if self.closed or self.ended.is_set():
             raise ClosedError("this market is over: nothing more comes that could be recorded")
-        channels = _CHANNELS[self.feed.source]
+        has_book = any("depth" in self.market(symbol).pipeline.subscribed for symbol in symbols)
+        channels: tuple[Channel, ...] = (*_CHANNELS[self.feed.source], *(("depth",) if has_book else ()))
         keeps = None
         if len(symbols) < len(self.symbols):
             keeps = frames_of(self.feed, symbols[0], self.symbols)
         recorder = recorder_of(self.feed, symbols, channels, file, append=append)
         made = MarketRecording(recorder, symbols, self._now_ns, self.batcher.taps, keeps)
         self._recordings.append(made)
+        for symbol in symbols if self._run is not None else ():
+            # What changes go on from may have come before.
+            self.book_renewal.ask_again(symbol)
         return made
 
     def _now_ns(self) -> int:

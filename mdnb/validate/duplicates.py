@@ -423,8 +423,10 @@ class Duplicates:
         Hole(low_id=-1, low_ns=0, high_id=7, high_ns=50)
         """
         number, first = row[5], self._first
+        if number in self._doubted:
+            return None
         if first is not None and 0 <= number < first[5]:
-            is_new = number not in self._seen and number not in self._doubted and _is_near(row, first)
+            is_new = number not in self._seen and _is_near(row, first)
             return Hole(-1, 0, first[5], first[0]) if is_new else None
         return _hole_in(self.holes, number) or _hole_in(self._given_up, number)
 

@@ -78,6 +78,53 @@ def test_a_book_of_which_a_frame_is_lost_is_broken_there_and_until_a_whole_one(
     assert again[COUNT - 1 :] == ["apply"] * COUNT
 
 
+def _with_another(text: str, dialect: str) -> str:
+    """Return a frame with one more change that cannot be read."""
+    told, wrong = json.loads(text), json.loads(_unreadable(text))
+    if dialect in ("coinbase_advanced", "gemini"):
+        told["events"] += wrong["events"]
+    else:
+        told["data" if dialect == "bybit" else "result"]["b"].append(["nan", "1"])
+    return json.dumps(told, separators=(",", ":"))
+
+
+def _unreadable(text: str) -> str:
+    return (
+        text.replace('["1","', '["nan","')
+        .replace('"price_level":"1"', '"price_level":"nan"')
+        .replace('"price":"1"', '"price":"nan"')
+    )
+
+
+@pytest.mark.parametrize("dialect", FRAMES)
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_refused_of_a_book_is_lost_to_it(dialect: str, whole: bool) -> None:
+    frames = list(FRAMES[dialect])
+    frames[3] = _unreadable(frames[3]) if whole else _with_another(frames[3], dialect)
+    batch = decoder(dialect).feed(frames)
+    assert len(batch.malformed) == 1
+    order = BookOrder()
+    held = [order.judge(update) for update in batch.depth["X"]]
+    assert held == ["apply"] * 3 + ["broken"] + ["old"] * (COUNT - 5)
+
+
+def test_what_is_not_known_beside_a_change_takes_nothing_from_the_book() -> None:
+    frames = list(FRAMES["gemini"])
+    told = json.loads(frames[3])
+    told["events"].append({"type": "new"})
+    frames[3] = json.dumps(told, separators=(",", ":"))
+    frames.insert(5, frame(type="update", eventId=9, socket_sequence=5, timestampms="never", events=[]))
+    frames[6:] = [gemini(number) for number in range(6, COUNT)]
+    batch = decoder("gemini").feed(frames[:5])
+    assert batch.malformed == ["unknown event"]
+    order = BookOrder()
+    assert [order.judge(update) for update in batch.depth["X"]] == ["apply"] * 5
+    batch = decoder("gemini").feed(frames)
+    order = BookOrder()
+    # The one without a time is lost.
+    assert [order.judge(update) for update in batch.depth["X"]] == ["apply"] * 5 + ["broken", "old"]
+
+
 def test_a_frame_that_is_lost_may_have_been_of_any_book_and_channel_of_the_connection() -> None:
     beats = [
         frame(channel="heartbeats", timestamp=ISO, sequence_num=number, events=[]) for number in range(20)
@@ -111,6 +158,25 @@ def test_a_number_that_is_not_told_says_nothing() -> None:
         del one["data"]["u"]
     texts = [json.dumps(one, separators=(",", ":")) for one in plain]
     assert verdicts(decoder("bybit").feed([texts[0], *texts[2:]])) == ["apply"] * (COUNT - 1)
+
+
+def test_of_books_of_several_depths_the_one_with_the_newest_snapshot_is_followed() -> None:
+    def deep(number: int, kind: str = "delta") -> str:
+        data = {"s": "X", "b": [["1", f"{number}"]], "a": [], "u": 9000 + number}
+        return frame(topic="orderbook.200.X", type=kind, ts=MS, data=data, cts=MS)
+
+    changes = [text for number in range(1, COUNT) for text in (bybit(number), deep(number))]
+    for begun, last in (
+        ([deep(0, "snapshot"), bybit(0, "snapshot")], 100),
+        ([bybit(0, "snapshot"), deep(0, "snapshot")], 9000),
+    ):
+        batch = decoder("bybit").feed([*begun, *changes])
+        assert verdicts(batch) == ["apply"] * (COUNT + 1)
+        assert batch.depth["X"][-1].last_id == last + COUNT - 1
+        assert batch.control == COUNT - 1
+    # Followed in another depth from then on.
+    batch = decoder("bybit").feed([*FRAMES["bybit"], deep(0, "snapshot"), deep(1), bybit(COUNT), deep(2)])
+    assert verdicts(batch) == ["apply"] * (COUNT + 3)
 
 
 def test_gate_numbers_its_real_updates_without_a_hole(shared_data: Path) -> None:

@@ -107,6 +107,17 @@ def test_escapes_hide_no_key(text: str) -> None:
         fields.refuse_duplicates(text)
 
 
+def test_a_time_whose_colon_is_an_escape_leaves_no_room_for_a_key() -> None:
+    plain = '{"type":"match","trade_id":7,"maker_order_id":"","taker_order_id":"","side":"sell","size":"985",'
+    plain += '"price":"0.5","product_id":"A-B","sequence":1,"time":"2021-04-17T16:43:37.089723Z"'
+    escaped = plain.replace("16:43", "16\\u003A43")
+    decode = decoder("coinbase").feed
+    assert decode([escaped + "}"]).trades == decode([plain + "}"]).trades != {}
+    for text in (plain, escaped):
+        batch = decode([text + ',"price":"9"}'])
+        assert (batch.trades, batch.malformed) == ({}, ["duplicate key"])
+
+
 def test_trades_that_are_listed_the_newest_first_are_turned() -> None:
     def pairs(*times_and_ids: tuple[int, int]) -> list[tuple[str, TradeRow]]:
         return [("X", (ns, 1.0, 1.0, 1, 1, number)) for ns, number in times_and_ids]

@@ -800,7 +800,7 @@ BYBIT: list[tuple[list[str], dict[str, Any]]] = [
     ),
     ([bybit("publicTrade.AB", [], type="snapshot", ts=MS)], {"control": 1}),
     (
-        [v5_book(50, "snapshot"), v5_book(200, "delta", b=[["1", "0"]], a=[], cts=MS - 3)],
+        [v5_book(50, "snapshot"), v5_book(50, "delta", b=[["1", "0"]], a=[], cts=MS - 3)],
         {
             "depth": {
                 "AB": [

@@ -98,3 +98,14 @@ def test_rows_that_are_sorted_and_left_out_keep_their_contracts(tmp_path: Path) 
     columns[CONTRACT] = [[name] for name in NAMES]
     path.write_text(json.dumps(columns))
     assert CONTRACT not in read_bars(path)
+
+
+@pytest.mark.parametrize("ending", BINARY)
+def test_a_file_of_decades_of_monthly_contracts_tells_them_all(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"cl{ending}"
+    names = [f"CON.F.US.CL.{number:016}" for number in range(300) for _ in range(2)]
+    given = {f"{minutes}min": bars(names, minutes=minutes) for minutes in (1, 2, 3, 5, 10, 15, 30)}
+    write_bars(given, path)
+    for name, frame in given.items():
+        made = read_bars(path, name)
+        pd.testing.assert_frame_equal(made, frame, check_freq=False)

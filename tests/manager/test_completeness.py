@@ -37,6 +37,25 @@ def test_old_bars_of_a_file_leave_nothing_missing(tmp_path: Path, history: int, 
         assert len(market.data.get_all_data("1min")) == 200 + history + 2
 
 
+@pytest.mark.parametrize("overflow", [False, True])
+def test_of_a_timeframe_that_is_added_nothing_more_is_missed(tmp_path: Path, overflow: bool) -> None:
+    given = {"enable_disk_overflow": overflow, "max_bars_per_timeframe": 40 if overflow else 50_000}
+    history = [
+        one for one in minutes(-60, 60) if one[0] not in range(START - 30 * MINUTE, START - 20 * MINUTE)
+    ]
+    with open_market(HandFeed(history), "1min", **given) as market:
+        market.load(csv_of(tmp_path / "old.csv", -20_003, 100), "1min")
+        assert market.data.get_timeframe_stats("1min").missing_bars == 10
+        for _ in range(2):
+            for name, missing in (("5min", 2), ("15min", 0)):
+                market.add_timeframe(name)
+                stats = market.data.get_timeframe_stats(name)
+                held = len(market.data.get_all_data(name))
+                assert stats.missing_bars == missing
+                assert stats.completeness == pytest.approx(100.0 * held / (held + missing))
+                market.remove_timeframe(name)
+
+
 def test_a_hole_in_the_file_or_in_the_history_is_missed(tmp_path: Path) -> None:
     history = [one for one in minutes(-60, 60) if one[0] != START - 30 * MINUTE]
     feed = HandFeed(history)

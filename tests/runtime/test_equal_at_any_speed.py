@@ -131,6 +131,23 @@ def test_a_recording_closes_the_same_bars_at_any_speed(
     assert len(paced) > 0.8 * len(expected)
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one message"])
+def test_what_is_told_after_a_newer_first_trade_is_where_it_belongs_stepwise_too(
+    tmp_path: Path, together: bool
+) -> None:
+    # As venues do that tell their newest trade as soon as they are subscribed, and those before it then.
+    path = tmp_path / "recording.jsonl"
+    rows = [[START + number * SECOND, 100.0 + number % 7, 1.0, 1, 1, number] for number in range(60)]
+    first, rest = [rows[9], *rows[1:9]], [[row] for row in rows[10:]]
+    with Recorder(path, "mdnb", ["X"]) as recorder:
+        for frame in [first, *rest] if together else [*([row] for row in first), *rest]:
+            at = max(START + 9 * SECOND, int(frame[-1][0])) + SECOND // 10
+            recorder.frame(at, json.dumps({"e": "trades", "s": "X", "r": frame}))
+    expected = played(path, "X", SHORT)
+    assert next(row for row in expected if row[1] == "1min")[2] == rows[1][1]
+    assert told("max", path, "X", SHORT) == told("max", path, "X", SHORT, handled=True) == expected
+
+
 @pytest.mark.parametrize(
     ("source", "symbol", "speed", "options"),
     [

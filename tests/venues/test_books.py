@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+from pathlib import Path
 
 import pytest
 
+import mdnb
 from mdnb.runtime.process.bridge import call
+from tests.limits import LIMIT_SECONDS
 from tests.venues.bybit_venue import BybitLinearDialect, BybitSpotDialect
 from tests.venues.faults import Fault, LostBook
 from tests.venues.kraken_venue import KrakenDialect
@@ -43,6 +47,10 @@ def asked_for_book(stage: Stage) -> int:
     return sum(any(name in text for name in ('"book"', '"books"', "orderbook.50")) for text in asked)
 
 
+def was_asked(stage: Stage, times: int) -> bool:
+    return asked_for_book(stage) == times
+
+
 @pytest.mark.parametrize("dialect", VENUES)
 def test_a_book_of_which_nothing_is_lost_holds(dialect: type[VenueDialect]) -> None:
     stage = followed(dialect)
@@ -73,3 +81,35 @@ def test_a_change_of_a_book_that_is_lost_is_found_and_the_book_is_asked_for_anew
             stage.close()
     told = [message for message in caplog.messages if "order book broken" in message]
     assert [message.endswith("that is over") for message in told] == [False, True]
+
+
+@pytest.mark.parametrize("dialect", VENUES)
+def test_a_recording_that_begins_amid_changes_has_the_book_that_they_change(
+    dialect: type[VenueDialect], tmp_path: Path
+) -> None:
+    venue = StandIn(dialect(), TAPE, begun=BEGUN)
+    call(venue.listen())
+    stage = Stage(venue, venue.feed(), dialect.symbol, {"1sec": 1}, TAPE)
+    files = [tmp_path / f"{number}.jsonl" for number in range(2)]
+    try:
+        stage.market.data.subscribe_to_level2()
+        call(stage.until(lambda: bool(levels(stage)[0])))
+        for number, file in enumerate(files):
+            stage.market.record(file)
+            call(stage.until(functools.partial(was_asked, stage, 2 + number)))
+            assert '"channels":["trades","quotes","depth"]' in file.read_text()
+        stage.play()
+        call(stage.until(lambda: levels(stage) == changed_book(len(TAPE))[1:]))
+        assert stage.market.data.get_validation_errors(type="book") == []
+        # Bybit's quotes are changes of a book of one level.
+        quotes = sum('"subscribe"' in text and "orderbook.1." in text for text in stage.stream.heard)
+        assert quotes == (3 if dialect.name == "bybit" else 0)
+    finally:
+        stage.close()
+    for file in files:
+        feed = f"replay:{file}?speed=max"
+        with mdnb.live(dialect.symbol, "1sec", feed=feed, initial_days=0, progress=False) as again:
+            again.data.subscribe_to_level2()
+            again.wait_ended(LIMIT_SECONDS)
+            book = again._parts.session.market(dialect.symbol).engine.depth.levels(50)
+            assert tuple(map(list, book)) == changed_book(len(TAPE))[1:]

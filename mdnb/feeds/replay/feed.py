@@ -142,6 +142,7 @@ class ReplayFeed(WireFeed):
         self.names: dict[str, str] = dict(names_of(self.path))
         self._spelled: dict[str, str] = {}
         self.source: Literal["trades", "quotes", "bars"] = "trades"
+        self._bars_of: dict[str, str] = {}
         self._recording: Recording | None = None
         self._tracks: dict[str, Track] = {}
         self._instruments: dict[str, Instrument] = {}
@@ -227,6 +228,10 @@ class ReplayFeed(WireFeed):
         if kinds:
             self.has_trades = "trades" in kinds
         self.source = "trades" if self.has_trades else "bars" if kinds == {"bars"} else "quotes"
+        if recording.frames is not None and not self.has_trades:
+            barred = self._playback.bars_alone(recording.frames(), recording.dialect)
+            self._bars_of = {self.names.get(name, name): timeframe for name, timeframe in barred.items()}
+            self.source = "bars" if self._bars_of else self.source
         if kinds:
             self.lacks = frozenset(channel for channel in CHANNELS if channel not in kinds)
         frames = recording.frames
@@ -264,7 +269,9 @@ class ReplayFeed(WireFeed):
     def own_bars(self, symbol: str) -> tuple[str, ...]:
         """Return the timeframe of the symbol's bars, where the recording holds bars."""
         track = self._tracks.get(symbol)
-        return (track.timeframe,) if track is not None and track.channel == "bars" else ()
+        if track is not None and track.channel == "bars":
+            return (track.timeframe,)
+        return (self._bars_of[symbol],) if symbol in self._bars_of else ()
 
     async def endpoint(self) -> Endpoint:
         """Return the server's address on this machine."""

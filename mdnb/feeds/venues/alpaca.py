@@ -19,6 +19,7 @@ trades and bars; working with assets).
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
@@ -319,7 +320,7 @@ class AlpacaFeed(VenueFeed):
         """Return what was taken back or corrected of the trades of ``[start_ns, end_ns)``, by their times.
 
         The history does not say which trade a corrected one takes the place of: it is that of its instant and
-        exchange. One without such a trade counts as taken back.
+        exchange; of as many of both, the first of the first. One without such a trade counts as taken back.
         """
         if self.stream == "test":
             return None
@@ -362,17 +363,25 @@ def _row(trade: _Trade) -> TradeRow:
 
 
 def _changes(trades: Sequence[_Trade]) -> list[TradeChange]:
-    corrected: dict[tuple[str, str], list[_Trade]] = {}
-    for trade in trades:
-        if trade.u == "corrected":
-            corrected.setdefault((trade.t, trade.x), []).append(trade)
+    wrong, right = _by_instant(trades, "incorrect"), _by_instant(trades, "corrected")
+    # One that was corrected twice was two trades before; of as many, which is which is all the same to bars.
+    now = {at: itertools.cycle(new) for at, new in right.items() if len(new) in (1, len(wrong.get(at, ())))}
     made = []
     for trade in trades:
         if trade.u in _TAKEN_BACK:
-            new = corrected.get((trade.t, trade.x), []) if trade.u == "incorrect" else []
             was = _row(trade)
-            now = _row(new[0]) if len(new) == 1 else None
-            made.append(TradeChange(was[0], was[5], was[1], was[2], now, was[0]))
+            new = now.get((trade.t, trade.x)) if trade.u == "incorrect" else None
+            row = None if new is None else _row(next(new))
+            made.append(TradeChange(was[0], was[5], was[1], was[2], row, was[0]))
+    return made
+
+
+def _by_instant(trades: Sequence[_Trade], said: str) -> dict[tuple[str, str], list[_Trade]]:
+    """Return the trades of which something is said, by their time and exchange."""
+    made: dict[tuple[str, str], list[_Trade]] = {}
+    for trade in trades:
+        if trade.u == said:
+            made.setdefault((trade.t, trade.x), []).append(trade)
     return made
 
 

@@ -143,6 +143,7 @@ class BybitFeed(VenueFeed):
     # An address may ask 600 times in 5 seconds: half is left to whoever else asks from it.
     rate_limit = RateLimit(300, 5.0)
     book_levels: int = 50
+    changing = frozenset({"quotes", "depth"})
     depths = (50, 200, 1000)
     intervals: ClassVar[Mapping[str, str]] = {
         "1min": "1",

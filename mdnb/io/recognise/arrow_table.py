@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import zipfile
 from collections.abc import Collection, Sequence
 from typing import Any, Final
@@ -11,15 +12,17 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mdnb.errors import MissingExtraError
-from mdnb.io.notes import refuse
+from mdnb.errors import MissingExtraError, TimeframeError
+from mdnb.io.notes import Note, note, refuse
 from mdnb.io.parquet_footer import read_footer
 from mdnb.io.parquet_read import check_rows
 from mdnb.io.recognise.roles import ROLES, roles_by_name
 from mdnb.io.recognise.table import Table
+from mdnb.io.recognise.unpacked import unpacked
 from mdnb.io.schema import MARKS
+from mdnb.timeframes import Timeframe, in_order
 
-__all__ = ["arrow_table", "parquet_table", "workbook_table"]
+__all__ = ["arrow_table", "parquet_table", "sheets_of_timeframes", "workbook_table"]
 
 _MOST_COLUMNS: Final = 1_000
 _LONGEST_TEXT: Final = 256
@@ -98,16 +101,73 @@ def _wanted(names: Sequence[str], named: Collection[object]) -> list[int]:
     return sorted(places)
 
 
-def workbook_table(data: bytes, where: str) -> Table:
-    """Return the columns of the first sheet of a workbook; its first row names them.
+def sheets_of_timeframes(filename: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the timeframes by which sheets of a workbook are named, finest first; of any other file none.
+
+    Raises
+    ------
+    MissingExtraError, DataImportError
+        As `workbook_table`; the file cannot be opened.
+    """
+    held = unpacked(filename)
+    if not held.data.startswith(b"PK\x03\x04"):
+        return ()
+    return in_order(_workbook(held.data, held.where).sheetnames)
+
+
+def workbook_table(data: bytes, where: str, timeframe: str | None = None) -> Table:
+    """Return the columns of one sheet of a workbook; its first row names them.
+
+    Parameters
+    ----------
+    timeframe
+        Which of the sheets that are named by their timeframes. Without any such the first sheet is taken,
+        and the others are told of.
 
     Raises
     ------
     MissingExtraError
         openpyxl is not installed.
     DataImportError
-        It is damaged, empty, or made to fill the memory.
+        It is damaged, empty, or made to fill the memory; it holds several timeframes, and not this one.
     """
+    book = _workbook(data, where)
+    name, notes = _sheet_of(book.sheetnames, timeframe, where)
+    try:
+        sheet = book[name].iter_rows(values_only=True, max_col=_MOST_COLUMNS, max_row=_MOST_ROWS)
+        rows = [row for row in sheet if any(cell is not None for cell in row)]
+    except Exception as error:  # openpyxl raises what its parts raise
+        raise refuse(where, f"it is no sound workbook ({error})", "Save it again.") from error
+    if len(rows) < 2:
+        raise refuse(where, f"its sheet {name!r} holds no table", "A sheet of bars is needed.")
+    names = ["" if cell is None else str(cell) for cell in rows[0]]
+    columns = [_cells(list(column)) for column in zip(*rows[1:], strict=True)]
+    return Table(names=tuple(names), columns=tuple(columns), has_header=True, said=("xlsx",), notes=notes)
+
+
+def _timeframe(sheet: str) -> str | None:
+    try:
+        return Timeframe.parse(sheet).name
+    except TimeframeError:
+        return None
+
+
+def _sheet_of(sheets: Sequence[str], timeframe: str | None, where: str) -> tuple[str, tuple[Note, ...]]:
+    """Return the name of the sheet that is meant, and what is to be said of the others."""
+    named = {known: sheet for sheet in sheets if (known := _timeframe(sheet))}
+    wanted = None if timeframe is None else _timeframe(timeframe)
+    if wanted in named:
+        return named[wanted], ()
+    if len(named) > 1:
+        remedy = f"Give timeframe=, such as timeframe={next(iter(named))!r}."
+        raise refuse(where, f"it holds bars of several timeframes: {', '.join(named)}", remedy)
+    if len(sheets) == 1:
+        return sheets[0], ()
+    said = f"sheets besides {sheets[0]!r} were left out, {', '.join(map(repr, sheets[1:]))}"
+    return sheets[0], (note("sheets", said, count=len(sheets) - 1),)
+
+
+def _workbook(data: bytes, where: str) -> Any:
     if importlib.util.find_spec("openpyxl") is None:
         raise MissingExtraError(f"{where}: a workbook needs openpyxl: pip install 'mdnb[xlsx]'")
     import openpyxl
@@ -117,16 +177,9 @@ def workbook_table(data: bytes, where: str) -> Table:
     if size > max(_FREE_BYTES, _HIGHEST_RATIO * len(data)):
         raise refuse(where, f"its {len(data):,} bytes unpack to {size:,}", "Save it as CSV.")
     try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        sheet = book.worksheets[0].iter_rows(values_only=True, max_col=_MOST_COLUMNS, max_row=_MOST_ROWS)
-        rows = [row for row in sheet if any(cell is not None for cell in row)]
+        return openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     except Exception as error:  # openpyxl raises what its parts raise
         raise refuse(where, f"it is no sound workbook ({error})", "Save it again.") from error
-    if len(rows) < 2:
-        raise refuse(where, "its first sheet holds no table", "A sheet of bars is needed.")
-    names = ["" if cell is None else str(cell) for cell in rows[0]]
-    columns = [_cells(list(column)) for column in zip(*rows[1:], strict=True)]
-    return Table(names=tuple(names), columns=tuple(columns), has_header=True, said=("xlsx",))
 
 
 def _cells(values: list[Any]) -> Any:

@@ -6,13 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from mdnb.io.notes import Note, note
+from mdnb.io.notes import Note, note, refuse
 from mdnb.timeframes import Timeframe
 
-__all__ = ["bar_size", "off_grid", "order_of"]
+__all__ = ["bar_size", "off_grid", "order_of", "refuse_finer"]
 
 _DAY_US: Final = 86_400_000_000
 _SECOND_US: Final = 1_000_000
+_SHORTEST: Final = 0.85
 
 
 def bar_size(time_us: np.ndarray, *, are_dates: bool) -> str | None:
@@ -54,6 +55,25 @@ def _of_days(days: np.ndarray) -> str:
     if least >= 28:
         return "1month" if usual <= 31 else f"{round(usual / 30.44)}month"
     return "1week" if least == usual == 7 else "1day"
+
+
+def refuse_finer(time_us: np.ndarray, timeframe: str | None, where: str) -> None:
+    """Refuse bars that are nearer to each other than bars of the size that somebody says they have.
+
+    Raises
+    ------
+    DataImportError
+        Most of them are. The shortest month and a day that lacks an hour are none of these.
+    """
+    wanted_us = 0.0 if timeframe is None else Timeframe.parse(timeframe).seconds * _SECOND_US
+    steps = np.diff(np.unique(time_us))
+    if len(steps) and np.median(steps) < _SHORTEST * wanted_us:
+        shown = bar_size(time_us, are_dates=False) or f"{np.median(steps) / _SECOND_US:g} s apart"
+        raise refuse(
+            where,
+            f"its bars are {shown}, and not {timeframe}",
+            "Leave timeframe= out: live.load puts finer bars together, and so does pandas' resample.",
+        )
 
 
 def off_grid(time_us: np.ndarray, timeframe: str) -> list[Note]:

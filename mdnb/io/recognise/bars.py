@@ -16,7 +16,7 @@ from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Instants
 from mdnb.io.marks import BarMarks, parse_marks
 from mdnb.io.notes import Note, note, refuse, row_list
-from mdnb.io.recognise.bar_sizes import bar_size, off_grid, order_of
+from mdnb.io.recognise.bar_sizes import bar_size, off_grid, order_of, refuse_finer
 from mdnb.io.recognise.bar_values import values_of
 from mdnb.io.recognise.file_times import times_of
 from mdnb.io.recognise.given import Given
@@ -127,6 +127,7 @@ def _recognised_bars(
     if len(symbols) == 1:
         attributes["symbol"] = symbols[0]
     bars = _checked(times, values, _marks(table), attributes, given, where)
+    refuse_finer(bars.time_us, given.timeframe, where)
     found = given.timeframe or bar_size(bars.time_us, are_dates=times.are_dates)
     if found:
         attributes["timeframe"] = found

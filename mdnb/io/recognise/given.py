@@ -39,6 +39,8 @@ class Given:
     on_conflict
         Of different rows of one time: ``"error"`` refuses the file, ``"keep"`` takes the first,
         ``"replace"`` the last.
+    prefers
+        Which of several timeframes is taken where none is said to be the file's.
     """
 
     timeframe: str | None = None
@@ -52,6 +54,7 @@ class Given:
     price_scale: float | None = None
     positive_prices: bool = True
     on_conflict: str = "error"
+    prefers: str | None = None
 
     def __post_init__(self) -> None:
         check_zone(self.tz)

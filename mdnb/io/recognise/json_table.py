@@ -33,8 +33,6 @@ def json_table(data: bytes, where: str) -> Table:
     >>> len(table), table.about
     (2, {'symbol': 'XBT'})
     """
-    if data[:64].lstrip().startswith(b'{"mdnb_recording"'):
-        raise refuse(where, "it is a recording of a feed's messages", f"Play it: feed='replay:{where}'.")
     try:
         body = _loaded(data)
         kind = "JSON"

@@ -56,7 +56,7 @@ def table_of(held: Unpacked, given: Given) -> Table:
     if data.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
         return arrow_table(data, where, named)
     if data.startswith(b"PK\x03\x04"):
-        return workbook_table(data, where)
+        return workbook_table(data, where, given.timeframe or given.prefers)
     body = data[:4096].lstrip()
     if body[:1] in {b"{", b"["}:
         return json_table(data, where)
@@ -224,11 +224,12 @@ def of_one_timeframe(table: Table, places: Mapping[str, int], given: Given, wher
     held = [str(one) for one in pc.unique(column.drop_null()).to_pylist()]
     if len(held) < 2:
         return table
-    if given.timeframe not in held:
+    wanted = given.timeframe or given.prefers
+    if wanted not in held:
         shown = ", ".join(held[:_SYMBOLS_SHOWN])
         remedy = f"Give timeframe=, such as timeframe={held[0]!r}."
         raise refuse(where, f"it holds bars of several timeframes: {shown}", remedy)
-    return table.where(pc.fill_null(pc.equal(column, given.timeframe), fill_value=False))
+    return table.where(pc.fill_null(pc.equal(column, wanted), fill_value=False))
 
 
 def without_forming(table: Table) -> Table:

@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -24,6 +25,9 @@ __all__ = ["Unpacked", "unpacked"]
 _FREE_BYTES: Final = 64 * 1024**2
 _HIGHEST_RATIO: Final = 100
 _CHUNK_BYTES: Final = 1024**2
+_START_BYTES: Final = 4096
+# Our own; of others, JSON behind the time when it came, or an address that was connected to.
+_RECORDING: Final = re.compile(rb'\s*(?:\{"mdnb_recording"|\d{9,19}(?:\.\d{1,9})?:? [{\[]|\w+://\S+ <-)')
 _BROKEN: Final = (
     EOFError,
     OSError,
@@ -84,13 +88,16 @@ def unpacked(filename: str | os.PathLike[str]) -> Unpacked:
     Raises
     ------
     DataImportError
-        It cannot be opened, is packed wrongly or too tightly, or a zip archive holds several files.
+        It cannot be opened, is packed wrongly or too tightly, is a recording of a feed, or a zip archive
+        holds several files.
     """
     file, path, size = open_plain(filename)
     where, name, said = str(path), path.name, list[str]()
     with file:
-        head = file.read(8)
+        head = file.read(_START_BYTES)
         file.seek(0)
+        # One whose writer goes on, or was killed, plays as well, however large it is.
+        _refuse_recording(_start(head), where)
         try:
             if head.startswith(b"PK\x03\x04") and not _is_workbook(file):
                 name, data = _zipped(file, where, size)
@@ -109,7 +116,22 @@ def unpacked(filename: str | os.PathLike[str]) -> Unpacked:
             raise refuse(where, "it does not fit into memory", "Split the file.") from error
         except _BROKEN as error:
             raise refuse(where, f"it cannot be unpacked ({error})", "Fetch it again.") from error
-    return Unpacked(_as_utf8(data, where, said), where, name, tuple(said))
+    text = _as_utf8(data, where, said)
+    _refuse_recording(text, where)
+    return Unpacked(text, where, name, tuple(said))
+
+
+def _start(head: bytes) -> bytes:
+    """Return what a file begins with, unpacked where our recorder may have packed it."""
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, _START_BYTES)
+    except zlib.error:
+        return head
+
+
+def _refuse_recording(text: bytes, where: str) -> None:
+    if _RECORDING.match(text, 0, _START_BYTES):
+        raise refuse(where, "it is a recording of a feed's messages", f"Play it: feed='replay:{where}'.")
 
 
 def _is_workbook(file: IO[bytes]) -> bool:

@@ -63,6 +63,9 @@ class Accounting(Record):
         Those refused, by reason; what is of an unknown kind is among them (``unknown message``).
     last_malformed
         The beginning of the last one, as it came.
+    unused_bars
+        The feed's own closed bars that came and make none of the bars here, by timeframe: those are made of
+        trades or quotes, or of the feed's bars of another timeframe. They are no part of `received`.
     other_symbols
         Of the whole connection: trades, quotes, changes of the book and bars of symbols that nobody follows,
         by symbol. They are no part of `received`.
@@ -99,6 +102,7 @@ class Accounting(Record):
     unmatched: int = 0
     malformed_reasons: Mapping[str, int] = dataclasses.field(default_factory=dict)
     last_malformed: str = ""
+    unused_bars: Mapping[str, int] = dataclasses.field(default_factory=dict)
     other_symbols: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
@@ -148,6 +152,8 @@ class Accounting(Record):
             lines.append(
                 f"  malformed: {counted(self.malformed_reasons)}; the last one: {self.last_malformed}"
             )
+        if self.unused_bars:
+            lines.append(f"  the feed's own bars, of which none is made: {counted(self.unused_bars)}")
         if self.other_symbols:
             lines.append(f"  of symbols that nobody follows: {counted(self.other_symbols)}")
         return "\n".join(lines)
@@ -231,6 +237,7 @@ class Ledger:
         "rejected",
         "unmatched",
         "unsubscribed",
+        "unused_bars",
         "waiting",
     )
 
@@ -249,11 +256,16 @@ class Ledger:
         self.refused = 0
         self.cancelled = self.corrected = self.in_part = self.unmatched = 0
         self.rejected: collections.Counter[str] = collections.Counter()
+        self.unused_bars: collections.Counter[str] = collections.Counter()
 
     def reject(self, reason: str, count: int = 1) -> None:
         """Count trades that were refused, and why."""
         self.rejected[reason] += count
         self.refused += count
+
+    def leave_bars(self, timeframe: str, count: int) -> None:
+        """Count bars of the feed of which none is made here."""
+        _count(self.unused_bars, timeframe[:_MOST_LETTERS], count)
 
     def freeze(
         self,
@@ -297,5 +309,6 @@ class Ledger:
             unmatched=self.unmatched,
             malformed_reasons=FrozenDict(connection.reasons),
             last_malformed=shortened(connection.last_malformed),
+            unused_bars=FrozenDict(self.unused_bars),
             other_symbols=FrozenDict(connection.others),
         )

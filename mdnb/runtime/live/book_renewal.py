@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from mdnb.feeds.base import Feed
@@ -10,6 +11,8 @@ from mdnb.feeds.timeouts import Backoff
 from mdnb.runtime.live.pipeline import Pipeline
 
 __all__ = ["BookRenewal"]
+
+_log = logging.getLogger("mdnb")
 
 
 class BookRenewal:
@@ -36,6 +39,7 @@ class BookRenewal:
         self._feed = feed
         self._pipelines = pipelines
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._asking: set[asyncio.Task[None]] = set()
 
     def renew(self, symbol: str) -> None:
         """Ask for the book of a symbol, unless that is being done; on the loop."""
@@ -43,10 +47,28 @@ class BookRenewal:
         if task is None or task.done():
             self._tasks[symbol] = asyncio.create_task(self._renew(symbol), name="mdnb-book")
 
+    def ask_again(self, symbol: str) -> None:
+        """Have what changes go on from come once more, for who listens from now on; on the loop."""
+        task = asyncio.create_task(self._ask_again(symbol), name="mdnb-book")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
     def close(self) -> None:
         """Ask for nothing any more."""
-        for task in self._tasks.values():
+        for task in (*self._tasks.values(), *self._asking):
             task.cancel()
+
+    async def _ask_again(self, symbol: str) -> None:
+        pipeline = self._pipelines[symbol]
+        for channel in sorted(self._feed.changing & pipeline.subscribed):
+            try:
+                await self._feed.unsubscribe(symbol, [channel])
+                if channel in pipeline.subscribed:
+                    await self._feed.subscribe(symbol, [channel])
+            except Exception as error:  # noqa: BLE001  # an adapter may raise anything
+                _log.warning("%s of %s could not be asked for anew: %r", channel, symbol, error)
+                if channel == "depth":
+                    self.renew(symbol)
 
     async def _renew(self, symbol: str) -> None:
         pipeline = self._pipelines[symbol]

@@ -41,6 +41,7 @@ from mdnb.runtime.live.price_alerts import Fired
 from mdnb.runtime.live.refusals import Refusals
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import REFUSED, WAITING
+from mdnb.timeframes import is_same_timeframe
 from mdnb.validate.book_order import BookOrder
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
@@ -272,8 +273,9 @@ class Pipeline:
             return
         seen = self.duplicates
         if len(rows) > 1 and (self.outage_ns is not None or seen.first < 0):
-            # The first one after an outage shows what it left out, some of which may follow at once.
             self.largest_batch = max(self.largest_batch, len(rows))
+        while len(rows) > 1 and (self.outage_ns is not None or seen.first < 0):
+            # The first one after an outage shows what it left out, some of which may follow at once.
             first = 1 + next((at for at, row in enumerate(rows) if row[5] > seen.highest), len(rows))
             self._take_trades(rows[:first], builds=builds)
             rows = rows[first:]
@@ -355,12 +357,7 @@ class Pipeline:
                 return
             rows = self._fresh(rows, builds=builds)
             if engine.config.data_validation and rows:
-                rows, rejected = self.rules.split(rows, self._latest_ns())
-                for reason, row in rejected:
-                    ledger.reject(reason, int(builds))
-                    self.quality.rejected(reason, row)
-                    self.refusals.refuse(reason, 1)
-                    self.refused_trades.append((row[5], row[1], row[2]))
+                rows = self.possible_trades(rows, builds=builds)
             if not rows:
                 return
             # Those with ids are known by these.
@@ -398,6 +395,20 @@ class Pipeline:
         self.publisher.fired(fired)
         self.publish(closed, amended)
         self.publisher.trades(rows)
+
+    def possible_trades(self, rows: Sequence[TradeRow], *, builds: bool = True) -> Sequence[TradeRow]:
+        """Return the trades that the rules let through; of the others each is counted and said."""
+        good, rejected = self.rules.split(rows, self._latest_ns())
+        for reason, row in rejected:
+            self.ledger.reject(reason, int(builds))
+            self.quality.rejected(reason, row)
+            self.refusals.refuse(reason, 1)
+            self.refused_trades.append((row[5], row[1], row[2]))
+        return good
+
+    def take_for_price(self, rows: Sequence[TradeRow]) -> list[Fired]:
+        """Take what was put where it belongs for the price, as far as it is newer; hold the symbol's lock."""
+        return self._go_on(self._newest([row for row in rows if not marks_of(row) & NOT_LAST]))
 
     def _counting(self, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
         """Note the trades that count in part; return those that count for the price."""
@@ -601,10 +612,12 @@ class Pipeline:
 
     def _take_bars(self, name: str, rows: list[tuple[BarRow, bool]]) -> None:
         engine = self.engine
-        if self._bar_name not in (None, name):
-            return
-        start, end = self._bars_from, self._bars_until
-        done = [row for row, closed in rows if closed and start <= row[0] < end]
+        closed_rows = [row for row, closed in rows if closed]
+        done = self._own_of(name, closed_rows, lambda row: row[0])
+        # While the source is changed, those of before are in the bars of the trades.
+        left_out = len(closed_rows) - len(done)
+        if left_out and (engine.source != "bars" or not self._takes_bars(name)):
+            self.ledger.leave_bars(name, left_out)
         if not done:
             return
         if self.on_own_bars is not None:
@@ -636,6 +649,19 @@ class Pipeline:
             closed, amended = self.collect()
         self.publisher.fired(fired)
         self.publish(closed, amended)
+
+    def _takes_bars(self, name: str) -> bool:
+        """Return whether bars are made of the feed's bars of a timeframe: all of them would count twice."""
+        if self._bar_name is None and self.engine.source == "bars":
+            own = self.engine.made_of.bars
+            self._bar_name = name if own is None else own.name
+        return self._bar_name is None or is_same_timeframe(name, self._bar_name)
+
+    def _own_of(self, name: str, rows: Sequence[BarRow], time: Callable[[BarRow], int]) -> list[BarRow]:
+        """Return those of the feed's closed bars that go into the bars here."""
+        if not self._takes_bars(name):
+            return []
+        return [row for row in rows if self._bars_from <= time(row) < self._bars_until]
 
     def note_own_bar(self, name: str, start_ns: int) -> None:
         """Note the newest of the feed's own bars."""
@@ -804,9 +830,9 @@ class Pipeline:
             own = [
                 row
                 for name, rows in bars
-                if self._bar_name in (None, name)
-                for row, is_closed in rows
-                if is_closed and self._bars_from <= time_of(row, now) < self._bars_until
+                for row in self._own_of(
+                    name, [row for row, is_closed in rows if is_closed], lambda row: time_of(row, now)
+                )
             ]
             ledger.received = received + len(times) + len(own)
             ledger.failed += max(0, ledger.received - self.accounting(0, 0, 0).explained)

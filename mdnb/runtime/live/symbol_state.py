@@ -362,12 +362,22 @@ class SymbolState:
                 ):  # whatever it was, nothing was added, and no folder must stay open for it
                     self._leave_overflow()
                     raise
+                self._note_apart(self.cascade.node(parsed.name))
             self.reader.note_known([name for name in self.all_names() if name not in before], now_ns)
             self.updates += 1
         if self.on_due is not None:
             self.on_due()
         self.notify()
         return parsed.name
+
+    def _note_apart(self, node: Node) -> None:
+        """Expect of a timeframe that was added nothing where nothing is of what it is made; hold the lock."""
+        finer = () if node.parent is None else self.apart.get(node.parent.name, ())
+        for a, b in finer:
+            # The bars in which the stretch begins and ends have something.
+            before, after = node.grid.span(a - 1), node.grid.span(b)
+            if before is not None and after is not None and before[1] < after[0]:
+                self.apart.setdefault(node.name, []).append((before[1], after[0]))
 
     def _older_bars(self, timeframe: Timeframe) -> OlderBars | None:
         """Return what a timeframe that is to be added has of bars that have left memory; hold no lock."""

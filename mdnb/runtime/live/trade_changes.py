@@ -67,7 +67,13 @@ def take_early_changes(pipeline: Pipeline, trades: Sequence[TradeRow]) -> None:
     until_ns = trades[-1][0] - _EARLY_NS
     came = {(row[5], row[1], row[2]) for row in trades}
     early = [one for one in pipeline.early_changes if one.ts_ns >= until_ns]
-    matched = [one for one in early if (one.trade_id, one.price, one.size) in came]
+    matched = []
+    for one in early:
+        if (one.trade_id, one.price, one.size) in came:
+            matched.append(one)
+            if (now := one.row) is not None:
+                # That may have been changed once more.
+                came.add((now[5] if now[5] >= 0 else one.trade_id, now[1], now[2]))
     pipeline.early_changes = [one for one in early if one not in matched]
     if matched:
         pipeline.ledger.unmatched -= len(matched)
@@ -86,14 +92,16 @@ def learn_changes(pipeline: Pipeline, changes: Sequence[TradeChange], before_ns:
     """
     engine = pipeline.engine
     told = {(one.trade_id, one.price, one.size) for one in pipeline.told_changes}
+    new: list[TradeChange] = []
+    made: set[tuple[int, float, float]] = set()
     with engine.lock:
-        new = [
-            one
-            for one in changes
-            if one.trade_ns <= before_ns
-            and (one.trade_id, one.price, one.size) not in told
-            and _may_be_held(engine, one)
-        ]
+        for one in changes:
+            key = one.trade_id, one.price, one.size
+            if one.trade_ns > before_ns or key in told or not (key in made or _may_be_held(engine, one)):
+                continue
+            new.append(one)
+            if (now := one.row) is not None:
+                made.add((now[5] if now[5] >= 0 else one.trade_id, now[1], now[2]))
     take_changes(pipeline, new)
 
 

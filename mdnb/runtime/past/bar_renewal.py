@@ -139,7 +139,10 @@ def _put(pipeline: Pipeline, span: tuple[int, int], rows: Sequence[TradeRow]) ->
     with engine.lock:
         cascade = engine.cascade
         before = held_bar(cascade.root, span[0])
-        rows = as_changed(pipeline, rows)
+        rows = [row for row in as_changed(pipeline, rows) if span[0] <= row[0] < span[1]]
+        if engine.config.data_validation and rows:
+            # What was refused when it came is not in the bar that is made anew either.
+            rows, _ = pipeline.rules.split(rows)
         made = bar_of_trades(span[0], rows)
         if span[1] > cascade.settled_ns or made is None or (before is not None and made[6] * 2 < before[6]):
             return False

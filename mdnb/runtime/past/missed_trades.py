@@ -16,12 +16,14 @@ from mdnb.validate.findings import QualityFinding
 if TYPE_CHECKING:
     from mdnb.runtime.live.pipeline import Pipeline
     from mdnb.runtime.live.placing import Order
+    from mdnb.runtime.live.price_alerts import Fired
     from mdnb.validate.duplicates import Duplicates
 
 __all__ = [
     "backfill",
     "load_bars",
     "load_trades",
+    "place_by_ids",
     "put_back",
     "put_back_by_time",
     "put_in_place",
@@ -59,6 +61,8 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
     engine = pipeline.engine
     with engine.lock:
         rows, _ = pipeline.duplicates.split(rows)
+        if engine.config.data_validation and rows:
+            rows = _possible(pipeline, rows)
         if pipeline.duplicates.nameless and rows:
             pipeline.edges.see(rows, None)
             pipeline.edges.expect(rows, engine.cascade.max_lateness_ns)
@@ -69,13 +73,25 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
         newer = [row for row in rows if row[0] >= boundary_ns]
         engine.cascade.push_rows(newer)
         if rows:
-            last = [row for row in rows if not marks_of(row) & NOT_LAST]
-            engine.last_trade = last[-1] if last else engine.last_trade
+            last = [row for row in reversed(rows) if not marks_of(row) & NOT_LAST]
+            engine.last_trade = max(last, key=lambda row: row[0], default=engine.last_trade)
             pipeline.rules.seed([row[1] for row in rows[-64:]])
         engine.cascade.refused.clear()
         engine.cascade.amended.clear()
         engine.closed.clear()
         engine.updates += 1
+
+
+def _possible(pipeline: Pipeline, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+    """Return the trades of the history at the start that the rules let through.
+
+    Of these only what is refused is counted, on both sides of the account.
+    """
+    pipeline.refusals.asked_for = True
+    good = pipeline.possible_trades(rows)
+    pipeline.refusals.asked_for = False
+    pipeline.ledger.received += len(rows) - len(good)
+    return good
 
 
 def backfill(pipeline: Pipeline, rows: Sequence[TradeRow]) -> int:
@@ -121,6 +137,12 @@ def put_back(pipeline: Pipeline, rows: Sequence[TradeRow], *, ahead: bool = True
     return put + (backfill(pipeline, newer) if newer else 0)
 
 
+def place_by_ids(pipeline: Pipeline) -> None:
+    """Have trades that come after newer ones put where their ids say, where these rise by one a trade."""
+    if pipeline.duplicates.ids == "sequential" and pipeline.engine.source == "trades":
+        pipeline.put_in_place = put_in_place
+
+
 def put_in_place(pipeline: Pipeline, rows: Sequence[TradeRow]) -> None:
     """Take trades that came by themselves after an outage had left them out, each where its id says."""
     seen, ledger = pipeline.duplicates, pipeline.ledger
@@ -130,7 +152,6 @@ def put_in_place(pipeline: Pipeline, rows: Sequence[TradeRow]) -> None:
     ledger.duplicate += len(again)
     around = [(row, holes[row[5]]) for row in fresh]
     came = [_Missed((row, hole.low_ns, hole.high_ns), hole.low_id) for row, hole in around]
-    pipeline.refusals.accept(len(came))
     _put_behind(pipeline, came, InIds(), came=True)
 
 
@@ -332,28 +353,39 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order, *, ca
             pipeline.duplicates.nameless = True
             pipeline.edges.add(nameless, engine.cascade.max_lateness_ns)
         if engine.config.data_validation:
-            good, rejected = pipeline.rules.split([one.between[0] for one in rows])
-            for reason, row in rejected:
-                ledger.reject(reason)
-                pipeline.quality.rejected(reason, row)
-            ledger.backfilled -= 0 if came else len(rejected)
-            kept = set(map(id, good))
+            pipeline.refusals.asked_for = not came
+            kept = set(map(id, pipeline.possible_trades([one.between[0] for one in rows])))
+            pipeline.refusals.asked_for = False
+            ledger.backfilled -= 0 if came else len(rows) - len(kept)
             rows = [one for one in rows if id(one.between[0]) in kept]
+        if came:
+            pipeline.refusals.accept(len(rows))
         now = [one.between for one in rows if held is None or one.base < held.base]
+        fired: list[Fired] = []
         if held is not None and len(now) < len(rows):
             waiting = [one.between[0] for one in rows if one.base >= held.base]
             ledger.waiting += len(waiting)
             if engine.config.enable_tick_data:
                 keep_between(engine, waiting, order, WAITING)
             held.put(waiting, order)
+            fired = _go_on(pipeline, [one.between for one in rows if one.base >= held.base])
     if now:
-        _put_now(pipeline, now, order)
+        fired += _put_now(pipeline, now, order)
+    pipeline.publisher.fired(fired)
     pipeline.publisher.trades([one.between[0] for one in rows])
     engine.notify()
     return len(rows)
 
 
-def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> None:
+def _go_on(pipeline: Pipeline, rows: Sequence[Between]) -> list[Fired]:
+    """Take for the price what is newer than all that came; of one instant, what nothing follows in it."""
+    last = pipeline.engine.last_trade
+    newest_ns = -_NO_LIMIT if last is None else last[0]
+    newer = [row for row, _, after_ns in rows if row[0] > newest_ns or newest_ns == row[0] < after_ns]
+    return pipeline.take_for_price(newer)
+
+
+def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> list[Fired]:
     engine, ledger = pipeline.engine, pipeline.ledger
     grid = engine.cascade.root.grid
     with engine.lock:
@@ -366,6 +398,7 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> None:
         unplaced = put_between(engine, inside, order, stored=engine.config.enable_tick_data)
         if out and engine.config.enable_tick_data:
             keep_between(engine, out, order, OUTLIER)
+        fired = _go_on(pipeline, inside)
         engine.updates += 1
         closed, amended = pipeline.collect()
     times = [row[0] for row, *_ in inside]
@@ -381,6 +414,7 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> None:
             name,
         )
     pipeline.publish(closed, amended)
+    return fired
 
 
 def _without_outliers(

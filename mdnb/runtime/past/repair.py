@@ -22,7 +22,7 @@ from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.trade_changes import learn_changes
-from mdnb.runtime.past.missed_trades import put_back, put_back_by_time, put_in_place, undecided
+from mdnb.runtime.past.missed_trades import place_by_ids, put_back, put_back_by_time, undecided
 from mdnb.runtime.past.stretches import Patience, Stretch
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Gap
@@ -92,8 +92,8 @@ class SymbolRepair:
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._seen.on_jump = self._on_jump
-        if self._by_id:
-            pipeline.put_in_place = put_in_place
+        if self._repairs:
+            place_by_ids(pipeline)
         for hole in list(self._seen.holes):
             self._on_jump(hole)
 

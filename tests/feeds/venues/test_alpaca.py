@@ -127,6 +127,34 @@ def test_trades_that_were_taken_back_are_passed_over_and_odd_lots_are_marked() -
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("said", "became"),
+    [
+        (["incorrect", "corrected"], {0: 1}),
+        (["incorrect", "incorrect", "corrected"], {0: 2, 1: 2}),
+        # One order that was filled by two: one instant.
+        (["incorrect", "incorrect", "corrected", "corrected"], {0: 2, 1: 3}),
+        (["incorrect", "corrected", "incorrect", "corrected", "canceled"], {0: 1, 2: 3, 4: None}),
+        (["incorrect", "incorrect", "incorrect", "corrected", "corrected"], {0: None, 1: None, 2: None}),
+        (["incorrect", "canceled", ""], {0: None, 1: None}),
+    ],
+)
+def test_the_history_tells_what_each_corrected_trade_is_now(said: list[str], became: dict[int, int]) -> None:
+    at = "2026-03-02T14:00:00.000000001Z"
+    plain = {"t": at, "x": "V", "s": 100, "c": ["@"], "z": "C"}
+    rows = [plain | {"i": number, "p": 10 + number, "u": one} for number, one in enumerate(said)]
+
+    async def main() -> None:
+        async with opened(lambda _: {"trades": rows, "next_page_token": None}) as (feed, _):
+            ns = iso_ns(at)
+            told = await feed.history_changes("AAPL", ns, ns + 1)
+            assert told is not None
+            assert {one.trade_id: None if one.row is None else one.row[5] for one in told} == became
+            assert {one.trade_ns for one in told} == {ns}
+
+    asyncio.run(main())
+
+
 def test_ids_are_trusted_where_one_exchange_gives_them() -> None:
     said = {feed: AlpacaFeed(feed, **CREDENTIALS).ids for feed in ("iex", "sip", "test")}  # type: ignore[arg-type]
     assert said == {"iex": "unique", "sip": "none", "test": "none"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -120,3 +122,43 @@ def test_the_last_row_of_krakens_answer_may_be_in_the_making(faults: Path) -> No
 def test_ticks_are_told_apart(faults: Path) -> None:
     with pytest.raises(DataImportError, match=r"holds trades, not bars .*mdnb\.read_ticks"):
         mdnb.read(faults / "ticks_side.csv")
+
+
+_FRAME = '{"e":"trades","s":"X","r":[[1700000000000000000,1.5,2.0,1,0,7]]}'
+_OWN = (
+    f'{{"mdnb_recording":1,"dialect":"mdnb","symbols":["X"]}}\n[1700000000000000000,{json.dumps(_FRAME)}]\n'
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _OWN.encode(),
+        b"\xef\xbb\xbf" + _OWN.encode(),
+        # Its writer goes on, or was killed.
+        gzip.compress((_OWN * 9).encode())[:-12],
+        f"1700000000000000000 {_FRAME}\n".encode(),
+        f"1700000000.125: {_FRAME}\n".encode(),
+        f"wss://example.com <- 1700000000.125: {_FRAME}\n1700000000.125: {_FRAME}\n".encode(),
+        bz2.compress(f"1700000000.125: {_FRAME}\n".encode()),
+    ],
+)
+def test_a_recording_is_told_to_be_one(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.dat"
+    path.write_bytes(data)
+    for read in (mdnb.read, mdnb.read_ticks):
+        with pytest.raises(DataImportError, match=r"recording of a feed's messages\. Play it: feed='replay:"):
+            read(path)
+
+
+def test_a_recording_longer_than_any_file_of_bars_is_told_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl.gz"
+    path.write_bytes(gzip.compress(_OWN.encode() + b"\n" * 80_000_000, 1))
+    with pytest.raises(DataImportError, match="is a recording of a feed"):
+        mdnb.read(path)
+
+
+def test_any_recording_of_a_venue_is_told_to_be_one(shared_data: Path) -> None:
+    for path in sorted((shared_data / "ws").glob("*.gz")):
+        with pytest.raises(DataImportError, match="is a recording of a feed"):
+            mdnb.read(path)

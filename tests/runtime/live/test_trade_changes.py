@@ -25,7 +25,7 @@ from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.records import flag_name
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.runtime.live.trade_changes import take_changes
+from mdnb.runtime.live.trade_changes import learn_changes, take_changes
 from mdnb.runtime.past.missed_trades import put_back_by_time
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarStore
@@ -257,6 +257,43 @@ def test_what_is_said_of_a_trade_before_it_comes_holds_when_it_does(together: bo
     rig.cancel(9, 100.0, 1, 10 * SECOND)
     rig.trade(80 * SECOND, 100.0, 1, 9)
     assert rig.flags()[-1] == "ok"
+
+
+@pytest.mark.parametrize("last", [None, (102.0, 2.0, 9)])
+def test_all_that_is_said_of_a_trade_before_it_comes_holds(last: tuple[float, float, int] | None) -> None:
+    rig = Rig()
+    rig.trade(0, 100.0, 1, 0)
+    rig.correct(1, 90.0, 2, (80.0, 3, 7))
+    # Of what it became, by its new id, which stays, and by that once more.
+    rig.correct(7, 80.0, 3, (101.0, 4, 7))
+    if last is None:
+        rig.cancel(7, 101.0, 4)
+    else:
+        rig.correct(7, 101.0, 4, last)
+    rig.trade(SECOND, 90.0, 2, 1)
+    came = [] if last is None else [last[:2]]
+    prices = [100.0, *(price for price, _ in came)]
+    ends = (100.0, max(prices), 100.0, prices[-1])
+    assert rig.bars() == [(0, *ends, 1.0 + sum(size for _, size in came), len(prices))]
+    assert rig.accounting().unmatched == 0
+    assert rig.pipeline.early_changes == []
+
+
+def test_what_a_history_tells_of_a_trade_twice_holds_where_only_the_first_was_held() -> None:
+    rig = Rig()
+    rig.trade(0, 100.0, 1, 0)
+    rig.trade(1, 90.0, 2, 1)
+    rows = [
+        (START + 1, price, size, 1, 0, number) for price, size, number in ((80.0, 3.0, 7), (101.0, 4.0, 8))
+    ]
+    told = [
+        TradeChange(START + 1, 1, 90.0, 2.0, rows[0], START + 1),
+        TradeChange(START + 1, 7, 80.0, 3.0, rows[1], START + 1),
+    ]
+    for _ in range(2):
+        learn_changes(rig.pipeline, told, START + SECOND)
+        assert rig.bars() == [(0, 100.0, 101.0, 100.0, 101.0, 5.0, 2)]
+    rig.accounting()
 
 
 def test_a_bar_not_all_of_whose_ticks_are_held_is_right_or_marked() -> None:

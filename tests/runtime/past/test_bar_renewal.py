@@ -103,3 +103,26 @@ def test_a_trade_that_comes_meanwhile_is_not_looked_for() -> None:
     assert highs == [102.0] * 4
     assert (pipeline.ledger.unmatched, pipeline.ledger.cancelled) == (0, 1)
     assert len([one for one in pipeline.quality.errors if one.type == "trade_change_unmatched"]) == 1
+
+
+def test_what_was_refused_is_not_in_the_bar_that_is_made_anew() -> None:
+    good: list[TradeRow] = [(START + at * SECOND, 100.0 + at, 1.0, 1, 0, at) for at in range(1, 9)]
+    refused: TradeRow = (START + 20 * SECOND, -5.0, 1.0, 1, 0, 20)
+    later: TradeRow = (START + 200 * SECOND, 103.0, 1.0, 1, 0, 30)
+
+    class Wide(History):
+        async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow]:
+            return self.rows
+
+    async def main() -> list[float]:
+        engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"], DataManagerConfig())
+        pipeline = Pipeline(engine, EventBus(), VirtualClock(START + 300 * SECOND), "unique")
+        renewal = BarRenewal(Wide([*good[:-1], refused, later], [], 0), {"X": pipeline})
+        pipeline.take([*good, refused])
+        pipeline.take([later])
+        renewal.renew("X", START)
+        await asyncio.sleep(120)
+        renewal.close()
+        return engine.frame("1min").iloc[0][["open", "high", "low", "close", "volume"]].tolist()
+
+    assert run_virtually(main()) == [101.0, 107.0, 101.0, 107.0, 7.0]

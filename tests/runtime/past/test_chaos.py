@@ -152,9 +152,18 @@ def check(outcome: Outcome, *, exact: bool = False) -> None:
             if exact:
                 assert outcome.bars(name) == wanted, name
             assert vague(outcome, name, outcome.bars(name)) == vague(outcome, name, wanted), name
+        check_price(outcome, _told(outcome, held))
     check_gaps(outcome)
     assert outcome.pipeline.accounting(0, 0, 0).balanced
     assert outcome.pipeline.held is None or not outcome.pipeline.held.rows
+
+
+def check_price(outcome: Outcome, held: list[TradeRow]) -> None:
+    """The price is that of a newest trade, by the exchange's time."""
+    newest_ns = max(row[0] for row in held)
+    last = outcome.pipeline.engine.last_trade
+    assert last is not None
+    assert last[:2] in {row[:2] for row in held if row[0] == newest_ns}
 
 
 def check_marks(outcome: Outcome, holes: list[tuple[int, int]]) -> None:
@@ -287,6 +296,7 @@ def check_without_numbers(outcome: Outcome) -> None:
     held = sorted((row for row in script.trades if row[5] in outcome.held_ids), key=lambda row: row[0])
     for name in script.timeframes:
         assert vague(outcome, name, outcome.bars(name)) == vague(outcome, name, bars_of(held, SECONDS[name]))
+    check_price(outcome, held)
     for gap in outcome.pipeline.gaps:
         assert gap.state == "repaired" or (script.ids == "unique" and not reaches(script, gap.start_ns))
     assert outcome.pipeline.accounting(0, 0, 0).balanced

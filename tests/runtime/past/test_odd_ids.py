@@ -72,3 +72,23 @@ def test_trades_that_come_after_they_were_given_up_are_no_duplicates() -> None:
     assert [event.state for _, event in outcome.events] == ["repairing", "lost"]
     taken = outcome.pipeline.accounting(0, 0, 0)
     assert (taken.duplicate, taken.late_dropped + taken.in_bars) == (0, 60)
+
+
+def test_an_absurd_id_first_in_a_batch_after_an_outage_hides_not_what_is_told_ahead() -> None:
+    # At 5.3 s four trades come at once: one with an absurd id, the newest one, and those that begin its bar.
+    named = tuple((START + row[5] * SECOND // 10, *row[1:]) for row in TRADES if row[5] != ABSURD)
+    arrives = named[53][0]
+    odd = (arrives, 106.25, 1.0, 1, 1, ABSURD)
+    outcome = play(
+        Script(
+            (*named[:53], odd, *named[53:]),
+            downs=((1.05, 5.25),),
+            answers=(Answer(0, "none"),),
+            late=((51, 0.2), (52, 0.1)),
+            patience=CALM,
+            together=True,
+        )
+    )
+    known = [*named[:11], *named[51:53], odd, *named[53:]]
+    names = zip(outcome.script.timeframes, (5, 15, 60), strict=True)
+    assert all(outcome.bars(name) == bars_of(known, seconds) for name, seconds in names)

@@ -1,0 +1,105 @@
+"""Files of several timeframes: each is loaded as it was, and what is not kept here is told of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import mdnb
+from mdnb.errors import DataImportError
+from tests.manager.hand import HandFeed, minutes, open_market
+
+ENDINGS = [".parquet", ".arrow", ".xlsx"]
+
+
+def exported(path: Path, timeframe: str | None = None) -> Path:
+    """Return a file of bars of which the coarser ones reach further back than the finer ones."""
+    with open_market(HandFeed(minutes(-300, 300)), "1min", "5min") as market:
+        with market.data.engine.lock:
+            market.data.engine.log("1min").set_limit(50)
+        market.export(path, timeframe)
+    return path
+
+
+def frames(market: mdnb.LiveMarket) -> dict[str, pd.DataFrame]:
+    return {name: market.data.get_data(name, closed_only=True) for name in market.timeframes}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_each_timeframe_that_is_kept_is_loaded_as_it_was(ending: str, tmp_path: Path) -> None:
+    path = exported(tmp_path / f"all{ending}")
+    with open_market(HandFeed(), "1min", "5min") as market:
+        results = {one.timeframe: one for one in market.load(path)}
+        assert set(results) == {"1min", "5min"}
+        assert results["5min"].rows == 60
+        assert results["1min"].rows in (49, 50)
+        assert all(one.notes == () for one in results.values())
+        assert len(frames(market)["5min"]) == 60
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_of_what_is_not_kept_the_result_tells(ending: str, tmp_path: Path) -> None:
+    path = exported(tmp_path / f"all{ending}")
+    with open_market(HandFeed(), "1min", "15min") as market:
+        [result] = market.load(path)
+        assert result.timeframe == "1min"
+        [said] = result.notes
+        assert said.startswith("it holds 5min bars, too, which were left out")
+        market.add_timeframe("5min")
+        assert {one.timeframe: one.notes for one in market.load(path)} == {"1min": (), "5min": ()}
+    with open_market(HandFeed(), "5min") as market:
+        [result] = market.load(path, timeframe="5min")
+        assert (result.timeframe, result.added, result.notes) == ("5min", 60, ())
+
+
+def test_of_a_workbook_the_sheet_that_is_asked_for_is_read(tmp_path: Path) -> None:
+    path = exported(tmp_path / "all.xlsx")
+    assert len(mdnb.read(path, timeframe="5m")) == 60
+    assert len(mdnb.read(path, timeframe="1min")) in (49, 50)
+    with pytest.raises(DataImportError, match=r"several timeframes: 1min, 5min\. Give timeframe="):
+        mdnb.read(path)
+    with open_market(HandFeed(), "15min", "1hour") as market:
+        [result] = market.load(path)
+        assert result.timeframe == "15min"
+        assert "15min bars were made of" in result.notes[0]
+        assert "5min bars, too, which were left out" in result.notes[-1]
+
+
+def test_other_sheets_of_a_workbook_are_told_of(tmp_path: Path) -> None:
+    bars = mdnb.read(exported(tmp_path / "one.csv", "1min")).reset_index()
+    bars["timestamp"] = bars["timestamp"].astype(str)
+    path = tmp_path / "book.xlsx"
+    with pd.ExcelWriter(path) as book:
+        bars[:20].to_excel(book, sheet_name="January", index=False)
+        bars[20:].to_excel(book, sheet_name="February", index=False)
+    found = mdnb.read(path)
+    assert len(found) == 20
+    [said] = found.attrs["notes"]
+    assert "sheets besides 'January' were left out, 'February'" in str(said)
+    with open_market(HandFeed(), "1min") as market:
+        [result] = market.load(path)
+        assert any("'February'" in one for one in result.notes)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet", ".xlsx"])
+def test_bars_are_not_taken_for_coarser_ones_because_somebody_says_so(ending: str, tmp_path: Path) -> None:
+    path = exported(tmp_path / f"one{ending}", "1min")
+    for coarser in ("2min", "5min", "1day", "1week"):
+        with pytest.raises(DataImportError, match=f"its bars are 1min, and not {coarser}"):
+            mdnb.read(path, timeframe=coarser)
+    assert mdnb.read(path, timeframe="1min").attrs["timeframe"] == "1min"
+    # Seconds of which few had a trade may be a minute apart.
+    assert mdnb.read(path, timeframe="1sec").attrs["timeframe"] == "1sec"
+
+
+def test_of_rows_with_a_timeframe_each_those_of_the_one_asked_for_are_loaded(tmp_path: Path) -> None:
+    path = exported(tmp_path / "one.csv", "1min")
+    fine = pd.read_csv(path).assign(timeframe="1min")
+    coarse = fine[::5].assign(timeframe="5min", close=fine["close"].iloc[0])
+    both = tmp_path / "both.csv"
+    pd.concat([fine, coarse]).rename(columns={"timestamp": "Date"}).to_csv(both, index=False)
+    with open_market(HandFeed(), "1min", "5min") as market:
+        [result] = market.load(both, timeframe="1min")
+        assert (result.timeframe, result.rows) == ("1min", len(fine))
