@@ -80,8 +80,8 @@ class DataManagerConfig:
     )
     disk_cache_path: str | os.PathLike[str] | None = option(  # noqa: RUF009  # the call makes the field
         None,
-        "Folder for it, kept when the suite closes; None is a temporary folder that goes with it. Held as a"
-        " ``pathlib.Path``.",
+        "Folder for it, kept when the suite closes; None is a temporary folder that goes with it. The bars of"
+        " a symbol in it are of one feed; another one is refused. Held as a ``pathlib.Path``.",
     )
     use_memory_mapping: bool = option(
         False, "Read bars that are on disk through memory-mapped files instead of whole."

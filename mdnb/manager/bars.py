@@ -52,8 +52,8 @@ class BarAccess:
         closed_only
             Leave the forming bar out. Otherwise it is the last row, and ``frame.attrs["forming"]`` is True.
         as_of
-            What was known at that time: the closed bars in memory that had been closed here by then, as they
-            were then, whatever changed them later.
+            What was known at that time: the closed bars that had been closed here by then, as they were then,
+            whatever changed them later. Where memory has none of them those on disk, as after a restart.
         with_times
             With two more columns, datetime64[us, tz]: ``end`` of each bar's interval, and ``closed_at``, the
             market time at which it was closed here and could be acted upon, ``NaT`` for the forming bar. Bars
@@ -83,9 +83,10 @@ class BarAccess:
             When ``count`` is negative, a time is none, ``as_of`` is later than the market's time, or
             ``back_adjust`` is no way to adjust.
         NoDataError
-            When more bars were amended since ``as_of`` than is kept, or bars known then have left memory;
-            where it is not known what the contracts were worth at a seam, or a ratio is asked for and they
-            were not worth more than nothing.
+            When more bars were amended since ``as_of`` than is kept, or bars known then have left memory
+            and disk has none of them, or does not tell how they were (amended by an earlier process); where
+            it is not known what the contracts were worth at a seam, or a ratio is asked for and they were not
+            worth more than nothing.
 
         Examples
         --------

@@ -63,6 +63,9 @@ async def apply_config(market: SymbolMarket, config: DataManagerConfig, *, first
             folder.close()
         raise
     _take_effect(market, old, config, folder)
+    if config.disk_cache_enabled and (first or folder is not None):
+        # A folder that was used before may hold files that do not read: whoever asks next is to know.
+        await market.look_at_disk()
 
 
 async def _folder_of(

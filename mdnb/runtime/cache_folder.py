@@ -13,6 +13,7 @@ from typing import Final
 from mdnb.config import DataManagerConfig
 from mdnb.errors import DataExportError
 from mdnb.io.paths import safe_name
+from mdnb.runtime.feed_on_disk import FeedMark, check_feed, keep_feed
 from mdnb.store.segment_folder import lock_file
 from mdnb.store.segments import SegmentStore
 from mdnb.timeframes import Timeframe
@@ -35,14 +36,17 @@ class CacheFolder:
         Whose bars, and of which timeframes.
     config
         Names the folder; without one it is temporary, and deleted by `close`.
+    mark
+        Which feed the bars are of.
 
     Raises
     ------
     DataExportError
-        It cannot be made, it is a link, or somebody has it; nothing is left open.
+        It cannot be made, it is a link, somebody has it, or the bars of another feed are in it; nothing is
+        left open.
     """
 
-    def __init__(self, symbol: str, names: Sequence[str], config: DataManagerConfig) -> None:
+    def __init__(self, symbol: str, names: Sequence[str], config: DataManagerConfig, mark: FeedMark) -> None:
         self.is_temporary = config.disk_cache_path is None
         self._memory_map = config.use_memory_mapping
         self._symbol = symbol
@@ -53,8 +57,10 @@ class CacheFolder:
             self.root = Path(config.disk_cache_path)
         self._stores: dict[str, SegmentStore] = {}
         try:
+            check_feed(self.of_symbol, mark)
             for name in names:
                 self.store(name)
+            keep_feed(self.of_symbol, mark)
         except BaseException:
             self.close()
             raise

@@ -14,6 +14,7 @@ from mdnb.errors import ClosedError, MdnbError
 from mdnb.records import Record
 from mdnb.runtime.cache_folder import CacheFolder
 from mdnb.runtime.contracts_on_disk import keep_contracts, learn_contracts
+from mdnb.runtime.feed_on_disk import FeedMark
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
 from mdnb.store.overflow import Overflow
@@ -60,10 +61,13 @@ class DiskOverflow:
     ----------
     engine
         Whose bars go there.
+    mark
+        Which feed they are of.
     """
 
-    def __init__(self, engine: SymbolState) -> None:
+    def __init__(self, engine: SymbolState, mark: FeedMark) -> None:
         self._engine = engine
+        self._mark = mark
         self._folder: CacheFolder | None = None
 
     def start(self) -> None:
@@ -88,7 +92,7 @@ class DiskOverflow:
         engine = self._engine
         with engine.lock:
             names = engine.all_names()
-        return CacheFolder(engine.symbol, names, config)
+        return CacheFolder(engine.symbol, names, config, self._mark)
 
     def begin(self, folder: CacheFolder) -> None:
         """Write bars that leave memory into a folder from now on."""

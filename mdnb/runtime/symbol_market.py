@@ -18,6 +18,7 @@ from mdnb.forked import refuse_in_children
 from mdnb.instruments import with_prices
 from mdnb.interruptible_wait import seconds_to_wait, wakeful
 from mdnb.runtime.disk_overflow import CleanupReport, DiskOverflow, tidy
+from mdnb.runtime.feed_on_disk import mark_of
 from mdnb.runtime.live.accounting import Accounting, counted
 from mdnb.runtime.live.data_quality import hint_at
 from mdnb.runtime.live.frame_batcher import FrameBatcher
@@ -118,7 +119,7 @@ class SymbolMarket:
         self.engine.bind_state(
             lambda: (quality.state(health.status), health.latency_ms()), lambda: feed.clock
         )
-        self.disk = DiskOverflow(self.engine)
+        self.disk = DiskOverflow(self.engine, mark_of(feed))
         self._has_no_folder = False
 
     def sync_contracts(self) -> None:

@@ -12,6 +12,7 @@ from mdnb.bars.cascade import Cascade
 from mdnb.config import DataManagerConfig
 from mdnb.instruments import Instrument
 from mdnb.runtime.disk_overflow import DiskOverflow
+from mdnb.runtime.feed_on_disk import FeedMark
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
 from mdnb.timeframes import Timeframe
@@ -70,7 +71,7 @@ def test_bars_on_disk_of_a_timeframe_that_fed_others_are_there_again_with_it(
 
     def state(names: list[str]) -> tuple[SymbolState, DiskOverflow]:
         engine = SymbolState(Instrument("X", 0.25), Sessions.always(), names, config)
-        disk = DiskOverflow(engine)
+        disk = DiskOverflow(engine, FeedMark("by hand", "trades"))
         disk.start()
         return engine, disk
 

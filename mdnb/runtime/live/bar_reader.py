@@ -262,50 +262,98 @@ class BarReader:
             log = engine.log(name)
             return log.columns(log.find(start_ns), len(log), engine.forming_of(name))
 
-    def known(self, name: str, as_of_ns: int, count: int | None = None) -> BarColumns:
+    def known(
+        self,
+        name: str,
+        as_of_ns: int,
+        count: int | None = None,
+        span: tuple[int | None, int | None] | None = None,
+    ) -> BarColumns:
         """Return the newest closed bars that were known at an instant, as they were then.
+
+        Bars on disk are looked for where memory holds none that were known, fewer than ``count``, or not all
+        of a span.
 
         Parameters
         ----------
         as_of_ns
             UTC epoch nanoseconds.
         count
-            How many at most; None for all in memory.
+            How many at most; None for all in memory, or as many on disk as memory may hold.
+        span
+            Start and end, UTC epoch nanoseconds, both included, of what is wanted at least; None is no bound.
 
         Raises
         ------
         NoDataError
-            When more bars were amended since than is kept, or bars that were known then have left memory.
+            When more bars were amended since than is kept, or bars that were known then have left memory
+            and disk does not tell how they were.
         """
         engine = self._engine
         engine.wanted()
-        as_of_us = as_of_ns // _NS_PER_US
+        start_ns, end_ns = span or (None, None)
         with engine.lock:
-            log = engine.log(name)
-            if log.amendments.were_replaced(as_of_us):
-                # Which bars stood then, and when they were closed, comes before what of them was known.
-                stood = log.amendments.undo(log.columns(0, len(log)), as_of_us)
-                was_known = stood.closed_us <= as_of_us
-                was_known[_not_over(engine, name, stood.time_us, stood.closed_us, as_of_ns)] = False
-                stood = stood.where(was_known)
-                if log.evicted and len(stood) < (1 if count is None else min(count, log.limit)):
+            log, first = engine.log(name), self.first_ns(name)
+            held = self._known_in_memory(name, log, as_of_ns, count)
+            older = engine.overflow.get(name)
+            wanted = 1 if count is None else min(count, log.limit)
+            is_short = len(held) < wanted
+            if older is None:
+                if log.evicted and is_short:
                     raise _no_more_held(name, log, as_of_ns)
-                return stood if count is None else stood.part(max(0, len(stood) - count), len(stood))
-            # Of one instant bars of trades may begin and end.
-            stop = len(log) if engine.grid(name) is None else log.find(as_of_ns)
-            closed = log.closed_us(stop)
-            was_known = closed <= as_of_us
-            was_known[_not_over(engine, name, log.time_us(len(log)), closed, as_of_ns)] = False
-            known = np.flatnonzero(was_known)
-            if log.evicted and len(known) < (1 if count is None else min(count, log.limit)):
+                return held
+            reaches = first is not None and start_ns is not None and first <= start_ns
+            if not is_short and (span is None or reaches):
+                return held
+            gone = older.gone()
+        until_ns = as_of_ns if end_ns is None else min(end_ns, as_of_ns)
+        disk = older.before(first, start_ns, until_ns, gone)
+        is_lost = any(begin <= until_ns for begin, _, _ in older.lost())
+        with engine.lock:
+            found = self._known_on_disk(name, log, disk, as_of_ns)
+            if is_short and (log.evicted or is_lost) and not len(found) + len(held):
                 raise _no_more_held(name, log, as_of_ns)
-            if count is not None:
-                known = known[max(0, len(known) - count) :]
-            first, last = (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
-            columns = log.columns(first, last)
-            if len(known) < last - first:
-                columns = columns.where(known - first)
-            return log.amendments.undo(columns, as_of_us)
+        columns = join_columns([found, held])
+        most = count if count is not None else None if span else log.limit
+        return columns if most is None else columns.part(max(0, len(columns) - most), len(columns))
+
+    def _known_on_disk(self, name: str, log: BarStore, disk: BarColumns, as_of_ns: int) -> BarColumns:
+        """Return those of the bars from disk that were known at an instant; hold the lock."""
+        as_of_us = as_of_ns // _NS_PER_US
+        was_known = disk.closed_us <= as_of_us
+        was_known[_not_over(self._engine, name, disk.time_us, disk.closed_us, as_of_ns)] = False
+        disk = disk.where(was_known)
+        changed_us = disk.time_us[disk.flags & AMENDED > 0]
+        told = [ns // _NS_PER_US for ns in log.amendments.starts()]
+        # What an earlier process changed, and what was imported since, is not told bar by bar.
+        if len(disk) and (
+            log.amendments.were_replaced(as_of_us) or not bool(np.isin(changed_us, told).all())
+        ):
+            raise _not_told(name, as_of_ns)
+        return log.amendments.undo(disk, as_of_us) if len(disk) else disk
+
+    def _known_in_memory(self, name: str, log: BarStore, as_of_ns: int, count: int | None) -> BarColumns:
+        engine, as_of_us = self._engine, as_of_ns // _NS_PER_US
+        if log.amendments.were_replaced(as_of_us):
+            # Which bars stood then, and when they were closed, comes before what of them was known.
+            stood = log.amendments.undo(log.columns(0, len(log)), as_of_us)
+            was_known = stood.closed_us <= as_of_us
+            was_known[_not_over(engine, name, stood.time_us, stood.closed_us, as_of_ns)] = False
+            stood = stood.where(was_known)
+            return stood if count is None else stood.part(max(0, len(stood) - count), len(stood))
+        # Of one instant bars of trades may begin and end.
+        stop = len(log) if engine.grid(name) is None else log.find(as_of_ns)
+        closed = log.closed_us(stop)
+        was_known = closed <= as_of_us
+        was_known[_not_over(engine, name, log.time_us(len(log)), closed, as_of_ns)] = False
+        known = np.flatnonzero(was_known)
+        if count is not None:
+            known = known[max(0, len(known) - count) :]
+        first, last = (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
+        columns = log.columns(first, last)
+        if len(known) < last - first:
+            columns = columns.where(known - first)
+        return log.amendments.undo(columns, as_of_us)
 
     def note_known(self, names: Iterable[str], now_ns: int) -> None:
         """Let the closed bars of timeframes count as known by an instant at the latest; hold the lock.
@@ -337,7 +385,10 @@ class BarReader:
         with engine.lock:
             name, log = self._store(timeframe)
             grid, grace_us = engine.grid(name), engine.grace_ns // _NS_PER_US
-            columns = self.known(name, as_of_ns, count if start_ns is None is end_ns else None)
+        if start_ns is None is end_ns:
+            columns = self.known(name, as_of_ns, count)
+        else:
+            columns = self.known(name, as_of_ns, span=(start_ns, end_ns))
         time_us = columns.time_us
         first = 0 if start_ns is None else int(np.searchsorted(time_us, -(-start_ns // _NS_PER_US)))
         last = (
@@ -448,6 +499,15 @@ def _no_more_held(name: str, log: BarStore, as_of_ns: int) -> NoDataError:
     return NoDataError(
         f"the {name} bars that were known at {asked} UTC have left memory{held}."
         " Hold more with DataManagerConfig(max_bars_per_timeframe=...)."
+    )
+
+
+def _not_told(name: str, as_of_ns: int) -> NoDataError:
+    asked = np.datetime64(as_of_ns // _NS_PER_US, "us")
+    return NoDataError(
+        f"the {name} bars that were known at {asked} UTC have left memory, and some of those on disk were"
+        " amended: when, and how they were before, the disk does not tell. Ask for others with start_time="
+        " and end_time=, or without as_of= for the bars as they are now."
     )
 
 

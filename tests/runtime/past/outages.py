@@ -16,6 +16,7 @@ from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.disk_overflow import DiskOverflow
+from mdnb.runtime.feed_on_disk import FeedMark
 from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
@@ -248,7 +249,7 @@ async def _play(script: Script) -> Outcome:
     if script.bars is not None:
         config = config.replace(max_bars_per_timeframe=script.bars)
     engine = SymbolState(Instrument("X", 0.25), Sessions.always(), script.timeframes, config)
-    disk = DiskOverflow(engine)
+    disk = DiskOverflow(engine, FeedMark("by hand", "trades"))
     if script.on_disk:
         disk.start()
     venue = _Venue(script)
