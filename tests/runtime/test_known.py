@@ -273,7 +273,9 @@ def test_a_history_is_read_at_once_as_of_that_time_as_it_is(names: tuple[str, ..
     # It was over a hundredth of a second ago.
     trades = [hand.trade(-60.0 + 12.0 * number, 100.0 + number, number=number) for number in range(5)]
     clock = EventClock(hand.START + SECOND // 100)
-    feed = hand.HandFeed(hand.minutes(-10, 10), clock=clock, trades=[*trades, hand.trade(-0.001, 104.5, 1, 5)])
+    feed = hand.HandFeed(
+        hand.minutes(-10, 10), clock=clock, trades=[*trades, hand.trade(-0.001, 104.5, 1, 5)]
+    )
     with hand.open_market(feed, *names) as market:
         engine = market._parts.session.markets["X"].engine
         with engine.lock:
