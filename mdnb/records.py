@@ -61,7 +61,7 @@ _ROLES = {
     **dict.fromkeys(("price", "open", "high", "low", "close", "last", "bid", "ask"), Role.PRICE),
     **dict.fromkeys(("best_bid", "best_ask", "min_price", "max_price"), Role.PRICE),
     **dict.fromkeys(("old_price", "new_price", "difference"), Role.PRICE),
-    **dict.fromkeys(("mid", "spread", "vwap", "microprice"), Role.BETWEEN),
+    **dict.fromkeys(("mid", "spread", "vwap", "microprice", "before", "after"), Role.BETWEEN),
     **dict.fromkeys(("size", "volume", "avg_tick_size"), Role.SIZE),
     **dict.fromkeys(("completeness", "connection_uptime"), Role.PERCENT),
     **dict.fromkeys(("age", "seconds", "seconds_since_data"), Role.SECONDS),
