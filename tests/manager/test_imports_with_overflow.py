@@ -103,7 +103,8 @@ def test_the_same_bars_whatever_the_memory_limit(
     kept = {"max_bars_per_timeframe": limit, "enable_disk_overflow": True}
     with open_market(feed, "1min", *COARSER, **kept) as market:
         for number, (first, steps, overwrite, cleans, trades) in enumerate(files):
-            starts = [at for at in (first + np.cumsum([0, *steps])).tolist() if at < 0]
+            # Two that follow each other say what a bar is.
+            starts = [at for at in (first + np.cumsum([0, 1, *steps])).tolist() if at < 0]
             rows = [bar(at, 100.0 + number + at % 5, 10.0 + at % 3) for at in starts]
             path = written(folder / f"{number}.csv", rows)
             market.data.import_from_csv(path, "1min", overwrite=overwrite)
