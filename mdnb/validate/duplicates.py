@@ -201,11 +201,11 @@ class Duplicates:
             number, last = self.highest, rows[-1]
             if last[5] != number + len(rows) or last[5] >= self.doubted_above:
                 return False
-            for row in rows:
+            for row in rows if len(rows) > 1 else ():
                 number += 1
                 if row[5] != number:
                     return False
-            self.highest, self.highest_ns = number, last[0]
+            self.highest, self.highest_ns = last[5], last[0]
             if self._first is None:
                 self._first = rows[0]
             return True

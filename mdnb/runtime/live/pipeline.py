@@ -302,7 +302,7 @@ class Pipeline:
             or self.quality.rules is not None
             or self.outage_ns is not None
             or edges.began_ns is not None
-            or (edges.expects and duplicates.nameless)
+            or (duplicates.nameless and edges.expects)
             or self._is_new_contract
             or "trades" not in self.subscribed
         ):

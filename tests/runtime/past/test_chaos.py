@@ -272,7 +272,7 @@ def scripts_told_ahead(draw: st.DrawFn) -> Script:
     """After an outage the newest trade is told first, as some venues do, and some before it come then."""
     script = draw(scripts(late=False))
     late: dict[int, float] = {}
-    after = draw(st.sampled_from((0.0, 0.03)))
+    after = draw(st.sampled_from((0.0, 0.03, 0.4, 2.0)))
     for start, stop in script.downs:
         newest = next((row for row in script.trades if row[0] >= START + round(stop * SECOND)), None)
         for back in range(draw(st.integers(0, 4)), 0, -1) if newest is not None else ():
