@@ -57,7 +57,9 @@ def fit_to_grid(
             f" {engine.symbol} do ({shown}). Is it another timeframe, or are the times in another zone (tz=)?"
         )
     step = grid.timeframe.step_ns
-    apart = int(np.gcd.reduce(np.diff(time[~off]))) if len(time) > _SHOWN else 0
+    steps = np.diff(time[~off] if off.any() else time)
+    # One step of a bar shows that they are no multiples of it, which the common divisor finds out slowly.
+    apart = int(np.gcd.reduce(steps)) if len(time) > _SHOWN and not (steps == step).any() else 0
     if step and apart > step:
         raise DataImportError(
             f"{where}: its bars are {apart / 1e9:g} s apart or multiples of that, not {name};"
@@ -87,10 +89,13 @@ def leave_out_impossible(
     A high or low that misses open or close by the last bits of a float is widened to it: prices that were
     scaled or adjusted are so.
     """
-    columns = _widened(columns)
     top = np.maximum(columns.open, columns.close)
     bottom = np.minimum(columns.open, columns.close)
-    good = (columns.high >= top) & (columns.low <= bottom) & (columns.volume >= 0)
+    good = (columns.high >= top) & (columns.low <= bottom)
+    if not good.all():
+        columns = _widened(columns, top, bottom)
+        good = (columns.high >= top) & (columns.low <= bottom)
+    good &= columns.volume >= 0
     good &= np.isfinite(columns.high) & np.isfinite(columns.low) & np.isfinite(columns.volume)
     if positive_prices:
         good &= columns.low > 0
@@ -116,9 +121,7 @@ def leave_out_uncountable(columns: BarColumns) -> tuple[BarColumns, list[Quality
     return columns.where(good), [QualityFinding("too_many_trades", text, first, {}, count)]
 
 
-def _widened(columns: BarColumns) -> BarColumns:
-    top = np.maximum(columns.open, columns.close)
-    bottom = np.minimum(columns.open, columns.close)
+def _widened(columns: BarColumns, top: NDArray[np.float64], bottom: NDArray[np.float64]) -> BarColumns:
     slack = _NOISE_ULPS * np.spacing(np.maximum(np.abs(top), np.abs(bottom)))
     above = (columns.high < top) & (columns.high >= top - slack)
     below = (columns.low > bottom) & (columns.low <= bottom + slack)

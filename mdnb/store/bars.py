@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mdnb.ordered_times import is_among
 from mdnb.rows import BarRow
 from mdnb.store.amendments import Amendments
 from mdnb.store.buffers import allocate
@@ -283,7 +284,7 @@ class BarStore:
         # Of each the bar that it repeats; the first one has changed, and is none itself.
         behind = np.maximum.accumulate(np.where(flat, first, places))
         close = self._floats[3]
-        follows = flat & np.isin(self._time[behind], changed_us) & (close[behind] != close[places])
+        follows = flat & is_among(self._time[behind], changed_us) & (close[behind] != close[places])
         for i, own in zip(places[follows].tolist(), behind[follows].tolist(), strict=True):
             self.amendments.note(known_us, *self.row(i - self._from))
             self._floats[:4, i] = close[own]

@@ -224,6 +224,8 @@ def nth_of_start(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
     >>> nth_of_start(np.array([60, 60, 60, 120])).tolist()
     [0, 1, 2, 0]
     """
+    if (time_us[1:] > time_us[:-1]).all():
+        return np.zeros(len(time_us), dtype=np.int64)
     return np.arange(len(time_us)) - np.searchsorted(time_us, time_us)
 
 

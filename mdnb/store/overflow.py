@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from mdnb.errors import ClosedError
+from mdnb.ordered_times import is_among
 from mdnb.rows import GonePiece
 from mdnb.store.amended_bars import amended_bars
 from mdnb.store.columns import BarColumns, columns_from_rows, join_columns
@@ -257,11 +258,11 @@ class Overflow:
         """Return bars to be written with those held of the same starts, and where they end; see `Gone`."""
         first_us, last_us = int(rows.time_us[0]), int(rows.time_us[-1])
         held = self._read(first_us * _NS_PER_US, last_us * _NS_PER_US)
-        held = held.where(np.isin(held.time_us, rows.time_us))
+        held = held.where(is_among(held.time_us, rows.time_us))
         count = _count_before(held, first_us, *self._written)
         before, held = held.part(0, count), held.part(count, len(held))
         mine, theirs = places_of(held, rows)
-        left = ~np.isin(mine, theirs)
+        left = ~is_among(mine, theirs)
         places = np.concatenate([mine[left], theirs])
         order = np.argsort(places)
         both = join_columns([before, join_columns([held.where(left), rows]).where(order)])
@@ -352,7 +353,7 @@ def _overlay(columns: BarColumns, changed: BarColumns) -> BarColumns:
     """Return bars with others instead of those of the same starts, or between them."""
     if not len(changed):
         return columns
-    both = join_columns([columns.where(~np.isin(columns.time_us, changed.time_us)), changed])
+    both = join_columns([columns.where(~is_among(columns.time_us, changed.time_us)), changed])
     return both.where(np.argsort(both.time_us, kind="stable"))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mdnb.ordered_times import is_among
 from mdnb.store.columns import BarColumns
 from mdnb.store.segment_file import Segment
 from mdnb.store.segment_layout import cut, join
@@ -90,7 +91,7 @@ def place_rows(times_us: NDArray[np.int64], held: Sequence[Segment]) -> tuple[di
 
 def merge(old: BarColumns, new: BarColumns) -> tuple[BarColumns, int]:
     """Return the bars of both in order, the new ones where both have a start, and how many old ones went."""
-    keep = ~np.isin(old.time_us, new.time_us)
+    keep = ~is_among(old.time_us, new.time_us)
     both = join([cut(old, keep), new])
     order = np.argsort(both.time_us, kind="stable")
     return cut(both, order), int(len(old) - np.count_nonzero(keep))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mdnb.ordered_times import distinct
 from mdnb.timeframes import Grid
 from mdnb.validate.findings import Bars, QualityFinding, findings_of, start_ns
 
@@ -99,8 +100,8 @@ def check_gaps(bars: Bars, grid: Grid, children: Bars | None = None) -> list[Qua
     list of QualityFinding
         ``time_ns`` is the gap's first instant, ``count`` the bars it lacks.
     """
-    time = np.unique(start_ns(bars))
-    traded = None if children is None else np.unique(start_ns(children))
+    time = distinct(start_ns(bars))
+    traded = None if children is None else distinct(start_ns(children))
     found: list[QualityFinding] = []
     step = grid.timeframe.step_ns
     # Where bars of a clock timeframe touch there is nothing to ask the calendar.

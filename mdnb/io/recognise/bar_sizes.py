@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from mdnb.io.notes import Note, note, refuse
+from mdnb.ordered_times import distinct
 from mdnb.timeframes import Timeframe
 
 __all__ = ["bar_size", "off_grid", "order_of", "refuse_finer"]
@@ -38,14 +39,21 @@ def bar_size(time_us: np.ndarray, *, are_dates: bool) -> str | None:
         return _of_days(np.round(steps / _DAY_US).astype(np.int64))
     if not len(steps):
         return None
-    sizes, counts = np.unique(steps, return_counts=True)
-    usual_us = int(sizes[np.argmax(counts)])
+    usual_us = _most_common(steps)
     if usual_us % _SECOND_US or usual_us > 31 * _DAY_US:
         return None
     if usual_us % _DAY_US == 0:
         days_apart = usual_us // _DAY_US
         return {1: "1day", 7: "1week"}.get(days_apart, f"{days_apart}day")
     return str(Timeframe.of_seconds(usual_us // _SECOND_US))
+
+
+def _most_common(values: np.ndarray) -> int:
+    first = int(values[0])
+    if 2 * np.count_nonzero(values == first) > len(values):
+        return first
+    known, counts = np.unique(values, return_counts=True)
+    return int(known[np.argmax(counts)])
 
 
 def _of_days(days: np.ndarray) -> str:
@@ -66,7 +74,7 @@ def refuse_finer(time_us: np.ndarray, timeframe: str | None, where: str) -> None
         Most of them are. The shortest month and a day that lacks an hour are none of these.
     """
     wanted_us = 0.0 if timeframe is None else Timeframe.parse(timeframe).seconds * _SECOND_US
-    steps = np.diff(np.unique(time_us))
+    steps = np.diff(distinct(time_us))
     if len(steps) and np.median(steps) < _SHORTEST * wanted_us:
         shown = bar_size(time_us, are_dates=False) or f"{np.median(steps) / _SECOND_US:g} s apart"
         raise refuse(
@@ -81,8 +89,8 @@ def off_grid(time_us: np.ndarray, timeframe: str) -> list[Note]:
     step = Timeframe.parse(timeframe).step_ns // 1000
     if not step or step >= _DAY_US or not len(time_us):
         return []
-    rests, counts = np.unique(time_us % step, return_counts=True)
-    off = np.flatnonzero(time_us % step != rests[np.argmax(counts)])
+    rests = time_us - time_us // step * step
+    off = np.flatnonzero(rests != _most_common(rests))
     text = f"bars do not begin where {timeframe} bars do; they were kept"
     return [note("off_grid", text, off)] if len(off) else []
 

@@ -211,6 +211,8 @@ def _without_noise(values: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarr
     """Set a high or low that misses the open or close by what floats cannot hold; tell impossible bars."""
     held, notes = dict(values), list[Note]()
     top, bottom = np.maximum(held["open"], held["close"]), np.minimum(held["open"], held["close"])
+    if ((held["high"] >= top) & (held["low"] <= bottom)).all():
+        return held, notes
     slack = _ULPS * np.spacing(np.abs(top))
     noise = ((held["high"] < top) & (held["high"] >= top - slack)) | (
         (held["low"] > bottom) & (held["low"] <= bottom + slack)

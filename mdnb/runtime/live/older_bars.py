@@ -10,6 +10,7 @@ from mdnb.bars.add_timeframe import fold_closed
 from mdnb.bars.closing import ClosingTime
 from mdnb.bars.file_edges import find_edges, has_any, overlap
 from mdnb.bars.node import Node
+from mdnb.ordered_times import distinct
 from mdnb.rows import BarRow
 from mdnb.store.bars import BarStore
 from mdnb.store.columns import FILLED, PARTIAL, BarColumns
@@ -131,7 +132,7 @@ def mark_at_file_edges(
     edges = find_edges(bars, node.grid, before, forming_ns)
     lasts = np.array(sorted(last for _, last in spans), dtype=np.int64)
     lacks = (edges.at_hole & overlap(spans, bars)) | (edges.is_last & has_any(lasts, bars))
-    for start in np.unique(edges.begins[lacks]).tolist():
+    for start in distinct(edges.begins[lacks]).tolist():
         at = log.find(start)
         if at < len(log) and log.row(at)[0][0] == start:
             log.mark(at, PARTIAL, at + 1)

@@ -11,6 +11,7 @@ import numpy as np
 from mdnb.bars.file_edges import Edges, find_edges, has_any
 from mdnb.bars.node import Node, fold_rows
 from mdnb.bars.refold import closed_rows
+from mdnb.ordered_times import distinct, is_among, is_in_order
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_changes import fold_changes, put_in_later, take_changes
 from mdnb.runtime.past.open_partial import finer_partials, is_still_partial
@@ -121,7 +122,7 @@ def merge_bars(
         closed = columns.time_us * _NS_PER_US < _open_from(engine, name, until_ns)
         later_us = columns.time_us[_are_later(engine, name, columns, until_ns)]
         begun = int(np.count_nonzero(~closed)) - len(later_us)
-        columns = columns.where(closed)
+        columns = columns if closed.all() else columns.where(closed)
         before, began_us = _firsts(engine, name), engine.cascade.closing.began_ns // _NS_PER_US
         children = [] if name in engine.activity else engine.cascade.node(name).children
         by_finer = finer_partials(children)
@@ -241,10 +242,11 @@ def _put(
     has[inside] = mine[at[inside]] == theirs[inside]
     # A partial bar is no better than the one held.
     wins = has & (overwrite | ((_flags_at(known, at, has) & PARTIAL > 0) & (columns.flags & PARTIAL == 0)))
-    chosen = columns.where(~has | wins)
+    is_chosen = ~has | wins
+    chosen = columns if is_chosen.all() else columns.where(is_chosen)
     added, replaced = int(np.count_nonzero(~has)), int(np.count_nonzero(wins))
     told, rows = _told_closings(engine, name, known, columns, at, has & ~wins)
-    into, places = _sorted([(chosen, theirs[~has | wins]), (told, theirs[rows])])
+    into, places = _sorted([(chosen, theirs[is_chosen]), (told, theirs[rows])])
     if not len(into):
         return Merged(0, 0, len(columns)), columns.time_us[:0]
     gone = len(known) - len(held)
@@ -252,17 +254,17 @@ def _put(
         # What is older than memory goes straight to where the older bars are.
         on_disk = places < mine[gone]
         if on_disk.any():
-            disk, beside = into.where(on_disk), ~np.isin(mine[:gone], places)
+            disk, beside = into.where(on_disk), ~is_among(mine[:gone], places)
             # There all bars of a start are replaced at once.
-            beside &= np.isin(known.time_us[:gone], disk.time_us)
+            beside &= is_among(known.time_us[:gone], disk.time_us)
             others = known.part(0, gone).where(beside), mine[:gone][beside]
             overflow.replace(_sorted([others, (disk, places[on_disk])])[0])
             into, places = into.where(~on_disk), places[~on_disk]
-    left = ~np.isin(mine[gone:], places)
+    left = ~is_among(mine[gone:], places)
     both, all_places = _sorted([(held.where(left), mine[gone:][left]), (into, places)])
     over = 0 if overflow is not None else max(0, len(both) - log.limit)
     if over:
-        dropped = np.isin(theirs, all_places[:over])
+        dropped = is_among(theirs, all_places[:over])
         added -= int(np.count_nonzero(dropped & ~has))
     if len(into):
         known_us = log.known_at() // _NS_PER_US
@@ -272,7 +274,7 @@ def _put(
         lost = lost[~_are_same(known.where(at[lost]), columns.where(lost))]
         where = np.searchsorted(all_places[over:], theirs[lost])
         log.amendments.note_overwritten(known_us, known.where(at[lost]), nth[where])
-        new = np.isin(all_places[over:], theirs[~has])
+        new = is_among(all_places[over:], theirs[~has])
         began_us = engine.cascade.closing.began_ns // _NS_PER_US
         log.amendments.note_added(known_us, began_us, both.time_us[over:][new], nth[new])
         log.rewrite(both)
@@ -282,9 +284,13 @@ def _put(
 
 def _sorted(parts: list[tuple[BarColumns, NDArray[np.int64]]]) -> tuple[BarColumns, NDArray[np.int64]]:
     """Return several blocks of bars as one, in the order of their places, and these."""
-    places = np.concatenate([own for _, own in parts])
+    held = [(bars, own) for bars, own in parts if len(own)] or parts[:1]
+    places = np.concatenate([own for _, own in held]) if len(held) > 1 else held[0][1]
+    bars = join_columns([bars for bars, _ in held])
+    if is_in_order(places):
+        return bars, places
     order = np.argsort(places, kind="stable")
-    return join_columns([bars for bars, _ in parts]).where(order), places[order]
+    return bars.where(order), places[order]
 
 
 def _are_same(bars: BarColumns, others: BarColumns) -> NDArray[np.bool_]:
@@ -334,7 +340,7 @@ def _refold(
     assert node.parent is not None
     name, source, until_ns = node.name, brought.columns, brought.until_ns
     begins, inside = node.grid.starts(touched_us * _NS_PER_US)
-    starts = np.unique(begins[inside])
+    starts = distinct(begins[inside])
     open_ns = _open_from(engine, name, until_ns)
     if bool((starts == open_ns).any()):
         # Of the bar that is being made the node holds what the finer timeframe has closed.
@@ -359,7 +365,7 @@ def _refold(
     finer = finer.where(~flat)
     closed_before = engine.log(node.parent.name).amendments.closed_before()
     folded = fold_to(finer, node.grid, closed_before, engine.grace_ns)
-    folded = folded.where(np.isin(folded.time_us * _NS_PER_US, starts))
+    folded = folded.where(is_among(folded.time_us * _NS_PER_US, starts))
     folded = _mark_partial(folded, source)
     log, held_before = engine.log(name), _firsts(engine, name)
     held = log.columns(0, len(log))
@@ -367,15 +373,15 @@ def _refold(
     if overflow is not None and len(folded):
         first, stop = (int(folded.time_us[at]) * _NS_PER_US for at in (0, -1))
         held = join_columns([overflow.before(log.first_start_ns(), first, stop), held])
-    has = np.isin(folded.time_us, held.time_us)
+    has = is_among(folded.time_us, held.time_us)
     is_new = has_any(brought.new_ns, finer_ns)
-    was_partial = np.isin(edges.begins, held.time_us[(held.flags & PARTIAL) > 0] * _NS_PER_US)
+    was_partial = is_among(edges.begins, held.time_us[(held.flags & PARTIAL) > 0] * _NS_PER_US)
     lacks = edges.at_hole & (is_new | was_partial)
     lacks |= edges.is_last & has_any(brought.new_ns[-1:], finer_ns)
     folded = _flagged(folded, edges.begins[lacks])
     # A bar whose finer ones are not held any more knows more than what was imported.
     whole = folded.time_us * _NS_PER_US >= (_ANY_TIME if before is None else before)
-    partial = np.isin(folded.time_us, held.time_us[(held.flags & PARTIAL) > 0])
+    partial = is_among(folded.time_us, held.time_us[(held.flags & PARTIAL) > 0])
     # One that is the same knows better when it was closed, and what it was before.
     chosen = folded.where((~has | whole | partial) & ~_stay(folded, held.where(held.closed_us > 0)))
     _, changed = _put(engine, name, chosen, overwrite=True)
@@ -391,7 +397,7 @@ def _new_ns(engine: SymbolState, name: str, columns: BarColumns) -> NDArray[np.i
         return _NONE
     first, last = (int(columns.time_us[at]) * _NS_PER_US for at in (0, -1))
     held = _range(engine, name, first, last + 1)
-    return columns.time_us[~np.isin(columns.time_us, held.time_us)] * _NS_PER_US
+    return columns.time_us[~is_among(columns.time_us, held.time_us)] * _NS_PER_US
 
 
 def _edges(engine: SymbolState, node: Node, finer: BarColumns) -> Edges:
@@ -413,7 +419,7 @@ def _edges(engine: SymbolState, node: Node, finer: BarColumns) -> Edges:
 
 def _flagged(folded: BarColumns, begins_ns: NDArray[np.int64]) -> BarColumns:
     """Flag the bars of some starts as partial."""
-    flags = folded.flags | np.where(np.isin(folded.time_us * _NS_PER_US, begins_ns), PARTIAL, 0)
+    flags = folded.flags | np.where(is_among(folded.time_us * _NS_PER_US, begins_ns), PARTIAL, 0)
     return dataclasses.replace(folded, flags=flags.astype(np.uint8))
 
 
@@ -485,7 +491,7 @@ def fold_to(
     vwap = np.full(len(first), np.nan)
     np.divide(money, volume, out=vwap, where=(volume > 0) & ~unknown)
     ends_us = grid.ends(begins[first]) // _NS_PER_US
-    late = (columns.flags & AMENDED > 0) & ~np.isin(columns.time_us, closed_before_us)
+    late = (columns.flags & AMENDED > 0) & ~is_among(columns.time_us, closed_before_us)
     late &= columns.closed_us > np.repeat(ends_us + grace_ns // _NS_PER_US, last + 1 - first)
     # One that only late trades made was not there before the first of them.
     new = np.logical_and.reduceat(late, first)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mdnb.bars.node import Node, fold_rows
 from mdnb.bars.refold import closed_rows
+from mdnb.ordered_times import is_among
 from mdnb.rows import BarRow
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.amendments import Amendment, Changes
@@ -28,7 +29,7 @@ _Step: TypeAlias = tuple[int, int, Amendment | None]
 def put_in_later(log: BarStore) -> dict[int, int]:
     """Return the bars that a late trade had put in: when each begins (ns) and was closed (us)."""
     bars = log.columns(0, len(log))
-    late = (bars.flags & AMENDED > 0) & ~np.isin(bars.time_us, log.amendments.closed_before())
+    late = (bars.flags & AMENDED > 0) & ~is_among(bars.time_us, log.amendments.closed_before())
     return dict(zip((bars.time_us[late] * _NS_PER_US).tolist(), bars.closed_us[late].tolist(), strict=True))
 
 
