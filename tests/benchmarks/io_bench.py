@@ -19,7 +19,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
+import mdnb
 from mdnb import read
 from mdnb.io import read_csv, read_json, read_parquet, write_csv, write_json, write_parquet
 
@@ -31,7 +33,9 @@ QUICK_SECONDS = 3.0
 def bars(rows: int) -> pd.DataFrame:
     """Return a random walk on a quarter grid, one bar a minute."""
     random = np.random.default_rng(7)
-    index = pd.date_range("2015-01-01", periods=rows, freq="1min", tz=ZONE).as_unit("us").rename("timestamp")
+    index = (
+        pd.date_range(end="2026-01-01", periods=rows, freq="1min", tz=ZONE).as_unit("us").rename("timestamp")
+    )
     close = np.round((20_000 + np.cumsum(random.normal(0, 1, rows))) * 4) / 4
     open_ = np.concatenate([close[:1], close[:-1]])
     return pd.DataFrame(
@@ -145,6 +149,22 @@ def parquet(frame: pd.DataFrame, folder: Path, compression: str) -> None:
     print(f"  size {size / 1e6:.1f} MB, pandas {their_size / 1e6:.1f} MB: {size / their_size:.2f}")
 
 
+def loaded(frame: pd.DataFrame, folder: Path) -> None:
+    """Load files into a live market that keeps all of it, with every check, beside a bare read."""
+    write_parquet(frame, folder / "loaded.parquet")
+    bare: dict[str, Callable[[], object]] = {
+        "ours.csv": partial(pandas_csv, folder / "ours.csv"),
+        "ours.json": partial(pandas_json, folder / "ours.json"),
+        "loaded.parquet": partial(pq.read_table, folder / "loaded.parquet"),
+    }
+    config = mdnb.DataManagerConfig(max_bars_per_timeframe=len(frame) + 1000)
+    for name, read_bare in bare.items():
+        whose = "pyarrow" if name.endswith("parquet") else "pandas"
+        with mdnb.live("BTC-USD", "1min", initial_days=0, data_manager_config=config) as live:
+            load = partial(live.load, folder / name, "1min", overwrite=True)
+            row(f"{name} loaded, beside {whose}", load, read_bare)
+
+
 def main(rows: int) -> None:
     """Measure every format."""
     frame = bars(rows)
@@ -154,6 +174,7 @@ def main(rows: int) -> None:
         foreign(frame, Path(name))
         for compression in ("snappy", "zstd"):
             parquet(frame, Path(name), compression)
+        loaded(frame, Path(name))
 
 
 if __name__ == "__main__":
