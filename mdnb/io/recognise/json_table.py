@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -147,10 +148,23 @@ def _table(rows: Any, kind: str, about: dict[str, str], where: str) -> Table:
             raise refuse(where, "its columns have different lengths", "Put these right.")
         return _of_columns(list(columns), list(columns.values()), kind, "a list a column", about)
     if isinstance(rows[0], dict):
+        if (alike := _of_alike(rows)) is not None:
+            return _of_columns(list(map(str, rows[0])), alike, kind, "an object a row", about)
         names = list(dict.fromkeys(key for row in rows for key in _flat(row, where)))
         held = [[_flat(row, where).get(name) for name in names] for row in rows]
         return _made(names, held, kind, "an object a row", about, where)
     return _made([], rows, kind, "a list a row", about, where)
+
+
+def _of_alike(rows: list[Any]) -> list[list[Any]] | None:
+    """Return the columns of objects that all have the same names; None where they do not."""
+    names = list(rows[0])
+    if set(map(type, rows)) != {dict} or set(map(len, rows)) != {len(names)}:
+        return None
+    try:
+        return [list(map(operator.itemgetter(name), rows)) for name in names]
+    except KeyError:
+        return None
 
 
 def _flat(row: Any, where: str) -> Mapping[str, Any]:
@@ -188,7 +202,7 @@ def _of_columns(
 
 def _array(values: list[Any]) -> Any:
     """Return numbers as numbers and all else as text; what is nested is no column of a table."""
-    kinds = {type(value) for value in values if value is not None}
+    kinds = set(map(type, values)) - {type(None)}
     if kinds <= {int, float} and kinds:
         try:
             return pa.array(values, pa.int64() if kinds == {int} else pa.float64())
