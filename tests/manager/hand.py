@@ -127,8 +127,8 @@ class HandFeed(Feed):
         return "" if self.contracts is None else self.contracts.contract(symbol, at_ns)
 
     async def roll_prices(self, roll: Seam) -> tuple[float, float] | None:
-        """As given."""
-        return self.worth
+        """As given, of a roll that there was."""
+        return self.worth if roll in self.rolls else None
 
     def own_bars(self, symbol: str) -> tuple[str, ...]:
         """As given."""

@@ -32,6 +32,7 @@ from mdnb.feeds.base import Feed, OnFrame, OnStatus
 from mdnb.feeds.connection import Endpoint, WebSocketFeed
 from mdnb.feeds.timeouts import Backoff, Liveness, Timeouts
 from mdnb.runtime.process.bridge import call
+from mdnb.runtime.session_factory import make_session, start_session
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import SECOND, START, HandFeed, bar, minutes, open_market, trade
 
@@ -719,3 +720,48 @@ def test_what_ends_a_feed_is_told_also_where_it_said_before_that_it_closes() -> 
 def test_what_names_no_symbol_is_answered_with_what_does(symbol: Any) -> None:
     with pytest.raises(SymbolError, match=r"name one symbol such as 'MNQ', or a list of them; got"):
         mdnb.live(symbol, progress=False)
+
+
+class SecondTry(HandFeed):
+    """Is refused at first."""
+
+    is_local = False
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        on_status("disconnected", self.reason)
+        await super().run(on_frame, on_status)
+
+
+@pytest.mark.parametrize(("reason", "said"), [("no route", " again: no route"), ("", " again")])
+def test_while_it_connects_it_says_to_whom_and_why_it_tries_again(reason: str, said: str) -> None:
+    told: list[str] = []
+    session = make_session(
+        "X", "1min", SecondTry(reason), 0, "UTC", None, lambda _at, _of, what: told.append(what), 20.0
+    )
+    call(start_session(session, None))
+    call(session.close())
+    assert told[:2] == ["SecondTry: connecting", f"SecondTry: connecting{said}"]
+
+
+def test_a_market_that_was_closed_says_so_to_whoever_waits() -> None:
+    market = open_market(HandFeed(), "1min")
+    market.close()
+    with pytest.raises(ClosedError, match="closed"):
+        market.data.get_current_price(timeout=0.01)
+    assert market._parts.manager.market.closed is True
+
+
+def test_a_large_share_that_is_refused_is_a_trouble_until_it_is_over() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        housekeeping = market._parts.session.housekeeping
+        feed.trades(*[trade(0, -1.0, number=number) for number in range(200)])
+        call(housekeeping.look())
+        assert "200 of the last 200 were refused" in str(market)
+        feed.trades(*[trade(1, 100.0, number=number) for number in range(200, 400)])
+        call(housekeeping.look())
+        assert "were refused" not in str(market)
