@@ -344,7 +344,7 @@ class MarketSession:
             if not within.expired():
                 raise
             where = self._address or type(self.feed).__name__
-            why = self._last_loss or "it has not answered"
+            why = self._last_loss or self.feed.why_not_open or "it has not answered"
             raise FeedError(
                 f"no connection to {where} within {limit:g} s: {why}. Check the address and this"
                 " computer's network, or wait longer with connect_timeout=."
