@@ -155,9 +155,6 @@ class FrameBatcher:
             self._route(batch)
 
     def _decoded(self, frames: list[str | bytes]) -> Batch:
-        if self.taps:
-            for tap in tuple(self.taps):
-                tap(frames)
         batch = self._decoder.feed(frames)
         self.frames += len(frames)
         self._health.frame()
@@ -168,6 +165,10 @@ class FrameBatcher:
         if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
             # When it arrives, not when it is handed on.
             clock.arrived(batch.clock_ns)
+        if self.taps:
+            # Their time is that of the market, which these frames may have made known.
+            for tap in tuple(self.taps):
+                tap(frames)
         if batch.rare is not None:
             self._see_marks(batch)
         self._on_batch(batch)
