@@ -101,6 +101,8 @@ class MarketClock:
     ----------
     is_hinted
         Whether the venue's server has said what time it is.
+    set_back_ns
+        By how much its time was set back when the venue's was measured first; 0 before, and where it was not.
 
     Examples
     --------
@@ -121,6 +123,7 @@ class MarketClock:
         self._candidate: tuple[int, int, int] | None = None
         self._doubted: int | None = None
         self.is_hinted = False
+        self.set_back_ns = 0
 
     def now_ns(self) -> int:
         """Return the venue's time now; before it is known, the computer's, corrected by `hint`."""
@@ -215,8 +218,11 @@ class MarketClock:
         highest = max(self._highest, self._highest_before)
         # The computer's clock counts where the freshest stamp is up to 2 s behind it: that is the way to us.
         wall -= self._guess
+        is_first = self._offset == _UNKNOWN
         self._offset = wall if 0 <= wall - highest <= _AGREE_NS else highest
         self._lead = self._offset - wall
+        if is_first and self._guess - self._lead > _AGREE_NS:
+            self.set_back_ns = self._guess - self._lead
 
 
 def clock_sentence(lead_seconds: float) -> str | None:

@@ -16,8 +16,8 @@ class ClosingTime:
     Attributes
     ----------
     now_ns
-        UTC epoch nanoseconds, in whole microseconds as stores keep them; never goes back. 0 while data
-        without times of arrival is taken.
+        UTC epoch nanoseconds, in whole microseconds as stores keep them; never goes back but by `set_back`. 0
+        while data without times of arrival is taken.
     follows_trades
         Whether trades carry the time: it is that of the newest one.
     began_ns
@@ -45,6 +45,20 @@ class ClosingTime:
         if ns > self.now_ns:
             self.now_ns = whole_us(ns)
             self.begin(self.now_ns)
+
+    def set_back(self, ns: int) -> None:
+        """Go back to an instant: the clock that was followed so far is found to be ahead.
+
+        Examples
+        --------
+        >>> closing = ClosingTime()
+        >>> closing.advance(90_000_000)
+        >>> closing.set_back(75_001)
+        >>> closing.now_ns, closing.began_ns
+        (76000, 76000)
+        """
+        self.now_ns = min(self.now_ns, whole_us(ns))
+        self.began_ns = min(self.began_ns, self.now_ns) if self.now_ns else self.began_ns
 
     def see(self, ts_ns: int) -> None:
         """Take the time of a trade, where trades carry it."""

@@ -98,6 +98,8 @@ class Feed(abc.ABC):
         True once it does.
     is_taken
         Whether it is, or was, a market's: each has a feed of its own.
+    why_not_open
+        Why what `open` has asked last was not answered, while it asks again; empty where that is not so.
     is_local
         True where `open` reads files or starts a server of its own and asks nobody: it may take as long as it
         takes, and so may its history.
@@ -165,6 +167,7 @@ class Feed(abc.ABC):
     changing: frozenset[Channel] = frozenset({"depth"})
     lacks: frozenset[Channel] = frozenset()
     is_taken: bool = False
+    why_not_open: str = ""
 
     def __init__(self) -> None:
         self.clock: Clock = MarketClock()

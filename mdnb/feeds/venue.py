@@ -217,14 +217,18 @@ class VenueFeed(WebSocketFeed):
         attempt = 0
         while True:
             try:
-                return await ask()
+                answer = await ask()
             except FeedRefusedError:
                 raise
             except FeedError as error:
                 if attempt + 1 == _OPENING_ATTEMPTS:
                     raise
+                self.why_not_open = str(error)
                 named = error.retry_after if isinstance(error, FeedBusyError) else 0.0
                 await self._wall.sleep(max(named, self.backoff.delay(attempt, self._wall.dice())))
+            else:
+                self.why_not_open = ""
+                return answer
             attempt += 1
 
     async def close(self) -> None:

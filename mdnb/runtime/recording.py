@@ -15,6 +15,7 @@ from mdnb.feeds.recorder import Recorder, refuse_unfit
 from mdnb.feeds.registry import make_feed
 from mdnb.rows import ContractChange
 from mdnb.runtime.feed_decoder import decoder_of
+from mdnb.runtime.receipt_times import ReceiptTimes
 
 __all__ = ["record", "recorder_of"]
 
@@ -158,7 +159,7 @@ def _roll_keeper(source: Feed, recorder: Recorder) -> Callable[[str, bool], None
 
 def _keep(source: Feed, recorder: Recorder) -> Callable[[str | bytes], None]:
     """Return what takes a feed's frames into the recording."""
-    understand = decoder_of(source)
+    understand, times = decoder_of(source), ReceiptTimes(source)
 
     def keep(frame: str | bytes) -> None:
         batch = understand.feed([frame])
@@ -166,11 +167,12 @@ def _keep(source: Feed, recorder: Recorder) -> Callable[[str | bytes], None]:
             # Nothing that could be written.
             raise FeedError(batch.malformed[-1])
         clock = source.clock
+        times.begin()
         if batch.clock_ns and isinstance(clock, MarketClock):
             clock.arrived(batch.clock_ns)
         # A replay closes the bars by the market's time: a simulator's may run at any speed, and this
         # computer's clock may be wrong.
-        recorder.frame(clock.now_ns(), frame)
+        recorder.frame(times.now_ns(), frame)
         for reply in batch.replies:
             source.on_reply(reply)
 

@@ -57,6 +57,7 @@ from mdnb.runtime.process.cell_end import after_this_cell
 from mdnb.runtime.process.loop import call_soon_if_open
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.process.workers import Workers
+from mdnb.runtime.receipt_times import ReceiptTimes
 from mdnb.runtime.recording import recorder_of
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
@@ -344,7 +345,7 @@ class MarketSession:
             if not within.expired():
                 raise
             where = self._address or type(self.feed).__name__
-            why = self._last_loss or "it has not answered"
+            why = self._last_loss or self.feed.why_not_open or "it has not answered"
             raise FeedError(
                 f"no connection to {where} within {limit:g} s: {why}. Check the address and this"
                 " computer's network, or wait longer with connect_timeout=."
@@ -710,15 +711,14 @@ class MarketSession:
         if len(symbols) < len(self.symbols):
             keeps = frames_of(self.feed, symbols[0], self.symbols)
         recorder = recorder_of(self.feed, symbols, channels, file, append=append)
-        made = MarketRecording(recorder, symbols, self._now_ns, self.batcher.taps, keeps)
+        times = ReceiptTimes(self.feed)
+        times.begin()
+        made = MarketRecording(recorder, symbols, times.now_ns, self.batcher.taps, keeps)
         self._recordings.append(made)
         for symbol in symbols if self._run is not None else ():
             # What changes go on from may have come before.
             self.book_renewal.ask_again(symbol)
         return made
-
-    def _now_ns(self) -> int:
-        return self.feed.clock.now_ns()
 
     async def wait_ended(self, timeout: float | None = None) -> None:
         """Wait until the feed is at its end and handlers have had its events; runs on the background loop.

@@ -7,15 +7,18 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+import mdnb
 from mdnb.clock import MarketClock
 from mdnb.decode import decoder
 from mdnb.errors import DataExportError, FeedError, OptionError
 from mdnb.feeds import registry
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.feeds.replay import open_recording
+from mdnb.runtime.process.loop import background_loop
 from mdnb.runtime.recording import record
 from tests.limits import LIMIT_SECONDS
 
@@ -79,6 +82,56 @@ def test_frames_of_a_venue_are_dated_by_its_clock(tmp_path: Path, monkeypatch: p
     # Until it is known who is wrong the computer's clock counts.
     assert times[:2] == [START + SECOND, START + 2 * SECOND]
     assert times[4:] == [START + AHEAD + number * SECOND for number in range(5, 11)]
+
+
+class _Trading(_Ahead):
+    """Trades thirty times, a second apart; its clock is so many seconds ahead of the computer's."""
+
+    ahead: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+        self.begun.set()
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        on_status("connected", "")
+        await self.begun.wait()
+        for number in range(30):
+            self.now += SECOND
+            row = [self.now + self.ahead * SECOND, 100.0 + number % 7, 1.0, 1, 1, number]
+            on_frame(json.dumps({"e": "trades", "s": "X", "r": [row]}))
+            await asyncio.sleep(0)
+
+
+def check_replay(file: Path, ahead: int) -> None:
+    """Play a recording of such a feed: each bar is closed when the next trade comes, by the venue's time."""
+    with mdnb.live("X", "5sec", feed=f"replay:{file}?speed=max", progress=False) as market:
+        market.wait_ended(LIMIT_SECONDS)
+        bars = market.data.get_data("5sec", closed_only=True, with_times=True)
+    first = START + (1 + ahead) * SECOND
+    assert bars.index[0].value == first // (5 * SECOND) * 5 * SECOND
+    late = (bars["closed_at"] - bars["end"]).dt.total_seconds()[:-1]
+    assert late.between(-1, 1).all(), late
+
+
+@pytest.mark.parametrize("ahead", [90, -90, 3600, -3600, 5, -5, 0])
+@pytest.mark.parametrize("by", ["record", "market"])
+def test_what_is_recorded_beside_a_wrong_clock_closes_its_bars_at_the_venues_time(
+    ahead: int, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "day.jsonl"
+    monkeypatch.setattr(_Trading, "ahead", ahead)
+    if by == "record":
+        monkeypatch.setitem(registry.BUILT_IN, "trading", f"{__name__}:_Trading")
+        assert asyncio.run(record("X", file, "trading", LIMIT_SECONDS)) == 30
+    else:
+        feed = _Trading()
+        feed.begun.clear()
+        with mdnb.live("X", "5sec", feed=feed, initial_days=0, progress=False) as market, market.record(file):
+            background_loop().loop.call_soon_threadsafe(feed.begun.set)
+            market.wait_ended(LIMIT_SECONDS)
+    check_replay(file, ahead)
 
 
 def test_a_file_that_is_there_is_not_touched_and_nobody_is_asked(

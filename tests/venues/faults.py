@@ -55,7 +55,7 @@ class Stretch(TapeFault):
 
 @dataclasses.dataclass(frozen=True)
 class Loss(TapeFault):
-    """There is no connection until so many trades have passed."""
+    """There is no connection until so many trades have passed, or all."""
 
     misses: int = 0
 
@@ -98,7 +98,10 @@ class HalfOpen(TapeFault):
 
 
 class Mute(Stretch):
-    """Nothing is sent for so many trades, no heartbeat either; then they come all at once."""
+    """For so many trades none is sent, no change of the book and no heartbeat either; then all come at once.
+
+    Pings and requests are answered; what was kept for a connection is lost with it.
+    """
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import abc
 import asyncio
-import bisect
 import contextlib
 import dataclasses
 import http
@@ -196,6 +195,8 @@ class FaultyServer:
         With which HTTP status all are turned away; 0: none is.
     handshakes
         How many asked to come in, all told.
+    tape
+        The trades as they are told: with times that are off where a fault has it so.
     at
         How many trades of the tape have been.
     questions
@@ -229,22 +230,22 @@ class FaultyServer:
         self.over = asyncio.Event()
         self._dialect = dialect
         offsets = sorted((one.at, one.seconds) for one in faults if isinstance(one, ClockOffset))
-        self._tape = [
+        self.tape = [
             (
                 row[0] + round([0.0, *(seconds for at, seconds in offsets if at <= place)][-1] * _SECOND),
                 *row[1:],
             )
             for place, row in enumerate(tape)
         ]
-        self._times = [row[0] for row in self._tape]
         self._faults = faults
         self._pace = pace
         self._port = 0
         self._server: Server | None = None
+        self._lines: set[ServerConnection] = set()
         self._clients: set[ServerConnection] = set()
         self._readers: set[ServerConnection] = set()
         self._gone: set[ServerConnection] = set()
-        self._held: list[str] | None = None
+        self._held: dict[ServerConnection, list[str]] = {}
         self._closed_until = 0
         self._closed_status = 503
         self._repeats = 0
@@ -302,6 +303,7 @@ class FaultyServer:
     async def _serve(self, socket: ServerConnection) -> None:
         self.connections += 1
         socket.transport = SegmentedTransport(socket.transport)  # type: ignore[assignment]
+        self._lines.add(socket)
         # The client is the one under test: that it left is no news here.
         with contextlib.suppress(ConnectionClosed):
             hello = self._dialect.welcome(self._now_ns())
@@ -309,8 +311,9 @@ class FaultyServer:
                 await socket.send(hello)
             async for frame in socket:
                 await self._answer(socket, frame if isinstance(frame, str) else frame.decode())
-        self._clients.discard(socket)
-        self._readers.discard(socket)
+        for held in (self._lines, self._clients, self._readers, self._gone):
+            held.discard(socket)
+        self._held.pop(socket, None)
 
     async def _answer(self, socket: ServerConnection, text: str) -> None:
         heard = None if socket in self._gone else self._dialect.hear(text)
@@ -341,7 +344,7 @@ class FaultyServer:
 
     async def _begin_trades(self, socket: ServerConnection) -> None:
         self.joined.append(self.at)
-        past = self._tape[: self.at]
+        past = self.tape[: self.at]
         repeated = [self._dialect.trade(row) for row in past[-self._repeats :]] if self._repeats else None
         for frame in repeated or self._dialect.at_subscribe(past):
             await socket.send(self._dialect.at_path(_path(socket), frame))
@@ -363,14 +366,14 @@ class FaultyServer:
 
     def rows(self, question: Question) -> tuple[list[TradeRow], bool]:
         """Return the trades that a question asks for, of those that have been, and whether there are more."""
-        first = bisect.bisect_left(self._times, question.start_ns)
-        last = min(bisect.bisect_left(self._times, question.end_ns), self.at)
         lacking = [fault for fault in self._faults if isinstance(fault, Lacks)]
+        # Where a venue sets its clock back they are in no order.
         held = [
-            self._tape[place]
-            for place in range(first, last)
-            if not any(each.covers(place) for each in lacking)
-            and question.first_id <= self._tape[place][5] <= question.last_id
+            row
+            for place, row in enumerate(self.tape[: self.at])
+            if question.start_ns <= row[0] < question.end_ns
+            and question.first_id <= row[5] <= question.last_id
+            and not any(each.covers(place) for each in lacking)
         ]
         rows = held[-question.limit :] if question.newest else held[: question.limit]
         return rows, len(held) > question.limit
@@ -380,7 +383,7 @@ class FaultyServer:
     async def reach(self, at: int) -> None:
         """Wait until so many trades of the tape have been, or all."""
         async with self._moved:
-            await self._moved.wait_for(lambda: self.at >= min(at, len(self._tape)))
+            await self._moved.wait_for(lambda: self.at >= min(at, len(self.tape)))
 
     async def quiet_beats(self, count: int) -> None:
         """Wait until so many heartbeats more were sent in which nothing traded."""
@@ -394,7 +397,7 @@ class FaultyServer:
             await self._moved.wait_for(lambda: len(self._clients) == count)
 
     def _now_ns(self) -> int:
-        return self._times[min(self.at, len(self._times) - 1)]
+        return self.tape[min(self.at, len(self.tape) - 1)][0]
 
     def play(self) -> None:
         """Play the tape once, from the first subscription on, then heartbeats until it is closed."""
@@ -420,6 +423,7 @@ class FaultyServer:
             await asyncio.sleep(self._pace)
         await self._let_in()
         self._cut()
+        await self._speak()
         self.over.set()
         while True:
             beat = self._dialect.heartbeat(self._now_ns())
@@ -432,7 +436,7 @@ class FaultyServer:
 
     def _order(self) -> list[int | None]:
         """Return which trade is sent at each place of the tape; None where none is."""
-        order: list[int | None] = list(range(len(self._tape)))
+        order: list[int | None] = list(range(len(self.tape)))
         for fault in self._faults:
             if isinstance(fault, Reorder):
                 part = slice(fault.at, fault.at + fault.count)
@@ -443,12 +447,14 @@ class FaultyServer:
         return order
 
     def _goes_on(self, kind: type[Stretch]) -> bool:
+        if self.at >= len(self.tape):
+            return False
         return any(isinstance(fault, kind) and fault.covers(self.at) for fault in self._faults)
 
     def _cut(self) -> None:
         """Let what is written from here on be cut as the faults say."""
         cut: Cut = "split" if self._goes_on(Split) else "merge" if self._goes_on(Merge) else "whole"
-        for socket in self._clients:
+        for socket in self._lines:
             assert isinstance(socket.transport, SegmentedTransport)
             if socket.transport.cut != cut:
                 socket.transport.flush()
@@ -457,10 +463,9 @@ class FaultyServer:
     async def _before(self, place: int) -> None:
         await self._let_in()
         self._cut()
+        if not self._goes_on(Mute):
+            await self._speak()
         for fault in self._faults:
-            if isinstance(fault, Mute) and place == fault.at + fault.count:
-                held, self._held = self._held or [], None
-                await self._send(held)
             if isinstance(fault, Slow) and fault.covers(place):
                 await asyncio.sleep(fault.seconds)
             if isinstance(fault, HistoryFault) or fault.at != place:
@@ -472,14 +477,13 @@ class FaultyServer:
         if isinstance(fault, Loss):
             await self._lose(fault)
         elif isinstance(fault, HalfOpen):
-            for socket in self._clients:
+            for socket in self._lines:
                 # Whoever is gone answers no ping either.
                 socket.transport.pause_reading()
-            self._gone |= self._clients
+            self._gone |= self._lines
             self._clients.clear()
             self._readers.clear()
-        elif isinstance(fault, Mute):
-            self._held = []
+            self._held.clear()
         elif isinstance(fault, Expiry):
             self._dialect.expire()
         elif isinstance(fault, Malformed):
@@ -493,42 +497,58 @@ class FaultyServer:
             self._repeats = fault.count
 
     async def _lose(self, fault: Loss) -> None:
-        self._closed_until = fault.at + fault.misses
-        self._closed_status = fault.status if isinstance(fault, Refuse) else 503
-        clients = list(self._clients)
+        # One that begins within another does not end it, and after the tape all come in.
+        until = min(fault.at + fault.misses, len(self.tape))
+        if until >= self._closed_until:
+            self._closed_until = until
+            self._closed_status = fault.status if isinstance(fault, Refuse) else 503
+        lines = self._lines - self._gone
         self._clients.clear()
         self._readers.clear()
+        self._held.clear()
         if isinstance(fault, Restart):
             await self.deafen()
         else:
-            for socket in clients:
+            for socket in lines:
                 socket.transport.abort()
 
     async def _let_in(self) -> None:
-        if self._server is None and (self.at >= self._closed_until or self.at >= len(self._tape)):
+        if self._server is None and self.at >= self._closed_until:
             await self.listen()
 
     def _frames(self, number: int) -> list[str]:
         times = 1 + sum(one.times for one in self._faults if isinstance(one, Duplicate) and one.at == number)
-        return [self._dialect.trade(self._tape[number])] * times
+        return [self._dialect.trade(self.tape[number])] * times
 
     async def _send(self, frames: Sequence[str], *, in_fragments: bool = False) -> None:
-        if self._held is not None:
-            self._held += frames
-            return
         for socket in list(self._clients):
-            with contextlib.suppress(ConnectionClosed):
-                for frame in frames:
-                    text = self._dialect.at_path(_path(socket), frame)
-                    await socket.send(_fragments(text) if in_fragments else text)
+            texts = [self._dialect.at_path(_path(socket), frame) for frame in frames]
+            await self._tell(socket, texts, in_fragments=in_fragments)
 
     async def _send_book(self) -> None:
         """Send what the trade before changed of the order book, unless that is lost."""
         if any(isinstance(fault, LostBook) and fault.covers(self.at) for fault in self._faults):
             return
         for socket in list(self._readers):
+            await self._tell(socket, [self._dialect.book(self.at, whole=False)])
+
+    async def _tell(
+        self, socket: ServerConnection, texts: Sequence[str], *, in_fragments: bool = False
+    ) -> None:
+        """Send texts to one client, or keep them for it while nothing is sent."""
+        if self._goes_on(Mute) or socket in self._held:
+            self._held.setdefault(socket, []).extend(texts)
+            return
+        with contextlib.suppress(ConnectionClosed):
+            for text in texts:
+                await socket.send(_fragments(text) if in_fragments else text)
+
+    async def _speak(self) -> None:
+        """Send each client what was kept for it."""
+        held, self._held = self._held, {}
+        for socket, texts in held.items():
             with contextlib.suppress(ConnectionClosed):
-                await socket.send(self._dialect.book(self.at, whole=False))
+                await _send_each(socket, tuple(texts))
 
 
 def _path(socket: ServerConnection) -> str:

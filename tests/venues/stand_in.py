@@ -167,9 +167,9 @@ class StandIn:
         rest_tls: ssl.SSLContext | None = None,
     ) -> None:
         self.dialect = dialect
-        self.tape = list(tape)
         self.refusing = 0
         self.stream = FaultyServer(dialect, tape, faults, pace, begun, stream_tls)
+        self.tape = self.stream.tape
         self.rest = RestServer(self._answer, rest_tls)
 
     @property

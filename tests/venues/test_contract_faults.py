@@ -196,6 +196,19 @@ def test_a_history_in_trouble_is_named_with_its_status(
 
 
 @each
+def test_who_is_told_to_wait_for_longer_than_there_is_time_is_told_so(
+    dialect: type[VenueDialect], venues: Callable[..., StandIn]
+) -> None:
+    venue = venues(dialect)
+    venue.refusing = 429
+    feed = venue.feed()
+    feed.rest.ban_seconds = 600.0
+    with pytest.raises(mdnb.FeedError, match=r"within 1 s: .*HTTP 429"):
+        mdnb.live(dialect.symbol, "1sec", feed=feed, initial_days=0, progress=False, connect_timeout=1)
+    assert len(venue.rest.requests) == 1
+
+
+@each
 def test_all_markets_of_a_venue_keep_to_its_rate_limit_together(
     dialect: type[VenueDialect], venues: Callable[..., StandIn]
 ) -> None:

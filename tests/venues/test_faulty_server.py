@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from mdnb.rows import TradeRow
 from tests.limits import LIMIT_SECONDS
 from tests.venues import faults
-from tests.venues.faulty_server import FaultyServer, faulty, packed_frame
+from tests.venues.faulty_server import FaultyServer, Question, Subscribe, faulty, packed_frame
 from tests.venues.mdnb_venue import MdnbDialect, get
 
 SECOND = 1_000_000_000
@@ -70,7 +70,11 @@ def played(*wrong: faults.Fault) -> Client:
         ([faults.SequenceGap(3, 2), faults.SequenceGap(18)], [0, 1, 2, *range(5, 18), 19]),
         ([faults.Mute(3, 5), faults.Slow(10, 2, 0.01)], range(20)),
         ([faults.Malformed(3)], range(20)),
+        ([faults.Mute(3, 9), faults.Mute(5, 2)], range(20)),
+        ([faults.Mute(15, 5)], range(20)),
+        ([faults.Mute(15, 50)], range(20)),
         ([faults.Split(3, 5), faults.Merge(9, 5), faults.Fragment(15, 3)], range(20)),
+        ([faults.Merge(15, 50)], range(20)),
     ],
     ids=str,
 )
@@ -111,6 +115,101 @@ def test_after_a_loss_the_tape_goes_on_and_later_there_is_a_connection(
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("wrong", "until"),
+    [
+        ([faults.Drop(5, 9), faults.Drop(8, 1)], 14),
+        ([faults.Refuse(5, 9, 500), faults.Restart(8, 1)], 14),
+        ([faults.Drop(5, 3), faults.Drop(7, 7)], 14),
+        ([faults.Drop(15, 50)], 20),
+        ([faults.Restart(15, 50)], 20),
+    ],
+    ids=str,
+)
+def test_losses_that_overlap_last_as_long_as_both_and_end_with_the_tape(
+    wrong: list[faults.Fault], until: int
+) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, wrong, pace=0.01) as server:
+            await Client().read(server)
+            late = Client()
+            while not late.frames:
+                with contextlib.suppress(OSError, InvalidStatus):
+                    await late.read(server)
+            assert len(server.joined) == 2
+            assert server.joined[-1] >= until
+
+    asyncio.run(main())
+
+
+def test_what_is_kept_for_a_connection_is_lost_with_it() -> None:
+    async def main() -> None:
+        wrong = [faults.Mute(5, 10), faults.Drop(8)]
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, wrong, pace=0.01) as server:
+            first, second = Client(), Client()
+            await first.read(server)
+            assert (first.ids, first.code) == (list(range(5)), 1006)
+            await second.read(server)
+            assert second.ids == list(range(server.joined[-1], 20))
+
+    asyncio.run(main())
+
+
+class Book(MdnbDialect):
+    """Has an order book, too; ``"op": "book"`` asks for that alone."""
+
+    def hear(self, text: str) -> Subscribe | Question | str | None:
+        return Subscribe(None, trades=False, book=True) if '"book"' in text else super().hear(text)
+
+    def book(self, at: int, *, whole: bool) -> str:
+        return json.dumps({"e": "book", "at": at})
+
+
+async def book_of(
+    server: FaultyServer, subscribed: asyncio.Event
+) -> tuple[list[tuple[int, int]], int | None]:
+    """Return each change of the book with how many trades had been when it came, and how that ended."""
+    came: list[tuple[int, int]] = []
+    async with ws.connect(server.url, close_timeout=0.1) as socket:
+        await socket.send('{"op":"book"}')
+        try:
+            async for frame in socket:
+                if '"book"' not in str(frame):
+                    continue
+                subscribed.set()
+                came.append((json.loads(frame)["at"], server.at))
+                if came[-1][0] == len(TAPE):
+                    return came, None
+        except ConnectionClosed as error:
+            return came, 1006 if error.rcvd is None else error.rcvd.code
+    raise AssertionError("it was closed without a word")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(faults.Mute(5, 10), None), (faults.Drop(5), 1006), (faults.Restart(5), 1012)],
+    ids=str,
+)
+def test_a_connection_with_the_book_alone_has_the_faults_of_the_others(
+    fault: faults.Fault, code: int | None
+) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(Book(), TAPE, [fault], pace=0.01) as server:
+            subscribed = asyncio.Event()
+            reading = asyncio.create_task(book_of(server, subscribed))
+            await subscribed.wait()
+            await Client().read(server)
+            came, ended = await reading
+            assert ended == code
+            if code is not None:
+                assert [at for at, _ in came] == list(range(6))
+                return
+            assert [at for at, _ in came] == list(range(21))
+            assert all(told >= 15 for at, told in came if 5 < at < 15)
+
+    asyncio.run(main())
+
+
 def test_over_a_half_open_connection_nothing_comes_and_nothing_is_answered() -> None:
     async def main() -> None:
         async with (
@@ -133,6 +232,18 @@ def test_times_are_off_from_a_trade_on() -> None:
     times = [json.loads(frame)["r"][0][0] for frame in client.frames if '"trades"' in frame]
     off = [time - row[0] for time, row in zip(times, TAPE, strict=True)]
     assert off == [0] * 5 + [90 * SECOND] * 5 + [0] * 10
+
+
+def test_the_history_of_a_venue_that_set_its_clock_back_is_by_its_times() -> None:
+    async def main() -> None:
+        wrong = [faults.ClockOffset(5, -90.0)]
+        async with asyncio.timeout(LIMIT_SECONDS), faulty(MdnbDialect(), TAPE, wrong) as server:
+            await Client().read(server)
+            for first, ids in ((TAPE[1][0], [1, 2, 3]), (TAPE[7][0] - 90 * SECOND, [7, 8, 9])):
+                answer = await get(server.url, f"/trades?start={first}&end={first + 3 * SECOND}&limit=9")
+                assert [row[5] for row in json.loads(answer[2])["rows"]] == ids
+
+    asyncio.run(main())
 
 
 def test_the_history_answers_by_rest_as_its_faults_say() -> None:

@@ -155,9 +155,6 @@ class FrameBatcher:
             self._route(batch)
 
     def _decoded(self, frames: list[str | bytes]) -> Batch:
-        if self.taps:
-            for tap in tuple(self.taps):
-                tap(frames)
         batch = self._decoder.feed(frames)
         self.frames += len(frames)
         self._health.frame()
@@ -167,11 +164,24 @@ class FrameBatcher:
             self._note_malformed(len(batch.malformed))
         if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
             # When it arrives, not when it is handed on.
+            was_known = clock.is_known
             clock.arrived(batch.clock_ns)
+            if clock.set_back_ns and not was_known:
+                self._set_back(clock.now_ns())
+        if self.taps:
+            # Their time is that of the market, which these frames may have made known.
+            for tap in tuple(self.taps):
+                tap(frames)
         if batch.rare is not None:
             self._see_marks(batch)
         self._on_batch(batch)
         return batch
+
+    def _set_back(self, now_ns: int) -> None:
+        """Let bars go by the venue's time that is known now: they went by a fast clock until here."""
+        for pipeline in self._pipelines.values():
+            with pipeline.engine.lock:
+                pipeline.engine.cascade.closing.set_back(now_ns)
 
     def _see_marks(self, batch: Batch) -> None:
         """Let the symbols know that they have trades that do not count in full."""

@@ -122,6 +122,7 @@ class Pipeline:
         "_windowed",
         "alerts",
         "arrival_ns",
+        "back_ns",
         "bars_closed",
         "batch_size",
         "book_order",
@@ -188,9 +189,7 @@ class Pipeline:
         self.outlier_gate: OutlierGate | None = None
         self.batch_size = engine.config.batch_size
         self.largest_batch = 0
-        self.bars_closed = 0
-        self.failures = 0
-        self.late_amended = 0
+        self.bars_closed = self.failures = self.late_amended = 0
         # Stretches of market time in which trades, or the feed's own bars, go into the bars.
         self._trades_from = self._bars_from = -_NO_LIMIT
         self._trades_until = _NO_LIMIT if engine.source == "trades" else -_NO_LIMIT
@@ -209,6 +208,7 @@ class Pipeline:
         self.on_broken_book: Callable[[str], None] | None = None
         self.live_since_ns = clock.now_ns()
         self.outage_ns: int | None = None
+        self.back_ns: int | None = None
         # Timeframes of which bars could not be made anew, and between which times, until a repair takes them.
         self.not_rebuilt: list[tuple[str, int, int]] = []
         # Until when the bars of a history have all trades; of a venue without a history of trades alone.
@@ -1017,7 +1017,10 @@ class Pipeline:
 
     def live_spans(self, now_ns: int) -> list[tuple[int, int]]:
         """Return the intervals of market time in which data arrived, or was backfilled."""
-        lost = [*self.gaps.lacking(), *([(self.outage_ns, now_ns)] if self.outage_ns is not None else [])]
+        lost = self.gaps.lacking()
+        if self.outage_ns is not None:
+            # From when the connection is back on nothing is missed, however long nobody trades.
+            lost = [*lost, (self.outage_ns, now_ns if self.back_ns is None else self.back_ns)]
         spans, start = [], self.live_since_ns
         for a, b in sorted(lost):
             if a > start:

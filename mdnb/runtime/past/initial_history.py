@@ -165,11 +165,22 @@ class _Loader:
     def _open_start(self, node: Node) -> int:
         return self._venue.open_start(node.grid.timeframe)
 
-    def _is_short(self, node: Node, from_ns: int) -> bool:
-        """Return whether bars from there on are fewer than asked for, by more than a market is quiet."""
+    def _offered_from(self, timeframe: Timeframe) -> int:
+        """Return from where on the venue says that it has a timeframe's bars, of those asked for."""
+        return max(self._start_ns, self._venue.open_start(timeframe) - self._venue.depth_ns(timeframe))
+
+    def _is_short(self, node: Node, from_ns: int, since_ns: int | None = None) -> bool:
+        """Return whether bars from there on are fewer than asked for, by more than a market is quiet.
+
+        Parameters
+        ----------
+        since_ns
+            From where on they are expected, where that is not from where on they are asked for.
+        """
         sessions = self._engine.sessions
-        lacking = sessions.open_ns(self._start_ns, from_ns)
-        whole = sessions.open_ns(self._start_ns, self._now_ns)
+        since_ns = self._start_ns if since_ns is None else since_ns
+        lacking = sessions.open_ns(since_ns, from_ns) if from_ns > since_ns else 0
+        whole = sessions.open_ns(since_ns, self._now_ns)
         return lacking > max(node.grid.timeframe.seconds * _NS, _SHORT_SHARE * whole)
 
     # -- coarser timeframes -------------------------------------------------------------------------------
@@ -185,6 +196,10 @@ class _Loader:
         rows: Sequence[BarRow] = ()
         if own:
             rows = await self._ask(node.grid.timeframe, node, wanted=True)
+            covers = min([self.covers[parent.name], *(row[0] for row in rows[:1])])
+            if self._is_short(node, covers, since_ns=self._offered_from(node.grid.timeframe)):
+                # Of one that fails, or has less than the venue says, finer bars may reach further.
+                parent = await self._put_between(parent, node, for_closed=True)
         self._merge(node, parent, rows)
 
     async def _put_between(self, parent: Node, node: Node, *, for_closed: bool) -> Node:
@@ -226,10 +241,9 @@ class _Loader:
 
     async def _ask(self, timeframe: Timeframe, node: Node, *, wanted: bool) -> Sequence[BarRow]:
         """Return the venue's closed bars of a timeframe, from the beginning of a bar of a node on."""
-        if self._questions.gave_up:
+        if self._questions.is_over:
             return []
-        end = self._venue.open_start(timeframe)
-        start = max(self._start_ns, end - self._venue.depth_ns(timeframe))
+        end, start = self._venue.open_start(timeframe), self._offered_from(timeframe)
         span = node.grid.span(start)
         try:
             rows = await self._questions.bars(timeframe.name, span[0] if span is not None else start, end)

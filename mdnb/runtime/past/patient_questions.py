@@ -18,6 +18,7 @@ __all__ = ["PatientQuestions"]
 
 _log = logging.getLogger("mdnb")
 _T = TypeVar("_T")
+_NO_ANSWER = "it has not answered"
 
 
 class PatientQuestions:
@@ -39,7 +40,11 @@ class PatientQuestions:
     Attributes
     ----------
     gave_up
-        Whether a question failed, or had no answer, until there was no time left.
+        Whether a question failed, or had no answer, until there was no time left: those that follow are asked
+        once.
+    is_over
+        Whether no other need be asked: one was never answered, or told to be asked again later than there is
+        time for.
     """
 
     def __init__(
@@ -50,7 +55,7 @@ class PatientQuestions:
         on_failure: Callable[[str], None] = lambda _: None,
         on_rows: Callable[[object], None] = lambda _: None,
     ) -> None:
-        self.gave_up = False
+        self.gave_up = self.is_over = False
         self._feed = feed
         self._symbol = symbol
         self._limit = None if feed.is_local else limit
@@ -83,7 +88,7 @@ class PatientQuestions:
 
     async def _answer(self, ask: Callable[[], Awaitable[_T]]) -> _T:
         now = asyncio.get_running_loop().time
-        attempt, give_up, why = 0, None, "it has not answered"
+        attempt, give_up, why = 0, None, _NO_ANSWER
         while True:
             began = now()
             try:
@@ -92,7 +97,9 @@ class PatientQuestions:
             except FeedRefusedError:
                 raise
             except (FeedError, OSError) as error:
+                busy = error.retry_after if isinstance(error, FeedBusyError) else 0.0
                 if self._feed.is_local or self.gave_up:
+                    self.is_over = self.is_over or busy > 0
                     raise
                 why = str(error) or repr(error)
                 if give_up is None and self._limit is not None:
@@ -100,7 +107,6 @@ class PatientQuestions:
                 pause = self._patience.pause(attempt)
                 if give_up is not None:
                     pause = min(pause, give_up - now())
-                busy = error.retry_after if isinstance(error, FeedBusyError) else 0.0
                 if give_up is not None and (pause <= 0 or now() + busy > give_up):
                     raise self._given_up(why, busy) from error
                 attempt += 1
@@ -134,6 +140,7 @@ class PatientQuestions:
 
     def _given_up(self, why: str, busy: float = 0.0) -> FeedError:
         self.gave_up = True
+        self.is_over = busy > 0 or why == _NO_ANSWER
         later = f", to be asked again in {busy:g} s" if busy else ""
         return FeedError(
             f"no history of {self._symbol} within {self._limit:g} s: {why}{later}. Wait longer with"

@@ -132,6 +132,7 @@ class SymbolRepair:
             self.stretches.append(stretch)
             pipeline.outage_ns = low_ns
             self._keep_ids()
+        pipeline.back_ns = None
         if self._repairs and pipeline.held is None:
             self._hold(closing_waits=True)
 
@@ -142,6 +143,7 @@ class SymbolRepair:
         for stretch in self.stretches:
             stretch.come_back(self._feed.clock.now_ns(), _now())
         tail = self._open_end()
+        self._pipeline.back_ns = None if tail is None else tail.back_ns
         if tail is not None and not self._repairs:
             if self._pipeline.engine.source == "bars":
                 # The feed's next bar tells whether one is missing.
@@ -762,6 +764,7 @@ class SymbolRepair:
         if stretch.back_ns is not None or not stretch.ends:
             tail = self._open_end()
             self._pipeline.outage_ns = None if tail is None else tail.low_ns
+            self._pipeline.back_ns = None if tail is None else tail.back_ns
         if not stretch.ends:
             # It was given up.
             self._pipeline.on_own_bars = None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from mdnb.clock import Clock, EventClock, ScaledClock
+from mdnb.clock import Clock, EventClock, MarketClock, ScaledClock
 from mdnb.decode import decoder
 from mdnb.events.bus import EventBus
 from mdnb.instruments import Instrument
@@ -82,3 +82,33 @@ def test_a_recording_played_as_fast_as_possible_is_never_late() -> None:
     pipelines, health = taken(clock, {"A": 30.0, "B": 0.0})
     assert health.latency_ms() == 0.0
     assert {pipeline._grace_market_ns() for pipeline in pipelines.values()} == {0}
+
+
+@pytest.mark.parametrize("fast", [90, 3600])
+def test_bars_that_began_by_a_fast_clock_close_by_the_venues_once_that_is_known(fast: int) -> None:
+    now = START
+    clock = MarketClock(wall=lambda: now + fast * SECOND, steady=lambda: now)
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1sec", "5sec"])
+    pipeline = Pipeline(engine, EventBus(), clock)
+    health = Health()
+
+    async def main() -> None:
+        nonlocal now
+        batcher = FrameBatcher(decoder("mdnb"), {"X": pipeline}, lambda: clock, health, lambda batch: None)
+        with engine.lock:
+            # Somebody looks at the market before anything is known of its time.
+            pipeline.set_time()
+        for number in range(30):
+            now += SECOND
+            row = [now, 100.0, 1.0, 1, 0, number]
+            batcher.on_frame(json.dumps({"e": "trades", "s": "X", "r": [row]}))
+            await batcher.finish()
+
+    asyncio.run(main())
+    assert clock.is_known
+    for name, seconds in (("1sec", 1), ("5sec", 5)):
+        bars = engine.closed_columns(name)
+        late_us = bars.closed_us - bars.time_us - seconds * 1_000_000
+        known = bars.time_us >= (START + 4 * SECOND) // 1000
+        assert known.sum() >= 4
+        assert abs(late_us[known]).max() <= 1_000_000, late_us

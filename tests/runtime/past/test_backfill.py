@@ -304,6 +304,24 @@ def test_without_a_history_the_gap_is_told_once_and_not_closed(history: list[Any
             told.get_nowait()
 
 
+@pytest.mark.parametrize("history", [None, []])
+def test_a_market_in_which_nobody_trades_after_an_outage_keeps_what_is_known_of_it(
+    history: list[Any] | None,
+) -> None:
+    rows = stream(100)
+    feed = HandFeed(trades=history)
+    with open_market(feed, *NAMES) as market:
+        feed.trades(*rows[:30])
+        outage(feed, rows[60][0])
+        lacking = market.data.get_timeframe_stats("1min").missing_bars
+        assert 0 < lacking <= 5
+        feed.clock.advance(rows[60][0] + 3600 * SECOND)  # type: ignore[attr-defined]
+        assert market.data.get_timeframe_stats("1min").missing_bars == lacking
+        feed.status("disconnected")
+        feed.clock.advance(rows[60][0] + 7200 * SECOND)  # type: ignore[attr-defined]
+        assert market.data.get_timeframe_stats("1min").missing_bars >= lacking + 59
+
+
 @pytest.mark.parametrize("history", [True, False])
 def test_a_reconnect_that_missed_nothing_is_no_gap(history: bool) -> None:
     rows = stream(60)

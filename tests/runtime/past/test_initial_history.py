@@ -10,6 +10,7 @@ import pytest
 
 import mdnb
 from mdnb.clock import EventClock
+from mdnb.errors import FeedError, FeedRefusedError
 from mdnb.market import LiveMarket
 from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import DAY_NS
@@ -181,6 +182,40 @@ def test_a_venue_that_refuses_a_coarse_timeframe_is_told_of_and_costs_nothing_el
         "the venue gave no 1hour bars of X: there are no 1hour bars here",
         "history of X: of 5 days the venue has 1min 0.5, 1hour 0.5",
     ]
+
+
+class _Boast(ShortVenue):
+    """Says that it has hours, and answers something else when asked for them."""
+
+    def __init__(self, hours: str) -> None:
+        super().__init__(NOW)
+        self.hours = hours
+
+    async def history_bars(
+        self, symbol: str, timeframe: str, start_ns: int, end_ns: int
+    ) -> list[BarRow] | None:
+        rows = await super().history_bars(symbol, timeframe, start_ns, end_ns)
+        if timeframe != "1hour" or rows is None:
+            return rows
+        if self.hours == "refused":
+            raise FeedRefusedError("no hours")
+        if self.hours == "fails":
+            raise FeedError("HTTP 500")
+        return {"none": None, "empty": [], "few": rows[-3:]}[self.hours]
+
+
+@pytest.mark.parametrize("hours", ["refused", "fails", "none", "empty", "few"])
+def test_a_timeframe_of_which_the_venue_has_less_than_it_says_is_made_of_a_finer_one(hours: str) -> None:
+    feed = _Boast(hours)
+    with mdnb.live(
+        "X", ["1min", "1hour", "1day"], feed=feed, initial_days=5, connect_timeout=0.5, progress=False
+    ) as market:
+        assert [name for name in feed.asked_bars if name != "1hour"] == ["1min", "15min", "1day"]
+        closed = market.data.get_data("1hour", count=1000, closed_only=True)
+        assert closed.index[0].value == floor(NOW - 5 * DAY_NS, "1hour")
+        assert_equals_pandas(market, feed, "1hour", floor(NOW - 5 * DAY_NS, "1hour"))
+        for name, missing in (("1hour", 0.0), ("1day", 0.0)):
+            assert market.data.get_timeframe_stats(name).history_missing_days == missing
 
 
 def test_of_a_venue_whose_fine_bars_reach_far_enough_no_other_is_asked() -> None:
