@@ -29,7 +29,7 @@ from mdnb.rows import (
     trades_of_quotes,
 )
 from mdnb.runtime.live.accounting import Accounting, ConnectionCounts, Ledger
-from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words
+from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words, hint_at
 from mdnb.runtime.live.edge_trades import EdgeTrades
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.gap_book import GapBook
@@ -42,7 +42,7 @@ from mdnb.runtime.live.refusals import Refusals
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import REFUSED, WAITING
 from mdnb.timeframes import is_same_timeframe
-from mdnb.validate.book_order import BookOrder
+from mdnb.validate.book_order import BookOrder, Verdict
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import bar_faults
@@ -758,21 +758,36 @@ class Pipeline:
         engine, order = self.engine, self.book_order
         verdict = order.judge(update)
         if verdict == "apply":
-            engine.apply_depth(update)
-            if update.snapshot and engine.recorded:
-                # Of a recording nothing can be asked for anew: what mends its book is in it.
-                self.quality.trouble_over("book")
-            if not order.can_check(update):
-                return True
-            if order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
-                return True
-        if verdict == "old":
-            self.ledger.depth_left_out += 1
-            return False
+            verdict = self._put_depth(update)
+        if verdict == "apply":
+            return True
         self.ledger.depth_left_out += 1
-        engine.depth.reset()
-        self._tell_broken_book(order.reason)
+        if verdict == "broken":
+            engine.depth.reset()
+            self._tell_broken_book(order.reason)
         return False
+
+    def _put_depth(self, update: DepthUpdate) -> Verdict:
+        """Apply an update; return whether the book is the venue's now."""
+        engine, order = self.engine, self.book_order
+        refused = engine.depth.refused
+        engine.apply_depth(update)
+        if engine.depth.refused > refused:
+            self._tell_refused_level(update)
+            if not update.snapshot:
+                return order.tear("a change of it has a price or a size that there cannot be")
+        if update.snapshot and engine.recorded:
+            # Of a recording nothing can be asked for anew: what mends its book is in it.
+            self.quality.trouble_over("book")
+        if order.can_check(update) and not order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
+            return "broken"
+        return "apply"
+
+    def _tell_refused_level(self, update: DepthUpdate) -> None:
+        sentence = "the order book has a level with a price or a size that there cannot be, which is left out"
+        levels = [*update.bids, *update.asks]
+        hint = hint_at(["price_not_positive"]) if any(price <= 0 for price, _ in levels) else ""
+        self.quality.note(QualityFinding("book_level", sentence + hint, self.clock.now_ns(), {}))
 
     def _tell_broken_book(self, reason: str) -> None:
         told = f"it is asked for anew: {reason}"
