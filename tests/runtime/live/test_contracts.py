@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mdnb
@@ -197,3 +199,45 @@ def test_a_symbol_without_contracts_has_none_of_it() -> None:
         assert "contracts" not in frame.attrs
         assert live.rolls() == ()
         assert live.data.get_latest_tick().contract == ""
+
+
+@pytest.mark.parametrize("how", ["difference", "ratio"])
+@pytest.mark.parametrize("ticks", [True, False])
+def test_of_a_bar_with_the_seam_the_part_before_it_alone_is_shifted(
+    how: Literal["difference", "ratio"], ticks: bool
+) -> None:
+    feed = HandFeed(clock=EventClock(START))
+    feed.worth = (100.0, 125.0)
+    with market(feed, enable_tick_data=ticks) as (live, _):
+        play(feed, 0, 90, 100.0)
+        feed.roll(NEW)
+        play(feed, 90, 240, 125.0)
+        step = 1.25 if how == "ratio" else 25.0
+        for name in ("1m", "5min", "100tick"):
+            if name == "100tick" and not ticks:
+                continue
+            live.add_timeframe(name)
+            made = live.data.get_data(name, back_adjust=how)
+            low = 100.0 * step if how == "ratio" else 100.0 + step
+            # Without the roll nothing would have moved by more than half a point.
+            assert made[["open", "high", "low", "close"]].min().min() == low
+            assert made[["open", "high", "low", "close"]].max().max() <= 125.625
+            assert (made["vwap"] >= made["low"]).all() or not ticks
+            assert (made["high"] >= made[["open", "close", "low"]].max(axis=1)).all()
+        # The engine's own bars are as they were.
+        assert live.data.get_data("5min")["low"].tolist()[0] == 100.0
+
+
+def test_at_a_moment_before_a_roll_nothing_was_shifted_by_it() -> None:
+    feed = HandFeed(clock=EventClock(START))
+    feed.worth = (100.0, 125.0)
+    with market(feed) as (live, _):
+        play(feed, 0, 90, 100.0)
+        seen = live.data.get_data("1min", back_adjust=True, closed_only=True)
+        moment = START + 90 * SECOND - SECOND // 2
+        feed.roll(NEW)
+        play(feed, 90, 90, 125.0)
+        known = live.data.get_data("1min", back_adjust=True, as_of=pd.Timestamp(moment - 1000, tz="UTC"))
+        pd.testing.assert_frame_equal(known, seen)
+        later = live.data.get_data("1min", back_adjust=True, as_of=pd.Timestamp(moment + SECOND, tz="UTC"))
+        assert later["close"].tolist() == [value + 25.0 for value in seen["close"]]
