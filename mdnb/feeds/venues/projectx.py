@@ -608,6 +608,10 @@ class ProjectXFeed(VenueFeed):
 
     # -- REST -------------------------------------------------------------------------------------------
 
+    def secrets(self) -> Sequence[str]:
+        """Return the API key, which the login sends."""
+        return [] if self._api_key is None else [self._api_key.reveal()]
+
     def rest_headers(self) -> Mapping[str, str]:
         """Return the token that is held."""
         return self._login.header()
