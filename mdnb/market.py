@@ -21,7 +21,7 @@ from mdnb.manager.bars import BarAccess
 from mdnb.manager.forward import Forward, Plain, PlainValue
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.process.registry import cell_key
-from mdnb.runtime.session_factory import drop_session, make_session, start_session
+from mdnb.runtime.session_factory import drop_session, dropped_on_error, make_session, start_session
 from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import TimeframeName
 from mdnb.widgets.open_tables import TableOpener
@@ -110,8 +110,10 @@ def live(
             positive_prices,
         )
         key = ("live", name) if name is not None else cell_key()
-        call(start_session(session, key))
-    return LiveMarket(all_parts(session), name if name is not None else ", ".join(session.symbols))
+        with dropped_on_error(session):
+            call(start_session(session, key))
+            made = LiveMarket(all_parts(session), name if name is not None else ", ".join(session.symbols))
+    return made
 
 
 class LiveSymbol(Face):
@@ -244,8 +246,8 @@ class LiveMarket(LiveSymbol):
 
         Events that handlers have not taken yet are counted as dropped; the log tells how many.
         """
-        self._finalizer.detach()
         call(self._parts.connection.close())
+        self._finalizer.detach()
 
     def __enter__(self) -> LiveMarket:
         return self

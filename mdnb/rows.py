@@ -167,6 +167,8 @@ class DepthUpdate(msgspec.Struct, frozen=True, gc=False):
         snapshot the first is -1.
     checksum
         What the venue says that the book adds up to once this is applied; -1 where it says nothing.
+    is_torn
+        Whether it stands for one that could not be read.
     """
 
     ts_ns: int
@@ -176,6 +178,7 @@ class DepthUpdate(msgspec.Struct, frozen=True, gc=False):
     previous_id: int = -1
     last_id: int = -1
     checksum: int = -1
+    is_torn: bool = False
 
 
 class Reply(msgspec.Struct):

@@ -22,7 +22,7 @@ from mdnb.manager.bars import BarAccess
 from mdnb.manager.forward import Forward, LaterValue
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.registry import cell_key
-from mdnb.runtime.session_factory import drop_session, make_session, start_session
+from mdnb.runtime.session_factory import drop_session, dropped_on_error, make_session, start_session
 from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import TimeframeName
 from mdnb.widgets.open_tables import TableOpener
@@ -199,8 +199,9 @@ class TradingSuite(SuiteSymbol):
             positive_prices,
         )
         key = ("suite", name) if name is not None else cell_key()
-        await await_call(start_session(session, key))
-        return cls(all_parts(session))
+        with dropped_on_error(session):
+            await await_call(start_session(session, key))
+            return cls(all_parts(session))
 
     @overload
     def __getitem__(self, key: TimeframeName) -> LiveFrame: ...  # type: ignore[overload-overlap]
@@ -229,8 +230,8 @@ class TradingSuite(SuiteSymbol):
 
     async def disconnect(self) -> None:
         """Close the feed and forget every handler; calling it again does nothing."""
-        self._finalizer.detach()
         await self._parts.connection.close()
+        self._finalizer.detach()
 
     async def __aenter__(self) -> TradingSuite:
         return self

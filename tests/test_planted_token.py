@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import dataclasses
 import functools
+import json
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -17,15 +19,18 @@ import nbformat as _nbformat
 import pytest
 from IPython.core.ultratb import VerboseTB
 from nbclient import NotebookClient
+from websockets.asyncio.server import ServerConnection, serve
 
 import mdnb
 from mdnb.feeds.venues.kraken import KrakenFeed
+from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
 from tests.venues import faults
+from tests.venues.alpaca_venue import KEY, SECRET, AlpacaDialect
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.projectx_venue import ProjectXDialect
-from tests.venues.rest_server import HttpAnswer, HttpRequest
+from tests.venues.rest_server import HttpAnswer, HttpRequest, RestServer
 from tests.venues.stage import Stage
 from tests.venues.stand_in import StandIn, tape_of
 
@@ -107,6 +112,107 @@ def test_no_traceback_has_it_either() -> None:
     error = caught.value
     lines = VerboseTB().structured_traceback(type(error), error, error.__traceback__)
     assert TOKEN not in "\n".join(lines)
+
+
+@contextlib.asynccontextmanager
+async def _hanging_up(reason: str) -> AsyncIterator[str]:
+    """Serve a socket that closes at once, and says why; yield its address."""
+
+    async def hang_up(socket: ServerConnection) -> None:
+        await socket.close(1008, reason)
+
+    async with serve(hang_up, "127.0.0.1", 0) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("quoted", ["no room for {}", "bad path /{}/v2", "key={} is over"])
+@pytest.mark.parametrize("address", ["/{}/v2", "/market/v2?key={}"])
+@pytest.mark.parametrize("token", [TOKEN, "t0k/n+of=it"])
+def test_why_a_server_hangs_up_is_told_without_it(
+    seen: pytest.LogCaptureFixture, quoted: str, address: str, token: str
+) -> None:
+    told: list[str] = []
+
+    async def main(written: str, said: str) -> None:
+        async with _hanging_up(quoted.format(said)) as url:
+            feed = KrakenFeed(url=url + address.format(written))
+            enough = asyncio.Event()
+
+            def tell(status: str, detail: str) -> None:
+                told.append(detail)
+                if status == "disconnected":
+                    enough.set()
+
+            running = asyncio.create_task(feed.run(lambda _frame: None, tell))
+            async with asyncio.timeout(LIMIT_SECONDS):
+                await enough.wait()
+            await feed.close()
+            await running
+
+    written = quote(token, safe="")
+    for said in {token, written}:
+        call(main(written, said))
+    assert any("1008" in text for text in told)
+    shown = "\n".join(
+        [*told, *(record.getMessage() for record in seen.records if "server" not in record.name)]
+    )
+    assert token not in shown
+    assert written not in shown
+
+
+def test_what_a_venue_says_of_a_key_is_told_without_it(seen: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+
+    async def history(feed: mdnb.VenueFeed) -> None:
+        with pytest.raises(mdnb.FeedError) as caught:
+            await feed.open(["AAPL"])
+        error = caught.value
+        lines = VerboseTB().structured_traceback(type(error), error, error.__traceback__)
+        told.extend([str(error), "\n".join(lines)])
+
+    async def stream(feed: mdnb.VenueFeed) -> None:
+        understand = decoder_of(feed)
+
+        def take(frame: str | bytes) -> None:
+            for reply in understand.feed([frame]).replies:
+                feed.on_reply(reply)
+
+        with pytest.raises(mdnb.FeedError) as caught:
+            await feed.run(take, lambda _status, detail: told.append(detail))
+        told.append(str(caught.value))
+
+    class Talks(AlpacaDialect):
+        def hear(self, text: str) -> str:
+            return json.dumps([{"T": "error", "code": 402, "msg": f"no account has {KEY} or {SECRET}"}])
+
+    async def refuses(request: HttpRequest) -> HttpAnswer:
+        sent = [*request.headers.values(), *json.loads(request.body or b"{}").values()]
+        words = {"message": f"unknown: {sent}", "success": False, "errorMessage": f"unknown: {sent}"}
+        return HttpAnswer(json.dumps(words).encode(), 200 if request.method == "POST" else 403)
+
+    venue = StandIn(Talks(), TAPE, begun=BEFORE)
+    venue.rest = RestServer(refuses)
+    call(venue.listen())
+    feed = venue.feed()
+    other = mdnb.make_feed(
+        "projectx", url=venue.stream.url, rest=venue.rest.url, username="me", api_key=TOKEN
+    )
+    assert isinstance(other, mdnb.VenueFeed)
+    try:
+        call(history(feed))
+        call(stream(feed))
+        call(history(other))
+    finally:
+        for one in (feed, other):
+            call(one.close())
+        call(venue.close())
+    shown = "\n".join(
+        [*told, *(record.getMessage() for record in seen.records if "server" not in record.name)]
+    )
+    assert shown.count("unknown: ") > 1
+    assert "no account has" in shown
+    for secret in (KEY, SECRET, TOKEN):
+        assert secret not in shown
 
 
 # -- a notebook ---------------------------------------------------------------------------------------------

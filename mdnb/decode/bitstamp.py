@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from mdnb.decode.fields import add_trade, check_keys, decode_frames, refuse_duplicates, reply_text
+from mdnb.decode.torn_books import book_in
 from mdnb.rows import Batch, DepthUpdate, Reply
 from mdnb.venue_fields import Epoch, Identifier, Price, Size, UnusableError, epoch_ns, typed
 
@@ -92,6 +93,8 @@ _NOTICES = frozenset(
 _TRADES = "live_trades_"
 _CHANGES = "diff_order_book_"
 _WHOLE = ("order_book_", "detail_order_book_")
+# Books that come whole each time mend themselves.
+_book_of = book_in('"channel" : "diff_order_book_', '"channel" : "diff_order_book_([^"]+)"')
 
 
 class Decoder:
@@ -110,7 +113,7 @@ class Decoder:
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together, in order."""
-        return decode_frames(frames, _frame)
+        return decode_frames(frames, _frame, _book_of)
 
 
 def _frame(text: str, batch: Batch) -> None:

@@ -36,6 +36,7 @@ from mdnb.decode.fields import (
     reply_text,
     timeframe_name,
 )
+from mdnb.decode.torn_books import book_in
 from mdnb.rows import Batch, DepthUpdate, Reply, TradeRow
 from mdnb.venue_fields import (
     Epoch,
@@ -138,6 +139,8 @@ _candle = typed(_Candle)
 _records = typed(_Records)
 _other = typed(_Other)
 
+# Those of version 5 have numbers.
+_old_book_of = book_in('"topic" : "orderBook', '"topic" : "orderBook[^"]*[.]([^".]+)"')
 _TRADES = '{"topic":"publicTrade.'
 _OLD_TRADES = '{"topic":"trade.'
 _PINGS = frozenset({"ping", "pong"})
@@ -172,7 +175,7 @@ class Decoder:
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together, in order."""
-        return decode_frames(frames, self._frame)
+        return decode_frames(frames, self._frame, _old_book_of)
 
     def _frame(self, text: str, batch: Batch) -> None:
         if text.startswith(_TRADES):

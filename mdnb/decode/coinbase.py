@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from mdnb.decode.fields import add_quote, add_trade, check_keys, decode_frames, refuse_duplicates, reply_text
+from mdnb.decode.torn_books import book_in
 from mdnb.rows import Batch, DepthUpdate, Reply
 from mdnb.venue_fields import (
     Identifier,
@@ -101,6 +102,7 @@ _update = typed(_Update)
 _snapshot = typed(_Snapshot)
 _other = typed(_Other)
 
+_book_of = book_in('"type" : "(?:l2update|snapshot)"', '"product_id" : "([^"]+)"')
 _MATCHES = ('{"type":"match"', '{"type":"last_match"')
 _NOTICES = frozenset(
     {"subscriptions", "heartbeat", "status", "received", "open", "done", "change", "activate", "auction"}
@@ -122,7 +124,7 @@ class Decoder:
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together, in order."""
-        return decode_frames(frames, _frame)
+        return decode_frames(frames, _frame, _book_of)
 
 
 def _frame(text: str, batch: Batch) -> None:

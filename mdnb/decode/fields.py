@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from mdnb.decode.torn_books import BookOf, tear
 from mdnb.rows import BarRow, Batch, DepthUpdate, QuoteRow, TradeRow
 from mdnb.timeframes import Timeframe
 from mdnb.venue_fields import UnusableError
@@ -46,7 +47,9 @@ _encode_any = msgspec.json.Encoder().encode
 _encode_exact = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def decode_frames(frames: Sequence[str | bytes], handle: Callable[[str, Batch], None]) -> Batch:
+def decode_frames(
+    frames: Sequence[str | bytes], handle: Callable[[str, Batch], None], book_of: BookOf | None = None
+) -> Batch:
     """Decode each frame by ``handle``; one that fails is counted in ``malformed``.
 
     Parameters
@@ -55,6 +58,8 @@ def decode_frames(frames: Sequence[str | bytes], handle: Callable[[str, Batch], 
         Text frames, or their UTF-8 bytes, in order of arrival.
     handle
         Adds a frame's rows to the batch. May raise ValueError or RecursionError before it adds any.
+    book_of
+        Where changes of order books have no numbers: of whose book a frame is that could not be read.
     """
     batch = Batch()
     batch.frames = len(frames)
@@ -62,8 +67,18 @@ def decode_frames(frames: Sequence[str | bytes], handle: Callable[[str, Batch], 
         try:
             handle(frame if frame.__class__ is str else frame_text(frame), batch)
         except (ValueError, RecursionError) as error:
+            before = len(batch.malformed)
             read_again(frame, handle, error, batch)
+            if book_of is not None and len(batch.malformed) > before:
+                tear(batch, _book_of(frame, book_of))
     return batch
+
+
+def _book_of(frame: object, book_of: BookOf) -> str:
+    try:
+        return book_of(frame_text(frame))
+    except ValueError:
+        return ""
 
 
 def frame_text(frame: object) -> str:

@@ -39,6 +39,7 @@ from mdnb.decode.fields import (
     timeframe_name,
 )
 from mdnb.decode.message_numbers import MessageNumbers
+from mdnb.decode.torn_books import book_in
 from mdnb.rows import Batch, DepthUpdate, Reply, TradeRow
 from mdnb.venue_fields import MAX_NS, Epoch, Identifier, Price, Size, Symbol, UnusableError, epoch_ns, typed
 
@@ -132,6 +133,7 @@ _change_event = typed(_ChangeEvent)
 _frame_v1 = typed(_Frame)
 _other = typed(_Other)
 
+_book_of = book_in('"type" : "l2_updates"', '"symbol" : "([^"]+)"')
 _TAKERS = {"ask": 1, "bid": -1}
 _TOP = "top-of-book"
 _INITIAL = "initial"
@@ -160,7 +162,7 @@ class Decoder:
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together, in order."""
-        return decode_frames(frames, self._frame)
+        return decode_frames(frames, self._frame, _book_of)
 
     def _frame(self, text: str, batch: Batch) -> None:
         if text.startswith('{"type":"trade"'):

@@ -30,12 +30,14 @@ from mdnb.decode.fields import (
     refuse_duplicates,
     reply_text,
 )
+from mdnb.decode.torn_books import book_in, tear
 from mdnb.rows import Batch, DepthUpdate, Reply, TradeRow
 from mdnb.venue_fields import Price, Size, Symbol, UnusableError, iso_ns, typed
 
 __all__ = ["Decoder"]
 
 _SEPARATOR = "\x1e"
+_book_of = book_in('"target" : "GatewayDepth"', r'"arguments" : \[ "([^"]+)"')
 _TRADE = '{"type":1,"target":"GatewayTrade"'
 _NAN = float("nan")
 _UNSET = msgspec.UNSET
@@ -116,7 +118,7 @@ class Decoder:
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together, in order; each holds whole records."""
-        return decode_frames(frames, self._frame)
+        return decode_frames(frames, self._frame, _book_of)
 
     def _frame(self, text: str, batch: Batch) -> None:
         if text.startswith(_TRADE) and _add_whole(text.removesuffix(_SEPARATOR), batch):
@@ -132,7 +134,10 @@ class Decoder:
                 else:
                     self._take(record, batch)
             except (ValueError, RecursionError) as error:
+                before = len(batch.malformed)
                 read_again(record, self._take, error, batch)
+                if len(batch.malformed) > before:
+                    tear(batch, _book_of(record))
 
     def _begin(self, batch: Batch) -> None:
         # The answer to the handshake: what was told on another connection may not hold any more.
@@ -255,8 +260,10 @@ def _add_levels(text: str, batch: Batch) -> None:
     kept = [update for update in updates if update.snapshot or update.bids or update.asks]
     if kept:
         batch.depth.setdefault(contract, []).extend(kept)
-    else:
-        batch.control += len(batch.malformed) == refused_before
+    if len(batch.malformed) > refused_before:
+        tear(batch, contract)
+    elif not kept:
+        batch.control += 1
 
 
 def _add_reply(record: _Record, batch: Batch) -> None:

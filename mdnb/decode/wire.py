@@ -28,6 +28,7 @@ import msgspec
 from msgspec import Meta
 
 from mdnb.decode.fields import check_keys, frame_text, refused
+from mdnb.decode.torn_books import book_in, tear
 from mdnb.rows import MARKS, Batch, DepthUpdate, MarkedTrade, Reply, TradeChange, TradeRow
 from mdnb.venue_fields import Level, Price, Size, Symbol, UnusableError
 
@@ -109,6 +110,7 @@ class _Reply(msgspec.Struct, tag="reply", tag_field="e", gc=False):
 _decode = msgspec.json.Decoder(
     _Trades | _MarkedTrades | _Changes | _Quotes | _Depth | _Bars | _Clock | _Welcome | _End | _Reply
 ).decode
+_book_of = book_in('"e" : "depth"', '"s" : "([^"]+)"')
 _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 # The colons of a frame that has each of its keys once, and no other.
@@ -164,11 +166,21 @@ class Decoder:
                         batch.clock_ns = rows[-1][0]
                 else:
                     _take(message, text, batch)
-            except msgspec.ValidationError as error:
-                _rescue(text, batch, error)
             except (ValueError, RecursionError) as error:
-                batch.refuse(refused(error), frame)
+                _refuse(frame, batch, error)
         return batch
+
+
+def _refuse(frame: str | bytes, batch: Batch, error: ValueError | RecursionError) -> None:
+    """Refuse a frame, but for what is good in it."""
+    before = len(batch.malformed)
+    text = "" if isinstance(error, UnicodeError) or not isinstance(frame, (str, bytes)) else frame_text(frame)
+    if isinstance(error, msgspec.ValidationError):
+        _rescue(text, batch, error)
+    else:
+        batch.refuse(refused(error), frame)
+    if len(batch.malformed) > before:
+        tear(batch, _book_of(text))
 
 
 class _Rows(msgspec.Struct):

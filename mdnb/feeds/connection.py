@@ -37,6 +37,8 @@ from mdnb.feeds.endpoint import (
     Endpoint,
     after,
     after_refusal,
+    hidden,
+    hide_in,
     proxy_refused,
     server_time_ns,
     why_lost,
@@ -128,6 +130,7 @@ class WebSocketFeed(Feed):
         self._unheard = True
         self._last_sign = 0.0
         self._answered = asyncio.Event()
+        self._endpoint: Endpoint | None = None
 
     # -- what a venue's adapter gives -------------------------------------------------------------------
 
@@ -259,6 +262,8 @@ class WebSocketFeed(Feed):
 
     def on_reply(self, reply: Reply) -> None:
         """Handle the reply to a request."""
+        if not reply.ok:
+            reply = msgspec.structs.replace(reply, error=self.hide(reply.error))
         number = reply.id
         if not self.numbers_replies:
             number = self._unanswered.popleft() if self._unanswered else 0
@@ -284,6 +289,18 @@ class WebSocketFeed(Feed):
         return type(self).__name__
 
     # -- for adapters -----------------------------------------------------------------------------------
+
+    def secrets(self) -> Sequence[str]:
+        """Return the credentials in plain text that are in no address and in no header; none by default.
+
+        What the venue says is shown without them.
+        """
+        return ()
+
+    def hide(self, text: str) -> str:
+        """Return what the venue says without what may be a credential of ours."""
+        text = hidden(text, self.secrets())
+        return text if self._endpoint is None else self._endpoint.hide(text)
 
     async def send(self, frame: str | bytes) -> None:
         """Send one frame.
@@ -398,6 +415,7 @@ class WebSocketFeed(Feed):
             raise
         except FeedError as error:
             return (error.retry_after if isinstance(error, FeedBusyError) else 0.0), str(error)
+        self._endpoint = endpoint
         on_status("reconnecting" if self._was_connected else "connecting", str(endpoint))
         try:
             code, detail = await self._connect_once(endpoint, on_frame, on_status)
@@ -416,10 +434,11 @@ class WebSocketFeed(Feed):
             raise FeedRefusedError(
                 f"{endpoint!r}: the certificate does not hold: {error.verify_message}"
             ) from None
-        except FeedRefusedError:
+        except FeedRefusedError as error:
+            hide_in(error, self.hide)
             raise
         except (OSError, WebSocketException, FeedError) as error:
-            return 0.0, why_lost(error, tls=endpoint.url.startswith("wss:"))
+            return 0.0, self.hide(why_lost(error, tls=endpoint.url.startswith("wss:")))
         return 0.0, f"connection closed ({code}{': ' * bool(detail)}{detail})"
 
     async def _connect_once(
@@ -474,7 +493,7 @@ class WebSocketFeed(Feed):
             if isinstance(failure, Exception):
                 raise failure
         code, reason = closed
-        return code, endpoint.hide(reason)
+        return code, self.hide(reason)
 
     async def _read(
         self, socket: ws.ClientConnection, on_frame: OnFrame, on_status: OnStatus

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import email.utils
 import errno
+import functools
 import os
 import re
 import socket
 import ssl
 import time
-from collections.abc import Mapping
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
@@ -20,8 +21,11 @@ __all__ = [
     "Endpoint",
     "after",
     "after_refusal",
+    "hidden",
+    "hide_in",
     "is_loopback",
     "proxy_refused",
+    "secrets_in_path",
     "server_time_ns",
     "split_address",
     "why_lost",
@@ -38,6 +42,7 @@ _HINTS = {
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
 _SHORTEST_SECRET = 4
+_LONG = 16
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _DROPPED = "dropped at once, before the handshake was answered"
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
@@ -102,13 +107,7 @@ class Endpoint:
         >>> Endpoint("wss://venue.example/s3cret/v2?token=abcdef").hide("no room at /s3cret/v2 for abcdef")
         'no room at … for …'
         """
-        parts = urlsplit(self.url)
-        held = [parts.path, parts.query, *(value for _, value in parse_qsl(parts.query))]
-        held += [*self.headers.values(), *(value.rpartition(" ")[2] for value in self.headers.values())]
-        for secret in sorted(filter(None, held), key=len, reverse=True):
-            if len(secret) >= _SHORTEST_SECRET:
-                text = text.replace(secret, "…")
-        return text
+        return hidden(text, [*_of_url(self.url), *self.headers.values()])
 
     def __str__(self) -> str:
         parts = urlsplit(self.url)
@@ -118,6 +117,47 @@ class Endpoint:
 
     def __repr__(self) -> str:
         return f"Endpoint({self})"
+
+
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """Return a text, such as what a server says, without secrets that it may quote, however written.
+
+    Examples
+    --------
+    >>> hidden("no key a/b c, nor a%2Fb%20c", ["a/b c"]), hidden("no key abcdef", ["Bearer abcdef"])
+    ('no key …, nor …', 'no key …')
+    """
+    held = [*secrets]
+    held += [value.rpartition(" ")[2] for value in held]
+    held += [made(value) for value in held for made in (quote, functools.partial(quote, safe=""), quote_plus)]
+    for secret in sorted({*held}, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "…")
+    return text
+
+
+def hide_in(error: Exception, hide: Callable[[str], str]) -> None:
+    """Leave out of an error's words what is not to be shown."""
+    error.args = tuple(hide(one) if isinstance(one, str) else one for one in error.args)
+
+
+def secrets_in_path(url: str) -> list[str]:
+    """Return what may be credentials in an address's path: all of it, and parts of it that are no words.
+
+    Examples
+    --------
+    >>> secrets_in_path("https://venue.example/market/s3cret/v2")
+    ['/market/s3cret/v2', 's3cret', 'v2']
+    """
+    path = urlsplit(url).path
+    parts = [part for part in unquote(path).split("/") if len(part) >= _LONG or not part.isalpha()]
+    return [*filter(None, (path, *parts))]
+
+
+def _of_url(url: str) -> list[str]:
+    query = urlsplit(url).query
+    raw = [value for _, _, value in (part.partition("=") for part in query.split("&"))]
+    return [*secrets_in_path(url), query, *raw, *(value for _, value in parse_qsl(query))]
 
 
 def split_address(url: str) -> SplitResult:

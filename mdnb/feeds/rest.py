@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError
-from mdnb.feeds.endpoint import after, is_loopback, proxy_refused, split_address, why_lost
+from mdnb.feeds.endpoint import (
+    after,
+    hidden,
+    hide_in,
+    is_loopback,
+    proxy_refused,
+    secrets_in_path,
+    split_address,
+    why_lost,
+)
 from mdnb.feeds.rate_limit import RateLimit, shared_limiter
 from mdnb.feeds.timeouts import Timeouts, Wall
 
@@ -60,6 +69,8 @@ class Rest:
         Reads the venue's own way to say no, which may come with status 200.
     headers
         Asked for each request: credentials go here, so that a fresh token is taken, and nowhere else.
+    secrets
+        Asked for what else of credentials is sent, as in a body: what the venue says is shown without them.
     timeouts, wall
         What it waits for, and by which clock.
 
@@ -94,9 +105,11 @@ class Rest:
         *,
         complaint: Complaint | None = None,
         headers: Callable[[], Mapping[str, str]] | None = None,
+        secrets: Callable[[], Iterable[str]] = tuple,
         timeouts: Timeouts | None = None,
         wall: Wall | None = None,
     ) -> None:
+        self._secrets = secrets
         self.host = _checked(url)
         self._url = url.rstrip("/")
         self.limiter = shared_limiter(self.host, rate_limit, wall)
@@ -149,6 +162,16 @@ class Rest:
         if client is not None:
             await client.aclose()
 
+    def _hide(self, text: str) -> str:
+        """Return what the venue says without what may be a credential of ours."""
+        return hidden(text, [*secrets_in_path(self._url), *self._secrets(), *self._sent().values()])
+
+    def _sent(self) -> Mapping[str, str]:
+        try:
+            return {} if self._headers is None else self._headers()
+        except FeedError:
+            return {}
+
     def _where(self, path: str) -> str:
         return f"{urlsplit(self.host).netloc}{path}"
 
@@ -160,6 +183,10 @@ class Rest:
                 self._under_way.add(within)
                 try:
                     return await self._ask_open(method, path, weight, **given)
+                except FeedError as error:
+                    hide_in(error, self._hide)
+                    # Where it was raised the variables hold what the venue said; some tracebacks show these.
+                    raise error.with_traceback(None) from None
                 finally:
                     self._under_way.discard(within)
         except TimeoutError:

@@ -116,6 +116,7 @@ class VenueFeed(WebSocketFeed):
             self.rate_limit,
             complaint=self.complaint,
             headers=self.rest_headers,
+            secrets=self.secrets,
             timeouts=timeouts,
             wall=wall,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
 from mdnb.runtime.live.contracts import Adjustment, adjustment
+from mdnb.runtime.live.seam_bars import shift_seam_bars
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
 
@@ -65,7 +66,8 @@ class BarAccess:
             Prices without the jumps of a continuous symbol's rolls: True or ``"difference"`` adds to all bars
             before a seam what the new contract was worth more than the old one, ``"ratio"`` multiplies by how
             many times as much. By default prices are as they were traded, with the seams of `rolls` in them;
-            ``frame.attrs["back_adjusted"]`` names what was done.
+            ``frame.attrs["back_adjusted"]`` names what was done. With ``as_of`` those of then
+            count. Of a bar in which a seam lies the part before it alone is shifted.
 
         Returns
         -------
@@ -101,11 +103,18 @@ class BarAccess:
         if with_contract or back_adjust is not False:
             how = adjustment(back_adjust)
             made = self._plain(timeframe, count, start_time, end_time, closed_only, as_of, with_times)
-            return self._of_contracts(made, how, with_contract=with_contract)
+            instant = to_ns(as_of, self._market.engine.tz)
+            return self._of_contracts(timeframe, made, how, instant, with_contract=with_contract)
         return self._plain(timeframe, count, start_time, end_time, closed_only, as_of, with_times)
 
     def _of_contracts(
-        self, frame: pd.DataFrame, how: Adjustment | None, *, with_contract: bool
+        self,
+        timeframe: str,
+        frame: pd.DataFrame,
+        how: Adjustment | None,
+        instant: int | None,
+        *,
+        with_contract: bool,
     ) -> pd.DataFrame:
         engine = self._market.engine
         with engine.lock:
@@ -114,7 +123,10 @@ class BarAccess:
                 times = frame.index.as_unit("ns").asi8  # type: ignore[attr-defined]  # an index of times
                 frame["contract"] = contracts.column(times)
             if how is not None:
-                frame = contracts.adjust(frame, how)
+                plain = frame.copy()
+                until = {} if instant is None else {"until_ns": instant}
+                frame, rolls = contracts.adjust(frame, how, **until)
+                shift_seam_bars(engine, timeframe, plain, frame, rolls, how)
                 frame.attrs["back_adjusted"] = how
         return frame
 

@@ -13,6 +13,7 @@ from mdnb.feeds.base import Feed
 from mdnb.feeds.connection import WebSocketFeed
 from mdnb.feeds.registry import make_feed
 from mdnb.feeds.venue import VenueFeed
+from mdnb.runtime.feed_decoder import decoder_of
 
 __all__ = ["reach"]
 
@@ -95,7 +96,14 @@ async def _stream(feed: WebSocketFeed) -> str:
         elif status == "disconnected":
             down.set()
 
-    running = asyncio.create_task(feed.run(lambda _frame: None, hear))
+    understand = decoder_of(feed)
+
+    def take(frame: str | bytes) -> None:
+        # A login waits for its answer.
+        for reply in understand.feed([frame]).replies:
+            feed.on_reply(reply)
+
+    running = asyncio.create_task(feed.run(take, hear))
     waiting = [asyncio.create_task(one.wait()) for one in (up, down)]
     try:
         await asyncio.wait({running, *waiting}, return_when=asyncio.FIRST_COMPLETED)

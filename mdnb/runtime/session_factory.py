@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from mdnb.config import DataManagerConfig
 from mdnb.errors import FeedError, OptionError, RuntimeUseError, SymbolError, not_followed
@@ -14,7 +14,7 @@ from mdnb.runtime.process.registry import running_markets
 from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.timeframes import named_timeframes
 
-__all__ = ["drop_session", "make_session", "start_session"]
+__all__ = ["drop_session", "dropped_on_error", "make_session", "start_session"]
 
 _DEFAULT_TIMEFRAMES = ("1min", "5min", "15min")
 
@@ -104,3 +104,13 @@ def drop_session(session: MarketSession) -> None:
     # In a forked child it is not there to be closed.
     with contextlib.suppress(RuntimeUseError):
         spawn_if_running(session.close(), "mdnb-close")
+
+
+@contextlib.contextmanager
+def dropped_on_error(session: MarketSession) -> Iterator[None]:
+    """Close a session that nobody gets: an interrupt may come when it has just been started."""
+    try:
+        yield
+    except BaseException:
+        drop_session(session)
+        raise

@@ -68,8 +68,8 @@ class BookOrder:
             self.is_broken, self._last_id, self._old_in_a_row = False, update.last_id, 0
             self.is_whole = True
             return "apply"
-        if self.is_broken:
-            return "old"
+        if self.is_broken or update.is_torn:
+            return "old" if self.is_broken else self.tear("a change of it could not be read")
         follows = update.previous_id >= 0 and update.previous_id == self._last_id
         # A venue may begin to count anew, and says so by what the update follows.
         if update.last_id >= 0 and self._last_id >= 0 and not follows:
@@ -92,6 +92,13 @@ class BookOrder:
         self._old_in_a_row = 0
         self._last_id = update.last_id
         return "apply"
+
+    def tear(self, reason: str) -> Verdict:
+        """Note that something of what came is missing in the book."""
+        self._break(reason)
+        # To one that began without a snapshot none may ever come: behind this another begins.
+        self.is_broken, self._last_id = self.is_whole, -1
+        return "broken"
 
     def agrees(self, update: DepthUpdate, bids: Levels, asks: Levels) -> bool:
         """Return whether the book adds up to what an update, now applied, says; a break if not."""

@@ -20,13 +20,19 @@ Case = tuple[list[str], dict[str, Any]]
 
 def told(batch: Batch) -> dict[str, Any]:
     """Return all of a batch that is not empty."""
+    read = {
+        symbol: [update for update in updates if not update.is_torn]
+        for symbol, updates in batch.depth.items()
+    }
     depth = {
         symbol: [(update.ts_ns, update.snapshot, update.bids, update.asks) for update in updates]
-        for symbol, updates in batch.depth.items()
+        for symbol, updates in read.items()
+        if updates
     }
     numbers = {
         symbol: [(update.previous_id, update.last_id, update.checksum) for update in updates]
-        for symbol, updates in batch.depth.items()
+        for symbol, updates in read.items()
+        if updates
     }
     unnumbered = {(-1, -1, -1)}
     replies = [(reply.id, reply.ok, reply.error) for reply in batch.replies]
@@ -34,6 +40,7 @@ def told(batch: Batch) -> dict[str, Any]:
         "trades": batch.trades,
         "quotes": batch.quotes,
         "depth": depth,
+        "torn": [symbol for symbol, updates in batch.depth.items() if updates != read[symbol]],
         "numbers": {symbol: said for symbol, said in numbers.items() if set(said) != unnumbered},
         "bars": batch.bars,
         "replies": replies,

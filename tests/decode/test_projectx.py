@@ -161,7 +161,7 @@ def test_depth_that_changes_no_level_is_understood_and_a_bad_level_is_not() -> N
     batch = feed(call("GatewayDepth", [level(5, 100.0, 2), level(11, 100.0, 2)]), call("GatewayDepth", []))
     assert (batch.depth, batch.control, batch.malformed) == ({}, 2, [])
     batch = feed(call("GatewayDepth", [level(1, 100.0, 2) | {"volume": None}, level(1, 101.0, -1)]))
-    assert (batch.depth, batch.control) == ({}, 0)
+    assert ([update.is_torn for update in batch.depth[CONTRACT]], batch.control) == ([True], 0)
     assert batch.malformed == ["a level without price or size", "wrong shape at $.volume"]
 
 

@@ -41,7 +41,8 @@ def label(sample: dict[str, str]) -> str:
 
 
 def rows(batch: Batch) -> int:
-    held = (batch.trades, batch.quotes, batch.depth, batch.bars, batch.changes)
+    depth = {name: [one for one in found if not one.is_torn] for name, found in batch.depth.items()}
+    held = (batch.trades, batch.quotes, depth, batch.bars, batch.changes)
     return sum(len(found) for kind in held for found in kind.values())
 
 

@@ -772,7 +772,7 @@ BYBIT: list[tuple[list[str], dict[str, Any]]] = [
         [bybit_depth("snapshot", BYBIT_LEVELS, f"orderBookL2_25.{name}") for name in ("", "x" * 65)],
         {"malformed": ["unknown topic"] * 2},
     ),
-    ([bybit_depth("gossip", [])], {"malformed": ["unknown message"]}),
+    ([bybit_depth("gossip", [])], {"malformed": ["unknown message"], "torn": ["AB"]}),
     # Only what is used is required.
     (
         [bybit("trade.AB", [{name: BYBIT_TRADE[name] for name in BYBIT_TRADE if name not in BYBIT_UNUSED}])],

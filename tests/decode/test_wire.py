@@ -147,7 +147,8 @@ def test_what_is_no_frame_is_refused_and_the_next_one_taken(frame: str | bytes) 
     assert batch.trades == {"MNQ": [ROW, ROW]}
     assert len(batch.malformed) == 1
     assert len(batch.malformed[0]) < 100
-    assert (batch.frames, batch.control, batch.replies, batch.depth, batch.bars) == (3, 0, [], {}, {})
+    assert (batch.frames, batch.control, batch.replies, batch.bars) == (3, 0, [], {})
+    assert all(update.is_torn for updates in batch.depth.values() for update in updates)
 
 
 def test_an_unknown_field_is_no_reason_to_refuse() -> None:

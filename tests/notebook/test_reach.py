@@ -10,9 +10,14 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from mdnb.errors import FeedError
+from mdnb.feeds.registry import known_feeds
+from mdnb.feeds.venues.projectx import API_KEY, USERNAME
 from mdnb.notebook.reach import reach
 from mdnb.runtime.process.bridge import call
+from tests.venues.alpaca_venue import KEY, SECRET as SECRET_KEY
 from tests.venues.binance_venue import BinanceFuturesDialect
+from tests.venues.bybit_venue import BybitLinearDialect
+from tests.venues.dialects import DIALECTS
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.okx_venue import OkxDialect
 from tests.venues.stand_in import StandIn, VenueDialect, tape_of
@@ -32,6 +37,24 @@ def test_a_venue_that_answers_is_told_with_what_it_lists(monkeypatch: pytest.Mon
     assert "its stream: connected" in text
     assert "HTTPS_PROXY" in text
     assert "s3cret" not in text
+
+
+@pytest.mark.parametrize("dialect", [one for one in DIALECTS if one.name in known_feeds()])
+def test_each_venue_that_is_well_is_well(
+    dialect: type[VenueDialect], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {API_KEY: "k3y", USERNAME: "me", "APCA_API_KEY_ID": KEY}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET_KEY)
+    market = "&market=linear" if dialect is BybitLinearDialect else ""
+    venue = StandIn(dialect(), tape_of(1, 1), begun=1)
+    call(venue.listen())
+    try:
+        problems, lines = reach(f"{dialect.name}?url={venue.stream.url}&rest={venue.rest.url}{market}")
+    finally:
+        call(venue.close())
+    assert [problem for problem in problems if "mybinder" not in problem] == []
+    assert ": connected (" in "\n".join(lines)
 
 
 def test_what_is_in_the_way_is_said_of_history_and_stream() -> None:

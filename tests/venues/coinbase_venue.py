@@ -11,7 +11,7 @@ from mdnb.rows import BarRow, TradeRow
 from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.recordings import iso_ns
 from tests.venues.rest_server import HttpAnswer, HttpRequest
-from tests.venues.stand_in import BOOK, SECOND, VenueDialect, written
+from tests.venues.stand_in import BOOK, SECOND, VenueDialect, changed_book, written
 from tests.venues.times import iso
 
 __all__ = ["CoinbaseDialect"]
@@ -29,9 +29,8 @@ class CoinbaseDialect(VenueDialect):
         asked = json.loads(text)
         channels = [{"name": name, "product_ids": asked["product_ids"]} for name in asked["channels"]]
         reply = written({"type": "subscriptions", "channels": channels}).decode()
-        if "matches" not in asked["channels"]:
-            return reply
-        return Subscribe(reply) if asked["type"] == "subscribe" else Unsubscribe(reply)
+        made = Subscribe if asked["type"] == "subscribe" else Unsubscribe
+        return made(reply, "matches" in asked["channels"], "level2_batch" in asked["channels"])
 
     def at_subscribe(self, past: Sequence[TradeRow]) -> Sequence[str]:
         """The newest trade of before comes first."""
@@ -40,6 +39,15 @@ class CoinbaseDialect(VenueDialect):
     def trade(self, row: TradeRow) -> str:
         """One trade a frame."""
         return _match("match", row)
+
+    def book(self, at: int, *, whole: bool) -> str:
+        """A snapshot, then changes, none of which has a number."""
+        last, bids, asks = changed_book(at)
+        if not whole:
+            return written(_l2update([["buy", f"{last[0]:.2f}", f"{last[1]:.8f}"]], self.now_ns)).decode()
+        sides = [[[f"{price:.2f}", f"{size:.8f}"] for price, size in side] for side in (bids, asks)]
+        book = {"type": "snapshot", "product_id": "BTC-USD", "bids": sides[0], "asks": sides[1]}
+        return written(book | {"time": iso(self.now_ns)}).decode()
 
     def heartbeat(self, now_ns: int) -> str:
         """Once a second and product there."""
@@ -96,6 +104,10 @@ def _facts(row: TradeRow) -> dict[str, Any]:
 def _match(kind: str, row: TradeRow) -> str:
     orders = {"maker_order_id": "a", "taker_order_id": "b", "product_id": "BTC-USD", "sequence": 10 * row[5]}
     return written({"type": kind} | _facts(row) | orders).decode()
+
+
+def _l2update(changes: Sequence[Sequence[str]], now_ns: int) -> dict[str, Any]:
+    return {"type": "l2update", "product_id": "BTC-USD", "changes": changes, "time": iso(now_ns)}
 
 
 def _product(base: str, quote: str, status: str = "online") -> dict[str, Any]:

@@ -1,8 +1,12 @@
-"""A lost change of an order book is found, told and mended at each venue that numbers or adds up."""
+"""A lost change of an order book is found, told and mended at each venue that numbers or adds up.
+
+At the others one that comes and cannot be used is.
+"""
 
 from __future__ import annotations
 
 import functools
+import json
 import logging
 from pathlib import Path
 
@@ -12,7 +16,8 @@ import mdnb
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
 from tests.venues.bybit_venue import BybitLinearDialect, BybitSpotDialect
-from tests.venues.faults import Fault, LostBook
+from tests.venues.coinbase_venue import CoinbaseDialect
+from tests.venues.faults import Fault, LostBook, Malformed
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.okx_venue import OkxDialect
 from tests.venues.stage import Stage
@@ -81,6 +86,33 @@ def test_a_change_of_a_book_that_is_lost_is_found_and_the_book_is_asked_for_anew
             stage.close()
     told = [message for message in caplog.messages if "order book broken" in message]
     assert [message.endswith("that is over") for message in told] == [False, True]
+
+
+L2UPDATE = '{"type":"l2update","product_id":"BTC-USD","changes":%s,"time":"2026-03-02T14:00:00Z"}'
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ('[["buy","29999.00",null]]', "a change of it could not be read"),
+        ('[["buy","29999.00","1.5"]', "a change of it could not be read"),
+        ('[["buy","1e300","1.5"]]', "a change of it has a price or a size that there cannot be"),
+        ('[["sell","-30001.00","1.5"]]', "a change of it has a price or a size that there cannot be"),
+    ],
+)
+def test_a_book_without_numbers_is_asked_for_anew_where_a_change_cannot_be_used(
+    changes: str, why: str
+) -> None:
+    stage = followed(CoinbaseDialect, Malformed(LOST, L2UPDATE % changes))
+    try:
+        call(stage.until(lambda: levels(stage) == changed_book(len(TAPE))[1:]))
+        call(stage.until(lambda: stage.pipeline.quality.in_words() == ()))
+        [error] = stage.market.data.get_validation_errors(type="book")
+        assert error.description == f"it is asked for anew: {why}"
+        asked = [json.loads(text) for text in stage.stream.heard if '"level2_batch"' in text]
+        assert [one["type"] for one in asked] == ["subscribe", "unsubscribe", "subscribe"]
+    finally:
+        stage.close()
 
 
 @pytest.mark.parametrize("dialect", VENUES)

@@ -197,6 +197,7 @@ class AlpacaFeed(VenueFeed):
             self.rate_limit,
             complaint=self.complaint,
             headers=self.rest_headers,
+            secrets=self.secrets,
             timeouts=timeouts,
             wall=wall,
         )
@@ -215,6 +216,10 @@ class AlpacaFeed(VenueFeed):
                 "environment, or give key=Secret(...) and secret=Secret(...)"
             )
         return self._key, self._secret
+
+    def secrets(self) -> Sequence[str]:
+        """Return key and secret, which the login sends."""
+        return [held.reveal() for held in (self._key, self._secret) if held is not None]
 
     def rest_headers(self) -> Mapping[str, str]:
         """Return the credentials."""

@@ -6,7 +6,8 @@ they are silent, TexasCoding/project-x-py. No account was at hand: proved on loo
 
 * A token is given for user name and API key, holds for 24 hours and stands in the hub's address.
 * ``MNQ`` stands for the contract that is active, which is asked for again each hour and after each loss of
-  the connection; when it is another one, the symbol rolls. ``MNQZ5`` and ``CON.F.US.MNQ.Z25`` never do.
+  the connection, and soon again where the venue does not answer; when it is another one, the symbol rolls.
+  ``MNQZ5`` and ``CON.F.US.MNQ.Z25`` never do.
 * When earlier contracts gave way to the next is not told: the first load takes the session since which the
   next one's volume was the larger, of the contracts that the venue still lists.
 * No trade ids and no history of trades: what was missed is told, and the history's bars are what there is.
@@ -28,7 +29,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from mdnb.errors import ClosedError, FeedError, FeedRefusedError, SymbolError
+from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError, SymbolError
 from mdnb.feeds.base import Channel, OnFrame, OnStatus
 from mdnb.feeds.endpoint import Endpoint
 from mdnb.feeds.login import Login
@@ -57,6 +58,7 @@ API_KEY = "PROJECT_X_API_KEY"
 LOOK_SECONDS = 3600.0
 """How often the active contract is asked for."""
 
+_LOOK_AGAIN = Backoff(2.0, 2.0, 300.0)
 _RENEW_SECONDS = 20 * 3600.0
 _PAGE_BARS = 20_000
 _SECOND = 1_000_000_000
@@ -377,8 +379,10 @@ class ProjectXFeed(VenueFeed):
     # -- the roll ---------------------------------------------------------------------------------------
 
     async def _watch_rolls(self, on_status: OnStatus) -> None:
+        attempt, pause = 0, LOOK_SECONDS
         while True:
-            await self._until_next_look()
+            await self._until_next_look(pause)
+            failures: list[FeedError] = []
             for symbol, held in list(self._contracts.items()):
                 if held.is_named(symbol.strip().upper()):
                     continue
@@ -387,11 +391,23 @@ class ProjectXFeed(VenueFeed):
                 except ClosedError:
                     return
                 except (FeedError, SymbolError) as error:
-                    _log.warning("%s stays with %s for now: %s", symbol, held.id, error)
+                    level = logging.INFO if attempt else logging.WARNING
+                    _log.log(level, "%s stays with %s for now: %s", symbol, held.id, error)
+                    if isinstance(error, FeedError) and not isinstance(error, FeedRefusedError):
+                        failures.append(error)
+            pause = self._pause_before_look(failures, attempt)
+            attempt = attempt + 1 if failures else 0
 
-    async def _until_next_look(self) -> None:
+    def _pause_before_look(self, failures: Sequence[FeedError], attempt: int) -> float:
+        """Return when to look next: soon where the venue has not answered, it may have rolled."""
+        if not failures:
+            return LOOK_SECONDS
+        named = [error.retry_after for error in failures if isinstance(error, FeedBusyError)]
+        return max(_LOOK_AGAIN.delay(attempt, self._wall.dice()), *named, 0.0)
+
+    async def _until_next_look(self, seconds: float) -> None:
         waits = {
-            asyncio.ensure_future(self._wall.sleep(LOOK_SECONDS)),
+            asyncio.ensure_future(self._wall.sleep(seconds)),
             asyncio.ensure_future(self._is_back.wait()),
         }
         try:
@@ -591,6 +607,10 @@ class ProjectXFeed(VenueFeed):
                 raise answer
 
     # -- REST -------------------------------------------------------------------------------------------
+
+    def secrets(self) -> Sequence[str]:
+        """Return the API key, which the login sends."""
+        return [] if self._api_key is None else [self._api_key.reveal()]
 
     def rest_headers(self) -> Mapping[str, str]:
         """Return the token that is held."""

@@ -190,10 +190,23 @@ class Contracts:
         begins = ["", *(str(timestamp(seam, tz)) for seam in self._seams)]
         return tuple(zip(begins, self._names, strict=True))
 
-    def adjust(self, frame: pd.DataFrame, how: Adjustment) -> pd.DataFrame:
+    def adjust(
+        self, frame: pd.DataFrame, how: Adjustment, until_ns: int = _NO_LIMIT
+    ) -> tuple[pd.DataFrame, list[Roll]]:
         """Shift the prices before each seam, in place, so that the series has no jump there.
 
-        The contract of now keeps its prices. Volume stays as it was traded.
+        The contract of now keeps its prices. Volume stays as it was traded. A bar is shifted by where it
+        begins.
+
+        Parameters
+        ----------
+        until_ns
+            Later seams are not known yet.
+
+        Returns
+        -------
+        pd.DataFrame, list of Roll
+            The frame, and the seams by which it was shifted.
 
         Raises
         ------
@@ -211,10 +224,12 @@ class Contracts:
                     " bars of one of them, start_time=, end_time=, or without back_adjust"
                 )
         shift = np.zeros(len(times)) if how == "difference" else np.ones(len(times))
+        made = []
         for roll in self.rolls:
             before = times < roll.time_ns
-            if not before.any():
+            if not before.any() or roll.time_ns > until_ns:
                 continue
+            made.append(roll)
             if how == "ratio" and (roll.old_price <= 0 or roll.new_price <= 0):
                 raise NoDataError(
                     f"{roll.symbol} rolled at {roll.time} from {roll.old}, worth {roll.old_price:g}, to "
@@ -231,4 +246,4 @@ class Contracts:
         for name in _PRICES:
             if name in frame:
                 frame[name] = frame[name] + shift if how == "difference" else frame[name] * shift
-        return frame
+        return frame, made

@@ -29,7 +29,7 @@ from mdnb.rows import (
     trades_of_quotes,
 )
 from mdnb.runtime.live.accounting import Accounting, ConnectionCounts, Ledger
-from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words
+from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words, hint_at
 from mdnb.runtime.live.edge_trades import EdgeTrades
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.gap_book import GapBook
@@ -42,7 +42,7 @@ from mdnb.runtime.live.refusals import Refusals
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.store.ticks import REFUSED, WAITING
 from mdnb.timeframes import is_same_timeframe
-from mdnb.validate.book_order import BookOrder
+from mdnb.validate.book_order import BookOrder, Verdict
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import bar_faults
@@ -441,12 +441,24 @@ class Pipeline:
             # What some venues repeat of their trades when they are subscribed.
             again = [*again, *(row for row in fresh if row[0] < until)]
             fresh = [row for row in fresh if row[0] >= until]
+        since = self.engine.contracts.since_ns
+        if since > 0 and fresh and not self.refusals.asked_for:
+            fresh = self._since_roll(fresh, since, builds=builds)
         if again:
             self.ledger.duplicate += len(again) * builds
             last = self.engine.last_trade
             is_old = last is not None and max(row[0] for row in again) <= last[0]
             self.refusals.refuse("duplicate", len(again), again=is_old)
         return fresh
+
+    def _since_roll(self, rows: Sequence[TradeRow], since_ns: int, *, builds: bool) -> Sequence[TradeRow]:
+        """Return the trades made since the seam; of those before it the series has the former contract's."""
+        former = [row for row in rows if row[0] < since_ns]
+        for row in former:
+            self.ledger.reject("before_roll", int(builds))
+            self.quality.rejected("before_roll", row)
+        self.refusals.refuse("before_roll", len(former))
+        return [row for row in rows if row[0] >= since_ns] if former else rows
 
     def _now_ns(self) -> int:
         # The clock becomes another one when the feed is connected.
@@ -695,8 +707,9 @@ class Pipeline:
         """Begin anew with another contract: nothing of the former one stays, and the jump is no misprint.
 
         What it is called the engine's `contracts` know already. Its first price, and the former one's last,
-        are noted as those of the seam until the venue's history tells better ones. The bar in which the seam
-        lies has prices of both: it is marked as partial.
+        are noted as those of the seam until the venue's history tells better ones. The bars in which the seam
+        lies may have prices of both: they are marked as partial. What comes of the next contract and was made
+        before the seam is no part of the series, and is refused.
         """
         engine = self.engine
         with engine.lock:
@@ -708,9 +721,11 @@ class Pipeline:
             if self.outlier_gate is not None:
                 self.outlier_gate.begin_anew()
             self._is_new_contract = True
-            root = engine.cascade.root
             at_ns = engine.contracts.since_ns
-            is_amid = root.is_open and root.start < at_ns < root.edge
+            nodes = [node for node in engine.cascade.nodes() if _is_amid(node.grid.span(at_ns), at_ns)]
+            for node in nodes:
+                mark_to_come(node, [at_ns])
+            is_amid = any(node.is_open for node in nodes) or bool(engine.activity)
             engine.updates += 1
         if is_amid:
             self.lose([(at_ns, at_ns)])
@@ -720,7 +735,11 @@ class Pipeline:
         """Note what the two contracts of the newest seam were worth, where the first trade of one comes."""
         self._is_new_contract = False
         contracts, last = self.engine.contracts, self.engine.last_trade
-        if contracts.rolls and last is not None and not math.isfinite(contracts.rolls[-1].difference):
+        *before, seam = contracts.rolls or (None,)
+        if seam is None or last is None or math.isfinite(seam.difference):
+            return
+        # Where the former contract was never traded here the newest price is that of an earlier one.
+        if not before or last[0] >= before[-1].time_ns:
             contracts.price(-1, last[1], first[1])
 
     def _take_depth(self, updates: Sequence[DepthUpdate]) -> None:
@@ -739,21 +758,36 @@ class Pipeline:
         engine, order = self.engine, self.book_order
         verdict = order.judge(update)
         if verdict == "apply":
-            engine.apply_depth(update)
-            if update.snapshot and engine.recorded:
-                # Of a recording nothing can be asked for anew: what mends its book is in it.
-                self.quality.trouble_over("book")
-            if not order.can_check(update):
-                return True
-            if order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
-                return True
-        if verdict == "old":
-            self.ledger.depth_left_out += 1
-            return False
+            verdict = self._put_depth(update)
+        if verdict == "apply":
+            return True
         self.ledger.depth_left_out += 1
-        engine.depth.reset()
-        self._tell_broken_book(order.reason)
+        if verdict == "broken":
+            engine.depth.reset()
+            self._tell_broken_book(order.reason)
         return False
+
+    def _put_depth(self, update: DepthUpdate) -> Verdict:
+        """Apply an update; return whether the book is the venue's now."""
+        engine, order = self.engine, self.book_order
+        refused = engine.depth.refused
+        engine.apply_depth(update)
+        if engine.depth.refused > refused:
+            self._tell_refused_level(update)
+            if not update.snapshot:
+                return order.tear("a change of it has a price or a size that there cannot be")
+        if update.snapshot and engine.recorded:
+            # Of a recording nothing can be asked for anew: what mends its book is in it.
+            self.quality.trouble_over("book")
+        if order.can_check(update) and not order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
+            return "broken"
+        return "apply"
+
+    def _tell_refused_level(self, update: DepthUpdate) -> None:
+        sentence = "the order book has a level with a price or a size that there cannot be, which is left out"
+        levels = [*update.bids, *update.asks]
+        hint = hint_at(["price_not_positive"]) if any(price <= 0 for price, _ in levels) else ""
+        self.quality.note(QualityFinding("book_level", sentence + hint, self.clock.now_ns(), {}))
 
     def _tell_broken_book(self, reason: str) -> None:
         told = f"it is asked for anew: {reason}"
@@ -1078,3 +1112,8 @@ class Pipeline:
                 malformed=malformed,
                 connection=connection,
             )
+
+
+def _is_amid(span: tuple[int, int] | None, at_ns: int) -> bool:
+    """Return whether an instant lies behind the beginning of a bar."""
+    return span is not None and span[0] < at_ns

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mdnb.rows import NOT_LAST, BarRow, TradeRow, marks_of
@@ -45,7 +46,8 @@ def load_bars(pipeline: Pipeline, rows: Sequence[BarRow], boundary_ns: int) -> N
         pipeline.refusals.asked_for = False
         # Of the history only what is refused is counted, on both sides of the account.
         pipeline.ledger.received += received - len(rows)
-        engine.cascade.push_bars(rows)
+        with _left_out_counted(pipeline):
+            engine.cascade.push_bars(rows)
         engine.cascade.close_until(boundary_ns)
         for bars in (engine.closed, engine.cascade.amended):
             bars.clear()
@@ -71,7 +73,8 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
         for bars in engine.activity.values():
             bars.push_rows(engine.in_full(rows))
         newer = [row for row in rows if row[0] >= boundary_ns]
-        engine.cascade.push_rows(newer)
+        with _left_out_counted(pipeline):
+            engine.cascade.push_rows(newer)
         if rows:
             last = [row for row in reversed(rows) if not marks_of(row) & NOT_LAST]
             engine.last_trade = max(last, key=lambda row: row[0], default=engine.last_trade)
@@ -80,6 +83,15 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
         engine.cascade.amended.clear()
         engine.closed.clear()
         engine.updates += 1
+
+
+@contextlib.contextmanager
+def _left_out_counted(pipeline: Pipeline) -> Iterator[None]:
+    """Count as received what the bars do not take in the block: so the account has it on both sides."""
+    cascade = pipeline.engine.cascade
+    before = cascade.outside_session + cascade.late_dropped
+    yield
+    pipeline.ledger.received += cascade.outside_session + cascade.late_dropped - before
 
 
 def _possible(pipeline: Pipeline, rows: Sequence[TradeRow]) -> Sequence[TradeRow]:

@@ -575,6 +575,33 @@ def test_after_a_loss_of_the_connection_the_active_contract_is_asked_for_at_once
     run(main)
 
 
+def test_a_venue_that_does_not_answer_is_soon_asked_again_for_the_active_contract(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        async with venue() as made:
+            dialect, hours = dialect_of(made), Hours()
+            feed = feed_of(made, wall=Wall(sleep=hours.sleep, dice=lambda: 0.0))
+            asked, refusals = dialect.asked, [429, 503, 429]
+
+            def busy(request: HttpRequest) -> Any:
+                if request.path.endswith("/search") and refusals:
+                    return HttpAnswer(b"", refusals.pop(), {"Retry-After": "0.01"})
+                return asked(request)
+
+            async with followed(feed, ["MNQ"], ["trades"]) as follower:
+                await follower.until_told("connected")
+                _activate(dialect, NEW)
+                dialect.asked = busy  # type: ignore[method-assign]
+                await hours.look()
+                assert [roll.new for roll in feed.rolls] == [NEW]
+                assert refusals == []
+
+    with caplog.at_level(logging.WARNING):
+        run(main)
+    assert caplog.text.count("stays with") == 1
+
+
 @pytest.mark.parametrize("symbol", ["MNQH6", OLD])
 def test_a_contract_that_was_asked_for_by_name_never_rolls(symbol: str) -> None:
     async def main() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mdnb
@@ -84,6 +86,40 @@ def test_bars_say_their_contract_and_the_one_with_the_seam_is_partial() -> None:
         assert forming.contract == NEW
 
 
+def test_what_the_next_contract_traded_before_the_seam_is_no_part_of_the_series() -> None:
+    feed = HandFeed(clock=EventClock(START))
+    with market(feed) as (live, _):
+        play(feed, 0, 90, 100.0)
+        assert isinstance(feed.clock, EventClock)
+        feed.clock.advance(START + 95 * SECOND)
+        feed.roll(NEW)
+        # Some venues tell newer trades once more when they are subscribed; and this clock may be ahead.
+        feed.trades(*(trade(second, 110.0, 1.0, 90 + second) for second in (55, 91, 94)))
+        play(feed, 190, 10, 110.0)
+        ticks = live.data.get_recent_ticks(count=500)
+        assert [tick.contract for tick in ticks] == [OLD] * 90 + [NEW] * 10
+        assert {tick.price > 105.0 for tick in ticks if tick.contract == OLD} == {False}
+        assert live["1min"].frame["high"].tolist()[:2] == [100.5, 100.5]
+        taken = live.accounting()
+        assert (dict(taken.rejected), taken.balanced) == ({"before_roll": 3}, True)
+
+
+@pytest.mark.parametrize(("last", "seam", "partial"), [(119, 120, ()), (130, 190, (3,))])
+def test_bars_that_may_have_both_contracts_are_partial_wherever_the_seam_is(
+    last: int, seam: int, partial: tuple[int, ...]
+) -> None:
+    feed = HandFeed(clock=EventClock(START))
+    with market(feed) as (live, _):
+        play(feed, 0, last + 1, 100.0)
+        assert isinstance(feed.clock, EventClock)
+        feed.clock.advance(START + seam * SECOND)
+        live._parts.session.market("X").pipeline.close_due()
+        feed.roll(NEW)
+        play(feed, seam + 1, 330 - seam, 110.0)
+        assert live.data.get_data("1min").attrs["partial"] == partial
+        assert live.data.get_data("5min").attrs["partial"] == (0,)
+
+
 def test_seams_have_the_prices_seen_until_the_history_tells_better_ones() -> None:
     feed = HandFeed(clock=EventClock(START))
     with market(feed) as (live, _):
@@ -103,6 +139,19 @@ def test_seams_have_the_prices_seen_until_the_history_tells_better_ones() -> Non
         feed.roll(NEW)
         play(feed, 61, 60, 110.0)
         assert live.rolls()[0].difference == 12.0
+
+
+def test_the_price_of_an_earlier_contract_is_not_taken_for_that_of_one_that_never_traded() -> None:
+    feed = HandFeed(clock=EventClock(START))
+    with market(feed) as (live, _):
+        play(feed, 0, 61, 100.0)
+        feed.roll(NEW)
+        assert isinstance(feed.clock, EventClock)
+        feed.clock.advance(START + 70 * SECOND)
+        feed.roll("CON.U26")
+        play(feed, 71, 60, 120.0)
+        assert [roll.new for roll in live.rolls()] == [NEW, "CON.U26"]
+        assert np.isnan([roll.difference for roll in live.rolls()]).all()
 
 
 @pytest.mark.parametrize("how", [True, "difference", "ratio"])
@@ -150,3 +199,45 @@ def test_a_symbol_without_contracts_has_none_of_it() -> None:
         assert "contracts" not in frame.attrs
         assert live.rolls() == ()
         assert live.data.get_latest_tick().contract == ""
+
+
+@pytest.mark.parametrize("how", ["difference", "ratio"])
+@pytest.mark.parametrize("ticks", [True, False])
+def test_of_a_bar_with_the_seam_the_part_before_it_alone_is_shifted(
+    how: Literal["difference", "ratio"], ticks: bool
+) -> None:
+    feed = HandFeed(clock=EventClock(START))
+    feed.worth = (100.0, 125.0)
+    with market(feed, enable_tick_data=ticks) as (live, _):
+        play(feed, 0, 90, 100.0)
+        feed.roll(NEW)
+        play(feed, 90, 240, 125.0)
+        step = 1.25 if how == "ratio" else 25.0
+        for name in ("1m", "5min", "100tick"):
+            if name == "100tick" and not ticks:
+                continue
+            live.add_timeframe(name)
+            made = live.data.get_data(name, back_adjust=how)
+            low = 100.0 * step if how == "ratio" else 100.0 + step
+            # Without the roll nothing would have moved by more than half a point.
+            assert made[["open", "high", "low", "close"]].min().min() == low
+            assert made[["open", "high", "low", "close"]].max().max() <= 125.625
+            assert (made["vwap"] >= made["low"]).all() or not ticks
+            assert (made["high"] >= made[["open", "close", "low"]].max(axis=1)).all()
+        # The engine's own bars are as they were.
+        assert live.data.get_data("5min")["low"].tolist()[0] == 100.0
+
+
+def test_at_a_moment_before_a_roll_nothing_was_shifted_by_it() -> None:
+    feed = HandFeed(clock=EventClock(START))
+    feed.worth = (100.0, 125.0)
+    with market(feed) as (live, _):
+        play(feed, 0, 90, 100.0)
+        seen = live.data.get_data("1min", back_adjust=True, closed_only=True)
+        moment = START + 90 * SECOND - SECOND // 2
+        feed.roll(NEW)
+        play(feed, 90, 90, 125.0)
+        known = live.data.get_data("1min", back_adjust=True, as_of=pd.Timestamp(moment - 1000, tz="UTC"))
+        pd.testing.assert_frame_equal(known, seen)
+        later = live.data.get_data("1min", back_adjust=True, as_of=pd.Timestamp(moment + SECOND, tz="UTC"))
+        assert later["close"].tolist() == [value + 25.0 for value in seen["close"]]

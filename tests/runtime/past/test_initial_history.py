@@ -13,7 +13,7 @@ from mdnb.clock import EventClock
 from mdnb.errors import FeedError, FeedRefusedError
 from mdnb.market import LiveMarket
 from mdnb.rows import BarRow, TradeRow
-from mdnb.sessions import DAY_NS
+from mdnb.sessions import DAY_NS, Sessions
 from mdnb.suite import TradingSuite
 from mdnb.timeframes import Timeframe
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, bar, minutes, open_market, trade
@@ -426,3 +426,32 @@ def test_history_that_memory_does_not_hold_is_told(caplog: pytest.LogCaptureFixt
         assert (len(market.data.get_data("1min")), len(market.data.get_data("5min"))) == (100, 60)
     (said,) = [text for text in caplog.messages if "memory holds" in text]
     assert f"memory holds 100 bars of a timeframe, 1min from {first} on; max_bars_per_timeframe=" in said
+
+
+def test_history_outside_the_hours_of_the_exchange_is_on_both_sides_of_the_account() -> None:
+    opens = START - 10 * MINUTE
+    hours = Sessions([opens - DAY_NS, opens], [opens - DAY_NS // 2, opens + DAY_NS])
+    past = [trade(-15 * 60, 99.0, 1.0, 1), trade(-30, 100.0, 1.0, 2)]
+    feed = HandFeed(minutes(-30, 29), trades=past, clock=EventClock(START), sessions=hours)
+    with open_market(feed, "1min") as market:
+        assert len(market.data.get_data("1min")) == 10
+        feed.trades(trade(5, 101.0, 1.0, 3))
+        taken = market.accounting()
+    assert (taken.received, taken.in_bars, taken.outside_session) == (21, 1, 20)
+    assert taken.balanced
+
+
+def test_trades_of_the_history_outside_the_hours_are_on_both_sides_of_the_account() -> None:
+    class TradesAlone(HandFeed):
+        async def history_bars(self, *_: object) -> None:
+            return None
+
+    opens = START - MINUTE
+    past = [trade(-90, 99.0, 1.0, 1), trade(-30, 100.0, 1.0, 2)]
+    hours = Sessions([opens - DAY_NS, opens], [opens - DAY_NS // 2, opens + DAY_NS])
+    feed = TradesAlone(minutes(-30, 30), trades=past, clock=EventClock(START), sessions=hours)
+    with open_market(feed, "1min") as market:
+        assert market.data.get_data("1min")["close"].tolist() == [100.0]
+        taken = market.accounting()
+    assert taken.outside_session == 1
+    assert taken.balanced
