@@ -45,6 +45,8 @@ class Playback:
         It plays once this is set.
     flowing
         It sends while this is set; nothing is lost while it is not.
+    begins_ns
+        The market's time when it begins; rows of before are sent at once. 0: that of its first row.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class Playback:
     unreadable: Callable[[], tuple[int, str]] = lambda: (0, "")
     begun: asyncio.Event = dataclasses.field(default_factory=_set_event)
     flowing: asyncio.Event = dataclasses.field(default_factory=_set_event)
+    begins_ns: int = 0
 
     def pass_time(self, now_ns: int) -> None:
         """Tell the time, unless frames are on their way that were sent before it."""

@@ -137,7 +137,7 @@ class ReplayFeed(WireFeed):
         self._symbol, self._calendar = symbol, calendar
         self._timezone, self._dialect = timezone, dialect
         # Known before anything is opened, for whoever makes the decoder.
-        self.dialect = dialect_of(self.path, dialect)
+        self.dialect = self._dialect_of_file()
         # Of a venue's frames; `open` adds what is asked for in another spelling than the venue's.
         self.names: dict[str, str] = dict(names_of(self.path))
         self._spelled: dict[str, str] = {}
@@ -192,6 +192,9 @@ class ReplayFeed(WireFeed):
     def known_symbols(self) -> tuple[str, ...]:
         """Return the symbols that the file names."""
         return self._open_file(()).symbols
+
+    def _dialect_of_file(self) -> str:
+        return dialect_of(self.path, self._dialect)
 
     def _open_file(self, symbols: Sequence[str]) -> Recording:
         return open_recording(
@@ -385,6 +388,12 @@ class ReplayFeed(WireFeed):
             raise _unknown(wanted, recording)
         track = max(fitting, key=lambda found: found.weight)
         self._tracks[symbol] = track
+        if track.instrument is not None:
+            calendar = self._calendar or track.instrument.calendar
+            self._instruments[symbol] = dataclasses.replace(
+                track.instrument, symbol=symbol, calendar=calendar
+            )
+            return
         sample = track.sample()
         fields = slice(1, 5) if track.channel == "bars" else slice(1, 2)
         size = {"trades": 2, "bars": 5, "quotes": 0}[track.channel]
@@ -418,9 +427,12 @@ class ReplayFeed(WireFeed):
         select = looped_rows if self.loop else merged_rows
         rows = select(self._tracks, self.start_ns, self.end_ns)
         row = next(rows, None)
-        if row is None:
+        until_ns = min(recording.until_ns, self.end_ns - 1)
+        if row is None and until_ns <= 0:
             raise self._nothing(at_ns for at_ns, *_ in merged_rows(self._tracks, 0, 2**63 - 1))
-        return RowSource(self._tracks, itertools.chain([row], rows)), row[0]
+        played = itertools.chain([] if row is None else [row], rows)
+        first_ns = until_ns if row is None else row[0]
+        return RowSource(self._tracks, played, 0 if self.loop else until_ns), first_ns
 
     def _nothing(self, times: Iterator[int]) -> FeedError:
         """Return the error of a span in which there is nothing; ``times`` are the whole recording's."""

@@ -36,6 +36,7 @@ FRAME_ROWS = 500
 """Rows in one frame, at most."""
 
 _OPEN_BAR_FIELDS = 9
+_MARKED_FIELDS = 7
 _YIELD_BYTES = 65_536
 _STEP_BYTES = 256
 _HEARTBEAT = 0.1
@@ -122,13 +123,16 @@ class RowSource:
         By the symbol they are sent under.
     rows
         ``(time, symbol, row)`` of all tracks, in order of time, read as needed.
+    until_ns
+        Until when time is to pass behind the last one; 0 is that of the last one.
     """
 
     talks = True
 
-    def __init__(self, tracks: Mapping[str, Track], rows: Iterator[Timed]) -> None:
+    def __init__(self, tracks: Mapping[str, Track], rows: Iterator[Timed], until_ns: int = 0) -> None:
         self._tracks = tracks
         self._rows = rows
+        self._until_ns = until_ns
         self._held: Timed | None = None
         self._newest_ns = 0
 
@@ -151,7 +155,7 @@ class RowSource:
             held = self._held or next(self._rows, None)
             if held is None:
                 if not taken:
-                    return None
+                    return self._last()
                 break
             is_quote = len(held[2]) == QUOTE_FIELDS
             if taken and (
@@ -176,9 +180,19 @@ class RowSource:
             frames.append(_clock(at_ns))
         return Due(at_ns, from_ns, self._newest_ns, frames)
 
+    def _last(self) -> Due | None:
+        """Return what tells the time at which nothing more comes; None once that was told."""
+        at_ns, self._until_ns = self._until_ns, 0
+        if at_ns <= self._newest_ns:
+            return None
+        self._newest_ns = at_ns
+        return Due(at_ns, at_ns, at_ns, [_clock(at_ns)])
+
     def _frame(self, symbol: str, closed: bool, rows: list[Row]) -> str | bytes:
         track = self._tracks[symbol]
-        channel = "quotes" if len(rows[0]) == QUOTE_FIELDS else track.channel
+        channel: str = "quotes" if len(rows[0]) == QUOTE_FIELDS else track.channel
+        if channel == "trades" and len(rows[0]) == _MARKED_FIELDS:
+            channel = "marked"
         fields: dict[str, object] = {"e": channel, "s": symbol}
         if channel == "bars":
             fields |= {"tf": track.timeframe, "closed": closed}
@@ -355,7 +369,7 @@ class ReplayServer:
         if self._clock is None:
             return
         if not self._last_ns:
-            self._clock.start(at_ns)
+            self._clock.start(max(at_ns, self._playback.begins_ns))
         while (wait := self._clock.wall_seconds(at_ns - self._clock.now_ns())) > 0:
             await self._wall.sleep(min(wait, _HEARTBEAT))
             # Never to the very instant of what comes next: who looks then has not seen it.
