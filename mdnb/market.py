@@ -13,6 +13,7 @@ from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import PlainEvents
 from mdnb.faces.face import Face
 from mdnb.faces.face_parts import FaceParts, all_parts
+from mdnb.faces.market_saver import MarketSaver
 from mdnb.faces.newest_values import NewestValues
 from mdnb.feeds.base import Feed
 from mdnb.live_frame import LiveFrame
@@ -152,6 +153,7 @@ class LiveSymbol(Face):
     add_timeframe = Plain("_parts.manager.bars", BarAccess.add_timeframe)
     remove_timeframe = Plain("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Plain("_parts.files", BarFiles.export)
+    save = Plain("_parts.saver", MarketSaver.save)
     load = Plain("_parts.files", BarFiles.load)
     load_ticks = Plain("_parts.files", BarFiles.load_ticks)
     record = Plain("_parts.connection", ConnectionView.record)

@@ -13,6 +13,7 @@ from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import AwaitedEvents
 from mdnb.faces.face import Face
 from mdnb.faces.face_parts import FaceParts, all_parts
+from mdnb.faces.market_saver import MarketSaver
 from mdnb.faces.newest_values import NewestValues
 from mdnb.feeds.base import Feed
 from mdnb.live_frame import LiveFrame
@@ -72,6 +73,7 @@ class SuiteSymbol(Face):
     add_timeframe = Forward("_parts.manager.bars", BarAccess.add_timeframe)
     remove_timeframe = Forward("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Forward("_parts.files", BarFiles.export)
+    save = Forward("_parts.saver", MarketSaver.save)
     load = Forward("_parts.files", BarFiles.load)
     load_ticks = Forward("_parts.files", BarFiles.load_ticks)
     record = Forward("_parts.connection", ConnectionView.record)

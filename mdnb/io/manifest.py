@@ -80,6 +80,11 @@ class SavedSymbol(msgspec.Struct, kw_only=True):
     ----------
     bars, trades, quotes
         Names of members; empty where there are none.
+    always_open
+        Whether it trades around the clock, whatever the instrument's calendar says.
+    hours
+        When it trades, where that is no calendar: open and close in UTC epoch nanoseconds, and the trading
+        day as days since 1970.
     contract
         That a continuous symbol stood for at last.
     """
@@ -89,6 +94,8 @@ class SavedSymbol(msgspec.Struct, kw_only=True):
     bars: str = ""
     trades: str = ""
     quotes: str = ""
+    always_open: bool = False
+    hours: list[tuple[int, int, int]] = []
     contract: str = ""
     rolls: list[SavedRoll] = []
     findings: list[SavedFinding] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +18,7 @@ from mdnb.feeds.timeouts import Wall
 from mdnb.recordings.rows_of_files import recording_of_file
 from mdnb.recordings.saved_rows import SavedRows, read_saved_rows
 from mdnb.rows import ContractChange
-from mdnb.sessions import FIRST_CALENDAR_DAY
+from mdnb.sessions import Sessions
 
 if TYPE_CHECKING:
     from mdnb.io.recognise.given import Given
@@ -108,6 +109,8 @@ class RecordingFeed(ReplayFeed):
         self.begins_ns = 0
         self._rows: dict[str, SavedRows] = {}
         self._hold = hold
+        self.plays_nothing = False
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
         self._is_foreign = False
         self._said = {
             "timeframe": timeframe,
@@ -195,6 +198,7 @@ class RecordingFeed(ReplayFeed):
                 for roll in each.rolls:
                     self._contracts.roll(each.symbol, roll.new, roll.time_ns)
         self.begins_ns = self._begins(saved)
+        self.plays_nothing = self._hold and self.begins_ns == saved.manifest.saved_ns
         self.start_ns = self.begins_ns
         self._playback.begins_ns = max(self._wanted_ns, self.begins_ns) if self._wanted_ns else 0
         tracks = tuple(rows.track(self.begins_ns) for rows in self._rows.values())
@@ -212,22 +216,20 @@ class RecordingFeed(ReplayFeed):
 
     def _begins(self, saved: SavedMarket) -> int:
         """Return from when on all symbols are played: before it nobody may know what comes of another."""
-        hours = {
-            each.symbol: each.instrument.named(each.symbol).sessions(
-                FIRST_CALENDAR_DAY, _day(saved.manifest.saved_ns)
-            )
-            for each in saved.manifest.symbols
-        }
-        begins = [
-            rows.begins_ns(hours[symbol], self._wanted_ns)
-            for symbol, rows in self._rows.items()
-            if len(rows.makers)
-        ]
+        begins = [rows.begins_ns(self._wanted_ns) for rows in self._rows.values() if len(rows.makers)]
         if begins:
             return max(begins)
         if self._wanted_ns:
             return self._wanted_ns
         return saved.manifest.saved_ns if self._hold else 0
+
+    def sessions(self, symbol: str) -> Sessions:
+        """Return the hours that were saved, or those of the calendar; see `ReplayFeed.sessions`."""
+        track = self._tracks.get(symbol)
+        rows = None if track is None else self._rows.get(track.symbol)
+        if rows is None or self._calendar is not None:
+            return super().sessions(symbol)
+        return rows.sessions()
 
     def saved_rows(self, symbol: str) -> SavedRows | None:
         """Return what a saved market has of a symbol that was opened; None of any other file."""
@@ -241,6 +243,13 @@ class RecordingFeed(ReplayFeed):
             self._started_ns = self.begins_ns or self._started_ns
         return made
 
+    async def close(self) -> None:
+        """Close the connection and the server; calling it again does nothing."""
+        await super().close()
+        folder, self.folder = self.folder, None
+        if folder is not None:
+            folder.cleanup()
+
     def take_roll(self, change: ContractChange) -> None:
         """Pass a seam between two contracts; those of a saved market are known from the beginning."""
         if self.saved is None:
@@ -249,10 +258,6 @@ class RecordingFeed(ReplayFeed):
 
 def _price(given: str) -> Literal["bid", "ask", "mid"]:
     return "bid" if given == "bid" else "ask" if given == "ask" else "mid"
-
-
-def _day(ns: int) -> dt.date:
-    return dt.datetime.fromtimestamp(ns / 1e9, dt.UTC).date() + dt.timedelta(days=400)
 
 
 def _reason(error: MdnbError) -> str:

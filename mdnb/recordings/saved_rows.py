@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import numpy as np
 from mdnb.feeds.replay.recording import Row, Track
 from mdnb.recordings.rows_of_files import bar_rows
 from mdnb.rows import MARKS
+from mdnb.sessions import FIRST_CALENDAR_DAY, Sessions
 from mdnb.store.ticks import (
     QUOTE_DTYPE,
     STATUS,
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
     from mdnb.io.file_bars import FileBars
     from mdnb.io.manifest import SavedSymbol
     from mdnb.io.saved_market import SavedMarket
-    from mdnb.sessions import Sessions
 
 __all__ = ["SavedRows", "read_saved_rows"]
 
 _AT_A_TIME = 16_384
+_CALENDAR_DAYS = 400
 _NS_PER_US = 1000
 _LATENESS_NS = 5_000_000_000
 _NO_TICKS = np.empty(0, TICK_DTYPE)
@@ -65,7 +67,24 @@ class SavedRows:
         """The times of the rows that bars are made of, UTC epoch nanoseconds, rising."""
         rows = self.played_ticks() if self.made_of == "trades" else self.quotes
         rows = rows if self.made_of != "bars" else rows[:0]
-        return np.maximum.accumulate(rows["ts_ns"]) if len(rows) else np.empty(0, np.int64)
+        return np.asarray(np.maximum.accumulate(rows["ts_ns"]) if len(rows) else rows["ts_ns"])
+
+    def sessions(self) -> Sessions:
+        """Return when it trades: around the clock, as its calendar says, or by the hours that were saved.
+
+        Raises
+        ------
+        OptionError
+            When there is no such calendar, or the hours are none.
+        """
+        if self.symbol.always_open:
+            return Sessions.always()
+        instrument = self.symbol.instrument
+        if self.symbol.hours:
+            opens, closes, days = ([span[at] for span in self.symbol.hours] for at in range(3))
+            return Sessions(opens, closes, days, instrument.timezone)
+        last = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=_CALENDAR_DAYS)
+        return instrument.named(self.symbol.symbol).sessions(FIRST_CALENDAR_DAY, last)
 
     def finest(self) -> str:
         """Return the finest timeframe on a clock, ``""`` where none was kept."""
@@ -74,14 +93,14 @@ class SavedRows:
     def played_ticks(self) -> np.ndarray:
         """Return the trades that are in the bars, in an order in which none is too late for its bar."""
         status = self.ticks["flag"] & STATUS
-        held = self.ticks[is_in_bars(self.ticks["flag"]) | (status == WAITING)]
+        held: np.ndarray = self.ticks[is_in_bars(self.ticks["flag"]) | (status == WAITING)]
         if len(held):
             late = np.maximum.accumulate(held["ts_ns"]) - held["ts_ns"]
             if int(late.max()) >= _LATENESS_NS:
                 held = held[np.argsort(held["ts_ns"], kind="stable")]
         return held
 
-    def begins_ns(self, sessions: Sessions, wanted_ns: int = 0) -> int:
+    def begins_ns(self, wanted_ns: int = 0) -> int:
         """Return from when on to play, so that every bar from there on is made of rows that are there.
 
         Parameters
@@ -97,7 +116,7 @@ class SavedRows:
         name, times = self.finest(), self.makers
         if not name or not len(times):
             return 0
-        grid, bars = Grid(Timeframe.parse(name), sessions), self.bars[name]
+        grid, bars = Grid(Timeframe.parse(name), self.sessions()), self.bars[name]
         first_ns = int(times[0])
         begin_ns = 0
         if len(bars) and int(bars.time_us[0]) * _NS_PER_US < first_ns:
