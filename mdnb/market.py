@@ -15,6 +15,7 @@ from mdnb.faces.face import Face
 from mdnb.faces.face_parts import FaceParts, all_parts
 from mdnb.faces.market_saver import MarketSaver
 from mdnb.faces.newest_values import NewestValues
+from mdnb.faces.playback_controls import PlainPlayback
 from mdnb.feeds.base import Feed
 from mdnb.live_frame import LiveFrame
 from mdnb.manager.alignment import Alignment
@@ -164,6 +165,17 @@ class LiveSymbol(Face):
     wait_for = Forward("_parts.plain_events", PlainEvents.wait_for)
     events = Forward("_parts.plain_events", PlainEvents.events)
     wait_ended = Plain("_parts.connection", ConnectionView.wait_ended)
+
+    @property
+    def playback(self) -> PlainPlayback:
+        """How a recording is played: ``pause()``, ``resume()``, ``jump(time)``, ``speed``, ``time``.
+
+        Raises
+        ------
+        OptionError
+            When the feed is live.
+        """
+        return PlainPlayback(self._parts.session)
 
     def __getitem__(self, timeframe: str) -> LiveFrame:
         return self._frame(timeframe)

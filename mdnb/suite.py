@@ -15,6 +15,7 @@ from mdnb.faces.face import Face
 from mdnb.faces.face_parts import FaceParts, all_parts
 from mdnb.faces.market_saver import MarketSaver
 from mdnb.faces.newest_values import NewestValues
+from mdnb.faces.playback_controls import AwaitedPlayback
 from mdnb.feeds.base import Feed
 from mdnb.live_frame import LiveFrame
 from mdnb.manager import RealtimeDataManager
@@ -84,6 +85,17 @@ class SuiteSymbol(Face):
     wait_for = Forward("_parts.awaited_events", AwaitedEvents.wait_for)
     events = Forward("_parts.awaited_events", AwaitedEvents.events)
     wait_ended = Forward("_parts.connection", ConnectionView.wait_ended)
+
+    @property
+    def playback(self) -> AwaitedPlayback:
+        """How a recording is played: ``pause()``, ``resume()``, ``await jump(time)``, ``speed``, ``time``.
+
+        Raises
+        ------
+        OptionError
+            When the feed is live.
+        """
+        return AwaitedPlayback(self._parts.session)
 
     def __getitem__(self, timeframe: str) -> LiveFrame:
         return self._frame(timeframe)

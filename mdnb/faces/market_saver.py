@@ -189,8 +189,8 @@ def _hours(sessions: Sessions, instrument: Instrument, since_ns: int) -> list[tu
     if sessions.always_open or not len(opens):
         return []
     if instrument.calendar is not None:
-        first, last = (_EPOCH + dt.timedelta(days=int(day)) for day in (days[0], days[-1]))
-        usual = instrument.sessions(first, last)
+        from_day, to_day = (_EPOCH + dt.timedelta(days=int(day)) for day in (days[0], days[-1]))
+        usual = instrument.sessions(from_day, to_day)
         if list(usual.opens) == list(opens) and list(usual.closes) == list(closes):
             return []
     first = int(np.searchsorted(closes, since_ns - _BEFORE_DAYS * DAY_NS))

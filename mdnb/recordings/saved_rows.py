@@ -23,7 +23,7 @@ from mdnb.store.ticks import (
     counts_in_full,
     is_in_bars,
 )
-from mdnb.timeframes import Grid, Timeframe, in_order
+from mdnb.timeframes import Grid, Timeframe
 
 if TYPE_CHECKING:
     from mdnb.io.file_bars import FileBars
@@ -181,16 +181,10 @@ def read_saved_rows(market: SavedMarket, symbol: SavedSymbol) -> SavedRows:
     DataImportError
         When a member is not sound.
     """
-    from mdnb.io.parquet_read import parquet_bars_of, parquet_timeframes
+    from mdnb.io.recognise.saved import saved_timeframes
     from mdnb.io.tick_members import read_tick_member
 
-    bars: dict[str, FileBars] = {}
-    positive = symbol.instrument.positive_prices
-    if symbol.bars:
-        member = market.member(symbol.bars)
-        names = [name for name in market.manifest.timeframes if name in parquet_timeframes(member)]
-        found = parquet_bars_of(member, names, tz=market.manifest.tz, positive_prices=positive)
-        bars = {name: found[name] for name in in_order(found)}
+    bars = saved_timeframes(market, symbol, positive_prices=symbol.instrument.positive_prices)
     ticks = read_tick_member(market.member(symbol.trades), TICK_DTYPE) if symbol.trades else _NO_TICKS
     quotes = read_tick_member(market.member(symbol.quotes), QUOTE_DTYPE) if symbol.quotes else _NO_QUOTES
     return SavedRows(symbol=symbol, bars=bars, ticks=ticks, quotes=quotes, made_of=market.manifest.source)

@@ -326,6 +326,60 @@ class ReplayFeed(WireFeed):
         """Return None: all of a recording arrives as live data."""
         return None
 
+    # -- while it plays ---------------------------------------------------------------------------------
+
+    def pause(self, limit_ns: int = 0) -> None:
+        """Hold the market where it is, or once it is at an instant (UTC epoch nanoseconds) that is later."""
+        playback = self._playback
+        if isinstance(self.clock, PlaybackClock):
+            limit_ns = max(limit_ns, self.clock.now_ns())
+            self.clock.stop()
+            self.clock.move(limit_ns)
+        playback.paused, playback.limit_ns = True, limit_ns
+        playback.changed.set()
+
+    def resume(self) -> None:
+        """Go on from where it was paused."""
+        self._playback.paused = False
+        if isinstance(self.clock, PlaybackClock) and self._has_begun:
+            self.clock.start(self.clock.now_ns())
+        self._playback.changed.set()
+
+    def move_to(self, time_ns: int) -> None:
+        """Play at once what comes until an instant, UTC epoch nanoseconds, and go on from there as before."""
+        if self._playback.paused:
+            self.pause(time_ns)
+        elif isinstance(self.clock, PlaybackClock):
+            if self._has_begun:
+                self.clock.move(time_ns)
+            self._playback.begins_ns = max(self._playback.begins_ns, time_ns)
+
+    def change_speed(self, speed: float | str) -> None:
+        """Go on at another speed.
+
+        Raises
+        ------
+        OptionError
+            When it is none.
+        """
+        self.speed = _speed(speed)
+        now_ns, clock = self.clock.now_ns(), self.clock
+        if math.isinf(self.speed):
+            self.clock = EventClock(now_ns)
+        elif isinstance(clock, PlaybackClock):
+            clock.change_speed(self.speed)
+        else:
+            self.clock = made = PlaybackClock(now_ns, self.speed, self._wall.monotonic)
+            if self._has_begun and not self._playback.paused:
+                made.start(now_ns)
+        if self._server is not None:
+            self._server.clock = self.clock if isinstance(self.clock, PlaybackClock) else None
+        self._playback.changed.set()
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._server is not None and self._server.has_begun
+
     def is_end(self, code: int, reason: str) -> bool:
         """Return whether the server has played the recording to its end."""
         self._at_end = super().is_end(code, reason)
