@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from mdnb.instruments import Instrument
 
@@ -24,23 +27,30 @@ FORMAT = 1
 """The version that is written, and the newest that is read."""
 
 
+_Ns = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+_Moment = Annotated[int, Meta(ge=1, le=2**62)]
+_Count = Annotated[int, Meta(ge=0, le=2**53)]
+_Step = Annotated[float, Meta(gt=0, le=1e18)]
+_Name = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 class SavedMember(msgspec.Struct, kw_only=True):
     """A file of the container: how long it is, and its SHA-256 in hexadecimal digits."""
 
-    bytes: int
+    bytes: _Count
     sha256: str
 
 
 class SavedInstrument(msgspec.Struct, kw_only=True):
     """An instrument; see `mdnb.Instrument`."""
 
-    tick_size: float | None = None
+    tick_size: _Step | None = None
     whole_lots: bool = False
     calendar: str | None = None
     timezone: str = "UTC"
-    point_value: float | None = None
+    point_value: _Step | None = None
     description: str = ""
-    price_decimals: int | None = None
+    price_decimals: Annotated[int, Meta(ge=0, le=18)] | None = None
     positive_prices: bool = True
 
     @classmethod
@@ -56,7 +66,7 @@ class SavedInstrument(msgspec.Struct, kw_only=True):
 class SavedRoll(msgspec.Struct, kw_only=True):
     """A seam between two contracts; see `mdnb.Roll`. Prices that are not known are None."""
 
-    time_ns: int
+    time_ns: _Ns
     old: str
     new: str
     old_price: float | None = None
@@ -68,8 +78,8 @@ class SavedFinding(msgspec.Struct, kw_only=True):
 
     type: str
     description: str
-    time_ns: int
-    count: int = 1
+    time_ns: _Ns
+    count: _Count = 1
     values: dict[str, float] = {}
 
 
@@ -89,13 +99,13 @@ class SavedSymbol(msgspec.Struct, kw_only=True):
         That a continuous symbol stood for at last.
     """
 
-    symbol: str
+    symbol: _Name
     instrument: SavedInstrument
     bars: str = ""
     trades: str = ""
     quotes: str = ""
     always_open: bool = False
-    hours: list[tuple[int, int, int]] = []
+    hours: list[tuple[_Ns, _Ns, Annotated[int, Meta(ge=-200_000, le=200_000)]]] = []
     contract: str = ""
     rolls: list[SavedRoll] = []
     findings: list[SavedFinding] = []
@@ -118,14 +128,14 @@ class SavedDrawing(msgspec.Struct, kw_only=True):
 
     low: float
     high: float | None = None
-    start_us: int | None = None
-    end_us: int | None = None
+    start_us: _Ns | None = None
+    end_us: _Ns | None = None
 
 
 class SavedMark(msgspec.Struct, kw_only=True):
     """A mark of a trade or a signal."""
 
-    time_ns: int
+    time_ns: _Ns
     side: str
     price: float | None = None
     text: str = ""
@@ -167,15 +177,15 @@ class Manifest(msgspec.Struct, kw_only=True, rename={"version": "mdnb_market"}):
 
     version: int = FORMAT
     written_by: str = ""
-    saved_ns: int
+    saved_ns: _Moment
     tz: str = "UTC"
-    timeframes: list[str]
+    timeframes: Annotated[list[str], Meta(min_length=1, max_length=127)]
     source: str = "trades"
     quote_price: str = "mid"
     feed: str = ""
     venue: str = ""
     config: dict[str, bool | int | float] = {}
-    symbols: list[SavedSymbol]
+    symbols: Annotated[list[SavedSymbol], Meta(min_length=1, max_length=1000)]
     alerts: list[SavedAlert] = []
     charts: list[SavedChart] = []
     members: dict[str, SavedMember] = {}

@@ -29,8 +29,8 @@ ONLY = {
 }
 AWAITED = {
     "price", "last", "quote", "bid", "ask",
-    "alignment", "add_timeframe", "remove_timeframe", "export", "load", "load_ticks", "record", "save", "depth",
-    "on", "once", "off", "wait_for", "wait_ended",
+    "alignment", "add_timeframe", "remove_timeframe", "export", "load", "load_ticks", "record", "depth",
+    "on", "once", "off", "save", "wait_for", "wait_ended",
 }  # fmt: skip
 """What may have to wait: plain on the plain faces, awaited on the others."""
 ITERATORS = {"events"}
