@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mdnb.manager import RealtimeDataManager
     from mdnb.market import LiveMarket, LiveSymbol, live
     from mdnb.notebook.magics import load_ipython_extension, unload_ipython_extension
+    from mdnb.opening import open as open  # noqa: A004  # as gzip has one; see __all__
     from mdnb.runtime.live.market_view import MarketView
     from mdnb.runtime.live.price_alerts import Alert
     from mdnb.runtime.process.bridge import run
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# Not `open`, though it is public: after `from mdnb import *` open("x.txt") has to be Python's own.
 __all__ = [
     "Alert",
     "Bar",
@@ -164,6 +166,7 @@ _HOMES = {
     "live": "mdnb.market",
     "load_ipython_extension": "mdnb.notebook.magics",
     "make_feed": "mdnb.feeds.registry",
+    "open": "mdnb.opening",
     "play": "mdnb.step_replay",
     "read": "mdnb.io.recognise.read",
     "read_ticks": "mdnb.io.recognise.read_ticks",
@@ -185,4 +188,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_HOMES})

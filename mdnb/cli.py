@@ -77,16 +77,16 @@ def _run(given: argparse.Namespace) -> int:
 def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     record = commands.add_parser(
         "record",
-        help="record a feed's raw frames to a file that replay: plays again",
+        help="record a feed's raw frames to a file that mdnb.open and replay: play again",
         usage="mdnb record FEED SYMBOL --out FILE [...], or mdnb record SYMBOL FILE [--feed FEED] [...]",
     )
     record.add_argument("first", metavar="FEED | SYMBOL", help="a feed's name such as kraken, with --out")
     record.add_argument(
         "second",
         metavar="SYMBOL | FILE",
-        help="a symbol such as BTC/USD; or a new file, packed where its name ends in .gz",
+        help="a symbol such as BTC/USD; or a new file, packed where its name ends in .mdnb or .gz",
     )
-    record.add_argument("--out", type=Path, metavar="FILE", help="a new file, such as btc.jsonl.gz")
+    record.add_argument("--out", type=Path, metavar="FILE", help="a new file, such as btc.mdnb")
     record.add_argument(
         "--feed", help="a feed's name, such as 'sim://?speed=10' (default: MDNB_FEED, or the simulator)"
     )

@@ -13,7 +13,9 @@ from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import PlainEvents
 from mdnb.faces.face import Face
 from mdnb.faces.face_parts import FaceParts, all_parts
+from mdnb.faces.market_saver import MarketSaver
 from mdnb.faces.newest_values import NewestValues
+from mdnb.faces.playback_controls import PlainPlayback
 from mdnb.feeds.base import Feed
 from mdnb.live_frame import LiveFrame
 from mdnb.manager.alignment import Alignment
@@ -154,6 +156,7 @@ class LiveSymbol(Face):
     add_timeframe = Plain("_parts.manager.bars", BarAccess.add_timeframe)
     remove_timeframe = Plain("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Plain("_parts.files", BarFiles.export)
+    save = Plain("_parts.saver", MarketSaver.save)
     load = Plain("_parts.files", BarFiles.load)
     load_ticks = Plain("_parts.files", BarFiles.load_ticks)
     record = Plain("_parts.connection", ConnectionView.record)
@@ -164,6 +167,17 @@ class LiveSymbol(Face):
     wait_for = Forward("_parts.plain_events", PlainEvents.wait_for)
     events = Forward("_parts.plain_events", PlainEvents.events)
     wait_ended = Plain("_parts.connection", ConnectionView.wait_ended)
+
+    @property
+    def playback(self) -> PlainPlayback:
+        """How a recording is played: ``pause()``, ``resume()``, ``jump(time)``, ``speed``, ``time``.
+
+        Raises
+        ------
+        OptionError
+            When the feed is live.
+        """
+        return PlainPlayback(self._parts.session)
 
     def __getitem__(self, timeframe: str) -> LiveFrame:
         return self._frame(timeframe)

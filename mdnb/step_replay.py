@@ -20,6 +20,7 @@ from mdnb.feeds.registry import make_feed
 from mdnb.feeds.replay.feed import ReplayFeed
 from mdnb.feeds.replay.server import FrameSource, RowSource
 from mdnb.instruments import with_prices
+from mdnb.recordings import RecordingFeed
 from mdnb.rows import Batch
 from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.live.accounting import counted
@@ -32,12 +33,15 @@ from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.live.refused_share import RefusedShare
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.missed_trades import place_by_ids
+from mdnb.runtime.past.saved_bars import put_saved_before
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.session import SessionOptions
 from mdnb.timeframes import named_timeframes
 from mdnb.types import Bar
 
 __all__ = ["PlayStep", "play"]
+
+_ALL_DAYS = 3660.0
 
 
 class PlayStep(NamedTuple):
@@ -190,6 +194,8 @@ def _steps(
     bus.tap(EventType.BARS_CLOSED, closed.append)
     pipeline = Pipeline(engine, bus, feed.clock, feed.ids, feed.quote_price)
     place_by_ids(pipeline)
+    if isinstance(feed, RecordingFeed):
+        put_saved_before(feed, {name: pipeline}, _ALL_DAYS)
     batcher = RecordedBatcher(
         decoder_of(feed),
         {name: pipeline},

@@ -13,7 +13,9 @@ from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import AwaitedEvents
 from mdnb.faces.face import Face
 from mdnb.faces.face_parts import FaceParts, all_parts
+from mdnb.faces.market_saver import MarketSaver
 from mdnb.faces.newest_values import NewestValues
+from mdnb.faces.playback_controls import AwaitedPlayback
 from mdnb.feeds.base import Feed
 from mdnb.live_frame import LiveFrame
 from mdnb.manager import RealtimeDataManager
@@ -72,6 +74,7 @@ class SuiteSymbol(Face):
     add_timeframe = Forward("_parts.manager.bars", BarAccess.add_timeframe)
     remove_timeframe = Forward("_parts.manager.bars", BarAccess.remove_timeframe)
     export = Forward("_parts.files", BarFiles.export)
+    save = Forward("_parts.saver", MarketSaver.save)
     load = Forward("_parts.files", BarFiles.load)
     load_ticks = Forward("_parts.files", BarFiles.load_ticks)
     record = Forward("_parts.connection", ConnectionView.record)
@@ -82,6 +85,17 @@ class SuiteSymbol(Face):
     wait_for = Forward("_parts.awaited_events", AwaitedEvents.wait_for)
     events = Forward("_parts.awaited_events", AwaitedEvents.events)
     wait_ended = Forward("_parts.connection", ConnectionView.wait_ended)
+
+    @property
+    def playback(self) -> AwaitedPlayback:
+        """How a recording is played: ``pause()``, ``resume()``, ``await jump(time)``, ``speed``, ``time``.
+
+        Raises
+        ------
+        OptionError
+            When the feed is live.
+        """
+        return AwaitedPlayback(self._parts.session)
 
     def __getitem__(self, timeframe: str) -> LiveFrame:
         return self._frame(timeframe)

@@ -215,7 +215,7 @@ class BarFiles:
         positive_prices: bool | None = None,
         on_conflict: str | None = None,
     ) -> list[ImportResult]:
-        """Import the bars of a file: one that was exported, or any that `mdnb.read` reads.
+        """Import the bars of a file: one that was exported or saved, or any that `mdnb.read` reads.
 
         What it is is recognised; the results say what it was taken for. Finer bars than those kept are put
         together, coarser ones refused. Dates of daily bars go to the market's trading days. Times without a
@@ -302,6 +302,13 @@ class BarFiles:
                 f"{named[0]}= and {next(iter(of_others))}= do not go together: name columns by columns=."
             )
         files = self._parts.files
+        if await files.is_saved_market(filename):
+            unfit = [name for name in (*options, *of_others) if name not in ("symbol", "positive_prices")]
+            if unfit:
+                raise OptionError(f"a saved market takes no {unfit[0]}=: the file itself says so")
+            return await files.import_saved(
+                filename, timeframe, symbol=symbol, positive_prices=positive_prices, **how
+            )
         zone = {name: options[name] for name in ("tz", "date_format") if name in options}
         engine = self._parts.market.open()
         if timeframe is None:
@@ -333,7 +340,8 @@ class BarFiles:
 
         Bars of the finest timeframe on a clock that is kept are made, and the coarser ones of them. The first
         and the last are partial: what was traded before and after is not in the file. Bars of trades, volume
-        and money (``100tick``) are not made of it.
+        and money that are kept (``100tick``) are made trade by trade from the first one of the file on; a
+        last one that is not full is left out.
 
         Parameters
         ----------

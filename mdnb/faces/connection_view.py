@@ -111,8 +111,8 @@ class ConnectionView:
         Parameters
         ----------
         path
-            A new file, such as ``day.jsonl``, packed where its name ends in ``.gz``. ``replay:PATH`` plays
-            it.
+            A new file, such as ``day.mdnb`` or ``day.jsonl``, packed where its name ends in ``.mdnb`` or
+            ``.gz``. `mdnb.open` and ``replay:PATH`` play it.
         append
             Go on with a recording of the same symbols and feed.
 

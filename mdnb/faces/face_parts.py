@@ -7,6 +7,7 @@ import dataclasses
 from mdnb.faces.bar_files import BarFiles
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.event_faces import AwaitedEvents, PlainEvents
+from mdnb.faces.market_saver import MarketSaver, charts_of
 from mdnb.faces.newest_values import NewestValues
 from mdnb.manager import RealtimeDataManager
 from mdnb.manager.parts import ManagerParts
@@ -34,6 +35,7 @@ class FaceParts:
     connection: ConnectionView
     alerts: AlertSetter
     charts: ChartOpener
+    saver: MarketSaver
     tables: TableOpener
 
     def for_all(self) -> FaceParts:
@@ -47,6 +49,7 @@ class FaceParts:
             alerts=AlertSetter(session, symbols),
             tables=TableOpener(session, symbols[0], symbols),
             files=BarFiles(self.manager, [_files_of(session, symbol) for symbol in symbols[1:]]),
+            saver=self.saver.of(symbols),
         )
 
 
@@ -58,6 +61,7 @@ def all_parts(session: MarketSession) -> dict[str, FaceParts]:
     """Return the parts of every symbol of a session that was started."""
     managers = {symbol: ManagerParts.of(session.market(symbol)) for symbol in session.symbols}
     plain = {symbol: SyncDataManager(parts) for symbol, parts in managers.items()}
+    charts = charts_of(session)
     return {
         symbol: FaceParts(
             session=session,
@@ -70,7 +74,8 @@ def all_parts(session: MarketSession) -> dict[str, FaceParts]:
             plain_events=PlainEvents(session, symbol),
             connection=ConnectionView(session, symbol, [symbol]),
             alerts=AlertSetter(session, [symbol]),
-            charts=ChartOpener(plain, symbol),
+            charts=ChartOpener(plain, symbol, charts),
+            saver=MarketSaver(session, [symbol], charts),
             tables=TableOpener(session, symbol, [symbol]),
         )
         for symbol, parts in managers.items()

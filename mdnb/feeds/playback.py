@@ -45,6 +45,14 @@ class Playback:
         It plays once this is set.
     flowing
         It sends while this is set; nothing is lost while it is not.
+    paused
+        Whether it is held: then neither a row later than `limit_ns` is played, nor does time pass.
+    limit_ns
+        Up to where it is played though it is paused, UTC epoch nanoseconds.
+    changed
+        To be set after either was changed.
+    begins_ns
+        The market's time when it begins; rows of before are sent at once. 0: that of its first row.
 
     Examples
     --------
@@ -70,6 +78,14 @@ class Playback:
     unreadable: Callable[[], tuple[int, str]] = lambda: (0, "")
     begun: asyncio.Event = dataclasses.field(default_factory=_set_event)
     flowing: asyncio.Event = dataclasses.field(default_factory=_set_event)
+    paused: bool = False
+    limit_ns: int = 0
+    changed: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    begins_ns: int = 0
+
+    def holds(self, at_ns: int) -> bool:
+        """Return whether what is due at an instant has to wait."""
+        return self.paused and at_ns > self.limit_ns
 
     def pass_time(self, now_ns: int) -> None:
         """Tell the time, unless frames are on their way that were sent before it."""

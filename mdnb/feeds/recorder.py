@@ -1,6 +1,6 @@
 r"""Recording a feed's frames to a file that ``replay:PATH`` plays again, frame for frame.
 
-The file is JSON lines, packed with gzip where its name ends in ``.gz``::
+The file is JSON lines, packed with gzip where its name ends in ``.gz`` or ``.mdnb``::
 
     {"mdnb_recording":1,"dialect":"kraken","symbols":["BTC/USD"],"venue":"Kraken","channels":["trades"]}
     [1762795433971744500,"{\"channel\":\"trade\",...}"]
@@ -39,6 +39,7 @@ __all__ = ["FLUSH_SECONDS", "Recorder", "refuse_unfit"]
 FLUSH_SECONDS = 1.0
 """A killed process loses what arrived in this time, at most."""
 
+_PACKED = (".gz", ".mdnb")
 _PACK_LEVEL = 6
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger("mdnb.feeds.recorder")
@@ -53,7 +54,7 @@ class Recorder:
     Parameters
     ----------
     path
-        The file; packed where its name ends in ``.gz``.
+        The file; packed where its name ends in ``.gz`` or ``.mdnb``.
     dialect
         Names the decoder of the frames.
     symbols
@@ -114,7 +115,7 @@ class Recorder:
         self._timer: asyncio.TimerHandle | None = None
         self._failure: DataExportError | None = None
         self._on_failure = on_failure
-        packed = self.path.suffix == ".gz"
+        packed = self.path.suffix.lower() in _PACKED
         try:
             refuse_unfit(self.path, dialect, symbols, append=append)
             self._raw: io.BufferedWriter = self.path.open("ab")

@@ -42,7 +42,7 @@ BUILT_IN: dict[str, str] = {
     "kraken": "mdnb.feeds.venues.kraken:KrakenFeed",
     "okx": "mdnb.feeds.venues.okx:OkxFeed",
     "projectx": "mdnb.feeds.venues.projectx:ProjectXFeed",
-    "replay": "mdnb.feeds.replay:ReplayFeed",
+    "replay": "mdnb.recordings:RecordingFeed",
     "sim": "mdnb.feeds.simulator:SimulatorFeed",
 }
 """Name to ``module:class``; imported when asked for."""

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,7 @@ __all__ = [
     "read_timeframes",
     "write_parquet",
     "write_timeframes",
+    "write_timeframes_into",
 ]
 
 _COMPRESSIONS: Final = ("snappy", "zstd", "gzip", "brotli", "lz4", "none")
@@ -153,6 +154,20 @@ def write_timeframes(
     schema, bars = frames_schema(frames, symbol)
     longest = max(bars.values(), key=len)
     return _write(filename, schema, frames_tables(bars, schema), longest, compression, changes)
+
+
+def write_timeframes_into(
+    file: BinaryIO, frames: Mapping[str, pd.DataFrame], *, changes: Mapping[str, Changes] | None = None
+) -> None:
+    """Write several timeframes of one symbol into a file that is open, with zstd; else as `write_timeframes`.
+
+    Raises
+    ------
+    OptionError
+        As `write_timeframes`.
+    """
+    schema, bars = frames_schema(frames)
+    _write_into(file, schema, frames_tables(bars, schema), max(bars.values(), key=len), "zstd", changes)
 
 
 def frames_schema(
@@ -312,25 +327,34 @@ def _write(
         path = local_path(filename)
     except OptionError as error:
         raise DataExportError(str(error)) from error
+    with atomic_write(path) as file:
+        _write_into(file, schema, tables, sample, compression, changes)
+    return path
+
+
+def _write_into(
+    file: BinaryIO,
+    schema: Any,
+    tables: Iterator[Any],
+    sample: pd.DataFrame,
+    compression: str,
+    changes: Mapping[str, Changes] | None,
+) -> None:
     dictionary, encodings = _encodings(sample, compression)
     names = set(schema.names)
     for missing in names - set(encodings) - set(dictionary):  # vwap, where the longest frame has none
         encodings[missing] = "BYTE_STREAM_SPLIT"
-    with (
-        atomic_write(path) as file,
-        pq.ParquetWriter(
-            file,
-            schema,
-            compression=compression,
-            use_dictionary=[name for name in dictionary if name in names],
-            column_encoding={name: encoding for name, encoding in encodings.items() if name in names},
-            write_page_checksum=True,
-        ) as writer,
-    ):
+    with pq.ParquetWriter(
+        file,
+        schema,
+        compression=compression,
+        use_dictionary=[name for name in dictionary if name in names],
+        column_encoding={name: encoding for name, encoding in encodings.items() if name in names},
+        write_page_checksum=True,
+    ) as writer:
         for table in tables:
             if table.num_rows:
                 writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
         if changes is not None:
             # Not into the schema, of which Arrow would write a second copy.
             writer.add_key_value_metadata({CHANGES_KEY.decode(): changes_text(changes)})
-    return path

@@ -28,6 +28,7 @@ from mdnb.io.contract_names import contracts_of_runs
 from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Closings, parse_closings, parse_times
 from mdnb.io.marks import BarMarks, parse_marks
+from mdnb.io.member import Member
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.parquet_footer import Footer, read_footer
 from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
@@ -144,7 +145,7 @@ def read_timeframes(
 
 
 def parquet_bars(
-    filename: str | os.PathLike[str],
+    filename: str | os.PathLike[str] | Member,
     timeframe: str | None = None,
     names: ColumnNames | None = None,
     *,
@@ -169,7 +170,7 @@ def parquet_bars(
 
 
 def parquet_bars_of(
-    filename: str | os.PathLike[str],
+    filename: str | os.PathLike[str] | Member,
     kept: Collection[str],
     *,
     tz: str | tzinfo | None = None,
@@ -196,7 +197,7 @@ def parquet_bars_of(
         }
 
 
-def parquet_timeframes(filename: str | os.PathLike[str]) -> tuple[str, ...]:
+def parquet_timeframes(filename: str | os.PathLike[str] | Member) -> tuple[str, ...]:
     """Return the timeframes that a file names."""
     with _opened(filename) as source:
         return tuple(source.groups)
@@ -213,7 +214,7 @@ class _Source(NamedTuple):
 
 
 @contextlib.contextmanager
-def _opened(filename: str | os.PathLike[str]) -> Iterator[_Source]:
+def _opened(filename: str | os.PathLike[str] | Member) -> Iterator[_Source]:
     """Open a file, judge its footer, and turn whatever goes wrong while it is read into DataImportError."""
     handle, path, size = open_plain(filename)
     where = str(path)

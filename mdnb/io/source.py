@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import stat
 import zlib
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from mdnb.errors import DataImportError, OptionError
+from mdnb.io.member import Member
 from mdnb.io.notes import refuse
 from mdnb.io.paths import local_path
 from mdnb.io.schema import zone_dtype
@@ -47,14 +49,16 @@ def check_zone(tz: str | tzinfo | None) -> None:
         zone_dtype(tz)
 
 
-def open_plain(filename: str | os.PathLike[str]) -> tuple[BinaryIO, Path, int]:
-    """Open a plain file of at most 2 GiB; return it, its path and its size in bytes.
+def open_plain(filename: str | os.PathLike[str] | Member) -> tuple[BinaryIO, Path, int]:
+    """Open a plain file of at most 2 GiB, or a member of one; return it, its path and its size in bytes.
 
     Raises
     ------
     DataImportError
         It is a URL, is missing, is not a plain file, is too large or cannot be read.
     """
+    if isinstance(filename, Member):
+        return io.BytesIO(filename.data), Path(filename.where), len(filename.data)
     try:
         path = local_path(filename)
     except OptionError as error:

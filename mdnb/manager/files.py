@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from mdnb.errors import OptionError
+from mdnb.errors import DataImportError, OptionError
 from mdnb.manager.arguments import whole_number
 from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
 from mdnb.manager.import_conflicts import refuse_conflicts, replaces
@@ -448,6 +448,57 @@ class Files:
         held = await self._work(read)
         return await self._put(held, Path(filename).name, _How(overwrite, lenient, on_conflict))
 
+    async def import_saved(
+        self,
+        filename: str | os.PathLike[str],
+        timeframe: str | None = None,
+        *,
+        symbol: str | None = None,
+        overwrite: bool = False,
+        lenient: bool = False,
+        on_conflict: str | None = None,
+        positive_prices: bool | None = None,
+    ) -> list[ImportResult]:
+        """Import a timeframe of a saved market, or every one of it that is kept here.
+
+        Raises
+        ------
+        DataImportError
+            As `import_from_csv`; also where it holds no timeframe that is kept.
+        """
+        engine = self._market.open()
+        kept = engine.timeframes() if timeframe is None else [engine.canonical(timeframe)]
+        positive = self._positive_prices if positive_prices is None else positive_prices
+        where = Path(filename).name
+
+        def read() -> tuple[dict[str, FileBars], tuple[str, ...]]:
+            from mdnb.io.recognise.given import Given
+            from mdnb.io.recognise.saved import saved_bars_of
+
+            given = Given(symbol=symbol, positive_prices=positive)
+            found = saved_bars_of(filename, given, self._market.symbol)
+            return {name: found[name] for name in kept if name in found}, tuple(found)
+
+        held, names = await self._work(read)
+        if not held:
+            raise DataImportError(
+                f"{where}: it holds {', '.join(names) or 'no bars'}, and kept is {', '.join(kept)}. Add one:"
+                f" add_timeframe({(names or ('1min',))[0]!r}). Nothing was imported."
+            )
+        how = _How(overwrite, lenient, on_conflict)
+        results = await self._put(held, where, how, positive_prices=positive_prices)
+        return with_left_out(results, names, kept)
+
+    async def is_saved_market(self, filename: str | os.PathLike[str]) -> bool:
+        """Return whether a file is a saved market."""
+
+        def look() -> bool:
+            from mdnb.io.saved_market import is_saved_market
+
+            return is_saved_market(filename)
+
+        return await self._work(look)
+
     async def is_like_an_export(self, filename: str | os.PathLike[str]) -> bool:
         """Return whether a file has the form of an export, which the readers of one format read in full."""
 
@@ -523,7 +574,7 @@ class Files:
     async def _import_foreign(
         self,
         filename: str | os.PathLike[str],
-        make: Callable[[SymbolMarket, str | os.PathLike[str], Given], tuple[str, FileBars]],
+        make: Callable[[SymbolMarket, str | os.PathLike[str], Given], dict[str, FileBars]],
         timeframes: Sequence[str | None],
         how: _How,
         said: dict[str, Any],
@@ -536,7 +587,8 @@ class Files:
 
             wanted = self._positive_prices if positive_prices is None else positive_prices
             given = [Given(timeframe=name, positive_prices=wanted, **said) for name in timeframes]
-            return dict(make(self._market, filename, each) for each in given)
+            found = [make(self._market, filename, each) for each in given]
+            return {name: bars for held in found for name, bars in held.items()}
 
         held = await self._work(read)
         return await self._put(held, Path(filename).name, how, positive_prices=positive_prices)

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.errors import DataImportError, OptionError
+from mdnb.bars.activity import ActivityBars
+from mdnb.bars.closing import ClosingTime
+from mdnb.errors import DataImportError
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import fold_to
 from mdnb.runtime.symbol_market import SymbolMarket
+from mdnb.store.bars import BarStore
 from mdnb.store.columns import PARTIAL
 from mdnb.timeframes import Timeframe
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mdnb.io.file_bars import FileBars
+    from mdnb.io.notes import Note
     from mdnb.io.recognise.given import Given
     from mdnb.io.recognise.ticks import FileTicks
     from mdnb.timeframes import Grid
@@ -26,12 +31,13 @@ if TYPE_CHECKING:
 __all__ = ["bars_of_ticks", "recognised_for"]
 
 _DAY_US = 86_400_000_000
+_AT_A_TIME = 65_536
 
 
 def recognised_for(
     market: SymbolMarket, filename: str | os.PathLike[str], given: Given
-) -> tuple[str, FileBars]:
-    """Return the timeframe that a file's bars go to, and its bars, finer ones put together.
+) -> dict[str, FileBars]:
+    """Return a file's bars by the timeframe that they go to, finer ones put together.
 
     Parameters
     ----------
@@ -60,18 +66,18 @@ def recognised_for(
     bars, where = made.bars, Path(filename).name
     bars = dataclasses.replace(bars, attributes={**bars.attributes, "understood": str(made.understood)})
     if wanted in engine.activity:
-        return str(wanted), bars
+        return {str(wanted): bars}
     found = bars.attributes.get("timeframe")
     name = _wanted(market, wanted, None if found is None else str(found), where)
     grid = engine.grid(name)
     if grid is None:
-        return name, bars
+        return {name: bars}
     days = _days(bars, grid, are_dates=made.are_dates)
     if days is not None:
-        return name, _on_trading_days(bars, days, grid, where)
+        return {name: _on_trading_days(bars, days, grid, where)}
     if found is not None and Timeframe.parse(found) != Timeframe.parse(name):
-        return name, _put_together(bars, str(found), name, grid)
-    return name, bars
+        return {name: _put_together(bars, str(found), name, grid)}
+    return {name: bars}
 
 
 def _wanted(market: SymbolMarket, wanted: str | None, found: str | None, where: str) -> str:
@@ -193,27 +199,23 @@ def _put_together(bars: FileBars, found: str, name: str, grid: Grid) -> FileBars
 
 def bars_of_ticks(
     market: SymbolMarket, filename: str | os.PathLike[str], given: Given
-) -> tuple[str, FileBars]:
-    """Return the finest timeframe on a clock that is kept, and its bars made of the trades of a file.
+) -> dict[str, FileBars]:
+    """Return the bars that the trades of a file make: of the finest timeframe on a clock, and of activity.
 
-    A bar has the trades from its start to before its end; of one instant the first of the file comes first.
-    The first and the last bar are partial: nobody knows what was traded before and after.
+    A bar on a clock has the trades from its start to before its end; of one instant the first of the file
+    comes first. The first and the last one are partial: nobody knows what was traded before and after. Bars
+    of trades, volume and money begin with the first trade of the file; one that is not full at its end is
+    left out.
 
     Raises
     ------
     DataImportError
         The file is not understood, holds quotes, or all its trades are outside the market's hours.
-    OptionError
-        No timeframe on a clock is kept.
     """
     from mdnb.io.recognise.ticks import recognised_ticks
 
     engine, instrument = market.engine, market.engine.instrument
-    kept = [name for name in engine.timeframes() if name not in engine.activity]
-    if not kept:
-        raise OptionError(
-            f"{market.symbol} keeps no timeframe on a clock, such as 1min, which ticks could make."
-        )
+    engine.finest()  # raises where none is kept
     ticks = recognised_ticks(
         filename,
         given,
@@ -226,9 +228,77 @@ def bars_of_ticks(
             f"{where}: it holds quotes, and bars are made of trades. mdnb.read_ticks reads them."
             " Nothing was imported."
         )
-    grid = engine.grid(kept[0])
-    assert grid is not None
-    return kept[0], _bars_of(ticks, grid, kept[0], where)
+    made: dict[str, FileBars] = {}
+    clock = next((name for name in engine.timeframes() if name not in engine.activity), None)
+    if clock is not None:
+        grid = engine.grid(clock)
+        assert grid is not None
+        made[clock] = _bars_of(ticks, grid, clock, where)
+    for name, bars in engine.activity.items():
+        made[name] = _activity_of(ticks, bars.timeframe, engine, where)
+    return made
+
+
+def _activity_of(ticks: FileTicks, timeframe: Timeframe, engine: SymbolState, where: str) -> FileBars:
+    """Return the bars that trades fill, one after the other."""
+    from mdnb.io.file_bars import FileBars
+    from mdnb.io.notes import note
+
+    _, inside = engine.cascade.root.grid.starts(ticks.time_us * 1000)
+    notes = [*ticks.notes, *_outside(inside, where)]
+    count = int(np.count_nonzero(inside))
+    sizes = ticks.values["size"][inside] if "size" in ticks.values else np.zeros(count)
+    price = ticks.values["price"][inside]
+    log = BarStore(max(1, count), engine.tz)
+    bars = ActivityBars(timeframe, log, closing=ClosingTime())
+    bars.closing.history_ns = engine.grace_ns
+    for start in range(0, count, _AT_A_TIME):
+        cut = slice(start, start + _AT_A_TIME)
+        times = (ticks.time_us[inside][cut] * 1000).tolist()
+        sides = ticks.side[inside][cut].tolist()
+        ones, none = [1] * len(times), [-1] * len(times)
+        prices = price[cut].tolist()
+        bars.push_rows(list(zip(times, prices, sizes[cut].tolist(), ones, sides, none, strict=True)))
+    columns = log.columns(0, len(log))
+    left = bars.forming()
+    text = f"{timeframe.name} bars were made of {count:,} trades"
+    notes.append(note("put_together", text, count=count))
+    if left is not None:
+        text = f"the last {timeframe.name} bar was left out, which the last trades do not fill"
+        notes.append(note("not_full", text, count=int(left[6])))
+    prices_of = ("open", "high", "low", "close", "volume")
+    return FileBars(
+        time_us=columns.time_us,
+        values={
+            **{name: getattr(columns, name) for name in prices_of},
+            "tick_count": columns.tick_count.astype(np.float64),
+            "vwap": columns.vwap,
+        },
+        tz="UTC",
+        attributes=_attributes(ticks, timeframe.name),
+        notes=notes,
+        closed_us=columns.closed_us,
+    )
+
+
+def _outside(inside: NDArray[np.bool_], where: str) -> list[Note]:
+    """Return what is to be said of trades outside the market's hours; raise where all are."""
+    from mdnb.io.notes import note
+
+    if inside.all():
+        return []
+    if not inside.any():
+        raise DataImportError(
+            f"{where}: all its {len(inside):,} trades are outside the market's hours."
+            " Are the times in another zone (tz=)? Nothing was imported."
+        )
+    text = "trades while the venue is closed were left out"
+    return [note("session_closed", text, np.flatnonzero(~inside))]
+
+
+def _attributes(ticks: FileTicks, name: str) -> dict[str, object]:
+    told: dict[str, object] = {"source": "trades", "timeframe": name, "understood": str(ticks.understood)}
+    return told | ({"symbol": ticks.symbols[0]} if len(ticks.symbols) == 1 else {})
 
 
 def _bars_of(ticks: FileTicks, grid: Grid, name: str, where: str) -> FileBars:
@@ -236,15 +306,7 @@ def _bars_of(ticks: FileTicks, grid: Grid, name: str, where: str) -> FileBars:
     from mdnb.io.notes import note
 
     begins, inside = grid.starts(ticks.time_us * 1000)
-    notes = list(ticks.notes)
-    if not inside.all():
-        if not inside.any():
-            raise DataImportError(
-                f"{where}: all its {len(ticks):,} trades are outside the market's hours."
-                " Are the times in another zone (tz=)? Nothing was imported."
-            )
-        text = "trades while the venue is closed were left out"
-        notes.append(note("session_closed", text, np.flatnonzero(~inside)))
+    notes = [*ticks.notes, *_outside(inside, where)]
     begins, price = begins[inside], ticks.values["price"][inside]
     size = ticks.values["size"][inside] if "size" in ticks.values else np.zeros(len(price))
     first = np.flatnonzero(np.concatenate(([True], begins[1:] != begins[:-1])))
@@ -254,13 +316,6 @@ def _bars_of(ticks: FileTicks, grid: Grid, name: str, where: str) -> FileBars:
     np.divide(money, volume, out=vwap, where=volume > 0)
     partial = np.zeros(len(first), dtype=bool)
     partial[[0, -1]] = True
-    attributes: dict[str, object] = {
-        "source": "trades",
-        "timeframe": name,
-        "understood": str(ticks.understood),
-    }
-    if len(ticks.symbols) == 1:
-        attributes["symbol"] = ticks.symbols[0]
     notes.append(note("put_together", f"{name} bars were made of {len(price):,} trades", count=len(price)))
     return FileBars(
         time_us=begins[first] // 1000,
@@ -274,7 +329,7 @@ def _bars_of(ticks: FileTicks, grid: Grid, name: str, where: str) -> FileBars:
             "vwap": vwap,
         },
         tz="UTC",
-        attributes=attributes,
+        attributes=_attributes(ticks, name),
         notes=notes,
         marks={"partial": partial},
     )

@@ -33,6 +33,7 @@ from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.playback import Playback
 from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import seconds_to_wait
+from mdnb.recordings import RecordingFeed
 from mdnb.rows import Batch, ContractChange, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
 from mdnb.runtime.cache_folder import stale_folders, sweep_stale
@@ -53,6 +54,7 @@ from mdnb.runtime.market_recording import MarketRecording
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.bar_renewal import BarRenewal
 from mdnb.runtime.past.initial_history import load_history
+from mdnb.runtime.past.saved_bars import put_saved_before, put_saved_behind
 from mdnb.runtime.process.cell_end import after_this_cell
 from mdnb.runtime.process.loop import call_soon_if_open
 from mdnb.runtime.process.user_warning import warn_user
@@ -222,6 +224,8 @@ class MarketSession:
             await self._until_clock_is_known()
             options = self.options
             limit = seconds_to_wait(options.connect_timeout)
+            if isinstance(self.feed, RecordingFeed):
+                put_saved_before(self.feed, self._pipelines, options.initial_days)
             await load_history(self.feed, self._pipelines, options.initial_days, options.progress, limit)
             for market in self.markets.values():
                 # Of contracts of before the history has told.
@@ -395,6 +399,8 @@ class MarketSession:
             for pipeline in sorted(self._pipelines.values(), key=_now_ns):
                 self.batcher.attempt(pipeline, pipeline.end)
                 await self.batcher.finish()
+            if isinstance(self.feed, RecordingFeed) and self._failure is None:
+                put_saved_behind(self.feed, self._pipelines)
         await self.batcher.finish()
 
     def _finish(self) -> None:

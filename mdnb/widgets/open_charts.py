@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from mdnb.errors import OptionError, TimeframeError
 from mdnb.sync_manager import SyncDataManager
 from mdnb.widgets.chart.options import ChartOptionsDict, EachChartOptionsDict, lists_options
+from mdnb.widgets.market_charts import MarketCharts
 
 if TYPE_CHECKING:
     from mdnb.widgets.chart.chart import LiveChart
@@ -26,18 +27,24 @@ class ChartOpener:
         The data of every symbol followed.
     symbol
         The one shown at first.
+    charts
+        Those of the market that are open, and those that were saved with it.
     """
 
-    def __init__(self, data: Mapping[str, SyncDataManager], symbol: str) -> None:
+    def __init__(
+        self, data: Mapping[str, SyncDataManager], symbol: str, charts: MarketCharts | None = None
+    ) -> None:
         self._data = data
         self._symbol = symbol
+        self._charts = charts or MarketCharts()
 
     @lists_options
     def chart(self, /, timeframe: str | None = None, **options: Unpack[ChartOptionsDict]) -> LiveChart:
         """Return a live chart.
 
         It moves by itself, also while a cell runs, and is a plotly ``FigureWidget``: add traces, shapes and
-        annotations, change the layout, attach handlers.
+        annotations, change the layout, attach handlers. Of a market that was saved with charts it shows what
+        these did: their timeframe, kind and indicators where none are given, drawings and marks.
 
         Parameters
         ----------
@@ -66,10 +73,13 @@ class ChartOpener:
 
         engine = self._data[self._symbol].engine
         sources = {symbol: data.engine for symbol, data in self._data.items()}
-        name = engine.finest() if timeframe is None else timeframe
+        name = self._charts.first(engine) or engine.finest() if timeframe is None else timeframe
         if name in self._data:
             raise TimeframeError(f"{name} is a symbol, no timeframe; its chart: live[{name!r}].chart()")
-        return LiveChart(engine, name, sources=sources, **options)
+        saved = self._charts.saved_for(engine, name)
+        chart = LiveChart(engine, name, sources=sources, **self._charts.options(engine, name, saved, options))
+        self._charts.take(chart, saved)
+        return chart
 
     @lists_options
     def panel(self, /, timeframe: str | None = None, **options: Unpack[ChartOptionsDict]) -> Panel:

@@ -30,7 +30,7 @@ ONLY = {
 AWAITED = {
     "price", "last", "quote", "bid", "ask",
     "alignment", "add_timeframe", "remove_timeframe", "export", "load", "load_ticks", "record", "depth",
-    "on", "once", "off", "wait_for", "wait_ended",
+    "on", "once", "off", "save", "wait_for", "wait_ended",
 }  # fmt: skip
 """What may have to wait: plain on the plain faces, awaited on the others."""
 ITERATORS = {"events"}
@@ -79,6 +79,9 @@ def test_a_name_takes_the_same_arguments_on_all_faces(name: str) -> None:
     assert taken.count(taken[0]) == len(FACES)
     plain, awaited = _method(LiveMarket, name), _method(TradingSuite, name)
     hints = [method.__annotations__["return"] for method in (plain, awaited)]
+    if name == "playback":
+        assert hints == ["PlainPlayback", "AwaitedPlayback"]
+        return
     if name in ITERATORS:
         assert hints == ["Iterator[Event]", "AsyncIterator[Event]"]
         return

@@ -94,7 +94,7 @@ def test_recordings_and_symbols_that_are_meant_are_named(tmp_path: Path) -> None
         mdnb.play("dataset:gold-ticks", ["1min"], symbol="MNQ")
     with open_market(HandFeed([bar(i, 100.0) for i in range(-5, 0)]), "1min") as market:
         path = market.export(tmp_path / "g.parquet")
-    with pytest.raises(FeedError, match=r"A file of bars is loaded into a market: live.load\('g.parquet'\)"):
+    with pytest.raises(SymbolError, match=r"g.parquet does not hold 'GC'\. Allowed: X\."):
         gold(f"replay:{path}")
 
 

@@ -31,21 +31,40 @@ class PlaybackClock:
     """
 
     def __init__(self, market_ns: int, speed: float, monotonic: Callable[[], float]) -> None:
-        self.speed = speed
-        self._market_ns = market_ns
         self._monotonic = monotonic
-        self._started: float | None = None
+        # The market's time, since when it runs from there (None: it stands), and how fast: changed together,
+        # for other threads ask what time it is.
+        self._run: tuple[int, float | None, float] = market_ns, None, speed
+
+    @property
+    def speed(self) -> float:
+        """Market seconds a wall second."""
+        return self._run[2]
 
     def start(self, market_ns: int) -> None:
         """Let time run from ``market_ns``."""
-        self._market_ns = market_ns
-        self._started = self._monotonic()
+        self._run = market_ns, self._monotonic(), self.speed
+
+    def stop(self) -> None:
+        """Let time stand where it is."""
+        self._run = self.now_ns(), None, self.speed
+
+    def move(self, market_ns: int) -> None:
+        """Set the time; whether it runs stays as it is."""
+        running = self._run[1] is not None
+        self._run = market_ns, self._monotonic() if running else None, self.speed
+
+    def change_speed(self, speed: float) -> None:
+        """Go on from now at another speed."""
+        market_ns, running = self.now_ns(), self._run[1] is not None
+        self._run = market_ns, self._monotonic() if running else None, speed
 
     def now_ns(self) -> int:
         """Return the market's time now."""
-        if self._started is None:
-            return self._market_ns
-        return self._market_ns + int((self._monotonic() - self._started) * self.speed * _NS)
+        market_ns, started, speed = self._run
+        if started is None:
+            return market_ns
+        return market_ns + int((self._monotonic() - started) * speed * _NS)
 
     def lag_ms(self, ts_ns: int) -> float:
         """Return the wall-clock milliseconds since the market stood at ``ts_ns``."""

@@ -137,7 +137,7 @@ class ReplayFeed(WireFeed):
         self._symbol, self._calendar = symbol, calendar
         self._timezone, self._dialect = timezone, dialect
         # Known before anything is opened, for whoever makes the decoder.
-        self.dialect = dialect_of(self.path, dialect)
+        self.dialect = self._dialect_of_file()
         # Of a venue's frames; `open` adds what is asked for in another spelling than the venue's.
         self.names: dict[str, str] = dict(names_of(self.path))
         self._spelled: dict[str, str] = {}
@@ -192,6 +192,9 @@ class ReplayFeed(WireFeed):
     def known_symbols(self) -> tuple[str, ...]:
         """Return the symbols that the file names."""
         return self._open_file(()).symbols
+
+    def _dialect_of_file(self) -> str:
+        return dialect_of(self.path, self._dialect)
 
     def _open_file(self, symbols: Sequence[str]) -> Recording:
         return open_recording(
@@ -323,6 +326,60 @@ class ReplayFeed(WireFeed):
         """Return None: all of a recording arrives as live data."""
         return None
 
+    # -- while it plays ---------------------------------------------------------------------------------
+
+    def pause(self, limit_ns: int = 0) -> None:
+        """Hold the market where it is, or once it is at an instant (UTC epoch nanoseconds) that is later."""
+        playback = self._playback
+        if isinstance(self.clock, PlaybackClock):
+            limit_ns = max(limit_ns, self.clock.now_ns())
+            self.clock.stop()
+            self.clock.move(limit_ns)
+        playback.paused, playback.limit_ns = True, limit_ns
+        playback.changed.set()
+
+    def resume(self) -> None:
+        """Go on from where it was paused."""
+        self._playback.paused = False
+        if isinstance(self.clock, PlaybackClock) and self._has_begun:
+            self.clock.start(self.clock.now_ns())
+        self._playback.changed.set()
+
+    def move_to(self, time_ns: int) -> None:
+        """Play at once what comes until an instant, UTC epoch nanoseconds, and go on from there as before."""
+        if self._playback.paused:
+            self.pause(time_ns)
+        elif isinstance(self.clock, PlaybackClock):
+            if self._has_begun:
+                self.clock.move(time_ns)
+            self._playback.begins_ns = max(self._playback.begins_ns, time_ns)
+
+    def change_speed(self, speed: float | str) -> None:
+        """Go on at another speed.
+
+        Raises
+        ------
+        OptionError
+            When it is none.
+        """
+        self.speed = _speed(speed)
+        now_ns, clock = self.clock.now_ns(), self.clock
+        if math.isinf(self.speed):
+            self.clock = EventClock(now_ns)
+        elif isinstance(clock, PlaybackClock):
+            clock.change_speed(self.speed)
+        else:
+            self.clock = made = PlaybackClock(now_ns, self.speed, self._wall.monotonic)
+            if self._has_begun and not self._playback.paused:
+                made.start(now_ns)
+        if self._server is not None:
+            self._server.clock = self.clock if isinstance(self.clock, PlaybackClock) else None
+        self._playback.changed.set()
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._server is not None and self._server.has_begun
+
     def is_end(self, code: int, reason: str) -> bool:
         """Return whether the server has played the recording to its end."""
         self._at_end = super().is_end(code, reason)
@@ -385,6 +442,12 @@ class ReplayFeed(WireFeed):
             raise _unknown(wanted, recording)
         track = max(fitting, key=lambda found: found.weight)
         self._tracks[symbol] = track
+        if track.instrument is not None:
+            calendar = self._calendar or track.instrument.calendar
+            self._instruments[symbol] = dataclasses.replace(
+                track.instrument, symbol=symbol, calendar=calendar
+            )
+            return
         sample = track.sample()
         fields = slice(1, 5) if track.channel == "bars" else slice(1, 2)
         size = {"trades": 2, "bars": 5, "quotes": 0}[track.channel]
@@ -418,9 +481,12 @@ class ReplayFeed(WireFeed):
         select = looped_rows if self.loop else merged_rows
         rows = select(self._tracks, self.start_ns, self.end_ns)
         row = next(rows, None)
-        if row is None:
+        until_ns = min(recording.until_ns, self.end_ns - 1)
+        if row is None and until_ns <= 0:
             raise self._nothing(at_ns for at_ns, *_ in merged_rows(self._tracks, 0, 2**63 - 1))
-        return RowSource(self._tracks, itertools.chain([row], rows)), row[0]
+        played = itertools.chain([] if row is None else [row], rows)
+        first_ns = until_ns if row is None else row[0]
+        return RowSource(self._tracks, played, 0 if self.loop else until_ns), first_ns
 
     def _nothing(self, times: Iterator[int]) -> FeedError:
         """Return the error of a span in which there is nothing; ``times`` are the whole recording's."""

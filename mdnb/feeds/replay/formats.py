@@ -27,7 +27,7 @@ from mdnb.feeds.replay.quantconnect_lean import Price, lean_tracks
 from mdnb.feeds.replay.recording import Damage, Frame, Recording, Row, Track
 from mdnb.timeframes import Timeframe
 
-__all__ = ["UNDERSTOOD", "contracts_of", "dialect_of", "names_of", "open_recording"]
+__all__ = ["UNDERSTOOD", "UnknownFormatError", "contracts_of", "dialect_of", "names_of", "open_recording"]
 
 UNDERSTOOD = (
     "recordings of mdnb (Recorder), of hftbacktest (lines '<ns> <json>') and of cryptofeed "
@@ -41,6 +41,10 @@ _CRYPTOFEED = re.compile(rb"(?:\w+://\S+ (?:<->|<-|->) [\d.]+|\d{9,11}(?:\.\d+)?
 _ZIP = b"PK\x03\x04"
 _MDNB = re.compile(rb'\{\s*"mdnb_recording"\s*:')
 _KRAKEN_REST = re.compile(r'"result"\s*:\s*\{\s*"([^"]+)"\s*:\s*(?=\[)')
+
+
+class UnknownFormatError(FeedError):
+    """A file is none of these recordings; another reader may know it."""
 
 
 class _FrameFile(NamedTuple):
@@ -120,11 +124,9 @@ def _start(path: Path) -> bytes:
     return head(path).lstrip(b"\xef\xbb\xbf \t\r\n")
 
 
-def _unknown(path: Path) -> FeedError:
-    hint = ""
-    if path.suffix.lower() in (".parquet", ".csv"):
-        hint = f" A file of bars is loaded into a market: live.load({path.name!r})."
-    return FeedError(f"the format of {path.name} is none that is understood. Understood: {UNDERSTOOD}.{hint}")
+def _unknown(path: Path) -> UnknownFormatError:
+    told = f"the format of {path.name} is none that is understood"
+    return UnknownFormatError(f"{told}. Understood: {UNDERSTOOD}.")
 
 
 def _frame_file(path: Path, start: bytes, dialect: str | None) -> _FrameFile | None:

@@ -51,7 +51,7 @@ def looped_rows(tracks: Mapping[str, Track], start_ns: int, end_ns: int) -> Iter
                 lowest[symbol] = min(number, lowest.get(symbol, number))
                 highest[symbol] = max(number, highest.get(symbol, number))
                 number += raised.get(symbol, 0)
-            yield at_ns + shift, symbol, (row[0] + shift, *row[1:_TRADE_ID], number)
+            yield at_ns + shift, symbol, (row[0] + shift, *row[1:_TRADE_ID], number, *row[_TRADE_ID + 1 :])
         if first < 0:
             return
         shift += (last // _DAY_NS - first // _DAY_NS + 1) * _DAY_NS

@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+from mdnb.instruments import Instrument
+
 __all__ = ["QUOTE_FIELDS", "Damage", "Frame", "Recording", "Row", "RowChannel", "Track", "tick_size"]
 
 Row = tuple[Any, ...]
@@ -71,6 +73,8 @@ class Track:
         A future's root symbol, ``""`` for all else.
     has_quotes
         Whether quotes stand among its trades.
+    instrument
+        What is traded, where the file says it.
     """
 
     symbol: str
@@ -81,6 +85,7 @@ class Track:
     weight: int = 0
     root: str = ""
     has_quotes: bool = False
+    instrument: Instrument | None = None
 
     def sample(self) -> list[Row]:
         """Return the first rows."""
@@ -113,6 +118,8 @@ class Recording:
         name theirs under ``""``.
     damage
         What reading has left out so far.
+    until_ns
+        Until when time is to pass behind the last row, UTC epoch nanoseconds; 0 where the file does not tell.
     """
 
     path: Path
@@ -125,6 +132,7 @@ class Recording:
     frames: Callable[[], Iterator[Frame]] | None = None
     prices: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     damage: Damage = dataclasses.field(default_factory=Damage)
+    until_ns: int = 0
 
 
 def tick_size(prices: Sequence[float]) -> float | None:

@@ -36,11 +36,13 @@ FRAME_ROWS = 500
 """Rows in one frame, at most."""
 
 _OPEN_BAR_FIELDS = 9
+_MARKED_FIELDS = 7
 _YIELD_BYTES = 65_536
 _STEP_BYTES = 256
 _HEARTBEAT = 0.1
 """Seconds between one telling of the time and the next while nothing is due."""
 
+_SOON = 0.001
 _MAX_REQUEST = 65_536
 _NS_PER_US = 1000
 
@@ -122,13 +124,16 @@ class RowSource:
         By the symbol they are sent under.
     rows
         ``(time, symbol, row)`` of all tracks, in order of time, read as needed.
+    until_ns
+        Until when time is to pass behind the last one; 0 is that of the last one.
     """
 
     talks = True
 
-    def __init__(self, tracks: Mapping[str, Track], rows: Iterator[Timed]) -> None:
+    def __init__(self, tracks: Mapping[str, Track], rows: Iterator[Timed], until_ns: int = 0) -> None:
         self._tracks = tracks
         self._rows = rows
+        self._until_ns = until_ns
         self._held: Timed | None = None
         self._newest_ns = 0
 
@@ -151,7 +156,7 @@ class RowSource:
             held = self._held or next(self._rows, None)
             if held is None:
                 if not taken:
-                    return None
+                    return self._last()
                 break
             is_quote = len(held[2]) == QUOTE_FIELDS
             if taken and (
@@ -176,9 +181,19 @@ class RowSource:
             frames.append(_clock(at_ns))
         return Due(at_ns, from_ns, self._newest_ns, frames)
 
+    def _last(self) -> Due | None:
+        """Return what tells the time at which nothing more comes; None once that was told."""
+        at_ns, self._until_ns = self._until_ns, 0
+        if at_ns <= self._newest_ns:
+            return None
+        self._newest_ns = at_ns
+        return Due(at_ns, at_ns, at_ns, [_clock(at_ns)])
+
     def _frame(self, symbol: str, closed: bool, rows: list[Row]) -> str | bytes:
         track = self._tracks[symbol]
-        channel = "quotes" if len(rows[0]) == QUOTE_FIELDS else track.channel
+        channel: str = "quotes" if len(rows[0]) == QUOTE_FIELDS else track.channel
+        if channel == "trades" and len(rows[0]) == _MARKED_FIELDS:
+            channel = "marked"
         fields: dict[str, object] = {"e": channel, "s": symbol}
         if channel == "bars":
             fields |= {"tf": track.timeframe, "closed": closed}
@@ -213,17 +228,23 @@ class ReplayServer:
         self._playback = playback or Playback()
         self._source = source
         self._awaited = symbols
-        self._clock = clock
+        self.clock = clock
         self._wall = wall
         self._subscribed: frozenset[str] = frozenset()
         self._ready = asyncio.Event()
         self._pending: Due | None = None
         self._unsent: collections.deque[tuple[int, int, str | bytes]] = collections.deque()
         self._last_ns = self._known_ns = 0
+        self._has_begun = False
         self._server: ws.Server | None = None
         self._busy = False
         self.failure: FeedError | None = None
         self._path = f"/{secrets.token_urlsafe(16)}"
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something was played."""
+        return self._has_begun
 
     async def start(self) -> str:
         """Listen; return the address."""
@@ -331,6 +352,7 @@ class ReplayServer:
                 self._unsent.extend(self._pending.received())
             at_ns = self._pending.at_ns
             await self._until(at_ns)
+            await self._while_paused(at_ns)
             while self._unsent:
                 from_ns, until_ns, frame = self._unsent[0]
                 self._known_ns = max(self._known_ns, from_ns)
@@ -347,19 +369,41 @@ class ReplayServer:
 
     def _due_ns(self) -> int | None:
         """Return until when rows are packed into one frame: now, each by itself, or as many as fit."""
-        if self._clock is not None:
-            return self._clock.now_ns()
+        if self.clock is not None:
+            return self.clock.now_ns()
+        if self._playback.paused:
+            return self._playback.limit_ns
         return 0 if self._playback.in_single_rows() else None
 
     async def _until(self, at_ns: int) -> None:
-        if self._clock is None:
-            return
-        if not self._last_ns:
-            self._clock.start(at_ns)
-        while (wait := self._clock.wall_seconds(at_ns - self._clock.now_ns())) > 0:
+        is_first, self._has_begun = not self._has_begun, True
+        if self.clock is not None and is_first:
+            self.clock.start(max(at_ns, self._playback.begins_ns))
+            if self._playback.paused:
+                self.clock.stop()
+        # It may be paused, or get another clock, meanwhile.
+        while (clock := self.clock) is not None:
+            wait = clock.wall_seconds(at_ns - clock.now_ns())
+            if wait <= 0 or self._playback.holds(at_ns):
+                return
             await self._wall.sleep(min(wait, _HEARTBEAT))
             # Never to the very instant of what comes next: who looks then has not seen it.
-            self._playback.pass_time(min(self._clock.now_ns(), at_ns - _NS_PER_US))
+            if not self._playback.paused:
+                self._playback.pass_time(min(clock.now_ns(), at_ns - _NS_PER_US))
+
+    async def _while_paused(self, at_ns: int) -> None:
+        """Wait while what is due next has to; time passes up to where it is held."""
+        playback = self._playback
+        while playback.holds(at_ns):
+            playback.changed.clear()
+            while playback.arrivals:
+                # On their way: time passes once they are there.
+                await self._wall.sleep(_SOON)
+            if playback.limit_ns:
+                playback.pass_time(playback.limit_ns)
+            await playback.changed.wait()
+            # The clock decides anew when it is due.
+            await self._until(at_ns)
 
 
 def _size(frame: str | bytes) -> int:

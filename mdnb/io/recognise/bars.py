@@ -32,11 +32,13 @@ from mdnb.io.recognise.meaning import (
     without_forming,
 )
 from mdnb.io.recognise.roles import BAR_PRICES
+from mdnb.io.recognise.saved import saved_bars
 from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.understood import Understood
 from mdnb.io.recognise.unfinished import unfinished_rows, without_unfinished
 from mdnb.io.recognise.unpacked import unpacked
 from mdnb.io.recognise.wall_times import FileTimes
+from mdnb.io.saved_market import is_saved_market
 from mdnb.io.schema import CONTRACT, MARKS
 
 __all__ = ["Recognised", "recognised_bars"]
@@ -100,6 +102,8 @@ def recognised_bars(
         the argument to give.
     """
     with told_as_refusal(filename):
+        if is_saved_market(filename):
+            return Recognised(*saved_bars(filename, given, preferred_symbol), are_dates=False)
         return _recognised_bars(filename, given, known_zone, preferred_symbol)
 
 

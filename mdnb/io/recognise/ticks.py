@@ -20,9 +20,11 @@ from mdnb.io.recognise.given import Given
 from mdnb.io.recognise.guarded import told_as_refusal
 from mdnb.io.recognise.meaning import meaning_of, of_one_symbol, shown_columns, table_of, without_footer
 from mdnb.io.recognise.roles import BAR_PRICES, roles_by_name
+from mdnb.io.recognise.saved import saved_trades
 from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.understood import Understood
 from mdnb.io.recognise.unpacked import unpacked
+from mdnb.io.saved_market import is_saved_market
 
 __all__ = ["FileTicks", "recognised_ticks"]
 
@@ -103,7 +105,24 @@ def recognised_ticks(
         the argument to give.
     """
     with told_as_refusal(filename):
+        if is_saved_market(filename):
+            return _saved_ticks(filename, given, preferred_symbol)
         return _recognised_ticks(filename, given, known_zone, preferred_symbol)
+
+
+def _saved_ticks(filename: str | os.PathLike[str], given: Given, preferred_symbol: str | None) -> FileTicks:
+    symbol, rows, understood = saved_trades(filename, given, preferred_symbol)
+    has_ids = bool((rows["trade_id"] >= 0).any())
+    return FileTicks(
+        kind="trades",
+        time_us=rows["ts_ns"] // 1000,
+        values={"price": rows["price"].copy(), "size": rows["size"].copy()},
+        side=rows["side"].copy(),
+        ids=rows["trade_id"].astype(str).astype(object) if has_ids else None,
+        symbols=(symbol.symbol,),
+        understood=understood,
+        notes=[],
+    )
 
 
 def _recognised_ticks(

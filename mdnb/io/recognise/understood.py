@@ -51,7 +51,7 @@ class Understood:
         )
         parts = [
             f"{self.vendor}, {self.kind}" if self.vendor else self.kind,
-            f"columns {columns}",
+            f"columns {columns}" if columns else "",
             self.times,
             self.numbers,
             self.order,

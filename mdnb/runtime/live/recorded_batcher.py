@@ -88,6 +88,8 @@ class RecordedBatcher(FrameBatcher):
         self._kept_back: list[Received] = []
         self._empty = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
+        self._until_ns = 0
+        self._waiters: list[tuple[int, asyncio.Event]] = []
 
     def on_frame(self, frame: str | bytes) -> None:
         """Queue one raw frame; called on the loop."""
@@ -113,11 +115,31 @@ class RecordedBatcher(FrameBatcher):
         """Take what waits, until a handler has to be waited for."""
         while not self._waits():
             if not next(self._going, False):
+                self._note_reached()
                 if not self._queue:
                     self._playback.flowing.set()
                     self._empty.set()
                     return
+                if self._playback.holds(self._queue[0][0]):
+                    return
+                self._until_ns = self._queue[0][1]
                 self._going = self._steps_of(*self._queue.popleft())
+
+    def go_on(self) -> None:
+        """Take what waits after a pause."""
+        self._work()
+
+    async def wait_until(self, time_ns: int) -> None:
+        """Wait until all is taken in that came before an instant."""
+        if self._until_ns + _NS_PER_US < time_ns:
+            reached = asyncio.Event()
+            self._waiters.append((time_ns, reached))
+            await reached.wait()
+
+    def _note_reached(self) -> None:
+        for one in [one for one in self._waiters if one[0] <= self._until_ns + _NS_PER_US]:
+            self._waiters.remove(one)
+            one[1].set()
 
     # -- time -----------------------------------------------------------------------------------------
 

@@ -71,6 +71,28 @@ class Marks:
             marks = list(self._held.get(symbol, ()))
             return (symbol, self._epoch, len(marks)), marks
 
+    def made(self) -> dict[str, list[Mark]]:
+        """Return the marks that callers made, by symbol: those of seams come by themselves."""
+        with self._lock:
+            found = {
+                symbol: [mark for mark in held if not self._is_of_roll(mark)]
+                for symbol, held in self._held.items()
+            }
+            return {symbol: marks for symbol, marks in found.items() if marks}
+
+    def put(self, marks: Iterable[tuple[str, int, str, str, float | None]]) -> None:
+        """Put marks back that are checked: symbol, time in UTC epoch nanoseconds, text, side, price."""
+        made = [
+            Mark(symbol=symbol, time_ns=time_ns, text=text, side=side, price=price, _marks=self)
+            for symbol, time_ns, text, side, price in marks
+        ]
+        if made:
+            self._add(made)
+
+    def _is_of_roll(self, mark: Mark) -> bool:
+        _, _, new = mark.text.rpartition(" → ")
+        return mark.side == "note" and (mark.symbol, mark.time_ns, new) in self._marked
+
     def _mark_rolls(self, symbol: str) -> None:
         """Mark the seams of contracts that are not marked yet; hold the lock."""
         for roll in self._rolls():

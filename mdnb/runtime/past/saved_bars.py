@@ -1,0 +1,217 @@
+"""What a saved market knows before it plays, put into a market; and its bars at the end of what was played.
+
+The bars that were over when its ticks begin are put in with when each was closed, so that a past moment reads
+as it did. All bars that follow are made of the ticks again. Where the ticks do not tell all, as of trades of
+an outage that came as bars, the saved bar is put in the place of the one that was made, once all is played.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdnb.bars.closing import ClosingTime
+from mdnb.recordings import RecordingFeed
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.past.merge_bars import merge_bars
+from mdnb.sessions import DAY_NS
+from mdnb.store.columns import BarColumns, same_rows
+from mdnb.store.ticks import counts_in_full, trade_rows
+from mdnb.validate.findings import QualityFinding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mdnb.recordings.saved_rows import SavedRows
+
+__all__ = ["put_saved_before", "put_saved_behind"]
+
+_NS_PER_US = 1000
+_ALL_DAYS = 3660
+# Sums depend on how many trades were added at a time.
+_ROUNDING = 1e-12
+
+
+def put_saved_before(feed: RecordingFeed, pipelines: Mapping[str, Pipeline], days: float) -> None:
+    """Put in what is known when the first row is played.
+
+    Parameters
+    ----------
+    days
+        How far back bars are wanted; 3,660 and more: all.
+    """
+    for symbol, pipeline in pipelines.items():
+        rows = feed.saved_rows(symbol)
+        if rows is None or not feed.begins_ns or days <= 0:
+            continue
+        engine, begin_ns = pipeline.engine, feed.begins_ns
+        first_ns = 0 if days >= _ALL_DAYS else begin_ns - int(days * DAY_NS)
+        with engine.lock:
+            # Coarsest first: what is saved of a bar counts for more than what its finer ones add up to.
+            for name in reversed(engine.timeframes()):
+                if name in engine.activity:
+                    _put_activity(engine, name, rows, begin_ns)
+                else:
+                    _put_bars(engine, name, rows, first_ns, begin_ns)
+            _put_ticks(engine, rows, begin_ns)
+            engine.reader.note_known(engine.all_names(), begin_ns)
+            engine.cascade.closing.begin(begin_ns)
+        for found in rows.symbol.findings:
+            if found.time_ns < begin_ns:
+                values: dict[str, float] = dict(found.values)
+                finding = QualityFinding(
+                    found.type, found.description, found.time_ns, values, max(1, found.count)
+                )
+                pipeline.quality.note(finding, alert=False)
+
+
+def _put_bars(engine: SymbolState, name: str, rows: SavedRows, first_ns: int, begin_ns: int) -> None:
+    saved = rows.bars.get(name)
+    if saved is None:
+        return
+    saved = saved.closed()
+    columns = saved.columns()
+    grid = engine.grid(name)
+    assert grid is not None
+    known = grid.ends(columns.time_us * _NS_PER_US) <= begin_ns
+    known &= columns.time_us * _NS_PER_US >= first_ns
+    if not known.any():
+        return
+    merge_bars(engine, name, columns.where(known), changes=saved.changes, until_ns=begin_ns)
+    if saved.contracts is not None:
+        engine.contracts.learn_of(saved.time_us[known] * _NS_PER_US, saved.contracts[known])
+
+
+def _put_activity(engine: SymbolState, name: str, rows: SavedRows, begin_ns: int) -> None:
+    """Put in bars of trades; the one that was being made has the trades of it that came before."""
+    saved = rows.bars.get(name)
+    if saved is None:
+        return
+    bars = engine.activity[name]
+    trades = rows.played_ticks()
+    trades = trades[counts_in_full(trades["flag"])]
+    at = int(np.searchsorted(np.maximum.accumulate(trades["ts_ns"]), begin_ns)) if len(trades) else 0
+    columns = saved.columns()
+    count, first = _open_at(columns, trades, at)
+    if first is None:
+        # Nobody knows where in the trades the bars begin: the next one is none that was.
+        closed = saved.closed().columns()
+        count = int(np.searchsorted(np.maximum.accumulate(closed.closed_us) * _NS_PER_US, begin_ns, "right"))
+    if count:
+        merge_bars(engine, name, columns.part(0, count), changes=saved.changes, until_ns=begin_ns)
+    if first is None:
+        bars.mark_next()
+        return
+    listener, bars.on_closed = bars.on_closed, None
+    closing, bars.closing = bars.closing, ClosingTime()
+    bars.push_rows(trade_rows(trades[first:at]))
+    bars.on_closed, bars.closing = listener, closing
+
+
+def _open_at(columns: BarColumns, trades: NDArray[np.void], at: int) -> tuple[int, int | None]:
+    """Return how many bars are over when a trade comes, and which trade the one after them begins with.
+
+    That is counted from the end, where both are whole; None where it does not come out even, as where trades
+    are parted among bars.
+    """
+    behind = np.cumsum(trades["count"][::-1].astype(np.int64))[::-1]
+    sizes = np.cumsum(trades["size"][::-1])[::-1]
+    bars_behind = np.cumsum(columns.tick_count[::-1])[::-1]
+    volumes = np.cumsum(columns.volume[::-1])[::-1]
+    for bar in range(len(columns) - 1, -1, -1):
+        place = int(np.searchsorted(-behind, -bars_behind[bar]))
+        if place >= len(trades) or behind[place] != bars_behind[bar]:
+            return 0, None
+        if place <= at:
+            is_same = trades["price"][place] == columns.open[bar] and np.isclose(
+                sizes[place], volumes[bar], rtol=1e-9
+            )
+            return (bar, place) if is_same else (0, None)
+    return 0, None
+
+
+def _put_ticks(engine: SymbolState, rows: SavedRows, begin_ns: int) -> None:
+    """Keep the trades and quotes of before; no bar is made of them."""
+    before = rows.ticks[rows.ticks["ts_ns"] < begin_ns]
+    # Runs of one flag each.
+    edges = np.flatnonzero(before["flag"][1:] != before["flag"][:-1]) + 1
+    for part in np.split(before, edges) if len(before) else ():
+        engine.ticks.extend(trade_rows(part), flag=int(part["flag"][0]))
+    quotes = rows.quotes[rows.quotes["ts_ns"] < begin_ns]
+    if len(quotes):
+        names = quotes.dtype.names or ()
+        engine.quotes.extend(list(zip(*(quotes[name].tolist() for name in names), strict=True)))
+
+
+def put_saved_behind(feed: RecordingFeed, pipelines: Mapping[str, Pipeline]) -> None:
+    """Put saved bars in the places of those that were made otherwise, where all was played."""
+    for symbol, pipeline in pipelines.items():
+        rows = feed.saved_rows(symbol)
+        if rows is None or not feed.is_whole or not feed.begins_ns:
+            continue
+        engine = pipeline.engine
+        changed: dict[str, int] = {}
+        with engine.lock:
+            # A coarse bar that is as saved stays so when its finer ones are put in: these come first.
+            for name in engine.timeframes():
+                if engine.grid(name) is not None and (count := _replace(engine, name, rows, feed.begins_ns)):
+                    changed[name] = count
+        if changed:
+            said = ", ".join(f"{count:,} {name}" for name, count in changed.items())
+            text = f"bars are as they were saved, since the saved trades make others of them: {said}"
+            now_ns = engine.cascade.closing.now_ns
+            pipeline.quality.note(QualityFinding("as_saved", text, now_ns, {}), alert=False)
+            engine.notify()
+
+
+def _replace(engine: SymbolState, name: str, rows: SavedRows, begin_ns: int) -> int:
+    saved = rows.bars.get(name)
+    if saved is None:
+        return 0
+    given = saved.closed().columns()
+    given = given.where(given.time_us * _NS_PER_US >= _span_of(engine, name, begin_ns))
+    log = engine.log(name)
+    held = log.columns(0, len(log))
+    unlike = _others(given, held, 0.0)
+    if not unlike.any():
+        return 0
+    others = int(np.count_nonzero(_others(given, held, _ROUNDING)))
+    engine.change_ns()
+    merge_bars(engine, name, _as_closed(given.where(unlike), held), overwrite=True)
+    return others
+
+
+def _span_of(engine: SymbolState, name: str, begin_ns: int) -> int:
+    """Return where the bar begins that was being made when the first row was played."""
+    grid = engine.grid(name)
+    span = None if grid is None else grid.span(begin_ns)
+    return begin_ns if span is None else span[0]
+
+
+def _others(given: BarColumns, held: BarColumns, tolerance: float) -> NDArray[np.bool_]:
+    """Return which bars are not held as they are given; sums may differ by what they are allowed."""
+    at = np.searchsorted(held.time_us, given.time_us)
+    found = np.ones(len(given), dtype=bool)
+    both = np.flatnonzero(at < len(held))
+    both = both[held.time_us[at[both]] == given.time_us[both]]
+    mine, theirs = held.where(at[both]), given.where(both)
+    same = same_rows(mine, theirs)
+    for name in ("volume", "vwap"):
+        ours, saved = getattr(mine, name), getattr(theirs, name)
+        same &= np.isclose(ours, saved, rtol=tolerance, atol=0.0, equal_nan=True)
+    found[both[same]] = False
+    return found
+
+
+def _as_closed(given: BarColumns, held: BarColumns) -> BarColumns:
+    """Return bars that count as closed when the ones held in their places were."""
+    at = np.searchsorted(held.time_us, given.time_us)
+    closed = given.closed_us.copy()
+    inside = np.flatnonzero(at < len(held))
+    inside = inside[held.time_us[at[inside]] == given.time_us[inside]]
+    closed[inside] = held.closed_us[at[inside]]
+    return dataclasses.replace(given, closed_us=closed)

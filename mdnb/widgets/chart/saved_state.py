@@ -1,0 +1,118 @@
+"""What a chart shows and what is drawn on it, as it is saved with its market, and put back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mdnb.io.manifest import SavedChart, SavedDrawing, SavedMark
+from mdnb.widgets.chart.anchors import anchored, ordinals_of
+from mdnb.widgets.chart.core import ChartCore
+from mdnb.widgets.chart.state import Anchors
+from mdnb.widgets.figure.drawn_shapes import drawn_shapes, line_shape, rectangle_shape
+from mdnb.widgets.figure.mark import SIDES
+from mdnb.widgets.page.theme import theme_of
+
+__all__ = ["described", "options_of", "put_back"]
+
+_LONGEST_TEXT = 200
+
+
+def described(core: ChartCore) -> SavedChart:
+    """Return what a chart shows, and what is drawn and marked on each of its symbols."""
+    state = core.state
+    with state.lock:
+        options, symbol = state.options, state.source.symbol
+        bars = state.source.columns(state.timeframe, options.bars)
+        held = {symbol: (drawn_shapes(core.figure), anchored(core.figure, state, bars))}
+        held |= {other: kept for other, kept in state.put_away.items() if other != symbol}
+        return SavedChart(
+            symbol=symbol,
+            timeframe=state.timeframe,
+            kind=options.kind,
+            overlays=[str(one) for one in options.indicators],
+            volume=options.volume,
+            quotes=options.quotes,
+            drawings={other: made for other, kept in held.items() if (made := _drawings(*kept))},
+            marks={
+                other: [
+                    SavedMark(time_ns=mark.time_ns, side=mark.side, price=mark.price, text=mark.text)
+                    for mark in marks
+                ]
+                for other, marks in core.annotations.marks.made().items()
+            },
+        )
+
+
+def _drawings(shapes: list[dict[str, Any]], anchors: Anchors) -> list[SavedDrawing]:
+    made = []
+    for shape in shapes:
+        low, high = sorted((float(shape["y0"]), float(shape["y1"])))
+        sides = anchors.get(shape["name"])
+        if sides is not None:
+            made.append(SavedDrawing(low=low, high=high, start_us=int(sides[2]), end_us=int(sides[3])))
+        elif shape.get("type") == "line":
+            made.append(SavedDrawing(low=low))
+    return made
+
+
+def options_of(saved: SavedChart) -> dict[str, Any]:
+    """Return the options of a chart that shows what a saved one did."""
+    return {
+        "kind": saved.kind,
+        "overlays": list(saved.overlays),
+        "volume": saved.volume,
+        "quotes": saved.quotes,
+    }
+
+
+def put_back(core: ChartCore, saved: SavedChart, symbols: Mapping[str, str]) -> None:
+    """Draw and mark on a chart what was drawn and marked on a saved one.
+
+    Parameters
+    ----------
+    symbols
+        The names by which the saved symbols are followed now.
+    """
+    state = core.state
+    with state.lock:
+        theme = theme_of(state.theme, state.options.palette)
+        bars = state.source.columns(state.timeframe, state.options.bars)
+        for symbol, drawings in saved.drawings.items():
+            name = symbols.get(symbol)
+            if name is None:
+                continue
+            shapes: list[dict[str, Any]] = []
+            anchors: Anchors = {}
+            for drawing in drawings:
+                start_us, end_us = drawing.start_us, drawing.end_us
+                if not _is_sound(drawing):
+                    continue
+                if drawing.high is None or start_us is None or end_us is None:
+                    shapes.append(line_shape(drawing.low, theme))
+                    continue
+                left, right = ordinals_of([start_us, end_us], bars)
+                shape = rectangle_shape(left, right, drawing.low, drawing.high, theme)
+                anchors[shape["name"]] = (left, right, start_us, end_us)
+                shapes.append(shape)
+            if name == state.source.symbol:
+                state.anchors.update(anchors)
+                core.figure.layout.shapes = [*core.figure.layout.shapes, *shapes]
+            else:
+                state.put_away[name] = (shapes, anchors)
+    core.annotations.marks.put(
+        (symbols[symbol], mark.time_ns, mark.text[:_LONGEST_TEXT], mark.side, mark.price)
+        for symbol, marks in saved.marks.items()
+        if symbol in symbols
+        for mark in marks
+        if mark.side in SIDES
+        and abs(mark.time_ns) < 2**63
+        and (mark.price is None or math.isfinite(mark.price))
+    )
+
+
+def _is_sound(drawing: SavedDrawing) -> bool:
+    prices = [drawing.low] if drawing.high is None else [drawing.low, drawing.high]
+    times = [time for time in (drawing.start_us, drawing.end_us) if time is not None]
+    return all(math.isfinite(price) for price in prices) and all(abs(time) < 2**62 for time in times)
