@@ -170,7 +170,8 @@ class Bar(Record):
     amended
         True once a late or released trade changed it after it had closed.
     partial
-        True where the feed did not cover the whole interval.
+        True where the feed did not cover the whole interval, or is not known to: what an outage may have cost
+        it is still looked for.
     end_ns
         End of its interval, UTC epoch nanoseconds; of a bar of trades or volume the time of its last trade.
         0 where that is not known.
@@ -304,8 +305,9 @@ class Gap(Record):
     gap_id
         Which stretch: the same from when it is found until it is settled.
     state
-        ``repairing`` while the history is asked, then ``repaired`` or ``lost``. Of a lost one start and end
-        are those of what is lacking still: the trades next to it.
+        ``repairing`` while the history is asked, then ``repaired`` or ``lost``. Its bars are partial until
+        then, and those of a lost one stay so; its start and end are those of what is lacking still: the
+        trades next to it.
     not_rebuilt
         Timeframes of which bars could not be made anew with what was put back, since the ticks in memory do
         not reach so far. They are marked as partial; `state` is ``repaired`` then, and `repaired` False.

@@ -218,7 +218,13 @@ class Quality:
         self.malformed = self.note(found, always_one=True)
 
     def note(
-        self, found: QualityFinding, timeframe: str = "", *, alert: bool = True, always_one: bool = False
+        self,
+        found: QualityFinding,
+        timeframe: str = "",
+        *,
+        alert: bool = True,
+        always_one: bool = False,
+        apart: bool = False,
     ) -> DataFault:
         """Count and keep a finding, and emit its alert; return what is kept: see `KeptFaults.add`."""
         self.detected[found.type] += found.count
@@ -234,7 +240,7 @@ class Quality:
             timeframe=timeframe,
             last_ns=found.time_ns,
         )
-        fault = self.errors.add(fault, self._now_ns(), always_one=always_one)
+        fault = self.errors.add(fault, self._now_ns(), always_one=always_one, apart=apart)
         if alert:
             where = f" ({timeframe} bar)" if timeframe else ""
             self.alerts.add(
