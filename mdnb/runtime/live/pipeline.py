@@ -48,7 +48,7 @@ from mdnb.timeframes import is_same_timeframe
 from mdnb.validate.book_order import BookOrder
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
-from mdnb.validate.live_checks import bar_faults
+from mdnb.validate.live_checks import bar_faults, quote_fault
 from mdnb.validate.tick_rules import TickRules
 
 __all__ = ["Pipeline"]
@@ -567,6 +567,10 @@ class Pipeline:
             # Some venues send quotes without a time: they count from when they came.
             now = self.clock.now_ns()
             rows = [(row[0] or now, *row[1:]) for row in rows]
+        if engine.config.data_validation:
+            rows = self._possible_quotes(rows)
+            if not rows:
+                return
         with engine.lock:
             self.set_time()
             engine.last_quote = self._newest_quote(rows)
@@ -602,6 +606,36 @@ class Pipeline:
         self.publisher.fired(fired)
         self.publish(closed, amended)
         self.publisher.quotes(rows)
+
+    def _possible_quotes(self, rows: Sequence[QuoteRow]) -> Sequence[QuoteRow]:
+        """Return the quotes that can be; of the others each is counted and said, as of crossed ones."""
+        positive = self.engine.instrument.positive_prices
+        low = 0.0 if positive else -_INF
+        for _, bid, bid_size, ask, ask_size in rows:
+            if not (
+                low <= bid <= ask < _INF and bid_size >= 0 and ask_size >= 0 and ask > low and bid > -_INF
+            ):
+                break
+        else:
+            return rows
+        good = []
+        ledger, makes_bars = self.ledger, self.engine.source == "quotes"
+        for row in rows:
+            reason = quote_fault(row, positive_prices=positive)
+            if reason is None:
+                good.append(row)
+                continue
+            ledger.quotes_rejected[reason] += 1
+            self.quality.quote_rejected(reason, row)
+            if makes_bars:
+                ledger.received += 1
+                ledger.reject(reason)
+                self.refusals.refuse(reason, 1)
+        crossed = [row for row in good if row[1] > row[3]]
+        if crossed:
+            ledger.quotes_crossed += len(crossed)
+            self.quality.quotes_crossed(crossed)
+        return good
 
     def _newest_quote(self, rows: Sequence[QuoteRow]) -> QuoteRow:
         """Return the newest quote by the exchange's time; of equal times the one that came last."""
