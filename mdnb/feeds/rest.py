@@ -13,7 +13,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError
-from mdnb.feeds.endpoint import after, is_loopback, proxy_refused, split_address, why_lost
+from mdnb.feeds.endpoint import (
+    KEYLESS_HINTS,
+    after,
+    is_loopback,
+    proxy_refused,
+    split_address,
+    why_lost,
+)
 from mdnb.feeds.rate_limit import RateLimit, shared_limiter
 from mdnb.feeds.timeouts import Timeouts, Wall
 
@@ -62,6 +69,8 @@ class Rest:
         Asked for each request: credentials go here, so that a fresh token is taken, and nowhere else.
     timeouts, wall
         What it waits for, and by which clock.
+    keyless
+        Whether it is asked without credentials.
 
     Attributes
     ----------
@@ -96,8 +105,10 @@ class Rest:
         headers: Callable[[], Mapping[str, str]] | None = None,
         timeouts: Timeouts | None = None,
         wall: Wall | None = None,
+        keyless: bool = False,
     ) -> None:
         self.host = _checked(url)
+        self._hints = {**_HINTS, **(KEYLESS_HINTS if keyless else {})}
         self._url = url.rstrip("/")
         self.limiter = shared_limiter(self.host, rate_limit, wall)
         self._complaint = complaint
@@ -214,7 +225,7 @@ class Rest:
         if said is not None:
             raise said
         if not 200 <= status < 300:
-            said_of = _HINTS.get(status) or _HINTS.get(status // 100)
+            said_of = self._hints.get(status) or self._hints.get(status // 100)
             hint = f": {said_of}" if said_of else ""
             raise FeedRefusedError(f"{self._where(path)} refused with HTTP {status}{hint}")
 

@@ -53,6 +53,7 @@ ROW_BYTES = 8 + 8 + 8 * _FLOATS + 4 + 1
 _FIRST_CAPACITY = 1024
 _STAGE_LIMIT = 512
 _NAN = float("nan")
+_INDEX_NAME = "timestamp"
 
 
 class BarStore:
@@ -482,19 +483,23 @@ class BarStore:
             self._places = np.arange(names)
             self._make_frame = create_dataframe_from_blocks
         # Half the price of DataFrame(...): one block, nothing to infer.
-        return self._make_frame([(floats, self._places)], self._index_of(a, b), self._columns)
+        assert self._columns is not None
+        # Of its own: a name that somebody gives the columns of his frame is no other frame's.
+        return self._make_frame([(floats, self._places)], self._index_of(a, b), self._columns.view())
 
     def _index_of(self, a: int, b: int) -> pd.DatetimeIndex:
         """Return the index of the rows ``[a, b)``: a view of the time column, written once."""
         held = self._sliced
-        if held is not None and held[0] == a and held[1] == b:
+        # One for all frames of a moment, as plotly knows an index by being the very same; unless somebody has
+        # given it another name.
+        if held is not None and held[0] == a and held[1] == b and held[2].name == _INDEX_NAME:
             return held[2]
         if self._index is None:
             import pandas as pd
 
             # From int64: other ways of making a zone-aware index copy the column.
             kind = pd.DatetimeTZDtype("us", self.tz)
-            self._index = pd.DatetimeIndex(self._time, dtype=kind, copy=False, name="timestamp")
+            self._index = pd.DatetimeIndex(self._time, dtype=kind, copy=False, name=_INDEX_NAME)
         made: pd.DatetimeIndex = self._index[a:b]
         self._sliced = (a, b, made)
         return made

@@ -34,6 +34,7 @@ from mdnb.runtime.live.older_bars import OlderBars, mark_at_file_edges
 from mdnb.runtime.live.price_alerts import PriceAlerts
 from mdnb.runtime.live.price_decimals import InstrumentDecimals
 from mdnb.runtime.live.records import bar_of, order_book_of, tick_of
+from mdnb.runtime.live.session_bars import SessionBars, session_bars
 from mdnb.runtime.live.unsettled_bars import Unsettled, mark_unsettled
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns, BarStore
@@ -515,9 +516,14 @@ class SymbolState:
             log = self.log(name)
             return log.columns(0, len(log))
 
-    def between(self, name: str, start_ns: int) -> BarColumns:
-        """Return the bars in memory that start at or after an instant, the forming one last."""
-        return self.reader.between(name, start_ns)
+    def session_bars(self, at_ns: int) -> SessionBars | None:
+        """Return what an instant's session has been so far; None where none is open. May read the disk."""
+        day = self.sessions.day_span(at_ns)
+        return None if day is None else session_bars(self, self.cascade.nodes(), day[0])
+
+    def older(self, timeframe: object, start_ns: int, end_ns: int) -> BarColumns | None:
+        """Return the closed bars that start in ``[start_ns, end_ns)``; None where some are gone."""
+        return self.reader.older(self.canonical(timeframe), start_ns, end_ns)
 
     def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
         """Return the newest ``count`` bars in memory as numpy copies, the forming one last."""
