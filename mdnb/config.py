@@ -7,12 +7,14 @@ import os
 from typing import Any
 
 from mdnb.errors import OptionError, suggest
+from mdnb.frozen import refuse_changes
 from mdnb.options import check_options, documented, option, options_of, twin
 
 __all__ = ["TWINS", "DataManagerConfig"]
 
 
 @documented
+@refuse_changes
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DataManagerConfig:
     """How a data manager keeps its data.

@@ -7,11 +7,13 @@ import datetime as dt
 import math
 import re
 
+from mdnb.frozen import refuse_changes
 from mdnb.sessions import Sessions
 
 __all__ = ["Instrument", "known_instrument", "with_prices"]
 
 
+@refuse_changes
 @dataclasses.dataclass(frozen=True, slots=True)
 class Instrument:
     """One tradable symbol.

@@ -14,6 +14,7 @@ import math
 from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mdnb.frozen import refuse_changes
 from mdnb.number_format import DASH, decimals_needed, number_text, price_text, size_text
 
 if TYPE_CHECKING:
@@ -199,6 +200,9 @@ class Record:
     def __init_subclass__(cls) -> None:
         # IPython asks the class itself for it, before the `__repr__` that the dataclass has.
         cls._repr_pretty_ = Record._repr_pretty_  # type: ignore[method-assign]  # its own
+        if "__setattr__" in vars(cls):
+            # The class that `dataclasses` makes anew, for its slots, has its methods already.
+            refuse_changes(cls)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         # What a notebook keeps as text: as it is printed, and not with every nanosecond.

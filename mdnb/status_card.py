@@ -68,6 +68,7 @@ def _counters(data: SyncDataManager) -> _Rows:
             + (f"; {lost}" if lost else "")
             + waiting,
         ),
+        *([("quotes", _odd_quotes(taken))] if taken.quotes_rejected or taken.quotes_crossed else []),
         *([("malformed", _malformed(taken, malformed[0]))] if malformed else []),
         *([("others", _others(data, taken))] if taken.other_symbols else []),
         *([("own bars", unused[0].description)] if unused else []),
@@ -81,6 +82,12 @@ def _counters(data: SyncDataManager) -> _Rows:
             + disk,
         ),
     ]
+
+
+def _odd_quotes(taken: Accounting) -> str:
+    odd = {"refused": sum(taken.quotes_rejected.values()), "with the bid above the ask": taken.quotes_crossed}
+    parts = [f"{count:,} {what}" for what, count in odd.items() if count]
+    return f"{taken.quotes:,} received; {', '.join(parts)}"
 
 
 def _malformed(taken: Accounting, last: DataFault) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mdnb.errors import TimeframeError
+from mdnb.frozen import refuse_changes
 from mdnb.sessions import DAY_NS, Sessions
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ _UNDERSTOOD = (
 _WEEK_SHIFT_DAYS = 4
 
 
+@refuse_changes
 @dataclasses.dataclass(frozen=True, slots=True)
 class Timeframe:
     """A bar's extent: ``size`` units of time, or of trades, volume or money.

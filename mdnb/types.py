@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from mdnb.config import DataManagerConfig
+from mdnb.errors import did_you_mean
 from mdnb.number_format import decimals_needed, price_text
 from mdnb.records import Record, timestamp
 
@@ -170,7 +171,8 @@ class Bar(Record):
     amended
         True once a late or released trade changed it after it had closed.
     partial
-        True where the feed did not cover the whole interval.
+        True where the feed did not cover the whole interval, or is not known to: what an outage may have cost
+        it is still looked for.
     end_ns
         End of its interval, UTC epoch nanoseconds; of a bar of trades or volume the time of its last trade.
         0 where that is not known.
@@ -244,6 +246,8 @@ class MarketSnapshot(Record):
         Newest quote, ``nan`` where the feed has none.
     session_start_ns
         When the session opened, UTC epoch nanoseconds.
+    since_ns
+        From when on open, high, low and volume are: the start of the first bar of the session that is known.
     tz, decimals
         As in `Tick`.
 
@@ -268,6 +272,7 @@ class MarketSnapshot(Record):
     ask: float
     session_start_ns: int
     age: float = 0.0
+    since_ns: int = dataclasses.field(default=0, kw_only=True)
     tz: str = dataclasses.field(default="UTC", repr=False)
     decimals: int | None = dataclasses.field(default=None, repr=False, compare=False, kw_only=True)
 
@@ -285,6 +290,11 @@ class MarketSnapshot(Record):
     def session_start(self) -> pd.Timestamp:
         """When the session opened, in the suite's zone."""
         return timestamp(self.session_start_ns, self.tz)
+
+    @property
+    def since(self) -> pd.Timestamp:
+        """`since_ns` in the suite's zone."""
+        return timestamp(self.since_ns, self.tz)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -304,8 +314,9 @@ class Gap(Record):
     gap_id
         Which stretch: the same from when it is found until it is settled.
     state
-        ``repairing`` while the history is asked, then ``repaired`` or ``lost``. Of a lost one start and end
-        are those of what is lacking still: the trades next to it.
+        ``repairing`` while the history is asked, then ``repaired`` or ``lost``. Its bars are partial until
+        then, and those of a lost one stay so; its start and end are those of what is lacking still: the
+        trades next to it.
     not_rebuilt
         Timeframes of which bars could not be made anew with what was put back, since the ticks in memory do
         not reach so far. They are marked as partial; `state` is ``repaired`` then, and `repaired` False.
@@ -410,6 +421,10 @@ class Roll(Record):
         return dataclasses.replace(self, old_price=old_price, new_price=new_price)
 
 
+_AS_IT_IS = "A price stays as it is: keep what is yours in a variable."
+_PRICE_FIELDS = ("symbol", "time_ns", "age", "tz", "decimals")
+
+
 class Price(float):
     """A price that knows when it was made: a ``float`` with `time_ns`, `age` and `symbol`.
 
@@ -442,12 +457,25 @@ class Price(float):
     ) -> Price:
         """Make a price of a number."""
         made = super().__new__(cls, value)
-        made.symbol = symbol
-        made.time_ns = time_ns
-        made.age = age
-        made.tz = tz
-        made.decimals = decimals
+        put = object.__setattr__
+        put(made, "symbol", symbol)
+        put(made, "time_ns", time_ns)
+        put(made, "age", age)
+        put(made, "tz", tz)
+        put(made, "decimals", decimals)
         return made
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        if name in self.__slots__:
+            raise AttributeError(f"Price.{name} is of the moment of the price; got {value!r}. {_AS_IT_IS}")
+        near = did_you_mean(name, [*self.__slots__, "timestamp", "time"])
+        raise AttributeError(f"Price has no {name!r}; got {value!r}. {near}{_AS_IT_IS}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"Price.{name} cannot be deleted. {_AS_IT_IS}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Price, (float(self), *(getattr(self, name) for name in _PRICE_FIELDS))
 
     def __repr__(self) -> str:
         if not math.isfinite(self):

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 
 from mdnb.errors import did_you_mean, suggest
 
-__all__ = ["missing_chart_name", "missing_data_name", "missing_name", "not_to_be_deleted", "not_to_be_set"]
+__all__ = [
+    "missing_chart_name",
+    "missing_data_name",
+    "missing_name",
+    "not_to_be_deleted",
+    "not_to_be_set",
+    "not_to_be_set_on_widgets",
+]
 
 _MEANT = {
     "df": 'X["1min"].frame',
@@ -179,6 +186,25 @@ def not_to_be_set(owner: object, called: str, name: str, value: object) -> str:
 def not_to_be_deleted(called: str, name: str) -> str:
     """Return the message of an AttributeError of what keeps its attributes, when one is deleted."""
     return f"{called}.{name} cannot be deleted: it stays as long as the market. close() ends that."
+
+
+def not_to_be_set_on_widgets(widget: object, name: str, value: object) -> str:
+    """Return the message of an AttributeError of a widget, when it does not take what is set.
+
+    Parameters
+    ----------
+    widget
+        Whose attribute is set.
+    name, value
+        What is set.
+    """
+    kind, given = type(widget).__name__, _shortened(value)
+    if callable(getattr(type(widget), name, None)):
+        return f"{kind}.{name}(...) is there to be called and cannot be replaced; got {given}."
+    public = [each for each in {*dir(type(widget)), *vars(widget)} if not each.startswith("_")]
+    meant = did_you_mean(name, sorted(public)).rstrip()
+    kept = "It takes no attributes: keep what is yours in a variable."
+    return " ".join((f"{kind} has no {name!r}; got {given}.", *([meant] if meant else []), kept))
 
 
 def _shortened(value: object) -> str:

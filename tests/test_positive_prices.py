@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given as drawn, settings, strategies as st
 
 import mdnb
 from mdnb.analysis.trend import trend_of
@@ -20,6 +22,7 @@ from mdnb.errors import DataImportError, OptionError, SymbolError
 from mdnb.feeds.recorder import Recorder
 from mdnb.instruments import Instrument, known_instrument
 from mdnb.market import LiveMarket
+from mdnb.validate.live_checks import quote_fault
 from mdnb.widgets.tables.watch import WatchList
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, bar, trade
 
@@ -118,6 +121,67 @@ def test_history_quotes_and_own_bars_follow_the_switch() -> None:
         feed.quotes((START + 2 * SECOND, -0.25, 1.0, 0.0, 1.0), (START + 3 * SECOND, 0.0, 1.0, 0.25, 1.0))
         found = {one.type for one in market.data.get_validation_errors(100)}
         assert not found & {"price_not_positive", "unit_change", "split_not_applied", "quote_crossed"}
+
+
+def test_quotes_that_cannot_be_are_refused_and_told_once() -> None:
+    feed = HandFeed()
+    with market_of(feed) as market:
+        good = (START + SECOND, 100.0, 1.0, 100.25, 1.0)
+        feed.quotes(good)
+        bad = ((-1.0, 1.0, 100.0, 1.0), (-2.0, 1.0, -1.0, 1.0), (0.0, 1.0, 0.0, 1.0))
+        feed.quotes(*((START + (2 + at) * SECOND, *row) for at, row in enumerate(bad)))
+        taken = market.accounting()
+        assert dict(taken.quotes_rejected) == {"quote_not_positive": 3}
+        assert (market.bid, market.ask, taken.quotes, taken.balanced) == (100.0, 100.25, 4, True)
+        assert "3 quotes refused:quote_not_positive" in str(taken)
+        (fault,) = market.data.get_validation_errors(type="quote_not_positive")
+        assert fault.count == 3
+        assert fault.description.endswith("make the market with positive_prices=False")
+        assert "4 received; 3 refused" in str(market)
+        # A bid of nothing is one.
+        feed.quotes((START + 10 * SECOND, 0.0, 0.0, 100.5, 1.0))
+        assert market.bid == 0.0
+
+
+def test_crossed_quotes_are_taken_counted_and_told_once() -> None:
+    feed = HandFeed()
+    with market_of(feed) as market:
+        for at in range(3):
+            feed.quotes((START + (1 + 90 * at) * SECOND, 100.5 + at, 1.0, 100.0, 1.0))
+        feed.quotes((START + 300 * SECOND, 100.0, 1.0, 100.0, 1.0))
+        assert market.accounting().quotes_crossed == 3
+        (fault,) = market.data.get_validation_errors(type="quote_crossed")
+        assert (fault.count, dict(fault.values)) == (3, {"bid": 102.5, "ask": 100.0})
+        assert "4 received; 3 with the bid above the ask" in str(market)
+        market.data.enable_validation()
+        feed.quotes((START + 301 * SECOND, 101.0, 1.0, 100.0, 1.0))
+        assert market.accounting().quotes_crossed == 4
+        assert market.data.get_validation_stats().by_type["quote_crossed"] == 4
+
+
+def test_of_bars_of_quotes_those_refused_are_in_the_account() -> None:
+    feed = HandFeed()
+    feed.source = "quotes"
+    with market_of(feed) as market:
+        feed.quotes((START, 100.0, 1.0, 100.5, 1.0), (START + 1, -1.0, 1.0, 300.0, 1.0))
+        taken = market.accounting()
+        assert (taken.received, taken.in_bars, dict(taken.rejected)) == (2, 1, {"quote_not_positive": 1})
+        assert taken.balanced
+        assert market.data.get_data("1min")["high"].max() == 100.25
+
+
+@settings(deadline=None)
+@drawn(st.floats(), st.floats(), st.floats(-9, 9), st.floats(-9, 9), st.booleans())
+def test_no_quote_is_refused_but_for_a_price_that_cannot_be(
+    bid: float, ask: float, bid_size: float, ask_size: float, positive: bool
+) -> None:
+    fault = quote_fault((0, bid, bid_size, ask, ask_size), positive_prices=positive)
+    assert (fault == "quote_not_finite") == (math.isinf(bid) or math.isinf(ask))
+    assert (fault == "quote_not_positive") == (
+        positive and not math.isinf(bid) and not math.isinf(ask) and (bid < 0 or ask <= 0)
+    )
+    assert (fault is None) or fault != "quote_size_negative" or min(bid_size, ask_size) < 0
+    assert fault is not None or min(bid_size, ask_size) >= 0
 
 
 def test_bars_of_quotes_and_of_the_feed_itself_follow_the_switch() -> None:

@@ -157,13 +157,15 @@ class IndicatorState:
         """Go back to a checkpoint of this state; bars appended since are dropped."""
         self._before, self._kept, self._time_ns, self.bars = checkpoint
 
-    def rebuild(self, columns: Columns) -> dict[str, NDArray[np.float64]]:
+    def rebuild(self, columns: Columns, *, cut: bool = False) -> dict[str, NDArray[np.float64]]:
         """Start over with the bars of the columns, such as after history changed.
 
         Parameters
         ----------
         columns
             Bars, oldest first. A forming one (`Columns.forming`) is not taken in.
+        cut
+            Whether bars of the first one's trading day are missing before it: it has no ``vwap`` then.
 
         Returns
         -------
@@ -184,6 +186,10 @@ class IndicatorState:
         rows = list(zip(starts, *(np.asarray(one, dtype=np.float64).tolist() for one in held), strict=True))
         closed = len(rows) - bool(columns.forming and rows)
         step, kept = self._step, self._kept
+        if cut and rows and self.indicator.name == "vwap":
+            day = self.sessions.day_span(rows[0][0])
+            # What is added to no number is none, until the next day begins.
+            kept = self._start if day is None else (*day, _NAN, _NAN)
         made: list[_Values] = []
         for row in rows[:closed]:
             self._before = kept

@@ -40,6 +40,7 @@ import numpy as np
 
 from mdnb.analysis import indicator_bulk as bulk
 from mdnb.errors import OptionError, suggest
+from mdnb.frozen import refuse_changes
 from mdnb.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ NAMES = tuple(_KINDS)
 """Indicators there are."""
 
 
+@refuse_changes
 @dataclasses.dataclass(frozen=True, slots=True)
 class Indicator:
     """An indicator and its parameters; equal ones compare and hash equal.

@@ -13,6 +13,7 @@ __all__ = ["fill_from_parent", "fold_closed", "put_below", "put_between"]
 
 _NEVER = -(2**63)
 _NO_START = 2**63 - 1
+_REPAIRING = 8
 
 
 def fill_from_parent(node: Node, settled_ns: int) -> None:
@@ -44,7 +45,9 @@ def fold_closed(node: Node, rows: Iterable[tuple[BarRow, bool]]) -> None:
 
 
 def _partial_starts(log: BarLog) -> set[int]:
-    return {log.row(at)[0][0] for at in log.partial(0, len(log))}
+    held = (log.row(at) for at in log.partial(0, len(log)))
+    # What may still come marks the coarser bars by itself, and not for good.
+    return {row[0] for row, flags in held if not flags & _REPAIRING}
 
 
 def put_between(made: Node, child: Node) -> None:

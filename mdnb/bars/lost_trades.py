@@ -8,7 +8,7 @@ from mdnb.bars.activity import ActivityBars
 from mdnb.bars.node import BarLog, Node
 from mdnb.rows import BarRow
 
-__all__ = ["mark_activity", "mark_node", "mark_to_come"]
+__all__ = ["mark_activity", "mark_node", "mark_to_come", "places_in_activity", "places_in_node"]
 
 _PARTIAL = 4
 
@@ -40,9 +40,13 @@ def mark_node(node: Node, low_ns: int, high_ns: int) -> list[tuple[str, BarRow]]
     # One that was lost may have been made in the same instant as the one after it.
     if node.is_open and node.start <= high_ns and low_ns < node.edge:
         node.partial = True
+    return _mark(node.name, node.log, *places_in_node(node, low_ns, high_ns))
+
+
+def places_in_node(node: Node, low_ns: int, high_ns: int) -> tuple[int, int]:
+    """Return the positions ``[begin, end)`` of the closed bars of a timeframe that overlap an interval."""
     span = node.grid.span(low_ns)
-    begin = node.log.find(low_ns if span is None else span[0])
-    return _mark(node.name, node.log, begin, node.log.find(high_ns + 1))
+    return node.log.find(low_ns if span is None else span[0]), node.log.find(high_ns + 1)
 
 
 def mark_to_come(node: Node, times: Iterable[int]) -> None:
@@ -74,13 +78,16 @@ def mark_to_come(node: Node, times: Iterable[int]) -> None:
 
 def mark_activity(bars: ActivityBars, low_ns: int, high_ns: int) -> list[tuple[str, BarRow]]:
     """Mark tick, volume or dollar bars in which trades of an interval are lacking, as `mark_node` does."""
-    log = bars.log
-    # The bar before may have ended inside the interval.
-    begin, end = max(0, log.find(low_ns) - 1), log.find(high_ns + 1)
     opened = bars.forming()
     if opened is not None and opened[0] <= high_ns:
         bars.mark_open()
-    return _mark(bars.name, log, begin, end)
+    return _mark(bars.name, bars.log, *places_in_activity(bars, low_ns, high_ns))
+
+
+def places_in_activity(bars: ActivityBars, low_ns: int, high_ns: int) -> tuple[int, int]:
+    """Return the positions ``[begin, end)`` of the closed tick, volume or dollar bars of an interval."""
+    # The bar before may have ended inside the interval.
+    return max(0, bars.log.find(low_ns) - 1), bars.log.find(high_ns + 1)
 
 
 def _mark(name: str, log: BarLog, begin: int, end: int) -> list[tuple[str, BarRow]]:

@@ -64,6 +64,14 @@ class BarLog(Protocol):
         """Add flags to the bars at positions ``[at, stop)``; by default to all from a position on."""
         ...
 
+    def mark_repairing(self, at: int, stop: int, since_ns: int = 0) -> list[BarRow]:
+        """Mark bars as partial for the time being, those that closed since an instant; return them."""
+        ...
+
+    def end_repairing(self, kept: Sequence[tuple[int, int]] = ()) -> list[BarRow]:
+        """Take such marks off again, but for those at some positions; return the bars."""
+        ...
+
     def partial(self, start: int, stop: int) -> tuple[int, ...]:
         """Return which of the bars at positions ``[start, stop)`` are partial, counted from ``start``."""
         ...

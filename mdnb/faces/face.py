@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mdnb.errors import SymbolError, TimeframeError, did_you_mean
 from mdnb.faces.connection_view import ConnectionView
 from mdnb.faces.face_parts import FaceParts
+from mdnb.frozen import FixedList
 from mdnb.live_frame import LiveFrame
 from mdnb.manager.forward import Forward, LaterValue, PlainValue
 from mdnb.runtime.live.health import Health
@@ -71,8 +72,10 @@ class Face:
 
     @property
     def timeframes(self) -> list[str]:
-        """The timeframes kept, fine to coarse, activity bars last."""
-        return self._parts.manager.market.engine.timeframes()
+        """The timeframes kept, fine to coarse, activity bars last; a list that stays as it is."""
+        held, called = self._parts.manager.market.engine.timeframes(), self._called
+        ways = f"{called}.add_timeframe('15min') or {called}.remove_timeframe('15min')"
+        return FixedList(held, f"Write {ways}.")
 
     def _frame(self, timeframe: str) -> LiveFrame:
         """Return the live bars of a timeframe; what is asked for may be a mistyped symbol as well."""
@@ -105,7 +108,7 @@ class Face:
         return iter(self.timeframes)
 
     def _ipython_key_completions_(self) -> list[str]:
-        return self.timeframes
+        return list(self.timeframes)
 
     def __getattr__(self, name: str) -> Any:
         # Only reached for names that are not there.

@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from mdnb.errors import FeedError, FeedRefusedError
 
 __all__ = [
+    "KEYLESS_HINTS",
     "Endpoint",
     "after",
     "after_refusal",
@@ -39,6 +40,12 @@ _HINTS = {
     403: ": check the credentials",
     451: ": not served in this region",
 }
+KEYLESS_HINTS = {
+    401: "it wants credentials, which this feed does not send",
+    403: "refused from here, and no key is asked for: this region or IP address is not served",
+}
+"""What a refusal means where nobody has given credentials."""
+
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
 _SHORTEST_SECRET = 4
@@ -61,6 +68,8 @@ class Endpoint:
         True where the URL or what is sent later holds a credential.
     public
         True for a venue's stream, which has TLS everywhere but on this machine.
+    keyless
+        True where no credentials are sent, however the venue is asked.
 
     Raises
     ------
@@ -73,7 +82,7 @@ class Endpoint:
     Endpoint(wss://venue.example)
     """
 
-    __slots__ = ("headers", "url")
+    __slots__ = ("headers", "keyless", "url")
 
     def __init__(
         self,
@@ -82,8 +91,10 @@ class Endpoint:
         confidential: bool = False,
         *,
         public: bool = False,
+        keyless: bool = False,
     ) -> None:
         self.url = url
+        self.keyless = keyless
         self.headers: Mapping[str, str] = headers or {}
         parts = split_address(url)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
@@ -234,6 +245,8 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
     status = error.response.status_code
     if status not in _RETRIED_STATUS:
         hint = _HINTS.get(status) or _HINTS.get(status // 100, "")
+        if endpoint.keyless and status in KEYLESS_HINTS:
+            hint = f": {KEYLESS_HINTS[status]}"
         # From nothing: where the error arose the whole address is in variables, which tracebacks show.
         raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint}") from None
     return after(error.response.headers.get("Retry-After")), f"HTTP {status}"

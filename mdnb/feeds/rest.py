@@ -14,6 +14,7 @@ import msgspec
 
 from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError
 from mdnb.feeds.endpoint import (
+    KEYLESS_HINTS,
     after,
     hidden,
     hide_in,
@@ -73,6 +74,8 @@ class Rest:
         Asked for what else of credentials is sent, as in a body: what the venue says is shown without them.
     timeouts, wall
         What it waits for, and by which clock.
+    keyless
+        Whether it is asked without credentials.
 
     Attributes
     ----------
@@ -108,9 +111,11 @@ class Rest:
         secrets: Callable[[], Iterable[str]] = tuple,
         timeouts: Timeouts | None = None,
         wall: Wall | None = None,
+        keyless: bool = False,
     ) -> None:
         self._secrets = secrets
         self.host = _checked(url)
+        self._hints = {**_HINTS, **(KEYLESS_HINTS if keyless else {})}
         self._url = url.rstrip("/")
         self.limiter = shared_limiter(self.host, rate_limit, wall)
         self._complaint = complaint
@@ -241,7 +246,7 @@ class Rest:
         if said is not None:
             raise said
         if not 200 <= status < 300:
-            said_of = _HINTS.get(status) or _HINTS.get(status // 100)
+            said_of = self._hints.get(status) or self._hints.get(status // 100)
             hint = f": {said_of}" if said_of else ""
             raise FeedRefusedError(f"{self._where(path)} refused with HTTP {status}{hint}")
 

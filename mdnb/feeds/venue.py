@@ -119,6 +119,7 @@ class VenueFeed(WebSocketFeed):
             secrets=self.secrets,
             timeouts=timeouts,
             wall=wall,
+            keyless=self._is_keyless,
         )
         if depth is not None:
             self.book_levels = self._checked_depth(depth)
@@ -155,6 +156,10 @@ class VenueFeed(WebSocketFeed):
         """Return what each request of the history is sent with, such as credentials; asked each time."""
         return {}
 
+    @property
+    def _is_keyless(self) -> bool:
+        return self.offers is not None and not self.offers.key
+
     def _checked_depth(self, depth: int) -> int:
         if depth in self.depths:
             return depth
@@ -175,7 +180,7 @@ class VenueFeed(WebSocketFeed):
 
     def stream_at(self, path: str) -> Endpoint:
         """Return where the stream is that has a path behind the address of all."""
-        return Endpoint(with_path(self._stream, path), public=True)
+        return Endpoint(with_path(self._stream, path), public=True, keyless=self._is_keyless)
 
     def streams(self) -> dict[str, WebSocketFeed]:
         """Return the connections of the feed, each by what it is to be called, such as ``its stream``.

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from mdnb.errors import suggest
+from mdnb.frozen import FixedMapping
 from mdnb.live_frame.askers import asks_before_pieces, reads_in_pieces, takes_at_once
 from mdnb.live_frame.masks import Locator, choose
 from mdnb.live_frame.pandas_names import PandasNames, pandas_names
@@ -105,6 +106,11 @@ class LiveFrame(PandasNames):
     def frame(self) -> pd.DataFrame:
         """The bars as they are now, oldest first, the forming one last; yours to keep and change."""
         return self._engine.frame(self.timeframe)
+
+    @property
+    def attrs(self) -> dict[Any, Any]:
+        """What the bars of this moment are marked with; nothing is written to it."""
+        return FixedMapping(self.frame.attrs, f"Change a copy of this moment: bars = {self._way}.frame")
 
     @property
     def closed(self) -> pd.DataFrame:

@@ -31,7 +31,6 @@ class PandasNames:
 
     # Labels, sizes, values
     T: pd.DataFrame
-    attrs: dict[Any, Any]
     axes: list[Any]
     columns: pd.Index[str]
     dtypes: pd.Series[Any]

@@ -10,6 +10,7 @@ import numpy as np
 from mdnb.analysis.alignment import TimeframeAlignment, Weights, align, bars_per_year_of, weights_of
 from mdnb.analysis.alignment_windows import closes_read, closes_wanted, finest_and_longest
 from mdnb.analysis.average_signs import Method
+from mdnb.errors import OptionError
 from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
 from mdnb.runtime.live.symbol_state import SymbolState
@@ -78,7 +79,8 @@ class Alignment:
         TimeframeError
             When a timeframe is not kept.
         OptionError
-            When an option is outside what is allowed, or ``as_of`` later than the market's time.
+            When an option is outside what is allowed, ``timeframes`` names none, or ``as_of`` is later than
+            the market's time.
 
         Examples
         --------
@@ -102,6 +104,12 @@ class Alignment:
                 names = [name for name in engine.timeframes() if name not in engine.activity]
             else:
                 given = [timeframes] if isinstance(timeframes, str) else timeframes
+                if not given:
+                    kept = ", ".join(name for name in engine.timeframes() if name not in engine.activity)
+                    raise OptionError(
+                        f"timeframes names none to look at; got {timeframes!r}. Leave it out for all, or name"
+                        f" some of {kept or 'those that add_timeframe adds'}."
+                    )
                 names = [engine.canonical(one) for one in given]
             asked = [engine.timeframe(name) for name in names]
             count = closes_read(method, window)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from mdnb.errors import OptionError
 from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
 from mdnb.runtime.live.contracts import Adjustment, adjustment
@@ -82,8 +83,8 @@ class BarAccess:
         TimeframeError
             When the timeframe is not kept; the message names the ones kept.
         OptionError
-            When ``count`` is negative, a time is none, ``as_of`` is later than the market's time, or
-            ``back_adjust`` is no way to adjust.
+            When ``count`` is negative, a time is none, ``start_time`` is after ``end_time``, ``as_of`` is
+            later than the market's time, or ``back_adjust`` is no way to adjust.
         NoDataError
             When more bars were amended since ``as_of`` than is kept, or bars known then have left memory
             and disk has none of them, or does not tell how they were (amended by an earlier process); where
@@ -140,6 +141,8 @@ class BarAccess:
         as_of: When,
         with_times: bool,
     ) -> pd.DataFrame:
+        if start_time is not None is not end_time:
+            self._refuse_nothing(start_time, end_time)
         if as_of is not None or with_times:
             return self._timed(timeframe, count, start_time, end_time, closed_only, as_of, with_times)
         if start_time is None is end_time:
@@ -148,6 +151,15 @@ class BarAccess:
         return self._market.open().frame(
             timeframe, count, to_ns(start_time, tz), to_ns(end_time, tz), closed_only=closed_only
         )
+
+    def _refuse_nothing(self, start_time: When, end_time: When) -> None:
+        tz = self._market.engine.tz
+        start_ns, end_ns = to_ns(start_time, tz), to_ns(end_time, tz)
+        if start_ns is not None and end_ns is not None and start_ns > end_ns:
+            raise OptionError(
+                f"start_time={start_time!r} is after end_time={end_time!r}: no bar starts between them. "
+                "Give the earlier one as start_time."
+            )
 
     def _timed(
         self,

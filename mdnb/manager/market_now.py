@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mdnb.errors import NoDataError
 from mdnb.runtime.live.records import price_of, quote_of, volume_of
+from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import DEFAULT_TIMEOUT, SymbolMarket
+from mdnb.store.columns import columns_from_rows
 from mdnb.types import MarketSnapshot, Price, Quote, Tick
 
 __all__ = ["CurrentData"]
@@ -97,6 +99,9 @@ class CurrentData:
     async def get_market_snapshot(self, timeout: float = DEFAULT_TIMEOUT) -> MarketSnapshot:
         """Return the current session at a glance: open, high, low, close, volume, last, bid, ask, time.
 
+        Where memory does not hold all of its finest bars any more they are read from disk, or coarser ones
+        tell; ``since`` is from when on open, high, low and volume are.
+
         Raises
         ------
         NoDataError
@@ -113,9 +118,11 @@ class CurrentData:
         market = self._market
         engine = market.engine
         last = await market.first(lambda: engine.last_trade, "trade", timeout)
-        day = engine.sessions.day_span(last[0])
-        start = day[0] if day is not None else last[0]
-        columns = engine.between(engine.cascade.root.name, start)
+        session = await await_call(market.workers.run(lambda: engine.session_bars(last[0])))
+        start = since = last[0]
+        columns = columns_from_rows([])
+        if session is not None:
+            start, columns, since = session
         quote = engine.last_quote
         volume = float(columns.volume.sum())
         return MarketSnapshot(
@@ -129,7 +136,8 @@ class CurrentData:
             last=last[1],
             bid=quote[1] if quote else float("nan"),
             ask=quote[3] if quote else float("nan"),
-            session_start_ns=int(columns.time_us[0]) * 1000 if len(columns) else start,
+            session_start_ns=start,
+            since_ns=since,
             age=market.age(last[0]),
             tz=engine.tz,
             decimals=engine.instrument.decimals,

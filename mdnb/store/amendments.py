@@ -54,7 +54,7 @@ class Overwritten(NamedTuple):
 
 
 class Marked(NamedTuple):
-    """Closed bars as they were until an instant, when flags were added to them; `nth` as of `Overwritten`."""
+    """Closed bars as they were until an instant, when flags changed; `nth` as of `Overwritten`."""
 
     known_us: int
     former: BarColumns
@@ -134,7 +134,7 @@ class Amendments:
             self._kept = collections.deque(left, maxlen=self._kept.maxlen)
 
     def note_marked(self, known_us: int, former: BarColumns, nth: NDArray[np.int64]) -> None:
-        """Note what bars were before flags were added to them; 0 as for `note`."""
+        """Note what bars were before their flags changed; 0 as for `note`."""
         if known_us and len(former):
             self._keep(Marked(known_us, former, nth))
 

@@ -23,6 +23,7 @@ from mdnb.store.columns import (
     COLUMNS,
     FILLED,
     PARTIAL,
+    REPAIRING,
     BarColumns,
     columns_from_rows,
     nth_of_start,
@@ -53,6 +54,7 @@ ROW_BYTES = 8 + 8 + 8 * _FLOATS + 4 + 1
 _FIRST_CAPACITY = 1024
 _STAGE_LIMIT = 512
 _NAN = float("nan")
+_INDEX_NAME = "timestamp"
 
 
 class BarStore:
@@ -77,6 +79,8 @@ class BarStore:
         Gives the market's time (UTC epoch nanoseconds) when a closed bar changes; 0 where that is not noted.
     amendments
         What closed bars were before they changed.
+    has_repairing
+        Whether bars held are partial only until `end_repairing`.
     """
 
     def __init__(self, limit: int, tz: str = "UTC", with_vwap: bool = True) -> None:
@@ -92,6 +96,7 @@ class BarStore:
         self._staged_flags: dict[int, int] = {}
         self._staged_closed: list[int] = []
         self._partial: list[int] = []
+        self.has_repairing = False
         self._n = 0
         self._from = 0
         self._columns: pd.Index | None = None
@@ -327,16 +332,68 @@ class BarStore:
         self.settle()
         stop = self._n - self._from if stop is None else stop
         held = self._flags[self._from + at : self._from + stop]
-        if (others := held & flags != flags).any():
-            times = self._time[self._from : self._from + stop]
-            # Of one start trades may have made several, the first of them before those that are marked.
-            begin = int(np.searchsorted(times, times[at]))
-            nth = nth_of_start(times[begin:])[at - begin :][others]
-            former = self.columns(at, stop).where(others)
-            self.amendments.note_marked(self.known_at() // _NS_PER_US, former, nth)
+        self._note_marked(at, stop, held & flags != flags)
         held |= flags
+        if flags & PARTIAL:
+            # For good.
+            held &= np.uint8(~REPAIRING & 0xFF)
         self.generation += 1
         self._find_partial()
+
+    def mark_repairing(self, at: int, stop: int, since_ns: int = 0) -> list[BarRow]:
+        """Mark whole bars at positions ``[at, stop)`` as partial until `end_repairing`; return them.
+
+        Parameters
+        ----------
+        since_ns
+            Only those that closed at this instant or later.
+        """
+        self.settle()
+        here = slice(self._from + at, self._from + stop)
+        held, closed = self._flags[here], self._closed[here]
+        fresh = (held & PARTIAL == 0) & (closed >= since_ns // _NS_PER_US)
+        if not fresh.any():
+            return []
+        # Those that close at this instant nobody has read as whole ones.
+        self._note_marked(at, stop, fresh & (closed < self.known_at() // _NS_PER_US))
+        held[fresh] |= PARTIAL | REPAIRING
+        self.generation += 1
+        self._find_partial()
+        return [self.row(at + place)[0] for place in np.flatnonzero(fresh).tolist()]
+
+    def end_repairing(self, kept: Sequence[tuple[int, int]] = ()) -> list[BarRow]:
+        """Take the marks of `mark_repairing` off again; return the bars that are whole now.
+
+        Parameters
+        ----------
+        kept
+            Positions ``[at, stop)`` of bars that stay as they are.
+        """
+        self.settle()
+        if not self.has_repairing:
+            return []
+        held = self._flags[self._from : self._n]
+        over = (held & REPAIRING) > 0
+        for at, stop in kept:
+            over[at:stop] = False
+        if not over.any():
+            return []
+        self._note_marked(0, len(held), over)
+        held[over] &= np.uint8(~(PARTIAL | REPAIRING) & 0xFF)
+        self.generation += 1
+        self._find_partial()
+        return [self.row(place)[0] for place in np.flatnonzero(over).tolist()]
+
+    def _note_marked(self, at: int, stop: int, changing: NDArray[np.bool_]) -> None:
+        """Note what some of the bars at positions ``[at, stop)`` were before their flags change."""
+        if not changing.any():
+            return
+        times = self._time[self._from : self._from + stop]
+        # Of one start trades may have made several, the first of them before those that are marked.
+        begin = int(np.searchsorted(times, times[at]))
+        nth = nth_of_start(times[begin:])[at - begin :][changing]
+        former = self.columns(at, stop).where(changing)
+        self.amendments.note_marked(self.known_at() // _NS_PER_US, former, nth)
 
     def _set(self, i: int, row: BarRow, flags: int) -> None:
         start, o, h, low, c, v, n, turnover = row
@@ -427,19 +484,23 @@ class BarStore:
             self._places = np.arange(names)
             self._make_frame = create_dataframe_from_blocks
         # Half the price of DataFrame(...): one block, nothing to infer.
-        return self._make_frame([(floats, self._places)], self._index_of(a, b), self._columns)
+        assert self._columns is not None
+        # Of its own: a name that somebody gives the columns of his frame is no other frame's.
+        return self._make_frame([(floats, self._places)], self._index_of(a, b), self._columns.view())
 
     def _index_of(self, a: int, b: int) -> pd.DatetimeIndex:
         """Return the index of the rows ``[a, b)``: a view of the time column, written once."""
         held = self._sliced
-        if held is not None and held[0] == a and held[1] == b:
+        # One for all frames of a moment, as plotly knows an index by being the very same; unless somebody has
+        # given it another name.
+        if held is not None and held[0] == a and held[1] == b and held[2].name == _INDEX_NAME:
             return held[2]
         if self._index is None:
             import pandas as pd
 
             # From int64: other ways of making a zone-aware index copy the column.
             kind = pd.DatetimeTZDtype("us", self.tz)
-            self._index = pd.DatetimeIndex(self._time, dtype=kind, copy=False, name="timestamp")
+            self._index = pd.DatetimeIndex(self._time, dtype=kind, copy=False, name=_INDEX_NAME)
         made: pd.DatetimeIndex = self._index[a:b]
         self._sliced = (a, b, made)
         return made
@@ -454,6 +515,7 @@ class BarStore:
     def _find_partial(self) -> None:
         held = self._flags[self._from : self._n]
         self._partial = (np.flatnonzero(held & PARTIAL) + self.evicted).tolist()
+        self.has_repairing = bool((held & REPAIRING).any())
 
     def _place(self, forming: BarRow) -> None:
         if self._n + 1 >= self._capacity:

@@ -19,6 +19,7 @@ __all__ = [
     "COLUMNS",
     "FILLED",
     "PARTIAL",
+    "REPAIRING",
     "BarColumns",
     "columns_from_rows",
     "find_bars",
@@ -33,6 +34,9 @@ __all__ = [
 FILLED = 1
 AMENDED = 2
 PARTIAL = 4
+REPAIRING = 8
+"""Beside `PARTIAL`: what the bar lacks may still come, and the marks go then. Never on disk."""
+
 COLUMNS = ("open", "high", "low", "close", "volume", "tick_count", "vwap")
 """Columns of a frame, all float64; ``vwap`` only where the source gives trades."""
 
@@ -56,7 +60,7 @@ class BarColumns:
     tick_count
         int64, shape (n,).
     flags
-        uint8, shape (n,): `FILLED`, `AMENDED`, `PARTIAL`.
+        uint8, shape (n,): `FILLED`, `AMENDED`, `PARTIAL`, `REPAIRING`.
     first
         Ordinal of row 0; bars are numbered from 0 since the store began.
     forming

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
@@ -13,7 +14,7 @@ from mdnb.errors import ClosedError
 from mdnb.ordered_times import is_among
 from mdnb.rows import GonePiece
 from mdnb.store.amended_bars import amended_bars
-from mdnb.store.columns import BarColumns, columns_from_rows, join_columns
+from mdnb.store.columns import PARTIAL, REPAIRING, BarColumns, columns_from_rows, join_columns
 from mdnb.store.pair_bars import places_of
 from mdnb.store.segments import SegmentStore
 
@@ -61,6 +62,9 @@ class Overflow:
         self._waiting: list[BarColumns] = []
         self._pieces: list[tuple[int, GonePiece]] = []
         self._amended = columns_from_rows([])
+        # Starts (us) of the bars that are partial only until a repair ends, and of those for which it has.
+        self._repairing: set[int] = set()
+        self._whole: set[int] = set()
         self._written = _NONE_WRITTEN
         self._lock = threading.Lock()
         self._flushing = threading.RLock()
@@ -183,7 +187,7 @@ class Overflow:
     def take(self, columns: BarColumns) -> None:
         """Take bars that leave memory, oldest first; they are written by the next `flush`."""
         with self._lock:
-            self._waiting.append(columns)
+            self._waiting.append(self._without_repairing(columns))
 
     def gone(self) -> Gone:
         """Return what has left memory by now; hold the lock that keeps bars from leaving it."""
@@ -204,19 +208,57 @@ class Overflow:
             self._pieces += [(known_ns // _NS_PER_US, piece) for piece in pieces]
             self.changes += 1
 
+    def _without_repairing(self, columns: BarColumns) -> BarColumns:
+        """Note which bars are partial for the time being; return them as the disk has them. Hold the lock."""
+        if not (columns.flags & REPAIRING).any():
+            return columns
+        self._repairing.update(columns.time_us[(columns.flags & REPAIRING) > 0].tolist())
+        return dataclasses.replace(columns, flags=columns.flags & np.uint8(~REPAIRING & 0xFF))
+
+    @property
+    def has_repairing(self) -> bool:
+        """Whether bars are partial for the time being."""
+        return bool(self._repairing)
+
+    def lose(self, start_ns: int, end_ns: int) -> None:
+        """Let bars stay partial that start in ``[start_ns, end_ns]``: what they lack nobody has."""
+        with self._lock:
+            self._repairing -= set(self._repairing_in([(start_ns, end_ns)]))
+
+    def end_repairing(self, kept: Sequence[tuple[int, int]] = ()) -> None:
+        """Take the marks off the bars that were partial for the time being.
+
+        Parameters
+        ----------
+        kept
+            Stretches of starts, both ends included, whose bars stay as they are.
+        """
+        with self._lock:
+            over = self._repairing - set(self._repairing_in(kept))
+            if over:
+                self._repairing -= over
+                self._whole |= over
+                self.changes += 1
+
+    def _repairing_in(self, spans: Sequence[tuple[int, int]]) -> list[int]:
+        return [us for us in self._repairing if any(a <= us * _NS_PER_US <= b for a, b in spans)]
+
     def _settle(self) -> None:
         """Make whole bars of the pieces; hold the lock of `flush`, so that none is counted twice."""
         with self._lock:
-            pieces, waiting = list(self._pieces), list(self._waiting)
-        if not pieces:
+            pieces, waiting, whole = list(self._pieces), list(self._waiting), set(self._whole)
+        if not pieces and not whole:
             return
-        first_ns = min(piece.row[0] for _, piece in pieces)
+        first_ns = min([*(piece.row[0] for _, piece in pieces), *(us * _NS_PER_US for us in whole)])
         memory = join_columns(waiting)
         rows = _overlay(_overlay(self._read(first_ns), memory), self._amended)
         rows = _cut(rows, None, first_ns, None)
         changed = amended_bars(rows, pieces)
+        if whole:
+            changed = _overlay(changed, _whole_again(_overlay(rows, changed), whole))
         with self._lock:
             self._amended = _overlay(self._amended, changed)
+            self._whole -= whole
             del self._pieces[: len(pieces)]
 
     def flush(self) -> int:
@@ -290,7 +332,7 @@ class Overflow:
         if self.segments.repeated_starts:
             return self._before_of_repeated(self.gone() if gone is None else gone, first_ns, start_ns, end_ns)
         with self._lock:
-            is_settled = not self._pieces
+            is_settled = not self._pieces and not self._whole
         if not is_settled:
             with self._flushing:
                 self._settle()
@@ -301,7 +343,16 @@ class Overflow:
         until = end_ns if stop_ns is None else min(stop_ns - 1, stop_ns if end_ns is None else end_ns)
         disk = self._read(start_ns, until)
         rows = _overlay(join_columns([disk, memory]), _cut(amended, first_ns, start_ns, end_ns))
-        return _cut(rows, first_ns, start_ns, end_ns)
+        return self._with_repairing(_cut(rows, first_ns, start_ns, end_ns))
+
+    def _with_repairing(self, columns: BarColumns) -> BarColumns:
+        """Return bars with the marks that the disk does not have."""
+        with self._lock:
+            noted = list(self._repairing)
+        if not noted:
+            return columns
+        marks = np.where(np.isin(columns.time_us, noted), REPAIRING, 0).astype(np.uint8)
+        return dataclasses.replace(columns, flags=columns.flags | marks)
 
     def _before_of_repeated(
         self, gone: Gone, first_ns: int | None, start_ns: int | None, end_ns: int | None
@@ -321,6 +372,8 @@ class Overflow:
         """
         with self._flushing:
             self.flush()
+            with self._lock:
+                columns = self._without_repairing(columns)
             before = len(self.segments)
             self.segments.replace(columns)
             self.changes += 1
@@ -355,6 +408,12 @@ def _overlay(columns: BarColumns, changed: BarColumns) -> BarColumns:
         return columns
     both = join_columns([columns.where(~is_among(columns.time_us, changed.time_us)), changed])
     return both.where(np.argsort(both.time_us, kind="stable"))
+
+
+def _whole_again(columns: BarColumns, starts_us: set[int]) -> BarColumns:
+    """Return the bars of some starts, without the mark of partial ones."""
+    found = columns.where(np.isin(columns.time_us, list(starts_us)))
+    return dataclasses.replace(found, flags=found.flags & np.uint8(~PARTIAL & 0xFF))
 
 
 def _cut(columns: BarColumns, first_ns: int | None, start_ns: int | None, end_ns: int | None) -> BarColumns:

@@ -16,7 +16,7 @@ from mdnb.validate.rules import ValidationRules
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BarChecks", "QuoteChecks", "bar_faults", "out_of_order", "seed_rows"]
+__all__ = ["BarChecks", "QuoteChecks", "bar_faults", "out_of_order", "quote_fault", "seed_rows"]
 
 _WINDOW = 50
 _HALF = _WINDOW // 2
@@ -221,6 +221,29 @@ class BarChecks:
             self._ranges.append(row[2] - row[3])
         if row[5] > 0 and math.isfinite(row[5]):
             self._logs.append(math.log(row[5]))
+
+
+def quote_fault(row: QuoteRow, *, positive_prices: bool = True) -> str | None:
+    """Return why a quote cannot be, None where it can; a side that is missing (``nan``) is none.
+
+    Parameters
+    ----------
+    positive_prices
+        Whether a bid below zero, and an ask at or below it, is a fault.
+
+    Examples
+    --------
+    >>> quote_fault((0, -0.25, 1.0, 0.25, 1.0))
+    'quote_not_positive'
+    >>> quote_fault((0, -0.25, 1.0, 0.25, 1.0), positive_prices=False) is None
+    True
+    """
+    _, bid, bid_size, ask, ask_size = row
+    if math.isinf(bid) or math.isinf(ask):
+        return "quote_not_finite"
+    if positive_prices and (bid < 0 or ask <= 0):
+        return "quote_not_positive"
+    return "quote_size_negative" if bid_size < 0 or ask_size < 0 else None
 
 
 class QuoteChecks:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 from mdnb.errors import OptionError
+from mdnb.frozen import refuse_changes
 
 __all__ = ["ValidationRules"]
 
 
+@refuse_changes
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationRules:
     """Checks of live and held data.

@@ -222,3 +222,28 @@ def test_a_full_disk_loses_nothing_and_says_so(tmp_path: Path) -> None:
         folder.mkdir()
         assert market.data.cleanup_old_data().bars_written == 250
         assert len(market.data.get_all_data("1min")) == 300
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+@pytest.mark.parametrize("timeframes", [["1min"], ["1min", "5min"], ["1min", "5min", "1hour"]])
+def test_the_sessions_figures_do_not_shrink_to_what_memory_holds(
+    timeframes: list[str], on_disk: bool, tmp_path: Path
+) -> None:
+    # From midnight on: `START` is at 14:00.
+    count = 14 * 60
+    history = minutes(-count - 60, count + 60, lambda i: 100.0 + (i * 37 % 101) / 4)
+    disk = {"enable_disk_overflow": True, "disk_cache_path": str(tmp_path)} if on_disk else {}
+    with open_market(HandFeed(history), *timeframes, max_bars_per_timeframe=50, **disk) as market:
+        now = market.data.get_market_snapshot()
+        rows = [one for one in history if one[0] >= START - count * MINUTE]
+        assert now.session_start == pd.Timestamp(START - count * MINUTE, tz="UTC")
+        if on_disk or "1hour" in timeframes:
+            assert now.since == now.session_start
+            assert (now.open, now.high) == (rows[0][1], max(one[2] for one in rows))
+            assert now.low == min(one[3] for one in rows)
+            assert now.volume == pytest.approx(sum(one[5] for one in rows))
+        else:
+            # Fifty of five minutes do not reach so far either.
+            rows = rows[-50:]
+            assert now.since == pd.Timestamp(rows[0][0], tz="UTC")
+            assert (now.open, now.volume) == (rows[0][1], pytest.approx(sum(one[5] for one in rows)))

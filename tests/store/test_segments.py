@@ -39,7 +39,7 @@ def rows_at(times_us: NDArray[np.int64], seed: int = 0) -> Rows:
         bits[strange] = chance.choice(odd, int(strange.sum()))
         rows[name] = bits
     rows["tick_count"] = chance.integers(-(2**63), 2**63 - 1, len(rows), dtype="i8", endpoint=True)
-    rows["flags"] = chance.integers(0, 256, len(rows), dtype="u1")
+    rows["flags"] = chance.integers(0, 8, len(rows), dtype="u1")
     return rows
 
 

@@ -44,6 +44,8 @@ class HandSource:
         self.rows = [row(i, 100.0 + i % 7 - 3) for i in range(closed)]
         self.now: BarRow | None = row(closed, 101.0)
         self.generation = 0
+        # Until when bars are held nowhere any more.
+        self.gone_ns = -(2**63)
         self.updates = 0
         self.state = "connected"
         self.left = float("nan")
@@ -66,6 +68,11 @@ class HandSource:
         return dataclasses.replace(
             made, first=start, forming=self.now is not None, generation=self.generation
         )
+
+    def older(self, timeframe: object, start_ns: int, end_ns: int) -> BarColumns | None:
+        if self.gone_ns > start_ns:
+            return None
+        return columns_from_rows([one for one in self.rows if start_ns <= one[0] < end_ns])
 
     def version(self, timeframe: object) -> tuple[int, int, int]:
         self.canonical(timeframe)

@@ -54,6 +54,11 @@ class Accounting(Record):
         anew or marked partial.
     quotes, depth_updates
         Other market data received.
+    quotes_rejected
+        Quotes that cannot be and were refused, by reason. Where bars are built from quotes they are in
+        `rejected`, too.
+    quotes_crossed
+        Quotes whose bid is above the ask: they are taken as they came.
     depth_left_out
         Changes of the order book that were of before what was held, or came after one was missed and before
         the book came anew.
@@ -87,6 +92,8 @@ class Accounting(Record):
     rejected: Mapping[str, int] = dataclasses.field(default_factory=dict)
     amended: int = 0
     quotes: int = 0
+    quotes_rejected: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    quotes_crossed: int = 0
     depth_updates: int = 0
     depth_left_out: int = 0
     frames: int = 0
@@ -145,6 +152,9 @@ class Accounting(Record):
             )
         left_out = f", {self.depth_left_out:,} left out" if self.depth_left_out else ""
         lines.append(f"  {self.quotes:,} quotes, {self.depth_updates:,} depth updates{left_out}")
+        if self.quotes_crossed:
+            lines.append(f"  {self.quotes_crossed:,} quotes with the bid above the ask")
+        lines += [f"  {count:,} quotes refused:{why}" for why, count in sorted(self.quotes_rejected.items())]
         lines.append(
             f"  connection: {self.frames:,} frames, {self.control:,} control, {self.malformed:,} malformed"
         )
@@ -232,6 +242,8 @@ class Ledger:
         "in_bars",
         "in_part",
         "quotes",
+        "quotes_crossed",
+        "quotes_rejected",
         "received",
         "refused",
         "rejected",
@@ -247,7 +259,8 @@ class Ledger:
         self.duplicate = 0
         self.unsubscribed = 0
         self.held_back = 0
-        self.quotes = 0
+        self.quotes = self.quotes_crossed = 0
+        self.quotes_rejected: collections.Counter[str] = collections.Counter()
         self.depth_updates = 0
         self.depth_left_out = 0
         self.backfilled = 0
@@ -294,6 +307,8 @@ class Ledger:
             rejected=FrozenDict(self.rejected),
             amended=amended,
             quotes=self.quotes,
+            quotes_rejected=FrozenDict(self.quotes_rejected),
+            quotes_crossed=self.quotes_crossed,
             depth_updates=self.depth_updates,
             depth_left_out=self.depth_left_out,
             frames=frames,

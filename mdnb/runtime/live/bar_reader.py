@@ -254,13 +254,20 @@ class BarReader:
             start, stop, forming = _positions(log, forming, count, None, None)
             return log.columns(start, stop, forming)
 
-    def between(self, name: str, start_ns: int) -> BarColumns:
-        """Return the bars in memory that start at or after an instant, the forming one last."""
+    def older(self, name: str, start_ns: int, end_ns: int) -> BarColumns | None:
+        """Return the closed bars that start in ``[start_ns, end_ns)``, of memory and disk.
+
+        None where some went for good. Slow where the disk has them.
+        """
         engine = self._engine
-        engine.wanted()
         with engine.lock:
             log = engine.log(name)
-            return log.columns(log.find(start_ns), len(log), engine.forming_of(name))
+            first_ns = log.first_start_ns() if len(log) else None
+            is_held = not log.evicted or (first_ns is not None and first_ns <= start_ns)
+            if not is_held and name not in engine.overflow:
+                return None
+        window: Window = (None, start_ns, end_ns - 1, True)
+        return self._columns(name, log, window, with_disk=not is_held)
 
     def known(
         self,

@@ -204,6 +204,20 @@ class Quality:
         sentence = f"a {thing} was refused: {reason}{hint}"
         self.note(QualityFinding(reason, sentence, time_of(row, self._now_ns()), values), timeframe)
 
+    def quote_rejected(self, reason: str, row: QuoteRow) -> None:
+        """Record a quote that was refused."""
+        sentence = f"a quote was refused: {reason}{hint_at([reason])}"
+        self.note(QualityFinding(reason, sentence, row[0], {"bid": row[1], "ask": row[3]}))
+
+    def quotes_crossed(self, rows: Sequence[QuoteRow]) -> None:
+        """Record quotes whose bid is above the ask, as one finding; else the checks do, or not."""
+        if self.rules is not None:
+            return
+        values = {"bid": rows[-1][1], "ask": rows[-1][3]}
+        sentence = "the bid is above the ask; such quotes are taken as they came"
+        found = QualityFinding("quote_crossed", sentence, rows[-1][0], values, len(rows))
+        self.note(found, alert=False, always_one=True)
+
     def outlier(self, row: TradeRow) -> None:
         """Record an outlier: a trade that is kept out of the bars until others confirm it."""
         values = {"price": row[1], "size": row[2]}
@@ -218,7 +232,13 @@ class Quality:
         self.malformed = self.note(found, always_one=True)
 
     def note(
-        self, found: QualityFinding, timeframe: str = "", *, alert: bool = True, always_one: bool = False
+        self,
+        found: QualityFinding,
+        timeframe: str = "",
+        *,
+        alert: bool = True,
+        always_one: bool = False,
+        apart: bool = False,
     ) -> DataFault:
         """Count and keep a finding, and emit its alert; return what is kept: see `KeptFaults.add`."""
         self.detected[found.type] += found.count
@@ -234,7 +254,7 @@ class Quality:
             timeframe=timeframe,
             last_ns=found.time_ns,
         )
-        fault = self.errors.add(fault, self._now_ns(), always_one=always_one)
+        fault = self.errors.add(fault, self._now_ns(), always_one=always_one, apart=apart)
         if alert:
             where = f" ({timeframe} bar)" if timeframe else ""
             self.alerts.add(
@@ -312,4 +332,5 @@ def hint_at(reasons: Container[str]) -> str:
     >>> hint_at(["price_not_positive"])
     '; where such prices are real, make the market with positive_prices=False'
     """
-    return f"; {POSITIVE_PRICES_HINT}" if "price_not_positive" in reasons else ""
+    is_told = "price_not_positive" in reasons or "quote_not_positive" in reasons
+    return f"; {POSITIVE_PRICES_HINT}" if is_told else ""

@@ -67,7 +67,9 @@ class KeptFaults:
         self._met: dict[str, int] = {}
         self._number = itertools.count()
 
-    def add(self, fault: DataFault, now_ns: int, *, always_one: bool = False) -> DataFault:
+    def add(
+        self, fault: DataFault, now_ns: int, *, always_one: bool = False, apart: bool = False
+    ) -> DataFault:
         """Keep a fault, as one with those of its kind that came just before; return what is kept.
 
         Parameters
@@ -76,11 +78,13 @@ class KeptFaults:
             The market's time.
         always_one
             Whether there is one entry of the kind, however far apart they come.
+        apart
+            Whether it is an entry of its own, however soon after another one it comes.
         """
         kind = self._kinds.setdefault(fault.type, collections.deque(maxlen=_KEPT))
         follows = always_one or now_ns - self._met.get(fault.type, now_ns) <= _PAUSE_NS
         self._met[fault.type] = now_ns
-        if kind and follows and not fault.timeframe and not kind[-1][1].timeframe:
+        if kind and follows and not apart and not fault.timeframe and not kind[-1][1].timeframe:
             before = kind.pop()[1]
             fault = dataclasses.replace(
                 fault,

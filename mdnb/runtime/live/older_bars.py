@@ -13,7 +13,7 @@ from mdnb.bars.node import Node
 from mdnb.ordered_times import distinct
 from mdnb.rows import BarRow
 from mdnb.store.bars import BarStore
-from mdnb.store.columns import FILLED, PARTIAL, BarColumns
+from mdnb.store.columns import FILLED, PARTIAL, REPAIRING, BarColumns
 from mdnb.store.overflow import Overflow
 from mdnb.timeframes import Grid
 
@@ -152,5 +152,5 @@ def _rows(columns: BarColumns) -> Iterator[tuple[BarRow, bool]]:
     turnover = np.where(bars.volume != 0, bars.turnover, 0.0)
     prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
     values = (bars.time_us * _NS_PER_US, *prices, bars.tick_count, turnover)
-    partial = ((bars.flags & PARTIAL) > 0).tolist()
+    partial = (bars.flags & (PARTIAL | REPAIRING) == PARTIAL).tolist()
     yield from zip(zip(*(column.tolist() for column in values), strict=True), partial, strict=True)

@@ -7,10 +7,11 @@ on the background loop and takes the engine's lock a batch at a time.
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Literal
 
 from mdnb.bars.closing import whole_us
@@ -40,12 +41,14 @@ from mdnb.runtime.live.own_bars import OwnBars
 from mdnb.runtime.live.price_alerts import Fired
 from mdnb.runtime.live.refusals import Refusals
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.live.unsettled_bars import end_marks, lose_marks, mark_unsettled
+from mdnb.store.columns import PARTIAL
 from mdnb.store.ticks import REFUSED, WAITING
 from mdnb.timeframes import is_same_timeframe
 from mdnb.validate.book_order import BookOrder, Verdict
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
-from mdnb.validate.live_checks import bar_faults
+from mdnb.validate.live_checks import bar_faults, quote_fault
 from mdnb.validate.tick_rules import TickRules
 
 __all__ = ["Pipeline"]
@@ -576,6 +579,10 @@ class Pipeline:
             # Some venues send quotes without a time: they count from when they came.
             now = self.clock.now_ns()
             rows = [(row[0] or now, *row[1:]) for row in rows]
+        if engine.config.data_validation:
+            rows = self._possible_quotes(rows)
+            if not rows:
+                return
         with engine.lock:
             self.set_time()
             engine.last_quote = self._newest_quote(rows)
@@ -611,6 +618,36 @@ class Pipeline:
         self.publisher.fired(fired)
         self.publish(closed, amended)
         self.publisher.quotes(rows)
+
+    def _possible_quotes(self, rows: Sequence[QuoteRow]) -> Sequence[QuoteRow]:
+        """Return the quotes that can be; of the others each is counted and said, as of crossed ones."""
+        positive = self.engine.instrument.positive_prices
+        low = 0.0 if positive else -_INF
+        for _, bid, bid_size, ask, ask_size in rows:
+            if not (
+                low <= bid <= ask < _INF and bid_size >= 0 and ask_size >= 0 and ask > low and bid > -_INF
+            ):
+                break
+        else:
+            return rows
+        good = []
+        ledger, makes_bars = self.ledger, self.engine.source == "quotes"
+        for row in rows:
+            reason = quote_fault(row, positive_prices=positive)
+            if reason is None:
+                good.append(row)
+                continue
+            ledger.quotes_rejected[reason] += 1
+            self.quality.quote_rejected(reason, row)
+            if makes_bars:
+                ledger.received += 1
+                ledger.reject(reason)
+                self.refusals.refuse(reason, 1)
+        crossed = [row for row in good if row[1] > row[3]]
+        if crossed:
+            ledger.quotes_crossed += len(crossed)
+            self.quality.quotes_crossed(crossed)
+        return good
 
     def _newest_quote(self, rows: Sequence[QuoteRow]) -> QuoteRow:
         """Return the newest quote by the exchange's time; of equal times the one that came last."""
@@ -1025,18 +1062,36 @@ class Pipeline:
 
     def lose(self, spans: Sequence[tuple[int, int]]) -> None:
         """Mark the bars that overlap intervals of market time whose trades nobody has."""
-        engine = self.engine
-        with engine.lock:
-            self.set_time()
-            if not engine.recorded:
-                # Who has read at this instant found them whole. A recording's time is its data's alone.
-                engine.change_ns()
+        with self._changing_marks() as engine:
             for low_ns, high_ns in spans:
                 for node in engine.cascade.nodes():
                     told = mark_node(node, low_ns, high_ns)
                     engine.amended += [] if node.hidden else told
                 for bars in engine.activity.values():
                     engine.amended += mark_activity(bars, low_ns, high_ns)
+            lose_marks(engine, spans)
+
+    def mark_unsettled(self) -> None:
+        """Mark the closed bars of which trades may still come: they are partial for the time being."""
+        with self._changing_marks() as engine:
+            engine.amended += mark_unsettled(engine)
+
+    def settle_bars(self) -> None:
+        """Let the bars be whole again of which no trades are to come any more, but for those of `lose`."""
+        if self.engine.has_repairing:
+            with self._changing_marks() as engine:
+                engine.amended += end_marks(engine)
+
+    @contextlib.contextmanager
+    def _changing_marks(self) -> Iterator[SymbolState]:
+        """Hold the symbol's lock while marks of closed bars change; tell of these bars afterwards."""
+        engine = self.engine
+        with engine.lock:
+            self.set_time()
+            if not engine.recorded:
+                # Who has read now found them as they were. A recording's time is its data's alone.
+                engine.change_ns()
+            yield engine
             engine.updates += 1
             closed, amended = self.collect()
         self.publish(closed, amended)
@@ -1077,6 +1132,15 @@ class Pipeline:
             return (), ()
         closed, engine.closed = engine.closed, []
         amended = [(node.name, row) for node, row in cascade.amended] + engine.amended
+        marked = [] if engine.unsettled is None else mark_unsettled(engine)
+        if marked:
+            lacking = {(name, row[0]) for name, row in marked}
+            closed = [
+                bar._replace(flags=bar.flags | PARTIAL) if (bar.timeframe, bar.row[0]) in lacking else bar
+                for bar in closed
+            ]
+            told = {(bar.timeframe, bar.row[0]) for bar in closed} | {(name, row[0]) for name, row in amended}
+            amended += [(name, row) for name, row in marked if (name, row[0]) not in told]
         cascade.amended.clear()
         engine.amended.clear()
         engine.amend_gone()

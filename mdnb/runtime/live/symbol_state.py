@@ -34,6 +34,8 @@ from mdnb.runtime.live.older_bars import OlderBars, mark_at_file_edges
 from mdnb.runtime.live.price_alerts import PriceAlerts
 from mdnb.runtime.live.price_decimals import InstrumentDecimals
 from mdnb.runtime.live.records import bar_of, order_book_of, tick_of
+from mdnb.runtime.live.session_bars import SessionBars, session_bars
+from mdnb.runtime.live.unsettled_bars import Unsettled, mark_unsettled
 from mdnb.sessions import Sessions
 from mdnb.store.bars import BarColumns, BarStore
 from mdnb.store.book import OrderBook
@@ -87,6 +89,11 @@ class SymbolState:
         ``trades``, ``quotes`` or ``bars``: what the bars are built from; frames say so.
     book_levels
         How many levels a side of the order book are kept; None for all.
+
+    Attributes
+    ----------
+    unsettled
+        Gives the stretches of which trades may still come: their bars are partial for the time being.
     """
 
     # So many attributes would be a dictionary of 1.6 KB, which of a thousand symbols no cache can hold.
@@ -128,6 +135,7 @@ class SymbolState:
         "symbol",
         "ticks",
         "tz",
+        "unsettled",
         "updates",
         "venue",
     )
@@ -152,7 +160,7 @@ class SymbolState:
         self.tz = tz
         self.source = source
         self.lock = threading.RLock()
-        self.recorded = False
+        self.recorded = self.bars_wait = False
         # Whose data it is, for badges; empty where it is made or played here.
         self.venue = ""
         self.on_wanted: Callable[[], None] | None = None
@@ -161,7 +169,7 @@ class SymbolState:
         self.updates = 0
         self.closed: list[ClosedBar] = []
         self.amended: list[tuple[str, BarRow]] = []
-        self.bars_wait = False
+        self.unsettled: Callable[[], Sequence[Unsettled]] | None = None
         self.last_trade: TradeRow | None = None
         self.last_quote: QuoteRow | None = None
         self.ticks = RowStore(TICK_DTYPE, self.config.max_ticks)
@@ -239,6 +247,13 @@ class SymbolState:
 
     def _known_ns(self) -> int:
         return self.cascade.closing.now_ns
+
+    @property
+    def has_repairing(self) -> bool:
+        """Whether closed bars are partial only until what they lack has come, or is lost."""
+        with self.lock:
+            logs = any(self.log(name).has_repairing for name in self.all_names())
+            return logs or any(held.has_repairing for held in self.overflow.values())
 
     def attach_overflow(self, name: str) -> None:
         """Send a timeframe's bars that leave memory to the store of `open_overflow`; hold the lock."""
@@ -367,6 +382,7 @@ class SymbolState:
                     raise
                 self._mark_at_file_edges(self.cascade.node(parsed.name))
                 self._note_apart(self.cascade.node(parsed.name))
+            mark_unsettled(self)
             self.reader.note_known([name for name in self.all_names() if name not in before], now_ns)
             self.updates += 1
         if self.on_due is not None:
@@ -500,9 +516,14 @@ class SymbolState:
             log = self.log(name)
             return log.columns(0, len(log))
 
-    def between(self, name: str, start_ns: int) -> BarColumns:
-        """Return the bars in memory that start at or after an instant, the forming one last."""
-        return self.reader.between(name, start_ns)
+    def session_bars(self, at_ns: int) -> SessionBars | None:
+        """Return what an instant's session has been so far; None where none is open. May read the disk."""
+        day = self.sessions.day_span(at_ns)
+        return None if day is None else session_bars(self, self.cascade.nodes(), day[0])
+
+    def older(self, timeframe: object, start_ns: int, end_ns: int) -> BarColumns | None:
+        """Return the closed bars that start in ``[start_ns, end_ns)``; None where some are gone."""
+        return self.reader.older(self.canonical(timeframe), start_ns, end_ns)
 
     def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
         """Return the newest ``count`` bars in memory as numpy copies, the forming one last."""

@@ -75,7 +75,8 @@ async def load_history(
     for symbol, pipeline in pipelines.items():
         told = f"history of {symbol}"
         tell(told)
-        again, look = functools.partial(_tell_again, tell, told), functools.partial(_tell_unit, pipeline)
+        again = functools.partial(_tell_again, pipeline, set(), tell, told)
+        look = functools.partial(_tell_unit, pipeline)
         questions = PatientQuestions(feed, symbol, limit, again, look)
         with _pages_told(feed, tell, told):
             said += await _Loader(feed, symbol, pipeline, initial_days, questions).load()
@@ -113,8 +114,19 @@ def _tell_unit(pipeline: Pipeline, rows: object) -> None:
         pipeline.quality.note(QualityFinding("time_unit", sentence, pipeline.clock.now_ns(), {}))
 
 
-def _tell_again(tell: Callable[[str], None], told: str, why: str) -> None:
+def _tell_again(
+    pipeline: Pipeline, known: set[str], tell: Callable[[str], None], told: str, why: str
+) -> None:
+    """Tell of a history that fails and is asked again; each failure is kept once."""
     tell(f"{told}, asked again: {why}")
+    if why not in known:
+        known.add(why)
+        _note_failure(pipeline, f"the history is asked again: {why}")
+
+
+def _note_failure(pipeline: Pipeline, sentence: str) -> None:
+    found = QualityFinding("history_failed", sentence, pipeline.clock.now_ns(), {})
+    pipeline.quality.note(found, apart=True)
 
 
 class _Loader:
@@ -250,6 +262,8 @@ class _Loader:
         except MdnbError as error:
             level = logging.WARNING if wanted or self._questions.gave_up else logging.INFO
             _log.log(level, "the venue gave no %s bars of %s: %s", timeframe.name, self._symbol, error)
+            if level == logging.WARNING:
+                _note_failure(self._pipeline, f"the venue gave no {timeframe.name} bars: {error}")
             return []
         return rows or []
 

@@ -8,6 +8,7 @@ from mdnb.rows import BarRow
 __all__ = ["finer_partials", "is_still_partial"]
 
 _NEVER = -(2**63)
+_REPAIRING = 8
 
 
 def finer_partials(nodes: list[Node]) -> set[str]:
@@ -41,4 +42,6 @@ def is_still_partial(node: Node, rows: list[BarRow], *, by_finer: bool) -> bool:
 def _lacks(node: Node) -> bool:
     assert node.parent is not None
     log = node.parent.log
-    return bool(log.partial(log.find(node.start), log.find(node.edge)))
+    begin = log.find(node.start)
+    # What may still come marks it when it closes.
+    return any(not log.row(begin + at)[1] & _REPAIRING for at in log.partial(begin, log.find(node.edge)))

@@ -19,9 +19,11 @@ from mdnb.events.types import EventType
 from mdnb.feeds.base import Feed
 from mdnb.feeds.endpoint import after
 from mdnb.rows import BarRow, TradeRow
+from mdnb.runtime.live.data_quality import error_in_words
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.trade_changes import learn_changes
+from mdnb.runtime.live.unsettled_bars import Unsettled
 from mdnb.runtime.past.missed_trades import place_by_ids, put_back, put_back_by_time, undecided
 from mdnb.runtime.past.stretches import Patience, Stretch
 from mdnb.timeframes import Grid, Timeframe
@@ -92,6 +94,7 @@ class SymbolRepair:
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._seen.on_jump = self._on_jump
+        pipeline.engine.unsettled = self._unsettled
         if self._repairs:
             place_by_ids(pipeline)
         for hole in list(self._seen.holes):
@@ -126,6 +129,7 @@ class SymbolRepair:
             low = self._seen.highest if self._by_id else -1
             low_ns = self._seen.highest_ns if low >= 0 else pipeline.newest_ns(at_ns)
             stretch = Stretch.after(low, low_ns, _now(), blind=self._by_id and low < 0)
+            stretch.found_ns = self._feed.clock.now_ns() if at_ns is None else at_ns
             last = pipeline.engine.last_trade
             if self._seen.ids == "unique" and last is not None and last[5] >= 0:
                 stretch.joins_ns = low_ns
@@ -333,7 +337,7 @@ class SymbolRepair:
             try:
                 await self._repair()
             except Exception as error:  # noqa: BLE001  # whatever an answer breaks, what was missed is not given up
-                first = self._is_first(error)
+                first = self._is_first(error, "the repair failed, and goes on")
                 _log.log(
                     logging.ERROR if first else logging.DEBUG,
                     "the repair of %s failed, and goes on",
@@ -436,6 +440,7 @@ class SymbolRepair:
             _log.warning("the history of %s is refused: %s", symbol, error)
             for stretch in wanted:
                 stretch.refused = True
+            self._is_first(error, "the history is refused, and what was missed cannot be asked for")
         except FeedBusyError as error:
             self._pace.not_before = max(self._pace.not_before, _now() + after(error.retry_after))
             for stretch in wanted:
@@ -471,16 +476,20 @@ class SymbolRepair:
         known = isinstance(error, (MdnbError, OSError))
         level = logging.INFO if known else logging.WARNING
         _log.log(
-            level if self._is_first(error) else logging.DEBUG,
+            level if self._is_first(error, "what was missed could not be fetched yet") else logging.DEBUG,
             "what %s missed could not be fetched yet: %r",
             self._pipeline.engine.symbol,
             error,
         )
 
-    def _is_first(self, error: BaseException) -> bool:
-        """Return whether this kind of error is new since the last answer."""
+    def _is_first(self, error: BaseException, what: str) -> bool:
+        """Return whether this kind of error is new since the last answer; keep it then, and what it means."""
         is_new = type(error) not in self._failures
         self._failures.add(type(error))
+        if is_new:
+            sentence = f"{what}: {error_in_words(error)}"
+            found = QualityFinding("history_failed", sentence, self._feed.clock.now_ns(), {})
+            self._pipeline.quality.note(found, apart=True)
         return is_new
 
     def _take(self, rows: Sequence[TradeRow], wanted: Sequence[Stretch]) -> None:
@@ -773,6 +782,8 @@ class SymbolRepair:
             if stretch.put and self._pipeline.held is not None and self._pipeline.held.rows:
                 # Who is told that it is repaired finds it so.
                 self._release()
+        self._pipeline.settle_bars()
+        if stretch.gap_id:
             self._tell(stretch, state)
 
     def _mark_lost(self, stretch: Stretch, holes: Sequence[Hole]) -> None:
@@ -783,11 +794,36 @@ class SymbolRepair:
         ends = [(hole.low_ns, hole.high_ns) for hole in holes] or [(stretch.low_ns, self._end_of(stretch))]
         self._pipeline.lose([(min(pair), max(pair)) for pair in ends])
 
-    def _tell(self, stretch: Stretch, state: _State, *, quietly: bool = False) -> None:
-        pipeline, engine = self._pipeline, self._pipeline.engine
+    def _bounds_of(self, stretch: Stretch) -> tuple[int, int]:
+        """Return between which times something was missed, as far as is known now."""
         # Where ids tell, it ends with the trade above it; else with the first one since, or when it was back.
         by_id = self._by_id and not stretch.unknown
-        start, end = sorted((stretch.low_ns, stretch.high_ns if by_id else self._end_of(stretch)))
+        low, high = sorted((stretch.low_ns, stretch.high_ns if by_id else self._end_of(stretch)))
+        return low, high
+
+    def _unsettled(self) -> list[Unsettled]:
+        """Return the stretches whose bars may lack something.
+
+        Nobody has promised anything of a bar that closes without a connection, or before the history has
+        answered: what has closed before then is in doubt only once something is known to be missed.
+        """
+        if self._pipeline.engine.recorded:
+            # When its repairs end is no matter of the market's time.
+            return []
+        found = []
+        for one in list(self.stretches):
+            if one.gap_id:
+                found.append(Unsettled(*self._bounds_of(one)))
+            elif one.reason == "reconnect" and not one.covers and self._pipeline.engine.source != "bars":
+                low, high = sorted((one.low_ns, self._end_of(one)))
+                found.append(Unsettled(low, high, one.found_ns))
+        return found
+
+    def _tell(self, stretch: Stretch, state: _State, *, quietly: bool = False) -> None:
+        pipeline, engine = self._pipeline, self._pipeline.engine
+        start, end = self._bounds_of(stretch)
+        if state == "repairing":
+            pipeline.mark_unsettled()
         gap = Gap(
             engine.symbol,
             start,

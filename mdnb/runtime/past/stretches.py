@@ -118,6 +118,8 @@ class Stretch:
         Whether the history begins only after that: it keeps the newest trades alone.
     has_changes
         Whether it is known what was taken back or corrected meanwhile of trades before it.
+    found_ns
+        When it was found, by the market's time.
 
     Examples
     --------
@@ -156,6 +158,7 @@ class Stretch:
     short: bool = False
     ended_late: bool = False
     has_changes: bool = False
+    found_ns: int = 0
 
     @classmethod
     def of(cls, hole: Hole, found: float) -> Stretch:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 import traitlets
 
@@ -40,6 +40,7 @@ from mdnb.widgets.figure.plotly_private import (
 from mdnb.widgets.page.display_policy import WIDGET_VIEW, kept
 from mdnb.widgets.page.hold import end, hold, let_go, weakly
 from mdnb.widgets.page.join_modules import join_modules
+from mdnb.widgets.page.known_attributes import MadeWhole, check_attribute
 from mdnb.widgets.page.late_import import wait_imported
 from mdnb.widgets.page.page_assets import plotly_runtime
 from mdnb.widgets.page.page_probe import page_probe
@@ -58,7 +59,7 @@ def _marks_of(core: ChartCore) -> Marks:
     return core.annotations.marks
 
 
-class LiveChart(SilentFigure):
+class LiveChart(SilentFigure, metaclass=MadeWhole):
     """Live bars of one symbol and timeframe, with volume and indicators.
 
     Everything people do to a ``FigureWidget`` works: add traces, shapes and annotations, change the layout,
@@ -401,6 +402,12 @@ class LiveChart(SilentFigure):
 
     def __del__(self, end: Callable[..., None] = end) -> None:
         end(self.close)
+
+    if not TYPE_CHECKING:  # a type checker would take it for leave to set anything
+
+        def __setattr__(self, name: str, value: object) -> None:
+            check_attribute(self, name, value)
+            super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> NoReturn:
         # Only reached for names that are not there.

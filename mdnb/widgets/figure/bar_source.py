@@ -46,6 +46,10 @@ class BarSource(Protocol):
         """Return the newest bars, the forming one last."""
         ...
 
+    def older(self, timeframe: object, start_ns: int, end_ns: int) -> BarColumns | None:
+        """Return the closed bars of ``[start_ns, end_ns)``, of memory and disk; None where some are gone."""
+        ...
+
     def version(self, timeframe: object) -> tuple[int, int, int]:
         """Return generation, bars closed, updates."""
         ...

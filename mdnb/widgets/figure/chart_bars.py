@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import struct
 from collections import deque
@@ -15,7 +16,7 @@ from mdnb.analysis.heikin_ashi import HeikinAshi
 from mdnb.analysis.indicator_state import IndicatorState
 from mdnb.analysis.indicators import Indicator
 from mdnb.rows import BarRow
-from mdnb.store.columns import BarColumns
+from mdnb.store.columns import BarColumns, join_columns
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.figure.bar_source import BarSource
 
@@ -88,6 +89,7 @@ class ChartBars:
         self._states = tuple(states)
         self.names = tuple(f"{name} {line}" for name, state in states for line in state.lines)
         self._before = _lookback(indicators, timeframe)
+        self._is_of_days = any(one.name == "vwap" for one in indicators)
         # Ordinal of a closed bar, and the states before it was taken in.
         self._checkpoints: deque[tuple[int, list[object]]] = deque(maxlen=_CHECKPOINTS)
         self._row = struct.Struct(f"<{len(_COLUMNS) + len(self.names)}d")
@@ -150,12 +152,36 @@ class ChartBars:
 
     def reload(self) -> None:
         """Read everything again."""
-        whole = self._source.columns(self._timeframe, self._limit + self._before)
-        start = max(0, len(whole) - self._limit)
+        held = self._source.columns(self._timeframe, self._limit + self._before)
+        whole, cut = self._from_the_days_begin(held)
+        start = max(len(whole) - len(held), len(whole) - self._limit)
         self._checkpoints.clear()
-        parts = [state.rebuild(whole)[line] for _, state in self._states for line in state.lines]
+        made = [
+            state.rebuild(whole, cut=cut) if isinstance(state, IndicatorState) else state.rebuild(whole)
+            for _, state in self._states
+        ]
+        parts = [
+            values[line]
+            for (_, state), values in zip(self._states, made, strict=True)
+            for line in state.lines
+        ]
         table = np.column_stack(parts) if parts else np.empty((len(whole), 0))
         self._hold(whole.part(start, len(whole)), table[start:])
+
+    def _from_the_days_begin(self, held: BarColumns) -> tuple[BarColumns, bool]:
+        """Return bars from their first day's begin on, where that matters, and whether some lack."""
+        first_ns = int(held.time_us[0]) * 1000 if self._is_of_days and len(held) else None
+        day = None if first_ns is None else self._source.sessions.day_span(first_ns)
+        if first_ns is None or day is None or first_ns <= day[0]:
+            return held, False
+        older = self._source.older(self._timeframe, day[0], first_ns)
+        if older is None or not len(older):
+            return held, older is None
+        joined = join_columns([older, held])
+        first = held.first - len(older)
+        return dataclasses.replace(
+            joined, first=first, forming=held.forming, generation=held.generation
+        ), False
 
     def refresh(self, version: tuple[int, int, int]) -> int:
         """Update from the source; return the ordinal of the first bar that changed."""

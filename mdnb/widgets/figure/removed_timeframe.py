@@ -62,6 +62,10 @@ class RemovedTimeframe:
         held = len(self._bars)
         return self._bars.part(0 if count is None else max(0, held - count), held)
 
+    def older(self, timeframe: object, start_ns: int, end_ns: int) -> BarColumns | None:
+        """Return None: what was before the last bars nobody has any more."""
+        return None
+
     def version(self, timeframe: object) -> tuple[int, int, int]:
         """Return one of its own: nothing changes."""
         return _VERSION

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from mdnb.widgets.heatmap.heat_map import HeatMap
 from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.hold import end, hold, let_go
+from mdnb.widgets.page.known_attributes import MadeWhole, check_attribute
 from mdnb.widgets.page.marimo_host import marimo_box
 from mdnb.widgets.static_output.static_output import image_tag
 from mdnb.widgets.tables.ladder import DepthLadder
@@ -18,7 +19,7 @@ from mdnb.widgets.tables.state import TableState
 __all__ = ["DepthView"]
 
 
-class DepthView(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets has no types
+class DepthView(ipywidgets.Box, metaclass=MadeWhole):  # type: ignore[misc]  # ipywidgets has no types
     """Heat map and ladder of one order book, side by side, below each other where there is little room.
 
     Attributes
@@ -34,6 +35,12 @@ class DepthView(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets has no type
         layout.grid_gap = "8px"
         super().__init__(children=(heat_map, ladder), layout=layout)
         let_go(self)
+
+    if not TYPE_CHECKING:  # a type checker would take it for leave to set anything
+
+        def __setattr__(self, name: str, value: object) -> None:
+            check_attribute(self, name, value)
+            super().__setattr__(name, value)
 
     @property
     def symbol(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
@@ -19,6 +19,7 @@ from mdnb.widgets.heatmap.scale import ramp
 from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.hold import end, hold, let_go
 from mdnb.widgets.page.join_modules import STATIC, join_modules
+from mdnb.widgets.page.known_attributes import MadeWhole, check_attribute
 from mdnb.widgets.page.life import Life
 from mdnb.widgets.page.theme import badge_tone, theme_of
 from mdnb.widgets.static_output.static_output import picture_bundle
@@ -31,7 +32,7 @@ _HELD_SECONDS = 2.0
 _MOST_TICKS = 2**30
 
 
-class HeatMap(anywidget.AnyWidget):
+class HeatMap(anywidget.AnyWidget, metaclass=MadeWhole):
     """Resting size at each price, as colour; time runs to the right, one column per interval of wall time.
 
     Drawn over it: the last price, best bid and best ask. It is sent from a thread of its own, so it moves
@@ -103,6 +104,12 @@ class HeatMap(anywidget.AnyWidget):
         let_go(self)
 
     # -- what it holds --------------------------------------------------------------------------------
+
+    if not TYPE_CHECKING:  # a type checker would take it for leave to set anything
+
+        def __setattr__(self, name: str, value: object) -> None:
+            check_attribute(self, name, value)
+            super().__setattr__(name, value)
 
     @property
     def symbol(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from mdnb.widgets.page.hold import end
 from mdnb.widgets.page.join_modules import STATIC
+from mdnb.widgets.page.known_attributes import MadeWhole, check_attribute
 from mdnb.widgets.page.theme import Theme, theme_of
 
 __all__ = ["SURFACE", "Surface", "stylesheet"]
@@ -24,7 +25,7 @@ _DARK_PAGES = (
 )
 
 
-class Surface(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type information
+class Surface(ipywidgets.VBox, metaclass=MadeWhole):  # type: ignore[misc]  # ipywidgets has no type information
     """A box in the colours of the charts it holds; it brings the style sheet.
 
     Parameters
@@ -42,6 +43,12 @@ class Surface(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type 
         super().__init__([style, *children])
         self.add_class(SURFACE)
         self.set_theme(theme, palette)
+
+    if not TYPE_CHECKING:  # a type checker would take it for leave to set anything
+
+        def __setattr__(self, name: str, value: object) -> None:
+            check_attribute(self, name, value)
+            super().__setattr__(name, value)
 
     def __del__(self, end: Callable[..., None] = end) -> None:
         # The box alone: what is in it may be held, or shown elsewhere.

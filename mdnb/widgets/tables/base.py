@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anywidget
 import traitlets
@@ -14,6 +14,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.hold import end, hold, let_go
 from mdnb.widgets.page.join_modules import STATIC, join_modules
+from mdnb.widgets.page.known_attributes import MadeWhole, check_attribute
 from mdnb.widgets.page.life import Life
 from mdnb.widgets.page.theme import badge_tone, theme_of
 from mdnb.widgets.tables.state import Cell
@@ -41,7 +42,7 @@ class Shown(Protocol):
         ...
 
 
-class LiveTable(anywidget.AnyWidget):
+class LiveTable(anywidget.AnyWidget, metaclass=MadeWhole):
     """A table that updates by itself; the base of all live tables.
 
     It is drawn from a thread of its own, so it moves while a cell runs. Nothing is sent while nothing changed
@@ -84,6 +85,12 @@ class LiveTable(anywidget.AnyWidget):
         self.observe(self._on_views, "_view_count")
         self._life.begin(self, self._engines)
         let_go(self)
+
+    if not TYPE_CHECKING:  # a type checker would take it for leave to set anything
+
+        def __setattr__(self, name: str, value: object) -> None:
+            check_attribute(self, name, value)
+            super().__setattr__(name, value)
 
     # -- what it shows: each table's own; not abstract, as the metaclass of a widget is traitlets' ----
 

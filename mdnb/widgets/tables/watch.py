@@ -120,18 +120,19 @@ class WatchList(LiveTable):
         return closes
 
     def _session_open(self, engine: SymbolState) -> float:
-        """Return the open of the session's first bar held, ``nan`` where there is none."""
+        """Return the open of the session's first bar known, ``nan`` where there is none."""
         trade = engine.last_trade
         day = engine.sessions.day_span(trade[0]) if trade is not None else None
-        if day is None:
+        if trade is None or day is None:
             return _NAN
         name = engine.cascade.root.name
         generation = engine.log(name).generation
         held = self._openings.get(engine)
         if held is None or (held.session_ns, held.generation) != (day[0], generation):
-            bars = engine.between(name, day[0])
-            if not len(bars):
+            session = engine.session_bars(trade[0])
+            if session is None or not len(session.bars):
                 return _NAN
+            bars = session.bars
             first_us, price = int(bars.time_us[0]), float(bars.open[0])
             if held is not None and held.session_ns == day[0] and held.bar_us < first_us:
                 # The session's first bars left memory; what they opened at still holds.

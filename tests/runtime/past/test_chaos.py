@@ -15,6 +15,7 @@ from hypothesis import given, note, settings, strategies as st
 
 from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.past.stretches import Patience
+from mdnb.store.columns import PARTIAL
 from tests.runtime.past.outages import SECOND, START, Answer, Ids, Kind, Outcome, Script, bars_of, play
 
 KINDS: tuple[Kind, ...] = ("ok", "down", "busy", "slow", "lag", "part", "odd")
@@ -178,7 +179,13 @@ def check_marks(outcome: Outcome, holes: list[tuple[int, int]]) -> None:
         if node.is_open:
             starts.append(node.start)
             marked |= {node.start} if node.partial else set()
-        lacking = {start for start in starts for low, high in holes if start <= high and low < start + step}
+        unsure = [(gap.start_ns, gap.end_ns) for gap in outcome.pipeline.gaps if gap.state == "repairing"]
+        lacking = {
+            start
+            for at, start in enumerate(starts)
+            for low, high in [*holes, *(unsure if at < len(log) else [])]
+            if start <= high and low < start + step
+        }
         assert {start for start in marked ^ lacking if start > first_ns} == set(), name
 
 
@@ -486,6 +493,25 @@ def check_events(script: Script) -> None:
             for ns, bar in sorted(told.items())
         ]
         assert mine == [bar[:7] for bar in kept_bars(outcome, name)], name
+        marks = (outcome.kept[name].flags & PARTIAL) > 0
+        assert [bar.partial for _, bar in sorted(told.items())] == marks.tolist(), name
+    check_open_gaps(outcome)
+
+
+def check_open_gaps(outcome: Outcome) -> None:
+    """A bar that closes while something is being repaired of it is called partial."""
+    spans: dict[str, list[Any]] = {}
+    for at, event in outcome.events:
+        spans.setdefault(event.gap_id, []).append(
+            (at, event.data["gap_start"].value, event.data["gap_end"].value)
+        )
+    for at, event in outcome.closed:
+        start, end = event.data.time_ns, event.data.time_ns + SECONDS[event.data.timeframe] * SECOND
+        for told in spans.values():
+            # It may become shorter before it is settled.
+            low, high = max(one[1] for one in told), min(one[2] for one in told)
+            if told[0][0] < at < told[-1][0] and start <= high and low < end:
+                assert event.data.partial, (event, told)
 
 
 @settings(max_examples=100, print_blob=True)

@@ -177,6 +177,8 @@ def test_a_venue_that_refuses_a_coarse_timeframe_is_told_of_and_costs_nothing_el
     with held_by(feed, ["1min", "1hour"]) as market:
         assert len(market.data.get_data("1min", count=1000)) == 721
         assert market.data.get_timeframe_stats("1hour").history_missing_days == pytest.approx(4.5, abs=0.01)
+        (fault,) = market.data.get_validation_errors(type="history_failed")
+        assert fault.description == "the venue gave no 1hour bars: there are no 1hour bars here"
     told = [record.getMessage() for record in caplog.records]
     assert told == [
         "the venue gave no 1hour bars of X: there are no 1hour bars here",

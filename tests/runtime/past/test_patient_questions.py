@@ -155,6 +155,9 @@ def test_a_market_begins_although_its_history_fails_at_first(busy: faults.Busy) 
         with mdnb.live(SYMBOL, "1min", feed=VenueFeed(server), initial_days=1, progress=False) as market:
             assert len(server.questions) == busy.count + 1
             assert market.status == "connected"
+            # Once, however often it failed so.
+            (fault,) = market.data.get_validation_errors(type="history_failed")
+            assert fault.description.startswith("the history is asked again: ")
     finally:
         call(server.close())
 

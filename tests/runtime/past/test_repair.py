@@ -97,10 +97,9 @@ def test_a_history_that_never_answers_is_given_up(ids: Ids, kind: str, questions
     # others may have been lost.
     log = outcome.pipeline.engine.log("5sec")
     assert [(log.row(at)[0][0] - START) // SECOND for at in log.partial(0, len(log))] == [5, 20]
-    told = [bar for event in outcome.amended if (bar := event.bar).timeframe == "5sec" and bar.partial]
-    # Where nothing is asked for it is told before that one has closed.
-    later = [20] if kind == "down" else []
-    assert [(bar.time_ns - START) // SECOND for bar in told] == [5, *later]
+    told = [event.bar for _, event in outcome.closed if event.bar.timeframe == "5sec" and event.bar.partial]
+    assert [(bar.time_ns - START) // SECOND for bar in told] == [5, 20]
+    assert not [event for event in outcome.amended if event.bar.timeframe == "5sec"]
     assert abs(len(outcome.asked) - questions) <= 1
     times = [at for at, _ in outcome.events]
     assert times[-1] - times[0] == pytest.approx(300 if kind == "down" else 0.0, abs=16)
@@ -263,6 +262,11 @@ def test_whatever_a_history_raises_it_is_asked_again(ids: Ids, caplog: pytest.Lo
         f"what X missed could not be fetched yet: {error!r}" for error in ODD
     )
     assert {record.levelname for record in said} == {"WARNING"}
+    kept = [one.description for one in outcome.pipeline.quality.errors if one.type == "history_failed"]
+    assert sorted(kept) == sorted(
+        f"what was missed could not be fetched yet: {type(error).__name__}: {error}".removesuffix(": ")
+        for error in ODD
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,8 +281,11 @@ def test_a_failure_of_the_history_is_logged_once_until_it_answers(
 ) -> None:
     answers = (Answer(0, kind), Answer(60, "ok"))
     with caplog.at_level(logging.INFO, logger="mdnb"):
-        play(Script(TRADES, downs=((9.5, 19.5),), answers=answers, patience=CALM))
+        outcome = play(Script(TRADES, downs=((9.5, 19.5),), answers=answers, patience=CALM))
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [(level, said)]
+    (kept,) = outcome.pipeline.quality.errors
+    assert (kept.type, kept.count) == ("history_failed", 1)
+    assert kept.description.endswith({"down": "the history is down", "refused": "not for you"}[kind])
 
 
 @pytest.mark.parametrize("ids", ["sequential", "unique", "none"])

@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from mdnb.analysis.heikin_ashi import LINES, HeikinAshi
 from mdnb.analysis.indicators import Indicator
+from mdnb.store.columns import BarColumns
 from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.series import parse_overlays
 from tests.widgets.sources import HandSource, row
@@ -102,3 +103,37 @@ def test_vwap_reaches_back_to_the_begin_of_its_day() -> None:
     held = ChartBars(source, "1min", 10, parse_overlays(["vwap"]), heikin=False)
     whole = Indicator("vwap").of(source.columns("1min"))["vwap"]
     np.testing.assert_allclose(held.column("vwap vwap"), whole[-10:], rtol=1e-12)
+
+
+def test_vwap_has_no_value_in_a_day_whose_begin_is_gone() -> None:
+    # Minutes of two days, of which the first 100 have left memory, and of which no disk has any.
+    source = HandSource(closed=1500)
+    whole = Indicator("vwap").of(source.columns("1min"))["vwap"]
+    rows = source.rows
+    source.rows, source.gone_ns = rows[100:], rows[100][0]
+    held = ChartBars(source, "1min", 2000, parse_overlays(["vwap"]), heikin=False)
+    vwap = held.column("vwap vwap")
+    assert np.isnan(vwap[:1340]).all()
+    np.testing.assert_allclose(vwap[1340:], whole[1440:], rtol=1e-12)
+    # While that day goes on it has none either.
+    source.rows = rows[100:1400]
+    source.now = row(1400, 101.0)
+    held = ChartBars(source, "1min", 2000, parse_overlays(["vwap"]), heikin=False)
+    source.rows.append(rows[1400])
+    source.now = row(1401, 101.0)
+    held.refresh(source.version("1min"))
+    assert np.isnan(held.column("vwap vwap")).all()
+
+
+def test_vwap_takes_what_memory_does_not_hold_from_elsewhere() -> None:
+    source = HandSource(closed=1500)
+    whole = Indicator("vwap").of(source.columns("1min"))["vwap"]
+    made = source.columns
+
+    def newest(timeframe: object, count: int | None = None) -> BarColumns:
+        return made(timeframe, min(200, count or 200))
+
+    source.columns = newest  # type: ignore[method-assign]  # as memory that is bounded
+    held = ChartBars(source, "1min", 2000, parse_overlays(["vwap"]), heikin=False)
+    assert (held.first, len(held.columns)) == (1301, 200)
+    np.testing.assert_allclose(held.column("vwap vwap"), whole[-200:], rtol=1e-12)
