@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 __all__ = [
+    "LOST_LINE",
     "MARKS",
     "NOT_LAST",
     "NOT_RANGE",
@@ -190,16 +191,20 @@ class Reply(msgspec.Struct):
     payload: dict[str, Any] = {}
 
 
+LOST_LINE = '{"mdnb_line":"lost"}'
+"""A frame of a recording's own, which no venue sends: the connection was lost here."""
+
 _NO_CHANGES: Mapping[str, list[TradeChange]] = MappingProxyType({})
 
 
 class _Rare:
-    __slots__ = ("changes", "is_marked", "rolls")
+    __slots__ = ("changes", "has_lost_line", "is_marked", "rolls")
 
     def __init__(self) -> None:
         self.changes: dict[str, list[TradeChange]] = {}
         self.is_marked = False
         self.rolls: Sequence[ContractChange] = ()
+        self.has_lost_line = False
 
 
 class Batch:
@@ -212,7 +217,8 @@ class Batch:
     bars
         The feed's own bars, by ``(symbol, timeframe name)``: ``(row, closed)``.
     rare
-        What few venues send, and costs nothing where they do not: changes, marked trades, rolls; else None.
+        What few venues send, and costs nothing where they do not: changes, marked trades, rolls, losses of
+        the line; else None.
     replies
         Answers to our requests.
     frames
@@ -289,6 +295,15 @@ class Batch:
     @rolls.setter
     def rolls(self, rolls: Sequence[ContractChange]) -> None:
         self._with_rare().rolls = rolls
+
+    @property
+    def has_lost_line(self) -> bool:
+        """Of a recording: whether the connection was lost here; nothing else is in such a batch."""
+        return self.rare is not None and self.rare.has_lost_line
+
+    @has_lost_line.setter
+    def has_lost_line(self, has_lost_line: bool) -> None:
+        self._with_rare().has_lost_line = has_lost_line
 
     def _with_rare(self) -> _Rare:
         if self.rare is None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from mdnb.rows import Batch, ContractChange, Decoder
+from mdnb.rows import LOST_LINE, Batch, ContractChange, Decoder
 
 __all__ = ["RenamingDecoder", "RollingDecoder", "roll_frame"]
 
@@ -54,9 +54,10 @@ class RenamingDecoder:
 
 
 class RollingDecoder:
-    """Decodes the frames of a recording in which symbols went from one contract to the next.
+    """Decodes the frames of a recording, and those of its own, which no venue sends.
 
-    Such a roll is a frame of the recording's own, which no venue sends; see `roll_frame`.
+    These tell where symbols went from one contract to the next, see `roll_frame`, and where the connection
+    was lost: a frame that no venue sends.
 
     Parameters
     ----------
@@ -81,14 +82,18 @@ class RollingDecoder:
         self._names = names
 
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
-        """Decode frames that were read together: those of a venue, or one roll."""
-        change = _roll_of(frames[0]) if len(frames) == 1 else None
-        if change is None:
+        """Decode frames that were read together: those of a venue, or one of the recording's own."""
+        own = frames[0] if len(frames) == 1 else ""
+        change = _roll_of(own)
+        if change is None and own != LOST_LINE:
             return self._decoder.feed(frames)
-        self._names.pop(change.old, None)
-        self._names[change.new] = change.symbol
         batch = Batch()
         batch.frames = batch.control = 1
+        if change is None:
+            batch.has_lost_line = True
+            return batch
+        self._names.pop(change.old, None)
+        self._names[change.new] = change.symbol
         batch.rolls = (change,)
         return batch
 

@@ -13,7 +13,7 @@ from mdnb.errors import FeedError, MdnbError, OptionError
 from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.recorder import Recorder, refuse_unfit
 from mdnb.feeds.registry import make_feed
-from mdnb.rows import ContractChange
+from mdnb.rows import LOST_LINE, ContractChange
 from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.receipt_times import ReceiptTimes
 
@@ -102,7 +102,12 @@ async def record(
     # What was told last of each status of the connection.
     told: dict[str, str] = {}
 
+    held: list[Recorder] = []
+    times = ReceiptTimes(source)
+
     def on_status(status: str, detail: str) -> None:
+        if status == "disconnected" and "connected" in told and held:
+            held[0].frame(times.now_ns(), LOST_LINE)
         told[status] = detail
 
     async def ended(task: asyncio.Task[None], limit: float = math.inf) -> bool:
@@ -120,7 +125,8 @@ async def record(
         with recorder_of(
             source, [symbol], _CHANNELS, file, append=append, on_failure=refused.set
         ) as recorder:
-            keep = _keep(source, recorder)
+            held.append(recorder)
+            keep = _keep(source, recorder, times)
             source.on_roll = _roll_keeper(source, recorder)
             begun(recorder)
             await ended(asyncio.create_task(source.run(keep, on_status)), seconds)
@@ -157,9 +163,9 @@ def _roll_keeper(source: Feed, recorder: Recorder) -> Callable[[str, bool], None
     return keep
 
 
-def _keep(source: Feed, recorder: Recorder) -> Callable[[str | bytes], None]:
+def _keep(source: Feed, recorder: Recorder, times: ReceiptTimes) -> Callable[[str | bytes], None]:
     """Return what takes a feed's frames into the recording."""
-    understand, times = decoder_of(source), ReceiptTimes(source)
+    understand = decoder_of(source)
 
     def keep(frame: str | bytes) -> None:
         batch = understand.feed([frame])

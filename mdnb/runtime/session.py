@@ -34,7 +34,7 @@ from mdnb.feeds.playback import Playback
 from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import seconds_to_wait
 from mdnb.recordings import RecordingFeed
-from mdnb.rows import Batch, ContractChange, shortened
+from mdnb.rows import LOST_LINE, Batch, ContractChange, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
 from mdnb.runtime.cache_folder import stale_folders, sweep_stale
 from mdnb.runtime.feed_decoder import decoder_of
@@ -498,6 +498,8 @@ class MarketSession:
                 self._tell_connecting(f" again: {detail}" if detail else " again")
             # Frames that came before the loss may still wait: taken later they would fill the book again.
             self.batcher.flush_all()
+            for recording in self._recordings if self.health.is_up else ():
+                recording.take(LOST_LINE)
         elif status == "connecting":
             self._address = detail
         is_new = (status, detail) != (self.health.status, self.health.detail)

@@ -11,8 +11,10 @@ import pytest
 
 import mdnb
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
+from mdnb.feeds.recorder import Recorder
 from mdnb.feeds.rolls import ContractHistory, Seam
 from mdnb.runtime.process.bridge import call
+from tests.manager.hand import HandFeed, open_market, trade
 from tests.venues.bars import bars_of
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.stage import Stage
@@ -200,3 +202,53 @@ def test_what_is_recorded_of_one_symbol_plays_as_it_does_out_of_the_whole(tmp_pa
     assert bars[0].loc[since].equals(bars[1].loc[since])
     with pytest.raises(mdnb.SymbolError, match="MES"):
         mdnb.live("MNQ", "1sec", feed=f"replay:{part}?speed=max", initial_days=0)
+
+
+@pytest.mark.parametrize("order", ["newest first", "backwards", "as they were made"])
+def test_what_an_outage_left_out_is_in_its_place_in_the_recording_too(order: str, tmp_path: Path) -> None:
+    before = [trade(second / 2, 100.0 + second, number=second) for second in range(6)]
+    missed = [trade(second / 2, 100.0 + second, number=second) for second in range(6, 14)]
+    after = [trade(second / 2, 100.0 + second, number=second) for second in range(14, 24)]
+    told = {
+        "newest first": [missed[-1], *missed[:-1]],
+        "backwards": missed[::-1],
+        "as they were made": missed,
+    }[order]
+    file = tmp_path / "x.jsonl"
+    feed = HandFeed()
+    with open_market(feed, "1sec") as market, market.record(file):
+        feed.trades(*before)
+        feed.status("disconnected")
+        feed.status("connected")
+        # Each in a frame of its own, as a venue sends them.
+        for row in [*told, *after]:
+            feed.trades(row)
+        call(feed.close())
+        market.wait_ended(timeout=60)
+        live = market["1sec"].frame
+    expected = [
+        (row[1], other[1]) for row, other in zip(*[iter([*before, *missed, *after])] * 2, strict=True)
+    ]
+    assert list(zip(live["open"], live["close"], strict=True)) == expected
+    for speed in ("1000", "max"):
+        with mdnb.live("X", "1sec", feed=f"replay:{file}?speed={speed}", initial_days=0) as again:
+            again.start()
+            again.wait_ended()
+            assert again["1sec"].frame[["open", "close"]].equals(live[["open", "close"]])
+    *_, last = mdnb.play(file, "1sec", symbol="X")
+    known = last.view["1sec"]
+    assert known[["open", "close"]].equals(live[["open", "close"]].loc[: known.index[-1]])
+    assert len(known) >= len(live) - 1
+
+
+def test_between_two_runs_of_a_recording_the_line_was_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    rows = [trade(number / 2, 100.0 + number, number=number) for number in (0, 1, 5, 2, 3, 4, 6)]
+    for part in (rows[:2], rows[2:]):
+        with Recorder(file, "mdnb", ["X"], append=True) as recorder:
+            for row in part:
+                recorder.frame(row[0], json.dumps({"e": "trades", "s": "X", "r": [row]}))
+    *_, last = mdnb.play(file, "1sec", symbol="X")
+    known = last.view["1sec"]
+    assert known["open"].to_list() == [100.0, 102.0, 104.0, 106.0][: len(known)]
+    assert known["close"].to_list() == [101.0, 103.0, 105.0, 106.0][: len(known)]

@@ -18,6 +18,7 @@ from mdnb.errors import DataExportError, FeedError, OptionError
 from mdnb.feeds import registry
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
 from mdnb.feeds.replay import open_recording
+from mdnb.rows import LOST_LINE
 from mdnb.runtime.process.loop import background_loop
 from mdnb.runtime.recording import record
 from tests.limits import LIMIT_SECONDS
@@ -160,7 +161,10 @@ def test_a_recording_goes_on_with_the_same_symbol_when_told_to(
     assert asyncio.run(record("X", file, "ahead", append=True)) == 10
     opened = open_recording(file)
     assert opened.frames is not None
-    assert len(list(opened.frames())) == 20
+    frames = [frame for _, frame in opened.frames()]
+    # Between the two the line was not there.
+    assert frames.index(LOST_LINE) == 10
+    assert len(frames) == 21
 
 
 @pytest.mark.parametrize("seconds", [0, -2, math.nan])

@@ -12,6 +12,7 @@ import msgspec
 from mdnb.errors import FeedError
 from mdnb.feeds.replay.files import lines
 from mdnb.feeds.replay.recording import Damage, Frame
+from mdnb.rows import LOST_LINE
 
 __all__ = [
     "Header",
@@ -103,18 +104,22 @@ def mdnb_header(path: Path) -> Header:
 
 
 def mdnb_frames(path: Path, damage: Damage) -> Iterator[Frame]:
-    """Yield the frames of a recording of mdnb's own; headers of later runs are passed over."""
+    """Yield the frames of a recording of mdnb's own; between two runs the line was not there."""
+    at_ns = -1
     for number, line in enumerate(lines(path, damage), 1):
         try:
             if line.startswith(b"{"):
                 _header(line)
+                if at_ns >= 0:
+                    yield at_ns, LOST_LINE
                 continue
             held = _line(line)
             frame: str | bytes = base64.b64decode(held.frame, validate=True) if held.encoding else held.frame
         except ValueError:
             damage.note(f"line {number} of {path.name}")
             continue
-        yield held.at_ns, frame
+        at_ns = held.at_ns
+        yield at_ns, frame
 
 
 def _text(frame: bytes) -> str | bytes:

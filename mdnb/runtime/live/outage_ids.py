@@ -25,6 +25,11 @@ class OutageIds:
     seen
         Knows which ids have not come.
 
+    Attributes
+    ----------
+    is_open
+        Whether nothing has come since the line was lost that `begin` told of.
+
     Examples
     --------
     >>> seen = Duplicates("sequential")
@@ -35,12 +40,24 @@ class OutageIds:
     ([(4, 9.0, 1.0, 1, 0, 9), (5, 9.0, 1.0, 1, 0, 10)], [(3, 9.0, 1.0, 1, 0, 8)])
     """
 
-    __slots__ = ("_below", "_seen", "_spans")
+    __slots__ = ("_below", "_lost_at", "_seen", "_spans", "is_open")
 
     def __init__(self, seen: Duplicates) -> None:
         self._seen = seen
         self._spans: collections.deque[tuple[int, int]] = collections.deque(maxlen=_OUTAGES)
-        self._below = -1
+        self._below = self._lost_at = -1
+        self.is_open = False
+
+    def begin(self) -> None:
+        """Note that the line was lost after the trades that have come; a recording tells no more."""
+        if self._seen.ids == "sequential" and self._seen.first >= 0 and not self.is_open:
+            self.is_open, self._lost_at = True, self._seen.highest
+
+    def end(self) -> None:
+        """Note the outage that `begin` told of once a later trade has come; before that nothing happens."""
+        if self.is_open and self._seen.highest > self._lost_at:
+            self.is_open = False
+            self.add(self._lost_at, self._seen.highest)
 
     def add(self, low_id: int, high_id: int) -> None:
         """Note the trades around an outage: the last one before it, and the first one known after it."""

@@ -275,18 +275,29 @@ class Pipeline:
             self._take_trades(rows, builds=builds)
             return
         seen = self.duplicates
-        if len(rows) > 1 and (self.outage_ns is not None or seen.first < 0):
+        if len(rows) > 1 and self._shows_what_is_left_out():
             self.largest_batch = max(self.largest_batch, len(rows))
-        while len(rows) > 1 and (self.outage_ns is not None or seen.first < 0):
+        while len(rows) > 1 and self._shows_what_is_left_out():
             # The first one after an outage shows what it left out, some of which may follow at once.
             first = 1 + next((at for at, row in enumerate(rows) if row[5] > seen.highest), len(rows))
             self._take_trades(rows[:first], builds=builds)
+            self.outage_ids.end()
             rows = rows[first:]
         rows, left_out = self.outage_ids.split(rows, self.told_by_bars_until)
         if left_out:
             self.put_in_place(self, left_out)
         if rows:
             self._take_trades(rows, builds=builds)
+            self.outage_ids.end()
+
+    def _shows_what_is_left_out(self) -> bool:
+        """Whether the next trade is the first one of all, or the first one after an outage."""
+        return self.outage_ns is not None or self.outage_ids.is_open or self.duplicates.first < 0
+
+    def lose_line(self) -> None:
+        """Note where a recording lost its connection: no book is held, and what comes next left some out."""
+        self.reset_depth()
+        self.outage_ids.begin()
 
     def _take_plain(self, rows: Sequence[TradeRow]) -> bool:
         """Take trades as nearly all are: all of them new, near the last price, inside the bar that is open.
@@ -304,6 +315,7 @@ class Pipeline:
             or self.outlier_gate is not None
             or self.quality.rules is not None
             or self.outage_ns is not None
+            or self.outage_ids.is_open
             or edges.began_ns is not None
             or (duplicates.nameless and edges.expects)
             or self._is_new_contract

@@ -154,6 +154,9 @@ class RecordedBatcher(FrameBatcher):
         if self.is_holding:
             self._kept_back.append((from_ns, until_ns, what))
             return
+        if what.has_lost_line:
+            for pipeline in self._pipelines.values():
+                self.attempt(pipeline, pipeline.lose_line)
         self.began_ns = self.began_ns or from_ns
         # Whoever looks just before has not seen what comes at the instant itself.
         pipelines = tuple(self._pipelines.values())
