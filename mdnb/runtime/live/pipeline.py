@@ -776,7 +776,11 @@ class Pipeline:
         engine, order = self.engine, self.book_order
         verdict = order.judge(update)
         if verdict == "apply":
+            refused = engine.depth.refused
             engine.apply_depth(update)
+            if engine.depth.refused > refused:
+                now = update.ts_ns or self.clock.now_ns()
+                self.quality.levels_refused(engine.depth.refused - refused, now)
             if update.snapshot and engine.recorded:
                 # Of a recording nothing can be asked for anew: what mends its book is in it.
                 self.quality.trouble_over("book")
@@ -1134,6 +1138,7 @@ class Pipeline:
                 outside_session=cascade.outside_session,
                 amended=cascade.amended_count,
                 left_out=len(cascade.unpriced),
+                depth_refused=self.engine.depth.refused,
                 frames=frames,
                 control=control,
                 malformed=malformed,
