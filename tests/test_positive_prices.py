@@ -143,6 +143,21 @@ def test_quotes_that_cannot_be_are_refused_and_told_once() -> None:
         assert market.bid == 0.0
 
 
+@pytest.mark.parametrize("positive", [True, False])
+def test_levels_of_the_book_that_cannot_be_are_counted_and_told_once(positive: bool) -> None:
+    feed = HandFeed()
+    with market_of(feed, positive_prices=positive) as market:
+        market.data.subscribe_to_level2()
+        feed.depth([(99.0, 2.0), (-1.0, 1.0)], [(100.0, 3.0), (100.5, 1.0)])
+        feed.depth([(0.0, 1.0)], [])
+        refused = 2 if positive else 0
+        assert market.accounting().depth_refused == refused
+        faults = market.data.get_validation_errors(type="depth_refused")
+        assert [one.count for one in faults] == ([refused] if refused else [])
+        assert all(one.description.endswith("with positive_prices=False") for one in faults)
+        assert (f"{refused} levels of the order book refused" in str(market.accounting())) is positive
+
+
 def test_crossed_quotes_are_taken_counted_and_told_once() -> None:
     feed = HandFeed()
     with market_of(feed) as market:

@@ -22,7 +22,7 @@ _NAN = float("nan")
 _COUNTABLE_TICKS = 2.0**52
 _OFF_GRID = 1e-6
 _MANY = 4_096
-"""A snapshot with more levels a side is not unfolded but for its best ones."""
+"""Of more levels a side a snapshot is unfolded for its best ones alone, and a change sorted in at once."""
 _NEAR = 2_048
 """How many levels are unfolded at once."""
 _FEW = 256
@@ -57,6 +57,8 @@ class _Side:
 
     def change(self, levels: Sequence[tuple[float, float]], stamp: int) -> int:
         """Set and remove levels; return how many were refused."""
+        if len(levels) > _MANY:
+            return self._change_many(levels, stamp)
         held, keys, (bottom, top) = self.held, self.keys, self._between
         sign, per_key, tail = self._sign, self._per_key, self._tail
         edge = -math.inf if tail is None else tail.edge
@@ -76,6 +78,27 @@ class _Side:
                 del held[key]
                 del keys[bisect_left(keys, key)]
         if tail is not None and len(keys) < _FEW:
+            self.reach(_FEW)
+        return refused
+
+    def _change_many(self, levels: Sequence[tuple[float, float]], stamp: int) -> int:
+        # Put into a long list one by one they would take minutes, in which nobody reads.
+        held, tail, (bottom, top) = self.held, self._tail, self._between
+        edge = -math.inf if tail is None else tail.edge
+        refused = 0
+        for price, size in levels:
+            if not (bottom < price < top and 0.0 <= size < math.inf):
+                refused += 1
+                continue
+            key = self.key_of(price)
+            if key <= edge and tail is not None:
+                tail.put(key, (price, size, stamp))
+            elif size:
+                held[key] = (price, size, stamp)
+            else:
+                held.pop(key, None)
+        self.keys = sorted(held)
+        if tail is not None and len(self.keys) < _FEW:
             self.reach(_FEW)
         return refused
 

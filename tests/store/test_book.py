@@ -182,6 +182,25 @@ def test_half_a_million_levels_a_side_are_bounded_by_what_is_subscribed_and_read
     assert whole.levels(count)[0] == expected
 
 
+@pytest.mark.parametrize("limit", [None, 1_000])
+def test_half_a_million_levels_a_side_that_come_as_one_change_are_not_put_in_one_by_one(
+    limit: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 500_000
+    bids = [(round(100_000 - at / 100, 2), 1.0 + at % 7) for at in range(count)]
+    asks = [(round(100_000 + (at + 1) / 100, 2), 1.0 + at % 5) for at in range(count)]
+    dice = random.Random(8)
+    put = []
+    monkeypatch.setattr(mdnb.store.book, "insort", lambda keys, key: put.append(key))
+    book = OrderBook(0.01, needs_snapshot=False, limit=limit)
+    book.apply(DepthUpdate(1, False, dice.sample(bids, count), dice.sample(asks, count)))
+    assert book.levels(limit or count) == (bids[:limit], asks[:limit])
+    book.apply(DepthUpdate(2, False, [(price, 0.0) for price, _ in bids], []))
+    assert book.levels(10) == ([], asks[:10])
+    # Each of which would move half of the list.
+    assert not put
+
+
 @given(updates_of(written), st.integers(1, 5))
 def test_a_limit_keeps_the_best_levels_only(updates: list[DepthUpdate], limit: int) -> None:
     book = OrderBook(0.1, limit=limit)

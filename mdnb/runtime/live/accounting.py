@@ -62,6 +62,9 @@ class Accounting(Record):
     depth_left_out
         Changes of the order book that were of before what was held, or came after one was missed and before
         the book came anew.
+    depth_refused
+        Levels of the order book that cannot be, and are in no book: with a price that is not above zero where
+        it must be, a negative size, or no number.
     frames, control, malformed
         Of the whole connection: frames received, records that carry no market data, records refused.
     malformed_reasons
@@ -96,6 +99,7 @@ class Accounting(Record):
     quotes_crossed: int = 0
     depth_updates: int = 0
     depth_left_out: int = 0
+    depth_refused: int = 0
     frames: int = 0
     control: int = 0
     malformed: int = 0
@@ -152,6 +156,8 @@ class Accounting(Record):
             )
         left_out = f", {self.depth_left_out:,} left out" if self.depth_left_out else ""
         lines.append(f"  {self.quotes:,} quotes, {self.depth_updates:,} depth updates{left_out}")
+        if self.depth_refused:
+            lines.append(f"  {self.depth_refused:,} levels of the order book refused")
         if self.quotes_crossed:
             lines.append(f"  {self.quotes_crossed:,} quotes with the bid above the ask")
         lines += [f"  {count:,} quotes refused:{why}" for why, count in sorted(self.quotes_rejected.items())]
@@ -288,6 +294,7 @@ class Ledger:
         outside_session: int,
         amended: int,
         left_out: int = 0,
+        depth_refused: int = 0,
         frames: int,
         control: int,
         malformed: int,
@@ -311,6 +318,7 @@ class Ledger:
             quotes_crossed=self.quotes_crossed,
             depth_updates=self.depth_updates,
             depth_left_out=self.depth_left_out,
+            depth_refused=depth_refused,
             frames=frames,
             control=control,
             malformed=malformed,

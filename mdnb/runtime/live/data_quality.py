@@ -218,6 +218,14 @@ class Quality:
         found = QualityFinding("quote_crossed", sentence, rows[-1][0], values, len(rows))
         self.note(found, alert=False, always_one=True)
 
+    def levels_refused(self, count: int, time_ns: int) -> None:
+        """Record levels of the order book that cannot be, as one finding."""
+        why = "a negative size, or no number"
+        if self._instrument.positive_prices:
+            why = f"a price that is not above zero, {why}{hint_at(['price_not_positive'])}"
+        sentence = f"a level of the order book was refused: {why}"
+        self.note(QualityFinding("depth_refused", sentence, time_ns, {}, count), alert=False, always_one=True)
+
     def outlier(self, row: TradeRow) -> None:
         """Record an outlier: a trade that is kept out of the bars until others confirm it."""
         values = {"price": row[1], "size": row[2]}

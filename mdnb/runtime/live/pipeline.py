@@ -30,7 +30,7 @@ from mdnb.rows import (
     trades_of_quotes,
 )
 from mdnb.runtime.live.accounting import Accounting, ConnectionCounts, Ledger
-from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words, hint_at
+from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words
 from mdnb.runtime.live.edge_trades import EdgeTrades
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.gap_book import GapBook
@@ -822,7 +822,8 @@ class Pipeline:
         refused = engine.depth.refused
         engine.apply_depth(update)
         if engine.depth.refused > refused:
-            self._tell_refused_level(update)
+            now = update.ts_ns or self.clock.now_ns()
+            self.quality.levels_refused(engine.depth.refused - refused, now)
             if not update.snapshot:
                 return order.tear("a change of it has a price or a size that there cannot be")
         if update.snapshot and engine.recorded:
@@ -831,12 +832,6 @@ class Pipeline:
         if order.can_check(update) and not order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
             return "broken"
         return "apply"
-
-    def _tell_refused_level(self, update: DepthUpdate) -> None:
-        sentence = "the order book has a level with a price or a size that there cannot be, which is left out"
-        levels = [*update.bids, *update.asks]
-        hint = hint_at(["price_not_positive"]) if any(price <= 0 for price, _ in levels) else ""
-        self.quality.note(QualityFinding("book_level", sentence + hint, self.clock.now_ns(), {}))
 
     def _tell_broken_book(self, reason: str) -> None:
         told = f"it is asked for anew: {reason}"
@@ -1183,6 +1178,7 @@ class Pipeline:
                 outside_session=cascade.outside_session,
                 amended=cascade.amended_count,
                 left_out=len(cascade.unpriced),
+                depth_refused=self.engine.depth.refused,
                 frames=frames,
                 control=control,
                 malformed=malformed,
