@@ -26,6 +26,7 @@ _FLAT_RUN = 30
 _TICK_SLACK = 1e-6
 _WIDE = 50.0
 _DISORDER_NS = 60 * 1_000_000_000
+_MOST_TRADES = 2**32 - 1
 
 
 def bar_faults(row: BarRow, *, positive_prices: bool = True) -> str | None:
@@ -43,7 +44,7 @@ def bar_faults(row: BarRow, *, positive_prices: bool = True) -> str | None:
     >>> bar_faults((0, 10.0, 10.5, 8.0, 8.5, 1.0, 1, 8.5)) is None
     True
     """
-    _, open_, high, low, close, volume, _, _ = row
+    _, open_, high, low, close, volume, count, _ = row
     if not (math.isfinite(open_) and math.isfinite(high) and math.isfinite(low) and math.isfinite(close)):
         return "price_not_finite"
     if positive_prices and (low <= 0 or open_ <= 0 or high <= 0 or close <= 0):
@@ -52,10 +53,13 @@ def bar_faults(row: BarRow, *, positive_prices: bool = True) -> str | None:
         return "ohlc_inconsistent"
     if not math.isfinite(volume):
         return "volume_not_finite"
-    return "volume_negative" if volume < 0 else None
+    if volume < 0:
+        return "volume_negative"
+    return "count_absurd" if not 0 <= count <= _MOST_TRADES else None
 
 
 _SENTENCES = {
+    "count_absurd": "it counts fewer trades than none, or more than there is room for",
     "ohlc_inconsistent": "low <= open, close <= high does not hold",
     "price_not_finite": "a price is missing or infinite",
     "price_not_positive": "a price is zero or negative",

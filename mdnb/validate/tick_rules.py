@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mdnb.rows import TradeRow
 
-__all__ = ["TickRules"]
+__all__ = ["MOST_TRADES", "TickRules"]
 
 _FACTOR = 10.0
 _AGREE = 10
@@ -19,13 +19,16 @@ _DEVIATION_RANGES = _DEVIATION_TICKS = 10.0
 _INF = float("inf")
 _NO_LIMIT = 2**63 - 1
 
+MOST_TRADES = 2**24
+"""For how many one may stand: no taker's order meets more, and bars and ticks have room for as many."""
+
 
 class TickRules:
     """Splits trades into good ones and rejected ones with a reason.
 
     Reasons: ``not_finite``, ``price_not_positive``, ``size_negative``, ``price_absurd`` (ten times off the
     level of the last good prices; ``price_deviation`` after `set_deviation`), ``time_in_future``,
-    ``time_not_positive``.
+    ``time_not_positive``, ``count_absurd`` (one that stands for more than `MOST_TRADES`).
 
     A price ten times off is no market move: contracts halt long before. When ten absurd prices in a row
     agree with each other the level itself was wrong (a split, a bad first tick), and they become the level.
@@ -139,8 +142,9 @@ class TickRules:
         """
         low, high = self.low, self.high
         if high != _INF:
-            for ts_ns, price, size, _, _, _ in rows:
-                if not (low < price < high and 0.0 <= size < _INF and 0 < ts_ns <= latest_ns):
+            for ts_ns, price, size, count, _, _ in rows:
+                is_fit = 0.0 <= size < _INF and 0 < ts_ns <= latest_ns and count <= MOST_TRADES
+                if not (is_fit and low < price < high):
                     break
             else:
                 # All good, which is nearly always so: the batch goes on as it came.
@@ -170,13 +174,14 @@ class TickRules:
             self._level()
 
     def _reason(self, row: TradeRow, latest_ns: int) -> str | None:
-        ts_ns, price, size, _, _, _ = row
+        ts_ns, price, size, count, _, _ = row
         reasons = (
             ("not_finite", not all(map(math.isfinite, (ts_ns, price, size)))),
             ("price_not_positive", self.positive_prices and price <= 0),
             ("size_negative", size < 0),
             ("time_not_positive", ts_ns <= 0),
             ("time_in_future", ts_ns > latest_ns),
+            ("count_absurd", count > MOST_TRADES),
         )
         for reason, holds in reasons:
             if holds:

@@ -309,7 +309,6 @@ def _trade(row: _Trade) -> TradeRow:
 def _symbol(one: _Instrument) -> VenueSymbol:
     sizes = one.lot_size_filter
     is_future = one.contract_type.endswith("Futures") and one.delivery_time > 0
-    delivery = dt.datetime.fromtimestamp(one.delivery_time // 1000, dt.UTC)
     return VenueSymbol(
         one.symbol,
         one.base_coin,
@@ -317,5 +316,13 @@ def _symbol(one: _Instrument) -> VenueSymbol:
         one.price_filter.tick_size,
         sizes.qty_step or sizes.base_precision,
         settle=one.settle_coin,
-        expiry=f"{delivery:%y%m%d}" if is_future else "",
+        expiry=_expiry(one.delivery_time) if is_future else "",
     )
+
+
+def _expiry(delivery_ms: int) -> str:
+    """Return the day of a delivery as symbols have it; empty where that is no time."""
+    try:
+        return f"{dt.datetime.fromtimestamp(delivery_ms // 1000, dt.UTC):%y%m%d}"
+    except (ValueError, OverflowError, OSError):
+        return ""

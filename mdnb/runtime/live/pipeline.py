@@ -49,7 +49,7 @@ from mdnb.validate.book_order import BookOrder, Verdict
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
 from mdnb.validate.live_checks import bar_faults, quote_fault
-from mdnb.validate.tick_rules import TickRules
+from mdnb.validate.tick_rules import MOST_TRADES, TickRules
 
 __all__ = ["Pipeline"]
 
@@ -332,8 +332,9 @@ class Pipeline:
             low, high = rules.low, rules.high
             if high == _INF or rows[-1][0] >= edge or (until is not None and newest < until):
                 return False
-            for ts_ns, price, size, _, _, _ in rows:
-                if not (newest <= ts_ns < edge and low < price < high and 0.0 <= size < _INF):
+            for ts_ns, price, size, count, _, _ in rows:
+                is_near = newest <= ts_ns < edge and low < price < high
+                if not (is_near and 0.0 <= size < _INF and count <= MOST_TRADES):
                     return False
                 newest = ts_ns
             if (newest > now and not engine.recorded) or not duplicates.take_new(rows):

@@ -84,6 +84,21 @@ def test_a_contract_is_known_by_its_settlement_and_its_expiry_over_all_pages_of_
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("kind", ["LinearPerpetual", "LinearFutures"])
+def test_a_delivery_at_no_time_costs_no_other_contract(kind: str) -> None:
+    listed = [contract("ODDUSDT", "ODD", "USDT", kind, "9" * 18)]
+    listed.append(contract("BTCUSDT", "BTC", "USDT", "LinearPerpetual", "0"))
+
+    async def main() -> None:
+        async with asking(BybitFeed, lambda _: body(listed), ["BTC/USDT", "ODDUSDT"], market="linear") as (
+            feed,
+            _,
+        ):
+            assert [feed.listed(symbol).name for symbol in ("BTC/USDT", "ODDUSDT")] == ["BTCUSDT", "ODDUSDT"]
+
+    asyncio.run(main())
+
+
 def test_a_symbol_that_is_not_traded_is_not_listed() -> None:
     async def main() -> None:
         async with asking(BybitFeed, spot(nothing), ["btcusdt"]) as (feed, _):
