@@ -241,6 +241,9 @@ class RecordingFeed(ReplayFeed):
         made = super().load(symbols)
         if self.saved is not None:
             self._started_ns = self.begins_ns or self._started_ns
+            if self.plays_nothing:
+                # No bar is played, so all are what they were made of.
+                self.source = _source(self.saved.manifest.source)
         return made
 
     async def close(self) -> None:
@@ -254,6 +257,10 @@ class RecordingFeed(ReplayFeed):
         """Pass a seam between two contracts; those of a saved market are known from the beginning."""
         if self.saved is None:
             super().take_roll(change)
+
+
+def _source(given: str) -> Literal["trades", "quotes", "bars"]:
+    return "quotes" if given == "quotes" else "bars" if given == "bars" else "trades"
 
 
 def _price(given: str) -> Literal["bid", "ask", "mid"]:
