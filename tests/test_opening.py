@@ -174,6 +174,94 @@ def test_a_saved_market_is_saved_again_as_it_was(saved: tuple[mdnb.LiveMarket, P
             same_frames(market, again)
 
 
+@pytest.mark.parametrize(
+    "names", [["5min", "15min"], ["3min", "15min"], ["1hour"], ["1min", "2min"]], ids=str
+)
+def test_other_timeframes_are_made_of_those_that_were_saved(
+    names: list[str], saved: tuple[mdnb.LiveMarket, Path]
+) -> None:
+    market, path = saved
+    minutes = frames(market)["1min"]
+    traded = minutes[minutes["volume"] > 0]
+    config = mdnb.DataManagerConfig(fill_gaps=False)
+    with opened(path, timeframes=names, data_manager_config=config) as again:
+        again.wait_ended(LIMIT_SECONDS)
+        for name, frame in frames(again).items():
+            rule = traded.resample(name.replace("hour", "h"))
+            wanted = rule["high"].max().dropna()
+            held = frame[frame["volume"] > 0]
+            assert held["high"].tolist() == wanted.tolist(), name
+            assert held["close"].tolist() == rule["close"].last().dropna().tolist()
+            assert held["tick_count"].tolist() == rule["tick_count"].sum()[wanted.index].tolist()
+
+
+@pytest.mark.parametrize("price", ["mid", "bid"])
+def test_a_market_made_of_quotes_plays_its_quotes(price: str, tmp_path: Path) -> None:
+    at = pd.date_range("2026-03-02T14:30Z", periods=900, freq="7s")
+    bid = [100 + (number * 7919 % 101) / 100 for number in range(900)]
+    quotes = pd.DataFrame({"time": at, "bid": bid, "ask": [one + 0.25 for one in bid]})
+    quotes.to_csv(tmp_path / "q.csv", index=False)
+    feed = f"replay:{tmp_path / 'q.csv'}?speed=max&price={price}"
+    config = mdnb.DataManagerConfig(max_ticks=200)
+    with mdnb.live("X", ["1min", "5min"], feed=feed, progress=False, data_manager_config=config) as market:
+        market.wait_ended(LIMIT_SECONDS)
+        with opened(market.save(tmp_path / "x.mdnb")) as again:
+            again.wait_ended(LIMIT_SECONDS)
+            same_frames(market, again)
+            assert again._parts.session.feed.source == "quotes"
+
+
+def test_marked_trades_count_as_they_did(tmp_path: Path) -> None:
+    """Odd lots and the like, which count for the volume alone, and trades of one time."""
+    with Recorder(tmp_path / "r.jsonl", "mdnb", ["X"]) as recorder:
+        for number in range(400):
+            at_ns = START + number // 2 * SECOND
+            marks = (0, 48, 0, 64, 16)[number % 5]
+            row = [at_ns, 100 + number % 13, 1.0 + number % 3, 1, 1, number, marks]
+            recorder.frame(at_ns, json.dumps({"e": "marked", "s": "X", "r": [row]}))
+    feed, config = f"replay:{tmp_path / 'r.jsonl'}?speed=max", mdnb.DataManagerConfig(max_ticks=150)
+    with mdnb.live("X", ["1min", "25tick"], feed=feed, progress=False, data_manager_config=config) as market:
+        market.wait_ended(LIMIT_SECONDS)
+        with opened(market.save(tmp_path / "x.mdnb")) as again:
+            again.wait_ended(LIMIT_SECONDS)
+            same_frames(market, again)
+            assert "as_saved" not in again._parts.session.market("X").pipeline.quality.detected
+
+
+def test_late_trades_and_those_that_are_in_no_bar(tmp_path: Path) -> None:
+    """What came late amends as it did; what was refused, or too late, is in no bar again."""
+    with Recorder(tmp_path / "r.jsonl", "mdnb", ["X"]) as recorder:
+        for number in range(600):
+            at_ns = START + number * SECOND
+            late = 3 if number % 61 == 1 else 40 if number % 97 == 50 else 0
+            row = [at_ns - late * SECOND, 100 + number * 31 % 17, 1.0, 1, 1, -1]
+            recorder.frame(at_ns, json.dumps({"e": "trades", "s": "X", "r": [row]}))
+    feed, config = f"replay:{tmp_path / 'r.jsonl'}?speed=max", mdnb.DataManagerConfig(max_ticks=400)
+    with mdnb.live("X", ["1min", "5min"], feed=feed, progress=False, data_manager_config=config) as market:
+        market.wait_ended(LIMIT_SECONDS)
+        assert market.accounting().late_dropped
+        with opened(market.save(tmp_path / "x.mdnb")) as again:
+            again.wait_ended(LIMIT_SECONDS)
+            same_frames(market, again)
+            moment = pd.Timestamp(START, tz="UTC") + pd.Timedelta("2min1s")
+            pd.testing.assert_frame_equal(
+                market.data.get_data("1min", as_of=moment), again.data.get_data("1min", as_of=moment)
+            )
+
+
+def test_a_recording_of_several_symbols_opens_with_all_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "two.mdnb"
+    with Recorder(path, "mdnb", ["A", "B"]) as recorder:
+        for number in range(200):
+            at_ns, symbol = START + number * SECOND, "AB"[number % 2]
+            row = [at_ns, 100.0 + number, 1.0, 1, 1, number]
+            recorder.frame(at_ns, json.dumps({"e": "trades", "s": symbol, "r": [row]}))
+    with opened(path, timeframes="1min") as market:
+        market.wait_ended(LIMIT_SECONDS)
+        assert market.symbols == ("A", "B")
+        assert len(frames(market["B"])["1min"]) == 4
+
+
 # -- a live market ----------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mdnb.errors import FeedError, MdnbError, OptionError
 from mdnb.feeds.replay.feed import ReplayFeed
-from mdnb.feeds.replay.formats import UnknownFormatError
+from mdnb.feeds.replay.formats import UnknownFormatError, symbols_of
 from mdnb.feeds.replay.recording import Recording
 from mdnb.feeds.replay.server import FrameSource, RowSource
 from mdnb.feeds.timeouts import Wall
@@ -56,6 +56,12 @@ class RecordingFeed(ReplayFeed):
     ----------
     saved
         The saved market; None where the file is something else.
+    kept
+        The timeframes that are kept, where that is known before `open`; the first bar of the finest is whole.
+    plays_nothing
+        Whether all that a saved market has is there at once; known after `open`.
+    folder
+        A temporary one that the file is in, and that goes when the feed is closed; None of a file that stays.
     begins_ns
         From when on it is played, UTC epoch nanoseconds; what is saved of before is known by then. Known
         after `open`.
@@ -110,6 +116,7 @@ class RecordingFeed(ReplayFeed):
         self._rows: dict[str, SavedRows] = {}
         self._hold = hold
         self.plays_nothing = False
+        self.kept: tuple[str, ...] = ()
         self.folder: tempfile.TemporaryDirectory[str] | None = None
         self._is_foreign = False
         self._said = {
@@ -175,6 +182,10 @@ class RecordingFeed(ReplayFeed):
             return tuple(each.symbol for each in self.saved.manifest.symbols)
         return super().known_symbols()
 
+    def recorded_symbols(self) -> tuple[str, ...]:
+        """Return the symbols that a saved market or a recording of ours was made of."""
+        return self.known_symbols() if self.saved is not None else symbols_of(self.path)
+
     def _open_file(self, symbols: Sequence[str]) -> Recording:
         if self.saved is not None:
             return self._open_saved(self.saved)
@@ -216,7 +227,9 @@ class RecordingFeed(ReplayFeed):
 
     def _begins(self, saved: SavedMarket) -> int:
         """Return from when on all symbols are played: before it nobody may know what comes of another."""
-        begins = [rows.begins_ns(self._wanted_ns) for rows in self._rows.values() if len(rows.makers)]
+        begins = [
+            rows.begins_ns(self._wanted_ns, self.kept) for rows in self._rows.values() if len(rows.makers)
+        ]
         if begins:
             return max(begins)
         if self._wanted_ns:

@@ -156,7 +156,7 @@ class ReplayFeed(WireFeed):
             self._contracts.begin(known, contract)
 
     def __repr__(self) -> str:
-        return f"ReplayFeed({self.path.name!r}, speed={self.speed:g})"
+        return f"{type(self).__name__}({self.path.name!r}, speed={self.speed:g})"
 
     # -- Feed -------------------------------------------------------------------------------------------
 
