@@ -14,10 +14,12 @@ import pandas as pd
 import pytest
 
 import mdnb
+from mdnb.decode.renaming import roll_frame
 from mdnb.errors import DataExportError, FeedError, MdnbError, OptionError, SymbolError
 from mdnb.feeds.recorder import Recorder
 from mdnb.io.saved_market import open_saved_market
 from mdnb.recordings import RecordingFeed
+from mdnb.rows import ContractChange
 from tests.feeds.simulated import MINUTE
 from tests.io.hostile_markets import SPOILT, START_NS, sound
 from tests.limits import LIMIT_SECONDS
@@ -247,6 +249,32 @@ def test_late_trades_and_those_that_are_in_no_bar(tmp_path: Path) -> None:
             pd.testing.assert_frame_equal(
                 market.data.get_data("1min", as_of=moment), again.data.get_data("1min", as_of=moment)
             )
+
+
+def test_contracts_and_the_seams_between_them_come_along(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "r.jsonl", "mdnb", ["X"], contracts={"X": "XH6"}) as recorder:
+        for number in range(900):
+            at_ns = START + number * SECOND
+            if number == 500:
+                recorder.frame(at_ns, roll_frame(ContractChange("X", at_ns, "XH6", "XM6")))
+            row = [at_ns, 100.0 + 5 * (number >= 500) + number % 7, 1.0, 1, 1, number]
+            recorder.frame(at_ns, json.dumps({"e": "trades", "s": "X", "r": [row]}))
+    feed, config = f"replay:{tmp_path / 'r.jsonl'}?speed=max", mdnb.DataManagerConfig(max_ticks=600)
+    with mdnb.live("X", ["1min", "5min"], feed=feed, progress=False, data_manager_config=config) as market:
+        market.wait_ended(LIMIT_SECONDS)
+        path = market.save(tmp_path / "x.mdnb")
+        for name in ("X", "x"):
+            with opened(path, symbol=name) as again:
+                again.wait_ended(LIMIT_SECONDS)
+                same_frames(market, again)
+                ((ours,), (theirs,)) = market.rolls(), again.rolls()
+                assert (ours.time, ours.old, ours.new, ours.difference) == (
+                    theirs.time, theirs.old, theirs.new, theirs.difference,
+                )  # fmt: skip
+                for how in ({"with_contract": True}, {"back_adjust": True}):
+                    pd.testing.assert_frame_equal(
+                        market.data.get_data("1min", **how), again.data.get_data("1min", **how)
+                    )
 
 
 def test_a_recording_of_several_symbols_opens_with_all_of_them(tmp_path: Path) -> None:

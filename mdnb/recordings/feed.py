@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import tempfile
 from collections.abc import Sequence
@@ -203,11 +204,6 @@ class RecordingFeed(ReplayFeed):
             self._rows = {each.symbol: read_saved_rows(saved, each) for each in saved.manifest.symbols}
         except MdnbError as error:
             raise FeedError(f"cannot open the recording: {_reason(error)}") from error
-        for each in saved.manifest.symbols:
-            if each.contract and not self._contracts.knows(each.symbol):
-                self._contracts.begin(each.symbol, each.rolls[0].old if each.rolls else each.contract)
-                for roll in each.rolls:
-                    self._contracts.roll(each.symbol, roll.new, roll.time_ns)
         self.begins_ns = self._begins(saved)
         self.plays_nothing = self._hold and self.begins_ns == saved.manifest.saved_ns
         self.start_ns = self.begins_ns
@@ -253,11 +249,22 @@ class RecordingFeed(ReplayFeed):
         """Open the file and find the symbols in it; see `ReplayFeed.load`."""
         made = super().load(symbols)
         if self.saved is not None:
+            self._know_contracts(symbols)
             self._started_ns = self.begins_ns or self._started_ns
             if self.plays_nothing:
                 # No bar is played, so all are what they were made of.
                 self.source = _source(self.saved.manifest.source)
         return made
+
+    def _know_contracts(self, symbols: Sequence[str]) -> None:
+        for symbol in symbols:
+            rows = self.saved_rows(symbol)
+            if rows is None or not rows.symbol.contract or self._contracts.knows(symbol):
+                continue
+            self._contracts.begin(symbol, rows.symbol.contract)
+            for roll in reversed(rows.symbol.rolls):
+                prices = [math.nan if price is None else price for price in (roll.old_price, roll.new_price)]
+                self._contracts.before(symbol, roll.old, roll.time_ns, (prices[0], prices[1]))
 
     async def close(self) -> None:
         """Close the connection and the server; calling it again does nothing."""
