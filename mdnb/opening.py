@@ -154,7 +154,7 @@ def open(  # noqa: A001  # as in gzip.open
                 None,
             )
             key = ("live", name) if name is not None else cell_key()
-            call(_start(session, key, saved))
+            call(_start(session, key, feed))
     except BaseException:
         call(feed.close())
         raise
@@ -166,19 +166,24 @@ def open(  # noqa: A001  # as in gzip.open
     return LiveMarket(all_parts(session), name if name is not None else ", ".join(session.symbols))
 
 
-async def _start(session: MarketSession, key: object, saved: Manifest | None) -> None:
+async def _start(session: MarketSession, key: object, feed: RecordingFeed) -> None:
     await start_session(session, key)
-    if saved is not None:
-        _set_alerts(session, saved)
+    if feed.saved is not None:
+        _set_alerts(session, feed.saved.manifest)
+    if feed.plays_nothing:
+        # The last of what it has is there once it is at its end, which it is at once.
+        await session.wait_ended()
 
 
 def _symbols(feed: RecordingFeed, given: str | Sequence[str] | None) -> list[str]:
     if given is not None:
         return [given] if isinstance(given, str) else list(given)
+    if recorded := feed.recorded_symbols():
+        return list(recorded)
     known = feed.known_symbols()
     if not known:
         raise SymbolError(f"{feed.path.name} does not name its symbol: say it, symbol='BTC/USD'")
-    if feed.saved is None and len(known) > 1:
+    if len(known) > 1:
         raise SymbolError(f"say which to open, symbol=...; {feed.path.name} holds {', '.join(known)}")
     return list(known)
 

@@ -144,6 +144,8 @@ def play(
     playback = feed.playback
     assert playback is not None
     playback.receipt_lead, playback.bars_alone = receipt_lead, bars_alone
+    if isinstance(feed, RecordingFeed):
+        feed.kept = tuple(timeframe.name for timeframe in kept.timeframes)
     source_of_frames = feed.load([name])
     made_of(feed, name).check(kept.timeframes)
     return _steps(feed, source_of_frames, name, kept)

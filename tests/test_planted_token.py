@@ -7,6 +7,7 @@ import base64
 import contextlib
 import dataclasses
 import functools
+import gzip
 import json
 import logging
 import pickle
@@ -23,6 +24,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 import mdnb
 from mdnb.feeds.venues.kraken import KrakenFeed
+from mdnb.io.saved_market import open_saved_market
 from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
@@ -72,7 +74,11 @@ def seen(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
     logging.captureWarnings(False)
 
 
-def test_a_token_is_nowhere(seen: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_a_token_is_nowhere(
+    seen: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MDNB_FEED", f"kraken?url=ws://venue.example/{TOKEN}")
+    monkeypatch.setenv("PROJECTX_API_KEY", f"{TOKEN}-of-the-environment")
     venue = BehindProxy(KrakenDialect(), TAPE, WRONG, begun=BEFORE)
     call(venue.listen())
     feed = venue.tokened()
@@ -81,8 +87,11 @@ def test_a_token_is_nowhere(seen: pytest.LogCaptureFixture, tmp_path: Path) -> N
     live = stage.market
     live.on("connection_status_changed", lambda event: told.append(f"{event!r} {event.data}"))
     try:
-        with live.record(tmp_path / "x.jsonl"):
+        with live.record(tmp_path / "x.jsonl"), live.record(tmp_path / "raw.mdnb"):
             stage.play()
+        live.alert(above=1e9, message="far up")
+        live.save(tmp_path / "saved.mdnb")
+        assert open_saved_market(tmp_path / "saved.mdnb").manifest.feed == "kraken"
         live.export(tmp_path / "x.parquet")
         live.export(tmp_path / "x.csv", "1sec")
         shown = [repr(live), str(live), live._repr_html_(), repr(feed), repr(feed.rest), repr(feed.address)]
@@ -96,7 +105,10 @@ def test_a_token_is_nowhere(seen: pytest.LogCaptureFixture, tmp_path: Path) -> N
     for text in (*shown, *told, *logged):
         assert TOKEN not in text
     for file in tmp_path.iterdir():
-        assert TOKEN.encode() not in file.read_bytes(), file.name
+        data = file.read_bytes()
+        assert TOKEN.encode() not in (gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data), (
+            file.name
+        )
     for held in (feed.address, feed.rest):
         with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
             dataclasses.asdict(held)  # type: ignore[call-overload]  # it is none, and should not be

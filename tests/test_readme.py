@@ -85,7 +85,7 @@ def test_the_example_of_a_venue_runs_as_it_stands_at_a_stand_in(tmp_path: Path) 
         tmp_path,
         said=r"history of BTC/USD: of 5 days the venue has 1min 0\.[45]\d*|this computer's clock is .*",
     )
-    assert (tmp_path / "btc.jsonl.gz").stat().st_size > 0
+    assert (tmp_path / "btc.mdnb").stat().st_size > 0
 
 
 def test_the_commands_about_venues_run_as_they_stand(
@@ -106,7 +106,7 @@ def test_the_commands_about_venues_run_as_they_stand(
     call(venue.close())
     printed = capsys.readouterr().out
     assert "its stream: connected" in printed
-    assert "frames of BTC/USD in btc.jsonl.gz" in printed
+    assert "frames of BTC/USD in btc.mdnb" in printed
 
 
 @pytest.mark.parametrize("name", [name for name in BUILT_IN if name not in ("replay", "sim")])

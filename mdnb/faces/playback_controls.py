@@ -76,7 +76,7 @@ class Playing:
     def pause(self) -> None:
         """Hold the market: nothing is played, no time passes and no bar closes; again it does nothing."""
         if not self.paused:
-            self._do(self._feed.pause)
+            self._do(lambda: self._feed.pause(self._batcher.newest_ns()))
 
     def resume(self) -> None:
         """Go on from where it was paused; where it was not it does nothing."""

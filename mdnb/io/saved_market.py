@@ -35,14 +35,14 @@ __all__ = [
     "write_saved_market",
 ]
 
-MANIFEST: Final = "manifest.json"
+_MANIFEST: Final = "manifest.json"
 _MAGIC: Final = b"PK\x03\x04"
 _FIRST_NAME: Final = struct.Struct("<4s22xHH")
 _END: Final = struct.Struct("<4s4H2LH")
 _END_MAGIC: Final = b"PK\x05\x06"
 _MOST_MEMBERS: Final = 3_001
 _LARGEST_DIRECTORY_BYTES: Final = 512 * 1024
-_LARGEST_MANIFEST_BYTES: Final = 16 * 1024**2
+_LARGEST__MANIFEST_BYTES: Final = 16 * 1024**2
 _LARGEST_MEMBER_BYTES: Final = 512 * 1024**2
 _NAME: Final = re.compile(r"(?:bars|trades|quotes)/\d{1,4}\.parquet")
 # The same whoever writes it and when: of two files with one content one is enough.
@@ -110,7 +110,7 @@ def is_saved_market(filename: str | os.PathLike[str]) -> bool:
     except DataImportError:
         return False
     with file:
-        return begins_as_saved_market(file.read(_FIRST_NAME.size + len(MANIFEST)))
+        return begins_as_saved_market(file.read(_FIRST_NAME.size + len(_MANIFEST)))
 
 
 def begins_as_saved_market(head: bytes) -> bool:
@@ -118,7 +118,7 @@ def begins_as_saved_market(head: bytes) -> bool:
     if len(head) < _FIRST_NAME.size or not head.startswith(_MAGIC):
         return False
     length = _FIRST_NAME.unpack(head[: _FIRST_NAME.size])[1]
-    return length == len(MANIFEST) and head[_FIRST_NAME.size :].startswith(MANIFEST.encode())
+    return length == len(_MANIFEST) and head[_FIRST_NAME.size :].startswith(_MANIFEST.encode())
 
 
 def write_saved_market(
@@ -142,15 +142,15 @@ def write_saved_market(
     }
     whole = msgspec.structs.replace(manifest, version=FORMAT, written_by=version(), members=told)
     text = msgspec.json.format(msgspec.json.encode(whole), indent=1)
-    for name, data in {MANIFEST: text, **members}.items():
-        most = _LARGEST_MANIFEST_BYTES if name == MANIFEST else _LARGEST_MEMBER_BYTES
+    for name, data in {_MANIFEST: text, **members}.items():
+        most = _LARGEST__MANIFEST_BYTES if name == _MANIFEST else _LARGEST_MEMBER_BYTES
         if len(data) > most:
             raise DataExportError(
                 f"{name} of {Path(filename).name} would have {len(data):,} bytes, and at most {most:,} are"
                 " read again. Hold fewer bars (max_bars_per_timeframe=), or save symbols one by one."
             )
     with atomic_write(filename) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in {MANIFEST: text, **members}.items():
+        for name, data in {_MANIFEST: text, **members}.items():
             archive.writestr(zipfile.ZipInfo(name, _NO_DATE), data)
     return Path(filename).expanduser()
 
@@ -167,7 +167,7 @@ def open_saved_market(filename: str | os.PathLike[str]) -> SavedMarket:
     file.close()
     with _archive(path) as archive:
         manifest = _manifest(archive, str(path))
-        held = {one.filename: one.file_size for one in archive.infolist() if one.filename != MANIFEST}
+        held = {one.filename: one.file_size for one in archive.infolist() if one.filename != _MANIFEST}
     missing = manifest.members.keys() - held
     if missing:
         raise refuse(str(path), f"it lacks {', '.join(sorted(missing))[:200]}", _AGAIN)
@@ -179,13 +179,13 @@ def open_saved_market(filename: str | os.PathLike[str]) -> SavedMarket:
 
 
 def _manifest(archive: zipfile.ZipFile, where: str) -> Manifest:
-    if MANIFEST not in archive.NameToInfo:
-        raise refuse(where, f"it has no {MANIFEST}: it is no saved market", _AGAIN)
-    size = archive.getinfo(MANIFEST).file_size
-    if size > _LARGEST_MANIFEST_BYTES:
-        problem = f"its manifest has {size:,} bytes; at most {_LARGEST_MANIFEST_BYTES:,} are read"
+    if _MANIFEST not in archive.NameToInfo:
+        raise refuse(where, f"it has no {_MANIFEST}: it is no saved market", _AGAIN)
+    size = archive.getinfo(_MANIFEST).file_size
+    if size > _LARGEST__MANIFEST_BYTES:
+        problem = f"its manifest has {size:,} bytes; at most {_LARGEST__MANIFEST_BYTES:,} are read"
         raise refuse(where, problem, _AGAIN)
-    text = archive.read(MANIFEST)
+    text = archive.read(_MANIFEST)
     try:
         # Before the rest, which a later version may have otherwise.
         found = msgspec.json.decode(text, type=_Version).mdnb_market
@@ -266,7 +266,7 @@ def _check_members(archive: zipfile.ZipFile, size: int, where: str) -> None:
         if name in seen:
             raise refuse(where, f"it holds {shown} twice", _AGAIN)
         seen.add(name)
-        if name != MANIFEST and _NAME.fullmatch(name) is None:
+        if name != _MANIFEST and _NAME.fullmatch(name) is None:
             raise refuse(where, f"it holds {shown}, which no saved market has", _AGAIN)
         if one.flag_bits & 0x1:
             raise refuse(where, f"{shown} is encrypted", "A saved market has no password.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mdnb.errors import FeedError, MdnbError, OptionError
 from mdnb.feeds.replay.feed import ReplayFeed
-from mdnb.feeds.replay.formats import UnknownFormatError
+from mdnb.feeds.replay.formats import UnknownFormatError, symbols_of
 from mdnb.feeds.replay.recording import Recording
 from mdnb.feeds.replay.server import FrameSource, RowSource
 from mdnb.feeds.timeouts import Wall
@@ -56,6 +57,12 @@ class RecordingFeed(ReplayFeed):
     ----------
     saved
         The saved market; None where the file is something else.
+    kept
+        The timeframes that are kept, where that is known before `open`; the first bar of the finest is whole.
+    plays_nothing
+        Whether all that a saved market has is there at once; known after `open`.
+    folder
+        A temporary one that the file is in, and that goes when the feed is closed; None of a file that stays.
     begins_ns
         From when on it is played, UTC epoch nanoseconds; what is saved of before is known by then. Known
         after `open`.
@@ -110,6 +117,7 @@ class RecordingFeed(ReplayFeed):
         self._rows: dict[str, SavedRows] = {}
         self._hold = hold
         self.plays_nothing = False
+        self.kept: tuple[str, ...] = ()
         self.folder: tempfile.TemporaryDirectory[str] | None = None
         self._is_foreign = False
         self._said = {
@@ -175,6 +183,10 @@ class RecordingFeed(ReplayFeed):
             return tuple(each.symbol for each in self.saved.manifest.symbols)
         return super().known_symbols()
 
+    def recorded_symbols(self) -> tuple[str, ...]:
+        """Return the symbols that a saved market or a recording of ours was made of."""
+        return self.known_symbols() if self.saved is not None else symbols_of(self.path)
+
     def _open_file(self, symbols: Sequence[str]) -> Recording:
         if self.saved is not None:
             return self._open_saved(self.saved)
@@ -192,11 +204,6 @@ class RecordingFeed(ReplayFeed):
             self._rows = {each.symbol: read_saved_rows(saved, each) for each in saved.manifest.symbols}
         except MdnbError as error:
             raise FeedError(f"cannot open the recording: {_reason(error)}") from error
-        for each in saved.manifest.symbols:
-            if each.contract and not self._contracts.knows(each.symbol):
-                self._contracts.begin(each.symbol, each.rolls[0].old if each.rolls else each.contract)
-                for roll in each.rolls:
-                    self._contracts.roll(each.symbol, roll.new, roll.time_ns)
         self.begins_ns = self._begins(saved)
         self.plays_nothing = self._hold and self.begins_ns == saved.manifest.saved_ns
         self.start_ns = self.begins_ns
@@ -216,7 +223,9 @@ class RecordingFeed(ReplayFeed):
 
     def _begins(self, saved: SavedMarket) -> int:
         """Return from when on all symbols are played: before it nobody may know what comes of another."""
-        begins = [rows.begins_ns(self._wanted_ns) for rows in self._rows.values() if len(rows.makers)]
+        begins = [
+            rows.begins_ns(self._wanted_ns, self.kept) for rows in self._rows.values() if len(rows.makers)
+        ]
         if begins:
             return max(begins)
         if self._wanted_ns:
@@ -240,8 +249,22 @@ class RecordingFeed(ReplayFeed):
         """Open the file and find the symbols in it; see `ReplayFeed.load`."""
         made = super().load(symbols)
         if self.saved is not None:
+            self._know_contracts(symbols)
             self._started_ns = self.begins_ns or self._started_ns
+            if self.plays_nothing:
+                # No bar is played, so all are what they were made of.
+                self.source = _source(self.saved.manifest.source)
         return made
+
+    def _know_contracts(self, symbols: Sequence[str]) -> None:
+        for symbol in symbols:
+            rows = self.saved_rows(symbol)
+            if rows is None or not rows.symbol.contract or self._contracts.knows(symbol):
+                continue
+            self._contracts.begin(symbol, rows.symbol.contract)
+            for roll in reversed(rows.symbol.rolls):
+                prices = [math.nan if price is None else price for price in (roll.old_price, roll.new_price)]
+                self._contracts.before(symbol, roll.old, roll.time_ns, (prices[0], prices[1]))
 
     async def close(self) -> None:
         """Close the connection and the server; calling it again does nothing."""
@@ -254,6 +277,10 @@ class RecordingFeed(ReplayFeed):
         """Pass a seam between two contracts; those of a saved market are known from the beginning."""
         if self.saved is None:
             super().take_roll(change)
+
+
+def _source(given: str) -> Literal["trades", "quotes", "bars"]:
+    return "quotes" if given == "quotes" else "bars" if given == "bars" else "trades"
 
 
 def _price(given: str) -> Literal["bid", "ask", "mid"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,7 @@ from mdnb.store.ticks import (
     counts_in_full,
     is_in_bars,
 )
-from mdnb.timeframes import Grid, Timeframe
+from mdnb.timeframes import Grid, Timeframe, in_order
 
 if TYPE_CHECKING:
     from mdnb.io.file_bars import FileBars
@@ -100,28 +100,31 @@ class SavedRows:
                 held = held[np.argsort(held["ts_ns"], kind="stable")]
         return held
 
-    def begins_ns(self, wanted_ns: int = 0) -> int:
+    def begins_ns(self, wanted_ns: int = 0, kept: Sequence[str] = ()) -> int:
         """Return from when on to play, so that every bar from there on is made of rows that are there.
 
         Parameters
         ----------
         wanted_ns
             Not before the bar of the finest timeframe that has this instant.
+        kept
+            The timeframes of which the finest counts; none: those that were saved.
 
         Returns
         -------
         int
             UTC epoch nanoseconds; 0 where no bar is older than the rows: all of them are played.
         """
-        name, times = self.finest(), self.makers
-        if not name or not len(times):
+        saved, times = self.finest(), self.makers
+        name = next((one for one in in_order(kept) if not Timeframe.parse(one).is_activity), saved)
+        if not saved or not len(times):
             return 0
-        grid, bars = Grid(Timeframe.parse(name), self.sessions()), self.bars[name]
+        grid, bars = Grid(Timeframe.parse(name), self.sessions()), self.bars[saved]
         first_ns = int(times[0])
         begin_ns = 0
         if len(bars) and int(bars.time_us[0]) * _NS_PER_US < first_ns:
             span = grid.span(first_ns)
-            whole = span is not None and self._has_all(bars, *span)
+            whole = span is not None and name == saved and self._has_all(bars, *span)
             begin_ns = first_ns if span is None else span[0 if whole else 1]
         if wanted_ns > max(begin_ns, first_ns):
             span = grid.span(wanted_ns)

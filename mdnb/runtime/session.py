@@ -256,6 +256,8 @@ class MarketSession:
         if self._opened:
             return
         self._tell_connecting()
+        if isinstance(self.feed, RecordingFeed):
+            self.feed.kept = tuple(timeframe.name for timeframe in self.options.timeframes)
         try:
             async with self._in_time() if not self.feed.is_local else contextlib.nullcontext():
                 await self.feed.open(self.symbols)

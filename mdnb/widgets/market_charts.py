@@ -83,5 +83,7 @@ class MarketCharts:
         """Return what is to be saved: the charts that are open, where none is those that were saved."""
         from mdnb.widgets.chart.saved_state import described
 
-        held = [chart for ref in self._open if (chart := ref()) is not None]
-        return [described(chart._mdnb) for chart in held] if held else list(self._saved)
+        # One that was closed has left the page; those of a market that was closed are there still.
+        charts = [chart for ref in self._open if (chart := ref()) is not None]
+        held = [described(chart._mdnb) for chart in charts if chart.comm is not None]
+        return held or list(self._saved)

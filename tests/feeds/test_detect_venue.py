@@ -111,3 +111,13 @@ def test_a_recording_of_a_venues_samples_is_opened_with_its_symbols(tmp_path: Pa
     assert (opened.dialect, opened.has_trades) == (dialect, True)
     assert opened.symbols
     assert any(opened.prices.values())
+
+
+def test_marked_trades_alone_are_trades(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    row = [1_772_460_000_000_000_000, 100.0, 1.0, 1, 1, 7, 48]
+    frame = json.dumps({"e": "marked", "s": "X", "r": [row]})
+    header = {"mdnb_recording": 1, "dialect": "mdnb", "symbols": ["X"]}
+    path.write_text(json.dumps(header) + "\n" + json.dumps([row[0], frame]) + "\n")
+    assert open_recording(path).has_trades
+    assert signed_by(frame.replace(" ", "")) == ["mdnb"]

@@ -332,7 +332,7 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
-@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".mdnb"])
 def test_a_killed_process_loses_the_last_second_at_most(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"day{suffix}"
     child = subprocess.Popen(

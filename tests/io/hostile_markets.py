@@ -23,7 +23,7 @@ from mdnb.io.saved_market import write_saved_market
 from mdnb.io.tick_members import write_tick_member
 from mdnb.store.ticks import TICK_DTYPE
 
-__all__ = ["HOSTILE", "START_NS", "sound", "trades"]
+__all__ = ["HOSTILE", "SPOILT", "START_NS", "sound", "trades"]
 
 START_NS = 1_772_440_200_000_000_000
 SECOND = 1_000_000_000
@@ -256,3 +256,20 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "number": (_says("saved_ns", 10**30), "manifest is not understood"),
     "member of nothing": (_says("bars", "../../etc/passwd", "symbols", 0), "does not say what"),
 }
+
+SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
+    "zone": (_says("tz", "Mars/Olympus"), "no time zone 'Mars/Olympus'"),
+    "timeframe": (_says("timeframes", ["3parsecs"]), "3parsecs"),
+    "calendar": (_says("calendar", "Nowhere", "symbols", 0, "instrument"), "no calendar is called 'Nowhere'"),
+    "hours": (_says("hours", [[9, 5, 1]], "symbols", 0), "sessions must be in order"),
+    "options": (_says("config", {"max_ticks": -1}), "options that are none"),
+    "alert": (
+        _says("alerts", [{"symbol": "MNQ", "direction": "event", "event": "doom", "message": "x"}]),
+        "an alert that is none",
+    ),
+    "path": (
+        _says("alerts", [{"symbol": "MNQ", "direction": "__class__", "message": "x"}]),
+        "alert that is none",
+    ),
+}
+"""Containers in which a value is none that there is; beside it what `mdnb.open` says."""

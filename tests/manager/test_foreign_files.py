@@ -474,3 +474,35 @@ def test_read_understands_our_own_exports(tmp_path: Path) -> None:
     read = mdnb.read(path)
     assert len(read) == 1
     assert [note["type"] for note in read.attrs["notes"]] == ["forming"]
+
+
+@pytest.mark.parametrize("name", ["7tick", "100vol", "5000dollar"])
+def test_ticks_make_bars_of_activity_trade_by_trade(name: str, tmp_path: Path) -> None:
+    """As of trades one after the other: a bar closes with the trade that brings its sum to the threshold."""
+    rng = np.random.default_rng(5)
+    times = pd.Timestamp("2024-03-04T15:00Z") + pd.to_timedelta(np.sort(rng.integers(0, 900, 200)), unit="s")
+    prices, sizes = np.round(rng.uniform(90, 110, 200), 2), rng.integers(1, 20, 200)
+    path = tmp_path / "ticks.csv"
+    pd.DataFrame({"time": times, "price": prices, "size": sizes}).to_csv(path, index=False)
+    wanted: list[tuple[float, float, float, float, float]] = []
+    open_rows: list[int] = []
+    for at in range(200):
+        open_rows.append(at)
+        money = prices[open_rows] * sizes[open_rows]
+        sums = {"7tick": len(open_rows), "100vol": sizes[open_rows].sum(), "5000dollar": money.sum()}
+        if sums[name] >= {"7tick": 7, "100vol": 100, "5000dollar": 5000}[name]:
+            held = prices[open_rows]
+            wanted.append((held[0], held.max(), held.min(), held[-1], float(sizes[open_rows].sum())))
+            open_rows = []
+    with market("1min", "5min", name) as live:
+        results = {result.timeframe: result for result in live.load_ticks(path)}
+        assert set(results) == {"1min", name}
+        assert results[name].added == len(wanted)
+        assert any("was left out" in note for note in results[name].notes) == bool(open_rows)
+        made = live.data.get_data(name)[[*PRICES, "volume"]].iloc[: len(wanted)]
+        assert [tuple(row) for row in made.to_numpy().tolist()] == wanted
+        assert len(live.data.get_data("5min")) == 3
+    # They need no timeframe on a clock beside them.
+    with market(name) as live:
+        (result,) = live.load_ticks(path)
+        assert (result.timeframe, result.added) == (name, len(wanted))

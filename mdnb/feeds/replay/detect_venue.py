@@ -239,10 +239,10 @@ VENUES = {
         _venue(
             "mdnb",
             _NEVER,
-            r'^\{"e":"(?:welcome|trades|quotes|bars|clock|reply|end)"',
+            r'^\{"e":"(?:welcome|trades|marked|changes|quotes|depth|bars|clock|reply|end)"',
             r'"s":"([^"]+)"',
             r'"r":\[\[\d+,(-?[\d.]+)',
-            r'"e":"trades"',
+            r'"e":"(?:trades|marked)"',
             "sequential",
         ),
     )

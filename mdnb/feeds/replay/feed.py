@@ -156,7 +156,7 @@ class ReplayFeed(WireFeed):
             self._contracts.begin(known, contract)
 
     def __repr__(self) -> str:
-        return f"ReplayFeed({self.path.name!r}, speed={self.speed:g})"
+        return f"{type(self).__name__}({self.path.name!r}, speed={self.speed:g})"
 
     # -- Feed -------------------------------------------------------------------------------------------
 
@@ -328,14 +328,25 @@ class ReplayFeed(WireFeed):
 
     # -- while it plays ---------------------------------------------------------------------------------
 
-    def pause(self, limit_ns: int = 0) -> None:
-        """Hold the market where it is, or once it is at an instant (UTC epoch nanoseconds) that is later."""
-        playback = self._playback
-        if isinstance(self.clock, PlaybackClock):
-            limit_ns = max(limit_ns, self.clock.now_ns())
-            self.clock.stop()
-            self.clock.move(limit_ns)
-        playback.paused, playback.limit_ns = True, limit_ns
+    def pause(self, reached_ns: int) -> None:
+        """Hold the market where it is.
+
+        Parameters
+        ----------
+        reached_ns
+            Up to where all was taken in, UTC epoch nanoseconds; what is later has to wait.
+        """
+        playback, clock = self._playback, self.clock
+        if isinstance(clock, PlaybackClock):
+            now_ns = clock.now_ns()
+            clock.stop()
+            if self._server is not None and self._server.is_idle(now_ns):
+                # Nothing is due, or on its way: time alone has passed since.
+                playback.pass_time(now_ns)
+                reached_ns = now_ns
+            # It stands where the data does.
+            clock.move(reached_ns or now_ns)
+        playback.paused, playback.limit_ns = True, reached_ns
         playback.changed.set()
 
     def resume(self) -> None:
@@ -348,7 +359,10 @@ class ReplayFeed(WireFeed):
     def move_to(self, time_ns: int) -> None:
         """Play at once what comes until an instant, UTC epoch nanoseconds, and go on from there as before."""
         if self._playback.paused:
-            self.pause(time_ns)
+            self._playback.limit_ns = time_ns
+            if isinstance(self.clock, PlaybackClock):
+                self.clock.move(time_ns)
+            self._playback.changed.set()
         elif isinstance(self.clock, PlaybackClock):
             if self._has_begun:
                 self.clock.move(time_ns)

@@ -27,7 +27,15 @@ from mdnb.feeds.replay.quantconnect_lean import Price, lean_tracks
 from mdnb.feeds.replay.recording import Damage, Frame, Recording, Row, Track
 from mdnb.timeframes import Timeframe
 
-__all__ = ["UNDERSTOOD", "UnknownFormatError", "contracts_of", "dialect_of", "names_of", "open_recording"]
+__all__ = [
+    "UNDERSTOOD",
+    "UnknownFormatError",
+    "contracts_of",
+    "dialect_of",
+    "names_of",
+    "open_recording",
+    "symbols_of",
+]
 
 UNDERSTOOD = (
     "recordings of mdnb (Recorder), of hftbacktest (lines '<ns> <json>') and of cryptofeed "
@@ -63,6 +71,11 @@ def contracts_of(path: Path) -> Mapping[str, str]:
 def names_of(path: Path) -> Mapping[str, str]:
     """Return the venue's names of the symbols of a recording to those that they were recorded under."""
     return mdnb_header(path).names if _MDNB.match(_start(path)) else {}
+
+
+def symbols_of(path: Path) -> tuple[str, ...]:
+    """Return the symbols that a recording of mdnb's own was made of; of any other file none."""
+    return tuple(mdnb_header(path).symbols) if _MDNB.match(_start(path)) else ()
 
 
 def dialect_of(path: Path, dialect: str | None = None) -> str:

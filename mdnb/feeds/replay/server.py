@@ -246,6 +246,11 @@ class ReplayServer:
         """Whether something was played."""
         return self._has_begun
 
+    def is_idle(self, now_ns: int) -> bool:
+        """Return whether nothing is on its way, and nothing is due at an instant."""
+        due = self._pending
+        return due is not None and due.at_ns > now_ns and not self._playback.arrivals
+
     async def start(self) -> str:
         """Listen; return the address."""
         self._server = await ws.serve(

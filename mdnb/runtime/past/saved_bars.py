@@ -17,10 +17,11 @@ from mdnb.bars.closing import ClosingTime
 from mdnb.recordings import RecordingFeed
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.runtime.past.merge_bars import merge_bars
+from mdnb.runtime.past.merge_bars import fold_to, merge_bars
 from mdnb.sessions import DAY_NS
-from mdnb.store.columns import BarColumns, same_rows
+from mdnb.store.columns import FILLED, BarColumns, same_rows
 from mdnb.store.ticks import counts_in_full, trade_rows
+from mdnb.timeframes import Grid, Timeframe
 from mdnb.validate.findings import QualityFinding
 
 if TYPE_CHECKING:
@@ -70,13 +71,13 @@ def put_saved_before(feed: RecordingFeed, pipelines: Mapping[str, Pipeline], day
 
 
 def _put_bars(engine: SymbolState, name: str, rows: SavedRows, first_ns: int, begin_ns: int) -> None:
-    saved = rows.bars.get(name)
+    grid, saved = engine.grid(name), rows.bars.get(name)
+    assert grid is not None
     if saved is None:
+        _put_together(engine, name, rows, first_ns, begin_ns)
         return
     saved = saved.closed()
     columns = saved.columns()
-    grid = engine.grid(name)
-    assert grid is not None
     known = grid.ends(columns.time_us * _NS_PER_US) <= begin_ns
     known &= columns.time_us * _NS_PER_US >= first_ns
     if not known.any():
@@ -84,6 +85,20 @@ def _put_bars(engine: SymbolState, name: str, rows: SavedRows, first_ns: int, be
     merge_bars(engine, name, columns.where(known), changes=saved.changes, until_ns=begin_ns)
     if saved.contracts is not None:
         engine.contracts.learn_of(saved.time_us[known] * _NS_PER_US, saved.contracts[known])
+
+
+def _put_together(engine: SymbolState, name: str, rows: SavedRows, first_ns: int, begin_ns: int) -> None:
+    """Put in bars of a timeframe that was not saved, made of finer ones that were; coarser ones follow it."""
+    timeframe, grid = Timeframe.parse(name), engine.grid(name)
+    finer = [one for one in rows.bars if Timeframe.parse(one).sort_key < timeframe.sort_key]
+    if grid is None or not finer or name != engine.finest():
+        return
+    columns = rows.bars[finer[0]].closed().columns()
+    fine = Grid(Timeframe.parse(finer[0]), engine.sessions)
+    known = fine.ends(columns.time_us * _NS_PER_US) <= begin_ns
+    known &= (columns.time_us * _NS_PER_US >= first_ns) & ((columns.flags & FILLED) == 0)
+    made = fold_to(columns.where(known), grid, grace_ns=engine.grace_ns)
+    merge_bars(engine, name, made.where(grid.ends(made.time_us * _NS_PER_US) <= begin_ns), until_ns=begin_ns)
 
 
 def _put_activity(engine: SymbolState, name: str, rows: SavedRows, begin_ns: int) -> None:
