@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from mdnb.manager.arguments import When, to_ns, whole_number
+from mdnb.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
 from mdnb.runtime.live.contracts import Adjustment, adjustment
 from mdnb.runtime.process.bridge import await_call

@@ -12,7 +12,7 @@ import numpy as np
 from mdnb.errors import DataImportError, OptionError
 from mdnb.runtime.past.merge_bars import fold_to
 from mdnb.runtime.symbol_market import SymbolMarket
-from mdnb.store.columns import PARTIAL
+from mdnb.stores.columns import PARTIAL
 from mdnb.timeframes import Timeframe
 
 if TYPE_CHECKING:

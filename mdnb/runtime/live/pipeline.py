@@ -40,7 +40,7 @@ from mdnb.runtime.live.own_bars import OwnBars
 from mdnb.runtime.live.price_alerts import Fired
 from mdnb.runtime.live.refusals import Refusals
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import REFUSED, WAITING
+from mdnb.stores.ticks import REFUSED, WAITING
 from mdnb.timeframes import is_same_timeframe
 from mdnb.validate.book_order import BookOrder
 from mdnb.validate.duplicates import Duplicates

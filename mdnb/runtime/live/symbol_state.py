@@ -35,10 +35,10 @@ from mdnb.runtime.live.price_alerts import PriceAlerts
 from mdnb.runtime.live.price_decimals import InstrumentDecimals
 from mdnb.runtime.live.records import bar_of, order_book_of, tick_of
 from mdnb.sessions import Sessions
-from mdnb.store.bars import BarColumns, BarStore
-from mdnb.store.book import OrderBook
-from mdnb.store.overflow import Overflow
-from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, is_in_bars, trade_rows
+from mdnb.stores.bars import BarColumns, BarStore
+from mdnb.stores.book import OrderBook
+from mdnb.stores.overflow import Overflow
+from mdnb.stores.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, is_in_bars, trade_rows
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Bar, Tick
 
@@ -603,7 +603,7 @@ class SymbolState:
         )
 
     def tick(self, row: TradeRow, flag: int = IN_BARS) -> Tick:
-        """Return a trade as a `Tick`; its flag as `mdnb.store.ticks` has it."""
+        """Return a trade as a `Tick`; its flag as `mdnb.stores.ticks` has it."""
         contract = self.contracts.of(row[0]) if self.contracts else ""
         return tick_of(row, self.instrument, self.tz, flag, contract)
 
@@ -713,7 +713,7 @@ class SymbolState:
             return bars + self.ticks.nbytes + self.quotes.nbytes
 
     def recent(self, count: int) -> np.ndarray:
-        """Return the newest trades as a structured array of `mdnb.store.ticks.TICK_DTYPE`."""
+        """Return the newest trades as a structured array of `mdnb.stores.ticks.TICK_DTYPE`."""
         self.wanted()
         with self.lock:
             return self.ticks.tail(count)

@@ -29,7 +29,7 @@ from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.runtime.past.patient_questions import PatientQuestions
 from mdnb.runtime.past.venue_bars import VenueBars
 from mdnb.sessions import DAY_NS
-from mdnb.store.columns import columns_from_rows
+from mdnb.stores.columns import columns_from_rows
 from mdnb.timeframes import Timeframe
 from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding

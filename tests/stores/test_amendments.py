@@ -9,8 +9,8 @@ from hypothesis import given, strategies as st
 
 from mdnb.errors import NoDataError
 from mdnb.rows import BarRow
-from mdnb.store.amendments import Amendment, Amendments, Changes
-from mdnb.store.columns import AMENDED, FILLED, columns_from_rows
+from mdnb.stores.amendments import Amendment, Amendments, Changes
+from mdnb.stores.columns import AMENDED, FILLED, columns_from_rows
 
 MINUTE = 60_000_000_000
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mdnb.errors import NoDataError
 from mdnb.rows import BarRow
-from mdnb.store.columns import AMENDED, BarColumns, find_bars, join_columns, nth_of_start
+from mdnb.stores.columns import AMENDED, BarColumns, find_bars, join_columns, nth_of_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +93,7 @@ class Amendments:
 
     Examples
     --------
-    >>> from mdnb.store.columns import columns_from_rows
+    >>> from mdnb.stores.columns import columns_from_rows
     >>> was, now = ((60_000_000_000, 1.0, high, 1.0, 1.5, 10.0, 3, 12.5) for high in (2.0, 3.0))
     >>> log = Amendments()
     >>> log.note(200_000_000, was, 0)

@@ -11,10 +11,10 @@ import numpy as np
 
 from mdnb.errors import ClosedError
 from mdnb.rows import GonePiece
-from mdnb.store.amended_bars import amended_bars
-from mdnb.store.columns import BarColumns, columns_from_rows, join_columns
-from mdnb.store.pair_bars import places_of
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.amended_bars import amended_bars
+from mdnb.stores.columns import BarColumns, columns_from_rows, join_columns
+from mdnb.stores.pair_bars import places_of
+from mdnb.stores.segments import SegmentStore
 
 __all__ = ["Gone", "Overflow"]
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mdnb.errors import DataExportError, DataImportError
-from mdnb.store.columns import BarColumns
-from mdnb.store.segment_layout import check_layout, decode, encode
+from mdnb.stores.columns import BarColumns
+from mdnb.stores.segment_layout import check_layout, decode, encode
 
 __all__ = [
     "BYTES_A_ROW",
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 BYTES_A_ROW: Final = 69
-"""What a row costs in a :class:`mdnb.store.bars.BarStore`."""
+"""What a row costs in a :class:`mdnb.stores.bars.BarStore`."""
 NAME_PREFIX: Final = "bars-"
 TEMPORARY_SUFFIX: Final = ".tmp"
 

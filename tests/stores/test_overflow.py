@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mdnb.rows import BarRow, GonePiece
-from mdnb.store.columns import AMENDED, FILLED, BarColumns, columns_from_rows
-from mdnb.store.overflow import Overflow
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.columns import AMENDED, FILLED, BarColumns, columns_from_rows
+from mdnb.stores.overflow import Overflow
+from mdnb.stores.segments import SegmentStore
 
 MINUTE = 60_000_000_000
 FIVE: BarRow = (5 * MINUTE, 10.0, 12.0, 9.0, 11.0, 4.0, 3, 42.0)

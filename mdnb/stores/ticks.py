@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdnb.rows import MARKS, MarkedTrade, QuoteRow, TradeRow, marks_of
-from mdnb.store.buffers import allocate
+from mdnb.stores.buffers import allocate
 
 if TYPE_CHECKING:
     import pandas as pd

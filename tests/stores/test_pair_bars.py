@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 
 from mdnb.rows import BarRow
-from mdnb.store.columns import columns_from_rows
-from mdnb.store.pair_bars import places_of
+from mdnb.stores.columns import columns_from_rows
+from mdnb.stores.pair_bars import places_of
 
 
 def row(start: int, price: float) -> BarRow:

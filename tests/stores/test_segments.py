@@ -14,9 +14,9 @@ from hypothesis import example, given, settings, strategies as st
 from numpy.typing import NDArray
 
 from mdnb.errors import ClosedError, DataExportError, OptionError
-from mdnb.store.columns import BarColumns
-from mdnb.store.overflow import Overflow
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.columns import BarColumns
+from mdnb.stores.overflow import Overflow
+from mdnb.stores.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
 
 MINUTE_US = 60_000_000

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdnb.rows import BarRow
-from mdnb.store.amendments import Amendments
-from mdnb.store.buffers import allocate
-from mdnb.store.columns import (
+from mdnb.stores.amendments import Amendments
+from mdnb.stores.buffers import allocate
+from mdnb.stores.columns import (
     AMENDED,
     COLUMNS,
     FILLED,

@@ -6,9 +6,9 @@ import pandas as pd
 from hypothesis import given, settings, strategies as st
 
 from mdnb.rows import BarRow, TradeRow
-from mdnb.store.bars import AMENDED, PARTIAL, BarStore
-from mdnb.store.columns import columns_from_rows, join_columns
-from mdnb.store.ticks import IN_BARS, TICK_DTYPE, WAITING, RowStore
+from mdnb.stores.bars import AMENDED, PARTIAL, BarStore
+from mdnb.stores.columns import columns_from_rows, join_columns
+from mdnb.stores.ticks import IN_BARS, TICK_DTYPE, WAITING, RowStore
 
 MINUTE = 60_000_000_000
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from mdnb.errors import DataExportError, DataImportError
-from mdnb.store.segment_file import (
+from mdnb.stores.segment_file import (
     NAME_PREFIX,
     TEMPORARY_SUFFIX,
     DamagedSegmentError,
@@ -23,7 +23,7 @@ from mdnb.store.segment_file import (
     read_segment,
     write_segment,
 )
-from mdnb.store.segment_layout import cut
+from mdnb.stores.segment_layout import cut
 
 __all__ = [
     "is_locked",

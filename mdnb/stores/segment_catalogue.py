@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from mdnb.errors import ClosedError, DataImportError
-from mdnb.store.columns import BarColumns
-from mdnb.store.segment_file import (
+from mdnb.stores.columns import BarColumns
+from mdnb.stores.segment_file import (
     DamagedSegmentError,
     Segment,
     check_segment,
@@ -21,7 +21,7 @@ from mdnb.store.segment_file import (
     read_segment,
     write_segment,
 )
-from mdnb.store.segment_folder import (
+from mdnb.stores.segment_folder import (
     is_locked,
     lock_folder,
     make_folder,
@@ -30,7 +30,7 @@ from mdnb.store.segment_folder import (
     resolve_overlaps,
     sweep,
 )
-from mdnb.store.segment_plan import split
+from mdnb.stores.segment_plan import split
 
 __all__ = ["SegmentCatalogue"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +59,7 @@ def join(parts: Sequence[BarColumns]) -> BarColumns:
 
     Examples
     --------
-    >>> from mdnb.store.columns import columns_from_rows
+    >>> from mdnb.stores.columns import columns_from_rows
     >>> bar = columns_from_rows([(60_000_000_000, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5)])
     >>> len(join([bar, bar])), len(join([]))
     (2, 0)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mdnb.store.columns import BarColumns
-from mdnb.store.segment_file import Segment
-from mdnb.store.segment_layout import cut, join
+from mdnb.stores.columns import BarColumns
+from mdnb.stores.segment_file import Segment
+from mdnb.stores.segment_layout import cut, join
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-import mdnb.store.book
+import mdnb.stores.book
 from mdnb.decode import decoder
 from mdnb.errors import OptionError
 from mdnb.feeds.simulator import SimulatorFeed
 from mdnb.feeds.simulator.book import Book
 from mdnb.rows import DepthUpdate
-from mdnb.store.book import OrderBook
+from mdnb.stores.book import OrderBook
 from tests.feeds.simulated import tape_of
 from tests.limits import LIMIT_SECONDS
 from tests.venues.recordings import RECORDINGS, frames
@@ -120,7 +120,7 @@ def test_it_is_the_naive_book_where_most_levels_are_not_unfolded(
     with pytest.MonkeyPatch.context() as patch:
         # As with thousands of levels.
         for name, count in (("_MANY", 2), ("_NEAR", 2), ("_FEW", 1)):
-            patch.setattr(mdnb.store.book, name, count)
+            patch.setattr(mdnb.stores.book, name, count)
         for at, update in enumerate(updates):
             book.apply(update)
             naive.apply(update)
@@ -139,7 +139,7 @@ def test_a_limit_is_the_best_of_the_naive_book_as_far_as_it_is_known(
     for many in (2, 4096):
         book = OrderBook(0.1, limit=limit)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(mdnb.store.book, "_MANY", many)
+            patch.setattr(mdnb.stores.book, "_MANY", many)
             for update in updates:
                 # What a venue with that depth tells: its best levels before, and what changed of these.
                 naive = Naive()

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from mdnb.errors import DataExportError, OptionError
-from mdnb.store import segment_plan
-from mdnb.store.columns import BarColumns, columns_from_rows
-from mdnb.store.overflow import Gone, Overflow
-from mdnb.store.segments import SegmentStore
+from mdnb.stores import segment_plan
+from mdnb.stores.columns import BarColumns, columns_from_rows
+from mdnb.stores.overflow import Gone, Overflow
+from mdnb.stores.segments import SegmentStore
 
 Bar = tuple[int, float, float]  # start in microseconds; price; volume, which tells the bar
 SAME = 7

@@ -23,12 +23,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from mdnb.errors import DataExportError, DataImportError
-from mdnb.store import segment_folder
-from mdnb.store.segment_file import DamagedSegmentError, check_segment, read_segment
-from mdnb.store.segments import SegmentStore
+from mdnb.stores import segment_folder
+from mdnb.stores.segment_file import DamagedSegmentError, check_segment, read_segment
+from mdnb.stores.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
-from tests.store.append_numbered import ROWS, numbered
-from tests.store.test_segments import MINUTE_US, columns_of, minutes, same, visible
+from tests.stores.append_numbered import ROWS, numbered
+from tests.stores.test_segments import MINUTE_US, columns_of, minutes, same, visible
 
 ROOT = Path(__file__).parents[2]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
@@ -51,7 +51,7 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 def kill_and_reopen(folder: Path, chance: random.Random) -> int:
     """Kill a process that appends, at a random byte of its life; return how many segments it acknowledged."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.store.append_numbered", str(folder)],
+        [sys.executable, "-m", "tests.stores.append_numbered", str(folder)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -405,7 +405,7 @@ def test_a_parquet_file_that_would_take_too_much_memory_is_not_decoded(tmp_path:
 _FUZZ = """
 import random, sys, zlib
 from pathlib import Path
-from mdnb.store.segment_file import DamagedSegmentError, check_segment, read_segment
+from mdnb.stores.segment_file import DamagedSegmentError, check_segment, read_segment
 source, folder, rounds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 whole = source.read_bytes()
 ends = [*range(0, 1200), *range(len(whole) - 1200, len(whole))]
@@ -457,8 +457,8 @@ import resource, sys
 from pathlib import Path
 import pytest
 from mdnb.errors import DataExportError
-from mdnb.store.segments import SegmentStore
-from tests.store.test_segments import columns_of, minutes, same, visible
+from mdnb.stores.segments import SegmentStore
+from tests.stores.test_segments import columns_of, minutes, same, visible
 
 store = SegmentStore(Path(sys.argv[1]))
 rows = minutes(0, 500)
@@ -610,7 +610,7 @@ def test_a_folder_that_was_taken_away_is_made_anew_and_what_was_in_it_is_told(fo
 
 @POSIX
 def test_another_process_is_kept_out(folder: Path) -> None:
-    code = "import sys; from pathlib import Path; from mdnb.store.segments import SegmentStore\n"
+    code = "import sys; from pathlib import Path; from mdnb.stores.segments import SegmentStore\n"
     code += "SegmentStore(Path(sys.argv[1]))"
     with opened(folder):
         done = run(code, folder)

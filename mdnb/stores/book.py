@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from mdnb.depth import imbalance, microprice
 from mdnb.errors import OptionError
 from mdnb.rows import DepthUpdate
-from mdnb.store.book_tail import BookTail
+from mdnb.stores.book_tail import BookTail
 
 __all__ = ["OrderBook"]
 

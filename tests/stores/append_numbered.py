@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mdnb.store.columns import BarColumns
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.columns import BarColumns
+from mdnb.stores.segments import SegmentStore
 
 ROWS = 200
 

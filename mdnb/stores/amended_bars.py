@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mdnb.rows import BarRow, GonePiece
-from mdnb.store.columns import AMENDED, FILLED, BarColumns, columns_from_rows
+from mdnb.stores.columns import AMENDED, FILLED, BarColumns, columns_from_rows
 
 __all__ = ["amended_bars"]
 

@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 
 from mdnb.errors import ClosedError, DataExportError, DataImportError, OptionError
-from mdnb.store.columns import BarColumns
-from mdnb.store.segment_catalogue import SegmentCatalogue
-from mdnb.store.segment_file import Segment, described_by_name
-from mdnb.store.segment_layout import cut, join, rows_between
-from mdnb.store.segment_plan import find_group, merge, place_rows
+from mdnb.stores.columns import BarColumns
+from mdnb.stores.segment_catalogue import SegmentCatalogue
+from mdnb.stores.segment_file import Segment, described_by_name
+from mdnb.stores.segment_layout import cut, join, rows_between
+from mdnb.stores.segment_plan import find_group, merge, place_rows
 
 __all__ = ["Segment", "SegmentStore"]
 
@@ -53,7 +53,7 @@ class SegmentStore:
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from mdnb.store.columns import columns_from_rows
+    >>> from mdnb.stores.columns import columns_from_rows
     >>> store = SegmentStore(pathlib.Path(tempfile.mkdtemp()) / "1min")
     >>> minute = 60_000_000_000
     >>> rows = [(n * minute, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 12.5) for n in range(1, 5)]

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import mdnb
+from mdnb.arguments import to_ns
 from mdnb.errors import OptionError
-from mdnb.manager.arguments import to_ns
 from tests.manager.hand import START, HandFeed, minutes, open_market
 
 NOON = 1_381_147_200  # 2013-10-07T12:00Z

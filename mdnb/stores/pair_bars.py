@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.store.columns import BarColumns, nth_of_start
+from mdnb.stores.columns import BarColumns, nth_of_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ def places_of(held: BarColumns, given: BarColumns) -> tuple[NDArray[np.int64], N
 
     Examples
     --------
-    >>> from mdnb.store.columns import columns_from_rows
+    >>> from mdnb.stores.columns import columns_from_rows
     >>> a, b, c = [(0, price, price, price, price, 1.0, 1, price) for price in (1.0, 2.0, 3.0)]
     >>> [places.tolist() for places in places_of(columns_from_rows([b, c]), columns_from_rows([a, b]))]
     [[1, 2], [0, 1]]
