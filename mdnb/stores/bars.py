@@ -72,6 +72,8 @@ class BarStore:
         Is handed the oldest bars that the limit drives out, oldest first; None lets them go.
     evicted
         How many went.
+    on_leave
+        Is handed the same bars, and the ordinal of the first; None where nobody else keeps them.
     known_at
         Gives the market's time (UTC epoch nanoseconds) when a closed bar changes; 0 where that is not noted.
     amendments
@@ -83,6 +85,7 @@ class BarStore:
         self.tz = tz
         self.with_vwap = with_vwap
         self.on_evict: Callable[[BarColumns], None] | None = None
+        self.on_leave: Callable[[BarColumns, int], None] | None = None
         self.known_at: Callable[[], int] = int
         self.amendments = Amendments()
         self.generation = 0
@@ -174,6 +177,8 @@ class BarStore:
             self._evict(self._n - self._from)
             if self.on_evict is not None:
                 self.on_evict(columns.part(0, len(columns) - keep))
+            if self.on_leave is not None:
+                self.on_leave(columns.part(0, len(columns) - keep), self.evicted)
             self.evicted += len(columns) - keep
         part = slice(len(columns) - keep, None)
         self._reserve(keep)
@@ -525,5 +530,7 @@ class BarStore:
     def _evict(self, count: int) -> None:
         if self.on_evict is not None and count:
             self.on_evict(self.columns(0, count))
+        if self.on_leave is not None and count:
+            self.on_leave(self.columns(0, count), self.evicted)
         self._from += count
         self.evicted += count

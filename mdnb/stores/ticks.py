@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -144,6 +144,7 @@ class RowStore:
         "changes",
         "dtype",
         "limit",
+        "on_rows",
         "total",
     )
 
@@ -151,6 +152,8 @@ class RowStore:
         self.dtype = dtype
         self.limit = limit
         self.total = self.changes = 0
+        # Is handed rows as they are put into the columns, by whoever does that.
+        self.on_rows: Callable[[NDArray[np.void]], None] | None = None
         self._n = 0
         # The newest rows as they came: in columns they are put many at once, or when somebody reads.
         self._staged: list[TradeRow | QuoteRow] = []
@@ -168,6 +171,10 @@ class RowStore:
     def nbytes(self) -> int:
         """Bytes of the rows held."""
         return len(self) * self.dtype.itemsize
+
+    def settle(self) -> None:
+        """Put the newest rows into the columns, and hand them to whoever wants them."""
+        self._settle()
 
     def _largest(self) -> int:
         return self.limit + max(_FIRST_CAPACITY, self.limit // 64)
@@ -189,6 +196,9 @@ class RowStore:
         # The background loop looks back without the symbol's lock, while others read under it.
         with self._settling:
             rows, self._staged = self._staged, []
+            if self.on_rows is not None and rows:
+                more = (self._staged_flag,) if self._flagged else ()
+                self.on_rows(np.array([(*row, *more) for row in rows], dtype=self.dtype))
             if len(rows) > self.limit:
                 self._gone_ns = max(self._gone_ns, *(row[0] for row in rows[: -self.limit]))
                 rows = rows[-self.limit :]
@@ -213,6 +223,8 @@ class RowStore:
         """Append rows that are an array of the store's dtype already."""
         self._settle()
         self.total += len(rows)
+        if self.on_rows is not None:
+            self.on_rows(rows.copy())
         self._note_gone(rows[: -self.limit])
         rows = rows[-self.limit :]
         self._reserve(len(rows))
@@ -250,6 +262,8 @@ class RowStore:
         made = np.array(
             [(*row, flag | marks_of(row)) if self._flagged else row for row in rows], dtype=self.dtype
         )
+        if self.on_rows is not None:
+            self.on_rows(made)
         whole = np.insert(held, places, made)
         new = np.insert(np.zeros(len(held), dtype=bool), places, np.ones(len(made), dtype=bool))
         keep = min(len(whole), self.limit)

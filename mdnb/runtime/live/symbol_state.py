@@ -116,6 +116,7 @@ class SymbolState:
         "last_trade",
         "lock",
         "made_of",
+        "on_amended_gone",
         "on_due",
         "on_wanted",
         "open_overflow",
@@ -158,6 +159,8 @@ class SymbolState:
         self.on_wanted: Callable[[], None] | None = None
         # Called when other bars may be due than before, but for those that data made.
         self.on_due: Callable[[], None] | None = None
+        # Is told of what is new in bars that have left memory, and when it is known.
+        self.on_amended_gone: Callable[[str, Sequence[GonePiece], int], None] | None = None
         self.updates = 0
         self.closed: list[ClosedBar] = []
         self.amended: list[tuple[str, BarRow]] = []
@@ -185,12 +188,14 @@ class SymbolState:
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
         self._clock: Callable[[], Clock] | None = None
-        parsed = [Timeframe.parse(name) for name in timeframes]
+        self._make_bars([Timeframe.parse(name) for name in timeframes])
+
+    def _make_bars(self, parsed: Sequence[Timeframe]) -> None:
         self.activity: dict[str, ActivityBars] = {}
         self.has_activity = False
         self.cascade = Cascade(
             [timeframe for timeframe in parsed if not timeframe.is_activity],
-            sessions,
+            self.sessions,
             self._make_log,
             max_lateness_ns=int(self.config.max_lateness_seconds * 1e9),
             fill=self.config.fill_gaps,
@@ -258,6 +263,8 @@ class SymbolState:
         for name, inside in pieces.items():
             if name in self.overflow:
                 self.overflow[name].amend(inside, self._known_ns())
+            if self.on_amended_gone is not None:
+                self.on_amended_gone(name, inside, self._known_ns())
 
     def all_names(self) -> list[str]:
         """Return the names of all timeframes, hidden ones that feed others included."""

@@ -49,6 +49,8 @@ async def load_history(
     initial_days: float,
     progress: Callable[[int, int, str], None] | None = None,
     limit: float | None = None,
+    *,
+    since_ns: Mapping[str, int] | None = None,
 ) -> None:
     """Load ``initial_days`` of bars for every symbol, and the trades of the open interval.
 
@@ -56,13 +58,16 @@ async def load_history(
     ----------
     limit
         For how many seconds a history may fail or not answer; None for ever.
+    since_ns
+        By symbol an instant from which on at least it is loaded: bars of before are held already.
 
     Raises
     ------
     FeedError
         When the history of the finest timeframe could not be had.
     """
-    if initial_days <= 0:
+    since_ns = since_ns or {}
+    if initial_days <= 0 and not since_ns:
         return
     total = len(pipelines)
     said: list[str] = []
@@ -73,12 +78,17 @@ async def load_history(
             progress(done, total, text)
 
     for symbol, pipeline in pipelines.items():
+        days = max(
+            initial_days, (feed.clock.now_ns() - since_ns[symbol]) / DAY_NS if symbol in since_ns else 0
+        )
+        if days <= 0:
+            continue
         told = f"history of {symbol}"
         tell(told)
         again, look = functools.partial(_tell_again, tell, told), functools.partial(_tell_unit, pipeline)
         questions = PatientQuestions(feed, symbol, limit, again, look)
         with _pages_told(feed, tell, told):
-            said += await _Loader(feed, symbol, pipeline, initial_days, questions).load()
+            said += await _Loader(feed, symbol, pipeline, days, questions).load()
         engine = pipeline.engine
         with engine.lock:
             now_ns = feed.clock.now_ns()
