@@ -212,7 +212,13 @@ class StoreWriter:
     def flush(self) -> None:
         """Write what waits in memory alone; errors as of `append`."""
         with self._guard, self._as_export_error("written"):
-            self._segment.flush()
+            try:
+                self._segment.flush()
+            except OSError:
+                if self._is_there():
+                    raise
+                self._begin_anew()
+                self._segment.flush()
 
     def sync(self) -> None:
         """Force what was written to disk, after having looked whether the folder is still there.

@@ -55,6 +55,8 @@ class BarWatch:
         # Of bars that were told, by their places: start, which of its start, and the sum.
         self._known: list[NDArray[np.int64]] = [_NONE, _NONE, _NONE]
         self._tail: list[tuple[NDArray[np.int64], ...]] = []
+        # Start of the last bar that was told, and which of its start it was.
+        self._last = 0, -1
         self._left: list[BarChanges] = []
         # How many bars of the start of the last one that left have left.
         self._left_us, self._left_count = 0, 0
@@ -95,16 +97,18 @@ class BarWatch:
     def _told(self, columns: BarColumns) -> BarChanges:
         nth = self._nth(columns.time_us)
         self._tail.append((columns.time_us, nth, _sums(columns)))
+        self._note_last(columns.time_us, nth)
         return BarChanges(columns, nth, gone=False)
+
+    def _note_last(self, time_us: NDArray[np.int64], nth: NDArray[np.int64]) -> None:
+        if len(time_us):
+            self._last = int(time_us[-1]), int(nth[-1])
 
     def _nth(self, time_us: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return which of the bars of its start each is; those before the first one have been told."""
         nth = nth_of_start(time_us)
-        if len(time_us):
-            before = 0
-            if self._tail and len(self._tail[-1][0]) and self._tail[-1][0][-1] == time_us[0]:
-                before = int(self._tail[-1][1][-1]) + 1
-            nth[time_us == time_us[0]] += before
+        if len(time_us) and time_us[0] == self._last[0]:
+            nth[time_us == time_us[0]] += self._last[1] + 1
         return nth
 
     def _compared(self, columns: BarColumns) -> list[BarChanges]:
@@ -132,6 +136,7 @@ class BarWatch:
         if not same.all():
             found.append(BarChanges(columns.where(~same), own_nth[~same], gone=False))
         self._known, self._tail = [own_time, own_nth, own_sums], []
+        self._note_last(own_time, own_nth)
         return found
 
     def _all_known(self) -> list[NDArray[np.int64]]:

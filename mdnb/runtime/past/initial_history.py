@@ -19,7 +19,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mdnb.bars.node import Node
-from mdnb.errors import MdnbError
+from mdnb.errors import FeedError, MdnbError
 from mdnb.feeds.base import Feed
 from mdnb.rows import BarRow
 from mdnb.runtime.live.pipeline import Pipeline
@@ -88,7 +88,13 @@ async def load_history(
         again, look = functools.partial(_tell_again, tell, told), functools.partial(_tell_unit, pipeline)
         questions = PatientQuestions(feed, symbol, limit, again, look)
         with _pages_told(feed, tell, told):
-            said += await _Loader(feed, symbol, pipeline, days, questions).load()
+            try:
+                said += await _Loader(feed, symbol, pipeline, days, questions).load()
+            except FeedError as error:
+                if initial_days > 0:
+                    raise
+                # Nobody has asked for any but to join what is held already: what is missing is a gap then.
+                said.append(f"{told}: {error}")
         engine = pipeline.engine
         with engine.lock:
             now_ns = feed.clock.now_ns()
