@@ -78,10 +78,7 @@ async def load_history(
             progress(done, total, text)
 
     for symbol, pipeline in pipelines.items():
-        days = max(
-            initial_days, (feed.clock.now_ns() - since_ns[symbol]) / DAY_NS if symbol in since_ns else 0
-        )
-        if days <= 0:
+        if initial_days <= 0 and symbol not in since_ns:
             continue
         told = f"history of {symbol}"
         tell(told)
@@ -89,7 +86,8 @@ async def load_history(
         questions = PatientQuestions(feed, symbol, limit, again, look)
         with _pages_told(feed, tell, told):
             try:
-                said += await _Loader(feed, symbol, pipeline, days, questions).load()
+                loader = _Loader(feed, symbol, pipeline, initial_days, questions, since_ns.get(symbol))
+                said += await loader.load()
             except FeedError as error:
                 if initial_days > 0:
                     raise
@@ -145,15 +143,22 @@ class _Loader:
     """
 
     def __init__(
-        self, feed: Feed, symbol: str, pipeline: Pipeline, days: float, questions: PatientQuestions
+        self,
+        feed: Feed,
+        symbol: str,
+        pipeline: Pipeline,
+        days: float,
+        questions: PatientQuestions,
+        since_ns: int | None,
     ) -> None:
         self._symbol = symbol
         self._pipeline = pipeline
         self._engine = pipeline.engine
-        self._days = days
         self._questions = questions
         self._now_ns = feed.clock.now_ns()
-        self._start_ns = self._now_ns - int(days * DAY_NS)
+        start_ns = self._now_ns - int(days * DAY_NS)
+        self._start_ns = start_ns if since_ns is None else min(start_ns, since_ns)
+        self._days = days if self._start_ns == start_ns else (self._now_ns - self._start_ns) / DAY_NS
         self._venue = VenueBars(feed, self._engine.sessions, self._now_ns)
         self.covers: dict[str, int] = {}
         self.known: dict[str, int] = {}
