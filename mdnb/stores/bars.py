@@ -353,6 +353,8 @@ class BarStore:
         """Forget bars that start before an instant; return how many."""
         self.settle()
         gone = self.find(ts_ns)
+        if self.on_leave is not None and gone:
+            self.on_leave(self.columns(0, gone), self.evicted)
         self._from += gone
         self.evicted += gone
         return gone

@@ -117,7 +117,7 @@ class BarWatch:
         own_time, own_nth, own_sums = columns.time_us, nth_of_start(columns.time_us), _sums(columns)
         if len(own_time) and self._left_count and own_time[0] == self._left_us:
             own_nth[own_time == own_time[0]] += self._left_count
-        most = 1 + max(own_nth.max(initial=0), nth.max(initial=0))
+        most = 1 + max(own_nth.max(initial=0), nth.max(initial=0), self._left_count)
         # A number for each bar that orders by start, then by which of its start it is.
         own, known = own_time * most + own_nth, time * most + nth
         # Of one told twice the later one counts.
@@ -128,8 +128,10 @@ class BarWatch:
         same[same] = known[at[same]] == own[same]
         same[same] = sums[at[same]] == own_sums[same]
         found = []
-        if len(own) and self._generation >= 0:
-            gone = np.unique(known[~np.isin(known, own) & (known >= own[0])])
+        if self._generation >= 0:
+            # Those that have left memory are not among its own, and are what they were.
+            stays = known < self._left_us * most + self._left_count if self._left_count else known < known
+            gone = np.unique(known[~np.isin(known, own) & ~stays])
             if len(gone):
                 rows = [(int(key // most) * 1000, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0) for key in gone]
                 found.append(BarChanges(columns_from_rows(rows), gone % most, gone=True))
