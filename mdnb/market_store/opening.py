@@ -23,7 +23,7 @@ def store(
     ticks: bool = True,
     quotes: bool = True,
     segment_rows: int = 50_000,
-    seal_seconds: float = 60.0,
+    seal_seconds: float = 300.0,
 ) -> MarketStore:
     """Open a folder in which markets are kept, without a feed.
 

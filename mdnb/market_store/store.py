@@ -113,7 +113,7 @@ class MarketStore:
         ticks: bool = True,
         quotes: bool = True,
         segment_rows: int = 50_000,
-        seal_seconds: float = 60.0,
+        seal_seconds: float = 300.0,
     ) -> None:
         zone_dtype(tz)
         for name, value in (("ticks", ticks), ("quotes", quotes)):

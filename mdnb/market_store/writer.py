@@ -84,7 +84,7 @@ class StoreWriter:
         *,
         max_bytes: int | None = None,
         segment_rows: int = 50_000,
-        seal_seconds: float = 60.0,
+        seal_seconds: float = 300.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.base = base

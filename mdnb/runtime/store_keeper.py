@@ -16,9 +16,10 @@ import numpy as np
 
 from mdnb.errors import DataExportError, MdnbError
 from mdnb.market_store.feed_mark import check_feed, keep_feed
+from mdnb.market_store.given_bars import merge
 from mdnb.market_store.layout import QUOTES, TICKS, Series
 from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars
-from mdnb.market_store.schemas import bar_columns_of, bars_table, rows_table
+from mdnb.market_store.schemas import bar_columns_of, bars_table, rows_table, times_of
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.writer import StoreBusyError, StoreWriter
 from mdnb.rows import GonePiece
@@ -61,6 +62,8 @@ class _Taken(NamedTuple):
 
     series: Series
     table: Callable[[], Any]
+    is_first: bool = False
+    """Whether bars of another time may be kept already: a partial one is no better than a whole one."""
 
 
 class StoreKeeper:
@@ -234,10 +237,11 @@ class StoreKeeper:
             for name, watch in watches.items():
                 if not compares and watch.has_changed:
                     continue
+                is_first = watch.is_new
                 for change in watch.changes():
                     contracts = _contracts(market, change)
                     table = functools.partial(_table, change, has_vwap, contracts)
-                    self._taken.append(_Taken(Series(market.symbol, name), table))
+                    self._taken.append(_Taken(Series(market.symbol, name), table, is_first))
             engine.ticks.settle()
             engine.quotes.settle()
         for series, queue in self._rows.items():
@@ -251,7 +255,7 @@ class StoreKeeper:
         """Write what was taken; on the store's own thread."""
         while self._taken:
             one = self._taken[0]
-            table = self._anew(one) if isinstance(one, _Amended) else one.table()
+            table = self._anew(one) if isinstance(one, _Amended) else self._fit(one)
             # Whether the disk takes it or not, the writer has it now.
             self._taken.popleft()
             if table.num_rows:
@@ -262,6 +266,16 @@ class StoreKeeper:
             writer.sync()
         if writer.is_due:
             writer.seal(seconds=_SEAL_SECONDS)
+
+    def _fit(self, one: _Taken) -> Any:
+        """Return rows as a table; of the first bars of a timeframe those better than what is kept."""
+        table = one.table()
+        if not one.is_first or not table.num_rows:
+            return table
+        times_ns = times_of(table) * _NS_PER_US
+        span = int(times_ns.min()), int(times_ns.max())
+        held = read_bars(self.store.path, one.series, *span, tails=self._tails)
+        return merge(held, table, "replace").changes if held.num_rows else table
 
     def _anew(self, one: _Amended) -> Any:
         """Return bars that have left memory with what is new in them."""

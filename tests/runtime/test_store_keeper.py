@@ -196,6 +196,26 @@ def test_a_timeframe_that_is_added_later_is_kept(tmp_path: Path) -> None:
     same(tmp_path, expected)
 
 
+def test_a_timeframe_that_is_added_takes_no_whole_bar_s_place_by_a_partial_one(tmp_path: Path) -> None:
+    first = HandFeed()
+    with kept_market(first, tmp_path, "1min", "15min"):
+        first.trades(*minutes_of_trades(0, 40))
+    with mdnb.store(tmp_path) as store:
+        whole = store.frame("X", "15min")
+        assert len(whole) == 2
+    again = HandFeed(minutes(39, 11), clock=EventClock(START + 50 * MINUTE), trades=())
+    with kept_market(again, tmp_path, "1min", max_bars_per_timeframe=30) as market:
+        assert closed(market, "1min").index[0] == pd.Timestamp("2026-03-02 14:20", tz="UTC")
+        market.add_timeframe("15min")
+        made = closed(market, "15min")
+        assert made.index[0] == pd.Timestamp("2026-03-02 14:15", tz="UTC")
+        assert made["volume"].iloc[0] < whole["volume"].iloc[1], "memory has ten minutes of it"
+    with mdnb.store(tmp_path) as store:
+        found = store.frame("X", "15min")
+        pd.testing.assert_frame_equal(found.iloc[:2][list(whole.columns)], whole, check_freq=False)
+        assert len(found) == 3
+
+
 # -- the next time ---------------------------------------------------------------------------------------
 
 

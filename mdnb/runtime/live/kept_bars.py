@@ -46,10 +46,16 @@ class BarWatch:
     ----------
     log
         The bars.
+
+    Attributes
+    ----------
+    is_new
+        Whether nothing was told yet, and nobody knows what is kept already.
     """
 
     def __init__(self, log: BarStore) -> None:
         self.log = log
+        self.is_new = True
         self._next = 0
         self._generation = -1
         # Of bars that were told, by their places: start, which of its start, and the sum.
@@ -68,6 +74,7 @@ class BarWatch:
 
     def seed(self, columns: BarColumns) -> None:
         """Take bars for told: they are kept as they are."""
+        self.is_new = False
         self._tail.append((columns.time_us, nth_of_start(columns.time_us), _sums(columns)))
 
     @property
@@ -91,6 +98,7 @@ class BarWatch:
         else:
             found = self._compared(log.columns(0, count))
         self._generation, self._next = log.generation, log.total
+        self.is_new = False
         left, self._left = self._left, []
         return [*left, *found]
 
