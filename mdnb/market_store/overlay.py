@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +14,7 @@ from mdnb.stores.columns import nth_of_start
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Matched", "match", "overlaid", "rows_differ"]
+__all__ = ["Matched", "match", "overlaid", "rows_differ", "without_held"]
 
 
 class Matched(NamedTuple):
@@ -100,6 +102,34 @@ def overlaid(held: Any, changes: Any) -> Any:
     time = np.concatenate([old[stays], times_of(found.changes)[~found.gone]])
     nth = np.concatenate([nth_of_start(old)[stays], numbers(found.changes, NTH)[~found.gone]])
     return both.take(rows[np.lexsort((nth, time))])
+
+
+def without_held(held: Any, given: Any) -> Any:
+    """Return the trades or quotes that are not held, each as often as it is given more often than held.
+
+    What became of a trade (``flag``) does not tell one from another.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> rows = pa.table({"timestamp": [1, 1, 2], "price": [5.0, 5.0, 6.0], "flag": [0, 0, 0]})
+    >>> without_held(rows.slice(1, 1), rows)["price"].to_pylist()
+    [5.0, 6.0]
+    """
+    import pyarrow as pa
+
+    names = [name for name in given.schema.names if name != "flag"]
+    counts = collections.Counter(_tuples(held, names))
+    new = []
+    for row in _tuples(given, names):
+        new.append(counts[row] <= 0)
+        counts[row] -= 1
+    return given.filter(pa.array(new, pa.bool_()))
+
+
+def _tuples(table: Any, names: list[str]) -> Iterator[tuple[float, ...]]:
+    columns = [times_of(table), *(numbers(table, name) for name in names[1:])]
+    return zip(*(column.tolist() for column in columns), strict=True)
 
 
 def rows_differ(

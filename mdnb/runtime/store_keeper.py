@@ -18,7 +18,8 @@ from mdnb.errors import DataExportError, MdnbError
 from mdnb.market_store.feed_mark import check_feed, keep_feed
 from mdnb.market_store.given_bars import merge
 from mdnb.market_store.layout import QUOTES, TICKS, Series
-from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars
+from mdnb.market_store.overlay import without_held
+from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars, read_rows
 from mdnb.market_store.schemas import bar_columns_of, bars_table, rows_table, times_of
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.writer import StoreBusyError, StoreWriter
@@ -63,7 +64,7 @@ class _Taken(NamedTuple):
     series: Series
     table: Callable[[], Any]
     is_first: bool = False
-    """Whether bars of another time may be kept already: a partial one is no better than a whole one."""
+    """Whether rows of before may be kept already: trades of a history, bars of which one is partial here."""
 
 
 class StoreKeeper:
@@ -89,6 +90,7 @@ class StoreKeeper:
         self._watches: dict[tuple[str, str], BarWatch] = {}
         self._rows: dict[Series, collections.deque[NDArray[np.void]]] = {}
         self._watched: dict[Series, RowStore] = {}
+        self._known_rows: set[Series] = set()
         self._amended: list[_Amended] = []
         self._left: list[tuple[Series, BarChanges]] = []
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mdnb-store")
@@ -247,7 +249,10 @@ class StoreKeeper:
         for series, queue in self._rows.items():
             if series.symbol == market.symbol and queue:
                 parts = [queue.popleft() for _ in range(len(queue))]
-                self._taken.append(_Taken(series, functools.partial(_rows, parts, series.timeframe)))
+                is_first = series not in self._known_rows
+                self._known_rows.add(series)
+                rows = functools.partial(_rows, parts, series.timeframe)
+                self._taken.append(_Taken(series, rows, is_first))
         amended, self._amended = self._amended, []
         self._taken += amended
 
@@ -268,12 +273,14 @@ class StoreKeeper:
             writer.seal(seconds=_SEAL_SECONDS)
 
     def _fit(self, one: _Taken) -> Any:
-        """Return rows as a table; of the first bars of a timeframe those better than what is kept."""
+        """Return rows as a table; of the first ones of a series those that are better than what is kept."""
         table = one.table()
         if not one.is_first or not table.num_rows:
             return table
-        times_ns = times_of(table) * _NS_PER_US
+        times_ns = times_of(table) * (_NS_PER_US if one.series.is_bars else 1)
         span = int(times_ns.min()), int(times_ns.max())
+        if not one.series.is_bars:
+            return without_held(read_rows(self.store.path, one.series, *span, tails=self._tails), table)
         held = read_bars(self.store.path, one.series, *span, tails=self._tails)
         return merge(held, table, "replace").changes if held.num_rows else table
 

@@ -230,20 +230,25 @@ def test_the_next_market_goes_on_as_if_it_had_never_ended(tmp_path: Path) -> Non
     with kept_market(first, tmp_path, days=0):
         first.trades(*rows[:half])
     # The venue has the bars of the stretch in between, and the trades of the minute that is being made.
-    cut = rows[half + 60][0]
+    cut = rows[half + 12][0]
     again = HandFeed(
         [row for row in bars_of(expected["1min"]) if START + 45 * MINUTE <= row[0] < cut // MINUTE * MINUTE],
         clock=EventClock(cut),
         trades=[row for row in rows if row[0] < cut],
     )
     with kept_market(again, tmp_path, days=0) as market:
-        again.trades(*rows[half + 60 :])
+        again.trades(*rows[half + 12 :])
         found = {name: closed(market, name) for name in NAMES}
         assert [gap.reason for gap in market._parts.session.markets["X"].pipeline.gaps] == []
         for name in NAMES:
             pd.testing.assert_frame_equal(found[name], expected[name], check_freq=False)
             assert len(found[name]) > 0
     same(tmp_path, expected)
+    with mdnb.store(tmp_path) as store:
+        ids = store.ticks("X")["trade_id"].tolist()
+    # The history at the start has trades that had been kept.
+    assert len(ids) == len(set(ids))
+    assert set(ids) >= {row[5] for row in (*rows[:half], *rows[half + 12 :])}
 
 
 def bars_of(frame: pd.DataFrame) -> list[Any]:
