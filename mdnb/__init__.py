@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from mdnb.live_frame import LiveFrame
     from mdnb.manager import RealtimeDataManager
     from mdnb.market import LiveMarket, LiveSymbol, live
+    from mdnb.market_store.opening import store
+    from mdnb.market_store.store import MarketStore
     from mdnb.notebook.magics import load_ipython_extension, unload_ipython_extension
     from mdnb.opening import open as open  # noqa: A004  # as gzip has one; see __all__
     from mdnb.runtime.live.market_view import MarketView
@@ -83,6 +85,7 @@ __all__ = [
     "LiveMarket",
     "LiveSymbol",
     "MarketSnapshot",
+    "MarketStore",
     "MarketView",
     "MdnbError",
     "MissingExtraError",
@@ -117,6 +120,7 @@ __all__ = [
     "read",
     "read_ticks",
     "run",
+    "store",
     "unload_ipython_extension",
 ]
 
@@ -140,6 +144,7 @@ _HOMES = {
     "LiveMarket": "mdnb.market",
     "LiveSymbol": "mdnb.market",
     "MarketSnapshot": "mdnb.types",
+    "MarketStore": "mdnb.market_store.store",
     "MarketView": "mdnb.runtime.live.market_view",
     "MdnbError": "mdnb.errors",
     "MissingExtraError": "mdnb.errors",
@@ -171,6 +176,7 @@ _HOMES = {
     "read": "mdnb.io.recognise.read",
     "read_ticks": "mdnb.io.recognise.read_ticks",
     "run": "mdnb.runtime.process.bridge",
+    "store": "mdnb.market_store.opening",
     "unload_ipython_extension": "mdnb.notebook.magics",
 }
 _ROOMS = ("analysis", "datasets", "errors", "sale_conditions")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
@@ -21,6 +22,7 @@ from mdnb.live_frame import LiveFrame
 from mdnb.manager.alignment import Alignment
 from mdnb.manager.bars import BarAccess
 from mdnb.manager.forward import Forward, Plain, PlainValue
+from mdnb.market_store.store import MarketStore
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.process.registry import cell_key
 from mdnb.runtime.session_factory import drop_session, dropped_on_error, make_session, start_session
@@ -45,6 +47,7 @@ def live(
     progress: bool = True,
     connect_timeout: float | None = 20.0,
     positive_prices: bool | Mapping[str, bool] | None = None,
+    store: str | os.PathLike[str] | MarketStore | None = None,
 ) -> LiveMarket:
     """Connect to a feed, load history and return the live market; plain calls, no ``await``.
 
@@ -75,6 +78,9 @@ def live(
         False where prices may be zero and negative, as of spreads, or of crude oil in April 2020; of
         several symbols for each, such as ``{"CL": False}``. None: as the feed says, and calendar spreads
         of futures are known by their symbols.
+    store
+        A folder, or what `mdnb.store` returns: bars, trades and quotes are kept there in Parquet, and what
+        was kept before is there again.
 
     Returns
     -------
@@ -86,6 +92,8 @@ def live(
     SymbolError, TimeframeError, OptionError, FeedError
         When that is not possible; nothing is left running. Without a connection in time the
         FeedError says why.
+    DataExportError
+        When the store holds a symbol's bars of another feed.
 
     Examples
     --------
@@ -110,6 +118,7 @@ def live(
             tell,
             connect_timeout,
             positive_prices,
+            store,
         )
         key = ("live", name) if name is not None else cell_key()
         with dropped_on_error(session):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
@@ -22,6 +23,7 @@ from mdnb.manager import RealtimeDataManager
 from mdnb.manager.alignment import Alignment
 from mdnb.manager.bars import BarAccess
 from mdnb.manager.forward import Forward, LaterValue
+from mdnb.market_store.store import MarketStore
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.registry import cell_key
 from mdnb.runtime.session_factory import drop_session, dropped_on_error, make_session, start_session
@@ -164,6 +166,7 @@ class TradingSuite(SuiteSymbol):
         progress: Callable[[int, int, str], None] | None = None,
         connect_timeout: float | None = 20.0,
         positive_prices: bool | Mapping[str, bool] | None = None,
+        store: str | os.PathLike[str] | MarketStore | None = None,
     ) -> TradingSuite:
         """Connect to a feed and load history.
 
@@ -194,12 +197,17 @@ class TradingSuite(SuiteSymbol):
             False where prices may be zero and negative, as of spreads, or of crude oil in April 2020; of
             several symbols for each, such as ``{"CL": False}``. None: as the feed says, and calendar spreads
             of futures are known by their symbols.
+        store
+            A folder, or what `mdnb.store` returns: bars, trades and quotes are kept there in Parquet, and
+            what was kept before is there again.
 
         Raises
         ------
         SymbolError, TimeframeError, OptionError, FeedError
             When that is not possible; nothing is left running. Without a connection in time the FeedError
             says why.
+        DataExportError
+            When the store holds a symbol's bars of another feed.
         """
         session = make_session(
             symbol,
@@ -211,6 +219,7 @@ class TradingSuite(SuiteSymbol):
             progress,
             connect_timeout,
             positive_prices,
+            store,
         )
         key = ("suite", name) if name is not None else cell_key()
         with dropped_on_error(session):

@@ -34,7 +34,7 @@ _HEAVY = {
 }
 _HEAVY |= {"nest_asyncio", "nest_asyncio2", "pandas_market_calendars", "exchange_calendars"}
 _SCREEN = {"plotly", "anywidget", "ipywidgets", "IPython", "nest_asyncio", "nest_asyncio2"}
-_ENGINE = ("bars", "decode", "events", "feeds", "runtime", "store", "validate")
+_ENGINE = ("bars", "decode", "events", "feeds", "runtime", "stores", "validate")
 
 
 def _modules() -> list[str]:
@@ -96,7 +96,7 @@ def test_everything_below_the_widgets_counts_as_engine() -> None:
     ("module", "line"),
     [
         ("errors.py", "import mdnb.types"),
-        ("bars/__init__.py", "import mdnb.store"),
+        ("bars/__init__.py", "import mdnb.stores"),
         ("runtime/__init__.py", "import plotly"),
         ("feeds/__init__.py", "import nest_asyncio"),
         ("decode/__init__.py", "def late():\n    import IPython"),

@@ -23,7 +23,7 @@ from tests.line_coverage import (
 )
 
 ROOT = Path(__file__).parents[1]
-_CHILD = "from mdnb.store.columns import columns_from_rows; columns_from_rows([])"
+_CHILD = "from mdnb.stores.columns import columns_from_rows; columns_from_rows([])"
 _TESTS = f"""
 import subprocess, sys
 
@@ -82,7 +82,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Lines]:
 
 
 def test_lines_of_processes_that_tests_start_count_too(files: list[Lines]) -> None:
-    here, there = _line(files, "mdnb/events/types.py"), _line(files, "mdnb/store/columns.py")
+    here, there = _line(files, "mdnb/events/types.py"), _line(files, "mdnb/stores/columns.py")
     assert _ran(here, "return cls(given.lower())")
     assert not _ran(here, "return timestamp(self.time_ns, self._tz)")
     assert _ran(there, "o = h = low = c = v = turnover = np.empty(0)")

@@ -38,7 +38,7 @@ _Number = TypeVar("_Number", float, "NDArray[np.float64]")
 
 
 class Columns(Protocol):
-    """Bars as arrays, oldest first; `mdnb.store.columns.BarColumns` is one.
+    """Bars as arrays, oldest first; `mdnb.stores.columns.BarColumns` is one.
 
     Attributes
     ----------

@@ -303,7 +303,7 @@ class Indicator:
 
         Examples
         --------
-        >>> from mdnb.store.columns import columns_from_rows
+        >>> from mdnb.stores.columns import columns_from_rows
         >>> bars = columns_from_rows([(i * 60_000_000_000, 1., 1., 1., c, 1., 1, c) for i, c in
         ...     enumerate((1.0, 2.0, 6.0))])
         >>> {name: values.tolist() for name, values in Indicator.parse("sma(2)").of(bars).items()}

@@ -40,7 +40,7 @@ class ActivityBars:
 
     Examples
     --------
-    >>> from mdnb.store.bars import BarStore
+    >>> from mdnb.stores.bars import BarStore
     >>> bars = ActivityBars(Timeframe.parse("2tick"), BarStore(10))
     >>> bars.push_rows([(0, 10.0, 1.0, 1, 1, -1), (1, 11.0, 2.0, 1, 1, -1), (2, 9.0, 1.0, 1, -1, -1)])
     >>> bars.log.row(0)[0], bars.forming()

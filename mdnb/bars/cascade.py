@@ -88,7 +88,7 @@ class Cascade:
 
     Examples
     --------
-    >>> from mdnb.store.bars import BarStore
+    >>> from mdnb.stores.bars import BarStore
     >>> cascade = Cascade(["1min", "5min"], Sessions.always(), lambda name: BarStore(1000))
     >>> for i in range(301):
     ...     cascade.push(i * 1_000_000_000, 100.0 + i % 7, 1.0)

@@ -29,7 +29,7 @@ def mark_node(node: Node, low_ns: int, high_ns: int) -> list[tuple[str, BarRow]]
     Examples
     --------
     >>> from mdnb.sessions import Sessions
-    >>> from mdnb.store.bars import BarStore
+    >>> from mdnb.stores.bars import BarStore
     >>> from mdnb.timeframes import Grid, Timeframe
     >>> node = Node(Grid(Timeframe.parse("1min"), Sessions.always()), BarStore(10))
     >>> for minute in range(4):
@@ -60,7 +60,7 @@ def mark_to_come(node: Node, times: Iterable[int]) -> None:
     Examples
     --------
     >>> from mdnb.sessions import Sessions
-    >>> from mdnb.store.bars import BarStore
+    >>> from mdnb.stores.bars import BarStore
     >>> from mdnb.timeframes import Grid, Timeframe
     >>> node = Node(Grid(Timeframe.parse("1min"), Sessions.always()), BarStore(10))
     >>> mark_to_come(node, [70_000_000_000])

@@ -22,7 +22,7 @@ _FILLED, _AMENDED, _PARTIAL = 1, 2, 4
 
 
 class BarLog(Protocol):
-    """Where a node writes its closed bars; `mdnb.store.bars.BarStore` is one."""
+    """Where a node writes its closed bars; `mdnb.stores.bars.BarStore` is one."""
 
     evicted: int
     """How many older bars are not held any more."""

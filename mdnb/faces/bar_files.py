@@ -14,7 +14,7 @@ from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.statistics import ImportResult
-from mdnb.store.ticks import is_in_bars
+from mdnb.stores.ticks import is_in_bars
 
 __all__ = ["BarFiles"]
 

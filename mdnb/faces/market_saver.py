@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mdnb.instruments import Instrument
     from mdnb.io.manifest import Manifest, SavedAlert, SavedFinding, SavedSymbol
     from mdnb.sessions import Sessions
-    from mdnb.store.amendments import Changes
+    from mdnb.stores.amendments import Changes
 
 __all__ = ["ENDING", "MarketSaver", "charts_of"]
 

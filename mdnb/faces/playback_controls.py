@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mdnb.arguments import When, to_ns
 from mdnb.clock import EventClock
 from mdnb.errors import ClosedError, OptionError
 from mdnb.feeds.replay.feed import ReplayFeed
-from mdnb.manager.arguments import When, to_ns
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.process.bridge import await_call, call
 from mdnb.runtime.process.loop import background_loop

@@ -31,7 +31,7 @@ from mdnb.io.parquet import frames_schema, frames_tables
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN
 from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, plain_attributes
 from mdnb.io.source import check_zone, open_plain
-from mdnb.store.amendments import Changes
+from mdnb.stores.amendments import Changes
 
 __all__ = ["arrow_bars", "arrow_bars_of", "arrow_timeframes", "read_arrow", "write_arrow"]
 

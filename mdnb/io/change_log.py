@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from mdnb.io.schema import check_times
-from mdnb.store.amendments import Amendment, Changes
+from mdnb.stores.amendments import Amendment, Changes
 
 __all__ = ["CHANGES_KEY", "changes_from_text", "changes_text"]
 

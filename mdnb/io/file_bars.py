@@ -12,8 +12,8 @@ import pandas as pd
 
 from mdnb.io.notes import Note
 from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, zone_dtype
-from mdnb.store.amendments import Changes
-from mdnb.store.columns import AMENDED, FILLED, PARTIAL, BarColumns
+from mdnb.stores.amendments import Changes
+from mdnb.stores.columns import AMENDED, FILLED, PARTIAL, BarColumns
 
 __all__ = ["FileBars"]
 

@@ -17,7 +17,7 @@ from mdnb.io.json import read_json, write_json
 from mdnb.io.parquet import read_parquet, write_parquet, write_timeframes
 from mdnb.io.parquet_read import parquet_bars, parquet_bars_of, parquet_timeframes
 from mdnb.io.xlsx import write_xlsx
-from mdnb.store.amendments import Changes
+from mdnb.stores.amendments import Changes
 from mdnb.timeframes import in_order
 
 __all__ = ["bars_of_timeframes", "format_of", "read_bars", "timeframes_in", "write_bars"]

@@ -35,7 +35,7 @@ from mdnb.io.schema import (
     plain_attributes,
     version,
 )
-from mdnb.store.amendments import Changes
+from mdnb.stores.amendments import Changes
 
 __all__ = [
     "frames_schema",

@@ -33,7 +33,7 @@ from mdnb.io.notes import Note, note, refuse
 from mdnb.io.parquet_footer import Footer, read_footer
 from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, open_plain
-from mdnb.store.amendments import Changes
+from mdnb.stores.amendments import Changes
 
 __all__ = [
     "METADATA_KEY",

@@ -28,7 +28,7 @@ _QUOTED: Final = frozenset({INDEX_NAME, "side"})
 
 
 def trades_table(rows: np.ndarray, tz: str, about: Mapping[str, object]) -> Any:
-    """Return trades, rows of `mdnb.store.ticks.TICK_DTYPE`, as an Arrow table.
+    """Return trades, rows of `mdnb.stores.ticks.TICK_DTYPE`, as an Arrow table.
 
     Its columns are ``timestamp`` (nanoseconds, in the zone), ``price``, ``size``, ``side`` (of the taker;
     empty where unknown), and ``count`` and ``id`` where any trade has one to tell.
@@ -42,7 +42,7 @@ def trades_table(rows: np.ndarray, tz: str, about: Mapping[str, object]) -> Any:
 
     Examples
     --------
-    >>> from mdnb.store.ticks import TICK_DTYPE
+    >>> from mdnb.stores.ticks import TICK_DTYPE
     >>> rows = np.array([(1_772_460_000_123_456_789, 100.25, 2.0, 1, 1, 7, 0)], dtype=TICK_DTYPE)
     >>> trades_table(rows, "UTC", {}).column_names
     ['timestamp', 'price', 'size', 'side', 'id']
@@ -61,7 +61,7 @@ def trades_table(rows: np.ndarray, tz: str, about: Mapping[str, object]) -> Any:
 
 
 def quotes_table(rows: np.ndarray, tz: str, about: Mapping[str, object]) -> Any:
-    """Return quotes, rows of `mdnb.store.ticks.QUOTE_DTYPE`, as an Arrow table; as `trades_table`.
+    """Return quotes, rows of `mdnb.stores.ticks.QUOTE_DTYPE`, as an Arrow table; as `trades_table`.
 
     Its columns are ``timestamp``, ``bid``, ``bid_size``, ``ask`` and ``ask_size``.
     """

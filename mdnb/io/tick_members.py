@@ -38,7 +38,7 @@ _MOST_EXACT: Final = 2.0**53
 
 
 def write_tick_member(file: BinaryIO, rows: np.ndarray, tz: str, about: Mapping[str, object]) -> None:
-    """Write rows of `mdnb.store.ticks.TICK_DTYPE` or `QUOTE_DTYPE` into a file that is open.
+    """Write rows of `mdnb.stores.ticks.TICK_DTYPE` or `QUOTE_DTYPE` into a file that is open.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def write_tick_member(file: BinaryIO, rows: np.ndarray, tz: str, about: Mapping[
     Examples
     --------
     >>> import io
-    >>> from mdnb.store.ticks import TICK_DTYPE
+    >>> from mdnb.stores.ticks import TICK_DTYPE
     >>> rows = np.array([(1_772_460_000_123_456_789, 100.25, 2.0, 1, 1, 7, 0)], dtype=TICK_DTYPE)
     >>> write_tick_member(file := io.BytesIO(), rows, "UTC", {"symbol": "MNQ"})
     >>> bool((read_tick_member(Member("x", file.getvalue()), TICK_DTYPE) == rows).all())

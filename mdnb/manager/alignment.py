@@ -10,8 +10,8 @@ import numpy as np
 from mdnb.analysis.alignment import TimeframeAlignment, Weights, align, bars_per_year_of, weights_of
 from mdnb.analysis.alignment_windows import closes_read, closes_wanted, finest_and_longest
 from mdnb.analysis.average_signs import Method
+from mdnb.arguments import When, to_ns, whole_number
 from mdnb.errors import OptionError
-from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.symbol_market import SymbolMarket
@@ -21,7 +21,7 @@ from mdnb.timeframes import Timeframe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mdnb.store.columns import BarColumns
+    from mdnb.stores.columns import BarColumns
 
 __all__ = ["Alignment"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from mdnb.arguments import When, to_ns, whole_number
 from mdnb.errors import OptionError
-from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.manager.forward import immediate
 from mdnb.runtime.live.contracts import Adjustment, adjustment
 from mdnb.runtime.live.seam_bars import shift_seam_bars

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mdnb.arguments import whole_number
 from mdnb.depth import OrderBookView
 from mdnb.errors import NoDataError
-from mdnb.manager.arguments import whole_number
 from mdnb.runtime.symbol_market import DEFAULT_TIMEOUT, SymbolMarket
 
 __all__ = ["Depth"]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from mdnb.arguments import whole_number
 from mdnb.errors import DataImportError, OptionError
-from mdnb.manager.arguments import whole_number
 from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
 from mdnb.manager.import_conflicts import refuse_conflicts, replaces
 from mdnb.manager.import_notes import with_left_out

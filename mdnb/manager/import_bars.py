@@ -27,7 +27,7 @@ from mdnb.manager.import_notes import (
 from mdnb.runtime.past.merge_bars import Merged, all_are_later, merge_bars
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ImportResult
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
 

@@ -11,7 +11,7 @@ import numpy as np
 from mdnb.errors import DataImportError
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import DAY_NS
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.types import timestamp
 from mdnb.validate.centred_outlier_rules import keep_near_mids
 from mdnb.validate.findings import QualityFinding

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
 

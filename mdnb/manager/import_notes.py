@@ -12,7 +12,7 @@ from mdnb.io.notes import in_words
 from mdnb.runtime.live.data_quality import POSITIVE_PRICES_HINT
 from mdnb.runtime.past.merge_bars import Merged
 from mdnb.statistics import ImportResult
-from mdnb.store.columns import AMENDED, BarColumns
+from mdnb.stores.columns import AMENDED, BarColumns
 from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
 

@@ -6,7 +6,7 @@ from mdnb.errors import NoDataError
 from mdnb.runtime.live.records import price_of, quote_of, volume_of
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import DEFAULT_TIMEOUT, SymbolMarket
-from mdnb.store.columns import columns_from_rows
+from mdnb.stores.columns import columns_from_rows
 from mdnb.types import MarketSnapshot, Price, Quote, Tick
 
 __all__ = ["CurrentData"]

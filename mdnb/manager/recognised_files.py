@@ -15,8 +15,8 @@ from mdnb.errors import DataImportError
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import fold_to
 from mdnb.runtime.symbol_market import SymbolMarket
-from mdnb.store.bars import BarStore
-from mdnb.store.columns import PARTIAL
+from mdnb.stores.bars import BarStore
+from mdnb.stores.columns import PARTIAL
 from mdnb.timeframes import Timeframe
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mdnb.validate.scale_repair import RepairedBars, repair_scale
 
 if TYPE_CHECKING:
     from mdnb.runtime.symbol_market import SymbolMarket
-    from mdnb.store.columns import BarColumns
+    from mdnb.stores.columns import BarColumns
 
 __all__ = ["repair_bars"]
 

@@ -12,9 +12,9 @@ from mdnb.runtime.live.accounting import Accounting
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import DataStatistics, TimeframeStatistics
-from mdnb.store.bars import ROW_BYTES
-from mdnb.store.columns import AMENDED, FILLED, PARTIAL
-from mdnb.store.overflow import Overflow
+from mdnb.stores.bars import ROW_BYTES
+from mdnb.stores.columns import AMENDED, FILLED, PARTIAL
+from mdnb.stores.overflow import Overflow
 from mdnb.timeframes import Grid
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from mdnb.arguments import whole_number
 from mdnb.errors import OptionError
-from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
 from mdnb.runtime.live.records import tick_of
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import TickStatistics
-from mdnb.store.ticks import CANCELLED, OUTLIER, STATUS
+from mdnb.stores.ticks import CANCELLED, OUTLIER, STATUS
 from mdnb.types import Tick
 
 __all__ = ["TickAccess"]

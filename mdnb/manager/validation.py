@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mdnb.arguments import whole_number
 from mdnb.errors import NoDataError, OptionError
-from mdnb.manager.arguments import whole_number
 from mdnb.manager.forward import immediate
 from mdnb.manager.repair_bars import repair_bars
 from mdnb.records import FrozenDict
@@ -13,7 +13,7 @@ from mdnb.runtime.live.kept_faults import DataFault
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import BarRepair, ValidationResult, ValidationStatistics
-from mdnb.store.columns import FILLED, PARTIAL, BarColumns
+from mdnb.stores.columns import FILLED, PARTIAL, BarColumns
 from mdnb.timeframes import Grid
 from mdnb.validate import bar_times
 from mdnb.validate.bar_rules import check_bars

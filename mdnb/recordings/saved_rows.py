@@ -14,7 +14,7 @@ from mdnb.feeds.replay.recording import Row, Track
 from mdnb.recordings.rows_of_files import bar_rows
 from mdnb.rows import MARKS
 from mdnb.sessions import FIRST_CALENDAR_DAY, Sessions
-from mdnb.store.ticks import (
+from mdnb.stores.ticks import (
     QUOTE_DTYPE,
     STATUS,
     TICK_DTYPE,

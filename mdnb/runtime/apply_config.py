@@ -15,7 +15,7 @@ from mdnb.runtime.cache_folder import CacheFolder
 from mdnb.runtime.live.bar_source_switch import switch_source
 from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.symbol_market import SymbolMarket
-from mdnb.store.ticks import TICK_DTYPE, RowStore
+from mdnb.stores.ticks import TICK_DTYPE, RowStore
 
 __all__ = ["EFFECTS", "IN_ORDER", "READ_WHERE_USED", "apply_config", "begin_config"]
 

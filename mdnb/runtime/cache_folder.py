@@ -14,8 +14,8 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import DataExportError
 from mdnb.io.paths import safe_name
 from mdnb.runtime.feed_on_disk import FeedMark, check_feed, keep_feed
-from mdnb.store.segment_folder import lock_file
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.segment_folder import lock_file
+from mdnb.stores.segments import SegmentStore
 from mdnb.timeframes import Timeframe
 
 __all__ = ["CacheFolder", "stale_folders", "sweep_stale"]

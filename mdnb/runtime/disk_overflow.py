@@ -17,8 +17,8 @@ from mdnb.runtime.contracts_on_disk import keep_contracts, learn_contracts
 from mdnb.runtime.feed_on_disk import FeedMark
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
-from mdnb.store.overflow import Overflow
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.overflow import Overflow
+from mdnb.stores.segments import SegmentStore
 
 __all__ = ["CleanupReport", "DiskOverflow", "tidy"]
 

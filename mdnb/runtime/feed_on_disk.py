@@ -10,7 +10,7 @@ import msgspec
 
 from mdnb.errors import DataExportError, MdnbError
 from mdnb.io.atomic import atomic_write
-from mdnb.store.segment_file import NAME_PREFIX
+from mdnb.stores.segment_file import NAME_PREFIX
 
 if TYPE_CHECKING:
     from mdnb.feeds.base import Feed

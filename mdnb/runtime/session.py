@@ -33,6 +33,7 @@ from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.playback import Playback
 from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import seconds_to_wait
+from mdnb.market_store.store import MarketStore
 from mdnb.recordings import RecordingFeed
 from mdnb.rows import LOST_LINE, Batch, ContractChange, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
@@ -55,12 +56,14 @@ from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.bar_renewal import BarRenewal
 from mdnb.runtime.past.initial_history import load_history
 from mdnb.runtime.past.saved_bars import put_saved_before, put_saved_behind
+from mdnb.runtime.past.stored_bars import StoredBars, since_ns
 from mdnb.runtime.process.cell_end import after_this_cell
 from mdnb.runtime.process.loop import call_soon_if_open
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.process.workers import Workers
 from mdnb.runtime.receipt_times import ReceiptTimes
 from mdnb.runtime.recording import recorder_of
+from mdnb.runtime.store_keeper import StoreKeeper
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
 from mdnb.types import timestamp
@@ -106,6 +109,8 @@ class SessionOptions:
         Whether a recording that is played as fast as possible waits until somebody wants its data.
     positive_prices
         By symbol whether its prices are positive, where that is not left to the feed.
+    store
+        Where the market is kept, and what of it was kept before is read; None keeps it nowhere.
     """
 
     timeframes: tuple[Timeframe, ...]
@@ -116,6 +121,7 @@ class SessionOptions:
     connect_timeout: float | None = 20.0
     waits_to_begin: bool = False
     positive_prices: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    store: MarketStore | None = None
 
     def __post_init__(self) -> None:
         import zoneinfo
@@ -184,6 +190,7 @@ class MarketSession:
         self.book_renewal = BookRenewal(feed, self._pipelines)
         self.bar_renewal = BarRenewal(feed, self._pipelines)
         self.housekeeping = Housekeeping(self.markets)
+        self.keeper: StoreKeeper | None = None
 
     def _make_batcher(self) -> FrameBatcher:
         feed = self.feed
@@ -222,11 +229,7 @@ class MarketSession:
                 self._run = asyncio.create_task(self._live(), name="mdnb-feed")
                 await self._until_up()
             await self._until_clock_is_known()
-            options = self.options
-            limit = seconds_to_wait(options.connect_timeout)
-            if isinstance(self.feed, RecordingFeed):
-                put_saved_before(self.feed, self._pipelines, options.initial_days)
-            await load_history(self.feed, self._pipelines, options.initial_days, options.progress, limit)
+            await self._load_past()
             for market in self.markets.values():
                 # Of contracts of before the history has told.
                 market.sync_contracts()
@@ -244,6 +247,31 @@ class MarketSession:
         except BaseException:
             await self.close()
             raise
+
+    async def _load_past(self) -> None:
+        """Load the feed's history, and what the store has; from now on the market is kept there."""
+        options = self.options
+        limit = seconds_to_wait(options.connect_timeout)
+        held: dict[str, StoredBars] = {}
+        since: dict[str, int] = {}
+        if options.store is not None:
+            self.keeper = StoreKeeper(options.store, self.markets)
+            await self.keeper.open()
+            # A recording brings its own past.
+            for symbol, market in self.markets.items() if self.feed.playback is None else ():
+                held[symbol] = await self.keeper.held(market)
+                from_ns = since_ns(held[symbol], market.pipeline, self.feed.clock.now_ns())
+                if from_ns is not None:
+                    since[symbol] = from_ns
+        if isinstance(self.feed, RecordingFeed):
+            put_saved_before(self.feed, self._pipelines, options.initial_days)
+        await load_history(
+            self.feed, self._pipelines, options.initial_days, options.progress, limit, since_ns=since
+        )
+        for symbol, bars in held.items():
+            bars.put(self._pipelines[symbol], self.feed.clock.now_ns())
+        if self.keeper is not None:
+            self.keeper.begin(held)
 
     async def open(self) -> None:
         """Let the feed get ready for the symbols; `start` does so where it has not been done.
@@ -459,6 +487,8 @@ class MarketSession:
         for market in self.markets.values():
             market.engine.notify()
             market.disk.close()
+        if self.keeper is not None:
+            await self.keeper.close()
         for recording in self._recordings:
             try:
                 recording.end()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from mdnb.config import DataManagerConfig
-from mdnb.errors import FeedError, OptionError, RuntimeUseError, SymbolError, not_followed
+from mdnb.errors import ClosedError, FeedError, OptionError, RuntimeUseError, SymbolError, not_followed
 from mdnb.feeds.base import Feed
 from mdnb.feeds.registry import make_feed
+from mdnb.market_store.store import MarketStore
 from mdnb.runtime.process.loop import spawn_if_running
 from mdnb.runtime.process.registry import running_markets
 from mdnb.runtime.session import MarketSession, SessionOptions
@@ -29,6 +31,7 @@ def make_session(
     progress: Callable[[int, int, str], None] | None,
     connect_timeout: float | None,
     positive_prices: bool | Mapping[str, bool] | None = None,
+    store: str | os.PathLike[str] | MarketStore | None = None,
 ) -> MarketSession:
     """Return a session that is not started yet; both faces make theirs here."""
     given = [symbol] if isinstance(symbol, str) else symbol
@@ -47,6 +50,7 @@ def make_session(
         waits_to_begin=True,
         connect_timeout=connect_timeout,
         positive_prices=_positive_prices(positive_prices, symbols),
+        store=_store(store, tz),
     )
     made = MarketSession(_feed(feed), symbols, options)
     made.feed.is_taken = True
@@ -73,6 +77,19 @@ def _feed(given: object) -> Feed:
             " name all symbols of one market, mdnb.live(['A', 'B'], feed=...)"
         )
     return given
+
+
+def _store(given: str | os.PathLike[str] | MarketStore | None, tz: str) -> MarketStore | None:
+    """Return where a market is to be kept."""
+    if given is None or isinstance(given, MarketStore):
+        if given is not None and given.closed:
+            raise ClosedError(f"the store in {given.path} was closed. Open it again with mdnb.store().")
+        return given
+    if not isinstance(given, (str, os.PathLike)):
+        raise OptionError(
+            f"store= takes a folder such as 'markets/', or what mdnb.store('markets/') returns; got {given!r}"
+        )
+    return MarketStore(given, tz=tz)
 
 
 def _positive_prices(given: bool | Mapping[str, bool] | None, symbols: Sequence[str]) -> dict[str, bool]:

@@ -21,7 +21,7 @@ _MOST = 1000
 
 
 class Bars(Protocol):
-    """Bars as columns, oldest first: what the checks read of `mdnb.store.columns.BarColumns`.
+    """Bars as columns, oldest first: what the checks read of `mdnb.stores.columns.BarColumns`.
 
     Attributes
     ----------

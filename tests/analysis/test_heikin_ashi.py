@@ -10,7 +10,7 @@ import pandas as pd
 from hypothesis import given, strategies as st
 
 from mdnb.analysis.heikin_ashi import HeikinAshi
-from mdnb.store.columns import columns_from_rows
+from mdnb.stores.columns import columns_from_rows
 
 _PRICES = st.floats(1.0, 1000.0)
 

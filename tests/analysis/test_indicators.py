@@ -20,7 +20,7 @@ from mdnb.analysis.indicator_state import IndicatorState
 from mdnb.analysis.indicators import LONGEST, NAMES, Indicator
 from mdnb.errors import NoDataError, OptionError
 from mdnb.sessions import Sessions
-from mdnb.store.columns import BarColumns, columns_from_rows
+from mdnb.stores.columns import BarColumns, columns_from_rows
 from mdnb.types import Bar
 from tests.limits import LIMIT_SECONDS
 

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from mdnb.bars.activity import ActivityBars
 from mdnb.errors import TimeframeError
 from mdnb.rows import BarRow, TradeRow
-from mdnb.store.bars import BarStore
+from mdnb.stores.bars import BarStore
 from mdnb.timeframes import Timeframe
 
 trades = st.lists(

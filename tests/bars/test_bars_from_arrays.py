@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from mdnb.bars.cascade import Cascade
 from mdnb.rows import TradeRow
-from mdnb.store.bars import BarStore
+from mdnb.stores.bars import BarStore
 from tests.bars.test_cascade import ALWAYS, LATENESS, SECOND
 
 MINUTE = 60 * SECOND

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings, strategies as st
 from mdnb.bars.cascade import Cascade
 from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import Sessions
-from mdnb.store.bars import FILLED, PARTIAL, BarStore
+from mdnb.stores.bars import FILLED, PARTIAL, BarStore
 from mdnb.timeframes import Grid, Timeframe
 
 SECOND = 1_000_000_000

@@ -9,9 +9,9 @@ from mdnb.bars.cascade import Cascade
 from mdnb.errors import NoDataError
 from mdnb.rows import TradeRow
 from mdnb.sessions import Sessions
-from mdnb.store.amendments import Amendments
-from mdnb.store.bars import BarStore
-from mdnb.store.columns import columns_from_rows
+from mdnb.stores.amendments import Amendments
+from mdnb.stores.bars import BarStore
+from mdnb.stores.columns import columns_from_rows
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND

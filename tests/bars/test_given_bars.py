@@ -11,7 +11,7 @@ from mdnb.bars.rebuild import rebuild_bars
 from mdnb.bars.refold import OneBar, Piece
 from mdnb.rows import NOT_LAST, NOT_RANGE, BarRow, MarkedTrade, TradeRow
 from mdnb.sessions import Sessions
-from mdnb.store.bars import BarStore
+from mdnb.stores.bars import BarStore
 from mdnb.timeframes import Timeframe
 
 SECOND = 1_000_000_000

@@ -8,7 +8,7 @@ from mdnb.bars.cascade import Cascade
 from mdnb.bars.node import Node
 from mdnb.rows import BarRow
 from mdnb.sessions import Sessions
-from mdnb.store.bars import FILLED, BarStore
+from mdnb.stores.bars import FILLED, BarStore
 
 MINUTE = 60_000_000_000
 SECOND = 1_000_000_000

@@ -10,7 +10,7 @@ from mdnb.bars.cascade import Cascade
 from mdnb.bars.lost_trades import mark_activity, mark_node, mark_to_come
 from mdnb.bars.node import Node
 from mdnb.sessions import Sessions
-from mdnb.store.bars import PARTIAL, BarStore
+from mdnb.stores.bars import PARTIAL, BarStore
 from mdnb.timeframes import Grid, Timeframe
 
 SECOND = 1_000_000_000

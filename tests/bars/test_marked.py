@@ -14,7 +14,7 @@ from mdnb.bars.marked import Unpriced, bar_of_trades
 from mdnb.bars.remake import remake_bar
 from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, NOT_VOLUME, BarRow, MarkedTrade, TradeRow, marks_of
 from mdnb.sessions import Sessions
-from mdnb.store.bars import FILLED, PARTIAL, BarStore
+from mdnb.stores.bars import FILLED, PARTIAL, BarStore
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND

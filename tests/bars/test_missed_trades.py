@@ -16,7 +16,7 @@ from mdnb.bars.rebuild import bar_from_trades, merge_piece, rebuild_bars
 from mdnb.bars.refold import Piece, closed_rows, is_gone, spans_of
 from mdnb.rows import BarRow, GonePiece, TradeRow
 from mdnb.sessions import Sessions
-from mdnb.store.bars import AMENDED, FILLED, BarStore
+from mdnb.stores.bars import AMENDED, FILLED, BarStore
 from mdnb.timeframes import Grid, Timeframe
 
 SECOND = 1_000_000_000

@@ -9,7 +9,7 @@ from mdnb.bars.rebuild import bar_from_trades, merge_piece, rebuild_bars
 from mdnb.bars.refold import Piece
 from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import Sessions
-from mdnb.store.bars import BarStore
+from mdnb.stores.bars import BarStore
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND

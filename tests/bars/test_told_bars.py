@@ -16,7 +16,7 @@ from mdnb.bars.tree import nests, parents, root_of
 from mdnb.errors import TimeframeError
 from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import Sessions
-from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarStore
+from mdnb.stores.bars import AMENDED, FILLED, PARTIAL, BarStore
 from mdnb.timeframes import Timeframe
 
 SECOND = 1_000_000_000

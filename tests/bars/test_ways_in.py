@@ -12,7 +12,7 @@ from mdnb.bars.bars_from_arrays import BarBlock
 from mdnb.bars.cascade import Cascade
 from mdnb.rows import BarRow, TradeRow
 from mdnb.sessions import Sessions
-from mdnb.store.bars import BarStore
+from mdnb.stores.bars import BarStore
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND

@@ -8,7 +8,7 @@ from typing import Any
 
 from mdnb.bars.cascade import Cascade
 from mdnb.sessions import Sessions
-from mdnb.store.bars import BarStore
+from mdnb.stores.bars import BarStore
 from tests.benchmarks.ticks import START_NS, chunks, difference, load
 
 __all__ = ["MEASURES"]

@@ -20,8 +20,8 @@ from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.past.missed_trades import load_bars
 from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.sessions import Sessions
-from mdnb.store.bars import BarStore
-from mdnb.store.ticks import TICK_DTYPE, RowStore
+from mdnb.stores.bars import BarStore
+from mdnb.stores.ticks import TICK_DTYPE, RowStore
 from mdnb.timeframes import Timeframe
 from tests.benchmarks.ticks import START_NS
 

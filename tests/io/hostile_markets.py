@@ -21,7 +21,7 @@ from mdnb.io.manifest import Manifest, SavedInstrument, SavedSymbol
 from mdnb.io.parquet import write_timeframes_into
 from mdnb.io.saved_market import write_saved_market
 from mdnb.io.tick_members import write_tick_member
-from mdnb.store.ticks import TICK_DTYPE
+from mdnb.stores.ticks import TICK_DTYPE
 
 __all__ = ["HOSTILE", "SPOILT", "START_NS", "sound", "trades"]
 

@@ -16,7 +16,7 @@ from hypothesis import given, strategies as st
 from mdnb.io.change_log import changes_from_text, changes_text
 from mdnb.io.parquet import read_parquet, write_parquet
 from mdnb.io.parquet_read import parquet_bars
-from mdnb.store.amendments import Amendment, Changes
+from mdnb.stores.amendments import Amendment, Changes
 from tests.io.frames import same, timed
 
 PRICE = st.floats(-1e9, 1e9)

@@ -22,7 +22,7 @@ from mdnb.io.manifest import Manifest, SavedInstrument, SavedSymbol
 from mdnb.io.member import Member
 from mdnb.io.saved_market import is_saved_market, open_saved_market, write_saved_market
 from mdnb.io.tick_members import read_tick_member, write_tick_member
-from mdnb.store.ticks import QUOTE_DTYPE, TICK_DTYPE
+from mdnb.stores.ticks import QUOTE_DTYPE, TICK_DTYPE
 from tests.io.frames import PROJECT
 from tests.io.hostile_markets import HOSTILE, sound, trades
 from tests.limits import LIMIT_SECONDS

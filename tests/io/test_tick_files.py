@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 import mdnb
 from mdnb.errors import NoDataError, OptionError
 from mdnb.io.tick_files import quotes_table, trades_table, write_ticks
-from mdnb.store.ticks import QUOTE_DTYPE, TICK_DTYPE
+from mdnb.stores.ticks import QUOTE_DTYPE, TICK_DTYPE
 from tests.io.frames import EASY
 from tests.manager.hand import START, HandFeed, open_market, trade
 

@@ -11,7 +11,7 @@ import pytest
 from mdnb.instruments import Instrument
 from mdnb.live_frame import LiveFrame
 from mdnb.live_frame.pandas_names import PandasNames, pandas_names
-from mdnb.store.columns import COLUMNS
+from mdnb.stores.columns import COLUMNS
 from tests.manager.hand import HandFeed, bar, minutes, open_market, trade
 
 

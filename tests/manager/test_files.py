@@ -25,7 +25,7 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
-from mdnb.store.columns import columns_from_rows
+from mdnb.stores.columns import columns_from_rows
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, bar, minutes, open_market, trade
 
 NAMES = ["1min", "5min", "15min", "1hour"]

@@ -10,7 +10,7 @@ import pytest
 import mdnb
 from mdnb.clock import EventClock
 from mdnb.market import LiveMarket
-from mdnb.store.columns import PARTIAL
+from mdnb.stores.columns import PARTIAL
 from tests.manager.hand import MINUTE, START, HandFeed, minutes, open_market, trade
 
 ALL = (".parquet", ".feather", ".arrow")

@@ -13,7 +13,7 @@ from mdnb.clock import EventClock
 from mdnb.errors import OptionError
 from mdnb.runtime.disk_overflow import tidy
 from mdnb.runtime.process.bridge import call
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.segments import SegmentStore
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, minutes, open_market, trade
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mdnb.errors import OptionError
 from mdnb.runtime.process.bridge import call
-from mdnb.store import segment_catalogue
+from mdnb.stores import segment_catalogue
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, minutes, open_market, trade
 

@@ -19,7 +19,7 @@ import pytest
 from mdnb.clock import EventClock
 from mdnb.errors import DataExportError, OptionError
 from mdnb.market import LiveMarket
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import MINUTE, START, HandFeed, minutes, open_market, trade
 from tests.runtime.test_disk_overflow import six_a_second
@@ -275,7 +275,7 @@ def test_a_folder_that_is_deleted_amid_a_write_is_not_called_intact(
 
 KILLED = """
     import sys, time
-    from mdnb.store.segments import SegmentStore
+    from mdnb.stores.segments import SegmentStore
     from tests.manager.hand import HandFeed, minutes, open_market
     path = sys.argv[1] or None
     market = open_market(HandFeed(minutes(-2880, 2880)), "1min", max_bars_per_timeframe=500,

@@ -13,7 +13,7 @@ import pytest
 from mdnb.errors import DataExportError
 from mdnb.market import LiveMarket
 from mdnb.runtime.process.bridge import call
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.segments import SegmentStore
 from tests.manager.hand import HandFeed, minutes, open_market, trade
 from tests.runtime.test_troubles import Bench
 

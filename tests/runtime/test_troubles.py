@@ -18,8 +18,8 @@ from mdnb.market import LiveMarket
 from mdnb.runtime import recording
 from mdnb.runtime.housekeeping import Housekeeping
 from mdnb.runtime.process.bridge import call
-from mdnb.store import segment_file
-from mdnb.store.segments import SegmentStore
+from mdnb.stores import segment_file
+from mdnb.stores.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, minutes, open_market, trade
 

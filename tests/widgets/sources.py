@@ -11,7 +11,7 @@ from mdnb.errors import TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, QuoteRow
 from mdnb.sessions import Sessions
-from mdnb.store.columns import BarColumns, columns_from_rows
+from mdnb.stores.columns import BarColumns, columns_from_rows
 
 __all__ = ["HandSource", "row"]
 

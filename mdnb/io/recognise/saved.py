@@ -17,7 +17,7 @@ from mdnb.io.recognise.given import Given
 from mdnb.io.recognise.understood import Understood
 from mdnb.io.saved_market import SavedMarket, open_saved_market
 from mdnb.io.tick_members import read_tick_member
-from mdnb.store.ticks import TICK_DTYPE, is_in_bars
+from mdnb.stores.ticks import TICK_DTYPE, is_in_bars
 from mdnb.timeframes import Timeframe, in_order
 
 __all__ = ["saved_bars", "saved_bars_of", "saved_timeframes", "saved_trades"]

@@ -10,9 +10,9 @@ import numpy as np
 
 from mdnb.errors import NoDataError
 from mdnb.rows import BarRow
-from mdnb.store.amendments import Changes
-from mdnb.store.bars import BarStore
-from mdnb.store.columns import AMENDED, FILLED, PARTIAL, BarColumns, frame_of, join_columns
+from mdnb.stores.amendments import Changes
+from mdnb.stores.bars import BarStore
+from mdnb.stores.columns import AMENDED, FILLED, PARTIAL, BarColumns, frame_of, join_columns
 
 if TYPE_CHECKING:
     import threading
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mdnb.runtime.live.contracts import Contracts
-    from mdnb.store.overflow import Overflow
+    from mdnb.stores.overflow import Overflow
     from mdnb.timeframes import Grid
 
 __all__ = ["BarReader", "HeldBars", "Window"]

@@ -15,7 +15,7 @@ from mdnb.runtime.live.market_view import MarketView
 from mdnb.runtime.live.price_alerts import Alert, Fired
 from mdnb.runtime.live.records import quote_of
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.columns import AMENDED, FILLED
+from mdnb.stores.columns import AMENDED, FILLED
 from mdnb.types import Roll, timestamp
 
 __all__ = ["Closed", "EventPublisher"]

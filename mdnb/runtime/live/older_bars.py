@@ -12,9 +12,9 @@ from mdnb.bars.file_edges import find_edges, has_any, overlap
 from mdnb.bars.node import Node
 from mdnb.ordered_times import distinct
 from mdnb.rows import BarRow
-from mdnb.store.bars import BarStore
-from mdnb.store.columns import FILLED, PARTIAL, REPAIRING, BarColumns
-from mdnb.store.overflow import Overflow
+from mdnb.stores.bars import BarStore
+from mdnb.stores.columns import FILLED, PARTIAL, REPAIRING, BarColumns
+from mdnb.stores.overflow import Overflow
 from mdnb.timeframes import Grid
 
 __all__ = ["OlderBars", "mark_at_file_edges"]

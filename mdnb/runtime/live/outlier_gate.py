@@ -10,7 +10,7 @@ from mdnb.rows import TradeRow
 from mdnb.runtime.live.placing import Order
 from mdnb.runtime.live.rebuild import put_into_bars
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import CANCELLED, IN_BARS, OUTLIER, REFUSED, STATUS, counts_in_full, trade_rows
+from mdnb.stores.ticks import CANCELLED, IN_BARS, OUTLIER, REFUSED, STATUS, counts_in_full, trade_rows
 from mdnb.validate.outliers import TrailingFilter
 
 if TYPE_CHECKING:

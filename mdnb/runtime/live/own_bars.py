@@ -8,7 +8,7 @@ from mdnb.bars.cascade import Cascade
 from mdnb.bars.node import fold_rows
 from mdnb.bars.refold import is_gone
 from mdnb.rows import BarRow
-from mdnb.store.columns import FILLED
+from mdnb.stores.columns import FILLED
 
 __all__ = ["OwnBars"]
 

@@ -42,8 +42,8 @@ from mdnb.runtime.live.price_alerts import Fired
 from mdnb.runtime.live.refusals import Refusals
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.live.unsettled_bars import end_marks, lose_marks, mark_unsettled
-from mdnb.store.columns import PARTIAL
-from mdnb.store.ticks import REFUSED, WAITING
+from mdnb.stores.columns import PARTIAL
+from mdnb.stores.ticks import REFUSED, WAITING
 from mdnb.timeframes import is_same_timeframe
 from mdnb.validate.book_order import BookOrder, Verdict
 from mdnb.validate.duplicates import Duplicates

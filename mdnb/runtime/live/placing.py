@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mdnb.rows import TradeRow
-from mdnb.store.ticks import IN_BARS, TICK_DTYPE
+from mdnb.stores.ticks import IN_BARS, TICK_DTYPE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

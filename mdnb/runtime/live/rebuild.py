@@ -17,7 +17,7 @@ from mdnb.bars.remake import remake_bar
 from mdnb.rows import MARKS, BarRow, TradeRow, marks_of
 from mdnb.runtime.live.placing import Order
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import IN_BARS, TICK_DTYPE, counts_in_full, is_in_bars, trade_rows
+from mdnb.stores.ticks import IN_BARS, TICK_DTYPE, counts_in_full, is_in_bars, trade_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

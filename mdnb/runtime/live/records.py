@@ -9,9 +9,9 @@ from __future__ import annotations
 from mdnb.depth import BookLevel, OrderBookView
 from mdnb.instruments import Instrument
 from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, NOT_VOLUME, BarRow, QuoteRow, TradeRow
-from mdnb.store.book import OrderBook
-from mdnb.store.columns import AMENDED, FILLED, PARTIAL
-from mdnb.store.ticks import CANCELLED, CORRECTED, IN_BARS, OUTLIER, REFUSED, STATUS, WAITING
+from mdnb.stores.book import OrderBook
+from mdnb.stores.columns import AMENDED, FILLED, PARTIAL
+from mdnb.stores.ticks import CANCELLED, CORRECTED, IN_BARS, OUTLIER, REFUSED, STATUS, WAITING
 from mdnb.types import Bar, Price, Quote, Tick
 
 __all__ = ["bar_of", "flag_name", "order_book_of", "price_of", "quote_of", "tick_of", "volume_of"]
@@ -57,7 +57,7 @@ def tick_of(row: TradeRow, instrument: Instrument, tz: str, flag: int = IN_BARS,
     Parameters
     ----------
     flag
-        Whether it is in the bars, and for what it counts there: as `mdnb.store.ticks` has it.
+        Whether it is in the bars, and for what it counts there: as `mdnb.stores.ticks` has it.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def bar_of(
     closed_ns: int = 0,
     contract: str = "",
 ) -> Bar:
-    """Return a bar as a record; ``flags`` are those of `mdnb.store.columns`."""
+    """Return a bar as a record; ``flags`` are those of `mdnb.stores.columns`."""
     start, open_, high, low, close, volume, count, turnover = row
     return Bar(
         symbol=instrument.symbol,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import counts_in_full
+from mdnb.stores.ticks import counts_in_full
 from mdnb.timeframes import Timeframe
 from mdnb.types import Roll
 

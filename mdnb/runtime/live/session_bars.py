@@ -8,8 +8,8 @@ import numpy as np
 
 from mdnb.bars.node import Node
 from mdnb.runtime.live.bar_reader import HeldBars
-from mdnb.store.bars import BarStore
-from mdnb.store.columns import BarColumns, join_columns
+from mdnb.stores.bars import BarStore
+from mdnb.stores.columns import BarColumns, join_columns
 
 __all__ = ["SessionBars", "session_bars"]
 

@@ -37,10 +37,10 @@ from mdnb.runtime.live.records import bar_of, order_book_of, tick_of
 from mdnb.runtime.live.session_bars import SessionBars, session_bars
 from mdnb.runtime.live.unsettled_bars import Unsettled, mark_unsettled
 from mdnb.sessions import Sessions
-from mdnb.store.bars import BarColumns, BarStore
-from mdnb.store.book import OrderBook
-from mdnb.store.overflow import Overflow
-from mdnb.store.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, is_in_bars, trade_rows
+from mdnb.stores.bars import BarColumns, BarStore
+from mdnb.stores.book import OrderBook
+from mdnb.stores.overflow import Overflow
+from mdnb.stores.ticks import IN_BARS, QUOTE_DTYPE, TICK_DTYPE, RowStore, is_in_bars, trade_rows
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import Bar, Tick
 
@@ -123,6 +123,7 @@ class SymbolState:
         "last_trade",
         "lock",
         "made_of",
+        "on_amended_gone",
         "on_due",
         "on_wanted",
         "open_overflow",
@@ -166,6 +167,8 @@ class SymbolState:
         self.on_wanted: Callable[[], None] | None = None
         # Called when other bars may be due than before, but for those that data made.
         self.on_due: Callable[[], None] | None = None
+        # Is told of what is new in bars that have left memory, and when it is known.
+        self.on_amended_gone: Callable[[str, Sequence[GonePiece], int], None] | None = None
         self.updates = 0
         self.closed: list[ClosedBar] = []
         self.amended: list[tuple[str, BarRow]] = []
@@ -193,12 +196,14 @@ class SymbolState:
         self._listeners: tuple[Listener, ...] = ()
         self._state: Callable[[], tuple[str, float]] = lambda: ("closed", 0.0)
         self._clock: Callable[[], Clock] | None = None
-        parsed = [Timeframe.parse(name) for name in timeframes]
+        self._make_bars([Timeframe.parse(name) for name in timeframes])
+
+    def _make_bars(self, parsed: Sequence[Timeframe]) -> None:
         self.activity: dict[str, ActivityBars] = {}
         self.has_activity = False
         self.cascade = Cascade(
             [timeframe for timeframe in parsed if not timeframe.is_activity],
-            sessions,
+            self.sessions,
             self._make_log,
             max_lateness_ns=int(self.config.max_lateness_seconds * 1e9),
             fill=self.config.fill_gaps,
@@ -273,6 +278,8 @@ class SymbolState:
         for name, inside in pieces.items():
             if name in self.overflow:
                 self.overflow[name].amend(inside, self._known_ns())
+            if self.on_amended_gone is not None:
+                self.on_amended_gone(name, inside, self._known_ns())
 
     def all_names(self) -> list[str]:
         """Return the names of all timeframes, hidden ones that feed others included."""
@@ -624,7 +631,7 @@ class SymbolState:
         )
 
     def tick(self, row: TradeRow, flag: int = IN_BARS) -> Tick:
-        """Return a trade as a `Tick`; its flag as `mdnb.store.ticks` has it."""
+        """Return a trade as a `Tick`; its flag as `mdnb.stores.ticks` has it."""
         contract = self.contracts.of(row[0]) if self.contracts else ""
         return tick_of(row, self.instrument, self.tz, flag, contract)
 
@@ -734,7 +741,7 @@ class SymbolState:
             return bars + self.ticks.nbytes + self.quotes.nbytes
 
     def recent(self, count: int) -> np.ndarray:
-        """Return the newest trades as a structured array of `mdnb.store.ticks.TICK_DTYPE`."""
+        """Return the newest trades as a structured array of `mdnb.stores.ticks.TICK_DTYPE`."""
         self.wanted()
         with self.lock:
             return self.ticks.tail(count)

@@ -20,7 +20,7 @@ from mdnb.rows import MARKS, NOT_LAST, BarRow, MarkedTrade, TradeChange, TradeRo
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.rebuild import HeldTicks, remake_activity, remake_of_ticks
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import CANCELLED, CORRECTED, IN_BARS, OUTLIER, REFUSED, STATUS, WAITING
+from mdnb.stores.ticks import CANCELLED, CORRECTED, IN_BARS, OUTLIER, REFUSED, STATUS, WAITING
 from mdnb.validate.findings import QualityFinding
 
 __all__ = ["as_changed", "learn_changes", "take_changes", "take_early_changes"]

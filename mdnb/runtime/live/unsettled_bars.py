@@ -10,8 +10,8 @@ from mdnb.bars.cascade import Cascade
 from mdnb.bars.lost_trades import places_in_activity, places_in_node
 from mdnb.bars.node import BarLog
 from mdnb.rows import BarRow
-from mdnb.store.bars import BarStore
-from mdnb.store.overflow import Overflow
+from mdnb.stores.bars import BarStore
+from mdnb.stores.overflow import Overflow
 from mdnb.timeframes import Grid
 
 __all__ = ["MarkedBars", "Unsettled", "end_marks", "lose_marks", "mark_unsettled"]

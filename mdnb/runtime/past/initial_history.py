@@ -19,7 +19,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mdnb.bars.node import Node
-from mdnb.errors import MdnbError
+from mdnb.errors import FeedError, MdnbError
 from mdnb.feeds.base import Feed
 from mdnb.rows import BarRow
 from mdnb.runtime.live.pipeline import Pipeline
@@ -29,7 +29,7 @@ from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.runtime.past.patient_questions import PatientQuestions
 from mdnb.runtime.past.venue_bars import VenueBars
 from mdnb.sessions import DAY_NS
-from mdnb.store.columns import columns_from_rows
+from mdnb.stores.columns import columns_from_rows
 from mdnb.timeframes import Timeframe
 from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
@@ -49,6 +49,8 @@ async def load_history(
     initial_days: float,
     progress: Callable[[int, int, str], None] | None = None,
     limit: float | None = None,
+    *,
+    since_ns: Mapping[str, int] | None = None,
 ) -> None:
     """Load ``initial_days`` of bars for every symbol, and the trades of the open interval.
 
@@ -56,13 +58,16 @@ async def load_history(
     ----------
     limit
         For how many seconds a history may fail or not answer; None for ever.
+    since_ns
+        By symbol an instant from which on at least it is loaded: bars of before are held already.
 
     Raises
     ------
     FeedError
         When the history of the finest timeframe could not be had.
     """
-    if initial_days <= 0:
+    since_ns = since_ns or {}
+    if initial_days <= 0 and not since_ns:
         return
     total = len(pipelines)
     said: list[str] = []
@@ -73,13 +78,22 @@ async def load_history(
             progress(done, total, text)
 
     for symbol, pipeline in pipelines.items():
+        if initial_days <= 0 and symbol not in since_ns:
+            continue
         told = f"history of {symbol}"
         tell(told)
         again = functools.partial(_tell_again, pipeline, set(), tell, told)
         look = functools.partial(_tell_unit, pipeline)
         questions = PatientQuestions(feed, symbol, limit, again, look)
         with _pages_told(feed, tell, told):
-            said += await _Loader(feed, symbol, pipeline, initial_days, questions).load()
+            try:
+                loader = _Loader(feed, symbol, pipeline, initial_days, questions, since_ns.get(symbol))
+                said += await loader.load()
+            except FeedError as error:
+                if initial_days > 0:
+                    raise
+                # Nobody has asked for any but to join what is held already: what is missing is a gap then.
+                said.append(f"{told}: {error}")
         engine = pipeline.engine
         with engine.lock:
             now_ns = feed.clock.now_ns()
@@ -141,15 +155,22 @@ class _Loader:
     """
 
     def __init__(
-        self, feed: Feed, symbol: str, pipeline: Pipeline, days: float, questions: PatientQuestions
+        self,
+        feed: Feed,
+        symbol: str,
+        pipeline: Pipeline,
+        days: float,
+        questions: PatientQuestions,
+        since_ns: int | None,
     ) -> None:
         self._symbol = symbol
         self._pipeline = pipeline
         self._engine = pipeline.engine
-        self._days = days
         self._questions = questions
         self._now_ns = feed.clock.now_ns()
-        self._start_ns = self._now_ns - int(days * DAY_NS)
+        start_ns = self._now_ns - int(days * DAY_NS)
+        self._start_ns = start_ns if since_ns is None else min(start_ns, since_ns)
+        self._days = days if self._start_ns == start_ns else (self._now_ns - self._start_ns) / DAY_NS
         self._venue = VenueBars(feed, self._engine.sessions, self._now_ns)
         self.covers: dict[str, int] = {}
         self.known: dict[str, int] = {}

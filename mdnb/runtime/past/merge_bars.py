@@ -15,8 +15,8 @@ from mdnb.ordered_times import distinct, is_among, is_in_order
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_changes import fold_changes, put_in_later, take_changes
 from mdnb.runtime.past.open_partial import finer_partials, is_still_partial
-from mdnb.store.amendments import Changes
-from mdnb.store.columns import (
+from mdnb.stores.amendments import Changes
+from mdnb.stores.columns import (
     AMENDED,
     FILLED,
     PARTIAL,
@@ -27,7 +27,7 @@ from mdnb.store.columns import (
     same_bars,
     same_rows,
 )
-from mdnb.store.pair_bars import places_of
+from mdnb.stores.pair_bars import places_of
 from mdnb.timeframes import Grid
 
 if TYPE_CHECKING:

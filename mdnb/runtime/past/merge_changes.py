@@ -12,9 +12,9 @@ from mdnb.bars.refold import closed_rows
 from mdnb.ordered_times import is_among
 from mdnb.rows import BarRow
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.amendments import Amendment, Changes
-from mdnb.store.bars import BarStore
-from mdnb.store.columns import AMENDED, FILLED, PARTIAL, BarColumns, same_bars
+from mdnb.stores.amendments import Amendment, Changes
+from mdnb.stores.bars import BarStore
+from mdnb.stores.columns import AMENDED, FILLED, PARTIAL, BarColumns, same_bars
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from mdnb.rows import NOT_LAST, BarRow, TradeRow, marks_of
 from mdnb.runtime.live.placing import InAnswer, InIds
 from mdnb.runtime.live.rebuild import Between, keep_between, put_between
 from mdnb.runtime.live.trade_changes import as_changed
-from mdnb.store.ticks import OUTLIER, WAITING
+from mdnb.stores.ticks import OUTLIER, WAITING
 from mdnb.validate.findings import QualityFinding
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import fold_to, merge_bars
 from mdnb.sessions import DAY_NS
-from mdnb.store.columns import FILLED, BarColumns, same_rows
-from mdnb.store.ticks import counts_in_full, trade_rows
+from mdnb.stores.columns import FILLED, BarColumns, same_rows
+from mdnb.stores.ticks import counts_in_full, trade_rows
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.validate.findings import QualityFinding
 

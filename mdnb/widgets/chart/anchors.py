@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.widgets.chart.state import Anchors, ChartState
 from mdnb.widgets.figure.drawn_shapes import drawn_shapes, is_drawn, other_shapes, recolour_drawn
 from mdnb.widgets.figure.plotly_private import adopt_shapes, layout_of

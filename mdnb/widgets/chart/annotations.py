@@ -13,7 +13,7 @@ from mdnb.errors import OptionError
 from mdnb.events.types import EventType
 from mdnb.runtime.live.contracts import Contracts
 from mdnb.runtime.live.price_alerts import Alert, PriceAlerts
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.types import Roll
 from mdnb.widgets.chart.look import look_of
 from mdnb.widgets.chart.marks import Marks

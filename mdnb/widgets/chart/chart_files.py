@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from mdnb.errors import MissingExtraError, OptionError, suggest
 from mdnb.io.atomic import atomic_write
-from mdnb.store.columns import frame_of
+from mdnb.stores.columns import frame_of
 from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.chart.look import VISIBLE_BARS, held_bars, look_of
 from mdnb.widgets.figure.figure import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mdnb.arguments import When, to_ns
 from mdnb.errors import OptionError
-from mdnb.manager.arguments import When, to_ns
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.widgets.chart.anchors import anchored, ordinals_of
 from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.figure.drawn_shapes import drawn_shapes, is_drawn, line_shape, rectangle_shape

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mdnb.arguments import When, to_ns
 from mdnb.errors import OptionError, suggest
-from mdnb.manager.arguments import When, to_ns
 from mdnb.types import Roll
 from mdnb.widgets.figure.mark import SIDES, Mark
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from mdnb.arguments import When, to_ns, whole_number
 from mdnb.errors import OptionError
-from mdnb.manager.arguments import When, to_ns, whole_number
 from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.chart.mode import FASTEST, SLOWEST, Mode, is_speed
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 
 __all__ = ["pack_columns"]
 
@@ -31,7 +31,7 @@ def pack_columns(
 
     Examples
     --------
-    >>> from mdnb.store.columns import columns_from_rows
+    >>> from mdnb.stores.columns import columns_from_rows
     >>> bars = columns_from_rows([(60_000_000_000, 1.25, 2.0, 0.5, 1.5, 10.0, 3, 12.5)])
     >>> parts, packed = pack_columns(bars, 2)
     >>> [part["dtype"] for part in parts], parts[1]["divide"], len(packed)

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.widgets.chart.anchors import place
 from mdnb.widgets.chart.look import held_bars, look_of, note_prices
 from mdnb.widgets.chart.state import ChartState

@@ -8,7 +8,7 @@ from typing import Protocol
 from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, QuoteRow
 from mdnb.sessions import Sessions
-from mdnb.store.bars import BarColumns
+from mdnb.stores.bars import BarColumns
 
 __all__ = ["BarSource", "Handle"]
 

@@ -16,7 +16,7 @@ from mdnb.analysis.heikin_ashi import HeikinAshi
 from mdnb.analysis.indicator_state import IndicatorState
 from mdnb.analysis.indicators import Indicator
 from mdnb.rows import BarRow
-from mdnb.store.columns import BarColumns, join_columns
+from mdnb.stores.columns import BarColumns, join_columns
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.figure.bar_source import BarSource
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.widgets.figure.axis import UNPLACED, price_range, time_labels, to_axis
 from mdnb.widgets.figure.bar_source import BarSource
 from mdnb.widgets.figure.chart_bars import ChartBars

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mdnb.instruments import Instrument
 from mdnb.rows import BarRow, QuoteRow
-from mdnb.store.bars import BarColumns
+from mdnb.stores.bars import BarColumns
 from mdnb.widgets.figure.bar_source import BarSource, Handle
 
 __all__ = ["RemovedTimeframe"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.widgets.figure.layout import Look
 from mdnb.widgets.figure.series import Line
 from mdnb.widgets.page.theme import with_alpha

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mdnb.arguments import whole_number
 from mdnb.errors import OptionError
-from mdnb.manager.arguments import whole_number
 from mdnb.widgets.page.theme import theme_of
 
 __all__ = ["MOST_LEVELS", "check_heat_options"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdnb.runtime.live.price_alerts import Alert
-from mdnb.store.bars import BarColumns
+from mdnb.stores.bars import BarColumns
 from mdnb.widgets.figure.axis import UNPLACED, price_range, round_numbers, time_labels, to_axis
 from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.figure import drawn_prices

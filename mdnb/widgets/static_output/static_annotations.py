@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mdnb.runtime.live.price_alerts import Alert
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.figure.axis import to_axis
 from mdnb.widgets.figure.figure import has_log_prices
@@ -34,7 +34,7 @@ def bar_of(time_ns: int, held: BarColumns, timeframe: str) -> int | None:
 
     Examples
     --------
-    >>> from mdnb.store.columns import columns_from_rows
+    >>> from mdnb.stores.columns import columns_from_rows
     >>> minute = 60_000_000_000
     >>> bars = columns_from_rows([(at * minute, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 1.0) for at in (1, 2, 9)])
     >>> [bar_of(int(at * minute), bars, "1min") for at in (0.5, 1, 2.9, 5, 9.9, 10)]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anywidget
 import traitlets
 
+from mdnb.arguments import whole_number
 from mdnb.errors import OptionError
-from mdnb.manager.arguments import whole_number
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.hold import end, hold, let_go

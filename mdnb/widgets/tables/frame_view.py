@@ -10,7 +10,7 @@ from typing import Any
 from mdnb.errors import TimeframeError
 from mdnb.number_format import SIZE_DECIMALS, decimals_needed
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.bars import AMENDED, FILLED, PARTIAL, BarColumns
+from mdnb.stores.bars import AMENDED, FILLED, PARTIAL, BarColumns
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.tables.base import LiveTable, row_limit
 from mdnb.widgets.tables.cell_format import arrow, number

@@ -10,7 +10,7 @@ from typing import Any
 from mdnb.number_format import SIZE_DECIMALS, decimals_needed
 from mdnb.runtime.live.records import flag_name
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.store.ticks import IN_BARS
+from mdnb.stores.ticks import IN_BARS
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.tables.base import LiveTable, row_limit
 from mdnb.widgets.tables.cell_format import DASH, clock_text, number

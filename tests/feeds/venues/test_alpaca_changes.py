@@ -13,7 +13,7 @@ import mdnb
 from mdnb.feeds.timeouts import Liveness
 from mdnb.rows import TradeRow
 from mdnb.runtime.process.bridge import call
-from mdnb.store.ticks import CANCELLED
+from mdnb.stores.ticks import CANCELLED
 from tests.venues.alpaca_venue import KEY, SECRET, AlpacaDialect, Change
 from tests.venues.faults import Drop
 from tests.venues.stage import Stage

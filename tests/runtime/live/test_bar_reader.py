@@ -8,7 +8,7 @@ from mdnb.instruments import Instrument
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
-from mdnb.store.columns import columns_from_rows
+from mdnb.stores.columns import columns_from_rows
 from tests.manager.hand import SECOND, START, HandFeed, minutes, open_market
 
 

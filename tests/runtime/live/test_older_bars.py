@@ -13,8 +13,8 @@ from mdnb.clock import EventClock
 from mdnb.errors import DataImportError, TimeframeError
 from mdnb.rows import BarRow, GonePiece
 from mdnb.runtime.process.bridge import call
-from mdnb.store.overflow import Overflow
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.overflow import Overflow
+from mdnb.stores.segments import SegmentStore
 from tests.manager.hand import MINUTE, START, HandFeed, minutes, open_market, trade
 
 FEW = {"max_bars_per_timeframe": 20, "enable_disk_overflow": True}

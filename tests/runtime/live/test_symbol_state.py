@@ -17,8 +17,8 @@ from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
-from mdnb.store.columns import PARTIAL, columns_from_rows
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.columns import PARTIAL, columns_from_rows
+from mdnb.stores.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, bar, minutes, open_market, trade
 from tests.same_frames import assert_same_frames

@@ -28,7 +28,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.live.trade_changes import learn_changes, take_changes
 from mdnb.runtime.past.missed_trades import put_back_by_time
 from mdnb.sessions import Sessions
-from mdnb.store.bars import BarStore
+from mdnb.stores.bars import BarStore
 from mdnb.timeframes import Timeframe
 
 SECOND = 1_000_000_000

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mdnb.runtime.past.stretches import Patience
-from mdnb.store.bars import BarStore
-from mdnb.store.columns import AMENDED, PARTIAL, REPAIRING, columns_from_rows
-from mdnb.store.overflow import Overflow
-from mdnb.store.segments import SegmentStore
+from mdnb.stores.bars import BarStore
+from mdnb.stores.columns import AMENDED, PARTIAL, REPAIRING, columns_from_rows
+from mdnb.stores.overflow import Overflow
+from mdnb.stores.segments import SegmentStore
 from tests.runtime.past.outages import SECOND, START, Answer, Ids, Outcome, Script, play
 
 # One trade a second; without a connection from 9.5 to 19.5, and a history that is down for a while.

@@ -23,7 +23,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.backfill import Backfill
 from mdnb.runtime.past.stretches import Patience
 from mdnb.sessions import Sessions
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.validate.duplicates import Duplicates
 from tests.venues.bars import bars_of
 from tests.virtual_time import VirtualClock, run_virtually

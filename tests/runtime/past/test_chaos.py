@@ -15,7 +15,7 @@ from hypothesis import given, note, settings, strategies as st
 
 from mdnb.rows import BarRow, TradeRow
 from mdnb.runtime.past.stretches import Patience
-from mdnb.store.columns import PARTIAL
+from mdnb.stores.columns import PARTIAL
 from tests.runtime.past.outages import SECOND, START, Answer, Ids, Kind, Outcome, Script, bars_of, play
 
 KINDS: tuple[Kind, ...] = ("ok", "down", "busy", "slow", "lag", "part", "odd")

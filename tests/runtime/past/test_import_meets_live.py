@@ -20,7 +20,7 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import Merged, merge_bars
 from mdnb.sessions import Sessions
-from mdnb.store.columns import PARTIAL, columns_from_rows
+from mdnb.stores.columns import PARTIAL, columns_from_rows
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, bar, minutes, open_market, trade
 

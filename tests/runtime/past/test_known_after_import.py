@@ -16,7 +16,7 @@ from mdnb.rows import BarRow
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
-from mdnb.store.columns import PARTIAL, columns_from_rows
+from mdnb.stores.columns import PARTIAL, columns_from_rows
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, bar, minutes, open_market, trade
 from tests.same_frames import assert_same_frames
 

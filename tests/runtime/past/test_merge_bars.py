@@ -13,7 +13,7 @@ from mdnb.instruments import Instrument
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import Merged, fold_to, merge_bars
 from mdnb.sessions import Sessions
-from mdnb.store.columns import AMENDED, FILLED, BarColumns, columns_from_rows
+from mdnb.stores.columns import AMENDED, FILLED, BarColumns, columns_from_rows
 from mdnb.timeframes import Grid, Timeframe
 from tests.manager.hand import MINUTE, START, HandFeed, bar, minutes, open_market
 

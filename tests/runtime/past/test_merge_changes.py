@@ -8,8 +8,8 @@ from mdnb.rows import BarRow
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
-from mdnb.store.amendments import Amendment, Changes
-from mdnb.store.columns import FILLED, columns_from_rows
+from mdnb.stores.amendments import Amendment, Changes
+from mdnb.stores.columns import FILLED, columns_from_rows
 from tests.manager.hand import MINUTE, START, bar, minutes
 
 

@@ -12,8 +12,8 @@ import pytest
 from mdnb.feeds.timeouts import Backoff
 from mdnb.rows import TradeRow
 from mdnb.runtime.past.stretches import Patience
-from mdnb.store.columns import PARTIAL
-from mdnb.store.ticks import OUTLIER
+from mdnb.stores.columns import PARTIAL
+from mdnb.stores.ticks import OUTLIER
 from tests.runtime.past.outages import ODD, SECOND, START, Answer, Ids, Kind, Outcome, Script, bars_of, play
 
 # One trade a second.

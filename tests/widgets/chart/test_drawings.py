@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from mdnb.errors import OptionError
 from mdnb.rows import BarRow
-from mdnb.store.columns import BarColumns, columns_from_rows
+from mdnb.stores.columns import BarColumns, columns_from_rows
 from mdnb.widgets.chart.anchors import ordinals_of, times_of
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.page.sender import sender

@@ -15,7 +15,7 @@ from mdnb.errors import ClosedError, OptionError
 from mdnb.instruments import Instrument
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
-from mdnb.store.columns import columns_from_rows
+from mdnb.stores.columns import columns_from_rows
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.chart.marks import MOST_MARKS, Mark
 from mdnb.widgets.page.sender import sender

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given, strategies as st
 
-from mdnb.store.columns import columns_from_rows
+from mdnb.stores.columns import columns_from_rows
 from mdnb.widgets.chart.packed_columns import pack_columns
 
 _CODES = {"int32": ("i", 4), "float64": ("d", 8)}

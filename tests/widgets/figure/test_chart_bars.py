@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from mdnb.analysis.heikin_ashi import LINES, HeikinAshi
 from mdnb.analysis.indicators import Indicator
-from mdnb.store.columns import BarColumns
+from mdnb.stores.columns import BarColumns
 from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.series import parse_overlays
 from tests.widgets.sources import HandSource, row

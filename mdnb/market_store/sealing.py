@@ -1,0 +1,187 @@
+"""From tails into Parquet: what is new goes into new files, a bar that changed into the file that has it.
+
+A file that is there stays as it is wherever possible: some programs look how large it is, and open it later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mdnb.errors import DataImportError
+from mdnb.market_store.exchange import exchange
+from mdnb.market_store.footers import Footers
+from mdnb.market_store.layout import Series, check_folder, days_of, folder_of
+from mdnb.market_store.overlay import match, rows_differ
+from mdnb.market_store.parts import (
+    TEMPORARY_SUFFIX,
+    list_parts,
+    part_name,
+    read_parts,
+    sync_folder,
+    write_part,
+)
+from mdnb.market_store.schemas import bar_schema, row_schema, times_of
+
+__all__ = ["Sealer"]
+
+_NS_PER_US: Final = 1000
+
+
+class Sealer:
+    """Puts rows into the Parquet files of a store.
+
+    Parameters
+    ----------
+    base
+        The store's folder.
+    scratch
+        Where files are written before they take their places, and where those go that do not read.
+    on_damage
+        Is told of a file that did not read and had to make way.
+    on_written
+        Is told of each file and its size; 0 where there is none any more.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        scratch: Path,
+        on_damage: Callable[[str], None],
+        on_written: Callable[[Path, int], None],
+    ) -> None:
+        self._base = base
+        self._scratch = scratch
+        self._on_damage = on_damage
+        self._on_written = on_written
+        self._footers = Footers()
+
+    def seal(self, series: Series, tables: Sequence[Any], number: int) -> None:
+        """Put rows of a series into its files; done again, the files hold the same.
+
+        Parameters
+        ----------
+        number
+            Of the segment that they are of: by it a file of trades or quotes is known.
+
+        Raises
+        ------
+        OSError
+            The disk does not take it; each file is the old one or the new one.
+        """
+        import pyarrow as pa
+
+        table = pa.concat_tables(tables)
+        unit = _NS_PER_US if series.is_bars else 1
+        names, at = days_of(series, times_of(table) * unit)
+        for place, name in enumerate(names):
+            folder = folder_of(self._base, series) / name
+            rows = table.filter(pa.array(at == place)) if len(names) > 1 else table
+            if series.is_bars:
+                self._seal_bars(folder, rows)
+            elif not (folder / part_name(number)).exists():  # else before the process was killed
+                self._write(folder / part_name(number), rows.cast(row_schema(series.timeframe)))
+
+    def _seal_bars(self, folder: Path, changes: Any) -> None:
+        import pyarrow as pa
+
+        schema = bar_schema()
+        paths, tables = self._touched(folder, times_of(changes))
+        held = pa.concat_tables([schema.empty_table(), *tables])
+        found = match(held, changes)
+        names = schema.names
+        rows = np.flatnonzero(found.is_held)
+        differs = found.gone[rows] | rows_differ(held, found.at, found.changes, rows)
+        first = 0
+        for path, table in zip(paths, tables, strict=True):
+            inside = differs & (found.at >= first) & (found.at < first + table.num_rows)
+            if inside.any():
+                order = np.arange(table.num_rows)
+                order[found.at[inside] - first] = table.num_rows + np.arange(np.count_nonzero(inside))
+                stays = np.ones(table.num_rows, dtype=bool)
+                stays[found.at[inside & found.gone[rows]] - first] = False
+                new = found.changes.take(rows[inside]).select(names)
+                self._write(path, pa.concat_tables([table, new]).take(order[stays]))
+            first += table.num_rows
+        new = found.changes.filter(pa.array(~found.is_held & ~found.gone)).select(names)
+        if new.num_rows:
+            self._write(folder / part_name(_next_number(folder)), new.cast(schema))
+
+    def _touched(self, folder: Path, times: Any) -> tuple[list[Path], list[Any]]:
+        """Return the files that hold bars of a span of time, and what is in them."""
+        paths, tables = [], []
+        first, last = int(times.min()), int(times.max())
+        for path in list_parts(folder):
+            try:
+                footer = self._footers.of(path)
+                if footer.rows and footer.first <= last and first <= footer.last:
+                    tables.append(read_parts([path], bar_schema()))
+                    paths.append(path)
+            except DataImportError as error:
+                aside = self._scratch / ",".join((*path.parts[-4:-1], path.name))
+                path.replace(aside)
+                sync_folder(folder)
+                self._on_written(path, 0)
+                self._on_damage(f"{error} It is {aside} now.")
+        return paths, tables
+
+    def _write(self, path: Path, table: Any) -> None:
+        if not table.num_rows:
+            path.unlink(missing_ok=True)
+            self._on_written(path, 0)
+            return
+        check_folder(self._base, path.parent)
+        self._on_written(path, write_part(path, table, self._scratch))
+
+    def join(self, series: Series, folder: Path) -> bool:
+        """Put the files of a partition into one, where the system can exchange two folders at once.
+
+        A program that has listed the files and opens one later does not find it, and has to read again;
+        nobody finds anything twice, or not at all.
+
+        Returns
+        -------
+        bool
+            Whether that was done.
+
+        Raises
+        ------
+        OSError
+            The disk does not take it; all is as it was.
+        """
+        paths = list_parts(folder)
+        schema = bar_schema() if series.is_bars else row_schema(series.timeframe)
+        try:
+            table = read_parts(paths, schema)
+        except DataImportError:
+            return False
+        table = table.take(np.argsort(times_of(table), kind="stable"))
+        aside = self._scratch / f"{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+        aside.mkdir()
+        try:
+            path = aside / paths[-1].name
+            size = write_part(path, table, self._scratch)
+            for other in folder.iterdir():
+                if other not in paths:  # somebody else's
+                    return False
+            if not exchange(aside, folder):
+                return False
+        finally:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(aside)
+        sync_folder(folder.parent)
+        for path in paths:
+            self._on_written(path, 0)
+        self._on_written(folder / paths[-1].name, size)
+        return True
+
+
+def _next_number(folder: Path) -> int:
+    """Return a number above those of a partition's files."""
+    return max((int(path.stem.rpartition("-")[2]) for path in list_parts(folder)), default=0) + 1

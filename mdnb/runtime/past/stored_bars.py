@@ -1,0 +1,154 @@
+"""Bars that a store held before the market began: put among those of the history, and what lacks is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mdnb.events.types import EventType
+from mdnb.market_store.schemas import bar_columns_of, times_of
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.past.merge_bars import merge_bars
+from mdnb.stores.amendments import Amendments
+from mdnb.stores.bars import BarStore
+from mdnb.stores.columns import PARTIAL, BarColumns, find_bars, nth_of_start
+from mdnb.types import Gap, timestamp
+from mdnb.validate.findings import QualityFinding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["StoredBars", "since_ns"]
+
+_NS_PER_US: Final = 1000
+_FIELDS: Final = ("open", "high", "low", "close", "volume", "vwap", "tick_count", "flags", "closed_us")
+
+
+class StoredBars:
+    """The newest bars that a store holds of a symbol.
+
+    Parameters
+    ----------
+    tables
+        By timeframe, as read; those of which any are held.
+    """
+
+    def __init__(self, tables: Mapping[str, Any]) -> None:
+        self._tables = tables
+
+    def columns(self, name: str) -> BarColumns | None:
+        """Return the bars of a timeframe; None where none are held."""
+        return bar_columns_of(self._tables[name]) if name in self._tables else None
+
+    def last_ns(self, name: str) -> int | None:
+        """Return the start of the newest bar of a timeframe; None where none is held."""
+        return int(times_of(self._tables[name])[-1]) * _NS_PER_US if name in self._tables else None
+
+    def contracts(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.object_]] | None:
+        """Return when bars begin, in nanoseconds, and of which contracts they are, where that is told."""
+        table = self._tables.get(name)
+        if table is None or table.column("contract").null_count == table.num_rows:
+            return None
+        names = table.column("contract").fill_null("").to_numpy()
+        return times_of(table) * _NS_PER_US, names
+
+    def put(self, pipeline: Pipeline, now_ns: int) -> None:
+        """Put them among the bars of a market that has loaded its history and has not begun.
+
+        Whole bars count instead of those of the history: they tell more. Between the last of them and the
+        history nothing may be missing; what is, is a gap.
+        """
+        engine = pipeline.engine
+        root = engine.cascade.root
+        gap = None
+        with engine.lock:
+            if not root.hidden:
+                gap = self._gap(pipeline, now_ns)
+            for node in engine.cascade.nodes():
+                columns = self.columns(node.name)
+                if columns is None:
+                    continue
+                told = self.contracts(node.name)
+                if told is not None:
+                    engine.contracts.learn_of(*told)
+                columns = _without_same(columns, _all(engine.log(node.name)))
+                is_partial = columns.flags & PARTIAL > 0
+                until = engine.over_ns()
+                for part, overwrite in (
+                    (columns.where(~is_partial), True),
+                    (columns.where(is_partial), False),
+                ):
+                    if len(part):
+                        merge_bars(engine, node.name, part, overwrite=overwrite, until_ns=until)
+            for node in engine.cascade.nodes():
+                # What they were before is not known: the store tells how they are.
+                engine.log(node.name).amendments = Amendments()
+        if gap is not None:
+            self._tell(pipeline, *gap)
+
+    def _gap(self, pipeline: Pipeline, now_ns: int) -> tuple[int, int] | None:
+        """Return what lies between the last bar held and the history, where that does not reach it."""
+        engine = pipeline.engine
+        root, last_ns = engine.cascade.root, self.last_ns(engine.cascade.root.name)
+        span = None if last_ns is None else root.grid.span(last_ns)
+        if last_ns is None or span is None:
+            return None
+        first_ns = engine.log(root.name).first_start_ns()
+        if first_ns is None:
+            first_ns = root.start if root.is_open else now_ns
+        if first_ns <= span[1] or not engine.sessions.open_ns(span[1], first_ns):
+            return None
+        return span[1], first_ns
+
+    def _tell(self, pipeline: Pipeline, start_ns: int, end_ns: int) -> None:
+        engine = pipeline.engine
+        pipeline.lose([(start_ns, end_ns)])
+        gap = Gap(
+            engine.symbol,
+            start_ns,
+            end_ns,
+            repaired=False,
+            reason="store",
+            tz=engine.tz,
+            gap_id=f"{engine.symbol}-store-{start_ns}",
+            state="lost",
+        )
+        pipeline.gaps.put(gap)
+        begin, end = (timestamp(ns, engine.tz) for ns in (start_ns, end_ns))
+        sentence = f"the store has bars until {begin}, the history from {end} on: what lies between is lost"
+        pipeline.quality.note(QualityFinding("data_gap", sentence, end_ns, {}))
+        if pipeline.bus.wants(EventType.DATA_GAP, engine.symbol):
+            pipeline.publisher.emit(EventType.DATA_GAP, gap.end_ns, gap.as_event(engine.tz))
+
+
+def since_ns(held: StoredBars, pipeline: Pipeline, now_ns: int) -> int | None:
+    """Return from when on the history is to be asked so that it joins the bars held; None where none are.
+
+    No further back than memory reaches: what is older could not be held.
+    """
+    engine = pipeline.engine
+    root = engine.cascade.root
+    last_ns = held.last_ns(root.name)
+    if last_ns is None:
+        return None
+    furthest = now_ns - int(engine.log(root.name).limit * root.grid.timeframe.seconds * 1e9)
+    return max(last_ns, furthest)
+
+
+def _all(log: BarStore) -> BarColumns:
+    return log.columns(0, len(log))
+
+
+def _without_same(columns: BarColumns, held: BarColumns) -> BarColumns:
+    """Return the bars that are not held in memory just so."""
+    has, at = find_bars(held.time_us, columns.time_us, nth_of_start(columns.time_us))
+    same = has.copy()
+    mine, others = columns.where(has), held.where(at[has])
+    equal = np.ones(len(mine), dtype=bool)
+    for name in _FIELDS:
+        one, other = getattr(mine, name), getattr(others, name)
+        equal &= (one == other) | ((one != one) & (other != other))
+    same[has] = equal
+    return columns.where(~same)

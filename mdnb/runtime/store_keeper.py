@@ -1,0 +1,359 @@
+"""Keeps a running market in a store: what is new is taken on the loop, and written on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import concurrent.futures
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+import numpy as np
+
+from mdnb.errors import DataExportError, MdnbError
+from mdnb.market_store.feed_mark import check_feed, keep_feed
+from mdnb.market_store.given_bars import merge
+from mdnb.market_store.layout import QUOTES, TICKS, Series
+from mdnb.market_store.overlay import without_held
+from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars, read_rows
+from mdnb.market_store.schemas import bar_columns_of, bars_table, rows_table, times_of
+from mdnb.market_store.store import MarketStore
+from mdnb.market_store.writer import StoreBusyError, StoreWriter
+from mdnb.rows import GonePiece
+from mdnb.runtime.feed_on_disk import mark_of
+from mdnb.runtime.live.kept_bars import BarChanges, BarWatch
+from mdnb.runtime.past.stored_bars import StoredBars
+from mdnb.runtime.symbol_market import SymbolMarket
+from mdnb.stores.amended_bars import amended_bars
+from mdnb.stores.ticks import STATUS, WAITING, RowStore
+from mdnb.validate.findings import QualityFinding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["StoreKeeper"]
+
+T = TypeVar("T")
+
+_EACH_SECONDS: Final = 0.25
+_SYNC_SECONDS: Final = 1.0
+_SEAL_SECONDS: Final = 0.2
+"""For how long at most rows are put into Parquet before new ones are written to the tail."""
+
+_COMPARE_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 10.0
+_NS_PER_US: Final = 1000
+_log = logging.getLogger("mdnb")
+
+
+class _Amended(NamedTuple):
+    """What is new in bars that have left memory."""
+
+    series: Series
+    pieces: Sequence[GonePiece]
+    known_ns: int
+
+
+class _Taken(NamedTuple):
+    """Rows that were taken from a market, as they are turned into a table on the other thread."""
+
+    series: Series
+    table: Callable[[], Any]
+    is_first: bool = False
+    """Whether rows of before may be kept already: trades of a history, bars of which one is partial here."""
+
+
+class StoreKeeper:
+    """Writes what the symbols of a session have into a store, and reads what it held before.
+
+    Parameters
+    ----------
+    store
+        Where.
+    markets
+        The symbols, by name.
+
+    Attributes
+    ----------
+    writer
+        What writes; None where somebody else does, or the folder cannot be written to.
+    """
+
+    def __init__(self, store: MarketStore, markets: Mapping[str, SymbolMarket]) -> None:
+        self.store = store
+        self.writer: StoreWriter | None = None
+        self._markets = markets
+        self._watches: dict[tuple[str, str], BarWatch] = {}
+        self._rows: dict[Series, collections.deque[NDArray[np.void]]] = {}
+        self._watched: dict[Series, RowStore] = {}
+        self._known_rows: set[Series] = set()
+        self._amended: list[_Amended] = []
+        self._left: list[tuple[Series, BarChanges]] = []
+        self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mdnb-store")
+        self._tails = TailsOfNow(store.path)
+        self._is_busy = False
+        self._synced = self._compared = self._tried = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._taken: collections.deque[_Taken | _Amended] = collections.deque()
+
+    # -- the beginning ------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Take the store, and note what the symbols get from now on; on the background loop.
+
+        Raises
+        ------
+        DataExportError
+            It holds the bars of another feed.
+        """
+        marks = {symbol: mark_of(market.feed) for symbol, market in self._markets.items()}
+        for symbol, mark in marks.items():
+            await self._do(functools.partial(check_feed, self.store.path, symbol, mark.name, mark.source))
+        await self._open_writer()
+        for market in self._markets.values():
+            market.engine.on_amended_gone = functools.partial(self._amend, market.symbol)
+            self._watch(market)
+
+    async def _open_writer(self) -> None:
+        self._tried = time.monotonic()
+        try:
+            self.writer = await self._do(self.store.writer)
+        except StoreBusyError as error:
+            # Whoever has it goes on; to come in between later would mix two markets.
+            self._is_busy = True
+            self._tell_all("store_busy", f"{error} This market goes on in memory alone.")
+            return
+        except MdnbError as error:
+            for market in self._markets.values():
+                market.tell_trouble("store", error)
+            return
+        for symbol, market in self._markets.items():
+            mark = mark_of(market.feed)
+            with contextlib.suppress(OSError, MdnbError):
+                await self._do(functools.partial(keep_feed, self.store.path, symbol, mark.name, mark.source))
+
+    async def held(self, market: SymbolMarket) -> StoredBars:
+        """Return the newest bars that the store holds of a symbol, as many as memory does."""
+        engine = market.engine
+        found: dict[str, Any] = {}
+        for name in engine.timeframes():
+            if name not in engine.activity:
+                series, limit = Series(market.symbol, name), engine.log(name).limit
+                read = functools.partial(newest_bars, self.store.path, series, limit, tails=self._tails)
+                try:
+                    table = await self._do(read)
+                except MdnbError as error:
+                    self._tell(market, "store_unreadable", str(error))
+                    continue
+                if table.num_rows:
+                    found[name] = table
+        return StoredBars(found)
+
+    def begin(self, held: Mapping[str, StoredBars]) -> None:
+        """Write what is new from now on; what was held stays as it is, unless memory has it otherwise."""
+        for symbol, market in self._markets.items():
+            with market.engine.lock:
+                for name, watch in self._watch(market).items():
+                    columns = held[symbol].columns(name) if symbol in held else None
+                    if columns is not None:
+                        watch.seed(columns)
+        self._task = asyncio.create_task(self._run(), name="mdnb-store")
+
+    def _watch(self, market: SymbolMarket) -> dict[str, BarWatch]:
+        """Watch the bars of all timeframes, and trades and quotes; hold the lock, or be alone."""
+        engine, found = market.engine, dict[str, BarWatch]()
+        for name in engine.timeframes():
+            key, log = (market.symbol, name), engine.log(name)
+            if key not in self._watches or self._watches[key].log is not log:
+                self._watches[key] = BarWatch(log)
+            found[name] = self._watches[key]
+        for kind, rows, is_kept in (
+            (TICKS, engine.ticks, self.store.keeps_ticks and engine.config.enable_tick_data),
+            (QUOTES, engine.quotes, self.store.keeps_quotes),
+        ):
+            series = Series(market.symbol, kind)
+            if is_kept and self._watched.get(series) is not rows:
+                self._watched[series] = rows
+                rows.on_rows = self._rows.setdefault(series, collections.deque()).append
+        return found
+
+    def _amend(self, symbol: str, name: str, pieces: Sequence[GonePiece], known_ns: int) -> None:
+        self._amended.append(_Amended(Series(symbol, name), pieces, known_ns))
+
+    # -- while it goes on ---------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_EACH_SECONDS)
+            await self.look()
+
+    async def look(self, *, is_last: bool = False) -> None:
+        """Write what is new; whatever fails is told, and tried again.
+
+        Parameters
+        ----------
+        is_last
+            Nothing comes after it: bars that changed are looked for, too, whenever that was done last.
+        """
+        now = time.monotonic()
+        if self.writer is None:
+            self._forget()
+            if self._is_busy or now - self._tried < _AGAIN_SECONDS:
+                return
+            await self._open_writer()
+            if self.writer is None:
+                return
+        compares = is_last or now - self._compared >= _COMPARE_SECONDS
+        self._compared = now if compares else self._compared
+        try:
+            for market in self._markets.values():
+                self._take(market, compares=compares)
+            await self._do(functools.partial(self._write, self.writer, now))
+        except Exception as error:  # noqa: BLE001  # who keeps a market must outlive what it finds
+            for market in self._markets.values():
+                market.tell_trouble("store", error)
+        else:
+            for market in self._markets.values():
+                market.end_trouble("store")
+        notes, self.writer.notes = self.writer.notes, []
+        for note in notes:
+            self._tell_all("store", note)
+
+    def _forget(self) -> None:
+        """Hold nothing for a store that cannot be written: what is in memory is found there later."""
+        for rows in self._rows.values():
+            rows.clear()
+        self._amended.clear()
+        for watch in self._watches.values():
+            watch.forget_left()
+
+    def _take(self, market: SymbolMarket, *, compares: bool) -> None:
+        engine = market.engine
+        with engine.lock:
+            watches = self._watch(market)
+            has_vwap = engine.source == "trades"
+            for name, watch in watches.items():
+                if not compares and watch.has_changed:
+                    continue
+                is_first = watch.is_new
+                for change in watch.changes():
+                    contracts = _contracts(market, change)
+                    table = functools.partial(_table, change, has_vwap, contracts)
+                    self._taken.append(_Taken(Series(market.symbol, name), table, is_first))
+            engine.ticks.settle()
+            engine.quotes.settle()
+        for series, queue in self._rows.items():
+            if series.symbol == market.symbol and queue:
+                parts = [queue.popleft() for _ in range(len(queue))]
+                is_first = series not in self._known_rows
+                self._known_rows.add(series)
+                rows = functools.partial(_rows, parts, series.timeframe)
+                self._taken.append(_Taken(series, rows, is_first))
+        amended, self._amended = self._amended, []
+        self._taken += amended
+
+    def _write(self, writer: StoreWriter, now: float) -> None:
+        """Write what was taken; on the store's own thread."""
+        while self._taken:
+            one = self._taken[0]
+            table = self._anew(one) if isinstance(one, _Amended) else self._fit(one)
+            # Whether the disk takes it or not, the writer has it now.
+            self._taken.popleft()
+            if table.num_rows:
+                writer.append(one.series, table)
+        writer.flush()
+        if now - self._synced >= _SYNC_SECONDS:
+            self._synced = now
+            writer.sync()
+        if writer.is_due:
+            writer.seal(seconds=_SEAL_SECONDS)
+
+    def _fit(self, one: _Taken) -> Any:
+        """Return rows as a table; of the first ones of a series those that are better than what is kept."""
+        table = one.table()
+        if not one.is_first or not table.num_rows:
+            return table
+        times_ns = times_of(table) * (_NS_PER_US if one.series.is_bars else 1)
+        span = int(times_ns.min()), int(times_ns.max())
+        if not one.series.is_bars:
+            return without_held(read_rows(self.store.path, one.series, *span, tails=self._tails), table)
+        held = read_bars(self.store.path, one.series, *span, tails=self._tails)
+        return merge(held, table, "replace").changes if held.num_rows else table
+
+    def _anew(self, one: _Amended) -> Any:
+        """Return bars that have left memory with what is new in them."""
+        start_ns = min(piece.row[0] for piece in one.pieces)
+        held = read_bars(self.store.path, one.series, start_ns, tails=self._tails)
+        columns = amended_bars(
+            bar_columns_of(held), [(one.known_ns // _NS_PER_US, piece) for piece in one.pieces]
+        )
+        return bars_table(columns)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    # -- what is told -------------------------------------------------------------------------------------
+
+    def _tell_all(self, kind: str, sentence: str) -> None:
+        _log.warning("%s", sentence)
+        for market in self._markets.values():
+            self._tell(market, kind, sentence)
+
+    def _tell(self, market: SymbolMarket, kind: str, sentence: str) -> None:
+        found = QualityFinding(kind, sentence, market.feed.clock.now_ns(), {})
+        market.pipeline.quality.note(found)
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Write the rest, put all into Parquet and let go of the store."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        if self.writer is not None:
+            if self._task is not None:
+                await self.look(is_last=True)
+            try:
+                await self._do(self.writer.close)
+            except DataExportError as error:
+                # Nobody is there any more who could try again.
+                _log.error("%s", error)
+            for note in self.writer.notes:
+                _log.warning("%s", note)
+        for watch in self._watches.values():
+            watch.close()
+        for rows in self._watched.values():
+            rows.on_rows = None
+        for market in self._markets.values():
+            market.engine.on_amended_gone = None
+        self._pool.shutdown(wait=False)
+
+
+def _table(change: BarChanges, has_vwap: bool, contracts: NDArray[np.object_] | None) -> Any:
+    return bars_table(
+        change.columns, nth=change.nth, has_vwap=has_vwap, contracts=contracts, gone=change.gone
+    )
+
+
+def _rows(parts: Sequence[NDArray[np.void]], kind: str) -> Any:
+    rows = np.concatenate(parts)
+    if kind == TICKS:
+        # Those that wait for others come once more when they are in their bars.
+        rows = rows[(rows["flag"] & STATUS) != WAITING]
+    return rows_table(rows, kind)
+
+
+def _contracts(market: SymbolMarket, change: BarChanges) -> NDArray[np.object_] | None:
+    """Return of which contracts bars are, where their symbol stands for such."""
+    contracts = market.engine.contracts
+    if not contracts or not len(change.columns):
+        return None
+    times_ns = change.columns.time_us * _NS_PER_US
+    spans = contracts.spans(int(times_ns.max()))
+    starts = np.array([start for start, _ in spans], dtype=np.int64)
+    names = np.array([name for _, name in spans], dtype=object)
+    return names[np.maximum(np.searchsorted(starts, times_ns, side="right") - 1, 0)]

@@ -1,0 +1,90 @@
+"""Bars that have left memory and get what was missed, while they wait and on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mdnb.rows import BarRow, GonePiece
+from mdnb.stores.columns import AMENDED, FILLED, BarColumns, columns_from_rows
+from mdnb.stores.overflow import Overflow
+from mdnb.stores.segments import SegmentStore
+
+MINUTE = 60_000_000_000
+FIVE: BarRow = (5 * MINUTE, 10.0, 12.0, 9.0, 11.0, 4.0, 3, 42.0)
+SEVEN: BarRow = (7 * MINUTE, 20.0, 22.0, 19.0, 21.0, 4.0, 3, 82.0)
+EIGHT: BarRow = (8 * MINUTE, 21.0, 21.0, 21.0, 21.0, 0.0, 0, 0.0)
+
+
+def new_at(minute: int, price: float) -> BarRow:
+    return (minute * MINUTE, price, price, price, price, 1.0, 1, price)
+
+
+@pytest.fixture(params=["waiting", "on disk"])
+def overflow(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Overflow]:
+    made = Overflow(SegmentStore(tmp_path / "1min"))
+    columns = columns_from_rows([FIVE, SEVEN, EIGHT])
+    columns.flags[2] = FILLED
+    made.take(columns)
+    if request.param == "on disk":
+        made.flush()
+    yield made
+    made.segments.close()
+
+
+def rows_of(columns: BarColumns) -> list[BarRow]:
+    prices = (c.tolist() for c in (columns.open, columns.high, columns.low, columns.close, columns.volume))
+    money = [round(x, 6) if x == x else 0.0 for x in columns.turnover.tolist()]
+    return list(
+        zip((columns.time_us * 1000).tolist(), *prices, columns.tick_count.tolist(), money, strict=True)
+    )
+
+
+def seen_twice(overflow: Overflow) -> list[BarRow]:
+    """Return the bars, which are the same before and after they are written, and read in parts."""
+    rows = rows_of(overflow.before(None))
+    parts = [overflow.before(None, row[0], row[0]) for row in rows]
+    assert [row for part in parts for row in rows_of(part)] == rows
+    overflow.flush()
+    assert rows_of(overflow.before(None)) == rows == rows_of(overflow.segments.read())
+    return rows
+
+
+def test_a_piece_is_counted_once_and_opens_and_closes_where_it_does(overflow: Overflow) -> None:
+    overflow.amend([GonePiece(new_at(5, 14.0), None, 14.0, False, None)], 99 * MINUTE)
+    overflow.amend([GonePiece(new_at(5, 8.0), 8.0, None, False, None)], 99 * MINUTE)
+    assert seen_twice(overflow) == [(5 * MINUTE, 8.0, 14.0, 8.0, 14.0, 6.0, 5, 64.0), SEVEN, EIGHT]
+    assert overflow.segments.read().flags.tolist() == [AMENDED, 0, FILLED]
+
+
+def test_an_interval_without_a_bar_gets_one_where_it_is_whole(overflow: Overflow) -> None:
+    pieces = [
+        GonePiece(new_at(6, 15.0), 15.0, 15.0, True, None),
+        # Other trades of it came: without them it would be half a bar.
+        GonePiece(new_at(4, 15.0), None, None, False, None),
+    ]
+    overflow.amend(pieces, 99 * MINUTE)
+    assert seen_twice(overflow) == [FIVE, new_at(6, 15.0), SEVEN, EIGHT]
+    assert overflow.segments.read().closed_us.tolist() == [0, 99 * MINUTE // 1000, 0, 0]
+
+
+def test_a_bar_made_of_the_trades_held_counts_where_these_are_all(overflow: Overflow) -> None:
+    whole = (5 * MINUTE, 10.0, 13.0, 9.0, 11.0, 5.0, 4, 55.0)
+    few = (7 * MINUTE, 99.0, 99.0, 99.0, 99.0, 2.0, 2, 198.0)
+    overflow.amend(
+        [
+            GonePiece(new_at(5, 13.0), None, 13.0, False, whole),
+            GonePiece(new_at(7, 23.0), None, None, False, few),
+        ],
+        99 * MINUTE,
+    )
+    seven = (7 * MINUTE, 20.0, 23.0, 19.0, 21.0, 5.0, 4, 105.0)
+    assert seen_twice(overflow) == [whole, seven, EIGHT]
+
+
+def test_flat_bars_follow_the_close_of_the_bar_before_them(overflow: Overflow) -> None:
+    overflow.amend([GonePiece(new_at(7, 30.0), None, 30.0, False, None)], 99 * MINUTE)
+    flat = (8 * MINUTE, 30.0, 30.0, 30.0, 30.0, 0.0, 0, 0.0)
+    assert seen_twice(overflow)[2] == flat
