@@ -334,7 +334,8 @@ def _wrong_bars(pipeline: Pipeline, script: Script, event: Event) -> list[str]:
     wanted = [
         row
         for row in came
-        if seen.first <= row[5]
+        # Of what was before the first trade that came, what came after it all the same.
+        if (seen.first <= row[5] or seen.is_known(row))
         and (row[5] <= seen.highest or script.arrives(row) < until)
         and row[5] not in waiting
     ]
