@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
 from pathlib import Path
@@ -98,6 +99,21 @@ def test_closed_bars_trades_and_quotes_are_there_to_the_bit(tmp_path: Path) -> N
         assert ticks["price"].tolist() == [row[1] for row in rows]
         assert ticks.index.asi8.tolist() == [row[0] for row in rows]
         assert store.quotes("X")["ask_size"].tolist() == [2.0] * 35
+
+
+async def through_a_suite(folder: Path) -> pd.DataFrame:
+    """Bars of a suite that was kept."""
+    suite = await mdnb.TradingSuite.create("MNQ", ["1min", "5min"], initial_days=0.2, store=folder)
+    async with suite:
+        return await suite.data.get_data("5min", count=1000, closed_only=True)
+
+
+def test_a_suite_is_kept_too(tmp_path: Path) -> None:
+    expected = asyncio.run(through_a_suite(tmp_path))
+    with mdnb.store(tmp_path) as store:
+        mine = store.frame("MNQ", "5min", end=expected.index[-1])
+        assert len(expected) > 50
+        pd.testing.assert_frame_equal(mine[list(expected.columns)], expected, check_freq=False)
 
 
 def test_ticks_and_quotes_are_kept_where_that_is_wanted(tmp_path: Path) -> None:
