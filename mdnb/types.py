@@ -308,7 +308,8 @@ class Gap(Record):
     repaired
         Whether the venue's history filled it, and every bar is as if nothing had been missed.
     reason
-        ``reconnect``, or ``missing_ids`` where trade ids were jumped over.
+        ``reconnect``, ``missing_ids`` where trade ids were jumped over, or ``store`` where the history does
+        not reach back to the last bar that a store held.
     trades
         Trades that were put back.
     gap_id

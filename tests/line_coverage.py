@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parents[1]
-ENGINE_ROOMS = ("bars", "decode", "events", "feeds", "runtime", "store", "validate")
+ENGINE_ROOMS = ("bars", "decode", "events", "feeds", "runtime", "stores", "validate")
 LEFT_OUT = frozenset({"mdnb/feeds/replay/dbn.py"})
 """What only an extra runs that an environment may lack."""
 ENGINE_WANTED = 99.6

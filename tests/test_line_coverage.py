@@ -67,7 +67,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Lines]:
     folder = tmp_path_factory.mktemp("measured")
     for name, text in (
         ("io/test_other.py", _OTHER_ROOM),
-        ("store/test_some.py", _TESTS),
+        ("stores/test_some.py", _TESTS),
     ):
         file = folder / "tests" / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from mdnb.stores.columns import nth_of_start
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Matched", "match", "overlaid", "rows_differ", "without_held"]
+__all__ = ["Matched", "identities", "match", "overlaid", "rows_differ", "without_held"]
 
 
 class Matched(NamedTuple):
@@ -118,16 +118,17 @@ def without_held(held: Any, given: Any) -> Any:
     """
     import pyarrow as pa
 
-    names = [name for name in given.schema.names if name != "flag"]
-    counts = collections.Counter(_tuples(held, names))
+    counts = collections.Counter(identities(held))
     new = []
-    for row in _tuples(given, names):
+    for row in identities(given):
         new.append(counts[row] <= 0)
         counts[row] -= 1
     return given.filter(pa.array(new, pa.bool_()))
 
 
-def _tuples(table: Any, names: list[str]) -> Iterator[tuple[float, ...]]:
+def identities(table: Any) -> Iterator[tuple[float, ...]]:
+    """Return what tells trades or quotes from others: all but what became of them."""
+    names = [name for name in table.schema.names if name != "flag"]
     columns = [times_of(table), *(numbers(table, name) for name in names[1:])]
     return zip(*(column.tolist() for column in columns), strict=True)
 

@@ -18,7 +18,7 @@ from mdnb.errors import DataImportError
 from mdnb.market_store.exchange import exchange
 from mdnb.market_store.footers import Footers
 from mdnb.market_store.layout import Series, check_folder, days_of, folder_of
-from mdnb.market_store.overlay import match, rows_differ
+from mdnb.market_store.overlay import identities, match, rows_differ
 from mdnb.market_store.parts import (
     TEMPORARY_SUFFIX,
     list_parts,
@@ -87,6 +87,37 @@ class Sealer:
                 self._seal_bars(folder, rows)
             elif not (folder / part_name(number)).exists():  # else before the process was killed
                 self._write(folder / part_name(number), rows.cast(row_schema(series.timeframe)))
+
+    def change(self, series: Series, before: Any, now: Any) -> None:
+        """Let trades that are in Parquet be others: they stay in the files that they are in.
+
+        Parameters
+        ----------
+        before, now
+            Tables of `row_schema`, row by row the same trade; one that is not there is passed over, and one
+            that is of another day now stays where it is.
+
+        Raises
+        ------
+        OSError
+            The disk does not take it.
+        """
+        import pyarrow as pa
+
+        schema = row_schema(series.timeframe)
+        names, at = days_of(series, times_of(before))
+        for place, name in enumerate(names):
+            wanted = {row: n for n, row in enumerate(identities(before)) if at[n] == place}
+            for path in reversed(list_parts(folder_of(self._base, series) / name)):
+                if not wanted:
+                    break
+                table = read_parts([path], schema)
+                order = np.arange(table.num_rows)
+                for row, identity in enumerate(identities(table)):
+                    if identity in wanted:
+                        order[row] = table.num_rows + wanted.pop(identity)
+                if (order >= table.num_rows).any():
+                    self._write(path, pa.concat_tables([table, now.cast(schema)]).take(order))
 
     def _seal_bars(self, folder: Path, changes: Any) -> None:
         import pyarrow as pa

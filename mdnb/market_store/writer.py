@@ -286,6 +286,18 @@ class StoreWriter:
                 self._rotate(self._segment.number + 1)
             return self._seal_all(until)
 
+    def change(self, series: Series, before: Any, now: Any) -> None:
+        """Let trades that were appended be others, such as taken back; what waits goes into Parquet first.
+
+        Raises
+        ------
+        DataExportError
+            The disk does not take it; nothing was changed.
+        """
+        self.seal()
+        with self._guard, self._as_export_error("changed"):
+            self._sealer.change(series, before, now)
+
     def _rotate(self, number: int) -> None:
         if self._segment.rows:
             self._sealing.append(self._segment)

@@ -58,6 +58,14 @@ class _Amended(NamedTuple):
     known_ns: int
 
 
+class _Changed(NamedTuple):
+    """Trades that have become others."""
+
+    series: Series
+    before: NDArray[np.void]
+    now: NDArray[np.void]
+
+
 class _Taken(NamedTuple):
     """Rows that were taken from a market, as they are turned into a table on the other thread."""
 
@@ -92,13 +100,14 @@ class StoreKeeper:
         self._watched: dict[Series, RowStore] = {}
         self._known_rows: set[Series] = set()
         self._amended: list[_Amended] = []
+        self._changed: list[_Changed] = []
         self._left: list[tuple[Series, BarChanges]] = []
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mdnb-store")
         self._tails = TailsOfNow(store.path)
         self._is_busy = False
         self._synced = self._compared = self._tried = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._taken: collections.deque[_Taken | _Amended] = collections.deque()
+        self._taken: collections.deque[_Taken | _Amended | _Changed] = collections.deque()
 
     # -- the beginning ------------------------------------------------------------------------------------
 
@@ -179,7 +188,11 @@ class StoreKeeper:
             if is_kept and self._watched.get(series) is not rows:
                 self._watched[series] = rows
                 rows.on_rows = self._rows.setdefault(series, collections.deque()).append
+                rows.on_change = functools.partial(self._change, series)
         return found
+
+    def _change(self, series: Series, before: NDArray[np.void], now: NDArray[np.void]) -> None:
+        self._changed.append(_Changed(series, before, now))
 
     def _amend(self, symbol: str, name: str, pieces: Sequence[GonePiece], known_ns: int) -> None:
         self._amended.append(_Amended(Series(symbol, name), pieces, known_ns))
@@ -228,6 +241,7 @@ class StoreKeeper:
         for rows in self._rows.values():
             rows.clear()
         self._amended.clear()
+        self._changed.clear()
         for watch in self._watches.values():
             watch.forget_left()
 
@@ -254,12 +268,18 @@ class StoreKeeper:
                 rows = functools.partial(_rows, parts, series.timeframe)
                 self._taken.append(_Taken(series, rows, is_first))
         amended, self._amended = self._amended, []
-        self._taken += amended
+        changed, self._changed = self._changed, []
+        self._taken += [*amended, *changed]
 
     def _write(self, writer: StoreWriter, now: float) -> None:
         """Write what was taken; on the store's own thread."""
         while self._taken:
             one = self._taken[0]
+            if isinstance(one, _Changed):
+                kind = one.series.timeframe
+                writer.change(one.series, rows_table(one.before, kind), rows_table(one.now, kind))
+                self._taken.popleft()
+                continue
             table = self._anew(one) if isinstance(one, _Amended) else self._fit(one)
             # Whether the disk takes it or not, the writer has it now.
             self._taken.popleft()
@@ -327,7 +347,7 @@ class StoreKeeper:
         for watch in self._watches.values():
             watch.close()
         for rows in self._watched.values():
-            rows.on_rows = None
+            rows.on_rows = rows.on_change = None
         for market in self._markets.values():
             market.engine.on_amended_gone = None
         self._pool.shutdown(wait=False)

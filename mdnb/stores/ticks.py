@@ -144,6 +144,7 @@ class RowStore:
         "changes",
         "dtype",
         "limit",
+        "on_change",
         "on_rows",
         "total",
     )
@@ -152,6 +153,8 @@ class RowStore:
         self.dtype = dtype
         self.limit = limit
         self.total = self.changes = 0
+        # Is handed rows that become others, as they were and as they are.
+        self.on_change: Callable[[NDArray[np.void], NDArray[np.void]], None] | None = None
         # Is handed rows as they are put into the columns, by whoever does that.
         self.on_rows: Callable[[NDArray[np.void]], None] | None = None
         self._n = 0
@@ -348,8 +351,10 @@ class RowStore:
         for at in np.flatnonzero((held["flag"] & STATUS) == flag).tolist():
             one = held[at]
             if (int(one["ts_ns"]), float(one["price"]), float(one["size"]), int(one["trade_id"])) in wanted:
+                before = held[at : at + 1].copy()
                 held["flag"][at] &= ~np.uint8(STATUS)
                 cleared += 1
+                self._tell_change(before, held[at : at + 1])
         return cleared
 
     def find(self, trade_id: int, price: float, size: float) -> int | None:
@@ -378,9 +383,16 @@ class RowStore:
     def change(self, at: int, row: TradeRow, flag: int) -> None:
         """Hold another trade at a position, 0 the oldest held."""
         self._settle()
-        self._rows[max(0, self._n - self.limit) + at] = (*row, flag | marks_of(row))
+        place = max(0, self._n - self.limit) + at
+        before = self._rows[place : place + 1].copy()
+        self._rows[place] = (*row, flag | marks_of(row))
+        self._tell_change(before, self._rows[place : place + 1])
         # Who shows the newest ones looks at this.
         self.changes += 1
+
+    def _tell_change(self, before: NDArray[np.void], now: NDArray[np.void]) -> None:
+        if self.on_change is not None:
+            self.on_change(before, now.copy())
 
     def take_out(self, flag: int) -> None:
         """Forget the rows held with a flag, as if they had never been added."""

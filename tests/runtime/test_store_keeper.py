@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
 from pathlib import Path
@@ -18,6 +19,7 @@ from mdnb.market import LiveMarket
 from mdnb.rows import GonePiece
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.store_keeper import StoreKeeper
+from mdnb.stores.ticks import CANCELLED, CORRECTED
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, bar, minutes, trade
 
 NAMES = ["1min", "5min", "15min"]
@@ -97,6 +99,21 @@ def test_closed_bars_trades_and_quotes_are_there_to_the_bit(tmp_path: Path) -> N
         assert ticks["price"].tolist() == [row[1] for row in rows]
         assert ticks.index.asi8.tolist() == [row[0] for row in rows]
         assert store.quotes("X")["ask_size"].tolist() == [2.0] * 35
+
+
+async def through_a_suite(folder: Path) -> pd.DataFrame:
+    """Bars of a suite that was kept."""
+    suite = await mdnb.TradingSuite.create("MNQ", ["1min", "5min"], initial_days=0.2, store=folder)
+    async with suite:
+        return await suite.data.get_data("5min", count=1000, closed_only=True)
+
+
+def test_a_suite_is_kept_too(tmp_path: Path) -> None:
+    expected = asyncio.run(through_a_suite(tmp_path))
+    with mdnb.store(tmp_path) as store:
+        mine = store.frame("MNQ", "5min", end=expected.index[-1])
+        assert len(expected) > 50
+        pd.testing.assert_frame_equal(mine[list(expected.columns)], expected, check_freq=False)
 
 
 def test_ticks_and_quotes_are_kept_where_that_is_wanted(tmp_path: Path) -> None:
@@ -184,6 +201,30 @@ def test_an_activity_timeframe_is_kept_in_its_order(tmp_path: Path) -> None:
         look(market)
         same(tmp_path, expected)
     same(tmp_path, expected)
+
+
+def test_a_trade_that_was_taken_back_or_corrected_is_so_in_the_store(tmp_path: Path) -> None:
+    feed = HandFeed()
+    rows = minutes_of_trades(0, 30)
+    with kept_market(feed, tmp_path, "1min") as market:
+        ticks = market._parts.session.markets["X"].engine.ticks
+        for at in range(0, len(rows), 60):
+            feed.trades(*rows[at : at + 60])
+            look(market)
+        for number, flag, row in (
+            (10, CANCELLED, rows[9]),
+            (100, CORRECTED, (*rows[99][:1], 55.5, *rows[99][2:])),
+        ):
+            at = ticks.find(number, rows[number - 1][1], rows[number - 1][2])
+            assert at is not None
+            ticks.change(at, row, flag)
+        look(market)
+        expected = ticks.frame(1000, "UTC")
+    with mdnb.store(tmp_path) as store:
+        found = store.ticks("X")
+        pd.testing.assert_frame_equal(found, expected, check_exact=True, check_freq=False)
+        assert found["flag"].to_numpy().nonzero()[0].tolist() == [9, 99]
+        assert found["price"].iloc[99] == 55.5
 
 
 def test_a_timeframe_that_is_added_later_is_kept(tmp_path: Path) -> None:
