@@ -160,8 +160,8 @@ def open(  # noqa: A001  # as in gzip.open
         raise
     if feed.plays_nothing:
         warn_user(
-            f"{feed.path.name} holds neither trades nor quotes: its bars are there at once, and nothing is"
-            " played. With start= the later ones are played."
+            f"{feed.path.name} holds neither trades nor quotes that could be played: its bars are there at"
+            " once. With start= the later ones are played."
         )
     return LiveMarket(all_parts(session), name if name is not None else ", ".join(session.symbols))
 

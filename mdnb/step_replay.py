@@ -89,7 +89,8 @@ def play(
     Parameters
     ----------
     source
-        A file, ``dataset:NAME``, or the name of a replay feed (``replay:PATH?start=...``).
+        A file (a recording, a saved market, any of ticks or bars), ``dataset:NAME``, or the name of a replay
+        feed (``replay:PATH?start=...``).
     timeframes
         Those to keep.
     symbol
@@ -101,7 +102,7 @@ def play(
     positive_prices
         False where prices may be zero and negative; None: as is known of the symbol.
     **options
-        Those of `mdnb.feeds.replay.feed.ReplayFeed` but ``speed``, such as ``start``, ``end``, ``calendar``.
+        Those of `mdnb.recordings.RecordingFeed` but ``speed``, such as ``start``, ``end``, ``calendar``.
 
     Yields
     ------

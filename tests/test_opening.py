@@ -136,7 +136,7 @@ def test_what_is_before_start_is_there_and_what_is_after_end_is_not_played(
 def test_bars_alone_are_there_at_once_and_it_is_said(tmp_path: Path) -> None:
     with gold(["1min", "5min"], data_manager_config=mdnb.DataManagerConfig(enable_tick_data=False)) as market:
         path = market.save(tmp_path / "bars.mdnb")
-        with pytest.warns(UserWarning, match="its bars are there at once, and nothing is played"):
+        with pytest.warns(UserWarning, match="its bars are there at once"):
             again = opened(path)
         with again:
             same_frames(market, again)

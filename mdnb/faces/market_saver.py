@@ -21,7 +21,6 @@ from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.session import MarketSession
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.sessions import DAY_NS
-from mdnb.timeframes import in_order
 from mdnb.widgets.market_charts import MarketCharts
 
 if TYPE_CHECKING:
@@ -229,7 +228,7 @@ def _manifest(session: MarketSession, markets: Sequence[SymbolMarket], held: Seq
     return Manifest(
         saved_ns=now_ns,
         tz=session.options.tz,
-        timeframes=list(in_order(names)),
+        timeframes=list(names),
         source=engine.source,
         quote_price=feed.quote_price,
         feed=_name_of(feed) if earlier is None else earlier.feed,

@@ -143,9 +143,8 @@ class RecordingFeed(ReplayFeed):
             wall=wall,
         )
         self._wanted_ns, self._wanted_end_ns = self.start_ns, self.end_ns
-        given = [name for name, value in self._said.items() if value is not None and name != "tz"]
-        if given and self.saved is not None:
-            raise OptionError(f"{given[0]}= is of files that others wrote; {self.path.name} says it itself")
+        if self.saved is not None:
+            self._refuse_what_it_says()
         if self.saved is not None and price == "mid":
             self.quote_price = _price(self.saved.manifest.quote_price)
         self._given()
@@ -171,6 +170,11 @@ class RecordingFeed(ReplayFeed):
                 raise
             raise FeedError(f"cannot open the recording: {_reason(error)}") from error
 
+    def _refuse_what_it_says(self) -> None:
+        given = [name for name, value in self._said.items() if value is not None and name != "tz"]
+        if given:
+            raise OptionError(f"{given[0]}= is of files that others wrote; {self.path.name} says it itself")
+
     def _given(self) -> Given:
         from mdnb.io.recognise.given import Given
 
@@ -192,9 +196,12 @@ class RecordingFeed(ReplayFeed):
             return self._open_saved(self.saved)
         if not self._is_foreign:
             try:
-                return super()._open_file(symbols)
+                made = super()._open_file(symbols)
             except UnknownFormatError:
                 self._is_foreign = True
+            else:
+                self._refuse_what_it_says()
+                return made
         return recording_of_file(self.path, symbols, self._given())
 
     # -- a saved market -----------------------------------------------------------------------------------

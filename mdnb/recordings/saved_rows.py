@@ -94,9 +94,13 @@ class SavedRows:
         """Return the trades that are in the bars, in an order in which none is too late for its bar."""
         status = self.ticks["flag"] & STATUS
         held: np.ndarray = self.ticks[is_in_bars(self.ticks["flag"]) | (status == WAITING)]
-        if len(held):
-            late = np.maximum.accumulate(held["ts_ns"]) - held["ts_ns"]
-            if int(late.max()) >= _LATENESS_NS:
+        newest = np.maximum.accumulate(held["ts_ns"]) if len(held) else held["ts_ns"]
+        late = newest - held["ts_ns"] >= _LATENESS_NS
+        name = self.finest()
+        if late.any() and name:
+            grid = Grid(Timeframe.parse(name), self.sessions())
+            # What came from the history, when its bar was long closed, has no place but its own.
+            if (grid.starts(held["ts_ns"][late])[0] != grid.starts(newest[late])[0]).any():
                 held = held[np.argsort(held["ts_ns"], kind="stable")]
         return held
 
@@ -122,7 +126,7 @@ class SavedRows:
         grid, bars = Grid(Timeframe.parse(name), self.sessions()), self.bars[saved]
         first_ns = int(times[0])
         begin_ns = 0
-        if len(bars) and int(bars.time_us[0]) * _NS_PER_US < first_ns:
+        if len(bars) and int(bars.time_us[0]) * _NS_PER_US <= first_ns:
             span = grid.span(first_ns)
             whole = span is not None and name == saved and self._has_all(bars, *span)
             begin_ns = first_ns if span is None else span[0 if whole else 1]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mdnb
-from mdnb.errors import FeedError, SymbolError
+from mdnb.errors import FeedError, OptionError, SymbolError
 from mdnb.feeds.replay.feed import ReplayFeed
 from mdnb.recordings import RecordingFeed
 from tests.limits import LIMIT_SECONDS
@@ -182,3 +182,9 @@ def test_what_is_no_file_of_ticks_or_bars_says_so(tmp_path: Path) -> None:
     with pytest.raises(FeedError, match="Understood") as caught:
         ReplayFeed(path)
     assert "live.load" not in str(caught.value)
+
+
+def test_options_of_files_of_others_are_refused_of_recordings(tmp_path: Path) -> None:
+    for feed in ("replay:dataset:gold-ticks", "replay:dataset:bitcoin-messages"):
+        with pytest.raises(OptionError, match="separator= is of files that others wrote"):
+            mdnb.live("GC", "1min", feed=f"{feed}?separator=%3B", progress=False)

@@ -19,7 +19,7 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import fold_to, merge_bars
 from mdnb.sessions import DAY_NS
-from mdnb.stores.columns import FILLED, BarColumns, same_rows
+from mdnb.stores.columns import FILLED, BarColumns, join_columns, same_rows
 from mdnb.stores.ticks import counts_in_full, trade_rows
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.validate.findings import QualityFinding
@@ -166,14 +166,15 @@ def put_saved_behind(feed: RecordingFeed, pipelines: Mapping[str, Pipeline]) -> 
     """Put saved bars in the places of those that were made otherwise, where all was played."""
     for symbol, pipeline in pipelines.items():
         rows = feed.saved_rows(symbol)
-        if rows is None or not feed.is_whole or not feed.begins_ns:
+        if rows is None or not feed.is_whole or feed.source == "bars":
             continue
         engine = pipeline.engine
         changed: dict[str, int] = {}
         with engine.lock:
             # A coarse bar that is as saved stays so when its finer ones are put in: these come first.
             for name in engine.timeframes():
-                if engine.grid(name) is not None and (count := _replace(engine, name, rows, feed.begins_ns)):
+                put = _replace_activity if name in engine.activity else _replace
+                if count := put(engine, name, rows, feed.begins_ns):
                     changed[name] = count
         if changed:
             said = ", ".join(f"{count:,} {name}" for name, count in changed.items())
@@ -198,6 +199,40 @@ def _replace(engine: SymbolState, name: str, rows: SavedRows, begin_ns: int) -> 
     engine.change_ns()
     merge_bars(engine, name, _as_closed(given.where(unlike), held), overwrite=True)
     return others
+
+
+def _replace_activity(engine: SymbolState, name: str, rows: SavedRows, _begin_ns: int) -> int:
+    """Put saved bars of trades in the places of those made otherwise, from the first of these on."""
+    saved = rows.bars.get(name)
+    if saved is None:
+        return 0
+    given, log = saved.closed().columns(), engine.log(name)
+    held = log.columns(0, len(log))
+    given = given.part(max(0, len(given) - log.limit), len(given))
+    both = min(len(given), len(held))
+    others = _others_in_turn(given.part(0, both), held.part(0, both), 0.0)
+    first = int(np.argmax(others)) if others.any() else both
+    if first == len(given) == len(held):
+        return 0
+    known_us, before = engine.change_ns() // _NS_PER_US, log.total
+    former = held.part(first, len(held))
+    log.rewrite(join_columns([held.part(0, first), given.part(first, len(given))]))
+    # The bars before them keep their numbers.
+    log.amendments.shift(before - log.total)
+    log.amendments.note_replaced(known_us, former.first, former)
+    engine.reader.forget()
+    engine.updates += 1
+    real = _others_in_turn(given.part(0, both), held.part(0, both), _ROUNDING)
+    return int(np.count_nonzero(real)) + len(given) - both
+
+
+def _others_in_turn(given: BarColumns, held: BarColumns, tolerance: float) -> NDArray[np.bool_]:
+    """Return which bars are other ones than those of the same number."""
+    same = same_rows(held, given, "time_us")
+    for name in ("volume", "vwap"):
+        ours, saved = getattr(held, name), getattr(given, name)
+        same &= np.isclose(ours, saved, rtol=tolerance, atol=0.0, equal_nan=True)
+    return ~same
 
 
 def _span_of(engine: SymbolState, name: str, begin_ns: int) -> int:

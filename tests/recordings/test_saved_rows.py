@@ -1,0 +1,116 @@
+"""Any market of trades that is saved ends, once it is opened and played, with the very bars it had."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import mdnb
+from mdnb.feeds.recorder import Recorder
+from mdnb.io.saved_market import open_saved_market
+from tests.io.frames import PROJECT
+from tests.limits import LIMIT_SECONDS
+from tests.manager.hand import SECOND, START
+
+MILLISECOND = SECOND // 1000
+# How long after the one before, how late it is, its price and size.
+TRADE = st.tuples(
+    st.sampled_from([0, 1, 200, 900, 3_000, 20_000, 130_000]),
+    st.sampled_from([0, 0, 0, 0, 700, 2_500, 9_000]),
+    st.integers(-20, 20).map(lambda step: 100 + step / 4),
+    st.integers(1, 400).map(lambda size: size / 100),
+)
+
+
+def written(path: Path, trades: list[tuple[int, int, float, float]], *, with_ids: bool) -> Path:
+    at_ns = START
+    with Recorder(path, "mdnb", ["X"]) as recorder:
+        for number, (step, late, price, size) in enumerate(trades):
+            at_ns += step * MILLISECOND
+            row = [at_ns - late * MILLISECOND, price, size, 1, 1, number if with_ids else -1]
+            recorder.frame(at_ns, json.dumps({"e": "trades", "s": "X", "r": [row]}))
+    return path
+
+
+def frames(market: mdnb.LiveMarket) -> dict[str, pd.DataFrame]:
+    engine = market._parts.manager.market.engine
+    return {name: engine.frame(name, closed_only=True) for name in market.timeframes}
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(TRADE, min_size=2, max_size=250),
+    st.integers(1, 300),
+    st.sampled_from([["1min", "5min"], ["1sec", "1min", "1hour"], ["1min", "7tick", "5vol"], ["9tick"]]),
+    st.booleans(),
+)
+def test_what_is_saved_is_what_is_there_at_the_end(
+    trades: list[tuple[int, int, float, float]], held: int, names: list[str], with_ids: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder) / "r.jsonl", trades, with_ids=with_ids)
+        config = mdnb.DataManagerConfig(max_ticks=held)
+        feed = f"replay:{path}?speed=max"
+        with mdnb.live("X", names, feed=feed, progress=False, data_manager_config=config) as market:
+            market.wait_ended(LIMIT_SECONDS)
+            saved = market.save(Path(folder) / "x.mdnb")
+            with warnings.catch_warnings():
+                # Of the one trade held, which is in no bar, that it is not played.
+                warnings.simplefilter("ignore")
+                again = mdnb.open(saved, speed="max", progress=False)
+            with again:
+                again.wait_ended(LIMIT_SECONDS)
+                ours, theirs = frames(market), frames(again)
+                for name, frame in ours.items():
+                    pd.testing.assert_frame_equal(frame, theirs[name], check_exact=True, check_freq=False)
+                assert list(ours) == list(theirs)
+
+
+KILLED = """
+import sys, os
+import mdnb
+from mdnb.io import atomic
+
+market = mdnb.live("MNQ", "1min", feed="sim://?speed=1", initial_days=0.5, progress=False)
+really = os.fsync
+
+def wait(descriptor):
+    really(descriptor)
+    print("written", flush=True)
+    sys.stdin.read()  # until it is killed
+
+os.fsync = wait
+market.save(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+def test_a_process_that_is_killed_while_it_saves_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.mdnb"
+    with mdnb.live("MES", "1min", feed="sim://?speed=1", initial_days=0.1, progress=False) as market:
+        market.save(path)
+    before = path.read_bytes()
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path)],
+        cwd=PROJECT,
+        env=dict(os.environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"written\n"
+        child.send_signal(signal.SIGKILL)
+    assert path.read_bytes() == before
+    assert [each.symbol for each in open_saved_market(path).manifest.symbols] == ["MES"]
