@@ -128,8 +128,13 @@ class SavedRows:
         begin_ns = 0
         if len(bars) and int(bars.time_us[0]) * _NS_PER_US <= first_ns:
             span = grid.span(first_ns)
-            whole = span is not None and name == saved and self._has_all(bars, *span)
-            begin_ns = first_ns if span is None else span[0 if whole else 1]
+            fine = Grid(Timeframe.parse(saved), self.sessions()).span(first_ns)
+            if span is None or fine is None:
+                begin_ns = first_ns
+            else:
+                # Of the bar that is played first nothing was before these rows.
+                is_first = fine[0] <= max(span[0], int(bars.time_us[0]) * _NS_PER_US)
+                begin_ns = span[0 if is_first and self._has_all(bars, *fine) else 1]
         if wanted_ns > max(begin_ns, first_ns):
             span = grid.span(wanted_ns)
             begin_ns = max(begin_ns, wanted_ns if span is None else span[0])

@@ -595,7 +595,7 @@ def test_by_name() -> None:
     feed = make_feed("replay:dataset:gold-ticks?speed=max&start=2013-10-07T06:00&loop=true&symbol=GC201402")
     assert isinstance(feed, ReplayFeed)
     assert (feed.speed, feed.loop, feed.path) == (float("inf"), True, datasets.path("gold-ticks"))
-    assert repr(feed) == "ReplayFeed('lean_gc_tick_20131007_trade.zip', speed=inf)"
+    assert repr(feed) == "RecordingFeed('lean_gc_tick_20131007_trade.zip', speed=inf)"
     with pytest.raises(FeedError, match=r"there is no dataset 'gold'.*Allowed: bitcoin-seconds"):
         make_feed("replay:dataset:gold")
     with pytest.raises(FeedError, match="Did you mean 'speed'"):
