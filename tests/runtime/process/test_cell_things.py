@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import IPython
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from mdnb.runtime.process.cell_things import CellThings
-from tests.runtime.process.test_registry import in_a_kernel
+from mdnb.runtime.process.cell_things import CellThings, cell_things
+from tests.runtime.process.test_registry import asked, in_a_kernel
 
 
 class Thing:
@@ -126,3 +129,78 @@ print(seen)
         [False, False, True, False, True],
         [False, False, False, False, False],
     ]
+
+
+class Notebook:
+    """A real shell of IPython that has what a kernel tells of the cell that runs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shell: Any = terminal(monkeypatch)
+        self.shell.kernel = SimpleNamespace(get_parent=lambda: self._request)
+        self._request: dict[str, Any] = {}
+        self._runs = 0
+        self.held = CellThings()
+        self.made: list[Thing] = []
+        self.shell.user_ns.update(register=self.register, made=self.made)
+
+    def register(self, by: object = None) -> None:
+        self.made.append(Thing())
+        self.held.add(self.made[-1], by)
+
+    def run(self, cell: str, code: str) -> list[bool]:
+        """Run a cell; return which of what was made is there."""
+        self._runs += 1
+        self._request = asked({"cellId": cell}, code, self._runs)
+        self.shell.run_cell(code).raise_error()
+        return [each.active for each in self.made]
+
+    def press(self, code: str) -> None:
+        """Run code that no cell asked for."""
+        self._request = {"header": {"msg_type": "comm_msg", "msg_id": "pressed"}}
+        self.shell.run_cell(code).raise_error()
+
+
+def test_what_a_cell_made_goes_when_it_begins_again_and_stays_while_others_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    book = Notebook(monkeypatch)
+    assert book.run("a", "register(); register()") == [True, True]
+    assert book.run("b", "register()") == [True, True, True]
+    book.press("pass")
+    assert book.run("c", "pass") == [True, True, True]
+    assert book.run("a", "register()") == [False, False, True, True]
+    assert book.run("a", "pass") == [False, False, True, False]
+    assert book.run("a", "pass") == [False, False, True, False]
+    assert book.run("a", "register(); register()") == [False, False, True, False, True, True]
+    assert book.run("b", "pass") == [False, False, False, False, True, True]
+    # The shell is watched once, however much is registered in it.
+    assert len(book.shell.events.callbacks["pre_run_cell"]) == 1
+
+
+def test_what_a_handler_registers_belongs_to_the_run_that_registered_the_handler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    book = Notebook(monkeypatch)
+    book.run("a", "register()")
+    assert book.run("b", "register(made[0])") == [True, True]
+    assert book.run("b", "pass") == [True, True]
+    # By the handler of a handler, too.
+    assert book.run("b", "register(made[1])") == [True, True, True]
+    assert book.run("a", "register()") == [False, False, False, True]
+    assert book.run("b", "register(made[0])") == [False, False, False, True, False]
+    assert book.run("b", "register(made[3])") == [False, False, False, True, False, True]
+    assert book.run("a", "pass") == [False] * 6
+    book.press("register()")
+    assert book.run("a", "pass") == [False] * 6 + [True]
+
+
+def test_what_a_cell_made_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    book = Notebook(monkeypatch)
+    book.run("a", "register()")
+    left = weakref.ref(book.made.pop())
+    assert left() is None
+
+
+def test_a_process_has_one_account_of_its_cells() -> None:
+    assert cell_things() is cell_things()
+    assert isinstance(cell_things(), CellThings)

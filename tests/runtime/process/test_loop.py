@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import inspect
 import logging
 import os
 import queue
 import subprocess
 import sys
 import threading
+import types
 import warnings
+import weakref
+from typing import Any
 
 import pytest
 
 from mdnb.errors import RuntimeUseError, WaitTimeoutError
+from mdnb.runtime.process import loop
 from mdnb.runtime.process.bridge import await_call, call, run
-from mdnb.runtime.process.loop import BackgroundLoop, background_loop, spawn_if_running
+from mdnb.runtime.process.loop import (
+    BackgroundLoop,
+    background_loop,
+    call_soon_if_open,
+    spawn_if_running,
+)
 from mdnb.runtime.process.registry import cell_key
 from tests.limits import LIMIT_SECONDS
 
@@ -313,3 +324,147 @@ def test_what_is_begun_where_there_is_a_loop_is_known_by_its_name() -> None:
     background_loop().spawn(note(), "a note")
     spawn_if_running(note(), "another one")
     assert [names.get(timeout=LIMIT_SECONDS) for _ in range(2)] == ["a note", "another one"]
+
+
+def failing(number: int) -> Any:
+    async def fail() -> None:
+        raise LookupError(number)
+
+    return fail()
+
+
+def test_of_what_failed_the_newest_fifty_are_kept(caplog: pytest.LogCaptureFixture) -> None:
+    background = BackgroundLoop()
+    for number in range(60):
+        background.spawn(failing(number), f"task {number}")
+    for _ in range(2):  # the failures are told in the next round
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), background.loop).result(LIMIT_SECONDS)
+    background.close()
+    assert [(name, str(error)) for name, error in background.errors] == [
+        (f"task {number}", str(number)) for number in range(10, 60)
+    ]
+    assert len(caplog.records) == 60
+
+
+def test_what_the_loop_itself_tells_of_is_told_in_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    background, failed = BackgroundLoop(), ValueError("as it was")
+    for context in (
+        {"message": "in a callback", "exception": failed},
+        {"exception": failed},
+        {"message": "only words"},
+    ):
+        background.loop.call_soon_threadsafe(background.loop.call_exception_handler, context)
+    background.close()
+    assert list(background.errors) == [("in a callback", failed), ("loop", failed)]
+    assert [record.getMessage() for record in caplog.records] == [
+        "background task 'in a callback' failed",
+        "background task 'loop' failed",
+        "background loop: only words",
+    ]
+
+
+def test_a_task_that_has_ended_is_not_held() -> None:
+    background = BackgroundLoop()
+    ran: queue.Queue[weakref.ref[Any]] = queue.Queue()
+
+    async def note() -> None:
+        ran.put(weakref.ref(asyncio.current_task()))
+
+    async def look() -> bool:
+        return left() is None
+
+    background.spawn(note())
+    left = ran.get(timeout=LIMIT_SECONDS)
+    for _ in range(2):
+        gone = asyncio.run_coroutine_threadsafe(look(), background.loop).result(LIMIT_SECONDS)
+    background.close()
+    assert gone
+
+
+def test_a_task_that_will_not_be_cancelled_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(loop, "_EXIT_SECONDS", 0.01)
+    background, began = BackgroundLoop(), threading.Event()
+
+    async def stay() -> None:
+        began.set()
+        over = asyncio.Event()
+        while True:
+            try:
+                await over.wait()
+            except asyncio.CancelledError:
+                continue
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a task that was never finished: that is the matter here
+        background.spawn(stay())
+        assert began.wait(LIMIT_SECONDS)
+        background.close(LIMIT_SECONDS)
+    assert not background.thread.is_alive()
+    assert background.loop.is_closed()
+    assert caplog.messages == []
+    # Now is told that the task was not finished, not amid another test.
+    del background
+    gc.collect()
+
+
+def test_a_loop_does_not_wait_for_its_own_end() -> None:
+    background = BackgroundLoop()
+
+    async def close() -> bool:
+        background.close()
+        return background.loop.is_running()
+
+    assert asyncio.run_coroutine_threadsafe(close(), background.loop).result(LIMIT_SECONDS)
+    background.close()
+    assert not background.thread.is_alive()
+
+
+def test_a_loop_is_begun_when_it_is_wanted_and_anew_where_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "_mdnb_runtime")
+    asked: list[int] = []
+
+    async def note() -> None:
+        asked.append(1)
+
+    early, late = note(), note()
+    spawn_if_running(early, "there is none yet")
+    assert inspect.getcoroutinestate(early) == inspect.CORO_CLOSED
+    assert sys.modules["_mdnb_runtime"].background is None
+    first = background_loop()
+    assert background_loop() is first
+    first.close()
+    spawn_if_running(late, "it has ended")
+    assert inspect.getcoroutinestate(late) == inspect.CORO_CLOSED
+    second = background_loop()
+    assert second is not first
+    assert second.thread.is_alive()
+    second.close()
+    assert not asked
+
+
+def test_a_child_has_no_loop_of_its_parents_and_does_not_wait_for_whoever_began_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held: Any = types.ModuleType("_mdnb_runtime")
+    held.lock, held.background = threading.Lock(), background_loop()
+    held.lock.acquire()
+    monkeypatch.setitem(sys.modules, "_mdnb_runtime", held)
+    loop._after_fork()
+    assert held.background is None
+    assert held.lock.acquire(blocking=False)
+    monkeypatch.delitem(sys.modules, "_mdnb_runtime")
+    loop._after_fork()
+    assert "_mdnb_runtime" not in sys.modules
+
+
+def test_a_loop_that_is_closed_is_called_no_more() -> None:
+    called = threading.Event()
+    call_soon_if_open(background_loop().loop, called.set)
+    assert called.wait(LIMIT_SECONDS)
+    closed = asyncio.new_event_loop()
+    closed.close()
+    call_soon_if_open(closed, lambda: pytest.fail("it is closed"))
