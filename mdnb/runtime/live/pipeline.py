@@ -457,8 +457,10 @@ class Pipeline:
             # What some venues repeat of their trades when they are subscribed.
             again = [*again, *(row for row in fresh if row[0] < until)]
             fresh = [row for row in fresh if row[0] >= until]
-        since = self.engine.contracts.since_ns
-        if since > 0 and fresh and not self.refusals.asked_for:
+        since, engine = self.engine.contracts.since_ns, self.engine
+        # A saved market knows its seams before they are played.
+        is_passed = since > 0 and (not engine.recorded or self.arrival_ns >= since)
+        if is_passed and fresh and not self.refusals.asked_for:
             fresh = self._since_roll(fresh, since, builds=builds)
         if again:
             self.ledger.duplicate += len(again) * builds
