@@ -65,7 +65,7 @@ ROOMS = {
                 "tests/faces/test_last_events.py",
                 "tests/feeds/venues/test_projectx_rolls.py",
                 "tests/faces/test_what_is_meant.py",
-                "tests/manager/test_arguments.py",
+                "tests/test_arguments.py",
                 "tests/manager/test_options.py",
                 "tests/manager/test_statistics.py",
                 "tests/manager/test_validation.py",
