@@ -47,15 +47,15 @@ def given_table(frame: pd.DataFrame, timeframe: Timeframe, *, positive_prices: b
         forming[-1] = True
     bars = bars[~forming]
     bars = bars.iloc[np.argsort(_times_us(bars), kind="stable")]
-    columns = _columns(bars)
+    columns, is_noted = _columns(bars)
     contracts = bars[CONTRACT].to_numpy(object) if CONTRACT in bars else np.full(len(bars), "", dtype=object)
     if not timeframe.is_activity:
         keep = _without_doubles(columns)
-        columns, contracts = columns.where(keep), contracts[keep]
+        columns, contracts, is_noted = columns.where(keep), contracts[keep], is_noted[keep]
     _refuse_impossible(columns, positive=positive_prices)
     _refuse_other_timeframe(columns.time_us, timeframe)
     nth = nth_of_start(columns.time_us)
-    return bars_table(columns, nth=nth, has_vwap="vwap" in bars, contracts=contracts)
+    return bars_table(columns, nth=nth, has_vwap="vwap" in bars, contracts=contracts, is_noted=is_noted)
 
 
 def _times_us(bars: pd.DataFrame) -> NDArray[np.int64]:
@@ -65,18 +65,20 @@ def _times_us(bars: pd.DataFrame) -> NDArray[np.int64]:
     return made
 
 
-def _columns(bars: pd.DataFrame) -> BarColumns:
+def _columns(bars: pd.DataFrame) -> tuple[BarColumns, NDArray[np.bool_]]:
+    """Return bars as columns, and of which it is told when they closed."""
     import pandas as pd
 
     flags = np.zeros(len(bars), dtype=np.uint8)
     for name in MARKS:
         if name in bars and name in FLAGS:
             flags |= bars[name].to_numpy().astype(np.uint8) * np.uint8(FLAGS[name])
-    closed = np.zeros(len(bars), dtype=np.int64)
+    closed, is_noted = np.zeros(len(bars), dtype=np.int64), np.zeros(len(bars), dtype=bool)
     if CLOSED_AT in bars:
         told = pd.DatetimeIndex(bars[CLOSED_AT]).as_unit("us").asi8
-        closed = np.where(told == NOT_A_TIME, 0, told)
-    return BarColumns(
+        is_noted = told != NOT_A_TIME
+        closed = np.where(is_noted, told, 0)
+    made = BarColumns(
         time_us=_times_us(bars),
         open=bars["open"].to_numpy(),
         high=bars["high"].to_numpy(),
@@ -88,6 +90,7 @@ def _columns(bars: pd.DataFrame) -> BarColumns:
         flags=flags,
         closed_us=closed,
     )
+    return made, is_noted
 
 
 def _without_doubles(columns: BarColumns) -> NDArray[np.bool_]:

@@ -86,6 +86,7 @@ def bars_table(
     has_vwap: bool = True,
     contracts: Sequence[str] | NDArray[np.object_] | None = None,
     gone: bool = False,
+    is_noted: NDArray[np.bool_] | None = None,
 ) -> Any:
     """Return bars as a table of `change_schema`.
 
@@ -99,6 +100,8 @@ def bars_table(
         Of which contract each is, ``""`` where nobody knows.
     gone
         Whether they are to be taken out.
+    is_noted
+        Of which bars it was noted when they closed; by default where that is not 0.
     """
     import pyarrow as pa
 
@@ -111,7 +114,7 @@ def bars_table(
         pa.array(columns.tick_count, pa.int64()),
         pa.array(columns.vwap, pa.float64()) if has_vwap else pa.nulls(count, pa.float64()),
         *(pa.array(columns.flags & flag > 0) for flag in FLAGS.values()),
-        pa.array(closed, pa.int64(), mask=closed == 0).cast(time),
+        pa.array(closed, pa.int64(), mask=closed == 0 if is_noted is None else ~is_noted).cast(time),
         pa.array(names, pa.string(), mask=names == ""),
         pa.array(np.zeros(count, np.int32) if nth is None else nth.astype(np.int32)),
         pa.array(np.full(count, gone)),

@@ -157,6 +157,10 @@ class BarWatch:
     def _leave(self, columns: BarColumns, first: int) -> None:
         """Take bars that leave memory before anybody asked for them."""
         log = self.log
+        if log.generation != self._generation >= 0 and len(log):
+            # While they are there: later nobody can tell those that left from those that were taken out.
+            self._left += self._compared(log.columns(0, len(log)))
+            self._generation, self._next = log.generation, log.evicted + len(log)
         if len(columns):
             last = int(columns.time_us[-1])
             count = len(columns) - int(np.searchsorted(columns.time_us, last))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from mdnb.rows import BarRow
 from mdnb.runtime.live.kept_bars import BarWatch
@@ -103,6 +103,8 @@ ACTIONS = ("close", "close", "close", "change", "put", "remove", "mark", "forget
         st.tuples(st.sampled_from(ACTIONS), st.integers(0, 12), st.integers(2, 40).map(float)), max_size=60
     ),
 )
+@example(limit=2, script=[("close", 0, 2.0), ("close", 0, 2.0), ("remove", 1, 2.0)])
+@example(limit=2, script=[("close", 0, 2.0), ("close", 0, 2.0), ("remove", 0, 2.0), *[("close", 0, 2.0)] * 3])
 def test_who_is_told_has_all_bars_as_they_are(limit: int, script: list[tuple[str, int, float]]) -> None:
     both = Both(limit)
     for action, at, price in script:
