@@ -487,3 +487,20 @@ def test_a_later_trade_does_not_count_twice(tmp_path: Path) -> None:
         frame = frames(market)["1min"]
     assert frame.index[-1] == pd.Timestamp(START_NS, tz="UTC") + pd.Timedelta("5min") or len(frame)
     assert math.isclose(frame["volume"].iloc[-2], 6.0)
+
+
+@pytest.mark.parametrize("kind", ["recording", "text"])
+def test_what_is_no_saved_market_is_not_written_over(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.mdnb"
+    with mdnb.live("BTC-USD", "1sec", feed="sim://?speed=10", initial_days=0.01, progress=False) as market:
+        if kind == "recording":
+            with market.record(path):
+                market.wait_for("new_bar", timeout=LIMIT_SECONDS)
+        else:
+            path.write_text("precious")
+        before = path.read_bytes()
+        with pytest.raises(mdnb.DataExportError, match="is no saved market"):
+            market.save(path)
+        assert path.read_bytes() == before
+        other = market.save(tmp_path / "y.mdnb")
+        assert market.save(other) == other

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mdnb.config import TWINS
-from mdnb.errors import OptionError
+from mdnb.errors import DataExportError, OptionError
 from mdnb.feeds.registry import BUILT_IN
 from mdnb.recordings import RecordingFeed
 from mdnb.runtime.process.bridge import await_call
@@ -49,6 +49,21 @@ def charts_of(session: MarketSession) -> MarketCharts:
         rows.symbol.symbol: name for name in session.symbols if (rows := feed.saved_rows(name)) is not None
     }
     return MarketCharts(feed.saved.manifest.charts, names)
+
+
+def _refuse_another_file(path: Path) -> None:
+    """Refuse to write over what is no saved market: recordings have the same ending."""
+    from mdnb.io.saved_market import is_saved_market
+
+    try:
+        is_another = path.exists() and path.stat().st_size > 0 and not is_saved_market(path)
+    except OSError as error:
+        raise DataExportError(f"cannot save to {path}: {error.strerror or error}") from error
+    if is_another:
+        raise DataExportError(
+            f"{path} is there already and is no saved market, but a recording or another file;"
+            " save the market to another file"
+        )
 
 
 class _Held(NamedTuple):
@@ -107,7 +122,8 @@ class MarketSaver:
         OptionError
             When the name ends otherwise.
         DataExportError
-            When it cannot be written; one that stood there is intact.
+            When it cannot be written, or another file than a saved market stands there, such as a recording;
+            that one is intact.
 
         Examples
         --------
@@ -129,6 +145,7 @@ class MarketSaver:
                 f"a market is saved into a file whose name ends in {ENDING}, such as"
                 f" {path.stem or 'market'}{ENDING}; got {path.name!r}. Bars alone are written by export(...)."
             )
+        _refuse_another_file(path)
         markets = [self._session.market(symbol) for symbol in self._symbols]
         charts = self._charts.described()
         held = [_held(number, market) for number, market in enumerate(markets)]

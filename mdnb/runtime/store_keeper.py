@@ -27,6 +27,7 @@ from mdnb.rows import GonePiece
 from mdnb.runtime.feed_on_disk import mark_of
 from mdnb.runtime.live.kept_bars import BarChanges, BarWatch
 from mdnb.runtime.past.stored_bars import StoredBars
+from mdnb.runtime.process.workers import run_on
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.stores.amended_bars import amended_bars
 from mdnb.stores.ticks import STATUS, WAITING, RowStore
@@ -314,7 +315,7 @@ class StoreKeeper:
         return bars_table(columns)
 
     async def _do(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        return await run_on(self._pool, work)
 
     # -- what is told -------------------------------------------------------------------------------------
 

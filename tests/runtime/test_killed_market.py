@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 import mdnb
 from tests.limits import LIMIT_SECONDS
@@ -53,3 +54,23 @@ def test_a_killed_market_is_there_again(tmp_path: Path) -> None:
             pd.testing.assert_frame_equal(
                 stored[name].loc[kept, NAMES], found[name].loc[kept, NAMES], check_freq=False
             )
+
+
+@pytest.mark.parametrize("end", ["", "1 / 0"])
+def test_a_script_that_does_not_close_its_market_has_kept_it_all_the_same(end: str, tmp_path: Path) -> None:
+    script = f"""
+import mdnb
+feed, folder = "sim://?speed=10", {str(tmp_path)!r}
+live = mdnb.live("MNQ", "1sec", feed=feed, initial_days=0.01, store=folder, progress=False)
+print(live.wait_for("new_bar").time.value)
+{end}
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
+    )
+    lines = run.stderr.splitlines()
+    assert lines == [] if not end else lines[-1] == "ZeroDivisionError: division by zero", run.stderr
+    assert "mdnb/" not in run.stderr
+    # Others read it: it is in Parquet.
+    kept = pd.read_parquet(tmp_path, filters=[("timeframe", "==", "1sec")])
+    assert int(run.stdout) in kept["timestamp"].astype("datetime64[ns, UTC]").astype("int64").to_list()

@@ -8,11 +8,27 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-__all__ = ["Workers"]
+__all__ = ["Workers", "run_on"]
 
 T = TypeVar("T")
 
 _MOST_THREADS = 4
+
+
+async def run_on(pool: concurrent.futures.Executor, work: Callable[[], T]) -> T:
+    """Run a function on a pool's thread; here, where Python is at its end and no thread takes work any more.
+
+    Examples
+    --------
+    >>> with concurrent.futures.ThreadPoolExecutor(1) as pool:
+    ...     asyncio.run(run_on(pool, lambda: 7))
+    7
+    """
+    try:
+        running = asyncio.get_running_loop().run_in_executor(pool, work)
+    except RuntimeError:
+        return work()
+    return await running
 
 
 class Workers:
@@ -45,7 +61,7 @@ class Workers:
         if self._pool is None:
             self._pool = concurrent.futures.ThreadPoolExecutor(self.threads, thread_name_prefix="mdnb-worker")
         self.jobs += 1
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        return await run_on(self._pool, work)
 
     async def map(self, works: Sequence[Callable[[], T]]) -> list[T]:
         """Run several functions, at the same time where there are threads; return what they return."""
