@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mdnb.io.change_log import changes_from_text, changes_text
 from mdnb.runtime.past.stretches import Patience
 from mdnb.store.bars import BarStore
 from mdnb.store.columns import AMENDED, PARTIAL, REPAIRING, columns_from_rows
@@ -141,3 +142,11 @@ def test_the_disk_never_holds_a_mark_that_would_outlive_its_repair(tmp_path: Any
     overflow.end_repairing()
     overflow.flush()
     assert disk.read().flags.tolist() == [AMENDED, 0, PARTIAL, 0]
+
+
+def test_what_bars_were_while_they_were_repaired_comes_back_from_a_file() -> None:
+    outcome = play(REPAIRED)
+    for name in ("5sec", "15sec"):
+        told = outcome.pipeline.engine.log(name).amendments.changes()
+        assert changes_from_text(changes_text({name: told}).encode()) == {name: told}
+        assert any(one.flags & PARTIAL for one in told.kept)
