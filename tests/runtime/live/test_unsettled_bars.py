@@ -150,3 +150,17 @@ def test_what_bars_were_while_they_were_repaired_comes_back_from_a_file() -> Non
         told = outcome.pipeline.engine.log(name).amendments.changes()
         assert changes_from_text(changes_text({name: told}).encode()) == {name: told}
         assert any(one.flags & PARTIAL for one in told.kept)
+
+
+@pytest.mark.parametrize("bars", [1, 3])
+@pytest.mark.parametrize("script", [REPAIRED, LOST])
+def test_bars_of_trades_that_leave_memory_meanwhile_are_partial_where_they_lack_something(
+    script: Script, bars: int
+) -> None:
+    outcome = play(dataclasses.replace(script, timeframes=("5sec", "4tick"), bars=bars, on_disk=True))
+    held = outcome.kept["4tick"]
+    partial = ((held.time_us[(held.flags & PARTIAL) > 0] * 1000 - START) // SECOND).tolist()
+    # That of 8 lacks what was made at 10; that of 4 had all its trades.
+    assert 8 in partial
+    assert 4 not in partial
+    assert not (held.flags & REPAIRING).any()
