@@ -69,6 +69,7 @@ def _counters(data: SyncDataManager) -> _Rows:
             + waiting,
         ),
         *([("quotes", _odd_quotes(taken))] if taken.quotes_rejected or taken.quotes_crossed else []),
+        *([("book", f"{taken.depth_refused:,} levels refused")] if taken.depth_refused else []),
         *([("malformed", _malformed(taken, malformed[0]))] if malformed else []),
         *([("others", _others(data, taken))] if taken.other_symbols else []),
         *([("own bars", unused[0].description)] if unused else []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import dataclasses
 import pickle
@@ -153,3 +154,19 @@ def test_what_would_be_empty_by_its_arguments_is_an_error() -> None:
         for nothing in ([], ()):
             with pytest.raises(mdnb.OptionError, match=r"timeframes names none to look at; .* 1min, 5min"):
                 live.alignment(timeframes=nothing)
+
+
+def test_what_listens_takes_no_attribute_that_it_has_not() -> None:
+    with mdnb.live("MNQ", ["1min"], initial_days=0, progress=False) as live:
+        for held in (live.on("new_bar", print), live.events("new_bar")):
+            with pytest.raises(AttributeError, match="paused"):
+                held.paused = True
+            held.close()
+
+    async def main() -> None:
+        async with await mdnb.TradingSuite.create("MNQ", ["1min"], initial_days=0) as suite:
+            for held in (await suite.on("new_bar", print), suite.events("new_bar")):
+                with pytest.raises(AttributeError, match="paused"):
+                    held.paused = True
+
+    asyncio.run(main())

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import mdnb
+from mdnb.clock import EventClock
 from mdnb.decode.renaming import roll_frame
 from mdnb.errors import DataExportError, FeedError, MdnbError, OptionError, SymbolError
 from mdnb.feeds.recorder import Recorder
@@ -23,7 +24,7 @@ from mdnb.rows import ContractChange
 from tests.feeds.simulated import MINUTE
 from tests.io.hostile_markets import SPOILT, START_NS, sound
 from tests.limits import LIMIT_SECONDS
-from tests.manager.hand import SECOND, START
+from tests.manager.hand import SECOND, START, HandFeed, open_market, trade
 
 GOLD = "replay:dataset:gold-ticks?speed=max"
 NAMES = ["1min", "5min", "1hour", "100tick", "300vol"]
@@ -504,3 +505,34 @@ def test_what_is_no_saved_market_is_not_written_over(kind: str, tmp_path: Path) 
         assert path.read_bytes() == before
         other = market.save(tmp_path / "y.mdnb")
         assert market.save(other) == other
+
+
+@pytest.mark.parametrize("timeframes", [None, ["1min", "2min", "3tick"]])
+def test_bars_that_were_saved_as_partial_are_so_when_they_have_been_played(
+    timeframes: list[str] | None, tmp_path: Path
+) -> None:
+    rows = [trade(i * 10, 100.0 + i % 5, number=i) for i in range(70)]
+    feed = HandFeed(clock=EventClock(START))
+    with open_market(feed, "1min", "5min", "2tick") as market:
+        feed.trades(*rows[:20])
+        feed.status("disconnected")
+        feed.status("reconnected")
+        gaps = market.events("data_gap", timeout=LIMIT_SECONDS)
+        feed.trades(*rows[30:])
+        # Nobody has the trades 20 to 29.
+        assert next(event for event in gaps if event.state != "repairing").state == "lost"
+        partial = {name: market.data.get_data(name).attrs["partial"] for name in market.timeframes}
+        assert partial == {"1min": (3, 4), "5min": (0, 1), "2tick": partial["2tick"]}
+        path = market.save(tmp_path / "x.mdnb")
+    with opened(path, timeframes=timeframes) as again:
+        again.wait_ended(LIMIT_SECONDS)
+        played = {name: again.data.get_data(name).attrs["partial"] for name in again.timeframes}
+        assert played["1min"][:2] == (3, 4)
+        if timeframes is None:
+            assert played["5min"][:2] == (0, 1)
+            assert set(partial["2tick"]) <= set(played["2tick"])
+        else:
+            # 14:03:20 to 14:05:00 is what they lack.
+            starts = again["2min"].frame.index[list(played["2min"])]
+            assert [str(one)[11:16] for one in starts[:2]] == ["14:02", "14:04"]
+            assert played["3tick"]

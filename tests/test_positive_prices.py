@@ -156,6 +156,8 @@ def test_levels_of_the_book_that_cannot_be_are_counted_and_told_once(positive: b
         assert [one.count for one in faults] == ([refused] if refused else [])
         assert all(one.description.endswith("with positive_prices=False") for one in faults)
         assert (f"{refused} levels of the order book refused" in str(market.accounting())) is positive
+        for card in (str(market), market._repr_html_()):
+            assert (f"{refused} levels refused" in card) is positive
 
 
 def test_crossed_quotes_are_taken_counted_and_told_once() -> None:

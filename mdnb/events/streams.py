@@ -107,6 +107,8 @@ def _stop_here(stop: Callable[[], None]) -> None:
 class _Stream:
     """What both iterators have: the backlog, what was lost of it, and their end."""
 
+    __slots__ = ("__weakref__", "_backlog", "_check", "_check_wait", "_finalizer", "_timeout")
+
     def __init__(
         self,
         backlog: Backlog,
@@ -148,6 +150,8 @@ class EventStream(_Stream):
     check_wait
         Called before one is waited for; it raises where that would be for ever.
     """
+
+    __slots__ = ()
 
     def __iter__(self) -> Self:
         return self
@@ -210,6 +214,8 @@ class AsyncEventStream(_Stream):
     check, check_wait
         As of `EventStream`.
     """
+
+    __slots__ = ()
 
     async def aclose(self) -> None:
         """Stop listening; the name that async generators have."""

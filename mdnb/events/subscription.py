@@ -91,6 +91,34 @@ class Subscription:
     (True, False, 0)
     """
 
+    # An attribute that is not there would be taken without a word.
+    __slots__ = (
+        "__weakref__",
+        "_active",
+        "_bus",
+        "_context",
+        "_half",
+        "_in_step",
+        "_left_at",
+        "_limit",
+        "_lock",
+        "_loop",
+        "_now",
+        "_once",
+        "_scheduled",
+        "_slowness",
+        "_told_dropped",
+        "_told_errors",
+        "_waiting",
+        "delivered",
+        "dropped",
+        "errors",
+        "handler",
+        "last_error",
+        "symbol",
+        "type",
+    )
+
     def __init__(
         self,
         bus: Registry,

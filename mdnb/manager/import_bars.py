@@ -17,6 +17,7 @@ from mdnb.manager.import_level import off_level
 from mdnb.manager.import_notes import (
     conflicts,
     later_ones,
+    of_merging,
     of_reading,
     over_the_limit,
     to_tell,
@@ -209,12 +210,7 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
     notes += to_warn_of(bars, market.symbol, later, engine.tz)
     warned = f"{name}: {'; '.join(notes)}" if notes else ""
     notes += to_tell(bars, columns, open_us, engine.tz)
-    if merged.begun:
-        notes.append("the file's bar of the interval that is being made was left out: it is made live")
-    if merged.replaced and not overwrite:
-        notes.append(
-            f"partial bars held were replaced: {merged.replaced:,}; overwrite=False keeps whole ones"
-        )
+    notes += of_merging(merged, overwrite=overwrite)
     result = ImportResult(
         understood=str(bars.attributes.get("understood", "")),
         symbol=market.symbol,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "conflicts",
     "later_ones",
+    "of_merging",
     "of_reading",
     "over_the_limit",
     "to_tell",
@@ -133,6 +134,23 @@ def to_tell(bars: FileBars, columns: BarColumns, open_us: np.ndarray, tz: str) -
         notes.append(
             "left out was the bar that was being made when the file was written, of"
             f" {timestamp(int(open_us[-1]) * 1000, tz)}"
+        )
+    return notes
+
+
+def of_merging(merged: Merged, *, overwrite: bool) -> list[str]:
+    """Return what became of bars in whose places there were others, or will be."""
+    notes = []
+    if merged.begun:
+        notes.append("the file's bar of the interval that is being made was left out: it is made live")
+    if merged.repairing:
+        notes.append(
+            f"{merged.repairing:,} bars were left out: what an outage missed in their time is being fetched."
+            " If that is lost, load the file again"
+        )
+    if merged.replaced and not overwrite:
+        notes.append(
+            f"partial bars held were replaced: {merged.replaced:,}; overwrite=False keeps whole ones"
         )
     return notes
 

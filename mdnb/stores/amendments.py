@@ -11,7 +11,7 @@ import numpy as np
 
 from mdnb.errors import NoDataError
 from mdnb.rows import BarRow
-from mdnb.stores.columns import AMENDED, BarColumns, find_bars, join_columns, nth_of_start
+from mdnb.stores.columns import AMENDED, REPAIRING, BarColumns, find_bars, join_columns, nth_of_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -187,9 +187,11 @@ class Amendments:
         """Return the changes of bars that begin at an instant or later.
 
         Where several bars were replaced at once, or those of a file took their places, what was before it is
-        not told. Which ones an import added is not told either.
+        not told. Which ones an import added is not told either. One that was partial for the time being was
+        partial, for all who are told of it later.
         """
-        kept = tuple(one for one in self._told() if one.row[0] >= from_ns)
+        told = (one for one in self._told() if one.row[0] >= from_ns)
+        kept = tuple(one._replace(flags=one.flags & ~REPAIRING) for one in told)
         at_once = [
             one.known_us
             for one in self._kept

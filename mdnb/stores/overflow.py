@@ -241,10 +241,16 @@ class Overflow:
                 self.changes += 1
 
     def _repairing_in(self, spans: Sequence[tuple[int, int]]) -> list[int]:
+        if self.segments.repeated_starts:
+            # Of bars of trades the one before may have ended inside the stretch.
+            starts = [us * _NS_PER_US for us in self._repairing]
+            spans = [(max((at for at in starts if at <= a), default=a), b) for a, b in spans]
         return [us for us in self._repairing if any(a <= us * _NS_PER_US <= b for a, b in spans)]
 
     def _settle(self) -> None:
         """Make whole bars of the pieces; hold the lock of `flush`, so that none is counted twice."""
+        if self.segments.repeated_starts:
+            self._settle_repeated()
         with self._lock:
             pieces, waiting, whole = list(self._pieces), list(self._waiting), set(self._whole)
         if not pieces and not whole:
@@ -260,6 +266,20 @@ class Overflow:
             self._amended = _overlay(self._amended, changed)
             self._whole -= whole
             del self._pieces[: len(pieces)]
+
+    def _settle_repeated(self) -> None:
+        """Take off the marks of bars of trades: of those of one start some may be on disk, some waiting."""
+        with self._lock:
+            whole = set(self._whole)
+            if not whole:
+                return
+            self._waiting = [_without_partial(one, whole) for one in self._waiting]
+        held = self._read(min(whole) * _NS_PER_US, max(whole) * _NS_PER_US)
+        held = held.where(np.isin(held.time_us, list(whole)))
+        if (held.flags & PARTIAL).any():
+            self.segments.replace(_without_partial(held, whole))
+        with self._lock:
+            self._whole -= whole
 
     def flush(self) -> int:
         """Write what is waiting; return how many rows. Slow: call it on a worker thread.
@@ -348,7 +368,9 @@ class Overflow:
     def _with_repairing(self, columns: BarColumns) -> BarColumns:
         """Return bars with the marks that the disk does not have."""
         with self._lock:
-            noted = list(self._repairing)
+            noted, whole = list(self._repairing), set(self._whole)
+        if whole:
+            columns = _without_partial(columns, whole)
         if not noted:
             return columns
         marks = np.where(np.isin(columns.time_us, noted), REPAIRING, 0).astype(np.uint8)
@@ -363,7 +385,7 @@ class Overflow:
         disk = self._read(start_ns, until)
         if stop_ns is not None:
             disk = disk.part(0, _count_before(disk, stop_ns // _NS_PER_US, gone.start_us, gone.rows))
-        return _cut(join_columns([disk, waiting]), None, start_ns, end_ns)
+        return self._with_repairing(_cut(join_columns([disk, waiting]), None, start_ns, end_ns))
 
     def replace(self, columns: BarColumns) -> int:
         """Write bars anew, or in between; return how many rows there are more than before.
@@ -413,7 +435,14 @@ def _overlay(columns: BarColumns, changed: BarColumns) -> BarColumns:
 def _whole_again(columns: BarColumns, starts_us: set[int]) -> BarColumns:
     """Return the bars of some starts, without the mark of partial ones."""
     found = columns.where(np.isin(columns.time_us, list(starts_us)))
-    return dataclasses.replace(found, flags=found.flags & np.uint8(~PARTIAL & 0xFF))
+    return _without_partial(found, starts_us)
+
+
+def _without_partial(columns: BarColumns, starts_us: set[int]) -> BarColumns:
+    """Return bars, those of some starts without the mark of partial ones."""
+    is_whole = np.isin(columns.time_us, list(starts_us))
+    flags = np.where(is_whole, columns.flags & np.uint8(~PARTIAL & 0xFF), columns.flags)
+    return dataclasses.replace(columns, flags=flags.astype(np.uint8))
 
 
 def _cut(columns: BarColumns, first_ns: int | None, start_ns: int | None, end_ns: int | None) -> BarColumns:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from mdnb.errors import DataExportError, OptionError
 from mdnb.stores import segment_plan
-from mdnb.stores.columns import BarColumns, columns_from_rows
+from mdnb.stores.columns import PARTIAL, REPAIRING, BarColumns, columns_from_rows
 from mdnb.stores.overflow import Gone, Overflow
 from mdnb.stores.segments import SegmentStore
 
@@ -286,3 +286,36 @@ def test_only_bars_of_trades_may_begin_at_one_instant(tmp_path: Path, overflow: 
     backwards = dataclasses.replace(twice, time_us=twice.time_us - np.arange(2))
     with pytest.raises(OptionError, match="no earlier than"):
         overflow.segments.replace(backwards)
+
+
+def test_bars_of_one_instant_are_whole_again_at_once_and_none_of_them_is_lost(overflow: Overflow) -> None:
+    bars = stream([(100, 1.0), (100, 2.0), (0, 3.0), (0, 4.0), (100, 5.0), (100, 6.0)])
+    columns = columns_of(bars)
+    columns.flags[1:5] = PARTIAL | REPAIRING
+    overflow.take(columns.part(0, 3))
+    overflow.flush()
+    overflow.take(columns.part(3, 6))
+    assert overflow.before(None).flags.tolist() == columns.flags.tolist()
+    # What was made at 250 is lost: the bar that was open then, which began at 200, lacks it.
+    overflow.lose(250_000, 260_000)
+    overflow.end_repairing()
+    lost = [0, PARTIAL, PARTIAL, PARTIAL, 0, 0]
+    for _ in range(3):
+        held = overflow.before(None)
+        assert (bars_of(held), held.flags.tolist()) == (bars, lost)
+        overflow.flush()
+    assert overflow.segments.read().flags.tolist() == lost
+
+
+def test_bars_of_one_instant_on_disk_and_waiting_are_whole_again(overflow: Overflow) -> None:
+    bars = stream([(100, 1.0), (0, 2.0), (0, 3.0), (100, 4.0)])
+    columns = columns_of(bars)
+    columns.flags[:] = PARTIAL | REPAIRING
+    overflow.take(columns.part(0, 2))
+    overflow.flush()
+    overflow.take(columns.part(2, 4))
+    overflow.end_repairing()
+    for _ in range(3):
+        held = overflow.before(None)
+        assert (bars_of(held), held.flags.tolist()) == (bars, [0] * 4)
+        overflow.flush()

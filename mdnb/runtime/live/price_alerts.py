@@ -21,7 +21,7 @@ import math
 import numbers
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mdnb.errors import ClosedError, OptionError
 from mdnb.events.subscription import Subscription
@@ -43,9 +43,31 @@ Fired = tuple[int, dict[str, Any]]
 """Market time (UTC epoch nanoseconds) and data of the ``ALERT`` event to emit."""
 
 
-@dataclasses.dataclass(eq=False, repr=False, slots=True, weakref_slot=True)
+def _stays(cls: type[Alert]) -> type[Alert]:
+    """Let alerts say that they stay as they were set: by a price set later none would fire, nor end."""
+    cls.__setattr__ = _refuse_setting  # type: ignore[method-assign, assignment]  # that of dataclasses
+    cls.__delattr__ = _refuse_deleting  # type: ignore[method-assign, assignment]  # as above
+    return cls
+
+
+def _refuse_setting(self: Alert, name: str, value: object) -> NoReturn:
+    raise AttributeError(
+        f"{self!r} stays as it was set, and takes no {name!r}; got {value!r}. Set another with"
+        " live.alert(...), and cancel() this one."
+    )
+
+
+def _refuse_deleting(self: Alert, name: str) -> NoReturn:
+    raise AttributeError(f"{self!r} stays as it was set: {name!r} cannot be deleted. cancel() ends it.")
+
+
+_set = object.__setattr__
+
+
+@_stays
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, slots=True, weakref_slot=True)
 class Alert:
-    """An alert that was set; made by ``live.alert(...)``.
+    """An alert that was set; made by ``live.alert(...)``. It cannot be changed, only cancelled.
 
     Attributes
     ----------
@@ -236,7 +258,7 @@ class PriceAlerts:
             if level is not None:
                 bisect.insort(self.prices, level)
             elif self.watch is not None and kind is not None:
-                made._tap = self.watch(made, kind)
+                _set(made, "_tap", self.watch(made, kind))
             self.version += 1
         self._on_change()
         return made
@@ -275,7 +297,7 @@ class PriceAlerts:
         self._on_change()
 
     def _end(self, alert: Alert) -> None:
-        alert.active = False
+        _set(alert, "active", False)
         self._open.remove(alert)
         if alert.price is not None:
             self.prices.remove(alert.price)
@@ -330,8 +352,9 @@ class PriceAlerts:
         return fired
 
     def _fire(self, alert: Alert, direction: str, time_ns: int, trade_price: float | None) -> Fired:
-        alert.fired += 1
-        alert.fired_ns, alert.trade_price = time_ns, trade_price
+        _set(alert, "fired", alert.fired + 1)
+        _set(alert, "fired_ns", time_ns)
+        _set(alert, "trade_price", trade_price)
         if alert.once:
             self._end(alert)
             self._done.append(alert)
@@ -355,7 +378,7 @@ def _crossings(alert: Alert, price: float, path: Sequence[float]) -> Iterator[tu
             direction = "below"
         else:
             continue
-        alert._fresh = False
+        _set(alert, "_fresh", False)
         if alert.direction in ("either", direction):
             yield at, direction
             if alert.once:

@@ -275,6 +275,11 @@ def _rebuild_activity(
     for bars in engine.activity.values():
         since = _since(bars, held, new) if is_whole and new is not None else None
         if since is None:
+            # They are lacking where they were made, and are too many where they are put.
+            low_ns, high_ns = min(row[0] for row in rows), max(row[0] for row in rows)
+            engine.amended += mark_activity(bars, low_ns, high_ns)
+            if bars.name in engine.overflow:
+                engine.overflow[bars.name].lose(low_ns, high_ns)
             bars.push_unplaced(engine.in_full(rows))
             unplaced.append(bars)
         else:

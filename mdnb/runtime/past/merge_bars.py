@@ -20,6 +20,7 @@ from mdnb.stores.columns import (
     AMENDED,
     FILLED,
     PARTIAL,
+    REPAIRING,
     BarColumns,
     columns_from_rows,
     join_columns,
@@ -51,7 +52,8 @@ class Merged:
 
     ``later_us`` is the start of the first one that begins after the bar that is being made; where none is, of
     the first one that is not over at ``until_ns``, which is 0 else. ``begun`` is 1 where that of the
-    bar that is being made is among those that were not needed.
+    bar that is being made is among those that were not needed; ``repairing`` are those of them in whose time
+    an outage is being repaired.
     """
 
     added: int = 0
@@ -62,6 +64,7 @@ class Merged:
     later_us: int = 0
     until_ns: int = 0
     begun: int = 0
+    repairing: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ def merge_bars(
         bar that is not over then is the one that is being made.
     of_file
         Coarser bars in which the bars end, or that are at a hole of them longer than themselves, are partial.
-        Of a venue's answer what is not there was not traded.
+        Of a venue's answer what is not there was not traded. Bars in whose time an outage is being repaired
+        are left out.
 
     Returns
     -------
@@ -123,6 +127,10 @@ def merge_bars(
         later_us = columns.time_us[_are_later(engine, name, columns, until_ns)]
         begun = int(np.count_nonzero(~closed)) - len(later_us)
         columns = columns if closed.all() else columns.where(closed)
+        repairing = 0
+        if of_file and (waits := _being_repaired(engine, name, columns)).any():
+            # Their trades are on their way: with both a coarser bar would have them twice.
+            repairing, columns = int(np.count_nonzero(waits)), columns.where(~waits)
         before, began_us = _firsts(engine, name), engine.cascade.closing.began_ns // _NS_PER_US
         children = [] if name in engine.activity else engine.cascade.node(name).children
         by_finer = finer_partials(children)
@@ -147,16 +155,29 @@ def merge_bars(
         engine.reader.forget()
         engine.updates += 1
     engine.notify()
+    kept = merged.kept + begun + repairing
+    merged = dataclasses.replace(merged, kept=kept, begun=begun, repairing=repairing)
     if not len(later_us):
-        return dataclasses.replace(merged, kept=merged.kept + begun, begun=begun)
+        return merged
     return dataclasses.replace(
         merged,
-        kept=merged.kept + begun,
-        begun=begun,
         later=len(later_us),
         later_us=int(later_us[0]),
         until_ns=0 if is_forming else until_ns,
     )
+
+
+def _being_repaired(engine: SymbolState, name: str, columns: BarColumns) -> NDArray[np.bool_]:
+    """Return which bars overlap a stretch of which trades may still come."""
+    grid, spans = engine.grid(name), () if engine.unsettled is None else engine.unsettled()
+    found = np.zeros(len(columns), dtype=bool)
+    if grid is None or not len(columns) or not spans:
+        return found
+    starts_ns = columns.time_us * _NS_PER_US
+    ends_ns = grid.ends(starts_ns)
+    for span in spans:
+        found |= (starts_ns <= span.high_ns) & (ends_ns > span.low_ns)
+    return found
 
 
 def all_are_later(engine: SymbolState, name: str, columns: BarColumns, until_ns: int = _ANY_TIME) -> bool:
@@ -240,8 +261,9 @@ def _put(
     inside = at < len(known)
     has = np.zeros(len(columns), dtype=bool)
     has[inside] = mine[at[inside]] == theirs[inside]
-    # A partial bar is no better than the one held.
-    wins = has & (overwrite | ((_flags_at(known, at, has) & PARTIAL > 0) & (columns.flags & PARTIAL == 0)))
+    # A partial bar is no better than the one held; and one that is being repaired is given what it lacks.
+    is_worse = _flags_at(known, at, has) & (PARTIAL | REPAIRING) == PARTIAL
+    wins = has & (overwrite | (is_worse & (columns.flags & PARTIAL == 0)))
     is_chosen = ~has | wins
     chosen = columns if is_chosen.all() else columns.where(is_chosen)
     added, replaced = int(np.count_nonzero(~has)), int(np.count_nonzero(wins))

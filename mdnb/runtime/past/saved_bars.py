@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdnb.bars.closing import ClosingTime
+from mdnb.bars.lost_trades import mark_activity, mark_node
 from mdnb.recordings import RecordingFeed
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import fold_to, merge_bars
 from mdnb.sessions import DAY_NS
-from mdnb.stores.columns import FILLED, BarColumns, join_columns, same_rows
+from mdnb.stores.bars import BarStore
+from mdnb.stores.columns import FILLED, PARTIAL, BarColumns, find_bars, join_columns, nth_of_start, same_rows
 from mdnb.stores.ticks import counts_in_full, trade_rows
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.validate.findings import QualityFinding
@@ -163,25 +165,37 @@ def _put_ticks(engine: SymbolState, rows: SavedRows, begin_ns: int) -> None:
 
 
 def put_saved_behind(feed: RecordingFeed, pipelines: Mapping[str, Pipeline]) -> None:
-    """Put saved bars in the places of those that were made otherwise, where all was played."""
+    """Put saved bars in the places of those that were made otherwise, where all was played.
+
+    What was saved as partial is so again: the trades do not tell what they lack.
+    """
     for symbol, pipeline in pipelines.items():
         rows = feed.saved_rows(symbol)
-        if rows is None or not feed.is_whole or feed.source == "bars":
+        if rows is None:
             continue
         engine = pipeline.engine
-        changed: dict[str, int] = {}
+        if feed.is_whole and feed.source != "bars":
+            _put_others(pipeline, rows, feed.begins_ns)
         with engine.lock:
-            # A coarse bar that is as saved stays so when its finer ones are put in: these come first.
-            for name in engine.timeframes():
-                put = _replace_activity if name in engine.activity else _replace
-                if count := put(engine, name, rows, feed.begins_ns):
-                    changed[name] = count
-        if changed:
-            said = ", ".join(f"{count:,} {name}" for name, count in changed.items())
-            text = f"bars are as they were saved, since the saved trades make others of them: {said}"
-            now_ns = engine.cascade.closing.now_ns
-            pipeline.quality.note(QualityFinding("as_saved", text, now_ns, {}), alert=False)
-            engine.notify()
+            _mark_partial(engine, rows)
+        engine.notify()
+
+
+def _put_others(pipeline: Pipeline, rows: SavedRows, begin_ns: int) -> None:
+    engine = pipeline.engine
+    changed: dict[str, int] = {}
+    with engine.lock:
+        # A coarse bar that is as saved stays so when its finer ones are put in: these come first.
+        for name in engine.timeframes():
+            put = _replace_activity if name in engine.activity else _replace
+            if count := put(engine, name, rows, begin_ns):
+                changed[name] = count
+    if changed:
+        said = ", ".join(f"{count:,} {name}" for name, count in changed.items())
+        text = f"bars are as they were saved, since the saved trades make others of them: {said}"
+        now_ns = engine.cascade.closing.now_ns
+        pipeline.quality.note(QualityFinding("as_saved", text, now_ns, {}), alert=False)
+        engine.notify()
 
 
 def _replace(engine: SymbolState, name: str, rows: SavedRows, begin_ns: int) -> int:
@@ -233,6 +247,48 @@ def _others_in_turn(given: BarColumns, held: BarColumns, tolerance: float) -> ND
         ours, saved = getattr(held, name), getattr(given, name)
         same &= np.isclose(ours, saved, rtol=tolerance, atol=0.0, equal_nan=True)
     return ~same
+
+
+def _mark_partial(engine: SymbolState, rows: SavedRows) -> None:
+    """Mark the bars that were saved as partial; of timeframes that were not saved those that overlap them."""
+    whole = {name: _whole_ones(engine.log(name), rows, name) for name in engine.all_names()}
+    others = [name for name in whole if name not in rows.bars]
+    spans = _partial_spans(rows, engine) if others else []
+    if not spans and not any(whole.values()):
+        return
+    engine.change_ns()
+    for name, places in whole.items():
+        for place in places:
+            engine.log(name).mark(place, PARTIAL, place + 1)
+    for name in others:
+        for low_ns, high_ns in spans:
+            if name in engine.activity:
+                mark_activity(engine.activity[name], low_ns, high_ns)
+            else:
+                mark_node(engine.cascade.node(name), low_ns, high_ns)
+    engine.updates += 1
+
+
+def _whole_ones(log: BarStore, rows: SavedRows, name: str) -> list[int]:
+    """Return the positions of closed bars that count as whole, and were saved as partial."""
+    if name not in rows.bars:
+        return []
+    given, held = rows.bars[name].closed().columns(), log.columns(0, len(log))
+    lacks = (given.flags & PARTIAL) > 0
+    has, at = find_bars(held.time_us, given.time_us[lacks], nth_of_start(given.time_us)[lacks])
+    places = at[has]
+    found: list[int] = places[(held.flags[places] & PARTIAL) == 0].tolist()
+    return found
+
+
+def _partial_spans(rows: SavedRows, engine: SymbolState) -> list[tuple[int, int]]:
+    """Return the first and last nanosecond of each bar of the finest saved timeframe that is partial."""
+    finest = rows.finest()
+    if not finest:
+        return []
+    given, grid = rows.bars[finest].columns(), Grid(Timeframe.parse(finest), engine.sessions)
+    starts_ns = given.time_us[(given.flags & PARTIAL) > 0] * _NS_PER_US
+    return list(zip(starts_ns.tolist(), (grid.ends(starts_ns) - 1).tolist(), strict=True))
 
 
 def _span_of(engine: SymbolState, name: str, begin_ns: int) -> int:

@@ -317,3 +317,21 @@ def test_whoever_shows_the_alerts_is_told_of_each_change() -> None:
         seen.append(book.version)
         assert rig.engine.updates > updates
     assert seen == sorted(set(seen))
+
+
+@pytest.mark.parametrize(
+    "name", ["price", "message", "once", "active", "fired", "direction", "fired_at", "above"]
+)
+def test_an_alert_stays_as_it_was_set(name: str) -> None:
+    rig = Rig()
+    told = Told(rig)
+    alert = rig.engine.alerts.add(100.0)
+    with pytest.raises(AttributeError, match=rf"stays as it was set, and takes no '{name}'; got 7\."):
+        setattr(alert, name, 7)
+    with pytest.raises(AttributeError, match="cannot be deleted"):
+        delattr(alert, name)
+    rig.engine.alerts.add(99.0).cancel()
+    rig.pipeline.take([_row(0, 99.0), _row(1, 101.0)])
+    assert (len(told.of(alert)), alert.fired, alert.active) == (1, 1, False)
+    rig.engine.alerts.close()
+    assert rig.engine.alerts.prices == []

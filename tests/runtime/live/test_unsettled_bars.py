@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mdnb.io.change_log import changes_from_text, changes_text
 from mdnb.runtime.past.stretches import Patience
 from mdnb.stores.bars import BarStore
 from mdnb.stores.columns import AMENDED, PARTIAL, REPAIRING, columns_from_rows
@@ -141,3 +142,25 @@ def test_the_disk_never_holds_a_mark_that_would_outlive_its_repair(tmp_path: Any
     overflow.end_repairing()
     overflow.flush()
     assert disk.read().flags.tolist() == [AMENDED, 0, PARTIAL, 0]
+
+
+def test_what_bars_were_while_they_were_repaired_comes_back_from_a_file() -> None:
+    outcome = play(REPAIRED)
+    for name in ("5sec", "15sec"):
+        told = outcome.pipeline.engine.log(name).amendments.changes()
+        assert changes_from_text(changes_text({name: told}).encode()) == {name: told}
+        assert any(one.flags & PARTIAL for one in told.kept)
+
+
+@pytest.mark.parametrize("bars", [1, 3])
+@pytest.mark.parametrize("script", [REPAIRED, LOST])
+def test_bars_of_trades_that_leave_memory_meanwhile_are_partial_where_they_lack_something(
+    script: Script, bars: int
+) -> None:
+    outcome = play(dataclasses.replace(script, timeframes=("5sec", "4tick"), bars=bars, on_disk=True))
+    held = outcome.kept["4tick"]
+    partial = ((held.time_us[(held.flags & PARTIAL) > 0] * 1000 - START) // SECOND).tolist()
+    # That of 8 lacks what was made at 10; that of 4 had all its trades.
+    assert 8 in partial
+    assert 4 not in partial
+    assert not (held.flags & REPAIRING).any()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
@@ -16,9 +18,11 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import DataImportError
 from mdnb.events.bus import EventBus
 from mdnb.instruments import Instrument
+from mdnb.rows import TradeRow
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import Merged, merge_bars
+from mdnb.runtime.process.bridge import call
 from mdnb.sessions import Sessions
 from mdnb.stores.columns import PARTIAL, columns_from_rows
 from tests.limits import LIMIT_SECONDS
@@ -260,3 +264,52 @@ def test_the_bar_of_a_file_that_is_being_made_is_left_out_and_that_is_said(tmp_p
         [said] = [note for note in result.notes if "being made" in note]
         assert "left out" in said
         assert market.data.get_data("1min").iloc[-1]["close"] == 200.0
+
+
+class AnswersLater(HandFeed):
+    """Its history of trades answers when it is let."""
+
+    def __init__(self, trades: list[TradeRow]) -> None:
+        super().__init__(trades=trades, clock=EventClock(START))
+        self.answers = asyncio.Event()
+
+    async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
+        await self.answers.wait()
+        return await super().history_trades(symbol, start_ns, end_ns)
+
+    def let(self) -> None:
+        async def answer() -> None:
+            self.answers.set()
+
+        call(answer())
+
+
+@pytest.mark.parametrize("how", ["csv", "parquet"])
+@pytest.mark.parametrize("on_conflict", ["keep", "replace", None])
+def test_of_a_stretch_that_is_being_repaired_a_file_gives_nothing_that_would_count_twice(
+    how: str, on_conflict: Any, tmp_path: Path
+) -> None:
+    rows = [trade(i * 10, 100.0 + i % 5, number=i) for i in range(70)]
+    path = tmp_path / f"bars.{how}"
+    whole = HandFeed(clock=EventClock(START))
+    with open_market(whole, "1min", "5min") as market:
+        whole.trades(*rows)
+        market.export(path, **({"timeframe": "1min"} if how == "csv" else {}))
+        expected = {name: market.data.get_data(name) for name in market.timeframes}
+    feed = AnswersLater(rows)
+    with open_market(feed, "1min", "5min") as market:
+        gaps = market.events("data_gap", timeout=LIMIT_SECONDS)
+        feed.trades(*rows[:20])
+        feed.trades(*rows[30:])
+        assert next(gaps).state == "repairing"
+        assert market.data.get_data("1min").attrs["partial"] == (3, 4)
+        results = market.load(path, *(["1min"] if how == "csv" else []), on_conflict=on_conflict)
+        # Of 14:04 there is no bar yet: nobody has a trade of it.
+        assert [note for note in results[0].notes if note.startswith("3 bars were left out: what an outage")]
+        assert market.data.get_data("1min").attrs["partial"] == (3, 4)
+        feed.let()
+        assert next(gaps).state == "repaired"
+        for name, frame in expected.items():
+            held = market.data.get_data(name)
+            pd.testing.assert_frame_equal(held, frame)
+            assert held.attrs["partial"] == ()
