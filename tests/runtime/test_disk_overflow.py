@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from mdnb.clock import EventClock
+from mdnb.errors import DataExportError
 from mdnb.market import LiveMarket
+from mdnb.runtime.disk_overflow import tidy
+from mdnb.runtime.process.bridge import call
+from mdnb.store.overflow import Overflow
+from mdnb.store.segments import SegmentStore
 from tests.manager.hand import SECOND, START, HandFeed, minutes, open_market, trade
 from tests.same_frames import assert_same_frames
 
@@ -254,3 +259,105 @@ def test_over_the_limit_on_disk_the_oldest_bars_of_the_timeframe_that_takes_most
         assert report.bars_removed == 2_990 - len(fine) > 0
         assert fine.nbytes + coarse.nbytes <= 150_000
         assert len(coarse) == 40
+
+
+# -- moving and leaving ------------------------------------------------------------------------------------
+
+FEW = {"max_bars_per_timeframe": 10, "enable_disk_overflow": True, "auto_cleanup": False}
+
+
+def test_a_move_that_fails_leaves_nothing_in_the_new_folder_and_raises_what_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = HandFeed(minutes(-60, 60))
+    with open_market(feed, "1min", "5min", disk_cache_path=str(tmp_path / "a"), **FEW) as market:
+        market.data.cleanup_old_data()
+        before = read(market, "1min")
+        copied: list[Overflow] = []
+        copy_to, clear = Overflow.copy_to, SegmentStore.clear
+
+        def fail_second(self: Overflow, store: SegmentStore) -> None:
+            copied.append(self)
+            if len(copied) == 2:
+                raise DataExportError("no room")
+            copy_to(self, store)
+
+        def clear_and_fail(self: SegmentStore) -> int:
+            clear(self)
+            raise errors[len(copied) % len(errors)]
+
+        errors = [OSError("gone"), DataExportError("gone")]
+        with monkeypatch.context() as patch:
+            patch.setattr(Overflow, "copy_to", fail_second)
+            patch.setattr(SegmentStore, "clear", clear_and_fail)
+            for _ in errors:
+                copied.clear()
+                with pytest.raises(DataExportError, match="no room"):
+                    market.data.configure_memory_management(disk_cache_path=tmp_path / "b")
+                errors.reverse()
+        assert list((tmp_path / "b").rglob("bars-*")) == []
+        pd.testing.assert_frame_equal(read(market, "1min"), before)
+        assert market.data.engine.overflow["1min"].segments.folder.is_relative_to(tmp_path / "a")
+
+
+def test_bars_that_do_not_reach_the_disk_in_closing_are_told_with_how_many_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Overflow) -> int:
+        raise error
+
+    for number, error in enumerate((OSError(28, "No space left on device"), DataExportError("no room"))):
+        caplog.clear()
+        options = {**FEW, "disk_cache_path": str(tmp_path / str(number))}
+        market = open_market(HandFeed(minutes(-1_500, 1_500)), "1min", **options)
+        with monkeypatch.context() as patch, caplog.at_level("ERROR", "mdnb"):
+            patch.setattr(Overflow, "flush", fail)
+            market.close()
+        assert caplog.messages == [f"X: 1,500 bars are not on disk and lost with this process: {error}"]
+
+
+def test_what_is_closed_is_in_a_folder_of_the_users_with_the_first_bar_and_the_last(tmp_path: Path) -> None:
+    options = {**FEW, "disk_cache_path": str(tmp_path)}
+    with open_market(HandFeed(minutes(-60, 60)), "1min", **options) as market:
+        whole = read(market, "1min")
+        folder = market.data.engine.overflow["1min"].segments.folder
+    store = SegmentStore(folder)
+    held = store.read()
+    store.close()
+    assert held.close.tolist() == whole["close"].tolist()
+    assert len(held) == 60
+
+
+def test_with_the_disk_switched_off_bars_are_dropped_and_nothing_is_kept_of_it() -> None:
+    feed = HandFeed(minutes(-60, 60))
+    with open_market(feed, "1min", **FEW) as market:
+        market.data.cleanup_old_data()
+        market.data.configure_memory_management(disk_cache_enabled=False)
+        feed.trades(*(trade(60 * at, 100.0, number=at) for at in range(30)))
+        assert len(read(market, "1min")) == 10
+        market.add_timeframe("5min")
+        assert market.data.engine.overflow == {}
+        report = market.data.cleanup_old_data()
+        assert (report.bars_written, report.bars_removed, report.bytes_before) == (0, 0, 0)
+        assert report.compression_ratio == 1.0
+
+
+def test_a_timeframe_that_is_removed_while_the_disk_is_tidied_counts_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feed = HandFeed(minutes(-600, 600))
+    with open_market(feed, "1min", "5min", compression_enabled=True, **FEW) as market:
+        engine, session = market.data.engine, market._parts.session
+        stores = {name: overflow.segments for name, overflow in engine.overflow.items()}
+        see = SegmentStore.see_to_folder
+
+        def close_one(store: SegmentStore) -> None:
+            see(store)
+            stores["5min"].close()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SegmentStore, "see_to_folder", close_one)
+            report = call(tidy(engine, session.workers))
+        assert report.bars_written == 590
+        assert report.bars_removed == 0
+        assert report.bytes_before > report.bytes_after == stores["1min"].nbytes

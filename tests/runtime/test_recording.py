@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 import mdnb
 from mdnb.clock import MarketClock
 from mdnb.decode import decoder
-from mdnb.errors import DataExportError, FeedError, OptionError
+from mdnb.errors import DataExportError, FeedError, OptionError, SymbolError
 from mdnb.feeds import registry
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus
+from mdnb.feeds.offers import Offers
+from mdnb.feeds.recorder import Recorder
 from mdnb.feeds.replay import open_recording
-from mdnb.rows import LOST_LINE
+from mdnb.feeds.rolls import ContractHistory, Seam
+from mdnb.rows import LOST_LINE, Batch, Reply
 from mdnb.runtime.process.loop import background_loop
 from mdnb.runtime.recording import record
 from tests.limits import LIMIT_SECONDS
@@ -268,3 +272,209 @@ def test_a_stream_that_never_came_about_is_an_error_with_the_reason(
 
     with pytest.raises(FeedError, match="nothing was recorded: refused: nothing listens on that port"):
         asyncio.run(main())
+
+
+class _Told(_Ahead):
+    """Tells what it is asked, and what its tests make it say."""
+
+    asked: ClassVar[list[object]] = []
+    script: ClassVar[list[tuple[str, str] | str | bytes]] = []
+    offers = Offers(title="Some Venue", history="none")
+    names: ClassVar[dict[str, str]] = {"X.Z25": "X", "Y.Z25": "Y", "X": "X"}  # type: ignore[misc]  # as given
+
+    async def open(self, symbols: Sequence[str]) -> None:
+        self.asked.append(("open", list(symbols)))
+
+    async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        self.asked.append(("subscribe", symbol, tuple(channels)))
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        for said in self.script:
+            self.now += SECOND
+            if isinstance(said, tuple):
+                on_status(*said)
+            else:
+                on_frame(said)
+
+    async def close(self) -> None:
+        self.asked.append("close")
+
+    def contract(self, symbol: str, at_ns: int | None = None) -> str:
+        return f"{symbol}.Z25"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> type[_Told]:
+    monkeypatch.setitem(registry.BUILT_IN, "told", f"{__name__}:_Told")
+    monkeypatch.setattr(_Told, "asked", [])
+    monkeypatch.setattr(_Told, "script", [])
+    return _Told
+
+
+CLOCK = '{"e":"clock","t":5}'
+
+
+def lines(file: Path) -> list[Any]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_what_is_recorded_says_of_what_it_is_and_the_feed_is_asked_for_it(
+    told: type[_Told], tmp_path: Path
+) -> None:
+    told.script = [CLOCK]
+    begun: list[Recorder] = []
+    file = tmp_path / "x.jsonl"
+    assert asyncio.run(record("X", file, "told", begun=begun.append)) == 1
+    assert [recorder.path for recorder in begun] == [file]
+    assert lines(file)[0] == {
+        "mdnb_recording": 1,
+        "dialect": "mdnb",
+        "symbols": ["X"],
+        "names": {"X.Z25": "X"},
+        "contracts": {"X": "X.Z25"},
+        "venue": "Some Venue",
+        "channels": ["trades", "quotes"],
+    }
+    assert told.asked == [("open", ["X"]), ("subscribe", "X", ("trades", "quotes")), "close"]
+
+
+def test_each_loss_of_a_line_that_was_there_is_recorded_with_its_time(
+    told: type[_Told], tmp_path: Path
+) -> None:
+    told.script = [
+        ("disconnected", "no route"),
+        ("connecting", ""),
+        ("connected", ""),
+        CLOCK,
+        ("disconnected", "gone"),
+        ("connected", ""),
+        CLOCK.encode(),
+    ]
+    file = tmp_path / "x.jsonl"
+    assert asyncio.run(record("X", file, "told")) == 3
+    _, *held = lines(file)
+    assert [int(line[0]) - START for line in held] == [4 * SECOND, 5 * SECOND, 7 * SECOND]
+    assert [line[1] for line in held[:2]] == [CLOCK, LOST_LINE]
+    assert base64.b64decode(held[2][1]) == CLOCK.encode()
+
+
+def test_a_feed_that_ends_without_a_frame_is_an_error_only_where_it_never_was_connected(
+    told: type[_Told], tmp_path: Path
+) -> None:
+    told.script = [("disconnected", "no route")]
+    with pytest.raises(FeedError) as caught:
+        asyncio.run(record("X", tmp_path / "a.jsonl", "told"))
+    assert str(caught.value) == "no connection came about, nothing was recorded: no route"
+    told.script = [("connected", ""), ("disconnected", "gone")]
+    assert asyncio.run(record("X", tmp_path / "b.jsonl", "told")) == 1, "the loss of the line"
+    for name, script in (("c", [("connected", "")]), ("d", [])):
+        told.script = [*script]
+        assert asyncio.run(record("X", tmp_path / f"{name}.jsonl", "told")) == 0
+
+
+def test_a_feed_that_goes_on_is_recorded_for_as_long_as_is_said(
+    told: type[_Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go_on(self: _Told, on_frame: OnFrame, on_status: OnStatus) -> None:
+        on_frame(CLOCK)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(told, "run", go_on)
+    assert asyncio.run(record("X", tmp_path / "x.jsonl", "told", 0.01)) == 1
+    assert told.asked[-1] == "close"
+    with pytest.raises(OptionError) as caught:
+        asyncio.run(record("X", tmp_path / "y.jsonl", "told", -0.5))
+    assert str(caught.value) == "seconds must be above 0; got -0.5"
+
+
+def test_a_feed_that_cannot_be_opened_is_told_and_no_file_is_made(
+    told: type[_Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [SymbolError("no X here"), ValueError("bad key")]
+
+    async def refuse(self: _Told, symbols: Sequence[str]) -> None:
+        raise errors[0]
+
+    monkeypatch.setattr(told, "open", refuse)
+    with pytest.raises(SymbolError) as caught:
+        asyncio.run(record("X", tmp_path / "x.jsonl", "told"))
+    assert caught.value is errors.pop(0)
+    with pytest.raises(FeedError, match="ValueError: bad key"):
+        asyncio.run(record("X", tmp_path / "x.jsonl", "told"))
+    assert not list(tmp_path.iterdir())
+    assert told.asked == ["close", "close"]
+
+
+class _Rolling(_Told):
+    """Goes over to another contract twice, and takes the last one back."""
+
+    offers = None  # type: ignore[assignment]  # it has no name
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contracts = ContractHistory()
+        for symbol in "XY":
+            self.contracts.begin(symbol, f"{symbol}.Z25")
+
+    @property
+    def rolls(self) -> tuple[Seam, ...]:
+        return self.contracts.rolls
+
+    def contract(self, symbol: str, at_ns: int | None = None) -> str:
+        return self.contracts.contract(symbol, at_ns)
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        for symbol, contract in (("Y", "Y.H26"), ("X", "X.H26"), ("X", "X.M26")):
+            self.now += SECOND
+            self.contracts.roll(symbol, contract, self.now)
+            self.on_roll("X", False)
+            self.on_roll("X", True)
+        self.now += SECOND
+        self.contracts.take_back("X")
+        self.on_roll("X", False)
+
+
+def test_each_roll_is_recorded_with_both_contracts_and_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "rolling", f"{__name__}:_Rolling")
+    file = tmp_path / "x.jsonl"
+    asyncio.run(record("X", file, "rolling"))
+    header, *held = lines(file)
+    assert "venue" not in header
+    rolls = [json.loads(frame)["mdnb_roll"] for _, frame in held]
+    # One of another symbol says nothing of this one.
+    assert rolls[-3:] == [
+        ["X", START + 2 * SECOND, "X.Z25", "X.H26"],
+        ["X", START + 3 * SECOND, "X.H26", "X.M26"],
+        ["X", START + 4 * SECOND, "X.M26", "X.H26"],
+    ]
+    assert [int(at) for at, _ in held] == [roll[1] for roll in rolls]
+
+
+def test_answers_of_the_venue_go_to_the_feed_that_is_recorded(
+    told: type[_Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reading:
+        """Takes each frame for an answer."""
+
+        def feed(self, frames: Sequence[str | bytes]) -> Batch:
+            batch = Batch()
+            batch.replies += [Reply(number, frame == CLOCK) for number, frame in enumerate(frames)]
+            return batch
+
+    told.script = [CLOCK]
+    monkeypatch.setattr(told, "decoder", lambda _: Reading())
+    monkeypatch.setattr(told, "on_reply", lambda _, reply: told.asked.append(reply))
+    assert asyncio.run(record("X", tmp_path / "x.jsonl", "told")) == 1
+    assert Reply(0, True) in told.asked
+
+
+def test_what_is_neither_text_nor_bytes_is_refused_in_the_decoders_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "unwritten", f"{__name__}:_Unwritten")
+    with pytest.raises(FeedError) as caught:
+        asyncio.run(record("X", tmp_path / "day.jsonl", "unwritten"))
+    [reason] = decoder("mdnb").feed([{"e": "clock"}]).malformed  # type: ignore[list-item]  # is what is wrong
+    assert str(caught.value) == reason

@@ -179,7 +179,7 @@ def test_a_feed_that_says_that_it_is_closed_ends_as_it_should(caplog: pytest.Log
     assert caplog.records == []
 
 
-def test_a_feed_that_goes_on_after_it_was_closed_is_stopped() -> None:
+def test_a_feed_that_goes_on_after_it_was_closed_is_stopped(caplog: pytest.LogCaptureFixture) -> None:
     class Deaf(HandFeed):
         async def close(self) -> None:
             """Go on."""
@@ -191,6 +191,7 @@ def test_a_feed_that_goes_on_after_it_was_closed_is_stopped() -> None:
     call(asyncio.wait({run}))
     assert run.cancelled()
     assert market.status == "closed"
+    assert caplog.messages == [], "that is no failure"
 
 
 def test_events_that_nobody_takes_are_told_of_by_an_alert() -> None:

@@ -6,14 +6,16 @@ import asyncio
 import concurrent.futures
 import inspect
 import threading
+import warnings
 from typing import Any
 
 import pytest
 
 import mdnb
-from mdnb.errors import OptionError
-from mdnb.runtime.process.bridge import call
+from mdnb.errors import OptionError, RuntimeUseError, WaitTimeoutError
+from mdnb.runtime.process.bridge import await_call, call
 from mdnb.runtime.process.loop import background_loop
+from mdnb.runtime.process.user_warning import warn_user
 from tests.limits import LIMIT_SECONDS
 
 
@@ -119,3 +121,58 @@ def test_a_timeout_that_is_no_time_is_refused_before_anything_runs(timeout: Any)
         mdnb.run(main(), timeout)
     assert not ran
     assert mdnb.run(asyncio.sleep(0, 4), float("inf")) == 4
+
+
+def test_a_blocking_call_on_the_loop_is_refused_by_its_name() -> None:
+    async def inner() -> None:
+        """Not begun."""
+
+    async def outer(coroutine: Any) -> str:
+        with pytest.raises(RuntimeUseError) as caught:
+            call(coroutine)
+        assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+        return str(caught.value)
+
+    name = inner.__qualname__
+    assert call(outer(inner())) == (
+        f"{name} blocks, and was called on mdnb's background loop, which it would block for ever. Inside"
+        " an async handler use the async face with await."
+    )
+
+
+def test_a_call_that_takes_too_long_says_for_how_long_it_was_waited_for() -> None:
+    ended = threading.Event()
+
+    async def never() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(WaitTimeoutError) as caught:
+        call(never(), timeout=0.01)
+    assert str(caught.value) == "not done within 0.01 s"
+    assert isinstance(caught.value.__cause__, concurrent.futures.TimeoutError)
+    assert ended.is_set(), "it has ended when the caller is told"
+
+
+def test_an_awaited_call_runs_on_the_background_loop_from_whatever_loop() -> None:
+    async def where() -> Any:
+        return asyncio.get_running_loop()
+
+    async def inside() -> Any:
+        return await await_call(where())
+
+    assert asyncio.run(await_call(where())) is background_loop().loop
+    assert call(inside()) is background_loop().loop
+
+
+def test_what_is_warned_of_in_a_call_is_told_by_the_line_of_the_caller() -> None:
+    async def warn() -> int:
+        warn_user("mind the gap")
+        return 5
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert call(warn()) == 5
+    assert [(str(one.message), one.filename) for one in caught] == [("mind the gap", __file__)]
