@@ -177,8 +177,12 @@ class StoreWriter:
             segment.write_anew()
         if self._max_bytes is not None:
             self._limit = DiskLimit(self.base, self._max_bytes, self._hidden)
+        is_left = bool(all_series(self.base))
         self.notes.append(
-            f"{self.base} was deleted while it was written; it was made anew, without what was in it"
+            f"{self._hidden} was deleted, or is another one; it was made anew, and what waited in it was"
+            " written again. The files beside it are as they are"
+            if is_left
+            else f"{self.base} was deleted while it was written; it was made anew, without what was in it"
         )
 
     # -- writing ------------------------------------------------------------------------------------------

@@ -356,6 +356,20 @@ def test_a_folder_that_is_deleted_is_made_anew(tmp_path: Path) -> None:
     assert held(folder) == list(range(10, 30))
 
 
+def test_of_a_hidden_folder_that_is_deleted_nothing_else_is_said_to_be_lost(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(0, 10))
+    writer.seal()
+    writer.append(BARS, some(10, 10))
+    shutil.rmtree(tmp_path / ".mdnb")
+    writer.sync()
+    assert len(writer.notes) == 1
+    assert "The files beside it are as they are" in writer.notes[0]
+    assert held(tmp_path) == list(range(20))
+    writer.close()
+    assert held(tmp_path) == list(range(20))
+
+
 def test_a_folder_that_cannot_be_made_anew_is_told_until_it_can(tmp_path: Path) -> None:
     folder = tmp_path / "markets"
     writer = StoreWriter(folder)
