@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mdnb.market_store.footers import Footers
 from mdnb.market_store.layout import Partition, Series, all_series, partitions
 from mdnb.market_store.parts import list_parts
-from mdnb.market_store.reading import TailsOfNow, read_bars, read_rows
+from mdnb.market_store.reading import TailsOfNow, read_bars, read_rows, settled
 from mdnb.market_store.schemas import times_of
 from mdnb.records import Record
 from mdnb.types import timestamp
@@ -65,39 +65,40 @@ def held_series(base: Path, tails: TailsOfNow, footers: Footers, tz: str) -> lis
     DataImportError
         A file does not read.
     """
-    newest = tails.all_series()
-    names = sorted({*all_series(base), *newest}, key=lambda series: series.sort_key)
-    found = []
-    for series in names:
-        held = _held(base, series, tails, footers, any_newest=series in newest)
-        if held is not None:
-            found.append(dataclasses.replace(held, tz=tz))
-    return found
+
+    def read() -> list[HeldSeries]:
+        # The tails first: what goes from there into files meanwhile is found in these.
+        newest = tails.all_series()
+        names = sorted({*all_series(base), *newest}, key=lambda series: series.sort_key)
+        found = []
+        for series in names:
+            held = _held(base, series, tails, footers, newest.get(series, []))
+            if held is not None:
+                found.append(dataclasses.replace(held, tz=tz))
+        return found
+
+    return settled(read)
 
 
 def _held(
-    base: Path, series: Series, tails: TailsOfNow, footers: Footers, *, any_newest: bool
+    base: Path, series: Series, tails: TailsOfNow, footers: Footers, newest: list[tuple[int, Any]]
 ) -> HeldSeries | None:
     unit = _NS_PER_US if series.is_bars else 1
     rows = size = 0
     edges: list[int] = []
     parts = partitions(base, series)
-    touched = _touched(parts, tails.of(series), unit) if any_newest else []
+    start_ns = _first_changed_ns(parts, newest, unit)
     for partition in parts:
         for path in list_parts(partition.path):
             count, first, last, own = footers.of(path)
             size += own
-            if partition not in touched and count:
+            if count and (start_ns is None or partition.end_ns <= start_ns):
                 rows += count
                 edges += [first * unit, last * unit]
-    if any_newest:
-        # With what is in the tails some of these are others, or gone: only reading tells.
-        start = min((one.first_ns for one in touched), default=None)
-        between = [one for one in parts if start is not None and one.first_ns >= start and one not in touched]
-        rows -= sum(footers.of(path)[0] for one in between for path in list_parts(one.path))
-        start = start if start is not None else _first_ns(tails.of(series), unit)
+    if start_ns is not None:
+        # With what is in the tails these are others, or gone: only reading tells.
         read = read_bars if series.is_bars else read_rows
-        time = times_of(read(base, series, start, tails=tails)) * unit
+        time = times_of(read(base, series, start_ns, tails=tails)) * unit
         rows += len(time)
         edges += [int(time[0]), int(time[-1])] if len(time) else []
     if not rows:
@@ -112,12 +113,9 @@ def _held(
     )
 
 
-def _touched(parts: list[Partition], newest: list[tuple[int, Any]], unit: int) -> list[Partition]:
-    times = [times_of(table) * unit for _, table in newest]
-    return [
-        one for one in parts if any(((time >= one.first_ns) & (time < one.end_ns)).any() for time in times)
-    ]
-
-
-def _first_ns(newest: list[tuple[int, Any]], unit: int) -> int:
-    return min(int(times_of(table).min()) * unit for _, table in newest)
+def _first_changed_ns(parts: list[Partition], newest: list[tuple[int, Any]], unit: int) -> int | None:
+    """Return from when on what is in the tails counts; None where nothing is: at the begin of a partition."""
+    first = min((int(times_of(table).min()) * unit for _, table in newest), default=None)
+    if first is None:
+        return None
+    return next((one.first_ns for one in parts if one.first_ns <= first < one.end_ns), first)

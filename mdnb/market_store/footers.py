@@ -5,10 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mdnb.errors import DataImportError
 from mdnb.io.schema import INDEX_NAME
+from mdnb.market_store.parts import as_import_error
 
-__all__ = ["Footers", "PartFooter"]
+__all__ = ["FileState", "Footers", "PartFooter", "state_of"]
+
+
+class FileState(NamedTuple):
+    """By what a file that was read is known again; another one of its name differs in one of these.
+
+    Attributes
+    ----------
+    inode, size, changed_ns
+        As the system tells them.
+    """
+
+    inode: int
+    size: int
+    changed_ns: int
+
+
+def state_of(path: Path) -> FileState:
+    """Return by what a file is known again.
+
+    Raises
+    ------
+    FileNotFoundError
+        It has gone.
+    """
+    status = path.stat()
+    return FileState(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 class PartFooter(NamedTuple):
@@ -34,7 +60,7 @@ class Footers:
     """The footers of files, each read once as long as the file is as it was."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[tuple[int, int], PartFooter]] = {}
+        self._known: dict[Path, tuple[FileState, PartFooter]] = {}
 
     def of(self, path: Path) -> PartFooter:
         """Return what the footer of a file tells.
@@ -46,11 +72,10 @@ class Footers:
         FileNotFoundError
             It has gone.
         """
-        status = path.stat()
-        look = status.st_size, status.st_mtime_ns
+        state = state_of(path)
         held = self._known.get(path)
-        if held is None or held[0] != look:
-            held = self._known[path] = look, _read(path, status.st_size)
+        if held is None or held[0] != state:
+            held = self._known[path] = state, _read(path, state.size)
         return held[1]
 
 
@@ -69,5 +94,6 @@ def _read(path: Path, size: int) -> PartFooter:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError, AttributeError) as error:
-        raise DataImportError(f"{path} is no file of a store: {str(error)[:200]}. Move it away.") from error
+        sentence = f"{path} is no file of a store: {str(error)[:200].rstrip('.')}. Move it away."
+        raise as_import_error(error, sentence) from error
     return PartFooter(footer.num_rows, min(edges, default=0), max(edges, default=0), size)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from mdnb.errors import DataExportError, DataImportError, TimeframeError
+from mdnb.errors import DataExportError, DataImportError, SymbolError, TimeframeError
 from mdnb.io.paths import safe_name, symbol_of
 from mdnb.timeframes import Timeframe
 
@@ -119,6 +119,10 @@ def folder_of(base: Path, series: Series) -> Path:
     >>> folder_of(Path("markets"), Series("../BTC", "1min")).as_posix()
     'markets/symbol=%2E.%2FBTC/timeframe=1min'
     """
+    symbol = series.symbol
+    if not isinstance(symbol, str) or any("\ud800" <= sign <= "\udfff" for sign in symbol):
+        # No Parquet file can hold it.
+        raise SymbolError(f"{symbol!r} is no symbol. A symbol is a text such as 'MNQ' or 'BTC/USD'.")
     return base / f"{_SYMBOL}{safe_name(series.symbol)}" / f"{_TIMEFRAME}{safe_name(series.timeframe)}"
 
 

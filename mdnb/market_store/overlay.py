@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +13,7 @@ from mdnb.stores.columns import nth_of_start
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Matched", "identities", "match", "overlaid", "rows_differ", "without_held"]
+__all__ = ["Matched", "identities", "match", "overlaid", "rows_differ"]
 
 
 class Matched(NamedTuple):
@@ -102,28 +101,6 @@ def overlaid(held: Any, changes: Any) -> Any:
     time = np.concatenate([old[stays], times_of(found.changes)[~found.gone]])
     nth = np.concatenate([nth_of_start(old)[stays], numbers(found.changes, NTH)[~found.gone]])
     return both.take(rows[np.lexsort((nth, time))])
-
-
-def without_held(held: Any, given: Any) -> Any:
-    """Return the trades or quotes that are not held, each as often as it is given more often than held.
-
-    What became of a trade (``flag``) does not tell one from another.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> rows = pa.table({"timestamp": [1, 1, 2], "price": [5.0, 5.0, 6.0], "flag": [0, 0, 0]})
-    >>> without_held(rows.slice(1, 1), rows)["price"].to_pylist()
-    [5.0, 6.0]
-    """
-    import pyarrow as pa
-
-    counts = collections.Counter(identities(held))
-    new = []
-    for row in identities(given):
-        new.append(counts[row] <= 0)
-        counts[row] -= 1
-    return given.filter(pa.array(new, pa.bool_()))
 
 
 def identities(table: Any) -> Iterator[tuple[float, ...]]:

@@ -13,11 +13,41 @@ from typing import Any, Final
 from mdnb.errors import DataImportError
 from mdnb.io.schema import INDEX_NAME
 
-__all__ = ["TEMPORARY_SUFFIX", "list_parts", "part_name", "read_parts", "sync_folder", "write_part"]
+__all__ = [
+    "TEMPORARY_SUFFIX",
+    "DamagedPartError",
+    "as_import_error",
+    "list_parts",
+    "part_name",
+    "read_parts",
+    "sync_folder",
+    "write_part",
+]
 
 TEMPORARY_SUFFIX: Final = ".mdnb-tmp"
 _ROW_GROUP: Final = 16_384
 _NAME: Final = re.compile(r"part-\d{12,}\.parquet")
+
+
+class DamagedPartError(DataImportError):
+    """What is in a file is not what a store writes: it will never read."""
+
+
+def as_import_error(error: Exception, sentence: str) -> DataImportError:
+    """Return the error of a file that did not read: damage, or that the system did not let it be read.
+
+    Examples
+    --------
+    >>> as_import_error(OSError(24, "Too many open files"), "x does not read.")
+    DataImportError('x does not read.')
+    >>> as_import_error(OSError("Couldn't deserialize thrift"), "x does not read.")
+    DamagedPartError('x does not read.')
+    """
+    import pyarrow as pa
+
+    is_system = isinstance(error, (MemoryError, pa.ArrowMemoryError, pa.ArrowCancelled))
+    is_system |= isinstance(error, OSError) and error.errno is not None
+    return DataImportError(sentence) if is_system else DamagedPartError(sentence)
 
 
 def write_part(path: Path, table: Any, scratch: Path) -> int:
@@ -71,7 +101,11 @@ def sync_folder(folder: Path) -> None:
 def list_parts(folder: Path) -> list[Path]:
     """Return the files of a partition by name; others than ours, and links, are none."""
     try:
-        listed = sorted(folder.iterdir())
+        # One that was exchanged meanwhile may have been listed as it was being emptied.
+        now, was, listed = folder.stat().st_ino, -1, list[Path]()
+        while was != now:
+            was, listed = now, sorted(folder.iterdir())
+            now = folder.stat().st_ino
     except FileNotFoundError:
         return []
     return [path for path in listed if _NAME.fullmatch(path.name) and not path.is_symlink()]
@@ -108,8 +142,10 @@ def read_parts(
 
     Raises
     ------
+    DamagedPartError
+        A file is none of a store.
     DataImportError
-        A file does not read.
+        A file cannot be read just now.
     FileNotFoundError
         A file has gone.
     """
@@ -133,8 +169,9 @@ def read_parts(
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise DataImportError(
+            sentence = (
                 f"{path} does not read: {reason}. It was left as it is; move it away to read the others."
-            ) from error
+            )
+            raise as_import_error(error, sentence) from error
     empty = schema.empty_table().select(wanted)
     return pa.concat_tables([empty, *tables])

@@ -8,13 +8,15 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from mdnb.errors import DataImportError
+from mdnb.market_store.footers import FileState, state_of
 from mdnb.market_store.layout import HIDDEN, Partition, Series, partitions
 from mdnb.market_store.overlay import overlaid
 from mdnb.market_store.parts import list_parts, part_name, read_parts
 from mdnb.market_store.schemas import bar_schema, change_schema, row_schema, times_of
 from mdnb.market_store.tails import kind_of, list_tails, read_tail
 
-__all__ = ["TailsOfNow", "newest_bars", "read_bars", "read_rows"]
+__all__ = ["TailsOfNow", "newest_bars", "read_bars", "read_rows", "settled"]
 
 _T = TypeVar("_T")
 _TRIES: Final = 20
@@ -33,7 +35,7 @@ class TailsOfNow:
 
     def __init__(self, base: Path) -> None:
         self._hidden = base / HIDDEN
-        self._read: dict[Path, tuple[int, list[tuple[Series, Any]]]] = {}
+        self._read: dict[Path, tuple[FileState, list[tuple[Series, Any]]]] = {}
 
     def of(self, series: Series) -> list[tuple[int, Any]]:
         """Return the batches of a series, each with the number of its tail, oldest first.
@@ -61,23 +63,30 @@ class TailsOfNow:
         return [one for one in list_tails(self._hidden) if one[1] == kind]
 
     def _batches(self, path: Path, kind: str) -> list[tuple[Series, Any]]:
-        size = path.stat().st_size
+        # Numbers begin anew once all is in Parquet: a tail of this name and size may be another one.
+        state = state_of(path)
         held = self._read.get(path)
-        if held is None or held[0] != size:
-            held = self._read[path] = size, read_tail(path, kind).batches
+        if held is None or held[0] != state:
+            held = self._read[path] = state, read_tail(path, kind).batches
             for old in [one for one in self._read if not one.exists()]:
                 del self._read[old]
         return held[1]
 
 
-def _settled(read: Callable[[], _T]) -> _T:
-    """Return what is read, once no file goes away meanwhile: into Parquet, or for the limit on the disk."""
+def settled(read: Callable[[], _T]) -> _T:
+    """Return what is read, once no file goes away meanwhile: into Parquet, or for the limit on the disk.
+
+    Raises
+    ------
+    DataImportError
+        Files go away all the time.
+    """
     for _ in range(_TRIES):
         try:
             return read()
-        except FileNotFoundError:
-            continue
-    return read()
+        except FileNotFoundError as error:
+            gone = error
+    raise DataImportError(f"{gone.filename or 'a file'} went away while it was read. Read again.") from gone
 
 
 def read_bars(
@@ -115,7 +124,7 @@ def read_bars(
         made = overlaid(held, newest)
         return made.select(list(names)) if names else made
 
-    return _settled(read)
+    return settled(read)
 
 
 def newest_bars(base: Path, series: Series, count: int, *, tails: TailsOfNow) -> Any:
@@ -145,15 +154,16 @@ def read_rows(
             parts = list_parts(partition.path)
             tables.append(read_parts(parts, schema, start_ns, end_ns))
             # A tail that is in Parquet already for this day was left by a kill, or is about to go.
-            sealed = {path.name for path in parts}
+            # Segments go there in their order, and days are joined into the file of the last one.
+            last = parts[-1].name if parts else ""
             newest = [
-                (number, _outside(rows, partition) if part_name(number) in sealed else rows)
+                (number, _outside(rows, partition) if part_name(number) <= last else rows)
                 for number, rows in newest
             ]
         tables += [_within(table, start_ns, end_ns) for _, table in newest]
         return _sorted(_joined(tables, schema))
 
-    return _settled(read)
+    return settled(read)
 
 
 def _bounds_us(start_ns: int | None, end_ns: int | None) -> tuple[int | None, int | None]:

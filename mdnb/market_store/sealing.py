@@ -5,7 +5,7 @@ A file that is there stays as it is wherever possible: some programs look how la
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
@@ -17,10 +17,11 @@ import numpy as np
 from mdnb.errors import DataImportError
 from mdnb.market_store.exchange import exchange
 from mdnb.market_store.footers import Footers
-from mdnb.market_store.layout import Series, check_folder, days_of, folder_of
+from mdnb.market_store.layout import Series, check_folder, days_of, folder_of, partitions
 from mdnb.market_store.overlay import identities, match, rows_differ
 from mdnb.market_store.parts import (
     TEMPORARY_SUFFIX,
+    DamagedPartError,
     list_parts,
     part_name,
     read_parts,
@@ -61,6 +62,7 @@ class Sealer:
         self._on_damage = on_damage
         self._on_written = on_written
         self._footers = Footers()
+        self._replaced: Path | None = None
 
     def seal(self, series: Series, tables: Sequence[Any], number: int) -> None:
         """Put rows of a series into its files; done again, the files hold the same.
@@ -154,13 +156,38 @@ class Sealer:
                 if footer.rows and footer.first <= last and first <= footer.last:
                     tables.append(read_parts([path], bar_schema()))
                     paths.append(path)
+            except DamagedPartError as error:
+                self._set_aside(path, error)
             except DataImportError as error:
-                aside = self._scratch / ",".join((*path.parts[-4:-1], path.name))
-                path.replace(aside)
-                sync_folder(folder)
-                self._on_written(path, 0)
-                self._on_damage(f"{error} It is {aside} now.")
+                # It may be sound: it is tried again.
+                raise OSError(errno.EIO, str(error)) from error
         return paths, tables
+
+    def set_aside_damaged(self, series: Series) -> None:
+        """Let the files of a series that do not read make way.
+
+        Raises
+        ------
+        OSError
+            One cannot be moved.
+        """
+        schema = bar_schema() if series.is_bars else row_schema(series.timeframe)
+        for partition in partitions(self._base, series):
+            for path in list_parts(partition.path):
+                try:
+                    read_parts([path], schema)
+                except DamagedPartError as error:
+                    self._set_aside(path, error)
+                except DataImportError:
+                    continue
+
+    def _set_aside(self, path: Path, error: DataImportError) -> None:
+        aside = self._scratch / ",".join((*path.parts[-4:-1], path.name))
+        path.replace(aside)
+        sync_folder(path.parent)
+        self._on_written(path, 0)
+        reason = str(error.__cause__ or error).splitlines()[0][:150].rstrip(".")
+        self._on_damage(f"{path} is no file of a store: {reason}. It is {aside} now.")
 
     def _write(self, path: Path, table: Any) -> None:
         if not table.num_rows:
@@ -179,7 +206,7 @@ class Sealer:
         Returns
         -------
         bool
-            Whether that was done.
+            Whether the system can.
 
         Raises
         ------
@@ -188,29 +215,44 @@ class Sealer:
         """
         paths = list_parts(folder)
         schema = bar_schema() if series.is_bars else row_schema(series.timeframe)
+        if any(other not in paths for other in folder.iterdir()):  # somebody else's
+            return True
         try:
             table = read_parts(paths, schema)
         except DataImportError:
-            return False
+            return True
         table = table.take(np.argsort(times_of(table), kind="stable"))
+        self.clear()
         aside = self._scratch / f"{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
         aside.mkdir()
         try:
             path = aside / paths[-1].name
             size = write_part(path, table, self._scratch)
             for other in folder.iterdir():
-                if other not in paths:  # somebody else's
-                    return False
+                if other not in paths:
+                    return True
             if not exchange(aside, folder):
                 return False
+            # Who is listing it is to find all of it, and then no such files, instead of some: the names stay.
+            self._replaced = aside
+            for name in aside.iterdir():
+                empty = self._scratch / f"{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+                empty.touch(exist_ok=False)
+                empty.replace(name)
         finally:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(aside)
+            if self._replaced is None:
+                shutil.rmtree(aside, ignore_errors=True)
         sync_folder(folder.parent)
         for path in paths:
             self._on_written(path, 0)
         self._on_written(folder / paths[-1].name, size)
         return True
+
+    def clear(self) -> None:
+        """Delete the folder that was exchanged last."""
+        replaced, self._replaced = self._replaced, None
+        if replaced is not None:
+            shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _next_number(folder: Path) -> int:

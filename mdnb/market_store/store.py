@@ -29,7 +29,7 @@ from mdnb.market_store.footers import Footers
 from mdnb.market_store.frames import bar_frame, chosen_columns, row_frame
 from mdnb.market_store.given_bars import given_table, merge
 from mdnb.market_store.layout import QUOTES, TICKS, Series, all_series, folder_of
-from mdnb.market_store.reading import TailsOfNow, read_bars, read_rows
+from mdnb.market_store.reading import TailsOfNow, read_bars, read_rows, settled
 from mdnb.market_store.schemas import times_of
 from mdnb.market_store.writer import StoreWriter, who_writes
 from mdnb.records import Record
@@ -173,8 +173,9 @@ class MarketStore:
 
     def _series(self) -> list[Series]:
         self._check_open()
-        found = {*all_series(self.path), *self._tails.all_series()}
-        return sorted(found, key=lambda series: series.sort_key)
+        # The tails first: what goes from there into files meanwhile is found in these.
+        newest = settled(self._tails.all_series)
+        return sorted({*newest, *all_series(self.path)}, key=lambda series: series.sort_key)
 
     def _of(self, symbol: str) -> list[Series]:
         found = self._series()

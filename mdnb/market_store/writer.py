@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mdnb.errors import ClosedError, DataExportError
+from mdnb.forked import refuse_in_children
 from mdnb.market_store.disk_limit import DiskLimit, Dropped
 from mdnb.market_store.layout import (
     HIDDEN,
@@ -32,7 +33,7 @@ from mdnb.market_store.parts import TEMPORARY_SUFFIX, list_parts, sync_folder
 from mdnb.market_store.sealing import Sealer
 from mdnb.market_store.segment import OpenSegment
 from mdnb.market_store.tails import list_tails, read_tail
-from mdnb.stores.segment_folder import lock_file
+from mdnb.stores.segment_folder import lock_file, unlock_file
 
 __all__ = ["StoreBusyError", "StoreWriter", "who_writes"]
 
@@ -105,6 +106,8 @@ class StoreWriter:
         self._fit: set[Series] = set()
         self._joins = True
         self._knows_parts = self._over_told = self._closed = False
+        # A child would write into the files, and let go of the lock, of its parent.
+        refuse_in_children(self)
         with self._as_export_error("opened"):
             self._take_folder()
         try:
@@ -174,8 +177,12 @@ class StoreWriter:
             segment.write_anew()
         if self._max_bytes is not None:
             self._limit = DiskLimit(self.base, self._max_bytes, self._hidden)
+        is_left = bool(all_series(self.base))
         self.notes.append(
-            f"{self.base} was deleted while it was written; it was made anew, without what was in it"
+            f"{self._hidden} was deleted, or is another one; it was made anew, and what waited in it was"
+            " written again. The files beside it are as they are"
+            if is_left
+            else f"{self.base} was deleted while it was written; it was made anew, without what was in it"
         )
 
     # -- writing ------------------------------------------------------------------------------------------
@@ -298,6 +305,17 @@ class StoreWriter:
         with self._guard, self._as_export_error("changed"):
             self._sealer.change(series, before, now)
 
+    def set_aside_damaged(self, series: Series) -> None:
+        """Let the files of a series that do not read make way, so that what needs what is in them goes on.
+
+        Raises
+        ------
+        DataExportError
+            One cannot be moved.
+        """
+        with self._guard, self._as_export_error("changed"):
+            self._sealer.set_aside_damaged(series)
+
     def _rotate(self, number: int) -> None:
         if self._segment.rows:
             self._sealing.append(self._segment)
@@ -385,6 +403,7 @@ class StoreWriter:
                 self.seal()
             finally:
                 self._closed = True
+                self._sealer.clear()
                 for segment in (*self._sealing, self._segment):
                     segment.close()
                 self._release()
@@ -401,7 +420,7 @@ class StoreWriter:
     def _release(self) -> None:
         lock, self._lock = self._lock, -1
         if lock >= 0:
-            os.close(lock)
+            unlock_file(lock, os.getpid())
 
     def _check_open(self) -> None:
         if self.closed:
@@ -436,7 +455,7 @@ def who_writes(base: Path) -> str:
     try:
         lock = lock_file(path, make=False)
         if lock is not None:
-            os.close(lock)
+            unlock_file(lock, os.getpid())
             return ""
         return path.read_text(encoding="utf-8", errors="replace")[:40]
     except OSError:

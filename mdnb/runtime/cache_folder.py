@@ -14,7 +14,7 @@ from mdnb.config import DataManagerConfig
 from mdnb.errors import DataExportError
 from mdnb.io.paths import safe_name
 from mdnb.runtime.feed_on_disk import FeedMark, check_feed, keep_feed
-from mdnb.stores.segment_folder import lock_file
+from mdnb.stores.segment_folder import lock_file, unlock_file
 from mdnb.stores.segments import SegmentStore
 from mdnb.timeframes import Timeframe
 
@@ -94,7 +94,7 @@ class CacheFolder:
             store.close()
         if self._mark >= 0:
             # First: Windows deletes no file that is open.
-            os.close(self._mark)
+            unlock_file(self._mark, os.getpid())
             self._mark = -1
         if self.is_temporary:
             shutil.rmtree(self.root, ignore_errors=True)
@@ -122,7 +122,7 @@ def _make_temporary() -> tuple[Path, int]:
         if mark is not None:
             if (root / _MARK).exists():
                 return root, mark
-            os.close(mark)
+            unlock_file(mark, os.getpid())
     raise DataExportError(
         "no temporary folder can be made for bars that leave memory."
         " Give a folder of your own (disk_cache_path)."
@@ -153,7 +153,7 @@ def sweep_stale(folders: Sequence[Path]) -> int:
             # Only where the lock was had: a file system without locks tells nothing of who is alive.
             mark = lock_file(folder / _MARK, make=False, insist=True)
             if mark is not None:
-                os.close(mark)
+                unlock_file(mark, os.getpid())
                 shutil.rmtree(folder, ignore_errors=True)
                 swept += not folder.exists()
     return swept

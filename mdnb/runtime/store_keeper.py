@@ -17,9 +17,10 @@ import numpy as np
 from mdnb.errors import DataExportError, MdnbError
 from mdnb.market_store.feed_mark import check_feed, keep_feed
 from mdnb.market_store.given_bars import merge
+from mdnb.market_store.held_before import HeldBefore
 from mdnb.market_store.layout import QUOTES, TICKS, Series
-from mdnb.market_store.overlay import without_held
-from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars, read_rows
+from mdnb.market_store.parts import DamagedPartError
+from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars
 from mdnb.market_store.schemas import bar_columns_of, bars_table, rows_table, times_of
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.writer import StoreBusyError, StoreWriter
@@ -73,7 +74,7 @@ class _Taken(NamedTuple):
     series: Series
     table: Callable[[], Any]
     is_first: bool = False
-    """Whether rows of before may be kept already: trades of a history, bars of which one is partial here."""
+    """Whether bars of before may be kept already, which are partial here."""
 
 
 class StoreKeeper:
@@ -99,7 +100,7 @@ class StoreKeeper:
         self._watches: dict[tuple[str, str], BarWatch] = {}
         self._rows: dict[Series, collections.deque[NDArray[np.void]]] = {}
         self._watched: dict[Series, RowStore] = {}
-        self._known_rows: set[Series] = set()
+        self._before: dict[Series, HeldBefore] = {}
         self._amended: list[_Amended] = []
         self._changed: list[_Changed] = []
         self._left: list[tuple[Series, BarChanges]] = []
@@ -264,10 +265,8 @@ class StoreKeeper:
         for series, queue in self._rows.items():
             if series.symbol == market.symbol and queue:
                 parts = [queue.popleft() for _ in range(len(queue))]
-                is_first = series not in self._known_rows
-                self._known_rows.add(series)
                 rows = functools.partial(_rows, parts, series.timeframe)
-                self._taken.append(_Taken(series, rows, is_first))
+                self._taken.append(_Taken(series, rows))
         amended, self._amended = self._amended, []
         changed, self._changed = self._changed, []
         self._taken += [*amended, *changed]
@@ -276,15 +275,15 @@ class StoreKeeper:
         """Write what was taken; on the store's own thread."""
         while self._taken:
             one = self._taken[0]
-            if isinstance(one, _Changed):
-                kind = one.series.timeframe
-                writer.change(one.series, rows_table(one.before, kind), rows_table(one.now, kind))
-                self._taken.popleft()
-                continue
-            table = self._anew(one) if isinstance(one, _Amended) else self._fit(one)
+            try:
+                table = self._made(writer, one)
+            except DamagedPartError:
+                # It would keep all that comes after it from the disk.
+                writer.set_aside_damaged(one.series)
+                table = self._made(writer, one)
             # Whether the disk takes it or not, the writer has it now.
             self._taken.popleft()
-            if table.num_rows:
+            if table is not None and table.num_rows:
                 writer.append(one.series, table)
         writer.flush()
         if now - self._synced >= _SYNC_SECONDS:
@@ -293,15 +292,25 @@ class StoreKeeper:
         if writer.is_due:
             writer.seal(seconds=_SEAL_SECONDS)
 
+    def _made(self, writer: StoreWriter, one: _Taken | _Amended | _Changed) -> Any:
+        """Return what is to be appended; what changes in trades that are in Parquet is done here."""
+        if isinstance(one, _Changed):
+            kind = one.series.timeframe
+            writer.change(one.series, rows_table(one.before, kind), rows_table(one.now, kind))
+            return None
+        return self._anew(one) if isinstance(one, _Amended) else self._fit(one)
+
     def _fit(self, one: _Taken) -> Any:
         """Return rows as a table; of the first ones of a series those that are better than what is kept."""
         table = one.table()
+        if not one.series.is_bars:
+            if one.series not in self._before:
+                self._before[one.series] = HeldBefore(self.store.path, one.series, self._tails)
+            return self._before[one.series].without(table)
         if not one.is_first or not table.num_rows:
             return table
-        times_ns = times_of(table) * (_NS_PER_US if one.series.is_bars else 1)
+        times_ns = times_of(table) * _NS_PER_US
         span = int(times_ns.min()), int(times_ns.max())
-        if not one.series.is_bars:
-            return without_held(read_rows(self.store.path, one.series, *span, tails=self._tails), table)
         held = read_bars(self.store.path, one.series, *span, tails=self._tails)
         return merge(held, table, "replace").changes if held.num_rows else table
 

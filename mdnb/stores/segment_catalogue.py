@@ -29,6 +29,7 @@ from mdnb.stores.segment_folder import (
     open_segments,
     resolve_overlaps,
     sweep,
+    unlock_file,
 )
 from mdnb.stores.segment_plan import split
 
@@ -71,7 +72,7 @@ class SegmentCatalogue:
         self._looks: dict[Path, _Look] = {}
         self._generation = 0
         make_folder(folder, root)
-        self._release = weakref.finalize(self, os.close, lock_folder(folder))
+        self._release = weakref.finalize(self, unlock_file, lock_folder(folder), os.getpid())
         try:
             sweep(folder)
             self._open()
@@ -300,7 +301,7 @@ class SegmentCatalogue:
             return
         make_folder(self.folder, self._root)
         before = self._release
-        self._release = weakref.finalize(self, os.close, lock_folder(self.folder))
+        self._release = weakref.finalize(self, unlock_file, lock_folder(self.folder), os.getpid())
         before()
         for segment in self.segments():
             if not segment.path.exists():

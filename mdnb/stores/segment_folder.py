@@ -34,6 +34,7 @@ __all__ = [
     "open_segments",
     "resolve_overlaps",
     "sweep",
+    "unlock_file",
 ]
 
 _LOCK_NAME: Final = ".lock"
@@ -118,6 +119,23 @@ def lock_file(path: Path, *, make: bool = True, insist: bool = False) -> int | N
             raise
         return None
     return descriptor
+
+
+def unlock_file(descriptor: int, owner: int) -> None:
+    """Let go of a lock, and close its file.
+
+    A child that was forked meanwhile has the lock too, and would keep it when it is only closed here.
+
+    Parameters
+    ----------
+    owner
+        The process that locked it: in its children the file is closed, and the lock stays.
+    """
+    if os.getpid() == owner and os.name == "posix":
+        with contextlib.suppress(OSError):
+            fcntl = importlib.import_module("fcntl")
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def is_locked(folder: Path) -> bool:

@@ -244,6 +244,20 @@ def test_any_symbol_stays_inside_the_folder_or_is_refused(tmp_path: Path, symbol
     assert all(len(path.relative_to(base).parts) == 4 for path in base.rglob("*.parquet"))
 
 
+@pytest.mark.parametrize("symbol", ["\ud800", "X\udfff", None, 5, b"X", ["X"]])
+def test_what_is_no_text_that_a_file_can_hold_is_no_symbol(tmp_path: Path, symbol: Any) -> None:
+    with mdnb.store(tmp_path / "markets") as store:
+        for ask in (
+            lambda: store.write(symbol, "1min", bars()),
+            lambda: store.frame(symbol, "1min"),
+            lambda: store.ticks(symbol),
+            lambda: store.timeframes(symbol),
+        ):
+            with pytest.raises(SymbolError):
+                ask()
+    assert not files(tmp_path)
+
+
 @pytest.mark.parametrize("place", ["", "symbol=X", "symbol=X/timeframe=1min", ".mdnb"])
 def test_nothing_is_written_through_a_link(tmp_path: Path, place: str) -> None:
     base, elsewhere = tmp_path / "markets", tmp_path / "elsewhere"

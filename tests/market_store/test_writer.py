@@ -102,6 +102,84 @@ def test_one_writes_and_whoever_comes_second_is_told_by_whom(tmp_path: Path) -> 
         assert store.write("BTC/USD", "1min", frame, positive_prices=False).kept == 3
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_neither_keeps_the_store_nor_lets_go_of_it(tmp_path: Path) -> None:
+    script = f"""
+import os, warnings
+from pathlib import Path
+warnings.simplefilter("ignore")
+from mdnb.errors import RuntimeUseError
+from mdnb.market_store.writer import StoreBusyError, StoreWriter
+folder = Path({str(tmp_path)!r})
+writer = StoreWriter(folder)
+wait, go = os.pipe()
+done, tell = os.pipe()
+if os.fork() == 0:
+    for use in ("close", "seal", "flush"):
+        try:
+            getattr(writer, use)()
+        except RuntimeUseError as error:
+            os.write(tell, b"r")
+    os.write(tell, b".")
+    os.close(go)
+    os.read(wait, 1)
+    os._exit(0)
+refused = b""
+while not refused.endswith(b"."):
+    refused += os.read(done, 4)
+assert refused == b"rrr."
+try:
+    StoreWriter(folder)
+except StoreBusyError:
+    print("busy")
+writer.close()
+StoreWriter(folder).close()
+print("free")
+os.close(go)
+"""
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+    assert (ended.stdout.split(), ended.stderr) == (["busy", "free"], "")
+
+
+def test_a_file_that_cannot_be_opened_just_now_stays_where_it_is(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(0, 50))
+    writer.seal()
+    writer.append(BARS, bars_table(numbered(np.arange(1), 1.0)))
+    files = sorted(tmp_path.rglob("*.parquet"))
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, usual[1]))
+    try:
+        with pytest.raises(DataExportError):
+            writer.seal()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+    assert sorted(tmp_path.rglob("*.parquet")) == files
+    writer.close()
+    assert not writer.notes
+    assert held(tmp_path) == list(range(50))
+    with MarketStore(tmp_path) as store:
+        assert store.frame("BTC/USD", "1min")["volume"].iloc[0] == 1.0
+
+
+def test_what_is_no_file_of_the_store_does_not_end_the_joining_of_other_days(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path)
+    for first in range(0, 2500, 100):
+        writer.append(BARS, some(first, 100))
+        writer.seal()
+        if first == 100:
+            foreign = next((tmp_path / "symbol=BTC%2FUSD" / "timeframe=1min").iterdir()) / "note.txt"
+            foreign.write_text("mine")
+    days = sorted((tmp_path / "symbol=BTC%2FUSD" / "timeframe=1min").iterdir())
+    writer.close()
+    assert [len(list(day.glob("*.parquet"))) == 1 for day in days[:2]] == [False, True]
+    assert foreign.read_text() == "mine"
+    assert held(tmp_path) == list(range(2500))
+
+
 def test_amended_bars_and_those_that_are_none_any_more(tmp_path: Path) -> None:
     for seals in (True, False):
         folder = tmp_path / str(seals)
@@ -276,6 +354,20 @@ def test_a_folder_that_is_deleted_is_made_anew(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     writer.close()
     assert held(folder) == list(range(10, 30))
+
+
+def test_of_a_hidden_folder_that_is_deleted_nothing_else_is_said_to_be_lost(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(0, 10))
+    writer.seal()
+    writer.append(BARS, some(10, 10))
+    shutil.rmtree(tmp_path / ".mdnb")
+    writer.sync()
+    assert len(writer.notes) == 1
+    assert "The files beside it are as they are" in writer.notes[0]
+    assert held(tmp_path) == list(range(20))
+    writer.close()
+    assert held(tmp_path) == list(range(20))
 
 
 def test_a_folder_that_cannot_be_made_anew_is_told_until_it_can(tmp_path: Path) -> None:

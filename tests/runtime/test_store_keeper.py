@@ -257,6 +257,55 @@ def test_a_timeframe_that_is_added_takes_no_whole_bar_s_place_by_a_partial_one(t
         assert len(found) == 3
 
 
+def test_trades_that_come_again_whenever_are_kept_once(tmp_path: Path) -> None:
+    first = HandFeed()
+    rows = minutes_of_trades(0, 20)
+    twin = (*rows[-1][:5], -1)  # of a venue without numbers two of an instant may be alike
+    with kept_market(first, tmp_path, "1min"):
+        first.trades(*rows, twin, twin)
+    again = HandFeed(clock=EventClock(START + 20 * MINUTE), trades=())
+    more = minutes_of_trades(20, 5, 120)
+    with kept_market(again, mdnb.store(tmp_path, segment_rows=20), "1min") as market:
+        again.trades(*more[:6])
+        look(market)
+        # A snapshot of the last trades, which comes when others have come already.
+        again.trades(*rows[-30:], twin, twin, twin)
+        look(market)
+        look(market)
+        again.trades(*rows[-60:-30], *more[6:], (*more[-1][:5], -1))
+        look(market)
+        again.trades((*more[-1][:5], -1))
+    with mdnb.store(tmp_path) as store:
+        ticks = store.ticks("X")
+    ids = ticks["trade_id"]
+    assert sorted(ids[ids >= 0]) == [row[5] for row in (*rows, *more)]
+    at = ticks.index.asi8[(ids < 0).to_numpy()].tolist()
+    assert at == [rows[-1][0]] * 3 + [more[-1][0]] * 2
+
+
+def test_a_damaged_file_keeps_nothing_else_from_the_disk(tmp_path: Path) -> None:
+    first = HandFeed()
+    with kept_market(first, tmp_path, "1min"):
+        first.trades(*minutes_of_trades(0, 20))
+    for kind in ("1min", "ticks"):
+        for path in (tmp_path / "symbol=X" / f"timeframe={kind}").rglob("*.parquet"):
+            path.write_bytes(b"PAR1 and nothing else")
+    rows = minutes_of_trades(20, 20, 120)
+    again = HandFeed(clock=EventClock(START + 20 * MINUTE), trades=())
+    with kept_market(again, mdnb.store(tmp_path, seal_seconds=0), "1min") as market:
+        again.trades(*rows)
+        look(market)
+        look(market)
+        expected = {"1min": closed(market, "1min")}
+        assert len(expected["1min"]) == 19
+        told = [str(one) for one in market._parts.session.markets["X"].pipeline.quality.errors]
+        assert any("is no file of a store" in one for one in told)
+    same(tmp_path, expected)
+    with mdnb.store(tmp_path) as store:
+        assert store.ticks("X")["trade_id"].tolist() == [row[5] for row in rows]
+    assert len(list((tmp_path / ".mdnb").glob("*part-*.parquet"))) == 2
+
+
 # -- the next time ---------------------------------------------------------------------------------------
 
 
