@@ -476,7 +476,14 @@ class MarketSession:
         for task in self._pricing:
             task.cancel()
         self.batcher.leave()
-        await self.feed.close()
+        try:
+            await self.feed.close()
+        finally:
+            # Whatever an adapter raises then costs nobody his bars.
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """End what the feed's end leaves: files, threads and handlers."""
         if self._run is not None and self._run is not asyncio.current_task():
             await asyncio.wait({self._run}, timeout=2.0)
             if not self._run.done():

@@ -110,6 +110,28 @@ def test_a_market_that_is_dropped_and_does_not_close_is_told_of_by_what_failed(
     call(session.close())
 
 
+def test_a_feed_that_fails_to_close_is_told_and_costs_nobody_his_bars(tmp_path: Path) -> None:
+    feed = Noting(error=OSError("stuck"))
+    disk: dict[str, Any] = {"disk_cache_enabled": True, "disk_cache_path": str(tmp_path / "disk")}
+    market = open_market(feed, "1min", **disk)
+    recording = market.record(tmp_path / "x.jsonl")
+    feed.trades(trade(0, 100.0, number=1), trade(60, 101.0, number=2))
+    assert len(market.data.get_data("1min", closed_only=True)) == 1
+    session = market._parts.session
+    with pytest.raises(OSError, match="stuck"):
+        market.close()
+    assert session.ended.is_set()
+    assert market.status == "closed"
+    assert recording.path.read_text().count("\n") == 1 + recording.frames
+    with open_market(
+        Noting(), "1min", disk_cache_enabled=True, disk_cache_path=str(tmp_path / "disk")
+    ) as after:
+        assert after.data.get_all_data("1min")["close"].tolist() == [100.0]
+    # At the end of Python it is nobody's any more.
+    session._closing = None
+    call(session.close())
+
+
 def test_a_session_that_was_never_started_closes() -> None:
     feed = Noting()
     session = make_session("X", "1min", feed, 0, "UTC", None, None, 20.0)

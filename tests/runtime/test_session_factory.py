@@ -53,11 +53,12 @@ def test_an_interrupt_just_before_the_market_is_returned_leaves_none_running() -
 
 def test_a_suite_whose_maker_is_cancelled_when_it_has_just_been_started_is_closed() -> None:
     before = set(running_markets().running())
-    is_loaded = threading.Event()
+    is_loaded, stands_still = threading.Event(), threading.Event()
 
     def progress(_done: int, _total: int, text: str) -> None:
         if text == "live":
             is_loaded.set()
+            stands_still.wait(LIMIT_SECONDS)
 
     async def main() -> set[MarketSession]:
         task = asyncio.create_task(
@@ -65,6 +66,7 @@ def test_a_suite_whose_maker_is_cancelled_when_it_has_just_been_started_is_close
         )
         assert await asyncio.to_thread(is_loaded.wait, LIMIT_SECONDS)
         # This loop stands still from here on, and does not hear of the end.
+        stands_still.set()
         (session,) = set(running_markets().running()) - before
         while session._housekeeping_task is None:
             call(asyncio.sleep(0))

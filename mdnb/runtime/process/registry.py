@@ -6,6 +6,7 @@ lives beside the background loop, outside the reloaded package.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import weakref
 from typing import Any, Protocol
@@ -47,9 +48,11 @@ class RunningMarkets:
         return [session for session in self._all if not getattr(session, "closed", False)]
 
     async def close_all(self) -> None:
-        """Close every session."""
-        for session in list(self._all):
-            await session.close()
+        """Close every session, also where one fails to; then raise the first failure."""
+        closing = [session.close() for session in list(self._all)]
+        for failure in await asyncio.gather(*closing, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
 
 def running_markets() -> RunningMarkets:

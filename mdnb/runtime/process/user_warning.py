@@ -46,6 +46,7 @@ def warn_user(text: str) -> None:
     if kept is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _LOOPS:
         kept.append(text)
         return
+    # Without a module's name, as in code of exec, it would be dropped.
     # With a registry of its own: all cells of a notebook share one, by which the same line of another cell
     # would be silent.
     warnings.warn_explicit(
@@ -53,6 +54,6 @@ def warn_user(text: str) -> None:
         UserWarning,
         frame.f_code.co_filename,
         frame.f_lineno,
-        module=frame.f_globals.get("__name__"),
+        module=frame.f_globals.get("__name__", "<unknown>"),
         registry={},
     )

@@ -240,6 +240,20 @@ def test_a_market_takes_the_place_of_the_one_of_its_key_and_of_no_other() -> Non
     assert markets.running() == []
 
 
+def test_a_market_that_fails_to_close_keeps_no_other_from_it() -> None:
+    class Stuck(Market):
+        async def close(self) -> None:
+            await super().close()
+            raise OSError("stuck")
+
+    markets, made = RunningMarkets(), [Market(), Stuck(), Market(), Stuck(), Market()]
+    for market in made:
+        asyncio.run(markets.replace(None, market))
+    with pytest.raises(OSError, match="stuck"):
+        asyncio.run(markets.close_all())
+    assert [market.closed for market in made] == [True] * 5
+
+
 def test_a_market_that_nobody_holds_any_more_is_no_ones_predecessor() -> None:
     markets = RunningMarkets()
     asyncio.run(markets.replace("a", Market()))
