@@ -169,8 +169,18 @@ def put_between(engine: SymbolState, rows: Sequence[Between], order: Order, *, s
     if trades:
         # They may be newer than all that came: what comes next is not the first of its bar.
         engine.cascade.see(max(row[0] for row in trades))
+    _note_mixed(engine, rows)
     vague = _mark_vague(engine, list(by_start), stored=stored)
     return vague + [bars.name for bars in _rebuild_activity(engine, trades, new)]
+
+
+def _note_mixed(engine: SymbolState, rows: Sequence[Between]) -> None:
+    """Note missed trades whose neighbours are in another bar, on the wrong side: order and times disagree."""
+    span = engine.cascade.root.grid.span
+    for (ts_ns, *_), before_ns, after_ns in rows:
+        for late_ns, newest_ns in ((ts_ns, before_ns), (after_ns, ts_ns)):
+            if late_ns < newest_ns and span(late_ns) != span(newest_ns):
+                engine.cascade.came_late.append((late_ns, newest_ns))
 
 
 def _piece(start: int, inside: Sequence[Between]) -> Piece:

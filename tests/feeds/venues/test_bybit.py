@@ -229,7 +229,7 @@ def test_the_newest_trades_keep_their_order_within_an_instant(market: str, name:
         ({"retCode": 10006, "retMsg": "Too many visits!"}, FeedBusyError, "Too many visits!"),
         (HttpAnswer(b'{"retCode":10018,"retMsg":""}', 429), FeedBusyError, r"says no \(10018\)"),
         (HttpAnswer(b"403, access too frequent.", 403), FeedBusyError, "this address asks too often"),
-        (HttpAnswer(b"<html>not in your country</html>", 403), FeedRefusedError, "serves your region"),
+        (HttpAnswer(b"<html>not in your country</html>", 403), FeedRefusedError, "this region or IP address"),
         (HttpAnswer(b'{"retCode":"?"}', 502), FeedBusyError, "HTTP 502"),
         ({"retCode": 0, "result": {"list": [{}]}, "time": 1}, FeedError, "not what was expected"),
     ],

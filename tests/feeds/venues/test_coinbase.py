@@ -236,7 +236,7 @@ def test_a_product_that_never_traded_has_no_trades() -> None:
     [
         (404, b'{"message":"NotFound"}', FeedRefusedError, r"^Coinbase says 'NotFound'$"),
         (429, b'{"message":"Public rate limit exceeded"}', FeedBusyError, "Coinbase says 'Public rate limit"),
-        (403, b"<html>", FeedRefusedError, "HTTP 403: check .* your region"),
+        (403, b"<html>", FeedRefusedError, "HTTP 403: refused from here, and no key is asked for"),
         (502, b"<html>", FeedBusyError, "HTTP 502"),
     ],
 )

@@ -193,7 +193,7 @@ def test_pages_go_back_by_id_so_that_trades_of_one_instant_at_their_edge_are_the
         ({"code": "51001", "msg": "Unknown", "data": []}, FeedRefusedError, r"OKX says Unknown \(51001\)"),
         ({"msg": "Too Many Requests", "code": "50011"}, FeedBusyError, "Too Many Requests"),
         (HttpAnswer(b'{"msg":"Too Many Requests","code":"50011"}', 429), FeedBusyError, "Too Many"),
-        (HttpAnswer(b"<html>", 403), FeedRefusedError, "serves your region"),
+        (HttpAnswer(b"<html>", 403), FeedRefusedError, "this region or IP address is not served"),
         ({"msg": "", "code": "0", "data": [{}]}, FeedError, "not what was expected"),
     ],
 )

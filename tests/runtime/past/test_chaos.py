@@ -514,6 +514,27 @@ def check_open_gaps(outcome: Outcome) -> None:
                 assert event.data.partial, (event, told)
 
 
+def test_what_is_missed_beside_a_trade_of_another_bar_is_not_taken_for_the_first_of_its_own() -> None:
+    times = [0.2, 4.0, 9.7, 10.2, 9.95, 10.8, 11.0, 14.3]
+    prices = [101.0, 96.0, 104.0, 95.0, 101.5, 95.5, 100.5, 100.0]
+    trades = [
+        (START + round(at * SECOND), price, 1.0, 1, 1, number)
+        for number, (at, price) in enumerate(zip(times, prices, strict=True))
+    ]
+    # Between two outages comes number 4, which was made before number 3; the ticks do not reach back.
+    script = Script(
+        tuple(trades),
+        downs=((0.05, 10.25), (10.35, 10.85)),
+        lost=frozenset(),
+        never=frozenset(),
+        answers=(answer_of(0.05, "slow", 20.0), Answer(16.3, "ok", 0.0)),
+        ticks=3,
+        timeframes=("5sec", "15sec", "1min"),
+        late=((4, 0.35),),
+    )
+    check(play(script))
+
+
 @settings(max_examples=100, print_blob=True)
 @given(scripts_of_few_bars() | scripts())
 def test_who_follows_the_events_has_the_bars_as_they_are(script: Script) -> None:
