@@ -492,8 +492,10 @@ class BarStore:
             self._make_frame = create_dataframe_from_blocks
         # Half the price of DataFrame(...): one block, nothing to infer.
         assert self._columns is not None
-        # Of its own: a name that somebody gives the columns of his frame is no other frame's.
-        return self._make_frame([(floats, self._places)], self._index_of(a, b), self._columns.view())
+        if self._columns.name is not None:
+            # A name that somebody has given the columns of his frame is no later frame's.
+            self._columns = self._columns.rename(None)
+        return self._make_frame([(floats, self._places)], self._index_of(a, b), self._columns)
 
     def _index_of(self, a: int, b: int) -> pd.DatetimeIndex:
         """Return the index of the rows ``[a, b)``: a view of the time column, written once."""
