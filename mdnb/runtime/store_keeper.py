@@ -8,6 +8,7 @@ import concurrent.futures
 import contextlib
 import functools
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -23,7 +24,7 @@ from mdnb.market_store.parts import DamagedPartError
 from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars
 from mdnb.market_store.schemas import bar_columns_of, bars_table, rows_table, times_of
 from mdnb.market_store.store import MarketStore
-from mdnb.market_store.writer import StoreBusyError, StoreWriter
+from mdnb.market_store.writer import StoreBusyError, StoreWriter, who_writes
 from mdnb.rows import GonePiece
 from mdnb.runtime.feed_on_disk import mark_of
 from mdnb.runtime.live.kept_bars import BarChanges, BarWatch
@@ -48,6 +49,7 @@ _SEAL_SECONDS: Final = 0.2
 
 _COMPARE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 10.0
+_SOON_SECONDS: Final = 1.0
 _NS_PER_US: Final = 1000
 _log = logging.getLogger("mdnb")
 
@@ -106,7 +108,7 @@ class StoreKeeper:
         self._left: list[tuple[Series, BarChanges]] = []
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mdnb-store")
         self._tails = TailsOfNow(store.path)
-        self._is_busy = False
+        self._is_busy = self._waits = False
         self._synced = self._compared = self._tried = 0.0
         self._task: asyncio.Task[None] | None = None
         self._taken: collections.deque[_Taken | _Amended | _Changed] = collections.deque()
@@ -134,9 +136,16 @@ class StoreKeeper:
         try:
             self.writer = await self._do(self.store.writer)
         except StoreBusyError as error:
-            # Whoever has it goes on; to come in between later would mix two markets.
-            self._is_busy = True
-            self._tell_all("store_busy", f"{error} This market goes on in memory alone.")
+            # Another process goes on; to come in between later would mix two markets. One of this process is
+            # mostly the former one of a line that was run again.
+            waits = who_writes(self.store.path) == f"process {os.getpid()}"
+            self._is_busy = not waits
+            if not self._waits:
+                then = "goes on in memory alone"
+                if waits:
+                    then = "goes on in memory, and is kept once the other market of this process is closed"
+                self._tell_all("store_busy", f"{error} This market {then}.")
+            self._waits = waits
             return
         except MdnbError as error:
             for market in self._markets.values():
@@ -217,7 +226,7 @@ class StoreKeeper:
         now = time.monotonic()
         if self.writer is None:
             self._forget()
-            if self._is_busy or now - self._tried < _AGAIN_SECONDS:
+            if self._is_busy or now - self._tried < (_SOON_SECONDS if self._waits else _AGAIN_SECONDS):
                 return
             await self._open_writer()
             if self.writer is None:

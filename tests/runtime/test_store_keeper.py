@@ -448,12 +448,28 @@ def test_a_second_market_on_the_folder_is_told_and_goes_on_in_memory(
         first.trades(*minutes_of_trades(0, 10))
         look(one)
         with caplog.at_level(logging.WARNING, "mdnb"), kept_market(second, tmp_path, "1min", days=0) as other:
-            assert "in memory alone" in caplog.text
+            assert "is kept once the other market of this process is closed" in caplog.text
             assert [error.type for error in other.data.get_validation_errors(5)] == ["store_busy"]
             second.trades(*minutes_of_trades(0, 10, 900))
             look(other)
             assert len(closed(other, "1min")) >= 9
         expected = {"1min": closed(one, "1min")}
+    same(tmp_path, expected)
+
+
+def test_a_market_whose_line_is_run_again_is_kept_once_the_former_one_is_closed(tmp_path: Path) -> None:
+    first, second = HandFeed(), HandFeed()
+    one = kept_market(first, tmp_path, "1min")
+    first.trades(*minutes_of_trades(0, 10))
+    with kept_market(second, tmp_path, "1min", days=0) as other:
+        second.trades(*minutes_of_trades(0, 10))
+        look(other)
+        one.close()
+        second.trades(*minutes_of_trades(10, 10, 900))
+        keeper(other)._tried = 0.0
+        look(other)
+        assert [error.type for error in other.data.get_validation_errors(5)] == ["store_busy"]
+        expected = {"1min": closed(other, "1min")}
     same(tmp_path, expected)
 
 
