@@ -253,7 +253,8 @@ class _Loader:
             if one is None:
                 break
             tried.add(one.name)
-            if rows := await self._ask(one, node, wanted=False):
+            # What may reach further is asked for once: nobody waits for bars that he has not asked for.
+            if rows := await self._ask(one, node, wanted=False, patiently=not for_closed):
                 with self._engine.lock:
                     made = self._engine.cascade.feed_through(one, node.name)
                 self._merge(made, parent, rows)
@@ -272,14 +273,17 @@ class _Loader:
         joins = known <= self._open_start(node)
         self.known[node.name] = min(known, self.covers[node.name]) if joins else known
 
-    async def _ask(self, timeframe: Timeframe, node: Node, *, wanted: bool) -> Sequence[BarRow]:
+    async def _ask(
+        self, timeframe: Timeframe, node: Node, *, wanted: bool, patiently: bool = True
+    ) -> Sequence[BarRow]:
         """Return the venue's closed bars of a timeframe, from the beginning of a bar of a node on."""
         if self._questions.is_over:
             return []
         end, start = self._venue.open_start(timeframe), self._offered_from(timeframe)
         span = node.grid.span(start)
         try:
-            rows = await self._questions.bars(timeframe.name, span[0] if span is not None else start, end)
+            begin = span[0] if span is not None else start
+            rows = await self._questions.bars(timeframe.name, begin, end, patiently=patiently)
         except MdnbError as error:
             level = logging.WARNING if wanted or self._questions.gave_up else logging.INFO
             _log.log(level, "the venue gave no %s bars of %s: %s", timeframe.name, self._symbol, error)

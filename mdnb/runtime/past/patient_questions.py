@@ -63,8 +63,15 @@ class PatientQuestions:
         self._on_rows = on_rows
         self._patience = Patience()
 
-    async def bars(self, timeframe: str, start_ns: int, end_ns: int) -> list[BarRow] | None:
+    async def bars(
+        self, timeframe: str, start_ns: int, end_ns: int, *, patiently: bool = True
+    ) -> list[BarRow] | None:
         """Return what `Feed.history_bars` does, no bar that begins at the end or later among it.
+
+        Parameters
+        ----------
+        patiently
+            Whether it is asked again where it fails.
 
         Raises
         ------
@@ -73,7 +80,9 @@ class PatientQuestions:
         FeedError
             With the last reason, when it went on to fail or did not answer.
         """
-        rows = await self._answer(lambda: self._feed.history_bars(self._symbol, timeframe, start_ns, end_ns))
+        rows = await self._answer(
+            lambda: self._feed.history_bars(self._symbol, timeframe, start_ns, end_ns), patiently=patiently
+        )
         rows = checked_rows("history_bars", rows, BAR_FIELDS)
         self._on_rows(rows)
         # Many venues end an answer with the bar that is being made, whatever was asked for.
@@ -86,7 +95,7 @@ class PatientQuestions:
         self._on_rows(rows)
         return rows
 
-    async def _answer(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+    async def _answer(self, ask: Callable[[], Awaitable[_T]], *, patiently: bool = True) -> _T:
         now = asyncio.get_running_loop().time
         attempt, give_up, why = 0, None, _NO_ANSWER
         while True:
@@ -98,7 +107,7 @@ class PatientQuestions:
                 raise
             except (FeedError, OSError) as error:
                 busy = error.retry_after if isinstance(error, FeedBusyError) else 0.0
-                if self._feed.is_local or self.gave_up:
+                if self._feed.is_local or self.gave_up or not patiently:
                     self.is_over = self.is_over or busy > 0
                     raise
                 why = str(error) or repr(error)
