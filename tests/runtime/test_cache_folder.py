@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mdnb.store.segment_folder import lock_file
 
 from mdnb.config import DataManagerConfig
 from mdnb.errors import DataExportError
 from mdnb.runtime import cache_folder
 from mdnb.runtime.cache_folder import CacheFolder, stale_folders, sweep_stale
 from mdnb.runtime.feed_on_disk import FeedMark
+from mdnb.stores.segment_folder import lock_file
 
 MARK = FeedMark("Some Venue", "trades")
 OURS = ".mdnb-temporary"

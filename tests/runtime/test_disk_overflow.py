@@ -9,14 +9,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
-from mdnb.store.overflow import Overflow
-from mdnb.store.segments import SegmentStore
 
 from mdnb.clock import EventClock
 from mdnb.errors import DataExportError
 from mdnb.market import LiveMarket
 from mdnb.runtime.disk_overflow import tidy
 from mdnb.runtime.process.bridge import call
+from mdnb.stores.overflow import Overflow
+from mdnb.stores.segments import SegmentStore
 from tests.manager.hand import SECOND, START, HandFeed, minutes, open_market, trade
 from tests.same_frames import assert_same_frames
 
