@@ -93,6 +93,7 @@ class SymbolRepair:
         self._begins_ns = pipeline.newest_ns()
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._back_ns = 0
         self._seen.on_jump = self._on_jump
         pipeline.engine.unsettled = self._unsettled
         if self._repairs:
@@ -143,6 +144,7 @@ class SymbolRepair:
     def reconnected(self) -> None:
         """Ask for what was missed."""
         self._up = True
+        self._back_ns = self._feed.clock.now_ns()
         self._next_ask, self._attempt = 0.0, 0
         for stretch in self.stretches:
             stretch.come_back(self._feed.clock.now_ns(), _now())
@@ -225,6 +227,9 @@ class SymbolRepair:
             return
         tail = self._open_end()
         if tail is None:
+            if hole.low_ns < self._back_ns:
+                # A late trade of the outage came first: what follows it was left out by the outage all the same.
+                self._pipeline.outage_ids.add(hole.low_id, hole.high_id)
             self.stretches.append(Stretch.of(hole, _now()))
         elif not self._answering:
             self._end(tail, hole.high_id, hole.high_ns)

@@ -535,6 +535,23 @@ def test_what_is_missed_beside_a_trade_of_another_bar_is_not_taken_for_the_first
     check(play(script))
 
 
+def test_what_an_outage_left_out_is_in_its_place_though_a_late_trade_of_it_comes_first() -> None:
+    times = [3.0, 9.6, 10.1, 10.2, 11.1, 11.6, 11.7, 14.7]
+    prices = [104.5, 105.0, 104.75, 100.25, 100.0, 98.0, 98.75, 103.5]
+    trades = [
+        (START + round(at * SECOND), price, 1.0, 1, 1, number)
+        for number, (at, price) in enumerate(zip(times, prices, strict=True))
+    ]
+    # Of two outages number 3 comes as the first trade of all, and numbers 4 to 6 after number 7.
+    script = Script(
+        tuple(trades),
+        downs=((0.05, 10.25), (10.35, 11.75)),
+        answers=(Answer(16.7, "ok", 0.0),),
+        late=((3, 2.83), (4, 5.4), (5, 4.97), (6, 4.93)),
+    )
+    check(play(script), exact=True)
+
+
 @settings(max_examples=100, print_blob=True)
 @given(scripts_of_few_bars() | scripts())
 def test_who_follows_the_events_has_the_bars_as_they_are(script: Script) -> None:
