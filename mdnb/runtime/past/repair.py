@@ -228,7 +228,7 @@ class SymbolRepair:
         tail = self._open_end()
         if tail is None:
             if hole.low_ns < self._back_ns:
-                # A late trade of the outage came first: what follows it was left out by the outage all the same.
+                # A late trade of the outage came first: the outage left out what follows it all the same.
                 self._pipeline.outage_ids.add(hole.low_id, hole.high_id)
             self.stretches.append(Stretch.of(hole, _now()))
         elif not self._answering:
