@@ -17,8 +17,10 @@ __all__ = [
     "TEMPORARY_SUFFIX",
     "DamagedPartError",
     "as_import_error",
+    "joined_name",
     "list_parts",
     "part_name",
+    "part_number",
     "read_parts",
     "sync_folder",
     "write_part",
@@ -26,7 +28,7 @@ __all__ = [
 
 TEMPORARY_SUFFIX: Final = ".mdnb-tmp"
 _ROW_GROUP: Final = 16_384
-_NAME: Final = re.compile(r"part-\d{12,}\.parquet")
+_NAME: Final = re.compile(r"part-(\d{12,})(?:\.whole)?\.parquet")
 
 
 class DamagedPartError(DataImportError):
@@ -120,6 +122,32 @@ def part_name(number: int) -> str:
     'part-000000000007.parquet'
     """
     return f"part-{number:012d}.parquet"
+
+
+def joined_name(path: Path) -> str:
+    """Return the name of the file that others up to one are joined into: behind theirs, and none of them.
+
+    Whoever has listed these and opens them one by one must not come upon all of it under the last name.
+
+    Examples
+    --------
+    >>> joined_name(Path("part-000000000007.parquet"))
+    'part-000000000007.whole.parquet'
+    """
+    return f"part-{part_number(path):012d}.whole.parquet"
+
+
+def part_number(path: Path) -> int:
+    """Return the number in a file's name.
+
+    Examples
+    --------
+    >>> part_number(Path("part-000000000007.whole.parquet"))
+    7
+    """
+    found = _NAME.fullmatch(path.name)
+    assert found is not None
+    return int(found[1])
 
 
 def read_parts(

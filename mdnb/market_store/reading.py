@@ -15,7 +15,6 @@ from mdnb.market_store.overlay import overlaid
 from mdnb.market_store.parts import list_parts, part_name, read_parts
 from mdnb.market_store.schemas import bar_schema, change_schema, row_schema, times_of
 from mdnb.market_store.tails import kind_of, list_tails, read_tail
-from mdnb.timeframes import Timeframe
 
 __all__ = ["TailsOfNow", "newest_bars", "read_bars", "read_rows", "settled"]
 
@@ -122,8 +121,6 @@ def read_bars(
         newest = _within(_joined(changes, change_schema()), start, end)
         wanted = list(names) if not newest.num_rows else ()
         held = _sorted(read_parts(parts, bar_schema(), start, end, wanted))
-        if not Timeframe.parse(series.timeframe).is_activity:
-            held = _once(held)
         made = overlaid(held, newest)
         return made.select(list(names)) if names else made
 
@@ -183,16 +180,6 @@ def _sorted(table: Any) -> Any:
     """Return rows oldest first; those of one time stay in their order."""
     time = times_of(table)
     return table.take(np.argsort(time, kind="stable")) if (time[1:] < time[:-1]).any() else table
-
-
-def _once(table: Any) -> Any:
-    """Return one bar a start, that of the newest file: while a day is joined its bars may be found twice."""
-    import pyarrow as pa
-
-    time = times_of(table)
-    is_last = np.ones(len(time), dtype=bool)
-    is_last[:-1] = time[1:] != time[:-1]
-    return table if is_last.all() else table.filter(pa.array(is_last))
 
 
 def _joined(tables: Sequence[Any], schema: Any) -> Any:

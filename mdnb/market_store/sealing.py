@@ -22,8 +22,10 @@ from mdnb.market_store.overlay import identities, match, rows_differ
 from mdnb.market_store.parts import (
     TEMPORARY_SUFFIX,
     DamagedPartError,
+    joined_name,
     list_parts,
     part_name,
+    part_number,
     read_parts,
     sync_folder,
     write_part,
@@ -87,8 +89,13 @@ class Sealer:
             rows = table.filter(pa.array(at == place)) if len(names) > 1 else table
             if series.is_bars:
                 self._seal_bars(folder, rows)
-            elif not (folder / part_name(number)).exists():  # else before the process was killed
+            elif not self._is_in(folder, number):  # else before the process was killed
                 self._write(folder / part_name(number), rows.cast(row_schema(series.timeframe)))
+
+    @staticmethod
+    def _is_in(folder: Path, number: int) -> bool:
+        """Return whether a segment of trades or quotes is in a partition: they go there in their order."""
+        return any(part_number(path) >= number for path in list_parts(folder))
 
     def change(self, series: Series, before: Any, now: Any) -> None:
         """Let trades that are in Parquet be others: they stay in the files that they are in.
@@ -226,7 +233,7 @@ class Sealer:
         aside = self._scratch / f"{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
         aside.mkdir()
         try:
-            path = aside / paths[-1].name
+            path = aside / joined_name(paths[-1])
             size = write_part(path, table, self._scratch)
             for other in folder.iterdir():
                 if other not in paths:
@@ -245,7 +252,7 @@ class Sealer:
         sync_folder(folder.parent)
         for path in paths:
             self._on_written(path, 0)
-        self._on_written(folder / paths[-1].name, size)
+        self._on_written(folder / joined_name(paths[-1]), size)
         return True
 
     def clear(self) -> None:
@@ -257,4 +264,4 @@ class Sealer:
 
 def _next_number(folder: Path) -> int:
     """Return a number above those of a partition's files."""
-    return max((int(path.stem.rpartition("-")[2]) for path in list_parts(folder)), default=0) + 1
+    return max(map(part_number, list_parts(folder)), default=0) + 1

@@ -29,7 +29,7 @@ from mdnb.market_store.layout import (
     partitions,
     refuse_links,
 )
-from mdnb.market_store.parts import TEMPORARY_SUFFIX, list_parts, sync_folder
+from mdnb.market_store.parts import TEMPORARY_SUFFIX, list_parts, part_number, sync_folder
 from mdnb.market_store.sealing import Sealer
 from mdnb.market_store.segment import OpenSegment
 from mdnb.market_store.tails import list_tails, read_tail
@@ -255,8 +255,7 @@ class StoreWriter:
         for series in all_series(self.base):
             for partition in partitions(self.base, series) if not series.is_bars else ():
                 for path in list_parts(partition.path):
-                    number = path.stem.rpartition("-")[2]
-                    highest = max(highest, int(number) if number.isdecimal() else 0)
+                    highest = max(highest, part_number(path))
         if highest >= self._segment.number:
             self._rotate(highest + 1)
         self._knows_parts = True

@@ -165,6 +165,23 @@ def test_a_file_that_cannot_be_opened_just_now_stays_where_it_is(tmp_path: Path)
         assert store.frame("BTC/USD", "1min")["volume"].iloc[0] == 1.0
 
 
+def test_who_opens_one_by_one_what_was_listed_before_a_day_was_joined_finds_nothing_twice(
+    tmp_path: Path,
+) -> None:
+    writer = StoreWriter(tmp_path)
+    for first in range(0, 400, 100):
+        writer.append(BARS, some(first, 100))
+        writer.seal()
+    [day] = (tmp_path / "symbol=BTC%2FUSD" / "timeframe=1min").iterdir()
+    listed = sorted(day.glob("*.parquet"))
+    assert len(listed) == 4
+    writer.append(BARS, some(2000, 100))
+    writer.close()
+    assert len(list(day.glob("*.parquet"))) == 1
+    assert not any(path.exists() for path in listed)
+    assert held(tmp_path) == [*range(400), *range(2000, 2100)]
+
+
 def test_what_is_no_file_of_the_store_does_not_end_the_joining_of_other_days(tmp_path: Path) -> None:
     writer = StoreWriter(tmp_path)
     for first in range(0, 2500, 100):
