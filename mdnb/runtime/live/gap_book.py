@@ -37,6 +37,10 @@ class GapBook:
             if oldest.state != "repaired":
                 self._lost_before.append((oldest.start_ns, oldest.end_ns))
 
+    def get(self, gap_id: str) -> Gap | None:
+        """Return a gap by its id; None where it is not among the newest."""
+        return self._gaps.get(gap_id)
+
     def __len__(self) -> int:
         return len(self._gaps)
 

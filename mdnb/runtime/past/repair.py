@@ -732,7 +732,10 @@ class SymbolRepair:
 
     def _tell_if_missed(self, stretch: Stretch, *, is_lost: bool = False) -> None:
         """Tell of a stretch as soon as it is known that something was missed."""
-        if stretch.gap_id or not (is_lost or (self._is_missed(stretch) and self._is_ready(stretch))):
+        if stretch.gap_id:
+            self._keep_bounds(stretch)
+            return
+        if not (is_lost or (self._is_missed(stretch) and self._is_ready(stretch))):
             return
         # Without ids that tell what is missing, each needs the trades around it to be put back.
         for other in self.stretches if self._by_id else ():
@@ -744,6 +747,12 @@ class SymbolRepair:
         self._told += 1
         stretch.gap_id = f"{self._pipeline.engine.symbol}-{self._told}"
         self._tell(stretch, "repairing")
+
+    def _keep_bounds(self, stretch: Stretch) -> None:
+        """Let the gap that was told reach as far as is known now: it is told again when it is settled."""
+        gap = self._pipeline.gaps.get(stretch.gap_id)
+        if gap is not None and (gap.start_ns, gap.end_ns) != self._bounds_of(stretch):
+            self._tell(stretch, "repairing", quietly=True)
 
     def _not_rebuilt_in(self, stretch: Stretch) -> set[str]:
         """Return the timeframes of which a bar that is part of a stretch could not be made anew."""
@@ -762,7 +771,8 @@ class SymbolRepair:
     def _finish(self, stretch: Stretch, state: _State) -> None:
         if state == "lost" or stretch.put or stretch.gap_id:
             stretch.unknown = stretch.unknown or state == "lost"
-            self._tell_if_missed(stretch, is_lost=state == "lost" or stretch.put > 0)
+            if not stretch.gap_id:
+                self._tell_if_missed(stretch, is_lost=state == "lost" or stretch.put > 0)
             if stretch not in self.stretches:
                 return
             holes = self._seen.holes_between(stretch.low_id, stretch.high_id) if self._by_id else []

@@ -552,6 +552,31 @@ def test_what_an_outage_left_out_is_in_its_place_though_a_late_trade_of_it_comes
     check(play(script), exact=True)
 
 
+def test_an_open_gap_reaches_as_far_as_what_is_not_settled() -> None:
+    times = [3.0, 3.9, 18.9, 19.1, 19.3, 19.5, 22.5, 22.7, 23.6]
+    trades = tuple(
+        (START + round(at * 10) * SECOND // 10, 100.0 + number, 1.0, 1, 1, number)
+        for number, at in enumerate(times)
+    )
+    # The history is behind when the gap is told, and gives trades of after its end before it fails for good.
+    script = Script(
+        trades,
+        downs=((18.05, 26.75),),
+        lost=frozenset([3]),
+        answers=(
+            Answer(-1e9, "ok"),
+            Answer(19.15, "down", 40.0),
+            Answer(21.85, "lag", 40.0),
+            Answer(89.15, "ok", 40.0),
+            Answer(353.95, "down", 40.0),
+        ),
+        patience=Patience(dice=random.Random(0).random),
+    )
+    outcome = play(script)
+    check_quiet(outcome)
+    assert [gap.state for gap in outcome.pipeline.gaps if gap.end_ns >= trades[-1][0]] == ["repairing"]
+
+
 @settings(max_examples=100, print_blob=True)
 @given(scripts_of_few_bars() | scripts())
 def test_who_follows_the_events_has_the_bars_as_they_are(script: Script) -> None:
