@@ -134,12 +134,12 @@ async def record(
             raise FeedError(f"no connection came about, nothing was recorded: {told['disconnected']}")
         return recorder.frames
     finally:
-        for end in ends:
-            end.cancel()
-        await source.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, *ends, return_exceptions=True)
+        try:
+            await source.close()
+        finally:
+            for task in (*tasks, *ends):
+                task.cancel()
+            await asyncio.gather(*tasks, *ends, return_exceptions=True)
 
 
 async def _open(source: Feed, symbol: str) -> None:

@@ -405,6 +405,32 @@ def test_a_feed_that_cannot_be_opened_is_told_and_no_file_is_made(
     assert told.asked == ["close", "close"]
 
 
+def test_a_feed_that_fails_to_close_leaves_no_task_behind(
+    told: type[_Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    async def go_on(self: _Told, on_frame: OnFrame, on_status: OnStatus) -> None:
+        on_frame(CLOCK)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("run")
+
+    async def refuse(self: _Told) -> None:
+        raise OSError("will not close")
+
+    async def main() -> set[asyncio.Task[Any]]:
+        with pytest.raises(OSError, match="will not close"):
+            await record("X", tmp_path / "x.jsonl", "told", 0.01)
+        return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]  # it runs
+
+    monkeypatch.setattr(told, "run", go_on)
+    monkeypatch.setattr(told, "close", refuse)
+    assert asyncio.run(main()) == set()
+    assert ended == ["run"]
+
+
 class _Rolling(_Told):
     """Goes over to another contract twice, and takes the last one back."""
 

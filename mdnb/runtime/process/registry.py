@@ -7,6 +7,7 @@ lives beside the background loop, outside the reloaded package.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import weakref
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 from mdnb.runtime.process.loop import background_loop
 
 __all__ = ["Closable", "RunningMarkets", "cell_key", "running_cell", "running_markets", "running_shell"]
+
+_log = logging.getLogger("mdnb")
 
 _EXECUTIONS_COUNTED = 100
 _INTERACTIVE_WINDOW = ".interactive#"
@@ -35,13 +38,20 @@ class RunningMarkets:
         self._all: weakref.WeakSet[Any] = weakref.WeakSet()
 
     async def replace(self, key: object, session: Closable) -> None:
-        """Keep a session under a key and close the earlier one of that key; None replaces nothing."""
-        if key is not None:
-            earlier = self._by_key.pop(key, lambda: None)()
-            if earlier is not None:
-                await earlier.close()
-            self._by_key[key] = weakref.ref(session)
+        """Keep a session under a key and close the earlier one of that key; None replaces nothing.
+
+        That the earlier one fails to close is logged: the new one runs all the same.
+        """
         self._all.add(session)
+        if key is None:
+            return
+        earlier = self._by_key.pop(key, lambda: None)()
+        self._by_key[key] = weakref.ref(session)
+        if earlier is not None:
+            try:
+                await earlier.close()
+            except Exception:  # noqa: BLE001  # whatever it is, the new one has to run
+                _log.exception("the market that this cell made before failed to close")
 
     def running(self) -> list[Any]:
         """Return the sessions that are not closed."""

@@ -240,12 +240,28 @@ def test_a_market_takes_the_place_of_the_one_of_its_key_and_of_no_other() -> Non
     assert markets.running() == []
 
 
-def test_a_market_that_fails_to_close_keeps_no_other_from_it() -> None:
-    class Stuck(Market):
-        async def close(self) -> None:
-            await super().close()
-            raise OSError("stuck")
+class Stuck(Market):
+    """What closes with an error."""
 
+    async def close(self) -> None:
+        await super().close()
+        raise OSError("stuck")
+
+
+def test_a_market_runs_though_the_one_before_it_fails_to_close(caplog: pytest.LogCaptureFixture) -> None:
+    markets, earlier, later = RunningMarkets(), Stuck(), Market()
+    asyncio.run(markets.replace("a", earlier))
+    asyncio.run(markets.replace("a", later))
+    assert earlier.closed
+    assert markets.running() == [later]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the market that this cell made before failed to close"
+    ]
+    asyncio.run(markets.replace("a", Market()))
+    assert later.closed
+
+
+def test_a_market_that_fails_to_close_keeps_no_other_from_it() -> None:
     markets, made = RunningMarkets(), [Market(), Stuck(), Market(), Stuck(), Market()]
     for market in made:
         asyncio.run(markets.replace(None, market))
