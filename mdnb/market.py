@@ -194,7 +194,7 @@ class LiveSymbol(Face):
 
 if TYPE_CHECKING:
 
-    class _FrameOrSymbol(LiveFrame, LiveSymbol):  # type: ignore[override]  # `symbol`
+    class _FrameOrSymbol(LiveFrame, LiveSymbol):  # type: ignore[override, misc]  # `symbol`
         """What ``live[name]`` may be where only the run knows the name: editors offer what either has."""
 
         @overload  # type: ignore[override]  # of a symbol a timeframe, of a frame a column

@@ -105,7 +105,7 @@ class SuiteSymbol(Face):
 
 if TYPE_CHECKING:
 
-    class _FrameOrSymbol(LiveFrame, SuiteSymbol):  # type: ignore[override]  # `symbol`
+    class _FrameOrSymbol(LiveFrame, SuiteSymbol):  # type: ignore[override, misc]  # `symbol`
         """What ``suite[name]`` may be where only the run knows the name: editors offer what either has."""
 
         @overload  # type: ignore[override]  # of a symbol a timeframe, of a frame a column

@@ -20,6 +20,7 @@ from mdnb.events.handler_errors import HandlerErrors, in_words
 from mdnb.events.log import tell
 from mdnb.events.slowness import Slowness
 from mdnb.events.types import Event, EventType
+from mdnb.uncopied import refuse_copies
 
 __all__ = ["QUEUE_LIMIT", "Handler", "Registry", "Subscription", "handling"]
 
@@ -66,20 +67,6 @@ class Registry(Protocol):
 class Subscription:
     """One registered handler.
 
-    Attributes
-    ----------
-    type
-        What it listens to.
-    handler
-        The function.
-    symbol
-        Whose events it listens to; None: everybody's.
-    delivered, dropped, errors
-        Events handed over, lost because the handler was too slow or the market was closed before, and failed
-        in it.
-    last_error
-        What the handler raised last; None: nothing yet.
-
     Examples
     --------
     >>> import mdnb
@@ -97,8 +84,13 @@ class Subscription:
         "_active",
         "_bus",
         "_context",
+        "_delivered",
+        "_dropped",
+        "_errors",
         "_half",
+        "_handler",
         "_in_step",
+        "_last_error",
         "_left_at",
         "_limit",
         "_lock",
@@ -107,16 +99,11 @@ class Subscription:
         "_once",
         "_scheduled",
         "_slowness",
+        "_symbol",
         "_told_dropped",
         "_told_errors",
+        "_type",
         "_waiting",
-        "delivered",
-        "dropped",
-        "errors",
-        "handler",
-        "last_error",
-        "symbol",
-        "type",
     )
 
     def __init__(
@@ -130,13 +117,13 @@ class Subscription:
         once: bool = False,
         limit: int = QUEUE_LIMIT,
     ) -> None:
-        self.type = type
-        self.handler = handler
-        self.symbol = symbol
-        self.delivered = 0
-        self.dropped = 0
-        self.errors = 0
-        self.last_error: BaseException | None = None
+        self._type = type
+        self._handler = handler
+        self._symbol = symbol
+        self._delivered = 0
+        self._dropped = 0
+        self._errors = 0
+        self._last_error: BaseException | None = None
         self._bus = bus
         self._now = bus.now
         self._loop = loop
@@ -158,6 +145,43 @@ class Subscription:
         self._told_errors: HandlerErrors | None = None
 
     @property
+    def type(self) -> EventType:
+        """What it listens to."""
+        return self._type
+
+    @property
+    def handler(self) -> Handler:
+        """The function."""
+        return self._handler
+
+    @property
+    def symbol(self) -> str | None:
+        """Whose events it listens to; None: everybody's."""
+        return self._symbol
+
+    @property
+    def delivered(self) -> int:
+        """Events handed over."""
+        return self._delivered
+
+    @property
+    def dropped(self) -> int:
+        """Events lost because the handler was too slow or the market was closed before."""
+        return self._dropped
+
+    @property
+    def errors(self) -> int:
+        """Events that failed in the handler."""
+        return self._errors
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """What the handler raised last; None: nothing yet."""
+        return self._last_error
+
+    __reduce_ex__ = refuse_copies
+
+    @property
     def active(self) -> bool:
         """Whether it still listens."""
         return self._active
@@ -173,10 +197,10 @@ class Subscription:
         parts = []
         if self._slowness.is_slow:
             parts.append(self._slowness.in_words())
-        if self.dropped:
-            parts.append(f"{self.dropped:,} events dropped")
-        if self.last_error is not None:
-            parts.append(f"{self.errors:,} errors, the last {in_words(self.last_error)}")
+        if self._dropped:
+            parts.append(f"{self._dropped:,} events dropped")
+        if self._last_error is not None:
+            parts.append(f"{self._errors:,} errors, the last {in_words(self._last_error)}")
         return f"{self._title()}: {'; '.join(parts)}" if parts else ""
 
     def off(self) -> None:
@@ -198,7 +222,7 @@ class Subscription:
             while True:
                 self._waiting.popleft()
                 lost += 1
-        self.dropped += lost
+        self._dropped += lost
         self._bus.caught_up()
         return lost
 
@@ -212,7 +236,7 @@ class Subscription:
             # It may have been emptied meanwhile.
             with self._lock, contextlib.suppress(IndexError):
                 waiting.popleft()
-                self.dropped += 1
+                self._dropped += 1
         if not event._queued:
             event._queued = self._now()
         waiting.append(event)
@@ -274,7 +298,7 @@ class Subscription:
 
     def _leave_behind(self, seconds: float) -> None:
         """Tell that its last events are waited for no more; they are still its own."""
-        self._left_at = self.delivered
+        self._left_at = self._delivered
         self._tell(
             logging.WARNING,
             "%s has not returned for %g s: its end is waited for no longer. %s events wait for it, which are "
@@ -318,7 +342,7 @@ class Subscription:
                     self.off()
                 try:
                     handling.set(self)
-                    result = self.handler(event)
+                    result = self._handler(event)
                     if result is not None and inspect.isawaitable(result):
                         slowness.on_loop_since = 0.0
                         await result
@@ -326,7 +350,7 @@ class Subscription:
                     if self._ends_turn(error, task):
                         raise
                     self._failed(error)
-                self.delivered += 1
+                self._delivered += 1
                 handled += 1
                 if handled % _TURN == 0:
                     # Others on this loop have their turn too.
@@ -360,17 +384,17 @@ class Subscription:
                 self._context.run(_call, self, event)
             except BaseException as error:  # noqa: BLE001  # a user's handler may raise anything
                 self._failed(error)
-            self.delivered += 1
+            self._delivered += 1
         self._end_turn()
 
     # -- what is wrong with it ------------------------------------------------------------------------
 
     def _failed(self, error: BaseException) -> None:
-        self.errors += 1
-        self.last_error = self._bus.last_error = error
+        self._errors += 1
+        self._last_error = self._bus.last_error = error
         if self._told_errors is None:
             self._told_errors = HandlerErrors(self._now)
-        self._context.copy().run(self._told_errors.tell, error, self.errors, self._title)
+        self._context.copy().run(self._told_errors.tell, error, self._errors, self._title)
 
     def _tell(self, level: int, text: str, *values: object) -> None:
         """Log something of it, which a notebook shows under the cell that registered it."""
@@ -378,12 +402,12 @@ class Subscription:
         self._context.copy().run(tell, level, text, *values)
 
     def _lost_more(self) -> bool:
-        before, self._told_dropped = self._told_dropped, self.dropped
-        return self.dropped > before
+        before, self._told_dropped = self._told_dropped, self._dropped
+        return self._dropped > before
 
     def why_slow(self) -> str:
         """Return in words how slow it is, and what to do about that."""
-        lost = f", {self.dropped:,} were dropped" if self.dropped else ""
+        lost = f", {self._dropped:,} were dropped" if self._dropped else ""
         if self._loop is None:
             remedy = (
                 "Nobody else waits for it. Let it return sooner, give what takes long to a thread of its "
@@ -397,14 +421,14 @@ class Subscription:
         return f"{self._title()} is slow: {self._slowness.in_words()}{lost}. {remedy}"
 
     def _title(self) -> str:
-        whose = f" of {self.symbol}" if self.symbol is not None else ""
-        return f"{self.type.name} handler {_name(self.handler)}{whose}"
+        whose = f" of {self._symbol}" if self._symbol is not None else ""
+        return f"{self._type.name} handler {_name(self._handler)}{whose}"
 
     def __repr__(self) -> str:
-        counts = f"{self.delivered} delivered, {self.dropped} dropped, {self.errors} errors"
+        counts = f"{self._delivered} delivered, {self._dropped} dropped, {self._errors} errors"
         waiting = f", {self.waiting} waiting" if self.waiting else ""
-        whose = f" of {self.symbol}" if self.symbol is not None else ""
-        return f"<{self.type.name}{whose} -> {_name(self.handler)}: {counts}{waiting}>"
+        whose = f" of {self._symbol}" if self._symbol is not None else ""
+        return f"<{self._type.name}{whose} -> {_name(self._handler)}: {counts}{waiting}>"
 
 
 def _call(subscription: Subscription, event: Event) -> None:

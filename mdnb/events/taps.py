@@ -17,8 +17,8 @@ class Tap(Subscription):
 
     def _offer(self, event: Event) -> bool:
         if self._active:
-            self.handler(event)
-            self.delivered += 1
+            self._handler(event)
+            self._delivered += 1
         return True
 
 
@@ -46,6 +46,6 @@ class StreamTap(Tap):
 
     def _offer(self, event: Event) -> bool:
         fitted = self._backlog.put(event)
-        self.dropped += not fitted
-        self.delivered += 1
+        self._dropped += not fitted
+        self._delivered += 1
         return fitted

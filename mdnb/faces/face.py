@@ -17,6 +17,7 @@ from mdnb.runtime.set_alerts import AlertSetter
 from mdnb.status_card import status_html, status_text
 from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import Timeframe
+from mdnb.uncopied import refuse_copies
 from mdnb.widgets.open_charts import ChartOpener
 from mdnb.widgets.open_tables import TableOpener
 from mdnb.wrong_names import missing_name, not_to_be_deleted, not_to_be_set
@@ -137,6 +138,8 @@ class Face:
             if not name.startswith("_"):
                 raise AttributeError(not_to_be_deleted(self._called, name))
             super().__delattr__(name)
+
+    __reduce_ex__ = refuse_copies
 
     def __str__(self) -> str:
         return status_text(*self._card())

@@ -24,6 +24,7 @@ from mdnb.manager.subscriptions import Subscriptions
 from mdnb.manager.ticks import TickAccess
 from mdnb.manager.validation import Validation
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.uncopied import refuse_copies
 from mdnb.wrong_names import missing_data_name, not_to_be_deleted, not_to_be_set
 
 __all__ = ["RealtimeDataManager"]
@@ -107,6 +108,8 @@ class RealtimeDataManager:
     get_stats = Forward("_parts.statistics", Statistics.get_stats)
     get_timeframe_stats = Forward("_parts.statistics", Statistics.get_timeframe_stats)
     get_accounting = Forward("_parts.statistics", Statistics.get_accounting)
+
+    __reduce_ex__ = refuse_copies
 
     @property
     def engine(self) -> SymbolState:
