@@ -33,6 +33,7 @@ from mdnb.io.stacked import STACKED, SYMBOL, TIMEFRAME, Stack, stack_of, without
 __all__ = ["json_bars", "json_bars_of", "json_timeframes", "read_json"]
 
 _HEAD_BYTES: Final = 65_536
+_PIECE_BYTES: Final = 4 * 1024**2
 _LONGEST_INTEGER: Final = 19
 _INT64: Final = 2**63
 _BETWEEN: Final = re.compile(rb"\}\s*,\s*\{")
@@ -312,7 +313,7 @@ def _fast(body: bytes, names: ColumnNames, where: str) -> _Columns | None:
     schema = pa.schema([(key, kinds.get(ours, pa.float64())) for ours, key in keys.items()])
     between = _BETWEEN.search(inner)
     # The first gap stands for all; where another looks different, Arrow refuses and the slow way reads it.
-    lines = inner.replace(between.group(), b"}\n{") if between else inner
+    lines = _one_a_line(inner, between.group()) if between else inner
     try:
         table = arrow_json.read_json(
             pa.BufferReader(lines),
@@ -328,6 +329,18 @@ def _fast(body: bytes, names: ColumnNames, where: str) -> _Columns | None:
     columns = {ours: table[key] for ours, key in keys.items()}
     found = {ours: column for ours, column in columns.items() if ours not in later or _any(column)}
     return _Columns(found, attributes, zone)
+
+
+def _one_a_line(inner: bytes, between: bytes) -> bytes:
+    """Put each object into a line of its own, piece by piece: other threads go on meanwhile."""
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(inner):
+        end = inner.find(between, at + _PIECE_BYTES)
+        end = len(inner) if end < 0 else end + len(between)
+        pieces.append(inner[at:end].replace(between, b"}\n{"))
+        at = end
+    return b"".join(pieces)
 
 
 def _any(column: Any) -> bool:
