@@ -6,9 +6,9 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mdnb.errors import DataExportError, NoDataError, OptionError
+from mdnb.errors import DataExportError, NoDataError, OptionError, SymbolError, suggest
 from mdnb.manager.import_notes import with_left_out
 from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.process.bridge import await_call
@@ -16,7 +16,14 @@ from mdnb.runtime.process.user_warning import warn_user
 from mdnb.statistics import ImportResult
 from mdnb.stores.ticks import is_in_bars
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mdnb.stores.amendments import Changes
+
 __all__ = ["BarFiles"]
+
+_ALL = "all"
 
 _PRICES = ("open", "high", "low", "close")
 _DEFAULTS = {
@@ -52,11 +59,16 @@ class BarFiles:
         with_times: bool | None = None,
         what: str = "bars",
         envelope: bool = False,
+        symbols: str | Sequence[str] | None = None,
     ) -> Path:
-        """Write the symbol's bars into a file: all timeframes into one of types, one into CSV or JSON.
+        """Write the symbol's bars into a file: all timeframes, or one.
 
-        A file holds one symbol. A market of several writes its first one, and warns of the others:
-        ``live["MES"].export(...)`` writes those, and a folder gets a file of each.
+        Of several timeframes each row tells of which it is, in a column ``timeframe``, in every format: CSV
+        and JSON, too. `load` and `mdnb.read` give each of them back. A workbook has a sheet a timeframe.
+
+        A market of several symbols writes its first one, and warns of the others: ``live["MES"].export(...)``
+        writes those, ``symbols="all"`` puts all into one file, with a column ``symbol``, and a folder gets a
+        file of each.
 
         Parameters
         ----------
@@ -66,7 +78,7 @@ class BarFiles:
             packed, with ``.gz`` or ``.zst`` behind. A folder, or a name that ends in ``/``, gets a Parquet
             file of each symbol, named by it.
         timeframe
-            Only this one; CSV and JSON hold one timeframe and need it unless just one is kept.
+            Only this one, without the column.
         include_forming
             With the bar that is being made, which is no whole one.
         with_times
@@ -80,6 +92,9 @@ class BarFiles:
         envelope
             Wrap the bars of a ``.json`` file into an object that tells symbol, timeframe, zone, source and
             version; Parquet and Arrow files tell it always.
+        symbols
+            Those to write into one file, told apart by a column ``symbol``: ``"all"`` of the market, or
+            some. A workbook holds one only. None: the first one.
 
         Returns
         -------
@@ -92,7 +107,9 @@ class BarFiles:
         TimeframeError
             When the timeframe is not kept.
         OptionError
-            When the file's ending is not known, several timeframes do not fit, or an option is not allowed.
+            When the file's ending is not known, or an option is not allowed.
+        SymbolError
+            When one of ``symbols`` is not of the market.
         NoDataError
             When no tick or quote is held.
         DataExportError
@@ -109,12 +126,15 @@ class BarFiles:
         """
         from mdnb.io.formats import format_of, write_bars
         from mdnb.io.paths import is_lines
+        from mdnb.io.stacked import key_of
 
         if _is_folder(filename):
             how = {"include_forming": include_forming, "with_times": with_times}
             how["envelope"] = envelope
-            return await self._export_each(Path(filename), timeframe, how, what)
+            return await self._export_each(Path(filename), timeframe, how, what, self._chosen(symbols))
         if what != "bars":
+            if symbols is not None:
+                raise OptionError(f"symbols= is of bars; a file of {what} holds one symbol. Give a folder.")
             if timeframe is not None or include_forming or with_times is not None:
                 raise OptionError(f"timeframe=, include_forming= and with_times= are of bars, not of {what}")
             return await self._export_ticks(filename, what)
@@ -126,8 +146,25 @@ class BarFiles:
         elif not isinstance(with_times, bool):
             raise OptionError(f"with_times must be True, False or None; got {with_times!r}")
         market = self._parts.market
-        engine = market.engine
-        self._warn_of_others(filename, what)
+        frames: Any = {}
+        told: dict[str, Changes] = {}
+        if symbols is None:
+            self._warn_of_others(filename, what)
+            frames, told = self._frames(timeframe, include_forming=include_forming, with_times=with_times)
+        for files in () if symbols is None else self._chosen(symbols):
+            named, changes = files._frames(timeframe, include_forming=include_forming, with_times=with_times)
+            frames[files.symbol] = named
+            told |= {key_of(files.symbol, name): one for name, one in changes.items()}
+        write = functools.partial(write_bars, frames, filename, changes=told or None, **options)
+        if market.closed:
+            return write()
+        return await await_call(market.workers.run(write))
+
+    def _frames(
+        self, timeframe: str | None, *, include_forming: bool, with_times: bool
+    ) -> tuple[dict[str, pd.DataFrame], dict[str, Changes]]:
+        """Return the bars by timeframe, and what they were before they changed."""
+        engine = self._parts.market.engine
         with engine.lock:
             # In one go: another thread may remove a timeframe.
             if timeframe is None:
@@ -140,18 +177,32 @@ class BarFiles:
                 for name in names
             }
             told = {name: engine.reader.changes_for_file(name, frame) for name, frame in frames.items()}
-        changes = {name: one for name, one in told.items() if one is not None}
-        write = functools.partial(write_bars, frames, filename, changes=changes or None, **options)
-        if market.closed:
-            return write()
-        return await await_call(market.workers.run(write))
+        return frames, {name: one for name, one in told.items() if one is not None}
+
+    def _chosen(self, symbols: str | Sequence[str] | None) -> list[BarFiles]:
+        """Return the files of the symbols that are meant; of none all."""
+        held = {files.symbol: files for files in (self, *self._others)}
+        if symbols is None or (symbols == _ALL and _ALL not in held):
+            return list(held.values())
+        names = [symbols] if isinstance(symbols, str) else list(symbols)
+        unknown = [name for name in names if name not in held]
+        if unknown or not names:
+            raise SymbolError(f"symbols={symbols!r}: {suggest(str((unknown or [''])[0]), held)}")
+        return [held[name] for name in dict.fromkeys(names)]
 
     @property
     def symbol(self) -> str:
         """Whose files these are."""
         return self._parts.market.symbol
 
-    async def _export_each(self, folder: Path, timeframe: str | None, how: dict[str, Any], what: str) -> Path:
+    async def _export_each(
+        self,
+        folder: Path,
+        timeframe: str | None,
+        how: dict[str, Any],
+        what: str,
+        chosen: Sequence[BarFiles],
+    ) -> Path:
         """Write a Parquet file of each symbol into a folder, which is made where it is not there."""
         from mdnb.io.paths import local_path, safe_name
 
@@ -162,16 +213,18 @@ class BarFiles:
             reason = error.strerror or str(error)
             raise DataExportError(f"the folder {folder} cannot be made: {reason}") from error
         ending = ".parquet" if what == "bars" else f"_{what}.parquet"
-        for files in (BarFiles(self._parts), *self._others):
+        for each in chosen:
+            files = BarFiles(each._parts)
             await files.export(folder / (safe_name(files.symbol) + ending), timeframe, what=what, **how)
         return folder
 
     def _warn_of_others(self, filename: str | Path, what: str) -> None:
         if self._others:
             names = [other.symbol for other in self._others]
+            all_in_one = ", symbols='all'" if what == "bars" else ""
             warn_user(
                 f"{Path(filename).name} gets the {what} of {self.symbol} alone, not those of "
-                f"{', '.join(names)}; for those: live[{names[0]!r}].export(...), or give a folder"
+                f"{', '.join(names)}; for those: live[{names[0]!r}].export(...){all_in_one}, or give a folder"
             )
 
     async def _export_ticks(self, filename: str | Path, what: str) -> Path:
@@ -226,8 +279,8 @@ class BarFiles:
         filename
             A file on this machine.
         timeframe
-            The timeframe that gets the bars. None takes every timeframe of a Parquet file that is kept, the
-            only one kept, or that which a file of others has.
+            The timeframe that gets the bars. None takes every timeframe that a file names and that is kept,
+            the only one kept, or that which a file of others has.
         date_column, price_columns, volume_column
             As in ``data.import_from_csv``, for files in the form of an export, of CSV and JSON only.
         tz, date_format
@@ -314,10 +367,10 @@ class BarFiles:
         if timeframe is None:
             engine.finest()  # raises where none is kept
         # A file of others goes the other way, whatever it calls its times.
-        is_ours = not of_others and (named or await files.is_like_an_export(filename))
+        is_ours = not of_others.keys() - {"symbol"} and (named or await files.is_like_an_export(filename))
         if not is_ours:
             return await files.import_recognised(filename, timeframe, **how, **zone, **of_others)
-        return await self._load_export(filename, timeframe, options, how)
+        return await self._load_export(filename, timeframe, options, {**how, "symbol": symbol})
 
     async def load_ticks(
         self,
@@ -406,22 +459,25 @@ class BarFiles:
         kind = format_of(filename)
         names = [timeframe] if timeframe is not None else kept if len(kept) == 1 else []
         _check_options(kind, options)
-        results: list[ImportResult] = []
-        if not names and kind in ("parquet", "arrow"):
+        may_hold_several = await files.names_timeframes(filename)
+        symbol = how["symbol"]
+        if not names and may_hold_several and not options.keys() - {"tz", "date_format"}:
             results = await files.import_kept(filename, **options, **how)
-        if results:
-            return with_left_out(results, await files.timeframes_in(filename), kept)
+            if results:
+                return with_left_out(results, await files.timeframes_in(filename, symbol), kept)
         if not names:
             raise OptionError(
                 f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
             )
         if kind in ("parquet", "arrow"):
             results = await files.import_kept(filename, names[0], **options, **how)
-            held = await files.timeframes_in(filename) if timeframe is None else ()
-            return with_left_out(results, held, names)
-        if kind == "json":
-            return [await files.import_from_json(filename, names[0], **how, **options)]
-        return [await files.import_from_csv(filename, names[0], **how, **options)]
+        elif kind == "json":
+            results = [await files.import_from_json(filename, names[0], **how, **options)]
+        else:
+            results = [await files.import_from_csv(filename, names[0], **how, **options)]
+        looks = timeframe is None and may_hold_several
+        held = await files.timeframes_in(filename, symbol) if looks else ()
+        return with_left_out(results, held, names)
 
 
 def _is_folder(filename: str | Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mdnb.manager.market_now import CurrentData
-from mdnb.runtime.live.records import price_of
+from mdnb.runtime.live.records import price_of, quote_of
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.types import Price, Quote
 
@@ -16,6 +16,24 @@ class NewestValues:
     def __init__(self, market: SymbolMarket) -> None:
         self._market = market
         self._current = CurrentData(market)
+
+    def at_once(self, name: str) -> Price | Quote | None:
+        """Return one of them that is held, by its name, without the background loop; None: it is waited for.
+
+        Whoever asks for the price does not wait until a loop is free that is busy with something else.
+        """
+        engine = self._market.open()
+        engine.wanted()
+        trade, best = engine.last_trade, engine.last_quote
+        if name in ("price", "last"):
+            if trade is None:
+                return None
+            age = self._market.age(trade[0])
+            return price_of(trade[1], trade[0], engine.instrument, engine.tz, age)
+        if best is None:
+            return None
+        quote = quote_of(best, engine.instrument, engine.tz, self._market.age(best[0]))
+        return quote if name == "quote" else self._of(quote, name)
 
     async def price(self) -> Price:
         """Return the last traded price; ``age`` says how old it is, in seconds.

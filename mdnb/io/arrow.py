@@ -31,6 +31,7 @@ from mdnb.io.parquet import frames_schema, frames_tables
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN
 from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, plain_attributes
 from mdnb.io.source import check_zone, open_plain
+from mdnb.io.stacked import SYMBOL, Frames, chosen_symbol, key_of, wanted_of
 from mdnb.stores.amendments import Changes
 
 __all__ = ["arrow_bars", "arrow_bars_of", "arrow_timeframes", "read_arrow", "write_arrow"]
@@ -41,19 +42,19 @@ _FREE_ROWS: Final = 1_000_000
 
 
 def write_arrow(
-    frames: pd.DataFrame | Mapping[str, pd.DataFrame],
+    frames: Frames,
     filename: str | os.PathLike[str],
     *,
     compression: str = "lz4",
     symbol: str | None = None,
     changes: Changes | Mapping[str, Changes] | None = None,
 ) -> Path:
-    """Write bars of one timeframe, or of several, as an Arrow file; pandas reads it by ``read_feather``.
+    """Write bars of timeframes and symbols as an Arrow file; pandas reads it by ``read_feather``.
 
     Parameters
     ----------
     frames
-        A bar frame, or bar frames by timeframe; see `mdnb.io.schema.normalise`.
+        A bar frame, bar frames by timeframe, or these by symbol; see `mdnb.io.schema.normalise`.
     filename
         Where to write, whole or not at all.
     compression
@@ -99,6 +100,7 @@ def read_arrow(
     timeframe: str | None = None,
     tz: str | tzinfo | None = None,
     positive_prices: bool = True,
+    symbol: str | None = None,
 ) -> pd.DataFrame:
     """Read bars of one timeframe from an Arrow file; as `mdnb.io.parquet.read_parquet`.
 
@@ -107,7 +109,7 @@ def read_arrow(
     DataImportError
         The file is not sound, lacks a column, or holds several timeframes and none is given.
     """
-    return arrow_bars(filename, timeframe, tz=tz, positive_prices=positive_prices).frame()
+    return arrow_bars(filename, timeframe, tz=tz, positive_prices=positive_prices, symbol=symbol).frame()
 
 
 def arrow_bars(
@@ -116,14 +118,13 @@ def arrow_bars(
     *,
     tz: str | tzinfo | None = None,
     positive_prices: bool = True,
+    symbol: str | None = None,
+    prefers: str | None = None,
     first_counts: bool = False,
 ) -> FileBars:
     """Return the bars of one timeframe of an Arrow file in columns; see `read_arrow`."""
-    table, about, where = _opened(filename, tz)
-    held = _timeframes(table, about)
-    if timeframe not in held and len(held) > 1:
-        raise refuse(where, f"it holds bars of several timeframes: {', '.join(held)}", "Give timeframe=.")
-    wanted = timeframe if timeframe in held else held[0]
+    table, about, where = _opened(filename, tz, symbol, prefers)
+    wanted = wanted_of(_timeframes(table, about), timeframe, where)
     return _bars(
         table, about, wanted, where, tz=tz, positive_prices=positive_prices, of=timeframe, first=first_counts
     )
@@ -135,10 +136,12 @@ def arrow_bars_of(
     *,
     tz: str | tzinfo | None = None,
     positive_prices: bool = True,
+    symbol: str | None = None,
+    prefers: str | None = None,
     first_counts: bool = False,
 ) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a file names and that is kept, in columns, by timeframe."""
-    table, about, where = _opened(filename, tz)
+    table, about, where = _opened(filename, tz, symbol, prefers)
     return {
         name: _bars(
             table, about, name, where, tz=tz, positive_prices=positive_prices, of=name, first=first_counts
@@ -148,13 +151,20 @@ def arrow_bars_of(
     }
 
 
-def arrow_timeframes(filename: str | os.PathLike[str]) -> tuple[str, ...]:
+def arrow_timeframes(
+    filename: str | os.PathLike[str], *, symbol: str | None = None, prefers: str | None = None
+) -> tuple[str, ...]:
     """Return the timeframes that a file names."""
-    table, about, _ = _opened(filename, None)
+    table, about, _ = _opened(filename, None, symbol, prefers)
     return tuple(_timeframes(table, about))
 
 
-def _opened(filename: str | os.PathLike[str], tz: str | tzinfo | None) -> tuple[Any, dict[str, Any], str]:
+def _opened(
+    filename: str | os.PathLike[str],
+    tz: str | tzinfo | None,
+    symbol: str | None = None,
+    prefers: str | None = None,
+) -> tuple[Any, dict[str, Any], str]:
     check_zone(tz)
     file, path, size = open_plain(filename)
     where = str(path)
@@ -173,7 +183,23 @@ def _opened(filename: str | os.PathLike[str], tz: str | tzinfo | None) -> tuple[
         raise refuse(where, f"it is no sound Arrow file ({error})", "Fetch or write it again.") from error
     except MemoryError as error:
         raise refuse(where, "it does not fit into memory", "Split the file.") from error
-    return table, about if isinstance(about, dict) else {}, where
+    return *_of_symbol(table, about if isinstance(about, dict) else {}, where, symbol, prefers), where
+
+
+def _of_symbol(
+    table: Any, about: dict[str, Any], where: str, symbol: str | None, prefers: str | None
+) -> tuple[Any, dict[str, Any]]:
+    """Return the rows of the symbol that is meant, and what the metadata say of it."""
+    described = about.get("symbols")
+    if SYMBOL not in table.schema.names or not isinstance(described, dict):
+        told = plain_attributes(about).get("symbol")
+        if symbol is not None and told is not None and told != symbol:
+            raise refuse(where, f"it has no symbol {symbol!r}", f"It has {told}.")
+        return table, about
+    chosen = chosen_symbol([str(name) for name in described], where, symbol=symbol, prefers=prefers)
+    own = described.get(chosen)
+    rows = table.filter(pc.equal(table.column(SYMBOL).cast(pa.string()), chosen))
+    return rows, {**about, "symbol": chosen, "timeframes": own if isinstance(own, dict) else {}}
 
 
 def _timeframes(table: Any, about: Mapping[str, Any]) -> list[str]:
@@ -243,7 +269,9 @@ def _bars(
     if told is None:
         text = "what the bars were before they changed is damaged in this file and was not taken"
         return dataclasses.replace(made, notes=[*made.notes, note("damaged_changes", text)])
-    return dataclasses.replace(made, changes=told.get(timeframe, told.get("")))
+    several = isinstance(about.get("symbols"), dict)
+    key = key_of(str(about.get("symbol", "")) if several else "", timeframe)
+    return dataclasses.replace(made, changes=told.get(key, told.get("")))
 
 
 def _numbers(column: Any, name: str, where: str) -> np.ndarray:

@@ -73,12 +73,13 @@ class ColumnNames:
         names = {INDEX_NAME: self.time, **dict(zip(PRICES, self.prices, strict=True))}
         return names if self.volume is None else {**names, "volume": self.volume}
 
-    def locate(self, found: Sequence[str], where: str) -> dict[str, int]:
+    def locate(self, found: Sequence[str], where: str, further: Sequence[str] = ()) -> dict[str, int]:
         """Return the place in ``found`` of each column, by our own name.
 
         A name is matched exactly or, where that fails and only one fits, without regard to case and blanks
         around it. ``tick_count``, ``vwap``, ``closed_at``, ``contract`` and marks are taken where they are,
-        the last three unless the caller means another column by them.
+        and so are those named in ``further``: all but the first two unless the caller means another column by
+        them.
 
         Raises
         ------
@@ -87,18 +88,18 @@ class ColumnNames:
         """
         folded = [name.strip().casefold() for name in found]
         places: dict[str, int] = {}
-        for ours, theirs in {**self.wanted(), **{name: name for name in OPTIONAL}}.items():
+        for ours, theirs in {**self.wanted(), **{name: name for name in (*OPTIONAL, *further)}}.items():
             if theirs in found:
                 places[ours] = list(found).index(theirs)
             elif folded.count(theirs.strip().casefold()) == 1:
                 places[ours] = folded.index(theirs.strip().casefold())
-            elif ours not in OPTIONAL:
+            elif ours not in OPTIONAL and ours not in further:
                 raise self._missing(ours, theirs, found, where)
         meant = {places[name] for name in self.wanted()}
         return {
             ours: place
             for ours, place in places.items()
-            if ours not in (CLOSED_AT, CONTRACT, *MARKS) or place not in meant
+            if ours not in (CLOSED_AT, CONTRACT, *MARKS, *further) or place not in meant
         }
 
     def _missing(self, ours: str, theirs: str, found: Sequence[str], where: str) -> Exception:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,11 +24,21 @@ from mdnb.io.marks import parse_marks
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.paths import is_tabbed
 from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
-from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, MARKS, PRICES, export_columns
+from mdnb.io.schema import (
+    CLOSED_AT,
+    COLUMNS,
+    CONTRACT,
+    INDEX_NAME,
+    MARKS,
+    PRICES,
+    export_columns,
+    plain_attributes,
+)
 from mdnb.io.source import check_zone, read_text_bytes
+from mdnb.io.stacked import STACKED, SYMBOL, TIMEFRAME, Stack, stack_of, without_empty
 from mdnb.io.times import time_text
 
-__all__ = ["csv_bars", "read_csv", "write_csv"]
+__all__ = ["csv_bars", "csv_bars_of", "csv_timeframes", "read_csv", "write_csv"]
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _DELIMITERS: Final = ",;\t|"
@@ -126,6 +136,7 @@ def read_csv(
     header: bool = True,
     positive_prices: bool = True,
     timeframe: str | None = None,
+    symbol: str | None = None,
 ) -> pd.DataFrame:
     r"""Read bars from a CSV file: comma, semicolon, tab or ``|``, UTF-8, decimal points.
 
@@ -157,6 +168,9 @@ def read_csv(
         Whether a price of zero or less refuses the file.
     timeframe
         What the bars are of. Of tick, volume and dollar bars several may begin at one time: all are kept.
+        Of a file with a column ``timeframe`` those of this one are read.
+    symbol
+        Which one, where a column ``symbol`` tells of several.
 
     Returns
     -------
@@ -189,6 +203,7 @@ def read_csv(
         header=header,
         positive_prices=positive_prices,
         timeframe=timeframe,
+        symbol=symbol,
     ).frame()
 
 
@@ -201,10 +216,101 @@ def csv_bars(
     header: bool = True,
     positive_prices: bool = True,
     timeframe: str | None = None,
+    symbol: str | None = None,
+    prefers: str | None = None,
     first_counts: bool = False,
 ) -> FileBars:
-    """Return the bars of a CSV file in columns; see :func:`read_csv`."""
+    """Return the bars of one timeframe of a CSV file in columns; see :func:`read_csv`.
+
+    Parameters
+    ----------
+    prefers
+        Which of several symbols is taken where none is asked for.
+    """
     check_zone(tz)
+    file = _opened(filename, names, header=header)
+    stack = _stack(file, symbol, prefers)
+    wanted = stack.wanted(timeframe, file.where)
+    return _bars(
+        file,
+        stack,
+        wanted,
+        tz=tz,
+        date_format=date_format,
+        positive_prices=positive_prices,
+        timeframe=timeframe,
+        first_counts=first_counts,
+    )
+
+
+def csv_bars_of(
+    filename: str | os.PathLike[str],
+    kept: Collection[str],
+    *,
+    tz: str | tzinfo | None = None,
+    date_format: str | None = None,
+    positive_prices: bool = True,
+    symbol: str | None = None,
+    prefers: str | None = None,
+    first_counts: bool = False,
+) -> dict[str, FileBars]:
+    """Return the bars of every timeframe that a CSV file names and that is kept, in columns, by timeframe.
+
+    Raises
+    ------
+    DataImportError
+        As :func:`read_csv`.
+    """
+    check_zone(tz)
+    file = _opened(filename, ColumnNames())
+    stack = _stack(file, symbol, prefers)
+    return {
+        name: _bars(
+            file,
+            stack,
+            name,
+            tz=tz,
+            date_format=date_format,
+            positive_prices=positive_prices,
+            timeframe=name,
+            first_counts=first_counts,
+        )
+        for name in stack.rows
+        if name in kept
+    }
+
+
+def csv_timeframes(
+    filename: str | os.PathLike[str], *, symbol: str | None = None, prefers: str | None = None
+) -> tuple[str, ...]:
+    """Return the timeframes that a CSV file names in a column ``timeframe``.
+
+    Raises
+    ------
+    DataImportError
+        As :func:`read_csv`; also where it holds several symbols and none is asked for.
+    """
+    data, where = read_text_bytes(filename)
+    delimiter, first = _first_line(data, where)
+    places = {name: first.index(name) for name in STACKED if name in first}
+    if TIMEFRAME not in places:
+        return ()
+    table = _parse(data, delimiter, len(first), places, header=True, where=where)
+    columns = {name: table[name] for name in places}
+    stack = stack_of(columns.get(SYMBOL), columns[TIMEFRAME], where, symbol=symbol, prefers=prefers)
+    return tuple(name for name in stack.rows if name)
+
+
+class _Text(NamedTuple):
+    """The wanted columns of a file as text and numbers, by our own names."""
+
+    table: Any
+    labels: dict[str, str]
+    notes: list[Note]
+    where: str
+
+
+def _opened(filename: str | os.PathLike[str], names: ColumnNames, *, header: bool = True) -> _Text:
     data, where = read_text_bytes(filename)
     delimiter, first = _first_line(data, where)
     notes: list[Note] = []
@@ -214,38 +320,64 @@ def csv_bars(
     else:
         places = _places_without_header(names, len(first), where)
     table = _parse(data, delimiter, len(first), places, header=header, where=where)
-    labels = names.wanted()
+    return _Text(table, names.wanted(), notes, where)
+
+
+def _stack(file: _Text, symbol: str | None, prefers: str | None) -> Stack:
+    named = {name: file.table[name] for name in STACKED if name in file.table.column_names}
+    return stack_of(named.get(SYMBOL), named.get(TIMEFRAME), file.where, symbol=symbol, prefers=prefers)
+
+
+def _bars(
+    file: _Text,
+    stack: Stack,
+    wanted: str,
+    *,
+    tz: str | tzinfo | None,
+    date_format: str | None,
+    positive_prices: bool,
+    timeframe: str | None,
+    first_counts: bool,
+) -> FileBars:
+    rows, where = stack.rows[wanted], file.where
+    table = file.table if rows is None else file.table.filter(rows)
+    if rows is not None and wanted:
+        where = f"{where}, {wanted}"  # its rows are counted
+    names = table.column_names
     times = parse_times(
-        table[INDEX_NAME], date_format=date_format, tz=tz, where=where, column=labels[INDEX_NAME]
+        table[INDEX_NAME], date_format=date_format, tz=tz, where=where, column=file.labels[INDEX_NAME]
     )
     values = {
-        name: _numbers(table[name], labels.get(name, name), where)
-        for name in places
-        if name not in {INDEX_NAME, CLOSED_AT, CONTRACT, *MARKS}
+        name: _numbers(table[name], file.labels.get(name, name), where)
+        for name in names
+        if name not in {INDEX_NAME, CLOSED_AT, CONTRACT, *MARKS, *STACKED}
     }
     closings = None
-    if CLOSED_AT in places:
+    if CLOSED_AT in names:
         closings = parse_closings(
             table[CLOSED_AT], times.time_us, date_format=date_format, tz=tz, where=where
         )
     contracts = None
-    if CONTRACT in places:
+    notes = list(file.notes)
+    if CONTRACT in names:
         contracts, said = parse_contracts(table[CONTRACT])
         notes += said
     times.notes[:0] = notes
-    return to_bars(
+    about = {"symbol": stack.symbol, "timeframe": wanted if stack.is_named else None}
+    made = to_bars(
         times,
         values,
         closings=closings,
-        marks=parse_marks({name: table[name] for name in MARKS if name in places}),
+        marks=parse_marks({name: table[name] for name in MARKS if name in names}),
         contracts=contracts,
         tz=tz,
         where=where,
         positive_prices=positive_prices,
-        attributes={"source": "csv"},
-        timeframe=timeframe,
+        attributes={"source": "csv", **plain_attributes(about)},
+        timeframe=timeframe or wanted or None,
         first_counts=first_counts,
     )
+    return without_empty(made) if stack.is_named else made
 
 
 def _cell(text: str) -> str:
@@ -278,7 +410,7 @@ def _first_line(data: bytes, where: str) -> tuple[str, list[str]]:
 
 def _places(names: ColumnNames, first: list[str], where: str) -> dict[str, int]:
     try:
-        return names.locate(first, where)
+        return names.locate(first, where, STACKED)
     except DataImportError as error:
         looks_like_data = [cell for cell in first if cell.strip().lstrip("+-").replace(".", "", 1).isdigit()]
         if len(looks_like_data) < len(first) // 2:
@@ -350,7 +482,7 @@ def _read(
     slow = on_bad_row is not None
     names = [f"column{place}" for place in range(width)]
     types = {names[place]: number for place in places.values()}
-    for name in (INDEX_NAME, CLOSED_AT, CONTRACT, *MARKS):
+    for name in (INDEX_NAME, CLOSED_AT, CONTRACT, *MARKS, *STACKED):
         if name in places:
             types[names[places[name]]] = pa.string()
     table = arrow_csv.read_csv(

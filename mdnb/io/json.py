@@ -100,7 +100,8 @@ def write_json(
         depth = 0
         if envelope:
             depth = 1
-            writer.envelope(plain_attributes(frame.attrs))
+            several = {name: frame.attrs.get(name) for name in ("symbols", "timeframes")}
+            writer.envelope(plain_attributes(frame.attrs), several)
         form = writer.lines if lines else getattr(writer, orient)
         form(depth)
         if envelope:
@@ -138,10 +139,11 @@ class _Writer:
     def key(self, name: str) -> str:
         return json.dumps(name) + (": " if self.pretty else ":")
 
-    def envelope(self, attributes: Mapping[str, object]) -> None:
+    def envelope(self, attributes: Mapping[str, object], several: Mapping[str, object]) -> None:
         about = {
             "symbol": attributes.get("symbol"),
             "timeframe": attributes.get("timeframe"),
+            **{name: names for name, names in several.items() if names},
             "timezone": str(self.index.tz),
             "source": attributes.get("source"),
             "forming": attributes.get("forming", False),

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -28,10 +28,12 @@ from mdnb.io.marks import parse_marks
 from mdnb.io.notes import refuse
 from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, read_text_bytes
+from mdnb.io.stacked import STACKED, SYMBOL, TIMEFRAME, Stack, stack_of, without_empty
 
-__all__ = ["json_bars", "read_json"]
+__all__ = ["json_bars", "json_bars_of", "json_timeframes", "read_json"]
 
 _HEAD_BYTES: Final = 65_536
+_PIECE_BYTES: Final = 4 * 1024**2
 _LONGEST_INTEGER: Final = 19
 _INT64: Final = 2**63
 _BETWEEN: Final = re.compile(rb"\}\s*,\s*\{")
@@ -57,12 +59,13 @@ def read_json(
     date_format: str | None = None,
     positive_prices: bool = True,
     timeframe: str | None = None,
+    symbol: str | None = None,
 ) -> pd.DataFrame:
     """Read bars from a JSON file: every form that :func:`mdnb.io.json.write_json` writes, and one bar a line.
 
     Parameters
     ----------
-    filename, date_column, price_columns, volume_column, date_format, positive_prices, timeframe
+    filename, date_column, price_columns, volume_column, date_format, positive_prices, timeframe, symbol
         As in :func:`mdnb.io.csv.read_csv`; the envelope may name the latter.
     tz
         The zone of times without an offset, and of the frame returned. Default: the zone the envelope
@@ -96,6 +99,7 @@ def read_json(
         date_format=date_format,
         positive_prices=positive_prices,
         timeframe=timeframe,
+        symbol=symbol,
     ).frame()
 
 
@@ -107,17 +111,130 @@ def json_bars(
     date_format: str | None = None,
     positive_prices: bool = True,
     timeframe: str | None = None,
+    symbol: str | None = None,
+    prefers: str | None = None,
     first_counts: bool = False,
 ) -> FileBars:
-    """Return the bars of a JSON file in columns; see :func:`read_json`."""
+    """Return the bars of one timeframe of a JSON file in columns; see :func:`read_json`.
+
+    Parameters
+    ----------
+    prefers
+        Which of several symbols is taken where none is asked for.
+    """
     check_zone(tz)
+    found, where = _opened(filename, names)
+    stack = _stack(found, where, symbol, prefers)
+    return _bars(
+        found,
+        names,
+        stack,
+        stack.wanted(timeframe, where),
+        where,
+        tz=tz,
+        date_format=date_format,
+        positive_prices=positive_prices,
+        timeframe=timeframe,
+        first_counts=first_counts,
+    )
+
+
+def json_bars_of(
+    filename: str | os.PathLike[str],
+    kept: Collection[str],
+    *,
+    tz: str | tzinfo | None = None,
+    positive_prices: bool = True,
+    symbol: str | None = None,
+    prefers: str | None = None,
+    first_counts: bool = False,
+) -> dict[str, FileBars]:
+    """Return the bars of every timeframe that a JSON file names and that is kept, in columns, by timeframe.
+
+    Raises
+    ------
+    DataImportError
+        As :func:`read_json`.
+    """
+    check_zone(tz)
+    names = ColumnNames()
+    found, where = _opened(filename, names)
+    stack = _stack(found, where, symbol, prefers)
+    return {
+        name: _bars(
+            found,
+            names,
+            stack,
+            name,
+            where,
+            tz=tz,
+            date_format=None,
+            positive_prices=positive_prices,
+            timeframe=name,
+            first_counts=first_counts,
+        )
+        for name in stack.rows
+        if name in kept
+    }
+
+
+def json_timeframes(
+    filename: str | os.PathLike[str], *, symbol: str | None = None, prefers: str | None = None
+) -> tuple[str, ...]:
+    """Return the timeframes that the bars of a JSON file name, each its own.
+
+    Raises
+    ------
+    DataImportError
+        As :func:`read_json`; also where it holds several symbols and none is asked for.
+    """
     data, where = read_text_bytes(filename)
-    body = data.strip()
-    found = _fast(body, names, where) or _slow(body, names, where)
-    zone = _zone(tz, found.zone, where)
+    if f'"{TIMEFRAME}"'.encode() not in data:
+        return ()
+    found = _columns(data.strip(), ColumnNames(), where)
+    if TIMEFRAME not in found.columns:
+        return ()
+    return tuple(name for name in _stack(found, where, symbol, prefers).rows if name)
+
+
+def _opened(filename: str | os.PathLike[str], names: ColumnNames) -> tuple[_Columns, str]:
+    data, where = read_text_bytes(filename)
+    return _columns(data.strip(), names, where), where
+
+
+def _columns(body: bytes, names: ColumnNames, where: str) -> _Columns:
+    return _fast(body, names, where) or _slow(body, names, where)
+
+
+def _stack(found: _Columns, where: str, symbol: str | None, prefers: str | None) -> Stack:
+    columns = found.columns
+    return stack_of(columns.get(SYMBOL), columns.get(TIMEFRAME), where, symbol=symbol, prefers=prefers)
+
+
+def _bars(
+    found: _Columns,
+    names: ColumnNames,
+    stack: Stack,
+    wanted: str,
+    where: str,
+    *,
+    tz: str | tzinfo | None,
+    date_format: str | None,
+    positive_prices: bool,
+    timeframe: str | None,
+    first_counts: bool,
+) -> FileBars:
+    rows, zone = stack.rows[wanted], _zone(tz, found.zone, where)
+    columns = {
+        name: held if rows is None else _where(held, rows)
+        for name, held in found.columns.items()
+        if name not in STACKED
+    }
+    if rows is not None and wanted:
+        where = f"{where}, {wanted}"  # its rows are counted
     labels = names.wanted()
     times = parse_times(
-        _time_array(found.columns[INDEX_NAME], where),
+        _time_array(columns[INDEX_NAME], where),
         date_format=date_format,
         tz=zone,
         where=where,
@@ -125,35 +242,44 @@ def json_bars(
     )
     values = {
         name: _numbers(column, labels.get(name, name), where)
-        for name, column in found.columns.items()
+        for name, column in columns.items()
         if name not in {INDEX_NAME, CLOSED_AT, CONTRACT, *MARKS}
     }
     closings: Closings | None = None
-    if CLOSED_AT in found.columns:
+    if CLOSED_AT in columns:
         closings = parse_closings(
-            _closing_array(found.columns[CLOSED_AT]),
+            _closing_array(columns[CLOSED_AT]),
             times.time_us,
             date_format=date_format,
             tz=zone,
             where=where,
         )
     contracts = None
-    if CONTRACT in found.columns:
-        contracts, said = parse_contracts(found.columns[CONTRACT])
+    if CONTRACT in columns:
+        contracts, said = parse_contracts(columns[CONTRACT])
         times.notes[:0] = said
-    return to_bars(
+    about = {"symbol": stack.symbol, "timeframe": wanted if stack.is_named else None}
+    made = to_bars(
         times,
         values,
         closings=closings,
-        marks=parse_marks(found.columns),
+        marks=parse_marks(columns),
         contracts=contracts,
         tz=zone,
         where=where,
         positive_prices=positive_prices,
-        attributes={"source": "json", **found.attributes},
-        timeframe=timeframe,
+        attributes={"source": "json", **found.attributes, **plain_attributes(about)},
+        timeframe=timeframe or wanted or None,
         first_counts=first_counts,
     )
+    return without_empty(made) if stack.is_named else made
+
+
+def _where(column: Any, rows: Any) -> Any:
+    """Return the rows of a column, a list or an Arrow array, where a mask is true."""
+    if isinstance(column, list):
+        return [value for value, kept in zip(column, rows.to_pylist(), strict=True) if kept]
+    return column.filter(rows)
 
 
 # The fast way: one bar a line for Arrow's reader.
@@ -167,26 +293,27 @@ def _fast(body: bytes, names: ColumnNames, where: str) -> _Columns | None:
     first = _first_object(inner)
     if first is None:
         return None
-    places = names.locate(list(first), where)
+    places = names.locate(list(first), where, STACKED)
     keys = {ours: list(first)[place] for ours, place in places.items()}
     # A later bar may have what the first has not.
     later = [
         name
-        for name in OPTIONAL
+        for name in (*OPTIONAL, *STACKED)
         if name not in keys
         and name not in keys.values()
-        and (name not in (CONTRACT, *MARKS) or f'"{name}"'.encode() in inner)
+        and (name not in (CONTRACT, *MARKS, *STACKED) or f'"{name}"'.encode() in inner)
     ]
     keys.update({name: name for name in later})
     kind = {str: pa.string(), int: pa.int64()}.get(type(first[keys[INDEX_NAME]]))
     if kind is None:
         return None
     times = {INDEX_NAME, CLOSED_AT}  # of one kind, else the slow way looks at each
-    kinds = {**dict.fromkeys(times, kind), **dict.fromkeys(MARKS, pa.bool_()), CONTRACT: pa.string()}
+    kinds = {**dict.fromkeys(times, kind), **dict.fromkeys(MARKS, pa.bool_())}
+    kinds |= dict.fromkeys((CONTRACT, *STACKED), pa.string())
     schema = pa.schema([(key, kinds.get(ours, pa.float64())) for ours, key in keys.items()])
     between = _BETWEEN.search(inner)
     # The first gap stands for all; where another looks different, Arrow refuses and the slow way reads it.
-    lines = inner.replace(between.group(), b"}\n{") if between else inner
+    lines = _one_a_line(inner, between.group()) if between else inner
     try:
         table = arrow_json.read_json(
             pa.BufferReader(lines),
@@ -202,6 +329,18 @@ def _fast(body: bytes, names: ColumnNames, where: str) -> _Columns | None:
     columns = {ours: table[key] for ours, key in keys.items()}
     found = {ours: column for ours, column in columns.items() if ours not in later or _any(column)}
     return _Columns(found, attributes, zone)
+
+
+def _one_a_line(inner: bytes, between: bytes) -> bytes:
+    """Put each object into a line of its own, piece by piece: other threads go on meanwhile."""
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(inner):
+        end = inner.find(between, at + _PIECE_BYTES)
+        end = len(inner) if end < 0 else end + len(between)
+        pieces.append(inner[at:end].replace(between, b"}\n{"))
+        at = end
+    return b"".join(pieces)
 
 
 def _any(column: Any) -> bool:
@@ -310,7 +449,7 @@ def _from_records(rows: list[Any], names: ColumnNames, where: str) -> dict[str, 
         what = type(rows[int(odd[0])]).__name__
         raise refuse(where, f"entry {int(odd[0]) + 1} is a {what}, not an object", f"Bars are {_FORMS}.")
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    places = names.locate(keys, where)
+    places = names.locate(keys, where, STACKED)
     return {ours: [row.get(keys[place]) for row in rows] for ours, place in places.items()}
 
 
@@ -321,7 +460,7 @@ def _from_split(loaded: Mapping[str, Any], names: ColumnNames, where: str) -> di
         raise refuse(where, "columns, index and data are not lists", f"Bars are {_FORMS}.")
     if len(index) != len(rows) or not all(isinstance(row, list) and len(row) == len(heads) for row in rows):
         raise refuse(where, "index, data and columns are of different lengths", "Export it again.")
-    places = names.locate([*heads, names.time] if names.time not in heads else heads, where)
+    places = names.locate([*heads, names.time] if names.time not in heads else heads, where, STACKED)
     return {
         ours: index if place == len(heads) else [row[place] for row in rows] for ours, place in places.items()
     }
@@ -334,9 +473,9 @@ def _from_columns(loaded: Mapping[str, Any], names: ColumnNames, where: str) -> 
         if any(list(column) != index for column in loaded.values()):
             raise refuse(where, "its columns are not of the same times", "Export it again.")
         loaded = {names.time: index, **{name: list(column.values()) for name, column in loaded.items()}}
-    places = names.locate(list(loaded), where)
+    places = names.locate(list(loaded), where, STACKED)
     columns = {ours: list(loaded.values())[place] for ours, place in places.items()}
-    for name in (CLOSED_AT, CONTRACT, *MARKS):
+    for name in (CLOSED_AT, CONTRACT, *MARKS, *STACKED):
         if _length(columns.get(name)) != _length(columns[INDEX_NAME]):
             columns.pop(name, None)  # not a column at all
     if not all(isinstance(column, list) for column in columns.values()):

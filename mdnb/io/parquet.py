@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -35,6 +35,7 @@ from mdnb.io.schema import (
     plain_attributes,
     version,
 )
+from mdnb.io.stacked import STACKED, SYMBOL, Frames, by_symbol, is_of_symbols
 from mdnb.stores.amendments import Changes
 
 __all__ = [
@@ -54,6 +55,7 @@ _SAMPLE_ROWS: Final = 65_536
 _GRID_SHARE: Final = 8  # a column with at most one distinct value in 8 rows is worth a dictionary
 _LONGEST_TIMEFRAME: Final = 32
 _MOST_TIMEFRAMES: Final = 127
+_MOST_SYMBOLS: Final = 127
 
 
 def write_parquet(
@@ -102,18 +104,18 @@ def write_parquet(
     """
     schema, bars = frames_schema(frame)
     told = None if changes is None else {"": changes}
-    return _write(filename, schema, frames_tables(bars, schema), bars[""], compression, told)
+    return _write(filename, schema, frames_tables(bars, schema), bars["", ""], compression, told)
 
 
 def write_timeframes(
-    frames: Mapping[str, pd.DataFrame],
+    frames: Mapping[str, pd.DataFrame] | Mapping[str, Mapping[str, pd.DataFrame]],
     filename: str | os.PathLike[str],
     *,
     compression: str = "snappy",
     symbol: str | None = None,
     changes: Mapping[str, Changes] | None = None,
 ) -> Path:
-    """Write several timeframes of one symbol into one Parquet file.
+    """Write several timeframes into one Parquet file, of one symbol or of several.
 
     The rows of all timeframes stand one after the other, told apart by a column ``timeframe``, so that
     pandas, polars and DuckDB read the file plainly::
@@ -121,18 +123,19 @@ def write_timeframes(
         bars = pandas.read_parquet("mnq.parquet")
         bars[bars.timeframe == "5min"]
 
-    Each timeframe has row groups of its own, so reading one of them reads no other.
+    Each timeframe has row groups of its own, so reading one of them reads no other. Of several symbols a
+    column ``symbol`` tells the rows apart.
 
     Parameters
     ----------
     frames
-        Bar frames by timeframe, in the order to store them, all of one zone.
+        Bar frames by timeframe, or these by symbol, in the order to store them, all of one zone.
     filename, compression
         As in :func:`write_parquet`.
     symbol
         Whose bars they are; by default what the frames' ``attrs`` say.
     changes
-        By timeframe, as in :func:`write_parquet`.
+        By timeframe, as in :func:`write_parquet`; of several symbols by `mdnb.io.stacked.key_of`.
 
     Raises
     ------
@@ -171,11 +174,12 @@ def write_timeframes_into(
 
 
 def frames_schema(
-    frames: pd.DataFrame | Mapping[str, pd.DataFrame], symbol: str | None = None
-) -> tuple[Any, dict[str, pd.DataFrame]]:
-    """Return the Arrow schema of one frame, or of several by timeframe, and these as bar frames.
+    frames: Frames, symbol: str | None = None
+) -> tuple[Any, dict[tuple[str, str], pd.DataFrame]]:
+    """Return the Arrow schema of frames, and these as bar frames by symbol and timeframe.
 
-    Of one frame the name is ``""``. The schema's metadata tell pandas and mdnb what they need to know.
+    Of frames that are not given by symbol the symbol is ``""``, of one frame the timeframe, too. The schema's
+    metadata tell pandas and mdnb what they need to know.
 
     Raises
     ------
@@ -185,33 +189,50 @@ def frames_schema(
     if isinstance(frames, pd.DataFrame):
         one = normalise(frames)
         told = {"format": 1, "mdnb": version(), **plain_attributes(one.attrs), **_contracts(one)}
-        return _schema(one.iloc[:0], told), {"": one}
-    bars = {_timeframe(name): normalise(frame) for name, frame in frames.items()}
-    if not bars or len(bars) > _MOST_TIMEFRAMES:
+        return _schema(one.iloc[:0], told), {("", ""): one}
+    held = by_symbol(frames)
+    several = is_of_symbols(frames)
+    bars = {
+        (name, _timeframe(timeframe)): normalise(frame)
+        for name, named in held.items()
+        for timeframe, frame in named.items()
+    }
+    if not bars or any(len(named) > _MOST_TIMEFRAMES for named in held.values()):
         raise OptionError(f"{len(bars)} timeframes given; a file holds 1 to {_MOST_TIMEFRAMES}.")
+    if len(held) > _MOST_SYMBOLS:
+        raise OptionError(f"{len(held):,} symbols given; a file holds up to {_MOST_SYMBOLS}. Give a folder.")
     zones = {str(frame.index.dtype) for frame in bars.values()}
     if len(zones) > 1:
         raise OptionError(
             f"The frames are of different zones: {', '.join(sorted(zones))}. Convert them to one."
         )
     symbols = {frame.attrs["symbol"] for frame in bars.values() if "symbol" in frame.attrs}
-    if symbol is None and len(symbols) > 1:
+    if symbol is None and len(symbols) > 1 and not several:
         raise OptionError(f"The frames are of several symbols: {', '.join(sorted(map(str, symbols)))}.")
     marks = [name for name in MARKS if any(name in frame for frame in bars.values())]
-    about = {
-        "format": 1,
-        "mdnb": version(),
-        **plain_attributes({"symbol": symbol if symbol is not None else next(iter(symbols), None)}),
-        "timeframes": {
-            name: {
-                "rows": len(frame),
-                **{column: column in frame for column in ("vwap", CLOSED_AT, *marks)},
-                **_own_attributes(frame),
-                **_contracts(frame),
-            }
-            for name, frame in bars.items()
-        },
-    }
+    described: dict[str, dict[str, object]] = {name: {} for name in held}
+    for (name, timeframe), frame in bars.items():
+        described[name][timeframe] = {
+            "rows": len(frame),
+            **{column: column in frame for column in ("vwap", CLOSED_AT, *marks)},
+            **_own_attributes(frame),
+            **_contracts(frame),
+        }
+    about: dict[str, object] = {"format": 1, "mdnb": version()}
+    named_by = {TIMEFRAME_COLUMN: [timeframe for _, timeframe in bars]}
+    if several:
+        about["symbols"] = described
+        named_by = {SYMBOL: list(held), **named_by}
+    else:
+        about |= plain_attributes({"symbol": symbol if symbol is not None else next(iter(symbols), None)})
+        about["timeframes"] = described[""]
+    return _schema(_sample(bars, marks, named_by), about), bars
+
+
+def _sample(
+    bars: Mapping[tuple[str, str], pd.DataFrame], marks: Sequence[str], named_by: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Return a frame without rows that has the columns of all frames."""
     sample = next(iter(bars.values())).iloc[:0][list(COLUMNS)]
     if any("vwap" in frame for frame in bars.values()):
         sample = sample.assign(vwap=np.empty(0))
@@ -220,15 +241,15 @@ def frames_schema(
         sample[CONTRACT] = pd.Series([], index=sample.index, dtype="str")
     if any(CLOSED_AT in frame for frame in bars.values()):
         sample[CLOSED_AT] = sample.index
-    sample.insert(
-        0, TIMEFRAME_COLUMN, pd.Series(pd.Categorical([], categories=list(bars)), index=sample.index)
-    )
-    return _schema(sample, about), bars
+    for at, (column, names) in enumerate(named_by.items()):
+        kind = pd.Categorical([], categories=list(dict.fromkeys(names)))
+        sample.insert(at, column, pd.Series(kind, index=sample.index))
+    return sample
 
 
-def frames_tables(bars: Mapping[str, pd.DataFrame], schema: Any) -> Iterator[Any]:
+def frames_tables(bars: Mapping[tuple[str, str], pd.DataFrame], schema: Any) -> Iterator[Any]:
     """Yield an Arrow table of each bar frame, with the columns that the schema of all has."""
-    return (_table(frame, schema, name) for name, frame in bars.items())
+    return (_table(frame, schema, *names) for names, frame in bars.items())
 
 
 def _timeframe(name: str) -> str:
@@ -265,15 +286,17 @@ def _schema(sample: pd.DataFrame, about: Mapping[str, object]) -> Any:
     return pa.schema([given.field(name) for name in order], metadata=described)
 
 
-def _table(frame: pd.DataFrame, schema: Any, timeframe: str = "") -> Any:
+def _table(frame: pd.DataFrame, schema: Any, symbol: str, timeframe: str) -> Any:
+    texts = {SYMBOL: symbol, TIMEFRAME_COLUMN: timeframe}
     arrays = []
     for field in schema:
         if field.name == INDEX_NAME:
             array = pa.array(pd.DatetimeIndex(frame.index).asi8).cast(field.type)
-        elif field.name == TIMEFRAME_COLUMN:
-            # Arrow's own dictionary of one entry; the file's row groups then tell their timeframe.
+        elif field.name in texts:
+            # Arrow's own dictionary of one entry; the file's row groups then tell what they are of.
             codes = pa.array(np.zeros(len(frame), np.int8))
-            array = pa.DictionaryArray.from_arrays(codes, pa.array([timeframe], field.type.value_type))
+            words = pa.array([texts[field.name]], field.type.value_type)
+            array = pa.DictionaryArray.from_arrays(codes, words)
         elif field.name == CLOSED_AT:
             array = _closings(frame, field.type)
         elif field.name == CONTRACT:
@@ -298,7 +321,7 @@ def _closings(frame: pd.DataFrame, kind: Any) -> Any:
 
 def _encodings(bars: pd.DataFrame, compression: str) -> tuple[list[str], dict[str, str]]:
     """Return the columns worth a dictionary, and the encoding of each other one."""
-    dictionary = [TIMEFRAME_COLUMN, CONTRACT]
+    dictionary = [*STACKED, CONTRACT]
     encodings = {INDEX_NAME: "DELTA_BINARY_PACKED", CLOSED_AT: "DELTA_BINARY_PACKED"}
     encodings |= dict.fromkeys(MARKS, "PLAIN")
     for name in bars.columns.difference([CLOSED_AT, CONTRACT, *MARKS], sort=False):

@@ -33,6 +33,7 @@ from mdnb.io.notes import Note, note, refuse
 from mdnb.io.parquet_footer import Footer, read_footer
 from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, open_plain
+from mdnb.io.stacked import SYMBOL, TIMEFRAME, chosen_symbol, key_of, wanted_of
 from mdnb.stores.amendments import Changes
 
 __all__ = [
@@ -47,8 +48,7 @@ __all__ = [
 ]
 
 METADATA_KEY: Final = b"mdnb"
-TIMEFRAME_COLUMN: Final = "timeframe"
-_SYMBOL_COLUMN: Final = "symbol"
+TIMEFRAME_COLUMN: Final = TIMEFRAME
 _TIMES: Final = frozenset({INDEX_NAME, CLOSED_AT})
 
 _MOST_ROWS: Final = 100_000_000
@@ -70,6 +70,7 @@ def read_parquet(
     volume_column: str | None = "volume",
     tz: str | tzinfo | None = None,
     positive_prices: bool = True,
+    symbol: str | None = None,
 ) -> pd.DataFrame:
     """Read bars of one timeframe from a Parquet file, whoever wrote it.
 
@@ -84,6 +85,8 @@ def read_parquet(
         ``closed_at`` is taken where it is timestamps, marks where they are bool.
     tz
         The zone of times without one, and of the frame returned. Default: the file's own, else UTC.
+    symbol
+        Which one, where the file holds several.
 
     Returns
     -------
@@ -109,17 +112,23 @@ def read_parquet(
     datetime64[us, America/Chicago]
     """
     names = ColumnNames.of(date_column, price_columns, volume_column)
-    return parquet_bars(filename, timeframe, names, tz=tz, positive_prices=positive_prices).frame()
+    return parquet_bars(
+        filename, timeframe, names, tz=tz, positive_prices=positive_prices, symbol=symbol
+    ).frame()
 
 
 def read_timeframes(
-    filename: str | os.PathLike[str], *, tz: str | tzinfo | None = None, positive_prices: bool = True
+    filename: str | os.PathLike[str],
+    *,
+    tz: str | tzinfo | None = None,
+    positive_prices: bool = True,
+    symbol: str | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Read every timeframe of a file that :func:`mdnb.io.parquet.write_timeframes` wrote.
 
     Parameters
     ----------
-    filename, tz, positive_prices
+    filename, tz, positive_prices, symbol
         As in :func:`read_parquet`.
 
     Returns
@@ -133,7 +142,7 @@ def read_timeframes(
         As :func:`read_parquet`; also if the file does not name its timeframe.
     """
     check_zone(tz)
-    with _opened(filename) as source:
+    with _opened(filename, symbol) as source:
         if list(source.groups) == [""]:
             raise refuse(
                 source.where, "it does not say of which timeframe its bars are", "Use read_parquet()."
@@ -151,12 +160,20 @@ def parquet_bars(
     *,
     tz: str | tzinfo | None = None,
     positive_prices: bool = True,
+    symbol: str | None = None,
+    prefers: str | None = None,
     first_counts: bool = False,
 ) -> FileBars:
-    """Return the bars of one timeframe of a Parquet file in columns; see :func:`read_parquet`."""
+    """Return the bars of one timeframe of a Parquet file in columns; see :func:`read_parquet`.
+
+    Parameters
+    ----------
+    prefers
+        Which of several symbols is taken where none is asked for.
+    """
     check_zone(tz)
-    with _opened(filename) as source:
-        wanted = _wanted(source, timeframe)
+    with _opened(filename, symbol, prefers) as source:
+        wanted = wanted_of(list(source.groups), timeframe, source.where)
         names = names or ColumnNames()
         return _bars(
             source,
@@ -175,6 +192,8 @@ def parquet_bars_of(
     *,
     tz: str | tzinfo | None = None,
     positive_prices: bool = True,
+    symbol: str | None = None,
+    prefers: str | None = None,
     first_counts: bool = False,
 ) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a file names and that is kept, in columns, by timeframe.
@@ -187,7 +206,7 @@ def parquet_bars_of(
         As :func:`read_parquet`.
     """
     check_zone(tz)
-    with _opened(filename) as source:
+    with _opened(filename, symbol, prefers) as source:
         return {
             name: _bars(
                 source, name, ColumnNames(), tz, positive_prices=positive_prices, first_counts=first_counts
@@ -197,9 +216,11 @@ def parquet_bars_of(
         }
 
 
-def parquet_timeframes(filename: str | os.PathLike[str] | Member) -> tuple[str, ...]:
+def parquet_timeframes(
+    filename: str | os.PathLike[str] | Member, *, symbol: str | None = None, prefers: str | None = None
+) -> tuple[str, ...]:
     """Return the timeframes that a file names."""
-    with _opened(filename) as source:
+    with _opened(filename, symbol, prefers) as source:
         return tuple(source.groups)
 
 
@@ -214,7 +235,9 @@ class _Source(NamedTuple):
 
 
 @contextlib.contextmanager
-def _opened(filename: str | os.PathLike[str] | Member) -> Iterator[_Source]:
+def _opened(
+    filename: str | os.PathLike[str] | Member, symbol: str | None = None, prefers: str | None = None
+) -> Iterator[_Source]:
     """Open a file, judge its footer, and turn whatever goes wrong while it is read into DataImportError."""
     handle, path, size = open_plain(filename)
     where = str(path)
@@ -222,8 +245,8 @@ def _opened(filename: str | os.PathLike[str] | Member) -> Iterator[_Source]:
         try:
             footer = read_footer(handle, size, where)
             check_rows(footer, size, where)
-            about = _about(footer)
-            groups = _groups(footer, about, where)
+            about, numbers = _of_symbol(footer, _about(footer), where, symbol, prefers)
+            groups = _groups(footer, about, where, numbers)
             file = pq.ParquetFile(handle, page_checksum_verification=True, arrow_extensions_enabled=False)
             yield _Source(file, footer, where, about, groups)
         except (DataImportError, OptionError):
@@ -245,21 +268,38 @@ def check_rows(footer: Footer, size: int, where: str) -> None:
         raise refuse(where, problem, "Split it if it is sound.")
 
 
-def _groups(footer: Footer, about: Mapping[str, Any], where: str) -> dict[str, list[int]]:
-    """Return the row groups of each timeframe, from the footer's statistics; ``""`` where none is named."""
+def _of_symbol(
+    footer: Footer, about: Mapping[str, Any], where: str, symbol: str | None, prefers: str | None
+) -> tuple[Mapping[str, Any], list[int]]:
+    """Return the row groups of the symbol that is meant, and what the metadata say of it."""
     numbers = list(range(len(footer.groups)))
-    symbols = _texts_of_groups(footer, _SYMBOL_COLUMN, where)
-    if symbols is not None and len(set(symbols)) > 1:
-        raise refuse(
-            where, f"it holds several symbols: {', '.join(sorted(set(symbols)))}", "Select one first."
-        )
+    texts = _texts_of_groups(footer, SYMBOL, where)
+    described = about.get("symbols")
+    described = described if isinstance(described, dict) else {}
+    held = list(dict.fromkeys([*described, *(texts or ())]))
+    chosen = chosen_symbol(held, where, symbol=symbol, prefers=prefers)
+    if chosen is None:
+        told = plain_attributes(about).get("symbol")
+        if symbol is not None and told is not None and told != symbol:
+            raise refuse(where, f"it has no symbol {symbol!r}", f"It has {told}.")
+        return about, numbers
+    if texts:
+        numbers = [number for number, text in zip(numbers, texts, strict=True) if text == chosen]
+    own = described.get(chosen)
+    return {**about, "symbol": chosen, **({"timeframes": own} if isinstance(own, dict) else {})}, numbers
+
+
+def _groups(
+    footer: Footer, about: Mapping[str, Any], where: str, numbers: Sequence[int]
+) -> dict[str, list[int]]:
+    """Return the row groups of each timeframe, from the footer's statistics; ``""`` where none is named."""
     texts = _texts_of_groups(footer, TIMEFRAME_COLUMN, where)
     described = _described(about)
     if texts is None or not (texts or described):
-        return {str(plain_attributes(about).get("timeframe", "")): numbers}
+        return {str(plain_attributes(about).get("timeframe", "")): list(numbers)}
     found: dict[str, list[int]] = {name: [] for name in described}
-    for number, text in zip(numbers, texts, strict=True):
-        found.setdefault(text, []).append(number)
+    for number in numbers:
+        found.setdefault(texts[number], []).append(number)
     return found
 
 
@@ -295,22 +335,6 @@ def _about(footer: Footer) -> dict[str, Any]:
 def _described(about: Mapping[str, Any]) -> Mapping[str, Any]:
     described = about.get("timeframes")
     return described if isinstance(described, dict) else {}
-
-
-def _wanted(source: _Source, timeframe: str | None) -> str:
-    """Return the timeframe to read out of those the file holds."""
-    held = list(source.groups)
-    if timeframe is None and len(held) == 1:
-        return held[0]
-    if timeframe is None:
-        raise refuse(source.where, f"it holds {', '.join(held)}", "Say which with timeframe=.")
-    if held == [""]:  # it names none, so the caller is believed
-        return ""
-    if timeframe not in held:
-        raise refuse(
-            source.where, f"it does not hold {timeframe!r}, but {', '.join(held)}", "Name one it holds."
-        )
-    return timeframe
 
 
 def _bars(
@@ -392,7 +416,9 @@ def _changes(source: _Source, timeframe: str) -> tuple[Changes | None, list[Note
     if told is None:
         text = "what the bars were before they changed is damaged in this file and was not taken"
         return None, [note("damaged_changes", text)]
-    return told.get(timeframe, told.get("")), []
+    several = isinstance(source.about.get("symbols"), dict)
+    key = key_of(str(source.about.get("symbol", "")) if several else "", timeframe)
+    return told.get(key, told.get("")), []
 
 
 def _is_closing(schema: Any, place: int) -> bool:

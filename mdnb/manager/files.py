@@ -239,6 +239,7 @@ class Files:
         overwrite: bool = False,
         lenient: bool = False,
         on_conflict: str | None = None,
+        symbol: str | None = None,
     ) -> ImportResult:
         """Import the bars of a CSV file; coarser timeframes are rebuilt from them.
 
@@ -267,6 +268,8 @@ class Files:
             ``"error"`` refuses the file where a bar of it differs from the one held at its time, or from
             another one of the file; ``"keep"`` is ``overwrite=False``, and of different rows of one time the
             first counts; ``"replace"`` is ``overwrite=True``, and the last counts, as without.
+        symbol
+            Which one, where a column ``symbol`` tells of several; None: the market's own, if it is there.
 
         Returns
         -------
@@ -311,6 +314,8 @@ class Files:
                 date_format=date_format,
                 positive_prices=self._positive_prices,
                 timeframe=timeframe,
+                symbol=symbol,
+                prefers=self._market.symbol,
                 first_counts=on_conflict == "keep",
             )
 
@@ -329,6 +334,7 @@ class Files:
         overwrite: bool = False,
         lenient: bool = False,
         on_conflict: str | None = None,
+        symbol: str | None = None,
     ) -> ImportResult:
         """Import the bars of a JSON file; see `import_from_csv`.
 
@@ -359,6 +365,8 @@ class Files:
                 tz=tz or self._assumed_zone(),
                 positive_prices=self._positive_prices,
                 timeframe=timeframe,
+                symbol=symbol,
+                prefers=self._market.symbol,
                 first_counts=on_conflict == "keep",
             )
 
@@ -374,6 +382,7 @@ class Files:
         overwrite: bool = False,
         lenient: bool = False,
         on_conflict: str | None = None,
+        symbol: str | None = None,
     ) -> ImportResult:
         """Import the bars of a Parquet file; see `import_from_csv`.
 
@@ -407,6 +416,8 @@ class Files:
                 name,
                 tz=zone,
                 positive_prices=self._positive_prices,
+                symbol=symbol,
+                prefers=self._market.symbol,
                 first_counts=on_conflict == "keep",
             )
 
@@ -422,8 +433,10 @@ class Files:
         overwrite: bool = False,
         lenient: bool = False,
         on_conflict: str | None = None,
+        symbol: str | None = None,
+        date_format: str | None = None,
     ) -> list[ImportResult]:
-        """Import a timeframe of a Parquet or Arrow file, or every one of it that is kept here.
+        """Import a timeframe of a file that may hold several, or every one of it that is kept here.
 
         Raises
         ------
@@ -440,8 +453,11 @@ class Files:
             return bars_of_timeframes(
                 filename,
                 kept if only is None else only,
+                **({} if date_format is None else {"date_format": date_format}),
                 tz=tz or self._assumed_zone(),
                 positive_prices=self._positive_prices,
+                symbol=symbol,
+                prefers=self._market.symbol,
                 first_counts=on_conflict == "keep",
             )
 
@@ -531,8 +547,8 @@ class Files:
             said["on_conflict"] = on_conflict
         if timeframe is not None:
             return await self._import_foreign(filename, recognised_for, [timeframe], how, said)
-        is_book = Path(filename).suffix.lower() == ".xlsx"
-        held = await self.timeframes_in(filename) if is_book else ()
+        symbol = said.get("symbol")
+        held = await self.timeframes_in(filename, symbol) if await self.names_timeframes(filename) else ()
         kept = self._market.open().timeframes()
         named: list[str | None] = [name for name in held if name in kept]
         if len(held) > 1 and not named:
@@ -540,15 +556,29 @@ class Files:
         results = await self._import_foreign(filename, recognised_for, named or [None], how, said)
         return with_left_out(results, held, named or held[:1])
 
-    async def timeframes_in(self, filename: str | os.PathLike[str]) -> tuple[str, ...]:
-        """Return the timeframes that a Parquet or Arrow file or a workbook names, finest first."""
+    async def names_timeframes(self, filename: str | os.PathLike[str]) -> bool:
+        """Return whether a file may hold several timeframes and name them."""
+
+        def look() -> bool:
+            from mdnb.io.recognise.exported import names_timeframes
+
+            return names_timeframes(filename)
+
+        return await self._work(look)
+
+    async def timeframes_in(
+        self, filename: str | os.PathLike[str], symbol: str | None = None
+    ) -> tuple[str, ...]:
+        """Return the timeframes that a file names, finest first."""
 
         def look() -> tuple[str, ...]:
             from mdnb.io.formats import timeframes_in
             from mdnb.io.recognise.arrow_table import sheets_of_timeframes
 
             is_book = Path(filename).suffix.lower() == ".xlsx"
-            return sheets_of_timeframes(filename) if is_book else timeframes_in(filename)
+            if is_book:
+                return sheets_of_timeframes(filename)
+            return timeframes_in(filename, symbol=symbol, prefers=self._market.symbol)
 
         return await self._work(look)
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from mdnb.errors import RuntimeUseError
-from mdnb.runtime.process.bridge import call
+from mdnb.runtime.process.bridge import call, refuse_on_loop
 from mdnb.wrong_arguments import arguments_do_not_fit
 
 __all__ = ["Forward", "Later", "LaterValue", "Plain", "PlainValue", "immediate", "is_immediate"]
@@ -251,7 +251,7 @@ class LaterValue(_Value[Part, R]):
 
 
 class PlainValue(_Value[Part, R]):
-    """A coroutine method without arguments as a plain attribute.
+    """A coroutine method without arguments as a plain attribute; the part's ``at_once`` is asked first.
 
     Parameters
     ----------
@@ -264,4 +264,9 @@ class PlainValue(_Value[Part, R]):
     @overload
     def __get__(self, owner: object, kind: type) -> R: ...
     def __get__(self, owner: object | None, kind: type) -> Any:
-        return self if owner is None else call(getattr(self.part(owner), self.name)())
+        if owner is None:
+            return self
+        refuse_on_loop(self.name)
+        part = self.part(owner)
+        value = part.at_once(self.name)
+        return call(getattr(part, self.name)()) if value is None else value

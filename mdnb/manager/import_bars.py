@@ -182,7 +182,7 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
     outliers, refused, rows = checked.outliers, checked.refused, len(checked.bars)
     merged, off = Merged(), list[QualityFinding]()
     if len(columns):
-        with engine.lock:
+        with market.batcher.giving_way(), engine.lock:
             # Not by the reader: to read the market would begin a recording.
             log = engine.log(name)
             off = off_level(columns, log.columns(0, len(log), engine.forming_of(name)), engine.tz)

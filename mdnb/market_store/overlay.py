@@ -48,12 +48,13 @@ def match(held: Any, changes: Any) -> Matched:
         A table of `change_schema`, later ones count.
     """
     new, new_nth = times_of(changes), numbers(changes, NTH).astype(np.int64)
-    order = np.lexsort((np.arange(len(new)), new_nth, new))
-    new, new_nth = new[order], new_nth[order]
-    is_last = np.ones(len(new), dtype=bool)
-    is_last[:-1] = (new[1:] != new[:-1]) | (new_nth[1:] != new_nth[:-1])
-    new, new_nth = new[is_last], new_nth[is_last]
-    changes = changes.take(order[is_last])
+    if not (new[1:] > new[:-1]).all():  # else each is of another bar, in their order
+        order = np.lexsort((np.arange(len(new)), new_nth, new))
+        new, new_nth = new[order], new_nth[order]
+        is_last = np.ones(len(new), dtype=bool)
+        is_last[:-1] = (new[1:] != new[:-1]) | (new_nth[1:] != new_nth[:-1])
+        new, new_nth = new[is_last], new_nth[is_last]
+        changes = changes.take(order[is_last])
     places = np.argsort(times_of(held), kind="stable")
     old = times_of(held)[places]
     old_nth = nth_of_start(old)

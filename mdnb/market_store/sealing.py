@@ -9,8 +9,9 @@ import errno
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -32,9 +33,14 @@ from mdnb.market_store.parts import (
 )
 from mdnb.market_store.schemas import bar_schema, row_schema, times_of
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["Sealer"]
 
 _NS_PER_US: Final = 1000
+_MANY: Final = 8
+_AT_ONCE: Final = 8
 
 
 class Sealer:
@@ -84,13 +90,30 @@ class Sealer:
         table = pa.concat_tables(tables)
         unit = _NS_PER_US if series.is_bars else 1
         names, at = days_of(series, times_of(table) * unit)
-        for place, name in enumerate(names):
-            folder = folder_of(self._base, series) / name
-            rows = table.filter(pa.array(at == place)) if len(names) > 1 else table
+        table, at = _by_day(table, at)
+        ends = np.searchsorted(at, np.arange(len(names)), side="right").tolist()
+
+        def put(place: int) -> None:
+            start = ends[place - 1] if place else 0
+            folder = folder_of(self._base, series) / names[place]
+            rows = table.slice(start, ends[place] - start)
             if series.is_bars:
                 self._seal_bars(folder, rows)
             elif not self._is_in(folder, number):  # else before the process was killed
                 self._write(folder / part_name(number), rows.cast(row_schema(series.timeframe)))
+
+        if len(names) < _MANY:
+            for place in range(len(names)):
+                put(place)
+            return
+        # Most of the time is waiting for the disk, which forces several files as quickly as one.
+        with ThreadPoolExecutor(_AT_ONCE, "mdnb-seal") as pool:
+            try:
+                for done in [pool.submit(put, place) for place in range(len(names))]:
+                    done.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     @staticmethod
     def _is_in(folder: Path, number: int) -> bool:
@@ -137,6 +160,9 @@ class Sealer:
         found = match(held, changes)
         names = schema.names
         rows = np.flatnonzero(found.is_held)
+        if not len(rows):
+            self._write_new(folder, found.changes.filter(pa.array(~found.gone)))
+            return
         differs = found.gone[rows] | rows_differ(held, found.at, found.changes, rows)
         first = 0
         for path, table in zip(paths, tables, strict=True):
@@ -149,9 +175,12 @@ class Sealer:
                 new = found.changes.take(rows[inside]).select(names)
                 self._write(path, pa.concat_tables([table, new]).take(order[stays]))
             first += table.num_rows
-        new = found.changes.filter(pa.array(~found.is_held & ~found.gone)).select(names)
-        if new.num_rows:
-            self._write(folder / part_name(_next_number(folder)), new.cast(schema))
+        self._write_new(folder, found.changes.filter(pa.array(~found.is_held & ~found.gone)))
+
+    def _write_new(self, folder: Path, bars: Any) -> None:
+        schema = bar_schema()
+        if bars.num_rows:
+            self._write(folder / part_name(_next_number(folder)), bars.select(schema.names).cast(schema))
 
     def _touched(self, folder: Path, times: Any) -> tuple[list[Path], list[Any]]:
         """Return the files that hold bars of a span of time, and what is in them."""
@@ -260,6 +289,14 @@ class Sealer:
         replaced, self._replaced = self._replaced, None
         if replaced is not None:
             shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _by_day(table: Any, at: NDArray[np.intp]) -> tuple[Any, NDArray[np.intp]]:
+    """Return rows so that those of a day stand together, in their order, and the day of each."""
+    if (at[1:] >= at[:-1]).all():
+        return table, at
+    order = np.argsort(at, kind="stable")
+    return table.take(order), at[order]
 
 
 def _next_number(folder: Path) -> int:

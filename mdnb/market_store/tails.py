@@ -122,7 +122,7 @@ class Tail:
         import pyarrow as pa
 
         count = table.num_rows
-        names = [pa.array([text] * count, pa.string()) for text in series]
+        names = [pa.repeat(text, count) for text in series]
         columns = [column.combine_chunks() for column in table.columns]
         batch = pa.record_batch([*names, *columns], schema=self._schema)
         self._write(batch.serialize())

@@ -107,16 +107,18 @@ def _bar_track(path: Path, symbol: str | None, given: Given) -> Track:
 
 
 def _bars_of(path: Path, symbol: str | None, given: Given) -> FileBars:
-    from mdnb.io.formats import bars_of_timeframes, format_of, timeframes_in
+    from mdnb.io.formats import bars_of_timeframes, timeframes_in
     from mdnb.io.recognise.bars import recognised_bars
-    from mdnb.io.recognise.exported import is_like_an_export
+    from mdnb.io.recognise.exported import is_like_an_export, names_timeframes
 
-    if is_like_an_export(path) and format_of(path) in ("parquet", "arrow"):
-        held = in_order(name for name in timeframes_in(path) if name)
+    if is_like_an_export(path) and names_timeframes(path):
+        which = {"symbol": given.symbol, "prefers": symbol}
+        held = in_order(name for name in timeframes_in(path, **which) if name)
         playable = [name for name in held if not Timeframe.parse(name).is_activity]
         if given.timeframe or playable:
             name = given.timeframe or playable[0]
-            return bars_of_timeframes(path, name, tz=given.tz, positive_prices=given.positive_prices)[name]
+            how = {"tz": given.tz, "positive_prices": given.positive_prices, **which}
+            return bars_of_timeframes(path, name, **how)[name]
     return recognised_bars(path, given, preferred_symbol=symbol).bars
 
 

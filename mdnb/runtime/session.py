@@ -185,7 +185,9 @@ class MarketSession:
         self._deadline: float | None = None
         self._up = asyncio.Event()
         self.batcher = self._make_batcher()
-        self.closing_timer = ClosingTimer(lambda: feed.clock, lambda: self._is_unsure)
+        self.closing_timer = ClosingTimer(
+            lambda: feed.clock, lambda: self._is_unsure or self.batcher.gives_way
+        )
         self.backfill = Backfill(feed, self._pipelines, on_release=self.closing_timer.look_again)
         self.book_renewal = BookRenewal(feed, self._pipelines)
         self.bar_renewal = BarRenewal(feed, self._pipelines)

@@ -280,7 +280,7 @@ def test_other_readers_read_all_timeframes_plainly(tmp_path: Path) -> None:
 
 def test_one_of_several_must_be_named(tmp_path: Path) -> None:
     path = write_timeframes({"1min": bars(), "5min": bars()[::5]}, tmp_path / "all.parquet")
-    with pytest.raises(DataImportError, match=r"it holds 1min, 5min.*timeframe="):
+    with pytest.raises(DataImportError, match=r"several timeframes: 1min, 5min.*timeframe="):
         read_parquet(path)
     with pytest.raises(DataImportError, match="does not hold '1hour', but 1min, 5min"):
         read_parquet(path, timeframe="1hour")
@@ -372,13 +372,16 @@ def test_files_that_are_no_bars_are_refused(tmp_path: Path, columns: dict[str, A
     assert "foreign.parquet" in str(caught.value)
 
 
-def test_several_symbols_in_row_groups_of_their_own_are_refused(tmp_path: Path) -> None:
+def test_several_symbols_in_row_groups_of_their_own_are_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "two.parquet"
     with pq.ParquetWriter(path, foreign(symbol=["MNQ", "MNQ"]).schema) as writer:
         for symbol in ("MNQ", "MES"):
             writer.write_table(foreign(symbol=[symbol] * 2))
-    with pytest.raises(DataImportError, match="several symbols: MES, MNQ"):
+    with pytest.raises(DataImportError, match="several symbols: MNQ, MES"):
         read_parquet(path)
+    assert len(read_parquet(path, symbol="MES")) == 2
+    with pytest.raises(DataImportError, match=r"no symbol 'ES'\. It has MNQ, MES"):
+        read_parquet(path, symbol="ES")
 
 
 def test_missing_and_doubled_columns(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import mdnb
 from mdnb.clock import EventClock
+from mdnb.io import read_bars
 from mdnb.market import LiveMarket
 from mdnb.stores.columns import PARTIAL
 from tests.manager.hand import MINUTE, START, HandFeed, minutes, open_market, trade
@@ -38,13 +40,11 @@ def later() -> LiveMarket:
 
 
 @pytest.mark.parametrize("overflow", [False, True])
-@pytest.mark.parametrize("ending", ALL)
-def test_a_file_of_types_has_all_timeframes_from_memory_and_disk(
-    tmp_path: Path, ending: str, overflow: bool
-) -> None:
+@pytest.mark.parametrize("ending", [*ALL, *ONE])
+def test_a_file_has_all_timeframes_from_memory_and_disk(tmp_path: Path, ending: str, overflow: bool) -> None:
     config = {"max_bars_per_timeframe": 7, "enable_disk_overflow": True} if overflow else {}
     with traded(**config) as market:
-        path = market.export(tmp_path / f"all{ending}")
+        path = market.export(tmp_path / f"all{ending}", with_times=True)
         whole = {name: market.data.get_all_data(name) for name in NAMES}
         closed = {name: frame[:-1] if frame.attrs["forming"] else frame for name, frame in whole.items()}
         timed = market.data.get_data("1min", closed_only=True, with_times=True)
@@ -101,3 +101,17 @@ def test_what_reads_without_a_market_gives_the_same(tmp_path: Path) -> None:
                 whole[["open", "high", "low", "close", "volume"]],
                 check_freq=False,
             )
+
+
+@pytest.mark.parametrize("ending", [*ALL, *ONE])
+def test_of_several_timeframes_each_row_says_which_bar_is_open(tmp_path: Path, ending: str) -> None:
+    with traded() as market:
+        path = market.export(tmp_path / f"all{ending}", include_forming=True)
+        whole = {name: market.data.get_all_data(name) for name in NAMES}
+    for name, frame in whole.items():
+        back = read_bars(path, name, **({} if ending in ALL else {"tz": "UTC"}))
+        assert back.index.equals(frame.index)
+        assert frame.attrs["forming"]
+        assert back["forming"].tolist() == [False] * (len(frame) - 1) + [True]
+        partial = back["partial"] if "partial" in back else np.zeros(len(back))
+        assert tuple(np.flatnonzero(partial)) == frame.attrs["partial"]

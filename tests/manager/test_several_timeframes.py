@@ -103,3 +103,35 @@ def test_of_rows_with_a_timeframe_each_those_of_the_one_asked_for_are_loaded(tmp
     with open_market(HandFeed(), "1min", "5min") as market:
         [result] = market.load(both, timeframe="1min")
         assert (result.timeframe, result.rows) == ("1min", len(fine))
+
+
+TEXT = [".csv", ".tsv.gz", ".json", ".jsonl"]
+
+
+@pytest.mark.parametrize("ending", TEXT)
+def test_text_holds_each_timeframe_and_gives_it_back(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"all{ending}"
+    with open_market(HandFeed(minutes(-300, 300)), "1min", "5min") as market:
+        before = frames(market)
+        market.export(path)
+    with open_market(HandFeed(), "1min", "5min", "15min") as market:
+        results = {one.timeframe: one for one in market.load(path)}
+        assert set(results) == {"1min", "5min"}
+        assert all(one.added == one.rows and one.notes == () for one in results.values())
+        for name, frame in before.items():
+            pd.testing.assert_frame_equal(frames(market)[name], frame, check_exact=True)
+    with open_market(HandFeed(), "1min", "15min") as market:
+        [result] = market.load(path)
+        [said] = result.notes
+        assert (result.timeframe, said[:40]) == ("1min", "it holds 5min bars, too, which were left")
+    with open_market(HandFeed(), "5min", "15min") as market:
+        [result] = market.load(path, "5min")
+        assert (result.timeframe, result.added, result.notes) == ("5min", len(before["5min"]), ())
+        with pytest.raises(DataImportError, match="does not hold '15min', but 1min, 5min"):
+            market.load(path, "15min")
+    # The same bars whichever of the two readers takes them.
+    with open_market(HandFeed(), "1min", "5min") as market:
+        results = {one.timeframe: one for one in market.load(path, positive_prices=True)}
+        assert {name: one.added for name, one in results.items()} == {
+            name: len(frame) for name, frame in before.items()
+        }

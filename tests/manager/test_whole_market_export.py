@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import mdnb
-from mdnb.errors import DataExportError, OptionError
+from mdnb.errors import DataExportError, OptionError, SymbolError
+from mdnb.io import read_bars
 from mdnb.market import LiveMarket
 from tests.limits import LIMIT_SECONDS
 
@@ -72,3 +73,33 @@ def test_json_tells_what_it_is_of_where_that_is_asked_for(tmp_path: Path, market
     assert result.kept == len(bars)
     with pytest.raises(OptionError, match=r"envelope= is of \.json"):
         market["MNQ"].export(tmp_path / "x.csv", "5min", envelope=True)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".jsonl", ".parquet", ".feather"])
+def test_all_symbols_go_into_one_file_and_each_market_takes_its_own(
+    tmp_path: Path, market: LiveMarket, ending: str
+) -> None:
+    path = market.export(tmp_path / f"all{ending}", symbols="all")
+    for symbol in ("BTC-USD", "MNQ"):
+        results = market[symbol].load(path)
+        assert [one.timeframe for one in results] == ["1min", "5min"]
+        assert all(one.kept == one.rows > 0 and one.notes == () for one in results)
+        assert [one.rows for one in results] == [
+            len(read_bars(path, name, symbol=symbol)) for name in ("1min", "5min")
+        ]
+    with pytest.warns(UserWarning, match="the file says MNQ, the market is BTC-USD"):
+        market["BTC-USD"].load(path, "1min", symbol="MNQ", overwrite=False, lenient=True)
+    with pytest.raises(SymbolError, match="MES"):
+        market.export(path, symbols=["MES"])
+    with pytest.raises(OptionError, match="symbols= is of bars"):
+        market.export(path, symbols="all", what="ticks")
+    with pytest.raises(OptionError, match="a workbook holds one symbol"):
+        market.export(tmp_path / "all.xlsx", symbols="all")
+    one = market.export(tmp_path / f"one{ending}", "5min", symbols="MNQ")
+    [result] = market["MNQ"].load(one, "5min")
+    assert result.kept == result.rows > 0
+
+
+def test_a_folder_gets_the_symbols_that_are_named(tmp_path: Path, market: LiveMarket) -> None:
+    folder = market.export(f"{tmp_path / 'some'}/", symbols=["MNQ"])
+    assert [path.name for path in folder.iterdir()] == ["MNQ.parquet"]

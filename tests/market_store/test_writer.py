@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mdnb
@@ -489,3 +491,31 @@ def test_a_kill_between_parquet_and_the_end_of_the_tail_leaves_nothing_twice(tmp
         StoreWriter(tmp_path).close()
         assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")} == before
     assert not stray.exists()
+
+
+def test_many_days_at_once_and_in_any_order_are_each_in_their_file(tmp_path: Path) -> None:
+    order = np.random.default_rng(5).permutation(30 * 1440).astype("i8")
+    with contextlib.closing(StoreWriter(tmp_path)) as writer:
+        writer.append(BARS, bars_table(numbered(order)))
+        writer.append(BARS, some(700, 1440))  # the same bars once more
+    assert held(tmp_path) == list(range(30 * 1440))
+    files = sorted(tmp_path.rglob("*.parquet"))
+    frames = [pd.read_parquet(path) for path in files]
+    days = [set(frame["timestamp"].dt.strftime("date=%Y-%m-%d")) for frame in frames]
+    assert [{path.parent.name} for path in files] == days
+    assert sum(map(len, frames)) == 30 * 1440
+
+
+def test_of_many_days_one_that_does_not_fit_is_told_and_the_others_wait_in_the_tail(tmp_path: Path) -> None:
+    with contextlib.closing(StoreWriter(tmp_path)) as writer:
+        writer.append(BARS, some(0, 20))
+    (folder,) = {path.parent for path in tmp_path.rglob("*.parquet")}
+    # Where the folder of a later day would be there is a file.
+    in_the_way = folder.with_name("date=" + str(np.datetime64(folder.name.removeprefix("date=")) + 5))
+    in_the_way.write_text("x")
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(20, 20 * 1440))
+    with pytest.raises(DataExportError):
+        writer.close()
+    in_the_way.unlink()
+    assert held(tmp_path) == list(range(20 * 1440 + 20))

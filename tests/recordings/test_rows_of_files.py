@@ -188,3 +188,18 @@ def test_options_of_files_of_others_are_refused_of_recordings(tmp_path: Path) ->
     for feed in ("replay:dataset:gold-ticks", "replay:dataset:bitcoin-messages"):
         with pytest.raises(OptionError, match="separator= is of files that others wrote"):
             mdnb.live("GC", "1min", feed=f"{feed}?separator=%3B", progress=False)
+
+
+@pytest.mark.parametrize("name", ["all.csv", "all.json", "all.parquet"])
+def test_of_several_timeframes_and_symbols_the_finest_of_the_one_opened_plays(
+    name: str, ticks: pd.DataFrame, tmp_path: Path
+) -> None:
+    from mdnb.io import write_bars
+
+    frames = {
+        symbol: {rule: bars_of(ticks, rule).rename_axis("timestamp") * scale for rule in ("1min", "5min")}
+        for symbol, scale in (("X", 1.0), ("Y", 2.0))
+    }
+    path = write_bars(frames, tmp_path / name)
+    same(played(path, symbol="Y"), frames["Y"]["1min"])
+    same(played(path, symbol="X", name="5min", timeframe="5min"), frames["X"]["5min"])

@@ -14,14 +14,15 @@ from mdnb.io.formats import format_of
 from mdnb.io.recognise.roles import ROLES
 from mdnb.io.schema import CONTRACT
 from mdnb.io.source import open_plain
+from mdnb.io.stacked import SYMBOL, TIMEFRAME
 
-__all__ = ["is_like_an_export"]
+__all__ = ["is_like_an_export", "names_timeframes"]
 
 _LOOKED_AT: Final = 8192
 _OURS: Final = "tick_count"  # others do not call it so
 _NEEDED: Final = frozenset({"timestamp", "open", "high", "low", "close", _OURS})
 # Our own files say in such a column which contract of their one symbol a bar is of.
-_SYMBOLS: Final = frozenset(ROLES["symbol"]) - {CONTRACT}
+_SYMBOLS: Final = frozenset(ROLES["symbol"]) - {CONTRACT, SYMBOL}
 _TIME: Final = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$|^-?\d{9,19}(\.\d+)?$")
 _NUMBER: Final = re.compile(r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
 
@@ -51,6 +52,22 @@ def is_like_an_export(filename: str | os.PathLike[str]) -> bool:
         return True
     text = head.decode("utf-8", "replace").lstrip("\ufeff\r\n ")
     return _is_json(text) if kind == "json" else _is_table(text)
+
+
+def names_timeframes(filename: str | os.PathLike[str]) -> bool:
+    """Return whether a file may say of which timeframe each of its bars is: one of rows by its beginning."""
+    try:
+        kind = format_of(filename)
+    except OptionError:
+        return False
+    if kind not in ("csv", "json"):
+        return True
+    try:
+        file, path, _ = open_plain(filename)
+        with file:
+            return TIMEFRAME.encode() in _head(file, path.suffix.lower())
+    except (DataImportError, OSError, EOFError, zlib.error):
+        return False
 
 
 def _head(file: BinaryIO, ending: str) -> bytes:

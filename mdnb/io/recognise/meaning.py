@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mdnb.errors import DataImportError, OptionError, suggest
+from mdnb.errors import DataImportError, OptionError, TimeframeError, suggest
 from mdnb.io.notes import note, refuse
 from mdnb.io.recognise.arrow_table import arrow_table, parquet_table, workbook_table
 from mdnb.io.recognise.given import Given
@@ -22,6 +22,7 @@ from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.text_table import NAME_THEM, text_table
 from mdnb.io.recognise.unpacked import Unpacked
 from mdnb.io.recognise.vendors import UNKNOWN, Vendor, vendor_by_names
+from mdnb.timeframes import Timeframe
 
 __all__ = [
     "Meaning",
@@ -225,11 +226,20 @@ def of_one_timeframe(table: Table, places: Mapping[str, int], given: Given, wher
     if len(held) < 2:
         return table
     wanted = given.timeframe or given.prefers
-    if wanted not in held:
+    same = [one for one in held if wanted is not None and (one == wanted or _is_same(one, wanted))]
+    if not same:
         shown = ", ".join(held[:_SYMBOLS_SHOWN])
         remedy = f"Give timeframe=, such as timeframe={held[0]!r}."
         raise refuse(where, f"it holds bars of several timeframes: {shown}", remedy)
-    return table.where(pc.fill_null(pc.equal(column, wanted), fill_value=False))
+    of_it = pc.is_in(column, pa.array(same, pa.string()))
+    return table.where(pc.fill_null(of_it, fill_value=False))
+
+
+def _is_same(name: str, other: str) -> bool:
+    try:
+        return Timeframe.parse(name) == Timeframe.parse(other)
+    except TimeframeError:
+        return False
 
 
 def without_forming(table: Table) -> Table:

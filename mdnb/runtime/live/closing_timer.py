@@ -32,8 +32,8 @@ class ClosingTimer:
     clock
         Gives the market's clock.
     is_unsure
-        Whether the market's time is not known: a bar closed by a clock that is ahead would be closed too
-        early.
+        Whether no bar is to be closed yet: the market's time is not known, and a bar closed by a clock that
+        is ahead would be closed too early; or the bars are being worked on.
     """
 
     def __init__(self, clock: Callable[[], Clock], is_unsure: Callable[[], bool]) -> None:

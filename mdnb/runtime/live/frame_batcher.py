@@ -7,9 +7,10 @@ arrived as one batch. Quiet: a batch of one, without delay. Burst: thousands at 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow
@@ -22,6 +23,7 @@ __all__ = ["FrameBatcher"]
 
 _MAX_FRAMES = 5000
 _ODD_FRAMES = 3
+_WAY_SECONDS = 0.005
 _INF = float("inf")
 
 
@@ -73,6 +75,25 @@ class FrameBatcher:
         self._held: list[Batch | Callable[[], None]] | None = None
         self.taps: list[Callable[[list[str | bytes]], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ahead: set[object] = set()
+
+    @contextlib.contextmanager
+    def giving_way(self) -> Iterator[None]:
+        """Let frames wait meanwhile; of any thread, around work that holds a symbol's lock for long.
+
+        The loop would wait for the lock with them, and whoever asks the market for anything for the loop.
+        """
+        token = object()
+        self._ahead.add(token)
+        try:
+            yield
+        finally:
+            self._ahead.discard(token)
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether frames wait for work that holds a symbol's lock."""
+        return bool(self._ahead)
 
     def on_frame(self, frame: str | bytes) -> None:
         """Queue one raw frame; called on the loop."""
@@ -82,7 +103,14 @@ class FrameBatcher:
             loop = self._loop
             if loop is None:
                 loop = self._loop = asyncio.get_running_loop()
-            loop.call_soon(self.flush)
+            loop.call_soon(self._flush_soon)
+
+    def _flush_soon(self) -> None:
+        if self._ahead:
+            assert self._loop is not None
+            self._loop.call_later(_WAY_SECONDS, self._flush_soon)
+            return
+        self.flush()
 
     def newest_ns(self) -> int:
         """Return the newest time of all symbols: UTC epoch nanoseconds, 0 before any is noted."""
@@ -133,7 +161,7 @@ class FrameBatcher:
             # The loop has others to serve too: a flood is taken in pieces.
             frames, self._waiting = frames[: self.batch_size], frames[self.batch_size :]
             assert self._loop is not None
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush_soon)
         else:
             self._scheduled = False
         if len(frames) > self.largest_batch:
