@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from mdnb.arguments import When, to_ns, whole_number
@@ -224,7 +223,8 @@ class BarAccess:
     async def add_timeframe(self, timeframe: str) -> str:
         """Add a timeframe; its past bars are built at once, on a worker thread.
 
-        They are made of the finer bars held, in memory and on disk, or else of the trades in memory.
+        They are made of the finer bars held, in memory, on disk and in the market's store, or else of the
+        trades in memory. Bars of trades go on behind those that the store holds.
 
         Returns
         -------
@@ -246,9 +246,7 @@ class BarAccess:
         ...     name, len(market["30min"]) > 10
         ('30min', True)
         """
-        engine = self._market.open()
-        resample = functools.partial(engine.add_timeframe, timeframe)
-        return await await_call(self._market.workers.run(resample))
+        return await await_call(self._market.add_timeframe(timeframe))
 
     @immediate
     async def remove_timeframe(self, timeframe: str) -> str:
