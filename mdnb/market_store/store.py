@@ -6,6 +6,7 @@ import dataclasses
 import html
 import logging
 import os
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -57,6 +58,8 @@ class StoreWrite(Record):
         How many were given, without one that is being made.
     added, replaced, kept
         How many are new, took the place of others, or were not needed.
+    later
+        How many begin later than it is now by this computer's clock: no market takes these for its past.
     """
 
     symbol: str
@@ -65,6 +68,7 @@ class StoreWrite(Record):
     added: int
     replaced: int
     kept: int
+    later: int
 
 
 class MarketStore:
@@ -206,7 +210,7 @@ class MarketStore:
             Only bars that begin in ``[start, end]``. A string without a zone is of the store's.
         columns
             Names of those to read; by default those of a bar frame, and others where they say something:
-            ``vwap``, ``partial``, ``filled``, ``amended``, ``closed_at``, ``contract``.
+            ``vwap``, ``partial``, ``filled``, ``amended``, ``closed_at``, ``contract``, ``origin``.
 
         Raises
         ------
@@ -278,6 +282,9 @@ class MarketStore:
     ) -> StoreWrite:
         """Write the bars of a frame: all of them, or none.
 
+        Their column ``origin`` says ``write``, and a market that is kept here tells that it has such bars
+        among those of its feed.
+
         Parameters
         ----------
         symbol, timeframe
@@ -321,6 +328,15 @@ class MarketStore:
             _log.warning("%s The bars are held, and go into Parquet when the store is written next.", error)
         for note in writer.notes:
             _log.warning("%s", note)
+        later = int(np.count_nonzero(times_of(given) > time.time_ns() // _NS_PER_US))
+        if later:
+            _log.warning(
+                "%s of the %s %s bars of %s begin later than it is now: no market takes these for its past",
+                f"{later:,}",
+                f"{given.num_rows:,}",
+                parsed.name,
+                symbol,
+            )
         return StoreWrite(
             symbol=symbol,
             timeframe=parsed.name,
@@ -328,6 +344,7 @@ class MarketStore:
             added=merged.added,
             replaced=merged.replaced,
             kept=merged.kept,
+            later=later,
         )
 
     # -- the end, and how it shows ------------------------------------------------------------------------

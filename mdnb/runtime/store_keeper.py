@@ -17,13 +17,14 @@ import numpy as np
 
 from mdnb.bars.node import fold_rows
 from mdnb.errors import DataExportError, MdnbError
+from mdnb.io.schema import INDEX_NAME
 from mdnb.market_store.feed_mark import check_feed, keep_feed
 from mdnb.market_store.given_bars import merge
 from mdnb.market_store.held_before import HeldBefore
 from mdnb.market_store.layout import QUOTES, TICKS, Series
 from mdnb.market_store.parts import DamagedPartError
 from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars
-from mdnb.market_store.schemas import bar_columns_of, bars_table, rows_table, times_of
+from mdnb.market_store.schemas import ORIGIN, bar_columns_of, bars_table, rows_table, times_of
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.writer import StoreBusyError, StoreWriter, who_writes
 from mdnb.rows import GonePiece
@@ -57,6 +58,9 @@ _SEAL_SECONDS: Final = 0.2
 _COMPARE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 10.0
 _SOON_SECONDS: Final = 1.0
+_CLOCK_NS: Final = 5_000_000_000
+"""By how much clocks may differ: what is so much later than now is of now."""
+
 _NS_PER_US: Final = 1000
 _log = logging.getLogger("mdnb")
 
@@ -167,21 +171,59 @@ class StoreKeeper:
         """Return the newest bars that the store holds of a symbol, as many as memory does."""
         engine = market.engine
         found: dict[str, Any] = {}
+        later: dict[str, int] = {}
         for name in engine.timeframes():
-            series, limit = Series(market.symbol, name), engine.log(name).limit
-            read = functools.partial(newest_bars, self.store.path, series, limit, tails=self._tails)
+            series, limit, end_ns = Series(market.symbol, name), engine.log(name).limit, _end_ns(market, name)
+            read = functools.partial(
+                newest_bars, self.store.path, series, limit, tails=self._tails, end_ns=end_ns
+            )
             try:
                 table = await self._do(read)
                 # One that was not followed for a while lacks what the finer ones have.
                 since_ns = int(times_of(table)[0]) * _NS_PER_US if table.num_rows == limit else None
                 if (await self._make_lacking(market, name, since_ns)).num_rows:
                     table = await self._do(read)
+                if end_ns is not None:
+                    later[name] = await self._do(functools.partial(self._count_from, series, end_ns + 1))
             except MdnbError as error:
                 self._tell(market, "store_unreadable", str(error))
                 continue
             if table.num_rows:
                 found[name] = table
+        self._tell_strange(market, found, later)
         return StoredBars(found)
+
+    def _count_from(self, series: Series, start_ns: int) -> int:
+        table = read_bars(self.store.path, series, start_ns, tails=self._tails, names=[INDEX_NAME])
+        return int(table.num_rows)
+
+    def _tell_strange(self, market: SymbolMarket, found: Mapping[str, Any], later: Mapping[str, int]) -> None:
+        """Tell of bars that are not of the market's feed, and of those of a time to come."""
+        written = {
+            name: f"{count:,} of {table.num_rows:,} {name} bars"
+            for name, table in found.items()
+            if (count := table.num_rows - table.column(ORIGIN).null_count)
+        }
+        if written:
+            sentence = (
+                f"{', '.join(written.values())} that {self.store.path} has of {market.symbol} were given to"
+                f" its write() and are not those of {mark_of(market.feed)}; they count as they are. Their"
+                f" column {ORIGIN!r} tells which they are."
+            )
+            self._tell_logged(market, "written_bars", sentence)
+        future = ", ".join(f"{count:,} {name} bars" for name, count in later.items() if count)
+        if future:
+            now = timestamp(market.feed.clock.now_ns(), market.engine.tz)
+            sentence = (
+                f"{self.store.path} has {future} of {market.symbol} that are not over at {now}, the market's"
+                " time. They are left out of this market, and its own take their places as they close. See"
+                " that this computer's clock is right, or write them to another folder."
+            )
+            self._tell_logged(market, "future_bars", sentence)
+
+    def _tell_logged(self, market: SymbolMarket, kind: str, sentence: str) -> None:
+        _log.warning("%s", sentence)
+        self._tell(market, kind, sentence)
 
     async def _make_lacking(
         self, market: SymbolMarket, name: str, since_ns: int | None = None, again_ns: Collection[int] = ()
@@ -204,6 +246,7 @@ class StoreKeeper:
             (node.grid, finer.grid),
             tails=self._tails,
             since_ns=since_ns,
+            until_ns=_end_ns(market, finer.name),
             again_ns=again_ns,
             has_vwap=engine.source == "trades",
         )
@@ -228,8 +271,10 @@ class StoreKeeper:
             return None
         await self.look()
         limit = market.engine.config.max_bars_per_timeframe
-        series = Series(market.symbol, Timeframe.parse(name).name)
-        read = functools.partial(newest_bars, self.store.path, series, limit, tails=self._tails)
+        series, end_ns = Series(market.symbol, Timeframe.parse(name).name), market.feed.clock.now_ns()
+        read = functools.partial(
+            newest_bars, self.store.path, series, limit, tails=self._tails, end_ns=end_ns or None
+        )
         found = bar_columns_of(await self._do(read))
         return found if len(found) else None
 
@@ -250,8 +295,9 @@ class StoreKeeper:
             first = log.columns(0, min(1, len(log)))
             again = [int(us) * _NS_PER_US for us in first.time_us[first.flags & PARTIAL > 0]]
         await self._make_lacking(market, name, again_ns=again)
+        series, end_ns = Series(market.symbol, name), _end_ns(market, name)
         newest = functools.partial(
-            newest_bars, self.store.path, Series(market.symbol, name), log.limit, tails=self._tails
+            newest_bars, self.store.path, series, log.limit, tails=self._tails, end_ns=end_ns
         )
         held = bar_columns_of(await self._do(newest))
         with engine.lock:
@@ -488,6 +534,16 @@ class StoreKeeper:
         for market in self._markets.values():
             market.engine.on_amended_gone = None
         self._pool.shutdown(wait=False)
+
+
+def _end_ns(market: SymbolMarket, name: str) -> int | None:
+    """Return the last instant at which a bar may begin that is over now; None where nobody knows the time."""
+    now_ns, grid = market.feed.clock.now_ns(), market.engine.grid(name)
+    if not now_ns:
+        return None
+    now_ns += _CLOCK_NS
+    span = None if grid is None else grid.span(now_ns)
+    return (now_ns if span is None else span[0]) - 1
 
 
 def _table(change: BarChanges, has_vwap: bool, contracts: NDArray[np.object_] | None) -> Any:

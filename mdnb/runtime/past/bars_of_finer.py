@@ -35,6 +35,7 @@ def lacking_bars(
     *,
     tails: TailsOfNow,
     since_ns: int | None = None,
+    until_ns: int | None = None,
     again_ns: Collection[int] = (),
     has_vwap: bool = True,
 ) -> Any:
@@ -52,6 +53,8 @@ def lacking_bars(
         Where those of both begin and end.
     since_ns
         Bars that begin earlier are not looked for; None looks for all.
+    until_ns
+        The market's time: nothing is made of finer bars that begin later. None is no bound.
     again_ns
         Starts of bars to be made though they are held.
 
@@ -64,7 +67,7 @@ def lacking_bars(
     held_ns = times_of(read_bars(base, series, since_ns, tails=tails, names=[INDEX_NAME])) * _NS_PER_US
     first_ns = _first_ns(base, finer, tails)
     low_ns = min([_first_hole_ns(first_ns, grid, held_ns, since_ns), *again_ns])
-    times = times_of(read_bars(base, finer, low_ns, tails=tails, names=[INDEX_NAME])) * _NS_PER_US
+    times = times_of(read_bars(base, finer, low_ns, until_ns, tails=tails, names=[INDEX_NAME])) * _NS_PER_US
     starts, inside = grid.starts(times)
     wanted = distinct(starts[inside])
     again = np.array(sorted(again_ns), dtype=np.int64)
@@ -74,7 +77,8 @@ def lacking_bars(
     if not len(wanted):
         return bars_table(columns_from_rows([]))
     span = int(wanted[0]), int(grid.ends(wanted[-1:])[0])
-    table = read_bars(base, finer, span[0], span[1] - 1, tails=tails)
+    stop_ns = span[1] - 1 if until_ns is None else min(span[1] - 1, until_ns)
+    table = read_bars(base, finer, span[0], stop_ns, tails=tails)
     edges = first_ns, int(times[-1])
     return bars_of_finer(table, grids, wanted, edges, has_vwap=has_vwap)
 
