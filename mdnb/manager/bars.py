@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mdnb.arguments import When, to_ns, whole_number
+from mdnb.arguments import When, to_end_ns, to_ns, whole_number
 from mdnb.errors import OptionError
 from mdnb.manager.forward import immediate
 from mdnb.runtime.live.contracts import Adjustment, adjustment
@@ -49,7 +49,8 @@ class BarAccess:
             all in memory.
         start_time, end_time
             Only bars that start in ``[start_time, end_time]``, from disk too. A string without a zone is of
-            the frames' zone (``tz=`` of the market), a naive datetime the machine's local time.
+            the frames' zone (``tz=`` of the market), a naive datetime the machine's local time. As the end a
+            day, month or year is all of it, as in pandas' slices.
         closed_only
             Leave the forming bar out. Otherwise it is the last row, and ``frame.attrs["forming"]`` is True.
         as_of
@@ -148,12 +149,12 @@ class BarAccess:
             return self._market.open().frame(timeframe, count, closed_only=closed_only)
         tz = self._market.engine.tz
         return self._market.open().frame(
-            timeframe, count, to_ns(start_time, tz), to_ns(end_time, tz), closed_only=closed_only
+            timeframe, count, to_ns(start_time, tz), to_end_ns(end_time, tz), closed_only=closed_only
         )
 
     def _refuse_nothing(self, start_time: When, end_time: When) -> None:
         tz = self._market.engine.tz
-        start_ns, end_ns = to_ns(start_time, tz), to_ns(end_time, tz)
+        start_ns, end_ns = to_ns(start_time, tz), to_end_ns(end_time, tz)
         if start_ns is not None and end_ns is not None and start_ns > end_ns:
             raise OptionError(
                 f"start_time={start_time!r} is after end_time={end_time!r}: no bar starts between them. "
@@ -171,7 +172,7 @@ class BarAccess:
         with_times: bool,
     ) -> pd.DataFrame:
         tz = self._market.engine.tz
-        window = (count, to_ns(start_time, tz), to_ns(end_time, tz), closed_only)
+        window = (count, to_ns(start_time, tz), to_end_ns(end_time, tz), closed_only)
         reader, instant = self._market.open().reader, to_ns(as_of, tz)
         if instant is None:
             return reader.frame_with_times(timeframe, window)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from mdnb.arguments import When, to_ns, whole_number
+from mdnb.arguments import When, to_end_ns, to_ns, whole_number
 from mdnb.errors import (
     ClosedError,
     DataExportError,
@@ -207,7 +207,8 @@ class MarketStore:
         symbol, timeframe
             What; any spelling of a timeframe.
         start, end
-            Only bars that begin in ``[start, end]``. A string without a zone is of the store's.
+            Only bars that begin in ``[start, end]``. A string without a zone is of the store's; as the end a
+            day, month or year is all of it, as in pandas' slices.
         columns
             Names of those to read; by default those of a bar frame, and others where they say something:
             ``vwap``, ``partial``, ``filled``, ``amended``, ``closed_at``, ``contract``, ``origin``.
@@ -216,6 +217,8 @@ class MarketStore:
         ------
         SymbolError, TimeframeError
             Nothing is held of it.
+        OptionError
+            ``start`` is after ``end``, or one of them is no instant; a column is unknown.
         DataImportError
             A file does not read.
         """
@@ -227,7 +230,7 @@ class MarketStore:
                 f"the store holds no {series.timeframe} bars of {symbol}."
                 f" Held: {', '.join(names_held) or 'none'}."
             )
-        start_ns, end_ns = (to_ns(when, self.tz) for when in (start, end))
+        start_ns, end_ns = self._span(start, end)
         table = read_bars(self.path, series, start_ns, end_ns, tails=self._tails, names=names)
         return bar_frame(table, self.tz, names[1:])
 
@@ -247,9 +250,18 @@ class MarketStore:
         """Return quotes stamped in ``[start, end]``, oldest first; errors as of `ticks`."""
         return self._rows(symbol, QUOTES, start, end)
 
+    def _span(self, start: When, end: When) -> tuple[int | None, int | None]:
+        start_ns, end_ns = to_ns(start, self.tz), to_end_ns(end, self.tz)
+        if start_ns is not None and end_ns is not None and start_ns > end_ns:
+            raise OptionError(
+                f"start={start!r} is after end={end!r}: nothing lies between them. Give the earlier one as"
+                " start."
+            )
+        return start_ns, end_ns
+
     def _rows(self, symbol: str, kind: str, start: When, end: When) -> pd.DataFrame:
         self._of(symbol)
-        start_ns, end_ns = (to_ns(when, self.tz) for when in (start, end))
+        start_ns, end_ns = self._span(start, end)
         table = read_rows(self.path, Series(symbol, kind), start_ns, end_ns, tails=self._tails)
         return row_frame(table, self.tz)
 
