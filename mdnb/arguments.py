@@ -10,19 +10,26 @@ from typing import Any
 
 from mdnb.errors import OptionError
 
-__all__ = ["When", "to_ns", "whole_number"]
+__all__ = ["When", "to_end_ns", "to_ns", "whole_number"]
 
 When = dt.datetime | dt.date | str | int | float | None
 """An instant: a datetime (a naive one means the machine's local time), an ISO string, or epoch seconds.
 
-A string without a zone is of the market's, that of its frames."""
+A string without a zone, and a date, is of the market's zone, that of its frames."""
 
+_NS = 1_000_000_000
 _FIRST_SECOND = -2_208_988_800  # 1900-01-01
 _LATEST_SECOND = 7_258_118_400  # 2200-01-01
 _NOW = ("now", "today")
 """What pandas takes for the machine's time."""
 _NO_DATE = re.compile(r"\s*(\d{1,2}[./-]\d{1,2}\b|\d{1,2}:\d{2})")
 """How a text begins whose day and month nobody can tell apart, or that has a time of day alone."""
+
+_CLOCK_TIME = re.compile(
+    r".*?(?<![\d:])\d{1,2}:\d{2}(?P<seconds>:\d{2}(?P<fraction>[.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?\s*",
+    re.IGNORECASE,
+)
+"""A text that ends with a time of day, perhaps with its zone."""
 
 _UNITS = (
     ("milliseconds", "ms", 1_000),
@@ -67,6 +74,9 @@ def to_ns(when: When, tz: str) -> int | None:
         raise OptionError(
             f"{when!r} may be read in several ways: write it as ISO 8601 does, such as '2026-11-05 14:30'"
         )
+    if _is_day(when):
+        # A day is that of the market, as its text is.
+        when = str(when)
     import pandas as pd
 
     try:
@@ -88,6 +98,48 @@ def to_ns(when: When, tz: str) -> int | None:
         return int(stamp.value)
     except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
         raise OptionError(f"{when!r} is too far off: instants are of the years 1678 to 2262") from error
+
+
+def to_end_ns(when: When, tz: str) -> int | None:
+    """Return the last instant of what is given, both ends included, as pandas' slices have it.
+
+    A day, month, quarter or year as text, and a `datetime.date`, is all of it; so is a minute, or a second
+    without a fraction. Everything else is as for `to_ns`, which tells where it begins.
+
+    Raises
+    ------
+    OptionError
+        As of `to_ns`.
+
+    Examples
+    --------
+    >>> to_end_ns("2026-01", "UTC") == to_ns("2026-02-01", "UTC") - 1
+    True
+    >>> to_end_ns("2026-01-01 09:30:15.5", "UTC") == to_ns("2026-01-01 09:30:15.5", "UTC")
+    True
+    """
+    start_ns = to_ns(when, tz)
+    if start_ns is None or (not isinstance(when, str) and not _is_day(when)):
+        return start_ns
+    import pandas as pd
+
+    if isinstance(when, str) and when.strip().lower() in _NOW:
+        return start_ns
+    clock = _CLOCK_TIME.fullmatch(when) if isinstance(when, str) else None
+    if clock is not None:
+        if clock["fraction"]:
+            return start_ns
+        return start_ns + (_NS if clock["seconds"] else 60 * _NS) - 1
+    try:
+        period = pd.Period(str(when))
+        following = (period + 1).start_time
+    except (ValueError, TypeError, OverflowError, pd.errors.OutOfBoundsDatetime):
+        return start_ns
+    return (to_ns(following.isoformat(), tz) or start_ns + 1) - 1
+
+
+def _is_day(when: Any) -> bool:
+    return isinstance(when, dt.date) and not isinstance(when, dt.datetime)
 
 
 def _of_seconds(when: Any) -> int:

@@ -109,6 +109,39 @@ class ActivityBars:
         self._money = money
         return done, bar
 
+    def rows_behind(self, rows: Sequence[TradeRow], bar: BarRow) -> Sequence[TradeRow] | None:
+        """Return the trades that came after those of a closed bar; None where these are not all among them.
+
+        Parameters
+        ----------
+        rows
+            In arrival order, with the last ones of before.
+        bar
+            As a store holds it: with its start in whole microseconds.
+        """
+        for at, row in enumerate(rows):
+            if row[0] // _NS_PER_US != bar[0] // _NS_PER_US or row[1] != bar[1]:
+                continue
+            stop, count = at, 0
+            while stop < len(rows) and count < bar[6]:
+                count += rows[stop][3]
+                stop += 1
+            prices = [one[1] for one in rows[at:stop]]
+            if (max(prices), min(prices), prices[-1], count) == (bar[2], bar[3], bar[4], bar[6]):
+                return rows[stop:]
+        return None
+
+    def begin_behind(self, rows: Sequence[TradeRow], *, is_whole: bool) -> None:
+        """Forget the open bar, and begin with trades behind the closed ones.
+
+        Parameters
+        ----------
+        is_whole
+            Whether no trades lie between; else the first bar is partial.
+        """
+        self._open, self._money, self._partial = None, 0.0, not is_whole
+        self.push_rows(rows)
+
     def forming(self) -> BarRow | None:
         """Return the open bar; None right after one closed."""
         return self._open

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
-from mdnb.arguments import When, to_ns, whole_number
+from mdnb.arguments import When, to_end_ns, to_ns, whole_number
 from mdnb.errors import OptionError
 from mdnb.manager.forward import immediate
 from mdnb.runtime.live.contracts import Adjustment, adjustment
@@ -50,7 +49,8 @@ class BarAccess:
             all in memory.
         start_time, end_time
             Only bars that start in ``[start_time, end_time]``, from disk too. A string without a zone is of
-            the frames' zone (``tz=`` of the market), a naive datetime the machine's local time.
+            the frames' zone (``tz=`` of the market), a naive datetime the machine's local time. As the end a
+            day, month or year is all of it, as in pandas' slices.
         closed_only
             Leave the forming bar out. Otherwise it is the last row, and ``frame.attrs["forming"]`` is True.
         as_of
@@ -149,12 +149,12 @@ class BarAccess:
             return self._market.open().frame(timeframe, count, closed_only=closed_only)
         tz = self._market.engine.tz
         return self._market.open().frame(
-            timeframe, count, to_ns(start_time, tz), to_ns(end_time, tz), closed_only=closed_only
+            timeframe, count, to_ns(start_time, tz), to_end_ns(end_time, tz), closed_only=closed_only
         )
 
     def _refuse_nothing(self, start_time: When, end_time: When) -> None:
         tz = self._market.engine.tz
-        start_ns, end_ns = to_ns(start_time, tz), to_ns(end_time, tz)
+        start_ns, end_ns = to_ns(start_time, tz), to_end_ns(end_time, tz)
         if start_ns is not None and end_ns is not None and start_ns > end_ns:
             raise OptionError(
                 f"start_time={start_time!r} is after end_time={end_time!r}: no bar starts between them. "
@@ -172,7 +172,7 @@ class BarAccess:
         with_times: bool,
     ) -> pd.DataFrame:
         tz = self._market.engine.tz
-        window = (count, to_ns(start_time, tz), to_ns(end_time, tz), closed_only)
+        window = (count, to_ns(start_time, tz), to_end_ns(end_time, tz), closed_only)
         reader, instant = self._market.open().reader, to_ns(as_of, tz)
         if instant is None:
             return reader.frame_with_times(timeframe, window)
@@ -224,7 +224,8 @@ class BarAccess:
     async def add_timeframe(self, timeframe: str) -> str:
         """Add a timeframe; its past bars are built at once, on a worker thread.
 
-        They are made of the finer bars held, in memory and on disk, or else of the trades in memory.
+        They are made of the finer bars held, in memory, on disk and in the market's store, or else of the
+        trades in memory. Bars of trades go on behind those that the store holds.
 
         Returns
         -------
@@ -246,9 +247,7 @@ class BarAccess:
         ...     name, len(market["30min"]) > 10
         ('30min', True)
         """
-        engine = self._market.open()
-        resample = functools.partial(engine.add_timeframe, timeframe)
-        return await await_call(self._market.workers.run(resample))
+        return await await_call(self._market.add_timeframe(timeframe))
 
     @immediate
     async def remove_timeframe(self, timeframe: str) -> str:

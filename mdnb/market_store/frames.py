@@ -9,7 +9,7 @@ import numpy as np
 
 from mdnb.errors import OptionError, suggest
 from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, zone_dtype
-from mdnb.market_store.schemas import FLAGS, bar_schema, numbers, times_of
+from mdnb.market_store.schemas import FLAGS, ORIGIN, bar_schema, numbers, times_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +58,11 @@ def bar_frame(table: Any, tz: str, columns: Sequence[str] = ()) -> pd.DataFrame:
         elif name == CLOSED_AT:
             values = _instants(column, index.dtype)
             always = always or column.null_count < len(column)
-        elif name == CONTRACT:
+        elif name in (CONTRACT, ORIGIN):
             values = pd.Series(column.fill_null("").to_numpy(zero_copy_only=False), index=index, dtype="str")
-            always = always or column.null_count < len(column)
+            # That all of them are somebody's own tells nobody anything.
+            least = 0 if name == CONTRACT else 1
+            always = always or least <= column.null_count < len(column)
         else:
             values = numbers(table, name).astype(np.float64)
             always = always or column.null_count < len(column)

@@ -10,7 +10,7 @@ import numpy as np
 from mdnb.errors import DataImportError, OptionError
 from mdnb.io.schema import CLOSED_AT, CONTRACT, MARKS, NOT_A_TIME, normalise
 from mdnb.market_store.overlay import rows_differ
-from mdnb.market_store.schemas import FLAGS, bar_columns_of, bars_table
+from mdnb.market_store.schemas import FLAGS, WRITTEN, bar_columns_of, bars_table
 from mdnb.stores.columns import PARTIAL, BarColumns, find_bars, nth_of_start
 from mdnb.timeframes import Timeframe
 from mdnb.types import timestamp
@@ -55,7 +55,14 @@ def given_table(frame: pd.DataFrame, timeframe: Timeframe, *, positive_prices: b
     _refuse_impossible(columns, positive=positive_prices)
     _refuse_other_timeframe(columns.time_us, timeframe)
     nth = nth_of_start(columns.time_us)
-    return bars_table(columns, nth=nth, has_vwap="vwap" in bars, contracts=contracts, is_noted=is_noted)
+    return bars_table(
+        columns,
+        nth=nth,
+        has_vwap="vwap" in bars,
+        contracts=contracts,
+        is_noted=is_noted,
+        origin=WRITTEN,
+    )
 
 
 def _times_us(bars: pd.DataFrame) -> NDArray[np.int64]:

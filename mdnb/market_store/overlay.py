@@ -81,7 +81,7 @@ def overlaid(held: Any, changes: Any) -> Any:
     >>> def table(*rows):
     ...     return bars_table(columns_from_rows([(at, c, c, c, c, 1.0, 1, c) for at, c in rows]))
     >>> changes = table((60_000_000_000, 2.0), (120_000_000_000, 3.0), (60_000_000_000, 4.0))
-    >>> overlaid(table((60_000_000_000, 1.0)).select(range(13)), changes)["close"].to_pylist()
+    >>> overlaid(table((60_000_000_000, 1.0)).select(bar_schema().names), changes)["close"].to_pylist()
     [4.0, 3.0]
     """
     import pyarrow as pa

@@ -127,13 +127,21 @@ def read_bars(
     return settled(read)
 
 
-def newest_bars(base: Path, series: Series, count: int, *, tails: TailsOfNow) -> Any:
-    """Return the newest bars as a table of `bar_schema`, oldest first; only the newest files are read."""
-    found = partitions(base, series)
+def newest_bars(
+    base: Path, series: Series, count: int, *, tails: TailsOfNow, end_ns: int | None = None
+) -> Any:
+    """Return the newest bars as a table of `bar_schema`, oldest first; only the newest files are read.
+
+    Parameters
+    ----------
+    end_ns
+        Those that begin later are left out.
+    """
+    found = [one for one in partitions(base, series) if end_ns is None or one.first_ns <= end_ns]
     take = 1
     while True:
         start_ns = None if take >= len(found) else found[-take].first_ns
-        made = read_bars(base, series, start_ns, None, tails=tails)
+        made = read_bars(base, series, start_ns, end_ns, tails=tails)
         if start_ns is None or made.num_rows >= count:
             return made.slice(max(0, made.num_rows - count))
         take *= _GROWTH

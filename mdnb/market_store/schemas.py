@@ -22,6 +22,8 @@ __all__ = [
     "FLAGS",
     "GONE",
     "NTH",
+    "ORIGIN",
+    "WRITTEN",
     "bar_columns_of",
     "bar_schema",
     "bars_table",
@@ -33,6 +35,12 @@ __all__ = [
 ]
 
 FLAGS: Final = {"partial": PARTIAL, "filled": FILLED, "amended": AMENDED}
+ORIGIN: Final = "origin"
+"""Of a bar that is not of the feed of a market: where it comes from."""
+
+WRITTEN: Final = "write"
+"""The origin of bars that were given to `MarketStore.write`."""
+
 NTH: Final = "nth"
 """Of a change: which of the bars of its start it is, counted from 0."""
 
@@ -55,6 +63,7 @@ def bar_schema() -> Any:
             *(pa.field(name, pa.bool_(), nullable=False) for name in FLAGS),
             pa.field(CLOSED_AT, time),
             pa.field(CONTRACT, pa.string()),
+            pa.field(ORIGIN, pa.string()),
         ]
     )
 
@@ -87,6 +96,7 @@ def bars_table(
     contracts: Sequence[str] | NDArray[np.object_] | None = None,
     gone: bool = False,
     is_noted: NDArray[np.bool_] | None = None,
+    origin: str = "",
 ) -> Any:
     """Return bars as a table of `change_schema`.
 
@@ -102,6 +112,8 @@ def bars_table(
         Whether they are to be taken out.
     is_noted
         Of which bars it was noted when they closed; by default where that is not 0.
+    origin
+        Where they come from; empty where from the feed of a market.
     """
     import pyarrow as pa
 
@@ -116,6 +128,7 @@ def bars_table(
         *(pa.array(columns.flags & flag > 0) for flag in FLAGS.values()),
         pa.array(closed, pa.int64(), mask=closed == 0 if is_noted is None else ~is_noted).cast(time),
         pa.array(names, pa.string(), mask=names == ""),
+        pa.repeat(pa.scalar(origin or None, pa.string()), count),
         pa.array(np.zeros(count, np.int32) if nth is None else nth.astype(np.int32)),
         pa.array(np.full(count, gone)),
     ]

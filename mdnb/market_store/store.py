@@ -6,13 +6,14 @@ import dataclasses
 import html
 import logging
 import os
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from mdnb.arguments import When, to_ns, whole_number
+from mdnb.arguments import When, to_end_ns, to_ns, whole_number
 from mdnb.errors import (
     ClosedError,
     DataExportError,
@@ -57,6 +58,8 @@ class StoreWrite(Record):
         How many were given, without one that is being made.
     added, replaced, kept
         How many are new, took the place of others, or were not needed.
+    later
+        How many begin later than it is now by this computer's clock: no market takes these for its past.
     """
 
     symbol: str
@@ -65,6 +68,7 @@ class StoreWrite(Record):
     added: int
     replaced: int
     kept: int
+    later: int
 
 
 class MarketStore:
@@ -203,15 +207,18 @@ class MarketStore:
         symbol, timeframe
             What; any spelling of a timeframe.
         start, end
-            Only bars that begin in ``[start, end]``. A string without a zone is of the store's.
+            Only bars that begin in ``[start, end]``. A string without a zone is of the store's; as the end a
+            day, month or year is all of it, as in pandas' slices.
         columns
             Names of those to read; by default those of a bar frame, and others where they say something:
-            ``vwap``, ``partial``, ``filled``, ``amended``, ``closed_at``, ``contract``.
+            ``vwap``, ``partial``, ``filled``, ``amended``, ``closed_at``, ``contract``, ``origin``.
 
         Raises
         ------
         SymbolError, TimeframeError
             Nothing is held of it.
+        OptionError
+            ``start`` is after ``end``, or one of them is no instant; a column is unknown.
         DataImportError
             A file does not read.
         """
@@ -223,7 +230,7 @@ class MarketStore:
                 f"the store holds no {series.timeframe} bars of {symbol}."
                 f" Held: {', '.join(names_held) or 'none'}."
             )
-        start_ns, end_ns = (to_ns(when, self.tz) for when in (start, end))
+        start_ns, end_ns = self._span(start, end)
         table = read_bars(self.path, series, start_ns, end_ns, tails=self._tails, names=names)
         return bar_frame(table, self.tz, names[1:])
 
@@ -243,9 +250,18 @@ class MarketStore:
         """Return quotes stamped in ``[start, end]``, oldest first; errors as of `ticks`."""
         return self._rows(symbol, QUOTES, start, end)
 
+    def _span(self, start: When, end: When) -> tuple[int | None, int | None]:
+        start_ns, end_ns = to_ns(start, self.tz), to_end_ns(end, self.tz)
+        if start_ns is not None and end_ns is not None and start_ns > end_ns:
+            raise OptionError(
+                f"start={start!r} is after end={end!r}: nothing lies between them. Give the earlier one as"
+                " start."
+            )
+        return start_ns, end_ns
+
     def _rows(self, symbol: str, kind: str, start: When, end: When) -> pd.DataFrame:
         self._of(symbol)
-        start_ns, end_ns = (to_ns(when, self.tz) for when in (start, end))
+        start_ns, end_ns = self._span(start, end)
         table = read_rows(self.path, Series(symbol, kind), start_ns, end_ns, tails=self._tails)
         return row_frame(table, self.tz)
 
@@ -277,6 +293,9 @@ class MarketStore:
         positive_prices: bool = True,
     ) -> StoreWrite:
         """Write the bars of a frame: all of them, or none.
+
+        Their column ``origin`` says ``write``, and a market that is kept here tells that it has such bars
+        among those of its feed.
 
         Parameters
         ----------
@@ -321,6 +340,15 @@ class MarketStore:
             _log.warning("%s The bars are held, and go into Parquet when the store is written next.", error)
         for note in writer.notes:
             _log.warning("%s", note)
+        later = int(np.count_nonzero(times_of(given) > time.time_ns() // _NS_PER_US))
+        if later:
+            _log.warning(
+                "%s of the %s %s bars of %s begin later than it is now: no market takes these for its past",
+                f"{later:,}",
+                f"{given.num_rows:,}",
+                parsed.name,
+                symbol,
+            )
         return StoreWrite(
             symbol=symbol,
             timeframe=parsed.name,
@@ -328,6 +356,7 @@ class MarketStore:
             added=merged.added,
             replaced=merged.replaced,
             kept=merged.kept,
+            later=later,
         )
 
     # -- the end, and how it shows ------------------------------------------------------------------------

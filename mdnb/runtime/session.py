@@ -274,6 +274,8 @@ class MarketSession:
             bars.put(self._pipelines[symbol], self.feed.clock.now_ns())
         if self.keeper is not None:
             self.keeper.begin(held)
+            for market in self.markets.values():
+                market.keeper = self.keeper
 
     async def open(self) -> None:
         """Let the feed get ready for the symbols; `start` does so where it has not been done.

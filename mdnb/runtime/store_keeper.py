@@ -10,29 +10,37 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
+from mdnb.bars.node import fold_rows
 from mdnb.errors import DataExportError, MdnbError
+from mdnb.io.schema import INDEX_NAME
 from mdnb.market_store.feed_mark import check_feed, keep_feed
 from mdnb.market_store.given_bars import merge
 from mdnb.market_store.held_before import HeldBefore
 from mdnb.market_store.layout import QUOTES, TICKS, Series
 from mdnb.market_store.parts import DamagedPartError
 from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars
-from mdnb.market_store.schemas import bar_columns_of, bars_table, rows_table, times_of
+from mdnb.market_store.schemas import ORIGIN, bar_columns_of, bars_table, rows_table, times_of
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.writer import StoreBusyError, StoreWriter, who_writes
 from mdnb.rows import GonePiece
 from mdnb.runtime.feed_on_disk import mark_of
 from mdnb.runtime.live.kept_bars import BarChanges, BarWatch
+from mdnb.runtime.live.older_bars import rows_of
+from mdnb.runtime.past.bars_of_finer import lacking_bars
+from mdnb.runtime.past.merge_bars import fold_to, merge_bars
 from mdnb.runtime.past.stored_bars import StoredBars
 from mdnb.runtime.process.workers import run_on
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.stores.amended_bars import amended_bars
+from mdnb.stores.columns import PARTIAL, BarColumns, columns_from_rows
 from mdnb.stores.ticks import STATUS, WAITING, RowStore
+from mdnb.timeframes import Timeframe
+from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
 
 if TYPE_CHECKING:
@@ -50,6 +58,9 @@ _SEAL_SECONDS: Final = 0.2
 _COMPARE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 10.0
 _SOON_SECONDS: Final = 1.0
+_CLOCK_NS: Final = 5_000_000_000
+"""By how much clocks may differ: what is so much later than now is of now."""
+
 _NS_PER_US: Final = 1000
 _log = logging.getLogger("mdnb")
 
@@ -160,22 +171,169 @@ class StoreKeeper:
         """Return the newest bars that the store holds of a symbol, as many as memory does."""
         engine = market.engine
         found: dict[str, Any] = {}
+        later: dict[str, int] = {}
         for name in engine.timeframes():
-            if name not in engine.activity:
-                series, limit = Series(market.symbol, name), engine.log(name).limit
-                read = functools.partial(newest_bars, self.store.path, series, limit, tails=self._tails)
-                try:
+            series, limit, end_ns = Series(market.symbol, name), engine.log(name).limit, _end_ns(market, name)
+            read = functools.partial(
+                newest_bars, self.store.path, series, limit, tails=self._tails, end_ns=end_ns
+            )
+            try:
+                table = await self._do(read)
+                # One that was not followed for a while lacks what the finer ones have.
+                since_ns = int(times_of(table)[0]) * _NS_PER_US if table.num_rows == limit else None
+                if (await self._make_lacking(market, name, since_ns)).num_rows:
                     table = await self._do(read)
-                except MdnbError as error:
-                    self._tell(market, "store_unreadable", str(error))
-                    continue
-                if table.num_rows:
-                    found[name] = table
+                if end_ns is not None:
+                    later[name] = await self._do(functools.partial(self._count_from, series, end_ns + 1))
+            except MdnbError as error:
+                self._tell(market, "store_unreadable", str(error))
+                continue
+            if table.num_rows:
+                found[name] = table
+        self._tell_strange(market, found, later)
         return StoredBars(found)
+
+    def _count_from(self, series: Series, start_ns: int) -> int:
+        table = read_bars(self.store.path, series, start_ns, tails=self._tails, names=[INDEX_NAME])
+        return int(table.num_rows)
+
+    def _tell_strange(self, market: SymbolMarket, found: Mapping[str, Any], later: Mapping[str, int]) -> None:
+        """Tell of bars that are not of the market's feed, and of those of a time to come."""
+        written = {
+            name: f"{count:,} of {table.num_rows:,} {name} bars"
+            for name, table in found.items()
+            if (count := table.num_rows - table.column(ORIGIN).null_count)
+        }
+        if written:
+            sentence = (
+                f"{', '.join(written.values())} that {self.store.path} has of {market.symbol} were given to"
+                f" its write() and are not those of {mark_of(market.feed)}; they count as they are. Their"
+                f" column {ORIGIN!r} tells which they are."
+            )
+            self._tell_logged(market, "written_bars", sentence)
+        future = ", ".join(f"{count:,} {name} bars" for name, count in later.items() if count)
+        if future:
+            now = timestamp(market.feed.clock.now_ns(), market.engine.tz)
+            sentence = (
+                f"{self.store.path} has {future} of {market.symbol} that are not over at {now}, the market's"
+                " time. They are left out of this market, and its own take their places as they close. See"
+                " that this computer's clock is right, or write them to another folder."
+            )
+            self._tell_logged(market, "future_bars", sentence)
+
+    def _tell_logged(self, market: SymbolMarket, kind: str, sentence: str) -> None:
+        _log.warning("%s", sentence)
+        self._tell(market, kind, sentence)
+
+    async def _make_lacking(
+        self, market: SymbolMarket, name: str, since_ns: int | None = None, again_ns: Collection[int] = ()
+    ) -> Any:
+        """Write the bars that the store lacks of a timeframe and its finer ones tell; return them."""
+        engine, writer = market.engine, self.writer
+        with engine.lock:
+            node = None if name in engine.activity else engine.cascade.node(name)
+            finer = None if node is None else node.parent
+            while finer is not None and finer.hidden:
+                finer = finer.parent
+        if writer is None or node is None or finer is None:
+            return bars_table(columns_from_rows([]))
+        series = Series(market.symbol, name)
+        make = functools.partial(
+            lacking_bars,
+            self.store.path,
+            series,
+            Series(market.symbol, finer.name),
+            (node.grid, finer.grid),
+            tails=self._tails,
+            since_ns=since_ns,
+            until_ns=_end_ns(market, finer.name),
+            again_ns=again_ns,
+            has_vwap=engine.source == "trades",
+        )
+
+        def work() -> Any:
+            made = make()
+            if made.num_rows:
+                times_ns = times_of(made) * _NS_PER_US
+                span = int(times_ns[0]), int(times_ns[-1])
+                held = read_bars(self.store.path, series, *span, tails=self._tails)
+                writer.append(series, merge(held, made, "replace").changes)
+            return made
+
+        return await self._do(work)
+
+    async def kept(self, market: SymbolMarket, name: str) -> BarColumns | None:
+        """Return the newest bars of trades that the store holds of a timeframe that is to be added.
+
+        None where these are none, or nothing is kept.
+        """
+        if self.writer is None or not Timeframe.parse(name).is_activity:
+            return None
+        await self.look()
+        limit = market.engine.config.max_bars_per_timeframe
+        series, end_ns = Series(market.symbol, Timeframe.parse(name).name), market.feed.clock.now_ns()
+        read = functools.partial(
+            newest_bars, self.store.path, series, limit, tails=self._tails, end_ns=end_ns or None
+        )
+        found = bar_columns_of(await self._do(read))
+        return found if len(found) else None
+
+    async def fill(self, market: SymbolMarket, name: str) -> None:
+        """Give a timeframe that was added what the store has of the time before.
+
+        Of bars of trades nobody knows what lay between: that is told.
+        """
+        engine = market.engine
+        if name in engine.activity:
+            self._tell_hole(market, name)
+            return
+        if self.writer is None:
+            return
+        await self.look()
+        with engine.lock:
+            log, node = engine.log(name), engine.cascade.node(name)
+            first = log.columns(0, min(1, len(log)))
+            again = [int(us) * _NS_PER_US for us in first.time_us[first.flags & PARTIAL > 0]]
+        await self._make_lacking(market, name, again_ns=again)
+        series, end_ns = Series(market.symbol, name), _end_ns(market, name)
+        newest = functools.partial(
+            newest_bars, self.store.path, series, log.limit, tails=self._tails, end_ns=end_ns
+        )
+        held = bar_columns_of(await self._do(newest))
+        with engine.lock:
+            if len(held):
+                merge_bars(engine, name, held)
+            begin_ns = node.start if node.is_open and node.partial else None
+            finer = engine.log(node.parent.name) if node.parent is not None else None
+            stop_ns = None if finer is None else finer.first_start_ns()
+        if begin_ns is None or stop_ns is None or stop_ns <= begin_ns:
+            return
+        assert node.parent is not None
+        series = Series(market.symbol, node.parent.name)
+        read = functools.partial(read_bars, self.store.path, series, begin_ns, stop_ns - 1, tails=self._tails)
+        before = fold_to(bar_columns_of(await self._do(read)), node.grid)
+        with engine.lock:
+            own = node.as_row()
+            if own is not None and node.start == begin_ns and len(before) == 1:
+                node.take(fold_rows([*rows_of(before), own], begin_ns), (begin_ns, node.edge))
+                node.partial = bool(before.flags[0] & PARTIAL)
+                engine.updates += 1
+        engine.notify()
+
+    def _tell_hole(self, market: SymbolMarket, name: str) -> None:
+        holes = market.engine.holes.get(name)
+        if holes:
+            since = timestamp(holes[-1], market.engine.tz)
+            sentence = (
+                f"the {name} bars that are kept end at {since}: of the trades since then none were held"
+            )
+            self._tell(market, "data_gap", f"{sentence}, so the next one is partial and a hole is before it")
 
     def begin(self, held: Mapping[str, StoredBars]) -> None:
         """Write what is new from now on; what was held stays as it is, unless memory has it otherwise."""
         for symbol, market in self._markets.items():
+            for name in market.engine.activity:
+                self._tell_hole(market, name)
             with market.engine.lock:
                 for name, watch in self._watch(market).items():
                     columns = held[symbol].columns(name) if symbol in held else None
@@ -186,11 +344,18 @@ class StoreKeeper:
     def _watch(self, market: SymbolMarket) -> dict[str, BarWatch]:
         """Watch the bars of all timeframes, and trades and quotes; hold the lock, or be alone."""
         engine, found = market.engine, dict[str, BarWatch]()
-        for name in engine.timeframes():
-            key, log = (market.symbol, name), engine.log(name)
-            if key not in self._watches or self._watches[key].log is not log:
-                self._watches[key] = BarWatch(log)
-            found[name] = self._watches[key]
+        names = engine.all_names()
+        for (symbol, name), watch in list(self._watches.items()):
+            if symbol == market.symbol and (name not in names or engine.log(name) is not watch.log):
+                # It was removed: what closed before that is kept.
+                self._take_changes(market, name, self._watches.pop((symbol, name)))
+                watch.close()
+        shown = engine.timeframes()
+        for name in names:
+            # One that is removed and feeds others goes on unseen; it may be wanted again.
+            key = market.symbol, name
+            if name in shown or key in self._watches:
+                found[name] = self._watches[key] = self._watches.get(key) or BarWatch(engine.log(name))
         for kind, rows, is_kept in (
             (TICKS, engine.ticks, self.store.keeps_ticks and engine.config.enable_tick_data),
             (QUOTES, engine.quotes, self.store.keeps_quotes),
@@ -259,16 +424,9 @@ class StoreKeeper:
     def _take(self, market: SymbolMarket, *, compares: bool) -> None:
         engine = market.engine
         with engine.lock:
-            watches = self._watch(market)
-            has_vwap = engine.source == "trades"
-            for name, watch in watches.items():
-                if not compares and watch.has_changed:
-                    continue
-                is_first = watch.is_new
-                for change in watch.changes():
-                    contracts = _contracts(market, change)
-                    table = functools.partial(_table, change, has_vwap, contracts)
-                    self._taken.append(_Taken(Series(market.symbol, name), table, is_first))
+            for name, watch in self._watch(market).items():
+                if compares or not watch.has_changed:
+                    self._take_changes(market, name, watch)
             engine.ticks.settle()
             engine.quotes.settle()
         for series, queue in self._rows.items():
@@ -279,6 +437,12 @@ class StoreKeeper:
         amended, self._amended = self._amended, []
         changed, self._changed = self._changed, []
         self._taken += [*amended, *changed]
+
+    def _take_changes(self, market: SymbolMarket, name: str, watch: BarWatch) -> None:
+        is_first, has_vwap = watch.is_new, market.engine.source == "trades"
+        for change in watch.changes():
+            table = functools.partial(_table, change, has_vwap, _contracts(market, change))
+            self._taken.append(_Taken(Series(market.symbol, name), table, is_first))
 
     def _write(self, writer: StoreWriter, now: float) -> None:
         """Write what was taken; on the store's own thread."""
@@ -370,6 +534,16 @@ class StoreKeeper:
         for market in self._markets.values():
             market.engine.on_amended_gone = None
         self._pool.shutdown(wait=False)
+
+
+def _end_ns(market: SymbolMarket, name: str) -> int | None:
+    """Return the last instant at which a bar may begin that is over now; None where nobody knows the time."""
+    now_ns, grid = market.feed.clock.now_ns(), market.engine.grid(name)
+    if not now_ns:
+        return None
+    now_ns += _CLOCK_NS
+    span = None if grid is None else grid.span(now_ns)
+    return (now_ns if span is None else span[0]) - 1
 
 
 def _table(change: BarChanges, has_vwap: bool, contracts: NDArray[np.object_] | None) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from mdnb.bars.made_of import made_of
 from mdnb.clock import MarketClock, clock_sentence
@@ -26,16 +27,29 @@ from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.workers import Workers
+from mdnb.stores.columns import BarColumns
 from mdnb.timeframes import Timeframe
 from mdnb.types import timestamp
 from mdnb.validate.book_order import BookOrder
 
-__all__ = ["DEFAULT_TIMEOUT", "SymbolMarket"]
+__all__ = ["DEFAULT_TIMEOUT", "KeepsTimeframes", "SymbolMarket"]
 
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds that single values are waited for."""
+
+
+class KeepsTimeframes(Protocol):
+    """Where a market's bars are kept beyond memory."""
+
+    async def kept(self, market: SymbolMarket, name: str) -> BarColumns | None:
+        """Return the newest bars of trades that are kept of a timeframe."""
+        ...
+
+    async def fill(self, market: SymbolMarket, name: str) -> None:
+        """Give a timeframe that was added what is kept of the time before."""
+        ...
 
 
 class SymbolMarket:
@@ -64,6 +78,8 @@ class SymbolMarket:
         What its data passes through.
     disk
         Where bars go that leave memory.
+    keeper
+        What keeps its bars in a store; None where nothing does.
     began
         When it was made: monotonic seconds, and seconds of the loop's thread.
     closed
@@ -120,7 +136,24 @@ class SymbolMarket:
             lambda: (quality.state(health.status), health.latency_ms()), lambda: feed.clock
         )
         self.disk = DiskOverflow(self.engine, mark_of(feed))
+        self.keeper: KeepsTimeframes | None = None
         self._has_no_folder = False
+
+    async def add_timeframe(self, timeframe: str) -> str:
+        """Add a timeframe, with what is held of the time before; return its canonical name.
+
+        Raises
+        ------
+        TimeframeError, DataImportError
+            As of `SymbolState.add_timeframe`.
+        """
+        engine, keeper = self.open(), self.keeper
+        if keeper is None or engine.has_timeframe(timeframe):
+            return await self.workers.run(functools.partial(engine.add_timeframe, timeframe))
+        kept = await keeper.kept(self, timeframe)
+        name = await self.workers.run(functools.partial(engine.add_timeframe, timeframe, kept))
+        await keeper.fill(self, name)
+        return name
 
     def sync_contracts(self) -> None:
         """Take over which contracts the symbol stands for, as the feed says it."""

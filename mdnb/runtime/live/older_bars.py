@@ -17,7 +17,7 @@ from mdnb.stores.columns import FILLED, PARTIAL, REPAIRING, BarColumns
 from mdnb.stores.overflow import Overflow
 from mdnb.timeframes import Grid
 
-__all__ = ["OlderBars", "mark_at_file_edges"]
+__all__ = ["OlderBars", "mark_at_file_edges", "rows_of"]
 
 _NS_PER_US = 1000
 
@@ -144,6 +144,11 @@ def _close(node: Node) -> None:
     closing, node.closing = node.closing, ClosingTime()
     node.finish(node.edge)
     node.on_closed, node.closing = listener, closing
+
+
+def rows_of(columns: BarColumns) -> list[BarRow]:
+    """Return bars as rows; flat ones are left out."""
+    return [row for row, _ in _rows(columns)]
 
 
 def _rows(columns: BarColumns) -> Iterator[tuple[BarRow, bool]]:

@@ -346,10 +346,15 @@ class SymbolState:
             return False
         return True
 
-    def add_timeframe(self, timeframe: object) -> str:
+    def add_timeframe(self, timeframe: object, kept: BarColumns | None = None) -> str:
         """Add a timeframe, its past bars built from the bars or trades held; return its canonical name.
 
         Bars that have left memory are read from disk: call it on a worker thread.
+
+        Parameters
+        ----------
+        kept
+            The newest bars of trades that a store holds of it: what is new goes on behind them.
 
         Raises
         ------
@@ -377,7 +382,10 @@ class SymbolState:
                     # Its folder has bars of before it was removed, and nobody kept what lies between.
                     bars.mark_next()
                     self.holes.setdefault(parsed.name, []).append(last_ns)
-                bars.push_rows(self.in_full(rows))
+                if kept is None or not len(kept):
+                    bars.push_rows(self.in_full(rows))
+                else:
+                    self._begin_behind(bars, kept, rows)
                 bars.on_closed, bars.closing = listener, closing
             else:
                 try:
@@ -396,6 +404,27 @@ class SymbolState:
             self.on_due()
         self.notify()
         return parsed.name
+
+    def begin_behind(self, name: str, kept: BarColumns) -> None:
+        """Let bars of trades go on behind those that a store holds, as the market begins; hold the lock."""
+        bars = self.activity[name]
+        listener, bars.on_closed = bars.on_closed, None
+        self._begin_behind(bars, kept, self._held_rows()[0])
+        bars.on_closed = listener
+
+    def _begin_behind(self, bars: ActivityBars, kept: BarColumns, rows: Sequence[TradeRow]) -> None:
+        """Hold bars of trades, and those of the trades held that are in none of them."""
+        log, rows = self.log(bars.name), self.in_full(rows)
+        log.rewrite(kept)
+        last, _ = log.row(len(log) - 1)
+        behind = bars.rows_behind(rows, last)
+        if behind is None:
+            # Nobody kept the trades that lie between.
+            self.holes.setdefault(bars.name, []).append(last[0])
+            over_ns = max(last[0], int(kept.closed_us[-1]) * _NS_PER_US)
+            bars.begin_behind([row for row in rows if row[0] > over_ns], is_whole=False)
+        else:
+            bars.begin_behind(behind, is_whole=True)
 
     def _note_apart(self, node: Node) -> None:
         """Expect of a timeframe that was added nothing where nothing is of what it is made; hold the lock."""

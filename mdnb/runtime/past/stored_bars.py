@@ -87,6 +87,12 @@ class StoredBars:
                 engine.log(node.name).amendments = Amendments()
         if gap is not None:
             self._tell(pipeline, *gap)
+        with engine.lock:
+            # Behind it, for of bars of trades those that are held had closed before.
+            for name in engine.activity:
+                columns = self.columns(name)
+                if columns is not None:
+                    engine.begin_behind(name, columns)
 
     def _gap(self, pipeline: Pipeline, now_ns: int) -> tuple[int, int] | None:
         """Return what lies between the last bar held and the history, where that does not reach it."""
