@@ -1,7 +1,8 @@
 """Bars that close by trades, volume or money instead of the clock.
 
 A bar closes with the trade that brings its sum to the threshold or beyond; a trade is never split. It is
-labelled by the time of its first trade. Rule: López de Prado, *Advances in Financial Machine Learning*
+labelled by the time of its first trade; where that one came late, by the label of the bar before it, so that
+labels never fall. Rule: López de Prado, *Advances in Financial Machine Learning*
 (2018), chapter 2.3. Money counts without its sign: below zero it changes hands all the same.
 """
 
@@ -21,6 +22,7 @@ __all__ = ["ActivityBars"]
 _AMENDED, _PARTIAL = 2, 4
 _NS_PER_US = 1000
 _ROUNDING = 1e-12
+_NEVER = -(2**63)
 
 
 class ActivityBars:
@@ -66,12 +68,14 @@ class ActivityBars:
         # Where a bar has its sum; None of money, as a bar's own turnover has a sign.
         self._measure = {"tick": 6, "volume": 5, "dollar": None}[timeframe.kind]
         self._open: BarRow | None = None
+        # The label of the newest bar.
+        self._newest = _NEVER
         self._money = 0.0
         self._partial = False
 
     def push_rows(self, rows: Sequence[TradeRow]) -> None:
         """Take trades in arrival order."""
-        done, self._open = self._cut(rows, self._open)
+        done, self._open = self._cut(rows, self._open, self._newest)
         for bar, end_ns in done:
             self.closing.see(end_ns)
             # Of a history only its own last trade tells when it was over.
@@ -82,7 +86,7 @@ class ActivityBars:
                 self.on_closed(self.name, bar, flags, end_ns, closed)
 
     def _cut(
-        self, rows: Sequence[TradeRow], bar: BarRow | None
+        self, rows: Sequence[TradeRow], bar: BarRow | None, newest: int
     ) -> tuple[list[tuple[BarRow, int]], BarRow | None]:
         """Return the bars that trades bring to their end, each with its last trade's time, and the open one.
 
@@ -90,13 +94,17 @@ class ActivityBars:
         ----------
         bar
             The open one before them.
+        newest
+            The label of the newest bar before them, the open one included.
         """
         measure, threshold = self._measure, self.timeframe.size
         money = 0.0 if bar is None else self._money
         done: list[tuple[BarRow, int]] = []
         for ts_ns, price, size, count, _, _ in rows:
             if bar is None:
-                bar = (ts_ns, price, price, price, price, size, count, price * size)
+                # Where a late trade opens a bar, labels that fall would be found by nobody.
+                newest = ts_ns if ts_ns > newest else newest
+                bar = (newest, price, price, price, price, size, count, price * size)
             else:
                 start, open_, high, low, _, volume, trades, turnover = bar
                 high = price if price > high else high
@@ -106,7 +114,7 @@ class ActivityBars:
             if (money if measure is None else bar[measure]) >= threshold:
                 done.append((bar, ts_ns))
                 bar, money = None, 0.0
-        self._money = money
+        self._money, self._newest = money, newest
         return done, bar
 
     def rows_behind(self, rows: Sequence[TradeRow], bar: BarRow) -> Sequence[TradeRow] | None:
@@ -119,9 +127,10 @@ class ActivityBars:
         bar
             As a store holds it: with its start in whole microseconds.
         """
-        for at, row in enumerate(rows):
-            if row[0] // _NS_PER_US != bar[0] // _NS_PER_US or row[1] != bar[1]:
-                continue
+        label_us = bar[0] // _NS_PER_US
+        opening = [at for at, row in enumerate(rows) if row[0] // _NS_PER_US <= label_us and row[1] == bar[1]]
+        # Where its first trade came late, that is older than its label.
+        for at in sorted(opening, key=lambda at: rows[at][0] // _NS_PER_US != label_us):
             stop, count = at, 0
             while stop < len(rows) and count < bar[6]:
                 count += rows[stop][3]
@@ -140,6 +149,7 @@ class ActivityBars:
             Whether no trades lie between; else the first bar is partial.
         """
         self._open, self._money, self._partial = None, 0.0, not is_whole
+        self._newest = self._label_before(len(self.log))
         self.push_rows(rows)
 
     def forming(self) -> BarRow | None:
@@ -163,10 +173,23 @@ class ActivityBars:
             held += self.log.row(at)[0][6]
         return at, held
 
-    def first_of(self, at: int) -> tuple[int, float] | None:
-        """Return when the first trade of the bar at a position was made, and its price."""
+    def begins(self, at: int) -> bool:
+        """Return whether there is a bar at a position of the log, or the open one behind it."""
+        return at < len(self.log) or self._open is not None
+
+    def begins_with(self, at: int, ts_ns: int, price: float) -> bool:
+        """Return whether a trade can be the first one of the bar at a position."""
         row = self.log.row(at)[0] if at < len(self.log) else self._open
-        return None if row is None else row[:2]
+        if row is None or row[1] != price:
+            return False
+        label_us, made_us = row[0] // _NS_PER_US, ts_ns // _NS_PER_US
+        # A late one opens a bar that has the label of the one before it.
+        before = self._label_before(at)
+        return made_us == label_us or (made_us < label_us and before in (_NEVER, label_us * _NS_PER_US))
+
+    def _label_before(self, at: int) -> int:
+        """Return the label of the bar before a position of the log, in whole microseconds."""
+        return self.log.row(at - 1)[0][0] // _NS_PER_US * _NS_PER_US if at else _NEVER
 
     def rebuild(self, at: int, rows: Sequence[TradeRow]) -> list[BarRow]:
         """Make the bars at a position of the log and behind it anew from their trades, the open one too.
@@ -177,7 +200,12 @@ class ActivityBars:
             Bars that had closed and are others now; those that close only now are told as any.
         """
         former = [self.log.row(i)[0] for i in range(at, len(self.log))]
-        done, self._open = self._cut(rows, None)
+        before = self._label_before(at)
+        opening = former[0] if former else self._open
+        if before == _NEVER and self.log.evicted and opening is not None:
+            # Of the bars that have left memory none is newer than the first one that is held.
+            before = min(self._newest, opening[0])
+        done, self._open = self._cut(rows, None, before)
         same = 0
         while same < min(len(former), len(done)) and _is_same(former[same], done[same][0]):
             same += 1
@@ -199,17 +227,24 @@ class ActivityBars:
         """Mark the newest bar as partial that is open, or is to open next: trades of it are lost."""
         self._partial = True
 
-    def push_unplaced(self, rows: Sequence[TradeRow]) -> None:
+    def push_unplaced(self, rows: Sequence[TradeRow]) -> list[BarRow]:
         """Take trades that were missed where it is not known any more between which of the others they were.
 
         They count as the newest; the bars since the first of them are marked as partial.
+
+        Returns
+        -------
+        list of BarRow
+            The closed ones that counted as whole.
         """
         at = max(0, self.log.find(min(row[0] for row in rows)) - 1)
+        held = [self.log.row(i) for i in range(at, len(self.log))]
         self.log.mark(at, _PARTIAL)
         for row in rows:
             self._partial = True
             self.push_rows([row])
         self._partial = self._open is not None
+        return [row for row, flags in held if not flags & _PARTIAL]
 
 
 def _is_same(held: BarRow, made: BarRow) -> bool:

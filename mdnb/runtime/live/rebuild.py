@@ -290,7 +290,7 @@ def _rebuild_activity(
             engine.amended += mark_activity(bars, low_ns, high_ns)
             if bars.name in engine.overflow:
                 engine.overflow[bars.name].lose(low_ns, high_ns)
-            bars.push_unplaced(engine.in_full(rows))
+            engine.amended += [(bars.name, row) for row in bars.push_unplaced(engine.in_full(rows))]
             unplaced.append(bars)
         else:
             at, begin = since
@@ -363,11 +363,8 @@ def _since(bars: ActivityBars, held: NDArray[np.void], new: NDArray[np.bool_]) -
             return None
         begin = first - 1 - back
     olds = np.flatnonzero(in_bars[begin:] & ~new[begin:])
-    opening = bars.first_of(at)
-    if (opening is None) != (len(olds) == 0):
+    if bars.begins(at) != (len(olds) > 0):
         return None
-    if opening is not None:
-        start, price = held[begin + olds[0]].item()[:2]
-        if (start // _NS_PER_US, price) != (opening[0] // _NS_PER_US, opening[1]):
-            return None
+    if len(olds) and not bars.begins_with(at, *held[begin + olds[0]].item()[:2]):
+        return None
     return at, begin
