@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -45,6 +47,12 @@ def bar(group: list[TradeRow]) -> BarRow:
     )
 
 
+def labelled(groups: list[list[TradeRow]]) -> list[BarRow]:
+    """Return the bars of groups of trades; one that a late trade opens has the label of the one before it."""
+    labels = itertools.accumulate((group[0][0] for group in groups), max)
+    return [(label, *bar(group)[1:]) for label, group in zip(labels, groups, strict=True)]
+
+
 @given(trades, st.sampled_from([("tick", 7), ("vol", 20), ("dollar", 300)]), st.integers(1, 20))
 def test_bars_close_with_the_trade_that_reaches_the_threshold(
     rows: list[TradeRow], kind: tuple[str, int], step: int
@@ -59,7 +67,7 @@ def test_bars_close_with_the_trade_that_reaches_the_threshold(
         bars.push_rows(rows[at : at + step])
     forming = bars.forming()
     made = closed + ([forming] if forming else [])
-    assert made == [bar(group) for group in reference(rows, measure, threshold)]
+    assert made == labelled(reference(rows, measure, threshold))
     assert len(log) == len(closed)
     assert sum(row[6] for row in made) == sum(row[3] for row in rows)
 
@@ -81,7 +89,7 @@ def test_bars_made_anew_are_those_of_all_trades_and_only_what_changed_is_told(
     told.clear()
     changed = bars.rebuild(0, rows)
 
-    groups = [bar(group) for group in reference(rows, measure, threshold)]
+    groups = labelled(reference(rows, measure, threshold))
     forming = bars.forming()
     closed = [log.row(at)[0] for at in range(len(log))]
     for mine, true in zip([*closed, *([forming] if forming else [])], groups, strict=True):

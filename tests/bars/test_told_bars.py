@@ -141,10 +141,48 @@ def test_activity_bars_that_may_lack_trades_are_marked_and_told(
 
 def test_the_first_trade_of_a_bar_is_found_the_open_one_too() -> None:
     bars, _ = activity("2tick")
-    assert bars.first_of(0) is None
+    assert not bars.begins(0)
+    assert not bars.begins_with(0, 1_000, 5.0)
     bars.push_rows([trade(1_000, 5.0), trade(2_000, 6.0), trade(3_000, 7.0)])
-    assert [bars.first_of(at) for at in range(2)] == [(1_000, 5.0), (3_000, 7.0)]
+    assert [bars.begins(at) for at in range(3)] == [True, True, True]
+    firsts = [(1_000, 5.0), (3_000, 7.0)]
+    for at, made in enumerate(firsts):
+        assert [bars.begins_with(at, *one) for one in firsts] == [one == made for one in firsts]
+        assert bars.begins_with(at, made[0] + 999, made[1]), "stores keep microseconds"
     assert bars.holding(0) == (1, 1)
+
+
+def test_a_late_trade_that_opens_a_bar_is_its_first_one_whatever_its_label() -> None:
+    bars, _ = activity("2tick")
+    bars.push_rows(
+        [trade(at * 1_000, price) for at, price in ((5, 5.0), (6, 6.0), (2, 7.0), (8, 8.0), (9, 9.0))]
+    )
+    assert [row[0] for row, _ in stored(bars.log)] == [5_000, 5_000]
+    assert bars.begins_with(1, 2_000, 7.0)
+    assert not bars.begins_with(1, 6_000, 7.0), "its label tells that it was no newer than the bar before it"
+    assert not bars.begins_with(2, 8_000, 9.0), "that one did not come late"
+    assert bars.begins_with(0, 4_000, 5.0), "of what came before the first bar nobody knows"
+
+
+def test_trades_behind_a_bar_of_a_store_are_found_though_a_late_one_opened_it() -> None:
+    rows = [trade(at * 1_000, price) for at, price in ((5, 5.0), (6, 6.0), (2, 7.0), (8, 8.0), (9, 9.0))]
+    bars, _ = activity("2tick")
+    bars.push_rows(rows)
+    assert bars.rows_behind(rows, bars.log.row(1)[0]) == rows[4:]
+    assert bars.rows_behind(rows, bars.log.row(0)[0]) == rows[2:]
+    assert bars.rows_behind(rows[3:], bars.log.row(1)[0]) is None
+
+
+def test_bars_whose_trades_have_no_place_any_more_are_told_once() -> None:
+    bars, told = activity("2tick")
+    bars.push_rows([trade(at * 1_000) for at in range(9)])
+    bars.log.mark(2, PARTIAL, 3)
+    whole = [row for row, _ in stored(bars.log)]
+    told.clear()
+    assert bars.push_unplaced([trade(3_500), trade(4_500)]) == [whole[1], whole[3]]
+    # They count as the newest.
+    assert [row[0] for _, row, *_ in told] == [8_000]
+    assert [bool(flags & PARTIAL) for flags in flags_of(bars.log)] == [False, True, True, True, True]
 
 
 def test_bars_made_anew_are_stored_as_amended_and_told_where_they_close_only_now() -> None:

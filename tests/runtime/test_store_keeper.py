@@ -101,6 +101,35 @@ def test_closed_bars_trades_and_quotes_are_there_to_the_bit(tmp_path: Path) -> N
         assert store.quotes("X")["ask_size"].tolist() == [2.0] * 35
 
 
+@pytest.mark.parametrize("late", [0.005, 0.025, 0.9])
+def test_bars_of_trades_that_a_late_one_opens_are_kept_and_opened_again(tmp_path: Path, late: float) -> None:
+    feed = HandFeed()
+    names = ["1sec", "2tick", "5vol", "900dollar"]
+    with kept_market(feed, tmp_path, *names) as market:
+        for at in range(400):
+            made = at * 0.01 - late * (at % 12 == 4)
+            feed.trades(trade(made, 100 + at % 41 * 0.25, 1.0 + at % 3, number=at + 1))
+            if at % 90 == 50:
+                look(market)
+        expected = {name: closed(market, name) for name in names}
+        for name, frame in expected.items():
+            assert frame.index.is_monotonic_increasing, name
+            for start in frame.index[::7]:
+                assert market.data.get_data(name, start_time=start, closed_only=True).equals(
+                    frame.loc[start:]
+                )
+        look(market)
+    same(tmp_path, expected)
+    again = HandFeed(clock=EventClock(START + 5 * SECOND))
+    with kept_market(again, tmp_path, *names) as market:
+        for name in names[1:]:
+            held = closed(market, name)
+            assert held["tick_count"].sum() <= 400
+            pd.testing.assert_frame_equal(
+                held.loc[:, "open":"volume"], expected[name].loc[:, "open":"volume"], check_freq=False
+            )
+
+
 async def through_a_suite(folder: Path) -> pd.DataFrame:
     """Bars of a suite that was kept."""
     suite = await mdnb.TradingSuite.create("MNQ", ["1min", "5min"], initial_days=0.2, store=folder)
