@@ -30,6 +30,7 @@ from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.receipt_clock import receipt_lead
 from mdnb.runtime.live.recorded_bars import bars_alone
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
+from mdnb.runtime.live.recorded_gaps import RecordedGaps
 from mdnb.runtime.live.refused_share import RefusedShare
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.missed_trades import place_by_ids
@@ -199,6 +200,7 @@ def _steps(
     place_by_ids(pipeline)
     if isinstance(feed, RecordingFeed):
         put_saved_before(feed, {name: pipeline}, _ALL_DAYS)
+    RecordedGaps(pipeline)
     batcher = RecordedBatcher(
         decoder_of(feed),
         {name: pipeline},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +17,7 @@ from mdnb.runtime.live.price_alerts import Alert, Fired
 from mdnb.runtime.live.records import quote_of
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.stores.columns import AMENDED, FILLED
-from mdnb.types import Roll, timestamp
+from mdnb.types import Gap, Roll, timestamp
 
 __all__ = ["Closed", "EventPublisher"]
 
@@ -118,6 +119,14 @@ class EventPublisher:
         if self._wants(EventType.TICK_DATA):
             for row in rows:
                 self.emit(EventType.TICK_DATA, row[0], engine.tick(row, marks_of(row)))
+
+    def lost(self, gaps: Sequence[Gap]) -> None:
+        """Emit the two events of each gap that is lost as soon as it is told."""
+        if self._wants(EventType.DATA_GAP):
+            for gap in gaps:
+                found = dataclasses.replace(gap, state="repairing")
+                for one in (found, gap):
+                    self.emit(EventType.DATA_GAP, one.end_ns, one.as_event(self.engine.tz))
 
     def roll(self, roll: Roll) -> None:
         """Emit an event for a symbol that stands for another contract from now on."""

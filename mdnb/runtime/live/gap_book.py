@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from mdnb.types import Gap
 
-__all__ = ["GapBook"]
+__all__ = ["GapBook", "GapsInTime"]
 
 _KEPT = 1000
 
 
+class GapsInTime(Protocol):
+    """Knows when gaps are settled that only time tells of, as in a recording."""
+
+    def lose_line(self) -> None:
+        """Note that the connection was lost."""
+        ...
+
+    def due_ns(self) -> int | None:
+        """Return when there is something to settle, in market time; None while there is not."""
+        ...
+
+    def settle(self, at_ns: int) -> list[Gap]:
+        """Return the gaps that are lost at an instant."""
+        ...
+
+
 class GapBook:
     """The newest gaps, each once, by their ids.
+
+    Attributes
+    ----------
+    untold
+        Those of a recording that are lost, and of which nobody was told yet.
 
     Examples
     --------
@@ -26,6 +48,7 @@ class GapBook:
     """
 
     def __init__(self) -> None:
+        self.untold: list[Gap] = []
         self._gaps: dict[str, Gap] = {}
         self._lost_before: list[tuple[int, int]] = []
 

@@ -33,7 +33,7 @@ from mdnb.runtime.live.accounting import Accounting, ConnectionCounts, Ledger
 from mdnb.runtime.live.data_quality import Quality, QualityAlerts, error_in_words
 from mdnb.runtime.live.edge_trades import EdgeTrades
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
-from mdnb.runtime.live.gap_book import GapBook
+from mdnb.runtime.live.gap_book import GapBook, GapsInTime
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.outage_ids import OutageIds
 from mdnb.runtime.live.outlier_gate import OutlierGate, keep_ticks
@@ -104,6 +104,8 @@ class Pipeline:
     put_in_place
         Called with trades that an outage had left out and that come by themselves: each belongs where its id
         says.
+    recorded_gaps
+        Says when gaps of a recording are settled; None: who follows the connection does.
     on_edge
         Called when the end of the finest bar that is being made has become another one, or it has closed;
         the symbol's lock is held.
@@ -163,6 +165,7 @@ class Pipeline:
         "quote_price",
         "refusals",
         "refused_trades",
+        "recorded_gaps",
         "rules",
         "subscribed",
         "told_by_bars_until",
@@ -217,6 +220,7 @@ class Pipeline:
         # Until when the bars of a history have all trades; of a venue without a history of trades alone.
         self.told_by_bars_until: int | None = None
         self.gaps = GapBook()
+        self.recorded_gaps: GapsInTime | None = None
         self.held: HeldTrades | None = None
         self.arrival_ns = 0
         self.edges = EdgeTrades(among_ids=ids != "none")
@@ -298,6 +302,8 @@ class Pipeline:
         """Note where a recording lost its connection: no book is held, and what comes next left some out."""
         self.reset_depth()
         self.outage_ids.begin()
+        if self.recorded_gaps is not None:
+            self.recorded_gaps.lose_line()
 
     def _take_plain(self, rows: Sequence[TradeRow]) -> bool:
         """Take trades as nearly all are: all of them new, near the last price, inside the bar that is open.
@@ -964,9 +970,13 @@ class Pipeline:
     def _next_closing(self, until_ns: int) -> int | None:
         engine = self.engine
         edge, now = engine.cascade.next_edge(), engine.cascade.closing.now_ns
-        if edge is None or (edge > until_ns and edge > now):
+        lost_ns = None if self.recorded_gaps is None else self.recorded_gaps.due_ns()
+        if edge is not None and (edge <= until_ns or edge <= now):
+            due = edge + engine.grace_ns if lost_ns is None else min(edge + engine.grace_ns, lost_ns)
+        elif lost_ns is not None:
+            due = lost_ns
+        else:
             return None
-        due = edge + engine.grace_ns
         if due <= now:
             return now + _NS_PER_US
         return due if due <= until_ns else None
@@ -977,6 +987,7 @@ class Pipeline:
         cascade = engine.cascade
         with engine.lock:
             cascade.closing.advance(at_ns)
+            self._lose_what_is_due(at_ns)
             due = at_ns - engine.grace_ns
             cascade.close_until(due)
             cascade.fill_until(due)
@@ -1019,6 +1030,7 @@ class Pipeline:
         root, now = cascade.root, cascade.closing.now_ns
         # A bar that was opened when it was over closes before the next trade.
         is_over = root.edge <= now and root.edge + engine.grace_ns <= now
+        is_over |= self.recorded_gaps is not None and self.recorded_gaps.due_ns() is not None
         each_counts = engine.activity or self.outlier_gate is not None or not root.is_open or is_over
         return cascade.newest_ns, 0 if each_counts else root.edge, now // _NS_PER_US
 
@@ -1062,6 +1074,7 @@ class Pipeline:
         with engine.lock:
             # Who looked at the instant of the last trade has seen them open.
             engine.cascade.closing.advance(engine.cascade.closing.now_ns + _NS_PER_US)
+            self._lose_what_is_due(_NO_LIMIT)
             for node in engine.cascade.nodes():
                 node.partial = node.is_open or node.partial
             engine.cascade.close_until(2**62)
@@ -1072,14 +1085,31 @@ class Pipeline:
 
     def lose(self, spans: Sequence[tuple[int, int]]) -> None:
         """Mark the bars that overlap intervals of market time whose trades nobody has."""
-        with self._changing_marks() as engine:
-            for low_ns, high_ns in spans:
-                for node in engine.cascade.nodes():
-                    told = mark_node(node, low_ns, high_ns)
-                    engine.amended += [] if node.hidden else told
-                for bars in engine.activity.values():
-                    engine.amended += mark_activity(bars, low_ns, high_ns)
-            lose_marks(engine, spans)
+        with self._changing_marks():
+            self._mark_lost(spans)
+
+    def _mark_lost(self, spans: Sequence[tuple[int, int]]) -> None:
+        engine = self.engine
+        for low_ns, high_ns in spans:
+            for node in engine.cascade.nodes():
+                told = mark_node(node, low_ns, high_ns)
+                engine.amended += [] if node.hidden else told
+            for bars in engine.activity.values():
+                engine.amended += mark_activity(bars, low_ns, high_ns)
+        lose_marks(engine, spans)
+
+    def _lose_what_is_due(self, at_ns: int) -> None:
+        """Settle a recording's gaps of which nothing is waited for any more; hold the lock."""
+        due_ns = None if self.recorded_gaps is None else self.recorded_gaps.due_ns()
+        if self.recorded_gaps is None or due_ns is None or due_ns > at_ns:
+            return
+        lost = self.recorded_gaps.settle(at_ns)
+        for gap in lost:
+            self.gaps.put(gap)
+        self.gaps.untold += lost
+        self._mark_lost([(gap.start_ns, gap.end_ns) for gap in lost])
+        if self.engine.has_repairing:
+            self.engine.amended += end_marks(self.engine)
 
     def mark_unsettled(self) -> None:
         """Mark the closed bars of which trades may still come: they are partial for the time being."""
@@ -1168,6 +1198,9 @@ class Pipeline:
                     grid = self.engine.grid(name)
                 self.quality.bar(name, row, grid, rules)
         self.publisher.bars(closed, amended)
+        if self.gaps.untold:
+            lost, self.gaps.untold = self.gaps.untold, []
+            self.publisher.lost(lost)
 
     def accounting(
         self, frames: int, control: int, malformed: int, connection: ConnectionCounts | None = None

@@ -37,6 +37,9 @@ _TIME: Final = "time passes"
 
 _NS_PER_US = 1000
 
+_ID = 5
+"""Where a trade has its id."""
+
 _AHEAD_NS = 2_000_000_000
 """How far the venue's stamps are ahead of the times of receipt at most; see `receipt_lead`."""
 
@@ -247,6 +250,8 @@ class RecordedBatcher(FrameBatcher):
     ) -> Iterator[bool]:
         pipeline = self._pipelines.get(symbol)
         at, count = 0, len(rows)
+        # A jump of these ids is looked at by itself, and what comes until nothing of it is waited for.
+        by_id = pipeline is not None and pipeline.duplicates.ids == "sequential" and len(rows[0]) > _ID
         while at < count:
             yield from self._alone(symbol, rows[at][0], batch_of(symbol, rows[at : at + 1]))
             at = begin = at + 1
@@ -254,6 +259,8 @@ class RecordedBatcher(FrameBatcher):
                 continue
             newest, edge, now_us = pipeline.quiet()
             while at < count and newest <= (ts_ns := rows[at][0]) < edge:
+                if by_id and rows[at][_ID] != rows[at - 1][_ID] + 1:
+                    break
                 newest, ts_us = ts_ns, whole_us(ts_ns) // _NS_PER_US
                 now_us = ts_us if ts_us > now_us else now_us + 1
                 at += 1

@@ -1,4 +1,7 @@
-"""Watches a connection for outages and has each symbol's repaired (`SymbolRepair`)."""
+"""Watches a connection for outages and has each symbol's repaired (`SymbolRepair`).
+
+What a recording lacks is lost, when its own time says so (`RecordedGaps`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Callable, Mapping
 
 from mdnb.feeds.base import Feed
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.recorded_gaps import RecordedGaps
+from mdnb.runtime.past.missed_trades import place_by_ids
 from mdnb.runtime.past.repair import Pace, SymbolRepair
 from mdnb.runtime.past.stretches import Patience
 
@@ -42,6 +47,11 @@ class Backfill:
 
     def start(self) -> None:
         """Begin to watch; called on the background loop once the history is loaded."""
+        if self._feed.playback is not None:
+            for pipeline in self._pipelines.values():
+                place_by_ids(pipeline)
+                RecordedGaps(pipeline)
+            return
         pace = Pace()
         self.repairs = {
             symbol: SymbolRepair(self._feed, pipeline, self._patience, pace, self._on_release)

@@ -822,9 +822,6 @@ class SymbolRepair:
         Nobody has promised anything of a bar that closes without a connection, or before the history has
         answered: what has closed before then is in doubt only once something is known to be missed.
         """
-        if self._pipeline.engine.recorded:
-            # When its repairs end is no matter of the market's time.
-            return []
         found = []
         for one in list(self.stretches):
             if one.gap_id:
