@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdnb.errors import DataExportError, NoDataError, OptionError, SymbolError, suggest
+from mdnb.io.progress import ProgressOption, carried, reporting
 from mdnb.manager.import_notes import with_left_out
 from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.process.bridge import await_call
@@ -60,6 +61,7 @@ class BarFiles:
         what: str = "bars",
         envelope: bool = False,
         symbols: str | Sequence[str] | None = None,
+        progress: ProgressOption = None,
     ) -> Path:
         """Write the symbol's bars into a file: all timeframes, or one.
 
@@ -95,6 +97,8 @@ class BarFiles:
         symbols
             Those to write into one file, told apart by a column ``symbol``: ``"all"`` of the market, or
             some. A workbook holds one only. None: the first one.
+        progress
+            As in `mdnb.read`; what such a function raises ends the writing.
 
         Returns
         -------
@@ -124,6 +128,28 @@ class BarFiles:
         ...         market.export(f"{folder}/btc.csv").name
         'btc.csv'
         """
+        with reporting(progress):
+            return await self._export(
+                filename,
+                timeframe,
+                include_forming=include_forming,
+                with_times=with_times,
+                what=what,
+                envelope=envelope,
+                symbols=symbols,
+            )
+
+    async def _export(
+        self,
+        filename: str | Path,
+        timeframe: str | None,
+        *,
+        include_forming: bool,
+        with_times: bool | None,
+        what: str = "bars",
+        envelope: bool = False,
+        symbols: str | Sequence[str] | None = None,
+    ) -> Path:
         from mdnb.io.formats import format_of, write_bars
         from mdnb.io.paths import is_lines
         from mdnb.io.stacked import key_of
@@ -158,7 +184,7 @@ class BarFiles:
         write = functools.partial(write_bars, frames, filename, changes=told or None, **options)
         if market.closed:
             return write()
-        return await await_call(market.workers.run(write))
+        return await await_call(market.workers.run(carried(write)))
 
     def _frames(
         self, timeframe: str | None, *, include_forming: bool, with_times: bool
@@ -215,7 +241,7 @@ class BarFiles:
         ending = ".parquet" if what == "bars" else f"_{what}.parquet"
         for each in chosen:
             files = BarFiles(each._parts)
-            await files.export(folder / (safe_name(files.symbol) + ending), timeframe, what=what, **how)
+            await files._export(folder / (safe_name(files.symbol) + ending), timeframe, what=what, **how)
         return folder
 
     def _warn_of_others(self, filename: str | Path, what: str) -> None:
@@ -245,7 +271,7 @@ class BarFiles:
         make = trades_table if what == "ticks" else quotes_table
         table = make(rows, engine.tz, {"symbol": market.symbol, "source": engine.source})
         write = functools.partial(write_ticks, table, filename)
-        return write() if market.closed else await await_call(market.workers.run(write))
+        return write() if market.closed else await await_call(market.workers.run(carried(write)))
 
     async def load(
         self,
@@ -267,6 +293,7 @@ class BarFiles:
         price_scale: float | None = None,
         positive_prices: bool | None = None,
         on_conflict: str | None = None,
+        progress: ProgressOption = None,
     ) -> list[ImportResult]:
         """Import the bars of a file: one that was exported or saved, or any that `mdnb.read` reads.
 
@@ -299,6 +326,9 @@ class BarFiles:
             refuses the file; ``"keep"`` takes the first of the file, and leaves the one held; ``"replace"``
             takes the last of the file, which replaces the one held. None refuses a file of others that
             contradicts itself, and does with bars held as ``overwrite`` says.
+        progress
+            As in `mdnb.read`. What such a function raises while the file is read and checked ends the
+            loading, and nothing is changed.
 
         Returns
         -------
@@ -354,6 +384,19 @@ class BarFiles:
             raise OptionError(
                 f"{named[0]}= and {next(iter(of_others))}= do not go together: name columns by columns=."
             )
+        with reporting(progress):
+            return await self._load(filename, timeframe, options, of_others, how)
+
+    async def _load(
+        self,
+        filename: str | Path,
+        timeframe: str | None,
+        options: dict[str, Any],
+        of_others: dict[str, Any],
+        how: dict[str, Any],
+    ) -> list[ImportResult]:
+        named = [name for name in options if name.endswith(("column", "columns"))]
+        symbol, positive_prices = of_others.get("symbol"), of_others.get("positive_prices")
         files = self._parts.files
         if await files.is_saved_market(filename):
             unfit = [name for name in (*options, *of_others) if name not in ("symbol", "positive_prices")]
@@ -388,6 +431,7 @@ class BarFiles:
         price_scale: float | None = None,
         positive_prices: bool | None = None,
         on_conflict: str | None = None,
+        progress: ProgressOption = None,
     ) -> list[ImportResult]:
         """Import the bars that the trades of a file make; the file may be any that `mdnb.read_ticks` reads.
 
@@ -408,6 +452,8 @@ class BarFiles:
             Whether prices of zero and below are refused; None: as the market has it.
         on_conflict
             As in `load`, of bars held.
+        progress
+            As in `load`.
 
         Returns
         -------
@@ -447,7 +493,8 @@ class BarFiles:
         }
         given = {name: value for name, value in said.items() if value is not None}
         how: dict[str, Any] = {"overwrite": overwrite, "lenient": lenient, "on_conflict": on_conflict}
-        return await self._parts.files.import_ticks(filename, **how, **given)
+        with reporting(progress):
+            return await self._parts.files.import_ticks(filename, **how, **given)
 
     async def _load_export(
         self, filename: str | Path, timeframe: str | None, options: dict[str, Any], how: dict[str, Any]

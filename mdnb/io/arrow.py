@@ -29,6 +29,7 @@ from mdnb.io.marks import parse_marks
 from mdnb.io.notes import note, refuse
 from mdnb.io.parquet import frames_schema, frames_tables
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN
+from mdnb.io.progress import rows_in_steps
 from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 from mdnb.io.stacked import SYMBOL, Frames, chosen_symbol, key_of, wanted_of
@@ -39,6 +40,7 @@ __all__ = ["arrow_bars", "arrow_bars_of", "arrow_timeframes", "read_arrow", "wri
 _COMPRESSIONS: Final = ("lz4", "zstd", "none")
 _MOST_ROWS_A_BYTE: Final = 64
 _FREE_ROWS: Final = 1_000_000
+_BATCH_ROWS: Final = 131_072
 
 
 def write_arrow(
@@ -90,7 +92,9 @@ def write_arrow(
     options = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
     with atomic_write(filename) as file, pa.ipc.new_file(file, schema, options=options) as writer:
         # Such a file has one dictionary of a column.
-        writer.write_table(pa.concat_tables(frames_tables(bars, schema)).unify_dictionaries())
+        table = pa.concat_tables(frames_tables(bars, schema)).unify_dictionaries()
+        for start, stop in rows_in_steps(table.num_rows, f"writing {Path(filename).name}", _BATCH_ROWS):
+            writer.write_table(table.slice(start, stop - start))
     return Path(filename).expanduser()
 
 

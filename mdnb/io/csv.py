@@ -23,7 +23,8 @@ from mdnb.io.instants import parse_closings, parse_times
 from mdnb.io.marks import parse_marks
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.paths import is_tabbed
-from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
+from mdnb.io.progress import reading, source_of
+from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file, writing
 from mdnb.io.schema import (
     CLOSED_AT,
     COLUMNS,
@@ -117,7 +118,7 @@ def write_csv(
     with text_or_file(filename) as (file, result):
         if include_header:
             file.write((sign.join([INDEX_NAME, *map(_cell, chosen)]) + "\n").encode())
-        for start, stop in chunks(index):
+        for start, stop in chunks(index, writing(filename)):
             pieces: list[Any] = [around, times(start, stop), around]
             for text in texts.values():
                 pieces += [sign, text(start, stop)]
@@ -447,7 +448,7 @@ def _parse(
     if blank:
         data = data[blank:]
     try:
-        return _read(data, delimiter, width, places, header=header, number=pa.float64())
+        return _read(data, delimiter, width, places, header=header, number=pa.float64(), where=where)
     except pa.ArrowInvalid:
         pass  # a cell that is no number, or a row of another width: look at each of them
     bad_rows: list[tuple[int, int]] = []
@@ -458,7 +459,14 @@ def _parse(
 
     try:
         table = _read(
-            data, delimiter, width, places, header=header, number=pa.string(), on_bad_row=on_bad_row
+            data,
+            delimiter,
+            width,
+            places,
+            header=header,
+            number=pa.string(),
+            where=where,
+            on_bad_row=on_bad_row,
         )
     except pa.ArrowInvalid as error:
         raise refuse(where, f"it is not CSV ({error})", "Save it as plain UTF-8 CSV.") from error
@@ -477,6 +485,7 @@ def _read(
     *,
     header: bool,
     number: Any,
+    where: str,
     on_bad_row: Any = None,
 ) -> Any:
     slow = on_bad_row is not None
@@ -486,7 +495,7 @@ def _read(
         if name in places:
             types[names[places[name]]] = pa.string()
     table = arrow_csv.read_csv(
-        pa.BufferReader(data),
+        source_of(data, reading(where)),
         arrow_csv.ReadOptions(column_names=names, skip_rows=1 if header else 0, use_threads=not slow),
         arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=slow, invalid_row_handler=on_bad_row),
         arrow_csv.ConvertOptions(

@@ -19,6 +19,7 @@ from mdnb.io.json import read_json, write_json
 from mdnb.io.json_read import json_bars, json_bars_of, json_timeframes
 from mdnb.io.parquet import read_parquet, write_parquet, write_timeframes
 from mdnb.io.parquet_read import parquet_bars, parquet_bars_of, parquet_timeframes
+from mdnb.io.progress import ProgressOption, reporting
 from mdnb.io.stacked import STACKED, Frames, by_symbol, is_of_symbols, stacked
 from mdnb.io.xlsx import write_xlsx
 from mdnb.stores.amendments import Changes
@@ -72,6 +73,7 @@ def read_bars(
     timeframe: str | None = None,
     *,
     symbol: str | None = None,
+    progress: ProgressOption = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Read one timeframe of a symbol from a file, by its ending; ``options`` are those of its reader.
@@ -85,6 +87,8 @@ def read_bars(
         ``attrs["timeframe"]``.
     symbol
         Which one to take out of a file that holds several.
+    progress
+        As in `mdnb.read`.
 
     Raises
     ------
@@ -95,7 +99,8 @@ def read_bars(
     if kind == "xlsx":
         raise OptionError(f"{Path(filename).name!r} is a workbook: read it by mdnb.read.")
     read = {"csv": read_csv, "json": read_json, "parquet": read_parquet, "arrow": read_arrow}[kind]
-    frame: pd.DataFrame = read(filename, timeframe=timeframe, symbol=symbol, **options)
+    with reporting(progress):
+        frame: pd.DataFrame = read(filename, timeframe=timeframe, symbol=symbol, **options)
     if timeframe is not None:
         frame.attrs["timeframe"] = timeframe
     return frame
@@ -173,6 +178,7 @@ def write_bars(
     filename: str | os.PathLike[str],
     *,
     changes: Mapping[str, Changes] | None = None,
+    progress: ProgressOption = None,
     **options: Any,
 ) -> Path:
     """Write one frame, several by timeframe, or these by symbol, in the format that ``filename`` asks for.
@@ -189,6 +195,8 @@ def write_bars(
     changes
         By timeframe, what the bars were before they changed; Parquet and Arrow have a place for it. Of
         several symbols by `mdnb.io.stacked.key_of`.
+    progress
+        As in `mdnb.read`. What a function raises ends the writing; the old file is intact.
     **options
         Those of the format's writer.
 
@@ -210,6 +218,16 @@ def write_bars(
     >>> len(read_bars(path, "1min")), len(read_bars(path, "2min"))
     (2, 1)
     """
+    with reporting(progress):
+        return _write(frames, filename, changes, options)
+
+
+def _write(
+    frames: Frames,
+    filename: str | os.PathLike[str],
+    changes: Mapping[str, Changes] | None,
+    options: dict[str, Any],
+) -> Path:
     kind = format_of(filename)
     if kind == "parquet":
         if isinstance(frames, Mapping):

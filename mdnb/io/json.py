@@ -14,7 +14,7 @@ import pandas as pd
 from mdnb.errors import OptionError, suggest
 from mdnb.io.json_read import read_json
 from mdnb.io.paths import is_lines
-from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file
+from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file, writing
 from mdnb.io.schema import INDEX_NAME, export_columns, plain_attributes, version
 from mdnb.io.times import EPOCHS, TimeText, time_text
 
@@ -96,7 +96,7 @@ def write_json(
     check_finite(chosen)
     texts = column_texts(chosen, index, date_format, missing="null", quote=json.dumps, around=around)
     with text_or_file(filename) as (file, result):
-        writer = _Writer(file, index, times, texts, pretty=pretty_format)
+        writer = _Writer(file, index, times, texts, pretty=pretty_format, text=writing(filename))
         depth = 0
         if envelope:
             depth = 1
@@ -129,6 +129,7 @@ class _Writer:
     times: _Pieces
     chosen: Mapping[str, TimeText]
     pretty: bool
+    text: str
 
     def put(self, text: str) -> None:
         self.file.write(text.encode())
@@ -166,7 +167,7 @@ class _Writer:
 
     def lines(self, _depth: int) -> None:
         pieces = self._object("", "")
-        for start, stop in chunks(self.index):
+        for start, stop in chunks(self.index, self.text):
             self.file.write(memoryview(joined([*pieces(start, stop), "\n"], stop - start)))
 
     def columns(self, depth: int) -> None:
@@ -202,7 +203,7 @@ class _Writer:
         """Write ``[...]`` with one item a bar, as Arrow joined them; the last comma is taken back."""
         between = f",{self.line(depth + 1)}"
         self.put(f"[{self.line(depth + 1) if len(self.index) else ''}")
-        for start, stop in chunks(self.index):
+        for start, stop in chunks(self.index, self.text):
             text = joined([*pieces(start, stop), between], stop - start)
             last = len(text) - len(between) if stop == len(self.index) else len(text)
             self.file.write(memoryview(text)[:last])

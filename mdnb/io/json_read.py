@@ -26,6 +26,7 @@ from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Closings, parse_closings, parse_times
 from mdnb.io.marks import parse_marks
 from mdnb.io.notes import refuse
+from mdnb.io.progress import reading, source_of
 from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, read_text_bytes
 from mdnb.io.stacked import STACKED, SYMBOL, TIMEFRAME, Stack, stack_of, without_empty
@@ -316,7 +317,7 @@ def _fast(body: bytes, names: ColumnNames, where: str) -> _Columns | None:
     lines = _one_a_line(inner, between.group()) if between else inner
     try:
         table = arrow_json.read_json(
-            pa.BufferReader(lines),
+            source_of(lines, reading(where)),
             parse_options=arrow_json.ParseOptions(
                 explicit_schema=schema,
                 unexpected_field_behavior="ignore",

@@ -24,6 +24,7 @@ from mdnb.io.change_log import CHANGES_KEY, changes_text
 from mdnb.io.contract_names import runs_of_contracts
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN, read_parquet, read_timeframes
 from mdnb.io.paths import local_path
+from mdnb.io.progress import rows_in_steps
 from mdnb.io.schema import (
     CLOSED_AT,
     COLUMNS,
@@ -351,7 +352,7 @@ def _write(
     except OptionError as error:
         raise DataExportError(str(error)) from error
     with atomic_write(path) as file:
-        _write_into(file, schema, tables, sample, compression, changes)
+        _write_into(file, schema, tables, sample, compression, changes, f"writing {path.name}")
     return path
 
 
@@ -362,6 +363,7 @@ def _write_into(
     sample: pd.DataFrame,
     compression: str,
     changes: Mapping[str, Changes] | None,
+    text: str = "writing",
 ) -> None:
     dictionary, encodings = _encodings(sample, compression)
     names = set(schema.names)
@@ -376,8 +378,8 @@ def _write_into(
         write_page_checksum=True,
     ) as writer:
         for table in tables:
-            if table.num_rows:
-                writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
+            for start, stop in rows_in_steps(table.num_rows, text, _ROW_GROUP_ROWS):
+                writer.write_table(table.slice(start, stop - start))
         if changes is not None:
             # Not into the schema, of which Arrow would write a second copy.
             writer.add_key_value_metadata({CHANGES_KEY.decode(): changes_text(changes)})

@@ -31,6 +31,7 @@ from mdnb.io.marks import BarMarks, parse_marks
 from mdnb.io.member import Member
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.parquet_footer import Footer, read_footer
+from mdnb.io.progress import reading, step
 from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 from mdnb.io.stacked import SYMBOL, TIMEFRAME, chosen_symbol, key_of, wanted_of
@@ -487,6 +488,7 @@ def _decode(
         for ours, target in values.items():
             target[done:end] = batch.column(columns[ours]).cast(pa.float64()).to_numpy(zero_copy_only=False)
         done = end
+        step(done, rows, reading(source.where))
     if done != rows:
         raise refuse(source.where, f"it holds {done:,} rows and states {rows:,}", "Write it again.")
     return {ours: pa.chunked_array(parts) for ours, parts in times.items()}, values

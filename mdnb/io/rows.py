@@ -23,9 +23,19 @@ import pyarrow.compute as pc
 from mdnb.errors import DataExportError, OptionError
 from mdnb.io.atomic import atomic_write
 from mdnb.io.paths import local_path
+from mdnb.io.progress import rows_in_steps
 from mdnb.io.times import TimeText, rounded_up, time_text
 
-__all__ = ["CHUNK_ROWS", "check_finite", "chunks", "column_text", "column_texts", "joined", "text_or_file"]
+__all__ = [
+    "CHUNK_ROWS",
+    "check_finite",
+    "chunks",
+    "column_text",
+    "column_texts",
+    "joined",
+    "text_or_file",
+    "writing",
+]
 
 CHUNK_ROWS: Final = 65_536
 _SAMPLE: Final = 512
@@ -194,7 +204,17 @@ class _LeftOpen:
         """Whoever opened it does that."""
 
 
-def chunks(index: pd.DatetimeIndex) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of rows that are written at once; what is held in memory stays bounded."""
-    for start in range(0, len(index), CHUNK_ROWS):
-        yield start, min(start + CHUNK_ROWS, len(index))
+def chunks(index: pd.DatetimeIndex, text: str) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of rows that are written at once; what is held in memory stays bounded.
+
+    Parameters
+    ----------
+    text
+        What is told to who wants to know how far it is.
+    """
+    return rows_in_steps(len(index), text, CHUNK_ROWS)
+
+
+def writing(filename: str | os.PathLike[str] | None) -> str:
+    """Return what is told while a file is written."""
+    return "writing" if filename is None else f"writing {Path(filename).name}"

@@ -15,6 +15,7 @@ from mdnb.errors import DataImportError, OptionError
 from mdnb.io.member import Member
 from mdnb.io.notes import refuse
 from mdnb.io.paths import local_path
+from mdnb.io.progress import step
 from mdnb.io.schema import zone_dtype
 
 __all__ = ["LARGEST_FILE_BYTES", "AssumedZone", "check_zone", "open_plain", "read_text_bytes"]
@@ -128,6 +129,7 @@ def _unpacked(file: BinaryIO, where: str, size: int, ending: str) -> bytes:
                         "Unpack it yourself, then look.",
                     )
                 unpacked += part
+                step(file.tell(), size, f"unpacking {Path(where).name}")
     except DataImportError:
         raise
     except (EOFError, OSError, zlib.error) as error:

@@ -18,7 +18,8 @@ from mdnb.io.atomic import atomic_write
 from mdnb.io.formats import format_of
 from mdnb.io.parquet_read import METADATA_KEY
 from mdnb.io.paths import is_lines, is_tabbed
-from mdnb.io.rows import CHUNK_ROWS, column_text, joined, text_or_file
+from mdnb.io.progress import rows_in_steps
+from mdnb.io.rows import CHUNK_ROWS, column_text, joined, text_or_file, writing
 from mdnb.io.schema import INDEX_NAME
 
 __all__ = ["quotes_table", "trades_table", "write_ticks"]
@@ -108,7 +109,7 @@ def write_ticks(table: Any, filename: str | os.PathLike[str]) -> Path:
             file.write((sign.join(names) + "\n").encode())
         elif not as_lines:
             file.write(b"[")
-        for start in range(0, len(table), CHUNK_ROWS):
+        for start, _ in rows_in_steps(len(table), writing(filename), CHUNK_ROWS):
             part = table.slice(start, CHUNK_ROWS)
             if kind == "csv":
                 file.write(joined(_line(part, sign), len(part)))

@@ -17,12 +17,14 @@ import pandas as pd
 
 from mdnb.errors import MissingExtraError, OptionError
 from mdnb.io.atomic import atomic_write
+from mdnb.io.progress import rows_in_steps
 from mdnb.io.rows import check_finite
 from mdnb.io.schema import CLOSED_AT, INDEX_NAME, export_columns, plain_attributes
 
 __all__ = ["write_xlsx"]
 
 _MOST_ROWS: Final = 1_048_575  # and the row of names
+_STEP_ROWS: Final = 4096
 
 
 def write_xlsx(frames: pd.DataFrame | Mapping[str, pd.DataFrame], filename: str | os.PathLike[str]) -> Path:
@@ -86,8 +88,10 @@ def _write_sheet(sheet: Any, frame: pd.DataFrame, name: str) -> None:
             cells.append([_text(sheet, str(value)) for value in values])
         else:
             cells.append(np.asarray(values).tolist())
-    for row in zip(*cells, strict=True):
-        sheet.append(row)
+    rows = list(zip(*cells, strict=True))
+    for start, stop in rows_in_steps(len(rows), f"writing the sheet {name}", _STEP_ROWS):
+        for row in rows[start:stop]:
+            sheet.append(row)
 
 
 def _number(sheet: Any, value: float) -> Any:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mdnb.arguments import whole_number
 from mdnb.errors import DataImportError, OptionError
-from mdnb.manager.import_bars import check_import, import_bars, refuse_what_is_later
+from mdnb.io.progress import carried, reporting, step
+from mdnb.manager.import_bars import CheckedBars, check_import, import_bars, refuse_what_is_later
 from mdnb.manager.import_conflicts import refuse_conflicts, replaces
 from mdnb.manager.import_notes import with_left_out
 from mdnb.manager.recognised_files import bars_of_ticks, recognised_for
@@ -222,7 +223,8 @@ class Files:
         return reader.frame_for_file(timeframe, count, closed_only=not include_forming, with_times=with_times)
 
     async def _work(self, work: Callable[[], T]) -> T:
-        return await await_call(self._market.workers.run(work))
+        with reporting():
+            return await await_call(self._market.workers.run(carried(work)))
 
     # -- in -------------------------------------------------------------------------------------------
 
@@ -658,31 +660,42 @@ class Files:
         results: list[ImportResult] = []
         warned: list[str] = []
         # All are looked at before the first one changes anything.
-        checked = [
-            await self._work(
-                functools.partial(
-                    check_import,
-                    self._market,
-                    bars,
-                    name,
-                    where,
-                    lenient=lenient,
-                    positive_prices=positive_prices,
-                )
+        checked: list[CheckedBars] = []
+        for name, bars in reversed(held.items()):
+            text, done = f"checking {name} bars of {where}", (len(checked), len(held))
+            look = functools.partial(
+                check_import,
+                self._market,
+                bars,
+                name,
+                where,
+                lenient=lenient,
+                positive_prices=positive_prices,
             )
-            for name, bars in reversed(held.items())
-        ]
+            checked.append(await self._work(_after(look, *done, text)))
         if not lenient:
             await self._work(functools.partial(refuse_what_is_later, self._market, checked, where))
         if how.on_conflict == "error":
             await self._work(functools.partial(refuse_conflicts, self._market, checked, where))
         # Coarsest first: what a file tells of a bar counts for more than what its finer ones add up to.
-        for bars in checked:
-            put = functools.partial(import_bars, self._market, bars, overwrite=overwrite)
-            result, said = await self._work(put)
+        for one in checked:
+            put = functools.partial(import_bars, self._market, one, overwrite=overwrite)
+            # From the first one on nothing stops it: all of it is taken, or nothing.
+            work = _after(put, 0, len(held), f"merging {where}") if one is checked[0] else put
+            result, said = await self._work(work)
             results.insert(0, result)
             warned[:0] = [said] if said else []
         if warned:
             # Who does not look at the results learns of it all the same.
             warn_user(f"{where}, {'; '.join(warned)}")
         return results
+
+
+def _after(work: Callable[[], T], done: int, total: int, text: str) -> Callable[[], T]:
+    """Return work before which who listens is told how far all of it is."""
+
+    def told() -> T:
+        step(done, total, text)
+        return work()
+
+    return told

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mdnb.errors import DataImportError
+from mdnb.io.progress import step
 from mdnb.market_store.exchange import exchange
 from mdnb.market_store.footers import Footers
 from mdnb.market_store.layout import Series, check_folder, days_of, folder_of, partitions
@@ -109,8 +110,9 @@ class Sealer:
         # Most of the time is waiting for the disk, which forces several files as quickly as one.
         with ThreadPoolExecutor(_AT_ONCE, "mdnb-seal") as pool:
             try:
-                for done in [pool.submit(put, place) for place in range(len(names))]:
+                for at_day, done in enumerate([pool.submit(put, place) for place in range(len(names))], 1):
                     done.result()
+                    step(at_day, len(names), f"writing {series.symbol} {series.timeframe}")
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise

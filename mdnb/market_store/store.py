@@ -24,6 +24,7 @@ from mdnb.errors import (
     suggest,
 )
 from mdnb.io.paths import local_path
+from mdnb.io.progress import ProgressOption, reporting
 from mdnb.io.schema import zone_dtype
 from mdnb.market_store.contents import HeldSeries, held_series
 from mdnb.market_store.footers import Footers
@@ -291,6 +292,7 @@ class MarketStore:
         on_conflict: Literal["error", "keep", "replace"] = "error",
         *,
         positive_prices: bool = True,
+        progress: ProgressOption = None,
     ) -> StoreWrite:
         """Write the bars of a frame: all of them, or none.
 
@@ -309,6 +311,9 @@ class MarketStore:
             those held, ``"replace"`` takes the given ones. A whole bar always replaces a partial one.
         positive_prices
             False where prices may be zero and negative.
+        progress
+            As in `mdnb.read`; told are the days, or years, that are written. What such a function raises
+            counts as what the disk does: the bars are held, and go into Parquet later.
 
         Raises
         ------
@@ -317,6 +322,18 @@ class MarketStore:
         DataExportError
             Somebody else writes the store, or the disk does not take it; nothing was written.
         """
+        with reporting(progress):
+            return self._write(symbol, timeframe, frame, on_conflict, positive_prices=positive_prices)
+
+    def _write(
+        self,
+        symbol: str,
+        timeframe: str,
+        frame: pd.DataFrame,
+        on_conflict: Literal["error", "keep", "replace"],
+        *,
+        positive_prices: bool,
+    ) -> StoreWrite:
         self._check_open()
         parsed = Timeframe.parse(timeframe)
         series = Series(symbol, parsed.name)

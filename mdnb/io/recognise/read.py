@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from mdnb.io.progress import ProgressOption, reporting
 from mdnb.io.recognise.bars import recognised_bars
 from mdnb.io.recognise.given import Given
 
@@ -51,6 +52,7 @@ def read(
     price_scale: float | None = None,
     positive_prices: bool = True,
     on_conflict: str = "error",
+    progress: ProgressOption = None,
 ) -> pd.DataFrame:
     """Read the bars of a file: what it is is recognised, said in the first line, and never guessed.
 
@@ -85,6 +87,10 @@ def read(
     on_conflict
         Where rows of one time differ: ``"error"`` refuses the file, ``"keep"`` takes the first row,
         ``"replace"`` the last.
+    progress
+        None: a bar on the terminal or under the cell once it takes longer than a second; True: at once,
+        wherever the errors go; False: none. Or a function of ``(done, total, text)``, called from whichever
+        thread works; what it raises ends the reading.
 
     Returns
     -------
@@ -113,22 +119,21 @@ def read(
     >>> frame["close"].tolist(), frame.attrs["timeframe"]
     ([11.0, 11.5], '1day')
     """
-    made = recognised_bars(
-        filename,
-        Given(
-            timeframe=timeframe,
-            symbol=symbol,
-            tz=tz,
-            date_format=date_format,
-            columns=columns,
-            header=header,
-            separator=separator,
-            decimal=decimal,
-            price_scale=price_scale,
-            positive_prices=positive_prices,
-            on_conflict=on_conflict,
-        ),
+    given = Given(
+        timeframe=timeframe,
+        symbol=symbol,
+        tz=tz,
+        date_format=date_format,
+        columns=columns,
+        header=header,
+        separator=separator,
+        decimal=decimal,
+        price_scale=price_scale,
+        positive_prices=positive_prices,
+        on_conflict=on_conflict,
     )
+    with reporting(progress):
+        made = recognised_bars(filename, given)
     plain = made.bars.frame()
     frame = FileFrame(plain)
     frame.attrs = {**plain.attrs, "understood": str(made.understood)}

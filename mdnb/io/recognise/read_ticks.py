@@ -9,6 +9,7 @@ from datetime import tzinfo
 import numpy as np
 import pandas as pd
 
+from mdnb.io.progress import ProgressOption, reporting
 from mdnb.io.recognise.given import Given
 from mdnb.io.recognise.read import FileFrame
 from mdnb.io.recognise.ticks import recognised_ticks
@@ -29,12 +30,13 @@ def read_ticks(
     decimal: str | None = None,
     price_scale: float | None = None,
     positive_prices: bool = True,
+    progress: ProgressOption = None,
 ) -> pd.DataFrame:
     """Read the trades or quotes of a file: recognised, and said in the first line, as `mdnb.read` does bars.
 
     Parameters
     ----------
-    filename, symbol, tz, date_format, header, separator, decimal, price_scale, positive_prices
+    filename, symbol, tz, date_format, header, separator, decimal, price_scale, positive_prices, progress
         As in `mdnb.read`.
     columns
         The file's names, or places from 0, of ``time``, ``clock``, ``price``, ``size``, ``side``, ``id``,
@@ -76,7 +78,8 @@ def read_ticks(
         price_scale=price_scale,
         positive_prices=positive_prices,
     )
-    ticks = recognised_ticks(filename, given)
+    with reporting(progress):
+        ticks = recognised_ticks(filename, given)
     index = pd.DatetimeIndex(ticks.time_us, dtype=zone_dtype("UTC" if tz is None else tz), name=INDEX_NAME)
     frame = FileFrame(dict(ticks.values), index=index)
     if ticks.side.any():

@@ -15,6 +15,7 @@ import pyarrow.csv as arrow_csv
 
 from mdnb.errors import OptionError
 from mdnb.io.notes import Note, note, refuse
+from mdnb.io.progress import reading, source_of
 from mdnb.io.recognise.roles import is_header, roles_by_name
 from mdnb.io.recognise.table import Table
 
@@ -283,7 +284,7 @@ def _read(data: bytes, shape: _Shape, encoding: str, where: str, kinds: dict[str
 
     try:
         table = arrow_csv.read_csv(
-            pa.BufferReader(data),
+            source_of(data, reading(where)),
             arrow_csv.ReadOptions(
                 column_names=list(kinds), encoding=encoding, use_threads=len(data) > _HEAD_BYTES
             ),

@@ -12,12 +12,14 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import IO, Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from mdnb.errors import DataImportError
 from mdnb.io.notes import refuse
+from mdnb.io.progress import step
 from mdnb.io.source import LARGEST_FILE_BYTES, open_plain
 
 __all__ = ["Unpacked", "unpacked"]
@@ -109,7 +111,7 @@ def unpacked(filename: str | os.PathLike[str]) -> Unpacked:
                 else:
                     said.append(how[0])
                     with how[1](file) as stream:
-                        data = _bounded(stream, where, size)
+                        data = _bounded(stream, file, where, size)
         except DataImportError:
             raise
         except MemoryError as error:
@@ -153,10 +155,10 @@ def _zipped(file: IO[bytes], where: str, size: int) -> tuple[str, bytes]:
             names = ", ".join(one.filename for one in held[:10]) or "nothing"
             raise refuse(where, f"it holds {len(held)} files ({names})", "Take out the one that is meant.")
         with archive.open(held[0]) as stream:
-            return held[0].filename, _bounded(stream, where, size)
+            return held[0].filename, _bounded(stream, file, where, size)
 
 
-def _bounded(stream: Any, where: str, size: int) -> bytes:
+def _bounded(stream: Any, file: IO[bytes], where: str, size: int) -> bytes:
     limit = min(max(_FREE_BYTES, _HIGHEST_RATIO * size), LARGEST_FILE_BYTES)
     held = io.BytesIO()
     while part := stream.read(_CHUNK_BYTES):
@@ -164,6 +166,7 @@ def _bounded(stream: Any, where: str, size: int) -> bytes:
         if held.tell() > limit:
             problem = f"its {size:,} bytes unpack to more than {limit:,}"
             raise refuse(where, problem, "Unpack it yourself, then look.")
+        step(file.tell(), size, f"unpacking {PurePath(where).name}")
     return held.getvalue()
 
 
