@@ -288,6 +288,7 @@ class MarketSession:
         self._tell_connecting()
         if isinstance(self.feed, RecordingFeed):
             self.feed.kept = tuple(timeframe.name for timeframe in self.options.timeframes)
+            self.feed.positive_prices = self.options.positive_prices
         try:
             async with self._in_time() if not self.feed.is_local else contextlib.nullcontext():
                 await self.feed.open(self.symbols)

@@ -191,7 +191,15 @@ class StoreKeeper:
             if table.num_rows:
                 found[name] = table
         self._tell_strange(market, found, later)
-        return StoredBars(found)
+        positive = engine.config.validate_bars and engine.instrument.positive_prices
+        made = StoredBars(found, positive_prices=positive)
+        if made.refused:
+            sentence = (
+                f"{made.refused:,} bars that {self.store.path} has of {market.symbol} have prices of zero"
+                " or below and are left out; where these can be, give positive_prices=False"
+            )
+            self._tell_logged(market, "price_not_positive", sentence)
+        return made
 
     def _count_from(self, series: Series, start_ns: int) -> int:
         table = read_bars(self.store.path, series, start_ns, tails=self._tails, names=[INDEX_NAME])

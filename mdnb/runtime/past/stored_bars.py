@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mdnb.events.types import EventType
-from mdnb.market_store.schemas import bar_columns_of, times_of
+from mdnb.market_store.schemas import bar_columns_of, numbers, times_of
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.stores.amendments import Amendments
@@ -33,10 +33,25 @@ class StoredBars:
     ----------
     tables
         By timeframe, as read; those of which any are held.
+    positive_prices
+        Whether bars with prices of zero or below are left out.
+
+    Attributes
+    ----------
+    refused
+        How many were left out.
     """
 
-    def __init__(self, tables: Mapping[str, Any]) -> None:
-        self._tables = tables
+    def __init__(self, tables: Mapping[str, Any], *, positive_prices: bool = False) -> None:
+        self.refused = 0
+        self._tables = dict(tables)
+        for name, table in tables.items() if positive_prices else ():
+            good = numbers(table, "low") > 0
+            if not good.all():
+                self.refused += int(np.count_nonzero(~good))
+                self._tables[name] = table.take(np.flatnonzero(good))
+                if not good.any():
+                    del self._tables[name]
 
     def columns(self, name: str) -> BarColumns | None:
         """Return the bars of a timeframe; None where none are held."""
