@@ -269,7 +269,9 @@ class MarketSession:
             self.feed, self._pipelines, options.initial_days, options.progress, limit, since_ns=since
         )
         for symbol, bars in held.items():
-            bars.put(self._pipelines[symbol], self.feed.clock.now_ns())
+            assert self.keeper is not None
+            ticks = await self.keeper.ticks_behind(self.markets[symbol], bars)
+            bars.put(self._pipelines[symbol], self.feed.clock.now_ns(), ticks)
         if self.keeper is not None:
             self.keeper.begin(held)
             for market in self.markets.values():
