@@ -108,6 +108,7 @@ ROOMS = {
                 f"{_SESSION}::test_a_venue_that_cannot_be_reached_is_an_error_with_address_and_reason",
             ),
         ),
+        Room("runtime/past", 85.0, ("tests/runtime/past",), without=("tests/runtime/past/test_chaos.py",)),
         Room(
             "market_store",
             85.0,
@@ -130,7 +131,6 @@ ROOMS = {
             ("tests/io", "tests/recordings"),
             without=("tests/io/hostile_markets.py",),
         ),
-        Room("runtime/past", 85.0, ("tests/runtime/past",), without=("tests/runtime/past/test_chaos.py",)),
     )
 }
 
