@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,8 @@ def open(  # noqa: A001  # as in gzip.open
     progress: bool = True,
     sha256: str | None = None,
     max_bytes: int = MOST_BYTES,
+    positive_prices: bool | Mapping[str, bool] | None = None,
+    calendar: str | None = None,
 ) -> LiveMarket:
     """Open a saved market, or a recording, as a live market in replay.
 
@@ -88,6 +90,11 @@ def open(  # noqa: A001  # as in gzip.open
         What the file's SHA-256 has to be, in hexadecimal digits.
     max_bytes
         How large a fetched file may be.
+    positive_prices
+        False where prices may be zero and negative, as in `mdnb.live`. None: as it was saved, or as the
+        recording says.
+    calendar
+        Name of a calendar of ``pandas_market_calendars``, instead of the hours that were saved.
 
     Returns
     -------
@@ -128,7 +135,15 @@ def open(  # noqa: A001  # as in gzip.open
     elif sha256 is not None:
         check_sum(Path(source).expanduser(), sha256)
     try:
-        feed = RecordingFeed(path, speed=speed, start=start, end=end, tz=tz, hold=True)
+        feed = RecordingFeed(
+            path,
+            speed=speed,
+            start=start,
+            end=end,
+            tz=tz,
+            hold=True,
+            calendar=calendar,
+        )
     except BaseException:
         if folder is not None:
             folder.cleanup()
@@ -152,6 +167,7 @@ def open(  # noqa: A001  # as in gzip.open
                 data_manager_config,
                 tell,
                 None,
+                positive_prices,
             )
             key = ("live", name) if name is not None else cell_key()
             call(_start(session, key, feed))

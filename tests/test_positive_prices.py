@@ -337,3 +337,76 @@ def test_a_message_of_bars_all_of_which_are_refused_costs_no_other_symbol_anythi
         assert market["Y"].accounting().in_bars == 1
         feed.send({**bars, "s": "X", "r": [bar(1, 5.0)]})
         assert market["X"].accounting().in_bars == 1
+
+
+def saved_oil(folder: Path, name: str, positive: bool | None) -> Path:
+    """Save a market of trades and quotes at zero and below."""
+    feed = HandFeed(history(), clock=EventClock(START))
+    with market_of(feed, positive_prices=positive, initial_days=1) as market:
+        feed.trades(*oil())
+        feed.quotes(*((START + at * SECOND, price - 1, 1.0, price, 1.0) for at, price in enumerate(OIL)))
+        return market.save(folder / f"{name}.mdnb")
+
+
+def test_a_saved_market_is_opened_as_it_was_or_as_it_is_said(tmp_path: Path) -> None:
+    path = saved_oil(tmp_path, "oil", False)
+    counts = {}
+    for positive in (None, False, True):
+        with mdnb.open(path, speed="max", positive_prices=positive) as market:
+            market.wait_ended()
+            taken = market.accounting()
+            counts[positive] = taken.in_bars, sum(taken.quotes_rejected.values())
+            low = market.data.get_data("1min", count=100)["low"].min()
+            assert (low > 0) == (positive is True)
+    assert counts == {None: (6, 0), False: (6, 0), True: (2, 4)}
+    with mdnb.open(path, speed="max", positive_prices={"X": True}) as market:
+        market.wait_ended()
+        assert market.accounting().in_bars == 2
+    with pytest.raises(SymbolError, match="Y"):
+        mdnb.open(path, positive_prices={"Y": True})
+
+
+def test_a_recording_is_opened_with_prices_below_zero_where_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "oil.jsonl"
+    with Recorder(path, "mdnb", ["CLK0"]) as recorder:
+        for i, price in enumerate(OIL):
+            row = trade(20 * i, price, number=i)
+            recorder.frame(row[0], json.dumps({"e": "trades", "s": "CLK0", "r": [row]}))
+    for positive, count in ((None, 2), (False, 6)):
+        with mdnb.open(path, timeframes="1min", speed="max", positive_prices=positive) as market:
+            market.wait_ended()
+            assert market.accounting().in_bars == count
+
+
+def test_what_was_saved_before_it_is_played_is_judged_as_live_data(tmp_path: Path) -> None:
+    path = saved_oil(tmp_path, "oil", False)
+    for positive in (False, True):
+        with mdnb.open(path, speed="max", positive_prices=positive, start=START + MINUTE) as market:
+            engine = market._parts.session.markets["X"].engine
+            prices = engine.ticks.tail(100)["price"].tolist()
+            bids = engine.quotes.tail(100)["bid"].tolist()
+            assert prices == (OIL[:2] if positive else OIL)
+            assert bids == [price - 1 for price in (OIL[:2] if positive else OIL)]
+            found = market.data.get_validation_errors(9, "saved_rows_refused")
+            assert len(found) == positive
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_bars_of_a_store_are_judged_as_those_of_a_history(tmp_path: Path, positive: bool) -> None:
+    feed = HandFeed(history())
+    with market_of(feed, positive_prices=False, initial_days=1, store=tmp_path):
+        pass
+    again = HandFeed([], trades=())
+    with market_of(again, positive_prices=positive, store=tmp_path) as market:
+        closes = market.data.get_data("1min")["close"].tolist()
+        assert closes == ([3.0, 1.0] if positive else OIL)
+        assert len(market.data.get_validation_errors(9, "price_not_positive")) == positive
+
+
+def test_the_calendar_of_what_is_opened_may_be_another_one(tmp_path: Path) -> None:
+    path = saved_oil(tmp_path, "oil", False)
+    with mdnb.open(path, speed="max", calendar="CME_Equity") as market:
+        sessions = market._parts.session.markets["X"].engine.sessions
+        assert not sessions.always_open
+    with pytest.raises(OptionError, match="calendar"):
+        mdnb.open(path, calendar="no such calendar")

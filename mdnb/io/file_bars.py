@@ -85,13 +85,22 @@ class FileBars:
         forming = self.forming()
         if not forming.any():
             return self
+        return self.where(~forming)
+
+    def where(self, chosen: np.ndarray) -> FileBars:
+        """Return some of them; bool, shape (n,)."""
+        attributes = self.attributes
+        if attributes.get("forming") and not chosen[-1:].all():
+            # It was the last one.
+            attributes = {**attributes, "forming": False}
         return dataclasses.replace(
             self,
-            time_us=self.time_us[~forming],
-            values={name: held[~forming] for name, held in self.values.items()},
-            closed_us=None if self.closed_us is None else self.closed_us[~forming],
-            marks={name: held[~forming] for name, held in self.marks.items()},
-            contracts=None if self.contracts is None else self.contracts[~forming],
+            time_us=self.time_us[chosen],
+            values={name: held[chosen] for name, held in self.values.items()},
+            closed_us=None if self.closed_us is None else self.closed_us[chosen],
+            marks={name: held[chosen] for name, held in self.marks.items()},
+            contracts=None if self.contracts is None else self.contracts[chosen],
+            attributes=attributes,
         )
 
     def forming(self) -> np.ndarray:

@@ -30,6 +30,7 @@ __all__ = [
     "change_schema",
     "numbers",
     "row_schema",
+    "rows_of_table",
     "rows_table",
     "times_of",
 ]
@@ -162,6 +163,23 @@ def rows_table(rows: NDArray[np.void], kind: str) -> Any:
     names = rows.dtype.names or ()
     arrays = [pa.array(np.ascontiguousarray(rows[name])) for name in names]
     return pa.table([arrays[0].cast(schema.field(0).type), *arrays[1:]], schema=schema)
+
+
+def rows_of_table(table: Any, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return a table of trades or quotes as structured rows.
+
+    Examples
+    --------
+    >>> rows = np.array([(5, 9.0, 1.0, 1, -1, 7, 0)], dtype=TICK_DTYPE)
+    >>> bool((rows_of_table(rows_table(rows, "ticks"), TICK_DTYPE) == rows).all())
+    True
+    """
+    made = np.empty(table.num_rows, dtype=dtype)
+    names = dtype.names or ()
+    made[names[0]] = times_of(table)
+    for name in names[1:]:
+        made[name] = numbers(table, name)
+    return made
 
 
 def times_of(table: Any, name: str = INDEX_NAME) -> NDArray[np.int64]:

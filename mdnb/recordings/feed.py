@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -59,6 +59,8 @@ class RecordingFeed(ReplayFeed):
         The saved market; None where the file is something else.
     kept
         The timeframes that are kept, where that is known before `open`; the first bar of the finest is whole.
+    positive_prices
+        By symbol whether its prices are positive, where that is not left to the file; set before `open`.
     plays_nothing
         Whether all that a saved market has is there at once; known after `open`.
     folder
@@ -118,6 +120,7 @@ class RecordingFeed(ReplayFeed):
         self._hold = hold
         self.plays_nothing = False
         self.kept: tuple[str, ...] = ()
+        self.positive_prices: Mapping[str, bool] = {}
         self.folder: tempfile.TemporaryDirectory[str] | None = None
         self._is_foreign = False
         self._said = {
@@ -208,7 +211,12 @@ class RecordingFeed(ReplayFeed):
 
     def _open_saved(self, saved: SavedMarket) -> Recording:
         try:
-            self._rows = {each.symbol: read_saved_rows(saved, each) for each in saved.manifest.symbols}
+            self._rows = {
+                each.symbol: read_saved_rows(
+                    saved, each, positive_prices=self.positive_prices.get(each.symbol)
+                )
+                for each in saved.manifest.symbols
+            }
         except MdnbError as error:
             raise FeedError(f"cannot open the recording: {_reason(error)}") from error
         self.begins_ns = self._begins(saved)

@@ -54,6 +54,8 @@ class SavedRows:
         Rows of `TICK_DTYPE` and `QUOTE_DTYPE`, in the order in which they came.
     made_of
         ``trades``, ``quotes`` or ``bars``: what the bars were made of.
+    possible_bars
+        Those of `bars` whose prices the symbol may have; the others are not put into a market.
     """
 
     symbol: SavedSymbol
@@ -61,6 +63,12 @@ class SavedRows:
     ticks: np.ndarray
     quotes: np.ndarray
     made_of: str
+    possible_bars: dict[str, FileBars]
+
+    @property
+    def refused_bars(self) -> int:
+        """How many bars are not possible, of all timeframes."""
+        return sum(len(held) - len(self.possible_bars[name]) for name, held in self.bars.items())
 
     @property
     def makers(self) -> np.ndarray:
@@ -185,8 +193,15 @@ class SavedRows:
         )
 
 
-def read_saved_rows(market: SavedMarket, symbol: SavedSymbol) -> SavedRows:
+def read_saved_rows(
+    market: SavedMarket, symbol: SavedSymbol, *, positive_prices: bool | None = None
+) -> SavedRows:
     """Read what is saved of one symbol.
+
+    Parameters
+    ----------
+    positive_prices
+        Whether prices have to be positive; None: as it was saved.
 
     Raises
     ------
@@ -196,10 +211,17 @@ def read_saved_rows(market: SavedMarket, symbol: SavedSymbol) -> SavedRows:
     from mdnb.io.recognise.saved import saved_timeframes
     from mdnb.io.tick_members import read_tick_member
 
-    bars = saved_timeframes(market, symbol, positive_prices=symbol.instrument.positive_prices)
+    own = symbol.instrument.positive_prices
+    bars = saved_timeframes(market, symbol, positive_prices=own and positive_prices is not False)
+    possible = bars
+    if positive_prices and not own:
+        possible = {name: held.where(held.values["low"] > 0) for name, held in bars.items()}
     ticks = read_tick_member(market.member(symbol.trades), TICK_DTYPE) if symbol.trades else _NO_TICKS
     quotes = read_tick_member(market.member(symbol.quotes), QUOTE_DTYPE) if symbol.quotes else _NO_QUOTES
-    return SavedRows(symbol=symbol, bars=bars, ticks=ticks, quotes=quotes, made_of=market.manifest.source)
+    made_of = market.manifest.source
+    return SavedRows(
+        symbol=symbol, bars=bars, ticks=ticks, quotes=quotes, made_of=made_of, possible_bars=possible
+    )
 
 
 def _since(rows: np.ndarray, begin_ns: int) -> np.ndarray:

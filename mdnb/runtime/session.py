@@ -271,7 +271,9 @@ class MarketSession:
             self.feed, self._pipelines, options.initial_days, options.progress, limit, since_ns=since
         )
         for symbol, bars in held.items():
-            bars.put(self._pipelines[symbol], self.feed.clock.now_ns())
+            assert self.keeper is not None
+            ticks = await self.keeper.ticks_behind(self.markets[symbol], bars)
+            bars.put(self._pipelines[symbol], self.feed.clock.now_ns(), ticks)
         if self.keeper is not None:
             self.keeper.begin(held)
             for market in self.markets.values():
@@ -290,6 +292,7 @@ class MarketSession:
         self._tell_connecting()
         if isinstance(self.feed, RecordingFeed):
             self.feed.kept = tuple(timeframe.name for timeframe in self.options.timeframes)
+            self.feed.positive_prices = self.options.positive_prices
         try:
             async with self._in_time() if not self.feed.is_local else contextlib.nullcontext():
                 await self.feed.open(self.symbols)

@@ -21,10 +21,10 @@ from mdnb.io.schema import INDEX_NAME
 from mdnb.market_store.feed_mark import check_feed, keep_feed
 from mdnb.market_store.given_bars import merge
 from mdnb.market_store.held_before import HeldBefore
-from mdnb.market_store.layout import QUOTES, TICKS, Series
+from mdnb.market_store.layout import QUOTES, TICKS, Series, partitions
 from mdnb.market_store.parts import DamagedPartError
-from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars
-from mdnb.market_store.schemas import ORIGIN, bar_columns_of, bars_table, rows_table, times_of
+from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars, read_rows
+from mdnb.market_store.schemas import ORIGIN, bar_columns_of, bars_table, rows_of_table, rows_table, times_of
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.writer import StoreBusyError, StoreWriter, who_writes
 from mdnb.rows import GonePiece
@@ -38,7 +38,7 @@ from mdnb.runtime.process.workers import run_on
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.stores.amended_bars import amended_bars
 from mdnb.stores.columns import PARTIAL, BarColumns, columns_from_rows
-from mdnb.stores.ticks import STATUS, WAITING, RowStore
+from mdnb.stores.ticks import STATUS, TICK_DTYPE, WAITING, RowStore
 from mdnb.timeframes import Timeframe
 from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
@@ -191,7 +191,15 @@ class StoreKeeper:
             if table.num_rows:
                 found[name] = table
         self._tell_strange(market, found, later)
-        return StoredBars(found)
+        positive = engine.config.validate_bars and engine.instrument.positive_prices
+        made = StoredBars(found, positive_prices=positive)
+        if made.refused:
+            sentence = (
+                f"{made.refused:,} bars that {self.store.path} has of {market.symbol} have prices of zero"
+                " or below and are left out; where these can be, give positive_prices=False"
+            )
+            self._tell_logged(market, "price_not_positive", sentence)
+        return made
 
     def _count_from(self, series: Series, start_ns: int) -> int:
         table = read_bars(self.store.path, series, start_ns, tails=self._tails, names=[INDEX_NAME])
@@ -328,6 +336,35 @@ class StoreKeeper:
                 f"the {name} bars that are kept end at {since}: of the trades since then none were held"
             )
             self._tell(market, "data_gap", f"{sentence}, so the next one is partial and a hole is before it")
+
+    async def ticks_behind(self, market: SymbolMarket, held: StoredBars) -> NDArray[np.void] | None:
+        """Return the trades that the store holds behind the last bar of the finest timeframe.
+
+        Where it holds no bar, those of the interval of the last trade; None where bars are not of trades.
+        """
+        engine = market.engine
+        root, now_ns = engine.cascade.root, market.feed.clock.now_ns() + _CLOCK_NS
+        if engine.source != "trades" or root.hidden:
+            return None
+        series, last_ns = Series(market.symbol, TICKS), held.last_ns(root.name)
+        span = None if last_ns is None else root.grid.span(last_ns)
+
+        def work() -> Any:
+            start_ns = span[1] if span is not None else None
+            if start_ns is None:
+                found = partitions(self.store.path, series)
+                start_ns = found[-1].first_ns if found else None
+            return read_rows(self.store.path, series, start_ns, now_ns, tails=self._tails)
+
+        try:
+            rows = rows_of_table(await self._do(work), TICK_DTYPE)
+        except MdnbError as error:
+            self._tell(market, "store_unreadable", str(error))
+            return None
+        if span is None and len(rows):
+            last = root.grid.span(int(rows["ts_ns"][-1]))
+            rows = rows[rows["ts_ns"] >= (0 if last is None else last[0])]
+        return rows
 
     def begin(self, held: Mapping[str, StoredBars]) -> None:
         """Write what is new from now on; what was held stays as it is, unless memory has it otherwise."""

@@ -34,6 +34,7 @@ class Room:
 
 _SESSION = "tests/runtime/test_session.py"
 _TIMER = "tests/runtime/live/test_closing_timer.py"
+_OTHERS = "tests/market_store/test_other_readers.py"
 _PLAYED = "tests/runtime/live/test_recorded_batcher.py"
 
 ROOMS = {
@@ -108,6 +109,28 @@ ROOMS = {
             ),
         ),
         Room("runtime/past", 85.0, ("tests/runtime/past",), without=("tests/runtime/past/test_chaos.py",)),
+        Room(
+            "market_store",
+            85.0,
+            ("tests/market_store", "tests/runtime/test_store_keeper.py"),
+            without=(
+                "tests/market_store/test_kill.py",
+                f"{_OTHERS}::test_all_read_it_while_it_is_written",
+                f"{_OTHERS}::test_bars_that_are_in_parquet_are_written_anew_and_never_found_twice",
+                "tests/market_store/test_reading.py::test_whoever_asks_while_segments_go_into_parquet_is_answered",
+            ),
+        ),
+        Room(
+            "stores",
+            85.0,
+            ("tests/stores", "tests/runtime/test_disk_overflow.py"),
+        ),
+        Room(
+            "io",
+            85.0,
+            ("tests/io", "tests/recordings"),
+            without=("tests/io/hostile_markets.py",),
+        ),
     )
 }
 

@@ -41,7 +41,7 @@ def test_bars_that_were_written_beside_those_of_a_market_are_marked_and_told(tmp
         assert "22 of 49 1min bars" in sentence
         assert "HandFeed" in sentence
         assert "22 of 49 1min bars" in market._repr_html_()
-        assert len(closed(market, "1min")) == 49
+        assert len(closed(market, "1min")) == 50, "with the one that was being made, of its trades"
         again.trades(*minutes_of_trades(30, 5, 180))
     with mdnb.store(tmp_path) as store:
         assert (store.frame("X", "1min")["origin"] == "write").sum() == 22, "nothing of it was rewritten"

@@ -25,6 +25,7 @@ from mdnb.stores.columns import FILLED, PARTIAL, BarColumns, find_bars, join_col
 from mdnb.stores.ticks import counts_in_full, trade_rows
 from mdnb.timeframes import Grid, Timeframe
 from mdnb.validate.findings import QualityFinding
+from mdnb.validate.held_rows import possible_quotes, possible_ticks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def put_saved_before(feed: RecordingFeed, pipelines: Mapping[str, Pipeline], day
                     _put_activity(engine, name, rows, begin_ns)
                 else:
                     _put_bars(engine, name, rows, first_ns, begin_ns)
-            _put_ticks(engine, rows, begin_ns)
+            _put_ticks(pipeline, rows, begin_ns)
             engine.reader.note_known(engine.all_names(), begin_ns)
             engine.cascade.closing.begin(begin_ns)
         for found in rows.symbol.findings:
@@ -73,7 +74,7 @@ def put_saved_before(feed: RecordingFeed, pipelines: Mapping[str, Pipeline], day
 
 
 def _put_bars(engine: SymbolState, name: str, rows: SavedRows, first_ns: int, begin_ns: int) -> None:
-    grid, saved = engine.grid(name), rows.bars.get(name)
+    grid, saved = engine.grid(name), rows.possible_bars.get(name)
     assert grid is not None
     if saved is None:
         _put_together(engine, name, rows, first_ns, begin_ns)
@@ -92,10 +93,10 @@ def _put_bars(engine: SymbolState, name: str, rows: SavedRows, first_ns: int, be
 def _put_together(engine: SymbolState, name: str, rows: SavedRows, first_ns: int, begin_ns: int) -> None:
     """Put in bars of a timeframe that was not saved, made of finer ones that were; coarser ones follow it."""
     timeframe, grid = Timeframe.parse(name), engine.grid(name)
-    finer = [one for one in rows.bars if Timeframe.parse(one).sort_key < timeframe.sort_key]
+    finer = [one for one in rows.possible_bars if Timeframe.parse(one).sort_key < timeframe.sort_key]
     if grid is None or not finer or name != engine.finest():
         return
-    columns = rows.bars[finer[0]].closed().columns()
+    columns = rows.possible_bars[finer[0]].closed().columns()
     fine = Grid(Timeframe.parse(finer[0]), engine.sessions)
     known = fine.ends(columns.time_us * _NS_PER_US) <= begin_ns
     known &= (columns.time_us * _NS_PER_US >= first_ns) & ((columns.flags & FILLED) == 0)
@@ -105,7 +106,7 @@ def _put_together(engine: SymbolState, name: str, rows: SavedRows, first_ns: int
 
 def _put_activity(engine: SymbolState, name: str, rows: SavedRows, begin_ns: int) -> None:
     """Put in bars of trades; the one that was being made has the trades of it that came before."""
-    saved = rows.bars.get(name)
+    saved = rows.possible_bars.get(name)
     if saved is None:
         return
     bars = engine.activity[name]
@@ -151,14 +152,31 @@ def _open_at(columns: BarColumns, trades: NDArray[np.void], at: int) -> tuple[in
     return 0, None
 
 
-def _put_ticks(engine: SymbolState, rows: SavedRows, begin_ns: int) -> None:
-    """Keep the trades and quotes of before; no bar is made of them."""
-    before = rows.ticks[rows.ticks["ts_ns"] < begin_ns]
+def _put_ticks(pipeline: Pipeline, rows: SavedRows, begin_ns: int) -> None:
+    """Keep the trades and quotes of before, those that can be; no bar is made of them."""
+    engine = pipeline.engine
+    before, quotes = (held[held["ts_ns"] < begin_ns] for held in (rows.ticks, rows.quotes))
+    if engine.config.data_validation:
+        positive = engine.instrument.positive_prices
+        good = (
+            possible_ticks(before, positive_prices=positive),
+            possible_quotes(quotes, positive_prices=positive),
+        )
+        refused = {
+            "trades": len(before) - len(good[0]),
+            "quotes": len(quotes) - len(good[1]),
+            "bars": rows.refused_bars,
+        }
+        if any(refused.values()):
+            counts = ", ".join(f"{count:,} {what}" for what, count in refused.items() if count)
+            sentence = f"of what was saved {counts} are left out: prices or sizes are none that can be"
+            finding = QualityFinding("saved_rows_refused", sentence, begin_ns, {}, sum(refused.values()))
+            pipeline.quality.note(finding)
+        before, quotes = good
     # Runs of one flag each.
     edges = np.flatnonzero(before["flag"][1:] != before["flag"][:-1]) + 1
     for part in np.split(before, edges) if len(before) else ():
         engine.ticks.extend(trade_rows(part), flag=int(part["flag"][0]))
-    quotes = rows.quotes[rows.quotes["ts_ns"] < begin_ns]
     if len(quotes):
         names = quotes.dtype.names or ()
         engine.quotes.extend(list(zip(*(quotes[name].tolist() for name in names), strict=True)))
@@ -199,7 +217,7 @@ def _put_others(pipeline: Pipeline, rows: SavedRows, begin_ns: int) -> None:
 
 
 def _replace(engine: SymbolState, name: str, rows: SavedRows, begin_ns: int) -> int:
-    saved = rows.bars.get(name)
+    saved = rows.possible_bars.get(name)
     if saved is None:
         return 0
     given = saved.closed().columns()
@@ -217,7 +235,7 @@ def _replace(engine: SymbolState, name: str, rows: SavedRows, begin_ns: int) -> 
 
 def _replace_activity(engine: SymbolState, name: str, rows: SavedRows, _begin_ns: int) -> int:
     """Put saved bars of trades in the places of those made otherwise, from the first of these on."""
-    saved = rows.bars.get(name)
+    saved = rows.possible_bars.get(name)
     if saved is None:
         return 0
     given, log = saved.closed().columns(), engine.log(name)
@@ -252,7 +270,7 @@ def _others_in_turn(given: BarColumns, held: BarColumns, tolerance: float) -> ND
 def _mark_partial(engine: SymbolState, rows: SavedRows) -> None:
     """Mark the bars that were saved as partial; of timeframes that were not saved those that overlap them."""
     whole = {name: _whole_ones(engine.log(name), rows, name) for name in engine.all_names()}
-    others = [name for name in whole if name not in rows.bars]
+    others = [name for name in whole if name not in rows.possible_bars]
     spans = _partial_spans(rows, engine) if others else []
     if not spans and not any(whole.values()):
         return
@@ -271,9 +289,9 @@ def _mark_partial(engine: SymbolState, rows: SavedRows) -> None:
 
 def _whole_ones(log: BarStore, rows: SavedRows, name: str) -> list[int]:
     """Return the positions of closed bars that count as whole, and were saved as partial."""
-    if name not in rows.bars:
+    if name not in rows.possible_bars:
         return []
-    given, held = rows.bars[name].closed().columns(), log.columns(0, len(log))
+    given, held = rows.possible_bars[name].closed().columns(), log.columns(0, len(log))
     lacks = (given.flags & PARTIAL) > 0
     has, at = find_bars(held.time_us, given.time_us[lacks], nth_of_start(given.time_us)[lacks])
     places = at[has]
@@ -286,7 +304,7 @@ def _partial_spans(rows: SavedRows, engine: SymbolState) -> list[tuple[int, int]
     finest = rows.finest()
     if not finest:
         return []
-    given, grid = rows.bars[finest].columns(), Grid(Timeframe.parse(finest), engine.sessions)
+    given, grid = rows.possible_bars[finest].columns(), Grid(Timeframe.parse(finest), engine.sessions)
     starts_ns = given.time_us[(given.flags & PARTIAL) > 0] * _NS_PER_US
     return list(zip(starts_ns.tolist(), (grid.ends(starts_ns) - 1).tolist(), strict=True))
 
