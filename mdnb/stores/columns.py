@@ -104,7 +104,7 @@ class BarColumns:
     def part(self, start: int, stop: int) -> BarColumns:
         """Return the rows ``[start, stop)`` as views."""
         cut = slice(start, stop)
-        forming = self.forming and stop >= len(self)
+        forming = self.forming and start < len(self) <= stop
         arrays = [getattr(self, name)[cut] for name in _ALL_ARRAYS]
         return BarColumns.of(arrays, self.first + start, self.generation, forming=forming)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mdnb.bars.node import Node
+from mdnb.rows import BarRow
 from mdnb.runtime.live.bar_reader import HeldBars
 from mdnb.stores.bars import BarStore
 from mdnb.stores.columns import BarColumns, join_columns
@@ -48,7 +49,7 @@ def session_bars(engine: HeldBars, nodes: list[Node], start_ns: int) -> SessionB
     root = nodes[0]
     with engine.lock:
         log = engine.log(root.name)
-        held = log.columns(log.find(start_ns), len(log), engine.forming_of(root.name))
+        held = log.columns(log.find(start_ns), len(log), _forming_since(engine, root.name, start_ns))
         overflow = engine.overflow.get(root.name)
         first_ns, gone = log.first_start_ns(), None if overflow is None else overflow.gone()
         is_whole = _reaches(log, start_ns)
@@ -67,6 +68,12 @@ def _reaches(log: BarStore, start_ns: int) -> bool:
     return not log.evicted or (first_ns is not None and first_ns <= start_ns)
 
 
+def _forming_since(engine: HeldBars, name: str, start_ns: int) -> BarRow | None:
+    """Return the open bar; None where it began before an instant: it waits for trades of that session."""
+    forming = engine.forming_of(name)
+    return None if forming is not None and forming[0] < start_ns else forming
+
+
 def _of_coarser(engine: HeldBars, nodes: list[Node], start_ns: int) -> BarColumns | None:
     """Return the session's bars, the older ones of coarser timeframes; None where these lack some, too."""
     parts: list[BarColumns] = []
@@ -75,7 +82,7 @@ def _of_coarser(engine: HeldBars, nodes: list[Node], start_ns: int) -> BarColumn
         log, span = engine.log(node.name), node.grid.span(at_ns)
         if span is None or span[0] != at_ns or not _reaches(log, at_ns):
             continue
-        forming = engine.forming_of(node.name) if node is nodes[0] else None
+        forming = _forming_since(engine, node.name, at_ns) if node is nodes[0] else None
         part = log.columns(log.find(at_ns), len(log), forming)
         if len(part):
             parts.append(part)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Sequence
+
+import pytest
 
 from mdnb.events.bus import EventBus
 from mdnb.feeds.base import Channel, OnFrame, OnStatus
@@ -88,3 +91,133 @@ def test_questions_that_fail_and_books_that_never_come_are_asked_again() -> None
         assert len(asked) == 4
         assert told == ()
         assert pipeline.engine.depth.ready
+
+
+class Channels(QuietFeed):
+    """Notes what is asked for; some of it fails, and somebody may end a subscription meanwhile."""
+
+    def __init__(self, changing: set[Channel], fails: set[tuple[str, Channel]] | None = None) -> None:
+        super().__init__()
+        self.changing = frozenset(changing)
+        self.fails = fails or set()
+        self.asked: list[tuple[str, str, tuple[Channel, ...]]] = []
+        self.pipeline: Pipeline | None = None
+        self.ends: Channel | None = None
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Deliver nothing."""
+
+    async def _ask(self, what: str, symbol: str, channels: Sequence[Channel]) -> None:
+        self.asked.append((what, symbol, tuple(channels)))
+        await asyncio.sleep(0)
+        if (what, channels[0]) in self.fails:
+            raise OSError("busy")
+
+    async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Note it."""
+        await self._ask("on", symbol, channels)
+
+    async def unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        """Note it."""
+        await self._ask("off", symbol, channels)
+        if self.ends is not None and self.pipeline is not None:
+            self.pipeline.subscribed.discard(self.ends)
+
+
+def asked_again(feed: Channels, *subscribed: Channel) -> tuple[list[str], list[str]]:
+    """Ask once more for what is subscribed to; return what the tasks are called meanwhile and after."""
+
+    async def main() -> tuple[list[str], list[str]]:
+        engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+        pipeline = Pipeline(engine, EventBus(), VirtualClock(START))
+        pipeline.subscribed = set(subscribed)
+        feed.pipeline = pipeline
+        renewal = BookRenewal(feed, {"X": pipeline})
+        renewal.ask_again("X")
+        during = [task.get_name() for task in renewal._asking]
+        await asyncio.sleep(1.0)
+        assert not renewal._asking, "what is done is not kept"
+        after = [task.get_name() for task in renewal._tasks.values()]
+        renewal.close()
+        return during, after
+
+    return run_virtually(main())
+
+
+def test_what_changes_go_on_from_is_asked_for_once_more_channel_by_channel() -> None:
+    feed = Channels({"quotes", "depth"})
+    during, after = asked_again(feed, "trades", "quotes", "depth")
+    assert feed.asked == [
+        ("off", "X", ("depth",)),
+        ("on", "X", ("depth",)),
+        ("off", "X", ("quotes",)),
+        ("on", "X", ("quotes",)),
+    ]
+    assert (during, after) == (["mdnb-book"], [])
+    none = Channels({"depth"})
+    asked_again(none, "trades", "quotes")
+    assert none.asked == []
+
+
+def test_what_nobody_wants_any_more_is_not_asked_for_again() -> None:
+    feed = Channels({"quotes", "depth"})
+    feed.ends = "depth"
+    asked_again(feed, "quotes", "depth")
+    assert feed.asked == [("off", "X", ("depth",)), ("off", "X", ("quotes",)), ("on", "X", ("quotes",))]
+
+
+@pytest.mark.parametrize("fails", ["on", "off"])
+@pytest.mark.parametrize("channel", ["depth", "quotes"])
+def test_what_fails_is_logged_and_of_a_book_asked_for_until_it_comes(
+    fails: str, channel: Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="mdnb")
+    feed = Channels({"quotes", "depth"}, {(fails, channel)})
+    _, after = asked_again(feed, "quotes", "depth")
+    assert [(record.levelname, record.getMessage()) for record in caplog.records][:1] == [
+        ("WARNING", f"{channel} of X could not be asked for anew: OSError('busy')")
+    ]
+    # The other one is asked for all the same.
+    other = "quotes" if channel == "depth" else "depth"
+    assert ("on", "X", (other,)) in feed.asked
+    assert after == (["mdnb-book"] if channel == "depth" else [])
+
+
+def test_a_book_is_asked_for_by_one_at_a_time_and_not_once_it_is_closed() -> None:
+    async def main() -> None:
+        engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+        pipeline = Pipeline(engine, EventBus(), VirtualClock(START))
+        pipeline.subscribed.add("depth")
+        feed = Channels({"depth"})
+        renewal = BookRenewal(feed, {"X": pipeline})
+        renewal.renew("X")
+        renewal.renew("X")
+        (task,) = renewal._tasks.values()
+        assert task.get_name() == "mdnb-book"
+        await asyncio.sleep(4.9)
+        assert feed.asked == [("off", "X", ("depth",)), ("on", "X", ("depth",))]
+        assert not task.done(), "whether it holds is known after five seconds"
+        await asyncio.sleep(0.2)
+        assert task.done()
+        # It may break again.
+        renewal.renew("X")
+        await asyncio.sleep(0.1)
+        assert len(feed.asked) == 4
+        renewal.ask_again("X")
+        again = next(iter(renewal._asking))
+        renewal.close()
+        await asyncio.sleep(0.1)
+        assert again.cancelled()
+        assert all(one.cancelled() for one in renewal._tasks.values())
+        assert len(feed.asked) == 4
+
+    run_virtually(main())
+
+
+def test_the_pauses_between_questions_double_from_a_second_on() -> None:
+    asked, told, _ = played(Books(10**9, frozenset(range(1, 8))), 62.0)
+    assert [round(at, 3) for at in asked] == [0.0, 1.0, 3.0, 7.0, 15.0, 31.0]
+    # Why it broke is told still, though what failed last is that nobody answers.
+    assert told == (
+        "order book broken: it is asked for anew: an update follows number 5, and the newest that came is 1",
+    )

@@ -335,3 +335,156 @@ def test_an_alert_stays_as_it_was_set(name: str) -> None:
     assert (len(told.of(alert)), alert.fired, alert.active) == (1, 1, False)
     rig.engine.alerts.close()
     assert rig.engine.alerts.prices == []
+
+
+ONE_THING = "give one thing to wait for: a price, above=, below= or event="
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {},
+            f"{ONE_THING}; got none. Several make several alerts.",
+        ),
+        (
+            {"price": 1.0, "above": 2, "below": 3.5, "event": "roll"},
+            f"{ONE_THING}; got price=1.0, above=2, below=3.5, event='roll'. Several make several alerts.",
+        ),
+        ({"price": 1.0, "once": None}, "once must be True or False; got None"),
+        (
+            {"price": 1.0, "message": "x" * 501},
+            f"message must be a text of at most 500 letters; got {'x' * 501!r}",
+        ),
+        ({"price": 1.0, "message": 7}, "message must be a text of at most 500 letters; got 7"),
+        ({"price": "7"}, "price must be a finite number; got '7'"),
+        ({"above": float("inf")}, "above must be a finite number; got inf"),
+        ({"below": 1j}, "below must be a finite number; got 1j"),
+        ({"event": "alert"}, "an alert cannot wait for alerts; register a handler: live.on('alert', ...)"),
+    ],
+)
+def test_what_cannot_be_waited_for_is_told_word_for_word(options: dict[str, Any], message: str) -> None:
+    book = Rig().engine.alerts
+    version = book.version
+    with pytest.raises(OptionError) as told:
+        book.add(**options)
+    assert str(told.value) == message
+    assert (book.listed(), book.prices, book.version) == ([], [], version)
+
+
+def test_an_alert_has_what_was_given_and_counts_as_one_change() -> None:
+    rig = Rig()
+    book = rig.engine.alerts
+    first = book.add(101.0)
+    assert (first.symbol, first.direction, first.price, first.event, first.once) == (
+        "X",
+        "either",
+        101.0,
+        None,
+        True,
+    )
+    assert (first.fired, first.active, first.trade_price, first.fired_ns, first.fired_at) == (
+        0,
+        True,
+        None,
+        None,
+        None,
+    )
+    assert book.version == 1
+    second = book.add(above=100, message="m" * 500, once=False)
+    assert (second.direction, second.price, second.message, second.once) == ("above", 100.0, "m" * 500, False)
+    assert isinstance(second.price, float)
+    third = book.add(below=99.0, message="")
+    assert (third.direction, third.message) == ("below", "")
+    fourth = book.add(event="new_bar")
+    assert (fourth.direction, fourth.price, fourth.event) == ("event", None, EventType.NEW_BAR)
+    assert [one.id for one in book.listed()] == list(range(first.id, first.id + 4))
+    assert (book.prices, book.version) == ([99.0, 100.0, 101.0], 4)
+    # The one on an event has no price among them, and nothing that is taken fires it.
+    rig.trades(_row(0, 100.5), _row(1, 101.0))
+    assert (first.fired, first.trade_price, first.fired_ns) == (1, 101.0, START + 1_000_000)
+    assert first.fired_at is not None
+    assert first.fired_at.value == START + 1_000_000
+    assert (book.prices, book.version, book.listed()) == ([99.0, 100.0], 5, [second, third, fourth, first])
+
+
+def test_what_fired_says_what_was_waited_for_and_what_came() -> None:
+    rig = Rig()
+    book = rig.engine.alerts
+    alert = book.add(100.0, message="there", once=False)
+    last = (START, 99.0, 1.0, 1, 0, -1)
+    rows = [(START + 5, 100.0, 1.0, 1, 0, -1), (START + 9, 99.5, 1.0, 1, 0, -1)]
+    common = {"alert": alert.id, "message": "there", "price": 100.0, "event": None}
+    assert book.take(rows, last) == [(START + 5, {**common, "direction": "above", "trade_price": 100.0})]
+    # It has left the price that it was set at: from there on only what crosses counts.
+    assert book.take([rows[1]], rows[0]) == []
+    later = (START + 20, 101.0, 1.0, 1, 0, -1)
+    assert book.take([later], rows[1]) == [
+        (START + 20, {**common, "direction": "above", "trade_price": 101.0})
+    ]
+    assert book.take([rows[1]], later) == [(START + 9, {**common, "direction": "below", "trade_price": 99.5})]
+    assert book.take([], last) == []
+    seen: list[Event] = []
+    waits = book.add(event="new_bar")
+    rig.bus.tap(EventType.ALERT, seen.append)
+    event = Event(EventType.NEW_BAR, "X", START + 7, {})
+    assert book.happened(waits, event) == [
+        (
+            START + 7,
+            {
+                "alert": waits.id,
+                "message": "X: NEW_BAR",
+                "direction": "event",
+                "price": None,
+                "trade_price": None,
+                "event": "NEW_BAR",
+            },
+        )
+    ]
+    assert book.happened(waits, event) == [], "it is over"
+
+
+@pytest.mark.parametrize("rose", [True, False])
+def test_a_bar_goes_to_its_near_end_first(rose: bool) -> None:
+    book = Rig().engine.alerts
+    high, low = book.add(above=103.0), book.add(below=97.0)
+    open_, close = (100.0, 101.0) if rose else (101.0, 100.0)
+    bar = (START, open_, 104.0, 96.0, close, 5.0, 3, 500.0)
+    fired = book.take_bars([bar], None)
+    told = [(data["alert"], data["direction"], data["trade_price"], at) for at, data in fired]
+    both = [(low.id, "below", 96.0, START), (high.id, "above", 104.0, START)]
+    assert told == (both if rose else both[::-1])
+    assert book.take_bars([bar], None) == []
+    even = Rig().engine.alerts
+    high, low = even.add(above=103.0), even.add(below=97.0)
+    fired = even.take_bars([(START, 100.0, 104.0, 96.0, 100.0, 5.0, 3, 500.0)], None)
+    assert [data["alert"] for _, data in fired] == [low.id, high.id]
+
+
+def test_alerts_that_fire_at_once_do_so_in_the_order_they_were_set() -> None:
+    book = Rig().engine.alerts
+    alerts = [book.add(price) for price in (101.0, 100.5, 100.75, 102.0, 103.0)]
+    rows = [(START + 1, 101.0, 1.0, 1, 0, -1), (START + 2, 102.0, 1.0, 1, 0, -1)]
+    fired = book.take(rows, (START, 100.0, 1.0, 1, 0, -1))
+    assert [data["alert"] for _, data in fired] == [one.id for one in alerts[:4]]
+    assert [at - START for at, _ in fired] == [1, 1, 1, 2]
+    assert [one.active for one in alerts] == [False] * 4 + [True]
+
+
+def test_closing_ends_all_and_keeps_them_listed() -> None:
+    rig = Rig()
+    book = rig.engine.alerts
+    open_ones = [book.add(100.0), book.add(event="new_bar"), book.add(above=5.0, once=False)]
+    version, updates = book.version, rig.engine.updates
+    book.close()
+    assert book.listed() == open_ones
+    assert [one.active for one in open_ones] == [False] * 3
+    assert (book.prices, book.version, rig.engine.updates) == ([], version + 1, updates + 1)
+    with pytest.raises(ClosedError) as told:
+        book.add(100.0)
+    assert str(told.value) == "the market of X was closed: no alert would fire"
+    # What is over may be taken off the list still, once.
+    open_ones[0].cancel()
+    open_ones[0].cancel()
+    assert book.listed() == open_ones[1:]
+    assert book.version == version + 2

@@ -1,0 +1,717 @@
+"""The stages of one symbol's data, each by itself: what it counts, says, changes and leaves alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+import pytest
+
+from mdnb.clock import Clock, EventClock
+from mdnb.config import DataManagerConfig
+from mdnb.events.bus import EventBus
+from mdnb.events.types import Event, EventType
+from mdnb.instruments import Instrument
+from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.sessions import Sessions
+from mdnb.types import Roll
+from mdnb.validate.rules import ValidationRules
+from tests.virtual_time import HandClock
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+START = 1_772_460_000 * SECOND
+NAN = float("nan")
+GRACE = 150_000_000
+
+
+def at(seconds: float) -> int:
+    return START + round(seconds * SECOND)
+
+
+def trade(seconds: float, price: float = 100.0, size: float = 1.0, number: int = -1) -> TradeRow:
+    return (at(seconds), price, size, 1, 0, number)
+
+
+def quote(seconds: float, bid: float = 99.0, ask: float = 101.0, size: float = 1.0) -> QuoteRow:
+    return (at(seconds), bid, size, ask, size)
+
+
+def own_bar(minute: int, close: float = 100.0, volume: float = 10.0) -> BarRow:
+    return (START + minute * MINUTE, close, close + 1, close - 1, close, volume, 5, close * volume)
+
+
+class Rig:
+    """One symbol's pipeline with a clock by hand, and all that is told."""
+
+    def __init__(
+        self,
+        *timeframes: str,
+        source: str = "trades",
+        ids: Literal["sequential", "unique", "none"] = "none",
+        clock: Clock | None = None,
+        instrument: Instrument | None = None,
+        **config: Any,
+    ) -> None:
+        given = {"grace_ms": GRACE / 1e6} | config
+        self.engine = SymbolState(
+            instrument or Instrument("X", 0.25),
+            Sessions.always(),
+            timeframes or ("1min", "5min"),
+            DataManagerConfig(**given),
+            source=source,
+        )
+        self.clock = HandClock(START)
+        self.bus = EventBus()
+        self.pipeline = Pipeline(self.engine, self.bus, clock or self.clock, ids)
+        self.told: list[Event] = []
+        for kind in EventType:
+            self.bus.tap(kind, self.told.append)
+        self.notified = 0
+        self.engine.listen(self._on_notified)
+
+    def _on_notified(self) -> None:
+        self.notified += 1
+
+    def take(self, *rows: TradeRow, now: float | None = None) -> None:
+        self.clock.now = rows[-1][0] if now is None else at(now)
+        self.pipeline.take(rows)
+
+    def accounting(self) -> Accounting:
+        made = self.pipeline.accounting(0, 0, 0)
+        assert made.balanced, str(made)
+        return made
+
+    def events(self, kind: EventType) -> list[Event]:
+        return [one for one in self.told if one.type is kind]
+
+    def closes(self, name: str = "1min") -> list[float]:
+        return self.engine.frame(name, closed_only=True)["close"].tolist()
+
+    def partial(self, name: str = "1min") -> list[int]:
+        """Return which minutes' bars are marked as partial."""
+        frame = self.engine.frame(name, closed_only=True)
+        return [(frame.index[one].value - START) // MINUTE for one in frame.attrs["partial"]]
+
+    def found(self) -> dict[str, int]:
+        return dict(self.pipeline.quality.detected)
+
+
+# -- time ---------------------------------------------------------------------------------------------
+
+
+def test_a_bar_closes_by_the_clock_when_its_end_and_the_grace_have_passed() -> None:
+    rig = Rig()
+    assert rig.pipeline.due_ns() is None
+    rig.take(trade(5))
+    due = at(60) + GRACE
+    assert rig.pipeline.due_ns() == due
+    rig.clock.now = due - 1
+    notified, updates = rig.notified, rig.engine.updates
+    rig.pipeline.close_due()
+    assert (rig.closes(), rig.notified, rig.engine.updates) == ([], notified, updates)
+    rig.clock.now = due
+    rig.pipeline.close_due()
+    assert (rig.closes(), rig.notified, rig.engine.updates) == ([100.0], notified + 1, updates + 1)
+    (event,) = rig.events(EventType.NEW_BAR)
+    assert (event.timeframe, event.close) == ("1min", 100.0)
+    # The five minutes' one is open still.
+    assert rig.pipeline.due_ns() == at(300) + GRACE
+    assert rig.pipeline.bars_closed == 1
+
+
+def test_the_grace_is_of_the_wall_and_as_much_longer_as_the_market_is_faster() -> None:
+    rig = Rig()
+    rig.take(trade(5))
+    fast = HandClock(at(5), 0.1)
+    rig.pipeline.clock = fast
+    assert rig.pipeline.due_ns() == at(60) + 10 * GRACE
+    fast.now = at(60) + 10 * GRACE - 1
+    rig.pipeline.close_due()
+    assert rig.closes() == []
+    fast.now += 1
+    rig.pipeline.close_due()
+    assert rig.closes() == [100.0]
+
+
+def test_of_a_backlog_bars_wait_for_what_is_on_its_way_and_are_looked_at_soon() -> None:
+    rig = Rig()
+    rig.take(trade(5), now=20)
+    rig.pipeline.note_lag(3000.0)
+    # Three seconds and the grace, or a quarter of a second from when it would be due: it may be over by then.
+    assert rig.pipeline.due_ns() == at(60) + GRACE
+    rig.clock.now = at(60) + GRACE
+    rig.pipeline.close_due()
+    assert rig.closes() == []
+    assert rig.pipeline.due_ns() == at(60.25) + GRACE
+    rig.clock.now = at(63) + GRACE - SECOND // 10
+    assert rig.pipeline.due_ns() == at(63) + GRACE
+    rig.clock.now = at(63) + GRACE
+    rig.pipeline.close_due()
+    assert rig.closes() == [100.0]
+    # A lag that was noted long ago, or is none, holds nothing up.
+    for lag, since in ((3000.0, -1e9), (-500.0, None)):
+        other = Rig()
+        other.take(trade(5))
+        other.pipeline.note_lag(lag, since)
+        other.clock.now = at(60) + GRACE
+        other.pipeline.close_due()
+        assert other.closes() == [100.0]
+
+
+def recorded(*timeframes: str, rows: tuple[TradeRow, ...] = (trade(5),), **config: Any) -> Rig:
+    """A recording of which some trades were played, each as it came."""
+    rig = Rig(*timeframes, clock=EventClock(), **config)
+    rig.engine.recorded = True
+    for row in rows:
+        rig.pipeline.arrival_ns = row[0]
+        rig.pipeline.take([row])
+    return rig
+
+
+def test_a_recordings_bars_close_when_their_time_has_come_and_not_before() -> None:
+    rig = recorded()
+    due = at(60) + GRACE
+    assert rig.pipeline.next_closing(due - 1) is None
+    assert rig.pipeline.next_closing(due) == due
+    assert rig.pipeline.advance(due - 1000) is None
+    assert rig.engine.cascade.closing.now_ns == due - 1000
+    assert rig.pipeline.advance(due) == due
+    assert rig.engine.cascade.closing.now_ns == due - 1000, "not yet: a bar closes"
+    updates = rig.engine.updates
+    closed, amended = rig.pipeline.close_at(due)
+    assert [(one.timeframe, one.row[4], one.closed_ns) for one in closed] == [("1min", 100.0, due)]
+    assert (list(amended), rig.engine.updates) == ([], updates + 1)
+    assert rig.engine.cascade.closing.now_ns == due
+    assert rig.pipeline.next_closing(at(300) + GRACE) == at(300) + GRACE
+    rig.pipeline.pass_to(at(70))
+    assert rig.engine.cascade.closing.now_ns == at(70)
+    assert recorded(rows=()).pipeline.next_closing(2**62) is None
+
+
+def test_a_bar_that_was_over_when_its_trade_came_closes_a_microsecond_later() -> None:
+    rig = recorded(rows=())
+    rig.pipeline.arrival_ns = at(90)
+    rig.pipeline.take([trade(5)])
+    now = at(90)
+    assert rig.pipeline.next_closing(now) == now + 1000
+    assert rig.pipeline.next_closing(at(20)) == now + 1000
+    assert rig.pipeline.quiet() == (at(5), 0, now // 1000)
+    closed, _ = rig.pipeline.close_at(now + 1000)
+    assert [one.row[4] for one in closed] == [100.0]
+
+
+def test_empty_intervals_of_a_recording_are_filled_as_time_passes() -> None:
+    rig = recorded("1min", fill_gaps=True)
+    for minute in (1, 2, 3):
+        due = at(60 * minute) + GRACE
+        assert rig.pipeline.next_closing(due) == due
+        closed, _ = rig.pipeline.close_at(due)
+        assert [one.row[0] for one in closed] == [at(60 * (minute - 1))]
+    assert rig.engine.frame("1min", closed_only=True)["volume"].tolist() == [1.0, 0.0, 0.0]
+
+
+def test_each_instant_of_a_recording_is_later_than_the_one_before() -> None:
+    rig = recorded()
+    now = rig.engine.cascade.closing.now_ns
+    assert now == at(5)
+    assert rig.pipeline.next_instant(at(4)) == at(5) + 1000
+    assert rig.pipeline.next_instant(at(5)) == at(5) + 1000
+    assert rig.pipeline.next_instant(at(5) + 1000) == at(5) + 1000
+    assert rig.pipeline.next_instant(at(6) + 1) == at(6) + 1000
+
+
+def test_a_recordings_trades_are_quiet_between_its_newest_and_the_bars_end() -> None:
+    rig = recorded()
+    assert rig.pipeline.quiet() == (at(5), at(60), at(5) // 1000)
+    rig.pipeline.pass_to(at(60) + GRACE - 1000)
+    assert rig.pipeline.quiet()[:2] == (at(5), at(60))
+    rig.pipeline.pass_to(at(60) + GRACE)
+    assert rig.pipeline.quiet() == (at(5), 0, (at(60) + GRACE) // 1000)
+    assert recorded("1min", "3tick").pipeline.quiet()[1] == 0
+    assert recorded(rows=()).pipeline.quiet()[1] == 0
+
+
+def test_at_its_end_a_recordings_open_bars_close_as_partial() -> None:
+    rig = recorded(rows=(trade(5), trade(65, 101.0)))
+    rig.pipeline.close_at(at(60) + GRACE)
+    updates, notified = rig.engine.updates, rig.notified
+    rig.pipeline.end()
+    assert rig.closes() == [100.0, 101.0]
+    assert rig.partial()[-1:] == [1]
+    assert rig.closes("5min") == [101.0]
+    assert rig.engine.cascade.closing.now_ns == at(65) + 1000
+    assert (rig.engine.updates, rig.notified) == (updates + 1, notified + 1)
+    assert rig.events(EventType.NEW_BAR)[-1].partial is True
+
+
+# -- what is lost -------------------------------------------------------------------------------------
+
+
+def test_bars_that_overlap_what_nobody_has_are_marked_and_told() -> None:
+    rig = Rig("1min", "5min")
+    rig.take(*(trade(20 + 60 * minute) for minute in range(8)))
+    updates, notified = rig.engine.updates, rig.notified
+    rig.pipeline.lose([(at(61), at(130)), (at(250), at(250))])
+    # The first one was begun amid.
+    assert rig.partial() == [0, 1, 2, 4]
+    assert rig.partial("5min") == [0]
+    amended = [(one.timeframe, (one.time_ns - START) // MINUTE) for one in rig.events(EventType.BAR_AMENDED)]
+    assert {one for one in amended if one[0] == "1min"} == {("1min", 1), ("1min", 2), ("1min", 4)}
+    assert (rig.engine.updates, rig.notified) == (updates + 1, notified + 1)
+
+
+def test_what_is_left_of_a_batch_that_failed_is_counted_and_its_bars_marked() -> None:
+    rig = Rig(max_lateness_seconds=120.0)
+    rig.take(*(trade(20 + 60 * minute) for minute in range(6)))
+    before = rig.pipeline.ledger.received
+    rows = [trade(315, 1.0), trade(130), trade(319)]
+    rig.pipeline.lose_batch(before, rows, [quote(3)], [])
+    made = rig.accounting()
+    assert (made.received, made.failed, made.in_bars) == (9, 3, 6)
+    # 130 seconds is more than two minutes before the newest: it would have been dropped.
+    assert [one for one in rig.partial() if one > 0] == [3, 4]
+    assert rig.engine.cascade.root.partial
+
+
+@pytest.mark.parametrize("subscribed", [True, False])
+def test_of_quotes_that_failed_those_count_that_bars_are_made_of(subscribed: bool) -> None:
+    rig = Rig(source="quotes")
+    rig.pipeline.take(quotes=[quote(1)])
+    if not subscribed:
+        rig.pipeline.subscribed = {"trades"}
+    rig.pipeline.lose_batch(rig.pipeline.ledger.received, [trade(2)], [quote(3), quote(4)], [])
+    made = rig.accounting()
+    assert (made.received, made.failed) == ((3, 2) if subscribed else (1, 0))
+    assert rig.engine.cascade.root.partial is True
+
+
+def test_of_own_bars_that_failed_those_count_that_are_closed_and_taken() -> None:
+    rig = Rig("1min", source="bars")
+    rig.pipeline.take(bars=[("1min", [(own_bar(0), True)])])
+    rig.pipeline.lose_batch(
+        rig.pipeline.ledger.received,
+        [],
+        [],
+        [("1min", [(own_bar(1), True), (own_bar(2), False)]), ("5min", [(own_bar(0), True)])],
+    )
+    made = rig.accounting()
+    assert (made.received, made.failed, made.in_bars) == (2, 1, 1)
+
+
+def test_what_was_taken_of_a_batch_before_it_failed_is_not_counted_twice() -> None:
+    rig = Rig()
+    before = rig.pipeline.ledger.received
+    rows = [trade(1), trade(2), trade(3)]
+    rig.take(*rows[:2])
+    rig.pipeline.lose_batch(before, rows, [], [])
+    made = rig.accounting()
+    assert (made.received, made.failed, made.in_bars) == (3, 1, 2)
+    rig.pipeline.lose_batch(made.received, [], [], [])
+    assert rig.accounting() == dataclasses.replace(made)
+
+
+def test_a_failure_is_a_trouble_once_and_then_a_finding_each_time() -> None:
+    rig = Rig()
+    updates = rig.engine.updates
+    rig.pipeline.fail(ValueError("no"))
+    assert (rig.pipeline.failures, rig.engine.updates) == (1, updates + 1)
+    assert rig.pipeline.quality.in_words() == ("data not taken in: ValueError: no",)
+    rig.pipeline.fail(KeyError("x"))
+    assert (rig.pipeline.failures, rig.engine.updates) == (2, updates + 1)
+    assert rig.found() == {"intake": 2}
+    assert [(one.description, one.count) for one in rig.pipeline.quality.errors] == [("KeyError: 'x'", 2)]
+
+
+# -- quotes -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "positive", "fits"),
+    [
+        (quote(1), True, True),
+        (quote(1, 99.0, 99.0), True, True),
+        (quote(1, 0.0, 5.0), True, True),
+        (quote(1, 5.0, 5.0, 0.0), True, True),
+        (quote(1, -1.0, 5.0), True, False),
+        (quote(1, -1.0, 5.0), False, True),
+        (quote(1, -5.0, -1.0), False, True),
+        (quote(1, 0.0, 0.0), True, False),
+        (quote(1, 5.0, 6.0, -1.0), True, False),
+        (quote(1, NAN, 6.0), True, True),
+        (quote(1, 5.0, float("inf")), True, False),
+        (quote(1, float("-inf"), 5.0), False, False),
+    ],
+)
+def test_quotes_that_cannot_be_are_counted_said_and_left_out(
+    row: QuoteRow, positive: bool, fits: bool
+) -> None:
+    for neighbours in (False, True):
+        rig = Rig(instrument=Instrument("X", 0.25, positive_prices=positive))
+        rows = [quote(0.5), row, quote(2)] if neighbours else [row]
+        rig.pipeline.take(quotes=rows)
+        assert len(rig.engine.quotes) == len(rows) - (not fits)
+        made = rig.accounting()
+        assert made.quotes == len(rows)
+        assert sum(made.quotes_rejected.values()) == (not fits)
+        assert (sum(rig.found().values()) == 1) is not fits
+        assert made.received == 0, "no bar is made of them"
+        assert made.quotes_crossed == 0
+
+
+def test_crossed_quotes_are_taken_and_counted_also_beside_those_that_cannot_be() -> None:
+    rig = Rig()
+    rig.pipeline.take(quotes=[quote(1, 102.0, 101.0), quote(2), quote(3, -1.0, 5.0), quote(4, 103.0, 101.0)])
+    made = rig.accounting()
+    assert (made.quotes, made.quotes_crossed, sum(made.quotes_rejected.values())) == (4, 2, 1)
+    assert len(rig.engine.quotes) == 3
+    assert rig.found()["quote_crossed"] == 2
+    assert rig.engine.last_quote == quote(4, 103.0, 101.0)
+    plain = Rig(data_validation=False)
+    plain.pipeline.take(quotes=[quote(3, -1.0, 5.0), quote(4, 103.0, 101.0)])
+    assert (len(plain.engine.quotes), plain.found()) == (2, {})
+
+
+def test_where_bars_are_made_of_quotes_one_that_cannot_be_is_received_and_rejected() -> None:
+    rig = Rig(source="quotes")
+    rig.pipeline.take(quotes=[quote(1), quote(2, -1.0, 5.0), quote(3, 101.0, 103.0)])
+    made = rig.accounting()
+    assert (made.received, made.in_bars, sum(made.rejected.values())) == (3, 2, 1)
+    assert rig.engine.last_trade is not None
+    assert rig.engine.last_trade[:2] == (at(3), 102.0)
+    assert len(rig.engine.quotes) == 2
+    # A late one changes its bar, and is no newest price.
+    rig.pipeline.take(quotes=[quote(2.5, 199.0, 201.0)])
+    assert rig.engine.last_trade[:2] == (at(3), 102.0)
+    assert rig.engine.last_quote == quote(3, 101.0, 103.0)
+    assert rig.engine.frame("1min")["high"].tolist() == [200.0]
+
+
+def test_quotes_without_a_time_count_as_of_now_and_unwanted_ones_are_counted_alone() -> None:
+    rig = Rig()
+    rig.clock.now = at(7)
+    rig.pipeline.take(quotes=[(0, 99.0, 1.0, 101.0, 1.0), quote(3)])
+    assert rig.engine.last_quote == (at(7), 99.0, 1.0, 101.0, 1.0)
+    rig.pipeline.subscribed = {"trades"}
+    rig.pipeline.take(quotes=[quote(9)])
+    assert (rig.accounting().quotes, len(rig.engine.quotes)) == (3, 2)
+
+
+# -- own bars -----------------------------------------------------------------------------------------
+
+
+def test_own_bars_are_counted_where_they_end_up() -> None:
+    rig = Rig("1min", "5min", source="bars")
+    told: list[tuple[str, list[BarRow]]] = []
+    rig.pipeline.on_own_bars = lambda name, rows: told.append((name, list(rows)))
+    rig.pipeline.take(bars=[("1min", [(own_bar(0), True), (own_bar(1, 101.0), True), (own_bar(2), False)])])
+    assert told == [("1min", [own_bar(0), own_bar(1, 101.0)])]
+    assert rig.pipeline.own_bar == ("1min", own_bar(1)[0])
+    assert rig.engine.last_trade == (own_bar(1)[0], 101.0, 10.0, 5, 0, -1)
+    assert rig.closes() == [100.0, 101.0], "they are closed as they come"
+    # The same once more is a duplicate.
+    rig.pipeline.take(bars=[("1min", [(own_bar(1, 101.0), True)])])
+    made = rig.accounting()
+    assert (made.received, made.in_bars, made.duplicate) == (3, 2, 1)
+    # What is of another timeframe counts nowhere, and is said.
+    rig.pipeline.take(bars=[("5min", [(own_bar(0), True), (own_bar(5), True)])])
+    made = rig.accounting()
+    assert (made.received, dict(made.unused_bars)) == (3, {"5min": 2})
+    assert rig.pipeline.own_bar == ("1min", own_bar(1)[0])
+    # What cannot be is refused.
+    bad = (*own_bar(2)[:2], 50.0, 150.0, *own_bar(2)[4:])
+    rig.pipeline.take(bars=[("1min", [(bad, True)])])
+    made = rig.accounting()
+    assert (made.received, sum(made.rejected.values())) == (4, 1)
+    assert list(made.rejected) == ["bar_ohlc_inconsistent"]
+    assert rig.closes() == [100.0, 101.0]
+    free = Rig("1min", source="bars", validate_bars=False)
+    free.pipeline.take(bars=[("1min", [(bad, True)])])
+    assert free.accounting().in_bars == 1
+
+
+def test_an_older_own_bar_is_no_newest_price_and_one_of_the_same_start_is() -> None:
+    rig = Rig("1min", source="bars")
+    fired = rig.engine.alerts.add(above=105.0, once=False)
+    rig.pipeline.take(bars=[("1min", [(own_bar(3, 100.0), True)])])
+    rig.pipeline.take(bars=[("1min", [(own_bar(1, 110.0), True)])])
+    assert rig.engine.last_trade is not None
+    assert (rig.engine.last_trade[1], fired.fired) == (100.0, 0)
+    rig.pipeline.take(bars=[("1min", [(own_bar(3, 102.0), True)])])
+    assert (rig.engine.last_trade[1], fired.fired) == (102.0, 0)
+    rig.pipeline.take(bars=[("1min", [(own_bar(4, 110.0), True)])])
+    assert (rig.engine.last_trade[1], fired.fired) == (110.0, 1)
+    rig.pipeline.note_own_bar("1min", START)
+    assert rig.pipeline.own_bar == ("1min", own_bar(4)[0])
+
+
+def test_where_bars_are_made_of_trades_the_feeds_own_count_nowhere() -> None:
+    rig = Rig()
+    rig.pipeline.take(bars=[("1min", [(own_bar(0), True), (own_bar(1), False)])])
+    made = rig.accounting()
+    assert (made.received, made.in_bars, dict(made.unused_bars)) == (0, 0, {"1min": 1})
+    assert rig.closes() == []
+    assert rig.engine.last_trade is None
+
+
+def test_from_a_boundary_on_bars_are_made_of_another_source() -> None:
+    rig = Rig("1min")
+    rig.take(trade(20))
+    boundary = at(120)
+    rig.pipeline.build_from("bars", boundary, "1min")
+    assert [rig.pipeline.builds_bar_at(one) for one in (boundary - 1, boundary)] == [True, False]
+    assert rig.engine.source == "bars"
+    rig.take(trade(70, 101.0), trade(130, 150.0))
+    rig.pipeline.take(bars=[("1min", [(own_bar(1, 90.0), True), (own_bar(2, 102.0), True)])])
+    assert rig.closes() == [100.0, 101.0, 102.0]
+    assert len(rig.engine.ticks) == 3, "trades are kept all the same"
+    rig.pipeline.build_from("trades", at(240))
+    assert [rig.pipeline.builds_bar_at(one) for one in (at(240) - 1, at(240))] == [False, True]
+    rig.pipeline.take(bars=[("1min", [(own_bar(3, 103.0), True), (own_bar(4, 90.0), True)])])
+    rig.take(trade(239, 50.0), trade(241, 104.0), trade(301, 105.0))
+    assert rig.closes() == [100.0, 101.0, 102.0, 103.0, 104.0]
+    assert rig.engine.source == "trades"
+
+
+# -- the order book -----------------------------------------------------------------------------------
+
+
+def book_rig(*, is_recorded: bool = False) -> Rig:
+    rig = Rig()
+    rig.pipeline.subscribed.add("depth")
+    rig.engine.recorded = is_recorded
+    return rig
+
+
+def whole(number: int | None = 5, bid: float = 99.0) -> DepthUpdate:
+    return DepthUpdate(at(1), True, [(bid, 1.0)], [(101.0, 2.0)], last_id=number)
+
+
+def test_changes_that_follow_are_applied_and_told() -> None:
+    rig = book_rig()
+    updates = rig.engine.updates
+    rig.pipeline.take(depth=[whole(), DepthUpdate(at(2), False, [(99.5, 3.0)], [], 5, 6)])
+    assert rig.engine.book() == ([(99.5, 3.0), (99.0, 1.0)], [(101.0, 2.0)])
+    assert rig.engine.updates == updates + 1
+    assert [one.time_ns for one in rig.told] == [at(2)]
+    assert (rig.accounting().depth_updates, rig.accounting().depth_left_out) == (2, 0)
+    rig.pipeline.subscribed.discard("depth")
+    rig.pipeline.take(depth=[whole()])
+    assert (rig.accounting().depth_updates, len(rig.told)) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("is_recorded", "words"),
+    [
+        (False, "it is asked for anew: "),
+        (True, "the recording lacks some of it, and no change counts until a whole book comes: "),
+    ],
+)
+def test_a_book_that_breaks_is_emptied_said_and_asked_for(is_recorded: bool, words: str) -> None:
+    rig = book_rig(is_recorded=is_recorded)
+    asked: list[str] = []
+    rig.pipeline.on_broken_book = asked.append
+    rig.pipeline.take(depth=[whole(), DepthUpdate(at(2), False, [(99.5, 3.0)], [], 8, 8)])
+    assert rig.engine.book() == ([], [])
+    assert asked == ["X"]
+    (told,) = rig.pipeline.quality.in_words()
+    assert told == (f"order book broken: {words}an update follows number 8, and the newest that came is 5")
+    assert rig.accounting().depth_left_out == 1
+    rig.pipeline.take(depth=[DepthUpdate(at(3), False, [(99.5, 3.0)], [], 9, 9)])
+    assert (rig.accounting().depth_left_out, asked) == (2, ["X"])
+    rig.pipeline.take(depth=[whole(20)])
+    assert rig.engine.book() == ([(99.0, 1.0)], [(101.0, 2.0)])
+    assert bool(rig.pipeline.quality.troubles) is not is_recorded
+
+
+def test_levels_that_cannot_be_are_refused_and_a_change_with_one_breaks_the_book() -> None:
+    rig = book_rig()
+    rig.pipeline.take(
+        depth=[DepthUpdate(at(1), True, [(99.0, 1.0), (-1.0, 1.0), (98.0, NAN)], [(101.0, 2.0)])]
+    )
+    assert rig.engine.book() == ([(99.0, 1.0)], [(101.0, 2.0)])
+    assert rig.accounting().depth_refused == 2
+    assert rig.found() == {"depth_refused": 2}
+    assert [one.time_ns for one in rig.pipeline.quality.errors] == [at(1)]
+    rig.clock.now = at(9)
+    rig.pipeline.take(depth=[DepthUpdate(0, False, [(99.5, -3.0)], [])])
+    assert rig.accounting().depth_refused == 3
+    assert rig.pipeline.quality.in_words() == (
+        "order book broken: it is asked for anew: a change of it has a price or a size that there cannot be",
+    )
+    assert {one.last_ns for one in rig.pipeline.quality.errors if one.type == "depth_refused"} == {at(9)}
+
+
+def test_a_lost_connection_leaves_no_book() -> None:
+    rig = book_rig()
+    rig.pipeline.take(depth=[whole()])
+    rig.pipeline.reset_depth()
+    assert rig.engine.book() == ([], [])
+    assert not rig.engine.depth.ready
+    rig.pipeline.take(depth=[whole(3)])
+    assert rig.engine.depth.ready, "its numbers begin anew"
+
+
+# -- another contract ---------------------------------------------------------------------------------
+
+
+def test_what_was_made_before_the_seam_is_no_part_of_the_series() -> None:
+    rig = Rig("1min", ids="none")
+    rig.take(trade(20))
+    rig.engine.contracts.set("H26", [Roll("X", at(70), "Z25", "H26", NAN, NAN)])
+    rig.clock.now = at(71)
+    rig.pipeline.take(quotes=[quote(69)])
+    updates = rig.engine.updates
+    rig.pipeline.begin_contract()
+    assert rig.engine.updates > updates
+    assert rig.engine.last_quote is None
+    rig.take(trade(65, 150.0), trade(69.999, 150.0), trade(70, 150.0), trade(75, 151.0))
+    made = rig.accounting()
+    assert (made.received, made.in_bars, dict(made.rejected)) == (5, 3, {"before_roll": 2})
+    assert rig.found() == {"before_roll": 2}
+    (roll,) = rig.engine.contracts.rolls
+    assert (roll.old_price, roll.new_price) == (100.0, 150.0)
+    rig.take(trade(125, 152.0))
+    assert rig.partial()[-1:] == [1], "it may have prices of both"
+
+
+def test_the_worth_that_a_venue_has_told_stays_and_a_former_contracts_price_is_none_of_an_earlier_one() -> (
+    None
+):
+    rig = Rig("1min")
+    rig.take(trade(20))
+    rig.engine.contracts.set("H26", [Roll("X", at(70), "Z25", "H26", 5.0, 7.0)])
+    rig.pipeline.begin_contract()
+    rig.take(trade(75, 151.0))
+    assert rig.engine.contracts.rolls[0].old_price == 5.0
+    other = Rig("1min")
+    other.take(trade(20))
+    seams = [Roll("X", at(70), "Z25", "H26", NAN, NAN), Roll("X", at(130), "H26", "M26", NAN, NAN)]
+    other.engine.contracts.set("M26", seams)
+    other.pipeline.begin_contract()
+    other.take(trade(135, 151.0))
+    assert all(one.old_price != one.old_price for one in other.engine.contracts.rolls)
+    fired = other.engine.alerts.add(120.0)
+    other.take(trade(136, 90.0))
+    assert fired.fired == 1, "within a contract a price is crossed"
+
+
+def test_from_one_contracts_price_to_the_others_nothing_is_crossed() -> None:
+    rig = Rig("1min")
+    rig.take(trade(20))
+    fired = rig.engine.alerts.add(120.0)
+    rig.engine.contracts.set("H26", [Roll("X", at(60), "Z25", "H26", NAN, NAN)])
+    rig.pipeline.begin_contract()
+    rig.take(trade(75, 151.0))
+    assert fired.fired == 0
+    assert rig.engine.cascade.root.partial is False, "the seam lies between two bars"
+
+
+# -- what is held -------------------------------------------------------------------------------------
+
+
+def test_in_which_stretches_data_arrived() -> None:
+    rig = Rig()
+    assert rig.pipeline.live_spans(at(100)) == [(START, at(100))]
+    rig.pipeline.outage_ns = at(50)
+    assert rig.pipeline.live_spans(at(100)) == [(START, at(50)), (at(100), at(100))]
+    rig.pipeline.back_ns = at(60)
+    assert rig.pipeline.live_spans(at(100)) == [(START, at(50)), (at(60), at(100))]
+    rig.pipeline.outage_ns = START
+    assert rig.pipeline.live_spans(at(100)) == [(at(60), at(100))]
+
+
+def test_the_newest_data_is_the_last_trade_or_else_what_is_given_or_now() -> None:
+    rig = Rig()
+    rig.clock.now = at(5)
+    assert (rig.pipeline.newest_ns(), rig.pipeline.newest_ns(7)) == (at(5), 7)
+    rig.take(trade(3), now=9)
+    assert (rig.pipeline.newest_ns(), rig.pipeline.newest_ns(7)) == (at(3), at(3))
+
+
+def test_an_id_that_is_not_believed_is_told_with_the_one_that_would_be_next() -> None:
+    rig = Rig(ids="sequential")
+    rig.take(trade(1, number=5))
+    rig.pipeline.note_odd_id(trade(2, 101.0, number=900_000), "kept without it")
+    (fault,) = rig.pipeline.quality.errors
+    assert (fault.type, fault.description, fault.time_ns) == (
+        "odd_trade_id",
+        "a trade has the id 900000, where 6 is next, and is kept without it",
+        at(2),
+    )
+    assert dict(fault.values) == {"trade_id": 900000, "next_id": 6, "price": 101.0}
+
+
+def test_what_nobody_subscribed_to_is_counted_and_refused() -> None:
+    rig = Rig()
+    rig.pipeline.subscribed = {"quotes"}
+    rig.take(trade(1), trade(2))
+    made = rig.accounting()
+    assert (made.received, made.unsubscribed, made.in_bars) == (2, 2, 0)
+    assert rig.engine.last_trade is None
+    assert len(rig.engine.ticks) == 0
+
+
+def test_what_bars_of_a_history_tell_already_is_a_duplicate() -> None:
+    rig = Rig()
+    rig.pipeline.told_by_bars_until = at(60)
+    rig.take(trade(10), trade(59.999), trade(60, 101.0), trade(61, 102.0))
+    made = rig.accounting()
+    assert (made.received, made.duplicate, made.in_bars) == (4, 2, 2)
+    assert rig.engine.frame("1min")["open"].tolist() == [101.0]
+
+
+def test_what_is_too_far_in_the_future_is_refused_where_the_clock_can_tell() -> None:
+    rig = Rig()
+    rig.take(trade(61), now=1)
+    rig.take(trade(61.5), now=1)
+    made = rig.accounting()
+    assert (made.received, made.in_bars, sum(made.rejected.values())) == (2, 1, 1)
+    follows = recorded(rows=())
+    follows.pipeline.arrival_ns = START
+    follows.pipeline.take([trade(9999)])
+    assert follows.accounting().in_bars == 1
+
+
+def test_what_was_refused_is_remembered_by_id_price_and_size() -> None:
+    rig = Rig(ids="unique")
+    rig.take(trade(1, 100.0, 1.0, 4), trade(2, -5.0, 2.0, 7))
+    assert list(rig.pipeline.refused_trades) == [(7, -5.0, 2.0)]
+    assert dict(rig.accounting().rejected) == {"price_not_positive": 1}
+    assert rig.pipeline.largest_batch == 2
+    rig.take(trade(3, 100.0, 1.0, 9))
+    assert rig.pipeline.largest_batch == 2
+
+
+def test_closed_bars_are_looked_at_where_validation_is_on() -> None:
+    rig = Rig("1min")
+    rules = ValidationRules()
+    rig.pipeline.quality.enable(rules, {"1min": rig.engine.grid("1min")})
+    rig.take(trade(1), trade(61), trade(121))
+    assert rig.pipeline.quality.bars_validated == 2
+    assert rig.pipeline.bars_closed == 2
+
+
+def test_who_waits_for_another_end_is_told_once_of_each() -> None:
+    rig = Rig("1min")
+    edges: list[int] = []
+    rig.pipeline.on_edge = lambda pipeline: edges.append(pipeline.engine.cascade.root.edge)
+    rig.take(trade(1))
+    rig.take(trade(2))
+    rig.take(trade(61))
+    assert edges == [at(60), at(120)]
+
+
+def test_late_trades_change_their_bar_or_are_counted_as_too_late() -> None:
+    rig = Rig("1min", max_lateness_seconds=30.0)
+    rig.take(trade(20), trade(50), trade(70))
+    rig.take(trade(55, 104.0), now=70)
+    assert (rig.pipeline.late_amended, rig.engine.frame("1min")["high"].tolist()[0]) == (1, 104.0)
+    assert rig.engine.last_trade == trade(70)
+    rig.take(trade(10, 104.0), now=70)
+    made = rig.accounting()
+    assert (made.received, made.in_bars, made.late_dropped) == (5, 4, 1)
+    assert rig.pipeline.late_amended == 1
