@@ -102,7 +102,8 @@ class MarketClock:
     is_hinted
         Whether the venue's server has said what time it is.
     set_back_ns
-        By how much its time was set back when the venue's was measured first; 0 before, and where it was not.
+        By how much its time was set back in all while the venue's was not known: when that was measured, and
+        when its server said what it is.
 
     Examples
     --------
@@ -165,9 +166,11 @@ class MarketClock:
 
     def hint(self, venue_ns: int) -> None:
         """Take a time that the venue's server says of itself, to the second; its stamps know better."""
-        lead = venue_ns - self._wall()
+        lead, guess = venue_ns - self._wall(), self._guess
         self._guess = lead if abs(lead) > _AGREE_NS else 0
         self.is_hinted = True
+        if self._offset == _UNKNOWN:
+            self._note_set_back(guess - self._guess)
 
     def arrived(self, stamp_ns: int) -> None:
         """Take the newest time of a batch of messages, when they arrive."""
@@ -221,8 +224,12 @@ class MarketClock:
         is_first = self._offset == _UNKNOWN
         self._offset = wall if 0 <= wall - highest <= _AGREE_NS else highest
         self._lead = self._offset - wall
-        if is_first and self._guess - self._lead > _AGREE_NS:
-            self.set_back_ns = self._guess - self._lead
+        if is_first:
+            self._note_set_back(self._guess - self._lead)
+
+    def _note_set_back(self, by_ns: int) -> None:
+        if by_ns > _AGREE_NS:
+            self.set_back_ns += by_ns
 
 
 def clock_sentence(lead_seconds: float) -> str | None:

@@ -46,19 +46,21 @@ class ClosingTime:
             self.now_ns = whole_us(ns)
             self.begin(self.now_ns)
 
-    def set_back(self, ns: int) -> None:
-        """Go back to an instant: the clock that was followed so far is found to be ahead.
+    def set_back(self, by_ns: int) -> None:
+        """Go back by a stretch: the clock that was followed so far is found to be ahead by it.
 
         Examples
         --------
         >>> closing = ClosingTime()
+        >>> closing.begin(80_000_000)
         >>> closing.advance(90_000_000)
         >>> closing.set_back(75_001)
         >>> closing.now_ns, closing.began_ns
-        (76000, 76000)
+        (89924000, 79924000)
         """
-        self.now_ns = min(self.now_ns, whole_us(ns))
-        self.began_ns = min(self.began_ns, self.now_ns) if self.now_ns else self.began_ns
+        by_ns = whole_us(by_ns)
+        self.now_ns -= by_ns if self.now_ns else 0
+        self.began_ns -= by_ns if self.began_ns else 0
 
     def see(self, ts_ns: int) -> None:
         """Take the time of a trade, where trades carry it."""

@@ -33,6 +33,7 @@ class ReceiptTimes:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._was_unknown: MarketClock | None = None
+        self._back_ns = 0
         self._has_begun = False
 
     def begin(self) -> None:
@@ -41,9 +42,10 @@ class ReceiptTimes:
         if not self._has_begun:
             self._has_begun = True
             if isinstance(clock, MarketClock) and not clock.is_known:
-                self._was_unknown = clock
+                self._was_unknown, self._back_ns = clock, clock.set_back_ns
 
     def now_ns(self) -> int:
         """Return the time of what is received now."""
         was_unknown = self._was_unknown
-        return self._feed.clock.now_ns() + (was_unknown.set_back_ns if was_unknown is not None else 0)
+        back_ns = 0 if was_unknown is None else was_unknown.set_back_ns - self._back_ns
+        return self._feed.clock.now_ns() + back_ns

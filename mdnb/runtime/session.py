@@ -241,7 +241,9 @@ class MarketSession:
                 market.engine.on_wanted = self.begin if self._waiting is not None else None
                 await apply_config(market, self.options.config, first=True)
                 # What was lost while the history was loaded counts.
-                market.pipeline.live_since_ns = self._first_loss_ns or self.feed.clock.now_ns()
+                lost_ns = self._first_loss_ns
+                now_ns = self.feed.clock.now_ns()
+                market.pipeline.live_since_ns = lost_ns - self._set_back_ns if lost_ns else now_ns
             self.backfill.start()
             self.batcher.release()
             self._close_bars_in_time()
@@ -553,8 +555,9 @@ class MarketSession:
         if self._was_up():
             now = self.feed.clock.now_ns()
             if status == "disconnected" and self.batcher.is_holding:
-                self._first_loss_ns = self._first_loss_ns or now
-            self.batcher.in_order(functools.partial(self._change_of_line, status, now))
+                # As if the clock had never been set back.
+                self._first_loss_ns = self._first_loss_ns or now + self._set_back_ns
+            self.batcher.in_order(functools.partial(self._change_of_line, status, now, self._set_back_ns))
         if self.health.is_up:
             self._up.set()
             for market in self.markets.values():
@@ -574,8 +577,21 @@ class MarketSession:
         for market in self.markets.values():
             market.engine.notify()
 
-    def _change_of_line(self, status: str, at_ns: int) -> None:
-        """Let a change of the connection count, once what came before it was taken in."""
+    @property
+    def _set_back_ns(self) -> int:
+        """By how much the market's time was set back so far, as another than the computer's."""
+        clock = self.feed.clock
+        return clock.set_back_ns if isinstance(clock, MarketClock) else 0
+
+    def _change_of_line(self, status: str, at_ns: int, back_ns: int) -> None:
+        """Let a change of the connection count, once what came before it was taken in.
+
+        Parameters
+        ----------
+        at_ns, back_ns
+            When it was, and by how much the clock had been set back by then.
+        """
+        at_ns -= self._set_back_ns - back_ns
         if status == "disconnected":
             for market in self.markets.values():
                 market.pipeline.reset_depth()

@@ -154,6 +154,37 @@ class Amendments:
             ]
             self._kept = collections.deque(moved, maxlen=self._kept.maxlen)
 
+    def set_back(self, since_us: int, by_us: int) -> None:
+        """Let what was noted at an instant or later have been so much earlier, as of `BarStore.set_back`.
+
+        Examples
+        --------
+        >>> log = Amendments()
+        >>> log.note(200_000_000, (60_000_000_000, 1.0, 2.0, 1.0, 1.5, 10.0, 3, 12.5), 0)
+        >>> log.set_back(150_000_000, 90_000_000)
+        >>> [one.known_us for one in log.changes().kept]
+        [110000000]
+        """
+
+        def earlier(us: int) -> int:
+            return us - by_us if us >= since_us else us
+
+        def moved(change: _Change) -> _Change:
+            known_us = earlier(change.known_us)
+            if isinstance(change, Amendment):
+                return change._replace(known_us=known_us)
+            if isinstance(change, Added):
+                return change._replace(known_us=known_us, began_us=earlier(change.began_us))
+            closed = change.former.closed_us
+            closed = np.where(closed >= since_us, closed - by_us, closed)
+            return change._replace(
+                known_us=known_us, former=dataclasses.replace(change.former, closed_us=closed)
+            )
+
+        kept = sorted(map(moved, self._kept), key=lambda one: one.known_us)
+        self._kept = collections.deque(kept, maxlen=self._kept.maxlen)
+        self._lost_us, self._untold_us = earlier(self._lost_us), earlier(self._untold_us)
+
     def starts(self) -> set[int]:
         """Return when the bars begin of which changes are kept; UTC epoch nanoseconds."""
         single = {one.row[0] for one in self._kept if isinstance(one, Amendment)}

@@ -389,6 +389,19 @@ class BarStore:
         self._find_partial()
         return [self.row(place)[0] for place in np.flatnonzero(over).tolist()]
 
+    def set_back(self, since_us: int, by_us: int) -> None:
+        """Let what was noted at an instant or later (UTC epoch microseconds) have been so much earlier.
+
+        The clock by which it was noted was ahead by that.
+        """
+        self.settle()
+        held = self._closed[self._from : self._n]
+        late = held >= since_us
+        self.amendments.set_back(since_us, by_us)
+        if late.any():
+            held[late] -= by_us
+            self.generation += 1
+
     def _note_marked(self, at: int, stop: int, changing: NDArray[np.bool_]) -> None:
         """Note what some of the bars at positions ``[at, stop)`` were before their flags change."""
         if not changing.any():

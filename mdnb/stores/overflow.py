@@ -66,6 +66,8 @@ class Overflow:
         self._repairing: set[int] = set()
         self._whole: set[int] = set()
         self._written = _NONE_WRITTEN
+        # Start of the first bar taken of which it was noted when it closed.
+        self._noted_from_us: int | None = None
         self._lock = threading.Lock()
         self._flushing = threading.RLock()
 
@@ -186,7 +188,11 @@ class Overflow:
 
     def take(self, columns: BarColumns) -> None:
         """Take bars that leave memory, oldest first; they are written by the next `flush`."""
+        noted_us = columns.time_us[columns.closed_us > 0]
         with self._lock:
+            if len(noted_us):
+                first_us = int(noted_us[0])
+                self._noted_from_us = min(first_us, self._noted_from_us or first_us)
             self._waiting.append(self._without_repairing(columns))
 
     def gone(self) -> Gone:
@@ -403,6 +409,29 @@ class Overflow:
                 with self._lock:
                     self._written = _end_of(columns)
             return len(self.segments) - before
+
+    def set_back(self, since_us: int, by_us: int) -> None:
+        """Let what was noted at an instant or later have been so much earlier, as of `BarStore.set_back`."""
+
+        def earlier(columns: BarColumns) -> BarColumns:
+            closed = columns.closed_us
+            return dataclasses.replace(
+                columns, closed_us=np.where(closed >= since_us, closed - by_us, closed)
+            )
+
+        with self._flushing:
+            with self._lock:
+                self._waiting = [earlier(one) for one in self._waiting]
+                self._amended = earlier(self._amended)
+                self._pieces = [(us - by_us if us >= since_us else us, piece) for us, piece in self._pieces]
+                self.changes += 1
+                first_us = self._noted_from_us
+            if first_us is None:
+                return
+            held = self._read(first_us * _NS_PER_US)
+            late = np.isin(held.time_us, held.time_us[held.closed_us >= since_us])
+            if late.any():
+                self.segments.replace(earlier(held.where(late)))
 
     def drop_before(self, ts_ns: int) -> int:
         """Forget bars that start before an instant; return how many."""

@@ -17,6 +17,7 @@ from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow
 from mdnb.runtime.live.accounting import ConnectionCounts
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.set_back import set_back
 from mdnb.runtime.live.trade_changes import take_changes, take_early_changes
 
 __all__ = ["FrameBatcher"]
@@ -76,6 +77,8 @@ class FrameBatcher:
         self.taps: list[Callable[[list[str | bytes]], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ahead: set[object] = set()
+        # By how much the clock was set back by then.
+        self._back_ns = 0
 
     @contextlib.contextmanager
     def giving_way(self) -> Iterator[None]:
@@ -192,10 +195,9 @@ class FrameBatcher:
             self._note_malformed(len(batch.malformed))
         if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
             # When it arrives, not when it is handed on.
-            was_known = clock.is_known
             clock.arrived(batch.clock_ns)
-            if clock.set_back_ns and not was_known:
-                self._set_back(clock.now_ns())
+            if clock.set_back_ns != self._back_ns:
+                self._set_back(clock)
         if self.taps:
             # Their time is that of the market, which these frames may have made known.
             for tap in tuple(self.taps):
@@ -205,11 +207,11 @@ class FrameBatcher:
         self._on_batch(batch)
         return batch
 
-    def _set_back(self, now_ns: int) -> None:
-        """Let bars go by the venue's time that is known now: they went by a fast clock until here."""
+    def _set_back(self, clock: MarketClock) -> None:
+        """Let all go by the venue's time that is known now: it went by a fast clock until here."""
+        by_ns, self._back_ns = clock.set_back_ns - self._back_ns, clock.set_back_ns
         for pipeline in self._pipelines.values():
-            with pipeline.engine.lock:
-                pipeline.engine.cascade.closing.set_back(now_ns)
+            self.attempt(pipeline, functools.partial(set_back, pipeline, by_ns))
 
     def _see_marks(self, batch: Batch) -> None:
         """Let the symbols know that they have trades that do not count in full."""

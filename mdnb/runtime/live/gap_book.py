@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -70,6 +71,21 @@ class GapBook:
     def __iter__(self) -> Iterator[Gap]:
         # A copy: the background loop may add one meanwhile.
         return iter(list(self._gaps.values()))
+
+    def set_back(self, after_ns: int, by_ns: int) -> None:
+        """Let bounds behind an instant lie so much earlier: the clock that told them was ahead by that.
+
+        Examples
+        --------
+        >>> book = GapBook()
+        >>> book.put(Gap("X", 5, 95, False, "reconnect", gap_id="X-1", state="lost"))
+        >>> book.set_back(7, 90)
+        >>> book.lacking()
+        [(5, 5)]
+        """
+        for name, gap in self._gaps.items():
+            start, end = (ns - by_ns if ns > after_ns else ns for ns in (gap.start_ns, gap.end_ns))
+            self._gaps[name] = dataclasses.replace(gap, start_ns=start, end_ns=max(start, end))
 
     def lacking(self) -> list[tuple[int, int]]:
         """Return the stretches of market time that are lacking still, oldest first; they may overlap."""

@@ -149,6 +149,7 @@ class Pipeline:
         "on_broken_book",
         "on_edge",
         "on_own_bars",
+        "on_set_back",
         "early_changes",
         "on_unplaced_change",
         "on_unsure_bar",
@@ -230,6 +231,8 @@ class Pipeline:
         # The newest of the feed's own bars: its timeframe and start; and who is told of the next ones.
         self.own_bar: tuple[str, int] | None = None
         self.on_own_bars: Callable[[str, Sequence[BarRow]], None] | None = None
+        # Is told by how much the clock that was followed so far was ahead.
+        self.on_set_back: Callable[[int], None] | None = None
         self.history_missing: dict[str, float] = {}
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)

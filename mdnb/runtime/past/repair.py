@@ -96,6 +96,7 @@ class SymbolRepair:
         self._back_ns = 0
         self._seen.on_jump = self._on_jump
         pipeline.engine.unsettled = self._unsettled
+        pipeline.on_set_back = self.set_back
         if self._repairs:
             place_by_ids(pipeline)
         for hole in list(self._seen.holes):
@@ -159,6 +160,16 @@ class SymbolRepair:
             self._end(tail, -1, max(tail.low_ns, self._feed.clock.now_ns()))
             self._take_for_missed(tail)
         self._wake()
+
+    def set_back(self, by_ns: int) -> None:
+        """Let what the clock told have been so much earlier: it was ahead by that."""
+        last = self._pipeline.engine.last_trade
+        newest_ns = -1 if last is None else last[0]
+        self._back_ns -= by_ns if self._back_ns else 0
+        self._begins_ns -= by_ns if self._begins_ns > newest_ns else 0
+        for stretch in self.stretches:
+            stretch.set_back(newest_ns, by_ns)
+        self._keep_ids()
 
     def close(self) -> None:
         """Stop working."""

@@ -200,6 +200,29 @@ class Stretch:
         self.asked = None
         self.forget_answers()
 
+    def set_back(self, newest_ns: int, by_ns: int) -> None:
+        """Let what the clock told of it have been so much earlier: it was ahead by that.
+
+        Parameters
+        ----------
+        newest_ns
+            When the newest trade was made: what is later the clock has told.
+
+        Examples
+        --------
+        >>> stretch = Stretch.after(-1, 100, 0.0)
+        >>> stretch.come_back(950, 1.0)
+        >>> stretch.set_back(100, 800)
+        >>> stretch.low_ns, stretch.back_ns
+        (100, 150)
+        """
+        self.low_ns -= by_ns if self.low_ns > newest_ns else 0
+        self.high_ns -= by_ns if self.high_ns > newest_ns else 0
+        self.reach_ns -= by_ns if self.reach_ns > newest_ns else 0
+        self.found_ns -= by_ns if self.found_ns else 0
+        if self.back_ns is not None:
+            self.back_ns -= by_ns
+
     def join_on(self, rows: Sequence[TradeRow]) -> None:
         """Note what an answer has of it, where the trade before it is one that the history ought to have.
 
