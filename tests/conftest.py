@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 
 # No deadlines, and no complaint that examples are slow to make: a busy machine is not a wrong result.
 # In CI the same examples each time, so that a red run can be had again; at home new ones, so that something
-# may be found.
-_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# may be found. Sixty of a property unless it says how many: `thorough` searches longer.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 settings.register_profile("home", _PATIENT)
 settings.register_profile("ci", _PATIENT, derandomize=True)
 settings.register_profile("thorough", _PATIENT, max_examples=2_000)

@@ -196,7 +196,7 @@ class Pipeline:
         self.outlier_gate: OutlierGate | None = None
         self.batch_size = engine.config.batch_size
         self.largest_batch = 0
-        self.bars_closed = self.failures = self.late_amended = 0
+        self.bars_closed = self.failures = self.late_amended = self.arrival_ns = 0
         # Stretches of market time in which trades, or the feed's own bars, go into the bars.
         self._trades_from = self._bars_from = -_NO_LIMIT
         self._trades_until = _NO_LIMIT if engine.source == "trades" else -_NO_LIMIT
@@ -223,7 +223,6 @@ class Pipeline:
         self.gaps = GapBook()
         self.recorded_gaps: GapsInTime | None = None
         self.held: HeldTrades | None = None
-        self.arrival_ns = 0
         self.edges = EdgeTrades(among_ids=ids != "none")
         # What the newest trades that were put back by time are known by.
         self.put_back: set[Hashable] = set()
