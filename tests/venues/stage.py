@@ -67,12 +67,12 @@ class Stage:
         self.came: set[int] = set()
         self.losses = 0
         self._was_up = True
-        if isinstance(venue, StandIn):
-            self._tell_what_comes(venue)
         self.told: queue.Queue[mdnb.Event] = queue.Queue()
         self.market.on("data_gap", self.told.put)
         self.pipeline = self.market._parts.session.market(symbol).pipeline
         self.repair = self.market._parts.session.backfill.repairs[symbol]
+        if isinstance(venue, StandIn):
+            self._tell_what_comes(venue)
         quick: dict[str, Any] = {"comes_late": 0.05, "settle": 0.05, "backoff": Backoff(0.01, 1.5, 0.1)}
         self.repair.patience = Patience(**(quick | patience))
 
@@ -207,7 +207,8 @@ class Stage:
             assert rows or gap.reason == "reconnect", gap.data
             if repairs:
                 assert gap.data["trades"] == len(rows), (gap.data, rows)
-        assert sum(gap.reason == "reconnect" for gap in gaps) <= self.losses
+        losses = [gap.data for gap in gaps if gap.reason == "reconnect"]
+        assert len(losses) <= self.losses, losses
         if repairs:
             assert self.market.accounting().backfilled == len(missed)
 
