@@ -171,8 +171,8 @@ class ImportResult(Record):
     notes
         In words: why bars were refused, that the file names another symbol, which rows contradict others of
         the same time, that bars are later than the market or over the limit; these are warned of, too. Also
-        that partial bars were replaced, that the bar that was being made was left out, and what reading the
-        file put right.
+        how many bars that stay are held with other values, that partial bars were replaced, that the bar that
+        was being made was left out, and what reading the file put right.
 
     Examples
     --------

@@ -167,6 +167,12 @@ def _parse_text(text: str) -> Timeframe:
     if not match:
         raise TimeframeError(f"{text!r} is not a timeframe. Understood: {_UNDERSTOOD}.")
     number, word = match.groups()
+    if not number and word.lower() == "ticks":
+        # Whoever says so means trades; a bar of each would be written, and nobody be told.
+        raise TimeframeError(
+            f"{text!r} names trades, not bars. Bars of them are 1tick, 100tick and so on; trades themselves"
+            " are exported with what='ticks', and read with get_recent_ticks() and a store's ticks()."
+        )
     size = int(number) if number else 1
     if word == "M":
         return _make("month", size, text)

@@ -201,3 +201,10 @@ def test_a_name_is_understood_once_where_the_caller_gives_it() -> None:
     started, later = json.loads(done.stdout)
     assert started == {"1m": 1, "5T": 1}
     assert later == {}
+
+
+@pytest.mark.parametrize("text", ["ticks", "Ticks"])
+def test_ticks_are_no_bars(text: str) -> None:
+    with pytest.raises(TimeframeError, match=r"names trades, not bars.*1tick.*what='ticks'"):
+        Timeframe.parse(text)
+    assert Timeframe.parse("1ticks").name == Timeframe.parse("tick").name == "1tick"

@@ -22,10 +22,11 @@ from mdnb.manager.import_notes import (
     over_the_limit,
     to_tell,
     to_warn_of,
+    unlike_held,
     what_to_do,
     why_refused,
 )
-from mdnb.runtime.past.merge_bars import Merged, all_are_later, merge_bars
+from mdnb.runtime.past.merge_bars import Merged, all_are_later, contradicting, merge_bars
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ImportResult
 from mdnb.stores.columns import BarColumns
@@ -181,11 +182,13 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
     bars, columns, open_us = checked.bars, checked.columns, checked.open_us
     outliers, refused, rows = checked.outliers, checked.refused, len(checked.bars)
     merged, off = Merged(), list[QualityFinding]()
+    unlike: list[QualityFinding] = []
     if len(columns):
         with market.batcher.giving_way(), engine.lock:
             # Not by the reader: to read the market would begin a recording.
             log = engine.log(name)
             off = off_level(columns, log.columns(0, len(log), engine.forming_of(name)), engine.tz)
+            unlike = [] if overwrite else unlike_held(columns, contradicting(engine, name, columns))
             # What was read before it stays as it was.
             now_ns = engine.change_ns()
             until = over_until(market)
@@ -201,7 +204,8 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
                 engine.contracts.learn_of(bars.time_us * 1000, bars.contracts)
     later = later_ones(merged, engine.tz)
     over = over_the_limit(merged, columns, engine.log(name).limit)
-    findings = (*conflicts(bars), *of_reading(bars), *checked.left_out, *outliers, *off, *later, *over)
+    of_file = (*conflicts(bars), *of_reading(bars), *checked.left_out)
+    findings = (*of_file, *unlike, *outliers, *off, *later, *over)
     market.pipeline.import_findings[name] = findings
     for one in findings:
         market.pipeline.quality.note(one, name, alert=False)
@@ -210,6 +214,7 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
     notes += to_warn_of(bars, market.symbol, later, engine.tz)
     warned = f"{name}: {'; '.join(notes)}" if notes else ""
     notes += to_tell(bars, columns, open_us, engine.tz)
+    notes += [one.description for one in unlike]
     notes += of_merging(merged, overwrite=overwrite)
     result = ImportResult(
         understood=str(bars.attributes.get("understood", "")),

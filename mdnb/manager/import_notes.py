@@ -27,6 +27,7 @@ __all__ = [
     "over_the_limit",
     "to_tell",
     "to_warn_of",
+    "unlike_held",
     "what_to_do",
     "why_refused",
     "with_left_out",
@@ -51,6 +52,19 @@ def conflicts(bars: FileBars) -> list[QualityFinding]:
         for said in bars.notes
         if said["type"] == _CONFLICT
     ]
+
+
+def unlike_held(columns: BarColumns, unlike: np.ndarray) -> list[QualityFinding]:
+    """Return a finding of the bars that are held with other values, and stay."""
+    count = int(np.count_nonzero(unlike))
+    if not count:
+        return []
+    first_ns = int(columns.time_us[np.argmax(unlike)]) * 1000
+    text = (
+        f"{count:,} bars are held with other values than the file's, and were kept; overwrite=True takes the"
+        " file's"
+    )
+    return [QualityFinding("contradicts_held", text, first_ns, {}, count)]
 
 
 def of_reading(bars: FileBars) -> list[QualityFinding]:

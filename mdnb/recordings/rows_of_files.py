@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -92,8 +93,8 @@ def _bar_track(path: Path, symbol: str | None, given: Given) -> Track:
     timeframe = Timeframe.parse(name)
     if timeframe.is_activity or not timeframe.step_ns:
         raise FeedError(
-            f"{path.name} cannot be played: when {timeframe.name} bars end they do not tell. It is loaded:"
-            f" live.load({path.name!r})"
+            f"{path.name} cannot be played: when {timeframe.name} bars end they do not tell. Put them into a"
+            f" market instead: live.load({path.name!r})"
         )
     bars = bars.closed()
     return Track(
@@ -108,6 +109,7 @@ def _bar_track(path: Path, symbol: str | None, given: Given) -> Track:
 
 def _bars_of(path: Path, symbol: str | None, given: Given) -> FileBars:
     from mdnb.io.formats import bars_of_timeframes, timeframes_in
+    from mdnb.io.recognise.arrow_table import sheets_of_timeframes
     from mdnb.io.recognise.bars import recognised_bars
     from mdnb.io.recognise.exported import is_like_an_export, names_timeframes
 
@@ -119,6 +121,9 @@ def _bars_of(path: Path, symbol: str | None, given: Given) -> FileBars:
             name = given.timeframe or playable[0]
             how = {"tz": given.tz, "positive_prices": given.positive_prices, **which}
             return bars_of_timeframes(path, name, **how)[name]
+    if path.suffix.lower() == ".xlsx" and given.timeframe is None:
+        playable = [name for name in sheets_of_timeframes(path) if not Timeframe.parse(name).is_activity]
+        given = dataclasses.replace(given, prefers=playable[0] if playable else None)
     return recognised_bars(path, given, preferred_symbol=symbol).bars
 
 

@@ -1116,7 +1116,7 @@ def test_bars_at_another_level_than_the_markets_are_warned_of(tmp_path: Path, fa
         write_bars(frame, tmp_path / "bars.csv")
         with pytest.warns(UserWarning, match=rf"closes of 100 times .* are {factor:.3g} times the market's"):
             (result,) = market.load(tmp_path / "bars.csv", "1min")
-        assert [one.type for one in result.findings] == ["off_level"]
+        assert [one.type for one in result.findings] == ["contradicts_held", "off_level"]
         assert market.data.get_validation_errors(type="off_level")
 
 

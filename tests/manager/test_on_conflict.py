@@ -143,3 +143,34 @@ def test_it_is_what_a_dictionary_does(
             market.load(second, "1min", on_conflict=choice)
         assert closes(market) == [100.0 + expected[at] for at in sorted(expected)]
         assert market.data.get_all_data("1min").index.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_bars_held_that_the_file_contradicts_are_told_of(tmp_path: Path, kind: str) -> None:
+    held = minutes(-30, 30)
+    rows = [*held[:10], bar(-20, 107.0), *held[11:20]]
+    path = written(tmp_path / f"bars.{kind}", rows)
+    with open_market(HandFeed(held), "1min", "5min") as market:
+        [result] = market.load(path, "1min")
+        [finding] = [one for one in result.findings if one.type == "contradicts_held"]
+        assert (finding.count, finding.time_ns) == (1, rows[10][0])
+        assert (
+            "1 bars are held with other values than the file's, and were kept; overwrite=True takes"
+            in repr(result)
+        )
+        [result] = market.load(path, "1min", on_conflict="keep")
+        assert "contradicts_held" in [one.type for one in result.findings]
+        [result] = market.load(path, "1min", overwrite=True)
+        assert "contradicts_held" not in [one.type for one in result.findings]
+        assert result.replaced == 20
+        [result] = market.load(path, "1min")
+        assert "contradicts_held" not in [one.type for one in result.findings]
+
+
+def test_rows_of_the_file_that_contradict_each_other_are_told_of(tmp_path: Path) -> None:
+    path = written(tmp_path / "bars.csv", [bar(-20, 107.0), bar(-20, 108.0), bar(-19, 107.0)])
+    with open_market(HandFeed(minutes(-5, 5)), "1min") as market:
+        with pytest.warns(UserWarning, match="one time, different bars: the last valid row"):
+            [result] = market.load(path, "1min")
+        assert [one.type for one in result.findings] == ["duplicate_conflicting"]
+        assert "one time, different bars" in repr(result)

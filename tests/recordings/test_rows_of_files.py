@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import mdnb
 from mdnb.errors import FeedError, OptionError, SymbolError
 from mdnb.feeds.replay.feed import ReplayFeed
+from mdnb.io import write_bars
 from mdnb.recordings import RecordingFeed
 from tests.limits import LIMIT_SECONDS
 
@@ -194,8 +196,6 @@ def test_options_of_files_of_others_are_refused_of_recordings(tmp_path: Path) ->
 def test_of_several_timeframes_and_symbols_the_finest_of_the_one_opened_plays(
     name: str, ticks: pd.DataFrame, tmp_path: Path
 ) -> None:
-    from mdnb.io import write_bars
-
     frames = {
         symbol: {rule: bars_of(ticks, rule).rename_axis("timestamp") * scale for rule in ("1min", "5min")}
         for symbol, scale in (("X", 1.0), ("Y", 2.0))
@@ -203,3 +203,39 @@ def test_of_several_timeframes_and_symbols_the_finest_of_the_one_opened_plays(
     path = write_bars(frames, tmp_path / name)
     same(played(path, symbol="Y"), frames["Y"]["1min"])
     same(played(path, symbol="X", name="5min", timeframe="5min"), frames["X"]["5min"])
+
+
+@pytest.mark.parametrize("name", ["one.xlsx", "all.xlsx", "one.zip"])
+def test_workbooks_and_zips_of_one_file_play(name: str, ticks: pd.DataFrame, tmp_path: Path) -> None:
+    frames = {rule: bars_of(ticks, rule).rename_axis("timestamp") for rule in ("1min", "5min")}
+    path = tmp_path / name
+    if name == "one.zip":
+        held = write_bars(frames["1min"], tmp_path / "bars.csv")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(held, held.name)
+    else:
+        write_bars({"1min": frames["1min"]} if name == "one.xlsx" else frames, path)
+    same(played(path), frames["1min"])
+    steps = list(mdnb.play(path, "1min", symbol="X"))
+    assert [float(step.bars["1min"].close) for step in steps if "1min" in step.bars] == frames["1min"][
+        "close"
+    ].tolist()
+    if name == "all.xlsx":
+        same(played(path, name="5min", timeframe="5min"), frames["5min"])
+
+
+def test_zips_and_workbooks_that_cannot_be_played_say_why(ticks: pd.DataFrame, tmp_path: Path) -> None:
+    two = tmp_path / "two.zip"
+    with zipfile.ZipFile(two, "w") as archive:
+        archive.writestr("a.csv", "time,price,size\n2026-03-02T09:30:00Z,100.5,2\n")
+        archive.writestr("b.csv", "time,price,size\n2026-03-02T09:30:00Z,100.5,2\n")
+    with pytest.raises(FeedError, match=r"two\.zip.*holds 2 files \(a\.csv, b\.csv\)\. Take out the one"):
+        mdnb.play(two, "1min", symbol="X")
+    odd = tmp_path / "odd.xlsx"
+    odd.write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(FeedError, match=r"odd\.xlsx"):
+        mdnb.play(odd, "1min", symbol="X")
+    days = tmp_path / "days.csv"
+    days.write_text("time,open,high,low,close,volume\n2026-03-02,1,1,1,1,1\n2026-03-03,1,1,1,1,1\n")
+    with pytest.raises(FeedError, match=r"when 1day bars end they do not tell.*instead: live\.load"):
+        mdnb.play(days, "1min", symbol="X")

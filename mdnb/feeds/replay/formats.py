@@ -23,7 +23,7 @@ from mdnb.feeds.replay.frame_files import (
     mdnb_header,
 )
 from mdnb.feeds.replay.json_rows import candle_step, candles, ccxt_trades, kraken_trades
-from mdnb.feeds.replay.quantconnect_lean import Price, lean_tracks
+from mdnb.feeds.replay.quantconnect_lean import Price, is_lean, lean_tracks, members
 from mdnb.feeds.replay.recording import Damage, Frame, Recording, Row, Track
 from mdnb.timeframes import Timeframe
 
@@ -125,6 +125,8 @@ def open_recording(
         return _frames(path, frames, wanted)
     damage = Damage()
     if start.startswith(_ZIP):
+        if not is_lean(path):
+            raise _unknown(path, members(path))
         return _rows(path, "LEAN zip", lean_tracks(path, price, timezone, damage), "none", damage)
     if is_dbn(path, start):
         return _rows(path, "Databento DBN", dbn_tracks(path, damage), "none", damage)
@@ -137,8 +139,9 @@ def _start(path: Path) -> bytes:
     return head(path).lstrip(b"\xef\xbb\xbf \t\r\n")
 
 
-def _unknown(path: Path) -> UnknownFormatError:
+def _unknown(path: Path, held: Collection[str] = ()) -> UnknownFormatError:
     told = f"the format of {path.name} is none that is understood"
+    told += f" (it holds {', '.join(held)})" if held else ""
     return UnknownFormatError(f"{told}. Understood: {UNDERSTOOD}.")
 
 

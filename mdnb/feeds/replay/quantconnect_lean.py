@@ -32,7 +32,7 @@ from mdnb.errors import FeedError
 from mdnb.feeds.replay.json_rows import exact_ns
 from mdnb.feeds.replay.recording import Damage, Row, RowChannel, Track
 
-__all__ = ["Price", "lean_tracks"]
+__all__ = ["Price", "is_lean", "lean_tracks", "members"]
 
 Price = Literal["bid", "ask", "mid"]
 
@@ -44,6 +44,7 @@ _STEPS = {"second": ("1sec", 1_000_000_000), "minute": ("1min", 60_000_000_000)}
 _NAN = float("nan")
 _SHARE_PRICE = 10_000
 _SAMPLE_LINES = 200
+_MOST_MEMBERS = 10_000
 _SPOILT = (zipfile.BadZipFile, zlib.error, EOFError)
 
 
@@ -60,6 +61,23 @@ class _Member:
     expiry: str
     divisor: int = 1
     zone: str = "UTC"
+
+
+def members(path: Path, most: int = 3) -> list[str]:
+    """Return the names of the first files that a zip holds; none where it does not read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()[:most]
+    except (*_SPOILT, OSError):
+        return []
+
+
+def is_lean(path: Path) -> bool:
+    """Return whether a zip has a member that is named as LEAN's are; of one that does not read it may."""
+    names = [name.rpartition("/")[2] for name in members(path, _MOST_MEMBERS)]
+    if not names:
+        return path.suffix.lower() != ".xlsx"
+    return any(_MEMBER.fullmatch(name) or _OLD_MEMBER.fullmatch(name) for name in names)
 
 
 def lean_tracks(path: Path, price: Price, zone: str | None, damage: Damage) -> tuple[Track, ...]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from mdnb.io.notes import refuse
 from mdnb.io.recognise.given import Given
+from mdnb.io.recognise.roles import is_in_utc
 from mdnb.io.recognise.table import Table
 from mdnb.io.recognise.unpacked import Unpacked
 from mdnb.io.recognise.vendors import Vendor
@@ -50,12 +51,15 @@ def times_of(
     column = table.column(at)
     if pa.types.is_null(column.type):
         raise refuse(held.where, f"the column {table.names[at]!r} is empty", "Every row needs its time.")
+    utc = "UTC" if is_in_utc(table.names[at]) else None
     return read_times(
         column,
         clock,
         date_format=given.date_format,
         tz=given.tz,
+        told_zone=table.about.get("zone") or utc,
         known_zone=vendor.zone or known_zone,
+        hint=vendor.hint,
         where=held.where,
         name=table.names[at].strip() or "time",
     )

@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from mdnb.errors import OptionError
 from mdnb.io.notes import refuse
-from mdnb.io.recognise.roles import is_header
+from mdnb.io.recognise.roles import ROLES, is_header, plain_name
 from mdnb.io.recognise.table import Table
+from mdnb.io.source import check_zone
 
 __all__ = ["json_table"]
 
 _DEEPEST: Final = 6
 _SYMBOL_KEYS: Final = ("symbol", "s", "pair", "ticker", "instrument", "product_id", "contractId", "Symbol")
+_ZONE_NAMES: Final = frozenset({"timezone", "exchangetimezonename", "tz"})
+_GRANULARITIES: Final = frozenset({"1d", "5d", "1wk", "1mo", "3mo"})
+_MOST_PARTS: Final = 16
 _REMEDY: Final = "A list of bars, of rows, an object with a list a column, or one bar a line is needed."
 
 
@@ -79,16 +86,17 @@ def _lines(data: bytes, where: str, error: ValueError) -> list[Any]:
 def _find(body: Any, about: dict[str, str], depth: int) -> Any:
     """Return the rows in an answer: its likeliest list of lists or objects, or an object of columns."""
     if isinstance(body, list):
-        return body if body and isinstance(body[0], (list, dict)) else None
+        return _find_in_list(body, about, depth)
     if not isinstance(body, dict) or depth > _DEEPEST:
         return None
-    if (columns := _as_columns(body)) is not None:
+    columns = _as_columns(body)
+    if columns is None:
+        _note_about(body, about)
+        columns = _as_columns_beside(body, about)
+    if columns is not None:
         return columns
     if is_header(list(body)) and not any(isinstance(value, (list, dict)) for value in body.values()):
         return [body]
-    for key in _SYMBOL_KEYS:
-        if isinstance(body.get(key), str):
-            about.setdefault("symbol", body[key])
     found = [(key, _find(value, about, depth + 1)) for key, value in body.items()]
     held = [(key, rows) for key, rows in found if rows is not None]
     if not held:
@@ -99,6 +107,85 @@ def _find(body: Any, about: dict[str, str], depth: int) -> Any:
         about.setdefault("symbol", key)
         about["last"] = str(body["last"])
     return rows
+
+
+def _find_in_list(body: list[Any], about: dict[str, str], depth: int) -> Any:
+    if not body or not isinstance(body[0], (list, dict)):
+        return None
+    # The only answer of a list of answers, as Yahoo's charts have it.
+    inner = _find(body[0], about, depth + 1) if len(body) == 1 and isinstance(body[0], dict) else None
+    return body if inner is None else inner
+
+
+def _note_about(body: dict[str, Any], about: dict[str, str]) -> None:
+    """Note what an object says of all rows: symbol and zone, in itself or in one that it calls meta."""
+    for key in _SYMBOL_KEYS:
+        if isinstance(body.get(key), str):
+            about.setdefault("symbol", body[key])
+    for key, value in body.items():
+        if not isinstance(value, dict) or not plain_name(key).startswith("meta"):
+            continue
+        for name, told in value.items():
+            if not isinstance(told, str):
+                continue
+            if plain_name(name) in ("symbol", "ticker"):
+                about.setdefault("symbol", told)
+            elif plain_name(name) in _ZONE_NAMES and _is_zone(told):
+                about.setdefault("zone", told)
+            elif plain_name(name) == "datagranularity":
+                about.setdefault("granularity", told)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        check_zone(name)
+    except OptionError:
+        return False
+    return True
+
+
+def _as_columns_beside(body: dict[str, Any], about: dict[str, str]) -> Any:
+    """Return columns where the times stand beside an object that has the prices, as Yahoo's charts do."""
+    for key, times in body.items():
+        if plain_name(key) not in ROLES["time"] or not isinstance(times, list) or not times:
+            continue
+        if isinstance(times[0], (list, dict)):
+            continue
+        prices = _prices_within([value for name, value in body.items() if name != key], len(times), 0)
+        if prices is not None:
+            return {"time": _as_days(times, about), **prices}
+    return None
+
+
+def _prices_within(body: Any, count: int, depth: int) -> dict[str, list[Any]] | None:
+    """Return the first object of columns of bars in an answer, all of one length."""
+    if depth > _DEEPEST:
+        return None
+    if isinstance(body, dict):
+        held = {
+            str(name): value
+            for name, value in body.items()
+            if isinstance(value, list) and len(value) == count
+        }
+        if is_header(["time", *held]):
+            return held
+    parts = list(body.values()) if isinstance(body, dict) else body if isinstance(body, list) else []
+    for part in parts[:_MOST_PARTS]:
+        if isinstance(part, (dict, list)) and (found := _prices_within(part, count, depth + 1)) is not None:
+            return found
+    return None
+
+
+def _as_days(times: list[Any], about: dict[str, str]) -> list[Any]:
+    """Return the days of instants at which bars open, where the answer says that they are of days or more."""
+    whole = all(type(one) is int for one in times)
+    if about.get("granularity") not in _GRANULARITIES or "zone" not in about or not whole:
+        return times
+    zone = ZoneInfo(about["zone"])
+    try:
+        return [datetime.fromtimestamp(one, zone).date().isoformat() for one in times]
+    except (OverflowError, ValueError, OSError):
+        return times
 
 
 def _as_columns(body: dict[str, Any]) -> Any:

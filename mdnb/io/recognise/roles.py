@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-__all__ = ["BAR_PRICES", "ROLES", "is_header", "plain_name", "repeated", "roles_by_name"]
+__all__ = ["BAR_PRICES", "ROLES", "is_header", "is_in_utc", "plain_name", "repeated", "roles_by_name"]
 
 BAR_PRICES: Final = ("open", "high", "low", "close")
 
@@ -40,8 +40,13 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "index",
         "dtyyyymmdd",
         "ticks",
-        "timestampms",
         "exchtimestamp",
+        "transacttime",
+        "transactiontime",
+        "tradetime",
+        "tradetimestamp",
+        "exectime",
+        "eventtime",
         "tsrecv",
     ),
     "open": (
@@ -119,6 +124,9 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
     "ask_size": ("asksize", "askvolume", "askqty", "bestaskqty", "askvol"),
 }
 
+_TIME_WORDS: Final = re.compile(
+    r"(?P<zone>utc|gmt)?(?P<what>[a-z]+?)(?P<behind>utc|gmt|z|eet|cet|est|edt|et|local)?(?:ms|us|ns|sec|s)?$"
+)
 _DATES: Final = ("date", "datum", "fecha", "day", "tradingday", "data", "dtyyyymmdd")
 _CLOCKS: Final = frozenset(ROLES["clock"])
 _NOT_PLAIN: Final = re.compile(r"[\W_]+")
@@ -138,6 +146,25 @@ def plain_name(name: str) -> str:
     ('tickvol', 'openprice', 'open')
     """
     return _NOT_PLAIN.sub("", _NUMBERED.sub("", name)).casefold()
+
+
+def is_in_utc(name: str) -> bool:
+    """Return whether the name of a column of times says that they are in UTC.
+
+    Examples
+    --------
+    >>> is_in_utc("time_utc"), is_in_utc("Gmt time"), is_in_utc("Date (UTC)"), is_in_utc("local time")
+    (True, True, True, False)
+    """
+    found = _TIME_WORDS.match(plain_name(name))
+    said = found is not None and (found["zone"] or found["behind"])
+    return said in ("utc", "gmt")
+
+
+def _bare_time(name: str) -> str:
+    """Return the plain name of a column of times without what it says of zone and unit: time_utc, ts_ms."""
+    found = _TIME_WORDS.match(name)
+    return found["what"] if found is not None and len(found["what"]) > 1 else name
 
 
 def roles_by_name(names: Sequence[str], wanted: Iterable[str]) -> dict[str, int]:
@@ -184,7 +211,11 @@ def _place_of(role: str, free: Mapping[str, int]) -> int | None:
         of_base = [place for name, place in free.items() if _is_of_base(name)]
         if of_base and sum(name.startswith("volume") for name in free) > 1:
             return min(of_base)
-    return next((free[name] for name in ROLES[role] if name in free), None)
+    found = next((free[name] for name in ROLES[role] if name in free), None)
+    if found is None and role == "time":
+        bare = {_bare_time(name): free[name] for name in reversed(list(free))}
+        found = next((bare[name] for name in ROLES[role] if name in bare), None)
+    return found
 
 
 def _is_of_base(name: str) -> bool:

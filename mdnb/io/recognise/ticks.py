@@ -44,6 +44,16 @@ _ROLES: Final = (
 )
 _BUY: Final = frozenset({"buy", "b", "bid", "buyer", "1", "up"})
 _SELL: Final = frozenset({"sell", "s", "a", "ask", "seller", "-1", "down"})
+_SHORT_NAMES: Final = frozenset({"p", "q", "T", "m"})
+_LONG_NAMES: Final = {
+    "p": "price",
+    "q": "quantity",
+    "T": "time",
+    "m": "isBuyerMaker",
+    "a": "aggTradeId",
+    "t": "tradeId",
+    "s": "symbol",
+}
 _NUMBERS: Final = {"trades": ("price", "size"), "quotes": ("bid", "ask", "bid_size", "ask_size")}
 
 
@@ -131,6 +141,7 @@ def _recognised_ticks(
     held = unpacked(filename)
     where = held.where
     table = table_of(held, given)
+    table = _with_long_names(table) if given.columns is None else table
     places, vendor = meaning_of(table, held, given, _ROLES, ("time",))
     kind = _kind(table, places, given, where)
     names = _NUMBERS[kind]
@@ -182,6 +193,19 @@ def _recognised_ticks(
         ),
         notes=[*notes, *more],
     )
+
+
+def _with_long_names(table: Table) -> Table:
+    """Return trades of one-letter names, in which case tells two apart, with names that others have, too.
+
+    Binance's messages and answers: ``T`` is the time and ``t`` an id, ``m`` says that the buyer waited.
+    """
+    if not {*table.names} >= _SHORT_NAMES:
+        return table
+    names = [_LONG_NAMES.get(name, "") for name in table.names]
+    if "a" in table.names and "t" in table.names:
+        names[table.names.index("a")] = ""
+    return dataclasses.replace(table, names=tuple(names))
 
 
 def _kind(table: Table, places: Mapping[str, int], given: Given, where: str) -> str:

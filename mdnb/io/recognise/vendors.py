@@ -35,11 +35,14 @@ class Vendor:
         That of its times without an offset; None where it is not known.
     price_scale
         What its whole prices are to be multiplied with.
+    hint
+        What helps to say the zone where it is not known: half a sentence.
     """
 
     name: str = ""
     zone: str | None = None
     price_scale: float | None = None
+    hint: str = ""
 
 
 UNKNOWN: Final = Vendor()
@@ -48,7 +51,11 @@ UNKNOWN: Final = Vendor()
 _BY_NAMES: Final[tuple[tuple[frozenset[str], Vendor], ...]] = (
     (frozenset({"tsevent", "rtype", "publisherid", "instrumentid"}), Vendor("Databento", "UTC", 1e-9)),
     (frozenset({"exchange", "symbol", "timestamp", "localtimestamp"}), Vendor("Tardis", "UTC")),
-    (frozenset({"ticker", "per", "date", "time"}), Vendor("Finam", "Europe/Moscow")),
+    (
+        frozenset({"ticker", "per", "date", "time"}),
+        # One head of three programs, each with times of a zone of its own.
+        Vendor("Finam, Stooq or MetaStock", hint="Finam writes those of tz='Europe/Moscow'"),
+    ),
     (frozenset({"date", "open", "tickvol", "spread"}), Vendor("MetaTrader 5")),
     (frozenset({"gmttime", "open", "high", "low", "close"}), Vendor("Dukascopy", "UTC")),
     (frozenset({"opentime", "open", "closetime", "quoteassetvolume"}), Vendor("Binance", "UTC")),
@@ -87,8 +94,8 @@ def vendor_by_names(names: Sequence[str], text: str = "") -> Vendor:
 
     Examples
     --------
-    >>> vendor_by_names(["<TICKER>", "<PER>", "<DATE>", "<TIME>", "<OPEN>"]).zone
-    'Europe/Moscow'
+    >>> vendor_by_names(["Gmt time", "Open", "High", "Low", "Close", "Volume"]).zone
+    'UTC'
     """
     if "cryptodatadownload" in text.casefold():
         return Vendor("CryptoDataDownload", "UTC")

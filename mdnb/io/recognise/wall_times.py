@@ -62,7 +62,9 @@ class FileTimes:
 class _Asked:
     date_format: str | None
     tz: str | tzinfo | None
+    told_zone: str | None
     known_zone: str | None
+    hint: str
     where: str
     column: str
 
@@ -76,6 +78,8 @@ def read_times(
     known_zone: str | None,
     where: str,
     name: str,
+    told_zone: str | None = None,
+    hint: str = "",
 ) -> FileTimes:
     """Return the instants of a column of times, or of one of dates and one of times of day.
 
@@ -90,13 +94,17 @@ def read_times(
         The zone of times without an offset, where the caller says it.
     known_zone
         That in which this vendor is known to write them.
+    told_zone
+        That which the file itself tells.
+    hint
+        What helps to say the zone, where it is asked for: half a sentence.
 
     Raises
     ------
     DataImportError
         When day and month, the zone or the format cannot be known: the message names the argument to give.
     """
-    asked = _Asked(date_format, tz, known_zone, where, name)
+    asked = _Asked(date_format, tz, told_zone, known_zone, hint, where, name)
     if clock is None and not pa.types.is_string(column.type):
         return _of_numbers_or_times(column, asked)
     texts = pc.utf8_trim_whitespace(_text(column))
@@ -316,13 +324,14 @@ def _dates_or_times(wall: np.ndarray, said: str, asked: _Asked) -> FileTimes:
 
 def _naive(wall: np.ndarray, said: str, asked: _Asked) -> FileTimes:
     """Take wall-clock times of a zone that was given, or is known of the vendor; else ask for it."""
-    zone = asked.tz if asked.tz is not None else asked.known_zone
+    zone = asked.tz if asked.tz is not None else asked.told_zone or asked.known_zone
     if zone is None:
         moment = pd.Timestamp(int(wall[0]), unit="us") if len(wall) else "its times"
+        hint = f" ({asked.hint})" if asked.hint else ""
         raise refuse(
             asked.where,
             f"the times in {asked.column!r} ({moment}) do not say their zone",
-            "Give tz=, such as tz='America/New_York', or tz='UTC'.",
+            f"Give tz=, such as tz='America/New_York', or tz='UTC'{hint}.",
         )
     made = parse_times(
         pa.array(wall.view("datetime64[us]")),
@@ -333,6 +342,8 @@ def _naive(wall: np.ndarray, said: str, asked: _Asked) -> FileTimes:
     )
     if asked.tz is not None:
         return FileTimes(made.time_us, f"{said} in {zone}", tuple(made.notes))
+    if asked.told_zone is not None:
+        return FileTimes(made.time_us, f"{said} in {zone}, as the file says", tuple(made.notes))
     text = f"the times do not say their zone; {zone} was assumed, as is usual here: tz= says otherwise"
     notes = (*made.notes, note("assumed_zone", text, count=len(wall)))
     return FileTimes(made.time_us, f"{said} in {zone} (assumed)", notes)

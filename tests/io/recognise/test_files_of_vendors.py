@@ -94,7 +94,7 @@ BY_HAND: dict[str, tuple[dict[str, Any], str | None, Callable[[Path], pd.DataFra
         lambda p: by_hand(p, walls("Europe/Berlin", "Date", "Time"), Y),
     ),
     "dialects/finam.csv.gz": (
-        {},
+        {"tz": "Europe/Moscow"},
         "1hour",
         lambda p: by_hand(
             p,
@@ -281,8 +281,8 @@ def test_every_file_of_the_collection_is_looked_at(shared_data: Path) -> None:
     ("name", "words"),
     [
         (
-            "dialects/finam.csv.gz",
-            ["Finam, gzip, text, separated by ';'", "Europe/Moscow (assumed)", "of IMOEX"],
+            "dialects/kraken_ohlcvt.csv.gz",
+            ["Kraken, gzip, text, separated by commas", "seconds since 1970", "without a header"],
         ),
         ("dialects/binance_klines.csv", ["Binance, text", "without a header", "milliseconds since 1970"]),
         ("dialects/investing.csv.gz", ["Investing.com", "close=Price", "decimal '.', thousands ','"]),
@@ -295,7 +295,7 @@ def test_the_first_line_says_what_was_understood(shared_data: Path, name: str, w
     frame = mdnb.read(shared_data / name)
     first = repr(frame).splitlines()[0]
     assert all(word in first for word in words), first
-    assert "Finam" not in name or "Finam" in frame._repr_html_()  # type: ignore[operator]
+    assert "kraken" not in name or "Kraken" in frame._repr_html_()  # type: ignore[operator]
 
 
 def test_days_at_local_midnight_are_the_days_that_they_are_of_in_a_zone_that_is_given(

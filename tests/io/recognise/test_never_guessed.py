@@ -46,7 +46,7 @@ _HEADERS = (
     ("Date", "Open", "High", "Low", "Close", "Volume"),
     ("<DATE>", "<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<VOL>"),
     ("t", "o", "h", "l", "c", "v"),
-    ("Gmt time", "Open", "High", "Low", "Last", "Vol."),
+    ("Local time", "Open", "High", "Low", "Last", "Vol."),
     ("datetime", " open ", " high ", " low ", " close ", " volume "),
 )
 

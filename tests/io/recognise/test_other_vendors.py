@@ -540,3 +540,115 @@ def test_what_is_said_of_columns_counts(tmp_path: Path) -> None:
 def test_wrong_options_are_named(tmp_path: Path, said: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=next(iter(said))):
         _read(tmp_path, PLAIN, **said)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "head"),
+    [
+        ("Finam", "<TICKER>;<PER>;<DATE>;<TIME>;<OPEN>;<HIGH>;<LOW>;<CLOSE>;<VOL>"),
+        ("Stooq", "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>"),
+        ("MetaStock", "<TICKER>,<NAME>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>"),
+    ],
+)
+def test_of_one_head_of_several_vendors_the_zone_is_asked_for(tmp_path: Path, vendor: str, head: str) -> None:
+    sign = ";" if ";" in head else ","
+    cells = {"TICKER": "AAPL.US", "NAME": "APPLE", "PER": "5", "OPENINT": "0", "VOL": "100"}
+    prices = {"OPEN": "10", "HIGH": "11", "LOW": "9", "CLOSE": "10.5"}
+    rows = [
+        {**cells, **prices, "DATE": "20240304", "TIME": clock, "PER": "5"} for clock in ("153000", "153500")
+    ]
+    names = [name.strip("<>") for name in head.split(sign)]
+    text = "\n".join([head, *(sign.join(row[name] for name in names) for row in rows)])
+    with pytest.raises(DataImportError, match=r"do not say their zone.*tz=.*Finam.*Europe/Moscow"):
+        _read(tmp_path, text)
+    frame = _read(tmp_path, text, tz="Europe/Warsaw")
+    assert frame.index[0] == pd.Timestamp("2024-03-04 15:30", tz="Europe/Warsaw")
+    assert f"{vendor}" in frame.attrs["understood"]
+    assert frame.attrs["symbol"] == "AAPL.US"
+    # Days need no zone.
+    days = [
+        {**row, "PER": "D", "TIME": "000000", "DATE": day}
+        for row, day in zip(rows, ("20240304", "20240305"), strict=True)
+    ]
+    text = "\n".join([head, *(sign.join(row[name] for name in names) for row in days)])
+    assert _read(tmp_path, text).attrs["timeframe"] == "1day"
+
+
+def chart(times: list[int], granularity: str) -> dict[str, Any]:
+    """What Yahoo's chart API answers; the last bar has no prices."""
+    held = [10.5] * (len(times) - 1)
+    quote = {name: [*held, None] for name in ("low", "high", "close", "open")}
+    quote["volume"] = [*map(float, range(len(held))), None]
+    meta = {
+        "currency": "USD",
+        "symbol": "AAPL",
+        "exchangeTimezoneName": _NEW_YORK,
+        "timezone": "EST",
+        "dataGranularity": granularity,
+        "validRanges": ["1d", "5d"],
+        "tradingPeriods": [[{"timezone": "EST", "start": 1, "end": 2}]],
+    }
+    indicators = {"quote": [quote], "adjclose": [{"adjclose": [*held, None]}]}
+    answer = {"meta": meta, "timestamp": times, "indicators": indicators}
+    return {"chart": {"result": [answer], "error": None}}
+
+
+def test_times_beside_the_prices_as_in_yahoos_charts(tmp_path: Path) -> None:
+    text = json.dumps(chart([1709562600, 1709562660, 1709562720], "1m"))
+    frame = _read(tmp_path, text, "chart.json")
+    assert [time.isoformat() for time in frame.index] == FOUR_THIRTY
+    assert (frame.attrs["symbol"], frame.attrs["timeframe"]) == ("AAPL", "1min")
+    assert frame["volume"].tolist() == [0.0, 1.0]
+    # Days open at half past nine of New York, which summer time moves; they are days.
+    opens = pd.date_range("2024-03-06 09:30", periods=6, freq="B", tz=_NEW_YORK)
+    frame = _read(tmp_path, json.dumps(chart([int(one.timestamp()) for one in opens], "1d")), "days.json")
+    assert list(frame.index) == list(pd.date_range("2024-03-06", periods=5, freq="B", tz="UTC"))
+    assert frame.attrs["timeframe"] == "1day"
+
+
+def test_the_zone_that_an_answer_names_is_taken_as_alpha_vantage_does(tmp_path: Path) -> None:
+    bar = {"1. open": "10", "2. high": "11", "3. low": "9", "4. close": "10.5", "5. volume": "100"}
+    answer = {
+        "Meta Data": {
+            "1. Information": "Intraday (1min) open, high, low, close prices and volume",
+            "2. Symbol": "IBM",
+            "4. Interval": "1min",
+            "6. Time Zone": "US/Eastern",
+        },
+        "Time Series (1min)": {"2024-03-04 09:31:00": bar, "2024-03-04 09:30:00": bar},
+    }
+    frame = _read(tmp_path, json.dumps(answer), "av.json")
+    assert [time.isoformat() for time in frame.index] == FOUR_THIRTY
+    assert frame.attrs["symbol"] == "IBM"
+    assert "in US/Eastern, as the file says" in frame.attrs["understood"]
+    assert not any(one["type"] == "assumed_zone" for one in frame.attrs["notes"])
+    # What is said counts for more; a zone that is none is asked for.
+    assert _read(tmp_path, json.dumps(answer), "av.json", tz="UTC").index[0].hour == 9
+    answer["Meta Data"]["6. Time Zone"] = "Nowhere/At-all"
+    with pytest.raises(DataImportError, match="tz="):
+        _read(tmp_path, json.dumps(answer), "av.json")
+
+
+@pytest.mark.parametrize(
+    "name", ["time_utc", "utc_time", "Date (UTC)", "datetime_gmt", "Timestamp [UTC]", "UTC Date", "ts_utc"]
+)
+def test_a_column_whose_name_says_utc_needs_no_zone(tmp_path: Path, name: str) -> None:
+    rows = "2024-03-04 14:30:00,10,11,9,10.5,100\n2024-03-04 14:31:00,10.5,12,10,11,90\n"
+    frame = _read(tmp_path, f"{name},open,high,low,close,volume\n{rows}")
+    assert [time.isoformat() for time in frame.index] == FOUR_THIRTY
+    assert _bars(frame) == TWO
+
+
+@pytest.mark.parametrize("name", ["time_est", "Time (EET)", "time_local", "Local time"])
+def test_a_zone_that_a_name_tells_shortly_is_asked_for(tmp_path: Path, name: str) -> None:
+    rows = "2024-03-04 14:30:00,10,11,9,10.5,100\n2024-03-04 14:31:00,10.5,12,10,11,90\n"
+    with pytest.raises(DataImportError, match=r"do not say their zone.*tz="):
+        _read(tmp_path, f"{name},open,high,low,close,volume\n{rows}")
+
+
+@pytest.mark.parametrize("name", ["ts_ms", "timestamp_ms", "time_ns", "open_time_ms", "Time (s)"])
+def test_units_in_the_names_of_times_do_not_hide_them(tmp_path: Path, name: str) -> None:
+    size = {"ns": 10**9, "s)": 1}.get(name[-2:], 1000)
+    rows = f"{1709562600 * size},10,11,9,10.5,100\n{1709562660 * size},10.5,12,10,11,90\n"
+    frame = _read(tmp_path, f"{name},open,high,low,close,volume\n{rows}")
+    assert [time.isoformat() for time in frame.index] == FOUR_THIRTY

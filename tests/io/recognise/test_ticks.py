@@ -147,3 +147,61 @@ def test_places_of_columns_without_names(tmp_path: Path) -> None:
     _equal(trades, TWO, price=[10.5, 10.75], size=[1.0, 2.0])
     with pytest.raises(OptionError, match="needs price, or bid and ask"):
         _read(tmp_path, text, columns={"time": 0, "size": 3})
+
+
+AGG_TIMES = ["2017-06-30T03:35:09.153Z", "2017-06-30T03:35:09.154Z"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "aggTrades.csv",
+            (
+                "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
+                "9,10.5,2,20,21,1498793709153,true\n10,10.25,3,22,22,1498793709154,false\n"
+            ),
+        ),
+        (
+            "aggTrades.json",
+            (
+                '[{"a":9,"p":"10.5","q":"2","f":20,"l":21,"T":1498793709153,"m":true,"M":true},'
+                '{"a":10,"p":"10.25","q":"3","f":22,"l":22,"T":1498793709154,"m":false,"M":true}]'
+            ),
+        ),
+        (
+            "aggTrades of the stream.jsonl",
+            (
+                '{"e":"aggTrade","E":1498793709999,"s":"BTCUSDT","a":9,"p":"10.5","q":"2","f":20,"l":21,'
+                '"T":1498793709153,"m":true,"M":true}\n'
+                '{"e":"aggTrade","E":1498793709999,"s":"BTCUSDT","a":10,"p":"10.25","q":"3","f":22,"l":22,'
+                '"T":1498793709154,"m":false,"M":true}\n'
+            ),
+        ),
+        (
+            "trades of the stream.jsonl",
+            (
+                '{"e":"trade","E":1498793709999,"s":"BTCUSDT","t":9,"p":"10.5","q":"2","T":1498793709153,"m":true}\n'
+                '{"e":"trade","E":1498793709999,"s":"BTCUSDT","t":10,"p":"10.25","q":"3","T":1498793709154,'
+                '"m":false}\n'
+            ),
+        ),
+    ],
+)
+def test_trades_of_binance_by_all_their_names(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    frame = mdnb.read_ticks(path)
+    _equal(frame, AGG_TIMES, price=[10.5, 10.25], size=[2.0, 3.0], side=["sell", "buy"], id=["9", "10"])
+
+
+def test_quotes_of_dukascopy_are_in_utc(tmp_path: Path) -> None:
+    path = tmp_path / "EURUSD_Ticks.csv"
+    rows = "04.03.2024 00:00:00.123,1.08412,1.0841,1.5,0.9", "04.03.2024 00:00:01.5,1.08413,1.08411,1,2"
+    path.write_text("\n".join(["Gmt time,Ask,Bid,AskVolume,BidVolume", *rows]))
+    frame = mdnb.read_ticks(path)
+    times = ["2024-03-04T00:00:00.123Z", "2024-03-04T00:00:01.5Z"]
+    _equal(frame, pd.to_datetime(times, format="ISO8601"), bid=[1.0841, 1.08411], ask_size=[1.5, 1.0])
+    path.write_text("\n".join(["Time (EET),Ask,Bid,AskVolume,BidVolume", *rows]))
+    with pytest.raises(DataImportError, match=r"do not say their zone.*tz="):
+        mdnb.read_ticks(path)
