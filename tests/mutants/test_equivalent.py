@@ -52,7 +52,6 @@ def test_an_unknown_room_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -
         main(["attic"])
     assert raised.value.code == 2
     assert (
-        "no room 'attic'; there are validate, bars, decode, runtime, runtime/live, runtime/past, market_store,"
-        " stores, io"
-        in capsys.readouterr().err
+        "no room 'attic'; there are validate, bars, decode, runtime, runtime/live, runtime/past,"
+        " market_store, stores, io" in capsys.readouterr().err
     )
