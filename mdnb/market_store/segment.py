@@ -76,6 +76,20 @@ class OpenSegment:
             self._tails[kind].append(series, table)
             self._unwritten.pop(0)
 
+    def drop_oldest(self, rows: int) -> int:
+        """Forget of what is in memory alone the oldest, at least so many rows; return how many."""
+        gone = 0
+        while self._unwritten and gone < rows:
+            series, table = self._unwritten.pop(0)
+            gone += table.num_rows
+            held = [one for one in self.tables[series] if one is not table]
+            if held:
+                self.tables[series] = held
+            else:
+                del self.tables[series]
+        self.rows -= gone
+        return gone
+
     def sync(self) -> None:
         """Force the tails to disk."""
         for tail in self._tails.values():

@@ -41,6 +41,7 @@ _LOCK: Final = "lock"
 _MOST_PARTS: Final = 64
 _LOOKED_AT: Final = 3
 _TRIES, _TRY_SECONDS = 5, 0.05
+_MOST_WAITING: Final = 1_000_000
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
@@ -63,6 +64,8 @@ class StoreWriter:
         Rows go into Parquet once there are so many, or so many seconds after the first one came.
     now
         A monotonic clock; tests give their own.
+    most_waiting
+        How many rows may wait in memory while the disk takes nothing; beyond that the oldest go.
 
     Attributes
     ----------
@@ -70,6 +73,8 @@ class StoreWriter:
         Sentences of what was found odd: whoever takes them clears them.
     dropped
         What the limit has cost so far.
+    lost_rows
+        How many rows went unwritten, since more than `most_waiting` waited.
 
     Raises
     ------
@@ -87,8 +92,12 @@ class StoreWriter:
         segment_rows: int = 50_000,
         seal_seconds: float = 300.0,
         now: Callable[[], float] = time.monotonic,
+        most_waiting: int = _MOST_WAITING,
     ) -> None:
         self.base = base
+        self.lost_rows = 0
+        self._most_waiting = most_waiting
+        self._told_lost = 0
         self.notes: list[str] = []
         self.dropped = Dropped()
         self._hidden = base / HIDDEN
@@ -214,7 +223,29 @@ class StoreWriter:
             self._segment.add(series, table)
             if self._first_at is None:
                 self._first_at = self._now()
-            self.flush()
+            try:
+                self.flush()
+            except DataExportError:
+                self._bound_waiting()
+                raise
+
+    def _bound_waiting(self) -> None:
+        """Let the oldest of the rows go that wait in memory alone, where they are too many."""
+        over = self.rows_waiting - self._most_waiting
+        if over <= 0:
+            return
+        # Some more at a time, or else each row that comes would drive out one.
+        rest = over + self._most_waiting // 8
+        for segment in (*self._sealing, self._segment):
+            gone = segment.drop_oldest(rest)
+            self.lost_rows += gone
+            rest -= gone
+        if self.lost_rows >= 2 * self._told_lost:
+            self._told_lost = self.lost_rows
+            self.notes.append(
+                f"the disk takes nothing, and no more than {self._most_waiting:,} rows wait in memory:"
+                f" {self.lost_rows:,} are lost so far, the oldest first"
+            )
 
     def flush(self) -> None:
         """Write what waits in memory alone; errors as of `append`."""

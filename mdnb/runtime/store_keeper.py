@@ -55,6 +55,9 @@ _SYNC_SECONDS: Final = 1.0
 _SEAL_SECONDS: Final = 0.2
 """For how long at most rows are put into Parquet before new ones are written to the tail."""
 
+_MOST_TAKEN: Final = 20_000
+"""How many changes may wait for a disk that cannot be read."""
+
 _COMPARE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 10.0
 _SOON_SECONDS: Final = 1.0
@@ -120,6 +123,7 @@ class StoreKeeper:
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mdnb-store")
         self._tails = TailsOfNow(store.path)
         self._is_busy = self._waits = False
+        self._given_up = 0
         self._synced = self._compared = self._tried = 0.0
         self._task: asyncio.Task[None] | None = None
         self._taken: collections.deque[_Taken | _Amended | _Changed] = collections.deque()
@@ -474,6 +478,18 @@ class StoreKeeper:
         amended, self._amended = self._amended, []
         changed, self._changed = self._changed, []
         self._taken += [*amended, *changed]
+        over = len(self._taken) - _MOST_TAKEN
+        if over > 0:
+            # They cannot be made ready, since what is on the disk cannot be read.
+            for _ in range(over):
+                self._taken.popleft()
+            self._given_up += over
+            self._tell(
+                market,
+                "store_lost",
+                f"{self.store.path} cannot be read, so that {self._given_up:,} changes to it are given up,"
+                " the oldest first",
+            )
 
     def _take_changes(self, market: SymbolMarket, name: str, watch: BarWatch) -> None:
         is_first, has_vwap = watch.is_new, market.engine.source == "trades"
@@ -483,6 +499,7 @@ class StoreKeeper:
 
     def _write(self, writer: StoreWriter, now: float) -> None:
         """Write what was taken; on the store's own thread."""
+        failed: DataExportError | None = None
         while self._taken:
             one = self._taken[0]
             try:
@@ -494,7 +511,12 @@ class StoreKeeper:
             # Whether the disk takes it or not, the writer has it now.
             self._taken.popleft()
             if table is not None and table.num_rows:
-                writer.append(one.series, table)
+                try:
+                    writer.append(one.series, table)
+                except DataExportError as error:
+                    failed = error
+        if failed is not None:
+            raise failed
         writer.flush()
         if now - self._synced >= _SYNC_SECONDS:
             self._synced = now

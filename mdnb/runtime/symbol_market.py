@@ -237,6 +237,13 @@ class SymbolMarket:
 
         What is found stands until it is over, such as when a folder can be made again.
         """
+        dropped = sum(overflow.dropped for overflow in list(self.engine.overflow.values()))
+        if dropped:
+            self.tell_trouble(
+                "disk_dropped",
+                f"the disk has taken nothing for so long that {dropped:,} bars which waited in memory are"
+                " lost, the oldest first",
+            )
         stores = [overflow.segments for overflow in self.engine.overflow.values()]
         unwritable: OSError | None = None
         unreadable: dict[Path, str] = {}

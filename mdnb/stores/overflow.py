@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
@@ -23,6 +24,8 @@ __all__ = ["Gone", "Overflow"]
 _T = TypeVar("_T")
 
 _NS_PER_US = 1000
+_FURTHER = 4
+_MOST_WAITING = 1_000_000
 _NONE_WRITTEN = -(2**63), 0
 
 
@@ -49,17 +52,25 @@ class Overflow:
     ----------
     segments
         Where they go; whether starts may repeat is told there.
+    most_waiting
+        How many rows may wait in memory while the disk takes nothing; beyond that the oldest go.
 
     Attributes
     ----------
+    dropped
+        How many went.
     changes
         How often bars that had been taken were changed, or others were put between them.
     """
 
-    def __init__(self, segments: SegmentStore) -> None:
+    def __init__(self, segments: SegmentStore, most_waiting: int = _MOST_WAITING) -> None:
         self.segments = segments
+        self.dropped = 0
+        self._most_waiting = most_waiting
+        self._gone: list[tuple[int, int, int]] = []
         self.changes = 0
         self._waiting: list[BarColumns] = []
+        self._rows_waiting = 0
         self._pieces: list[tuple[int, GonePiece]] = []
         self._amended = columns_from_rows([])
         # Starts (us) of the bars that are partial only until a repair ends, and of those for which it has.
@@ -179,10 +190,11 @@ class Overflow:
     def lost(self) -> list[tuple[int, int, int]]:
         """Return which bars that were written cannot be read, nor wait; see `SegmentStore.lost`."""
         lost = self.segments.lost()
+        with self._lock:
+            lost = sorted([*lost, *self._gone])
+            waiting = join_columns(list(self._waiting))
         if not lost:
             return []
-        with self._lock:
-            waiting = join_columns(list(self._waiting))
         found = ((first, last, rows - len(_cut(waiting, None, first, last))) for first, last, rows in lost)
         return [one for one in found if one[2] > 0]
 
@@ -194,6 +206,30 @@ class Overflow:
                 first_us = int(noted_us[0])
                 self._noted_from_us = min(first_us, self._noted_from_us or first_us)
             self._waiting.append(self._without_repairing(columns))
+            self._rows_waiting += len(columns)
+            is_over = self._rows_waiting > self._most_waiting
+        # While some are being written none may go.
+        if is_over and self._flushing.acquire(blocking=False):
+            try:
+                with self._lock:
+                    self._drop_oldest()
+            finally:
+                self._flushing.release()
+
+    def _drop_oldest(self) -> None:
+        """Forget the oldest of those that wait; hold both locks."""
+        held = join_columns(self._waiting)
+        self._rows_waiting = len(held)
+        # Some more at a time, or else each bar that comes would drive out one.
+        count = len(held) - self._most_waiting + self._most_waiting // 8
+        if len(held) <= self._most_waiting or count <= 0:
+            return
+        first, last = (int(held.time_us[at]) * _NS_PER_US for at in (0, count - 1))
+        self._gone.append((first, last, count))
+        self._waiting = [held.part(count, len(held))]
+        self._rows_waiting -= count
+        self.dropped += count
+        self.changes += 1
 
     def gone(self) -> Gone:
         """Return what has left memory by now; hold the lock that keeps bars from leaving it."""
@@ -319,6 +355,7 @@ class Overflow:
                 self.segments.replace(amended)
             with self._lock:
                 del self._waiting[: len(parts)]
+                self._rows_waiting = sum(len(part) for part in self._waiting)
                 self._amended, self._written = columns_from_rows([]), written
             return len(rows)
 
@@ -370,6 +407,33 @@ class Overflow:
         disk = self._read(start_ns, until)
         rows = _overlay(join_columns([disk, memory]), _cut(amended, first_ns, start_ns, end_ns))
         return self._with_repairing(_cut(rows, first_ns, start_ns, end_ns))
+
+    def newest_before(
+        self,
+        first_ns: int | None,
+        count: int,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        gone: Gone | None = None,
+    ) -> BarColumns:
+        """Return the newest bars of `before`; of the disk only the files are read that have these.
+
+        Parameters
+        ----------
+        count
+            How many are wanted; fewer are given where there are fewer.
+        first_ns, start_ns, end_ns, gone
+            As of `before`.
+        """
+        wanted = max(0, count)
+        while True:
+            from_ns = self._of_disk(functools.partial(_start_of_newest, count=wanted, end_ns=end_ns))
+            is_all = from_ns is None or (start_ns is not None and from_ns <= start_ns)
+            rows = self.before(first_ns, start_ns if is_all else from_ns, end_ns, gone)
+            if is_all or len(rows) >= count:
+                return rows.part(max(0, len(rows) - count), len(rows))
+            # Some of what the files hold is in memory, too, or does not read.
+            wanted = _FURTHER * wanted + 1
 
     def _with_repairing(self, columns: BarColumns) -> BarColumns:
         """Return bars with the marks that the disk does not have."""
@@ -439,6 +503,16 @@ class Overflow:
         gone = self.segments.drop_before(ts_ns)
         self.changes += 1
         return gone
+
+
+def _start_of_newest(segments: SegmentStore, count: int, end_ns: int | None) -> int | None:
+    """Return where the file begins from which on so many bars are on disk; None where there are fewer."""
+    for segment in reversed(segments.segments()):
+        if end_ns is None or segment.first_ns <= end_ns:
+            count -= segment.rows
+            if count <= 0:
+                return segment.first_ns
+    return None
 
 
 def _end_of(columns: BarColumns) -> tuple[int, int]:

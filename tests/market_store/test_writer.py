@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import shutil
@@ -357,6 +358,32 @@ def test_a_file_that_must_not_grow_is_told_and_taken_up_again(tmp_path: Path) ->
         check=False,
     )
     assert done.stdout == "done\n", done.stderr
+
+
+def test_rows_that_wait_for_a_disk_are_bounded_and_those_that_went_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = StoreWriter(tmp_path, most_waiting=100)
+    writer.append(BARS, some(0, 10))
+    real = os.write
+
+    def full(descriptor: int, content: memoryview) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mdnb.market_store.tails.os.write", full)
+    most = 0
+    for first in range(10, 1000, 10):
+        with pytest.raises(DataExportError, match="wait in memory"):
+            writer.append(BARS, some(first, 10))
+        most = max(most, writer.rows_waiting)
+    assert 80 <= most <= 110
+    waiting, lost = writer.rows_waiting, writer.lost_rows
+    assert waiting + lost == 990
+    told = [note for note in writer.notes if "are lost so far, the oldest first" in note]
+    assert 1 < len(told) < 10, "each time it is twice as much"
+    monkeypatch.setattr("mdnb.market_store.tails.os.write", real)
+    writer.close()
+    assert held(tmp_path) == [*range(10), *range(1000 - waiting, 1000)]
 
 
 def test_a_folder_that_is_deleted_is_made_anew(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -225,3 +227,30 @@ def test_a_timeframe_that_is_removed_while_the_disk_is_tidied_is_no_trouble(benc
         call(session.look_at_disk())
     assert removed == ["5min"]
     assert market.data.get_stats().troubles == ()
+
+
+def test_bars_that_waited_too_long_for_the_disk_are_told_and_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"enable_disk_overflow": True, "disk_cache_path": str(tmp_path / "disk"), "auto_cleanup": False}
+    feed = HandFeed()
+    with open_market(feed, "1min", max_bars_per_timeframe=IN_MEMORY, **options) as market:
+        bench = Bench(market)
+        overflow = market._parts.session.markets["X"].engine.overflow["1min"]
+        overflow._most_waiting = 40
+
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        for at in range(200):
+            feed.trades(trade(at * 60, 100.0))
+            len(market["1min"])
+        bench.look()
+        lost = overflow.dropped
+        assert lost > 0
+        assert overflow.waiting_rows + lost + IN_MEMORY in (199, 200)
+        (told,) = market.data.get_validation_errors(9, "disk_dropped")
+        assert f"{lost} bars" in told.description
+        monkeypatch.undo()
+        assert market.data.get_timeframe_stats("1min").missing_bars >= lost - 1

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
+from mdnb.errors import DataExportError
 from mdnb.rows import BarRow, GonePiece
 from mdnb.stores.columns import AMENDED, FILLED, BarColumns, columns_from_rows
 from mdnb.stores.overflow import Overflow
@@ -88,3 +93,66 @@ def test_flat_bars_follow_the_close_of_the_bar_before_them(overflow: Overflow) -
     overflow.amend([GonePiece(new_at(7, 30.0), None, 30.0, False, None)], 99 * MINUTE)
     flat = (8 * MINUTE, 30.0, 30.0, 30.0, 30.0, 0.0, 0, 0.0)
     assert seen_twice(overflow)[2] == flat
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.booleans()), max_size=12),
+    st.integers(0, 60),
+    st.integers(0, 70),
+    st.tuples(st.none() | st.integers(0, 90), st.none() | st.integers(0, 90)),
+    st.sets(st.integers(0, 80), max_size=4),
+)
+def test_the_newest_are_the_last_ones_of_all(
+    parts: list[tuple[int, bool]],
+    count: int,
+    first: int,
+    span: tuple[int | None, int | None],
+    amended: set[int],
+) -> None:
+    """Some on disk, some waiting, some changed since: as of the whole list."""
+    with tempfile.TemporaryDirectory() as folder:
+        overflow = Overflow(SegmentStore(Path(folder) / "1min"))
+        minute = 0
+        for rows, is_written in parts:
+            overflow.take(columns_from_rows([new_at(minute + at, 10.0) for at in range(rows)]))
+            minute += rows
+            if is_written:
+                overflow.flush()
+        for at in sorted(amended):
+            if at < minute:
+                overflow.amend([GonePiece(new_at(at, 14.0), None, 14.0, False, None)], 99 * MINUTE)
+        start_ns, end_ns = (None if at is None else at * MINUTE for at in span)
+        first_ns = minute * MINUTE if minute else first * MINUTE
+        whole = rows_of(overflow.before(first_ns, start_ns, end_ns))
+        newest = overflow.newest_before(first_ns, count, start_ns, end_ns)
+        assert rows_of(newest) == (whole[-count:] if count else [])
+        overflow.segments.close()
+
+
+def test_bars_that_wait_for_a_disk_are_bounded_and_those_that_went_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overflow = Overflow(SegmentStore(tmp_path / "1min"), most_waiting=80)
+    overflow.take(columns_from_rows([new_at(at, 5.0) for at in range(10)]))
+    overflow.flush()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        for at in range(10, 500):
+            overflow.take(columns_from_rows([new_at(at, 5.0)]))
+            assert overflow.waiting_rows <= 80
+            if at % 20 == 0:
+                with pytest.raises(DataExportError):
+                    overflow.flush()
+    waiting = overflow.waiting_rows
+    assert waiting + overflow.dropped == 490
+    assert sum(rows for _, _, rows in overflow.lost()) == overflow.dropped
+    overflow.flush()
+    minutes = [row[0] // MINUTE for row in rows_of(overflow.before(500 * MINUTE))]
+    assert minutes == [*range(10), *range(500 - waiting, 500)]
+    assert overflow.lost()[0][0] == 10 * MINUTE
+    overflow.segments.close()

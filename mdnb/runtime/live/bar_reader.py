@@ -236,8 +236,12 @@ class BarReader:
             start, stop, forming = self._place(name, log, whole, limited=False)
             held = log.columns(start, stop, forming)
             first, gone = self.first_ns(name), older.gone()
-        columns = join_columns([older.before(first, start_ns, end_ns, gone), held])
-        return columns if count is None else columns.part(max(0, len(columns) - count), len(columns))
+        if count is None:
+            return join_columns([older.before(first, start_ns, end_ns, gone), held])
+        rest = count - len(held)
+        if rest <= 0:
+            return held.part(len(held) - count, len(held))
+        return join_columns([older.newest_before(first, rest, start_ns, end_ns, gone), held])
 
     def _frame_of(self, name: str, log: BarStore, columns: BarColumns) -> pd.DataFrame:
         made = frame_of(columns, self._engine.tz, log.with_vwap)

@@ -37,6 +37,7 @@ _log = logging.getLogger("mdnb")
 TROUBLE_WORDS = {
     "disk": "bars not saved",
     "disk_unreadable": "saved bars unreadable",
+    "disk_dropped": "bars lost, disk full",
     "store": "store not written",
     "background": "background failing",
     "intake": "data not taken in",
