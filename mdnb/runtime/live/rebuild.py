@@ -219,10 +219,14 @@ def put_marked(
         return remake_of_ticks(engine, start_ns, ticks)
     made = held_bar(cascade.root, start_ns)
     waiting = cascade.unpriced.take(start_ns)
-    for row in [*waiting, *new] if made is None else new:
-        made = bar_with(made, row, start_ns)
-        if made is None and marks_of(row) != MARKS:
-            cascade.unpriced.keep(start_ns, row)
+    if made is not None:
+        for row in new:
+            made = bar_with(made, row, start_ns)
+    else:
+        rows = [*waiting, *new]
+        made = bar_of_trades(start_ns, rows)
+        if made is None:
+            cascade.unpriced.put(start_ns, [row for row in rows if marks_of(row) != MARKS])
     return [] if made is None else remake_bar(cascade, start_ns, made, ticks)
 
 

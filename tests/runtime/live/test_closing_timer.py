@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -13,9 +14,14 @@ from hypothesis import given, settings, strategies as st
 import mdnb
 from mdnb.clock import Clock, ScaledClock
 from mdnb.config import DataManagerConfig
+from mdnb.events.bus import EventBus
 from mdnb.feeds.base import OnFrame, OnStatus
+from mdnb.instruments import Instrument
+from mdnb.runtime.live.closing_timer import ClosingTimer
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.session import MarketSession, SessionOptions
+from mdnb.sessions import Sessions
 from mdnb.timeframes import Timeframe
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import SECOND, START, HandFeed, open_market, trade
@@ -167,3 +173,121 @@ def test_a_bar_that_a_backlog_opened_closes_in_time_when_nothing_lags_any_more()
     # While anything lags it is looked again each quarter of a second.
     late = closed["A", "15sec", START + 15 * SECOND] - (START + 15 * SECOND)
     assert _GRACE <= late <= _GRACE + 260_000_000
+
+
+class Timed10:
+    """A timer of ten symbols, of which each has one trade, a second after the one before."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.unsure = False
+        self.failing: set[str] = set()
+        self.asked: list[tuple[float, str]] = []
+        self.clock = VirtualClock(START)
+        self.timer = ClosingTimer(lambda: self.clock, lambda: self.unsure)
+        self.pipelines = [
+            Pipeline(
+                SymbolState(Instrument(f"S{at}"), Sessions.always(), ["15sec"]),
+                EventBus(),
+                self.clock,
+                "none",
+            )
+            for at in range(10)
+        ]
+        close_due = Pipeline.close_due
+
+        def counted(pipeline: Pipeline) -> None:
+            name = pipeline.engine.symbol
+            self.asked.append((round(asyncio.get_running_loop().time(), 2), name))
+            if name in self.failing:
+                raise ValueError(name)
+            close_due(pipeline)
+
+        monkeypatch.setattr(Pipeline, "close_due", counted)
+
+    async def trade(self) -> None:
+        """Let each trade, a second after the one before."""
+        for pipeline in self.pipelines:
+            pipeline.take([(self.clock.now_ns(), 100.0, 1.0, 1, 0, -1)])
+            await asyncio.sleep(1.0)
+
+    def closed(self) -> list[int]:
+        return [len(pipeline.engine.closed_columns("15sec")) for pipeline in self.pipelines]
+
+
+def run_of(monkeypatch: pytest.MonkeyPatch, main: Callable[[Timed10], Coroutine[Any, Any, None]]) -> None:
+    async def made() -> None:
+        await main(Timed10(monkeypatch))
+
+    run_virtually(made())
+
+
+def test_each_symbol_is_asked_once_its_bar_is_due_and_the_timer_rests_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main(ten: Timed10) -> None:
+        assert not ten.timer.is_set
+        ten.timer.look_at(ten.pipelines[0])
+        ten.timer.start(ten.pipelines)
+        assert not ten.timer.is_set, "no bar is open"
+        await ten.trade()
+        assert ten.timer.is_set
+        await asyncio.sleep(20.0)
+        due = 15.0 + _GRACE / SECOND
+        assert [at for at, _ in ten.asked] == pytest.approx([due] * 10, abs=0.03)
+        assert sorted(name for _, name in ten.asked) == [f"S{at}" for at in range(10)]
+        assert ten.closed() == [1] * 10
+        assert not ten.timer.is_set
+        # Nothing is held of what is over.
+        assert (len(ten.timer._heap), len(ten.timer._due)) == (0, 0)
+
+    run_of(monkeypatch, main)
+
+
+def test_what_has_stopped_closes_nothing_and_looks_at_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(ten: Timed10) -> None:
+        ten.timer.start(ten.pipelines)
+        await ten.trade()
+        ten.timer.stop()
+        assert not ten.timer.is_set
+        assert all(pipeline.on_edge is None for pipeline in ten.pipelines)
+        ten.timer.look_at(ten.pipelines[0])
+        await asyncio.sleep(60.0)
+        assert (ten.asked, ten.closed()) == ([], [0] * 10)
+
+    run_of(monkeypatch, main)
+
+
+def test_while_the_time_is_not_known_no_bar_closes_and_soon_after_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main(ten: Timed10) -> None:
+        ten.timer.start(ten.pipelines)
+        await ten.trade()
+        ten.unsure = True
+        await asyncio.sleep(20.0)
+        assert ten.asked == []
+        ten.unsure = False
+        await asyncio.sleep(0.26)
+        assert ten.closed() == [1] * 10
+
+    run_of(monkeypatch, main)
+
+
+def test_a_symbol_that_fails_is_asked_again_a_minute_later_and_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main(ten: Timed10) -> None:
+        ten.failing = {"S3"}
+        ten.timer.start(ten.pipelines)
+        await ten.trade()
+        await asyncio.sleep(10.0)
+        assert ten.closed() == [1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+        assert ten.pipelines[3].failures == 1
+        ten.failing = set()
+        await asyncio.sleep(40.0)
+        assert ten.closed()[3] == 0
+        await asyncio.sleep(30.0)
+        assert ten.closed()[3] == 1
+        assert [name for _, name in ten.asked].count("S3") == 2
+
+    run_of(monkeypatch, main)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -12,6 +13,7 @@ from mdnb.clock import Clock, EventClock, MarketClock, ScaledClock
 from mdnb.decode import decoder
 from mdnb.events.bus import EventBus
 from mdnb.instruments import Instrument
+from mdnb.rows import NOT_LAST, Batch
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
@@ -112,3 +114,184 @@ def test_bars_that_began_by_a_fast_clock_close_by_the_venues_once_that_is_known(
         known = bars.time_us >= (START + 4 * SECOND) // 1000
         assert known.sum() >= 4
         assert abs(late_us[known]).max() <= 1_000_000, late_us
+
+
+class Line:
+    """A batcher of two symbols that frames are handed to by hand."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or HandClock(START + 50 * SECOND)
+        self.pipelines = {
+            symbol: Pipeline(
+                SymbolState(Instrument(symbol), Sessions.always(), ["1min"]), EventBus(), self.clock
+            )
+            for symbol in "XY"
+        }
+        self.health = Health()
+        self.health.change("connected", "")
+        self.batches: list[Batch] = []
+        self.failed: list[tuple[Pipeline, Exception]] = []
+        self.batcher = FrameBatcher(
+            decoder("mdnb"),
+            self.pipelines,
+            lambda: self.clock,
+            self.health,
+            self.batches.append,
+            lambda pipeline, error: self.failed.append((pipeline, error)),
+        )
+
+    def come(self, *frames: str) -> None:
+        """Let frames come together."""
+        self.batcher._waiting.extend(frames)
+        self.batcher.flush_all()
+
+    def counts(self) -> dict[str, int]:
+        return {symbol: pipeline.ledger.received for symbol, pipeline in self.pipelines.items()}
+
+
+def trades(symbol: str, *seconds: float, price: float = 100.0, number: int = 1) -> str:
+    rows = [
+        [START + round(at * SECOND), price, 1.0, 1, 0, number + place] for place, at in enumerate(seconds)
+    ]
+    return json.dumps({"e": "trades", "s": symbol, "r": rows})
+
+
+QUOTES_OF_Z = json.dumps({"e": "quotes", "s": "Z", "r": [[START, 9.0, 1.0, 10.0, 1.0]] * 2})
+BARS_OF_Z = json.dumps(
+    {"e": "bars", "s": "Z", "tf": "1min", "closed": True, "r": [[START, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 15.0]]}
+)
+DEPTH_OF_Z = json.dumps({"e": "depth", "s": "Z", "t": START, "snap": True, "b": [], "a": []})
+CHANGES_OF_Z = json.dumps({"e": "changes", "s": "Z", "r": [[START, 5, 9.0, 1.0, None]]})
+
+
+def test_what_is_of_symbols_that_nobody_follows_is_counted_record_by_record() -> None:
+    line = Line()
+    assert not line.batcher.gets_only_others
+    line.come(trades("Z", 1, 2, 3), QUOTES_OF_Z, BARS_OF_Z, DEPTH_OF_Z, CHANGES_OF_Z)
+    assert (line.batcher.unknown_symbol, line.batcher.last_unknown) == (1, "Z")
+    assert dict(line.batcher.counts.others) == {"Z": 8}
+    assert line.batcher.gets_only_others
+    assert line.counts() == {"X": 0, "Y": 0}
+    line.come(trades("Q", 1), trades("X", 1))
+    assert (line.batcher.unknown_symbol, line.batcher.last_unknown) == (2, "Q")
+    assert not line.batcher.gets_only_others
+    assert line.counts() == {"X": 1, "Y": 0}
+
+
+def test_frames_are_counted_and_handed_on_as_one_batch() -> None:
+    line = Line()
+    seen: list[list[str | bytes]] = []
+    line.batcher.taps.append(seen.append)
+    frames = [trades("X", 1, 2), "{oops", trades("Y", 3), '{"e":"clock","t":1700000000000000000}']
+    line.come(*frames)
+    assert (line.batcher.frames, line.batcher.malformed, line.batcher.largest_batch) == (4, 1, 4)
+    assert len(line.batches) == 1
+    assert seen == [frames]
+    assert line.counts() == {"X": 2, "Y": 1}
+    assert sum(line.batcher.counts.reasons.values()) == 1
+    assert line.batcher.counts.last_malformed
+    line.come(trades("X", 4, number=9))
+    assert (line.batcher.frames, line.batcher.largest_batch, len(line.batches)) == (5, 4, 2)
+    assert line.batcher.newest_ns() == START + 50 * SECOND, "the market's time"
+
+
+def test_a_flood_is_taken_in_pieces() -> None:
+    line = Line()
+    line.batcher.batch_size = 3
+
+    async def main() -> None:
+        for at in range(1, 9):
+            line.batcher.on_frame(trades("X", at, number=at))
+        await asyncio.sleep(0)
+        assert line.counts()["X"] == 3
+        await line.batcher.finish()
+
+    asyncio.run(main())
+    assert [sum(map(len, batch.trades.values())) for batch in line.batches] == [3, 3, 2]
+    assert line.batcher.largest_batch == 3
+    assert line.counts() == {"X": 8, "Y": 0}
+
+
+def test_what_comes_while_history_is_loaded_waits_in_its_order() -> None:
+    line = Line()
+    calls: list[tuple[str, int]] = []
+    batcher = line.batcher
+
+    def note(name: str) -> None:
+        calls.append((name, line.counts()["X"]))
+
+    batcher.in_order(lambda: note("at once"))
+    assert not batcher.is_holding
+    batcher.hold()
+    assert batcher.is_holding
+    line.come(trades("X", 1))
+    batcher.in_order(lambda: note("between"))
+    batcher.hold()
+    line.come(trades("X", 2, number=2))
+    batcher.in_order(lambda: note("behind"))
+    assert (line.counts()["X"], batcher.frames, calls) == (0, 2, [("at once", 0)])
+    batcher.release()
+    assert calls == [("at once", 0), ("between", 1), ("behind", 2)]
+    assert not batcher.is_holding
+    assert math.isnan(line.health.latency_ms()), "how long it was held back is no delay of the line"
+    batcher.release()
+    line.come(trades("X", 3, number=3))
+    assert line.counts()["X"] == 3
+    assert line.health.latency_ms() == pytest.approx(47_000.0)
+
+
+def test_what_one_symbol_fails_at_is_counted_as_failed_and_the_others_go_on() -> None:
+    line = Line()
+    failing = line.pipelines["X"]
+
+    def fail(pipeline: Pipeline) -> None:
+        raise ValueError("no")
+
+    failing.on_edge = fail
+    line.come(trades("X", 1, 2), trades("Y", 3))
+    assert [(pipeline is failing, str(error)) for pipeline, error in line.failed] == [(True, "no")]
+    assert line.counts() == {"X": 2, "Y": 1}
+    made = failing.accounting(0, 0, 0)
+    assert made.balanced
+    assert (made.received, made.in_bars + made.failed) == (2, 2)
+    assert line.health.latency_ms() == pytest.approx(47_000.0), "that of the one that went well"
+    work: list[int] = []
+    assert line.batcher.attempt(failing, lambda: work.append(1)) is True
+    assert line.batcher.attempt(failing, lambda: fail(failing)) is False
+    assert (work, len(line.failed)) == ([1], 2)
+
+
+def test_odd_frames_are_counted_in_a_row_until_data_comes() -> None:
+    line = Line()
+    for _ in range(2):
+        line.come("{oops")
+    assert line.batcher._in_a_row[0] == 2
+    line.come(trades("X", 1))
+    line.come("{oops", "{oops")
+    assert line.batcher._in_a_row[0] == 2, "data has come"
+    line.come("{oops", "{oops")
+    assert line.batcher._in_a_row[0] == 4
+    assert line.batcher.malformed == 6
+
+
+def test_marked_trades_and_corrections_to_such_are_known_before_they_are_taken() -> None:
+    row = [START + SECOND, 100.0, 1.0, 1, 0, 1, NOT_LAST]
+    marked = json.dumps({"e": "marked", "s": "X", "r": [row]})
+    line = Line()
+    line.come(trades("X", 1), trades("Y", 1))
+    assert not any(pipeline.engine.has_marks for pipeline in line.pipelines.values())
+    line.come(marked)
+    assert {symbol: one.engine.has_marks for symbol, one in line.pipelines.items()} == {"X": True, "Y": False}
+    other = Line()
+    other.come(trades("Y", 1))
+    other.come(json.dumps({"e": "changes", "s": "Y", "r": [[START, 1, 100.0, 1.0, row]]}))
+    assert {symbol: one.engine.has_marks for symbol, one in other.pipelines.items()} == {
+        "X": False,
+        "Y": True,
+    }
+    assert other.pipelines["Y"].ledger.corrected == 1
+    plain = Line()
+    plain.come(trades("Y", 1))
+    plain.come(json.dumps({"e": "changes", "s": "Y", "r": [[START, 1, 100.0, 1.0, None]]}))
+    assert not plain.pipelines["Y"].engine.has_marks
+    assert plain.pipelines["Y"].ledger.cancelled == 1

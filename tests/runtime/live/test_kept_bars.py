@@ -168,3 +168,52 @@ def test_a_difference_in_any_column_is_seen(name: str) -> None:
     assert change.columns.time_us.tolist() == [60_000_000]
     watch.close()
     assert log.on_leave is None
+
+
+def test_a_bar_beside_others_of_its_start_that_have_left_keeps_its_number() -> None:
+    log = BarStore(2)
+    kept = Kept(log)
+    for minute in (5, 5, 5, 6):
+        log.stage(bar(minute, float(minute)))
+    kept.look()
+    assert sorted(kept.bars) == [
+        (5 * 60_000_000, 0),
+        (5 * 60_000_000, 1),
+        (5 * 60_000_000, 2),
+        (6 * 60_000_000, 0),
+    ]
+    # Of the start of two that left, and alone in memory with a later one.
+    log.change(0, bar(5, 99.0), 0)
+    (change,) = kept.watch.changes()
+    assert (change.columns.close.tolist(), change.nth.tolist(), change.gone) == ([99.0], [2], False)
+    log.change(1, bar(6, 98.0), 0)
+    (change,) = kept.watch.changes()
+    assert (change.columns.close.tolist(), change.nth.tolist()) == ([98.0], [0])
+
+
+def test_a_log_that_changed_before_it_was_watched_has_to_be_looked_at_whole() -> None:
+    log = BarStore(10)
+    log.stage(bar(1, 5.0))
+    log.change(0, bar(1, 6.0), 0)
+    watch = BarWatch(log)
+    assert (watch.is_new, watch.has_changed) == (True, True)
+    (change,) = watch.changes()
+    assert (change.columns.close.tolist(), watch.is_new, watch.has_changed) == ([6.0], False, False)
+    log.change(0, bar(1, 7.0), 0)
+    assert watch.has_changed
+    other = BarWatch(log)
+    other.seed(log.columns(0, 1))
+    assert other.is_new is False
+    assert other.changes() == []
+
+
+def test_what_left_unasked_for_may_be_forgotten() -> None:
+    log = BarStore(2)
+    watch = BarWatch(log)
+    for minute in range(6):
+        log.stage(bar(minute, 5.0 + minute))
+        log.settle()
+    assert [len(change.columns) for change in watch._left] == [1, 1, 1, 1]
+    watch.forget_left()
+    (change,) = watch.changes()
+    assert change.columns.close.tolist() == [9.0, 10.0]

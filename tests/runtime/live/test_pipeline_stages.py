@@ -202,6 +202,10 @@ def test_a_bar_that_was_over_when_its_trade_came_closes_a_microsecond_later() ->
     assert rig.pipeline.quiet() == (at(5), 0, now // 1000)
     closed, _ = rig.pipeline.close_at(now + 1000)
     assert [one.row[4] for one in closed] == [100.0]
+    # Without a grace its end is enough.
+    rig = recorded(grace_ms=0.0)
+    rig.pipeline.pass_to(at(60))
+    assert rig.pipeline.next_closing(at(20)) == at(60) + 1000
 
 
 def test_empty_intervals_of_a_recording_are_filled_as_time_passes() -> None:

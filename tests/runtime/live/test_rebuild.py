@@ -9,9 +9,9 @@ import pytest
 
 from mdnb.config import DataManagerConfig
 from mdnb.instruments import Instrument
-from mdnb.rows import BarRow, TradeRow
+from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, BarRow, MarkedTrade, TradeRow
 from mdnb.runtime.live.placing import InIds
-from mdnb.runtime.live.rebuild import put_between
+from mdnb.runtime.live.rebuild import HeldTicks, put_between, put_into_bars, put_marked
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
 from tests.runtime.past.outages import SECOND, START, bars_of
@@ -88,3 +88,143 @@ def test_coarse_bars_whose_finer_ones_have_left_memory_open_and_close_as_they_sh
         assert forming is not None
         right = [bar for bar in bars_of(TRADES, seconds) if bar[0] < forming[0]]
         assert closed(engine, name) == right[-5:], name
+
+
+MARKED: list[TradeRow] = [
+    MarkedTrade.of(row, (0, NOT_LAST, NOT_LAST | NOT_RANGE, NOT_RANGE, MARKS)[row[5] * 3 % 5])
+    if row[5] * 3 % 5
+    else row
+    for row in TRADES
+]
+MARKED_MISSED = [row for row in MARKED if 60 <= row[5] < 360 and row[5] % 4 != 2]
+
+
+def marked(rows: list[TradeRow], *, stored: bool = True) -> SymbolState:
+    """A market that took trades, of which some do not count in full."""
+    engine = SymbolState(Instrument("X", 0.25), Sessions.always(), list(SECONDS))
+    engine.cascade.closing.advance(TRADES[-1][0])
+    engine.see_marks(rows)
+    engine.cascade.push_rows(rows)
+    if stored:
+        engine.keep_ticks(rows)
+    return engine
+
+
+@pytest.mark.parametrize("way", ["between", "late"])
+def test_trades_that_do_not_count_in_full_are_put_where_they_belong(way: str) -> None:
+    came = [row for row in MARKED if row not in MARKED_MISSED]
+    whole, engine = marked(MARKED), marked(came)
+    if way == "between":
+        ids = [row[5] for row in came]
+        at = [bisect.bisect(ids, row[5]) for row in MARKED_MISSED]
+        between = [(row, came[i - 1][0], came[i][0]) for row, i in zip(MARKED_MISSED, at, strict=True)]
+        assert put_between(engine, between, InIds(), stored=True) == []
+        assert [int(one) for one in engine.ticks.tail(999)["trade_id"]] == list(range(400))
+        for name in SECONDS:
+            assert closed(engine, name) == closed(whole, name), name
+            assert engine.forming(name) == whole.forming(name)
+    else:
+        # In order of arrival: what comes late is the newest of its bar.
+        engine.keep_ticks(MARKED_MISSED)
+        put_into_bars(engine, MARKED_MISSED, stored=True)
+        late = sorted([*came, *MARKED_MISSED], key=lambda row: row[0] // SECOND)
+        fresh = marked(sorted([*came, *MARKED_MISSED], key=lambda row: row[0] // SECOND))
+        assert late
+        assert closed(engine, "1sec") == closed(fresh, "1sec")
+    assert engine.cascade.unpriced.uncounted == whole.cascade.unpriced.uncounted
+    assert len(engine.cascade.unpriced) == len(whole.cascade.unpriced)
+
+
+def test_where_ticks_do_not_reach_marked_ones_count_as_the_newest_of_their_bar() -> None:
+    engine = marked([TRADES[0], TRADES[1], TRADES[40]], stored=False)
+    start = START
+    rows: list[TradeRow] = [
+        (start + 1, 150.0, 2.0, 1, 1, 900),
+        MarkedTrade.of((start + 2, 90.0, 3.0, 1, 1, 901), NOT_LAST),
+        MarkedTrade.of((start + 3, 300.0, 4.0, 1, 1, 902), NOT_LAST | NOT_RANGE),
+        MarkedTrade.of((start + 4, 400.0, 5.0, 1, 1, 903), MARKS),
+    ]
+    before = closed(engine, "1sec")[0]
+    engine.see_marks(rows)
+    assert put_marked(engine, start, rows, None) == []
+    made = closed(engine, "1sec")[0]
+    size = TRADES[0][2] + TRADES[1][2]
+    assert before[5] == size
+    assert made[:7] == (start, TRADES[0][1], 150.0, 90.0, 150.0, size + 9.0, 5)
+    assert engine.cascade.unpriced.uncounted == 1
+    minute = closed(engine, "1min") or [engine.forming("1min")]
+    assert minute[0] is not None
+    assert minute[0][2:4] == (150.0, 90.0)
+
+
+def test_without_a_price_of_its_interval_a_marked_trade_waits_for_one() -> None:
+    engine = marked([TRADES[0], TRADES[40]], stored=False)
+    start = START + 5 * SECOND
+    odd = MarkedTrade.of((start + 2, 90.0, 3.0, 1, 1, 901), NOT_LAST | NOT_RANGE)
+    engine.see_marks([odd])
+    assert put_marked(engine, start, [odd], None) == []
+    assert len(engine.cascade.unpriced) == 1
+    assert [bar[0] for bar in closed(engine, "1sec")] == [START]
+    assert put_marked(engine, start, [(start + 9, 95.0, 1.0, 1, 1, 902)], None) == []
+    assert len(engine.cascade.unpriced) == 0
+    assert closed(engine, "1sec")[1][:7] == (start, 95.0, 95.0, 95.0, 95.0, 4.0, 2)
+
+
+def test_bars_of_held_ticks_are_those_of_their_trades_and_none_where_some_are_gone() -> None:
+    for rows in (TRADES, MARKED):
+        engine = marked(rows)
+        ticks = HeldTicks(engine)
+        for first, last in ((0, 3), (10, 11), (20, 60), (50, 50), (190, 250)):
+            spans = START + first * SECOND, START + last * SECOND
+            inside = [row for row in rows if spans[0] <= row[0] < spans[1]]
+            assert ticks.trades(*spans) == inside
+            made = [(*bar[:7], round(bar[7], 6)) for bar in ticks.bars(*spans)]
+            whole = [*closed(engine, "1sec"), engine.forming("1sec")]
+            wanted = [bar for bar in whole if bar is not None and spans[0] <= bar[0] < spans[1]]
+            assert made == [(*bar[:7], round(bar[7], 6)) for bar in wanted]
+    config = DataManagerConfig(max_ticks=1000)
+    engine = SymbolState(Instrument("X", 0.25), Sessions.always(), ["1sec"], config)
+    rows = [(START + at * SECOND // 10, 100.0, 1.0, 1, 1, at) for at in range(2500)]
+    engine.cascade.push_rows(rows)
+    engine.ticks.extend(rows)
+    ticks = HeldTicks(engine)
+    gone = engine.ticks.newest_gone_ns
+    second = gone // SECOND * SECOND
+    assert ticks.bars(second, second + 9 * SECOND) == ticks.trades(second, second + 9 * SECOND) == []
+    assert len(ticks.bars(second + SECOND, second + 9 * SECOND)) == 8
+    assert len(ticks.trades(second + SECOND, second + 9 * SECOND)) == 80
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_late_trades_are_put_into_open_closed_and_missing_bars_alike(stored: bool) -> None:
+    engine = SymbolState(Instrument("X", 0.25), Sessions.always(), ["1sec", "10sec", "7tick"])
+    came = [row for row in TRADES[:41] if not 10 <= row[5] < 14]
+    engine.cascade.push_rows(came)
+    late = [
+        *TRADES[10:14],
+        (START + 1, 200.0, 1.0, 1, 1, 900),
+        (START + 20 * SECOND + 1, 50.0, 1.0, 1, 1, 901),
+    ]
+    if stored:
+        engine.ticks.extend([*came, *late])
+    for bars in engine.activity.values():
+        bars.push_rows(came)
+    put_into_bars(engine, late, stored=stored)
+    made = {bar[0]: bar for bar in closed(engine, "1sec")}
+    assert made[START][2:6] == (200.0, TRADES[0][1], 200.0, TRADES[0][2] + TRADES[1][2] + 1.0)
+    for second in (5, 6):
+        inside = [row for row in TRADES if START + second * SECOND <= row[0] < START + (second + 1) * SECOND]
+        assert made[START + second * SECOND][1:6] == (
+            inside[0][1],
+            max(row[1] for row in inside),
+            min(row[1] for row in inside),
+            inside[-1][1],
+            sum(row[2] for row in inside),
+        )
+    forming = engine.forming("1sec")
+    assert forming is not None
+    assert (forming[0], forming[3], forming[6]) == (START + 20 * SECOND, 50.0, 2)
+    ten = closed(engine, "10sec")[0]
+    assert (ten[2], ten[6]) == (200.0, 21)
+    counts = [*engine.frame("7tick")["tick_count"]]
+    assert sum(counts) == len(came) + len(late)

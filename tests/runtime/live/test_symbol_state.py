@@ -22,6 +22,7 @@ from mdnb.stores.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, bar, minutes, open_market, trade
 from tests.same_frames import assert_same_frames
+from tests.virtual_time import HandClock
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -184,3 +185,108 @@ def test_of_a_bar_it_is_said_that_it_is_over_once_the_grace_has_passed() -> None
     engine.cascade.closing.advance(START)
     assert engine.grace_ns > 0
     assert engine.over_ns() == START - engine.grace_ns
+
+
+def test_a_symbol_without_timeframes_says_how_to_add_one() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["5min", "1min"])
+    assert engine.finest() == "1min"
+    assert engine.timeframes() == ["1min", "5min"]
+    for name in ("1min", "5 minutes"):
+        updates, told = engine.updates, []
+        listener = engine.listen(lambda told=told: told.append(1))  # type: ignore[misc]  # bound now
+        assert engine.remove_timeframe(name) in ("1min", "5min")
+        assert (engine.updates, told) == (updates + 1, [1])
+        listener.close()
+    with pytest.raises(TimeframeError) as raised:
+        engine.finest()
+    assert str(raised.value) == (
+        "X keeps no timeframe any more: all were removed. Add it with add_timeframe('1min')."
+    )
+    with pytest.raises(TimeframeError) as raised:
+        engine.canonical("3min")
+    assert str(raised.value) == "X keeps no 3min bars. Kept: none. Add it with add_timeframe('3min')."
+    assert not engine.has_timeframe("3min")
+    assert engine.add_timeframe("3min") == "3min"
+    assert engine.has_timeframe("180s")
+
+
+def test_what_was_known_has_no_forming_bar_and_as_many_as_are_asked_for() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    engine.cascade.closing.advance(START)
+    for minute in range(6):
+        engine.cascade.push(START + minute * MINUTE, 100.0 + minute, 1.0)
+    assert engine.known("1 min", START + 60 * MINUTE, 2)["close"].tolist() == [103.0, 104.0]
+    assert engine.known("1min", START + 60 * MINUTE)["close"].tolist() == [100.0 + at for at in range(5)]
+    older = engine.older("1 min", START + MINUTE, START + 3 * MINUTE)
+    assert older is not None
+    assert older.close.tolist() == [101.0, 102.0]
+    engine.log("1min").mark(1, PARTIAL, 2)
+    assert [engine.flags_of("1min", START + at * MINUTE) for at in range(3)] == [0, PARTIAL, 0]
+    assert engine.flags_of("1min", START + MINUTE + 5000) == 0
+    assert engine.flags_of("1min", START + 99 * MINUTE) == engine.flags_of("7min", START) == 0
+
+
+def test_the_price_runs_ahead_of_the_bars_only_while_these_wait() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    assert math.isnan(engine.price_ahead())
+    engine.bars_wait = True
+    assert math.isnan(engine.price_ahead())
+    engine.last_trade = (START, 105.0, 1.0, 1, 0, -1)
+    assert engine.price_ahead() == 105.0
+    engine.bars_wait = False
+    assert math.isnan(engine.price_ahead())
+
+
+def test_the_connections_state_is_told_as_it_was_bound() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    assert (engine.status(), engine.latency_ms()) == ("closed", 0.0)
+    engine.bind_state(lambda: ("stale", 12.5))
+    assert (engine.status(), engine.latency_ms()) == ("stale", 12.5)
+
+
+def test_who_listens_is_told_of_each_touch_until_it_is_over() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    told: list[int] = []
+    first, second = engine.listen(lambda: told.append(1)), engine.listen(lambda: told.append(2))
+    updates = engine.updates
+    engine.touch()
+    assert (told, engine.updates) == ([1, 2], updates + 1)
+    first.close()
+    first.close()
+    engine.touch()
+    assert told == [1, 2, 2]
+    second.close()
+    engine.notify()
+    assert told == [1, 2, 2]
+
+
+def test_somebody_who_wants_the_data_is_told_of_once() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    told: list[int] = []
+    engine.on_wanted = lambda: told.append(1)
+    engine.wanted()
+    engine.wanted()
+    assert told == [1]
+
+
+def test_reads_of_a_market_are_dated_and_what_follows_is_later() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    engine.bind_state(lambda: ("connected", 0.0), lambda: HandClock(START, 0.5))
+    assert engine.read_ns() == START
+    assert engine.read_ns() == START + 1000
+    assert engine.change_ns() == START + 2000
+    # The grace is of the wall, and twice as long in a market that runs at 2x.
+    assert engine.over_ns() == START + 3000 - 2 * engine.grace_ns
+    assert engine.grace_ns % 1000 == 0
+    engine.recorded = True
+    now = engine.cascade.closing.now_ns
+    assert engine.read_ns() == engine.read_ns() == now
+    assert engine.change_ns() == now + 1000
+    assert engine.cascade.closing.now_ns == now + 1000
+    assert engine.over_ns() == now + 1000 - engine.grace_ns
+    unknown = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    assert (unknown.read_ns(), unknown.over_ns()) == (0, 2**62)
+    unknown.recorded = True
+    assert unknown.change_ns() == 0
+    unknown.bind_state(lambda: ("connected", 0.0), lambda: EventClock(START))
+    assert unknown.over_ns() == START

@@ -17,15 +17,16 @@ from mdnb.decode import decoder
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event, EventType
 from mdnb.instruments import Instrument
-from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, TradeChange, TradeRow
+from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, MarkedTrade, TradeChange, TradeRow, marks_of
 from mdnb.runtime.live.accounting import Accounting
 from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
+from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.records import flag_name
 from mdnb.runtime.live.symbol_state import SymbolState
-from mdnb.runtime.live.trade_changes import learn_changes, take_changes
+from mdnb.runtime.live.trade_changes import as_changed, learn_changes, take_changes
 from mdnb.runtime.past.missed_trades import put_back_by_time
 from mdnb.sessions import Sessions
 from mdnb.stores.bars import BarStore
@@ -568,3 +569,285 @@ def test_who_wants_a_finer_timeframe_later_gets_it_of_the_list_as_it_is(cut: int
         (0, 100.0, 100.0, 100.0, 100.0, 8.0, 2.0),
         (15, 103.0, 103.0, 103.0, 103.0, 2.0, 1.0),
     ]
+
+
+UNMATCHED, UNSURE = "trade_change_unmatched", "trade_change_unsure"
+
+
+def alerts(rig: Rig) -> list[tuple[str, str, int, dict[str, float]]]:
+    """Return what was found: kind, sentence, when, and the numbers."""
+    return [(one.type, one.description, one.time_ns, dict(one.values)) for one in rig.pipeline.quality.errors]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("trade_ns", [START + 65 * SECOND, 0])
+@pytest.mark.parametrize("now", [None, (START, 99.0, 2.0, 1, 0, 8)])
+def test_of_a_trade_that_nobody_has_the_venue_is_asked_or_its_bar_is_marked(
+    now: TradeRow | None, trade_ns: int, asks: bool
+) -> None:
+    rig = Rig()
+    rig.trade(6 * SECOND, 100.0, 1, 1)
+    rig.trade(66 * SECOND, 100.0, 1, 2)
+    rig.trade(130 * SECOND, 101.0, 1, 3)
+    bars: list[tuple[str, int]] = []
+    changes: list[tuple[str, TradeChange]] = []
+    if asks:
+        rig.pipeline.on_unsure_bar = lambda symbol, at_ns: bars.append((symbol, at_ns))
+        rig.pipeline.on_unplaced_change = lambda symbol, said: changes.append((symbol, said))
+    said = TradeChange(START + 140 * SECOND, 7, 98.0, 3.0, now, trade_ns)
+    updates = rig.engine.updates
+    take_changes(rig.pipeline, [said])
+    assert rig.engine.updates > updates
+    done = "cancelled" if now is None else "corrected"
+    then = {
+        (True, True): "the bar is asked for anew",
+        (False, True): "the bar of that time is marked partial",
+        (True, False): "its bar is looked for in the venue's history",
+        (False, False): "which bar it is in is not said, so that none is marked",
+    }[asks, trade_ns > 0]
+    (found,) = alerts(rig)
+    assert found == (
+        UNMATCHED,
+        f"the venue has {done} a trade, and it is not in memory: {then}",
+        trade_ns or START + 140 * SECOND,
+        {"trade_id": 7, "price": 98.0, "size": 3.0},
+    )
+    assert bars == ([("X", trade_ns)] if asks and trade_ns else [])
+    assert changes == ([("X", said)] if asks and not trade_ns else [])
+    marked = [bool(rig.engine.flags_of("1min", START + MINUTE) & 4), rig.engine.cascade.root.partial]
+    assert marked == [not asks and trade_ns > 0, False]
+    assert [bar[4:] for bar in rig.bars()] == [(100.0, 1.0, 1), (100.0, 1.0, 1), (101.0, 1.0, 1)]
+    assert rig.engine.last_trade == (START + 130 * SECOND, 101.0, 1.0, 1, 0, 3)
+    made = rig.accounting()
+    assert (made.unmatched, made.cancelled, made.corrected, made.in_bars) == (1, 0, 0, 3)
+    (event,) = [one for one in rig.told if one.type is EventType.TRADE_CHANGED]
+    assert (event.action, event.found, event.time_ns) == (done, False, trade_ns or START + 140 * SECOND)
+    assert (event.was.price, event.was.size, event.was.trade_id) == (98.0, 3.0, 7)
+    assert (event.now is None) is (now is None)
+    if now is not None:
+        assert (event.now.price, event.now.size, event.now.flag) == (99.0, 2.0, "corrected")
+    assert rig.pipeline.early_changes == [said]
+    assert list(rig.pipeline.told_changes) == [said]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_bar_whose_ticks_are_not_all_held_is_asked_for_or_marked(asks: bool) -> None:
+    rig = Rig(max_ticks=1000)
+    for at in range(1100):
+        rig.trade(at * SECOND // 100, 100.0 + at % 3, 1, at)
+    bars: list[tuple[str, int]] = []
+    if asks:
+        rig.pipeline.on_unsure_bar = lambda symbol, at_ns: bars.append((symbol, at_ns))
+    rig.cancel(1001, 102.0, 1)
+    then = "the bar is asked for anew" if asks else "the bar of that time is marked partial"
+    assert alerts(rig) == [
+        (
+            UNSURE,
+            f"the venue has cancelled a trade, and its bar is not made of ticks in memory: {then}",
+            START + 1001 * SECOND // 100,
+            {"trade_id": 1001, "price": 102.0, "size": 1.0},
+        )
+    ]
+    assert bars == ([("X", START + 1001 * SECOND // 100)] if asks else [])
+    assert rig.engine.cascade.root.partial is not asks
+    assert rig.bars()[0][5:] == (1099.0, 1099)
+
+
+def test_the_price_goes_back_to_the_newest_trade_by_the_exchanges_time_that_counts_for_it() -> None:
+    rig = Rig()
+    rig.trade(5 * SECOND, 100.0, 1, 1)
+    rig.trade(4 * SECOND, 103.0, 1, 2)
+    rig.trade(5 * SECOND, 101.0, 2, 3)
+    rig.trade(6 * SECOND, 104.0, 1, 4, NOT_LAST)
+    rig.trade(7 * SECOND, 102.0, 1, 5)
+    rig.cancel(5, 102.0, 1)
+    # Of equal times the one that came last.
+    assert rig.engine.last_trade == (START + 5 * SECOND, 101.0, 2.0, 1, 0, 3)
+    rig.cancel(3, 101.0, 2)
+    assert rig.engine.last_trade == (START + 5 * SECOND, 100.0, 1.0, 1, 0, 1)
+    # What is no newest price changes none.
+    rig.cancel(2, 103.0, 1)
+    assert rig.engine.last_trade == (START + 5 * SECOND, 100.0, 1.0, 1, 0, 1)
+    rig.correct(1, 100.0, 1, (99.0, 4, -1))
+    assert rig.engine.last_trade == (START + 5 * SECOND, 99.0, 4.0, 1, 0, 1)
+    rig.cancel(1, 99.0, 4)
+    assert rig.engine.last_trade is None
+    assert rig.flags() == ["cancelled", "cancelled", "cancelled", "not_last", "cancelled"]
+
+
+def test_where_no_tick_is_left_the_price_is_the_close_of_the_newest_bar_before() -> None:
+    rig = Rig(("1min",))
+    rig.engine.cascade.push_bars([(START - MINUTE, 90.0, 92.0, 89.0, 91.0, 7.0, 3, 630.0)])
+    rig.trade(5 * SECOND, 100.0, 1, 1)
+    rig.cancel(1, 100.0, 1)
+    assert rig.engine.last_trade == (START - MINUTE, 91.0, 7.0, 3, 0, -1)
+
+
+def test_a_trade_that_waits_is_changed_where_it_waits() -> None:
+    rig = Rig()
+    rig.trade(1 * SECOND, 100.0, 1, 1)
+    rig.pipeline.held = HeldTrades(1, by_id=True, on_rows=lambda rows: None)
+    rig.trade(2 * SECOND, 101.0, 2, 2)
+    rig.trade(3 * SECOND, 102.0, 3, 3)
+    rig.trade(4 * SECOND, 103.0, 4, 4)
+    assert rig.accounting().waiting == 3
+    rig.cancel(4, 103.0, 4)
+    assert (rig.accounting().waiting, rig.accounting().cancelled) == (2, 1)
+    rig.correct(2, 101.0, 2, (99.0, 5, 12))
+    made = rig.accounting()
+    assert (made.waiting, made.cancelled, made.corrected, made.in_bars) == (2, 1, 1, 1)
+    assert [row[1:3] for row in rig.pipeline.held.rows] == [(99.0, 5.0), (102.0, 3.0)]
+    assert rig.flags() == ["ok", "waiting", "waiting", "cancelled"]
+    assert rig.engine.last_trade == (START + 3 * SECOND, 102.0, 3.0, 1, 0, 3)
+    assert rig.bars() == [(0, 100.0, 100.0, 100.0, 100.0, 1.0, 1)]
+    rig.pipeline.release()
+    assert rig.bars() == [(0, 100.0, 102.0, 99.0, 102.0, 9.0, 3)]
+    assert (rig.accounting().waiting, rig.accounting().in_bars) == (0, 3)
+
+
+def test_a_trade_that_came_too_late_for_its_bar_is_changed_and_no_bar_with_it() -> None:
+    rig = Rig(max_lateness_seconds=10.0)
+    rig.trade(1 * SECOND, 100.0, 1, 1)
+    rig.trade(90 * SECOND, 101.0, 1, 2)
+    rig.trade(2 * SECOND, 150.0, 1, 3)
+    rig.trade(3 * SECOND, 151.0, 1, 4)
+    assert rig.flags() == ["ok", "ok", "refused", "refused"]
+    before = rig.bars()
+    rig.cancel(3, 150.0, 1)
+    rig.correct(4, 151.0, 1, (152.0, 2, -1))
+    assert rig.bars() == before
+    assert rig.flags()[2:] == ["cancelled", "refused"]
+    assert [float(tick["price"]) for tick in rig.engine.recent(9)][3] == 152.0
+    made = rig.accounting()
+    assert (made.cancelled, made.corrected, made.late_dropped, made.in_bars) == (0, 0, 2, 2)
+    assert alerts(rig) == []
+
+
+def test_where_bars_are_the_feeds_own_the_trade_alone_changes_and_bars_of_trades() -> None:
+    rig = Rig(("1min", "2tick"))
+    rig.pipeline.build_from("bars", START - MINUTE, "1min")
+    for at, price in ((1, 100.0), (2, 101.0), (3, 102.0), (4, 103.0)):
+        rig.trade(at * SECOND, price, 1, at)
+    assert rig.bars() == []
+    rig.cancel(2, 101.0, 1)
+    rig.correct(4, 103.0, 1, (99.0, 1, -1))
+    assert rig.bars() == []
+    assert [row[1:5] for row in rig.bars("2tick")] == [(100.0, 102.0, 100.0, 102.0), (99.0, 99.0, 99.0, 99.0)]
+    made = rig.accounting()
+    assert (made.received, made.cancelled, made.corrected, made.in_bars) == (0, 0, 0, 0)
+    assert rig.flags() == ["ok", "cancelled", "ok", "corrected"]
+    assert rig.engine.last_trade == (START + 4 * SECOND, 99.0, 1.0, 1, 0, 4)
+
+
+def test_nothing_said_or_nothing_subscribed_changes_nothing() -> None:
+    rig = Rig()
+    rig.trade(1 * SECOND, 100.0, 1, 1)
+    updates = rig.engine.updates
+    take_changes(rig.pipeline, [])
+    rig.pipeline.subscribed = {"quotes"}
+    rig.cancel(1, 100.0, 1)
+    assert rig.engine.updates == updates
+    assert rig.bars() == [(0, 100.0, 100.0, 100.0, 100.0, 1.0, 1)]
+    assert list(rig.pipeline.told_changes) == []
+
+
+def test_without_ticks_nothing_is_found_and_nothing_waits_for_its_trade() -> None:
+    rig = Rig(enable_tick_data=False)
+    rig.trade(1 * SECOND, 100.0, 1, 1)
+    rig.cancel(1, 100.0, 1)
+    assert rig.accounting().unmatched == 1
+    assert rig.pipeline.early_changes == []
+    assert rig.bars() == [(0, 100.0, 100.0, 100.0, 100.0, 1.0, 1)]
+
+
+def test_of_what_is_said_too_early_the_newest_hundred_wait_and_none_without_an_id() -> None:
+    rig = Rig()
+    rig.trade(1 * SECOND, 100.0, 1, 1)
+    for number in range(10, 115):
+        rig.cancel(number, 100.0, 1, 1 * SECOND)
+    assert [one.trade_id for one in rig.pipeline.early_changes] == list(range(15, 115))
+    rig.cancel(-1, 100.0, 1)
+    assert len(rig.pipeline.early_changes) == 100
+    # A minute later it may still come; after that what is said of it is not waited for.
+    rig.trade(61 * SECOND, 101.0, 1, 2)
+    assert len(rig.pipeline.early_changes) == 100
+    rig.trade(61 * SECOND + 1, 101.0, 1, 3)
+    assert rig.pipeline.early_changes == []
+
+
+def test_a_history_is_as_what_was_said_of_its_trades_since() -> None:
+    rig = Rig()
+    rows = [(START + at, 100.0 + at, 1.0, 2, -1, at) for at in range(5)]
+    assert as_changed(rig.pipeline, rows) is rows
+    told = [
+        TradeChange(START + 9, 1, 101.0, 1.0, None, 0),
+        TradeChange(START + 9, 2, 102.0, 1.0, (START + 50, 90.0, 3.0, 1, 1, 12), 0),
+        TradeChange(START + 9, 12, 90.0, 3.0, (START + 60, 91.0, 4.0, 1, 1, -1), 0),
+        TradeChange(START + 9, 3, 103.0, 1.0, (START + 50, 95.0, 1.0, 1, 1, 13), 0),
+        TradeChange(START + 9, 13, 95.0, 1.0, None, 0),
+        TradeChange(START + 9, 4, 104.0, 9.0, None, 0),
+    ]
+    rig.pipeline.told_changes.extend(told)
+    # In their places, at their times and with their sides; of another size it is another trade.
+    assert as_changed(rig.pipeline, rows) == [rows[0], (START + 2, 91.0, 4.0, 2, -1, 12), rows[4]]
+    assert as_changed(rig.pipeline, rows[:1]) == rows[:1]
+    marked = MarkedTrade.of((START + 50, 80.0, 1.0, 1, 1, -1), NOT_LAST)
+    rig.pipeline.told_changes.append(TradeChange(START + 9, 0, 100.0, 1.0, marked, 0))
+    (made, *_) = as_changed(rig.pipeline, rows)
+    assert (made, marks_of(made)) == ((START, 80.0, 1.0, 2, -1, 0), NOT_LAST)
+
+
+def test_of_what_a_history_says_that_counts_which_was_held_and_is_not_told_yet() -> None:
+    rig = Rig()
+    for at, number in ((1, 1), (2, 2), (3, 3)):
+        rig.trade(at * SECOND, 100.0 + at, 1, number)
+    rig.cancel(1, 101.0, 1)
+    changes = [
+        TradeChange(0, 1, 101.0, 1.0, None, START + 1 * SECOND),
+        TradeChange(0, 2, 102.0, 1.0, None, START + 2 * SECOND),
+        TradeChange(0, 3, 103.0, 1.0, None, START + 3 * SECOND),
+        TradeChange(0, 9, 103.0, 1.0, None, START + 1 * SECOND),
+    ]
+    learn_changes(rig.pipeline, changes, START + 2 * SECOND)
+    # The first is known, the third was made later than asked for, the last never came.
+    assert rig.flags() == ["cancelled", "cancelled", "ok"]
+    made = rig.accounting()
+    assert (made.cancelled, made.unmatched) == (2, 0)
+    assert [one.trade_id for one in rig.pipeline.told_changes] == [1, 2]
+    # What a history has as it is now already is not changed once more.
+    rig.trade(4 * SECOND, 90.0, 2, 21)
+    now = (START + 4 * SECOND, 90.0, 2.0, 1, 0, 21)
+    learn_changes(rig.pipeline, [TradeChange(0, 20, 80.0, 1.0, now, START)], START + 9 * SECOND)
+    assert rig.accounting().unmatched == 0
+    empty = Rig()
+    learn_changes(empty.pipeline, [TradeChange(0, 20, 80.0, 1.0, now, START)], START + 9 * SECOND)
+    assert empty.accounting().unmatched == 0
+
+
+def test_of_a_time_that_has_left_memory_what_a_history_says_may_concern_a_bar() -> None:
+    rig = Rig(max_ticks=1000)
+    for at in range(1100):
+        rig.trade(at * SECOND // 100, 100.0 + at % 3, 1, at)
+    gone = TradeChange(0, 5, 102.0, 1.0, None, START + 5 * SECOND // 100)
+    learn_changes(rig.pipeline, [gone], START + 20 * SECOND)
+    assert rig.accounting().unmatched == 1
+    assert [kind for kind, *_ in alerts(rig)] == [UNMATCHED]
+
+
+def test_a_correction_to_what_validation_refuses_is_said_and_takes_the_trade_out() -> None:
+    rig = Rig(data_validation=True)
+    rig.trade(1 * SECOND, 100.0, 1, 1)
+    rig.trade(2 * SECOND, 101.0, 1, 2)
+    rig.correct(2, 101.0, 1, (-5.0, 1, -1))
+    assert rig.bars() == [(0, 100.0, 100.0, 100.0, 100.0, 1.0, 1)]
+    assert [kind for kind, *_ in alerts(rig)] == ["price_not_positive"]
+    made = rig.accounting()
+    assert (made.cancelled, made.corrected) == (1, 0)
+    (event,) = [one for one in rig.told if one.type is EventType.TRADE_CHANGED]
+    assert (event.action, event.now, event.found) == ("corrected", None, True)
+    # The right one of a trade that was refused comes in as a new one.
+    rig.trade(3 * SECOND, -7.0, 1, 3)
+    assert rig.accounting().in_bars == 1
+    rig.feed(_change(3, -7.0, 1, [START + 3 * SECOND, 102.0, 2.0, 1, 0, 30, 0], START))
+    assert rig.bars() == [(0, 100.0, 102.0, 100.0, 102.0, 3.0, 2)]
+    assert rig.accounting().unmatched == 0
