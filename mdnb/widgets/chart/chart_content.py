@@ -96,8 +96,8 @@ class ChartContent:
         if source is None:
             if state.closed and not state.sources:
                 raise ClosedError(
-                    f"the market of {state.source.symbol} was closed and is gone: its chart has the bars that "
-                    f"it showed last, and no {symbol!r}. Make a new market, and a chart of it."
+                    f"the market of {state.source.symbol} was closed and is gone: its chart has the bars "
+                    f"that it showed last, and no {symbol!r}. Make a new market, and a chart of it."
                 )
             raise not_followed(symbol, self.symbols())
         name = source.canonical(state.timeframe)

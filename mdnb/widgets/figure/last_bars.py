@@ -1,4 +1,4 @@
-"""What a chart whose market is over has of it: the bars it drew, and the market itself while somebody holds it."""
+"""What a chart has of a market that is over: the bars it drew, and the market while somebody holds it."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ class LastBars:
             return source.canonical(timeframe)
         if timeframe != self._timeframe and _name(timeframe) != self._timeframe:
             raise ClosedError(
-                f"the market of {self.symbol} was closed and is gone: its chart has the {self._timeframe} bars "
-                f"that it showed last, and no {timeframe!r}. Make a new market, and a chart of it."
+                f"the market of {self.symbol} was closed and is gone: its chart has the {self._timeframe} "
+                f"bars that it showed last, and no {timeframe!r}. Make a new market, and a chart of it."
             )
         return self._timeframe
 

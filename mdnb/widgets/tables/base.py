@@ -101,7 +101,7 @@ class LiveTable(anywidget.AnyWidget, Generic[Content], metaclass=MadeWhole):
     # -- what it shows: each table's own; not abstract, as the metaclass of a widget is traitlets' ----
 
     def state(self) -> Content:
-        """Return the content of the table, from the data as it is now; once it or its market is closed, the last.
+        """Return the content of the table as it is now; once it or its market is closed, the last.
 
         Raises
         ------
