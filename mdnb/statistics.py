@@ -316,7 +316,8 @@ class DataStatistics(Record):
         Stretches that the feed did not deliver, those filled from the venue's history, and those for which it
         is being asked. The others are lost.
     troubles
-        What fails in the background now, a sentence each, such as a disk that takes no bars.
+        What fails in the background now, a sentence each, such as a disk that takes no bars, and each handler
+        that is slow, has lost events or raised something.
     """
 
     symbol: str

@@ -31,7 +31,7 @@ def _connection(health: Health, feed: str) -> _Rows:
     return rows
 
 
-def _counters(data: SyncDataManager) -> _Rows:
+def _counters(data: SyncDataManager, told: Sequence[str]) -> _Rows:
     stats, memory, taken = data.get_stats(), data.get_memory_stats(), data.get_accounting()
     elsewhere = {
         "duplicate": taken.duplicate,
@@ -61,7 +61,7 @@ def _counters(data: SyncDataManager) -> _Rows:
     disk = f", {memory.disk_usage_mb:.2f} MB on disk" if memory.bars_on_disk or data.engine.overflow else ""
     return [
         *([("clock", wrong)] if wrong else []),
-        *(("trouble", sentence) for sentence in stats.troubles),
+        *(("trouble", sentence) for sentence in stats.troubles if sentence not in told),
         ("quality", quality),
         (
             "trades",
@@ -151,7 +151,7 @@ def status_text(
         lines.append(f"  {data.symbol}")
         if data.closed:
             continue
-        lines += [f"    {name:<9} {text}" for name, text in _counters(data)]
+        lines += [f"    {name:<9} {text}" for name, text in _counters(data, troubles)]
         lines += [f"    {' | '.join(row)}" for row in _timeframes(data)]
     return "\n".join(lines)
 
@@ -174,7 +174,7 @@ def status_html(
     for data in managers:
         parts.append(f'<div style="margin-top:6px"><strong>{html.escape(data.symbol)}</strong></div>')
         if not data.closed:
-            parts.append(_table(_counters(data)))
+            parts.append(_table(_counters(data, troubles)))
             parts.append(_table(_timeframes(data), ("timeframe", "bars", "complete", "forming close")))
     return "".join([*parts, "</div>"])
 

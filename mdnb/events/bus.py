@@ -58,6 +58,7 @@ class EventBus:
         self,
         on_slow: Callable[[Subscription], None] | None = None,
         now: Callable[[], float] = time.monotonic,
+        on_fault: Callable[[str, Event, str], None] | None = None,
     ) -> None:
         refuse_in_children(self)
         self.now = now
@@ -73,6 +74,7 @@ class EventBus:
         self.on_caught_up: Callable[[], None] | None = None
         self._last_waits: tuple[LastEvents, ...] = ()
         self._slow = SlowHandlers(on_slow, now)
+        self._on_fault = on_fault
 
     @property
     def is_heard(self) -> bool:
@@ -474,6 +476,11 @@ class EventBus:
             backlogs = list(self._backlogs)
         for backlog in backlogs:
             backlog.end()
+
+    def note_fault(self, kind: str, event: Event, sentence: str) -> None:
+        """Hand on that a handler failed at an event, or lost it."""
+        if self._on_fault is not None:
+            self._on_fault(kind, event, sentence)
 
     def call_back(self, subscription: Subscription) -> None:
         """Have a subscription take its turn on a thread for callbacks."""

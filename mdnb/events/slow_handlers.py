@@ -35,6 +35,8 @@ class SlowHandlers:
             slowness.is_slow = True
             self._tell(subscription)
         elif subscription._lost_more():
+            if subscription not in self._told:
+                subscription._tell(logging.WARNING, "%s", subscription.why_slow())
             now = self._now()
             if now - self._told.get(subscription, -_TOLD_EVERY_SECONDS) >= _TOLD_EVERY_SECONDS:
                 self._told[subscription] = now

@@ -63,6 +63,9 @@ class Registry(Protocol):
     def caught_up(self) -> None:
         """Note that it may have handled all its events."""
 
+    def note_fault(self, kind: str, event: Event, sentence: str) -> None:
+        """Note that a handler failed at an event, or lost it."""
+
 
 class Subscription:
     """One registered handler.
@@ -220,8 +223,9 @@ class Subscription:
         # One by one: the handler may take the next one meanwhile, which is not lost.
         with contextlib.suppress(IndexError):
             while True:
-                self._waiting.popleft()
+                event = self._waiting.popleft()
                 lost += 1
+                self._note_dropped(event)
         self._dropped += lost
         self._bus.caught_up()
         return lost
@@ -234,9 +238,12 @@ class Subscription:
         held = len(waiting)
         if held >= self._limit:
             # It may have been emptied meanwhile.
+            lost = None
             with self._lock, contextlib.suppress(IndexError):
-                waiting.popleft()
+                lost = waiting.popleft()
                 self._dropped += 1
+            if lost is not None:
+                self._note_dropped(lost)
         if not event._queued:
             event._queued = self._now()
         waiting.append(event)
@@ -349,7 +356,7 @@ class Subscription:
                 except BaseException as error:
                     if self._ends_turn(error, task):
                         raise
-                    self._failed(error)
+                    self._failed(error, event)
                 self._delivered += 1
                 handled += 1
                 if handled % _TURN == 0:
@@ -383,13 +390,20 @@ class Subscription:
             try:
                 self._context.run(_call, self, event)
             except BaseException as error:  # noqa: BLE001  # a user's handler may raise anything
-                self._failed(error)
+                self._failed(error, event)
             self._delivered += 1
         self._end_turn()
 
     # -- what is wrong with it ------------------------------------------------------------------------
 
-    def _failed(self, error: BaseException) -> None:
+    def _note_dropped(self, event: Event) -> None:
+        sentence = (
+            f"{self._title()} lost events: it was too slow, or the market was closed before it had them"
+        )
+        self._bus.note_fault("handler_dropped", event, sentence)
+
+    def _failed(self, error: BaseException, event: Event) -> None:
+        self._bus.note_fault("handler_failed", event, f"{self._title()} raised {in_words(error)}")
         self._errors += 1
         self._last_error = self._bus.last_error = error
         if self._told_errors is None:

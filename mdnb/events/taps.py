@@ -46,6 +46,8 @@ class StreamTap(Tap):
 
     def _offer(self, event: Event) -> bool:
         fitted = self._backlog.put(event)
-        self._dropped += not fitted
+        if not fitted:
+            self._dropped += 1
+            self._note_dropped(event)
         self._delivered += 1
         return fitted

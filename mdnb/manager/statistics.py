@@ -94,7 +94,7 @@ class Statistics:
             gaps_repaired=sum(gap.repaired for gap in gaps),
             gaps_repairing=sum(gap.state == "repairing" for gap in gaps),
             memory_usage_mb=engine.nbytes() / _MB,
-            troubles=pipeline.quality.in_words(),
+            troubles=(*pipeline.quality.in_words(), *pipeline.bus.troubles(market.symbol)),
         )
 
     @immediate

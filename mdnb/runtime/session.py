@@ -160,7 +160,7 @@ class MarketSession:
         self.options = options
         self.markets: dict[str, SymbolMarket] = {}
         self._pipelines: dict[str, Pipeline] = {}
-        self.bus = EventBus(on_slow=self._slow_handler)
+        self.bus = EventBus(on_slow=self._slow_handler, on_fault=self._handler_fault)
         self.health = Health(stale_seconds=feed.liveness.stale_seconds, silent_seconds=feed.silent_seconds)
         self.workers = Workers()
         self.ended = asyncio.Event()
@@ -691,6 +691,10 @@ class MarketSession:
     def _slow_handler(self, subscription: Subscription) -> None:
         alerts = self._pipelines[subscription.symbol or self.symbols[0]].alerts
         alerts.add("slow_handler", subscription.why_slow(), self.feed.clock.now_ns())
+
+    def _handler_fault(self, kind: str, event: Event, sentence: str) -> None:
+        pipeline = self._pipelines.get(event.symbol) or self._pipelines[self.symbols[0]]
+        pipeline.quality.handler_fault(kind, sentence, self.feed.clock.now_ns())
 
     # -- a recording that waits until somebody wants its data -----------------------------------------
 

@@ -17,6 +17,12 @@ MAKE = """
 one = mdnb.live(sym, ["1min"], feed="sim://?speed=30", initial_days=0)
 two = mdnb.live(sym, ["1min"], feed="sim://?speed=30", initial_days=0)
 made += [one, two]"""
+ENGINES = """
+import gc, time
+def engines():
+    gc.collect()
+    return sum(type(one).__name__ == "SymbolState" for one in gc.get_objects())
+before = engines()"""
 STATES = "print([market.status for market in made])"
 
 
@@ -202,4 +208,19 @@ def test_a_handler_that_is_slow_is_told_of_under_the_cell_that_registered_it(ker
     texts = printed(kernel, waits)
     assert "TICK_DATA handler stuck is slow" in texts[stuck]
     assert [cell for cell, text in texts.items() if "is slow" in text] == [stuck]
+    kernel.value("live.close()")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["live.chart('1min', overlays='ema(20)')", "live.panel('1min')", "live.dashboard()", "live.depth()"],
+)
+def test_a_cell_that_shows_a_chart_keeps_no_market_of_its_earlier_runs(kernel: Kernel, shown: str) -> None:
+    make = "live = mdnb.live('MNQ', ['1min', '5min'], feed='sim://?speed=30', initial_days=0.05)\n"
+    kernel.value(ENGINES)
+    for _ in range(5):
+        assert kernel.run(make + shown, cell_id=shown).error == ""
+    # The last draw of those before is the charts' thread's.
+    kernel.value("while engines() > before + 2: time.sleep(0.05)")
+    assert kernel.value("print(live.status)") == "connected"
     kernel.value("live.close()")

@@ -272,6 +272,25 @@ class Quality:
             )
         return fault
 
+    def handler_fault(self, kind: str, sentence: str, time_ns: int) -> None:
+        """Keep that a handler failed, or lost an event: of each handler and kind one finding, with its count.
+
+        No alert is emitted: the handler may be one of alerts.
+        """
+        self.detected[kind] += 1
+        fault = DataFault(
+            type=kind,
+            description=sentence,
+            time_ns=time_ns,
+            values={},
+            count=1,
+            tz=self._tz,
+            decimals=None,
+            symbol=self.symbol,
+            last_ns=time_ns,
+        )
+        self.errors.keep_one(f"{kind} {sentence.partition(' raised ')[0]}", fault)
+
     def trouble(
         self, kind: str, error: BaseException | str, time_ns: int, *, with_traceback: bool = False
     ) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,21 @@ class KeptFaults:
         self._kinds: dict[str, collections.deque[tuple[int, DataFault]]] = {}
         self._met: dict[str, int] = {}
         self._number = itertools.count()
+        # By what they are about; handlers fail on threads of their own.
+        self._single: dict[str, tuple[int, DataFault]] = {}
+        self._lock = threading.Lock()
+
+    def keep_one(self, about: str, fault: DataFault) -> None:
+        """Keep a fault as one with all before it that were about the same."""
+        with self._lock:
+            before = self._single.pop(about, None)
+            if before is not None:
+                first = before[1]
+                count = first.count + fault.count
+                fault = dataclasses.replace(fault, time_ns=first.time_ns, count=count)
+            self._single[about] = next(self._number), fault
+            if len(self._single) > _KEPT:
+                del self._single[next(iter(self._single))]
 
     def add(
         self, fault: DataFault, now_ns: int, *, always_one: bool = False, apart: bool = False
@@ -98,7 +114,8 @@ class KeptFaults:
     def __iter__(self) -> Iterator[DataFault]:
         # Other threads read while the market goes on: each copy is made in one go.
         held = [one for kind in list(self._kinds.values()) for one in list(kind)]
+        held += list(self._single.values())
         return iter([fault for _, fault in sorted(held, key=lambda one: one[0])])
 
     def __len__(self) -> int:
-        return sum(map(len, list(self._kinds.values())))
+        return sum(map(len, list(self._kinds.values()))) + len(self._single)

@@ -295,6 +295,8 @@ class PriceAlerts:
                 self._done.append(alert)
             self.version += 1
         self._on_change()
+        # Charts and cells hold alerts longer than their market, which they must not keep.
+        self._on_change, self.watch = _tell_nobody, None
 
     def _end(self, alert: Alert) -> None:
         _set(alert, "active", False)
@@ -303,6 +305,7 @@ class PriceAlerts:
             self.prices.remove(alert.price)
         if alert._tap is not None:
             alert._tap.off()
+            _set(alert, "_tap", None)
 
     # -- firing -------------------------------------------------------------------------------------
 
@@ -367,6 +370,10 @@ class PriceAlerts:
             "trade_price": trade_price,
             "event": alert.event.name if alert.event is not None else None,
         }
+
+
+def _tell_nobody() -> None:
+    pass
 
 
 def _crossings(alert: Alert, price: float, path: Sequence[float]) -> Iterator[tuple[int, str]]:

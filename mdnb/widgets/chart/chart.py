@@ -19,6 +19,7 @@ from mdnb.widgets.chart.chart_content import ChartContent
 from mdnb.widgets.chart.chart_files import ChartFiles
 from mdnb.widgets.chart.core import ChartCore, part_method
 from mdnb.widgets.chart.drawings import ChartDrawings, DrawnLine, DrawnRectangle
+from mdnb.widgets.chart.ending import let_market_go
 from mdnb.widgets.chart.fallback import fall_back, is_cannot
 from mdnb.widgets.chart.linking import Linking
 from mdnb.widgets.chart.look import look_of
@@ -144,7 +145,9 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
             self.on_msg(self._on_message)
         # One whose market is at its end shows what is held, and nothing more will come.
         state.closed = state.badge == "closed"
-        if not state.closed:
+        if state.closed:
+            let_market_go(self._mdnb)
+        else:
             state.listener = source.listen(sender().wake.set)
         self.open()
         let_go(self)
@@ -339,6 +342,7 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
             if status == "closed":
                 # The market was closed: nothing will come any more, and the badge says so.
                 self._stop()
+                let_market_go(self._mdnb)
             return True
 
     def _stop(self) -> None:
@@ -398,10 +402,19 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
         core = self.__dict__.get("_mdnb")
         if core is not None and not core.state.closed:
             self._stop()
+            with core.state.lock:
+                let_market_go(core)
+        super().close()
+
+    def _leave(self) -> None:
+        core = self.__dict__.get("_mdnb")
+        if core is not None and not core.state.closed:
+            self._stop()
         super().close()
 
     def __del__(self, end: Callable[..., None] = end) -> None:
-        end(self.close)
+        # Wherever memory is reclaimed: no lock of the market is waited for, and nobody asks for its bars.
+        end(self._leave)
 
     if not TYPE_CHECKING:  # a type checker would take it for leave to set anything
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from mdnb.analysis.indicators import Indicator
-from mdnb.errors import OptionError, not_followed, suggest
+from mdnb.errors import ClosedError, OptionError, not_followed, suggest
 from mdnb.widgets.chart.core import ChartCore
+from mdnb.widgets.chart.ending import let_market_go
 from mdnb.widgets.chart.removal import source_of
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.page.sender import sender
@@ -20,6 +21,7 @@ class ChartContent:
     """Changes what a chart shows; `mdnb.widgets.chart.chart.LiveChart` has these methods."""
 
     def __init__(self, core: ChartCore) -> None:
+        self._core = core
         self._state = core.state
         self._transport = core.transport
 
@@ -72,6 +74,8 @@ class ChartContent:
         ------
         TimeframeError
             When it is not kept.
+        ClosedError
+            When the market was closed, and is gone.
         """
         self._change(timeframe=self._state.source.canonical(timeframe))
 
@@ -82,18 +86,25 @@ class ChartContent:
         ------
         SymbolError
             When it is not followed.
+        ClosedError
+            When the market was closed, and is gone.
         """
         state = self._state
         if symbol == state.source.symbol:
             return
-        if symbol not in state.sources:
+        source = state.sources.get(symbol)
+        if source is None:
+            if state.closed and not state.sources:
+                raise ClosedError(
+                    f"the market of {state.source.symbol} was closed and is gone: its chart has the bars "
+                    f"that it showed last, and no {symbol!r}. Make a new market, and a chart of it."
+                )
             raise not_followed(symbol, self.symbols())
-        source = state.sources[symbol]
         name = source.canonical(state.timeframe)
         with state.lock:
             if state.listener is not None:
                 state.listener.close()
-            state.listener = source.listen(sender().wake.set)
+            state.listener = None if state.closed else source.listen(sender().wake.set)
         self._change(source=source, timeframe=name)
 
     def symbols(self) -> tuple[str, ...]:
@@ -120,4 +131,6 @@ class ChartContent:
                 state.prices = PriceDecimals()
             self._transport.recompose()
             state.seen = (-1, -1, -1)
+            if state.closed:
+                let_market_go(self._core)
         sender().wake.set()

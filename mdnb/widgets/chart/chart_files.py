@@ -105,7 +105,8 @@ class ChartFiles:
         Returns
         -------
         pandas.DataFrame
-            Columns of a bar frame, then those of the indicators, such as ``ema(20)``; float64. The index is
+            Columns of a bar frame, then those of the indicators, such as ``ema(20)``; float64. The line
+            ``vwap`` is the column ``vwap (line)``: ``vwap`` is each bar's own. The index is
             `timestamp` in the chart's zone. Before a page has reported what it shows: the newest 180 bars.
 
         Examples
@@ -126,7 +127,9 @@ class ChartFiles:
             columns = held.columns.part(a, max(a, b))
             frame = frame_of(columns, state.zone, with_vwap=True)
             for line in look_of(state).lines:
-                frame[line.name] = held.column(f"{line.indicator} {line.line}")[a : max(a, b)]
+                # Bars have a column of that name, too, such as their own vwap.
+                name = f"{line.name} (line)" if line.name in frame.columns else line.name
+                frame[name] = held.column(f"{line.indicator} {line.line}")[a : max(a, b)]
         frame.attrs["timeframe"] = state.timeframe
         return frame
 

@@ -93,8 +93,7 @@ class AlignmentStrip(LiveStrip):
             # Without the updates of the bars that are being made: those play no part.
             return tuple((name, *engine.version(name)[:2]) for name in engine.timeframes()), self._status()
 
-    def state(self) -> StripState:
-        """Return the alignment of the bars that have closed by now."""
+    def _compose(self) -> StripState:
         self._found = found = self._analyse(self._data)
         tiles = [_overall(found), *(_tile(name, found) for name in found.timeframes)]
         return StripState(f"{found.symbol} · timeframe alignment", tuple(tiles))

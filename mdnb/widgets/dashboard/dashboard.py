@@ -128,6 +128,11 @@ class Dashboard(Surface):
 
     def draw(self) -> None:
         """Show alignment and status of the charts' symbol; the sender's thread calls this."""
+        if self.charts[0]._mdnb.state.closed:
+            # The strips show another symbol no more, and what the market has had is not to be kept for them.
+            self._data = {}
+            sender().remove(self)
+            return
         held = self._data[self.symbol]
         for strip in self.strips:
             if strip.symbol != self.symbol:
@@ -168,6 +173,7 @@ class Dashboard(Surface):
         # Closed also by the interpreter's end, and after a constructor that failed half way.
         if "_is_whole" in self.__dict__:
             sender().remove(self)
+            self._data = {}
             let_go(self, shown=True)
             for part in (self.controls, *self.strips, *self.charts):
                 if part is not None:

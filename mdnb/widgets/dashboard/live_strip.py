@@ -10,7 +10,7 @@ from mdnb.widgets.tables.base import LiveTable
 __all__ = ["LiveStrip"]
 
 
-class LiveStrip(LiveTable):
+class LiveStrip(LiveTable[StripState]):
     """A row of values that updates by itself, as live tables do.
 
     Parameters
@@ -39,14 +39,14 @@ class LiveStrip(LiveTable):
     @property
     def symbol(self) -> str:
         """Whose data is shown."""
-        return self._data.symbol
+        return self._symbols[0]
 
     def show(self, data: SyncDataManager) -> None:
         """Show another symbol's data."""
         with self._life.guard:
             if self._life.ended or data.engine is self._engines[0]:
                 return
-            self._data, self._engines = data, (data.engine,)
+            self._data, self._engines, self._symbols = data, (data.engine,), (data.engine.symbol,)
             self._seen = None
             self._begin()
             self._life.follow(self._engines)
@@ -55,7 +55,6 @@ class LiveStrip(LiveTable):
     def _begin(self) -> None:
         """Forget what was noted of the symbol before."""
 
-    def state(self) -> StripState:
-        """Return the content of the strip, from the data as it is now; each kind of strip has its own."""
-        # Not abstract: the metaclass of a widget is traitlets'.
-        raise NotImplementedError
+    def _let_data_go(self) -> None:
+        super()._let_data_go()
+        del self._data

@@ -58,8 +58,7 @@ class StatusStrip(LiveStrip):
         seconds = now - counts[0][0]
         return (total - counts[0][1]) / seconds if seconds > 0.5 else math.nan
 
-    def state(self) -> StripState:
-        """Return the figures of now."""
+    def _compose(self) -> StripState:
         data = self._data
         stats = data.get_stats()
         rate = self._trades_a_second()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mdnb.analysis.heikin_ashi import HeikinAshi
 from mdnb.analysis.indicator_state import IndicatorState
 from mdnb.analysis.indicators import Indicator
+from mdnb.errors import TimeframeError
 from mdnb.rows import BarRow
 from mdnb.stores.columns import BarColumns, join_columns
 from mdnb.timeframes import Timeframe
@@ -149,6 +150,19 @@ class ChartBars:
         """Return a derived line."""
         values: NDArray[np.float64] = self.derived[:, self.names.index(name)]
         return values
+
+    def whole(self) -> tuple[BarColumns, bool]:
+        """Return the bars and those before them that all is made of; and whether from a day's begin on."""
+        try:
+            held = self._source.columns(self._timeframe, self._limit + self._before)
+        except TimeframeError:
+            return self.columns, False
+        bars, lacks = self._from_the_days_begin(held)
+        return bars, self._is_of_days and not lacks
+
+    def read_from(self, source: BarSource) -> None:
+        """Read from another source of the same bars from now on."""
+        self._source = source
 
     def reload(self) -> None:
         """Read everything again."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
+from mdnb.errors import ClosedError
+from mdnb.instruments import Instrument
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.figure.decimals import PriceDecimals
 from mdnb.widgets.heatmap.options import MOST_LEVELS, check_heat_options
@@ -82,7 +84,9 @@ class HeatMap(anywidget.AnyWidget, metaclass=MadeWhole):
     ) -> None:
         check_heat_options(interval, columns, fps, palette, height)
         self._levels = row_limit("levels", levels, MOST_LEVELS)
-        self._engine = engine
+        self._engine: SymbolState | None = engine
+        self._symbol = engine.symbol
+        self._last: dict[str, Any] = {}
         self._interval, self._palette, self._height = float(interval), palette, int(height)
         # Looked at more often than columns begin, so that none is left out.
         self.fps = max(float(fps), 2.0 / self._interval)
@@ -114,7 +118,7 @@ class HeatMap(anywidget.AnyWidget, metaclass=MadeWhole):
     @property
     def symbol(self) -> str:
         """The symbol shown."""
-        return self._engine.symbol
+        return self._symbol
 
     def columns(self, count: int | None = None) -> list[BookColumn]:
         """Return the newest columns held, oldest first."""
@@ -124,6 +128,8 @@ class HeatMap(anywidget.AnyWidget, metaclass=MadeWhole):
     def _describe(self) -> dict[str, Any]:
         """Return what a page has to know beside the columns."""
         engine = self._engine
+        if engine is None:
+            return self._last
         decimals = engine.instrument.decimals
         if not engine.instrument.tick_size and self._step:
             decimals = max(0, round(-math.log10(self._step)))
@@ -149,9 +155,12 @@ class HeatMap(anywidget.AnyWidget, metaclass=MadeWhole):
         }
 
     def _badge(self) -> dict[str, str]:
-        status = self._engine.status()
+        status = self._status()
         tone = badge_tone(status)
         return {"status": "live" if tone == "live" else status, "tone": tone}
+
+    def _status(self) -> str:
+        return "closed" if self._engine is None else self._engine.status()
 
     def _look(self, *, final: bool = False) -> None:
         """Add a column if the interval of the newest one is over."""
@@ -166,20 +175,22 @@ class HeatMap(anywidget.AnyWidget, metaclass=MadeWhole):
     def _column(self, index: int) -> BookColumn:
         """Return a column of the book as it is now."""
         engine = self._engine
+        if engine is None:
+            raise ClosedError(f"{self!r} was closed, and has no order book any more; make another")
         with engine.lock:
             bids, asks = engine.book(MOST_LEVELS)
             trade = engine.last_trade
         if not engine.instrument.tick_size:
-            self._find_step([price for price, _ in (*bids, *asks)])
+            self._find_step(engine.instrument, [price for price, _ in (*bids, *asks)])
         # Without a tick there is no book yet, and nowhere to draw a price.
         last = trade[1] if trade is not None and self._step else math.nan
         return column_of(index, bids, asks, last, self._step or 1.0)
 
-    def _find_step(self, prices: list[float]) -> None:
+    def _find_step(self, instrument: Instrument, prices: list[float]) -> None:
         """Take the smallest decimal of the prices seen for the tick size that the venue does not give."""
         if not prices:
             return
-        step = 10.0 ** -self._prices.of(self._engine.instrument, prices)
+        step = 10.0 ** -self._prices.of(instrument, prices)
         while max(prices) / step > _MOST_TICKS:
             step *= 10
         if self._step and step >= self._step:
@@ -196,7 +207,13 @@ class HeatMap(anywidget.AnyWidget, metaclass=MadeWhole):
 
     def draw(self) -> None:
         """Sample the order book and send new columns; the sender's thread calls this."""
-        self._life.draw(self._engine.status, self._send_changes)
+        self._life.draw(self._status, self._send_changes, self._keep_last)
+
+    def _keep_last(self) -> None:
+        if not len(self._ring):
+            # Closed before the first column was due.
+            self._look()
+        self._engine, self._last = None, self._describe()
 
     def _send_changes(self, is_closed: bool) -> None:
         self._look(final=is_closed)
@@ -239,11 +256,17 @@ class HeatMap(anywidget.AnyWidget, metaclass=MadeWhole):
         """Stop updating and leave the page."""
         # Closed also by the interpreter's end, and after a constructor that failed half way.
         if "_life" in self.__dict__:
+            self._life.close(self._keep_last)
+        super().close()
+
+    def _leave(self) -> None:
+        if "_life" in self.__dict__:
             self._life.close()
         super().close()
 
     def __del__(self, end: Callable[..., None] = end) -> None:
-        end(self.close)
+        # Wherever memory is reclaimed: no lock of the market is waited for, and nobody asks for its book.
+        end(self._leave)
 
     # -- for pages that open later, and those without a kernel -------------------------------------------
 
@@ -287,4 +310,4 @@ class HeatMap(anywidget.AnyWidget, metaclass=MadeWhole):
     def __repr__(self) -> str:
         if not self._is_begun():
             return f"<{type(self).__name__}>"
-        return f"<{type(self).__name__} {self.symbol}: {len(self._ring)} columns, {self._engine.status()}>"
+        return f"<{type(self).__name__} {self.symbol}: {len(self._ring)} columns, {self._status()}>"

@@ -63,8 +63,21 @@ class Life:
             listener.close()
         self._listeners = []
 
-    def draw(self, status: Callable[[], str], send: Callable[[bool], None]) -> None:
-        """Have the widget send what changed; once its market is closed, for the last time."""
+    def draw(
+        self, status: Callable[[], str], send: Callable[[bool], None], keep_last: Callable[[], None]
+    ) -> None:
+        """Have the widget send what changed; once its market is closed, for the last time.
+
+        Parameters
+        ----------
+        status
+            Returns the connection's state.
+        send
+            Sends what changed, given whether it is the last time.
+        keep_last
+            Called after the last time: the widget keeps what it shows, and lets its market go. A page, and a
+            notebook's list of what its cells gave, hold the widget for as long as the kernel runs.
+        """
         with self.guard:
             if self.ended:
                 return
@@ -72,12 +85,21 @@ class Life:
             send(is_closed)
             if is_closed:
                 # Nothing will come any more, and the badge says so.
+                keep_last()
                 self._end()
 
-    def close(self) -> None:
-        """Stop drawing the widget; also before `begin`, or again."""
+    def close(self, keep_last: Callable[[], None] | None = None) -> None:
+        """Stop drawing the widget; also before `begin`, or again.
+
+        Parameters
+        ----------
+        keep_last
+            As for `draw`; None for a widget that nobody holds.
+        """
         if self.begun and not self.ended:
             with self.guard:
+                if keep_last is not None:
+                    keep_last()
                 self._end()
 
     def _end(self) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import anywidget
 import traitlets
 
 from mdnb.arguments import whole_number
-from mdnb.errors import OptionError
+from mdnb.errors import ClosedError, MdnbError, OptionError
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.widgets.page.display_policy import kept
 from mdnb.widgets.page.hold import end, hold, let_go
@@ -42,7 +43,10 @@ class Shown(Protocol):
         ...
 
 
-class LiveTable(anywidget.AnyWidget, metaclass=MadeWhole):
+Content = TypeVar("Content", bound=Shown)
+
+
+class LiveTable(anywidget.AnyWidget, Generic[Content], metaclass=MadeWhole):
     """A table that updates by itself; the base of all live tables.
 
     It is drawn from a thread of its own, so it moves while a cell runs. Nothing is sent while nothing changed
@@ -77,6 +81,8 @@ class LiveTable(anywidget.AnyWidget, metaclass=MadeWhole):
         colours = theme_of("light", palette)
         self.fps = float(fps)
         self._engines = tuple(engines)
+        self._symbols = tuple(engine.symbol for engine in engines)
+        self._last: Content | None = None
         self._life = Life()
         self._seen: Hashable = None
         # Views are counted only where the count is a number from the start.
@@ -94,16 +100,39 @@ class LiveTable(anywidget.AnyWidget, metaclass=MadeWhole):
 
     # -- what it shows: each table's own; not abstract, as the metaclass of a widget is traitlets' ----
 
-    def state(self) -> Shown:
+    def state(self) -> Content:
+        """Return the content of the table as it is now; once it or its market is closed, the last.
+
+        Raises
+        ------
+        ClosedError
+            When it was closed, and there was nothing to be shown.
+        """
+        with self._life.guard:
+            if self._last is not None:
+                return self._last
+            if not self._engines:
+                raise ClosedError(f"{self!r} was closed, and had nothing to show; make another")
+            return self._compose()
+
+    def _compose(self) -> Content:
         """Return the content of the table, from the data as it is now."""
         raise NotImplementedError
+
+    def _let_data_go(self) -> None:
+        """Hold nothing of the market any more."""
+        self._engines = ()
+
+    @property
+    def _engine(self) -> SymbolState:
+        return self._engines[0]
 
     def _version(self) -> Hashable:
         """Return something cheap that is unlike the last one whenever the table has to change."""
         raise NotImplementedError
 
     def _status(self) -> str:
-        return self._engines[0].status()
+        return self._engines[0].status() if self._engines else "closed"
 
     def _badge(self) -> Cell:
         status = self._status()
@@ -114,7 +143,7 @@ class LiveTable(anywidget.AnyWidget, metaclass=MadeWhole):
 
     def draw(self) -> None:
         """Send what changed since the last time; the sender's thread calls this."""
-        self._life.draw(self._status, self._send_changes)
+        self._life.draw(self._status, self._send_changes, self._keep_last)
 
     def _send_changes(self, _is_closed: bool) -> None:
         version = self._version()
@@ -128,6 +157,11 @@ class LiveTable(anywidget.AnyWidget, metaclass=MadeWhole):
             # Written past the traits' notification, which belongs to the kernel's own thread.
             self._trait_values["_table"] = message
             self.send_state("_table")
+
+    def _keep_last(self) -> None:
+        with contextlib.suppress(MdnbError):
+            self._last = self._compose()
+        self._let_data_go()
 
     def _is_looked_at(self) -> bool:
         if self._view_count:
@@ -150,11 +184,17 @@ class LiveTable(anywidget.AnyWidget, metaclass=MadeWhole):
         """Stop updating and leave the page."""
         # Closed also by the interpreter's end, and after a constructor that failed half way.
         if "_life" in self.__dict__:
+            self._life.close(self._keep_last)
+        super().close()
+
+    def _leave(self) -> None:
+        if "_life" in self.__dict__:
             self._life.close()
         super().close()
 
     def __del__(self, end: Callable[..., None] = end) -> None:
-        end(self.close)
+        # Wherever memory is reclaimed: no lock of the market is waited for, and nobody asks for its data.
+        end(self._leave)
 
     # -- for pages that open later, and those without a kernel ----------------------------------------
 
@@ -187,8 +227,7 @@ class LiveTable(anywidget.AnyWidget, metaclass=MadeWhole):
     def __repr__(self) -> str:
         if not self._is_begun():
             return f"<{type(self).__name__}>"
-        symbols = ", ".join(engine.symbol for engine in self._engines)
-        return f"<{type(self).__name__} {symbols}: {self._status()}>"
+        return f"<{type(self).__name__} {', '.join(self._symbols)}: {self._status()}>"
 
 
 def row_limit(name: str, value: Any, most: int = MOST_ROWS) -> int:

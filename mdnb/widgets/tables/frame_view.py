@@ -22,7 +22,7 @@ _FLAGS = ((PARTIAL, "partial"), (AMENDED, "amended"), (FILLED, "filled"))
 _US = 1_000_000
 
 
-class FrameView(LiveTable):
+class FrameView(LiveTable[TableState]):
     """The newest bars of one symbol and timeframe, the newest at the bottom as in a frame.
 
     The last row is the forming bar and says so. The close has an arrow and a colour: above or below the open.
@@ -48,7 +48,6 @@ class FrameView(LiveTable):
 
     def __init__(self, engine: SymbolState, timeframe: str, rows: int = 10, **options: Any) -> None:
         self._limit = row_limit("rows", rows)
-        self._engine = engine
         self._zone = zoneinfo.ZoneInfo(engine.tz)
         self._volume_decimals = 0
         self._prices = PriceDecimals()
@@ -61,8 +60,7 @@ class FrameView(LiveTable):
         except TimeframeError:
             return None, self._status()
 
-    def state(self) -> TableState:
-        """Return the newest bars."""
+    def _compose(self) -> TableState:
         engine = self._engine
         try:
             bars = engine.columns(self.timeframe, self._limit)

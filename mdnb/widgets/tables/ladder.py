@@ -20,7 +20,7 @@ _COLUMNS = (Column("Side", False), Column("Price"), Column("Size"), Column("Sum"
 _BLANK = Row((Cell(""),) * len(_COLUMNS), "blank")
 
 
-class DepthLadder(LiveTable):
+class DepthLadder(LiveTable[TableState]):
     """The best levels of one symbol's order book: asks above, bids below, the best ones in the middle.
 
     Behind each size is a bar, as long as its share of the largest one shown; ``Sum`` is the size from the
@@ -44,7 +44,6 @@ class DepthLadder(LiveTable):
 
     def __init__(self, engine: SymbolState, levels: int = 10, **options: Any) -> None:
         self._levels = row_limit("levels", levels, MOST_ROWS // 2)
-        self._engine = engine
         self._size_decimals = 0
         self._prices = PriceDecimals()
         super().__init__([engine], **options)
@@ -53,8 +52,7 @@ class DepthLadder(LiveTable):
         book = self._engine.depth
         return book.updates, book.ready, len(book), self._status()
 
-    def state(self) -> TableState:
-        """Return the best levels."""
+    def _compose(self) -> TableState:
         engine = self._engine
         book = engine.order_book(self._levels)
         levels = (*book.bids, *book.asks)

@@ -33,7 +33,7 @@ _LATE = "late: older than a trade that came before it, so never the newest price
 _MS_DIGITS = 3
 
 
-class Tape(LiveTable):
+class Tape(LiveTable[TableState]):
     """Time and sales of one symbol: the newest trades in the order of their arrival, the newest on top.
 
     Time (the venue's, in the suite's zone), price, size, and the taker's side as a word with an arrow and as
@@ -58,7 +58,6 @@ class Tape(LiveTable):
 
     def __init__(self, engine: SymbolState, rows: int = 50, **options: Any) -> None:
         self._limit = row_limit("rows", rows)
-        self._engine = engine
         self._zone = zoneinfo.ZoneInfo(engine.tz)
         self._size_decimals = 0
         self._prices = PriceDecimals()
@@ -68,8 +67,7 @@ class Tape(LiveTable):
         ticks = self._engine.ticks
         return ticks.total, ticks.changes, len(ticks), self._status()
 
-    def state(self) -> TableState:
-        """Return the newest trades."""
+    def _compose(self) -> TableState:
         engine = self._engine
         with engine.lock:
             held, late = engine.recent(self._limit), engine.ticks.late(self._limit)

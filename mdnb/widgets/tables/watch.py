@@ -31,7 +31,7 @@ class _Opening:
     price: float
 
 
-class WatchList(LiveTable):
+class WatchList(LiveTable[TableState]):
     """Several symbols: last price, change since the session's open, bid, ask, the newest closes, data's age.
 
     The session's open is that of its first bar held; where history does not reach back to the session's
@@ -69,8 +69,12 @@ class WatchList(LiveTable):
         )
         return each, self._status()
 
-    def state(self) -> TableState:
-        """Return the newest values of all symbols."""
+    def _let_data_go(self) -> None:
+        super()._let_data_go()
+        self._ages = ()
+        self._openings, self._prices = {}, {}
+
+    def _compose(self) -> TableState:
         kept = self._engines[0].timeframes()[:1]
         columns = (
             Column("Symbol", numeric=False),

@@ -147,3 +147,16 @@ def _price_span(chart: LiveChart) -> tuple[float, float]:
     bottom, top = pane_domains(len(look.panes), has_volume=look.has_volume)[0]
     inside = chart.layout.height - 30 - 22
     return 30 + inside * (1 - bottom), 30 + inside * (1 - top)
+
+
+def test_the_bars_own_vwap_stays_beside_the_line_of_that_name(tmp_path: Path) -> None:
+    chart = drawn_by_hand(HandSource(300), overlays=["vwap", "ema(5)"])
+    frame = chart.shown()
+    # Each bar of the source was traded at its close.
+    assert frame["vwap"].tolist() == pytest.approx(frame["close"].tolist())
+    line = chart._mdnb.transport.held.column("vwap vwap")[-180:]
+    assert frame["vwap (line)"].tolist() == line.tolist() != frame["vwap"].tolist()
+    written = pd.read_csv(chart.export(tmp_path / "bars.csv"))
+    assert written["vwap"].tolist() == pytest.approx(frame["vwap"].tolist())
+    assert written["vwap (line)"].tolist() == pytest.approx(frame["vwap (line)"].tolist(), nan_ok=True)
+    chart.close()

@@ -118,6 +118,22 @@ def test_what_a_page_shows_stays_until_it_is_closed(market: LiveMarket, name: st
     assert gone([held])
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_a_page_shows_of_a_market_that_is_over_lets_it_go(name: str) -> None:
+    feed = HandFeed(minutes(-100, 100))
+    live = open_market(feed, "1min", "5min")
+    feed.trades(trade(1, 100.0, 1.0, 1))
+    shown = MAKERS[name](live)
+    shown._repr_mimebundle_()
+    engine = weakref.ref(live.data.engine)
+    live.close()
+    del live, feed
+    assert gone([engine])
+    assert "X" in repr(shown)
+    assert "X" in shown.to_html() if hasattr(shown, "to_html") else shown.chart.to_html()
+    shown.close()
+
+
 def test_what_stands_in_a_box_that_somebody_holds_stays(market: LiveMarket) -> None:
     box = ipywidgets.VBox([market.chart("1min"), market.tape()])
     held = [weakref.ref(one) for one in box.children]

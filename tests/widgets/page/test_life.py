@@ -18,9 +18,13 @@ class Moving:
         self.source = source
         self.life = Life()
         self.sent: list[bool] = []
+        self.kept = 0
 
     def draw(self) -> None:
-        self.life.draw(self.source.status, self.sent.append)
+        self.life.draw(self.source.status, self.sent.append, self.keep_last)
+
+    def keep_last(self) -> None:
+        self.kept += 1
 
 
 @pytest.fixture
@@ -38,15 +42,16 @@ def test_it_is_drawn_until_its_market_is_closed(moving: Moving) -> None:
     moving.draw()
     moving.draw()
     assert moving.sent == [False, True], "the last time it says so"
+    assert moving.kept == 1
     assert moving.life.ended
     assert not moving.source.listeners
 
 
 def test_it_is_drawn_until_it_is_closed(moving: Moving) -> None:
-    moving.life.close()
-    moving.life.close()
+    moving.life.close(moving.keep_last)
+    moving.life.close(moving.keep_last)
     moving.draw()
-    assert not moving.sent
+    assert (moving.sent, moving.kept) == ([], 1)
     assert not moving.source.listeners
     never_begun = Life()
     never_begun.close()
