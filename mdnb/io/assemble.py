@@ -154,6 +154,7 @@ def to_bars(
     attributes: Mapping[str, object] | None = None,
     timeframe: str | None = None,
     first_counts: bool = False,
+    keeps_order: bool = False,
 ) -> FileBars:
     """Return the bars of columns that were read: checked, oldest first.
 
@@ -181,6 +182,9 @@ def to_bars(
         What they are of, where the caller says so; else the file may.
     first_counts
         Of different bars at one time the first valid one counts; else the last.
+    keeps_order
+        Whether tick, volume and dollar bars stay as they are in the file, which is the order in which they
+        were made: one that began with a late trade starts before the one ahead of it.
 
     Raises
     ------
@@ -203,9 +207,11 @@ def to_bars(
         names, columns[CONTRACT] = np.unique(contracts.astype(str), return_inverse=True)
     about = dict(attributes or {})
     every_row = _is_activity(about.get("timeframe") if timeframe is None else timeframe)
-    time_us, columns, notes = _in_order(
-        instants.time_us, columns, every_row=every_row, first_counts=first_counts
-    )
+    time_us, notes = instants.time_us, list[Note]()
+    if not (every_row and keeps_order):
+        time_us, columns, notes = _in_order(
+            instants.time_us, columns, every_row=every_row, first_counts=first_counts
+        )
     marked_rows = {name: columns.pop(name) for name in marked.values}
     codes = columns.pop(CONTRACT, None)
     if "forming" in marked_rows:

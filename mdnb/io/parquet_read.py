@@ -196,10 +196,16 @@ def parquet_bars_of(
     symbol: str | None = None,
     prefers: str | None = None,
     first_counts: bool = False,
+    keeps_order: bool = False,
 ) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a file names and that is kept, in columns, by timeframe.
 
     The file is opened once. A file that names no timeframe gives none.
+
+    Parameters
+    ----------
+    keeps_order
+        Whether bars of trades stay in the order in which they are in the file, as `to_bars` has it.
 
     Raises
     ------
@@ -210,7 +216,13 @@ def parquet_bars_of(
     with _opened(filename, symbol, prefers) as source:
         return {
             name: _bars(
-                source, name, ColumnNames(), tz, positive_prices=positive_prices, first_counts=first_counts
+                source,
+                name,
+                ColumnNames(),
+                tz,
+                positive_prices=positive_prices,
+                first_counts=first_counts,
+                keeps_order=keeps_order,
             )
             for name in source.groups
             if name in kept
@@ -347,6 +359,7 @@ def _bars(
     positive_prices: bool = True,
     of: str | None = None,
     first_counts: bool = False,
+    keeps_order: bool = False,
 ) -> FileBars:
     where, groups = source.where, source.groups[timeframe]
     schema = source.file.schema_arrow
@@ -402,6 +415,7 @@ def _bars(
         attributes=attributes,
         timeframe=of or timeframe,
         first_counts=first_counts,
+        keeps_order=keeps_order,
     )
     runs = (own if isinstance(own, dict) else source.about).get("contracts")
     contracts = contracts_of_runs(runs, made.time_us)

@@ -156,3 +156,26 @@ def test_bars_that_wait_for_a_disk_are_bounded_and_those_that_went_are_told(
     assert minutes == [*range(10), *range(500 - waiting, 500)]
     assert overflow.lost()[0][0] == 10 * MINUTE
     overflow.segments.close()
+
+
+def test_bars_that_leave_memory_while_others_are_written_are_written_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overflow = Overflow(SegmentStore(tmp_path / "1min"))
+    overflow.take(columns_from_rows([new_at(1, 5.0), new_at(2, 5.0)]))
+    real, left = os.fsync, iter([columns_from_rows([new_at(3, 5.0)]), columns_from_rows([new_at(4, 5.0)])])
+
+    def forced(descriptor: int) -> None:
+        for columns in left:
+            overflow.take(columns)
+        real(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", forced)
+        assert overflow.flush() == 2
+    assert [row[0] // MINUTE for row in rows_of(overflow.segments.read())] == [1, 2]
+    assert overflow.waiting_rows == 2
+    assert [row[0] // MINUTE for row in rows_of(overflow.before(None))] == [1, 2, 3, 4]
+    assert overflow.flush() == 2
+    assert [row[0] // MINUTE for row in rows_of(overflow.segments.read())] == [1, 2, 3, 4]
+    overflow.segments.close()

@@ -83,7 +83,11 @@ def saved_timeframes(
         return {}
     member = market.member(symbol.bars)
     found = parquet_bars_of(
-        member, parquet_timeframes(member), tz=market.manifest.tz, positive_prices=positive_prices
+        member,
+        parquet_timeframes(member),
+        tz=market.manifest.tz,
+        positive_prices=positive_prices,
+        keeps_order=True,
     )
     return {name: found[name] for name in in_order(found)}
 

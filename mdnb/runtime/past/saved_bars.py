@@ -15,6 +15,7 @@ import numpy as np
 
 from mdnb.bars.closing import ClosingTime
 from mdnb.bars.lost_trades import mark_activity, mark_node
+from mdnb.ordered_times import is_in_order
 from mdnb.recordings import RecordingFeed
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
@@ -121,6 +122,9 @@ def _put_activity(engine: SymbolState, name: str, rows: SavedRows, begin_ns: int
         count = int(np.searchsorted(np.maximum.accumulate(closed.closed_us) * _NS_PER_US, begin_ns, "right"))
     if count:
         merge_bars(engine, name, columns.part(0, count), changes=saved.changes, until_ns=begin_ns)
+        if not is_in_order(columns.time_us[:count]):
+            # One that began with a late trade comes behind the one that it starts before.
+            engine.log(name).rewrite(columns.part(0, count))
     if first is None:
         bars.mark_next()
         return
