@@ -12,11 +12,13 @@ from mdnb.config import DataManagerConfig
 from mdnb.events.bus import EventBus
 from mdnb.events.types import Event, EventType
 from mdnb.instruments import Instrument
-from mdnb.rows import BarRow, DepthUpdate, QuoteRow, TradeRow
+from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, BarRow, DepthUpdate, MarkedTrade, QuoteRow, TradeRow
 from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
+from mdnb.stores.ticks import IN_BARS, OUTLIER, STATUS
 from mdnb.types import Roll
 from mdnb.validate.rules import ValidationRules
 from tests.virtual_time import HandClock
@@ -719,3 +721,151 @@ def test_late_trades_change_their_bar_or_are_counted_as_too_late() -> None:
     made = rig.accounting()
     assert (made.received, made.in_bars, made.late_dropped) == (5, 4, 1)
     assert rig.pipeline.late_amended == 1
+
+
+# -- what is seldom -----------------------------------------------------------------------------------
+
+
+def marked(seconds: float, price: float, marks: int, number: int = -1) -> TradeRow:
+    return MarkedTrade.of(trade(seconds, price, 1.0, number), marks)
+
+
+def test_trades_that_count_in_part_are_counted_and_are_no_newest_price() -> None:
+    rig = Rig("1min")
+    rows = [
+        trade(1),
+        marked(2, 101.0, NOT_LAST),
+        marked(3, 105.0, NOT_RANGE),
+        marked(4, 90.0, MARKS),
+        trade(5),
+    ]
+    rig.engine.see_marks(rows)
+    rig.take(*rows[:4])
+    made = rig.accounting()
+    assert (made.received, made.in_part, made.in_bars, made.left_out) == (4, 3, 3, 1)
+    assert rig.engine.last_trade == rows[2]
+    rig.take(rows[4])
+    assert rig.accounting().in_part == 3
+    fired = rig.engine.alerts.add(103.0)
+    late = [marked(6, 110.0, NOT_LAST), trade(5.5, 104.0), trade(4, 200.0)]
+    with rig.engine.lock:
+        told = rig.pipeline.take_for_price(late)
+    assert [(at_ns, data["trade_price"]) for at_ns, data in told] == [(at(5.5), 104.0)]
+    assert (rig.engine.last_trade, fired.fired) == (late[1], 1)
+
+
+def test_what_is_far_off_the_market_is_held_back_until_others_agree_and_marked_ones_are_not_judged() -> None:
+    rig = Rig("1min")
+    rig.pipeline.outlier_gate = OutlierGate(rig.engine)
+    rig.engine.see_marks([marked(0, 1.0, NOT_LAST)])
+    rig.take(*(trade(one / 10, 100.0 + 0.25 * (one % 3), 1.0) for one in range(80)))
+    odd = [trade(9, 160.0), marked(9.1, 160.0, NOT_LAST | NOT_RANGE), trade(9.2, 100.25)]
+    rig.take(*odd)
+    made = rig.accounting()
+    assert (made.received, made.held_back, made.in_bars) == (83, 1, 82)
+    assert rig.found() == {"price_outlier": 1}
+    assert rig.engine.frame("1min")["high"].tolist() == [100.5]
+    assert [int(one) & STATUS for one in rig.engine.ticks.tail(3)["flag"]] == [OUTLIER, IN_BARS, IN_BARS]
+    assert rig.engine.last_trade == odd[2]
+    assert rig.pipeline.refusals.refused == 1
+    # As many more at that price as show that the market is there.
+    rig.take(*(trade(9.5 + one / 10, 160.0 + 0.25 * (one % 2)) for one in range(30)))
+    made = rig.accounting()
+    assert made.held_back < 5
+    assert rig.engine.frame("1min")["high"].tolist() == [160.25]
+
+
+def test_of_the_feeds_own_bars_those_that_cannot_be_placed_are_counted_each_time() -> None:
+    rig = Rig("1min", source="bars", max_bars_per_timeframe=10)
+    rig.pipeline.take(bars=[("1min", [(own_bar(minute), True) for minute in range(30)])])
+    assert len(rig.closes()) == 10
+    for count in (1, 2, 3):
+        rig.pipeline.take(bars=[("1min", [(own_bar(count, 90.0), True)])])
+        made = rig.accounting()
+        assert (made.received, made.late_dropped, made.in_bars) == (30 + count, count, 30)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_own_bars_below_zero_are_refused_only_where_prices_are_positive(positive: bool) -> None:
+    rig = Rig("1min", source="bars", instrument=Instrument("X", 0.25, positive_prices=positive))
+    rig.pipeline.take(bars=[("1min", [(own_bar(0, -50.0, 0.0), True)])])
+    made = rig.accounting()
+    assert (made.received, made.in_bars, sum(made.rejected.values())) == (
+        (1, 0, 1) if positive else (1, 1, 0)
+    )
+    assert (len(rig.found()), rig.pipeline.refusals.refused) == ((1, 1) if positive else (0, 0))
+
+
+def test_where_bars_are_the_feeds_own_a_former_contracts_trades_are_refused_and_not_counted() -> None:
+    rig = Rig("1min", source="bars")
+    rig.pipeline.take(bars=[("1min", [(own_bar(0), True)])])
+    rig.engine.contracts.set("H26", [Roll("X", at(60), "Z25", "H26", NAN, NAN)])
+    rig.pipeline.begin_contract()
+    rig.take(trade(50), trade(61, 150.0))
+    made = rig.accounting()
+    assert (made.received, dict(made.rejected)) == (1, {"before_roll": 0})
+    assert len(rig.engine.ticks) == 1
+    assert rig.found() == {"before_roll": 1}
+
+
+def test_a_book_that_began_without_a_whole_one_begins_anew_where_it_breaks() -> None:
+    rig = book_rig(is_recorded=True)
+    rig.pipeline.take(depth=[DepthUpdate(at(1), False, [(99.0, 1.0)], [], 4, 5)])
+    assert rig.engine.book()[0] == [(99.0, 1.0)]
+    rig.pipeline.take(depth=[DepthUpdate(at(2), False, [(98.0, 1.0)], [], 8, 9)])
+    assert rig.engine.book() == ([], [])
+    then = "what is shown begins anew there, as no whole book has come"
+    why = "an update follows number 8, and the newest that came is 5"
+    assert rig.pipeline.quality.in_words() == (
+        f"order book broken: the recording lacks some of it, and {then}: {why}",
+    )
+    rig.pipeline.take(depth=[DepthUpdate(at(3), False, [(97.0, 1.0)], [], 9, 10)])
+    assert rig.engine.book()[0] == [(97.0, 1.0)]
+
+
+def test_the_first_price_of_all_is_none_of_a_former_contracts() -> None:
+    rig = Rig("1min")
+    rig.engine.contracts.set("H26", [Roll("X", at(60), "Z25", "H26", NAN, NAN)])
+    rig.pipeline.begin_contract()
+    rig.take(trade(61, 150.0))
+    assert rig.engine.contracts.rolls[0].new_price != rig.engine.contracts.rolls[0].new_price
+    # The seam of a symbol that had none is no seam.
+    other = Rig("1min")
+    other.take(trade(1))
+    other.pipeline._is_new_contract = True
+    other.take(trade(2, 150.0))
+    assert other.accounting().in_bars == 2
+
+
+def test_too_many_trades_are_taken_in_parts_and_the_largest_is_told() -> None:
+    rig = Rig("1min", batch_size=100)
+    rig.take(*(trade(one / 100, 100.0 + one % 2) for one in range(250)))
+    made = rig.accounting()
+    assert (made.received, made.in_bars, rig.pipeline.largest_batch) == (250, 250, 100)
+    assert rig.engine.frame("1min")["tick_count"].tolist() == [250]
+    assert len(rig.events(EventType.TICK_DATA)) == 250
+    rig.take(trade(3))
+    assert rig.accounting().received == 251
+
+
+def test_the_plain_way_and_the_other_take_the_same_trades_the_same_way() -> None:
+    plain, other = Rig("1min"), Rig("1min")
+    other.engine.alerts.add(1.0)  # each trade has to be looked at then
+    for rows in (
+        [trade(1)],
+        [trade(2), trade(3, 101.0)],
+        [trade(3, 99.0)],
+        [trade(61)],
+        [trade(62), trade(63)],
+    ):
+        for rig in (plain, other):
+            rig.take(*rows)
+    assert plain.accounting() == other.accounting()
+    assert plain.engine.last_trade == other.engine.last_trade == trade(63)
+    assert plain.engine.frame("1min").equals(other.engine.frame("1min"))
+    assert plain.engine.ticks.tail(99).tolist() == other.engine.ticks.tail(99).tolist()
+    kinds = [[(one.type, one.time_ns) for one in rig.told] for rig in (plain, other)]
+    assert kinds[0] == kinds[1]
+    assert plain.pipeline.refusals.accepted == other.pipeline.refusals.accepted == 7
+    assert plain.pipeline.largest_batch == other.pipeline.largest_batch == 2
+    assert plain.engine.updates == other.engine.updates - 1, "the alert is a change, too"
