@@ -1083,6 +1083,7 @@ class Pipeline:
                 for bars in engine.activity.values():
                     engine.amended += mark_activity(bars, low_ns, high_ns)
             lose_marks(engine, spans)
+            engine.lost.extend(spans)
 
     def mark_unsettled(self) -> None:
         """Mark the closed bars of which trades may still come: they are partial for the time being."""
