@@ -423,6 +423,8 @@ class Pipeline:
             self.quality.rejected(reason, row)
             self.refusals.refuse(reason, 1)
             self.refused_trades.append((row[5], row[1], row[2]))
+            if self.refusals.of_answer is not None:
+                self.refusals.of_answer.append(row)
         return good
 
     def take_for_price(self, rows: Sequence[TradeRow]) -> list[Fired]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mdnb.runtime.live.pipeline import Pipeline
     from mdnb.runtime.live.placing import Order
     from mdnb.runtime.live.price_alerts import Fired
-    from mdnb.validate.duplicates import Duplicates
 
 __all__ = [
     "backfill",
@@ -187,7 +186,7 @@ def put_back_by_time(
     rows = as_changed(pipeline, rows)
     inside = _in_order([row for row in rows if low_ns <= row[0] <= high_ns])
     if seen.ids == "sequential":
-        inside = [row for row in inside if row[5] < 0 or row[5] > seen.highest or _is_held(seen, row[5])]
+        inside = [row for row in inside if row[5] < 0 or row[5] > seen.highest or seen.is_held(row[5])]
     missing = _missing(pipeline, inside, low_ns)
     inside = _without_coming(inside, missing, high_ns) if low_ns < high_ns else inside
     left = set(map(id, inside))
@@ -240,10 +239,6 @@ def _has_ticks(pipeline: Pipeline, since_ns: int) -> bool:
     """Return whether all trades that came since an instant are in memory."""
     engine = pipeline.engine
     return engine.config.enable_tick_data and engine.ticks.reaches(since_ns)
-
-
-def _is_held(seen: Duplicates, number: int) -> bool:
-    return seen.first <= number <= seen.highest and seen.hole_of(number) is None
 
 
 def _ids_before(pipeline: Pipeline, answer: Sequence[tuple[TradeRow, bool]], number: int) -> list[int]:
