@@ -349,6 +349,26 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order, *, ca
     rows = [one for one in rows if pipeline.builds_bar_at(one.between[0][0])]
     if not rows:
         return 0
+    received = pipeline.ledger.received
+    try:
+        return _put_rows(pipeline, rows, order, came=came)
+    except Exception:
+        if not came:
+            _lose(pipeline, received, [one.between[0] for one in rows])
+        raise
+
+
+def _lose(pipeline: Pipeline, received: int, rows: Sequence[TradeRow]) -> None:
+    """Account for trades that could not be put back, and mark the bars that lack them, however old."""
+    cascade = pipeline.engine.cascade
+    lateness, cascade.max_lateness_ns = cascade.max_lateness_ns, _NO_LIMIT
+    try:
+        pipeline.lose_batch(received, rows, (), ())
+    finally:
+        cascade.max_lateness_ns = lateness
+
+
+def _put_rows(pipeline: Pipeline, rows: Sequence[_Missed], order: Order, *, came: bool) -> int:
     engine, ledger, held = pipeline.engine, pipeline.ledger, pipeline.held
     with engine.lock:
         engine.see_marks([one.between[0] for one in rows])
@@ -401,8 +421,8 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> list[
         inside = [one for one in rows if grid.span(one[0][0]) is not None]
         engine.cascade.outside_session += len(rows) - len(inside)
         inside, out = _without_outliers(pipeline, inside, order)
-        ledger.in_bars += len(inside)
         unplaced = put_between(engine, inside, order, stored=engine.config.enable_tick_data)
+        ledger.in_bars += len(inside)
         if out and engine.config.enable_tick_data:
             keep_between(engine, out, order, OUTLIER)
         fired = _go_on(pipeline, inside)

@@ -550,6 +550,7 @@ class SymbolRepair:
         had = sum(stretch.put for stretch in wanted)
         self._answering = True
         refused = self._pipeline.refusals.of_answer = []
+        failed = self._pipeline.ledger.failed
         try:
             if self._by_id and any(self._is_numbered_otherwise(rows, stretch) for stretch in wanted):
                 self._tell_numbers(rows)
@@ -560,6 +561,12 @@ class SymbolRepair:
             else:
                 for stretch in wanted:
                     self._put_by_time(rows, stretch)
+        except Exception:
+            if self._pipeline.ledger.failed > failed:
+                # They count as known, and are in no bar.
+                for stretch in wanted:
+                    stretch.undecided = True
+            raise
         finally:
             self._answering, self._pipeline.refusals.of_answer = False, None
             self._note_refused(refused, wanted)

@@ -111,7 +111,8 @@ class Stretch:
     left_out
         What the history has of it and was refused: by time, price and size, and id.
     undecided
-        Whether the history has trades of which nobody can tell any more whether they came.
+        Whether the history has trades of which nobody can tell any more whether they came, or that could not
+        be put back.
     joins_ns
         Up to where what came and what the history has follow each other without a hole, where that is known.
     ended_late

@@ -13,6 +13,7 @@ import pytest
 from mdnb.feeds.timeouts import Backoff
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.past import missed_trades
 from mdnb.runtime.past.repair import SymbolRepair
 from mdnb.runtime.past.stretches import Patience
 from mdnb.stores.columns import PARTIAL
@@ -400,6 +401,30 @@ def test_whatever_fails_amid_a_settlement_it_is_told(
     assert [gap.state for gap in outcome.pipeline.gaps] == [end]
     assert not outcome.pipeline.engine.has_repairing
     assert right(outcome, () if kind == "ok" else tuple(range(10, 20)))
+
+
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+@pytest.mark.parametrize("name", ["_put_now", "put_between"])
+def test_what_could_not_be_put_back_is_lost_and_not_called_repaired(
+    ids: Ids, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    does, calls = getattr(missed_trades, name), itertools.count()
+
+    def fails_once(*given: Any, **options: Any) -> Any:
+        if not next(calls):
+            raise RuntimeError(f"{name} fails")
+        return does(*given, **options)
+
+    monkeypatch.setattr(missed_trades, name, fails_once)
+    # It answers when the bars go on already.
+    answers = (Answer(0, "down"), Answer(40, "ok"))
+    with caplog.at_level(logging.CRITICAL, logger="mdnb"):
+        outcome = play(Script(TRADES, downs=((11.5, 17.5),), answers=answers, ids=ids, patience=CALM))
+    assert next(calls) > 0
+    assert states(outcome) == [("X-1", "repairing"), ("X-1", "lost")]
+    flags = outcome.pipeline.engine.reader.everything("5sec").flags & PARTIAL
+    assert [5 * at for at in flags.nonzero()[0]] == [10, 15]
+    assert outcome.pipeline.accounting(0, 0, 0).balanced
 
 
 QUIET = (*TRADES[:20], (START + 600 * SECOND, *TRADES[20][1:]))
