@@ -81,6 +81,31 @@ class MarkedTrade(tuple[int, float, float, int, int, int]):  # noqa: SLOT001  # 
         return made
 
 
+def each_its_own(rows: Sequence[TradeRow]) -> Sequence[TradeRow]:
+    """Return the same trades, of which none is the very object that another one is: each counts by itself.
+
+    Examples
+    --------
+    >>> trade = (5, 211.25, 40.0, 1, 0, 7)
+    >>> first, second = each_its_own([trade, trade])
+    >>> first == second, first is second
+    (True, False)
+    """
+    if len(set(map(id, rows))) == len(rows):
+        return rows
+    seen: set[int] = set()
+    made: list[TradeRow] = []
+    for row in rows:
+        own = row
+        if id(row) in seen:
+            ts_ns, price, size, count, side, number = row
+            own = (ts_ns, price, size, count, side, number)
+            own = MarkedTrade.of(own, marks) if (marks := marks_of(row)) else own
+        seen.add(id(own))
+        made.append(own)
+    return made
+
+
 class TradeChange(NamedTuple):
     """What a venue says later of a trade: it was busted, or it was another one.
 

@@ -321,6 +321,9 @@ class Gap(Record):
     not_rebuilt
         Timeframes of which bars could not be made anew with what was put back, since the ticks in memory do
         not reach so far. They are marked as partial; `state` is ``repaired`` then, and `repaired` False.
+    refused
+        Trades that the history has of it and that were refused, as they would have been without an outage:
+        the bars lack these, and nothing else, where it is repaired.
 
     Examples
     --------
@@ -339,6 +342,7 @@ class Gap(Record):
     gap_id: str = dataclasses.field(default="", kw_only=True)
     state: Literal["repairing", "repaired", "lost"] = dataclasses.field(default="lost", kw_only=True)
     not_rebuilt: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
+    refused: int = dataclasses.field(default=0, kw_only=True)
 
     @property
     def start(self) -> pd.Timestamp:
@@ -362,6 +366,7 @@ class Gap(Record):
             "reason": self.reason,
             "trades": self.trades,
             "not_rebuilt": self.not_rebuilt,
+            "refused": self.refused,
         }
 
 

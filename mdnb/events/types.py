@@ -113,7 +113,8 @@ class EventType(enum.StrEnum):
 
     It is told twice with one ``gap_id``: when it is found (``state`` is ``repairing``, ``repaired`` False),
     and when it is settled: ``repaired`` (True), or ``lost`` (False). ``trades``: how many were put back;
-    ``reason``: ``reconnect`` or ``missing_ids``.
+    ``refused``: how many of what the history has were refused, as ever; ``reason``: ``reconnect`` or
+    ``missing_ids``.
     """
     DATA_QUALITY_ALERT = "data_quality_alert"
     """Something is wrong with the data.

@@ -405,6 +405,18 @@ class Duplicates:
             doubted |= {row[5] for row in rows if 0 <= row[5] < first[5] and not _is_near(row, first)}
         return [row for row in rows if row[5] not in doubted] if doubted else rows
 
+    def is_held(self, trade_id: int) -> bool:
+        """Return whether a trade with an id came, where ids rise by one a trade.
+
+        Examples
+        --------
+        >>> seen = Duplicates("sequential")
+        >>> _ = seen.split([(0, 1.0, 1.0, 1, 0, i) for i in (5, 8)])
+        >>> [number for number in range(10) if seen.is_held(number)]
+        [5, 8]
+        """
+        return 0 <= self.first <= trade_id <= self.highest and self.hole_of(trade_id) is None
+
     def hole_of(self, trade_id: int) -> Hole | None:
         """Return the hole that an id is in; None where it is in none."""
         return _hole_in(self.holes, trade_id)

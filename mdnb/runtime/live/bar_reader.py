@@ -354,9 +354,11 @@ class BarReader:
             return stood if count is None else stood.part(max(0, len(stood) - count), len(stood))
         # Of one instant bars of trades may begin and end.
         stop = len(log) if engine.grid(name) is None else log.find(as_of_ns)
-        closed = log.closed_us(stop)
+        closed = log.closed_us(len(log))
         was_known = closed <= as_of_us
-        was_known[_not_over(engine, name, log.time_us(len(log)), closed, as_of_ns)] = False
+        # A venue whose clock has jumped ahead stamps trades later than it is: bars of these begin then.
+        was_known[stop:] &= closed[stop:] > 0
+        was_known[_not_over(engine, name, log.time_us(len(log)), closed[:stop], as_of_ns)] = False
         known = np.flatnonzero(was_known)
         if count is not None:
             known = known[max(0, len(known) - count) :]

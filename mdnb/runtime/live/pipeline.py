@@ -428,6 +428,8 @@ class Pipeline:
             self.quality.rejected(reason, row)
             self.refusals.refuse(reason, 1)
             self.refused_trades.append((row[5], row[1], row[2]))
+            if self.refusals.of_answer is not None:
+                self.refusals.of_answer.append(row)
         return good
 
     def take_for_price(self, rows: Sequence[TradeRow]) -> list[Fired]:
@@ -1099,6 +1101,7 @@ class Pipeline:
             for bars in engine.activity.values():
                 engine.amended += mark_activity(bars, low_ns, high_ns)
         lose_marks(engine, spans)
+        engine.lost.extend(spans)
 
     def _lose_what_is_due(self, at_ns: int) -> None:
         """Settle a recording's gaps of which nothing is waited for any more; hold the lock."""

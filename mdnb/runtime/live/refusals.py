@@ -6,6 +6,8 @@ import collections
 import time
 from collections.abc import Callable
 
+from mdnb.rows import TradeRow
+
 __all__ = ["Refusals"]
 
 _NEVER = float("-inf")
@@ -29,6 +31,8 @@ class Refusals:
         How many were, in all.
     asked_for
         Whether what comes now is an answer of the history, which may tell again what is known.
+    of_answer
+        The trades that validation has refused of an answer that is put back now; None while none is.
 
     Examples
     --------
@@ -50,6 +54,7 @@ class Refusals:
         "_since",
         "accepted",
         "asked_for",
+        "of_answer",
         "refused",
     )
 
@@ -57,6 +62,7 @@ class Refusals:
         self.accepted = 0
         self.refused = 0
         self.asked_for = False
+        self.of_answer: list[TradeRow] | None = None
         self._now = now
         self._accepted_at = _NEVER
         # Since the last that was accepted: why others were not, when first and last, and whether that says

@@ -35,6 +35,9 @@ def set_back(pipeline: Pipeline, by_ns: int) -> None:
         # What was not told by a trade the clock has told.
         newest_ns = -1 if engine.last_trade is None else engine.last_trade[0]
         pipeline.gaps.set_back(newest_ns, by_ns)
+        for at, span in enumerate(engine.lost):
+            low_ns, high_ns = (ns - by_ns if ns > newest_ns else ns for ns in span)
+            engine.lost[at] = low_ns, max(low_ns, high_ns)
         if pipeline.outage_ns is not None and pipeline.outage_ns > newest_ns:
             pipeline.outage_ns -= by_ns
         if pipeline.back_ns is not None:

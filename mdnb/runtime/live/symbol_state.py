@@ -6,6 +6,7 @@ happens to a batch, and in which order, is in `mdnb.runtime.live.pipeline`.
 
 from __future__ import annotations
 
+import collections
 import functools
 import itertools
 import threading
@@ -17,6 +18,7 @@ import numpy as np
 from mdnb.bars.activity import ActivityBars
 from mdnb.bars.cascade import Cascade
 from mdnb.bars.closing import ClosingTime, whole_us
+from mdnb.bars.lost_trades import mark_activity, mark_node
 from mdnb.bars.made_of import MadeOf
 from mdnb.bars.node import Node
 from mdnb.clock import Clock
@@ -54,6 +56,7 @@ _PRICES_SEEN = 100
 _NS_PER_US = 1000
 _NS = 1_000_000_000
 _ANY_TIME = 2**62
+_LOST_KEPT = 1_000
 
 
 class Listener:
@@ -122,6 +125,7 @@ class SymbolState:
         "last_quote",
         "last_trade",
         "lock",
+        "lost",
         "made_of",
         "on_amended_gone",
         "on_due",
@@ -183,6 +187,8 @@ class SymbolState:
         # Starts of the first and the last bar of each file that brought some.
         self.file_spans: list[tuple[int, int]] = []
         self.apart: dict[str, list[tuple[int, int]]] = {}
+        # The newest stretches of which trades are lost: between which times these were made.
+        self.lost: collections.deque[tuple[int, int]] = collections.deque(maxlen=_LOST_KEPT)
         # By timeframe the starts of bars of trades after which some lack; nobody knows how many.
         self.holes: dict[str, list[int]] = {}
         self.reader = BarReader(self)
@@ -397,13 +403,28 @@ class SymbolState:
                     raise
                 self._mark_at_file_edges(self.cascade.node(parsed.name))
                 self._note_apart(self.cascade.node(parsed.name))
+            added = [name for name in self.all_names() if name not in before]
+            self._mark_lost(added)
             mark_unsettled(self)
-            self.reader.note_known([name for name in self.all_names() if name not in before], now_ns)
+            self.reader.note_known(added, now_ns)
             self.updates += 1
         if self.on_due is not None:
             self.on_due()
         self.notify()
         return parsed.name
+
+    def _mark_lost(self, names: Sequence[str]) -> None:
+        """Mark bars of timeframes just added that lack what is lost, as those kept are; hold the lock."""
+        for name in names:
+            log = self.log(name)
+            # They have been so since they closed.
+            known_at, log.known_at = log.known_at, int
+            for low_ns, high_ns in self.lost:
+                if name in self.activity:
+                    mark_activity(self.activity[name], low_ns, high_ns)
+                else:
+                    mark_node(self.cascade.node(name), low_ns, high_ns)
+            log.known_at = known_at
 
     def begin_behind(self, name: str, kept: BarColumns) -> None:
         """Let bars of trades go on behind those that a store holds, as the market begins; hold the lock."""

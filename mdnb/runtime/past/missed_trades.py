@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mdnb.runtime.live.pipeline import Pipeline
     from mdnb.runtime.live.placing import Order
     from mdnb.runtime.live.price_alerts import Fired
-    from mdnb.validate.duplicates import Duplicates
 
 __all__ = [
     "backfill",
@@ -187,7 +186,7 @@ def put_back_by_time(
     rows = as_changed(pipeline, rows)
     inside = _in_order([row for row in rows if low_ns <= row[0] <= high_ns])
     if seen.ids == "sequential":
-        inside = [row for row in inside if row[5] < 0 or row[5] > seen.highest or _is_held(seen, row[5])]
+        inside = [row for row in inside if row[5] < 0 or row[5] > seen.highest or seen.is_held(row[5])]
     missing = _missing(pipeline, inside, low_ns)
     inside = _without_coming(inside, missing, high_ns) if low_ns < high_ns else inside
     left = set(map(id, inside))
@@ -240,10 +239,6 @@ def _has_ticks(pipeline: Pipeline, since_ns: int) -> bool:
     """Return whether all trades that came since an instant are in memory."""
     engine = pipeline.engine
     return engine.config.enable_tick_data and engine.ticks.reaches(since_ns)
-
-
-def _is_held(seen: Duplicates, number: int) -> bool:
-    return seen.first <= number <= seen.highest and seen.hole_of(number) is None
 
 
 def _ids_before(pipeline: Pipeline, answer: Sequence[tuple[TradeRow, bool]], number: int) -> list[int]:
@@ -354,6 +349,26 @@ def _put_behind(pipeline: Pipeline, rows: Sequence[_Missed], order: Order, *, ca
     rows = [one for one in rows if pipeline.builds_bar_at(one.between[0][0])]
     if not rows:
         return 0
+    received = pipeline.ledger.received
+    try:
+        return _put_rows(pipeline, rows, order, came=came)
+    except Exception:
+        if not came:
+            _lose(pipeline, received, [one.between[0] for one in rows])
+        raise
+
+
+def _lose(pipeline: Pipeline, received: int, rows: Sequence[TradeRow]) -> None:
+    """Account for trades that could not be put back, and mark the bars that lack them, however old."""
+    cascade = pipeline.engine.cascade
+    lateness, cascade.max_lateness_ns = cascade.max_lateness_ns, _NO_LIMIT
+    try:
+        pipeline.lose_batch(received, rows, (), ())
+    finally:
+        cascade.max_lateness_ns = lateness
+
+
+def _put_rows(pipeline: Pipeline, rows: Sequence[_Missed], order: Order, *, came: bool) -> int:
     engine, ledger, held = pipeline.engine, pipeline.ledger, pipeline.held
     with engine.lock:
         engine.see_marks([one.between[0] for one in rows])
@@ -406,8 +421,8 @@ def _put_now(pipeline: Pipeline, rows: Sequence[Between], order: Order) -> list[
         inside = [one for one in rows if grid.span(one[0][0]) is not None]
         engine.cascade.outside_session += len(rows) - len(inside)
         inside, out = _without_outliers(pipeline, inside, order)
-        ledger.in_bars += len(inside)
         unplaced = put_between(engine, inside, order, stored=engine.config.enable_tick_data)
+        ledger.in_bars += len(inside)
         if out and engine.config.enable_tick_data:
             keep_between(engine, out, order, OUTLIER)
         fired = _go_on(pipeline, inside)

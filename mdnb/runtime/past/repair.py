@@ -18,7 +18,8 @@ from mdnb.errors import FeedBusyError, FeedRefusedError, MdnbError
 from mdnb.events.types import EventType
 from mdnb.feeds.base import Feed
 from mdnb.feeds.endpoint import after
-from mdnb.rows import BarRow, TradeRow
+from mdnb.feeds.history_rows import TRADE_FIELDS, checked_rows
+from mdnb.rows import BarRow, TradeRow, each_its_own
 from mdnb.runtime.live.data_quality import error_in_words
 from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
@@ -85,6 +86,9 @@ class SymbolRepair:
         self._attempt = 0
         self._told = 0
         self._failures: set[type[BaseException]] = set()
+        # Whether bars of what is settled are marked still.
+        self._marks_stay = False
+        self._numbers_told = False
         self._odd: collections.deque[TradeRow] = collections.deque(maxlen=_ODD_KEPT)
         # Timeframes of which bars could not be made anew, and between which times.
         self._not_rebuilt: collections.deque[tuple[str, int, int]] = collections.deque(
@@ -181,8 +185,7 @@ class SymbolRepair:
     def end(self) -> None:
         """Give up what was not repaired: the feed is at its end."""
         self.close()
-        while self.stretches:
-            self._settle(self.stretches[0], give_up=True)
+        self._settle_all(give_up=True)
 
     def _end(self, tail: Stretch, number: int, time_ns: int) -> None:
         """Note the first live trade after a stretch."""
@@ -353,13 +356,7 @@ class SymbolRepair:
             try:
                 await self._repair()
             except Exception as error:  # noqa: BLE001  # whatever an answer breaks, what was missed is not given up
-                first = self._is_first(error, "the repair failed, and goes on")
-                _log.log(
-                    logging.ERROR if first else logging.DEBUG,
-                    "the repair of %s failed, and goes on",
-                    self._pipeline.engine.symbol,
-                    exc_info=first,
-                )
+                self._tell_failed(error)
                 for stretch in self.stretches:
                     if stretch.asked is not None:
                         self._take_for_missed(stretch)
@@ -368,15 +365,47 @@ class SymbolRepair:
             else:
                 return
 
+    def _tell_failed(self, error: Exception) -> None:
+        """Tell of what the repair itself raised, each kind once until an answer could be used."""
+        first = self._is_first(error, "the repair failed, and goes on")
+        _log.log(
+            logging.ERROR if first else logging.DEBUG,
+            "the repair of %s failed, and goes on",
+            self._pipeline.engine.symbol,
+            exc_info=error if first else None,
+        )
+
+    def _settle_all(self, *, give_up: bool = False) -> bool:
+        """Settle each stretch that can be, whatever fails of another one; return whether all went well."""
+        is_well = True
+        for stretch in list(self.stretches):
+            try:
+                if stretch in self.stretches:
+                    self._settle(stretch, give_up=give_up)
+            except Exception as error:  # noqa: BLE001  # it is settled all the same, or tried again
+                self._tell_failed(error)
+                is_well = False
+        if self._marks_stay:
+            try:
+                self._end_marks()
+            except Exception as error:  # noqa: BLE001  # tried again
+                self._tell_failed(error)
+                is_well = False
+        return is_well
+
+    def _end_marks(self) -> None:
+        """Take the marks off the bars of what is settled; as often as that fails it is tried again."""
+        self._marks_stay = True
+        self._pipeline.settle_bars()
+        self._marks_stay = False
+
     async def _repair(self) -> None:
         while True:
             self._changed.clear()
-            for stretch in list(self.stretches):
-                if stretch in self.stretches:
-                    self._settle(stretch)
+            is_well = self._settle_all()
             self._let_go()
             due = self._due()
-            if due is None and not self.stretches:
+            if due is None and not self.stretches and is_well:
                 return
             if due is not None and due <= _now():
                 if self._has_history:
@@ -384,6 +413,7 @@ class SymbolRepair:
                 continue
             times = [] if due is None else [due]
             times += [at for at in map(self._told_at, self.stretches) if at > _now()]
+            times += [] if is_well else [_now() + self.patience.pause(self._attempt)]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(times) - _now() if times else None):
                     await self._changed.wait()
@@ -438,6 +468,8 @@ class SymbolRepair:
         self._attempt += 1
         if has_answer and rows is not None:
             self._take(rows, [stretch for stretch in wanted if stretch in self.stretches])
+            # Only one that could be used shows that the history answers again.
+            self._failures.clear()
             return
         self._has_history = self._has_history and not has_answer
         for stretch in wanted:
@@ -472,8 +504,13 @@ class SymbolRepair:
         except Exception as error:  # noqa: BLE001  # an adapter's history may raise what its parser raises
             self._note_failure(error)
         else:
-            self._failures.clear()
-            return True, rows
+            try:
+                rows = checked_rows("history_trades", rows, TRADE_FIELDS)
+            except FeedRefusedError as error:
+                # What is wrong with one answer may be right in the next.
+                self._note_failure(error)
+            else:
+                return True, rows if rows is None else each_its_own(list(map(_as_tuple, rows)))
         return False, None
 
     async def _learn_changes(self, start: int, end: int, wanted: Sequence[Stretch]) -> None:
@@ -512,20 +549,45 @@ class SymbolRepair:
         """Put back what an answer of the history has."""
         had = sum(stretch.put for stretch in wanted)
         self._answering = True
+        refused = self._pipeline.refusals.of_answer = []
+        failed = self._pipeline.ledger.failed
         try:
-            if self._by_id:
+            if self._by_id and any(self._is_numbered_otherwise(rows, stretch) for stretch in wanted):
+                self._tell_numbers(rows)
+                for stretch in wanted:
+                    self._take_for_missed(stretch)
+            elif self._by_id:
                 self._put_by_id(rows, wanted)
             else:
                 for stretch in wanted:
                     self._put_by_time(rows, stretch)
+        except Exception:
+            if self._pipeline.ledger.failed > failed:
+                # They count as known, and are in no bar.
+                for stretch in wanted:
+                    stretch.undecided = True
+            raise
         finally:
-            self._answering = False
+            self._answering, self._pipeline.refusals.of_answer = False, None
+            self._note_refused(refused, wanted)
             not_rebuilt, self._pipeline.not_rebuilt = self._pipeline.not_rebuilt, []
             for stretch in wanted:
                 stretch.not_rebuilt.update(name for name, *_ in not_rebuilt)
             self._not_rebuilt += not_rebuilt
         if sum(stretch.put for stretch in wanted) > had:
             self._attempt = 0
+
+    def _note_refused(self, refused: Sequence[TradeRow], wanted: Sequence[Stretch]) -> None:
+        """Note with each stretch what of its trades was refused: its bars are whole, but for these."""
+        for row in refused:
+            inside = (one for one in wanted if self._start_of(one) <= row[0] <= self._end_of(one))
+            stretch = next(inside, wanted[0])
+            # A price that is no number equals not even itself.
+            key = (row[0], repr(row[1:3]), row[5])
+            if key not in stretch.left_out:
+                stretch.left_out.add(key)
+                # Where ids tell, all that lack none any more were counted.
+                stretch.put -= self._by_id and row[5] >= 0
 
     def _put_by_id(self, rows: Sequence[TradeRow], wanted: Sequence[Stretch]) -> None:
         seen = self._seen
@@ -570,6 +632,34 @@ class SymbolRepair:
             back = stretch.back_ns
             covers = newest_id >= stretch.high_id if stretch.ends else back is not None and newest_ns >= back
             stretch.note((lacking, stretch.put), covers=covers)
+
+    def _is_numbered_otherwise(self, rows: Sequence[TradeRow], stretch: Stretch) -> bool:
+        """Return whether an answer has trades of when all came, and knows none of these by its id."""
+        seen = self._seen
+        if stretch.blind or stretch.low_id < 0:
+            return False
+        named = [row for row in rows if row[5] >= 0]
+        if any(seen.is_held(row[5]) for row in named):
+            return False
+        until = min(stretch.high_ns, seen.highest_ns) if stretch.ends else seen.highest_ns + 1
+        return any(
+            seen.hole_of(row[5]) is None
+            and (row[0] < stretch.low_ns or (stretch.ends and until <= row[0] <= seen.highest_ns))
+            for row in named
+        )
+
+    def _tell_numbers(self, rows: Sequence[TradeRow]) -> None:
+        """Tell once that the history has other numbers than the live trades, by which none can be placed."""
+        if self._numbers_told:
+            return
+        self._numbers_told = True
+        first, last = min(row[5] for row in rows if row[5] >= 0), max(row[5] for row in rows)
+        sentence = (
+            f"the history numbers trades otherwise, {first} to {last} where {self._seen.highest} is the"
+            " newest that came: nothing of it is put back, as nothing tells what is missing"
+        )
+        values = {"first_id": first, "last_id": last, "newest_id": self._seen.highest}
+        self._pipeline.quality.note(QualityFinding("odd_history_ids", sentence, rows[0][0], values))
 
     def _without_line_until(self, stretch: Stretch) -> int:
         """Return up to when trades were made that could not come by themselves; -1 where nobody knows."""
@@ -795,6 +885,16 @@ class SymbolRepair:
                 stretch.low_ns = max(holes[0].low_ns, stretch.low_ns if stretch.blind else 0)
                 self._seen.forget(stretch.low_id, stretch.high_id)
         self.stretches.remove(stretch)
+        try:
+            self._let_go_of(stretch)
+        finally:
+            # Nobody else would tell it any more.
+            if stretch.gap_id:
+                self._tell(stretch, state)
+
+    def _let_go_of(self, stretch: Stretch) -> None:
+        """Let the bars go on without waiting for a stretch that is settled, as it will be told."""
+        self._marks_stay = True
         self._keep_ids()
         if stretch.back_ns is not None or not stretch.ends:
             tail = self._open_end()
@@ -808,9 +908,7 @@ class SymbolRepair:
             if stretch.put and self._pipeline.held is not None and self._pipeline.held.rows:
                 # Who is told that it is repaired finds it so.
                 self._release()
-        self._pipeline.settle_bars()
-        if stretch.gap_id:
-            self._tell(stretch, state)
+        self._end_marks()
 
     def _mark_lost(self, stretch: Stretch, holes: Sequence[Hole]) -> None:
         """Mark the bars that stay as they are, without what is lost."""
@@ -845,8 +943,6 @@ class SymbolRepair:
     def _tell(self, stretch: Stretch, state: _State, *, quietly: bool = False) -> None:
         pipeline, engine = self._pipeline, self._pipeline.engine
         start, end = self._bounds_of(stretch)
-        if state == "repairing":
-            pipeline.mark_unsettled()
         gap = Gap(
             engine.symbol,
             start,
@@ -858,10 +954,23 @@ class SymbolRepair:
             gap_id=stretch.gap_id,
             state=state,
             not_rebuilt=tuple(sorted(stretch.not_rebuilt)),
+            refused=len(stretch.left_out),
         )
         pipeline.gaps.put(gap)
+        try:
+            if state == "repairing":
+                pipeline.mark_unsettled()
+        finally:
+            self._emit(gap, quietly=quietly)
+
+    def _emit(self, gap: Gap, *, quietly: bool) -> None:
+        pipeline, engine = self._pipeline, self._pipeline.engine
         if not quietly and pipeline.bus.wants(EventType.DATA_GAP, engine.symbol):
             pipeline.publisher.emit(EventType.DATA_GAP, gap.end_ns, gap.as_event(engine.tz))
+
+
+def _as_tuple(row: TradeRow) -> TradeRow:
+    return row if isinstance(row, tuple) else tuple(row)
 
 
 def _now() -> float:

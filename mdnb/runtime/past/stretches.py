@@ -108,8 +108,11 @@ class Stretch:
         Trades that were put back.
     not_rebuilt
         Timeframes of which bars could not be made anew with them.
+    left_out
+        What the history has of it and was refused: by time, price and size, and id.
     undecided
-        Whether the history has trades of which nobody can tell any more whether they came.
+        Whether the history has trades of which nobody can tell any more whether they came, or that could not
+        be put back.
     joins_ns
         Up to where what came and what the history has follow each other without a hole, where that is known.
     ended_late
@@ -153,6 +156,7 @@ class Stretch:
     lacks: object = None
     put: int = 0
     not_rebuilt: set[str] = dataclasses.field(default_factory=set)
+    left_out: set[tuple[int, str, int]] = dataclasses.field(default_factory=set)
     undecided: bool = False
     joins_ns: int | None = None
     short: bool = False
@@ -275,6 +279,7 @@ class Stretch:
         self.blind = self.blind or other.blind
         self.put += other.put
         self.not_rebuilt |= other.not_rebuilt
+        self.left_out |= other.left_out
         self.undecided = self.undecided or other.undecided
         self.short = self.short or other.short
         self.gap_id = self.gap_id or other.gap_id

@@ -23,6 +23,7 @@ from mdnb.runtime.live.kept_bars import BarWatch
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
+from tests.virtual_time import HandClock
 
 START = 1_772_460_000 * 10**9
 SECOND = 10**9
@@ -145,3 +146,29 @@ def test_a_view_has_all_that_closed_before() -> None:
     assert len(made.views) > 5
     # The last of those before the venue's time was known is told by the fast clock.
     assert [seen for seen, held in made.views] == [held for seen, held in made.views]
+
+
+def test_bars_of_a_venue_whose_clock_jumps_ahead_are_known_when_they_close() -> None:
+    clock = HandClock(START)
+    engine = SymbolState(Instrument("X"), Sessions.always(), TIMEFRAMES)
+    pipeline = Pipeline(engine, EventBus(), clock)
+    engine.bind_state(lambda: ("connected", 0.0), lambda: clock)
+    views: list[tuple[int, int]] = []
+
+    def look(event: Event) -> None:
+        assert event.view is not None
+        views.extend((len(event.view[name]), len(engine.log(name))) for name in ("1sec", "2sec"))
+
+    pipeline.bus.tap(EventType.BARS_CLOSED, look, symbol="X")
+    polls: list[tuple[str, int, list[int]]] = []
+    for number in range(60):
+        clock.now += STEP
+        ahead = 40 * SECOND if number > 20 else 0
+        pipeline.take([(clock.now + ahead, 100.0, 1.0, 1, 0, number)])
+        for name in TIMEFRAMES:
+            with engine.lock:
+                polls.append((name, engine.read_ns(), engine.closed_columns(name).time_us.tolist()))
+    for name, at_ns, held in polls:
+        assert engine.reader.known(name, at_ns).time_us.tolist() == held, (name, (at_ns - START) / SECOND)
+    assert len(views) > 20
+    assert all(seen == held for seen, held in views)

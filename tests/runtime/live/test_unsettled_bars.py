@@ -164,3 +164,40 @@ def test_bars_of_trades_that_leave_memory_meanwhile_are_partial_where_they_lack_
     assert 8 in partial
     assert 4 not in partial
     assert not (held.flags & REPAIRING).any()
+
+
+ADDED = ("5sec", "15sec", "4tick", "7tick", "6vol", "2sec")
+
+
+@pytest.mark.parametrize(
+    ("ids", "never"),
+    [
+        ("sequential", (10, 11, 12)),
+        ("sequential", (11, 12, 13, 18)),
+        ("sequential", ()),
+        ("unique", ()),
+        ("none", ()),
+    ],
+)
+@pytest.mark.parametrize("kept", ["1sec", "5sec", "4tick"])
+def test_bars_of_a_timeframe_that_is_added_lack_what_is_lost_as_those_that_were_kept(
+    ids: Ids, never: tuple[int, ...], kept: str
+) -> None:
+    script = dataclasses.replace(REPAIRED if never else LOST, never=frozenset(never), ids=ids)
+    wanted = play(dataclasses.replace(script, timeframes=("1sec", *ADDED)))
+    assert wanted.events[-1][1].state == "lost"
+    made = play(dataclasses.replace(script, timeframes=(kept,)))
+    engine = made.pipeline.engine
+    for name in ADDED:
+        engine.add_timeframe(name)
+    for name in ADDED:
+        assert marked(wanted, name)
+        assert marked(made, name) == marked(wanted, name), name
+    # It was so since then, and is so where it is removed and added again.
+    engine.remove_timeframe("7tick")
+    engine.add_timeframe("7tick")
+    engine.remove_timeframe("15sec")
+    engine.add_timeframe("15sec")
+    for name in ("7tick", "15sec"):
+        assert marked(made, name) == marked(wanted, name), name
+    assert not any(len(engine.log(name).amendments) for name in ("7tick", "15sec"))

@@ -33,7 +33,7 @@ __all__ = ["SECOND", "START", "Answer", "Ids", "Kind", "Outcome", "Script", "bar
 SECOND = 1_000_000_000
 START = 1_772_460_000 * SECOND
 Ids = Literal["sequential", "unique", "none"]
-Kind = Literal["ok", "down", "busy", "slow", "lag", "part", "odd", "junk", "refused", "none"]
+Kind = Literal["ok", "down", "busy", "slow", "lag", "part", "odd", "junk", "refused", "none", "twice", "anew"]
 ODD: tuple[BaseException, ...] = (
     ValueError("<html>"),
     asyncio.IncompleteReadError(b"", 9),
@@ -58,7 +58,8 @@ class Answer:
         ``ok``; ``down`` fails; ``busy`` fails and names the seconds to wait; ``slow`` is well after some
         seconds; ``lag`` does not know the newest seconds yet; ``part`` knows some trades at once, others
         so much later; ``odd`` raises what is no error of ours; ``junk`` gives no trades; ``refused`` is so
-        for good; ``none`` is where there is no history.
+        for good; ``none`` is where there is no history; ``twice`` gives each trade's very tuple
+        twice; ``anew`` numbers them from so much higher on.
     seconds
         Of those that have some.
     """
@@ -195,7 +196,10 @@ class _Venue(Feed):
             and arrival + waits * (row[5] % 3) // 2 <= known
             and row[5] not in self.script.never
         ]
-        return sorted(rows, key=lambda row: row[0])
+        rows.sort(key=lambda row: row[0])
+        if answer.kind == "anew":
+            return [(*row[:5], row[5] + int(answer.seconds)) for row in rows]
+        return [row for row in rows for _ in range(2)] if answer.kind == "twice" else rows
 
     def _named(self, row: TradeRow) -> TradeRow:
         if self.ids == "none" or row[5] in self.script.nameless:

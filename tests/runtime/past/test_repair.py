@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import itertools
 import logging
@@ -11,6 +12,9 @@ import pytest
 
 from mdnb.feeds.timeouts import Backoff
 from mdnb.rows import TradeRow
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.past import missed_trades
+from mdnb.runtime.past.repair import SymbolRepair
 from mdnb.runtime.past.stretches import Patience
 from mdnb.stores.columns import PARTIAL
 from mdnb.stores.ticks import OUTLIER
@@ -162,6 +166,19 @@ def test_trades_that_the_rules_refuse_are_refused_in_the_history_too() -> None:
     assert right(outcome, (12,))
 
 
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+@pytest.mark.parametrize("price", [-5.0, float("nan"), float("inf")])
+def test_what_was_refused_of_the_history_is_said_with_the_gap(ids: Ids, price: float) -> None:
+    wrong = tuple((row[0], price, *row[2:]) if row[5] in (12, 14) else row for row in TRADES)
+    outcome = play(Script(wrong, downs=((9.5, 19.5), (30.5, 35.5)), ids=ids, patience=CALM))
+    assert right(outcome, (12, 14))
+    first, second = outcome.pipeline.gaps
+    assert (first.repaired, first.refused, first.trades) == (True, 2, 8)
+    assert (second.repaired, second.refused, second.trades) == (True, 0, 5)
+    told = {event.gap_id: event.data["refused"] for _, event in outcome.events}
+    assert told == {first.gap_id: 2, second.gap_id: 0}
+
+
 @pytest.mark.parametrize("ticks", [200_000, 0])
 def test_a_refused_trade_that_was_jumped_over_stays_refused(ticks: int) -> None:
     wrong: TradeRow = (*TRADES[12][:1], -5.0, *TRADES[12][2:])
@@ -298,6 +315,116 @@ def test_a_history_whose_answers_are_no_trades_is_asked_again(
         outcome = play(Script(TRADES, downs=((9.5, 19.5),), answers=answers, ids=ids, patience=CALM))
     assert states(outcome) == [("X-1", "repairing"), ("X-1", end)]
     assert right(outcome, () if end == "repaired" else tuple(range(10, 20)))
+
+
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+def test_a_history_whose_answers_are_no_trades_is_told_once(
+    ids: Ids, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = (Answer(0, "junk"), Answer(60, "ok"))
+    with caplog.at_level(logging.INFO, logger="mdnb"):
+        outcome = play(Script(TRADES, downs=((9.5, 19.5),), answers=answers, ids=ids, patience=CALM))
+    assert len(outcome.asked) > 4
+    (said,) = caplog.records
+    assert "history_trades() gave" in said.getMessage()
+    (kept,) = outcome.pipeline.quality.errors
+    assert (kept.type, kept.count) == ("history_failed", 1)
+
+
+def test_an_answer_that_breaks_the_repair_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    does = SymbolRepair._put_by_id
+
+    def fails(*given: Any) -> None:
+        if asyncio.get_running_loop().time() < 60:
+            raise RuntimeError("it cannot be used")
+        does(*given)
+
+    monkeypatch.setattr(SymbolRepair, "_put_by_id", fails)
+    with caplog.at_level(logging.CRITICAL, logger="mdnb"):
+        outcome = play(Script(TRADES, downs=((9.5, 19.5),), patience=CALM))
+    assert len(outcome.asked) > 4
+    (kept,) = outcome.pipeline.quality.errors
+    assert (kept.type, kept.count) == ("history_failed", 1)
+    assert states(outcome) == [("X-1", "repairing"), ("X-1", "repaired")]
+    assert right(outcome)
+
+
+@pytest.mark.parametrize("ids", ["sequential", "unique"])
+def test_an_answer_that_has_each_trade_twice_is_put_back_once(ids: Ids) -> None:
+    outcome = play(
+        Script(TRADES, downs=((9.5, 19.5),), answers=(Answer(0, "twice"),), ids=ids, patience=CALM)
+    )
+    assert states(outcome) == [("X-1", "repairing"), ("X-1", "repaired")]
+    assert right(outcome)
+
+
+@pytest.mark.parametrize("higher", [200, 100_000, 10**12])
+@pytest.mark.parametrize("until", [40, 10**6])
+@pytest.mark.parametrize("stop", [19.5, 700.0], ids=["trades since", "none since"])
+def test_a_history_that_numbers_trades_otherwise_doubles_none(higher: int, until: int, stop: float) -> None:
+    answers = (Answer(0, "anew", higher), Answer(until, "ok"))
+    outcome = play(Script(TRADES, downs=((9.5, stop),), answers=answers, patience=CALM))
+    is_told = until > 100 or stop < 100
+    if until > 100:
+        # Of one that has no end the next trade's id would tell.
+        assert states(outcome) == [("X-1", "repairing"), ("X-1", "lost")][: 2 if stop < 100 else 1]
+        assert right(outcome, tuple(row[5] for row in TRADES if not outcome.script.comes_live(row)))
+    else:
+        assert states(outcome) == [("X-1", "repairing"), ("X-1", "repaired")]
+        assert right(outcome)
+    said = [one for one in outcome.pipeline.quality.errors if one.type == "odd_history_ids"]
+    assert [one.count for one in said] == [1] * is_told
+
+
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+@pytest.mark.parametrize("name", ["settle_bars", "release", "mark_unsettled", "lose"])
+@pytest.mark.parametrize("kind", ["ok", "down"])
+def test_whatever_fails_amid_a_settlement_it_is_told(
+    ids: Ids, name: str, kind: Kind, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    does, fails = getattr(Pipeline, name), itertools.count()
+
+    def sometimes(pipeline: Pipeline, *given: object) -> object:
+        if next(fails) < 2:
+            raise RuntimeError(f"{name} fails")
+        return does(pipeline, *given)
+
+    monkeypatch.setattr(Pipeline, name, sometimes)
+    with caplog.at_level(logging.CRITICAL, logger="mdnb"):
+        outcome = play(
+            Script(TRADES, downs=((9.5, 19.5),), answers=(Answer(0, kind),), ids=ids, patience=CALM)
+        )
+    end = "repaired" if kind == "ok" else "lost"
+    assert states(outcome) == [("X-1", "repairing"), ("X-1", end)]
+    assert [gap.state for gap in outcome.pipeline.gaps] == [end]
+    assert not outcome.pipeline.engine.has_repairing
+    assert right(outcome, () if kind == "ok" else tuple(range(10, 20)))
+
+
+@pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
+@pytest.mark.parametrize("name", ["_put_now", "put_between"])
+def test_what_could_not_be_put_back_is_lost_and_not_called_repaired(
+    ids: Ids, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    does, calls = getattr(missed_trades, name), itertools.count()
+
+    def fails_once(*given: Any, **options: Any) -> Any:
+        if not next(calls):
+            raise RuntimeError(f"{name} fails")
+        return does(*given, **options)
+
+    monkeypatch.setattr(missed_trades, name, fails_once)
+    # It answers when the bars go on already.
+    answers = (Answer(0, "down"), Answer(40, "ok"))
+    with caplog.at_level(logging.CRITICAL, logger="mdnb"):
+        outcome = play(Script(TRADES, downs=((11.5, 17.5),), answers=answers, ids=ids, patience=CALM))
+    assert next(calls) > 0
+    assert states(outcome) == [("X-1", "repairing"), ("X-1", "lost")]
+    flags = outcome.pipeline.engine.reader.everything("5sec").flags & PARTIAL
+    assert [5 * at for at in flags.nonzero()[0]] == [10, 15]
+    assert outcome.pipeline.accounting(0, 0, 0).balanced
 
 
 QUIET = (*TRADES[:20], (START + 600 * SECOND, *TRADES[20][1:]))
