@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from mdnb.runtime.process.bridge import await_call, call
 from mdnb.runtime.process.loop import background_loop
 from mdnb.runtime.session import MarketSession
 from mdnb.types import timestamp
+from mdnb.wrong_names import not_to_be_set
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +49,14 @@ class Playing:
         self._feed = feed
         self._batcher = batcher
 
+    if not TYPE_CHECKING:  # a type checker would take it for leave to set anything
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name.startswith("_") or name == "speed":
+                super().__setattr__(name, value)
+                return
+            raise AttributeError(not_to_be_set(self, "playback", name, value))
+
     @property
     def paused(self) -> bool:
         """Whether it is paused."""
@@ -74,12 +84,26 @@ class Playing:
         self._do(change)
 
     def pause(self) -> None:
-        """Hold the market: nothing is played, no time passes and no bar closes; again it does nothing."""
+        """Hold the market: nothing is played, no time passes and no bar closes; again it does nothing.
+
+        Raises
+        ------
+        ClosedError
+            When the recording is at its end, or the market was closed.
+        """
+        self._check_plays()
         if not self.paused:
             self._do(lambda: self._feed.pause(self._batcher.newest_ns()))
 
     def resume(self) -> None:
-        """Go on from where it was paused; where it was not it does nothing."""
+        """Go on from where it was paused; where it was not it does nothing.
+
+        Raises
+        ------
+        ClosedError
+            When the recording is at its end, or the market was closed.
+        """
+        self._check_plays()
 
         def go_on() -> None:
             self._feed.resume()
@@ -87,6 +111,15 @@ class Playing:
 
         if self.paused:
             self._do(go_on)
+
+    def _check_plays(self) -> None:
+        if self._session.closed:
+            raise ClosedError("this market was closed: nothing is played any more")
+        if self._session.ended.is_set():
+            raise ClosedError(
+                f"{self._feed.path.name} was played to its end, {self.time}: nothing is played any more;"
+                f" begin anew, mdnb.open({str(self._feed.path)!r})"
+            )
 
     async def _jump(self, time: When) -> None:
         session, feed = self._session, self._feed
@@ -132,8 +165,10 @@ class Playing:
             call(do())
 
     def __repr__(self) -> str:
-        state = "paused" if self.paused else "playing"
-        return f"<playback of {self._feed.path.name}: {state} at {self.time}, speed {self.speed:g}>"
+        is_over = self._session.closed or self._session.ended.is_set()
+        state = "over" if is_over else "paused" if self.paused else "playing"
+        speed = "max" if math.isinf(self.speed) else f"{self.speed:g}"
+        return f"<playback of {self._feed.path.name}: {state} at {self.time}, speed {speed}>"
 
 
 class PlainPlayback(Playing):

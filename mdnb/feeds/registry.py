@@ -103,6 +103,8 @@ def make_feed(name: str | None = None, **overrides: Any) -> Feed:
     options: dict[str, Any] = {}
     for part in filter(None, query.split("&")):
         key, _, text = part.partition("=")
+        if key in options:
+            raise FeedError(f"feed {kind!r} is given its option {key!r} twice: write it once, {key}=...")
         options[key] = _understood(kind, key, unquote(text), accepted)
     for key in overrides:
         if key not in accepted:

@@ -166,7 +166,7 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         Raises
         ------
         OptionError
-            When ``limit`` is negative.
+            When ``limit`` is negative, or ``type`` no text.
 
         Examples
         --------
@@ -177,6 +177,8 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         []
         """
         wanted = whole_number("limit", limit)
+        if not isinstance(type, str | None):
+            raise OptionError(f"type must be a text such as 'price_spike', or None for all; got {type!r}")
         held = [
             one for one in reversed(list(self._market.pipeline.quality.errors)) if type in (None, one.type)
         ]

@@ -195,3 +195,21 @@ def test_no_bar_closes_by_the_clock_while_it_is_paused(tmp_path: Path) -> None:
         playback.jump(start + pd.Timedelta("61s"))
         assert len(closed(market)) == 1
         assert playback.time == start + pd.Timedelta("61s")
+
+
+def test_what_is_over_says_so_and_takes_nothing_that_would_do_nothing() -> None:
+    with mdnb.open("dataset:gold-ticks", symbol="GC", timeframes="1min", speed="max") as market:
+        playback = market.playback
+        with pytest.raises(AttributeError, match=r"no 'sped'; got 'max'.*Did you mean 'speed'"):
+            playback.sped = "max"  # type: ignore[attr-defined]  # that is what is wrong with it
+        assert repr(playback).endswith("speed max>")
+        market.wait_ended(LIMIT_SECONDS)
+        assert ": over at " in repr(playback)
+        for act in (playback.pause, playback.resume):
+            with pytest.raises(ClosedError, match="was played to its end"):
+                act()
+    for act in (playback.pause, playback.resume):
+        with pytest.raises(ClosedError, match="was closed"):
+            act()
+    with pytest.raises(OptionError, match="type must be a text"):
+        market.data.get_validation_errors(type=5)  # type: ignore[arg-type]  # that is what is wrong with it

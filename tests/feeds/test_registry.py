@@ -175,3 +175,8 @@ def test_what_may_be_a_credential_is_not_repeated() -> None:
     with pytest.raises(FeedError, match="'key' of feed 'alpaca' must be given as an argument") as caught:
         make_feed("alpaca://?key=s3cret&secret=s3cret")
     assert "s3cret" not in str(caught.value)
+
+
+def test_an_option_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(FeedError, match="its option 'speed' twice"):
+        make_feed("sim://?speed=60&seed=7&speed=3")
