@@ -122,8 +122,8 @@ def test_no_bar_is_known_earlier_than_it_was_before_it_was_saved(speed: str | fl
                 assert {
                     time: at for time, at in told.items() if time not in at_the_end
                 }.items() <= wanted.items()
-                # At a speed of its own the first ones may have come before the handler.
-                assert told.keys() == set(ours.index) if speed == "max" else told
+                # The first one is there at once; at a speed of its own more may have come before the handler.
+                assert told.keys() >= set(ours.index[2:]) if speed == "max" else told
 
 
 KILLED = """
