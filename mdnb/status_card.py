@@ -51,7 +51,7 @@ def _counters(data: SyncDataManager, told: Sequence[str]) -> _Rows:
     refused = [] if stats.freshness else data.get_validation_errors(1, "all_refused")
     odd = data.get_validation_errors(1, "odd_trade_id")
     unused = data.get_validation_errors(1, "unused_bars")
-    kept = (data.get_validation_errors(1, kind) for kind in ("written_bars", "future_bars"))
+    kept = (data.get_validation_errors(1, kind) for kind in ("written_bars", "future_bars", "off_grid_bars"))
     left = stats.gaps - stats.gaps_repaired - stats.gaps_repairing
     states = {"repaired": stats.gaps_repaired, "being repaired": stats.gaps_repairing, "lost": left}
     gaps = ", ".join([f"{stats.gaps}", *(f"{count} {state}" for state, count in states.items() if count)])

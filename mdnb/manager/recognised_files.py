@@ -64,7 +64,12 @@ def recognised_for(
         preferred_symbol=market.symbol,
     )
     bars, where = made.bars, Path(filename).name
-    bars = dataclasses.replace(bars, attributes={**bars.attributes, "understood": str(made.understood)})
+    bars = dataclasses.replace(
+        bars,
+        attributes={**bars.attributes, "understood": str(made.understood)},
+        # By the hours of this market it is judged when they are taken.
+        notes=[said for said in bars.notes if said["type"] != "other_hours"],
+    )
     if wanted in engine.activity:
         return {str(wanted): bars}
     found = bars.attributes.get("timeframe")

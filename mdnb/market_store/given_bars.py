@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ _SHOWN: Final = 3
 _NS: Final = 1_000_000_000
 _US: Final = 1_000_000
 _NS_PER_US: Final = 1000
+_HOURS_BEGIN_US: Final = 60 * _US
 
 
 def given_table(frame: pd.DataFrame, timeframe: Timeframe, *, positive_prices: bool = True) -> Any:
@@ -54,6 +56,7 @@ def given_table(frame: pd.DataFrame, timeframe: Timeframe, *, positive_prices: b
         columns, contracts, is_noted = columns.where(keep), contracts[keep], is_noted[keep]
     _refuse_impossible(columns, positive=positive_prices)
     _refuse_other_timeframe(columns.time_us, timeframe)
+    _refuse_no_hours(columns, timeframe)
     nth = nth_of_start(columns.time_us)
     return bars_table(
         columns,
@@ -157,6 +160,27 @@ def _refuse_other_timeframe(time_us: NDArray[np.int64], timeframe: Timeframe) ->
         )
 
 
+def _refuse_no_hours(columns: BarColumns, timeframe: Timeframe) -> None:
+    """Refuse bars that begin where no bar does, by whatever hours: these begin with whole minutes."""
+    if timeframe.is_activity:
+        return
+    finest_us = math.gcd(timeframe.step_ns // _NS_PER_US, _HOURS_BEGIN_US) or _HOURS_BEGIN_US
+    how = f"do not start where {timeframe} bars do; are the times those of the bars' beginning?"
+    _refuse(columns, columns.time_us % finest_us != 0, how)
+
+
+def _refuse_amid_others(held: BarColumns, given: BarColumns, step_us: int) -> None:
+    """Refuse bars most of which begin amid bars held: they are by other hours, and would count twice."""
+    if not len(held) or not step_us:
+        return
+    at = np.searchsorted(held.time_us, given.time_us, side="right") - 1
+    after = np.where(at >= 0, given.time_us - held.time_us[np.maximum(at, 0)], step_us)
+    amid = (after > 0) & (after < step_us)
+    # A break of the session may have cut the bar short that is held.
+    if 2 * int(np.count_nonzero(amid)) > len(given):
+        _refuse(given, amid, "begin amid bars that are held, and not where these begin or end")
+
+
 def _times(time_us: NDArray[np.int64]) -> str:
     shown = [timestamp(int(at) * _NS_PER_US, "UTC").isoformat() for at in time_us[:_SHOWN]]
     more = f" and {len(time_us) - _SHOWN:,} more" if len(time_us) > _SHOWN else ""
@@ -181,29 +205,32 @@ class Merge:
     kept: int
 
 
-def merge(held: Any, given: Any, on_conflict: str) -> Merge:
+def merge(held: Any, given: Any, on_conflict: str, step_ns: int = 0) -> Merge:
     """Return what of given bars is to be written where others are held.
 
     Parameters
     ----------
     held
-        The bars held from the first to the last of those given.
+        The bars held from a step before the first to the last of those given.
     on_conflict
         ``"error"`` refuses bars that are held with other values, ``"keep"`` leaves those held, ``"replace"``
         takes the given ones. A partial bar says nothing against another one, and a whole one replaces it.
+    step_ns
+        The length of a bar on a clock; 0 of one without.
 
     Raises
     ------
     OptionError
         ``on_conflict`` is none of these.
     DataImportError
-        Bars are held with other values.
+        Bars are held with other values, or most of those given begin amid bars held.
     """
     import pyarrow as pa
 
     if on_conflict not in _CHOICES:
         raise OptionError(f"on_conflict={on_conflict!r}: one of {', '.join(_CHOICES)} is needed.")
     mine, theirs = bar_columns_of(held), bar_columns_of(given)
+    _refuse_amid_others(mine, theirs, step_ns // _NS_PER_US)
     has, at = find_bars(mine.time_us, theirs.time_us, nth_of_start(theirs.time_us))
     rows = np.flatnonzero(has)
     old, new = mine.where(at[rows]), theirs.where(rows)

@@ -342,9 +342,10 @@ class MarketStore:
         writer = self.writer()
         try:
             times = times_of(given) * _NS_PER_US
-            span = (int(times[0]), int(times[-1])) if len(times) else (0, -1)
+            # What is held of the step before may overlap the first one.
+            span = (int(times[0]) - parsed.step_ns, int(times[-1])) if len(times) else (0, -1)
             held = read_bars(self.path, series, *span, tails=self._tails)
-            merged = merge(held, given, on_conflict)
+            merged = merge(held, given, on_conflict, parsed.step_ns)
             if merged.changes.num_rows:
                 writer.append(series, merged.changes)
                 writer.sync()

@@ -104,6 +104,7 @@ def _bar_track(path: Path, symbol: str | None, given: Given) -> Track:
         timeframe=timeframe.name,
         step_ns=timeframe.step_ns,
         weight=len(bars),
+        starts_ns=lambda: bars.time_us * 1000,
     )
 
 

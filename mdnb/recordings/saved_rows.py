@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mdnb.bars.closing import NOT_NOTED
+from mdnb.bars.noted_closings import NotedClosings
 from mdnb.feeds.replay.recording import Row, Track
 from mdnb.recordings.rows_of_files import bar_rows
 from mdnb.rows import MARKS
@@ -98,6 +100,20 @@ class SavedRows:
         """Return the finest timeframe on a clock, ``""`` where none was kept."""
         return next((name for name in self.bars if not Timeframe.parse(name).is_activity), "")
 
+    def closings(self) -> NotedClosings:
+        """Return when the bars on a clock were closed, of those of which it is saved."""
+        sessions = self.sessions()
+        ends: list[np.ndarray] = [np.empty(0, np.int64)]
+        closed: list[np.ndarray] = [np.empty(0, np.int64)]
+        for name, bars in self.bars.items():
+            timeframe = Timeframe.parse(name)
+            if not timeframe.is_activity:
+                columns = bars.closed().columns()
+                noted = columns.closed_us != NOT_NOTED
+                ends.append(Grid(timeframe, sessions).ends(columns.time_us[noted] * _NS_PER_US))
+                closed.append(columns.closed_us[noted] * _NS_PER_US)
+        return NotedClosings(np.concatenate(ends), np.concatenate(closed))
+
     def played_ticks(self) -> np.ndarray:
         """Return the trades that are in the bars, in an order in which none is too late for its bar."""
         status = self.ticks["flag"] & STATUS
@@ -161,6 +177,7 @@ class SavedRows:
     def track(self, begin_ns: int) -> Track:
         """Return the rows from an instant on as they are played; the bars of before have those of before."""
         instrument = self.symbol.instrument.named(self.symbol.symbol)
+        noted = self.closings()
         if self.made_of == "bars" or not len(self.makers):
             name = self.finest()
             if name:
@@ -172,6 +189,7 @@ class SavedRows:
                     step_ns=Timeframe.parse(name).step_ns,
                     weight=len(self.bars[name]),
                     instrument=instrument,
+                    known_ns=lambda end_ns: noted.closed_ns(end_ns) or end_ns,
                 )
         if self.made_of == "quotes":
             return Track(
@@ -180,6 +198,7 @@ class SavedRows:
                 rows=functools.partial(_rows_of, _since(self.quotes, begin_ns), _quote_rows),
                 weight=len(self.quotes),
                 instrument=instrument,
+                known_ns=noted.arrival_ns,
             )
         return Track(
             symbol=self.symbol.symbol,
@@ -190,6 +209,7 @@ class SavedRows:
             weight=len(self.ticks),
             has_quotes=len(self.quotes) > 0,
             instrument=instrument,
+            known_ns=noted.arrival_ns,
         )
 
 

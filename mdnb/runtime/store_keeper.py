@@ -39,7 +39,7 @@ from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.stores.amended_bars import amended_bars
 from mdnb.stores.columns import PARTIAL, BarColumns, columns_from_rows
 from mdnb.stores.ticks import STATUS, TICK_DTYPE, WAITING, RowStore
-from mdnb.timeframes import Timeframe
+from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import timestamp
 from mdnb.validate.findings import QualityFinding
 
@@ -176,6 +176,7 @@ class StoreKeeper:
         engine = market.engine
         found: dict[str, Any] = {}
         later: dict[str, int] = {}
+        off: dict[str, int] = {}
         for name in engine.timeframes():
             series, limit, end_ns = Series(market.symbol, name), engine.log(name).limit, _end_ns(market, name)
             read = functools.partial(
@@ -192,9 +193,11 @@ class StoreKeeper:
             except MdnbError as error:
                 self._tell(market, "store_unreadable", str(error))
                 continue
+            table, off[name] = _without_off_grid(table, market.engine.grid(name))
             if table.num_rows:
                 found[name] = table
         self._tell_strange(market, found, later)
+        self._tell_off_grid(market, off)
         positive = engine.config.validate_bars and engine.instrument.positive_prices
         made = StoredBars(found, positive_prices=positive)
         if made.refused:
@@ -232,6 +235,16 @@ class StoreKeeper:
                 " that this computer's clock is right, or write them to another folder."
             )
             self._tell_logged(market, "future_bars", sentence)
+
+    def _tell_off_grid(self, market: SymbolMarket, off: Mapping[str, int]) -> None:
+        named = ", ".join(f"{count:,} {name} bars" for name, count in off.items() if count)
+        if named:
+            sentence = (
+                f"{self.store.path} has {named} of {market.symbol} that were given to its write() and do not"
+                " start where bars of this market do. They are left out of it. Write them with the times at"
+                " which bars begin by the market's hours, or to another folder."
+            )
+            self._tell_logged(market, "off_grid_bars", sentence)
 
     def _tell_logged(self, market: SymbolMarket, kind: str, sentence: str) -> None:
         _log.warning("%s", sentence)
@@ -603,6 +616,21 @@ def _end_ns(market: SymbolMarket, name: str) -> int | None:
     now_ns += _CLOCK_NS
     span = None if grid is None else grid.span(now_ns)
     return (now_ns if span is None else span[0]) - 1
+
+
+def _without_off_grid(table: Any, grid: Grid | None) -> tuple[Any, int]:
+    """Return bars without those that somebody wrote where no bar of a grid begins, and how many these are.
+
+    Those of a market were taken by it, as behind a break at 10:15.
+    """
+    import pyarrow as pa
+
+    if grid is None or table.column(ORIGIN).null_count == table.num_rows:
+        return table, 0
+    times_ns = times_of(table) * _NS_PER_US
+    starts_ns, is_inside = grid.starts(times_ns)
+    off = is_inside & (starts_ns != times_ns) & table.column(ORIGIN).is_valid().to_numpy()
+    return (table.filter(pa.array(~off)) if off.any() else table), int(np.count_nonzero(off))
 
 
 def _table(change: BarChanges, has_vwap: bool, contracts: NDArray[np.object_] | None) -> Any:

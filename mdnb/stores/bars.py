@@ -332,6 +332,11 @@ class BarStore:
         self.settle()
         self._find_partial()
 
+    def note_closed(self, places: NDArray[np.int64], closed_us: NDArray[np.int64]) -> None:
+        """Note when the bars at some positions were closed, UTC epoch microseconds."""
+        self.settle()
+        self._closed[self._from + places] = closed_us
+
     def mark(self, at: int, flags: int, stop: int | None = None) -> None:
         """Add flags to the bars at positions ``[at, stop)``; by default to all from a position on."""
         self.settle()

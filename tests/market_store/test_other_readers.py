@@ -18,6 +18,7 @@ import pyarrow.dataset as ds
 import pytest
 
 import mdnb
+from tests.limits import LIMIT_SECONDS
 from tests.market_store.keep_numbered import FIRST_US, STEP_US
 
 SYMBOLS = ["BTC/USD", "ES=F", "600519", "^GSPC", "a b%", "Ü/€"]
@@ -224,3 +225,25 @@ def test_bars_that_are_in_parquet_are_written_anew_and_never_found_twice(tmp_pat
                 if who != "polars":
                     found = numbers_of(settled(read))
                     assert found == list(range(len(found))), who
+
+
+@pytest.mark.parametrize("kind", ["ticks", "quotes"])
+def test_trades_and_quotes_are_read_by_their_folder_to_the_nanosecond(tmp_path: Path, kind: str) -> None:
+    feed = "sim://?speed=60&seed=4"
+    with mdnb.live("BTC-USD", "1min", feed=feed, initial_days=0.02, store=tmp_path, progress=False) as market:
+        market.wait_for("new_bar", timeout=LIMIT_SECONDS)
+    with mdnb.store(tmp_path) as store:
+        mine = getattr(store, kind)("BTC-USD")
+    found_ns = mine.index.as_unit("ns").asi8
+    assert (found_ns % 1000).any()
+    assert len(pd.read_parquet(tmp_path, filters=[("timeframe", "==", "1min")]))
+    pattern = f"{tmp_path}/*/timeframe={kind}/**/*.parquet"
+    read = {
+        "pandas": pd.read_parquet(tmp_path / "symbol=BTC-USD" / f"timeframe={kind}"),
+        "polars": pl.scan_parquet(pattern).collect().to_pandas(),
+    }
+    for name, table in read.items():
+        times = pd.DatetimeIndex(table.get("timestamp", table.index))
+        assert (np.sort(times.as_unit("ns").asi8) == found_ns).all(), name
+        price = "price" if kind == "ticks" else "bid"
+        assert sorted(table[price]) == sorted(mine[price]), name

@@ -178,6 +178,16 @@ def files(folder: Path) -> dict[str, bytes]:
         (lambda frame: frame.iloc[::5], "not 1min"),
         (lambda frame: pd.concat([frame, frame.iloc[:1].assign(volume=6.0)]), "contradict"),
         (lambda frame: frame.assign(open=frame["open"] + 0.25), "other values"),
+        (
+            lambda frame: frame.set_axis(frame.index + pd.Timedelta("7s")),
+            "200 of 200 bars do not start where",
+        ),
+        (
+            lambda frame: frame.set_axis(
+                frame.index.where(frame.index.minute != 7, frame.index.shift(9, "s"))
+            ),
+            "3 of 200 bars do not start where 1min bars do",
+        ),
     ],
 )
 def test_bars_that_cannot_be_are_refused_whole(tmp_path: Path, spoil: Any, said: str) -> None:
@@ -188,6 +198,22 @@ def test_bars_that_cannot_be_are_refused_whole(tmp_path: Path, spoil: Any, said:
             store.write("X", "1min", spoil(bars(200)))
         assert files(tmp_path) == before
         same(store.frame("X", "1min"), bars())
+
+
+def test_bars_amid_those_held_are_refused_and_those_behind_a_break_are_taken(tmp_path: Path) -> None:
+    held = bars(10, freq="1h")
+    with mdnb.store(tmp_path) as store:
+        store.write("X", "1hour", held)
+        for first in (held.index[0] + pd.Timedelta("30min"), held.index[-1] + pd.Timedelta("30min")):
+            other = bars(1, str(first.tz_localize(None)))
+            with pytest.raises(DataImportError, match="1 of 1 bars begin amid bars that are held"):
+                store.write("X", "1hour", other, "replace")
+        same(store.frame("X", "1hour"), held)
+        # The bar of 8:30 was cut short by a break: the others begin where it ended.
+        late = bars(5, str(held.index[-1].tz_localize(None) + pd.Timedelta("45min")), "1h")
+        assert store.write("X", "1hour", late).added == 5
+        # Of other hours altogether, as of a share's beside those of a future.
+        assert store.write("Y", "1hour", bars(7, "2026-03-02 14:30", "1h")).added == 7
 
 
 def test_what_is_there_already_and_a_forming_bar_are_not_written(tmp_path: Path) -> None:

@@ -71,9 +71,17 @@ def test_what_is_saved_is_what_is_there_at_the_end(
                 again = mdnb.open(saved, speed="max", progress=False)
             with again:
                 again.wait_ended(LIMIT_SECONDS)
+                closed = [
+                    {
+                        name: one.data.get_data(name, closed_only=True, with_times=True)["closed_at"]
+                        for name in names
+                    }
+                    for one in (market, again)
+                ]
                 ours, theirs = frames(market), frames(again)
                 for name, frame in ours.items():
                     pd.testing.assert_frame_equal(frame, theirs[name], check_exact=True, check_freq=False)
+                    pd.testing.assert_series_equal(closed[0][name], closed[1][name], check_freq=False)
                 assert list(ours) == list(theirs)
 
 
@@ -95,6 +103,44 @@ def test_a_bar_that_began_with_a_late_trade_is_in_its_place_again(tmp_path: Path
         with mdnb.open(saved, speed="max", progress=False) as again:
             again.wait_ended(LIMIT_SECONDS)
             pd.testing.assert_frame_equal(ours, frames(again)["3tick"], check_freq=False)
+
+
+def known_at(market: mdnb.LiveMarket, name: str, instants: pd.DatetimeIndex) -> list[list[pd.Timestamp]]:
+    """What was known of a timeframe at some instants."""
+    return [list(market.data.get_data(name, as_of=at, closed_only=True).index) for at in instants]
+
+
+@pytest.mark.parametrize("speed", ["max", 2_000])
+def test_no_bar_is_known_earlier_than_it_was_before_it_was_saved(speed: str | float, tmp_path: Path) -> None:
+    path, names, at_ns = tmp_path / "r.jsonl", ["1sec", "5sec", "1min"], START
+    with Recorder(path, "mdnb", ["X"]) as recorder:
+        for number in range(600):
+            at_ns += (37 + number * 7919 % 700 + (5_000 if number % 50 == 0 else 0)) * MILLISECOND
+            # What the venue stamps, and comes up to 400 ms later.
+            row = [at_ns - number * 104_729 % 400 * MILLISECOND, 100 + number % 7 / 4, 1.0, 1, 1, number]
+            recorder.frame(at_ns, json.dumps({"e": "trades", "s": "X", "r": [row]}))
+    with mdnb.live("X", names, feed=f"replay:{path}?speed=max", progress=False) as market:
+        market.wait_ended(LIMIT_SECONDS)
+        saved = market.save(tmp_path / "x.mdnb")
+        with mdnb.open(saved, speed=speed, progress=False) as again:
+            seen: list[tuple[str, pd.Timestamp, pd.Timestamp]] = []
+            again.on("new_bar", lambda event: seen.append((event.timeframe, event.time, event.closed_at)))
+            again.wait_ended(LIMIT_SECONDS)
+            for name in names:
+                ours = market.data.get_data(name, closed_only=True, with_times=True)
+                theirs = again.data.get_data(name, closed_only=True, with_times=True)
+                pd.testing.assert_frame_equal(ours, theirs, check_freq=False)
+                closed = pd.DatetimeIndex(ours["closed_at"])[:-1:7]
+                for instants in (closed, closed - pd.Timedelta("1us")):
+                    assert known_at(market, name, instants) == known_at(again, name, instants)
+                told = {time: at for of, time, at in seen if of == name}
+                at_the_end = set(ours.index[-1:])
+                wanted = dict(zip(ours.index, ours["closed_at"], strict=True))
+                assert {
+                    time: at for time, at in told.items() if time not in at_the_end
+                }.items() <= wanted.items()
+                # The first one is there at once; at a speed of its own more may have come before the handler.
+                assert told.keys() >= set(ours.index[2:]) if speed == "max" else told
 
 
 KILLED = """

@@ -90,3 +90,25 @@ def test_bars_of_a_time_to_come_are_no_history_and_give_way_to_those_of_the_feed
         coarse = store.frame("X", "5min")[list(expected["5min"].columns)]
         pd.testing.assert_frame_equal(coarse, expected["5min"], check_freq=False)
         assert "origin" not in frame
+
+
+def test_bars_that_were_written_by_other_hours_are_left_out_of_a_market_and_told(tmp_path: Path) -> None:
+    feed = HandFeed()
+    with kept_market(feed, tmp_path, "5min", days=0) as market:
+        feed.trades(*minutes_of_trades(0, 30))
+        expected = closed(market, "5min")
+    with mdnb.store(tmp_path) as store:
+        amid, before = own_bars(-58, 3), own_bars(-30, 1)
+        amid.index = amid.index[:1].append([amid.index[:1] + pd.Timedelta(minutes=5 * at) for at in (1, 2)])
+        store.write("X", "5min", amid)
+        store.write("X", "5min", before)
+        assert len(store.frame("X", "5min")) == len(expected) + 4
+    again = HandFeed([], clock=EventClock(START + 30 * MINUTE), trades=())
+    with kept_market(again, tmp_path, "5min", days=0) as market:
+        sentence = told(market, "off_grid_bars")
+        assert "3 5min bars of X" in sentence
+        assert "has 3 5min bars of X" in market._repr_html_()
+        found = closed(market, "5min")
+        assert found.index[0] == before.index[0]
+        assert (found.index[1:] == expected.index).all()
+        assert f"1 of {len(expected) + 1} 5min bars" in told(market, "written_bars")

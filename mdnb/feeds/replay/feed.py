@@ -20,6 +20,7 @@ from mdnb.feeds.book_sums import sums_of
 from mdnb.feeds.connection import Endpoint
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
+from mdnb.feeds.replay.bar_starts import on_grid
 from mdnb.feeds.replay.clock import PlaybackClock
 from mdnb.feeds.replay.formats import contracts_of, dialect_of, names_of, open_recording
 from mdnb.feeds.replay.playlist import looped_rows, merged_rows
@@ -211,7 +212,8 @@ class ReplayFeed(WireFeed):
         Raises
         ------
         FeedError
-            When the file cannot be opened, its format is not understood, or there is nothing to play.
+            When the file cannot be opened, its format is not understood, there is nothing to play, or bars do
+            not start where bars of their timeframe do.
         SymbolError
             When a symbol is not in it.
         """
@@ -237,6 +239,11 @@ class ReplayFeed(WireFeed):
             self.source = "bars" if self._bars_of else self.source
         if kinds:
             self.lacks = frozenset(channel for channel in CHANNELS if channel not in kinds)
+        for symbol, track in self._tracks.items():
+            hours = self.sessions(symbol)
+            self._tracks[symbol] = on_grid(
+                track, hours, self.path, self._calendar, self.start_ns, self.end_ns
+            )
         frames = recording.frames
         lead_ns = 0 if frames is None else self._playback.receipt_lead(frames(), recording.dialect)
         # What a look at the first rows could not read is met again when they are played.

@@ -26,6 +26,10 @@ def merged_rows(tracks: Mapping[str, Track], start_ns: int, end_ns: int) -> Iter
 
 
 def _timed(symbol: str, track: Track) -> Iterator[Timed]:
+    if track.grid is not None or track.known_ns is not None:
+        for row in track.rows():
+            yield track.played_ns(row[0]), symbol, row
+        return
     for row in track.rows():
         yield row[0] + track.step_ns, symbol, row
 

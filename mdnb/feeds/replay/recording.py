@@ -11,9 +11,14 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mdnb.instruments import Instrument
+from mdnb.timeframes import Grid
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["QUOTE_FIELDS", "Damage", "Frame", "Recording", "Row", "RowChannel", "Track", "tick_size"]
 
@@ -75,6 +80,12 @@ class Track:
         Whether quotes stand among its trades.
     instrument
         What is traded, where the file says it.
+    starts_ns
+        Returns when each bar begins, where that is known without reading the rows.
+    grid
+        Where its bars end, under hours that may cut one short; None: each `step_ns` after its start.
+    known_ns
+        Returns when it became known what happened, or ended, at an instant; None: at once.
     """
 
     symbol: str
@@ -86,6 +97,15 @@ class Track:
     root: str = ""
     has_quotes: bool = False
     instrument: Instrument | None = None
+    starts_ns: Callable[[], NDArray[np.int64]] | None = None
+    grid: Grid | None = None
+    known_ns: Callable[[int], int] | None = None
+
+    def played_ns(self, time_ns: int) -> int:
+        """Return when a row of an instant is played: a bar at its end."""
+        span = None if self.grid is None else self.grid.span(time_ns)
+        end_ns = time_ns + self.step_ns if span is None else span[1]
+        return end_ns if self.known_ns is None else self.known_ns(end_ns)
 
     def sample(self) -> list[Row]:
         """Return the first rows."""

@@ -84,15 +84,35 @@ def refuse_finer(time_us: np.ndarray, timeframe: str | None, where: str) -> None
         )
 
 
-def off_grid(time_us: np.ndarray, timeframe: str) -> list[Note]:
-    """Return a note of bars that begin elsewhere than most of their size, such as after a break at 10:15."""
+def off_grid(time_us: np.ndarray, timeframe: str, *, is_given: bool) -> list[Note]:
+    """Return notes of bars that begin elsewhere than those of a market that never closes do.
+
+    ``other_hours`` is of most of them, such as hours from 9:30 on, ``off_grid`` of those that begin elsewhere
+    than most, such as after a break at 10:15.
+
+    Parameters
+    ----------
+    is_given
+        Whether somebody said the timeframe, so that where most begin tells nothing of the others.
+    """
     step = Timeframe.parse(timeframe).step_ns // 1000
     if not step or step >= _DAY_US or not len(time_us):
         return []
     rests = time_us - time_us // step * step
-    off = np.flatnonzero(rests != _most_common(rests))
-    text = f"bars do not begin where {timeframe} bars do; they were kept"
-    return [note("off_grid", text, off)] if len(off) else []
+    usual_us = 0 if is_given else _most_common(rests)
+    notes: list[Note] = []
+    of_other_hours = np.flatnonzero(rests if is_given else (rests == usual_us) & (usual_us > 0))
+    if len(of_other_hours):
+        text = (
+            f"bars begin where {timeframe} bars of a market that never closes do not; they were kept. To play"
+            " them, give the venue's hours (calendar=)"
+        )
+        notes.append(note("other_hours", text, of_other_hours))
+    off = np.flatnonzero(rests != usual_us)
+    if len(off) and not is_given:
+        text = f"bars do not begin where {timeframe} bars do; they were kept"
+        notes.append(note("off_grid", text, off))
+    return notes
 
 
 def order_of(time_us: np.ndarray) -> str:

@@ -137,7 +137,7 @@ def _recognised_bars(
     found = given.timeframe or bar_size(bars.time_us, are_dates=times.are_dates)
     if found:
         attributes["timeframe"] = found
-        notes += off_grid(bars.time_us, found) if not given.timeframe else []
+        notes += off_grid(bars.time_us, found, is_given=given.timeframe is not None)
     notes += _forming(table, bars)
     bars = dataclasses.replace(
         bars, attributes=attributes, notes=[*table.notes, *times.notes, *notes, *bars.notes]

@@ -16,6 +16,7 @@ from typing import Literal
 
 from mdnb.bars.closing import whole_us
 from mdnb.bars.lost_trades import mark_activity, mark_node, mark_to_come
+from mdnb.bars.noted_closings import NotedClosings
 from mdnb.clock import Clock, EventClock, MarketClock
 from mdnb.events.bus import EventBus
 from mdnb.rows import (
@@ -44,7 +45,7 @@ from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.live.unsettled_bars import end_marks, lose_marks, mark_unsettled
 from mdnb.stores.columns import PARTIAL
 from mdnb.stores.ticks import REFUSED, WAITING
-from mdnb.timeframes import is_same_timeframe
+from mdnb.timeframes import Grid, Timeframe, is_same_timeframe
 from mdnb.validate.book_order import BookOrder, Verdict
 from mdnb.validate.duplicates import Duplicates
 from mdnb.validate.findings import QualityFinding
@@ -104,6 +105,8 @@ class Pipeline:
     put_in_place
         Called with trades that an outage had left out and that come by themselves: each belongs where its id
         says.
+    noted
+        Of a market that is played again, when its bars were closed; None: nobody knows.
     recorded_gaps
         Says when gaps of a recording are settled; None: who follows the connection does.
     on_edge
@@ -146,6 +149,7 @@ class Pipeline:
         "ledger",
         "live_since_ns",
         "not_rebuilt",
+        "noted",
         "on_broken_book",
         "on_edge",
         "on_own_bars",
@@ -195,13 +199,13 @@ class Pipeline:
         self.subscribed: set[str] = {"trades", "quotes"}
         self.outlier_gate: OutlierGate | None = None
         self.batch_size = engine.config.batch_size
-        self.largest_batch = 0
-        self.bars_closed = self.failures = self.late_amended = self.arrival_ns = 0
+        self.largest_batch = self.bars_closed = self.failures = self.late_amended = self.arrival_ns = 0
         # Stretches of market time in which trades, or the feed's own bars, go into the bars.
         self._trades_from = self._bars_from = -_NO_LIMIT
         self._trades_until = _NO_LIMIT if engine.source == "trades" else -_NO_LIMIT
         self._bars_until = _NO_LIMIT if engine.source == "bars" else -_NO_LIMIT
         self._bar_name: str | None = None
+        self.noted: NotedClosings | None = None
         self._windowed = self._is_new_contract = False
         self._lag_ms, self._lag_at = 0.0, -_LAG_SECONDS
         self._edge: int | None = None
@@ -743,13 +747,19 @@ class Pipeline:
             self.own_bar = name, start_ns
 
     def possible(self, name: str, rows: Sequence[BarRow]) -> list[BarRow]:
-        """Return the valid bars; the others are counted as rejected."""
-        if not self.engine.config.validate_bars:
-            return list(rows)
+        """Return the valid bars; the others are counted as rejected.
+
+        One that begins between two bars of its timeframe is none of them: as the one that begins before it,
+        its close would not be known when that ends.
+        """
         good: list[BarRow] = []
-        positive = self.engine.instrument.positive_prices
+        positive, judges = self.engine.instrument.positive_prices, self.engine.config.validate_bars
+        grid = Grid(Timeframe.parse(name), self.engine.sessions)
         for row in rows:
-            fault = bar_faults(row, positive_prices=positive)
+            span = grid.span(row[0])
+            fault = "time_off_grid" if span is not None and span[0] != row[0] else None
+            if fault is None and judges:
+                fault = bar_faults(row, positive_prices=positive)
             if fault is None:
                 good.append(row)
             else:
@@ -976,7 +986,8 @@ class Pipeline:
         edge, now = engine.cascade.next_edge(), engine.cascade.closing.now_ns
         lost_ns = None if self.recorded_gaps is None else self.recorded_gaps.due_ns()
         if edge is not None and (edge <= until_ns or edge <= now):
-            due = edge + engine.grace_ns if lost_ns is None else min(edge + engine.grace_ns, lost_ns)
+            closes_ns = self._closes_ns(edge)
+            due = closes_ns if lost_ns is None else min(closes_ns, lost_ns)
         elif lost_ns is not None:
             due = lost_ns
         else:
@@ -985,6 +996,11 @@ class Pipeline:
             return now + _NS_PER_US
         return due if due <= until_ns else None
 
+    def _closes_ns(self, edge_ns: int) -> int:
+        """Return when bars of a recording that end at an instant close by themselves."""
+        told_ns = None if self.noted is None else self.noted.closed_ns(edge_ns)
+        return edge_ns + self.engine.grace_ns if told_ns is None else told_ns
+
     def close_at(self, at_ns: int) -> tuple[Closed, Sequence[tuple[str, BarRow]]]:
         """Let a recording's time pass to an instant of `next_closing`; return what is to be published."""
         engine = self.engine
@@ -992,7 +1008,9 @@ class Pipeline:
         with engine.lock:
             cascade.closing.advance(at_ns)
             self._lose_what_is_due(at_ns)
-            due = at_ns - engine.grace_ns
+            due, edge = at_ns - engine.grace_ns, cascade.next_edge()
+            if self.noted is not None and edge is not None and self._closes_ns(edge) <= at_ns:
+                due = edge
             cascade.close_until(due)
             cascade.fill_until(due)
             engine.updates += 1
@@ -1033,7 +1051,7 @@ class Pipeline:
         cascade = engine.cascade
         root, now = cascade.root, cascade.closing.now_ns
         # A bar that was opened when it was over closes before the next trade.
-        is_over = root.edge <= now and root.edge + engine.grace_ns <= now
+        is_over = root.edge <= now and self._closes_ns(root.edge) <= now
         is_over |= self.recorded_gaps is not None and self.recorded_gaps.due_ns() is not None
         each_counts = engine.activity or self.outlier_gate is not None or not root.is_open or is_over
         return cascade.newest_ns, 0 if each_counts else root.edge, now // _NS_PER_US

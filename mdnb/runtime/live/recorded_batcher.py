@@ -25,7 +25,7 @@ from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.process.loop import call_soon_if_open
-from mdnb.timeframes import Timeframe
+from mdnb.timeframes import Grid, Timeframe
 
 __all__ = ["STEP_SECONDS", "Received", "RecordedBatcher"]
 
@@ -239,11 +239,17 @@ class RecordedBatcher(FrameBatcher):
             part.changes = {symbol: changes}
             yield from self._alone(symbol, changes[-1].ts_ns, part)
         for (symbol, name), bars in batch.bars.items():
-            length_ns = Timeframe.parse(name).step_ns
+            timeframe, pipeline = Timeframe.parse(name), self._pipelines.get(symbol)
+            grid = None if pipeline is None else Grid(timeframe, pipeline.engine.sessions)
             for row, closed in bars:
                 part = Batch()
                 part.bars[symbol, name] = [(row, closed)]
-                yield from self._alone(symbol, row[0] + length_ns, part)
+                span = None if grid is None or not timeframe.step_ns else grid.span(row[0])
+                # The close of the venue may cut it short.
+                ends_ns = row[0] + timeframe.step_ns if span is None else span[1]
+                if pipeline is not None and pipeline.noted is not None:
+                    ends_ns = pipeline.noted.closed_ns(ends_ns) or ends_ns
+                yield from self._alone(symbol, ends_ns, part)
 
     def _row_by_row(
         self, symbol: str, rows: list[Any], batch_of: Callable[[str, list[Any]], Batch]
@@ -252,8 +258,10 @@ class RecordedBatcher(FrameBatcher):
         at, count = 0, len(rows)
         # A jump of these ids is looked at by itself, and what comes until nothing of it is waited for.
         by_id = pipeline is not None and pipeline.duplicates.ids == "sequential" and len(rows[0]) > _ID
+        noted = None if pipeline is None else pipeline.noted
         while at < count:
-            yield from self._alone(symbol, rows[at][0], batch_of(symbol, rows[at : at + 1]))
+            came_ns = rows[at][0] if noted is None else noted.arrival_ns(rows[at][0])
+            yield from self._alone(symbol, came_ns, batch_of(symbol, rows[at : at + 1]))
             at = begin = at + 1
             if pipeline is None or self.in_step:
                 continue

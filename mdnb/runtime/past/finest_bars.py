@@ -129,7 +129,7 @@ class FinestBars:
     def _take(self, timeframe: Timeframe, rows: list[BarRow], end_ns: int) -> None:
         if not rows:
             return
-        load_bars(self._pipeline, rows, end_ns)
+        load_bars(self._pipeline, rows, end_ns, timeframe.name)
         if not self._begun:
             self.covers = self.known_from = rows[0][0]
         elif self._misses(rows[0][0]):

@@ -35,13 +35,19 @@ _JITTER_NS = 1_000_000_000
 _PUT_KEPT = 100_000
 
 
-def load_bars(pipeline: Pipeline, rows: Sequence[BarRow], boundary_ns: int) -> None:
-    """Add history: closed bars of the root's timeframe up to a boundary; no events are emitted."""
+def load_bars(pipeline: Pipeline, rows: Sequence[BarRow], boundary_ns: int, name: str = "") -> None:
+    """Add history: closed bars up to a boundary; no events are emitted.
+
+    Parameters
+    ----------
+    name
+        The timeframe that they are of, finer than the root's; ``""``: the root's.
+    """
     engine = pipeline.engine
     with engine.lock:
         received = len(rows)
         pipeline.refusals.asked_for = True
-        rows = pipeline.possible(engine.cascade.root.name, rows)
+        rows = pipeline.possible(name or engine.cascade.root.name, rows)
         pipeline.refusals.asked_for = False
         # Of the history only what is refused is counted, on both sides of the account.
         pipeline.ledger.received += received - len(rows)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdnb.bars.closing import ClosingTime
+from mdnb.bars.closing import NOT_NOTED, ClosingTime
 from mdnb.bars.lost_trades import mark_activity, mark_node
 from mdnb.ordered_times import is_in_order
 from mdnb.recordings import RecordingFeed
@@ -51,7 +51,10 @@ def put_saved_before(feed: RecordingFeed, pipelines: Mapping[str, Pipeline], day
     """
     for symbol, pipeline in pipelines.items():
         rows = feed.saved_rows(symbol)
-        if rows is None or not feed.begins_ns or days <= 0:
+        if rows is None:
+            continue
+        pipeline.noted = rows.closings()
+        if not feed.begins_ns or days <= 0:
             continue
         engine, begin_ns = pipeline.engine, feed.begins_ns
         first_ns = 0 if days >= _ALL_DAYS else begin_ns - int(days * DAY_NS)
@@ -200,6 +203,8 @@ def put_saved_behind(feed: RecordingFeed, pipelines: Mapping[str, Pipeline]) -> 
             _put_others(pipeline, rows, feed.begins_ns)
         with engine.lock:
             _mark_partial(engine, rows)
+            if feed.is_whole:
+                _close_as_saved(engine, rows)
         engine.notify()
 
 
@@ -289,6 +294,22 @@ def _mark_partial(engine: SymbolState, rows: SavedRows) -> None:
             else:
                 mark_node(engine.cascade.node(name), low_ns, high_ns)
     engine.updates += 1
+
+
+def _close_as_saved(engine: SymbolState, rows: SavedRows) -> None:
+    """Let the bars have been closed when they were before: of some the rows that are played do not tell."""
+    for name in engine.all_names():
+        if name not in rows.bars:
+            continue
+        given, log = rows.bars[name].closed().columns(), engine.log(name)
+        held = log.columns(0, len(log))
+        has, at = find_bars(held.time_us, given.time_us, nth_of_start(given.time_us))
+        others = has & (given.closed_us != NOT_NOTED)
+        others[has] &= held.closed_us[at[has]] != given.closed_us[has]
+        if others.any():
+            log.note_closed(at[others], given.closed_us[others])
+            engine.reader.forget()
+            engine.updates += 1
 
 
 def _whole_ones(log: BarStore, rows: SavedRows, name: str) -> list[int]:

@@ -185,3 +185,13 @@ def test_of_parts_the_newest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> 
     rows = [part(30 * number, 100.0) for number in range(6)]
     pipeline.take(bars=[("30sec", [(row, True) for row in rows])])
     assert sorted(pipeline.own_bars._parts) == [row[0] for row in rows[3:]]
+
+
+def test_a_bar_that_begins_between_two_others_is_none_of_them() -> None:
+    pipeline = make("1min", "5min", validate_bars=False)
+    half = 30_000_000_000
+    rows = [told(0, 10.0), told(1, 11.0), told(2, 12.0)]
+    tell(pipeline, rows[0], (rows[1][0] + half, *rows[1][1:]), rows[2])
+    assert_is(pipeline, "1min", [rows[0], rows[2]])
+    assert_is(pipeline, "5min", [rows[0], rows[2]])
+    assert pipeline.accounting(0, 0, 0).rejected == {"bar_time_off_grid": 1}
