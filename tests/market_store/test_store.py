@@ -427,6 +427,8 @@ def test_the_card_says_what_is_held_and_escapes_it(tmp_path: Path) -> None:
         store.write("<img src=x onerror=alert(1)>", "1min", bars())
         card = store._repr_html_()
         assert "<img" not in card
+        head = ("symbol", "timeframe", "rows", "from", "to", "size")
+        assert "".join(f"<th>{name}</th>" for name in head) in card
         assert "100" in card
         assert "2026-03-02 16:30:00-06:00" in card
         assert "2026-03-02 16:30:00-06:00" in repr(store)
