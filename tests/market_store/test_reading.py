@@ -139,7 +139,7 @@ def test_the_newest_bars_until_an_instant_or_of_all(tmp_path: Path, is_sealed: b
         stop = len(times) if end is None else end + 1
         for count in (1, 10, 2000, 10 * 1440):
             found = times_of(newest_bars(tmp_path, BARS, count, tails=tails, end_ns=end_ns))
-            assert found.tolist() == times[:stop][-count:].tolist()
+            assert np.array_equal(found, times[:stop][-count:]), (end, count)
     writer.close()
 
 
