@@ -12,6 +12,7 @@ import pytest
 
 import mdnb
 from mdnb.errors import DataImportError
+from mdnb.market_store.footers import Footers
 from mdnb.market_store.parts import DamagedPartError, read_parts
 from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars, settled
 from mdnb.market_store.schemas import bar_schema, bars_table, rows_table, times_of
@@ -151,4 +152,18 @@ def test_contents_tell_the_first_and_the_last_of_what_is_in_a_tail(tmp_path: Pat
         times = store.frame(*BARS).index
         assert (told.rows, told.first, told.last) == (4, times[0], times[-1])
         assert told.bytes == 0
+    writer.close()
+
+
+def test_a_footer_is_read_again_only_where_its_file_has_changed(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(0, 10))
+    writer.seal()
+    (path,) = tmp_path.rglob("*.parquet")
+    footers = Footers()
+    first = footers.of(path)
+    assert footers.of(path) is first
+    writer.append(BARS, some(0, 10, 1.0))
+    writer.seal()
+    assert footers.of(path) is not first
     writer.close()
