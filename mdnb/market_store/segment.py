@@ -26,7 +26,7 @@ class OpenSegment:
     tables
         What is still to go into Parquet, by series.
     rows
-        How many came.
+        How many came from this process.
     """
 
     def __init__(self, number: int, folder: Path) -> None:
@@ -52,7 +52,6 @@ class OpenSegment:
     def hold(self, series: Series, table: Any, path: Path) -> None:
         """Take rows that are in a tail of an earlier process."""
         self.tables.setdefault(series, []).append(table)
-        self.rows += table.num_rows
         self.adopt(path)
 
     def adopt(self, path: Path) -> None:

@@ -12,9 +12,10 @@ import pytest
 
 import mdnb
 from mdnb.errors import DataImportError
+from mdnb.market_store.footers import Footers
 from mdnb.market_store.parts import DamagedPartError, read_parts
-from mdnb.market_store.reading import settled
-from mdnb.market_store.schemas import bar_schema, bars_table, rows_table
+from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars, settled
+from mdnb.market_store.schemas import bar_schema, bars_table, rows_table, times_of
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.writer import StoreWriter
 from tests.market_store.keep_numbered import BARS, TICKS, numbered, trades
@@ -112,3 +113,57 @@ def test_a_file_of_other_content_is_damaged(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1 and nothing else")
     with pytest.raises(DamagedPartError, match="does not read"):
         read_parts([path], bar_schema())
+
+
+def test_a_tail_is_read_again_only_where_it_has_grown(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(0, 10))
+    tails = TailsOfNow(tmp_path)
+    ((_, first),) = tails.of(BARS)
+    ((_, second),) = tails.of(BARS)
+    assert first is second
+    writer.append(BARS, some(10, 10))
+    assert [table.num_rows for _, table in tails.of(BARS)] == [10, 10]
+    writer.close()
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_the_newest_bars_until_an_instant_or_of_all(tmp_path: Path, is_sealed: bool) -> None:
+    writer, days = StoreWriter(tmp_path), 5
+    writer.append(BARS, some(0, days * 1440))
+    if is_sealed:
+        writer.seal()
+    tails = TailsOfNow(tmp_path)
+    times = times_of(read_bars(tmp_path, BARS, tails=tails))
+    for end in (None, 1439, 1440, 3 * 1440 + 7, days * 1440 - 1):
+        end_ns = None if end is None else int(times[end]) * 1000
+        stop = len(times) if end is None else end + 1
+        for count in (1, 10, 2000, 10 * 1440):
+            found = times_of(newest_bars(tmp_path, BARS, count, tails=tails, end_ns=end_ns))
+            assert np.array_equal(found, times[:stop][-count:]), (end, count)
+    writer.close()
+
+
+def test_contents_tell_the_first_and_the_last_of_what_is_in_a_tail(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(3, 4))
+    with mdnb.store(tmp_path) as store:
+        (told,) = store.contents()
+        times = store.frame(*BARS).index
+        assert (told.rows, told.first, told.last) == (4, times[0], times[-1])
+        assert told.bytes == 0
+    writer.close()
+
+
+def test_a_footer_is_read_again_only_where_its_file_has_changed(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(0, 10))
+    writer.seal()
+    (path,) = tmp_path.rglob("*.parquet")
+    footers = Footers()
+    first = footers.of(path)
+    assert footers.of(path) is first
+    writer.append(BARS, some(0, 10, 1.0))
+    writer.seal()
+    assert footers.of(path) is not first
+    writer.close()

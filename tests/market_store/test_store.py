@@ -453,6 +453,8 @@ def test_the_card_says_what_is_held_and_escapes_it(tmp_path: Path) -> None:
         store.write("<img src=x onerror=alert(1)>", "1min", bars())
         card = store._repr_html_()
         assert "<img" not in card
+        head = ("symbol", "timeframe", "rows", "from", "to", "size")
+        assert "".join(f"<th>{name}</th>" for name in head) in card
         assert "100" in card
         assert "2026-03-02 16:30:00-06:00" in card
         assert "2026-03-02 16:30:00-06:00" in repr(store)
@@ -467,3 +469,15 @@ def test_the_zone_of_the_store_is_that_of_its_frames_and_questions(tmp_path: Pat
     assert len(mine) == 10
     assert mine.index[0] == pd.Timestamp("2026-03-02 16:30", tz=zone)
     assert str(mine.index.tz) == "America/Chicago"
+
+
+def test_whole_bars_take_the_places_of_whole_ones_where_that_is_said(tmp_path: Path) -> None:
+    given = bars(10)
+    others = given.assign(volume=given["volume"] + 1)
+    with mdnb.store(tmp_path) as store:
+        store.write("X", "1min", given)
+        assert store.write("X", "1min", others, "keep").kept == 10
+        assert store.frame("X", "1min")["volume"].tolist() == given["volume"].tolist()
+        assert store.write("X", "1min", others, "replace").replaced == 10
+        assert store.frame("X", "1min")["volume"].tolist() == others["volume"].tolist()
+        assert store.write("X", "1min", others, "replace").replaced == 0

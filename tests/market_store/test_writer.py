@@ -19,12 +19,16 @@ import pytest
 import mdnb
 from mdnb.errors import ClosedError, DataExportError
 from mdnb.market_store.layout import Series
+from mdnb.market_store.reading import TailsOfNow, read_rows
 from mdnb.market_store.schemas import bars_table, rows_table
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.tails import Tail, read_tail, tail_name
 from mdnb.market_store.writer import StoreBusyError, StoreWriter
+from mdnb.stores.ticks import TICK_DTYPE
 from tests.limits import LIMIT_SECONDS
 from tests.market_store.keep_numbered import BARS, FIRST_US, STEP_US, TICKS, numbered, trades
+
+DAY_NS = 86_400_000_000_000
 
 
 def some(first: int, count: int) -> object:
@@ -113,6 +117,7 @@ from pathlib import Path
 warnings.simplefilter("ignore")
 from mdnb.errors import RuntimeUseError
 from mdnb.market_store.writer import StoreBusyError, StoreWriter
+from mdnb.stores.ticks import TICK_DTYPE
 folder = Path({str(tmp_path)!r})
 writer = StoreWriter(folder)
 wait, go = os.pipe()
@@ -269,6 +274,53 @@ def test_the_oldest_days_go_first_and_it_is_told(tmp_path: Path) -> None:
     assert writer.dropped.rows == left[0] > 0
     assert any("the oldest first" in note for note in writer.notes)
     writer.close()
+
+
+def test_what_is_there_already_counts_for_the_limit(tmp_path: Path) -> None:
+    with_none = StoreWriter(tmp_path)
+    for day in range(8):
+        with_none.append(BARS, some(day * 1440, 1440))
+    with_none.close()
+    total = sum(path.stat().st_size for path in tmp_path.rglob("*.parquet"))
+    writer = StoreWriter(tmp_path, max_bytes=total // 2)
+    writer.append(BARS, some(8 * 1440, 10))
+    writer.close()
+    assert 0 < sum(path.stat().st_size for path in tmp_path.rglob("*.parquet")) <= total // 2
+    assert writer.dropped.rows == held(tmp_path)[0] >= 4 * 1440
+
+
+def test_a_folder_that_was_made_anew_keeps_its_limit(tmp_path: Path) -> None:
+    folder = tmp_path / "markets"
+    writer = StoreWriter(folder, max_bytes=60_000)
+    writer.append(BARS, some(0, 10))
+    shutil.rmtree(folder)
+    writer.sync()
+    for day in range(8):
+        writer.append(BARS, some(day * 1440, 1440))
+        writer.seal()
+    writer.close()
+    assert sum(path.stat().st_size for path in folder.rglob("*.parquet")) <= 60_000
+    assert held(folder)[0] > 0
+    assert held(folder)[-1] == 8 * 1440 - 1
+
+
+def test_a_tail_of_which_one_day_is_in_parquet_has_the_first_moment_of_the_next(tmp_path: Path) -> None:
+    rows = np.zeros(3, TICK_DTYPE)
+    rows["ts_ns"] = np.array([DAY_NS - 1, DAY_NS, DAY_NS + 1])
+    rows["trade_id"] = [1, 2, 3]
+    series = Series("X", "ticks")
+    writer = StoreWriter(tmp_path)
+    writer.append(series, rows_table(rows, "ticks"))
+    (tail,) = (tmp_path / ".mdnb").glob("tail-*")
+    content = tail.read_bytes()
+    writer.close()
+    # As a kill between the files of both days leaves it.
+    tail.write_bytes(content)
+    shutil.rmtree(tmp_path / "symbol=X" / "timeframe=ticks" / "date=1970-01-02")
+    found = read_rows(tmp_path, series, tails=TailsOfNow(tmp_path))
+    assert found["trade_id"].to_pylist() == [1, 2, 3]
+    StoreWriter(tmp_path).close()
+    assert read_rows(tmp_path, series, tails=TailsOfNow(tmp_path))["trade_id"].to_pylist() == [1, 2, 3]
 
 
 def test_a_limit_that_the_newest_day_alone_is_over_is_told_once(tmp_path: Path) -> None:
