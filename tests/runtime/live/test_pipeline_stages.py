@@ -18,7 +18,7 @@ from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
-from mdnb.stores.ticks import IN_BARS, OUTLIER, STATUS
+from mdnb.stores.ticks import IN_BARS, OUTLIER, REFUSED, STATUS
 from mdnb.types import Roll
 from mdnb.validate.rules import ValidationRules
 from tests.virtual_time import HandClock
@@ -721,6 +721,10 @@ def test_late_trades_change_their_bar_or_are_counted_as_too_late() -> None:
     made = rig.accounting()
     assert (made.received, made.in_bars, made.late_dropped) == (5, 4, 1)
     assert rig.pipeline.late_amended == 1
+    # It is one of two that came too late since one was taken, and is kept as refused.
+    rig.take(trade(11, 104.0), now=70)
+    assert (rig.pipeline.refusals.reasons, rig.pipeline.refusals.refused) == ({"late": 2}, 2)
+    assert [int(one) & STATUS for one in rig.engine.ticks.tail(3)["flag"]] == [IN_BARS, REFUSED, REFUSED]
 
 
 # -- what is seldom -----------------------------------------------------------------------------------
