@@ -210,6 +210,13 @@ class Feed(abc.ABC):
     async def close(self) -> None:
         """Close sockets and tasks; calling it again does nothing."""
 
+    def secrets(self) -> Sequence[str]:
+        """Return the credentials in plain text that are in no address and in no header; none by default.
+
+        What the venue says is shown and recorded without them.
+        """
+        return ()
+
     def decoder(self) -> Decoder | None:
         """Return a new decoder of its frames, where it brings one of its own; None: that of its `dialect`.
 

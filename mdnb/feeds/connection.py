@@ -290,13 +290,6 @@ class WebSocketFeed(Feed):
 
     # -- for adapters -----------------------------------------------------------------------------------
 
-    def secrets(self) -> Sequence[str]:
-        """Return the credentials in plain text that are in no address and in no header; none by default.
-
-        What the venue says is shown without them.
-        """
-        return ()
-
     def hide(self, text: str) -> str:
         """Return what the venue says without what may be a credential of ours."""
         text = hidden(text, self.secrets())

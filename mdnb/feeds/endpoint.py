@@ -25,6 +25,7 @@ __all__ = [
     "hidden",
     "hide_in",
     "is_loopback",
+    "masked",
     "proxy_refused",
     "secrets_in_path",
     "server_time_ns",
@@ -130,6 +131,22 @@ class Endpoint:
         return f"Endpoint({self})"
 
 
+def masked(frame: str | bytes, secrets: Iterable[str]) -> str | bytes:
+    """Return a frame of a venue with stars, as many as letters, where it quotes a secret of ours.
+
+    Examples
+    --------
+    >>> masked('{"error":"no key abcdef"}', ["abcdef"]), masked(b"no key abcdef", ["abcdef"])
+    ('{"error":"no key ******"}', b'no key ******')
+    """
+    for secret in _spellings(secrets):
+        if isinstance(frame, str):
+            frame = frame.replace(secret, "*" * len(secret))
+        else:
+            frame = frame.replace(secret.encode(), b"*" * len(secret.encode()))
+    return frame
+
+
 def hidden(text: str, secrets: Iterable[str]) -> str:
     """Return a text, such as what a server says, without secrets that it may quote, however written.
 
@@ -138,13 +155,17 @@ def hidden(text: str, secrets: Iterable[str]) -> str:
     >>> hidden("no key a/b c, nor a%2Fb%20c", ["a/b c"]), hidden("no key abcdef", ["Bearer abcdef"])
     ('no key …, nor …', 'no key …')
     """
+    for secret in _spellings(secrets):
+        text = text.replace(secret, "…")
+    return text
+
+
+def _spellings(secrets: Iterable[str]) -> list[str]:
+    """Return how secrets may be written, the longest ones first."""
     held = [*secrets]
     held += [value.rpartition(" ")[2] for value in held]
     held += [made(value) for value in held for made in (quote, functools.partial(quote, safe=""), quote_plus)]
-    for secret in sorted({*held}, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "…")
-    return text
+    return [one for one in sorted({*held}, key=len, reverse=True) if len(one) >= _SHORTEST_SECRET]
 
 
 def hide_in(error: Exception, hide: Callable[[str], str]) -> None:

@@ -30,6 +30,7 @@ from types import TracebackType
 import msgspec
 
 from mdnb.errors import DataExportError, FeedError
+from mdnb.feeds.endpoint import masked
 from mdnb.feeds.file_lock import lock_for_writing
 from mdnb.feeds.replay.files import head
 from mdnb.feeds.replay.frame_files import mdnb_header
@@ -72,6 +73,8 @@ class Recorder:
         or be empty.
     on_failure
         Called once where the disk refuses.
+    secrets
+        Returns the credentials in plain text: stars stand for what a venue quotes of them.
 
     Attributes
     ----------
@@ -109,8 +112,10 @@ class Recorder:
         channels: Sequence[str] = (),
         append: bool = False,
         on_failure: Callable[[], None] | None = None,
+        secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.path = Path(path)
+        self._secrets = secrets
         self.frames = 0
         self.size = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -163,6 +168,8 @@ class Recorder:
         """
         if self._file.closed or self._failure is not None:
             return
+        if held := self._secrets():
+            frame = masked(frame, held)
         try:
             self._file.write(_line(recv_ns, frame))
             self.frames += 1

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import pytest
 
@@ -429,6 +430,23 @@ def test_a_feed_that_fails_to_close_leaves_no_task_behind(
     monkeypatch.setattr(told, "close", refuse)
     assert asyncio.run(main()) == set()
     assert ended == ["run"]
+
+
+def test_what_a_venue_quotes_of_our_key_is_not_recorded(
+    told: type[_Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "k3y/of ours"
+    monkeypatch.setattr(told, "secrets", lambda self: [key])
+    quoted = [f'{{"e":"error","m":"no {key}"}}', f'{{"e":"error","m":"no {quote(key)}"}}'.encode(), CLOCK]
+    told.script = [("connected", ""), *quoted]
+    file = tmp_path / "x.jsonl"
+    assert asyncio.run(record("X", file, "told")) == 3
+    _, *held = lines(file)
+    assert [held[0][1], base64.b64decode(held[1][1]).decode(), held[2][1]] == [
+        '{"e":"error","m":"no ***********"}',
+        '{"e":"error","m":"no *************"}',
+        CLOCK,
+    ]
 
 
 class _Rolling(_Told):

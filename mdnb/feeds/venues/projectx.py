@@ -609,8 +609,8 @@ class ProjectXFeed(VenueFeed):
     # -- REST -------------------------------------------------------------------------------------------
 
     def secrets(self) -> Sequence[str]:
-        """Return the API key, which the login sends."""
-        return [] if self._api_key is None else [self._api_key.reveal()]
+        """Return the API key, which the login sends, and the token that came for it."""
+        return [held.reveal() for held in (self._api_key, self._hub_token) if held is not None]
 
     def rest_headers(self) -> Mapping[str, str]:
         """Return the token that is held."""
