@@ -32,6 +32,7 @@ __all__ = [
     "Reply",
     "TradeChange",
     "TradeRow",
+    "each_its_own",
     "marks_of",
     "shortened",
     "time_of",

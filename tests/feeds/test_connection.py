@@ -374,11 +374,11 @@ class Patient:
 
 def test_the_waits_grow_to_a_cap_while_nobody_listens() -> None:
     async def main() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
         patient = Patient()
-        feed = Venue(f"ws://127.0.0.1:{port}", wall=patient.wall())
-        await lived(feed, lambda: feed.until(lambda: feed.names.count("disconnected") == 9))
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            feed = Venue(f"ws://127.0.0.1:{taken.getsockname()[1]}", wall=patient.wall())
+            await lived(feed, lambda: feed.until(lambda: feed.names.count("disconnected") == 9))
         assert patient.slept[:8] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0])
         # Nothing was lost that would have to be mended: it has never been connected.
         assert {"reconnecting", "connected"} & set(feed.names) == set()

@@ -525,9 +525,10 @@ def test_a_venue_that_cannot_be_reached_is_an_error_with_address_and_reason(
 def test_a_port_without_a_server_and_a_name_without_a_host_are_told_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    assert ": refused" in refused_by(Far(f"ws://127.0.0.1:{port}"))
+    with socket.socket() as taken:
+        # It is nobody else's meanwhile, and nobody listens.
+        taken.bind(("127.0.0.1", 0))
+        assert ": refused" in refused_by(Far(f"ws://127.0.0.1:{taken.getsockname()[1]}"))
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -556,9 +557,9 @@ def test_what_a_feed_gives_up_by_itself_is_told_as_it_was() -> None:
 
 def test_a_suite_without_a_connection_is_the_same_error() -> None:
     async def main() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
+        with socket.socket() as taken, pytest.raises(FeedError, match=r"within 2 s: refused"):
+            taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
-        with pytest.raises(FeedError, match=r"within 2 s: refused"):
             await mdnb.TradingSuite.create("X", "1min", feed=Far(f"ws://127.0.0.1:{port}"), connect_timeout=2)
 
     asyncio.run(main())

@@ -104,7 +104,15 @@ def read_times(
     DataImportError
         When day and month, the zone or the format cannot be known: the message names the argument to give.
     """
-    asked = _Asked(date_format, tz, told_zone, known_zone, hint, where, name)
+    asked = _Asked(
+        date_format=date_format,
+        tz=tz,
+        told_zone=told_zone,
+        known_zone=known_zone,
+        hint=hint,
+        where=where,
+        column=name,
+    )
     if clock is None and not pa.types.is_string(column.type):
         return _of_numbers_or_times(column, asked)
     texts = pc.utf8_trim_whitespace(_text(column))

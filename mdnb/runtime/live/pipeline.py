@@ -754,7 +754,8 @@ class Pipeline:
         """
         good: list[BarRow] = []
         positive, judges = self.engine.instrument.positive_prices, self.engine.config.validate_bars
-        grid = Grid(Timeframe.parse(name), self.engine.sessions)
+        grid = self.engine.grid(name) if name in self.engine.all_names() else None
+        grid = grid or Grid(Timeframe.parse(name), self.engine.sessions)
         for row in rows:
             span = grid.span(row[0])
             fault = "time_off_grid" if span is not None and span[0] != row[0] else None

@@ -157,15 +157,15 @@ class RecordedBatcher(FrameBatcher):
         if self.is_holding:
             self._kept_back.append((from_ns, until_ns, what))
             return
-        if what.has_lost_line:
-            for pipeline in self._pipelines.values():
-                self.attempt(pipeline, pipeline.lose_line)
         self.began_ns = self.began_ns or from_ns
         # Whoever looks just before has not seen what comes at the instant itself.
         pipelines = tuple(self._pipelines.values())
         before_ns = whole_us(from_ns) - _NS_PER_US
         if (due := _advance(before_ns, pipelines)) is not None:
             yield from self._close(due, before_ns, pipelines)
+        if what.has_lost_line:
+            for pipeline in pipelines:
+                self.attempt(pipeline, pipeline.lose_line)
         yield from self._rows_of(what) if self._playback.dated_rows else self._whole(from_ns, what)
         before_ns = whole_us(until_ns) - _NS_PER_US
         if (due := _advance(before_ns, pipelines)) is not None:
