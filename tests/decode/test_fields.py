@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from mdnb import venue_fields
 from mdnb.decode import decoder, fields
@@ -82,7 +82,6 @@ def texts(draw: st.DrawFn) -> str:
     return value(0)
 
 
-@settings(max_examples=500)
 @given(texts())
 def test_a_key_that_stands_twice_is_seen_however_it_is_written(text: str) -> None:
     if has_a_key_twice(text):

@@ -233,7 +233,7 @@ def test_values_of_the_wrong_kind(sample: dict[str, str]) -> None:
         )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(deadline=None)
 @given(
     st.sampled_from(SAMPLES),
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6),
@@ -245,13 +245,13 @@ def test_flipped_bytes(sample: dict[str, str], flips: list[tuple[int, int]]) -> 
     check(sample["dialect"], bytes(frame))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(st.sampled_from(VENUES), st.one_of(st.text(), st.binary()))
 def test_noise(dialect: str, frame: str | bytes) -> None:
     check(dialect, frame)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.data())
 def test_a_bad_frame_does_not_touch_its_neighbours(data: st.DataObject) -> None:
     sample = data.draw(st.sampled_from(MARKET_DATA))

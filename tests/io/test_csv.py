@@ -44,7 +44,7 @@ def put(folder: Path, text: str | bytes, name: str = "bars.csv") -> Path:
     st.booleans(),
     st.sampled_from(["bars.csv", "bars.csv.gz"]),
 )
-@settings(EASY, max_examples=150)
+@settings(EASY)
 def test_every_frame_comes_back_exactly(
     tmp_path: Path, frame: pd.DataFrame, date_format: str, header: bool, name: str
 ) -> None:
@@ -137,7 +137,7 @@ def test_strftime_formats_are_those_of_pandas(date_format: str, frame: pd.DataFr
 
 
 @given(timed_frames(), st.sampled_from(EXACT), st.booleans())
-@settings(EASY, max_examples=120)
+@settings(EASY)
 def test_when_bars_were_closed_comes_back_exactly(
     tmp_path: Path, frame: pd.DataFrame, date_format: str, header: bool
 ) -> None:

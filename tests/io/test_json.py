@@ -51,7 +51,7 @@ def put(folder: Path, text: str | bytes, name: str = "bars.json") -> Path:
     st.sampled_from(["iso", "epoch_us", "epoch_ns"]),
     st.sampled_from(["bars.json", "bars.json.gz"]),
 )
-@settings(EASY, max_examples=250)
+@settings(EASY)
 def test_every_frame_comes_back_exactly(
     tmp_path: Path,
     frame: pd.DataFrame,
@@ -117,7 +117,7 @@ def test_the_standard_library_reads_and_lays_it_out_the_same(
     st.booleans(),
     st.sampled_from(["iso", "epoch_us", "epoch_ns"]),
 )
-@settings(EASY, max_examples=150)
+@settings(EASY)
 def test_when_bars_were_closed_comes_back_exactly(
     tmp_path: Path, frame: pd.DataFrame, orient: str, envelope: bool, date_format: str
 ) -> None:
@@ -357,7 +357,7 @@ def test_an_envelope_cannot_bring_in_more_than_plain_words(tmp_path: Path) -> No
         lambda x: st.lists(x) | st.dictionaries(st.text(), x),
     )
 )
-@settings(EASY, max_examples=100)  # fmt: skip
+@settings(EASY)  # fmt: skip
 def test_any_json_is_bars_or_a_clear_error(tmp_path: Path, value: Any) -> None:
     path = put(tmp_path, json.dumps(value))
     if value == []:

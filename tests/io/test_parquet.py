@@ -25,7 +25,7 @@ COMPRESSIONS = ("snappy", "zstd", "gzip", "brotli", "lz4", "none")
 
 
 @given(bar_frames(), st.sampled_from(COMPRESSIONS))
-@settings(EASY, max_examples=150)
+@settings(EASY)
 def test_every_frame_comes_back_exactly(tmp_path: Path, frame: pd.DataFrame, compression: str) -> None:
     path = write_parquet(frame, tmp_path / "bars.parquet", compression=compression)
     same(frame, read_parquet(path, positive_prices=False))
@@ -121,7 +121,7 @@ def test_a_zone_that_parquet_cannot_name(tmp_path: Path) -> None:
 
 
 @given(timed_frames(), st.sampled_from(COMPRESSIONS))
-@settings(EASY, max_examples=80)
+@settings(EASY)
 def test_when_bars_were_closed_comes_back_exactly(
     tmp_path: Path, frame: pd.DataFrame, compression: str
 ) -> None:
@@ -243,7 +243,7 @@ def test_the_times_of_bars_may_themselves_be_called_so(tmp_path: Path) -> None:
 
 
 @given(st.lists(bar_frames(), min_size=1, max_size=4), st.sampled_from(COMPRESSIONS))
-@settings(EASY, max_examples=80)
+@settings(EASY)
 def test_every_timeframe_comes_back_exactly(
     tmp_path: Path, drawn: list[pd.DataFrame], compression: str
 ) -> None:

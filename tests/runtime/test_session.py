@@ -557,10 +557,11 @@ def test_what_a_feed_gives_up_by_itself_is_told_as_it_was() -> None:
 
 def test_a_suite_without_a_connection_is_the_same_error() -> None:
     async def main() -> None:
-        with socket.socket() as taken, pytest.raises(FeedError, match=r"within 2 s: refused"):
+        with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
-            port = taken.getsockname()[1]
-            await mdnb.TradingSuite.create("X", "1min", feed=Far(f"ws://127.0.0.1:{port}"), connect_timeout=2)
+            feed = Far(f"ws://127.0.0.1:{taken.getsockname()[1]}")
+            with pytest.raises(FeedError, match=r"within 2 s: refused"):
+                await mdnb.TradingSuite.create("X", "1min", feed=feed, connect_timeout=2)
 
     asyncio.run(main())
 

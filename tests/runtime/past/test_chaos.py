@@ -250,7 +250,7 @@ def vague(outcome: Outcome, name: str, bars: list[Any]) -> list[Any]:
     return [(bar[0], *bar[2:4], *bar[5:]) if bar[0] in starts else bar for bar in bars]
 
 
-@settings(max_examples=120, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(scripts())
 def test_after_any_outages_the_bars_are_right_and_each_hole_is_told(script: Script) -> None:
     check(play(script))
@@ -291,7 +291,7 @@ def scripts_told_ahead(draw: st.DrawFn) -> Script:
     return dataclasses.replace(script, late=tuple(late.items()), lost=lost, together=not after)
 
 
-@settings(max_examples=100, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(scripts_told_ahead())
 def test_what_comes_after_a_trade_that_is_told_ahead_is_where_it_belongs(script: Script) -> None:
     check(play(script), exact=True)
@@ -318,7 +318,7 @@ def reaches(script: Script, ts_ns: int) -> bool:
     return any(ts_ns - 5 * SECOND <= at <= ts_ns for at in known)
 
 
-@settings(max_examples=100, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(scripts_without_numbers() | scripts_without_numbers(late=True))
 def test_without_numbers_too_what_was_missed_is_put_where_it_belongs(script: Script) -> None:
     check_without_numbers(play(script))
@@ -401,7 +401,7 @@ def check_quiet(outcome: Outcome) -> None:
     assert pipeline.accounting(0, 0, 0).balanced
 
 
-@settings(max_examples=100, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(quiet_scripts())
 def test_in_a_quiet_market_with_a_dead_history_each_hole_is_told_once(script: Script) -> None:
     check_quiet(play(script))
@@ -473,7 +473,7 @@ def check_few_bars(outcome: Outcome) -> None:
     assert outcome.pipeline.accounting(0, 0, 0).balanced
 
 
-@settings(max_examples=100, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(scripts_of_few_bars())
 def test_bars_that_have_left_memory_are_put_right_on_disk_and_never_half_in_memory(script: Script) -> None:
     check_few_bars(play(script))
@@ -577,7 +577,7 @@ def test_an_open_gap_reaches_as_far_as_what_is_not_settled() -> None:
     assert [gap.state for gap in outcome.pipeline.gaps if gap.end_ns >= trades[-1][0]] == ["repairing"]
 
 
-@settings(max_examples=100, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(scripts_of_few_bars() | scripts())
 def test_who_follows_the_events_has_the_bars_as_they_are(script: Script) -> None:
     check_events(script)

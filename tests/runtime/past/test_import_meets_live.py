@@ -192,7 +192,7 @@ STEPS = st.one_of(
 
 
 @hypothesis.given(st.lists(STEPS, min_size=2, max_size=14), st.booleans())
-@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.settings(deadline=None)
 def test_no_order_of_files_and_live_data_makes_two_bars_of_one_start(steps: list[tuple], fill: bool) -> None:
     engine, pipeline, clock = market(*TIMEFRAMES, fill=fill)
     for step in steps:

@@ -86,7 +86,6 @@ def arrivals(draw: st.DrawFn) -> tuple[list[TradeRow], list[TradeRow], list[Trad
     return before, missed, after
 
 
-@settings(max_examples=150)
 @given(arrivals(), st.sampled_from(IDS), st.booleans(), st.booleans())
 def test_late_trades_keep_their_place_when_missed_ones_are_put_back(
     parts: tuple[list[TradeRow], list[TradeRow], list[TradeRow]], ids: Ids, waits: bool, at_once: bool
@@ -223,7 +222,7 @@ def test_a_trade_that_the_history_has_before_it_comes_is_counted_once(ids: Ids, 
     assert (taken.duplicate, taken.balanced) == (doubt, True)
 
 
-@settings(max_examples=150, print_blob=True)
+@settings(print_blob=True)
 @given(scripts_without_numbers(), st.sampled_from((0, 7, 200_000)))
 def test_without_ids_and_ticks_too_the_bars_are_right_after_any_outages(script: Script, ticks: int) -> None:
     # Without ticks the first trade without an id of a feed that has ids is not put back: it is told as lost.
