@@ -397,7 +397,7 @@ def test_bars_of_a_store_are_judged_as_those_of_a_history(tmp_path: Path, positi
     with market_of(feed, positive_prices=False, initial_days=1, store=tmp_path):
         pass
     again = HandFeed([], trades=())
-    with market_of(again, positive_prices=positive, store=tmp_path) as market:
+    with market_of(again, positive_prices=positive, store=tmp_path, connect_timeout=2.0) as market:
         closes = market.data.get_data("1min")["close"].tolist()
         assert closes == ([3.0, 1.0] if positive else OIL)
         assert len(market.data.get_validation_errors(9, "price_not_positive")) == positive

@@ -17,6 +17,9 @@ _DERIVED = float("nan")
 _PING_SECONDS = 4.0
 _PINGS_SHARE = 0.4
 
+# Whoever has seeded `random` has its numbers for himself.
+_DICE = random.Random()  # noqa: S311  # pauses are no secret
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Backoff:
@@ -118,4 +121,4 @@ class Wall:
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    dice: Callable[[], float] = random.random
+    dice: Callable[[], float] = _DICE.random

@@ -36,6 +36,8 @@ def kept_market(
         initial_days=(1 if feed.history else 0) if days is None else days,
         data_manager_config=DataManagerConfig(**config),
         progress=False,
+        # A history that does not answer is not waited for.
+        connect_timeout=2.0,
         store=store,  # type: ignore[arg-type]
     )
 

@@ -18,6 +18,9 @@ _BACKOFF = Backoff(first=0.5, factor=2.0, cap=15.0)
 
 Reason = Literal["reconnect", "missing_ids"]
 
+# Whoever has seeded `random` has its numbers for himself.
+_DICE = random.Random()  # noqa: S311  # pauses are no secret
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Patience:
@@ -55,7 +58,7 @@ class Patience:
     answer: float = 30.0
     give_up: float = 300.0
     backoff: Backoff = _BACKOFF
-    dice: Callable[[], float] = random.random
+    dice: Callable[[], float] = _DICE.random
     settle: float = 5.0
     quiet: float = 30.0
 

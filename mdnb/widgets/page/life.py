@@ -98,6 +98,9 @@ class Life:
         """
         if self.begun and not self.ended:
             with self.guard:
+                # It may have been drawn for the last time meanwhile, on the sender's thread.
+                if self.ended:
+                    return
                 if keep_last is not None:
                     keep_last()
                 self._end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import dataclasses
+import random
 from collections.abc import Sequence
 from typing import Literal
 
@@ -245,6 +246,13 @@ def play(script: Script) -> Outcome:
     return run_virtually(_play(script))
 
 
+def _same_each_time(script: Script) -> Patience:
+    """Return the patience of a script; the same one has the same pauses."""
+    if script.patience is not PATIENCE:
+        return script.patience
+    return dataclasses.replace(PATIENCE, dice=random.Random(repr(script.downs)).random)
+
+
 async def _play(script: Script) -> Outcome:
     loop = asyncio.get_running_loop()
     config = DataManagerConfig(
@@ -262,7 +270,7 @@ async def _play(script: Script) -> Outcome:
         pipeline.duplicates = Duplicates(script.ids, script.window)
     if script.outliers:
         pipeline.outlier_gate = OutlierGate(engine)
-    backfill = Backfill(venue, {"X": pipeline}, script.patience)
+    backfill = Backfill(venue, {"X": pipeline}, _same_each_time(script))
     outcome = Outcome(script, pipeline, asked=venue.asked)
 
     def on_gap(event: Event) -> None:
