@@ -56,6 +56,10 @@ def gone(made: Sequence[weakref.ref[Any]]) -> bool:
     return comes_to(lambda: all(one() is None for one in made))
 
 
+def none_more(before: Sequence[int], now: Sequence[int]) -> bool:
+    return all(one <= other for one, other in zip(now, before, strict=True))
+
+
 def stock(market: LiveMarket) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of what the stock front end cannot do
@@ -87,7 +91,7 @@ MAKERS: dict[str, Callable[[LiveMarket], Any]] = {
 def test_a_hundred_charts_that_nobody_holds_leave_no_listener(market: LiveMarket) -> None:
     before = listeners(market)
     assert gone([weakref.ref(market.chart("1min")) for _ in range(100)])
-    assert comes_to(lambda: listeners(market) == before)
+    assert comes_to(lambda: listeners(market) <= before)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -101,7 +105,8 @@ def test_what_nobody_holds_and_no_page_shows_goes(market: LiveMarket, name: str)
     assert gone([once])
     before = listeners(market), registered(), observers()
     assert gone([weakref.ref(make(market)) for _ in range(3)])
-    assert comes_to(lambda: (listeners(market), registered(), observers()) == before)
+    # Something of an earlier test may have been held for the moment.
+    assert comes_to(lambda: none_more(before, (listeners(market), registered(), observers())))
 
 
 @pytest.mark.parametrize("name", MAKERS)
