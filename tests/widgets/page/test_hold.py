@@ -98,6 +98,7 @@ def test_a_hundred_charts_that_nobody_holds_leave_no_listener(market: LiveMarket
 def test_what_nobody_holds_and_no_page_shows_goes(market: LiveMarket, name: str) -> None:
     make = MAKERS[name]
     # What is made once stays.
+    page_probe()
     first = make(market)
     first.close()
     once = weakref.ref(first)
