@@ -494,16 +494,21 @@ def test_a_market_whose_line_is_run_again_is_kept_once_the_former_one_is_closed(
     first, second = HandFeed(), HandFeed(clock=EventClock(START + 10 * MINUTE))
     one = kept_market(first, tmp_path, "1min")
     first.trades(*minutes_of_trades(0, 10))
+    # What the later one finds there, the trades of the bar that is being made included.
+    look(one)
+    before = closed(one, "1min")
     with kept_market(second, tmp_path, "1min", days=0) as other:
-        second.trades(*minutes_of_trades(0, 10))
+        second.trades(*minutes_of_trades(10, 5, 60))
         look(other)
         one.close()
-        second.trades(*minutes_of_trades(10, 10, 900))
+        second.trades(*minutes_of_trades(15, 5, 90))
         keeper(other)._tried = 0.0
         look(other)
         assert len(other.data.get_validation_errors(5, "store_busy")) == 1
-        expected = {"1min": closed(other, "1min")}
-    same(tmp_path, expected)
+        since = closed(other, "1min")
+    assert (len(before), len(since)) == (9, 19)
+    pd.testing.assert_frame_equal(since.iloc[:9], before, check_exact=True, check_freq=False)
+    same(tmp_path, {"1min": since})
 
 
 def test_a_disk_that_takes_nothing_is_told_and_the_market_goes_on(

@@ -7,6 +7,7 @@ import itertools
 import math
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,14 @@ def trades_of(chance: int, count: int, least: int = 0) -> tuple[TradeRow, ...]:
     return tuple(
         (START + at * SECOND // 10, dice.randint(380, 420) / 4, float(dice.randint(1, 4)), 1, 1, number)
         for number, at in enumerate(itertools.accumulate(pauses))
+    )
+
+
+def trades_at(times: Sequence[float], prices: Sequence[float]) -> tuple[TradeRow, ...]:
+    """Return trades at seconds after the start."""
+    return tuple(
+        (START + round(at * SECOND), price, 1.0, 1, 1, number)
+        for number, (at, price) in enumerate(zip(times, prices, strict=True))
     )
 
 
@@ -517,13 +526,10 @@ def check_open_gaps(outcome: Outcome) -> None:
 def test_what_is_missed_beside_a_trade_of_another_bar_is_not_taken_for_the_first_of_its_own() -> None:
     times = [0.2, 4.0, 9.7, 10.2, 9.95, 10.8, 11.0, 14.3]
     prices = [101.0, 96.0, 104.0, 95.0, 101.5, 95.5, 100.5, 100.0]
-    trades = [
-        (START + round(at * SECOND), price, 1.0, 1, 1, number)
-        for number, (at, price) in enumerate(zip(times, prices, strict=True))
-    ]
+    trades = trades_at(times, prices)
     # Between two outages comes number 4, which was made before number 3; the ticks do not reach back.
     script = Script(
-        tuple(trades),
+        trades,
         downs=((0.05, 10.25), (10.35, 10.85)),
         lost=frozenset(),
         never=frozenset(),
@@ -538,13 +544,10 @@ def test_what_is_missed_beside_a_trade_of_another_bar_is_not_taken_for_the_first
 def test_what_an_outage_left_out_is_in_its_place_though_a_late_trade_of_it_comes_first() -> None:
     times = [3.0, 9.6, 10.1, 10.2, 11.1, 11.6, 11.7, 14.7]
     prices = [104.5, 105.0, 104.75, 100.25, 100.0, 98.0, 98.75, 103.5]
-    trades = [
-        (START + round(at * SECOND), price, 1.0, 1, 1, number)
-        for number, (at, price) in enumerate(zip(times, prices, strict=True))
-    ]
+    trades = trades_at(times, prices)
     # Of two outages number 3 comes as the first trade of all, and numbers 4 to 6 after number 7.
     script = Script(
-        tuple(trades),
+        trades,
         downs=((0.05, 10.25), (10.35, 11.75)),
         answers=(Answer(16.7, "ok", 0.0),),
         late=((3, 2.83), (4, 5.4), (5, 4.97), (6, 4.93)),
@@ -554,10 +557,7 @@ def test_what_an_outage_left_out_is_in_its_place_though_a_late_trade_of_it_comes
 
 def test_an_open_gap_reaches_as_far_as_what_is_not_settled() -> None:
     times = [3.0, 3.9, 18.9, 19.1, 19.3, 19.5, 22.5, 22.7, 23.6]
-    trades = tuple(
-        (START + round(at * 10) * SECOND // 10, 100.0 + number, 1.0, 1, 1, number)
-        for number, at in enumerate(times)
-    )
+    trades = trades_at(times, [100.0 + number for number in range(len(times))])
     # The history is behind when the gap is told, and gives trades of after its end before it fails for good.
     script = Script(
         trades,
