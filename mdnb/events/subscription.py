@@ -98,6 +98,7 @@ class Subscription:
         "_limit",
         "_lock",
         "_loop",
+        "_lost_words",
         "_now",
         "_once",
         "_scheduled",
@@ -130,6 +131,7 @@ class Subscription:
         self._bus = bus
         self._now = bus.now
         self._loop = loop
+        self._lost_words = ""
         # A notebook tells by the context to which cell output belongs: it belongs to the one that registered.
         self._context = contextvars.copy_context()
         self._once = once
@@ -397,10 +399,12 @@ class Subscription:
     # -- what is wrong with it ------------------------------------------------------------------------
 
     def _note_dropped(self, event: Event) -> None:
-        sentence = (
-            f"{self._title()} lost events: it was too slow, or the market was closed before it had them"
-        )
-        self._bus.note_fault("handler_dropped", event, sentence)
+        if not self._lost_words:
+            # Once: a handler that is stuck loses each event.
+            self._lost_words = (
+                f"{self._title()} lost events: it was too slow, or the market was closed before it had them"
+            )
+        self._bus.note_fault("handler_dropped", event, self._lost_words)
 
     def _failed(self, error: BaseException, event: Event) -> None:
         self._bus.note_fault("handler_failed", event, f"{self._title()} raised {in_words(error)}")

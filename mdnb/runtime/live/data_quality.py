@@ -278,6 +278,9 @@ class Quality:
         No alert is emitted: the handler may be one of alerts.
         """
         self.detected[kind] += 1
+        about = f"{kind} {sentence.partition(' raised ')[0]}"
+        if self.errors.meet_again(about, sentence, time_ns):
+            return
         fault = DataFault(
             type=kind,
             description=sentence,
@@ -289,7 +292,7 @@ class Quality:
             symbol=self.symbol,
             last_ns=time_ns,
         )
-        self.errors.keep_one(f"{kind} {sentence.partition(' raised ')[0]}", fault)
+        self.errors.keep_one(about, fault)
 
     def trouble(
         self, kind: str, error: BaseException | str, time_ns: int, *, with_traceback: bool = False

@@ -51,6 +51,22 @@ class DataFault(QualityFinding):
         return f"{self.type} at {self.timestamp}: {self.description} ({self.count:,} times until {self.last})"
 
 
+@dataclasses.dataclass(slots=True)
+class _Repeated:
+    """A fault of which there is one entry, however often it is met: thousands a second may be."""
+
+    first: DataFault
+    number: int
+    count: int
+    last_ns: int
+    description: str
+
+    def as_fault(self) -> DataFault:
+        return dataclasses.replace(
+            self.first, count=self.count, last_ns=self.last_ns, description=self.description
+        )
+
+
 class KeptFaults:
     """The newest faults of each kind; iterates over them in the order in which they were last met.
 
@@ -68,20 +84,31 @@ class KeptFaults:
         self._met: dict[str, int] = {}
         self._number = itertools.count()
         # By what they are about; handlers fail on threads of their own.
-        self._single: dict[str, tuple[int, DataFault]] = {}
+        self._single: dict[str, _Repeated] = {}
         self._lock = threading.Lock()
 
     def keep_one(self, about: str, fault: DataFault) -> None:
-        """Keep a fault as one with all before it that were about the same."""
+        """Keep the first fault about something; of the others `meet_again` tells."""
         with self._lock:
-            before = self._single.pop(about, None)
-            if before is not None:
-                first = before[1]
-                count = first.count + fault.count
-                fault = dataclasses.replace(fault, time_ns=first.time_ns, count=count)
-            self._single[about] = next(self._number), fault
+            if about in self._single:  # two threads have met it for the first time
+                self._single[about].count += fault.count
+                return
+            self._single[about] = _Repeated(
+                fault, next(self._number), fault.count, fault.last_ns, fault.description
+            )
             if len(self._single) > _KEPT:
                 del self._single[next(iter(self._single))]
+
+    def meet_again(self, about: str, description: str, time_ns: int) -> bool:
+        """Count a fault as one with all before it that were about the same; return whether there is one."""
+        with self._lock:
+            held = self._single.get(about)
+            if held is None:
+                return False
+            held.number = next(self._number)
+            held.count += 1
+            held.last_ns, held.description = time_ns, description
+            return True
 
     def add(
         self, fault: DataFault, now_ns: int, *, always_one: bool = False, apart: bool = False
@@ -114,7 +141,8 @@ class KeptFaults:
     def __iter__(self) -> Iterator[DataFault]:
         # Other threads read while the market goes on: each copy is made in one go.
         held = [one for kind in list(self._kinds.values()) for one in list(kind)]
-        held += list(self._single.values())
+        with self._lock:
+            held += [(one.number, one.as_fault()) for one in self._single.values()]
         return iter([fault for _, fault in sorted(held, key=lambda one: one[0])])
 
     def __len__(self) -> int:
