@@ -25,6 +25,7 @@ from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.trade_changes import learn_changes
 from mdnb.runtime.live.unsettled_bars import Unsettled
+from mdnb.runtime.past.history_numbers import is_numbered_otherwise, other_numbers
 from mdnb.runtime.past.missed_trades import place_by_ids, put_back, put_back_by_time, undecided
 from mdnb.runtime.past.stretches import Patience, Stretch
 from mdnb.timeframes import Grid, Timeframe
@@ -552,8 +553,11 @@ class SymbolRepair:
         refused = self._pipeline.refusals.of_answer = []
         failed = self._pipeline.ledger.failed
         try:
-            if self._by_id and any(self._is_numbered_otherwise(rows, stretch) for stretch in wanted):
-                self._tell_numbers(rows)
+            has_ids = self._seen.ids != "none"
+            if has_ids and is_numbered_otherwise(self._pipeline, rows, wanted, by_id=self._by_id):
+                if not self._numbers_told:
+                    self._pipeline.quality.note(other_numbers(self._pipeline, rows))
+                self._numbers_told = True
                 for stretch in wanted:
                     self._take_for_missed(stretch)
             elif self._by_id:
@@ -632,34 +636,6 @@ class SymbolRepair:
             back = stretch.back_ns
             covers = newest_id >= stretch.high_id if stretch.ends else back is not None and newest_ns >= back
             stretch.note((lacking, stretch.put), covers=covers)
-
-    def _is_numbered_otherwise(self, rows: Sequence[TradeRow], stretch: Stretch) -> bool:
-        """Return whether an answer has trades of when all came, and knows none of these by its id."""
-        seen = self._seen
-        if stretch.blind or stretch.low_id < 0:
-            return False
-        named = [row for row in rows if row[5] >= 0]
-        if any(seen.is_held(row[5]) for row in named):
-            return False
-        until = min(stretch.high_ns, seen.highest_ns) if stretch.ends else seen.highest_ns + 1
-        return any(
-            seen.hole_of(row[5]) is None
-            and (row[0] < stretch.low_ns or (stretch.ends and until <= row[0] <= seen.highest_ns))
-            for row in named
-        )
-
-    def _tell_numbers(self, rows: Sequence[TradeRow]) -> None:
-        """Tell once that the history has other numbers than the live trades, by which none can be placed."""
-        if self._numbers_told:
-            return
-        self._numbers_told = True
-        first, last = min(row[5] for row in rows if row[5] >= 0), max(row[5] for row in rows)
-        sentence = (
-            f"the history numbers trades otherwise, {first} to {last} where {self._seen.highest} is the"
-            " newest that came: nothing of it is put back, as nothing tells what is missing"
-        )
-        values = {"first_id": first, "last_id": last, "newest_id": self._seen.highest}
-        self._pipeline.quality.note(QualityFinding("odd_history_ids", sentence, rows[0][0], values))
 
     def _without_line_until(self, stretch: Stretch) -> int:
         """Return up to when trades were made that could not come by themselves; -1 where nobody knows."""

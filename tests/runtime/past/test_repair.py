@@ -360,16 +360,22 @@ def test_an_answer_that_has_each_trade_twice_is_put_back_once(ids: Ids) -> None:
     assert right(outcome)
 
 
-@pytest.mark.parametrize("higher", [200, 100_000, 10**12])
+@pytest.mark.parametrize("ids", ["sequential", "unique"])
+@pytest.mark.parametrize("higher", [-3, 1, 2, 4, 200, 100_000, 10**12])
 @pytest.mark.parametrize("until", [40, 10**6])
 @pytest.mark.parametrize("stop", [19.5, 700.0], ids=["trades since", "none since"])
-def test_a_history_that_numbers_trades_otherwise_doubles_none(higher: int, until: int, stop: float) -> None:
+def test_a_history_that_numbers_trades_otherwise_doubles_none(
+    ids: Ids, higher: int, until: int, stop: float
+) -> None:
     answers = (Answer(0, "anew", higher), Answer(until, "ok"))
-    outcome = play(Script(TRADES, downs=((9.5, stop),), answers=answers, patience=CALM))
+    outcome = play(Script(TRADES, downs=((9.5, stop),), answers=answers, ids=ids, patience=CALM))
     is_told = until > 100 or stop < 100
     if until > 100:
-        # Of one that has no end the next trade's id would tell.
-        assert states(outcome) == [("X-1", "repairing"), ("X-1", "lost")][: 2 if stop < 100 else 1]
+        # Of one that has no end the next trade's id would tell, where ids rise by one.
+        assert (
+            states(outcome)
+            == [("X-1", "repairing"), ("X-1", "lost")][: 2 if stop < 100 or ids == "unique" else 1]
+        )
         assert right(outcome, tuple(row[5] for row in TRADES if not outcome.script.comes_live(row)))
     else:
         assert states(outcome) == [("X-1", "repairing"), ("X-1", "repaired")]
