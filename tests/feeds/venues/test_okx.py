@@ -11,6 +11,7 @@ import pytest
 
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError, OptionError, SymbolError
 from mdnb.feeds.timeouts import Backoff, Timeouts
+from mdnb.feeds.rate_limit import RateLimit
 from mdnb.feeds.venues.okx import OkxFeed
 from mdnb.rows import BarRow, TradeRow
 from tests.feeds.venue_ends import Page, asking, streaming
@@ -197,7 +198,12 @@ def test_pages_go_back_by_id_so_that_trades_of_one_instant_at_their_edge_are_the
         ({"msg": "", "code": "0", "data": [{}]}, FeedError, "not what was expected"),
     ],
 )
-def test_what_the_venue_says_is_told_in_its_words(answer: object, kind: type[FeedError], words: str) -> None:
+def test_what_the_venue_says_is_told_in_its_words(
+    answer: object, kind: type[FeedError], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # For so long who is busy is not asked again.
+    monkeypatch.setattr(OkxFeed, "rate_limit", RateLimit(10**6, 0.001))
+
     async def main() -> None:
         async with asking(OkxFeed, listing(lambda _: answer), ["BTC/USDT"]) as (feed, _):
             with pytest.raises(kind, match=words) as caught:
