@@ -165,6 +165,7 @@ class BinaryTransport:
         with figure.quiet():
             carry(figure, self._state, before, self._held.columns, self._symbol)
             restructure(figure, traces(look_of(self._state), self._held, hover=False))
+            figure._mdnb_move()
             figure.update_layout(look_of(self._state).axes())
         self._show(self._held.first)
         figure._trait_values.update(self.traits())

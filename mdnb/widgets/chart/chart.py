@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 import traitlets
@@ -64,8 +64,12 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
     """Live bars of one symbol and timeframe, with volume and indicators.
 
     Everything people do to a ``FigureWidget`` works: add traces, shapes and annotations, change the layout,
-    attach handlers. It is drawn from a thread of its own, so it moves while a cell runs. Bars stand side by
-    side: ``x`` is a bar's ordinal, as in ``chart.data[0].x``.
+    attach handlers. It is drawn from a thread of its own, so it moves while a cell runs.
+
+    Bars stand side by side: a place on their axis is a bar's ordinal, as in ``chart.data[0].x``. Times are
+    given these places: as ``x`` of traces (`plotly.express`'s, too), of lines, rectangles, annotations and
+    images, and as a range of the axis. They keep them while bars arrive, and in other timeframes. Text and
+    numpy's datetime64 without a zone are in the chart's; a naive datetime is the machine's local time.
 
     Parameters
     ----------
@@ -337,6 +341,9 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
                 return False
             if version[0] != state.seen[0]:
                 place(self, state, state.source.columns(state.timeframe, state.options.bars))
+                self._mdnb.places.move()
+            elif version[1] != state.seen[1]:
+                self._mdnb.places.go_along()
             state.seen, state.badge = version, status
             transport.draw(version)
             if status == "closed":
@@ -358,6 +365,24 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
     def _mdnb_number_points(self, points: dict[str, list[Any]]) -> None:
         if "_mdnb" in self.__dict__:
             self._mdnb.transport.number_points(points)
+
+    def _mdnb_check_traces(self, traces: Sequence[Mapping[str, Any]]) -> None:
+        if "_mdnb" in self.__dict__:
+            self._mdnb.places.check(traces)
+
+    def _mdnb_take_traces(self, traces: Sequence[dict[str, Any]]) -> None:
+        if "_mdnb" in self.__dict__:
+            self._mdnb.places.take_traces(traces)
+
+    def _mdnb_restyled(self, changes: Mapping[str, Any], indexes: Sequence[int]) -> Mapping[str, Any]:
+        return self._mdnb.places.restyled(changes, indexes) if "_mdnb" in self.__dict__ else changes
+
+    def _mdnb_relaid(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._mdnb.places.relaid(changes) if "_mdnb" in self.__dict__ else changes
+
+    def _mdnb_move(self) -> None:
+        if "_mdnb" in self.__dict__:
+            self._mdnb.places.move()
 
     def _mdnb_taking(self, told: dict[str, Any] | None) -> contextlib.AbstractContextManager[None]:
         return taking(self, self._mdnb.state, told)

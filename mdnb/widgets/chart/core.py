@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from mdnb.widgets.chart.annotations import Annotations
 from mdnb.widgets.chart.state import ChartState
+from mdnb.widgets.chart.time_places import TimePlaces
 from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.layout import Look
 from mdnb.widgets.figure.plotly_private import SilentFigure
@@ -91,15 +92,18 @@ class ChartCore:
         How it is drawn; another one once a page cannot run our front end.
     annotations
         What stands beside its bars.
+    places
+        Of what the user added at times.
     """
 
-    __slots__ = ("annotations", "figure", "state", "transport")
+    __slots__ = ("annotations", "figure", "places", "state", "transport")
 
     def __init__(self, figure: SilentFigure, state: ChartState, transport: Transport) -> None:
         self.figure = figure
         self.state = state
         self.transport = transport
         self.annotations = Annotations(figure, state, self._is_wanted)
+        self.places = TimePlaces(figure, state)
 
     def _is_wanted(self) -> bool:
         return self.transport.wants()  # not that of a transport that was exchanged

@@ -137,6 +137,7 @@ class PlotlyTransport:
         note_prices(self._state, self._held)
         restructure(self._figure, self._traces(look_of(self._state)))
         place(self._figure, self._state, self._held.columns)
+        self._figure._mdnb_move()
         self._y_range = None
         self._send(*self.make_figure())
 

@@ -87,6 +87,31 @@ class SilentFigure(FigureWidget):  # type: ignore[misc]  # plotly has no type in
         """Surround plotly's taking of a changed layout."""
         return contextlib.nullcontext()
 
+    # -- what Python adds or changes, before a page hears of it: for the class above to say more ---------
+
+    def _mdnb_check_traces(self, traces: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse traces that cannot be drawn."""
+
+    def _mdnb_take_traces(self, traces: Sequence[dict[str, Any]]) -> None:
+        """Change traces that were added to the figure's data."""
+
+    def _mdnb_restyled(self, changes: Mapping[str, Any], _indexes: Sequence[int]) -> Mapping[str, Any]:
+        """Return other changes of traces than the figure's data has been given."""
+        return changes
+
+    def _mdnb_relaid(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return other changes of the layout than the figure has been given."""
+        return changes
+
+    def _mdnb_move(self) -> None:
+        """Put what stands at times where these are among other bars."""
+
+    def add_traces(self, data: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add traces; see plotly."""
+        made = self._data_validator.validate_coerce(data)
+        self._mdnb_check_traces([trace._props for trace in made])
+        return super().add_traces(made, *args, **kwargs)
+
     @traitlets.observe("_js2py_pointsCallback")
     def _handler_js2py_pointsCallback(self, change: dict[str, Any]) -> None:  # noqa: N802  # plotly's name
         if change["new"]:
@@ -103,9 +128,10 @@ class SilentFigure(FigureWidget):  # type: ignore[misc]  # plotly has no type in
     def _is_quiet(self) -> bool:
         return bool(self.__dict__.get("_mdnb_is_quiet"))
 
-    def _send_addTraces_msg(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+    def _send_addTraces_msg(self, new_traces_data: list[dict[str, Any]]) -> None:  # noqa: N802
         if not self._is_quiet():
-            super()._send_addTraces_msg(*args, **kwargs)
+            self._mdnb_take_traces(new_traces_data)
+            super()._send_addTraces_msg(new_traces_data)
 
     def _send_deleteTraces_msg(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
         if not self._is_quiet():
@@ -115,17 +141,36 @@ class SilentFigure(FigureWidget):  # type: ignore[misc]  # plotly has no type in
         if not self._is_quiet():
             super()._send_moveTraces_msg(*args, **kwargs)
 
-    def _send_relayout_msg(self, *args: Any, **kwargs: Any) -> None:
+    def _send_relayout_msg(self, layout_data: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
         if not self._is_quiet():
-            super()._send_relayout_msg(*args, **kwargs)
+            super()._send_relayout_msg(self._mdnb_relaid(layout_data), *args, **kwargs)
 
-    def _send_restyle_msg(self, *args: Any, **kwargs: Any) -> None:
+    def _send_restyle_msg(
+        self, restyle_data: Mapping[str, Any], trace_indexes: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
         if not self._is_quiet():
-            super()._send_restyle_msg(*args, **kwargs)
+            indexes = self._normalize_trace_indexes(trace_indexes)
+            super()._send_restyle_msg(self._mdnb_restyled(restyle_data, indexes), indexes, *args, **kwargs)
 
-    def _send_update_msg(self, *args: Any, **kwargs: Any) -> None:
+    def _send_update_msg(
+        self,
+        restyle_data: Mapping[str, Any],
+        relayout_data: Mapping[str, Any],
+        trace_indexes: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
         if not self._is_quiet():
-            super()._send_update_msg(*args, **kwargs)
+            indexes = self._normalize_trace_indexes(trace_indexes)
+            try:
+                restyled = self._mdnb_restyled(restyle_data, indexes)
+                relaid = self._mdnb_relaid(relayout_data)
+            except Exception:
+                # Else plotly would make them once more with the next ones.
+                self._batch_layout_edits.clear()
+                self._batch_trace_edits.clear()
+                raise
+            super()._send_update_msg(restyled, relaid, indexes, *args, **kwargs)
 
 
 # -- a figure's data and layout, as plain dictionaries that may be changed in place -----------------------
