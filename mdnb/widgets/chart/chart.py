@@ -246,6 +246,7 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
     set_kind = part_method(ChartContent, ChartContent.set_kind)
     set_overlays = part_method(ChartContent, ChartContent.set_overlays)
     add_overlay = part_method(ChartContent, ChartContent.add_overlay)
+    add_live = part_method(ChartContent, ChartContent.add_live)
     remove_overlay = part_method(ChartContent, ChartContent.remove_overlay)
     set_timeframe = part_method(ChartContent, ChartContent.set_timeframe)
     timeframes = part_method(ChartContent, ChartContent.timeframes)

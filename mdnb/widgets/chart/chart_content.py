@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal
 
 from mdnb.analysis.indicators import Indicator
 from mdnb.errors import ClosedError, OptionError, not_followed, suggest
@@ -12,7 +12,12 @@ from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.chart.ending import let_market_go
 from mdnb.widgets.chart.removal import source_of
 from mdnb.widgets.figure.decimals import PriceDecimals
+from mdnb.widgets.figure.live_expression import LiveExpression
+from mdnb.widgets.figure.series import Overlay
 from mdnb.widgets.page.sender import sender
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["ChartContent"]
 
@@ -35,35 +40,85 @@ class ChartContent:
         """
         self._change_options(kind=kind)
 
-    def set_overlays(self, overlays: Iterable[str | Indicator] | str) -> None:
+    def set_overlays(self, overlays: Iterable[str | Overlay] | str) -> None:
         """Draw these indicators and no others, such as ``["ema(20)", "vwap", "rsi(14)"]``.
 
         Those over the bars: ``sma``, ``ema``, ``vwap``, ``bollinger``. In panes below: ``rsi``, ``macd``,
-        ``atr``, ``delta``. See `mdnb.analysis.indicators`.
+        ``atr``, ``delta``. See `mdnb.analysis.indicators`. A live line of `add_live` stays by its name.
 
         Raises
         ------
         OptionError
             When one is not understood, or there are more than 12.
         """
-        self._change_options(overlays=overlays)
+        listed = [overlays] if isinstance(overlays, (str, Indicator, LiveExpression)) else list(overlays)
+        live = {str(one): one for one in self._state.options.indicators if isinstance(one, LiveExpression)}
+        self._change_options(overlays=[live.get(str(one), one) for one in listed])
 
     def add_overlay(self, overlay: str | Indicator) -> None:
         """Add an indicator; see `set_overlays`."""
         self._change_options(overlays=[*self._state.options.indicators, overlay])
 
-    def remove_overlay(self, overlay: str | Indicator) -> None:
-        """Remove an indicator.
+    def add_live(
+        self,
+        function: Callable[[pd.DataFrame], Any],
+        name: str = "",
+        pane: Literal["price", "lower"] = "price",
+    ) -> None:
+        """Draw a line of your own that follows the bars, such as ``lambda f: f["close"].rolling(50).mean()``.
+
+        It is computed of all bars that the chart holds, at each bar that closes and while one is being made,
+        on the chart's thread; meanwhile its newest value alone moves. One that fails then is logged once, and
+        not drawn until it succeeds.
+
+        Parameters
+        ----------
+        function
+            Takes the bars held (index datetime64[us, tz], columns as `LiveChart.shown` has them), and
+            returns a number for each of them, or one for all.
+        name
+            Of the line, in the legend and in `LiveChart.shown`; left out, the function's. `remove_overlay`
+            takes it away again.
+        pane
+            ``price``, over the bars, or ``lower``, in a pane of its own below.
+
+        Raises
+        ------
+        OptionError
+            When it gives no such numbers, or the name is taken.
+        Exception
+            Whatever the function raises at the bars there are now.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.2) as live:
+        ...     chart = live.chart("1min")
+        ...     chart.add_live(lambda f: f["close"].rolling(50).mean(), name="mean of 50")
+        ...     chart.overlays
+        ('mean of 50',)
+        """
+        called = getattr(function, "__name__", "")
+        made = LiveExpression(name or ("" if called == "<lambda>" else called), function, pane)
+        state = self._state
+        bars = state.source.columns(state.timeframe, state.options.bars)
+        if len(bars):
+            made.of(bars, state.source.tz)
+        self._change_options(overlays=[*state.options.indicators, made])
+
+    def remove_overlay(self, overlay: str | Overlay) -> None:
+        """Remove an indicator, or a live line.
 
         Raises
         ------
         OptionError
             When it is not drawn.
         """
-        gone = Indicator.parse(overlay)
         held = self._state.options.indicators
+        named = {str(one): one for one in held}
+        gone = named.get(str(overlay)) or Indicator.parse(str(overlay))
         if gone not in held:
-            shown = [str(one) for one in held]
+            shown = list(named)
             raise OptionError(f"{gone} is not drawn. {suggest(str(gone), shown) if shown else 'Nothing is.'}")
         self._change_options(overlays=[one for one in held if one != gone])
 

@@ -9,9 +9,8 @@ import zoneinfo
 from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, TypeVar
 
-from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError, suggest
-from mdnb.widgets.figure.series import parse_overlays
+from mdnb.widgets.figure.series import Overlay, parse_overlays
 from mdnb.widgets.page.theme import PALETTES, THEMES
 
 __all__ = [
@@ -34,8 +33,8 @@ ZONES = ("exchange", "local")
 MOST_BARS = {"fast": 50_000, "stock": 5_000}
 """How many bars a front end is given: plotly's own draws all of them each time."""
 
-Overlays = Iterable[str | Indicator] | str | Indicator
-"""Indicators, such as ``["ema(20)", "vwap"]``."""
+Overlays = Iterable[str | Overlay] | str | Overlay
+"""Indicators and live lines, such as ``["ema(20)", "vwap"]``."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -126,7 +125,7 @@ class ChartOptions:
     overlays: Overlays = ()
     volume: bool = True
     tz: str | None = None
-    indicators: tuple[Indicator, ...] = dataclasses.field(init=False, repr=False)
+    indicators: tuple[Overlay, ...] = dataclasses.field(init=False, repr=False)
 
     @classmethod
     def of(cls, **given: Any) -> ChartOptions:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from mdnb.analysis.indicators import Indicator
 from mdnb.io.manifest import SavedChart, SavedDrawing, SavedMark
 from mdnb.widgets.chart.anchors import anchored, ordinals_of
 from mdnb.widgets.chart.core import ChartCore
@@ -31,7 +32,7 @@ def described(core: ChartCore) -> SavedChart:
             symbol=symbol,
             timeframe=state.timeframe,
             kind=options.kind,
-            overlays=[str(one) for one in options.indicators],
+            overlays=[str(one) for one in options.indicators if isinstance(one, Indicator)],
             volume=options.volume,
             quotes=options.quotes,
             drawings={other: made for other, kept in held.items() if (made := _drawings(*kept))},

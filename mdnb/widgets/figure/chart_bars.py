@@ -20,6 +20,7 @@ from mdnb.rows import BarRow
 from mdnb.stores.columns import BarColumns, join_columns
 from mdnb.timeframes import Timeframe
 from mdnb.widgets.figure.bar_source import BarSource
+from mdnb.widgets.figure.live_expression import LiveExpression, LiveValues
 
 __all__ = ["ChartBars", "Derived"]
 
@@ -68,7 +69,7 @@ class ChartBars:
         Where the bars come from.
     limit
         How many are held.
-    indicators
+    overlays
         What is made of them.
     heikin
         Whether their Heikin-Ashi prices are held too.
@@ -76,19 +77,32 @@ class ChartBars:
     Attributes
     ----------
     derived
-        float64, shape (bars, lines): the Heikin-Ashi prices if held, then each indicator's lines in order.
+        float64, shape (bars, lines): the Heikin-Ashi prices if held, each indicator's lines in order, and
+        each live line.
     """
 
     def __init__(
-        self, source: BarSource, timeframe: str, limit: int, indicators: Sequence[Indicator], *, heikin: bool
+        self,
+        source: BarSource,
+        timeframe: str,
+        limit: int,
+        overlays: Sequence[Indicator | LiveExpression],
+        *,
+        heikin: bool,
     ) -> None:
         self._source = source
         self._timeframe = timeframe
         self._limit = limit
+        indicators = [one for one in overlays if isinstance(one, Indicator)]
         states: list[tuple[str, Derived]] = [("heikin", HeikinAshi())] if heikin else []
         states += [(str(one), IndicatorState(one, source.sessions)) for one in indicators]
         self._states = tuple(states)
-        self.names = tuple(f"{name} {line}" for name, state in states for line in state.lines)
+        self._live = tuple(LiveValues(one, source.tz) for one in overlays if isinstance(one, LiveExpression))
+        names = [f"{name} {line}" for name, state in states for line in state.lines]
+        # Those of live lines come last.
+        self._made = len(names)
+        names += [f"{one.expression} {line}" for one in self._live for line in one.expression.lines]
+        self.names = tuple(names)
         self._before = _lookback(indicators, timeframe)
         self._is_of_days = any(one.name == "vwap" for one in indicators)
         # Ordinal of a closed bar, and the states before it was taken in.
@@ -117,6 +131,9 @@ class ChartBars:
 
     def _hold(self, columns: BarColumns, derived: NDArray[np.float64]) -> None:
         self._columns, self.derived = columns, derived
+        if self._live:
+            values = [one.all_of(columns) for one in self._live]
+            self.derived = np.column_stack([derived, *values])
         self._newest, self._unwritten = None, False
         closed = columns.first + len(columns) - columns.forming
         self._at = (columns.generation, closed, int(columns.time_us[-1]) * 1000 if columns.forming else -1)
@@ -205,13 +222,16 @@ class ChartBars:
             if row is not None and row[0] == start:
                 self._newest, self._unwritten = row, True
                 if self._states:
-                    self.derived[-1] = self._peek(row[:6])
+                    self.derived[-1, : self._made] = self._peek(row[:6])
+                if self._live:
+                    self.derived[-1, self._made :] = [one.last_of(self.columns) for one in self._live]
                 return closed
             now = self._source.columns(self._timeframe, 1)
             if start < 0 and now.forming and (now.first, now.generation) == (closed, generation):
+                before, derived = self.columns, self.derived
                 self._begin_forming(now)
-                return closed
-        before = self.columns
+                return min(closed, self._live_change(before, derived))
+        before, derived = self.columns, self.derived
         now = self._source.columns(self._timeframe, self._limit)
         changed = _first_change(before, now)
         if not self._states:
@@ -221,7 +241,18 @@ class ChartBars:
         else:
             # What changed may lie before the bars held: the indicators know it all the same.
             self.reload()
-        return changed
+        return min(changed, self._live_change(before, derived))
+
+    def _live_change(self, before: BarColumns, derived: NDArray[np.float64]) -> int:
+        """Return the ordinal of the first bar at which a live line has another value than before."""
+        now = self._columns
+        start, end = max(before.first, now.first), min(before.first + len(before), now.first + len(now))
+        if not self._live or start >= end:
+            return end
+        was = derived[start - before.first : end - before.first, self._made :]
+        become = self.derived[start - now.first : end - now.first, self._made :]
+        differs = ((was != become) & ~(np.isnan(was) & np.isnan(become))).any(axis=1)
+        return start + int(np.argmax(differs)) if differs.any() else end
 
     def _begin_forming(self, row: BarColumns) -> None:
         """Take in the first trade of a bar: a row more."""
@@ -232,7 +263,7 @@ class ChartBars:
         peeked = self._peek(_row(row, 0))
         self._hold(
             BarColumns.of(arrays, held.first + cut, held.generation, forming=True),
-            np.vstack([self.derived, peeked[None]])[cut:],
+            np.vstack([self.derived[:, : self._made], peeked[None]])[cut:],
         )
 
     def _peek(self, row: tuple[Any, ...]) -> NDArray[np.float64]:
@@ -255,14 +286,14 @@ class ChartBars:
 
     def _follow(self, ordinal: int, now: BarColumns) -> None:
         """Take in the bars from an ordinal on."""
-        old = self.derived[now.first - self.columns.first : ordinal - self.columns.first]
+        old = self.derived[now.first - self.columns.first : ordinal - self.columns.first, : self._made]
         made: list[list[float]] = []
         closed = len(now) - now.forming
         for i in range(ordinal - now.first, closed):
             self._checkpoints.append((now.first + i, [state.checkpoint() for _, state in self._states]))
             row = _row(now, i)
             made.append([value for _, state in self._states for value in state.append(row).values()])
-        table = np.array(made, dtype=np.float64).reshape(len(made), len(self.names))
+        table = np.array(made, dtype=np.float64).reshape(len(made), self._made)
         last = [self._peek(_row(now, closed))[None]] if now.forming else []
         self._hold(now, np.vstack([old, table, *last]))
 
@@ -271,7 +302,7 @@ class ChartBars:
         newest = self._newest
         if newest is not None and ordinal == self._at[1]:
             # With each tick: an array made of arrays takes longer than all the rest.
-            lines = self.derived[-1].tolist() if self._states else ()
+            lines = self.derived[-1].tolist() if self.names else ()
             return self._row.pack(newest[0] // 1000 / 1e3, *newest[1:6], *lines)
         held = self.columns
         start = ordinal - held.first

@@ -7,9 +7,8 @@ import html
 import math
 from typing import Any
 
-from mdnb.analysis.indicators import Indicator
 from mdnb.widgets.figure.drawn_shapes import drawing_colours
-from mdnb.widgets.figure.series import Line, Pane, lines_of, panes_of
+from mdnb.widgets.figure.series import Line, Overlay, Pane, lines_of, panes_of
 from mdnb.widgets.page.theme import Theme, badge_tone, contrast_text, with_alpha
 
 __all__ = [
@@ -144,7 +143,7 @@ class Look:
     theme: Theme
     tz: str = "UTC"
     kind: str = "candles"
-    indicators: tuple[Indicator, ...] = ()
+    indicators: tuple[Overlay, ...] = ()
     has_volume: bool = True
 
     @property
@@ -162,7 +161,7 @@ class Look:
         """The panes below the bars, from the top."""
         return panes_of(self.indicators)
 
-    def decimals_of(self, indicator: Indicator) -> int:
+    def decimals_of(self, indicator: Overlay) -> int:
         """Return the decimals of an indicator's values: a price's, a volume's, or one of its own."""
         return {"rsi": 1, "delta": self.volume_decimals}.get(indicator.name, self.decimals)
 

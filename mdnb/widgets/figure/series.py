@@ -10,8 +10,12 @@ from typing import Literal
 
 from mdnb.analysis.indicators import Indicator
 from mdnb.errors import OptionError
+from mdnb.widgets.figure.live_expression import LiveExpression
 
-__all__ = ["MOST_OVERLAYS", "Line", "Pane", "lines_of", "panes_of", "parse_overlays"]
+__all__ = ["MOST_OVERLAYS", "Line", "Overlay", "Pane", "lines_of", "panes_of", "parse_overlays"]
+
+Overlay = Indicator | LiveExpression
+"""What is drawn beside the bars."""
 
 MOST_OVERLAYS = 12
 """More lines than these are hard to distinguish."""
@@ -32,7 +36,7 @@ class Line:
     name
         What a column of its values is called, such as ``ema(20)`` or ``macd(12, 26, 9) signal``.
     indicator, line
-        Whose line it is, and which.
+        Whose line it is, an indicator's or a live one, and which.
     axis
         Plotly's name of its y axis: ``y`` lies over the bars, ``y3`` and up are panes below.
     style
@@ -47,7 +51,7 @@ class Line:
 
     uid: str
     name: str
-    indicator: Indicator
+    indicator: Overlay
     line: str
     axis: str
     style: Literal["line", "bars"]
@@ -81,28 +85,34 @@ class Pane:
     range: tuple[float, float] | None
 
 
-def parse_overlays(given: Iterable[str | Indicator] | str | Indicator) -> tuple[Indicator, ...]:
-    """Return the indicators that are meant, each once, in order.
+def parse_overlays(given: Iterable[str | Overlay] | str | Overlay) -> tuple[Overlay, ...]:
+    """Return the indicators and live lines that are meant, each once, in order.
 
     Raises
     ------
     OptionError
-        When one is not understood, or there are more than `MOST_OVERLAYS`.
+        When one is not understood, two have one name, or there are more than `MOST_OVERLAYS`.
 
     Examples
     --------
     >>> [str(one) for one in parse_overlays(["EMA(20)", "vwap", "ema(20)"])]
     ['ema(20)', 'vwap']
     """
-    texts = [given] if isinstance(given, (str, Indicator)) else list(given)
-    found = tuple(dict.fromkeys(Indicator.parse(one) for one in texts))
+    texts = [given] if isinstance(given, (str, Indicator, LiveExpression)) else list(given)
+    found: tuple[Overlay, ...] = tuple(
+        dict.fromkeys(one if isinstance(one, LiveExpression) else Indicator.parse(one) for one in texts)
+    )
+    names = [str(one) for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise OptionError(f"the chart has a line {name!r} already: give another name, or remove that one")
     if len(found) > MOST_OVERLAYS:
         raise OptionError(f"a chart draws at most {MOST_OVERLAYS} overlays; got {len(found)}")
     return found
 
 
 @functools.lru_cache(maxsize=64)
-def lines_of(indicators: tuple[Indicator, ...]) -> tuple[Line, ...]:
+def lines_of(indicators: tuple[Overlay, ...]) -> tuple[Line, ...]:
     """Return the lines to draw, in the order of their traces.
 
     Examples
@@ -144,7 +154,7 @@ def _id(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text)
 
 
-def _drawn_first(indicator: Indicator) -> tuple[str, ...]:
+def _drawn_first(indicator: Overlay) -> tuple[str, ...]:
     """Return the lines with what lies below others first; a band's edges stand beside each other."""
     if indicator.name == "bollinger":
         return ("upper", "lower", "middle")
@@ -152,7 +162,7 @@ def _drawn_first(indicator: Indicator) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=64)
-def panes_of(indicators: tuple[Indicator, ...]) -> tuple[Pane, ...]:
+def panes_of(indicators: tuple[Overlay, ...]) -> tuple[Pane, ...]:
     """Return the panes below the bars, from the top."""
     lower = [one for one in indicators if one.pane == "lower"]
     return tuple(
