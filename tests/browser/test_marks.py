@@ -136,6 +136,54 @@ def test_marks_are_there_after_a_reload_and_in_a_second_view(bench: Bench) -> No
     bench.do("chart.close()")
 
 
+_MIDDLES = """[...view.gd.querySelectorAll('.shapelayer path')].map(node => {
+  const box = node.getBoundingClientRect();
+  return box.left + box.width / 2 - view.gd.getBoundingClientRect().left; })"""
+_OWN = "[...view.indicators.labels.querySelectorAll('.mdnb-over-label')].map(node => node.textContent)"
+
+
+def test_what_is_added_at_times_is_drawn_at_its_bars_in_every_timeframe(bench: Bench, chart: Chart) -> None:
+    told = bench.do(
+        "times = frame.index[-100:]\n"
+        "chart.add_scatter(x=times, y=frame['high'].iloc[-100:], name='highs')\n"
+        "chart.add_vline(x=times[-40])\n"
+        "chart.add_vrect(x0=times[-70], x1=times[-60].isoformat(), line_width=0)\n"
+        "chart.add_live(lambda f: f['close'] * 0 + f['low'].iloc[0], name='first low')\n"
+        "lows = live['1min'].frame['low']\n"
+        "print(json.dumps([times[at].timestamp() * 1000 for at in (-1, -40, -70, -60)]))"
+    )
+    last, line, left, right = json.loads(told)
+    chart.wait("view.gd.querySelectorAll('.shapelayer path').length === 2")
+    chart.wait("view.gd.querySelectorAll('.scatterlayer .js-line').length === 2")
+    _still(chart)
+    found = sorted(chart.page(_MIDDLES))
+    places = [_places(chart, ms)["x"] for ms in (line, left, right)]
+    if chart.page("view.sync.size") == 1:
+        assert _near(found[1], places[0])
+        assert _near(found[0], (places[1] + places[2]) / 2)
+    point = _places(chart, last)
+    ends = chart.page(
+        """(() => { const node = [...view.gd.querySelectorAll('.scatterlayer .js-line')].at(-1);
+        const box = node.getBoundingClientRect(), all = view.gd.getBoundingClientRect();
+        return [box.right - all.left, box.width]; })()"""
+    )
+    assert ends[1] > 50
+    assert abs(ends[0] - point["x"]) < 4 or chart.page("view.sync.size") > 1
+    labels = chart.page(_OWN)
+    assert any(text.startswith("first low") for text in labels), labels
+    assert any(text.startswith("highs") for text in labels), labels
+    bench.page.screenshot(path=PICTURES / "added-at-times.png")
+    bench.do("chart.set_timeframe('5min')")
+    chart.wait(
+        "view.chart.look.timeframe === '5m' && view.gd.querySelectorAll('.shapelayer path').length === 2"
+    )
+    _still(chart)
+    middle = """(() => { const { bars, gd } = view; const { xaxis } = gd._fullLayout; const ms = %r;
+        let bar = bars.first; while (bar + 1 < bars.end && bars.at(bar + 1, 0) <= ms) bar += 1;
+        const at = bar + (ms - bars.at(bar, 0)) / 300000; return xaxis._offset + xaxis.d2p(at); })()"""
+    assert _near(sorted(chart.page(_MIDDLES))[1], chart.page(middle % line))
+
+
 def test_thousands_of_marks_are_sent_once_and_only_those_in_view_are_drawn(
     bench: Bench, chart: Chart
 ) -> None:

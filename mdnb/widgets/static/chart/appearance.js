@@ -26,6 +26,8 @@ export class Appearance {
     this.formats = new Map();
     this.prices = this.format(chart.look.decimals);
     this.volumes = this.format(chart.look.volume_decimals);
+    /** Of numbers of which nothing is known. */
+    this.free = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
   }
 
   /** A figure came anew, in the colours it was made in. */

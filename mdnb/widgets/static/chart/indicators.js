@@ -282,7 +282,7 @@ export class Indicators {
   }
 
   /**
-   * Say the lines' values at a bar.
+   * Say the lines' values at a bar; return how many rows stand over the bars.
    * @param {number} ordinal
    */
   drawLabels(ordinal) {
@@ -302,5 +302,6 @@ export class Indicators {
         set(value, { style: `color:${line.falling ? appearance.colours[side] : appearance.accent(line.accent)}` });
       }
     }
+    return row;
   }
 }

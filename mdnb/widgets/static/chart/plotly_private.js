@@ -68,6 +68,18 @@ export const isDragging = (gd) => Boolean(gd._dragging);
 export const candleHalfWidth = (gd, trace) => gd.calcdata?.[trace]?.[0]?.t?.bdPos;
 
 /**
+ * Return the colour in which plotly draws a trace; "" where it has none of its own.
+ * @param {PlotlyDiv} gd
+ * @param {number} trace
+ * @returns {string}
+ */
+export function traceColour(gd, trace) {
+  const full = gd._fullData?.[trace];
+  const found = [full?.line?.color, full?.marker?.color, full?.increasing?.line?.color];
+  return found.find((colour) => typeof colour === "string") ?? "";
+}
+
+/**
  * Return plotly's drawing of the n-th shape of the layout.
  * @param {PlotlyDiv} gd
  * @param {number} at

@@ -20,6 +20,7 @@ import { Keyboard } from "./keyboard.js";
 import { LastPrice } from "./last_price.js";
 import { Legend } from "./legend.js";
 import { shareCross, shareLatest, shareRange } from "./linking.js";
+import { OwnTraces } from "./own_traces.js";
 import { Panes } from "./panes.js";
 import { PlotArea } from "./plot_area.js";
 import { PlotlyEvents } from "./plotly_events.js";
@@ -87,6 +88,7 @@ export class View {
     this.firstPaint = new FirstPaint({ gd, el, area, appearance, group: axes });
     this.barLayer = new BarLayer({ chart, gd, area, appearance });
     this.indicators = new Indicators({ chart, gd, area, appearance });
+    this.ownTraces = new OwnTraces({ gd, area, appearance, labels: this.indicators.labels });
     this.lastPrice = new LastPrice({ chart, area, appearance, numbers, chips });
     this.annotations = new AnnotationLayers({ chart, area, appearance, numbers, group: marks, id });
     this.legend = new Legend({ chart, area, appearance });
@@ -467,7 +469,7 @@ export class View {
     this.tools.draw();
     this.annotations.draw(sync.size);
     this.lastPrice.draw();
-    this.indicators.drawLabels(this.crosshair.bar);
+    this.ownTraces.draw(this.crosshair.bar, this.indicators.drawLabels(this.crosshair.bar));
     this.legend.draw(this.crosshair.bar);
     this.gd.classList.toggle("mdnb-gone", Boolean(this.chart.kernel.ended));
     this.crosshair.draw();
