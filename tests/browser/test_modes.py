@@ -197,6 +197,15 @@ def test_the_keyboard_pans_zooms_and_returns(bench: Bench, chart: Chart) -> None
     chart.wait("view.viewport.follow && view.gd._fullLayout.xaxis.range[1] > view.bars.end - 2")
     bench.wait_for("chart.layout.xaxis.range is None and chart.follows")
     assert bench.page.evaluate(cells) == count, "a key of the chart was the notebook's too"
+    # From a replay, and from a pause, it is back to live as well.
+    for begin in ("r", " "):
+        press(begin)
+        chart.wait("view.chart.modes.name !== 'live'")
+        press("End")
+        chart.wait("view.chart.modes.name === 'live' && view.viewport.follow")
+        bench.wait_for("chart.mode == 'live'")
+        bench.show(chart.cell)
+        _focus(chart)
 
 
 def test_the_buttons_are_there_for_pointer_and_keyboard_and_else_away(bench: Bench, chart: Chart) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -168,3 +169,106 @@ def test_a_title_covers_neither_legend_nor_bars(bench: Bench, chart: Chart) -> N
     chart.wait(f"!view.gd.querySelector('.gtitle')?.textContent && {legend} === {plain}")
     bench.do("chart.update_layout(title='Mine', margin_t=90)")
     chart.wait("view.area.top === 90")
+
+
+_BOX = "({0}).getBoundingClientRect().toJSON()"
+_ACROSS = "view.gd._fullLayout.xaxis.range.map(Number)"
+_UP = f"{_RANGE}.map(Number)"
+
+
+def _middle(chart: Chart, node: str) -> tuple[float, float]:
+    chart.page("(view.gd.scrollIntoView({block: 'center'}), 0)")
+    box = chart.page(_BOX.format(node))
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def _pull(bench: Bench, begin: tuple[float, float], by: tuple[float, float]) -> None:
+    mouse = bench.page.mouse
+    mouse.move(*begin)
+    mouse.down()
+    for share in (0.3, 0.7, 1.0):
+        mouse.move(begin[0] + share * by[0], begin[1] + share * by[1])
+    mouse.up()
+
+
+def test_a_drag_and_the_wheel_on_the_axis_of_prices_stretch_it_and_a_double_click_lets_it_go(
+    bench: Bench, chart: Chart
+) -> None:
+    low, high = chart.page(_UP)
+    follows = chart.page(_ACROSS)
+    at = _middle(chart, "view.hands.prices")
+    _pull(bench, at, (0, 60))
+    length = chart.page("view.area.prices.length")
+    wanted = (high - low) * math.exp(2 * 60 / length)
+    chart.wait(f"Math.abs({_RANGE}[1] - {_RANGE}[0] - {wanted}) < 1e-6 * {wanted}")
+    found = chart.page(_UP)
+    assert math.isclose(sum(found), low + high, rel_tol=1e-9)
+    assert chart.page(_ACROSS) == follows
+    bench.wait_for(
+        f"[round(end, 6) for end in chart.layout.yaxis.range or ()] == {[round(one, 6) for one in found]}"
+    )
+    chart.page("(view.gd.scrollIntoView({block: 'center'}), 0)")
+    bench.page.mouse.move(*_middle(chart, "view.hands.prices"))
+    bench.page.mouse.wheel(0, -200)
+    bench.page.mouse.wheel(0, -200)
+    wanted *= math.exp(-0.0015 * 400)
+    chart.wait(f"Math.abs({_RANGE}[1] - {_RANGE}[0] - {wanted}) < 1e-6 * {wanted}")
+    # Bars that come leave it where it is, until a double click.
+    end = chart.page("view.bars.end")
+    bench.do("market.close_bar(); market.ticks(3, 0.1)")
+    chart.wait(f"view.bars.end > {end}")
+    chart.wait(f"Math.abs({_RANGE}[1] - {_RANGE}[0] - {wanted}) < 1e-6 * {wanted}")
+    bench.page.mouse.dblclick(*_middle(chart, "view.hands.prices"))
+    chart.wait("!view.viewport.fixedPrices && !view.sync.fitTimer")
+    places = chart.page(_PLACES)
+    assert abs(places["label"] - places["price"]) < 1
+    bench.wait_for("chart.layout.yaxis.range is None")
+
+
+def test_the_same_on_a_logarithmic_axis_and_on_one_that_falls(bench: Bench, chart: Chart) -> None:
+    for change in ("yaxis_type='log'", "yaxis_autorange='reversed'"):
+        bench.do(f"chart.update_layout({change})")
+        chart.wait(
+            "view.gd._fullLayout.yaxis.type === 'log' && !view.sync.fitTimer"
+            if "log" in change
+            else f"{_RANGE}[0] > {_RANGE}[1] && !view.sync.fitTimer"
+        )
+        before = chart.page(_UP)
+        _pull(bench, _middle(chart, "view.hands.prices"), (0, -50))
+        wanted = (before[1] - before[0]) * math.exp(-2 * 50 / chart.page("view.area.prices.length"))
+        chart.wait(f"Math.abs({_RANGE}[1] - {_RANGE}[0] - {wanted}) < 1e-6 * Math.abs({wanted})")
+        assert math.isclose(sum(chart.page(_UP)), sum(before), rel_tol=1e-6)
+        bench.page.mouse.dblclick(*_middle(chart, "view.hands.prices"))
+        chart.wait("!view.viewport.fixedPrices && !view.sync.fitTimer")
+
+
+def test_a_drag_on_the_axis_of_times_keeps_the_bar_under_the_hand_and_the_newest_edge(
+    bench: Bench, chart: Chart
+) -> None:
+    a, b = chart.page(_ACROSS)
+    x, y = _middle(chart, "view.hands.times")
+    left, width = chart.page(
+        "[view.gd.getBoundingClientRect().left + view.area.x.offset, view.area.x.length]"
+    )
+    held = a + (x - left) / width * (b - a)
+    _pull(bench, (x, y), (120, 0))
+    chart.wait(f"{_ACROSS}[0] < {a} - 1 && !view.sync.fitTimer")
+    c, d = chart.page(_ACROSS)
+    assert math.isclose(d, b, rel_tol=1e-9)
+    assert abs(c + (x + 120 - left) / width * (d - c) - held) < 0.05
+    bench.wait_for(
+        f"[round(end, 4) for end in chart.layout.xaxis.range or ()] == [round(end, 4) for end in {[c, d]}]"
+    )
+    # It goes on following the newest bar, as far stretched as it is.
+    bench.do("market.close_bar(); market.ticks(3, 0.1)")
+    chart.wait(f"Math.abs({_ACROSS}[1] - {d} - 1) < 0.01 && Math.abs({_ACROSS}[0] - {c} - 1) < 0.01")
+    bench.page.mouse.dblclick(*_middle(chart, "view.hands.times"))
+    chart.wait(f"Math.abs({_ACROSS}[1] - {_ACROSS}[0] - {b - a}) < 0.01 && !view.viewport.zoomed")
+    bench.wait_for("chart.layout.xaxis.range is None and chart.follows")
+
+
+def test_the_crosshair_leaves_where_the_axes_begin(bench: Bench, chart: Chart) -> None:
+    chart.hover(0.5, 0.5)
+    bench.page.mouse.move(*_middle(chart, "view.hands.prices"))
+    chart.wait("view.crosshair.pointer === null")
+    assert chart.page("getComputedStyle(view.hands.prices).cursor") == "ns-resize"

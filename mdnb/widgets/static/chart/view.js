@@ -8,6 +8,7 @@ import { SVG, html, set, svg } from "../page/dom.js";
 import { onPageTheme } from "../page/page_theme.js";
 import { AnnotationLayers } from "./annotation_layers.js";
 import { Appearance } from "./appearance.js";
+import { AxisHands } from "./axis_hands.js";
 import { AxisNumbers } from "./axis_numbers.js";
 import { BarLayer } from "./bar_layer.js";
 import { CLOSE, TIME } from "./bars.js";
@@ -34,6 +35,7 @@ import { VIEW_STYLE } from "./view_style.js";
 import { LEAST_SPAN, Viewport } from "./viewport.js";
 
 /** @typedef {import("./chart.js").Chart} Chart */
+/** @typedef {import("./price_ranges.js").Range} Range */
 /** @typedef {import("./python_edits.js").PythonEdit} PythonEdit */
 /** @typedef {import("../types").Alert} Alert */
 /** @typedef {import("../types").PlotlyDiv} PlotlyDiv */
@@ -158,13 +160,24 @@ export class View {
         toggle: () => chart.modes.toggle(),
         replay: () => this.replayFrom(this.crosshair.pointer?.ordinal ?? viewport.range[0]),
         shift: (share, zoom) => this.shift(share, zoom),
-        latest: () => this.goLatest(),
+        latest: () => {
+          if (chart.modes.name === "live") this.goLatest();
+          else this.goLive();
+        },
         live: () => {
           if (chart.modes.name === "live") return false;
           this.goLive();
           return true;
         },
       },
+    });
+    this.hands = new AxisHands({
+      area, measured,
+      bars: () => viewport.range,
+      prices: () => viewport.shownPrices(),
+      zoom: (bars, prices, done) => this.zoom(bars, prices, done),
+      forget: (axis) => this.forget(axis),
+      entered: () => this.crosshair.leave(),
     });
     this.latest = document.createElement("button");
     set(this.latest, { class: "mdnb-latest", title: "Go to the latest bar", type: "button" });
@@ -231,7 +244,8 @@ export class View {
   attach() {
     if (this.over.parentNode === this.gd) return;
     const { legend, indicators, toasts, toolbar } = this;
-    this.gd.append(this.over, indicators.labels, legend.line, legend.badge, toolbar.node, this.latest, toasts.node);
+    const texts = [indicators.labels, legend.line, legend.badge];
+    this.gd.append(this.over, this.hands.node, ...texts, toolbar.node, this.latest, toasts.node);
   }
 
   watch() {
@@ -250,6 +264,7 @@ export class View {
       () => resized.disconnect(),
       () => seen.disconnect(),
       () => this.toasts.clear(),
+      () => this.hands.close(),
       onPageTheme(() => this.paint()),
     );
   }
@@ -423,6 +438,42 @@ export class View {
     this.report("_js2py_relayout", { relayout_data: { "xaxis.range": range } });
   }
 
+  /**
+   * Show other bars, or other prices, as hands on the axes choose them.
+   * @param {Range | null} bars ordinals at the edges
+   * @param {Range | null} prices as their axis counts
+   * @param {boolean} done whether the hand has let go: until then the kernel need not know
+   */
+  zoom(bars, prices, done) {
+    const { viewport } = this;
+    this.events.overtake();
+    if (bars) viewport.take(bars, viewport.givenPrices());
+    if (prices) viewport.choosePrices(prices);
+    this.sync.nextFit = 0;
+    this.moved(true);
+    if (bars) shareRange(this, done);
+    if (!done) return;
+    /** @type {Record<string, Range>} */
+    const ranges = { ...(bars && { "xaxis.range": bars }), ...(prices && { "yaxis.range": viewport.wayUp(prices) }) };
+    this.report("_js2py_relayout", { relayout_data: ranges });
+  }
+
+  /**
+   * Let an axis find its range by itself again.
+   * @param {"bars" | "prices"} axis
+   */
+  forget(axis) {
+    const { viewport } = this;
+    this.events.overtake();
+    if (axis === "bars") viewport.take(null, viewport.givenPrices());
+    else viewport.choosePrices(null);
+    this.sync.nextFit = 0;
+    this.moved(true);
+    const name = axis === "bars" ? "xaxis.range" : "yaxis.range";
+    this.report("_js2py_relayout", { relayout_data: { [name]: null } });
+    if (axis === "bars") shareLatest(this);
+  }
+
   // -- drawing a tick -----------------------------------------------------------------------------------
 
   /** A tick came: the first one of a frame is drawn at once, which makes the frame shorter, the others with it. */
@@ -465,6 +516,7 @@ export class View {
     this.barLayer.draw(sync);
     this.indicators.draw(sync);
     this.toolbar.draw();
+    this.hands.draw();
     this.describeAnew();
     this.tools.draw();
     this.annotations.draw(sync.size);

@@ -15,6 +15,9 @@ export const VIEW_STYLE = `
 .mdnb-over-label, .mdnb-pane-label { position: absolute; left: 10px; pointer-events: none; white-space: pre;
   color: var(--mdnb-muted); font-size: 11px; line-height: 15px; }
 .mdnb-over-label .value, .mdnb-pane-label .value { margin-left: 7px; }
+.mdnb-axis-prices, .mdnb-axis-times { position: absolute; touch-action: none; }
+.mdnb-axis-prices { cursor: ns-resize; }
+.mdnb-axis-times { cursor: ew-resize; }
 .mdnb-latest { position: absolute; width: 26px; height: 26px; border-radius: 13px; padding: 0; font-size: 15px;
   line-height: 22px; cursor: pointer; border: 1px solid var(--mdnb-grid); color: var(--mdnb-text);
   background: var(--mdnb-background); opacity: 0.9; }

@@ -120,6 +120,35 @@ export class Viewport {
   }
 
   /**
+   * Return the prices in view from the lowest up, as the axis counts; null before there are any.
+   * @returns {Range | null}
+   */
+  shownPrices() {
+    if (!this.prices) return null;
+    const ends = this.prices.map((price, i) => toAxis(this.gd.layout.yaxis, this.priceEnds?.[i] ?? price));
+    return [Math.min(...ends), Math.max(...ends)];
+  }
+
+  /**
+   * Return a range of prices in the direction that the axis has now.
+   * @param {Range} range from the lowest up
+   * @returns {Range}
+   */
+  wayUp([low, high]) {
+    const [from, to] = this.gd.layout.yaxis?.range ?? [0, 1];
+    return from > to ? [high, low] : [low, high];
+  }
+
+  /**
+   * Take a range of prices, as the axis counts, and leave the bars; null lets the bars in view decide.
+   * @param {Range | null} range from the lowest up
+   */
+  choosePrices(range) {
+    this.takePrices(range && this.wayUp(range));
+    this.tell();
+  }
+
+  /**
    * Show bars that another chart chose.
    * @param {Range} range
    * @param {boolean} follow
