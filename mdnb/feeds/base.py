@@ -14,7 +14,7 @@ from mdnb.feeds.playback import Playback
 from mdnb.feeds.rolls import Seam
 from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, TradeChange, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, SeamPrices, TradeChange, TradeRow
 from mdnb.sessions import Sessions
 
 __all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels", "feed_error"]
@@ -252,6 +252,10 @@ class Feed(abc.ABC):
 
     def take_roll(self, change: ContractChange) -> None:
         """Take a seam that a recording has; only replays pass any."""
+        return
+
+    def take_seam_prices(self, prices: SeamPrices) -> None:
+        """Take what a recording says that both contracts of a seam were worth; only replays pass any."""
         return
 
     async def roll_prices(self, roll: Seam) -> tuple[float, float] | None:
