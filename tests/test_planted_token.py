@@ -11,6 +11,8 @@ import gzip
 import json
 import logging
 import pickle
+import traceback
+import types
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,60 @@ def test_no_traceback_has_it_either() -> None:
     error = caught.value
     lines = VerboseTB().structured_traceback(type(error), error, error.__traceback__)
     assert TOKEN not in "\n".join(lines)
+
+
+def _create(**given: Any) -> object:
+    async def main() -> object:
+        return await mdnb.TradingSuite.create("BTC/USD", ["1min"], **given)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong", "said"),
+    [
+        (functools.partial(mdnb.live, "BTC/USD", connect_timeout=0.1, progress=False), "", "no connection"),
+        (functools.partial(_create, connect_timeout=0.1), "", "no connection"),
+        (functools.partial(mdnb.live, "BTC/USD", progress=False), "&depth=7", "has a depth of"),
+        (functools.partial(mdnb.live, "BTC/USD", progress=False), "&dept=7", "no option 'dept'"),
+        (functools.partial(mdnb.live, "", progress=False), "", "name one symbol"),
+        (functools.partial(mdnb.live, "BTC/USD", limit=3), "", "no argument 'limit'"),
+        (functools.partial(_create, limit=3), "", "no argument 'limit'"),
+        (lambda feed: mdnb.make_feed(name=feed), "&depth=7", "has a depth of"),
+        (lambda feed: mdnb.make_feed("kraken", url=feed), "", "must begin with ws://"),
+    ],
+)
+def test_no_traceback_has_the_name_of_a_feed_with_it(
+    make: Callable[..., object], wrong: str, said: str
+) -> None:
+    with pytest.raises((mdnb.MdnbError, TypeError), match=said) as caught:
+        make(feed=f"kraken?url=ws://127.0.0.1:9/{TOKEN}&rest=http://127.0.0.1:9/{TOKEN}{wrong}")
+    error = caught.value
+    trace = error.__traceback__
+    # What stands in a test of its own, or in a cell, is its own.
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    assert trace is not None
+    ours = [
+        line
+        for part in _stack_with_variables(error, trace)
+        if f"{Path(mdnb.__file__).parent}" in part
+        for line in part.splitlines()
+    ]
+    assert ours
+    assert not [line for line in ours if TOKEN in line]
+
+
+def _stack_with_variables(error: BaseException, trace: types.TracebackType) -> list[str]:
+    told = traceback.TracebackException(type(error), error, trace, capture_locals=True)
+    return told.stack.format()
+
+
+def test_a_key_is_not_taken_from_the_name_of_a_feed() -> None:
+    for name in ("projectx?username=me", "projectx?api_key=k3y", "alpaca?secret=k3y"):
+        with pytest.raises(mdnb.FeedError, match="must be given as an argument of make_feed") as caught:
+            mdnb.make_feed(name)
+        assert "k3y" not in str(caught.value)
 
 
 @contextlib.asynccontextmanager
