@@ -116,6 +116,55 @@ def test_a_token_is_nowhere(
             dataclasses.asdict(held)  # type: ignore[call-overload]  # it is none, and should not be
 
 
+class Quoting(KrakenDialect):
+    """Quotes what it was called by, in what nobody understands and in a refusal that nobody asked for."""
+
+    def welcome(self, now_ns: int) -> str:
+        """Say it at once."""
+        return json.dumps({"oops": f"hello at /{TOKEN}/v2"})
+
+    def heartbeat(self, now_ns: int) -> str:
+        """Say it again and again."""
+        return json.dumps({"method": "subscribe", "success": False, "error": f"not {TOKEN}", "req_id": 99})
+
+
+@pytest.mark.parametrize("address", ["ws://{}/{}/v2", "ws://{}/v2?token={}", "ws://me:{1}@{0}/v2"])
+def test_what_a_venue_quotes_in_its_frames_is_told_and_recorded_without_it(
+    address: str, seen: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    said = [
+        faults.Malformed(BEFORE + 20, f"garbage {TOKEN} {{"),
+        faults.Malformed(BEFORE + 30, f'["{TOKEN}"]'),
+    ]
+    venue = StandIn(Quoting(), TAPE, said, begun=BEFORE)
+    call(venue.listen())
+    like = venue.feed()
+    where = address.format(venue.stream.url.removeprefix("ws://"), TOKEN)
+    feed = KrakenFeed(url=where, rest=venue.rest.url, backoff=like.backoff, liveness=like.liveness)
+    feed.clock = like.clock
+    stage = Stage(venue, feed, "BTC/USD", {"1sec": 1}, TAPE)
+    live = stage.market
+    try:
+        with live.record(tmp_path / "x.jsonl"):
+            stage.play()
+            call(venue.stream.quiet_beats(3))
+        live.save(tmp_path / "saved.mdnb")
+        assert live.accounting().malformed >= 3
+        shown = [str(live), live._repr_html_(), str(live.accounting()), str(live.data.get_stats())]
+        shown += map(str, live.data.get_validation_errors())
+        shown.append(live.chart("1sec").to_html())
+    finally:
+        stage.close()
+    shown += [record.getMessage() for record in seen.records if "server" not in record.name]
+    assert any("oops" in text for text in shown)
+    assert any("Kraken refused something: not " in text for text in shown)
+    assert not [text for text in shown if TOKEN in text]
+    recorded = (tmp_path / "x.jsonl").read_text()
+    assert recorded.count("*" * len(TOKEN)) > 2
+    assert TOKEN not in recorded
+    assert TOKEN.encode() not in (tmp_path / "saved.mdnb").read_bytes()
+
+
 def test_no_traceback_has_it_either() -> None:
     async def main(feed: mdnb.Feed) -> None:
         await feed.open(["BTC/USD"])

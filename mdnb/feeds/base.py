@@ -9,6 +9,7 @@ from typing import Literal
 
 from mdnb.clock import Clock, MarketClock
 from mdnb.errors import FeedError, MdnbError, OptionError, suggest
+from mdnb.feeds.endpoint import hidden
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
 from mdnb.feeds.rolls import Seam
@@ -216,6 +217,14 @@ class Feed(abc.ABC):
         What the venue says is shown and recorded without them.
         """
         return ()
+
+    def quotable(self) -> Sequence[str]:
+        """Return what a venue may quote of our credentials in its frames: tokens of addresses, too."""
+        return self.secrets()
+
+    def hide(self, text: str) -> str:
+        """Return what the venue says without what may be a credential of ours."""
+        return hidden(text, self.secrets())
 
     def decoder(self) -> Decoder | None:
         """Return a new decoder of its frames, where it brings one of its own; None: that of its `dialect`.

@@ -53,7 +53,7 @@ def recorder_of(
         channels=channels,
         append=append,
         on_failure=on_failure,
-        secrets=feed.secrets,
+        secrets=feed.quotable,
     )
 
 

@@ -200,7 +200,9 @@ class MarketSession:
         parts = decoder_of(feed), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
         playback = feed.playback
         if playback is None:
-            return FrameBatcher(*parts)
+            live = FrameBatcher(*parts)
+            live.hide = feed.hide
+            return live
         made = RecordedBatcher(*parts, playback, self.bus)
         playback.on_time = made.on_time
         playback.receipt_lead, playback.bars_alone = receipt_lead, bars_alone
