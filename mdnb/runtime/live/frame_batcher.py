@@ -27,6 +27,7 @@ _MAX_FRAMES = 5000
 _ODD_FRAMES = 3
 _WAY_SECONDS = 0.005
 _INF = float("inf")
+_NO_LIMIT = 2**63 - 1
 _LOOKED_AT = 2_000
 """How much of what was not understood is looked at for credentials; less of it is shown."""
 
@@ -283,7 +284,8 @@ class FrameBatcher:
     def _route(self, batch: Batch, *, timed: bool = True) -> None:
         newest = batch.clock_ns
         clock = self._clock()
-        if isinstance(clock, EventClock) and newest:
+        # Decoders of others may let a time pass that none of ours holds.
+        if isinstance(clock, EventClock) and 0 < newest < _NO_LIMIT:
             clock.advance(newest)
         pipelines = self._pipelines
         bars: dict[str, list[tuple[str, list[tuple[BarRow, bool]]]]] = {}
