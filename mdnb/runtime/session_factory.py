@@ -60,7 +60,7 @@ def make_session(
     """Return a session that is not started yet; both faces make theirs here."""
     given = [symbol] if isinstance(symbol, str) else symbol
     symbols = list(given) if isinstance(given, Iterable) else []
-    if not symbols or not all(symbols):
+    if not symbols or not all(isinstance(one, str) and one for one in symbols):
         raise SymbolError(f"name one symbol such as 'MNQ', or a list of them; got {symbol!r}")
     wanted = named_timeframes(_DEFAULT_TIMEFRAMES if timeframes is None else timeframes)
     if config is not None and not isinstance(config, DataManagerConfig):
