@@ -9,12 +9,13 @@ from typing import Literal
 
 from mdnb.clock import Clock, MarketClock
 from mdnb.errors import FeedError, MdnbError, OptionError, suggest
+from mdnb.feeds.endpoint import hidden
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
 from mdnb.feeds.rolls import Seam
 from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, TradeChange, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, SeamPrices, TradeChange, TradeRow
 from mdnb.sessions import Sessions
 
 __all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels", "feed_error"]
@@ -217,6 +218,14 @@ class Feed(abc.ABC):
         """
         return ()
 
+    def quotable(self) -> Sequence[str]:
+        """Return what a venue may quote of our credentials in its frames: tokens of addresses, too."""
+        return self.secrets()
+
+    def hide(self, text: str) -> str:
+        """Return what the venue says without what may be a credential of ours."""
+        return hidden(text, self.secrets())
+
     def decoder(self) -> Decoder | None:
         """Return a new decoder of its frames, where it brings one of its own; None: that of its `dialect`.
 
@@ -252,6 +261,10 @@ class Feed(abc.ABC):
 
     def take_roll(self, change: ContractChange) -> None:
         """Take a seam that a recording has; only replays pass any."""
+        return
+
+    def take_seam_prices(self, prices: SeamPrices) -> None:
+        """Take what a recording says that both contracts of a seam were worth; only replays pass any."""
         return
 
     async def roll_prices(self, roll: Seam) -> tuple[float, float] | None:

@@ -37,7 +37,6 @@ from mdnb.feeds.endpoint import (
     Endpoint,
     after,
     after_refusal,
-    hidden,
     hide_in,
     proxy_refused,
     server_time_ns,
@@ -292,8 +291,12 @@ class WebSocketFeed(Feed):
 
     def hide(self, text: str) -> str:
         """Return what the venue says without what may be a credential of ours."""
-        text = hidden(text, self.secrets())
+        text = super().hide(text)
         return text if self._endpoint is None else self._endpoint.hide(text)
+
+    def quotable(self) -> Sequence[str]:
+        """Return what the venue may quote of our credentials, those of the address as well."""
+        return [*self.secrets(), *(() if self._endpoint is None else self._endpoint.tokens)]
 
     async def send(self, frame: str | bytes) -> None:
         """Send one frame.

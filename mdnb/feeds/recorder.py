@@ -9,8 +9,9 @@ The file is JSON lines, packed with gzip where its name ends in ``.gz`` or ``.md
 Each line after the first holds the time of receipt in UTC epoch nanoseconds, by the market's clock where it
 is known, and the frame as it came; one that came as bytes is kept in base64. Only what was received is
 written, so no credential of ours can get in; but for frames of the recording's own:
-``{"mdnb_roll":[symbol, at_ns, old, new]}``, where a continuous symbol goes from one contract to the next, and
-``{"mdnb_line":"lost"}``, where the connection was lost.
+``{"mdnb_roll":[symbol, at_ns, old, new]}``, where a continuous symbol goes from one contract to the next;
+``{"mdnb_roll_prices":[symbol, at_ns, old_price, new_price]}``, where it is known what both were worth then;
+and ``{"mdnb_line":"lost"}``, where the connection was lost.
 A file has one writer at a time; the lock is let go of when its process ends, however that does.
 """
 

@@ -293,6 +293,14 @@ class VenueFeed(WebSocketFeed):
         """
         return min(end_ns, self.clock.now_ns() - step_ns + 1)
 
+    def hide(self, text: str) -> str:
+        """Return what the venue says without what may be a credential of ours, of its history either."""
+        return self.rest.hide(self.address.hide(super().hide(text)))
+
+    def quotable(self) -> Sequence[str]:
+        """Return what the venue may quote of our credentials, those of its addresses as well."""
+        return [*super().quotable(), *self.address.tokens, *self.rest.tokens]
+
     def on_stray_reply(self, reply: Reply) -> None:
         """Tell of a refusal that nobody waits for."""
         if not reply.ok:

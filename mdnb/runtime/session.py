@@ -17,7 +17,7 @@ from pathlib import Path
 from mdnb.bars.made_of import made_of
 from mdnb.clock import EventClock, MarketClock
 from mdnb.config import DataManagerConfig
-from mdnb.decode.renaming import roll_frame
+from mdnb.decode.renaming import roll_frame, seam_prices_frame
 from mdnb.errors import (
     ClosedError,
     DataExportError,
@@ -31,11 +31,12 @@ from mdnb.events.subscription import Subscription, handling
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.playback import Playback
+from mdnb.feeds.rolls import Seam
 from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import seconds_to_wait
 from mdnb.market_store.store import MarketStore
 from mdnb.recordings import RecordingFeed
-from mdnb.rows import LOST_LINE, Batch, ContractChange, shortened
+from mdnb.rows import LOST_LINE, Batch, ContractChange, SeamPrices, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
 from mdnb.runtime.cache_folder import stale_folders, sweep_stale
 from mdnb.runtime.feed_decoder import decoder_of
@@ -63,6 +64,7 @@ from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.process.workers import Workers
 from mdnb.runtime.receipt_times import ReceiptTimes
 from mdnb.runtime.recording import recorder_of
+from mdnb.runtime.seam_prices import seam_prices
 from mdnb.runtime.store_keeper import StoreKeeper
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
@@ -78,7 +80,6 @@ _REGISTERING_SECONDS = 0.1
 _REASONS_LOGGED = 5
 _UNSURE_TIMES = 10
 _NO_LIMIT = 2**63 - 1
-_ROLL_ATTEMPTS, _ROLL_SECONDS = 4, 2.0
 _CHANNELS: dict[str, tuple[Channel, ...]] = {
     "trades": ("trades", "quotes"),
     "quotes": ("quotes",),
@@ -199,7 +200,9 @@ class MarketSession:
         parts = decoder_of(feed), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
         playback = feed.playback
         if playback is None:
-            return FrameBatcher(*parts)
+            live = FrameBatcher(*parts)
+            live.hide = feed.hide
+            return live
         made = RecordedBatcher(*parts, playback, self.bus)
         playback.on_time = made.on_time
         playback.receipt_lead, playback.bars_alone = receipt_lead, bars_alone
@@ -605,6 +608,9 @@ class MarketSession:
         if batch.rare is not None:
             for change in batch.rolls:
                 self.feed.take_roll(change)
+            for prices in batch.seam_prices:
+                self.feed.take_seam_prices(prices)
+                self._price_seam(prices)
         if self._judges_times and (batch.trades or batch.quotes or batch.bars):
             self._judge_times(batch)
 
@@ -622,13 +628,17 @@ class MarketSession:
                 self._record_roll(symbol)
             self.batcher.in_order(functools.partial(self._begin_contract, market))
         else:
-            self.batcher.in_order(functools.partial(self._tell_roll, market))
+            # Taken now: by then the symbol may have gone on to the next one.
+            seam = next(roll for roll in reversed(self.feed.rolls) if roll.symbol == symbol)
+            self.batcher.in_order(functools.partial(self._tell_roll, market, seam))
 
     def _record_roll(self, symbol: str) -> None:
         rolls = [roll for roll in self.feed.rolls if roll.symbol == symbol]
-        before = self.markets[symbol].engine.contracts.of(_NO_LIMIT)
-        now = self.feed.contract(symbol)
-        at_ns = rolls[-1].at_ns if rolls else self.feed.clock.now_ns()
+        held = self.markets[symbol].engine.contracts
+        before, now = held.of(_NO_LIMIT), self.feed.contract(symbol)
+        # Of a roll that is taken back there is no seam: the newest one is earlier.
+        is_new = bool(rolls) and rolls[-1].at_ns > held.since_ns
+        at_ns = rolls[-1].at_ns if is_new else self.feed.clock.now_ns()
         frame = roll_frame(ContractChange(symbol, at_ns, before, now))
         for recording in self._recordings:
             if symbol in recording.symbols:
@@ -643,29 +653,30 @@ class MarketSession:
             # Of the contract that stays no book comes by itself.
             self.book_renewal.renew(market.symbol)
 
-    def _tell_roll(self, market: SymbolMarket) -> None:
-        roll = market.engine.contracts.rolls[-1]
+    def _tell_roll(self, market: SymbolMarket, seam: Seam) -> None:
+        rolls = market.engine.contracts.rolls
+        roll = next((one for one in reversed(rolls) if one.time_ns == seam.at_ns), rolls[-1])
         told = f"{market.symbol} rolled from {roll.old} to {roll.new}; prices are as they were traded"
         market.pipeline.quality.note(QualityFinding("roll", told, roll.time_ns, {}), alert=False)
         market.pipeline.publisher.roll(roll)
         self._pricing = [task for task in self._pricing if not task.done()]
-        self._pricing.append(asyncio.create_task(self._price_roll(market), name="mdnb-roll"))
+        if self.feed.playback is None:
+            self._pricing.append(asyncio.create_task(self._ask_seam_prices(seam), name="mdnb-roll"))
 
-    async def _price_roll(self, market: SymbolMarket) -> None:
+    async def _ask_seam_prices(self, seam: Seam) -> None:
         """Ask what both contracts were worth; the newest prices of both stand in until it is known."""
-        seam = next(roll for roll in reversed(self.feed.rolls) if roll.symbol == market.symbol)
-        for attempt in range(_ROLL_ATTEMPTS):
-            try:
-                prices = await self.feed.roll_prices(seam)
-            except Exception as error:  # noqa: BLE001  # an adapter may raise anything
-                _log.info("what %s was worth at its roll could not be fetched: %r", market.symbol, error)
-                await asyncio.sleep(_ROLL_SECONDS * 2**attempt)
-                continue
-            if prices is not None:
-                with market.engine.lock:
-                    market.engine.contracts.price(-1, *prices)
-                market.engine.touch()
+        prices = await seam_prices(self.feed, seam)
+        if prices is None:
             return
+        self._price_seam(prices)
+        for recording in self._recordings:
+            if seam.symbol in recording.symbols:
+                recording.take(seam_prices_frame(prices))
+
+    def _price_seam(self, prices: SeamPrices) -> None:
+        market = self.markets.get(prices.symbol)
+        if market is not None:
+            self.batcher.in_order(functools.partial(_note_prices, market, prices))
 
     def _judge_times(self, batch: Batch) -> None:
         """Look once whether the feed's times are in the unit that is meant."""
@@ -826,6 +837,12 @@ class MarketSession:
         if not isinstance(symbol, str) or symbol not in self.markets:
             raise not_followed(symbol, self.symbols)
         return self.markets[symbol]
+
+
+def _note_prices(market: SymbolMarket, prices: SeamPrices) -> None:
+    with market.engine.lock:
+        market.engine.contracts.price_seam(prices.at_ns, prices.old_price, prices.new_price)
+    market.engine.touch()
 
 
 def _now_ns(pipeline: Pipeline) -> int:

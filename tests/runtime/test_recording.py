@@ -467,12 +467,17 @@ class _Rolling(_Told):
     def contract(self, symbol: str, at_ns: int | None = None) -> str:
         return self.contracts.contract(symbol, at_ns)
 
+    async def roll_prices(self, roll: Seam) -> tuple[float, float] | None:
+        return (20.0, 21.0) if roll.new == "X.H26" else None
+
     async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
         for symbol, contract in (("Y", "Y.H26"), ("X", "X.H26"), ("X", "X.M26")):
             self.now += SECOND
             self.contracts.roll(symbol, contract, self.now)
             self.on_roll("X", False)
             self.on_roll("X", True)
+            for _ in range(3):
+                await asyncio.sleep(0)
         self.now += SECOND
         self.contracts.take_back("X")
         self.on_roll("X", False)
@@ -486,7 +491,13 @@ def test_each_roll_is_recorded_with_both_contracts_and_its_time(
     asyncio.run(record("X", file, "rolling"))
     header, *held = lines(file)
     assert "venue" not in header
-    rolls = [json.loads(frame)["mdnb_roll"] for _, frame in held]
+    said = [json.loads(frame) for _, frame in held]
+    # What both were worth comes when the venue has said so.
+    assert [one["mdnb_roll_prices"] for one in said if "mdnb_roll_prices" in one] == [
+        ["X", START + 2 * SECOND, 20.0, 21.0]
+    ]
+    held = [line for line, one in zip(held, said, strict=True) if "mdnb_roll" in one]
+    rolls = [one["mdnb_roll"] for one in said if "mdnb_roll" in one]
     # One of another symbol says nothing of this one.
     assert rolls[-3:] == [
         ["X", START + 2 * SECOND, "X.Z25", "X.H26"],

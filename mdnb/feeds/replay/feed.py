@@ -31,7 +31,7 @@ from mdnb.feeds.symbols import symbol_key
 from mdnb.feeds.timeouts import Liveness, Wall
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, BookSum, ContractChange, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, SeamPrices, TradeRow
 from mdnb.sessions import FIRST_CALENDAR_DAY, Sessions
 
 __all__ = ["ReplayFeed"]
@@ -422,6 +422,12 @@ class ReplayFeed(WireFeed):
         self._contracts.roll(change.symbol, change.new, change.at_ns)
         self.on_roll(change.symbol, False)
         self.on_roll(change.symbol, True)
+
+    def take_seam_prices(self, prices: SeamPrices) -> None:
+        """Take what both contracts of a seam were worth; nothing where it lies before the recording."""
+        seam = self._contracts.seam(prices.symbol, prices.at_ns)
+        if seam is not None:
+            self._contracts.price(seam, prices.old_price, prices.new_price)
 
     async def close(self) -> None:
         """Close the connection and the server; calling it again does nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -68,6 +68,32 @@ def test_the_bar_of_a_symbol_whose_data_is_late_waits_for_as_long_and_no_others_
         [0, 1, 1, 1, 1, 1],
     ]
     assert all(health.seconds_since_data(symbol) < 60 for symbol in "ABCD")
+
+
+@pytest.mark.parametrize("absurd", [2**63, 2**70, -5])
+def test_a_time_that_64_bits_do_not_hold_moves_no_clock(absurd: int) -> None:
+    class Odd:
+        """A decoder of somebody's own."""
+
+        def feed(self, frames: Sequence[str | bytes]) -> Batch:
+            made = Batch()
+            made.trades["A"] = [(made_ns := int(frames[0]), 100.0, 1.0, 1, 0, -1)]
+            made.clock_ns = made_ns
+            return made
+
+    clock = EventClock(START)
+    pipeline = Pipeline(SymbolState(Instrument("A"), Sessions.always(), ["1min"]), EventBus(), clock)
+    batcher = FrameBatcher(Odd(), {"A": pipeline}, lambda: clock, Health(), lambda batch: None)
+
+    async def main() -> None:
+        for at in (START, absurd, START + 90 * SECOND):
+            batcher.on_frame(str(at))
+            await batcher.finish()
+
+    asyncio.run(main())
+    assert clock.now_ns() == START + 90 * SECOND
+    assert pipeline.accounting(0, 0, 0, batcher.counts).in_bars == 2
+    assert len(pipeline.engine.closed_columns("1min")) == 1
 
 
 def test_in_a_market_that_runs_faster_it_is_wall_time_that_counts() -> None:

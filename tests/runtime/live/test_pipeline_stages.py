@@ -533,6 +533,23 @@ def test_a_book_that_breaks_is_emptied_said_and_asked_for(is_recorded: bool, wor
     assert bool(rig.pipeline.quality.troubles) is not is_recorded
 
 
+@pytest.mark.parametrize(("is_recorded", "asked"), [(False, ", and it is asked for anew"), (True, "")])
+def test_a_whole_book_with_a_level_that_cannot_be_is_held_said_and_asked_for(
+    is_recorded: bool, asked: str
+) -> None:
+    rig = book_rig(is_recorded=is_recorded)
+    renewed: list[str] = []
+    rig.pipeline.on_broken_book = renewed.append
+    holed = DepthUpdate(at(1), True, [(99.0, 1.0), (98.0, -1.0)], [(101.0, 2.0)], last_id=5)
+    rig.pipeline.take(depth=[holed, DepthUpdate(at(2), False, [(99.5, 3.0)], [], 5, 6)])
+    assert rig.engine.book() == ([(99.5, 3.0), (99.0, 1.0)], [(101.0, 2.0)])
+    why = "a level of it has a price or a size that there cannot be"
+    assert rig.pipeline.quality.in_words() == (f"order book broken: its other levels are held{asked}: {why}",)
+    assert (renewed, rig.accounting().depth_left_out) == (["X"], 0)
+    rig.pipeline.take(depth=[whole(20)])
+    assert bool(rig.pipeline.quality.troubles) is not is_recorded
+
+
 def test_levels_that_cannot_be_are_refused_and_a_change_with_one_breaks_the_book() -> None:
     rig = book_rig()
     rig.pipeline.take(
@@ -540,8 +557,9 @@ def test_levels_that_cannot_be_are_refused_and_a_change_with_one_breaks_the_book
     )
     assert rig.engine.book() == ([(99.0, 1.0)], [(101.0, 2.0)])
     assert rig.accounting().depth_refused == 2
-    assert rig.found() == {"depth_refused": 2}
-    assert [one.time_ns for one in rig.pipeline.quality.errors] == [at(1)]
+    assert rig.found() == {"depth_refused": 2, "book": 1}
+    assert [one.time_ns for one in rig.pipeline.quality.errors if one.type == "depth_refused"] == [at(1)]
+    rig.pipeline.quality.trouble_over("book")
     rig.clock.now = at(9)
     rig.pipeline.take(depth=[DepthUpdate(0, False, [(99.5, -3.0)], [])])
     assert rig.accounting().depth_refused == 3
