@@ -290,12 +290,11 @@ class StoreWriter:
         DataExportError
             It is not, and cannot be made anew; or the disk does not take it.
         """
-        with self._guard, self._as_export_error("written"):
-            with self._bounded():
-                if not self._is_there():
-                    self._begin_anew()
-                self._segment.flush()
-                self._segment.sync()
+        with self._guard, self._as_export_error("written"), self._bounded():
+            if not self._is_there():
+                self._begin_anew()
+            self._segment.flush()
+            self._segment.sync()
 
     @contextlib.contextmanager
     def _bounded(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from mdnb.bars.node import fold_rows
 from mdnb.errors import DataExportError, MdnbError
-from mdnb.io.schema import INDEX_NAME
+from mdnb.io.schema import CONTRACT, INDEX_NAME
 from mdnb.market_store.feed_mark import check_feed, keep_feed
 from mdnb.market_store.given_bars import merge
 from mdnb.market_store.held_before import HeldBefore
@@ -75,6 +75,8 @@ class _Amended(NamedTuple):
     series: Series
     pieces: Sequence[GonePiece]
     known_ns: int
+    contracts: Sequence[str]
+    """Of which contract each piece is by the market, which may know it of bars that the store lacks."""
 
     @property
     def rows(self) -> int:
@@ -437,7 +439,9 @@ class StoreKeeper:
         self._changed.append(_Changed(series, before, now))
 
     def _amend(self, symbol: str, name: str, pieces: Sequence[GonePiece], known_ns: int) -> None:
-        self._amended.append(_Amended(Series(symbol, name), pieces, known_ns))
+        contracts = self._markets[symbol].engine.contracts
+        names = [contracts.of(piece.row[0]) if contracts else "" for piece in pieces]
+        self._amended.append(_Amended(Series(symbol, name), pieces, known_ns, names))
 
     # -- while it goes on ---------------------------------------------------------------------------------
 
@@ -584,7 +588,12 @@ class StoreKeeper:
         columns = amended_bars(
             bar_columns_of(held), [(one.known_ns // _NS_PER_US, piece) for piece in one.pieces]
         )
-        return bars_table(columns)
+        starts_us = [piece.row[0] // _NS_PER_US for piece in one.pieces]
+        named = dict(zip(starts_us, one.contracts, strict=True))
+        named.update(
+            zip(times_of(held).tolist(), held.column(CONTRACT).fill_null("").to_pylist(), strict=True)
+        )
+        return bars_table(columns, contracts=[named[at] for at in columns.time_us.tolist()])
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await run_on(self._pool, work)
