@@ -29,7 +29,7 @@ from mdnb.io.notes import refuse
 from mdnb.io.progress import reading, source_of
 from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, read_text_bytes
-from mdnb.io.stacked import STACKED, SYMBOL, TIMEFRAME, Stack, stack_of, without_empty
+from mdnb.io.stacked import STACKED, SYMBOL, TIMEFRAME, Stack, stack_of, timeframe_named, without_empty
 
 __all__ = ["json_bars", "json_bars_of", "json_timeframes", "read_json"]
 
@@ -182,7 +182,7 @@ def json_bars_of(
 def json_timeframes(
     filename: str | os.PathLike[str], *, symbol: str | None = None, prefers: str | None = None
 ) -> tuple[str, ...]:
-    """Return the timeframes that the bars of a JSON file name, each its own.
+    """Return the timeframes that the bars of a JSON file name, each its own, or its envelope.
 
     Raises
     ------
@@ -193,8 +193,6 @@ def json_timeframes(
     if f'"{TIMEFRAME}"'.encode() not in data:
         return ()
     found = _columns(data.strip(), ColumnNames(), where)
-    if TIMEFRAME not in found.columns:
-        return ()
     return tuple(name for name in _stack(found, where, symbol, prefers).rows if name)
 
 
@@ -209,7 +207,10 @@ def _columns(body: bytes, names: ColumnNames, where: str) -> _Columns:
 
 def _stack(found: _Columns, where: str, symbol: str | None, prefers: str | None) -> Stack:
     columns = found.columns
-    return stack_of(columns.get(SYMBOL), columns.get(TIMEFRAME), where, symbol=symbol, prefers=prefers)
+    made = stack_of(columns.get(SYMBOL), columns.get(TIMEFRAME), where, symbol=symbol, prefers=prefers)
+    told = "" if TIMEFRAME in columns else timeframe_named(found.attributes.get("timeframe"))
+    # The envelope says it of all rows.
+    return made._replace(rows={told: made.rows[""]}) if told else made
 
 
 def _bars(
