@@ -43,6 +43,11 @@ class OpenSegment:
         """How many rows are in memory alone."""
         return sum(table.num_rows for _, table in self._unwritten)
 
+    @property
+    def unsealed(self) -> int:
+        """How many rows are still to go into Parquet."""
+        return sum(table.num_rows for tables in self.tables.values() for table in tables)
+
     def add(self, series: Series, table: Any) -> None:
         """Take rows; `flush` puts them into a tail."""
         self.tables.setdefault(series, []).append(table)

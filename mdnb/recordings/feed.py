@@ -255,6 +255,10 @@ class RecordingFeed(ReplayFeed):
             return super().sessions(symbol)
         return rows.sessions()
 
+    def _check_price(self, source: str) -> None:
+        # Of a market that was saved a moment ago there may be bars alone.
+        super()._check_price(source if self.saved is None else self.saved.manifest.source)
+
     def saved_rows(self, symbol: str) -> SavedRows | None:
         """Return what a saved market has of a symbol that was opened; None of any other file."""
         track = self._tracks.get(symbol)
