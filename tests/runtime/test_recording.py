@@ -359,6 +359,31 @@ def test_each_loss_of_a_line_that_was_there_is_recorded_with_its_time(
     assert base64.b64decode(held[2][1]) == CLOCK.encode()
 
 
+def test_a_connection_that_is_not_there_is_told_once_a_reason_and_when_it_is_back(
+    told: type[_Told], tmp_path: Path
+) -> None:
+    gone = [
+        ("connecting", ""),
+        ("disconnected", "no route"),
+        ("connecting", ""),
+        ("disconnected", "no route"),
+    ]
+    told.script = [
+        *gone,
+        ("disconnected", "HTTP 503"),
+        ("connected", ""),
+        CLOCK,
+        *gone[1:2],
+        ("reconnected", ""),
+    ]
+    said: list[str] = []
+    assert asyncio.run(record("X", tmp_path / "x.jsonl", "told", tell=said.append)) == 2
+    assert said == [
+        *("no connection: no route", "no connection: HTTP 503", "connected"),
+        *("no connection: no route", "connected"),
+    ]
+
+
 def test_a_feed_that_ends_without_a_frame_is_an_error_only_where_it_never_was_connected(
     told: type[_Told], tmp_path: Path
 ) -> None:
