@@ -70,6 +70,8 @@ async def record(
 ) -> int:
     """Record a symbol's trades and quotes for a while; return how many frames came.
 
+    Where none did there is no file, unless one was to be continued.
+
     Parameters
     ----------
     file
@@ -138,7 +140,10 @@ async def record(
             keep = _keep(source, recorder, times)
             source.on_roll = _roll_keeper(source, recorder, pricing)
             begun(recorder)
-            await ended(asyncio.create_task(source.run(keep, on_status)), seconds)
+            try:
+                await ended(asyncio.create_task(source.run(keep, on_status)), seconds)
+            finally:
+                recorder.discard_empty()
         if not recorder.frames and "disconnected" in told and "connected" not in told:
             raise FeedError(f"no connection came about, nothing was recorded: {told['disconnected']}")
         return recorder.frames
