@@ -163,15 +163,19 @@ class _Line:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._reasons: set[str] = set()
+        self._refused = ""
 
     def change(self, status: str, detail: str) -> None:
         """Take a new status."""
         if status in ("disconnected", "stale") and detail not in self._reasons:
             self._reasons.add(detail)
             self._tell(f"no connection: {detail}" if status == "disconnected" else f"nothing comes: {detail}")
-        elif status in ("connected", "reconnected") and self._reasons:
+        elif status in ("connected", "reconnected") and (self._reasons or detail):
+            # What was refused stands in the detail.
+            if self._reasons or detail != self._refused:
+                self._tell(f"connected{': ' * bool(detail)}{detail}")
             self._reasons.clear()
-            self._tell("connected")
+            self._refused = detail
 
 
 async def _open(source: Feed, symbol: str) -> None:
