@@ -152,8 +152,14 @@ async def _record(symbol: str, file: Path, feed: str | None, seconds: float, app
             print(f"recording {symbol}; Ctrl-C ends it", file=sys.stderr, flush=True)  # noqa: T201  # as above
             shown.append(asyncio.create_task(show_progress(recorder, sys.stderr)))
 
+        def tell(sentence: str) -> None:
+            # On a terminal it stands above the line that counts.
+            print(f"{chr(13) * sys.stderr.isatty()}{sentence}", file=sys.stderr, flush=True)  # noqa: T201  # as above
+
         try:
-            frames = await record(symbol, file, feed, seconds, append=append, stop=stop, begun=begun)
+            frames = await record(
+                symbol, file, feed, seconds, append=append, stop=stop, begun=begun, tell=tell
+            )
         finally:
             for task in shown:
                 task.cancel()

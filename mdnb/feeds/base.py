@@ -31,6 +31,10 @@ OnStatus = Callable[[str, str], None]
 reconnected, stale or closed. "connected" after "disconnected" is "reconnected"; another word is told of."""
 
 
+def _nobody_wonders(symbol: str, part: str, why: str) -> None:
+    pass
+
+
 def _nobody_follows(symbol: str, is_done: bool) -> None:  # as feeds call it
     """Stand for whoever is told of rolls, where nobody is."""
 
@@ -97,6 +101,9 @@ class Feed(abc.ABC):
         To be called with a symbol that stands for one contract after the other: with False when it is about
         to stand for another one, before any data of that comes, or stays with the former after all; with
         True once it does.
+    on_subscribed
+        To be called for each symbol once a new connection has asked for it: with the symbol, which part of
+        the feed that is, and why it was refused; that is empty where it was not.
     is_taken
         Whether it is, or was, a market's: each has a feed of its own.
     why_not_open
@@ -163,6 +170,7 @@ class Feed(abc.ABC):
     liveness: Liveness = Liveness()
     on_page: Callable[[], None] = staticmethod(_nobody_asks)
     on_roll: Callable[[str, bool], None] = staticmethod(_nobody_follows)
+    on_subscribed: Callable[[str, str, str], None] = staticmethod(_nobody_wonders)
     round_trip_ms: float = float("nan")
     changes_back: float = 0.0
     changing: frozenset[Channel] = frozenset({"depth"})

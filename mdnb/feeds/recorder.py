@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import errno
 import gzip
 import io
@@ -125,6 +126,7 @@ class Recorder:
         packed = self.path.suffix.lower() in _PACKED
         try:
             refuse_unfit(self.path, dialect, symbols, append=append)
+            self._is_new = not os.path.lexists(self.path)
             self._raw: io.BufferedWriter = self.path.open("ab")
         except DataExportError:
             raise
@@ -215,6 +217,15 @@ class Recorder:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+
+    def discard_empty(self) -> None:
+        """Remove the file where it was made here and no frame is in it: it would be in the next one's way."""
+        if self._is_new and not self.frames and not self._raw.closed:
+            # Under the lock; where an open file cannot be removed it stays.
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+            self._failure = None
+            self._close_files()
 
     def __enter__(self) -> Recorder:
         return self

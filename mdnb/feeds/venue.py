@@ -25,6 +25,7 @@ __all__ = ["VenueFeed", "in_one_go"]
 
 _log = logging.getLogger("mdnb.feeds")
 _OPENING_ATTEMPTS = 3
+_LONG_PAUSE = 5.0
 
 _Answer = TypeVar("_Answer")
 
@@ -229,9 +230,14 @@ class VenueFeed(WebSocketFeed):
             except FeedError as error:
                 if attempt + 1 == _OPENING_ATTEMPTS:
                     raise
-                self.why_not_open = str(error)
                 named = error.retry_after if isinstance(error, FeedBusyError) else 0.0
-                await self._wall.sleep(max(named, self.backoff.delay(attempt, self._wall.dice())))
+                pause = max(named, self.backoff.delay(attempt, self._wall.dice()))
+                self.why_not_open = str(error)
+                if pause >= _LONG_PAUSE:
+                    # Nobody should sit before it without a word.
+                    self.why_not_open += f", to be asked again in {pause:.0f} s"
+                    _log.warning("%s: %s", self.offers.title, self.why_not_open)
+                await self._wall.sleep(pause)
             else:
                 self.why_not_open = ""
                 return answer

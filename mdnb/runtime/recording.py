@@ -66,8 +66,11 @@ async def record(
     append: bool = False,
     stop: asyncio.Event | None = None,
     begun: Callable[[Recorder], None] = lambda _recorder: None,
+    tell: Callable[[str], None] = lambda _sentence: None,
 ) -> int:
     """Record a symbol's trades and quotes for a while; return how many frames came.
+
+    Where none did there is no file, unless one was to be continued.
 
     Parameters
     ----------
@@ -83,6 +86,8 @@ async def record(
         Ends it earlier, as after its time, also while the feed is still being opened.
     begun
         Called with the recorder once the feed is open and the file is there.
+    tell
+        Called with a sentence where the connection is not there, once a reason, and where it is back.
 
     Raises
     ------
@@ -105,6 +110,7 @@ async def record(
     # What was told last of each status of the connection.
     told: dict[str, str] = {}
 
+    line = _Line(tell)
     held: list[Recorder] = []
     pricing: list[asyncio.Task[None]] = []
     times = ReceiptTimes(source)
@@ -113,6 +119,7 @@ async def record(
         if status == "disconnected" and "connected" in told and held:
             held[0].frame(times.now_ns(), LOST_LINE)
         told[status] = detail
+        line.change(status, detail)
 
     async def ended(task: asyncio.Task[None], limit: float = math.inf) -> bool:
         tasks.append(task)
@@ -133,7 +140,10 @@ async def record(
             keep = _keep(source, recorder, times)
             source.on_roll = _roll_keeper(source, recorder, pricing)
             begun(recorder)
-            await ended(asyncio.create_task(source.run(keep, on_status)), seconds)
+            try:
+                await ended(asyncio.create_task(source.run(keep, on_status)), seconds)
+            finally:
+                recorder.discard_empty()
         if not recorder.frames and "disconnected" in told and "connected" not in told:
             raise FeedError(f"no connection came about, nothing was recorded: {told['disconnected']}")
         return recorder.frames
@@ -145,6 +155,27 @@ async def record(
             for task in begun_tasks:
                 task.cancel()
             await asyncio.gather(*begun_tasks, return_exceptions=True)
+
+
+class _Line:
+    """Tells of a connection that is not there, each reason once until it is back."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._reasons: set[str] = set()
+        self._refused = ""
+
+    def change(self, status: str, detail: str) -> None:
+        """Take a new status."""
+        if status in ("disconnected", "stale") and detail not in self._reasons:
+            self._reasons.add(detail)
+            self._tell(f"no connection: {detail}" if status == "disconnected" else f"nothing comes: {detail}")
+        elif status in ("connected", "reconnected") and (self._reasons or detail):
+            # What was refused stands in the detail.
+            if self._reasons or detail != self._refused:
+                self._tell(f"connected{': ' * bool(detail)}{detail}")
+            self._reasons.clear()
+            self._refused = detail
 
 
 async def _open(source: Feed, symbol: str) -> None:

@@ -180,6 +180,7 @@ class MarketSession:
         self._words = ConnectionWords()
         self._told: set[str] = set()
         self._recordings: list[MarketRecording] = []
+        self._not_sent: dict[str, dict[str, str]] = {}
         self.waited_ns = 0
         self._judges_times = True
         self._pricing: list[asyncio.Task[None]] = []
@@ -228,6 +229,7 @@ class MarketSession:
             self._make_markets()
             self.batcher.hold()
             self.feed.on_roll = self._on_roll
+            self.feed.on_subscribed = self._on_subscribed
             async with self._in_time():
                 for symbol in self.symbols:
                     await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
@@ -525,6 +527,20 @@ class MarketSession:
             self._change(one, detail if one == meant[-1] else TOLD_LATE)
         if not meant:
             self._refuse_word(status)
+
+    def _on_subscribed(self, symbol: str, part: str, why: str) -> None:
+        """Note what a venue does not send of a symbol, on the newest connection of each part of the feed."""
+        pipeline = self._pipelines.get(symbol)
+        if pipeline is None:
+            return
+        held = self._not_sent.setdefault(symbol, {})
+        held.pop(part, None)
+        if why:
+            held[part] = f"{part}: {why}" if part else why
+        if held:
+            pipeline.quality.trouble("subscription", "; ".join(held.values()), self.feed.clock.now_ns())
+        else:
+            pipeline.quality.trouble_over("subscription")
 
     def _refuse_word(self, status: object) -> None:
         """Tell of a word that says nothing, once: until there is a connection it is why there is none."""

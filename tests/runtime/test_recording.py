@@ -359,6 +359,31 @@ def test_each_loss_of_a_line_that_was_there_is_recorded_with_its_time(
     assert base64.b64decode(held[2][1]) == CLOCK.encode()
 
 
+def test_a_connection_that_is_not_there_is_told_once_a_reason_and_when_it_is_back(
+    told: type[_Told], tmp_path: Path
+) -> None:
+    gone = [
+        ("connecting", ""),
+        ("disconnected", "no route"),
+        ("connecting", ""),
+        ("disconnected", "no route"),
+    ]
+    told.script = [
+        *gone,
+        ("disconnected", "HTTP 503"),
+        ("connected", ""),
+        CLOCK,
+        *gone[1:2],
+        ("reconnected", ""),
+    ]
+    said: list[str] = []
+    assert asyncio.run(record("X", tmp_path / "x.jsonl", "told", tell=said.append)) == 2
+    assert said == [
+        *("no connection: no route", "no connection: HTTP 503", "connected"),
+        *("no connection: no route", "connected"),
+    ]
+
+
 def test_a_feed_that_ends_without_a_frame_is_an_error_only_where_it_never_was_connected(
     told: type[_Told], tmp_path: Path
 ) -> None:
@@ -366,11 +391,23 @@ def test_a_feed_that_ends_without_a_frame_is_an_error_only_where_it_never_was_co
     with pytest.raises(FeedError) as caught:
         asyncio.run(record("X", tmp_path / "a.jsonl", "told"))
     assert str(caught.value) == "no connection came about, nothing was recorded: no route"
+    assert not (tmp_path / "a.jsonl").exists(), "it would be in the way of the next attempt"
+    (tmp_path / "empty.jsonl").touch()
+    told.script = [("disconnected", "no route")]
+    with pytest.raises(FeedError):
+        asyncio.run(record("X", tmp_path / "empty.jsonl", "told"))
+    assert (tmp_path / "empty.jsonl").exists(), "somebody else made it"
     told.script = [("connected", ""), ("disconnected", "gone")]
     assert asyncio.run(record("X", tmp_path / "b.jsonl", "told")) == 1, "the loss of the line"
     for name, script in (("c", [("connected", "")]), ("d", [])):
         told.script = [*script]
         assert asyncio.run(record("X", tmp_path / f"{name}.jsonl", "told")) == 0
+        assert not (tmp_path / f"{name}.jsonl").exists()
+    before = (tmp_path / "b.jsonl").read_bytes()
+    told.script = [("disconnected", "no route")]
+    with pytest.raises(FeedError):
+        asyncio.run(record("X", tmp_path / "b.jsonl", "told", append=True))
+    assert (tmp_path / "b.jsonl").read_bytes().startswith(before), "one that is continued stays"
 
 
 def test_a_feed_that_goes_on_is_recorded_for_as_long_as_is_said(
