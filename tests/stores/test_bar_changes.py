@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mdnb.rows import BarRow
+from mdnb.rows import BarRow, GonePiece
+from mdnb.stores.amended_bars import amended_bars
 from mdnb.stores.amendments import Amendments
 from mdnb.stores.bars import ROW_BYTES, BarStore
 from mdnb.stores.book_tail import BookTail
@@ -267,6 +268,44 @@ def test_a_fork_is_apart_until_it_is_adopted() -> None:
     store.stage(bar(7), 0, 1)
     assert (starts(store), gone[-1]) == ([4, 5, 6, 7], 3)
     assert len(store.frame(0, len(store))) == 4
+
+
+# -- bars on disk with trades that were missed -------------------------------------------------------------
+
+
+def piece(number: int, price: float, **more: Any) -> GonePiece:
+    row = (number * MINUTE, price, price, price, price, 1.0, 1, price)
+    given: dict[str, Any] = {"open": None, "close": None, "is_all": False, "whole": None}
+    return GonePiece(row, **{**given, **more})
+
+
+def test_what_was_missed_is_put_into_bars_that_are_there_and_flat_ones_follow() -> None:
+    rows = [bar(1, 101.0), bar(2, 102.0), flat(3, 102.0), flat(4, 102.0), bar(5, 105.0), flat(6, 105.0)]
+    kept = columns_from_rows(rows)
+    kept.flags[:] = [0, PARTIAL, FILLED, FILLED, 0, FILLED]
+    kept.closed_us[:] = range(11, 17)
+    made = amended_bars(kept, [(90, piece(2, 222.0, close=222.0)), (91, piece(2, 44.0))])
+    assert told(made) == [
+        (120_000_000, 100.0, 222.0, 44.0, 222.0, 4.0, 470.0 / 4, 5, PARTIAL | AMENDED, 12),
+        (180_000_000, 222.0, 222.0, 222.0, 222.0, 0.0, "nan", 0, FILLED, 13),
+        (240_000_000, 222.0, 222.0, 222.0, 222.0, 0.0, "nan", 0, FILLED, 14),
+    ]
+    # The first trade of all, and one that leaves the close as it was.
+    made = amended_bars(kept, [(90, piece(5, 150.0, open=150.0))])
+    assert (made.open.tolist(), made.close.tolist(), len(made)) == ([150.0], [105.0], 1)
+    # One that was flat, or not there, has what is new alone; where more is missing nobody can tell.
+    made = amended_bars(kept, [(90, piece(3, 7.0, is_all=True)), (91, piece(9, 8.0, is_all=True))])
+    assert [row[:2] + row[-2:] for row in told(made)] == [
+        (180_000_000, 7.0, AMENDED, 13),
+        (240_000_000, 7.0, FILLED, 14),
+        (540_000_000, 8.0, AMENDED, 91),
+    ]
+    assert len(amended_bars(kept, [(90, piece(3, 7.0)), (90, piece(9, 7.0))])) == 0
+    # What is known to be all of it counts, where as many trades make it up.
+    whole = (MINUTE, 1.0, 2.0, 0.5, 1.5, 9.0, 4, 13.5)
+    assert told(amended_bars(kept, [(90, piece(1, 7.0, whole=whole))]))[0][1:6] == whole[1:6]
+    other = (MINUTE, 1.0, 2.0, 0.5, 1.5, 9.0, 5, 13.5)
+    assert amended_bars(kept, [(90, piece(1, 7.0, whole=other))]).low.tolist() == [7.0]
 
 
 # -- what amendments tell --------------------------------------------------------------------------------
