@@ -7,6 +7,7 @@ import itertools
 import math
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ from mdnb.stores.columns import (
     nth_of_start,
     same_bars,
 )
-from mdnb.stores.segment_plan import merge, split
+from mdnb.stores.segment_file import Segment
+from mdnb.stores.segment_plan import find_group, merge, place_rows, split
 
 MINUTE = 60_000_000_000
 
@@ -417,6 +419,59 @@ def test_parts_of_many_bars_are_of_about_one_size_and_cut_no_start(monkeypatch: 
         columns_from_rows([bar(1, 60.0), bar(3, 61.0)]), columns_from_rows([bar(2, 62.0), bar(3, 63.0)])
     )
     assert (made.close.tolist(), gone) == ([60.0, 62.0, 63.0], 1)
+
+
+# -- which rows go to which segment ----------------------------------------------------------------------
+
+
+def segment(first: int, last: int, rows: int, *, compressed: bool = True) -> Segment:
+    return Segment(Path(f"{first}-{last}"), first * MINUTE, last * MINUTE, rows, 0, 0, compressed)
+
+
+def test_what_is_not_compressed_is_merged_with_neighbours_of_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mdnb.stores.segment_plan.MERGED_ROWS", 100)
+
+    def group(*rows: int) -> list[int]:
+        """Sizes of those that are merged; of those not compressed they are given below zero."""
+        held = [segment(at, at, abs(count), compressed=count > 0) for at, count in enumerate(rows)]
+        return [one.rows for one in find_group(held)]
+
+    assert group() == group(5, 5) == []
+    assert group(5, -5, 5) == [5, 5, 5]
+    # Twice as large is small enough, more is not; what is not compressed always is.
+    assert group(20, -10, 20) == [20, 10, 20]
+    assert group(61, -10, 20) == [10, 20]
+    assert group(60, -10, 20) == [60, 10, 20]
+    assert group(-10, 21) == [10]
+    assert group(-10, -50, 21) == [10, 50, 21]
+    # No more than so many together.
+    assert group(-50, -50, -1) == [50, 50]
+    assert group(-50, -51) == [50]
+    assert group(1, -50, -50) == [50, 50]
+    assert group(30, 30, -40, 1) == [30, 40, 1]
+
+
+def test_late_rows_go_into_a_segment_or_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mdnb.stores.segment_plan._OWN_ROWS", 3)
+    held = [segment(10, 20, 5), segment(30, 40, 5)]
+
+    def placed(*numbers: int) -> tuple[dict[int, list[int]], list[list[int]]]:
+        times = np.array(numbers, dtype=np.int64) * MINUTE // 1000
+        into, apart = place_rows(times, held)
+        return {at: list(numbers[part]) for at, part in into.items()}, [list(numbers[part]) for part in apart]
+
+    assert placed() == ({}, [])
+    assert placed(10, 20, 30, 40) == ({0: [10, 20], 1: [30, 40]}, [])
+    # Fewer than three go into the one before, those before all into the first.
+    assert placed(1, 2, 21, 29, 41) == ({0: [1, 2, 21, 29], 1: [41]}, [])
+    assert placed(1, 2, 3) == ({}, [[1, 2, 3]])
+    assert placed(1, 2, 3, 10) == ({0: [10]}, [[1, 2, 3]])
+    assert placed(15, 21, 22, 29) == ({0: [15]}, [[21, 22, 29]])
+    assert placed(41, 42, 43) == ({}, [[41, 42, 43]])
+    assert place_rows(np.arange(4), []) == ({}, [slice(0, 4)])
+    assert place_rows(np.arange(0), []) == ({}, [])
 
 
 # -- a side of the book far from its top -----------------------------------------------------------------
