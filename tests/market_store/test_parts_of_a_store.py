@@ -20,9 +20,9 @@ from mdnb.market_store.frames import bar_frame, chosen_columns
 from mdnb.market_store.held_before import HeldBefore
 from mdnb.market_store.layout import Series, all_series, days_of, folder_of, partitions
 from mdnb.market_store.overlay import identities, match, overlaid, rows_differ
-from mdnb.market_store.parts import list_parts, part_name, read_parts, write_part
+from mdnb.market_store.parts import DamagedPartError, list_parts, part_name, read_parts, write_part
 from mdnb.market_store.reading import TailsOfNow, newest_bars, read_bars, read_rows
-from mdnb.market_store.schemas import bar_schema, bars_table, rows_table, times_of
+from mdnb.market_store.schemas import bar_schema, bars_table, row_schema, rows_table, times_of
 from mdnb.market_store.segment import OpenSegment
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.tails import list_tails, read_tail
@@ -149,6 +149,22 @@ def test_a_footer_tells_the_edges_of_all_row_groups(tmp_path: Path) -> None:
     assert size == path.stat().st_size
     write_part(path, plain(0, 0), tmp_path)
     assert Footers().of(path)[:3] == (0, 0, 0)
+
+
+def test_a_file_that_does_not_read_is_named_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / part_name(1)
+    path.write_bytes(b"PAR1 and nothing else")
+    said = f"^{path} does not read: .*[^.]\\. It was left as it is; move it away to read the others\\.$"
+    with pytest.raises(DamagedPartError, match=said):
+        read_parts([path], bar_schema())
+    with pytest.raises(DamagedPartError, match=f"^{path} is no file of a store: .*[^.]\\. Move it away\\.$"):
+        Footers().of(path)
+
+
+def test_what_every_bar_has_is_never_null_in_a_file() -> None:
+    nullable = [field.name for field in bar_schema() if field.nullable]
+    assert nullable == ["vwap", "closed_at", "contract", "origin"]
+    assert not any(field.nullable for kind in ("ticks", "quotes") for field in row_schema(kind))
 
 
 def test_files_are_written_over_others_and_leave_nothing_beside_them(tmp_path: Path) -> None:
@@ -285,6 +301,9 @@ def test_of_changes_of_one_bar_the_last_counts_wherever_it_stands() -> None:
     assert (found.is_held.tolist(), found.at.tolist()) == ([True, True, False], [1, 2])
     made = overlaid(held, changes)
     assert (numbers_of(made), made["volume"].to_pylist()) == ([0, 1, 2, 4], [0.0, 1.25, 2.5, 4.0])
+    # In order, but for two of one bar.
+    twice = pa.concat_tables([some(1, 1), bars_table(numbered(np.array([1, 2], dtype="i8"), 0.5))])
+    assert match(held, twice).changes["volume"].to_pylist() == [1.5, 2.5]
     # Behind all that is held, and of the very last one.
     assert numbers_of(overlaid(held, some(3, 2))) == [0, 1, 2, 3, 4]
     last = overlaid(held, bars_table(numbered(np.array([2], dtype="i8"), 0.5)))
@@ -405,7 +424,15 @@ def test_series_are_listed_by_symbol_bars_fine_to_coarse_then_the_rest(tmp_path:
     for symbol in ("B", "A/C"):
         for name in names:
             (folder_of(tmp_path, Series(symbol, name)) / "date=2026-03-02").mkdir(parents=True)
-    for odd in ("symbol=", "symbol=a b", "symbol=A/timeframe=5m", "symbol=A/timeframe=zzz", "other=A", ".x"):
+    for odd in (
+        "symbol=",
+        "symbol=%2E/timeframe=1min",
+        "symbol=a b",
+        "symbol=A/timeframe=5m",
+        "symbol=A/timeframe=zzz",
+        "other=A",
+        ".x",
+    ):
         (tmp_path / odd).mkdir(parents=True)
     order = ["1min", "1hour", "1day", "100tick", "quotes", "ticks"]
     found = all_series(tmp_path)
