@@ -512,6 +512,22 @@ def test_of_a_hidden_folder_that_is_deleted_nothing_else_is_said_to_be_lost(tmp_
     assert held(tmp_path) == list(range(20))
 
 
+@pytest.mark.parametrize("name", ["tail-*-ticks.arrows", "tail-*-bars.arrows", "lock", "tail-*"])
+def test_of_a_tail_that_is_deleted_alone_the_rows_are_written_again(tmp_path: Path, name: str) -> None:
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(0, 10))
+    writer.append(TICKS, rows_table(trades(np.arange(3)), "ticks"))
+    for path in (tmp_path / ".mdnb").glob(name):
+        path.unlink()
+    writer.sync()
+    writer.append(BARS, some(10, 5))
+    assert held(tmp_path) == list(range(15))
+    ticks = read_rows(tmp_path, TICKS, tails=TailsOfNow(tmp_path))
+    assert ticks["trade_id"].to_pylist() == list(range(12))
+    writer.close()
+    assert held(tmp_path) == list(range(15))
+
+
 def test_a_folder_that_cannot_be_made_anew_is_told_until_it_can(tmp_path: Path) -> None:
     folder = tmp_path / "markets"
     writer = StoreWriter(folder)
