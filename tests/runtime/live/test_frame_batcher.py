@@ -57,6 +57,8 @@ def test_the_bar_of_a_symbol_whose_data_is_late_waits_for_as_long_and_no_others_
     clock = HandClock(START + 50 * SECOND)
     pipelines, health = taken(clock, {"A": 4.0, "B": 0.0, "C": 2.0, "D": -1.0})
     assert health.latency_ms() == pytest.approx(4000.0), "that of the first one"
+    waits = {symbol: pipeline._grace_market_ns() for symbol, pipeline in pipelines.items()}
+    assert waits == pytest.approx({"A": 4.5e9, "B": 0.5e9, "C": 2.5e9, "D": 0.5e9}, abs=100)
     found = []
     for seconds in (60.4, 60.6, 62.4, 62.6, 64.4, 64.6):
         clock.now = START + round(seconds * SECOND)
@@ -295,3 +297,16 @@ def test_marked_trades_and_corrections_to_such_are_known_before_they_are_taken()
     plain.come(json.dumps({"e": "changes", "s": "Y", "r": [[START, 1, 100.0, 1.0, None]]}))
     assert not plain.pipelines["Y"].engine.has_marks
     assert plain.pipelines["Y"].ledger.cancelled == 1
+
+
+def test_a_book_alone_tells_nothing_of_how_late_trades_are() -> None:
+    line = Line()
+    line.pipelines["X"].subscribed.add("depth")
+    line.come(trades("X", 46))
+    assert line.pipelines["X"]._grace_market_ns() == pytest.approx(4.5 * SECOND, abs=100)
+    data = line.health.newest_data()
+    book = {"e": "depth", "s": "X", "t": START + 50 * SECOND, "snap": True, "b": [[9.0, 1.0]], "a": []}
+    line.come(json.dumps(book))
+    assert line.pipelines["X"].engine.book() == ([(9.0, 1.0)], [])
+    assert line.pipelines["X"]._grace_market_ns() == pytest.approx(4.5 * SECOND, abs=100)
+    assert line.health.newest_data() == data

@@ -11,13 +11,15 @@ import pytest
 
 import mdnb
 from mdnb.clock import EventClock, ScaledClock
+from mdnb.config import DataManagerConfig
 from mdnb.errors import DataExportError, TimeframeError
 from mdnb.instruments import Instrument
 from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
-from mdnb.stores.columns import PARTIAL, columns_from_rows
+from mdnb.stores.columns import PARTIAL, BarColumns, columns_from_rows
+from mdnb.stores.overflow import Overflow
 from mdnb.stores.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, bar, minutes, open_market, trade
@@ -290,3 +292,70 @@ def test_reads_of_a_market_are_dated_and_what_follows_is_later() -> None:
     assert unknown.change_ns() == 0
     unknown.bind_state(lambda: ("connected", 0.0), lambda: EventClock(START))
     assert unknown.over_ns() == START
+
+
+TRADES = [(START + second * SECOND, 100.0 + second, 1.0, 1, 0, -1) for second in (0, 1, 2, 3, 4, 5, 6, 7)]
+
+
+def held_state(skip: int) -> SymbolState:
+    """Return a symbol that holds the trades from one of them on, and no bars of so many trades."""
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    state.cascade.closing.advance(START + 9 * SECOND)
+    state.cascade.push_rows(TRADES[skip:])
+    state.keep_ticks(TRADES[skip:])
+    return state
+
+
+def stored(*, closed_s: float) -> BarColumns:
+    """Return the first bar of two trades, as a store has it."""
+    made = columns_from_rows([(START, 100.0, 101.0, 100.0, 101.0, 2.0, 2, 201.0)])
+    made.closed_us[:] = (START + round(closed_s * SECOND)) // 1000
+    return made
+
+
+def test_bars_of_so_many_trades_go_on_behind_those_that_a_store_holds() -> None:
+    state = held_state(0)
+    assert state.add_timeframe("2tick", stored(closed_s=1)) == "2tick"
+    frame = state.frame("2tick")
+    assert frame["close"].tolist() == [101.0, 103.0, 105.0, 107.0]
+    assert frame.attrs["partial"] == ()
+    assert state.holes == {}
+    assert state.closed == [], "nobody is told of what was before"
+
+
+@pytest.mark.parametrize(
+    ("closed_s", "closes"), [(1.0, [101.0, 103.0, 105.0, 107.0]), (4.5, [101.0, 106.0, 107.0])]
+)
+def test_where_trades_behind_those_of_a_store_are_lost_the_next_bar_is_partial(
+    closed_s: float, closes: list[float]
+) -> None:
+    # That of 100 is not held: nobody knows which of the others the bar has.
+    state = held_state(1)
+    state.add_timeframe("2tick", stored(closed_s=closed_s))
+    assert state.holes == {"2tick": [START]}
+    frame = state.frame("2tick")
+    assert frame["close"].tolist() == closes
+    assert frame.attrs["partial"] == (1,)
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_a_coarser_timeframe_has_the_bars_that_left_memory_whoever_came_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_stale: bool
+) -> None:
+    config = DataManagerConfig(max_bars_per_timeframe=4)
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min"], config)
+    state.open_overflow = lambda name: Overflow(SegmentStore(tmp_path / name))
+    state.attach_overflow("1min")
+    for minute in range(20):
+        state.cascade.closing.advance(START + minute * MINUTE)
+        state.cascade.push(START + minute * MINUTE, 100.0 + minute, 1.0)
+    state.log("1min").settle()
+    if is_stale:
+        # As if it had been asked for while another thread had that of which it is made in its hands.
+        monkeypatch.setattr(SymbolState, "_older_bars", lambda self, timeframe: None)
+    state.add_timeframe("2min")
+    frame = state.frame("2min", with_disk=True)
+    assert frame["close"].tolist() == [101.0 + 2 * one for one in range(10)]
+    assert frame["tick_count"].tolist() == [2] * 10
+    for overflow in state.overflow.values():
+        overflow.segments.close()
