@@ -19,7 +19,7 @@ from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
-from tests.virtual_time import HandClock
+from tests.virtual_time import HandClock, run_virtually
 
 START = 1_772_460_000 * 10**9
 SECOND = 10**9
@@ -310,3 +310,46 @@ def test_a_book_alone_tells_nothing_of_how_late_trades_are() -> None:
     assert line.pipelines["X"].engine.book() == ([(9.0, 1.0)], [])
     assert line.pipelines["X"]._grace_market_ns() == pytest.approx(4.5 * SECOND, abs=100)
     assert line.health.newest_data() == data
+
+
+def test_frames_wait_while_somebody_holds_the_symbols_and_are_taken_soon_afterwards() -> None:
+    line = Line()
+
+    async def main() -> None:
+        assert not line.batcher.gives_way
+        with line.batcher.giving_way(), line.batcher.giving_way():
+            assert line.batcher.gives_way
+            line.batcher.on_frame(trades("X", 1))
+            await asyncio.sleep(0.02)
+            line.batcher.on_frame(trades("X", 2, number=2))
+            assert line.counts()["X"] == 0
+        assert not line.batcher.gives_way
+        await asyncio.sleep(0.006)
+        assert line.counts()["X"] == 2
+        line.batcher.on_frame(trades("X", 3, number=3))
+        await asyncio.sleep(0)
+        assert line.counts()["X"] == 3
+
+    run_virtually(main())
+
+
+def test_what_fails_is_told_of_its_symbol_and_nothing_is_counted_before_anything_came() -> None:
+    line = Line()
+    batcher = line.batcher
+    counts = (
+        batcher.frames,
+        batcher.largest_batch,
+        batcher.control,
+        batcher.malformed,
+        batcher.unknown_symbol,
+    )
+    assert (counts, batcher.largest_batch) == ((0, 0, 0, 0), 0)
+    done: list[str] = []
+    assert batcher.attempt(line.pipelines["Y"], lambda: done.append("Y"))
+    error = ValueError("none")
+
+    def fail() -> None:
+        raise error
+
+    assert not batcher.attempt(line.pipelines["X"], fail)
+    assert (done, line.failed) == (["Y"], [(line.pipelines["X"], error)])
