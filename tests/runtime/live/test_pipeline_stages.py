@@ -888,3 +888,32 @@ def test_a_recordings_trades_of_before_a_seam_count_until_the_seam_is_played(cam
     rig.take(trade(65), trade(69.5))
     made = rig.accounting()
     assert (made.in_bars, dict(made.rejected)) == ((2, {}) if came < 70 else (0, {"before_roll": 2}))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "placed"),
+    [
+        ((20, 12), [12]),
+        ((20, 12, 13), [12, 13]),
+        ((10, 20, 12), [12]),
+        ((10, 9, 20, 12, 21), [12]),
+        # The next one but one shows what came before it, and nothing of what came after.
+        ((12, 20, 11), [11]),
+        ((11, 12), []),
+        ((20,), []),
+    ],
+)
+def test_what_an_outage_left_out_is_put_in_place_from_the_first_trade_after_it_on(
+    numbers: tuple[int, ...], placed: list[int]
+) -> None:
+    rig = Rig(ids="sequential")
+    found: list[int] = []
+    rig.pipeline.put_in_place = lambda pipeline, rows: found.extend(row[5] for row in rows)
+    rig.take(trade(0, number=9), trade(1, number=10))
+    rig.pipeline.lose_line()
+    rig.take(*(trade(number / 10, number=number) for number in numbers), now=9)
+    assert found == placed
+    assert rig.pipeline.largest_batch == max(2, len(numbers))
+    made = rig.pipeline.ledger
+    assert made.received == 2 + len(numbers) - len(placed)
+    assert made.duplicate == len({9, 10} & set(numbers))
