@@ -455,6 +455,12 @@ def test_what_memory_holds_is_not_looked_for_on_disk(tmp_path: Path, monkeypatch
         assert not reads
         engine.older("1min", at(21), at(25))
         assert reads
+        reads.clear()
+        for count, start in ((None, 22), (None, 25), (8, None), (99, 22)):
+            engine.reader.known("1min", at(99), count, None if start is None else (at(start), None))
+            assert not reads
+        engine.reader.known("1min", at(99), span=(at(21), None))
+        assert reads
 
 
 def ticks(number: int, second: float) -> list[TradeRow]:
@@ -570,3 +576,68 @@ def test_a_bar_of_the_clock_whose_closing_nobody_noted_closed_at_its_end_and_the
         for minute in (5, 11, 15):
             for more, over in ((grace - 1000, minute - 1), (grace, minute), (MINUTE // 2, minute)):
                 assert labels(engine.known("1min", at(minute) + more, 3)) == list(range(over - 3, over))
+
+
+def test_of_what_was_known_so_many_are_given_and_somebody_wanted_them(tmp_path: Path) -> None:
+    with engine_of(HELD, tmp_path) as engine, engine_of(10_000) as whole:
+        wanted: list[str] = []
+        whole.on_wanted = lambda: wanted.append("X")
+        assert len(whole.reader.known("1min", at(20), 3)) == 3
+        assert wanted == ["X"]
+        # Two are on disk, two in memory.
+        found = engine.reader.known("1min", at(24) + 7000, 4, (at(20), None))
+        assert (found.time_us * 1000).tolist() == [at(one) for one in range(20, 24)]
+        assert len(engine.reader.known("1min", at(24) + 7000, 3, (at(20), None))) == 3
+
+
+def test_of_bars_on_disk_that_cannot_be_read_it_is_an_error_once_they_had_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine_of(HELD, tmp_path, -1) as engine:
+        monkeypatch.setattr(Overflow, "lost", lambda self: [(at(3), at(9), 6)])
+        assert len(engine.known("1min", at(3) - 1000)) == 0
+        for moment in (at(3), at(7), at(99)):
+            with pytest.raises(NoDataError, match=r"the 1min bars that were known at .* have left memory"):
+                engine.known("1min", moment)
+
+
+def test_a_bar_that_was_put_in_later_or_stamped_ahead_is_known_from_when_it_closed() -> None:
+    with engine_of(10_000) as engine:
+        log = engine.log("1min")
+        log.closed_us(BARS)[[5, 8, 12]] = [at(20) // 1000, at(2) // 1000, 0]
+        for moment, wanted in (
+            (at(3) + 7000, [0, 1, 2, 8]),
+            (at(10) + 7000, [0, 1, 2, 3, 4, 6, 7, 8, 9]),
+            (at(12.5), [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]),
+            (at(20), [*range(5), *range(5, 19)]),
+        ):
+            for count in (None, 1, 2, 5, 6, 7):
+                found = engine.known("1min", moment, count)
+                assert labels(found) == (wanted if count is None else wanted[-count:])
+                assert found["close"].tolist() == [price(one) for one in labels(found)]
+
+
+def test_what_was_known_before_bars_were_overwritten_is_the_same_and_as_many_as_asked_for() -> None:
+    engine = SymbolState(Instrument("X", 0.25), Sessions.always(), ["1min"])
+    rows = [(at(one), 9.0, 9.0, 9.0, float(one), 3.0, 3, 27.0) for one in range(9)]
+    merge_bars(engine, "1min", columns_from_rows(rows))
+    log, grace = engine.log("1min"), engine.grace_ns
+    log.amendments.note_overwritten(at(60) // 1000, log.columns(2, 4))
+    for place in (2, 3):
+        log.change(place, (*rows[place][:4], 99.0, 3.0, 3, 27.0), 0)
+    assert engine.frame("1min")["close"].tolist()[1:5] == [1.0, 99.0, 99.0, 4.0]
+    for minute in (4, 6):
+        for more, over in ((grace - 1000, minute - 1), (grace, minute)):
+            for count in (None, 1, 2, 3, 50):
+                found = engine.known("1min", at(minute) + more, count)["close"].tolist()
+                assert found == [float(one) for one in range(over)][-(count or 99) :]
+                assert len(engine.reader.known("1min", at(minute) + more, count)) == len(found)
+    assert engine.known("1min", at(61), 8)["close"].tolist()[1:3] == [99.0, 99.0]
+
+
+def test_a_bar_that_begins_at_the_instant_counts_as_known_by_it() -> None:
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    rows = [(at(one), 9.0, 9.0, 9.0, 9.0, 3.0, 3, 27.0) for one in range(4)]
+    merge_bars(state, "1min", columns_from_rows(rows))
+    state.reader.note_known(["1min"], at(2))
+    assert state.log("1min").closed_us(4).tolist() == [0, at(2) // 1000, at(2) // 1000, 0]
