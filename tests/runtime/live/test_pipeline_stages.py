@@ -238,6 +238,7 @@ def test_a_recordings_trades_are_quiet_between_its_newest_and_the_bars_end() -> 
     rig.pipeline.pass_to(at(60) + GRACE)
     assert rig.pipeline.quiet() == (at(5), 0, (at(60) + GRACE) // 1000)
     assert recorded("1min", "3tick").pipeline.quiet()[1] == 0
+    assert [type(one) for one in rig.pipeline.quiet()] == [int] * 3
     assert recorded(rows=()).pipeline.quiet()[1] == 0
 
 
@@ -628,7 +629,10 @@ def test_from_one_contracts_price_to_the_others_nothing_is_crossed() -> None:
     rig.take(trade(20))
     fired = rig.engine.alerts.add(120.0)
     rig.engine.contracts.set("H26", [Roll("X", at(60), "Z25", "H26", NAN, NAN)])
+    updates, notified = rig.engine.updates, rig.notified
     rig.pipeline.begin_contract()
+    # One for the book that is forgotten.
+    assert (rig.engine.updates, rig.notified) == (updates + 2, notified + 1)
     rig.take(trade(75, 151.0))
     assert fired.fired == 0
     assert rig.engine.cascade.root.partial is False, "the seam lies between two bars"
@@ -891,3 +895,43 @@ def test_the_plain_way_and_the_other_take_the_same_trades_the_same_way() -> None
     assert plain.pipeline.refusals.accepted == other.pipeline.refusals.accepted == 7
     assert plain.pipeline.largest_batch == other.pipeline.largest_batch == 2
     assert plain.engine.updates == other.engine.updates - 1, "the alert is a change, too"
+
+
+@pytest.mark.parametrize("came", [69.999, 70, 71])
+def test_a_recordings_trades_of_before_a_seam_count_until_the_seam_is_played(came: float) -> None:
+    rig = Rig("1min", clock=EventClock(START))
+    rig.engine.recorded = True
+    rig.engine.contracts.set("H26", [Roll("X", at(70), "Z25", "H26", NAN, NAN)])
+    rig.pipeline.arrival_ns = at(came)
+    rig.take(trade(65), trade(69.5))
+    made = rig.accounting()
+    assert (made.in_bars, dict(made.rejected)) == ((2, {}) if came < 70 else (0, {"before_roll": 2}))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "placed"),
+    [
+        ((20, 12), [12]),
+        ((20, 12, 13), [12, 13]),
+        ((10, 20, 12), [12]),
+        ((10, 9, 20, 12, 21), [12]),
+        # The next one but one shows what came before it, and nothing of what came after.
+        ((12, 20, 11), [11]),
+        ((11, 12), []),
+        ((20,), []),
+    ],
+)
+def test_what_an_outage_left_out_is_put_in_place_from_the_first_trade_after_it_on(
+    numbers: tuple[int, ...], placed: list[int]
+) -> None:
+    rig = Rig(ids="sequential")
+    found: list[int] = []
+    rig.pipeline.put_in_place = lambda pipeline, rows: found.extend(row[5] for row in rows)
+    rig.take(trade(0, number=9), trade(1, number=10))
+    rig.pipeline.lose_line()
+    rig.take(*(trade(number / 10, number=number) for number in numbers), now=9)
+    assert found == placed
+    assert rig.pipeline.largest_batch == max(2, len(numbers))
+    made = rig.pipeline.ledger
+    assert made.received == 2 + len(numbers) - len(placed)
+    assert made.duplicate == len({9, 10} & set(numbers))
