@@ -364,9 +364,10 @@ class StoreKeeper:
         if holes:
             since = timestamp(holes[-1], market.engine.tz)
             sentence = (
-                f"the {name} bars that are kept end at {since}: of the trades since then none were held"
+                f"the last of the {name} bars that are kept began at {since}: of the trades behind it none were"
+                " held, so the next one is partial and a hole is before it"
             )
-            self._tell(market, "data_gap", f"{sentence}, so the next one is partial and a hole is before it")
+            self._tell(market, "data_gap", sentence)
 
     async def ticks_behind(self, market: SymbolMarket, held: StoredBars) -> NDArray[np.void] | None:
         """Return the trades that the store holds behind the last bar of the finest timeframe.
