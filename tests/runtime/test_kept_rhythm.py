@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -346,13 +346,13 @@ def test_trades_that_wait_for_others_are_not_written_yet() -> None:
 
 
 @pytest.fixture
-def written() -> Iterator[Any]:
+def written() -> Any:
     """Return bars of which some were written by somebody, at times where none begins."""
     import pyarrow as pa
 
     table = store_keeper.bars_table(columns_from_rows([bar(at, 1.0) for at in (0, 1, 5, 7, 10)]))
     at = table.schema.get_field_index("origin")
-    yield table.set_column(at, "origin", pa.array([None, None, "write", "write", "write"]))
+    return table.set_column(at, "origin", pa.array([None, None, "write", "write", "write"]))
 
 
 def test_only_bars_that_somebody_wrote_off_the_grid_are_left_out(written: Any) -> None:

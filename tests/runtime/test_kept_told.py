@@ -152,9 +152,9 @@ def test_bars_that_are_strange_are_told_of_each_timeframe(
         store.write("X", "15min", own_bars([45]))
     with kept_market(HandFeed(), tmp_path, "1min", "5min", "15min", days=0) as market:
         expected = {
-            "written_bars": f"1,490 of 1,490 1min bars, 2 of 298 5min bars that {tmp_path} has of X were given"
-            " to its write() and are not those of HandFeed (bars of trades); they count as they are. Their"
-            " column 'origin' tells which they are.",
+            "written_bars": f"1,490 of 1,490 1min bars, 2 of 298 5min bars that {tmp_path} has of X were"
+            " given to its write() and are not those of HandFeed (bars of trades); they count as they are."
+            " Their column 'origin' tells which they are.",
             "future_bars": f"{tmp_path} has 2 1min bars, 1 5min bars, 1 15min bars of X that are not over at"
             " 2026-03-02 14:00:00+00:00, the market's time. They are left out of this market, and its own"
             " take their places as they close. See that this computer's clock is right, or write them to"
@@ -257,10 +257,11 @@ def test_bars_of_trades_after_which_the_trades_are_lost_tell_when_in_the_market_
         for at in range(110, 300, 10):
             feed.trades(*rows[at : at + 10])
         market.add_timeframe("25tick")
-        assert told(market, "data_gap") == [
-            "the last of the 25tick bars that are kept began at 2026-03-02 23:12:30+09:00: of the trades behind"
-            " it none were held, so the next one is partial and a hole is before it"
-        ]
+        (sentence,) = told(market, "data_gap")
+        assert sentence == (
+            "the last of the 25tick bars that are kept began at 2026-03-02 23:12:30+09:00: of the trades"
+            " behind it none were held, so the next one is partial and a hole is before it"
+        )
 
 
 # -- while it goes on, and at its end ---------------------------------------------------------------------
