@@ -241,9 +241,9 @@ class MarketSession:
                 # Of contracts of before the history has told.
                 market.sync_contracts()
             self._loop = asyncio.get_running_loop()
-            self._waiting = self.feed.playback if _waits_to_begin(self.feed) else None
+            self._waiting = self.feed.playback
             for market in self.markets.values():
-                market.engine.on_wanted = self.begin if self._waiting is not None else None
+                market.engine.on_wanted = self.begin
                 await apply_config(market, self.options.config, first=True)
                 # What was lost while the history was loaded counts.
                 lost_ns = self._first_loss_ns
@@ -514,7 +514,7 @@ class MarketSession:
             try:
                 recording.end()
             except DataExportError as error:
-                _log.error("%s", error)
+                _log.error(str(error))
         self.workers.close()
         self.bus.close(logging.WARNING if self._at_end else logging.INFO)
 
@@ -549,7 +549,7 @@ class MarketSession:
             self._last_loss = told
         if told not in self._told:
             self._told.add(told)
-            _log.error("%s", told)
+            _log.error(told)
             self._note("unknown_status", told)
 
     def _note(self, kind: str, sentence: str) -> None:
@@ -710,7 +710,7 @@ class MarketSession:
         # Each reason is logged once; of a feed that has more of them than that, these will do.
         if why not in self._told and len(self._told) < _REASONS_LOGGED:
             self._told.add(why)
-            _log.warning("%s", told)
+            _log.warning(told)
         now, count = self.feed.clock.now_ns(), len(batch.malformed)
         for pipeline in self._pipelines.values():
             pipeline.quality.not_understood(told, now, count)
@@ -863,7 +863,3 @@ def _note_prices(market: SymbolMarket, prices: SeamPrices) -> None:
 
 def _now_ns(pipeline: Pipeline) -> int:
     return pipeline.engine.cascade.closing.now_ns
-
-
-def _waits_to_begin(feed: Feed) -> bool:
-    return feed.playback is not None and feed.playback.waits_to_begin

@@ -133,7 +133,6 @@ class StoreKeeper:
         self._before: dict[Series, HeldBefore] = {}
         self._amended: list[_Amended] = []
         self._changed: list[_Changed] = []
-        self._left: list[tuple[Series, BarChanges]] = []
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mdnb-store")
         self._tails = TailsOfNow(store.path)
         self._is_busy = self._waits = False
@@ -261,7 +260,7 @@ class StoreKeeper:
             self._tell_logged(market, "off_grid_bars", sentence)
 
     def _tell_logged(self, market: SymbolMarket, kind: str, sentence: str) -> None:
-        _log.warning("%s", sentence)
+        _log.warning(sentence)
         self._tell(market, kind, sentence)
 
     async def _make_lacking(
@@ -364,9 +363,10 @@ class StoreKeeper:
         if holes:
             since = timestamp(holes[-1], market.engine.tz)
             sentence = (
-                f"the {name} bars that are kept end at {since}: of the trades since then none were held"
+                f"the last of the {name} bars that are kept began at {since}: of the trades behind it none"
+                " were held, so the next one is partial and a hole is before it"
             )
-            self._tell(market, "data_gap", f"{sentence}, so the next one is partial and a hole is before it")
+            self._tell(market, "data_gap", sentence)
 
     async def ticks_behind(self, market: SymbolMarket, held: StoredBars) -> NDArray[np.void] | None:
         """Return the trades that the store holds behind the last bar of the finest timeframe.
@@ -601,7 +601,7 @@ class StoreKeeper:
     # -- what is told -------------------------------------------------------------------------------------
 
     def _tell_all(self, kind: str, sentence: str) -> None:
-        _log.warning("%s", sentence)
+        _log.warning(sentence)
         for market in self._markets.values():
             self._tell(market, kind, sentence)
 
@@ -623,9 +623,9 @@ class StoreKeeper:
                 await self._do(self.writer.close)
             except DataExportError as error:
                 # Nobody is there any more who could try again.
-                _log.error("%s", error)
+                _log.error(str(error))
             for note in self.writer.notes:
-                _log.warning("%s", note)
+                _log.warning(note)
         for watch in self._watches.values():
             watch.close()
         for rows in self._watched.values():
