@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import threading
 import types
@@ -65,6 +66,11 @@ def counted(keep: StoreKeeper, name: str) -> list[dict[str, Any]]:
 def keepers_threads() -> list[str]:
     """Which threads keep markets."""
     return sorted(one.name for one in threading.enumerate() if one.name.startswith("mdnb-store"))
+
+
+async def tasks() -> list[str]:
+    """Which tasks keep markets."""
+    return [one.get_name() for one in asyncio.all_tasks() if one.get_name().startswith("mdnb-store")]
 
 
 def until(is_so: Callable[[], bool]) -> bool:
@@ -139,6 +145,7 @@ def test_it_works_on_one_thread_of_its_own_and_lets_go_of_all_at_the_end(tmp_pat
         feed.trades(*minutes_of_trades(0, 5))
         write(market)
         assert keepers_threads() == sorted([*before, "mdnb-store_0"])
+        assert call(tasks()) == ["mdnb-store"]
         engine = market._parts.session.markets["X"].engine
         assert engine.ticks.on_rows is not None
         logs = [engine.log(name) for name in ("1min", "5tick")]
@@ -148,6 +155,7 @@ def test_it_works_on_one_thread_of_its_own_and_lets_go_of_all_at_the_end(tmp_pat
         assert rows.on_rows is rows.on_change is None
     assert engine.on_amended_gone is None
     assert until(lambda: keepers_threads() == before)
+    assert not call(tasks())
 
 
 def test_what_fails_is_told_as_a_trouble_and_tried_again(

@@ -350,3 +350,30 @@ def test_its_end_waits_for_no_disk_that_hangs_and_lets_go_of_the_market(tmp_path
             assert not call(end())
         finally:
             gate.set()
+
+
+@pytest.mark.parametrize("error", [OSError("read only"), DataExportError("it is a link")])
+def test_a_store_that_does_not_take_of_which_feed_it_is_takes_the_bars(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(store_keeper, "keep_feed", fail)
+    feed = HandFeed()
+    with kept_market(feed, tmp_path, "1min") as market:
+        feed.trades(*minutes_of_trades(0, 5))
+        expected = {"1min": closed(market, "1min")}
+        assert not told(market, "store")
+    same(tmp_path, expected)
+
+
+def test_of_bars_that_the_store_lacks_only_those_are_made_that_memory_may_have(tmp_path: Path) -> None:
+    with mdnb.store(tmp_path) as store:
+        store.write("X", "1min", own_bars([*range(-200, 0)]))
+        store.write("X", "5min", own_bars([*range(-60, -30, 5), *range(-25, 0, 5)]))
+    with kept_market(HandFeed(), tmp_path, "1min", "5min", days=0, max_bars_per_timeframe=10) as market:
+        assert len(closed(market, "5min")) == 10
+    with mdnb.store(tmp_path) as store:
+        starts = store.frame("X", "5min").index.as_unit("ns").asi8
+    assert ((starts - START) // MINUTE).tolist() == [*range(-60, 0, 5)]
