@@ -75,8 +75,8 @@ class _Amended(NamedTuple):
     series: Series
     pieces: Sequence[GonePiece]
     known_ns: int
-    contracts: Sequence[str]
-    """Of which contract each piece is by the market, which may know it of bars that the store lacks."""
+    contracts: Mapping[int, str]
+    """By start, of which contract bars are by the market, which may know it of those that the store lacks."""
 
     @property
     def rows(self) -> int:
@@ -440,7 +440,7 @@ class StoreKeeper:
 
     def _amend(self, symbol: str, name: str, pieces: Sequence[GonePiece], known_ns: int) -> None:
         contracts = self._markets[symbol].engine.contracts
-        names = [contracts.of(piece.row[0]) if contracts else "" for piece in pieces]
+        names = {piece.row[0]: contracts.of(piece.row[0]) if contracts else "" for piece in pieces}
         self._amended.append(_Amended(Series(symbol, name), pieces, known_ns, names))
 
     # -- while it goes on ---------------------------------------------------------------------------------
@@ -588,8 +588,7 @@ class StoreKeeper:
         columns = amended_bars(
             bar_columns_of(held), [(one.known_ns // _NS_PER_US, piece) for piece in one.pieces]
         )
-        starts_us = [piece.row[0] // _NS_PER_US for piece in one.pieces]
-        named = dict(zip(starts_us, one.contracts, strict=True))
+        named = {start_ns // _NS_PER_US: name for start_ns, name in one.contracts.items()}
         named.update(
             zip(times_of(held).tolist(), held.column(CONTRACT).fill_null("").to_pylist(), strict=True)
         )
@@ -657,7 +656,7 @@ def _without_off_grid(table: Any, grid: Grid | None) -> tuple[Any, int]:
     times_ns = times_of(table) * _NS_PER_US
     starts_ns, is_inside = grid.starts(times_ns)
     off = is_inside & (starts_ns != times_ns) & table.column(ORIGIN).is_valid().to_numpy()
-    return (table.filter(pa.array(~off)) if off.any() else table), int(np.count_nonzero(off))
+    return table.filter(pa.array(~off)), int(np.count_nonzero(off))
 
 
 def _table(change: BarChanges, has_vwap: bool, contracts: NDArray[np.object_] | None) -> Any:

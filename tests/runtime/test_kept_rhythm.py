@@ -16,6 +16,7 @@ import pytest
 
 import mdnb
 from mdnb.clock import EventClock
+from mdnb.errors import DataExportError
 from mdnb.market import LiveMarket
 from mdnb.runtime import store_keeper
 from mdnb.runtime.process.bridge import call
@@ -173,6 +174,63 @@ def test_what_fails_is_told_as_a_trouble_and_tried_again(
         write(market)
         assert "store" not in quality.troubles
         same(tmp_path, {"1min": closed(market, "1min")})
+
+
+def test_what_the_disk_does_not_take_is_told_and_the_rest_is_written(tmp_path: Path) -> None:
+    feed = HandFeed()
+    with kept_market(feed, tmp_path, "1min") as market:
+        writer = keeper(market).writer
+        assert writer is not None
+        append = writer.append
+
+        def fail(series: Any, table: Any) -> None:
+            append(series, table)
+            if series.is_bars:
+                raise DataExportError("the disk is full at 100%")
+
+        writer.append = fail  # type: ignore[method-assign]  # as a disk may do
+        feed.trades(*minutes_of_trades(0, 3))
+        write(market)
+        quality = market._parts.session.markets["X"].pipeline.quality
+        assert "the disk is full at 100%" in quality.troubles["store"]
+        write(market)
+        assert "store" not in quality.troubles, "it has been taken: nothing is left to be done"
+        with mdnb.store(tmp_path) as store:
+            assert len(store.ticks("X")) == 18
+            assert len(store.frame("X", "1min")) == 2
+
+
+def test_of_bars_that_are_kept_already_nothing_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mdnb.live(
+        ["X", "Y"], ["1min"], feed=HandFeed(), initial_days=0, progress=False, store=tmp_path
+    ) as market:
+        for symbol in ("X", "Y"):
+            market._parts.session.feed.send({"e": "trades", "s": symbol, "r": minutes_of_trades(0, 5)})  # type: ignore[attr-defined]  # fed by hand
+    again = HandFeed(clock=EventClock(START + 5 * MINUTE))
+    with mdnb.live(
+        ["X", "Y"], ["1min"], feed=again, initial_days=0, progress=False, store=tmp_path
+    ) as market:
+        monkeypatch.setattr(store_keeper, "read_bars", lambda *_, **__: 1 / 0)
+        write(market)
+        for symbol in market._parts.session.markets.values():
+            assert "store" not in symbol.pipeline.quality.troubles
+        monkeypatch.undo()
+
+
+def test_a_market_that_does_not_come_to_begin_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("it does not begin today")
+
+    monkeypatch.setattr(StoreKeeper, "begin", fail)
+    with pytest.raises(RuntimeError, match="it does not begin today"):
+        kept_market(HandFeed([bar(at, 5.0) for at in range(-9, 0)]), tmp_path, "1min")
+    assert not list(tmp_path.rglob("symbol=*"))
+    with mdnb.store(tmp_path) as store:
+        assert not store.read_only, "it was let go of"
 
 
 def test_two_symbols_are_kept_apart(tmp_path: Path) -> None:
