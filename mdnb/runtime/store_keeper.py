@@ -303,7 +303,7 @@ class StoreKeeper:
     async def kept(self, market: SymbolMarket, name: str) -> BarColumns | None:
         """Return the newest bars of trades that the store holds of a timeframe that is to be added.
 
-        None where these are none, or nothing is kept.
+        None where bars are not of trades, or nothing is kept.
         """
         if self.writer is None or not Timeframe.parse(name).is_activity:
             return None
@@ -313,8 +313,7 @@ class StoreKeeper:
         read = functools.partial(
             newest_bars, self.store.path, series, limit, tails=self._tails, end_ns=end_ns or None
         )
-        found = bar_columns_of(await self._do(read))
-        return found if len(found) else None
+        return bar_columns_of(await self._do(read))
 
     async def fill(self, market: SymbolMarket, name: str) -> None:
         """Give a timeframe that was added what the store has of the time before.

@@ -348,10 +348,11 @@ def test_of_a_timeframe_that_is_added_the_first_bar_is_made_whole(tmp_path: Path
     assert "partial" not in kept(tmp_path, "15min")
 
 
-def test_what_the_store_has_is_as_partial_as_it_was_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", [20, 1000])
+def test_what_the_store_has_is_as_partial_as_it_was_told(tmp_path: Path, limit: int) -> None:
     rows = minutes_of_trades(0, 130)
     feed = HandFeed(trades=(), clock=EventClock(rows[6 * 63 + 2][0]))
-    with kept_market(feed, tmp_path, "1min", days=0, max_bars_per_timeframe=20) as market:
+    with kept_market(feed, tmp_path, "1min", days=0, max_bars_per_timeframe=limit) as market:
         # The hour's first minutes nobody saw.
         feed.trades(*rows[6 * 63 + 2 : 6 * 110])
         market.add_timeframe("1hour")
