@@ -75,8 +75,8 @@ class _Amended(NamedTuple):
     series: Series
     pieces: Sequence[GonePiece]
     known_ns: int
-    contracts: Sequence[str]
-    """Of which contract each piece is by the market, which may know it of bars that the store lacks."""
+    contracts: Mapping[int, str]
+    """By start, of which contract bars are by the market, which may know it of those that the store lacks."""
 
     @property
     def rows(self) -> int:
@@ -303,7 +303,7 @@ class StoreKeeper:
     async def kept(self, market: SymbolMarket, name: str) -> BarColumns | None:
         """Return the newest bars of trades that the store holds of a timeframe that is to be added.
 
-        None where these are none, or nothing is kept.
+        None where bars are not of trades, or nothing is kept.
         """
         if self.writer is None or not Timeframe.parse(name).is_activity:
             return None
@@ -313,8 +313,7 @@ class StoreKeeper:
         read = functools.partial(
             newest_bars, self.store.path, series, limit, tails=self._tails, end_ns=end_ns or None
         )
-        found = bar_columns_of(await self._do(read))
-        return found if len(found) else None
+        return bar_columns_of(await self._do(read))
 
     async def fill(self, market: SymbolMarket, name: str) -> None:
         """Give a timeframe that was added what the store has of the time before.
@@ -440,7 +439,7 @@ class StoreKeeper:
 
     def _amend(self, symbol: str, name: str, pieces: Sequence[GonePiece], known_ns: int) -> None:
         contracts = self._markets[symbol].engine.contracts
-        names = [contracts.of(piece.row[0]) if contracts else "" for piece in pieces]
+        names = {piece.row[0]: contracts.of(piece.row[0]) if contracts else "" for piece in pieces}
         self._amended.append(_Amended(Series(symbol, name), pieces, known_ns, names))
 
     # -- while it goes on ---------------------------------------------------------------------------------
@@ -588,8 +587,7 @@ class StoreKeeper:
         columns = amended_bars(
             bar_columns_of(held), [(one.known_ns // _NS_PER_US, piece) for piece in one.pieces]
         )
-        starts_us = [piece.row[0] // _NS_PER_US for piece in one.pieces]
-        named = dict(zip(starts_us, one.contracts, strict=True))
+        named = {start_ns // _NS_PER_US: name for start_ns, name in one.contracts.items()}
         named.update(
             zip(times_of(held).tolist(), held.column(CONTRACT).fill_null("").to_pylist(), strict=True)
         )
@@ -657,7 +655,7 @@ def _without_off_grid(table: Any, grid: Grid | None) -> tuple[Any, int]:
     times_ns = times_of(table) * _NS_PER_US
     starts_ns, is_inside = grid.starts(times_ns)
     off = is_inside & (starts_ns != times_ns) & table.column(ORIGIN).is_valid().to_numpy()
-    return (table.filter(pa.array(~off)) if off.any() else table), int(np.count_nonzero(off))
+    return table.filter(pa.array(~off)), int(np.count_nonzero(off))
 
 
 def _table(change: BarChanges, has_vwap: bool, contracts: NDArray[np.object_] | None) -> Any:

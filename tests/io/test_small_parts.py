@@ -22,7 +22,7 @@ from mdnb.io.notes import in_words, note, row_list
 from mdnb.io.paths import default_name, inside, is_lines, is_tabbed, local_path, safe_name, symbol_of
 from mdnb.io.read_options import ReadOptions
 from mdnb.io.schema import NOT_A_TIME
-from mdnb.io.stacked import chosen_symbol, stack_of, wanted_of
+from mdnb.io.stacked import chosen_symbol, stack_of, wanted_of, without_empty
 from mdnb.io.times import rounded_up, time_text
 from mdnb.stores.columns import AMENDED, FILLED, PARTIAL
 
@@ -54,7 +54,12 @@ def test_a_symbol_has_one_name_that_gives_it_back(symbol: str, name: str) -> Non
 
 @pytest.mark.parametrize("symbol", ["", ".", "..", "A" * 121, "/" * 41])
 def test_what_cannot_name_a_file_is_no_symbol(symbol: str) -> None:
-    with pytest.raises(SymbolError):
+    said = (
+        "cannot name a file. A symbol is a text"
+        if len(symbol) < 3
+        else r"^The symbol '.{40}'\.\.\. needs 12[13] "
+    )
+    with pytest.raises(SymbolError, match=said):
         safe_name(symbol)
 
 
@@ -185,7 +190,25 @@ def test_marks_tell_of_each_row_whether_it_was_being_made() -> None:
     bars = file_bars(marks={"forming": np.array([False, True, False])})
     assert bars.forming().tolist() == [False, True, False]
     assert bars.closed().time_us.tolist() == [60_000_000, 180_000_000]
-    assert file_bars().closed().forming().tolist() == [False] * 3
+    whole = file_bars()
+    assert whole.closed() is whole
+    assert whole.forming().tolist() == [False] * 3
+
+
+def test_columns_that_only_others_of_the_table_have_are_left_out() -> None:
+    nothing = np.full(3, NOT_A_TIME)
+    values = {**file_bars().values, "vwap": np.full(3, np.nan)}
+    marks = {"partial": np.array([False, True, False]), "filled": np.zeros(3, dtype=bool)}
+    names = np.array(["", "", ""], dtype=object)
+    empty = without_empty(file_bars(values=values, marks=marks, closed_us=nothing, contracts=names))
+    assert ("vwap" in empty.values, list(empty.marks)) == (False, ["partial"])
+    assert empty.closed_us is empty.contracts is None
+    values["vwap"][1], nothing[0], names[2] = 5.0, 7, "H6"
+    full = without_empty(file_bars(values=values, closed_us=nothing, contracts=names))
+    assert "vwap" in full.values
+    assert full.closed_us is not None
+    assert full.contracts is not None
+    assert without_empty(file_bars()).closed_us is None
 
 
 def test_a_zone_that_is_none_is_refused_before_anything_is_read() -> None:
@@ -201,7 +224,7 @@ def test_of_several_the_one_that_is_asked_for_is_taken() -> None:
     assert wanted_of(["1min"], None, "x") == "1min"
     assert wanted_of(["1min", "5min"], "300s", "x") == "5min"
     for held, asked, said in ((["a", "b"], None, "several timeframes: a, b"), (["1min"], "5min", "but 1min")):
-        with pytest.raises(DataImportError, match=said):
+        with pytest.raises(DataImportError, match=f"^x: .*{said}"):
             wanted_of(held, asked, "x")
     assert chosen_symbol([], "x") is None
     assert chosen_symbol(["A"], "x", prefers="B") == "A"
@@ -212,7 +235,7 @@ def test_of_several_the_one_that_is_asked_for_is_taken() -> None:
         (["A", "a"], {"prefers": "a"}, "several symbols"),
         (["A"], {"symbol": "B"}, "no symbol 'B'"),
     ):
-        with pytest.raises(DataImportError, match=said):
+        with pytest.raises(DataImportError, match=f"^x: .*{said}"):
             chosen_symbol(held, "x", **how)
 
 
@@ -321,7 +344,10 @@ def test_a_file_is_the_old_one_or_the_new_one(tmp_path: Path) -> None:
     assert (path.read_bytes(), names(tmp_path)) == (b"old", ["x.csv"])
     write(path, b"new")
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o640)
-    for odd, said in ((tmp_path, "a folder or a device"), (tmp_path / "no" / "x", "no does not exist")):
+    for odd, said in (
+        (tmp_path, rf"^{tmp_path} is a folder or a device, not a file; give another name\.$"),
+        (tmp_path / "no" / "x", "no does not exist"),
+    ):
         with pytest.raises(DataExportError, match=said):
             write(odd, b"x")
 
@@ -358,6 +384,13 @@ def test_times_are_written_as_they_are_asked_for(form: str, texts: list[str]) ->
     assert made(0, 2).to_pylist() == texts
     assert made(1, 2).to_pylist() == texts[1:]
     assert made(1, 1).to_pylist() == []
+
+
+def test_names_of_months_may_be_of_any_length() -> None:
+    index = pd.DatetimeIndex(["2026-03-08", "2026-05-01", "2026-09-30"], tz="UTC").as_unit("us")
+    texts = ["March|08|", "May|01|", "September|30|"]
+    assert time_text(index, "%B|%d|")(0, 3).to_pylist() == texts
+    assert time_text(index, "%B|%d|")(1, 2).to_pylist() == texts[1:2]
 
 
 def test_times_before_1970_keep_their_sign() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import threading
 import types
@@ -15,6 +16,7 @@ import pytest
 
 import mdnb
 from mdnb.clock import EventClock
+from mdnb.errors import DataExportError
 from mdnb.market import LiveMarket
 from mdnb.runtime import store_keeper
 from mdnb.runtime.process.bridge import call
@@ -65,6 +67,11 @@ def counted(keep: StoreKeeper, name: str) -> list[dict[str, Any]]:
 def keepers_threads() -> list[str]:
     """Which threads keep markets."""
     return sorted(one.name for one in threading.enumerate() if one.name.startswith("mdnb-store"))
+
+
+async def tasks() -> list[str]:
+    """Which tasks keep markets."""
+    return [one.get_name() for one in asyncio.all_tasks() if one.get_name().startswith("mdnb-store")]
 
 
 def until(is_so: Callable[[], bool]) -> bool:
@@ -139,6 +146,7 @@ def test_it_works_on_one_thread_of_its_own_and_lets_go_of_all_at_the_end(tmp_pat
         feed.trades(*minutes_of_trades(0, 5))
         write(market)
         assert keepers_threads() == sorted([*before, "mdnb-store_0"])
+        assert call(tasks()) == ["mdnb-store"]
         engine = market._parts.session.markets["X"].engine
         assert engine.ticks.on_rows is not None
         logs = [engine.log(name) for name in ("1min", "5tick")]
@@ -148,6 +156,7 @@ def test_it_works_on_one_thread_of_its_own_and_lets_go_of_all_at_the_end(tmp_pat
         assert rows.on_rows is rows.on_change is None
     assert engine.on_amended_gone is None
     assert until(lambda: keepers_threads() == before)
+    assert not call(tasks())
 
 
 def test_what_fails_is_told_as_a_trouble_and_tried_again(
@@ -165,6 +174,63 @@ def test_what_fails_is_told_as_a_trouble_and_tried_again(
         write(market)
         assert "store" not in quality.troubles
         same(tmp_path, {"1min": closed(market, "1min")})
+
+
+def test_what_the_disk_does_not_take_is_told_and_the_rest_is_written(tmp_path: Path) -> None:
+    feed = HandFeed()
+    with kept_market(feed, tmp_path, "1min") as market:
+        writer = keeper(market).writer
+        assert writer is not None
+        append = writer.append
+
+        def fail(series: Any, table: Any) -> None:
+            append(series, table)
+            if series.is_bars:
+                raise DataExportError("the disk is full at 100%")
+
+        writer.append = fail  # type: ignore[method-assign]  # as a disk may do
+        feed.trades(*minutes_of_trades(0, 3))
+        write(market)
+        quality = market._parts.session.markets["X"].pipeline.quality
+        assert "the disk is full at 100%" in quality.troubles["store"]
+        write(market)
+        assert "store" not in quality.troubles, "it has been taken: nothing is left to be done"
+        with mdnb.store(tmp_path) as store:
+            assert len(store.ticks("X")) == 18
+            assert len(store.frame("X", "1min")) == 2
+
+
+def test_of_bars_that_are_kept_already_nothing_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mdnb.live(
+        ["X", "Y"], ["1min"], feed=HandFeed(), initial_days=0, progress=False, store=tmp_path
+    ) as market:
+        for symbol in ("X", "Y"):
+            market._parts.session.feed.send({"e": "trades", "s": symbol, "r": minutes_of_trades(0, 5)})  # type: ignore[attr-defined]  # fed by hand
+    again = HandFeed(clock=EventClock(START + 5 * MINUTE))
+    with mdnb.live(
+        ["X", "Y"], ["1min"], feed=again, initial_days=0, progress=False, store=tmp_path
+    ) as market:
+        monkeypatch.setattr(store_keeper, "read_bars", lambda *_, **__: 1 / 0)
+        write(market)
+        for symbol in market._parts.session.markets.values():
+            assert "store" not in symbol.pipeline.quality.troubles
+        monkeypatch.undo()
+
+
+def test_a_market_that_does_not_come_to_begin_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("it does not begin today")
+
+    monkeypatch.setattr(StoreKeeper, "begin", fail)
+    with pytest.raises(RuntimeError, match="it does not begin today"):
+        kept_market(HandFeed([bar(at, 5.0) for at in range(-9, 0)]), tmp_path, "1min")
+    assert not list(tmp_path.rglob("symbol=*"))
+    with mdnb.store(tmp_path) as store:
+        assert not store.read_only, "it was let go of"
 
 
 def test_two_symbols_are_kept_apart(tmp_path: Path) -> None:
@@ -282,10 +348,11 @@ def test_of_a_timeframe_that_is_added_the_first_bar_is_made_whole(tmp_path: Path
     assert "partial" not in kept(tmp_path, "15min")
 
 
-def test_what_the_store_has_is_as_partial_as_it_was_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", [20, 1000])
+def test_what_the_store_has_is_as_partial_as_it_was_told(tmp_path: Path, limit: int) -> None:
     rows = minutes_of_trades(0, 130)
     feed = HandFeed(trades=(), clock=EventClock(rows[6 * 63 + 2][0]))
-    with kept_market(feed, tmp_path, "1min", days=0, max_bars_per_timeframe=20) as market:
+    with kept_market(feed, tmp_path, "1min", days=0, max_bars_per_timeframe=limit) as market:
         # The hour's first minutes nobody saw.
         feed.trades(*rows[6 * 63 + 2 : 6 * 110])
         market.add_timeframe("1hour")

@@ -147,7 +147,7 @@ def test_bars_that_are_strange_are_told_of_each_timeframe(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with mdnb.store(tmp_path) as store:
-        store.write("X", "1min", own_bars([*range(-1500, -10), 10, 11]))
+        store.write("X", "1min", own_bars([*range(-1500, -10), 0, *range(10, 25)]))
         store.write("X", "5min", own_bars([-30, -25, -18, 60]))
         store.write("X", "15min", own_bars([45]))
     with kept_market(HandFeed(), tmp_path, "1min", "5min", "15min", days=0) as market:
@@ -155,7 +155,7 @@ def test_bars_that_are_strange_are_told_of_each_timeframe(
             "written_bars": f"1,490 of 1,490 1min bars, 2 of 298 5min bars that {tmp_path} has of X were"
             " given to its write() and are not those of HandFeed (bars of trades); they count as they are."
             " Their column 'origin' tells which they are.",
-            "future_bars": f"{tmp_path} has 2 1min bars, 1 5min bars, 1 15min bars of X that are not over at"
+            "future_bars": f"{tmp_path} has 16 1min bars, 1 5min bars, 1 15min bars of X that are not over at"
             " 2026-03-02 14:00:00+00:00, the market's time. They are left out of this market, and its own"
             " take their places as they close. See that this computer's clock is right, or write them to"
             " another folder.",
@@ -168,9 +168,21 @@ def test_bars_that_are_strange_are_told_of_each_timeframe(
         }
         assert {*caplog.messages} >= {*expected.values()}
         assert len(closed(market, "1min")) == 1490
+        with mdnb.store(tmp_path) as store:
+            starts = store.frame("X", "5min").index.as_unit("ns").asi8
+            assert ((starts[-2:] - START) // MINUTE).tolist() == [-15, 60], "none is made of those to come"
         assert market.data.get_validation_errors(1, "future_bars")[0].timestamp == pd.Timestamp(
             START, tz="UTC"
         )
+
+
+def test_where_nobody_knows_the_time_nothing_is_of_a_time_to_come(tmp_path: Path) -> None:
+    with mdnb.store(tmp_path) as store:
+        store.write("X", "1min", own_bars([*range(20)]))
+    with kept_market(HandFeed(clock=EventClock(0)), tmp_path, "1min", days=0) as market:
+        assert not told(market, "store_unreadable")
+        assert not told(market, "future_bars")
+        assert told(market, "written_bars")[0].startswith("20 of 20 1min bars")
 
 
 def test_prices_that_cannot_be_are_counted_over_the_timeframes_and_told(
@@ -350,3 +362,30 @@ def test_its_end_waits_for_no_disk_that_hangs_and_lets_go_of_the_market(tmp_path
             assert not call(end())
         finally:
             gate.set()
+
+
+@pytest.mark.parametrize("error", [OSError("read only"), DataExportError("it is a link")])
+def test_a_store_that_does_not_take_of_which_feed_it_is_takes_the_bars(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(store_keeper, "keep_feed", fail)
+    feed = HandFeed()
+    with kept_market(feed, tmp_path, "1min") as market:
+        feed.trades(*minutes_of_trades(0, 5))
+        expected = {"1min": closed(market, "1min")}
+        assert not told(market, "store")
+    same(tmp_path, expected)
+
+
+def test_of_bars_that_the_store_lacks_only_those_are_made_that_memory_may_have(tmp_path: Path) -> None:
+    with mdnb.store(tmp_path) as store:
+        store.write("X", "1min", own_bars([*range(-200, 0)]))
+        store.write("X", "5min", own_bars([*range(-60, -30, 5), *range(-25, 0, 5)]))
+    with kept_market(HandFeed(), tmp_path, "1min", "5min", days=0, max_bars_per_timeframe=10) as market:
+        assert len(closed(market, "5min")) == 10
+    with mdnb.store(tmp_path) as store:
+        starts = store.frame("X", "5min").index.as_unit("ns").asi8
+    assert ((starts - START) // MINUTE).tolist() == [*range(-60, 0, 5)]
