@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mdnb import __version__
-from mdnb.errors import OptionError
+from mdnb.errors import OptionError, SymbolError
 
 if TYPE_CHECKING:
     from mdnb.feeds.recorder import Recorder
@@ -65,7 +65,13 @@ def _run(given: argparse.Namespace) -> int:
         return run_demo(given.folder)
     if given.command == "record":
         feed, symbol, file = _recorded(given)
-        return asyncio.run(_record(symbol, file, feed, given.seconds, given.append))
+        try:
+            return asyncio.run(_record(symbol, file, feed, given.seconds, given.append))
+        except SymbolError as error:
+            if feed is not None:
+                raise
+            how = f"mdnb record FEED {symbol} --out FILE, such as mdnb record kraken BTC/USD --out btc.mdnb"
+            raise SymbolError(f"{error} No feed was named: {how}") from error
     if given.command == "feeds":
         from mdnb.feeds.feed_names import feed_names
 
@@ -78,11 +84,12 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     record = commands.add_parser(
         "record",
         help="record a feed's raw frames to a file that mdnb.open and replay: play again",
-        usage="mdnb record FEED SYMBOL --out FILE [...], or mdnb record SYMBOL FILE [--feed FEED] [...]",
+        usage="mdnb record FEED SYMBOL --out FILE [...], or mdnb record SYMBOL [--out] FILE [--feed FEED]",
     )
     record.add_argument("first", metavar="FEED | SYMBOL", help="a feed's name such as kraken, with --out")
     record.add_argument(
         "second",
+        nargs="?",
         metavar="SYMBOL | FILE",
         help="a symbol such as BTC/USD; or a new file, packed where its name ends in .mdnb or .gz",
     )
@@ -105,13 +112,18 @@ def _recorded(given: argparse.Namespace) -> tuple[str | None, str, Path]:
     """Return feed, symbol and file of either way to name them."""
     from mdnb.feeds.registry import known_feeds
 
+    name = given.first.partition(":")[0].partition("?")[0]
+    is_feed = name in known_feeds() and given.feed is None
+    if is_feed and (given.out is None or given.second is None):
+        lacks = "no file is named" if given.second else "neither symbol nor file are named"
+        lacks = lacks if given.out is None else "no symbol is named"
+        how = f"mdnb record {given.first} {given.second or 'SYMBOL'} --out FILE"
+        raise OptionError(f"{name!r} is a feed, and {lacks}: {how}")
+    if given.second is None:
+        if given.out is None:
+            raise OptionError(f"no file is named: mdnb record FEED {given.first} --out FILE")
+        return given.feed, given.first, given.out
     if given.out is None:
-        name = given.first.partition(":")[0].partition("?")[0]
-        if name in known_feeds() and given.feed is None:
-            raise OptionError(
-                f"{name!r} is a feed, and no file is named:"
-                f" mdnb record {given.first} {given.second} --out FILE"
-            )
         return given.feed, given.first, Path(given.second)
     if given.feed is not None:
         raise OptionError("name the feed once: mdnb record FEED SYMBOL --out FILE, without --feed")
@@ -140,8 +152,14 @@ async def _record(symbol: str, file: Path, feed: str | None, seconds: float, app
             print(f"recording {symbol}; Ctrl-C ends it", file=sys.stderr, flush=True)  # noqa: T201  # as above
             shown.append(asyncio.create_task(show_progress(recorder, sys.stderr)))
 
+        def tell(sentence: str) -> None:
+            # On a terminal it stands above the line that counts.
+            print(f"{chr(13) * sys.stderr.isatty()}{sentence}", file=sys.stderr, flush=True)  # noqa: T201  # as above
+
         try:
-            frames = await record(symbol, file, feed, seconds, append=append, stop=stop, begun=begun)
+            frames = await record(
+                symbol, file, feed, seconds, append=append, stop=stop, begun=begun, tell=tell
+            )
         finally:
             for task in shown:
                 task.cancel()

@@ -33,6 +33,8 @@ _DOUBT_NS = 10 * _NS
 _HALF_NS = 300 * _NS
 _FUTURE_NS = 60 * _NS
 _UNKNOWN = -(2**63)
+# 2026 and 2100 begin.
+_EARLIEST_NS, _LATEST_NS = 1_767_225_600 * _NS, 4_102_444_800 * _NS
 _DAYS_ARE_SAID = 2 * 86_400
 
 # On Linux the monotonic clock stands still while the computer sleeps; this one does not.
@@ -165,7 +167,13 @@ class MarketClock:
         return self._steady() - self._doubted > _DOUBT_NS
 
     def hint(self, venue_ns: int) -> None:
-        """Take a time that the venue's server says of itself, to the second; its stamps know better."""
+        """Take a time that the venue's server says of itself, to the second; its stamps know better.
+
+        One of before this was written, or of another century, says nothing: a proxy may answer, or a page
+        that was kept.
+        """
+        if not _EARLIEST_NS <= venue_ns < _LATEST_NS:
+            return
         lead, guess = venue_ns - self._wall(), self._guess
         self._guess = lead if abs(lead) > _AGREE_NS else 0
         self.is_hinted = True
@@ -182,12 +190,20 @@ class MarketClock:
         if known and highest - _AGREE_NS <= seen <= highest + _JUMP_NS:
             self._candidate = None
             self._note(seen, now)
-        elif (abs(seen - wall) <= _AGREE_NS and seen > highest) or self._in_step(stamp_ns, now, wall):
+        elif (self._agrees(seen, wall) and seen > highest) or self._in_step(stamp_ns, now, wall):
             self._adopt(seen, now)
         else:
             self._doubted = self._doubted or now
             return
         self._settle(wall)
+
+    def _agrees(self, seen: int, wall: int) -> bool:
+        """Return whether a stamp is of now by the computer's clock, with the hint or as it stands."""
+        # Of a hint that is off by days nothing would be taken until stamps have gone on in step for long.
+        is_far_off = abs(self._guess) > _DAY_NS
+        return any(
+            abs(seen - one) <= _AGREE_NS for one in ((wall, wall - self._guess) if is_far_off else (wall,))
+        )
 
     def _in_step(self, stamp_ns: int, now: int, wall: int) -> bool:
         """Return whether stamps go on as our time does, since the one that was remembered."""

@@ -25,7 +25,7 @@ from mdnb.manager.forward import Forward, Plain, PlainValue
 from mdnb.market_store.store import MarketStore
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.process.registry import cell_key
-from mdnb.runtime.session_factory import drop_session, dropped_on_error, make_session, start_session
+from mdnb.runtime.session_factory import FeedName, drop_session, dropped_on_error, make_session, start_session
 from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import TimeframeName
 from mdnb.widgets.open_tables import TableOpener
@@ -105,13 +105,15 @@ def live(
     from mdnb.widgets.page.preload import preload
     from mdnb.widgets.page.progress import progress_line
 
+    # A traceback that shows variables has no address, in which there may be a token.
+    source, feed = FeedName.hide(feed), None
     offer_keys()
     preload()
     with progress_line(enabled=progress) as tell:
         session = make_session(
             symbol,
             timeframes,
-            feed,
+            source,
             initial_days,
             tz,
             data_manager_config,

@@ -30,6 +30,7 @@ __all__ = [
     "MarkedTrade",
     "QuoteRow",
     "Reply",
+    "SeamPrices",
     "TradeChange",
     "TradeRow",
     "each_its_own",
@@ -139,6 +140,15 @@ class ContractChange(NamedTuple):
     new: str
 
 
+class SeamPrices(NamedTuple):
+    """What both contracts of a continuous symbol were worth just before its seam of an instant."""
+
+    symbol: str
+    at_ns: int
+    old_price: float
+    new_price: float
+
+
 QuoteRow = tuple[int, float, float, float, float]
 """``(ts_ns, bid, bid_size, ask, ask_size)``; ``nan`` where a side is missing, ``ts_ns`` 0 where the venue
 gives no time."""
@@ -224,12 +234,13 @@ _NO_CHANGES: Mapping[str, list[TradeChange]] = MappingProxyType({})
 
 
 class _Rare:
-    __slots__ = ("changes", "has_lost_line", "is_marked", "rolls")
+    __slots__ = ("changes", "has_lost_line", "is_marked", "rolls", "seam_prices")
 
     def __init__(self) -> None:
         self.changes: dict[str, list[TradeChange]] = {}
         self.is_marked = False
         self.rolls: Sequence[ContractChange] = ()
+        self.seam_prices: Sequence[SeamPrices] = ()
         self.has_lost_line = False
 
 
@@ -321,6 +332,15 @@ class Batch:
     @rolls.setter
     def rolls(self, rolls: Sequence[ContractChange]) -> None:
         self._with_rare().rolls = rolls
+
+    @property
+    def seam_prices(self) -> Sequence[SeamPrices]:
+        """Of a recording: what the contracts of seams before this were worth, which is known from here on."""
+        return () if self.rare is None else self.rare.seam_prices
+
+    @seam_prices.setter
+    def seam_prices(self, prices: Sequence[SeamPrices]) -> None:
+        self._with_rare().seam_prices = prices
 
     @property
     def has_lost_line(self) -> bool:

@@ -154,10 +154,17 @@ def play(
 
 
 def _take_rolls(batch: Batch, feed: ReplayFeed, pipeline: Pipeline) -> None:
+    engine = pipeline.engine
     for change in batch.rolls:
         feed.take_roll(change)
-        pipeline.engine.contracts.follow(feed, change.symbol, pipeline.engine.tz)
-        pipeline.begin_contract()
+        # A recording of several symbols has the rolls of the others, too.
+        if change.symbol == engine.symbol:
+            engine.contracts.follow(feed, change.symbol, engine.tz)
+            pipeline.begin_contract()
+    for prices in batch.seam_prices:
+        feed.take_seam_prices(prices)
+        if prices.symbol == engine.symbol:
+            engine.contracts.follow(feed, prices.symbol, engine.tz)
 
 
 def _feed(source: str | Path, options: dict[str, Any]) -> ReplayFeed:

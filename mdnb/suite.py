@@ -26,7 +26,7 @@ from mdnb.manager.forward import Forward, LaterValue
 from mdnb.market_store.store import MarketStore
 from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.registry import cell_key
-from mdnb.runtime.session_factory import drop_session, dropped_on_error, make_session, start_session
+from mdnb.runtime.session_factory import FeedName, drop_session, dropped_on_error, make_session, start_session
 from mdnb.sync_manager import SyncDataManager
 from mdnb.timeframes import TimeframeName
 from mdnb.widgets.open_tables import TableOpener
@@ -209,10 +209,12 @@ class TradingSuite(SuiteSymbol):
         DataExportError
             When the store holds a symbol's bars of another feed.
         """
+        # A traceback that shows variables has no address, in which there may be a token.
+        source, feed = FeedName.hide(feed), None
         session = make_session(
             symbol,
             timeframes,
-            feed,
+            source,
             initial_days,
             tz,
             data_manager_config,

@@ -96,20 +96,26 @@ def names_arguments(function: Callable[P, R]) -> Callable[P, R]:
     TypeError: begin() has no argument 'days'. Did you mean 'initial_days'?
     """
 
-    def look_at(given: Mapping[str, Any]) -> None:
-        sentence = _wrong_name(function, given)
-        if sentence is not None:
-            raise TypeError(sentence)
-
     @functools.wraps(function)
     def named(*args: P.args, **kwargs: P.kwargs) -> R:
-        look_at(kwargs)
-        return function(*args, **kwargs)
+        sentence = _wrong_name(function, kwargs)
+        try:
+            if sentence is not None:
+                raise TypeError(sentence)
+            return function(*args, **kwargs)
+        finally:
+            # Some tracebacks show variables, and a feed's name may have a token.
+            del args, kwargs
 
     @functools.wraps(function)
     async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
-        look_at(kwargs)
-        return await cast("Awaitable[Any]", function(*args, **kwargs))
+        sentence = _wrong_name(function, kwargs)
+        try:
+            if sentence is not None:
+                raise TypeError(sentence)
+            return await cast("Awaitable[Any]", function(*args, **kwargs))
+        finally:
+            del args, kwargs
 
     # What is awaited stays what is seen to be.
     return cast("Callable[P, R]", awaited) if inspect.iscoroutinefunction(function) else named

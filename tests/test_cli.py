@@ -73,6 +73,39 @@ def test_a_feed_without_a_file_says_how_to_name_one(capsys: pytest.CaptureFixtur
     assert "'kraken' is a feed, and no file is named: mdnb record kraken BTC/USD --out FILE" in told
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["MNQ"], "no file is named: mdnb record FEED MNQ --out FILE"),
+        (["kraken"], "neither symbol nor file are named: mdnb record kraken SYMBOL --out FILE"),
+        (["kraken", "--out", "x.mdnb"], "no symbol is named: mdnb record kraken SYMBOL --out FILE"),
+        # The simulator has no such symbol.
+        (["krakn", "BTC-USD"], "No feed was named: mdnb record FEED krakn --out FILE"),
+        (["BTC/USD", "day.mdnb"], "mdnb record kraken BTC/USD --out btc.mdnb"),
+    ],
+)
+def test_what_lacks_a_name_says_how_to_give_it(
+    given: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["record", *given]) == 1
+    assert told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_symbol_alone_may_have_its_file_as_an_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "day.mdnb"
+    assert cli.main(["record", "MNQ", "--out", str(file), "--seconds", "0.2"]) == 0
+    assert f"frames of MNQ in {file}" in capsys.readouterr().out
+    assert file.exists()
+
+
 def test_a_recording_that_is_there_is_continued_only_when_told_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mdnb.clock import MarketClock, clock_sentence
+from mdnb.feeds.endpoint import server_time_ns
 
 SECOND = 1_000_000_000
 TRUE = 1_772_460_000 * SECOND
@@ -194,6 +195,26 @@ def test_what_the_server_says_of_its_clock_is_used_until_its_stamps_are_known() 
     right = Computer()
     right.clock.hint(right.now + SECOND)
     assert right.error == 0.0, "to the second they agree"
+
+
+@pytest.mark.parametrize("days", [-20_000, -400, -2, 2, 400, 20_000, 2_900_000])
+def test_a_server_that_is_days_off_costs_nothing_once_a_stamp_says_what_the_computer_does(days: int) -> None:
+    computer = Computer(0.4)
+    computer.clock.hint(computer.now + days * 86_400 * SECOND)
+    assert 0 < computer.clock.now_ns() < 2**63
+    computer.hear()
+    assert computer.error == pytest.approx(0.4, abs=0.1)
+    assert computer.clock.is_settled
+
+
+@pytest.mark.parametrize("year", [1, 1970, 1999, 2500, 9999])
+def test_a_time_that_no_server_can_say_is_left_out(year: int) -> None:
+    computer = Computer(-90)
+    told = server_time_ns({"Date": f"Fri, 01 Jan {year:04} 00:00:07 GMT"})
+    assert told is not None
+    computer.clock.hint(told)
+    assert computer.error == -90
+    assert not computer.clock.is_hinted
 
 
 def test_a_stretch_of_market_time_is_as_long_on_the_wall() -> None:

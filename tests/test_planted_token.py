@@ -11,6 +11,8 @@ import gzip
 import json
 import logging
 import pickle
+import traceback
+import types
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,55 @@ def test_a_token_is_nowhere(
             dataclasses.asdict(held)  # type: ignore[call-overload]  # it is none, and should not be
 
 
+class Quoting(KrakenDialect):
+    """Quotes what it was called by, in what nobody understands and in a refusal that nobody asked for."""
+
+    def welcome(self, now_ns: int) -> str:
+        """Say it at once."""
+        return json.dumps({"oops": f"hello at /{TOKEN}/v2"})
+
+    def heartbeat(self, now_ns: int) -> str:
+        """Say it again and again."""
+        return json.dumps({"method": "subscribe", "success": False, "error": f"not {TOKEN}", "req_id": 99})
+
+
+@pytest.mark.parametrize("address", ["ws://{}/{}/v2", "ws://{}/v2?token={}", "ws://me:{1}@{0}/v2"])
+def test_what_a_venue_quotes_in_its_frames_is_told_and_recorded_without_it(
+    address: str, seen: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    said = [
+        faults.Malformed(BEFORE + 20, f"garbage {TOKEN} {{"),
+        faults.Malformed(BEFORE + 30, f'["{TOKEN}"]'),
+    ]
+    venue = StandIn(Quoting(), TAPE, said, begun=BEFORE)
+    call(venue.listen())
+    like = venue.feed()
+    where = address.format(venue.stream.url.removeprefix("ws://"), TOKEN)
+    feed = KrakenFeed(url=where, rest=venue.rest.url, backoff=like.backoff, liveness=like.liveness)
+    feed.clock = like.clock
+    stage = Stage(venue, feed, "BTC/USD", {"1sec": 1}, TAPE)
+    live = stage.market
+    try:
+        with live.record(tmp_path / "x.jsonl"):
+            stage.play()
+            call(venue.stream.quiet_beats(3))
+        live.save(tmp_path / "saved.mdnb")
+        assert live.accounting().malformed >= 3
+        shown = [str(live), live._repr_html_(), str(live.accounting()), str(live.data.get_stats())]
+        shown += map(str, live.data.get_validation_errors())
+        shown.append(live.chart("1sec").to_html())
+    finally:
+        stage.close()
+    shown += [record.getMessage() for record in seen.records if "server" not in record.name]
+    assert any("oops" in text for text in shown)
+    assert any("Kraken refused something: not " in text for text in shown)
+    assert not [text for text in shown if TOKEN in text]
+    recorded = (tmp_path / "x.jsonl").read_text()
+    assert recorded.count("*" * len(TOKEN)) > 2
+    assert TOKEN not in recorded
+    assert TOKEN.encode() not in (tmp_path / "saved.mdnb").read_bytes()
+
+
 def test_no_traceback_has_it_either() -> None:
     async def main(feed: mdnb.Feed) -> None:
         await feed.open(["BTC/USD"])
@@ -124,6 +175,60 @@ def test_no_traceback_has_it_either() -> None:
     error = caught.value
     lines = VerboseTB().structured_traceback(type(error), error, error.__traceback__)
     assert TOKEN not in "\n".join(lines)
+
+
+def _create(**given: Any) -> object:
+    async def main() -> object:
+        return await mdnb.TradingSuite.create("BTC/USD", ["1min"], **given)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong", "said"),
+    [
+        (functools.partial(mdnb.live, "BTC/USD", connect_timeout=0.1, progress=False), "", "no connection"),
+        (functools.partial(_create, connect_timeout=0.1), "", "no connection"),
+        (functools.partial(mdnb.live, "BTC/USD", progress=False), "&depth=7", "has a depth of"),
+        (functools.partial(mdnb.live, "BTC/USD", progress=False), "&dept=7", "no option 'dept'"),
+        (functools.partial(mdnb.live, "", progress=False), "", "name one symbol"),
+        (functools.partial(mdnb.live, "BTC/USD", limit=3), "", "no argument 'limit'"),
+        (functools.partial(_create, limit=3), "", "no argument 'limit'"),
+        (lambda feed: mdnb.make_feed(name=feed), "&depth=7", "has a depth of"),
+        (lambda feed: mdnb.make_feed("kraken", url=feed), "", "must begin with ws://"),
+    ],
+)
+def test_no_traceback_has_the_name_of_a_feed_with_it(
+    make: Callable[..., object], wrong: str, said: str
+) -> None:
+    with pytest.raises((mdnb.MdnbError, TypeError), match=said) as caught:
+        make(feed=f"kraken?url=ws://127.0.0.1:9/{TOKEN}&rest=http://127.0.0.1:9/{TOKEN}{wrong}")
+    error = caught.value
+    trace = error.__traceback__
+    # What stands in a test of its own, or in a cell, is its own.
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    assert trace is not None
+    ours = [
+        line
+        for part in _stack_with_variables(error, trace)
+        if f"{Path(mdnb.__file__).parent}" in part
+        for line in part.splitlines()
+    ]
+    assert ours
+    assert not [line for line in ours if TOKEN in line]
+
+
+def _stack_with_variables(error: BaseException, trace: types.TracebackType) -> list[str]:
+    told = traceback.TracebackException(type(error), error, trace, capture_locals=True)
+    return told.stack.format()
+
+
+def test_a_key_is_not_taken_from_the_name_of_a_feed() -> None:
+    for name in ("projectx?username=me", "projectx?api_key=k3y", "alpaca?secret=k3y"):
+        with pytest.raises(mdnb.FeedError, match="must be given as an argument of make_feed") as caught:
+            mdnb.make_feed(name)
+        assert "k3y" not in str(caught.value)
 
 
 @contextlib.asynccontextmanager

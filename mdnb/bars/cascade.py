@@ -9,6 +9,7 @@ same bars however they are cut into batches.
 from __future__ import annotations
 
 import collections
+import copy
 import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -263,6 +264,29 @@ class Cascade:
             listener, node.on_closed = node.on_closed, None
             node.fill_to(min(self._settled, self.root.start))
             node.on_closed = listener
+
+    def fork(self, fork_log: Callable[[BarLog], BarLog]) -> Cascade:
+        """Return another tree with the same open bars, whose closed ones are in other logs.
+
+        Parameters
+        ----------
+        fork_log
+            Gives the log that stands for one of this tree there.
+        """
+        made = copy.copy(self)
+        made._nodes = {name: node.fork(fork_log(node.log)) for name, node in self._nodes.items()}
+        for node in made._nodes.values():
+            node.parent = None if node.parent is None else made._nodes[node.parent.name]
+            node.children = [made._nodes[child.name] for child in node.children]
+        made.root = made._nodes[self.root.name]
+        return made
+
+    def adopt(self, fork: Cascade) -> None:
+        """Hold the open bars of a fork; nothing was folded in here since."""
+        for name, node in fork._nodes.items():
+            self._nodes[name].adopt(node)
+        self._settled = max(self._settled, fork._settled)
+        self.see(fork.newest_ns)
 
     def feed_through(self, timeframe: Timeframe, name: str) -> Node:
         """Feed a timeframe through a finer one that nobody sees; return that one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -19,6 +20,10 @@ OnClosed = Callable[["Node", BarRow, int, int, int], None]
 """Called with ``(node, row, flags, end_ns, closed_ns)`` for each bar that closes; flags as in `BarLog`."""
 
 _FILLED, _AMENDED, _PARTIAL = 1, 2, 4
+_OPEN = (
+    *("start", "edge", "open", "high", "low", "close", "volume", "count", "turnover"),
+    *("partial", "lacking", "known_from", "closed_to", "last_close"),
+)
 
 
 class BarLog(Protocol):
@@ -167,6 +172,17 @@ class Node:
             self.count,
             self.turnover,
         )
+
+    def fork(self, log: BarLog) -> Node:
+        """Return another node with the same open bar, and another log."""
+        made = copy.copy(self)
+        made.log, made.lacking = log, set(self.lacking)
+        return made
+
+    def adopt(self, fork: Node) -> None:
+        """Hold the open bar of a fork, and what it knows of those before."""
+        for name in _OPEN:
+            setattr(self, name, getattr(fork, name))
 
     def begin(self, span: tuple[int, int], price: float, at_ns: int) -> None:
         """Open a new bar at ``span``; intervals without a trade before it are filled first.

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
-from mdnb.rows import LOST_LINE, Batch, ContractChange, Decoder
+from mdnb.rows import LOST_LINE, Batch, ContractChange, Decoder, SeamPrices
 
-__all__ = ["RenamingDecoder", "RollingDecoder", "roll_frame"]
+__all__ = ["RenamingDecoder", "RollingDecoder", "roll_frame", "seam_prices_frame"]
 
 _Rows = TypeVar("_Rows")
 
@@ -56,8 +56,8 @@ class RenamingDecoder:
 class RollingDecoder:
     """Decodes the frames of a recording, and those of its own, which no venue sends.
 
-    These tell where symbols went from one contract to the next, see `roll_frame`, and where the connection
-    was lost: a frame that no venue sends.
+    These tell where symbols went from one contract to the next, see `roll_frame`, what both were worth, see
+    `seam_prices_frame`, and where the connection was lost: frames that no venue sends.
 
     Parameters
     ----------
@@ -84,28 +84,35 @@ class RollingDecoder:
     def feed(self, frames: Sequence[str | bytes]) -> Batch:
         """Decode frames that were read together: those of a venue, or one of the recording's own."""
         own = frames[0] if len(frames) == 1 else ""
-        change = _roll_of(own)
-        if change is None and own != LOST_LINE:
+        said = LOST_LINE if own == LOST_LINE else _said_in(own)
+        if said is None:
             return self._decoder.feed(frames)
         batch = Batch()
         batch.frames = batch.control = 1
-        if change is None:
+        if isinstance(said, SeamPrices):
+            batch.seam_prices = (said,)
+        elif isinstance(said, ContractChange):
+            self._names.pop(said.old, None)
+            self._names[said.new] = said.symbol
+            batch.rolls = (said,)
+        else:
             batch.has_lost_line = True
-            return batch
-        self._names.pop(change.old, None)
-        self._names[change.new] = change.symbol
-        batch.rolls = (change,)
         return batch
 
 
-_ROLL = '{"mdnb_roll":'
+_ROLL, _PRICES = '{"mdnb_roll":', '{"mdnb_roll_prices":'
 
 
 class _Roll(msgspec.Struct):
     mdnb_roll: ContractChange
 
 
+class _Prices(msgspec.Struct):
+    mdnb_roll_prices: SeamPrices
+
+
 _read = msgspec.json.Decoder(_Roll).decode
+_read_prices = msgspec.json.Decoder(_Prices).decode
 
 
 def roll_frame(change: ContractChange) -> str:
@@ -113,11 +120,17 @@ def roll_frame(change: ContractChange) -> str:
     return msgspec.json.encode(_Roll(change)).decode()
 
 
-def _roll_of(frame: object) -> ContractChange | None:
-    if not isinstance(frame, str) or not frame.startswith(_ROLL):
+def seam_prices_frame(prices: SeamPrices) -> str:
+    """Return what both contracts of a roll were worth as a frame of a recording."""
+    return msgspec.json.encode(_Prices(prices)).decode()
+
+
+def _said_in(frame: object) -> ContractChange | SeamPrices | None:
+    """Return what a frame of the recording's own says; None where it is the venue's."""
+    if not isinstance(frame, str) or not frame.startswith((_ROLL, _PRICES)):
         return None
     try:
-        return _read(frame).mdnb_roll
+        return _read(frame).mdnb_roll if frame.startswith(_ROLL) else _read_prices(frame).mdnb_roll_prices
     except msgspec.DecodeError:
         # The venue's decoder says what is wrong with it.
         return None

@@ -16,6 +16,7 @@ from mdnb.runtime.process.bridge import await_call
 from mdnb.runtime.process.user_warning import warn_user
 from mdnb.statistics import ImportResult
 from mdnb.stores.ticks import is_in_bars
+from mdnb.timeframes import Timeframe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -508,10 +509,16 @@ class BarFiles:
         _check_options(kind, options)
         may_hold_several = await files.names_timeframes(filename)
         symbol = how["symbol"]
+        told = await files.timeframes_in(filename, symbol) if may_hold_several else ()
+        wanted = {Timeframe.parse(name).name for name in names or kept}
+        is_of_others = len(told) == 1 or (bool(told) and timeframe is None)
+        if is_of_others and not wanted & set(told) and not options.keys() - {"tz", "date_format"}:
+            # Coarser bars are made of finer ones, which whoever recognises files of others does.
+            return await files.import_recognised(filename, timeframe, **how, **options)
         if not names and may_hold_several and not options.keys() - {"tz", "date_format"}:
             results = await files.import_kept(filename, **options, **how)
             if results:
-                return with_left_out(results, await files.timeframes_in(filename, symbol), kept)
+                return with_left_out(results, told, kept)
         if not names:
             raise OptionError(
                 f"say which timeframe the bars of {Path(filename).name!r} are of; kept: {', '.join(kept)}"
@@ -522,9 +529,7 @@ class BarFiles:
             results = [await files.import_from_json(filename, names[0], **how, **options)]
         else:
             results = [await files.import_from_csv(filename, names[0], **how, **options)]
-        looks = timeframe is None and may_hold_several
-        held = await files.timeframes_in(filename, symbol) if looks else ()
-        return with_left_out(results, held, names)
+        return with_left_out(results, told if timeframe is None else (), names)
 
 
 def _is_folder(filename: str | Path) -> bool:

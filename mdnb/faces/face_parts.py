@@ -10,6 +10,7 @@ from mdnb.faces.event_faces import AwaitedEvents, PlainEvents
 from mdnb.faces.market_saver import MarketSaver, charts_of
 from mdnb.faces.newest_values import NewestValues
 from mdnb.manager import RealtimeDataManager
+from mdnb.manager.bars import BarAccess
 from mdnb.manager.parts import ManagerParts
 from mdnb.runtime.session import MarketSession
 from mdnb.runtime.set_alerts import AlertSetter
@@ -43,6 +44,7 @@ class FaceParts:
         session, symbols = self.session, self.session.symbols
         return dataclasses.replace(
             self,
+            manager=dataclasses.replace(self.manager, bars=BarAccess(self.manager.market, symbols[1:])),
             awaited_events=AwaitedEvents(session, None),
             plain_events=PlainEvents(session, None),
             connection=ConnectionView(session, symbols[0], symbols),

@@ -14,6 +14,7 @@ from mdnb.feeds.replay.feed import ReplayFeed
 from mdnb.runtime.live.recorded_batcher import RecordedBatcher
 from mdnb.runtime.process.bridge import await_call, call
 from mdnb.runtime.process.loop import background_loop
+from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.session import MarketSession
 from mdnb.types import timestamp
 from mdnb.wrong_names import not_to_be_set
@@ -126,8 +127,7 @@ class Playing:
         time_ns = to_ns(time, session.options.tz)
         if time_ns is None:
             raise OptionError("jump needs a time: text such as '2026-03-02T15:00', or a datetime")
-        if session.closed:
-            raise ClosedError("this market was closed: nothing is played any more")
+        self._check_plays()
         now_ns = self._now_ns()
         if time_ns < now_ns:
             asked, stands = (timestamp(ns, session.options.tz) for ns in (time_ns, now_ns))
@@ -146,6 +146,9 @@ class Playing:
         finally:
             for wait in waits:
                 wait.cancel()
+        if session.ended.is_set() and (end_ns := self._now_ns()) < time_ns:
+            asked, end = (timestamp(ns, session.options.tz) for ns in (time_ns, end_ns))
+            warn_user(f"{feed.path.name} ends at {end}, before {asked}: it was played to its end")
 
     def _now_ns(self) -> int:
         clock = self._feed.clock
@@ -199,7 +202,12 @@ class PlainPlayback(Playing):
         OptionError
             When it is before the market's time, or no time; the message says how to begin there.
         ClosedError
-            When the market was closed.
+            When the recording is at its end, or the market was closed.
+
+        Warns
+        -----
+        UserWarning
+            When the recording ends before that time: it was played to its end.
         """
         call(self._jump(time))
 

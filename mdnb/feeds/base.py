@@ -9,12 +9,13 @@ from typing import Literal
 
 from mdnb.clock import Clock, MarketClock
 from mdnb.errors import FeedError, MdnbError, OptionError, suggest
+from mdnb.feeds.endpoint import hidden
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
 from mdnb.feeds.rolls import Seam
 from mdnb.feeds.timeouts import Liveness
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, TradeChange, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, SeamPrices, TradeChange, TradeRow
 from mdnb.sessions import Sessions
 
 __all__ = ["CHANNELS", "Channel", "Feed", "OnFrame", "OnStatus", "check_channels", "feed_error"]
@@ -28,6 +29,10 @@ OnFrame = Callable[[str | bytes], None]
 OnStatus = Callable[[str, str], None]
 """Called with ``(status, detail)``; status is connecting, connected, disconnected, reconnecting,
 reconnected, stale or closed. "connected" after "disconnected" is "reconnected"; another word is told of."""
+
+
+def _nobody_wonders(symbol: str, part: str, why: str) -> None:
+    pass
 
 
 def _nobody_follows(symbol: str, is_done: bool) -> None:  # as feeds call it
@@ -96,6 +101,9 @@ class Feed(abc.ABC):
         To be called with a symbol that stands for one contract after the other: with False when it is about
         to stand for another one, before any data of that comes, or stays with the former after all; with
         True once it does.
+    on_subscribed
+        To be called for each symbol once a new connection has asked for it: with the symbol, which part of
+        the feed that is, and why it was refused; that is empty where it was not.
     is_taken
         Whether it is, or was, a market's: each has a feed of its own.
     why_not_open
@@ -162,6 +170,7 @@ class Feed(abc.ABC):
     liveness: Liveness = Liveness()
     on_page: Callable[[], None] = staticmethod(_nobody_asks)
     on_roll: Callable[[str, bool], None] = staticmethod(_nobody_follows)
+    on_subscribed: Callable[[str, str, str], None] = staticmethod(_nobody_wonders)
     round_trip_ms: float = float("nan")
     changes_back: float = 0.0
     changing: frozenset[Channel] = frozenset({"depth"})
@@ -217,6 +226,14 @@ class Feed(abc.ABC):
         """
         return ()
 
+    def quotable(self) -> Sequence[str]:
+        """Return what a venue may quote of our credentials in its frames: tokens of addresses, too."""
+        return self.secrets()
+
+    def hide(self, text: str) -> str:
+        """Return what the venue says without what may be a credential of ours."""
+        return hidden(text, self.secrets())
+
     def decoder(self) -> Decoder | None:
         """Return a new decoder of its frames, where it brings one of its own; None: that of its `dialect`.
 
@@ -252,6 +269,10 @@ class Feed(abc.ABC):
 
     def take_roll(self, change: ContractChange) -> None:
         """Take a seam that a recording has; only replays pass any."""
+        return
+
+    def take_seam_prices(self, prices: SeamPrices) -> None:
+        """Take what a recording says that both contracts of a seam were worth; only replays pass any."""
         return
 
     async def roll_prices(self, roll: Seam) -> tuple[float, float] | None:

@@ -37,7 +37,6 @@ from mdnb.feeds.endpoint import (
     Endpoint,
     after,
     after_refusal,
-    hidden,
     hide_in,
     proxy_refused,
     server_time_ns,
@@ -167,7 +166,7 @@ class WebSocketFeed(Feed):
                 await self.send_subscribe(symbol, channels)
             except FeedRefusedError as error:
                 refused.append(f"{symbol}: {error}")
-                _log.warning("subscription refused: %s: %s", symbol, error)
+                _log.info("subscription refused: %s: %s", symbol, error)
         return refused
 
     async def send_unsubscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
@@ -177,6 +176,10 @@ class WebSocketFeed(Feed):
     def encode_request(self, op: str, request_id: int, fields: Mapping[str, Any]) -> str:
         """Return the frame of a request; by default in mdnb's own protocol."""
         return msgspec.json.encode({"op": op, "id": request_id, **fields}).decode()
+
+    def tell_subscribed(self, symbol: str, why_refused: str) -> None:
+        """Tell that a new connection has asked for a symbol, and why it was refused, where it was."""
+        self.on_subscribed(symbol, "", why_refused)
 
     def heartbeat(self) -> str | None:
         """Return the frame to send each `Timeouts.heartbeat` seconds; None where the venue wants none."""
@@ -292,8 +295,12 @@ class WebSocketFeed(Feed):
 
     def hide(self, text: str) -> str:
         """Return what the venue says without what may be a credential of ours."""
-        text = hidden(text, self.secrets())
+        text = super().hide(text)
         return text if self._endpoint is None else self._endpoint.hide(text)
+
+    def quotable(self) -> Sequence[str]:
+        """Return what the venue may quote of our credentials, those of the address as well."""
+        return [*self.secrets(), *(() if self._endpoint is None else self._endpoint.tokens)]
 
     async def send(self, frame: str | bytes) -> None:
         """Send one frame.
@@ -507,7 +514,8 @@ class WebSocketFeed(Feed):
     async def _settle(self, socket: ws.ClientConnection, on_status: OnStatus) -> None:
         try:
             await self.greet()
-            refused = await self.send_subscriptions(dict(self._wanted))
+            wanted = dict(self._wanted)
+            refused = await self.send_subscriptions(wanted)
             # Not every venue answers a subscription, and one may hang up on it: a frame or a pong is first.
             await self._answered.wait()
         except Exception:
@@ -515,6 +523,9 @@ class WebSocketFeed(Feed):
             socket.transport.abort()
             raise
         self._open.set()
+        for symbol in wanted:
+            why = [text.removeprefix(f"{symbol}: ") for text in refused if text.startswith(f"{symbol}: ")]
+            self.tell_subscribed(symbol, "; ".join(why))
         on_status("reconnected" if self._was_connected else "connected", "; ".join(refused))
         self._was_connected = True
 

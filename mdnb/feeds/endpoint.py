@@ -30,6 +30,7 @@ __all__ = [
     "secrets_in_path",
     "server_time_ns",
     "split_address",
+    "tokens_in",
     "why_lost",
     "with_path",
 ]
@@ -50,7 +51,9 @@ KEYLESS_HINTS = {
 _RETRIED_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _MAX_RETRY_AFTER = 300.0
 _SHORTEST_SECRET = 4
+_OF_SECRETS = re.compile("auth|cred|key|jwt|pass|pwd|secret|sign?|token", re.IGNORECASE)
 _LONG = 16
+_NAMED = 8
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _DROPPED = "dropped at once, before the handshake was answered"
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
@@ -72,6 +75,11 @@ class Endpoint:
     keyless
         True where no credentials are sent, however the venue is asked.
 
+    Attributes
+    ----------
+    tokens
+        What is a token by its look; see `tokens_in`.
+
     Raises
     ------
     FeedError
@@ -83,7 +91,7 @@ class Endpoint:
     Endpoint(wss://venue.example)
     """
 
-    __slots__ = ("headers", "keyless", "url")
+    __slots__ = ("headers", "keyless", "tokens", "url")
 
     def __init__(
         self,
@@ -105,6 +113,7 @@ class Endpoint:
                 raise FeedError(f"credentials for {parts.hostname} would travel unencrypted: use wss://")
             if public:
                 raise FeedError(f"plain ws:// is for this machine only; write wss:// for {parts.hostname}")
+        self.tokens = tokens_in(url)
 
     @property
     def is_loopback(self) -> bool:
@@ -186,10 +195,37 @@ def secrets_in_path(url: str) -> list[str]:
     return [*filter(None, (path, *parts))]
 
 
+def tokens_in(url: str) -> tuple[str, ...]:
+    """Return what in an address is a token by its look.
+
+    That is the password, a value of the query that is long, or has such a name and is not short, and a long
+    part of the path. What is left out may be a word of the venue, or a symbol, which its frames are made of.
+
+    Examples
+    --------
+    >>> tokens_in("wss://me:s3cret@venue.example/market/0123456789abcdef/v2?symbol=BTC-USD&key=abcdefgh")
+    ('s3cret', '0123456789abcdef', 'abcdefgh')
+    """
+    parts = urlsplit(url)
+    held = [parts.password or ""]
+    held += [part for part in parts.path.split("/") if len(part) >= _LONG]
+    for name, text in _values(parts.query):
+        least = _NAMED if _OF_SECRETS.search(name) else _LONG
+        held += [text] if len(text) >= least else []
+    return tuple(dict.fromkeys(form for text in held if text for form in (text, unquote(text))))
+
+
+def _values(query: str) -> list[tuple[str, str]]:
+    """Return names and values as they are written."""
+    return [(name, text) for name, _, text in (part.partition("=") for part in query.split("&"))]
+
+
 def _of_url(url: str) -> list[str]:
-    query = urlsplit(url).query
-    raw = [value for _, _, value in (part.partition("=") for part in query.split("&"))]
-    return [*secrets_in_path(url), query, *raw, *(value for _, value in parse_qsl(query))]
+    parts = urlsplit(url)
+    users = [form for text in (parts.username, parts.password) if text for form in (text, unquote(text))]
+    raw = [text for _, text in _values(parts.query)]
+    parsed = [text for _, text in parse_qsl(parts.query)]
+    return [*secrets_in_path(url), *users, parts.query, *raw, *parsed]
 
 
 def split_address(url: str) -> SplitResult:

@@ -9,8 +9,9 @@ The file is JSON lines, packed with gzip where its name ends in ``.gz`` or ``.md
 Each line after the first holds the time of receipt in UTC epoch nanoseconds, by the market's clock where it
 is known, and the frame as it came; one that came as bytes is kept in base64. Only what was received is
 written, so no credential of ours can get in; but for frames of the recording's own:
-``{"mdnb_roll":[symbol, at_ns, old, new]}``, where a continuous symbol goes from one contract to the next, and
-``{"mdnb_line":"lost"}``, where the connection was lost.
+``{"mdnb_roll":[symbol, at_ns, old, new]}``, where a continuous symbol goes from one contract to the next;
+``{"mdnb_roll_prices":[symbol, at_ns, old_price, new_price]}``, where it is known what both were worth then;
+and ``{"mdnb_line":"lost"}``, where the connection was lost.
 A file has one writer at a time; the lock is let go of when its process ends, however that does.
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import errno
 import gzip
 import io
@@ -124,6 +126,7 @@ class Recorder:
         packed = self.path.suffix.lower() in _PACKED
         try:
             refuse_unfit(self.path, dialect, symbols, append=append)
+            self._is_new = not os.path.lexists(self.path)
             self._raw: io.BufferedWriter = self.path.open("ab")
         except DataExportError:
             raise
@@ -214,6 +217,15 @@ class Recorder:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+
+    def discard_empty(self) -> None:
+        """Remove the file where it was made here and no frame is in it: it would be in the next one's way."""
+        if self._is_new and not self.frames and not self._raw.closed:
+            # Under the lock; where an open file cannot be removed it stays.
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+            self._failure = None
+            self._close_files()
 
     def __enter__(self) -> Recorder:
         return self

@@ -18,8 +18,9 @@ import typing
 from typing import Any
 from urllib.parse import unquote
 
-from mdnb.errors import FeedError, suggest
+from mdnb.errors import FeedError, MdnbError, suggest
 from mdnb.feeds.base import Feed
+from mdnb.secret import Secret
 
 __all__ = [
     "BUILT_IN",
@@ -92,7 +93,15 @@ def make_feed(name: str | None = None, **overrides: Any) -> Feed:
         ...
     mdnb.errors.FeedError: feed 'sim' has no option 'sped'. Did you mean 'speed'? Allowed: seed, ...
     """
-    given = name or os.environ.get(ENVIRONMENT) or DEFAULT_FEED
+    try:
+        return _made(name or os.environ.get(ENVIRONMENT) or DEFAULT_FEED, overrides)
+    except MdnbError as error:
+        # Some tracebacks show variables, and what is in these may be a credential.
+        name, overrides = None, {}
+        raise error.with_traceback(None) from error.__cause__
+
+
+def _made(given: str, overrides: dict[str, Any]) -> Feed:
     head, _, query = given.partition("?")
     match = _NAME.fullmatch(head)
     if match is None:
@@ -174,10 +183,17 @@ def _no_option(kind: str, key: str, accepted: dict[str, inspect.Parameter]) -> s
     return f"feed {kind!r} has no option {key!r}. {suggest(key, accepted)}"
 
 
+def _not_in_name(kind: str, key: str) -> str:
+    # What was given may be a credential.
+    return f"option {key!r} of feed {kind!r} must be given as an argument of make_feed, not in its name"
+
+
 def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Parameter]) -> Any:
     if key not in accepted:
         raise FeedError(_no_option(kind, key, accepted))
     annotation = _PLAIN.get(accepted[key].annotation, accepted[key].annotation)
+    if Secret in _alternatives(annotation):
+        raise FeedError(_not_in_name(kind, key))
     for allowed in _alternatives(annotation):
         try:
             return _convert(allowed, text)
@@ -185,10 +201,7 @@ def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Para
             continue
     spelled = _spelled(annotation)
     if not spelled:
-        # It may be a credential.
-        raise FeedError(
-            f"option {key!r} of feed {kind!r} must be given as an argument of make_feed, not in its name"
-        )
+        raise FeedError(_not_in_name(kind, key))
     raise FeedError(f"option {key!r} of feed {kind!r} must be {spelled}; got {_shown(text)}")
 
 

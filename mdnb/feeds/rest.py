@@ -22,6 +22,7 @@ from mdnb.feeds.endpoint import (
     proxy_refused,
     secrets_in_path,
     split_address,
+    tokens_in,
     why_lost,
 )
 from mdnb.feeds.rate_limit import RateLimit, shared_limiter
@@ -117,6 +118,7 @@ class Rest:
         self.host = _checked(url)
         self._hints = {**_HINTS, **(KEYLESS_HINTS if keyless else {})}
         self._url = url.rstrip("/")
+        self._tokens = tokens_in(url)
         self.limiter = shared_limiter(self.host, rate_limit, wall)
         self._complaint = complaint
         self._headers = headers
@@ -167,7 +169,12 @@ class Rest:
         if client is not None:
             await client.aclose()
 
-    def _hide(self, text: str) -> str:
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """What in its address is a token by its look."""
+        return self._tokens
+
+    def hide(self, text: str) -> str:
         """Return what the venue says without what may be a credential of ours."""
         return hidden(text, [*secrets_in_path(self._url), *self._secrets(), *self._sent().values()])
 
@@ -189,7 +196,7 @@ class Rest:
                 try:
                     return await self._ask_open(method, path, weight, **given)
                 except FeedError as error:
-                    hide_in(error, self._hide)
+                    hide_in(error, self.hide)
                     # Where it was raised the variables hold what the venue said; some tracebacks show these.
                     raise error.with_traceback(None) from None
                 finally:

@@ -104,6 +104,11 @@ class ContractHistory:
         self.rolls = (made, *self.rolls)
         return made
 
+    def seam(self, symbol: str, at_ns: int) -> Seam | None:
+        """Return the newest seam of a symbol at an instant; None where there is none."""
+        held = (roll for roll in reversed(self.rolls) if (roll.symbol, roll.at_ns) == (symbol, at_ns))
+        return next(held, None)
+
     def price(self, roll: Seam, old_price: float, new_price: float) -> None:
         """Note what both contracts of a roll were worth."""
         priced = dataclasses.replace(roll, old_price=old_price, new_price=new_price)

@@ -73,6 +73,9 @@ class VenueSymbol:
         return Instrument(asked, self.tick_size, description=self.description or self.spelling)
 
 
+_WELL_KNOWN = ("BTC/", "ETH/", "AAPL", "MNQ")
+
+
 class SymbolList:
     """The symbols that a venue lists.
 
@@ -130,8 +133,15 @@ class SymbolList:
     def _near(self, text: str) -> str:
         close = difflib.get_close_matches(symbol_key(text), self._found, n=3, cutoff=0.6)
         names = list(dict.fromkeys(repr(self._found[key][0].spelling) for key in close))
-        meant = f"Did you mean {' or '.join(names)}? " if names else ""
-        return f"{meant}It lists {len(self)} symbols."
+        counted = f"It lists {len(self)} symbols"
+        if names:
+            return f"Did you mean {' or '.join(names)}? {counted}."
+        if not self._listed:
+            return f"{counted}."
+        # Where nothing is near, one that most know shows how they are spelled.
+        spelled = [symbol.spelling for symbol in self]
+        known = next((one for one in spelled if one.startswith(_WELL_KNOWN)), spelled[0])
+        return f"{counted}, such as {known!r}."
 
 
 def _parts(text: str) -> list[str]:

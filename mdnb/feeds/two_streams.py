@@ -157,6 +157,9 @@ class _SecondStream(WebSocketFeed):
         self.is_wanted.set()
         await super().subscribe(symbol, channels)
 
+    def tell_subscribed(self, symbol: str, why_refused: str) -> None:
+        self._first.on_subscribed(symbol, "quotes and depth", why_refused)
+
     def on_stray_reply(self, reply: Reply) -> None:
         self._first.on_stray_reply(reply)
 

@@ -25,6 +25,7 @@ __all__ = ["VenueFeed", "in_one_go"]
 
 _log = logging.getLogger("mdnb.feeds")
 _OPENING_ATTEMPTS = 3
+_LONG_PAUSE = 5.0
 
 _Answer = TypeVar("_Answer")
 
@@ -229,9 +230,14 @@ class VenueFeed(WebSocketFeed):
             except FeedError as error:
                 if attempt + 1 == _OPENING_ATTEMPTS:
                     raise
-                self.why_not_open = str(error)
                 named = error.retry_after if isinstance(error, FeedBusyError) else 0.0
-                await self._wall.sleep(max(named, self.backoff.delay(attempt, self._wall.dice())))
+                pause = max(named, self.backoff.delay(attempt, self._wall.dice()))
+                self.why_not_open = str(error)
+                if pause >= _LONG_PAUSE:
+                    # Nobody should sit before it without a word.
+                    self.why_not_open += f", to be asked again in {pause:.0f} s"
+                    _log.warning("%s: %s", self.offers.title, self.why_not_open)
+                await self._wall.sleep(pause)
             else:
                 self.why_not_open = ""
                 return answer
@@ -292,6 +298,14 @@ class VenueFeed(WebSocketFeed):
         By the market's clock, for venues that do not say which bar is being made.
         """
         return min(end_ns, self.clock.now_ns() - step_ns + 1)
+
+    def hide(self, text: str) -> str:
+        """Return what the venue says without what may be a credential of ours, of its history either."""
+        return self.rest.hide(self.address.hide(super().hide(text)))
+
+    def quotable(self) -> Sequence[str]:
+        """Return what the venue may quote of our credentials, those of its addresses as well."""
+        return [*super().quotable(), *self.address.tokens, *self.rest.tokens]
 
     def on_stray_reply(self, reply: Reply) -> None:
         """Tell of a refusal that nobody waits for."""

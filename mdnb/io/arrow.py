@@ -30,6 +30,7 @@ from mdnb.io.notes import note, refuse
 from mdnb.io.parquet import frames_schema, frames_tables
 from mdnb.io.parquet_read import METADATA_KEY, TIMEFRAME_COLUMN
 from mdnb.io.progress import rows_in_steps
+from mdnb.io.read_options import ReadOptions
 from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 from mdnb.io.stacked import SYMBOL, Frames, chosen_symbol, key_of, wanted_of
@@ -113,63 +114,37 @@ def read_arrow(
     DataImportError
         The file is not sound, lacks a column, or holds several timeframes and none is given.
     """
-    return arrow_bars(filename, timeframe, tz=tz, positive_prices=positive_prices, symbol=symbol).frame()
+    how = ReadOptions(tz=tz, positive_prices=positive_prices, symbol=symbol)
+    return arrow_bars(filename, timeframe, how).frame()
 
 
-def arrow_bars(
-    filename: str | os.PathLike[str],
-    timeframe: str | None = None,
-    *,
-    tz: str | tzinfo | None = None,
-    positive_prices: bool = True,
-    symbol: str | None = None,
-    prefers: str | None = None,
-    first_counts: bool = False,
-) -> FileBars:
+def arrow_bars(filename: str | os.PathLike[str], timeframe: str | None, how: ReadOptions) -> FileBars:
     """Return the bars of one timeframe of an Arrow file in columns; see `read_arrow`."""
-    table, about, where = _opened(filename, tz, symbol, prefers)
+    table, about, where = _opened(filename, how.symbol, how.prefers)
     wanted = wanted_of(_timeframes(table, about), timeframe, where)
-    return _bars(
-        table, about, wanted, where, tz=tz, positive_prices=positive_prices, of=timeframe, first=first_counts
-    )
+    return _bars(table, about, wanted, where, timeframe, how)
 
 
 def arrow_bars_of(
-    filename: str | os.PathLike[str],
-    kept: Collection[str],
-    *,
-    tz: str | tzinfo | None = None,
-    positive_prices: bool = True,
-    symbol: str | None = None,
-    prefers: str | None = None,
-    first_counts: bool = False,
+    filename: str | os.PathLike[str], kept: Collection[str], how: ReadOptions
 ) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a file names and that is kept, in columns, by timeframe."""
-    table, about, where = _opened(filename, tz, symbol, prefers)
-    return {
-        name: _bars(
-            table, about, name, where, tz=tz, positive_prices=positive_prices, of=name, first=first_counts
-        )
-        for name in _timeframes(table, about)
-        if name in kept
-    }
+    table, about, where = _opened(filename, how.symbol, how.prefers)
+    named = [name for name in _timeframes(table, about) if name in kept]
+    return {name: _bars(table, about, name, where, name, how) for name in named}
 
 
 def arrow_timeframes(
     filename: str | os.PathLike[str], *, symbol: str | None = None, prefers: str | None = None
 ) -> tuple[str, ...]:
     """Return the timeframes that a file names."""
-    table, about, _ = _opened(filename, None, symbol, prefers)
+    table, about, _ = _opened(filename, symbol, prefers)
     return tuple(_timeframes(table, about))
 
 
 def _opened(
-    filename: str | os.PathLike[str],
-    tz: str | tzinfo | None,
-    symbol: str | None = None,
-    prefers: str | None = None,
+    filename: str | os.PathLike[str], symbol: str | None, prefers: str | None
 ) -> tuple[Any, dict[str, Any], str]:
-    check_zone(tz)
     file, path, size = open_plain(filename)
     where = str(path)
     with file:
@@ -218,11 +193,8 @@ def _bars(
     about: Mapping[str, Any],
     timeframe: str,
     where: str,
-    *,
-    tz: str | tzinfo | None,
-    positive_prices: bool,
     of: str | None,
-    first: bool,
+    how: ReadOptions,
 ) -> FileBars:
     own: Mapping[str, Any] = {}
     if TIMEFRAME_COLUMN in table.schema.names and isinstance(about.get("timeframes"), dict):
@@ -237,8 +209,8 @@ def _bars(
     places.pop(CONTRACT, None)  # text; the metadata has it, too
     columns = {name: table.column(place).combine_chunks() for name, place in places.items()}
     times = columns.pop(INDEX_NAME)
-    zone = tz
-    if tz is None and pa.types.is_timestamp(times.type) and times.type.tz is not None:
+    zone = how.tz
+    if zone is None and pa.types.is_timestamp(times.type) and times.type.tz is not None:
         check_zone(times.type.tz)
         zone = times.type.tz
     instants = parse_times(times, date_format=None, tz=zone, where=where, column=names[places[INDEX_NAME]])
@@ -259,10 +231,10 @@ def _bars(
         marks=marks,
         tz=zone,
         where=where,
-        positive_prices=positive_prices,
+        positive_prices=how.positive_prices,
         attributes=attributes,
         timeframe=of or timeframe or None,
-        first_counts=first,
+        first_counts=how.first_counts,
     )
     contracts = contracts_of_runs((own or about).get("contracts"), made.time_us)
     made = dataclasses.replace(made, contracts=contracts)

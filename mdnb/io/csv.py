@@ -24,6 +24,7 @@ from mdnb.io.marks import parse_marks
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.paths import is_tabbed
 from mdnb.io.progress import reading, source_of
+from mdnb.io.read_options import ReadOptions
 from mdnb.io.rows import check_finite, chunks, column_texts, joined, text_or_file, writing
 from mdnb.io.schema import (
     CLOSED_AT,
@@ -35,7 +36,7 @@ from mdnb.io.schema import (
     export_columns,
     plain_attributes,
 )
-from mdnb.io.source import check_zone, read_text_bytes
+from mdnb.io.source import read_text_bytes
 from mdnb.io.stacked import STACKED, SYMBOL, TIMEFRAME, Stack, stack_of, without_empty
 from mdnb.io.times import time_text
 
@@ -196,64 +197,26 @@ def read_csv(
     ('2026-03-02T15:30:00+00:00', 2.0)
     """
     names = ColumnNames.of(date_column, price_columns, volume_column)
-    return csv_bars(
-        filename,
-        names,
-        tz=tz,
-        date_format=date_format,
-        header=header,
-        positive_prices=positive_prices,
-        timeframe=timeframe,
-        symbol=symbol,
-    ).frame()
+    how = ReadOptions(tz=tz, date_format=date_format, positive_prices=positive_prices, symbol=symbol)
+    return csv_bars(filename, names, timeframe, how, header=header).frame()
 
 
 def csv_bars(
     filename: str | os.PathLike[str],
     names: ColumnNames,
+    timeframe: str | None,
+    how: ReadOptions,
     *,
-    tz: str | tzinfo | None = None,
-    date_format: str | None = None,
     header: bool = True,
-    positive_prices: bool = True,
-    timeframe: str | None = None,
-    symbol: str | None = None,
-    prefers: str | None = None,
-    first_counts: bool = False,
 ) -> FileBars:
-    """Return the bars of one timeframe of a CSV file in columns; see :func:`read_csv`.
-
-    Parameters
-    ----------
-    prefers
-        Which of several symbols is taken where none is asked for.
-    """
-    check_zone(tz)
+    """Return the bars of one timeframe of a CSV file in columns; see :func:`read_csv`."""
     file = _opened(filename, names, header=header)
-    stack = _stack(file, symbol, prefers)
-    wanted = stack.wanted(timeframe, file.where)
-    return _bars(
-        file,
-        stack,
-        wanted,
-        tz=tz,
-        date_format=date_format,
-        positive_prices=positive_prices,
-        timeframe=timeframe,
-        first_counts=first_counts,
-    )
+    stack = _stack(file, how)
+    return _bars(file, stack, stack.wanted(timeframe, file.where), timeframe, how)
 
 
 def csv_bars_of(
-    filename: str | os.PathLike[str],
-    kept: Collection[str],
-    *,
-    tz: str | tzinfo | None = None,
-    date_format: str | None = None,
-    positive_prices: bool = True,
-    symbol: str | None = None,
-    prefers: str | None = None,
-    first_counts: bool = False,
+    filename: str | os.PathLike[str], kept: Collection[str], how: ReadOptions
 ) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a CSV file names and that is kept, in columns, by timeframe.
 
@@ -262,23 +225,9 @@ def csv_bars_of(
     DataImportError
         As :func:`read_csv`.
     """
-    check_zone(tz)
     file = _opened(filename, ColumnNames())
-    stack = _stack(file, symbol, prefers)
-    return {
-        name: _bars(
-            file,
-            stack,
-            name,
-            tz=tz,
-            date_format=date_format,
-            positive_prices=positive_prices,
-            timeframe=name,
-            first_counts=first_counts,
-        )
-        for name in stack.rows
-        if name in kept
-    }
+    stack = _stack(file, how)
+    return {name: _bars(file, stack, name, name, how) for name in stack.rows if name in kept}
 
 
 def csv_timeframes(
@@ -324,23 +273,20 @@ def _opened(filename: str | os.PathLike[str], names: ColumnNames, *, header: boo
     return _Text(table, names.wanted(), notes, where)
 
 
-def _stack(file: _Text, symbol: str | None, prefers: str | None) -> Stack:
+def _stack(file: _Text, how: ReadOptions) -> Stack:
     named = {name: file.table[name] for name in STACKED if name in file.table.column_names}
-    return stack_of(named.get(SYMBOL), named.get(TIMEFRAME), file.where, symbol=symbol, prefers=prefers)
+    symbols, timeframes = named.get(SYMBOL), named.get(TIMEFRAME)
+    return stack_of(symbols, timeframes, file.where, symbol=how.symbol, prefers=how.prefers)
 
 
 def _bars(
     file: _Text,
     stack: Stack,
     wanted: str,
-    *,
-    tz: str | tzinfo | None,
-    date_format: str | None,
-    positive_prices: bool,
     timeframe: str | None,
-    first_counts: bool,
+    how: ReadOptions,
 ) -> FileBars:
-    rows, where = stack.rows[wanted], file.where
+    rows, where, date_format, tz = stack.rows[wanted], file.where, how.date_format, how.tz
     table = file.table if rows is None else file.table.filter(rows)
     if rows is not None and wanted:
         where = f"{where}, {wanted}"  # its rows are counted
@@ -373,10 +319,10 @@ def _bars(
         contracts=contracts,
         tz=tz,
         where=where,
-        positive_prices=positive_prices,
+        positive_prices=how.positive_prices,
         attributes={"source": "csv", **plain_attributes(about)},
         timeframe=timeframe or wanted or None,
-        first_counts=first_counts,
+        first_counts=how.first_counts,
     )
     return without_empty(made) if stack.is_named else made
 

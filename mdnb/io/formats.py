@@ -20,6 +20,7 @@ from mdnb.io.json_read import json_bars, json_bars_of, json_timeframes
 from mdnb.io.parquet import read_parquet, write_parquet, write_timeframes
 from mdnb.io.parquet_read import parquet_bars, parquet_bars_of, parquet_timeframes
 from mdnb.io.progress import ProgressOption, reporting
+from mdnb.io.read_options import ReadOptions
 from mdnb.io.stacked import STACKED, Frames, by_symbol, is_of_symbols, stacked
 from mdnb.io.xlsx import write_xlsx
 from mdnb.stores.amendments import Changes
@@ -63,9 +64,12 @@ def format_of(filename: str | os.PathLike[str]) -> str:
 
 
 def _of_text(
-    read: Callable[..., FileBars], filename: str | os.PathLike[str], timeframe: str, **options: Any
+    read: Callable[[str | os.PathLike[str], ColumnNames, str | None, ReadOptions], FileBars],
+    filename: str | os.PathLike[str],
+    timeframe: str | None,
+    how: ReadOptions,
 ) -> FileBars:
-    return read(filename, ColumnNames(), timeframe=timeframe, **options)
+    return read(filename, ColumnNames(), timeframe, how)
 
 
 def read_bars(
@@ -106,13 +110,15 @@ def read_bars(
     return frame
 
 
-_OF_ONE: Final[dict[str, Callable[..., FileBars]]] = {
+_OF_ONE: Final[dict[str, Callable[[str | os.PathLike[str], str | None, ReadOptions], FileBars]]] = {
     "csv": functools.partial(_of_text, csv_bars),
     "json": functools.partial(_of_text, json_bars),
     "parquet": parquet_bars,
     "arrow": arrow_bars,
 }
-_OF_SEVERAL: Final[dict[str, Callable[..., dict[str, FileBars]]]] = {
+_OF_SEVERAL: Final[
+    dict[str, Callable[[str | os.PathLike[str], Collection[str], ReadOptions], dict[str, FileBars]]]
+] = {
     "csv": csv_bars_of,
     "json": json_bars_of,
     "parquet": parquet_bars_of,
@@ -127,16 +133,14 @@ _TIMEFRAMES: Final[dict[str, Callable[..., tuple[str, ...]]]] = {
 
 
 def bars_of_timeframes(
-    filename: str | os.PathLike[str], wanted: str | Collection[str], **options: Any
+    filename: str | os.PathLike[str], wanted: str | Collection[str], how: ReadOptions
 ) -> dict[str, FileBars]:
-    """Return the bars of a file in columns, by timeframe; ``options`` as of its reader.
+    """Return the bars of a file in columns, by timeframe.
 
     Parameters
     ----------
     wanted
         One timeframe, which the file need not name; or several, of which those are given that it names.
-    **options
-        Also ``prefers``: which of several symbols is taken where ``symbol`` is None.
 
     Raises
     ------
@@ -145,8 +149,8 @@ def bars_of_timeframes(
     """
     kind = format_of(filename)
     if isinstance(wanted, str):
-        return {wanted: _OF_ONE[kind](filename, wanted, **options)}
-    return _OF_SEVERAL[kind](filename, wanted, **options)
+        return {wanted: _OF_ONE[kind](filename, wanted, how)}
+    return _OF_SEVERAL[kind](filename, wanted, how)
 
 
 def timeframes_in(

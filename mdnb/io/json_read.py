@@ -27,9 +27,10 @@ from mdnb.io.instants import Closings, parse_closings, parse_times
 from mdnb.io.marks import parse_marks
 from mdnb.io.notes import refuse
 from mdnb.io.progress import reading, source_of
+from mdnb.io.read_options import ReadOptions
 from mdnb.io.schema import CLOSED_AT, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, read_text_bytes
-from mdnb.io.stacked import STACKED, SYMBOL, TIMEFRAME, Stack, stack_of, without_empty
+from mdnb.io.stacked import STACKED, SYMBOL, TIMEFRAME, Stack, stack_of, timeframe_named, without_empty
 
 __all__ = ["json_bars", "json_bars_of", "json_timeframes", "read_json"]
 
@@ -93,62 +94,21 @@ def read_json(
     2.0
     """
     names = ColumnNames.of(date_column, price_columns, volume_column)
-    return json_bars(
-        filename,
-        names,
-        tz=tz,
-        date_format=date_format,
-        positive_prices=positive_prices,
-        timeframe=timeframe,
-        symbol=symbol,
-    ).frame()
+    how = ReadOptions(tz=tz, date_format=date_format, positive_prices=positive_prices, symbol=symbol)
+    return json_bars(filename, names, timeframe, how).frame()
 
 
 def json_bars(
-    filename: str | os.PathLike[str],
-    names: ColumnNames,
-    *,
-    tz: str | tzinfo | None = None,
-    date_format: str | None = None,
-    positive_prices: bool = True,
-    timeframe: str | None = None,
-    symbol: str | None = None,
-    prefers: str | None = None,
-    first_counts: bool = False,
+    filename: str | os.PathLike[str], names: ColumnNames, timeframe: str | None, how: ReadOptions
 ) -> FileBars:
-    """Return the bars of one timeframe of a JSON file in columns; see :func:`read_json`.
-
-    Parameters
-    ----------
-    prefers
-        Which of several symbols is taken where none is asked for.
-    """
-    check_zone(tz)
+    """Return the bars of one timeframe of a JSON file in columns; see :func:`read_json`."""
     found, where = _opened(filename, names)
-    stack = _stack(found, where, symbol, prefers)
-    return _bars(
-        found,
-        names,
-        stack,
-        stack.wanted(timeframe, where),
-        where,
-        tz=tz,
-        date_format=date_format,
-        positive_prices=positive_prices,
-        timeframe=timeframe,
-        first_counts=first_counts,
-    )
+    stack = _stack(found, where, how.symbol, how.prefers)
+    return _bars(found, names, stack, stack.wanted(timeframe, where), where, timeframe, how)
 
 
 def json_bars_of(
-    filename: str | os.PathLike[str],
-    kept: Collection[str],
-    *,
-    tz: str | tzinfo | None = None,
-    positive_prices: bool = True,
-    symbol: str | None = None,
-    prefers: str | None = None,
-    first_counts: bool = False,
+    filename: str | os.PathLike[str], kept: Collection[str], how: ReadOptions
 ) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a JSON file names and that is kept, in columns, by timeframe.
 
@@ -157,32 +117,16 @@ def json_bars_of(
     DataImportError
         As :func:`read_json`.
     """
-    check_zone(tz)
     names = ColumnNames()
     found, where = _opened(filename, names)
-    stack = _stack(found, where, symbol, prefers)
-    return {
-        name: _bars(
-            found,
-            names,
-            stack,
-            name,
-            where,
-            tz=tz,
-            date_format=None,
-            positive_prices=positive_prices,
-            timeframe=name,
-            first_counts=first_counts,
-        )
-        for name in stack.rows
-        if name in kept
-    }
+    stack = _stack(found, where, how.symbol, how.prefers)
+    return {name: _bars(found, names, stack, name, where, name, how) for name in stack.rows if name in kept}
 
 
 def json_timeframes(
     filename: str | os.PathLike[str], *, symbol: str | None = None, prefers: str | None = None
 ) -> tuple[str, ...]:
-    """Return the timeframes that the bars of a JSON file name, each its own.
+    """Return the timeframes that the bars of a JSON file name, each its own, or its envelope.
 
     Raises
     ------
@@ -193,8 +137,6 @@ def json_timeframes(
     if f'"{TIMEFRAME}"'.encode() not in data:
         return ()
     found = _columns(data.strip(), ColumnNames(), where)
-    if TIMEFRAME not in found.columns:
-        return ()
     return tuple(name for name in _stack(found, where, symbol, prefers).rows if name)
 
 
@@ -209,7 +151,10 @@ def _columns(body: bytes, names: ColumnNames, where: str) -> _Columns:
 
 def _stack(found: _Columns, where: str, symbol: str | None, prefers: str | None) -> Stack:
     columns = found.columns
-    return stack_of(columns.get(SYMBOL), columns.get(TIMEFRAME), where, symbol=symbol, prefers=prefers)
+    made = stack_of(columns.get(SYMBOL), columns.get(TIMEFRAME), where, symbol=symbol, prefers=prefers)
+    told = "" if TIMEFRAME in columns else timeframe_named(found.attributes.get("timeframe"))
+    # The envelope says it of all rows.
+    return made._replace(rows={told: made.rows[""]}) if told else made
 
 
 def _bars(
@@ -218,14 +163,10 @@ def _bars(
     stack: Stack,
     wanted: str,
     where: str,
-    *,
-    tz: str | tzinfo | None,
-    date_format: str | None,
-    positive_prices: bool,
     timeframe: str | None,
-    first_counts: bool,
+    how: ReadOptions,
 ) -> FileBars:
-    rows, zone = stack.rows[wanted], _zone(tz, found.zone, where)
+    rows, zone, date_format = stack.rows[wanted], _zone(how.tz, found.zone, where), how.date_format
     columns = {
         name: held if rows is None else _where(held, rows)
         for name, held in found.columns.items()
@@ -268,10 +209,10 @@ def _bars(
         contracts=contracts,
         tz=zone,
         where=where,
-        positive_prices=positive_prices,
+        positive_prices=how.positive_prices,
         attributes={"source": "json", **found.attributes, **plain_attributes(about)},
         timeframe=timeframe or wanted or None,
-        first_counts=first_counts,
+        first_counts=how.first_counts,
     )
     return without_empty(made) if stack.is_named else made
 

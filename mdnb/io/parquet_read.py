@@ -32,6 +32,7 @@ from mdnb.io.member import Member
 from mdnb.io.notes import Note, note, refuse
 from mdnb.io.parquet_footer import Footer, read_footer
 from mdnb.io.progress import reading, step
+from mdnb.io.read_options import ReadOptions
 from mdnb.io.schema import CLOSED_AT, COLUMNS, CONTRACT, INDEX_NAME, MARKS, PRICES, plain_attributes
 from mdnb.io.source import check_zone, open_plain
 from mdnb.io.stacked import SYMBOL, TIMEFRAME, chosen_symbol, key_of, wanted_of
@@ -113,9 +114,8 @@ def read_parquet(
     datetime64[us, America/Chicago]
     """
     names = ColumnNames.of(date_column, price_columns, volume_column)
-    return parquet_bars(
-        filename, timeframe, names, tz=tz, positive_prices=positive_prices, symbol=symbol
-    ).frame()
+    how = ReadOptions(tz=tz, positive_prices=positive_prices, symbol=symbol)
+    return parquet_bars(filename, timeframe, how, names).frame()
 
 
 def read_timeframes(
@@ -142,91 +142,41 @@ def read_timeframes(
     DataImportError
         As :func:`read_parquet`; also if the file does not name its timeframe.
     """
-    check_zone(tz)
+    how = ReadOptions(tz=tz, positive_prices=positive_prices, symbol=symbol)
     with _opened(filename, symbol) as source:
         if list(source.groups) == [""]:
             raise refuse(
                 source.where, "it does not say of which timeframe its bars are", "Use read_parquet()."
             )
-        return {
-            name: _bars(source, name, ColumnNames(), tz, positive_prices=positive_prices).frame()
-            for name in source.groups
-        }
+        return {name: _bars(source, name, ColumnNames(), how).frame() for name in source.groups}
 
 
 def parquet_bars(
     filename: str | os.PathLike[str] | Member,
-    timeframe: str | None = None,
+    timeframe: str | None,
+    how: ReadOptions,
     names: ColumnNames | None = None,
-    *,
-    tz: str | tzinfo | None = None,
-    positive_prices: bool = True,
-    symbol: str | None = None,
-    prefers: str | None = None,
-    first_counts: bool = False,
 ) -> FileBars:
-    """Return the bars of one timeframe of a Parquet file in columns; see :func:`read_parquet`.
-
-    Parameters
-    ----------
-    prefers
-        Which of several symbols is taken where none is asked for.
-    """
-    check_zone(tz)
-    with _opened(filename, symbol, prefers) as source:
+    """Return the bars of one timeframe of a Parquet file in columns; see :func:`read_parquet`."""
+    with _opened(filename, how.symbol, how.prefers) as source:
         wanted = wanted_of(list(source.groups), timeframe, source.where)
-        names = names or ColumnNames()
-        return _bars(
-            source,
-            wanted,
-            names,
-            tz,
-            positive_prices=positive_prices,
-            of=timeframe or wanted,
-            first_counts=first_counts,
-        )
+        return _bars(source, wanted, names or ColumnNames(), how, of=timeframe or wanted)
 
 
 def parquet_bars_of(
-    filename: str | os.PathLike[str] | Member,
-    kept: Collection[str],
-    *,
-    tz: str | tzinfo | None = None,
-    positive_prices: bool = True,
-    symbol: str | None = None,
-    prefers: str | None = None,
-    first_counts: bool = False,
-    keeps_order: bool = False,
+    filename: str | os.PathLike[str] | Member, kept: Collection[str], how: ReadOptions
 ) -> dict[str, FileBars]:
     """Return the bars of every timeframe that a file names and that is kept, in columns, by timeframe.
 
     The file is opened once. A file that names no timeframe gives none.
-
-    Parameters
-    ----------
-    keeps_order
-        Whether bars of trades stay in the order in which they are in the file, as `to_bars` has it.
 
     Raises
     ------
     DataImportError
         As :func:`read_parquet`.
     """
-    check_zone(tz)
-    with _opened(filename, symbol, prefers) as source:
-        return {
-            name: _bars(
-                source,
-                name,
-                ColumnNames(),
-                tz,
-                positive_prices=positive_prices,
-                first_counts=first_counts,
-                keeps_order=keeps_order,
-            )
-            for name in source.groups
-            if name in kept
-        }
+    with _opened(filename, how.symbol, how.prefers) as source:
+        return {name: _bars(source, name, ColumnNames(), how) for name in source.groups if name in kept}
 
 
 def parquet_timeframes(
@@ -354,12 +304,8 @@ def _bars(
     source: _Source,
     timeframe: str,
     names: ColumnNames,
-    tz: str | tzinfo | None,
-    *,
-    positive_prices: bool = True,
+    how: ReadOptions,
     of: str | None = None,
-    first_counts: bool = False,
-    keeps_order: bool = False,
 ) -> FileBars:
     where, groups = source.where, source.groups[timeframe]
     schema = source.file.schema_arrow
@@ -378,7 +324,7 @@ def _bars(
         del places[name]
     columns = {ours: schema.names[place] for ours, place in places.items()}
     _check_columns(source, columns, groups)
-    zone = _zone(schema.field(places[INDEX_NAME]).type, tz, where)
+    zone = _zone(schema.field(places[INDEX_NAME]).type, how.tz, where)
     attributes: dict[str, object] = {"source": "parquet", **plain_attributes(source.about)}
     if timeframe:
         attributes |= {"timeframe": timeframe, **plain_attributes(own)}
@@ -411,11 +357,11 @@ def _bars(
         marks=BarMarks(marks, parse_marks(dict.fromkeys(strange)).notes),
         tz=zone,
         where=where,
-        positive_prices=positive_prices,
+        positive_prices=how.positive_prices,
         attributes=attributes,
         timeframe=of or timeframe,
-        first_counts=first_counts,
-        keeps_order=keeps_order,
+        first_counts=how.first_counts,
+        keeps_order=how.keeps_order,
     )
     runs = (own if isinstance(own, dict) else source.about).get("contracts")
     contracts = contracts_of_runs(runs, made.time_us)

@@ -33,6 +33,7 @@ __all__ = [
     "key_of",
     "stack_of",
     "stacked",
+    "timeframe_named",
     "wanted_of",
     "without_empty",
 ]
@@ -271,6 +272,20 @@ def _canonical(name: str) -> str:
         return Timeframe.parse(name).name
     except TimeframeError:
         return name
+
+
+def timeframe_named(told: object) -> str:
+    """Return the name of the timeframe that a file says of all of its bars; empty where it says none.
+
+    Examples
+    --------
+    >>> timeframe_named("5m"), timeframe_named("fast"), timeframe_named(5)
+    ('5min', '', '')
+    """
+    try:
+        return Timeframe.parse(told).name if isinstance(told, str) else ""
+    except TimeframeError:
+        return ""
 
 
 def _is_same(name: str, other: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from mdnb.arguments import When, to_end_ns, to_ns, whole_number
 from mdnb.errors import OptionError
@@ -10,6 +11,7 @@ from mdnb.manager.forward import immediate
 from mdnb.runtime.live.contracts import Adjustment, adjustment
 from mdnb.runtime.live.seam_bars import shift_seam_bars
 from mdnb.runtime.process.bridge import await_call
+from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.symbol_market import SymbolMarket
 
 if TYPE_CHECKING:
@@ -17,12 +19,21 @@ if TYPE_CHECKING:
 
 __all__ = ["BarAccess"]
 
+_SHOWN: Final = 3
+
 
 class BarAccess:
-    """Frames of one symbol's bars."""
+    """Frames of one symbol's bars.
 
-    def __init__(self, market: SymbolMarket) -> None:
+    Parameters
+    ----------
+    others
+        The other symbols of the market, where the symbol stands for it.
+    """
+
+    def __init__(self, market: SymbolMarket, others: Sequence[str] = ()) -> None:
         self._market = market
+        self._others = others
 
     @immediate
     async def get_data(
@@ -227,6 +238,9 @@ class BarAccess:
         They are made of the finer bars held, in memory, on disk and in the market's store, or else of the
         trades in memory. Bars of trades go on behind those that the store holds.
 
+        A market of several symbols adds it to its first one, and warns of the others:
+        ``live["MES"].add_timeframe("15min")`` adds it to another.
+
         Returns
         -------
         str
@@ -239,6 +253,11 @@ class BarAccess:
         DataImportError
             When the disk does not give the bars that left memory; nothing was added.
 
+        Warns
+        -----
+        UserWarning
+            When the market has other symbols, to which it was not added.
+
         Examples
         --------
         >>> import mdnb
@@ -247,16 +266,23 @@ class BarAccess:
         ...     name, len(market["30min"]) > 10
         ('30min', True)
         """
-        return await await_call(self._market.add_timeframe(timeframe))
+        name = await await_call(self._market.add_timeframe(timeframe))
+        self._warn_of_others("add_timeframe", name, "added to")
+        return name
 
     @immediate
     async def remove_timeframe(self, timeframe: str) -> str:
-        """Stop keeping a timeframe; return its canonical name.
+        """Stop keeping a timeframe; return its canonical name. Several symbols: as `add_timeframe`.
 
         Raises
         ------
         TimeframeError
             When it is not kept.
+
+        Warns
+        -----
+        UserWarning
+            As `add_timeframe`.
 
         Examples
         --------
@@ -267,4 +293,11 @@ class BarAccess:
         '5min'
         ['1min']
         """
-        return self._market.open().remove_timeframe(timeframe)
+        name = self._market.open().remove_timeframe(timeframe)
+        self._warn_of_others("remove_timeframe", name, "removed from")
+        return name
+
+    def _warn_of_others(self, method: str, name: str, what: str) -> None:
+        if self._others:
+            ways = ", ".join(f"live[{other!r}].{method}({name!r})" for other in self._others[:_SHOWN])
+            warn_user(f"{name} was {what} {self._market.symbol} alone; for the others: {ways}")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mdnb.io.file_bars import FileBars
+    from mdnb.io.read_options import ReadOptions
     from mdnb.io.recognise.given import Given
     from mdnb.io.source import AssumedZone
 
@@ -309,17 +310,8 @@ class Files:
             from mdnb.io.assemble import ColumnNames
             from mdnb.io.csv import csv_bars
 
-            return csv_bars(
-                filename,
-                ColumnNames.of(date_column, price_columns, volume_column),
-                tz=tz or self._assumed_zone(),
-                date_format=date_format,
-                positive_prices=self._positive_prices,
-                timeframe=timeframe,
-                symbol=symbol,
-                prefers=self._market.symbol,
-                first_counts=on_conflict == "keep",
-            )
+            names = ColumnNames.of(date_column, price_columns, volume_column)
+            return csv_bars(filename, names, timeframe, self._options(tz, symbol, on_conflict, date_format))
 
         how = _How(overwrite, lenient, on_conflict)
         return await self._import(read, filename, timeframe, how)
@@ -361,16 +353,8 @@ class Files:
             from mdnb.io.assemble import ColumnNames
             from mdnb.io.json_read import json_bars
 
-            return json_bars(
-                filename,
-                ColumnNames.of(date_column, price_columns, volume_column),
-                tz=tz or self._assumed_zone(),
-                positive_prices=self._positive_prices,
-                timeframe=timeframe,
-                symbol=symbol,
-                prefers=self._market.symbol,
-                first_counts=on_conflict == "keep",
-            )
+            names = ColumnNames.of(date_column, price_columns, volume_column)
+            return json_bars(filename, names, timeframe, self._options(tz, symbol, on_conflict))
 
         how = _How(overwrite, lenient, on_conflict)
         return await self._import(read, filename, timeframe, how)
@@ -412,19 +396,29 @@ class Files:
             from mdnb.io.parquet_read import parquet_bars
 
             name = self._market.engine.canonical(timeframe)
-            zone = tz or self._assumed_zone()
-            return parquet_bars(
-                filename,
-                name,
-                tz=zone,
-                positive_prices=self._positive_prices,
-                symbol=symbol,
-                prefers=self._market.symbol,
-                first_counts=on_conflict == "keep",
-            )
+            return parquet_bars(filename, name, self._options(tz, symbol, on_conflict))
 
         how = _How(overwrite, lenient, on_conflict)
         return await self._import(read, filename, timeframe, how)
+
+    def _options(
+        self,
+        tz: str | None,
+        symbol: str | None,
+        on_conflict: str | None,
+        date_format: str | None = None,
+    ) -> ReadOptions:
+        """Return how a file is read for this market, of which something is said."""
+        from mdnb.io.read_options import ReadOptions
+
+        return ReadOptions(
+            tz=tz or self._assumed_zone(),
+            date_format=date_format,
+            positive_prices=self._positive_prices,
+            symbol=symbol,
+            prefers=self._market.symbol,
+            first_counts=on_conflict == "keep",
+        )
 
     async def import_kept(
         self,
@@ -452,16 +446,8 @@ class Files:
         def read() -> dict[str, FileBars]:
             from mdnb.io.formats import bars_of_timeframes
 
-            return bars_of_timeframes(
-                filename,
-                kept if only is None else only,
-                **({} if date_format is None else {"date_format": date_format}),
-                tz=tz or self._assumed_zone(),
-                positive_prices=self._positive_prices,
-                symbol=symbol,
-                prefers=self._market.symbol,
-                first_counts=on_conflict == "keep",
-            )
+            how = self._options(tz, symbol, on_conflict, date_format)
+            return bars_of_timeframes(filename, kept if only is None else only, how)
 
         held = await self._work(read)
         return await self._put(held, Path(filename).name, _How(overwrite, lenient, on_conflict))

@@ -26,7 +26,8 @@ from mdnb.manager.import_notes import (
     what_to_do,
     why_refused,
 )
-from mdnb.runtime.past.merge_bars import Merged, all_are_later, contradicting, merge_bars
+from mdnb.runtime.past.merge_bars import Merged, all_are_later, contradicting
+from mdnb.runtime.past.merge_draft import MergeDraft
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.statistics import ImportResult
 from mdnb.stores.columns import BarColumns
@@ -181,27 +182,9 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
     engine, name = market.engine, checked.name
     bars, columns, open_us = checked.bars, checked.columns, checked.open_us
     outliers, refused, rows = checked.outliers, checked.refused, len(checked.bars)
-    merged, off = Merged(), list[QualityFinding]()
-    unlike: list[QualityFinding] = []
+    merged, off, unlike = Merged(), list[QualityFinding](), list[QualityFinding]()
     if len(columns):
-        with market.batcher.giving_way(), engine.lock:
-            # Not by the reader: to read the market would begin a recording.
-            log = engine.log(name)
-            off = off_level(columns, log.columns(0, len(log), engine.forming_of(name)), engine.tz)
-            unlike = [] if overwrite else unlike_held(columns, contradicting(engine, name, columns))
-            # What was read before it stays as it was.
-            now_ns = engine.change_ns()
-            until = over_until(market)
-            began = _begins(market, name)
-            merged = merge_bars(
-                engine, name, columns, overwrite=overwrite, changes=bars.changes, of_file=True, **until
-            )
-            if merged.added and engine.grid(name) is not None:
-                engine.file_spans.append((int(columns.time_us[0]) * 1000, int(columns.time_us[-1]) * 1000))
-            engine.reader.note_known(engine.all_names(), now_ns)
-            _note_apart(market, began, columns)
-            if bars.contracts is not None and merged.added + merged.replaced:
-                engine.contracts.learn_of(bars.time_us * 1000, bars.contracts)
+        merged, off, unlike = _merge(market, checked, overwrite=overwrite)
     later = later_ones(merged, engine.tz)
     over = over_the_limit(merged, columns, engine.log(name).limit)
     of_file = (*conflicts(bars), *of_reading(bars), *checked.left_out)
@@ -234,6 +217,34 @@ def import_bars(market: SymbolMarket, checked: CheckedBars, *, overwrite: bool) 
         notes=tuple(notes),
     )
     return result, warned
+
+
+def _merge(
+    market: SymbolMarket, checked: CheckedBars, *, overwrite: bool
+) -> tuple[Merged, list[QualityFinding], list[QualityFinding]]:
+    """Merge bars with those held; return what became of them, and how they are unlike these."""
+    engine, name, bars, columns = market.engine, checked.name, checked.bars, checked.columns
+    with market.batcher.giving_way():
+        with engine.lock:
+            engine.change_ns()
+            # Not by the reader: to read the market would begin a recording.
+            log, until = engine.log(name), over_until(market)
+            held = log.columns(0, len(log), engine.forming_of(name))
+        off = off_level(columns, held, engine.tz)
+        unlike = [] if overwrite else unlike_held(columns, contradicting(engine, name, columns))
+        draft = MergeDraft(engine, name, columns, bars.changes, until, overwrite=overwrite)
+        with engine.lock:
+            # What was read before it stays as it was.
+            now_ns = engine.change_ns()
+            began = _begins(market, name)
+            merged = draft.put(over_until(market))
+            if merged.added and engine.grid(name) is not None:
+                engine.file_spans.append((int(columns.time_us[0]) * 1000, int(columns.time_us[-1]) * 1000))
+            engine.reader.note_known(engine.all_names(), now_ns)
+            _note_apart(market, began, columns)
+            if bars.contracts is not None and merged.added + merged.replaced:
+                engine.contracts.learn_of(bars.time_us * 1000, bars.contracts)
+    return merged, off, unlike
 
 
 def _begins(market: SymbolMarket, name: str) -> dict[str, int]:

@@ -12,6 +12,7 @@ from mdnb.errors import DataImportError
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import DAY_NS
 from mdnb.stores.columns import BarColumns
+from mdnb.timeframes import Grid, Timeframe
 from mdnb.types import timestamp
 from mdnb.validate.centred_outlier_rules import keep_near_mids
 from mdnb.validate.findings import QualityFinding
@@ -24,6 +25,8 @@ __all__ = ["fit_to_grid", "leave_out_impossible", "leave_out_outliers", "leave_o
 
 _SHOWN = 3
 _NOISE_ULPS = 8
+_NS = 1_000_000_000
+_SECONDS_A_MINUTE = 60
 _MOST_TRADES = 2**32
 """More than a bar's count of trades can hold."""
 
@@ -54,7 +57,7 @@ def fit_to_grid(
         shown = ", ".join(timestamp(int(at), engine.tz).isoformat() for at in time[off][:_SHOWN])
         raise DataImportError(
             f"{where}: {int(off.sum()):,} of {len(columns):,} bars do not start where {name} bars of"
-            f" {engine.symbol} do ({shown}). Is it another timeframe, or are the times in another zone (tz=)?"
+            f" {engine.symbol} do ({shown}). {_how_to_load(grid, time, starts)}"
         )
     step = grid.timeframe.step_ns
     steps = np.diff(time[~off] if off.any() else time)
@@ -79,6 +82,25 @@ def _are_after_breaks(time: NDArray[np.int64], off: NDArray[np.bool_], step: int
     before = np.diff(time, prepend=time[0] - step)
     first = off & np.concatenate(([True], ~off[:-1]))
     return bool((before[first] < step).all())
+
+
+def _how_to_load(grid: Grid, time: NDArray[np.int64], starts: NDArray[np.int64]) -> str:
+    """Return what to do with bars that begin elsewhere than those of a market do."""
+    step = grid.timeframe.step_ns
+    rests = (time - starts)[time != starts]
+    of_size = step > 0 and 2 * np.count_nonzero(np.diff(time) == step) > len(time) - 1 > 0
+    if not of_size or 2 * len(rests) < len(time):
+        return "Is it another timeframe, or are the times in another zone (tz=)?"
+    apart_s = math.gcd(step, *rests.tolist()) // _NS
+    how = "mdnb.read() gives them as a frame, and replay:PATH?calendar= plays them by a venue's hours."
+    if apart_s >= _SECONDS_A_MINUTE:
+        finer = Timeframe.parse(f"{apart_s}sec").name
+        made = f"{grid.timeframe} bars are made of {finer} or finer bars"
+        how = f"Load finer ones instead: {made}. {how}"
+    return (
+        f"They are {grid.timeframe} bars by other hours than this market's. {how} Or are the times in another"
+        " zone (tz=)?"
+    )
 
 
 def leave_out_impossible(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mdnb.arguments import whole_number
-from mdnb.errors import NoDataError, OptionError
+from mdnb.errors import NoDataError, OptionError, did_you_mean
 from mdnb.manager.forward import immediate
 from mdnb.manager.repair_bars import repair_bars
 from mdnb.records import FrozenDict
@@ -17,7 +17,7 @@ from mdnb.stores.columns import FILLED, PARTIAL, BarColumns
 from mdnb.timeframes import Grid
 from mdnb.validate import bar_times
 from mdnb.validate.bar_rules import check_bars
-from mdnb.validate.findings import QualityFinding
+from mdnb.validate.findings import FINDING_TYPES, QualityFinding
 from mdnb.validate.live_checks import seed_rows
 from mdnb.validate.rules import ValidationRules
 
@@ -166,7 +166,7 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         Raises
         ------
         OptionError
-            When ``limit`` is negative, or ``type`` no text.
+            When ``limit`` is negative, or ``type`` is none that there is.
 
         Examples
         --------
@@ -179,10 +179,12 @@ check_spikes, check_stale, check_gaps, check_children, check_units
         wanted = whole_number("limit", limit)
         if not isinstance(type, str | None):
             raise OptionError(f"type must be a text such as 'price_spike', or None for all; got {type!r}")
-        held = [
-            one for one in reversed(list(self._market.pipeline.quality.errors)) if type in (None, one.type)
-        ]
-        return held[:wanted]
+        kept = list(self._market.pipeline.quality.errors)
+        if type is not None and type not in FINDING_TYPES:
+            held = ", ".join(sorted({one.type for one in kept})) or "none"
+            meant = did_you_mean(type, sorted(FINDING_TYPES))
+            raise OptionError(f"type={type!r} is no type of these. {meant}Types found so far: {held}.")
+        return [one for one in reversed(kept) if type in (None, one.type)][:wanted]
 
     async def validate_imported_data(self, timeframe: str, *, repair: bool = False) -> ValidationResult:
         """Run every check on all bars of a timeframe, imported ones included.

@@ -88,7 +88,7 @@ def _read(path: Path, size: int) -> PartFooter:
         place = footer.schema.names.index(INDEX_NAME)
         time = footer.schema.to_arrow_schema().field(INDEX_NAME).type
         edges = []
-        for at in range(footer.num_row_groups):
+        for at in range(footer.num_row_groups if footer.num_rows else 0):
             found = footer.row_group(at).column(place).statistics
             edges += [pa.scalar(one, time).cast(pa.int64()).as_py() for one in (found.min, found.max)]
     except FileNotFoundError:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mdnb.market_store.layout import Series
-from mdnb.market_store.tails import Tail, kind_of, tail_name
+from mdnb.market_store.tails import KINDS, Tail, kind_of, tail_name
 
 __all__ = ["OpenSegment"]
 
@@ -42,6 +42,11 @@ class OpenSegment:
     def unwritten(self) -> int:
         """How many rows are in memory alone."""
         return sum(table.num_rows for _, table in self._unwritten)
+
+    @property
+    def unsealed(self) -> int:
+        """How many rows are still to go into Parquet."""
+        return sum(table.num_rows for tables in self.tables.values() for table in tables)
 
     def add(self, series: Series, table: Any) -> None:
         """Take rows; `flush` puts them into a tail."""
@@ -100,10 +105,24 @@ class OpenSegment:
         return all(tail.is_there for tail in self._tails.values())
 
     def write_anew(self) -> None:
-        """Let all that is not in Parquet count as not written: the tails have gone."""
-        self._close()
-        self._tails.clear()
-        self._unwritten = [(series, table) for series, tables in self.tables.items() for table in tables]
+        """Let what is not in Parquet count as not written, where its tail has gone."""
+        there = {kind for kind in KINDS if self._has_tail(kind)}
+        for kind in self._tails.keys() - there:
+            self._tails.pop(kind).close()
+        waiting = {id(table) for _, table in self._unwritten}
+        self._unwritten = [
+            (series, table)
+            for series, tables in self.tables.items()
+            for table in tables
+            if kind_of(series) not in there or id(table) in waiting
+        ]
+
+    def _has_tail(self, kind: str) -> bool:
+        tail = self._tails.get(kind)
+        if tail is not None:
+            return tail.is_there
+        path = self._folder / tail_name(self.number, kind)
+        return path in self._left and path.exists()
 
     def delete(self) -> None:
         """Delete the tails: all is in Parquet."""

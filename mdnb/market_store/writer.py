@@ -13,7 +13,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ _MOST_PARTS: Final = 64
 _LOOKED_AT: Final = 3
 _TRIES, _TRY_SECONDS = 5, 0.05
 _MOST_WAITING: Final = 1_000_000
+_PIECES: Final = 8
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
@@ -65,7 +66,8 @@ class StoreWriter:
     now
         A monotonic clock; tests give their own.
     most_waiting
-        How many rows may wait in memory while the disk takes nothing; beyond that the oldest go.
+        How many rows may wait in memory while the disk takes nothing, or no Parquet; beyond that the oldest
+        go.
 
     Attributes
     ----------
@@ -74,7 +76,7 @@ class StoreWriter:
     dropped
         What the limit has cost so far.
     lost_rows
-        How many rows went unwritten, since more than `most_waiting` waited.
+        How many rows are lost, since more than `most_waiting` waited.
 
     Raises
     ------
@@ -235,15 +237,37 @@ class StoreWriter:
         if over <= 0:
             return
         # Some more at a time, or else each row that comes would drive out one.
-        rest = over + self._most_waiting // 8
+        rest = over + self._most_waiting // _PIECES
         for segment in (*self._sealing, self._segment):
             gone = segment.drop_oldest(rest)
             self.lost_rows += gone
             rest -= gone
-        if self.lost_rows >= 2 * self._told_lost:
+        self._tell_lost("the disk takes nothing")
+
+    def _bound_unsealed(self) -> None:
+        """Let the oldest of the rows go that cannot be put into Parquet, where too many wait for that.
+
+        They go with their tails, so that these take no more of the disk either.
+        """
+        # What goes is a segment: a part of what may wait.
+        enough = min(self._segment_rows, max(1, self._most_waiting // _PIECES))
+        if self._segment.rows >= enough and not self._segment.unwritten:
+            self._rotate(self._segment.number + 1)
+        waiting = sum(segment.unsealed for segment in (*self._sealing, self._segment))
+        while self._sealing and waiting > self._most_waiting:
+            segment = self._sealing.popleft()
+            waiting -= segment.unsealed
+            self.lost_rows += segment.unsealed
+            with contextlib.suppress(OSError):
+                segment.delete()
+            self._tell_lost(f"nothing can be put into the Parquet files of {self.base}")
+
+    def _tell_lost(self, why: str) -> None:
+        """Note what was lost, each time it is twice as much."""
+        if self.lost_rows >= max(1, 2 * self._told_lost):
             self._told_lost = self.lost_rows
             self.notes.append(
-                f"the disk takes nothing, and no more than {self._most_waiting:,} rows wait in memory:"
+                f"{why}, and no more than {self._most_waiting:,} rows wait in memory:"
                 f" {self.lost_rows:,} are lost so far, the oldest first"
             )
 
@@ -266,11 +290,20 @@ class StoreWriter:
         DataExportError
             It is not, and cannot be made anew; or the disk does not take it.
         """
-        with self._guard, self._as_export_error("written"):
+        with self._guard, self._as_export_error("written"), self._bounded():
             if not self._is_there():
                 self._begin_anew()
             self._segment.flush()
             self._segment.sync()
+
+    @contextlib.contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """Let no more wait in memory than may, where what is done fails."""
+        try:
+            yield
+        except Exception:
+            self._bound_unsealed()
+            raise
 
     def _is_there(self) -> bool:
         try:
@@ -316,12 +349,13 @@ class StoreWriter:
         """
         with self._guard, self._as_export_error("put into Parquet"):
             self._check_open()
-            if not self._is_there():
-                self._begin_anew()
-            until = None if seconds is None else self._now() + seconds
-            if not self._sealing and self._segment.rows:
-                self._rotate(self._segment.number + 1)
-            return self._seal_all(until)
+            with self._bounded():
+                if not self._is_there():
+                    self._begin_anew()
+                until = None if seconds is None else self._now() + seconds
+                if not self._sealing and self._segment.rows:
+                    self._rotate(self._segment.number + 1)
+                return self._seal_all(until)
 
     def change(self, series: Series, before: Any, now: Any) -> None:
         """Let trades that were appended be others, such as taken back; what waits goes into Parquet first.

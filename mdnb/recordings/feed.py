@@ -18,7 +18,7 @@ from mdnb.feeds.replay.server import FrameSource, RowSource
 from mdnb.feeds.timeouts import Wall
 from mdnb.recordings.rows_of_files import recording_of_file
 from mdnb.recordings.saved_rows import SavedRows, read_saved_rows
-from mdnb.rows import ContractChange
+from mdnb.rows import ContractChange, SeamPrices
 from mdnb.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -255,6 +255,10 @@ class RecordingFeed(ReplayFeed):
             return super().sessions(symbol)
         return rows.sessions()
 
+    def _check_price(self, source: str) -> None:
+        # Of a market that was saved a moment ago there may be bars alone.
+        super()._check_price(source if self.saved is None else self.saved.manifest.source)
+
     def saved_rows(self, symbol: str) -> SavedRows | None:
         """Return what a saved market has of a symbol that was opened; None of any other file."""
         track = self._tracks.get(symbol)
@@ -292,6 +296,11 @@ class RecordingFeed(ReplayFeed):
         """Pass a seam between two contracts; those of a saved market are known from the beginning."""
         if self.saved is None:
             super().take_roll(change)
+
+    def take_seam_prices(self, prices: SeamPrices) -> None:
+        """Take what both contracts of a seam were worth; a saved market has these with its seams."""
+        if self.saved is None:
+            super().take_seam_prices(prices)
 
 
 def _source(given: str) -> Literal["trades", "quotes", "bars"]:

@@ -110,18 +110,21 @@ def _bar_track(path: Path, symbol: str | None, given: Given) -> Track:
 
 def _bars_of(path: Path, symbol: str | None, given: Given) -> FileBars:
     from mdnb.io.formats import bars_of_timeframes, timeframes_in
+    from mdnb.io.read_options import ReadOptions
     from mdnb.io.recognise.arrow_table import sheets_of_timeframes
     from mdnb.io.recognise.bars import recognised_bars
     from mdnb.io.recognise.exported import is_like_an_export, names_timeframes
 
     if is_like_an_export(path) and names_timeframes(path):
-        which = {"symbol": given.symbol, "prefers": symbol}
-        held = in_order(name for name in timeframes_in(path, **which) if name)
+        found = timeframes_in(path, symbol=given.symbol, prefers=symbol)
+        held = in_order(name for name in found if name)
         playable = [name for name in held if not Timeframe.parse(name).is_activity]
         if given.timeframe or playable:
             name = given.timeframe or playable[0]
-            how = {"tz": given.tz, "positive_prices": given.positive_prices, **which}
-            return bars_of_timeframes(path, name, **how)[name]
+            how = ReadOptions(
+                tz=given.tz, positive_prices=given.positive_prices, symbol=given.symbol, prefers=symbol
+            )
+            return bars_of_timeframes(path, name, how)[name]
     if path.suffix.lower() == ".xlsx" and given.timeframe is None:
         playable = [name for name in sheets_of_timeframes(path) if not Timeframe.parse(name).is_activity]
         given = dataclasses.replace(given, prefers=playable[0] if playable else None)

@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mdnb.clock import MarketClock
-from mdnb.decode.renaming import roll_frame
+from mdnb.decode.renaming import roll_frame, seam_prices_frame
 from mdnb.errors import FeedError, MdnbError, OptionError
 from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.recorder import Recorder, refuse_unfit
 from mdnb.feeds.registry import make_feed
+from mdnb.feeds.rolls import Seam
 from mdnb.rows import LOST_LINE, ContractChange
 from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.receipt_times import ReceiptTimes
+from mdnb.runtime.seam_prices import seam_prices
 
 __all__ = ["record", "recorder_of"]
 
@@ -51,7 +53,7 @@ def recorder_of(
         channels=channels,
         append=append,
         on_failure=on_failure,
-        secrets=feed.secrets,
+        secrets=feed.quotable,
     )
 
 
@@ -64,8 +66,11 @@ async def record(
     append: bool = False,
     stop: asyncio.Event | None = None,
     begun: Callable[[Recorder], None] = lambda _recorder: None,
+    tell: Callable[[str], None] = lambda _sentence: None,
 ) -> int:
     """Record a symbol's trades and quotes for a while; return how many frames came.
+
+    Where none did there is no file, unless one was to be continued.
 
     Parameters
     ----------
@@ -81,6 +86,8 @@ async def record(
         Ends it earlier, as after its time, also while the feed is still being opened.
     begun
         Called with the recorder once the feed is open and the file is there.
+    tell
+        Called with a sentence where the connection is not there, once a reason, and where it is back.
 
     Raises
     ------
@@ -103,13 +110,16 @@ async def record(
     # What was told last of each status of the connection.
     told: dict[str, str] = {}
 
+    line = _Line(tell)
     held: list[Recorder] = []
+    pricing: list[asyncio.Task[None]] = []
     times = ReceiptTimes(source)
 
     def on_status(status: str, detail: str) -> None:
         if status == "disconnected" and "connected" in told and held:
             held[0].frame(times.now_ns(), LOST_LINE)
         told[status] = detail
+        line.change(status, detail)
 
     async def ended(task: asyncio.Task[None], limit: float = math.inf) -> bool:
         tasks.append(task)
@@ -128,9 +138,12 @@ async def record(
         ) as recorder:
             held.append(recorder)
             keep = _keep(source, recorder, times)
-            source.on_roll = _roll_keeper(source, recorder)
+            source.on_roll = _roll_keeper(source, recorder, pricing)
             begun(recorder)
-            await ended(asyncio.create_task(source.run(keep, on_status)), seconds)
+            try:
+                await ended(asyncio.create_task(source.run(keep, on_status)), seconds)
+            finally:
+                recorder.discard_empty()
         if not recorder.frames and "disconnected" in told and "connected" not in told:
             raise FeedError(f"no connection came about, nothing was recorded: {told['disconnected']}")
         return recorder.frames
@@ -138,9 +151,31 @@ async def record(
         try:
             await source.close()
         finally:
-            for task in (*tasks, *ends):
+            begun_tasks = (*tasks, *ends, *pricing)
+            for task in begun_tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, *ends, return_exceptions=True)
+            await asyncio.gather(*begun_tasks, return_exceptions=True)
+
+
+class _Line:
+    """Tells of a connection that is not there, each reason once until it is back."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._reasons: set[str] = set()
+        self._refused = ""
+
+    def change(self, status: str, detail: str) -> None:
+        """Take a new status."""
+        if status in ("disconnected", "stale") and detail not in self._reasons:
+            self._reasons.add(detail)
+            self._tell(f"no connection: {detail}" if status == "disconnected" else f"nothing comes: {detail}")
+        elif status in ("connected", "reconnected") and (self._reasons or detail):
+            # What was refused stands in the detail.
+            if self._reasons or detail != self._refused:
+                self._tell(f"connected{': ' * bool(detail)}{detail}")
+            self._reasons.clear()
+            self._refused = detail
 
 
 async def _open(source: Feed, symbol: str) -> None:
@@ -148,17 +183,34 @@ async def _open(source: Feed, symbol: str) -> None:
     await source.subscribe(symbol, _CHANNELS)
 
 
-def _roll_keeper(source: Feed, recorder: Recorder) -> Callable[[str, bool], None]:
-    """Return what takes a feed's rolls into the recording."""
+def _roll_keeper(
+    source: Feed, recorder: Recorder, pricing: list[asyncio.Task[None]]
+) -> Callable[[str, bool], None]:
+    """Return what takes a feed's rolls into the recording, and what both contracts were worth.
+
+    Parameters
+    ----------
+    pricing
+        Gets the tasks that ask for the latter.
+    """
     held: dict[str, str] = {}
+    newest: dict[str, int] = {}
+
+    async def price(seam: Seam) -> None:
+        if (prices := await seam_prices(source, seam)) is not None:
+            recorder.frame(source.clock.now_ns(), seam_prices_frame(prices))
 
     def keep(symbol: str, is_done: bool) -> None:  # as feeds call it
         now = source.contract(symbol)
         rolls = [roll for roll in source.rolls if roll.symbol == symbol]
         before = held.get(symbol) or (rolls[-1].old if rolls else "")
         held[symbol] = now
-        if not is_done and before:
-            at_ns = source.clock.now_ns()
+        if is_done and rolls:
+            pricing.append(asyncio.create_task(price(rolls[-1]), name="mdnb-roll"))
+        elif not is_done and before:
+            # Of a roll that is taken back there is no seam: the newest one is earlier.
+            is_new = bool(rolls) and rolls[-1].at_ns > newest.get(symbol, 0)
+            at_ns = newest[symbol] = rolls[-1].at_ns if is_new else source.clock.now_ns()
             recorder.frame(at_ns, roll_frame(ContractChange(symbol, at_ns, before, now)))
 
     return keep

@@ -17,7 +17,7 @@ from pathlib import Path
 from mdnb.bars.made_of import made_of
 from mdnb.clock import EventClock, MarketClock
 from mdnb.config import DataManagerConfig
-from mdnb.decode.renaming import roll_frame
+from mdnb.decode.renaming import roll_frame, seam_prices_frame
 from mdnb.errors import (
     ClosedError,
     DataExportError,
@@ -31,11 +31,12 @@ from mdnb.events.subscription import Subscription, handling
 from mdnb.events.types import Event, EventType
 from mdnb.feeds.base import Channel, Feed, feed_error
 from mdnb.feeds.playback import Playback
+from mdnb.feeds.rolls import Seam
 from mdnb.forked import refuse_in_children
 from mdnb.interruptible_wait import seconds_to_wait
 from mdnb.market_store.store import MarketStore
 from mdnb.recordings import RecordingFeed
-from mdnb.rows import LOST_LINE, Batch, ContractChange, shortened
+from mdnb.rows import LOST_LINE, Batch, ContractChange, SeamPrices, shortened
 from mdnb.runtime.apply_config import apply_config, begin_config
 from mdnb.runtime.cache_folder import stale_folders, sweep_stale
 from mdnb.runtime.feed_decoder import decoder_of
@@ -63,6 +64,7 @@ from mdnb.runtime.process.user_warning import warn_user
 from mdnb.runtime.process.workers import Workers
 from mdnb.runtime.receipt_times import ReceiptTimes
 from mdnb.runtime.recording import recorder_of
+from mdnb.runtime.seam_prices import seam_prices
 from mdnb.runtime.store_keeper import StoreKeeper
 from mdnb.runtime.symbol_market import SymbolMarket
 from mdnb.timeframes import Timeframe
@@ -78,7 +80,6 @@ _REGISTERING_SECONDS = 0.1
 _REASONS_LOGGED = 5
 _UNSURE_TIMES = 10
 _NO_LIMIT = 2**63 - 1
-_ROLL_ATTEMPTS, _ROLL_SECONDS = 4, 2.0
 _CHANNELS: dict[str, tuple[Channel, ...]] = {
     "trades": ("trades", "quotes"),
     "quotes": ("quotes",),
@@ -179,6 +180,7 @@ class MarketSession:
         self._words = ConnectionWords()
         self._told: set[str] = set()
         self._recordings: list[MarketRecording] = []
+        self._not_sent: dict[str, dict[str, str]] = {}
         self.waited_ns = 0
         self._judges_times = True
         self._pricing: list[asyncio.Task[None]] = []
@@ -199,7 +201,9 @@ class MarketSession:
         parts = decoder_of(feed), self._pipelines, lambda: self.feed.clock, self.health, self._on_batch
         playback = feed.playback
         if playback is None:
-            return FrameBatcher(*parts)
+            live = FrameBatcher(*parts)
+            live.hide = feed.hide
+            return live
         made = RecordedBatcher(*parts, playback, self.bus)
         playback.on_time = made.on_time
         playback.receipt_lead, playback.bars_alone = receipt_lead, bars_alone
@@ -225,6 +229,7 @@ class MarketSession:
             self._make_markets()
             self.batcher.hold()
             self.feed.on_roll = self._on_roll
+            self.feed.on_subscribed = self._on_subscribed
             async with self._in_time():
                 for symbol in self.symbols:
                     await self.feed.subscribe(symbol, _CHANNELS[self.feed.source])
@@ -236,9 +241,9 @@ class MarketSession:
                 # Of contracts of before the history has told.
                 market.sync_contracts()
             self._loop = asyncio.get_running_loop()
-            self._waiting = self.feed.playback if _waits_to_begin(self.feed) else None
+            self._waiting = self.feed.playback
             for market in self.markets.values():
-                market.engine.on_wanted = self.begin if self._waiting is not None else None
+                market.engine.on_wanted = self.begin
                 await apply_config(market, self.options.config, first=True)
                 # What was lost while the history was loaded counts.
                 lost_ns = self._first_loss_ns
@@ -509,7 +514,7 @@ class MarketSession:
             try:
                 recording.end()
             except DataExportError as error:
-                _log.error("%s", error)
+                _log.error(str(error))
         self.workers.close()
         self.bus.close(logging.WARNING if self._at_end else logging.INFO)
 
@@ -523,6 +528,20 @@ class MarketSession:
         if not meant:
             self._refuse_word(status)
 
+    def _on_subscribed(self, symbol: str, part: str, why: str) -> None:
+        """Note what a venue does not send of a symbol, on the newest connection of each part of the feed."""
+        pipeline = self._pipelines.get(symbol)
+        if pipeline is None:
+            return
+        held = self._not_sent.setdefault(symbol, {})
+        held.pop(part, None)
+        if why:
+            held[part] = f"{part}: {why}" if part else why
+        if held:
+            pipeline.quality.trouble("subscription", "; ".join(held.values()), self.feed.clock.now_ns())
+        else:
+            pipeline.quality.trouble_over("subscription")
+
     def _refuse_word(self, status: object) -> None:
         """Tell of a word that says nothing, once: until there is a connection it is why there is none."""
         told = unknown_word(status)
@@ -530,7 +549,7 @@ class MarketSession:
             self._last_loss = told
         if told not in self._told:
             self._told.add(told)
-            _log.error("%s", told)
+            _log.error(told)
             self._note("unknown_status", told)
 
     def _note(self, kind: str, sentence: str) -> None:
@@ -605,6 +624,9 @@ class MarketSession:
         if batch.rare is not None:
             for change in batch.rolls:
                 self.feed.take_roll(change)
+            for prices in batch.seam_prices:
+                self.feed.take_seam_prices(prices)
+                self._price_seam(prices)
         if self._judges_times and (batch.trades or batch.quotes or batch.bars):
             self._judge_times(batch)
 
@@ -622,13 +644,17 @@ class MarketSession:
                 self._record_roll(symbol)
             self.batcher.in_order(functools.partial(self._begin_contract, market))
         else:
-            self.batcher.in_order(functools.partial(self._tell_roll, market))
+            # Taken now: by then the symbol may have gone on to the next one.
+            seam = next(roll for roll in reversed(self.feed.rolls) if roll.symbol == symbol)
+            self.batcher.in_order(functools.partial(self._tell_roll, market, seam))
 
     def _record_roll(self, symbol: str) -> None:
         rolls = [roll for roll in self.feed.rolls if roll.symbol == symbol]
-        before = self.markets[symbol].engine.contracts.of(_NO_LIMIT)
-        now = self.feed.contract(symbol)
-        at_ns = rolls[-1].at_ns if rolls else self.feed.clock.now_ns()
+        held = self.markets[symbol].engine.contracts
+        before, now = held.of(_NO_LIMIT), self.feed.contract(symbol)
+        # Of a roll that is taken back there is no seam: the newest one is earlier.
+        is_new = bool(rolls) and rolls[-1].at_ns > held.since_ns
+        at_ns = rolls[-1].at_ns if is_new else self.feed.clock.now_ns()
         frame = roll_frame(ContractChange(symbol, at_ns, before, now))
         for recording in self._recordings:
             if symbol in recording.symbols:
@@ -643,29 +669,30 @@ class MarketSession:
             # Of the contract that stays no book comes by itself.
             self.book_renewal.renew(market.symbol)
 
-    def _tell_roll(self, market: SymbolMarket) -> None:
-        roll = market.engine.contracts.rolls[-1]
+    def _tell_roll(self, market: SymbolMarket, seam: Seam) -> None:
+        rolls = market.engine.contracts.rolls
+        roll = next((one for one in reversed(rolls) if one.time_ns == seam.at_ns), rolls[-1])
         told = f"{market.symbol} rolled from {roll.old} to {roll.new}; prices are as they were traded"
         market.pipeline.quality.note(QualityFinding("roll", told, roll.time_ns, {}), alert=False)
         market.pipeline.publisher.roll(roll)
         self._pricing = [task for task in self._pricing if not task.done()]
-        self._pricing.append(asyncio.create_task(self._price_roll(market), name="mdnb-roll"))
+        if self.feed.playback is None:
+            self._pricing.append(asyncio.create_task(self._ask_seam_prices(seam), name="mdnb-roll"))
 
-    async def _price_roll(self, market: SymbolMarket) -> None:
+    async def _ask_seam_prices(self, seam: Seam) -> None:
         """Ask what both contracts were worth; the newest prices of both stand in until it is known."""
-        seam = next(roll for roll in reversed(self.feed.rolls) if roll.symbol == market.symbol)
-        for attempt in range(_ROLL_ATTEMPTS):
-            try:
-                prices = await self.feed.roll_prices(seam)
-            except Exception as error:  # noqa: BLE001  # an adapter may raise anything
-                _log.info("what %s was worth at its roll could not be fetched: %r", market.symbol, error)
-                await asyncio.sleep(_ROLL_SECONDS * 2**attempt)
-                continue
-            if prices is not None:
-                with market.engine.lock:
-                    market.engine.contracts.price(-1, *prices)
-                market.engine.touch()
+        prices = await seam_prices(self.feed, seam)
+        if prices is None:
             return
+        self._price_seam(prices)
+        for recording in self._recordings:
+            if seam.symbol in recording.symbols:
+                recording.take(seam_prices_frame(prices))
+
+    def _price_seam(self, prices: SeamPrices) -> None:
+        market = self.markets.get(prices.symbol)
+        if market is not None:
+            self.batcher.in_order(functools.partial(_note_prices, market, prices))
 
     def _judge_times(self, batch: Batch) -> None:
         """Look once whether the feed's times are in the unit that is meant."""
@@ -683,7 +710,7 @@ class MarketSession:
         # Each reason is logged once; of a feed that has more of them than that, these will do.
         if why not in self._told and len(self._told) < _REASONS_LOGGED:
             self._told.add(why)
-            _log.warning("%s", told)
+            _log.warning(told)
         now, count = self.feed.clock.now_ns(), len(batch.malformed)
         for pipeline in self._pipelines.values():
             pipeline.quality.not_understood(told, now, count)
@@ -828,9 +855,11 @@ class MarketSession:
         return self.markets[symbol]
 
 
+def _note_prices(market: SymbolMarket, prices: SeamPrices) -> None:
+    with market.engine.lock:
+        market.engine.contracts.price_seam(prices.at_ns, prices.old_price, prices.new_price)
+    market.engine.touch()
+
+
 def _now_ns(pipeline: Pipeline) -> int:
     return pipeline.engine.cascade.closing.now_ns
-
-
-def _waits_to_begin(feed: Feed) -> bool:
-    return feed.playback is not None and feed.playback.waits_to_begin

@@ -16,15 +16,39 @@ from mdnb.runtime.process.registry import running_markets
 from mdnb.runtime.session import MarketSession, SessionOptions
 from mdnb.timeframes import named_timeframes
 
-__all__ = ["drop_session", "dropped_on_error", "make_session", "start_session"]
+__all__ = ["FeedName", "drop_session", "dropped_on_error", "make_session", "start_session"]
 
 _DEFAULT_TIMEFRAMES = ("1min", "5min", "15min")
+
+
+class FeedName:
+    """A feed's name that nothing shows: in an address of it there may be a token.
+
+    Examples
+    --------
+    >>> FeedName("kraken?url=wss://proxy.example/t0ken")
+    FeedName(***)
+    """
+
+    __slots__ = ("reveal",)
+
+    def __init__(self, name: str) -> None:
+        # In a variable of a function: a traceback with all variables does not come across it.
+        self.reveal: Callable[[], str] = lambda: name
+
+    @staticmethod
+    def hide(feed: Feed | str | None) -> Feed | FeedName | None:
+        """Return a feed as it is, and the name of one hidden."""
+        return FeedName(feed) if isinstance(feed, str) else feed
+
+    def __repr__(self) -> str:
+        return "FeedName(***)"
 
 
 def make_session(
     symbol: str | Sequence[str],
     timeframes: Sequence[str] | str | None,
-    feed: str | Feed | None,
+    feed: FeedName | Feed | None,
     initial_days: float,
     tz: str,
     config: DataManagerConfig | None,
@@ -36,7 +60,7 @@ def make_session(
     """Return a session that is not started yet; both faces make theirs here."""
     given = [symbol] if isinstance(symbol, str) else symbol
     symbols = list(given) if isinstance(given, Iterable) else []
-    if not symbols or not all(symbols):
+    if not symbols or not all(isinstance(one, str) and one for one in symbols):
         raise SymbolError(f"name one symbol such as 'MNQ', or a list of them; got {symbol!r}")
     wanted = named_timeframes(_DEFAULT_TIMEFRAMES if timeframes is None else timeframes)
     if config is not None and not isinstance(config, DataManagerConfig):
@@ -59,8 +83,8 @@ def make_session(
 
 def _feed(given: object) -> Feed:
     """Return a feed that no market has had."""
-    if given is None or isinstance(given, str):
-        return make_feed(given)
+    if given is None or isinstance(given, FeedName):
+        return make_feed(None if given is None else given.reveal())
     if isinstance(given, type) and issubclass(given, Feed):
         raise OptionError(f"feed= takes a feed, not its class: feed={given.__name__}(...)")
     if not isinstance(given, Feed):

@@ -17,7 +17,7 @@ import numpy as np
 
 from mdnb.bars.node import fold_rows
 from mdnb.errors import DataExportError, MdnbError
-from mdnb.io.schema import INDEX_NAME
+from mdnb.io.schema import CONTRACT, INDEX_NAME
 from mdnb.market_store.feed_mark import check_feed, keep_feed
 from mdnb.market_store.given_bars import merge
 from mdnb.market_store.held_before import HeldBefore
@@ -56,7 +56,8 @@ _SEAL_SECONDS: Final = 0.2
 """For how long at most rows are put into Parquet before new ones are written to the tail."""
 
 _MOST_TAKEN: Final = 20_000
-"""How many changes may wait for a disk that cannot be read."""
+_MOST_ROWS: Final = 1_000_000
+"""How many changes, and rows in these, may wait for a disk that cannot be read."""
 
 _COMPARE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 10.0
@@ -74,6 +75,13 @@ class _Amended(NamedTuple):
     series: Series
     pieces: Sequence[GonePiece]
     known_ns: int
+    contracts: Mapping[int, str]
+    """By start, of which contract bars are by the market, which may know it of those that the store lacks."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.pieces)
 
 
 class _Changed(NamedTuple):
@@ -83,12 +91,18 @@ class _Changed(NamedTuple):
     before: NDArray[np.void]
     now: NDArray[np.void]
 
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.before)
+
 
 class _Taken(NamedTuple):
     """Rows that were taken from a market, as they are turned into a table on the other thread."""
 
     series: Series
     table: Callable[[], Any]
+    rows: int
     is_first: bool = False
     """Whether bars of before may be kept already, which are partial here."""
 
@@ -119,11 +133,10 @@ class StoreKeeper:
         self._before: dict[Series, HeldBefore] = {}
         self._amended: list[_Amended] = []
         self._changed: list[_Changed] = []
-        self._left: list[tuple[Series, BarChanges]] = []
         self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mdnb-store")
         self._tails = TailsOfNow(store.path)
         self._is_busy = self._waits = False
-        self._given_up = 0
+        self._given_up = self._told_up = 0
         self._synced = self._compared = self._tried = 0.0
         self._task: asyncio.Task[None] | None = None
         self._taken: collections.deque[_Taken | _Amended | _Changed] = collections.deque()
@@ -247,7 +260,7 @@ class StoreKeeper:
             self._tell_logged(market, "off_grid_bars", sentence)
 
     def _tell_logged(self, market: SymbolMarket, kind: str, sentence: str) -> None:
-        _log.warning("%s", sentence)
+        _log.warning(sentence)
         self._tell(market, kind, sentence)
 
     async def _make_lacking(
@@ -290,7 +303,7 @@ class StoreKeeper:
     async def kept(self, market: SymbolMarket, name: str) -> BarColumns | None:
         """Return the newest bars of trades that the store holds of a timeframe that is to be added.
 
-        None where these are none, or nothing is kept.
+        None where bars are not of trades, or nothing is kept.
         """
         if self.writer is None or not Timeframe.parse(name).is_activity:
             return None
@@ -300,8 +313,7 @@ class StoreKeeper:
         read = functools.partial(
             newest_bars, self.store.path, series, limit, tails=self._tails, end_ns=end_ns or None
         )
-        found = bar_columns_of(await self._do(read))
-        return found if len(found) else None
+        return bar_columns_of(await self._do(read))
 
     async def fill(self, market: SymbolMarket, name: str) -> None:
         """Give a timeframe that was added what the store has of the time before.
@@ -350,9 +362,10 @@ class StoreKeeper:
         if holes:
             since = timestamp(holes[-1], market.engine.tz)
             sentence = (
-                f"the {name} bars that are kept end at {since}: of the trades since then none were held"
+                f"the last of the {name} bars that are kept began at {since}: of the trades behind it none"
+                " were held, so the next one is partial and a hole is before it"
             )
-            self._tell(market, "data_gap", f"{sentence}, so the next one is partial and a hole is before it")
+            self._tell(market, "data_gap", sentence)
 
     async def ticks_behind(self, market: SymbolMarket, held: StoredBars) -> NDArray[np.void] | None:
         """Return the trades that the store holds behind the last bar of the finest timeframe.
@@ -425,7 +438,9 @@ class StoreKeeper:
         self._changed.append(_Changed(series, before, now))
 
     def _amend(self, symbol: str, name: str, pieces: Sequence[GonePiece], known_ns: int) -> None:
-        self._amended.append(_Amended(Series(symbol, name), pieces, known_ns))
+        contracts = self._markets[symbol].engine.contracts
+        names = {piece.row[0]: contracts.of(piece.row[0]) if contracts else "" for piece in pieces}
+        self._amended.append(_Amended(Series(symbol, name), pieces, known_ns, names))
 
     # -- while it goes on ---------------------------------------------------------------------------------
 
@@ -487,20 +502,26 @@ class StoreKeeper:
             if series.symbol == market.symbol and queue:
                 parts = [queue.popleft() for _ in range(len(queue))]
                 rows = functools.partial(_rows, parts, series.timeframe)
-                self._taken.append(_Taken(series, rows))
+                self._taken.append(_Taken(series, rows, sum(map(len, parts))))
         amended, self._amended = self._amended, []
         changed, self._changed = self._changed, []
         self._taken += [*amended, *changed]
-        over = len(self._taken) - _MOST_TAKEN
-        if over > 0:
-            # They cannot be made ready, since what is on the disk cannot be read.
-            for _ in range(over):
-                self._taken.popleft()
-            self._given_up += over
-            self._tell(
+        self._bound_taken(market)
+
+    def _bound_taken(self, market: SymbolMarket) -> None:
+        """Give up the oldest changes that cannot be made ready, since what is on the disk cannot be read."""
+        waiting = sum(one.rows for one in self._taken)
+        # The newest stays, however large: a history is one.
+        while len(self._taken) > 1 and (len(self._taken) > _MOST_TAKEN or waiting > _MOST_ROWS):
+            gone = self._taken.popleft()
+            waiting -= gone.rows
+            self._given_up += gone.rows
+        if self._given_up >= max(1, 2 * self._told_up):
+            self._told_up = self._given_up
+            self._tell_logged(
                 market,
                 "store_lost",
-                f"{self.store.path} cannot be read, so that {self._given_up:,} changes to it are given up,"
+                f"{self.store.path} cannot be read, so that {self._given_up:,} rows for it are given up,"
                 " the oldest first",
             )
 
@@ -508,7 +529,7 @@ class StoreKeeper:
         is_first, has_vwap = watch.is_new, market.engine.source == "trades"
         for change in watch.changes():
             table = functools.partial(_table, change, has_vwap, _contracts(market, change))
-            self._taken.append(_Taken(Series(market.symbol, name), table, is_first))
+            self._taken.append(_Taken(Series(market.symbol, name), table, len(change.columns), is_first))
 
     def _write(self, writer: StoreWriter, now: float) -> None:
         """Write what was taken; on the store's own thread."""
@@ -566,7 +587,11 @@ class StoreKeeper:
         columns = amended_bars(
             bar_columns_of(held), [(one.known_ns // _NS_PER_US, piece) for piece in one.pieces]
         )
-        return bars_table(columns)
+        named = {start_ns // _NS_PER_US: name for start_ns, name in one.contracts.items()}
+        named.update(
+            zip(times_of(held).tolist(), held.column(CONTRACT).fill_null("").to_pylist(), strict=True)
+        )
+        return bars_table(columns, contracts=[named[at] for at in columns.time_us.tolist()])
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await run_on(self._pool, work)
@@ -574,7 +599,7 @@ class StoreKeeper:
     # -- what is told -------------------------------------------------------------------------------------
 
     def _tell_all(self, kind: str, sentence: str) -> None:
-        _log.warning("%s", sentence)
+        _log.warning(sentence)
         for market in self._markets.values():
             self._tell(market, kind, sentence)
 
@@ -596,9 +621,9 @@ class StoreKeeper:
                 await self._do(self.writer.close)
             except DataExportError as error:
                 # Nobody is there any more who could try again.
-                _log.error("%s", error)
+                _log.error(str(error))
             for note in self.writer.notes:
-                _log.warning("%s", note)
+                _log.warning(note)
         for watch in self._watches.values():
             watch.close()
         for rows in self._watched.values():
@@ -630,7 +655,7 @@ def _without_off_grid(table: Any, grid: Grid | None) -> tuple[Any, int]:
     times_ns = times_of(table) * _NS_PER_US
     starts_ns, is_inside = grid.starts(times_ns)
     off = is_inside & (starts_ns != times_ns) & table.column(ORIGIN).is_valid().to_numpy()
-    return (table.filter(pa.array(~off)) if off.any() else table), int(np.count_nonzero(off))
+    return table.filter(pa.array(~off)), int(np.count_nonzero(off))
 
 
 def _table(change: BarChanges, has_vwap: bool, contracts: NDArray[np.object_] | None) -> Any:

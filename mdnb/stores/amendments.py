@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -184,6 +185,31 @@ class Amendments:
         kept = sorted(map(moved, self._kept), key=lambda one: one.known_us)
         self._kept = collections.deque(kept, maxlen=self._kept.maxlen)
         self._lost_us, self._untold_us = earlier(self._lost_us), earlier(self._untold_us)
+
+    def copy(self) -> Amendments:
+        """Return another log of the same changes."""
+        made = copy.copy(self)
+        made._kept = self._kept.copy()
+        return made
+
+    def redate(self, was_us: int, now_us: int) -> None:
+        """Let what was noted at an instant be of a later one, before which nobody could read it.
+
+        Examples
+        --------
+        >>> log = Amendments()
+        >>> log.note(200_000_000, (60_000_000_000, 1.0, 2.0, 1.0, 1.5, 10.0, 3, 12.5), 0)
+        >>> log.redate(200_000_000, 200_000_005)
+        >>> [one.known_us for one in log.changes().kept]
+        [200000005]
+        """
+        if was_us == now_us:
+            return
+        kept = [one._replace(known_us=now_us) if one.known_us == was_us else one for one in self._kept]
+        self._kept = collections.deque(kept, maxlen=self._kept.maxlen)
+        self._lost_us, self._untold_us = (
+            now_us if us == was_us else us for us in (self._lost_us, self._untold_us)
+        )
 
     def starts(self) -> set[int]:
         """Return when the bars begin of which changes are kept; UTC epoch nanoseconds."""

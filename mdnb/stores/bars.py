@@ -9,6 +9,7 @@ every call.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,10 @@ _FIRST_CAPACITY = 1024
 _STAGE_LIMIT = 512
 _NAN = float("nan")
 _INDEX_NAME = "timestamp"
+_HELD = (
+    *("_time", "_floats", "_count", "_flags", "_closed", "_capacity", "_from", "_n"),
+    *("_partial", "has_repairing", "evicted"),
+)
 
 
 class BarStore:
@@ -99,6 +104,7 @@ class BarStore:
         self._staged_flags: dict[int, int] = {}
         self._staged_closed: list[int] = []
         self._partial: list[int] = []
+        self._gone: list[tuple[BarColumns, int]] = []
         self.has_repairing = False
         self._n = 0
         self._from = 0
@@ -232,6 +238,40 @@ class BarStore:
         self.extend(columns)
         self._find_partial()
         self.amendments.shift(self.total - before)
+
+    def fork(self) -> BarStore:
+        """Return another store of the same bars, to which others are given by `rewrite` alone.
+
+        What this one is given meanwhile does not show there, nor the other way round, and nothing is handed
+        to `on_evict` and `on_leave`.
+        """
+        self.settle()
+        made = copy.copy(self)
+        made.amendments = self.amendments.copy()
+        made.staged, made._staged_flags, made._staged_closed = [], {}, []
+        made._partial = self._partial.copy()
+        made.on_evict, made._index, made._sliced = None, None, None
+        made._gone = []
+        made.on_leave = lambda columns, first: made._gone.append((columns, first))
+        # Nothing that it notes is of another time than the rest.
+        known_ns = self.known_at()
+        made.known_at = lambda: known_ns
+        return made
+
+    def adopt(self, fork: BarStore) -> None:
+        """Hold what a fork of this one was given; nothing has changed here since."""
+        self.amendments = fork.amendments
+        if fork.generation == self.generation:
+            return
+        # Who is told of bars that leave finds it as `rewrite` leaves it then.
+        self.settle()
+        self.generation, self._n = fork.generation, self._from
+        if self.on_leave is not None:
+            for columns, first in fork._gone:
+                self.on_leave(columns, first)
+        for name in _HELD:
+            setattr(self, name, getattr(fork, name))
+        self._index = self._sliced = None
 
     def put_all(self, rows: Sequence[BarRow], flags: int) -> list[BarRow]:
         """Write bars at their places among the closed ones: replace those of the same starts, insert others.

@@ -100,6 +100,15 @@ class BookOrder:
         self.is_broken, self._last_id = self.is_whole, -1
         return "broken"
 
+    def lack(self, reason: str) -> str:
+        """Note that a level of a whole book, now applied, could not be used; return why.
+
+        It counts as a break, though the other levels are the venue's, and changes of them are to be applied.
+        """
+        self.reason = reason
+        self.breaks += 1
+        return reason
+
     def agrees(self, update: DepthUpdate, bids: Levels, asks: Levels) -> bool:
         """Return whether the book adds up to what an update, now applied, says; a break if not."""
         if update.checksum < 0 or not self._sums:

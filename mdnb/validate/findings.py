@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -14,10 +14,129 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Bars", "QualityFinding", "findings_of", "start_ns"]
+__all__ = ["FINDING_TYPES", "Bars", "QualityFinding", "findings_of", "start_ns"]
 
 _NS_PER_US = 1000
 _MOST = 1000
+FINDING_TYPES: Final = frozenset(
+    (
+        # of bars
+        "ohlc_inconsistent",
+        "price_not_finite",
+        "price_not_positive",
+        "volume_not_finite",
+        "volume_negative",
+        "volume_not_whole",
+        "volume_spike",
+        "count_absurd",
+        "time_backwards",
+        "duplicate_equal",
+        "duplicate_conflicting",
+        "time_off_grid",
+        "session_closed",
+        "time_in_future",
+        "time_without_zone",
+        "price_off_tick",
+        "price_spike",
+        "flat_run",
+        "gap_missing",
+        "gap_no_trade",
+        "children_differ",
+        "unit_change",
+        "split_not_applied",
+        # of trades, quotes and the order book
+        "not_finite",
+        "size_negative",
+        "time_not_positive",
+        "price_absurd",
+        "price_deviation",
+        "price_outlier",
+        "trade_out_of_order",
+        "odd_trade_id",
+        "before_roll",
+        "trade_change_unmatched",
+        "trade_change_unsure",
+        "quote_not_finite",
+        "quote_not_positive",
+        "quote_size_negative",
+        "quote_crossed",
+        "quote_locked",
+        "spread_wide",
+        "depth_refused",
+        # of a feed, its connection and history
+        "all_refused",
+        "feed_stale",
+        "feed_ended",
+        "unknown_status",
+        "malformed",
+        "clock_offset",
+        "time_unit",
+        "other_symbols",
+        "unused_bars",
+        "data_gap",
+        "history_failed",
+        "odd_history_ids",
+        "missed_trades_undecided",
+        "bars_not_rebuilt",
+        "roll",
+        # of what fails in the background
+        "background",
+        "intake",
+        "refused",
+        "book",
+        "disk",
+        "disk_unreadable",
+        "disk_dropped",
+        "store",
+        "store_busy",
+        "store_lost",
+        "store_unreadable",
+        "handler_failed",
+        "handler_dropped",
+        # of stores and saved markets
+        "written_bars",
+        "future_bars",
+        "off_grid_bars",
+        "as_saved",
+        "saved_rows_refused",
+        # of imports
+        "after_the_market",
+        "assumed_zone",
+        "conflicting_duplicate",
+        "contradicts_held",
+        "damaged_changes",
+        "duplicate",
+        "float_noise",
+        "forming",
+        "lines_before",
+        "lines_left_out",
+        "local_midnights",
+        "may_be_forming",
+        "naive_times",
+        "newest_first",
+        "no_closing_times",
+        "no_trading_day",
+        "no_volume",
+        "not_full",
+        "odd_contract",
+        "odd_mark",
+        "off_grid",
+        "off_level",
+        "other_hours",
+        "over_limit",
+        "price_scale",
+        "put_together",
+        "repeated_column",
+        "rows_without_prices",
+        "sheets",
+        "sub_microsecond",
+        "tick_volume",
+        "too_many_trades",
+        "unfinished",
+        "unsorted",
+    )
+)
+"""All types of what is kept: `get_validation_errors` knows no others."""
 
 
 class Bars(Protocol):

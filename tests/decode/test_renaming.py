@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mdnb.decode.renaming import RenamingDecoder, RollingDecoder, roll_frame
+from mdnb.decode.renaming import RenamingDecoder, RollingDecoder, roll_frame, seam_prices_frame
 from mdnb.decode.wire import Decoder
-from mdnb.rows import Batch, ContractChange, TradeChange
+from mdnb.rows import Batch, ContractChange, SeamPrices, TradeChange
 
 FRAMES = [
     '{"e":"trades","s":"A1","r":[[5,9.5,2.0,1,-1,7]]}',
@@ -55,6 +55,17 @@ def test_behind_a_roll_the_next_contract_has_the_name() -> None:
     # From the second roll on, too; the contract before may be known by nothing any more.
     made.feed([roll_frame(ContractChange("A", 9, "gone", "A1"))])
     assert list(made.feed([FRAMES[0]]).trades) == ["A"]
+
+
+def test_what_contracts_were_worth_at_a_seam_is_read_as_it_was_written() -> None:
+    made = RollingDecoder(Decoder(), {})
+    worth = SeamPrices("A", 7, 0.1, 0.30000000000000004)
+    batch = made.feed([seam_prices_frame(worth)])
+    assert (list(batch.seam_prices), list(batch.rolls)) == ([worth], [])
+    assert (batch.control, batch.malformed) == (1, [])
+    for frame in (seam_prices_frame(worth)[:-2], '{"mdnb_roll_prices":["A",7,null,1.0]}'):
+        assert len(made.feed([frame]).malformed) == 1
+    assert list(Batch().seam_prices) == []
 
 
 def test_what_only_looks_like_a_roll_is_left_to_the_venues_decoder() -> None:

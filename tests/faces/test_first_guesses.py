@@ -43,13 +43,18 @@ def test_newest_values_by_their_first_names(live: LiveMarket) -> None:
 
 def test_timeframes_are_listed_iterated_added_and_removed(live: LiveMarket) -> None:
     assert live.timeframes == list(live) == ["1min", "5min"]
-    assert live.add_timeframe("15m") == "15min"
+    said = r"15min was added to MNQ alone; for the others: live\['MES'\]\.add_timeframe\('15min'\)"
+    with pytest.warns(UserWarning, match=said):
+        assert live.add_timeframe("15m") == "15min"
     assert "15min" in live
     assert "15m" in live
     assert live["15min"].timeframe == "15min"
     assert "15min" not in live["MES"]
-    assert live.remove_timeframe("15min") == "15min"
+    with pytest.warns(UserWarning, match="15min was removed from MNQ alone"):
+        assert live.remove_timeframe("15min") == "15min"
     assert "15min" not in live
+    # Of one symbol nothing else is meant.
+    assert live["MNQ"].add_timeframe("15m") == live["MNQ"].remove_timeframe("15m") == "15min"
     assert "MES" in live
     assert "what" not in live
     assert 5 not in live
@@ -131,7 +136,8 @@ def test_a_suite_answers_like_a_live_market() -> None:
             assert (await suite.quote).symbol == "MNQ"
             assert "await" in repr(suite.price)
             assert len(suite["1min"].closed) > 100
-            assert await suite.add_timeframe("15m") == "15min"
+            with pytest.warns(UserWarning, match="15min was added to MNQ alone"):
+                assert await suite.add_timeframe("15m") == "15min"
             assert (await suite.alignment()).score <= 1.0
             assert suite.accounting("MES").symbol == "MES"
             with pytest.raises(AttributeError, match=r"disconnect\(\)"):

@@ -159,11 +159,17 @@ def test_what_cannot_be_done_is_said(files: dict[str, Any]) -> None:
         live.playback.pause()
 
 
-def test_a_jump_beyond_the_end_ends_it(files: dict[str, Any]) -> None:
-    with mdnb.open(files["saved"], speed=1.0, progress=False) as market:
-        market.playback.jump("2020-01-01")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_jump_beyond_the_end_ends_it_and_says_so(kind: str, files: dict[str, Any]) -> None:
+    with mdnb.open(files[kind], speed=1.0, **GOLD) as market:
+        said = r"ends at 2013-10-07 23:59:.*, before 2020-01-01 00:00:00\+00:00: it was played to its end"
+        with pytest.warns(UserWarning, match=said):
+            market.playback.jump("2020-01-01")
         market.wait_ended(LIMIT_SECONDS)
         assert len(closed(market)) == 1314
+        for again in ("2020-01-01", "2013-10-07T12:00"):
+            with pytest.raises(ClosedError, match="was played to its end"):
+                market.playback.jump(again)
 
 
 def test_the_async_suite_has_the_same(files: dict[str, Any]) -> None:

@@ -543,6 +543,34 @@ def test_quotes_build_bars_of_the_side_that_is_asked_for() -> None:
     assert feed.instrument("EURUSD").tick_size == 0.00001
 
 
+@pytest.mark.parametrize("price", ["bid", "ask"])
+@pytest.mark.parametrize(
+    ("name", "symbol", "of"),
+    [
+        ("dataset:gold-ticks", "GC", "trades"),
+        ("dataset:bitcoin-messages", "BTCUSDT", "trades"),
+        ("dataset:bitcoin-minutes", "BTCUSD", "bars"),
+    ],
+)
+def test_a_side_of_the_quotes_is_refused_where_bars_are_of_something_else(
+    name: str, symbol: str, of: str, price: str
+) -> None:
+    with pytest.raises(
+        OptionError, match=rf"price='{price}' is of recordings that have quotes alone.*its {of}"
+    ):
+        open_only(name, [symbol], price=price)
+    assert open_only(name, [symbol], price="mid").source == of
+
+
+def test_bars_of_quotes_are_of_the_side_that_is_asked_for() -> None:
+    path = shared("bars/lean_fxcm_eurusd_minute_20140505_quote.zip")
+    first = {}
+    for price in ("bid", "ask", "mid"):
+        feed = open_only(path, ["EURUSD"], price=price)
+        first[price] = feed._tracks["EURUSD"].sample()[0][4]
+    assert first["bid"] < first["mid"] < first["ask"]
+
+
 def test_clocks() -> None:
     fast = open_only("dataset:gold-ticks", ["GC"], speed="max")
     assert isinstance(fast.clock, EventClock)

@@ -53,6 +53,20 @@ def test_what_is_not_listed_is_answered_with_what_is_near_and_not_with_all() -> 
 
 
 @pytest.mark.parametrize(
+    ("listed", "example"),
+    [(["1INCH/EUR", "AAVE/EUR", "BTC/USD"], "BTC/USD"), (["ZZZ/EUR", "YYY/EUR"], "ZZZ/EUR"), ([], None)],
+)
+def test_where_nothing_is_near_a_symbol_shows_how_they_are_spelled(
+    listed: list[str], example: str | None
+) -> None:
+    symbols = SymbolList("Venue", [VenueSymbol(one, *one.split("/")) for one in listed])
+    with pytest.raises(SymbolError) as caught:
+        symbols.find("MNQ")
+    such = "" if example is None else f", such as {example!r}"
+    assert str(caught.value) == f"Venue does not list 'MNQ'. It lists {len(listed)} symbols{such}."
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         *[("EURT/USD", "EURT/USD"), ("EUR/TUSD", None), ("BTCB-USD", "BTCB/USD")],

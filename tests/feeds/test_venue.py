@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mdnb.errors import ClosedError, FeedError
-from mdnb.feeds.timeouts import Timeouts
+from mdnb.feeds.timeouts import Timeouts, Wall
 from mdnb.feeds.venue import VenueFeed
 from mdnb.feeds.venues.binance import BinanceFeed, BinanceFuturesFeed
 from mdnb.feeds.venues.bybit import BybitFeed
@@ -99,6 +99,33 @@ def test_a_list_of_which_nothing_can_be_read_is_an_error() -> None:
 
     with pytest.raises(FeedError, match="Coinbase's list of products is not what was expected"):
         asyncio.run(main())
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [("120", True), ("2", False)])
+def test_a_venue_that_wants_a_long_pause_before_it_lists_anything_is_told_of(
+    seconds: str, is_told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    passed = [0.0]
+
+    async def sleep(pause: float) -> None:
+        passed[0] += pause
+
+    listed, refused = kraken(), [HttpAnswer(b"{}", 429, {"Retry-After": seconds})]
+    wall = Wall(lambda: passed[0], sleep, lambda: 0.0)
+
+    async def main() -> None:
+        def page(request: HttpRequest) -> object:
+            return refused.pop() if refused else listed(request)
+
+        async with asking(KrakenFeed, page, ["BTC/USD"], wall=wall) as (feed, _):
+            assert feed.why_not_open == ""
+
+    asyncio.run(main())
+    assert passed[0] >= float(seconds)
+    told = [message for message in caplog.messages if message.startswith("Kraken: ")]
+    assert [message.partition("AssetPairs: ")[2] for message in told] == [
+        f"HTTP 429, to be asked again in {seconds} s"
+    ] * is_told
 
 
 # -- a refusal without a number -----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from hypothesis import given, strategies as st
 from mdnb.io.change_log import changes_from_text, changes_text
 from mdnb.io.parquet import read_parquet, write_parquet
 from mdnb.io.parquet_read import parquet_bars
+from mdnb.io.read_options import ReadOptions
 from mdnb.stores.amendments import Amendment, Changes
 from tests.io.frames import same, timed
 
@@ -108,7 +109,7 @@ def test_a_damaged_log_is_no_log_and_the_bars_are_read(raw: bytes, tmp_path: Pat
     with pq.ParquetWriter(path, table.schema) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({"mdnb.changes": raw})
-    bars = parquet_bars(path)
+    bars = parquet_bars(path, None, ReadOptions())
     assert bars.changes is None
     assert [note["type"] for note in bars.notes] == ["damaged_changes"]
     same(read_parquet(path), timed(30))

@@ -201,6 +201,45 @@ def test_bars_after_a_break_are_kept_where_the_spacing_explains_them(
         live.load(shifted, tz="Asia/Shanghai")
 
 
+def four_hours(path: Path, begin: str, zone: str) -> Path:
+    """Write bars of three weeks, five a session, the first of which begins at a time of a zone."""
+    days = pd.bdate_range("2024-03-04", "2024-03-22")
+    hours = pd.to_timedelta([0, 4, 8, 12, 16], unit="h")
+    index = pd.DatetimeIndex(np.concatenate([(day + pd.Timedelta(begin) + hours).to_numpy() for day in days]))
+    frame = pd.DataFrame(dict.fromkeys((*PRICES, "volume"), 5.0), index=index.tz_localize(zone))
+    frame.rename_axis("timestamp").to_csv(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("begin", "zone", "finer"),
+    [("22:00:00", "UTC", "2hour"), ("17:00:00", "America/New_York", "1hour"), ("00:30:00", "UTC", "30min")],
+)
+def test_bars_by_other_hours_are_refused_with_what_can_be_done(
+    tmp_path: Path, begin: str, zone: str, finer: str
+) -> None:
+    path = four_hours(tmp_path / "bars.csv", begin, zone)
+    said = f"by other hours than this market's. .*4hour bars are made of {finer} or finer.*mdnb.read"
+    with market("30min", "4hour") as live:
+        with pytest.raises(DataImportError, match=said):
+            live.load(path)
+        # As the message says.
+        assert len(mdnb.read(path)) == 75
+        hours = mdnb.read(path)[[*PRICES, "volume"]].resample("30min").ffill()
+        hours.to_csv(tmp_path / "finer.csv")
+        live.load(tmp_path / "finer.csv")
+        assert live.data.get_data("4hour", count=75).index.hour.isin(range(0, 24, 4)).all()
+
+
+def test_bars_by_the_market_s_own_hours_are_taken(tmp_path: Path) -> None:
+    path = four_hours(tmp_path / "bars.csv", "17:00:00", "America/Chicago")
+    with market("4hour", instrument=CME) as live:
+        # Behind the Fridays of the file there is no session.
+        with pytest.warns(UserWarning, match="15 session_closed"):
+            (result,) = live.load(path)
+        assert (result.added, result.refused) == (60, 15)
+
+
 def test_conflicts_signs_and_scales_have_their_arguments(shared_data: Path, tmp_path: Path) -> None:
     faults = shared_data / "faults"
     text = (faults / "conflicting_duplicates.csv").read_text().replace("timestamp", "Time")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 import mdnb
 from mdnb.errors import DataImportError
+from mdnb.io.formats import timeframes_in
 from tests.manager.hand import HandFeed, minutes, open_market
 
 ENDINGS = [".parquet", ".arrow", ".xlsx"]
@@ -135,3 +137,41 @@ def test_text_holds_each_timeframe_and_gives_it_back(ending: str, tmp_path: Path
         assert {name: one.added for name, one in results.items()} == {
             name: len(frame) for name, frame in before.items()
         }
+
+
+def test_the_timeframe_that_an_envelope_says_need_not_be_said_again(tmp_path: Path) -> None:
+    path, one = tmp_path / "five.json", tmp_path / "one.json"
+    with open_market(HandFeed(minutes(-300, 300)), "1min", "5min") as market:
+        before = frames(market)["5min"]
+        market.export(path, "5min", envelope=True)
+        told = json.loads(path.read_text())
+        # Bars from which it does not show.
+        one.write_text(json.dumps({**told, "bars": told["bars"][:1]}))
+        apart = tmp_path / "apart.json"
+        apart.write_text(json.dumps({**told, "bars": told["bars"][:9:3]}))
+    for given in (path, one, apart):
+        assert mdnb.read(given).attrs["timeframe"] == "5min"
+        assert timeframes_in(given) == ("5min",)
+        with open_market(HandFeed(), "1min", "5min") as market:
+            (result,) = market.load(given)
+            assert (result.timeframe, result.added) == ("5min", len(mdnb.read(given)))
+    with open_market(HandFeed(), "1min", "5min") as market:
+        market.load(path)
+        pd.testing.assert_frame_equal(frames(market)["5min"], before, check_exact=True)
+        with pytest.raises(DataImportError, match="its bars are 5min, and 1min bars cannot be made of them"):
+            market.load(path, "1min")
+
+
+@pytest.mark.parametrize("ending", [".json", ".parquet"])
+def test_what_is_kept_is_made_of_an_export_of_finer_bars(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"five{ending}"
+    with open_market(HandFeed(minutes(-300, 300)), "1min", "5min", "15min") as market:
+        before = frames(market)["15min"]
+        market.export(path, "5min", **({"envelope": True} if ending == ".json" else {}))
+    for timeframe in (None, "15min"):
+        with open_market(HandFeed(), "15min", "1hour") as market:
+            (result,) = market.load(path, timeframe)
+            assert (result.timeframe, result.added) == ("15min", 20)
+            found = frames(market)["15min"]
+            columns = ["open", "high", "low", "close", "volume", "tick_count"]
+            pd.testing.assert_frame_equal(found[columns], before[columns], check_exact=True)

@@ -19,7 +19,7 @@ import pytest
 import mdnb
 from mdnb.errors import ClosedError, DataExportError
 from mdnb.market_store.layout import Series
-from mdnb.market_store.reading import TailsOfNow, read_rows
+from mdnb.market_store.reading import TailsOfNow, read_bars, read_rows
 from mdnb.market_store.schemas import bars_table, rows_table
 from mdnb.market_store.store import MarketStore
 from mdnb.market_store.tails import Tail, read_tail, tail_name
@@ -438,6 +438,50 @@ def test_rows_that_wait_for_a_disk_are_bounded_and_those_that_went_are_counted(
     assert held(tmp_path) == [*range(10), *range(1000 - waiting, 1000)]
 
 
+@pytest.mark.parametrize("segment_rows", [20, 1_000_000])
+def test_rows_that_cannot_go_into_parquet_are_bounded_with_their_tails(
+    tmp_path: Path, segment_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mdnb.market_store.sealing.write_part", full)
+    writer = StoreWriter(tmp_path, segment_rows=segment_rows, most_waiting=100)
+    most = 0
+    for first in range(0, 1000, 10):
+        writer.append(BARS, some(first, 10))
+        with pytest.raises(DataExportError, match="could not be put into Parquet"):
+            writer.seal()
+        # Nothing but tails holds them.
+        most = max(most, len(read_bars(tmp_path, BARS, tails=TailsOfNow(tmp_path))))
+        assert most <= 100
+    assert most >= 80
+    assert writer.rows_waiting == 0, "all are in tails"
+    told = [note for note in writer.notes if "are lost so far, the oldest first" in note]
+    assert 1 < len(told) < 10, "each time it is twice as much"
+    monkeypatch.undo()
+    writer.close()
+    assert held(tmp_path) == list(range(writer.lost_rows, 1000))
+    assert len(held(tmp_path)) >= 80
+
+
+def test_rows_whose_folder_has_gone_are_bounded(tmp_path: Path) -> None:
+    folder = tmp_path / "markets"
+    writer = StoreWriter(folder, segment_rows=20, most_waiting=100)
+    writer.append(BARS, some(0, 10))
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    for first in range(10, 1000, 10):
+        with contextlib.suppress(DataExportError):
+            writer.append(BARS, some(first, 10))
+        with pytest.raises(DataExportError):
+            writer.sync()
+    folder.unlink()
+    writer.close()
+    assert held(folder) == list(range(writer.lost_rows, 1000))
+    assert 50 <= len(held(folder)) <= 120
+
+
 def test_a_folder_that_is_deleted_is_made_anew(tmp_path: Path) -> None:
     folder = tmp_path / "markets"
     writer = StoreWriter(folder)
@@ -466,6 +510,22 @@ def test_of_a_hidden_folder_that_is_deleted_nothing_else_is_said_to_be_lost(tmp_
     assert held(tmp_path) == list(range(20))
     writer.close()
     assert held(tmp_path) == list(range(20))
+
+
+@pytest.mark.parametrize("name", ["tail-*-ticks.arrows", "tail-*-bars.arrows", "lock", "tail-*"])
+def test_of_a_tail_that_is_deleted_alone_the_rows_are_written_again(tmp_path: Path, name: str) -> None:
+    writer = StoreWriter(tmp_path)
+    writer.append(BARS, some(0, 10))
+    writer.append(TICKS, rows_table(trades(np.arange(3)), "ticks"))
+    for path in (tmp_path / ".mdnb").glob(name):
+        path.unlink()
+    writer.sync()
+    writer.append(BARS, some(10, 5))
+    assert held(tmp_path) == list(range(15))
+    ticks = read_rows(tmp_path, TICKS, tails=TailsOfNow(tmp_path))
+    assert ticks["trade_id"].to_pylist() == list(range(12))
+    writer.close()
+    assert held(tmp_path) == list(range(15))
 
 
 def test_a_folder_that_cannot_be_made_anew_is_told_until_it_can(tmp_path: Path) -> None:

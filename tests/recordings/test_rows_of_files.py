@@ -100,6 +100,8 @@ def test_quotes_play_as_quotes(ticks: pd.DataFrame, tmp_path: Path) -> None:
     bars = played(path)
     assert bars["close"].tolist() == bars_of(ticks)["close"].tolist()
     assert played(path, price="bid")["close"].tolist() == (bars_of(ticks)["close"] - 0.25).tolist()
+    with pytest.raises(OptionError, match="price='bid' is of recordings that have quotes alone"):
+        played(written(ticks, tmp_path / "t.csv"), price="bid")
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "json", "arrow"])

@@ -192,3 +192,23 @@ def test_what_cannot_be_deleted_is_not_counted(temporary: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "rmdir", fail)
     assert sweep_stale([folder]) == 0
     assert folder.exists()
+
+
+def test_of_a_folder_of_which_a_file_cannot_be_deleted_the_others_go(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, another = left(temporary, "mdnb-a"), left(temporary, "mdnb-b")
+    for number in range(4):
+        (folder / "X" / f"{number}.bars").touch()
+    unlink, asked = os.unlink, list[str]()
+
+    def fail_once(path: Any, **more: Any) -> None:
+        asked.append(str(path))
+        if len(asked) == 1:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        unlink(path, **more)
+
+    monkeypatch.setattr(os, "unlink", fail_once)
+    assert sweep_stale([folder, another]) == 1
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == [Path(asked[0]).name]
+    assert not another.exists()

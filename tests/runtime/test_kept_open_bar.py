@@ -15,7 +15,7 @@ import pytest
 import mdnb
 from mdnb.clock import EventClock
 from mdnb.market import LiveMarket
-from tests.manager.hand import SECOND, HandFeed
+from tests.manager.hand import MINUTE, SECOND, START, HandFeed
 from tests.runtime.test_store_keeper import bars_of, closed, kept_market, minutes_of_trades
 
 CUT = 6 * 12 + 3
@@ -156,3 +156,81 @@ def test_a_kill_costs_none_of_its_trades_that_were_written(tmp_path: Path) -> No
         found = closed(market, "1min")
         assert found["tick_count"].tolist() == [6] * 12 + [5] + [6] * 6
         assert flags(found) == [False] * 12 + [True] + [False] * 6
+
+
+def opened(folder: Path, at_ns: int, name: str = "1min") -> LiveMarket:
+    """Open it again at a time, of a feed without a history."""
+    return kept_market(HandFeed(clock=EventClock(at_ns)), folder, name, days=0)
+
+
+def starts_of(frame: pd.DataFrame) -> list[float]:
+    """At which minutes bars begin."""
+    return ((frame.index.as_unit("ns").asi8 - START) / MINUTE).tolist()
+
+
+@pytest.mark.parametrize("has_bars", [False, True])
+def test_of_trades_without_bars_those_of_the_last_interval_count_and_all_behind_a_bar(
+    tmp_path: Path, has_bars: bool
+) -> None:
+    rows = minutes_of_trades(0, 20)
+    feed = HandFeed()
+    with kept_market(feed, tmp_path, "5min", days=0):
+        feed.trades(*rows[:CUT])
+    if has_bars:
+        times = pd.to_datetime([START + at * MINUTE for at in range(10)], utc=True)
+        with mdnb.store(tmp_path) as store:
+            store.write(
+                "X",
+                "1min",
+                pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0), times),
+            )
+    with opened(tmp_path, rows[CUT][0]) as market:
+        found = market.data.get_data("1min")
+        assert starts_of(found) == ([*map(float, range(13))] if has_bars else [12.0])
+        assert found["tick_count"].tolist() == ([0] * 10 + [6, 6, 3] if has_bars else [3])
+
+
+def test_trades_of_a_time_to_come_are_in_no_bar(tmp_path: Path) -> None:
+    rows = minutes_of_trades(0, 20)
+    feed = HandFeed()
+    with kept_market(feed, tmp_path, "1min", days=0):
+        feed.trades(*rows)
+    with opened(tmp_path, START + 10 * MINUTE + 24 * SECOND) as market:
+        found = market.data.get_data("1min")
+        assert starts_of(found) == [*map(float, range(11))]
+        # Clocks may differ by five seconds.
+        assert found["tick_count"].tolist() == [6] * 10 + [3]
+    with opened(tmp_path, START + 10 * MINUTE + 26 * SECOND) as market:
+        assert market.data.get_data("1min")["tick_count"].iloc[-1] == 4
+
+
+def test_bars_that_are_not_of_trades_go_on_without_those_that_are_kept(tmp_path: Path) -> None:
+    class Quoted(HandFeed):
+        """Bars of quotes."""
+
+        source = "quotes"
+
+    feed = Quoted()
+    with kept_market(feed, tmp_path, "1min", days=0):
+        for at in range(0, 150, 10):
+            feed.quotes((START + at * SECOND, 99.0, 1.0, 101.0, 1.0))
+    with kept_market(Quoted(clock=EventClock(START + 160 * SECOND)), tmp_path, "1min", days=0) as market:
+        assert starts_of(market.data.get_data("1min")) == [0.0, 1.0]
+        assert not market.data.get_validation_errors(9, "store_unreadable")
+    with mdnb.store(tmp_path) as store:
+        assert "vwap" not in store.frame("X", "1min")
+
+
+def test_to_a_market_that_has_nothing_yet_timeframes_are_added_finer_ones_too(tmp_path: Path) -> None:
+    feed = HandFeed()
+    rows = minutes_of_trades(0, 12)
+    with kept_market(feed, tmp_path, "1min", days=0) as market:
+        market.add_timeframe("5min")
+        market.add_timeframe("30sec")
+        feed.trades(*rows[:6])
+        market.add_timeframe("15sec")
+        feed.trades(*rows[6:])
+        counts = {name: len(closed(market, name)) for name in ("15sec", "30sec", "1min", "5min")}
+        assert counts == {"15sec": 47, "30sec": 23, "1min": 11, "5min": 2}
+    with mdnb.store(tmp_path) as store:
+        assert {name: len(store.frame("X", name)) for name in counts} == counts

@@ -359,6 +359,31 @@ def test_each_loss_of_a_line_that_was_there_is_recorded_with_its_time(
     assert base64.b64decode(held[2][1]) == CLOCK.encode()
 
 
+def test_a_connection_that_is_not_there_is_told_once_a_reason_and_when_it_is_back(
+    told: type[_Told], tmp_path: Path
+) -> None:
+    gone = [
+        ("connecting", ""),
+        ("disconnected", "no route"),
+        ("connecting", ""),
+        ("disconnected", "no route"),
+    ]
+    told.script = [
+        *gone,
+        ("disconnected", "HTTP 503"),
+        ("connected", ""),
+        CLOCK,
+        *gone[1:2],
+        ("reconnected", ""),
+    ]
+    said: list[str] = []
+    assert asyncio.run(record("X", tmp_path / "x.jsonl", "told", tell=said.append)) == 2
+    assert said == [
+        *("no connection: no route", "no connection: HTTP 503", "connected"),
+        *("no connection: no route", "connected"),
+    ]
+
+
 def test_a_feed_that_ends_without_a_frame_is_an_error_only_where_it_never_was_connected(
     told: type[_Told], tmp_path: Path
 ) -> None:
@@ -366,11 +391,23 @@ def test_a_feed_that_ends_without_a_frame_is_an_error_only_where_it_never_was_co
     with pytest.raises(FeedError) as caught:
         asyncio.run(record("X", tmp_path / "a.jsonl", "told"))
     assert str(caught.value) == "no connection came about, nothing was recorded: no route"
+    assert not (tmp_path / "a.jsonl").exists(), "it would be in the way of the next attempt"
+    (tmp_path / "empty.jsonl").touch()
+    told.script = [("disconnected", "no route")]
+    with pytest.raises(FeedError):
+        asyncio.run(record("X", tmp_path / "empty.jsonl", "told"))
+    assert (tmp_path / "empty.jsonl").exists(), "somebody else made it"
     told.script = [("connected", ""), ("disconnected", "gone")]
     assert asyncio.run(record("X", tmp_path / "b.jsonl", "told")) == 1, "the loss of the line"
     for name, script in (("c", [("connected", "")]), ("d", [])):
         told.script = [*script]
         assert asyncio.run(record("X", tmp_path / f"{name}.jsonl", "told")) == 0
+        assert not (tmp_path / f"{name}.jsonl").exists()
+    before = (tmp_path / "b.jsonl").read_bytes()
+    told.script = [("disconnected", "no route")]
+    with pytest.raises(FeedError):
+        asyncio.run(record("X", tmp_path / "b.jsonl", "told", append=True))
+    assert (tmp_path / "b.jsonl").read_bytes().startswith(before), "one that is continued stays"
 
 
 def test_a_feed_that_goes_on_is_recorded_for_as_long_as_is_said(
@@ -467,12 +504,17 @@ class _Rolling(_Told):
     def contract(self, symbol: str, at_ns: int | None = None) -> str:
         return self.contracts.contract(symbol, at_ns)
 
+    async def roll_prices(self, roll: Seam) -> tuple[float, float] | None:
+        return (20.0, 21.0) if roll.new == "X.H26" else None
+
     async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
         for symbol, contract in (("Y", "Y.H26"), ("X", "X.H26"), ("X", "X.M26")):
             self.now += SECOND
             self.contracts.roll(symbol, contract, self.now)
             self.on_roll("X", False)
             self.on_roll("X", True)
+            for _ in range(3):
+                await asyncio.sleep(0)
         self.now += SECOND
         self.contracts.take_back("X")
         self.on_roll("X", False)
@@ -486,7 +528,13 @@ def test_each_roll_is_recorded_with_both_contracts_and_its_time(
     asyncio.run(record("X", file, "rolling"))
     header, *held = lines(file)
     assert "venue" not in header
-    rolls = [json.loads(frame)["mdnb_roll"] for _, frame in held]
+    said = [json.loads(frame) for _, frame in held]
+    # What both were worth comes when the venue has said so.
+    assert [one["mdnb_roll_prices"] for one in said if "mdnb_roll_prices" in one] == [
+        ["X", START + 2 * SECOND, 20.0, 21.0]
+    ]
+    held = [line for line, one in zip(held, said, strict=True) if "mdnb_roll" in one]
+    rolls = [one["mdnb_roll"] for one in said if "mdnb_roll" in one]
     # One of another symbol says nothing of this one.
     assert rolls[-3:] == [
         ["X", START + 2 * SECOND, "X.Z25", "X.H26"],

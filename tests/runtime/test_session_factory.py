@@ -117,7 +117,7 @@ def test_what_is_no_feed_is_refused_in_whole_sentences() -> None:
 
 
 def test_what_is_no_symbol_and_no_configuration_is_refused_in_whole_sentences() -> None:
-    for symbol in (None, 5, [], "", ["X", ""]):
+    for symbol in (None, 5, [], "", ["X", ""], ["X", 5], ["X", ["Y"]], [b"X"]):
         said = f"name one symbol such as 'MNQ', or a list of them; got {symbol!r}"
         assert refused(symbol=symbol, feed=HandFeed()) == said
     given = {"max_ticks": 5}

@@ -17,7 +17,7 @@ from mdnb.clock import EventClock
 from mdnb.feeds.base import Channel
 from mdnb.feeds.rolls import ContractHistory, Seam
 from mdnb.market import LiveMarket
-from mdnb.runtime import session as session_module
+from mdnb.runtime import seam_prices as seam_prices_module
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import MINUTE, SECOND, START, HandFeed, open_market, trade
@@ -51,17 +51,21 @@ class Rolling(HandFeed):
 
     def go_over(self, symbol: str, contract: str, minute: int) -> Seam:
         """Roll at a minute after `START`; return the seam once everything of it is done."""
-        assert isinstance(self.clock, EventClock)
-        self.clock.advance(START + minute * MINUTE)
 
         async def roll() -> Seam:
-            assert self.contracts is not None
-            seam = self.contracts.roll(symbol, contract, self.clock.now_ns())
-            self.on_roll(symbol, False)
-            self.on_roll(symbol, True)
-            return seam
+            return self.begin_roll(symbol, contract, minute)
 
         return call(roll())
+
+    def begin_roll(self, symbol: str, contract: str, minute: int) -> Seam:
+        """Do that on the loop: what is asked of it is not answered yet."""
+        assert isinstance(self.clock, EventClock)
+        assert self.contracts is not None
+        self.clock.advance(START + minute * MINUTE)
+        seam = self.contracts.roll(symbol, contract, self.clock.now_ns())
+        self.on_roll(symbol, False)
+        self.on_roll(symbol, True)
+        return seam
 
 
 def settled(market: LiveMarket, is_so: Callable[[], bool]) -> None:
@@ -111,7 +115,7 @@ def test_a_roll_is_kept_told_and_priced_by_what_the_venue_says() -> None:
 def test_what_a_contract_was_worth_is_asked_again_where_the_venue_fails_and_no_more_than_four_times(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(session_module, "_ROLL_SECONDS", 0.0)
+    monkeypatch.setattr(seam_prices_module, "_SECONDS", 0.0)
     failures = [OSError("no route"), *(ValueError(number) for number in range(6))]
     feed = Rolling(*failures[:3], (1.0, 2.0), *failures[:5])
     with open_market(feed, "1min") as market, caplog.at_level(logging.INFO, "mdnb"):
@@ -147,8 +151,77 @@ def test_each_of_two_symbols_rolls_by_itself(tmp_path: Path) -> None:
         # Of a symbol that nobody follows nothing is to be done.
         call(_roll_of_another(feed))
     rolls = [["Y", START + MINUTE, "Y.Z25", "Y.H26"], ["X", START + 2 * MINUTE, "X.Z25", "X.H26"]]
-    assert written(both.path) == [{"mdnb_roll": roll} for roll in rolls]
-    assert written(one.path) == [{"mdnb_roll": rolls[1]}]
+    worth = [["Y", START + MINUTE, 1.0, 2.0], ["X", START + 2 * MINUTE, 3.0, 5.0]]
+    frames = [
+        [{"mdnb_roll": roll}, {"mdnb_roll_prices": each}] for roll, each in zip(rolls, worth, strict=True)
+    ]
+    assert written(both.path) == [*frames[0], *frames[1]]
+    assert written(one.path) == frames[1]
+
+
+def test_of_two_rolls_at_once_each_is_priced_by_what_the_venue_says_of_it() -> None:
+    feed = Rolling((1.0, 2.0), (3.0, 5.0))
+    with open_market(feed, "1min") as market:
+
+        async def both() -> None:
+            for minute in (1, 2):
+                feed.begin_roll("X", f"X.{minute}", minute)
+
+        call(both())
+        settled(market, lambda: all(math.isfinite(roll.difference) for roll in market.rolls()))
+        found = [(roll.new, roll.old_price, roll.new_price) for roll in market.rolls()]
+        assert found == [("X.1", 1.0, 2.0), ("X.2", 3.0, 5.0)]
+
+
+def test_a_replay_has_the_prices_of_a_seam_that_the_venue_said(tmp_path: Path) -> None:
+    feed = Rolling((90.0, 190.5))
+    file = tmp_path / "x.jsonl"
+    with open_market(feed, "1min") as market:
+        market.record(file)
+        feed.trades(trade(1, 100.0, number=1))
+        feed.go_over("X", "X.H26", 1)
+        settled(market, lambda: not math.isnan(market.rolls()[0].old_price))
+        feed.trades((START + MINUTE + SECOND, 200.0, 1.0, 1, 1, 2))
+        feed.trades((START + 3 * MINUTE, 201.0, 1.0, 1, 1, 3))
+        wanted = market.data.get_data("1min", back_adjust=True)["close"].tolist()
+        assert wanted[:2] == [200.5, 200.0]
+    with mdnb.live("X", "1min", feed=f"replay:{file}?speed=max", initial_days=0) as again:
+        again.wait_ended(LIMIT_SECONDS)
+        [roll] = again.rolls()
+        assert (roll.old_price, roll.new_price) == (90.0, 190.5)
+        assert again.data.get_data("1min", back_adjust=True)["close"].tolist() == wanted
+
+
+def test_a_roll_that_is_taken_back_is_recorded_at_its_own_time(tmp_path: Path) -> None:
+    feed = Rolling()
+    with open_market(feed, "1min") as market:
+        recording = market.record(tmp_path / "x.jsonl")
+        for minute, contract in enumerate(("X.H26", "X.M26"), 1):
+            feed.go_over("X", contract, minute)
+
+        async def take_back() -> None:
+            assert feed.contracts is not None
+            assert isinstance(feed.clock, EventClock)
+            feed.clock.advance(START + 3 * MINUTE)
+            feed.contracts.take_back("X")
+            feed.on_roll("X", False)
+
+        call(take_back())
+    assert written(recording.path)[2:] == [{"mdnb_roll": ["X", START + 3 * MINUTE, "X.M26", "X.H26"]}]
+
+
+def test_a_step_replay_of_one_symbol_passes_the_roll_of_another_by(tmp_path: Path) -> None:
+    feed = Rolling(symbols="XY")
+    file = tmp_path / "xy.jsonl"
+    with mdnb.live(["X", "Y"], "1min", feed=feed, initial_days=0, progress=False) as market:
+        market.record(file)
+        feed.trades(trade(1, 100.0, number=1))
+        feed.go_over("Y", "Y.H26", 1)
+        feed.trades((START + MINUTE + SECOND, 101.0, 1.0, 1, 1, 2))
+        feed.trades((START + 3 * MINUTE, 102.0, 1.0, 1, 1, 3))
+    bars = [step.bars["1min"] for step in mdnb.play(file, "1min", symbol="X")]
+    assert {bar.contract for bar in bars} == {"X.Z25"}
+    assert not bars[1].partial
 
 
 async def _roll_of_another(feed: HandFeed) -> None:

@@ -14,7 +14,8 @@ import pytest
 import mdnb
 from mdnb.clock import EventClock
 from mdnb.config import DataManagerConfig
-from mdnb.errors import ClosedError, DataExportError, FeedRefusedError, OptionError
+from mdnb.errors import ClosedError, DataExportError, DataImportError, FeedRefusedError, OptionError
+from mdnb.feeds.rolls import ContractHistory
 from mdnb.market import LiveMarket
 from mdnb.rows import GonePiece
 from mdnb.runtime.process.bridge import call
@@ -204,6 +205,62 @@ def test_bars_that_leave_memory_at_once_are_kept_and_change_there(tmp_path: Path
         found = store.frame("X", "1min")
     pd.testing.assert_frame_equal(found[list(minute.columns)], minute, check_freq=False, rtol=1e-15)
     assert found["amended"].to_numpy().nonzero()[0].tolist() == [11]
+
+
+def test_a_trade_for_a_bar_that_left_memory_leaves_it_its_contract(tmp_path: Path) -> None:
+    feed = HandFeed(clock=EventClock(START))
+    feed.contracts = ContractHistory()
+    feed.contracts.begin("X", "CON.Z25")
+    with kept_market(feed, tmp_path, "1min", max_bars_per_timeframe=3) as market:
+        feed.trades(
+            *(row for row in minutes_of_trades(0, 31) if not START <= row[0] - 12 * MINUTE < START + MINUTE)
+        )
+        feed.roll("CON.H26")
+        look(market)
+        engine = market._parts.session.markets["X"].engine
+        assert engine.on_amended_gone is not None
+        pieces = [
+            GonePiece((START + at * MINUTE, 7.0, 7.0, 7.0, 7.0, 2.0, 1, 14.0), None, None, at == 12, None)
+            for at in (11, 12)
+        ]
+        engine.on_amended_gone("1min", pieces, START + 60 * MINUTE)
+        look(market)
+    with mdnb.store(tmp_path) as store:
+        found = store.frame("X", "1min").iloc[:20]
+    assert found["amended"].to_numpy().nonzero()[0].tolist() == [11, 12]
+    assert found["contract"].tolist() == ["CON.Z25"] * 20
+
+
+def test_changes_to_a_store_that_cannot_be_read_are_bounded_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object, **__: object) -> None:
+        raise DataImportError("it cannot be read today")
+
+    feed = HandFeed()
+    with kept_market(feed, tmp_path, "1min") as market:
+        feed.trades(*minutes_of_trades(0, 3))
+        look(market)
+        monkeypatch.setattr("mdnb.runtime.store_keeper.read_bars", damaged)
+        monkeypatch.setattr("mdnb.runtime.store_keeper._MOST_ROWS", 30)
+        piece = GonePiece((START, 7.0, 7.0, 7.0, 7.0, 2.0, 1, 14.0), None, None, False, None)
+        keep = keeper(market)
+        for minute in range(3, 20):
+            keep._amend("X", "1min", [piece] * 2, START)
+            feed.trades(*minutes_of_trades(minute, 1, 6 * minute))
+            look(market)
+            assert sum(one.rows for one in keep._taken) <= 30
+        assert sum(one.rows for one in keep._taken) > 20
+        told = market.data.get_validation_errors(50, "store_lost")
+        assert 1 <= len(told) < 8, "each time it is twice as much"
+        assert all("rows for it are given up, the oldest first" in one.description for one in told)
+        monkeypatch.undo()
+        expected = {"1min": closed(market, "1min").iloc[-2:]}
+    with mdnb.store(tmp_path) as store:
+        mine = store.frame("X", "1min", start=expected["1min"].index[0])
+        pd.testing.assert_frame_equal(
+            mine[list(expected["1min"].columns)], expected["1min"], check_freq=False
+        )
 
 
 def test_an_import_and_what_is_made_anew_by_it_are_kept(tmp_path: Path) -> None:

@@ -115,6 +115,32 @@ def test_a_book_without_numbers_is_asked_for_anew_where_a_change_cannot_be_used(
         stage.close()
 
 
+class HoledOnce(CoinbaseDialect):
+    """Writes a level that there cannot be into its first whole book."""
+
+    given = 0
+
+    def book(self, at: int, *, whole: bool) -> str:
+        self.given += whole
+        made = super().book(at, whole=whole)
+        return made.replace('"29999.75"', '"-29999.75"') if whole and self.given == 1 else made
+
+
+def test_a_whole_book_with_a_level_that_there_cannot_be_is_told_and_asked_for_anew() -> None:
+    stage = followed(HoledOnce)
+    try:
+        call(stage.until(lambda: levels(stage) == changed_book(len(TAPE))[1:]))
+        call(stage.until(lambda: stage.pipeline.quality.in_words() == ()))
+        [error] = stage.market.data.get_validation_errors(type="book")
+        assert error.description.startswith(
+            "its other levels are held, and it is asked for anew: a level of it"
+        )
+        asked = [json.loads(text)["type"] for text in stage.stream.heard if '"level2_batch"' in text]
+        assert asked == ["subscribe", "unsubscribe", "subscribe"]
+    finally:
+        stage.close()
+
+
 @pytest.mark.parametrize("dialect", VENUES)
 def test_a_recording_that_begins_amid_changes_has_the_book_that_they_change(
     dialect: type[VenueDialect], tmp_path: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -11,8 +12,10 @@ import mdnb
 from mdnb.feeds.timeouts import Liveness
 from mdnb.market import LiveMarket
 from mdnb.runtime.process.bridge import call
+from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, minutes, open_market
-from tests.venues.faults import Busy
+from tests.venues.faults import Busy, Drop
+from tests.venues.faulty_server import Question, Subscribe, Unsubscribe
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.stand_in import StandIn, tape_of
 
@@ -79,6 +82,48 @@ def test_the_card_and_the_charts_badge_name_the_venue(market: LiveMarket) -> Non
     assert ">Kraken</td>" in market._repr_html_()
     assert " Kraken · live" in _badge(market)
     assert market.chart("1min").get_state(["_look"])["_look"]["venue"] == "Kraken"
+
+
+class Refusing(KrakenDialect):
+    """Refuses one of its symbols on the first connection."""
+
+    refusals = 0
+
+    def hear(self, text: str) -> Subscribe | Unsubscribe | Question | str | tuple[str, ...] | None:
+        """Answer symbol by symbol."""
+        asked = json.loads(text)
+        if self.other not in asked.get("params", {}).get("symbol", ()) or self.refusals:
+            return super().hear(text)
+        # Asked for with others first, then by itself.
+        self.refusals += asked["params"]["symbol"] == [self.other]
+        said = {"method": "subscribe", "req_id": asked["req_id"], "success": False, "error": "not now"}
+        return json.dumps(said)
+
+
+def test_a_symbol_that_the_venue_refuses_is_a_trouble_of_that_symbol_until_it_is_taken() -> None:
+    tape = tape_of(50, 40)
+    made = StandIn(Refusing(), tape, [Drop(70, 1)], begun=50)
+    call(made.listen())
+    dialect = made.dialect
+    feed = made.feed(liveness=Liveness("frames", stale_seconds=600.0, dead_seconds=1200.0))
+    with mdnb.live([dialect.symbol, dialect.other], "1min", feed=feed, initial_days=0) as market:
+        other = market[dialect.other]
+        [error] = other.data.get_validation_errors()
+        assert (error.type, error.description) == ("subscription", "the venue refused 'subscribe': not now")
+        assert market[dialect.symbol].data.get_validation_errors() == []
+        assert str(market).count("subscription refused: the venue refused") == 1
+
+        async def play() -> None:
+            made.stream.play()
+            await made.stream.over.wait()
+            quality = market._parts.session.market(dialect.other).pipeline.quality
+            async with asyncio.timeout(LIMIT_SECONDS):
+                while quality.troubles:  # noqa: ASYNC110  # nobody tells of it
+                    await asyncio.sleep(0)
+
+        call(play())
+        assert "subscription refused" not in str(market)
+    call(made.close())
 
 
 def test_what_is_made_or_played_here_is_named_on_the_card_alone() -> None:

@@ -31,7 +31,7 @@ from mdnb.feeds.symbols import symbol_key
 from mdnb.feeds.timeouts import Liveness, Wall
 from mdnb.feeds.wire import WireFeed
 from mdnb.instruments import Instrument, known_instrument
-from mdnb.rows import BarRow, BookSum, ContractChange, TradeRow
+from mdnb.rows import BarRow, BookSum, ContractChange, SeamPrices, TradeRow
 from mdnb.sessions import FIRST_CALENDAR_DAY, Sessions
 
 __all__ = ["ReplayFeed"]
@@ -63,7 +63,8 @@ class ReplayFeed(WireFeed):
         answers to any name. Symbols of a venue's own frames are found in any spelling, ``BTC/USD`` for
         ``BTC-USD``, and arrive under the name that they were opened by.
     price
-        ``bid``, ``ask`` or ``mid``: what a recording without trades builds bars of.
+        ``bid``, ``ask`` or ``mid``: what a recording without trades builds bars of. Other recordings refuse
+        ``bid`` and ``ask``.
     start, end
         UTC epoch nanoseconds, a datetime (a naive one is the machine's local time), or ISO text: plays
         ``[start, end)``.
@@ -129,7 +130,7 @@ class ReplayFeed(WireFeed):
         self.speed = _speed(speed)
         if price not in ("bid", "ask", "mid"):
             raise OptionError(f"price={price!r} is unknown. {suggest(str(price), ['bid', 'ask', 'mid'])}")
-        self.quote_price = price
+        self._price = self.quote_price = price
         self.start_ns = 0 if start is None else _moment(start, "start", tz)
         self.end_ns = 2**63 - 1 if end is None else _moment(end, "end", tz)
         if self.end_ns <= self.start_ns:
@@ -237,6 +238,7 @@ class ReplayFeed(WireFeed):
             barred = self._playback.bars_alone(recording.frames(), recording.dialect)
             self._bars_of = {self.names.get(name, name): timeframe for name, timeframe in barred.items()}
             self.source = "bars" if self._bars_of else self.source
+        self._check_price(self.source)
         if kinds:
             self.lacks = frozenset(channel for channel in CHANNELS if channel not in kinds)
         for symbol, track in self._tracks.items():
@@ -258,6 +260,15 @@ class ReplayFeed(WireFeed):
         else:
             self.clock = PlaybackClock(first_ns, self.speed, self._wall.monotonic)
         return source
+
+    def _check_price(self, source: str) -> None:
+        """Refuse a side of the quotes where bars are of something else."""
+        if self._price == "mid" or source == "quotes" or any(one.is_priced for one in self._tracks.values()):
+            return
+        raise OptionError(
+            f"price={self._price!r} is of recordings that have quotes alone; bars of {self.path.name} are of"
+            f" its {source}. Leave price= out."
+        )
 
     def instrument(self, symbol: str) -> Instrument:
         """Return the instrument; its tick size is the finest price step at the beginning of the data."""
@@ -422,6 +433,12 @@ class ReplayFeed(WireFeed):
         self._contracts.roll(change.symbol, change.new, change.at_ns)
         self.on_roll(change.symbol, False)
         self.on_roll(change.symbol, True)
+
+    def take_seam_prices(self, prices: SeamPrices) -> None:
+        """Take what both contracts of a seam were worth; nothing where it lies before the recording."""
+        seam = self._contracts.seam(prices.symbol, prices.at_ns)
+        if seam is not None:
+            self._contracts.price(seam, prices.old_price, prices.new_price)
 
     async def close(self) -> None:
         """Close the connection and the server; calling it again does nothing."""

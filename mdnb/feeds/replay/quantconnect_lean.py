@@ -175,6 +175,7 @@ def _track(member: _Member, size: int, price: Price, damage: Damage) -> Track:
         step_ns=step,
         weight=size,
         root=member.ticker if member.expiry else "",
+        is_priced=channel == "bars" and member.kind != "trade",
     )
 
 

@@ -86,6 +86,8 @@ class Track:
         Where its bars end, under hours that may cut one short; None: each `step_ns` after its start.
     known_ns
         Returns when it became known what happened, or ended, at an instant; None: at once.
+    is_priced
+        Whether its bars are of quotes, at the price that was asked for.
     """
 
     symbol: str
@@ -100,6 +102,7 @@ class Track:
     starts_ns: Callable[[], NDArray[np.int64]] | None = None
     grid: Grid | None = None
     known_ns: Callable[[int], int] | None = None
+    is_priced: bool = False
 
     def played_ns(self, time_ns: int) -> int:
         """Return when a row of an instant is played: a bar at its end."""

@@ -10,7 +10,7 @@ from mdnb.io.notes import Note, note, refuse
 from mdnb.ordered_times import distinct
 from mdnb.timeframes import Timeframe
 
-__all__ = ["bar_size", "off_grid", "order_of", "refuse_finer"]
+__all__ = ["bar_size", "off_grid", "order_of", "refuse_finer", "told_size"]
 
 _DAY_US: Final = 86_400_000_000
 _SECOND_US: Final = 1_000_000
@@ -63,6 +63,21 @@ def _of_days(days: np.ndarray) -> str:
     if least >= 28:
         return "1month" if usual <= 31 else f"{round(usual / 30.44)}month"
     return "1week" if least == usual == 7 else "1day"
+
+
+def told_size(told: str | None, size: str | None) -> str | None:
+    """Return the timeframe that a file says of all of its bars; None where they are of a finer one.
+
+    Examples
+    --------
+    >>> told_size("5min", None), told_size("5min", "15min"), told_size("5min", "1min")
+    ('5min', '5min', None)
+    >>> told_size("1month", "28day"), told_size("100tick", "1sec")
+    ('1month', '100tick')
+    """
+    if told is None or size is None:
+        return told
+    return None if Timeframe.parse(size).seconds < _SHORTEST * Timeframe.parse(told).seconds else told
 
 
 def refuse_finer(time_us: np.ndarray, timeframe: str | None, where: str) -> None:

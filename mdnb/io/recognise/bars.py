@@ -16,7 +16,7 @@ from mdnb.io.file_bars import FileBars
 from mdnb.io.instants import Instants
 from mdnb.io.marks import BarMarks, parse_marks
 from mdnb.io.notes import Note, note, refuse, row_list
-from mdnb.io.recognise.bar_sizes import bar_size, off_grid, order_of, refuse_finer
+from mdnb.io.recognise.bar_sizes import bar_size, off_grid, order_of, refuse_finer, told_size
 from mdnb.io.recognise.bar_values import values_of
 from mdnb.io.recognise.file_times import times_of
 from mdnb.io.recognise.given import Given
@@ -134,7 +134,8 @@ def _recognised_bars(
     marks = _marks(table, unfinished_rows(table, places.values()))
     bars = without_unfinished(_checked(times, values, marks, attributes, given, where), where)
     refuse_finer(bars.time_us, given.timeframe, where)
-    found = given.timeframe or bar_size(bars.time_us, are_dates=times.are_dates)
+    size = bar_size(bars.time_us, are_dates=times.are_dates)
+    found = given.timeframe or told_size(table.about.get("timeframe"), size) or size
     if found:
         attributes["timeframe"] = found
         notes += off_grid(bars.time_us, found, is_given=given.timeframe is not None)

@@ -16,6 +16,7 @@ from mdnb.io.notes import refuse
 from mdnb.io.recognise.roles import ROLES, is_header, plain_name
 from mdnb.io.recognise.table import Table
 from mdnb.io.source import check_zone
+from mdnb.io.stacked import TIMEFRAME, timeframe_named
 
 __all__ = ["json_table"]
 
@@ -118,10 +119,12 @@ def _find_in_list(body: list[Any], about: dict[str, str], depth: int) -> Any:
 
 
 def _note_about(body: dict[str, Any], about: dict[str, str]) -> None:
-    """Note what an object says of all rows: symbol and zone, in itself or in one that it calls meta."""
+    """Note what an object says of all rows: symbol, timeframe and zone, in itself or in its meta."""
     for key in _SYMBOL_KEYS:
         if isinstance(body.get(key), str):
             about.setdefault("symbol", body[key])
+    if timeframe := timeframe_named(body.get(TIMEFRAME)):
+        about.setdefault("timeframe", timeframe)
     for key, value in body.items():
         if not isinstance(value, dict) or not plain_name(key).startswith("meta"):
             continue

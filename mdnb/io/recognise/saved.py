@@ -13,6 +13,7 @@ from mdnb.io.file_bars import FileBars
 from mdnb.io.manifest import SavedSymbol
 from mdnb.io.notes import refuse
 from mdnb.io.parquet_read import parquet_bars_of, parquet_timeframes
+from mdnb.io.read_options import ReadOptions
 from mdnb.io.recognise.given import Given
 from mdnb.io.recognise.understood import Understood
 from mdnb.io.saved_market import SavedMarket, open_saved_market
@@ -82,13 +83,8 @@ def saved_timeframes(
     if not symbol.bars:
         return {}
     member = market.member(symbol.bars)
-    found = parquet_bars_of(
-        member,
-        parquet_timeframes(member),
-        tz=market.manifest.tz,
-        positive_prices=positive_prices,
-        keeps_order=True,
-    )
+    how = ReadOptions(tz=market.manifest.tz, positive_prices=positive_prices, keeps_order=True)
+    found = parquet_bars_of(member, parquet_timeframes(member), how)
     return {name: found[name] for name in in_order(found)}
 
 

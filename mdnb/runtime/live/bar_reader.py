@@ -270,8 +270,7 @@ class BarReader:
             is_held = not log.evicted or (first_ns is not None and first_ns <= start_ns)
             if not is_held and name not in engine.overflow:
                 return None
-        window: Window = (None, start_ns, end_ns - 1, True)
-        return self._columns(name, log, window, with_disk=not is_held)
+        return self._columns(name, log, (None, start_ns, end_ns - 1, True))
 
     def known(
         self,
@@ -460,7 +459,7 @@ def _timed(made: pd.DataFrame, columns: BarColumns, grid: Grid | None, grace_us:
         # A bar of trades is over when the next one begins.
         ends = np.append(columns.time_us[1:], _NAT) if len(columns) else columns.time_us
     noted = columns.closed_us
-    closed = np.where(noted > 0, noted, np.where(ends == _NAT, _NAT, ends + grace_us))
+    closed = np.where(noted, noted, np.where(ends == _NAT, _NAT, ends + grace_us))
     if columns.forming:
         closed[-1] = _NAT
     kind = made.index.dtype

@@ -175,6 +175,12 @@ class Contracts:
         rolls[at] = priced
         self.rolls = tuple(rolls)
 
+    def price_seam(self, at_ns: int, old_price: float, new_price: float) -> None:
+        """Note what both contracts of the newest seam of an instant were worth; nothing without one."""
+        at = next((at for at in range(len(self.rolls) - 1, -1, -1) if self.rolls[at].time_ns == at_ns), None)
+        if at is not None:
+            self.price(at, old_price, new_price)
+
     def of(self, ts_ns: int) -> str:
         """Return the contract of an instant."""
         return self._names[bisect.bisect_right(self._seams, ts_ns)]

@@ -42,6 +42,7 @@ TROUBLE_WORDS = {
     "background": "background failing",
     "intake": "data not taken in",
     "refused": "trades refused",
+    "subscription": "subscription refused",
     "book": "order book broken",
 }
 """What a badge says of a failure in the background, by its kind."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import reprlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mdnb.clock import Clock, EventClock, MarketClock
-from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow
+from mdnb.rows import BarRow, Batch, Decoder, DepthUpdate, QuoteRow, shortened
 from mdnb.runtime.live.accounting import ConnectionCounts
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
@@ -26,6 +27,13 @@ _MAX_FRAMES = 5000
 _ODD_FRAMES = 3
 _WAY_SECONDS = 0.005
 _INF = float("inf")
+_NO_LIMIT = 2**63 - 1
+_LOOKED_AT = 2_000
+"""How much of what was not understood is looked at for credentials; less of it is shown."""
+
+_in_text = reprlib.Repr()
+_in_text.maxstring = _in_text.maxother = _LOOKED_AT
+_text_of = _in_text.repr
 
 
 class FrameBatcher:
@@ -45,6 +53,11 @@ class FrameBatcher:
         Called with each decoded batch before its rows are handed on, for replies and the end of a recording.
     on_failure
         Called with what a symbol's pipeline has raised.
+
+    Attributes
+    ----------
+    hide
+        Leaves out of a text what may be a credential of ours; None: there is none.
     """
 
     def __init__(
@@ -74,6 +87,7 @@ class FrameBatcher:
         self._waiting: list[str | bytes] = []
         self._scheduled = False
         self._held: list[Batch | Callable[[], None]] | None = None
+        self.hide: Callable[[str], str] | None = None
         self.taps: list[Callable[[list[str | bytes]], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ahead: set[object] = set()
@@ -191,6 +205,7 @@ class FrameBatcher:
         self._health.frame()
         self.control += batch.control
         if batch.malformed:
+            self._hide_in(batch)
             self.counts.refuse(batch.malformed, batch.last_malformed)
             self._note_malformed(len(batch.malformed))
         if batch.clock_ns and isinstance(clock := self._clock(), MarketClock):
@@ -206,6 +221,17 @@ class FrameBatcher:
             self._see_marks(batch)
         self._on_batch(batch)
         return batch
+
+    def _hide_in(self, batch: Batch) -> None:
+        """Leave out of what was not understood, which is shown, what may be a credential of ours."""
+        if self.hide is not None:
+            held = batch.last_malformed
+            text = shortened(
+                held if isinstance(held, (str, bytes, bytearray)) else _text_of(held), _LOOKED_AT
+            )
+            if (told := self.hide(text)) != text:
+                batch.last_malformed = told
+            batch.malformed = [self.hide(reason) for reason in batch.malformed]
 
     def _set_back(self, clock: MarketClock) -> None:
         """Let all go by the venue's time that is known now: it went by a fast clock until here."""
@@ -258,7 +284,8 @@ class FrameBatcher:
     def _route(self, batch: Batch, *, timed: bool = True) -> None:
         newest = batch.clock_ns
         clock = self._clock()
-        if isinstance(clock, EventClock) and newest:
+        # Decoders of others may let a time pass that none of ours holds.
+        if isinstance(clock, EventClock) and 0 < newest < _NO_LIMIT:
             clock.advance(newest)
         pipelines = self._pipelines
         bars: dict[str, list[tuple[str, list[tuple[BarRow, bool]]]]] = {}

@@ -180,10 +180,14 @@ class BarWatch:
 
 def _sums(columns: BarColumns) -> NDArray[np.int64]:
     """Return a sum of each bar that differs where anything in it does, as good as surely."""
-    total = columns.time_us.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    total = _mixed(columns.time_us.view(np.uint64))
     for name in _ARRAYS:
-        bits = np.ascontiguousarray(getattr(columns, name)).view(np.uint64)
-        total ^= bits + np.uint64(0x9E3779B97F4A7C15) + (total << np.uint64(6)) + (total >> np.uint64(2))
-        total *= np.uint64(0xBF58476D1CE4E5B9)
-    total ^= columns.flags.astype(np.uint64) * np.uint64(0x94D049BB133111EB)
-    return total.view(np.int64)
+        total = _mixed(total ^ np.ascontiguousarray(getattr(columns, name)).view(np.uint64))
+    return _mixed(total ^ columns.flags).view(np.int64)
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return other numbers for numbers: no two the same, and each bit of one changes half of all bits."""
+    values = values * np.uint64(0xBF58476D1CE4E5B9)
+    # Whole prices differ in the highest bits alone, which a product moves nowhere.
+    return values ^ (values >> np.uint64(32))

@@ -850,12 +850,20 @@ class Pipeline:
             self.quality.levels_refused(engine.depth.refused - refused, now)
             if not update.snapshot:
                 return order.tear("a change of it has a price or a size that there cannot be")
-        if update.snapshot and engine.recorded:
+            self._tell_holed_book(order.lack("a level of it has a price or a size that there cannot be"))
+        elif update.snapshot and engine.recorded:
             # Of a recording nothing can be asked for anew: what mends its book is in it.
             self.quality.trouble_over("book")
         if order.can_check(update) and not order.agrees(update, *engine.depth.levels(_CHECKSUM_LEVELS)):
             return "broken"
         return "apply"
+
+    def _tell_holed_book(self, reason: str) -> None:
+        """Tell of a whole book that lacks a level; the others are held, and changes count."""
+        asked = "" if self.engine.recorded else ", and it is asked for anew"
+        self.quality.trouble("book", f"its other levels are held{asked}: {reason}", self.clock.now_ns())
+        if self.on_broken_book is not None:
+            self.on_broken_book(self.engine.symbol)
 
     def _tell_broken_book(self, reason: str) -> None:
         told = f"it is asked for anew: {reason}"

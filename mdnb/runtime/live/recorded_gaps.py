@@ -71,8 +71,12 @@ class RecordedGaps:
         pipeline = self._pipeline
         if pipeline.engine.source == "bars" or self._loss is not None or pipeline.ledger.received == 0:
             return
-        low_ns = self._seen.highest_ns if self._by_id else pipeline.engine.cascade.newest_ns
-        self._loss = _Loss(self._seen.highest, low_ns, pipeline.ledger.received, self._now_ns())
+        at_ns, by_id = self._now_ns(), self._by_id and not self._seen.nameless
+        low_ns = self._seen.highest_ns if by_id else pipeline.engine.cascade.newest_ns
+        if low_ns <= 0:
+            # All that came was refused, or is in no bar.
+            low_ns = pipeline.newest_ns(at_ns)
+        self._loss = _Loss(self._seen.highest, low_ns, pipeline.ledger.received, at_ns)
 
     def due_ns(self) -> int | None:
         """Return when there is something to settle; None while there is not."""

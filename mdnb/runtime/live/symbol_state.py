@@ -7,6 +7,7 @@ happens to a batch, and in which order, is in `mdnb.runtime.live.pipeline`.
 from __future__ import annotations
 
 import collections
+import copy
 import functools
 import itertools
 import threading
@@ -290,6 +291,32 @@ class SymbolState:
     def all_names(self) -> list[str]:
         """Return the names of all timeframes, hidden ones that feed others included."""
         return [*(node.name for node in self.cascade.nodes()), *self.activity]
+
+    def fork(self) -> SymbolState:
+        """Return another state with the same bars, for who changes bars beside it; hold the lock.
+
+        Only bars are apart, and nobody is told of what is done to these. Nothing is on disk.
+        """
+        made = copy.copy(self)
+        made.lock = threading.RLock()
+        made._listeners = ()
+        made.reader = BarReader(made)
+        made.cascade = self.cascade.fork(lambda log: log.fork() if isinstance(log, BarStore) else log)
+        made.activity = {}
+        for name, bars in self.activity.items():
+            made.activity[name] = copy.copy(bars)
+            made.activity[name].log = self.log(name).fork()
+        spans = () if self.unsettled is None else tuple(self.unsettled())
+        made.unsettled = lambda: spans
+        return made
+
+    def adopt(self, fork: SymbolState) -> None:
+        """Hold the bars of a fork; nothing has changed here since. Hold the lock."""
+        for name in fork.all_names():
+            self.log(name).adopt(fork.log(name))
+        self.cascade.adopt(fork.cascade)
+        self.reader.forget()
+        self.updates += 1
 
     def _on_closed(self, node: Node, row: BarRow, flags: int, end_ns: int, closed_ns: int) -> None:
         self.closed.append(ClosedBar(node.name, row, flags, end_ns, closed_ns))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError, OptionError, SymbolError
-from mdnb.feeds.timeouts import Backoff, Timeouts
 from mdnb.feeds.rate_limit import RateLimit
+from mdnb.feeds.timeouts import Backoff, Timeouts
 from mdnb.feeds.venues.okx import OkxFeed
 from mdnb.rows import BarRow, TradeRow
 from tests.feeds.venue_ends import Page, asking, streaming

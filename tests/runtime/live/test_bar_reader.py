@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,11 @@ import pytest
 from mdnb.config import DataManagerConfig
 from mdnb.errors import NoDataError
 from mdnb.instruments import Instrument
+from mdnb.rows import TradeRow
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
-from mdnb.stores.columns import AMENDED, FILLED, PARTIAL, columns_from_rows
+from mdnb.stores.columns import AMENDED, FILLED, PARTIAL, BarColumns, columns_from_rows
 from mdnb.stores.overflow import Overflow
 from mdnb.stores.segments import SegmentStore
 from mdnb.types import Roll
@@ -268,6 +270,12 @@ def test_bars_that_were_amended_after_they_had_left_memory_are_told_as_they_were
         held.change(0, (at(22), 1.0, 2.0, 0.5, 1.5, 9.0, 1, 9.0), AMENDED)
         assert engine.frame("1min", None, at(22), at(22))["close"].tolist() == [1.5]
         assert_same_frames(engine.known("1min", at(25)), before)
+        for minute in range(BARS, BARS + HELD):
+            engine.cascade.close_until(at(minute + 1))
+            engine.cascade.push(at(minute + 1.5), price(minute), 1.0)
+        assert engine.frame("1min", None, at(22), at(22))["close"].tolist() == [1.5]
+        assert labels(engine.frame("1min", closed_only=True))[0] == BARS
+        assert_same_frames(engine.known("1min", at(25), 2), before)
     with engine_of(HELD, tmp_path / "other") as engine:
         disk = engine.overflow["1min"].before(at(22))
         disk.flags[3] |= AMENDED
@@ -405,3 +413,231 @@ def test_a_frame_kept_is_given_again_until_something_changes_and_is_the_callers_
         reader.forget()
         engine.frame("1min", 3)
         assert (reader.hits, reader.accesses) == (3, 7)
+
+
+def test_what_memory_holds_is_not_looked_for_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with engine_of(HELD, tmp_path) as engine:
+        reads: list[str] = []
+        before = Overflow.before
+
+        def counted(self: Overflow, *args: Any, **names: Any) -> BarColumns:
+            reads.append("disk")
+            return before(self, *args, **names)
+
+        monkeypatch.setattr(Overflow, "before", counted)
+        closed, both = True, False
+        for count, start, end, closed_only, of_disk in (
+            (7, None, None, closed, False),
+            (8, None, None, closed, False),
+            (8, None, None, both, False),
+            (9, None, None, both, False),
+            (9, None, None, closed, True),
+            (10, None, None, both, True),
+            (None, 22, None, both, False),
+            (None, 23, 25, closed, False),
+            (None, 21, None, both, True),
+            (None, 21, 25, both, True),
+            (3, 3, None, both, False),
+            (9, 3, None, both, False),
+            (10, 3, None, both, True),
+            (5, 22, None, both, False),
+            (30, 22, None, both, False),
+            (None, None, 25, both, True),
+            (3, None, 25, both, False),
+            (4, None, 25, both, False),
+            (5, None, 25, both, True),
+        ):
+            times = (None if start is None else at(start), None if end is None else at(end))
+            engine.frame("1min", count, *times, closed_only=closed_only)
+            assert bool(reads) is of_disk, (count, start, end, closed_only)
+            reads.clear()
+        engine.older("1min", at(22), at(25))
+        assert not reads
+        engine.older("1min", at(21), at(25))
+        assert reads
+        reads.clear()
+        for count, start in ((None, 22), (None, 25), (8, None), (99, 22)):
+            engine.reader.known("1min", at(99), count, None if start is None else (at(start), None))
+            assert not reads
+        engine.reader.known("1min", at(99), span=(at(21), None))
+        assert reads
+
+
+def ticks(number: int, second: float) -> list[TradeRow]:
+    """Return so many trades of one instant."""
+    return [(at(0) + round(second * SECOND), 100.0 + one, 1.0, 1, 0, -1) for one in range(number)]
+
+
+@contextlib.contextmanager
+def bars_of_two(folder: Path, limit: int = 4) -> Iterator[SymbolState]:
+    """Bars of two trades each: three begin at 0 s, and ten at 9 s, of which memory holds the last four."""
+    with engine_of(limit, folder, 0, ("2tick",)) as engine:
+        bars = engine.activity["2tick"]
+        bars.push_rows([*ticks(6, 0.0), *ticks(20, 9.0)])
+        bars.log.settle()
+        yield engine
+
+
+def seconds(frame: pd.DataFrame) -> list[int]:
+    return [(stamp.value - START) // SECOND for stamp in frame.index]
+
+
+def test_of_bars_of_trades_that_begin_at_one_instant_some_are_on_disk(tmp_path: Path) -> None:
+    with bars_of_two(tmp_path) as engine:
+        lows = [100.0 + one for one in range(0, 20, 2)]
+        for start in (9.0, 8.0):
+            assert engine.frame("2tick", None, START + round(start * SECOND))["low"].tolist() == lows
+        assert engine.frame("2tick", None, at(0))["low"].tolist() == lows[:3] + lows
+        assert engine.frame("2tick", 6, START + 9 * SECOND)["low"].tolist() == lows[-6:]
+        assert engine.frame("2tick")["low"].tolist() == lows[-4:]
+        found = engine.older("2tick", START + 9 * SECOND, START + 10 * SECOND)
+        assert found is not None
+        assert found.low.tolist() == lows
+
+
+@pytest.mark.parametrize("read", ["everything", "frame", "newest", "known"])
+def test_bars_that_leave_memory_while_the_disk_is_read_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    with bars_of_two(tmp_path) as engine:
+        lows = [100.0 + one for one in (*range(0, 6, 2), *range(0, 20, 2))]
+        before = Overflow.before
+
+        def late(self: Overflow, *args: Any, **names: Any) -> BarColumns:
+            # As another thread would, once what memory holds was looked at.
+            monkeypatch.undo()
+            engine.activity["2tick"].push_rows(ticks(6, 9.0))
+            engine.log("2tick").settle()
+            return before(self, *args, **names)
+
+        monkeypatch.setattr(Overflow, "before", late)
+        if read == "everything":
+            assert engine.reader.everything("2tick").low.tolist() == lows
+        elif read == "frame":
+            assert engine.frame("2tick", None, at(0))["low"].tolist() == lows
+        elif read == "newest":
+            assert engine.frame("2tick", 9)["low"].tolist() == lows[-9:]
+        else:
+            assert engine.reader.known("2tick", at(60), span=(at(0), None)).low.tolist() == lows
+
+
+def test_a_folder_with_later_bars_of_an_earlier_run_has_those_before_memory_alone(tmp_path: Path) -> None:
+    with engine_of(HELD, tmp_path) as engine:
+        engine.overflow["1min"].flush()
+    with engine_of(HELD, tmp_path, 12) as engine:
+        engine.overflow["1min"].flush()
+        everything = engine.reader.everything("1min")
+        assert (everything.time_us * 1000).tolist() == [at(one) for one in range(12)]
+    # Nothing has come yet: whatever is asked for is on disk.
+    with engine_of(HELD, tmp_path, -1) as engine:
+        assert labels(engine.frame("1min", None, at(3), at(5))) == [3, 4, 5]
+        assert labels(engine.frame("1min", 2)) == [20, 21]
+        assert len(engine.reader.everything("1min")) == 22
+        assert labels(engine.known("1min", at(7), 2)) == [4, 5]
+
+
+def test_bars_of_trades_end_where_the_next_begins() -> None:
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["2tick"])
+    begins = [START + second * SECOND for second in (0, 7, 9)]
+    window = (None, None, None, False)
+    assert engine.reader.frame_with_times("2tick", window)["end"].tolist() == []
+    merge_bars(
+        engine, "2tick", columns_from_rows([(one, 9.0, 9.0, 9.0, 9.0, 2.0, 2, 18.0) for one in begins])
+    )
+    grace = engine.grace_ns
+    made = engine.reader.frame_with_times("2tick", window)
+    assert [stamp.value for stamp in made["end"]] == [*begins[1:], pd.NaT.value]
+    assert [stamp.value for stamp in made["closed_at"]] == [
+        begins[1] + grace,
+        begins[2] + grace,
+        pd.NaT.value,
+    ]
+    engine.log("2tick").closed_us(3)[1:] = [begins[2] // 1000 + 5, begins[2] // 1000 + 9]
+    engine.activity["2tick"].push_rows(ticks(3, 11.0))
+    made = engine.reader.frame_with_times("2tick", window)
+    last = START + 11 * SECOND
+    assert [stamp.value for stamp in made["end"]] == [*begins[1:], last, last, pd.NaT.value]
+    closed = [stamp.value for stamp in made["closed_at"]]
+    assert closed[:3] == [begins[1] + grace, begins[2] + 5000, begins[2] + 9000]
+    assert closed[-1] == pd.NaT.value
+
+
+def test_a_bar_of_the_clock_whose_closing_nobody_noted_closed_at_its_end_and_the_grace(
+    tmp_path: Path,
+) -> None:
+    with engine_of(HELD, tmp_path, -1) as engine:
+        rows = [(at(one), 9.0, 9.0, 9.0, 9.0, 3.0, 3, 27.0) for one in range(20)]
+        merge_bars(engine, "1min", columns_from_rows(rows))
+        made = engine.reader.frame_with_times("1min", (None, at(0), None, False))
+        assert [stamp.value for stamp in made["end"]] == [at(one + 1) for one in range(20)]
+        grace = engine.grace_ns
+        assert [stamp.value for stamp in made["closed_at"]] == [at(one + 1) + grace for one in range(20)]
+        # Most of them have left memory.
+        for minute in (5, 11, 15):
+            for more, over in ((grace - 1000, minute - 1), (grace, minute), (MINUTE // 2, minute)):
+                assert labels(engine.known("1min", at(minute) + more, 3)) == list(range(over - 3, over))
+
+
+def test_of_what_was_known_so_many_are_given_and_somebody_wanted_them(tmp_path: Path) -> None:
+    with engine_of(HELD, tmp_path) as engine, engine_of(10_000) as whole:
+        wanted: list[str] = []
+        whole.on_wanted = lambda: wanted.append("X")
+        assert len(whole.reader.known("1min", at(20), 3)) == 3
+        assert wanted == ["X"]
+        # Two are on disk, two in memory.
+        found = engine.reader.known("1min", at(24) + 7000, 4, (at(20), None))
+        assert (found.time_us * 1000).tolist() == [at(one) for one in range(20, 24)]
+        assert len(engine.reader.known("1min", at(24) + 7000, 3, (at(20), None))) == 3
+
+
+def test_of_bars_on_disk_that_cannot_be_read_it_is_an_error_once_they_had_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine_of(HELD, tmp_path, -1) as engine:
+        monkeypatch.setattr(Overflow, "lost", lambda self: [(at(3), at(9), 6)])
+        assert len(engine.known("1min", at(3) - 1000)) == 0
+        for moment in (at(3), at(7), at(99)):
+            with pytest.raises(NoDataError, match=r"the 1min bars that were known at .* have left memory"):
+                engine.known("1min", moment)
+
+
+def test_a_bar_that_was_put_in_later_or_stamped_ahead_is_known_from_when_it_closed() -> None:
+    with engine_of(10_000) as engine:
+        log = engine.log("1min")
+        log.closed_us(BARS)[[5, 8, 12]] = [at(20) // 1000, at(2) // 1000, 0]
+        for moment, wanted in (
+            (at(3) + 7000, [0, 1, 2, 8]),
+            (at(10) + 7000, [0, 1, 2, 3, 4, 6, 7, 8, 9]),
+            (at(12.5), [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]),
+            (at(20), [*range(5), *range(5, 19)]),
+        ):
+            for count in (None, 1, 2, 5, 6, 7):
+                found = engine.known("1min", moment, count)
+                assert labels(found) == (wanted if count is None else wanted[-count:])
+                assert found["close"].tolist() == [price(one) for one in labels(found)]
+
+
+def test_what_was_known_before_bars_were_overwritten_is_the_same_and_as_many_as_asked_for() -> None:
+    engine = SymbolState(Instrument("X", 0.25), Sessions.always(), ["1min"])
+    rows = [(at(one), 9.0, 9.0, 9.0, float(one), 3.0, 3, 27.0) for one in range(9)]
+    merge_bars(engine, "1min", columns_from_rows(rows))
+    log, grace = engine.log("1min"), engine.grace_ns
+    log.amendments.note_overwritten(at(60) // 1000, log.columns(2, 4))
+    for place in (2, 3):
+        log.change(place, (*rows[place][:4], 99.0, 3.0, 3, 27.0), 0)
+    assert engine.frame("1min")["close"].tolist()[1:5] == [1.0, 99.0, 99.0, 4.0]
+    for minute in (4, 6):
+        for more, over in ((grace - 1000, minute - 1), (grace, minute)):
+            for count in (None, 1, 2, 3, 50):
+                found = engine.known("1min", at(minute) + more, count)["close"].tolist()
+                assert found == [float(one) for one in range(over)][-(count or 99) :]
+                assert len(engine.reader.known("1min", at(minute) + more, count)) == len(found)
+    assert engine.known("1min", at(61), 8)["close"].tolist()[1:3] == [99.0, 99.0]
+
+
+def test_a_bar_that_begins_at_the_instant_counts_as_known_by_it() -> None:
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    rows = [(at(one), 9.0, 9.0, 9.0, 9.0, 3.0, 3, 27.0) for one in range(4)]
+    merge_bars(state, "1min", columns_from_rows(rows))
+    state.reader.note_known(["1min"], at(2))
+    assert state.log("1min").closed_us(4).tolist() == [0, at(2) // 1000, at(2) // 1000, 0]

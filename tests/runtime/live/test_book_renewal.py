@@ -221,3 +221,21 @@ def test_the_pauses_between_questions_double_from_a_second_on() -> None:
     assert told == (
         "order book broken: it is asked for anew: an update follows number 5, and the newest that came is 1",
     )
+
+
+def test_a_question_that_fails_is_a_trouble_of_when_it_did() -> None:
+    async def main() -> None:
+        engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+        pipeline = Pipeline(engine, EventBus(), VirtualClock(START))
+        pipeline.subscribed.add("depth")
+        feed = Books(10**9, frozenset({1, 2, 3}))
+        renewal = BookRenewal(feed, {"X": pipeline})
+        await asyncio.sleep(7.0)
+        renewal.renew("X")
+        await asyncio.sleep(2.0)
+        assert pipeline.quality.in_words() == ("order book broken: ValueError: <html>",)
+        (fault,) = pipeline.quality.errors
+        assert (fault.type, fault.time_ns) == ("book", START + 7 * 10**9)
+        renewal.close()
+
+    run_virtually(main())

@@ -377,3 +377,27 @@ def test_the_log_tells_where_an_error_was_raised_only_where_that_is_asked_for(
         (record,) = caplog.records
         found = record.exc_info and record.exc_info[1]
         assert found is wanted or (wanted is None and not found)
+
+
+def test_of_each_handler_that_fails_one_finding_is_kept_with_its_number_and_no_alert() -> None:
+    told = Told(Instrument("X", 0.25))
+    for number in range(3):
+        told.quality.handler_fault("handler_error", f"f raised ValueError: {number}", START + number)
+    told.quality.handler_fault("handler_error", "g raised ValueError: 7", START + 9)
+    told.quality.handler_fault("handler_lost", "f raised ValueError: 1", START + 10)
+    kept = [
+        (one.type, one.description, one.count, one.time_ns - START, one.last_ns - START)
+        for one in told.quality.errors
+    ]
+    assert sorted(kept) == [
+        ("handler_error", "f raised ValueError: 2", 3, 0, 2),
+        ("handler_error", "g raised ValueError: 7", 1, 9, 9),
+        ("handler_lost", "f raised ValueError: 1", 1, 10, 10),
+    ]
+    assert {(one.symbol, one.timeframe, one.tz, one.decimals) for one in told.quality.errors} == {
+        ("X", "", "America/Chicago", None)
+    }
+    assert {one.time.tzname() for one in told.quality.errors} == {"CST"}
+    assert dict(told.quality.detected) == {"handler_error": 4, "handler_lost": 1}
+    told.now += 2.0
+    assert told.alerts == []

@@ -84,3 +84,21 @@ def test_usual_trades_are_remembered_as_any_others(
         decided = [at for at in range(80) if edges.decides(at)]
         found.append((edges.between(0, 99), decided, edges._newest, edges._instant, edges._left))
     assert found[0] == found[1]
+
+
+def test_of_which_instants_all_trades_are_remembered() -> None:
+    edges = EdgeTrades(afterwards=2)
+    edges.see([trade(1), trade(2)], None)
+    assert [at for at in range(40) if edges.decides(at)] == []
+    edges.see([trade(10)], outage_ns=2)
+    assert [at for at in range(40) if edges.decides(at)] == list(range(2, 40))
+    edges.see([trade(9)], outage_ns=2)
+    # Two have come; the second of them is older than the first one.
+    edges.see([trade(20), trade(12)], None)
+    assert [at for at in range(40) if edges.decides(at)] == list(range(2, 11))
+    edges.see([trade(30)], outage_ns=25)
+    # The next outage comes before the second trade does.
+    edges.see([trade(36)], outage_ns=33)
+    assert [at for at in range(40) if edges.decides(at)] == [*range(2, 11), *range(20, 40)]
+    edges.see([trade(37)], outage_ns=33)
+    assert [at for at in range(40) if edges.decides(at)] == [*range(2, 11), *range(20, 38)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -19,7 +19,7 @@ from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
-from tests.virtual_time import HandClock
+from tests.virtual_time import HandClock, run_virtually
 
 START = 1_772_460_000 * 10**9
 SECOND = 10**9
@@ -57,6 +57,8 @@ def test_the_bar_of_a_symbol_whose_data_is_late_waits_for_as_long_and_no_others_
     clock = HandClock(START + 50 * SECOND)
     pipelines, health = taken(clock, {"A": 4.0, "B": 0.0, "C": 2.0, "D": -1.0})
     assert health.latency_ms() == pytest.approx(4000.0), "that of the first one"
+    waits = {symbol: pipeline._grace_market_ns() for symbol, pipeline in pipelines.items()}
+    assert waits == pytest.approx({"A": 4.5e9, "B": 0.5e9, "C": 2.5e9, "D": 0.5e9}, abs=100)
     found = []
     for seconds in (60.4, 60.6, 62.4, 62.6, 64.4, 64.6):
         clock.now = START + round(seconds * SECOND)
@@ -68,6 +70,32 @@ def test_the_bar_of_a_symbol_whose_data_is_late_waits_for_as_long_and_no_others_
         [0, 1, 1, 1, 1, 1],
     ]
     assert all(health.seconds_since_data(symbol) < 60 for symbol in "ABCD")
+
+
+@pytest.mark.parametrize("absurd", [2**63, 2**70, -5])
+def test_a_time_that_64_bits_do_not_hold_moves_no_clock(absurd: int) -> None:
+    class Odd:
+        """A decoder of somebody's own."""
+
+        def feed(self, frames: Sequence[str | bytes]) -> Batch:
+            made = Batch()
+            made.trades["A"] = [(made_ns := int(frames[0]), 100.0, 1.0, 1, 0, -1)]
+            made.clock_ns = made_ns
+            return made
+
+    clock = EventClock(START)
+    pipeline = Pipeline(SymbolState(Instrument("A"), Sessions.always(), ["1min"]), EventBus(), clock)
+    batcher = FrameBatcher(Odd(), {"A": pipeline}, lambda: clock, Health(), lambda batch: None)
+
+    async def main() -> None:
+        for at in (START, absurd, START + 90 * SECOND):
+            batcher.on_frame(str(at))
+            await batcher.finish()
+
+    asyncio.run(main())
+    assert clock.now_ns() == START + 90 * SECOND
+    assert pipeline.accounting(0, 0, 0, batcher.counts).in_bars == 2
+    assert len(pipeline.engine.closed_columns("1min")) == 1
 
 
 def test_in_a_market_that_runs_faster_it_is_wall_time_that_counts() -> None:
@@ -295,3 +323,59 @@ def test_marked_trades_and_corrections_to_such_are_known_before_they_are_taken()
     plain.come(json.dumps({"e": "changes", "s": "Y", "r": [[START, 1, 100.0, 1.0, None]]}))
     assert not plain.pipelines["Y"].engine.has_marks
     assert plain.pipelines["Y"].ledger.cancelled == 1
+
+
+def test_a_book_alone_tells_nothing_of_how_late_trades_are() -> None:
+    line = Line()
+    line.pipelines["X"].subscribed.add("depth")
+    line.come(trades("X", 46))
+    assert line.pipelines["X"]._grace_market_ns() == pytest.approx(4.5 * SECOND, abs=100)
+    data = line.health.newest_data()
+    book = {"e": "depth", "s": "X", "t": START + 50 * SECOND, "snap": True, "b": [[9.0, 1.0]], "a": []}
+    line.come(json.dumps(book))
+    assert line.pipelines["X"].engine.book() == ([(9.0, 1.0)], [])
+    assert line.pipelines["X"]._grace_market_ns() == pytest.approx(4.5 * SECOND, abs=100)
+    assert line.health.newest_data() == data
+
+
+def test_frames_wait_while_somebody_holds_the_symbols_and_are_taken_soon_afterwards() -> None:
+    line = Line()
+
+    async def main() -> None:
+        assert not line.batcher.gives_way
+        with line.batcher.giving_way(), line.batcher.giving_way():
+            assert line.batcher.gives_way
+            line.batcher.on_frame(trades("X", 1))
+            await asyncio.sleep(0.02)
+            line.batcher.on_frame(trades("X", 2, number=2))
+            assert line.counts()["X"] == 0
+        assert not line.batcher.gives_way
+        await asyncio.sleep(0.006)
+        assert line.counts()["X"] == 2
+        line.batcher.on_frame(trades("X", 3, number=3))
+        await asyncio.sleep(0)
+        assert line.counts()["X"] == 3
+
+    run_virtually(main())
+
+
+def test_what_fails_is_told_of_its_symbol_and_nothing_is_counted_before_anything_came() -> None:
+    line = Line()
+    batcher = line.batcher
+    counts = (
+        batcher.frames,
+        batcher.largest_batch,
+        batcher.control,
+        batcher.malformed,
+        batcher.unknown_symbol,
+    )
+    assert counts == (0, 0, 0, 0, 0)
+    done: list[str] = []
+    assert batcher.attempt(line.pipelines["Y"], lambda: done.append("Y"))
+    error = ValueError("none")
+
+    def fail() -> None:
+        raise error
+
+    assert not batcher.attempt(line.pipelines["X"], fail)
+    assert (done, line.failed) == (["Y"], [(line.pipelines["X"], error)])

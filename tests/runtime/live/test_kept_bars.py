@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from mdnb.rows import BarRow
-from mdnb.runtime.live.kept_bars import BarWatch
+from mdnb.runtime.live.kept_bars import BarWatch, _sums
 from mdnb.stores.bars import BarStore
-from mdnb.stores.columns import PARTIAL, BarColumns, nth_of_start
+from mdnb.stores.columns import PARTIAL, BarColumns, columns_from_rows, nth_of_start
 
 MINUTE = 60_000_000_000
 ARRAYS = ("open", "high", "low", "close", "volume", "vwap", "tick_count", "flags", "closed_us")
@@ -217,3 +217,45 @@ def test_what_left_unasked_for_may_be_forgotten() -> None:
     watch.forget_left()
     (change,) = watch.changes()
     assert change.columns.close.tolist() == [9.0, 10.0]
+    log.stage(bar(6, 11.0))
+    assert [one.gone for one in watch.changes()] == [False]
+
+
+def test_bars_that_differ_in_several_columns_at_once_are_told_apart() -> None:
+    prices = [float(price) for price in range(1, 101)]
+    rows = [
+        (MINUTE, 50.0, high, low, 50.0, volume, 3, 1.0)
+        for high in prices[::2]
+        for low in prices[::2]
+        for volume in prices[::10]
+    ]
+    columns = columns_from_rows(rows)
+    assert len(np.unique(_sums(columns))) == len(rows)
+
+
+def test_of_the_last_of_many_bars_of_one_instant_it_is_told_which_is_gone() -> None:
+    log = BarStore(100)
+    for number in range(9):
+        log.stage(bar(29_541_000, float(number)))
+    watch = BarWatch(log)
+    assert [len(change.columns) for change in watch.changes()] == [9]
+    log.remove(8)
+    (change,) = watch.changes()
+    assert (change.gone, change.nth.tolist()) == (True, [8])
+    assert change.columns.time_us.tolist() == [29_541_000 * 60_000_000]
+
+
+def test_of_bars_that_left_no_more_is_remembered_than_memory_holds_a_few_times() -> None:
+    log = BarStore(10)
+    watch = BarWatch(log)
+    watch.changes()
+    for minute in range(500):
+        log.stage(bar(minute, 5.0 + minute))
+        log.settle()
+        watch.forget_left()
+    assert len(watch._known[0]) + sum(len(part[0]) for part in watch._tail) <= 40
+    watch.changes()
+    log.change(9, bar(499, 1.0), 0)
+    log.change(8, bar(498, 503.0), 0)
+    told = [(change.columns.time_us // 60_000_000).tolist() for change in watch.changes()]
+    assert told == [[499]]

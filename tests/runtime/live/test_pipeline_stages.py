@@ -14,12 +14,14 @@ from mdnb.events.types import Event, EventType
 from mdnb.instruments import Instrument
 from mdnb.rows import MARKS, NOT_LAST, NOT_RANGE, BarRow, DepthUpdate, MarkedTrade, QuoteRow, TradeRow
 from mdnb.runtime.live.accounting import Accounting
+from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
+from mdnb.runtime.live.unsettled_bars import Unsettled
 from mdnb.sessions import Sessions
-from mdnb.stores.ticks import IN_BARS, OUTLIER, REFUSED, STATUS
-from mdnb.types import Roll
+from mdnb.stores.ticks import IN_BARS, OUTLIER, REFUSED, STATUS, WAITING
+from mdnb.types import Gap, Roll
 from mdnb.validate.rules import ValidationRules
 from tests.virtual_time import HandClock
 
@@ -238,6 +240,7 @@ def test_a_recordings_trades_are_quiet_between_its_newest_and_the_bars_end() -> 
     rig.pipeline.pass_to(at(60) + GRACE)
     assert rig.pipeline.quiet() == (at(5), 0, (at(60) + GRACE) // 1000)
     assert recorded("1min", "3tick").pipeline.quiet()[1] == 0
+    assert [type(one) for one in rig.pipeline.quiet()] == [int] * 3
     assert recorded(rows=()).pipeline.quiet()[1] == 0
 
 
@@ -433,7 +436,12 @@ def test_own_bars_are_counted_where_they_end_up() -> None:
     made = rig.accounting()
     assert (made.received, sum(made.rejected.values())) == (4, 1)
     assert list(made.rejected) == ["bar_ohlc_inconsistent"]
+    assert [one.timeframe for one in rig.pipeline.quality.errors] == ["1min"]
     assert rig.closes() == [100.0, 101.0]
+    refusals, updates = rig.pipeline.refusals, rig.engine.updates
+    assert (refusals.accepted, refusals.refused, refusals.reasons) == (3, 1, {"ohlc_inconsistent": 1})
+    rig.pipeline.take(bars=[("1min", [(own_bar(2), True)])])
+    assert (refusals.accepted, refusals.reasons, rig.engine.updates) == (4, {}, updates + 1)
     free = Rig("1min", source="bars", validate_bars=False)
     free.pipeline.take(bars=[("1min", [(bad, True)])])
     assert free.accounting().in_bars == 1
@@ -533,6 +541,23 @@ def test_a_book_that_breaks_is_emptied_said_and_asked_for(is_recorded: bool, wor
     assert bool(rig.pipeline.quality.troubles) is not is_recorded
 
 
+@pytest.mark.parametrize(("is_recorded", "asked"), [(False, ", and it is asked for anew"), (True, "")])
+def test_a_whole_book_with_a_level_that_cannot_be_is_held_said_and_asked_for(
+    is_recorded: bool, asked: str
+) -> None:
+    rig = book_rig(is_recorded=is_recorded)
+    renewed: list[str] = []
+    rig.pipeline.on_broken_book = renewed.append
+    holed = DepthUpdate(at(1), True, [(99.0, 1.0), (98.0, -1.0)], [(101.0, 2.0)], last_id=5)
+    rig.pipeline.take(depth=[holed, DepthUpdate(at(2), False, [(99.5, 3.0)], [], 5, 6)])
+    assert rig.engine.book() == ([(99.5, 3.0), (99.0, 1.0)], [(101.0, 2.0)])
+    why = "a level of it has a price or a size that there cannot be"
+    assert rig.pipeline.quality.in_words() == (f"order book broken: its other levels are held{asked}: {why}",)
+    assert (renewed, rig.accounting().depth_left_out) == (["X"], 0)
+    rig.pipeline.take(depth=[whole(20)])
+    assert bool(rig.pipeline.quality.troubles) is not is_recorded
+
+
 def test_levels_that_cannot_be_are_refused_and_a_change_with_one_breaks_the_book() -> None:
     rig = book_rig()
     rig.pipeline.take(
@@ -540,8 +565,9 @@ def test_levels_that_cannot_be_are_refused_and_a_change_with_one_breaks_the_book
     )
     assert rig.engine.book() == ([(99.0, 1.0)], [(101.0, 2.0)])
     assert rig.accounting().depth_refused == 2
-    assert rig.found() == {"depth_refused": 2}
-    assert [one.time_ns for one in rig.pipeline.quality.errors] == [at(1)]
+    assert rig.found() == {"depth_refused": 2, "book": 1}
+    assert [one.time_ns for one in rig.pipeline.quality.errors if one.type == "depth_refused"] == [at(1)]
+    rig.pipeline.quality.trouble_over("book")
     rig.clock.now = at(9)
     rig.pipeline.take(depth=[DepthUpdate(0, False, [(99.5, -3.0)], [])])
     assert rig.accounting().depth_refused == 3
@@ -571,13 +597,18 @@ def test_what_was_made_before_the_seam_is_no_part_of_the_series() -> None:
     rig.clock.now = at(71)
     rig.pipeline.take(quotes=[quote(69)])
     updates = rig.engine.updates
+    rig.clock.now = at(72)
     rig.pipeline.begin_contract()
     assert rig.engine.updates > updates
+    assert rig.engine.cascade.closing.now_ns == at(72)
     assert rig.engine.last_quote is None
     rig.take(trade(65, 150.0), trade(69.999, 150.0), trade(70, 150.0), trade(75, 151.0))
     made = rig.accounting()
     assert (made.received, made.in_bars, dict(made.rejected)) == (5, 3, {"before_roll": 2})
     assert rig.found() == {"before_roll": 2}
+    assert (rig.pipeline.refusals.accepted, rig.pipeline.refusals.refused) == (3, 2)
+    rig.take(trade(68, 150.0))
+    assert rig.pipeline.refusals.reasons == {"before_roll": 1}
     (roll,) = rig.engine.contracts.rolls
     assert (roll.old_price, roll.new_price) == (100.0, 150.0)
     rig.take(trade(125, 152.0))
@@ -610,7 +641,10 @@ def test_from_one_contracts_price_to_the_others_nothing_is_crossed() -> None:
     rig.take(trade(20))
     fired = rig.engine.alerts.add(120.0)
     rig.engine.contracts.set("H26", [Roll("X", at(60), "Z25", "H26", NAN, NAN)])
+    updates, notified = rig.engine.updates, rig.notified
     rig.pipeline.begin_contract()
+    # One for the book that is forgotten.
+    assert (rig.engine.updates, rig.notified) == (updates + 2, notified + 1)
     rig.take(trade(75, 151.0))
     assert fired.fired == 0
     assert rig.engine.cascade.root.partial is False, "the seam lies between two bars"
@@ -873,3 +907,138 @@ def test_the_plain_way_and_the_other_take_the_same_trades_the_same_way() -> None
     assert plain.pipeline.refusals.accepted == other.pipeline.refusals.accepted == 7
     assert plain.pipeline.largest_batch == other.pipeline.largest_batch == 2
     assert plain.engine.updates == other.engine.updates - 1, "the alert is a change, too"
+
+
+@pytest.mark.parametrize("came", [69.999, 70, 71])
+def test_a_recordings_trades_of_before_a_seam_count_until_the_seam_is_played(came: float) -> None:
+    rig = Rig("1min", clock=EventClock(START))
+    rig.engine.recorded = True
+    rig.engine.contracts.set("H26", [Roll("X", at(70), "Z25", "H26", NAN, NAN)])
+    rig.pipeline.arrival_ns = at(came)
+    rig.take(trade(65), trade(69.5))
+    made = rig.accounting()
+    assert (made.in_bars, dict(made.rejected)) == ((2, {}) if came < 70 else (0, {"before_roll": 2}))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "placed"),
+    [
+        ((20, 12), [12]),
+        ((20, 12, 13), [12, 13]),
+        ((10, 20, 12), [12]),
+        ((10, 9, 20, 12, 21), [12]),
+        # The next one but one shows what came before it, and nothing of what came after.
+        ((12, 20, 11), [11]),
+        ((11, 12), []),
+        ((20,), []),
+    ],
+)
+def test_what_an_outage_left_out_is_put_in_place_from_the_first_trade_after_it_on(
+    numbers: tuple[int, ...], placed: list[int]
+) -> None:
+    rig = Rig(ids="sequential")
+    found: list[int] = []
+    rig.pipeline.put_in_place = lambda pipeline, rows: found.extend(row[5] for row in rows)
+    rig.take(trade(0, number=9), trade(1, number=10))
+    rig.pipeline.lose_line()
+    rig.take(*(trade(number / 10, number=number) for number in numbers), now=9)
+    assert found == placed
+    assert rig.pipeline.largest_batch == max(2, len(numbers))
+    made = rig.pipeline.ledger
+    assert made.received == 2 + len(numbers) - len(placed)
+    assert made.duplicate == len({9, 10} & set(numbers))
+
+
+# -- what waits, and what is unsettled ----------------------------------------------------------------
+
+
+def test_while_trades_wait_no_bar_has_them_and_then_all_have() -> None:
+    rig = Rig("1min", "2tick")
+    rig.take(trade(5))
+    kept: list[TradeRow] = []
+    rig.pipeline.held = HeldTrades(0, by_id=False, on_rows=kept.extend)
+    rows = [trade(70, 101.0), trade(75, 102.0), trade(140, 103.0)]
+    rig.take(*rows[:2])
+    rig.take(rows[2])
+    assert kept == rows
+    assert (rig.engine.bars_wait, rig.pipeline.ledger.waiting, rig.accounting().in_bars) == (True, 3, 1)
+    assert (rig.closes(), len(rig.engine.frame("2tick", closed_only=True))) == ([], 0)
+    assert (rig.engine.recent(9)["flag"] & STATUS).tolist() == [IN_BARS, WAITING, WAITING, WAITING]
+    assert rig.engine.last_trade == rows[2], "the price goes on"
+    notified, updates = rig.notified, rig.engine.updates
+    rig.pipeline.release()
+    assert (rig.notified, rig.engine.updates) == (notified + 1, updates + 1)
+    assert (rig.engine.bars_wait, rig.pipeline.ledger.waiting, rig.accounting().in_bars) == (False, 0, 4)
+    assert (rig.closes(), rig.closes("2tick")) == ([100.0, 102.0], [101.0, 103.0])
+    assert (rig.engine.recent(9)["flag"] & STATUS).tolist() == [IN_BARS] * 4
+    assert [one.close for one in rig.events(EventType.NEW_BAR) if one.timeframe == "1min"] == [100.0, 102.0]
+    rig.pipeline.release()
+    assert (rig.notified, rig.engine.updates) == (notified + 1, updates + 1)
+
+
+def test_bars_of_so_many_trades_go_on_where_those_of_the_clock_are_the_feeds() -> None:
+    rig = Rig("1min", "2tick", source="bars")
+    rig.take(*(trade(second, 100.0 + second) for second in range(4)))
+    assert rig.closes("2tick") == [101.0, 103.0]
+    assert rig.accounting().received == 0
+    assert len(rig.engine.recent(9)) == 4
+
+
+def test_a_bar_that_may_lack_something_is_told_as_partial_and_no_other_is() -> None:
+    rig = Rig("1min")
+    rig.engine.unsettled = lambda: [Unsettled(at(70), at(110), at(1))]
+    for second in (5, 65, 125, 185):
+        rig.take(trade(second))
+    told = rig.events(EventType.NEW_BAR)
+    # Amid the first one the market was joined.
+    assert [one.bar.partial for one in told] == [True, True, False]
+    assert rig.events(EventType.BAR_AMENDED) == []
+    assert rig.partial() == [0, 1]
+    rig.engine.unsettled = None
+    rig.pipeline.settle_bars()
+    assert [(one.bar.time_ns, one.bar.partial) for one in rig.events(EventType.BAR_AMENDED)] == [
+        (at(60), False)
+    ]
+    assert rig.partial() == [0]
+
+
+def test_a_gap_that_nobody_was_told_of_is_told_once() -> None:
+    rig = Rig()
+    gap = Gap("X", at(1), at(2), repaired=False, reason="reconnect", gap_id="X-1", state="lost")
+    rig.pipeline.gaps.untold.append(gap)
+    rig.pipeline.publish((), ())
+    rig.pipeline.publish((), ())
+    assert [one.state for one in rig.events(EventType.DATA_GAP)] == ["repairing", "lost"]
+
+
+@pytest.mark.parametrize(("price", "close"), [("bid", 99.0), ("ask", 103.0), ("mid", 101.0)])
+def test_bars_of_quotes_are_of_the_price_that_is_asked_for(
+    price: Literal["bid", "ask", "mid"], close: float
+) -> None:
+    rig = Rig("1min", source="quotes")
+    rig.pipeline.quote_price = price
+    updates = rig.engine.updates
+    rig.pipeline.take(quotes=[quote(5, 99.0, 103.0)])
+    assert rig.engine.frame("1min")["close"].tolist() == [close]
+    assert rig.engine.updates == updates + 1
+    rig.pipeline.take(quotes=[quote(6, -2.0, -1.0), quote(7, -2.0, -1.0)])
+    refusals = rig.pipeline.refusals
+    assert (refusals.accepted, refusals.refused, rig.pipeline.ledger.received) == (1, 2, 3)
+    assert rig.engine.updates == updates + 1, "nothing has changed"
+
+
+def test_what_comes_out_of_order_is_told_by_the_newest_before() -> None:
+    rig = Rig("1min")
+    rig.pipeline.quality.enable(ValidationRules(check_timestamp_order=True), {})
+    rig.take(trade(61.5))
+    rig.take(trade(0))
+    assert "out_of_order" in str(dict(rig.pipeline.quality.detected))
+
+
+def test_own_bars_that_cannot_be_read_count_as_of_when_they_came() -> None:
+    rig = Rig("1min", source="bars")
+    rig.clock.now = at(70)
+    rig.pipeline.ledger.received = 0
+    broken: Any = (None, 1.0)
+    rig.pipeline.lose_batch(0, (), (), [("1min", [(broken, True), (broken, False)])])
+    assert (rig.accounting().received, rig.accounting().failed) == (1, 1)

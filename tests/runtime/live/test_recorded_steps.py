@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
+import numpy as np
 import pytest
 
+from mdnb.bars.noted_closings import NotedClosings
 from mdnb.clock import EventClock
 from mdnb.config import DataManagerConfig
 from mdnb.decode import decoder
@@ -299,3 +301,18 @@ def test_however_frames_are_cut_the_bars_are_the_same(dated: bool) -> None:
 
 def _batched(values: list[float], size: int) -> list[tuple[float, ...]]:
     return [tuple(values[begin : begin + size]) for begin in range(0, len(values), size)]
+
+
+def test_rows_of_a_market_that_was_noted_come_when_the_bars_before_them_had_closed() -> None:
+    rig = Recorded(dated=True)
+    closed = np.array([at(60) + 3 * SECOND, at(120) + 5 * SECOND])
+    rig.pipelines["X"].noted = NotedClosings(np.array([at(60), at(120)]), closed)
+    moments = rig.take((at(1), at(130), trades("X", 1, 61, 62, 66, 125)))
+    assert [one["X"] for one in moments if one["X"]] == [
+        1 * SECOND,
+        63 * SECOND,
+        63 * SECOND + 1000,
+        125 * SECOND,
+        125 * SECOND + 1000,
+    ]
+    assert [one[2:] for one in rig.closed()] == [(0, 63 * SECOND), (MINUTE, 125 * SECOND)]

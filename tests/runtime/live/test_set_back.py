@@ -21,8 +21,10 @@ from mdnb.runtime.live.frame_batcher import FrameBatcher
 from mdnb.runtime.live.health import Health
 from mdnb.runtime.live.kept_bars import BarWatch
 from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.set_back import set_back
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.sessions import Sessions
+from mdnb.types import Gap
 from tests.virtual_time import HandClock
 
 START = 1_772_460_000 * 10**9
@@ -172,3 +174,37 @@ def test_bars_of_a_venue_whose_clock_jumps_ahead_are_known_when_they_close() -> 
         assert engine.reader.known(name, at_ns).time_us.tolist() == held, (name, (at_ns - START) / SECOND)
     assert len(views) > 20
     assert all(seen == held for seen, held in views)
+
+
+@pytest.mark.parametrize("has_trade", [True, False])
+def test_what_the_clock_told_lies_earlier_and_what_a_trade_told_stays(has_trade: bool) -> None:
+    def at(seconds: float) -> int:
+        return START + round(seconds * SECOND)
+
+    engine = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    pipeline = Pipeline(engine, EventBus(), HandClock(at(99)))
+    if has_trade:
+        pipeline.take([(at(50), 100.0, 1.0, 1, 0, -1)])
+    spans = [(40, 45), (45, 90), (49, 51), (80, 90), (50, 50)]
+    engine.lost.extend((at(a), at(b)) for a, b in spans)
+    pipeline.gaps.put(
+        Gap("X", at(50), at(90), repaired=False, reason="reconnect", gap_id="X-1", state="lost")
+    )
+    pipeline.outage_ns, pipeline.back_ns = at(50), at(95)
+    told: list[int] = []
+    pipeline.on_set_back = told.append
+    updates = engine.updates
+    set_back(pipeline, 35 * SECOND)
+    kept = [(40, 45), (45, 55), (49, 49), (45, 55), (50, 50)]
+    moved = [(a - 35, b - 35) for a, b in spans]
+    assert [((a - START) // SECOND, (b - START) // SECOND) for a, b in engine.lost] == (
+        kept if has_trade else moved
+    )
+    assert pipeline.gaps.lacking() == [(at(50), at(55)) if has_trade else (at(15), at(55))]
+    assert (pipeline.outage_ns, pipeline.back_ns) == (at(50 if has_trade else 15), at(60))
+    assert pipeline.live_since_ns == at(99 - 35)
+    assert told == [35 * SECOND]
+    assert engine.updates == updates + 1
+    pipeline.outage_ns, pipeline.back_ns, pipeline.on_set_back = at(51), None, None
+    set_back(pipeline, SECOND)
+    assert (pipeline.outage_ns, pipeline.back_ns) == (at(50), None)

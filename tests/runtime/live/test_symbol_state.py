@@ -11,13 +11,16 @@ import pytest
 
 import mdnb
 from mdnb.clock import EventClock, ScaledClock
+from mdnb.config import DataManagerConfig
 from mdnb.errors import DataExportError, TimeframeError
 from mdnb.instruments import Instrument
+from mdnb.rows import BarRow, DepthUpdate
 from mdnb.runtime.live.countdown import seconds_left
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.sessions import Sessions
-from mdnb.stores.columns import PARTIAL, columns_from_rows
+from mdnb.stores.columns import PARTIAL, BarColumns, columns_from_rows
+from mdnb.stores.overflow import Overflow
 from mdnb.stores.segments import SegmentStore
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, bar, minutes, open_market, trade
@@ -290,3 +293,183 @@ def test_reads_of_a_market_are_dated_and_what_follows_is_later() -> None:
     assert unknown.change_ns() == 0
     unknown.bind_state(lambda: ("connected", 0.0), lambda: EventClock(START))
     assert unknown.over_ns() == START
+
+
+TRADES = [(START + second * SECOND, 100.0 + second, 1.0, 1, 0, -1) for second in (0, 1, 2, 3, 4, 5, 6, 7)]
+
+
+def held_state(skip: int) -> SymbolState:
+    """Return a symbol that holds the trades from one of them on, and no bars of so many trades."""
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min"])
+    state.cascade.closing.advance(START + 9 * SECOND)
+    state.cascade.push_rows(TRADES[skip:])
+    state.keep_ticks(TRADES[skip:])
+    return state
+
+
+def stored(*, closed_s: float) -> BarColumns:
+    """Return the first bar of two trades, as a store has it."""
+    made = columns_from_rows([(START, 100.0, 101.0, 100.0, 101.0, 2.0, 2, 201.0)])
+    made.closed_us[:] = (START + round(closed_s * SECOND)) // 1000
+    return made
+
+
+def test_bars_of_so_many_trades_go_on_behind_those_that_a_store_holds() -> None:
+    state = held_state(0)
+    assert state.add_timeframe("2tick", stored(closed_s=1)) == "2tick"
+    frame = state.frame("2tick")
+    assert frame["close"].tolist() == [101.0, 103.0, 105.0, 107.0]
+    assert frame.attrs["partial"] == ()
+    assert state.holes == {}
+    assert state.closed == [], "nobody is told of what was before"
+
+
+@pytest.mark.parametrize(
+    ("closed_s", "closes"), [(1.0, [101.0, 103.0, 105.0, 107.0]), (4.5, [101.0, 106.0, 107.0])]
+)
+def test_where_trades_behind_those_of_a_store_are_lost_the_next_bar_is_partial(
+    closed_s: float, closes: list[float]
+) -> None:
+    # That of 100 is not held: nobody knows which of the others the bar has.
+    state = held_state(1)
+    state.add_timeframe("2tick", stored(closed_s=closed_s))
+    assert state.holes == {"2tick": [START]}
+    frame = state.frame("2tick")
+    assert frame["close"].tolist() == closes
+    assert frame.attrs["partial"] == (1,)
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_a_coarser_timeframe_has_the_bars_that_left_memory_whoever_came_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_stale: bool
+) -> None:
+    config = DataManagerConfig(max_bars_per_timeframe=4)
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min"], config)
+    state.open_overflow = lambda name: Overflow(SegmentStore(tmp_path / name))
+    state.attach_overflow("1min")
+    for minute in range(20):
+        state.cascade.closing.advance(START + minute * MINUTE)
+        state.cascade.push(START + minute * MINUTE, 100.0 + minute, 1.0)
+    state.log("1min").settle()
+    if is_stale:
+        # As if it had been asked for while another thread had that of which it is made in its hands.
+        monkeypatch.setattr(SymbolState, "_older_bars", lambda self, timeframe: None)
+    updates = state.updates
+    state.add_timeframe("2min")
+    assert state.updates == updates + 1
+    frame = state.frame("2min", with_disk=True)
+    assert frame["close"].tolist() == [101.0 + 2 * one for one in range(10)]
+    assert frame["tick_count"].tolist() == [2] * 10
+    for overflow in state.overflow.values():
+        overflow.segments.close()
+
+
+def test_what_a_symbol_keeps_is_named_and_so_are_its_bytes() -> None:
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min", "5min", "3tick"])
+    with pytest.raises(TimeframeError, match=r"X keeps no 2min bars\. Kept: 1min, 5min, 3tick\. Add it with"):
+        state.canonical("2min")
+    before = state.nbytes()
+    state.ticks.extend(TRADES)
+    with_ticks = state.nbytes()
+    assert with_ticks - before == state.ticks.nbytes > 0
+    state.quotes.extend([(START, 1.0, 1.0, 2.0, 1.0)])
+    assert state.nbytes() - with_ticks == state.quotes.nbytes > 0
+    logs = [state.log(name) for name in state.all_names()]
+    assert state.nbytes() == sum(log.nbytes for log in logs) + state.ticks.nbytes + state.quotes.nbytes
+
+
+def test_bars_of_so_many_trades_begin_behind_those_of_a_store_and_nobody_is_told_of_them() -> None:
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min", "2tick"])
+    state.cascade.closing.advance(START + 9 * SECOND)
+    state.keep_ticks(TRADES)
+    state.begin_behind("2tick", stored(closed_s=1))
+    assert state.frame("2tick")["close"].tolist() == [101.0, 103.0, 105.0, 107.0]
+    assert state.closed == []
+    more = [(START + 20 * SECOND, 90.0, 1.0, 1, 0, -1), (START + 21 * SECOND, 91.0, 1.0, 1, 0, -1)]
+    state.activity["2tick"].push_rows(more)
+    assert [(bar.timeframe, bar.row[4]) for bar in state.closed] == [("2tick", 91.0)]
+    bar = state.bar("1min", (START, 1.0, 2.0, 0.5, 1.5, 3.0, 4, 5.0))
+    assert (bar.closed, bar.partial, bar.amended, bar.end_ns, bar.closed_ns) == (True, False, False, 0, 0)
+
+
+def test_what_is_new_in_a_bar_that_left_memory_goes_into_that_on_disk_and_is_told(tmp_path: Path) -> None:
+    config = DataManagerConfig(max_bars_per_timeframe=4)
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min", "2min"], config)
+    state.open_overflow = lambda name: Overflow(SegmentStore(tmp_path / name))
+    state.attach_overflow("1min")
+    told: list[tuple[str, list[BarRow], int]] = []
+    state.on_amended_gone = lambda name, pieces, known_ns: told.append(
+        (name, [one.row for one in pieces], known_ns)
+    )
+    state.amend_gone()
+    for minute in range(20):
+        state.cascade.closing.advance(START + minute * MINUTE)
+        state.cascade.push(START + minute * MINUTE, 100.0 + minute, 1.0)
+    for name in ("1min", "2min"):
+        state.log(name).settle()
+    late_ns = START + 20 * MINUTE + 5_000
+    state.cascade.closing.advance(late_ns)
+    # As of trades that were missed and are put back.
+    state.cascade.max_lateness_ns = 2**63 - 1
+    state.cascade.push(START + 5 * MINUTE + SECOND, 300.0, 2.0)
+    state.cascade.push(START + 5 * MINUTE + 2 * SECOND, 20.0, 1.0)
+    state.amend_gone()
+    assert state.cascade.gone == []
+    of_minute, of_two = (
+        [(row[0] - START, row[2:4], known_ns) for name, rows, known_ns in told if name == of for row in rows]
+        for of in ("1min", "2min")
+    )
+    assert of_minute == [(5 * MINUTE, (300.0, 300.0), late_ns), (5 * MINUTE, (20.0, 20.0), late_ns)]
+    assert [one[0] for one in of_two] == [4 * MINUTE] * 2
+    frame = state.frame("1min", with_disk=True)
+    assert frame["high"].tolist()[4:7] == [104.0, 300.0, 106.0]
+    assert frame["low"].tolist()[4:7] == [104.0, 20.0, 106.0]
+    assert frame["volume"].tolist()[4:7] == [1.0, 4.0, 1.0]
+    told.clear()
+    state.amend_gone()
+    assert told == []
+    for overflow in state.overflow.values():
+        overflow.segments.close()
+
+
+def test_the_folder_of_bars_of_so_many_trades_that_are_added_again_has_a_hole_behind_it(
+    tmp_path: Path,
+) -> None:
+    config = DataManagerConfig(max_bars_per_timeframe=4, max_ticks=1000)
+    state = SymbolState(Instrument("X"), Sessions.always(), ["1min"], config)
+    state.open_overflow = lambda name: Overflow(
+        SegmentStore(tmp_path / name, repeated_starts=name.endswith("tick"))
+    )
+    state.add_timeframe("2tick")
+    assert list(state.overflow) == ["2tick"]
+    rows = [(START + at * MINUTE, 100.0 + at, 1.0, 1, 0, -1) for at in range(20)]
+    state.cascade.push_rows(rows)
+    state.activity["2tick"].push_rows(rows)
+    state.log("2tick").settle()
+    state.overflow["2tick"].flush()
+    updates = state.updates
+    assert state.remove_timeframe("2tick") == "2tick"
+    assert (state.overflow, state.has_activity, state.updates) == ({}, False, updates + 1)
+    state.keep_ticks(rows[14:])
+    state.add_timeframe("2tick")
+    assert state.has_activity is True
+    # The newest on disk is that of the tenth minute and the next.
+    assert state.holes == {"2tick": [START + 10 * MINUTE]}
+    frame = state.frame("2tick")
+    assert frame["close"].tolist() == [115.0, 117.0, 119.0]
+    assert frame.attrs["partial"] == (0,)
+    for overflow in state.overflow.values():
+        overflow.segments.close()
+
+
+def test_what_is_told_by_default_and_who_wants_the_newest_trades() -> None:
+    state = SymbolState(Instrument("X", positive_prices=False), Sessions.always(), ["1min"])
+    wanted: list[str] = []
+    state.on_wanted = lambda: wanted.append("X")
+    assert len(state.recent(3)) == 0
+    assert wanted == ["X"]
+    assert state.source == "trades"
+    state.cascade.push(START, 100.0, 1.0)
+    assert len(state.frame("1min")) == 1, "the one that is being made is among them"
+    state.apply_depth(DepthUpdate(START, True, [(-3.0, 1.0)], [(-2.0, 1.0)]))
+    assert state.book() == ([(-3.0, 1.0)], [(-2.0, 1.0)])

@@ -851,3 +851,19 @@ def test_a_correction_to_what_validation_refuses_is_said_and_takes_the_trade_out
     rig.feed(_change(3, -7.0, 1, [START + 3 * SECOND, 102.0, 2.0, 1, 0, 30, 0], START))
     assert rig.bars() == [(0, 100.0, 102.0, 100.0, 102.0, 3.0, 2)]
     assert rig.accounting().unmatched == 0
+
+
+def test_of_what_has_left_memory_a_correction_counts_unless_the_trade_is_held_as_it_is_now() -> None:
+    rig = Rig(max_ticks=1000)
+    for at in range(1100):
+        rig.trade(at * SECOND // 100, 100.0 + at % 3, 1, at)
+    made_ns = START + 5 * SECOND // 100
+    as_held = (made_ns, 100.0 + 1090 % 3, 1.0, 1, 0, 1090)
+    learn_changes(rig.pipeline, [TradeChange(0, 5, 102.0, 1.0, as_held, made_ns)], START + 20 * SECOND)
+    assert rig.accounting().unmatched == 0
+    for number, price, size in ((1090, 300.0, 1.0), (5, 102.0, 2.0), (2000, 102.0, 1.0)):
+        before = rig.accounting().unmatched
+        now = (made_ns, price, size, 1, 0, number)
+        change = TradeChange(0, 5 + before, 102.0 + before, 1.0, now, made_ns)
+        learn_changes(rig.pipeline, [change], START + 20 * SECOND)
+        assert rig.accounting().unmatched == before + 1

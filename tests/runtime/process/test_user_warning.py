@@ -53,6 +53,12 @@ def test_what_is_warned_of_on_a_loop_is_kept_for_whoever_waits_and_told_once() -
         warnings.simplefilter("error")
         exec("warn('first'); warn('second')", {"warn": warn_user, "__name__": "asyncio.events"})
     assert said == ["first", "second"]
+    for loop in ("asyncio", "threading", "concurrent.futures.thread"):
+        exec("warn('again')", {"warn": warn_user, "__name__": loop})
+        assert said.pop(2) == "again"
+    with pytest.warns(UserWarning, match="^mine$"):
+        exec("warn('mine')", {"warn": warn_user, "__name__": "mine.asyncio"})
+    assert len(said) == 2
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         tell_kept(said, token)
