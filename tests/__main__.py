@@ -57,6 +57,14 @@ def _pytest(marks: str, *arguments: str) -> tuple[str, ...]:
 
 _IN_THREE = ("-n", "3", "--dist", "loadfile")
 
+# To find the tests of a step in all files takes each of its processes as long as a dozen tests.
+_WITH_KERNELS = ("tests/kernel", "tests/test_planted_token.py")
+_WITH_BROWSERS = (
+    "tests/browser",
+    "tests/benchmarks/test_chart_benchmark.py",
+    "tests/widgets/chart/test_chart_files.py",
+)
+
 # Python 3.11 has no cheap way to tell which lines run: it takes twice the time there, for those who ask.
 _MEASURES_LINES = sys.version_info >= (3, 12) or bool(os.environ.get("MDNB_MEASURE_LINES"))
 
@@ -81,7 +89,7 @@ STEPS = (
         "kernel",
         "in a real kernel",
         # Each of the three waits for kernels of its own.
-        _pytest("kernel and not (browser or notebook or slow)", "tests", *_IN_THREE),
+        _pytest("kernel and not (browser or notebook or slow)", *_WITH_KERNELS, *_IN_THREE),
     ),
     Step(
         "notebooks",
@@ -92,7 +100,7 @@ STEPS = (
         "browser",
         "in a real browser",
         # Each of the three has a browser and a JupyterLab of its own; mostly they wait for them.
-        _pytest("browser and not slow", "tests", *_IN_THREE),
+        _pytest("browser and not slow", *_WITH_BROWSERS, *_IN_THREE),
     ),
     Step(
         "soak",
@@ -143,12 +151,14 @@ def run(step: Step, folder: Path) -> Outcome:
     print(f"\n== {step.name}: {step.what}", flush=True)
     start = time.monotonic()
     command, environment = measuring(step.command, folder) if step.measured else (step.command, {})
+    # Else each of some hundred processes compiles the package, and each that runs tests these, too.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     try:
         code = subprocess.run(
             command,
             cwd=ROOT,
             # lint-imports draws boxes, which the code page of a Windows pipe may not have.
-            env=os.environ | {REPORT_VARIABLE: str(report), "PYTHONIOENCODING": "utf-8"} | environment,
+            env=inherited | {REPORT_VARIABLE: str(report), "PYTHONIOENCODING": "utf-8"} | environment,
             stdin=subprocess.DEVNULL,
             check=False,
             timeout=step.limit,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.__main__ import STEPS
 from tests.limits import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[1]
@@ -44,3 +45,14 @@ def test_every_process_finds_the_same_tests_in_the_same_order() -> None:
     names = _names(1)
     assert any(name.startswith("tests/test_collection.py") for name in names)
     assert names == _names(30)
+
+
+@pytest.mark.parametrize("name", ["kernel", "browser"])
+def test_a_step_looks_everywhere_where_its_tests_are(name: str) -> None:
+    (step,) = (step for step in STEPS if step.name == name)
+    looked = [ROOT / part for part in step.command if part.startswith("tests")]
+    marked = [
+        path for path in (ROOT / "tests").rglob("test_*.py") if f"mark.{name}" in path.read_text("utf-8")
+    ]
+    assert marked
+    assert [path for path in marked if not any(path.is_relative_to(one) for one in looked)] == []
