@@ -169,7 +169,7 @@ def test_a_history_that_does_not_answer_is_waited_for_no_longer_than_allowed() -
             await asyncio.Event().wait()
 
     with pytest.raises(FeedError, match="history"):
-        mdnb.live("X", "1min", feed=Silent(), initial_days=1, connect_timeout=0.05, progress=False)
+        mdnb.live("X", "1min", feed=Silent(), initial_days=1, connect_timeout=1.0, progress=False)
 
 
 def test_the_history_is_asked_for_as_many_days_as_are_wanted_and_its_progress_is_told() -> None:

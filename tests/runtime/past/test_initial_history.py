@@ -210,7 +210,7 @@ class _Boast(ShortVenue):
 def test_a_timeframe_of_which_the_venue_has_less_than_it_says_is_made_of_a_finer_one(hours: str) -> None:
     feed = _Boast(hours)
     with mdnb.live(
-        "X", ["1min", "1hour", "1day"], feed=feed, initial_days=5, connect_timeout=0.5, progress=False
+        "X", ["1min", "1hour", "1day"], feed=feed, initial_days=5, connect_timeout=1.5, progress=False
     ) as market:
         assert [name for name in feed.asked_bars if name != "1hour"] == ["1min", "15min", "1day"]
         closed = market.data.get_data("1hour", count=1000, closed_only=True)
