@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 import traitlets
 
 from mdnb.analysis.indicators import Indicator
+from mdnb.arguments import When
 from mdnb.errors import OptionError, TimeframeError
 from mdnb.widgets.chart.anchors import place, taking
 from mdnb.widgets.chart.annotations import Annotations
@@ -21,6 +22,7 @@ from mdnb.widgets.chart.core import ChartCore, part_method
 from mdnb.widgets.chart.drawings import ChartDrawings, DrawnLine, DrawnRectangle
 from mdnb.widgets.chart.ending import let_market_go
 from mdnb.widgets.chart.fallback import fall_back, is_cannot
+from mdnb.widgets.chart.going_to import place_in, shown_bars
 from mdnb.widgets.chart.linking import Linking
 from mdnb.widgets.chart.look import look_of
 from mdnb.widgets.chart.marks import Marks
@@ -210,6 +212,36 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
             raise OptionError(f"follow takes True or False; got {on!r}")
         self._mdnb.state.follows = on
         self._mdnb.transport.follow(on)
+
+    def go_to(self, time: When) -> None:
+        """Show the bar of an instant in the middle, on every page, as far zoomed as the chart is.
+
+        Parameters
+        ----------
+        time
+            A datetime (a naive one means the machine's local time), an ISO string (without a zone: the
+            chart's), or epoch seconds. ``"2026-11-05"`` is that day's begin.
+
+        Raises
+        ------
+        OptionError
+            When it is no instant, or before the oldest or after the newest bar that the chart holds.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min"], initial_days=0.5) as live:
+        ...     chart = live.chart("1min")
+        ...     chart.go_to(live["1min"].index[-300])
+        ...     chart.follows
+        False
+        """
+        state = self._mdnb.state
+        with state.lock:
+            middle = place_in(time, state)
+            wide = shown_bars(state)
+            state.follows = False
+            self.update_xaxes(range=[middle - wide / 2, middle + wide / 2])
 
     @property
     def kind(self) -> str:
