@@ -208,6 +208,51 @@ def test_the_keyboard_pans_zooms_and_returns(bench: Bench, chart: Chart) -> None
         _focus(chart)
 
 
+def test_the_strip_chooses_what_is_in_view(bench: Bench, chart: Chart) -> None:
+    def press(words: str) -> None:
+        chart.hover(0.5, 0.3)
+        bench.page.click(f".mdnb-view-strip button[aria-label='{words}']")
+
+    span = "(view.viewport.range[1] - view.viewport.range[0])"
+    press("Show all bars")
+    chart.wait("view.viewport.range[0] === view.bars.first - 1 && view.viewport.follow")
+    press("Show one trading day")
+    # The venue never closes: a day is 24 hours, of which a thousand minutes are held.
+    chart.wait(f"{span} > 990 && view.viewport.follow && !view.sync.fitTimer")
+    bench.wait_for("chart.layout.xaxis.range is not None and chart.follows")
+    press("Go to a date")
+    wanted, text = chart.page(
+        "[view.bars.end - 300, new Date(view.chart.zone.local(view.bars.at(view.bars.end - 300, 0)))"
+        ".toISOString().slice(0, 16)]"
+    )
+    assert chart.page("document.activeElement === view.strip.date")
+    chart.page("(view.shift(0, 0.2), 0)")
+    chart.wait(f"{span} < 250 && !view.sync.fitTimer")
+    bench.page.fill(".mdnb-view-strip input", text)
+    bench.page.keyboard.press("Enter")
+    chart.wait(f"Math.abs((view.viewport.range[0] + view.viewport.range[1]) / 2 - {wanted}) <= 1")
+    assert not chart.page("view.viewport.follow")
+    bench.wait_for("not chart.follows")
+    bench.page.keyboard.press("Escape")
+    chart.wait("view.strip.date.hidden && document.activeElement === view.gd")
+    bench.page.keyboard.press("End")
+    chart.wait("view.viewport.follow")
+    press("Logarithmic axis of prices")
+    chart.wait(
+        "view.gd._fullLayout.yaxis.type === 'log' && view.strip.log.getAttribute('aria-pressed') === 'true'"
+    )
+    bench.wait_for("chart.layout.yaxis.type == 'log'")
+    press("Logarithmic axis of prices")
+    chart.wait("view.gd._fullLayout.yaxis.type === 'linear'")
+    press("Whole screen")
+    chart.wait("document.fullscreenElement === view.gd && view.gd._fullLayout.height === window.innerHeight")
+    chart.wait("view.gd._fullLayout.width === window.innerWidth")
+    bench.page.evaluate("() => document.exitFullscreen()")
+    chart.wait("view.gd._fullLayout.height === 460 && view.gd._fullLayout.width === view.el.clientWidth")
+    bench.do("chart.go_to(live['1min'].index[-200])")
+    chart.wait("Math.abs((view.viewport.range[0] + view.viewport.range[1]) / 2 - (view.bars.end - 200)) <= 3")
+
+
 def test_the_buttons_are_there_for_pointer_and_keyboard_and_else_away(bench: Bench, chart: Chart) -> None:
     shown = "getComputedStyle(view.toolbar.node).opacity"
     bench.page.mouse.move(2, 2)

@@ -161,3 +161,16 @@ test("a day of a few bars leaves the label's room to the next one", () => {
     assert.deepEqual(ticktext.filter((text) => text.startsWith("<b>")), ["<b>Mon 30</b>"]);
   }
 });
+
+test("the instant at which a clock shows a time; of an hour twice the first, of none the next there is", () => {
+  for (const name of ["UTC", "America/Chicago", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"]) {
+    const zone = new Zone(name);
+    for (let ms = Date.UTC(2026, 0, 1); ms < Date.UTC(2027, 0, 1); ms += 3 * 3600_000 + 17 * 60_000) {
+      const found = zone.instant(zone.local(ms));
+      assert.ok(found === ms || (found < ms && zone.local(found) === zone.local(ms)), `${name} ${ms}`);
+    }
+  }
+  const chicago = new Zone("America/Chicago");
+  assert.equal(chicago.instant(Date.UTC(2026, 10, 1, 1, 30)), Date.UTC(2026, 10, 1, 6, 30));
+  assert.equal(chicago.instant(Date.UTC(2026, 2, 8, 2, 30)), Date.UTC(2026, 2, 8, 8, 30));
+});

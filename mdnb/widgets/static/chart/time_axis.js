@@ -48,6 +48,17 @@ export class Zone {
   }
 
   /**
+   * Return the instant at which a clock of this zone shows so many milliseconds: of an hour that it shows twice the
+   * first one, of one that it leaves out the next there is.
+   * @param {number} local
+   */
+  instant(local) {
+    const near = [-DAY, DAY].map((away) => local - (this.local(local + away) - local - away));
+    const [first, second] = near.sort((a, b) => a - b);
+    return this.local(first) === local ? first : second;
+  }
+
+  /**
    * @param {number} local
    * @param {boolean} [seconds]
    */

@@ -11,6 +11,7 @@ import { Appearance } from "./appearance.js";
 import { AxisHands } from "./axis_hands.js";
 import { AxisNumbers } from "./axis_numbers.js";
 import { BarLayer } from "./bar_layer.js";
+import { ordinalAt, placeOfTime } from "./bar_times.js";
 import { CLOSE, TIME } from "./bars.js";
 import { Crosshair } from "./crosshair.js";
 import { DrawingTools } from "./drawing_tools.js";
@@ -32,7 +33,8 @@ import { Separators } from "./separators.js";
 import { TOAST_STYLE, Toasts } from "./toasts.js";
 import { TOOLBAR_STYLE, Toolbar } from "./toolbar.js";
 import { VIEW_STYLE } from "./view_style.js";
-import { LEAST_SPAN, Viewport } from "./viewport.js";
+import { VIEW_STRIP_STYLE, ViewStrip } from "./view_strip.js";
+import { LEAST_SPAN, PADDING, Viewport } from "./viewport.js";
 
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {import("./price_ranges.js").Range} Range */
@@ -41,7 +43,8 @@ import { LEAST_SPAN, Viewport } from "./viewport.js";
 /** @typedef {import("../types").PlotlyDiv} PlotlyDiv */
 /** @typedef {import("../types").Shape} Shape */
 
-const STYLE = VIEW_STYLE + PLOTLY_STYLE + TOOLBAR_STYLE + TOAST_STYLE;
+const STYLE = VIEW_STYLE + PLOTLY_STYLE + TOOLBAR_STYLE + VIEW_STRIP_STYLE + TOAST_STYLE;
+const DAY_MS = 86_400_000;
 
 export class View {
   /**
@@ -60,6 +63,8 @@ export class View {
     this.due = false;
     /** @type {number | undefined} the frame that was asked for */
     this.frame = undefined;
+    /** Whether it takes the whole screen. */
+    this.isFull = false;
     /** What was said last to those who do not see the figure: after how many fits. */
     this.describedAt = -1;
     /** @type {(() => void)[]} */
@@ -179,6 +184,17 @@ export class View {
       forget: (axis) => this.forget(axis),
       entered: () => this.crosshair.leave(),
     });
+    this.strip = new ViewStrip({
+      area,
+      entered: () => this.crosshair.leave(),
+      actions: {
+        back: (days) => this.showBack(days),
+        goTo: (local) => this.goTo(chart.zone.instant(local)),
+        log: (on) => this.setLog(on),
+        full: (on) => void (on ? gd.requestFullscreen() : document.exitFullscreen()),
+        leave: () => this.keyboard.take(),
+      },
+    });
     this.latest = document.createElement("button");
     set(this.latest, { class: "mdnb-latest", title: "Go to the latest bar", type: "button" });
     this.latest.textContent = "»";
@@ -245,7 +261,7 @@ export class View {
     if (this.over.parentNode === this.gd) return;
     const { legend, indicators, toasts, toolbar } = this;
     const texts = [indicators.labels, legend.line, legend.badge];
-    this.gd.append(this.over, this.hands.node, ...texts, toolbar.node, this.latest, toasts.node);
+    this.gd.append(this.over, this.hands.node, ...texts, toolbar.node, this.strip.node, this.latest, toasts.node);
   }
 
   watch() {
@@ -259,7 +275,10 @@ export class View {
     const counting = setInterval(() => {
       if (this.visible && this.chart.closes) this.moved();
     }, 1000);
+    const full = () => this.fillScreen();
+    document.addEventListener("fullscreenchange", full);
     this.cleanups.push(
+      () => document.removeEventListener("fullscreenchange", full),
       () => clearInterval(counting),
       () => resized.disconnect(),
       () => seen.disconnect(),
@@ -459,6 +478,59 @@ export class View {
   }
 
   /**
+   * Show the newest trading days, and go along with the newest bar.
+   * @param {number} days all bars where they are endless
+   */
+  showBack(days) {
+    const { bars } = this;
+    if (!bars.count) return;
+    const { sessions } = this.chart.look;
+    const newest = bars.at(bars.end - 1, TIME);
+    const opened = sessions.filter((open) => open <= newest).at(-days);
+    // Where nothing tells when a day begins, it is so many times 24 hours.
+    const since = Number.isFinite(days) ? opened ?? (sessions.length ? -Infinity : newest - days * DAY_MS) : -Infinity;
+    const left = Math.max(Math.ceil(placeOfTime(bars, Math.max(since, bars.at(bars.first, TIME)))), bars.first);
+    this.zoom([left - 1, bars.end - 1 + PADDING], null, true);
+  }
+
+  /**
+   * Show the bar of an instant in the middle, as far zoomed as it is; the first or the last one beyond them.
+   * @param {number} ms
+   */
+  goTo(ms) {
+    const { bars, viewport } = this;
+    if (!bars.count) return;
+    const at = Math.min(Math.max(ordinalAt(bars, ms), bars.first), bars.end - 1);
+    const half = (viewport.range[1] - viewport.range[0]) / 2;
+    this.zoom([at - half, at + half], null, true);
+  }
+
+  /**
+   * Make the axis of prices logarithmic, or linear, in all of the page's views.
+   * @param {boolean} on
+   */
+  setLog(on) {
+    const edit = { relayout_data: { "yaxis.type": on ? "log" : "linear" } };
+    EDITS.relayout.keep(this.chart, structuredClone(edit));
+    const { show, ranges } = EDITS.relayout;
+    for (const view of this.chart.views) if (show) view.edit(show, structuredClone(edit), ranges);
+    this.report("_js2py_relayout", edit);
+  }
+
+  /** The chart takes the whole screen, or its place in the page again. */
+  fillScreen() {
+    const { gd, sync } = this;
+    const full = document.fullscreenElement === gd;
+    if (full === this.isFull || !sync.plotly) return;
+    this.isFull = full;
+    const { height, width } = this.chart.layout;
+    const size = full
+      ? { width: window.innerWidth, height: window.innerHeight }
+      : { width: width ?? null, height: height ?? null, autosize: !width };
+    sync.hush(sync.plotly.relayout(gd, size)).then(() => this.moved(true));
+  }
+
+  /**
    * Let an axis find its range by itself again.
    * @param {"bars" | "prices"} axis
    */
@@ -517,6 +589,7 @@ export class View {
     this.indicators.draw(sync);
     this.toolbar.draw();
     this.hands.draw();
+    this.strip.draw();
     this.describeAnew();
     this.tools.draw();
     this.annotations.draw(sync.size);
