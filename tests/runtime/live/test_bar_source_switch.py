@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 import mdnb
 from mdnb.errors import OptionError
+from mdnb.events.bus import EventBus
+from mdnb.feeds.base import Channel, OnFrame, OnStatus
+from mdnb.instruments import Instrument
+from mdnb.runtime.live.bar_source_switch import switch_source
+from mdnb.runtime.live.pipeline import Pipeline
+from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.process.bridge import call
 from mdnb.sessions import Sessions
+from mdnb.timeframes import Timeframe
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import MINUTE, START, HandFeed, bar, open_market, trade
+from tests.quiet_feed import QuietFeed
+from tests.virtual_time import HandClock
 
 URL = "sim://?seed=9&speed=240&start=2026-03-02T15:00:00Z"
 
@@ -20,6 +32,10 @@ def test_changing_over_and_back_leaves_the_venues_bars() -> None:
         for use_ticks in (False, True, False):
             market.data.configure_bar_processing(use_tick_data=use_ticks)
             assert market.data.get_data("1min").attrs["source"] == ("trades" if use_ticks else "bars")
+            made_of = market.data.engine.made_of
+            assert (made_of.source, made_of.bars) == (
+                ("trades", None) if use_ticks else ("bars", Timeframe.parse("1min"))
+            )
             for _ in range(3):
                 market.wait_for("new_bar", 30, lambda event: event.timeframe == "1min")
         market.wait_for("new_bar", 60, lambda event: event.timeframe == "5min")
@@ -130,3 +146,40 @@ def test_bars_of_so_many_trades_go_on_while_those_of_the_clock_are_the_feeds() -
         feed.bars(bar(1, 500.0))
         assert market.data.get_data("3tick", closed_only=True)["close"].tolist() == [102.0, 105.0]
         assert market.data.get_data("1min")["close"].tolist() == [500.0]
+
+
+class OwnBars(QuietFeed):
+    """A feed whose bars are others for each symbol."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, tuple[Channel, ...]]] = []
+
+    async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+        """Deliver nothing."""
+
+    def own_bars(self, symbol: str) -> tuple[str, ...]:
+        return {"X": ("15sec", "30sec", "2min"), "Y": ("5min",)}[symbol]
+
+    async def subscribe(self, symbol: str, channels: Sequence[Channel]) -> None:
+        self.asked.append((symbol, tuple(channels)))
+
+
+def test_a_symbols_own_bars_are_asked_for_and_taken_from_the_next_bar_on() -> None:
+    feed = OwnBars()
+    clock = HandClock(START + 5 * MINUTE // 2)
+    pipeline = Pipeline(SymbolState(Instrument("X"), Sessions.always(), ["1min"]), EventBus(), clock)
+    asyncio.run(switch_source(feed, pipeline, "bars"))
+    assert feed.asked == [("X", ("bars",))]
+    assert "bars" in pipeline.subscribed
+    assert pipeline.engine.made_of.bars == Timeframe.parse("30sec")
+    halves = [(START + at * MINUTE // 2, 1.0, 2.0, 0.5, 1.5, 10.0, 3, 15.0) for at in range(10)]
+    pipeline.take(bars=[("30sec", [(row, True) for row in halves])])
+    # That of the third minute was being made.
+    assert pipeline.engine.frame("1min").index[0].value == START + 3 * MINUTE
+    assert pipeline.engine.frame("1min")["volume"].tolist() == [20.0, 20.0]
+    asyncio.run(switch_source(feed, pipeline, "bars"))
+    assert len(feed.asked) == 1, "that is so already"
+    other = Pipeline(SymbolState(Instrument("Y"), Sessions.always(), ["1min"]), EventBus(), clock)
+    with pytest.raises(OptionError, match="sends only 5min bars of Y; the finest timeframe kept is 1min"):
+        asyncio.run(switch_source(feed, other, "bars"))

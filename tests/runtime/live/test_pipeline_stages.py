@@ -1042,3 +1042,46 @@ def test_own_bars_that_cannot_be_read_count_as_of_when_they_came() -> None:
     broken: Any = (None, 1.0)
     rig.pipeline.lose_batch(0, (), (), [("1min", [(broken, True), (broken, False)])])
     assert (rig.accounting().received, rig.accounting().failed) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        trade(7, size=float("inf")),
+        trade(7, size=NAN),
+        trade(7, size=-1.0),
+        trade(7, price=NAN),
+        trade(7, price=float("inf")),
+        trade(7, price=0.0),
+        (*trade(7)[:3], 10**12, 0, -1),
+    ],
+)
+def test_one_that_cannot_be_is_refused_among_usual_ones(bad: TradeRow) -> None:
+    rig = Rig("1min")
+    for second in range(5):
+        rig.take(trade(second))
+    rig.take(trade(6), bad, trade(8))
+    made = rig.accounting()
+    assert (made.symbol, made.in_bars, sum(made.rejected.values())) == ("X", 7, 1)
+    assert rig.engine.frame("1min")["volume"].tolist() == [7.0]
+
+
+def test_marks_that_change_keep_what_is_to_be_told_already() -> None:
+    rig = Rig("1min")
+    for second in (5, 65, 125, 185):
+        rig.take(trade(second))
+    row = own_bar(0)
+    rig.engine.unsettled = lambda: [Unsettled(at(70), at(110), at(1))]
+    rig.engine.amended.append(("1min", row))
+    rig.pipeline.mark_unsettled()
+    assert [one.bar.time_ns for one in rig.events(EventType.BAR_AMENDED)] == [row[0], at(60)]
+    rig.engine.unsettled = None
+    rig.engine.amended.append(("1min", row))
+    rig.pipeline.settle_bars()
+    assert [one.bar.time_ns for one in rig.events(EventType.BAR_AMENDED)][2:] == [row[0], at(60)]
+    assert rig.partial() == [0]
+    book = DepthUpdate(START, True, [(99.0, 1.0)], [])
+    rig.pipeline.subscribed.add("depth")
+    updates = rig.engine.updates
+    rig.pipeline.take(depth=[book])
+    assert rig.engine.updates == updates + 1

@@ -6,6 +6,7 @@ from typing import Literal
 
 from mdnb.clock import EventClock
 from mdnb.events.bus import EventBus
+from mdnb.events.types import Event, EventType
 from mdnb.instruments import Instrument
 from mdnb.rows import TradeRow
 from mdnb.runtime.live.pipeline import Pipeline
@@ -244,3 +245,42 @@ def test_what_nobody_subscribed_to_leaves_no_bar_unsettled_from_the_beginning_of
     played.trade(1, 5)
     played.pipeline.lose_line()
     assert played.unsettled() == [Unsettled(at(1.1), at(1.1), at(1.1))]
+
+
+def test_as_time_passes_a_gap_is_lost_and_told_and_its_bars_are_partial() -> None:
+    played = Played()
+    pipeline, told = played.pipeline, list[Event]()
+    pipeline.bus.tap(EventType.DATA_GAP, told.append)
+    for second, number in ((1, 5), (61, 6), (63, 9), (121, 10)):
+        played.trade(second, number)
+    due_ns = at(63.1) + COMES_LATE_NS
+    pipeline.publish(*pipeline.close_at(due_ns - 1000))
+    assert (len(pipeline.gaps), told) == (0, [])
+    pipeline.publish(*pipeline.close_at(due_ns))
+    assert [(gap.gap_id, gap.state, gap.start_ns, gap.end_ns) for gap in pipeline.gaps] == [
+        ("X-1", "lost", at(61), at(63))
+    ]
+    assert list(played.engine.lost) == [(at(61), at(63))]
+    assert [one.state for one in told] == ["repairing", "lost"]
+    assert played.engine.frame("1min", closed_only=True).attrs["partial"] == (0, 1)
+    # At the end of it all nothing is waited for any more.
+    played.trade(122, 20)
+    pipeline.end()
+    assert [gap.gap_id for gap in pipeline.gaps] == ["X-1", "X-2"]
+    assert played.gaps.due_ns() is None
+
+
+def test_a_line_that_is_lost_leaves_bars_partial_until_it_is_settled() -> None:
+    played = Played()
+    for second, number in ((1, 5), (61, 6)):
+        played.trade(second, number)
+    played.pipeline.lose_line()
+    played.trade(125, 7)
+    due_ns = played.gaps.due_ns()
+    assert due_ns == at(125.1) + COMES_LATE_NS
+    played.trade(126, 8)
+    frame = played.engine.frame("1min", closed_only=True)
+    assert frame.attrs["partial"] == (0, 1)
+    played.pipeline.publish(*played.pipeline.close_at(due_ns))
+    assert played.engine.frame("1min", closed_only=True).attrs["partial"] == (0,), "nothing was missed"
+    assert len(played.pipeline.gaps) == 0
