@@ -148,7 +148,7 @@ def test_binder_runs_a_python_we_support(project: dict[str, Any]) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows files have no executable bit")
-@pytest.mark.parametrize("name", ["binder/postBuild", ".ci/run"])
+@pytest.mark.parametrize("name", ["binder/postBuild", ".ci/run", ".ci/release"])
 def test_scripts_are_executable(name: str) -> None:
     assert (ROOT / name).stat().st_mode & stat.S_IXUSR
 
