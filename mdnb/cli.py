@@ -1,11 +1,13 @@
-"""The command line: ``mdnb demo``, ``mdnb doctor``, ``mdnb feeds``, ``mdnb record``, ``mdnb --version``."""
+"""The command line: ``mdnb demo``, ``doctor``, ``feeds``, ``lab``, ``record``, and ``mdnb --version``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import contextlib
+import importlib
 import signal
+import subprocess
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mdnb import __version__
-from mdnb.errors import OptionError, SymbolError
+from mdnb.errors import MissingExtraError, OptionError, SymbolError
 
 if TYPE_CHECKING:
     from mdnb.feeds.recorder import Recorder
@@ -33,24 +35,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"mdnb {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser(
-        "demo", help="run the quickstart notebook in a real kernel on the embedded feed"
+        "demo",
+        help="run the quickstart notebook in a real kernel on the embedded feed",
+        epilog="For instance: mdnb demo --folder results",
     )
     demo.add_argument(
         "--folder", type=Path, default=Path("demo"), help="where the results are written (default: demo)"
     )
     doctor = commands.add_parser(
-        "doctor", help="show what is installed and whether a feed, bars and a chart work here"
+        "doctor",
+        help="show what is installed and whether a feed, bars and a chart work here",
+        epilog="For instance: mdnb doctor, or mdnb doctor kraken",
     )
     doctor.add_argument(
         "feed", nargs="?", help="a venue, such as kraken: whether it can be reached from here"
     )
     doctor.add_argument("--quiet", action="store_true", help="print only what is wrong")
-    commands.add_parser("feeds", help="list the feeds that can be named, and what each offers")
+    commands.add_parser(
+        "feeds",
+        help="list the feeds that can be named, and what each offers",
+        epilog="For instance: mdnb feeds",
+    )
+    lab = commands.add_parser(
+        "lab", help="open JupyterLab on a folder of notebooks", epilog="For instance: mdnb lab notebooks"
+    )
+    lab.add_argument("folder", nargs="?", type=Path, default=Path(), help="default: this one")
     _add_record(commands)
     given = parser.parse_args(arguments)
     try:
         return _run(given)
-    except (OSError, ValueError, LookupError, RuntimeError) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, ImportError) as error:
         print(f"mdnb {given.command}: {error}", file=sys.stderr)  # noqa: T201  # this is a command line
         return 1
     except KeyboardInterrupt:
@@ -72,6 +86,8 @@ def _run(given: argparse.Namespace) -> int:
                 raise
             how = f"mdnb record FEED {symbol} --out FILE, such as mdnb record kraken BTC/USD --out btc.mdnb"
             raise SymbolError(f"{error} No feed was named: {how}") from error
+    if given.command == "lab":
+        return _lab(given.folder)
     if given.command == "feeds":
         from mdnb.feeds.feed_names import feed_names
 
@@ -80,11 +96,24 @@ def _run(given: argparse.Namespace) -> int:
     return _doctor(given.feed, quiet=given.quiet)
 
 
+def _lab(folder: Path) -> int:
+    """Run JupyterLab until Ctrl-C."""
+    if not folder.is_dir():
+        raise OptionError(f"{str(folder)!r} is no folder")
+    try:
+        importlib.import_module("jupyterlab")
+    except ImportError as error:
+        raise MissingExtraError("JupyterLab is not installed: pip install 'mdnb[lab]'") from error
+    command = [sys.executable, "-m", "jupyterlab", str(folder)]
+    return subprocess.run(command, check=False).returncode  # noqa: S603  # of this environment
+
+
 def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     record = commands.add_parser(
         "record",
         help="record a feed's raw frames to a file that mdnb.open and replay: play again",
         usage="mdnb record FEED SYMBOL --out FILE [...], or mdnb record SYMBOL [--out] FILE [--feed FEED]",
+        epilog="For instance: mdnb record kraken BTC/USD --out btc.mdnb --seconds 600",
     )
     record.add_argument("first", metavar="FEED | SYMBOL", help="a feed's name such as kraken, with --out")
     record.add_argument(

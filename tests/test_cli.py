@@ -139,3 +139,24 @@ def test_ctrl_c_ends_any_command_without_a_traceback(
     monkeypatch.setattr(doctor, "examine", interrupted)
     assert cli.main(["doctor"]) == 130
     assert capsys.readouterr().err == "mdnb doctor: interrupted\n"
+
+
+@pytest.mark.parametrize("command", ["demo", "doctor", "feeds", "lab", "record"])
+def test_the_help_of_each_command_has_an_example_of_it(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    example = told.partition("For instance: ")[2]
+    assert example.startswith(f"mdnb {command}"), told
+
+
+def test_a_lab_that_cannot_be_opened_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["lab", str(tmp_path / "none")]) == 1
+    assert "is no folder" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "jupyterlab", None)
+    assert cli.main(["lab", str(tmp_path)]) == 1
+    assert "JupyterLab is not installed: pip install 'mdnb[lab]'" in capsys.readouterr().err

@@ -169,6 +169,37 @@ print(accounting.balanced, accounting.received - before > 100, ids == list(range
     kernel.value("live.close()")
 
 
+def test_a_market_and_a_cell_for_each_bar_by_magics(kernel: Kernel) -> None:
+    kernel.value("%load_ext mdnb")
+    shown = kernel.value("%mdnb BTC-USD 1min 5min --feed sim://?speed=600&seed=3 --days 0.1 --name btc")
+    assert "<LiveChart BTC-USD 1min" in shown
+    assert kernel.value("print(list(btc), type(btc).__name__)") == "['1min', '5min'] LiveMarket"
+    cell = "%%on_bar 1min --market btc\nglobal seen\ncloses = [bar.close for _ in range(2)]\n"
+    kernel.value("import queue; seen = []; told = queue.Queue()")
+    more = "seen.append((bar.timeframe, bool(closes[1] == view['1min']['close'].iloc[-1])))\ntold.put(1)"
+    assert "runs at each closed bar of 1min" in kernel.run(cell + more, cell_id="bars").text
+    kernel.value("told.get(timeout=300); told.get(timeout=300)")
+    assert kernel.value("print(set(seen), 'closes' in globals())") == "{('1min', True)} False"
+    # Run again with nothing in it, it stops.
+    kernel.run("%%on_bar 1min --market btc\n", cell_id="bars")
+    kernel.value("btc.wait_for('new_bar', timeout=300); before = len(seen)")
+    kernel.value("btc.wait_for('new_bar', timeout=300); btc.wait_for('new_bar', timeout=300)")
+    assert kernel.value("print(len(seen) == before)") == "True"
+    for wrong, words in (
+        ("%mdnb 5min", "no symbol is named. Write for instance %mdnb MNQ 1min 5min --feed kraken"),
+        ("%mdnb MNQ --fed sim", "unrecognized arguments: --fed"),
+        ("%mdnb MNQ --name 1", "--name is a name in Python"),
+        ("%%on_bar 1min --market none\npass", "no market is called 'none' here"),
+        (
+            "%%on_bar 15min --market btc\npass",
+            "'15min' is not kept. Did you mean '5min'? Allowed: 1min, 5min",
+        ),
+        ("%%on_bar 1min --market btc\nif", "invalid syntax"),
+    ):
+        assert words in kernel.run(wrong).error, wrong
+    kernel.value("btc.close()")
+
+
 def test_a_failing_handler_and_a_failing_background_task_are_shown(kernel: Kernel) -> None:
     kernel.value("%load_ext mdnb")
     kernel.value(LIVE)
