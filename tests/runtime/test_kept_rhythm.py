@@ -18,6 +18,7 @@ import mdnb
 from mdnb.clock import EventClock
 from mdnb.errors import DataExportError
 from mdnb.market import LiveMarket
+from mdnb.rows import GonePiece
 from mdnb.runtime import store_keeper
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.store_keeper import StoreKeeper
@@ -274,8 +275,6 @@ def test_two_symbols_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_late_trades_of_two_symbols_change_their_own_bars_that_left_memory(tmp_path: Path) -> None:
-    from mdnb.rows import GonePiece
-
     feed = HandFeed()
     with mdnb.live(
         ["X", "Y"],
@@ -301,6 +300,29 @@ def test_late_trades_of_two_symbols_change_their_own_bars_that_left_memory(tmp_p
         frame = kept(tmp_path, "1min", symbol)
         assert frame["high"].max() == 500.0 + number
         assert frame["amended"].to_numpy().nonzero()[0].tolist() == [2 + number]
+
+
+def test_a_late_trade_needs_no_file_of_earlier_bars(tmp_path: Path) -> None:
+    index = pd.date_range("2024-05-06 14:00", periods=9, freq="1min", tz="UTC")
+    with mdnb.store(tmp_path) as store:
+        store.write(
+            "X", "1min", pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0), index)
+        )
+    (old,) = tmp_path.rglob("*.parquet")
+    feed = HandFeed()
+    with kept_market(feed, tmp_path, "1min", max_bars_per_timeframe=3) as market:
+        feed.trades(*minutes_of_trades(0, 20))
+        write(market)
+        old.write_bytes(b"PAR1 and nothing else")
+        start = START + 2 * MINUTE
+        piece = GonePiece((start, 500.0, 500.0, 500.0, 500.0, 2.0, 1, 1000.0), None, None, False, None)
+        keeper(market)._amend("X", "1min", [piece], START + 19 * MINUTE)
+        write(market)
+        assert "store" not in market._parts.session.markets["X"].pipeline.quality.troubles
+    assert old.read_bytes() == b"PAR1 and nothing else"
+    with mdnb.store(tmp_path) as store:
+        frame = store.frame("X", "1min", start="2026-01-01")
+    assert frame["high"].iloc[2] == 500.0
 
 
 def test_without_a_store_that_can_be_written_nothing_is_held_for_it(tmp_path: Path) -> None:
