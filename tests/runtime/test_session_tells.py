@@ -14,13 +14,14 @@ import pandas as pd
 import pytest
 
 import mdnb
+from mdnb.decode.renaming import seam_prices_frame
 from mdnb.errors import ClosedError, FeedError, OptionError, SymbolError, WaitTimeoutError
 from mdnb.feeds.base import OnFrame, OnStatus
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.recorder import Recorder
 from mdnb.feeds.rolls import ContractHistory
 from mdnb.instruments import Instrument
-from mdnb.rows import LOST_LINE
+from mdnb.rows import LOST_LINE, SeamPrices
 from mdnb.runtime.live.connection_words import TOLD_LATE
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.session import MarketSession, SessionOptions
@@ -121,6 +122,29 @@ def test_what_a_feed_said_while_it_tried_is_why_it_never_came_to_be_connected() 
     with pytest.raises(FeedError) as caught:
         open_market(Trying())
     assert str(caught.value) == "the feed ended before it was connected: wss://venue"
+
+
+def test_what_it_tried_to_connect_to_is_named_where_it_does_not_answer() -> None:
+    class Refused(HandFeed):
+        """Says where it tries, and gets no further."""
+
+        async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+            on_status("connecting", "wss://nowhere.example")
+            on_status("disconnected", "refused")
+            await self._done.wait()
+
+    with pytest.raises(FeedError) as caught:
+        mdnb.live("X", "1min", feed=Refused(), initial_days=0, progress=False, connect_timeout=0.1)
+    assert str(caught.value).startswith("no connection to wss://nowhere.example within 0.1 s: refused. Check")
+
+
+def test_what_contracts_were_worth_of_a_symbol_that_nobody_follows_is_passed_by() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        feed.send(seam_prices_frame(SeamPrices("Z", START, 1.0, 2.0)))
+        feed.trades(trade(0, 100.0))
+        assert market.price == 100.0
+        assert market.data.get_stats().troubles == ()
 
 
 def test_a_word_that_says_nothing_is_kept_of_every_symbol_with_the_markets_time() -> None:
