@@ -161,7 +161,7 @@ class Housekeeping:
         else:
             return
         # A recording of many symbols has others in it by its nature.
-        _log.log(logging.WARNING if is_live else logging.INFO, "%s", sentence)
+        _log.log(logging.WARNING if is_live else logging.INFO, sentence)
         for market in markets:
             found = QualityFinding("other_symbols", sentence, market.feed.clock.now_ns())
             market.pipeline.quality.note(found)
