@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 import mdnb
-from mdnb.decode.renaming import seam_prices_frame
 from mdnb.errors import ClosedError, FeedError, OptionError, SymbolError, WaitTimeoutError
 from mdnb.feeds.base import OnFrame, OnStatus
 from mdnb.feeds.offers import Offers
@@ -141,7 +140,12 @@ def test_what_it_tried_to_connect_to_is_named_where_it_does_not_answer() -> None
 def test_what_contracts_were_worth_of_a_symbol_that_nobody_follows_is_passed_by() -> None:
     feed = HandFeed()
     with open_market(feed, "1min") as market:
-        feed.send(seam_prices_frame(SeamPrices("Z", START, 1.0, 2.0)))
+        session = market._parts.session
+
+        async def priced() -> None:
+            session._price_seam(SeamPrices("Z", START, 1.0, 2.0))
+
+        call(priced())
         feed.trades(trade(0, 100.0))
         assert market.price == 100.0
         assert market.data.get_stats().troubles == ()
