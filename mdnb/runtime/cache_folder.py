@@ -50,7 +50,7 @@ class CacheFolder:
         self.is_temporary = config.disk_cache_path is None
         self._memory_map = config.use_memory_mapping
         self._symbol = symbol
-        self._mark = -1
+        self._mark: int | None = None
         if config.disk_cache_path is None:
             self.root, self._mark = _make_temporary()
         else:
@@ -92,10 +92,10 @@ class CacheFolder:
         """Let go of the stores; delete the folder where it is temporary."""
         for store in self._stores.values():
             store.close()
-        if self._mark >= 0:
+        mark, self._mark = self._mark, None
+        if mark is not None:
             # First: Windows deletes no file that is open.
-            unlock_file(self._mark, os.getpid())
-            self._mark = -1
+            unlock_file(mark, os.getpid())
         if self.is_temporary:
             shutil.rmtree(self.root, ignore_errors=True)
 

@@ -161,9 +161,9 @@ class Housekeeping:
         else:
             return
         # A recording of many symbols has others in it by its nature.
-        _log.log(logging.WARNING if is_live else logging.INFO, "%s", sentence)
+        _log.log(logging.WARNING if is_live else logging.INFO, sentence)
         for market in markets:
-            found = QualityFinding("other_symbols", sentence, market.feed.clock.now_ns(), {})
+            found = QualityFinding("other_symbols", sentence, market.feed.clock.now_ns())
             market.pipeline.quality.note(found)
 
     def tell_unused(self, market: SymbolMarket, *, at_end: bool = False) -> None:
@@ -192,7 +192,7 @@ class Housekeeping:
         # A recording of bars has those of several timeframes in it by its nature.
         is_usual = source == "bars" and market.feed.playback is not None
         _log.log(logging.INFO if is_usual else logging.WARNING, "%s: %s", symbol, sentence)
-        found = QualityFinding("unused_bars", sentence, market.feed.clock.now_ns(), {})
+        found = QualityFinding("unused_bars", sentence, market.feed.clock.now_ns())
         market.pipeline.quality.note(found)
 
     def _tell_stale(self, market: SymbolMarket) -> None:

@@ -556,7 +556,7 @@ class MarketSession:
         """Keep a finding that concerns the whole feed, with each of its symbols."""
         now = self.feed.clock.now_ns()
         for pipeline in self._pipelines.values():
-            pipeline.quality.note(QualityFinding(kind, sentence, now, {}))
+            pipeline.quality.note(QualityFinding(kind, sentence, now))
 
     def _change(self, status: str, detail: str) -> None:
         if status == "disconnected":
@@ -673,7 +673,7 @@ class MarketSession:
         rolls = market.engine.contracts.rolls
         roll = next((one for one in reversed(rolls) if one.time_ns == seam.at_ns), rolls[-1])
         told = f"{market.symbol} rolled from {roll.old} to {roll.new}; prices are as they were traded"
-        market.pipeline.quality.note(QualityFinding("roll", told, roll.time_ns, {}), alert=False)
+        market.pipeline.quality.note(QualityFinding("roll", told, roll.time_ns), alert=False)
         market.pipeline.publisher.roll(roll)
         self._pricing = [task for task in self._pricing if not task.done()]
         if self.feed.playback is None:

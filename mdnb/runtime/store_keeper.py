@@ -604,7 +604,7 @@ class StoreKeeper:
             self._tell(market, kind, sentence)
 
     def _tell(self, market: SymbolMarket, kind: str, sentence: str) -> None:
-        found = QualityFinding(kind, sentence, market.feed.clock.now_ns(), {})
+        found = QualityFinding(kind, sentence, market.feed.clock.now_ns())
         market.pipeline.quality.note(found)
 
     # -- the end ------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from mdnb.errors import DataExportError
 from mdnb.runtime import cache_folder
 from mdnb.runtime.cache_folder import CacheFolder, stale_folders, sweep_stale
 from mdnb.runtime.feed_on_disk import FeedMark
-from mdnb.stores.segment_folder import lock_file
+from mdnb.stores.segment_folder import lock_file, unlock_file
 
 MARK = FeedMark("Some Venue", "trades")
 OURS = ".mdnb-temporary"
@@ -212,3 +212,43 @@ def test_of_a_folder_of_which_a_file_cannot_be_deleted_the_others_go(
     assert sweep_stale([folder, another]) == 1
     assert [path.name for path in folder.rglob("*") if path.is_file()] == [Path(asked[0]).name]
     assert not another.exists()
+
+
+def test_what_is_locked_is_let_go_of_once_and_as_this_process_s(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go: list[tuple[int, int]] = []
+
+    def unlock(descriptor: int, owner: int) -> None:
+        let_go.append((descriptor, owner))
+        unlock_file(descriptor, owner)
+
+    monkeypatch.setattr(cache_folder, "unlock_file", unlock)
+    folder = CacheFolder("X", ["1min"], DataManagerConfig(), MARK)
+    mark = folder._mark
+    assert mark is not None
+    os.fstat(mark)
+    for _ in range(2):
+        folder.close()
+    assert let_go == [(mark, os.getpid())]
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(mark)
+    assert sweep_stale([left(temporary, "mdnb-a")]) == 1
+    assert [owner for _, owner in let_go[1:]] == [os.getpid()]
+
+
+def test_stores_are_as_the_configuration_and_the_timeframe_want_them(tmp_path: Path) -> None:
+    config = DataManagerConfig(disk_cache_path=str(tmp_path), use_memory_mapping=True)
+    folder = CacheFolder("X", ["1min", "2tick"], config, MARK)
+    stores = [folder.store(name) for name in ("1min", "2tick", "5vol")]
+    assert [store.memory_map for store in stores] == [True] * 3
+    # Several bars of trades may begin at one instant.
+    assert [store.repeated_starts for store in stores] == [False, True, True]
+    assert (folder.of_symbol / "feed.json").read_text() == '{"name":"Some Venue","source":"trades"}'
+    folder.close()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "Y").symlink_to(outside)
+    with pytest.raises(DataExportError, match="link"):
+        CacheFolder("Y", ["1min"], config, MARK)
+    assert list(outside.iterdir()) == []

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 import mdnb
 from mdnb.clock import EventClock
-from tests.manager.hand import MINUTE, START, HandFeed
+from tests.manager.hand import MINUTE, START, HandFeed, minutes
 from tests.runtime.test_store_keeper import bars_of, closed, kept_market, minutes_of_trades
 
 
@@ -113,3 +114,18 @@ def test_bars_that_were_written_by_other_hours_are_left_out_of_a_market_and_told
         # The bar that was being made is there again, too.
         assert (found.index[1:-1] == expected.index).all()
         assert f"1 of {len(expected) + 1} 5min bars" in told(market, "written_bars")
+
+
+@pytest.mark.parametrize(("limit", "history"), [(1000, 20), (20, 20), (20, 0), (10, 20), (30, 20)])
+def test_bars_that_were_written_stay_so_when_they_leave_memory_at_once(
+    tmp_path: Path, limit: int, history: int
+) -> None:
+    with mdnb.store(tmp_path) as store:
+        store.write("X", "1min", own_bars(-40, 20))
+    feed = HandFeed(minutes(-20, history))
+    with kept_market(feed, tmp_path, "1min", days=1, max_bars_per_timeframe=limit) as market:
+        feed.trades(*minutes_of_trades(0, 30))
+        assert len(closed(market, "1min")) == min(limit, 20 + history + 29)
+    with mdnb.store(tmp_path) as store:
+        frame = store.frame("X", "1min")
+        assert (frame["origin"] == "write").tolist() == [True] * 20 + [False] * (history + 29)

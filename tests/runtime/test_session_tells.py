@@ -20,7 +20,7 @@ from mdnb.feeds.offers import Offers
 from mdnb.feeds.recorder import Recorder
 from mdnb.feeds.rolls import ContractHistory
 from mdnb.instruments import Instrument
-from mdnb.rows import LOST_LINE
+from mdnb.rows import LOST_LINE, SeamPrices
 from mdnb.runtime.live.connection_words import TOLD_LATE
 from mdnb.runtime.process.bridge import call
 from mdnb.runtime.session import MarketSession, SessionOptions
@@ -121,6 +121,34 @@ def test_what_a_feed_said_while_it_tried_is_why_it_never_came_to_be_connected() 
     with pytest.raises(FeedError) as caught:
         open_market(Trying())
     assert str(caught.value) == "the feed ended before it was connected: wss://venue"
+
+
+def test_what_it_tried_to_connect_to_is_named_where_it_does_not_answer() -> None:
+    class Refused(HandFeed):
+        """Says where it tries, and gets no further."""
+
+        async def run(self, on_frame: OnFrame, on_status: OnStatus) -> None:
+            on_status("connecting", "wss://nowhere.example")
+            on_status("disconnected", "refused")
+            await self._done.wait()
+
+    with pytest.raises(FeedError) as caught:
+        mdnb.live("X", "1min", feed=Refused(), initial_days=0, progress=False, connect_timeout=0.1)
+    assert str(caught.value).startswith("no connection to wss://nowhere.example within 0.1 s: refused. Check")
+
+
+def test_what_contracts_were_worth_of_a_symbol_that_nobody_follows_is_passed_by() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        session = market._parts.session
+
+        async def priced() -> None:
+            session._price_seam(SeamPrices("Z", START, 1.0, 2.0))
+
+        call(priced())
+        feed.trades(trade(0, 100.0))
+        assert market.price == 100.0
+        assert market.data.get_stats().troubles == ()
 
 
 def test_a_word_that_says_nothing_is_kept_of_every_symbol_with_the_markets_time() -> None:
@@ -325,6 +353,65 @@ def test_what_is_registered_after_a_replay_is_warned_of_in_whole(replayed: mdnb.
         "events. Register before data is read, which charts and tables do, too; or pull it step by step with "
         "mdnb.play."
     )
+
+
+def test_what_is_registered_while_a_replay_goes_on_is_warned_of_with_how_far_it_is(
+    replayed: mdnb.LiveMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = replayed._parts.session
+    replayed.wait_ended(LIMIT_SECONDS)
+    now = pd.Timestamp(session.feed.clock.now_ns(), tz="Asia/Tokyo")
+    monkeypatch.setattr(session, "ended", asyncio.Event())
+    with pytest.warns(UserWarning, match="the replay began") as caught:
+        session.warn_if_late("what is registered")
+    [words] = [str(one.message) for one in caught]
+    assert words == (
+        f"the replay began at 2026-03-02 23:00:00+09:00 and is at {now}: what is registered sees events from "
+        "then on. Register before data is read, which charts and tables do, too; or pull it step by step "
+        "with mdnb.play."
+    )
+
+
+def test_a_replay_begins_at_the_end_of_the_cell_in_which_handlers_are_registered(
+    replayed: mdnb.LiveMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_end: list[Any] = []
+
+    def is_in_a_cell(then: Any) -> bool:
+        at_end.append(then)
+        return True
+
+    monkeypatch.setattr("mdnb.runtime.session.after_this_cell", is_in_a_cell)
+    monkeypatch.setattr("mdnb.runtime.session._REGISTERING_SECONDS", 0.0)
+    session, seen = replayed._parts.session, list[mdnb.Event]()
+    for _ in range(2):
+        replayed.on("quote_update", seen.append)
+    for _ in range(20):
+        call(asyncio.sleep(0))
+    assert session.batcher.began_ns == 0, "it waits for the cell's end"
+    assert session._beginning is None
+    assert at_end == [session.begin] * 2
+    at_end[0]()
+    replayed.wait_ended(LIMIT_SECONDS)
+    assert session.batcher.began_ns == START
+    replayed.off("quote_update")
+    with pytest.warns(UserWarning, match="has ended"):
+        replayed.on("quote_update", seen.append)
+    assert len(at_end) == 2, "it has begun: nothing more is to be done"
+
+
+def test_in_a_script_each_handler_that_is_registered_puts_off_the_begin_of_a_replay(
+    replayed: mdnb.LiveMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mdnb.runtime.session._REGISTERING_SECONDS", 60.0)
+    session = replayed._parts.session
+    handles: list[asyncio.TimerHandle | None] = []
+    for _ in range(3):
+        replayed.on("quote_update", print)
+        call(asyncio.sleep(0))
+        handles.append(session._beginning)
+    assert [one is not None and one.cancelled() for one in handles] == [True, True, False]
+    assert session.batcher.began_ns == 0
 
 
 def test_waits_that_miss_something_of_a_replay_are_warned_of_in_whole(replayed: mdnb.LiveMarket) -> None:

@@ -76,6 +76,9 @@ class BarWatch:
         """Take bars for told: they are kept as they are."""
         self.is_new = False
         self._tail.append((columns.time_us, nth_of_start(columns.time_us), _sums(columns)))
+        left, self._left = self._left, []
+        for change in left:
+            self._leave_untold(change.columns, change.nth)
 
     @property
     def has_changed(self) -> bool:
@@ -169,13 +172,24 @@ class BarWatch:
             )
             self._left_us = last
         if log.generation != self._generation:
-            nth = nth_of_start(columns.time_us)
-            self._left.append(BarChanges(columns, nth, gone=False))
+            self._leave_untold(columns, nth_of_start(columns.time_us))
         elif first + len(columns) > self._next:
             self._left.append(self._told(columns.part(max(0, self._next - first), len(columns))))
             self._next = first + len(columns)
         if sum(len(part[0]) for part in self._tail) > 2 * log.limit:
             self._known = [array[-log.limit :] for array in self._all_known()]
+
+    def _leave_untold(self, columns: BarColumns, nth: NDArray[np.int64]) -> None:
+        """Take bars that leave before anything was asked for, but those that are kept just so."""
+        _, known_nth, known_sums = self._all_known()
+        is_new = ~np.isin(_places(nth, _sums(columns)), _places(known_nth, known_sums))
+        if is_new.any():
+            self._left.append(BarChanges(columns.where(is_new), nth[is_new], gone=False))
+
+
+def _places(nth: NDArray[np.int64], sums: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return sums of bars that differ, too, where these are different ones of a start."""
+    return sums.view(np.uint64) + nth.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
 
 
 def _sums(columns: BarColumns) -> NDArray[np.int64]:

@@ -47,13 +47,12 @@ def warn_user(text: str) -> None:
         kept.append(text)
         return
     # Without a module's name, as in code of exec, it would be dropped.
-    # With a registry of its own: all cells of a notebook share one, by which the same line of another cell
-    # would be silent.
+    # With no registry: all cells of a notebook share one, by which the same line of another cell would be
+    # silent.
     warnings.warn_explicit(
         text,
         UserWarning,
         frame.f_code.co_filename,
         frame.f_lineno,
         module=frame.f_globals.get("__name__", "<unknown>"),
-        registry={},
     )

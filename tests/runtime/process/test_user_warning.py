@@ -22,6 +22,7 @@ def test_the_same_line_is_warned_again_as_it_may_be_that_of_another_cell() -> No
 
 def test_a_warning_can_be_filtered_by_the_module_that_is_warned() -> None:
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         warnings.filterwarnings("error", module=rf"{re.escape(__name__)}$")
         with pytest.raises(UserWarning, match="mind the gap"):
             warn_user("mind the gap")
