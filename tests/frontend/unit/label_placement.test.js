@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { hasRoom, placeTexts } from "../../../mdnb/widgets/static/chart/label_placement.js";
+import { placeTexts } from "../../../mdnb/widgets/static/chart/label_placement.js";
 import { dice } from "./made.js";
 
 const WIDE = 6.2;
@@ -38,13 +38,4 @@ test("the last wins, and stands right of its mark where there is room", () => {
 test("a long text is cut", () => {
   const [{ text }] = placeTexts([{ x: 0, y: 0, text: "y".repeat(100) }], 2000);
   assert.equal(text, `${"y".repeat(39)}…`);
-});
-
-test("a label keeps off the last price, the time left below it, and the labels that stand there", () => {
-  assert.ok(hasRoom(100, 200, []));
-  assert.ok(!hasRoom(185, 200, []));
-  assert.ok(!hasRoom(230, 200, []));
-  assert.ok(hasRoom(236, 200, []));
-  assert.ok(!hasRoom(100, 200, [110]));
-  assert.ok(hasRoom(100, 200, [119]));
 });

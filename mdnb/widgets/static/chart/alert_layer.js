@@ -1,30 +1,28 @@
 // Alerts at their prices: a line, and a label with a bell on the axis.
 
 import { Pool, set, svg } from "../page/dom.js";
-import { CLOSE } from "./bars.js";
 import { Chip } from "./chip.js";
-import { hasRoom } from "./label_placement.js";
 import { FIRED_SHOWN } from "./mark_layer.js";
 import { bell } from "./mark_shapes.js";
 
 /** @typedef {import("./appearance.js").Appearance} Appearance */
-/** @typedef {import("./axis_numbers.js").AxisNumbers} AxisNumbers */
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {import("./plot_area.js").PlotArea} PlotArea */
+/** @typedef {import("./price_labels.js").PriceLabels} PriceLabels */
 /** @typedef {import("../types").Alert} Alert */
 
 export class AlertLayer {
   /**
    * @param {{
-   *   chart: Chart, area: PlotArea, appearance: Appearance, numbers: AxisNumbers,
+   *   chart: Chart, area: PlotArea, appearance: Appearance, labels: PriceLabels,
    *   lines: SVGElement, chips: SVGElement,
    * }} given
    */
-  constructor({ chart, area, appearance, numbers, lines, chips }) {
+  constructor({ chart, area, appearance, labels, lines, chips }) {
     this.chart = chart;
     this.area = area;
     this.appearance = appearance;
-    this.numbers = numbers;
+    this.labels = labels;
     this.drawn = new Pool(() => {
       const line = svg(lines, "path", { class: "mdnb-alert", fill: "none", "stroke-dasharray": "6 4" });
       const chip = new Chip(chips, "mdnb-alert-chip");
@@ -46,45 +44,37 @@ export class AlertLayer {
   draw() {
     const { alerts } = this.chart.annotations;
     if (!alerts.length && !this.drawn.made.length) return;
-    const { area } = this;
-    const bars = this.chart.modes.shown;
-    // No label half covers another, nor the last price with the time left below it.
-    const last = Math.min(Math.max(area.prices.up(bars.at(bars.end - 1, CLOSE)), area.top), area.bottom);
-    /** @type {number[]} */
-    const taken = [];
-    for (const alert of this.shown()) this.drawAlert(alert, last, taken);
+    for (const alert of this.shown()) this.drawAlert(alert);
     this.drawn.finish(({ line, chip }) => {
       set(line, { d: "" });
       chip.hide();
     });
   }
 
-  /**
-   * @param {Alert} alert
-   * @param {number} last
-   * @param {number[]} taken
-   */
-  drawAlert(alert, last, taken) {
+  /** @param {Alert} alert */
+  drawAlert(alert) {
     const { appearance, area } = this;
     const { background, warning } = appearance.colours;
     const { line, chip, frame, bell: sign } = this.drawn.next();
     const y = area.prices.up(Number(alert.price));
-    const opacity = alert.active ? 1 : 0.45;
-    const at = Math.round(y) + 0.5;
-    set(line, { d: `M${area.left} ${y.toFixed(1)}H${area.right}`, stroke: warning, opacity });
-    const words = appearance.prices.format(Number(alert.price));
-    chip.put(area.right, at - 9, area.margin, 18, words, background, warning);
-    const free = hasRoom(y, last, taken);
-    if (free) {
-      taken.push(y);
-      this.numbers.cover(y);
+    set(line, { d: `M${area.left} ${y.toFixed(1)}H${area.right}`, stroke: warning, opacity: alert.active ? 1 : 0.45 });
+    if (!alert.active) {
+      // One that has fired has left the axis; its mark stands at its bar.
+      chip.hide();
+      return;
     }
-    const visibility = free ? "visible" : "hidden";
-    set(chip.box, { visibility, stroke: warning });
-    set(chip.text, { visibility });
-    set(chip.group, { opacity });
+    const words = appearance.prices.format(Number(alert.price));
     const edge = { fill: background, stroke: warning };
-    set(frame, { x: area.right - 18, y: (at - 9).toFixed(1), width: 18, height: 18, ...edge });
-    set(sign, { d: bell(area.right - 9, at), fill: warning });
+    this.labels.put({
+      y, height: 19, weight: 1,
+      place: (middle, x) => {
+        const at = Math.round(middle) + 0.5;
+        chip.put(x, at - 9, area.margin - (x - area.right), 18, words, background, warning);
+        set(chip.box, { stroke: warning });
+        set(frame, { x: area.right - 18, y: (at - 9).toFixed(1), width: 18, height: 18, ...edge });
+        set(sign, { d: bell(area.right - 9, at), fill: warning });
+      },
+      hide: () => chip.hide(),
+    });
   }
 }

@@ -5,17 +5,17 @@ import { AlertLayer } from "./alert_layer.js";
 import { MarkLayer } from "./mark_layer.js";
 
 /** @typedef {import("./appearance.js").Appearance} Appearance */
-/** @typedef {import("./axis_numbers.js").AxisNumbers} AxisNumbers */
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {import("./plot_area.js").PlotArea} PlotArea */
+/** @typedef {import("./price_labels.js").PriceLabels} PriceLabels */
 
 export class AnnotationLayers {
   /**
    * @param {{
-   *   chart: Chart, area: PlotArea, appearance: Appearance, numbers: AxisNumbers, group: SVGElement, id: string,
+   *   chart: Chart, area: PlotArea, appearance: Appearance, labels: PriceLabels, group: SVGElement, id: string,
    * }} given
    */
-  constructor({ chart, area, appearance, numbers, group, id }) {
+  constructor({ chart, area, appearance, labels, group, id }) {
     this.chart = chart;
     this.area = area;
     this.group = group;
@@ -24,7 +24,7 @@ export class AnnotationLayers {
     const inside = svg(group, "g", { "clip-path": `url(#${clip})` });
     const lines = svg(inside, "g");
     this.marks = new MarkLayer({ chart, area, appearance, group: inside });
-    this.alerts = new AlertLayer({ chart, area, appearance, numbers, lines, chips: group });
+    this.alerts = new AlertLayer({ chart, area, appearance, labels, lines, chips: group });
   }
 
   /**

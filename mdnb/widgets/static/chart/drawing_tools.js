@@ -9,12 +9,12 @@ import { drawnTo, handlesOf, hitShape, isDrawn, makeShape, movedTo, outlineOf } 
 import { drawnShape } from "./plotly_private.js";
 
 /** @typedef {import("./appearance.js").Appearance} Appearance */
-/** @typedef {import("./axis_numbers.js").AxisNumbers} AxisNumbers */
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {import("./drawn_shapes.js").Box} Box */
 /** @typedef {import("./drawn_shapes.js").Hit} Hit */
 /** @typedef {import("./drawn_shapes.js").Sides} Sides */
 /** @typedef {import("./plot_area.js").PlotArea} PlotArea */
+/** @typedef {import("./price_labels.js").PriceLabels} PriceLabels */
 /** @typedef {import("../types").PlotlyDiv} PlotlyDiv */
 /** @typedef {import("../types").Pointer} Pointer */
 /** @typedef {import("../types").Shape} Shape */
@@ -29,7 +29,7 @@ import { drawnShape } from "./plotly_private.js";
 /**
  * What the tools need of the view.
  * @typedef {{
- *   chart: Chart, gd: PlotlyDiv, area: PlotArea, appearance: Appearance, numbers: AxisNumbers,
+ *   chart: Chart, gd: PlotlyDiv, area: PlotArea, appearance: Appearance, labels: PriceLabels,
  *   shapes: SVGElement, chips: SVGElement, id: string,
  *   measured: () => PlotArea, moved: () => void, isReady: () => boolean, keepOff: () => void,
  *   commit: (shapes: Shape[]) => void, showTool: (tool: Tool | null) => void, focus: () => void,
@@ -48,7 +48,7 @@ export class DrawingTools {
     this.gd = given.gd;
     this.area = given.area;
     this.appearance = given.appearance;
-    this.numbers = given.numbers;
+    this.labels = given.labels;
     /** @type {Tool | null} */
     this.tool = null;
     /** @type {string | null} a shape's name */
@@ -396,8 +396,12 @@ export class DrawingTools {
     if (!(y >= area.top && y <= area.bottom)) return 0;
     const chip = (this.levelChips[at] ??= new Chip(this.levels));
     const { drawn, drawn_text: text } = appearance.colours;
-    chip.put(area.right, y - 9, area.margin, 18, appearance.prices.format(price), drawn, text);
-    this.numbers.cover(y);
+    const words = appearance.prices.format(price);
+    this.labels.put({
+      y, height: 18, weight: 2,
+      place: (middle, x) => chip.put(x, middle - 9, area.margin - (x - area.right), 18, words, drawn, text),
+      hide: () => chip.hide(),
+    });
     return 1;
   }
 

@@ -1,12 +1,10 @@
-// Where texts and labels go so that none lies on another.
+// Where the texts of marks go so that none lies on another.
 
 const LETTER = 6.2; // pixels a letter of the chart's small texts is wide, on average
 const LINE = 12; // pixels between the middles of two lines of text
 const ASIDE = 8; // pixels from a mark's middle to its text
 const MOST_TEXTS = 80;
 const LONGEST_TEXT = 40;
-const LABEL = 18; // pixels a label on the axis of prices is tall
-const COUNTDOWN = 35; // pixels from the last price's middle to below the time left
 
 /** @typedef {{ x: number, y: number, text: string }} Wanted a text beside a mark that stands at a place */
 /** @typedef {{ x: number, y: number, text: string, anchor: "start" | "end" }} Placed */
@@ -34,15 +32,4 @@ export function placeTexts(wanted, right) {
     placed.push({ x: fits ? x + ASIDE : x - ASIDE, y, text: short, anchor: fits ? "start" : "end" });
   }
   return placed;
-}
-
-/**
- * Return whether a label has room on the axis of prices: off the last price with the time left below it, and off
- * the labels that stand there.
- * @param {number} y
- * @param {number} last
- * @param {number[]} taken
- */
-export function hasRoom(y, last, taken) {
-  return (y < last - LABEL || y > last + COUNTDOWN) && taken.every((at) => Math.abs(at - y) > LABEL);
 }

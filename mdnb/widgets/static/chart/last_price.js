@@ -5,10 +5,14 @@ import { CLOSE, OPEN } from "./bars.js";
 import { Chip } from "./chip.js";
 
 /** @typedef {import("./appearance.js").Appearance} Appearance */
-/** @typedef {import("./axis_numbers.js").AxisNumbers} AxisNumbers */
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {import("./panes.js").Panes} Panes */
 /** @typedef {import("./plot_area.js").PlotArea} PlotArea */
+/** @typedef {import("./price_labels.js").PriceLabels} PriceLabels */
+
+/** So much heavier than any other label that it is the others that are shifted. */
+const STAYS = 1e6;
+const LEFT = 17; // pixels that the time left takes below the price
 
 /** @param {number} number */
 const two = (number) => String(number).padStart(2, "0");
@@ -24,13 +28,15 @@ export function countdown(seconds) {
 
 export class LastPrice {
   /**
-   * @param {{ chart: Chart, area: PlotArea, appearance: Appearance, numbers: AxisNumbers, chips: SVGElement }} given
+   * @param {{ chart: Chart, area: PlotArea, appearance: Appearance, labels: PriceLabels, chips: SVGElement }} given
    */
-  constructor({ chart, area, appearance, numbers, chips }) {
+  constructor({ chart, area, appearance, labels, chips }) {
     this.chart = chart;
     this.area = area;
     this.appearance = appearance;
-    this.numbers = numbers;
+    this.labels = labels;
+    /** @type {Record<"bid" | "ask", Chip>} */
+    this.sides = { bid: new Chip(chips, "mdnb-bid"), ask: new Chip(chips, "mdnb-ask") };
     this.label = new Chip(chips, "mdnb-last");
     this.left = new Chip(chips, "mdnb-left");
     /** @type {Record<"bid" | "ask" | "last", SVGPathElement>} */
@@ -69,10 +75,22 @@ export class LastPrice {
     set(this.paths.last, { d: this.level(y), stroke: colour });
     const at = Math.min(Math.max(y, area.top), area.bottom);
     const words = appearance.prices.format(price);
-    label.put(area.right, at - 9, area.margin, 18, words, colour, rising ? colours.up_text : colours.down_text);
+    const text = rising ? colours.up_text : colours.down_text;
     set(label.box, { opacity: inside ? 1 : 0.7 });
-    this.numbers.cover(at);
-    this.drawLeft(at);
+    const time = this.timeLeft();
+    if (!time) this.left.hide();
+    // Nothing comes between the price and the time that is left below it.
+    const height = time ? 18 + LEFT : 18;
+    this.labels.put({
+      y: at + (height - 18) / 2, height, weight: STAYS, price: at,
+      place: (middle, x) => {
+        const top = middle - height / 2;
+        const wide = area.margin - (x - area.right);
+        label.put(x, top, wide, 18, words, colour, text);
+        if (time) this.left.put(x, top + 19, wide, LEFT - 1, time, colours.chip, colours.text);
+      },
+      hide: () => [label, this.left].forEach((chip) => chip.hide()),
+    });
     this.drawQuote();
   }
 
@@ -81,37 +99,44 @@ export class LastPrice {
     return `M${this.area.left} ${y.toFixed(1)}H${this.area.right}`;
   }
 
-  /**
-   * Count down to the end of the bar that is being made, below the last price.
-   * @param {number} at
-   */
-  drawLeft(at) {
-    const { area, chart, left } = this;
-    if (chart.closes === null || chart.modes.status.tone !== "live") {
-      left.hide();
-      return;
-    }
-    const words = countdown(Math.max(0, Math.round((chart.closes - performance.now()) / 1000)));
-    const { chip, text } = this.appearance.colours;
-    left.put(area.right, at + 10, area.margin, 16, words, chip, text);
-    this.numbers.cover(at + 18);
+  /** Return the time left of the bar that is being made; "" where nobody knows it. */
+  timeLeft() {
+    const { chart } = this;
+    if (chart.closes === null || chart.modes.status.tone !== "live") return "";
+    return countdown(Math.max(0, Math.round((chart.closes - performance.now()) / 1000)));
   }
 
   drawQuote() {
     const { colours } = this.appearance;
     const quote = this.chart.look.quotes ? this.chart.modes.quote : null;
-    this.drawSide(this.paths.bid, quote?.bid ?? NaN, colours.up);
-    this.drawSide(this.paths.ask, quote?.ask ?? NaN, colours.down);
+    this.drawSide("bid", quote?.bid ?? NaN, colours.up, colours.up_text);
+    this.drawSide("ask", quote?.ask ?? NaN, colours.down, colours.down_text);
   }
 
   /**
-   * @param {SVGPathElement} path
+   * @param {"bid" | "ask"} side
    * @param {number} price
    * @param {string} stroke
+   * @param {string} text
    */
-  drawSide(path, price, stroke) {
-    const y = this.area.prices.up(price);
+  drawSide(side, price, stroke, text) {
+    const { appearance, area } = this;
+    const chip = this.sides[side];
+    const y = area.prices.up(price);
     const d = Number.isFinite(y) ? this.level(y) : "";
-    set(path, { d, stroke, "stroke-opacity": 0.6, "stroke-width": 1 });
+    set(this.paths[side], { d, stroke, "stroke-opacity": 0.6, "stroke-width": 1 });
+    if (!(y >= area.top && y <= area.bottom)) {
+      chip.hide();
+      return;
+    }
+    const words = appearance.prices.format(price);
+    this.labels.put({
+      y, height: 18, weight: 4,
+      place: (middle, x) => {
+        chip.put(x, middle - 9, area.margin - (x - area.right), 18, words, stroke, text);
+        set(chip.box, { opacity: 0.75 });
+      },
+      hide: () => chip.hide(),
+    });
   }
 }

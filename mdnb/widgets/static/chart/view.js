@@ -29,6 +29,7 @@ import { PlotlyEvents } from "./plotly_events.js";
 import { PLOTLY_STYLE, figureSize, readAxes } from "./plotly_private.js";
 import { PlotlySync } from "./plotly_sync.js";
 import { EDITS } from "./python_edits.js";
+import { PriceLabels } from "./price_labels.js";
 import { Separators } from "./separators.js";
 import { TOAST_STYLE, Toasts } from "./toasts.js";
 import { TOOLBAR_STYLE, Toolbar } from "./toolbar.js";
@@ -96,8 +97,9 @@ export class View {
     this.barLayer = new BarLayer({ chart, gd, area, appearance });
     this.indicators = new Indicators({ chart, gd, area, appearance });
     this.ownTraces = new OwnTraces({ gd, area, appearance, labels: this.indicators.labels });
-    this.lastPrice = new LastPrice({ chart, area, appearance, numbers, chips });
-    this.annotations = new AnnotationLayers({ chart, area, appearance, numbers, group: marks, id });
+    const labels = (this.priceLabels = new PriceLabels({ area, appearance, numbers, group: levels }));
+    this.lastPrice = new LastPrice({ chart, area, appearance, labels, chips });
+    this.annotations = new AnnotationLayers({ chart, area, appearance, labels, group: marks, id });
     this.legend = new Legend({ chart, area, appearance });
     this.toasts = new Toasts({ chart, appearance });
     this.crosshair = new Crosshair({
@@ -147,7 +149,7 @@ export class View {
       },
     });
     this.tools = new DrawingTools({
-      chart, gd, area, appearance, numbers, shapes, id, measured, moved,
+      chart, gd, area, appearance, labels, shapes, id, measured, moved,
       chips: levels,
       isReady: () => this.ready,
       keepOff: () => this.sync.keepOff(),
@@ -582,6 +584,7 @@ export class View {
     else if (!readAxes(this.gd, area)) return;
     if (!this.bars.count) return;
     this.numbers.begin();
+    this.priceLabels.begin();
     this.panes.cut();
     if (firstPaint.shows) firstPaint.draw();
     this.separators.draw();
@@ -594,6 +597,7 @@ export class View {
     this.tools.draw();
     this.annotations.draw(sync.size);
     this.lastPrice.draw();
+    this.priceLabels.draw();
     this.ownTraces.draw(this.crosshair.bar, this.indicators.drawLabels(this.crosshair.bar));
     this.legend.draw(this.crosshair.bar);
     this.gd.classList.toggle("mdnb-gone", Boolean(this.chart.kernel.ended));
