@@ -84,6 +84,7 @@ FINDING_TYPES: Final = frozenset(
         "intake",
         "refused",
         "book",
+        "subscription",
         "disk",
         "disk_unreadable",
         "disk_dropped",

@@ -8,6 +8,7 @@ _AXIS = "gd._fullLayout.xaxis"
 PRIVATE_NAMES = {
     # Fields of the figure and of its axes.
     "_fullLayout": "gd._fullLayout.width > 0 && gd._fullLayout.height > 0",
+    "_fullData": "typeof (gd._fullData[candles].increasing.line.color) === 'string'",
     "_offset": f"{_AXIS}._offset > 0",
     "_length": f"{_AXIS}._length > 0",
     "r2l": f"Number.isFinite({_AXIS}.r2l({_AXIS}.range[0]))",

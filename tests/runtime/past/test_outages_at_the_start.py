@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,12 +15,20 @@ import pytest
 import mdnb
 from mdnb.market import LiveMarket
 from mdnb.rows import TradeRow
+from mdnb.runtime.past import backfill
+from mdnb.runtime.past.stretches import Patience
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import HandFeed, trade
 from tests.runtime.past.outages import Ids, bars_of, held_bars
 
 ROWS = [trade(i * 7.0, 100.0 + 0.25 * ((i * 7) % 11), 1.0 + i % 4, i) for i in range(60)]
+
+
+@pytest.fixture(autouse=True)
+def _soon_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believe a history that goes on answering the same sooner: nothing comes late here."""
+    monkeypatch.setattr(backfill, "Patience", functools.partial(Patience, settle=0.2))
 
 
 class Beginning(HandFeed):
