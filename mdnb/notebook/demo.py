@@ -67,6 +67,7 @@ def run_demo(folder: Path, notebook: Path = _NOTEBOOK) -> int:
     _say(
         f"wrote {folder / 'quickstart.html'} and {folder / 'mnq.parquet'} in {time.monotonic() - began:.0f} s"
     )
+    _say("the notebooks, with charts that move: make lab")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -267,6 +268,37 @@ def test_an_alert_stands_at_its_price_and_is_paler_when_it_fired(bench: Bench, c
     _still(chart)
     ((x, _y),) = chart.page(_OUTLINES)["alert"]
     assert _near(x, _places(chart, at)["x"] - 4)
+
+
+_BOXES = """[...view.over.querySelectorAll('rect[rx="2"]')].filter(node =>
+  getComputedStyle(node).visibility !== 'hidden' && node.nextElementSibling?.tagName === 'text' &&
+  +node.getAttribute('x') >= view.area.right - 1 && node.getBoundingClientRect().height > 10).map(node => {
+    const box = node.getBoundingClientRect();
+    return [box.top, box.bottom, node.nextElementSibling.textContent]; }).sort((a, b) => a[0] - b[0])"""
+
+
+def test_no_label_on_the_axis_of_prices_covers_another(bench: Bench) -> None:
+    chart = Chart(bench, "chart = make(quotes=True)\nchart")
+    _still(chart)
+    told = bench.do(
+        "last = float(chart.data[1].close[-1])\n"
+        "for off in (0.5, 1.0, -0.75):\n    chart.draw_line(last + off)\n"
+        "near = [live.alert(above=last + 10_000), live.alert(below=last - 10_000)]\n"
+        "print(json.dumps([f'{last + off:,.2f}' for off in (0.5, 1.0, -0.75)]))"
+    )
+    wanted = set(json.loads(told))
+    chart.wait(f"{_BOXES}.filter(([, , text]) => {json.dumps(sorted(wanted))}.includes(text)).length === 3")
+    chart.wait("!view.frame")
+    boxes = chart.page(_BOXES)
+    assert len(boxes) >= 6, boxes  # the last price, the time left, bid, ask and the three lines
+    for above, below in itertools.pairwise(boxes):
+        assert above[1] <= below[0] + 0.6, (above, below)
+    prices = [float(text.replace(",", "")) for _, _, text in boxes if ":" not in text]
+    assert prices == sorted(prices, reverse=True)
+    assert chart.page("view.priceLabels.leaders.getAttribute('d')").count("M") >= 2
+    bench.page.screenshot(path=PICTURES / "labels.png")
+    bench.do("for alert in near:\n    alert.cancel()\nchart.close()")
+    assert not bench.errors
 
 
 def test_an_alert_that_fires_while_a_cell_blocks_is_said(bench: Bench, chart: Chart) -> None:
