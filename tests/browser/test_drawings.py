@@ -115,7 +115,7 @@ def test_a_rectangle_is_drawn_picked_moved_and_made_larger(bench: Bench, chart: 
     times = chart.page(f"[view.bars.at({shape['x0']}, 0), view.bars.at({shape['x1']}, 0)]")
     _wait_drawn(chart, [[*times, shape["y0"], shape["y1"]]])
     bench.show(chart.cell)
-    hand.mouse.click(*chart.at(0.8, 0.9))
+    hand.mouse.click(*chart.at(0.8, 0.2))
     chart.wait("view.tools.picked === null")
     hand.mouse.click(*chart.at(0.4, 0.45))
     chart.wait(f"view.tools.picked === '{shape['name']}'")
