@@ -253,13 +253,14 @@ def test_charts_that_are_dropped_go_and_what_a_cell_shows_goes_on(kernel: Kernel
     kernel.value("for _ in range(100): live.chart('1min')")
     kernel.value("for _ in range(5): live.dashboard(); live.tape(); live.depth()")
     wait_for_listeners(kernel, before)
-    # Shown, and held by no name: neither the history of outputs nor `_`.
+    # Shown, and held by no name: neither the history of outputs nor `_`. Others have shown some before.
+    kernel.value("from ipywidgets.widgets.widget import _instances\nearlier = set(_instances)")
     kernel.run("live.tape()")
     kernel.run("live.chart('1min')")
     comms = kernel.value(
         "Out.clear(); _ = __ = ___ = None; get_ipython().displayhook.flush()\n"
-        "from ipywidgets.widgets.widget import _instances\n"
-        "shown = [each for each in _instances.values() if type(each).__name__ in ('Tape', 'LiveChart')]\n"
+        "new = [each for each in _instances.values() if each.model_id not in earlier]\n"
+        "shown = [each for each in new if type(each).__name__ in ('Tape', 'LiveChart')]; del new\n"
         "print(*(each.model_id for each in shown)); del shown"
     ).split()
     assert len(comms) == 2
