@@ -10,25 +10,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mdnb.errors import OptionError
-from mdnb.rows import BarRow
-from mdnb.stores.columns import BarColumns, columns_from_rows
+from mdnb.stores.columns import columns_from_rows
 from mdnb.widgets.chart.anchors import ordinals_of, times_of
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.theme import theme_of
-from tests.widgets.sources import MINUTE_NS, HandSource, row
-
-_FIVE = 5 * MINUTE_NS
-
-
-class TwoFrames(HandSource):
-    """Minutes, and every fifth of them as bars of five."""
-
-    def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
-        if timeframe != "5min":
-            return super().columns(timeframe, count)
-        rows: list[BarRow] = [one for one in [*self.rows, self.now] if one and one[0] % _FIVE == 0]
-        return columns_from_rows(rows)
+from tests.widgets.sources import MINUTE_NS, HandSource, TwoFrames, row
 
 
 def _at(minute: float) -> pd.Timestamp:

@@ -14,25 +14,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mdnb.errors import OptionError
-from mdnb.rows import BarRow
-from mdnb.stores.columns import BarColumns, columns_from_rows
 from mdnb.widgets.chart.chart import LiveChart
 from mdnb.widgets.chart.time_places import instants
 from tests.widgets.chart.charts import drawn_by_hand
-from tests.widgets.sources import MINUTE_NS, HandSource, row
+from tests.widgets.sources import MINUTE_NS, HandSource, TwoFrames, row
 
-_FIVE = 5 * MINUTE_NS
 ZONE = "America/Chicago"
-
-
-class TwoFrames(HandSource):
-    """Minutes from 1970 on, and every fifth of them as bars of five."""
-
-    def columns(self, timeframe: object, count: int | None = None) -> BarColumns:
-        if timeframe != "5min":
-            return super().columns(timeframe, count)
-        rows: list[BarRow] = [one for one in [*self.rows, self.now] if one and one[0] % _FIVE == 0]
-        return columns_from_rows(rows)
 
 
 @pytest.fixture
