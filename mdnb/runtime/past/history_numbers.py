@@ -42,6 +42,9 @@ def is_numbered_otherwise(
     alike, otherwise = _compared(pipeline, named)
     if max(alike, otherwise) >= _AT_LEAST:
         return otherwise > alike
+    if otherwise and not alike and _has_others(pipeline, named):
+        # Where what was missed begins, an answer may reach to one live trade alone.
+        return True
     return by_id and any(_is_elsewhere(pipeline, named, stretch) for stretch in stretches)
 
 
@@ -61,6 +64,20 @@ def _compared(pipeline: Pipeline, named: Sequence[TradeRow]) -> tuple[int, int]:
     came = collections.Counter(key[:3] for key in held - given)
     told = collections.Counter(key[:3] for key in given - held)
     return len(held & given), (came & told).total()
+
+
+def _has_others(pipeline: Pipeline, named: Sequence[TradeRow]) -> bool:
+    """Return whether memory has an id of an answer, whenever it came, with another price or size."""
+    ticks = pipeline.engine.ticks
+    held = ticks.tail(len(ticks))
+    by_id = dict(
+        zip(
+            held["trade_id"].tolist(),
+            zip(held["price"].tolist(), held["size"].tolist(), strict=True),
+            strict=True,
+        )
+    )
+    return any(by_id.get(row[5], row[1:3]) != row[1:3] for row in named)
 
 
 def _is_elsewhere(pipeline: Pipeline, named: Sequence[TradeRow], stretch: Stretch) -> bool:

@@ -52,6 +52,16 @@ def test_one_trade_corrected_or_alike_tells_nothing(ids: Ids) -> None:
     assert not is_told(ids, TRADES[:10], ((*last[:5], 10),))
 
 
+@pytest.mark.parametrize("ids", ["sequential", "unique"])
+@pytest.mark.parametrize("higher", [-3, 1, 3, 7])
+def test_an_answer_that_reaches_to_the_first_live_trade_alone_is_known_by_those_behind_it(
+    ids: Ids, higher: int
+) -> None:
+    answer = tuple((*row[:5], row[5] + higher) for row in TRADES[20:31])
+    assert is_told(ids, TRADES[30:], answer) is (higher > 0)
+    assert not is_told(ids, TRADES[30:], TRADES[20:31])
+
+
 def test_what_is_told_names_both() -> None:
     pipeline = make("unique")
     pipeline.take_trades(TRADES[:10])
