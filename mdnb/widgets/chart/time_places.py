@@ -164,8 +164,11 @@ class TimePlaces:
         assert times is not None
         return float(times[0])
 
-    def _place(self, time: float) -> float:
-        return float(self._places(np.array([time]))[0])
+    def _place(self, time: float, bars: BarColumns | None = None) -> float:
+        return float(self._places(np.array([time]), bars)[0])
+
+    def _bars(self) -> BarColumns:
+        return self._state.source.columns(self._state.timeframe, self._state.options.bars)
 
     # -- other bars than before -----------------------------------------------------------------------
 
@@ -178,10 +181,11 @@ class TimePlaces:
         """Place everything anew: another timeframe or symbol, or bars put in between."""
         self._beyond_us = -np.inf
         if self._traces or self._parts:
-            self._move_traces()
-            self._move_parts()
+            bars = self._bars()
+            self._move_traces(bars)
+            self._move_parts(bars)
 
-    def _move_traces(self) -> None:
+    def _move_traces(self, bars: BarColumns) -> None:
         moved: dict[int, NDArray[np.float64]] = {}
         stay: dict[str, _PlacedTrace] = {}
         for at, trace in enumerate(traces_of(self._figure)):
@@ -189,7 +193,7 @@ class TimePlaces:
             held = self._traces.get(uid)
             if held is None:
                 continue
-            places = self._places(held.times)
+            places = self._places(held.times, bars)
             stay[uid] = _PlacedTrace(held.times, places)
             if not np.array_equal(places, held.places, equal_nan=True):
                 moved[at] = places
@@ -199,7 +203,7 @@ class TimePlaces:
         if moved:
             self._figure.plotly_restyle({"x": list(moved.values())}, list(moved))
 
-    def _move_parts(self) -> None:
+    def _move_parts(self, bars: BarColumns) -> None:
         changes: dict[str, float] = {}
         stay: dict[tuple[str, str, float], float] = {}
         layout = layout_of(self._figure)
@@ -210,7 +214,7 @@ class TimePlaces:
                     time = self._parts.get((name, attribute, place)) if _is_number(place) else None
                     if time is None:
                         continue
-                    now = self._place(time)
+                    now = self._place(time, bars)
                     stay[name, attribute, now] = time
                     if now != place:
                         changes[f"{name}[{at}].{attribute}"] = now
@@ -228,14 +232,13 @@ class TimePlaces:
                 f"{what}: {error}. A chart's x is a time, or a bar's ordinal as in chart.data[0].x"
             ) from None
 
-    def _places(self, times: _Times) -> NDArray[np.float64]:
-        state = self._state
-        bars = state.source.columns(state.timeframe, state.options.bars)
+    def _places(self, times: _Times, bars: BarColumns | None = None) -> NDArray[np.float64]:
+        bars = self._bars() if bars is None else bars
         newest = float(bars.time_us[-1]) if len(bars) else -np.inf
         latest = float(np.nanmax(times, initial=-np.inf))
         if latest > newest:
             self._beyond_us = max(self._beyond_us, latest)
-        return _places_of(times, bars, Timeframe.parse(state.timeframe))
+        return _places_of(times, bars, Timeframe.parse(self._state.timeframe))
 
 
 def _places_of(times: _Times, bars: BarColumns, timeframe: Timeframe) -> NDArray[np.float64]:
