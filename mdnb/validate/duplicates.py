@@ -500,6 +500,30 @@ class Duplicates:
         for number in sorted(number for number in self._seen if first <= number < old[5]):
             self._fills((before_ns, 0.0, 0.0, 0, 0, number))
 
+    def begin_anew(self) -> None:
+        """Forget the ids of all trades that came: those that come next are numbered otherwise.
+
+        Examples
+        --------
+        >>> seen = Duplicates("sequential")
+        >>> _ = seen.split([(0, 1.0, 1.0, 1, 0, i) for i in (5, 8)])
+        >>> seen.begin_anew()
+        >>> seen.holes, [row[5] for row in seen.split([(0, 1.0, 1.0, 1, 0, 6)])[0]]
+        ([], [6])
+        """
+        self._first, self.highest, self.highest_ns = None, -1, 0
+        self.doubted_above = _TOO_HIGH
+        for held in (
+            self.holes,
+            self._given_up,
+            self._doubted,
+            self._seen,
+            self._order,
+            self._times,
+            self._kept,
+        ):
+            held.clear()
+
     def _is_new_unique(self, row: TradeRow) -> bool:
         trade_id = row[5]
         if trade_id in self._seen:

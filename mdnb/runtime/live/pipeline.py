@@ -36,6 +36,7 @@ from mdnb.runtime.live.edge_trades import EdgeTrades
 from mdnb.runtime.live.event_publisher import Closed, EventPublisher
 from mdnb.runtime.live.gap_book import GapBook, GapsInTime
 from mdnb.runtime.live.held_trades import HeldTrades
+from mdnb.runtime.live.history_seam import HistorySeam
 from mdnb.runtime.live.outage_ids import OutageIds
 from mdnb.runtime.live.outlier_gate import OutlierGate, keep_ticks
 from mdnb.runtime.live.own_bars import OwnBars
@@ -109,6 +110,8 @@ class Pipeline:
         Of a market that is played again, when its bars were closed; None: nobody knows.
     recorded_gaps
         Says when gaps of a recording are settled; None: who follows the connection does.
+    history_seam
+        What the history gave before any live trade came, until live ones have shown whose ids it has.
     on_edge
         Called when the end of the finest bar that is being made has become another one, or it has closed;
         the symbol's lock is held.
@@ -142,6 +145,7 @@ class Pipeline:
         "failures",
         "gaps",
         "held",
+        "history_seam",
         "history_missing",
         "import_findings",
         "largest_batch",
@@ -192,13 +196,13 @@ class Pipeline:
         self.refusals = Refusals()
         self.duplicates = Duplicates(ids)
         self.outage_ids = OutageIds(self.duplicates)
+        self.history_seam = HistorySeam(ids)
         self.put_in_place: Callable[[Pipeline, Sequence[TradeRow]], None] | None = None
         self.rules = TickRules(
             positive_prices=engine.instrument.positive_prices, tick_size=engine.instrument.tick_size
         )
-        self.subscribed: set[str] = {"trades", "quotes"}
+        self.subscribed, self.batch_size = {"trades", "quotes"}, engine.config.batch_size
         self.outlier_gate: OutlierGate | None = None
-        self.batch_size = engine.config.batch_size
         self.largest_batch = self.bars_closed = self.failures = self.late_amended = self.arrival_ns = 0
         # Stretches of market time in which trades, or the feed's own bars, go into the bars.
         self._trades_from = self._bars_from = -_NO_LIMIT
@@ -211,7 +215,7 @@ class Pipeline:
         self._edge: int | None = None
         self.refused_trades = collections.deque[tuple[int, float, float]](maxlen=_REFUSED)
         self.told_changes = collections.deque[TradeChange](maxlen=_TOLD_CHANGES)
-        self.early_changes = list[TradeChange]()
+        self.early_changes: list[TradeChange] = []
         self.on_unsure_bar: Callable[[str, int], None] | None = None
         self.on_unplaced_change: Callable[[str, TradeChange], None] | None = None
         self.on_edge: Callable[[Pipeline], None] | None = None
@@ -281,6 +285,8 @@ class Pipeline:
 
     def _take_placed(self, rows: Sequence[TradeRow], *, builds: bool) -> None:
         """Take trades; what an outage left out is put where it belongs."""
+        if self.history_seam.is_open and not self.history_seam.is_told:
+            self._look_beside_history(rows)
         if self.put_in_place is None or not builds or "trades" not in self.subscribed:
             self._take_trades(rows, builds=builds)
             return
@@ -324,6 +330,7 @@ class Pipeline:
         engine, duplicates, edges = self.engine, self.duplicates, self.edges
         if (
             self.held is not None
+            or self.history_seam.is_open
             or self.outlier_gate is not None
             or self.quality.rules is not None
             or self.outage_ns is not None
@@ -462,7 +469,11 @@ class Pipeline:
 
     def _fresh(self, rows: Sequence[TradeRow], *, builds: bool) -> Sequence[TradeRow]:
         """Return the trades that did not come before; the others are counted."""
+        had: list[TradeRow] = []
+        if self.history_seam.is_open and self.history_seam.is_told:
+            rows, had = self.history_seam.split(rows)
         fresh, again = self.duplicates.split(rows)
+        again += had
         if self.duplicates.nameless and fresh:
             fresh, equal = self.edges.split(fresh)
             again = [*again, *equal]
@@ -482,6 +493,16 @@ class Pipeline:
             is_old = last is not None and max(row[0] for row in again) <= last[0]
             self.refusals.refuse("duplicate", len(again), again=is_old)
         return fresh
+
+    def _look_beside_history(self, rows: Sequence[TradeRow]) -> None:
+        """Learn from the first live trades after a history whether it has the stream's ids."""
+        seam = self.history_seam
+        if self.refusals.asked_for:
+            seam.add(rows)
+        elif seam.shows_other_numbers(rows):
+            self.quality.note(seam.finding(rows[0]))
+            self.duplicates.begin_anew()
+            self.outage_ids = OutageIds(self.duplicates)
 
     def _since_roll(self, rows: Sequence[TradeRow], since_ns: int, *, builds: bool) -> Sequence[TradeRow]:
         """Return the trades made since the seam; of those before it the series has the former contract's."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mdnb.runtime.live.pipeline import Pipeline
     from mdnb.runtime.past.stretches import Stretch
 
-__all__ = ["is_numbered_otherwise", "other_numbers"]
+__all__ = ["is_numbered_otherwise", "other_numbers", "shows_nothing_yet"]
 
 # One alone may have been corrected.
 _AT_LEAST = 2
@@ -39,20 +39,55 @@ def is_numbered_otherwise(
     named = [row for row in rows if row[5] >= 0]
     if not named:
         return False
-    alike, otherwise = _compared(pipeline, named)
+    alike, otherwise = _compared(pipeline, named, stretches)
     if max(alike, otherwise) >= _AT_LEAST:
         return otherwise > alike
-    if otherwise and not alike and _has_others(pipeline, named):
+    if (
+        otherwise
+        and not alike
+        and (pipeline.history_seam.unsure_until_ns is not None or _has_others(pipeline, named))
+    ):
         # Where what was missed begins, an answer may reach to one live trade alone.
         return True
     return by_id and any(_is_elsewhere(pipeline, named, stretch) for stretch in stretches)
 
 
-def _compared(pipeline: Pipeline, named: Sequence[TradeRow]) -> tuple[int, int]:
-    """Return how many trades in memory an answer has under the id that each came with, and under another."""
-    start, end = min(row[0] for row in named), max(row[0] for row in named)
+def shows_nothing_yet(
+    pipeline: Pipeline, rows: Sequence[TradeRow], stretches: Sequence[Stretch], *, by_id: bool
+) -> bool:
+    """Return whether an answer may be numbered otherwise, as far as one can tell before it has a live trade.
+
+    What was loaded before any came has the ids of the history, whatever these are.
+
+    Parameters
+    ----------
+    rows, stretches, by_id
+        As `is_numbered_otherwise` has them.
+    """
+    until = pipeline.history_seam.unsure_until_ns
+    if until is None:
+        return False
+    ends = [stretch.high_ns for stretch in stretches if stretch.ends and stretch.low_ns <= until]
+    if not ends:
+        return False
+    named = [row for row in rows if row[5] >= 0]
+    if any(_compared(pipeline, named, stretches)):
+        return False
+    can_tell = by_id or pipeline.engine.config.enable_tick_data
+    newest_ns = max((row[0] for row in rows), default=-1)
+    return can_tell and newest_ns // _MILLISECOND < min(ends) // _MILLISECOND
+
+
+def _compared(pipeline: Pipeline, named: Sequence[TradeRow], stretches: Sequence[Stretch]) -> tuple[int, int]:
+    """Return how many live trades an answer has under the id that each came with, and under another."""
+    start = min((row[0] for row in named), default=0)
+    end = max((row[0] for row in named), default=-1)
+    if pipeline.history_seam.unsure_until_ns is not None:
+        if not pipeline.engine.config.enable_tick_data:
+            return _at_ends(named, stretches)
+        start = max(start, (pipeline.history_seam.unsure_until_ns // _MILLISECOND + 2) * _MILLISECOND)
     # Times of a history may be finer, or less fine.
-    ticks = pipeline.engine.ticks.between(start - _MILLISECOND, end + _MILLISECOND)
+    ticks = pipeline.engine.ticks.between(start - _MILLISECOND, max(start, end + _MILLISECOND))
     held = {
         (at // _MILLISECOND, price, size, number)
         for at, price, size, number in zip(
@@ -64,6 +99,17 @@ def _compared(pipeline: Pipeline, named: Sequence[TradeRow]) -> tuple[int, int]:
     came = collections.Counter(key[:3] for key in held - given)
     told = collections.Counter(key[:3] for key in given - held)
     return len(held & given), (came & told).total()
+
+
+def _at_ends(named: Sequence[TradeRow], stretches: Sequence[Stretch]) -> tuple[int, int]:
+    """Return at how many ends of what was missed, each a live trade, an answer has that, and another one."""
+    times = {row[5]: row[0] // _MILLISECOND for row in named}
+    instants = set(times.values())
+    exact = [one for one in stretches if one.ends and not one.ended_late and one.high_id >= 0]
+    # An answer that has that instant, and not the trade, has it under another id.
+    ends = [(times.get(one.high_id), one.high_ns // _MILLISECOND) for one in exact]
+    told = [at == wanted for at, wanted in ends if at is not None or wanted in instants]
+    return sum(told), len(told) - sum(told)
 
 
 def _has_others(pipeline: Pipeline, named: Sequence[TradeRow]) -> bool:

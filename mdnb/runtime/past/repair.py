@@ -25,7 +25,7 @@ from mdnb.runtime.live.held_trades import HeldTrades
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.trade_changes import learn_changes
 from mdnb.runtime.live.unsettled_bars import Unsettled
-from mdnb.runtime.past.history_numbers import is_numbered_otherwise, other_numbers
+from mdnb.runtime.past.history_numbers import is_numbered_otherwise, other_numbers, shows_nothing_yet
 from mdnb.runtime.past.missed_trades import place_by_ids, put_back, put_back_by_time, undecided
 from mdnb.runtime.past.stretches import Patience, Stretch
 from mdnb.timeframes import Grid, Timeframe
@@ -102,6 +102,7 @@ class SymbolRepair:
         self._seen.on_jump = self._on_jump
         pipeline.engine.unsettled = self._unsettled
         pipeline.on_set_back = self.set_back
+        pipeline.history_seam.on_other_numbers = self._on_other_numbers
         if self._repairs:
             place_by_ids(pipeline)
         for hole in list(self._seen.holes):
@@ -248,6 +249,25 @@ class SymbolRepair:
             self.stretches.append(Stretch.of(hole, _now()))
         elif not self._answering:
             self._end(tail, hole.high_id, hole.high_ns)
+        self._wake()
+
+    def _on_other_numbers(self, first: TradeRow | None) -> None:
+        """Note that what was loaded has other ids than what comes live: they tell nothing of what is between.
+
+        Parameters
+        ----------
+        first
+            The first live trade, where it was made after all that was loaded.
+        """
+        self._numbers_told = True
+        for stretch in self.stretches:
+            stretch.undecided = True
+        if first is not None:
+            until_ns = self._pipeline.history_seam.until_ns
+            hole = Hole(first[5], until_ns, first[5], first[0])
+            stretch = Stretch.of(hole, _now())
+            stretch.undecided, stretch.found_ns = True, self._feed.clock.now_ns()
+            self.stretches.append(stretch)
         self._wake()
 
     def _on_own_bars(self, name: str, rows: Sequence[BarRow]) -> None:
@@ -553,18 +573,7 @@ class SymbolRepair:
         refused = self._pipeline.refusals.of_answer = []
         failed = self._pipeline.ledger.failed
         try:
-            has_ids = self._seen.ids != "none"
-            if has_ids and is_numbered_otherwise(self._pipeline, rows, wanted, by_id=self._by_id):
-                if not self._numbers_told:
-                    self._pipeline.quality.note(other_numbers(self._pipeline, rows))
-                self._numbers_told = True
-                for stretch in wanted:
-                    self._take_for_missed(stretch)
-            elif self._by_id:
-                self._put_by_id(rows, wanted)
-            else:
-                for stretch in wanted:
-                    self._put_by_time(rows, stretch)
+            self._place(rows, wanted)
         except Exception:
             if self._pipeline.ledger.failed > failed:
                 # They count as known, and are in no bar.
@@ -580,6 +589,24 @@ class SymbolRepair:
             self._not_rebuilt += not_rebuilt
         if sum(stretch.put for stretch in wanted) > had:
             self._attempt = 0
+
+    def _place(self, rows: Sequence[TradeRow], wanted: Sequence[Stretch]) -> None:
+        """Put trades of an answer where they belong, as far as their ids, or their times, tell."""
+        has_ids = self._seen.ids != "none"
+        if has_ids and is_numbered_otherwise(self._pipeline, rows, wanted, by_id=self._by_id):
+            if not self._numbers_told:
+                self._pipeline.quality.note(other_numbers(self._pipeline, rows))
+            self._numbers_told = True
+            for stretch in wanted:
+                self._take_for_missed(stretch)
+        elif has_ids and shows_nothing_yet(self._pipeline, rows, wanted, by_id=self._by_id):
+            # The next answer reaches further.
+            return
+        elif self._by_id:
+            self._put_by_id(rows, wanted)
+        else:
+            for stretch in wanted:
+                self._put_by_time(rows, stretch)
 
     def _note_refused(self, refused: Sequence[TradeRow], wanted: Sequence[Stretch]) -> None:
         """Note with each stretch what of its trades was refused: its bars are whole, but for these."""

@@ -22,6 +22,7 @@ from mdnb.runtime.live.outlier_gate import OutlierGate
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.symbol_state import SymbolState
 from mdnb.runtime.past.backfill import Backfill
+from mdnb.runtime.past.missed_trades import load_trades
 from mdnb.runtime.past.stretches import Patience
 from mdnb.sessions import Sessions
 from mdnb.stores.columns import BarColumns
@@ -106,6 +107,11 @@ class Script:
         Whether outliers are kept out of the bars.
     together
         Whether what arrives at one instant comes as one batch, late trades after the others.
+    loaded
+        Whether the trades of before anybody watches are loaded from the history; those that come live besides
+        come then.
+    first_id
+        The id of the first trade.
     """
 
     trades: tuple[TradeRow, ...] = dataclasses.field(repr=False)
@@ -126,6 +132,8 @@ class Script:
     window: int = 0
     outliers: bool = False
     together: bool = False
+    loaded: bool = False
+    first_id: int = 0
 
     def arrives(self, row: TradeRow) -> int:
         """Return when a trade is published."""
@@ -206,7 +214,8 @@ class _Venue(Feed):
         if self.ids == "none" or row[5] in self.script.nameless:
             return (*row[:5], -1)
         # The ids of those that have one run on.
-        return (*row[:5], row[5] - bisect.bisect_left(self._nameless, row[5]))
+        number = row[5] - bisect.bisect_left(self._nameless, row[5])
+        return (*row[:5], self.script.first_id + number)
 
 
 @dataclasses.dataclass
@@ -282,8 +291,7 @@ async def _play(script: Script) -> Outcome:
     pipeline.bus.tap(EventType.DATA_GAP, on_gap, symbol="X")
     pipeline.bus.tap(EventType.NEW_BAR, lambda event: outcome.closed.append((loop.time(), event)), symbol="X")
     pipeline.bus.tap(EventType.BAR_AMENDED, outcome.amended.append, symbol="X")
-    pipeline.take([venue._named(row) for row in script.trades[: script.starts] if script.comes_live(row)])
-    backfill.start()
+    await _begin(script, venue, pipeline, backfill)
     end = max(((script.arrives(row) - START) / SECOND for row in script.trades), default=0.0)
     happens: list[tuple[float, int, object]] = [
         ((arrival - START) / SECOND, 2, rows)
@@ -308,6 +316,16 @@ async def _play(script: Script) -> Outcome:
     outcome.kept = {name: engine.reader.everything(name) for name in script.timeframes}
     disk.close()
     return outcome
+
+
+async def _begin(script: Script, venue: _Venue, pipeline: Pipeline, backfill: Backfill) -> None:
+    if script.loaded:
+        await asyncio.sleep((script.arrives(script.trades[script.starts - 1]) - START) / SECOND)
+        load_trades(pipeline, await venue.history_trades("X", 0, venue.clock.now_ns() + 1) or (), 0)
+        backfill.start()
+    pipeline.take([venue._named(row) for row in script.trades[: script.starts] if script.comes_live(row)])
+    if not script.loaded:
+        backfill.start()
 
 
 def _batches(script: Script, trades: Sequence[TradeRow]) -> list[tuple[int, list[TradeRow]]]:
