@@ -123,6 +123,7 @@ class Quality:
     __slots__ = (
         "__weakref__",
         "_checks",
+        "_closer_look",
         "_instrument",
         "_now_ns",
         "_quotes",
@@ -145,8 +146,10 @@ class Quality:
         tz: str,
         alerts: QualityAlerts,
         now_ns: Callable[[], int] = time.time_ns,
+        closer_look: set[str] | None = None,
     ) -> None:
         self.symbol = symbol
+        self._closer_look = set() if closer_look is None else closer_look
         self.alerts = alerts
         self.rules: ValidationRules | None = None
         self.bars_validated = 0
@@ -164,6 +167,7 @@ class Quality:
     def enable(self, rules: ValidationRules, grids: Mapping[str, Grid | None]) -> None:
         """Turn the checks on; counters keep their values."""
         self.rules = rules
+        self._closer_look.add("checks")
         self._quotes = QuoteChecks(rules) if rules.check_quotes else None
         self._checks = {name: BarChecks(grid, self._instrument, rules) for name, grid in grids.items()}
 

@@ -296,7 +296,7 @@ class FrameBatcher:
         good: list[str] = []
         good_ns = 0
         # How late it all came, by how late an instant of it did: a clock is dear to ask for each symbol.
-        told_ns, at = newest, time.monotonic()
+        told_ns, at, now_ns = newest, time.monotonic(), clock.now_ns()
         lag_ms, ms_per_ns = clock.lag_ms(told_ns), clock.wall_seconds(1_000_000_000) / 1e6
         ms_per_ns = ms_per_ns if ms_per_ns < _INF else 0.0
         beside_trades = quoted or depth or bars or rare is not None
@@ -316,7 +316,7 @@ class FrameBatcher:
             refusals = pipeline.refusals
             accepted, refused, received = refusals.accepted, refusals.refused, pipeline.ledger.received
             try:
-                pipeline.take(trades, quotes, updates, own)
+                pipeline.take(trades, quotes, updates, own, now_ns)
                 if pipeline.early_changes and trades:
                     take_early_changes(pipeline, trades)
                 if rare is not None:

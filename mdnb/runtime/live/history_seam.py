@@ -28,6 +28,8 @@ class HistorySeam:
     ----------
     ids
         As `Feed.ids` says: without any nothing is to be judged.
+    closer_look
+        Has ``history`` in it as long as it is open.
 
     Attributes
     ----------
@@ -47,7 +49,7 @@ class HistorySeam:
     --------
     >>> loaded = [(at * 1_000_000, 100.0 + at, 1.0, 1, 0, 7 + at) for at in (1, 2, 3)]
     >>> for number in (10, 8):
-    ...     seam = HistorySeam("sequential")
+    ...     seam = HistorySeam("sequential", set())
     ...     seam.add(loaded)
     ...     print(seam.shows_other_numbers([(3_000_000, 103.0, 1.0, 1, 0, number)]), seam.is_open)
     False False
@@ -56,6 +58,7 @@ class HistorySeam:
 
     __slots__ = (
         "_by_id",
+        "_closer_look",
         "_highest",
         "_left",
         "ids",
@@ -66,9 +69,10 @@ class HistorySeam:
         "until_ns",
     )
 
-    def __init__(self, ids: Literal["sequential", "unique", "none"]) -> None:
+    def __init__(self, ids: Literal["sequential", "unique", "none"], closer_look: set[str]) -> None:
         self.ids = ids
         self.is_open = self.is_told = False
+        self._closer_look = closer_look
         self.until_ns = self._highest = -1
         self.unsure_until_ns: int | None = None
         self.on_other_numbers: Callable[[TradeRow | None], None] | None = None
@@ -85,6 +89,8 @@ class HistorySeam:
         for number in list(self._by_id)[: max(0, len(self._by_id) - _REMEMBERED)]:
             del self._by_id[number]
         self.is_open = bool(self._by_id)
+        if self.is_open:
+            self._closer_look.add("history")
 
     def shows_other_numbers(self, rows: Sequence[TradeRow]) -> bool:
         """Return whether live trades show that the history gave trades other ids; remember what they show."""
@@ -160,6 +166,7 @@ class HistorySeam:
 
     def _close(self) -> None:
         self.is_open = False
+        self._closer_look.discard("history")
         self._by_id.clear()
         self._left.clear()
 

@@ -110,6 +110,8 @@ class Pipeline:
         Of a market that is played again, when its bars were closed; None: nobody knows.
     recorded_gaps
         Says when gaps of a recording are settled; None: who follows the connection does.
+    closer_look
+        Why trades have to be looked at more closely than nearly all need: the names of what is under way.
     history_seam
         What the history gave before any live trade came, until live ones have shown whose ids it has.
     on_edge
@@ -139,6 +141,7 @@ class Pipeline:
         "book_order",
         "bus",
         "clock",
+        "closer_look",
         "duplicates",
         "edges",
         "engine",
@@ -188,15 +191,12 @@ class Pipeline:
         ids: Literal["sequential", "unique", "none"] = "none",
         quote_price: Literal["mid", "bid", "ask"] = "mid",
     ) -> None:
-        self.engine = engine
-        self.bus = bus
-        self.clock = clock
-        self.quote_price = quote_price
-        self.ledger = Ledger()
-        self.refusals = Refusals()
+        self.engine, self.bus, self.clock, self.quote_price = engine, bus, clock, quote_price
+        self.ledger, self.refusals = Ledger(), Refusals()
         self.duplicates = Duplicates(ids)
         self.outage_ids = OutageIds(self.duplicates)
-        self.history_seam = HistorySeam(ids)
+        self.closer_look: set[str] = set()
+        self.history_seam = HistorySeam(ids, self.closer_look)
         self.put_in_place: Callable[[Pipeline, Sequence[TradeRow]], None] | None = None
         self.rules = TickRules(
             positive_prices=engine.instrument.positive_prices, tick_size=engine.instrument.tick_size
@@ -244,7 +244,9 @@ class Pipeline:
         self.import_findings: dict[str, tuple[QualityFinding, ...]] = {}
         self.publisher = EventPublisher(engine, bus)
         self.alerts = QualityAlerts(self.publisher.alert)
-        self.quality = Quality(engine.symbol, engine.instrument, engine.tz, self.alerts, self._now_ns)
+        self.quality = Quality(
+            engine.symbol, engine.instrument, engine.tz, self.alerts, self._now_ns, self.closer_look
+        )
         self.duplicates.on_doubt = lambda row: self.note_odd_id(row, "kept without it")
 
     # -- live ---------------------------------------------------------------------------------------
@@ -255,24 +257,25 @@ class Pipeline:
         quotes: Sequence[QuoteRow] = (),
         depth: Sequence[DepthUpdate] = (),
         bars: Sequence[tuple[str, list[tuple[BarRow, bool]]]] = (),
+        now_ns: int | None = None,
     ) -> None:
-        """Process one batch of this symbol's rows."""
+        """Process one batch of this symbol's rows; ``now_ns`` is the clock's time, where it is known."""
         if depth:
             self._take_depth(depth)
         if quotes:
             self._take_quotes(quotes)
         if trades:
-            self.take_trades(trades)
+            self.take_trades(trades, now_ns)
         for name, rows in bars:
             self._take_bars(name, rows)
         self.engine.notify()
 
-    def take_trades(self, trades: Sequence[TradeRow]) -> None:
-        """Process a batch of trades."""
+    def take_trades(self, trades: Sequence[TradeRow], now_ns: int | None = None) -> None:
+        """Process a batch of trades; ``now_ns`` is the clock's time, where it is known."""
         size = self.batch_size
         if len(trades) <= size and not self._windowed:
             builds = self.engine.source == "trades"
-            if not (builds and self._take_plain(trades)):
+            if not (builds and self._take_plain(trades, now_ns)):
                 self._take_placed(trades, builds=builds)
             return
         for a in range(0, len(trades), size):
@@ -317,8 +320,13 @@ class Pipeline:
         if self.recorded_gaps is not None:
             self.recorded_gaps.lose_line()
 
-    def _take_plain(self, rows: Sequence[TradeRow]) -> bool:
+    def _take_plain(self, rows: Sequence[TradeRow], now_ns: int | None) -> bool:
         """Take trades as nearly all are: all of them new, near the last price, inside the bar that is open.
+
+        Parameters
+        ----------
+        now_ns
+            The clock's time, where it is known already.
 
         Returns
         -------
@@ -327,16 +335,14 @@ class Pipeline:
             otherwise is what `_take_trades` does with them, which costs several times as much where a market
             brings one trade at a time.
         """
-        engine, duplicates, edges = self.engine, self.duplicates, self.edges
+        engine, duplicates = self.engine, self.duplicates
         if (
-            self.held is not None
-            or self.history_seam.is_open
+            self.closer_look
+            or self.held is not None
             or self.outlier_gate is not None
-            or self.quality.rules is not None
             or self.outage_ns is not None
-            or self.outage_ids.is_open
-            or edges.began_ns is not None
-            or (duplicates.nameless and edges.expects)
+            or (engine.recorded and self.outage_ids.is_open)
+            or (duplicates.nameless and (self.edges.expects or self.edges.began_ns is not None))
             or self._is_new_contract
             or "trades" not in self.subscribed
         ):
@@ -346,7 +352,8 @@ class Pipeline:
             wants_each = engine.has_activity or engine.alerts.prices or cascade.has_marks
             if wants_each or not config.data_validation:
                 return False
-            now = self.arrival_ns if engine.recorded else self.clock.now_ns()
+            if now_ns is None or engine.recorded:
+                now_ns = self.arrival_ns if engine.recorded else self.clock.now_ns()
             newest, edge, until = cascade.newest_ns, cascade.root.edge, self.told_by_bars_until
             low, high = rules.low, rules.high
             if high == _INF or rows[-1][0] >= edge or (until is not None and newest < until):
@@ -356,11 +363,11 @@ class Pipeline:
                 if not (is_near and 0.0 <= size < _INF and count <= MOST_TRADES):
                     return False
                 newest = ts_ns
-            if (newest > now and not engine.recorded) or not duplicates.take_new(rows):
+            if (newest > now_ns and not engine.recorded) or not duplicates.take_new(rows):
                 return False
             if duplicates.nameless:
-                edges.see(rows, None)
-            cascade.closing.advance(now)
+                self.edges.see(rows, None)
+            cascade.closing.advance(now_ns)
             last = rows[-1]
             rules.see(last[1])
             cascade.push_inside(rows)
