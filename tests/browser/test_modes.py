@@ -253,6 +253,46 @@ def test_the_strip_chooses_what_is_in_view(bench: Bench, chart: Chart) -> None:
     chart.wait("Math.abs((view.viewport.range[0] + view.viewport.range[1]) / 2 - (view.bars.end - 200)) <= 3")
 
 
+def test_the_axis_counts_in_per_cent_of_the_first_bar_in_view_and_says_zone_and_date(
+    bench: Bench, chart: Chart
+) -> None:
+    def numbers() -> list[str]:
+        return bench.page.evaluate(
+            "[...document.querySelectorAll('.ytick text')].map((one) => one.textContent)"
+        )
+
+    words = ".mdnb-view-strip button[aria-label='Per cent of the first bar in view']"
+    prices = numbers()
+    chart.hover(0.5, 0.3)
+    bench.page.click(words)
+    chart.wait(
+        "view.gd._fullLayout.yaxis.ticktext && view.gd._fullLayout.yaxis.ticktext.includes('0.0%')"
+        " || (view.gd._fullLayout.yaxis.ticktext || []).some((one) => parseFloat(one) === 0)"
+    )
+    assert bench.page.get_attribute(words, "aria-pressed") == "true"
+    chart.wait("!view.sync.fitTimer && !view.frame")
+    last, base, told = chart.page(
+        "(() => { const bars = view.chart.modes.shown;"
+        " const first = Math.max(Math.ceil(view.viewport.range[0]), bars.first);"
+        " return [view.chart.ahead ?? bars.at(bars.end - 1, 4), bars.at(first, 4),"
+        " view.gd.querySelector('.mdnb-last text').textContent]; })()"
+    )
+    assert float(told.replace("\u2212", "-").rstrip("%")) == pytest.approx(100 * (last / base - 1), abs=0.006)
+    assert all(one.endswith("%") for one in numbers())
+    bench.page.click(words)
+    chart.wait("view.gd._fullLayout.yaxis.tickmode === 'auto'")
+    assert not any(one.endswith("%") for one in [*numbers(), *prices])
+    # A few bars of one hour: no day begins among them.
+    chart.page("(view.zoom([view.bars.end - 30, view.bars.end + 1], null, true), 0)")
+    chart.wait("view.viewport.range[1] - view.viewport.range[0] < 40 && !view.sync.fitTimer && !view.frame")
+    assert chart.page("view.gd.querySelector('.mdnb-zone').textContent") == chart.page(
+        "view.chart.zone.name(view.bars.at(view.bars.end - 1, 0))"
+    )
+    assert chart.page(
+        "[...view.gd.querySelectorAll('.xtick text')].some((one) => /[A-Z]/.test(one.textContent))"
+    )
+
+
 def test_the_buttons_are_there_for_pointer_and_keyboard_and_else_away(bench: Bench, chart: Chart) -> None:
     shown = "getComputedStyle(view.toolbar.node).opacity"
     bench.page.mouse.move(2, 2)

@@ -32,6 +32,7 @@ function drawn(layout = {}) {
     el: { clientWidth: 900 },
     indicators: { over: [], give() {}, fitPanes() {}, isOutside: () => false },
     separators: { fit() {} },
+    percent: { fit() {} },
     isPointed: () => pointed.now,
     fitted() {},
     redrawn() {},

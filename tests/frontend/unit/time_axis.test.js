@@ -112,10 +112,28 @@ test("labels stand at round times, as many as there is room for", () => {
     assert.ok(tickvals.length > 1 && tickvals.length <= wanted);
     tickvals.forEach((at, i) => {
       const time = new Date(BEGIN + (at - 1000) * MINUTE).toISOString();
-      assert.equal(ticktext[i], time.slice(11, 16));
+      assert.equal(ticktext[i].replace("<b>Mar 2</b> ", ""), time.slice(11, 16));
     });
+    assert.equal(ticktext.filter((text) => text.includes("<b>")).length, 1, "one says of which day they are");
     const steps = new Set(tickvals.slice(1).map((at, i) => at - tickvals[i]));
     assert.equal(steps.size, 1, "evenly apart");
+  }
+});
+
+test("whatever is in view, a label in view says which day it is", () => {
+  const zone = new Zone("America/Chicago");
+  const bars = storeOf(rowsOf(dice(8), 5000), 0);
+  for (let from = 0; from < 4000; from += 37) {
+    for (const span of [12, 60, 180, 700, 1500]) {
+      const { tickvals, ticktext } = timeTicks(bars, zone, from - span / 2, from + 1.5 * span, 18, [from, from + span]);
+      const seen = tickvals.map((at, i) => [at, ticktext[i]]).filter(([at]) => at >= from && at <= from + span);
+      const dated = seen.filter(([, text]) => /<b>|^[A-Z]/.test(text));
+      assert.ok(dated.length > 0 || seen.length === 0, `${from} ${span}`);
+      for (const [at, text] of dated) {
+        const ms = bars.at(at, 0);
+        assert.ok(text.includes(shown("America/Chicago", ms, { day: "numeric" })), `${text} ${ms}`);
+      }
+    }
   }
 });
 

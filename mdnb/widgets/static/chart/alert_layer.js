@@ -63,7 +63,7 @@ export class AlertLayer {
       chip.hide();
       return;
     }
-    const words = appearance.prices.format(Number(alert.price));
+    const words = appearance.onAxis(Number(alert.price));
     const edge = { fill: background, stroke: warning };
     this.labels.put({
       y, height: 19, weight: 1,

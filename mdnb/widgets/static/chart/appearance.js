@@ -2,6 +2,7 @@
 
 import { pageTheme } from "../page/page_theme.js";
 import { traceOf } from "./figure.js";
+import { percentWords } from "./percent_axis.js";
 import { getAt, setAt } from "./python_edits.js";
 
 /** @typedef {import("../types").Colouring} Colouring */
@@ -26,6 +27,8 @@ export class Appearance {
     this.formats = new Map();
     this.prices = this.format(chart.look.decimals);
     this.volumes = this.format(chart.look.volume_decimals);
+    /** Of which price the axis counts in per cent; not a number where it counts prices. */
+    this.percentBase = NaN;
     /** Of numbers of which nothing is known. */
     this.free = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
   }
@@ -64,6 +67,14 @@ export class Appearance {
   accent(number) {
     const { accents } = this.colours;
     return accents[number % accents.length];
+  }
+
+  /**
+   * Return a price as the axis of prices counts.
+   * @param {number} price
+   */
+  onAxis(price) {
+    return this.percentBase > 0 ? percentWords(price, this.percentBase) : this.prices.format(price);
   }
 
   /**

@@ -105,7 +105,7 @@ export class Crosshair {
     const price = tick > 0 ? Math.round(exact / tick) * tick : exact;
     const { chip, text } = appearance.colours;
     this.numbers.cover(y);
-    this.price.put(area.right, y - 9, area.margin, 18, appearance.prices.format(price), chip, text);
+    this.price.put(area.right, y - 9, area.margin, 18, appearance.onAxis(price), chip, text);
   }
 
   /** @param {number} x */

@@ -396,7 +396,7 @@ export class DrawingTools {
     if (!(y >= area.top && y <= area.bottom)) return 0;
     const chip = (this.levelChips[at] ??= new Chip(this.levels));
     const { drawn, drawn_text: text } = appearance.colours;
-    const words = appearance.prices.format(price);
+    const words = appearance.onAxis(price);
     this.labels.put({
       y, height: 18, weight: 2,
       place: (middle, x) => chip.put(x, middle - 9, area.margin - (x - area.right), 18, words, drawn, text),

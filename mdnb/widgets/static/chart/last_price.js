@@ -74,7 +74,7 @@ export class LastPrice {
     const colour = rising ? colours.up : colours.down;
     set(this.paths.last, { d: this.level(y), stroke: colour });
     const at = Math.min(Math.max(y, area.top), area.bottom);
-    const words = appearance.prices.format(price);
+    const words = appearance.onAxis(price);
     const text = rising ? colours.up_text : colours.down_text;
     set(label.box, { opacity: inside ? 1 : 0.7 });
     const time = this.timeLeft();
@@ -129,7 +129,7 @@ export class LastPrice {
       chip.hide();
       return;
     }
-    const words = appearance.prices.format(price);
+    const words = appearance.onAxis(price);
     this.labels.put({
       y, height: 18, weight: 4,
       place: (middle, x) => {

@@ -11,6 +11,7 @@ import { timeTicks } from "./time_axis.js";
 /** @typedef {import("./bars.js").Groups} Groups */
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {import("./indicators.js").Indicators} Indicators */
+/** @typedef {import("./percent_axis.js").PercentAxis} PercentAxis */
 /** @typedef {import("./separators.js").Separators} Separators */
 /** @typedef {import("./viewport.js").Viewport} Viewport */
 /** @typedef {import("../types").Plotly} Plotly */
@@ -18,7 +19,7 @@ import { timeTicks } from "./time_axis.js";
 /**
  * @typedef {{
  *   chart: Chart, gd: PlotlyDiv, el: HTMLElement, viewport: Viewport, indicators: Indicators, separators: Separators,
- *   isPointed: () => boolean, fitted: () => void, redrawn: () => void,
+ *   percent: PercentAxis, isPointed: () => boolean, fitted: () => void, redrawn: () => void,
  * }} SyncGiven `fitted` before plotly draws, `redrawn` after it
  */
 
@@ -61,13 +62,14 @@ const TURNS = new Turns();
 
 export class PlotlySync {
   /** @param {SyncGiven} given */
-  constructor({ chart, gd, el, viewport, indicators, separators, isPointed, fitted, redrawn }) {
+  constructor({ chart, gd, el, viewport, indicators, separators, percent, isPointed, fitted, redrawn }) {
     this.chart = chart;
     this.gd = gd;
     this.el = el;
     this.viewport = viewport;
     this.indicators = indicators;
     this.separators = separators;
+    this.percent = percent;
     this.isPointed = isPointed;
     this.fitted = fitted;
     this.redrawn = redrawn;
@@ -190,7 +192,8 @@ export class PlotlySync {
     this.separators.fit(a - more, b + more);
     layout.xaxis.range = [a, b];
     layout.xaxis.autorange = false;
-    const ticks = timeTicks(bars, this.chart.zone, a - more, b + more, 2 * Math.max(3, Math.round(width / 110)));
+    const wanted = 2 * Math.max(3, Math.round(width / 110));
+    const ticks = timeTicks(bars, this.chart.zone, a - more, b + more, wanted, [a, b]);
     Object.assign(layout.xaxis, { tickmode: "array" }, ticks);
     this.fitHeights(a, b);
   }
@@ -254,6 +257,7 @@ export class PlotlySync {
     const reversed = !viewport.fixedPrices && String(chart.layout.yaxis?.autorange).includes("reversed");
     layout.yaxis.range = reversed ? ends.reverse() : ends;
     layout.yaxis.autorange = false;
+    this.percent.fit(layout.yaxis, a, prices, this.el.clientHeight || 500);
     if (!layout.yaxis2) return;
     const most = Math.max(bars.extremes(from, to, [VOLUME]).high, 0);
     const tall = most * (this.size > 1 ? this.groupPeak(a, b, most) : 1);

@@ -83,21 +83,30 @@ export class Zone {
    */
   full(ms, seconds) {
     const local = this.local(ms);
-    const zone = this.short.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value;
-    return `${this.date(local)} ${this.month.format(local)}  ${this.clock(local, seconds)} ${zone}`;
+    return `${this.date(local)} ${this.month.format(local)}  ${this.clock(local, seconds)} ${this.name(ms)}`;
+  }
+
+  /**
+   * Return what the zone is called at an instant, such as EST.
+   * @param {number} ms
+   */
+  name(ms) {
+    return this.short.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? "";
   }
 }
 
 /**
- * Return where labels stand and what they say: round times, and days in bold where they begin.
+ * Return where labels stand and what they say: round times, and days in bold where they begin. Where none begins
+ * among what is in view, the first time says of which day it is.
  * @param {Bars} bars
  * @param {Zone} zone
  * @param {number} from
  * @param {number} to
  * @param {number} wanted how many
+ * @param {[number, number]} [seen] what is in view of it
  * @returns {{ tickvals: number[], ticktext: string[] }}
  */
-export function timeTicks(bars, zone, from, to, wanted) {
+export function timeTicks(bars, zone, from, to, wanted, seen = [from, to]) {
   const a = Math.max(Math.floor(from), bars.first);
   const count = Math.min(Math.ceil(to) + 1, bars.end) - a;
   if (count <= 0) return { tickvals: [], ticktext: [] };
@@ -128,6 +137,12 @@ export function timeTicks(bars, zone, from, to, wanted) {
     }
   }
   const at = [...ticks.keys()].sort((x, y) => x - y);
+  const inView = at.filter((i) => a + i >= seen[0] && a + i <= seen[1]);
+  if (inView.length && inView.every((i) => ticks.get(i)?.includes(":"))) {
+    // Not at the very edge, where half of it would be cut off.
+    const told = inView[Math.min(1, inView.length - 1)];
+    ticks.set(told, `<b>${zone.date(local[told], true)}</b> ${ticks.get(told)}`);
+  }
   return { tickvals: at.map((i) => a + i), ticktext: at.map((i) => ticks.get(i) ?? "") };
 }
 

@@ -24,6 +24,7 @@ import { Legend } from "./legend.js";
 import { shareCross, shareLatest, shareRange } from "./linking.js";
 import { OwnTraces } from "./own_traces.js";
 import { Panes } from "./panes.js";
+import { PercentAxis } from "./percent_axis.js";
 import { PlotArea } from "./plot_area.js";
 import { PlotlyEvents } from "./plotly_events.js";
 import { PLOTLY_STYLE, figureSize, readAxes } from "./plotly_private.js";
@@ -36,6 +37,7 @@ import { TOOLBAR_STYLE, Toolbar } from "./toolbar.js";
 import { VIEW_STYLE } from "./view_style.js";
 import { VIEW_STRIP_STYLE, ViewStrip } from "./view_strip.js";
 import { LEAST_SPAN, PADDING, Viewport } from "./viewport.js";
+import { ZoneLabel } from "./zone_label.js";
 
 /** @typedef {import("./chart.js").Chart} Chart */
 /** @typedef {import("./price_ranges.js").Range} Range */
@@ -91,6 +93,8 @@ export class View {
     const appearance = (this.appearance = new Appearance({ chart, gd }));
     const numbers = (this.numbers = new AxisNumbers({ gd, area }));
     const viewport = (this.viewport = new Viewport({ chart, gd }));
+    this.percent = new PercentAxis({ chart, appearance });
+    this.zoneLabel = new ZoneLabel({ chart, area, appearance, group: axes });
     this.panes = new Panes({ area, defs, layers, id });
     this.separators = new Separators({ chart, area, appearance, group: separators });
     this.firstPaint = new FirstPaint({ gd, el, area, appearance, group: axes });
@@ -110,6 +114,7 @@ export class View {
       chart, gd, el, viewport,
       indicators: this.indicators,
       separators: this.separators,
+      percent: this.percent,
       isPointed: () => this.crosshair.pointer !== null,
       fitted: () => this.showLatest(),
       redrawn: () => {
@@ -189,10 +194,12 @@ export class View {
     this.strip = new ViewStrip({
       area,
       entered: () => this.crosshair.leave(),
+      isPercent: () => this.percent.on,
       actions: {
         back: (days) => this.showBack(days),
         goTo: (local) => this.goTo(chart.zone.instant(local)),
         log: (on) => this.setLog(on),
+        percent: (on) => this.setPercent(on),
         full: (on) => void (on ? gd.requestFullscreen() : document.exitFullscreen()),
         leave: () => this.keyboard.take(),
       },
@@ -519,6 +526,16 @@ export class View {
     this.report("_js2py_relayout", edit);
   }
 
+  /**
+   * Count prices in per cent of the first bar in view, or as they are.
+   * @param {boolean} on
+   */
+  setPercent(on) {
+    this.percent.on = on;
+    this.sync.nextFit = 0;
+    this.moved(true);
+  }
+
   /** The chart takes the whole screen, or its place in the page again. */
   fillScreen() {
     const { gd, sync } = this;
@@ -588,6 +605,7 @@ export class View {
     this.panes.cut();
     if (firstPaint.shows) firstPaint.draw();
     this.separators.draw();
+    this.zoneLabel.draw(this.viewport.range[1]);
     this.barLayer.draw(sync);
     this.indicators.draw(sync);
     this.toolbar.draw();

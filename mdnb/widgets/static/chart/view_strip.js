@@ -6,7 +6,7 @@ import { html, set, svg } from "../page/dom.js";
 /**
  * @typedef {{
  *   back: (days: number) => void, goTo: (local: number) => void, log: (on: boolean) => void,
- *   full: (on: boolean) => void, leave: () => void,
+ *   percent: (on: boolean) => void, full: (on: boolean) => void, leave: () => void,
  * }} ViewActions `back` shows so many trading days, all bars where they are endless; `goTo` what a clock of the
  *   chart's zone showed then; `leave` gives the keyboard back to the chart
  */
@@ -37,8 +37,9 @@ const WIDE_ENOUGH = 560; // pixels of the bars' width, below which it stands abo
 export const localOf = (text) => (/^\d{4,}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(`${text}Z`) : NaN);
 
 export class ViewStrip {
-  /** @param {{ area: PlotArea, actions: ViewActions, entered: () => void }} given */
-  constructor({ area, actions, entered }) {
+  /** @param {{ area: PlotArea, actions: ViewActions, entered: () => void, isPercent: () => boolean }} given */
+  constructor({ area, actions, entered, isPercent }) {
+    this.isPercent = isPercent;
     this.area = area;
     this.actions = actions;
     this.node = document.createElement("div");
@@ -57,10 +58,13 @@ export class ViewStrip {
     this.log = this.button("Logarithmic axis of prices", () =>
       actions.log(this.log.getAttribute("aria-pressed") !== "true"));
     this.log.append("log");
+    this.percent = this.button("Per cent of the first bar in view", () =>
+      actions.percent(this.percent.getAttribute("aria-pressed") !== "true"));
+    this.percent.append("%");
     this.full = this.button("Whole screen", () => actions.full(this.full.getAttribute("aria-pressed") !== "true"));
     this.icon(this.full, CORNERS_ICON);
     this.listen(entered);
-    this.show({ log: false, full: false });
+    this.show({ log: false, percent: false, full: false });
   }
 
   /** @param {() => void} entered */
@@ -122,10 +126,11 @@ export class ViewStrip {
 
   /**
    * Show what is so now.
-   * @param {{ log: boolean, full: boolean }} now
+   * @param {{ log: boolean, percent: boolean, full: boolean }} now
    */
-  show({ log, full }) {
+  show({ log, percent, full }) {
     set(this.log, { "aria-pressed": log });
+    set(this.percent, { "aria-pressed": percent });
     set(this.full, { "aria-pressed": full });
   }
 
@@ -133,6 +138,7 @@ export class ViewStrip {
     const { left, right, bottom, width } = this.area;
     const high = right - left < WIDE_ENOUGH;
     set(this.node, { style: `right:${width - right + (high ? 8 : 44)}px;top:${bottom - (high ? 72 : 38)}px` });
-    this.show({ log: this.area.prices.type === "log", full: document.fullscreenElement === this.node.parentNode });
+    const percent = this.isPercent();
+    this.show({ log: this.area.prices.type === "log", percent, full: document.fullscreenElement === this.node.parentNode });
   }
 }
