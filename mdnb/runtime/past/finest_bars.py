@@ -46,6 +46,8 @@ class FinestBars:
         From where on there are bars.
     known_from
         From where on nothing is missing until the live data; later than `covers` where there is a hole.
+    hole_ns
+        Where the first hole begins, which ends at `known_from`; that itself where there is none.
     """
 
     def __init__(
@@ -59,9 +61,15 @@ class FinestBars:
         self._start_ns = start_ns
         self._root = pipeline.engine.cascade.root.grid
         self._begun = False
+        self._hole_ns: int | None = None
         self._last: BarRow | None = None
         self._last_ns = 0
         self._until = 0
+
+    @property
+    def hole_ns(self) -> int:
+        """Where the first hole begins."""
+        return self.known_from if self._hole_ns is None else min(self._hole_ns, self.known_from)
 
     async def load(self) -> None:
         """Load bars and trades."""
@@ -85,7 +93,7 @@ class FinestBars:
         while self._lacks(trades, since) and await self._go_finer():
             pass
         if self._lacks(trades, since):
-            self.known_from = next((row[0] for row in trades or () if row[0] >= self._until), now)
+            self._tear(next((row[0] for row in trades or () if row[0] >= self._until), now))
         if trades:
             load_trades(self._pipeline, trades, self._until)
         elif trades is None and self._begun:
@@ -133,12 +141,18 @@ class FinestBars:
         if not self._begun:
             self.covers = self.known_from = rows[0][0]
         elif self._misses(rows[0][0]):
-            self.known_from = rows[0][0]
+            self._tear(rows[0][0])
         self._begun, self._until = True, self._end(timeframe, rows[-1][0], end_ns)
         self._last = next((row for row in reversed(rows) if row[5] > 0 or row[6] > 0), self._last)
         if self._last is not None:
             span = Grid(timeframe, self._venue.sessions).span(self._last[0])
             self._last_ns = 0 if span is None else span[1] - span[0]
+
+    def _tear(self, until_ns: int) -> None:
+        """Note that what lies between the bars so far and an instant is missing."""
+        if self._hole_ns is None:
+            self._hole_ns = self._until
+        self.known_from = until_ns
 
     def _end(self, timeframe: Timeframe, last_start_ns: int, end_ns: int) -> int:
         """Return up to where all is in the bars that were given for the time before ``end_ns``.

@@ -174,6 +174,7 @@ class _Loader:
         self._venue = VenueBars(feed, self._engine.sessions, self._now_ns)
         self.covers: dict[str, int] = {}
         self.known: dict[str, int] = {}
+        self._hole_ns = self._now_ns
 
     async def load(self) -> list[str]:
         """Load bars and trades; return what is to be said of what is missing."""
@@ -183,6 +184,7 @@ class _Loader:
         if not finest.is_there:
             return []
         self.covers[root.name], self.known[root.name] = finest.covers, finest.known_from
+        self._hole_ns = finest.hole_ns
         for node in self._engine.cascade.nodes()[1:]:
             await self._load_coarser(node)
         with self._engine.lock:
@@ -303,20 +305,30 @@ class _Loader:
         for node in self._engine.cascade.nodes():
             from_ns, begins, known = self.covers[node.name], self._open_start(node), self._known_below(node)
             lacking = sessions.open_ns(self._start_ns, from_ns) if self._is_short(node, from_ns) else 0
-            hole = sessions.open_ns(max(begins, from_ns), known) if known > max(begins, from_ns) else 0
+            hole = self._hole(max(begins, from_ns), known)
             lacking += hole if hole >= _SLIGHT_NS else 0
             if node.hidden or not lacking:
                 continue
             days = lacking / whole * self._days
             self._pipeline.history_missing[node.name] = days
             short.append(f"{node.name} {self._days - days:.3g}")
-            if known - begins >= _SLIGHT_NS:
+            if self._hole(begins, known) >= _SLIGHT_NS:
                 late.append(node.name)
         if not short:
             return self._beyond_limit()
         said = f"history of {self._symbol}: of {self._days:g} days the venue has {', '.join(short)}"
         said += f"; the open bars of {', '.join(late)} lack their beginning" if late else ""
         return [said, *self._beyond_limit()]
+
+    def _hole(self, from_ns: int, known_ns: int) -> int:
+        """Return how much is missing between two instants, from the second of which on all is known.
+
+        The bars of the finest timeframe that lie before a hole in it are there.
+        """
+        sessions = self._engine.sessions
+        covers = self.covers[self._engine.cascade.root.name]
+        stretches = (from_ns, min(covers, known_ns)), (max(from_ns, covers, self._hole_ns), known_ns)
+        return sum(sessions.open_ns(start, end) for start, end in stretches if start < end)
 
     def _beyond_limit(self) -> list[str]:
         """Return the sentence that says which timeframes have more history than memory holds."""

@@ -227,13 +227,13 @@ def test_of_a_venue_whose_fine_bars_reach_far_enough_no_other_is_asked() -> None
         assert market.data.get_timeframe_stats("1day").history_missing_days == 0.0
 
 
-def day_ends(market: LiveMarket, feed: ShortVenue) -> pd.DataFrame:
-    """Let it be the next day; return the day's bars."""
+def day_ends(market: LiveMarket, feed: ShortVenue, name: str = "1day") -> pd.DataFrame:
+    """Let it be the next day; return a timeframe's bars."""
     first, count = floor(NOW, "1min") + 60 * SECOND, 6 * 60
     feed.trades(
         *((first + i * MINUTE, 90.0, 1.0, 1, 1, int(feed.market.index[-1]) + 1 + i) for i in range(count))
     )
-    return market.data.get_data("1day", count=1000)
+    return market.data.get_data(name, count=1000)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +255,31 @@ def test_a_bar_whose_beginning_is_not_to_be_had_is_marked_and_told(
         assert days.attrs["partial"] == (len(days) - 2,)
     (told,) = [record.getMessage() for record in caplog.records]
     assert told.endswith("; the open bars of 1day lack their beginning")
+
+
+class _WithoutTrades(ShortVenue):
+    """Has bars and no trades, as Hyperliquid has."""
+
+    async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
+        return None
+
+
+@pytest.mark.parametrize("timeframes", [["1min", "1hour", "1day"], ["5min", "1hour"], ["1hour"]], ids=str)
+def test_without_trades_no_more_is_missing_than_the_minute_that_is_being_made(
+    timeframes: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = _WithoutTrades(NOW, 10_000)
+    told = bars_of(feed.market, "1min")
+    told = told[starts_of(told) < floor(NOW, "1min")]
+    with held_by(feed, timeframes, 2) as market:
+        for name in set(timeframes) - {"1min"}:
+            volume = told["volume"][starts_of(told) >= floor(NOW, name)].sum()
+            assert market.data.get_data(name, count=1)["volume"].tolist() == [volume]
+        assert all(market.data.get_timeframe_stats(name).history_missing_days == 0.0 for name in timeframes)
+        assert "missing" not in str(market)
+        # The minute lacks its beginning all the same.
+        assert day_ends(market, feed, timeframes[-1]).attrs["partial"]
+    assert not caplog.records
 
 
 def test_a_day_is_made_of_as_many_timeframes_between_as_it_takes() -> None:
