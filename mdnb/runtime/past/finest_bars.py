@@ -15,10 +15,13 @@ from mdnb.runtime.past.patient_questions import PatientQuestions
 from mdnb.runtime.past.venue_bars import VenueBars
 from mdnb.timeframes import Grid, Timeframe
 
-__all__ = ["FinestBars"]
+__all__ = ["TRADE_MINUTES", "FinestBars"]
+
+TRADE_MINUTES = 10
+"""So many minutes of trades are loaded where there are no bars."""
 
 _log = logging.getLogger("mdnb")
-_TICK_WINDOW_NS = 10 * 60 * 1_000_000_000
+_TICK_WINDOW_NS = TRADE_MINUTES * 60 * 1_000_000_000
 _BEFORE_NS = 60 * 1_000_000_000
 _SURELY = 5.0
 """So many trades are expected where none came: then some were made, by 99 to 1."""
@@ -46,6 +49,8 @@ class FinestBars:
         From where on there are bars.
     known_from
         From where on nothing is missing until the live data; later than `covers` where there is a hole.
+    is_of_trades
+        Whether the venue has no bars that it could be made of, and it is made of the newest trades.
     hole_ns
         Where the first hole begins, which ends at `known_from`; that itself where there is none.
     """
@@ -54,6 +59,7 @@ class FinestBars:
         self, pipeline: Pipeline, venue: VenueBars, questions: PatientQuestions, start_ns: int
     ) -> None:
         self.is_there = True
+        self.is_of_trades = False
         self.covers = self.known_from = venue.now_ns
         self._pipeline = pipeline
         self._venue = venue
@@ -86,6 +92,7 @@ class FinestBars:
             self._until = now - _TICK_WINDOW_NS
             made_of = await self._load_trades(since=self._until, from_ns=0)
             self.covers = self.known_from = made_of[0][0] if made_of else now
+            self.is_of_trades = bool(made_of)
             return
         before = _BEFORE_NS if now - self._until > _TICK_WINDOW_NS else 0
         since = min(self._until - before, now - _TICK_WINDOW_NS)

@@ -329,7 +329,9 @@ def test_a_finer_timeframe_that_is_refused_is_not_missed(caplog: pytest.LogCaptu
     assert [record.getMessage()[:12] for record in caplog.records] == ["history of X"]
 
 
-def test_without_a_finer_timeframe_the_finest_bars_are_made_of_trades() -> None:
+def test_without_a_finer_timeframe_the_finest_bars_are_made_of_trades(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     feed = ShortVenue(NOW)
     with held_by(feed, ["30sec", "1min", "1hour"]) as market:
         assert_equals_pandas(market, feed, "30sec", NOW - 10 * MINUTE + 25 * SECOND, (0,))
@@ -338,6 +340,11 @@ def test_without_a_finer_timeframe_the_finest_bars_are_made_of_trades() -> None:
         assert missing * DAY_NS == pytest.approx(first_ns - (NOW - 5 * DAY_NS), abs=SECOND)
         assert_equals_pandas(market, feed, "1min", floor(NOW, "1min") - 720 * MINUTE)
         assert_equals_pandas(market, feed, "1hour", floor(NOW - 5 * DAY_NS, "1hour"))
+    # The venue has trades of five minutes more, which are not asked for.
+    assert [record.getMessage() for record in caplog.records] == [
+        "history of X: of 5 days the venue has 1min 0.5; 30sec bars, which the venue does not have, "
+        "are made of its newest trades, of 10 minutes at most"
+    ]
 
 
 def test_the_open_hour_is_of_minutes_where_the_venue_has_them_and_else_marked() -> None:
