@@ -429,10 +429,10 @@ class WebSocketFeed(Feed):
         except (InvalidProxy, ImportError) as error:
             raise proxy_refused(error) from None
         except InvalidURI:
-            raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from None
+            raise FeedRefusedError(f"{endpoint} is not an address to connect to") from None
         except ssl.SSLCertVerificationError as error:
             raise FeedRefusedError(
-                f"{endpoint!r}: the certificate does not hold: {error.verify_message}"
+                f"{endpoint}: the certificate does not hold: {error.verify_message}"
             ) from None
         except FeedRefusedError as error:
             hide_in(error, self.hide)

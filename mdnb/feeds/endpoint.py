@@ -305,7 +305,7 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
         if endpoint.keyless and status in KEYLESS_HINTS:
             hint = f": {KEYLESS_HINTS[status]}"
         # From nothing: where the error arose the whole address is in variables, which tracebacks show.
-        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint}") from None
+        raise FeedRefusedError(f"{endpoint} refused us with HTTP {status}{hint}") from None
     return after(error.response.headers.get("Retry-After")), f"HTTP {status}"
 
 

@@ -183,9 +183,11 @@ def _no_option(kind: str, key: str, accepted: dict[str, inspect.Parameter]) -> s
     return f"feed {kind!r} has no option {key!r}. {suggest(key, accepted)}"
 
 
-def _not_in_name(kind: str, key: str) -> str:
+def _not_in_name(kind: str, key: str, *, is_secret: bool) -> str:
     # What was given may be a credential.
-    return f"option {key!r} of feed {kind!r} must be given as an argument of make_feed, not in its name"
+    how = f"feed=mdnb.make_feed({kind!r}, {key}=...)"
+    said = f"option {key!r} of feed {kind!r} must be given as an argument of make_feed, not in its name: {how}"
+    return f"{said}, or in a variable of the environment, which 'mdnb feeds' names" if is_secret else said
 
 
 def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Parameter]) -> Any:
@@ -193,7 +195,7 @@ def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Para
         raise FeedError(_no_option(kind, key, accepted))
     annotation = _PLAIN.get(accepted[key].annotation, accepted[key].annotation)
     if Secret in _alternatives(annotation):
-        raise FeedError(_not_in_name(kind, key))
+        raise FeedError(_not_in_name(kind, key, is_secret=True))
     for allowed in _alternatives(annotation):
         try:
             return _convert(allowed, text)
@@ -201,7 +203,7 @@ def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Para
             continue
     spelled = _spelled(annotation)
     if not spelled:
-        raise FeedError(_not_in_name(kind, key))
+        raise FeedError(_not_in_name(kind, key, is_secret=False))
     raise FeedError(f"option {key!r} of feed {kind!r} must be {spelled}; got {_shown(text)}")
 
 
