@@ -122,7 +122,9 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="SYMBOL | FILE",
         help="a symbol such as BTC/USD; or a new file, packed where its name ends in .mdnb or .gz",
     )
-    record.add_argument("third", nargs="?", type=Path, metavar="FILE", help="the file, behind feed and symbol")
+    record.add_argument(
+        "third", nargs="?", type=Path, metavar="FILE", help="the file, behind feed and symbol"
+    )
     record.add_argument("--out", type=Path, metavar="FILE", help="a new file, such as btc.mdnb")
     record.add_argument(
         "--feed", help="a feed's name, such as 'sim://?speed=10' (default: MDNB_FEED, or the simulator)"

@@ -186,7 +186,8 @@ def _no_option(kind: str, key: str, accepted: dict[str, inspect.Parameter]) -> s
 def _not_in_name(kind: str, key: str, *, is_secret: bool) -> str:
     # What was given may be a credential.
     how = f"feed=mdnb.make_feed({kind!r}, {key}=...)"
-    said = f"option {key!r} of feed {kind!r} must be given as an argument of make_feed, not in its name: {how}"
+    named = f"option {key!r} of feed {kind!r}"
+    said = f"{named} must be given as an argument of make_feed, not in its name: {how}"
     return f"{said}, or in a variable of the environment, which 'mdnb feeds' names" if is_secret else said
 
 

@@ -341,10 +341,11 @@ def test_without_a_finer_timeframe_the_finest_bars_are_made_of_trades(
         assert_equals_pandas(market, feed, "1min", floor(NOW, "1min") - 720 * MINUTE)
         assert_equals_pandas(market, feed, "1hour", floor(NOW - 5 * DAY_NS, "1hour"))
     # The venue has trades of five minutes more, which are not asked for.
-    assert [record.getMessage() for record in caplog.records] == [
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == (
         "history of X: of 5 days the venue has 1min 0.5; 30sec bars, which the venue does not have, "
         "are made of its newest trades, of 10 minutes at most"
-    ]
+    )
 
 
 def test_the_open_hour_is_of_minutes_where_the_venue_has_them_and_else_marked() -> None:
