@@ -31,8 +31,8 @@ def lock_for_writing(file: io.BufferedWriter, path: Path) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise DataExportError(
-            f"{path} is being recorded to by somebody else, or by a market of yours that was not closed; record "
-            "to another file, or end that recording"
+            f"{path} is being recorded to by somebody else, or by a market of yours that was not closed; "
+            "record to another file, or end that recording"
         ) from None
 
 
