@@ -51,6 +51,8 @@ class FinestBars:
         From where on nothing is missing until the live data; later than `covers` where there is a hole.
     is_of_trades
         Whether the venue has no bars that it could be made of, and it is made of the newest trades.
+    is_without_trades
+        Whether nothing is there of it, and the venue gives no trades of the past.
     hole_ns
         Where the first hole begins, which ends at `known_from`; that itself where there is none.
     """
@@ -59,7 +61,7 @@ class FinestBars:
         self, pipeline: Pipeline, venue: VenueBars, questions: PatientQuestions, start_ns: int
     ) -> None:
         self.is_there = True
-        self.is_of_trades = False
+        self.is_of_trades = self.is_without_trades = False
         self.covers = self.known_from = venue.now_ns
         self._pipeline = pipeline
         self._venue = venue
@@ -105,9 +107,12 @@ class FinestBars:
             load_trades(self._pipeline, trades, self._until)
         elif trades is None and self._begun:
             self._pipeline.told_by_bars_until = self._until
+        elif trades is None:
+            self.is_without_trades = True
 
     async def _load_trades(self, *, since: int, from_ns: int) -> list[TradeRow]:
         trades = await self._questions.trades(since, self._venue.feed.clock.now_ns() + 1)
+        self.is_without_trades = trades is None
         if trades:
             load_trades(self._pipeline, trades, from_ns)
         return trades or []

@@ -176,6 +176,7 @@ class _Loader:
         self.known: dict[str, int] = {}
         self._hole_ns = self._now_ns
         self._is_of_trades = False
+        self._merged_until = 0
 
     async def load(self) -> list[str]:
         """Load bars and trades; return what is to be said of what is missing."""
@@ -188,6 +189,9 @@ class _Loader:
         self._hole_ns, self._is_of_trades = finest.hole_ns, finest.is_of_trades
         for node in self._engine.cascade.nodes()[1:]:
             await self._load_coarser(node)
+        if finest.is_without_trades and self._merged_until:
+            # What the venue repeats of its trades is in the coarser bars already.
+            self._pipeline.told_by_bars_until = self._merged_until
         with self._engine.lock:
             for node in self._engine.cascade.nodes():
                 node.known_from = self._known_below(node)
@@ -272,6 +276,8 @@ class _Loader:
             rows = self._pipeline.possible(node.name, rows)
             self._pipeline.ledger.received += received - len(rows)
             merge_bars(self._engine, node.name, columns_from_rows(rows))
+        if rows and (span := node.grid.span(rows[-1][0])) is not None:
+            self._merged_until = max(self._merged_until, span[1])
         self.covers[node.name] = min(finer, rows[0][0]) if rows else finer
         joins = known <= self._open_start(node)
         self.known[node.name] = min(known, self.covers[node.name]) if joins else known

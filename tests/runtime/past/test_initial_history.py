@@ -260,6 +260,8 @@ def test_a_bar_whose_beginning_is_not_to_be_had_is_marked_and_told(
 class _WithoutTrades(ShortVenue):
     """Has bars and no trades, as Hyperliquid has."""
 
+    ids = "unique"
+
     async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
         return None
 
@@ -280,6 +282,21 @@ def test_without_trades_no_more_is_missing_than_the_minute_that_is_being_made(
         # The minute lacks its beginning all the same.
         assert day_ends(market, feed, timeframes[-1]).attrs["partial"]
     assert not caplog.records
+
+
+@pytest.mark.parametrize("timeframes", [["30sec", "1min", "1hour"], ["1min", "1hour"]], ids=str)
+def test_trades_that_are_repeated_at_subscription_count_once_where_the_venues_bars_have_them(
+    timeframes: list[str],
+) -> None:
+    feed = _WithoutTrades(NOW, 10_000)
+    with held_by(feed, timeframes, 2) as market:
+        newest = feed.market.tail(30)
+        columns = (newest[name].tolist() for name in ("ts_ns", "price", "size"))
+        numbered = zip(*columns, newest.index.tolist(), strict=True)
+        feed.trades(*((at, price, size, 1, 1, number) for at, price, size, number in numbered))
+        for name in timeframes[1:]:
+            assert_equals_pandas(market, feed, name, floor(NOW - 2 * DAY_NS, name))
+        assert market.accounting().balanced
 
 
 def test_a_day_is_made_of_as_many_timeframes_between_as_it_takes() -> None:
