@@ -39,6 +39,7 @@ from mdnb.feeds.endpoint import (
     after_refusal,
     hide_in,
     proxy_refused,
+    proxy_words,
     server_time_ns,
     why_lost,
 )
@@ -438,7 +439,8 @@ class WebSocketFeed(Feed):
             hide_in(error, self.hide)
             raise
         except (OSError, WebSocketException, FeedError) as error:
-            return 0.0, self.hide(why_lost(error, tls=endpoint.url.startswith("wss:")))
+            way = "" if isinstance(error, FeedError) else proxy_words(endpoint.url)
+            return 0.0, self.hide(why_lost(error, tls=endpoint.url.startswith("wss:"))) + way
         return 0.0, f"connection closed ({code}{': ' * bool(detail)}{detail})"
 
     async def _connect_once(

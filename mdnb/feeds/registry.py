@@ -96,6 +96,8 @@ def make_feed(name: str | None = None, **overrides: Any) -> Feed:
     try:
         return _made(name or os.environ.get(ENVIRONMENT) or DEFAULT_FEED, overrides)
     except MdnbError as error:
+        if not name and os.environ.get(ENVIRONMENT):
+            error.args = (f"{error} The feed is named by {ENVIRONMENT} of the environment.",)
         # Some tracebacks show variables, and what is in these may be a credential.
         name, overrides = None, {}
         raise error.with_traceback(None) from error.__cause__

@@ -167,6 +167,16 @@ def test_annotations_for_the_type_checker_alone_do_no_harm(monkeypatch: pytest.M
         make_feed("late?depth=x")
 
 
+def test_that_a_wrong_name_is_the_environments_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENVIRONMENT, "simm")
+    with pytest.raises(
+        FeedError, match=r"no feed 'simm'.* The feed is named by MDNB_FEED of the environment\.$"
+    ):
+        make_feed()
+    with pytest.raises(FeedError, match=r"no feed 'simm'.*, sim\.$"):
+        make_feed("simm")
+
+
 def test_what_a_feed_raises_has_a_name_that_can_be_caught() -> None:
     for name in BUILT_IN:
         registry.feed_class(name)
