@@ -296,11 +296,11 @@ def proxy_words(url: str) -> str:
     >>> proxy_words("http://127.0.0.1:9001")
     ''
     """
-    from urllib.request import proxy_bypass_environment
+    from urllib.request import proxy_bypass
 
     named = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
     host = urlsplit(url).hostname or ""
-    if not named or is_loopback(url) or proxy_bypass_environment(host):
+    if not named or is_loopback(url) or proxy_bypass(host):
         return ""
     # Its address may hold a password.
     return f"; by way of a proxy ({', '.join(named)} of the environment)"
