@@ -112,15 +112,18 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     record = commands.add_parser(
         "record",
         help="record a feed's raw frames to a file that mdnb.open and replay: play again",
-        usage="mdnb record FEED SYMBOL --out FILE [...], or mdnb record SYMBOL [--out] FILE [--feed FEED]",
+        usage="mdnb record FEED SYMBOL [--out] FILE [...], or mdnb record SYMBOL [--out] FILE [--feed FEED]",
         epilog="For instance: mdnb record kraken BTC/USD --out btc.mdnb --seconds 600",
     )
-    record.add_argument("first", metavar="FEED | SYMBOL", help="a feed's name such as kraken, with --out")
+    record.add_argument("first", metavar="FEED | SYMBOL", help="a feed's name such as kraken; or a symbol")
     record.add_argument(
         "second",
         nargs="?",
         metavar="SYMBOL | FILE",
         help="a symbol such as BTC/USD; or a new file, packed where its name ends in .mdnb or .gz",
+    )
+    record.add_argument(
+        "third", nargs="?", type=Path, metavar="FILE", help="the file, behind feed and symbol"
     )
     record.add_argument("--out", type=Path, metavar="FILE", help="a new file, such as btc.mdnb")
     record.add_argument(
@@ -141,22 +144,27 @@ def _recorded(given: argparse.Namespace) -> tuple[str | None, str, Path]:
     """Return feed, symbol and file of either way to name them."""
     from mdnb.feeds.registry import known_feeds
 
+    out = given.out
+    if given.third is not None:
+        if out is not None or given.feed is not None:
+            raise OptionError("name feed and file once each: mdnb record FEED SYMBOL --out FILE")
+        out = given.third
     name = given.first.partition(":")[0].partition("?")[0]
     is_feed = name in known_feeds() and given.feed is None
-    if is_feed and (given.out is None or given.second is None):
+    if is_feed and (out is None or given.second is None):
         lacks = "no file is named" if given.second else "neither symbol nor file are named"
-        lacks = lacks if given.out is None else "no symbol is named"
+        lacks = lacks if out is None else "no symbol is named"
         how = f"mdnb record {given.first} {given.second or 'SYMBOL'} --out FILE"
         raise OptionError(f"{name!r} is a feed, and {lacks}: {how}")
     if given.second is None:
-        if given.out is None:
+        if out is None:
             raise OptionError(f"no file is named: mdnb record FEED {given.first} --out FILE")
-        return given.feed, given.first, given.out
-    if given.out is None:
+        return given.feed, given.first, out
+    if out is None:
         return given.feed, given.first, Path(given.second)
     if given.feed is not None:
         raise OptionError("name the feed once: mdnb record FEED SYMBOL --out FILE, without --feed")
-    return given.first, given.second, given.out
+    return given.first, given.second, out
 
 
 def _doctor(feed: str | None, *, quiet: bool) -> int:

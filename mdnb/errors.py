@@ -144,12 +144,23 @@ class FeedBusyError(FeedError):
 class FeedRefusedError(FeedError):
     """The venue refused the connection or the subscription for good; retrying will not help.
 
+    Parameters
+    ----------
+    message
+        What it said.
+    code
+        The number that it gave to that; 0 where there is none, or it is not known.
+
     Examples
     --------
     >>> import mdnb
     >>> issubclass(mdnb.FeedRefusedError, mdnb.FeedError)  # ``except FeedError`` catches it, too
     True
     """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class NoDataError(MdnbError, LookupError):

@@ -82,6 +82,8 @@ def test_a_feed_without_a_file_says_how_to_name_one(capsys: pytest.CaptureFixtur
         # The simulator has no such symbol.
         (["krakn", "BTC-USD"], "No feed was named: mdnb record FEED krakn --out FILE"),
         (["BTC/USD", "day.mdnb"], "mdnb record kraken BTC/USD --out btc.mdnb"),
+        (["sim", "MNQ", "day.mdnb", "--out", "x.mdnb"], "name feed and file once each"),
+        (["MNQ", "day.mdnb", "x.mdnb", "--feed", "sim"], "name feed and file once each"),
     ],
 )
 def test_what_lacks_a_name_says_how_to_give_it(
@@ -102,6 +104,15 @@ def test_a_symbol_alone_may_have_its_file_as_an_option(
 ) -> None:
     file = tmp_path / "day.mdnb"
     assert cli.main(["record", "MNQ", "--out", str(file), "--seconds", "0.2"]) == 0
+    assert f"frames of MNQ in {file}" in capsys.readouterr().out
+    assert file.exists()
+
+
+def test_feed_symbol_and_file_may_be_named_in_a_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "day.mdnb"
+    assert cli.main(["record", "sim", "MNQ", str(file), "--seconds", "0.2"]) == 0
     assert f"frames of MNQ in {file}" in capsys.readouterr().out
     assert file.exists()
 

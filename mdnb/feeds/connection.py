@@ -39,6 +39,7 @@ from mdnb.feeds.endpoint import (
     after_refusal,
     hide_in,
     proxy_refused,
+    proxy_words,
     server_time_ns,
     why_lost,
 )
@@ -429,16 +430,17 @@ class WebSocketFeed(Feed):
         except (InvalidProxy, ImportError) as error:
             raise proxy_refused(error) from None
         except InvalidURI:
-            raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from None
+            raise FeedRefusedError(f"{endpoint} is not an address to connect to") from None
         except ssl.SSLCertVerificationError as error:
             raise FeedRefusedError(
-                f"{endpoint!r}: the certificate does not hold: {error.verify_message}"
+                f"{endpoint}: the certificate does not hold: {error.verify_message}"
             ) from None
         except FeedRefusedError as error:
             hide_in(error, self.hide)
             raise
         except (OSError, WebSocketException, FeedError) as error:
-            return 0.0, self.hide(why_lost(error, tls=endpoint.url.startswith("wss:")))
+            way = "" if isinstance(error, FeedError) else proxy_words(endpoint.url)
+            return 0.0, self.hide(why_lost(error, tls=endpoint.url.startswith("wss:"))) + way
         return 0.0, f"connection closed ({code}{': ' * bool(detail)}{detail})"
 
     async def _connect_once(

@@ -27,6 +27,7 @@ __all__ = [
     "is_loopback",
     "masked",
     "proxy_refused",
+    "proxy_words",
     "secrets_in_path",
     "server_time_ns",
     "split_address",
@@ -55,6 +56,7 @@ _OF_SECRETS = re.compile("auth|cred|key|jwt|pass|pwd|secret|sign?|token", re.IGN
 _LONG = 16
 _NAMED = 8
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PROXIES = ("HTTPS_PROXY", "ALL_PROXY")
 _DROPPED = "dropped at once, before the handshake was answered"
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
@@ -286,6 +288,24 @@ def proxy_refused(error: Exception) -> FeedRefusedError:
     return FeedRefusedError(f"{names} no usable proxy ({type(error).__name__})")
 
 
+def proxy_words(url: str) -> str:
+    """Return that an address is reached by way of a proxy of the environment, which may be what is not there.
+
+    Examples
+    --------
+    >>> proxy_words("http://127.0.0.1:9001")
+    ''
+    """
+    from urllib.request import proxy_bypass
+
+    named = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
+    host = urlsplit(url).hostname or ""
+    if not named or is_loopback(url) or proxy_bypass(host):
+        return ""
+    # Its address may hold a password.
+    return f"; by way of a proxy ({', '.join(named)} of the environment)"
+
+
 def is_loopback(url: str) -> bool:
     """Return whether an address is on this machine.
 
@@ -305,7 +325,7 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
         if endpoint.keyless and status in KEYLESS_HINTS:
             hint = f": {KEYLESS_HINTS[status]}"
         # From nothing: where the error arose the whole address is in variables, which tracebacks show.
-        raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint}") from None
+        raise FeedRefusedError(f"{endpoint} refused us with HTTP {status}{hint}") from None
     return after(error.response.headers.get("Retry-After")), f"HTTP {status}"
 
 

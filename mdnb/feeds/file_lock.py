@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mdnb.errors import DataExportError
 
-__all__ = ["lock_for_writing"]
+__all__ = ["is_being_written", "lock_for_writing"]
 
 
 def lock_for_writing(file: io.BufferedWriter, path: Path) -> None:
@@ -31,5 +31,22 @@ def lock_for_writing(file: io.BufferedWriter, path: Path) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise DataExportError(
-            f"{path} is being recorded to by somebody else; record to another file, or end that recording"
+            f"{path} is being recorded to by somebody else, or by a market of yours that was not closed; "
+            "record to another file, or end that recording"
         ) from None
+
+
+def is_being_written(path: Path) -> bool:
+    """Return whether somebody holds the lock of a file; False where that cannot be known."""
+    if sys.platform == "win32":  # pragma: no cover  # another system: a lock is known by its trial alone
+        return False
+    import fcntl
+
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

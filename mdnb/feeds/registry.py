@@ -96,6 +96,8 @@ def make_feed(name: str | None = None, **overrides: Any) -> Feed:
     try:
         return _made(name or os.environ.get(ENVIRONMENT) or DEFAULT_FEED, overrides)
     except MdnbError as error:
+        if not name and os.environ.get(ENVIRONMENT):
+            error.args = (f"{error} The feed is named by {ENVIRONMENT} of the environment.",)
         # Some tracebacks show variables, and what is in these may be a credential.
         name, overrides = None, {}
         raise error.with_traceback(None) from error.__cause__
@@ -183,9 +185,12 @@ def _no_option(kind: str, key: str, accepted: dict[str, inspect.Parameter]) -> s
     return f"feed {kind!r} has no option {key!r}. {suggest(key, accepted)}"
 
 
-def _not_in_name(kind: str, key: str) -> str:
+def _not_in_name(kind: str, key: str, *, is_secret: bool) -> str:
     # What was given may be a credential.
-    return f"option {key!r} of feed {kind!r} must be given as an argument of make_feed, not in its name"
+    how = f"feed=mdnb.make_feed({kind!r}, {key}=...)"
+    named = f"option {key!r} of feed {kind!r}"
+    said = f"{named} must be given as an argument of make_feed, not in its name: {how}"
+    return f"{said}, or in a variable of the environment, which 'mdnb feeds' names" if is_secret else said
 
 
 def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Parameter]) -> Any:
@@ -193,7 +198,7 @@ def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Para
         raise FeedError(_no_option(kind, key, accepted))
     annotation = _PLAIN.get(accepted[key].annotation, accepted[key].annotation)
     if Secret in _alternatives(annotation):
-        raise FeedError(_not_in_name(kind, key))
+        raise FeedError(_not_in_name(kind, key, is_secret=True))
     for allowed in _alternatives(annotation):
         try:
             return _convert(allowed, text)
@@ -201,7 +206,7 @@ def _understood(kind: str, key: str, text: str, accepted: dict[str, inspect.Para
             continue
     spelled = _spelled(annotation)
     if not spelled:
-        raise FeedError(_not_in_name(kind, key))
+        raise FeedError(_not_in_name(kind, key, is_secret=False))
     raise FeedError(f"option {key!r} of feed {kind!r} must be {spelled}; got {_shown(text)}")
 
 

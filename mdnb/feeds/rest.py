@@ -20,6 +20,7 @@ from mdnb.feeds.endpoint import (
     hide_in,
     is_loopback,
     proxy_refused,
+    proxy_words,
     secrets_in_path,
     split_address,
     tokens_in,
@@ -218,7 +219,7 @@ class Rest:
             ):
                 body = await _body(answer, self._where(path))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            raise _failure(error, self._where(path)) from None
+            raise _failure(error, self._where(path), proxy_words(self._url)) from None
         self._judge(answer.status_code, answer.headers.get("Retry-After"), body, path)
         return body
 
@@ -341,7 +342,7 @@ def _typed(body: bytes, into: type[_T], where: str) -> _T:
         raise FeedError(f"{where}: the answer is not what was expected: {what}") from None
 
 
-def _failure(error: Exception, where: str) -> FeedError:
+def _failure(error: Exception, where: str, way: str) -> FeedError:
     """Return in plain words why there is no answer; httpx's own text may quote an address with its query."""
     import httpx
 
@@ -351,7 +352,7 @@ def _failure(error: Exception, where: str) -> FeedError:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return FeedRefusedError(f"{where}: the certificate does not hold: {cause.verify_message}")
     if isinstance(error, (httpx.TimeoutException, TimeoutError)):
-        return FeedError(f"{where}: no answer in time")
+        return FeedError(f"{where}: no answer in time{way}")
     if isinstance(cause, OSError):
-        return FeedError(f"{where}: {why_lost(cause)}")
-    return FeedError(f"{where}: the connection broke ({type(error).__name__})")
+        return FeedError(f"{where}: {why_lost(cause)}{way}")
+    return FeedError(f"{where}: the connection broke ({type(error).__name__}){way}")

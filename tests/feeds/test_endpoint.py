@@ -9,6 +9,7 @@ import pytest
 import mdnb
 from mdnb.errors import FeedError, FeedRefusedError
 from mdnb.feeds.venue import VenueFeed
+from tests.limits import LIMIT_SECONDS
 
 
 @pytest.mark.parametrize("option", ["url", "rest"])
@@ -65,6 +66,27 @@ def test_a_proxy_that_cannot_be_used_is_told_of_without_its_password(
             await feed.rest.get("/x", dict)
         assert "s3cret" not in repr(caught_of_rest.value)
         await feed.close()
+
+    asyncio.run(main())
+
+
+def test_a_proxy_that_is_not_there_is_not_taken_for_the_venue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:s3cret@127.0.0.1:1")
+    words = "refused: nothing listens on that port; by way of a proxy (HTTPS_PROXY of the environment)"
+
+    async def main() -> None:
+        feed = mdnb.make_feed("kraken", url="wss://venue.invalid", rest="https://venue.invalid")
+        assert isinstance(feed, VenueFeed)
+        told: asyncio.Queue[str] = asyncio.Queue()
+        running = asyncio.create_task(feed.run(lambda _: None, lambda _, detail: told.put_nowait(detail)))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while (await told.get()) != words:
+                pass
+        with pytest.raises(FeedError) as caught:
+            await feed.rest.get("/x", dict)
+        assert str(caught.value) == f"venue.invalid/x: {words}"
+        await feed.close()
+        await running
 
     asyncio.run(main())
 

@@ -140,6 +140,33 @@ def test_a_torn_last_line_is_left_out_with_a_count_and_does_not_swallow_the_next
     assert [at_ns for at_ns, frame in read(path) if frame == TRADE] == [10**18, 10**18 + 1, 10**18 + 9]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there a file that is locked cannot be read")
+@pytest.mark.parametrize("name", ["day.jsonl", "day.jsonl.gz"])
+def test_a_recording_that_goes_on_is_played_up_to_now_and_is_not_torn(name: str, tmp_path: Path) -> None:
+    path, dice = tmp_path / name, random.Random(7)
+
+    async def main() -> None:
+        with Recorder(path, "binance", ["A"]) as recorder:
+            recorder.frame(10**18, TRADE)
+            recorder.flush()
+            # What the buffer does not hold is written; packed it ends anywhere.
+            for number in range(100):
+                recorder.frame(10**18 + number, TRADE.replace("A", dice.randbytes(500).hex()))
+            opened = open_recording(path)
+            assert opened.frames is not None
+            assert next(opened.frames()) == (10**18, TRADE)
+            assert 1 <= len(list(opened.frames())) < 101
+            assert opened.damage.count == 0
+
+    asyncio.run(main())
+    assert len(read(path)) == 101
+    path.write_bytes(path.read_bytes()[:-20])
+    opened = open_recording(path)
+    assert opened.frames is not None
+    assert len(list(opened.frames())) >= 100
+    assert opened.damage.count == 1
+
+
 def torn(folder: Path, tear: Callable[[bytes], bytes]) -> Path:
     path = folder / "day.jsonl.gz"
     with Recorder(path, "binance", ["A"]) as recorder:

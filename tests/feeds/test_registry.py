@@ -167,6 +167,25 @@ def test_annotations_for_the_type_checker_alone_do_no_harm(monkeypatch: pytest.M
         make_feed("late?depth=x")
 
 
+def test_that_a_wrong_name_is_the_environments_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENVIRONMENT, "simm")
+    with pytest.raises(
+        FeedError, match=r"no feed 'simm'.* The feed is named by MDNB_FEED of the environment\.$"
+    ):
+        make_feed()
+    with pytest.raises(FeedError, match=r"no feed 'simm'.*, sim\.$"):
+        make_feed("simm")
+
+
+def test_what_a_feed_raises_has_a_name_that_can_be_caught() -> None:
+    for name in BUILT_IN:
+        registry.feed_class(name)
+    kinds = [FeedError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert not [kind for kind in kinds if kind.__name__.startswith("_")]
+
+
 def test_a_feed_that_was_made_but_never_run_can_be_closed() -> None:
     asyncio.run(make_feed("sim").close())
 
@@ -175,6 +194,10 @@ def test_what_may_be_a_credential_is_not_repeated() -> None:
     with pytest.raises(FeedError, match="'key' of feed 'alpaca' must be given as an argument") as caught:
         make_feed("alpaca://?key=s3cret&secret=s3cret")
     assert "s3cret" not in str(caught.value)
+    assert str(caught.value).endswith(
+        "not in its name: feed=mdnb.make_feed('alpaca', key=...), or in a variable of the environment, which "
+        "'mdnb feeds' names"
+    )
 
 
 def test_an_option_that_is_given_twice_is_refused() -> None:

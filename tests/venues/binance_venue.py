@@ -17,7 +17,7 @@ __all__ = ["BinanceDialect", "BinanceFuturesDialect"]
 
 _MS = 1_000_000
 _LATEST_MS = 2**43
-_SECONDS = {"1m": 60, "5m": 300, "1h": 3600}
+_SECONDS = {"1s": 1, "1m": 60, "5m": 300, "1h": 3600}
 
 
 class BinanceDialect(VenueDialect):

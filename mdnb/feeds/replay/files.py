@@ -15,6 +15,7 @@ from typing import Any
 
 from mdnb import datasets
 from mdnb.errors import FeedError
+from mdnb.feeds.file_lock import is_being_written
 from mdnb.feeds.replay.recording import Damage
 
 __all__ = ["MAX_LINE", "array_elements", "head", "lines", "open_binary"]
@@ -67,14 +68,18 @@ def head(path: Path, size: int = _CHUNK) -> bytes:
 
 
 def lines(path: Path, damage: Damage) -> Iterator[bytes]:
-    """Yield each line without its end; a torn end of the file is noted in ``damage``."""
+    """Yield each line without its end; a torn end of the file is noted in ``damage``.
+
+    One of a recording that goes on is no damage: what comes after it is still to be written.
+    """
     number = 0
     with open_binary(path) as file:
         while True:
             try:
                 line = file.readline(MAX_LINE)
-            except _TORN:
-                damage.note(f"the end of {path.name}, which is torn after line {number}")
+            except _TORN as error:
+                if not isinstance(error, EOFError) or not is_being_written(path):
+                    damage.note(f"the end of {path.name}, which is torn after line {number}")
                 return
             if not line:
                 return

@@ -213,7 +213,7 @@ class AlpacaFeed(VenueFeed):
         if self._key is None or self._secret is None:
             raise FeedRefusedError(
                 f"Alpaca wants a key and a secret, which a free account has: set {_KEY} and {_SECRET} in the "
-                "environment, or give key=Secret(...) and secret=Secret(...)"
+                "environment, or pass key= and secret= to mdnb.make_feed, each a mdnb.secret.Secret(...)"
             )
         return self._key, self._secret
 

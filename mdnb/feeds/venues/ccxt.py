@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 
 from mdnb.errors import FeedBusyError, FeedError, FeedRefusedError, MissingExtraError, SymbolError, suggest
 from mdnb.feeds.base import Channel, Feed, OnFrame, OnStatus, check_channels, feed_error
+from mdnb.feeds.endpoint import why_lost
 from mdnb.feeds.intervals import COMMON_INTERVALS
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect
@@ -468,7 +469,9 @@ class CcxtFeed(Feed):
         first = max((start_ns - before) // _MS, 0)
         try:
             rows = await collect(ask, first, key=lambda row: (row[0], row[5]), on_page=self.on_page)
-        except _NotForAllError:
+        except FeedRefusedError as error:
+            if not isinstance(error.__cause__, self._not_for_all):
+                raise
             return None
         if self._outages and not (rows and rows[0][0] <= start_ns):
             raise FeedRefusedError(f"the trades that {self.venue} has do not show that none is missing")
@@ -484,18 +487,33 @@ class CcxtFeed(Feed):
         """Return an error of ccxt as one of ours."""
         words = f"{self.venue}: {type(error).__name__}: {shortened(str(error))}"
         named = self._errors
-        if isinstance(error, (named.ArgumentsRequired, named.AuthenticationError, named.NotSupported)):
-            return _NotForAllError(words)
+        if (lost := _lost(error)) is not None:
+            return FeedError(f"{words}: {why_lost(lost)}")
+        if isinstance(error, self._not_for_all):
+            return FeedRefusedError(words)
         if isinstance(error, (named.RateLimitExceeded, named.DDoSProtection, named.ExchangeNotAvailable)):
             return FeedBusyError(words, 0.0)
         return FeedError(words) if isinstance(error, named.OperationFailed) else FeedRefusedError(words)
+
+    @property
+    def _not_for_all(self) -> tuple[type[Exception], ...]:
+        """What ccxt raises where the venue wants a key, or does not offer this at all."""
+        named = self._errors
+        return named.ArgumentsRequired, named.AuthenticationError, named.NotSupported
 
     def __repr__(self) -> str:
         return f"CcxtFeed({self.venue!r})"
 
 
-class _NotForAllError(FeedRefusedError):
-    """The venue wants a key, or does not offer this at all."""
+def _lost(error: Exception) -> OSError | None:
+    """Return why there was no connection, which ccxt keeps as the cause; None of other errors."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and not isinstance(cause.__cause__, OSError):
+            # Of an answer that takes too long ccxt's own name says enough.
+            return None if isinstance(cause, TimeoutError) else cause
+        cause = cause.__cause__
+    return None
 
 
 def trade_id(text: str | None) -> int:

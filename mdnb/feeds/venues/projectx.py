@@ -87,6 +87,7 @@ _LOGIN_ERRORS = {
     10: "the firm has turned keys off",
 }
 _CONTRACT_NOT_FOUND = 1
+_TOKEN_REFUSED = 401
 # A root, a month's letter, and the year: MNQZ5, in older answers MNQZ25.
 _NAME = re.compile(r"(?P<root>.+?)(?P<month>[FGHJKMNQUVXZ])(?P<year>\d{1,2})")
 _EXPIRY = re.compile(r"(?P<month>[FGHJKMNQUVXZ])(?P<year>\d{2})")
@@ -169,18 +170,6 @@ class _Complaint(msgspec.Struct, rename="camel"):
     error_code: Any = 0
     error_message: Any = None
     token: Any = msgspec.UNSET
-
-
-class _SaidNoError(FeedRefusedError):
-    """The venue's no, with its number."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class _TokenRefusedError(FeedRefusedError):
-    """The venue does not take the token."""
 
 
 class ProjectXFeed(VenueFeed):
@@ -365,7 +354,7 @@ class ProjectXFeed(VenueFeed):
     async def _contract_of(self, contract_id: str) -> _Contract:
         try:
             answer = await self._post("/api/Contract/searchById", _OneContract, {"contractId": contract_id})
-        except _SaidNoError as error:
+        except FeedRefusedError as error:
             if error.code != _CONTRACT_NOT_FOUND:
                 raise
             answer = _OneContract()
@@ -653,8 +642,8 @@ class ProjectXFeed(VenueFeed):
         token = await self._login.token()
         try:
             answer = await self.rest.post(path, into, body)
-        except _TokenRefusedError:
-            if not self._login.replace(token):
+        except FeedRefusedError as error:
+            if error.code != _TOKEN_REFUSED or not self._login.replace(token):
                 raise
             token = await self._login.token()
             answer = await self.rest.post(path, into, body)
@@ -665,7 +654,7 @@ class ProjectXFeed(VenueFeed):
         if self._username is None or self._api_key is None:
             raise FeedRefusedError(
                 f"{self.offers.title} wants a user name and an API key: set {USERNAME} and {API_KEY} in the"
-                " environment, or pass username= and api_key="
+                " environment, or pass username= and api_key= to mdnb.make_feed"
             )
         try:
             answer = await self.rest.post(
@@ -684,8 +673,8 @@ class ProjectXFeed(VenueFeed):
 
     def complaint(self, status: int, body: bytes) -> FeedError | None:
         """Return the error that ProjectX names, mostly with status 200."""
-        if status == 401:
-            return _TokenRefusedError("the token is refused: check the credentials")
+        if status == _TOKEN_REFUSED:
+            return FeedRefusedError("the token is refused: check the credentials", status)
         if status != 200:
             return None
         try:
@@ -698,7 +687,7 @@ class ProjectXFeed(VenueFeed):
         of_login = _LOGIN_ERRORS.get(code, "") if said.token is not msgspec.UNSET else ""
         words = said.error_message or of_login or "no"
         named = f" (error {said.error_code})" if said.error_code else ""
-        return _SaidNoError(f"ProjectX says {words}{named}", code)
+        return FeedRefusedError(f"ProjectX says {words}{named}", code)
 
 
 def _meant(wanted: str, listed: Sequence[_Contract]) -> _Contract | None:

@@ -15,10 +15,13 @@ from mdnb.runtime.past.patient_questions import PatientQuestions
 from mdnb.runtime.past.venue_bars import VenueBars
 from mdnb.timeframes import Grid, Timeframe
 
-__all__ = ["FinestBars"]
+__all__ = ["TRADE_MINUTES", "FinestBars"]
+
+TRADE_MINUTES = 10
+"""So many minutes of trades are loaded where there are no bars."""
 
 _log = logging.getLogger("mdnb")
-_TICK_WINDOW_NS = 10 * 60 * 1_000_000_000
+_TICK_WINDOW_NS = TRADE_MINUTES * 60 * 1_000_000_000
 _BEFORE_NS = 60 * 1_000_000_000
 _SURELY = 5.0
 """So many trades are expected where none came: then some were made, by 99 to 1."""
@@ -46,12 +49,19 @@ class FinestBars:
         From where on there are bars.
     known_from
         From where on nothing is missing until the live data; later than `covers` where there is a hole.
+    is_of_trades
+        Whether the venue has no bars that it could be made of, and it is made of the newest trades.
+    is_without_trades
+        Whether nothing is there of it, and the venue gives no trades of the past.
+    hole_ns
+        Where the first hole begins, which ends at `known_from`; that itself where there is none.
     """
 
     def __init__(
         self, pipeline: Pipeline, venue: VenueBars, questions: PatientQuestions, start_ns: int
     ) -> None:
         self.is_there = True
+        self.is_of_trades = self.is_without_trades = False
         self.covers = self.known_from = venue.now_ns
         self._pipeline = pipeline
         self._venue = venue
@@ -59,9 +69,15 @@ class FinestBars:
         self._start_ns = start_ns
         self._root = pipeline.engine.cascade.root.grid
         self._begun = False
+        self._hole_ns: int | None = None
         self._last: BarRow | None = None
         self._last_ns = 0
         self._until = 0
+
+    @property
+    def hole_ns(self) -> int:
+        """Where the first hole begins."""
+        return self.known_from if self._hole_ns is None else min(self._hole_ns, self.known_from)
 
     async def load(self) -> None:
         """Load bars and trades."""
@@ -78,6 +94,7 @@ class FinestBars:
             self._until = now - _TICK_WINDOW_NS
             made_of = await self._load_trades(since=self._until, from_ns=0)
             self.covers = self.known_from = made_of[0][0] if made_of else now
+            self.is_of_trades = bool(made_of)
             return
         before = _BEFORE_NS if now - self._until > _TICK_WINDOW_NS else 0
         since = min(self._until - before, now - _TICK_WINDOW_NS)
@@ -85,14 +102,17 @@ class FinestBars:
         while self._lacks(trades, since) and await self._go_finer():
             pass
         if self._lacks(trades, since):
-            self.known_from = next((row[0] for row in trades or () if row[0] >= self._until), now)
+            self._tear(next((row[0] for row in trades or () if row[0] >= self._until), now))
         if trades:
             load_trades(self._pipeline, trades, self._until)
         elif trades is None and self._begun:
             self._pipeline.told_by_bars_until = self._until
+        elif trades is None:
+            self.is_without_trades = True
 
     async def _load_trades(self, *, since: int, from_ns: int) -> list[TradeRow]:
         trades = await self._questions.trades(since, self._venue.feed.clock.now_ns() + 1)
+        self.is_without_trades = trades is None
         if trades:
             load_trades(self._pipeline, trades, from_ns)
         return trades or []
@@ -133,12 +153,18 @@ class FinestBars:
         if not self._begun:
             self.covers = self.known_from = rows[0][0]
         elif self._misses(rows[0][0]):
-            self.known_from = rows[0][0]
+            self._tear(rows[0][0])
         self._begun, self._until = True, self._end(timeframe, rows[-1][0], end_ns)
         self._last = next((row for row in reversed(rows) if row[5] > 0 or row[6] > 0), self._last)
         if self._last is not None:
             span = Grid(timeframe, self._venue.sessions).span(self._last[0])
             self._last_ns = 0 if span is None else span[1] - span[0]
+
+    def _tear(self, until_ns: int) -> None:
+        """Note that what lies between the bars so far and an instant is missing."""
+        if self._hole_ns is None:
+            self._hole_ns = self._until
+        self.known_from = until_ns
 
     def _end(self, timeframe: Timeframe, last_start_ns: int, end_ns: int) -> int:
         """Return up to where all is in the bars that were given for the time before ``end_ns``.

@@ -24,7 +24,7 @@ from mdnb.feeds.base import Feed
 from mdnb.rows import BarRow
 from mdnb.runtime.live.pipeline import Pipeline
 from mdnb.runtime.live.time_unit import wrong_unit
-from mdnb.runtime.past.finest_bars import FinestBars
+from mdnb.runtime.past.finest_bars import TRADE_MINUTES, FinestBars
 from mdnb.runtime.past.merge_bars import merge_bars
 from mdnb.runtime.past.patient_questions import PatientQuestions
 from mdnb.runtime.past.venue_bars import VenueBars
@@ -174,6 +174,9 @@ class _Loader:
         self._venue = VenueBars(feed, self._engine.sessions, self._now_ns)
         self.covers: dict[str, int] = {}
         self.known: dict[str, int] = {}
+        self._hole_ns = self._now_ns
+        self._is_of_trades = False
+        self._merged_until = 0
 
     async def load(self) -> list[str]:
         """Load bars and trades; return what is to be said of what is missing."""
@@ -183,8 +186,12 @@ class _Loader:
         if not finest.is_there:
             return []
         self.covers[root.name], self.known[root.name] = finest.covers, finest.known_from
+        self._hole_ns, self._is_of_trades = finest.hole_ns, finest.is_of_trades
         for node in self._engine.cascade.nodes()[1:]:
             await self._load_coarser(node)
+        if finest.is_without_trades and self._merged_until:
+            # What the venue repeats of its trades is in the coarser bars already.
+            self._pipeline.told_by_bars_until = self._merged_until
         with self._engine.lock:
             for node in self._engine.cascade.nodes():
                 node.known_from = self._known_below(node)
@@ -269,6 +276,8 @@ class _Loader:
             rows = self._pipeline.possible(node.name, rows)
             self._pipeline.ledger.received += received - len(rows)
             merge_bars(self._engine, node.name, columns_from_rows(rows))
+        if rows and (span := node.grid.span(rows[-1][0])) is not None:
+            self._merged_until = max(self._merged_until, span[1])
         self.covers[node.name] = min(finer, rows[0][0]) if rows else finer
         joins = known <= self._open_start(node)
         self.known[node.name] = min(known, self.covers[node.name]) if joins else known
@@ -300,23 +309,40 @@ class _Loader:
         whole = max(sessions.open_ns(self._start_ns, self._now_ns), 1)
         short: list[str] = []
         late: list[str] = []
+        made: list[str] = []
         for node in self._engine.cascade.nodes():
             from_ns, begins, known = self.covers[node.name], self._open_start(node), self._known_below(node)
             lacking = sessions.open_ns(self._start_ns, from_ns) if self._is_short(node, from_ns) else 0
-            hole = sessions.open_ns(max(begins, from_ns), known) if known > max(begins, from_ns) else 0
+            hole = self._hole(max(begins, from_ns), known)
             lacking += hole if hole >= _SLIGHT_NS else 0
             if node.hidden or not lacking:
                 continue
             days = lacking / whole * self._days
             self._pipeline.history_missing[node.name] = days
-            short.append(f"{node.name} {self._days - days:.3g}")
-            if known - begins >= _SLIGHT_NS:
+            if self._is_of_trades and not self._venue.depth_ns(node.grid.timeframe):
+                made.append(node.name)
+            else:
+                short.append(f"{node.name} {self._days - days:.3g}")
+            if self._hole(begins, known) >= _SLIGHT_NS:
                 late.append(node.name)
-        if not short:
-            return self._beyond_limit()
-        said = f"history of {self._symbol}: of {self._days:g} days the venue has {', '.join(short)}"
-        said += f"; the open bars of {', '.join(late)} lack their beginning" if late else ""
-        return [said, *self._beyond_limit()]
+        said = [f"of {self._days:g} days the venue has {', '.join(short)}"] * bool(short)
+        said += [f"the open bars of {', '.join(late)} lack their beginning"] * bool(late)
+        if made:
+            # It may have more trades, which nobody waits for.
+            whose = f"{', '.join(made)} bars, which the venue does not have,"
+            said.append(f"{whose} are made of its newest trades, of {TRADE_MINUTES} minutes at most")
+        told = [f"history of {self._symbol}: {'; '.join(said)}"] * bool(said)
+        return [*told, *self._beyond_limit()]
+
+    def _hole(self, from_ns: int, known_ns: int) -> int:
+        """Return how much is missing between two instants, from the second of which on all is known.
+
+        The bars of the finest timeframe that lie before a hole in it are there.
+        """
+        sessions = self._engine.sessions
+        covers = self.covers[self._engine.cascade.root.name]
+        stretches = (from_ns, min(covers, known_ns)), (max(from_ns, covers, self._hole_ns), known_ns)
+        return sum(sessions.open_ns(start, end) for start, end in stretches if start < end)
 
     def _beyond_limit(self) -> list[str]:
         """Return the sentence that says which timeframes have more history than memory holds."""

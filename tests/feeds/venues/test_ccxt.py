@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -100,6 +101,21 @@ def staged() -> Iterator[Callable[..., Stage]]:
     yield stage
     for one in stages:
         one.close()
+
+
+def test_why_there_is_no_connection_is_told_in_plain_words() -> None:
+    pro = pytest.importorskip("ccxt.pro", reason="the extra ccxt is not installed: pip install 'mdnb[ccxt]'")
+
+    async def main() -> None:
+        client = pro.kraken()
+        # Nothing listens on the port that only root may open.
+        client.urls["api"]["public"] = "http://127.0.0.1:1"
+        async with CcxtFeed("kraken", client=client) as feed:
+            with pytest.raises(FeedError, match="refused: nothing listens on that port") as caught:
+                await feed.open(["BTC/USD"])
+            assert type(caught.value) is FeedError
+
+    asyncio.run(main())
 
 
 def test_history_and_live_join_without_a_lost_or_doubled_trade(staged: Callable[..., Stage]) -> None:

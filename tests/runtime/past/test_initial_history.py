@@ -227,13 +227,13 @@ def test_of_a_venue_whose_fine_bars_reach_far_enough_no_other_is_asked() -> None
         assert market.data.get_timeframe_stats("1day").history_missing_days == 0.0
 
 
-def day_ends(market: LiveMarket, feed: ShortVenue) -> pd.DataFrame:
-    """Let it be the next day; return the day's bars."""
+def day_ends(market: LiveMarket, feed: ShortVenue, name: str = "1day") -> pd.DataFrame:
+    """Let it be the next day; return a timeframe's bars."""
     first, count = floor(NOW, "1min") + 60 * SECOND, 6 * 60
     feed.trades(
         *((first + i * MINUTE, 90.0, 1.0, 1, 1, int(feed.market.index[-1]) + 1 + i) for i in range(count))
     )
-    return market.data.get_data("1day", count=1000)
+    return market.data.get_data(name, count=1000)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +255,48 @@ def test_a_bar_whose_beginning_is_not_to_be_had_is_marked_and_told(
         assert days.attrs["partial"] == (len(days) - 2,)
     (told,) = [record.getMessage() for record in caplog.records]
     assert told.endswith("; the open bars of 1day lack their beginning")
+
+
+class _WithoutTrades(ShortVenue):
+    """Has bars and no trades, as Hyperliquid has."""
+
+    ids = "unique"
+
+    async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> list[TradeRow] | None:
+        return None
+
+
+@pytest.mark.parametrize("timeframes", [["1min", "1hour", "1day"], ["5min", "1hour"], ["1hour"]], ids=str)
+def test_without_trades_no_more_is_missing_than_the_minute_that_is_being_made(
+    timeframes: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = _WithoutTrades(NOW, 10_000)
+    told = bars_of(feed.market, "1min")
+    told = told[starts_of(told) < floor(NOW, "1min")]
+    with held_by(feed, timeframes, 2) as market:
+        for name in set(timeframes) - {"1min"}:
+            volume = told["volume"][starts_of(told) >= floor(NOW, name)].sum()
+            assert market.data.get_data(name, count=1)["volume"].tolist() == [volume]
+        assert all(market.data.get_timeframe_stats(name).history_missing_days == 0.0 for name in timeframes)
+        assert "missing" not in str(market)
+        # The minute lacks its beginning all the same.
+        assert day_ends(market, feed, timeframes[-1]).attrs["partial"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("timeframes", [["30sec", "1min", "1hour"], ["1min", "1hour"]], ids=str)
+def test_trades_that_are_repeated_at_subscription_count_once_where_the_venues_bars_have_them(
+    timeframes: list[str],
+) -> None:
+    feed = _WithoutTrades(NOW, 10_000)
+    with held_by(feed, timeframes, 2) as market:
+        newest = feed.market.tail(30)
+        columns = (newest[name].tolist() for name in ("ts_ns", "price", "size"))
+        numbered = zip(*columns, newest.index.tolist(), strict=True)
+        feed.trades(*((at, price, size, 1, 1, number) for at, price, size, number in numbered))
+        for name in timeframes[1:]:
+            assert_equals_pandas(market, feed, name, floor(NOW - 2 * DAY_NS, name))
+        assert market.accounting().balanced
 
 
 def test_a_day_is_made_of_as_many_timeframes_between_as_it_takes() -> None:
@@ -304,7 +346,9 @@ def test_a_finer_timeframe_that_is_refused_is_not_missed(caplog: pytest.LogCaptu
     assert [record.getMessage()[:12] for record in caplog.records] == ["history of X"]
 
 
-def test_without_a_finer_timeframe_the_finest_bars_are_made_of_trades() -> None:
+def test_without_a_finer_timeframe_the_finest_bars_are_made_of_trades(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     feed = ShortVenue(NOW)
     with held_by(feed, ["30sec", "1min", "1hour"]) as market:
         assert_equals_pandas(market, feed, "30sec", NOW - 10 * MINUTE + 25 * SECOND, (0,))
@@ -313,6 +357,12 @@ def test_without_a_finer_timeframe_the_finest_bars_are_made_of_trades() -> None:
         assert missing * DAY_NS == pytest.approx(first_ns - (NOW - 5 * DAY_NS), abs=SECOND)
         assert_equals_pandas(market, feed, "1min", floor(NOW, "1min") - 720 * MINUTE)
         assert_equals_pandas(market, feed, "1hour", floor(NOW - 5 * DAY_NS, "1hour"))
+    # The venue has trades of five minutes more, which are not asked for.
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == (
+        "history of X: of 5 days the venue has 1min 0.5; 30sec bars, which the venue does not have, "
+        "are made of its newest trades, of 10 minutes at most"
+    )
 
 
 def test_the_open_hour_is_of_minutes_where_the_venue_has_them_and_else_marked() -> None:
