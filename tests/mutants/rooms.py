@@ -13,8 +13,8 @@ class Room:
 
     A folder in it that is a room of its own is not part of it. `beside` names files that do the same work and
     stand outside the folder, since others import them, too. `without` names those of the tests that are not
-    run: they take too long to be run once a fault, wait so many seconds of the wall clock, or end a call in another
-    context than it began in, which mutmut does not allow.
+    run: they take too long to be run once a fault, wait so many seconds of the wall clock, or end a call in
+    another context than it began in, which mutmut does not allow.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Room:
 
 
 _SESSION = "tests/runtime/test_session.py"
+_ASKS = "tests/runtime/test_session_asks.py"
 _TIMER = "tests/runtime/live/test_closing_timer.py"
 _OTHERS = "tests/market_store/test_other_readers.py"
 _PLAYED = "tests/runtime/live/test_recorded_batcher.py"
@@ -83,8 +84,7 @@ ROOMS = {
                 "tests/runtime/process/test_scripts.py",
                 "tests/runtime/test_soak.py",
                 "tests/runtime/test_equal_at_any_speed.py",
-                "tests/runtime/test_session_asks.py"
-                "::test_the_end_of_a_recording_closes_its_symbols_in_the_order_of_their_time",
+                f"{_ASKS}::test_the_end_of_a_recording_closes_its_symbols_in_the_order_of_their_time",
                 f"{_SESSION}::test_a_venue_that_cannot_be_reached_is_an_error_with_address_and_reason",
             ),
         ),
