@@ -19,6 +19,7 @@ __all__ = [
     "SavedInstrument",
     "SavedMark",
     "SavedMember",
+    "SavedPosition",
     "SavedRoll",
     "SavedSymbol",
 ]
@@ -141,6 +142,14 @@ class SavedMark(msgspec.Struct, kw_only=True):
     text: str = ""
 
 
+class SavedPosition(msgspec.Struct, kw_only=True):
+    """A position that a chart showed: prices as the symbol has them, and money a point is worth."""
+
+    entry: float
+    size: float
+    point_value: float = 1.0
+
+
 class SavedChart(msgspec.Struct, kw_only=True):
     """A chart that was open: what it showed, and what was drawn on each symbol."""
 
@@ -152,6 +161,7 @@ class SavedChart(msgspec.Struct, kw_only=True):
     quotes: bool = False
     drawings: dict[str, list[SavedDrawing]] = {}
     marks: dict[str, list[SavedMark]] = {}
+    positions: dict[str, SavedPosition] = {}
 
 
 class Manifest(msgspec.Struct, kw_only=True, rename={"version": "mdnb_market"}):

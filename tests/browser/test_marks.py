@@ -332,6 +332,27 @@ def test_texts_of_marks_never_become_elements(bench: Bench, chart: Chart) -> Non
     assert bench.page.evaluate("window.hacked") is None
 
 
+def test_a_position_gains_with_the_price_and_leaves_when_it_is_removed(bench: Bench, chart: Chart) -> None:
+    bench.do("position = chart.position(float(live['1min'].close.iloc[-1]) - 1, -2)")
+    chart.wait("view.over.querySelector('.mdnb-position-words').textContent.startsWith('\u22122 · ')")
+    _still(chart)
+    words, entry, price, y, colour = chart.page(
+        "(() => { const { position } = view.chart.annotations; const bars = view.chart.modes.shown;"
+        " const { yaxis } = view.gd._fullLayout; const line = view.over.querySelector('.mdnb-position');"
+        " return [view.over.querySelector('.mdnb-position-words').textContent, position.entry,"
+        " view.chart.ahead ?? bars.at(bars.end - 1, 4),"
+        " [yaxis._offset + yaxis.d2p(position.entry), Number(/ (.+)H/.exec(line.getAttribute('d'))[1])],"
+        " [line.getAttribute('stroke'), view.appearance.colours.up, view.appearance.colours.down]]; })()"
+    )
+    gained = (price - entry) * -2 * float(bench.do("print(position.point_value)"))
+    assert float(words.split(" · ")[1].replace("\u2212", "-").replace(",", "")) == pytest.approx(
+        gained, abs=0.006
+    )
+    assert _near(*y)
+    assert colour[0] == colour[1 if gained >= 0 else 2]
+    bench.do("position.remove()")
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_marks_and_alerts_follow_the_theme(bench: Bench, chart: Chart, theme: str) -> None:
     name = f"JupyterLab {theme.title()}"

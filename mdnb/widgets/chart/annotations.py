@@ -1,7 +1,7 @@
-"""Annotations of a chart: its marks, and the alerts of its symbol; sent to the page when they change.
+"""Annotations of a chart: its marks, its position, and the alerts of its symbol; sent when they change.
 
 To the page: ``signs``, all of them or the marks that were added. From the page: ``signs``, the version that
-it has. A version is ``[symbol, epoch of the marks, their number, version of the alerts]``.
+it has. A version is ``[symbol, epoch of the marks, their number, version of the alerts, of the positions]``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from mdnb.stores.columns import BarColumns
 from mdnb.types import Roll
 from mdnb.widgets.chart.look import look_of
 from mdnb.widgets.chart.marks import Marks
+from mdnb.widgets.chart.positions import Positions
 from mdnb.widgets.chart.state import ChartState
+from mdnb.widgets.figure.bar_source import BarSource
 from mdnb.widgets.figure.mark import Mark
+from mdnb.widgets.figure.position import Position
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.static_output.static_annotations import add_annotations
 
@@ -26,7 +29,7 @@ __all__ = ["Annotations"]
 
 
 class Annotations:
-    """The marks and alerts of one chart.
+    """The marks, positions and alerts of one chart.
 
     Parameters
     ----------
@@ -40,10 +43,15 @@ class Annotations:
 
     def __init__(self, figure: Any, state: ChartState, wants: Callable[[], bool]) -> None:
         self.marks = Marks(lambda: state.source.symbol, state.zone, self._changed, self._rolls)
+        self.positions = Positions(lambda: state.source, self._source_of, self._changed)
         self._figure = figure
         self._state = state
         self._wants = wants
         self._sent = self._version()
+
+    def _source_of(self, symbol: str) -> BarSource | None:
+        source = self._state.source
+        return source if source.symbol == symbol else self._state.sources.get(symbol)
 
     def _rolls(self) -> Sequence[Roll]:
         held = getattr(self._state.source, "contracts", None)
@@ -111,7 +119,8 @@ class Annotations:
 
     def _version(self) -> list[Any]:
         book = self._book()
-        return [*self.marks.version(), book.version if book is not None else 0]
+        told = book.version if book is not None else 0
+        return [*self.marks.version(), told, self.positions.version]
 
     def _send(self, *, whole: bool) -> None:
         message = self._message(whole=whole)
@@ -123,24 +132,28 @@ class Annotations:
         book = self._book()
         told = book.version if book is not None else 0
         alerts = book.listed() if book is not None else []
+        shown = self.positions.version
         version, marks = self.marks.held()
+        position = self.positions.of(version[0])
         before = None if whole or [*version[:2]] != self._sent[:2] else self._sent
         return {
             "before": before,
-            "version": [*version, told],
+            "version": [*version, told, shown],
             "marks": _columns(marks if before is None else marks[before[2] :]),
             "alerts": [_alert(alert) for alert in alerts],
+            "position": None if position is None else _position(position),
         }
 
     # -- a still --------------------------------------------------------------------------------------
 
-    def held(self) -> tuple[list[Mark], list[Alert]]:
-        """Return the marks and alerts of the symbol shown."""
+    def held(self) -> tuple[list[Mark], list[Alert], Position | None]:
+        """Return the marks, the alerts and the position of the symbol shown."""
         book = self._book()
-        return self.marks.held()[1], book.listed() if book is not None else []
+        (symbol, *_), marks = self.marks.held()
+        return marks, book.listed() if book is not None else [], self.positions.of(symbol)
 
     def add_to(self, figure: Any, held: BarColumns) -> Any:
-        """Add marks and alerts to a plain figure of the chart's bars, and return it."""
+        """Add marks, alerts and the position to a plain figure of the chart's bars, and return it."""
         return add_annotations(figure, *self.held(), held, look_of(self._state))
 
 
@@ -151,6 +164,10 @@ def _columns(marks: Sequence[Mark]) -> dict[str, list[Any]]:
         "price": [mark.price for mark in marks],
         "text": [mark.text for mark in marks],
     }
+
+
+def _position(position: Position) -> dict[str, float]:
+    return {"entry": position.entry, "size": position.size, "worth": position.point_value}
 
 
 def _alert(alert: Alert) -> dict[str, Any]:

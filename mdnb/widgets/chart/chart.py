@@ -29,6 +29,7 @@ from mdnb.widgets.chart.marks import Marks
 from mdnb.widgets.chart.modes import ChartModes
 from mdnb.widgets.chart.options import ChartOptions, ChartOptionsDict, lists_options
 from mdnb.widgets.chart.plotly_transport import MOST_FPS, PlotlyTransport
+from mdnb.widgets.chart.positions import Positions
 from mdnb.widgets.chart.removal import show_removed, take_back
 from mdnb.widgets.chart.state import ChartState
 from mdnb.widgets.figure.bar_source import BarSource
@@ -60,6 +61,10 @@ def _annotations_of(core: ChartCore) -> Annotations:
 
 def _marks_of(core: ChartCore) -> Marks:
     return core.annotations.marks
+
+
+def _positions_of(core: ChartCore) -> Positions:
+    return core.annotations.positions
 
 
 class LiveChart(SilentFigure, metaclass=MadeWhole):
@@ -307,6 +312,7 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
     mark_trades = part_method(_marks_of, Marks.mark_trades)
     clear_marks = part_method(_marks_of, Marks.clear_marks)
     alert = part_method(_annotations_of, Annotations.alert)
+    position = part_method(_positions_of, Positions.show)
 
     picture = part_method(ChartFiles, ChartFiles.picture)
     snapshot = part_method(ChartFiles, ChartFiles.snapshot)

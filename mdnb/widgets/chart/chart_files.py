@@ -67,10 +67,10 @@ class ChartFiles:
         state = self._state
         held = held_bars(state, _MAX_PICTURE_BARS)
         title = f"{state.source.symbol} · {short_timeframe(state.timeframe)}"
-        marks, alerts = self._annotations.held()
         log = has_log_prices(self._figure)
         size = (width, height or state.options.height)
-        return svg_picture(held, look_of(state), title, *size, marks, alerts, log)
+        marks, alerts, position = self._annotations.held()
+        return svg_picture(held, look_of(state), title, *size, marks, alerts, position, log)
 
     def snapshot(self) -> go.Figure:
         """Return the chart as it is now as a plain plotly figure, which does not move."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mdnb.analysis.indicators import Indicator
-from mdnb.io.manifest import SavedChart, SavedDrawing, SavedMark
+from mdnb.io.manifest import SavedChart, SavedDrawing, SavedMark, SavedPosition
 from mdnb.widgets.chart.anchors import anchored, ordinals_of
 from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.chart.state import Anchors
@@ -42,6 +42,10 @@ def described(core: ChartCore) -> SavedChart:
                     for mark in marks
                 ]
                 for other, marks in core.annotations.marks.made().items()
+            },
+            positions={
+                other: SavedPosition(entry=one.entry, size=one.size, point_value=one.point_value)
+                for other, one in core.annotations.positions.all().items()
             },
         )
 
@@ -111,6 +115,10 @@ def put_back(core: ChartCore, saved: SavedChart, symbols: Mapping[str, str]) -> 
         and abs(mark.time_ns) < 2**63
         and (mark.price is None or math.isfinite(mark.price))
     )
+    for symbol, one in saved.positions.items():
+        numbers = (one.entry, one.size, one.point_value)
+        if symbol in symbols and all(map(math.isfinite, numbers)) and one.size:
+            core.annotations.positions.put(symbols[symbol], *numbers)
 
 
 def _is_sound(drawing: SavedDrawing) -> bool:

@@ -181,11 +181,18 @@ export interface Mark {
   text: string;
 }
 
-/** Marks and alerts; only what was added since `before` where that is given. */
+export interface Position {
+  entry: number;
+  size: number;
+  worth: number;
+}
+
+/** Marks, alerts and the position; of marks only what was added since `before` where that is given. */
 export interface AnnotationsMessage {
   before?: unknown;
   version: [string, ...unknown[]];
   alerts: Alert[];
+  position: Position | null;
   marks: { time: number[]; side: string[]; price: number[]; text: string[] };
 }
 

@@ -17,10 +17,11 @@ from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.figure import drawn_prices
 from mdnb.widgets.figure.layout import Look, pane_domains
 from mdnb.widgets.figure.mark import Mark
+from mdnb.widgets.figure.position import Position
 from mdnb.widgets.figure.series import Line, Pane
 from mdnb.widgets.figure.trace_parts import CLOSES_ACCENT
 from mdnb.widgets.page.theme import contrast_text
-from mdnb.widgets.static_output.static_annotations import alerts_in_range, placed_marks
+from mdnb.widgets.static_output.static_annotations import alerts_in_range, placed_marks, position_words
 
 __all__ = ["svg_picture"]
 
@@ -61,9 +62,10 @@ def svg_picture(
     height: int = 420,
     marks: Sequence[Mark] = (),
     alerts: Sequence[Alert] = (),
+    position: Position | None = None,
     log: bool = False,
 ) -> str:
-    """Return bars, volume, lines, the last price, marks and alerts as SVG text.
+    """Return bars, volume, lines, the last price, marks, alerts and a position as SVG text.
 
     Parameters
     ----------
@@ -73,6 +75,8 @@ def svg_picture(
         Shown top left; escaped.
     marks, alerts
         Of the symbol; the newest 200 marks at the bars held are shown.
+    position
+        Shown at its entry, with what it has gained at the newest price.
     log
         Whether the price axis is logarithmic.
     """
@@ -82,7 +86,13 @@ def svg_picture(
         picture = _Picture(held, look, width, height, log)
         if log and float(picture.bars.low.min()) <= 0:
             title = f"{title} ({UNPLACED})"
-        body += picture.parts() + picture.alerts(alerts) + picture.last() + picture.marks(marks)
+        body += (
+            picture.parts()
+            + picture.alerts(alerts)
+            + picture.position(position)
+            + picture.last()
+            + picture.marks(marks)
+        )
     body.append(f'<text x="10" y="19" fill="{theme.text}" font-weight="600">{html.escape(title)}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -256,6 +266,20 @@ class _Picture:
                 f'<text x="{right + 6}" y="{y + 4:.1f}" fill="{colour}">{words}</text></g>'
             )
         return out
+
+    def position(self, position: Position | None) -> list[str]:
+        """Return the position, where its entry is in view."""
+        if position is None or not self.price.low <= position.entry <= self.price.high:
+            return []
+        words, colour = position_words(position, float(self.held.columns.close[-1]), self.look)
+        y, right, edge = self.price.y(position.entry), self.width - _RIGHT, f'stroke="{colour}"'
+        entry, back = f"{position.entry:,.{self.look.decimals}f}", self.look.theme.background
+        return [
+            f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="{colour}"/>',
+            f'<rect x="{right}" y="{y - 9:.1f}" width="{_RIGHT}" height="18" fill="{back}" {edge}/>',
+            f'<text x="{right + 6}" y="{y + 4:.1f}" fill="{colour}">{entry}</text>',
+            f'<text x="{_LEFT + 6}" y="{y - 4:.1f}" fill="{colour}">{words}</text>',
+        ]
 
     def last(self) -> list[str]:
         """Return the last price, over all that may stand at it on the axis."""

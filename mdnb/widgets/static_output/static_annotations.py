@@ -1,4 +1,4 @@
-"""Marks and alerts in a plain plotly figure, as a snapshot and a stand-alone page have them."""
+"""Marks, alerts and positions in a plain plotly figure, as a snapshot and a stand-alone page have them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from mdnb.widgets.figure.axis import to_axis
 from mdnb.widgets.figure.figure import has_log_prices
 from mdnb.widgets.figure.layout import Look
 from mdnb.widgets.figure.mark import Mark
+from mdnb.widgets.figure.position import Position, money, quantity
 from mdnb.widgets.page.theme import Theme
 
-__all__ = ["FIRED_SHOWN", "add_annotations", "alerts_in_range", "bar_of", "placed_marks"]
+__all__ = ["FIRED_SHOWN", "add_annotations", "alerts_in_range", "bar_of", "placed_marks", "position_words"]
 
 FIRED_SHOWN = 10
 """Of the alerts that are over the newest so many are drawn, paler."""
@@ -49,9 +50,14 @@ def bar_of(time_ns: int, held: BarColumns, timeframe: str) -> int | None:
 
 
 def add_annotations(
-    figure: Any, marks: Sequence[Mark], alerts: Sequence[Alert], held: BarColumns, look: Look
+    figure: Any,
+    marks: Sequence[Mark],
+    alerts: Sequence[Alert],
+    position: Position | None,
+    held: BarColumns,
+    look: Look,
 ) -> Any:
-    """Add marks and alerts to a figure that shows the bars ``held``, and return it."""
+    """Add marks, alerts and a position to a figure that shows the bars ``held``, and return it."""
     if not len(held):
         return figure
     log = has_log_prices(figure)
@@ -59,8 +65,30 @@ def add_annotations(
     figure.add_traces(_mark_traces(marks, held, look, _STEP * (high - low), log))
     low, high = (10.0**low, 10.0**high) if log else (low, high)
     for _, price, opacity in alerts_in_range(alerts, low, high):
-        _add_alert(figure, price, opacity, look, log)
+        _add_level(figure, "mdnb-alert", price, look.theme.warning, opacity, look, log)
+    if position is not None and low <= position.entry <= high:
+        words, colour = position_words(position, float(held.close[-1]), look)
+        _add_level(figure, "mdnb-position", position.entry, colour, 1.0, look, log)
+        figure.add_annotation(
+            name="mdnb-position",
+            xref="paper",
+            x=0.01,
+            xanchor="left",
+            yref="y",
+            y=to_axis(position.entry, log),
+            yanchor="bottom",
+            showarrow=False,
+            text=words,
+            font={"color": colour, "size": 11},
+        )
     return figure
+
+
+def position_words(position: Position, price: float, look: Look) -> tuple[str, str]:
+    """Return what stands at a position's line, and its colour, at a price."""
+    gained = position.profit_at(price)
+    colour = look.theme.up if gained >= 0 else look.theme.down
+    return f"{quantity(position.size)} · {money(gained)}", colour
 
 
 def placed_marks(marks: Sequence[Mark], held: BarColumns, timeframe: str) -> Iterator[tuple[Mark, int, int]]:
@@ -123,13 +151,14 @@ def _trace(name: str, points: Sequence[tuple[float, float, str]], theme: Theme) 
     }
 
 
-def _add_alert(figure: Any, price: float, opacity: float, look: Look, log: bool) -> None:
-    colour = look.theme.warning
+def _add_level(
+    figure: Any, name: str, price: float, colour: str, opacity: float, look: Look, log: bool
+) -> None:
     line = {"color": colour, "width": 1, "dash": "dash"}
     across = {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": price, "y1": price}
-    figure.add_shape(type="line", name="mdnb-alert", opacity=opacity, line=line, **across)
+    figure.add_shape(type="line", name=name, opacity=opacity, line=line, **across)
     figure.add_annotation(
-        name="mdnb-alert",
+        name=name,
         xref="paper",
         x=1,
         xanchor="left",

@@ -1,8 +1,9 @@
-// Marks and alerts over the bars, cut at the area's edges.
+// Marks, alerts and the position over the bars, cut at the area's edges.
 
 import { set, svg } from "../page/dom.js";
 import { AlertLayer } from "./alert_layer.js";
 import { MarkLayer } from "./mark_layer.js";
+import { PositionLayer } from "./position_layer.js";
 
 /** @typedef {import("./appearance.js").Appearance} Appearance */
 /** @typedef {import("./chart.js").Chart} Chart */
@@ -25,6 +26,7 @@ export class AnnotationLayers {
     const lines = svg(inside, "g");
     this.marks = new MarkLayer({ chart, area, appearance, group: inside });
     this.alerts = new AlertLayer({ chart, area, appearance, labels, lines, chips: group });
+    this.position = new PositionLayer({ chart, area, appearance, labels, lines, chips: group });
   }
 
   /**
@@ -40,6 +42,7 @@ export class AnnotationLayers {
     const { left, right, top, bottom } = area;
     set(frame, { x: left, y: top, width: right - left, height: bottom - top });
     this.alerts.draw();
+    this.position.draw();
     this.marks.draw(size);
   }
 }

@@ -3,8 +3,9 @@
 /** @typedef {import("../types").Alert} Alert */
 /** @typedef {import("../types").AnnotationsMessage} AnnotationsMessage */
 /** @typedef {import("../types").Mark} Mark */
+/** @typedef {import("../types").Position} Position */
 
-/** A symbol's marks, in order of time, and its alerts. */
+/** A symbol's marks, in order of time, its alerts, and its position. */
 export class Annotations {
   constructor() {
     /** @type {[string, ...unknown[]] | null} the symbol, and counts of what there is */
@@ -13,6 +14,8 @@ export class Annotations {
     this.marks = [];
     /** @type {Alert[]} */
     this.alerts = [];
+    /** @type {Position | null} */
+    this.position = null;
   }
 
   /** @returns {string | undefined} */
@@ -26,7 +29,7 @@ export class Annotations {
    * @param {AnnotationsMessage} message
    * @returns {Alert[] | null}
    */
-  take({ before, version, marks, alerts }) {
+  take({ before, version, marks, alerts, position = null }) {
     if (before && String(before) !== String(this.version)) return null;
     const added = marks.time.map((time, i) => ({
       time,
@@ -40,6 +43,7 @@ export class Annotations {
     const news = known ? alerts.filter((alert) => alert.fired > (fired.get(alert.id) ?? 0)) : [];
     this.version = version;
     this.alerts = alerts;
+    this.position = position;
     this.marks = all.sort((a, b) => a.time - b.time);
     return news;
   }
