@@ -428,7 +428,7 @@ class WebSocketFeed(Feed):
             return after_refusal(error, endpoint)
         except (InvalidProxy, ImportError) as error:
             raise proxy_refused(error) from None
-        except InvalidURI:
+        except (InvalidURI, UnicodeError):
             raise FeedRefusedError(f"{endpoint!r} is not an address to connect to") from None
         except ssl.SSLCertVerificationError as error:
             raise FeedRefusedError(

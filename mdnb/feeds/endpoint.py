@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, url
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from mdnb.errors import FeedError, FeedRefusedError
+from mdnb.feeds.unshown import unshown
 
 __all__ = [
     "KEYLESS_HINTS",
@@ -93,6 +94,7 @@ class Endpoint:
 
     __slots__ = ("headers", "keyless", "tokens", "url")
 
+    @unshown
     def __init__(
         self,
         url: str,
@@ -245,10 +247,19 @@ def split_address(url: str) -> SplitResult:
         ...
     mdnb.errors.FeedError: an address such as wss://HOST:PORT/PATH was expected: Port out of range 0-65535
     """
+    if not isinstance(url, str):
+        raise FeedError(
+            f"an address such as wss://HOST:PORT/PATH was expected, as text: {type(url).__name__}"
+        )
     try:
         parts = urlsplit(url)
         # Asked for what it raises.
         _ = parts.port
+        (parts.hostname or "").encode("idna")
+    except UnicodeError:
+        raise FeedError(
+            "no host can have the name that was given: a part of it is empty or too long"
+        ) from None
     except ValueError as error:
         # What it says of a port may be anything that was written there.
         words = str(error) if "out of range" in str(error) or "IPv6" in str(error) else "wrong port"
@@ -319,10 +330,11 @@ def server_time_ns(headers: Mapping[str, str]) -> int | None:
     """
     try:
         moment = email.utils.parsedate_to_datetime(headers.get("Date", ""))
-    except ValueError:
+        seconds = int(moment.timestamp())
+    except (ValueError, OverflowError):
         return None
     # On the average half of a second more has passed.
-    return int(moment.timestamp()) * 1_000_000_000 + 500_000_000
+    return seconds * 1_000_000_000 + 500_000_000
 
 
 def why_lost(error: Exception, *, tls: bool = False) -> str:
@@ -395,7 +407,8 @@ def after(value: object) -> float:
     (120.0, 2.5, 0.0, 300.0)
     """
     if isinstance(value, (int, float)):
-        return min(max(float(value), 0.0), _MAX_RETRY_AFTER)
+        # In this order what is no number is 0.
+        return min(max(0.0, float(value)), _MAX_RETRY_AFTER)
     if not isinstance(value, str):
         return 0.0
     try:

@@ -27,6 +27,7 @@ from mdnb.feeds.endpoint import (
 )
 from mdnb.feeds.rate_limit import RateLimit, shared_limiter
 from mdnb.feeds.timeouts import Timeouts, Wall
+from mdnb.feeds.unshown import unshown
 
 if TYPE_CHECKING:
     import httpx
@@ -102,6 +103,7 @@ class Rest:
     Rest(https://venue.example)
     """
 
+    @unshown
     def __init__(
         self,
         url: str,
@@ -158,7 +160,11 @@ class Rest:
     async def post(self, path: str, into: type[_T], body: object, weight: int = 1) -> _T:
         """Return the answer to a POST of JSON; raises as `get` does."""
         content = {"content": json.dumps(body), "headers": {"Content-Type": "application/json"}}
-        return _typed(await self._ask("POST", path, weight, **content), into, self._where(path))
+        try:
+            return _typed(await self._ask("POST", path, weight, **content), into, self._where(path))
+        finally:
+            # Tracebacks show variables, and in these may be a key: where it is cancelled, too.
+            body, content = None, {}
 
     async def close(self) -> None:
         """Close the connections; who waits for an answer, or to ask, is told; again it does nothing."""
@@ -200,6 +206,7 @@ class Rest:
                     # Where it was raised the variables hold what the venue said; some tracebacks show these.
                     raise error.with_traceback(None) from None
                 finally:
+                    given = {}
                     self._under_way.discard(within)
         except TimeoutError:
             raise ClosedError(f"{self._where(path)} is not asked: the feed was closed") from None
@@ -217,8 +224,13 @@ class Rest:
                 self._client.stream(method, self._url + path, auth=self._signed, **given) as answer,
             ):
                 body = await _body(answer, self._where(path))
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, TimeoutError) as error:
             raise _failure(error, self._where(path)) from None
+        except asyncio.CancelledError as error:
+            # httpx has the whole address in variables, and tracebacks may show these.
+            raise error.with_traceback(None) from None
+        finally:
+            given = {}
         self._judge(answer.status_code, answer.headers.get("Retry-After"), body, path)
         return body
 
@@ -258,7 +270,8 @@ class Rest:
             raise FeedRefusedError(f"{self._where(path)} refused with HTTP {status}{hint}")
 
     def __repr__(self) -> str:
-        return f"Rest({self.host})"
+        # In a traceback with variables it is shown before it has a host.
+        return f"Rest({getattr(self, 'host', '')})"
 
 
 class _Said(msgspec.Struct):

@@ -975,7 +975,15 @@ def test_a_plain_server_behind_wss_is_told_by_its_name() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Date": "soon"},
+        {"Date": f"Thu, 01 Jan {10**20} 00:00:07 GMT"},
+        {"Date": f"Thu, 01 Jan 1970 00:00:07 +{10**20}"},
+    ],
+)
 def test_a_server_that_says_no_time_tells_none(headers: dict[str, str]) -> None:
     assert server_time_ns(headers) is None
 

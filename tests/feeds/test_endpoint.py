@@ -20,6 +20,8 @@ from mdnb.feeds.venue import VenueFeed
         ("{}://[::1", "IPv6"),
         ("{}s://venue.example/v2\n", "no blanks and no line breaks"),
         (" {}://127.0.0.1:9", "begin with|no blanks"),
+        ("{}s://venue..example", "no host can have the name"),
+        ("{}s://" + "v" * 64 + ".example", "no host can have the name"),
     ],
 )
 def test_an_address_that_is_none_is_refused_in_words(option: str, address: str, words: str) -> None:
@@ -75,3 +77,16 @@ def test_certificates_that_are_not_there_are_told_of(monkeypatch: pytest.MonkeyP
     assert isinstance(feed, VenueFeed)
     with pytest.raises(FeedRefusedError, match="certificates that SSL_CERT_FILE"):
         asyncio.run(feed.open(["BTC/USD"]))
+
+
+def test_an_address_is_a_text() -> None:
+    for wrong in (b"wss://venue.example", 9):
+        with pytest.raises(FeedError, match=f"as text: {type(wrong).__name__}"):
+            mdnb.make_feed("projectx", url=wrong)
+
+
+def test_a_host_that_the_name_service_has_no_way_to_spell_is_told_in_a_sentence() -> None:
+    feed = mdnb.make_feed("kraken", url="wss://xn--", rest="https://xn--")
+    assert isinstance(feed, VenueFeed)
+    with pytest.raises(FeedError, match=r"^xn--/x: the connection broke \("):
+        asyncio.run(feed.rest.get("/x", dict))

@@ -31,7 +31,7 @@ import msgspec
 
 from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError, SymbolError
 from mdnb.feeds.base import Channel, OnFrame, OnStatus
-from mdnb.feeds.endpoint import Endpoint
+from mdnb.feeds.endpoint import Endpoint, split_address
 from mdnb.feeds.login import Login
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect, rows_of
@@ -727,6 +727,8 @@ def _token(text: str | None) -> Secret:
 
 def _socket_url(url: str) -> str:
     """Return a hub's address, which firms write as one of HTTP."""
+    if url:
+        split_address(url)
     return re.sub(r"^http(?=s?://)", "ws", url)
 
 
