@@ -317,7 +317,8 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
             hint = f": {KEYLESS_HINTS[status]}"
         # From nothing: where the error arose the whole address is in variables, which tracebacks show.
         raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint}") from None
-    return after(error.response.headers.get("Retry-After")), f"HTTP {status}"
+    headers = error.response.headers
+    return after(headers.get("Retry-After"), headers.get("Date")), f"HTTP {status}"
 
 
 def server_time_ns(headers: Mapping[str, str]) -> int | None:
@@ -328,13 +329,16 @@ def server_time_ns(headers: Mapping[str, str]) -> int | None:
     >>> server_time_ns({"Date": "Thu, 01 Jan 1970 00:00:07 GMT"})
     7500000000
     """
+    seconds = _seconds_of(headers.get("Date"))
+    # On the average half of a second more has passed.
+    return None if seconds is None else seconds * 1_000_000_000 + 500_000_000
+
+
+def _seconds_of(date: str | None) -> int | None:
     try:
-        moment = email.utils.parsedate_to_datetime(headers.get("Date", ""))
-        seconds = int(moment.timestamp())
+        return int(email.utils.parsedate_to_datetime(date or "").timestamp())
     except (ValueError, OverflowError):
         return None
-    # On the average half of a second more has passed.
-    return seconds * 1_000_000_000 + 500_000_000
 
 
 def why_lost(error: Exception, *, tls: bool = False) -> str:
@@ -393,18 +397,22 @@ def _network_words(error: OSError) -> str:
     return next((os.strerror(one) for one in numbers if one), type(error).__name__)
 
 
-def after(value: object) -> float:
+def after(value: object, date: str | None = None) -> float:
     """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), capped; 0 where none can be read.
 
     Parameters
     ----------
     value
         The header's text, or a number of seconds.
+    date
+        The time of the answer by its own Date header: this computer's clock may be wrong.
 
     Examples
     --------
     >>> after("120"), after(2.5), after("soon"), after("86400")
     (120.0, 2.5, 0.0, 300.0)
+    >>> after("Thu, 01 Jan 1970 00:01:30 GMT", "Thu, 01 Jan 1970 00:01:00 GMT")
+    30.0
     """
     if isinstance(value, (int, float)):
         # In this order what is no number is 0.
@@ -414,7 +422,7 @@ def after(value: object) -> float:
     try:
         if value.strip().isdigit():
             return min(float(value), _MAX_RETRY_AFTER)
-        moment = email.utils.parsedate_to_datetime(value)
-        return min(max(moment.timestamp() - time.time(), 0.0), _MAX_RETRY_AFTER)
+        seconds = email.utils.parsedate_to_datetime(value).timestamp() - (_seconds_of(date) or time.time())
+        return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
     except (ValueError, OverflowError):
         return 0.0

@@ -231,7 +231,8 @@ class Rest:
             raise error.with_traceback(None) from None
         finally:
             given = {}
-        self._judge(answer.status_code, answer.headers.get("Retry-After"), body, path)
+        retry_after = after(answer.headers.get("Retry-After"), answer.headers.get("Date"))
+        self._judge(answer.status_code, retry_after, body, path)
         return body
 
     def _connect(self) -> httpx.AsyncClient:
@@ -253,11 +254,11 @@ class Rest:
             request.headers.update(self._headers())
         return request
 
-    def _judge(self, status: int, retry_after: str | None, body: bytes, path: str) -> None:
+    def _judge(self, status: int, retry_after: float, body: bytes, path: str) -> None:
         said = self._complaint(status, body) if self._complaint else None
         if status in _BUSY or isinstance(said, FeedBusyError):
             named = said.retry_after if isinstance(said, FeedBusyError) else 0.0
-            seconds = max(after(retry_after), named)
+            seconds = max(retry_after, named)
             if status in (418, 429) or isinstance(said, FeedBusyError):
                 # Who goes on asking is banned, by several venues for hours.
                 self.limiter.hold(seconds or self.ban_seconds)
