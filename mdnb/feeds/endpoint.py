@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
-from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
@@ -143,19 +143,20 @@ class Endpoint:
 
 
 def masked(frame: str | bytes, secrets: Iterable[str]) -> str | bytes:
-    """Return a frame of a venue with stars, as many as letters, where it quotes a secret of ours.
+    r"""Return a frame of a venue with stars, as many as letters, where it quotes a secret of ours.
 
     Examples
     --------
     >>> masked('{"error":"no key abcdef"}', ["abcdef"]), masked(b"no key abcdef", ["abcdef"])
     ('{"error":"no key ******"}', b'no key ******')
+    >>> masked(r'{"error":"no key abc\u002Bdef\/"}', ["abc+def/"])
+    '{"error":"no key **************"}'
     """
-    for secret in _spellings(secrets):
-        if isinstance(frame, str):
-            frame = frame.replace(secret, "*" * len(secret))
-        else:
-            frame = frame.replace(secret.encode(), b"*" * len(secret.encode()))
-    return frame
+    quoted = _quoted(frozenset(secrets))
+    if isinstance(frame, str):
+        return quoted.sub(_stars, frame)
+    text = frame.decode("utf-8", "surrogateescape")
+    return quoted.sub(_stars, text).encode("utf-8", "surrogateescape")
 
 
 def hidden(text: str, secrets: Iterable[str]) -> str:
@@ -166,17 +167,37 @@ def hidden(text: str, secrets: Iterable[str]) -> str:
     >>> hidden("no key a/b c, nor a%2Fb%20c", ["a/b c"]), hidden("no key abcdef", ["Bearer abcdef"])
     ('no key …, nor …', 'no key …')
     """
-    for secret in _spellings(secrets):
-        text = text.replace(secret, "…")
-    return text
+    return _quoted(frozenset(secrets)).sub("…", text)
 
 
-def _spellings(secrets: Iterable[str]) -> list[str]:
-    """Return how secrets may be written, the longest ones first."""
-    held = [*secrets]
-    held += [value.rpartition(" ")[2] for value in held]
-    held += [made(value) for value in held for made in (quote, functools.partial(quote, safe=""), quote_plus)]
-    return [one for one in sorted({*held}, key=len, reverse=True) if len(one) >= _SHORTEST_SECRET]
+def _stars(found: re.Match[str]) -> str:
+    return "*" * len(found[0])
+
+
+@functools.lru_cache(maxsize=64)
+def _quoted(secrets: frozenset[str]) -> re.Pattern[str]:
+    """Return what finds secrets as texts, addresses and JSON may write them, the longest ones first."""
+    held = {*secrets, *(value.rpartition(" ")[2] for value in secrets)}
+    ways = ["".join(map(_written, one)) for one in sorted(held, key=len, reverse=True) if _is_long(one)]
+    return re.compile("|".join(ways) or "(?!)")
+
+
+def _is_long(secret: str) -> bool:
+    return len(quote(secret, safe="")) >= _SHORTEST_SECRET
+
+
+def _written(letter: str) -> str:
+    """Return a regular expression of the ways in which a letter of a secret may be written."""
+    if letter.isascii() and letter.isalnum():
+        return letter
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    escaped = "".join(rf"\\u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4))
+    percent = "".join(f"%(?i:{byte:02x})" for byte in letter.encode("utf-8", "surrogatepass"))
+    ways = [re.escape(letter), escaped, percent]
+    ways += [rf"\\{re.escape(letter)}"] if letter in '/"\\' else []
+    # A blank in a query is a plus sign, and so may be what is read of one.
+    ways += [re.escape({" ": "+", "+": " "}[letter])] if letter in " +" else []
+    return f"(?:{'|'.join(reversed(ways))})"
 
 
 def hide_in(error: Exception, hide: Callable[[str], str]) -> None:
