@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from mdnb.errors import FeedError, FeedRefusedError
@@ -339,7 +340,7 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
         # From nothing: where the error arose the whole address is in variables, which tracebacks show.
         raise FeedRefusedError(f"{endpoint!r} refused us with HTTP {status}{hint}") from None
     headers = error.response.headers
-    return after(headers.get("Retry-After"), headers.get("Date")), f"HTTP {status}"
+    return after(_first(headers, "Retry-After"), _first(headers, "Date")), f"HTTP {status}"
 
 
 def server_time_ns(headers: Mapping[str, str]) -> int | None:
@@ -350,9 +351,14 @@ def server_time_ns(headers: Mapping[str, str]) -> int | None:
     >>> server_time_ns({"Date": "Thu, 01 Jan 1970 00:00:07 GMT"})
     7500000000
     """
-    seconds = _seconds_of(headers.get("Date"))
+    seconds = _seconds_of(_first(headers, "Date"))
     # On the average half of a second more has passed.
     return None if seconds is None else seconds * 1_000_000_000 + 500_000_000
+
+
+def _first(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a header; where what stands before a server has added its own, the first of them."""
+    return next(iter(headers.get_all(name)), None) if isinstance(headers, Headers) else headers.get(name)
 
 
 def _seconds_of(date: str | None) -> int | None:

@@ -231,8 +231,11 @@ class Rest:
             raise error.with_traceback(None) from None
         finally:
             given = {}
-        retry_after = after(answer.headers.get("Retry-After"), answer.headers.get("Date"))
-        self._judge(answer.status_code, retry_after, body, path)
+        # Each may be there twice, one of a proxy's.
+        retry_after, date = [
+            next(iter(answer.headers.get_list(name)), None) for name in ("Retry-After", "Date")
+        ]
+        self._judge(answer.status_code, after(retry_after, date), body, path)
         return body
 
     def _connect(self) -> httpx.AsyncClient:
