@@ -308,6 +308,21 @@ def test_who_gives_up_waiting_for_an_answer_sees_neither_address_nor_key(name: s
     assert not [part for part in _shown_by_others(asyncio.run(main())) if TOKEN in part]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kraken://wss://venue.example/{}",
+        "kraken:me:{}@venue.example/v2",
+        "127.0.0.1:9000/{}",
+        "kraken?depth=wss://venue.example/{}",
+    ],
+)
+def test_an_address_in_the_wrong_place_is_not_quoted(name: str) -> None:
+    with pytest.raises(mdnb.FeedError) as caught:
+        mdnb.make_feed(name.format(TOKEN))
+    assert TOKEN not in str(caught.value)
+
+
 def test_a_key_is_not_taken_from_the_name_of_a_feed() -> None:
     for name in ("projectx?username=me", "projectx?api_key=k3y", "alpaca?secret=k3y"):
         with pytest.raises(mdnb.FeedError, match="must be given as an argument of make_feed") as caught:
