@@ -278,6 +278,23 @@ def test_an_address_given_for_alpacas_feed_is_not_quoted() -> None:
     assert TOKEN not in str(caught.value)
 
 
+def test_an_answer_that_is_not_understood_shows_nothing_that_it_quotes() -> None:
+    async def quote_path(request: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(json.dumps({"error": [], "result": request.path}).encode())
+
+    async def main() -> None:
+        async with serving(quote_path) as server:
+            feed = KrakenFeed(rest=f"{server.url}/{TOKEN}")
+            try:
+                await feed.open(["BTC/USD"])
+            finally:
+                await feed.close()
+
+    with pytest.raises(mdnb.FeedError, match="not what was expected") as caught:
+        asyncio.run(main())
+    assert not [part for part in _shown_by_others(caught.value) if TOKEN in part]
+
+
 @pytest.mark.parametrize("name", ["kraken", "projectx", "alpaca"])
 def test_who_gives_up_waiting_for_an_answer_sees_neither_address_nor_key(name: str) -> None:
     """A venue that never answers, and a caller with a time limit."""

@@ -155,13 +155,13 @@ class Rest:
         ClosedError
             When `close` was called, before or meanwhile.
         """
-        return _typed(await self._ask("GET", path, weight, params=query), into, self._where(path))
+        return await self._ask("GET", path, into, weight, params=query)
 
     async def post(self, path: str, into: type[_T], body: object, weight: int = 1) -> _T:
         """Return the answer to a POST of JSON; raises as `get` does."""
         content = {"content": json.dumps(body), "headers": {"Content-Type": "application/json"}}
         try:
-            return _typed(await self._ask("POST", path, weight, **content), into, self._where(path))
+            return await self._ask("POST", path, into, weight, **content)
         finally:
             # Tracebacks show variables, and in these may be a key: where it is cancelled, too.
             body, content = None, {}
@@ -193,14 +193,16 @@ class Rest:
     def _where(self, path: str) -> str:
         return f"{urlsplit(self.host).netloc}{path}"
 
-    async def _ask(self, method: str, path: str, weight: int, **given: Any) -> bytes:
+    async def _ask(self, method: str, path: str, into: type[_T], weight: int, **given: Any) -> _T:
         try:
             async with asyncio.timeout(None) as within:
                 if self._is_closed:
                     within.reschedule(0.0)
                 self._under_way.add(within)
                 try:
-                    return await self._ask_open(method, path, weight, **given)
+                    return _typed(
+                        await self._ask_open(method, path, weight, **given), into, self._where(path)
+                    )
                 except FeedError as error:
                     hide_in(error, self.hide)
                     # Where it was raised the variables hold what the venue said; some tracebacks show these.

@@ -356,7 +356,8 @@ class ProjectXFeed(VenueFeed):
         if found is not None:
             return found
         near = SymbolList(self.offers.title, (one.symbol() for one in listed if one.active_contract))
-        return next(one for one in listed if one.id == near.find(symbol).name)
+        name = near.find(symbol).name
+        return next(one for one in listed if one.id == name)
 
     async def _search(self, wanted: str) -> _Contract | None:
         body = {"searchText": wanted, "live": self._live}
