@@ -295,6 +295,36 @@ def test_an_answer_that_is_not_understood_shows_nothing_that_it_quotes() -> None
     assert not [part for part in _shown_by_others(caught.value) if TOKEN in part]
 
 
+@pytest.mark.parametrize(
+    "said",
+    ['{{}}\x1e{{"type":7,"error":"no token {}","allowReconnect":false}}\x1e', '{{"error":"bad {}"}}\x1e'],
+)
+def test_a_hub_that_refuses_us_and_quotes_our_token_shows_it_in_no_traceback(said: str) -> None:
+    async def give_token(request: HttpRequest) -> HttpAnswer:
+        contract = {"id": "CON.F.US.MNQ.Z25", "name": "MNQZ5", "tickSize": 0.25, "tickValue": 0.5}
+        contract |= {"activeContract": True, "symbolId": "F.US.MNQ"}
+        return HttpAnswer(json.dumps({"success": True, "token": TOKEN, "contracts": [contract]}).encode())
+
+    async def refuse(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(said.format(TOKEN))
+        await socket.wait_closed()
+
+    async def main() -> None:
+        async with serving(give_token) as rest, serve(refuse, "127.0.0.1", 0) as hub:
+            address = f"ws://127.0.0.1:{hub.sockets[0].getsockname()[1]}"
+            feed = ProjectXFeed(address, rest.url, "me", "key of me")
+            try:
+                await feed.open(["MNQ"])
+                await feed.run(lambda _: None, lambda *_: None)
+            finally:
+                await feed.close()
+
+    with pytest.raises(mdnb.FeedError, match="(no token|bad) …") as caught:
+        asyncio.run(main())
+    assert not [part for part in _shown_by_others(caught.value) if TOKEN in part]
+
+
 @pytest.mark.parametrize("name", ["kraken", "projectx", "alpaca"])
 def test_who_gives_up_waiting_for_an_answer_sees_neither_address_nor_key(name: str) -> None:
     """A venue that never answers, and a caller with a time limit."""

@@ -436,7 +436,8 @@ class WebSocketFeed(Feed):
             ) from None
         except FeedRefusedError as error:
             hide_in(error, self.hide)
-            raise
+            # There what was received is, too, which may quote a token.
+            raise error.with_traceback(None) from None
         except (OSError, WebSocketException, FeedError) as error:
             return 0.0, self.hide(why_lost(error, tls=endpoint.url.startswith("wss:")))
         return 0.0, f"connection closed ({code}{': ' * bool(detail)}{detail})"

@@ -122,7 +122,7 @@ def test_where_no_contract_is_listed_a_symbol_is_refused_in_a_sentence() -> None
     async def main() -> None:
         async with serving(answer) as server:
             feed = ProjectXFeed("ws://127.0.0.1:9", server.url, "me", "key")
-            with pytest.raises(SymbolError, match="does not list 'MNQ'. It lists 0 symbols"):
+            with pytest.raises(SymbolError, match=r"does not list 'MNQ'\. It lists 0 symbols"):
                 await feed.open(["MNQ"])
             await feed.close()
 
