@@ -320,7 +320,7 @@ def test_a_hub_that_refuses_us_and_quotes_our_token_shows_it_in_no_traceback(sai
             finally:
                 await feed.close()
 
-    with pytest.raises(mdnb.FeedError, match="(no token|bad) …") as caught:
+    with pytest.raises(mdnb.FeedError, match=r"(no token|bad) …") as caught:
         asyncio.run(main())
     assert not [part for part in _shown_by_others(caught.value) if TOKEN in part]
 
