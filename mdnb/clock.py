@@ -160,6 +160,11 @@ class MarketClock:
         return self._offset != _UNKNOWN
 
     @property
+    def is_disputed(self) -> bool:
+        """Whether server and computer say different times, and no stamp has told yet who is wrong."""
+        return self._offset == _UNKNOWN and bool(self._guess)
+
+    @property
     def is_settled(self) -> bool:
         """False for the first seconds in which the venue's stamps and the computer's clock disagree."""
         if self._offset != _UNKNOWN or self._doubted is None:
@@ -198,12 +203,11 @@ class MarketClock:
         self._settle(wall)
 
     def _agrees(self, seen: int, wall: int) -> bool:
-        """Return whether a stamp is of now by the computer's clock, with the hint or as it stands."""
-        # Of a hint that is off by days nothing would be taken until stamps have gone on in step for long.
-        is_far_off = abs(self._guess) > _DAY_NS
-        return any(
-            abs(seen - one) <= _AGREE_NS for one in ((wall, wall - self._guess) if is_far_off else (wall,))
-        )
+        """Return whether a stamp is of now by the computer's clock, with the hint or as it stands.
+
+        A server's word may be wrong; that two clocks say the same by chance is seen with the next stamp.
+        """
+        return any(abs(seen - one) <= _AGREE_NS for one in (wall, wall - self._guess))
 
     def _in_step(self, stamp_ns: int, now: int, wall: int) -> bool:
         """Return whether stamps go on as our time does, since the one that was remembered."""

@@ -207,6 +207,30 @@ def test_a_server_that_is_days_off_costs_nothing_once_a_stamp_says_what_the_comp
     assert computer.clock.is_settled
 
 
+@pytest.mark.parametrize("seconds", [-7200, -600, -60, -5, 5, 60, 600, 7200])
+def test_a_server_that_is_a_little_off_costs_nothing_once_a_stamp_says_what_the_computer_does(
+    seconds: int,
+) -> None:
+    computer = Computer(0.4)
+    computer.clock.hint(computer.now + seconds * SECOND)
+    assert computer.clock.is_disputed
+    assert computer.error == pytest.approx(seconds, abs=0.5)
+    computer.hear()
+    assert computer.error == pytest.approx(0.4, abs=0.1)
+    assert computer.clock.is_settled
+    assert not computer.clock.is_disputed
+
+
+def test_an_old_stamp_that_says_by_chance_what_a_wrong_computer_does_is_outdone_by_the_next_one() -> None:
+    computer = Computer(-50)
+    computer.clock.hint(computer.now)
+    computer.hear(50)
+    computer.wait(0.1)
+    computer.hear()
+    assert computer.error == pytest.approx(0, abs=0.1)
+    assert computer.clock.lead_seconds == pytest.approx(50, abs=0.1)
+
+
 @pytest.mark.parametrize("year", [1, 1970, 1999, 2500, 9999])
 def test_a_time_that_no_server_can_say_is_left_out(year: int) -> None:
     computer = Computer(-90)

@@ -25,16 +25,22 @@ from nbclient import NotebookClient
 from websockets.asyncio.server import ServerConnection, serve
 
 import mdnb
+from mdnb.feeds.venues.alpaca import AlpacaFeed
+from mdnb.feeds.venues.binance import BinanceFuturesFeed
+from mdnb.feeds.venues.bybit import BybitFeed
 from mdnb.feeds.venues.kraken import KrakenFeed
+from mdnb.feeds.venues.okx import OkxFeed
+from mdnb.feeds.venues.projectx import ProjectXFeed
 from mdnb.io.saved_market import open_saved_market
 from mdnb.runtime.feed_decoder import decoder_of
 from mdnb.runtime.process.bridge import call
+from mdnb.secret import Secret
 from tests.limits import LIMIT_SECONDS
 from tests.venues import faults
 from tests.venues.alpaca_venue import KEY, SECRET, AlpacaDialect
 from tests.venues.kraken_venue import KrakenDialect
 from tests.venues.projectx_venue import ProjectXDialect
-from tests.venues.rest_server import HttpAnswer, HttpRequest, RestServer
+from tests.venues.rest_server import HttpAnswer, HttpRequest, RestServer, serving
 from tests.venues.stage import Stage
 from tests.venues.stand_in import StandIn, tape_of
 
@@ -219,9 +225,149 @@ def test_no_traceback_has_the_name_of_a_feed_with_it(
     assert not [line for line in ours if TOKEN in line]
 
 
-def _stack_with_variables(error: BaseException, trace: types.TracebackType) -> list[str]:
+def _stack_with_variables(error: BaseException, trace: types.TracebackType | None) -> list[str]:
     told = traceback.TracebackException(type(error), error, trace, capture_locals=True)
     return told.stack.format()
+
+
+def _shown_by_others(error: BaseException | None) -> Iterator[str]:
+    """Yield the frames of an error and of what it came from, with variables, but for those of this file."""
+    while error is not None:
+        stack = _stack_with_variables(error, error.__traceback__)
+        yield from (part for part in stack if f'File "{__file__}"' not in part)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [AlpacaFeed, BinanceFuturesFeed, BybitFeed, KrakenFeed, OkxFeed, ProjectXFeed],
+    ids=lambda it: it.__name__,
+)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"url": f"ws://venue.example/{TOKEN}"},
+        {"url": f"wss://127.0.0.1:{TOKEN}"},
+        {"url": f"wss://venue..example/{TOKEN}"},
+        {"url": f"{TOKEN}"},
+        {"url": f"wss://venue.example/{TOKEN}".encode()},
+        {"url": f"ws://127.0.0.1:9/{TOKEN}", "rest": f"http://venue.example/{TOKEN}"},
+        {"url": f"ws://127.0.0.1:9/{TOKEN}", "rest": f"https://venue.example/?key={TOKEN}"},
+        {"url": f"ws://127.0.0.1:9/{TOKEN}", "liveness": 3},
+        {"url": f"ws://127.0.0.1:9/{TOKEN}", "dept": 7},
+        {"url": f"ws://127.0.0.1:9/{TOKEN}", "depth": 7},
+    ],
+    ids=lambda given: f"{[*given][-1]}",
+)
+def test_no_traceback_of_a_feed_made_by_its_class_has_the_address(
+    made: type[mdnb.Feed], given: Mapping[str, Any]
+) -> None:
+    if "liveness" in given:
+        feed = made(**given)
+        assert TOKEN not in f"{feed!r} {feed}"
+        return
+    with pytest.raises((mdnb.MdnbError, TypeError)) as caught:
+        made(**given)
+    assert TOKEN not in str(caught.value)
+    assert not [part for part in _shown_by_others(caught.value) if TOKEN in part]
+
+
+def test_an_address_given_for_alpacas_feed_is_not_quoted() -> None:
+    with pytest.raises(mdnb.MdnbError, match="an address is given as url=") as caught:
+        AlpacaFeed(f"ws://127.0.0.1:9/{TOKEN}")  # type: ignore[arg-type]  # as others take it
+    assert TOKEN not in str(caught.value)
+
+
+def test_an_answer_that_is_not_understood_shows_nothing_that_it_quotes() -> None:
+    async def quote_path(request: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(json.dumps({"error": [], "result": request.path}).encode())
+
+    async def main() -> None:
+        async with serving(quote_path) as server:
+            feed = KrakenFeed(rest=f"{server.url}/{TOKEN}")
+            try:
+                await feed.open(["BTC/USD"])
+            finally:
+                await feed.close()
+
+    with pytest.raises(mdnb.FeedError, match="not what was expected") as caught:
+        asyncio.run(main())
+    assert not [part for part in _shown_by_others(caught.value) if TOKEN in part]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['{{}}\x1e{{"type":7,"error":"no token {}","allowReconnect":false}}\x1e', '{{"error":"bad {}"}}\x1e'],
+)
+def test_a_hub_that_refuses_us_and_quotes_our_token_shows_it_in_no_traceback(said: str) -> None:
+    async def give_token(request: HttpRequest) -> HttpAnswer:
+        contract = {"id": "CON.F.US.MNQ.Z25", "name": "MNQZ5", "tickSize": 0.25, "tickValue": 0.5}
+        contract |= {"activeContract": True, "symbolId": "F.US.MNQ"}
+        return HttpAnswer(json.dumps({"success": True, "token": TOKEN, "contracts": [contract]}).encode())
+
+    async def refuse(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(said.format(TOKEN))
+        await socket.wait_closed()
+
+    async def main() -> None:
+        async with serving(give_token) as rest, serve(refuse, "127.0.0.1", 0) as hub:
+            address = f"ws://127.0.0.1:{hub.sockets[0].getsockname()[1]}"
+            feed = ProjectXFeed(address, rest.url, "me", "key of me")
+            try:
+                await feed.open(["MNQ"])
+                await feed.run(lambda _: None, lambda *_: None)
+            finally:
+                await feed.close()
+
+    with pytest.raises(mdnb.FeedError, match=r"(no token|bad) …") as caught:
+        asyncio.run(main())
+    assert not [part for part in _shown_by_others(caught.value) if TOKEN in part]
+
+
+@pytest.mark.parametrize("name", ["kraken", "projectx", "alpaca"])
+def test_who_gives_up_waiting_for_an_answer_sees_neither_address_nor_key(name: str) -> None:
+    """A venue that never answers, and a caller with a time limit."""
+
+    async def main() -> BaseException:
+        asked, over = asyncio.Event(), asyncio.Event()
+
+        async def silent(request: HttpRequest) -> HttpAnswer:
+            asked.set()
+            await over.wait()
+            return HttpAnswer(b"{}")
+
+        keys: dict[str, Any] = {
+            "projectx": {"username": "me", "api_key": TOKEN},
+            "alpaca": {"key": Secret(TOKEN), "secret": Secret(TOKEN)},
+        }.get(name, {})
+        async with serving(silent) as server:
+            feed = mdnb.make_feed(name, url="ws://127.0.0.1:9", rest=f"{server.url}/{TOKEN}", **keys)
+            waiting = asyncio.ensure_future(feed.open(["AAPL"]))
+            await asked.wait()
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await waiting
+            over.set()
+            await feed.close()
+        return caught.value
+
+    assert not [part for part in _shown_by_others(asyncio.run(main())) if TOKEN in part]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kraken://wss://venue.example/{}",
+        "kraken:me:{}@venue.example/v2",
+        "127.0.0.1:9000/{}",
+        "kraken?depth=wss://venue.example/{}",
+    ],
+)
+def test_an_address_in_the_wrong_place_is_not_quoted(name: str) -> None:
+    with pytest.raises(mdnb.FeedError) as caught:
+        mdnb.make_feed(name.format(TOKEN))
+    assert TOKEN not in str(caught.value)
 
 
 def test_a_key_is_not_taken_from_the_name_of_a_feed() -> None:

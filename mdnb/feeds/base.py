@@ -14,6 +14,7 @@ from mdnb.feeds.offers import Offers
 from mdnb.feeds.playback import Playback
 from mdnb.feeds.rolls import Seam
 from mdnb.feeds.timeouts import Liveness
+from mdnb.feeds.unshown import unshown
 from mdnb.instruments import Instrument, known_instrument
 from mdnb.rows import BarRow, BookSum, ContractChange, Decoder, Reply, SeamPrices, TradeChange, TradeRow
 from mdnb.sessions import Sessions
@@ -177,6 +178,12 @@ class Feed(abc.ABC):
     lacks: frozenset[Channel] = frozenset()
     is_taken: bool = False
     why_not_open: str = ""
+
+    def __init_subclass__(cls, **given: object) -> None:
+        super().__init_subclass__(**given)
+        if "__init__" in vars(cls):
+            # In an address, or beside it, there may be a token.
+            cls.__init__ = unshown(cls.__init__)  # type: ignore[method-assign]  # the same, but for its errors
 
     def __init__(self) -> None:
         self.clock: Clock = MarketClock()

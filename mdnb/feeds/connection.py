@@ -429,7 +429,7 @@ class WebSocketFeed(Feed):
             return after_refusal(error, endpoint)
         except (InvalidProxy, ImportError) as error:
             raise proxy_refused(error) from None
-        except InvalidURI:
+        except (InvalidURI, UnicodeError):
             raise FeedRefusedError(f"{endpoint} is not an address to connect to") from None
         except ssl.SSLCertVerificationError as error:
             raise FeedRefusedError(
@@ -437,7 +437,8 @@ class WebSocketFeed(Feed):
             ) from None
         except FeedRefusedError as error:
             hide_in(error, self.hide)
-            raise
+            # There what was received is, too, which may quote a token.
+            raise error.with_traceback(None) from None
         except (OSError, WebSocketException, FeedError) as error:
             way = "" if isinstance(error, FeedError) else proxy_words(endpoint.url)
             return 0.0, self.hide(why_lost(error, tls=endpoint.url.startswith("wss:"))) + way

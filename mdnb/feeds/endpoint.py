@@ -11,11 +11,13 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
-from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from mdnb.errors import FeedError, FeedRefusedError
+from mdnb.feeds.unshown import unshown
 
 __all__ = [
     "KEYLESS_HINTS",
@@ -95,6 +97,7 @@ class Endpoint:
 
     __slots__ = ("headers", "keyless", "tokens", "url")
 
+    @unshown
     def __init__(
         self,
         url: str,
@@ -143,19 +146,20 @@ class Endpoint:
 
 
 def masked(frame: str | bytes, secrets: Iterable[str]) -> str | bytes:
-    """Return a frame of a venue with stars, as many as letters, where it quotes a secret of ours.
+    r"""Return a frame of a venue with stars, as many as letters, where it quotes a secret of ours.
 
     Examples
     --------
     >>> masked('{"error":"no key abcdef"}', ["abcdef"]), masked(b"no key abcdef", ["abcdef"])
     ('{"error":"no key ******"}', b'no key ******')
+    >>> masked(r'{"error":"no key abc\u002Bdef\/"}', ["abc+def/"])
+    '{"error":"no key **************"}'
     """
-    for secret in _spellings(secrets):
-        if isinstance(frame, str):
-            frame = frame.replace(secret, "*" * len(secret))
-        else:
-            frame = frame.replace(secret.encode(), b"*" * len(secret.encode()))
-    return frame
+    quoted = _quoted(frozenset(secrets))
+    if isinstance(frame, str):
+        return quoted.sub(_stars, frame)
+    text = frame.decode("utf-8", "surrogateescape")
+    return quoted.sub(_stars, text).encode("utf-8", "surrogateescape")
 
 
 def hidden(text: str, secrets: Iterable[str]) -> str:
@@ -166,17 +170,37 @@ def hidden(text: str, secrets: Iterable[str]) -> str:
     >>> hidden("no key a/b c, nor a%2Fb%20c", ["a/b c"]), hidden("no key abcdef", ["Bearer abcdef"])
     ('no key …, nor …', 'no key …')
     """
-    for secret in _spellings(secrets):
-        text = text.replace(secret, "…")
-    return text
+    return _quoted(frozenset(secrets)).sub("…", text)
 
 
-def _spellings(secrets: Iterable[str]) -> list[str]:
-    """Return how secrets may be written, the longest ones first."""
-    held = [*secrets]
-    held += [value.rpartition(" ")[2] for value in held]
-    held += [made(value) for value in held for made in (quote, functools.partial(quote, safe=""), quote_plus)]
-    return [one for one in sorted({*held}, key=len, reverse=True) if len(one) >= _SHORTEST_SECRET]
+def _stars(found: re.Match[str]) -> str:
+    return "*" * len(found[0])
+
+
+@functools.lru_cache(maxsize=64)
+def _quoted(secrets: frozenset[str]) -> re.Pattern[str]:
+    """Return what finds secrets as texts, addresses and JSON may write them, the longest ones first."""
+    held = {*secrets, *(value.rpartition(" ")[2] for value in secrets)}
+    ways = ["".join(map(_written, one)) for one in sorted(held, key=len, reverse=True) if _is_long(one)]
+    return re.compile("|".join(ways) or "(?!)")
+
+
+def _is_long(secret: str) -> bool:
+    return len(quote(secret, safe="")) >= _SHORTEST_SECRET
+
+
+def _written(letter: str) -> str:
+    """Return a regular expression of the ways in which a letter of a secret may be written."""
+    if letter.isascii() and letter.isalnum():
+        return letter
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    escaped = "".join(rf"\\u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4))
+    percent = "".join(f"%(?i:{byte:02x})" for byte in letter.encode("utf-8", "surrogatepass"))
+    ways = [re.escape(letter), escaped, percent]
+    ways += [rf"\\{re.escape(letter)}"] if letter in '/"\\' else []
+    # A blank in a query is a plus sign, and so may be what is read of one.
+    ways += [re.escape({" ": "+", "+": " "}[letter])] if letter in " +" else []
+    return f"(?:{'|'.join(reversed(ways))})"
 
 
 def hide_in(error: Exception, hide: Callable[[str], str]) -> None:
@@ -247,10 +271,19 @@ def split_address(url: str) -> SplitResult:
         ...
     mdnb.errors.FeedError: an address such as wss://HOST:PORT/PATH was expected: Port out of range 0-65535
     """
+    if not isinstance(url, str):
+        raise FeedError(
+            f"an address such as wss://HOST:PORT/PATH was expected, as text: {type(url).__name__}"
+        )
     try:
         parts = urlsplit(url)
         # Asked for what it raises.
         _ = parts.port
+        (parts.hostname or "").encode("idna")
+    except UnicodeError:
+        raise FeedError(
+            "no host can have the name that was given: a part of it is empty or too long"
+        ) from None
     except ValueError as error:
         # What it says of a port may be anything that was written there.
         words = str(error) if "out of range" in str(error) or "IPv6" in str(error) else "wrong port"
@@ -326,7 +359,8 @@ def after_refusal(error: InvalidStatus, endpoint: Endpoint) -> tuple[float, str]
             hint = f": {KEYLESS_HINTS[status]}"
         # From nothing: where the error arose the whole address is in variables, which tracebacks show.
         raise FeedRefusedError(f"{endpoint} refused us with HTTP {status}{hint}") from None
-    return after(error.response.headers.get("Retry-After")), f"HTTP {status}"
+    headers = error.response.headers
+    return after(_first(headers, "Retry-After"), _first(headers, "Date")), f"HTTP {status}"
 
 
 def server_time_ns(headers: Mapping[str, str]) -> int | None:
@@ -337,12 +371,21 @@ def server_time_ns(headers: Mapping[str, str]) -> int | None:
     >>> server_time_ns({"Date": "Thu, 01 Jan 1970 00:00:07 GMT"})
     7500000000
     """
-    try:
-        moment = email.utils.parsedate_to_datetime(headers.get("Date", ""))
-    except ValueError:
-        return None
+    seconds = _seconds_of(_first(headers, "Date"))
     # On the average half of a second more has passed.
-    return int(moment.timestamp()) * 1_000_000_000 + 500_000_000
+    return None if seconds is None else seconds * 1_000_000_000 + 500_000_000
+
+
+def _first(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a header; where what stands before a server has added its own, the first of them."""
+    return next(iter(headers.get_all(name)), None) if isinstance(headers, Headers) else headers.get(name)
+
+
+def _seconds_of(date: str | None) -> int | None:
+    try:
+        return int(email.utils.parsedate_to_datetime(date or "").timestamp())
+    except (ValueError, OverflowError):
+        return None
 
 
 def why_lost(error: Exception, *, tls: bool = False) -> str:
@@ -401,27 +444,32 @@ def _network_words(error: OSError) -> str:
     return next((os.strerror(one) for one in numbers if one), type(error).__name__)
 
 
-def after(value: object) -> float:
+def after(value: object, date: str | None = None) -> float:
     """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), capped; 0 where none can be read.
 
     Parameters
     ----------
     value
         The header's text, or a number of seconds.
+    date
+        The time of the answer by its own Date header: this computer's clock may be wrong.
 
     Examples
     --------
     >>> after("120"), after(2.5), after("soon"), after("86400")
     (120.0, 2.5, 0.0, 300.0)
+    >>> after("Thu, 01 Jan 1970 00:01:30 GMT", "Thu, 01 Jan 1970 00:01:00 GMT")
+    30.0
     """
     if isinstance(value, (int, float)):
-        return min(max(float(value), 0.0), _MAX_RETRY_AFTER)
+        # In this order what is no number is 0.
+        return min(max(0.0, float(value)), _MAX_RETRY_AFTER)
     if not isinstance(value, str):
         return 0.0
     try:
         if value.strip().isdigit():
             return min(float(value), _MAX_RETRY_AFTER)
-        moment = email.utils.parsedate_to_datetime(value)
-        return min(max(moment.timestamp() - time.time(), 0.0), _MAX_RETRY_AFTER)
+        seconds = email.utils.parsedate_to_datetime(value).timestamp() - (_seconds_of(date) or time.time())
+        return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
     except (ValueError, OverflowError):
         return 0.0

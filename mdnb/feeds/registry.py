@@ -123,8 +123,9 @@ def _made(given: str, overrides: dict[str, Any]) -> Feed:
     first = next(iter(accepted.values()), None)
     if target:
         if first is None or first.default is not inspect.Parameter.empty:
+            hint = f". An address is an option: '{kind}?url=...'" if "url" in accepted else ""
             raise FeedError(
-                f"feed {kind!r} takes nothing between its name and its options; got {_shown(target)}"
+                f"feed {kind!r} takes nothing between its name and its options; got {_shown(target)}{hint}"
             )
         options[first.name] = target
     options |= overrides
@@ -247,5 +248,7 @@ def _spelled(annotation: Any) -> str:
 
 
 def _shown(text: str) -> str:
-    # A name may hold a token by mistake, and must not fill the screen.
+    # It must not fill the screen; and behind a stroke it may be an address, whose path may be a token.
+    head, stroke, _ = text.partition("/")
+    text = head.rpartition("@")[2] + "/..." if stroke else text
     return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -28,6 +28,7 @@ from mdnb.feeds.endpoint import (
 )
 from mdnb.feeds.rate_limit import RateLimit, shared_limiter
 from mdnb.feeds.timeouts import Timeouts, Wall
+from mdnb.feeds.unshown import unshown
 
 if TYPE_CHECKING:
     import httpx
@@ -103,6 +104,7 @@ class Rest:
     Rest(https://venue.example)
     """
 
+    @unshown
     def __init__(
         self,
         url: str,
@@ -154,12 +156,16 @@ class Rest:
         ClosedError
             When `close` was called, before or meanwhile.
         """
-        return _typed(await self._ask("GET", path, weight, params=query), into, self._where(path))
+        return await self._ask("GET", path, into, weight, params=query)
 
     async def post(self, path: str, into: type[_T], body: object, weight: int = 1) -> _T:
         """Return the answer to a POST of JSON; raises as `get` does."""
         content = {"content": json.dumps(body), "headers": {"Content-Type": "application/json"}}
-        return _typed(await self._ask("POST", path, weight, **content), into, self._where(path))
+        try:
+            return await self._ask("POST", path, into, weight, **content)
+        finally:
+            # Tracebacks show variables, and in these may be a key: where it is cancelled, too.
+            body, content = None, {}
 
     async def close(self) -> None:
         """Close the connections; who waits for an answer, or to ask, is told; again it does nothing."""
@@ -188,19 +194,22 @@ class Rest:
     def _where(self, path: str) -> str:
         return f"{urlsplit(self.host).netloc}{path}"
 
-    async def _ask(self, method: str, path: str, weight: int, **given: Any) -> bytes:
+    async def _ask(self, method: str, path: str, into: type[_T], weight: int, **given: Any) -> _T:
         try:
             async with asyncio.timeout(None) as within:
                 if self._is_closed:
                     within.reschedule(0.0)
                 self._under_way.add(within)
                 try:
-                    return await self._ask_open(method, path, weight, **given)
+                    return _typed(
+                        await self._ask_open(method, path, weight, **given), into, self._where(path)
+                    )
                 except FeedError as error:
                     hide_in(error, self.hide)
                     # Where it was raised the variables hold what the venue said; some tracebacks show these.
                     raise error.with_traceback(None) from None
                 finally:
+                    given = {}
                     self._under_way.discard(within)
         except TimeoutError:
             raise ClosedError(f"{self._where(path)} is not asked: the feed was closed") from None
@@ -218,9 +227,18 @@ class Rest:
                 self._client.stream(method, self._url + path, auth=self._signed, **given) as answer,
             ):
                 body = await _body(answer, self._where(path))
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, TimeoutError) as error:
             raise _failure(error, self._where(path), proxy_words(self._url)) from None
-        self._judge(answer.status_code, answer.headers.get("Retry-After"), body, path)
+        except asyncio.CancelledError as error:
+            # httpx has the whole address in variables, and tracebacks may show these.
+            raise error.with_traceback(None) from None
+        finally:
+            given = {}
+        # Each may be there twice, one of a proxy's.
+        retry_after, date = [
+            next(iter(answer.headers.get_list(name)), None) for name in ("Retry-After", "Date")
+        ]
+        self._judge(answer.status_code, after(retry_after, date), body, path)
         return body
 
     def _connect(self) -> httpx.AsyncClient:
@@ -242,11 +260,11 @@ class Rest:
             request.headers.update(self._headers())
         return request
 
-    def _judge(self, status: int, retry_after: str | None, body: bytes, path: str) -> None:
+    def _judge(self, status: int, retry_after: float, body: bytes, path: str) -> None:
         said = self._complaint(status, body) if self._complaint else None
         if status in _BUSY or isinstance(said, FeedBusyError):
             named = said.retry_after if isinstance(said, FeedBusyError) else 0.0
-            seconds = max(after(retry_after), named)
+            seconds = max(retry_after, named)
             if status in (418, 429) or isinstance(said, FeedBusyError):
                 # Who goes on asking is banned, by several venues for hours.
                 self.limiter.hold(seconds or self.ban_seconds)
@@ -259,7 +277,8 @@ class Rest:
             raise FeedRefusedError(f"{self._where(path)} refused with HTTP {status}{hint}")
 
     def __repr__(self) -> str:
-        return f"Rest({self.host})"
+        # In a traceback with variables it is shown before it has a host.
+        return f"Rest({getattr(self, 'host', '')})"
 
 
 class _Said(msgspec.Struct):

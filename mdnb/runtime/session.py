@@ -372,11 +372,12 @@ class MarketSession:
         return isinstance(clock, MarketClock) and not clock.is_settled
 
     async def _until_clock_is_known(self) -> None:
-        # The history is asked for by this clock; what the venue's server said of its own is good enough.
+        # The history is asked for by this clock; what the venue's server said of its own is good enough where
+        # the computer says the same.
         clock = self.feed.clock
-        if isinstance(clock, MarketClock) and not clock.is_hinted:
+        if isinstance(clock, MarketClock):
             for _ in range(_UNSURE_TIMES):
-                if not self._is_unsure:
+                if not (clock.is_disputed or (self._is_unsure and not clock.is_hinted)):
                     break
                 await asyncio.sleep(UNSURE_SECONDS)
 

@@ -16,13 +16,15 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request, Response
 
 from mdnb.clock import MarketClock
 from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError, OptionError
 from mdnb.feeds.connection import Backoff, Endpoint, Liveness, Timeouts, Wall, WebSocketFeed
-from mdnb.feeds.endpoint import server_time_ns, why_lost
+from mdnb.feeds.endpoint import after_refusal, server_time_ns, why_lost
 from mdnb.feeds.wire import WireFeed
 from mdnb.rows import Reply
 from tests.feeds.scripted import frames_of, scripted
@@ -976,9 +978,44 @@ def test_a_plain_server_behind_wss_is_told_by_its_name() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Date": "soon"},
+        {"Date": f"Thu, 01 Jan {10**20} 00:00:07 GMT"},
+        {"Date": f"Thu, 01 Jan 1970 00:00:07 +{10**20}"},
+    ],
+)
 def test_a_server_that_says_no_time_tells_none(headers: dict[str, str]) -> None:
     assert server_time_ns(headers) is None
+
+
+def test_headers_that_a_proxy_says_once_more_are_read_once() -> None:
+    date = "Thu, 01 Jan 1970 00:00:07 GMT"
+    twice = Headers(
+        [
+            ("Date", date),
+            ("Date", "Thu, 01 Jan 1970 00:00:09 GMT"),
+            ("Retry-After", "7"),
+            ("Retry-After", "9"),
+        ]
+    )
+    assert server_time_ns(twice) == server_time_ns({"Date": date})
+    refused = InvalidStatus(Response(503, "later", twice, b""))
+    assert after_refusal(refused, Endpoint("ws://127.0.0.1:9")) == (7.0, "HTTP 503")
+
+
+def test_a_server_behind_a_proxy_that_adds_a_date_is_connected_to() -> None:
+    def add(socket: ServerConnection, request: Request, response: Response) -> None:
+        response.headers["Date"] = email.utils.formatdate(usegmt=True)
+
+    async def main() -> None:
+        async with serve(ServerConnection.wait_closed, "127.0.0.1", 0, process_response=add) as server:
+            feed = Venue(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await lived(feed, lambda: feed.until(lambda: "connected" in feed.names))
+
+    asyncio.run(main())
 
 
 def test_what_is_sent_in_the_moment_in_which_the_connection_is_lost_is_told_to_be_lost() -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given, strategies as st
 
 import mdnb
 from mdnb.errors import FeedError, FeedRefusedError
+from mdnb.feeds.endpoint import hidden, masked
 from mdnb.feeds.venue import VenueFeed
 from tests.limits import LIMIT_SECONDS
 
@@ -21,6 +27,8 @@ from tests.limits import LIMIT_SECONDS
         ("{}://[::1", "IPv6"),
         ("{}s://venue.example/v2\n", "no blanks and no line breaks"),
         (" {}://127.0.0.1:9", "begin with|no blanks"),
+        ("{}s://venue..example", "no host can have the name"),
+        ("{}s://" + "v" * 64 + ".example", "no host can have the name"),
     ],
 )
 def test_an_address_that_is_none_is_refused_in_words(option: str, address: str, words: str) -> None:
@@ -97,3 +105,42 @@ def test_certificates_that_are_not_there_are_told_of(monkeypatch: pytest.MonkeyP
     assert isinstance(feed, VenueFeed)
     with pytest.raises(FeedRefusedError, match="certificates that SSL_CERT_FILE"):
         asyncio.run(feed.open(["BTC/USD"]))
+
+
+def test_an_address_is_a_text() -> None:
+    for wrong in (b"wss://venue.example", 9):
+        with pytest.raises(FeedError, match=f"as text: {type(wrong).__name__}"):
+            mdnb.make_feed("projectx", url=wrong)
+
+
+def test_a_host_that_the_name_service_has_no_way_to_spell_is_told_in_a_sentence() -> None:
+    feed = mdnb.make_feed("kraken", url="wss://xn--", rest="https://xn--")
+    assert isinstance(feed, VenueFeed)
+    with pytest.raises(FeedError, match=r"^xn--/x: the connection broke \("):
+        asyncio.run(feed.rest.get("/x", dict))
+
+
+def _as_dot_net(text: str) -> str:
+    """Write a text as .NET's JSON does, which escapes more than it must."""
+    return re.sub(r"""["&'+<>`\\\u007f-\uffff]""", lambda found: f"\\u{ord(found[0]):04X}", text)
+
+
+_WRITERS: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    _as_dot_net,
+    quote,
+    quote_plus,
+    lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text, safe="")),
+)
+
+
+@given(st.text('abcXYZ019+/=_-.~ "\\&<é', min_size=4, max_size=30).filter(lambda text: text.strip() == text))
+def test_a_secret_is_left_out_however_it_is_written(secret: str) -> None:
+    for write in _WRITERS:
+        said = f"<{write(secret)}>"
+        assert hidden(said, [secret]) == "<…>"
+        assert masked(said, [secret]) == f"<{'*' * (len(said) - 2)}>"
+        assert masked(said.encode() + b"\xff", [secret]) == f"<{'*' * (len(said) - 2)}>".encode() + b"\xff"

@@ -69,7 +69,17 @@ def test_a_post_sends_json() -> None:
     assert server.requests[0].headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize(("status", "headers", "seconds"), [(429, {"Retry-After": "7"}, 7.0), (503, {}, 0.0)])
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"Retry-After": "7"}, 7.0),
+        (503, {}, 0.0),
+        # By the server's own clock: this computer's may be years off.
+        (429, {"Retry-After": "Tue, 01 Jan 2030 00:00:07 GMT", "Date": "Tue, 01 Jan 2030 00:00:00 GMT"}, 7.0),
+        (503, {"Retry-After": "Sat, 01 Jan 2000 00:00:07 GMT", "Date": "Sat, 01 Jan 2000 00:00:00 GMT"}, 7.0),
+        (503, {"Retry-After": "Sat, 01 Jan 2000 00:00:07 GMT"}, 0.0),
+    ],
+)
 def test_a_venue_that_is_busy_says_for_how_long(status: int, headers: dict[str, str], seconds: float) -> None:
     with pytest.raises(FeedBusyError, match=f"/x: HTTP {status}") as caught:
         asked(lambda _: HttpAnswer(b"", status, headers), lambda rest: rest.get("/x", dict))

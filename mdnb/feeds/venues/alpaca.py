@@ -177,10 +177,11 @@ class AlpacaFeed(VenueFeed):
         liveness: Liveness | None = None,
     ) -> None:
         if feed not in _FEEDS or account not in _ACCOUNTS:
-            raise OptionError(
-                f"Alpaca has the feeds {', '.join(_FEEDS)} and accounts of the kinds {', '.join(_ACCOUNTS)}; "
-                f"got {feed!r} and {account!r}"
-            )
+            has = f"Alpaca has the feeds {', '.join(_FEEDS)} and accounts of the kinds {', '.join(_ACCOUNTS)}"
+            if "://" in f"{feed} {account}":
+                # An address, which is other feeds' first argument, may hold a token.
+                raise OptionError(f"{has}; an address is given as url= or rest=")
+            raise OptionError(f"{has}; got {feed!r} and {account!r}")
         if not isinstance(key, Secret | None) or not isinstance(secret, Secret | None):
             # Tracebacks show variables.
             key = secret = None

@@ -31,7 +31,7 @@ import msgspec
 
 from mdnb.errors import ClosedError, FeedBusyError, FeedError, FeedRefusedError, SymbolError
 from mdnb.feeds.base import Channel, OnFrame, OnStatus
-from mdnb.feeds.endpoint import Endpoint
+from mdnb.feeds.endpoint import Endpoint, split_address
 from mdnb.feeds.login import Login
 from mdnb.feeds.offers import Offers
 from mdnb.feeds.paging import Page, collect, rows_of
@@ -345,7 +345,8 @@ class ProjectXFeed(VenueFeed):
         if found is not None:
             return found
         near = SymbolList(self.offers.title, (one.symbol() for one in listed if one.active_contract))
-        return next(one for one in listed if one.id == near.find(symbol).name)
+        name = near.find(symbol).name
+        return next(one for one in listed if one.id == name)
 
     async def _search(self, wanted: str) -> _Contract | None:
         body = {"searchText": wanted, "live": self._live}
@@ -716,6 +717,8 @@ def _token(text: str | None) -> Secret:
 
 def _socket_url(url: str) -> str:
     """Return a hub's address, which firms write as one of HTTP."""
+    if url:
+        split_address(url)
     return re.sub(r"^http(?=s?://)", "ws", url)
 
 

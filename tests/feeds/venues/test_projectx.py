@@ -115,6 +115,20 @@ def test_an_odd_contract_in_the_list_costs_itself_alone() -> None:
     run(main)
 
 
+def test_where_no_contract_is_listed_a_symbol_is_refused_in_a_sentence() -> None:
+    async def answer(request: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(b'{"success":true,"errorCode":0,"token":"t0ken","contracts":[]}')
+
+    async def main() -> None:
+        async with serving(answer) as server:
+            feed = ProjectXFeed("ws://127.0.0.1:9", server.url, "me", "key")
+            with pytest.raises(SymbolError, match=r"does not list 'MNQ'\. It lists 0 symbols"):
+                await feed.open(["MNQ"])
+            await feed.close()
+
+    run(main)
+
+
 def test_what_is_not_listed_or_named_twice_is_refused() -> None:
     async def main() -> None:
         async with venue() as made:
