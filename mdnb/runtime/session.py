@@ -536,7 +536,7 @@ class MarketSession:
             self._refuse_word(status)
 
     def _plays_on(self) -> bool:
-        """Return whether a recording goes on: it is delivered before it is played, and ends with its last bars."""
+        """Return whether a recording is played on: all of it was delivered before."""
         is_over = self._is_played or self.closed or not self._was_up()
         return self.feed.playback is not None and not is_over
 
