@@ -850,7 +850,12 @@ class MarketSession:
                 await self.bus.wait_handled(STEP_SECONDS)
         except TimeoutError:
             if not self.ended.is_set():
-                raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from None
+                playback = self.feed.playback
+                said = f"the feed goes on after {seconds:g} s"
+                if playback is not None and playback.paused:
+                    said = f"the replay is paused, and has not ended after {seconds:g} s"
+                    said += ": playback.resume() plays on"
+                raise WaitTimeoutError(said) from None
             said = f"the feed has ended; its handlers go on after {seconds:g} s ({self.bus.waiting()})"
             raise WaitTimeoutError(said) from None
 
