@@ -507,6 +507,80 @@ def test_what_is_no_saved_market_is_not_written_over(kind: str, tmp_path: Path) 
         assert market.save(other) == other
 
 
+class Waiting(HandFeed):
+    """Has a history that does not answer."""
+
+    async def history_trades(self, symbol: str, start_ns: int, end_ns: int) -> None:
+        """Wait until it is closed."""
+        await self._done.wait()
+
+
+@pytest.mark.parametrize("ids", ["sequential", "none"])
+@pytest.mark.parametrize("kind", ["down", "waits", "lost"])
+def test_what_an_outage_cost_is_told_again_wherever_in_it_the_market_was_saved(
+    tmp_path: Path, kind: str, ids: str
+) -> None:
+    feed = (HandFeed if kind == "lost" else Waiting)(clock=EventClock(START))
+    feed.ids = ids  # type: ignore[misc]  # of this one
+    rows = [trade(10.0 * at, 100.0 + at, 1.0, at if ids == "sequential" else -1) for at in range(32)]
+    with open_market(feed, "1min", "5min") as market:
+        feed.trades(*rows[:14])
+        feed.status("disconnected")
+        feed.clock.advance(rows[25][0])  # type: ignore[attr-defined]  # an EventClock
+        if kind != "down":
+            feed.status("reconnected")
+            feed.trades(*rows[25:])
+        path = market.save(tmp_path / "x.mdnb")
+    with opened(path) as again:
+        told: list[tuple[str, int]] = []
+        bars: dict[int, bool] = {}
+
+        def on_bar(event: mdnb.Event) -> None:
+            if event.timeframe == "1min":
+                bars[(event.time.value - START) // MINUTE] = event.partial
+
+        again.on("data_gap", lambda event: told.append((event.state, event.gap_start.value)))
+        again.on("new_bar", on_bar)
+        again.wait_ended(LIMIT_SECONDS)
+        assert told == [("repairing", rows[13][0]), ("lost", rows[13][0])]
+        # From 2:10 on all is missing; what comes at 4:10 is of the bar in which it was over.
+        lacking = {2: True} if kind == "down" else {2: True, 4: True, 5: True}
+        assert {minute: bars[minute] for minute in bars if minute} == {1: False, **lacking}
+        assert [gap.state for gap in again._parts.session.markets["X"].pipeline.gaps] == ["lost"]
+        twice = again.save(tmp_path / "y.mdnb")
+    with opened(twice) as third:
+        third.wait_ended(LIMIT_SECONDS)
+        (gap,) = third._parts.session.markets["X"].pipeline.gaps
+        assert (gap.state, gap.start_ns) == ("lost", rows[13][0])
+
+
+def test_bars_that_were_closed_together_close_whole_when_they_are_played(tmp_path: Path) -> None:
+    def on_bar(told: list[tuple[Any, ...]]) -> Any:
+        fields = ("timeframe", "time", "open", "high", "low", "close", "volume", "tick_count")
+        return lambda event: told.append(tuple(getattr(event, name) for name in fields))
+
+    lived: list[tuple[Any, ...]] = []
+    played: list[tuple[Any, ...]] = []
+    feed = HandFeed(clock=EventClock(START))
+    with open_market(feed, "1min", "5min") as market:
+        market._parts.session.bus.tap(mdnb.EventType.NEW_BAR, on_bar(lived))
+        # What an outage of four minutes left out comes at once.
+        feed.trades(*(trade(2.0 * at, 100.0 + at % 7, 1.0, at) for at in range(200)))
+        before = market.data.get_data("1min", closed_only=True, with_times=True)
+        path = market.save(tmp_path / "x.mdnb")
+    assert before["closed_at"].nunique() < len(before)
+    with opened(path) as again:
+        again.on("new_bar", on_bar(played))
+        amended: list[mdnb.Event] = []
+        again.on("bar_amended", amended.append)
+        again.wait_ended(LIMIT_SECONDS)
+        assert len(lived) == 7
+        assert played[: len(lived)] == lived
+        assert not amended
+        after = again.data.get_data("1min", with_times=True)
+        pd.testing.assert_frame_equal(after.iloc[: len(before)], before, check_freq=False)
+
+
 @pytest.mark.parametrize("timeframes", [None, ["1min", "2min", "3tick"]])
 def test_bars_that_were_saved_as_partial_are_so_when_they_have_been_played(
     timeframes: list[str] | None, tmp_path: Path

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mdnb.feeds.base import Feed
     from mdnb.instruments import Instrument
-    from mdnb.io.manifest import Manifest, SavedAlert, SavedFinding, SavedSymbol
+    from mdnb.io.manifest import Manifest, SavedAlert, SavedFinding, SavedGap, SavedSymbol
     from mdnb.sessions import Sessions
     from mdnb.stores.amendments import Changes
 
@@ -172,6 +172,7 @@ def _held(number: int, market: SymbolMarket) -> _Held:
         ticks, quotes = engine.ticks.tail(len(engine.ticks)), engine.quotes.tail(len(engine.quotes))
         rolls, contract = engine.contracts.rolls, engine.contracts.of(2**63 - 1)
         findings = [_finding(one) for one in market.pipeline.quality.errors]
+        gaps = _lacking(market)
     frames = {name: frame for name, frame in frames.items() if len(frame)}
     since_ns = min([frame.index[0].value for frame in frames.values()], default=0)
     symbol = SavedSymbol(
@@ -194,6 +195,7 @@ def _held(number: int, market: SymbolMarket) -> _Held:
             for roll in rolls
         ],
         findings=findings,
+        gaps=gaps,
     )
     changes = {name: one for name, one in told.items() if one is not None and name in frames}
     return _Held(symbol, frames, changes, ticks, quotes)
@@ -216,6 +218,21 @@ def _hours(sessions: Sessions, instrument: Instrument, since_ns: int) -> list[tu
 
 def _known(number: float) -> float | None:
     return number if math.isfinite(number) else None
+
+
+def _lacking(market: SymbolMarket) -> list[SavedGap]:
+    """Return what was missed and not put back; of an outage that is not settled nobody else would tell."""
+    from mdnb.io.manifest import SavedGap
+
+    unsettled = market.engine.unsettled
+    told = [(gap.start_ns, gap.end_ns, gap.reason) for gap in market.pipeline.gaps if gap.state != "repaired"]
+    # Those of which nobody was told count from when they were found on.
+    spans = [] if unsettled is None else [span for span in unsettled() if span.since_ns]
+    starts = [max(span.low_ns, span.since_ns) for span in spans]
+    told += [
+        (start, max(start, span.high_ns), "reconnect") for start, span in zip(starts, spans, strict=True)
+    ]
+    return [SavedGap(start_ns=start, end_ns=end, reason=reason) for start, end, reason in sorted(told)]
 
 
 def _finding(given: Any) -> SavedFinding:

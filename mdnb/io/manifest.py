@@ -16,6 +16,7 @@ __all__ = [
     "SavedChart",
     "SavedDrawing",
     "SavedFinding",
+    "SavedGap",
     "SavedInstrument",
     "SavedMark",
     "SavedMember",
@@ -84,6 +85,14 @@ class SavedFinding(msgspec.Struct, kw_only=True):
     values: dict[str, float] = {}
 
 
+class SavedGap(msgspec.Struct, kw_only=True):
+    """Between which times trades were missed, or may have been; see `mdnb.types.Gap`."""
+
+    start_ns: _Ns
+    end_ns: _Ns
+    reason: str = "reconnect"
+
+
 class SavedSymbol(msgspec.Struct, kw_only=True):
     """One symbol.
 
@@ -98,6 +107,8 @@ class SavedSymbol(msgspec.Struct, kw_only=True):
         day as days since 1970.
     contract
         That a continuous symbol stood for at last.
+    gaps
+        What is lost, or was not settled when it was saved.
     """
 
     symbol: _Name
@@ -110,6 +121,7 @@ class SavedSymbol(msgspec.Struct, kw_only=True):
     contract: str = ""
     rolls: list[SavedRoll] = []
     findings: list[SavedFinding] = []
+    gaps: list[SavedGap] = []
 
 
 class SavedAlert(msgspec.Struct, kw_only=True):

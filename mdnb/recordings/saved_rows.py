@@ -112,7 +112,8 @@ class SavedRows:
                 noted = columns.closed_us != NOT_NOTED
                 ends.append(Grid(timeframe, sessions).ends(columns.time_us[noted] * _NS_PER_US))
                 closed.append(columns.closed_us[noted] * _NS_PER_US)
-        return NotedClosings(np.concatenate(ends), np.concatenate(closed))
+        rows = np.sort(np.concatenate((self.played_ticks()["ts_ns"], self.quotes["ts_ns"])))
+        return NotedClosings(np.concatenate(ends), np.concatenate(closed), rows)
 
     def played_ticks(self) -> np.ndarray:
         """Return the trades that are in the bars, in an order in which none is too late for its bar."""

@@ -203,6 +203,9 @@ class Housekeeping:
                 return
             seconds = health.seconds_since_life()
             sentence = f"no sign of life for {_seconds(seconds)} while the market is open"
+            if not health.is_up and health.status != "stale":
+                # What a feed may send all the same shows nothing.
+                sentence = f"the connection is lost while the market is open ({health.status})"
             found = QualityFinding("feed_stale", sentence, market.feed.clock.now_ns(), {"seconds": seconds})
             quality.note(found)
 

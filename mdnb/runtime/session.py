@@ -166,7 +166,9 @@ class MarketSession:
         self.workers = Workers()
         self.ended = asyncio.Event()
         self.closed = False
-        self._opened = self._at_end = False
+        self._opened = self._at_end = self._is_played = False
+        # What a recording says at its end, until all of it is played.
+        self._farewell: str | None = None
         self._run: asyncio.Task[None] | None = None
         self._sweep: asyncio.Task[int] | None = None
         self._housekeeping_task: asyncio.Task[None] | None = None
@@ -450,11 +452,13 @@ class MarketSession:
 
     def _finish(self) -> None:
         self.closing_timer.stop()
+        self._is_played = True
         if not self.closed and self._was_up():
             self.housekeeping.tell_others(at_end=True)
             failure = self._failure
             if failure is not None or self.health.status != "closed":
-                self._on_status("closed", self.health.detail if failure is None else str(failure))
+                detail = self.health.detail if self._farewell is None else self._farewell
+                self._on_status("closed", detail if failure is None else str(failure))
             self.bus.end(failure)
             for market in self.markets.values():
                 self.housekeeping.look_at_share(market, at_end=True)
@@ -504,7 +508,7 @@ class MarketSession:
             if not self._run.done():
                 self._run.cancel()
         if self.health.status != "closed":
-            self._on_status("closed", "")
+            self._on_status("closed", self._farewell or "")
         self.ended.set()
         for market in self.markets.values():
             market.engine.notify()
@@ -525,9 +529,17 @@ class MarketSession:
         detail = "" if detail is None else str(detail)
         meant = self._words.meant(status)
         for one in meant:
-            self._change(one, detail if one == meant[-1] else TOLD_LATE)
+            if one == "closed" and self._plays_on():
+                self._farewell, self.health.has_all = detail, True
+            else:
+                self._change(one, detail if one == meant[-1] else TOLD_LATE)
         if not meant:
             self._refuse_word(status)
+
+    def _plays_on(self) -> bool:
+        """Return whether a recording is played on: all of it was delivered before."""
+        is_over = self._is_played or self.closed or not self._was_up()
+        return self.feed.playback is not None and not is_over
 
     def _on_subscribed(self, symbol: str, part: str, why: str) -> None:
         """Note what a venue does not send of a symbol, on the newest connection of each part of the feed."""
@@ -839,7 +851,12 @@ class MarketSession:
                 await self.bus.wait_handled(STEP_SECONDS)
         except TimeoutError:
             if not self.ended.is_set():
-                raise WaitTimeoutError(f"the feed goes on after {seconds:g} s") from None
+                playback = self.feed.playback
+                said = f"the feed goes on after {seconds:g} s"
+                if playback is not None and playback.paused:
+                    said = f"the replay is paused, and has not ended after {seconds:g} s"
+                    said += ": playback.resume() plays on"
+                raise WaitTimeoutError(said) from None
             said = f"the feed has ended; its handlers go on after {seconds:g} s ({self.bus.waiting()})"
             raise WaitTimeoutError(said) from None
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import mdnb
-from mdnb.errors import ClosedError, OptionError
+from mdnb.errors import ClosedError, OptionError, WaitTimeoutError
 from mdnb.feeds.recorder import Recorder
 from tests.limits import LIMIT_SECONDS
 from tests.manager.hand import SECOND, START
@@ -47,6 +47,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path | str]:
 
 
 KINDS = ("rows", "saved", "frames")
+
+
+def test_who_waits_for_the_end_of_a_paused_replay_is_told_that_it_is() -> None:
+    with mdnb.open("dataset:gold-ticks", speed=1000, **GOLD) as market:
+        market.playback.pause()
+        with pytest.raises(
+            WaitTimeoutError, match=r"paused, and has not ended after 0.01 s: playback.resume"
+        ):
+            market.wait_ended(0.01)
 
 
 @pytest.mark.parametrize("kind", KINDS)

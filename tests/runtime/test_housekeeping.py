@@ -171,6 +171,16 @@ def test_that_a_feed_is_mute_is_told_once_until_it_is_heard_of_again() -> None:
         assert (count, values) == (2, {"seconds": 0.25})
 
 
+def test_a_connection_that_is_lost_is_not_called_mute() -> None:
+    feed = HandFeed()
+    with open_market(feed, "1min") as market:
+        feed.status("disconnected")
+        feed.trades(trade(1, 100.0))
+        Round(market).look()
+        (description, count, *_) = kept(market, "feed_stale")[0]
+        assert (description, count) == ("the connection is lost while the market is open (disconnected)", 1)
+
+
 def test_symbols_that_nobody_follows_are_told_to_each_that_is_followed(
     two: tuple[Two, LiveMarket], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -52,6 +52,25 @@ def test_nothing_is_played_before_somebody_wants_it(ends: list[pd.Timestamp]) ->
         assert told == ends
 
 
+@pytest.mark.parametrize("speed", ["max", "100000"])
+def test_the_end_is_told_after_the_last_bars(ends: list[pd.Timestamp], speed: str) -> None:
+    feed = GOLD.replace("speed=max", f"speed={speed}")
+    with mdnb.live("GC", TIMEFRAMES, feed=feed, initial_days=0, progress=False) as live:
+        told: list[tuple[str, pd.Timestamp, int]] = []
+        session = live._parts.session
+
+        def on_status(event: mdnb.Event) -> None:
+            told.append((event.status, event.time, session.markets["GC"].pipeline.bars_closed))
+
+        session.bus.tap(mdnb.EventType.CONNECTION_STATUS_CHANGED, on_status)
+        live.wait_ended(LIMIT_SECONDS)
+        last = live.data.get_recent_ticks(1)[0].time
+        assert [(status, time >= last) for status, time, _ in told] == [("closed", True)]
+        # A bar that the recording ends in closes with it.
+        assert told[0][2] == session.markets["GC"].pipeline.bars_closed > len(ends)
+        assert live.status == "closed"
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

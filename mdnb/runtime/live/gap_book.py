@@ -36,6 +36,8 @@ class GapBook:
     ----------
     untold
         Those of a recording that are lost, and of which nobody was told yet.
+    saved
+        Those that a saved market had, and that are to be told when it is played up to them.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class GapBook:
 
     def __init__(self) -> None:
         self.untold: list[Gap] = []
+        self.saved: list[Gap] = []
         self._gaps: dict[str, Gap] = {}
         self._lost_before: list[tuple[int, int]] = []
 

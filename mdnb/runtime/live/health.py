@@ -35,6 +35,8 @@ class Health:
         How often the connection was lost.
     stale_seconds
         As given.
+    has_all
+        Whether all of a recording was delivered: while the rest is played no sign of life is waited for.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Health:
         self.detail = ""
         self.disconnects = 0
         self.stale_seconds = stale_seconds
+        self.has_all = False
         self._now = now
         self._began = self._since = self._turned = now()
         self._up_seconds = 0.0
@@ -188,6 +191,8 @@ class Health:
             return 1.0
         if self.seconds_refused(symbol):
             return 0.0
+        if self.has_all:
+            return 1.0
         silent = min(self.seconds_since_life(), self._now() - self._since)
         return min(1.0, max(0.0, 2.0 - silent / limit))
 

@@ -1046,8 +1046,9 @@ class Pipeline:
             cascade.closing.advance(at_ns)
             self._lose_what_is_due(at_ns)
             due, edge = at_ns - engine.grace_ns, cascade.next_edge()
-            if self.noted is not None and edge is not None and self._closes_ns(edge) <= at_ns:
-                due = edge
+            if self.noted is not None and edge is not None:
+                # It may be a gap alone that is due, and the bars were held longer than that.
+                due = edge if self._closes_ns(edge) <= at_ns else min(due, edge - 1)
             cascade.close_until(due)
             cascade.fill_until(due)
             engine.updates += 1

@@ -7,7 +7,7 @@ speed.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from mdnb.bars.closing import whole_us
 from mdnb.runtime.live.pipeline import Pipeline
@@ -25,7 +25,7 @@ class _Found(NamedTuple):
     """A stretch in which something was missed, and when nothing of it is waited for any more."""
 
     hole: Hole
-    reason: Literal["reconnect", "missing_ids"]
+    reason: str
     found_ns: int
     due_ns: int
 
@@ -60,6 +60,12 @@ class RecordedGaps:
         self._seen.on_jump = self._on_jump
         for hole in list(self._seen.holes):
             self._on_jump(hole)
+        for gap in pipeline.gaps.saved:
+            # Its trades, and what the venue called them, are gone: times alone tell where it is.
+            hole = Hole(-1, gap.start_ns, -1, gap.end_ns)
+            came_ns = gap.end_ns if pipeline.noted is None else pipeline.noted.arrival_ns(gap.end_ns)
+            due_ns = whole_us(came_ns + COMES_LATE_NS)
+            self._found.append(_Found(hole, gap.reason, gap.start_ns, due_ns))
 
     @property
     def _by_id(self) -> bool:

@@ -484,7 +484,11 @@ class SymbolRepair:
         # id may have been made later.
         further = max(self._attempt * _FURTHER_NS, self._lateness_ns if self._by_id else 0)
         end = max(end, min(end + further, clock.now_ns()))
-        has_answer, rows = await self._answer(start, end + 1, wanted)
+        telling = asyncio.get_running_loop().create_task(self._tell_meanwhile(), name="mdnb-tell-gaps")
+        try:
+            has_answer, rows = await self._answer(start, end + 1, wanted)
+        finally:
+            telling.cancel()
         self._next_ask = _now() + self.patience.pause(self._attempt)
         self._attempt += 1
         if has_answer and rows is not None:
@@ -495,6 +499,22 @@ class SymbolRepair:
         self._has_history = self._has_history and not has_answer
         for stretch in wanted:
             self._take_for_missed(stretch)
+
+    async def _tell_meanwhile(self) -> None:
+        """Tell of what live trades show to be missing, for as long as the history has not answered."""
+        while True:
+            self._changed.clear()
+            try:
+                for stretch in list(self.stretches):
+                    if stretch in self.stretches:
+                        self._tell_if_missed(stretch)
+            except Exception as error:  # noqa: BLE001  # with the answer it is tried again
+                self._tell_failed(error)
+            times = [one.found + self._grace(one) for one in self.stretches]
+            times = [at for at in (*times, *map(self._told_at, self.stretches)) if at > _now()]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(times) - _now() if times else None):
+                    await self._changed.wait()
 
     async def _answer(
         self, start: int, end: int, wanted: Sequence[Stretch]

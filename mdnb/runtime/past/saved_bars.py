@@ -25,6 +25,7 @@ from mdnb.stores.bars import BarStore
 from mdnb.stores.columns import FILLED, PARTIAL, BarColumns, find_bars, join_columns, nth_of_start, same_rows
 from mdnb.stores.ticks import counts_in_full, trade_rows
 from mdnb.timeframes import Grid, Timeframe
+from mdnb.types import Gap
 from mdnb.validate.findings import QualityFinding
 from mdnb.validate.held_rows import possible_quotes, possible_ticks
 
@@ -54,6 +55,11 @@ def put_saved_before(feed: RecordingFeed, pipelines: Mapping[str, Pipeline], day
         if rows is None:
             continue
         pipeline.noted = rows.closings()
+        pipeline.gaps.saved = [
+            Gap(symbol, gap.start_ns, gap.end_ns, repaired=False, reason=gap.reason)
+            for gap in rows.symbol.gaps
+            if gap.end_ns >= feed.begins_ns
+        ]
         if not feed.begins_ns or days <= 0:
             continue
         engine, begin_ns = pipeline.engine, feed.begins_ns

@@ -147,3 +147,13 @@ def test_a_connection_that_is_up_at_once_was_up_all_the_time() -> None:
     health = Health(Clock())
     health.change("connected", "")
     assert health.uptime_percent() == 100.0
+
+
+def test_a_recording_that_was_delivered_whole_is_fresh_while_it_is_played() -> None:
+    clock = Clock()
+    health = Health(clock)
+    health.change("connected", "")
+    clock.now = 100.0
+    assert health.freshness("X", is_open=True) == 0.0
+    health.has_all = True
+    assert health.freshness("X", is_open=True) == 1.0

@@ -87,6 +87,17 @@ def test_a_question_that_is_not_answered_is_asked_again() -> None:
     assert right(outcome)
 
 
+def test_what_numbers_show_to_be_missing_is_told_before_a_slow_history_answers() -> None:
+    # The trade at 20 shows it; another one is jumped over at 23, and could come late for a second.
+    answers = (Answer(0, "slow", 12.0),)
+    script = Script(TRADES, downs=((9.5, 19.5),), lost=frozenset((23,)), answers=answers, patience=CALM)
+    outcome = play(script)
+    times = [(event.gap_id, event.state, round(at, 3)) for at, event in outcome.events]
+    assert times[:2] == [("X-1", "repairing", 20.0), ("X-2", "repairing", 25.0)]
+    assert min(times[2:]) == ("X-1", "repaired", 31.5)
+    assert right(outcome)
+
+
 @pytest.mark.parametrize("ids", ["sequential", "unique", "none"])
 @pytest.mark.parametrize(("kind", "questions"), [("down", 24), ("refused", 1), ("none", 1)])
 def test_a_history_that_never_answers_is_given_up(ids: Ids, kind: str, questions: int) -> None:
