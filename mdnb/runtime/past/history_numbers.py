@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mdnb.rows import TradeRow
+from mdnb.runtime.live.history_seam import unit_of
 from mdnb.validate.findings import QualityFinding
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def shows_nothing_yet(
     if any(_compared(pipeline, named, stretches)):
         return False
     can_tell = by_id or pipeline.engine.config.enable_tick_data
-    newest_ns = max((row[0] for row in rows), default=-1)
-    return can_tell and newest_ns // _MILLISECOND < min(ends) // _MILLISECOND
+    newest_ns, unit = max((row[0] for row in rows), default=-1), unit_of(rows)
+    return can_tell and newest_ns // unit < min(ends) // unit
 
 
 def _compared(pipeline: Pipeline, named: Sequence[TradeRow], stretches: Sequence[Stretch]) -> tuple[int, int]:
@@ -86,16 +87,16 @@ def _compared(pipeline: Pipeline, named: Sequence[TradeRow], stretches: Sequence
         if not pipeline.engine.config.enable_tick_data:
             return _at_ends(named, stretches)
         start = max(start, (pipeline.history_seam.unsure_until_ns // _MILLISECOND + 2) * _MILLISECOND)
-    # Times of a history may be finer, or less fine.
-    ticks = pipeline.engine.ticks.between(start - _MILLISECOND, max(start, end + _MILLISECOND))
+    unit = unit_of(named)
+    ticks = pipeline.engine.ticks.between(start - _MILLISECOND, max(start, end + unit))
     held = {
-        (at // _MILLISECOND, price, size, number)
+        (at // unit, price, size, number)
         for at, price, size, number in zip(
             *(ticks[name].tolist() for name in ("ts_ns", "price", "size", "trade_id")), strict=True
         )
         if number >= 0
     }
-    given = {(row[0] // _MILLISECOND, *row[1:3], row[5]) for row in named}
+    given = {(row[0] // unit, *row[1:3], row[5]) for row in named}
     came = collections.Counter(key[:3] for key in held - given)
     told = collections.Counter(key[:3] for key in given - held)
     return len(held & given), (came & told).total()
@@ -103,12 +104,13 @@ def _compared(pipeline: Pipeline, named: Sequence[TradeRow], stretches: Sequence
 
 def _at_ends(named: Sequence[TradeRow], stretches: Sequence[Stretch]) -> tuple[int, int]:
     """Return at how many ends of what was missed, each a live trade, an answer has that, and another one."""
-    times = {row[5]: row[0] // _MILLISECOND for row in named}
-    instants = set(times.values())
+    unit = unit_of(named)
+    times = {row[5]: row[0] // unit for row in named}
+    instants, newest = set(times.values()), max(times.values(), default=-1)
     exact = [one for one in stretches if one.ends and not one.ended_late and one.high_id >= 0]
-    # An answer that has that instant, and not the trade, has it under another id.
-    ends = [(times.get(one.high_id), one.high_ns // _MILLISECOND) for one in exact]
-    told = [at == wanted for at, wanted in ends if at is not None or wanted in instants]
+    # An answer that has that instant whole, and not the trade, has it under another id.
+    ends = [(times.get(one.high_id), one.high_ns // unit) for one in exact]
+    told = [at == wanted for at, wanted in ends if at is not None or (wanted in instants and wanted < newest)]
     return sum(told), len(told) - sum(told)
 
 

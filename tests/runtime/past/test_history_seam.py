@@ -87,7 +87,7 @@ def test_nothing_is_called_repaired_that_is_not(known: int, first: int, higher: 
     # Nothing tells one trade under another id from two that are alike, nor a hole that other numbers close;
     # and where ids only differ one that the history gave to another trade may come too late to be known.
     overlap = known - first
-    is_like_own = (higher == -1 and overlap == 1) or 0 < higher == -overlap
+    is_like_own = (higher < 0 and overlap == 1) or 0 < higher == -overlap
     if higher and (is_like_own if ids == "sequential" else overlap == 1 or higher > 9):
         return
     if ids == "sequential" and not lost:
