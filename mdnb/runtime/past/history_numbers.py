@@ -40,14 +40,13 @@ def is_numbered_otherwise(
     named = [row for row in rows if row[5] >= 0]
     if not named:
         return False
-    alike, otherwise = _compared(pipeline, named, stretches)
-    if max(alike, otherwise) >= _AT_LEAST:
-        return otherwise > alike
-    if (
-        otherwise
-        and not alike
-        and (pipeline.history_seam.unsure_until_ns is not None or _has_others(pipeline, named))
-    ):
+    alike, otherwise, unclear = _compared(pipeline, named, stretches)
+    # Of a whole second many a trade may be alike.
+    certain = otherwise - (unclear if unit_of(named) > _MILLISECOND else 0)
+    if max(alike, certain) >= _AT_LEAST:
+        return certain > alike
+    is_unsure = pipeline.history_seam.unsure_until_ns is not None and otherwise > unclear
+    if otherwise and not alike and (is_unsure or _has_others(pipeline, named)):
         # Where what was missed begins, an answer may reach to one live trade alone.
         return True
     return by_id and any(_is_elsewhere(pipeline, named, stretch) for stretch in stretches)
@@ -72,20 +71,30 @@ def shows_nothing_yet(
     if not ends:
         return False
     named = [row for row in rows if row[5] >= 0]
-    if any(_compared(pipeline, named, stretches)):
+    alike, otherwise, unclear = _compared(pipeline, named, stretches)
+    if alike or otherwise > unclear:
         return False
     can_tell = by_id or pipeline.engine.config.enable_tick_data
     newest_ns, unit = max((row[0] for row in rows), default=-1), unit_of(rows)
-    return can_tell and newest_ns // unit < min(ends) // unit
+    return can_tell and (unclear > 0 or newest_ns // unit < min(ends) // unit)
 
 
-def _compared(pipeline: Pipeline, named: Sequence[TradeRow], stretches: Sequence[Stretch]) -> tuple[int, int]:
-    """Return how many live trades an answer has under the id that each came with, and under another."""
+def _compared(
+    pipeline: Pipeline, named: Sequence[TradeRow], stretches: Sequence[Stretch]
+) -> tuple[int, int, int]:
+    """Return how many live trades an answer has under the id that each came with, and under another.
+
+    Returns
+    -------
+    tuple
+        Last, how many of the latter were made in its newest instant: of that it may not have all yet, and
+        another trade that is alike.
+    """
     start = min((row[0] for row in named), default=0)
     end = max((row[0] for row in named), default=-1)
     if pipeline.history_seam.unsure_until_ns is not None:
         if not pipeline.engine.config.enable_tick_data:
-            return _at_ends(named, stretches)
+            return *_at_ends(named, stretches), 0
         start = max(start, (pipeline.history_seam.unsure_until_ns // _MILLISECOND + 2) * _MILLISECOND)
     unit = unit_of(named)
     ticks = pipeline.engine.ticks.between(start - _MILLISECOND, max(start, end + unit))
@@ -99,7 +108,8 @@ def _compared(pipeline: Pipeline, named: Sequence[TradeRow], stretches: Sequence
     given = {(row[0] // unit, *row[1:3], row[5]) for row in named}
     came = collections.Counter(key[:3] for key in held - given)
     told = collections.Counter(key[:3] for key in given - held)
-    return len(held & given), (came & told).total()
+    both = came & told
+    return len(held & given), both.total(), sum(n for what, n in both.items() if what[0] == end // unit)
 
 
 def _at_ends(named: Sequence[TradeRow], stretches: Sequence[Stretch]) -> tuple[int, int]:
@@ -136,6 +146,8 @@ def _is_elsewhere(pipeline: Pipeline, named: Sequence[TradeRow], stretch: Stretc
     until = min(stretch.high_ns, seen.highest_ns) if stretch.ends else seen.highest_ns + 1
     return any(
         seen.hole_of(row[5]) is None
+        # What was made before anybody watched has ids that nobody knows.
+        and (row[5] >= seen.first or row[0] > seen.first_ns)
         and (row[0] < stretch.low_ns or (stretch.ends and until <= row[0] <= seen.highest_ns))
         for row in named
     )
