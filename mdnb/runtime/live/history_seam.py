@@ -27,7 +27,7 @@ _What: TypeAlias = tuple[int, float, float]
 def unit_of(rows: Iterable[TradeRow]) -> int:
     """Return how fine times of a history can be compared with those of a stream, in nanoseconds.
 
-    Times of a history may be finer, or less fine: milliseconds at best, and whole seconds where it has no others.
+    Times of a history may be finer, or less fine: milliseconds, and whole seconds where it has no others.
 
     Examples
     --------
