@@ -13,11 +13,11 @@ __all__ = ["HistorySeam", "unit_of"]
 
 _MILLISECOND = 1_000_000
 _SECOND = 1_000_000_000
-# What a stream repeats, or sends from before it was subscribed to, is no older.
+# What a stream repeats, or sends from before it was subscribed to, is no older, nor are these more.
 _REMEMBERED = 20_000
 # A trade that comes so much later than the newest one loaded is none of these.
 _AFTERWARDS_NS = 10 * _SECOND
-# So many ids may follow the newest of a history that is behind by a part of an instant.
+# So many ids may be around the newest of a history that is behind by a part of an instant.
 _FOLLOW_AT_MOST = 1_000
 
 # When a trade was made, as finely as the history says, its price and size.
@@ -74,7 +74,10 @@ class HistorySeam:
         "_by_id",
         "_highest",
         "_left",
+        "_looked_at",
+        "_lowest",
         "_unit",
+        "_whats",
         "ids",
         "is_open",
         "is_told",
@@ -91,6 +94,9 @@ class HistorySeam:
         self.on_other_numbers: Callable[[TradeRow | None], None] | None = None
         self._by_id: dict[int, _What] = {}
         self._unit = _SECOND
+        self._looked_at = self._lowest = 0
+        # All that is there, once a live trade has come.
+        self._whats: set[_What] = set()
         # How often each is there that no live trade was yet taken for.
         self._left: collections.Counter[_What] = collections.Counter()
 
@@ -103,6 +109,7 @@ class HistorySeam:
         for number in list(self._by_id)[: max(0, len(self._by_id) - _REMEMBERED)]:
             del self._by_id[number]
         self._unit = min(self._unit, unit_of(named))
+        self._whats.clear()
         self.is_open = bool(self._by_id)
 
     def shows_other_numbers(self, rows: Sequence[TradeRow]) -> bool:
@@ -133,14 +140,16 @@ class HistorySeam:
             trade's, or that trade has another id. ``passed``: what came is newer than all of it. ``open``:
             nothing yet.
         """
-        whats = set(map(self._what, self._by_id.values()))
-        passed, own, others = False, 0, 0
+        if not self._whats:
+            self._whats, self._lowest = set(map(self._what, self._by_id.values())), min(self._by_id)
+        self._looked_at += len(rows)
+        passed, own, others = self._looked_at > _REMEMBERED, 0, 0
         for row in rows:
             held = self._by_id.get(row[5])
             if held is not None and self._is_same(held, row):
                 own += 1
                 continue
-            others += self._is_other(row, held, self._what(row) in whats)
+            others += self._is_other(row, held, self._what(row) in self._whats)
             # Where ids only differ, a later trade may yet come with one that the history gave to another.
             after_ns = 0 if self.ids == "sequential" else _AFTERWARDS_NS
             passed = passed or (held is None and self._at(row[0]) > self._at(self.until_ns + after_ns))
@@ -173,10 +182,11 @@ class HistorySeam:
             return self._at(held[0]) != at and held[1:] != row[1:3] and (is_alike or at > until)
         if self.ids != "sequential":
             return is_alike and at < until
-        if 0 <= row[5] < min(self._by_id):
+        if 0 <= row[5] < self._lowest:
             return at > until or is_alike
         if row[5] <= self._highest:
-            return False
+            # Ids may begin anew in the history; one alone may be out of order.
+            return at > until and 0 <= row[5] < self._highest - _FOLLOW_AT_MOST
         return is_alike and (at < until or row[5] > self._highest + _FOLLOW_AT_MOST)
 
     def _at(self, ts_ns: int) -> int:
@@ -203,11 +213,13 @@ class HistorySeam:
             is_there = self._left[what := self._what(row)] > 0
             self._left[what] -= is_there
             (again if is_there else new).append(row)
-        if new and new[-1][0] > self.until_ns + _AFTERWARDS_NS:
+        self._looked_at += len(rows)
+        if self._looked_at > _REMEMBERED or (new and new[-1][0] > self.until_ns + _AFTERWARDS_NS):
             self._close()
         return new, again
 
     def _close(self) -> None:
         self.is_open = False
         self._by_id.clear()
+        self._whats.clear()
         self._left.clear()

@@ -24,7 +24,7 @@ _MILLISECOND = 1_000_000
 def is_numbered_otherwise(
     pipeline: Pipeline, rows: Sequence[TradeRow], stretches: Sequence[Stretch], *, by_id: bool
 ) -> bool:
-    """Return whether the ids of an answer are not those of the trades that came live.
+    """Return whether the ids of an answer are not those of the trades that came live; keep that they are.
 
     Put back by such ids, what came would be there twice, and what was missed not at all.
 
@@ -42,7 +42,11 @@ def is_numbered_otherwise(
         return False
     alike, otherwise, unclear = _compared(pipeline, named, stretches)
     # Of a whole second many a trade may be alike.
-    certain = otherwise - (unclear if unit_of(named) > _MILLISECOND else 0)
+    is_coarse = unit_of(named) > _MILLISECOND
+    if alike >= (_AT_LEAST if is_coarse else 1) and not otherwise:
+        # What was loaded had the ids of the stream.
+        pipeline.history_seam.unsure_until_ns = None
+    certain = otherwise - (unclear if is_coarse else 0)
     if max(alike, certain) >= _AT_LEAST:
         return certain > alike
     is_unsure = pipeline.history_seam.unsure_until_ns is not None and otherwise > unclear

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from mdnb.rows import TradeRow
+from mdnb.runtime.live.history_seam import HistorySeam
 from tests.runtime.past.outages import SECOND, START, Answer, Ids, Outcome, Script, bars_of, play
 
 FIRST_ID = 1000
@@ -181,3 +182,47 @@ def test_what_was_traded_before_anybody_watched_tells_nothing_of_the_ids() -> No
     assert not told(outcome)
     assert [event.state for _, event in outcome.events] == ["repairing", "repaired"]
     assert outcome.bars("5sec") == bars_of(TRADES[5:20], 5)
+
+
+@pytest.mark.parametrize("ticks", [0, 1000])
+def test_a_trade_that_the_history_never_has_does_not_make_another_of_it(ticks: int) -> None:
+    # What was missed after the history was loaded has shown its ids; then it lacks the first trade of two in
+    # the instant in which the line was back.
+    rows = [(row[0] + row[5] % 2 * 250_000_000, *row[1:]) for row in TRADES]
+    rows[51] = (rows[50][0], *rows[51][1:])
+    script = Script(
+        tuple(rows),
+        downs=((45.5, 49.95),),
+        lost=frozenset(range(36)),
+        never=frozenset([50]),
+        answers=(Answer(0, "ok"), Answer(49.0, "down"), Answer(51.5, "ok")),
+        starts=33,
+        loaded=True,
+        first_id=FIRST_ID,
+        ticks=ticks,
+        timeframes=("5sec", "15sec"),
+    )
+    outcome = play(script)
+    assert [event.state for _, event in outcome.events] == ["repairing", "repaired"] * 2
+    assert all(outcome.bars(name) == bars_of(rows, int(name[:-3])) for name in script.timeframes)
+    assert not told(outcome)
+
+
+def test_one_id_out_of_order_is_the_streams_own_and_ids_that_begin_anew_are_not() -> None:
+    loaded = [(START + at * 1_000_000, 100.0, 1.0, 1, 1, 4_998 + at) for at in (0, 1, 3)]
+    late = (START + 10_000_000, 101.0, 1.0, 1, 1, 5_000)
+    for first, is_other in ((5, False), (1, True)):
+        seam = HistorySeam("sequential")
+        seam.add([*loaded, (START + 4_000_000, 100.0, 1.0, 1, 1, first if is_other else 5_002)])
+        row = (*late[:5], first + 1) if is_other else late
+        assert seam.shows_other_numbers([row]) is is_other
+
+
+def test_no_live_trade_is_held_against_all_of_a_history_for_ever() -> None:
+    # One of its times is far ahead: nothing that comes is newer.
+    seam = HistorySeam("unique")
+    seam.add([*TRADES, (START + 10**18, 1.0, 1.0, 1, 1, 61)])
+    came = [(START + at * SECOND, 1.0, 1.0, 1, 1, 100 + at) for at in range(1000)]
+    for _ in range(21):
+        seam.shows_other_numbers(came)
+    assert not seam.is_open
