@@ -179,7 +179,8 @@ class HistorySeam:
         at, until = self._at(row[0]), self._at(self.until_ns)
         if held is not None:
             # One that was corrected has another price or size, one told anew another time.
-            return self._at(held[0]) != at and held[1:] != row[1:3] and (is_alike or at > until)
+            is_later = row[0] // _MILLISECOND > self.until_ns // _MILLISECOND
+            return self._at(held[0]) != at and held[1:] != row[1:3] and (is_alike or is_later)
         if self.ids != "sequential":
             return is_alike and at < until
         if 0 <= row[5] < self._lowest:

@@ -226,3 +226,22 @@ def test_no_live_trade_is_held_against_all_of_a_history_for_ever() -> None:
     for _ in range(21):
         seam.shows_other_numbers(came)
     assert not seam.is_open
+
+
+@pytest.mark.parametrize("higher", [-7, -3, 3, 7])
+@pytest.mark.parametrize("first", [25, 33])
+def test_other_numbers_are_known_by_times_in_whole_seconds_too(higher: int, first: int) -> None:
+    rows = tuple((START + i * SECOND // 4, *row[1:]) for i, row in enumerate(trades(60)))
+    script = Script(
+        rows,
+        lost=frozenset(range(first)),
+        answers=(Answer(0, "anew", higher),),
+        starts=33,
+        loaded=True,
+        first_id=FIRST_ID,
+        unit=SECOND,
+        timeframes=("5sec",),
+    )
+    outcome = play(script)
+    assert outcome.bars("5sec") == bars_of(rows, 5)
+    assert told(outcome) == [1]
