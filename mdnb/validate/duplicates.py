@@ -156,6 +156,11 @@ class Duplicates:
         """The id seen first with sequential ids, -1 before any."""
         return -1 if self._first is None else self._first[5]
 
+    @property
+    def first_ns(self) -> int:
+        """When the trade with that id was made, -1 before any."""
+        return -1 if self._first is None else self._first[0]
+
     def split(self, rows: Sequence[TradeRow]) -> tuple[Sequence[TradeRow], list[TradeRow]]:
         """Return the rows that are new, and those whose id was seen before."""
         if not rows or self.take_new(rows):

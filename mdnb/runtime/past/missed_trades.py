@@ -68,9 +68,9 @@ def load_trades(pipeline: Pipeline, rows: Sequence[TradeRow], boundary_ns: int) 
     engine = pipeline.engine
     with engine.lock:
         rows, _ = pipeline.duplicates.split(rows)
-        pipeline.history_seam.add(rows)
         if engine.config.data_validation and rows:
             rows = _possible(pipeline, rows)
+        pipeline.history_seam.add(rows)
         if pipeline.duplicates.nameless and rows:
             pipeline.edges.see(rows, None)
             pipeline.edges.expect(rows, engine.cascade.max_lateness_ns)

@@ -112,6 +112,8 @@ class Script:
         come then.
     first_id
         The id of the first trade.
+    unit
+        How fine the times of the history are, in nanoseconds.
     """
 
     trades: tuple[TradeRow, ...] = dataclasses.field(repr=False)
@@ -134,6 +136,7 @@ class Script:
     together: bool = False
     loaded: bool = False
     first_id: int = 0
+    unit: int = 1
 
     def arrives(self, row: TradeRow) -> int:
         """Return when a trade is published."""
@@ -197,11 +200,11 @@ class _Venue(Feed):
         if answer.kind == "slow":
             await asyncio.sleep(answer.seconds)
         known = self.clock.now_ns() - round(answer.seconds * SECOND if answer.kind == "lag" else 0)
-        waits = round(answer.seconds * SECOND) if answer.kind == "part" else 0
+        waits, unit = round(answer.seconds * SECOND) if answer.kind == "part" else 0, self.script.unit
         rows = [
-            self._named(row)
+            (row[0] // unit * unit, *self._named(row)[1:])
             for row, arrival in zip(self.script.trades, self._arrivals, strict=True)
-            if start_ns <= row[0] < end_ns
+            if start_ns // unit * unit <= row[0] < end_ns
             and arrival + waits * (row[5] % 3) // 2 <= known
             and row[5] not in self.script.never
         ]
@@ -353,7 +356,8 @@ def _wrong_bars(pipeline: Pipeline, script: Script, event: Event) -> list[str]:
     start, end = (event.data[edge].value // step * step for edge in ("gap_start", "gap_end"))
     held = {row[0]: row for row in held_bars(pipeline, name)}
     # Of another stretch that is open the bars cannot be right yet.
-    elsewhere = {script.trades[i][0] // step * step for hole in seen.holes for i in hole.ids}
+    first = script.first_id
+    elsewhere = {script.trades[i - first][0] // step * step for hole in seen.holes for i in hole.ids}
     lost = [(gap.start_ns, gap.end_ns) for gap in pipeline.gaps if gap.state == "lost"]
     elsewhere |= {
         row[0] // step * step for row in script.trades for low, high in lost if low <= row[0] <= high
@@ -365,9 +369,9 @@ def _wrong_bars(pipeline: Pipeline, script: Script, event: Event) -> list[str]:
         row
         for row in came
         # Of what was before the first trade that came, what came after it all the same.
-        if (seen.first <= row[5] or seen.is_known(row))
-        and (row[5] <= seen.highest or script.arrives(row) < until)
-        and row[5] not in waiting
+        if (seen.first <= row[5] + first or seen.is_known((*row[:5], row[5] + first)))
+        and (row[5] + first <= seen.highest or script.arrives(row) < until)
+        and row[5] + first not in waiting
     ]
     last = end
     if script.ids != "sequential":
