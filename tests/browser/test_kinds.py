@@ -40,7 +40,13 @@ _SETTLED = "view.sync.drawnTo === view.bars.end - (view.bars.forming ? 1 : 0) &&
 
 
 def test_each_kind_is_drawn_and_the_newest_bars_too(bench: Bench, chart: Chart) -> None:
-    drawn_as = {"ohlc": "ohlc", "line": "scatter", "area": "scatter", "heikin-ashi": "candlestick"}
+    drawn_as = {
+        "hollow": "candlestick",
+        "ohlc": "ohlc",
+        "line": "scatter",
+        "area": "scatter",
+        "heikin-ashi": "candlestick",
+    }
     PICTURES.mkdir(parents=True, exist_ok=True)
     for kind, name in {**drawn_as, "candles": "candlestick"}.items():
         bench.do(f"chart.set_kind('{kind}')")
@@ -53,6 +59,11 @@ def test_each_kind_is_drawn_and_the_newest_bars_too(bench: Bench, chart: Chart) 
         begun = chart.page("view.bars.end")
         chart.wait(f"view.bars.end > {begun} && view.sync.drawnTo >= {begun}")
         bench.page.screenshot(path=PICTURES / f"kind_{kind}.png")
+        fills = chart.page(f"[{trace}.increasing?.fillcolor, view.barLayer.paths.up.getAttribute('fill')]")
+        if kind == "hollow":
+            assert fills == ["rgba(0,0,0,0)", "rgba(0,0,0,0)"]
+        elif name == "candlestick":
+            assert fills == ["#26a69a", "#26a69a"]
 
 
 def test_heikin_ashi_prices_are_drawn_and_the_traded_ones_told(bench: Bench, chart: Chart) -> None:

@@ -31,7 +31,7 @@ class ChartContent:
         self._transport = core.transport
 
     def set_kind(self, kind: str) -> None:
-        """Draw the bars as ``candles``, ``ohlc``, ``line``, ``area`` or ``heikin-ashi``.
+        """Draw the bars as ``candles``, ``hollow``, ``ohlc``, ``line``, ``area`` or ``heikin-ashi``.
 
         Raises
         ------

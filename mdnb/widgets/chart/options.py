@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 FRONTENDS = ("fast", "stock")
-KINDS = ("candles", "ohlc", "line", "area", "heikin-ashi")
+KINDS = ("candles", "hollow", "ohlc", "line", "area", "heikin-ashi")
 """How bars are drawn."""
 ZONES = ("exchange", "local")
 """Time zones by what they are: the exchange's, and that of whoever looks."""
@@ -85,7 +85,8 @@ class ChartOptions:
         ``fast``: our own, or plotly's where the page says that it cannot run ours; ``stock``: plotly's, at
         most twice a second.
     kind
-        ``candles``, ``ohlc``, ``line``, ``area`` or ``heikin-ashi``.
+        ``candles``, ``hollow`` (rising bodies are not filled), ``ohlc``, ``line``, ``area`` or
+        ``heikin-ashi``.
     overlays
         Indicators, such as ``["ema(20)", "vwap", "rsi(14)"]``; see `LiveChart.set_overlays`.
     volume

@@ -34,7 +34,14 @@ __all__ = ["PARTS", "ChartControls"]
 PARTS = ("symbol", "timeframe", "kind", "overlays", "pause", "follow", "theme", "export")
 """What controls there are."""
 
-_KINDS = {"candles": "Candles", "ohlc": "OHLC", "line": "Line", "area": "Area", "heikin-ashi": "Heikin-Ashi"}
+_KINDS = {
+    "candles": "Candles",
+    "hollow": "Hollow",
+    "ohlc": "OHLC",
+    "line": "Line",
+    "area": "Area",
+    "heikin-ashi": "Heikin-Ashi",
+}
 _PAUSES = {"live": "Pause", "paused": "Resume", "replay": "Back to live"}
 _UNSEEN = object()
 

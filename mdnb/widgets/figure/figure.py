@@ -15,7 +15,7 @@ from mdnb.widgets.figure.chart_bars import ChartBars
 from mdnb.widgets.figure.drawn_shapes import is_drawn
 from mdnb.widgets.figure.layout import PADDING_BARS, TOP_MARGIN, Look, legend_text
 from mdnb.widgets.figure.plotly_private import adopt_handlers, set_ids
-from mdnb.widgets.figure.trace_parts import bars_trace, line_trace, volume_trace
+from mdnb.widgets.figure.trace_parts import HOLLOW, bars_trace, line_trace, volume_trace
 
 __all__ = [
     "CANDLES",
@@ -125,8 +125,17 @@ def restructure(figure: Any, made: list[dict[str, Any]]) -> None:
         if trace["uid"] in held:
             # With other panes and lines about it, a line has another place and colour.
             by_uid[trace["uid"]].update({name: trace[name] for name in _PLACED if name in trace})
+            if trace["type"] == "candlestick":
+                _fill(by_uid[trace["uid"]], trace["increasing"]["fillcolor"])
     ours = [by_uid.pop(uid) for uid in kinds if uid in by_uid]
     figure.data = [*ours, *by_uid.values()]
+
+
+def _fill(candles: Any, colour: str) -> None:
+    """Fill the bodies of rising candles, or leave them hollow; a colour of the user's stays."""
+    rising = candles.increasing
+    if HOLLOW in {colour, rising.fillcolor} and rising.fillcolor in {HOLLOW, rising.line.color}:
+        rising.fillcolor = colour
 
 
 def has_log_prices(figure: Any) -> bool:

@@ -16,6 +16,7 @@ from mdnb.widgets.page.theme import with_alpha
 
 __all__ = [
     "CLOSES_ACCENT",
+    "HOLLOW",
     "bars_trace",
     "hover_texts",
     "line_trace",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 _FADED = 0.45
+HOLLOW = "rgba(0,0,0,0)"
+"""The body of a hollow candle: what lies below it is seen."""
+
 CLOSES_ACCENT = 1
 """Number of the colour of a line of closes; the first one is the first overlay's."""
 
@@ -58,10 +62,15 @@ def bars_trace(look: Look, bars: BarColumns, a: int, b: int, uid: str, *, hover:
         }
         return {"type": "ohlc", "tickwidth": 0.3, "line": {"width": 1.5}, **prices, **sides, **shown}
     sides = {
-        "increasing": {"line": {"color": up, "width": 1}, "fillcolor": up},
+        "increasing": {"line": {"color": up, "width": 1}, "fillcolor": rising_fill(look)},
         "decreasing": {"line": {"color": down, "width": 1}, "fillcolor": down},
     }
     return {"type": "candlestick", "whiskerwidth": 0, **prices, **sides, **shown}
+
+
+def rising_fill(look: Look) -> str:
+    """Return the colour of the bodies of rising candles."""
+    return HOLLOW if look.kind == "hollow" else look.theme.up
 
 
 def volume_trace(look: Look, bars: BarColumns, a: int, b: int, uid: str) -> dict[str, Any]:
@@ -139,7 +148,7 @@ def trace_colours(look: Look, uids: dict[str, str]) -> dict[str, dict[str, Any]]
         if look.kind == "area":
             bars["fillcolor"] = with_alpha(accent, 0.12)
     elif look.kind != "ohlc":
-        bars |= {"increasing.fillcolor": theme.up, "decreasing.fillcolor": theme.down}
+        bars |= {"increasing.fillcolor": rising_fill(look), "decreasing.fillcolor": theme.down}
     volume = {"marker.colorscale": _scale(look)}
     out = {uid: bars if kind == "bars" else volume for uid, kind in uids.items()}
     for line in look.lines:

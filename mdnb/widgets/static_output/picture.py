@@ -162,7 +162,9 @@ class _Picture:
                 top, tall = min(start, end), max(abs(start - end), 0.8)
                 bodies.append(f"M{x - wide / 2:.1f} {top:.1f}h{wide:.1f}v{tall:.1f}h-{wide:.1f}z")
             out.append(f'<path d="{"".join(wicks)}" stroke="{colour}" fill="none" {_CRISP}/>')
-            out.append(f'<path d="{"".join(bodies)}" fill="{colour}" {_CRISP}/>')
+            # Below a hollow body its own wick would be seen.
+            fill = self.look.theme.background if rising and self.look.kind == "hollow" else colour
+            out.append(f'<path d="{"".join(bodies)}" fill="{fill}" stroke="{colour}" {_CRISP}/>')
         return out
 
     def _close(self) -> list[str]:

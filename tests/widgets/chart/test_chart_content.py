@@ -31,6 +31,7 @@ def chart(source: HandSource) -> Iterator[LiveChart]:
 
 _TYPES = {
     "candles": "candlestick",
+    "hollow": "candlestick",
     "heikin-ashi": "candlestick",
     "ohlc": "ohlc",
     "line": "scatter",
@@ -63,6 +64,20 @@ def test_every_kind_is_drawn_by_its_trace_and_follows(
     assert still.data[0].type == _TYPES[kind]
     assert len(still.data[0].x) == 51
     assert chart.picture().startswith("<svg")
+
+
+def test_rising_candles_are_hollow_where_that_is_asked_for_and_a_users_colour_stays(chart: LiveChart) -> None:
+    filled = chart.data[0].increasing.fillcolor
+    for kind, wanted in (("hollow", "rgba(0,0,0,0)"), ("candles", filled), ("hollow", "rgba(0,0,0,0)")):
+        chart.set_kind(kind)
+        assert [bars.increasing.fillcolor for bars in chart.data[:2]] == [wanted] * 2
+    chart.set_theme("light" if chart.theme != "light" else "dark")
+    assert [bars.increasing.fillcolor for bars in chart.data[:2]] == ["rgba(0,0,0,0)"] * 2
+    chart.set_kind("candles")
+    assert chart.data[0].increasing.fillcolor == chart.data[0].increasing.line.color
+    chart.data[0].increasing.fillcolor = "gold"
+    chart.set_kind("hollow")
+    assert chart.data[0].increasing.fillcolor == "gold"
 
 
 def test_a_handler_stays_when_the_kind_changes_and_so_does_what_the_user_added(chart: LiveChart) -> None:

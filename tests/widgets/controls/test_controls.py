@@ -50,7 +50,7 @@ def test_each_control_changes_the_chart(controls: ChartControls, chart: LiveChar
     assert chart.timeframe == "5min"
     controls.symbol.value = "MES"
     assert chart.symbol == "MES"
-    for kind in ("ohlc", "line", "area", "heikin-ashi", "candles"):
+    for kind in ("hollow", "ohlc", "line", "area", "heikin-ashi", "candles"):
         controls.kind.value = kind
         assert chart.kind == kind
     controls.follow.value = False

@@ -54,6 +54,7 @@ function drawFilled(out, groups, area, size, half) {
 /** @type {Record<string, BarKind>} */
 export const BAR_KINDS = {
   candles: { draw: drawCandles },
+  hollow: { draw: drawCandles },
   "heikin-ashi": { draw: drawCandles },
   ohlc: { draw: drawOhlc },
   line: { draw: drawCloses, joined: true },
