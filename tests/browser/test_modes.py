@@ -285,6 +285,9 @@ def test_the_axis_counts_in_per_cent_of_the_first_bar_in_view_and_says_zone_and_
     # A few bars of one hour: no day begins among them.
     chart.page("(view.zoom([view.bars.end - 30, view.bars.end + 1], null, true), 0)")
     chart.wait("view.viewport.range[1] - view.viewport.range[0] < 40 && !view.sync.fitTimer && !view.frame")
+    # Another figure is shown: what is ours stays.
+    bench.do("chart.set_kind('ohlc')")
+    chart.wait("view.gd._fullData[view.place('mdnb-candles')].type === 'ohlc' && !view.frame")
     assert chart.page("view.gd.querySelector('.mdnb-zone').textContent") == chart.page(
         "view.chart.zone.name(view.bars.at(view.bars.end - 1, 0))"
     )

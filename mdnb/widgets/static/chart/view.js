@@ -94,7 +94,7 @@ export class View {
     const numbers = (this.numbers = new AxisNumbers({ gd, area }));
     const viewport = (this.viewport = new Viewport({ chart, gd }));
     this.percent = new PercentAxis({ chart, appearance });
-    this.zoneLabel = new ZoneLabel({ chart, area, appearance, group: axes });
+    this.zoneLabel = new ZoneLabel({ chart, area, appearance, group: chips });
     this.panes = new Panes({ area, defs, layers, id });
     this.separators = new Separators({ chart, area, appearance, group: separators });
     this.firstPaint = new FirstPaint({ gd, el, area, appearance, group: axes });
