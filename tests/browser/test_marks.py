@@ -332,6 +332,24 @@ def test_texts_of_marks_never_become_elements(bench: Bench, chart: Chart) -> Non
     assert bench.page.evaluate("window.hacked") is None
 
 
+def test_lines_over_the_bars_have_their_newest_values_on_the_axis(bench: Bench, chart: Chart) -> None:
+    bench.do("chart.set_overlays(['ema(20)', 'bollinger(20)', 'rsi(14)'])")
+    chart.wait("view.over.querySelectorAll('.mdnb-line-chip').length === 4 && !view.sync.fitTimer")
+    _still(chart)
+    told, held = chart.page(
+        "(() => { const bars = view.chart.modes.shown;"
+        " const shown = [...view.over.querySelectorAll('.mdnb-line-chip')]"
+        ".filter((chip) => chip.getAttribute('visibility') === 'visible');"
+        " return [shown.map((chip) => chip.textContent), view.indicators.lines"
+        ".filter((line) => line.axis === 'yaxis').map((line) => bars.at(bars.end - 1, line.at))]; })()"
+    )
+    assert len(held) == 4
+    assert set(told) <= {f"{value:,.2f}" for value in held}
+    assert len(told) >= 3
+    bench.do("chart.set_overlays([])")
+    chart.wait("view.over.querySelectorAll('.mdnb-line-chip').length === 0")
+
+
 def test_a_position_gains_with_the_price_and_leaves_when_it_is_removed(bench: Bench, chart: Chart) -> None:
     bench.do("position = chart.position(float(live['1min'].close.iloc[-1]) - 1, -2)")
     chart.wait("view.over.querySelector('.mdnb-position-words').textContent.startsWith('\u22122 · ')")

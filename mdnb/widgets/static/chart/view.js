@@ -21,6 +21,7 @@ import { Indicators } from "./indicators.js";
 import { Keyboard } from "./keyboard.js";
 import { LastPrice } from "./last_price.js";
 import { Legend } from "./legend.js";
+import { LineLabels } from "./line_labels.js";
 import { shareCross, shareLatest, shareRange } from "./linking.js";
 import { OwnTraces } from "./own_traces.js";
 import { Panes } from "./panes.js";
@@ -103,6 +104,11 @@ export class View {
     this.ownTraces = new OwnTraces({ gd, area, appearance, labels: this.indicators.labels });
     const labels = (this.priceLabels = new PriceLabels({ area, appearance, numbers, group: levels }));
     this.lastPrice = new LastPrice({ chart, area, appearance, labels, chips });
+    this.lineLabels = new LineLabels({
+      chart, area, appearance, labels,
+      indicators: this.indicators,
+      chips: levels,
+    });
     this.annotations = new AnnotationLayers({ chart, area, appearance, labels, group: marks, id });
     this.legend = new Legend({ chart, area, appearance });
     this.toasts = new Toasts({ chart, appearance });
@@ -613,6 +619,7 @@ export class View {
     this.strip.draw();
     this.describeAnew();
     this.tools.draw();
+    this.lineLabels.draw();
     this.annotations.draw(sync.size);
     this.lastPrice.draw();
     this.priceLabels.draw();
