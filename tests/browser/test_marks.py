@@ -324,6 +324,23 @@ def test_an_alert_that_fires_while_a_cell_blocks_is_said(bench: Bench, chart: Ch
     chart.wait("view.el.querySelector('.mdnb-toast')?.textContent.startsWith('a bar')")
 
 
+def test_one_alert_makes_one_toast_however_many_charts_show_it(bench: Bench, chart: Chart) -> None:
+    bench.do("display(chart)")
+    chart.wait("view.chart.views.size === 2 && [...view.chart.views].every((one) => one.ready)")
+    chart.page(
+        "(window.toasts = 0, new MutationObserver((all) => { for (const one of all) for (const node of"
+        " one.addedNodes) if (node.classList?.contains('mdnb-toast')) window.toasts += 1; })"
+        ".observe(document.body, {childList: true, subtree: true}), 0)"
+    )
+    _alert_at(bench, "message='once'")
+    chart.wait("window.toasts > 0")
+    bench.do("alert = chart.alert(event='new_bar', message='a bar')")
+    chart.wait(
+        "[...document.querySelectorAll('.mdnb-toast')].some((one) => one.textContent.startsWith('a bar'))"
+    )
+    assert bench.page.evaluate("window.toasts") == 2
+
+
 def test_texts_of_marks_never_become_elements(bench: Bench, chart: Chart) -> None:
     text = '<img src=x onerror="window.hacked = 1">'
     bench.do(f"chart.mark(frame.index[-20], {text!r}, side='buy')\nlive.alert(price=1.0, message={text!r})")

@@ -57,6 +57,7 @@ export interface PlotlyDiv extends HTMLDivElement {
 declare global {
   interface Window {
     Plotly?: Plotly;
+    __mdnbTold?: Set<string>;
     __mdnbPlotly?: Map<string, PlotlyPromise>;
     __mdnbModules?: Map<string, Promise<any>>;
   }

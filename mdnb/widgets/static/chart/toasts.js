@@ -15,6 +15,7 @@ export const TOAST_STYLE = `
 .mdnb-toast span { display: block; font-size: 11px; color: var(--mdnb-muted); }
 `;
 const TOAST_MS = 8000;
+const MOST_TOLD = 1000; // firings that a page remembers
 const MOST_TOASTS = 3;
 
 export class Toasts {
@@ -27,11 +28,24 @@ export class Toasts {
   }
 
   /**
-   * Say that alerts fired: the last ones, where there are many.
+   * Say that alerts fired: the last ones, where there are many, and none that another chart of the page has said.
    * @param {Alert[]} alerts
    */
   tell(alerts) {
-    for (const alert of alerts.slice(-MOST_TOASTS)) this.add(alert);
+    for (const alert of alerts.filter((one) => this.isNew(one)).slice(-MOST_TOASTS)) this.add(alert);
+  }
+
+  /** @param {Alert} alert */
+  isNew({ id, fired, at }) {
+    const told = (window.__mdnbTold ??= new Set());
+    const key = [this.chart.look.symbol, id, fired, at].join(" ");
+    if (told.has(key)) return false;
+    told.add(key);
+    for (const oldest of told) {
+      if (told.size <= MOST_TOLD) break;
+      told.delete(oldest);
+    }
+    return true;
   }
 
   /** @param {Alert} alert */
