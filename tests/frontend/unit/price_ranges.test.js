@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { logPriceRange, priceRange, toAxis, toPrice } from "../../../mdnb/widgets/static/chart/price_ranges.js";
+import { logPriceRange, priceRange, toAxis, toPrice, withLines } from "../../../mdnb/widgets/static/chart/price_ranges.js";
 import { dice } from "./made.js";
 
 test("a range has the bars with headroom", () => {
@@ -34,4 +34,13 @@ test("prices and places on an axis are each other's reverse", () => {
       assert.ok(Math.abs(toPrice(axis, toAxis(axis, price)) / price - 1) < 1e-12);
     }
   }
+});
+
+test("lines over the bars widen a range by as much as the bars are high, and no more", () => {
+  const bars = { low: 100, high: 110 };
+  assert.deepEqual(withLines(bars, { low: 98, high: 113 }), { low: 98, high: 113 });
+  assert.deepEqual(withLines(bars, { low: 10, high: 900 }), { low: 95, high: 115 });
+  assert.deepEqual(withLines(bars, { low: 104, high: 106 }), bars);
+  assert.deepEqual(withLines(bars, { low: Infinity, high: -Infinity }), bars);
+  assert.deepEqual(withLines({ low: 5, high: 5 }, { low: 1, high: 9 }), { low: 1, high: 9 });
 });

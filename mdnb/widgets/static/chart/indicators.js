@@ -193,14 +193,13 @@ export class Indicators {
   }
 
   /**
-   * Return whether a line has left its pane at a bar: plotly has to draw it anew.
+   * Return whether a line has left its pane at a bar: plotly has to draw it anew. Over the bars it may be outside.
    * @param {number} ordinal
-   * @param {Range | null} prices
    */
-  isOutside(ordinal, prices) {
+  isOutside(ordinal) {
     const bars = this.chart.modes.shown;
     for (const line of this.lines) {
-      const range = line.axis === "yaxis" ? prices : this.ranges.get(line.axis);
+      const range = this.ranges.get(line.axis);
       const value = bars.at(ordinal, line.at);
       if (range && (value < range[0] || value > range[1])) return true;
     }

@@ -5,7 +5,7 @@ import { OPEN, VOLUME } from "./bars.js";
 import { CANDLES, VOLUMES, traceOf } from "./figure.js";
 import { bySide } from "./indicators.js";
 import { isDragging } from "./plotly_private.js";
-import { isLog, logPriceRange, priceRange, toAxis } from "./price_ranges.js";
+import { isLog, logPriceRange, priceRange, toAxis, withLines } from "./price_ranges.js";
 import { timeTicks } from "./time_axis.js";
 
 /** @typedef {import("./bars.js").Groups} Groups */
@@ -246,7 +246,8 @@ export class PlotlySync {
     const { layout } = this.gd;
     const bars = chart.modes.shown;
     const [from, to] = [Math.ceil(a), Math.floor(b) + 1];
-    const { low, high } = bars.extremes(from, to, [chart.base + 1, chart.base + 2, ...indicators.over]);
+    const seen = bars.extremes(from, to, [chart.base + 1, chart.base + 2]);
+    const { low, high } = withLines(seen, bars.extremes(from, to, indicators.over));
     indicators.fitPanes(a, b);
     if (!(high >= low)) return;
     const made = isLog(layout.yaxis) ? logPriceRange : priceRange;
@@ -295,7 +296,7 @@ export class PlotlySync {
     const { prices } = viewport;
     const { base } = chart;
     const beyond = prices && (bars.at(last, base + 1) > prices[1] || bars.at(last, base + 2) < prices[0]);
-    const outside = shown && !viewport.fixedPrices && (beyond || this.indicators.isOutside(last, prices));
+    const outside = shown && !viewport.fixedPrices && (beyond || this.indicators.isOutside(last));
     const behind = shown ? this.undrawn() : 0;
     const tall = shown && this.size === 1 && this.topVolume > 0 && bars.at(last, VOLUME) > this.topVolume;
     const full = behind > 0 && last + 1 >= viewport.range[1]; // no room for one more

@@ -31,6 +31,22 @@ export function logPriceRange(low, high, held) {
   return held && made === logs ? held : [10 ** made[0], 10 ** made[1]];
 }
 
+const ROOM_OF_LINES = 0.5; // of the bars' height, above and below them
+
+/**
+ * Return lowest and highest of what is to be seen: all of the bars, and of lines over them so much that the bars
+ * keep half of the height.
+ * @param {{ low: number, high: number }} bars
+ * @param {{ low: number, high: number }} lines
+ */
+export function withLines(bars, lines) {
+  const room = ROOM_OF_LINES * (bars.high - bars.low) || Infinity;
+  return {
+    low: Math.min(bars.low, Math.max(lines.low, bars.low - room)),
+    high: Math.max(bars.high, Math.min(lines.high, bars.high + room)),
+  };
+}
+
 /** @param {AxisLayout} axis */
 export const isLog = (axis) => axis?.type === "log";
 
