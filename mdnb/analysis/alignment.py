@@ -204,7 +204,7 @@ class TimeframeAlignment(Record):
     def _summary(self) -> str:
         if not self.available:
             return f"not available: no timeframe with a weight has {self.wanted} closed bars"
-        score = f"score {self.score:+.2f}, by chance {_range(self.null_band)}"
+        score = f"score {self.score:+z.2f}, by chance {_range(self.null_band)}"
         words = f"{self.trend_direction}, {self.verdict} · agreement {self.agreement:.2f}"
         return f"{score} · {words}{self._by_chance()}"
 
@@ -233,18 +233,18 @@ class TimeframeAlignment(Record):
     def _rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = []
         for name, trend in self.timeframes.items():
-            reading = () if self.method == "tau" else (f"{self.readings[name]:+.0f}",)
+            reading = () if self.method == "tau" else (f"{self.readings[name]:+z.0f}",)
             if math.isnan(self.readings[name]):
                 rows.append((name, str(trend.bars), "-", *("",) * len(reading), "n/a", "", "", "", "n/a", ""))
                 continue
             figures = (
-                f"{trend.tau:+.2f}",
+                f"{trend.tau:+z.2f}",
                 _range(trend.null_band),
-                f"{trend.t:+.2f}",
+                f"{trend.t:+z.2f}",
                 f"{trend.p_value:.3f}{'*' if trend.significant else ' '}",
             )
             share = f"{self.weights[name]:.2f}"
-            efficiency = f"{trend.efficiency_ratio:+.2f}"
+            efficiency = f"{trend.efficiency_ratio:+z.2f}"
             rows.append((name, str(trend.bars), share, *reading, *figures, self._word(name), efficiency))
         return rows
 
@@ -484,7 +484,7 @@ def _direction(readings: list[float]) -> Direction:
 
 
 def _range(band: tuple[float, float]) -> str:
-    return f"{band[0]:+.2f}..{band[1]:+.2f}"
+    return f"{band[0]:+z.2f}..{band[1]:+z.2f}"
 
 
 def _by_timeframe(given: _ByTimeframe[_T], what: str) -> dict[Timeframe, _T]:

@@ -104,14 +104,14 @@ def _overall(found: TimeframeAlignment) -> Tile:
         return Tile("Alignment", DASH, "muted", f"fewer than {found.minimum} closed bars")
     low, high = found.null_band
     hint = (
-        f"score {found.score:+.2f} on a scale from -1 to 1, {found.trend_direction}, {found.verdict}, "
-        f"agreement {found.agreement:.2f}; nine of ten markets without a trend stay within {low:+.2f} to "
-        f"{high:+.2f}, and one in twenty is confirmed"
+        f"score {found.score:+z.2f} on a scale from -1 to 1, {found.trend_direction}, {found.verdict}, "
+        f"agreement {found.agreement:.2f}; nine of ten markets without a trend stay within {low:+z.2f} to "
+        f"{high:+z.2f}, and one in twenty is confirmed"
     )
     sure = bool(found.confirmed)
     return Tile(
         label="Alignment",
-        value=f"{_arrow(found.score, full=sure)} {found.score:+.2f}".strip(),
+        value=f"{_arrow(found.score, full=sure)} {found.score:+z.2f}".strip(),
         tone=_tone(found.score, sure=sure, unsure=""),
         small=f"{found.trend_direction}, {found.verdict}" if sure else found.trend_direction,
         hint=hint,
@@ -128,11 +128,12 @@ def _tile(name: str, found: TimeframeAlignment) -> Tile:
     said = "significant" if trend.significant else "not significant"
     low, high = trend.null_band
     hint = (
-        f"{name}: tau {trend.tau:+.2f} over {trend.bars} closed bars, by chance {low:+.2f} to {high:+.2f}; "
-        f"t {trend.t:+.2f}, {chance}: {said} at {100 * found.alpha:g} %, {trend.direction}"
+        f"{name}: tau {trend.tau:+z.2f} over {trend.bars} closed bars,"
+        f" by chance {low:+z.2f} to {high:+z.2f}; "
+        f"t {trend.t:+z.2f}, {chance}: {said} at {100 * found.alpha:g} %, {trend.direction}"
     )
     if found.method != "tau":
-        hint += f"; {found.method} {reading:+.0f}"
+        hint += f"; {found.method} {reading:+z.0f}"
     sure = trend.significant and trend.t * reading > 0
     value = f"{_arrow(reading, full=sure)} {reading:+.{2 if found.method == 'tau' else 0}f}".strip()
     small = chance if math.isfinite(trend.p_value) else ""

@@ -104,7 +104,7 @@ def legend_text(
         f"{label} {value(f'{price:,.{decimals}f}')}"
         for label, price in zip("OHLC", (open_, high, low, close), strict=True)
     )
-    moved = value(f"{arrow} {change:+,.{decimals}f} ({share:+.2f}%)")
+    moved = value(f"{arrow} {change:+z,.{decimals}f} ({share:+z.2f}%)")
     return (
         f'<span style="color:{theme.text}"><b>{html.escape(symbol)}</b> · '
         f"{html.escape(short_timeframe(timeframe))}</span>"

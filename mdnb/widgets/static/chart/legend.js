@@ -21,6 +21,19 @@ const LETTER_WIDTH = 7;
  */
 export const unplaced = (type, low) => (type === "log" && low <= 0 ? " (log axis: not drawn at zero and below)" : "");
 
+/**
+ * Return a change as the legend has it; what rounds to nothing has no sign.
+ * @param {number} change
+ * @param {number} before the price it is measured by
+ * @param {(amount: number) => string} format of prices
+ */
+export function changeWords(change, before, format) {
+  const share = before ? (100 * Math.abs(change)) / Math.abs(before) : 0;
+  const [amount, percent] = [format(Math.abs(change)), share.toFixed(2)].map((words) =>
+    /[1-9]/.test(words) ? `${change > 0 ? "+" : "−"}${words}` : words);
+  return `${change >= 0 ? "▲" : "▼"} ${amount} (${percent}%)`;
+}
+
 export class Legend {
   /** @param {{ chart: Chart, area: PlotArea, appearance: Appearance }} given */
   constructor({ chart, area, appearance }) {
@@ -84,9 +97,8 @@ export class Legend {
     say(texts.high, prices.format(bars.at(at, HIGH)));
     say(texts.low, prices.format(bars.at(at, LOW)));
     say(texts.close, prices.format(close));
-    const [arrow, sign] = change >= 0 ? ["▲", "+"] : ["▼", "−"];
-    const share = before ? Math.abs((100 * change) / before).toFixed(2) : "0.00";
-    say(texts.change, `${arrow} ${sign}${prices.format(Math.abs(change))} (${sign}${share}%)`);
+    say(texts.change, changeWords(change, before, (amount) => prices.format(amount)));
+    set(texts.change, { style: `color:${change >= 0 ? colours.up : colours.down}` });
     say(texts.volume, appearance.volumes.format(bars.at(at, VOLUME)));
     this.drawBadge();
     const top = Math.max(area.top - 23, 7);
