@@ -14,7 +14,7 @@ class Room:
     A folder in it that is a room of its own is not part of it. `beside` names files that do the same work and
     stand outside the folder, since others import them, too. `without` names those of the tests that are not
     run: they take too long to be run once a fault, wait so many seconds of the wall clock, end a call in
-    another context than it began in, which mutmut does not allow, or run as somebody who may not read its copy.
+    another context than it began in, which mutmut does not allow, or run as one who may not read its copy.
     """
 
     name: str
