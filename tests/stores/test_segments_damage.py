@@ -663,6 +663,21 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
 
 
 @POSIX
+@pytest.mark.parametrize("masked", [0o000, 0o027])
+def test_who_may_read_the_files_is_as_the_system_is_set(tmp_path: Path, masked: int) -> None:
+    before = os.umask(masked)
+    try:
+        with opened(tmp_path) as store:
+            store.append(columns_of(minutes(0, 3)))
+            store.compress()
+            store.append(columns_of(minutes(3, 6)))
+            modes = [segment.path.stat().st_mode & 0o777 for segment in store.segments()]
+    finally:
+        os.umask(before)
+    assert modes == [0o666 & ~masked] * 2
+
+
+@POSIX
 def test_a_folder_that_was_taken_away_is_made_anew_and_what_was_in_it_is_told(folder: Path) -> None:
     with opened(folder) as store:
         shutil.rmtree(folder)
