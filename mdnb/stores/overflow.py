@@ -545,7 +545,7 @@ def _without_partial(columns: BarColumns, starts_us: set[int]) -> BarColumns:
     """Return bars, those of some starts without the mark of partial ones."""
     is_whole = np.isin(columns.time_us, list(starts_us))
     flags = np.where(is_whole, columns.flags & np.uint8(~PARTIAL & 0xFF), columns.flags)
-    return dataclasses.replace(columns, flags=flags.astype(np.uint8))
+    return dataclasses.replace(columns, flags=flags)
 
 
 def _cut(columns: BarColumns, first_ns: int | None, start_ns: int | None, end_ns: int | None) -> BarColumns:

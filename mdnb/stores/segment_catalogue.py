@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import threading
 import weakref
@@ -31,7 +32,7 @@ from mdnb.stores.segment_folder import (
     sweep,
     unlock_file,
 )
-from mdnb.stores.segment_plan import split
+from mdnb.stores.segment_plan import part_at, split
 
 __all__ = ["SegmentCatalogue"]
 
@@ -279,7 +280,8 @@ class SegmentCatalogue:
         self.see_to_folder()
         try:
             for columns, compressed in parts:
-                for piece in split(columns):
+                # Over what was set aside no file may reach: should it come back, it would count as replaced.
+                for piece in itertools.chain.from_iterable(map(split, part_at(columns, self.lost()))):
                     self._generation += 1
                     made.append(write_segment(self.folder, piece, self._generation, compressed=compressed))
         except BaseException:  # an interrupt too must not leave bars that are there twice

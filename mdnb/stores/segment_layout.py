@@ -43,7 +43,7 @@ _ZSTD_LEVEL: Final = 3
 def cut(columns: BarColumns, part: slice | NDArray[np.bool_] | NDArray[np.intp]) -> BarColumns:
     """Return some of the rows; views where ``part`` is a slice."""
     parts = {name: getattr(columns, name)[part] for name, _ in _FIELDS}
-    return BarColumns(**parts, first=0, forming=False, generation=0)
+    return BarColumns(**parts)
 
 
 def rows_between(columns: BarColumns, start_us: int | None, end_us: int | None) -> slice:
@@ -70,7 +70,7 @@ def join(parts: Sequence[BarColumns]) -> BarColumns:
         else np.empty(0, dtype=kind)
         for name, kind in _FIELDS
     }
-    return BarColumns(**joined, first=0, forming=False, generation=0)
+    return BarColumns(**joined)
 
 
 # Writing
@@ -170,7 +170,7 @@ def decode(source: Any, *, rows: int, size: int, compressed: bool) -> BarColumns
     if found.num_rows != rows or any(column.null_count for column in found.columns):
         raise ValueError(f"it does not hold {rows:,} whole rows")
     arrays: dict[str, Any] = {name: _to_numpy(found.column(name)) for name, _ in _FIELDS}
-    return BarColumns(**arrays, first=0, forming=False, generation=0)
+    return BarColumns(**arrays)
 
 
 def _to_numpy(column: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from mdnb.stores.segment_layout import cut, join
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MERGED_ROWS", "find_group", "merge", "place_rows", "split"]
+__all__ = ["MERGED_ROWS", "find_group", "merge", "part_at", "place_rows", "split"]
 
 MERGED_ROWS: Final = 100_000
 """As many rows small segments are merged to."""
@@ -95,6 +96,15 @@ def merge(old: BarColumns, new: BarColumns) -> tuple[BarColumns, int]:
     both = join([cut(old, keep), new])
     order = np.argsort(both.time_us, kind="stable")
     return cut(both, order), int(len(old) - np.count_nonzero(keep))
+
+
+def part_at(columns: BarColumns, missing: Sequence[Segment]) -> Iterator[BarColumns]:
+    """Yield the bars before, amid and behind each of some segments apart, so that no range is across one."""
+    bounds = [at // _NS_PER_US for one in missing for at in (one.first_ns, one.last_ns + _NS_PER_US)]
+    places = np.searchsorted(columns.time_us, sorted(bounds)).tolist()
+    for begin, end in itertools.pairwise([0, *places, len(columns)]):
+        if end > begin:
+            yield cut(columns, slice(begin, end))
 
 
 def split(columns: BarColumns) -> Iterator[BarColumns]:

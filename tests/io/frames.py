@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, settings
 
 from mdnb.io import normalise
 
-EASY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EASY = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 """A folder of the test may be written to by each example anew."""
 ZONES = ("UTC", "America/Chicago", "Asia/Kolkata", "Australia/Lord_Howe", "+05:30", "Europe/London")
 PROJECT = Path(__file__).parents[2]

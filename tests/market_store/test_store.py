@@ -88,7 +88,11 @@ def same(mine: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("timeframe", list(STEPS))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_any_bars_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, timeframe: str, data: st.DataObject

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import types
+
+import numpy as np
 import pandas as pd
 from hypothesis import given, settings, strategies as st
 
 from mdnb.rows import BarRow, TradeRow
-from mdnb.stores.bars import AMENDED, PARTIAL, BarStore
+from mdnb.stores.bars import AMENDED, PARTIAL, BarColumns, BarStore
 from mdnb.stores.columns import columns_from_rows, join_columns
 from mdnb.stores.ticks import IN_BARS, TICK_DTYPE, WAITING, RowStore
 
@@ -30,6 +33,15 @@ def check(store: BarStore, model: list[BarRow], forming: BarRow | None) -> pd.Da
     return frame
 
 
+def check_generation(before: BarColumns, now: BarColumns) -> None:
+    """Where the generation is the same, the bars that both have are: of which only some are drawn anew."""
+    first, stop = max(before.first, now.first), min(before.first + len(before), now.first + len(now))
+    if now.generation == before.generation and first < stop:
+        then, here = (one.part(first - one.first, stop - one.first) for one in (before, now))
+        assert then.time_us.tolist() == here.time_us.tolist()
+        assert then.close.tolist() == here.close.tolist()
+
+
 actions = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(1, 700)),
@@ -51,6 +63,7 @@ def test_the_store_holds_the_newest_bars_and_frames_never_change(
     store, model, number = BarStore(limit), [], 0
     total = 0
     handed: list[tuple[pd.DataFrame, pd.DataFrame]] = []
+    columns = store.columns(0, 0)
     for action, size in given_actions:
         if action == "append":
             for _ in range(size):
@@ -88,6 +101,9 @@ def test_the_store_holds_the_newest_bars_and_frames_never_change(
         frame = check(store, model, forming if action == "read" else None)
         handed.append((frame, frame.copy(deep=True)))
         assert store.evicted + len(store) == store.total
+        before, columns = columns, store.columns(0, len(store))
+        check_generation(before, columns)
+        assert action != "append" or columns.generation == before.generation
     for frame, then in handed:
         assert frame.index.asi8.tolist() == then.index.asi8.tolist()
         pd.testing.assert_frame_equal(frame, then)
@@ -116,6 +132,40 @@ def test_bars_written_anew_keep_to_the_limit_and_the_oldest_are_handed_on() -> N
     check(store, [row(number) for number in range(94, 104)], None)
     assert store.partial(0, 10) == (0, 1, 2, 3, 4, 5)
     assert gone == [row(number)[0] for number in range(80, 94)]
+
+
+def test_a_block_of_bars_is_its_bars() -> None:
+    rows = [row(1), (2 * MINUTE, 5.0, 5.0, 5.0, 5.0, 0.0, 0, 0.0), row(3)]
+    names = ("start", "open", "high", "low", "close", "volume", "count", "turnover")
+    block = types.SimpleNamespace(
+        **{name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    )
+    whole, single = BarStore(10), BarStore(10)
+    whole.extend_block(block, PARTIAL)
+    for at, each in enumerate(rows):
+        single.stage(each, 0 if at else PARTIAL)
+    assert [whole.row(at) for at in range(3)] == [
+        (each, 0 if at else PARTIAL) for at, each in enumerate(rows)
+    ]
+    pd.testing.assert_frame_equal(whole.frame(0, 3), single.frame(0, 3))
+
+
+def test_blocks_as_large_as_the_limit_take_the_places_of_others_as_large() -> None:
+    """Of megabytes, each with memory of its own."""
+    limit, number = 9_000, 0
+    bars, rows, arrays = BarStore(limit), RowStore(TICK_DTYPE, limit), RowStore(TICK_DTYPE, limit)
+    for size in (limit, limit, 5, limit - 1, limit + 7, 4_500):
+        ticks = [(number + i, 1.0, 2.0, 1, 1, number + i) for i in range(size)]
+        bars.extend(columns_from_rows([(i * 1000, 1.0, 1.0, 1.0, float(i), 1.0, 1, 1.0) for i, *_ in ticks]))
+        rows.extend(ticks)
+        arrays.extend_array(np.array([(*tick, IN_BARS) for tick in ticks], dtype=TICK_DTYPE))
+        number += size
+        newest = list(range(max(0, number - limit), number))
+        held = bars.columns(0, len(bars))
+        assert held.time_us.tolist() == held.close.tolist() == newest
+        for store in (rows, arrays):
+            assert store.tail(limit)["ts_ns"].tolist() == store.tail(limit)["trade_id"].tolist() == newest
+        assert bars.total == rows.total == arrays.total == number
 
 
 @given(st.lists(st.integers(1, 40), max_size=12), st.integers(1, 30))

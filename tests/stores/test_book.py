@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 import mdnb.stores.book
 from mdnb.decode import decoder
@@ -88,6 +88,10 @@ computed = st.builds(
 written = st.integers(1, 14).map(lambda steps: steps / 10)
 
 
+# Of which the best two are unfolded, and the third is the first one that is not.
+SNAPSHOT = DepthUpdate(1, True, [(1.0, 1.0), (0.9, 1.0), (0.8, 1.0), (0.7, 1.0)], [])
+
+
 @given(st.one_of(st.tuples(st.just(0.1), updates_of(computed)), st.tuples(st.none(), updates_of(written))))
 def test_it_is_the_naive_book_after_every_update(
     given_updates: tuple[float | None, list[DepthUpdate]],
@@ -112,6 +116,7 @@ def test_it_is_the_naive_book_after_every_update(
 
 
 @given(st.one_of(st.tuples(st.just(0.1), updates_of(computed)), st.tuples(st.none(), updates_of(written))))
+@example((None, [SNAPSHOT, DepthUpdate(2, False, [(0.8, 7.0), (0.2, 5.0), (0.1, 5.0)], [])]))
 def test_it_is_the_naive_book_where_most_levels_are_not_unfolded(
     given_updates: tuple[float | None, list[DepthUpdate]],
 ) -> None:

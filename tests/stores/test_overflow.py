@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -123,11 +125,46 @@ def test_the_newest_are_the_last_ones_of_all(
             if at < minute:
                 overflow.amend([GonePiece(new_at(at, 14.0), None, 14.0, False, None)], 99 * MINUTE)
         start_ns, end_ns = (None if at is None else at * MINUTE for at in span)
-        first_ns = minute * MINUTE if minute else first * MINUTE
+        # A folder that was used before may hold those that are in memory, too.
+        first_ns = minute * MINUTE if overflow.waiting_rows else first * MINUTE
         whole = rows_of(overflow.before(first_ns, start_ns, end_ns))
         newest = overflow.newest_before(first_ns, count, start_ns, end_ns)
         assert rows_of(newest) == (whole[-count:] if count else [])
+        every = [row[0] for row in rows_of(overflow.before(first_ns))]
+        low, stop = start_ns or 0, 99 * MINUTE if end_ns is None else end_ns
+        assert overflow.count(low, stop, first_ns) == sum(low <= at < stop for at in every)
+        assert overflow.rows_on_disk(first_ns) == len(every) - overflow.waiting_rows
+        assert overflow.first_ns(first_ns) == (every[0] if every else None)
         overflow.segments.close()
+
+
+@pytest.mark.parametrize("flushed", [(), (1,), (1, 2, 3)])
+def test_bars_noted_by_a_clock_that_was_ahead_and_is_set_back_are_those_of_a_right_one(
+    tmp_path: Path, flushed: tuple[int, ...]
+) -> None:
+    told = []
+    for ahead_us in (0, 7_000_000):
+        overflow = Overflow(SegmentStore(tmp_path / str(ahead_us)))
+        # Of the third bar on the clock is ahead by that.
+        for at, closed_us in enumerate((10, 20, 30 + ahead_us, 40 + ahead_us), start=1):
+            columns = columns_from_rows([new_at(2 * at, 5.0)])
+            overflow.take(dataclasses.replace(columns, closed_us=np.array([closed_us])))
+            if at in flushed:
+                overflow.flush()
+        overflow.amend([GonePiece(new_at(3, 6.0), 6.0, 6.0, True, None)], 15_000)
+        overflow.before(None)
+        overflow.amend([GonePiece(new_at(5, 6.0), 6.0, 6.0, True, None)], (50 + ahead_us) * 1000)
+        if ahead_us:
+            before = overflow.changes
+            overflow.set_back(30 + ahead_us, ahead_us)
+            assert overflow.changes == before + 1
+        rows = overflow.before(None)
+        told.append((rows_of(rows), rows.closed_us.tolist()))
+        overflow.flush()
+        assert overflow.segments.read().closed_us.tolist() == rows.closed_us.tolist()
+        overflow.segments.close()
+    assert told[0] == told[1]
+    assert told[0][1] == [10, 15, 20, 50, 30, 40]
 
 
 def test_bars_that_wait_for_a_disk_are_bounded_and_those_that_went_are_told(

@@ -168,7 +168,7 @@ gaps = st.lists(
 
 
 @given(gaps, steps, st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @pytest.mark.usefixtures("small_segments")
 def test_what_left_memory_is_what_a_plain_list_would_hold(
     given_gaps: list[tuple[int, float]], given_steps: list[tuple[str, int]], memory_map: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from mdnb.rows import BarRow
 from mdnb.stores.columns import columns_from_rows
@@ -33,9 +33,10 @@ def test_places_increase_pair_only_one_start_and_pair_all_of_the_same(
     assert starts == sorted(starts)
 
 
-@given(BARS, st.data())
-def test_a_part_of_the_bars_is_found_among_them(held: list[BarRow], data: st.DataObject) -> None:
-    keep = data.draw(st.lists(st.booleans(), min_size=len(held), max_size=len(held)))
+@given(BARS, st.lists(st.booleans(), min_size=12, max_size=12))
+@example([row(0, 1.0), row(0, 2.0)], [False, True, *[False] * 10])
+def test_a_part_of_the_bars_is_found_among_them(held: list[BarRow], chosen: list[bool]) -> None:
+    keep = chosen[: len(held)]
     part = [one for one, kept in zip(held, keep, strict=True) if kept]
     mine, theirs = places_of(columns_from_rows(held), columns_from_rows(part))
     # None is new, and none is replaced by another.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings, strategies as st
 from numpy.typing import NDArray
@@ -115,6 +116,23 @@ def test_every_bit_comes_back_in_both_layouts(times: list[int], seed: int, memor
         again = SegmentStore(Path(folder), memory_map=memory_map)
         assert same(again.read(), rows)
         again.close()
+
+
+def test_another_reader_finds_in_a_compressed_file_the_columns_and_nothing_to_trip_over(
+    store: SegmentStore,
+) -> None:
+    rows = minutes(0, 300)
+    store.append(columns_of(rows))
+    store.compress()
+    file = pq.ParquetFile(store.segments()[0].path)
+    found = file.metadata
+    assert (found.num_row_groups, found.num_rows, found.metadata) == (1, 300, None)
+    assert file.read(["time_us"])["time_us"].to_pylist() == rows["time_us"].tolist()
+    for column in (found.row_group(0).column(at) for at in range(found.num_columns)):
+        # Statistics that are damaged end the process that reads them.
+        assert (column.compression, column.is_stats_set) == ("ZSTD", False)
+        # A dictionary takes every NaN for the same one.
+        assert column.has_dictionary_page == (column.path_in_schema == "flags")
 
 
 def test_prices_that_repeat_keep_their_odd_bits(store: SegmentStore) -> None:

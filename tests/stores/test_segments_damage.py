@@ -13,6 +13,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -276,6 +277,70 @@ def test_an_overlapping_file_that_turns_out_damaged_is_set_aside(tmp_path: Path)
             folder / "-".join(older): "its first or last bar is not the one its name tells"
         }
         assert same(store.read(), minutes(50, 150))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_files_that_are_there_again_are_read_again_in_their_order(
+    folder: Path, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    with opened(folder) as store:
+        held = store.segments()
+        assert len(held) == 4, "the first two were made one"
+        for at in range(3):
+            held[at].path.rename(tmp_path / held[at].path.name)
+        store.look()
+        assert list(store.damaged) == [one.path for one in held[:3]]
+        assert [first // 1000 // MINUTE_US for first, _, _ in store.lost()] == [0, 200, 300]
+        # What was written in the place of one meanwhile is newer.
+        newer = minutes(200, 210, seed=5)
+        store.replace(columns_of(newer))
+        for at in order:
+            (tmp_path / held[at].path.name).rename(held[at].path)
+            store.look()
+        rows = minutes(0, 500)
+        assert same(store.read(), np.concatenate([rows[:200], newer, rows[300:]]))
+        assert list(store.damaged) == [held[1].path]
+        assert store.lost() == [(held[1].first_ns, held[1].last_ns, 90)]
+    with opened(folder) as store:
+        assert same(store.read(), np.concatenate([rows[:200], newer, rows[210:]]))
+
+
+def test_a_file_that_is_back_was_not_replaced_by_one_of_its_neighbours(folder: Path, tmp_path: Path) -> None:
+    rows = minutes(0, 500)
+    with opened(folder) as store:
+        lost = store.segments()[2].path
+        lost.rename(tmp_path / lost.name)
+        store.look()
+        # Its neighbours are written anew, with bars that are put before and behind it.
+        store.replace(columns_of(np.concatenate([rows[250:260], rows[450:460]])))
+        assert store.compress() != (0, 0)
+        assert same(store.read(), np.concatenate([rows[:300], rows[400:]]))
+        (tmp_path / lost.name).rename(lost)
+        store.look()
+        assert same(store.read(), rows)
+        assert store.damaged == {}
+    with opened(folder) as store:
+        assert same(store.read(), rows)
+
+
+def test_looking_does_not_wait_for_whoever_is_writing(folder: Path, tmp_path: Path) -> None:
+    with opened(folder) as store:
+        lost = store.segments()[0].path
+        lost.rename(tmp_path / lost.name)
+        store.look()
+        (tmp_path / lost.name).rename(lost)
+        looking = threading.Thread(target=store.look)
+
+        def write() -> bool:
+            looking.start()
+            looking.join(2)
+            return looking.is_alive()
+
+        assert not store._held.alone(write)
+        assert list(store.damaged) == [lost], "whoever writes goes first"
+        store.look()
+        assert store.damaged == {}
+        assert same(store.read(), minutes(0, 500))
 
 
 def test_what_cannot_be_deleted_is_told_and_deleted_later(folder: Path) -> None:
@@ -595,6 +660,21 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
     with pytest.raises(DataExportError, match="is a link"):
         SegmentStore(tmp_path / "link")
+
+
+@POSIX
+@pytest.mark.parametrize("masked", [0o000, 0o027])
+def test_who_may_read_the_files_is_as_the_system_is_set(tmp_path: Path, masked: int) -> None:
+    before = os.umask(masked)
+    try:
+        with opened(tmp_path) as store:
+            store.append(columns_of(minutes(0, 3)))
+            store.compress()
+            store.append(columns_of(minutes(3, 6)))
+            modes = [segment.path.stat().st_mode & 0o777 for segment in store.segments()]
+    finally:
+        os.umask(before)
+    assert modes == [0o666 & ~masked] * 2
 
 
 @POSIX

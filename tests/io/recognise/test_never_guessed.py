@@ -19,7 +19,9 @@ from hypothesis import HealthCheck, given, settings
 import mdnb
 from mdnb.errors import DataImportError
 
-EASY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EASY = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 PRICES = ("open", "high", "low", "close")
 ZONE = "America/New_York"
 
