@@ -1,7 +1,7 @@
 """How the documentation is built: ``make docs``.
 
-It is strict: a warning ends the build. Links, names in single backticks and types of signatures have to lead to what they
-name; only names of other packages are left as they are.
+It is strict: a warning ends the build. Links, names in single backticks and types of signatures have to lead
+to what they name; only names of other packages are left as they are.
 """
 
 from __future__ import annotations

@@ -44,7 +44,11 @@ def _is_internal(name: str) -> bool:
 def _inherited(node: pending_xref, name: str) -> list[str]:
     """Return under what an attribute of the bases of the class around may be documented."""
     kind = pydoc.locate(f"{node.get('py:module')}.{node.get('py:class')}")
-    return [f"{room}.{base.__name__}.{name}" for base in getattr(kind, "__mro__", ()) for room in ("mdnb", base.__module__)]
+    return [
+        f"{room}.{base.__name__}.{name}"
+        for base in getattr(kind, "__mro__", ())
+        for room in ("mdnb", base.__module__)
+    ]
 
 
 def _resolve(

@@ -1,14 +1,14 @@
 """Reads docstrings in numpydoc's form, by Sphinx's own parser of it.
 
-Three things differ from ``sphinx.ext.napoleon``: a class shows a signature only where it says what its parameters are, since
-the others are made by mdnb; attributes show their types; and a property's first line may have a colon.
+Three things differ from ``sphinx.ext.napoleon``: a class shows a signature only where it says what its
+parameters are, since the others are made by mdnb; attributes show their types; and a property's first line
+may have a colon.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.ext.autodoc import Options
@@ -59,14 +59,20 @@ def _read(app: Sphinx, what: str, name: str, thing: object, options: Options, li
 
 
 def _signature(
-    _app: Sphinx, what: str, _name: str, thing: object, _options: Options, given: str | None, _returned: str | None
+    _app: Sphinx,
+    what: str,
+    _name: str,
+    thing: object,
+    _options: Options,
+    given: str | None,
+    _returned: str | None,
 ) -> tuple[str, str] | None:
     if given and what in ("class", "exception") and not _section(thing, "Parameters"):
         return "", ""
     return None
 
 
-def _skip(_app: Sphinx, what: str, name: str, thing: object, skip: bool, _options: Options) -> bool | None:
+def _skip(_app: Sphinx, _what: str, _name: str, thing: object, _skip: bool, _options: Options) -> bool | None:
     """Leave out fields of named tuples: the class's docstring tells of them under Attributes."""
     return True if type(thing).__name__ == "_tuplegetter" else None
 

@@ -22,7 +22,12 @@ def _nodes() -> Iterator[ast.AST]:
 def imported() -> set[str]:
     """Return what is imported of the package, with its module."""
     nodes = [node for node in _nodes() if isinstance(node, ast.ImportFrom)]
-    return {f"{node.module}.{name.name}" for node in nodes for name in node.names if "project_x" in str(node.module)}
+    return {
+        f"{node.module}.{name.name}"
+        for node in nodes
+        for name in node.names
+        if "project_x" in str(node.module)
+    }
 
 
 def called() -> dict[str, list[str]]:
@@ -86,7 +91,9 @@ def read_fields() -> dict[str, set[str]]:
     for tree in _TREES:
         names = dict(_results(tree))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute | ast.Subscript) and (method := names.get(ast.unparse(node.value))):
+            if isinstance(node, ast.Attribute | ast.Subscript) and (
+                method := names.get(ast.unparse(node.value))
+            ):
                 if isinstance(node, ast.Attribute):
                     found[method].add(node.attr)
                 elif isinstance(node.slice, ast.Constant):

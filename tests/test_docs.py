@@ -18,7 +18,9 @@ from tests.doc_pages import DOCS, PAGES, blocks, printed
 from tests.limits import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[1]
-_WITH_CODE = [page for page in PAGES if blocks((DOCS / page).read_text(encoding="utf-8")) and page != "index.md"]
+_WITH_CODE = [
+    page for page in PAGES if blocks((DOCS / page).read_text(encoding="utf-8")) and page != "index.md"
+]
 
 
 def _text(page: str) -> str:
@@ -50,14 +52,18 @@ def test_the_reference_has_every_public_name() -> None:
     public = {f"mdnb.{name}" for name in {*mdnb.__all__, "open"} - rooms - {"__version__"}}
     public |= {f"mdnb.analysis.{name}" for name in mdnb.analysis.__all__}
     known = _documented() | {
-        f"mdnb.analysis.{name.rpartition('.')[2]}" for name in _documented() if ".analysis." in name or "Alignment" in name
+        f"mdnb.analysis.{name.rpartition('.')[2]}"
+        for name in _documented()
+        if ".analysis." in name or "Alignment" in name
     }
     assert public <= known
 
 
 def test_the_reference_has_every_error() -> None:
     errors = {name for name in dir(mdnb.errors) if name.endswith("Error") and not name.startswith("_")}
-    assert {f"mdnb.{name}" for name in errors if getattr(mdnb.errors, name).__module__ == "mdnb.errors"} <= _documented()
+    assert {
+        f"mdnb.{name}" for name in errors if getattr(mdnb.errors, name).__module__ == "mdnb.errors"
+    } <= _documented()
 
 
 # Migration
@@ -85,7 +91,9 @@ def _ours(name: str) -> object:
         ("mdnb.types.", __import__("mdnb.types").types),
         ("mdnb.", mdnb),
     )
-    owner, attribute = next((kind, name.removeprefix(start)) for start, kind in owners if name.startswith(start))
+    owner, attribute = next(
+        (kind, name.removeprefix(start)) for start, kind in owners if name.startswith(start)
+    )
     return getattr(owner, attribute)
 
 
@@ -178,10 +186,10 @@ def _build(folder: Path, page: str) -> subprocess.CompletedProcess[str]:
 
 _GOOD = """# Page
 
-{class}`mdnb.EventType`, [here](#page)
+{func}`mdnb.datasets.names`, [here](#page)
 
 ```{eval-rst}
-.. autoclass:: mdnb.EventType
+.. autofunction:: mdnb.datasets.names
 ```
 """
 _BAD = """
