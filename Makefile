@@ -13,7 +13,7 @@ PIP_FLOOR := 25.1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lab bench soak mutants clean distclean
+.PHONY: help demo docs test lab bench soak mutants clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ demo: $(VENV)/.installed-demo  ## a live market in a real kernel, no key, no net
 
 test: $(VENV)/.installed-dev  ## every check there is; STEPS="lint unit" for some of them
 	$(PY) -m tests $(STEPS)
+
+docs: $(VENV)/.installed-docs  ## the documentation, build/docs/index.html; what leads nowhere there is an error
+	$(PY) -m sphinx -W --keep-going -q -j auto -b html .docs build/docs
 
 lab: $(VENV)/.installed-lab  ## JupyterLab on the notebooks
 	$(PY) -m jupyterlab notebooks
@@ -40,7 +43,8 @@ mutants: $(VENV)/.installed-mutants  ## which planted faults the tests notice; h
 
 clean:  ## remove what the commands wrote, but not .venv
 	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutants
-	find mdnb tests notebooks binder -name __pycache__ -type d -prune -exec rm -rf {} +
+	find .docs mdnb tests notebooks binder -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .docs/notebooks
 	find notebooks -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## remove .venv and .bench too
@@ -51,8 +55,12 @@ $(VENV)/.installed-demo: pyproject.toml $(VENV)/.pip
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.pip
-	$(PIP) install --quiet --editable . --group dev
-	@touch $(VENV)/.installed-demo $(VENV)/.installed-lab $@  # it holds what those two need
+	$(PIP) install --quiet --editable '.[docs]' --group dev
+	@touch $(addprefix $(VENV)/.installed-,demo docs lab) $@  # it holds what those need
+
+$(VENV)/.installed-docs: pyproject.toml $(VENV)/.pip
+	$(PIP) install --quiet --editable '.[docs]'
+	@touch $@
 
 $(VENV)/.installed-mutants: pyproject.toml $(VENV)/.pip
 	$(PIP) install --quiet --editable . --group mutants

@@ -61,7 +61,7 @@ class DataManagerConfig:
     )
     remove_outliers: bool = option(
         False,
-        "Keep trades far off the market (`mdnb.validate.outliers.TrailingFilter`) out of bars, flagged"
+        "Keep trades far off the market out of bars, flagged"
         " ``outlier`` among the ticks; when the next trades confirm them the bars are amended. Imports leave"
         " out bars by the published centred rule.",
     )

@@ -157,8 +157,8 @@ class ImportResult(Record):
         partial: the feed had not covered its whole interval); left as they were since the interval had a bar
         already.
     outliers, refused
-        Bars left out: far off their neighbours (`remove_outliers`); or outside the market's hours, or
-        impossible (`validate_bars`).
+        Bars left out: far off their neighbours (``remove_outliers``); or outside the market's hours, or
+        impossible (``validate_bars``).
     over_limit
         Bars older than fit into memory while nothing goes to disk; not kept.
     later

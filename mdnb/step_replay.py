@@ -103,7 +103,7 @@ def play(
     positive_prices
         False where prices may be zero and negative; None: as is known of the symbol.
     **options
-        Those of `mdnb.recordings.RecordingFeed` but ``speed``, such as ``start``, ``end``, ``calendar``.
+        Those of a feed's name ``replay:PATH`` but ``speed``, such as ``start``, ``end``, ``calendar``.
 
     Yields
     ------

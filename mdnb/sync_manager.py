@@ -106,7 +106,7 @@ class SyncDataManager:
 
     @property
     def engine(self) -> SymbolState:
-        """The `SymbolState` that holds the data; charts read it."""
+        """The ``SymbolState`` that holds the data; charts read it."""
         return self._parts.market.engine
 
     @property

@@ -432,9 +432,9 @@ _PRICE_FIELDS = ("symbol", "time_ns", "age", "tz", "decimals")
 
 
 class Price(float):
-    """A price that knows when it was made: a ``float`` with `time_ns`, `age` and `symbol`.
+    """A price that knows when it was made: a ``float`` with ``time_ns``, ``age`` and ``symbol``.
 
-    It is shown with `decimals`, those of its instrument; None shows as many as it needs.
+    It is shown with ``decimals``, those of its instrument; None shows as many as it needs.
 
     Examples
     --------

@@ -76,6 +76,11 @@ STEPS = (
     Step("js-lint", "no known mistake in the JavaScript", _python("tests.frontend", "lint")),
     Step("js-types", "its types fit, tsc --checkJs", _python("tests.frontend", "types")),
     Step("js-unit", "its unit tests, without a browser", _python("tests.frontend", "unit")),
+    Step(
+        "docs",
+        "the documentation builds, and nothing in it leads nowhere",
+        _python("sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-b", "html", ".docs", "build/docs"),
+    ),
     Step("doctest", "examples in docstrings are true", _python("pytest", "--doctest-modules", "mdnb")),
     Step(
         "unit",

@@ -209,7 +209,7 @@ def test_make_knows_every_command_that_is_told(page: str) -> None:
 
 def test_the_map_of_the_tree_names_every_room() -> None:
     tree = re.findall(r"^```\n(.*?)^```", _text("CONTRIBUTING.md"), re.MULTILINE | re.DOTALL)[0]
-    named = set(re.findall(r"([a-z_]+)/(?=\s)", tree))
+    named = set(re.findall(r"(\.?[a-z_]+)/(?=\s)", tree))
     rooms = {path.parent.name for path in (ROOT / "mdnb").glob("*/__init__.py")}
     rooms |= {path.parent.name for path in (ROOT / "mdnb/runtime").glob("*/__init__.py")}
     assert rooms <= named
@@ -221,5 +221,6 @@ def test_every_step_is_told_by_list() -> None:
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=True
     )
-    for name in ("lint", "types", "imports", "doctest", "unit", "kernel", "notebooks", "browser", "soak"):
+    checks = ("lint", "types", "imports", "docs", "doctest", "unit", "kernel", "notebooks", "browser", "soak")
+    for name in checks:
         assert re.search(rf"^{name} ", done.stdout, re.MULTILINE)

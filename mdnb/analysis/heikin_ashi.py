@@ -24,7 +24,7 @@ LINES = ("open", "high", "low", "close")
 
 
 class HeikinAshi:
-    """Heikin-Ashi bars of a live series; `IndicatorState` follows indicators in the same way.
+    """Heikin-Ashi bars of a live series; ``IndicatorState`` follows indicators in the same way.
 
     Notes
     -----

@@ -138,7 +138,7 @@ class Indicator:
     Attributes
     ----------
     name
-        One of `NAMES`.
+        One of those that ``mdnb.analysis.indicators.NAMES`` lists.
     parameters
         All of them, in order; none given means the defaults.
 

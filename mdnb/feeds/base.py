@@ -56,7 +56,7 @@ class Feed(abc.ABC):
         {"e":"quotes","s":"X","r":[[time, bid, bid_size, ask, ask_size], ...]}
 
     ``count`` is 1 for one trade; ``side`` is 1 where the taker bought, -1 where he sold, 0 where that is not
-    known; ``trade_id`` is -1 without one. `mdnb.decode.wire` has the other frames.
+    known; ``trade_id`` is -1 without one. ``mdnb.decode.wire`` has the other frames.
 
     A feed that loses its connection says ``on_status("disconnected", why)``, and ``"reconnected"`` (or
     ``"connected"``) when it is back: what `history_trades` has of the time between is put into the bars.
@@ -66,7 +66,7 @@ class Feed(abc.ABC):
     Attributes
     ----------
     dialect
-        Names the decoder of its frames (`mdnb.decode.decoder`).
+        Names the decoder of its frames (`decoder`).
     offers
         What it offers, for whoever looks for one: ``mdnb feeds``. None where it does not say.
     names
@@ -245,7 +245,7 @@ class Feed(abc.ABC):
         """Return a new decoder of its frames, where it brings one of its own; None: that of its `dialect`.
 
         Replays know a venue by its dialect alone: to read its recordings, the decoder has to be found by
-        that, too (`mdnb.decode.ENTRY_POINTS`).
+        that, too.
         """
         return None
 

@@ -82,7 +82,7 @@ class Endpoint:
     Attributes
     ----------
     tokens
-        What is a token by its look; see `tokens_in`.
+        What is a token by its look; see ``tokens_in``.
 
     Raises
     ------

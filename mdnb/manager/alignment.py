@@ -71,8 +71,8 @@ class Alignment:
             ``trend_direction`` bullish, bearish, mixed or neutral by the signs, ``confirmed`` where the score
             is more than chance (wrong in 5 % of markets without a trend; None where the finest bars in memory
             do not reach back over the longest window), and the trend of each timeframe. The first call for a
-            set of timeframes takes 0.1 to 0.3 s. The definition and its sources: `mdnb.analysis.trend` and
-            `mdnb.analysis.score_null_distribution`.
+            set of timeframes takes 0.1 to 0.3 s. The definition and its sources: ``mdnb.analysis.trend`` and
+            ``mdnb.analysis.score_null_distribution``.
 
         Raises
         ------

@@ -77,9 +77,9 @@ class BarAccess:
         back_adjust
             Prices without the jumps of a continuous symbol's rolls: True or ``"difference"`` adds to all bars
             before a seam what the new contract was worth more than the old one, ``"ratio"`` multiplies by how
-            many times as much. By default prices are as they were traded, with the seams of `rolls` in them;
-            ``frame.attrs["back_adjusted"]`` names what was done. With ``as_of`` those of then
-            count. Of a bar in which a seam lies the part before it alone is shifted.
+            many times as much. By default prices are as they were traded, with the seams of
+            `mdnb.LiveSymbol.rolls` in them; ``frame.attrs["back_adjusted"]`` names what was done. With
+            ``as_of`` those of then count. Of a bar in which a seam lies the part before it alone is shifted.
 
         Returns
         -------

@@ -29,7 +29,8 @@ class CurrentData:
         Returns
         -------
         Price
-            A ``float`` in price units that also has `age` (seconds since it was made), `time_ns`, `symbol`.
+            A ``float`` in price units that also has ``age`` (seconds since it was made), ``time_ns`` and
+            ``symbol``.
 
         Raises
         ------

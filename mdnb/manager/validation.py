@@ -49,7 +49,7 @@ class Validation:
         """Turn validation on, for the bars in memory and everything that arrives from now on.
 
         What is found is counted (`get_validation_stats`), kept (`get_validation_errors`) and emitted
-        (``DATA_QUALITY_ALERT``, at most one a second of a kind). Only `max_price_deviation` keeps data out;
+        (``DATA_QUALITY_ALERT``, at most one a second of a kind). Only ``max_price_deviation`` keeps data out;
         the other checks flag.
 
         Parameters

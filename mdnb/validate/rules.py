@@ -28,7 +28,7 @@ class ValidationRules:
     max_price_deviation
         A trade further off the last prices than this share of them (0.05 is 5 %) is refused; None switches
         the check off. Where prices may be zero and negative it may also be ten recent ranges, or ten ticks,
-        off (`mdnb.validate.tick_rules.TickRules`).
+        off (see ``mdnb.validate.tick_rules``).
     check_tick_size
         Prices are multiples of the instrument's tick size.
     check_quotes

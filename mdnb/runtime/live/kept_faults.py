@@ -25,7 +25,7 @@ _PAUSE_NS = 60 * 1_000_000_000
 class DataFault(QualityFinding):
     """Something wrong with live data: a finding, with whose data and which timeframe it is.
 
-    Of what comes trade by trade, those of one kind that follow each other within a minute are one: `count`
+    Of what comes trade by trade, those of one kind that follow each other within a minute are one: ``count``
     tells how many, `time` is the first one's, `last` the last one's, as are `description` and `values`.
 
     Attributes

@@ -107,7 +107,7 @@ class ChartFiles:
         pandas.DataFrame
             Columns of a bar frame, then those of the indicators, such as ``ema(20)``; float64. The line
             ``vwap`` is the column ``vwap (line)``: ``vwap`` is each bar's own. The index is
-            `timestamp` in the chart's zone. Before a page has reported what it shows: the newest 180 bars.
+            ``timestamp`` in the chart's zone. Before a page has reported what it shows: the newest 180 bars.
 
         Examples
         --------
