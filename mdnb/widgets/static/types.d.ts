@@ -154,6 +154,7 @@ export interface Look {
   decimals: number;
   volume_decimals: number;
   tick: number;
+  worth: number | null;
   visible: number;
   panes: Pane[];
   series: Line[];
@@ -203,7 +204,7 @@ export interface Shape {
   x1: number;
   y0: number;
   y1: number;
-  line?: { color: string; width?: number };
+  line?: { color: string; width?: number; dash?: string };
   fillcolor?: string;
   [name: string]: any;
 }
