@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,38 @@ def test_copies_have_the_drawings_once(chart: LiveChart) -> None:
     ]
     assert [shape.line.width for shape in shapes] == [1, 1.5, 3]
     assert chart.get_state()["_widget_layout"]["shapes"][0]["y0"] == 100
+
+
+def test_copies_have_what_plotly_does_not_draw(chart: LiveChart) -> None:
+    chart.draw_ray(_at(10), 100, _at(20), 101)
+    chart.draw_fibonacci(_at(10), 100, _at(20), 110)
+    chart.draw_measure(_at(10), 100, _at(20), 102.5)
+    chart.draw_text(_at(12), 101, "a <b> & c")
+    plain = chart.snapshot().layout
+    made = [shape for shape in plain.shapes if shape.name is None]
+    (ray, *levels) = [(shape.x0, shape.y0, shape.x1, shape.y1) for shape in made]
+    assert ray[:2] == (20, 101)
+    assert (ray[3] - 101) / (ray[2] - 20) == pytest.approx(0.1), "it goes on as it was"
+    assert ray[2] > 400, "far beyond the newest bar"
+    assert [level[1] for level in levels] == pytest.approx([110, 107.64, 106.18, 105, 103.82, 102.14, 100])
+    said = [note.text for note in plain.annotations]
+    assert "0.618  103.82" in said
+    assert "+2.50 · +2.50% · +10 ticks<br>+10 bars · 10m" in said
+    picture = ET.fromstring(chart.picture())
+    texts = [one.text for one in picture.iter() if one.tag.endswith("text")]
+    assert {"a <b> & c", "0.618  103.82", "+10 bars · 10m"} <= set(texts)
+    (cut,) = [one for one in picture if one.tag.endswith("svg")]
+    assert len(list(cut)) > len(levels)
+    assert len(chart.layout.shapes) == 4, "the chart itself has them no more than before"
+
+
+def test_a_ray_is_straight_on_a_logarithmic_axis(chart: LiveChart) -> None:
+    chart.update_layout(yaxis_type="log")
+    chart.draw_ray(_at(10), 100, _at(20), 110)
+    (far,) = [shape for shape in chart.snapshot().layout.shapes if shape.name is None]
+    slope = np.log(110 / 100) / 10
+    assert np.log(far.y1 / 110) / (far.x1 - 20) == pytest.approx(slope)
+    ET.fromstring(chart.picture())
 
 
 def test_the_stock_front_end_keeps_shapes_apart(source: HandSource) -> None:
