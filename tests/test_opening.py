@@ -391,6 +391,11 @@ def test_charts_take_after_those_that_were_saved(tmp_path: Path) -> None:
         times, price = market["5min"].index, market.price
         chart.draw_line(price + 1.25)
         chart.draw_rectangle(times[-9], times[-3], price - 2, price + 2)
+        chart.draw_vertical(times[-7])
+        chart.draw_measure(times[-3], price + 1, times[-9], price - 2)
+        chart.draw_text(times[-5], price, "a <note>")
+        for draw in (chart.draw_trend, chart.draw_ray, chart.draw_fibonacci):
+            draw(times[-9], price, times[-3], price + 3)
         chart.mark(times[-5], "in", side="buy", price=price)
         chart.set_symbol("MES")
         chart.draw_line(6000.25)
@@ -425,9 +430,10 @@ def test_charts_of_a_file_that_says_nonsense_are_plain(tmp_path: Path) -> None:
         files = {name: archive.read(name) for name in archive.namelist()}
     told = json.loads(files["manifest.json"])
     drawing = {"low": 1e308, "high": 1e308, "start_us": 2**61, "end_us": -(2**61)}
+    odd = [{**drawing, "kind": kind, "text": "<b>" * 999} for kind in ("text", "ray", "line", "elephant")]
     told["charts"] = [
         {"symbol": "MNQ", "timeframe": "1min", "kind": "pie", "overlays": ["evil(1)"],
-         "drawings": {"MNQ": [drawing], "NOBODY": [drawing]},
+         "drawings": {"MNQ": [drawing, *odd], "NOBODY": [drawing]},
          "marks": {"MNQ": [{"time_ns": 5, "side": "x"}]}},
     ]  # fmt: skip
     files["manifest.json"] = json.dumps(told).encode()

@@ -137,12 +137,25 @@ class SavedAlert(msgspec.Struct, kw_only=True):
 
 
 class SavedDrawing(msgspec.Struct, kw_only=True):
-    """A line at a price, or a rectangle of times (UTC epoch microseconds) and prices."""
+    """A drawing on a chart, its times in UTC epoch microseconds.
+
+    Attributes
+    ----------
+    low, high
+        Prices; where a kind is given, the one it begins at and the one it ends at.
+    kind
+        One of `mdnb.widgets.figure.drawn_shapes.KINDS`; empty for a line, and for a rectangle where there
+        are times: all that the first versions had.
+    text
+        What a text says.
+    """
 
     low: float
     high: float | None = None
     start_us: _Ns | None = None
     end_us: _Ns | None = None
+    kind: str = ""
+    text: str = ""
 
 
 class SavedMark(msgspec.Struct, kw_only=True):

@@ -1,4 +1,4 @@
-"""Lines and rectangles drawn in a real page: made, moved and taken away by hand, and kept."""
+"""Drawings in a real page: made, moved and taken away by hand, and kept."""
 
 from __future__ import annotations
 
@@ -34,12 +34,20 @@ class Hand:
 
     def line(self, x: float, y: float) -> None:
         """Draw a line with one click."""
-        self.chart.page("(view.toolbar.buttons.line.click(), 0)")
+        self.chart.page("(view.drawingStrip.buttons.line.click(), 0)")
         self.mouse.click(*self.chart.at(x, y))
 
     def rectangle(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
-        self.chart.page("(view.toolbar.buttons.rectangle.click(), 0)")
+        self.chart.page("(view.drawingStrip.buttons.rectangle.click(), 0)")
         self.drag(begin, end)
+
+    def draw(self, tool: str, *places: tuple[float, float]) -> None:
+        """Draw with one click a place."""
+        self.chart.page(f"(view.drawingStrip.buttons.{tool}.click(), 0)")
+        assert self.chart.page(f"view.drawingStrip.buttons.{tool}.getAttribute('aria-pressed')") == "true"
+        for place in places:
+            self.mouse.move(*self.chart.at(*place))
+            self.mouse.click(*self.chart.at(*place))
 
     def drag(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
         self.mouse.move(*self.chart.at(*begin))
@@ -85,7 +93,7 @@ def test_a_line_is_drawn_moved_and_deleted(bench: Bench, chart: Chart) -> None:
     assert abs(shape["y0"] - _price(chart, 0.3)) <= half_a_pixel + 0.01
     _wait_drawn(chart, [[shape["y0"]]])
     bench.wait_for("[shape.line.width for shape in chart.layout.shapes] == [3, 1.5]")
-    said = chart.page("view.tools.levels.textContent.replaceAll(',', '')")
+    said = chart.page("view.tools.layer.levels.textContent.replaceAll(',', '')")
     assert float(said) == shape["y0"]
 
     bench.show(chart.cell)
@@ -124,7 +132,9 @@ def test_a_rectangle_is_drawn_picked_moved_and_made_larger(bench: Bench, chart: 
     (moved,) = chart.page(_OURS)
     assert moved["x1"] - moved["x0"] == shape["x1"] - shape["x0"]
     assert moved["y1"] - moved["y0"] == pytest.approx(shape["y1"] - shape["y0"], abs=0.03)
-    corner = chart.page(f"(() => {{ const [l, r, t, b] = view.tools.boxOf({_OURS}[0]); return [r, b]; }})()")
+    corner = chart.page(
+        f"(() => {{ const [l, b, r, t] = view.tools.layer.endsOf({_OURS}[0]); return [r, b]; }})()"
+    )
     box = chart.page("view.gd.getBoundingClientRect().toJSON()")
     hand.mouse.move(box["x"] + corner[0], box["y"] + corner[1])
     hand.mouse.down()
@@ -139,23 +149,23 @@ def test_escape_puts_a_tool_away_and_a_button_clears(bench: Bench, chart: Chart)
     bench.do("chart.add_vline(x=float(chart.data[0].x[-20]))\nchart.draw_line(float(chart.data[0].low[-9]))")
     chart.wait(f"({_SHAPES}).length === 2")
     hand = Hand(chart)
-    chart.page("(view.toolbar.buttons.rectangle.click(), view.gd.focus(), 0)")
-    assert chart.page("view.toolbar.buttons.rectangle.getAttribute('aria-pressed')") == "true"
+    chart.page("(view.drawingStrip.buttons.rectangle.click(), view.gd.focus(), 0)")
+    assert chart.page("view.drawingStrip.buttons.rectangle.getAttribute('aria-pressed')") == "true"
     hand.mouse.move(*chart.at(0.3, 0.3))
     hand.mouse.down()
     hand.mouse.move(*chart.at(0.5, 0.5), steps=3)
-    chart.wait("view.tools.preview.getAttribute('d') !== ''")
+    chart.wait("view.tools.layer.preview.getAttribute('d') !== ''")
     bench.page.keyboard.press("Escape")
     hand.mouse.up()
     chart.wait(
-        "(({ tool, gesture, preview }) =>"
-        " tool === null && gesture === null && preview.getAttribute('d') === '')(view.tools)"
+        "(({ tool, gesture, layer }) =>"
+        " tool === null && gesture === null && layer.preview.getAttribute('d') === '')(view.tools)"
     )
     assert chart.page(f"({_SHAPES}).length") == 2
     assert chart.page("view.chart.modes.name") == "paused", "that Escape was the tool's"
     hand.line(0.4, 0.4)
     chart.wait(f"{_OURS}.length === 2")
-    chart.page("(view.toolbar.buttons.clear.click(), 0)")
+    chart.page("(view.drawingStrip.buttons.clear.click(), 0)")
     chart.wait(f"({_SHAPES}).length === 1 && {_OURS}.length === 0")
     _wait_drawn(chart, [])
     bench.wait_for("len(chart.layout.shapes) == 1")
@@ -164,7 +174,7 @@ def test_escape_puts_a_tool_away_and_a_button_clears(bench: Bench, chart: Chart)
 def test_a_line_is_drawn_without_a_pointer(bench: Bench, chart: Chart) -> None:
     Hand(chart)
     bench.page.mouse.move(2, 2)
-    chart.page("(view.toolbar.buttons.line.focus(), 0)")
+    chart.page("(view.drawingStrip.buttons.line.focus(), 0)")
     bench.page.keyboard.press("Enter")
     assert chart.page("[view.tools.tool, document.activeElement === view.gd]") == ["line", True]
     bench.page.keyboard.press("Enter")
@@ -173,6 +183,100 @@ def test_a_line_is_drawn_without_a_pointer(bench: Bench, chart: Chart) -> None:
     bench.page.keyboard.press("Shift+ArrowDown")
     chart.wait(f"Math.abs({_OURS}[0].y0 - {close} + 0.1) < 1e-6")
     _wait_drawn(chart, [[chart.page(f"{_OURS}[0].y0")]])
+
+
+_SIDES = "(({ x0, x1, y0, y1 }) => [x0, x1, y0, y1])"
+_TWO_PLACES = ("trend", "ray", "fibonacci", "measure")
+
+
+def test_each_tool_draws_with_clicks_and_every_step_is_undone(bench: Bench, chart: Chart) -> None:
+    hand = Hand(chart)
+    for at, tool in enumerate(_TWO_PLACES):
+        hand.draw(tool, (0.4, 0.2 + at / 20), (0.6, 0.5))
+        chart.wait(f"{_OURS}.length === {at + 1} && view.tools.tool === null")
+        x0, x1, y0, y1 = chart.page(f"{_SIDES}({_OURS}.at(-1))")
+        assert x0 < x1
+        assert y0 > y1, "from where it was begun"
+    change, said = chart.page("view.tools.layer.told.made[0].lines.map(line => line.textContent)")
+    assert f"−{-(y1 - y0):,.2f} · " in change, change
+    assert said == f"+{x1 - x0} bars · {x1 - x0}m"
+    hand.draw("vertical", (0.3, 0.5))
+    chart.wait(f"{_OURS}.length === 5")
+    hand.draw("text", (0.2, 0.4))
+    bench.page.keyboard.type("r <i>")  # keys of the chart and of the notebook, too
+    bench.page.keyboard.press("Enter")
+    chart.wait(f"{_OURS}.length === 6 && document.activeElement === view.gd")
+    chart.wait("view.gd.querySelector('.shape-label').textContent === 'r <i>'")
+    bench.wait_for("len(chart.drawings) == 6")
+    kinds = ["trend", "ray", "fibonacci", "measure", "vertical", "text"]
+    assert [name.split("-")[2] for name in _python(bench, "[one.name for one in chart.drawings]")] == kinds
+    assert _python(bench, "[chart.drawings[-1].text]") == ["r <i>"]
+    assert _python(bench, "(chart.drawings[3].bars, chart.drawings[3].start_price)") == (x1 - x0, y0)
+    bench.show(chart.cell)
+    # The end of the trend line, by its handle.
+    hand.mouse.click(*chart.at(0.44, 0.26))
+    chart.wait("view.tools.picked?.includes('trend')")
+    before = chart.page(f"{_SIDES}({_OURS}[0])")
+    hand.drag((0.6, 0.5), (0.7, 0.6))
+    chart.wait(f"{_OURS}[0].x1 > {before[1]} && {_OURS}[0].y1 < {before[3]}")
+    assert chart.page(f"[{_OURS}[0].x0, {_OURS}[0].y0]") == [before[0], before[2]]
+    for left in (6, 5, 4, 3, 2, 1, 0):
+        bench.page.keyboard.press("Control+z")
+        chart.wait(f"{_OURS}.length === {left}")
+        if left == 6:
+            assert chart.page(f"{_SIDES}({_OURS}[0])") == before
+    assert chart.page("view.drawingStrip.buttons.undo.disabled")
+    for _ in range(7):
+        bench.page.keyboard.press("Control+Shift+Z")
+    chart.wait(f"{_OURS}.length === 6 && {_OURS}[0].x1 > {before[1]}")
+    bench.wait_for("len(chart.drawings) == 6")
+    drawn = "[tuple(one)[1:4] for one in chart.drawings if 'measure' not in one.name]"
+    bench.do(f"kept = {drawn}\nchart.set_timeframe('5min')")
+    chart.wait("view.chart.look.timeframe === '5m'")
+    bench.wait_for(f"kept == {drawn}")
+
+
+@pytest.mark.parametrize("tool", ["vertical", "rectangle", "text", *_TWO_PLACES])
+def test_each_tool_draws_without_a_pointer(bench: Bench, chart: Chart, tool: str) -> None:
+    Hand(chart)
+    bench.page.mouse.move(2, 2)
+    chart.page(f"(view.drawingStrip.buttons.{tool}.focus(), 0)")
+    keys = ["Enter", "Shift+ArrowLeft", "ArrowUp", "Enter"]
+    if tool not in {"vertical", "text"}:
+        keys += ["Shift+ArrowLeft", "ArrowDown", "ArrowDown", "Enter"]
+    elif tool == "text":
+        keys += ["x", "Enter"]
+    for key in keys:
+        bench.page.keyboard.press(key)
+    chart.wait(f"{_OURS}.length === 1 && view.tools.tool === null")
+    end = chart.page("view.bars.end")
+    x0, x1, y0, y1 = chart.page(f"{_SIDES}({_OURS}[0])")
+    if tool in {"vertical", "text"}:
+        assert (x0, x1) == (end - 11, end - 11)
+    else:
+        assert {x0, x1} == {end - 11, end - 21}
+        assert (y0 > y1) == (tool != "rectangle")
+    for key in ("Escape", "d", "ArrowRight", "Delete"):
+        if key == "Delete":
+            assert chart.page(f"{_OURS}[0].x0") == x0 + 1
+        bench.page.keyboard.press(key)
+    chart.wait(f"{_OURS}.length === 0")
+
+
+def test_a_magnet_snaps_to_prices_of_the_bar(bench: Bench, chart: Chart) -> None:
+    hand = Hand(chart)
+    chart.page("(view.drawingStrip.buttons.magnet.click(), 0)")
+    assert chart.page("view.drawingStrip.buttons.magnet.getAttribute('aria-pressed')") == "true"
+    bar = chart.page("view.bars.end - 40")
+    x, y = chart.page(f"[view.area.x.across({bar}), view.area.prices.up(view.bars.at({bar}, 2)) - 9]")
+    box = chart.page("view.gd.getBoundingClientRect().toJSON()")
+    chart.page("(view.drawingStrip.buttons.trend.click(), 0)")
+    hand.mouse.move(box["x"] + x, box["y"] + y)
+    hand.mouse.down()
+    hand.mouse.move(box["x"] + x + 80, box["y"] + 30, steps=3)
+    hand.mouse.up()
+    chart.wait(f"{_OURS}.length === 1")
+    assert chart.page(f"[{_OURS}[0].x0, {_OURS}[0].y0]") == [bar, chart.page(f"view.bars.at({bar}, 2)")]
 
 
 def test_drawings_stay_while_bars_close_and_the_user_zooms(bench: Bench, chart: Chart) -> None:
@@ -185,7 +289,7 @@ def test_drawings_stay_while_bars_close_and_the_user_zooms(bench: Bench, chart: 
     end, fits = chart.page("[view.bars.end, view.sync.fits]")
     chart.wait(f"view.bars.end >= {end} + 3 && view.sync.fits >= {fits} + 3")
     chart.page("(view.gd.focus(), 0)")
-    for key in ("+", "+", "ArrowLeft"):
+    for key in ("Escape", "+", "+", "ArrowLeft"):
         bench.page.keyboard.press(key)
     chart.wait("!view.viewport.follow && view.gd._fullLayout.xaxis.range[1] === view.viewport.range[1]")
     assert chart.page(f"JSON.stringify({_OURS})") == before
@@ -193,7 +297,8 @@ def test_drawings_stay_while_bars_close_and_the_user_zooms(bench: Bench, chart: 
         "(() => { const box = view.gd.getBoundingClientRect();"
         f" return {_OURS}.map((shape, i) => {{ const path ="
         ' view.gd.querySelector(`.shapelayer path[data-index="${i}"]`).getBoundingClientRect();'
-        " return [path.top - box.top, view.tools.boxOf(shape)[2]]; }); })()"
+        " const [, a, , b] = view.tools.layer.endsOf(shape);"
+        " return [path.top - box.top, Math.min(a, b)]; }); })()"
     )
     assert all(abs(drawn - meant) < 2 for drawn, meant in chart.page(places))
 
@@ -270,7 +375,7 @@ def test_drawings_take_the_colour_of_the_theme(bench: Bench, chart: Chart, theme
     )
     bench.wait_for(f"{{shape.line.color for shape in chart.layout.shapes}} == {{{colour!r}}}")
     hand.mouse.click(*chart.at(0.4, 0.4))
-    chart.wait("view.tools.picked && view.tools.handles.getAttribute('d')")
+    chart.wait("view.tools.picked && view.tools.layer.handles.getAttribute('d')")
     PICTURES.mkdir(parents=True, exist_ok=True)
     bench.page.screenshot(path=PICTURES / f"drawings_{theme}.png")
 

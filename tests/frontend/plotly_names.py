@@ -26,7 +26,8 @@ PRIVATE_NAMES = {
     "ytick": "gd.querySelector('.yaxislayer-above .ytick text')",
     "xtick": "gd.querySelector('.xaxislayer-above .xtick text')",
     "shapelayer": "gd.querySelector('.shapelayer path')",
-    "data-index": "gd.querySelector('.shapelayer path[data-index=\"0\"]')",
+    "shape-group": "gd.querySelector('.shapelayer .shape-group path')",
+    "data-index": "gd.querySelector('.shapelayer .shape-group[data-index=\"0\"]')",
 }
 """By name, the page's expression that is true while plotly.js has it: ``gd`` is a drawn chart of one candle a
 bar with a shape, ``candles`` the place of its candles among the traces."""

@@ -1,4 +1,4 @@
-"""Anchors drawn rectangles in time: a shape's x is a bar's ordinal, which changes with the timeframe."""
+"""Anchors drawings in time: a shape's x is a bar's ordinal, which changes with the timeframe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from mdnb.stores.columns import BarColumns
 from mdnb.widgets.chart.state import Anchors, ChartState
-from mdnb.widgets.figure.drawn_shapes import drawn_shapes, is_drawn, other_shapes, recolour_drawn
+from mdnb.widgets.figure.drawn_shapes import drawn_shapes, has_times, is_drawn, other_shapes, recolour_drawn
 from mdnb.widgets.figure.plotly_private import adopt_shapes, layout_of
 from mdnb.widgets.page.theme import theme_of
 
@@ -48,23 +48,23 @@ def _along(given: list[Any], known: np.ndarray, values: np.ndarray) -> list[floa
 
 
 def anchored(figure: Any, state: ChartState, bars: BarColumns) -> Anchors:
-    """Return, and remember, sides and times of the rectangles; times known stand while nobody moves one."""
+    """Return, and remember, sides and times of the drawings; times known stand while nobody moves one."""
     anchors: Anchors = {}
     for shape in drawn_shapes(figure):
-        if shape.get("type") != "rect":
+        if not has_times(shape):
             continue
-        left, right = sorted((float(shape["x0"]), float(shape["x1"])))
+        x0, x1 = float(shape["x0"]), float(shape["x1"])
         known = state.anchors.get(shape["name"])
-        if known is None or known[:2] != (left, right):
-            start, end = times_of([left, right], bars)
-            known = (left, right, start, end)
+        if known is None or known[:2] != (x0, x1):
+            start, end = times_of([x0, x1], bars)
+            known = (x0, x1, start, end)
         anchors[shape["name"]] = known
     state.anchors = anchors
     return anchors
 
 
 def place(figure: Any, state: ChartState, bars: BarColumns) -> None:
-    """Put the rectangles where their times are now: another timeframe, or bars put in between, moved them."""
+    """Put the drawings where their times are now: another timeframe, or bars put in between, moved them."""
     anchors = state.anchors
     shapes = [dict(shape) for shape in layout_of(figure).get("shapes") or ()]
     moved = False
@@ -73,7 +73,7 @@ def place(figure: Any, state: ChartState, bars: BarColumns) -> None:
             continue
         x0, x1, start, end = anchors[shape["name"]]
         left, right = ordinals_of([start, end], bars)
-        if (left, right) != (x0, x1) and sorted((shape["x0"], shape["x1"])) == [x0, x1]:
+        if (left, right) != (x0, x1) and (shape["x0"], shape["x1"]) == (x0, x1):
             shape["x0"], shape["x1"] = left, right
             anchors[shape["name"]] = (left, right, start, end)
             moved = True
@@ -82,7 +82,7 @@ def place(figure: Any, state: ChartState, bars: BarColumns) -> None:
 
 
 def carry(figure: Any, state: ChartState, before: BarColumns, now: BarColumns, symbol: str) -> None:
-    """Carry rectangles by their times from bars to others.
+    """Carry drawings by their times from bars to others.
 
     Prices of one symbol mean nothing on another: what was drawn on the one before, ``symbol``, is put away
     until it is shown again, and what was once drawn on the one shown now is back.

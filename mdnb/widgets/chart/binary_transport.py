@@ -234,6 +234,7 @@ class BinaryTransport:
             "quotes": options.quotes,
             "mode": state.mode.wire(),
             "tick": source.instrument.tick_size,
+            "worth": source.instrument.point_value,
             "link": state.link,
         }
 

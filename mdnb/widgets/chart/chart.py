@@ -19,7 +19,7 @@ from mdnb.widgets.chart.binary_transport import BinaryTransport
 from mdnb.widgets.chart.chart_content import ChartContent
 from mdnb.widgets.chart.chart_files import ChartFiles
 from mdnb.widgets.chart.core import ChartCore, part_method
-from mdnb.widgets.chart.drawings import ChartDrawings, DrawnLine, DrawnRectangle
+from mdnb.widgets.chart.drawings import ChartDrawings
 from mdnb.widgets.chart.ending import let_market_go
 from mdnb.widgets.chart.fallback import fall_back, is_cannot
 from mdnb.widgets.chart.going_to import place_in, shown_bars
@@ -33,6 +33,7 @@ from mdnb.widgets.chart.positions import Positions
 from mdnb.widgets.chart.removal import show_removed, take_back
 from mdnb.widgets.chart.state import ChartState
 from mdnb.widgets.figure.bar_source import BarSource
+from mdnb.widgets.figure.drawn import Drawing
 from mdnb.widgets.figure.figure import CONFIG
 from mdnb.widgets.figure.plotly_private import (
     SilentFigure,
@@ -301,12 +302,37 @@ class LiveChart(SilentFigure, metaclass=MadeWhole):
     step = part_method(ChartModes, ChartModes.step)
 
     @property
-    def drawings(self) -> tuple[DrawnLine | DrawnRectangle, ...]:
-        """The drawings on the symbol shown, made in the page or from Python, oldest first."""
+    def drawings(self) -> tuple[Drawing, ...]:
+        """The drawings on the symbol shown, made in the page or from Python, oldest first.
+
+        They can be set, too: to those of another chart, or to fewer of them. Lines, rectangles, trend lines,
+        rays, Fibonacci levels, measures and texts are values with a name, times and prices.
+
+        Examples
+        --------
+        >>> import mdnb
+        >>> with mdnb.live("MNQ", ["1min", "5min"], initial_days=0.1) as live:
+        ...     chart, other = live.chart("1min"), live.chart("5min")
+        ...     times, price = live["1min"].index, live.price
+        ...     measured = chart.draw_measure(times[-30], price, times[-10], price + 5)
+        ...     other.drawings = chart.drawings
+        ...     measured.ticks, measured.money, measured.bars, other.drawings[0].bars
+        (20.0, 10.0, 20.0, 4.0)
+        """
         return ChartDrawings(self._mdnb).drawn()
 
+    @drawings.setter
+    def drawings(self, drawings: Iterable[Drawing]) -> None:
+        ChartDrawings(self._mdnb).set_drawn(drawings)
+
     draw_line = part_method(ChartDrawings, ChartDrawings.draw_line)
+    draw_vertical = part_method(ChartDrawings, ChartDrawings.draw_vertical)
     draw_rectangle = part_method(ChartDrawings, ChartDrawings.draw_rectangle)
+    draw_trend = part_method(ChartDrawings, ChartDrawings.draw_trend)
+    draw_ray = part_method(ChartDrawings, ChartDrawings.draw_ray)
+    draw_fibonacci = part_method(ChartDrawings, ChartDrawings.draw_fibonacci)
+    draw_measure = part_method(ChartDrawings, ChartDrawings.draw_measure)
+    draw_text = part_method(ChartDrawings, ChartDrawings.draw_text)
     clear_drawings = part_method(ChartDrawings, ChartDrawings.clear_drawings)
     mark = part_method(_marks_of, Marks.mark)
     mark_trades = part_method(_marks_of, Marks.mark_trades)

@@ -13,8 +13,10 @@ import plotly.graph_objects as go
 from mdnb.errors import MissingExtraError, OptionError, suggest
 from mdnb.io.atomic import atomic_write
 from mdnb.stores.columns import frame_of
+from mdnb.widgets.chart.anchors import anchored
 from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.chart.look import VISIBLE_BARS, held_bars, look_of
+from mdnb.widgets.figure.drawn_shapes import drawn_shapes
 from mdnb.widgets.figure.figure import (
     HELD,
     has_log_prices,
@@ -28,6 +30,7 @@ from mdnb.widgets.figure.figure import (
 from mdnb.widgets.figure.layout import short_timeframe
 from mdnb.widgets.figure.plotly_private import config_of
 from mdnb.widgets.static_output.picture import svg_picture
+from mdnb.widgets.static_output.static_drawings import DrawnPlace, add_drawings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +41,7 @@ EXPORTS = ("png", "html", "svg", "csv", "parquet")
 """What a chart can be saved as."""
 
 _MAX_PICTURE_BARS = 200
+_FAR = 500  # bars that a ray goes on in a plain figure, behind the newest one
 _PNG_PIXELS = (1200, 2)
 _TYPES = {
     "png": "image/png",
@@ -70,7 +74,18 @@ class ChartFiles:
         log = has_log_prices(self._figure)
         size = (width, height or state.options.height)
         marks, alerts, position = self._annotations.held()
-        return svg_picture(held, look_of(state), title, *size, marks, alerts, position, log)
+        with state.lock:
+            drawings = [(shape, self._times().get(shape["name"])) for shape in drawn_shapes(self._figure)]
+        instrument = state.source.instrument
+        return svg_picture(
+            held, look_of(state), title, *size, marks, alerts, position, log, drawings, instrument
+        )
+
+    def _times(self) -> dict[str, tuple[int, int]]:
+        """Return the times of the drawings' sides, by name, UTC epoch microseconds."""
+        state = self._state
+        bars = state.source.columns(state.timeframe, state.options.bars)
+        return {name: known[2:] for name, known in anchored(self._figure, state, bars).items()}
 
     def snapshot(self) -> go.Figure:
         """Return the chart as it is now as a plain plotly figure, which does not move."""
@@ -83,6 +98,7 @@ class ChartFiles:
             around = {**view(look, columns, log=log), **moving_parts(state.source, look, columns, log=log)}
             around = on_log_axis(around) if log else around
             figure = go.Figure(self._figure.to_dict())
+            drawings, times = drawn_shapes(figure), self._times()
         for trace in figure.data:
             made = ours.get(trace.uid, {})
             trace.update({name: made[name] for name in HELD if name in made}, overwrite=True)
@@ -91,6 +107,10 @@ class ChartFiles:
             # Not merged into those there are, as an update would.
             figure.layout[kind] = [*around.pop(kind, ()), *theirs]
         figure.update_layout(around | room_for_title(figure))
+        low, high = figure.layout.yaxis.range or (0.0, 1.0)
+        up = (10.0**low, 10.0**high) if log else (low, high)
+        across = (float(columns.first), float(held.end + _FAR))
+        add_drawings(figure, drawings, times, DrawnPlace(state.source.instrument, look, across, up, log))
         return self._annotations.add_to(figure, columns)
 
     def to_html(self, *args: Any, **kwargs: Any) -> str:

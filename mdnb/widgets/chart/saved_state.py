@@ -11,7 +11,7 @@ from mdnb.io.manifest import SavedChart, SavedDrawing, SavedMark, SavedPosition
 from mdnb.widgets.chart.anchors import anchored, ordinals_of
 from mdnb.widgets.chart.core import ChartCore
 from mdnb.widgets.chart.state import Anchors
-from mdnb.widgets.figure.drawn_shapes import drawn_shapes, line_shape, rectangle_shape
+from mdnb.widgets.figure.drawn_shapes import KINDS, drawn_shapes, kind_of, made_shape, words_of
 from mdnb.widgets.figure.mark import SIDES
 from mdnb.widgets.page.theme import theme_of
 
@@ -53,12 +53,23 @@ def described(core: ChartCore) -> SavedChart:
 def _drawings(shapes: list[dict[str, Any]], anchors: Anchors) -> list[SavedDrawing]:
     made = []
     for shape in shapes:
-        low, high = sorted((float(shape["y0"]), float(shape["y1"])))
-        sides = anchors.get(shape["name"])
-        if sides is not None:
-            made.append(SavedDrawing(low=low, high=high, start_us=int(sides[2]), end_us=int(sides[3])))
-        elif shape.get("type") == "line":
-            made.append(SavedDrawing(low=low))
+        begin, end = float(shape["y0"]), float(shape["y1"])
+        sides, kind = anchors.get(shape["name"]), kind_of(shape)
+        if sides is None:
+            if kind == "line":
+                made.append(SavedDrawing(low=begin))
+            continue
+        start_us, end_us = int(sides[2]), int(sides[3])
+        if kind == "rect":
+            # As the first versions wrote it: they read it, too.
+            (low, high), (start_us, end_us) = sorted((begin, end)), sorted((start_us, end_us))
+            made.append(SavedDrawing(low=low, high=high, start_us=start_us, end_us=end_us))
+        else:
+            made.append(
+                SavedDrawing(
+                    low=begin, high=end, start_us=start_us, end_us=end_us, kind=kind, text=words_of(shape)
+                )
+            )
     return made
 
 
@@ -95,10 +106,11 @@ def put_back(core: ChartCore, saved: SavedChart, symbols: Mapping[str, str]) -> 
                 if not _is_sound(drawing):
                     continue
                 if drawing.high is None or start_us is None or end_us is None:
-                    shapes.append(line_shape(drawing.low, theme))
+                    shapes.append(made_shape("line", (0, 1), (drawing.low, drawing.low), theme))
                     continue
                 left, right = ordinals_of([start_us, end_us], bars)
-                shape = rectangle_shape(left, right, drawing.low, drawing.high, theme)
+                prices = (drawing.low, drawing.high)
+                shape = made_shape(drawing.kind or "rect", (left, right), prices, theme, text=drawing.text)
                 anchors[shape["name"]] = (left, right, start_us, end_us)
                 shapes.append(shape)
             if name == state.source.symbol:
@@ -124,4 +136,6 @@ def put_back(core: ChartCore, saved: SavedChart, symbols: Mapping[str, str]) -> 
 def _is_sound(drawing: SavedDrawing) -> bool:
     prices = [drawing.low] if drawing.high is None else [drawing.low, drawing.high]
     times = [time for time in (drawing.start_us, drawing.end_us) if time is not None]
+    if drawing.kind and (drawing.kind not in KINDS or drawing.kind == "line"):
+        return False
     return all(math.isfinite(price) for price in prices) and all(abs(time) < 2**62 for time in times)

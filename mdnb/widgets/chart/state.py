@@ -16,7 +16,7 @@ from mdnb.widgets.figure.decimals import PriceDecimals
 __all__ = ["Anchors", "ChartState"]
 
 Anchors = dict[str, tuple[float, float, int, int]]
-"""Of rectangles by name: ordinals of the sides, and their times in UTC epoch microseconds."""
+"""Of drawings by name: ordinals of the sides, and their times in UTC epoch microseconds."""
 
 
 @dataclasses.dataclass(eq=False, slots=True, kw_only=True, weakref_slot=True)
@@ -59,7 +59,7 @@ class ChartState:
     mode
         Whether it is live, paused or replays.
     anchors
-        Sides and times of drawn rectangles, by name.
+        Sides and times of drawings, by name.
     put_away
         Shapes drawn on symbols that are not shown now, with their anchors.
     """

@@ -155,6 +155,7 @@ export interface Look {
   decimals: number;
   volume_decimals: number;
   tick: number;
+  worth: number | null;
   visible: number;
   panes: Pane[];
   series: Line[];
@@ -204,7 +205,7 @@ export interface Shape {
   x1: number;
   y0: number;
   y1: number;
-  line?: { color: string; width?: number };
+  line?: { color: string; width?: number; dash?: string };
   fillcolor?: string;
   [name: string]: any;
 }

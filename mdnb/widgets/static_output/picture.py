@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mdnb.instruments import Instrument
 from mdnb.runtime.live.price_alerts import Alert
 from mdnb.stores.bars import BarColumns
 from mdnb.widgets.figure.axis import UNPLACED, price_range, round_numbers, time_labels, to_axis
 from mdnb.widgets.figure.chart_bars import ChartBars
+from mdnb.widgets.figure.drawn_shapes import kind_of
 from mdnb.widgets.figure.figure import drawn_prices
 from mdnb.widgets.figure.layout import Look, pane_domains
 from mdnb.widgets.figure.mark import Mark
@@ -22,6 +24,7 @@ from mdnb.widgets.figure.series import Line, Pane
 from mdnb.widgets.figure.trace_parts import CLOSES_ACCENT
 from mdnb.widgets.page.theme import contrast_text
 from mdnb.widgets.static_output.static_annotations import alerts_in_range, placed_marks, position_words
+from mdnb.widgets.static_output.static_drawings import DrawnPlace, drawing_svg, more_parts
 
 __all__ = ["svg_picture"]
 
@@ -32,6 +35,7 @@ _BOTTOM = 22
 _MOST_MARKS = 200  # the newest; a picture is small
 _MOST_LETTERS = 40
 _CRISP = 'shape-rendering="crispEdges"'  # of what stands upright; as PNG it is half as large then
+_TINY = 1e-300
 _CHIP = 16  # so near to the last price a label would be covered by its own
 
 
@@ -51,6 +55,16 @@ class _Scale:
             # What has no place on the axis stands at its foot.
             value = max(value, low)
             low, value, high = (to_axis(each, log=True) for each in (low, value, high))
+        return self._at(value, low, high)
+
+    def beyond(self, value: float) -> float:
+        """Return where a value stands that may be far from all that is shown: what is cut there goes on."""
+        low, high = self.low, self.high
+        if self.log:
+            low, value, high = (to_axis(max(each, _TINY), log=True) for each in (low, value, high))
+        return self._at(value, low, high)
+
+    def _at(self, value: float, low: float, high: float) -> float:
         return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
 
@@ -64,8 +78,10 @@ def svg_picture(
     alerts: Sequence[Alert] = (),
     position: Position | None = None,
     log: bool = False,
+    drawings: Sequence[tuple[Mapping[str, Any], tuple[int, int] | None]] = (),
+    instrument: Instrument | None = None,
 ) -> str:
-    """Return bars, volume, lines, the last price, marks, alerts and a position as SVG text.
+    """Return bars, volume, lines, the last price, drawings, marks, alerts and a position as SVG text.
 
     Parameters
     ----------
@@ -79,6 +95,10 @@ def svg_picture(
         Shown at its entry, with what it has gained at the newest price.
     log
         Whether the price axis is logarithmic.
+    drawings
+        Shapes of what was drawn, with the times of their sides, UTC epoch microseconds.
+    instrument
+        By which a measure counts ticks and money.
     """
     theme = look.theme
     body = [f'<rect width="{width}" height="{height}" fill="{theme.background}"/>']
@@ -88,6 +108,7 @@ def svg_picture(
             title = f"{title} ({UNPLACED})"
         body += (
             picture.parts()
+            + picture.drawings(drawings, instrument or Instrument(look.symbol))
             + picture.alerts(alerts)
             + picture.position(position)
             + picture.last()
@@ -229,6 +250,33 @@ class _Picture:
         colour = self.look.theme.accent(line.accent)
         path = self._path(self._values(line), scale)
         return f'<path d="{path}" stroke="{colour}" stroke-width="{line.width}" fill="none"/>'
+
+    def drawings(
+        self, drawings: Sequence[tuple[Mapping[str, Any], tuple[int, int] | None]], instrument: Instrument
+    ) -> list[str]:
+        """Return what was drawn, cut at the edges of the prices; upright lines go through all panes."""
+        scale, first = self.price, self.held.columns.first
+        right = self.width - _RIGHT
+        across = (first - 1.0, first + (right - _LEFT) / self.room + 1.0)
+        place = DrawnPlace(instrument, self.look, across, (scale.low, scale.high), scale.log)
+
+        def pixels(ordinal: float, price: float) -> tuple[float, float]:
+            return self.x(ordinal - first), scale.beyond(price)
+
+        out = []
+        for shape, times in drawings:
+            kind = kind_of(shape)
+            ends = (*pixels(shape["x0"], shape["y0"]), *pixels(shape["x1"], shape["y1"]))
+            if kind == "line":
+                ends = (_LEFT, ends[1], right, ends[3])
+            elif kind == "vertical":
+                ends = (ends[0], scale.top, ends[2], self.height - _BOTTOM)
+            out.append(drawing_svg(shape, more_parts(shape, times, place), ends, pixels, place))
+        foot = self.height - _BOTTOM
+        box = f"{_LEFT} {scale.top:.1f} {right - _LEFT} {foot - scale.top:.1f}"
+        x, y, wide, tall = box.split()
+        cut = f'<svg x="{x}" y="{y}" width="{wide}" height="{tall}" viewBox="{box}">'
+        return [cut, *out, "</svg>"] if out else []
 
     def marks(self, marks: Sequence[Mark]) -> list[str]:
         """Return marks at their bars, those of buys below them."""

@@ -4,7 +4,8 @@
 /**
  * What keys are for.
  * @typedef {{
- *   drawn: (key: string, shift: boolean) => boolean, toggle: () => void, replay: () => void,
+ *   drawn: (key: string, shift: boolean) => boolean, undo: (again: boolean) => void, toggle: () => void,
+ *   replay: () => void,
  *   shift: (share: number, zoom: number) => void, latest: () => void, live: () => boolean,
  * }} KeyActions
  */
@@ -36,7 +37,10 @@ export class Keyboard {
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) {
+      this.undo(event);
+      return;
+    }
     if (event.target !== this.gd && [" ", "Enter"].includes(event.key)) {
       // The button's own; a notebook would take it for a command.
       event.stopPropagation();
@@ -45,6 +49,18 @@ export class Keyboard {
     if (!this.isReady() || !this.press(event.key, event.shiftKey)) return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  /**
+   * Undo what was drawn, or draw it again; the notebook, which would undo something of its own, is not told.
+   * @param {KeyboardEvent} event
+   */
+  undo(event) {
+    const key = event.key.toLowerCase();
+    if (event.altKey || (key !== "z" && key !== "y")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (this.isReady()) this.actions.undo(key === "y" || event.shiftKey);
   }
 
   /**

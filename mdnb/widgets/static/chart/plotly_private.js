@@ -80,12 +80,12 @@ export function traceColour(gd, trace) {
 }
 
 /**
- * Return plotly's drawing of the n-th shape of the layout.
+ * Return plotly's drawing of the n-th shape of the layout, with its text.
  * @param {PlotlyDiv} gd
  * @param {number} at
- * @returns {SVGPathElement | null}
+ * @returns {SVGElement | null}
  */
-export const drawnShape = (gd, at) => gd.querySelector(`.shapelayer path[data-index="${at}"]`);
+export const drawnShape = (gd, at) => gd.querySelector(`.shapelayer .shape-group[data-index="${at}"]`);
 
 /**
  * Return the numbers beside the axis of prices.

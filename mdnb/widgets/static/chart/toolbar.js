@@ -5,7 +5,7 @@ import { html, say, set, svg } from "../page/dom.js";
 
 /** @typedef {import("./modes.js").Modes} Modes */
 /** @typedef {import("./plot_area.js").PlotArea} PlotArea */
-/** @typedef {"pause" | "replay" | "step" | "slower" | "faster" | "live" | "line" | "rectangle" | "clear"} ButtonName */
+/** @typedef {"pause" | "replay" | "step" | "slower" | "faster" | "live"} ButtonName */
 /** @typedef {Record<ButtonName, (event: MouseEvent) => void>} Actions what the buttons are for */
 
 export const TOOLBAR_STYLE = `
@@ -41,9 +41,6 @@ const ICONS = {
   slower: [["M7.5 4L3.5 8L7.5 12M12.5 4L8.5 8L12.5 12"]],
   faster: [["M8.5 4L12.5 8L8.5 12M3.5 4L7.5 8L3.5 12"]],
   live: [["M3 3.5L9 8L3 12.5"], ["M8 3.5L12.5 8L8 12.5"], ["M14 3.5V12.5"]],
-  line: [["M1.5 8H6M10 8H14.5"], ["M10 8a2 2 0 1 1 -4 0a2 2 0 1 1 4 0"]],
-  rectangle: [["M3 4H13V12H3Z"]],
-  clear: [["M2.5 4.5H13.5M6 4.5V2.5H10V4.5M4 4.5L4.7 13.5H11.3L12 4.5M6.7 7V11M9.3 7V11"]],
 };
 
 /** @type {Record<Exclude<ButtonName, "pause">, string>} what the others say in every mode */
@@ -53,9 +50,6 @@ const WORDS = {
   slower: "Slower",
   faster: "Faster",
   live: "Back to live (Escape)",
-  line: "Draw a horizontal line (Enter: at the pointer, or at the last price)",
-  rectangle: "Draw a rectangle",
-  clear: "Clear drawings",
 };
 
 export class Toolbar {
@@ -74,10 +68,8 @@ export class Toolbar {
     const [pause, replay, step, slower] = [button("pause"), button("replay"), button("step"), button("slower")];
     this.speed = html(this.node, "span", { class: "speed" });
     const [faster, live] = [button("faster"), button("live")];
-    html(this.node, "span", { class: "rule" });
-    const [line, rectangle, clear] = [button("line"), button("rectangle"), button("clear")];
     /** @type {Record<ButtonName, HTMLButtonElement>} */
-    this.buttons = { pause, replay, step, slower, faster, live, line, rectangle, clear };
+    this.buttons = { pause, replay, step, slower, faster, live };
     for (const [name, words] of Object.entries(WORDS)) {
       this.nameButton(/** @type {ButtonName} */ (name), words, name);
     }
@@ -90,7 +82,6 @@ export class Toolbar {
       this.node.addEventListener(name, (event) => event.stopPropagation());
     }
     this.showMode();
-    this.showTool(null);
   }
 
   /**
@@ -118,15 +109,6 @@ export class Toolbar {
     this.buttons.live.disabled = name === "live";
     say(this.speed, `×${speed}`);
     this.speed.title = `${speed} bars a second in a replay`;
-  }
-
-  /**
-   * Show which tool is in hand.
-   * @param {string | null} tool
-   */
-  showTool(tool) {
-    set(this.buttons.line, { "aria-pressed": tool === "line" });
-    set(this.buttons.rectangle, { "aria-pressed": tool === "rectangle" });
   }
 
   draw() {

@@ -14,6 +14,7 @@ import { BarLayer } from "./bar_layer.js";
 import { ordinalAt, placeOfTime } from "./bar_times.js";
 import { CLOSE, TIME } from "./bars.js";
 import { Crosshair } from "./crosshair.js";
+import { DRAWING_STRIP_STYLE, DrawingStrip } from "./drawing_strip.js";
 import { DrawingTools } from "./drawing_tools.js";
 import { traceIndex } from "./figure.js";
 import { FirstPaint } from "./first_paint.js";
@@ -33,6 +34,7 @@ import { PlotlySync } from "./plotly_sync.js";
 import { EDITS } from "./python_edits.js";
 import { PriceLabels } from "./price_labels.js";
 import { Separators } from "./separators.js";
+import { TEXT_ENTRY_STYLE } from "./text_entry.js";
 import { TOAST_STYLE, Toasts } from "./toasts.js";
 import { TOOLBAR_STYLE, Toolbar } from "./toolbar.js";
 import { VIEW_STYLE } from "./view_style.js";
@@ -47,7 +49,9 @@ import { ZoneLabel } from "./zone_label.js";
 /** @typedef {import("../types").PlotlyDiv} PlotlyDiv */
 /** @typedef {import("../types").Shape} Shape */
 
-const STYLE = VIEW_STYLE + PLOTLY_STYLE + TOOLBAR_STYLE + VIEW_STRIP_STYLE + TOAST_STYLE;
+const STYLE = [
+  VIEW_STYLE, PLOTLY_STYLE, TOOLBAR_STYLE, DRAWING_STRIP_STYLE, VIEW_STRIP_STYLE, TEXT_ENTRY_STYLE, TOAST_STYLE,
+].join("");
 const DAY_MS = 86_400_000;
 
 export class View {
@@ -154,8 +158,16 @@ export class View {
         slower: () => chart.modes.hurry(false),
         faster: () => chart.modes.hurry(true),
         live: () => this.goLive(),
-        line: (event) => this.tools.take("line", !event.detail),
-        rectangle: (event) => this.tools.take("rectangle", !event.detail),
+      },
+    });
+    this.drawingStrip = new DrawingStrip({
+      area,
+      entered: () => this.crosshair.leave(),
+      actions: {
+        take: (tool, byKeyboard) => this.tools.take(tool, byKeyboard),
+        magnet: () => this.tools.toggleMagnet(),
+        undo: () => this.tools.undo(false),
+        remove: () => this.tools.remove(),
         clear: () => this.tools.clear(),
       },
     });
@@ -165,7 +177,9 @@ export class View {
       isReady: () => this.ready,
       keepOff: () => this.sync.keepOff(),
       commit: (drawn) => this.commit(drawn),
-      showTool: (tool) => this.toolbar.showTool(tool),
+      showTool: (tool) => this.drawingStrip.showTool(tool),
+      showMagnet: (on) => this.drawingStrip.showMagnet(on),
+      showSteps: (canUndo, isPicked) => this.drawingStrip.showSteps(canUndo, isPicked),
       focus: () => this.keyboard.take(),
       pointer: () => this.crosshair.pointer,
     });
@@ -175,6 +189,7 @@ export class View {
       entered: () => this.describe(),
       actions: {
         drawn: (key, shift) => this.tools.press(key, shift),
+        undo: (again) => this.tools.undo(again),
         toggle: () => chart.modes.toggle(),
         replay: () => this.replayFrom(this.crosshair.pointer?.ordinal ?? viewport.range[0]),
         shift: (share, zoom) => this.shift(share, zoom),
@@ -276,7 +291,8 @@ export class View {
     if (this.over.parentNode === this.gd) return;
     const { legend, indicators, toasts, toolbar } = this;
     const texts = [indicators.labels, legend.line, legend.badge];
-    this.gd.append(this.over, this.hands.node, ...texts, toolbar.node, this.strip.node, this.latest, toasts.node);
+    const buttons = [toolbar.node, this.drawingStrip.node, this.strip.node, this.latest];
+    this.gd.append(this.over, this.hands.node, ...texts, ...buttons, toasts.node);
   }
 
   watch() {
@@ -615,6 +631,7 @@ export class View {
     this.barLayer.draw(sync);
     this.indicators.draw(sync);
     this.toolbar.draw();
+    this.drawingStrip.draw();
     this.hands.draw();
     this.strip.draw();
     this.describeAnew();
