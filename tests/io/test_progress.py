@@ -178,9 +178,8 @@ def test_on_a_terminal_long_work_is_shown_by_itself(tmp_path: Path) -> None:
 
     write_bars(bars(MANY, tz="UTC", start="2010-01-01"), tmp_path / "x.csv")
     code = (
-        "import sys, mdnb, mdnb.io.progress as p\n"
+        "import mdnb.io.progress as p\n"
         "from mdnb.io import read_bars\n"
-        "p.ProgressLine.__init__.__kwdefaults__['delay'] = 0.0\n"
         "p._DELAY_SECONDS = 0.0\n"
         f"read_bars({str(tmp_path / 'x.csv')!r}, '1min')\n"
     )
