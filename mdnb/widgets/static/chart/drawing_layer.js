@@ -54,6 +54,8 @@ export class DrawingLayer {
     this.handles = svg(prices, "path", { "stroke-width": 1.2 });
     this.cross = svg(prices, "path", { fill: "none", "stroke-width": 1.5 });
     this.levels = svg(chips, "g");
+    /** @type {string | null} the shape that is not shown where plotly has it */
+    this.hidden = null;
     /** @type {Chip[]} of the lines in view */
     this.levelChips = [];
   }
@@ -90,11 +92,13 @@ export class DrawingLayer {
       const shape = shapes[i];
       if (!isDrawn(shape)) continue;
       const isMoved = shape.name === moving?.name;
-      this.hide(i, isMoved);
+      // Plotly is asked for its drawing of no other: that takes longer than all the rest.
+      if (isMoved || shape.name === this.hidden) this.hide(i, isMoved);
       if (isMoved) continue;
       if (shape.name === picked && !moving) held = shape;
       count += this.drawMore(shape, count);
     }
+    this.hidden = moving?.name ?? null;
     if (moving) count += this.drawMore(moving, count);
     while (this.levelChips.length > count) this.levelChips.pop()?.group.remove();
     this.drawMoving(moving);

@@ -41,6 +41,8 @@ export class DrawingStrip {
   /** @param {{ area: PlotArea, actions: StripActions, entered: () => void }} given */
   constructor({ area, actions, entered }) {
     this.area = area;
+    /** Where the bars were, in one number, when it was placed last. */
+    this.drawnAt = NaN;
     this.node = document.createElement("div");
     set(this.node, { class: "mdnb-buttons mdnb-drawing-strip", role: "group", "aria-label": "Drawing tools" });
     const { magnet, undo, remove, clear } = actions;
@@ -98,6 +100,9 @@ export class DrawingStrip {
 
   draw() {
     const { left, top, bottom } = this.area;
+    const at = left + 1e4 * top + 1e8 * bottom;
+    if (at === this.drawnAt) return;
+    this.drawnAt = at;
     const most = Math.max(Math.floor((bottom - top - STRIP_ROOM) / STRIP_CELL), 2);
     const columns = Math.ceil(TOOL_BUTTONS.length / most);
     const rows = Math.ceil(TOOL_BUTTONS.length / columns);

@@ -78,6 +78,8 @@ export class DrawingTools {
     this.cursor = null;
     /** @type {(() => void) | null} ends the writing of a text */
     this.endText = null;
+    /** Whether there was nothing to draw at last. */
+    this.wasBlank = false;
     this.history = new DrawingHistory();
     const { chart, gd, area, appearance, labels, shapes: group, chips, id } = given;
     const timeOf = (/** @type {number} */ bar) => this.timeOf(bar);
@@ -574,6 +576,10 @@ export class DrawingTools {
   /** Draw what is over the shapes. */
   draw() {
     const { area, cursor, gesture, picked, shapes } = this;
+    // With each tick: a chart on which nothing is drawn takes no time.
+    const isBlank = !gesture && !cursor && !shapes.some(isDrawn);
+    if (isBlank && this.wasBlank) return;
+    this.wasBlank = isBlank;
     const moving = gesture?.now ?? null;
     /** @type {[number, number] | null} */
     let cross = this.tool && cursor ? [area.x.across(cursor[0]), area.prices.up(cursor[1])] : null;
