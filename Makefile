@@ -27,7 +27,7 @@ test: $(VENV)/.installed-dev  ## every check there is; STEPS="lint unit" for som
 	$(PY) -m tests $(STEPS)
 
 docs: $(VENV)/.installed-docs  ## the documentation, build/docs/index.html; what leads nowhere there is an error
-	$(PY) -m sphinx -W --keep-going -q -j auto -b html .docs build/docs
+	$(PY) -m sphinx -E -W --keep-going -q -j auto .docs build/docs
 
 lab: $(VENV)/.installed-lab  ## JupyterLab on the notebooks
 	$(PY) -m jupyterlab notebooks

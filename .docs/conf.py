@@ -33,6 +33,7 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
+maximum_signature_line_length = 90
 
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # shown as they are saved, with the pictures of their charts

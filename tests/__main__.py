@@ -79,7 +79,7 @@ STEPS = (
     Step(
         "docs",
         "the documentation builds, and nothing in it leads nowhere",
-        _python("sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-b", "html", ".docs", "build/docs"),
+        _python("sphinx", "-E", "-W", "--keep-going", "-q", "-j", "auto", ".docs", "build/docs"),
     ),
     Step("doctest", "examples in docstrings are true", _python("pytest", "--doctest-modules", "mdnb")),
     Step(

@@ -193,7 +193,7 @@ _GOOD = """# Page
 ```
 """
 _BAD = """
-{func}`mdnb.walk` {doc}`no_page` [there](no_file.md) [below](#no_heading)
+{func}`no_name` {doc}`no_page` [there](no_file.md) [below](#no_heading)
 
 ```{image} no_picture.png
 ```
@@ -212,5 +212,5 @@ def test_what_leads_nowhere_ends_the_build(tmp_path: Path) -> None:
     assert good.returncode == 0, good.stderr
     bad = _build(tmp_path / "bad", _GOOD + _BAD)
     assert bad.returncode != 0
-    for missing in ("mdnb.walk", "no_page", "no_file.md", "no_heading", "no_picture.png", "no_function"):
+    for missing in ("no_name", "no_page", "no_file.md", "no_heading", "no_picture.png", "no_function"):
         assert missing in bad.stderr
