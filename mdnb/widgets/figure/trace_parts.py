@@ -62,13 +62,13 @@ def bars_trace(look: Look, bars: BarColumns, a: int, b: int, uid: str, *, hover:
         }
         return {"type": "ohlc", "tickwidth": 0.3, "line": {"width": 1.5}, **prices, **sides, **shown}
     sides = {
-        "increasing": {"line": {"color": up, "width": 1}, "fillcolor": rising_fill(look)},
+        "increasing": {"line": {"color": up, "width": 1}, "fillcolor": _rising_fill(look)},
         "decreasing": {"line": {"color": down, "width": 1}, "fillcolor": down},
     }
     return {"type": "candlestick", "whiskerwidth": 0, **prices, **sides, **shown}
 
 
-def rising_fill(look: Look) -> str:
+def _rising_fill(look: Look) -> str:
     """Return the colour of the bodies of rising candles."""
     return HOLLOW if look.kind == "hollow" else look.theme.up
 
@@ -148,7 +148,7 @@ def trace_colours(look: Look, uids: dict[str, str]) -> dict[str, dict[str, Any]]
         if look.kind == "area":
             bars["fillcolor"] = with_alpha(accent, 0.12)
     elif look.kind != "ohlc":
-        bars |= {"increasing.fillcolor": rising_fill(look), "decreasing.fillcolor": theme.down}
+        bars |= {"increasing.fillcolor": _rising_fill(look), "decreasing.fillcolor": theme.down}
     volume = {"marker.colorscale": _scale(look)}
     out = {uid: bars if kind == "bars" else volume for uid, kind in uids.items()}
     for line in look.lines:
