@@ -261,6 +261,11 @@ def test_each_tool_draws_without_a_pointer(bench: Bench, chart: Chart, tool: str
             assert chart.page(f"{_OURS}[0].x0") == x0 + 1
         bench.page.keyboard.press(key)
     chart.wait(f"{_OURS}.length === 0")
+    cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
+    held = chart.page(cells)
+    for key in "dd":
+        bench.page.keyboard.press(key)
+    assert chart.page(cells) == held, "that is the notebook's way to take away a cell"
 
 
 def test_a_magnet_snaps_to_prices_of_the_bar(bench: Bench, chart: Chart) -> None:

@@ -315,9 +315,10 @@ def test_the_buttons_are_there_for_pointer_and_keyboard_and_else_away(bench: Ben
     assert chart.page("view.toolbar.node.contains(document.activeElement)")
     assert names[0] == "Pause (Space)"
     assert len(set(names)) == 4, "disabled ones are passed over"
+    chart.wait(f"Number({shown}) > 0.9")
     bench.page.keyboard.press("Tab")
     assert chart.page("view.drawingStrip.node.contains(document.activeElement)")
-    chart.wait(f"Number({shown}) > 0.9")
+    chart.wait(f"Number({shown.replace('toolbar', 'drawingStrip')}) > 0.9")
     chart.page("(view.toolbar.buttons.pause.focus(), 0)")
     bench.page.keyboard.press("Enter")
     chart.wait(f"{_MODE} === 'paused'")

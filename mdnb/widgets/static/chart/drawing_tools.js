@@ -458,7 +458,10 @@ export class DrawingTools {
       this.hold(null);
       return true;
     }
-    if (key === "d" || key === "D") return this.pickNext(shift ? -1 : 1);
+    if (key === "d" || key === "D") {
+      this.pickNext(shift ? -1 : 1);
+      return true; // without drawings, too: pressed twice it takes away the notebook's cell
+    }
     return this.tool ? this.pressWithTool(this.tool, key, shift) : this.pressPicked(key, shift);
   }
 
@@ -564,11 +567,10 @@ export class DrawingTools {
    */
   pickNext(way) {
     const names = this.drawnShapes().map(({ name }) => name);
-    if (!names.length || this.gesture) return false;
+    if (!names.length || this.gesture) return;
     const at = this.picked ? names.indexOf(this.picked) : way > 0 ? -1 : 0;
     this.picked = names[(at + way + names.length) % names.length];
     this.given.moved();
-    return true;
   }
 
   // -- drawing ------------------------------------------------------------------------------------------
