@@ -87,7 +87,7 @@ class BarAccess:
             Index ``timestamp`` (datetime64[us, tz], bar start), columns open high low close volume
             tick_count, and vwap where the feed gives trades, all float64. Empty, with these columns, when
             there is no data. ``frame.attrs["partial"]`` lists the rows whose interval the feed did not cover
-            whole. It is the caller's: nothing changes it later.
+            whole, the last one once its bar has closed. It is the caller's: nothing changes it later.
 
         Raises
         ------
