@@ -272,3 +272,58 @@ def test_the_crosshair_leaves_where_the_axes_begin(bench: Bench, chart: Chart) -
     bench.page.mouse.move(*_middle(chart, "view.hands.prices"))
     chart.wait("view.crosshair.pointer === null")
     assert chart.page("getComputedStyle(view.hands.prices).cursor") == "ns-resize"
+
+
+def test_two_fingers_stretch_time_and_price_about_what_lies_under_them(bench: Bench, chart: Chart) -> None:
+    chart.wait("!view.sync.fitTimer && !view.frame")
+    chart.page("(view.gd.scrollIntoView({block: 'center'}), 0)")
+    box = chart.page("view.gd.getBoundingClientRect().toJSON()")
+    area = chart.page(
+        "({left: view.area.x.offset, wide: view.area.x.length,"
+        " top: view.area.prices.offset, tall: view.area.prices.length})"
+    )
+
+    def at(x: float, y: float) -> dict[str, float]:
+        return {
+            "x": box["x"] + area["left"] + x * area["wide"],
+            "y": box["y"] + area["top"] + y * area["tall"],
+        }
+
+    def under(x: float, y: float) -> list[float]:
+        held: list[float] = chart.page(
+            f"(() => {{ const {{ xaxis, yaxis }} = view.gd._fullLayout; const [a, b] = xaxis.range;"
+            f" const [low, high] = yaxis.range; return [a + {x} * (b - a), high - {y} * (high - low)]; }})()"
+        )
+        return held
+
+    span = chart.page("view.viewport.range[1] - view.viewport.range[0]")
+    held = [under(0.4, 0.6), under(0.6, 0.4)]
+    session = bench.page.context.new_cdp_session(bench.page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+
+    def touch(kind: str, *points: dict[str, float]) -> None:
+        named = [{**point, "id": number} for number, point in enumerate(points)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": named})
+
+    touch("touchStart", at(0.4, 0.6))
+    touch("touchStart", at(0.4, 0.6), at(0.6, 0.4))
+    touch("touchMove", at(0.35, 0.65), at(0.7, 0.35))
+    touch("touchMove", at(0.3, 0.7), at(0.8, 0.3))
+    touch("touchEnd", at(0.3, 0.7))
+    touch("touchEnd")
+    narrow = f"view.viewport.range[1] - view.viewport.range[0] < {0.5 * span}"
+    chart.wait(f"{narrow} && !view.sync.fitTimer && !view.frame")
+    seen = [under(0.3, 0.7), under(0.8, 0.3)]
+    for (bar, price), (bar_now, price_now) in zip(held, seen, strict=True):
+        assert bar_now == pytest.approx(bar, abs=0.02 * span)
+        assert price_now == pytest.approx(price, rel=1e-3)
+    assert not chart.page("view.viewport.follow")
+    bench.wait_for("chart.layout.xaxis.range is not None and chart.layout.yaxis.range is not None")
+    # One finger moves time; nothing of two is left.
+    before = chart.page("view.viewport.range[0]")
+    touch("touchStart", at(0.3, 0.5))
+    touch("touchMove", at(0.4, 0.5))
+    touch("touchMove", at(0.6, 0.5))
+    touch("touchEnd")
+    chart.wait(f"view.viewport.range[0] < {before} - 1")
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})

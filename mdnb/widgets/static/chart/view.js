@@ -37,6 +37,7 @@ import { Separators } from "./separators.js";
 import { TEXT_ENTRY_STYLE } from "./text_entry.js";
 import { TOAST_STYLE, Toasts } from "./toasts.js";
 import { TOOLBAR_STYLE, Toolbar } from "./toolbar.js";
+import { TouchHands } from "./touch_hands.js";
 import { VIEW_STYLE } from "./view_style.js";
 import { VIEW_STRIP_STYLE, ViewStrip } from "./view_strip.js";
 import { LEAST_SPAN, PADDING, Viewport } from "./viewport.js";
@@ -212,6 +213,12 @@ export class View {
       forget: (axis) => this.forget(axis),
       entered: () => this.crosshair.leave(),
     });
+    this.touch = new TouchHands({
+      gd, measured,
+      bars: () => viewport.range,
+      prices: () => viewport.shownPrices(),
+      zoom: (bars, prices, done) => this.zoom(bars, prices, done),
+    });
     this.strip = new ViewStrip({
       area,
       entered: () => this.crosshair.leave(),
@@ -315,6 +322,7 @@ export class View {
       () => seen.disconnect(),
       () => this.toasts.clear(),
       () => this.hands.close(),
+      () => this.touch.close(),
       onPageTheme(() => this.paint()),
     );
   }
