@@ -296,7 +296,7 @@ def test_a_recording_of_several_symbols_opens_with_all_of_them(tmp_path: Path) -
 
 def live_of(symbols: Any, seed: int) -> mdnb.LiveMarket:
     """Return a market that has history and has been live for a while, and is closed."""
-    feed = f"sim://?speed=600&seed={seed}"
+    feed = f"sim://?speed=120&seed={seed}"
     names = ["1min", "5min", "1hour", "50tick"]
     with mdnb.live(symbols, names, feed=feed, initial_days=1, progress=False) as market:
         symbol = market.symbols[-1]

@@ -107,8 +107,8 @@ seen_{name} = threading.Event()
 def test_what_a_handler_prints_appears_under_the_cell_that_registered_it(
     kernel: Kernel, define: str, register: str
 ) -> None:
-    kernel.value("live = mdnb.live('MNQ', ['1min'], feed='sim://?speed=30', initial_days=0)")
-    kernel.value("suite = await mdnb.TradingSuite.create('MNQ', ['1min'], feed='sim://?speed=30')")
+    kernel.value("live = mdnb.live('MNQ', ['1min'], feed='sim://?speed=2', initial_days=0)")
+    kernel.value("suite = await mdnb.TradingSuite.create('MNQ', ['1min'], feed='sim://?speed=2')")
     cells = {}
     for name in ("first", "second"):
         cells[name] = kernel.start(HANDLER.format(name=name, define=define, register=register))

@@ -212,7 +212,7 @@ def test_one_id_out_of_order_is_the_streams_own_and_ids_that_begin_anew_are_not(
     loaded = [(START + at * 1_000_000, 100.0, 1.0, 1, 1, 4_998 + at) for at in (0, 1, 3)]
     late = (START + 10_000_000, 101.0, 1.0, 1, 1, 5_000)
     for first, is_other in ((5, False), (1, True)):
-        seam = HistorySeam("sequential")
+        seam = HistorySeam("sequential", set())
         seam.add([*loaded, (START + 4_000_000, 100.0, 1.0, 1, 1, first if is_other else 5_002)])
         row = (*late[:5], first + 1) if is_other else late
         assert seam.shows_other_numbers([row]) is is_other
@@ -220,7 +220,7 @@ def test_one_id_out_of_order_is_the_streams_own_and_ids_that_begin_anew_are_not(
 
 def test_no_live_trade_is_held_against_all_of_a_history_for_ever() -> None:
     # One of its times is far ahead: nothing that comes is newer.
-    seam = HistorySeam("unique")
+    seam = HistorySeam("unique", set())
     seam.add([*TRADES, (START + 10**18, 1.0, 1.0, 1, 1, 61)])
     came = [(START + at * SECOND, 1.0, 1.0, 1, 1, 100 + at) for at in range(1000)]
     for _ in range(21):
