@@ -125,6 +125,8 @@ def test_timeframe_kind_and_symbol_are_chosen_by_keyboard(panel: Panel) -> None:
     panel.wait("view.chart.look.timeframe === '5m'")
     assert panel.page("(view.bars.at(view.bars.end - 2, 0) - view.bars.at(view.bars.end - 3, 0))") == 300_000
     panel.press("Chart type", "ArrowDown")
+    panel.wait("view.chart.look.kind === 'hollow'")
+    panel.press("Chart type", "ArrowDown")
     panel.wait("view.chart.look.kind === 'ohlc'")
     panel.press("Symbol", "ArrowDown")
     panel.wait("view.chart.look.symbol === 'MES'")
