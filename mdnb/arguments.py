@@ -10,7 +10,7 @@ from typing import Any
 
 from mdnb.errors import OptionError
 
-__all__ = ["When", "to_end_ns", "to_ns", "whole_number"]
+__all__ = ["When", "finite_number", "to_end_ns", "to_ns", "whole_number"]
 
 When = dt.datetime | dt.date | str | int | float | None
 """An instant: a datetime (a naive one means the machine's local time), an ISO string, or epoch seconds.
@@ -157,6 +157,25 @@ def _of_seconds(when: Any) -> int:
                 f'pd.Timestamp({number!r}, unit="{unit}", tz="UTC").'
             )
     raise OptionError(f"{said}. Give those, a datetime or an ISO string.")
+
+
+def finite_number(name: str, value: Any, what: str = "number") -> float:
+    """Return a finite number, also from numpy's; ``what`` it is a refusal says.
+
+    Raises
+    ------
+    OptionError
+        When it is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> finite_number("size", np.int64(2))
+    2.0
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise OptionError(f"{name} must be a finite {what}; got {value!r}")
+    return float(value)
 
 
 def whole_number(name: str, value: Any, least: int = 0) -> int:

@@ -99,22 +99,19 @@ def test_what_lacks_a_name_says_how_to_give_it(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_symbol_alone_may_have_its_file_as_an_option(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "given", [("MNQ", "--out", "day.mdnb"), ("sim", "MNQ", "day.mdnb")], ids=["an option", "in a row"]
+)
+def test_a_file_may_be_named_as_an_option_or_in_a_row(
+    given: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    file = tmp_path / "day.mdnb"
-    assert cli.main(["record", "MNQ", "--out", str(file), "--seconds", "0.2"]) == 0
-    assert f"frames of MNQ in {file}" in capsys.readouterr().out
-    assert file.exists()
-
-
-def test_feed_symbol_and_file_may_be_named_in_a_row(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "day.mdnb"
-    assert cli.main(["record", "sim", "MNQ", str(file), "--seconds", "0.2"]) == 0
-    assert f"frames of MNQ in {file}" in capsys.readouterr().out
-    assert file.exists()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["record", *given, "--seconds", "0.2"]) == 0
+    assert "frames of MNQ in day.mdnb" in capsys.readouterr().out
+    assert Path("day.mdnb").exists()
 
 
 def test_a_recording_that_is_there_is_continued_only_when_told_to(

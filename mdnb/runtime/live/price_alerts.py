@@ -17,12 +17,11 @@ import bisect
 import collections
 import dataclasses
 import itertools
-import math
-import numbers
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from mdnb.arguments import finite_number
 from mdnb.errors import ClosedError, OptionError
 from mdnb.events.subscription import Subscription
 from mdnb.events.types import Event, EventType
@@ -400,10 +399,7 @@ def _as_trades(row: BarRow) -> Iterator[TradeRow]:
 
 
 def _price(name: str, value: Any) -> float:
-    named = "price" if name == "either" else name
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise OptionError(f"{named} must be a finite number; got {value!r}")
-    return float(value)
+    return finite_number("price" if name == "either" else name, value)
 
 
 def _event(value: Any) -> EventType:

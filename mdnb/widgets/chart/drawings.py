@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from mdnb.arguments import When, to_ns
+from mdnb.arguments import When, finite_number, to_ns
 from mdnb.errors import OptionError
 from mdnb.stores.columns import BarColumns
 from mdnb.widgets.chart.anchors import anchored, ordinals_of
@@ -37,18 +36,7 @@ from mdnb.widgets.page.theme import Theme, theme_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "ChartDrawings",
-    "Drawing",
-    "DrawnFibonacci",
-    "DrawnLine",
-    "DrawnMeasure",
-    "DrawnRay",
-    "DrawnRectangle",
-    "DrawnText",
-    "DrawnTrend",
-    "DrawnVertical",
-]
+__all__ = ["ChartDrawings"]
 
 _T = TypeVar("_T")
 
@@ -247,7 +235,10 @@ class ChartDrawings:
 
     def _stretch(self, drawing: DrawnTrend | DrawnRay | DrawnFibonacci | DrawnMeasure) -> _Wanted:
         times = self._time("start", drawing.start), self._time("end", drawing.end)
-        prices = _price("start_price", drawing.start_price), _price("end_price", drawing.end_price)
+        prices = (
+            _price("start_price", drawing.start_price),
+            _price("end_price", drawing.end_price),
+        )
         if times[0] == times[1] and prices[0] == prices[1]:
             raise OptionError("it begins and ends at one place: nothing is between")
         kind = next(kind for kind, made in _STRETCHES.items() if isinstance(drawing, made))
@@ -320,9 +311,7 @@ def _as_held(shape: dict[str, Any], held: Mapping[str, Any] | None) -> dict[str,
 
 
 def _price(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise OptionError(f"{name} must be a finite price; got {value!r}")
-    return float(value)
+    return finite_number(name, value, "price")
 
 
 def _text(value: Any) -> str:

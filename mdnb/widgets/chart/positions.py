@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from mdnb.arguments import finite_number
 from mdnb.errors import OptionError
 from mdnb.widgets.figure.bar_source import BarSource
 from mdnb.widgets.figure.position import Position
@@ -68,13 +69,12 @@ class Positions:
         ...     position.point_value, position.profit_at(position.entry + 10)
         (2.0, 40.0)
         """
-        given = {"entry": entry, "size": size}
-        numbers = {name: _number(name, value) for name, value in given.items()}
-        if not numbers["size"]:
+        price, held = finite_number("entry", entry), finite_number("size", size)
+        if not held:
             raise OptionError("size is 0: give what is held, below zero where it was sold short")
         source = self._source()
         worth = source.instrument.point_value or 1.0
-        made = Position(source.symbol, numbers["entry"], numbers["size"], worth, self)
+        made = Position(source.symbol, price, held, worth, self)
         self._put(source.symbol, made)
         return made
 
@@ -110,9 +110,3 @@ class Positions:
         self._held = held
         self.version += 1
         self._changed()
-
-
-def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise OptionError(f"{name}={value!r}. Allowed: a finite number")
-    return float(value)

@@ -14,7 +14,7 @@ from mdnb.errors import OptionError
 from mdnb.stores.columns import columns_from_rows
 from mdnb.widgets.chart.anchors import ordinals_of, times_of
 from mdnb.widgets.chart.chart import LiveChart
-from mdnb.widgets.chart.drawings import DrawnLine
+from mdnb.widgets.figure.drawn import DrawnLine
 from mdnb.widgets.page.sender import sender
 from mdnb.widgets.page.theme import theme_of
 from tests.widgets.sources import MINUTE_NS, HandSource, TwoFrames, row

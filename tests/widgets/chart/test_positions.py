@@ -6,6 +6,7 @@ import math
 import pathlib
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
 import mdnb
@@ -33,6 +34,14 @@ def test_it_gains_what_its_points_are_worth(worth: float | None, size: float, ga
         assert position.profit == 0.0
         source.trades(trade(1, position.entry + 5, number=0))
         assert position.profit == gained == position.profit_at(position.entry + 5)
+
+
+def test_numpys_numbers_are_numbers() -> None:
+    with open_market(feed(), "1min") as live:
+        chart = live.chart("1min")
+        position = chart.position(np.float32(100.5), np.int64(-2))
+        assert (position.entry, position.size) == (100.5, -2.0)
+        assert chart.draw_line(np.int64(100)).price == 100.0
 
 
 def test_there_is_one_of_a_symbol_until_it_is_removed() -> None:

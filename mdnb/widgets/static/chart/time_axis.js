@@ -28,6 +28,8 @@ export class Zone {
     this.short = new Intl.DateTimeFormat("en-US", { timeZone: name, timeZoneName: "short" });
     /** @type {Map<number, number>} by quarter of an hour */
     this.offsets = new Map();
+    /** @type {Map<number, string>} by quarter of an hour: with each tick it is asked for */
+    this.names = new Map();
   }
 
   /**
@@ -91,7 +93,13 @@ export class Zone {
    * @param {number} ms
    */
   name(ms) {
-    return this.short.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? "";
+    const quarter = Math.floor(ms / QUARTER);
+    let name = this.names.get(quarter);
+    if (name === undefined) {
+      name = this.short.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? "";
+      this.names.set(quarter, name);
+    }
+    return name;
   }
 }
 
