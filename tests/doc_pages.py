@@ -6,13 +6,11 @@ import contextlib
 import dataclasses
 import io
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
-from tests.limits import LIMIT_SECONDS
+from tests.scripts import run_python
 
 __all__ = ["DOCS", "PAGES", "Block", "blocks", "printed"]
 
@@ -43,17 +41,7 @@ def printed(page: str, folder: Path) -> list[str]:
 
     They share their names, as the cells of a notebook do.
     """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.doc_pages", page],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python(["-m", "tests.doc_pages", page], folder)
     assert not done.stderr, done.stderr
     outputs: list[str] = json.loads(done.stdout)
     return outputs

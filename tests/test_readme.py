@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
 import shlex
 import subprocess
@@ -18,6 +17,7 @@ from mdnb.feeds.registry import BUILT_IN, feed_class
 from mdnb.feeds.venues.kraken import KrakenFeed
 from mdnb.runtime.process.bridge import call
 from tests.limits import LIMIT_SECONDS
+from tests.scripts import run_python
 from tests.venues.played_now import kraken_now
 
 ROOT = Path(__file__).parents[1]
@@ -34,17 +34,7 @@ def _examples() -> list[str]:
 
 def _printed(code: str, folder: Path, said: str = "", **variables: str) -> str:
     """Run code as a script that neither warns nor says anything else on stderr; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python(["-c", code], folder, **variables)
     assert not [line for line in done.stderr.splitlines() if not re.fullmatch(said, line)]
     return done.stdout
 
@@ -56,6 +46,7 @@ def test_there_is_an_example_for_either_face() -> None:
 
 _AT_A_STAND_IN = """
 from mdnb.runtime.process.bridge import call
+from tests.scripts import run_python
 from tests.venues.played_now import kraken_here
 venue = kraken_here()
 {code}
